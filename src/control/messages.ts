@@ -1,0 +1,153 @@
+// The control protocol's vocabulary: every method with its parameters, its result and what it streams. JSON-RPC 2.0, one message a line.
+import type { Note } from "../core/effects.ts";
+import type { Failure } from "../core/state.ts";
+
+/** Durations are ms; null means no limit; what is left out is taken from the last good spec. */
+export type RunParams = {
+  /** Chosen by the client, so that it can ask again after a lost connection and get the same rollout's answer. */
+  readonly clientId?: string;
+  readonly command?: readonly string[];
+  /** Absolute. */
+  readonly cwd?: string;
+  /** `-pid`: refused unless this is a ready worker's pid, when there is one. */
+  readonly pid?: number;
+  /** Answer when the rollout has ended, with `progress` meanwhile; else as soon as it has begun. */
+  readonly wait?: boolean;
+  readonly supersede?: boolean;
+  readonly startTimeout?: number | null;
+  readonly stopTimeout?: number | null;
+  readonly instances?: number;
+  readonly surge?: number;
+  readonly unavailable?: number;
+  readonly minReady?: number;
+  readonly retries?: number;
+  readonly deadline?: number | null;
+  readonly stopSignal?: string;
+  readonly stopSteps?: readonly { readonly signal: string; readonly after: number }[];
+  readonly killMode?: "group" | "process";
+  /** null unsets. */
+  readonly env?: Readonly<Record<string, string | null>>;
+  readonly user?: string;
+  readonly umask?: number;
+  /** By name without RLIMIT_, lower case; null is no limit. */
+  readonly limits?: Readonly<Record<string, number | null>>;
+};
+/** `accepted`: has begun (no `wait`). `warning`: the deploy stands, but the record could not be written. */
+export type RunResult = { readonly generation: number; readonly accepted: boolean; readonly pids: readonly number[]; readonly warning?: string };
+
+/** Which workers: the state flags add up, `pid` narrows; with none of them all workers (ps) or no worker (kill). */
+export type Selector = { readonly starting?: boolean; readonly ready?: boolean; readonly stopping?: boolean; readonly pid?: number };
+
+export type WorkerInfo = {
+  readonly pid: number | null;
+  readonly id: number;
+  readonly generation: number;
+  readonly state: "starting" | "ready" | "stopping";
+  readonly cwd: string;
+  readonly command: readonly string[];
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** Seconds. */
+  readonly uptime: number;
+};
+export type SocketInfo = {
+  readonly name: string;
+  /** As given to -bind, the port filled in. */
+  readonly address: string;
+  /** Connections that wait to be accepted, and how many may; null where the kernel does not say. */
+  readonly queue: number | null;
+  readonly limit: number | null;
+};
+export type RolloutInfo = {
+  readonly generation: number;
+  readonly startedAt: string;
+  readonly wanted: number;
+  readonly starting: number;
+  readonly ready: number;
+  readonly available: number;
+  readonly oldLeft: number;
+  readonly attemptsLeft: number;
+};
+export type Status = {
+  readonly name: string;
+  /** The keeper's. */
+  readonly pid: number;
+  readonly generation: number | null;
+  /** Wanted now. */
+  readonly instances: number;
+  readonly phase: "running" | "stopping";
+  readonly startedAt: string;
+  readonly restarts: number;
+  readonly sockets: readonly SocketInfo[];
+  readonly rollout: RolloutInfo | null;
+  readonly workers: readonly WorkerInfo[];
+};
+export type Info = {
+  readonly name: string;
+  readonly version: string;
+  /** The keeper's version; the same program executed in place may differ for a moment. */
+  readonly keeperVersion: string;
+  readonly protocol: number;
+  readonly pid: number;
+  readonly supervisorPid: number;
+  /** `bun 1.4.4`, `node 20.20.2`. */
+  readonly runtime: string;
+  readonly startedAt: string;
+  /** How often the keeper executed itself anew, and supervisors died unasked. */
+  readonly upgrades: number;
+  readonly supervisorDeaths: number;
+};
+export type HistoryEntry = { readonly generation: number; readonly at: string; readonly current: boolean; readonly command: readonly string[]; readonly cwd: string; readonly instances: number };
+
+/** One thing that happened. `seq` grows by one; `time` is ISO 8601. */
+export type EventEntry = { readonly seq: number; readonly time: string } & Note;
+
+/** Every method: `params` in, `result` out. */
+export type Methods = {
+  /** First on a tcp control connection: the secret of CRANK_CTL_TOKEN. */
+  authenticate: { params: { readonly token: string }; result: Record<string, never> };
+  info: { params: Record<string, never>; result: Info };
+  run: { params: RunParams; result: RunResult };
+  reload: { params: { readonly wait?: boolean; readonly clientId?: string }; result: RunResult };
+  /** To the generation `to`, default the one before the current. */
+  rollback: { params: { readonly to?: number; readonly wait?: boolean; readonly clientId?: string }; result: RunResult };
+  history: { params: Record<string, never>; result: readonly HistoryEntry[] };
+  scale: { params: { readonly to?: number; readonly by?: number }; result: { readonly from: number; readonly to: number } };
+  ps: { params: Selector; result: readonly WorkerInfo[] };
+  status: { params: Record<string, never>; result: Status };
+  /** `signal`: a name with or without SIG. `wait`: answered when the signalled workers are gone. */
+  kill: { params: Selector & { readonly signal?: string; readonly wait?: boolean }; result: { readonly pids: readonly number[] } };
+  /** Streams `event` notifications: those held from `from` on (default: none of the past), then all that follow if `follow`. */
+  events: { params: { readonly from?: number; readonly follow?: boolean }; result: { readonly next: number } };
+  /** Streams `log` notifications: the last `lines` (default 10), then all that follow if `follow`; the result comes before the first. */
+  logs: { params: { readonly follow?: boolean; readonly lines?: number; readonly pid?: number }; result: Record<string, never> };
+  shutdown: { params: { readonly wait?: boolean }; result: { readonly workers: number } };
+};
+export type Method = keyof Methods;
+
+/** Notifications from crank to a client. `progress` goes to whoever waits for a rollout. The end of `logs` without follow is `logEnd`. */
+export type Notifications = {
+  progress: EventEntry;
+  event: EventEntry;
+  /** `time`: ISO 8601. */
+  log: { readonly time: string; readonly worker: number; readonly pid: number; readonly line: string };
+  logEnd: Record<string, never>;
+};
+
+/** JSON-RPC's own codes, and ours (positive). */
+export const ERROR_CODES = {
+  parse: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internal: -32603,
+  /** Not done, and nothing has changed: `message` is the sentence to show. */
+  refused: 1,
+  /** Tried, and rolled back: `data` is a FailureData. */
+  failed: 2,
+  unauthorized: 3,
+} as const;
+
+/** What went wrong with a deploy: which worker, and why; its last lines are in the failure. */
+export type FailureData = { readonly generation: number; readonly worker: number | null; readonly pid: number | null; readonly failure: Failure };
+export type RpcError = { readonly code: number; readonly message: string; readonly data?: FailureData };

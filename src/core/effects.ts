@@ -1,0 +1,47 @@
+// All that the core can want done. The supervisor turns each into keeper commands, an answer or a line of the log.
+import type { Ending, Failure, GenerationNumber, RequestId, WorkerId } from "./state.ts";
+
+export type Refusal =
+  | { readonly kind: "rolloutInFlight" }
+  | { readonly kind: "shuttingDown" }
+  | { readonly kind: "wrongPid"; readonly passed: number; readonly current: number }
+  | { readonly kind: "nothingToScale" }
+  | { readonly kind: "outOfRange"; readonly instances: number };
+
+/** The one answer that a request gets. */
+export type Outcome =
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** The rollout completed. `recordError`: the deploy stands, but the record could not be written. */
+  | { readonly kind: "deployed"; readonly generation: GenerationNumber; readonly pids: readonly number[]; readonly recordError: string | null }
+  /** The rollout was rolled back; `worker` is the one that failed. */
+  | { readonly kind: "rolledBack"; readonly generation: GenerationNumber; readonly worker: WorkerId | null; readonly pid: number | null; readonly failure: Failure }
+  | { readonly kind: "scaled"; readonly from: number; readonly to: number }
+  | { readonly kind: "shutDown" };
+
+/** What a person or the `events` stream wants to hear; changes nothing. */
+export type Note =
+  | { readonly kind: "workerStarting"; readonly worker: WorkerId; readonly generation: GenerationNumber }
+  | { readonly kind: "workerStarted"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number }
+  | { readonly kind: "workerReady"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number; readonly afterMs: number }
+  | { readonly kind: "workerStopping"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number; readonly signal: string }
+  | { readonly kind: "workerGone"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number | null; readonly ending: Ending; readonly expected: boolean }
+  | { readonly kind: "workerFailed"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number | null; readonly failure: Failure; readonly attemptsLeft: number }
+  | { readonly kind: "rolloutStarted"; readonly generation: GenerationNumber; readonly instances: number }
+  | { readonly kind: "rolloutComplete"; readonly generation: GenerationNumber; readonly tookMs: number }
+  | { readonly kind: "rolloutRolledBack"; readonly generation: GenerationNumber; readonly failure: Failure }
+  | { readonly kind: "respawnScheduled"; readonly inMs: number }
+  | { readonly kind: "scaled"; readonly from: number; readonly to: number }
+  | { readonly kind: "shutdownStarted" };
+
+export type Effect =
+  /** Start a process for this worker from its generation's spec. */
+  | { readonly kind: "start"; readonly worker: WorkerId }
+  | { readonly kind: "signal"; readonly worker: WorkerId; readonly signal: string; readonly target: "process" | "group" }
+  /** Write the record from `state.history`; answered by the event `recorded`. */
+  | { readonly kind: "record" }
+  | { readonly kind: "answer"; readonly request: RequestId; readonly outcome: Outcome }
+  | { readonly kind: "note"; readonly note: Note }
+  /** Close the service's sockets: nobody new is taken from here on. */
+  | { readonly kind: "closeSockets" }
+  /** All is done: exit with this status. */
+  | { readonly kind: "exit"; readonly status: number };

@@ -1,0 +1,54 @@
+// A spec: what to run and how. Plain JSON, complete (every default filled in), as the record and the journal hold it.
+
+/** A user to run as, looked up before it gets here: numbers, and the name it was asked for by. */
+export type Identity = { readonly name: string; readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+
+/** A resource limit, by its name without RLIMIT_, lower case (`nofile`). null is no limit. */
+export type Limit = { readonly name: string; readonly soft: number | null; readonly hard: number | null };
+
+/** How a worker proves that it can serve. `notify`: READY=1 on a notify socket. `ack`: on the control socket. `delay`: by being alive after `afterMs`. */
+export type Readiness =
+  | { readonly kind: "notify" }
+  | { readonly kind: "ack" }
+  | { readonly kind: "delay"; readonly afterMs: number };
+
+/** One step of a stop: send `signal` when `afterMs` have passed since the stop began. */
+export type StopStep = { readonly signal: string; readonly afterMs: number };
+
+/** `group`: the last stop step goes to the process group, and what is left of it is ended with the worker. */
+export type KillMode = "group" | "process";
+
+export type Spec = {
+  readonly command: readonly string[];
+  /** Absolute. */
+  readonly cwd: string;
+  /** Changes to the environment that crank was started with; null takes a name out. */
+  readonly env: Readonly<Record<string, string | null>>;
+  readonly user: Identity | null;
+  readonly umask: number | null;
+  readonly limits: readonly Limit[];
+
+  readonly instances: number;
+  readonly surge: number;
+  readonly unavailable: number;
+  readonly readiness: Readiness;
+  /** How long a worker has to stay ready before it counts as available, ms. */
+  readonly minReadyMs: number;
+  /** From the start to readiness, ms; null is no limit. */
+  readonly startTimeoutMs: number | null;
+  /** The drain's budget, ms; null is no limit. The last of `stopSteps` is due then if they are the default. */
+  readonly stopTimeoutMs: number | null;
+  /** In order of `afterMs`; the first has 0. */
+  readonly stopSteps: readonly StopStep[];
+  readonly killMode: KillMode;
+  /** How many more attempts after a worker failed before it was available. */
+  readonly retries: number;
+  /** For the whole rollout, ms; null is no limit. */
+  readonly rolloutDeadlineMs: number | null;
+};
+
+/** A spec that was good: its rollout completed. `at` is wall clock, ms. */
+export type GoodSpec = { readonly generation: number; readonly at: number; readonly spec: Spec };
+
+/** How many good specs the record keeps. */
+export const HISTORY_LENGTH = 10;

@@ -1,0 +1,132 @@
+// The supervisor's whole state as plain JSON: service, generations, workers, requests. Immutable; `step` makes the next one.
+import type { GoodSpec, Spec } from "./spec.ts";
+
+export type WorkerId = number;
+export type GenerationNumber = number;
+/** The supervisor's own number for a request that waits for an answer. */
+export type RequestId = number;
+
+/** How a process ended. `unknown` when nobody could collect it. */
+export type Ending =
+  | { readonly kind: "exit"; readonly code: number }
+  | { readonly kind: "signal"; readonly signal: string; readonly core: boolean }
+  | { readonly kind: "unknown" };
+
+/** Why a worker never became available. */
+export type Failure =
+  | { readonly kind: "exited"; readonly ending: Ending; readonly tail: string }
+  | { readonly kind: "timeout"; readonly afterMs: number; readonly tail: string }
+  | { readonly kind: "spawn"; readonly step: string; readonly errno: number }
+  | { readonly kind: "deadline"; readonly afterMs: number }
+  | { readonly kind: "superseded" }
+  | { readonly kind: "shutdown" };
+
+type WorkerBase = {
+  readonly id: WorkerId;
+  readonly generation: GenerationNumber;
+  /** Lowest number from 0 that no living worker has. */
+  readonly index: number;
+  /** null until the keeper says that it is started. */
+  readonly pid: number | null;
+  readonly startTime: number;
+  /** When it was asked for, CLOCK_MONOTONIC ms. */
+  readonly startedAt: number;
+};
+
+/**
+ * `starting`: `readyBy` is when its start timeout is due. `ready`: since `readyAt`. `stopping`: since `stoppingAt`,
+ * `nextStep` of its stop steps is due at `stepAt` (null: no more), `wasReady` tells a drain from a failed start, and
+ * `failure` says why it is being stopped when that was its own fault.
+ */
+export type Worker = WorkerBase &
+  (
+    | { readonly kind: "starting"; readonly readyBy: number | null }
+    | { readonly kind: "ready"; readonly readyAt: number }
+    | {
+        readonly kind: "stopping";
+        readonly stoppingAt: number;
+        readonly wasReady: boolean;
+        readonly nextStep: number;
+        readonly stepAt: number | null;
+        readonly failure: Failure | null;
+      }
+  );
+export type WorkerState = Worker["kind"];
+
+/** A spec put into effect. `instances` is the wanted number now (scale changes it, the spec stays). */
+export type Generation = {
+  readonly number: GenerationNumber;
+  readonly spec: Spec;
+  readonly instances: number;
+  /** CLOCK_MONOTONIC and wall clock, ms. */
+  readonly createdAt: number;
+  readonly createdAtWall: number;
+};
+
+/** The rollout in flight. */
+export type Rollout = {
+  readonly generation: GenerationNumber;
+  readonly startedAt: number;
+  /** CLOCK_MONOTONIC ms, null for none. */
+  readonly deadlineAt: number | null;
+  readonly attemptsLeft: number;
+  /** Who asked, and gets the answer; empty when crank itself did (at its start, on SIGHUP). */
+  readonly requests: readonly RequestId[];
+};
+
+/** How workers that die between rollouts are started again. */
+export type Respawn = { readonly baseMs: number };
+
+export type Phase =
+  | { readonly kind: "running" }
+  /** Going down: no starts any more. `requests` are answered when the last worker is gone. */
+  | { readonly kind: "stopping"; readonly status: number; readonly requests: readonly RequestId[] };
+
+/** A record that is wanted on disk, and who is answered after it. */
+export type PendingRecord = { readonly generation: GenerationNumber; readonly requests: readonly RequestId[] };
+
+export type Service = {
+  readonly phase: Phase;
+  /** null: crank exits when the last worker is gone. */
+  readonly respawn: Respawn | null;
+  readonly nextWorker: WorkerId;
+  readonly nextGeneration: GenerationNumber;
+  readonly current: GenerationNumber | null;
+  readonly rollout: Rollout | null;
+  /** Set between a completed rollout and `recorded`. */
+  readonly pendingRecord: PendingRecord | null;
+  /** Deaths before ready in a row, between rollouts; and the earliest next start, CLOCK_MONOTONIC ms. */
+  readonly deaths: number;
+  readonly nextStartAt: number;
+  /** Workers that were started again since crank started, for people. */
+  readonly restarts: number;
+  /** How the last worker that ended between rollouts ended: decides the exit status. */
+  readonly lastEnding: Ending | null;
+};
+
+export type State = {
+  readonly service: Service;
+  readonly generations: Readonly<Record<GenerationNumber, Generation>>;
+  readonly workers: Readonly<Record<WorkerId, Worker>>;
+  /** The last good specs, newest last, at most HISTORY_LENGTH. */
+  readonly history: readonly GoodSpec[];
+};
+
+export const initialState = (options: { readonly respawn: Respawn | null; readonly history: readonly GoodSpec[] }): State => ({
+  service: {
+    phase: { kind: "running" },
+    respawn: options.respawn,
+    nextWorker: 1,
+    nextGeneration: (options.history.at(-1)?.generation ?? 0) + 1,
+    current: null,
+    rollout: null,
+    pendingRecord: null,
+    deaths: 0,
+    nextStartAt: 0,
+    restarts: 0,
+    lastEnding: null,
+  },
+  generations: {},
+  workers: {},
+  history: options.history,
+});

@@ -1,0 +1,226 @@
+// The keeper's protocol as one table: every frame, its number and its fields in order. `keeper/protocol.h` says the
+// same in C, and a test holds the two against each other. What each frame means is in docs/keeper-protocol.md.
+
+/** Raised whenever a frame changes its shape. Both sides must agree on it in `hello` and `attach`. */
+export const PROTOCOL_VERSION = 1;
+
+/**
+ * How a field lies on the wire, little-endian: `u8`, `u32`, `i32`, `u64` (below 2^53 in TypeScript) as such; `text`
+ * (UTF-8) and `bytes` behind a u32 length; `texts`, `numbers` (u64) and `pairs` behind a u32 count.
+ * `pairs` are (text, text) in turn.
+ */
+export type FieldType = "u8" | "u32" | "i32" | "u64" | "text" | "bytes" | "texts" | "numbers" | "pairs";
+
+type Frame = { readonly code: number; readonly fields: Readonly<Record<string, FieldType>> };
+
+/** Limits that both sides keep, in bytes and counts. */
+export const LIMITS = {
+  frameBytes: 8 * 1024 * 1024,
+  batchBytes: 16 * 1024 * 1024,
+  lineBytes: 1024 * 1024,
+  datagramBytes: 8 * 1024,
+  connections: 1024,
+  connectionOutputBytes: 8 * 1024 * 1024,
+  keyBytes: 128,
+  tailBytes: 8 * 1024,
+} as const;
+
+/** What the supervisor tells the keeper. Frames from the first one to `commit` are one batch; `attach` and `idle` stand alone. */
+export const COMMANDS = {
+  /** The supervisor's first frame: it speaks this protocol and has taken over. */
+  attach: { code: 1, fields: { protocol: "u32" } },
+  /** Ends a batch: events up to `consumed` are done, the next tick is due at `tickAt` (CLOCK_MONOTONIC ms, 0 for none). */
+  commit: { code: 2, fields: { consumed: "u64", tickAt: "u64" } },
+  /** The supervisor has nothing to do after event `seen`; the keeper answers `sleep` if nothing newer is queued. */
+  idle: { code: 3, fields: { seen: "u64" } },
+
+  /** Journal: sets a key. */
+  put: { code: 10, fields: { key: "text", value: "bytes" } },
+  /** Journal: removes a key. */
+  remove: { code: 11, fields: { key: "text" } },
+  /** Moves the journal into a new file at `path` (0600, must not exist). Until then it is in memory. */
+  openJournal: { code: 12, fields: { path: "text" } },
+  /** Takes an exclusive lock on the file at `path` (0600, made if missing), writes the keeper's pid into it. */
+  lock: { code: 13, fields: { path: "text" } },
+
+  /** Opens, sets up, binds and (backlog > 0) listens. `options` are (level, name, value) triples, set before the bind. `mode`, `uid`, `gid`: 0xffffffff leaves them. */
+  openSocket: {
+    code: 20,
+    fields: {
+      handle: "u64", domain: "u32", type: "u32", protocol: "u32", address: "bytes", options: "numbers",
+      backlog: "u32", mode: "u32", uid: "u32", gid: "u32",
+    },
+  },
+  /** Takes over the descriptor `fd` that the keeper was started with; listens if it is a stream socket that does not yet and backlog > 0. */
+  inheritSocket: { code: 21, fields: { handle: "u64", fd: "u32", backlog: "u32" } },
+  setOption: { code: 22, fields: { handle: "u64", level: "u32", name: "u32", value: "i32" } },
+  /** Asks for a socket's accept queue; answered by `socketStat`. */
+  statSocket: { code: 23, fields: { request: "u64", handle: "u64" } },
+  closeHandle: { code: 24, fields: { handle: "u64" } },
+  /** Connects a datagram socket to `address`, for heartbeats, syslog and notifications to the machine's supervisor. */
+  openDatagram: { code: 25, fields: { handle: "u64", domain: "u32", address: "bytes" } },
+  /** Sends one datagram with the descriptors of `handles`. On a handle, or (worker > 0) to a worker's notify socket pair. */
+  sendDatagram: { code: 26, fields: { handle: "u64", worker: "u64", bytes: "bytes", handles: "numbers" } },
+  /** Keeps descriptor number `index` of the datagram event `event` as `handle`; what is not kept is closed with the event's commit. */
+  keepDescriptor: { code: 27, fields: { event: "u64", index: "u32", handle: "u64" } },
+  /** Takes descriptor `fd` out of a living process (pidfd_getfd), if its start time is `startTime`. */
+  takeDescriptor: { code: 28, fields: { handle: "u64", pid: "u32", startTime: "u64", fd: "u32" } },
+  /** Opens a file, a fifo or a /proc entry. */
+  openFile: { code: 29, fields: { handle: "u64", path: "text", flags: "u32", mode: "u32" } },
+
+  /**
+   * Starts a process. `env` are pairs set in the base environment; `unset` are names taken out of it; `ownPid` are
+   * names that the process gets with its own pid as the value. `descriptors` are (handle, target fd) in turn.
+   * `stdin`: 0 /dev/null, 1 the keeper's. `output`: 0 routed, 1 the keeper's stdout and stderr, 2 /dev/null.
+   * `notifyFd`: the target of one end of a datagram pair, 0 for none. `notifyPath`: where a datagram socket is
+   * bound for it (a leading @ makes it abstract), "" for none. `identity`: empty, or uid, gid, then the supplementary groups.
+   * `limits` are (resource, soft, hard) in turn, 2^53 - 1 meaning no limit. `umask`: 0xffffffff leaves it. `nice`: added to the keeper's.
+   * `oomScore`: 0x7fffffff restores what the keeper was started with. `deathSignal`: 0 for none.
+   * `flags`: see SPAWN_FLAGS. `prefix` and `json`: how its output lines are marked, see docs/keeper-protocol.md.
+   */
+  spawn: {
+    code: 40,
+    fields: {
+      worker: "u64", file: "text", args: "texts", cwd: "text", env: "pairs", unset: "texts", ownPid: "texts",
+      descriptors: "numbers", stdin: "u8", output: "u8", notifyFd: "u32", notifyPath: "text", identity: "numbers",
+      umask: "u32", limits: "numbers", nice: "i32", oomScore: "i32", deathSignal: "u32", flags: "u32",
+      prefix: "text", json: "text",
+    },
+  },
+  /** Sends a signal to a worker, or (group 1) to its process group. A worker that is gone is no error: its exit is on the way. */
+  signal: { code: 41, fields: { worker: "u64", signal: "u32", group: "u8" } },
+  /** Watches a process that is not the keeper's child, by pidfd, as a worker (adoption). */
+  adopt: { code: 42, fields: { worker: "u64", pid: "u32", startTime: "u64", flags: "u32" } },
+  /** Changes the base environment of later spawns. */
+  setBase: { code: 43, fields: { env: "pairs", unset: "texts" } },
+
+  /** Accepts on a listening stream socket and delivers lines. */
+  acceptOn: { code: 50, fields: { handle: "u64" } },
+  /** Sends bytes to a connection; `close` 1 ends it when they are gone. */
+  write: { code: 51, fields: { connection: "u64", bytes: "bytes", close: "u8" } },
+  /** Sends the last `lines` output lines (of `worker`, 0 for all) to a connection as notifications, and (follow 1) all that follow. */
+  follow: { code: 52, fields: { connection: "u64", worker: "u64", lines: "u32", follow: "u8" } },
+
+  /** How worker output is passed on. `format`: 0 text, 1 json. `sink`: 0 stdout, 1 the datagram socket `handle` (syslog), `header` before each line. */
+  routeOutput: { code: 60, fields: { format: "u8", sink: "u8", handle: "u64", header: "text" } },
+  /** Writes crank's own log lines, through the same thread that writes worker output. `sink`: 1 stdout, 2 stderr, 3 the syslog sink. */
+  log: { code: 61, fields: { sink: "u8", bytes: "bytes" } },
+  /** Sends `bytes` on a datagram handle every `periodMs`, for as long as events are being consumed. 0 ends it. */
+  heartbeat: { code: 62, fields: { handle: "u64", periodMs: "u32", bytes: "bytes" } },
+
+  /** Answered by the event `reached` when everything before it in this batch has been done or has failed. */
+  barrier: { code: 70, fields: { token: "u64" } },
+  /** Which runtime and bundle the next supervisor is started from; opened now and held. */
+  setProgram: { code: 71, fields: { runtime: "text", bundle: "text" } },
+  /** Executes the keeper anew in place from `path`, all state kept. A failure becomes an event. */
+  execute: { code: 72, fields: { path: "text" } },
+  /** Ends the keeper with `status` when output is flushed. `keepJournal` 0 removes the journal file. Workers are left alone. */
+  exit: { code: 73, fields: { status: "u32", keepJournal: "u8" } },
+} as const satisfies Record<string, Frame>;
+
+/**
+ * What the keeper tells the supervisor. Frames below 100 stand alone; those from 100 on are events, and begin with
+ * `seq` (1, 2, 3 …, never reused), `happenedAt` and `deliveredAt` (CLOCK_MONOTONIC ms).
+ */
+export const MESSAGES = {
+  /** First of a hello, the keeper's own facts. `fresh` 1: the journal is empty. `crashes`: supervisors that died since one slept or was started. `realtimeOffset`: CLOCK_REALTIME − CLOCK_MONOTONIC, ms. */
+  hello: {
+    code: 1,
+    fields: {
+      protocol: "u32", version: "text", pid: "u32", startedAt: "u64", now: "u64", realtimeOffset: "u64", bootId: "text",
+      home: "text", cwd: "text", args: "texts", program: "text", fresh: "u8", crashes: "u32", consumed: "u64", executions: "u32",
+    },
+  },
+  helloEntry: { code: 2, fields: { key: "text", value: "bytes" } },
+  /** `state`: 0 being started, 1 running, 2 exited and not yet consumed. */
+  helloWorker: { code: 3, fields: { worker: "u64", pid: "u32", startTime: "u64", state: "u8" } },
+  helloHandle: { code: 4, fields: { handle: "u64", address: "bytes" } },
+  helloConnection: { code: 5, fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32" } },
+  /** Ends a hello; outstanding events follow after `attach`. */
+  helloEnd: { code: 6, fields: { outstanding: "u32" } },
+  /** `idle` is granted: the supervisor exits. */
+  sleep: { code: 7, fields: {} },
+
+  tick: { code: 100, fields: {} },
+  /** A signal that the keeper received. */
+  signalled: { code: 101, fields: { signal: "u32", pid: "u32", uid: "u32" } },
+  /** A command failed. `id`: its handle, worker, connection, request or token. `step` says what was tried (socket, bind, listen, open …). */
+  failed: { code: 102, fields: { command: "u32", id: "u64", step: "text", errno: "u32" } },
+  reached: { code: 103, fields: { token: "u64" } },
+  /** A supervisor ended without being asked to. `status` as in `exited`. */
+  supervisorDied: { code: 104, fields: { kind: "u8", status: "u32", lastEvent: "u64" } },
+  /** An event that killed three supervisors was set aside; `event` is its code, `bytes` the start of what it said. */
+  setAside: { code: 105, fields: { event: "u32", bytes: "bytes" } },
+  /** The journal can no longer be written; it goes on in memory. */
+  journalFailed: { code: 106, fields: { step: "text", errno: "u32" } },
+
+  /** A socket is open. `address`: what getsockname says. `listening` 1 if it accepts. */
+  opened: { code: 110, fields: { handle: "u64", domain: "u32", type: "u32", listening: "u8", address: "bytes" } },
+  socketStat: { code: 111, fields: { request: "u64", handle: "u64", queue: "u32", limit: "u32" } },
+  /** Somebody shut the listening socket down for everybody; the keeper made it listen again. */
+  relistened: { code: 112, fields: { handle: "u64", errno: "u32" } },
+
+  spawned: { code: 120, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
+  /** The process was not started. `step`: pipe, fork, chdir, setgroups, setgid, setuid, umask, limit, nice, exec … */
+  spawnFailed: { code: 121, fields: { worker: "u64", step: "text", errno: "u32" } },
+  /** A worker is gone, and all that it said before has been told. `kind`: 0 exit status, 1 signal, 2 signal with core dump, 3 unknown. `tail`: its last output lines, raw. */
+  exited: { code: 122, fields: { worker: "u64", pid: "u32", kind: "u8", status: "u32", tail: "bytes" } },
+
+  /** A datagram on a worker's notify socket. `source`: 0 the pair, 1 the path. `flags`: 1 truncated. `descriptors`: how many came with it. */
+  datagram: {
+    code: 130,
+    fields: { worker: "u64", source: "u8", pid: "u32", uid: "u32", gid: "u32", flags: "u32", descriptors: "u32", bytes: "bytes" },
+  },
+
+  /** A complete line from a control connection, without its newline. */
+  line: { code: 140, fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32", bytes: "bytes" } },
+  /** A connection that had delivered a line is gone. `reason`: 0 closed by the peer, 1 by us, 2 line too long, 3 too slow, 4 error. */
+  closed: { code: 141, fields: { connection: "u64", reason: "u8" } },
+} as const satisfies Record<string, Frame>;
+
+/** Bits of `spawn.flags` and `adopt.flags`. */
+export const SPAWN_FLAGS = {
+  /** Its own process group. */
+  group: 1,
+  /** What is left of its group is killed when it is gone, before it is reaped. */
+  endGroup: 2,
+  /** Not a worker: its output is not kept for `follow`. */
+  helper: 4,
+} as const;
+
+/** The first code of an event. */
+export const FIRST_EVENT = 100;
+
+/** 0xffffffff: leave it as it is (mode, uid, gid, umask). */
+export const UNCHANGED = 0xffffffff;
+/** `spawn.limits`: no limit. */
+export const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+/** `spawn.oomScore`: what the keeper itself was started with. */
+export const INHERITED_OOM_SCORE = 0x7fffffff;
+
+type FieldValue = {
+  u8: number; u32: number; i32: number; u64: number; text: string; bytes: Uint8Array;
+  texts: readonly string[]; numbers: readonly number[]; pairs: readonly (readonly [string, string])[];
+};
+type Fields<F extends Readonly<Record<string, FieldType>>> = { [K in keyof F]: FieldValue[F[K]] };
+
+type Commands = typeof COMMANDS;
+type Messages = typeof MESSAGES;
+export type CommandKind = keyof Commands;
+export type MessageKind = keyof Messages;
+
+/** A command as a value: `{ kind: "signal", worker: 3, signal: 15, group: 0 }`. */
+export type Command = { [K in CommandKind]: { readonly kind: K } & Fields<Commands[K]["fields"]> }[CommandKind];
+/** A message without an event's header. */
+type Body = { [K in MessageKind]: { readonly kind: K } & Fields<Messages[K]["fields"]> }[MessageKind];
+export type HelloKind = "hello" | "helloEntry" | "helloWorker" | "helloHandle" | "helloConnection" | "helloEnd" | "sleep";
+export type EventKind = Exclude<MessageKind, HelloKind>;
+/** What stands alone, outside the sequence of events. */
+export type Greeting = Extract<Body, { kind: HelloKind }>;
+/** An event as a value, its number and its two times (CLOCK_MONOTONIC, ms) included. */
+export type KeeperEvent = Extract<Body, { kind: EventKind }> & {
+  readonly seq: number;
+  readonly happenedAt: number;
+  readonly deliveredAt: number;
+};
+export type Message = Greeting | KeeperEvent;
