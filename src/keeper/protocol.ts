@@ -147,8 +147,8 @@ export const MESSAGES = {
   /** A command failed. `id`: its handle, worker, connection, request or token. `step` says what was tried (socket, bind, listen, open …). */
   failed: { code: 102, fields: { command: "u32", id: "u64", step: "text", errno: "u32" } },
   reached: { code: 103, fields: { token: "u64" } },
-  /** A supervisor ended without being asked to. `status` as in `exited`. */
-  supervisorDied: { code: 104, fields: { kind: "u8", status: "u32", lastEvent: "u64" } },
+  /** A supervisor ended without being asked to. `ending` and `status` as in `exited`. */
+  supervisorDied: { code: 104, fields: { ending: "u8", status: "u32", lastEvent: "u64" } },
   /** An event that killed three supervisors was set aside; `event` is its code, `bytes` the start of what it said. */
   setAside: { code: 105, fields: { event: "u32", bytes: "bytes" } },
   /** The journal can no longer be written; it goes on in memory. */
@@ -163,8 +163,8 @@ export const MESSAGES = {
   spawned: { code: 120, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
   /** The process was not started. `step`: pipe, fork, chdir, setgroups, setgid, setuid, umask, limit, nice, exec … */
   spawnFailed: { code: 121, fields: { worker: "u64", step: "text", errno: "u32" } },
-  /** A worker is gone, and all that it said before has been told. `kind`: 0 exit status, 1 signal, 2 signal with core dump, 3 unknown. `tail`: its last output lines, raw. */
-  exited: { code: 122, fields: { worker: "u64", pid: "u32", kind: "u8", status: "u32", tail: "bytes" } },
+  /** A worker is gone, and all that it said before has been told. `ending`: 0 exit status, 1 signal, 2 signal with core dump, 3 unknown. `tail`: its last output lines, raw. */
+  exited: { code: 122, fields: { worker: "u64", pid: "u32", ending: "u8", status: "u32", tail: "bytes" } },
 
   /** A datagram on a worker's notify socket. `source`: 0 the pair, 1 the path. `flags`: 1 truncated. `descriptors`: how many came with it. */
   datagram: {
