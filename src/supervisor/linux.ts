@@ -1,0 +1,243 @@
+// The real platform: plain files, /proc, the system's user database.
+import { accessSync, chownSync, closeSync, constants, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Identity } from "../core/spec.ts";
+import { connectUnix } from "../keeper/channel.ts";
+import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./platform.ts";
+
+/** The platform of this process. `clock` gives CLOCK_MONOTONIC in ms. */
+export const linuxPlatform = (clock: () => number): Platform => ({
+  pid: process.pid,
+  runtime: process.versions["bun"] === undefined ? `node ${process.versions.node}` : `bun ${process.versions["bun"]}`,
+  environment: process.env,
+  wallNow: Date.now,
+  monotonicNow: clock,
+  readText,
+  replaceFile,
+  ensureFile,
+  ensureDirectory,
+  setAside,
+  removeFile,
+  probeSocket,
+  admitUser: (path, uid) => attempt(() => chownSync(path, uid, -1)),
+  resolveHost,
+  findUser,
+  findGroup,
+  lineage,
+  isExecutable,
+  kernelLimits,
+});
+
+const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  EROFS: "read-only file system",
+  ENOSPC: "no space left on device",
+  EDQUOT: "disk quota exceeded",
+  ENOTDIR: "not a directory",
+  EISDIR: "is a directory",
+  EMFILE: "too many open files",
+  EIO: "input/output error",
+  EFBIG: "file too large",
+};
+
+const reasonOf = (error: unknown): string => {
+  const code = codeOf(error);
+  return REASONS[code] ?? (code !== "" ? code : error instanceof Error ? error.message : String(error));
+};
+
+const attempt = (action: () => void): string | null => {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    return reasonOf(error);
+  }
+};
+
+const readText = (path: string): FileText => {
+  try {
+    return { kind: "text", text: readFileSync(path, "utf8") };
+  } catch (error) {
+    return codeOf(error) === "ENOENT" ? { kind: "missing" } : { kind: "failed", reason: reasonOf(error) };
+  }
+};
+
+/** Somebody who reads the file sees the old text or the new one, whatever is cut off when. */
+const replaceFile = (path: string, text: string): string | null => {
+  const temporary = `${path}.new`;
+  const failure = attempt(() => {
+    writeDurably(temporary, text, modeOf(path));
+    renameSync(temporary, path);
+    syncDirectory(dirname(path));
+  });
+  if (failure !== null) removeFile(temporary);
+  return failure;
+};
+
+const modeOf = (path: string): number => {
+  try {
+    return statSync(path).mode & 0o7777;
+  } catch {
+    return 0o644;
+  }
+};
+
+const writeDurably = (path: string, text: string, mode: number): void => {
+  const file = openSync(path, "w", mode);
+  try {
+    const bytes = Buffer.from(text);
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+};
+
+const syncDirectory = (path: string): void => {
+  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+};
+
+const ensureFile = (path: string): string | null =>
+  attempt(() => {
+    const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+    const isFile = fstatSync(file).isFile();
+    closeSync(file);
+    if (!isFile) throw new Error("not a plain file");
+    accessSync(dirname(path), constants.W_OK);
+  });
+
+const ensureDirectory = (path: string): string | null =>
+  attempt(() => {
+    try {
+      mkdirSync(path, { mode: 0o711 });
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+    if (!lstatSync(path).isDirectory()) throw new Error("not a directory");
+    if (statSync(path).uid !== process.getuid?.()) throw new Error("belongs to another user");
+    accessSync(path, constants.W_OK | constants.X_OK);
+  });
+
+const setAside = (path: string): string | null => {
+  for (let number = 1; number <= 99; number++) {
+    const name = `${path}.bad-${number}`;
+    if (readText(name).kind !== "missing") continue;
+    return attempt(() => renameSync(path, name)) === null ? name : null;
+  }
+  return null;
+};
+
+const removeFile = (path: string): void => {
+  attempt(() => unlinkSync(path));
+};
+
+/** A socket file is stale when nobody has it bound any more: connecting says so (unix(7), ECONNREFUSED). */
+const probeSocket = async (path: string): Promise<SocketPath> => {
+  try {
+    if (!lstatSync(path).isSocket()) return "notSocket";
+  } catch (error) {
+    return codeOf(error) === "ENOENT" ? "absent" : "notSocket";
+  }
+  try {
+    const connection = await connectUnix(path, { data: () => {}, close: () => {} });
+    connection.end();
+    return "live";
+  } catch (error) {
+    // A live socket of another type answers EPROTOTYPE, a full one EAGAIN: only a refusal proves that nobody is there.
+    return codeOf(error) === "ECONNREFUSED" ? "stale" : codeOf(error) === "ENOENT" ? "absent" : "live";
+  }
+};
+
+const resolveHost = async (host: string, family: "any" | "4" | "6"): Promise<readonly string[]> => {
+  const { lookup } = await import("node:dns/promises");
+  try {
+    const found = await lookup(host, { all: true, family: family === "any" ? 0 : Number(family) });
+    return found.map((entry) => entry.address);
+  } catch {
+    throw new Error(`the host ${JSON.stringify(host)} cannot be resolved`);
+  }
+};
+
+const databaseLine = (database: "passwd" | "group", name: string): readonly string[] | null => {
+  const file = readText(`/etc/${database}`);
+  const lines = file.kind === "text" ? file.text.split("\n") : [];
+  const match = lines.map((line) => line.split(":")).find((fields) => fields[0] === name || fields[2] === name);
+  return match ?? askNameService(database, name);
+};
+
+/** Users that are not in the files (LDAP, systemd-homed): the name service's own program knows them. */
+const askNameService = (database: "passwd" | "group", name: string): readonly string[] | null => {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  const found = spawnSync("getent", [database, "--", name], { encoding: "utf8", timeout: 3_000, stdio: ["ignore", "pipe", "ignore"] });
+  if (found.status !== 0) return null;
+  return found.stdout.trim().split(":");
+};
+
+const findUser = (name: string): Identity | null => {
+  const fields = databaseLine("passwd", name);
+  if (!fields) return null;
+  const [login = name, , uid, gid] = fields;
+  return { name: login, uid: Number(uid), gid: Number(gid), groups: groupsOf(login, Number(gid)) };
+};
+
+const groupsOf = (login: string, primary: number): number[] => {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  const found = spawnSync("getent", ["initgroups", "--", login], { encoding: "utf8", timeout: 3_000, stdio: ["ignore", "pipe", "ignore"] });
+  const listed = found.status === 0 ? found.stdout.trim().split(/\s+/).slice(1).map(Number) : groupsInFile(login);
+  return [...new Set([primary, ...listed.filter(Number.isInteger)])];
+};
+
+const groupsInFile = (login: string): number[] => {
+  const file = readText("/etc/group");
+  if (file.kind !== "text") return [];
+  return file.text
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter((fields) => (fields[3] ?? "").split(",").includes(login))
+    .map((fields) => Number(fields[2]));
+};
+
+const findGroup = (name: string): number | null => {
+  const fields = databaseLine("group", name);
+  return fields ? Number(fields[2]) : null;
+};
+
+/** proc_pid_stat(5): the command's name may hold anything, so fields are counted from its closing parenthesis. */
+const lineage = (pid: number): Lineage | null => {
+  const stat = readText(`/proc/${pid}/stat`);
+  if (stat.kind !== "text") return null;
+  const [, parent, group] = stat.text.slice(stat.text.lastIndexOf(")") + 2).split(" ");
+  try {
+    return { parent: Number(parent), group: Number(group), uid: statSync(`/proc/${pid}`).uid };
+  } catch {
+    return null;
+  }
+};
+
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
+
+const kernelLimits = (): KernelLimits => {
+  const somaxconn = readText("/proc/sys/net/core/somaxconn");
+  const limits = readText("/proc/self/limits");
+  const open = limits.kind === "text" ? /^Max open files\s+\S+\s+(\d+)/m.exec(limits.text)?.[1] : undefined;
+  return {
+    somaxconn: somaxconn.kind === "text" ? Number(somaxconn.text) : null,
+    openFiles: open === undefined ? null : Number(open),
+  };
+};

@@ -1,0 +1,47 @@
+// The few things that the supervisor asks the operating system itself, as one small interface. Everything else goes
+// through the keeper. The real one is in linux.ts; the simulator hands in another.
+import type { Identity } from "../core/spec.ts";
+
+export type FileText = { readonly kind: "text"; readonly text: string } | { readonly kind: "missing" } | { readonly kind: "failed"; readonly reason: string };
+
+/** What is at the path where a socket is to be bound. */
+export type SocketPath = "absent" | "stale" | "live" | "notSocket";
+
+/** Where a process stands: its parent, and whose it is. */
+export type Lineage = { readonly parent: number; readonly group: number; readonly uid: number };
+
+export type KernelLimits = { readonly somaxconn: number | null; readonly openFiles: number | null };
+
+export type Platform = {
+  readonly pid: number;
+  /** `bun 1.4.4`, `node 20.20.2`. */
+  readonly runtime: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Wall clock, ms. */
+  wallNow(): number;
+  /** CLOCK_MONOTONIC ms, as far as it can be known without the keeper: steps forward from the hello. */
+  monotonicNow(): number;
+
+  readText(path: string): FileText;
+  /** Replaces the file: temporary file, fsync, rename, fsync of the directory. Returns what went wrong, or null. */
+  replaceFile(path: string, text: string): string | null;
+  /** Makes sure that a file is there (0644) and can be replaced. Returns what is wrong, or null. */
+  ensureFile(path: string): string | null;
+  /** Makes sure that a directory is there (0711). Returns what is wrong, or null. */
+  ensureDirectory(path: string): string | null;
+  /** Renames a file out of the way; the new name, or null if that failed. */
+  setAside(path: string): string | null;
+  removeFile(path: string): void;
+  probeSocket(path: string): Promise<SocketPath>;
+  /** Lets one more user connect to a socket file. Returns what went wrong, or null. */
+  admitUser(path: string, uid: number): string | null;
+
+  /** Literal addresses of a host, in the system's order. Throws an Error with a sentence. */
+  resolveHost(host: string, family: "any" | "4" | "6"): Promise<readonly string[]>;
+  /** A user by name or number; null if there is none. */
+  findUser(name: string): Identity | null;
+  findGroup(name: string): number | null;
+  lineage(pid: number): Lineage | null;
+  isExecutable(path: string): boolean;
+  kernelLimits(): KernelLimits;
+};

@@ -1,0 +1,84 @@
+// What crank was started with: the same for every supervisor of its life. A front end makes it from its own flags.
+import type { KillMode, Readiness, StopStep } from "../core/spec.ts";
+import type { Address } from "./addresses.ts";
+
+export type LogFormat = "text" | "json" | "raw";
+/** `quiet`: errors only. `verbose`: every step of every worker. */
+export type Verbosity = "quiet" | "normal" | "verbose";
+
+/** One listening socket: where, and how. */
+export type Bind = {
+  /** As it was given. */
+  readonly uri: string;
+  /** For LISTEN_FDNAMES. */
+  readonly name: string;
+  readonly address: Address;
+  readonly options: SocketOptions;
+};
+
+export type SocketOptions = {
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+  /** Seconds, 0 for off. */
+  readonly deferAccept: number;
+  /** Queue length, 0 for off. */
+  readonly fastOpen: number;
+  /** null: as the scheme says. */
+  readonly v6Only: boolean | null;
+  /** Of a unix socket's file; null leaves what the umask gives. */
+  readonly mode: number | null;
+  /** Names or numbers, looked up when the socket is opened. */
+  readonly owner: string | null;
+  readonly group: string | null;
+};
+
+export type Settings = {
+  /** The program that the user called: "crank". */
+  readonly program: string;
+  /** "" when none was given. */
+  readonly name: string;
+  readonly binds: readonly Bind[];
+  readonly control: { readonly uri: string; readonly address: Address };
+  /** Where the record is. */
+  readonly recordPath: string;
+  /** Where the journal, the lock and the notify sockets are. */
+  readonly runDirectory: string;
+  /** crank's own working directory. */
+  readonly cwd: string;
+  /** ms; null: crank exits when its last worker is gone. */
+  readonly respawnMs: number | null;
+  /** How long an idle supervisor stays, ms. */
+  readonly lingerMs: number;
+  readonly logFormat: LogFormat;
+  readonly verbosity: Verbosity;
+  /** What a first run starts from. */
+  readonly defaults: SpecDefaults;
+};
+
+/** The part of a spec that a front end decides when nobody says otherwise. */
+export type SpecDefaults = {
+  readonly instances: number;
+  readonly surge: number;
+  readonly unavailable: number;
+  readonly readiness: Readiness;
+  readonly startTimeoutMs: number | null;
+  readonly stopTimeoutMs: number | null;
+  readonly stopSteps: readonly StopStep[];
+  readonly killMode: KillMode;
+};
+
+export const CRANK_DEFAULTS: SpecDefaults = {
+  instances: 1,
+  surge: 1,
+  unavailable: 0,
+  readiness: { kind: "notify" },
+  startTimeoutMs: 30_000,
+  stopTimeoutMs: 30_000,
+  stopSteps: [
+    { signal: "SIGTERM", afterMs: 0 },
+    { signal: "SIGKILL", afterMs: 30_000 },
+  ],
+  killMode: "group",
+};
