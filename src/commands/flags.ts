@@ -1,0 +1,230 @@
+// Go-style flags read by a table: one dash or two, `-f v` or `-f=v`, until the first free word or `--`. The same
+// table makes the help text (flag-help.ts) and is held against the manual pages by a test.
+
+type FlagBase = {
+  /** One sentence without a full stop; the help text wraps it. */
+  readonly help: string;
+  /** Heading under which -help lists it; "" is the first, unnamed group. */
+  readonly group?: string;
+  /** Environment variable that stands in when the flag is not given; an empty one counts as unset. */
+  readonly environment?: string;
+};
+type Argument = { /** What -help calls the value, `SEC`. */ readonly argument: string };
+
+/**
+ * A flag by the value that it takes. `switch`: none (`-f=false` turns it off). `texts`: may repeat, all are kept;
+ * any other kind may repeat too, and the last one counts. `whole`: an integer. `seconds`: with fractions, read as ms.
+ * `min` (default 0) and `max` bound the number as it is written; a null `min` lets it be negative.
+ */
+export type Flag = FlagBase &
+  (
+    | { readonly kind: "switch" }
+    | ({ readonly kind: "text" | "texts" } & Argument)
+    | ({ readonly kind: "whole" | "seconds"; readonly min?: number | null; readonly max?: number } & Argument)
+    | ({ readonly kind: "choice"; readonly choices: readonly string[] } & Argument)
+  );
+/** Flags by their names, without dashes. */
+export type FlagTable = Readonly<Record<string, Flag>>;
+
+type ValueOf<F extends Flag> = F extends { readonly kind: "switch" }
+  ? boolean
+  : F extends { readonly kind: "texts" }
+    ? readonly string[]
+    : F extends { readonly kind: "whole" | "seconds" }
+      ? number
+      : F extends { readonly kind: "choice"; readonly choices: readonly (infer C)[] }
+        ? C
+        : string;
+/** What was given, by flag name; `seconds` are ms here. */
+export type FlagValues<T extends FlagTable> = { readonly [K in keyof T]?: ValueOf<T[K]> };
+
+export type ParsedFlags<T extends FlagTable> = {
+  readonly flags: FlagValues<T>;
+  /** The free words; with `-help` whatever had not been read. */
+  readonly words: readonly string[];
+  /** -h or -help was given: nothing after it was looked at. */
+  readonly help: boolean;
+};
+
+/** The command line is wrong; `message` is a sentence to show, and the exit status is 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly code = "usage";
+}
+
+/** Where flags may stand: until the first free word (Go's way), or among the free words too. */
+export type Placement = "first" | "anywhere";
+
+/** The longest duration that a flag takes: about 31 years, in seconds. */
+export const MAX_SECONDS = 1_000_000_000;
+
+/** Reads `args` by `table`, what is missing from `env`. Throws UsageError, with one sentence that names the flag. */
+export const parseFlags = <T extends FlagTable>(
+  table: T,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+  placement: Placement = "first",
+): ParsedFlags<T> => {
+  const values: Record<string, unknown> = {};
+  const words: string[] = [];
+  let at = 0;
+  for (; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    if (arg === "--") {
+      at++;
+      break;
+    }
+    if (!isFlag(arg)) {
+      if (placement === "first") break;
+      words.push(arg);
+      continue;
+    }
+    const { name, given } = split(arg);
+    const flag = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (flag === undefined) {
+      if (name === "h" || name === "help") return { ...finished<T>(values), words: args.slice(at + 1), help: true };
+      throw new UsageError(unknown(name, Object.keys(table)));
+    }
+    if (flag.kind === "switch") {
+      values[name] = readSwitch(name, given ?? "true");
+      continue;
+    }
+    const text = given ?? args[++at];
+    if (text === undefined) throw new UsageError(`-${name} needs a value: -${name} ${flag.argument}`);
+    store(values, name, flag, readValue(`-${name}`, flag, text));
+  }
+  words.push(...args.slice(at));
+  fillFromEnvironment(values, table, env);
+  return { ...finished<T>(values), words, help: false };
+};
+
+// `values` holds, for every name of the table, what readValue made of the flag of that name: FlagValues by construction.
+const finished = <T extends FlagTable>(values: Record<string, unknown>) => ({ flags: values as FlagValues<T> });
+
+const isFlag = (arg: string): boolean => arg.length > 1 && arg.startsWith("-");
+
+const split = (arg: string): { name: string; given: string | undefined } => {
+  const bare = arg.slice(arg.startsWith("--") ? 2 : 1);
+  const equals = bare.indexOf("=");
+  const name = equals < 0 ? bare : bare.slice(0, equals);
+  if (name === "" || name.startsWith("-")) throw new UsageError(`${JSON.stringify(arg)} is not a flag`);
+  return { name, given: equals < 0 ? undefined : bare.slice(equals + 1) };
+};
+
+const fillFromEnvironment = (
+  values: Record<string, unknown>,
+  table: FlagTable,
+  env: Readonly<Record<string, string | undefined>>,
+) => {
+  for (const [name, flag] of Object.entries(table)) {
+    if (flag.environment === undefined || name in values) continue;
+    const text = env[flag.environment];
+    if (text === undefined || text === "") continue;
+    if (flag.kind === "switch") values[name] = readSwitch(flag.environment, text);
+    else store(values, name, flag, readValue(flag.environment, flag, text));
+  }
+};
+
+type ValuedFlag = Exclude<Flag, { readonly kind: "switch" }>;
+
+const store = (values: Record<string, unknown>, name: string, flag: ValuedFlag, value: unknown) => {
+  const before = values[name];
+  values[name] = flag.kind === "texts" ? [...(Array.isArray(before) ? before : []), value] : value;
+};
+
+const readValue = (label: string, flag: ValuedFlag, text: string): string | number => {
+  switch (flag.kind) {
+    case "text":
+    case "texts":
+      return text;
+    case "choice":
+      if (flag.choices.includes(text)) return text;
+      throw new UsageError(`${label} must be ${orList(flag.choices)}, not ${JSON.stringify(text)}`);
+    case "whole":
+      return readNumber(
+        label,
+        text,
+        /^[+-]?\d{1,15}$/,
+        "a whole number",
+        flag.min,
+        flag.max ?? Number.MAX_SAFE_INTEGER,
+      );
+    case "seconds": {
+      const max = flag.max ?? MAX_SECONDS;
+      const value = readNumber(label, text, /^[+-]?(\d{1,15}(\.\d*)?|\.\d+)$/, "a number of seconds", flag.min, max);
+      // A duration that was asked for is never rounded away.
+      return value > 0 ? Math.max(1, Math.round(value * 1000)) : Math.round(value * 1000);
+    }
+  }
+};
+
+const readNumber = (
+  label: string,
+  text: string,
+  form: RegExp,
+  what: string,
+  min: number | null = 0,
+  max: number,
+): number => {
+  if (!form.test(text)) throw new UsageError(`${label} must be ${what}, not ${JSON.stringify(text)}`);
+  const value = Number(text);
+  if (min !== null && value < min) {
+    throw new UsageError(
+      min === 0 ? `${label} must not be negative, but is ${text}` : `${label} must be at least ${min}, but is ${text}`,
+    );
+  }
+  if (value > max) throw new UsageError(`${label} must be at most ${max}, but is ${text}`);
+  return value;
+};
+
+const readSwitch = (name: string, text: string): boolean => {
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw new UsageError(`-${name} takes no value; -${name}=false turns it off, not ${JSON.stringify(text)}`);
+};
+
+const orList = (words: readonly string[]): string =>
+  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+
+const unknown = (name: string, names: readonly string[]): string => {
+  const near = nearest(name, names);
+  const hint = near === null ? "" : `; did you mean -${near}?`;
+  return `there is no flag ${/^[\w.-]+$/.test(name) ? `-${name}` : JSON.stringify(`-${name}`)}${hint}`;
+};
+
+/** The name that `typed` was probably meant to be: one that it begins, or that is at most two edits away; null for none. */
+export const nearest = (typed: string, names: readonly string[]): string | null => {
+  const begun = names.filter((name) => typed.length > 1 && name.startsWith(typed));
+  if (begun.length === 1) return begun[0] ?? null;
+  const allowed = typed.length < 4 ? 1 : 2;
+  let best: string | null = null;
+  let bestDistance = allowed + 1;
+  for (const name of names) {
+    const distance = Math.abs(name.length - typed.length) > allowed ? bestDistance : editDistance(typed, name);
+    if (distance >= bestDistance) continue;
+    best = name;
+    bestDistance = distance;
+  }
+  return best;
+};
+
+// Insertions, deletions, replacements, and swaps of neighbours (optimal string alignment).
+const editDistance = (a: string, b: string): number => {
+  let before: number[] = [];
+  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = at(above, column - 1) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      let cost = Math.min(at(above, column) + 1, at(current, column - 1) + 1, replaced);
+      const swapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      if (swapped) cost = Math.min(cost, at(before, column - 2) + 1);
+      current.push(cost);
+    }
+    before = above;
+    above = current;
+  }
+  return at(above, b.length);
+};
+
+const at = (row: readonly number[], column: number): number => row[column] ?? Number.POSITIVE_INFINITY;

@@ -1,0 +1,117 @@
+// The flag parser: Go's syntax, numbers and their bounds, the sentences for what is wrong, and the help text.
+import { describe, expect, test } from "bun:test";
+import { helpText } from "../../src/commands/flag-help.ts";
+import { nearest, parseFlags, UsageError } from "../../src/commands/flags.ts";
+
+const TABLE = {
+  name: { kind: "text", argument: "NAME", help: "the service", environment: "CRANK_NAME" },
+  bind: { kind: "texts", argument: "URI", help: "a socket", environment: "CRANK_BIND", group: "Sockets" },
+  wait: { kind: "switch", help: "wait for the end" },
+  start: { kind: "seconds", argument: "SEC", min: null, help: "how long a worker may take to get ready" },
+  "min-ready": { kind: "seconds", argument: "SEC", help: "how long" },
+  instances: { kind: "whole", argument: "N", min: 1, max: 1000, help: "how many" },
+  "kill-mode": { kind: "choice", argument: "MODE", choices: ["group", "process"], help: "what is killed" },
+} as const;
+
+const parse = (...args: string[]) => parseFlags(TABLE, args);
+const refusal = (...args: string[]): string => {
+  try {
+    parse(...args);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  return "accepted";
+};
+
+describe("parseFlags", () => {
+  test("takes one dash or two, and the value behind a space or an equals sign", () => {
+    expect(parse("-name", "a").flags.name).toBe("a");
+    expect(parse("--name", "a").flags.name).toBe("a");
+    expect(parse("-name=a=b").flags.name).toBe("a=b");
+    expect(parse("--name=").flags.name).toBe("");
+  });
+
+  test("stops at the first free word, at a lone dash and behind --", () => {
+    expect(parse("-wait", "ruby", "-wait").words).toEqual(["ruby", "-wait"]);
+    expect(parse("-", "-wait").words).toEqual(["-", "-wait"]);
+    expect(parse("-wait", "--", "-name").words).toEqual(["-name"]);
+  });
+
+  test("reads on behind free words when it is told to", () => {
+    const { flags, words } = parseFlags(TABLE, ["4", "-wait", "5", "--", "-x"], {}, "anywhere");
+    expect([flags.wait, words]).toEqual([true, ["4", "5", "-x"]]);
+  });
+
+  test("keeps every value of a flag that may repeat, and the last one of any other", () => {
+    const { flags } = parse("-bind", "a", "-bind=b", "-name", "x", "-name", "y");
+    expect([flags.bind, flags.name]).toEqual([["a", "b"], "y"]);
+  });
+
+  test("reads switches as Go does", () => {
+    expect(parse("-wait").flags.wait).toBe(true);
+    expect(parse("-wait=false").flags.wait).toBe(false);
+    expect(parse("-wait", "false").words).toEqual(["false"]);
+    expect(refusal("-wait=maybe")).toBe('-wait takes no value; -wait=false turns it off, not "maybe"');
+  });
+
+  test("reads seconds with fractions as milliseconds and rounds none away", () => {
+    expect(parse("-start", "1.5").flags.start).toBe(1500);
+    expect(parse("-start", ".25").flags.start).toBe(250);
+    expect(parse("-start", "0.0001").flags.start).toBe(1);
+    expect(parse("-start", "-1").flags.start).toBe(-1000);
+    expect(parse("-start", "0").flags.start).toBe(0);
+  });
+
+  test("refuses numbers that are none, negative or out of bounds, naming the flag", () => {
+    expect(refusal("-min-ready", "-1")).toBe("-min-ready must not be negative, but is -1");
+    expect(refusal("-min-ready", "soon")).toBe('-min-ready must be a number of seconds, not "soon"');
+    for (const text of ["1e3", "Infinity", "NaN", "0x10", "", " 1", "1s"])
+      expect(refusal("-start", text)).toContain("-start must be");
+    expect(refusal("-instances", "0")).toBe("-instances must be at least 1, but is 0");
+    expect(refusal("-instances", "1001")).toBe("-instances must be at most 1000, but is 1001");
+    expect(refusal("-instances", "2.5")).toBe('-instances must be a whole number, not "2.5"');
+    expect(refusal("-start", "1000000001")).toBe("-start must be at most 1000000000, but is 1000000001");
+  });
+
+  test("refuses a choice that is none, naming those that are", () => {
+    expect(refusal("-kill-mode", "all")).toBe('-kill-mode must be group or process, not "all"');
+  });
+
+  test("says what value is missing", () => {
+    expect(refusal("-start")).toBe("-start needs a value: -start SEC");
+  });
+
+  test("suggests the flag that was probably meant", () => {
+    expect(refusal("-naem", "x")).toBe("there is no flag -naem; did you mean -name?");
+    expect(refusal("--instance=3")).toBe("there is no flag -instance; did you mean -instances?");
+    expect(refusal("-zzz")).toBe("there is no flag -zzz");
+    expect(refusal("-constructor")).toBe("there is no flag -constructor");
+    expect(refusal("---name")).toBe('"---name" is not a flag');
+    expect(refusal("-\u001b[31m")).toBe('there is no flag "-\\u001b[31m"');
+    expect(nearest("x", [])).toBeNull();
+  });
+
+  test("looks at the environment only for what is not given", () => {
+    const env = { CRANK_NAME: "env", CRANK_BIND: ":80" };
+    expect(parseFlags(TABLE, ["-name", "a"], env).flags).toEqual({ name: "a", bind: [":80"] });
+    expect(parseFlags(TABLE, [], { CRANK_NAME: "" }).flags.name).toBeUndefined();
+  });
+
+  test("finds -h and -help, and looks no further", () => {
+    for (const flag of ["-h", "-help", "--help"]) expect(parse("-wait", flag, "-zzz").help).toBe(true);
+    expect(parse("ls", "-help").help).toBe(false);
+  });
+});
+
+test("the help text groups and aligns every flag within 80 columns", () => {
+  const text = helpText({
+    usage: ["thing [flags] [WORD...]", "thing -help"],
+    about: ["Does it. ".repeat(20).trim()],
+    flags: TABLE,
+  });
+  for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  for (const name of Object.keys(TABLE)) expect(text).toContain(`  -${name}`);
+  expect(text).toContain("\nSockets:\n  -bind URI");
+  expect(text).toContain("[$CRANK_NAME]");
+});
