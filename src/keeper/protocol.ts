@@ -47,8 +47,16 @@ export const COMMANDS = {
   openSocket: {
     code: 20,
     fields: {
-      handle: "u64", domain: "u32", type: "u32", protocol: "u32", address: "bytes", options: "numbers",
-      backlog: "u32", mode: "u32", uid: "u32", gid: "u32",
+      handle: "u64",
+      domain: "u32",
+      type: "u32",
+      protocol: "u32",
+      address: "bytes",
+      options: "numbers",
+      backlog: "u32",
+      mode: "u32",
+      uid: "u32",
+      gid: "u32",
     },
   },
   /** Takes over the descriptor `fd` that the keeper was started with; listens if it is a stream socket that does not yet and backlog > 0. */
@@ -81,10 +89,27 @@ export const COMMANDS = {
   spawn: {
     code: 40,
     fields: {
-      worker: "u64", file: "text", args: "texts", cwd: "text", env: "pairs", unset: "texts", ownPid: "texts",
-      descriptors: "numbers", stdin: "u8", output: "u8", notifyFd: "u32", notifyPath: "text", identity: "numbers",
-      umask: "u32", limits: "numbers", nice: "i32", oomScore: "i32", deathSignal: "u32", flags: "u32",
-      prefix: "text", json: "text",
+      worker: "u64",
+      file: "text",
+      args: "texts",
+      cwd: "text",
+      env: "pairs",
+      unset: "texts",
+      ownPid: "texts",
+      descriptors: "numbers",
+      stdin: "u8",
+      output: "u8",
+      notifyFd: "u32",
+      notifyPath: "text",
+      identity: "numbers",
+      umask: "u32",
+      limits: "numbers",
+      nice: "i32",
+      oomScore: "i32",
+      deathSignal: "u32",
+      flags: "u32",
+      prefix: "text",
+      json: "text",
     },
   },
   /** Sends a signal to a worker, or (group 1) to its process group. A worker that is gone is no error: its exit is on the way. */
@@ -127,8 +152,21 @@ export const MESSAGES = {
   hello: {
     code: 1,
     fields: {
-      protocol: "u32", version: "text", pid: "u32", startedAt: "u64", now: "u64", realtimeOffset: "u64", bootId: "text",
-      home: "text", cwd: "text", args: "texts", program: "text", fresh: "u8", crashes: "u32", consumed: "u64", executions: "u32",
+      protocol: "u32",
+      version: "text",
+      pid: "u32",
+      startedAt: "u64",
+      now: "u64",
+      realtimeOffset: "u64",
+      bootId: "text",
+      home: "text",
+      cwd: "text",
+      args: "texts",
+      program: "text",
+      fresh: "u8",
+      crashes: "u32",
+      consumed: "u64",
+      executions: "u32",
     },
   },
   helloEntry: { code: 2, fields: { key: "text", value: "bytes" } },
@@ -169,11 +207,23 @@ export const MESSAGES = {
   /** A datagram on a worker's notify socket. `source`: 0 the pair, 1 the path. `flags`: 1 truncated. `descriptors`: how many came with it. */
   datagram: {
     code: 130,
-    fields: { worker: "u64", source: "u8", pid: "u32", uid: "u32", gid: "u32", flags: "u32", descriptors: "u32", bytes: "bytes" },
+    fields: {
+      worker: "u64",
+      source: "u8",
+      pid: "u32",
+      uid: "u32",
+      gid: "u32",
+      flags: "u32",
+      descriptors: "u32",
+      bytes: "bytes",
+    },
   },
 
   /** A complete line from a control connection, without its newline. */
-  line: { code: 140, fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32", bytes: "bytes" } },
+  line: {
+    code: 140,
+    fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32", bytes: "bytes" },
+  },
   /** A connection that had delivered a line is gone. `reason`: 0 closed by the peer, 1 by us, 2 line too long, 3 too slow, 4 error. */
   closed: { code: 141, fields: { connection: "u64", reason: "u8" } },
 } as const satisfies Record<string, Frame>;
@@ -199,8 +249,15 @@ export const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 export const INHERITED_OOM_SCORE = 0x7fffffff;
 
 type FieldValue = {
-  u8: number; u32: number; i32: number; u64: number; text: string; bytes: Uint8Array;
-  texts: readonly string[]; numbers: readonly number[]; pairs: readonly (readonly [string, string])[];
+  u8: number;
+  u32: number;
+  i32: number;
+  u64: number;
+  text: string;
+  bytes: Uint8Array;
+  texts: readonly string[];
+  numbers: readonly number[];
+  pairs: readonly (readonly [string, string])[];
 };
 type Fields<F extends Readonly<Record<string, FieldType>>> = { [K in keyof F]: FieldValue[F[K]] };
 
@@ -213,7 +270,14 @@ export type MessageKind = keyof Messages;
 export type Command = { [K in CommandKind]: { readonly kind: K } & Fields<Commands[K]["fields"]> }[CommandKind];
 /** A message without an event's header. */
 type Body = { [K in MessageKind]: { readonly kind: K } & Fields<Messages[K]["fields"]> }[MessageKind];
-export type HelloKind = "hello" | "helloEntry" | "helloWorker" | "helloHandle" | "helloConnection" | "helloEnd" | "sleep";
+export type HelloKind =
+  | "hello"
+  | "helloEntry"
+  | "helloWorker"
+  | "helloHandle"
+  | "helloConnection"
+  | "helloEnd"
+  | "sleep";
 export type EventKind = Exclude<MessageKind, HelloKind>;
 /** What stands alone, outside the sequence of events. */
 export type Greeting = Extract<Body, { kind: HelloKind }>;
