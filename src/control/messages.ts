@@ -33,10 +33,20 @@ export type RunParams = {
   readonly limits?: Readonly<Record<string, number | null>>;
 };
 /** `accepted`: has begun (no `wait`). `warning`: the deploy stands, but the record could not be written. */
-export type RunResult = { readonly generation: number; readonly accepted: boolean; readonly pids: readonly number[]; readonly warning?: string };
+export type RunResult = {
+  readonly generation: number;
+  readonly accepted: boolean;
+  readonly pids: readonly number[];
+  readonly warning?: string;
+};
 
 /** Which workers: the state flags add up, `pid` narrows; with none of them all workers (ps) or no worker (kill). */
-export type Selector = { readonly starting?: boolean; readonly ready?: boolean; readonly stopping?: boolean; readonly pid?: number };
+export type Selector = {
+  readonly starting?: boolean;
+  readonly ready?: boolean;
+  readonly stopping?: boolean;
+  readonly pid?: number;
+};
 
 export type WorkerInfo = {
   readonly pid: number | null;
@@ -97,7 +107,14 @@ export type Info = {
   readonly upgrades: number;
   readonly supervisorDeaths: number;
 };
-export type HistoryEntry = { readonly generation: number; readonly at: string; readonly current: boolean; readonly command: readonly string[]; readonly cwd: string; readonly instances: number };
+export type HistoryEntry = {
+  readonly generation: number;
+  readonly at: string;
+  readonly current: boolean;
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly instances: number;
+};
 
 /** One thing that happened. `seq` grows by one; `time` is ISO 8601. */
 export type EventEntry = { readonly seq: number; readonly time: string } & Note;
@@ -110,17 +127,29 @@ export type Methods = {
   run: { params: RunParams; result: RunResult };
   reload: { params: { readonly wait?: boolean; readonly clientId?: string }; result: RunResult };
   /** To the generation `to`, default the one before the current. */
-  rollback: { params: { readonly to?: number; readonly wait?: boolean; readonly clientId?: string }; result: RunResult };
+  rollback: {
+    params: { readonly to?: number; readonly wait?: boolean; readonly clientId?: string };
+    result: RunResult;
+  };
   history: { params: Record<string, never>; result: readonly HistoryEntry[] };
-  scale: { params: { readonly to?: number; readonly by?: number }; result: { readonly from: number; readonly to: number } };
+  scale: {
+    params: { readonly to?: number; readonly by?: number };
+    result: { readonly from: number; readonly to: number };
+  };
   ps: { params: Selector; result: readonly WorkerInfo[] };
   status: { params: Record<string, never>; result: Status };
   /** `signal`: a name with or without SIG. `wait`: answered when the signalled workers are gone. */
-  kill: { params: Selector & { readonly signal?: string; readonly wait?: boolean }; result: { readonly pids: readonly number[] } };
+  kill: {
+    params: Selector & { readonly signal?: string; readonly wait?: boolean };
+    result: { readonly pids: readonly number[] };
+  };
   /** Streams `event` notifications: those held from `from` on (default: none of the past), then all that follow if `follow`. */
   events: { params: { readonly from?: number; readonly follow?: boolean }; result: { readonly next: number } };
   /** Streams `log` notifications: the last `lines` (default 10), then all that follow if `follow`; the result comes before the first. */
-  logs: { params: { readonly follow?: boolean; readonly lines?: number; readonly pid?: number }; result: Record<string, never> };
+  logs: {
+    params: { readonly follow?: boolean; readonly lines?: number; readonly pid?: number };
+    result: Record<string, never>;
+  };
   shutdown: { params: { readonly wait?: boolean }; result: { readonly workers: number } };
 };
 export type Method = keyof Methods;
@@ -149,5 +178,10 @@ export const ERROR_CODES = {
 } as const;
 
 /** What went wrong with a deploy: which worker, and why; its last lines are in the failure. */
-export type FailureData = { readonly generation: number; readonly worker: number | null; readonly pid: number | null; readonly failure: Failure };
+export type FailureData = {
+  readonly generation: number;
+  readonly worker: number | null;
+  readonly pid: number | null;
+  readonly failure: Failure;
+};
 export type RpcError = { readonly code: number; readonly message: string; readonly data?: FailureData };

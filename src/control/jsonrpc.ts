@@ -1,0 +1,150 @@
+// JSON-RPC 2.0 on single lines: what a line from a client is, what a line from crank is, and how both are written.
+// What the parameters of a method may be is in schemas.ts.
+import { ERROR_CODES, type Method, type Methods, type Notifications, type RpcError } from "./messages.ts";
+
+export type RpcId = string | number | null;
+
+/**
+ * A line from a client. `foreign`: no JSON-RPC at all, so a dialect may know it (`text`: null if it is not UTF-8);
+ * `reply` is what to answer if none does. `broken`: meant as JSON-RPC, and `reply` says what is wrong with it.
+ */
+export type ClientLine =
+  | { readonly kind: "request"; readonly id: RpcId; readonly method: string; readonly params: unknown }
+  | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
+  | { readonly kind: "foreign"; readonly text: string | null; readonly reply: string }
+  | { readonly kind: "broken"; readonly reply: string };
+
+/** A line from crank. `other`: nothing that JSON-RPC knows. */
+export type ServerLine =
+  | { readonly kind: "result"; readonly id: RpcId; readonly result: unknown }
+  | { readonly kind: "error"; readonly id: RpcId; readonly error: RpcError }
+  | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
+  | { readonly kind: "other"; readonly text: string };
+
+/** No request of ours nests deeper than 3; what nests deeper than this is refused before it is built. */
+const MAX_DEPTH = 32;
+const MAX_ID_LENGTH = 128;
+
+/** Says what a line from a client is. `line` is without its newline. Never throws. */
+export const parseClientLine = (line: Uint8Array): ClientLine => {
+  const text = decode(line);
+  if (text === null) return foreign(null, "the line is not valid UTF-8");
+  if (isTooDeep(text)) return broken(`the line nests deeper than ${MAX_DEPTH} levels`);
+  const value = parse(text);
+  if (value === undefined) return foreign(text, "the line is not valid JSON");
+  if (Array.isArray(value)) {
+    if (!value.some((item) => isObject(item) && "jsonrpc" in item)) return foreign(text, NO_REQUEST);
+    return broken("batches are not taken: send each request on a line of its own");
+  }
+  if (!isObject(value) || !("jsonrpc" in value || "method" in value)) return foreign(text, NO_REQUEST);
+  return request(value);
+};
+
+/** Says what a line from crank is. Never throws. */
+export const parseServerLine = (line: Uint8Array): ServerLine => {
+  const text = decode(line) ?? new TextDecoder().decode(line);
+  const value = isTooDeep(text) ? undefined : parse(text);
+  if (!isObject(value)) return { kind: "other", text };
+  const id = readId(value.id) ?? null;
+  if ("result" in value) return { kind: "result", id, result: value.result };
+  const error = value.error;
+  if (isObject(error)) return { kind: "error", id, error: readError(error) };
+  if (typeof value.method === "string") return { kind: "notification", method: value.method, params: value.params };
+  return { kind: "other", text };
+};
+
+/** A request as a line, newline included. */
+export const encodeRequest = <M extends Method>(id: RpcId, method: M, params: Methods[M]["params"]): string =>
+  `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`;
+
+/** The answer to a request as a line, newline included. */
+export const encodeResult = <M extends Method>(id: RpcId, result: Methods[M]["result"]): string =>
+  `${JSON.stringify({ jsonrpc: "2.0", id, result })}\n`;
+
+/** A refusal or failure as a line, newline included. `id` null: it belongs to no request that could be read. */
+export const encodeError = (id: RpcId, error: RpcError): string => `${JSON.stringify({ jsonrpc: "2.0", id, error })}\n`;
+
+/** A notification as a line, newline included. */
+export const encodeNotification = <N extends keyof Notifications>(method: N, params: Notifications[N]): string =>
+  `${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`;
+
+const NO_REQUEST = "the line is not a JSON-RPC 2.0 request";
+
+const foreign = (text: string | null, message: string): ClientLine => {
+  const code = message === NO_REQUEST ? ERROR_CODES.invalidRequest : ERROR_CODES.parse;
+  return { kind: "foreign", text, reply: encodeError(null, { code, message }) };
+};
+
+const broken = (message: string, id: RpcId = null): ClientLine => ({
+  kind: "broken",
+  reply: encodeError(id, { code: ERROR_CODES.invalidRequest, message }),
+});
+
+const request = (value: Readonly<Record<string, unknown>>): ClientLine => {
+  const id = "id" in value ? readId(value.id) : undefined;
+  if ("id" in value && id === undefined)
+    return broken(`id must be a string of at most ${MAX_ID_LENGTH} characters, a number or null`);
+  if (value.jsonrpc !== "2.0") return broken('jsonrpc must be "2.0"', id);
+  const { method, params } = value;
+  if (typeof method !== "string") return broken("method must be a string", id);
+  return id === undefined ? { kind: "notification", method, params } : { kind: "request", id, method, params };
+};
+
+const readId = (value: unknown): RpcId | undefined => {
+  if (value === null || typeof value === "number") return value;
+  return typeof value === "string" && value.length <= MAX_ID_LENGTH ? value : undefined;
+};
+
+const readError = (error: Readonly<Record<string, unknown>>): RpcError => {
+  const { code, message, data } = error;
+  return {
+    code: typeof code === "number" ? code : ERROR_CODES.internal,
+    message: typeof message === "string" ? message : "crank sent an error without a message",
+    // crank is trusted to send FailureData here: the socket's owner was checked by the kernel when it was opened.
+    ...(isObject(data) ? { data: data as RpcError["data"] & object } : {}),
+  };
+};
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+const decode = (bytes: Uint8Array): string | null => {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+};
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+// Almost every line has fewer brackets than levels are allowed, which native searches tell quickly; only the others
+// are read bracket by bracket, strings skipped, and a line that is all brackets is given up at the limit.
+const isTooDeep = (text: string): boolean => {
+  if (hasFewBrackets(text)) return false;
+  let depth = 0;
+  for (const [token] of text.matchAll(/[[{}\]]|"(?:[^"\\]|\\.)*"?/gs)) {
+    if (token === "[" || token === "{") depth++;
+    else if (token === "]" || token === "}") depth--;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+};
+
+const hasFewBrackets = (text: string): boolean => {
+  let seen = 0;
+  for (const bracket of "[{") {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      if (++seen > MAX_DEPTH) return false;
+    }
+  }
+  return true;
+};
