@@ -2,7 +2,13 @@
 import type { SocketOptions } from "./settings.ts";
 
 export type Address =
-  | { readonly kind: "internet"; readonly transport: "tcp" | "udp"; readonly family: "any" | "4" | "6"; readonly host: string; readonly port: number }
+  | {
+      readonly kind: "internet";
+      readonly transport: "tcp" | "udp";
+      readonly family: "any" | "4" | "6";
+      readonly host: string;
+      readonly port: number;
+    }
   | { readonly kind: "unix"; readonly type: "stream" | "seqpacket" | "datagram"; readonly path: string }
   | { readonly kind: "inherited"; readonly fd: number };
 
@@ -64,14 +70,21 @@ const splitQuery = (uri: string): [string, string] => {
 };
 
 const parseLocation = (uri: string, location: string): Address => {
-  if (location === "") throw new AddressError(`${JSON.stringify(uri)} is not an address: give PATH, [HOST]:PORT or SCHEME://…`);
+  if (location === "")
+    throw new AddressError(`${JSON.stringify(uri)} is not an address: give PATH, [HOST]:PORT or SCHEME://…`);
   const scheme = /^([a-z0-9+.-]+):\/\/(.*)$/is.exec(location);
   if (!scheme) return location.includes(":") ? internet(uri, "tcp", "any", location) : unix(uri, "stream", location);
   const [, name = "", rest = ""] = scheme;
   if (name === "fd") return inherited(uri, rest);
   if (name === "unix" || name === "unixpacket" || name === "unixgram") return unix(uri, UNIX_TYPES[name], rest);
   const match = /^(tcp|udp)([46]?)$/.exec(name);
-  if (match) return internet(uri, match[1] === "udp" ? "udp" : "tcp", match[2] === "4" || match[2] === "6" ? match[2] : "any", rest);
+  if (match)
+    return internet(
+      uri,
+      match[1] === "udp" ? "udp" : "tcp",
+      match[2] === "4" || match[2] === "6" ? match[2] : "any",
+      rest,
+    );
   throw new AddressError(
     `${uri}: the scheme ${name} is not known; use tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixpacket, unixgram or fd`,
   );
@@ -110,7 +123,9 @@ type OptionParser = (value: string, uri: string) => Partial<SocketOptions>;
 const count = (option: string, value: string, uri: string, least: number, most: number): number => {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < least || number > most) {
-    throw new AddressError(`${uri}: ${option} wants a whole number from ${least} to ${most}, not ${JSON.stringify(value)}`);
+    throw new AddressError(
+      `${uri}: ${option} wants a whole number from ${least} to ${most}, not ${JSON.stringify(value)}`,
+    );
   }
   return number;
 };
@@ -146,7 +161,11 @@ const FILE_OPTIONS = new Set(["mode", "owner", "group"]);
 const TCP_OPTIONS = new Set(["nodelay", "keepalive", "defer-accept", "fastopen"]);
 const INTERNET_OPTIONS = new Set(["reuseport", "v6only"]);
 
-const parseOptions = (uri: string, address: Address, query: string): { options: SocketOptions; name: string | null } => {
+const parseOptions = (
+  uri: string,
+  address: Address,
+  query: string,
+): { options: SocketOptions; name: string | null } => {
   let options = DEFAULT_OPTIONS;
   let name: string | null = null;
   for (const part of query === "" ? [] : query.split("&")) {
@@ -162,7 +181,9 @@ const parseOptions = (uri: string, address: Address, query: string): { options: 
     }
     const parse = Object.hasOwn(OPTION_PARSERS, key) ? OPTION_PARSERS[key] : undefined;
     if (!parse) {
-      throw new AddressError(`${uri}: the option ${JSON.stringify(key)} is not known; there are ${Object.keys(OPTION_PARSERS).join(", ")} and name`);
+      throw new AddressError(
+        `${uri}: the option ${JSON.stringify(key)} is not known; there are ${Object.keys(OPTION_PARSERS).join(", ")} and name`,
+      );
     }
     refuseMisplaced(uri, key, address);
     options = { ...options, ...parse(value, uri) };
@@ -179,8 +200,10 @@ const decode = (uri: string, value: string): string => {
 };
 
 const refuseMisplaced = (uri: string, key: string, address: Address): void => {
-  if (FILE_OPTIONS.has(key) && address.kind !== "unix") throw new AddressError(`${uri}: ${key} is for unix sockets only`);
-  if (INTERNET_OPTIONS.has(key) && address.kind !== "internet") throw new AddressError(`${uri}: ${key} is for tcp and udp sockets only`);
+  if (FILE_OPTIONS.has(key) && address.kind !== "unix")
+    throw new AddressError(`${uri}: ${key} is for unix sockets only`);
+  if (INTERNET_OPTIONS.has(key) && address.kind !== "internet")
+    throw new AddressError(`${uri}: ${key} is for tcp and udp sockets only`);
   if (TCP_OPTIONS.has(key) && !(address.kind === "internet" && address.transport === "tcp")) {
     throw new AddressError(`${uri}: ${key} is for tcp sockets only`);
   }

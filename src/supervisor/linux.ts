@@ -1,5 +1,20 @@
 // The real platform: plain files, /proc, the system's user database.
-import { accessSync, chownSync, closeSync, constants, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import {
+  accessSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import type { Identity } from "../core/spec.ts";
 import { connectUnix } from "../keeper/channel.ts";
@@ -8,11 +23,13 @@ import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./pl
 /** The platform of this process. `clock` gives CLOCK_MONOTONIC in ms. */
 export const linuxPlatform = (clock: () => number): Platform => ({
   pid: process.pid,
-  runtime: process.versions["bun"] === undefined ? `node ${process.versions.node}` : `bun ${process.versions["bun"]}`,
+  uid: process.getuid?.() ?? 0,
+  runtime: process.versions.bun === undefined ? `node ${process.versions.node}` : `bun ${process.versions.bun}`,
   environment: process.env,
   wallNow: Date.now,
   monotonicNow: clock,
   readText,
+  readBytes,
   replaceFile,
   ensureFile,
   ensureDirectory,
@@ -66,6 +83,14 @@ const readText = (path: string): FileText => {
   }
 };
 
+const readBytes = (path: string): Uint8Array | null => {
+  try {
+    return readFileSync(path);
+  } catch {
+    return null;
+  }
+};
+
 /** Somebody who reads the file sees the old text or the new one, whatever is cut off when. */
 const replaceFile = (path: string, text: string): string | null => {
   const temporary = `${path}.new`;
@@ -106,9 +131,10 @@ const syncDirectory = (path: string): void => {
   }
 };
 
-const ensureFile = (path: string): string | null =>
+const ensureFile = (path: string, text: string): string | null =>
   attempt(() => {
-    const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+    if (readText(path).kind === "missing") writeDurably(path, text, 0o644);
+    const file = openSync(path, constants.O_RDWR);
     const isFile = fstatSync(file).isFile();
     closeSync(file);
     if (!isFile) throw new Error("not a plain file");
@@ -177,7 +203,11 @@ const databaseLine = (database: "passwd" | "group", name: string): readonly stri
 /** Users that are not in the files (LDAP, systemd-homed): the name service's own program knows them. */
 const askNameService = (database: "passwd" | "group", name: string): readonly string[] | null => {
   const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const found = spawnSync("getent", [database, "--", name], { encoding: "utf8", timeout: 3_000, stdio: ["ignore", "pipe", "ignore"] });
+  const found = spawnSync("getent", [database, "--", name], {
+    encoding: "utf8",
+    timeout: 3_000,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   if (found.status !== 0) return null;
   return found.stdout.trim().split(":");
 };
@@ -191,7 +221,11 @@ const findUser = (name: string): Identity | null => {
 
 const groupsOf = (login: string, primary: number): number[] => {
   const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const found = spawnSync("getent", ["initgroups", "--", login], { encoding: "utf8", timeout: 3_000, stdio: ["ignore", "pipe", "ignore"] });
+  const found = spawnSync("getent", ["initgroups", "--", login], {
+    encoding: "utf8",
+    timeout: 3_000,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const listed = found.status === 0 ? found.stdout.trim().split(/\s+/).slice(1).map(Number) : groupsInFile(login);
   return [...new Set([primary, ...listed.filter(Number.isInteger)])];
 };

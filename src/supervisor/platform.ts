@@ -2,7 +2,10 @@
 // through the keeper. The real one is in linux.ts; the simulator hands in another.
 import type { Identity } from "../core/spec.ts";
 
-export type FileText = { readonly kind: "text"; readonly text: string } | { readonly kind: "missing" } | { readonly kind: "failed"; readonly reason: string };
+export type FileText =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "missing" }
+  | { readonly kind: "failed"; readonly reason: string };
 
 /** What is at the path where a socket is to be bound. */
 export type SocketPath = "absent" | "stale" | "live" | "notSocket";
@@ -14,6 +17,8 @@ export type KernelLimits = { readonly somaxconn: number | null; readonly openFil
 
 export type Platform = {
   readonly pid: number;
+  /** Who crank runs as. */
+  readonly uid: number;
   /** `bun 1.4.4`, `node 20.20.2`. */
   readonly runtime: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -23,10 +28,12 @@ export type Platform = {
   monotonicNow(): number;
 
   readText(path: string): FileText;
+  /** The file's bytes; null if it cannot be read. */
+  readBytes(path: string): Uint8Array | null;
   /** Replaces the file: temporary file, fsync, rename, fsync of the directory. Returns what went wrong, or null. */
   replaceFile(path: string, text: string): string | null;
-  /** Makes sure that a file is there (0644) and can be replaced. Returns what is wrong, or null. */
-  ensureFile(path: string): string | null;
+  /** Makes sure that a file is there (0644, with `text` if it is new) and can be replaced. Returns what is wrong, or null. */
+  ensureFile(path: string, text: string): string | null;
   /** Makes sure that a directory is there (0711). Returns what is wrong, or null. */
   ensureDirectory(path: string): string | null;
   /** Renames a file out of the way; the new name, or null if that failed. */

@@ -61,7 +61,9 @@ export const unixAddress = (path: string): Uint8Array => {
 };
 
 /** What getsockname said, for people: `127.0.0.1:8080`, `[::]:8080`, a path. */
-export const describeAddress = (bytes: Uint8Array): { readonly host: string; readonly port: number } | { readonly path: string } => {
+export const describeAddress = (
+  bytes: Uint8Array,
+): { readonly host: string; readonly port: number } | { readonly path: string } => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const family = bytes.length >= 2 ? view.getUint16(0, true) : 0;
   if (family === AF_INET && bytes.length >= 8) return { host: bytes.subarray(4, 8).join("."), port: view.getUint16(2) };

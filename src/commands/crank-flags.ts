@@ -1,0 +1,52 @@
+// crank's flags, in the order in which -help shows them; the manual page crank(1) says more of each.
+import type { FlagTable } from "./flags.ts";
+
+export const CRANK_FLAGS = {
+  bind: {
+    kind: "texts",
+    argument: "URI",
+    environment: "CRANK_BIND",
+    help: "the socket that workers inherit: PATH, [HOST]:PORT, fd://N or SCHEME://…, with ?option=value&… behind it; may repeat",
+  },
+  name: {
+    kind: "text",
+    argument: "NAME",
+    environment: "CRANK_NAME",
+    help: "the service's name: -conf and -ctl default to PREFIX/NAME.conf and PREFIX/NAME.ctl",
+  },
+  conf: { kind: "text", argument: "PATH", environment: "CRANK_CONF", help: "where the last good runs are recorded" },
+  ctl: {
+    kind: "text",
+    argument: "URI",
+    environment: "CRANK_CTL",
+    help: "the control socket; a tcp address wants a secret in CRANK_CTL_TOKEN",
+  },
+  prefix: {
+    kind: "text",
+    argument: "DIR",
+    environment: "CRANK_PREFIX",
+    help: "where the service's files are (default /var/crank)",
+  },
+  respawn: {
+    kind: "switch",
+    group: "Workers",
+    help: "start a worker again that dies, instead of exiting with the last one",
+  },
+  linger: {
+    kind: "seconds",
+    argument: "SEC",
+    max: 86_400,
+    group: "Cost",
+    help: "how long an idle supervisor stays in memory (default 10)",
+  },
+  "log-format": {
+    kind: "choice",
+    argument: "FORMAT",
+    choices: ["text", "json", "raw"],
+    group: "Output",
+    help: "how workers' lines are passed on: text, json, or raw (workers write to crank's own output)",
+  },
+  quiet: { kind: "switch", group: "Output", help: "log errors only" },
+  verbose: { kind: "switch", group: "Output", help: "log every step" },
+  version: { kind: "switch", help: "print the version and exit" },
+} as const satisfies FlagTable;

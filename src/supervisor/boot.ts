@@ -1,0 +1,233 @@
+// crank's own start: settings from the command line, the lock, the record, the sockets, and the first run. Each stage
+// ends at a barrier in the keeper, and is written down, so that a supervisor that dies in it is followed by one that goes on.
+
+import type { GoodSpec } from "../core/spec.ts";
+import { initialState } from "../core/state.ts";
+import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
+import { AddressError, DEFAULT_BACKLOG } from "./addresses.ts";
+import { describeErrno } from "./errno.ts";
+import type { FrontEnd } from "./front-end.ts";
+import { warnOfKernelLimits } from "./kernel-limits.ts";
+import { describeLeftJournal } from "./left-journal.ts";
+import { complain, log } from "./log.ts";
+import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
+import { EMPTY_RECORD, parseRecord } from "./record.ts";
+import { redeploy } from "./requests.ts";
+import type { Bind, Settings } from "./settings.ts";
+import {
+  bindHandle,
+  CONTROL_HANDLE,
+  controlOpening,
+  noteOpened,
+  type Opening,
+  openCommand,
+  openFailure,
+  StartError,
+  withoutIpv6,
+} from "./sockets.ts";
+import { serviceSockets } from "./views.ts";
+
+const encoder = new TextEncoder();
+const STDOUT = 1;
+const STDERR = 2;
+
+type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
+
+/** The first thing that the first supervisor does: reads the command line, takes the lock. */
+export const begin = (memory: Memory, frontEnd: FrontEnd): void => {
+  const { args, cwd } = memory.facts;
+  const invocation = frontEnd.parse(args, memory.platform.environment, cwd);
+  if (invocation.kind === "say") {
+    memory.outbox.command({
+      kind: "log",
+      sink: invocation.sink === "stdout" ? STDOUT : STDERR,
+      bytes: encoder.encode(invocation.text),
+    });
+    memory.outbox.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
+    return;
+  }
+  const { settings } = invocation;
+  const obstacle = prepareFiles(memory, settings);
+  if (obstacle !== null) return giveUp(memory, obstacle);
+  rememberSettings(memory, settings);
+  memory.outbox.command({ kind: "lock", path: lockPath(settings) });
+  nextStage(memory, "locking");
+};
+
+const lockPath = (settings: Settings): string => `${settings.runDirectory}/lock`;
+const journalPath = (settings: Settings): string => `${settings.runDirectory}/journal`;
+
+const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
+  const barrier = memory.boot.barrier + 1;
+  rememberBoot(memory, { stage, barrier, failure: null });
+  if (stage !== "serving") memory.outbox.command({ kind: "barrier", token: barrier });
+};
+
+const giveUp = (memory: Memory, message: string): void => {
+  complain(memory, `${memory.facts.program}: ${message}`);
+  for (const socket of memory.sockets.values()) removeSocketFile(memory, socket.handle);
+  memory.outbox.command({ kind: "exit", status: 1, keepJournal: 0 });
+};
+
+const removeSocketFile = (memory: Memory, handle: number): void => {
+  const address = openingOf(memory, handle)?.address;
+  if (address?.kind === "unix" && !address.path.startsWith("@")) memory.platform.removeFile(address.path);
+  forgetSocket(memory, handle);
+};
+
+/** Makes sure that the record and the run directory can be used. Returns what is in the way. */
+const prepareFiles = (memory: Memory, settings: Settings): string | null => {
+  const { platform } = memory;
+  const record = platform.ensureFile(settings.recordPath, EMPTY_RECORD);
+  if (record !== null) {
+    return `the record ${settings.recordPath} cannot be written: ${record}; make its directory, or choose another with -prefix or -conf`;
+  }
+  for (const directory of [settings.runDirectory, `${settings.runDirectory}/notify`]) {
+    const failure = platform.ensureDirectory(directory);
+    if (failure !== null) return `the directory ${directory} cannot be used: ${failure}`;
+  }
+  return null;
+};
+
+/** A step of the start is over. */
+export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Promise<void> => {
+  const { boot, settings } = memory;
+  if (event.token !== boot.barrier || !settings) return;
+  if (boot.failure !== null) return giveUp(memory, boot.failure);
+  if (boot.stage === "locking") return openAll(memory, settings);
+  if (boot.stage === "opening") serve(memory, settings, event.deliveredAt);
+};
+
+/** A command of the start failed. */
+export const atFailure = (memory: Memory, event: EventOf<"failed">): void => {
+  const { settings, boot } = memory;
+  if (!settings) return;
+  const opening = openingOf(memory, event.id);
+  if (opening && (event.command === COMMANDS.openSocket.code || event.command === COMMANDS.inheritSocket.code)) {
+    const retry = withoutIpv6(opening, event.errno);
+    if (retry) {
+      memory.outbox.command(retry);
+      return nextStage(memory, "opening");
+    }
+    return noteFailure(memory, openFailure(opening.uri, event.step, event.errno));
+  }
+  if (event.command === COMMANDS.lock.code) return noteFailure(memory, lockFailure(memory, settings, event.errno));
+  if (boot.failure === null) noteFailure(memory, `${event.step}: ${describeErrno(event.errno)}`);
+};
+
+const noteFailure = (memory: Memory, failure: string): void => {
+  if (memory.boot.failure === null) rememberBoot(memory, { ...memory.boot, failure });
+};
+
+const EAGAIN = 11;
+
+const lockFailure = (memory: Memory, settings: Settings, errno: number): string => {
+  const path = lockPath(settings);
+  if (errno !== EAGAIN) return `${path}: cannot be locked: ${describeErrno(errno)}`;
+  const holder = memory.platform.readText(path);
+  const pid = holder.kind === "text" ? holder.text.trim() : "";
+  const who = settings.name === "" ? "a crank with these files" : `a crank with the name ${settings.name}`;
+  return `${who} is running already, with pid ${pid === "" ? "unknown" : pid}; stop that one, or choose another -name`;
+};
+
+const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
+  try {
+    const history = readRecord(memory, settings);
+    leaveOldJournal(memory, settings);
+    rememberCore(
+      memory,
+      initialState({ respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs }, history }),
+    );
+    memory.outbox.command({ kind: "openJournal", path: journalPath(settings) });
+    for (const opening of openings(settings)) memory.outbox.command(await openCommand(memory.platform, opening));
+    memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
+    if (settings.logFormat === "json")
+      memory.outbox.command({ kind: "routeOutput", format: 1, sink: 0, handle: 0, header: "" });
+    nextStage(memory, "opening");
+  } catch (error) {
+    if (!(error instanceof StartError || error instanceof AddressError)) throw error;
+    giveUp(memory, error.message);
+  }
+};
+
+const openings = (settings: Settings): Opening[] => [
+  ...settings.binds.map((bind, index) => bindOpening(bind, index)),
+  controlOpening(settings.control.uri, settings.control.address, CONTROL_OPTIONS),
+];
+
+const bindOpening = (bind: Bind, index: number): Opening => ({
+  handle: bindHandle(index),
+  uri: bind.uri,
+  address: bind.address,
+  options: bind.options,
+});
+
+const CONTROL_OPTIONS = {
+  backlog: DEFAULT_BACKLOG,
+  reusePort: false,
+  noDelay: false,
+  keepAlive: false,
+  deferAccept: 0,
+  fastOpen: 0,
+  v6Only: null,
+  mode: null,
+  owner: null,
+  group: null,
+} as const;
+
+const openingOf = (memory: Memory, handle: number): Opening | undefined =>
+  memory.settings ? openings(memory.settings).find((opening) => opening.handle === handle) : undefined;
+
+/** A socket is open. */
+export const atOpened = (memory: Memory, event: EventOf<"opened">): void => {
+  const { settings } = memory;
+  const opening = openingOf(memory, event.handle);
+  if (!settings || !opening) return;
+  noteOpened(memory, event, event.handle === CONTROL_HANDLE ? null : event.handle - bindHandle(0), opening.address);
+};
+
+/** The good specs that the record holds. One that cannot be used is kept aside, and crank starts empty. */
+const readRecord = (memory: Memory, settings: Settings): readonly GoodSpec[] => {
+  const { platform } = memory;
+  const file = platform.readText(settings.recordPath);
+  if (file.kind !== "text")
+    throw new StartError(
+      `the record ${settings.recordPath} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`,
+    );
+  const reading = parseRecord(file.text, settings.defaults, settings.cwd);
+  if (reading.kind === "history") return reading.history;
+  const aside = platform.setAside(settings.recordPath);
+  const failure = aside === null ? "it cannot be renamed" : platform.replaceFile(settings.recordPath, EMPTY_RECORD);
+  if (failure !== null)
+    throw new StartError(`the record ${settings.recordPath} ${reading.reason}, and cannot be replaced: ${failure}`);
+  log(
+    memory,
+    "warning",
+    `The record ${settings.recordPath} ${reading.reason}; it is kept as ${aside}, and crank starts empty`,
+  );
+  return [];
+};
+
+/** A journal that is still there was left by a crank that was killed. */
+const leaveOldJournal = (memory: Memory, settings: Settings): void => {
+  const path = journalPath(settings);
+  const bytes = memory.platform.readBytes(path);
+  if (bytes === null) return;
+  const aside = memory.platform.setAside(path);
+  if (aside === null) throw new StartError(`the journal ${path} that another crank left cannot be renamed; remove it`);
+  log(
+    memory,
+    "warning",
+    `The journal ${path} ${describeLeftJournal(bytes, memory.facts.bootId)}; it is kept as ${aside}`,
+  );
+};
+
+const serve = (memory: Memory, settings: Settings, now: number): void => {
+  nextStage(memory, "serving");
+  for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
+  warnOfKernelLimits(memory, settings);
+  if (memory.core.history.length > 0) {
+    log(memory, "info", `Starting what ${settings.recordPath} holds`);
+    redeploy(memory, now);
+  }
+};

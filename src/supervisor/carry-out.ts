@@ -1,0 +1,111 @@
+// One event through the core, and every effect of it carried out: into commands, answers, notes and the log.
+
+import { describeNote } from "../core/describe.ts";
+import type { Effect, Note } from "../core/effects.ts";
+import type { CoreEvent } from "../core/events.ts";
+import { step } from "../core/step.ts";
+import { wallTime } from "./facts.ts";
+import { spawnCommand } from "./launch.ts";
+import { type Level, log } from "./log.ts";
+import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
+import { answer, finish, notify, workerIsGone } from "./replies.ts";
+import { signalNumber } from "./signals.ts";
+import { CONTROL_HANDLE } from "./sockets.ts";
+import { serviceSockets } from "./views.ts";
+
+/** Lets the core take one event, remembers its new state and carries out what it wants. */
+export const advance = (memory: Memory, event: CoreEvent): void => {
+  const { state, effects } = step(memory.core, event);
+  rememberCore(memory, state);
+  for (const effect of effects) carryOut(memory, effect, event.now);
+};
+
+const carryOut = (memory: Memory, effect: Effect, now: number): void => {
+  switch (effect.kind) {
+    case "start":
+      return startWorker(memory, effect.worker);
+    case "signal":
+      memory.outbox.command({
+        kind: "signal",
+        worker: effect.worker,
+        signal: signalNumber(effect.signal),
+        group: effect.target === "group" ? 1 : 0,
+      });
+      return;
+    case "record":
+      // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
+      return;
+    case "answer":
+      return answer(memory, effect.request, effect.outcome);
+    case "note":
+      return takeNote(memory, effect.note, now);
+    case "closeSockets":
+      return closeSockets(memory);
+    case "exit":
+      return exit(memory, effect.status);
+  }
+};
+
+const startWorker = (memory: Memory, id: number): void => {
+  const { settings, core } = memory;
+  const worker = core.workers[id];
+  const generation = worker && core.generations[worker.generation];
+  if (!settings || !worker || !generation) return;
+  admitWorkerUser(memory, generation.spec.user?.uid);
+  memory.outbox.command(spawnCommand(memory, settings, worker, generation));
+};
+
+/** A worker of another user may acknowledge on the control socket; what else it says there is refused. */
+const admitWorkerUser = (memory: Memory, uid: number | undefined): void => {
+  const address = memory.settings?.control.address;
+  if (uid === undefined || address?.kind !== "unix") return;
+  const failure = memory.platform.admitUser(address.path, uid);
+  if (failure !== null)
+    log(memory, "warning", `${address.path}: the worker's user ${uid} cannot be let in: ${failure}`);
+};
+
+const closeSockets = (memory: Memory): void => {
+  for (const socket of serviceSockets(memory)) {
+    memory.outbox.command({ kind: "closeHandle", handle: socket.handle });
+    const address = memory.settings?.binds[socket.bind ?? 0]?.address;
+    if (address?.kind === "unix" && !address.path.startsWith("@")) memory.platform.removeFile(address.path);
+    forgetSocket(memory, socket.handle);
+  }
+};
+
+const exit = (memory: Memory, status: number): void => {
+  closeSockets(memory);
+  const address = memory.settings?.control.address;
+  if (address?.kind === "unix" && memory.sockets.has(CONTROL_HANDLE)) memory.platform.removeFile(address.path);
+  memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
+};
+
+const takeNote = (memory: Memory, note: Note, now: number): void => {
+  const entry = memory.notes.add(note, wallTime(memory.facts, now), memory.outbox);
+  log(memory, NOTE_LEVEL[note.kind], describeNote(note));
+  for (const connection of memory.followers) notify(memory, connection, "event", entry);
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || !("generation" in note) || note.generation !== pending.generation) continue;
+    if (pending.wait && pending.connection !== 0) notify(memory, pending.connection, "progress", entry);
+    if (!pending.wait && note.kind === "workerStarted") {
+      forgetPending(memory, request);
+      finish(memory, pending, { result: { generation: note.generation, accepted: true, pids: [note.pid] } });
+    }
+  }
+  if (note.kind === "workerGone") workerIsGone(memory, note.worker);
+};
+
+const NOTE_LEVEL: Readonly<Record<Note["kind"], Level>> = {
+  workerStarting: "debug",
+  workerStarted: "info",
+  workerReady: "info",
+  workerStopping: "info",
+  workerGone: "info",
+  workerFailed: "error",
+  rolloutStarted: "info",
+  rolloutComplete: "info",
+  rolloutRolledBack: "error",
+  respawnScheduled: "info",
+  scaled: "info",
+  shutdownStarted: "info",
+};

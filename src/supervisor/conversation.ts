@@ -1,0 +1,33 @@
+// One line from a control connection: who says it, whether they may, what it is.
+import { parseClientLine } from "../control/jsonrpc.ts";
+import { ERROR_CODES } from "../control/messages.ts";
+import { checkCall } from "../control/schemas.ts";
+import { type KeeperEvent, UNCHANGED } from "../keeper/protocol.ts";
+import type { Memory } from "./memory.ts";
+import { type Asker, replyError, sendLine } from "./replies.ts";
+import { handleCall } from "./requests.ts";
+
+type Line = Extract<KeeperEvent, { kind: "line" }>;
+
+/** Takes a line: does what it asks for, or answers why not. Nothing that a client sends ends anything but its own request. */
+export const takeLine = (memory: Memory, event: Line): void => {
+  const line = parseClientLine(event.bytes);
+  if (line.kind === "foreign" || line.kind === "broken") return sendLine(memory, event.connection, line.reply);
+  const asker: Asker = { connection: event.connection, rpc: line.kind === "request" ? line.id : undefined };
+  const obstacle = whyNot(memory, event, line.method);
+  if (obstacle !== null) return replyError(memory, asker, { code: ERROR_CODES.unauthorized, message: obstacle });
+  const checked = checkCall(line.method, line.params);
+  if (!checked.ok) return replyError(memory, asker, checked.error);
+  handleCall(memory, { ...asker, now: event.deliveredAt }, checked.call.method, checked.call.params);
+};
+
+/** Why the sender may not ask for this; null if they may. Who crank runs as may, and root; over tcp who shows the secret. */
+const whyNot = (memory: Memory, event: Line, method: string): string | null => {
+  if (memory.settings?.control.address.kind === "internet") {
+    if (method === "authenticate" || memory.authenticated.has(event.connection)) return null;
+    return "This control socket wants the secret in CRANK_CTL_TOKEN first";
+  }
+  if (event.uid === 0 || event.uid === memory.platform.uid) return null;
+  const who = event.uid === UNCHANGED ? "an unknown user" : `the user ${event.uid}`;
+  return `This crank belongs to the user ${memory.platform.uid}; ${who} may not control it`;
+};

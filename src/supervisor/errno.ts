@@ -1,0 +1,41 @@
+// Error numbers of the kernel as words for people (errno(3), the generic Linux numbers of x86-64 and aarch64).
+
+const WORDS: Readonly<Record<number, string>> = {
+  1: "operation not permitted",
+  2: "no such file or directory",
+  3: "no such process",
+  5: "input/output error",
+  7: "argument list too long",
+  8: "exec format error",
+  9: "bad file descriptor",
+  11: "resource temporarily unavailable",
+  12: "cannot allocate memory",
+  13: "permission denied",
+  17: "file exists",
+  20: "not a directory",
+  21: "is a directory",
+  22: "invalid argument",
+  23: "too many open files in system",
+  24: "too many open files",
+  26: "text file busy",
+  28: "no space left on device",
+  30: "read-only file system",
+  36: "file name too long",
+  40: "too many levels of symbolic links",
+  75: "value too large",
+  88: "not a socket",
+  91: "protocol wrong type for socket",
+  92: "protocol not available",
+  93: "protocol not supported",
+  94: "socket type not supported",
+  95: "operation not supported",
+  97: "address family not supported",
+  98: "address already in use",
+  99: "address not available on this machine",
+  105: "no buffer space available",
+  111: "connection refused",
+  122: "disk quota exceeded",
+};
+
+/** `2` → `no such file or directory`; a number that is not listed stays one. */
+export const describeErrno = (errno: number): string => WORDS[errno] ?? `error ${errno}`;

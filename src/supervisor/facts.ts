@@ -1,0 +1,22 @@
+// What the keeper says of itself in its hello.
+
+export type KeeperFacts = {
+  readonly pid: number;
+  readonly version: string;
+  /** CLOCK_MONOTONIC ms. */
+  readonly startedAt: number;
+  /** CLOCK_REALTIME − CLOCK_MONOTONIC, ms. */
+  readonly realtimeOffset: number;
+  readonly bootId: string;
+  readonly cwd: string;
+  readonly args: readonly string[];
+  /** The name that it was called by. */
+  readonly program: string;
+  readonly fresh: boolean;
+  readonly consumed: number;
+  readonly executions: number;
+};
+
+/** A CLOCK_MONOTONIC time as wall clock, ISO 8601. */
+export const wallTime = (facts: KeeperFacts, monotonicMs: number): string =>
+  new Date(monotonicMs + facts.realtimeOffset).toISOString();

@@ -1,0 +1,112 @@
+// Starting a worker: its generation's spec and crank's settings turned into one `spawn` command.
+import type { Generation, Worker } from "../core/state.ts";
+import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
+import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
+import { limitNumber } from "./limits.ts";
+import type { Memory } from "./memory.ts";
+import type { Settings } from "./settings.ts";
+import { bindHandle } from "./sockets.ts";
+
+/** The first descriptor that a worker is given (sd_listen_fds(3)). */
+const FIRST_FD = 3;
+const ROUTED = 0;
+const INHERITED = 1;
+
+/** The command that starts `worker`. */
+export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker, generation: Generation): Command => {
+  const { spec } = generation;
+  const handles = settings.binds.map((_, index) => bindHandle(index));
+  const notifyFd = FIRST_FD + handles.length;
+  const notifyPath = notifySocketPath(settings, worker.id);
+  const env = workerEnvironment(memory, settings, worker, { notifyFd, notifyPath });
+  const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
+  for (const [name, value] of Object.entries(spec.env)) {
+    if (value !== null) env.set(name, value);
+    else if (!env.delete(name)) unset.push(name);
+  }
+  return {
+    kind: "spawn",
+    worker: worker.id,
+    file: programPath(memory, settings, spec.command[0] ?? ""),
+    args: spec.command,
+    cwd: spec.cwd,
+    env: [...env],
+    unset,
+    ownPid: ["LISTEN_PID"],
+    descriptors: handles.flatMap((handle, index) => [handle, FIRST_FD + index]),
+    stdin: 0,
+    output: settings.logFormat === "raw" ? INHERITED : ROUTED,
+    notifyFd,
+    notifyPath,
+    identity: spec.user ? [spec.user.uid, spec.user.gid, ...spec.user.groups] : [],
+    umask: spec.umask ?? UNCHANGED,
+    limits: spec.limits.flatMap((limit) => [
+      limitNumber(limit.name) ?? 0,
+      limit.soft ?? NO_LIMIT,
+      limit.hard ?? NO_LIMIT,
+    ]),
+    nice: 0,
+    oomScore: INHERITED_OOM_SCORE,
+    deathSignal: 0,
+    flags: SPAWN_FLAGS.group | (spec.killMode === "group" ? SPAWN_FLAGS.endGroup : 0),
+    prefix: `%t id=${worker.id} pid=%p `,
+    json: `"service":${JSON.stringify(settings.name)},"id":${worker.id},"generation":${generation.number}`,
+  };
+};
+
+/** What the machine's supervisor told crank, and crank's own secret: none of a worker's business. */
+const FOREIGN_VARIABLES = [
+  "LISTEN_FDS",
+  "LISTEN_PID",
+  "LISTEN_FDNAMES",
+  "NOTIFY_SOCKET",
+  "NOTIFY_FD",
+  "WATCHDOG_USEC",
+  "WATCHDOG_PID",
+  "CRANK_CTL_TOKEN",
+  "CRANK_RUNTIME",
+];
+
+const workerEnvironment = (
+  memory: Memory,
+  settings: Settings,
+  worker: Worker,
+  notify: { notifyFd: number; notifyPath: string },
+): Map<string, string> => {
+  const count = settings.binds.length;
+  const env = new Map([
+    ["LISTEN_FDS", String(count)],
+    ["LISTEN_FDNAMES", settings.binds.map((bind) => bind.name).join(":")],
+    ["EINHORN_FDS", String(FIRST_FD)],
+    ["EINHORN_FD_COUNT", String(count)],
+    ["EINHORN_MASTER_PID", String(memory.facts.pid)],
+    ["EINHORN_CHILD_INDEX", String(worker.index)],
+    ["NOTIFY_FD", String(notify.notifyFd)],
+    ["CRANK_GENERATION", String(worker.generation)],
+    ["CRANK_WORKER", String(worker.id)],
+  ]);
+  for (let index = 0; index < count; index++) env.set(`EINHORN_FD_${index}`, String(FIRST_FD + index));
+  if (notify.notifyPath !== "") env.set("NOTIFY_SOCKET", notify.notifyPath);
+  if (settings.control.address.kind === "unix") env.set("EINHORN_SOCK_PATH", settings.control.address.path);
+  if (settings.name !== "") env.set("CRANK_NAME", settings.name);
+  return env;
+};
+
+/** Where a worker's NOTIFY_SOCKET is bound. "" (NOTIFY_FD alone) where the path would be too long for a socket. */
+const notifySocketPath = (settings: Settings, worker: number): string => {
+  const path = `${settings.runDirectory}/notify/${worker}`;
+  return Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
+};
+
+/** Where the program is: as given if it has a slash (relative to crank's directory), else the first match in crank's PATH. */
+const programPath = (memory: Memory, settings: Settings, program: string): string => {
+  if (program.startsWith("/")) return program;
+  if (program.includes("/")) return `${settings.cwd}/${program}`;
+  const path = memory.platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
+  for (const directory of path.split(":")) {
+    const candidate = `${directory.startsWith("/") ? directory : `${settings.cwd}/${directory}`}/${program}`;
+    if (memory.platform.isExecutable(candidate)) return candidate;
+  }
+  // Not there: the keeper's exec fails with this name, and says so.
+  return program;
+};

@@ -1,0 +1,56 @@
+// crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
+import type { Memory } from "./memory.ts";
+
+export type Level = "error" | "warning" | "info" | "debug";
+
+const SHOWN = {
+  quiet: ["error"],
+  normal: ["error", "warning", "info"],
+  verbose: ["error", "warning", "info", "debug"],
+} as const satisfies Record<string, readonly Level[]>;
+
+const STDERR = 2;
+const encoder = new TextEncoder();
+
+/** Says something. `who` is the part of crank that speaks, as in the original's `[manager]`. */
+export const log = (memory: Memory, level: Level, message: string): void => {
+  const shown: readonly Level[] = SHOWN[memory.settings?.verbosity ?? "normal"];
+  if (!shown.includes(level)) return;
+  const line =
+    memory.settings?.logFormat === "json" ? jsonLine(memory, level, message) : textLine(memory, level, message);
+  memory.outbox.command({ kind: "log", sink: STDERR, bytes: encoder.encode(`${line}\n`) });
+};
+
+/** A plain sentence on stderr, without a time: what a user reads who has just called the program. */
+export const complain = (memory: Memory, message: string): void => {
+  memory.outbox.command({ kind: "log", sink: STDERR, bytes: encoder.encode(`${printable(message)}\n`) });
+};
+
+const jsonLine = (memory: Memory, level: Level, message: string): string =>
+  JSON.stringify({
+    time: new Date(memory.platform.wallNow()).toISOString(),
+    level,
+    service: memory.settings?.name ?? "",
+    message,
+  });
+
+const textLine = (memory: Memory, level: Level, message: string): string => {
+  const mark = level === "error" ? "ERROR: " : level === "warning" ? "WARNING: " : "";
+  return `${goTime(new Date(memory.platform.wallNow()))} [manager] ${mark}${printable(message)}`;
+};
+
+/** `2006/01/02 15:04:05`, local time, as Go's log package writes it. */
+const goTime = (date: Date): string =>
+  `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+
+const two = (number: number): string => String(number).padStart(2, "0");
+
+// What a worker or a client says must not move the cursor of whoever reads the log.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** The text with every control character shown as an escape. */
+export const printable = (text: string): string =>
+  text.replace(CONTROLS, (character) =>
+    character === "\t" ? "\t" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );

@@ -1,0 +1,137 @@
+// The supervisor as a process: descriptor 3 is the way to the keeper, a hello comes in, events are taken one after the
+// other, and after a while with nothing to do it asks to be let go.
+import { openChannel } from "../keeper/channel.ts";
+import { encodeCommands, MessageDecoder } from "../keeper/frames.ts";
+import { type Greeting, type KeeperEvent, type Message, PROTOCOL_VERSION } from "../keeper/protocol.ts";
+import type { KeeperFacts } from "./facts.ts";
+import type { FrontEnd } from "./front-end.ts";
+import { linuxPlatform } from "./linux.ts";
+import { type Hello, type Link, Supervisor } from "./supervisor.ts";
+
+const KEEPER_FD = 3;
+/** EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
+const BROKEN = 70;
+
+/** Runs until the keeper lets it go. */
+export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
+  process.on("uncaughtException", breakDown);
+  process.on("unhandledRejection", breakDown);
+  const decoder = new MessageDecoder();
+  const life = new Life(frontEnd);
+  const channel = await openChannel(KEEPER_FD, {
+    data: (bytes) => {
+      for (const message of decoder.push(bytes)) life.take(message);
+    },
+    close: () => process.exit(0),
+  });
+  life.connect({
+    send: (commands) => {
+      channel.write(encodeCommands(commands));
+    },
+    flushed: () => channel.flushed(),
+  });
+};
+
+/** One sentence, and a new start: what is half done is in no batch, so nothing is lost. */
+const breakDown = (error: unknown): void => {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`crank: the supervisor found a fault in itself and starts anew: ${message}\n`);
+  if (process.env.CRANK_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exit(BROKEN);
+};
+
+/** One supervisor from its hello to its sleep. */
+class Life {
+  readonly #frontEnd: FrontEnd;
+  readonly #queue: Message[] = [];
+  #link: Link | null = null;
+  #greetings: Greeting[] = [];
+  #supervisor: Supervisor | null = null;
+  #isBusy = false;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(frontEnd: FrontEnd) {
+    this.#frontEnd = frontEnd;
+  }
+
+  connect(link: Link): void {
+    this.#link = link;
+    this.#work();
+  }
+
+  take(message: Message): void {
+    this.#queue.push(message);
+    this.#work();
+  }
+
+  /** Takes what is queued, one message at a time, without waiting where nothing has to be waited for. */
+  #work(): void {
+    if (this.#isBusy || !this.#link) return;
+    this.#isBusy = true;
+    clearTimeout(this.#idleTimer);
+    for (let message = this.#queue.shift(); message; message = this.#queue.shift()) {
+      const waiting = this.#handle(message, this.#link);
+      if (!waiting) continue;
+      waiting.then(() => {
+        this.#isBusy = false;
+        this.#work();
+      }, breakDown);
+      return;
+    }
+    this.#isBusy = false;
+    this.#rest(this.#link);
+  }
+
+  #handle(message: Message, link: Link): Promise<void> | undefined {
+    switch (message.kind) {
+      case "sleep":
+        process.exit(0);
+        break;
+      case "helloEnd":
+        return this.#begin(link);
+      case "hello":
+      case "helloEntry":
+      case "helloWorker":
+      case "helloHandle":
+      case "helloConnection":
+        this.#greetings.push(message);
+        return undefined;
+      default:
+        return this.#supervisor?.handle(message satisfies KeeperEvent);
+    }
+  }
+
+  #begin(link: Link): Promise<void> {
+    const hello = collect(this.#greetings);
+    this.#greetings = [];
+    const startedAt = performance.now();
+    const now = hello.now;
+    const supervisor = new Supervisor(
+      linuxPlatform(() => now + Math.round(performance.now() - startedAt)),
+      hello,
+      link,
+    );
+    this.#supervisor = supervisor;
+    link.send([{ kind: "attach", protocol: PROTOCOL_VERSION }]);
+    return supervisor.start(this.#frontEnd);
+  }
+
+  #rest(link: Link): void {
+    const supervisor = this.#supervisor;
+    if (!supervisor) return;
+    this.#idleTimer = setTimeout(() => link.send([{ kind: "idle", seen: supervisor.consumed }]), supervisor.lingerMs);
+  }
+}
+
+const collect = (greetings: readonly Greeting[]): Hello & { readonly now: number } => {
+  const hello = greetings.find((greeting) => greeting.kind === "hello");
+  if (!hello) throw new Error("the keeper's hello did not begin with 'hello'");
+  if (hello.protocol !== PROTOCOL_VERSION)
+    throw new Error(`the keeper speaks protocol ${hello.protocol}, this supervisor ${PROTOCOL_VERSION}`);
+  const facts: KeeperFacts = { ...hello, fresh: hello.fresh === 1 };
+  const entries = new Map(
+    greetings.flatMap((greeting) => (greeting.kind === "helloEntry" ? [[greeting.key, greeting.value] as const] : [])),
+  );
+  const workers = greetings.filter((greeting) => greeting.kind === "helloWorker");
+  return { facts, entries, workers, now: hello.now };
+};

@@ -1,0 +1,253 @@
+// All that the supervisor knows, and which journal key holds which part of it. Written whenever it changes, read at
+// every hello: a supervisor that starts is in no other position than one that went on.
+
+import type { RpcId } from "../control/jsonrpc.ts";
+import type { Generation, State, Worker } from "../core/state.ts";
+import { initialState } from "../core/state.ts";
+import type { KeeperFacts } from "./facts.ts";
+import { NoteLog } from "./notes.ts";
+import { Outbox } from "./outbox.ts";
+import type { Platform } from "./platform.ts";
+import type { Settings } from "./settings.ts";
+
+/**
+ * How far crank's own start has come. `barrier` is the token that ends the stage; `failure` is why crank cannot start,
+ * said when the stage ends, so that all that was opened is known and can be removed.
+ */
+export type Boot = {
+  readonly stage: "fresh" | "locking" | "opening" | "serving";
+  readonly barrier: number;
+  readonly failure: string | null;
+};
+
+/** A listening socket as the keeper opened it. `bind` is the index in `settings.binds`, null for the control socket. */
+export type OpenSocket = {
+  readonly handle: number;
+  readonly bind: number | null;
+  readonly domain: number;
+  readonly type: number;
+  /** With the port filled in. */
+  readonly address: string;
+};
+
+/** A control request that has not been answered. */
+export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
+  | {
+      readonly kind: "rollout";
+      readonly clientId: string | null;
+      /** Answered when the rollout has ended; else as soon as its first worker is started. */
+      readonly wait: boolean;
+      readonly generation: number;
+    }
+  | { readonly kind: "scale" }
+  | { readonly kind: "shutdown" }
+  /** `kill -wait`: until these workers are gone. */
+  | { readonly kind: "gone"; readonly workers: readonly number[]; readonly pids: readonly number[] }
+  /** `status`: until the keeper has said how full these sockets' queues are. */
+  | {
+      readonly kind: "status";
+      readonly waiting: readonly number[];
+      readonly queues: Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
+    }
+);
+
+/** A finished deploy whose client may ask again by its id. */
+export type Finished = { readonly clientId: string; readonly reply: string };
+const FINISHED_KEPT = 16;
+
+export type Counters = { readonly requests: number; readonly supervisorDeaths: number };
+
+/** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
+export type Memory = {
+  readonly platform: Platform;
+  readonly facts: KeeperFacts;
+  readonly outbox: Outbox;
+  readonly notes: NoteLog;
+  settings: Settings | null;
+  boot: Boot;
+  core: State;
+  counters: Counters;
+  readonly sockets: Map<number, OpenSocket>;
+  readonly pending: Map<number, Pending>;
+  readonly finished: Finished[];
+  /** Connections that follow `events`. */
+  readonly followers: Set<number>;
+  /** Connections over tcp that have shown the secret. */
+  readonly authenticated: Set<number>;
+};
+
+const EMPTY_CORE = initialState({ respawn: null, history: [] });
+
+/** Rebuilds the memory from the journal's entries. Values are our own, written by `remember*`; the version is checked before. */
+export const recall = (platform: Platform, facts: KeeperFacts, entries: ReadonlyMap<string, Uint8Array>): Memory => {
+  const memory: Memory = {
+    platform,
+    facts,
+    outbox: new Outbox(),
+    notes: new NoteLog(),
+    settings: null,
+    boot: { stage: "fresh", barrier: 0, failure: null },
+    core: EMPTY_CORE,
+    counters: { requests: 0, supervisorDeaths: 0 },
+    sockets: new Map(),
+    pending: new Map(),
+    finished: [],
+    followers: new Set(),
+    authenticated: new Set(),
+  };
+  const generations: Record<number, Generation> = {};
+  const workers: Record<number, Worker> = {};
+  for (const [key, bytes] of entries) {
+    const slash = key.indexOf("/");
+    const number = slash < 0 ? 0 : Number(key.slice(slash + 1));
+    const restore = RESTORE[slash < 0 ? key : key.slice(0, slash)];
+    restore?.(memory, number, bytes, generations, workers);
+  }
+  memory.core = { ...memory.core, generations, workers };
+  return memory;
+};
+
+type Restore = (
+  memory: Memory,
+  number: number,
+  bytes: Uint8Array,
+  generations: Record<number, Generation>,
+  workers: Record<number, Worker>,
+) => void;
+
+const decoder = new TextDecoder();
+// The journal is private to crank and checksummed, and its version was compared: what comes out is what `put` took.
+// biome-ignore lint/suspicious/noExplicitAny: the one place where bytes become typed values again
+const parse = (bytes: Uint8Array): any => JSON.parse(decoder.decode(bytes));
+
+const RESTORE: Readonly<Record<string, Restore>> = {
+  settings: (memory, _number, bytes) => {
+    memory.settings = parse(bytes);
+  },
+  boot: (memory, _number, bytes) => {
+    memory.boot = parse(bytes);
+  },
+  service: (memory, _number, bytes) => {
+    memory.core = { ...memory.core, service: parse(bytes) };
+  },
+  history: (memory, _number, bytes) => {
+    memory.core = { ...memory.core, history: parse(bytes) };
+  },
+  generation: (_memory, number, bytes, generations) => {
+    generations[number] = parse(bytes);
+  },
+  worker: (_memory, number, bytes, _generations, workers) => {
+    workers[number] = parse(bytes);
+  },
+  counters: (memory, _number, bytes) => {
+    memory.counters = parse(bytes);
+  },
+  socket: (memory, number, bytes) => {
+    memory.sockets.set(number, parse(bytes));
+  },
+  pending: (memory, number, bytes) => {
+    memory.pending.set(number, parse(bytes));
+  },
+  finished: (memory, _number, bytes) => {
+    memory.finished.push(...parse(bytes));
+  },
+  followers: (memory, _number, bytes) => {
+    for (const connection of parse(bytes)) memory.followers.add(connection);
+  },
+  authenticated: (memory, _number, bytes) => {
+    for (const connection of parse(bytes)) memory.authenticated.add(connection);
+  },
+  note: (memory, number, bytes) => {
+    memory.notes.restore(number, bytes);
+  },
+};
+
+export const rememberSettings = (memory: Memory, settings: Settings): void => {
+  memory.settings = settings;
+  memory.outbox.put("settings", settings);
+};
+
+export const rememberBoot = (memory: Memory, boot: Boot): void => {
+  memory.boot = boot;
+  memory.outbox.put("boot", boot);
+};
+
+/** Takes the core's next state; only what has changed (by reference) is written. */
+export const rememberCore = (memory: Memory, next: State): void => {
+  const before = memory.core;
+  if (before === next) return;
+  memory.core = next;
+  if (before.service !== next.service) memory.outbox.put("service", next.service);
+  if (before.history !== next.history) memory.outbox.put("history", next.history);
+  if (before.generations !== next.generations)
+    rememberRecords(memory, "generation", before.generations, next.generations);
+  if (before.workers !== next.workers) rememberRecords(memory, "worker", before.workers, next.workers);
+};
+
+const rememberRecords = <T>(
+  memory: Memory,
+  prefix: string,
+  before: Readonly<Record<number, T>>,
+  next: Readonly<Record<number, T>>,
+): void => {
+  for (const key in next) {
+    if (next[key] !== before[key]) memory.outbox.put(`${prefix}/${key}`, next[key]);
+  }
+  for (const key in before) {
+    if (!(key in next)) memory.outbox.remove(`${prefix}/${key}`);
+  }
+};
+
+export const rememberSocket = (memory: Memory, socket: OpenSocket): void => {
+  memory.sockets.set(socket.handle, socket);
+  memory.outbox.put(`socket/${socket.handle}`, socket);
+};
+
+export const forgetSocket = (memory: Memory, handle: number): void => {
+  memory.sockets.delete(handle);
+  memory.outbox.remove(`socket/${handle}`);
+};
+
+/** A number for a request that nobody had before. */
+export const nextRequest = (memory: Memory): number => {
+  const requests = memory.counters.requests + 1;
+  memory.counters = { ...memory.counters, requests };
+  memory.outbox.put("counters", memory.counters);
+  return requests;
+};
+
+export const countDeath = (memory: Memory): void => {
+  memory.counters = { ...memory.counters, supervisorDeaths: memory.counters.supervisorDeaths + 1 };
+  memory.outbox.put("counters", memory.counters);
+};
+
+export const rememberPending = (memory: Memory, request: number, pending: Pending): void => {
+  memory.pending.set(request, pending);
+  memory.outbox.put(`pending/${request}`, pending);
+};
+
+export const forgetPending = (memory: Memory, request: number): void => {
+  if (memory.pending.delete(request)) memory.outbox.remove(`pending/${request}`);
+};
+
+export const rememberFinished = (memory: Memory, finished: Finished): void => {
+  memory.finished.push(finished);
+  if (memory.finished.length > FINISHED_KEPT) memory.finished.shift();
+  memory.outbox.put("finished", memory.finished);
+};
+
+export const addFollower = (memory: Memory, connection: number): void => {
+  memory.followers.add(connection);
+  memory.outbox.put("followers", [...memory.followers]);
+};
+
+export const authenticate = (memory: Memory, connection: number): void => {
+  memory.authenticated.add(connection);
+  memory.outbox.put("authenticated", [...memory.authenticated]);
+};
+
+/** Forgets all that hung on a connection that is gone. */
+export const forgetConnection = (memory: Memory, connection: number): void => {
+  if (memory.followers.delete(connection)) memory.outbox.put("followers", [...memory.followers]);
+  if (memory.authenticated.delete(connection)) memory.outbox.put("authenticated", [...memory.authenticated]);
+};

@@ -1,0 +1,143 @@
+// The record: the last good specs, on disk. Its four outer keys are the original crank's, which can read the file; the
+// rest is ours. Reading and writing texts only; the file itself is the platform's.
+import * as v from "valibot";
+import { type GoodSpec, HISTORY_LENGTH, type Spec } from "../core/spec.ts";
+import type { SpecDefaults } from "./settings.ts";
+
+const RECORD_VERSION = 1;
+const NS_PER_MS = 1_000_000;
+
+export type RecordReading =
+  | { readonly kind: "history"; readonly history: readonly GoodSpec[] }
+  /** Not usable; `reason` completes "the record FILE …". */
+  | { readonly kind: "unusable"; readonly reason: string };
+
+/** What is written into a new record. */
+export const EMPTY_RECORD = "{}\n";
+
+/** The file's text for this history. The newest spec is the one that the original would run. */
+export const formatRecord = (history: readonly GoodSpec[]): string => {
+  const newest = history.at(-1)?.spec;
+  if (!newest) return EMPTY_RECORD;
+  return `${JSON.stringify({
+    cwd: newest.cwd,
+    command: newest.command,
+    start_timeout: (newest.startTimeoutMs ?? 0) * NS_PER_MS,
+    stop_timeout: (newest.stopTimeoutMs ?? 0) * NS_PER_MS,
+    crank: { version: RECORD_VERSION, history },
+  })}\n`;
+};
+
+/** Reads a record, ours or the original's. `defaults` fill what the original's does not say. */
+export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): RecordReading => {
+  if (text.trim() === "") return { kind: "unusable", reason: "is empty" };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: "unusable", reason: "is not JSON, or was cut off" };
+  }
+  const version = v.safeParse(v.object({ crank: v.object({ version: v.number() }) }), value);
+  if (version.success && version.output.crank.version > RECORD_VERSION) {
+    return {
+      kind: "unusable",
+      reason: `was written by a later version of crank (format ${version.output.crank.version}, this one reads ${RECORD_VERSION})`,
+    };
+  }
+  const parsed = v.safeParse(recordSchema(), value);
+  if (!parsed.success) {
+    const issue = parsed.issues[0];
+    return { kind: "unusable", reason: `has a wrong value at ${v.getDotPath(issue) ?? "its top"}: ${issue.message}` };
+  }
+  const { crank, ...original } = parsed.output;
+  if (crank) return { kind: "history", history: crank.history };
+  return { kind: "history", history: fromOriginal(original, defaults, cwd) };
+};
+
+type Original = {
+  cwd?: string | undefined;
+  command?: string[] | null | undefined;
+  start_timeout?: number | undefined;
+  stop_timeout?: number | undefined;
+};
+
+const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): GoodSpec[] => {
+  const command = original.command ?? [];
+  if (command.length === 0) return [];
+  const stopTimeoutMs = fromNanoseconds(original.stop_timeout);
+  const spec: Spec = {
+    command,
+    cwd: original.cwd === undefined || original.cwd === "" ? cwd : original.cwd,
+    env: {},
+    user: null,
+    umask: null,
+    limits: [],
+    instances: defaults.instances,
+    surge: defaults.surge,
+    unavailable: defaults.unavailable,
+    readiness: defaults.readiness,
+    minReadyMs: 0,
+    startTimeoutMs: fromNanoseconds(original.start_timeout),
+    stopTimeoutMs,
+    stopSteps: [
+      { signal: "SIGTERM", afterMs: 0 },
+      ...(stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }]),
+    ],
+    killMode: defaults.killMode,
+    retries: 0,
+    rolloutDeadlineMs: null,
+  };
+  return [{ generation: 0, at: 0, spec }];
+};
+
+/** Nothing, zero or less is no limit. */
+const fromNanoseconds = (ns: number | undefined): number | null =>
+  ns === undefined || ns <= 0 ? null : ns / NS_PER_MS;
+
+// Built when a record is read, and not before: most supervisors never read one.
+const recordSchema = () =>
+  v.object({
+    cwd: v.optional(v.string()),
+    command: v.nullish(v.array(v.string())),
+    start_timeout: v.optional(v.number()),
+    stop_timeout: v.optional(v.number()),
+    crank: v.optional(
+      v.object({
+        version: v.literal(RECORD_VERSION),
+        history: v.pipe(v.array(goodSpecSchema()), v.maxLength(HISTORY_LENGTH)),
+      }),
+    ),
+  });
+
+const goodSpecSchema = () => v.object({ generation: wholeNumber(), at: v.number(), spec: specSchema() });
+
+const wholeNumber = () => v.pipe(v.number(), v.integer(), v.minValue(0));
+const duration = () => v.pipe(v.number(), v.minValue(0));
+const limitValue = () => v.nullable(wholeNumber());
+
+const specSchema = () =>
+  v.object({
+    command: v.pipe(v.array(v.string()), v.minLength(1)),
+    cwd: v.string(),
+    env: v.record(v.string(), v.nullable(v.string())),
+    user: v.nullable(
+      v.object({ name: v.string(), uid: wholeNumber(), gid: wholeNumber(), groups: v.array(wholeNumber()) }),
+    ),
+    umask: v.nullable(wholeNumber()),
+    limits: v.array(v.object({ name: v.string(), soft: limitValue(), hard: limitValue() })),
+    instances: wholeNumber(),
+    surge: wholeNumber(),
+    unavailable: wholeNumber(),
+    readiness: v.variant("kind", [
+      v.object({ kind: v.literal("notify") }),
+      v.object({ kind: v.literal("ack") }),
+      v.object({ kind: v.literal("delay"), afterMs: duration() }),
+    ]),
+    minReadyMs: duration(),
+    startTimeoutMs: v.nullable(duration()),
+    stopTimeoutMs: v.nullable(duration()),
+    stopSteps: v.pipe(v.array(v.object({ signal: v.string(), afterMs: duration() })), v.minLength(1)),
+    killMode: v.picklist(["group", "process"]),
+    retries: wholeNumber(),
+    rolloutDeadlineMs: v.nullable(duration()),
+  });

@@ -1,0 +1,153 @@
+// What goes back over control connections: answers, errors and notifications, and who follows what.
+import { encodeError, encodeNotification, encodeResult, type RpcId } from "../control/jsonrpc.ts";
+import { ERROR_CODES, type EventEntry, type Method, type Methods, type RpcError } from "../control/messages.ts";
+import { describeFailure } from "../core/describe.ts";
+import type { Outcome, Refusal } from "../core/effects.ts";
+import { forgetPending, type Memory, type Pending, rememberFinished, rememberPending } from "./memory.ts";
+import { SOCK_DGRAM } from "./sockaddr.ts";
+import { serviceSockets, status } from "./views.ts";
+
+const encoder = new TextEncoder();
+
+/** What some method answers. */
+export type Result = Methods[Method]["result"];
+
+/** Where an answer goes. `rpc` undefined: a notification, which gets none. */
+export type Asker = { readonly connection: number; readonly rpc: RpcId | undefined };
+
+/** Sends a line that is complete with its newline. */
+export const sendLine = (memory: Memory, connection: number, line: string): void => {
+  memory.outbox.command({ kind: "write", connection, bytes: encoder.encode(line), close: 0 });
+};
+
+export const reply = (memory: Memory, asker: Asker, result: Result): void => {
+  if (asker.rpc !== undefined) sendLine(memory, asker.connection, encodeResult(asker.rpc, result));
+};
+
+export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {
+  if (asker.rpc !== undefined) sendLine(memory, asker.connection, encodeError(asker.rpc, error));
+};
+
+export const refuse = (memory: Memory, asker: Asker, message: string): void =>
+  replyError(memory, asker, { code: ERROR_CODES.refused, message });
+
+export const notify = (memory: Memory, connection: number, method: "progress" | "event", entry: EventEntry): void => {
+  sendLine(memory, connection, encodeNotification(method, entry));
+};
+
+/** The core's answer to a request, passed on to whoever asked, if they are still there. */
+export const answer = (memory: Memory, request: number, outcome: Outcome): void => {
+  const pending = memory.pending.get(request);
+  if (!pending) return;
+  forgetPending(memory, request);
+  const said = outcomeMessage(memory, outcome);
+  finish(memory, pending, said);
+};
+
+type Said = { readonly result: Result } | { readonly error: RpcError };
+
+/** Says the last word on a request, and keeps it for a client that lost its connection. */
+export const finish = (memory: Memory, pending: Pending, said: Said): void => {
+  if (pending.kind === "rollout" && pending.clientId !== null) {
+    rememberFinished(memory, { clientId: pending.clientId, reply: JSON.stringify(said) });
+  }
+  if (pending.connection === 0) return;
+  if ("error" in said) replyError(memory, pending, said.error);
+  else reply(memory, pending, said.result);
+};
+
+const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
+  switch (outcome.kind) {
+    case "refused":
+      return { error: { code: ERROR_CODES.refused, message: describeRefusal(outcome.refusal) } };
+    case "deployed":
+      return {
+        result: {
+          generation: outcome.generation,
+          accepted: true,
+          pids: outcome.pids,
+          ...(outcome.recordError === null
+            ? {}
+            : {
+                warning: `The deploy stands, but it could not be recorded in ${memory.settings?.recordPath ?? "the record"}: ${outcome.recordError}`,
+              }),
+        },
+      };
+    case "rolledBack": {
+      const { generation, worker, pid, failure } = outcome;
+      return {
+        error: {
+          code: ERROR_CODES.failed,
+          message: describeFailure(failure),
+          data: { generation, worker, pid, failure },
+        },
+      };
+    }
+    case "scaled":
+      return { result: { from: outcome.from, to: outcome.to } };
+    case "shutDown":
+      return { result: { workers: 0 } };
+  }
+};
+
+/** Why the core would not, in the original's words where it has some. */
+export const describeRefusal = (refusal: Refusal): string => {
+  switch (refusal.kind) {
+    case "rolloutInFlight":
+      return "New process is already being started";
+    case "shuttingDown":
+      return "Manager is shutting down";
+    case "wrongPid":
+      return `Passed pid (${refusal.passed}) doesn't match the current pid (${refusal.current})`;
+    case "nothingToScale":
+      return "Nothing is running that could be scaled; run a command first";
+    case "outOfRange":
+      return `${refusal.instances} workers are not possible; give a number from 0 to 1000`;
+  }
+};
+
+/** Takes the gone worker out of every `kill -wait`, and answers those that waited for it alone. */
+export const workerIsGone = (memory: Memory, worker: number): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "gone" || !pending.workers.includes(worker)) continue;
+    const workers = pending.workers.filter((other) => other !== worker);
+    if (workers.length > 0) {
+      rememberPending(memory, request, { ...pending, workers });
+      continue;
+    }
+    forgetPending(memory, request);
+    reply(memory, pending, { pids: pending.pids });
+  }
+};
+
+/** One more socket's queue is known; answers the `status` that waited for the last. */
+export const queueIsKnown = (
+  memory: Memory,
+  request: number,
+  handle: number,
+  queue: { readonly queue: number; readonly limit: number },
+): void => {
+  const pending = memory.pending.get(request);
+  if (pending?.kind !== "status") return;
+  const waiting = pending.waiting.filter((other) => other !== handle);
+  const queues = { ...pending.queues, [handle]: queue };
+  if (waiting.length > 0) return rememberPending(memory, request, { ...pending, waiting, queues });
+  forgetPending(memory, request);
+  reply(memory, pending, status(memory, queues));
+};
+
+/** The kernel does not say how full a queue is; answers the `status` that waited for it with what is known. */
+export const queuesStayUnknown = (memory: Memory, request: number): void => {
+  const pending = memory.pending.get(request);
+  if (pending?.kind !== "status") return;
+  forgetPending(memory, request);
+  reply(memory, pending, status(memory, pending.queues));
+};
+
+/** Asks the keeper how full the queues are, for a `status` that waits. */
+export const askQueues = (memory: Memory, request: number): readonly number[] => {
+  const streams = serviceSockets(memory).filter((socket) => socket.type !== SOCK_DGRAM);
+  const handles = streams.map((socket) => socket.handle);
+  for (const handle of handles) memory.outbox.command({ kind: "statSocket", request, handle });
+  return handles;
+};

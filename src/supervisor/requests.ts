@@ -1,0 +1,270 @@
+// What can be asked on the control socket: a handler for every method of the protocol.
+import { ERROR_CODES, type Method, type Methods, type RunParams } from "../control/messages.ts";
+import type { GoodSpec, Spec } from "../core/spec.ts";
+import { advance } from "./carry-out.ts";
+import { addFollower, authenticate, type Memory, nextRequest, type Pending, rememberPending } from "./memory.ts";
+import { type Asker, askQueues, notify, refuse, reply, replyError } from "./replies.ts";
+import { parseSignal, signalNumber } from "./signals.ts";
+import { SpecError, specFrom } from "./specs.ts";
+import { history, info, selectWorkers, status, workerInfo } from "./views.ts";
+
+/** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
+export type Call = Asker & { readonly now: number };
+type Handler<M extends Method> = (memory: Memory, call: Call, params: Methods[M]["params"]) => void;
+
+/** Answers one request. Its parameters have been validated. */
+export const handleCall = <M extends Method>(
+  memory: Memory,
+  call: Call,
+  method: M,
+  params: Methods[M]["params"],
+): void => {
+  // Narrowed by the key: the table below has for each method the handler of that method's parameters.
+  const handler = HANDLERS[method] as Handler<M>;
+  handler(memory, call, params);
+};
+
+/** Deploys what runs now once more, for nobody who waits: SIGHUP, and crank's own start from the record. */
+export const redeploy = (memory: Memory, now: number): boolean => {
+  const spec = currentSpec(memory);
+  if (!spec) return false;
+  advance(memory, {
+    kind: "run",
+    now,
+    request: null,
+    wallNow: memory.platform.wallNow(),
+    spec,
+    supersede: false,
+    expectPid: null,
+  });
+  return true;
+};
+
+/** The spec in effect, at the number of workers that it was scaled to; else the last good one. */
+const currentSpec = (memory: Memory): Spec | null => {
+  const { service, generations } = memory.core;
+  const current = service.current === null ? undefined : generations[service.current];
+  if (current) return { ...current.spec, instances: current.instances };
+  return memory.core.history.at(-1)?.spec ?? null;
+};
+
+type Deploy = {
+  readonly wait: boolean;
+  readonly clientId: string | null;
+  readonly supersede: boolean;
+  readonly expectPid: number | null;
+};
+
+const deploy = (memory: Memory, call: Call, spec: Spec, { wait, clientId, supersede, expectPid }: Deploy): void => {
+  const request = nextRequest(memory);
+  const generation = memory.core.service.nextGeneration;
+  const pending: Pending = {
+    kind: "rollout",
+    connection: call.connection,
+    rpc: call.rpc ?? null,
+    clientId,
+    wait,
+    generation,
+  };
+  rememberPending(memory, request, pending);
+  advance(memory, {
+    kind: "run",
+    now: call.now,
+    request,
+    wallNow: memory.platform.wallNow(),
+    spec,
+    supersede,
+    expectPid,
+  });
+};
+
+const run: Handler<"run"> = (memory, call, params) => {
+  if (resumed(memory, call, params.clientId)) return;
+  const { settings } = memory;
+  if (!settings) return;
+  try {
+    const spec = specFrom(memory.platform, settings, baseSpec(memory), params);
+    deploy(memory, call, spec, deployOptions(params));
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    refuse(memory, call, error.message);
+  }
+};
+
+const deployOptions = (params: RunParams): Deploy => ({
+  wait: params.wait ?? false,
+  clientId: params.clientId ?? null,
+  supersede: params.supersede ?? false,
+  expectPid: params.pid ?? null,
+});
+
+/** What is not given is taken from the last successful run, at its present number of workers. */
+const baseSpec = (memory: Memory): Spec | null => currentSpec(memory);
+
+/** A client that lost its connection asks again by its own id: it gets the same rollout's answer. */
+const resumed = (memory: Memory, call: Call, clientId: string | undefined): boolean => {
+  if (clientId === undefined) return false;
+  const finished = memory.finished.find((known) => known.clientId === clientId);
+  if (finished) {
+    const said = JSON.parse(finished.reply);
+    if ("error" in said) replyError(memory, call, said.error);
+    else reply(memory, call, said.result);
+    return true;
+  }
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || pending.clientId !== clientId) continue;
+    rememberPending(memory, request, { ...pending, connection: call.connection, rpc: call.rpc ?? null });
+    return true;
+  }
+  return false;
+};
+
+const reload: Handler<"reload"> = (memory, call, params) => {
+  if (resumed(memory, call, params.clientId)) return;
+  const spec = currentSpec(memory);
+  if (!spec) return refuse(memory, call, "Nothing has been run yet that could be reloaded");
+  deploy(memory, call, spec, deployOptions(params));
+};
+
+const rollback: Handler<"rollback"> = (memory, call, params) => {
+  if (resumed(memory, call, params.clientId)) return;
+  const target = rollbackTarget(memory, params.to);
+  if (typeof target === "string") return refuse(memory, call, target);
+  deploy(memory, call, target.spec, deployOptions(params));
+};
+
+/** The good spec to go back to, or why there is none. */
+const rollbackTarget = (memory: Memory, to: number | undefined): GoodSpec | string => {
+  const known = memory.core.history;
+  const listed = known.map((good) => good.generation).join(", ");
+  if (to !== undefined)
+    return (
+      known.find((good) => good.generation === to) ??
+      `Generation ${to} is not in the record, which has ${listed === "" ? "none" : listed}`
+    );
+  return (
+    known.findLast((good) => good.generation !== memory.core.service.current) ??
+    "There is no earlier generation to roll back to"
+  );
+};
+
+const scale: Handler<"scale"> = (memory, call, params) => {
+  const change = params.to === undefined ? { by: params.by ?? 0 } : { to: params.to };
+  const request = nextRequest(memory);
+  rememberPending(memory, request, { kind: "scale", connection: call.connection, rpc: call.rpc ?? null });
+  advance(memory, { kind: "scale", now: call.now, request, change });
+};
+
+const kill: Handler<"kill"> = (memory, call, params) => {
+  const signal = parseSignal(params.signal ?? "TERM");
+  if (signal === null) return refuse(memory, call, `Unknown signal ${params.signal}`);
+  const workers = selectWorkers(memory.core, params, "nobody").filter((worker) => worker.pid !== null);
+  const pids = workers.flatMap((worker) => worker.pid ?? []);
+  for (const worker of workers)
+    memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(signal), group: 0 });
+  if (params.wait !== true || workers.length === 0) return reply(memory, call, { pids });
+  rememberPending(memory, nextRequest(memory), {
+    kind: "gone",
+    connection: call.connection,
+    rpc: call.rpc ?? null,
+    workers: workers.map((worker) => worker.id),
+    pids,
+  });
+};
+
+const askStatus: Handler<"status"> = (memory, call) => {
+  const request = nextRequest(memory);
+  const waiting = askQueues(memory, request);
+  if (waiting.length === 0) return reply(memory, call, status(memory, {}));
+  rememberPending(memory, request, {
+    kind: "status",
+    connection: call.connection,
+    rpc: call.rpc ?? null,
+    waiting,
+    queues: {},
+  });
+};
+
+const events: Handler<"events"> = (memory, call, params) => {
+  reply(memory, call, { next: memory.notes.next });
+  if (params.from !== undefined) {
+    for (const text of memory.notes.from(params.from)) notify(memory, call.connection, "event", JSON.parse(text));
+  }
+  if (params.follow === true) addFollower(memory, call.connection);
+};
+
+const DEFAULT_LOG_LINES = 10;
+
+const logs: Handler<"logs"> = (memory, call, params) => {
+  if (memory.settings?.logFormat === "raw")
+    return refuse(
+      memory,
+      call,
+      "With -log-format raw the workers write to crank's own output; crank sees none of their lines",
+    );
+  const worker =
+    params.pid === undefined ? 0 : Object.values(memory.core.workers).find((known) => known.pid === params.pid)?.id;
+  if (worker === undefined) return refuse(memory, call, `There is no worker with the pid ${params.pid}`);
+  reply(memory, call, {});
+  memory.outbox.command({
+    kind: "follow",
+    connection: call.connection,
+    worker,
+    lines: params.lines ?? DEFAULT_LOG_LINES,
+    follow: params.follow === true ? 1 : 0,
+  });
+};
+
+const shutdown: Handler<"shutdown"> = (memory, call, params) => {
+  const workers = Object.keys(memory.core.workers).length;
+  if (params.wait !== true) {
+    reply(memory, call, { workers });
+    advance(memory, { kind: "shutdown", now: call.now, request: null });
+    return;
+  }
+  const request = nextRequest(memory);
+  rememberPending(memory, request, { kind: "shutdown", connection: call.connection, rpc: call.rpc ?? null });
+  advance(memory, { kind: "shutdown", now: call.now, request });
+};
+
+const checkToken: Handler<"authenticate"> = (memory, call, params) => {
+  const secret = memory.platform.environment.CRANK_CTL_TOKEN;
+  if (secret === undefined || secret === "" || !isSame(secret, params.token)) {
+    return replyError(memory, call, {
+      code: ERROR_CODES.unauthorized,
+      message: "The token in CRANK_CTL_TOKEN is not the one that this crank was started with",
+    });
+  }
+  authenticate(memory, call.connection);
+  reply(memory, call, {});
+};
+
+/** Compared over the whole length, so that the time taken tells nothing. */
+const isSame = (secret: string, given: string): boolean => {
+  const a = new TextEncoder().encode(secret);
+  const b = new TextEncoder().encode(given);
+  let difference = a.length ^ b.length;
+  for (let index = 0; index < b.length; index++) difference |= (a[index % a.length] ?? 0) ^ (b[index] ?? 0);
+  return difference === 0;
+};
+
+const HANDLERS = {
+  authenticate: checkToken,
+  info: (memory, call) => reply(memory, call, info(memory)),
+  run,
+  reload,
+  rollback,
+  history: (memory, call) => reply(memory, call, history(memory)),
+  scale,
+  ps: (memory, call, params) =>
+    reply(
+      memory,
+      call,
+      selectWorkers(memory.core, params, "all").map((worker) => workerInfo(memory, worker)),
+    ),
+  status: askStatus,
+  kill,
+  events,
+  logs,
+  shutdown,
+} as const satisfies { [M in Method]: Handler<M> };

@@ -1,0 +1,234 @@
+// Opening what -bind and -ctl name: addresses resolved, stale files cleared away, the keeper told what to open, and what
+// it answers turned into sentences.
+import { type Command, UNCHANGED } from "../keeper/protocol.ts";
+import { type Address, formatAddress } from "./addresses.ts";
+import { describeErrno } from "./errno.ts";
+import { type Memory, type OpenSocket, rememberSocket } from "./memory.ts";
+import type { Platform } from "./platform.ts";
+import type { SocketOptions } from "./settings.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  describeAddress,
+  internetAddress,
+  SOCK_DGRAM,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  socketOptions,
+  unixAddress,
+} from "./sockaddr.ts";
+
+export const CONTROL_HANDLE = 1;
+const FIRST_BIND_HANDLE = 10;
+const CONTROL_BACKLOG = 128;
+
+/** The keeper's number for the socket of `settings.binds[index]`. */
+export const bindHandle = (index: number): number => FIRST_BIND_HANDLE + index;
+
+/** A socket to be opened; `uri` is what the user wrote. */
+export type Opening = {
+  readonly handle: number;
+  readonly uri: string;
+  readonly address: Address;
+  readonly options: SocketOptions;
+};
+
+/** Something that keeps crank from starting; the message is the sentence for the user. */
+export class StartError extends Error {
+  override name = "StartError";
+}
+
+const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
+
+/** The command that opens it. Clears a stale socket file away first; throws StartError if something else is in the way. */
+export const openCommand = async (platform: Platform, opening: Opening): Promise<Command> => {
+  const { address, handle, options } = opening;
+  switch (address.kind) {
+    case "inherited":
+      return { kind: "inheritSocket", handle, fd: address.fd, backlog: options.backlog };
+    case "unix":
+      await clearPath(platform, opening.uri, address.path);
+      return openUnix(platform, opening, address.path, UNIX_TYPES[address.type]);
+    case "internet":
+      return openInternet(
+        opening,
+        address.transport,
+        address.family,
+        await literalHost(platform, opening.uri, address),
+        address.port,
+      );
+  }
+};
+
+/** Where there is no IPv6, an address that named no host is opened for IPv4 alone; null when that is not the case. */
+export const withoutIpv6 = (opening: Opening, errno: number): Command | null => {
+  const { address } = opening;
+  const isMissing = errno === EAFNOSUPPORT || errno === EADDRNOTAVAIL;
+  if (!isMissing || address.kind !== "internet" || address.host !== "" || address.family !== "any") return null;
+  return openInternet(opening, address.transport, "4", "0.0.0.0", address.port);
+};
+const EAFNOSUPPORT = 97;
+const EADDRNOTAVAIL = 99;
+
+const clearPath = async (platform: Platform, uri: string, path: string): Promise<void> => {
+  switch (await platform.probeSocket(path)) {
+    case "absent":
+      return;
+    case "stale":
+      platform.removeFile(path);
+      return;
+    case "live":
+      throw new StartError(
+        `${uri}: another process is listening on this socket; stop it first, or choose another path`,
+      );
+    case "notSocket":
+      throw new StartError(`${uri}: there is a file that is not a socket; remove it, or choose another path`);
+  }
+};
+
+const openUnix = (platform: Platform, opening: Opening, path: string, type: number): Command => {
+  const { owner, group, mode, backlog } = opening.options;
+  return {
+    kind: "openSocket",
+    handle: opening.handle,
+    domain: AF_UNIX,
+    type,
+    protocol: 0,
+    address: unixAddress(path),
+    options: [],
+    backlog: type === SOCK_DGRAM ? 0 : backlog,
+    mode: mode ?? UNCHANGED,
+    uid: owner === null ? UNCHANGED : uidOf(platform, opening.uri, owner),
+    gid: group === null ? UNCHANGED : gidOf(platform, opening.uri, group),
+  };
+};
+
+const uidOf = (platform: Platform, uri: string, name: string): number => {
+  const user = platform.findUser(name);
+  if (user) return user.uid;
+  if (/^\d{1,10}$/.test(name)) return Number(name);
+  throw new StartError(`${uri}: there is no user ${name}`);
+};
+
+const gidOf = (platform: Platform, uri: string, name: string): number => {
+  const gid = platform.findGroup(name);
+  if (gid !== null) return gid;
+  if (/^\d{1,10}$/.test(name)) return Number(name);
+  throw new StartError(`${uri}: there is no group ${name}`);
+};
+
+const openInternet = (
+  opening: Opening,
+  transport: "tcp" | "udp",
+  family: "any" | "4" | "6",
+  host: string,
+  port: number,
+): Command => {
+  const { domain, bytes } = internetAddress(host, port);
+  const type = transport === "tcp" ? SOCK_STREAM : SOCK_DGRAM;
+  const v6Only = opening.options.v6Only ?? family === "6";
+  return {
+    kind: "openSocket",
+    handle: opening.handle,
+    domain,
+    type,
+    protocol: 0,
+    address: bytes,
+    options: socketOptions(domain, type, opening.options, v6Only),
+    backlog: type === SOCK_STREAM ? opening.options.backlog : 0,
+    mode: UNCHANGED,
+    uid: UNCHANGED,
+    gid: UNCHANGED,
+  };
+};
+
+const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
+
+const literalHost = async (
+  platform: Platform,
+  uri: string,
+  address: Extract<Address, { kind: "internet" }>,
+): Promise<string> => {
+  const { host, family } = address;
+  if (host === "") return family === "4" ? "0.0.0.0" : "::";
+  if (host.includes(":") || IPV4.test(host)) {
+    const isIpv6 = host.includes(":");
+    if ((family === "4" && isIpv6) || (family === "6" && !isIpv6)) {
+      throw new StartError(`${uri}: ${host} is not an IPv${family} address`);
+    }
+    if (isIpv6 && !isIpv6Literal(host)) throw new StartError(`${uri}: ${host} is not an IPv6 address`);
+    return host;
+  }
+  try {
+    const [first] = await platform.resolveHost(host, family);
+    if (first !== undefined) return first;
+  } catch (error) {
+    throw new StartError(`${uri}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  throw new StartError(`${uri}: the host ${host} has no address`);
+};
+
+const isIpv6Literal = (host: string): boolean => URL.canParse(`http://[${host.replace(/%\d+$/, "")}]/`);
+
+/** Why a socket could not be opened, for the user. */
+export const openFailure = (uri: string, step: string, errno: number): string => {
+  const reason = describeErrno(errno);
+  const advice = ADVICE[errno];
+  return advice === undefined ? `${uri}: cannot be opened: ${step}: ${reason}` : `${uri}: ${reason}; ${advice}`;
+};
+
+const ADVICE: Readonly<Record<number, string>> = {
+  9: "start crank with this descriptor open",
+  13: "run crank as a user who may, or choose another address",
+  88: "give crank the descriptor of a socket",
+  98: "another process has it, stop that one or choose another address",
+  99: "use an address that this machine has",
+};
+
+/** Takes note of an opened socket; `uri` and address family decide how it is shown. */
+export const noteOpened = (
+  memory: Memory,
+  event: { handle: number; domain: number; type: number; address: Uint8Array },
+  bind: number | null,
+  given: Address,
+): OpenSocket => {
+  const socket: OpenSocket = {
+    handle: event.handle,
+    bind,
+    domain: event.domain,
+    type: event.type,
+    address: shownAddress(given, event),
+  };
+  rememberSocket(memory, socket);
+  return socket;
+};
+
+const shownAddress = (given: Address, event: { domain: number; type: number; address: Uint8Array }): string => {
+  const actual = describeAddress(event.address);
+  if ("path" in actual) {
+    const type = event.type === SOCK_STREAM ? "stream" : event.type === SOCK_SEQPACKET ? "seqpacket" : "datagram";
+    return formatAddress({
+      kind: "unix",
+      type,
+      path: actual.path === "" && given.kind === "unix" ? given.path : actual.path,
+    });
+  }
+  const family =
+    given.kind === "internet" ? given.family : event.domain === AF_INET ? "4" : event.domain === AF_INET6 ? "6" : "any";
+  return formatAddress({
+    kind: "internet",
+    transport: event.type === SOCK_DGRAM ? "udp" : "tcp",
+    family,
+    host: actual.host,
+    port: actual.port,
+  });
+};
+
+/** How the control socket is opened: 0600, unless the user's URI says otherwise. */
+export const controlOpening = (uri: string, address: Address, options: SocketOptions): Opening => ({
+  handle: CONTROL_HANDLE,
+  uri,
+  address,
+  options: { ...options, backlog: CONTROL_BACKLOG, mode: options.mode ?? 0o600 },
+});

@@ -1,0 +1,118 @@
+// From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
+import type { RunParams } from "../control/messages.ts";
+import type { Identity, Limit, Spec, StopStep } from "../core/spec.ts";
+import { LIMIT_NAMES, limitNumber } from "./limits.ts";
+import type { Platform } from "./platform.ts";
+import type { Settings, SpecDefaults } from "./settings.ts";
+import { parseSignal } from "./signals.ts";
+
+/** A request that cannot be carried out; the message is the sentence for the client. */
+export class SpecError extends Error {
+  override name = "SpecError";
+}
+
+/** The spec that these parameters ask for on top of `base` (null: nothing was ever deployed). Throws SpecError. */
+export const specFrom = (platform: Platform, settings: Settings, base: Spec | null, params: RunParams): Spec => {
+  const from = base ?? firstSpec(settings.defaults, settings.cwd);
+  const command = params.command !== undefined && params.command.length > 0 ? params.command : from.command;
+  if (command.length === 0) throw new SpecError("Command is missing");
+  const spec: Spec = {
+    ...from,
+    command,
+    cwd: params.cwd ?? from.cwd,
+    env: mergeEnvironment(from.env, params.env),
+    user: params.user === undefined ? from.user : userFor(platform, params.user),
+    umask: params.umask ?? from.umask,
+    limits: mergeLimits(from.limits, params.limits),
+    instances: params.instances ?? from.instances,
+    surge: params.surge ?? from.surge,
+    unavailable: params.unavailable ?? from.unavailable,
+    minReadyMs: params.minReady ?? from.minReadyMs,
+    startTimeoutMs: params.startTimeout === undefined ? from.startTimeoutMs : params.startTimeout,
+    killMode: params.killMode ?? from.killMode,
+    retries: params.retries ?? from.retries,
+    rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
+    ...stopping(from, params),
+  };
+  if (spec.surge === 0 && spec.unavailable === 0) {
+    throw new SpecError(
+      "With a surge of 0, unavailable has to be at least 1: otherwise no worker could ever be replaced",
+    );
+  }
+  return spec;
+};
+
+const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({
+  ...defaults,
+  command: [],
+  cwd,
+  env: {},
+  user: null,
+  umask: null,
+  limits: [],
+  minReadyMs: 0,
+  retries: 0,
+  rolloutDeadlineMs: null,
+});
+
+const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["env"] => {
+  if (!changes) return base;
+  for (const name of Object.keys(changes)) {
+    if (name === "" || /[=\0]/.test(name))
+      throw new SpecError(`${JSON.stringify(name)} cannot be the name of an environment variable`);
+  }
+  return { ...base, ...changes };
+};
+
+/** Only a crank that runs as root can start workers as somebody else. */
+const userFor = (platform: Platform, name: string): Identity | null => {
+  const user = platform.findUser(name);
+  if (!user) throw new SpecError(`There is no user ${JSON.stringify(name)}`);
+  return user;
+};
+
+const mergeLimits = (base: readonly Limit[], changes: RunParams["limits"]): readonly Limit[] => {
+  if (!changes) return base;
+  const merged = new Map(base.map((limit) => [limit.name, limit]));
+  for (const [name, value] of Object.entries(changes)) {
+    if (limitNumber(name) === null)
+      throw new SpecError(`There is no limit ${JSON.stringify(name)}; there are ${LIMIT_NAMES.join(", ")}`);
+    merged.set(name, { name, soft: value, hard: value });
+  }
+  return [...merged.values()];
+};
+
+const stopping = (from: Spec, params: RunParams): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {
+  if (params.stopSteps !== undefined && params.stopSteps.length > 0)
+    return givenSteps(params.stopSteps, params.stopTimeout);
+  if (params.stopTimeout === undefined && params.stopSignal === undefined) return from;
+  const stopTimeoutMs = params.stopTimeout === undefined ? from.stopTimeoutMs : params.stopTimeout;
+  const signal = knownSignal(params.stopSignal ?? from.stopSteps[0]?.signal ?? "SIGTERM");
+  const last: StopStep[] = stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }];
+  return { stopTimeoutMs, stopSteps: [{ signal, afterMs: 0 }, ...last] };
+};
+
+const givenSteps = (
+  steps: readonly { readonly signal: string; readonly after: number }[],
+  stopTimeout: number | null | undefined,
+): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {
+  const stopSteps = steps.map((step) => ({ signal: knownSignal(step.signal), afterMs: step.after }));
+  if (stopSteps[0]?.afterMs !== 0) throw new SpecError("The first stop step has to come at 0 seconds");
+  for (const [index, step] of stopSteps.entries()) {
+    if (index > 0 && step.afterMs < (stopSteps[index - 1]?.afterMs ?? 0))
+      throw new SpecError("The stop steps have to be in the order of their times");
+  }
+  const last = stopSteps.at(-1);
+  const stopTimeoutMs = stopTimeout ?? (last?.signal === "SIGKILL" ? last.afterMs : null);
+  if (last?.signal === "SIGKILL" || stopTimeoutMs === null) return { stopSteps, stopTimeoutMs };
+  return {
+    stopSteps: [...stopSteps, { signal: "SIGKILL", afterMs: Math.max(stopTimeoutMs, last?.afterMs ?? 0) }],
+    stopTimeoutMs,
+  };
+};
+
+const knownSignal = (text: string): string => {
+  const signal = parseSignal(text);
+  if (signal === null) throw new SpecError(`Unknown signal ${text}`);
+  return signal;
+};

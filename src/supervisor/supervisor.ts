@@ -1,0 +1,254 @@
+// The supervisor: a hello becomes its memory, every keeper event becomes one batch. It holds nothing that is not in the
+// journal when the batch is out, so it may be killed between any two events.
+
+import { nextDeadline } from "../core/deadline.ts";
+import type { Ending } from "../core/state.ts";
+import { COMMANDS, type Command, type EventKind, type Greeting, type KeeperEvent } from "../keeper/protocol.ts";
+import { atBarrier, atFailure, atOpened, begin } from "./boot.ts";
+import { advance } from "./carry-out.ts";
+import { takeLine } from "./conversation.ts";
+import { describeErrno } from "./errno.ts";
+import type { KeeperFacts } from "./facts.ts";
+import type { FrontEnd } from "./front-end.ts";
+import { log } from "./log.ts";
+import { countDeath, forgetConnection, forgetPending, type Memory, recall } from "./memory.ts";
+import type { Platform } from "./platform.ts";
+import { maySpeakFor, parseNotification } from "./readiness.ts";
+import { formatRecord } from "./record.ts";
+import { queueIsKnown, queuesStayUnknown } from "./replies.ts";
+import { redeploy } from "./requests.ts";
+import { signalName } from "./signals.ts";
+
+/** All that a hello says, collected. */
+export type Hello = {
+  readonly facts: KeeperFacts;
+  readonly entries: ReadonlyMap<string, Uint8Array>;
+  readonly workers: readonly Extract<Greeting, { kind: "helloWorker" }>[];
+};
+
+/** The way to the keeper. */
+export type Link = {
+  send(commands: readonly Command[]): void;
+  /** Resolves when the keeper has been sent all of it. */
+  flushed(): Promise<void>;
+};
+
+type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
+
+export class Supervisor {
+  readonly #memory: Memory;
+  readonly #link: Link;
+  #consumed: number;
+
+  constructor(platform: Platform, hello: Hello, link: Link) {
+    this.#memory = recall(platform, hello.facts, hello.entries);
+    this.#link = link;
+    this.#consumed = hello.facts.consumed;
+    reconcile(this.#memory, hello);
+  }
+
+  /** The first batch: on a fresh crank its start, later whatever was left undone. */
+  async start(frontEnd: FrontEnd): Promise<void> {
+    if (this.#memory.facts.fresh) begin(this.#memory, frontEnd);
+    await this.#commit();
+  }
+
+  /** Takes one event to its end: its batch is on its way when this resolves. Returns nothing to wait for where there is nothing. */
+  handle(event: KeeperEvent): Promise<void> | undefined {
+    const waiting = dispatch(this.#memory, event);
+    if (waiting) return waiting.then(() => this.#finish(event));
+    return this.#finish(event);
+  }
+
+  /** How long to stay with nothing to do, ms. */
+  get lingerMs(): number {
+    return this.#memory.settings?.lingerMs ?? 0;
+  }
+
+  /** The last event that was consumed. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  #finish(event: KeeperEvent): Promise<void> | undefined {
+    this.#consumed = event.seq;
+    return this.#commit();
+  }
+
+  #commit(): Promise<void> | undefined {
+    const { outbox, core } = this.#memory;
+    const deadline = nextDeadline(core);
+    this.#link.send(outbox.take(this.#consumed, deadline === null ? 0 : Math.ceil(deadline)));
+    return core.service.pendingRecord ? this.#record() : undefined;
+  }
+
+  /** Writes the record after the batch that wants it is out, so that no worker waits for the disk. */
+  async #record(): Promise<void> {
+    await this.#link.flushed();
+    const { platform, settings, core } = this.#memory;
+    const error = settings ? platform.replaceFile(settings.recordPath, formatRecord(core.history)) : null;
+    if (error !== null)
+      log(
+        this.#memory,
+        "error",
+        `The record ${settings?.recordPath ?? ""} could not be written: ${error}; the deploy stands`,
+      );
+    advance(this.#memory, { kind: "recorded", now: platform.monotonicNow(), error });
+    await this.#commit();
+  }
+}
+
+/** Workers that the keeper does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
+const reconcile = (memory: Memory, hello: Hello): void => {
+  const known = new Set(hello.workers.map((worker) => worker.worker));
+  const now = memory.platform.monotonicNow();
+  for (const worker of Object.values(memory.core.workers)) {
+    if (!known.has(worker.id))
+      advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
+  }
+};
+
+type Handled = Promise<void> | void;
+type Handlers = { [K in EventKind]: (memory: Memory, event: EventOf<K>) => Handled };
+
+const dispatch = (memory: Memory, event: KeeperEvent): Handled => {
+  // Narrowed by the key: the table has for each kind the handler of that kind's events.
+  const handler = ON_EVENT[event.kind] as (memory: Memory, event: KeeperEvent) => Handled;
+  return handler(memory, event);
+};
+
+const decoder = new TextDecoder();
+
+const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
+  const name = signalName(event.signal);
+  if (memory.boot.stage !== "serving" && name === "SIGHUP") return;
+  switch (name) {
+    case "SIGHUP":
+      if (!redeploy(memory, event.deliveredAt))
+        log(memory, "warning", "SIGHUP: nothing has been run yet that could be reloaded");
+      return;
+    case "SIGTERM":
+    case "SIGINT":
+    case "SIGQUIT":
+      return advance(memory, { kind: "shutdown", now: event.deliveredAt, request: null });
+    default:
+      return;
+  }
+};
+
+const onDatagram = (memory: Memory, event: EventOf<"datagram">): void => {
+  const worker = memory.core.workers[event.worker];
+  if (!worker) return;
+  const said = parseNotification(event.bytes);
+  if (said.get("READY") !== "1") return;
+  if (!maySpeakFor(memory, worker, event)) {
+    log(
+      memory,
+      "warning",
+      `Process ${event.pid} of user ${event.uid} said READY=1 for worker ${worker.id}, to which it does not belong; ignored`,
+    );
+    return;
+  }
+  advance(memory, { kind: "workerReady", now: event.deliveredAt, at: event.happenedAt, worker: worker.id });
+};
+
+const onExit = (memory: Memory, event: EventOf<"exited">): void => {
+  advance(memory, {
+    kind: "workerExited",
+    now: event.deliveredAt,
+    at: event.happenedAt,
+    worker: event.worker,
+    ending: endingOf(event.ending, event.status),
+    tail: decoder.decode(event.tail),
+  });
+};
+
+const endingOf = (ending: number, status: number): Ending => {
+  if (ending === 0) return { kind: "exit", code: status };
+  if (ending === 3) return { kind: "unknown" };
+  return { kind: "signal", signal: signalName(status), core: ending === 2 };
+};
+
+const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
+  forgetConnection(memory, event.connection);
+  for (const [request, pending] of memory.pending) {
+    if (pending.connection !== event.connection) continue;
+    // A client that named its request may come back for the answer.
+    if (pending.kind === "rollout" && pending.clientId !== null) {
+      memory.pending.set(request, { ...pending, connection: 0 });
+      memory.outbox.put(`pending/${request}`, { ...pending, connection: 0 });
+    } else {
+      forgetPending(memory, request);
+    }
+  }
+};
+
+const onFailure = (memory: Memory, event: EventOf<"failed">): void => {
+  if (memory.boot.stage !== "serving") return atFailure(memory, event);
+  if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
+  // Its client has hung up meanwhile, which `closed` tells.
+  if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
+  log(memory, "warning", `${event.step}: ${describeErrno(event.errno)}`);
+};
+
+const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
+  log(
+    memory,
+    "error",
+    `A message that ended three supervisors was set aside (event ${event.event}, ${event.bytes.length} bytes); please report it`,
+  );
+};
+
+const ON_EVENT: Handlers = {
+  tick: (memory, event) => advance(memory, { kind: "tick", now: event.deliveredAt }),
+  signalled: onSignal,
+  failed: onFailure,
+  reached: (memory, event) => atBarrier(memory, event),
+  supervisorDied: (memory, event) => {
+    countDeath(memory);
+    const how = event.ending === 0 ? `with status ${event.status}` : `of ${signalName(event.status)}`;
+    log(memory, "warning", `The supervisor ended ${how} and was started again; the workers did not notice`);
+  },
+  setAside: onSetAside,
+  journalFailed: (memory, event) =>
+    log(
+      memory,
+      "error",
+      `The journal cannot be written (${event.step}: ${describeErrno(event.errno)}); it goes on in memory`,
+    ),
+  opened: atOpened,
+  socketStat: (memory, event) =>
+    queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
+  relistened: (memory, event) => {
+    const socket = memory.sockets.get(event.handle);
+    const where = socket?.address ?? `socket ${event.handle}`;
+    if (event.errno === 0)
+      log(memory, "warning", `${where}: a worker shut this socket down for everybody; it listens again`);
+    else
+      log(
+        memory,
+        "error",
+        `${where}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${describeErrno(event.errno)}`,
+      );
+  },
+  spawned: (memory, event) =>
+    advance(memory, {
+      kind: "spawned",
+      now: event.deliveredAt,
+      worker: event.worker,
+      pid: event.pid,
+      startTime: event.startTime,
+    }),
+  spawnFailed: (memory, event) =>
+    advance(memory, {
+      kind: "spawnFailed",
+      now: event.deliveredAt,
+      worker: event.worker,
+      step: event.step,
+      errno: event.errno,
+    }),
+  exited: onExit,
+  datagram: onDatagram,
+  line: takeLine,
+  closed: onClosed,
+};

@@ -1,0 +1,108 @@
+// The answers to questions: ps, status, history, info. Reads the memory, changes nothing.
+import type { HistoryEntry, Info, RolloutInfo, Selector, SocketInfo, Status, WorkerInfo } from "../control/messages.ts";
+import type { State, Worker } from "../core/state.ts";
+import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
+import { VERSION } from "../version.ts";
+import { wallTime } from "./facts.ts";
+import type { Memory, OpenSocket } from "./memory.ts";
+
+/** The workers that a selector means: the state flags add up, the pid narrows. `none` is what no selector at all means. */
+export const selectWorkers = (state: State, selector: Selector, none: "all" | "nobody"): Worker[] => {
+  const workers = Object.values(state.workers);
+  const kinds = (["starting", "ready", "stopping"] as const).filter((kind) => selector[kind] === true);
+  if (kinds.length === 0 && selector.pid === undefined) return none === "all" ? workers : [];
+  return workers.filter(
+    (worker) =>
+      (kinds.length === 0 || kinds.includes(worker.kind)) &&
+      (selector.pid === undefined || worker.pid === selector.pid),
+  );
+};
+
+export const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
+  const spec = memory.core.generations[worker.generation]?.spec;
+  return {
+    pid: worker.pid,
+    id: worker.id,
+    generation: worker.generation,
+    state: worker.kind,
+    cwd: spec?.cwd ?? "",
+    command: spec?.command ?? [],
+    startedAt: wallTime(memory.facts, worker.startedAt),
+    uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
+  };
+};
+
+type Queues = Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
+
+export const status = (memory: Memory, queues: Queues): Status => {
+  const { service, generations } = memory.core;
+  const shown = service.current ?? service.rollout?.generation ?? null;
+  return {
+    name: memory.settings?.name ?? "",
+    pid: memory.facts.pid,
+    generation: service.current,
+    instances: shown === null ? 0 : (generations[shown]?.instances ?? 0),
+    phase: service.phase.kind,
+    startedAt: wallTime(memory.facts, memory.facts.startedAt),
+    restarts: service.restarts,
+    sockets: serviceSockets(memory).map((socket) => socketInfo(memory, socket, queues)),
+    rollout: rolloutInfo(memory),
+    workers: Object.values(memory.core.workers).map((worker) => workerInfo(memory, worker)),
+  };
+};
+
+/** The sockets that workers inherit, in -bind order. */
+export const serviceSockets = (memory: Memory): OpenSocket[] =>
+  [...memory.sockets.values()].filter((socket) => socket.bind !== null).sort((a, b) => a.handle - b.handle);
+
+const socketInfo = (memory: Memory, socket: OpenSocket, queues: Queues): SocketInfo => ({
+  name: memory.settings?.binds[socket.bind ?? 0]?.name ?? "",
+  address: socket.address,
+  queue: queues[socket.handle]?.queue ?? null,
+  limit: queues[socket.handle]?.limit ?? null,
+});
+
+const rolloutInfo = (memory: Memory): RolloutInfo | null => {
+  const { service, workers, generations } = memory.core;
+  const { rollout } = service;
+  const incoming = rollout ? generations[rollout.generation] : undefined;
+  if (!rollout || !incoming) return null;
+  const now = memory.platform.monotonicNow();
+  const all = Object.values(workers);
+  const mine = all.filter((worker) => worker.generation === rollout.generation);
+  const available = (worker: Worker): boolean =>
+    worker.kind === "ready" && worker.readyAt + incoming.spec.minReadyMs <= now;
+  return {
+    generation: rollout.generation,
+    startedAt: wallTime(memory.facts, rollout.startedAt),
+    wanted: incoming.instances,
+    starting: mine.filter((worker) => worker.kind === "starting").length,
+    ready: mine.filter((worker) => worker.kind === "ready").length,
+    available: mine.filter(available).length,
+    oldLeft: all.filter((worker) => worker.generation !== rollout.generation && worker.kind !== "stopping").length,
+    attemptsLeft: rollout.attemptsLeft,
+  };
+};
+
+export const history = (memory: Memory): HistoryEntry[] =>
+  memory.core.history.map((good) => ({
+    generation: good.generation,
+    at: new Date(good.at).toISOString(),
+    current: good.generation === memory.core.service.current,
+    command: good.spec.command,
+    cwd: good.spec.cwd,
+    instances: good.spec.instances,
+  }));
+
+export const info = (memory: Memory): Info => ({
+  name: memory.settings?.name ?? "",
+  version: VERSION,
+  keeperVersion: memory.facts.version,
+  protocol: PROTOCOL_VERSION,
+  pid: memory.facts.pid,
+  supervisorPid: memory.platform.pid,
+  runtime: memory.platform.runtime,
+  startedAt: wallTime(memory.facts, memory.facts.startedAt),
+  upgrades: memory.facts.executions,
+  supervisorDeaths: memory.counters.supervisorDeaths,
+});
