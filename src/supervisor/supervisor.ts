@@ -11,7 +11,7 @@ import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
 import { log } from "./log.ts";
-import { countDeath, forgetConnection, forgetPending, type Memory, recall } from "./memory.ts";
+import { countDeath, forgetConnection, forgetPending, type Memory, recall, rememberPending } from "./memory.ts";
 import type { Platform } from "./platform.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
 import { formatRecord } from "./record.ts";
@@ -175,8 +175,7 @@ const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
     if (pending.connection !== event.connection) continue;
     // A client that named its request may come back for the answer.
     if (pending.kind === "rollout" && pending.clientId !== null) {
-      memory.pending.set(request, { ...pending, connection: 0 });
-      memory.outbox.put(`pending/${request}`, { ...pending, connection: 0 });
+      rememberPending(memory, request, { ...pending, connection: 0 });
     } else {
       forgetPending(memory, request);
     }
