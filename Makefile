@@ -1,0 +1,165 @@
+# Crank's build. `make` builds bin/ and dist/, `make demo` shows the main job, `make test` runs the tests; `make help`
+# lists the rest. The first run installs the npm packages that package-lock.json pins, Bun among them.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+CFLAGS  ?= -O2
+LDFLAGS ?=
+# What the keeper needs whatever CFLAGS says: it is one static program, so that it starts anywhere and weighs little.
+KEEPER_FLAGS := -std=c11 -D_GNU_SOURCE
+WARNINGS     := -Wall -Wextra -Wconversion -Werror
+SANITIZERS   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1
+
+# Every command is a link to the keeper, which looks at the name it was called by.
+COMMANDS := crank crankctl crankx
+
+ARCH    := $(patsubst arm64,aarch64,$(patsubst x86_64,x64,$(shell uname -m)))
+RUNTIME := node_modules/@oven/bun-linux-$(ARCH)/bin/bun
+BUNDLE  := --target=node --format=esm --minify-syntax --minify-whitespace
+
+PACKAGES := node_modules/.crank-installed
+COMPILER := build/compiler-works
+
+KEEPER_SOURCES := $(wildcard keeper/*.c)
+KEEPER_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/keeper/%.o)
+STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o)
+ASAN_OBJECTS   := $(KEEPER_SOURCES:keeper/%.c=build/sanitized/%.o)
+TYPESCRIPT     := $(shell find src -name '*.ts') package.json
+
+PROGRAMS := $(COMMANDS:%=bin/%)
+BUNDLES  := $(COMMANDS:%=dist/%.mjs)
+MANUALS  := $(wildcard man/*.1)
+
+# A recipe's lines are not shown; V=1 shows them. A target whose recipe fails is not left half written.
+$(if $(V),,.SILENT:)
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+.PHONY: all
+all: $(PROGRAMS) bin/runtime $(BUNDLES)
+
+.PHONY: help
+help:
+	echo 'make            build bin/ and dist/'
+	echo 'make demo       five deploys under 500 connections; leaves a picture in build/'
+	echo 'make test       run every test'
+	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
+	echo 'make bench      measure'
+	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
+	echo 'make clean      remove what was built (node_modules stays; make distclean removes it too)'
+
+# Packages and compiler ------------------------------------------------------------------------------------------------
+
+$(PACKAGES): package.json package-lock.json tools/install-packages.sh
+	sh tools/install-packages.sh $(RUNTIME)
+	touch $@
+
+# The runtime is part of the packages; taking it away by hand brings it back.
+$(RUNTIME): $(PACKAGES)
+	test -x $@ || { rm -f $(PACKAGES); $(MAKE) --no-print-directory $(PACKAGES); }
+
+$(COMPILER): tools/check-compiler.sh
+	mkdir -p $(@D)
+	CC='$(CC)' sh tools/check-compiler.sh
+	touch $@
+
+# Rebuilds the keeper when the compiler or its flags are not those of last time: the file changes only if they do.
+build/compiler-flags: always
+	mkdir -p $(@D)
+	echo '$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS)' > $@
+.PHONY: always
+always:
+
+# The keeper -----------------------------------------------------------------------------------------------------------
+
+bin/crank: $(KEEPER_OBJECTS)
+	mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -pthread -o $@ $^
+
+build/keeper/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(KEEPER_FLAGS) $(CFLAGS) -pthread -MMD -MP -c -o $@ $<
+
+build/crank-sanitized: $(ASAN_OBJECTS)
+	$(CC) $(SANITIZERS) $(LDFLAGS) -pthread -o $@ $^
+
+build/sanitized/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(KEEPER_FLAGS) $(SANITIZERS) -pthread -MMD -MP -c -o $@ $<
+
+# Compiled only to be warned about.
+build/strict/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(KEEPER_FLAGS) -O2 $(WARNINGS) -MMD -MP -c -o $@ $<
+
+-include $(KEEPER_OBJECTS:.o=.d) $(STRICT_OBJECTS:.o=.d) $(ASAN_OBJECTS:.o=.d)
+
+$(filter-out bin/crank,$(PROGRAMS)): | bin/crank
+	ln -sfn crank $@
+
+bin/runtime: | $(RUNTIME)
+	mkdir -p $(@D)
+	ln -sfn ../$(RUNTIME) $@
+
+# The bundles ----------------------------------------------------------------------------------------------------------
+
+dist/%.mjs: src/commands/%.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
+	mkdir -p $(@D)
+	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE)
+
+# What people run ------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: all
+	$(RUNTIME) examples/demo/main.ts
+
+.PHONY: test
+test: all
+	$(RUNTIME) test/run.ts
+
+.PHONY: bench
+bench: all
+	$(RUNTIME) bench/run.ts
+
+.PHONY: check check-types check-style check-warnings check-rooms check-lock
+check: check-types check-style check-warnings check-rooms check-lock
+	echo 'checked: types, lint and format, C warnings, import directions, lock file'
+check-types: $(PACKAGES)
+	node_modules/.bin/tsc --noEmit -p .
+check-style: $(PACKAGES)
+	node_modules/.bin/biome check --error-on-warnings --log-level=warn
+check-warnings: $(STRICT_OBJECTS)
+check-rooms: | $(RUNTIME)
+	$(RUNTIME) tools/check-rooms.ts
+check-lock: | $(RUNTIME)
+	$(RUNTIME) tools/check-lock.ts
+
+# Installing -----------------------------------------------------------------------------------------------------------
+# PREFIX/lib/crank holds a home of its own (bin/crank, bin/runtime, dist/*.mjs); PREFIX/bin/NAME are links to its program.
+
+LIBRARY := $(DESTDIR)$(PREFIX)/lib/crank
+BINARY  := $(DESTDIR)$(PREFIX)/bin
+MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
+
+.PHONY: install
+install: all
+	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(BINARY) $(MANUAL)
+	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
+	sh tools/replace.sh 0755 bin/runtime $(LIBRARY)/bin/runtime
+	for name in $(COMMANDS); do sh tools/replace.sh 0644 dist/$$name.mjs $(LIBRARY)/dist/$$name.mjs || exit 1; done
+	for name in $(COMMANDS); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
+	for page in $(MANUALS); do sh tools/replace.sh 0644 $$page $(MANUAL)/$${page##*/} || exit 1; done
+	sh tools/replace.sh 0644 LICENSE $(LIBRARY)/LICENSE
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
+	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(COMMANDS:%=$(LIBRARY)/dist/%.mjs) $(LIBRARY)/LICENSE
+	for directory in $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
+
+.PHONY: clean distclean
+clean:
+	rm -rf bin dist build
+distclean: clean
+	rm -rf node_modules

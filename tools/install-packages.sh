@@ -1,0 +1,42 @@
+#!/bin/sh
+# Installs what package-lock.json pins, unless node_modules already holds exactly that. Usage: install-packages.sh RUNTIME
+# Says nothing when it works, one sentence when something is missing, and npm's own words when npm fails.
+set -u
+runtime=$1
+
+fail() {
+  echo "crank: $*" >&2
+  exit 1
+}
+
+command -v node >/dev/null 2>&1 ||
+  fail "node is missing: install Node.js 20 or newer (on Debian and Ubuntu: apt-get install nodejs npm)"
+major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
+case $major in
+'' | *[!0-9]*) fail "node does not run: 'node --version' should print v20 or newer" ;;
+esac
+[ "$major" -ge 20 ] || fail "node is too old: $(node --version) is here, and 20 or newer is needed"
+
+# An earlier install that is complete is kept: other programs may be running from it.
+complete='
+  const { readFileSync } = require("node:fs");
+  const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+  const fits = (entry) =>
+    (!entry.os || entry.os.includes(process.platform)) && (!entry.cpu || entry.cpu.includes(process.arch));
+  for (const [path, entry] of Object.entries(read("package-lock.json").packages)) {
+    if (path === "" || !fits(entry)) continue;
+    if (read(`${path}/package.json`).version !== entry.version) process.exit(1);
+  }'
+if [ -x "$runtime" ] && node -e "$complete" 2>/dev/null; then
+  exit 0
+fi
+
+command -v npm >/dev/null 2>&1 || fail "npm is missing: install it (on Debian and Ubuntu: apt-get install npm)"
+said=$(npm ci --ignore-scripts --no-audit --no-fund --loglevel=error 2>&1) || {
+  echo "$said" >&2
+  fail "npm could not install the packages of package-lock.json (its words are above); is the npm registry within reach?"
+}
+[ -x "$runtime" ] ||
+  fail "there is no Bun for this machine ($(uname -sm), ${runtime} is missing): Linux with glibc on x86_64 or aarch64 is needed"
+"$runtime" --version >/dev/null 2>&1 ||
+  fail "Bun does not run on this machine ($(uname -sm)): on x86_64 it needs a processor with AVX2"
