@@ -37,6 +37,7 @@ export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): 
   } catch {
     return { kind: "unusable", reason: "is not JSON, or was cut off" };
   }
+  if (Array.isArray(value)) return { kind: "unusable", reason: "has a list where an object belongs" };
   const version = v.safeParse(v.object({ crank: v.object({ version: v.number() }) }), value);
   if (version.success && version.output.crank.version > RECORD_VERSION) {
     return {
