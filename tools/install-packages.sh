@@ -32,8 +32,8 @@ if [ -x "$runtime" ] && node -e "$complete" 2>/dev/null; then
 fi
 
 command -v npm >/dev/null 2>&1 || fail "npm is missing: install it (on Debian and Ubuntu: apt-get install npm)"
-said=$(npm ci --ignore-scripts --no-audit --no-fund --loglevel=error 2>&1) || {
-  echo "$said" >&2
+said=$(npm ci --include=dev --include=optional --ignore-scripts --no-audit --no-fund --loglevel=error 2>&1) || {
+  echo "$said" | grep -v '^npm error *$' | head -n 12 >&2
   fail "npm could not install the packages of package-lock.json (its words are above); is the npm registry within reach?"
 }
 [ -x "$runtime" ] ||
