@@ -43,7 +43,7 @@ all: $(PROGRAMS) bin/runtime $(BUNDLES)
 help:
 	echo 'make            build bin/ and dist/'
 	echo 'make demo       five deploys under 500 connections; leaves a picture in build/'
-	echo 'make test       run every test'
+	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
@@ -116,7 +116,7 @@ demo: all
 
 .PHONY: test
 test: all
-	$(RUNTIME) test/run.ts
+	$(RUNTIME) test/run.ts $(ONLY)
 
 .PHONY: bench
 bench: all

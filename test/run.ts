@@ -1,0 +1,81 @@
+// Runs every test file in a process of its own, as many at a time as there are processors, and sums up. `make test`
+// calls it. Words given to it choose the files whose path holds one of them: `make test ONLY="e2e core/rollout"`.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Job, type JobResult, runJob } from "./runner/job.ts";
+
+/** The whole run ends after this long, whatever hangs: ms. */
+const RUN_LIMIT_MS = Number(process.env["CRANK_TEST_SECONDS"] ?? 600) * 1000;
+
+/** What takes long goes first, so that no processor is left with it alone at the end. */
+const FIRST = ["test/setup/", "test/sim/", "test/e2e/"];
+
+/** Runs again with crank's own processes on Node, for what touches the runtime: these folders. */
+const ON_NODE_TOO = ["test/e2e/"];
+
+const root = resolve(import.meta.dirname, "..");
+
+const testFiles = (): readonly string[] =>
+  readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => `test/${path}`)
+    .sort();
+
+const rank = (file: string): number => {
+  const place = FIRST.findIndex((folder) => file.startsWith(folder));
+  return place === -1 ? FIRST.length : place;
+};
+
+const jobsFor = (words: readonly string[]): readonly Job[] =>
+  testFiles()
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .flatMap((file): readonly Job[] => {
+      const onNode = ON_NODE_TOO.some((folder) => file.startsWith(folder));
+      return [{ file, runtime: "bun" as const }, ...(onNode ? [{ file, runtime: "node" as const }] : [])];
+    })
+    .sort((a, b) => rank(a.file) - rank(b.file));
+
+const nameOf = (job: Job): string => (job.runtime === "node" ? `${job.file} (on Node)` : job.file);
+
+const report = (job: Job, result: JobResult): void => {
+  const word = result.failed > 0 ? "FAIL" : "ok  ";
+  const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : "";
+  const counts = `${result.passed} passed${result.failed > 0 ? `, ${result.failed} failed` : ""}${skipped}`;
+  console.log(`${word} ${nameOf(job)}: ${counts} (${(result.tookMs / 1000).toFixed(1)} s)`);
+  if (result.failed === 0) return;
+  for (const complaint of result.complaints) console.log(`     ${complaint}`);
+  console.log(result.output.replace(/^/gm, "     "));
+};
+
+const main = async (): Promise<void> => {
+  const jobs = jobsFor(process.argv.slice(2));
+  const temporary = mkdtempSync(join(tmpdir(), "crank-test-"));
+  const deadline = performance.now() + RUN_LIMIT_MS;
+  const results: { readonly job: Job; readonly result: JobResult }[] = [];
+
+  let next = 0;
+  const takeJobs = async (): Promise<void> => {
+    for (let index = next++; index < jobs.length; index = next++) {
+      const job = jobs[index];
+      if (job === undefined) return;
+      const result = await runJob({ job, root, temporary: join(temporary, String(index)), deadline });
+      report(job, result);
+      results.push({ job, result });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, takeJobs));
+  rmSync(temporary, { recursive: true, force: true });
+
+  const total = (pick: (result: JobResult) => number): number =>
+    results.reduce((sum, { result }) => sum + pick(result), 0);
+  const failed = total((result) => result.failed) + (jobs.length === 0 ? 1 : 0);
+  if (jobs.length === 0) console.log("no test file was found");
+  for (const { job, result } of results) if (result.failed > 0) console.log(`failed: ${nameOf(job)}`);
+  const skipped = total((result) => result.skipped);
+  if (skipped > 0) console.log(`${skipped} skipped`);
+  console.log(`${total((result) => result.passed)} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+};
+
+await main();

@@ -1,0 +1,123 @@
+// One test file in a process of its own: started, bounded in time, counted, and cleaned up after.
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { endProcesses, MARK, processesOf } from "./leftovers.ts";
+
+export type Job = { readonly file: string; readonly runtime: "bun" | "node" };
+
+export type JobResult = {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** What is wrong besides failed tests: a crash, a time-out, something left behind. */
+  readonly complaints: readonly string[];
+  readonly output: string;
+  readonly tookMs: number;
+};
+
+export type JobOptions = {
+  readonly job: Job;
+  readonly root: string;
+  /** A directory for this job alone, made here; what is still in it afterwards was left behind. */
+  readonly temporary: string;
+  /** When the whole run ends, as performance.now() tells it. */
+  readonly deadline: number;
+};
+
+/** One test's limit when the test names none: ms. */
+const TEST_LIMIT_MS = 60_000;
+/** How long processes that were told to end may take to be gone: ms. */
+const SETTLE_MS = 3_000;
+
+type Counts = { readonly tests: number; readonly failures: number; readonly skipped: number };
+
+/** The counts on the outermost element of a JUnit file, or null when there is none. */
+const readCounts = (path: string): Counts | null => {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+  const element = /<testsuites\b[^>]*>/.exec(text)?.[0];
+  if (element === undefined) return null;
+  const attribute = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(element)?.[1] ?? 0);
+  return { tests: attribute("tests"), failures: attribute("failures"), skipped: attribute("skipped") };
+};
+
+type Ending = { readonly output: string; readonly status: string; readonly timedOut: boolean };
+
+const runTests = (options: JobOptions, mark: string, scratch: string, report: string): Promise<Ending> =>
+  new Promise((settle) => {
+    const arguments_ = ["test", `./${options.job.file}`, `--timeout=${TEST_LIMIT_MS}`];
+    const child = spawn(process.execPath, [...arguments_, "--reporter=junit", `--reporter-outfile=${report}`], {
+      cwd: options.root,
+      env: {
+        ...process.env,
+        ...(options.job.runtime === "node" ? { CRANK_RUNTIME: process.env["CRANK_TEST_NODE"] ?? "/usr/bin/node" } : {}),
+        TMPDIR: scratch,
+        [MARK]: mark,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    const pieces: Buffer[] = [];
+    child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
+    child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
+    let timedOut = false;
+    const alarm = setTimeout(
+      () => {
+        timedOut = true;
+        endProcesses(processesOf(mark));
+      },
+      Math.max(0, options.deadline - performance.now()),
+    );
+    const finish = (status: string): void => {
+      clearTimeout(alarm);
+      settle({ output: Buffer.concat(pieces).toString("utf8"), status, timedOut });
+    };
+    child.on("error", (error) => finish(error.message));
+    // Not "close": a process that was left behind may hold the pipes open for ever.
+    child.on("exit", (code, signal) => setImmediate(() => finish(signal ?? String(code))));
+  });
+
+/** Waits until nothing that this job started is running any more, then ends what still is and names it. */
+const collectProcesses = async (mark: string): Promise<readonly string[]> => {
+  const giveUpAt = performance.now() + SETTLE_MS;
+  let left = processesOf(mark);
+  while (left.length > 0 && performance.now() < giveUpAt) {
+    await new Promise((wake) => setTimeout(wake, 50));
+    left = processesOf(mark);
+  }
+  endProcesses(left);
+  return left.map((found) => `left running: ${found.pid} ${found.command}`);
+};
+
+/** Runs one test file. Never throws: whatever goes wrong is in the result. */
+export const runJob = async (options: JobOptions): Promise<JobResult> => {
+  const startedAt = performance.now();
+  const scratch = join(options.temporary, "t");
+  const report = join(options.temporary, "report.xml");
+  const mark = options.temporary;
+  mkdirSync(scratch, { recursive: true });
+
+  const ending = await runTests(options, mark, scratch, report);
+  const left = await collectProcesses(mark);
+  const files = readdirSync(scratch).map((name) => `left in the temporary directory: ${name}`);
+  const counts = readCounts(report) ?? { tests: 0, failures: 0, skipped: 0 };
+  rmSync(options.temporary, { recursive: true, force: true });
+
+  const complaints = [...left, ...files];
+  if (ending.timedOut) complaints.push("the run's time was over before this file had ended");
+  else if (counts.tests === 0) complaints.push(`no test was run (ended with ${ending.status})`);
+  else if (ending.status !== "0" && counts.failures === 0) complaints.push(`ended with ${ending.status}`);
+  return {
+    passed: counts.tests - counts.failures - counts.skipped,
+    failed: counts.failures + complaints.length,
+    skipped: counts.skipped,
+    complaints,
+    output: ending.output,
+    tookMs: performance.now() - startedAt,
+  };
+};
