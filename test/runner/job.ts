@@ -55,7 +55,7 @@ const runTests = (options: JobOptions, mark: string, scratch: string, report: st
       cwd: options.root,
       env: {
         ...process.env,
-        ...(options.job.runtime === "node" ? { CRANK_RUNTIME: process.env["CRANK_TEST_NODE"] ?? "/usr/bin/node" } : {}),
+        ...(options.job.runtime === "node" ? { CRANK_RUNTIME: process.env.CRANK_TEST_NODE ?? "/usr/bin/node" } : {}),
         TMPDIR: scratch,
         [MARK]: mark,
       },
