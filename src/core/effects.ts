@@ -12,20 +12,62 @@ export type Refusal =
 export type Outcome =
   | { readonly kind: "refused"; readonly refusal: Refusal }
   /** The rollout completed. `recordError`: the deploy stands, but the record could not be written. */
-  | { readonly kind: "deployed"; readonly generation: GenerationNumber; readonly pids: readonly number[]; readonly recordError: string | null }
+  | {
+      readonly kind: "deployed";
+      readonly generation: GenerationNumber;
+      readonly pids: readonly number[];
+      readonly recordError: string | null;
+    }
   /** The rollout was rolled back; `worker` is the one that failed. */
-  | { readonly kind: "rolledBack"; readonly generation: GenerationNumber; readonly worker: WorkerId | null; readonly pid: number | null; readonly failure: Failure }
+  | {
+      readonly kind: "rolledBack";
+      readonly generation: GenerationNumber;
+      readonly worker: WorkerId | null;
+      readonly pid: number | null;
+      readonly failure: Failure;
+    }
   | { readonly kind: "scaled"; readonly from: number; readonly to: number }
   | { readonly kind: "shutDown" };
 
 /** What a person or the `events` stream wants to hear; changes nothing. */
 export type Note =
   | { readonly kind: "workerStarting"; readonly worker: WorkerId; readonly generation: GenerationNumber }
-  | { readonly kind: "workerStarted"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number }
-  | { readonly kind: "workerReady"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number; readonly afterMs: number }
-  | { readonly kind: "workerStopping"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number; readonly signal: string }
-  | { readonly kind: "workerGone"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number | null; readonly ending: Ending; readonly expected: boolean }
-  | { readonly kind: "workerFailed"; readonly worker: WorkerId; readonly generation: GenerationNumber; readonly pid: number | null; readonly failure: Failure; readonly attemptsLeft: number }
+  | {
+      readonly kind: "workerStarted";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number;
+    }
+  | {
+      readonly kind: "workerReady";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number;
+      readonly afterMs: number;
+    }
+  | {
+      readonly kind: "workerStopping";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number;
+      readonly signal: string;
+    }
+  | {
+      readonly kind: "workerGone";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number | null;
+      readonly ending: Ending;
+      readonly expected: boolean;
+    }
+  | {
+      readonly kind: "workerFailed";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number | null;
+      readonly failure: Failure;
+      readonly attemptsLeft: number;
+    }
   | { readonly kind: "rolloutStarted"; readonly generation: GenerationNumber; readonly instances: number }
   | { readonly kind: "rolloutComplete"; readonly generation: GenerationNumber; readonly tookMs: number }
   | { readonly kind: "rolloutRolledBack"; readonly generation: GenerationNumber; readonly failure: Failure }
@@ -36,7 +78,12 @@ export type Note =
 export type Effect =
   /** Start a process for this worker from its generation's spec. */
   | { readonly kind: "start"; readonly worker: WorkerId }
-  | { readonly kind: "signal"; readonly worker: WorkerId; readonly signal: string; readonly target: "process" | "group" }
+  | {
+      readonly kind: "signal";
+      readonly worker: WorkerId;
+      readonly signal: string;
+      readonly target: "process" | "group";
+    }
   /** Write the record from `state.history`; answered by the event `recorded`. */
   | { readonly kind: "record" }
   | { readonly kind: "answer"; readonly request: RequestId; readonly outcome: Outcome }

@@ -15,20 +15,59 @@ export type Run = {
   readonly expectPid: number | null;
 };
 /** Changes the wanted number of workers of the current generation. `by` adds, `to` sets. */
-export type Scale = { readonly kind: "scale"; readonly now: number; readonly request: RequestId | null; readonly change: { readonly to: number } | { readonly by: number } };
+export type Scale = {
+  readonly kind: "scale";
+  readonly now: number;
+  readonly request: RequestId | null;
+  readonly change: { readonly to: number } | { readonly by: number };
+};
 /** Stops everything and ends. Again: every stop step that is next is taken now. `request` waits for the end. */
 export type Shutdown = { readonly kind: "shutdown"; readonly now: number; readonly request: RequestId | null };
 /** Nobody waits for this request any more (its connection is gone). */
 export type Abandoned = { readonly kind: "abandoned"; readonly now: number; readonly request: RequestId };
 
-export type Spawned = { readonly kind: "spawned"; readonly now: number; readonly worker: WorkerId; readonly pid: number; readonly startTime: number };
-export type SpawnFailed = { readonly kind: "spawnFailed"; readonly now: number; readonly worker: WorkerId; readonly step: string; readonly errno: number };
+export type Spawned = {
+  readonly kind: "spawned";
+  readonly now: number;
+  readonly worker: WorkerId;
+  readonly pid: number;
+  readonly startTime: number;
+};
+export type SpawnFailed = {
+  readonly kind: "spawnFailed";
+  readonly now: number;
+  readonly worker: WorkerId;
+  readonly step: string;
+  readonly errno: number;
+};
 /** A worker said that it is ready. `at` is when, and judges lateness. */
-export type WorkerReady = { readonly kind: "workerReady"; readonly now: number; readonly at: number; readonly worker: WorkerId };
-export type WorkerExited = { readonly kind: "workerExited"; readonly now: number; readonly at: number; readonly worker: WorkerId; readonly ending: Ending; readonly tail: string };
+export type WorkerReady = {
+  readonly kind: "workerReady";
+  readonly now: number;
+  readonly at: number;
+  readonly worker: WorkerId;
+};
+export type WorkerExited = {
+  readonly kind: "workerExited";
+  readonly now: number;
+  readonly at: number;
+  readonly worker: WorkerId;
+  readonly ending: Ending;
+  readonly tail: string;
+};
 /** The record is on disk, or could not be written. */
 export type Recorded = { readonly kind: "recorded"; readonly now: number; readonly error: string | null };
 /** Some deadline may be due. */
 export type Tick = { readonly kind: "tick"; readonly now: number };
 
-export type CoreEvent = Run | Scale | Shutdown | Abandoned | Spawned | SpawnFailed | WorkerReady | WorkerExited | Recorded | Tick;
+export type CoreEvent =
+  | Run
+  | Scale
+  | Shutdown
+  | Abandoned
+  | Spawned
+  | SpawnFailed
+  | WorkerReady
+  | WorkerExited
+  | Recorded
+  | Tick;

@@ -1,7 +1,12 @@
 // A spec: what to run and how. Plain JSON, complete (every default filled in), as the record and the journal hold it.
 
 /** A user to run as, looked up before it gets here: numbers, and the name it was asked for by. */
-export type Identity = { readonly name: string; readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+export type Identity = {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+};
 
 /** A resource limit, by its name without RLIMIT_, lower case (`nofile`). null is no limit. */
 export type Limit = { readonly name: string; readonly soft: number | null; readonly hard: number | null };

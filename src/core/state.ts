@@ -34,14 +34,15 @@ type WorkerBase = {
 };
 
 /**
- * `starting`: `readyBy` is when its start timeout is due. `ready`: since `readyAt`. `stopping`: since `stoppingAt`,
- * `nextStep` of its stop steps is due at `stepAt` (null: no more), `wasReady` tells a drain from a failed start, and
- * `failure` says why it is being stopped when that was its own fault.
+ * `starting`: `readyBy` is when its start timeout is due, or, for readiness by delay once it runs, when it is ready.
+ * `ready`: since `readyAt`; it is available when `availableAt` is null, and will be at `availableAt` otherwise.
+ * `stopping`: since `stoppingAt`, `nextStep` of its stop steps is due at `stepAt` (null: no more), `wasReady` tells a
+ * drain from a failed start, and `failure` says why it is being stopped when that was its own fault.
  */
 export type Worker = WorkerBase &
   (
     | { readonly kind: "starting"; readonly readyBy: number | null }
-    | { readonly kind: "ready"; readonly readyAt: number }
+    | { readonly kind: "ready"; readonly readyAt: number; readonly availableAt: number | null }
     | {
         readonly kind: "stopping";
         readonly stoppingAt: number;
@@ -63,6 +64,19 @@ export type Generation = {
   readonly createdAtWall: number;
 };
 
+/**
+ * A rollout that has failed. The way back is a rollout towards the current generation; it is over when the answer is
+ * given, no worker of another generation is left unstopped, and the current one's missing workers are started.
+ */
+export type RollingBack = {
+  readonly failure: Failure;
+  /** The worker whose failure it was, null for none. The answer waits until it is gone: only then its last lines are known. */
+  readonly worker: WorkerId | null;
+  readonly pid: number | null;
+  /** The answer has been given. */
+  readonly told: boolean;
+};
+
 /** The rollout in flight. */
 export type Rollout = {
   readonly generation: GenerationNumber;
@@ -72,6 +86,10 @@ export type Rollout = {
   readonly attemptsLeft: number;
   /** Who asked, and gets the answer; empty when crank itself did (at its start, on SIGHUP). */
   readonly requests: readonly RequestId[];
+  /** `crank`: its own wish. If that fails with nothing before it, crank ends; a request that fails leaves it waiting for another. */
+  readonly origin: "crank" | "request";
+  /** null while it goes forward. */
+  readonly rollingBack: RollingBack | null;
 };
 
 /** How workers that die between rollouts are started again. */
@@ -79,8 +97,13 @@ export type Respawn = { readonly baseMs: number };
 
 export type Phase =
   | { readonly kind: "running" }
-  /** Going down: no starts any more. `requests` are answered when the last worker is gone. */
-  | { readonly kind: "stopping"; readonly status: number; readonly requests: readonly RequestId[] };
+  /** Going down: no starts any more. `requests` are answered when the last worker is gone; then it has `ended`. */
+  | {
+      readonly kind: "stopping";
+      readonly status: number;
+      readonly requests: readonly RequestId[];
+      readonly ended: boolean;
+    };
 
 /** A record that is wanted on disk, and who is answered after it. */
 export type PendingRecord = { readonly generation: GenerationNumber; readonly requests: readonly RequestId[] };
@@ -100,8 +123,8 @@ export type Service = {
   readonly nextStartAt: number;
   /** Workers that were started again since crank started, for people. */
   readonly restarts: number;
-  /** How the last worker that ended between rollouts ended: decides the exit status. */
-  readonly lastEnding: Ending | null;
+  /** Whether the last thing that ended unasked, a worker or a rollout, was a failure: decides the exit status. */
+  readonly lastOutcome: "clean" | "failed";
 };
 
 export type State = {
@@ -112,7 +135,10 @@ export type State = {
   readonly history: readonly GoodSpec[];
 };
 
-export const initialState = (options: { readonly respawn: Respawn | null; readonly history: readonly GoodSpec[] }): State => ({
+export const initialState = (options: {
+  readonly respawn: Respawn | null;
+  readonly history: readonly GoodSpec[];
+}): State => ({
   service: {
     phase: { kind: "running" },
     respawn: options.respawn,
@@ -124,7 +150,7 @@ export const initialState = (options: { readonly respawn: Respawn | null; readon
     deaths: 0,
     nextStartAt: 0,
     restarts: 0,
-    lastEnding: null,
+    lastOutcome: "clean",
   },
   generations: {},
   workers: {},

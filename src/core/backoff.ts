@@ -1,0 +1,33 @@
+// When a worker that died may be started again: at once if it had lived for a while, later and later if it keeps dying.
+import type { Worker } from "./state.ts";
+import { changeService, type Turn } from "./turn.ts";
+
+const MAX_DELAY_MS = 30_000;
+const GROWTH = 1.5;
+/** For starts that a rollback needs where nothing is respawned otherwise. */
+const DEFAULT_BASE_MS = 1000;
+
+/** How long after one start the next may follow, in ms. Grows by half with each death before ready, to 30 s. */
+export const startDelay = (baseMs: number, deaths: number): number => Math.min(baseMs * GROWTH ** deaths, MAX_DELAY_MS);
+
+/**
+ * Counts a death. The delay runs from the dead worker's start, so one that had lived for longer is replaced at once.
+ * `before ready` deaths make the next delay longer, until a worker gets ready.
+ */
+export const countDeath = (turn: Turn, worker: Worker, when: "before ready" | "after ready"): void => {
+  const { respawn, nextStartAt } = turn.service;
+  const deaths = turn.service.deaths + (when === "before ready" ? 1 : 0);
+  const delay = startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths);
+  changeService(turn, { deaths, nextStartAt: Math.max(nextStartAt, worker.startedAt + delay) });
+};
+
+/** A worker got ready: the next death counts as the first. */
+export const forgetDeaths = (turn: Turn): void => {
+  if (turn.service.deaths > 0) changeService(turn, { deaths: 0 });
+};
+
+/** Whoever deploys does not wait for the sins of what ran before. */
+export const forgetBackoff = (turn: Turn): void => {
+  const { deaths, nextStartAt } = turn.service;
+  if (deaths > 0 || nextStartAt > 0) changeService(turn, { deaths: 0, nextStartAt: 0 });
+};

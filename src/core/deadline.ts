@@ -1,0 +1,27 @@
+// When the core wants to be woken: the earliest of all deadlines that its state holds.
+import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { deadlineCounts } from "./rollout.ts";
+import type { State } from "./state.ts";
+import { dueAt } from "./worker-life.ts";
+
+/** When the next tick is due, CLOCK_MONOTONIC ms; null if nothing is waited for. A time that has passed means at once. */
+export const nextDeadline = (state: State): number | null => {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const id in state.workers) {
+    const worker = state.workers[id];
+    const due = worker ? dueAt(worker) : null;
+    if (due !== null && due < earliest) earliest = due;
+  }
+  const { rollout } = state.service;
+  if (rollout && rollout.deadlineAt !== null && deadlineCounts(state.service))
+    earliest = Math.min(earliest, rollout.deadlineAt);
+  earliest = Math.min(earliest, nextStart(state));
+  return earliest === Number.POSITIVE_INFINITY ? null : earliest;
+};
+
+/** When workers that are missing may be started. */
+const nextStart = (state: State): number => {
+  const wanted = wantedGeneration(state);
+  const isMissing = wanted && startsWanted(state, wanted, takeCensus(state, wanted)) > 0;
+  return isMissing ? state.service.nextStartAt : Number.POSITIVE_INFINITY;
+};

@@ -1,0 +1,121 @@
+// Sentences for people: endings, failures, refusals and notes. Text only; what a worker said itself is never part of it.
+import type { Note, Refusal } from "./effects.ts";
+import type { Ending, Failure } from "./state.ts";
+
+/** How a process ended, after its name: `exited with status 1`. */
+export const describeEnding = (ending: Ending): string => {
+  switch (ending.kind) {
+    case "exit":
+      return `exited with status ${ending.code}`;
+    case "signal":
+      return `was ended by ${ending.signal}${ending.core ? " and dumped core" : ""}`;
+    case "unknown":
+      return "ended; how is not known";
+  }
+};
+
+/** Why a deploy failed, as `crankctl run -wait` says it: in the original's words where it has some. */
+export const describeFailure = (failure: Failure): string => {
+  if (failure.kind === "exited" && failure.ending.kind === "exit") return `Exited with code: ${failure.ending.code}`;
+  return `Failed to start: ${describeReason(failure)}`;
+};
+
+/** Why the core would not, in the original's words where it has some. */
+export const describeRefusal = (refusal: Refusal): string => {
+  switch (refusal.kind) {
+    case "rolloutInFlight":
+      return "New process is already being started";
+    case "shuttingDown":
+      return "Manager is shutting down";
+    case "wrongPid":
+      return `Passed pid (${refusal.passed}) doesn't match the current pid (${refusal.current})`;
+    case "nothingToScale":
+      return "Nothing is running that could be scaled; run a command first";
+    case "outOfRange":
+      return `${refusal.instances} workers are not possible; give a number from 0 to 1000`;
+  }
+};
+
+/** One line for the log. */
+export const describeNote = (note: Note): string => {
+  switch (note.kind) {
+    case "workerStarting":
+      return `Starting ${worker(note)}`;
+    case "workerStarted":
+      return `Started ${worker(note)}`;
+    case "workerReady":
+      return `${capital(worker(note))} is ready after ${seconds(note.afterMs)}`;
+    case "workerStopping":
+      return `Stopping ${worker(note)} with ${note.signal}`;
+    case "workerGone":
+      return `${capital(worker(note))} ${describeEnding(note.ending)}${note.expected ? "" : ", unasked"}`;
+    case "workerFailed":
+      return `${capital(worker(note))} failed: ${describeReason(note.failure)}${attempts(note.attemptsLeft)}`;
+    case "rolloutStarted":
+      return `Rolling out generation ${note.generation}, ${count(note.instances, "worker")}`;
+    case "rolloutComplete":
+      return `Generation ${note.generation} is in place after ${seconds(note.tookMs)}`;
+    case "rolloutRolledBack":
+      return `Generation ${note.generation} was rolled back: ${describeReason(note.failure)}`;
+    case "respawnScheduled":
+      return `The next start is in ${seconds(note.inMs)}`;
+    case "scaled":
+      return `Scaling from ${note.from} to ${count(note.to, "worker")}`;
+    case "shutdownStarted":
+      return "Shutting down";
+  }
+};
+
+const describeReason = (failure: Failure): string => {
+  switch (failure.kind) {
+    case "exited":
+      return `it ${describeEnding(failure.ending)} before it was available`;
+    case "timeout":
+      return `not ready within ${seconds(failure.afterMs)}`;
+    case "spawn":
+      return `${failure.step}: ${SPAWN_ERRORS[failure.errno] ?? `error ${failure.errno}`}`;
+    case "deadline":
+      return `the rollout was not complete within ${seconds(failure.afterMs)}`;
+    case "superseded":
+      return "superseded by another deploy";
+    case "shutdown":
+      return "crank is shutting down";
+  }
+};
+
+type Named = { readonly worker: number; readonly generation: number; readonly pid?: number | null };
+
+const worker = ({ worker: id, generation, pid }: Named): string => {
+  const process = pid === undefined || pid === null ? "" : `pid ${pid}, `;
+  return `worker ${id} (${process}generation ${generation})`;
+};
+
+const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+
+const count = (number: number, thing: string): string => `${number} ${thing}${number === 1 ? "" : "s"}`;
+
+const attempts = (left: number): string => (left > 0 ? `; ${count(left, "more attempt")}` : "");
+
+/** Milliseconds as seconds, as exact as a person wants them. */
+const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(ms < 10_000 ? 3 : 1))} s`;
+
+/** What a start can fail with, errno(3): numbers of x86-64 and aarch64 Linux. */
+const SPAWN_ERRORS: Readonly<Record<number, string>> = {
+  1: "operation not permitted",
+  2: "no such file or directory",
+  5: "input/output error",
+  7: "argument list too long",
+  8: "not an executable format",
+  9: "bad file descriptor",
+  11: "resource temporarily unavailable",
+  12: "cannot allocate memory",
+  13: "permission denied",
+  20: "not a directory",
+  21: "is a directory",
+  22: "invalid argument",
+  23: "too many open files in system",
+  24: "too many open files",
+  26: "text file busy",
+  36: "file name too long",
+  40: "too many levels of symbolic links",
+};

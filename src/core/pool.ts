@@ -1,0 +1,99 @@
+// The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
+// Everything here is a question; the answers are acted on elsewhere.
+import type { Generation, State, Worker } from "./state.ts";
+import type { Living } from "./stopping.ts";
+
+/** What the questions are asked of: a state, or a turn in the making. */
+export type View = Pick<State, "service" | "generations" | "workers">;
+
+/** `processes`: all, those that are stopping too. `alive`: starting or ready. `wanted…`: of the generation that is wanted. */
+export type Census = {
+  processes: number;
+  alive: number;
+  available: number;
+  wantedAlive: number;
+  wantedAvailable: number;
+  /** The living workers of all other generations, in the order in which they are to go. */
+  readonly others: readonly Living[];
+  /** How many of them have not been told to go. */
+  othersLeft: number;
+};
+
+/** The generation that is to be brought to its number now: the incoming one, or on the way back, and otherwise, the current one. */
+export const wantedGeneration = ({ service, generations }: View): Generation | null => {
+  if (service.phase.kind === "stopping") return null;
+  const { rollout, current } = service;
+  const number = rollout && !rollout.rollingBack ? rollout.generation : current;
+  return number === null ? null : (generations[number] ?? null);
+};
+
+export const isAvailable = (worker: Worker): boolean => worker.kind === "ready" && worker.availableAt === null;
+
+export const takeCensus = (view: View, wanted: Generation | null): Census => {
+  const census = { processes: 0, alive: 0, available: 0, wantedAlive: 0, wantedAvailable: 0 };
+  const unavailable: Living[] = [];
+  const leftover: Living[] = [];
+  const current: Living[] = [];
+  // Keys that are whole numbers come in their order, so the oldest worker comes first.
+  for (const id in view.workers) {
+    const worker = view.workers[id];
+    if (!worker) continue;
+    census.processes += 1;
+    if (worker.kind === "stopping") continue;
+    const available = isAvailable(worker);
+    census.alive += 1;
+    if (available) census.available += 1;
+    if (worker.generation === wanted?.number) {
+      census.wantedAlive += 1;
+      if (available) census.wantedAvailable += 1;
+    } else if (!available) unavailable.push(worker);
+    else if (worker.generation === view.service.current) current.push(worker);
+    else leftover.push(worker);
+  }
+  // Those that are not available first; then what neither is nor will be current; then the oldest.
+  const others = [...unavailable, ...leftover, ...current];
+  return { ...census, others, othersLeft: others.length };
+};
+
+/**
+ * How many workers stay available whatever a rollout does. With a surge every replacement comes first, so that nothing
+ * is missing at any time; without one, `unavailable` says how many may be missing (at least one, or nothing could move).
+ */
+export const availableFloor = ({ spec, instances }: Generation): number =>
+  spec.surge > 0 ? instances : Math.max(0, instances - Math.max(1, spec.unavailable));
+
+/**
+ * Whether `worker`, not of the wanted generation, may be told to go now.
+ * One that is available goes when enough others are. One that is not goes then as well; earlier if its generation has
+ * failed or was superseded; and earlier if it takes the place without which nothing can be started.
+ */
+export const mayStop = (view: View, wanted: Generation | null, census: Census, worker: Living): boolean => {
+  if (wanted === null) return true;
+  const floor = availableFloor(wanted);
+  if (isAvailable(worker)) return census.available - 1 >= floor;
+  return worker.generation !== view.service.current || census.available >= floor || isStuck(wanted, census);
+};
+
+/** Nothing more can be started for want of room, and nothing that was started is still on its way. */
+const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
+  census.wantedAlive < instances &&
+  census.alive >= instances + spec.surge &&
+  census.wantedAlive === census.wantedAvailable;
+
+/** How many workers of the wanted generation should be started as soon as `service.nextStartAt` allows. */
+export const startsWanted = (view: View, wanted: Generation | null, census: Census): number => {
+  if (wanted === null) return 0;
+  const { rollout, respawn } = view.service;
+  if (!rollout && respawn === null) return 0;
+  return Math.max(0, Math.min(wanted.instances - census.wantedAlive, room(wanted, census, rollout !== null)));
+};
+
+/** How many more processes there may be. A service without a surge cannot overlap: who is stopping takes a place until it is gone. */
+const room = ({ spec, instances }: Generation, census: Census, inRollout: boolean): number => {
+  if (spec.surge === 0) return instances - census.processes;
+  return inRollout ? instances + spec.surge - census.alive : Number.POSITIVE_INFINITY;
+};
+
+/** The rollout has done what it was for, but for the record. */
+export const isComplete = ({ instances }: Generation, census: Census): boolean =>
+  census.wantedAvailable >= instances && census.othersLeft === 0;

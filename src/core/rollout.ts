@@ -1,0 +1,170 @@
+// Replacing the current generation with the incoming one, and, when that has failed, the way back, which is the same
+// thing in the other direction. What is done next follows from the state alone, whatever event led to it.
+import { forgetBackoff } from "./backoff.ts";
+import type { Run } from "./events.ts";
+import { type Census, isComplete, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { HISTORY_LENGTH } from "./spec.ts";
+import { startWorker } from "./starting.ts";
+import type { Failure, Generation, Rollout, Worker } from "./state.ts";
+import { beginStop } from "./stopping.ts";
+import { answer, changeService, emit, note, putGeneration, type Turn } from "./turn.ts";
+
+/** Makes a spec the incoming generation. One that is already on its way is superseded. */
+export const beginRollout = (turn: Turn, run: Run): void => {
+  if (turn.service.rollout) abandonRollout(turn, { kind: "superseded" });
+  const number = turn.service.nextGeneration;
+  const { spec, request, now } = run;
+  putGeneration(turn, {
+    number,
+    spec,
+    instances: spec.instances,
+    createdAt: now,
+    createdAtWall: run.wallNow,
+  });
+  changeService(turn, {
+    nextGeneration: number + 1,
+    rollout: {
+      generation: number,
+      startedAt: now,
+      deadlineAt: spec.rolloutDeadlineMs === null ? null : now + spec.rolloutDeadlineMs,
+      attemptsLeft: spec.retries,
+      requests: request === null ? [] : [request],
+      origin: request === null ? "crank" : "request",
+      rollingBack: null,
+    },
+  });
+  forgetBackoff(turn);
+  note(turn, { kind: "rolloutStarted", generation: number, instances: spec.instances });
+};
+
+/** Drops the rollout in flight and says so. One that had failed already says why, even if its last lines are not known yet. */
+export const abandonRollout = (turn: Turn, failure: Failure): void => {
+  const { rollout } = turn.service;
+  if (!rollout) return;
+  if (!rollout.rollingBack) tell(turn, rollout, { failure, worker: null, pid: null });
+  else if (!rollout.rollingBack.told) tell(turn, rollout, rollout.rollingBack);
+  changeService(turn, { rollout: null });
+};
+
+/** A worker of the incoming generation failed before it was available: one attempt less, or the way back. Returns the attempts left. */
+export const failAttempt = (turn: Turn, rollout: Rollout, worker: Worker, failure: Failure): number => {
+  if (rollout.attemptsLeft > 0) {
+    const attemptsLeft = rollout.attemptsLeft - 1;
+    changeService(turn, { rollout: { ...rollout, attemptsLeft } });
+    return attemptsLeft;
+  }
+  rollBack(turn, rollout, { failure, worker });
+  return 0;
+};
+
+const rollBack = (
+  turn: Turn,
+  rollout: Rollout,
+  why: { readonly failure: Failure; readonly worker: Worker | null },
+): void => {
+  const { failure, worker } = why;
+  changeService(turn, {
+    rollout: {
+      ...rollout,
+      rollingBack: { failure, worker: worker?.id ?? null, pid: worker?.pid ?? null, told: false },
+    },
+  });
+  forgetBackoff(turn);
+};
+
+/** The rollout's own deadline has passed. */
+export const checkDeadline = (turn: Turn): void => {
+  const { rollout } = turn.service;
+  if (!rollout || !deadlineCounts(turn.service) || rollout.deadlineAt === null || rollout.deadlineAt > turn.now) return;
+  rollBack(turn, rollout, {
+    failure: { kind: "deadline", afterMs: rollout.deadlineAt - rollout.startedAt },
+    worker: null,
+  });
+};
+
+/** A rollout that only waits for an earlier record to be written is not late. */
+export const deadlineCounts = ({ rollout, pendingRecord }: Turn["service"]): boolean =>
+  rollout !== null && rollout.rollingBack === null && pendingRecord === null;
+
+/** A worker that failed by a timeout is gone, and what it said last is known. */
+export const completeFailure = (turn: Turn, worker: Worker, failure: Failure): void => {
+  const { rollout } = turn.service;
+  if (!rollout?.rollingBack || rollout.rollingBack.worker !== worker.id) return;
+  changeService(turn, {
+    rollout: { ...rollout, rollingBack: { ...rollout.rollingBack, failure, pid: worker.pid } },
+  });
+};
+
+/** Stops and starts whatever the rollout, or the way back, allows now, and ends it when it is done. */
+export const advanceRollout = (turn: Turn): void => {
+  const wanted = wantedGeneration(turn);
+  const census = takeCensus(turn, wanted);
+  stopOthers(turn, wanted, census);
+  if (wanted) startMissing(turn, wanted, census);
+  const { rollout } = turn.service;
+  if (rollout?.rollingBack) finishRollback(turn, rollout, wanted, census);
+  else if (rollout && wanted && isComplete(wanted, census) && turn.service.pendingRecord === null)
+    complete(turn, rollout, wanted);
+};
+
+const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void => {
+  let left = census.others.length;
+  for (const worker of census.others) {
+    if (!mayStop(turn, wanted, census, worker)) continue;
+    beginStop(turn, worker);
+    left -= 1;
+    census.alive -= 1;
+    if (worker.kind === "ready" && worker.availableAt === null) census.available -= 1;
+  }
+  census.othersLeft = left;
+};
+
+/** Starts as many workers of the wanted generation as there is room for, if the time has come. */
+export const startMissing = (turn: Turn, wanted: Generation, census: Census): void => {
+  if (turn.now < turn.service.nextStartAt) return;
+  const count = startsWanted(turn, wanted, census);
+  for (let started = 0; started < count; started++) startWorker(turn, wanted);
+  census.wantedAlive += count;
+  census.alive += count;
+  census.processes += count;
+  const { current, restarts } = turn.service;
+  if (count > 0 && wanted.number === current) changeService(turn, { restarts: restarts + count });
+};
+
+const complete = (turn: Turn, rollout: Rollout, { number, spec, createdAt, createdAtWall }: Generation): void => {
+  const at = createdAtWall + (turn.now - createdAt);
+  turn.history = [...turn.history, { generation: number, at, spec }].slice(-HISTORY_LENGTH);
+  changeService(turn, {
+    current: number,
+    rollout: null,
+    pendingRecord: { generation: number, requests: rollout.requests },
+    lastOutcome: "clean",
+  });
+  emit(turn, { kind: "record" });
+  note(turn, { kind: "rolloutComplete", generation: number, tookMs: turn.now - rollout.startedAt });
+};
+
+/** Answers as soon as the failure is known in full; ends the way back when the current generation has its workers again. */
+const finishRollback = (turn: Turn, rollout: Rollout, wanted: Generation | null, census: Census): void => {
+  const { rollingBack } = rollout;
+  if (!rollingBack) return;
+  const isKnown = rollingBack.worker === null || turn.workers[rollingBack.worker] === undefined;
+  if (!rollingBack.told && !isKnown) return;
+  if (!rollingBack.told) tell(turn, rollout, rollingBack);
+  const isOver = census.othersLeft === 0 && (wanted === null || census.wantedAlive >= wanted.instances);
+  if (isOver) changeService(turn, { rollout: null });
+  else if (!rollingBack.told)
+    changeService(turn, { rollout: { ...rollout, requests: [], rollingBack: { ...rollingBack, told: true } } });
+};
+
+/** The rollout's answer and note: it was rolled back, and why. */
+const tell = (
+  turn: Turn,
+  { generation, requests }: Rollout,
+  why: { readonly failure: Failure; readonly worker: number | null; readonly pid: number | null },
+): void => {
+  const { failure, worker, pid } = why;
+  changeService(turn, { lastOutcome: "failed" });
+  note(turn, { kind: "rolloutRolledBack", generation, failure });
+  answer(turn, requests, { kind: "rolledBack", generation, worker, pid, failure });
+};

@@ -1,0 +1,35 @@
+// What follows from the state as it is now, whatever has just happened: the end of every step.
+import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { advanceRollout, startMissing } from "./rollout.ts";
+import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
+import { note, pruneGenerations, type Turn } from "./turn.ts";
+
+/** Does what is to be done next, by the rollout's rules, between rollouts, or on the way down. */
+export const settle = (turn: Turn): void => {
+  if (turn.service.phase.kind === "running") settlePool(turn);
+  if (turn.service.phase.kind === "running") endIfNothingRuns(turn);
+  finishShutdown(turn);
+  pruneGenerations(turn);
+};
+
+const settlePool = (turn: Turn): void => {
+  const { rollout } = turn.service;
+  if (rollout) {
+    advanceRollout(turn);
+    // Crank's own start has failed, and nothing ran before: the machine's supervisor is told by the exit status.
+    const { current, rollout: left } = turn.service;
+    if (left === null && current === null && rollout.origin === "crank") beginShutdown(turn, 1, null);
+  } else replaceLost(turn);
+};
+
+/** Between rollouts, with respawn on, the workers that are missing are started again. */
+const replaceLost = (turn: Turn): void => {
+  const wanted = wantedGeneration(turn);
+  if (!wanted || turn.service.respawn === null) return;
+  const census = takeCensus(turn, wanted);
+  startMissing(turn, wanted, census);
+  const { nextStartAt } = turn.service;
+  const isNews = nextStartAt !== turn.before.service.nextStartAt;
+  if (isNews && nextStartAt > turn.now && startsWanted(turn, wanted, census) > 0)
+    note(turn, { kind: "respawnScheduled", inMs: nextStartAt - turn.now });
+};

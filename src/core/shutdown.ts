@@ -1,0 +1,58 @@
+// Going down: everything is stopped, whoever waits is answered, and when the last worker is gone crank ends.
+import { abandonRollout } from "./rollout.ts";
+import type { RequestId } from "./state.ts";
+import { beginStop, takeNextStep } from "./stopping.ts";
+import { answer, answerOne, changeService, emit, note, type Turn } from "./turn.ts";
+
+/** Stops everything. Asked for again, every worker's next stop step is taken now. */
+export const shutDown = (turn: Turn, request: RequestId | null): void => {
+  const { phase } = turn.service;
+  if (phase.kind === "running") return beginShutdown(turn, 0, request);
+  if (phase.ended) return answerOne(turn, request, { kind: "shutDown" });
+  if (request !== null) changeService(turn, { phase: { ...phase, requests: [...phase.requests, request] } });
+  const { workers } = turn;
+  for (const id in workers) {
+    const worker = workers[id];
+    if (worker?.kind === "stopping") takeNextStep(turn, worker);
+  }
+};
+
+/** From here on nothing is started any more. `status` is what crank will exit with. */
+export const beginShutdown = (turn: Turn, status: number, request: RequestId | null): void => {
+  abandonRollout(turn, { kind: "shutdown" });
+  const requests = request === null ? [] : [request];
+  changeService(turn, { phase: { kind: "stopping", status, requests, ended: false } });
+  note(turn, { kind: "shutdownStarted" });
+  emit(turn, { kind: "closeSockets" });
+  const { workers } = turn;
+  for (const id in workers) {
+    const worker = workers[id];
+    if (worker && worker.kind !== "stopping") beginStop(turn, worker);
+  }
+};
+
+/** Ends crank when the last worker is gone and nobody waits for the record any more. */
+export const finishShutdown = (turn: Turn): void => {
+  const { phase, pendingRecord } = turn.service;
+  if (phase.kind === "running" || phase.ended || pendingRecord || hasWorkers(turn)) return;
+  answer(turn, phase.requests, { kind: "shutDown" });
+  end(turn, phase.status);
+};
+
+/** Nothing is respawned, and the last worker is gone: so is the reason to stay. Nobody asked for an empty pool. */
+export const endIfNothingRuns = (turn: Turn): void => {
+  const { phase, rollout, pendingRecord, respawn, current, lastOutcome } = turn.service;
+  if (phase.kind !== "running" || rollout || pendingRecord || respawn || current === null) return;
+  if (turn.generations[current]?.instances === 0 || hasWorkers(turn)) return;
+  end(turn, lastOutcome === "failed" ? 1 : 0);
+};
+
+const end = (turn: Turn, status: number): void => {
+  changeService(turn, { phase: { kind: "stopping", status, requests: [], ended: true } });
+  emit(turn, { kind: "exit", status });
+};
+
+const hasWorkers = (turn: Turn): boolean => {
+  for (const id in turn.workers) if (turn.workers[id]) return true;
+  return false;
+};

@@ -1,0 +1,100 @@
+// The supervisor as a pure function: from a state and an event to the next state and what is to be done. No clock, no
+// randomness, no I/O; the same state and event lead to the same place in every process.
+import type { Effect, Refusal } from "./effects.ts";
+import type { Abandoned, CoreEvent, Recorded, Run, Tick } from "./events.ts";
+import { beginRollout, checkDeadline } from "./rollout.ts";
+import { scale } from "./scale.ts";
+import { settle } from "./settle.ts";
+import { shutDown } from "./shutdown.ts";
+import type { RequestId, State } from "./state.ts";
+import { answer, answerOne, beginTurn, changeService, endTurn, type Turn } from "./turn.ts";
+import { tellDueWorkers, tellWorker } from "./worker-life.ts";
+
+export type Step = { readonly state: State; readonly effects: readonly Effect[] };
+
+/**
+ * Takes one event. What has not changed keeps its identity, the whole state included. Never throws: an event about a
+ * worker that is not known, or that comes in a state where it means nothing, changes nothing.
+ */
+export const step = (state: State, event: CoreEvent): Step => {
+  const turn = beginTurn(state, event.now);
+  handle(turn, event);
+  settle(turn);
+  return { state: endTurn(turn), effects: turn.effects };
+};
+
+const handle = (turn: Turn, event: CoreEvent): void => {
+  switch (event.kind) {
+    case "run":
+      return run(turn, event);
+    case "scale":
+      return scale(turn, event);
+    case "shutdown":
+      return shutDown(turn, event.request);
+    case "abandoned":
+      return forgetRequest(turn, event);
+    case "recorded":
+      return takeRecorded(turn, event);
+    case "tick":
+      return tick(turn, event);
+    case "spawned":
+    case "spawnFailed":
+    case "workerReady":
+    case "workerExited":
+      return tellWorker(turn, event);
+  }
+};
+
+const run = (turn: Turn, event: Run): void => {
+  const refusal = refusalOf(turn, event);
+  if (refusal) answerOne(turn, event.request, { kind: "refused", refusal });
+  else beginRollout(turn, event);
+};
+
+const refusalOf = (turn: Turn, { supersede, expectPid }: Run): Refusal | null => {
+  const { phase, rollout, pendingRecord, current } = turn.service;
+  if (phase.kind === "stopping") return { kind: "shuttingDown" };
+  if (!supersede && (rollout || pendingRecord)) return { kind: "rolloutInFlight" };
+  if (expectPid === null) return null;
+  const ready = Object.values(turn.workers).filter((worker) => worker.kind === "ready" && worker.pid !== null);
+  const shown = (ready.find((worker) => worker.generation === current) ?? ready[0])?.pid ?? null;
+  if (shown === null || ready.some((worker) => worker.pid === expectPid)) return null;
+  return { kind: "wrongPid", passed: expectPid, current: shown };
+};
+
+/** The deploy is answered for only now: what was answered survives a reboot. */
+const takeRecorded = (turn: Turn, { error }: Recorded): void => {
+  const { pendingRecord } = turn.service;
+  if (!pendingRecord) return;
+  changeService(turn, { pendingRecord: null });
+  const { generation, requests } = pendingRecord;
+  const pids: number[] = [];
+  for (const worker of Object.values(turn.workers)) {
+    if (worker.generation === generation && worker.kind === "ready" && worker.pid !== null) pids.push(worker.pid);
+  }
+  answer(turn, requests, { kind: "deployed", generation, pids, recordError: error });
+};
+
+/**
+ * Deadlines are looked at in ticks only: the keeper makes one when nothing else is waiting, so that a readiness or an
+ * exit that is on its way counts before the deadline that it was in time for. What becomes of the workers' deadlines
+ * comes first: a rollout that is complete with this very tick is not late.
+ */
+const tick = (turn: Turn, event: Tick): void => {
+  tellDueWorkers(turn, event);
+  settle(turn);
+  checkDeadline(turn);
+};
+
+const forgetRequest = (turn: Turn, { request }: Abandoned): void => {
+  const { rollout, pendingRecord, phase } = turn.service;
+  if (rollout?.requests.includes(request))
+    changeService(turn, { rollout: { ...rollout, requests: without(rollout.requests, request) } });
+  if (pendingRecord?.requests.includes(request))
+    changeService(turn, { pendingRecord: { ...pendingRecord, requests: without(pendingRecord.requests, request) } });
+  if (phase.kind === "stopping" && phase.requests.includes(request))
+    changeService(turn, { phase: { ...phase, requests: without(phase.requests, request) } });
+};
+
+const without = (requests: readonly RequestId[], request: RequestId): readonly RequestId[] =>
+  requests.filter((other) => other !== request);

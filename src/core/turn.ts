@@ -1,0 +1,108 @@
+// One step in the making: a draft of the next state that shares with the last one whatever stays, and the effects so far.
+// Mutable, and never seen outside of the step that made it.
+import type { Effect, Note, Outcome } from "./effects.ts";
+import type { Generation, GenerationNumber, RequestId, Service, State, Worker, WorkerId } from "./state.ts";
+
+export type Turn = {
+  readonly before: State;
+  readonly now: number;
+  service: Service;
+  generations: State["generations"];
+  /** Written only through `putWorker` and `removeWorker`. */
+  workers: State["workers"];
+  history: State["history"];
+  readonly effects: Effect[];
+  /** The worker indexes in use, and below which of them none is free; found when the first worker is started. */
+  indexes: { readonly used: Set<number>; lowest: number } | null;
+};
+
+export const beginTurn = (state: State, now: number): Turn => ({
+  before: state,
+  now,
+  service: state.service,
+  generations: state.generations,
+  workers: state.workers,
+  history: state.history,
+  effects: [],
+  indexes: null,
+});
+
+/** The next state; the last one itself if nothing has changed. */
+export const endTurn = (turn: Turn): State => {
+  const { before, service, generations, workers, history } = turn;
+  const isSame =
+    service === before.service &&
+    generations === before.generations &&
+    workers === before.workers &&
+    history === before.history;
+  return isSame ? before : { service, generations, workers, history };
+};
+
+export const changeService = (turn: Turn, changes: Partial<Service>): void => {
+  turn.service = { ...turn.service, ...changes };
+};
+
+export const putGeneration = (turn: Turn, generation: Generation): void => {
+  turn.generations = { ...turn.generations, [generation.number]: generation };
+};
+
+export const putWorker = (turn: Turn, worker: Worker): void => {
+  ownWorkers(turn)[worker.id] = worker;
+};
+
+export const removeWorker = (turn: Turn, id: WorkerId): void => {
+  delete ownWorkers(turn)[id];
+  turn.indexes = null;
+};
+
+/** Copied once in a turn, however many workers change: a fleet that is told to stop is one copy, not five hundred. */
+const ownWorkers = (turn: Turn): Record<WorkerId, Worker> => {
+  if (turn.workers === turn.before.workers) turn.workers = { ...turn.workers };
+  // The copy is the turn's own until the turn ends, so it may be written to.
+  return turn.workers as Record<WorkerId, Worker>;
+};
+
+/** Takes the lowest index from 0 that no living worker has. */
+export const takeIndex = (turn: Turn): number => {
+  turn.indexes ??= { used: new Set(Object.values(turn.workers).map((worker) => worker.index)), lowest: 0 };
+  const { indexes } = turn;
+  while (indexes.used.has(indexes.lowest)) indexes.lowest += 1;
+  indexes.used.add(indexes.lowest);
+  return indexes.lowest;
+};
+
+export const emit = (turn: Turn, effect: Effect): void => {
+  turn.effects.push(effect);
+};
+
+export const note = (turn: Turn, content: Note): void => emit(turn, { kind: "note", note: content });
+
+export const answer = (turn: Turn, requests: readonly RequestId[], outcome: Outcome): void => {
+  for (const request of requests) emit(turn, { kind: "answer", request, outcome });
+};
+
+/** Answers a request that may be crank's own, which wants no answer. */
+export const answerOne = (turn: Turn, request: RequestId | null, outcome: Outcome): void => {
+  if (request !== null) emit(turn, { kind: "answer", request, outcome });
+};
+
+export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generations[generation]?.spec;
+
+/** Forgets the generations that nothing refers to any more. */
+export const pruneGenerations = (turn: Turn): void => {
+  const { current, rollout, pendingRecord } = turn.service;
+  const unused = new Set<number>();
+  for (const key in turn.generations) unused.add(Number(key));
+  for (const number of [current, rollout?.generation, pendingRecord?.generation]) {
+    if (number !== undefined && number !== null) unused.delete(number);
+  }
+  if (unused.size === 0) return;
+  for (const id in turn.workers) {
+    const worker = turn.workers[id];
+    if (worker) unused.delete(worker.generation);
+  }
+  if (unused.size === 0) return;
+  const kept: Record<GenerationNumber, Generation> = { ...turn.generations };
+  for (const number of unused) delete kept[number];
+  turn.generations = kept;
+};

@@ -1,0 +1,203 @@
+// The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
+// What follows from it for the pool is decided afterwards, in settle.ts.
+import { countDeath, forgetDeaths } from "./backoff.ts";
+import type { Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
+import { isAvailable } from "./pool.ts";
+import { completeFailure, failAttempt } from "./rollout.ts";
+import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
+import { killFailed, takeNextStep } from "./stopping.ts";
+import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
+
+type Life = {
+  spawned: Spawned;
+  spawnFailed: SpawnFailed;
+  workerReady: WorkerReady;
+  workerExited: WorkerExited;
+  /** A tick when the worker's own deadline has passed. */
+  due: Tick;
+};
+type In<S extends WorkerState> = Extract<Worker, { kind: S }>;
+type Table = {
+  [S in WorkerState]: { [E in keyof Life]: (turn: Turn, worker: In<S>, event: Life[E]) => void };
+};
+type Handler = (turn: Turn, worker: Worker, event: Life[keyof Life]) => void;
+
+const nothing = (): void => {};
+
+const LIFE = {
+  starting: {
+    spawned: (turn, worker, event) => noteSpawned(turn, { ...worker, ...delayedReadiness(turn, worker) }, event),
+    spawnFailed: (turn, worker, event) => failSpawn(turn, worker, event),
+    workerReady: (turn, worker, event) => takeReady(turn, worker, event),
+    workerExited: (turn, worker, event) => failStart(turn, worker, event),
+    due: (turn, worker) => endStart(turn, worker),
+  },
+  ready: {
+    spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
+    spawnFailed: (turn, worker, event) => failSpawn(turn, worker, event),
+    workerReady: nothing,
+    workerExited: (turn, worker, event) => loseReady(turn, worker, event),
+    due: (turn, worker) => putWorker(turn, { ...worker, availableAt: null }),
+  },
+  stopping: {
+    spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
+    spawnFailed: (turn, worker) => finishStop(turn, worker, { ending: { kind: "unknown" }, tail: "" }),
+    workerReady: nothing,
+    workerExited: (turn, worker, event) => finishStop(turn, worker, event),
+    due: (turn, worker) => takeNextStep(turn, worker),
+  },
+} satisfies Table;
+
+/** Tells one worker what has happened to it. One that is not known any more stays so. */
+export const tellWorker = (turn: Turn, event: Life[Exclude<keyof Life, "due">]): void => {
+  const worker = turn.workers[event.worker];
+  // The row is the worker's state and the column the event's kind, so the handler is the one for both.
+  if (worker) (LIFE[worker.kind][event.kind] as Handler)(turn, worker, event);
+};
+
+/** Lets every worker whose deadline has passed take notice of it. */
+export const tellDueWorkers = (turn: Turn, event: Tick): void => {
+  const { workers } = turn;
+  for (const id in workers) {
+    const worker = workers[id];
+    if (!worker) continue;
+    const due = dueAt(worker);
+    // As in tellWorker.
+    if (due !== null && due <= turn.now) (LIFE[worker.kind].due as Handler)(turn, worker, event);
+  }
+};
+
+/** The worker's own next deadline, CLOCK_MONOTONIC ms. */
+export const dueAt = (worker: Worker): number | null => {
+  switch (worker.kind) {
+    case "starting":
+      return worker.readyBy;
+    case "ready":
+      return worker.availableAt;
+    case "stopping":
+      return worker.stepAt;
+  }
+};
+
+const noteSpawned = (turn: Turn, worker: Worker, { pid, startTime }: Spawned): void => {
+  if (worker.pid !== null) return;
+  putWorker(turn, { ...worker, pid, startTime });
+  note(turn, { kind: "workerStarted", worker: worker.id, generation: worker.generation, pid });
+};
+
+const readinessDelay = (turn: Turn, worker: Worker): number | null => {
+  const readiness = specOf(turn, worker.generation)?.readiness;
+  return readiness?.kind === "delay" ? readiness.afterMs : null;
+};
+
+/** One that proves itself by being alive has only that deadline from the moment it runs. */
+const delayedReadiness = (turn: Turn, worker: In<"starting">): Partial<In<"starting">> => {
+  const delay = readinessDelay(turn, worker);
+  return delay === null || worker.pid !== null ? {} : { readyBy: turn.now + delay };
+};
+
+/** Judged by when it was said, not by when it was heard. */
+const takeReady = (turn: Turn, worker: In<"starting">, event: WorkerReady): void => {
+  const isLate = worker.readyBy !== null && event.at > worker.readyBy && readinessDelay(turn, worker) === null;
+  if (isLate) failByTimeout(turn, worker);
+  else becomeReady(turn, worker, event.at);
+};
+
+const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
+  const { id, generation, index, pid, startTime, startedAt } = worker;
+  const minReadyMs = specOf(turn, generation)?.minReadyMs ?? 0;
+  putWorker(turn, {
+    ...{ id, generation, index, pid, startTime, startedAt },
+    kind: "ready",
+    readyAt: turn.now,
+    availableAt: minReadyMs > 0 ? turn.now + minReadyMs : null,
+  });
+  forgetDeaths(turn);
+  note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });
+};
+
+const endStart = (turn: Turn, worker: In<"starting">): void => {
+  if (worker.pid !== null && readinessDelay(turn, worker) !== null) becomeReady(turn, worker, turn.now);
+  else failByTimeout(turn, worker);
+};
+
+/** Its failure counts from now on; what it said last is known when it is gone, and only then it is spoken of. */
+const failByTimeout = (turn: Turn, worker: In<"starting">): void => {
+  const afterMs = specOf(turn, worker.generation)?.startTimeoutMs ?? turn.now - worker.startedAt;
+  const failure: Failure = { kind: "timeout", afterMs, tail: "" };
+  killFailed(turn, worker, failure);
+  countFailure(turn, worker, failure);
+};
+
+const failStart = (turn: Turn, worker: In<"starting">, { ending, tail }: WorkerExited): void => {
+  removeWorker(turn, worker.id);
+  const failure: Failure = { kind: "exited", ending, tail };
+  noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
+  noteGone(turn, worker, ending, false);
+};
+
+const failSpawn = (turn: Turn, worker: Worker, { step, errno }: SpawnFailed): void => {
+  removeWorker(turn, worker.id);
+  const failure: Failure = { kind: "spawn", step, errno };
+  noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
+};
+
+/** A ready worker that ends unasked. If it was not available yet, that is a failed start like any other. */
+const loseReady = (turn: Turn, worker: In<"ready">, event: WorkerExited): void => {
+  const { rollout, current } = turn.service;
+  if (!isAvailable(worker) && rollout?.generation === worker.generation && !rollout.rollingBack) {
+    return failUnavailable(turn, worker, event);
+  }
+  removeWorker(turn, worker.id);
+  changeService(turn, { lastOutcome: outcomeOf(event.ending) });
+  const wanted = rollout && !rollout.rollingBack ? rollout.generation : current;
+  if (worker.generation === wanted) countDeath(turn, worker, "after ready");
+  noteGone(turn, worker, event.ending, false);
+};
+
+const failUnavailable = (turn: Turn, worker: In<"ready">, { ending, tail }: WorkerExited): void => {
+  removeWorker(turn, worker.id);
+  const failure: Failure = { kind: "exited", ending, tail };
+  noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
+  noteGone(turn, worker, ending, false);
+};
+
+const finishStop = (
+  turn: Turn,
+  worker: In<"stopping">,
+  { ending, tail }: { readonly ending: Ending; readonly tail: string },
+): void => {
+  removeWorker(turn, worker.id);
+  const { failure } = worker;
+  if (failure) {
+    const known = failure.kind === "timeout" ? { ...failure, tail } : failure;
+    completeFailure(turn, worker, known);
+    noteFailed(turn, worker, known, attemptsLeftFor(turn, worker));
+  }
+  noteGone(turn, worker, ending, true);
+};
+
+/** What a failure before readiness costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
+const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
+  const { rollout, current, phase } = turn.service;
+  if (phase.kind === "stopping") return 0;
+  if (rollout && !rollout.rollingBack && rollout.generation === worker.generation)
+    return failAttempt(turn, rollout, worker, failure);
+  if (worker.generation !== current) return 0;
+  changeService(turn, { lastOutcome: "failed" });
+  if (!rollout || rollout.rollingBack) countDeath(turn, worker, "before ready");
+  return 0;
+};
+
+const attemptsLeftFor = ({ service: { rollout } }: Turn, worker: Worker): number =>
+  rollout?.generation === worker.generation ? rollout.attemptsLeft : 0;
+
+const noteFailed = (turn: Turn, { id, generation, pid }: Worker, failure: Failure, attemptsLeft: number): void =>
+  note(turn, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });
+
+const noteGone = (turn: Turn, { id, generation, pid }: Worker, ending: Ending, expected: boolean): void =>
+  note(turn, { kind: "workerGone", worker: id, generation, pid, ending, expected });
+
+/** What nobody could collect may have been anything, so it is no clean end. */
+const outcomeOf = (ending: Ending): "clean" | "failed" =>
+  ending.kind === "exit" && ending.code === 0 ? "clean" : "failed";
