@@ -85,7 +85,9 @@ const mergeLimits = (base: readonly Limit[], changes: RunParams["limits"]): read
 const stopping = (from: Spec, params: RunParams): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {
   if (params.stopSteps !== undefined && params.stopSteps.length > 0)
     return givenSteps(params.stopSteps, params.stopTimeout);
-  if (params.stopTimeout === undefined && params.stopSignal === undefined) return from;
+  if (params.stopTimeout === undefined && params.stopSignal === undefined) {
+    return { stopSteps: from.stopSteps, stopTimeoutMs: from.stopTimeoutMs };
+  }
   const stopTimeoutMs = params.stopTimeout === undefined ? from.stopTimeoutMs : params.stopTimeout;
   const signal = knownSignal(params.stopSignal ?? from.stopSteps[0]?.signal ?? "SIGTERM");
   const last: StopStep[] = stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }];

@@ -1,0 +1,96 @@
+import { describe, expect, test } from "bun:test";
+import type { RunParams } from "../../src/control/messages.ts";
+import type { Spec } from "../../src/core/spec.ts";
+import type { Platform } from "../../src/supervisor/platform.ts";
+import { CRANK_DEFAULTS, type Settings } from "../../src/supervisor/settings.ts";
+import { SpecError, specFrom } from "../../src/supervisor/specs.ts";
+
+// Only what specs.ts asks of a platform and of the settings.
+const platform = {
+  findUser: (name: string) => (name === "www" ? { name, uid: 33, gid: 33, groups: [33] } : null),
+} as Platform;
+const settings = { cwd: "/srv", defaults: CRANK_DEFAULTS } as Settings;
+
+const specOf = (params: RunParams, base: Spec | null = null): Spec => specFrom(platform, settings, base, params);
+
+describe("a run's spec", () => {
+  test("has every default when it is the first", () => {
+    expect(specOf({ command: ["ruby", "app.rb"] })).toMatchObject({
+      command: ["ruby", "app.rb"],
+      cwd: "/srv",
+      instances: 1,
+      startTimeoutMs: 30_000,
+      stopSteps: [
+        { signal: "SIGTERM", afterMs: 0 },
+        { signal: "SIGKILL", afterMs: 30_000 },
+      ],
+    });
+  });
+
+  test("takes what is not given from the last good one", () => {
+    const base = specOf({
+      command: ["a"],
+      cwd: "/x",
+      instances: 3,
+      env: { A: "1" },
+      stopSignal: "quit",
+      limits: { nofile: 10 },
+      user: "www",
+    });
+    const next = specOf({ env: { B: null }, limits: { core: null } }, base);
+    expect(next).toMatchObject({
+      command: ["a"],
+      cwd: "/x",
+      instances: 3,
+      env: { A: "1", B: null },
+      user: { uid: 33 },
+    });
+    expect(next.stopSteps[0]?.signal).toBe("SIGQUIT");
+    expect(next.limits.map((limit) => limit.name)).toEqual(["nofile", "core"]);
+  });
+
+  test("has no SIGKILL when the stop has no limit, and gets one back with a limit", () => {
+    const endless = specOf({ command: ["a"], stopTimeout: null });
+    expect(endless.stopSteps).toEqual([{ signal: "SIGTERM", afterMs: 0 }]);
+    expect(specOf({ stopTimeout: 1500 }, endless).stopSteps.at(-1)).toEqual({ signal: "SIGKILL", afterMs: 1500 });
+  });
+
+  test("takes stop steps as they are given, and ends them with SIGKILL when a budget is given", () => {
+    const steps = [
+      { signal: "USR2", after: 0 },
+      { signal: "TERM", after: 3000 },
+    ];
+    expect(specOf({ command: ["a"], stopSteps: steps }).stopSteps).toEqual([
+      { signal: "SIGUSR2", afterMs: 0 },
+      { signal: "SIGTERM", afterMs: 3000 },
+    ]);
+    expect(specOf({ command: ["a"], stopSteps: steps, stopTimeout: 6000 }).stopSteps.at(-1)).toEqual({
+      signal: "SIGKILL",
+      afterMs: 6000,
+    });
+  });
+
+  test.each<[RunParams, string]>([
+    [{}, "Command is missing"],
+    [{ command: ["a"], surge: 0 }, "surge of 0"],
+    [{ command: ["a"], user: "nobody-here" }, "no user"],
+    [{ command: ["a"], limits: { files: 1 } }, "no limit"],
+    [{ command: ["a"], stopSignal: "NOPE" }, "Unknown signal NOPE"],
+    [{ command: ["a"], env: { "A=B": "1" } }, "name of an environment variable"],
+    [{ command: ["a"], stopSteps: [{ signal: "TERM", after: 5 }] }, "first stop step"],
+    [
+      {
+        command: ["a"],
+        stopSteps: [
+          { signal: "TERM", after: 0 },
+          { signal: "INT", after: 9 },
+          { signal: "KILL", after: 5 },
+        ],
+      },
+      "order",
+    ],
+  ])("of %j is refused: %s", (params, part) => {
+    expect(() => specOf(params)).toThrow(SpecError);
+    expect(() => specOf(params)).toThrow(part);
+  });
+});
