@@ -98,9 +98,11 @@ build/strict/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 $(filter-out bin/crank,$(PROGRAMS)): | bin/crank
 	ln -sfn crank $@
 
-bin/runtime: | $(RUNTIME)
+# The commands compiled to bytecode and joined to the runtime: no source is parsed when one starts, nothing in the
+# working directory is read, and the one open file is all that a later start needs.
+bin/runtime: src/commands/main.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
-	ln -sfn ../$(RUNTIME) $@
+	sh tools/bundle.sh $(RUNTIME) $< $@ --compile --bytecode --format=esm --minify --no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 # The bundles ----------------------------------------------------------------------------------------------------------
 
