@@ -13,6 +13,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -133,7 +134,7 @@ const syncDirectory = (path: string): void => {
 
 const ensureFile = (path: string, text: string): string | null =>
   attempt(() => {
-    if (readText(path).kind === "missing") writeDurably(path, text, 0o644);
+    if (readText(path).kind === "missing") writeFileSync(path, text, { mode: 0o644, flag: "wx" });
     const file = openSync(path, constants.O_RDWR);
     const isFile = fstatSync(file).isFile();
     closeSync(file);
@@ -183,10 +184,19 @@ const probeSocket = async (path: string): Promise<SocketPath> => {
   }
 };
 
+/** The keeper takes a supervisor that says nothing for 10 s for dead. */
+const RESOLVE_LIMIT_MS = 5_000;
+
 const resolveHost = async (host: string, family: "any" | "4" | "6"): Promise<readonly string[]> => {
   const { lookup } = await import("node:dns/promises");
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error("late")), RESOLVE_LIMIT_MS).unref();
+  });
   try {
-    const found = await lookup(host, { all: true, family: family === "any" ? 0 : Number(family) });
+    const found = await Promise.race([
+      lookup(host, { all: true, family: family === "any" ? 0 : Number(family) }),
+      late,
+    ]);
     return found.map((entry) => entry.address);
   } catch {
     throw new Error(`the host ${JSON.stringify(host)} cannot be resolved`);
