@@ -65,7 +65,7 @@ const messagesByCode = byCode(messagePlans);
 /** The bytes of commands, one frame after the other, in an array of their own. Throws FrameError for what has no place in a frame. */
 export const encodeCommands = (commands: readonly Command[]): Uint8Array => encodeAll(commandsByKind, commands);
 /** The bytes of one command. */
-export const encode = (command: Command): Uint8Array => encodeAll(commandsByKind, [command]);
+export const encodeCommand = (command: Command): Uint8Array => encodeAll(commandsByKind, [command]);
 /** The bytes of messages, as a keeper sends them. */
 export const encodeMessages = (messages: readonly Message[]): Uint8Array => encodeAll(messagesByKind, messages);
 
@@ -196,25 +196,13 @@ const writeBytes = (bytes: Uint8Array): void => {
   writer.at += 4 + bytes.length;
 };
 
-/** Turns what arrives, however it is split, into whole frames. */
-export type Decoder<Decoded> = {
-  /** All frames that are complete with these bytes, in order. Throws FrameError; nothing can be read after that. */
-  push(bytes: Uint8Array): readonly Decoded[];
-  /** Bytes held of a frame that is not complete. */
-  readonly held: number;
-};
-
-/** Reads what the keeper sends. */
-export const messageDecoder = (): Decoder<Message> => new FrameReader<Message>(messagesByCode);
-/** Reads what a supervisor sends. */
-export const commandDecoder = (): Decoder<Command> => new FrameReader<Command>(commandsByCode);
-
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const NOTHING = new Uint8Array(0);
 const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-class FrameReader<Decoded> implements Decoder<Decoded> {
+/** Turns what arrives, however it is split, into whole frames. */
+export class FrameDecoder<Decoded> {
   readonly #plans: readonly (Plan | undefined)[];
   /** The start of a frame whose rest is not there yet: `#length` bytes of it. */
   #partial: Uint8Array = NOTHING;
@@ -229,10 +217,12 @@ class FrameReader<Decoded> implements Decoder<Decoded> {
     this.#plans = plans;
   }
 
+  /** Bytes held of a frame that is not complete. */
   get held(): number {
     return this.#length;
   }
 
+  /** All frames that are complete with these bytes, in order. Throws FrameError; nothing can be read after that. */
   push(bytes: Uint8Array): readonly Decoded[] {
     const decoded: Decoded[] = [];
     let rest = bytes;
@@ -367,6 +357,20 @@ class FrameReader<Decoded> implements Decoder<Decoded> {
     const items: Item[] = [];
     for (let index = 0; index < count; index++) items.push(read());
     return items;
+  }
+}
+
+/** Reads what the keeper sends. */
+export class MessageDecoder extends FrameDecoder<Message> {
+  constructor() {
+    super(messagesByCode);
+  }
+}
+
+/** Reads what a supervisor sends. */
+export class CommandDecoder extends FrameDecoder<Command> {
+  constructor() {
+    super(commandsByCode);
   }
 }
 

@@ -1,14 +1,14 @@
 // The frame encoder and decoder: every command and message there and back, however it is split, and what is refused.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Decoder } from "../../src/keeper/frames.ts";
+import type { FrameDecoder } from "../../src/keeper/frames.ts";
 import {
-  commandDecoder,
-  encode,
+  CommandDecoder,
+  encodeCommand,
   encodeCommands,
   encodeMessages,
   FrameError,
-  messageDecoder,
+  MessageDecoder,
 } from "../../src/keeper/frames.ts";
 import type { Command, FieldType, Message } from "../../src/keeper/protocol.ts";
 import { COMMANDS, FIRST_EVENT, LIMITS, MESSAGES } from "../../src/keeper/protocol.ts";
@@ -46,7 +46,7 @@ const splitAt = (bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] => {
   const places = [0, ...[...cuts].map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
   return places.slice(1).map((end, index) => bytes.slice(places[index], end));
 };
-const decodeAll = <Decoded>(decoder: Decoder<Decoded>, parts: readonly Uint8Array[]): Decoded[] =>
+const decodeAll = <Decoded>(decoder: FrameDecoder<Decoded>, parts: readonly Uint8Array[]): Decoded[] =>
   parts.flatMap((part) => [...decoder.push(part)]);
 
 const faultOf = (action: () => unknown): string => {
@@ -62,7 +62,7 @@ describe("frames", () => {
   test("every command comes back as it went, however its bytes are split", () => {
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 12 }), (list, cuts) => {
-        expect(decodeAll(commandDecoder(), splitAt(encodeCommands(list), cuts))).toEqual(list);
+        expect(decodeAll(new CommandDecoder(), splitAt(encodeCommands(list), cuts))).toEqual(list);
       }),
       { numRuns: 400 },
     );
@@ -71,7 +71,7 @@ describe("frames", () => {
   test("every message comes back as it went, however its bytes are split", () => {
     fc.assert(
       fc.property(fc.array(messages, { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 12 }), (list, cuts) => {
-        expect(decodeAll(messageDecoder(), splitAt(encodeMessages(list), cuts))).toEqual(list);
+        expect(decodeAll(new MessageDecoder(), splitAt(encodeMessages(list), cuts))).toEqual(list);
       }),
       { numRuns: 400 },
     );
@@ -83,41 +83,41 @@ describe("frames", () => {
       { kind: "commit", consumed: 7, tickAt: 2 ** 40 },
     ];
     const parts = [...encodeCommands(list)].map((byte) => new Uint8Array([byte]));
-    expect(decodeAll(commandDecoder(), parts)).toEqual(list);
+    expect(decodeAll(new CommandDecoder(), parts)).toEqual(list);
   });
 
   test("a frame lies on the wire as the protocol says", () => {
-    const bytes = encode({ kind: "commit", consumed: 2 ** 32 + 5, tickAt: 1 });
+    const bytes = encodeCommand({ kind: "commit", consumed: 2 ** 32 + 5, tickAt: 1 });
     expect([...bytes]).toEqual([17, 0, 0, 0, 2, 5, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
-    expect([...encode({ kind: "remove", key: "é" })]).toEqual([7, 0, 0, 0, 11, 2, 0, 0, 0, 0xc3, 0xa9]);
-    expect([...encode({ kind: "setOption", handle: 0, level: 0, name: 0, value: -2 })].slice(-4)).toEqual([
+    expect([...encodeCommand({ kind: "remove", key: "é" })]).toEqual([7, 0, 0, 0, 11, 2, 0, 0, 0, 0xc3, 0xa9]);
+    expect([...encodeCommand({ kind: "setOption", handle: 0, level: 0, name: 0, value: -2 })].slice(-4)).toEqual([
       254, 255, 255, 255,
     ]);
   });
 
   test("bytes that were decoded do not change with the buffer that they came in", () => {
-    const bytes = Buffer.from(encode({ kind: "put", key: "k", value: new Uint8Array([9]) }));
-    const [command] = commandDecoder().push(bytes);
+    const bytes = Buffer.from(encodeCommand({ kind: "put", key: "k", value: new Uint8Array([9]) }));
+    const [command] = new CommandDecoder().push(bytes);
     bytes.fill(0);
     expect(command).toEqual({ kind: "put", key: "k", value: new Uint8Array([9]) });
   });
 
   test("a number that its field cannot hold is refused", () => {
     for (const consumed of [-1, 1.5, Number.NaN, 2 ** 53])
-      expect(faultOf(() => encode({ kind: "commit", consumed, tickAt: 0 }))).toBe("badNumber");
-    expect(faultOf(() => encode({ kind: "attach", protocol: 2 ** 32 }))).toBe("badNumber");
+      expect(faultOf(() => encodeCommand({ kind: "commit", consumed, tickAt: 0 }))).toBe("badNumber");
+    expect(faultOf(() => encodeCommand({ kind: "attach", protocol: 2 ** 32 }))).toBe("badNumber");
   });
 
   test("a frame longer than the limit is refused on both sides, and nothing of it is held", () => {
     const value = new Uint8Array(LIMITS.frameBytes);
-    expect(faultOf(() => encode({ kind: "put", key: "k", value }))).toBe("tooLong");
-    const decoder = commandDecoder();
+    expect(faultOf(() => encodeCommand({ kind: "put", key: "k", value }))).toBe("tooLong");
+    const decoder = new CommandDecoder();
     expect(faultOf(() => decoder.push(new Uint8Array([1, 0, 128, 0])))).toBe("tooLong");
-    expect(encode({ kind: "idle", seen: 0 }).length).toBe(13);
+    expect(encodeCommand({ kind: "idle", seen: 0 }).length).toBe(13);
   });
 
   test("frames that lie about themselves are refused", () => {
-    const fault = (bytes: readonly number[]): string => faultOf(() => commandDecoder().push(new Uint8Array(bytes)));
+    const fault = (bytes: readonly number[]): string => faultOf(() => new CommandDecoder().push(new Uint8Array(bytes)));
     expect(fault([0, 0, 0, 0])).toBe("tooShort");
     expect(fault([1, 0, 0, 0, 255])).toBe("unknownCode");
     expect(fault([2, 0, 0, 0, 1, 1])).toBe("tooShort");
@@ -127,16 +127,16 @@ describe("frames", () => {
   });
 
   test("a count larger than its frame is refused before anything is made for it", () => {
-    const spawned = encode({ kind: "setBase", env: [], unset: [] });
+    const spawned = encodeCommand({ kind: "setBase", env: [], unset: [] });
     spawned.set([255, 255, 255, 255], spawned.length - 4);
-    expect(faultOf(() => commandDecoder().push(spawned))).toBe("tooShort");
+    expect(faultOf(() => new CommandDecoder().push(spawned))).toBe("tooShort");
   });
 
   test("any bytes at all either decode or are refused", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.constantFrom(...Object.values(COMMANDS)), (bytes, frame) => {
         const framed = new Uint8Array([bytes.length + 1, 0, 0, 0, frame.code, ...bytes]);
-        expect(faultOf(() => commandDecoder().push(framed))).not.toContain(" ");
+        expect(faultOf(() => new CommandDecoder().push(framed))).not.toContain(" ");
       }),
       { numRuns: 1000 },
     );
