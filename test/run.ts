@@ -1,6 +1,6 @@
 // Runs every test file in a process of its own, as many at a time as there are processors, and sums up. `make test`
 // calls it. Words given to it choose the files whose path holds one of them: `make test ONLY="e2e core/rollout"`.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Job, type JobResult, runJob } from "./runner/job.ts";
@@ -51,6 +51,8 @@ const report = (job: Job, result: JobResult): void => {
 const main = async (): Promise<void> => {
   const jobs = jobsFor(process.argv.slice(2));
   const temporary = mkdtempSync(join(tmpdir(), "crank-test-"));
+  // Tests that run something as another user have to be able to reach it.
+  chmodSync(temporary, 0o711);
   const deadline = performance.now() + RUN_LIMIT_MS;
   const results: { readonly job: Job; readonly result: JobResult }[] = [];
 

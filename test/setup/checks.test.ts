@@ -1,0 +1,64 @@
+// The checks that `make check` makes of the tree itself: that they find what they are there for.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { ROOT, run } from "./command.ts";
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "setup-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const write = (path: string, text: string): void => {
+  mkdirSync(dirname(join(directory, path)), { recursive: true });
+  writeFileSync(join(directory, path), text);
+};
+const check = (name: string) => run(process.execPath, [join(ROOT, "tools", name)], { cwd: directory });
+
+test("an import that points the wrong way is named with its file and line", () => {
+  write("src/core/a.ts", 'import { x } from "./b.ts";\nimport { y } from "../keeper/c.ts";\n');
+  write("src/keeper/c.ts", 'import { readFileSync } from "node:fs";\n');
+  const { status, stderr } = check("check-rooms.ts");
+  expect(status).toBe(1);
+  expect(stderr).toBe("src/core/a.ts:2: core must not import from keeper (../keeper/c.ts)\n");
+});
+
+test("the core may not import from the runtime either, and slow modules have to be loaded late", () => {
+  write("src/core/a.ts", 'import { join } from "node:path";\n');
+  write("src/supervisor/b.ts", 'import { connect } from "node:net";\n');
+  write("src/supervisor/c.ts", 'const late = () => import("node:net");\nimport type { Socket } from "node:net";\n');
+  expect(check("check-rooms.ts").stderr.trimEnd().split("\n")).toEqual([
+    "src/core/a.ts:1: core must not import from node: (node:path)",
+    "src/supervisor/b.ts:1: node:net is slow to load: import it lazily",
+  ]);
+});
+
+test("Bun's own API outside the channel is found", () => {
+  write("src/supervisor/a.ts", "// Bun.connect is not for here\nexport const now = () => Bun.nanoseconds();\n");
+  write("src/keeper/channel.ts", "export const now = () => Bun.nanoseconds();\n");
+  expect(check("check-rooms.ts").stderr).toBe(
+    "src/supervisor/a.ts: only src/keeper/channel.ts may use Bun's own API\n",
+  );
+});
+
+test("a lock file with a download address, without a checksum, or with an install script is refused", () => {
+  copyFileSync(join(ROOT, "package.json"), join(directory, "package.json"));
+  write(
+    "package-lock.json",
+    JSON.stringify({
+      packages: {
+        "": {},
+        "node_modules/a": { integrity: "sha512-x", resolved: "https://registry.example/a.tgz" },
+        "node_modules/b": {},
+        "node_modules/c": { integrity: "sha512-x", hasInstallScript: true },
+      },
+    }),
+  );
+  const { status, stderr } = check("check-lock.ts");
+  expect(status).toBe(1);
+  expect(stderr).toContain("node_modules/a names the address it came from");
+  expect(stderr).toContain("node_modules/b has no checksum");
+  expect(stderr).toContain("node_modules/c wants to run a script");
+});

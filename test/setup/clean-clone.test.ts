@@ -1,0 +1,149 @@
+// A clean clone: built by one command, rebuilt only where something has changed, installed, run as another user, removed.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cloneInto, run, shell } from "./command.ts";
+
+const COMMANDS = ["crank", "crankctl", "crankx"];
+const VERSION = /^\d+\.\d+\.\d+\n$/;
+const LONG = 240_000;
+
+let directory = "";
+let clone = "";
+const fromCache = { npm_config_prefer_offline: "true" };
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "setup-"));
+  chmodSync(directory, 0o755);
+  clone = join(directory, "clone");
+  cloneInto(clone);
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const builtAt = (): Record<string, number> =>
+  Object.fromEntries(
+    ["bin/crank", "bin/runtime", ...COMMANDS.map((name) => `dist/${name}.mjs`)].map((path) => [
+      path,
+      statSync(join(clone, path)).mtimeMs,
+    ]),
+  );
+
+describe("a clean clone", () => {
+  test(
+    "is built by make alone, in parallel, which says nothing",
+    () => {
+      const { status, stdout, stderr } = run("make", ["-j4"], { cwd: clone, env: fromCache });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
+    },
+    LONG,
+  );
+
+  test("has every command in bin/, and they run", () => {
+    for (const name of COMMANDS) {
+      const { status, stdout } = run(join(clone, "bin", name), ["-help"], { cwd: "/" });
+      expect(status).toBe(0);
+      expect(stdout).toContain(name);
+    }
+    expect(run(join(clone, "bin/crank"), ["-version"], { cwd: "/" }).stdout).toMatch(VERSION);
+  });
+
+  test("has bundles that Node runs as well", () => {
+    const env = { CRANK_RUNTIME: shell("command -v node").trim() };
+    for (const name of COMMANDS) {
+      const { status, stdout } = run(join(clone, "bin", name), ["-help"], { cwd: "/", env });
+      expect(status).toBe(0);
+      expect(stdout).toContain(name);
+    }
+  });
+
+  test("is not built again when nothing has changed", () => {
+    const before = builtAt();
+    expect(run("make", [], { cwd: clone }).status).toBe(0);
+    expect(builtAt()).toEqual(before);
+  });
+
+  test(
+    "is built again where something has changed, and only there",
+    () => {
+      const before = builtAt();
+      shell('for file in keeper/*.c; do touch "$file"; break; done', { cwd: clone });
+      expect(run("make", [], { cwd: clone }).status).toBe(0);
+      const { "bin/crank": keeperBefore, ...othersBefore } = before;
+      const { "bin/crank": keeperAfter, ...othersAfter } = builtAt();
+      expect(keeperAfter).toBeGreaterThan(keeperBefore ?? 0);
+      expect(othersAfter).toEqual(othersBefore);
+    },
+    LONG,
+  );
+
+  test("has a clean work tree after a build", () => {
+    expect(shell("git status --porcelain", { cwd: clone })).toBe("");
+  });
+});
+
+describe("the commands", () => {
+  test("run through symbolic links: absolute, relative, and chains of them", () => {
+    const links = join(directory, "links");
+    mkdirSync(join(links, "deep"), { recursive: true });
+    symlinkSync(join(clone, "bin/crank"), join(links, "crank"));
+    symlinkSync("../crank", join(links, "deep/crank"));
+    symlinkSync("../clone/bin", join(directory, "links-bin"));
+    symlinkSync("../../links/../clone/bin/crank", join(links, "deep/crankctl"));
+    expect(run(join(links, "crank"), ["-version"], { cwd: "/" }).stdout).toMatch(VERSION);
+    expect(run("./crank", ["-version"], { cwd: join(links, "deep") }).stdout).toMatch(VERSION);
+    expect(run("deep/crank", ["-version"], { cwd: links }).stdout).toMatch(VERSION);
+    expect(run("links/deep/crankctl", ["-help"], { cwd: directory }).stdout).toContain("crankctl");
+  });
+
+  test("run when they are found in PATH", () => {
+    const path = `${join(clone, "bin")}:${process.env.PATH}`;
+    expect(run("sh", ["-c", "crank -version"], { cwd: "/", env: { PATH: path } }).stdout).toMatch(VERSION);
+  });
+});
+
+describe("make install", () => {
+  const prefix = "/opt/crank";
+  const install = (): string => join(directory, "stage");
+
+  test("puts everything below DESTDIR and PREFIX, readable by all whatever the umask", () => {
+    shell(`umask 077; make install PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
+    const modes = shell('cd "$STAGE$PREFIX" && find . -printf "%M %P %l\\n" | sort -k2', {
+      env: { STAGE: install(), PREFIX: prefix },
+    });
+    const lines = modes.trimEnd().split("\n");
+    const files = lines.filter((line) => line.startsWith("-"));
+    for (const name of COMMANDS) expect(lines).toContain(`lrwxrwxrwx bin/${name} ../lib/crank/bin/crank`);
+    expect(files).toContain("-rwxr-xr-x lib/crank/bin/crank ");
+    expect(files).toContain("-rwxr-xr-x lib/crank/bin/runtime ");
+    for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- lib/crank/dist/${name}.mjs `);
+    for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- share/man/man1/${name}.1 `);
+    for (const line of lines) if (line.startsWith("d")) expect(line).toStartWith("drwxr-xr-x");
+  });
+
+  test("makes commands that run without the checkout, from any directory, as another user", () => {
+    const bin = `${install()}${prefix}/bin`;
+    const home = `${clone}.away`;
+    shell('mv "$CLONE" "$AWAY"', { env: { CLONE: clone, AWAY: home } });
+    try {
+      for (const name of COMMANDS) expect(run(join(bin, name), ["-help"], { cwd: "/" }).stdout).toContain(name);
+      if (process.getuid?.() !== 0) return;
+      const asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups", join(bin, "crank"), "-version"];
+      expect(run("setpriv", asNobody, { cwd: "/" }).stdout).toMatch(VERSION);
+    } finally {
+      shell('mv "$AWAY" "$CLONE"', { env: { CLONE: clone, AWAY: home } });
+    }
+  });
+
+  test("replaces a program that is running, which goes on", () => {
+    const running = `${install()}${prefix}/lib/crank/bin/runtime`;
+    const before = statSync(running).ino;
+    shell(`make install PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
+    expect(statSync(running).ino).not.toBe(before);
+  });
+
+  test("has its uninstall, which leaves nothing but the directories that others use", () => {
+    shell(`make uninstall PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
+    expect(shell('find "$STAGE" ! -type d -o -path "*lib/crank*"', { env: { STAGE: install() } })).toBe("");
+  });
+});
