@@ -1,0 +1,67 @@
+"""A worker for tests: answers every connection with one line, `VERSION PID`, and does the wrong thing when asked to.
+
+usage: responder.py VERSION [MISDEED ...]
+"""
+import os
+import signal
+import socket
+import sys
+import time
+
+version, misdeeds = sys.argv[1], sys.argv[2:]
+
+
+def notify(message):
+    end = socket.socket(fileno=os.dup(int(os.environ["NOTIFY_FD"])))
+    end.send(message)
+    end.close()
+
+
+if "exit-3" in misdeeds:
+    print("the last words of", version, flush=True)
+    sys.exit(3)
+if "exit-0" in misdeeds:
+    sys.exit(0)
+if "never-ready" in misdeeds:
+    print("the last words of", version, flush=True)
+    time.sleep(3600)
+
+listener = socket.socket(fileno=3)
+listener.settimeout(None)
+
+if "deaf" in misdeeds:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+else:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+if "garbage" in misdeeds:
+    notify(bytes(range(256)))
+    notify(b"x" * 65536)
+    for number in range(10000):
+        notify(b"STATUS=%d" % number)
+if "path" in misdeeds:
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    end.sendto(b"STATUS=on its way\nREADY=1\n", os.environ["NOTIFY_SOCKET"])
+else:
+    notify(b"READY=1")
+if "twice" in misdeeds:
+    notify(b"READY=1\n")
+if "shutdown" in misdeeds:
+    listener.shutdown(socket.SHUT_RDWR)
+    listener = socket.socket(fileno=os.dup(3))
+if "dies" in misdeeds:
+    time.sleep(float(os.environ.get("DIE_AFTER", "0.05")))
+    os._exit(9)
+
+print("worker", version, "serves", flush=True)
+while True:
+    try:
+        connection, _ = listener.accept()
+    except OSError:
+        time.sleep(0.01)
+        continue
+    try:
+        connection.sendall(f"{version} {os.getpid()}\n".encode())
+        connection.close()
+    except OSError:
+        pass

@@ -1,0 +1,202 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { Bench, CRANK } from "./harness/service.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+const crank = (...args: string[]) => bench.run([CRANK, ...args]);
+const named = (...args: string[]) => crank("-prefix", bench.directory, "-name", "web", ...args);
+
+describe("a wrong command line is refused with status 2 and one sentence", () => {
+  test.each<[string[], string]>([
+    [["-bnd", ":0"], "did you mean -bind"],
+    [["-bind"], "-bind needs a value"],
+    [["-name", "web"], "-bind is missing"],
+    [["-bind", ":0", "-name", "a/b"], "-name"],
+    [["-bind", ":0"], "-ctl is missing"],
+    [["-bind", ":0", "-name", "web", "-linger", "-1"], "must not be negative"],
+    [["-bind", ":0", "-name", "web", "-linger", "soon"], "number of seconds"],
+    [["-bind", ":0", "-name", "web", "-log-format", "xml"], "text, json or raw"],
+    [["-bind", ":0", "-name", "web", "-quiet", "-verbose"], "exclude each other"],
+    [["-bind", ":0", "-name", "web", "ruby", "app.rb"], "crankctl run"],
+    [["-bind", "tcp://:99999", "-name", "web"], "65535"],
+    [["-bind", `/${"x".repeat(120)}`, "-name", "web"], "107"],
+    [["-bind", ":0", "-name", "web", "-ctl", "tcp://127.0.0.1:0"], "CRANK_CTL_TOKEN"],
+  ])("%j", async (args, part) => {
+    const ended = await crank(...args);
+    expect(ended.stderr).toContain(part);
+    expect(ended.stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+    expect(ended.status).toBe(2);
+    expect(ended.stdout).toBe("");
+  });
+});
+
+describe("what cannot be opened ends crank with status 1 and one sentence that names it", () => {
+  test("an address in use", async () => {
+    const server = createServer();
+    const port = await new Promise<number>((done) =>
+      server.listen(0, "127.0.0.1", () => done((server.address() as { port: number }).port)),
+    );
+    const ended = await named("-bind", `127.0.0.1:${port}`);
+    server.close();
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain(`127.0.0.1:${port}: address already in use`);
+    expect(existsSync(join(bench.directory, "web.ctl"))).toBe(false);
+  });
+
+  test("an address that is not this machine's", async () => {
+    const ended = await named("-bind", "tcp://192.0.2.1:8080");
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain("192.0.2.1:8080: address not available on this machine");
+  });
+
+  test("a host that does not resolve", async () => {
+    const ended = await named("-bind", "tcp://no-such-host.invalid:80");
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain("no-such-host.invalid");
+  });
+
+  test("a plain file where the socket should be", async () => {
+    const path = join(bench.directory, "file");
+    writeFileSync(path, "precious");
+    const ended = await named("-bind", path);
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain("a file that is not a socket");
+    expect(readFileSync(path, "utf8")).toBe("precious");
+  });
+
+  test("a live socket, which goes on to be answered", async () => {
+    const path = join(bench.directory, "live.sock");
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(path, done));
+    const ended = await named("-bind", path);
+    server.close();
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain("another process is listening");
+  });
+
+  test("a descriptor that is not open", async () => {
+    const ended = await named("-bind", "fd://77");
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain("fd://77: bad file descriptor");
+  });
+
+  test("a descriptor that is not a socket", async () => {
+    const ended = await named("-bind", "fd://0");
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain("fd://0: not a socket");
+  });
+
+  test("a prefix that does not exist, and one where nothing can be written", async () => {
+    for (const prefix of [join(bench.directory, "missing"), "/proc"]) {
+      const ended = await crank("-prefix", prefix, "-name", "web", "-bind", "127.0.0.1:0");
+      expect(ended).toMatchObject({ status: 1 });
+      expect(ended.stderr).toContain(`${prefix}/web.conf`);
+      expect(ended.stderr.trim().split("\n")).toHaveLength(1);
+    }
+  });
+});
+
+describe("a record that cannot be used is kept aside and named, and crank starts empty", () => {
+  test.each([
+    ["empty", ""],
+    ["cut off", '{"cwd":"/","comm'],
+    ["not JSON", "ruby app.rb"],
+    ["of a later version", '{"command":["true"],"crank":{"version":7,"history":[]}}'],
+    ["of wrong types", '{"command":"true","start_timeout":"soon"}'],
+  ])("%s", async (_, text) => {
+    const record = join(bench.directory, "web.conf");
+    writeFileSync(record, text);
+    const running = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    expect(running.stderr()).toContain(`The record ${record}`);
+    expect(running.stderr()).toContain(`kept as ${record}.bad-1`);
+    expect(readFileSync(`${record}.bad-1`, "utf8")).toBe(text);
+    expect((await bench.ctl("web", "ps")).stdout).toBe("");
+    expect((await bench.ctl("web", "history", "-json")).stdout.trim()).toBe("[]");
+  });
+});
+
+describe("crank", () => {
+  test("says its version and its help on stdout, with status 0", async () => {
+    const version = await crank("--version");
+    expect(version).toMatchObject({ status: 0, stderr: "" });
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const help = await crank("-help");
+    expect(help).toMatchObject({ status: 0, stderr: "" });
+    for (const flag of [
+      "-bind",
+      "-name",
+      "-conf",
+      "-ctl",
+      "-prefix",
+      "-respawn",
+      "-linger",
+      "-log-format",
+      "-quiet",
+      "-verbose",
+      "-version",
+    ]) {
+      expect(help.stdout).toContain(flag);
+    }
+  });
+
+  test("refuses a name that another crank has, and names that one's pid", async () => {
+    const first = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    const second = await named("-bind", "127.0.0.1:0");
+    expect(second).toMatchObject({ status: 1 });
+    expect(second.stderr).toContain(`with pid ${first.pid}`);
+    expect((await bench.ctl("web", "info", "-json")).status).toBe(0);
+  });
+
+  test("takes over a stale socket, and removes its sockets' files when it ends", async () => {
+    const path = join(bench.directory, "web.sock");
+    const dead = bench.start([
+      "python3",
+      "-c",
+      `import socket;s=socket.socket(socket.AF_UNIX);s.bind(${JSON.stringify(path)})`,
+    ]);
+    await dead.ended;
+    expect(existsSync(path)).toBe(true);
+    const running = await bench.crank("web", ["-bind", path]);
+    running.signal("SIGTERM");
+    expect(await running.ended).toMatchObject({ status: 0 });
+    expect(existsSync(path)).toBe(false);
+    expect(existsSync(join(bench.directory, "web.ctl"))).toBe(false);
+    expect(readdirSync(join(bench.directory, "web.run"))).not.toContain("journal");
+  });
+
+  test("is not impressed by what lies in the working directory and the environment", async () => {
+    const hostile = join(bench.directory, "hostile");
+    mkdirSync(hostile);
+    writeFileSync(join(hostile, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
+    writeFileSync(join(hostile, "evil.ts"), 'require("node:fs").writeFileSync("evil-was-here", "");\n');
+    writeFileSync(join(hostile, ".env"), "BUN_JSC_useJIT=maybe\nCRANK_NAME=evil\n");
+    writeFileSync(join(hostile, "package.json"), "{ not json");
+    writeFileSync(join(hostile, "tsconfig.json"), "{ not json");
+    const env = { BUN_OPTIONS: "--preload ./evil.ts", BUN_JSC_nonsense: "1", NODE_OPTIONS: "--require ./evil.ts" };
+    await bench.crank("web", ["-bind", "127.0.0.1:0"], { cwd: hostile, env });
+    const info = await bench.run([join(CRANK, "../crankctl"), "-prefix", bench.directory, "-name", "web", "info"], {
+      cwd: hostile,
+      env,
+    });
+    expect(info).toMatchObject({ status: 0, stderr: "" });
+    expect(existsSync(join(hostile, "evil-was-here"))).toBe(false);
+  });
+
+  test("says in one sentence that its runtime is missing or broken", async () => {
+    for (const runtime of ["/no/such/runtime", "/etc/passwd", "/bin/false"]) {
+      const ended = await bench.run([CRANK, "-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"], {
+        env: { CRANK_RUNTIME: runtime },
+      });
+      expect(ended.status).toBe(1);
+      expect(ended.stderr).toContain(runtime);
+      expect(ended.stderr.trim().split("\n")).toHaveLength(1);
+    }
+  });
+});

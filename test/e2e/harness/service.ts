@@ -1,0 +1,135 @@
+// A real crank for a test: its own prefix, every process noted and ended by pid, its output kept.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export const ROOT = resolve(import.meta.dir, "../../..");
+export const CRANK = join(ROOT, "bin/crank");
+export const CRANKCTL = join(ROOT, "bin/crankctl");
+
+/** How long a condition may take before the test fails; generous, because the machine may be busy. */
+const PATIENCE_MS = 30_000;
+
+/** Waits until `look` gives something other than null, undefined or false. */
+export const waitFor = async <T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<Exclude<T, false>>> => {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const seen = await look();
+    if (seen !== null && seen !== undefined && seen !== false) return seen as NonNullable<Exclude<T, false>>;
+    if (Date.now() > end) throw new Error(`waited ${PATIENCE_MS / 1000} s in vain for ${what}`);
+    await Bun.sleep(5);
+  }
+};
+
+export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
+
+/** A process of the test, with what it has said so far. */
+export type Running = {
+  readonly pid: number;
+  stdout(): string;
+  stderr(): string;
+  readonly ended: Promise<Ended>;
+  signal(name: NodeJS.Signals): void;
+};
+
+export type StartOptions = {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+};
+
+/** Everything that one test starts; `clean` ends it. */
+export class Bench {
+  readonly directory = mkdtempSync(join(tmpdir(), "crank-test-"));
+  #running: { readonly pid: number; readonly exited: Promise<number>; kill(signal: number): void }[] = [];
+
+  /** Starts a program; its output is collected. */
+  start(command: readonly string[], options: StartOptions = {}): Running {
+    const child = Bun.spawn([...command], {
+      cwd: options.cwd ?? this.directory,
+      env: { ...process.env, ...options.env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    this.#running.push(child);
+    const stdout = collect(child.stdout);
+    const stderr = collect(child.stderr);
+    const ended = Promise.all([child.exited, stdout.done, stderr.done]).then(() => ({
+      status: child.exitCode,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+    }));
+    return { pid: child.pid, stdout: stdout.text, stderr: stderr.text, ended, signal: (name) => child.kill(name) };
+  }
+
+  /** Runs a program to its end. */
+  run(command: readonly string[], options: StartOptions = {}): Promise<Ended> {
+    return this.start(command, options).ended;
+  }
+
+  /** Starts crank with this bench's directory as its prefix and waits until its control socket is there. */
+  async crank(name: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Running> {
+    const running = this.start([CRANK, "-prefix", this.directory, "-name", name, ...args], options);
+    const socket = join(this.directory, `${name}.ctl`);
+    await Promise.race([
+      waitFor(`${socket} of crank`, () => existsSync(socket) && running.stderr().includes("Listening on")),
+      running.ended.then((ended) => {
+        throw new Error(`crank ended with ${ended.status}: ${ended.stderr}`);
+      }),
+    ]);
+    return running;
+  }
+
+  /** Runs crankctl for one of this bench's cranks. */
+  ctl(name: string, ...args: readonly string[]): Promise<Ended> {
+    return this.run([CRANKCTL, "-prefix", this.directory, "-name", name, ...args]);
+  }
+
+  /** Ends every process that was started here, and what they left running, and removes the directory. */
+  async clean(): Promise<void> {
+    for (const child of this.#running) {
+      if (isAlive(child.pid)) {
+        for (const pid of descendants(child.pid)) process.kill(pid, "SIGKILL");
+        child.kill(9);
+      }
+      await child.exited;
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** The port of the first "Listening on tcp…" line. */
+export const portOf = (crank: Running): number => {
+  const match = /Listening on tcp[46]?:\/\/\S*:(\d+)/.exec(crank.stderr());
+  if (!match) throw new Error(`no port in: ${crank.stderr()}`);
+  return Number(match[1]);
+};
+
+export const isAlive = (pid: number): boolean => {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+};
+
+/** Every living process below `pid`. */
+export const descendants = (pid: number): number[] => {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    return children === ""
+      ? []
+      : children.split(" ").flatMap((child) => [Number(child), ...descendants(Number(child))]);
+  } catch {
+    return [];
+  }
+};
+
+const collect = (stream: ReadableStream<Uint8Array>): { text(): string; readonly done: Promise<void> } => {
+  const decoder = new TextDecoder();
+  let text = "";
+  const done = (async () => {
+    for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
+  })();
+  return { text: () => text, done };
+};
