@@ -5,6 +5,8 @@ import type { Flag, FlagTable } from "./flags.ts";
 export type HelpPage = {
   readonly usage: readonly string[];
   readonly about: readonly string[];
+  /** Words and what they mean, under a heading: the commands of a program. */
+  readonly list?: { readonly heading: string; readonly rows: readonly (readonly [string, string])[] };
   readonly flags: FlagTable;
   readonly after?: readonly string[];
 };
@@ -18,12 +20,18 @@ export const helpText = (page: HelpPage): string => {
   const usage = page.usage.map((form, index) => wrap(form, index === 0 ? "usage: " : "       ", " ".repeat(11)));
   const about = page.about.map((paragraph) => wrap(paragraph, "", ""));
   const after = (page.after ?? []).map((paragraph) => wrap(paragraph, "", ""));
-  return `${[usage.join("\n"), ...about, ...groups(page.flags), ...after].join("\n\n")}\n`;
+  return `${[usage.join("\n"), ...about, ...list(page.list), ...groups(page.flags), ...after].join("\n\n")}\n`;
 };
 
 /** A flag as -help and the manual show it: `-stop SEC`. */
 export const flagLabel = (name: string, flag: Flag): string =>
   flag.kind === "switch" ? `-${name}` : `-${name} ${flag.argument}`;
+
+const list = (content: HelpPage["list"]): string[] => {
+  if (content === undefined) return [];
+  const column = 2 + Math.max(...content.rows.map(([label]) => label.length)) + 2;
+  return [[`${content.heading}:`, ...content.rows.map(([label, text]) => flagLines(label, text, column))].join("\n")];
+};
 
 const groups = (table: FlagTable): string[] => {
   const entries = Object.entries(table);

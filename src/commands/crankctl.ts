@@ -1,0 +1,5 @@
+// crankctl: tells a crank what to do.
+import { crankctl } from "./crankctl/main.ts";
+import { Output } from "./output.ts";
+
+process.exit(await crankctl(process.argv.slice(2), process.env, new Output(1), new Output(2)));

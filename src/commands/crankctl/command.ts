@@ -1,0 +1,51 @@
+// The shape of a crankctl command, and how its words are read into something that can be done.
+import { helpText } from "../flag-help.ts";
+import { type FlagTable, type FlagValues, type Placement, parseFlags, UsageError } from "../flags.ts";
+import { COMMON_FLAGS, type CommonFlags, type Environment, type Session } from "./session.ts";
+
+/** Does it, and says the exit status. */
+export type Action = (session: Session) => Promise<number>;
+
+type Definition<T extends FlagTable> = {
+  readonly name: string;
+  /** For the list of commands: a few words. */
+  readonly summary: string;
+  /** The command line behind the name, `[flags] N`. */
+  readonly usage: string;
+  readonly about: readonly string[];
+  readonly flags: T;
+  /** `first` when free words are a command line of their own. */
+  readonly placement: Placement;
+  /** Checks flags and words. Throws UsageError. */
+  readonly prepare: (flags: FlagValues<T>, words: readonly string[]) => Action;
+};
+
+export type Prepared = { readonly flags: CommonFlags; readonly action: Action } | { readonly help: string };
+
+/** A command, whatever its flags are. */
+export type Command = {
+  readonly name: string;
+  readonly summary: string;
+  /** Its own flags and the common ones. */
+  readonly flags: FlagTable;
+  readonly prepare: (args: readonly string[], environment: Environment) => Prepared;
+};
+
+export const command = <const T extends FlagTable>(definition: Definition<T>): Command => {
+  const { name, summary } = definition;
+  const flags = { ...definition.flags, ...COMMON_FLAGS };
+  const prepare = (args: readonly string[], environment: Environment): Prepared => {
+    const parsed = parseFlags<FlagTable>(flags, args, environment, definition.placement);
+    if (parsed.help)
+      return { help: helpText({ usage: [`crankctl ${name} ${definition.usage}`], about: definition.about, flags }) };
+    // Both were read by a table that holds theirs.
+    const own = parsed.flags as FlagValues<T>;
+    return { flags: parsed.flags as CommonFlags, action: definition.prepare(own, parsed.words) };
+  };
+  return { name, summary, flags, prepare };
+};
+
+/** For commands that take flags only. Throws UsageError. */
+export const refuseWords = (words: readonly string[]): void => {
+  if (words.length > 0) throw new UsageError(`${JSON.stringify(words[0])} is one word too many`);
+};

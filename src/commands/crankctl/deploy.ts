@@ -1,0 +1,76 @@
+// What run, reload and rollback share: the rollout is begun, waited for if that is wanted, and its end told.
+import { CallError } from "../../control/client.ts";
+import { callDeploy, type DeployMethod } from "../../control/deploy-call.ts";
+import { ERROR_CODES, type FailureData, type Methods, type RunResult } from "../../control/messages.ts";
+import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
+import type { Action } from "./command.ts";
+import { LiveLine } from "./progress.ts";
+import type { Session } from "./session.ts";
+
+const FAILED = 1;
+/** What a shell reports for a command that SIGINT ended. */
+const INTERRUPTED = 130;
+
+/** Begins a rollout and says how it went. */
+export const deploy =
+  <M extends DeployMethod>(method: M, params: Methods[M]["params"]): Action =>
+  async (session) => {
+    const live = params.wait === true ? await liveLine(session) : null;
+    const forget = params.wait === true ? onInterrupt(session, live) : () => {};
+    const connect = () =>
+      session.connect((notification) => {
+        if (notification.method === "progress") live?.tell(notification.params);
+      });
+    try {
+      const result = await callDeploy(connect, method, params);
+      live?.end();
+      return await tellSuccess(session, result);
+    } catch (error) {
+      live?.end();
+      if (!(error instanceof CallError)) throw error;
+      return await tellFailure(session, error);
+    } finally {
+      forget();
+    }
+  };
+
+const liveLine = async (session: Session): Promise<LiveLine | null> => {
+  if (session.json || process.env.TERM === "dumb" || !(await session.out.isTerminal())) return null;
+  await session.out.startStreaming();
+  return new LiveLine(session.out);
+};
+
+/** The rollout is crank's, not ours: whoever interrupts us only stops watching. */
+const onInterrupt = (session: Session, live: LiveLine | null): (() => void) => {
+  const leave = async () => {
+    live?.end();
+    await session.err.write("The rollout goes on without us; 'crankctl status' shows how far it is.\n");
+    process.exit(INTERRUPTED);
+  };
+  process.once("SIGINT", leave);
+  return () => process.off("SIGINT", leave);
+};
+
+const tellSuccess = async (session: Session, result: RunResult): Promise<number> => {
+  await session.print(result, () => "Started successfully\n");
+  if (result.warning !== undefined) await session.err.write(`WARNING: ${escapeControls(result.warning)}\n`);
+  return 0;
+};
+
+const tellFailure = async (session: Session, error: CallError): Promise<number> => {
+  const { rpc } = error;
+  // What was tried and failed says so itself, in one of the original's two forms.
+  const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;
+  await session.out.write(session.json ? `${safeJson({ error: rpc })}\n` : `${escapeControls(text)}\n`);
+  await session.err.write(`ERROR: command failed: ${escapeControls(rpc.message)}\n${lastLines(rpc.data)}`);
+  return FAILED;
+};
+
+/** The failing worker's last lines, marked as its own. */
+const lastLines = (data: FailureData | undefined): string => {
+  const tail = data !== undefined && "tail" in data.failure ? data.failure.tail.trimEnd() : "";
+  if (data === undefined || tail === "") return "";
+  const who = `worker ${data.worker ?? "?"}${data.pid === null ? "" : ` (pid ${data.pid})`}`;
+  const lines = tail.split("\n").map((line) => `  | ${escapeLine(line)}\n`);
+  return `The last lines of ${who}:\n${lines.join("")}`;
+};

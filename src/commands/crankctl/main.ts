@@ -1,0 +1,141 @@
+// crankctl's command line from end to end: which command, what it is asked, what its end means for the exit status.
+import { CallError, ConnectError, ConnectionLostError, type ControlAddress } from "../../control/client.ts";
+import { VERSION } from "../../version.ts";
+import { helpText } from "../flag-help.ts";
+import { nearest, parseFlags, UsageError } from "../flags.ts";
+import { type Output, OutputError } from "../output.ts";
+import { escapeControls, safeJson } from "../terminal.ts";
+import type { Action, Command } from "./command.ts";
+import { reload, rollback, run } from "./deploy-commands.ts";
+import { COMMON_FLAGS, type CommonFlags, controlAddress, type Environment, Session } from "./session.ts";
+import { events, logs } from "./stream-commands.ts";
+import { history, info, shutdown, status } from "./view-commands.ts";
+import { kill, ps, scale } from "./worker-commands.ts";
+
+/** Every command, in the order in which the help lists them. */
+export const COMMANDS: readonly Command[] = [
+  run,
+  reload,
+  rollback,
+  history,
+  scale,
+  ps,
+  status,
+  info,
+  kill,
+  events,
+  logs,
+  shutdown,
+];
+
+/** crankctl's exit statuses. */
+export const EXIT = { done: 0, failed: 1, wrongUsage: 2, noCrank: 3 } as const;
+
+/** What a command line comes to: something to do on the service that `flags` name, or something to say. */
+export type Plan =
+  | { readonly kind: "act"; readonly flags: CommonFlags; readonly action: Action }
+  | { readonly kind: "say"; readonly text: string };
+
+/** The flags that may stand before the command. */
+export const TOP_FLAGS = {
+  ...COMMON_FLAGS,
+  version: { kind: "switch", help: "print crankctl's version and exit" },
+} as const;
+
+/** Reads a command line. Throws UsageError, whose message says which command it is about. */
+export const planFor = (args: readonly string[], environment: Environment): Plan => {
+  const before = labelled("crankctl", () => parseFlags(TOP_FLAGS, args));
+  if (before.help) return { kind: "say", text: TOP_HELP };
+  if (before.flags.version === true) return { kind: "say", text: `crankctl ${VERSION}\n` };
+  const [name, ...rest] = before.words;
+  if (name === undefined) throw new UsageError("crankctl: there is no command");
+  const found = COMMANDS.find((command) => command.name === name);
+  if (found === undefined) throw new UsageError(`crankctl: ${unknownCommand(name)}`);
+  const inFront = args.slice(0, args.length - before.words.length).filter((arg) => arg !== "--");
+  const prepared = labelled(`crankctl ${name}`, () => found.prepare([...inFront, ...rest], environment));
+  return "help" in prepared ? { kind: "say", text: prepared.help } : { kind: "act", ...prepared };
+};
+
+const labelled = <T>(label: string, work: () => T): T => {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${label}: ${error.message}`, { cause: error });
+    throw error;
+  }
+};
+
+/** Does what was planned on the crank at `address`, and says the exit status. Every failure is told on `err`. */
+export const act = async (
+  action: Action,
+  address: ControlAddress,
+  flags: CommonFlags,
+  out: Output,
+  err: Output,
+): Promise<number> => {
+  const isJson = flags.json === true;
+  try {
+    return await action(new Session(address, isJson, out, err));
+  } catch (error) {
+    const told = failure(error);
+    if (told === null) throw error;
+    if (isJson && error instanceof CallError) await out.write(`${safeJson({ error: error.rpc })}\n`);
+    await err.write(`ERROR: ${escapeControls(told.message)}\n`);
+    return told.status;
+  }
+};
+
+const failure = (error: unknown): { message: string; status: number } | null => {
+  if (error instanceof ConnectError) return { message: `couldn't connect: ${error.message}`, status: EXIT.noCrank };
+  if (error instanceof CallError || error instanceof ConnectionLostError)
+    return { message: `command failed: ${error.message}`, status: EXIT.failed };
+  return error instanceof OutputError ? { message: error.message, status: EXIT.failed } : null;
+};
+
+/** crankctl as a program. */
+export const crankctl = async (
+  args: readonly string[],
+  environment: Environment,
+  out: Output,
+  err: Output,
+): Promise<number> => {
+  try {
+    if (args.length === 0) {
+      await err.write(TOP_HELP);
+      return EXIT.wrongUsage;
+    }
+    const plan = planFor(args, environment);
+    if (plan.kind === "act") {
+      const address = labelled("crankctl", () => controlAddress(plan.flags, environment));
+      return await act(plan.action, address, plan.flags, out, err);
+    }
+    await out.write(plan.text);
+    return EXIT.done;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    await err.write(usageMessage(error));
+    return EXIT.wrongUsage;
+  }
+};
+
+/** What is said to wrong usage. */
+export const usageMessage = (error: UsageError): string => {
+  const about = /^[\w ]+/.exec(error.message)?.[0] ?? "crankctl";
+  return `${escapeControls(error.message)}\nTry '${about} -help'.\n`;
+};
+
+const unknownCommand = (name: string): string => {
+  const near = nearest(
+    name,
+    COMMANDS.map((command) => command.name),
+  );
+  return `there is no command ${JSON.stringify(name)}${near === null ? "" : `; did you mean ${near}?`}`;
+};
+
+const TOP_HELP = helpText({
+  usage: ["crankctl [flags] COMMAND [flags]", "crankctl COMMAND -help"],
+  about: ["Tells a crank what to run, and asks it what it does."],
+  list: { heading: "Commands", rows: COMMANDS.map((command) => [command.name, command.summary] as const) },
+  flags: TOP_FLAGS,
+  after: ["Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank there."],
+});

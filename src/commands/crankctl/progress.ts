@@ -1,0 +1,98 @@
+// The one live line of `run -wait` on a terminal: made from what crank tells while the rollout goes on.
+import type { EventEntry } from "../../control/messages.ts";
+import { describeNote } from "../../core/describe.ts";
+import type { Output } from "../output.ts";
+import { escapeControls, span } from "../terminal.ts";
+
+/** How far a rollout is, as its notes tell it. */
+export type Progress = {
+  readonly generation: number | null;
+  readonly wanted: number | null;
+  readonly starting: ReadonlySet<number>;
+  readonly ready: ReadonlySet<number>;
+  readonly stopping: ReadonlySet<number>;
+};
+
+export const NO_PROGRESS: Progress = {
+  generation: null,
+  wanted: null,
+  starting: new Set(),
+  ready: new Set(),
+  stopping: new Set(),
+};
+
+/** What is known after one more note. */
+export const progressAfter = (before: Progress, note: EventEntry): Progress => {
+  switch (note.kind) {
+    case "rolloutStarted":
+      return { ...before, generation: note.generation, wanted: note.instances };
+    case "workerStarting":
+      return { ...without(before, note.worker), starting: new Set([...before.starting, note.worker]) };
+    case "workerReady":
+      return { ...without(before, note.worker), ready: new Set([...before.ready, note.worker]) };
+    case "workerStopping":
+      return { ...without(before, note.worker), stopping: new Set([...before.stopping, note.worker]) };
+    case "workerFailed":
+    case "workerGone":
+      return without(before, note.worker);
+    default:
+      return before;
+  }
+};
+
+/** The live line: `Generation 8: 2 of 4 ready, 1 starting, 1 stopping, 3.2 s`. */
+export const progressLine = (progress: Progress, elapsedMs: number): string => {
+  const { generation, wanted, starting, ready, stopping } = progress;
+  const parts = [
+    `${ready.size}${wanted === null ? "" : ` of ${wanted}`} ready`,
+    ...(starting.size > 0 ? [`${starting.size} starting`] : []),
+    ...(stopping.size > 0 ? [`${stopping.size} stopping`] : []),
+    span(elapsedMs),
+  ];
+  return `${generation === null ? "Rolling out" : `Generation ${generation}`}: ${parts.join(", ")}`;
+};
+
+const without = (progress: Progress, worker: number): Progress => {
+  const rest = (workers: ReadonlySet<number>) => new Set([...workers].filter((other) => other !== worker));
+  return {
+    ...progress,
+    starting: rest(progress.starting),
+    ready: rest(progress.ready),
+    stopping: rest(progress.stopping),
+  };
+};
+
+const REDRAW_MS = 1000;
+const CLEAR_LINE = "\r\x1b[K";
+
+/** Draws the live line on a terminal, anew with every note and every second, until it is ended. */
+export class LiveLine {
+  readonly #out: Output;
+  readonly #startedAt = Date.now();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #progress = NO_PROGRESS;
+
+  /** `out` has to be a terminal that is streaming. */
+  constructor(out: Output) {
+    this.#out = out;
+    this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
+    this.#draw();
+  }
+
+  /** Takes a note; what failed with attempts left stays to be read above the line. */
+  tell(note: EventEntry): void {
+    this.#progress = progressAfter(this.#progress, note);
+    if (note.kind === "workerFailed") this.#out.writeNow(`${CLEAR_LINE}${escapeControls(describeNote(note))}\n`);
+    this.#draw();
+  }
+
+  /** Takes the line away. */
+  end(): void {
+    clearInterval(this.#timer);
+    this.#out.writeNow(CLEAR_LINE);
+  }
+
+  #draw(): void {
+    this.#out.writeNow(`${CLEAR_LINE}${progressLine(this.#progress, Date.now() - this.#startedAt)}`);
+  }
+}

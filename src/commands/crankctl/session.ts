@@ -1,0 +1,99 @@
+// What a crankctl command works with: the crank that it speaks to, and where it writes.
+import { type Client, type ControlAddress, connect, type Notification } from "../../control/client.ts";
+import { AddressError, parseUri } from "../../supervisor/addresses.ts";
+import { type FlagTable, type FlagValues, UsageError } from "../flags.ts";
+import type { Output } from "../output.ts";
+import { safeJson } from "../terminal.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The flags of every command; they may stand before the command too. */
+export const COMMON_FLAGS = {
+  name: {
+    kind: "text",
+    argument: "NAME",
+    group: "Service",
+    environment: "CRANK_NAME",
+    help: "the service: its control socket is PREFIX/NAME.ctl",
+  },
+  prefix: {
+    kind: "text",
+    argument: "DIR",
+    group: "Service",
+    environment: "CRANK_PREFIX",
+    help: "where services have their files (default /var/crank)",
+  },
+  ctl: {
+    kind: "text",
+    argument: "URI",
+    group: "Service",
+    environment: "CRANK_CTL",
+    help: "the control socket itself: PATH, unix://PATH, HOST:PORT or tcp://HOST:PORT; beats -name",
+  },
+  json: { kind: "switch", group: "Output", help: "print JSON, one document a line" },
+} as const satisfies FlagTable;
+export type CommonFlags = FlagValues<typeof COMMON_FLAGS>;
+
+export const DEFAULT_PREFIX = "/var/crank";
+
+/** Where the flags say that the crank is. Throws UsageError. */
+export const controlAddress = (flags: CommonFlags, environment: Environment): ControlAddress => {
+  if (flags.ctl !== undefined) return addressOf(flags.ctl, environment);
+  if (flags.name === undefined || flags.name === "")
+    throw new UsageError("no service is named: give -name NAME or -ctl URI, or set CRANK_NAME or CRANK_CTL");
+  const prefix = flags.prefix === undefined || flags.prefix === "" ? DEFAULT_PREFIX : flags.prefix;
+  return { kind: "unix", path: `${prefix.replace(/\/+$/, "")}/${flags.name}.ctl` };
+};
+
+const addressOf = (uri: string, environment: Environment): ControlAddress => {
+  const address = parsed(uri);
+  if (address.kind === "unix" && address.type === "stream") return { kind: "unix", path: address.path };
+  if (address.kind !== "internet" || address.transport !== "tcp")
+    throw new UsageError(`-ctl ${uri}: a control socket is a unix or tcp stream`);
+  const token = environment.CRANK_CTL_TOKEN ?? "";
+  if (token === "")
+    throw new UsageError(`-ctl ${uri}: over tcp crank wants its secret; set CRANK_CTL_TOKEN to the one that it has`);
+  return { kind: "tcp", host: address.host === "" ? "localhost" : address.host, port: address.port, token };
+};
+
+const parsed = (uri: string) => {
+  try {
+    return parseUri(uri).address;
+  } catch (error) {
+    if (error instanceof AddressError) throw new UsageError(`-ctl: ${error.message}`, { cause: error });
+    throw error;
+  }
+};
+
+export class Session {
+  readonly address: ControlAddress;
+  readonly json: boolean;
+  readonly out: Output;
+  readonly err: Output;
+
+  constructor(address: ControlAddress, json: boolean, out: Output, err: Output) {
+    this.address = address;
+    this.json = json;
+    this.out = out;
+    this.err = err;
+  }
+
+  connect(onNotification: (notification: Notification) => void = () => {}): Promise<Client> {
+    return connect(this.address, onNotification);
+  }
+
+  /** Asks one thing on a connection of its own. */
+  async ask<T>(question: (client: Client) => Promise<T>): Promise<T> {
+    const client = await this.connect();
+    try {
+      return await question(client);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Prints a result: as JSON when that is wanted, else as the text that `describe` makes of it. */
+  async print<T>(result: T, describe: (result: T) => string | Promise<string>): Promise<void> {
+    await this.out.write(this.json ? `${safeJson(result)}\n` : await describe(result));
+  }
+}

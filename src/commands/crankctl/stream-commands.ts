@@ -1,0 +1,127 @@
+// crankctl events and logs: what goes on until somebody ends it.
+import type { Client, Notification } from "../../control/client.ts";
+import type { EventEntry, Notifications } from "../../control/messages.ts";
+import { describeNote } from "../../core/describe.ts";
+import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
+import { command, refuseWords } from "./command.ts";
+import type { Session } from "./session.ts";
+
+const FAILED = 1;
+
+export const events = command({
+  name: "events",
+  summary: "show what happens, as it happens",
+  usage: "[flags]",
+  about: ["Shows each thing that happens to the service, a line each, until it is interrupted."],
+  flags: {
+    from: {
+      kind: "whole",
+      argument: "SEQ",
+      help: "begin with event number SEQ, as far back as it is still held; 0 is the oldest (only what is new)",
+    },
+    once: { kind: "switch", help: "show what is held, from the oldest or -from SEQ, and end" },
+  },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    const from = flags.from ?? (flags.once === true ? 0 : undefined);
+    const params = { ...(from === undefined ? {} : { from }), ...(flags.once === true ? {} : { follow: true }) };
+    return (session) =>
+      stream(session, {
+        show: (notification) => (notification.method === "event" ? eventLine(session, notification.params) : null),
+        begin: async (client) => {
+          await client.call("events", params);
+          if (flags.once !== true) return "endless";
+          // Answers keep their order: when this one is there, so are all the events before it.
+          await client.call("info", {});
+          return "done";
+        },
+      });
+  },
+});
+
+export const logs = command({
+  name: "logs",
+  summary: "show what the workers say",
+  usage: "[flags]",
+  about: ["Shows the last lines of the workers' output."],
+  flags: {
+    f: { kind: "switch", help: "follow: go on with each new line until it is interrupted" },
+    n: { kind: "whole", argument: "LINES", max: 10_000, help: "how many of the last lines (10)" },
+    pid: { kind: "whole", argument: "PID", min: 1, max: 4_194_304, help: "only those of the worker with this pid" },
+  },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    const params = {
+      ...(flags.f === true ? { follow: true } : {}),
+      ...(flags.n === undefined ? {} : { lines: flags.n }),
+      ...(flags.pid === undefined ? {} : { pid: flags.pid }),
+    };
+    return async (session) => {
+      const show = (await session.out.isTerminal()) ? escapeLine : (line: string) => line;
+      return stream(session, {
+        show: (notification) => (notification.method === "log" ? logLine(session, notification.params, show) : null),
+        begin: async (client) => {
+          await client.call("logs", params);
+          return "endless";
+        },
+      });
+    };
+  },
+});
+
+type Stream = {
+  /** The line for a notification; null for one that is not shown. */
+  readonly show: (notification: Notification) => string | null;
+  /** Asks for the stream. `endless`: until logEnd, or the connection's end. */
+  readonly begin: (client: Client) => Promise<"endless" | "done">;
+};
+
+/** Writes each line before the next one is read, so that a slow reader holds up crank's connection and not our memory. */
+const stream = async (session: Session, { show, begin }: Stream): Promise<number> => {
+  await session.out.startStreaming();
+  let status = FAILED;
+  let problem: unknown = null;
+  const client = await session.connect((notification) => {
+    if (notification.method === "logEnd") status = 0;
+    try {
+      session.out.writeNow(show(notification) ?? "");
+    } catch (error) {
+      problem = error;
+    }
+    if (!session.out.hasReader) status = 0;
+    if (notification.method === "logEnd" || !session.out.hasReader || problem !== null) client.close();
+  });
+  try {
+    if ((await begin(client)) === "done") return 0;
+    await client.ended;
+  } catch (error) {
+    // A call is cut off when we close because the output failed: that failure is the one to tell.
+    if (problem === null) throw error;
+  } finally {
+    client.close();
+  }
+  if (problem !== null) throw problem;
+  if (status !== 0) await session.err.write("crank has closed the connection\n");
+  return status;
+};
+
+const eventLine = (session: Session, entry: EventEntry): string =>
+  session.json ? `${safeJson(entry)}\n` : `${escapeControls(`${entry.time} ${entry.seq} ${describeNote(entry)}`)}\n`;
+
+const logLine = (session: Session, said: Notifications["log"], show: (line: string) => string): string =>
+  session.json
+    ? `${safeJson(said)}\n`
+    : `${localTime(said.time)} id=${said.worker} pid=${said.pid} ${show(said.line)}\n`;
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** As crank marks the lines that it passes on: `Jan  2 15:04:05.000`. */
+const localTime = (time: string): string => {
+  const date = new Date(time);
+  const two = (number: number) => String(number).padStart(2, "0");
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  const day = `${MONTHS[date.getMonth()] ?? "?"} ${String(date.getDate()).padStart(2)}`;
+  return `${day} ${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+};

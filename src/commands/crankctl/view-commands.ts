@@ -1,0 +1,148 @@
+// crankctl status, info, history and shutdown: one question each.
+import type { HistoryEntry, Info, Status } from "../../control/messages.ts";
+import { VERSION } from "../../version.ts";
+import { escapeControls, since, table } from "../terminal.ts";
+import { command, refuseWords } from "./command.ts";
+import { commandText, workerTable } from "./workers.ts";
+
+export const status = command({
+  name: "status",
+  summary: "show the service: sockets, rollout, workers",
+  usage: "[flags]",
+  about: [
+    "Shows the service with its sockets and how many connections wait in each, the rollout in flight, and the workers.",
+  ],
+  flags: {},
+  placement: "anywhere",
+  prepare: (_, words) => {
+    refuseWords(words);
+    return async (session) => {
+      await session.print(await session.ask((client) => client.call("status", {})), describeStatus);
+      return 0;
+    };
+  },
+});
+
+/** A status for people. */
+export const describeStatus = (status: Status): string =>
+  [summary(status), sockets(status), rollout(status), workers(status)].filter((part) => part !== "").join("\n");
+
+const summary = (status: Status): string => {
+  const { name, pid, generation, instances, restarts } = status;
+  const ready = status.workers.filter((worker) => worker.state === "ready").length;
+  const serves = generation === null ? "nothing deployed yet" : `generation ${generation}`;
+  const phase = status.phase === "stopping" ? ", shutting down" : "";
+  const restarted = restarts === 0 ? "" : `, ${restarts} started again`;
+  return (
+    `${name === "" ? "crank" : escapeControls(name)}: ${serves}, ${ready} of ${instances} ready${restarted}${phase}\n` +
+    `crank is pid ${pid}, up ${since(status.startedAt)}\n`
+  );
+};
+
+const sockets = (status: Status): string => {
+  const rows = status.sockets.map((socket) => [
+    escapeControls(socket.name),
+    escapeControls(socket.address),
+    socket.queue === null ? "-" : `${socket.queue} of ${socket.limit ?? "?"}`,
+  ]);
+  return rows.length === 0 ? "" : table(["SOCKET", "ADDRESS", "WAITING"], rows);
+};
+
+const rollout = ({ rollout: now }: Status): string => {
+  if (now === null) return "";
+  const parts = [
+    `${now.available} of ${now.wanted} available`,
+    `${now.ready} ready`,
+    `${now.starting} starting`,
+    `${now.oldLeft} old left`,
+    ...(now.attemptsLeft === 0 ? [] : [`attempts left: ${now.attemptsLeft}`]),
+  ];
+  return `Rolling out generation ${now.generation} for ${since(now.startedAt)}: ${parts.join(", ")}\n`;
+};
+
+const workers = (status: Status): string => (status.workers.length === 0 ? "" : workerTable(status.workers));
+
+export const info = command({
+  name: "info",
+  summary: "show versions and pids",
+  usage: "[flags]",
+  about: ["Shows the versions of crankctl and of crank, what crank runs on, and since when."],
+  flags: {},
+  placement: "anywhere",
+  prepare: (_, words) => {
+    refuseWords(words);
+    return async (session) => {
+      const about = await session.ask((client) => client.call("info", {}));
+      await session.print({ client: VERSION, ...about }, () => describeInfo(about));
+      return 0;
+    };
+  },
+});
+
+const describeInfo = (about: Info): string => {
+  const lines: [string, string | number][] = [
+    ["crankctl", VERSION],
+    ["crank", about.version],
+    ["keeper", about.keeperVersion],
+    ["protocol", about.protocol],
+    ["name", about.name],
+    ["pid", about.pid],
+    ["supervisor", `pid ${about.supervisorPid}, ${about.runtime}`],
+    ["up", since(about.startedAt)],
+    ["upgrades", about.upgrades],
+    ["supervisor deaths", about.supervisorDeaths],
+  ];
+  const width = Math.max(...lines.map(([label]) => label.length));
+  return lines.map(([label, value]) => `${label.padEnd(width)}  ${escapeControls(String(value))}\n`).join("");
+};
+
+export const history = command({
+  name: "history",
+  summary: "list the good runs that rollback can go back to",
+  usage: "[flags]",
+  about: ["Lists the last good runs, newest last; the current one has an asterisk."],
+  flags: {},
+  placement: "anywhere",
+  prepare: (_, words) => {
+    refuseWords(words);
+    return async (session) => {
+      await session.print(await session.ask((client) => client.call("history", {})), describeHistory);
+      return 0;
+    };
+  },
+});
+
+const describeHistory = (entries: readonly HistoryEntry[]): string =>
+  table(
+    ["", ">GEN", "AT", ">WORKERS", "DIRECTORY", "COMMAND"],
+    entries.map((entry) => [
+      entry.current ? "*" : "",
+      String(entry.generation),
+      escapeControls(entry.at),
+      String(entry.instances),
+      escapeControls(entry.cwd),
+      commandText(entry),
+    ]),
+  );
+
+export const shutdown = command({
+  name: "shutdown",
+  summary: "stop the workers and crank",
+  usage: "[-wait] [flags]",
+  about: [
+    "Closes the sockets, stops every worker, and ends crank when they are gone. A second one takes the next stop step at once.",
+  ],
+  flags: { wait: { kind: "switch", help: "wait until the last worker is gone" } },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    const waits = flags.wait === true;
+    return async (session) => {
+      const result = await session.ask((client) => client.call("shutdown", waits ? { wait: true } : {}));
+      await session.print(result, ({ workers }) =>
+        waits ? "Shut down\n" : `Shutting down, workers left: ${workers}\n`,
+      );
+      return 0;
+    };
+  },
+});

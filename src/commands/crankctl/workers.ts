@@ -1,0 +1,31 @@
+// Workers as crankctl shows them: the original's lines for programs, a table for people.
+import type { WorkerInfo } from "../../control/messages.ts";
+import { escapeControls, quoted, span, table } from "../terminal.ts";
+
+/** `PID ID STATE "CWD" [COMMAND]`, a line for each. */
+export const workerLines = (workers: readonly WorkerInfo[]): string =>
+  workers
+    .map(
+      (worker) =>
+        `${worker.pid ?? 0} ${worker.id} ${worker.state.toUpperCase()} ${quoted(worker.cwd)} [${commandText(worker)}]\n`,
+    )
+    .join("");
+
+/** A table with a header. */
+export const workerTable = (workers: readonly WorkerInfo[]): string =>
+  table(
+    [">PID", ">ID", ">GEN", "STATE", ">UP", "DIRECTORY", "COMMAND"],
+    workers.map((worker) => [
+      String(worker.pid ?? "-"),
+      String(worker.id),
+      String(worker.generation),
+      worker.state,
+      span(worker.uptime * 1000),
+      escapeControls(worker.cwd),
+      commandText(worker),
+    ]),
+  );
+
+/** A command line on one line, as it was given. */
+export const commandText = (of: { readonly command: readonly string[] }): string =>
+  escapeControls(of.command.join(" "));

@@ -1,0 +1,54 @@
+// What makes text from elsewhere (a worker, a path, an answer) safe and readable to show: escapes, quotes, tables, spans.
+
+// C0 and DEL, C1, the bidirectional controls (UAX #9), the line and paragraph separators, the byte order mark that
+// hides, and halves of surrogate pairs: all that can move a cursor, reorder a line or break it in two.
+const UNSAFE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** The text with everything that a terminal could take as a command written as an escape: `\x1b`, `\u202e`. */
+export const escapeControls = (text: string): string => text.replace(UNSAFE, escapeOne);
+
+/** The same for a line of output, whose tabs may stay. */
+export const escapeLine = (text: string): string =>
+  text.replace(UNSAFE, (character) => (character === "\t" ? character : escapeOne(character)));
+
+/** In double quotes, as Go's %q has it. */
+export const quoted = (text: string): string => `"${escapeControls(text.replace(/["\\]/g, "\\$&"))}"`;
+
+/** JSON on one line, which any reader of JSON takes and no terminal acts upon. */
+export const safeJson = (value: unknown): string =>
+  JSON.stringify(value).replace(UNSAFE, (character) => `\\u${hex(character, 4)}`);
+
+const escapeOne = (character: string): string =>
+  SHORT[character] ?? (character < "\u0100" ? `\\x${hex(character, 2)}` : `\\u${hex(character, 4)}`);
+
+const hex = (character: string, digits: number): string => character.charCodeAt(0).toString(16).padStart(digits, "0");
+
+/** Rows under a header, columns two spaces apart; columns whose header begins with ">" are aligned to the right. */
+export const table = (header: readonly string[], rows: readonly (readonly string[])[]): string => {
+  const titles = header.map((title) => title.replace(/^>/, ""));
+  const lines = [titles, ...rows];
+  const widths = titles.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const cell = (text: string, column: number): string => {
+    const width = widths[column] ?? 0;
+    return header[column]?.startsWith(">") ? text.padStart(width) : text.padEnd(width);
+  };
+  return lines.map((line) => `${line.map(cell).join("  ").trimEnd()}\n`).join("");
+};
+
+/** A span of time in its two largest units: `0.4 s`, `12 s`, `3 min 5 s`, `2 d 4 h`. */
+export const span = (ms: number): string => {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+};
+
+/** How long ago an ISO 8601 time was. */
+export const since = (time: string): string => span(Date.now() - Date.parse(time));

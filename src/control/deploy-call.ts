@@ -1,0 +1,56 @@
+// A deploy that outlives its connection: `run`, `reload` and `rollback` carry a client's own id, so that a client that
+// lost its connection can ask again, and gets the answer of the rollout that it began.
+import { type Client, ConnectError, ConnectionLostError } from "./client.ts";
+import type { Methods, RunResult } from "./messages.ts";
+
+/** The methods that begin a rollout. */
+export type DeployMethod = "run" | "reload" | "rollback";
+
+/** How long to go on trying after a lost connection, and how long to pause between tries, ms. */
+export type Patience = { readonly giveUpAfterMs: number; readonly pauseMs: number };
+
+const PATIENCE: Patience = { giveUpAfterMs: 5000, pauseMs: 100 };
+
+/**
+ * Begins a rollout and waits for its answer, over as many connections as it takes; `connect` makes each of them. The
+ * last one is left open, as the caller may have more to ask. Throws CallError, ConnectError if crank was never there,
+ * ConnectionLostError if it did not come back.
+ */
+export const callDeploy = async <M extends DeployMethod>(
+  connect: () => Promise<Client>,
+  method: M,
+  params: Methods[M]["params"],
+  patience: Patience = PATIENCE,
+): Promise<RunResult> => {
+  const asked = { clientId: crypto.randomUUID(), ...params };
+  let client = await connect();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await client.call(method, asked);
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError) || attempt === MAX_ATTEMPTS) throw error;
+      client = await reconnect(connect, error, patience);
+    }
+  }
+};
+
+/** A crank that takes every connection and answers on none is not asked for ever. */
+const MAX_ATTEMPTS = 20;
+
+const reconnect = async (
+  connect: () => Promise<Client>,
+  lost: ConnectionLostError,
+  patience: Patience,
+): Promise<Client> => {
+  const giveUpAt = Date.now() + patience.giveUpAfterMs;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, patience.pauseMs));
+    try {
+      return await connect();
+    } catch (error) {
+      if (!(error instanceof ConnectError || error instanceof ConnectionLostError)) throw error;
+      if (Date.now() < giveUpAt) continue;
+      throw new ConnectionLostError(`${lost.message}, and there is no crank any more`, { cause: error });
+    }
+  }
+};
