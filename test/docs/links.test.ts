@@ -1,0 +1,59 @@
+// The documents: what they link to is there, and so are the files, targets and rooms that they name.
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const documents = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+/** The anchor that a heading gets where the documents are read. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .trim()
+    .replaceAll(" ", "-");
+
+const anchorsOf = (text: string): ReadonlySet<string> =>
+  new Set([...text.matchAll(/^#+ (.*)$/gm)].map((match) => anchorOf(match[1] ?? "")));
+
+const brokenLinks = (document: string): readonly string[] => {
+  const text = readFileSync(join(ROOT, document), "utf8");
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map((match) => match[1] ?? "")
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .filter((target) => {
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? join(ROOT, document) : join(ROOT, dirname(document), path);
+      if (!existsSync(file)) return true;
+      return anchor !== undefined && !anchorsOf(readFileSync(file, "utf8")).has(anchor);
+    });
+};
+
+/** Paths in backquotes that begin with one of our folders, with what stands for something else left out. */
+const missingFiles = (document: string): readonly string[] => {
+  const text = readFileSync(join(ROOT, document), "utf8");
+  return [...text.matchAll(/`((?:src|test|tools|keeper|docs|man|bench|examples)\/[\w./-]*)`/g)]
+    .map((match) => match[1] ?? "")
+    .filter((path) => !existsSync(join(ROOT, path)));
+};
+
+describe.each(documents)("%s", (document) => {
+  test("links to what is there", () => expect(brokenLinks(document)).toEqual([]));
+  test("names files that are there", () => expect(missingFiles(document)).toEqual([]));
+});
+
+test("every target of make that the documents name is one", () => {
+  const makefile = readFileSync(join(ROOT, "Makefile"), "utf8");
+  const targets = new Set([...makefile.matchAll(/^\.PHONY: (.*)$/gm)].flatMap((match) => (match[1] ?? "").split(" ")));
+  const named = documents.flatMap((document) => {
+    const text = readFileSync(join(ROOT, document), "utf8");
+    return [...text.matchAll(/(?:^|`)make ([a-z-]+)\b/gm)].map((match) => match[1] ?? "");
+  });
+  expect(named.filter((target) => !targets.has(target))).toEqual([]);
+});
