@@ -187,6 +187,7 @@ const orList = (words: readonly string[]): string =>
   words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 
 const unknown = (name: string, names: readonly string[]): string => {
+  if (/^\d/.test(name)) return `-${name.slice(0, 20)} is no flag, and a negative number is not wanted here`;
   const near = nearest(name, names);
   const hint = near === null ? "" : `; did you mean -${near}?`;
   return `there is no flag ${/^[\w.-]+$/.test(name) ? `-${name}` : JSON.stringify(`-${name}`)}${hint}`;

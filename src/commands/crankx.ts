@@ -1,0 +1,5 @@
+// crankx: crankctl for all services of a prefix, in one process.
+import { crankx } from "./crankx/main.ts";
+import { Output } from "./output.ts";
+
+process.exit(await crankx(process.argv.slice(2), process.env, new Output(1), new Output(2)));

@@ -1,0 +1,56 @@
+// The output of one service among several at once: kept together until the service is done, or passed on line by
+// line, each with the service's name, when it has no end.
+import { Output } from "../output.ts";
+
+type Piece = { readonly to: Output; readonly text: string };
+
+/** What one service said on both outputs, in its order. */
+export class Collection {
+  #pieces: Piece[] = [];
+
+  add(piece: Piece): void {
+    this.#pieces.push(piece);
+  }
+
+  /** Writes all of it where it belongs. */
+  async flush(): Promise<void> {
+    for (const { to, text } of this.#pieces) await to.write(text);
+    this.#pieces = [];
+  }
+}
+
+/** Stands in for `to` while a service is being asked. No terminal: several live lines at once cannot be read. */
+export class CollectedOutput extends Output {
+  readonly #to: Output;
+  readonly #name: string;
+  readonly #collection: Collection;
+  readonly #decoder = new TextDecoder();
+
+  constructor(fd: 1 | 2, to: Output, name: string, collection: Collection) {
+    super(fd);
+    this.#to = to;
+    this.#name = name;
+    this.#collection = collection;
+  }
+
+  override get hasReader(): boolean {
+    return this.#to.hasReader;
+  }
+
+  override async isTerminal(): Promise<boolean> {
+    return false;
+  }
+
+  override async write(text: string): Promise<void> {
+    if (text !== "") this.#collection.add({ to: this.#to, text });
+  }
+
+  override startStreaming(): Promise<void> {
+    return this.#to.startStreaming();
+  }
+
+  override writeNow(text: string | Uint8Array): void {
+    const line = typeof text === "string" ? text : this.#decoder.decode(text);
+    if (line !== "") this.#to.writeNow(`${this.#name}: ${line}`);
+  }
+}

@@ -1,0 +1,96 @@
+// crankx's command line: which services, and what crankctl is to do on each of them.
+import { EXIT, planFor, usageMessage } from "../crankctl/main.ts";
+import { DEFAULT_PREFIX, type Environment } from "../crankctl/session.ts";
+import { helpText } from "../flag-help.ts";
+import { type FlagTable, parseFlags, UsageError } from "../flags.ts";
+import type { Output } from "../output.ts";
+import { escapeControls } from "../terminal.ts";
+import { findServices, type Service } from "./services.ts";
+import { walk } from "./walk.ts";
+
+export const CRANKX_FLAGS = {
+  parallel: { kind: "whole", argument: "N", min: 1, max: 1000, help: "how many services at once (1)" },
+  "keep-going": { kind: "switch", help: "go on with the other services when one fails" },
+  prefix: {
+    kind: "text",
+    argument: "DIR",
+    environment: "CRANK_PREFIX",
+    help: "where services have their files (default /var/crank)",
+  },
+} as const satisfies FlagTable;
+
+/** crankx as a program. */
+export const crankx = async (
+  args: readonly string[],
+  environment: Environment,
+  out: Output,
+  err: Output,
+): Promise<number> => {
+  try {
+    return await perform(args, environment, out, err);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    await err.write(usageMessage(error));
+    return EXIT.wrongUsage;
+  }
+};
+
+const perform = async (
+  args: readonly string[],
+  environment: Environment,
+  out: Output,
+  err: Output,
+): Promise<number> => {
+  const { flags, words, help } = ownFlags(args, environment);
+  const [prefix, ...rest] = words;
+  if (help || prefix === undefined || prefix === "") {
+    await out.write(HELP);
+    return help ? EXIT.done : EXIT.failed;
+  }
+  // The service is for us to say, whatever the environment names.
+  const plan = planFor(rest, { ...environment, CRANK_CTL: undefined, CRANK_NAME: undefined, CRANK_PREFIX: undefined });
+  if (plan.kind === "say") {
+    await out.write(plan.text);
+    return EXIT.done;
+  }
+  for (const flag of ["ctl", "name", "prefix"] as const) {
+    if (plan.flags[flag] !== undefined)
+      throw new UsageError(`crankx: the services are those of PREFIX; leave -${flag} out of crankctl's arguments`);
+  }
+  const directory = flags.prefix ?? DEFAULT_PREFIX;
+  const services = await servicesOf(prefix, directory);
+  if (typeof services === "string") {
+    await err.write(`crankx: ${escapeControls(services)}\n`);
+    return EXIT.failed;
+  }
+  const { parallel = 1, "keep-going": keepGoing = false } = flags;
+  return await walk(services, { plan, parallel, keepGoing, out, err });
+};
+
+const ownFlags = (args: readonly string[], environment: Environment) => {
+  try {
+    return parseFlags(CRANKX_FLAGS, args, environment);
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`crankx: ${error.message}`, { cause: error });
+    throw error;
+  }
+};
+
+/** The services, or why there are none. */
+const servicesOf = async (prefix: string, directory: string): Promise<readonly Service[] | string> => {
+  try {
+    const services = await findServices(prefix, directory);
+    return services.length > 0 ? services : `there is no control socket that begins with ${prefix}`;
+  } catch (error) {
+    return `couldn't look for control sockets: ${error instanceof Error ? error.message : String(error)}`;
+  }
+};
+
+const HELP = helpText({
+  usage: ["crankx [flags] PREFIX CRANKCTL-ARGUMENT..."],
+  about: [
+    "Runs crankctl on every service whose control socket is DIR/PREFIX*.ctl, one after the other, and stops at the first failure. A PREFIX that begins with . or / is a path of its own. What follows PREFIX is crankctl's; crankctl -help lists it.",
+  ],
+  flags: CRANKX_FLAGS,
+  after: ["Exit status: 0 all done, 1 no service of that prefix; else that of the first crankctl that failed."],
+});

@@ -1,0 +1,32 @@
+// Which services a PREFIX means: the control sockets whose paths begin with it.
+import { readdir } from "node:fs/promises";
+
+/** A service by its control socket. */
+export type Service = { readonly name: string; readonly path: string };
+
+const SUFFIX = ".ctl";
+
+/** Where the control sockets of `prefix` lie: a prefix that begins with `.` or `/` is a path, another one is below `directory`. */
+export const placeOf = (prefix: string, directory: string): { readonly directory: string; readonly start: string } => {
+  const path = /^[./]/.test(prefix) ? prefix : `${directory.replace(/\/+$/, "")}/${prefix}`;
+  const slash = path.lastIndexOf("/");
+  // A path such as `.web` lies in the working directory.
+  return { directory: slash < 0 ? "." : path.slice(0, slash + 1), start: path.slice(slash + 1) };
+};
+
+/** The services of a prefix, sorted as `LC_ALL=C` sorts. As with a shell's `*`, hidden ones only if it begins with a dot. */
+export const findServices = async (prefix: string, directory: string): Promise<readonly Service[]> => {
+  const place = placeOf(prefix, directory);
+  const names = await readdir(place.directory);
+  return names
+    .filter(
+      (name) =>
+        name.startsWith(place.start) && name.endsWith(SUFFIX) && name.length >= place.start.length + SUFFIX.length,
+    )
+    .filter((name) => place.start.startsWith(".") || !name.startsWith("."))
+    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .map((name) => ({ name: name.slice(0, -SUFFIX.length), path: joined(place.directory, name) }));
+};
+
+const joined = (directory: string, name: string): string =>
+  directory.endsWith("/") ? directory + name : `${directory}/${name}`;
