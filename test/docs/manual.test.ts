@@ -1,0 +1,93 @@
+// The manual pages against the programs: every flag, value name, environment variable and command of the tables is in
+// the page, nothing else is, and the pages are formatted without a warning.
+import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { CRANK_FLAGS } from "../../src/commands/crank-flags.ts";
+import { COMMANDS, TOP_FLAGS } from "../../src/commands/crankctl/main.ts";
+import { CRANKX_FLAGS } from "../../src/commands/crankx/main.ts";
+import type { Flag, FlagTable } from "../../src/commands/flags.ts";
+import { VERSION } from "../../src/version.ts";
+
+/** Every table of a program; the same flag may be in several of them. */
+const PROGRAMS: Readonly<Record<string, readonly FlagTable[]>> = {
+  crank: [CRANK_FLAGS],
+  crankctl: [TOP_FLAGS, ...COMMANDS.map((command) => command.flags)],
+  crankx: [CRANKX_FLAGS],
+};
+
+const pathOf = (program: string): string => resolve(import.meta.dirname, `../../man/${program}.1`);
+const read = (program: string): string => readFileSync(pathOf(program), "utf8").replaceAll("\\-", "-");
+
+type Entry = { readonly names: readonly string[]; readonly head: string; readonly text: string };
+
+/** The entries of the sections on flags: what stands behind a .TP, and the flags that its head names. */
+const entriesOf = (page: string): readonly Entry[] =>
+  page
+    .split(/^\.SH /m)
+    .filter((section) => section.startsWith("FLAGS"))
+    .flatMap((section) => section.split(/^\.TP\n/m).slice(1))
+    .map((text) => {
+      const head = text.slice(0, text.indexOf("\n"));
+      return { names: [...head.matchAll(/(?:^| |")-([a-z-]+)/g)].map((match) => match[1] ?? ""), head, text };
+    });
+
+describe.each(Object.keys(PROGRAMS))("the manual of %s", (program) => {
+  const page = read(program);
+  const entries = entriesOf(page);
+  const flags = (PROGRAMS[program] ?? []).flatMap((table): [string, Flag][] => Object.entries(table));
+
+  test("has every flag of the program, and no other", () => {
+    const described = new Set(entries.flatMap((entry) => entry.names));
+    for (const builtIn of ["h", "help"]) described.delete(builtIn);
+    expect([...described].sort()).toEqual([...new Set(flags.map(([name]) => name))].sort());
+  });
+
+  test("calls a flag's value what -help calls it", () => {
+    for (const [name, flag] of flags) {
+      if (flag.kind === "switch" || flag.kind === "choice") continue;
+      const heads = entries.filter((entry) => entry.names.includes(name)).map((entry) => entry.head);
+      expect(heads.join("\n")).toContain(`-${name} " ${flag.argument}"`);
+    }
+  });
+
+  test("names the environment variable that stands in for a flag", () => {
+    for (const [name, flag] of flags) {
+      if (flag.environment === undefined) continue;
+      const told = entries.filter((entry) => entry.names.includes(name)).map((entry) => entry.text);
+      expect(told.join("\n")).toContain(flag.environment);
+    }
+  });
+
+  test("is of this version", () => {
+    expect(page.split("\n")[0]).toStartWith(`.TH ${program.toUpperCase()} 1 `);
+    expect(page.split("\n")[0]).toContain(`"crank ${VERSION}"`);
+  });
+
+  test("is formatted without a warning", () => {
+    const { stderr, error } = spawnSync("man", ["-l", "--warnings=w", "-E", "UTF-8", "-Tutf8", pathOf(program)], {
+      encoding: "utf8",
+      env: { ...process.env, MANPAGER: "cat", MANWIDTH: "80" },
+    });
+    if (error !== undefined && "code" in error && error.code === "ENOENT") return; // no man here: .ci/run installs it
+    expect(stderr).toBe("");
+  });
+});
+
+test("the manual of crankctl has every command, in the order of -help", () => {
+  const [, after = ""] = read("crankctl").split(/^\.SH COMMANDS\n/m);
+  const section = after.slice(0, after.indexOf("\n.SH "));
+  const named = [...section.matchAll(/^\.TP\n\.\w+ "?([a-z]+)/gm)].map((match) => match[1]);
+  expect(named).toEqual(COMMANDS.map((command) => command.name));
+});
+
+test("the help text of every command of crankctl fits 80 columns and lists each of its flags", () => {
+  for (const command of COMMANDS) {
+    const prepared = command.prepare(["-help"], {});
+    const text = "help" in prepared ? prepared.help : "";
+    expect(text).toStartWith(`usage: crankctl ${command.name} `);
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    for (const name of Object.keys(command.flags)) expect(text).toMatch(new RegExp(`^  -${name}\\b`, "m"));
+  }
+});
