@@ -72,10 +72,12 @@ const rollBack = (
   forgetBackoff(turn);
 };
 
-/** The rollout's own deadline has passed. */
+/** Fails a rollout whose own deadline has passed. With all its workers available it is complete with this very step, and not late. */
 export const checkDeadline = (turn: Turn): void => {
   const { rollout } = turn.service;
   if (!rollout || !deadlineCounts(turn.service) || rollout.deadlineAt === null || rollout.deadlineAt > turn.now) return;
+  const wanted = wantedGeneration(turn);
+  if (wanted && takeCensus(turn, wanted).wantedAvailable >= wanted.instances) return;
   rollBack(turn, rollout, {
     failure: { kind: "deadline", afterMs: rollout.deadlineAt - rollout.startedAt },
     worker: null,

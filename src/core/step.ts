@@ -54,7 +54,9 @@ const run = (turn: Turn, event: Run): void => {
 const refusalOf = (turn: Turn, { supersede, expectPid }: Run): Refusal | null => {
   const { phase, rollout, pendingRecord, current } = turn.service;
   if (phase.kind === "stopping") return { kind: "shuttingDown" };
-  if (!supersede && (rollout || pendingRecord)) return { kind: "rolloutInFlight" };
+  // A failed rollout that has been answered for is in nobody's way, even if what it had replaced is still being brought back.
+  const isInFlight = pendingRecord !== null || (rollout !== null && !rollout.rollingBack?.told);
+  if (isInFlight && !supersede) return { kind: "rolloutInFlight" };
   if (expectPid === null) return null;
   const ready = Object.values(turn.workers).filter((worker) => worker.kind === "ready" && worker.pid !== null);
   const shown = (ready.find((worker) => worker.generation === current) ?? ready[0])?.pid ?? null;
@@ -77,12 +79,10 @@ const takeRecorded = (turn: Turn, { error }: Recorded): void => {
 
 /**
  * Deadlines are looked at in ticks only: the keeper makes one when nothing else is waiting, so that a readiness or an
- * exit that is on its way counts before the deadline that it was in time for. What becomes of the workers' deadlines
- * comes first: a rollout that is complete with this very tick is not late.
+ * exit that is on its way counts before the deadline that it was in time for.
  */
 const tick = (turn: Turn, event: Tick): void => {
   tellDueWorkers(turn, event);
-  settle(turn);
   checkDeadline(turn);
 };
 

@@ -1,28 +1,24 @@
 // How a worker is stopped: its spec's steps, one after the other, each at its time after the first.
-import type { Spec, StopStep } from "./spec.ts";
+import type { StopStep } from "./spec.ts";
 import type { Failure, Worker } from "./state.ts";
 import { emit, note, putWorker, specOf, type Turn } from "./turn.ts";
 
 export type Stopping = Extract<Worker, { kind: "stopping" }>;
 export type Living = Exclude<Worker, { kind: "stopping" }>;
 
-const TERM: StopStep = { signal: "SIGTERM", afterMs: 0 };
+const DEFAULT_STEPS: readonly StopStep[] = [{ signal: "SIGTERM", afterMs: 0 }];
 
 /** Tells a worker to go: the first step is taken now. */
-export const beginStop = (turn: Turn, worker: Living): void => {
-  const steps = specOf(turn, worker.generation)?.stopSteps ?? [];
-  const first = steps[0] ?? TERM;
-  putWorker(turn, {
+export const beginStop = (turn: Turn, worker: Living): void =>
+  takeNextStep(turn, {
     ...identityOf(worker),
     kind: "stopping",
     stoppingAt: turn.now,
     wasReady: worker.kind === "ready",
-    nextStep: 1,
-    stepAt: dueAfter(turn.now, steps, 0),
+    nextStep: 0,
+    stepAt: turn.now,
     failure: null,
   });
-  sendSignal(turn, worker, first.signal, "process");
-};
 
 /** Ends a worker that has failed, at once. */
 export const killFailed = (turn: Turn, worker: Living, failure: Failure): void => {
@@ -32,7 +28,7 @@ export const killFailed = (turn: Turn, worker: Living, failure: Failure): void =
     kind: "stopping",
     stoppingAt: turn.now,
     wasReady: worker.kind === "ready",
-    nextStep: spec?.stopSteps.length ?? 0,
+    nextStep: Math.max(1, spec?.stopSteps.length ?? 0),
     stepAt: null,
     failure,
   });
@@ -42,15 +38,18 @@ export const killFailed = (turn: Turn, worker: Living, failure: Failure): void =
 /** Takes the next step now, due or not, and those that belong to the same moment. */
 export const takeNextStep = (turn: Turn, worker: Stopping): void => {
   const spec = specOf(turn, worker.generation);
+  const steps = spec && spec.stopSteps.length > 0 ? spec.stopSteps : DEFAULT_STEPS;
   let { nextStep, stepAt } = worker;
-  do {
-    const step = spec?.stopSteps[nextStep];
-    if (!spec || !step) break;
-    sendSignal(turn, worker, step.signal, targetOf(spec, nextStep));
-    stepAt = dueAfter(turn.now, spec.stopSteps, nextStep);
+  for (let step = steps[nextStep]; step; step = steps[nextStep]) {
+    const isLast = nextStep === steps.length - 1;
+    // The last resort is for all that the worker has started; what comes first is for the worker to pass on or not.
+    const target = spec?.killMode === "group" && isLast && nextStep > 0 ? "group" : "process";
+    sendSignal(turn, worker, step.signal, target);
+    stepAt = dueAfter(turn.now, steps, nextStep);
     nextStep += 1;
-  } while (stepAt !== null && stepAt <= turn.now);
-  if (nextStep !== worker.nextStep || stepAt !== null) putWorker(turn, { ...worker, nextStep, stepAt });
+    if (stepAt === null || stepAt > turn.now) break;
+  }
+  if (nextStep !== worker.nextStep) putWorker(turn, { ...worker, nextStep, stepAt });
 };
 
 /**
@@ -62,10 +61,6 @@ const dueAfter = (now: number, steps: readonly StopStep[], taken: number): numbe
   const next = steps[taken + 1];
   return step && next ? now + Math.max(0, next.afterMs - step.afterMs) : null;
 };
-
-/** The last resort is for all that the worker has started; what comes first is for the worker to pass on or not. */
-const targetOf = (spec: Spec, step: number): "process" | "group" =>
-  spec.killMode === "group" && step > 0 && step === spec.stopSteps.length - 1 ? "group" : "process";
 
 const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process" | "group"): void => {
   const { id, generation, pid } = worker;

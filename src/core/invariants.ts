@@ -1,0 +1,210 @@
+// What holds in every step, as predicates over (state before, event, state after, effects). For the tests and the
+// simulator; crank itself does not run them. Each says what is wrong, or null.
+//
+// "Told to go" is the first stop step of a worker. What holds in a rollout holds on the way back as well, with the
+// current generation in the place of the incoming one. A superseded generation's available workers go by the rules of
+// the rollout that superseded it. Exempt are shutdown, and the way back to nothing: there, everything goes at once.
+import type { Effect } from "./effects.ts";
+import type { CoreEvent } from "./events.ts";
+import { isAvailable } from "./pool.ts";
+import type { Generation, RequestId, State, Worker } from "./state.ts";
+import { step } from "./step.ts";
+
+export type Transition = {
+  readonly before: State;
+  readonly event: CoreEvent;
+  readonly after: State;
+  readonly effects: readonly Effect[];
+};
+
+export type Invariant = (transition: Transition) => string | null;
+
+/** 1. If a rollout tells an available worker to go, at least N − U are left available (N and U of the generation that is wanted). */
+export const keepsAvailable: Invariant = (transition) => {
+  const told = availableToldToGo(transition);
+  if (told.length === 0 || isGoingDown(transition.after)) return null;
+  const left = count(transition.after, isAvailable);
+  if (transition.event.kind === "scale") {
+    const wanted = currentOf(transition.after)?.instances ?? 0;
+    return left >= wanted ? null : `scaling to ${wanted} left only ${left} available`;
+  }
+  if (!isInRollout(transition)) return `outside of a rollout, available workers were told to go: ${told.join(", ")}`;
+  const floors = actingGenerations(transition).map(({ instances, spec }) => instances - spec.unavailable);
+  if (floors.length === 0) return null;
+  // Without surge and unavailable nothing could be replaced; such a spec counts as unavailable 1.
+  const slack = actingGenerations(transition).some(({ spec }) => spec.surge === 0 && spec.unavailable === 0) ? 1 : 0;
+  const floor = Math.min(...floors) - slack;
+  return left >= floor ? null : `${left} available left, ${floor} have to be; told to go: ${told.join(", ")}`;
+};
+
+/** 2. If a rollout with a surge tells an available worker to go, N stay available: its replacement is among them. */
+export const replacesFirst: Invariant = (transition) => {
+  const told = availableToldToGo(transition);
+  if (told.length === 0 || isGoingDown(transition.after) || transition.event.kind === "scale") return null;
+  const acting = actingGenerations(transition);
+  if (acting.length === 0 || acting.some(({ spec }) => spec.surge === 0)) return null;
+  const wanted = Math.min(...acting.map(({ instances }) => instances));
+  const left = count(transition.after, isAvailable);
+  return left >= wanted ? null : `${told.join(", ")} told to go with ${left} of ${wanted} available`;
+};
+
+/**
+ * 3. No start in a rollout brings starting + ready above N + S (what a larger generation before it had is not its doing).
+ * Without a surge, all processes count, those that are stopping too. Outside of a rollout, no start brings them above N.
+ */
+export const boundsSurge: Invariant = (transition) => {
+  const { after, effects, event } = transition;
+  if (!effects.some((effect) => effect.kind === "start")) return null;
+  if (after.service.phase.kind === "stopping") return "something was started on the way down";
+  const alive = count(after, (worker) => worker.kind !== "stopping");
+  if (!isInRollout(transition)) {
+    const wanted = currentOf(after)?.instances ?? 0;
+    return alive <= wanted ? null : `${alive} workers of ${wanted} outside of a rollout`;
+  }
+  const acting = actingGenerations(transition);
+  const limit = Math.max(...acting.map(({ instances, spec }) => instances + spec.surge));
+  if (alive > limit) return `${alive} starting or ready, ${limit} are allowed`;
+  const processes = count(after, () => true);
+  const overlaps = acting.length > 0 && acting.every(({ spec }) => spec.surge === 0) && processes > limit;
+  return overlaps ? `${processes} processes without a surge (${event.kind})` : null;
+};
+
+/** 4. Requests are neither lost nor answered twice; crank ends once, when the last worker is gone and everybody has been answered. */
+export const answersOnce: Invariant = ({ before, event, after, effects }) => {
+  const open = new Set(openRequests(before));
+  if ((event.kind === "run" || event.kind === "scale" || event.kind === "shutdown") && event.request !== null) {
+    open.add(event.request);
+  }
+  if (event.kind === "abandoned") open.delete(event.request);
+  for (const effect of effects) {
+    if (effect.kind === "answer" && !open.delete(effect.request)) return `request ${effect.request} was not open`;
+  }
+  const left = openRequests(after);
+  if (new Set(left).size !== left.length) return "a request is waited for twice";
+  if (left.length !== open.size || left.some((request) => !open.has(request))) {
+    return `open should be ${[...open].join()}, but are ${left.join()}`;
+  }
+  return endsOnce({ before, event, after, effects });
+};
+
+const endsOnce: Invariant = ({ before, after, effects }) => {
+  const exits = effects.filter((effect) => effect.kind === "exit").length;
+  const ended = hasEnded(after) && !hasEnded(before) ? 1 : 0;
+  if (exits !== ended) return `${exits} exits, ${ended} ends`;
+  if (hasEnded(before) && !hasEnded(after)) return "risen from the dead";
+  const isEmpty = count(after, () => true) === 0 && after.service.pendingRecord === null;
+  if (exits > 0 && !isEmpty) return "ended before the last worker, or the record";
+  if (after.service.phase.kind === "stopping" && isEmpty && !hasEnded(after)) return "nothing is left, and it stays";
+  return null;
+};
+
+/** 5. The record changes by a completed rollout, and by nothing else; so does what is current. */
+export const recordsDeploys: Invariant = ({ before, after, effects }) => {
+  const completed = effects.flatMap((effect) =>
+    effect.kind === "note" && effect.note.kind === "rolloutComplete" ? [effect.note.generation] : [],
+  );
+  const records = effects.filter((effect) => effect.kind === "record").length;
+  const isChanged =
+    before.history !== after.history && JSON.stringify(before.history) !== JSON.stringify(after.history);
+  if (records !== completed.length || isChanged !== records > 0) return `${records} records, changed: ${isChanged}`;
+  if (records === 0)
+    return after.service.current === before.service.current ? null : "another generation is current unrecorded";
+  const [generation] = completed;
+  const isRecorded = after.history.at(-1)?.generation === generation && after.service.current === generation;
+  if (!isRecorded || records > 1) return `generation ${generation} is complete, but not what was recorded`;
+  const living = count(after, (worker) => worker.kind !== "stopping" && worker.generation !== generation);
+  return living === 0 ? null : `${living} workers of other generations were left unstopped`;
+};
+
+/** 6. A supervisor that has only the state's JSON does the same, in the same order. */
+export const survivesKill: Invariant = ({ before, event, after, effects }) => {
+  const again = step(throughJson(before), throughJson(event));
+  if (JSON.stringify(again.effects) !== JSON.stringify(effects)) return "other effects after a restart";
+  return JSON.stringify(again.state) === JSON.stringify(after) ? null : "another state after a restart";
+};
+
+/** Beside the six: whatever is referred to exists, ids are never used again, and only who is there is signalled. */
+export const isWellFormed: Invariant = ({ before, after, effects }) => {
+  const indexes = new Set<number>();
+  for (const worker of Object.values(after.workers)) {
+    if (!after.generations[worker.generation]) return `worker ${worker.id} is of a forgotten generation`;
+    if (worker.id >= after.service.nextWorker) return `worker ${worker.id} has a number that was not given`;
+    if (indexes.has(worker.index)) return `index ${worker.index} is used twice`;
+    indexes.add(worker.index);
+  }
+  for (const effect of effects) {
+    if (effect.kind === "start" && before.workers[effect.worker]) return `worker ${effect.worker} started twice`;
+    if (effect.kind === "start" && effect.worker < before.service.nextWorker) return `${effect.worker} used again`;
+    if (effect.kind === "signal" && after.workers[effect.worker]?.kind !== "stopping")
+      return `worker ${effect.worker} was signalled and is not stopping`;
+  }
+  return null;
+};
+
+const CHEAP: Readonly<Record<string, Invariant>> = {
+  keepsAvailable,
+  replacesFirst,
+  boundsSurge,
+  answersOnce,
+  recordsDeploys,
+  isWellFormed,
+};
+
+/** All that is wrong with a step, but for `survivesKill`, which costs as much as everything else together. */
+export const violations = (transition: Transition): readonly string[] =>
+  Object.entries(CHEAP).flatMap(([name, invariant]) => {
+    const wrong = invariant(transition);
+    return wrong === null ? [] : [`${name}: ${wrong}`];
+  });
+
+const availableToldToGo = ({ before, event, after }: Transition): number[] => {
+  const told: number[] = [];
+  for (const worker of Object.values(before.workers)) {
+    const isDue = event.kind === "tick" && worker.kind === "ready" && (worker.availableAt ?? 0) <= event.now;
+    const was = isAvailable(worker) || isDue;
+    if (was && after.workers[worker.id]?.kind === "stopping") told.push(worker.id);
+  }
+  return told;
+};
+
+const isInRollout = ({ before, after, effects }: Transition): boolean =>
+  before.service.rollout !== null ||
+  after.service.rollout !== null ||
+  effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutStarted");
+
+/** The generations that this step wanted: one, or two when the rollout turned back in it. Empty on the way back to nothing. */
+const actingGenerations = ({ before, after, effects }: Transition): Generation[] => {
+  const started = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutStarted");
+  const turned = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutRolledBack");
+  const [first, last] = [started ? null : before.service.rollout, after.service.rollout];
+  const numbers = new Set<number | null>();
+  if (first && !first.rollingBack) numbers.add(first.generation);
+  if (last && !last.rollingBack) numbers.add(last.generation);
+  if (first?.rollingBack || last?.rollingBack || (turned && !started) || (started && !last)) {
+    if (after.service.current === null) return [];
+    numbers.add(after.service.current);
+  }
+  return [...numbers].flatMap((number) => {
+    const generation = number === null ? undefined : (after.generations[number] ?? before.generations[number]);
+    return generation ? [generation] : [];
+  });
+};
+
+const openRequests = ({ service: { rollout, pendingRecord, phase } }: State): RequestId[] => [
+  ...(rollout?.requests ?? []),
+  ...(pendingRecord?.requests ?? []),
+  ...(phase.kind === "stopping" ? phase.requests : []),
+];
+
+const count = (state: State, matches: (worker: Worker) => boolean): number =>
+  Object.values(state.workers).filter(matches).length;
+
+const currentOf = ({ service, generations }: State): Generation | undefined =>
+  service.current === null ? undefined : generations[service.current];
+
+const isGoingDown = ({ service }: State): boolean => service.phase.kind === "stopping";
+
+const hasEnded = ({ service }: State): boolean => service.phase.kind === "stopping" && service.phase.ended;
+
+// What is plain JSON comes back as what it was.
+const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;

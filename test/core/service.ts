@@ -1,0 +1,179 @@
+// A service for the core's tests: the state, and short words for what happens to it. Every step is checked against the
+// invariants, with the state frozen, so that a step that writes to it is found.
+import { expect } from "bun:test";
+import { nextDeadline } from "../../src/core/deadline.ts";
+import type { Effect, Note, Outcome } from "../../src/core/effects.ts";
+import type { CoreEvent } from "../../src/core/events.ts";
+import { survivesKill, violations } from "../../src/core/invariants.ts";
+import type { GoodSpec, Spec } from "../../src/core/spec.ts";
+import { type Ending, initialState, type Respawn, type State, type Worker } from "../../src/core/state.ts";
+import { step } from "../../src/core/step.ts";
+
+export const WALL = 1_700_000_000_000;
+
+export const SPEC: Spec = {
+  command: ["server"],
+  cwd: "/",
+  env: {},
+  user: null,
+  umask: null,
+  limits: [],
+  instances: 1,
+  surge: 1,
+  unavailable: 0,
+  readiness: { kind: "notify" },
+  minReadyMs: 0,
+  startTimeoutMs: 30_000,
+  stopTimeoutMs: 30_000,
+  stopSteps: [
+    { signal: "SIGTERM", afterMs: 0 },
+    { signal: "SIGKILL", afterMs: 30_000 },
+  ],
+  killMode: "group",
+  retries: 0,
+  rolloutDeadlineMs: null,
+};
+
+export const EXIT_0: Ending = { kind: "exit", code: 0 };
+export const EXIT_1: Ending = { kind: "exit", code: 1 };
+export const KILLED: Ending = { kind: "signal", signal: "SIGKILL", core: false };
+
+type Options = { readonly respawn?: Respawn | null; readonly history?: readonly GoodSpec[] };
+type RunOptions = { readonly supersede?: boolean; readonly expectPid?: number; readonly request?: number | null };
+
+export class Service {
+  state: State;
+  now = 1000;
+  /** Of the last event. */
+  effects: readonly Effect[] = [];
+  #requests = 0;
+
+  constructor({ respawn = null, history = [] }: Options = {}) {
+    this.state = initialState({ respawn, history });
+  }
+
+  /** Lets something happen now, and checks the step. */
+  send(event: CoreEvent): readonly Effect[] {
+    const before = freeze(this.state);
+    const { state: after, effects } = step(before, event);
+    const transition = { before, event, after, effects };
+    expect(violations(transition)).toEqual([]);
+    expect(survivesKill(transition)).toBeNull();
+    this.state = after;
+    this.effects = effects;
+    return effects;
+  }
+
+  /** Returns the request's number. */
+  run(spec: Partial<Spec> = {}, options: RunOptions = {}): number {
+    const { supersede = false, expectPid = null, request = this.#newRequest() } = options;
+    const whole = { ...SPEC, ...spec };
+    this.send({ kind: "run", now: this.now, request, wallNow: WALL, spec: whole, supersede, expectPid });
+    return request ?? 0;
+  }
+
+  scale(change: { readonly to: number } | { readonly by: number }): number {
+    const request = this.#newRequest();
+    this.send({ kind: "scale", now: this.now, request, change });
+    return request;
+  }
+
+  shutdown(): number {
+    const request = this.#newRequest();
+    this.send({ kind: "shutdown", now: this.now, request });
+    return request;
+  }
+
+  /** The process runs, under the pid 100 + its worker's number. */
+  spawned(worker: number): readonly Effect[] {
+    return this.send({ kind: "spawned", now: this.now, worker, pid: 100 + worker, startTime: this.now });
+  }
+
+  spawnFailed(worker: number): readonly Effect[] {
+    return this.send({ kind: "spawnFailed", now: this.now, worker, step: "exec", errno: 2 });
+  }
+
+  ready(worker: number, at = this.now): readonly Effect[] {
+    return this.send({ kind: "workerReady", now: this.now, at, worker });
+  }
+
+  exited(worker: number, ending: Ending = EXIT_0, tail = ""): readonly Effect[] {
+    return this.send({ kind: "workerExited", now: this.now, at: this.now, worker, ending, tail });
+  }
+
+  recorded(error: string | null = null): readonly Effect[] {
+    return this.send({ kind: "recorded", now: this.now, error });
+  }
+
+  /** Lets time pass, with a tick at every deadline on the way. Returns all that was done. */
+  pass(ms: number): readonly Effect[] {
+    const done: Effect[] = [];
+    const end = this.now + ms;
+    for (let deadline = nextDeadline(this.state); deadline !== null && deadline <= end; ) {
+      this.now = Math.max(this.now, deadline);
+      done.push(...this.send({ kind: "tick", now: this.now }));
+      deadline = nextDeadline(this.state);
+    }
+    this.now = end;
+    this.effects = done;
+    return done;
+  }
+
+  /** Deploys, lets every worker get ready as it comes and every old one go, until the deploy is recorded. */
+  deploy(spec: Partial<Spec> = {}): void {
+    this.run(spec);
+    for (let ready = 0; this.state.service.rollout !== null && ready < 1000; ready++) this.bringUp();
+    this.recorded();
+    expect(this.state.service.current).toBe(this.state.service.nextGeneration - 1);
+  }
+
+  /** Lets everything that is starting get ready, and everything that is stopping go. */
+  bringUp(): void {
+    for (const { id } of this.workers("starting")) {
+      this.spawned(id);
+      this.ready(id);
+    }
+    for (const { id } of this.workers("stopping")) this.exited(id);
+  }
+
+  workers<K extends Worker["kind"]>(kind: K): Extract<Worker, { kind: K }>[] {
+    // The filter has left only those of that kind.
+    return Object.values(this.state.workers).filter((worker) => worker.kind === kind) as Extract<Worker, { kind: K }>[];
+  }
+
+  ids(kind: Worker["kind"]): number[] {
+    return this.workers(kind).map(({ id }) => id);
+  }
+
+  #newRequest(): number {
+    this.#requests += 1;
+    return this.#requests;
+  }
+}
+
+export const started = (effects: readonly Effect[]): number[] =>
+  effects.flatMap((effect) => (effect.kind === "start" ? [effect.worker] : []));
+
+/** `3 SIGTERM`, `3 SIGKILL group` … */
+export const signals = (effects: readonly Effect[]): string[] =>
+  effects.flatMap((effect) =>
+    effect.kind === "signal" ? [`${effect.worker} ${effect.signal}${effect.target === "group" ? " group" : ""}`] : [],
+  );
+
+/** The outcome that a request got with these effects. */
+export const outcomeOf = (effects: readonly Effect[], request: number): Outcome | undefined =>
+  effects.flatMap((effect) => (effect.kind === "answer" && effect.request === request ? [effect.outcome] : []))[0];
+
+export const notes = (effects: readonly Effect[]): Note[] =>
+  effects.flatMap((effect) => (effect.kind === "note" ? [effect.note] : []));
+
+export const exitStatus = (effects: readonly Effect[]): number | undefined =>
+  effects.flatMap((effect) => (effect.kind === "exit" ? [effect.status] : []))[0];
+
+export const freeze = <T>(value: T): T => {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) freeze(member);
+  }
+  return value;
+};

@@ -1,0 +1,98 @@
+// What may become of a worker in the simulator, and what anybody may ask for: chosen by chance, good and bad.
+import type { Readiness, Spec, StopStep } from "../../src/core/spec.ts";
+import type { Random } from "./random.ts";
+
+/** How one fake process lives. Times in ms, from its start, from its readiness, or from the signal. */
+export type Behaviour = {
+  readonly spawnMs: number;
+  readonly spawnFails: boolean;
+  readonly start: "ready" | "crash" | "exit 0" | "hang";
+  readonly startMs: number;
+  readonly readyTwice: boolean;
+  /** Dies unasked so long after it was ready. */
+  readonly dieAfterMs: number | null;
+  readonly dieWith: "exit 0" | "exit 1" | "SIGSEGV";
+  readonly stopMs: number;
+  /** SIGTERM and its like do nothing; only SIGKILL, or the patience of an operator, ends it. */
+  readonly ignoresTerm: boolean;
+};
+
+/** How good a generation's program is. */
+export type Quality = "good" | "flaky" | "broken";
+
+export const randomQuality = (random: Random): Quality =>
+  random.pick(["good", "good", "good", "good", "flaky", "flaky", "broken"]);
+
+export const randomBehaviour = (random: Random, quality: Quality): Behaviour => ({
+  spawnMs: random.chance(0.1) ? random.between(5, 400) : random.between(1, 4),
+  spawnFails: random.chance({ good: 0, flaky: 0.05, broken: 0.2 }[quality]),
+  start:
+    quality === "good" || (quality === "flaky" && random.chance(0.7))
+      ? "ready"
+      : random.pick(["crash", "crash", "exit 0", "hang"]),
+  startMs: random.chance(0.15) ? random.between(200, 3000) : random.between(1, 60),
+  readyTwice: random.chance(0.1),
+  dieAfterMs: quality !== "good" && random.chance(0.3) ? random.between(0, 2000) : null,
+  dieWith: random.pick(["exit 0", "exit 1", "SIGSEGV"]),
+  stopMs: random.chance(0.2) ? random.between(500, 6000) : random.between(0, 30),
+  ignoresTerm: random.chance(0.1),
+});
+
+/** The behaviour of a world that has calmed down. */
+export const calmBehaviour: Behaviour = {
+  spawnMs: 2,
+  spawnFails: false,
+  start: "ready",
+  startMs: 5,
+  readyTwice: false,
+  dieAfterMs: null,
+  dieWith: "exit 0",
+  stopMs: 5,
+  ignoresTerm: false,
+};
+
+const STOP_STEPS: readonly [readonly StopStep[], ...(readonly StopStep[])[]] = [
+  [
+    { signal: "SIGTERM", afterMs: 0 },
+    { signal: "SIGKILL", afterMs: 1000 },
+  ],
+  [{ signal: "SIGTERM", afterMs: 0 }],
+  [
+    { signal: "SIGUSR2", afterMs: 0 },
+    { signal: "SIGTERM", afterMs: 300 },
+    { signal: "SIGKILL", afterMs: 600 },
+  ],
+  [
+    { signal: "SIGTERM", afterMs: 0 },
+    { signal: "SIGKILL", afterMs: 0 },
+  ],
+  [{ signal: "SIGKILL", afterMs: 0 }],
+];
+
+export const randomSpec = (random: Random): Spec => {
+  const surge = random.pick([1, 1, 1, 0, 2, 5]);
+  const unavailable = random.pick([0, 0, 1, 2]);
+  const stopSteps = random.pick(STOP_STEPS);
+  const readiness: Readiness = random.chance(0.2)
+    ? { kind: "delay", afterMs: random.pick([0, 20, 300]) }
+    : { kind: "notify" };
+  return {
+    command: ["server"],
+    cwd: "/",
+    env: {},
+    user: null,
+    umask: null,
+    limits: [],
+    instances: random.chance(0.05) ? 0 : random.pick([1, 1, 2, 3, 4, 6]),
+    surge,
+    unavailable: surge === 0 ? Math.max(1, unavailable) : unavailable,
+    readiness,
+    minReadyMs: random.pick([0, 0, 10, 400]),
+    startTimeoutMs: random.pick([null, 50, 1000, 1000]),
+    stopTimeoutMs: stopSteps.at(-1)?.afterMs ?? null,
+    stopSteps,
+    killMode: random.pick(["group", "process"]),
+    retries: random.pick([0, 0, 1, 3]),
+    rolloutDeadlineMs: random.pick([null, null, 500, 4000]),
+  };
+};

@@ -1,0 +1,289 @@
+// A world around the core: fake processes, clients and a keeper in virtual time, driven by chance from one seed. Every
+// step is checked against the invariants, the state goes through JSON between steps as if the supervisor had been
+// killed, and at the end everybody has to have been answered and crank has to be gone.
+import { nextDeadline } from "../../src/core/deadline.ts";
+import type { Effect } from "../../src/core/effects.ts";
+import type { CoreEvent } from "../../src/core/events.ts";
+import { survivesKill, violations } from "../../src/core/invariants.ts";
+import type { GoodSpec } from "../../src/core/spec.ts";
+import { type Ending, initialState, type State } from "../../src/core/state.ts";
+import { step } from "../../src/core/step.ts";
+import {
+  type Behaviour,
+  calmBehaviour,
+  type Quality,
+  randomBehaviour,
+  randomQuality,
+  randomSpec,
+} from "./core-behaviour.ts";
+import { Random } from "./random.ts";
+import { Timeline } from "./timeline.ts";
+
+/** How long an operator watches a process that hangs, or will not go, and that nothing in its spec ends. */
+const PATIENCE_MS = 600_000;
+const MAX_STEPS = 20_000;
+const WALL = 1_700_000_000_000;
+
+type Process = { readonly behaviour: Behaviour; pid: number | null; isGone: boolean };
+/** One step: what happened, and what was done about it. */
+type Traced = { readonly event: CoreEvent; readonly effects: readonly Effect[] };
+type Life = { readonly trace: readonly Traced[] };
+
+/** Something that must not happen did. */
+export class Broken extends Error {
+  override name = "Broken";
+  readonly trace: readonly Traced[];
+
+  constructor(message: string, trace: readonly Traced[]) {
+    super(message);
+    this.trace = trace;
+  }
+}
+
+/** Lives the whole life that belongs to a seed. Throws Broken. */
+export const simulate = (seed: number): Life => new World(seed).live();
+
+/** A line for every step. */
+export const describeTrace = (trace: readonly Traced[]): string =>
+  trace.map(({ event, effects }) => `${event.now} ${JSON.stringify(event)} → ${JSON.stringify(effects)}`).join("\n");
+
+class World {
+  readonly #random: Random;
+  readonly #timeline = new Timeline();
+  readonly #processes = new Map<number, Process>();
+  readonly #qualities = new Map<number, Quality>();
+  /** Requests that wait for an answer, as the clients see it. */
+  readonly #waiting = new Set<number>();
+  readonly #trace: Traced[] = [];
+  readonly #queue: CoreEvent[] = [];
+  #state: State;
+  #now = 1000;
+  /** The supervisor is away until then; what happens meanwhile is kept. */
+  #backAt = 0;
+  #requests = 0;
+  #pids = 100;
+  #isCalm = false;
+  #exitStatus: number | null = null;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+    const respawn = this.#random.chance(0.6) ? { baseMs: this.#random.pick([0, 100, 1000]) } : null;
+    const history: GoodSpec[] = this.#random.chance(0.5)
+      ? [{ generation: 7, at: WALL, spec: randomSpec(this.#random) }]
+      : [];
+    this.#state = initialState({ respawn, history });
+  }
+
+  live(): Life {
+    const good = this.#state.history.at(-1);
+    if (good) this.#queue.push(this.#run(null, good.spec));
+    for (let request = this.#random.between(2, 16); request > 0; request--) {
+      this.#timeline.plan(this.#now + this.#random.between(0, 16_000), () => this.#ask());
+    }
+    this.#timeline.plan(this.#now + 20_000, () => {
+      this.#isCalm = true;
+    });
+    this.#goOn();
+    this.#expectRest();
+    this.#queue.push({ kind: "shutdown", now: 0, request: this.#newRequest() });
+    this.#goOn();
+    this.#expectEnd();
+    return { trace: this.#trace };
+  }
+
+  /** Until nothing is left to happen. As in the keeper, a tick comes only when nothing else is waiting. */
+  #goOn(): void {
+    for (;;) {
+      const isBack = this.#backAt <= this.#now;
+      const event = isBack ? this.#queue.shift() : undefined;
+      const deadline = nextDeadline(this.#state);
+      if (event) this.#deliver({ ...event, now: this.#now });
+      else if (isBack && deadline !== null && deadline <= this.#now) this.#deliver({ kind: "tick", now: this.#now });
+      else {
+        const wake = isBack ? (deadline ?? Number.POSITIVE_INFINITY) : this.#backAt;
+        const next = Math.min(this.#timeline.next, wake);
+        if (next === Number.POSITIVE_INFINITY) return;
+        this.#now = Math.max(this.#now, next);
+        if (this.#timeline.next <= this.#now) this.#timeline.happen();
+      }
+    }
+  }
+
+  #deliver(event: CoreEvent): void {
+    if (event.kind === "abandoned") this.#waiting.delete(event.request);
+    const before = this.#state;
+    const { state: after, effects } = step(before, event);
+    this.#trace.push({ event, effects });
+    const transition = { before, event, after, effects };
+    const wrong = violations(transition);
+    if (wrong.length > 0) this.#fail(wrong.join("; "));
+    const isKilled = this.#random.chance(0.4);
+    const lost = isKilled ? survivesKill(transition) : null;
+    if (lost !== null) this.#fail(lost);
+    const deadline = nextDeadline(after);
+    if (event.kind === "tick" && deadline !== null && deadline <= event.now) this.#fail("the tick left a deadline due");
+    this.#state = isKilled ? (JSON.parse(JSON.stringify(after)) as State) : after;
+    for (const effect of effects) this.#carryOut(effect);
+    if (this.#trace.length > MAX_STEPS) this.#fail("it does not come to rest");
+    if (!this.#isCalm) this.#disturb();
+  }
+
+  /** The worst moment for anything is right after anything else. */
+  #disturb(): void {
+    if (this.#random.chance(0.02)) this.#backAt = this.#now + this.#random.between(1, 3000);
+    if (this.#random.chance(0.03)) this.#ask();
+    if (this.#random.chance(0.01)) this.#queue.push({ kind: "workerReady", now: 0, at: this.#now, worker: 999 });
+  }
+
+  #ask(): void {
+    if (this.#isCalm) return;
+    const kind = this.#random.pick(["run", "run", "run", "scale", "scale", "abandoned", "hup", "shutdown"]);
+    const { generations, service } = this.#state;
+    if (kind === "run") this.#queue.push(this.#run(this.#newRequest(), randomSpec(this.#random)));
+    else if (kind === "scale") this.#queue.push({ kind, now: 0, request: this.#newRequest(), change: this.#change() });
+    else if (kind === "abandoned") this.#abandon();
+    else if (kind === "shutdown" && this.#random.chance(0.07)) {
+      this.#queue.push({ kind, now: 0, request: this.#random.chance(0.5) ? this.#newRequest() : null });
+    } else if (kind === "hup" && service.current !== null) {
+      const spec = generations[service.current]?.spec;
+      if (spec) this.#queue.push(this.#run(null, spec));
+    }
+  }
+
+  #change(): { readonly to: number } | { readonly by: number } {
+    return this.#random.chance(0.5) ? { to: this.#random.between(-1, 6) } : { by: this.#random.between(-2, 2) };
+  }
+
+  #abandon(): void {
+    const [request] = this.#waiting;
+    if (request === undefined) return;
+    this.#queue.push({ kind: "abandoned", now: 0, request });
+  }
+
+  #run(request: number | null, spec: GoodSpec["spec"]): CoreEvent {
+    const expectPid = this.#random.chance(0.1) ? this.#pids : null;
+    return { kind: "run", now: 0, request, wallNow: WALL, spec, supersede: this.#random.chance(0.3), expectPid };
+  }
+
+  #newRequest(): number {
+    this.#requests += 1;
+    this.#waiting.add(this.#requests);
+    return this.#requests;
+  }
+
+  #carryOut(effect: Effect): void {
+    if (this.#exitStatus !== null && effect.kind !== "answer") this.#fail(`${effect.kind} after the exit`);
+    switch (effect.kind) {
+      case "start":
+        return this.#start(effect.worker);
+      case "signal":
+        return this.#signal(effect.worker, effect.signal);
+      case "record":
+        return this.#tell(this.#random.between(0, 40), { kind: "recorded", now: 0, error: this.#recordError() });
+      case "answer":
+        if (!this.#waiting.delete(effect.request)) this.#fail(`request ${effect.request} was answered twice`);
+        return;
+      case "exit":
+        this.#exitStatus = effect.status;
+        if ([...this.#processes.values()].some((process) => !process.isGone)) this.#fail("it left workers behind");
+        return;
+    }
+  }
+
+  #recordError(): string | null {
+    return this.#random.chance(0.1) ? "No space left on device" : null;
+  }
+
+  /** Something comes to the keeper's notice after `afterMs`. */
+  #tell(afterMs: number, event: CoreEvent): void {
+    this.#timeline.plan(this.#now + afterMs, () => {
+      this.#queue.push("at" in event ? { ...event, at: this.#now } : event);
+    });
+  }
+
+  #start(worker: number): void {
+    const generation = this.#state.workers[worker]?.generation ?? 0;
+    const quality = this.#qualities.get(generation) ?? randomQuality(this.#random);
+    this.#qualities.set(generation, quality);
+    const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
+    const process: Process = { behaviour, pid: null, isGone: false };
+    this.#processes.set(worker, process);
+    this.#timeline.plan(this.#now + behaviour.spawnMs, () => {
+      if (behaviour.spawnFails && !process.isGone) {
+        process.isGone = true;
+        this.#queue.push({ kind: "spawnFailed", now: 0, worker, step: "exec", errno: 2 });
+      } else if (!process.isGone) this.#begin(worker, process);
+    });
+  }
+
+  #begin(worker: number, process: Process): void {
+    const { start, startMs, readyTwice, dieAfterMs, dieWith } = process.behaviour;
+    this.#pids += 1;
+    process.pid = this.#pids;
+    this.#queue.push({ kind: "spawned", now: 0, worker, pid: process.pid, startTime: this.#now });
+    if (start === "hang") return this.#exitAfter(worker, process, PATIENCE_MS, "exit 1");
+    if (start !== "ready") return this.#exitAfter(worker, process, startMs, start === "crash" ? "exit 1" : "exit 0");
+    for (const delay of readyTwice ? [startMs, startMs + 3] : [startMs]) {
+      this.#timeline.plan(this.#now + delay, () => {
+        if (!process.isGone) this.#queue.push({ kind: "workerReady", now: 0, at: this.#now, worker });
+      });
+    }
+    if (dieAfterMs !== null) this.#exitAfter(worker, process, startMs + dieAfterMs, dieWith);
+  }
+
+  #signal(worker: number, signal: string): void {
+    const process = this.#processes.get(worker);
+    if (!process) this.#fail(`worker ${worker} was signalled and was never started`);
+    else if (process.pid === null)
+      this.#timeline.plan(this.#now + process.behaviour.spawnMs + 1, () => this.#obey(worker, process, signal));
+    else this.#obey(worker, process, signal);
+  }
+
+  #obey(worker: number, process: Process, signal: string): void {
+    const { ignoresTerm, stopMs } = process.behaviour;
+    if (signal === "SIGKILL") this.#exitAfter(worker, process, this.#random.between(0, 20), "SIGKILL");
+    else this.#exitAfter(worker, process, ignoresTerm ? PATIENCE_MS : stopMs, "exit 0");
+  }
+
+  #exitAfter(worker: number, process: Process, afterMs: number, how: string): void {
+    this.#timeline.plan(this.#now + afterMs, () => {
+      if (process.isGone) return;
+      process.isGone = true;
+      this.#queue.push({
+        kind: "workerExited",
+        now: 0,
+        at: this.#now,
+        worker,
+        ending: endingOf(how),
+        tail: "last words",
+      });
+    });
+  }
+
+  /** Nobody asks any more and nothing breaks any more: rollouts have ended, and all that should run does. */
+  #expectRest(): void {
+    const { service, workers, generations } = this.#state;
+    if (service.rollout) this.#fail("a rollout did not end");
+    if (service.pendingRecord) this.#fail("a record did not end");
+    if (this.#waiting.size > 0) this.#fail(`nobody answered ${[...this.#waiting].join()}`);
+    const wanted = service.current === null ? undefined : generations[service.current];
+    if (service.phase.kind !== "running" || !wanted || !service.respawn) return;
+    const ready = Object.values(workers).filter((worker) => worker.kind === "ready" && worker.availableAt === null);
+    if (ready.length !== wanted.instances) this.#fail(`${ready.length} of ${wanted.instances} workers are there`);
+  }
+
+  #expectEnd(): void {
+    if (this.#exitStatus === null) this.#fail("it was told to shut down, and it is still there");
+    if (this.#waiting.size > 0) this.#fail(`nobody answered ${[...this.#waiting].join()}`);
+    if (Object.keys(this.#state.workers).length > 0) this.#fail("it ended before its workers");
+  }
+
+  #fail(message: string): never {
+    throw new Broken(message, this.#trace);
+  }
+}
+
+const endingOf = (how: string): Ending => {
+  if (how.startsWith("exit ")) return { kind: "exit", code: Number(how.slice(5)) };
+  return { kind: "signal", signal: how, core: how === "SIGSEGV" };
+};
