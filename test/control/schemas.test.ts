@@ -58,6 +58,8 @@ describe("checkCall", () => {
       shutdown: {},
     };
     for (const [method, params] of Object.entries(calls)) expect(problem(method, params)).toBe("accepted");
+    const wantSomething = Object.keys(calls).filter((method) => problem(method, {}) !== "accepted");
+    expect(wantSomething).toEqual(["authenticate", "scale"]);
   });
 
   test("names the method that does not exist", () => {
