@@ -45,7 +45,7 @@ export const TOP_FLAGS = {
 /** Reads a command line. Throws UsageError, whose message says which command it is about. */
 export const planFor = (args: readonly string[], environment: Environment): Plan => {
   const before = labelled("crankctl", () => parseFlags(TOP_FLAGS, args));
-  if (before.help) return { kind: "say", text: TOP_HELP };
+  if (before.help) return { kind: "say", text: topHelp() };
   if (before.flags.version === true) return { kind: "say", text: `crankctl ${VERSION}\n` };
   const [name, ...rest] = before.words;
   if (name === undefined) throw new UsageError("crankctl: there is no command");
@@ -101,7 +101,7 @@ export const crankctl = async (
 ): Promise<number> => {
   try {
     if (args.length === 0) {
-      await err.write(TOP_HELP);
+      await err.write(topHelp());
       return EXIT.wrongUsage;
     }
     const plan = planFor(args, environment);
@@ -132,10 +132,11 @@ const unknownCommand = (name: string): string => {
   return `there is no command ${JSON.stringify(name)}${near === null ? "" : `; did you mean ${near}?`}`;
 };
 
-const TOP_HELP = helpText({
-  usage: ["crankctl [flags] COMMAND [flags]", "crankctl COMMAND -help"],
-  about: ["Tells a crank what to run, and asks it what it does."],
-  list: { heading: "Commands", rows: COMMANDS.map((command) => [command.name, command.summary] as const) },
-  flags: TOP_FLAGS,
-  after: ["Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank there."],
-});
+const topHelp = (): string =>
+  helpText({
+    usage: ["crankctl [flags] COMMAND [flags]", "crankctl COMMAND -help"],
+    about: ["Tells a crank what to run, and asks it what it does."],
+    list: { heading: "Commands", rows: COMMANDS.map((command) => [command.name, command.summary] as const) },
+    flags: TOP_FLAGS,
+    after: ["Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank there."],
+  });

@@ -44,7 +44,7 @@ const perform = async (
   const { flags, words, help } = ownFlags(args, environment);
   const [prefix, ...rest] = words;
   if (help || prefix === undefined || prefix === "") {
-    await out.write(HELP);
+    await out.write(helpPage());
     return help ? EXIT.done : EXIT.failed;
   }
   // The service is for us to say, whatever the environment names.
@@ -86,11 +86,12 @@ const servicesOf = async (prefix: string, directory: string): Promise<readonly S
   }
 };
 
-const HELP = helpText({
-  usage: ["crankx [flags] PREFIX CRANKCTL-ARGUMENT..."],
-  about: [
-    "Runs crankctl on every service whose control socket is DIR/PREFIX*.ctl, one after the other, and stops at the first failure. A PREFIX that begins with . or / is a path of its own. What follows PREFIX is crankctl's; crankctl -help lists it.",
-  ],
-  flags: CRANKX_FLAGS,
-  after: ["Exit status: 0 all done, 1 no service of that prefix; else that of the first crankctl that failed."],
-});
+const helpPage = (): string =>
+  helpText({
+    usage: ["crankx [flags] PREFIX CRANKCTL-ARGUMENT..."],
+    about: [
+      "Runs crankctl on every service whose control socket is DIR/PREFIX*.ctl, one after the other, and stops at the first failure. A PREFIX that begins with . or / is a path of its own. What follows PREFIX is crankctl's; crankctl -help lists it.",
+    ],
+    flags: CRANKX_FLAGS,
+    after: ["Exit status: 0 all done, 1 no service of that prefix; else that of the first crankctl that failed."],
+  });
