@@ -16,7 +16,6 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
 import type { Identity } from "../core/spec.ts";
 import { connectUnix } from "../keeper/channel.ts";
 import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./platform.ts";
@@ -141,6 +140,9 @@ const ensureFile = (path: string, text: string): string | null =>
     if (!isFile) throw new Error("not a plain file");
     accessSync(dirname(path), constants.W_OK);
   });
+
+/** The directory that a file is in. (node:path costs a start 1 ms, and 1 MB.) */
+const dirname = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf("/")));
 
 const ensureDirectory = (path: string): string | null =>
   attempt(() => {
