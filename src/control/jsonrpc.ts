@@ -23,13 +23,15 @@ export type ServerLine =
 
 /** No request of ours nests deeper than 3; what nests deeper than this is refused before it is built. */
 const MAX_DEPTH = 32;
+/** Nor has it more lists and objects than its stop steps make; each costs many times the two bytes that it is sent in. */
+const MAX_LISTS = 256;
 const MAX_ID_LENGTH = 128;
 
 /** Says what a line from a client is. `line` is without its newline. Never throws. */
 export const parseClientLine = (line: Uint8Array): ClientLine => {
   const text = decode(line);
   if (text === null) return foreign(null, "the line is not valid UTF-8");
-  if (isTooDeep(text)) return broken(`the line nests deeper than ${MAX_DEPTH} levels`);
+  if (isBomb(text)) return broken(BOMB);
   const value = parse(text);
   if (value === undefined) return foreign(text, "the line is not valid JSON");
   if (Array.isArray(value)) {
@@ -43,7 +45,7 @@ export const parseClientLine = (line: Uint8Array): ClientLine => {
 /** Says what a line from crank is. Never throws. */
 export const parseServerLine = (line: Uint8Array): ServerLine => {
   const text = decode(line) ?? new TextDecoder().decode(line);
-  const value = isTooDeep(text) ? undefined : parse(text);
+  const value = parse(text);
   if (!isObject(value)) return { kind: "other", text };
   const id = readId(value.id) ?? null;
   if ("result" in value) return { kind: "result", id, result: value.result };
@@ -68,6 +70,7 @@ export const encodeError = (id: RpcId, error: RpcError): string => `${JSON.strin
 export const encodeNotification = <N extends keyof Notifications>(method: N, params: Notifications[N]): string =>
   `${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`;
 
+const BOMB = `the line nests deeper than ${MAX_DEPTH} levels, or has more than ${MAX_LISTS} lists and objects`;
 const NO_REQUEST = "the line is not a JSON-RPC 2.0 request";
 
 const foreign = (text: string | null, message: string): ClientLine => {
@@ -128,15 +131,32 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 // Almost every line has fewer brackets than levels are allowed, which native searches tell quickly; only the others
 // are read bracket by bracket, strings skipped, and a line that is all brackets is given up at the limit.
-const isTooDeep = (text: string): boolean => {
+const isBomb = (text: string): boolean => {
   if (hasFewBrackets(text)) return false;
+  const token = /["[{\]}]/g;
   let depth = 0;
-  for (const [token] of text.matchAll(/[[{}\]]|"(?:[^"\\]|\\.)*"?/gs)) {
-    if (token === "[" || token === "{") depth++;
-    else if (token === "]" || token === "}") depth--;
-    if (depth > MAX_DEPTH) return true;
+  let opened = 0;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    if (match[0] === '"') {
+      token.lastIndex = endOfString(text, match.index + 1);
+      continue;
+    }
+    const opens = match[0] === "[" || match[0] === "{";
+    depth += opens ? 1 : -1;
+    opened += opens ? 1 : 0;
+    if (depth > MAX_DEPTH || opened > MAX_LISTS) return true;
   }
   return false;
+};
+
+/** The index behind the quote that ends the string that begins at `from`. */
+const endOfString = (text: string, from: number): number => {
+  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
+    let escapes = at;
+    while (escapes > from && text[escapes - 1] === "\\") escapes--;
+    if ((at - escapes) % 2 === 0) return at + 1;
+  }
+  return text.length;
 };
 
 const hasFewBrackets = (text: string): boolean => {

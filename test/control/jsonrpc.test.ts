@@ -61,8 +61,13 @@ describe("a line from a client", () => {
     expect(replyOf(line).error.message).toContain("batches are not taken");
   });
 
-  test("that nests a million levels deep is refused without being built", () => {
-    for (const bomb of ["[".repeat(1_000_000), '{"a":'.repeat(200_000), "[]".repeat(500_000)]) {
+  test("that nests a million levels deep, or holds a million lists, is refused without being built", () => {
+    for (const bomb of [
+      "[".repeat(1_000_000),
+      '{"a":'.repeat(200_000),
+      "[]".repeat(500_000),
+      `[${"[],".repeat(300_000)}1]`,
+    ]) {
       expect(["broken", "foreign"]).toContain(read(bomb).kind);
     }
     expect(
