@@ -37,7 +37,7 @@ $(if $(V),,.SILENT:)
 .SUFFIXES:
 
 .PHONY: all
-all: $(PROGRAMS) bin/runtime $(BUNDLES)
+all: $(PROGRAMS) bin/runtime bin/trim.node $(BUNDLES)
 
 .PHONY: help
 help:
@@ -102,7 +102,11 @@ $(filter-out bin/crank,$(PROGRAMS)): | bin/crank
 # working directory is read, and the one open file is all that a later start needs.
 bin/runtime: src/commands/main.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
-	sh tools/bundle.sh $(RUNTIME) $< $@ --compile --bytecode --format=esm --minify --no-compile-autoload-dotenv --no-compile-autoload-bunfig
+	sh tools/bundle.sh $(RUNTIME) $< $@ --compile --bytecode --format=esm --minify --compile-exec-argv=--smol --no-compile-autoload-dotenv --no-compile-autoload-bunfig
+
+bin/trim.node: trim/trim.c build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(WARNINGS) -fvisibility=hidden -fPIC -shared $(LDFLAGS) -o $@ $<
 
 # The bundles ----------------------------------------------------------------------------------------------------------
 
@@ -149,6 +153,7 @@ install: all
 	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(BINARY) $(MANUAL)
 	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
 	sh tools/replace.sh 0755 bin/runtime $(LIBRARY)/bin/runtime
+	sh tools/replace.sh 0755 bin/trim.node $(LIBRARY)/bin/trim.node
 	for name in $(COMMANDS); do sh tools/replace.sh 0644 dist/$$name.mjs $(LIBRARY)/dist/$$name.mjs || exit 1; done
 	for name in $(COMMANDS); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
 	for page in $(MANUALS); do sh tools/replace.sh 0644 $$page $(MANUAL)/$${page##*/} || exit 1; done
@@ -157,7 +162,7 @@ install: all
 .PHONY: uninstall
 uninstall:
 	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
-	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(COMMANDS:%=$(LIBRARY)/dist/%.mjs) $(LIBRARY)/LICENSE
+	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/bin/trim.node $(COMMANDS:%=$(LIBRARY)/dist/%.mjs) $(LIBRARY)/LICENSE
 	for directory in $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
 
 .PHONY: clean distclean

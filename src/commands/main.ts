@@ -17,3 +17,5 @@ switch (name) {
     process.stderr.write("This is the runtime of crank; call crank, crankctl or crankx instead.\n");
     process.exit(2);
 }
+
+export {};

@@ -8,6 +8,8 @@ export type KeeperFacts = {
   /** CLOCK_REALTIME − CLOCK_MONOTONIC, ms. */
   readonly realtimeOffset: number;
   readonly bootId: string;
+  /** Where crank is installed: its bin/ and dist/ are there. */
+  readonly home: string;
   readonly cwd: string;
   readonly args: readonly string[];
   /** The name that it was called by. */

@@ -7,8 +7,12 @@ import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
 import { linuxPlatform } from "./linux.ts";
 import { type Hello, type Link, Supervisor } from "./supervisor.ts";
+import { trimMemory } from "./trim.ts";
 
 const KEEPER_FD = 3;
+/** How long nothing has to happen before memory is given back, and after how many events it is worth it again. */
+const QUIET_MS = 500;
+const TRIM_EVERY = 250;
 /** EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
 const BROKEN = 70;
 
@@ -49,6 +53,8 @@ class Life {
   #supervisor: Supervisor | null = null;
   #isBusy = false;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #home = "";
+  #trimmedAt = Number.NEGATIVE_INFINITY;
 
   constructor(frontEnd: FrontEnd) {
     this.#frontEnd = frontEnd;
@@ -106,6 +112,7 @@ class Life {
     this.#greetings = [];
     const startedAt = performance.now();
     const now = hello.now;
+    this.#home = hello.facts.home;
     const supervisor = new Supervisor(
       linuxPlatform(() => now + Math.round(performance.now() - startedAt)),
       hello,
@@ -116,10 +123,21 @@ class Life {
     return supervisor.start(this.#frontEnd);
   }
 
+  /** Nothing to do: after a moment memory is given back, after `lingerMs` the keeper is asked to let this supervisor go. */
   #rest(link: Link): void {
     const supervisor = this.#supervisor;
     if (!supervisor) return;
-    this.#idleTimer = setTimeout(() => link.send([{ kind: "idle", seen: supervisor.consumed }]), supervisor.lingerMs);
+    const { lingerMs } = supervisor;
+    const leave = (): void => link.send([{ kind: "idle", seen: supervisor.consumed }]);
+    if (lingerMs <= QUIET_MS || supervisor.consumed - this.#trimmedAt < TRIM_EVERY) {
+      this.#idleTimer = setTimeout(leave, lingerMs);
+      return;
+    }
+    this.#idleTimer = setTimeout(() => {
+      this.#trimmedAt = supervisor.consumed;
+      trimMemory(this.#home);
+      this.#idleTimer = setTimeout(leave, lingerMs - QUIET_MS);
+    }, QUIET_MS);
   }
 }
 
