@@ -12,9 +12,8 @@ export type Patience = { readonly giveUpAfterMs: number; readonly pauseMs: numbe
 const PATIENCE: Patience = { giveUpAfterMs: 5000, pauseMs: 100 };
 
 /**
- * Begins a rollout and waits for its answer, over as many connections as it takes; `connect` makes each of them. The
- * last one is left open, as the caller may have more to ask. Throws CallError, ConnectError if crank was never there,
- * ConnectionLostError if it did not come back.
+ * Begins a rollout and waits for its answer, over as many connections as it takes; `connect` makes each of them.
+ * Throws CallError, ConnectError if crank was never there, ConnectionLostError if it did not come back.
  */
 export const callDeploy = async <M extends DeployMethod>(
   connect: () => Promise<Client>,
@@ -24,13 +23,17 @@ export const callDeploy = async <M extends DeployMethod>(
 ): Promise<RunResult> => {
   const asked = { clientId: crypto.randomUUID(), ...params };
   let client = await connect();
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await client.call(method, asked);
-    } catch (error) {
-      if (!(error instanceof ConnectionLostError) || attempt === MAX_ATTEMPTS) throw error;
-      client = await reconnect(connect, error, patience);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await client.call(method, asked);
+      } catch (error) {
+        if (!(error instanceof ConnectionLostError) || attempt === MAX_ATTEMPTS) throw error;
+        client = await reconnect(connect, error, patience);
+      }
     }
+  } finally {
+    client.close();
   }
 };
 

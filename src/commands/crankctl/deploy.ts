@@ -2,6 +2,7 @@
 import { CallError } from "../../control/client.ts";
 import { callDeploy, type DeployMethod } from "../../control/deploy-call.ts";
 import { ERROR_CODES, type FailureData, type Methods, type RunResult } from "../../control/messages.ts";
+import { Output } from "../output.ts";
 import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
 import type { Action } from "./command.ts";
 import { LiveLine } from "./progress.ts";
@@ -16,7 +17,7 @@ export const deploy =
   <M extends DeployMethod>(method: M, params: Methods[M]["params"]): Action =>
   async (session) => {
     const live = params.wait === true ? await liveLine(session) : null;
-    const forget = params.wait === true ? onInterrupt(session, live) : () => {};
+    const forget = params.wait === true ? onInterrupt(live) : () => {};
     const connect = () =>
       session.connect((notification) => {
         if (notification.method === "progress") live?.tell(notification.params);
@@ -41,10 +42,11 @@ const liveLine = async (session: Session): Promise<LiveLine | null> => {
 };
 
 /** The rollout is crank's, not ours: whoever interrupts us only stops watching. */
-const onInterrupt = (session: Session, live: LiveLine | null): (() => void) => {
+const onInterrupt = (live: LiveLine | null): (() => void) => {
   const leave = async () => {
     live?.end();
-    await session.err.write("The rollout goes on without us; 'crankctl status' shows how far it is.\n");
+    // Not the session's: that may be kept back until other services are done.
+    await new Output(2).write("The rollout goes on without us; 'crankctl status' shows how far it is.\n");
     process.exit(INTERRUPTED);
   };
   process.once("SIGINT", leave);
