@@ -1,0 +1,49 @@
+// The sentences that people read.
+import { expect, test } from "bun:test";
+import { describeEnding, describeFailure, describeNote, describeRefusal } from "../../src/core/describe.ts";
+
+test("endings say how a process ended", () => {
+  expect(describeEnding({ kind: "exit", code: 3 })).toBe("exited with status 3");
+  expect(describeEnding({ kind: "signal", signal: "SIGSEGV", core: true })).toBe(
+    "was ended by SIGSEGV and dumped core",
+  );
+  expect(describeEnding({ kind: "unknown" })).toBe("ended; how is not known");
+});
+
+test("failures of a deploy are in the original's words where it has some", () => {
+  expect(describeFailure({ kind: "exited", ending: { kind: "exit", code: 1 }, tail: "" })).toBe("Exited with code: 1");
+  expect(describeFailure({ kind: "timeout", afterMs: 30_000, tail: "" })).toBe(
+    "Failed to start: not ready within 30 s",
+  );
+  expect(describeFailure({ kind: "spawn", step: "chdir", errno: 2 })).toBe(
+    "Failed to start: chdir: no such file or directory",
+  );
+  expect(describeFailure({ kind: "spawn", step: "exec", errno: 200 })).toBe("Failed to start: exec: error 200");
+  expect(
+    describeFailure({ kind: "exited", ending: { kind: "signal", signal: "SIGABRT", core: false }, tail: "" }),
+  ).toBe("Failed to start: it was ended by SIGABRT before it was available");
+});
+
+test("what a worker said never gets into a sentence", () => {
+  const failure = { kind: "exited", ending: { kind: "exit", code: 1 }, tail: "\u001b[2J" } as const;
+  expect(describeFailure(failure)).not.toContain("\u001b");
+  const note = { kind: "workerFailed", worker: 1, generation: 1, pid: 2, failure, attemptsLeft: 1 } as const;
+  expect(describeNote(note)).toBe(
+    "Worker 1 (pid 2, generation 1) failed: it exited with status 1 before it was available; 1 more attempt",
+  );
+});
+
+test("refusals are the original's", () => {
+  expect(describeRefusal({ kind: "rolloutInFlight" })).toBe("New process is already being started");
+  expect(describeRefusal({ kind: "wrongPid", passed: 1, current: 2 })).toBe(
+    "Passed pid (1) doesn't match the current pid (2)",
+  );
+});
+
+test("notes name the worker, its process if it has one, and its generation", () => {
+  expect(describeNote({ kind: "workerStarting", worker: 3, generation: 2 })).toBe("Starting worker 3 (generation 2)");
+  expect(describeNote({ kind: "workerReady", worker: 3, generation: 2, pid: 9, afterMs: 1234 })).toBe(
+    "Worker 3 (pid 9, generation 2) is ready after 1.234 s",
+  );
+  expect(describeNote({ kind: "scaled", from: 2, to: 1 })).toBe("Scaling from 2 to 1 worker");
+});

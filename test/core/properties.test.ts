@@ -1,0 +1,193 @@
+// The invariants as properties over random sequences of events, sensible or not; a failure is shrunk to a short one.
+// How many sequences: CRANK_PROPERTY_RUNS, default 2000 for each property.
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { nextDeadline } from "../../src/core/deadline.ts";
+import type { CoreEvent } from "../../src/core/events.ts";
+import {
+  answersOnce,
+  boundsSurge,
+  type Invariant,
+  isWellFormed,
+  keepsAvailable,
+  recordsDeploys,
+  replacesFirst,
+  survivesKill,
+} from "../../src/core/invariants.ts";
+import type { Spec } from "../../src/core/spec.ts";
+import { initialState, type State } from "../../src/core/state.ts";
+import { step } from "../../src/core/step.ts";
+import { freeze, SPEC, WALL } from "./service.ts";
+
+const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);
+const TIMEOUT_MS = 120_000;
+
+const specs: fc.Arbitrary<Spec> = fc
+  .record({
+    instances: fc.integer({ min: 0, max: 5 }),
+    surge: fc.integer({ min: 0, max: 3 }),
+    unavailable: fc.integer({ min: 0, max: 2 }),
+    minReadyMs: fc.constantFrom(0, 5, 50),
+    startTimeoutMs: fc.constantFrom(null, 20, 100),
+    retries: fc.integer({ min: 0, max: 2 }),
+    rolloutDeadlineMs: fc.constantFrom(null, 40, 200),
+    readiness: fc.constantFrom<Spec["readiness"]>({ kind: "notify" }, { kind: "delay", afterMs: 10 }),
+    stopSteps: fc.constantFrom<Spec["stopSteps"]>(
+      SPEC.stopSteps,
+      [{ signal: "SIGTERM", afterMs: 0 }],
+      [
+        { signal: "SIGUSR2", afterMs: 0 },
+        { signal: "SIGTERM", afterMs: 10 },
+        { signal: "SIGKILL", afterMs: 20 },
+      ],
+    ),
+  })
+  .map((changes) => ({ ...SPEC, ...changes }));
+
+/** What may happen; `pick` chooses the worker or request that it happens to among those that there are. */
+type Happening = {
+  readonly kind: CoreEvent["kind"] | "deadline";
+  readonly afterMs: number;
+  readonly pick: number;
+  readonly spec: Spec;
+  readonly flag: boolean;
+};
+
+const happenings = fc.array(
+  fc.record<Happening>({
+    kind: fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom<Happening["kind"]>("spawned", "workerReady", "deadline", "recorded") },
+      { weight: 3, arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick") },
+      { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "abandoned") },
+      { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown") },
+    ),
+    afterMs: fc.constantFrom(0, 0, 1, 15, 120),
+    pick: fc.nat(12),
+    spec: specs,
+    flag: fc.boolean(),
+  }),
+  { maxLength: 60, size: "max" },
+);
+
+const services = fc.record({
+  respawn: fc.option(fc.record({ baseMs: fc.constantFrom(0, 10) })),
+  happenings,
+});
+
+/** Lets it all happen, and calls `check` with every step. */
+const live = (
+  life: { readonly respawn: { readonly baseMs: number } | null; readonly happenings: readonly Happening[] },
+  check: (before: State, event: CoreEvent, after: State, effects: ReturnType<typeof step>["effects"]) => void,
+): void => {
+  let state = freeze(initialState({ respawn: life.respawn, history: [] }));
+  let now = 1000;
+  let request = 0;
+  for (const happening of life.happenings) {
+    now += happening.afterMs;
+    const deadline = nextDeadline(state);
+    if (happening.kind === "deadline") now = Math.max(now, deadline ?? now);
+    request += 1;
+    const event = eventOf(happening, state, now, request);
+    const { state: after, effects } = step(state, event);
+    check(state, event, after, effects);
+    state = freeze(after);
+  }
+};
+
+const eventOf = (happening: Happening, state: State, now: number, request: number): CoreEvent => {
+  const { kind, pick, spec, flag } = happening;
+  const ids = Object.keys(state.workers).map(Number);
+  // One more than there are: nobody.
+  const worker = ids[pick % (ids.length + 1)] ?? 99_999;
+  switch (kind) {
+    case "run":
+      return { kind, now, request: flag ? request : null, wallNow: WALL, spec, supersede: pick > 6, expectPid: null };
+    case "scale":
+      return { kind, now, request, change: flag ? { to: pick - 2 } : { by: pick - 6 } };
+    case "shutdown":
+      return { kind, now, request: flag ? request : null };
+    case "abandoned":
+      return { kind, now, request: Math.max(1, request - pick) };
+    case "spawned":
+      return { kind, now, worker, pid: 100 + worker, startTime: now };
+    case "spawnFailed":
+      return { kind, now, worker, step: "exec", errno: 2 };
+    case "workerReady":
+      return { kind, now, worker, at: flag ? now : now - 10 };
+    case "workerExited":
+      return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, tail: "last words" };
+    case "recorded":
+      return { kind, now, error: flag ? null : "disk full" };
+    case "tick":
+    case "deadline":
+      return { kind: "tick", now };
+  }
+};
+
+const holds = (invariant: Invariant): void => {
+  fc.assert(
+    fc.property(services, (life) => {
+      live(life, (before, event, after, effects) => {
+        expect(invariant({ before, event, after, effects })).toBeNull();
+      });
+    }),
+    { numRuns: RUNS },
+  );
+};
+
+describe("whatever happens in whatever order", () => {
+  test("a rollout keeps N − U workers available", () => holds(keepsAvailable), TIMEOUT_MS);
+  test(
+    "a rollout with a surge signals no available worker before its replacement is there",
+    () => holds(replacesFirst),
+    TIMEOUT_MS,
+  );
+  test("a rollout never has more than N + S workers starting or ready", () => holds(boundsSurge), TIMEOUT_MS);
+  test(
+    "every request is answered once, and crank ends once, with its last worker",
+    () => holds(answersOnce),
+    TIMEOUT_MS,
+  );
+  test("the record changes by completed rollouts alone", () => holds(recordsDeploys), TIMEOUT_MS);
+  test(
+    "a supervisor that was killed does what the one that was not would have done",
+    () => holds(survivesKill),
+    TIMEOUT_MS,
+  );
+  test("whatever the state refers to exists, and no number is used twice", () => holds(isWellFormed), TIMEOUT_MS);
+
+  test(
+    "a tick leaves nothing due",
+    () => {
+      fc.assert(
+        fc.property(services, (life) => {
+          live(life, (_before, event, after) => {
+            const deadline = event.kind === "tick" ? nextDeadline(after) : null;
+            if (deadline !== null) expect(deadline).toBeGreaterThan(event.now);
+          });
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "what changes nothing gives back the same state",
+    () => {
+      fc.assert(
+        fc.property(services, (life) => {
+          live(life, (before, _event, after) => {
+            if (JSON.stringify(before) === JSON.stringify(after)) expect(after).toBe(before);
+            for (const [id, worker] of Object.entries(after.workers)) {
+              const was = before.workers[Number(id)];
+              if (JSON.stringify(was) === JSON.stringify(worker)) expect(worker).toBe(was as typeof worker);
+            }
+          });
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,137 @@
+// Shutting down: everybody is told to go, everybody is answered, and crank goes last.
+import { describe, expect, test } from "bun:test";
+import { EXIT_0, EXIT_1, exitStatus, KILLED, outcomeOf, Service, signals, started } from "./service.ts";
+
+describe("shutting down", () => {
+  test("closes the sockets and tells every worker to go, those that are starting too", () => {
+    const service = new Service();
+    service.deploy({ instances: 2 });
+    service.scale({ to: 3 });
+    service.shutdown();
+    expect(service.effects).toContainEqual({ kind: "closeSockets" });
+    expect(signals(service.effects)).toEqual(["1 SIGTERM", "2 SIGTERM", "3 SIGTERM"]);
+  });
+
+  test("answers when the last worker is gone, and then exits with status 0", () => {
+    const service = new Service({ respawn: { baseMs: 0 } });
+    service.deploy({ instances: 2 });
+    const request = service.shutdown();
+    expect(exitStatus(service.exited(1, EXIT_1))).toBeUndefined();
+    const effects = service.exited(2, EXIT_1);
+    expect(started(effects)).toEqual([]);
+    expect(outcomeOf(effects, request)).toEqual({ kind: "shutDown" });
+    expect(effects.at(-1)).toEqual({ kind: "exit", status: 0 });
+  });
+
+  test("with nothing running ends at once", () => {
+    const service = new Service();
+    const request = service.shutdown();
+    expect(outcomeOf(service.effects, request)).toEqual({ kind: "shutDown" });
+    expect(exitStatus(service.effects)).toBe(0);
+  });
+
+  test("asked for again brings the next stop step forward", () => {
+    const service = new Service();
+    service.deploy();
+    const first = service.shutdown();
+    service.now += 10;
+    const second = service.shutdown();
+    expect(signals(service.effects)).toEqual(["1 SIGKILL group"]);
+    service.shutdown();
+    expect(signals(service.effects)).toEqual([]);
+    const effects = service.exited(1, KILLED);
+    expect(outcomeOf(effects, first)).toEqual({ kind: "shutDown" });
+    expect(outcomeOf(effects, second)).toEqual({ kind: "shutDown" });
+  });
+
+  test("leaves those alone that are draining already", () => {
+    const service = new Service();
+    service.deploy();
+    service.run();
+    service.spawned(2);
+    service.ready(2);
+    service.recorded();
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["2 SIGTERM"]);
+  });
+
+  test("ends a deploy that is on its way, and answers it", () => {
+    const service = new Service();
+    service.deploy();
+    const request = service.run();
+    service.shutdown();
+    expect(outcomeOf(service.effects, request)).toMatchObject({ kind: "rolledBack", failure: { kind: "shutdown" } });
+    expect(signals(service.effects)).toEqual(["1 SIGTERM", "2 SIGTERM"]);
+  });
+
+  test("answers a deploy that has failed already with what failed", () => {
+    const service = new Service();
+    service.deploy();
+    const request = service.run();
+    service.spawned(2);
+    service.pass(30_000);
+    service.shutdown();
+    expect(outcomeOf(service.effects, request)).toMatchObject({ worker: 2, failure: { kind: "timeout" } });
+  });
+
+  test("lets a record that is being written finish, and its deploy be answered", () => {
+    const service = new Service();
+    const deploy = service.run();
+    service.spawned(1);
+    service.ready(1);
+    service.shutdown();
+    expect(exitStatus(service.exited(1))).toBeUndefined();
+    const effects = service.recorded();
+    expect(outcomeOf(effects, deploy)?.kind).toBe("deployed");
+    expect(exitStatus(effects)).toBe(0);
+  });
+
+  test("refuses what comes after it", () => {
+    const service = new Service();
+    service.deploy();
+    service.shutdown();
+    const request = service.run({}, { supersede: true });
+    expect(outcomeOf(service.effects, request)).toEqual({ kind: "refused", refusal: { kind: "shuttingDown" } });
+  });
+
+  test("copes with a start that fails after it was told to go", () => {
+    const service = new Service();
+    service.run();
+    service.shutdown();
+    expect(exitStatus(service.spawnFailed(1))).toBe(0);
+  });
+
+  test("answers even a request that comes when all is over", () => {
+    const service = new Service();
+    service.shutdown();
+    const request = service.shutdown();
+    expect(service.effects).toEqual([{ kind: "answer", request, outcome: { kind: "shutDown" } }]);
+  });
+
+  test("does not answer who has gone away", () => {
+    const service = new Service();
+    service.deploy();
+    const request = service.shutdown();
+    service.send({ kind: "abandoned", now: service.now, request });
+    expect(outcomeOf(service.exited(1, EXIT_0), request)).toBeUndefined();
+  });
+});
+
+describe("a request whose client has gone away", () => {
+  test("is carried out all the same, and not answered", () => {
+    const service = new Service();
+    const request = service.run();
+    service.send({ kind: "abandoned", now: service.now, request });
+    service.spawned(1);
+    service.ready(1);
+    expect(outcomeOf(service.recorded(), request)).toBeUndefined();
+    expect(service.state.service.current).toBe(1);
+  });
+
+  test("is still somebody's: crank stays when it fails", () => {
+    const service = new Service();
+    const request = service.run();
+    service.send({ kind: "abandoned", now: service.now, request });
+    expect(exitStatus(service.spawnFailed(1))).toBeUndefined();
+  });
+});

@@ -1,0 +1,29 @@
+// Ten thousand whole lives, each from its seed. By hand, any number: `bun test/sim/core.ts --seeds N --from SEED`.
+import { expect, test } from "bun:test";
+import { Broken, describeTrace, simulate } from "../sim/core-world.ts";
+
+const SEEDS = 10_000;
+const TRACED_STEPS = 30;
+const TIMEOUT_MS = 600_000;
+
+test(
+  `nothing breaks in ${SEEDS} lives, with the supervisor killed between any two steps`,
+  () => {
+    for (let seed = 1; seed <= SEEDS; seed++) expect(breakage(seed)).toBeNull();
+  },
+  TIMEOUT_MS,
+);
+
+test("the same seed is the same life", () => {
+  expect(describeTrace(simulate(42).trace)).toBe(describeTrace(simulate(42).trace));
+});
+
+const breakage = (seed: number): string | null => {
+  try {
+    simulate(seed);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    return `seed ${seed}: ${error.message}\n${describeTrace(error.trace.slice(-TRACED_STEPS))}`;
+  }
+};
