@@ -23,15 +23,25 @@ export const callDeploy = async <M extends DeployMethod>(
 ): Promise<RunResult> => {
   const asked = { clientId: crypto.randomUUID(), ...params };
   let client = await connect();
+  for (let attempt = 1; ; attempt++) {
+    const answer = await answerOrLoss(client, method, asked);
+    if (!(answer instanceof ConnectionLostError)) return answer;
+    if (attempt === MAX_ATTEMPTS) throw answer;
+    client = await reconnect(connect, answer, patience);
+  }
+};
+
+/** The answer, or that the connection was lost before it came; it is closed either way. */
+const answerOrLoss = async <M extends DeployMethod>(
+  client: Client,
+  method: M,
+  params: Methods[M]["params"],
+): Promise<RunResult | ConnectionLostError> => {
   try {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await client.call(method, asked);
-      } catch (error) {
-        if (!(error instanceof ConnectionLostError) || attempt === MAX_ATTEMPTS) throw error;
-        client = await reconnect(connect, error, patience);
-      }
-    }
+    return await client.call(method, params);
+  } catch (error) {
+    if (error instanceof ConnectionLostError) return error;
+    throw error;
   } finally {
     client.close();
   }
