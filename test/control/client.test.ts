@@ -29,7 +29,8 @@ describe("a client", () => {
 
   test("hands on notifications in their order, and passes over what it does not know", async () => {
     const seen: Notification[] = [];
-    desk.serve("web", (_, reply) => {
+    desk.serve("web", ({ method }, reply) => {
+      if (method === "info") return reply.result({});
       reply.raw('Welcome\n{"jsonrpc":"2.0","id":99,"result":{}}\n\n[1]\n');
       reply.notify("logEnd", {});
       reply.result({});
@@ -39,7 +40,7 @@ describe("a client", () => {
     await client.call("logs", {});
     expect(seen[0]).toEqual({ method: "logEnd", params: {} });
     await client.call("info", {});
-    expect(seen).toHaveLength(3);
+    expect(seen).toHaveLength(2);
     client.close();
   });
 
