@@ -16,14 +16,16 @@ COMMANDS := crank crankctl crankx
 
 ARCH    := $(patsubst arm64,aarch64,$(patsubst x86_64,x64,$(shell uname -m)))
 RUNTIME := node_modules/@oven/bun-linux-$(ARCH)/bin/bun
-BUNDLE  := --target=node --format=esm --minify-syntax --minify-whitespace
+# Names and lines stay readable: minifying them too makes nothing start faster, and fills a screen when something breaks.
+BUNDLE  := --format=esm --minify-syntax
+COMPILE := --compile --bytecode --compile-exec-argv=--smol --no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 PACKAGES := node_modules/.crank-installed
 COMPILER := build/compiler-works
 
 KEEPER_SOURCES := $(wildcard keeper/*.c)
 KEEPER_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/keeper/%.o)
-STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o)
+STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o) build/strict/trim.o
 ASAN_OBJECTS   := $(KEEPER_SOURCES:keeper/%.c=build/sanitized/%.o)
 TYPESCRIPT     := $(shell find src -name '*.ts') package.json
 
@@ -92,6 +94,9 @@ build/sanitized/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 build/strict/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) -O2 $(WARNINGS) -MMD -MP -c -o $@ $<
+build/strict/trim.o: trim/trim.c build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(KEEPER_FLAGS) -O2 $(WARNINGS) -fPIC -MMD -MP -c -o $@ $<
 
 -include $(KEEPER_OBJECTS:.o=.d) $(STRICT_OBJECTS:.o=.d) $(ASAN_OBJECTS:.o=.d)
 
@@ -102,17 +107,18 @@ $(filter-out bin/crank,$(PROGRAMS)): | bin/crank
 # working directory is read, and the one open file is all that a later start needs.
 bin/runtime: src/commands/main.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
-	sh tools/bundle.sh $(RUNTIME) $< $@ --compile --bytecode --format=esm --minify --compile-exec-argv=--smol --no-compile-autoload-dotenv --no-compile-autoload-bunfig
+	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) $(COMPILE)
 
+# Gives the runtime's text pages back at rest; crank runs without it too.
 bin/trim.node: trim/trim.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
-	$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(WARNINGS) -fvisibility=hidden -fPIC -shared $(LDFLAGS) -o $@ $<
+	$(CC) $(KEEPER_FLAGS) $(CFLAGS) -fvisibility=hidden -fPIC -shared $(LDFLAGS) -o $@ $<
 
 # The bundles ----------------------------------------------------------------------------------------------------------
 
 dist/%.mjs: src/commands/%.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
-	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE)
+	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) --target=node
 
 # What people run ------------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const builtAt = (): Record<string, number> =>
   Object.fromEntries(
-    ["bin/crank", "bin/runtime", ...COMMANDS.map((name) => `dist/${name}.mjs`)].map((path) => [
+    ["bin/crank", "bin/runtime", "bin/trim.node", ...COMMANDS.map((name) => `dist/${name}.mjs`)].map((path) => [
       path,
       statSync(join(clone, path)).mtimeMs,
     ]),
@@ -116,6 +116,7 @@ describe("make install", () => {
     for (const name of COMMANDS) expect(lines).toContain(`lrwxrwxrwx bin/${name} ../lib/crank/bin/crank`);
     expect(files).toContain("-rwxr-xr-x lib/crank/bin/crank ");
     expect(files).toContain("-rwxr-xr-x lib/crank/bin/runtime ");
+    expect(files).toContain("-rwxr-xr-x lib/crank/bin/trim.node ");
     for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- lib/crank/dist/${name}.mjs `);
     for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- share/man/man1/${name}.1 `);
     for (const line of lines) if (line.startsWith("d")) expect(line).toStartWith("drwxr-xr-x");
