@@ -1,0 +1,53 @@
+// The README's five minutes, done as they are written: its server, its commands, and its claim that no request failed.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+const section = readme.slice(readme.indexOf("## Five minutes"), readme.indexOf("## Read on"));
+
+const blocks = (language: string): readonly string[] =>
+  [...section.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map((match) => match[1] ?? "");
+
+const freePort = (): Promise<number> =>
+  new Promise((settle) => {
+    const server = createServer();
+    server.listen(0, () => {
+      const address = server.address();
+      server.close(() => settle(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "readme-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const hasCurl = spawnSync("curl", ["--version"]).status === 0;
+
+test.if(hasCurl)("the README's commands do what the README says, and no request fails", async () => {
+  const [server = ""] = blocks("js");
+  writeFileSync(join(directory, "server.mjs"), server);
+  const port = await freePort();
+  const script = blocks("sh")
+    .join("\n")
+    .replaceAll("$PWD/bin", join(ROOT, "bin"))
+    .replaceAll("/tmp/crank", join(directory, "files"))
+    .replaceAll("8080", String(port));
+  // crankctl may come before crank has opened its control socket; a person is never that fast.
+  const [first = "", ...later] = script.split(/^(?=crankctl)/m);
+  const waiting = 'until test -S "$CRANK_PREFIX/web.ctl"; do sleep 0.05; done\n';
+  const ran = spawnSync("bash", ["-c", first + waiting + later.join("")], { cwd: directory, encoding: "utf8" });
+
+  expect(ran.stderr).not.toContain("curl:");
+  expect(ran.stdout).toContain("goodbye from");
+  expect(ran.stderr).toContain("broken.mjs");
+  expect(ran.stdout.match(/^\d+ \d+ READY .*$/gm)).toHaveLength(3);
+  expect(ran.stdout.match(/^\d+ \d+ READY .*hello.*$/gm)).toHaveLength(3);
+  expect(ran.status).toBe(0);
+});
