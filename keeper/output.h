@@ -45,7 +45,7 @@ int output_flush(int timeout_ms);
 
 /* For in-place execution. output_stop ends the thread between two writes. output_save writes everything (pipes'
  * descriptor numbers, half lines, kept lines, followers, queued lines, format) to `fd` from its current offset;
- * output_restore reads that back, of this or any earlier version, before the thread is started. After a failed
+ * the descriptors it names lose FD_CLOEXEC (output_restore gives it back). output_restore reads that back, of this or any earlier version, before the thread is started. After a failed
  * execution output_start goes on with what there was. */
 void output_stop(void);
 int output_save(int fd);

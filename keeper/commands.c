@@ -1,0 +1,181 @@
+#include "commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "events.h"
+#include "handles.h"
+#include "heartbeat.h"
+#include "journal.h"
+#include "lock.h"
+#include "memory.h"
+#include "output.h"
+#include "program.h"
+#include "protocol.h"
+#include "sockets.h"
+#include "streams.h"
+#include "tick.h"
+#include "workers.h"
+
+struct barrier {
+  uint64_t token;
+  uint64_t start; /* reached when the starts up to this one are decided */
+};
+
+static struct barrier *barriers;
+static uint32_t barrier_count;
+static struct ending ending;
+
+static void open_journal(struct reader *fields) {
+  char *path = span_text(read_bytes(fields));
+  const char *step = "";
+  if (journal_move(path, &step) < 0) events_failed(COMMAND_openJournal, 0, step, errno);
+  free(path);
+}
+
+static void take_lock(struct reader *fields) {
+  char *path = span_text(read_bytes(fields));
+  const char *step = "";
+  if (lock_take(path, &step) < 0) events_failed(COMMAND_lock, 0, step, errno);
+  free(path);
+}
+
+static void set_base(struct reader *fields) {
+  struct list pairs = read_pairs(fields);
+  struct list unset = read_texts(fields);
+  environment_set(&pairs, &unset);
+}
+
+static void route_output(struct reader *fields) {
+  int format = read_u8(fields);
+  int sink = read_u8(fields);
+  uint64_t handle = read_u64(fields);
+  char *header = span_text(read_bytes(fields));
+  int fd = -1;
+  int result = 0;
+  if (sink == 1) {
+    /* The thread's own copy: the handle may be closed while it writes. */
+    int held = handles_fd(handle);
+    fd = held < 0 ? -1 : fcntl(held, F_DUPFD_CLOEXEC, 3);
+    result = fd < 0 ? -1 : 0;
+  }
+  if (result == 0) result = output_format(format, sink, fd, header);
+  if (result < 0) events_failed(COMMAND_routeOutput, handle, "output", errno);
+  free(header);
+}
+
+static void write_log(struct reader *fields) {
+  uint8_t sink = read_u8(fields);
+  struct span bytes = read_bytes(fields);
+  if (output_log(sink, (const char *)bytes.data, bytes.length) < 0) events_failed(COMMAND_log, sink, "log", errno);
+}
+
+static void add_barrier(struct reader *fields) {
+  barriers = memory_resize(barriers, ((size_t)barrier_count + 1) * sizeof *barriers);
+  barriers[barrier_count++] = (struct barrier){.token = read_u64(fields), .start = workers_starts()};
+}
+
+static void set_program(struct reader *fields) {
+  char *runtime = span_text(read_bytes(fields));
+  char *bundle = span_text(read_bytes(fields));
+  const char *step = "";
+  if (program_open(runtime, bundle, &step) < 0) events_failed(COMMAND_setProgram, 0, step, errno);
+  free(runtime);
+  free(bundle);
+}
+
+static void ask_for_exit(struct reader *fields) {
+  ending.exits = true;
+  ending.status = read_u32(fields) & 0xff;
+  ending.keeps_journal = read_u8(fields) == 1;
+}
+
+static void ask_for_execution(struct reader *fields) {
+  free(ending.execute);
+  ending.execute = span_text(read_bytes(fields));
+}
+
+static void close_handle(struct reader *fields) {
+  handles_close(read_u64(fields));
+}
+
+static void (*const carry_out[256])(struct reader *fields) = {
+    [COMMAND_openJournal] = open_journal,
+    [COMMAND_lock] = take_lock,
+    [COMMAND_openSocket] = sockets_open,
+    [COMMAND_inheritSocket] = sockets_inherit,
+    [COMMAND_setOption] = sockets_set_option,
+    [COMMAND_statSocket] = sockets_stat,
+    [COMMAND_closeHandle] = close_handle,
+    [COMMAND_openDatagram] = sockets_open_datagram,
+    [COMMAND_sendDatagram] = workers_send,
+    [COMMAND_keepDescriptor] = sockets_keep,
+    [COMMAND_takeDescriptor] = sockets_take,
+    [COMMAND_openFile] = sockets_open_file,
+    [COMMAND_spawn] = workers_spawn,
+    [COMMAND_signal] = workers_signal,
+    [COMMAND_adopt] = workers_adopt,
+    [COMMAND_setBase] = set_base,
+    [COMMAND_acceptOn] = streams_accept_on,
+    [COMMAND_write] = streams_write,
+    [COMMAND_follow] = streams_follow,
+    [COMMAND_routeOutput] = route_output,
+    [COMMAND_log] = write_log,
+    [COMMAND_heartbeat] = heartbeat_set,
+    [COMMAND_barrier] = add_barrier,
+    [COMMAND_setProgram] = set_program,
+    [COMMAND_execute] = ask_for_execution,
+    [COMMAND_exit] = ask_for_exit,
+};
+
+void commands_run(uint8_t code, struct reader *fields) {
+  if (carry_out[code]) carry_out[code](fields);
+}
+
+void commands_end_batch(uint64_t tick_at) {
+  tick_set(tick_at);
+  commands_check_barriers();
+}
+
+void commands_check_barriers(void) {
+  uint32_t reached = 0;
+  while (reached < barrier_count && workers_started_up_to(barriers[reached].start)) {
+    struct buffer *event = events_begin(MESSAGE_reached);
+    buffer_u64(event, barriers[reached].token);
+    events_post(0);
+    reached++;
+  }
+  if (reached == 0) return;
+  barrier_count -= reached;
+  for (uint32_t i = 0; i < barrier_count; i++) barriers[i] = barriers[i + reached];
+  if (barrier_count > 0) return;
+  free(barriers);
+  barriers = NULL;
+}
+
+struct ending commands_take_ending(void) {
+  struct ending taken = ending;
+  ending = (struct ending){0};
+  return taken;
+}
+
+void commands_save(struct buffer *out) {
+  buffer_u32(out, barrier_count);
+  for (uint32_t i = 0; i < barrier_count; i++) {
+    buffer_u64(out, barriers[i].token);
+    buffer_u64(out, barriers[i].start);
+  }
+}
+
+bool commands_load(struct reader *in) {
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    barriers = memory_resize(barriers, ((size_t)barrier_count + 1) * sizeof *barriers);
+    barriers[barrier_count].token = read_u64(in);
+    barriers[barrier_count++].start = read_u64(in);
+  }
+  return !in->failed;
+}

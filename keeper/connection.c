@@ -1,0 +1,153 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "events.h"
+#include "loop.h"
+#include "protocol.h"
+
+enum {
+  READ_BYTES = 64 * 1024,   /* at most so much in one turn, so that nobody starves the others */
+  MOST_LINES = 64,
+  MOST_LINE_BYTES = 2 * 1024 * 1024,
+  MOST_EVENT_BYTES = 32 * 1024 * 1024,
+  HALF_LINE_MS = 30 * 1000,
+};
+
+static uint64_t bytes_held;
+
+uint64_t connection_bytes_held(void) {
+  return bytes_held;
+}
+
+size_t connection_unsent(const struct connection *connection) {
+  return connection->out.length - connection->sent;
+}
+
+static void tell_line(struct connection *connection, const uint8_t *bytes, size_t length) {
+  struct buffer *event = events_begin(MESSAGE_line);
+  buffer_u64(event, connection->id);
+  buffer_u64(event, connection->listener);
+  buffer_u32(event, (uint32_t)connection->peer.pid);
+  buffer_u32(event, connection->peer.uid);
+  buffer_u32(event, connection->peer.gid);
+  buffer_bytes(event, bytes, length);
+  connection->spoke = true;
+  connection->queued++;
+  connection->queued_bytes += event->length;
+  events_post(connection->id);
+}
+
+static bool is_full(const struct connection *connection) {
+  return connection->queued >= MOST_LINES || connection->queued_bytes > MOST_LINE_BYTES || events_bytes() > MOST_EVENT_BYTES;
+}
+
+/* The time for a half line starts with its first byte; who has never said a line keeps the time from the accept. */
+static void set_due(struct connection *connection, bool had_half_line) {
+  if (connection->paused) connection->due = 0;
+  else if (connection->in.length == 0 && connection->spoke) connection->due = 0;
+  else if (connection->in.length > 0 && (!had_half_line || connection->due == 0)) connection->due = clock_now() + HALF_LINE_MS;
+}
+
+enum outcome connection_deliver(struct connection *connection) {
+  size_t start = 0;
+  bool had_half_line = connection->in.length > 0;
+  connection->paused = false;
+  while (connection->scanned < connection->in.length && !connection->closing) {
+    if (is_full(connection)) {
+      connection->paused = true;
+      break;
+    }
+    uint8_t *from = connection->in.data + connection->scanned;
+    uint8_t *newline = memchr(from, '\n', connection->in.length - connection->scanned);
+    if (!newline) {
+      connection->scanned = connection->in.length;
+      break;
+    }
+    size_t end = (size_t)(newline - connection->in.data);
+    if (end - start > LIMIT_LINE_BYTES) return TOO_LONG;
+    tell_line(connection, connection->in.data + start, end - start);
+    connection->scanned = start = end + 1;
+    had_half_line = false;
+  }
+  if (start > 0) {
+    buffer_drop(&connection->in, start);
+    connection->scanned -= start;
+    bytes_held -= start;
+  }
+  if (!connection->paused && connection->in.length > LIMIT_LINE_BYTES) return TOO_LONG;
+  set_due(connection, had_half_line);
+  return GOES_ON;
+}
+
+enum outcome connection_read(struct connection *connection) {
+  if (connection->input_ended || connection->closing) return GOES_ON;
+  size_t before = connection->in.length;
+  buffer_reserve(&connection->in, before + READ_BYTES > LIMIT_LINE_BYTES ? READ_BYTES : 4096);
+  size_t room = connection->in.capacity - before;
+  ssize_t n;
+  do n = recv(connection->fd, connection->in.data + before, room < READ_BYTES ? room : READ_BYTES, MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    connection->in.length += (size_t)n;
+    bytes_held += (size_t)n;
+    return connection_deliver(connection);
+  }
+  int error = errno;
+  if (before == 0) buffer_free(&connection->in);
+  if (n < 0 && error == ECONNRESET) return PEER_ENDED;
+  if (n < 0) return error == EAGAIN || error == EWOULDBLOCK ? GOES_ON : BROKEN;
+  connection->input_ended = true;
+  /* On a unix socket a peer may write no more and still wait for the answer (nc -N); a hang-up is told apart. */
+  return connection->is_unix ? GOES_ON : PEER_ENDED;
+}
+
+void connection_add_output(struct connection *connection, const void *bytes, size_t length) {
+  buffer_add(&connection->out, bytes, length);
+  bytes_held += length;
+}
+
+bool connection_send(struct connection *connection) {
+  while (connection_unsent(connection) > 0) {
+    ssize_t n = send(connection->fd, connection->out.data + connection->sent, connection_unsent(connection),
+                     MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    connection->sent += (size_t)n;
+  }
+  bytes_held -= connection->out.length;
+  buffer_free(&connection->out);
+  connection->sent = 0;
+  return true;
+}
+
+void connection_watch(struct connection *connection) {
+  uint32_t events = 0;
+  bool reads = !connection->paused && !connection->input_ended && !connection->closing;
+  if (reads) events |= EPOLLIN | EPOLLRDHUP;
+  if (connection_unsent(connection) > 0) events |= EPOLLOUT;
+  /* A hang-up is reported whatever is asked for: once it is known, and while nothing can be done, nothing is watched. */
+  bool wanted = events != 0 || !connection->hung_up;
+  if (!wanted && connection->watched) loop_forget(connection->fd);
+  else if (wanted && connection->watched) (void)loop_change(connection->fd, WATCH_CONNECTION, connection->id, events);
+  else if (wanted) wanted = loop_watch(connection->fd, WATCH_CONNECTION, connection->id, events) == 0;
+  connection->watched = wanted;
+}
+
+void connection_free(struct connection *connection) {
+  if (connection->watched) loop_forget(connection->fd);
+  (void)close(connection->fd);
+  bytes_held -= connection->in.length + connection->out.length;
+  buffer_free(&connection->in);
+  buffer_free(&connection->out);
+  free(connection);
+}
+
+void connection_count_input(size_t length) {
+  bytes_held += length;
+}

@@ -1,0 +1,14 @@
+/* Descriptor numbers in the state that is handed on to the next image of the keeper. */
+#ifndef KEEPER_DESCRIPTORS_H
+#define KEEPER_DESCRIPTORS_H
+
+#include "wire.h"
+
+/* Writes the number, and keeps the descriptor open across the execution. -1 is written as it is. */
+void save_descriptor(struct buffer *out, int fd);
+/* Reads it, and makes it close on exec again. */
+int load_descriptor(struct reader *in);
+/* The execution failed: everything above 2 is to be closed by the next exec again. */
+void descriptors_close_on_exec(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* The base environment: what the keeper was started with, and changes to it. What a process gets is that, with its own changes. */
+#ifndef KEEPER_ENVIRONMENT_H
+#define KEEPER_ENVIRONMENT_H
+
+#include <stdbool.h>
+
+#include "wire.h"
+
+void environment_start(char **from);
+const char *environment_get(const char *name);
+/* Changes the base. */
+void environment_set(const struct list *pairs, const struct list *unset);
+/* Appends a list of texts NAME=VALUE: the base without what is unset, and with the pairs. */
+void environment_build(struct buffer *out, const struct list *pairs, const struct list *unset);
+/* The same for the supervisor: without what would change the runtime, with the JIT off. */
+void environment_build_for_runtime(struct buffer *out);
+/* Whether a variable (NAME=VALUE) would change what the runtime does. */
+bool environment_steers_runtime(const char *variable);
+
+void environment_save(struct buffer *out);
+bool environment_load(struct reader *in);
+
+#endif

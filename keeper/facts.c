@@ -1,0 +1,124 @@
+#include "facts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "memory.h"
+#include "protocol.h"
+
+enum { LOW_OOM_SCORE = -900 };
+
+static struct facts known = {.program = "crank", .self = -1, .oom_score = INHERITED_OOM_SCORE};
+const struct facts *const facts = &known;
+
+void say(const char *format, ...) {
+  char sentence[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  int n = vsnprintf(sentence, sizeof sentence, format, arguments);
+  va_end(arguments);
+  if (n > 0) (void)dprintf(STDERR_FILENO, "%s: %s\n", known.program, sentence);
+}
+
+const char *facts_name(const char *argv0) {
+  const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+  return slash ? slash + 1 : argv0 ? argv0 : "crank";
+}
+
+char *facts_home(void) {
+  char path[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (n < 0) return NULL;
+  path[n] = '\0';
+  for (int up = 0; up < 2; up++) {
+    char *slash = strrchr(path, '/');
+    if (!slash) break;
+    *slash = '\0';
+  }
+  return memory_copy_text(path, strlen(path));
+}
+
+/* The first line of a small file; empty if it cannot be read. */
+static void read_line(const char *path, char *line, size_t room) {
+  line[0] = '\0';
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ssize_t n = read(fd, line, room - 1);
+  (void)close(fd);
+  line[n > 0 ? n : 0] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+}
+
+static char *current_directory(void) {
+  char path[PATH_MAX];
+  if (!getcwd(path, sizeof path)) return memory_copy_text("/", 1);
+  return memory_copy_text(path, strlen(path));
+}
+
+static void raise_limits(void) {
+  if (getrlimit(RLIMIT_NOFILE, &known.files) < 0) known.files = (struct rlimit){.rlim_cur = 1024, .rlim_max = 4096};
+  struct rlimit raised = {.rlim_cur = known.files.rlim_max, .rlim_max = known.files.rlim_max};
+  (void)setrlimit(RLIMIT_NOFILE, &raised);
+}
+
+static void lower_oom_score(void) {
+  char line[32];
+  read_line("/proc/self/oom_score_adj", line, sizeof line);
+  if (line[0] == '\0') return;
+  known.oom_score = atoi(line);
+  if (known.oom_score <= LOW_OOM_SCORE) return;
+  int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)dprintf(fd, "%d", LOW_OOM_SCORE); /* refused without rights, which is as it should be */
+  (void)close(fd);
+}
+
+bool facts_collect(int argc, char **argv) {
+  known.program = facts_name(argv[0]);
+  known.args = argv + (argc > 0 ? 1 : 0);
+  known.pid = (uint32_t)getpid();
+  known.started_at = clock_now();
+  known.home = facts_home();
+  known.self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+  if (!known.home || known.self < 0) {
+    say("cannot find its own program by /proc/self/exe: %s; /proc must be mounted", strerror(errno));
+    return false;
+  }
+  char line[64];
+  read_line("/proc/sys/kernel/random/boot_id", line, sizeof line);
+  known.boot_id = memory_copy_text(line, strlen(line));
+  known.cwd = current_directory();
+  raise_limits();
+  lower_oom_score();
+  return true;
+}
+
+void facts_save(struct buffer *out) {
+  buffer_u64(out, known.started_at);
+  buffer_u32(out, known.executions + 1);
+  buffer_u64(out, known.files.rlim_cur);
+  buffer_u64(out, known.files.rlim_max);
+  buffer_u32(out, (uint32_t)known.oom_score);
+  buffer_text(out, known.cwd);
+}
+
+bool facts_load(struct reader *in) {
+  known.started_at = read_u64(in);
+  known.executions = read_u32(in);
+  known.files.rlim_cur = read_u64(in);
+  known.files.rlim_max = read_u64(in);
+  known.oom_score = read_i32(in);
+  struct span cwd = read_bytes(in);
+  if (in->failed) return false;
+  free(known.cwd);
+  known.cwd = span_text(cwd);
+  return true;
+}

@@ -1,0 +1,44 @@
+/* What the keeper knows of itself: how it was called, where it lives, and what it changed of itself at its start and
+ * gives back to the processes that it starts. */
+#ifndef KEEPER_FACTS_H
+#define KEEPER_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "wire.h"
+
+#ifndef CRANK_VERSION
+#define CRANK_VERSION "0.1.0"
+#endif
+
+struct facts {
+  uint32_t pid;
+  uint64_t started_at;   /* CLOCK_MONOTONIC, ms */
+  char *boot_id;
+  char *home;            /* <home>/bin/crank is this program */
+  char *cwd;
+  const char *program;   /* the last part of argv[0] */
+  char **args;           /* without argv[0]; NULL at the end */
+  int self;              /* this program's file, held for the shim */
+  uint32_t executions;
+  struct rlimit files;   /* RLIMIT_NOFILE as it was */
+  int oom_score;         /* as it was; INHERITED_OOM_SCORE if it could not be read */
+};
+
+extern const struct facts *const facts;
+
+/* Collects them, and raises the limit of descriptors and the odds against the out-of-memory killer. False, with a sentence on stderr. */
+bool facts_collect(int argc, char **argv);
+/* The directory above bin/, found by /proc/self/exe, to be freed; NULL with errno. */
+char *facts_home(void);
+const char *facts_name(const char *argv0);
+
+void facts_save(struct buffer *out);
+bool facts_load(struct reader *in);
+
+/* One sentence on stderr, behind the program's name. */
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+
+#endif

@@ -1,0 +1,166 @@
+#include "handles.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "events.h"
+#include "loop.h"
+#include "memory.h"
+#include "protocol.h"
+
+enum { MOST_HANDLES = 4096 };
+
+static struct handle **handles;
+static uint32_t count;
+static uint32_t capacity;
+
+struct handle *handles_find(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (handles[i]->id == id) return handles[i];
+  }
+  return NULL;
+}
+
+uint32_t handles_count(void) {
+  return count;
+}
+
+struct handle *handles_at(uint32_t index) {
+  return handles[index];
+}
+
+int handles_fd(uint64_t id) {
+  struct handle *handle = handles_find(id);
+  if (handle) return handle->fd;
+  errno = EBADF;
+  return -1;
+}
+
+size_t handles_address(int fd, uint8_t *bytes, size_t room) {
+  socklen_t length = (socklen_t)room;
+  if (getsockname(fd, (struct sockaddr *)(void *)bytes, &length) < 0) return 0;
+  return length < room ? length : room;
+}
+
+/* 0 for what is not a socket or has no such option. */
+static uint32_t socket_fact(int fd, int name) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  if (getsockopt(fd, SOL_SOCKET, name, &value, &length) < 0 || value < 0) return 0;
+  return (uint32_t)value;
+}
+
+/* Nothing but a shutdown wakes us: EPOLLET, because a socket that cannot be made to listen again stays shut. */
+static uint32_t watched_events(const struct handle *handle) {
+  if (handle->accepting) return EPOLLIN | EPOLLRDHUP;
+  return EPOLLET | (handle->domain == AF_UNIX ? (uint32_t)EPOLLRDHUP : 0);
+}
+
+static int watch_handle(const struct handle *handle) {
+  if (!handle->listening) return 0;
+  return loop_watch(handle->fd, handle->accepting ? WATCH_LISTENER : WATCH_SOCKET, handle->id, watched_events(handle));
+}
+
+static struct handle *append(void) {
+  if (count == capacity) {
+    capacity = capacity == 0 ? 8 : capacity * 2;
+    handles = memory_resize(handles, capacity * sizeof *handles);
+  }
+  struct handle *handle = memory_take_zeroed(sizeof *handle);
+  handles[count++] = handle;
+  return handle;
+}
+
+static void tell_opened(const struct handle *handle) {
+  _Alignas(8) uint8_t address[128];
+  size_t length = handle->domain != 0 ? handles_address(handle->fd, address, sizeof address) : 0;
+  struct buffer *event = events_begin(MESSAGE_opened);
+  buffer_u64(event, handle->id);
+  buffer_u32(event, handle->domain);
+  buffer_u32(event, handle->type);
+  buffer_u8(event, handle->listening ? 1 : 0);
+  buffer_bytes(event, address, length);
+  events_post(0);
+}
+
+int handles_add(uint64_t id, int fd, uint32_t backlog) {
+  if (handles_find(id) || count >= MOST_HANDLES) {
+    errno = count >= MOST_HANDLES ? EMFILE : EEXIST;
+    return -1;
+  }
+  struct handle *handle = append();
+  *handle = (struct handle){.id = id, .fd = fd, .backlog = backlog};
+  handle->domain = socket_fact(fd, SO_DOMAIN);
+  handle->type = socket_fact(fd, SO_TYPE);
+  handle->listening = socket_fact(fd, SO_ACCEPTCONN) == 1;
+  if (watch_handle(handle) < 0) {
+    int error = errno;
+    free(handle);
+    count--;
+    errno = error;
+    return -1;
+  }
+  tell_opened(handle);
+  return 0;
+}
+
+void handles_close(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    struct handle *handle = handles[i];
+    if (handle->id != id) continue;
+    if (handle->listening) loop_forget(handle->fd);
+    (void)close(handle->fd);
+    free(handle);
+    handles[i] = handles[--count];
+    return;
+  }
+}
+
+void handles_stop_listening(struct handle *handle) {
+  if (handle->listening) loop_forget(handle->fd);
+  handle->listening = handle->accepting = false;
+}
+
+int handles_accept(struct handle *handle, bool now) {
+  if (!handle->listening) {
+    errno = EINVAL;
+    return -1;
+  }
+  handle->accepting = true;
+  uint32_t events = now ? (uint32_t)(EPOLLIN | EPOLLRDHUP) : 0;
+  return loop_change(handle->fd, WATCH_LISTENER, handle->id, events);
+}
+
+void handles_save(struct buffer *out) {
+  buffer_u32(out, count);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct handle *handle = handles[i];
+    buffer_u64(out, handle->id);
+    save_descriptor(out, handle->fd);
+    buffer_u32(out, handle->domain);
+    buffer_u32(out, handle->type);
+    buffer_u32(out, handle->backlog);
+    buffer_u8(out, handle->listening ? 1 : 0);
+    buffer_u8(out, handle->accepting ? 1 : 0);
+  }
+}
+
+bool handles_load(struct reader *in) {
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    struct handle handle = {.id = read_u64(in)};
+    handle.fd = load_descriptor(in);
+    handle.domain = read_u32(in);
+    handle.type = read_u32(in);
+    handle.backlog = read_u32(in);
+    handle.listening = read_u8(in) == 1;
+    handle.accepting = read_u8(in) == 1;
+    if (in->failed || watch_handle(&handle) < 0) return false;
+    *append() = handle;
+  }
+  return !in->failed;
+}

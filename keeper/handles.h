@@ -1,0 +1,39 @@
+/* The descriptors that the keeper holds for the supervisor, by the supervisor's numbers. */
+#ifndef KEEPER_HANDLES_H
+#define KEEPER_HANDLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+struct handle {
+  uint64_t id;
+  int fd;
+  uint32_t domain; /* 0 for what is not a socket */
+  uint32_t type;
+  uint32_t backlog;
+  bool listening;
+  bool accepting;
+};
+
+struct handle *handles_find(uint64_t id);
+uint32_t handles_count(void);
+struct handle *handles_at(uint32_t index);
+/* Takes the descriptor over under a new number, finds out what it is, and tells by `opened`. -1 with errno: it stays the caller's. */
+int handles_add(uint64_t id, int fd, uint32_t backlog);
+/* Forgets and closes it. */
+void handles_close(uint64_t id);
+/* Its socket cannot be made to listen again: nothing is waited for any more. */
+void handles_stop_listening(struct handle *handle);
+/* Lets connections on it be accepted, or not for now. -1 with errno. */
+int handles_accept(struct handle *handle, bool now);
+/* The descriptor of a handle, or -1 with EBADF. */
+int handles_fd(uint64_t id);
+/* getsockname's bytes (at most `room`), or nothing. */
+size_t handles_address(int fd, uint8_t *bytes, size_t room);
+
+void handles_save(struct buffer *out);
+bool handles_load(struct reader *in);
+
+#endif

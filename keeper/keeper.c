@@ -1,0 +1,103 @@
+#include "keeper.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commands.h"
+#include "environment.h"
+#include "events.h"
+#include "execute.h"
+#include "facts.h"
+#include "inherited.h"
+#include "journal.h"
+#include "loop.h"
+#include "memory.h"
+#include "notify.h"
+#include "output.h"
+#include "protocol.h"
+#include "signals.h"
+#include "streams.h"
+#include "supervisor.h"
+#include "workers.h"
+
+enum { FLUSH_OUTPUT_MS = 2000, FLUSH_STREAMS_MS = 1000 };
+
+static char *called_by;
+
+static void event_gone(const struct gone *gone) {
+  if (gone->code == MESSAGE_datagram) {
+    notify_descriptors_gone(gone->descriptors);
+    workers_datagram_consumed(gone->source);
+  }
+  if (gone->code == MESSAGE_exited) workers_exit_consumed(gone->source);
+  if (gone->code == MESSAGE_line) streams_line_consumed(gone->source, gone->size);
+}
+
+_Noreturn static void cannot_start(const char *what) {
+  say("cannot start: %s: %s", what, strerror(errno));
+  exit(1);
+}
+
+static void open_everything(void) {
+  if (loop_open() < 0) cannot_start("epoll");
+  int timer = clock_open();
+  if (timer < 0 || loop_watch(timer, WATCH_TIMER, 0, EPOLLIN) < 0) cannot_start("timer");
+  int signals = signals_open();
+  if (signals < 0 || loop_watch(signals, WATCH_SIGNALS, 0, EPOLLIN) < 0) cannot_start("signals");
+  if (journal_start(facts->boot_id) < 0) cannot_start("journal");
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) cannot_start("subreaper");
+  events_on_gone(event_gone);
+}
+
+static void start_output(void) {
+  if (output_start() < 0) cannot_start("output");
+  if (loop_watch(output_eventfd(), WATCH_OUTPUT, 0, EPOLLIN) < 0) cannot_start("output");
+}
+
+_Noreturn void keeper_run(int argc, char **argv) {
+  memory_setup();
+  int state = execute_left_state();
+  if (state < 0 && inherited_collect() < 0) cannot_start("descriptors");
+  called_by = argv[0];
+  environment_start(environ);
+  if (!facts_collect(argc, argv)) exit(1);
+  if (state < 0) signals_block();
+  open_everything();
+  if (state >= 0) {
+    if (!execute_resume(state)) {
+      /* Nothing is lost but this process: the next crank adopts what runs. */
+      say("the state that the keeper before this one left cannot be understood; it ends, start crank again to adopt its workers");
+      exit(1);
+    }
+    signals_dead_mans_alarm(0);
+    start_output();
+    signals_collect_children();
+  } else {
+    start_output();
+    if (!supervisor_prepare()) exit(1);
+    supervisor_wake();
+  }
+  loop_run();
+}
+
+_Noreturn void keeper_leave(int status, bool keep_journal) {
+  supervisor_end();
+  (void)output_flush(FLUSH_OUTPUT_MS);
+  streams_flush(FLUSH_STREAMS_MS);
+  workers_leave();
+  if (!keep_journal) journal_delete();
+  exit(status);
+}
+
+void keeper_end_if_asked(void) {
+  struct ending ending = commands_take_ending();
+  if (ending.exits) keeper_leave((int)ending.status, ending.keeps_journal);
+  if (!ending.execute) return;
+  execute_run(ending.execute, called_by);
+  free(ending.execute);
+}

@@ -1,0 +1,58 @@
+/* Starting a process: everything that it is to be goes into a memory file, a fork executes the keeper's own program as a
+ * shim, which makes itself into it step by step (shim.c) and says on a pipe what failed. */
+#ifndef KEEPER_LAUNCH_H
+#define KEEPER_LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "wire.h"
+
+enum { LAUNCH_DESCRIPTORS = 512 };
+
+/* Descriptor `source` of the keeper becomes `target` of the process. */
+struct placement {
+  int source;
+  uint32_t target;
+};
+
+struct launch {
+  const char *file;
+  int program;              /* a descriptor of the program, executed in place of `file`; -1 for none */
+  struct list args;
+  const char *cwd;
+  const struct buffer *environment; /* a list of texts, encoded */
+  struct list own_pid;
+  struct placement *placements;     /* 0, 1 and 2 among them */
+  uint32_t placement_count;
+  struct list identity;
+  struct list limits;
+  uint32_t umask;
+  int32_t nice;
+  int32_t oom_score;
+  uint32_t death_signal;
+  bool own_group;
+};
+
+/* The reading end of the shim's pipe, -1 when it is over. */
+struct report {
+  int fd;
+  bool executes; /* the shim has said that it does, now */
+};
+
+/* Forks. The pid, or -1 with errno and the step that failed. */
+pid_t launch_start(const struct launch *launch, struct report *report, const char **step);
+
+enum launch_result { LAUNCH_WAITING, LAUNCH_DONE, LAUNCH_FAILED };
+/* Looks at the report without waiting; closes nothing. LAUNCH_FAILED: `step` (of `room` bytes) and `error` say what. */
+enum launch_result launch_read(struct report *report, char *step, size_t room, int *error);
+
+/* What argv[0] makes the keeper's program the shim; argv[1] is the number of the memory file. */
+#define SHIM_NAME "crank-shim"
+/* What the shim writes: a mark just before it executes the target; or a u32 errno and the step's name behind a mark. */
+#define REPORT_EXECUTES 'x'
+#define REPORT_FAILED 'f'
+enum { REPORT_BYTES = 64 };
+
+#endif

@@ -1,0 +1,233 @@
+#include "notify.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "events.h"
+#include "loop.h"
+#include "memory.h"
+#include "protocol.h"
+
+enum {
+  MOST_QUEUED = 64,       /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
+  MOST_AT_END = 1024,     /* read when the worker is gone, should somebody else go on sending */
+  MOST_DESCRIPTORS = 253, /* SCM_MAX_FD */
+  MOST_HELD = 1024,       /* descriptors held by events altogether */
+  FLAG_TRUNCATED = 1,
+  FLAG_DESCRIPTORS_LOST = 2,
+};
+
+static uint32_t held;
+
+static int set_up(int fd) {
+  int on = 1;
+  return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+
+static int open_pair(struct notify *notify, int *workers_end) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0) return -1;
+  if (set_up(ends[0]) < 0) {
+    int error = errno;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    errno = error;
+    return -1;
+  }
+  notify->pair = ends[0];
+  *workers_end = ends[1];
+  return 0;
+}
+
+/* A worker's number is never used twice, but a keeper that was killed may have left a socket of that name. */
+static void remove_stale(const char *path) {
+  struct stat status;
+  if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) (void)unlink(path);
+}
+
+static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, length);
+  bool abstract = path[0] == '@';
+  if (abstract) address.sun_path[0] = '\0';
+  else remove_stale(path);
+  socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
+  if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, size) < 0) return -1;
+  bool is_owned = !abstract && (uid != UNCHANGED || gid != UNCHANGED);
+  if (!is_owned || lchown(path, uid, gid) == 0) return 0;
+  int error = errno;
+  (void)unlink(path);
+  errno = error;
+  return -1;
+}
+
+static int open_bound(struct notify *notify, const char *path, uint32_t uid, uint32_t gid) {
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (set_up(fd) < 0 || bind_named(fd, path, uid, gid) < 0) {
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return -1;
+  }
+  notify->bound = fd;
+  notify->path = memory_copy_text(path, strlen(path));
+  return 0;
+}
+
+int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end) {
+  *notify = (struct notify){.pair = -1, .bound = -1};
+  *workers_end = -1;
+  int result = pair ? open_pair(notify, workers_end) : 0;
+  if (result == 0 && path[0] != '\0') result = open_bound(notify, path, uid, gid);
+  if (result == 0) return 0;
+  int error = errno;
+  if (*workers_end >= 0) (void)close(*workers_end);
+  notify_close(notify);
+  errno = error;
+  return -1;
+}
+
+int notify_watch(struct notify *notify, uint64_t worker) {
+  if (notify->pair >= 0 && loop_watch(notify->pair, WATCH_PAIR, worker, EPOLLIN) < 0) return -1;
+  if (notify->bound >= 0 && loop_watch(notify->bound, WATCH_PATH, worker, EPOLLIN) < 0) return -1;
+  notify->watched = true;
+  notify->paused = false;
+  return 0;
+}
+
+static void pause_reading(struct notify *notify, uint64_t worker, bool pause) {
+  if (!notify->watched || notify->paused == pause) return;
+  uint32_t events = pause ? 0 : EPOLLIN;
+  if (notify->pair >= 0) (void)loop_change(notify->pair, WATCH_PAIR, worker, events);
+  if (notify->bound >= 0) (void)loop_change(notify->bound, WATCH_PATH, worker, events);
+  notify->paused = pause;
+}
+
+struct parcel {
+  struct ucred sender;
+  int fds[MOST_DESCRIPTORS];
+  uint32_t fd_count;
+};
+
+static void unpack(struct msghdr *message, struct parcel *parcel) {
+  parcel->sender = (struct ucred){.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
+  parcel->fd_count = 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+    if (header->cmsg_level != SOL_SOCKET) continue;
+    size_t length = header->cmsg_len - CMSG_LEN(0);
+    if (header->cmsg_type == SCM_CREDENTIALS && length >= sizeof parcel->sender) {
+      memcpy(&parcel->sender, CMSG_DATA(header), sizeof parcel->sender);
+    } else if (header->cmsg_type == SCM_RIGHTS) {
+      uint32_t count = (uint32_t)(length / sizeof(int));
+      memcpy(parcel->fds, CMSG_DATA(header), count * sizeof(int));
+      parcel->fd_count = count;
+    }
+  }
+}
+
+static void tell(uint64_t worker, uint8_t source, const struct msghdr *message, struct parcel *parcel, struct span bytes) {
+  uint32_t flags = message->msg_flags & MSG_TRUNC ? FLAG_TRUNCATED : 0;
+  if (message->msg_flags & MSG_CTRUNC) flags |= FLAG_DESCRIPTORS_LOST;
+  if (held + parcel->fd_count > MOST_HELD) {
+    for (uint32_t i = 0; i < parcel->fd_count; i++) (void)close(parcel->fds[i]);
+    parcel->fd_count = 0;
+    flags |= FLAG_DESCRIPTORS_LOST;
+  }
+  held += parcel->fd_count;
+  struct buffer *event = events_begin(MESSAGE_datagram);
+  buffer_u64(event, worker);
+  buffer_u8(event, source);
+  buffer_u32(event, (uint32_t)parcel->sender.pid);
+  buffer_u32(event, parcel->sender.uid);
+  buffer_u32(event, parcel->sender.gid);
+  buffer_u32(event, flags);
+  buffer_u32(event, parcel->fd_count);
+  buffer_bytes(event, bytes.data, bytes.length);
+  events_post_with(worker, parcel->fds, parcel->fd_count);
+}
+
+/* Takes one datagram; false when none waits. */
+static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
+  uint8_t bytes[LIMIT_DATAGRAM_BYTES];
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
+  int fd = source == 0 ? notify->pair : notify->bound;
+  if (fd < 0) return false;
+  struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t n;
+  do n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return false;
+  struct parcel parcel;
+  unpack(&message, &parcel);
+  notify->queued++;
+  tell(worker, source, &message, &parcel, (struct span){.data = bytes, .length = (size_t)n});
+  return true;
+}
+
+void notify_read(struct notify *notify, uint64_t worker, uint8_t source) {
+  while (notify->queued < MOST_QUEUED) {
+    if (!receive(notify, worker, source)) return;
+  }
+  pause_reading(notify, worker, true);
+}
+
+void notify_finish(struct notify *notify, uint64_t worker) {
+  for (uint8_t source = 0; source <= 1; source++) {
+    for (int i = 0; i < MOST_AT_END && receive(notify, worker, source); i++) continue;
+  }
+}
+
+void notify_consumed(struct notify *notify, uint64_t worker) {
+  if (notify->queued > 0) notify->queued--;
+  if (notify->queued <= MOST_QUEUED / 2) pause_reading(notify, worker, false);
+}
+
+void notify_descriptors_gone(uint32_t count) {
+  held -= count < held ? count : held;
+}
+
+static void close_one(int *fd, bool watched) {
+  if (*fd < 0) return;
+  if (watched) loop_forget(*fd);
+  (void)close(*fd);
+  *fd = -1;
+}
+
+void notify_close(struct notify *notify) {
+  close_one(&notify->pair, notify->watched);
+  close_one(&notify->bound, notify->watched);
+  if (notify->path && notify->path[0] != '@') (void)unlink(notify->path);
+  free(notify->path);
+  notify->path = NULL;
+  notify->watched = false;
+}
+
+void notify_save(const struct notify *notify, struct buffer *out) {
+  save_descriptor(out, notify->pair);
+  save_descriptor(out, notify->bound);
+  buffer_text(out, notify->path ? notify->path : "");
+  buffer_u32(out, notify->queued);
+}
+
+void notify_load(struct notify *notify, struct reader *in) {
+  *notify = (struct notify){.pair = load_descriptor(in)};
+  notify->bound = load_descriptor(in);
+  struct span path = read_bytes(in);
+  notify->path = path.length > 0 ? span_text(path) : NULL;
+  notify->queued = read_u32(in);
+}

@@ -1,0 +1,36 @@
+/* A worker's notify sockets: a datagram pair, and a datagram socket with a name. What comes becomes `datagram` events. */
+#ifndef KEEPER_NOTIFY_H
+#define KEEPER_NOTIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+struct notify {
+  int pair;         /* the keeper's end; -1 for none */
+  int bound;        /* -1 for none */
+  char *path;       /* of `bound`; NULL for none. A leading @ is an abstract one */
+  uint32_t queued;  /* datagrams that no commit has consumed */
+  bool watched;
+  bool paused;
+};
+
+/* Opens what is wanted. `*workers_end`: the other end of the pair. -1 with errno, and nothing is open. */
+int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end);
+/* From now on what comes wakes the loop. */
+int notify_watch(struct notify *notify, uint64_t worker);
+/* Reads what waits on one of the two (source 0: the pair, 1: the name). */
+void notify_read(struct notify *notify, uint64_t worker, uint8_t source);
+/* Reads both to the end: the worker is gone. */
+void notify_finish(struct notify *notify, uint64_t worker);
+/* Events have let go of so many descriptors. */
+void notify_descriptors_gone(uint32_t count);
+/* One of its datagrams has been consumed. */
+void notify_consumed(struct notify *notify, uint64_t worker);
+void notify_close(struct notify *notify);
+
+void notify_save(const struct notify *notify, struct buffer *out);
+void notify_load(struct notify *notify, struct reader *in);
+
+#endif

@@ -1,0 +1,12 @@
+/* Processes as /proc and pidfds show them. */
+#ifndef KEEPER_PROCESSES_H
+#define KEEPER_PROCESSES_H
+
+#include <stdint.h>
+
+/* Field 22 of /proc/PID/stat: when it started, in clock ticks since boot. 0 if there is no such process. */
+uint64_t processes_start_time(uint32_t pid);
+/* A pidfd of the process that has this pid and this start time; -1 with errno (ESRCH: it is gone). */
+int processes_open(uint32_t pid, uint64_t start_time);
+
+#endif

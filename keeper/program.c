@@ -1,0 +1,126 @@
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "environment.h"
+#include "facts.h"
+#include "memory.h"
+#include "protocol.h"
+#include "runtime.h"
+
+enum { CHANNEL_FD = 3, MOST_BUNDLE_BYTES = 64 * 1024 * 1024 };
+
+static int runtime = -1;
+static int bundle = -1;
+static char *path;
+
+const char *program_runtime(void) {
+  return path ? path : "";
+}
+
+static int copy_to_memory(int from) {
+  struct stat status;
+  if (fstat(from, &status) < 0) return -1;
+  if (!S_ISREG(status.st_mode) || status.st_size > MOST_BUNDLE_BYTES) {
+    errno = S_ISREG(status.st_mode) ? EFBIG : EINVAL;
+    return -1;
+  }
+  int copy = memfd_create("crank-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (copy < 0) return -1;
+  for (;;) {
+    ssize_t n = sendfile(copy, from, NULL, MOST_BUNDLE_BYTES);
+    if (n > 0 || (n < 0 && errno == EINTR)) continue;
+    if (n == 0 && fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0) return copy;
+    int error = errno;
+    (void)close(copy);
+    errno = error;
+    return -1;
+  }
+}
+
+int program_open(const char *runtime_file, const char *bundle_file, const char **step) {
+  *step = "runtime";
+  int new_runtime = open(runtime_file, O_PATH | O_CLOEXEC);
+  if (new_runtime < 0) return -1;
+  int copy = -1;
+  bool executable = faccessat(AT_FDCWD, runtime_file, X_OK, AT_EACCESS) == 0;
+  bool wants_bundle = !runtime_has_commands(runtime_file);
+  if (executable && wants_bundle) {
+    *step = "bundle";
+    int file = open(bundle_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    copy = file < 0 ? -1 : copy_to_memory(file);
+    int error = errno;
+    if (file >= 0) (void)close(file);
+    errno = error;
+  }
+  if (!executable || (wants_bundle && copy < 0)) {
+    int error = errno;
+    (void)close(new_runtime);
+    errno = error;
+    return -1;
+  }
+  if (runtime >= 0) (void)close(runtime);
+  if (bundle >= 0) (void)close(bundle);
+  runtime = new_runtime;
+  bundle = copy;
+  free(path);
+  path = memory_copy_text(runtime_file, strlen(runtime_file));
+  return 0;
+}
+
+/* As a list of texts, as the shim takes it. */
+static struct list arguments(struct buffer *bytes) {
+  const char *options[RUNTIME_OPTIONS];
+  uint32_t count = runtime_options_for(path, facts->program, options);
+  for (uint32_t i = 0; i < count; i++) buffer_text(bytes, options[i]);
+  for (char **arg = facts->args; *arg; arg++, count++) buffer_text(bytes, *arg);
+  return (struct list){.data = bytes->data, .length = bytes->length, .count = count};
+}
+
+pid_t program_start(int channel_end, struct report *report, const char **step) {
+  char held[32];
+  (void)snprintf(held, sizeof held, "/proc/self/fd/%d", bundle);
+  *step = "bundle";
+  int input = open(bundle < 0 ? "/dev/null" : held, O_RDONLY | O_CLOEXEC); /* anew, for it is read from its beginning */
+  if (input < 0) return -1;
+  struct placement placements[] = {
+      {input, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {channel_end, CHANNEL_FD}};
+  struct buffer args = {0};
+  struct buffer environment = {0};
+  environment_build_for_runtime(&environment);
+  struct launch launch = {
+      .file = path, .program = runtime, .args = arguments(&args), .cwd = "/", .environment = &environment,
+      .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
+      .oom_score = INHERITED_OOM_SCORE, .death_signal = SIGKILL, .own_group = true,
+  };
+  pid_t pid = launch_start(&launch, report, step);
+  int error = errno;
+  (void)close(input);
+  buffer_free(&args);
+  buffer_free(&environment);
+  errno = error;
+  return pid;
+}
+
+void program_save(struct buffer *out) {
+  save_descriptor(out, runtime);
+  save_descriptor(out, bundle);
+  buffer_text(out, program_runtime());
+}
+
+bool program_load(struct reader *in) {
+  runtime = load_descriptor(in);
+  bundle = load_descriptor(in);
+  path = span_text(read_bytes(in));
+  return !in->failed;
+}

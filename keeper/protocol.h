@@ -1,0 +1,95 @@
+/* The keeper's protocol as one table: every frame, its code and its fields in order, as src/keeper/protocol.ts says it
+ * in TypeScript. A test reads this file, so each frame and each limit is one line. */
+#ifndef KEEPER_PROTOCOL_H
+#define KEEPER_PROTOCOL_H
+
+#define PROTOCOL_VERSION 1
+#define FIRST_EVENT 100
+
+/* What the supervisor tells the keeper. */
+#define COMMANDS(COMMAND) \
+  COMMAND(attach, 1, "protocol:u32") \
+  COMMAND(commit, 2, "consumed:u64 tickAt:u64") \
+  COMMAND(idle, 3, "seen:u64") \
+  COMMAND(put, 10, "key:text value:bytes") \
+  COMMAND(remove, 11, "key:text") \
+  COMMAND(openJournal, 12, "path:text") \
+  COMMAND(lock, 13, "path:text") \
+  COMMAND(openSocket, 20, "handle:u64 domain:u32 type:u32 protocol:u32 address:bytes options:numbers backlog:u32 mode:u32 uid:u32 gid:u32") \
+  COMMAND(inheritSocket, 21, "handle:u64 fd:u32 backlog:u32") \
+  COMMAND(setOption, 22, "handle:u64 level:u32 name:u32 value:i32") \
+  COMMAND(statSocket, 23, "request:u64 handle:u64") \
+  COMMAND(closeHandle, 24, "handle:u64") \
+  COMMAND(openDatagram, 25, "handle:u64 domain:u32 address:bytes") \
+  COMMAND(sendDatagram, 26, "handle:u64 worker:u64 bytes:bytes handles:numbers") \
+  COMMAND(keepDescriptor, 27, "event:u64 index:u32 handle:u64") \
+  COMMAND(takeDescriptor, 28, "handle:u64 pid:u32 startTime:u64 fd:u32") \
+  COMMAND(openFile, 29, "handle:u64 path:text flags:u32 mode:u32") \
+  COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text") \
+  COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
+  COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32") \
+  COMMAND(setBase, 43, "env:pairs unset:texts") \
+  COMMAND(acceptOn, 50, "handle:u64") \
+  COMMAND(write, 51, "connection:u64 bytes:bytes close:u8") \
+  COMMAND(follow, 52, "connection:u64 worker:u64 lines:u32 follow:u8") \
+  COMMAND(routeOutput, 60, "format:u8 sink:u8 handle:u64 header:text") \
+  COMMAND(log, 61, "sink:u8 bytes:bytes") \
+  COMMAND(heartbeat, 62, "handle:u64 periodMs:u32 bytes:bytes") \
+  COMMAND(barrier, 70, "token:u64") \
+  COMMAND(setProgram, 71, "runtime:text bundle:text") \
+  COMMAND(execute, 72, "path:text") \
+  COMMAND(exit, 73, "status:u32 keepJournal:u8")
+
+/* What the keeper tells the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
+#define MESSAGES(MESSAGE) \
+  MESSAGE(hello, 1, "protocol:u32 version:text pid:u32 startedAt:u64 now:u64 realtimeOffset:u64 bootId:text home:text cwd:text args:texts program:text fresh:u8 crashes:u32 consumed:u64 executions:u32") \
+  MESSAGE(helloEntry, 2, "key:text value:bytes") \
+  MESSAGE(helloWorker, 3, "worker:u64 pid:u32 startTime:u64 state:u8") \
+  MESSAGE(helloHandle, 4, "handle:u64 address:bytes") \
+  MESSAGE(helloConnection, 5, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32") \
+  MESSAGE(helloEnd, 6, "outstanding:u32") \
+  MESSAGE(sleep, 7, "") \
+  MESSAGE(tick, 100, "") \
+  MESSAGE(signalled, 101, "signal:u32 pid:u32 uid:u32") \
+  MESSAGE(failed, 102, "command:u32 id:u64 step:text errno:u32") \
+  MESSAGE(reached, 103, "token:u64") \
+  MESSAGE(supervisorDied, 104, "ending:u8 status:u32 lastEvent:u64") \
+  MESSAGE(setAside, 105, "event:u32 bytes:bytes") \
+  MESSAGE(journalFailed, 106, "step:text errno:u32") \
+  MESSAGE(opened, 110, "handle:u64 domain:u32 type:u32 listening:u8 address:bytes") \
+  MESSAGE(socketStat, 111, "request:u64 handle:u64 queue:u32 limit:u32") \
+  MESSAGE(relistened, 112, "handle:u64 errno:u32") \
+  MESSAGE(spawned, 120, "worker:u64 pid:u32 startTime:u64") \
+  MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
+  MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \
+  MESSAGE(datagram, 130, "worker:u64 source:u8 pid:u32 uid:u32 gid:u32 flags:u32 descriptors:u32 bytes:bytes") \
+  MESSAGE(line, 140, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32 bytes:bytes") \
+  MESSAGE(closed, 141, "connection:u64 reason:u8")
+
+#define LIMIT_FRAME_BYTES (8 * 1024 * 1024)
+#define LIMIT_BATCH_BYTES (16 * 1024 * 1024)
+#define LIMIT_LINE_BYTES (1024 * 1024)
+#define LIMIT_DATAGRAM_BYTES (8 * 1024)
+#define LIMIT_CONNECTIONS 1024
+#define LIMIT_CONNECTION_OUTPUT_BYTES (8 * 1024 * 1024)
+#define LIMIT_KEY_BYTES 128
+#define LIMIT_TAIL_BYTES (8 * 1024)
+
+/* Bits of spawn.flags and adopt.flags. */
+#define SPAWN_GROUP 1
+#define SPAWN_END_GROUP 2
+#define SPAWN_HELPER 4
+
+/* Leave it as it is (mode, uid, gid, umask); no limit; the oom score that the keeper was started with. */
+#define UNCHANGED 0xffffffffU
+#define NO_LIMIT 0x1fffffffffffffULL
+#define INHERITED_OOM_SCORE 0x7fffffff
+
+#define NAME_COMMAND(name, code, fields) COMMAND_##name = code,
+enum command { COMMANDS(NAME_COMMAND) };
+#undef NAME_COMMAND
+#define NAME_MESSAGE(name, code, fields) MESSAGE_##name = code,
+enum message { MESSAGES(NAME_MESSAGE) };
+#undef NAME_MESSAGE
+
+#endif

@@ -1,0 +1,354 @@
+#include "streams.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "connection.h"
+#include "descriptors.h"
+#include "events.h"
+#include "handles.h"
+#include "loop.h"
+#include "memory.h"
+#include "output.h"
+#include "protocol.h"
+#include "sockets.h"
+
+enum {
+  FIRST_LINE_MS = 60 * 1000,
+  CLOSE_MS = 30 * 1000,       /* for what is still to be sent before a close */
+  ACCEPT_PAUSE_MS = 1000,     /* after an accept failed for want of descriptors or memory */
+  ACCEPT_AT_ONCE = 64,
+  FOLLOW_BYTES = 64 * 1024,
+  RESUME_EVENT_BYTES = 16 * 1024 * 1024,
+  MOST_HELD_BYTES = 128 * 1024 * 1024,
+};
+
+static struct connection **connections;
+static uint32_t count;
+static uint32_t capacity;
+static uint64_t last_id;
+static bool accepting_paused;
+
+static struct connection *find(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (connections[i]->id == id) return connections[i];
+  }
+  return NULL;
+}
+
+static void pause_listeners(bool pause) {
+  for (uint32_t i = 0; i < handles_count(); i++) {
+    struct handle *handle = handles_at(i);
+    if (handle->accepting) (void)handles_accept(handle, !pause);
+  }
+  accepting_paused = pause;
+}
+
+static struct connection *append(struct connection *connection) {
+  if (count == capacity) {
+    capacity = capacity == 0 ? 4 : capacity * 2;
+    connections = memory_resize(connections, capacity * sizeof(struct connection *));
+  }
+  connections[count++] = connection;
+  return connection;
+}
+
+static void note_due(uint64_t due) {
+  uint64_t next = clock_get(DEADLINE_STREAMS);
+  if (due != 0 && (next == 0 || due < next)) clock_set(DEADLINE_STREAMS, due);
+}
+
+static void drop(struct connection *connection, enum closed reason) {
+  if (connection->following) output_unfollow(connection->id);
+  if (connection->spoke) {
+    struct buffer *event = events_begin(MESSAGE_closed);
+    buffer_u64(event, connection->id);
+    buffer_u8(event, (uint8_t)reason);
+    events_post(connection->id);
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    if (connections[i] == connection) connections[i] = connections[--count];
+  }
+  connection_free(connection);
+  if (accepting_paused && clock_get(DEADLINE_ACCEPT) == 0) pause_listeners(false);
+}
+
+static void take_followed_output(struct connection *connection) {
+  if (!connection->output_waits || connection->closing || connection_unsent(connection) >= FOLLOW_BYTES) return;
+  char *bytes = memory_take(FOLLOW_BYTES);
+  uint64_t dropped = 0;
+  size_t n = output_take(connection->id, bytes, FOLLOW_BYTES, &dropped);
+  connection_add_output(connection, bytes, n);
+  free(bytes);
+  connection->output_waits = n > 0;
+}
+
+/* After anything happened to it: sends, watches, or closes. */
+static void settle(struct connection *connection, enum outcome outcome) {
+  if (outcome == TOO_LONG) return drop(connection, CLOSED_LINE_TOO_LONG);
+  if (outcome == PEER_ENDED) return drop(connection, CLOSED_BY_PEER);
+  do {
+    take_followed_output(connection);
+    if (outcome == BROKEN || !connection_send(connection)) return drop(connection, CLOSED_BY_ERROR);
+  } while (connection->output_waits && connection_unsent(connection) == 0);
+  if (connection->closing && connection_unsent(connection) == 0) return drop(connection, CLOSED_BY_US);
+  /* What it said before it hung up is still delivered. */
+  if (connection->hung_up && connection->input_ended && !connection->paused) return drop(connection, CLOSED_BY_PEER);
+  note_due(connection->due);
+  connection_watch(connection);
+}
+
+void streams_accept_on(struct reader *command) {
+  uint64_t id = read_u64(command);
+  struct handle *handle = handles_find(id);
+  if (!handle) errno = EBADF;
+  if (!handle || handles_accept(handle, !accepting_paused) < 0) events_failed(COMMAND_acceptOn, id, "accept", errno);
+}
+
+static struct ucred credentials_of(int fd, bool is_unix) {
+  struct ucred peer = {.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
+  socklen_t length = sizeof peer;
+  if (is_unix) (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+  return peer;
+}
+
+static void add_connection(int fd, const struct handle *handle) {
+  struct connection *connection = memory_take_zeroed(sizeof *connection);
+  bool is_unix = handle->domain == AF_UNIX;
+  *connection = (struct connection){.id = ++last_id, .listener = handle->id, .fd = fd, .is_unix = is_unix};
+  connection->peer = credentials_of(fd, is_unix);
+  connection->due = clock_now() + FIRST_LINE_MS;
+  if (loop_watch(fd, WATCH_CONNECTION, connection->id, EPOLLIN | EPOLLRDHUP) < 0) {
+    connection_free(connection);
+    return;
+  }
+  connection->watched = true;
+  note_due(append(connection)->due);
+}
+
+/* True: go on. Errors of the connection itself are its own affair (accept(2)); for the others we wait. */
+static bool accept_failed(int error) {
+  switch (error) {
+    case EAGAIN:
+      return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      pause_listeners(true);
+      clock_set(DEADLINE_ACCEPT, clock_now() + ACCEPT_PAUSE_MS);
+      return false;
+    case EINVAL:
+    case EBADF:
+      return false;
+    default:
+      return true;
+  }
+}
+
+void streams_listener_ready(uint64_t id) {
+  sockets_check(id);
+  for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+    struct handle *handle = handles_find(id);
+    if (!handle || !handle->accepting) return;
+    if (count >= LIMIT_CONNECTIONS || connection_bytes_held() > MOST_HELD_BYTES) {
+      pause_listeners(true); /* the others wait in the accept queue until one leaves */
+      return;
+    }
+    /* The listener may be one that blocks, and another process may be faster: so it is asked first. */
+    struct pollfd waits = {.fd = handle->fd, .events = POLLIN};
+    if (poll(&waits, 1, 0) != 1 || !(waits.revents & POLLIN)) return;
+    int fd = accept4(handle->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) add_connection(fd, handle);
+    else if (!accept_failed(errno)) return;
+  }
+}
+
+void streams_accept_again(void) {
+  if (accepting_paused && count < LIMIT_CONNECTIONS) pause_listeners(false);
+}
+
+void streams_ready(uint64_t id, uint32_t events) {
+  struct connection *connection = find(id);
+  if (!connection) return;
+  if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
+  enum outcome outcome = GOES_ON;
+  if (!connection->paused && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) outcome = connection_read(connection);
+  settle(connection, outcome);
+}
+
+void streams_output_ready(uint64_t id) {
+  struct connection *connection = find(id);
+  if (!connection) {
+    output_unfollow(id);
+    return;
+  }
+  connection->output_waits = true;
+  settle(connection, GOES_ON);
+}
+
+void streams_expire(void) {
+  uint64_t now = clock_now();
+  for (uint32_t i = 0; i < count;) {
+    struct connection *connection = connections[i];
+    if (connection->due != 0 && connection->due <= now) drop(connection, CLOSED_TOO_SLOW);
+    else i++;
+  }
+  clock_set(DEADLINE_STREAMS, 0);
+  for (uint32_t i = 0; i < count; i++) note_due(connections[i]->due);
+}
+
+static void deliver_more(struct connection *connection) {
+  enum outcome outcome = connection_deliver(connection);
+  if (outcome == GOES_ON && connection->hung_up && !connection->paused) outcome = connection_read(connection);
+  settle(connection, outcome);
+}
+
+void streams_line_consumed(uint64_t id, uint32_t size) {
+  struct connection *connection = find(id);
+  if (connection) {
+    if (connection->queued > 0) connection->queued--;
+    connection->queued_bytes -= size < connection->queued_bytes ? size : connection->queued_bytes;
+    if (connection->paused) deliver_more(connection);
+  }
+  if (events_bytes() > RESUME_EVENT_BYTES) return;
+  /* Those that wait because all of them together had too much. */
+  for (uint32_t i = 0; i < count; i++) {
+    if (!connections[i]->paused || connections[i]->queued > 0) continue;
+    deliver_more(connections[i]);
+    return;
+  }
+}
+
+void streams_write(struct reader *command) {
+  uint64_t id = read_u64(command);
+  struct span bytes = read_bytes(command);
+  bool close_after = read_u8(command) == 1;
+  struct connection *connection = find(id);
+  if (!connection || connection->closing) {
+    events_failed(COMMAND_write, id, "write", ENOTCONN);
+    return;
+  }
+  if (connection_unsent(connection) + bytes.length > LIMIT_CONNECTION_OUTPUT_BYTES ||
+      connection_bytes_held() + bytes.length > MOST_HELD_BYTES) {
+    drop(connection, CLOSED_TOO_SLOW);
+    return;
+  }
+  connection_add_output(connection, bytes.data, bytes.length);
+  if (close_after) {
+    connection->closing = true;
+    connection->due = clock_now() + CLOSE_MS;
+  }
+  settle(connection, GOES_ON);
+}
+
+void streams_follow(struct reader *command) {
+  uint64_t id = read_u64(command);
+  uint64_t worker = read_u64(command);
+  uint32_t lines = read_u32(command);
+  int follow = read_u8(command) == 1 ? 1 : 0;
+  struct connection *connection = find(id);
+  if (!connection || connection->closing) errno = ENOTCONN;
+  if (!connection || connection->closing || output_follow(id, worker, lines, follow) < 0) {
+    events_failed(COMMAND_follow, id, "follow", errno);
+    return;
+  }
+  connection->following = true;
+  connection->output_waits = true;
+  settle(connection, GOES_ON);
+}
+
+void streams_hello(struct buffer *out) {
+  for (uint32_t i = 0; i < count; i++) {
+    const struct connection *connection = connections[i];
+    if (!connection->spoke) continue;
+    buffer_u32(out, 1 + 8 + 8 + 4 + 4 + 4);
+    buffer_u8(out, MESSAGE_helloConnection);
+    buffer_u64(out, connection->id);
+    buffer_u64(out, connection->listener);
+    buffer_u32(out, (uint32_t)connection->peer.pid);
+    buffer_u32(out, connection->peer.uid);
+    buffer_u32(out, connection->peer.gid);
+  }
+}
+
+void streams_flush(int timeout_ms) {
+  uint64_t until = clock_now() + (uint64_t)timeout_ms;
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    while (connection_send(connection) && connection_unsent(connection) > 0) {
+      uint64_t now = clock_now();
+      if (now >= until) return;
+      struct pollfd writable = {.fd = connection->fd, .events = POLLOUT};
+      if (poll(&writable, 1, (int)(until - now)) < 0 && errno != EINTR) break;
+    }
+  }
+}
+
+void streams_save(struct buffer *out) {
+  buffer_u64(out, last_id);
+  buffer_u32(out, count);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct connection *connection = connections[i];
+    buffer_u64(out, connection->id);
+    buffer_u64(out, connection->listener);
+    save_descriptor(out, connection->fd);
+    buffer_bytes(out, &connection->peer, sizeof connection->peer);
+    buffer_u8(out, connection->is_unix ? 1 : 0);
+    buffer_u8(out, connection->spoke ? 1 : 0);
+    buffer_u8(out, connection->input_ended ? 1 : 0);
+    buffer_u8(out, connection->closing ? 1 : 0);
+    buffer_u8(out, connection->paused ? 1 : 0);
+    buffer_u8(out, connection->following ? 1 : 0);
+    buffer_bytes(out, connection->in.data, connection->in.length);
+    buffer_bytes(out, connection->out.data + connection->sent, connection_unsent(connection));
+    buffer_u32(out, connection->queued);
+    buffer_u64(out, connection->queued_bytes);
+    buffer_u64(out, connection->due);
+  }
+}
+
+static bool load_connection(struct reader *in, struct connection *connection) {
+  connection->id = read_u64(in);
+  connection->listener = read_u64(in);
+  connection->fd = load_descriptor(in);
+  struct span peer = read_bytes(in);
+  if (peer.length == sizeof connection->peer) memcpy(&connection->peer, peer.data, peer.length);
+  connection->is_unix = read_u8(in) == 1;
+  connection->spoke = read_u8(in) == 1;
+  connection->input_ended = read_u8(in) == 1;
+  connection->closing = read_u8(in) == 1;
+  connection->paused = read_u8(in) == 1;
+  connection->following = connection->output_waits = read_u8(in) == 1;
+  struct span input = read_bytes(in);
+  struct span output = read_bytes(in);
+  connection->queued = read_u32(in);
+  connection->queued_bytes = read_u64(in);
+  connection->due = read_u64(in);
+  if (in->failed) return false;
+  buffer_add(&connection->in, input.data, input.length);
+  connection_count_input(input.length);
+  connection_add_output(connection, output.data, output.length);
+  return true;
+}
+
+bool streams_load(struct reader *in) {
+  last_id = read_u64(in);
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    struct connection *connection = memory_take_zeroed(sizeof *connection);
+    if (!load_connection(in, connection)) {
+      free(connection);
+      return false;
+    }
+    connection_watch(append(connection));
+    note_due(connection->due);
+  }
+  return !in->failed;
+}

@@ -1,0 +1,351 @@
+#include "supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "channel.h"
+#include "clock.h"
+#include "environment.h"
+#include "events.h"
+#include "facts.h"
+#include "hello.h"
+#include "keeper.h"
+#include "launch.h"
+#include "loop.h"
+#include "memory.h"
+#include "program.h"
+#include "protocol.h"
+#include "runtime.h"
+#include "tick.h"
+#include "workers.h"
+
+enum state {
+  ASLEEP,
+  STARTING,   /* greeted, has not attached yet */
+  ATTACHED,
+  LEAVING,    /* was told to sleep */
+  DYING,      /* killed, not reaped yet */
+  PAUSING,    /* a start failed; the next one is due later */
+};
+
+enum {
+  ANSWER_MS = 10 * 1000,
+  GOODBYE_MS = 1000,
+  FIRST_PAUSE_MS = 100,
+  LONGEST_PAUSE_MS = 30 * 1000,
+  SENT_AT_ONCE = 256 * 1024,
+  STARTS_AT_BOOT = 5,
+  DEATHS_WITHOUT_PROGRESS = 3,
+  BLAMED_TOO_OFTEN = 3,
+};
+
+static enum state state = ASLEEP;
+static pid_t pid;
+static struct report report = {.fd = -1};
+static bool wanted;              /* to be started although no event is outstanding */
+static bool has_attached;        /* this one */
+static bool ever_attached;       /* any one, since the keeper was started */
+static bool killed_by_us;
+static bool one_at_a_time;
+static bool said_trouble;
+static uint32_t crashes;         /* since one slept, or the start */
+static uint32_t failed_starts;   /* in a row, before they attached */
+static uint32_t stuck_deaths;    /* in a row, without an event consumed */
+static uint64_t consumed_at_start;
+
+static char *bundle_path(void) {
+  size_t room = strlen(facts->home) + strlen(facts->program) + sizeof "/dist/.mjs";
+  char *path = memory_take(room);
+  (void)snprintf(path, room, "%s/dist/%s.mjs", facts->home, facts->program);
+  return path;
+}
+
+bool supervisor_prepare(void) {
+  const char *step = "";
+  char *runtime = runtime_path(facts->home, environment_get("CRANK_RUNTIME"));
+  char *bundle = bundle_path();
+  bool opened = program_open(runtime, bundle, &step) == 0;
+  if (!opened) {
+    bool is_bundle = strcmp(step, "bundle") == 0;
+    say("the %s %s cannot be used: %s; %s", is_bundle ? "program" : "runtime", is_bundle ? bundle : runtime, strerror(errno),
+        is_bundle ? "install crank anew" : "install crank anew, or name another one in CRANK_RUNTIME");
+  }
+  free(runtime);
+  free(bundle);
+  return opened;
+}
+
+static void close_report(void) {
+  if (report.fd < 0) return;
+  loop_forget(report.fd);
+  (void)close(report.fd);
+  report.fd = -1;
+}
+
+static void kill_it(void) {
+  killed_by_us = true;
+  state = DYING;
+  clock_set(DEADLINE_ANSWER, 0);
+  (void)kill(-pid, SIGKILL);
+  (void)kill(pid, SIGKILL);
+}
+
+static uint64_t pause_after(uint32_t failures) {
+  uint64_t pause = FIRST_PAUSE_MS;
+  for (uint32_t i = 1; i < failures && pause < LONGEST_PAUSE_MS; i++) pause *= 2;
+  return pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
+}
+
+static void pause_before_next(uint32_t failures) {
+  state = PAUSING;
+  clock_set(DEADLINE_RESTART, clock_now() + pause_after(failures));
+}
+
+/* It could not be started, or died before it had attached. */
+static void start_failed(const char *what) {
+  failed_starts++;
+  bool is_alone = workers_alive() == 0;
+  if (!ever_attached && is_alone && failed_starts >= STARTS_AT_BOOT) {
+    say("the supervisor cannot be started: %s; check the runtime %s", what, program_runtime());
+    keeper_leave(1, false);
+  }
+  if (!said_trouble && (ever_attached || !is_alone)) {
+    say("the supervisor cannot be started: %s; what runs goes on, and it is tried again", what);
+    said_trouble = true;
+  }
+  pause_before_next(failed_starts);
+}
+
+static void start(void) {
+  int end = channel_open();
+  const char *step = "channel";
+  struct report new_report = {.fd = -1};
+  pid_t child = end < 0 ? -1 : program_start(end, &new_report, &step);
+  int error = errno;
+  if (end >= 0) (void)close(end);
+  if (child < 0) {
+    char what[128];
+    (void)snprintf(what, sizeof what, "%s: %s", step, strerror(error));
+    channel_close();
+    start_failed(what);
+    return;
+  }
+  pid = child;
+  report = new_report;
+  state = STARTING;
+  wanted = has_attached = killed_by_us = false;
+  consumed_at_start = events_consumed();
+  events_rewind();
+  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+  (void)loop_watch(report.fd, WATCH_STARTING, 0, EPOLLIN);
+  if (!hello_write(channel_out(), crashes) || !channel_send()) kill_it();
+}
+
+void supervisor_wake(void) {
+  wanted = true;
+}
+
+void supervisor_report_ready(void) {
+  char step[REPORT_BYTES];
+  int error = 0;
+  if (report.fd < 0) return;
+  enum launch_result result = launch_read(&report, step, sizeof step, &error);
+  if (result == LAUNCH_WAITING) return;
+  close_report();
+  if (result == LAUNCH_DONE || killed_by_us) return;
+  if (!ever_attached && workers_alive() == 0) {
+    say("the runtime %s cannot be started: %s: %s", program_runtime(), step, strerror(error));
+    keeper_leave(1, false);
+  }
+}
+
+/* The time limit runs while it has been given something and has not answered. */
+static void set_time_limit(bool answered) {
+  bool owes = events_delivered() > events_consumed();
+  if (!owes) clock_set(DEADLINE_ANSWER, 0);
+  else if (answered || clock_get(DEADLINE_ANSWER) == 0) clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+}
+
+static void complain_and_kill(const char *what) {
+  say("the supervisor (pid %d) said %s; it is started anew", (int)pid, what);
+  kill_it();
+}
+
+static void attach(uint64_t protocol) {
+  if (protocol != PROTOCOL_VERSION) {
+    complain_and_kill("that it speaks another protocol");
+    return;
+  }
+  state = ATTACHED;
+  has_attached = ever_attached = true;
+  said_trouble = false;
+  failed_starts = 0;
+  set_time_limit(true);
+}
+
+static void consider_sleep(uint64_t seen) {
+  bool has_news = events_outstanding() > 0 || seen < events_last() || tick_is_due() || batch_is_begun();
+  if (has_news) return;
+  struct buffer *out = channel_out();
+  buffer_u32(out, 1);
+  buffer_u8(out, MESSAGE_sleep);
+  state = LEAVING;
+  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+}
+
+static void committed(void) {
+  if (events_consumed() > consumed_at_start) {
+    stuck_deaths = 0;
+    one_at_a_time = false;
+  }
+  set_time_limit(true);
+  keeper_end_if_asked();
+}
+
+static void watch_it_leave(void) {
+  for (;;) {
+    enum said said = batch_next(true).said;
+    if (said == SAID_GOODBYE) channel_close();
+    if (said == SAID_NOTHING || said == SAID_GOODBYE || said == SAID_NONSENSE) return;
+  }
+}
+
+void supervisor_channel_ready(void) {
+  while (state == STARTING || state == ATTACHED) {
+    struct said_what what = batch_next(has_attached);
+    if (what.said == SAID_NOTHING) break;
+    if (what.said == SAID_GOODBYE) {
+      /* It is ending, how will be seen in a moment; or it only closed the channel, and is of no more use. */
+      state = DYING;
+      clock_set(DEADLINE_ANSWER, clock_now() + GOODBYE_MS);
+    }
+    if (what.said == SAID_NONSENSE) complain_and_kill(batch_complaint());
+    if (what.said == SAID_ATTACH) attach(what.number);
+    if (what.said == SAID_COMMIT) committed();
+    if (what.said == SAID_IDLE) consider_sleep(what.number);
+  }
+  if (state == LEAVING) watch_it_leave();
+  if (state == DYING) channel_close();
+}
+
+void supervisor_too_slow(void) {
+  if (state == STARTING || state == ATTACHED || state == LEAVING) {
+    say("the supervisor (pid %d) has not answered for %d s; it is started anew", (int)pid, ANSWER_MS / 1000);
+    kill_it();
+  } else if (state == DYING) {
+    kill_it();
+  }
+}
+
+static void tell_death(uint8_t ending, uint32_t status) {
+  if (events_count(MESSAGE_supervisorDied) > 0) return; /* the next one hears of it once */
+  uint64_t last = events_delivered();
+  struct buffer *event = events_begin(MESSAGE_supervisorDied);
+  buffer_u8(event, ending);
+  buffer_u32(event, status);
+  buffer_u64(event, last);
+  events_post(0);
+}
+
+/* Rule 8: one that dies again on the same events gets them one at a time, and what kills three is set aside. */
+static void blame(bool from_outside) {
+  if (from_outside) return;
+  stuck_deaths = events_consumed() > consumed_at_start ? 1 : stuck_deaths + 1;
+  if (events_delivered() <= events_consumed()) return;
+  uint8_t times = events_blame_first();
+  if (times >= 2) one_at_a_time = true;
+  if (times >= BLAMED_TOO_OFTEN && events_set_first_aside()) stuck_deaths = 1;
+}
+
+static void died(const siginfo_t *info) {
+  char what[64];
+  bool exited = info->si_code == CLD_EXITED;
+  uint8_t ending = exited ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  bool from_outside = !exited && info->si_status == SIGKILL && !killed_by_us;
+  crashes++;
+  (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
+  if (!has_attached) {
+    start_failed(what);
+    return;
+  }
+  blame(from_outside);
+  tell_death(ending, (uint32_t)info->si_status);
+  state = ASLEEP;
+  wanted = true;
+  if (!from_outside && stuck_deaths > DEATHS_WITHOUT_PROGRESS) {
+    if (!said_trouble) say("the supervisor dies again and again (%s); what runs goes on, and it is tried again", what);
+    said_trouble = true;
+    pause_before_next(stuck_deaths - DEATHS_WITHOUT_PROGRESS);
+  }
+}
+
+bool supervisor_child_gone(const siginfo_t *info) {
+  if (pid == 0 || info->si_pid != pid) return false;
+  siginfo_t reaped;
+  if (state == STARTING || state == ATTACHED) supervisor_channel_ready(); /* what it said before counts */
+  enum state before = state;
+  (void)kill(-pid, SIGKILL); /* whatever it may have started */
+  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  supervisor_report_ready();
+  pid = 0;
+  close_report();
+  channel_close();
+  batch_forget();
+  clock_set(DEADLINE_ANSWER, 0);
+  if (before == LEAVING && info->si_code == CLD_EXITED) {
+    crashes = 0;
+    state = ASLEEP;
+    memory_trim();
+  } else {
+    died(info);
+  }
+  return true;
+}
+
+static void deliver(void) {
+  struct buffer *out = channel_out();
+  bool is_free = !one_at_a_time || events_delivered() <= events_consumed();
+  while (is_free && out->length < SENT_AT_ONCE && events_deliver(out)) is_free = !one_at_a_time;
+  set_time_limit(false);
+}
+
+void supervisor_attend(void) {
+  if (state == PAUSING && clock_get(DEADLINE_RESTART) == 0) state = ASLEEP;
+  if (state == ASLEEP && (wanted || failed_starts > 0 || events_outstanding() > 0)) start();
+  if (state == ATTACHED) deliver();
+  if ((state == STARTING || state == ATTACHED || state == LEAVING) && channel_is_open() && !channel_send()) {
+    /* It is gone or going; its end follows. */
+    channel_close();
+  }
+}
+
+void supervisor_end(void) {
+  if (pid == 0) return;
+  kill_it();
+  siginfo_t reaped;
+  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  pid = 0;
+  close_report();
+  channel_close();
+  batch_forget();
+  state = ASLEEP;
+  wanted = true;
+}
+
+void supervisor_save(struct buffer *out) {
+  buffer_u32(out, crashes);
+  buffer_u8(out, ever_attached ? 1 : 0);
+}
+
+bool supervisor_load(struct reader *in) {
+  crashes = read_u32(in);
+  ever_attached = read_u8(in) == 1;
+  wanted = true;
+  return !in->failed;
+}

@@ -1,0 +1,49 @@
+/* The processes that the supervisor asked for: started, adopted, signalled, and their ends collected and told in order. */
+#ifndef KEEPER_WORKERS_H
+#define KEEPER_WORKERS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD };
+
+/* Commands. A failure becomes an event. */
+void workers_spawn(struct reader *command);
+void workers_adopt(struct reader *command);
+void workers_signal(struct reader *command);
+void workers_send(struct reader *command);
+
+/* What the loop saw. */
+void workers_report_ready(uint64_t worker);
+void workers_datagram_ready(uint64_t worker, uint8_t source);
+void workers_process_gone(uint64_t worker);
+void workers_output_drained(uint64_t worker);
+/* Some ends have waited long enough for a blocked sink. */
+void workers_tell_late_exits(void);
+/* A child has ended. False: it is no worker, and not reaped. */
+bool workers_child_gone(const siginfo_t *info);
+
+/* Consumed events give their places back. */
+void workers_datagram_consumed(uint64_t worker);
+void workers_exit_consumed(uint64_t worker);
+
+/* The number of the latest start, and whether all starts up to one are decided: for barriers. */
+uint64_t workers_starts(void);
+bool workers_started_up_to(uint64_t start);
+/* How many are being started, running, or not told of yet. */
+uint32_t workers_alive(void);
+
+/* Appends the helloWorker frames. */
+void workers_hello(struct buffer *out);
+/* Reads all notify sockets: before a tick, so that a readiness that waits wins over its timeout. */
+void workers_sweep(void);
+/* Removes the sockets that have a name; the keeper ends. */
+void workers_leave(void);
+
+void workers_save(struct buffer *out);
+bool workers_load(struct reader *in);
+
+#endif
