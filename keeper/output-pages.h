@@ -1,0 +1,12 @@
+/* Big buffers that exist only while they are needed: whole pages, given back to the system at once. */
+#ifndef KEEPER_OUTPUT_PAGES_H
+#define KEEPER_OUTPUT_PAGES_H
+
+#include <stddef.h>
+
+/* Zeroed, and only what is touched costs memory. Waits when there is none. */
+char *pages_take(size_t bytes);
+/* NULL is fine. */
+void pages_free(char *pages, size_t bytes);
+
+#endif
