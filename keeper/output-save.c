@@ -6,7 +6,7 @@
 #include "output-thread.h"
 
 /* Raised when fields are added; they go to the end, and older ones are still read. */
-enum { STATE_VERSION = 1, NO_DESCRIPTOR = 0xffff, MOST_ITEMS = 1 << 20 };
+enum { STATE_VERSION = 1 };
 
 static void save_fd(struct buffer *out, int fd) {
   buffer_u32(out, fd < 0 ? UINT32_MAX : (uint32_t)fd);
@@ -83,7 +83,8 @@ static void save_ring(const struct ring *ring, struct buffer *out) {
 static void load_ring(struct ring *ring, struct reader *in) {
   uint32_t count = read_u32(in);
   for (uint32_t i = 0; i < count && !in->failed; i++) {
-    struct entry entry = {.worker = read_u64(in), .at = read_u64(in), .pid = read_u32(in)};
+    uint64_t worker = read_u64(in), at = read_u64(in);
+    struct entry entry = {.worker = worker, .at = at, .pid = read_u32(in)};
     struct span bytes = read_bytes(in);
     entry.length = (uint32_t)bytes.length;
     if (bytes.length == 0 || bytes.length > ENTRY_LIMIT) in->failed = true;
