@@ -60,6 +60,11 @@ static uint32_t watched_events(const struct handle *handle) {
   return EPOLLET | (handle->domain == AF_UNIX ? (uint32_t)EPOLLRDHUP : 0);
 }
 
+static void note_address(struct handle *handle) {
+  if (!handle->listening || handle->domain == AF_UNIX) return;
+  handle->address_length = (uint32_t)handles_address(handle->fd, handle->address, sizeof handle->address);
+}
+
 static int watch_handle(const struct handle *handle) {
   if (!handle->listening) return 0;
   return loop_watch(handle->fd, handle->accepting ? WATCH_LISTENER : WATCH_SOCKET, handle->id, watched_events(handle));
@@ -97,6 +102,7 @@ int handles_add(uint64_t id, int fd, uint32_t backlog) {
   handle->domain = socket_fact(fd, SO_DOMAIN);
   handle->type = socket_fact(fd, SO_TYPE);
   handle->listening = socket_fact(fd, SO_ACCEPTCONN) == 1;
+  note_address(handle);
   if (watch_handle(handle) < 0) {
     int error = errno;
     free(handle);
@@ -159,6 +165,7 @@ bool handles_load(struct reader *in) {
     handle.backlog = read_u32(in);
     handle.listening = read_u8(in) == 1;
     handle.accepting = read_u8(in) == 1;
+    note_address(&handle);
     if (in->failed || watch_handle(&handle) < 0) return false;
     *append() = handle;
   }

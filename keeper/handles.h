@@ -7,6 +7,9 @@
 
 #include "wire.h"
 
+/* A struct sockaddr_in6. */
+enum { HANDLE_ADDRESS_BYTES = 28 };
+
 struct handle {
   uint64_t id;
   int fd;
@@ -15,6 +18,9 @@ struct handle {
   uint32_t backlog;
   bool listening;
   bool accepting;
+  /* Where a listening internet socket is bound (see sockets_check); nothing for others. */
+  _Alignas(8) uint8_t address[HANDLE_ADDRESS_BYTES];
+  uint32_t address_length;
 };
 
 struct handle *handles_find(uint64_t id);

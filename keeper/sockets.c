@@ -269,6 +269,15 @@ void sockets_open_file(struct reader *command) {
   if (handles_add(id, fd, 0) < 0) (void)fail(COMMAND_openFile, id, "handle", fd);
 }
 
+/* A shutdown gives the port back if the kernel had chosen it (tcp_set_state, inet_put_port): it is taken again first.
+ * EINVAL says that the socket is bound still. */
+static int listen_again(const struct handle *handle) {
+  if (handle->address_length > 0 && bind(handle->fd, (const struct sockaddr *)(const void *)handle->address, handle->address_length) < 0 &&
+      errno != EINVAL)
+    return -1;
+  return listen(handle->fd, handle->backlog > 0 ? (int)handle->backlog : SOMAXCONN);
+}
+
 void sockets_check(uint64_t id) {
   struct handle *handle = handles_find(id);
   if (!handle || !handle->listening) return;
@@ -276,7 +285,7 @@ void sockets_check(uint64_t id) {
   int error = 0;
   /* A unix socket that was shut down stays so (unix(7) has no way back): its file would have to be bound anew. */
   if (handle->domain == AF_UNIX) error = ESHUTDOWN;
-  else if (listen(handle->fd, handle->backlog > 0 ? (int)handle->backlog : SOMAXCONN) < 0) error = errno;
+  else if (listen_again(handle) < 0) error = errno;
   if (error != 0) handles_stop_listening(handle);
   struct buffer *event = events_begin(MESSAGE_relistened);
   buffer_u64(event, id);
