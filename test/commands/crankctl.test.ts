@@ -139,6 +139,15 @@ describe("run", () => {
   });
 });
 
+test("run says what a failure is only once on each output", async () => {
+  desk.serve("web", (_, reply) => reply.error({ code: 2, message: "Failed to start: not ready within 1 s" }));
+  expect(await desk.ctl("run", "-wait", "ruby")).toEqual({
+    status: 1,
+    stdout: "Failed to start: not ready within 1 s\n",
+    stderr: "ERROR: command failed: not ready within 1 s\n",
+  });
+});
+
 describe("ps", () => {
   test("prints the original's lines when it is read by a program", async () => {
     desk.serve("web", (_, reply) =>

@@ -64,7 +64,8 @@ const tellFailure = async (session: Session, error: CallError): Promise<number> 
   // What was tried and failed says so itself, in one of the original's two forms.
   const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;
   await session.out.write(session.json ? `${safeJson({ error: rpc })}\n` : `${escapeControls(text)}\n`);
-  await session.err.write(`ERROR: command failed: ${escapeControls(rpc.message)}\n${lastLines(rpc.data)}`);
+  const reason = text.replace(/^Failed to start: /, "");
+  await session.err.write(`ERROR: command failed: ${escapeControls(reason)}\n${lastLines(rpc.data)}`);
   return FAILED;
 };
 

@@ -71,6 +71,7 @@ export class LiveLine {
   readonly #startedAt = Date.now();
   readonly #timer: ReturnType<typeof setInterval>;
   #progress = NO_PROGRESS;
+  #drawn = "";
 
   /** `out` has to be a terminal that is streaming. */
   constructor(out: Output) {
@@ -82,7 +83,7 @@ export class LiveLine {
   /** Takes a note; what failed with attempts left stays to be read above the line. */
   tell(note: EventEntry): void {
     this.#progress = progressAfter(this.#progress, note);
-    if (note.kind === "workerFailed") this.#out.writeNow(`${CLEAR_LINE}${escapeControls(describeNote(note))}\n`);
+    if (note.kind === "workerFailed") this.#tellAbove(describeNote(note));
     this.#draw();
   }
 
@@ -92,7 +93,15 @@ export class LiveLine {
     this.#out.writeNow(CLEAR_LINE);
   }
 
+  #tellAbove(text: string): void {
+    this.#out.writeNow(`${CLEAR_LINE}${escapeControls(text)}\n`);
+    this.#drawn = "";
+  }
+
   #draw(): void {
-    this.#out.writeNow(`${CLEAR_LINE}${progressLine(this.#progress, Date.now() - this.#startedAt)}`);
+    const line = progressLine(this.#progress, Date.now() - this.#startedAt);
+    if (line === this.#drawn) return;
+    this.#drawn = line;
+    this.#out.writeNow(`${CLEAR_LINE}${line}`);
   }
 }
