@@ -139,7 +139,7 @@ static void place_descriptors(struct order *order) {
     order->placements[i].source = moved;
   }
   /* What came through the exec beside 0, 1 and 2 is copied by now, the payload is read: all of it goes. */
-  if (close_range(3, highest, 0) < 0) give_up(report, "descriptor");
+  if (highest > 2 && close_range(3, highest, 0) < 0) give_up(report, "descriptor");
   for (uint32_t i = 0; i < order->placement_count; i++) {
     if (dup2(order->placements[i].source, (int)order->placements[i].target) < 0) give_up(report, "descriptor");
   }
