@@ -111,14 +111,14 @@ describe("make install", () => {
     const modes = shell('cd "$STAGE$PREFIX" && find . -printf "%M %P %l\\n" | sort -k2', {
       env: { STAGE: install(), PREFIX: prefix },
     });
-    const lines = modes.trimEnd().split("\n");
+    const lines = modes.split("\n").map((line) => line.trimEnd());
     const files = lines.filter((line) => line.startsWith("-"));
     for (const name of COMMANDS) expect(lines).toContain(`lrwxrwxrwx bin/${name} ../lib/crank/bin/crank`);
-    expect(files).toContain("-rwxr-xr-x lib/crank/bin/crank ");
-    expect(files).toContain("-rwxr-xr-x lib/crank/bin/runtime ");
-    expect(files).toContain("-rwxr-xr-x lib/crank/bin/trim.node ");
-    for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- lib/crank/dist/${name}.mjs `);
-    for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- share/man/man1/${name}.1 `);
+    expect(files).toContain("-rwxr-xr-x lib/crank/bin/crank");
+    expect(files).toContain("-rwxr-xr-x lib/crank/bin/runtime");
+    expect(files).toContain("-rwxr-xr-x lib/crank/bin/trim.node");
+    for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- lib/crank/dist/${name}.mjs`);
+    for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- share/man/man1/${name}.1`);
     for (const line of lines) if (line.startsWith("d")) expect(line).toStartWith("drwxr-xr-x");
   });
 
