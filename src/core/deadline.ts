@@ -7,9 +7,8 @@ import { dueAt } from "./worker-life.ts";
 /** When the next tick is due, CLOCK_MONOTONIC ms; null if nothing is waited for. A time that has passed means at once. */
 export const nextDeadline = (state: State): number | null => {
   let earliest = Number.POSITIVE_INFINITY;
-  for (const id in state.workers) {
-    const worker = state.workers[id];
-    const due = worker ? dueAt(worker) : null;
+  for (const worker of Object.values(state.workers)) {
+    const due = dueAt(worker);
     if (due !== null && due < earliest) earliest = due;
   }
   const { rollout } = state.service;

@@ -34,10 +34,9 @@ export const takeCensus = (view: View, wanted: Generation | null): Census => {
   const unavailable: Living[] = [];
   const leftover: Living[] = [];
   const current: Living[] = [];
-  // Keys that are whole numbers come in their order, so the oldest worker comes first.
-  for (const id in view.workers) {
-    const worker = view.workers[id];
-    if (!worker) continue;
+  // Keys that are whole numbers come in their order, so the oldest worker comes first. (`for in` would do the same, but
+  // costs eight times as much where nothing is compiled.)
+  for (const worker of Object.values(view.workers)) {
     census.processes += 1;
     if (worker.kind === "stopping") continue;
     const available = isAvailable(worker);

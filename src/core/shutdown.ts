@@ -10,10 +10,8 @@ export const shutDown = (turn: Turn, request: RequestId | null): void => {
   if (phase.kind === "running") return beginShutdown(turn, 0, request);
   if (phase.ended) return answerOne(turn, request, { kind: "shutDown" });
   if (request !== null) changeService(turn, { phase: { ...phase, requests: [...phase.requests, request] } });
-  const { workers } = turn;
-  for (const id in workers) {
-    const worker = workers[id];
-    if (worker?.kind === "stopping") takeNextStep(turn, worker);
+  for (const worker of Object.values(turn.workers)) {
+    if (worker.kind === "stopping") takeNextStep(turn, worker);
   }
 };
 
@@ -24,10 +22,8 @@ export const beginShutdown = (turn: Turn, status: number, request: RequestId | n
   changeService(turn, { phase: { kind: "stopping", status, requests, ended: false } });
   note(turn, { kind: "shutdownStarted" });
   emit(turn, { kind: "closeSockets" });
-  const { workers } = turn;
-  for (const id in workers) {
-    const worker = workers[id];
-    if (worker && worker.kind !== "stopping") beginStop(turn, worker);
+  for (const worker of Object.values(turn.workers)) {
+    if (worker.kind !== "stopping") beginStop(turn, worker);
   }
 };
 
@@ -52,7 +48,4 @@ const end = (turn: Turn, status: number): void => {
   emit(turn, { kind: "exit", status });
 };
 
-const hasWorkers = (turn: Turn): boolean => {
-  for (const id in turn.workers) if (turn.workers[id]) return true;
-  return false;
-};
+const hasWorkers = (turn: Turn): boolean => Object.values(turn.workers).length > 0;

@@ -91,16 +91,12 @@ export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generat
 /** Forgets the generations that nothing refers to any more. */
 export const pruneGenerations = (turn: Turn): void => {
   const { current, rollout, pendingRecord } = turn.service;
-  const unused = new Set<number>();
-  for (const key in turn.generations) unused.add(Number(key));
+  const unused = new Set(Object.keys(turn.generations).map(Number));
   for (const number of [current, rollout?.generation, pendingRecord?.generation]) {
     if (number !== undefined && number !== null) unused.delete(number);
   }
   if (unused.size === 0) return;
-  for (const id in turn.workers) {
-    const worker = turn.workers[id];
-    if (worker) unused.delete(worker.generation);
-  }
+  for (const worker of Object.values(turn.workers)) unused.delete(worker.generation);
   if (unused.size === 0) return;
   const kept: Record<GenerationNumber, Generation> = { ...turn.generations };
   for (const number of unused) delete kept[number];

@@ -57,10 +57,7 @@ export const tellWorker = (turn: Turn, event: Life[Exclude<keyof Life, "due">]):
 
 /** Lets every worker whose deadline has passed take notice of it. */
 export const tellDueWorkers = (turn: Turn, event: Tick): void => {
-  const { workers } = turn;
-  for (const id in workers) {
-    const worker = workers[id];
-    if (!worker) continue;
+  for (const worker of Object.values(turn.workers)) {
     const due = dueAt(worker);
     // As in tellWorker.
     if (due !== null && due <= turn.now) (LIFE[worker.kind].due as Handler)(turn, worker, event);
@@ -179,8 +176,7 @@ const finishStop = (
 
 /** What a failure before readiness costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
 const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
-  const { rollout, current, phase } = turn.service;
-  if (phase.kind === "stopping") return 0;
+  const { rollout, current } = turn.service;
   if (rollout && !rollout.rollingBack && rollout.generation === worker.generation)
     return failAttempt(turn, rollout, worker, failure);
   if (worker.generation !== current) return 0;

@@ -373,6 +373,17 @@ describe("a rollout of a pool", () => {
     expect(started(service.effects)).toEqual([4]);
   });
 
+  test("that finds its places taken by workers that never get ready takes one of them", () => {
+    const service = new Service({ respawn: { baseMs: 0 } });
+    service.deploy({ instances: 3 });
+    service.exited(1, EXIT_1);
+    service.exited(2, EXIT_1);
+    expect(service.ids("starting")).toEqual([4, 5]);
+    service.run({ instances: 3, surge: 0, unavailable: 1 });
+    expect(signals(service.effects)).toEqual(["4 SIGTERM"]);
+    expect(started(service.exited(4))).toEqual([6]);
+  });
+
   test("to fewer workers lets the superfluous go first", () => {
     const service = new Service();
     service.deploy({ instances: 4 });

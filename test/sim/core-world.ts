@@ -2,7 +2,7 @@
 // step is checked against the invariants, the state goes through JSON between steps as if the supervisor had been
 // killed, and at the end everybody has to have been answered and crank has to be gone.
 import { nextDeadline } from "../../src/core/deadline.ts";
-import type { Effect } from "../../src/core/effects.ts";
+import type { Effect, Outcome } from "../../src/core/effects.ts";
 import type { CoreEvent } from "../../src/core/events.ts";
 import { survivesKill, violations } from "../../src/core/invariants.ts";
 import type { GoodSpec } from "../../src/core/spec.ts";
@@ -182,12 +182,20 @@ class World {
         return this.#tell(this.#random.between(0, 40), { kind: "recorded", now: 0, error: this.#recordError() });
       case "answer":
         if (!this.#waiting.delete(effect.request)) this.#fail(`request ${effect.request} was answered twice`);
-        return;
+        return this.#expectTail(effect.outcome);
       case "exit":
         this.#exitStatus = effect.status;
         if ([...this.#processes.values()].some((process) => !process.isGone)) this.#fail("it left workers behind");
         return;
     }
+  }
+
+  /** A failed deploy is answered with its worker's last lines, unless another deploy or the end cuts the waiting short. */
+  #expectTail(outcome: Outcome): void {
+    if (outcome.kind !== "rolledBack" || !("tail" in outcome.failure) || outcome.failure.tail !== "") return;
+    const { event } = this.#trace.at(-1) ?? {};
+    const isCutShort = event?.kind === "shutdown" || (event?.kind === "run" && event.supersede);
+    if (!isCutShort && outcome.pid !== null) this.#fail("a failure was answered for without the last lines");
   }
 
   #recordError(): string | null {
