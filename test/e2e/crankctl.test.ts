@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { EventEntry, HistoryEntry, Status, WorkerInfo } from "../../src/control/messages.ts";
-import { Bench, CRANKCTL, descendants, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { Bench, CRANK, CRANKCTL, descendants, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
 const CRANKX = join(ROOT, "bin/crankx");
@@ -236,6 +236,26 @@ describe("shutdown", () => {
     expect(await run("two")).toMatchObject({ status: 1, stdout: "Failed to start: Manager is shutting down\n" });
     expect(await ctl("shutdown", "-wait")).toMatchObject({ status: 0 });
   });
+});
+
+test("a control socket on tcp answers only those who know its secret", async () => {
+  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+  const uri = `127.0.0.1:${probe.port}`;
+  probe.stop(true);
+  const crank = bench.start([CRANK, "-prefix", bench.directory, "-name", "web", "-ctl", uri, "-bind", "127.0.0.1:0"], {
+    env: { CRANK_CTL_TOKEN: "secret" },
+  });
+  const withToken = (token: string | undefined, ...args: string[]) =>
+    bench.run([CRANKCTL, "-ctl", uri, ...args], { env: { CRANK_CTL_TOKEN: token } });
+  await waitFor("the control socket", async () => (await withToken("secret", "ps")).status === 0);
+  expect(await withToken("secret", "run", "-wait", ...app("one"))).toMatchObject({ status: 0 });
+  expect(await withToken("guess", "ps", "-json")).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("ERROR: "),
+  });
+  expect(await withToken(undefined, "ps")).toMatchObject({ status: 2, stdout: "" });
+  expect(await withToken("secret", "shutdown", "-wait")).toMatchObject({ status: 0 });
+  expect((await crank.ended).status).toBe(0);
 });
 
 test("crankx deploys to every service of a prefix, and stops at the first that fails", async () => {
