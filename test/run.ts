@@ -1,4 +1,4 @@
-// Runs every test file in a process of its own, as many at a time as there are processors, and sums up. `make test`
+// Runs every test file in a process of its own, a few at a time, and sums up. `make test`
 // calls it. Words given to it choose the files whose path holds one of them: `make test ONLY="e2e core/rollout"`.
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -9,10 +9,15 @@ import { type Job, type JobResult, runJob } from "./runner/job.ts";
 const RUN_LIMIT_MS = Number(process.env.CRANK_TEST_SECONDS ?? 600) * 1000;
 
 /** What takes long goes first, so that no processor is left with it alone at the end. */
-const FIRST = ["test/setup/", "test/sim/", "test/e2e/"];
+const FIRST = ["test/e2e/load", "test/core/simulator", "test/setup/", "test/e2e/", "test/keeper/"];
 
-/** Runs again with crank's own processes on Node, for what touches the runtime: these folders. */
+/** Runs again with crank's own processes on Node, for what touches the runtime: these folders, … */
 const ON_NODE_TOO = ["test/e2e/"];
+/** … less what kills supervisors faster than Node starts. */
+const ON_BUN_ONLY = ["test/e2e/load"];
+
+/** One more than there are processors: most of what a test does is waiting. */
+const AT_A_TIME = availableParallelism() + 1;
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -31,7 +36,8 @@ const jobsFor = (words: readonly string[]): readonly Job[] =>
   testFiles()
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .flatMap((file): readonly Job[] => {
-      const onNode = ON_NODE_TOO.some((folder) => file.startsWith(folder));
+      const isOneOf = (places: readonly string[]): boolean => places.some((place) => file.startsWith(place));
+      const onNode = isOneOf(ON_NODE_TOO) && !isOneOf(ON_BUN_ONLY);
       return [{ file, runtime: "bun" as const }, ...(onNode ? [{ file, runtime: "node" as const }] : [])];
     })
     .sort((a, b) => rank(a.file) - rank(b.file));
@@ -66,7 +72,7 @@ const main = async (): Promise<void> => {
       results.push({ job, result });
     }
   };
-  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, takeJobs));
+  await Promise.all(Array.from({ length: AT_A_TIME }, takeJobs));
   rmSync(temporary, { recursive: true, force: true });
 
   const total = (pick: (result: JobResult) => number): number =>
