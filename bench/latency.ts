@@ -1,0 +1,68 @@
+// READY=1 sent by a new worker → SIGTERM there at the old one, told by the two workers themselves.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { waitFor } from "../test/e2e/harness/service.ts";
+import { type Figure, type Measurement, percentile } from "./measure.ts";
+import { buildStopwatch, deploy, STOPWATCH, withBench } from "./subject.ts";
+
+const NS_PER_MS = 1e6;
+
+type Setting = {
+  readonly linger: string;
+  readonly deploys: number;
+  readonly instances: number;
+  readonly env: readonly string[];
+};
+
+/** Deploys again and again; of each deploy the n-th READY belongs to the n-th SIGTERM. */
+const measureDeploys = ({ linger, deploys, instances, env }: Setting): Promise<number[]> =>
+  withBench(async (bench) => {
+    await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", linger]);
+    const file = join(bench.directory, "moments");
+    const flags = [...env, `STOPWATCH_FILE=${file}`].flatMap((pair) => ["-env", pair]);
+    for (let number = 0; number <= deploys; number++)
+      await deploy(bench, number === 0 ? ["-instances", String(instances), ...flags] : [], [STOPWATCH]);
+    await bench.ctl("web", "shutdown", "-wait");
+    const lines = await waitFor("all moments", () => {
+      const seen = readFileSync(file, "utf8").trim().split("\n");
+      return seen.length >= (deploys + 1) * instances * 2 && seen;
+    });
+    const moments = (what: string): number[] =>
+      lines
+        .flatMap((line) => (line.startsWith(`${what} `) ? [Number(line.slice(what.length + 1))] : []))
+        .sort((a, b) => a - b);
+    const ready = moments("ready").slice(instances);
+    const term = moments("term");
+    return ready.map((moment, index) => ((term[index] ?? Number.NaN) - moment) / NS_PER_MS);
+  });
+
+const figures = (name: string, samples: readonly number[]): Figure[] => {
+  const p99 = percentile(
+    [...samples].sort((a, b) => a - b),
+    0.99,
+  );
+  return [
+    { name, unit: "ms", samples, target: { holds: "median", atMost: 0.5 } },
+    { name: `${name}, p99`, unit: "ms", samples: [p99], target: { holds: "median", atMost: 5 } },
+  ];
+};
+
+export const latency: Measurement = {
+  name: "latency",
+  measure: async () => {
+    buildStopwatch();
+    const awake = await measureDeploys({ linger: "60", deploys: 120, instances: 1, env: [] });
+    const flooded = await measureDeploys({ linger: "60", deploys: 40, instances: 2, env: ["STOPWATCH_FLOOD=1"] });
+    const asleep = await measureDeploys({ linger: "0.1", deploys: 20, instances: 1, env: ["STOPWATCH_DELAY_MS=600"] });
+    return [
+      ...figures("READY sent → SIGTERM at the old worker", awake),
+      ...figures("… while another worker floods its output", flooded),
+      {
+        name: "the same while the supervisor sleeps",
+        unit: "ms",
+        samples: asleep,
+        target: { holds: "median", atMost: 25 },
+      },
+    ];
+  },
+};

@@ -1,0 +1,33 @@
+// crank at rest with four workers: its memory, and how often anything of it wakes up.
+import type { Measurement } from "./measure.ts";
+import { buildStopwatch, deploy, memoryOf, STOPWATCH, switchesOf, untilAsleep, withBench } from "./subject.ts";
+
+const SETTLE_MS = 30_000;
+const WATCH_MS = 60_000;
+
+export const rest: Measurement = {
+  name: "rest",
+  measure: () =>
+    withBench(async (bench) => {
+      buildStopwatch();
+      const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "1"]);
+      await deploy(bench, ["-instances", "4"], [STOPWATCH]);
+      await untilAsleep(crank);
+      await Bun.sleep(SETTLE_MS);
+      // The keeper is all that is left: the supervisor is not a process now.
+      const { resident, own } = memoryOf(crank.pid);
+      const before = switchesOf(crank.pid);
+      await Bun.sleep(WATCH_MS);
+      const wakeUps = switchesOf(crank.pid) - before;
+      return [
+        {
+          name: "resident at rest, all of crank, four workers",
+          unit: "MB",
+          samples: [resident],
+          target: { holds: "worst", atMost: 1.5 },
+        },
+        { name: "… of it private (dirty)", unit: "MB", samples: [own], target: { holds: "worst", atMost: 0.5 } },
+        { name: "wake-ups at rest in 60 s", unit: "count", samples: [wakeUps], target: { holds: "worst", atMost: 0 } },
+      ];
+    }),
+};

@@ -1,0 +1,77 @@
+// `make bench`: measures everything, or what is named on the command line, and prints each figure with its target.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { connections } from "./connections.ts";
+import { controlCost } from "./control-cost.ts";
+import { fleet } from "./fleet.ts";
+import { growth } from "./growth.ts";
+import { latency } from "./latency.ts";
+import { describeTarget, type Figure, isReached, type Measurement, summarize } from "./measure.ts";
+import { rest } from "./rest.ts";
+import { startUp } from "./start-up.ts";
+import { supervisorMemory } from "./supervisor-memory.ts";
+import { throughput } from "./throughput.ts";
+
+/** In this order; a new comparison is one more file and one more entry. */
+const MEASUREMENTS: readonly Measurement[] = [
+  startUp,
+  controlCost,
+  latency,
+  supervisorMemory,
+  rest,
+  throughput,
+  fleet,
+  growth,
+  connections,
+];
+
+const machine = (): string => {
+  const [cpu] = cpus();
+  const system = /PRETTY_NAME="(.*)"/.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
+  return `${cpus().length} × ${cpu?.model.trim() ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${system}, Linux ${release()}, Bun ${Bun.version}`;
+};
+
+const round = (value: number): string =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(2) : value.toFixed(3);
+
+const line = (figure: Figure): string => {
+  const { min, median, max } = summarize(figure.samples);
+  const reached = isReached(figure);
+  const verdict = reached === null ? "" : reached ? "reached" : "MISSED";
+  const cells = [
+    figure.name.padEnd(58),
+    figure.unit.padEnd(6),
+    ...[min, median, max].map((value) => round(value).padStart(9)),
+    String(figure.samples.length).padStart(5),
+  ];
+  return `${cells.join(" ")}  ${describeTarget(figure.target).padEnd(14)} ${verdict}`;
+};
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !MEASUREMENTS.some((measurement) => measurement.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `There is no measurement ${unknown.join(", ")}; there are ${MEASUREMENTS.map((measurement) => measurement.name).join(", ")}`,
+  );
+  process.exit(2);
+}
+
+console.log(`${machine()}\n`);
+console.log(
+  `${"figure".padEnd(58)} ${"unit".padEnd(6)} ${["min", "median", "max"].map((head) => head.padStart(9)).join(" ")} runs   target`,
+);
+const figures: Figure[] = [];
+for (const measurement of MEASUREMENTS) {
+  if (named.length > 0 && !named.includes(measurement.name)) continue;
+  for (const figure of await measurement.measure()) {
+    figures.push(figure);
+    console.log(line(figure));
+  }
+}
+mkdirSync("build", { recursive: true });
+writeFileSync("build/bench.json", `${JSON.stringify({ machine: machine(), figures }, null, 1)}\n`);
+const missed = figures.filter((figure) => isReached(figure) === false);
+console.log(
+  missed.length === 0 ? "\nEvery target is reached." : `\nMissed: ${missed.map((figure) => figure.name).join("; ")}`,
+);
+process.exit(missed.length === 0 ? 0 : 1);

@@ -1,0 +1,57 @@
+/* A worker that measures: it says READY=1 (after STOPWATCH_DELAY_MS), waits for SIGTERM, and tells both moments on
+ * CLOCK_MONOTONIC in the file STOPWATCH_FILE, a line each: `ready NS` just before it says so, `term NS` when the
+ * signal is there. With STOPWATCH_FLOOD it writes output as fast as it can if its index is that number. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static long long now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (long long)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void tell(const char *what, long long when) {
+  const char *path = getenv("STOPWATCH_FILE");
+  if (!path) return;
+  char line[64];
+  int length = snprintf(line, sizeof line, "%s %lld\n", what, when);
+  int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (file >= 0 && write(file, line, (size_t)length) == length) (void)close(file);
+}
+
+static void flood(const char *index) {
+  const char *mine = getenv("EINHORN_CHILD_INDEX");
+  if (!index || !mine || strcmp(index, mine) != 0) return;
+  if (fork() != 0) return;
+  char lines[100 * 512];
+  memset(lines, 'x', sizeof lines);
+  for (size_t i = 99; i < sizeof lines; i += 100) lines[i] = '\n';
+  for (;;) {
+    if (write(1, lines, sizeof lines) <= 0 || getppid() == 1) _exit(0);
+  }
+}
+
+int main(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  const char *delay = getenv("STOPWATCH_DELAY_MS");
+  if (delay) usleep((useconds_t)atoi(delay) * 1000);
+  flood(getenv("STOPWATCH_FLOOD"));
+  long long ready = now();
+  if (send(atoi(getenv("NOTIFY_FD")), "READY=1", 7, 0) != 7) return 1;
+  int signal;
+  sigwait(&set, &signal);
+  long long term = now();
+  tell("ready", ready);
+  tell("term", term);
+  return 0;
+}
