@@ -14,9 +14,24 @@ export type LoadOptions = {
   readonly talkMs: number;
 };
 
+/** How long a connection may go without a byte before it counts as cut: long enough for any queue, far below forever. */
+const SILENCE_S = 30;
+
+const NOTHING: Counts = { answered: 0, refused: 0, reset: 0, cut: 0, drained: 0, talks: 0 };
+
+/** What was counted after `earlier`. */
+export const countsSince = (earlier: Counts, now: Counts): Counts => ({
+  answered: now.answered - earlier.answered,
+  refused: now.refused - earlier.refused,
+  reset: now.reset - earlier.reset,
+  cut: now.cut - earlier.cut,
+  drained: now.drained - earlier.drained,
+  talks: now.talks - earlier.talks,
+});
+
 /** Clients at work until `stop`. */
 export class Load {
-  readonly counts: Counts = { answered: 0, refused: 0, reset: 0, cut: 0, drained: 0, talks: 0 };
+  readonly counts: Counts = { ...NOTHING };
   readonly #options: LoadOptions;
   readonly #loops: Promise<void>[];
   #isOver = false;
@@ -105,7 +120,13 @@ export class Load {
         port: this.#options.port,
         socket: {
           open: (socket) => {
+            socket.timeout(SILENCE_S);
             socket.write(greeting);
+          },
+          timeout: (socket) => {
+            this.#note("cut", `a connection heard nothing for ${SILENCE_S} s`);
+            resolve("failed");
+            socket.end();
           },
           data: hear,
           end: (socket) => {

@@ -1,0 +1,214 @@
+/*
+ * A fast worker for load tests and measurements, in one thread: a line `once` is answered with `VERSION PID` and the
+ * connection closed, any other line is answered and the connection stays. On SIGTERM it stops accepting, says `bye` to
+ * those that stay (spread over -drain), and ends when the last has hung up. Every time is CLOCK_MONOTONIC, ns.
+ *
+ * usage: worker [-drain MS] [-times FILE] [-flood] [-datagrams N] VERSION
+ *   -times FILE  appends `ready PID NS` for the moment before READY=1 is sent, and `term PID NS` when SIGTERM arrives
+ *   -flood       in every second worker a thread writes lines to standard output for as long as the process lives
+ *   -datagrams N sends N datagrams STATUS=… after READY=1
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LISTENER = 3, LINE_BYTES = 256, EVENTS = 64 };
+
+struct connection {
+  int descriptor;
+  bool stays;
+  bool told;
+  size_t length;
+  char line[LINE_BYTES];
+  struct connection *next, **link;
+};
+
+static const char *version = "";
+static const char *times_path;
+static long drain_ms;
+static int poll_descriptor;
+static struct connection *connections;
+static size_t connection_count;
+static bool draining;
+static long long drain_began;
+static size_t drain_total, drain_told;
+static char answer[LINE_BYTES];
+static size_t answer_length;
+
+static void die(const char *what) {
+  fprintf(stderr, "worker: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static long long now_ns(void) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) die("clock_gettime");
+  return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static void note_time(const char *what, long long at) {
+  if (times_path == NULL) return;
+  char text[LINE_BYTES];
+  int length = snprintf(text, sizeof text, "%s %d %lld\n", what, (int)getpid(), at);
+  int file = open(times_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) die(times_path);
+  if (write(file, text, (size_t)length) != length) die(times_path);
+  close(file);
+}
+
+static void notify(const char *text) {
+  const char *number = getenv("NOTIFY_FD");
+  if (number == NULL) return;
+  while (send(atoi(number), text, strlen(text), MSG_NOSIGNAL) < 0)
+    if (errno != EINTR && errno != ENOBUFS) die("NOTIFY_FD");
+}
+
+/* Never returns: standard output is a pipe that blocks when crank does not read as fast. */
+static void *flood(void *unused) {
+  (void)unused;
+  static char lines[100 * 100];
+  for (size_t at = 0; at < sizeof lines; at++) lines[at] = at % 100 == 99 ? '\n' : 'x';
+  for (;;)
+    if (write(STDOUT_FILENO, lines, sizeof lines) < 0 && errno != EINTR) return NULL;
+}
+
+static void hang_up(struct connection *connection) {
+  *connection->link = connection->next;
+  if (connection->next != NULL) connection->next->link = connection->link;
+  close(connection->descriptor);
+  free(connection);
+  connection_count--;
+}
+
+/* Answers are short and clients read them: what the socket does not take at once is lost, and the client counts it. */
+static void say(struct connection *connection, const char *text, size_t length) {
+  while (send(connection->descriptor, text, length, MSG_NOSIGNAL) < 0 && errno == EINTR) continue;
+}
+
+static void accept_one(void) {
+  int descriptor = accept4(LISTENER, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (descriptor < 0) return; /* another worker took it */
+  struct connection *connection = calloc(1, sizeof *connection);
+  if (connection == NULL) die("calloc");
+  connection->descriptor = descriptor;
+  connection->next = connections;
+  connection->link = &connections;
+  if (connections != NULL) connections->link = &connection->next;
+  connections = connection;
+  connection_count++;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = connection};
+  if (epoll_ctl(poll_descriptor, EPOLL_CTL_ADD, descriptor, &event) != 0) die("epoll_ctl");
+}
+
+static void hear(struct connection *connection) {
+  ssize_t got = recv(connection->descriptor, connection->line + connection->length, LINE_BYTES - connection->length, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return hang_up(connection);
+  connection->length += (size_t)got;
+  char *end;
+  while ((end = memchr(connection->line, '\n', connection->length)) != NULL) {
+    bool once = end - connection->line == 4 && memcmp(connection->line, "once", 4) == 0;
+    say(connection, answer, answer_length);
+    if (once) return hang_up(connection);
+    connection->stays = true;
+    connection->length -= (size_t)(end + 1 - connection->line);
+    memmove(connection->line, end + 1, connection->length);
+  }
+  if (connection->length == LINE_BYTES) hang_up(connection);
+}
+
+static void begin_drain(void) {
+  if (draining) return;
+  draining = true;
+  drain_began = now_ns();
+  drain_total = connection_count;
+  if (epoll_ctl(poll_descriptor, EPOLL_CTL_DEL, LISTENER, NULL) != 0) die("epoll_ctl");
+  close(LISTENER);
+}
+
+/* Says `bye` to as many as are due by now; those that have not asked for anything yet are answered first. */
+static void drain_more(void) {
+  long long passed = (now_ns() - drain_began) / 1000000;
+  size_t due = drain_ms == 0 || passed >= drain_ms ? SIZE_MAX : drain_total * (size_t)passed / (size_t)drain_ms;
+  for (struct connection *connection = connections; connection != NULL && drain_told < due; connection = connection->next) {
+    if (connection->told || !connection->stays) continue;
+    connection->told = true;
+    drain_told++;
+    say(connection, "bye\n", 4);
+  }
+}
+
+static int watch_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) die("sigprocmask");
+  int descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (descriptor < 0) die("signalfd");
+  return descriptor;
+}
+
+static void serve(int signals) {
+  struct epoll_event happened[EVENTS];
+  while (!draining || connections != NULL) {
+    int count = epoll_wait(poll_descriptor, happened, EVENTS, draining ? 10 : -1);
+    if (count < 0 && errno != EINTR) die("epoll_wait");
+    for (int at = 0; at < count; at++) {
+      if (happened[at].data.ptr == &version) {
+        if (!draining) accept_one();
+      } else if (happened[at].data.ptr == &draining) {
+        struct signalfd_siginfo signal;
+        note_time("term", now_ns());
+        if (read(signals, &signal, sizeof signal) != sizeof signal) die("signalfd");
+        begin_drain();
+      } else {
+        hear(happened[at].data.ptr);
+      }
+    }
+    if (draining) drain_more();
+  }
+}
+
+int main(int count, char **arguments) {
+  bool floods = false;
+  long datagrams = 0;
+  for (int at = 1; at < count; at++) {
+    if (strcmp(arguments[at], "-flood") == 0) floods = true;
+    else if (strcmp(arguments[at], "-drain") == 0 && at + 1 < count) drain_ms = atol(arguments[++at]);
+    else if (strcmp(arguments[at], "-datagrams") == 0 && at + 1 < count) datagrams = atol(arguments[++at]);
+    else if (strcmp(arguments[at], "-times") == 0 && at + 1 < count) times_path = arguments[++at];
+    else version = arguments[at];
+  }
+  /* Only every second worker floods, so that one can be measured beside one that does. */
+  const char *id = getenv("CRANK_WORKER");
+  floods = floods && (id == NULL || atoi(id) % 2 == 1);
+  answer_length = (size_t)snprintf(answer, sizeof answer, "%.200s %d\n", version, (int)getpid());
+
+  int signals = watch_signals();
+  poll_descriptor = epoll_create1(EPOLL_CLOEXEC);
+  if (poll_descriptor < 0) die("epoll_create1");
+  struct epoll_event listener = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &version};
+  struct epoll_event signal = {.events = EPOLLIN, .data.ptr = &draining};
+  if (fcntl(LISTENER, F_SETFL, O_NONBLOCK) != 0) die("the socket, descriptor 3");
+  if (epoll_ctl(poll_descriptor, EPOLL_CTL_ADD, LISTENER, &listener) != 0) die("epoll_ctl");
+  if (epoll_ctl(poll_descriptor, EPOLL_CTL_ADD, signals, &signal) != 0) die("epoll_ctl");
+
+  pthread_t thread;
+  if (floods && pthread_create(&thread, NULL, flood, NULL) != 0) die("pthread_create");
+  long long at = now_ns();
+  notify("READY=1");
+  note_time("ready", at);
+  for (long number = 0; number < datagrams; number++) notify("STATUS=again");
+  serve(signals);
+  return 0;
+}

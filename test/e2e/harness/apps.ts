@@ -1,0 +1,25 @@
+// The C programs of test/apps, compiled when they are first wanted and kept in build/apps. The build needs a C compiler anyway.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./service.ts";
+
+const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"];
+
+/** The path of test/apps/worker.c as a program. */
+export const compiledWorker = (): string => compile("worker");
+
+const compile = (name: string): string => {
+  const source = join(ROOT, "test/apps", `${name}.c`);
+  const program = join(ROOT, "build/apps", name);
+  if (changedAt(program) > changedAt(source)) return program;
+  mkdirSync(join(ROOT, "build/apps"), { recursive: true });
+  // Tests run beside each other: each compiles into a file of its own, and the last one stays.
+  const fresh = `${program}.${process.pid}`;
+  const { status, stderr } = spawnSync(process.env.CC ?? "cc", [...FLAGS, "-o", fresh, source], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${source} does not compile: ${stderr}`);
+  renameSync(fresh, program);
+  return program;
+};
+
+const changedAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;

@@ -1,0 +1,44 @@
+// The load client itself: a client that does not notice what goes wrong would prove nothing about crank.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Load } from "./harness/load.ts";
+import { Bench, ROOT, waitFor } from "./harness/service.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+const faulty = async (misdeed: string): Promise<number> => {
+  const server = bench.start(["python3", join(ROOT, "test/apps/faulty.py"), misdeed]);
+  return Number(await waitFor("the server's port", () => server.stdout().includes("\n") && server.stdout().trim()));
+};
+
+const anew = { anew: 2, pauseMs: 5, stays: 0, talkMs: 1000 };
+const stays = { anew: 0, pauseMs: 5, stays: 2, talkMs: 5 };
+
+describe("the load client counts", () => {
+  test.each([
+    ["a request that is reset", "reset", anew, "reset"],
+    ["a staying connection that is reset", "reset", stays, "reset"],
+    ["a request that is answered by half", "cut", anew, "cut"],
+    ["a staying connection that is closed without a word", "hang-up", stays, "cut"],
+  ] as const)("%s", async (_, misdeed, clients, counted) => {
+    const load = new Load({ port: await faulty(misdeed), ...clients });
+    await waitFor(`something ${counted}`, () => load.counts[counted] > 3);
+    const { answered, drained, problems, ...counts } = await load.stop();
+    expect({ answered, drained }).toEqual({ answered: 0, drained: 0 });
+    expect(Object.entries(counts).filter(([name, count]) => name !== "talks" && count > 0)).toHaveLength(1);
+    expect(problems).not.toHaveLength(0);
+  });
+
+  test("a connection that is refused", async () => {
+    const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+    const { port } = listener;
+    listener.stop(true);
+    const load = new Load({ port, ...anew });
+    await waitFor("refusals", () => load.counts.refused > 3);
+    expect(await load.stop()).toMatchObject({ answered: 0, reset: 0, cut: 0 });
+  });
+});
