@@ -1,6 +1,6 @@
 // One test file in a process of its own: started, bounded in time, counted, and cleaned up after.
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { endProcesses, MARK, processesOf } from "./leftovers.ts";
 
@@ -46,6 +46,15 @@ const readCounts = (path: string): Counts | null => {
   return { tests: attribute("tests"), failures: attribute("failures"), skipped: attribute("skipped") };
 };
 
+/** Where Node is: the one that CRANK_TEST_NODE names (Node 20, say, beside a newer one), or the first in PATH. */
+const nodePath = (): string =>
+  process.env.CRANK_TEST_NODE ??
+  (process.env.PATH ?? "")
+    .split(":")
+    .map((directory) => join(directory, "node"))
+    .find((path) => existsSync(path)) ??
+  "node";
+
 type Ending = { readonly output: string; readonly status: string; readonly timedOut: boolean };
 
 const runTests = (options: JobOptions, mark: string, scratch: string, report: string): Promise<Ending> =>
@@ -55,7 +64,7 @@ const runTests = (options: JobOptions, mark: string, scratch: string, report: st
       cwd: options.root,
       env: {
         ...process.env,
-        ...(options.job.runtime === "node" ? { CRANK_RUNTIME: process.env.CRANK_TEST_NODE ?? "/usr/bin/node" } : {}),
+        ...(options.job.runtime === "node" ? { CRANK_RUNTIME: nodePath() } : {}),
         TMPDIR: scratch,
         [MARK]: mark,
       },
