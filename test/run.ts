@@ -1,6 +1,6 @@
-// Runs every test file in a process of its own, a few at a time, and sums up. `make test`
-// calls it. Words given to it choose the files whose path holds one of them: `make test ONLY="e2e core/rollout"`.
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+// Runs every test file in a process of its own, a few at a time, and sums up. `make test` calls it. Words given to it
+// choose the files whose path holds one of them: `make test ONLY="e2e core/rollout"`.
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Job, type JobResult, runJob } from "./runner/job.ts";
@@ -18,6 +18,9 @@ const ON_BUN_ONLY = ["test/e2e/load"];
 
 /** One more than there are processors: most of what a test does is waiting. */
 const AT_A_TIME = availableParallelism() + 1;
+
+/** What tests run besides crank and Node, by the name of the command and of Debian's package: servers, and a clone. */
+const NEEDED = ["python3", "git"];
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -54,7 +57,15 @@ const report = (job: Job, result: JobResult): void => {
   console.log(result.output.replace(/^/gm, "     "));
 };
 
+const missingCommands = (): readonly string[] =>
+  NEEDED.filter((name) => !(process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, name))));
+
 const main = async (): Promise<void> => {
+  const missing = missingCommands();
+  if (missing.length > 0)
+    console.log(
+      `missing for some tests: ${missing.join(", ")}; on Debian and Ubuntu: apt-get install ${missing.join(" ")}`,
+    );
   const jobs = jobsFor(process.argv.slice(2));
   const temporary = mkdtempSync(join(tmpdir(), "crank-test-"));
   // Tests that run something as another user have to be able to reach it.
