@@ -36,12 +36,21 @@ const jsonLine = (memory: Memory, level: Level, message: string): string =>
 
 const textLine = (memory: Memory, level: Level, message: string): string => {
   const mark = level === "error" ? "ERROR: " : level === "warning" ? "WARNING: " : "";
-  return `${goTime(new Date(memory.platform.wallNow()))} [manager] ${mark}${printable(message)}`;
+  return `${goTime(memory.platform.wallNow())} [manager] ${mark}${printable(message)}`;
 };
 
-/** `2006/01/02 15:04:05`, local time, as Go's log package writes it. */
-const goTime = (date: Date): string =>
-  `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+/** `2006/01/02 15:04:05`, local time, as Go's log package writes it; made once a second. */
+const goTime = (wallMs: number): string => {
+  const second = Math.floor(wallMs / 1000);
+  if (second !== madeFor) {
+    const date = new Date(wallMs);
+    made = `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+    madeFor = second;
+  }
+  return made;
+};
+let madeFor = Number.NaN;
+let made = "";
 
 const two = (number: number): string => String(number).padStart(2, "0");
 

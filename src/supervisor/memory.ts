@@ -2,6 +2,7 @@
 // every hello: a supervisor that starts is in no other position than one that went on.
 
 import type { RpcId } from "../control/jsonrpc.ts";
+import type { GoodSpec } from "../core/spec.ts";
 import type { Generation, State, Worker } from "../core/state.ts";
 import { initialState } from "../core/state.ts";
 import type { KeeperFacts } from "./facts.ts";
@@ -131,7 +132,8 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     memory.core = { ...memory.core, service: parse(bytes) };
   },
   history: (memory, _number, bytes) => {
-    memory.core = { ...memory.core, history: parse(bytes) };
+    const history: GoodSpec[] = [...memory.core.history, parse(bytes)];
+    memory.core = { ...memory.core, history: history.sort((a, b) => a.generation - b.generation) };
   },
   generation: (_memory, number, bytes, generations) => {
     generations[number] = parse(bytes);
@@ -178,11 +180,15 @@ export const rememberCore = (memory: Memory, next: State): void => {
   if (before === next) return;
   memory.core = next;
   if (before.service !== next.service) memory.outbox.put("service", next.service);
-  if (before.history !== next.history) memory.outbox.put("history", next.history);
+  if (before.history !== next.history) rememberRecords(memory, "history", byGeneration(before), byGeneration(next));
   if (before.generations !== next.generations)
     rememberRecords(memory, "generation", before.generations, next.generations);
   if (before.workers !== next.workers) rememberRecords(memory, "worker", before.workers, next.workers);
 };
+
+/** The history as the journal has it, a key for each good spec: most of it is the same from deploy to deploy. */
+const byGeneration = (state: State): Record<number, GoodSpec> =>
+  Object.fromEntries(state.history.map((good) => [good.generation, good]));
 
 const rememberRecords = <T>(
   memory: Memory,

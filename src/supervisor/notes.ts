@@ -5,11 +5,10 @@ import type { Outbox } from "./outbox.ts";
 
 const NOTES_KEPT = 256;
 const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 
-/** The notes that are held, as the bytes that the journal has: they are read only when somebody asks. */
+/** The notes that are held, as the JSON that the journal has: it is read only when somebody asks. */
 export class NoteLog {
-  #held = new Map<number, Uint8Array>();
+  #held = new Map<number, Uint8Array | string>();
   #oldest = 0;
   #next = 1;
 
@@ -25,27 +24,29 @@ export class NoteLog {
     return this.#next;
   }
 
-  /** Adds a note and lets the oldest go. */
-  add(note: Note, time: string, outbox: Outbox): EventEntry {
-    const entry: EventEntry = { seq: this.#next, time, ...note };
+  /** Adds a note and lets the oldest go. Returns the entry (an EventEntry) as JSON. */
+  add(note: Note, time: string, outbox: Outbox): string {
+    const seq = this.#next;
+    const entry: EventEntry = { seq, time, ...note };
+    const json = JSON.stringify(entry);
     this.#next += 1;
-    this.#held.set(entry.seq, encoder.encode(JSON.stringify(entry)));
-    outbox.put(`note/${entry.seq}`, entry);
-    if (this.#oldest === 0) this.#oldest = entry.seq;
+    this.#held.set(seq, json);
+    outbox.putText(`note/${seq}`, json);
+    if (this.#oldest === 0) this.#oldest = seq;
     while (this.#held.size > NOTES_KEPT) {
       this.#held.delete(this.#oldest);
       outbox.remove(`note/${this.#oldest}`);
       this.#oldest += 1;
     }
-    return entry;
+    return json;
   }
 
   /** The held notes from `seq` on, each as its JSON text. */
   from(seq: number): string[] {
     const texts: string[] = [];
     for (let number = Math.max(seq, this.#oldest); number < this.#next; number++) {
-      const bytes = this.#held.get(number);
-      if (bytes) texts.push(decoder.decode(bytes));
+      const held = this.#held.get(number);
+      if (held !== undefined) texts.push(typeof held === "string" ? held : decoder.decode(held));
     }
     return texts;
   }

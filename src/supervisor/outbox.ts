@@ -5,12 +5,17 @@ const encoder = new TextEncoder();
 
 /** One batch in the making. Journal changes go first, commands after them in the order they were wanted. */
 export class Outbox {
-  #changes = new Map<string, unknown>();
+  #changes = new Map<string, string | undefined>();
   #commands: Command[] = [];
 
   /** Sets a journal key to a JSON value. */
   put(key: string, value: unknown): void {
-    this.#changes.set(key, value);
+    this.putText(key, JSON.stringify(value));
+  }
+
+  /** Sets a journal key to a value that is JSON already. */
+  putText(key: string, json: string): void {
+    this.#changes.set(key, json);
   }
 
   /** Removes a journal key. */
@@ -31,11 +36,11 @@ export class Outbox {
     const batch: Command[] = [];
     for (const [key, value] of this.#changes) {
       if (value === undefined) batch.push({ kind: "remove", key });
-      else batch.push({ kind: "put", key, value: encoder.encode(JSON.stringify(value)) });
+      else batch.push({ kind: "put", key, value: encoder.encode(value) });
     }
     for (const command of this.#commands) batch.push(command);
     batch.push({ kind: "commit", consumed, tickAt });
-    this.#changes = new Map();
+    this.#changes.clear();
     this.#commands = [];
     return batch;
   }

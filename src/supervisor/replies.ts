@@ -1,8 +1,8 @@
 // What goes back over control connections: answers, errors and notifications, and who follows what.
-import { encodeError, encodeNotification, encodeResult, type RpcId } from "../control/jsonrpc.ts";
-import { ERROR_CODES, type EventEntry, type Method, type Methods, type RpcError } from "../control/messages.ts";
-import { describeFailure } from "../core/describe.ts";
-import type { Outcome, Refusal } from "../core/effects.ts";
+import { encodeError, encodeResult, type RpcId } from "../control/jsonrpc.ts";
+import { ERROR_CODES, type Method, type Methods, type RpcError } from "../control/messages.ts";
+import { describeFailure, describeRefusal } from "../core/describe.ts";
+import type { Outcome } from "../core/effects.ts";
 import { forgetPending, type Memory, type Pending, rememberFinished, rememberPending } from "./memory.ts";
 import { SOCK_DGRAM } from "./sockaddr.ts";
 import { serviceSockets, status } from "./views.ts";
@@ -31,8 +31,9 @@ export const replyError = (memory: Memory, asker: Asker, error: RpcError): void 
 export const refuse = (memory: Memory, asker: Asker, message: string): void =>
   replyError(memory, asker, { code: ERROR_CODES.refused, message });
 
-export const notify = (memory: Memory, connection: number, method: "progress" | "event", entry: EventEntry): void => {
-  sendLine(memory, connection, encodeNotification(method, entry));
+/** Sends a notification whose parameters (an EventEntry) are JSON already. */
+export const notify = (memory: Memory, connection: number, method: "progress" | "event", json: string): void => {
+  sendLine(memory, connection, `{"jsonrpc":"2.0","method":"${method}","params":${json}}\n`);
 };
 
 /** The core's answer to a request, passed on to whoever asked, if they are still there. */
@@ -87,22 +88,6 @@ const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
       return { result: { from: outcome.from, to: outcome.to } };
     case "shutDown":
       return { result: { workers: 0 } };
-  }
-};
-
-/** Why the core would not, in the original's words where it has some. */
-export const describeRefusal = (refusal: Refusal): string => {
-  switch (refusal.kind) {
-    case "rolloutInFlight":
-      return "New process is already being started";
-    case "shuttingDown":
-      return "Manager is shutting down";
-    case "wrongPid":
-      return `Passed pid (${refusal.passed}) doesn't match the current pid (${refusal.current})`;
-    case "nothingToScale":
-      return "Nothing is running that could be scaled; run a command first";
-    case "outOfRange":
-      return `${refusal.instances} workers are not possible; give a number from 0 to 1000`;
   }
 };
 

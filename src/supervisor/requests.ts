@@ -188,7 +188,7 @@ const askStatus: Handler<"status"> = (memory, call) => {
 const events: Handler<"events"> = (memory, call, params) => {
   reply(memory, call, { next: memory.notes.next });
   if (params.from !== undefined) {
-    for (const text of memory.notes.from(params.from)) notify(memory, call.connection, "event", JSON.parse(text));
+    for (const text of memory.notes.from(params.from)) notify(memory, call.connection, "event", text);
   }
   if (params.follow === true) addFollower(memory, call.connection);
 };
