@@ -19,13 +19,25 @@ enum { LOW_OOM_SCORE = -900 };
 static struct facts known = {.program = "crank", .self = -1, .oom_score = INHERITED_OOM_SCORE};
 const struct facts *const facts = &known;
 
+static int write_directly(int sink, const char *bytes, size_t length) {
+  return write(sink, bytes, length) < 0 ? -1 : 0;
+}
+
+static int (*write_sentence)(int sink, const char *bytes, size_t length) = write_directly;
+
+void say_through(int (*write)(int sink, const char *bytes, size_t length)) {
+  write_sentence = write;
+}
+
 void say(const char *format, ...) {
   char sentence[1024];
+  char line[1200];
   va_list arguments;
   va_start(arguments, format);
-  int n = vsnprintf(sentence, sizeof sentence, format, arguments);
+  (void)vsnprintf(sentence, sizeof sentence, format, arguments);
   va_end(arguments);
-  if (n > 0) (void)dprintf(STDERR_FILENO, "%s: %s\n", known.program, sentence);
+  int length = snprintf(line, sizeof line, "%.100s: %s\n", known.program, sentence);
+  if (length > 0) (void)write_sentence(STDERR_FILENO, line, (size_t)length);
 }
 
 const char *facts_name(const char *argv0) {

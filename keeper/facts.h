@@ -38,6 +38,8 @@ const char *facts_name(const char *argv0);
 void facts_save(struct buffer *out);
 bool facts_load(struct reader *in);
 
+/* From here on sentences go through `write` (output_log), which never waits for the reader of stderr. */
+void say_through(int (*write)(int sink, const char *bytes, size_t length));
 /* One sentence on stderr, behind the program's name. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 

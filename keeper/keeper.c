@@ -35,6 +35,7 @@ static void event_gone(const struct gone *gone) {
     workers_datagram_consumed(gone->source);
   }
   if (gone->code == MESSAGE_exited) workers_exit_consumed(gone->source);
+  if (gone->code == MESSAGE_closed) streams_accept_again();
   if (gone->code == MESSAGE_line) streams_line_consumed(gone->source, gone->size);
 }
 
@@ -57,6 +58,7 @@ static void open_everything(void) {
 static void start_output(void) {
   if (output_start() < 0) cannot_start("output");
   if (loop_watch(output_eventfd(), WATCH_OUTPUT, 0, EPOLLIN) < 0) cannot_start("output");
+  say_through(output_log);
 }
 
 _Noreturn void keeper_run(int argc, char **argv) {
@@ -79,7 +81,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
     signals_collect_children();
   } else {
     start_output();
-    if (!supervisor_prepare()) exit(1);
+    if (!supervisor_prepare()) keeper_leave(1, false);
     supervisor_wake();
   }
   loop_run();

@@ -19,7 +19,7 @@
 #include "processes.h"
 #include "protocol.h"
 
-enum { MOST_DESCRIPTORS = 253 /* SCM_MAX_FD */ };
+enum { MOST_DESCRIPTORS = 253 /* SCM_MAX_FD */, MOST_RELISTENED = 64 };
 
 static int fail(uint8_t command, uint64_t id, const char *step, int fd) {
   int error = errno;
@@ -287,6 +287,7 @@ void sockets_check(uint64_t id) {
   if (handle->domain == AF_UNIX) error = ESHUTDOWN;
   else if (listen_again(handle) < 0) error = errno;
   if (error != 0) handles_stop_listening(handle);
+  else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* somebody does it all the time */
   struct buffer *event = events_begin(MESSAGE_relistened);
   buffer_u64(event, id);
   buffer_u32(event, (uint32_t)error);

@@ -76,7 +76,7 @@ static void drop(struct connection *connection, enum closed reason) {
     if (connections[i] == connection) connections[i] = connections[--count];
   }
   connection_free(connection);
-  if (accepting_paused && clock_get(DEADLINE_ACCEPT) == 0) pause_listeners(false);
+  streams_accept_again();
 }
 
 static void take_followed_output(struct connection *connection) {
@@ -102,6 +102,7 @@ static void settle(struct connection *connection, enum outcome outcome) {
   if (connection->hung_up && connection->input_ended && !connection->paused) return drop(connection, CLOSED_BY_PEER);
   note_due(connection->due);
   connection_watch(connection);
+  streams_accept_again();
 }
 
 void streams_accept_on(struct reader *command) {
@@ -152,12 +153,18 @@ static bool accept_failed(int error) {
   }
 }
 
+/* Connections that have come and gone count as well, until the supervisor has heard of it. */
+static bool is_full(void) {
+  return count >= LIMIT_CONNECTIONS || events_count(MESSAGE_closed) >= LIMIT_CONNECTIONS ||
+         connection_bytes_held() > MOST_HELD_BYTES;
+}
+
 void streams_listener_ready(uint64_t id) {
   sockets_check(id);
   for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
     struct handle *handle = handles_find(id);
     if (!handle || !handle->accepting) return;
-    if (count >= LIMIT_CONNECTIONS || connection_bytes_held() > MOST_HELD_BYTES) {
+    if (is_full()) {
       pause_listeners(true); /* the others wait in the accept queue until one leaves */
       return;
     }
@@ -171,7 +178,7 @@ void streams_listener_ready(uint64_t id) {
 }
 
 void streams_accept_again(void) {
-  if (accepting_paused && count < LIMIT_CONNECTIONS) pause_listeners(false);
+  if (accepting_paused && clock_get(DEADLINE_ACCEPT) == 0 && !is_full()) pause_listeners(false);
 }
 
 void streams_ready(uint64_t id, uint32_t events) {

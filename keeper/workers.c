@@ -342,7 +342,8 @@ void workers_process_gone(uint64_t id) {
 
 static struct worker *find_child(pid_t pid) {
   for (uint32_t i = 0; i < count; i++) {
-    if ((pid_t)workers[i]->pid == pid && workers[i]->state <= WORKER_RUNNING) return workers[i];
+    bool is_child = workers[i]->process < 0 && workers[i]->state <= WORKER_RUNNING;
+    if (is_child && (pid_t)workers[i]->pid == pid) return workers[i];
   }
   return NULL;
 }
