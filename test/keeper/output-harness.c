@@ -1,5 +1,6 @@
 /* Drives keeper/output*.c from outside. Commands come on standard input, one a line with fields between tabs; replies
- * go to descriptor 3, so that standard output and standard error are the sinks alone. Also measures: `pass` and `cat`. */
+ * go to descriptor 3, so that standard output and standard error are the sinks alone. Also measures (`pass`, `cat`) and
+ * is a log socket (`receive`). */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -245,6 +246,21 @@ static void measure_cat(uint64_t bytes) {
   (void)dprintf(REPLIES, "%.6f\n", seconds() - start);
 }
 
+/* receive PATH COUNT: a log socket; its datagrams go to descriptor 3, as they are in hexadecimal. */
+static void receive(const char *path, uint64_t count) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  need(fd, "socket");
+  need(bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
+  (void)dprintf(REPLIES, "bound\n");
+  for (uint64_t i = 0; i < count; i++) {
+    ssize_t n = recv(fd, taken, sizeof taken, 0);
+    need((int)n, "recv");
+    reply_bytes("datagram", i, 0, taken, (size_t)n);
+  }
+}
+
 int main(int count, char **words) {
   memory_setup();
   (void)fcntl(REPLIES, F_SETFD, FD_CLOEXEC);
@@ -253,6 +269,8 @@ int main(int count, char **words) {
     measure_pass(number(words[2]), words[3], words[4], (int)number(words[5]));
   } else if (count == 3 && strcmp(words[1], "cat") == 0) {
     measure_cat(number(words[2]));
+  } else if (count == 4 && strcmp(words[1], "receive") == 0) {
+    receive(words[2], number(words[3]));
   } else {
     if (count == 3 && strcmp(words[1], "restore") == 0) need(output_restore((int)number(words[2])), "restore");
     // Descriptor 3 has to live on through an execution.
