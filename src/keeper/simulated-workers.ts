@@ -1,0 +1,124 @@
+// The simulated keeper's workers: from the spawn command to the exit that a commit has consumed.
+import type { Happening } from "./simulated-events.ts";
+import type { CommandOf, Failing, SimulatedWorld } from "./simulated-world.ts";
+
+type State = "starting" | "running" | "told";
+type Worker = {
+  readonly id: number;
+  readonly start: number;
+  pid: number;
+  startTime: number;
+  state: State;
+  tail: string[];
+};
+
+/** As in `exited`. */
+export type Ending = { readonly ending: 0 | 1 | 2 | 3; readonly status: number };
+
+const EEXIST = 17;
+const ENOTCONN = 107;
+const TAIL_LINES = 20;
+const STATES = { starting: 0, running: 1, told: 2 } as const;
+
+export class SimulatedWorkers {
+  readonly #world: SimulatedWorld;
+  readonly #post: (happening: Happening) => void;
+  readonly #workers = new Map<number, Worker>();
+  #starts = 0;
+
+  constructor(world: SimulatedWorld, post: (happening: Happening) => void) {
+    this.#world = world;
+    this.#post = post;
+  }
+
+  /** Of all starts so far, how many. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Whether it is decided of the first `start` starts how they went. */
+  isDecided(start: number): boolean {
+    return ![...this.#workers.values()].some((worker) => worker.state === "starting" && worker.start <= start);
+  }
+
+  get alive(): number {
+    return [...this.#workers.values()].filter((worker) => worker.state !== "told").length;
+  }
+
+  hello(): {
+    readonly kind: "helloWorker";
+    readonly worker: number;
+    readonly pid: number;
+    readonly startTime: number;
+    readonly state: number;
+  }[] {
+    return [...this.#workers.values()].map(({ id, pid, startTime, state }) => ({
+      kind: "helloWorker",
+      worker: id,
+      pid,
+      startTime,
+      state: STATES[state],
+    }));
+  }
+
+  spawn(command: CommandOf<"spawn">): void {
+    this.#starts += 1;
+    const id = command.worker;
+    if (this.#workers.has(id)) return this.#post({ kind: "spawnFailed", worker: id, step: "worker", errno: EEXIST });
+    this.#workers.set(id, { id, start: this.#starts, pid: 0, startTime: 0, state: "starting", tail: [] });
+    this.#world.startProcess(command);
+  }
+
+  started(id: number, pid: number, startTime: number): void {
+    const worker = this.#workers.get(id);
+    if (worker?.state !== "starting") return;
+    Object.assign(worker, { pid, startTime, state: "running" });
+    this.#post({ kind: "spawned", worker: id, pid, startTime });
+  }
+
+  notStarted(id: number, { step, errno }: Failing): void {
+    if (this.#workers.get(id)?.state !== "starting") return;
+    this.#workers.delete(id);
+    this.#post({ kind: "spawnFailed", worker: id, step, errno });
+  }
+
+  /** A signal to one that is gone is no error: its exit is on the way, or was told. */
+  signal(command: CommandOf<"signal">): void {
+    const worker = this.#workers.get(command.worker);
+    if (worker && worker.state !== "told") this.#world.signalProcess(command.worker, command.signal);
+  }
+
+  say(id: number, line: string): void {
+    const worker = this.#workers.get(id);
+    if (worker?.state !== "running") return;
+    worker.tail.push(line);
+    if (worker.tail.length > TAIL_LINES) worker.tail.shift();
+  }
+
+  datagram(
+    id: number,
+    bytes: Uint8Array,
+    sender: { readonly pid: number; readonly uid: number; readonly gid: number },
+  ): void {
+    if (this.#workers.get(id)?.state !== "running") return;
+    this.#post({ kind: "datagram", worker: id, source: 1, ...sender, flags: 0, descriptors: 0, bytes });
+  }
+
+  /** What is left for `sendDatagram` to a worker that is not there. */
+  missing(id: number): Failing | null {
+    return this.#workers.get(id)?.state === "running" ? null : { step: "send", errno: ENOTCONN };
+  }
+
+  exited(id: number, { ending, status }: Ending): void {
+    const worker = this.#workers.get(id);
+    if (worker?.state !== "running") return;
+    worker.state = "told";
+    const tail = new TextEncoder().encode(worker.tail.map((line) => `${line}\n`).join(""));
+    this.#post({ kind: "exited", worker: id, pid: worker.pid, ending, status, tail });
+  }
+
+  /** The commit has consumed its exit: the number's owner is forgotten. */
+  exitConsumed(id: number): void {
+    if (this.#workers.get(id)?.state === "told") this.#workers.delete(id);
+  }
+}

@@ -1,0 +1,38 @@
+// What a simulated keeper stands in: virtual time, processes, sockets and clients that somebody else makes up.
+import type { Command } from "./protocol.ts";
+
+export type CommandOf<K extends Command["kind"]> = Extract<Command, { kind: K }>;
+
+/** A supervisor as its keeper sees it. What it says comes in through `SimulatedKeeper.hear`. */
+export type SimulatedSupervisor = {
+  /** Bytes from the keeper, whole frames. */
+  receive(bytes: Uint8Array): void;
+  /** It is killed, now; `SimulatedKeeper.supervisorEnded` is not to be called for it. */
+  kill(): void;
+};
+
+/** A step that failed, and why. */
+export type Failing = { readonly step: string; readonly errno: number };
+/** A socket that could be opened. */
+export type Opened = { readonly address: Uint8Array; readonly listening: boolean };
+
+export type SimulatedWorld = {
+  /** CLOCK_MONOTONIC, ms. */
+  now(): number;
+  /** Lets something happen after `ms`, at the earliest once the caller has returned. */
+  after(ms: number, happen: () => void): void;
+  startSupervisor(): SimulatedSupervisor;
+  openSocket(command: CommandOf<"openSocket">): Opened | Failing;
+  /** A process is wanted. Answered by `SimulatedKeeper.processStarted` or `processNotStarted`, now or later. */
+  startProcess(command: CommandOf<"spawn">): void;
+  signalProcess(worker: number, signal: number): void;
+  /** A client gets bytes, or sees its connection closed. */
+  answer(connection: number, bytes: Uint8Array): void;
+  hangUp(connection: number): void;
+  /** A line of crank's own log. */
+  log(sink: number, bytes: Uint8Array): void;
+  /** A command was carried out, whatever it was; for whoever keeps a record of them. */
+  carriedOut(command: Command): void;
+  /** The keeper is gone. */
+  ended(status: number): void;
+};
