@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* For pidfd_send_signal: to the group of the process (PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9). */
+enum { PROCESSES_SIGNAL_GROUP = 4 };
+
 /* Field 22 of /proc/PID/stat: when it started, in clock ticks since boot. 0 if there is no such process. */
 uint64_t processes_start_time(uint32_t pid);
 /* A pidfd of the process that has this pid and this start time; -1 with errno (ESRCH: it is gone). */

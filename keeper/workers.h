@@ -8,8 +8,6 @@
 
 #include "wire.h"
 
-enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD };
-
 /* Commands. A failure becomes an event. */
 void workers_spawn(struct reader *command);
 void workers_adopt(struct reader *command);

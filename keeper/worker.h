@@ -1,0 +1,41 @@
+/* What one worker is, and the table of them all: for the files that workers.h speaks for. */
+#ifndef KEEPER_WORKER_H
+#define KEEPER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "launch.h"
+#include "notify.h"
+
+enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD };
+
+struct worker {
+  uint64_t id;
+  uint32_t pid;
+  uint32_t flags;
+  uint64_t start_time;
+  enum worker_state state;
+  uint64_t start; /* the how manieth start it is */
+  struct report report;
+  struct notify notify;
+  int process; /* pidfd of one that is not our child; -1 */
+  bool routed;
+  uint8_t ending;
+  uint32_t status;
+  uint64_t ended_at;
+};
+
+struct worker *worker_find(uint64_t id);
+uint32_t worker_count(void);
+struct worker *worker_at(uint32_t index);
+struct worker *worker_add(uint64_t id);
+/* Lets go of all that it holds. */
+void worker_discard(struct worker *worker);
+void worker_close_report(struct worker *worker);
+/* Counts a start; its number. */
+uint64_t worker_count_start(void);
+/* True when its start is decided, and told. One that failed is no more. */
+bool worker_settle_start(struct worker *worker);
+
+#endif

@@ -1,0 +1,121 @@
+/* The ends of workers: collected, and told after everything that they said before. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "events.h"
+#include "loop.h"
+#include "output.h"
+#include "processes.h"
+#include "protocol.h"
+#include "worker.h"
+#include "workers.h"
+
+enum {
+  DRAIN_MS = 200, /* how long an exit waits for output that a blocked sink does not take */
+  ENDING_EXIT = 0,
+  ENDING_SIGNAL = 1,
+  ENDING_CORE = 2,
+  ENDING_UNKNOWN = 3,
+};
+
+static void tell_exit(struct worker *worker) {
+  char tail[LIMIT_TAIL_BYTES];
+  size_t length = worker->routed ? output_tail(worker->id, tail, sizeof tail) : 0;
+  struct buffer *event = events_begin(MESSAGE_exited);
+  events_happened_at(worker->ended_at);
+  buffer_u64(event, worker->id);
+  buffer_u32(event, worker->pid);
+  buffer_u8(event, worker->ending);
+  buffer_u32(event, worker->status);
+  buffer_bytes(event, tail, length);
+  events_post(worker->id);
+  if (worker->routed) output_remove(worker->id);
+  worker->routed = false;
+  worker->state = WORKER_TOLD;
+}
+
+/* It is gone: first all that it said, then its end. */
+static void begin_end(struct worker *worker) {
+  worker->state = WORKER_ENDING;
+  worker->ended_at = clock_now();
+  notify_finish(&worker->notify, worker->id);
+  notify_close(&worker->notify);
+  if (!worker->routed) {
+    tell_exit(worker);
+    return;
+  }
+  output_drain(worker->id);
+  uint64_t until = worker->ended_at + DRAIN_MS;
+  uint64_t other = clock_get(DEADLINE_EXITS);
+  if (other == 0 || until < other) clock_set(DEADLINE_EXITS, until);
+}
+
+void workers_output_drained(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (worker && worker->state == WORKER_ENDING) tell_exit(worker);
+}
+
+void workers_tell_late_exits(void) {
+  uint64_t now = clock_now();
+  uint64_t next = 0;
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (worker->state != WORKER_ENDING) continue;
+    uint64_t until = worker->ended_at + DRAIN_MS;
+    if (until <= now) tell_exit(worker);
+    else if (next == 0 || until < next) next = until;
+  }
+  clock_set(DEADLINE_EXITS, next);
+}
+
+void workers_process_gone(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (!worker || worker->process < 0 || worker->state != WORKER_RUNNING) return;
+  if (worker->flags & SPAWN_END_GROUP) {
+    (void)syscall(SYS_pidfd_send_signal, worker->process, SIGKILL, NULL, PROCESSES_SIGNAL_GROUP);
+  }
+  loop_forget(worker->process);
+  (void)close(worker->process);
+  worker->process = -1;
+  worker->ending = ENDING_UNKNOWN;
+  begin_end(worker);
+}
+
+static struct worker *find_child(pid_t pid) {
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    bool is_child = worker->process < 0 && worker->state <= WORKER_RUNNING;
+    if (is_child && (pid_t)worker->pid == pid) return worker;
+  }
+  return NULL;
+}
+
+static uint8_t ending_of(const siginfo_t *info) {
+  if (info->si_code == CLD_EXITED) return ENDING_EXIT;
+  return info->si_code == CLD_DUMPED ? ENDING_CORE : ENDING_SIGNAL;
+}
+
+bool workers_child_gone(const siginfo_t *info) {
+  struct worker *worker = find_child(info->si_pid);
+  if (!worker) return false;
+  uint64_t id = worker->id;
+  uint32_t group = SPAWN_GROUP | SPAWN_END_GROUP;
+  if (worker->state == WORKER_STARTING) {
+    /* Its end of the report is closed, so this decides it: a target that ended at once was spawned, and comes first. */
+    (void)worker_settle_start(worker);
+    worker = worker_find(id);
+  }
+  /* Not reaped yet, so its number and its group's cannot be anybody else's. */
+  if (worker && (worker->flags & group) == group) (void)kill(-info->si_pid, SIGKILL);
+  siginfo_t reaped;
+  while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  if (!worker || worker->state == WORKER_STARTING) return true;
+  worker->ending = ending_of(info);
+  worker->status = (uint32_t)info->si_status;
+  begin_end(worker);
+  return true;
+}
