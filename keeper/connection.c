@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptors.h"
 #include "events.h"
 #include "loop.h"
+#include "memory.h"
 #include "protocol.h"
 
 enum {
@@ -148,6 +150,51 @@ void connection_free(struct connection *connection) {
   free(connection);
 }
 
-void connection_count_input(size_t length) {
-  bytes_held += length;
+void connection_save(const struct connection *connection, struct buffer *out) {
+  buffer_u64(out, connection->id);
+  buffer_u64(out, connection->listener);
+  save_descriptor(out, connection->fd);
+  buffer_bytes(out, &connection->peer, sizeof connection->peer);
+  buffer_u8(out, connection->is_unix ? 1 : 0);
+  buffer_u8(out, connection->spoke ? 1 : 0);
+  buffer_u8(out, connection->input_ended ? 1 : 0);
+  buffer_u8(out, connection->closing ? 1 : 0);
+  buffer_u8(out, connection->paused ? 1 : 0);
+  buffer_u8(out, connection->following ? 1 : 0);
+  buffer_bytes(out, connection->in.data, connection->in.length);
+  buffer_bytes(out, connection->out.data + connection->sent, connection_unsent(connection));
+  buffer_u32(out, connection->queued);
+  buffer_u64(out, connection->queued_bytes);
+  buffer_u64(out, connection->due);
+}
+
+static bool load_fields(struct reader *in, struct connection *connection) {
+  connection->id = read_u64(in);
+  connection->listener = read_u64(in);
+  connection->fd = load_descriptor(in);
+  struct span peer = read_bytes(in);
+  if (peer.length == sizeof connection->peer) memcpy(&connection->peer, peer.data, peer.length);
+  connection->is_unix = read_u8(in) == 1;
+  connection->spoke = read_u8(in) == 1;
+  connection->input_ended = read_u8(in) == 1;
+  connection->closing = read_u8(in) == 1;
+  connection->paused = read_u8(in) == 1;
+  connection->following = connection->output_waits = read_u8(in) == 1;
+  struct span input = read_bytes(in);
+  struct span output = read_bytes(in);
+  connection->queued = read_u32(in);
+  connection->queued_bytes = read_u64(in);
+  connection->due = read_u64(in);
+  if (in->failed) return false;
+  buffer_add(&connection->in, input.data, input.length);
+  bytes_held += input.length;
+  connection_add_output(connection, output.data, output.length);
+  return true;
+}
+
+struct connection *connection_load(struct reader *in) {
+  struct connection *connection = memory_take_zeroed(sizeof *connection);
+  if (load_fields(in, connection)) return connection;
+  free(connection);
+  return NULL;
 }

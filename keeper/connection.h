@@ -48,8 +48,10 @@ void connection_watch(struct connection *connection);
 /* How many bytes all of them hold, in and out. */
 uint64_t connection_bytes_held(void);
 void connection_add_output(struct connection *connection, const void *bytes, size_t length);
-/* Bytes that were put into `in` from outside. */
-void connection_count_input(size_t length);
 void connection_free(struct connection *connection);
+
+void connection_save(const struct connection *connection, struct buffer *out);
+/* NULL: it cannot be understood. */
+struct connection *connection_load(struct reader *in);
 
 #endif

@@ -10,20 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "checksum.h"
-#include "clock.h"
 #include "descriptors.h"
 #include "events.h"
+#include "journal_log.h"
 #include "memory.h"
 #include "protocol.h"
 
 enum {
-  JOURNAL_VERSION = 1,
-  RECORD_HEADER = 8,
-  RECORD_BATCH = 1,
-  RECORD_APPLIED = 2,
-  RECORD_ENTRY = 3,
-  RECORD_NUMBERS = 4,
   CHANGE_PUT = 1,
   CHANGE_REMOVE = 2,
   COMPACT_BYTES = 256 * 1024,
@@ -36,12 +29,6 @@ struct entry {
   uint32_t key_length;
   uint32_t length;
   uint64_t offset; /* of the value, in the file */
-};
-
-/* A file and how far it is written. */
-struct log {
-  int fd;
-  uint64_t size;
 };
 
 static struct log journal = {.fd = -1};
@@ -60,72 +47,6 @@ static struct buffer commands;
 static uint32_t change_count;
 static uint32_t command_count;
 static size_t change_count_at;
-
-static int write_at(int fd, const uint8_t *bytes, size_t length, uint64_t offset) {
-  while (length > 0) {
-    ssize_t n = pwrite(fd, bytes, length, (off_t)offset);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    if (n == 0) {
-      errno = ENOSPC;
-      return -1;
-    }
-    bytes += n;
-    offset += (uint64_t)n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
-static int read_at(int fd, uint8_t *bytes, size_t length, uint64_t offset) {
-  while (length > 0) {
-    ssize_t n = pread(fd, bytes, length, (off_t)offset);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      if (n == 0) errno = EIO;
-      return -1;
-    }
-    bytes += n;
-    offset += (uint64_t)n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
-static int write_header(struct log *log) {
-  struct buffer body = {0};
-  struct buffer header = {0};
-  buffer_text(&body, boot);
-  buffer_u32(&body, (uint32_t)getpid());
-  buffer_u64(&body, clock_now());
-  buffer_add(&header, "crankjnl", 8);
-  buffer_u32(&header, JOURNAL_VERSION);
-  buffer_u32(&header, (uint32_t)body.length);
-  buffer_u32(&header, checksum(body.data, body.length));
-  buffer_add(&header, body.data, body.length);
-  int result = write_at(log->fd, header.data, header.length, 0);
-  log->size = header.length;
-  buffer_free(&body);
-  buffer_free(&header);
-  return result;
-}
-
-/* A record begins with room for its header. */
-static void begin_record(struct buffer *buffer, uint8_t type) {
-  buffer->length = 0;
-  buffer_u32(buffer, 0);
-  buffer_u32(buffer, 0);
-  buffer_u8(buffer, type);
-}
-
-static int append_record(struct log *log, struct buffer *buffer) {
-  size_t length = buffer->length - RECORD_HEADER;
-  buffer_set_u32(buffer, 0, (uint32_t)length);
-  buffer_set_u32(buffer, 4, checksum(buffer->data + RECORD_HEADER, length));
-  if (write_at(log->fd, buffer->data, buffer->length, log->size) < 0) return -1;
-  log->size += buffer->length;
-  return 0;
-}
 
 static struct entry *find_entry(struct span key) {
   for (uint32_t i = 0; i < entry_count; i++) {
@@ -157,14 +78,14 @@ static void set_entry(struct span key, uint64_t offset, uint32_t length) {
 }
 
 static int copy_entry(struct log *log, struct buffer *buffer, const struct entry *entry, uint64_t *offset) {
-  begin_record(buffer, RECORD_ENTRY);
+  log_begin_record(buffer, RECORD_ENTRY);
   buffer_bytes(buffer, entry->key, entry->key_length);
   buffer_u32(buffer, entry->length);
   *offset = log->size + buffer->length;
   buffer_reserve(buffer, entry->length);
-  if (read_at(journal.fd, buffer->data + buffer->length, entry->length, entry->offset) < 0) return -1;
+  if (log_read(&journal, buffer->data + buffer->length, entry->length, entry->offset) < 0) return -1;
   buffer->length += entry->length;
-  return append_record(log, buffer);
+  return log_append(log, buffer);
 }
 
 /* Writes everything that counts into an empty file, and goes on there. The old one stays if that fails. */
@@ -172,11 +93,11 @@ static int rewrite_into(int fd) {
   struct log fresh = {.fd = fd, .size = 0};
   struct buffer buffer = {0};
   uint64_t *offsets = memory_take(((size_t)entry_count + 1) * sizeof *offsets);
-  int result = write_header(&fresh);
-  begin_record(&buffer, RECORD_NUMBERS);
+  int result = log_write_header(&fresh, boot);
+  log_begin_record(&buffer, RECORD_NUMBERS);
   buffer_u64(&buffer, number);
   buffer_u64(&buffer, numbered_consumed);
-  if (result == 0) result = append_record(&fresh, &buffer);
+  if (result == 0) result = log_append(&fresh, &buffer);
   for (uint32_t i = 0; i < entry_count && result == 0; i++) result = copy_entry(&fresh, &buffer, &entries[i], &offsets[i]);
   if (result == 0) {
     for (uint32_t i = 0; i < entry_count; i++) entries[i].offset = offsets[i];
@@ -251,7 +172,7 @@ int journal_move(const char *path, const char **step) {
 }
 
 void journal_begin(uint64_t consumed) {
-  begin_record(&record, RECORD_BATCH);
+  log_begin_record(&record, RECORD_BATCH);
   commands.length = 0;
   change_count = command_count = 0;
   numbered_consumed = consumed;
@@ -289,12 +210,12 @@ static void report_failure(const char *step, int error) {
 
 /* Appends the record; a disk that does not take it is left for memory. */
 static bool append_somewhere(struct buffer *buffer) {
-  if (append_record(&journal, buffer) == 0) return true;
+  if (log_append(&journal, buffer) == 0) return true;
   int error = errno;
   if (in_memory) return false;
   if (rewrite_in_memory() < 0) return false;
   report_failure("write", error);
-  return append_record(&journal, buffer) == 0;
+  return log_append(&journal, buffer) == 0;
 }
 
 /* Brings the index up to date with the record that was just written at `offset`. */
@@ -341,7 +262,7 @@ static void compact(void) {
 }
 
 void journal_mark_applied(void) {
-  begin_record(&record, RECORD_APPLIED);
+  log_begin_record(&record, RECORD_APPLIED);
   buffer_u64(&record, number);
   (void)append_somewhere(&record); /* without the mark the commands count as perhaps done, which is the safe side */
   bool is_big = journal.size > COMPACT_BYTES && journal.size > COMPACT_TIMES * live_bytes;
@@ -359,7 +280,7 @@ bool journal_read_entry(uint32_t index, struct buffer *out) {
   buffer_bytes(out, entry->key, entry->key_length);
   buffer_u32(out, entry->length);
   buffer_reserve(out, entry->length);
-  if (read_at(journal.fd, out->data + out->length, entry->length, entry->offset) < 0) return false;
+  if (log_read(&journal, out->data + out->length, entry->length, entry->offset) < 0) return false;
   out->length += entry->length;
   return true;
 }

@@ -3,14 +3,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "connection.h"
-#include "descriptors.h"
 #include "events.h"
 #include "handles.h"
 #include "loop.h"
@@ -302,58 +300,16 @@ void streams_save(struct buffer *out) {
   buffer_u64(out, last_id);
   buffer_u32(out, count);
   for (uint32_t i = 0; i < count; i++) {
-    const struct connection *connection = connections[i];
-    buffer_u64(out, connection->id);
-    buffer_u64(out, connection->listener);
-    save_descriptor(out, connection->fd);
-    buffer_bytes(out, &connection->peer, sizeof connection->peer);
-    buffer_u8(out, connection->is_unix ? 1 : 0);
-    buffer_u8(out, connection->spoke ? 1 : 0);
-    buffer_u8(out, connection->input_ended ? 1 : 0);
-    buffer_u8(out, connection->closing ? 1 : 0);
-    buffer_u8(out, connection->paused ? 1 : 0);
-    buffer_u8(out, connection->following ? 1 : 0);
-    buffer_bytes(out, connection->in.data, connection->in.length);
-    buffer_bytes(out, connection->out.data + connection->sent, connection_unsent(connection));
-    buffer_u32(out, connection->queued);
-    buffer_u64(out, connection->queued_bytes);
-    buffer_u64(out, connection->due);
+    connection_save(connections[i], out);
   }
-}
-
-static bool load_connection(struct reader *in, struct connection *connection) {
-  connection->id = read_u64(in);
-  connection->listener = read_u64(in);
-  connection->fd = load_descriptor(in);
-  struct span peer = read_bytes(in);
-  if (peer.length == sizeof connection->peer) memcpy(&connection->peer, peer.data, peer.length);
-  connection->is_unix = read_u8(in) == 1;
-  connection->spoke = read_u8(in) == 1;
-  connection->input_ended = read_u8(in) == 1;
-  connection->closing = read_u8(in) == 1;
-  connection->paused = read_u8(in) == 1;
-  connection->following = connection->output_waits = read_u8(in) == 1;
-  struct span input = read_bytes(in);
-  struct span output = read_bytes(in);
-  connection->queued = read_u32(in);
-  connection->queued_bytes = read_u64(in);
-  connection->due = read_u64(in);
-  if (in->failed) return false;
-  buffer_add(&connection->in, input.data, input.length);
-  connection_count_input(input.length);
-  connection_add_output(connection, output.data, output.length);
-  return true;
 }
 
 bool streams_load(struct reader *in) {
   last_id = read_u64(in);
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
-    struct connection *connection = memory_take_zeroed(sizeof *connection);
-    if (!load_connection(in, connection)) {
-      free(connection);
-      return false;
-    }
+    struct connection *connection = connection_load(in);
+    if (!connection) return false;
     connection_watch(append(connection));
     note_due(connection->due);
   }
