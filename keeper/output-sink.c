@@ -57,16 +57,6 @@ static ssize_t write_some(struct sink *sink, const char *bytes, size_t length) {
   }
 }
 
-static void count_failure(struct sink *sink, int error) {
-  if (sink->error == 0) sink->has_report = true;
-  sink->error = error;
-}
-
-static void count_success(struct sink *sink) {
-  if (sink->error != 0) sink->has_report = true;
-  sink->error = 0;
-}
-
 static uint64_t count_lines(const char *bytes, size_t length) {
   uint64_t lines = 0;
   const char *end = bytes + length;
@@ -91,13 +81,13 @@ static bool write_stream(struct sink *sink) {
     if (n > 0) {
       sink->start += (size_t)n;
       sink->is_midline = sink->pages[sink->start - 1] != '\n';
-      count_success(sink);
+      sink->error = 0;
       continue;
     }
     if (n < 0 && errno == EINTR) continue;
     sink->stuck = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (sink->stuck) return false;
-    count_failure(sink, n < 0 ? errno : ENOSPC);
+    sink->error = n < 0 ? errno : ENOSPC;
     drop_waiting(sink);
   }
   sink->start = sink->end = 0;
@@ -120,10 +110,10 @@ static void write_datagrams(struct sink *sink) {
     if (n < 0 && errno == EINTR) continue;
     if (n > 0) {
       done += (size_t)n;
-      count_success(sink);
+      sink->error = 0;
       continue;
     }
-    count_failure(sink, errno);
+    sink->error = errno;
     sink->lost++;
     done++;
   }
@@ -168,22 +158,29 @@ int sink_poll_fd(const struct sink *sink) {
   return sink->kind == SINK_OWN ? sink->own_fd : sink->fd;
 }
 
-size_t sink_take_report(struct sink *sink, uint64_t now, char *out, size_t cap) {
-  if (!sink->has_report) return 0;
-  bool failed = sink->error != 0;
-  sink->has_report = false;
-  if (failed ? sink->told_at != 0 && now - sink->told_at < REPORT_PERIOD_MS : !sink->told_failure) return 0;
-  int n;
-  if (failed) {
-    const char *reason = strerrordesc_np(sink->error);
-    n = snprintf(out, cap, "cannot write to %s: %s; lines are lost until it works again", sink->name, reason ? reason : "?");
-    sink->told_at = now;
-  } else {
-    n = snprintf(out, cap, "%s works again; %" PRIu64 " lines were lost", sink->name, sink->lost);
-    sink->lost = 0;
-  }
-  sink->told_failure = failed;
+/* How much of what snprintf wrote is there. */
+static size_t written(size_t cap, int n) {
   return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+}
+
+size_t sink_take_report(struct sink *sink, uint64_t now, char *out, size_t cap) {
+  bool is_early = sink->told_at != 0 && now - sink->told_at < REPORT_PERIOD_MS;
+  if (sink->stuck || (is_early && !(sink->told_failure && sink->error == 0))) return 0;
+  if (sink->error != 0 && sink->told_failure) return 0;
+  if (sink->error != 0) {
+    const char *reason = strerrordesc_np(sink->error);
+    sink->told_failure = true;
+    sink->told_at = now;
+    return written(cap, snprintf(out, cap, "cannot write to %s: %s; lines are lost until it works again", sink->name,
+                                 reason ? reason : "unknown error"));
+  }
+  if (!sink->told_failure && sink->lost == 0) return 0;
+  int n = snprintf(out, cap, "%s %s; lines lost: %" PRIu64, sink->name, sink->told_failure ? "works again" : "was blocked",
+                   sink->lost);
+  if (!sink->told_failure) sink->told_at = now;
+  sink->told_failure = false;
+  sink->lost = 0;
+  return written(cap, n);
 }
 
 void sink_rest(struct sink *sink) {

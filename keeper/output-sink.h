@@ -43,8 +43,7 @@ struct sink {
   /* Why the last write failed, 0 if it did not; and how many lines were dropped since that was told. */
   int error;
   uint64_t lost;
-  /* What is to be told on stderr, by sink_take_report. */
-  bool has_report;
+  /* That it fails has been told, and when anything was. */
   bool told_failure;
   uint64_t told_at;
   /* Who has begun a line here that goes on: see output-pass.h. */
@@ -66,7 +65,7 @@ bool sink_write(struct sink *sink);
 size_t sink_waiting(const struct sink *sink);
 /* Which descriptor to poll for POLLOUT when it is stuck. */
 int sink_poll_fd(const struct sink *sink);
-/* A sentence about a failure or its end, at most once a minute; 0 for none. Returns its length. */
+/* A sentence about a failure (at most once a minute), its end, or lost lines. Returns its length, 0 for none. */
 size_t sink_take_report(struct sink *sink, uint64_t now, char *out, size_t cap);
 /* Gives the memory back, if nothing waits. */
 void sink_rest(struct sink *sink);

@@ -2,12 +2,32 @@
 #include "output-thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "memory.h"
+
+void table_lock(struct output *output) {
+  (void)pthread_mutex_lock(&output->lock);
+}
+
+void table_unlock(struct output *output) {
+  (void)pthread_mutex_unlock(&output->lock);
+}
+
+/* EAGAIN means that it is readable already, which is all that matters. */
+static void make_readable(int eventfd) {
+  uint64_t one = 1;
+  ssize_t n = write(eventfd, &one, sizeof one);
+  (void)n;
+}
+
+void table_wake(const struct output *output) {
+  make_readable(output->wake_fd);
+}
 
 struct source *table_find(const struct output *output, uint64_t worker) {
   struct source *source = output->sources;
@@ -61,8 +81,33 @@ void table_free(struct output *output, struct source *source) {
 }
 
 void table_signal(const struct output *output) {
-  uint64_t one = 1;
-  ssize_t n = write(output->event_fd, &one, sizeof one);
-  // EAGAIN: it has been told 2^64 - 2 times and not looked once; it is readable all the same.
+  make_readable(output->event_fd);
+}
+
+void table_clear_signal(const struct output *output) {
+  // Under the lock, so that nothing is added between the look and the read.
+  if (output->drained > 0 || output->followers.ready > 0) return;
+  uint64_t count;
+  ssize_t n = read(output->event_fd, &count, sizeof count);
+  // EAGAIN: it was clear.
   (void)n;
+}
+
+int table_watch(const struct output *output, struct source *source) {
+  struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = source}};
+  int flags = fcntl(source->fd, F_GETFL);
+  if (flags < 0 || fcntl(source->fd, F_SETFL, flags | O_NONBLOCK) != 0) return -1;
+  return epoll_ctl(output->pipes_fd, EPOLL_CTL_ADD, source->fd, &event);
+}
+
+static int set_close_on_exec(int fd, int flag) {
+  return fd < 0 ? 0 : fcntl(fd, F_SETFD, flag);
+}
+
+int table_close_on_exec(const struct output *output, int flag) {
+  int result = set_close_on_exec(output->datagrams.fd, flag);
+  for (struct source *source = output->sources; source; source = source->next) {
+    if (set_close_on_exec(source->fd, flag) != 0) result = -1;
+  }
+  return result;
 }

@@ -52,16 +52,16 @@ static void keep_half(struct source *source, const char *bytes, size_t length) {
 }
 
 static void pass_on(struct output *output, struct source *source, uint64_t at, size_t length, bool final) {
-  (void)pthread_mutex_lock(&output->lock);
+  table_lock(output);
   uint32_t pid = source->pid;
   tail_add(&source->tail, output->chunk + source->half_length, length - source->half_length);
-  (void)pthread_mutex_unlock(&output->lock);
+  table_unlock(output);
   size_t done = pass_lines(&output->route, &source->mark, pid, at, output->chunk, length, final);
   keep_half(source, output->chunk + done, length - done);
   if (done == 0) return;
-  (void)pthread_mutex_lock(&output->lock);
+  table_lock(output);
   keep_lines(output, source, at, output->chunk, done);
-  (void)pthread_mutex_unlock(&output->lock);
+  table_unlock(output);
 }
 
 static void take_chunk(struct output *output, const struct source *source) {
@@ -126,17 +126,17 @@ void thread_set_route(struct output *output, struct wanted_route *wanted) {
 }
 
 static void take_route(struct output *output) {
-  (void)pthread_mutex_lock(&output->lock);
+  table_lock(output);
   struct wanted_route *wanted = output->wanted;
   output->wanted = NULL;
-  (void)pthread_mutex_unlock(&output->lock);
+  table_unlock(output);
   if (!wanted) return;
   (void)sink_write(output->route.sink);
   thread_set_route(output, wanted);
 }
 
 static struct source *next_wish(struct output *output, bool *drain, bool *leave) {
-  (void)pthread_mutex_lock(&output->lock);
+  table_lock(output);
   struct source *source = output->first_wish;
   if (source) {
     output->first_wish = source->next_wish;
@@ -145,7 +145,7 @@ static struct source *next_wish(struct output *output, bool *drain, bool *leave)
     *drain = source->drain == DRAIN_ASKED;
     *leave = source->is_leaving;
   }
-  (void)pthread_mutex_unlock(&output->lock);
+  table_unlock(output);
   return source;
 }
 
@@ -154,7 +154,7 @@ static void fulfil_wishes(struct output *output) {
   for (struct source *source; (source = next_wish(output, &drain, &leave));) {
     if (drain) drain_source(output, source);
     if (leave) end_source(output, source);
-    (void)pthread_mutex_lock(&output->lock);
+    table_lock(output);
     if (leave) {
       table_free(output, source);
     } else if (drain) {
@@ -162,7 +162,7 @@ static void fulfil_wishes(struct output *output) {
       output->drained++;
       table_signal(output);
     }
-    (void)pthread_mutex_unlock(&output->lock);
+    table_unlock(output);
   }
 }
 
@@ -180,14 +180,14 @@ static void write_log(struct output *output, struct log_queue *queue, struct sin
 
 static void write_logs(struct output *output) {
   struct log_queue taken[LOG_SINKS] = {0};
-  (void)pthread_mutex_lock(&output->lock);
+  table_lock(output);
   for (int i = 0; i < LOG_SINKS; i++) {
     // A stuck sink's lines wait where they are counted.
     if (output->logs[i].bytes.length == 0 || log_sink(output, i)->stuck) continue;
     taken[i] = output->logs[i];
     output->logs[i] = (struct log_queue){0};
   }
-  (void)pthread_mutex_unlock(&output->lock);
+  table_unlock(output);
   for (int i = 0; i < LOG_SINKS; i++) {
     if (taken[i].bytes.length > 0) write_log(output, &taken[i], log_sink(output, i));
   }
@@ -231,14 +231,14 @@ static void read_pipes(struct output *output) {
 /* True when it is time to stop. */
 static bool look_at_table(struct output *output) {
   bool quiet = !output->out.stuck && !output->err.stuck;
-  (void)pthread_mutex_lock(&output->lock);
+  table_lock(output);
   for (int i = 0; i < LOG_SINKS; i++) quiet = quiet && output->logs[i].bytes.length == 0;
   if (quiet && !output->first_wish && output->flush_done != output->flush_wanted) {
     output->flush_done = output->flush_wanted;
     (void)pthread_cond_broadcast(&output->flushed);
   }
   bool stop = output->stop;
-  (void)pthread_mutex_unlock(&output->lock);
+  table_unlock(output);
   return stop;
 }
 

@@ -105,6 +105,13 @@ void *thread_main(void *output);
 /* Does what the thread left to do when it stopped. */
 void thread_finish(struct output *output);
 
+/* The one table, made when it is first asked for; and its thread. -1 with errno. */
+int table_open(struct output **table);
+int table_start_thread(void);
+void table_lock(struct output *output);
+void table_unlock(struct output *output);
+void table_wake(const struct output *output);
+
 /* What follows takes the table as it is: the caller holds the lock, or there is no thread. */
 struct source *table_find(const struct output *output, uint64_t worker);
 struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, int fd, const char *prefix,
@@ -112,8 +119,13 @@ struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, i
 /* The thread is to look at this source. */
 void table_wish(struct output *output, struct source *source);
 void table_free(struct output *output, struct source *source);
-/* Tells the main loop that there is something to ask for. */
+/* Makes the pipe non-blocking and has the thread read it. */
+int table_watch(const struct output *output, struct source *source);
+/* FD_CLOEXEC or 0 for all that lives on through an execution in place. */
+int table_close_on_exec(const struct output *output, int flag);
+/* Tells the main loop that there is something to ask for; and, if there is nothing, no more. */
 void table_signal(const struct output *output);
+void table_clear_signal(const struct output *output);
 /* Takes effect at once; without a thread only. */
 void thread_set_route(struct output *output, struct wanted_route *wanted);
 
