@@ -25,9 +25,13 @@ export type Group = {
 };
 
 export const frameOf = (story: Story): Frame => {
-  const workers = [...story.workers.values()].sort((a, b) => a.id - b.id);
-  const from = Math.min(...workers.map((worker) => worker.startedAt)) - 200;
   const to = story.endedAt;
+  // What came after the end, the service's own shutdown, is not shown.
+  const shown = (at: number | null): number | null => (at === null || at > to ? null : at);
+  const workers = [...story.workers.values()]
+    .sort((a, b) => a.id - b.id)
+    .map((worker) => ({ ...worker, stoppingAt: shown(worker.stoppingAt), goneAt: shown(worker.goneAt) }));
+  const from = Math.min(...workers.map((worker) => worker.startedAt)) - 200;
   const generations = [...new Set(workers.map((worker) => worker.generation))];
   const groups = generations.map((generation, place): Group => {
     const deploy = story.deploys.find((one) => one.generation === generation);

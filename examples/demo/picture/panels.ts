@@ -37,25 +37,29 @@ export const drawRequests = (frame: Frame, { top, bottom }: Room): string => {
   const bins = moments(frame.from, frame.to, BIN_MS)
     .slice(0, -1)
     .map((from) => {
+      const until = Math.min(from + BIN_MS, frame.to);
       const before = countsAt(frame, from);
-      const after = countsAt(frame, from + BIN_MS);
-      const rate = (later: number, earlier: number): number => ((later - earlier) * 1000) / BIN_MS;
+      const after = countsAt(frame, until);
+      const rate = (later: number, earlier: number): number => ((later - earlier) * 1000) / (until - from);
       return {
         from,
         answered: rate(after?.counts.answered ?? 0, before?.counts.answered ?? 0),
         harmed: after && before ? harmed(after.counts) - harmed(before.counts) : 0,
       };
     });
-  const { end: most, ticks } = scaleTo(Math.max(...bins.map((bin) => bin.answered)));
-  const bars = bins.map((bin) => {
+  // A bin at the end that is hardly begun says nothing.
+  const full = bins.filter((bin) => frame.to - bin.from > BIN_MS / 2);
+  const { end: most, ticks } = scaleTo(Math.max(...full.map((bin) => bin.answered)));
+  const bars = full.map((bin) => {
     const x = frame.x(bin.from);
     const end = frame.x(Math.min(bin.from + BIN_MS, frame.to)) - 1.5;
     const height = ((bottom - top) * bin.answered) / most;
     const bar = box({ x, y: bottom - height }, { x: end, y: bottom }, { fill: "#8c959f" });
     return bin.harmed === 0 ? bar : bar + box({ x, y: top }, { x: end, y: bottom }, { fill: ALARM });
   });
+  const highest = ticks.at(-1) ?? 0;
   return (
-    ticks.map((count) => scaleLine(bottom - ((bottom - top) * count) / most, count)).join("") +
+    [0, highest].map((count) => scaleLine(bottom - ((bottom - top) * count) / most, count)).join("") +
     bars.join("") +
     caption(top, ["new requests", "answered a second"])
   );
