@@ -276,6 +276,7 @@ int main(int count, char **words) {
     // Descriptor 3 has to live on through an execution.
     (void)fcntl(REPLIES, F_SETFD, 0);
     serve(words[0]);
+    (void)output_flush(10000);
   }
   return 0;
 }
