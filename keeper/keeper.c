@@ -34,7 +34,7 @@ static void event_gone(const struct gone *gone) {
     notify_descriptors_gone(gone->descriptors);
     workers_datagram_consumed(gone->source);
   }
-  if (gone->code == MESSAGE_exited) workers_exit_consumed(gone->source);
+  if (gone->code == MESSAGE_exited || gone->code == MESSAGE_spawnFailed) workers_end_consumed(gone->source);
   if (gone->code == MESSAGE_closed) streams_accept_again();
   if (gone->code == MESSAGE_line) streams_line_consumed(gone->source, gone->size);
 }

@@ -31,11 +31,13 @@ uint32_t worker_count(void);
 struct worker *worker_at(uint32_t index);
 struct worker *worker_add(uint64_t id);
 /* Lets go of all that it holds. */
+void worker_release(struct worker *worker);
+/* The same, and it is no more. */
 void worker_discard(struct worker *worker);
 void worker_close_report(struct worker *worker);
 /* Counts a start; its number. */
 uint64_t worker_count_start(void);
-/* True when its start is decided, and told. One that failed is no more. */
+/* True when its start is decided, and told. One that failed stays known, as told, until its spawnFailed is consumed. */
 bool worker_settle_start(struct worker *worker);
 
 #endif

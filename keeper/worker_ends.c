@@ -102,18 +102,16 @@ static uint8_t ending_of(const siginfo_t *info) {
 bool workers_child_gone(const siginfo_t *info) {
   struct worker *worker = find_child(info->si_pid);
   if (!worker) return false;
-  uint64_t id = worker->id;
   uint32_t group = SPAWN_GROUP | SPAWN_END_GROUP;
   if (worker->state == WORKER_STARTING) {
     /* Its end of the report is closed, so this decides it: a target that ended at once was spawned, and comes first. */
     (void)worker_settle_start(worker);
-    worker = worker_find(id);
   }
   /* Not reaped yet, so its number and its group's cannot be anybody else's. */
-  if (worker && (worker->flags & group) == group) (void)kill(-info->si_pid, SIGKILL);
+  if ((worker->flags & group) == group) (void)kill(-info->si_pid, SIGKILL);
   siginfo_t reaped;
   while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
-  if (!worker || worker->state == WORKER_STARTING) return true;
+  if (worker->state != WORKER_RUNNING) return true; /* it never was started */
   worker->ending = ending_of(info);
   worker->status = (uint32_t)info->si_status;
   begin_end(worker);

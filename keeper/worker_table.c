@@ -43,14 +43,20 @@ void worker_close_report(struct worker *worker) {
   worker->report.fd = -1;
 }
 
-void worker_discard(struct worker *worker) {
+void worker_release(struct worker *worker) {
   worker_close_report(worker);
   notify_close(&worker->notify);
   if (worker->process >= 0) {
     loop_forget(worker->process);
     (void)close(worker->process);
+    worker->process = -1;
   }
   if (worker->routed) output_remove(worker->id);
+  worker->routed = false;
+}
+
+void worker_discard(struct worker *worker) {
+  worker_release(worker);
   for (uint32_t i = 0; i < count; i++) {
     if (workers[i] == worker) workers[i] = workers[--count];
   }

@@ -27,6 +27,13 @@ static void tell_spawn_failed(uint64_t id, const char *step, int error) {
   events_post(id);
 }
 
+/* It stays known until that is consumed: a hello before then lists everybody of whom there is still something to be told. */
+static void fail_start(struct worker *worker, const char *step, int error) {
+  worker_release(worker);
+  worker->state = WORKER_TOLD;
+  tell_spawn_failed(worker->id, step, error);
+}
+
 static void tell_spawned(const struct worker *worker) {
   struct buffer *event = events_begin(MESSAGE_spawned);
   buffer_u64(event, worker->id);
@@ -60,11 +67,12 @@ void workers_spawn(struct reader *command) {
     return;
   }
   pid_t pid = worker_start(&spawn, &notify, &report, &output, &step);
+  int error = errno;
+  struct worker *worker = worker_add(spawn.worker);
   if (pid < 0) {
-    tell_spawn_failed(spawn.worker, step, errno);
+    fail_start(worker, step, error);
     return;
   }
-  struct worker *worker = worker_add(spawn.worker);
   worker->pid = (uint32_t)pid;
   worker->flags = spawn.flags;
   worker->start = start;
@@ -78,10 +86,9 @@ void workers_spawn(struct reader *command) {
     if (!ready) (void)close(output);
   }
   if (ready) return;
-  int error = errno;
+  error = errno;
   (void)kill(pid, SIGKILL); /* reaped as a child that is no worker */
-  worker_discard(worker);
-  tell_spawn_failed(spawn.worker, step, error);
+  fail_start(worker, step, error);
 }
 
 void workers_adopt(struct reader *command) {
@@ -164,12 +171,9 @@ bool worker_settle_start(struct worker *worker) {
   switch (launch_read(&worker->report, step, sizeof step, &error)) {
     case LAUNCH_WAITING:
       return false;
-    case LAUNCH_FAILED: {
-      uint64_t id = worker->id;
-      worker_discard(worker);
-      tell_spawn_failed(id, step, error);
+    case LAUNCH_FAILED:
+      fail_start(worker, step, error);
       return true;
-    }
     case LAUNCH_DONE:
       break;
   }
@@ -208,7 +212,7 @@ void workers_datagram_consumed(uint64_t id) {
   if (worker) notify_consumed(&worker->notify, id);
 }
 
-void workers_exit_consumed(uint64_t id) {
+void workers_end_consumed(uint64_t id) {
   struct worker *worker = worker_find(id);
   if (worker && worker->state == WORKER_TOLD) worker_discard(worker);
 }

@@ -26,7 +26,7 @@ bool workers_child_gone(const siginfo_t *info);
 
 /* Consumed events give their places back. */
 void workers_datagram_consumed(uint64_t worker);
-void workers_exit_consumed(uint64_t worker);
+void workers_end_consumed(uint64_t worker);
 
 /* The number of the latest start, and whether all starts up to one are decided: for barriers. */
 uint64_t workers_starts(void);

@@ -170,7 +170,7 @@ export const MESSAGES = {
     },
   },
   helloEntry: { code: 2, fields: { key: "text", value: "bytes" } },
-  /** `state`: 0 being started, 1 running, 2 exited and not yet consumed. */
+  /** `state`: 0 being started, 1 running, 2 exited, or not started, and that not yet consumed. */
   helloWorker: { code: 3, fields: { worker: "u64", pid: "u32", startTime: "u64", state: "u8" } },
   helloHandle: { code: 4, fields: { handle: "u64", address: "bytes" } },
   helloConnection: { code: 5, fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32" } },

@@ -76,9 +76,11 @@ export class SimulatedWorkers {
     this.#post({ kind: "spawned", worker: id, pid, startTime });
   }
 
+  /** It stays known until that is consumed: a hello lists everybody of whom there is still something to be told. */
   notStarted(id: number, { step, errno }: Failing): void {
-    if (this.#workers.get(id)?.state !== "starting") return;
-    this.#workers.delete(id);
+    const worker = this.#workers.get(id);
+    if (worker?.state !== "starting") return;
+    worker.state = "told";
     this.#post({ kind: "spawnFailed", worker: id, step, errno });
   }
 
@@ -117,8 +119,8 @@ export class SimulatedWorkers {
     this.#post({ kind: "exited", worker: id, pid: worker.pid, ending, status, tail });
   }
 
-  /** The commit has consumed its exit: the number's owner is forgotten. */
-  exitConsumed(id: number): void {
+  /** The commit has consumed its exit, or that it was not started: the number's owner is forgotten. */
+  endConsumed(id: number): void {
     if (this.#workers.get(id)?.state === "told") this.#workers.delete(id);
   }
 }

@@ -60,7 +60,7 @@ export class SimulatedKeeper {
     this.#workers = new SimulatedWorkers(world, post);
     this.#streams = new SimulatedStreams(world, post);
     this.#events = new EventQueue(world.now, (gone) => {
-      if (gone.kind === "exited") this.#workers.exitConsumed(gone.worker);
+      if (gone.kind === "exited" || gone.kind === "spawnFailed") this.#workers.endConsumed(gone.worker);
     });
   }
 
@@ -372,7 +372,7 @@ export class SimulatedKeeper {
         return;
       case "statSocket":
         if (!this.#handles.has(command.handle))
-          return this.#fail(command, command.request, { step: "handle", errno: EBADF });
+          return this.#fail(command, command.request, { step: "stat", errno: EBADF });
         return this.#events.post({
           kind: "socketStat",
           request: command.request,

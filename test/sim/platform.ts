@@ -1,0 +1,54 @@
+// The operating system as a simulated supervisor sees it: a handful of files in a map, and a clock.
+import type { Platform } from "../../src/supervisor/platform.ts";
+
+export const WALL_OFFSET = 1_700_000_000_000;
+
+/** `mayWrite` false: the disk is full just now. */
+export const simulatedPlatform = (
+  files: Map<string, string>,
+  now: () => number,
+  mayWrite: () => boolean,
+): Platform => ({
+  pid: 2,
+  uid: 0,
+  runtime: "simulated 1",
+  environment: { PATH: "/bin" },
+  wallNow: () => now() + WALL_OFFSET,
+  monotonicNow: now,
+  readText: (path) => {
+    const text = files.get(path);
+    return text === undefined ? { kind: "missing" } : { kind: "text", text };
+  },
+  readBytes: (path) => {
+    const text = files.get(path);
+    return text === undefined ? null : new TextEncoder().encode(text);
+  },
+  replaceFile: (path, text) => {
+    if (!mayWrite()) return "no space left on the device";
+    files.set(path, text);
+    return null;
+  },
+  ensureFile: (path, text) => {
+    if (!files.has(path)) files.set(path, text);
+    return null;
+  },
+  ensureDirectory: () => null,
+  setAside: (path) => {
+    const text = files.get(path);
+    if (text === undefined) return null;
+    files.delete(path);
+    files.set(`${path}.aside`, text);
+    return `${path}.aside`;
+  },
+  removeFile: (path) => {
+    files.delete(path);
+  },
+  probeSocket: async () => "absent",
+  admitUser: () => null,
+  resolveHost: async (host) => [host],
+  findUser: () => null,
+  findGroup: () => null,
+  lineage: () => null,
+  isExecutable: () => true,
+  kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000 }),
+});

@@ -1,0 +1,159 @@
+// One supervisor of a simulated crank, from its hello to its sleep or its violent end: what src/supervisor/main.ts is for
+// a process, without one.
+import { encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
+import { type Command, type Greeting, type Message, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
+import type { FrontEnd } from "../../src/supervisor/front-end.ts";
+import type { Platform } from "../../src/supervisor/platform.ts";
+import { type Hello, type Link, Supervisor } from "../../src/supervisor/supervisor.ts";
+
+/** Where a supervisor is in its work: a place where it can be killed. */
+export type Moment = "before an event" | "before sending" | "within a batch" | "after sending";
+
+export type LifeOptions = {
+  readonly platform: Platform;
+  readonly frontEnd: FrontEnd;
+  /** Its bytes, on their way to the keeper. */
+  readonly send: (bytes: Uint8Array) => void;
+  /** Whether it is killed here and now. */
+  readonly isKilledAt: (moment: Moment) => boolean;
+  /** It was killed at such a moment. */
+  readonly onKilled: () => void;
+  /** It has nothing to do; it will ask to be let go after so long, unless something comes. */
+  readonly onRest: (lingerMs: number) => void;
+  /** It exits, as it was allowed to. */
+  readonly onSleep: () => void;
+  /** It found a fault in itself. */
+  readonly onFault: (error: unknown) => void;
+};
+
+class Killed extends Error {}
+
+export class SupervisorLife {
+  readonly #options: LifeOptions;
+  readonly #decoder = new MessageDecoder();
+  readonly #inbox: Message[] = [];
+  #greetings: Greeting[] = [];
+  #supervisor: Supervisor | null = null;
+  #isAlive = true;
+  #hasAttached = false;
+  #worked = 0;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+  }
+
+  get hasAttached(): boolean {
+    return this.#hasAttached;
+  }
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+  /** How much it has done: tells whether something came since it came to rest. */
+  get worked(): number {
+    return this.#worked;
+  }
+  get hasWork(): boolean {
+    return this.#isAlive && this.#inbox.length > 0;
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#isAlive) this.#inbox.push(...this.#decoder.push(bytes));
+  }
+
+  kill(): void {
+    this.#isAlive = false;
+  }
+
+  /** Takes what has come, one message after the other, until there is nothing more or it is dead. */
+  async work(): Promise<void> {
+    try {
+      for (let message = this.#inbox.shift(); message && this.#isAlive; message = this.#inbox.shift()) {
+        this.#worked += 1;
+        await this.#handle(message);
+      }
+    } catch (error) {
+      if (error instanceof Killed || !this.#isAlive) return;
+      this.#isAlive = false;
+      return this.#options.onFault(error);
+    }
+    if (this.#isAlive && this.#supervisor) this.#options.onRest(this.#supervisor.lingerMs);
+  }
+
+  /** Asks to be let go. */
+  askForSleep(): void {
+    const supervisor = this.#supervisor;
+    if (this.#isAlive && supervisor) this.#options.send(encodeCommands([{ kind: "idle", seen: supervisor.consumed }]));
+  }
+
+  #handle(message: Message): Promise<void> | undefined {
+    switch (message.kind) {
+      case "sleep":
+        this.#isAlive = false;
+        this.#options.onSleep();
+        return undefined;
+      case "helloEnd":
+        return this.#begin();
+      case "hello":
+      case "helloEntry":
+      case "helloWorker":
+      case "helloHandle":
+      case "helloConnection":
+        this.#greetings.push(message);
+        return undefined;
+      default:
+        this.#mayDie("before an event");
+        return this.#supervisor?.handle(message);
+    }
+  }
+
+  #begin(): Promise<void> {
+    this.#mayDie("before an event");
+    const supervisor = new Supervisor(this.#options.platform, collect(this.#greetings), this.#link());
+    this.#supervisor = supervisor;
+    this.#options.send(encodeCommands([{ kind: "attach", protocol: PROTOCOL_VERSION }]));
+    this.#hasAttached = true;
+    return supervisor.start(this.#options.frontEnd);
+  }
+
+  #link(): Link {
+    return {
+      send: (commands) => this.#send(commands),
+      flushed: () => (this.#isAlive ? Promise.resolve() : Promise.reject(new Killed())),
+    };
+  }
+
+  #send(commands: readonly Command[]): void {
+    if (!this.#isAlive) throw new Killed();
+    this.#mayDie("before sending");
+    const bytes = encodeCommands(commands);
+    if (this.#options.isKilledAt("within a batch")) {
+      this.#options.send(bytes.subarray(0, bytes.length - 1));
+      this.#die();
+    }
+    this.#options.send(bytes);
+    if (!this.#isAlive) throw new Killed();
+    this.#mayDie("after sending");
+  }
+
+  #mayDie(moment: Moment): void {
+    if (this.#options.isKilledAt(moment)) this.#die();
+  }
+
+  #die(): never {
+    this.#isAlive = false;
+    this.#options.onKilled();
+    throw new Killed();
+  }
+}
+
+const collect = (greetings: readonly Greeting[]): Hello => {
+  const hello = greetings.find((greeting) => greeting.kind === "hello");
+  if (!hello) throw new Error("a hello without its beginning");
+  const entries = new Map<string, Uint8Array>();
+  for (const greeting of greetings) if (greeting.kind === "helloEntry") entries.set(greeting.key, greeting.value);
+  return {
+    facts: { ...hello, fresh: hello.fresh === 1 },
+    entries,
+    workers: greetings.filter((greeting) => greeting.kind === "helloWorker"),
+  };
+};

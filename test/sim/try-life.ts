@@ -1,0 +1,47 @@
+// One seed, lived three times: undisturbed, with the supervisor killed and nothing coming out different, and with it
+// killed where that cannot go unnoticed.
+import { Broken, type Killing, type Life, live } from "./world.ts";
+
+export type Outcome =
+  | { readonly kind: "sound"; readonly kills: number; readonly steps: number }
+  | { readonly kind: "broken"; readonly killing: Killing; readonly message: string; readonly trace: readonly string[] };
+
+/** Says whether a seed's life breaks, and how. */
+export const tryLife = async (seed: number): Promise<Outcome> => {
+  let killing: Killing = "never";
+  try {
+    const undisturbed = await live(seed, killing);
+    killing = "unnoticed";
+    const killed = await live(seed, killing);
+    const difference = differenceOf(undisturbed, killed);
+    if (difference !== null) throw difference;
+    killing = "anywhere";
+    const disturbed = await live(seed, killing);
+    return {
+      kind: "sound",
+      kills: killed.kills + disturbed.kills,
+      steps: undisturbed.events + killed.events + disturbed.events,
+    };
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    return { kind: "broken", killing, message: error.message, trace: error.trace };
+  }
+};
+
+const differenceOf = (one: Life, other: Life): Broken | null => {
+  const at = one.commands.findIndex((command, index) => command !== other.commands[index]);
+  const place = at < 0 && one.commands.length < other.commands.length ? one.commands.length : at;
+  const trace = (life: Life): string[] => life.commands.slice(Math.max(0, place - 5), place + 3);
+  if (place >= 0)
+    return new Broken("killing the supervisor changed what was done", [
+      "undisturbed:",
+      ...trace(one),
+      "killed:",
+      ...trace(other),
+    ]);
+  if (one.record !== other.record)
+    return new Broken("killing the supervisor changed the record", [one.record, other.record]);
+  return one.status === other.status
+    ? null
+    : new Broken(`killing the supervisor changed the exit status: ${one.status}, ${other.status}`, []);
+};

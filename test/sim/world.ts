@@ -1,0 +1,327 @@
+// A whole crank in virtual time, all from one seed: the supervisor as it is, a simulated keeper, made-up processes and
+// clients. The same life can be lived again with the supervisor killed at any moment, and nothing may come out different.
+
+import { crankInvocation } from "../../src/commands/crank-invocation.ts";
+import type { Command } from "../../src/keeper/protocol.ts";
+import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
+import type {
+  CommandOf,
+  Failing,
+  Opened,
+  SimulatedSupervisor,
+  SimulatedWorld,
+} from "../../src/keeper/simulated-world.ts";
+import { Clients } from "./clients.ts";
+import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
+import { simulatedPlatform, WALL_OFFSET } from "./platform.ts";
+import { Random } from "./random.ts";
+import { type Moment, SupervisorLife } from "./supervisor-life.ts";
+import { Timeline } from "./timeline.ts";
+
+/**
+ * `never`: the supervisor lives undisturbed. `unnoticed`: it is killed with SIGKILL between any two steps, and the next one
+ * is there at once, so that everything has to come out as if nothing had happened. `anywhere`: also before it has
+ * attached, by its own fault, or hanging until its time limit is over; then only the outcome counts.
+ */
+export type Killing = "never" | "unnoticed" | "anywhere";
+
+/** What a life came to. */
+export type Life = {
+  /** Every command that the keeper carried out, as text, but for the log. */
+  readonly commands: readonly string[];
+  readonly record: string;
+  readonly status: number | null;
+  readonly kills: number;
+  readonly events: number;
+};
+
+/** Something that must not happen did. */
+export class Broken extends Error {
+  override readonly name = "Broken";
+  readonly trace: readonly string[];
+  constructor(message: string, trace: readonly string[]) {
+    super(message);
+    this.trace = trace;
+  }
+}
+
+type Process = { readonly behaviour: Behaviour; pid: number; state: "starting" | "running" | "gone" };
+
+const CALM_AT = 20_000;
+const PATIENCE_MS = 600_000;
+const MAX_STEPS = 50_000;
+const RECORD = "/sim/one.conf";
+const CONTROL_HANDLE = 1;
+const SIGNALS = { SIGTERM: 15, SIGKILL: 9, SIGSEGV: 11, SIGUSR1: 10 } as const;
+
+/** Lives the life that belongs to a seed. Throws Broken. */
+export const live = (seed: number, killing: Killing): Promise<Life> => new World(seed, killing).live();
+
+class World implements SimulatedWorld {
+  readonly #random: Random;
+  readonly #fate: Random;
+  readonly #killing: Killing;
+  readonly #timeline = new Timeline();
+  readonly #files = new Map<string, string>();
+  readonly #processes = new Map<number, Process>();
+  readonly #qualities = new Map<string, Quality>();
+  readonly #commands: string[] = [];
+  readonly #trace: string[] = [];
+  readonly #keeper: SimulatedKeeper;
+  readonly #clients: Clients;
+  readonly #respawns: boolean;
+  #supervisor: SupervisorLife | null = null;
+  #now = 1000;
+  #steps = 0;
+  #kills = 0;
+  #pids = 100;
+  #isCalm = false;
+  #status: number | null = null;
+  #diskFullUntil = 0;
+
+  constructor(seed: number, killing: Killing) {
+    this.#random = new Random(seed);
+    this.#fate = new Random(seed ^ 0x5eed);
+    this.#killing = killing;
+    this.#respawns = this.#random.chance(0.7);
+    if (this.#random.chance(0.3)) this.#files.set(RECORD, OLD_RECORD);
+    const args = [
+      "-bind",
+      "127.0.0.1:80",
+      "-prefix",
+      "/sim",
+      "-name",
+      "one",
+      "-linger",
+      String(this.#random.pick([0, 0.05, 10])),
+    ];
+    if (this.#respawns) args.push("-respawn");
+    this.#keeper = new SimulatedKeeper(this, { args, cwd: "/", realtimeOffset: WALL_OFFSET });
+    this.#clients = new Clients(this.#random, {
+      connect: () => this.#keeper.clientConnects(CONTROL_HANDLE),
+      send: (connection, bytes) => this.#keeper.clientSends(connection, bytes),
+      hangUp: (connection) => this.#keeper.clientHangsUp(connection),
+      after: (ms, happen) => this.after(ms, happen),
+    });
+  }
+
+  async live(): Promise<Life> {
+    this.#keeper.start();
+    for (let question = this.#random.between(1, 12); question > 0; question--)
+      this.after(this.#random.between(20, CALM_AT - 4000), () => this.#clients.askSomething());
+    if (this.#random.chance(0.1)) this.after(this.#random.between(20, CALM_AT), () => this.#keeper.signalled(1));
+    if (this.#random.chance(0.15)) this.after(this.#random.between(20, CALM_AT), () => this.#fillDisk());
+    this.after(CALM_AT, () => this.#calmDown());
+    await this.#goOn();
+    if (this.#status === null) {
+      this.#expectRest();
+      this.#end();
+      await this.#goOn();
+    }
+    this.#expectEnd();
+    return {
+      commands: this.#commands,
+      record: this.#files.get(RECORD) ?? "",
+      status: this.#status,
+      kills: this.#kills,
+      events: this.#steps,
+    };
+  }
+
+  /** Until nothing is left to happen. */
+  async #goOn(): Promise<void> {
+    for (;;) {
+      while (this.#supervisor?.hasWork) await this.#supervisor.work();
+      if (this.#status !== null || this.#timeline.next === Number.POSITIVE_INFINITY) return;
+      this.#now = Math.max(this.#now, this.#timeline.next);
+      this.#timeline.happen();
+      this.#steps += 1;
+      if (this.#steps > MAX_STEPS) this.#fail("it does not come to rest");
+    }
+  }
+
+  #calmDown(): void {
+    this.#isCalm = true;
+    for (const [worker, process] of this.#processes)
+      if (process.behaviour.start !== "ready" || process.behaviour.ignoresTerm) this.#exit(worker, process, "SIGKILL");
+  }
+
+  #fillDisk(): void {
+    this.#diskFullUntil = this.#now + this.#random.between(10, 2000);
+  }
+
+  #end(): void {
+    if (this.#random.chance(0.5)) this.#keeper.signalled(SIGNALS.SIGTERM);
+    else this.#clients.ask("shutdown", { wait: this.#random.chance(0.7) }, "whole");
+  }
+
+  // What the keeper sees -----------------------------------------------------------------------------------------------
+
+  readonly now = (): number => this.#now;
+
+  after(ms: number, happen: () => void): void {
+    this.#timeline.plan(this.#now + ms, happen);
+  }
+
+  startSupervisor(): SimulatedSupervisor {
+    const life: SupervisorLife = new SupervisorLife({
+      platform: simulatedPlatform(this.#files, this.now, () => this.#now >= this.#diskFullUntil),
+      frontEnd: { parse: crankInvocation },
+      send: (bytes) => this.#keeper.hear(bytes),
+      isKilledAt: (moment) => this.#isKilledAt(life, moment),
+      onKilled: () => this.#keeper.supervisorEnded({ ending: 1, status: SIGNALS.SIGKILL, fromOutside: true }),
+      onRest: (lingerMs) => this.#rest(life, lingerMs),
+      onSleep: () => this.#keeper.supervisorEnded({ ending: 0, status: 0, fromOutside: false }),
+      onFault: (error) =>
+        this.#fail(`the supervisor found a fault in itself: ${error instanceof Error ? error.stack : error}`),
+    });
+    this.#supervisor = life;
+    return life;
+  }
+
+  #rest(life: SupervisorLife, lingerMs: number): void {
+    const { worked } = life;
+    this.after(lingerMs, () => {
+      if (life.isAlive && life.worked === worked) life.askForSleep();
+    });
+  }
+
+  #isKilledAt(life: SupervisorLife, moment: Moment): boolean {
+    if (this.#killing === "never" || !this.#fate.chance(this.#isCalm ? 0.02 : 0.08)) return false;
+    // One that dies before it has attached is followed by another only after a pause.
+    if (this.#killing === "unnoticed" && !life.hasAttached) return false;
+    this.#kills += 1;
+    this.#trace.push(`${this.#now} the supervisor is killed ${moment}`);
+    return true;
+  }
+
+  openSocket(command: CommandOf<"openSocket">): Opened | Failing {
+    return { address: command.address, listening: command.backlog > 0 };
+  }
+
+  answer(connection: number, bytes: Uint8Array): void {
+    const wrong = this.#clients.answered(connection, bytes);
+    if (wrong !== null) this.#fail(wrong);
+  }
+
+  hangUp(): void {}
+
+  log(_sink: number, bytes: Uint8Array): void {
+    this.#trace.push(`${this.#now} log: ${new TextDecoder().decode(bytes).trimEnd()}`);
+  }
+
+  carriedOut(command: Command): void {
+    if (command.kind === "put" || command.kind === "remove" || command.kind === "log") return;
+    const text = `${this.#now} ${describe(command)}`;
+    this.#commands.push(text);
+    this.#trace.push(text);
+  }
+
+  ended(status: number): void {
+    this.#status = status;
+    if (this.#keeper.workersAlive > 0) this.#fail("crank left workers behind");
+  }
+
+  // Processes ----------------------------------------------------------------------------------------------------------
+
+  startProcess(command: CommandOf<"spawn">): void {
+    const { worker } = command;
+    if (this.#processes.has(worker)) this.#fail(`the number of worker ${worker} was used before`);
+    const generation = command.env.find(([name]) => name === "CRANK_GENERATION")?.[1] ?? "";
+    const quality = this.#qualities.get(generation) ?? randomQuality(this.#random);
+    this.#qualities.set(generation, quality);
+    const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
+    this.#pids += 1;
+    const process: Process = { behaviour, pid: this.#pids, state: "starting" };
+    this.#processes.set(worker, process);
+    this.after(behaviour.spawnMs, () => this.#begin(worker, process));
+  }
+
+  #begin(worker: number, process: Process): void {
+    const { behaviour, pid } = process;
+    if (process.state === "gone") return;
+    if (behaviour.spawnFails) {
+      process.state = "gone";
+      return this.#keeper.processNotStarted(worker, { step: "exec", errno: 2 });
+    }
+    process.state = "running";
+    this.#keeper.processStarted(worker, pid, this.#now);
+    if (behaviour.start === "hang") return this.#exitAfter(PATIENCE_MS, worker, process, "exit 1");
+    if (behaviour.start !== "ready")
+      return this.#exitAfter(behaviour.startMs, worker, process, behaviour.start === "crash" ? "exit 1" : "exit 0");
+    for (const delay of behaviour.readyTwice ? [behaviour.startMs, behaviour.startMs + 3] : [behaviour.startMs])
+      this.after(delay, () => {
+        if (process.state === "running") this.#keeper.processNotifies(worker, READY, { pid, uid: 0, gid: 0 });
+      });
+    if (behaviour.dieAfterMs !== null)
+      this.#exitAfter(behaviour.startMs + behaviour.dieAfterMs, worker, process, behaviour.dieWith);
+  }
+
+  signalProcess(worker: number, signal: number): void {
+    const process = this.#processes.get(worker);
+    if (!process || process.state === "gone" || signal === SIGNALS.SIGUSR1) return;
+    const { ignoresTerm, stopMs } = process.behaviour;
+    if (signal === SIGNALS.SIGKILL) this.#exitAfter(5, worker, process, "SIGKILL");
+    else this.#exitAfter(ignoresTerm ? PATIENCE_MS : stopMs, worker, process, "exit 0");
+  }
+
+  #exitAfter(ms: number, worker: number, process: Process, how: string): void {
+    this.after(ms, () => this.#exit(worker, process, how));
+  }
+
+  #exit(worker: number, process: Process, how: string): void {
+    // Killed by a signal before it was executed: it cannot go before it is there.
+    if (process.state === "starting") return this.#exitAfter(1, worker, process, how);
+    if (process.state === "gone") return;
+    process.state = "gone";
+    this.#keeper.processSays(worker, "last words");
+    const code = how.startsWith("exit ") ? Number(how.slice(5)) : null;
+    if (code !== null) this.#keeper.processExited(worker, { ending: 0, status: code });
+    else
+      this.#keeper.processExited(worker, { ending: 1, status: how === "SIGKILL" ? SIGNALS.SIGKILL : SIGNALS.SIGSEGV });
+  }
+
+  // What has to hold ---------------------------------------------------------------------------------------------------
+
+  /** Nobody asks and nothing breaks any more: rollouts have ended, everybody is answered, and all that should run does. */
+  #expectRest(): void {
+    const service = this.#journalled("service");
+    if (service?.rollout) this.#fail("a rollout did not end");
+    if (service?.pendingRecord) this.#fail("a record did not end");
+    const { unanswered } = this.#clients;
+    if (unanswered.length > 0) this.#fail(`without an answer: ${unanswered.join(", ")}`);
+    const wanted = this.#journalled(`generation/${service?.current}`)?.instances ?? 0;
+    const running = [...this.#processes.values()].filter((process) => process.state === "running").length;
+    if (service?.phase.kind === "running" && this.#respawns && running !== wanted)
+      this.#fail(`${running} of ${wanted} workers are there`);
+    if (running !== this.#keeper.workersAlive) this.#fail("the keeper lost count of its workers");
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: a look at the supervisor's own notes, from outside
+  #journalled(key: string): any {
+    const bytes = this.#keeper.journalled(key);
+    return bytes === undefined ? null : JSON.parse(new TextDecoder().decode(bytes));
+  }
+
+  #expectEnd(): void {
+    if (this.#status === null) this.#fail("it was told to shut down, and it is still there");
+    const { unanswered } = this.#clients;
+    if (unanswered.length > 0 && this.#isCalm) this.#fail(`without an answer at the end: ${unanswered.join(", ")}`);
+    const record = this.#files.get(RECORD) ?? "";
+    if (!record.startsWith("{")) this.#fail("the record is damaged");
+  }
+
+  #fail(message: string): never {
+    throw new Broken(message, this.#trace);
+  }
+}
+
+const READY = new TextEncoder().encode("READY=1");
+
+/** What the original crank left: it is started again. */
+const OLD_RECORD = `${JSON.stringify({ cwd: "/", command: ["/bin/server"], start_timeout: 3e9, stop_timeout: 1e9 })}\n`;
+
+const describe = (command: Command): string => {
+  const decoder = new TextDecoder();
+  return JSON.stringify(command, (_, value) => (value instanceof Uint8Array ? decoder.decode(value) : value));
+};
