@@ -38,7 +38,7 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
     case "answer":
       return answer(memory, effect.request, effect.outcome);
     case "note":
-      return takeNote(memory, effect.note, now);
+      return memory.notes.add(effect.note, wallTime(memory.facts, now), memory.outbox);
     case "closeSockets":
       return closeSockets(memory);
     case "exit":
@@ -80,13 +80,17 @@ const exit = (memory: Memory, status: number): void => {
   memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
 };
 
-const takeNote = (memory: Memory, note: Note, now: number): void => {
-  const entry = memory.notes.add(note, wallTime(memory.facts, now), memory.outbox);
+/** Tells what has been noted: to the log, to those who follow, to those who wait for a deploy. */
+export const tellNotes = (memory: Memory): void => {
+  for (const { note, json } of memory.notes.takeUntold(memory.outbox)) tell(memory, note, json);
+};
+
+const tell = (memory: Memory, note: Note, json: string): void => {
   log(memory, NOTE_LEVEL[note.kind], describeNote(note));
-  for (const connection of memory.followers) notify(memory, connection, "event", entry);
+  for (const connection of memory.followers) notify(memory, connection, "event", json);
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || !("generation" in note) || note.generation !== pending.generation) continue;
-    if (pending.wait && pending.connection !== 0) notify(memory, pending.connection, "progress", entry);
+    if (pending.wait && pending.connection !== 0) notify(memory, pending.connection, "progress", json);
     if (!pending.wait && note.kind === "workerStarted") {
       forgetPending(memory, request);
       finish(memory, pending, { result: { generation: note.generation, accepted: true, pids: [note.pid] } });

@@ -159,6 +159,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   authenticated: (memory, _number, bytes) => {
     for (const connection of parse(bytes)) memory.authenticated.add(connection);
   },
+  told: (memory, _number, bytes) => {
+    memory.notes.restoreTold(parse(bytes));
+  },
   note: (memory, number, bytes) => {
     memory.notes.restore(number, bytes);
   },

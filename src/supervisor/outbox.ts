@@ -3,10 +3,20 @@ import type { Command } from "../keeper/protocol.ts";
 
 const encoder = new TextEncoder();
 
-/** One batch in the making. Journal changes go first, commands after them in the order they were wanted. */
+/** What is said. */
+const WORDS: ReadonlySet<Command["kind"]> = new Set(["log", "write", "follow"]);
+/** What comes after everything else. */
+const ENDS: ReadonlySet<Command["kind"]> = new Set(["barrier", "exit"]);
+
+/**
+ * One batch in the making. Journal changes go first; then what is done to sockets and workers, then what is said, each
+ * in the order in which it was wanted: a signal does not wait for a line of the log.
+ */
 export class Outbox {
   #changes = new Map<string, string | undefined>();
-  #commands: Command[] = [];
+  #deeds: Command[] = [];
+  #words: Command[] = [];
+  #ends: Command[] = [];
 
   /** Sets a journal key to a JSON value. */
   put(key: string, value: unknown): void {
@@ -24,11 +34,18 @@ export class Outbox {
   }
 
   command(command: Command): void {
-    this.#commands.push(command);
+    if (WORDS.has(command.kind)) this.#words.push(command);
+    else if (ENDS.has(command.kind)) this.#ends.push(command);
+    else this.#deeds.push(command);
   }
 
   get isEmpty(): boolean {
-    return this.#changes.size === 0 && this.#commands.length === 0;
+    return this.#changes.size === 0 && this.#deeds.length === 0 && this.#words.length === 0 && this.#ends.length === 0;
+  }
+
+  /** Whether the keeper's own end is in it: then nothing can be said afterwards. */
+  get isLast(): boolean {
+    return this.#ends.some((command) => command.kind === "exit");
   }
 
   /** The whole batch, ended by its commit; the outbox is empty afterwards. */
@@ -38,10 +55,14 @@ export class Outbox {
       if (value === undefined) batch.push({ kind: "remove", key });
       else batch.push({ kind: "put", key, value: encoder.encode(value) });
     }
-    for (const command of this.#commands) batch.push(command);
+    for (const command of this.#deeds) batch.push(command);
+    for (const command of this.#words) batch.push(command);
+    for (const command of this.#ends) batch.push(command);
     batch.push({ kind: "commit", consumed, tickAt });
     this.#changes.clear();
-    this.#commands = [];
+    this.#deeds = [];
+    this.#words = [];
+    this.#ends = [];
     return batch;
   }
 }

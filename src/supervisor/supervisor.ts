@@ -5,7 +5,7 @@ import { nextDeadline } from "../core/deadline.ts";
 import type { Ending } from "../core/state.ts";
 import { COMMANDS, type Command, type EventKind, type Greeting, type KeeperEvent } from "../keeper/protocol.ts";
 import { atBarrier, atFailure, atOpened, begin } from "./boot.ts";
-import { advance } from "./carry-out.ts";
+import { advance, tellNotes } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
 import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
@@ -75,11 +75,18 @@ export class Supervisor {
     return this.#commit();
   }
 
+  /** Sends what the event led to, and in a batch of its own what there is to tell of it: nothing waits for words. */
   #commit(): Promise<void> | undefined {
-    const { outbox, core } = this.#memory;
-    const deadline = nextDeadline(core);
-    this.#link.send(outbox.take(this.#consumed, deadline === null ? 0 : Math.ceil(deadline)));
-    return core.service.pendingRecord ? this.#record() : undefined;
+    const memory = this.#memory;
+    if (!memory.outbox.isLast) this.#send();
+    if (memory.notes.hasUntold) tellNotes(memory);
+    if (!memory.outbox.isEmpty) this.#send();
+    return memory.core.service.pendingRecord ? this.#record() : undefined;
+  }
+
+  #send(): void {
+    const deadline = nextDeadline(this.#memory.core);
+    this.#link.send(this.#memory.outbox.take(this.#consumed, deadline === null ? 0 : Math.ceil(deadline)));
   }
 
   /** Writes the record after the batch that wants it is out, so that no worker waits for the disk. */
