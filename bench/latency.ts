@@ -6,6 +6,8 @@ import { type Figure, type Measurement, percentile } from "./measure.ts";
 import { buildStopwatch, deploy, STOPWATCH, withBench } from "./subject.ts";
 
 const NS_PER_MS = 1e6;
+/** A server takes a moment to get ready; without it, what is measured is the end of its own start. */
+const WARM_UP = ["STOPWATCH_DELAY_MS=5"];
 
 type Setting = {
   readonly linger: string;
@@ -51,8 +53,13 @@ export const latency: Measurement = {
   name: "latency",
   measure: async () => {
     buildStopwatch();
-    const awake = await measureDeploys({ linger: "60", deploys: 120, instances: 1, env: [] });
-    const flooded = await measureDeploys({ linger: "60", deploys: 40, instances: 2, env: ["STOPWATCH_FLOOD=1"] });
+    const awake = await measureDeploys({ linger: "60", deploys: 120, instances: 1, env: WARM_UP });
+    const flooded = await measureDeploys({
+      linger: "60",
+      deploys: 40,
+      instances: 2,
+      env: [...WARM_UP, "STOPWATCH_FLOOD=1"],
+    });
     const asleep = await measureDeploys({ linger: "0.1", deploys: 20, instances: 1, env: ["STOPWATCH_DELAY_MS=600"] });
     return [
       ...figures("READY sent → SIGTERM at the old worker", awake),

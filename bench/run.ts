@@ -7,10 +7,10 @@ import { fleet } from "./fleet.ts";
 import { growth } from "./growth.ts";
 import { latency } from "./latency.ts";
 import { describeTarget, type Figure, isReached, type Measurement, summarize } from "./measure.ts";
+import { output } from "./output.ts";
 import { rest } from "./rest.ts";
 import { startUp } from "./start-up.ts";
 import { supervisorMemory } from "./supervisor-memory.ts";
-import { throughput } from "./throughput.ts";
 
 /** In this order; a new comparison is one more file and one more entry. */
 const MEASUREMENTS: readonly Measurement[] = [
@@ -19,7 +19,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   latency,
   supervisorMemory,
   rest,
-  throughput,
+  output,
   fleet,
   growth,
   connections,

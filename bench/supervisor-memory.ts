@@ -23,8 +23,8 @@ export const request = (path: string, count: number): Promise<void> =>
           for (const byte of bytes) if (byte === 10) answered += 1;
           if (answered === sent && sent < count) ask(socket);
           if (answered < count) return;
-          socket.end();
           resolve();
+          socket.end();
         },
         close: () => reject(new Error("crank hung up")),
       },

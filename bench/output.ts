@@ -1,0 +1,91 @@
+// Worker output passed on: how many bytes a second, against `cat` of the same pipe, and in how much memory. Measured with
+// the keeper's own output files, without a supervisor: it is never asked.
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { compileHarness } from "../test/keeper/output-driver.ts";
+import type { Figure, Measurement } from "./measure.ts";
+
+const RUNS = 7;
+const GB = 1e9;
+const TO_NULL_BYTES = 2 * GB;
+// Small enough for the page cache to take it before the disk slows the writers down.
+const TO_FILE_BYTES = 0.3 * GB;
+const TEXT = "0";
+const JSON_LINES = "1";
+const PREFIX = "%t id=1 pid=%p ";
+const FRAGMENT = '"service":"web","id":1,"generation":1';
+
+type Passed = { readonly seconds: number; readonly peakKiB: number };
+
+/** Runs the harness with its standard output at `path`; what it measured it says on its descriptor 3. */
+const run = (program: string, path: string, words: readonly string[]): Passed => {
+  const said = join(dirname(program), "said");
+  const stdout = openSync(path, "w");
+  const replies = openSync(said, "w");
+  try {
+    const ended = spawnSync(program, [...words], { stdio: ["ignore", stdout, "inherit", replies] });
+    if (ended.status !== 0) throw new Error(`the output harness ended with ${ended.status}`);
+    const [seconds, peakKiB] = readFileSync(said, "utf8").split("\t").map(Number);
+    return { seconds: seconds ?? Number.NaN, peakKiB: peakKiB ?? Number.NaN };
+  } finally {
+    closeSync(stdout);
+    closeSync(replies);
+  }
+};
+
+const pass = (program: string, path: string, bytes: number, format: string): Passed =>
+  run(program, path, ["pass", String(bytes), PREFIX, FRAGMENT, format]);
+
+/** The same bytes through the keeper's code and through `cat`, each into a new file: how much of cat's speed is left. */
+const shareOfCat = (program: string, file: string): number => {
+  rmSync(file, { force: true });
+  const passed = pass(program, file, TO_FILE_BYTES, TEXT);
+  rmSync(file, { force: true });
+  const copied = run(program, file, ["cat", String(TO_FILE_BYTES)]);
+  rmSync(file, { force: true });
+  return copied.seconds / passed.seconds;
+};
+
+const repeat = <T>(times: number, once: () => T): readonly T[] => Array.from({ length: times }, once);
+
+const speed = ({ seconds }: Passed): number => TO_NULL_BYTES / seconds / GB;
+
+export const output: Measurement = {
+  name: "output",
+  measure: async (): Promise<readonly Figure[]> => {
+    const directory = mkdtempSync(join(tmpdir(), "crank-bench-output-"));
+    try {
+      const program = compileHarness(directory, "plain");
+      const file = join(directory, "copy");
+      const text = repeat(RUNS, () => pass(program, "/dev/null", TO_NULL_BYTES, TEXT));
+      const json = repeat(RUNS, () => pass(program, "/dev/null", TO_NULL_BYTES, JSON_LINES));
+      const shares = repeat(RUNS, () => shareOfCat(program, file));
+      const little = pass(program, "/dev/null", TO_NULL_BYTES / 20, TEXT);
+      return [
+        {
+          name: "output passed on to /dev/null, 100-byte lines, prefixed",
+          unit: "GB/s",
+          samples: text.map(speed),
+          target: { holds: "median", atLeast: 1 },
+        },
+        { name: "the same as JSON", unit: "GB/s", samples: json.map(speed), target: null },
+        {
+          name: "output passed on to a file, against cat of the same pipe",
+          unit: "×",
+          samples: shares,
+          target: { holds: "median", atLeast: 0.5 },
+        },
+        {
+          name: "peak memory grows, 20 times as much output",
+          unit: "KiB",
+          samples: text.map(({ peakKiB }) => peakKiB - little.peakKiB),
+          target: { holds: "median", atMost: 512 },
+        },
+      ];
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+};
