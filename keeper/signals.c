@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "events.h"
@@ -81,6 +82,9 @@ void signals_dead_mans_alarm(unsigned int seconds) {
   sigset_t alarm_only;
   (void)sigemptyset(&alarm_only);
   (void)sigaddset(&alarm_only, SIGALRM);
+  /* One that somebody else sent before must not end us now. */
+  const struct timespec at_once = {0};
+  if (seconds > 0) (void)sigtimedwait(&alarm_only, NULL, &at_once);
   (void)alarm(seconds);
   (void)sigprocmask(seconds > 0 ? SIG_UNBLOCK : SIG_BLOCK, &alarm_only, NULL);
 }

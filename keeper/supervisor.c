@@ -212,6 +212,7 @@ static void watch_it_leave(void) {
   for (;;) {
     enum said said = batch_next(true).said;
     if (said == SAID_GOODBYE) channel_close();
+    if (said == SAID_COMMIT) keeper_end_if_asked();
     if (said == SAID_NOTHING || said == SAID_GOODBYE || said == SAID_NONSENSE) return;
   }
 }
@@ -288,7 +289,8 @@ static void died(const siginfo_t *info) {
 bool supervisor_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;
-  if (state == STARTING || state == ATTACHED) supervisor_channel_ready(); /* what it said before counts */
+  if (state == STARTING || state == ATTACHED || state == LEAVING) supervisor_channel_ready(); /* what it said before counts */
+  if (pid == 0) return true; /* the last thing it said was `execute`, which failed: it is reaped already */
   enum state before = state;
   (void)kill(-pid, SIGKILL); /* whatever it may have started */
   while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
