@@ -50,10 +50,14 @@ describe.each(documents)("%s", (document) => {
 
 test("every target of make that the documents name is one", () => {
   const makefile = readFileSync(join(ROOT, "Makefile"), "utf8");
-  const targets = new Set([...makefile.matchAll(/^\.PHONY: (.*)$/gm)].flatMap((match) => (match[1] ?? "").split(" ")));
+  const targets = new Set(
+    [...makefile.matchAll(/^(?:\.PHONY: (.*)|([\w/.-]+):.*)$/gm)].flatMap((match) =>
+      (match[1] ?? match[2] ?? "").split(" "),
+    ),
+  );
   const named = documents.flatMap((document) => {
     const text = readFileSync(join(ROOT, document), "utf8");
-    return [...text.matchAll(/(?:^|`)make ([a-z-]+)\b/gm)].map((match) => match[1] ?? "");
+    return [...text.matchAll(/(?:^|`)make ([a-z/-]+)\b/gm)].map((match) => match[1] ?? "");
   });
   expect(named.filter((target) => !targets.has(target))).toEqual([]);
 });
