@@ -6,10 +6,8 @@ import { ROOT } from "./service.ts";
 
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"];
 
-/** The path of test/apps/worker.c as a program. */
-export const compiledWorker = (): string => compile("worker");
-
-const compile = (name: string): string => {
+/** The program that test/apps/NAME.c makes: its path. Throws if it does not compile. */
+export const compiled = (name: "worker" | "starter"): string => {
   const source = join(ROOT, "test/apps", `${name}.c`);
   const program = join(ROOT, "build/apps", name);
   if (changedAt(program) > changedAt(source)) return program;
