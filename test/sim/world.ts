@@ -76,6 +76,7 @@ class World implements SimulatedWorld {
   #kills = 0;
   #pids = 100;
   #isCalm = false;
+  #isAccepting = false;
   #status: number | null = null;
   #diskFullUntil = 0;
 
@@ -108,7 +109,7 @@ class World implements SimulatedWorld {
   async live(): Promise<Life> {
     this.#keeper.start();
     for (let question = this.#random.between(1, 12); question > 0; question--)
-      this.after(this.#random.between(20, CALM_AT - 4000), () => this.#clients.askSomething());
+      this.after(this.#random.between(20, CALM_AT - 4000), () => this.#ask());
     if (this.#random.chance(0.1)) this.after(this.#random.between(20, CALM_AT), () => this.#keeper.signalled(1));
     if (this.#random.chance(0.15)) this.after(this.#random.between(20, CALM_AT), () => this.#fillDisk());
     this.after(CALM_AT, () => this.#calmDown());
@@ -138,6 +139,12 @@ class World implements SimulatedWorld {
       this.#steps += 1;
       if (this.#steps > MAX_STEPS) this.#fail("it does not come to rest");
     }
+  }
+
+  /** Nobody can connect before the control socket is there. */
+  #ask(): void {
+    if (this.#isAccepting) this.#clients.askSomething();
+    else this.after(10, () => this.#ask());
   }
 
   #calmDown(): void {
@@ -211,6 +218,7 @@ class World implements SimulatedWorld {
   }
 
   carriedOut(command: Command): void {
+    if (command.kind === "acceptOn") this.#isAccepting = true;
     if (command.kind === "put" || command.kind === "remove" || command.kind === "log") return;
     const text = `${this.#now} ${describe(command)}`;
     this.#commands.push(text);
