@@ -31,7 +31,7 @@ const CASES: readonly Case[] = [
 
 const measureCase = ({ name, deploys, flags, kills }: Case): Promise<Figure[]> =>
   withBench(async (bench) => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-quiet"]);
+    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
     let killed = 0;
     const killer = kills
       ? setInterval(() => {

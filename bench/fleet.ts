@@ -25,7 +25,7 @@ export const fleet: Measurement = {
   measure: () =>
     withBench(async (bench) => {
       buildStopwatch();
-      await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60", "-quiet"]);
+      await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"]);
       const flags = ["-instances", String(WORKERS), "-surge", "10"];
       const start = await timed(deploy(bench, flags, [STOPWATCH]));
       const atRest: number[] = [];

@@ -12,7 +12,7 @@ export const growth: Measurement = {
   measure: () =>
     withBench(async (bench) => {
       buildStopwatch();
-      const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60", "-quiet"]);
+      const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"]);
       const look = async () => {
         await Bun.sleep(QUIET_MS);
         return {

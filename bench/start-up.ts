@@ -11,7 +11,7 @@ const NS_PER_MS = 1e6;
 const once = (): Promise<number> =>
   withBench(async (bench) => {
     const socket = join(bench.directory, "web.sock");
-    const crank = [CRANK, "-prefix", bench.directory, "-name", "web", "-bind", socket, "-quiet"];
+    const crank = [CRANK, "-prefix", bench.directory, "-name", "web", "-bind", socket];
     const ended = await bench.run([compiled("starter"), socket, ...crank]);
     if (ended.status !== 0) throw new Error(`crank does not accept: ${ended.stderr}`);
     return Number(ended.stdout) / NS_PER_MS;
