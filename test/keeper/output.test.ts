@@ -296,7 +296,8 @@ const suite = (build: Build): void => {
 
   test("a follower gets the last lines that it asks for, of one worker or of all, and is told the end", async () => {
     const harness = start();
-    await runAll(harness, ["for i in 1 2 3 4 5; do echo one $i; done", "echo two 1"], () => "");
+    await finish(harness, 1, await add(harness, 1, "for i in 1 2 3 4 5; do echo one $i; done"));
+    await finish(harness, 2, await add(harness, 2, "echo two 1"));
     harness.send("follow", 11, 0, 3, 0);
     const all = await takeUntil(harness, 11, (got) => got.some(({ method }) => method === "logEnd"));
     expect(linesIn(all.notifications)).toEqual(["one 4", "one 5", "two 1"]);
