@@ -128,7 +128,7 @@ static void save_sink(const struct sink *sink, struct buffer *out) {
   buffer_u8(out, sink->is_torn);
   buffer_u8(out, sink->is_midline);
   buffer_u64(out, sink->lost);
-  buffer_bytes(out, sink->pages + sink->start, sink_waiting(sink));
+  buffer_bytes(out, sink->pages ? sink->pages + sink->start : NULL, sink_waiting(sink));
 }
 
 static void load_sink(struct sink *sink, struct reader *in) {

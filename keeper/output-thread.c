@@ -22,18 +22,21 @@ static uint64_t wall_clock(void) {
   return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
-/* Keeps what has been passed on, for those who follow now or ask later. */
-static void keep_lines(struct output *output, const struct source *source, uint64_t at, const char *bytes, size_t length) {
+/* Keeps what has been passed on, for those who follow now or ask later. The lock is let go between entries. */
+static void keep_lines(struct output *output, const struct source *source, uint32_t pid, uint64_t at, const char *bytes,
+                       size_t length) {
   if (!source->is_kept) return;
-  struct entry entry = {.worker = source->worker, .at = at, .pid = source->pid};
+  struct entry entry = {.worker = source->worker, .at = at, .pid = pid};
   for (size_t done = 0; done < length; done += entry.length) {
     entry.length = (uint32_t)entry_cut(bytes + done, length - done);
-    // What would be driven out again before this call ends need not go in.
+    table_lock(output);
+    // What would be driven out again before the last entry is there need not go in.
     if (length - done <= KEPT_LIMIT - KEPT_LIMIT / 16) {
       ring_make_room(&output->kept, entry.length);
       (void)ring_put(&output->kept, &entry, bytes + done);
     }
     if (followers_offer(&output->followers, &entry, bytes + done)) table_signal(output);
+    table_unlock(output);
   }
 }
 
@@ -58,10 +61,9 @@ static void pass_on(struct output *output, struct source *source, uint64_t at, s
   table_unlock(output);
   size_t done = pass_lines(&output->route, &source->mark, pid, at, output->chunk, length, final);
   keep_half(source, output->chunk + done, length - done);
-  if (done == 0) return;
-  table_lock(output);
-  keep_lines(output, source, at, output->chunk, done);
-  table_unlock(output);
+  // For those who follow, too, the last half line is a line. There is room: what is left at the end is a half line.
+  if (final && done > 0 && output->chunk[done - 1] != '\n') output->chunk[done++] = '\n';
+  keep_lines(output, source, pid, at, output->chunk, done);
 }
 
 static void take_chunk(struct output *output, const struct source *source) {
@@ -291,5 +293,6 @@ void *thread_main(void *argument) {
 void thread_finish(struct output *output) {
   take_route(output);
   fulfil_wishes(output);
+  (void)sink_write(&output->datagrams);
   rest(output);
 }

@@ -189,6 +189,10 @@ const suite = (build: Build): void => {
     expect(await finish(harness, 1, first)).toBe("whole\nhalf");
     const second = await add(harness, 2, "echo next", { prefix: "2:" });
     await finish(harness, 2, second);
+    harness.send("follow", 1, 0, 9, 0);
+    const kept = await takeUntil(harness, 1, (got) => got.some(({ method }) => method === "logEnd"));
+    expect(linesIn(kept.notifications)).toEqual(["whole", "half", "next"]);
+    expect(kept.notifications.some(({ params }) => "partial" in params)).toBe(false);
     await endWell(harness);
     expect(stdout().toString("utf8")).toBe("1:whole\n1:half\n2:next\n");
   });
