@@ -6,110 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "memory.h"
 #include "output-pages.h"
-
-/* A buffer for half lines that is not bigger stays with its worker. */
-enum { SMALL_HALF = 256 };
-
-static uint64_t wall_clock(void) {
-  struct timespec time = {0};
-  (void)clock_gettime(CLOCK_REALTIME, &time);
-  return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
-/* Keeps what has been passed on, for those who follow now or ask later. The lock is let go between entries. */
-static void keep_lines(struct output *output, const struct source *source, uint32_t pid, uint64_t at, const char *bytes,
-                       size_t length) {
-  if (!source->is_kept) return;
-  struct entry entry = {.worker = source->worker, .at = at, .pid = pid};
-  for (size_t done = 0; done < length; done += entry.length) {
-    entry.length = (uint32_t)entry_cut(bytes + done, length - done);
-    table_lock(output);
-    // What would be driven out again before the last entry is there need not go in.
-    if (length - done <= KEPT_LIMIT - KEPT_LIMIT / 16) {
-      ring_make_room(&output->kept, entry.length);
-      (void)ring_put(&output->kept, &entry, bytes + done);
-    }
-    if (followers_offer(&output->followers, &entry, bytes + done)) table_signal(output);
-    table_unlock(output);
-  }
-}
-
-static void keep_half(struct source *source, const char *bytes, size_t length) {
-  if (length == 0 && source->half_capacity > SMALL_HALF) {
-    free(source->half);
-    source->half = NULL;
-    source->half_capacity = 0;
-  }
-  if (length > source->half_capacity) {
-    source->half = memory_resize(source->half, length);
-    source->half_capacity = length;
-  }
-  if (length > 0) memcpy(source->half, bytes, length);
-  source->half_length = length;
-}
-
-static void pass_on(struct output *output, struct source *source, uint64_t at, size_t length, bool final) {
-  table_lock(output);
-  uint32_t pid = source->pid;
-  tail_add(&source->tail, output->chunk + source->half_length, length - source->half_length);
-  table_unlock(output);
-  size_t done = pass_lines(&output->route, &source->mark, pid, at, output->chunk, length, final);
-  keep_half(source, output->chunk + done, length - done);
-  // For those who follow, too, the last half line is a line. There is room: what is left at the end is a half line.
-  if (final && done > 0 && output->chunk[done - 1] != '\n') output->chunk[done++] = '\n';
-  keep_lines(output, source, pid, at, output->chunk, done);
-}
-
-static void take_chunk(struct output *output, const struct source *source) {
-  if (!output->chunk) output->chunk = pages_take(CHUNK_SIZE + LINE_LIMIT);
-  if (source->half_length > 0) memcpy(output->chunk, source->half, source->half_length);
-}
-
-/* Nothing more comes: the half line becomes a line, and the pipe is closed. */
-static void end_source(struct output *output, struct source *source) {
-  take_chunk(output, source);
-  pass_on(output, source, wall_clock(), source->half_length, true);
-  if (source->fd < 0) return;
-  (void)epoll_ctl(output->pipes_fd, EPOLL_CTL_DEL, source->fd, NULL);
-  (void)close(source->fd);
-  source->fd = -1;
-}
-
-/* Reads once, at most `wanted` bytes. Returns how many, 0 when there is nothing now or never again. */
-static size_t read_source(struct output *output, struct source *source, size_t wanted) {
-  take_chunk(output, source);
-  size_t bound = pass_bound(&output->route, &source->mark, wanted < CHUNK_SIZE ? wanted : CHUNK_SIZE);
-  ssize_t n;
-  do n = read(source->fd, output->chunk + source->half_length, bound);
-  while (n < 0 && errno == EINTR);
-  if (n == 0 || (n < 0 && errno != EAGAIN)) end_source(output, source);
-  if (n <= 0) return 0;
-  pass_on(output, source, wall_clock(), source->half_length + (size_t)n, false);
-  struct sink *sink = output->route.sink;
-  if (!sink->stuck && sink_waiting(sink) >= SINK_FULL_WRITE) (void)sink_write(sink);
-  return (size_t)n;
-}
-
-/* Reads what is in the pipe now, even when the sink is stuck: an exit may not wait for whoever reads our output. Not
- * more than that, for what the worker left behind may go on writing. */
-static void drain_source(struct output *output, struct source *source) {
-  int held = 0;
-  if (source->fd >= 0 && ioctl(source->fd, FIONREAD, &held) != 0) held = 0;
-  size_t left = held > 0 ? (size_t)held : 1;
-  while (source->fd >= 0 && left > 0) {
-    size_t n = read_source(output, source, left);
-    if (n == 0) break;
-    left -= n;
-  }
-  // One read more tells an end from a pause, so that a last half line is told with the rest.
-  if (source->fd >= 0 && left == 0) (void)read_source(output, source, 1);
-}
 
 void thread_set_route(struct output *output, struct wanted_route *wanted) {
   route_leave(&output->route);
@@ -175,7 +74,7 @@ static struct sink *log_sink(struct output *output, int index) {
 
 static void write_log(struct output *output, struct log_queue *queue, struct sink *sink) {
   sink->lost += queue->lost;
-  pass_own_lines(&output->route, sink, (uint32_t)getpid(), wall_clock(), (const char *)queue->bytes.data,
+  pass_own_lines(&output->route, sink, (uint32_t)getpid(), thread_time(), (const char *)queue->bytes.data,
                  queue->bytes.length);
   buffer_free(&queue->bytes);
 }
@@ -197,7 +96,7 @@ static void write_logs(struct output *output) {
 
 static void report(struct output *output, struct sink *sink) {
   char sentence[160], line[JSON_GROWTH * sizeof sentence + 128], time[24];
-  uint64_t now = wall_clock();
+  uint64_t now = thread_time();
   size_t length = sink_take_report(sink, now, sentence, sizeof sentence);
   if (length == 0 || (sink == &output->err && sink->error != 0)) return;
   int n;

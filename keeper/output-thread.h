@@ -102,6 +102,16 @@ struct output {
 /* Runs until output->stop. */
 void *thread_main(void *output);
 
+/* CLOCK_REALTIME, ms. */
+uint64_t thread_time(void);
+/* Reads once, at most `wanted` bytes, and passes them on. Returns how many, 0 when there is nothing now or never again. */
+size_t read_source(struct output *output, struct source *source, size_t wanted);
+/* Reads what is in the pipe now, even when the sink is stuck: an exit may not wait for whoever reads our output. Not
+ * more than that, for what the worker left behind may go on writing. */
+void drain_source(struct output *output, struct source *source);
+/* Nothing more comes: the half line becomes a line, and the pipe is closed. */
+void end_source(struct output *output, struct source *source);
+
 /* Does what the thread left to do when it stopped. */
 void thread_finish(struct output *output);
 

@@ -1,7 +1,7 @@
 // The keeper's output thread from outside: what comes out of standard output, standard error, log sockets and followers.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Build,
@@ -100,6 +100,16 @@ const takeUntil = async (
 
 const linesIn = (notifications: readonly Notification[]): readonly string[] =>
   notifications.filter(({ method }) => method === "log").map(({ params }) => params.line);
+
+/** Adds what can be read now of a pipe that does not block. */
+const readAvailable = (pipe: number, parts: Buffer[]): void => {
+  const part = Buffer.alloc(65_536);
+  try {
+    parts.push(part.subarray(0, readSync(pipe, part)));
+  } catch {
+    // EAGAIN: nothing there now.
+  }
+};
 
 const numbered = (name: string, count: number): string => `seq -f '${name} %.0f and some more of a line' 1 ${count}`;
 const numberedLines = (name: string, count: number): readonly string[] =>
@@ -356,18 +366,10 @@ const suite = (build: Build): void => {
         ended.isTrue = true;
       });
       const parts: Buffer[] = [];
-      const readSome = (): void => {
-        const part = Buffer.alloc(65_536);
-        try {
-          parts.push(part.subarray(0, readSync(pipe, part)));
-        } catch {
-          // EAGAIN: nothing there now.
-        }
-      };
       await eventually(() => ended.isTrue);
       expect(await tail).toEndWith("blocked 25000 and some more of a line\n");
       await eventually(() => {
-        readSome();
+        readAvailable(pipe, parts);
         return parts.at(-1)?.toString("utf8").endsWith("blocked 25000 and some more of a line\n");
       });
       await endWell(harness);
@@ -407,6 +409,37 @@ const suite = (build: Build): void => {
       /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[manager\] WARNING: cannot write to standard output: No space left on device; lines are lost until it works again\n$/,
     );
     await endWell(harness);
+  });
+
+  test("a write that fails half way leaves a piece of a line, and the next one begins anew", async () => {
+    const limited = startHarness("prlimit", { stdout: outFd, stderr: errFd }, "--fsize=4096", program);
+    await runAll(limited, [numbered("part", 1000)], () => "");
+    await eventually(() => stderr().includes("File too large"));
+    expect(stdout().length).toBe(4096);
+    truncateSync(path("stdout"));
+    await runAll(limited, ["echo back"], () => "");
+    expect(stdout().toString("utf8")).toBe("\nback\n");
+    await endWell(limited);
+  });
+
+  test("standard error that nobody reads holds nobody up; what is too much is lost in whole lines, and counted", async () => {
+    const pipe = makePipe();
+    const harness = startHarness(program, { stdout: outFd, stderr: pipe });
+    for (let i = 0; i < 2000; i++) harness.send("log", LOG_STDERR, `line ${i} ${"x".repeat(1000)}`);
+    await finish(harness, 1, await add(harness, 1, "echo still here"));
+    await eventually(() => stdout().toString("utf8") === "still here\n");
+    const parts: Buffer[] = [];
+    const text = (): string => Buffer.concat(parts).toString("utf8");
+    await eventually(() => {
+      readAvailable(pipe, parts);
+      return text().includes("lines lost: ");
+    });
+    const lines = text().split("\n").slice(0, -1);
+    const kept = lines.filter((line) => /^line \d+ x{1000}$/.test(line)).length;
+    expect(kept).toBeGreaterThan(200);
+    expect(lines.length).toBe(kept + 1);
+    expect(text()).toContain(`standard error was blocked; lines lost: ${2000 - kept}\n`);
+    expect(await harness.end()).toBe(0);
   });
 
   test("a reader that goes and comes back costs the lines in between, and nothing else", async () => {
@@ -497,12 +530,7 @@ const suite = (build: Build): void => {
       const tail = finish(harness, 1, pid);
       const parts: Buffer[] = [];
       await eventually(() => {
-        const part = Buffer.alloc(65_536);
-        try {
-          parts.push(part.subarray(0, readSync(pipe, part)));
-        } catch {
-          // EAGAIN: nothing there now.
-        }
+        readAvailable(pipe, parts);
         return parts.at(-1)?.toString("utf8").endsWith("x 30000 and some more of a line\n");
       });
       await tail;
