@@ -1,5 +1,5 @@
-// One seed, lived three times: undisturbed, with the supervisor killed and nothing coming out different, and with it
-// killed where that cannot go unnoticed.
+// One seed's life. Odd seeds are lived twice, undisturbed and with the supervisor killed, and nothing may come out
+// different; even ones once, with the supervisor killed where that cannot go unnoticed.
 import { Broken, type Killing, type Life, live } from "./world.ts";
 
 export type Outcome =
@@ -8,20 +8,15 @@ export type Outcome =
 
 /** Says whether a seed's life breaks, and how. */
 export const tryLife = async (seed: number): Promise<Outcome> => {
-  let killing: Killing = "never";
+  let killing: Killing = seed % 2 === 0 ? "anywhere" : "never";
   try {
-    const undisturbed = await live(seed, killing);
+    const life = await live(seed, killing);
+    if (killing === "anywhere") return { kind: "sound", kills: life.kills, steps: life.events };
     killing = "unnoticed";
     const killed = await live(seed, killing);
-    const difference = differenceOf(undisturbed, killed);
+    const difference = differenceOf(life, killed);
     if (difference !== null) throw difference;
-    killing = "anywhere";
-    const disturbed = await live(seed, killing);
-    return {
-      kind: "sound",
-      kills: killed.kills + disturbed.kills,
-      steps: undisturbed.events + killed.events + disturbed.events,
-    };
+    return { kind: "sound", kills: killed.kills, steps: life.events + killed.events };
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
     return { kind: "broken", killing, message: error.message, trace: error.trace };

@@ -108,7 +108,7 @@ class World implements SimulatedWorld {
 
   async live(): Promise<Life> {
     this.#keeper.start();
-    for (let question = this.#random.between(1, 12); question > 0; question--)
+    for (let question = this.#random.between(1, 8); question > 0; question--)
       this.after(this.#random.between(20, CALM_AT - 4000), () => this.#ask());
     if (this.#random.chance(0.1)) this.after(this.#random.between(20, CALM_AT), () => this.#keeper.signalled(1));
     if (this.#random.chance(0.15)) this.after(this.#random.between(20, CALM_AT), () => this.#fillDisk());
@@ -194,7 +194,7 @@ class World implements SimulatedWorld {
   }
 
   #isKilledAt(life: SupervisorLife, moment: Moment): boolean {
-    if (this.#killing === "never" || !this.#fate.chance(this.#isCalm ? 0.02 : 0.08)) return false;
+    if (this.#killing === "never" || !this.#fate.chance(this.#isCalm ? 0.02 : 0.05)) return false;
     // One that dies before it has attached is followed by another only after a pause.
     if (this.#killing === "unnoticed" && !life.hasAttached) return false;
     this.#kills += 1;
