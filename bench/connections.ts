@@ -1,8 +1,8 @@
 // Connections refused or reset by deploys, under 50 clients that connect anew for every request and 500 that stay.
 import { Load } from "../test/e2e/harness/load.ts";
-import { type Bench, portOf, type Running, waitFor } from "../test/e2e/harness/service.ts";
+import { type Bench, portOf, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
 import type { Figure, Measurement } from "./measure.ts";
-import { deploy, SERVER, supervisorOf, withBench } from "./subject.ts";
+import { deploy, SERVER, withBench } from "./subject.ts";
 
 const STAYS = 500;
 const KILL_EVERY_MS = 200;

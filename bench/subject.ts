@@ -1,7 +1,7 @@
 // What is measured: a crank with its own prefix, the processes that belong to it, and what /proc says of them.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, descendants, ROOT, type Running, waitFor } from "../test/e2e/harness/service.ts";
+import { Bench, ROOT, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
 
 export const STOPWATCH = join(ROOT, "build/stopwatch");
 export const SERVER = join(ROOT, "test/apps/server.py");
@@ -26,32 +26,6 @@ export const buildStopwatch = (): void => {
 export const deploy = async (bench: Bench, flags: readonly string[], command: readonly string[]): Promise<void> => {
   const ended = await bench.ctl("web", "run", "-wait", ...flags, "--", ...command);
   if (ended.status !== 0) throw new Error(`a deploy failed: ${ended.stderr}`);
-};
-
-/** The supervisor's pid while it is awake: the keeper's child that has the keeper's own arguments. */
-export const supervisorOf = (crank: Running): number | undefined => {
-  const own = argumentsOf(crank.pid);
-  return childrenOf(crank.pid).find((pid) => own.length > 0 && argumentsOf(pid).endsWith(own));
-};
-
-const childrenOf = (pid: number): number[] => descendants(pid).filter((child) => readStat(child)[1] === String(pid));
-
-const argumentsOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(1).join("\0");
-  } catch {
-    return "";
-  }
-};
-
-/** The fields of /proc/PID/stat from the state on. */
-const readStat = (pid: number): string[] => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return [];
-  }
 };
 
 export const untilAsleep = (crank: Running): Promise<unknown> =>

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { Bench, descendants, isAlive, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { Bench, isAlive, portOf, ROOT, type Running, supervisorOf, waitFor } from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
 
@@ -64,7 +64,7 @@ describe("a deploy", () => {
   test("that never gets ready leaves the old worker serving, and the new one is gone", async () => {
     const port = portOf(await start());
     await run("good");
-    const failed = await run("bad", ["never-ready"], ["-start", "0.5"]);
+    const failed = await run("bad", ["never-ready"], ["-start", "2"]);
     expect(failed.status).toBe(1);
     expect(failed.stdout + failed.stderr).toContain("the last words of bad");
     expect((await ask(port)).version).toBe("good");
@@ -107,8 +107,8 @@ describe("a deploy", () => {
 
   test("is not made ready by a foreign process", async () => {
     await start();
-    const waiting = run("bad", ["never-ready"], ["-start", "3"]);
-    const worker = await waitFor("the worker", async () => (await ps())[0]);
+    const waiting = run("bad", ["never-ready"], ["-start", "6"]);
+    const worker = await waitFor("the worker", async () => (await ps()).find((one) => Number.isInteger(one.pid)));
     const path = await waitFor("its notify socket", () => readdirSync(join(bench.directory, "web.run/notify"))[0]);
     const target = join(bench.directory, "web.run/notify", path);
     await bench.run([
@@ -253,11 +253,6 @@ describe("between deploys", () => {
 });
 
 describe("the supervisor", () => {
-  const supervisorOf = (crank: Running): number | undefined =>
-    descendants(crank.pid).find(
-      (pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("-bind") && pid !== crank.pid,
-    );
-
   test("that is killed is replaced, and nobody notices", async () => {
     const crank = await start("-linger", "60");
     const port = portOf(crank);

@@ -89,8 +89,10 @@ export class Bench {
   async clean(): Promise<void> {
     for (const child of this.#running) {
       if (isAlive(child.pid)) {
-        for (const pid of descendants(child.pid)) process.kill(pid, "SIGKILL");
-        child.kill(9);
+        // Stopped first, so that nothing is started any more while its children are being ended.
+        signal(child.pid, "SIGSTOP");
+        for (const pid of descendants(child.pid)) signal(pid, "SIGKILL");
+        signal(child.pid, "SIGKILL");
       }
       await child.exited;
     }
@@ -103,6 +105,29 @@ export const portOf = (crank: Running): number => {
   const match = /Listening on tcp[46]?:\/\/\S*:(\d+)/.exec(crank.stderr());
   if (!match) throw new Error(`no port in: ${crank.stderr()}`);
   return Number(match[1]);
+};
+
+/** Sends a signal to a process that may be gone already. */
+const signal = (pid: number, name: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+};
+
+/** The supervisor's pid while it is awake: the descendant of the keeper that has the keeper's own arguments. */
+export const supervisorOf = (crank: { readonly pid: number }): number | undefined => {
+  const own = argumentsOf(crank.pid);
+  return descendants(crank.pid).find((pid) => own !== "" && argumentsOf(pid).endsWith(own));
+};
+
+const argumentsOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(1).join("\0");
+  } catch {
+    return "";
+  }
 };
 
 export const isAlive = (pid: number): boolean => {
