@@ -7,7 +7,8 @@ DESTDIR ?=
 CFLAGS  ?= -O2
 LDFLAGS ?=
 # What the keeper needs whatever CFLAGS says: it is one static program, so that it starts anywhere and weighs little.
-KEEPER_FLAGS := -std=c11 -D_GNU_SOURCE
+VERSION      := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
+KEEPER_FLAGS := -std=c11 -D_GNU_SOURCE -DCRANK_VERSION='"$(VERSION)"'
 WARNINGS     := -Wall -Wextra -Wconversion -Werror
 SANITIZERS   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1
 

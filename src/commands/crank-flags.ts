@@ -6,7 +6,7 @@ export const CRANK_FLAGS = {
     kind: "texts",
     argument: "URI",
     environment: "CRANK_BIND",
-    help: "the socket that workers inherit: PATH, [HOST]:PORT, fd://N or SCHEME://…, with ?option=value&… behind it; may repeat",
+    help: "the socket that workers inherit: PATH, [HOST]:PORT, fd://N or SCHEME://…, with ?option=value&… behind it",
   },
   name: {
     kind: "text",

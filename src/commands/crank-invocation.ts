@@ -19,7 +19,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export const crankInvocation = (args: readonly string[], environment: Environment, cwd: string): Invocation => {
   try {
     const { flags, words, help } = parseFlags(CRANK_FLAGS, args, environment);
-    if (help) return say(HELP);
+    if (help) return say(helpPage());
     if (flags.version === true) return say(`${VERSION}\n`);
     if (words.length > 0)
       throw new UsageError(`crank takes no command; ${JSON.stringify(words[0])} is to be given to crankctl run`);
@@ -32,16 +32,17 @@ export const crankInvocation = (args: readonly string[], environment: Environmen
 
 const say = (text: string): Invocation => ({ kind: "say", sink: "stdout", text, status: 0 });
 
-const HELP = helpText({
-  usage: ["crank -bind URI -name NAME [flags]"],
-  about: [
-    "Owns the listening sockets, and starts what crankctl run says: a new worker inherits them, proves that it is ready, and only then is the old one stopped.",
-  ],
-  flags: CRANK_FLAGS,
-  after: [
-    "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, name; for unix sockets mode, owner, group.",
-  ],
-});
+const helpPage = (): string =>
+  helpText({
+    usage: ["crank -bind URI -name NAME [flags]"],
+    about: [
+      "Owns the listening sockets, and starts what crankctl run says: a new worker inherits them, proves that it is ready, and only then is the old one stopped.",
+    ],
+    flags: CRANK_FLAGS,
+    after: [
+      "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, name; for unix sockets mode, owner, group.",
+    ],
+  });
 
 const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Settings => {
   const uris = flags.bind ?? [];

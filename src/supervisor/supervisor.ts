@@ -131,6 +131,9 @@ const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
   if (memory.boot.stage !== "serving" && name === "SIGHUP") return;
   switch (name) {
     case "SIGHUP":
+      if (memory.core.service.rollout || memory.core.service.phase.kind === "stopping") {
+        return log(memory, "warning", "SIGHUP: not now, a rollout or the shutdown is in flight");
+      }
       if (!redeploy(memory, event.deliveredAt))
         log(memory, "warning", "SIGHUP: nothing has been run yet that could be reloaded");
       return;
