@@ -1,16 +1,12 @@
 /*
  * A fast worker for load tests and measurements, in one thread: a line `once` is answered with `VERSION PID` and the
  * connection closed, any other line is answered and the connection stays. On SIGTERM it stops accepting, says `bye` to
- * those that stay (spread over -drain), and ends when the last has hung up. Every time is CLOCK_MONOTONIC, ns.
+ * those that stay (spread over -drain), and ends when the last has hung up.
  *
- * usage: worker [-drain MS] [-times FILE] [-flood] [-datagrams N] VERSION
- *   -times FILE  appends `ready PID NS` for the moment before READY=1 is sent, and `term PID NS` when SIGTERM arrives
- *   -flood       in every second worker a thread writes lines to standard output for as long as the process lives
- *   -datagrams N sends N datagrams STATUS=… after READY=1
+ * usage: worker [-drain MS] VERSION
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,7 +30,6 @@ struct connection {
 };
 
 static const char *version = "";
-static const char *times_path;
 static long drain_ms;
 static int poll_descriptor;
 static struct connection *connections;
@@ -56,30 +51,11 @@ static long long now_ns(void) {
   return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-static void note_time(const char *what, long long at) {
-  if (times_path == NULL) return;
-  char text[LINE_BYTES];
-  int length = snprintf(text, sizeof text, "%s %d %lld\n", what, (int)getpid(), at);
-  int file = open(times_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) die(times_path);
-  if (write(file, text, (size_t)length) != length) die(times_path);
-  close(file);
-}
-
-static void notify(const char *text) {
+static void say_ready(void) {
   const char *number = getenv("NOTIFY_FD");
   if (number == NULL) return;
-  while (send(atoi(number), text, strlen(text), MSG_NOSIGNAL) < 0)
-    if (errno != EINTR && errno != ENOBUFS) die("NOTIFY_FD");
-}
-
-/* Never returns: standard output is a pipe that blocks when crank does not read as fast. */
-static void *flood(void *unused) {
-  (void)unused;
-  static char lines[100 * 100];
-  for (size_t at = 0; at < sizeof lines; at++) lines[at] = at % 100 == 99 ? '\n' : 'x';
-  for (;;)
-    if (write(STDOUT_FILENO, lines, sizeof lines) < 0 && errno != EINTR) return NULL;
+  while (send(atoi(number), "READY=1", strlen("READY=1"), MSG_NOSIGNAL) < 0)
+    if (errno != EINTR) die("NOTIFY_FD");
 }
 
 static void hang_up(struct connection *connection) {
@@ -168,7 +144,6 @@ static void serve(int signals) {
         if (!draining) accept_one();
       } else if (happened[at].data.ptr == &draining) {
         struct signalfd_siginfo signal;
-        note_time("term", now_ns());
         if (read(signals, &signal, sizeof signal) != sizeof signal) die("signalfd");
         begin_drain();
       } else {
@@ -180,18 +155,10 @@ static void serve(int signals) {
 }
 
 int main(int count, char **arguments) {
-  bool floods = false;
-  long datagrams = 0;
   for (int at = 1; at < count; at++) {
-    if (strcmp(arguments[at], "-flood") == 0) floods = true;
-    else if (strcmp(arguments[at], "-drain") == 0 && at + 1 < count) drain_ms = atol(arguments[++at]);
-    else if (strcmp(arguments[at], "-datagrams") == 0 && at + 1 < count) datagrams = atol(arguments[++at]);
-    else if (strcmp(arguments[at], "-times") == 0 && at + 1 < count) times_path = arguments[++at];
+    if (strcmp(arguments[at], "-drain") == 0 && at + 1 < count) drain_ms = atol(arguments[++at]);
     else version = arguments[at];
   }
-  /* Only every second worker floods, so that one can be measured beside one that does. */
-  const char *id = getenv("CRANK_WORKER");
-  floods = floods && (id == NULL || atoi(id) % 2 == 1);
   answer_length = (size_t)snprintf(answer, sizeof answer, "%.200s %d\n", version, (int)getpid());
 
   int signals = watch_signals();
@@ -202,13 +169,7 @@ int main(int count, char **arguments) {
   if (fcntl(LISTENER, F_SETFL, O_NONBLOCK) != 0) die("the socket, descriptor 3");
   if (epoll_ctl(poll_descriptor, EPOLL_CTL_ADD, LISTENER, &listener) != 0) die("epoll_ctl");
   if (epoll_ctl(poll_descriptor, EPOLL_CTL_ADD, signals, &signal) != 0) die("epoll_ctl");
-
-  pthread_t thread;
-  if (floods && pthread_create(&thread, NULL, flood, NULL) != 0) die("pthread_create");
-  long long at = now_ns();
-  notify("READY=1");
-  note_time("ready", at);
-  for (long number = 0; number < datagrams; number++) notify("STATUS=again");
+  say_ready();
   serve(signals);
   return 0;
 }
