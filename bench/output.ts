@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { compileHarness } from "../test/keeper/output-driver.ts";
 import type { Figure, Measurement } from "./measure.ts";
 
@@ -17,11 +17,14 @@ const JSON_LINES = "1";
 const PREFIX = "%t id=1 pid=%p ";
 const FRAGMENT = '"service":"web","id":1,"generation":1';
 
+/** The harness, and where files may be. */
+type Place = { readonly program: string; readonly directory: string };
+
 type Passed = { readonly seconds: number; readonly peakKiB: number };
 
 /** Runs the harness with its standard output at `path`; what it measured it says on its descriptor 3. */
-const run = (program: string, path: string, words: readonly string[]): Passed => {
-  const said = join(dirname(program), "said");
+const run = ({ program, directory }: Place, path: string, words: readonly string[]): Passed => {
+  const said = join(directory, "said");
   const stdout = openSync(path, "w");
   const replies = openSync(said, "w");
   try {
@@ -35,15 +38,15 @@ const run = (program: string, path: string, words: readonly string[]): Passed =>
   }
 };
 
-const pass = (program: string, path: string, bytes: number, format: string): Passed =>
-  run(program, path, ["pass", String(bytes), PREFIX, FRAGMENT, format]);
+const pass = (place: Place, path: string, bytes: number, format: string): Passed =>
+  run(place, path, ["pass", String(bytes), PREFIX, FRAGMENT, format]);
 
 /** The same bytes through the keeper's code and through `cat`, each into a new file: how much of cat's speed is left. */
-const shareOfCat = (program: string, file: string): number => {
+const shareOfCat = (place: Place, file: string): number => {
   rmSync(file, { force: true });
-  const passed = pass(program, file, TO_FILE_BYTES, TEXT);
+  const passed = pass(place, file, TO_FILE_BYTES, TEXT);
   rmSync(file, { force: true });
-  const copied = run(program, file, ["cat", String(TO_FILE_BYTES)]);
+  const copied = run(place, file, ["cat", String(TO_FILE_BYTES)]);
   rmSync(file, { force: true });
   return copied.seconds / passed.seconds;
 };
@@ -57,12 +60,12 @@ export const output: Measurement = {
   measure: async (): Promise<readonly Figure[]> => {
     const directory = mkdtempSync(join(tmpdir(), "crank-bench-output-"));
     try {
-      const program = compileHarness(directory, "plain");
+      const place = { program: compileHarness("plain"), directory };
       const file = join(directory, "copy");
-      const text = repeat(RUNS, () => pass(program, "/dev/null", TO_NULL_BYTES, TEXT));
-      const json = repeat(RUNS, () => pass(program, "/dev/null", TO_NULL_BYTES, JSON_LINES));
-      const shares = repeat(RUNS, () => shareOfCat(program, file));
-      const little = pass(program, "/dev/null", TO_NULL_BYTES / 20, TEXT);
+      const text = repeat(RUNS, () => pass(place, "/dev/null", TO_NULL_BYTES, TEXT));
+      const json = repeat(RUNS, () => pass(place, "/dev/null", TO_NULL_BYTES, JSON_LINES));
+      const shares = repeat(RUNS, () => shareOfCat(place, file));
+      const little = pass(place, "/dev/null", TO_NULL_BYTES / 20, TEXT);
       return [
         {
           name: "output passed on to /dev/null, 100-byte lines, prefixed",

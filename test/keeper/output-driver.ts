@@ -1,6 +1,6 @@
 // Compiles test/keeper/output-harness.c with the keeper's output files, and talks to it from a test.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -15,21 +15,28 @@ const FLAGS: Readonly<Record<Build, readonly string[]>> = {
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** Compiles it into `directory`; returns the program's path. */
-export const compileHarness = (directory: string, build: Build): string => {
+const newest = (paths: readonly string[]): number => Math.max(...paths.map((path) => statSync(path).mtimeMs));
+
+/** Compiles it below build/, unless that has been done since the sources changed; returns the program's path. */
+export const compileHarness = (build: Build): string => {
+  const directory = join(root, "build/harness");
   const program = join(directory, `output-${build}`);
-  const output = readdirSync(join(root, "keeper")).filter((name) => /^output.*\.c$/.test(name));
-  const sources = [...output, "wire.c", "memory.c"].map((name) => join(root, "keeper", name));
+  const keeper = readdirSync(join(root, "keeper")).filter((name) => /^(output.*|wire|memory)\.[ch]$/.test(name));
+  const files = [...keeper.map((name) => join(root, "keeper", name)), join(root, "test/keeper/output-harness.c")];
+  if (existsSync(program) && newest([program]) > newest(files)) return program;
+  mkdirSync(directory, { recursive: true });
   const result = spawnSync(
     process.env.CC ?? "cc",
     [
       ...["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"],
-      ...FLAGS[build],
-      ...["-o", program, join(root, "test/keeper/output-harness.c"), ...sources],
+      ...[...FLAGS[build], "-o", `${program}.${process.pid}`],
+      ...files.filter((file) => file.endsWith(".c")),
     ],
     { encoding: "utf8" },
   );
-  if (result.status !== 0) throw new Error(`the harness does not compile: ${result.stderr}`);
+  if (result.status !== 0) throw new Error(`the output harness does not compile: ${result.stderr}`);
+  // Several test files may do this at the same time.
+  renameSync(`${program}.${process.pid}`, program);
   return program;
 };
 
@@ -94,8 +101,8 @@ const replyQueue = (child: ChildProcess): Harness["reply"] => {
 };
 
 /** Starts it. Without address space randomization, which gcc 12's thread sanitizer does not bear on new kernels. */
-export const startHarness = (program: string, sinks: Sinks, ...words: readonly string[]): Harness => {
-  const child = spawn("setarch", ["-R", program, ...words], {
+export const startHarness = (command: readonly string[], sinks: Sinks): Harness => {
+  const child = spawn("setarch", ["-R", ...command], {
     stdio: ["pipe", sinks.stdout, sinks.stderr, "pipe"],
     // The thread sanitizer would wait a second before it lets a program end.
     env: { ...process.env, TSAN_OPTIONS: "atexit_sleep_ms=0" },
