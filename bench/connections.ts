@@ -1,19 +1,21 @@
-// Connections refused or reset by deploys, under 50 clients that connect anew for every request and 500 that stay.
+// Connections refused or reset by deploys, under 50 clients that connect anew for every request and 500 that stay. Every
+// fifth deploy is followed by one that fails, so that every kind of answer is seen.
+import { compiled } from "../test/e2e/harness/apps.ts";
 import { Load } from "../test/e2e/harness/load.ts";
 import { type Bench, portOf, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
 import type { Figure, Measurement } from "./measure.ts";
-import { deploy, SERVER, withBench } from "./subject.ts";
+import { deploy, withBench } from "./subject.ts";
 
+const ANEW = 50;
 const STAYS = 500;
 const KILL_EVERY_MS = 200;
-
-const run = async (bench: Bench, crank: Running, deploys: number, flags: readonly string[]) => {
-  await deploy(bench, flags, ["python3", SERVER, "v0"]);
-  const load = new Load({ port: portOf(crank), anew: 50, pauseMs: 20, stays: STAYS, talkMs: 1000 });
-  await waitFor("the clients that stay", () => load.staying === STAYS);
-  for (let version = 1; version <= deploys; version++) await deploy(bench, [], ["python3", SERVER, `v${version}`]);
-  return load.stop();
-};
+/** How long a worker takes to send its clients on: so long that the next deploys begin while it does. */
+const DRAIN_MS = 1_000;
+const FAILING_EVERY = 5;
+/** Between two deploys: some of those that stay move on. */
+const PAUSE_MS = 250;
+/** Makes a deploy last so long that a supervisor is killed in the middle of nearly each. */
+const LONGER = ["-min-ready", "0.15"];
 
 type Case = {
   readonly name: string;
@@ -25,33 +27,68 @@ type Case = {
 const CASES: readonly Case[] = [
   { name: "50 replacements of one worker", deploys: 50, flags: [], kills: false },
   { name: "20 rollouts of a pool of four", deploys: 20, flags: ["-instances", "4"], kills: false },
-  { name: "50 replacements, supervisor killed every 200 ms", deploys: 50, flags: [], kills: true },
-  { name: "20 rollouts of four, supervisor killed every 200 ms", deploys: 20, flags: ["-instances", "4"], kills: true },
+  { name: "50 replacements, supervisor killed every 200 ms", deploys: 50, flags: LONGER, kills: true },
+  {
+    name: "20 rollouts of four, supervisor killed every 200 ms",
+    deploys: 20,
+    flags: ["-instances", "4", ...LONGER],
+    kills: true,
+  },
 ];
 
-const measureCase = ({ name, deploys, flags, kills }: Case): Promise<Figure[]> =>
+/** A deploy that has to fail, and be answered so. */
+const deployInVain = async (bench: Bench): Promise<boolean> => {
+  const ended = await bench.ctl("web", "run", "-wait", "--", "/bin/sh", "-c", "exit 3");
+  return ended.status === 1 && ended.stdout.includes("Exited with code: 3");
+};
+
+const run = async (bench: Bench, crank: Running, { deploys, flags }: Case) => {
+  const server = (version: number): readonly string[] => [
+    compiled("worker"),
+    "-drain",
+    String(DRAIN_MS),
+    `v${version}`,
+  ];
+  await deploy(bench, flags, server(0));
+  const load = new Load({ port: portOf(crank), anew: ANEW, pauseMs: 20, stays: STAYS, talkMs: 1000 });
+  await waitFor("the clients that stay", () => load.staying === STAYS);
+  let wrong = 0;
+  for (let version = 1; version <= deploys; version++) {
+    await deploy(bench, [], server(version));
+    if (version % FAILING_EVERY === 0 && !(await deployInVain(bench))) wrong += 1;
+    await Bun.sleep(PAUSE_MS);
+  }
+  return { ...(await load.stop()), wrong };
+};
+
+/** Kills the supervisor again and again until it is stopped, and tells how often. */
+const startKilling = (crank: Running): { readonly stop: () => number } => {
+  let killed = 0;
+  const timer = setInterval(() => {
+    const supervisor = supervisorOf(crank);
+    if (supervisor === undefined) return;
+    process.kill(supervisor, "SIGKILL");
+    killed += 1;
+  }, KILL_EVERY_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return killed;
+    },
+  };
+};
+
+const measureCase = (one: Case): Promise<Figure[]> =>
   withBench(async (bench) => {
     const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-    let killed = 0;
-    const killer = kills
-      ? setInterval(() => {
-          const supervisor = supervisorOf(crank);
-          if (supervisor === undefined) return;
-          process.kill(supervisor, "SIGKILL");
-          killed += 1;
-        }, KILL_EVERY_MS)
-      : undefined;
-    const counts = await run(bench, crank, deploys, flags).finally(() => clearInterval(killer));
-    console.error(
-      `  (${name}: ${counts.answered} requests answered, ${counts.talks} talks, ${counts.drained} drained, ${killed} supervisors killed ${counts.problems.join(", ")})`,
-    );
+    const killer = one.kills ? startKilling(crank) : null;
+    const counts = await run(bench, crank, one).finally(() => killer?.stop());
+    const seen = `${counts.answered} requests answered, ${counts.talks} messages, ${counts.drained} sent on`;
+    console.error(`  (${one.name}: ${seen}, ${killer?.stop() ?? 0} supervisors killed ${counts.problems.join(", ")})`);
+    const count = { unit: "count", target: { holds: "worst", atMost: 0 } } as const;
     return [
-      {
-        name: `refused, reset or cut: ${name}`,
-        unit: "count",
-        samples: [counts.refused + counts.reset + counts.cut],
-        target: { holds: "worst", atMost: 0 },
-      },
+      { name: `refused or reset: ${one.name}`, samples: [counts.refused + counts.reset + counts.cut], ...count },
+      { name: "… deploys answered wrongly", samples: [counts.wrong], ...count },
     ];
   });
 
