@@ -34,5 +34,5 @@ export type SimulatedWorld = {
   /** A command was carried out, whatever it was; for whoever keeps a record of them. */
   carriedOut(command: Command): void;
   /** The keeper is gone. */
-  ended(status: number): void;
+  keeperEnded(status: number): void;
 };

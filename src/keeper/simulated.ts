@@ -328,7 +328,7 @@ export class SimulatedKeeper {
     this.#state = "over";
     this.#supervisor?.kill();
     this.#supervisor = null;
-    this.#world.ended(status);
+    this.#world.keeperEnded(status);
   }
 
   #setTick(at: number): void {

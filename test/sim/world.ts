@@ -225,7 +225,7 @@ class World implements SimulatedWorld {
     this.#trace.push(text);
   }
 
-  ended(status: number): void {
+  keeperEnded(status: number): void {
     this.#status = status;
     if (this.#keeper.workersAlive > 0) this.#fail("crank left workers behind");
   }

@@ -1,0 +1,258 @@
+// The real keeper under test: bin/crank (or CRANK_KEEPER) in a home of its own, with test/keeper/stand-in.c for a runtime.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
+import { UNCHANGED } from "../../src/keeper/protocol.ts";
+import { unixAddress } from "../../src/supervisor/sockaddr.ts";
+import type { Client, KeeperUnderTest, SupervisorEnd } from "./keeper-under-test.ts";
+import { MessageQueue } from "./message-queue.ts";
+
+const SOURCES = import.meta.dirname;
+const KEEPER = process.env.CRANK_KEEPER ?? join(SOURCES, "../../bin/crank");
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+
+let programs: string | null = null;
+
+/** Where stand-in and worker are, compiled once for each test process. */
+export const testPrograms = (): string => {
+  if (programs !== null) return programs;
+  const directory = mkdtempSync(join(tmpdir(), "crank-programs-"));
+  for (const name of ["stand-in", "scripted-worker"])
+    execFileSync(process.env.CC ?? "cc", [
+      "-O1",
+      "-D_GNU_SOURCE",
+      "-o",
+      join(directory, name),
+      join(SOURCES, `${name}.c`),
+    ]);
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  programs = directory;
+  return directory;
+};
+
+export type RealKeeper = KeeperUnderTest & {
+  readonly pid: number;
+  /** A directory of this keeper's own. */
+  readonly home: string;
+  /** What it wrote to its standard output and error so far. */
+  output(): string;
+  /** Sends SIGKILL to the keeper and waits for its end; workers go on. */
+  kill(): Promise<void>;
+};
+
+export type RealOptions = {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** A program before the keeper's: `["nice", "-n", "3"]`. */
+  readonly wrapper?: readonly string[];
+};
+
+export const startReal = async (options: RealOptions = {}): Promise<RealKeeper> => {
+  const home = mkdtempSync(join(tmpdir(), "crank-keeper-"));
+  mkdirSync(join(home, "bin"));
+  mkdirSync(join(home, "dist"));
+  copyFileSync(KEEPER, join(home, "bin/crank"));
+  writeFileSync(join(home, "dist/crank.mjs"), "// never executed\n");
+  const meeting = join(home, "meeting");
+  const supervisors = new Arrivals();
+  const server = createServer((socket) => takeSupervisor(socket, supervisors, pids));
+  const pids = new Set<number>();
+  await new Promise<void>((resolve) => server.listen(meeting, () => resolve()));
+  const command = [...(options.wrapper ?? []), join(home, "bin/crank"), ...(options.args ?? [])];
+  const child = spawn(command[0] ?? "", command.slice(1), {
+    cwd: options.cwd ?? "/",
+    env: {
+      ...process.env,
+      ...options.env,
+      CRANK_RUNTIME: join(testPrograms(), "stand-in"),
+      CRANK_TEST_SOCKET: meeting,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return new Real({ home, server, child, supervisors, pids });
+};
+
+/** Supervisors that have come, and who waits for one. */
+class Arrivals {
+  readonly #come: SupervisorEnd[] = [];
+  readonly #waiting: ((end: SupervisorEnd) => void)[] = [];
+  push(end: SupervisorEnd): void {
+    const waiting = this.#waiting.shift();
+    if (waiting) waiting(end);
+    else this.#come.push(end);
+  }
+  next(): Promise<SupervisorEnd> {
+    const end = this.#come.shift();
+    return end ? Promise.resolve(end) : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** The first line is its pid, then come frames. */
+const takeSupervisor = (socket: Socket, supervisors: Arrivals, workers: Set<number>): void => {
+  const decoder = new MessageDecoder();
+  const messages = new MessageQueue();
+  const gone = Promise.withResolvers<void>();
+  let pid = 0;
+  let line = "";
+  const take = (bytes: Uint8Array): void => {
+    for (const message of decoder.push(bytes)) {
+      if (message.kind === "spawned") workers.add(message.pid);
+      if (message.kind === "exited") workers.delete(message.pid);
+      messages.push(message);
+    }
+  };
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    messages.end("the supervisor is gone");
+    gone.resolve();
+  });
+  socket.on("data", (bytes: Buffer) => {
+    if (pid > 0) return take(bytes);
+    const end = bytes.indexOf(10);
+    line += bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
+    if (end < 0) return;
+    pid = Number(line);
+    supervisors.push(endOf());
+    take(bytes.subarray(end + 1));
+  });
+  const endWith = (signal: NodeJS.Signals): Promise<void> => {
+    process.kill(pid, signal);
+    return gone.promise;
+  };
+  const endOf = (): SupervisorEnd => ({
+    sendBytes: (bytes) => {
+      socket.write(bytes);
+    },
+    send: (...commands) => {
+      socket.write(encodeCommands(commands));
+    },
+    next: () => messages.next(),
+    kill: () => endWith("SIGKILL"),
+    crash: () => endWith("SIGABRT"),
+    leave: () => {
+      socket.end();
+      return gone.promise;
+    },
+    gone: gone.promise,
+  });
+};
+
+type Parts = {
+  readonly home: string;
+  readonly server: Server;
+  readonly child: ChildProcess;
+  readonly supervisors: Arrivals;
+  readonly pids: Set<number>;
+};
+
+class Real implements RealKeeper {
+  readonly #parts: Parts;
+  readonly ended: Promise<number>;
+  readonly workerFile = join(testPrograms(), "scripted-worker");
+  #output = "";
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { child } = parts;
+    child.stdout?.on("data", (bytes) => {
+      this.#output += bytes;
+    });
+    child.stderr?.on("data", (bytes) => {
+      this.#output += bytes;
+    });
+    this.ended = new Promise((resolve) =>
+      child.on("exit", (status, signal) => resolve(status ?? (signal === null ? -1 : -2))),
+    );
+  }
+
+  get pid(): number {
+    return this.#parts.child.pid ?? 0;
+  }
+  get home(): string {
+    return this.#parts.home;
+  }
+  output(): string {
+    return this.#output;
+  }
+  supervisor(): Promise<SupervisorEnd> {
+    return this.#parts.supervisors.next();
+  }
+  signal(signal: number): void {
+    process.kill(this.pid, signal);
+  }
+
+  controlSocket(handle: number): ReturnType<KeeperUnderTest["controlSocket"]> {
+    const address = unixAddress(join(this.home, "control"));
+    return {
+      kind: "openSocket",
+      handle,
+      domain: AF_UNIX,
+      type: SOCK_STREAM,
+      protocol: 0,
+      address,
+      options: [],
+      backlog: 64,
+      mode: 0o600,
+      uid: UNCHANGED,
+      gid: UNCHANGED,
+    };
+  }
+
+  async connect(): Promise<Client> {
+    const socket = createConnection(join(this.home, "control"));
+    await new Promise<void>((resolve, reject) => {
+      socket.on("connect", resolve);
+      socket.on("error", reject);
+    });
+    socket.on("error", () => {});
+    return clientOn(socket);
+  }
+
+  async kill(): Promise<void> {
+    if (this.#parts.child.exitCode === null && this.#parts.child.signalCode === null) this.#parts.child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    for (const pid of this.#parts.pids) endProcess(pid);
+    this.#parts.server.close();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+/** Kills a process that may be gone. */
+export const endProcess = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended with its keeper, or before.
+  }
+};
+
+const clientOn = (socket: Socket): Client => {
+  let heard = "";
+  let changed = Promise.withResolvers<void>();
+  socket.on("data", (bytes) => {
+    heard += bytes;
+    changed.resolve();
+    changed = Promise.withResolvers();
+  });
+  return {
+    send: (text) => {
+      socket.write(text);
+    },
+    hangUp: () => {
+      socket.destroy();
+    },
+    hears: async (text) => {
+      while (!heard.endsWith(text)) await changed.promise;
+    },
+    closed: new Promise((resolve) => socket.on("close", () => resolve())),
+  };
+};
