@@ -316,6 +316,7 @@ export class SimulatedKeeper {
     for (const command of batch) this.#carryOut(command);
     this.#events.consume(commit.consumed);
     if (!this.#events.has("tick")) this.#setTick(commit.tickAt);
+    this.#checkBarriers();
     if (this.#events.consumed > this.#consumedAtStart) {
       this.#stuckDeaths = 0;
       this.#oneAtATime = false;

@@ -1,6 +1,6 @@
 // The real keeper under test: bin/crank (or CRANK_KEEPER) in a home of its own, with test/keeper/stand-in.c for a runtime.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +29,7 @@ export const testPrograms = (): string => {
       join(directory, name),
       join(SOURCES, `${name}.c`),
     ]);
+  chmodSync(directory, 0o755);
   process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
   programs = directory;
   return directory;
@@ -54,6 +55,8 @@ export type RealOptions = {
 
 export const startReal = async (options: RealOptions = {}): Promise<RealKeeper> => {
   const home = mkdtempSync(join(tmpdir(), "crank-keeper-"));
+  // For keepers of other users.
+  chmodSync(home, 0o755);
   mkdirSync(join(home, "bin"));
   mkdirSync(join(home, "dist"));
   copyFileSync(KEEPER, join(home, "bin/crank"));
@@ -63,6 +66,7 @@ export const startReal = async (options: RealOptions = {}): Promise<RealKeeper> 
   const server = createServer((socket) => takeSupervisor(socket, supervisors, pids));
   const pids = new Set<number>();
   await new Promise<void>((resolve) => server.listen(meeting, () => resolve()));
+  chmodSync(meeting, 0o777);
   const command = [...(options.wrapper ?? []), join(home, "bin/crank"), ...(options.args ?? [])];
   const child = spawn(command[0] ?? "", command.slice(1), {
     cwd: options.cwd ?? "/",
@@ -120,8 +124,10 @@ const takeSupervisor = (socket: Socket, supervisors: Arrivals, workers: Set<numb
     supervisors.push(endOf());
     take(bytes.subarray(end + 1));
   });
-  const endWith = (signal: NodeJS.Signals): Promise<void> => {
-    process.kill(pid, signal);
+  // It ends in that way when all that was said to it before is passed on.
+  const endWith = (signal: NodeJS.Signals | null): Promise<void> => {
+    if (signal !== null) process.kill(pid, signal);
+    socket.end();
     return gone.promise;
   };
   const endOf = (): SupervisorEnd => ({
@@ -132,12 +138,9 @@ const takeSupervisor = (socket: Socket, supervisors: Arrivals, workers: Set<numb
       socket.write(encodeCommands(commands));
     },
     next: () => messages.next(),
-    kill: () => endWith("SIGKILL"),
-    crash: () => endWith("SIGABRT"),
-    leave: () => {
-      socket.end();
-      return gone.promise;
-    },
+    kill: () => endWith("SIGUSR2"),
+    crash: () => endWith("SIGUSR1"),
+    leave: () => endWith(null),
     gone: gone.promise,
   });
 };

@@ -1,7 +1,9 @@
 /* Stands in for the runtime: what the keeper starts as its supervisor. Passes bytes between descriptor 3 and the unix
- * socket in CRANK_TEST_SOCKET, where the test is, after a line with its pid. Exits 0 when the test closes. */
+ * socket in CRANK_TEST_SOCKET, where the test is, after a line with its pid. When the test closes and all that it said
+ * has been passed on, it ends as it was told before: exits 0, or (after SIGUSR1) aborts, or (after SIGUSR2) is killed. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,12 @@
 #include <unistd.h>
 
 enum { KEEPER = 3, PIECE = 64 * 1024 };
+
+static volatile sig_atomic_t ending;
+
+static void take_note(int signal_number) {
+  ending = signal_number == SIGUSR1 ? SIGABRT : SIGKILL;
+}
 
 static void write_all(int fd, const char *bytes, size_t length) {
   while (length > 0) {
@@ -40,6 +48,8 @@ int main(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   const char *path = getenv("CRANK_TEST_SOCKET");
   int test = socket(AF_UNIX, SOCK_STREAM, 0);
+  (void)signal(SIGUSR1, take_note);
+  (void)signal(SIGUSR2, take_note);
   if (!path || strlen(path) >= sizeof address.sun_path) return 70;
   strcpy(address.sun_path, path);
   if (connect(test, (struct sockaddr *)&address, sizeof address) < 0) return 71;
@@ -49,6 +59,6 @@ int main(void) {
     struct pollfd ends[] = {{.fd = KEEPER, .events = POLLIN}, {.fd = test, .events = POLLIN}};
     if (poll(ends, 2, -1) < 0 && errno != EINTR) return 72;
     if (ends[0].revents && !pass(KEEPER, test)) return 0;
-    if (ends[1].revents && !pass(test, KEEPER)) return 0;
+    if (ends[1].revents && !pass(test, KEEPER)) return ending != 0 ? raise(ending) : 0;
   }
 }
