@@ -1,4 +1,5 @@
 // `make bench`: measures everything, or what is named on the command line, and prints each figure with its target.
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { connections } from "./connections.ts";
@@ -25,11 +26,17 @@ const MEASUREMENTS: readonly Measurement[] = [
   connections,
 ];
 
+const firstLine = (command: string): string =>
+  spawnSync(command, ["--version"], { encoding: "utf8" }).stdout?.split("\n")[0] ?? `no ${command}`;
+
 const machine = (): string => {
   const [cpu] = cpus();
   const system = /PRETTY_NAME="(.*)"/.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
-  return `${cpus().length} × ${cpu?.model.trim() ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${system}, Linux ${release()}, Bun ${Bun.version}`;
+  return `${cpus().length} × ${cpu?.model.trim() ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${system}, Linux ${release()}; Bun ${Bun.version}, Node ${firstLine("node")}, ${firstLine("cc")}`;
 };
+
+/** What the longest name needs. */
+const NAME_WIDTH = 72;
 
 const round = (value: number): string =>
   Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(2) : value.toFixed(3);
@@ -39,13 +46,15 @@ const line = (figure: Figure): string => {
   const reached = isReached(figure);
   const verdict = reached === null ? "" : reached ? "reached" : "MISSED";
   const cells = [
-    figure.name.padEnd(58),
+    figure.name.padEnd(NAME_WIDTH),
     figure.unit.padEnd(6),
     ...[min, median, max].map((value) => round(value).padStart(9)),
     String(figure.samples.length).padStart(5),
   ];
   return `${cells.join(" ")}  ${describeTarget(figure.target).padEnd(14)} ${verdict}`;
 };
+
+const withSummary = (figure: Figure) => ({ ...figure, ...summarize(figure.samples), reached: isReached(figure) });
 
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !MEASUREMENTS.some((measurement) => measurement.name === name));
@@ -58,7 +67,7 @@ if (unknown.length > 0) {
 
 console.log(`${machine()}\n`);
 console.log(
-  `${"figure".padEnd(58)} ${"unit".padEnd(6)} ${["min", "median", "max"].map((head) => head.padStart(9)).join(" ")} runs   target`,
+  `${"figure".padEnd(NAME_WIDTH)} ${"unit".padEnd(6)} ${["min", "median", "max"].map((head) => head.padStart(9)).join(" ")} runs   target`,
 );
 const figures: Figure[] = [];
 for (const measurement of MEASUREMENTS) {
@@ -69,7 +78,10 @@ for (const measurement of MEASUREMENTS) {
   }
 }
 mkdirSync("build", { recursive: true });
-writeFileSync("build/bench.json", `${JSON.stringify({ machine: machine(), figures }, null, 1)}\n`);
+writeFileSync(
+  "build/bench.json",
+  `${JSON.stringify({ machine: machine(), figures: figures.map(withSummary) }, null, 1)}\n`,
+);
 const missed = figures.filter((figure) => isReached(figure) === false);
 console.log(
   missed.length === 0 ? "\nEvery target is reached." : `\nMissed: ${missed.map((figure) => figure.name).join("; ")}`,

@@ -33,12 +33,21 @@ export const untilAsleep = (crank: Running): Promise<unknown> =>
 export const untilAwake = (crank: Running): Promise<number> =>
   waitFor("the supervisor to be awake", () => supervisorOf(crank));
 
-/** Resident memory and what of it is the process's own (Private_Dirty), MB. */
-export const memoryOf = (pid: number): { readonly resident: number; readonly own: number } => {
+/**
+ * Resident memory, MB; what of it is the process's own, written by it (Private_Dirty); and what nobody else uses now
+ * (Private_Clean too: the program's own pages, as long as no second process runs the same program).
+ */
+export const memoryOf = (
+  pid: number,
+): { readonly resident: number; readonly own: number; readonly unshared: number } => {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const field = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? Number.NaN) / 1024;
-  return { resident: field("Rss"), own: field("Private_Dirty") };
+  return {
+    resident: field("Rss"),
+    own: field("Private_Dirty"),
+    unshared: field("Private_Dirty") + field("Private_Clean"),
+  };
 };
 
 /** Context switches of all threads so far: each is a wake-up, or the end of one. */
