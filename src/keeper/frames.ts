@@ -1,66 +1,19 @@
 // Frames to bytes and back, driven by the tables in protocol.ts: what the supervisor sends and hears, and (for the
 // simulated keeper and the tests) the same seen from the keeper's side. Written to be quick with the JIT off.
+import {
+  commandsByCode,
+  commandsByKind,
+  FrameError,
+  HEADER_BYTES,
+  messagesByCode,
+  messagesByKind,
+  type Plan,
+  TWO_TO_32,
+  type Value,
+} from "./frame-plans.ts";
+import { encodeAll } from "./frame-writer.ts";
 import type { Command, FieldType, Message } from "./protocol.ts";
-import { COMMANDS, FIRST_EVENT, LIMITS, MESSAGES } from "./protocol.ts";
-
-/** What a frame breaks, when it cannot be written or read. */
-export type FrameFault = "tooLong" | "tooShort" | "unknownCode" | "leftOver" | "badNumber";
-
-/** A frame that cannot be sent, or that the other side should not have sent. Nothing after it can be trusted. */
-export class FrameError extends Error {
-  override readonly name = "FrameError";
-  readonly code: FrameFault;
-  constructor(code: FrameFault, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-type Field = { readonly name: string; readonly type: FieldType };
-type Plan = { readonly kind: string; readonly code: number; readonly fields: readonly Field[] };
-type Value =
-  | number
-  | string
-  | Uint8Array
-  | readonly string[]
-  | readonly number[]
-  | readonly (readonly [string, string])[];
-
-const TWO_TO_32 = 2 ** 32;
-const HEADER_BYTES = 4;
-
-const EVENT_HEADER: readonly Field[] = [
-  { name: "seq", type: "u64" },
-  { name: "happenedAt", type: "u64" },
-  { name: "deliveredAt", type: "u64" },
-];
-
-const planOf = (
-  kind: string,
-  code: number,
-  table: Readonly<Record<string, FieldType>>,
-  header: readonly Field[],
-): Plan => ({
-  kind,
-  code,
-  fields: [...header, ...Object.entries(table).map(([name, type]) => ({ name, type }))],
-});
-
-const commandPlans = Object.entries(COMMANDS).map(([kind, frame]) => planOf(kind, frame.code, frame.fields, []));
-const messagePlans = Object.entries(MESSAGES).map(([kind, frame]) =>
-  planOf(kind, frame.code, frame.fields, frame.code >= FIRST_EVENT ? EVENT_HEADER : []),
-);
-const byKind = (plans: readonly Plan[]): ReadonlyMap<string, Plan> => new Map(plans.map((plan) => [plan.kind, plan]));
-const byCode = (plans: readonly Plan[]): readonly (Plan | undefined)[] => {
-  const table: (Plan | undefined)[] = new Array(256).fill(undefined);
-  for (const plan of plans) table[plan.code] = plan;
-  return table;
-};
-
-const commandsByKind = byKind(commandPlans);
-const messagesByKind = byKind(messagePlans);
-const commandsByCode = byCode(commandPlans);
-const messagesByCode = byCode(messagePlans);
+import { LIMITS } from "./protocol.ts";
 
 /** The bytes of commands, one frame after the other, in an array of their own. Throws FrameError for what has no place in a frame. */
 export const encodeCommands = (commands: readonly Command[]): Uint8Array => encodeAll(commandsByKind, commands);
@@ -68,133 +21,6 @@ export const encodeCommands = (commands: readonly Command[]): Uint8Array => enco
 export const encodeCommand = (command: Command): Uint8Array => encodeAll(commandsByKind, [command]);
 /** The bytes of messages, as a keeper sends them. */
 export const encodeMessages = (messages: readonly Message[]): Uint8Array => encodeAll(messagesByKind, messages);
-
-const encodeAll = (plans: ReadonlyMap<string, Plan>, frames: readonly { readonly kind: string }[]): Uint8Array => {
-  writer.at = 0;
-  for (const frame of frames) {
-    const plan = plans.get(frame.kind);
-    if (plan === undefined) throw new FrameError("unknownCode", `there is no frame named ${frame.kind}`);
-    // The unions are derived from the tables that the plans are made of, so every field of the plan is there.
-    writeFrame(plan, frame as unknown as Readonly<Record<string, Value>>);
-  }
-  const bytes = writer.bytes.slice(0, writer.at);
-  if (writer.bytes.length > SPARE_BYTES) resetWriter();
-  return bytes;
-};
-
-/** What the encoder keeps between calls; a larger buffer is let go after its batch. */
-const SPARE_BYTES = 64 * 1024;
-const encoder = new TextEncoder();
-const writer = { bytes: new Uint8Array(4096), view: new DataView(new ArrayBuffer(0)), at: 0 };
-
-const resetWriter = (size = 4096): void => {
-  writer.bytes = new Uint8Array(size);
-  writer.view = new DataView(writer.bytes.buffer);
-};
-resetWriter();
-
-const reserve = (count: number): void => {
-  const needed = writer.at + count;
-  if (needed <= writer.bytes.length) return;
-  const held = writer.bytes;
-  resetWriter(Math.max(needed, held.length * 2));
-  writer.bytes.set(held.subarray(0, writer.at));
-};
-
-const writeFrame = (plan: Plan, frame: Readonly<Record<string, Value>>): void => {
-  const start = writer.at;
-  reserve(HEADER_BYTES + 1);
-  writer.at += HEADER_BYTES;
-  writer.view.setUint8(writer.at++, plan.code);
-  for (const field of plan.fields) writeField(plan, field, frame[field.name]);
-  const length = writer.at - start - HEADER_BYTES;
-  if (length > LIMITS.frameBytes)
-    throw new FrameError(
-      "tooLong",
-      `${plan.kind} takes ${length} bytes, more than the ${LIMITS.frameBytes} of a frame`,
-    );
-  writer.view.setUint32(start, length, true);
-};
-
-// Each cast below is what the field's type in the table says of the value; protocol.ts derives the value's type from it.
-const writeField = (plan: Plan, field: Field, value: Value | undefined): void => {
-  switch (field.type) {
-    case "u8":
-    case "u32":
-    case "i32":
-    case "u64":
-      writeNumber(plan, field, field.type, value as number);
-      return;
-    case "text":
-      writeText(value as string);
-      return;
-    case "bytes":
-      writeBytes(value as Uint8Array);
-      return;
-    case "texts":
-      writeCount((value as readonly string[]).length);
-      for (const text of value as readonly string[]) writeText(text);
-      return;
-    case "numbers":
-      writeCount((value as readonly number[]).length);
-      for (const item of value as readonly number[]) writeNumber(plan, field, "u64", item);
-      return;
-    case "pairs":
-      writeCount((value as readonly (readonly [string, string])[]).length);
-      for (const [first, second] of value as readonly (readonly [string, string])[]) {
-        writeText(first);
-        writeText(second);
-      }
-      return;
-  }
-};
-
-const RANGES = {
-  u8: { low: 0, high: 0xff },
-  u32: { low: 0, high: 0xffffffff },
-  i32: { low: -0x80000000, high: 0x7fffffff },
-  u64: { low: 0, high: Number.MAX_SAFE_INTEGER },
-} as const;
-
-const writeNumber = (plan: Plan, field: Field, type: keyof typeof RANGES, value: number): void => {
-  const range = RANGES[type];
-  if (!Number.isInteger(value) || value < range.low || value > range.high)
-    throw new FrameError("badNumber", `${plan.kind}.${field.name} cannot be ${value}: it is a ${type}`);
-  reserve(8);
-  const { view, at } = writer;
-  if (type === "u8") {
-    view.setUint8(at, value);
-    writer.at += 1;
-    return;
-  }
-  // Two's complement: setUint32 of a negative i32 writes the same bits as setInt32.
-  view.setUint32(at, value % TWO_TO_32, true);
-  writer.at += 4;
-  if (type !== "u64") return;
-  view.setUint32(at + 4, Math.floor(value / TWO_TO_32), true);
-  writer.at += 4;
-};
-
-const writeCount = (count: number): void => {
-  reserve(4);
-  writer.view.setUint32(writer.at, count, true);
-  writer.at += 4;
-};
-
-const writeText = (text: string): void => {
-  // UTF-8 takes at most three bytes for each of a string's 16-bit units.
-  reserve(4 + text.length * 3);
-  const { written } = encoder.encodeInto(text, writer.bytes.subarray(writer.at + 4));
-  writer.view.setUint32(writer.at, written, true);
-  writer.at += 4 + written;
-};
-
-const writeBytes = (bytes: Uint8Array): void => {
-  reserve(4 + bytes.length);
-  writer.view.setUint32(writer.at, bytes.length, true);
-  writer.bytes.set(bytes, writer.at + 4);
-  writer.at += 4 + bytes.length;
-};
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -1,7 +1,8 @@
 // A keeper without a kernel: it speaks the same frames and keeps the same rules in a world of virtual time, so that the
 // whole supervisor can be run against it, killed between any two steps and started again. The conformance tests hold it
 // against the real one.
-import { CommandDecoder, encodeMessages, FrameError } from "./frames.ts";
+import { FrameError } from "./frame-plans.ts";
+import { CommandDecoder, encodeMessages } from "./frames.ts";
 import { COMMANDS, type Command, type Greeting, LIMITS, type Message, PROTOCOL_VERSION } from "./protocol.ts";
 import { EventQueue, type Happening } from "./simulated-events.ts";
 import { SimulatedStreams } from "./simulated-streams.ts";

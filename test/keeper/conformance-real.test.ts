@@ -93,8 +93,10 @@ describe("a start that fails", () => {
     test(`because of ${what} says so, and leaves nothing`, async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
+      end.send({ kind: "barrier", token: 0 }, commit(0));
+      const { seq } = await expectEvent(end, "reached");
       const before = readdirSync(`/proc/${keeper.pid}/fd`).length;
-      end.send(spawnOf(keeper, 1, ["wait"], changes), commit(0));
+      end.send(spawnOf(keeper, 1, ["wait"], changes), commit(seq));
       const failed = await expectEvent(end, "spawnFailed");
       expect([failed.worker, failed.step, failed.errno]).toEqual([1, step, errno]);
       end.send({ kind: "barrier", token: 1 }, commit(failed.seq));

@@ -1,13 +1,13 @@
 // The frame encoder and decoder: every command and message there and back, however it is split, and what is refused.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { FrameError } from "../../src/keeper/frame-plans.ts";
 import type { FrameDecoder } from "../../src/keeper/frames.ts";
 import {
   CommandDecoder,
   encodeCommand,
   encodeCommands,
   encodeMessages,
-  FrameError,
   MessageDecoder,
 } from "../../src/keeper/frames.ts";
 import type { Command, FieldType, Message } from "../../src/keeper/protocol.ts";
