@@ -1,19 +1,20 @@
 // READY=1 sent by a new worker → SIGTERM there at the old one, told by the two workers themselves.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { waitFor } from "../test/e2e/harness/service.ts";
+import { CRANK, waitFor } from "../test/e2e/harness/service.ts";
 import { type Figure, type Measurement, percentile } from "./measure.ts";
 import { buildStopwatch, deploy, STOPWATCH, withBench } from "./subject.ts";
 
 const NS_PER_MS = 1e6;
-/** A server takes a moment to get ready; without it, what is measured is the end of its own start. */
-const WARM_UP = ["STOPWATCH_DELAY_MS=1"];
+/** How long a worker takes until it is ready: long enough for its own start to be over. */
+const WARM_MS = 2;
 
 type Setting = {
   readonly linger: string;
   readonly deploys: number;
-  readonly instances: number;
-  readonly env: readonly string[];
+  readonly delayMs: number;
+  /** Whether a worker that was replaced at the beginning is still there, deaf, and floods its output. */
+  readonly flood: "yes" | "no";
 };
 
 /** Reloads again and again over one connection, so that no client's own start is in the way. */
@@ -42,25 +43,33 @@ const reload = (path: string, times: number): Promise<void> =>
     );
   });
 
-/** Deploys again and again; of each deploy the n-th READY belongs to the n-th SIGTERM. */
-const measureDeploys = ({ linger, deploys, instances, env }: Setting): Promise<number[]> =>
+/** Deploys again and again; the n-th SIGTERM follows the READY of worker n + 1. */
+const measureDeploys = ({ linger, deploys, delayMs, flood }: Setting): Promise<number[]> =>
   withBench(async (bench) => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", linger]);
+    // Its standard output goes to /dev/null: a flood is not to be read by the one who measures.
+    const command = `exec ${CRANK} -prefix ${bench.directory} -name web -bind 127.0.0.1:0 -linger ${linger} >/dev/null`;
+    const crank = bench.start(["sh", "-c", command]);
+    await waitFor("crank's start", () => crank.stderr().includes("Listening on"));
+    if (flood === "yes") await deploy(bench, ["-stop", "600", "-env", "STOPWATCH_FLOOD=1"], [STOPWATCH]);
     const file = join(bench.directory, "moments");
-    const flags = [...env, `STOPWATCH_FILE=${file}`].flatMap((pair) => ["-env", pair]);
-    await deploy(bench, ["-instances", String(instances), ...flags], [STOPWATCH]);
+    const env = [
+      "-env",
+      `STOPWATCH_FILE=${file}`,
+      "-env",
+      `STOPWATCH_DELAY_MS=${delayMs}`,
+      "-unset-env",
+      "STOPWATCH_FLOOD",
+    ];
+    await deploy(bench, env, [STOPWATCH]);
     await reload(join(bench.directory, "web.ctl"), deploys);
-    await bench.ctl("web", "shutdown", "-wait");
-    const lines = await waitFor("all moments", () => {
-      const seen = readFileSync(file, "utf8").trim().split("\n");
-      return seen.length >= (deploys + 1) * instances * 2 && seen;
-    });
     const moments = (what: string): number[] =>
-      lines
+      readFileSync(file, "utf8")
+        .split("\n")
         .flatMap((line) => (line.startsWith(`${what} `) ? [Number(line.slice(what.length + 1))] : []))
         .sort((a, b) => a - b);
-    const ready = moments("ready").slice(instances);
-    const term = moments("term");
+    const term = await waitFor("all moments", () => moments("term").length >= deploys && moments("term"));
+    // A worker tells both of its moments when it ends, so the last one's READY is not among them.
+    const ready = moments("ready").slice(1);
     return ready.map((moment, index) => ((term[index] ?? Number.NaN) - moment) / NS_PER_MS);
   });
 
@@ -79,14 +88,9 @@ export const latency: Measurement = {
   name: "latency",
   measure: async () => {
     buildStopwatch();
-    const awake = await measureDeploys({ linger: "60", deploys: 120, instances: 1, env: WARM_UP });
-    const flooded = await measureDeploys({
-      linger: "60",
-      deploys: 40,
-      instances: 2,
-      env: [...WARM_UP, "STOPWATCH_FLOOD=1"],
-    });
-    const asleep = await measureDeploys({ linger: "0.1", deploys: 20, instances: 1, env: ["STOPWATCH_DELAY_MS=600"] });
+    const awake = await measureDeploys({ linger: "60", deploys: 120, delayMs: WARM_MS, flood: "no" });
+    const flooded = await measureDeploys({ linger: "60", deploys: 120, delayMs: WARM_MS, flood: "yes" });
+    const asleep = await measureDeploys({ linger: "0.1", deploys: 20, delayMs: 600, flood: "no" });
     return [
       ...figures("READY sent → SIGTERM at the old worker", awake),
       ...figures("… while another worker floods its output", flooded),

@@ -14,7 +14,7 @@
 #include "memory.h"
 #include "protocol.h"
 
-enum { LOW_OOM_SCORE = -900 };
+enum { URGENT_BY = 10, LOW_OOM_SCORE = -900 };
 
 static struct facts known = {.program = "crank", .self = -1, .oom_score = INHERITED_OOM_SCORE};
 const struct facts *const facts = &known;
@@ -81,6 +81,15 @@ static void raise_limits(void) {
   (void)setrlimit(RLIMIT_NOFILE, &raised);
 }
 
+/* A readiness, an exit or a deadline is a matter of microseconds, and is not to wait for workers that use all
+ * processors. Where it is not permitted, it stays as it was. */
+static void become_urgent(void) {
+  errno = 0;
+  int before = getpriority(PRIO_PROCESS, 0);
+  if (errno != 0 || setpriority(PRIO_PROCESS, 0, before - URGENT_BY) < 0) return;
+  known.urgency = before - getpriority(PRIO_PROCESS, 0);
+}
+
 static void lower_oom_score(void) {
   char line[32];
   read_line("/proc/self/oom_score_adj", line, sizeof line);
@@ -110,6 +119,7 @@ bool facts_collect(int argc, char **argv) {
   known.cwd = current_directory();
   raise_limits();
   lower_oom_score();
+  become_urgent();
   return true;
 }
 
@@ -119,6 +129,7 @@ void facts_save(struct buffer *out) {
   buffer_u64(out, known.files.rlim_cur);
   buffer_u64(out, known.files.rlim_max);
   buffer_u32(out, (uint32_t)known.oom_score);
+  buffer_u32(out, (uint32_t)known.urgency);
   buffer_text(out, known.cwd);
 }
 
@@ -128,6 +139,7 @@ bool facts_load(struct reader *in) {
   known.files.rlim_cur = read_u64(in);
   known.files.rlim_max = read_u64(in);
   known.oom_score = read_i32(in);
+  known.urgency = read_i32(in);
   struct span cwd = read_bytes(in);
   if (in->failed) return false;
   free(known.cwd);

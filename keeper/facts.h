@@ -25,6 +25,7 @@ struct facts {
   uint32_t executions;
   struct rlimit files;   /* RLIMIT_NOFILE as it was */
   int oom_score;         /* as it was; INHERITED_OOM_SCORE if it could not be read */
+  int urgency;           /* by how much its nice value is lower than it was; workers get theirs back */
 };
 
 extern const struct facts *const facts;

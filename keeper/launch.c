@@ -34,7 +34,7 @@ static void encode(struct buffer *out, const struct launch *launch, int report) 
   buffer_u64(out, facts->files.rlim_cur);
   buffer_u64(out, facts->files.rlim_max);
   buffer_u32(out, launch->umask);
-  buffer_u32(out, (uint32_t)launch->nice);
+  buffer_u32(out, (uint32_t)(launch->nice + facts->urgency));
   buffer_u32(out, (uint32_t)(launch->oom_score == INHERITED_OOM_SCORE ? facts->oom_score : launch->oom_score));
   buffer_u32(out, launch->death_signal);
   buffer_u32(out, facts->pid);

@@ -102,6 +102,7 @@ pid_t program_start(int channel_end, struct report *report, const char **step) {
       .file = path, .program = runtime, .args = arguments(&args), .cwd = "/", .environment = &environment,
       .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
       .oom_score = INHERITED_OOM_SCORE, .death_signal = SIGKILL, .own_group = true,
+      .nice = -facts->urgency, /* as urgent as the keeper itself */
   };
   pid_t pid = launch_start(&launch, report, step);
   int error = errno;
