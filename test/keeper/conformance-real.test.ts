@@ -95,13 +95,14 @@ describe("a start that fails", () => {
       const { end } = await attached(keeper);
       end.send({ kind: "barrier", token: 0 }, commit(0));
       const { seq } = await expectEvent(end, "reached");
-      const before = readdirSync(`/proc/${keeper.pid}/fd`).length;
+      const before = openDescriptors(keeper.pid);
       end.send(spawnOf(keeper, 1, ["wait"], changes), commit(seq));
       const failed = await expectEvent(end, "spawnFailed");
       expect([failed.worker, failed.step, failed.errno]).toEqual([1, step, errno]);
       end.send({ kind: "barrier", token: 1 }, commit(failed.seq));
       await expectEvent(end, "reached");
-      expect(readdirSync(`/proc/${keeper.pid}/fd`).length).toBe(before);
+      // The output thread closes its end of the worker's pipe by itself.
+      while (openDescriptors(keeper.pid) > before) await Bun.sleep(1);
     });
   }
 
@@ -334,6 +335,8 @@ describe("commands on files", () => {
     expect(input).toBe("// never executed\n");
   });
 });
+
+const openDescriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 /** The pid of a keeper's only child. */
 const childOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim());

@@ -1,4 +1,5 @@
 // The real keeper under test: bin/crank (or CRANK_KEEPER) in a home of its own, with test/keeper/stand-in.c for a runtime.
+import { afterAll } from "bun:test";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
@@ -17,7 +18,7 @@ const SOCK_STREAM = 1;
 
 let programs: string | null = null;
 
-/** Where stand-in and worker are, compiled once for each test process. */
+/** Where stand-in and worker are, compiled once for each test file, and removed after it. */
 export const testPrograms = (): string => {
   if (programs !== null) return programs;
   const directory = mkdtempSync(join(tmpdir(), "crank-programs-"));
@@ -30,10 +31,13 @@ export const testPrograms = (): string => {
       join(SOURCES, `${name}.c`),
     ]);
   chmodSync(directory, 0o755);
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
   programs = directory;
   return directory;
 };
+
+afterAll(() => {
+  if (programs !== null) rmSync(programs, { recursive: true, force: true });
+});
 
 export type RealKeeper = KeeperUnderTest & {
   readonly pid: number;
