@@ -16,14 +16,14 @@ print(listener.getsockname()[1], flush=True)
 
 
 def serve(connection):
-    connection.recv(100)
+    connection.recv(4096)
     if misdeed == "reset":
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     elif misdeed == "cut":
         connection.sendall(b"half an ans")
     else:
         connection.sendall(b"answer\n")
-        connection.recv(100)
+        connection.recv(4096)
     connection.close()
 
 

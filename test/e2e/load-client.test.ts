@@ -1,6 +1,7 @@
-// The load client itself: a client that does not notice what goes wrong would prove nothing about crank.
+// The load clients themselves: a client that does not notice what goes wrong would prove nothing about crank.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { Clients } from "../../examples/demo/clients.ts";
 import { Load } from "./harness/load.ts";
 import { Bench, ROOT, waitFor } from "./harness/service.ts";
 
@@ -13,6 +14,14 @@ afterEach(() => bench.clean());
 const faulty = async (misdeed: string): Promise<number> => {
   const server = bench.start(["python3", join(ROOT, "test/apps/faulty.py"), misdeed]);
   return Number(await waitFor("the server's port", () => server.stdout().includes("\n") && server.stdout().trim()));
+};
+
+/** A port on which nobody listens. */
+const closedPort = (): number => {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
 };
 
 const anew = { anew: 2, pauseMs: 5, stays: 0, talkMs: 1000 };
@@ -34,11 +43,32 @@ describe("the load client counts", () => {
   });
 
   test("a connection that is refused", async () => {
-    const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-    const { port } = listener;
-    listener.stop(true);
-    const load = new Load({ port, ...anew });
+    const load = new Load({ port: closedPort(), ...anew });
     await waitFor("refusals", () => load.counts.refused > 3);
     expect(await load.stop()).toMatchObject({ answered: 0, reset: 0, cut: 0 });
+  });
+});
+
+describe("the demo's clients count", () => {
+  test.each([
+    ["a request that is reset", "reset", anew, "reset"],
+    ["a WebSocket that is reset", "reset", stays, "reset"],
+    ["a request that is answered by half", "cut", anew, "cut"],
+    ["a WebSocket that is closed without a word", "cut", stays, "cut"],
+  ] as const)("%s", async (_, misdeed, options, counted) => {
+    const clients = new Clients({ port: await faulty(misdeed), ...options });
+    await waitFor(`something ${counted}`, () => clients.counts[counted] > 3);
+    await clients.stop();
+    const { reset, cut, ...others } = clients.counts;
+    expect(others).toEqual({ answered: 0, messages: 0, moved: 0, refused: 0 });
+    expect(counted === "reset" ? cut : reset).toBe(0);
+    expect(clients.problems).not.toHaveLength(0);
+  });
+
+  test("a connection that is refused", async () => {
+    const clients = new Clients({ port: closedPort(), ...anew });
+    await waitFor("refusals", () => clients.counts.refused > 3);
+    await clients.stop();
+    expect(clients.counts).toMatchObject({ answered: 0, reset: 0, cut: 0 });
   });
 });
