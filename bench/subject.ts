@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { Bench, ROOT, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
 
 export const STOPWATCH = join(ROOT, "build/stopwatch");
-export const SERVER = join(ROOT, "test/apps/server.py");
 
 /** Gives `use` a bench of its own and cleans it up. */
 export const withBench = async <T>(use: (bench: Bench) => Promise<T>): Promise<T> => {
