@@ -195,6 +195,7 @@ void *thread_main(void *argument) {
     write_logs(output);
     write_sinks(output);
     if (look_at_table(output)) break;
+    take_route(output); /* what was routed before a worker was added holds for its first line */
     wait_for_work(output);
   } while (true);
   rest(output);

@@ -57,9 +57,14 @@ static struct connection *append(struct connection *connection) {
   return connection;
 }
 
-static void note_due(uint64_t due) {
-  uint64_t next = clock_get(DEADLINE_STREAMS);
-  if (due != 0 && (next == 0 || due < next)) clock_set(DEADLINE_STREAMS, due);
+/* Armed for the connection that is due first, and for nobody who has spoken or gone meanwhile. */
+static void arm(void) {
+  uint64_t first = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t due = connections[i]->due;
+    if (due != 0 && (first == 0 || due < first)) first = due;
+  }
+  if (clock_get(DEADLINE_STREAMS) != first) clock_set(DEADLINE_STREAMS, first);
 }
 
 static void drop(struct connection *connection, enum closed reason) {
@@ -74,6 +79,7 @@ static void drop(struct connection *connection, enum closed reason) {
     if (connections[i] == connection) connections[i] = connections[--count];
   }
   connection_free(connection);
+  arm();
   streams_accept_again();
 }
 
@@ -98,7 +104,7 @@ static void settle(struct connection *connection, enum outcome outcome) {
   if (connection->closing && connection_unsent(connection) == 0) return drop(connection, CLOSED_BY_US);
   /* What it said before it hung up is still delivered. */
   if (connection->hung_up && connection->input_ended && !connection->paused) return drop(connection, CLOSED_BY_PEER);
-  note_due(connection->due);
+  arm();
   connection_watch(connection);
   streams_accept_again();
 }
@@ -128,7 +134,8 @@ static void add_connection(int fd, const struct handle *handle) {
     return;
   }
   connection->watched = true;
-  note_due(append(connection)->due);
+  (void)append(connection);
+  arm();
 }
 
 /* True: go on. Errors of the connection itself are its own affair (accept(2)); for the others we wait. */
@@ -205,8 +212,7 @@ void streams_expire(void) {
     if (connection->due != 0 && connection->due <= now) drop(connection, CLOSED_TOO_SLOW);
     else i++;
   }
-  clock_set(DEADLINE_STREAMS, 0);
-  for (uint32_t i = 0; i < count; i++) note_due(connections[i]->due);
+  arm();
 }
 
 static void deliver_more(struct connection *connection) {
@@ -311,7 +317,7 @@ bool streams_load(struct reader *in) {
     struct connection *connection = connection_load(in);
     if (!connection) return false;
     connection_watch(append(connection));
-    note_due(connection->due);
+    arm();
   }
   return !in->failed;
 }

@@ -272,7 +272,8 @@ static void died(const siginfo_t *info) {
   crashes++;
   (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
   if (!has_attached) {
-    start_failed(what);
+    if (from_outside) pause_before_next(1); /* no fault of its own: the pauses do not grow */
+    else start_failed(what);
     return;
   }
   blame(from_outside);

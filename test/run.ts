@@ -9,7 +9,7 @@ import { type Job, type JobResult, runJob } from "./runner/job.ts";
 const RUN_LIMIT_MS = Number(process.env.CRANK_TEST_SECONDS ?? 600) * 1000;
 
 /** What takes long goes first, so that no processor is left with it alone at the end. */
-const FIRST = ["test/e2e/load", "test/core/simulator", "test/setup/", "test/e2e/", "test/keeper/"];
+const FIRST = ["test/e2e/load", "test/sim/", "test/core/simulator", "test/setup/", "test/e2e/", "test/keeper/"];
 
 /** Runs again with crank's own processes on Node, for what touches the runtime: these folders, … */
 const ON_NODE_TOO = ["test/e2e/"];
