@@ -56,6 +56,7 @@ static struct source *next_wish(struct output *output, bool *drain, bool *leave)
 static void fulfil_wishes(struct output *output) {
   bool drain = false, leave = false;
   for (struct source *source; (source = next_wish(output, &drain, &leave));) {
+    take_route(output);
     if (drain) drain_source(output, source);
     if (leave) end_source(output, source);
     table_lock(output);
@@ -175,7 +176,9 @@ static void wait_for_work(struct output *output) {
   if (waits[0].revents != 0 && read(output->wake_fd, &wakes, sizeof wakes) < 0 && errno != EAGAIN) return;
   if (waits[2].revents != 0) (void)sink_write(&output->out);
   if (waits[3].revents != 0) (void)sink_write(&output->err);
-  if (waits[1].revents != 0) read_pipes(output);
+  if (waits[1].revents == 0) return;
+  take_route(output); /* what was routed before a worker was added holds for its first line */
+  read_pipes(output);
 }
 
 /* Passing bulk on may wait; a readiness or an exit, which the other thread hears of, may not (a nice value is a thread's
@@ -195,7 +198,6 @@ void *thread_main(void *argument) {
     write_logs(output);
     write_sinks(output);
     if (look_at_table(output)) break;
-    take_route(output); /* what was routed before a worker was added holds for its first line */
     wait_for_work(output);
   } while (true);
   rest(output);
