@@ -19,6 +19,14 @@ export type KeeperFacts = {
   readonly executions: number;
 };
 
-/** A CLOCK_MONOTONIC time as wall clock, ISO 8601. */
-export const wallTime = (facts: KeeperFacts, monotonicMs: number): string =>
-  new Date(monotonicMs + facts.realtimeOffset).toISOString();
+/** A CLOCK_MONOTONIC time as wall clock, ISO 8601. What happens at one time asks for it more than once. */
+export const wallTime = (facts: KeeperFacts, monotonicMs: number): string => {
+  const wallMs = monotonicMs + facts.realtimeOffset;
+  if (wallMs !== madeFor) {
+    made = new Date(wallMs).toISOString();
+    madeFor = wallMs;
+  }
+  return made;
+};
+let madeFor = Number.NaN;
+let made = "";
