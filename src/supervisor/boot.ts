@@ -59,7 +59,7 @@ const journalPath = (settings: Settings): string => `${settings.runDirectory}/jo
 
 const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
   const barrier = memory.boot.barrier + 1;
-  rememberBoot(memory, { stage, barrier, failure: null });
+  rememberBoot(memory, { stage, barrier, failure: stage === memory.boot.stage ? memory.boot.failure : null });
   if (stage !== "serving") memory.outbox.command({ kind: "barrier", token: barrier });
 };
 
@@ -112,6 +112,8 @@ export const atFailure = (memory: Memory, event: EventOf<"failed">): void => {
     return noteFailure(memory, openFailure(opening.uri, event.step, event.errno));
   }
   if (event.command === COMMANDS.lock.code) return noteFailure(memory, lockFailure(memory, settings, event.errno));
+  // A client that hung up before its answer keeps nobody from starting.
+  if (event.command === COMMANDS.write.code || event.command === COMMANDS.statSocket.code) return;
   if (boot.failure === null) noteFailure(memory, `${event.step}: ${describeErrno(event.errno)}`);
 };
 

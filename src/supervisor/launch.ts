@@ -103,10 +103,11 @@ const programPath = (memory: Memory, settings: Settings, program: string): strin
   if (program.startsWith("/")) return program;
   if (program.includes("/")) return `${settings.cwd}/${program}`;
   const path = memory.platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
+  let candidate = program;
   for (const directory of path.split(":")) {
-    const candidate = `${directory.startsWith("/") ? directory : `${settings.cwd}/${directory}`}/${program}`;
+    candidate = `${directory.startsWith("/") ? directory : `${settings.cwd}/${directory}`}/${program}`;
     if (memory.platform.isExecutable(candidate)) return candidate;
   }
-  // Not there: the keeper's exec fails with this name, and says so.
-  return program;
+  // Not there: executing the last place that was looked at fails, and says so. (The bare name would be taken from -cwd.)
+  return candidate;
 };

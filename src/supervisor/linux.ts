@@ -156,13 +156,15 @@ const ensureDirectory = (path: string): string | null =>
     accessSync(path, constants.W_OK | constants.X_OK);
   });
 
+/** How many unusable files of one name are kept. */
+const MOST_KEPT_ASIDE = 9;
+
 const setAside = (path: string): string | null => {
-  for (let number = 1; number <= 99; number++) {
-    const name = `${path}.bad-${number}`;
-    if (readText(name).kind !== "missing") continue;
-    return attempt(() => renameSync(path, name)) === null ? name : null;
-  }
-  return null;
+  let number = 1;
+  while (number < MOST_KEPT_ASIDE && readText(`${path}.bad-${number}`).kind !== "missing") number++;
+  // When all are taken, the last one gives way.
+  const name = `${path}.bad-${number}`;
+  return attempt(() => renameSync(path, name)) === null ? name : null;
 };
 
 const removeFile = (path: string): void => {

@@ -45,7 +45,7 @@ export class NoteLog {
     this.#untold.push({ note, json });
     outbox.putText(`note/${seq}`, json);
     if (this.#oldest === 0) this.#oldest = seq;
-    while (this.#held.size > NOTES_KEPT) {
+    while (this.#held.size > NOTES_KEPT && this.#oldest <= this.#told) {
       this.#held.delete(this.#oldest);
       outbox.remove(`note/${this.#oldest}`);
       this.#oldest += 1;
@@ -59,7 +59,7 @@ export class NoteLog {
   /** The notes that are to be told now, each with its JSON (an EventEntry). They count as told. */
   takeUntold(outbox: Outbox): readonly Told[] {
     const untold =
-      this.#untold.length > 0
+      this.#untold.length === this.#next - 1 - this.#told
         ? this.#untold
         : this.from(this.#told + 1).map((json) => ({ note: JSON.parse(json), json }));
     this.#untold = [];

@@ -3,6 +3,7 @@ import { encodeError, encodeResult, type RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "../control/messages.ts";
 import { describeFailure, describeRefusal } from "../core/describe.ts";
 import type { Outcome } from "../core/effects.ts";
+import { LIMITS } from "../keeper/protocol.ts";
 import { forgetPending, type Memory, type Pending, rememberFinished, rememberPending } from "./memory.ts";
 import { SOCK_DGRAM } from "./sockaddr.ts";
 import { serviceSockets, status } from "./views.ts";
@@ -20,8 +21,23 @@ export const sendLine = (memory: Memory, connection: number, line: string): void
   memory.outbox.command({ kind: "write", connection, bytes: encoder.encode(line), close: 0 });
 };
 
+/** The longest answer, in UTF-16 units: with UTF-8's three bytes for each it fits into what a connection may hold. */
+const LONGEST_ANSWER = Math.floor(LIMITS.connectionOutputBytes / 3) - 1024;
+
 export const reply = (memory: Memory, asker: Asker, result: Result): void => {
-  if (asker.rpc !== undefined) sendLine(memory, asker.connection, encodeResult(asker.rpc, result));
+  if (asker.rpc === undefined) return;
+  const line = encodeResult(asker.rpc, result);
+  if (line.length <= LONGEST_ANSWER) return sendLine(memory, asker.connection, line);
+  replyError(memory, asker, {
+    code: ERROR_CODES.internal,
+    message: `The answer would have ${line.length} characters, more than a connection takes`,
+  });
+};
+
+/** Ends a connection whose line could not be taken, with a word why. */
+export const endConnection = (memory: Memory, connection: number, message: string): void => {
+  const line = encodeError(null, { code: ERROR_CODES.internal, message });
+  memory.outbox.command({ kind: "write", connection, bytes: encoder.encode(line), close: 1 });
 };
 
 export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {

@@ -44,7 +44,8 @@ export const redeploy = (memory: Memory, now: number): boolean => {
 const currentSpec = (memory: Memory): Spec | null => {
   const { service, generations } = memory.core;
   const current = service.current === null ? undefined : generations[service.current];
-  if (current) return { ...current.spec, instances: current.instances };
+  // Scaled to nothing, a deploy of none would prove nothing.
+  if (current) return { ...current.spec, instances: Math.max(1, current.instances) };
   return memory.core.history.at(-1)?.spec ?? null;
 };
 

@@ -3,7 +3,14 @@
 
 import { nextDeadline } from "../core/deadline.ts";
 import type { Ending } from "../core/state.ts";
-import { COMMANDS, type Command, type EventKind, type Greeting, type KeeperEvent } from "../keeper/protocol.ts";
+import {
+  COMMANDS,
+  type Command,
+  type EventKind,
+  type Greeting,
+  type KeeperEvent,
+  MESSAGES,
+} from "../keeper/protocol.ts";
 import { atBarrier, atFailure, atOpened, begin } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
@@ -15,7 +22,7 @@ import { countDeath, forgetConnection, forgetPending, type Memory, recall, remem
 import type { Platform } from "./platform.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
 import { formatRecord } from "./record.ts";
-import { queueIsKnown, queuesStayUnknown } from "./replies.ts";
+import { endConnection, queueIsKnown, queuesStayUnknown } from "./replies.ts";
 import { redeploy } from "./requests.ts";
 import { signalName } from "./signals.ts";
 
@@ -206,6 +213,10 @@ const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
     "error",
     `A message that ended three supervisors was set aside (event ${event.event}, ${event.bytes.length} bytes); please report it`,
   );
+  if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
+  // What a line says begins with its connection's number.
+  const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
+  endConnection(memory, connection, "This request ended the supervisor three times and was set aside");
 };
 
 const ON_EVENT: Handlers = {

@@ -265,7 +265,10 @@ describe("rollouts", () => {
     await run("one");
     const failed = await bench.ctl("web", "run", "-wait", "-retries", "2", "--", "python3", RESPONDER, "bad", "exit-3");
     expect(failed.status).toBe(1);
-    expect([...crank.stderr().matchAll(/failed: it exited with status 3/g)]).toHaveLength(3);
+    await waitFor(
+      "three failures",
+      () => [...crank.stderr().matchAll(/failed: it exited with status 3/g)].length === 3,
+    );
     const late = await bench.ctl(
       "web",
       "run",
