@@ -232,7 +232,7 @@ describe("between deploys", () => {
     const deployed = await run("two");
     expect(deployed.status).toBe(0);
     expect(deployed.stdout + deployed.stderr).toContain("could not be recorded");
-    expect(crank.stderr()).toContain("could not be written");
+    await waitFor("the log to say so", () => crank.stderr().includes("could not be written"));
     expect((await ask(port)).version).toBe("two");
     expect(readFileSync(join(bench.directory, "web.conf"), "utf8")).toContain("one");
   });
