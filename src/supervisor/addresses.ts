@@ -17,11 +17,12 @@ export class AddressError extends Error {
   override name = "AddressError";
 }
 
-export const DEFAULT_BACKLOG = 4096;
+const DEFAULT_BACKLOG = 4096;
 /** sun_path has 108 bytes, the last one for the terminating zero. */
 export const MAX_UNIX_PATH_BYTES = 107;
 
-const DEFAULT_OPTIONS: SocketOptions = {
+/** A socket's options when its URI says nothing. */
+export const DEFAULT_OPTIONS: SocketOptions = {
   backlog: DEFAULT_BACKLOG,
   reusePort: false,
   noDelay: false,

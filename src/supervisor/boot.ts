@@ -4,7 +4,7 @@
 import type { GoodSpec } from "../core/spec.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
-import { AddressError, DEFAULT_BACKLOG } from "./addresses.ts";
+import { AddressError, DEFAULT_OPTIONS } from "./addresses.ts";
 import { describeErrno } from "./errno.ts";
 import type { FrontEnd } from "./front-end.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
@@ -154,7 +154,7 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
 
 const openings = (settings: Settings): Opening[] => [
   ...settings.binds.map((bind, index) => bindOpening(bind, index)),
-  controlOpening(settings.control.uri, settings.control.address, CONTROL_OPTIONS),
+  controlOpening(settings.control.uri, settings.control.address, DEFAULT_OPTIONS),
 ];
 
 const bindOpening = (bind: Bind, index: number): Opening => ({
@@ -163,19 +163,6 @@ const bindOpening = (bind: Bind, index: number): Opening => ({
   address: bind.address,
   options: bind.options,
 });
-
-const CONTROL_OPTIONS = {
-  backlog: DEFAULT_BACKLOG,
-  reusePort: false,
-  noDelay: false,
-  keepAlive: false,
-  deferAccept: 0,
-  fastOpen: 0,
-  v6Only: null,
-  mode: null,
-  owner: null,
-  group: null,
-} as const;
 
 const openingOf = (memory: Memory, handle: number): Opening | undefined =>
   memory.settings ? openings(memory.settings).find((opening) => opening.handle === handle) : undefined;
