@@ -106,7 +106,7 @@ $(filter-out bin/crank,$(PROGRAMS)): | bin/crank
 
 # The commands compiled to bytecode and joined to the runtime: no source is parsed when one starts, nothing in the
 # working directory is read, and the one open file is all that a later start needs.
-bin/runtime: src/commands/main.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
+bin/runtime: src/main.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
 	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) $(COMPILE)
 
@@ -118,6 +118,9 @@ bin/trim.node: trim/trim.c build/compiler-flags | $(COMPILER)
 # The bundles ----------------------------------------------------------------------------------------------------------
 
 dist/%.mjs: src/commands/%.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
+	mkdir -p $(@D)
+	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) --target=node
+dist/%.mjs: src/frontends/%.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
 	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) --target=node
 

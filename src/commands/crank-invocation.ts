@@ -68,10 +68,13 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
       base === null
         ? runDirectoryBeside(control.address.kind === "unix" ? control.address.path : recordPath)
         : `${base}.run`,
+    first: null,
     cwd,
     respawnMs: flags.respawn === true ? RESPAWN_MS : null,
     lingerMs: flags.linger ?? DEFAULT_LINGER_MS,
     logFormat: logFormat(flags),
+    linePrefix: "%t id=%w pid=%p ",
+    workerInput: "null",
     verbosity: verbosity(flags),
     defaults: CRANK_DEFAULTS,
   };
@@ -97,7 +100,11 @@ const bindFrom = (uri: string, index: number, cwd: string): Bind => {
 
 const socketPath = (path: string, cwd: string): string => (path.startsWith("@") ? path : absolute(path, cwd));
 
-const controlFrom = (uri: string | undefined, environment: Environment, cwd: string): Settings["control"] => {
+const controlFrom = (
+  uri: string | undefined,
+  environment: Environment,
+  cwd: string,
+): NonNullable<Settings["control"]> => {
   if (uri === undefined) throw new UsageError("-ctl is missing: the control socket; or give a -name, which sets it");
   const { address } = parseUri(uri);
   if (address.kind === "internet" && address.transport === "tcp") {

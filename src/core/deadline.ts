@@ -1,5 +1,6 @@
 // When the core wants to be woken: the earliest of all deadlines that its state holds.
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { reloadDueAt } from "./reload.ts";
 import { deadlineCounts } from "./rollout.ts";
 import type { State } from "./state.ts";
 import { dueAt } from "./worker-life.ts";
@@ -14,7 +15,7 @@ export const nextDeadline = (state: State): number | null => {
   const { rollout } = state.service;
   if (rollout && rollout.deadlineAt !== null && deadlineCounts(state.service))
     earliest = Math.min(earliest, rollout.deadlineAt);
-  earliest = Math.min(earliest, nextStart(state));
+  earliest = Math.min(earliest, reloadDueAt(state.service) ?? earliest, nextStart(state));
   return earliest === Number.POSITIVE_INFINITY ? null : earliest;
 };
 

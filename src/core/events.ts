@@ -1,5 +1,5 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
-import type { Spec } from "./spec.ts";
+import type { Spec, StopStep } from "./spec.ts";
 import type { Ending, RequestId, WorkerId } from "./state.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
@@ -14,6 +14,8 @@ export type Run = {
   /** Refused unless this is the pid of a ready worker, when there is one. */
   readonly expectPid: number | null;
 };
+/** Deploys the current generation's spec once more, at its present number of workers; after the rollout in flight, if there is one. */
+export type Reload = { readonly kind: "reload"; readonly now: number; readonly wallNow: number };
 /** Changes the wanted number of workers of the current generation. `by` adds, `to` sets. */
 export type Scale = {
   readonly kind: "scale";
@@ -21,8 +23,16 @@ export type Scale = {
   readonly request: RequestId | null;
   readonly change: { readonly to: number } | { readonly by: number };
 };
-/** Stops everything and ends. Again: every stop step that is next is taken now. `request` waits for the end. */
-export type Shutdown = { readonly kind: "shutdown"; readonly now: number; readonly request: RequestId | null };
+/**
+ * Stops everything and ends. Again: every stop step that is next is taken now. `request` waits for the end. `steps` are
+ * taken instead of the specs' own, from the first one on, by the workers that were stopping already too.
+ */
+export type Shutdown = {
+  readonly kind: "shutdown";
+  readonly now: number;
+  readonly request: RequestId | null;
+  readonly steps: readonly StopStep[] | null;
+};
 /** Nobody waits for this request any more (its connection is gone). */
 export type Abandoned = { readonly kind: "abandoned"; readonly now: number; readonly request: RequestId };
 
@@ -62,6 +72,7 @@ export type Tick = { readonly kind: "tick"; readonly now: number };
 
 export type CoreEvent =
   | Run
+  | Reload
   | Scale
   | Shutdown
   | Abandoned

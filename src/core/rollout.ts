@@ -10,7 +10,7 @@ import { beginStop } from "./stopping.ts";
 import { answer, changeService, emit, note, putGeneration, type Turn } from "./turn.ts";
 
 /** Makes a spec the incoming generation. One that is already on its way is superseded. */
-export const beginRollout = (turn: Turn, run: Run): void => {
+export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "now" | "wallNow">): void => {
   if (turn.service.rollout) abandonRollout(turn, { kind: "superseded" });
   const number = turn.service.nextGeneration;
   const { spec, request, now } = run;
@@ -83,6 +83,10 @@ export const checkDeadline = (turn: Turn): void => {
     worker: null,
   });
 };
+
+/** A failed rollout that has been answered for is in nobody's way, even if what it had replaced is still being brought back. */
+export const isInFlight = ({ rollout, pendingRecord }: Turn["service"]): boolean =>
+  pendingRecord !== null || (rollout !== null && !rollout.rollingBack?.told);
 
 /** A rollout that only waits for an earlier record to be written is not late. */
 export const deadlineCounts = ({ rollout, pendingRecord }: Turn["service"]): boolean =>

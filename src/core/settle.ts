@@ -1,5 +1,6 @@
 // What follows from the state as it is now, whatever has just happened: the end of every step.
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { takeQueuedReload } from "./reload.ts";
 import { advanceRollout, startMissing } from "./rollout.ts";
 import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
 import { note, pruneGenerations, type Turn } from "./turn.ts";
@@ -13,12 +14,14 @@ export const settle = (turn: Turn): void => {
 };
 
 const settlePool = (turn: Turn): void => {
+  takeQueuedReload(turn);
   const { rollout } = turn.service;
   if (rollout) {
     advanceRollout(turn);
     // Crank's own start has failed, and nothing ran before: the machine's supervisor is told by the exit status.
     const { current, rollout: left } = turn.service;
-    if (left === null && current === null && rollout.origin === "crank") beginShutdown(turn, 1, null);
+    if (left === null && current === null && rollout.origin === "crank")
+      beginShutdown(turn, 1, { request: null, steps: null });
   } else replaceLost(turn);
 };
 

@@ -1,29 +1,38 @@
 // Going down: everything is stopped, whoever waits is answered, and when the last worker is gone crank ends.
+import type { Shutdown } from "./events.ts";
 import { abandonRollout } from "./rollout.ts";
-import type { RequestId } from "./state.ts";
-import { beginStop, takeNextStep } from "./stopping.ts";
+import { beginStop, restartStop, takeNextStep } from "./stopping.ts";
 import { answer, answerOne, changeService, emit, note, type Turn } from "./turn.ts";
 
-/** Stops everything. Asked for again, every worker's next stop step is taken now. */
-export const shutDown = (turn: Turn, request: RequestId | null): void => {
+/** What a shutdown is for the core, whoever wanted it. */
+type Wish = Pick<Shutdown, "request" | "steps">;
+
+/** Stops everything. Asked for again, every worker's next stop step is taken now, or the first of other steps. */
+export const shutDown = (turn: Turn, { request, steps }: Wish): void => {
   const { phase } = turn.service;
-  if (phase.kind === "running") return beginShutdown(turn, 0, request);
+  if (phase.kind === "running") return beginShutdown(turn, 0, { request, steps });
   if (phase.ended) return answerOne(turn, request, { kind: "shutDown" });
-  if (request !== null) changeService(turn, { phase: { ...phase, requests: [...phase.requests, request] } });
+  if (request !== null || (steps !== null && steps !== phase.steps)) {
+    const requests = request === null ? phase.requests : [...phase.requests, request];
+    changeService(turn, { phase: { ...phase, requests, steps: steps ?? phase.steps } });
+  }
   for (const worker of Object.values(turn.workers)) {
-    if (worker.kind === "stopping") takeNextStep(turn, worker);
+    if (worker.kind !== "stopping") continue;
+    if (steps === null) takeNextStep(turn, worker);
+    else if (worker.failure === null) restartStop(turn, worker);
   }
 };
 
 /** From here on nothing is started any more. `status` is what crank will exit with. */
-export const beginShutdown = (turn: Turn, status: number, request: RequestId | null): void => {
+export const beginShutdown = (turn: Turn, status: number, { request, steps }: Wish): void => {
   abandonRollout(turn, { kind: "shutdown" });
   const requests = request === null ? [] : [request];
-  changeService(turn, { phase: { kind: "stopping", status, requests, ended: false } });
+  changeService(turn, { queuedReload: null, phase: { kind: "stopping", status, requests, ended: false, steps } });
   note(turn, { kind: "shutdownStarted" });
   emit(turn, { kind: "closeSockets" });
   for (const worker of Object.values(turn.workers)) {
     if (worker.kind !== "stopping") beginStop(turn, worker);
+    else if (steps !== null && worker.failure === null) restartStop(turn, worker);
   }
 };
 
@@ -44,7 +53,7 @@ export const endIfNothingRuns = (turn: Turn): void => {
 };
 
 const end = (turn: Turn, status: number): void => {
-  changeService(turn, { phase: { kind: "stopping", status, requests: [], ended: true } });
+  changeService(turn, { phase: { kind: "stopping", status, requests: [], ended: true, steps: null } });
   emit(turn, { kind: "exit", status });
 };
 

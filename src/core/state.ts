@@ -1,5 +1,5 @@
 // The supervisor's whole state as plain JSON: service, generations, workers, requests. Immutable; `step` makes the next one.
-import type { GoodSpec, Spec } from "./spec.ts";
+import type { GoodSpec, Spec, StopStep } from "./spec.ts";
 
 export type WorkerId = number;
 export type GenerationNumber = number;
@@ -103,7 +103,12 @@ export type Phase =
       readonly status: number;
       readonly requests: readonly RequestId[];
       readonly ended: boolean;
+      /** Taken by every worker in place of its spec's stop steps; null: those of the spec. */
+      readonly steps: readonly StopStep[] | null;
     };
+
+/** A reload that waits for the rollout in flight to end. `at` and `wallAt`: when it was asked for, CLOCK_MONOTONIC and wall clock, ms. */
+export type QueuedReload = { readonly at: number; readonly wallAt: number };
 
 /** A record that is wanted on disk, and who is answered after it. */
 export type PendingRecord = { readonly generation: GenerationNumber; readonly requests: readonly RequestId[] };
@@ -116,6 +121,8 @@ export type Service = {
   readonly nextGeneration: GenerationNumber;
   readonly current: GenerationNumber | null;
   readonly rollout: Rollout | null;
+  /** However many were asked for meanwhile, one more is enough. */
+  readonly queuedReload: QueuedReload | null;
   /** Set between a completed rollout and `recorded`. */
   readonly pendingRecord: PendingRecord | null;
   /** Deaths before ready in a row, between rollouts; and the earliest next start, CLOCK_MONOTONIC ms. */
@@ -146,6 +153,7 @@ export const initialState = (options: {
     nextGeneration: (options.history.at(-1)?.generation ?? 0) + 1,
     current: null,
     rollout: null,
+    queuedReload: null,
     pendingRecord: null,
     deaths: 0,
     nextStartAt: 0,

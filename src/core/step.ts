@@ -2,7 +2,8 @@
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import type { Effect, Refusal } from "./effects.ts";
 import type { Abandoned, CoreEvent, Recorded, Run, Tick } from "./events.ts";
-import { beginRollout, checkDeadline } from "./rollout.ts";
+import { reload } from "./reload.ts";
+import { beginRollout, checkDeadline, isInFlight } from "./rollout.ts";
 import { scale } from "./scale.ts";
 import { settle } from "./settle.ts";
 import { shutDown } from "./shutdown.ts";
@@ -27,10 +28,12 @@ const handle = (turn: Turn, event: CoreEvent): void => {
   switch (event.kind) {
     case "run":
       return run(turn, event);
+    case "reload":
+      return reload(turn, event);
     case "scale":
       return scale(turn, event);
     case "shutdown":
-      return shutDown(turn, event.request);
+      return shutDown(turn, event);
     case "abandoned":
       return forgetRequest(turn, event);
     case "recorded":
@@ -52,11 +55,9 @@ const run = (turn: Turn, event: Run): void => {
 };
 
 const refusalOf = (turn: Turn, { supersede, expectPid }: Run): Refusal | null => {
-  const { phase, rollout, pendingRecord, current } = turn.service;
+  const { phase, current } = turn.service;
   if (phase.kind === "stopping") return { kind: "shuttingDown" };
-  // A failed rollout that has been answered for is in nobody's way, even if what it had replaced is still being brought back.
-  const isInFlight = pendingRecord !== null || (rollout !== null && !rollout.rollingBack?.told);
-  if (isInFlight && !supersede) return { kind: "rolloutInFlight" };
+  if (isInFlight(turn.service) && !supersede) return { kind: "rolloutInFlight" };
   if (expectPid === null) return null;
   const ready = Object.values(turn.workers).filter((worker) => worker.kind === "ready" && worker.pid !== null);
   const shown = (ready.find((worker) => worker.generation === current) ?? ready[0])?.pid ?? null;

@@ -1,5 +1,5 @@
 // How a worker is stopped: its spec's steps, one after the other, each at its time after the first.
-import type { StopStep } from "./spec.ts";
+import type { Spec, StopStep } from "./spec.ts";
 import type { Failure, Worker } from "./state.ts";
 import { emit, note, putWorker, specOf, type Turn } from "./turn.ts";
 
@@ -38,7 +38,7 @@ export const killFailed = (turn: Turn, worker: Living, failure: Failure): void =
 /** Takes the next step now, due or not, and those that belong to the same moment. */
 export const takeNextStep = (turn: Turn, worker: Stopping): void => {
   const spec = specOf(turn, worker.generation);
-  const steps = spec && spec.stopSteps.length > 0 ? spec.stopSteps : DEFAULT_STEPS;
+  const steps = stepsFor(turn, spec);
   let { nextStep, stepAt } = worker;
   for (let step = steps[nextStep]; step; step = steps[nextStep]) {
     const isLast = nextStep === steps.length - 1;
@@ -49,7 +49,18 @@ export const takeNextStep = (turn: Turn, worker: Stopping): void => {
     nextStep += 1;
     if (stepAt === null || stepAt > turn.now) break;
   }
-  if (nextStep !== worker.nextStep) putWorker(turn, { ...worker, nextStep, stepAt });
+  const before = turn.workers[worker.id];
+  const isSame = before?.kind === "stopping" && before.nextStep === nextStep && before.stepAt === stepAt;
+  if (!isSame) putWorker(turn, { ...worker, nextStep, stepAt });
+};
+
+/** Takes the steps from the first one on, whatever was taken before: on the way down there may be others than before. */
+export const restartStop = (turn: Turn, worker: Stopping): void =>
+  takeNextStep(turn, { ...worker, nextStep: 0, stepAt: turn.now });
+
+const stepsFor = ({ service: { phase } }: Turn, spec: Spec | undefined): readonly StopStep[] => {
+  const steps = (phase.kind === "stopping" ? phase.steps : null) ?? spec?.stopSteps ?? [];
+  return steps.length > 0 ? steps : DEFAULT_STEPS;
 };
 
 /**

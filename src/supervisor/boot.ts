@@ -6,13 +6,12 @@ import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError, DEFAULT_OPTIONS } from "./addresses.ts";
 import { describeErrno } from "./errno.ts";
-import type { FrontEnd } from "./front-end.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
 import { describeLeftJournal } from "./left-journal.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
-import { redeploy } from "./requests.ts";
+import { deployForNobody, redeploy } from "./requests.ts";
 import type { Bind, Settings } from "./settings.ts";
 import {
   bindHandle,
@@ -34,9 +33,9 @@ const STDERR = 2;
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
 /** The first thing that the first supervisor does: reads the command line, takes the lock. */
-export const begin = (memory: Memory, frontEnd: FrontEnd): void => {
-  const { args, cwd } = memory.facts;
-  const invocation = frontEnd.parse(args, memory.platform.environment, cwd);
+export const begin = async (memory: Memory): Promise<void> => {
+  const { platform, frontEnd, facts } = memory;
+  const invocation = await frontEnd.parse(facts.args, platform.environment, facts.cwd, platform);
   if (invocation.kind === "say") {
     memory.outbox.command({
       kind: "log",
@@ -50,12 +49,13 @@ export const begin = (memory: Memory, frontEnd: FrontEnd): void => {
   const obstacle = prepareFiles(memory, settings);
   if (obstacle !== null) return giveUp(memory, obstacle);
   rememberSettings(memory, settings);
-  memory.outbox.command({ kind: "lock", path: lockPath(settings) });
+  const lock = runPath(settings, "lock");
+  if (lock !== null) memory.outbox.command({ kind: "lock", path: lock });
   nextStage(memory, "locking");
 };
 
-const lockPath = (settings: Settings): string => `${settings.runDirectory}/lock`;
-const journalPath = (settings: Settings): string => `${settings.runDirectory}/journal`;
+const runPath = ({ runDirectory }: Settings, name: "lock" | "journal" | "notify"): string | null =>
+  runDirectory === null ? null : `${runDirectory}/${name}`;
 
 const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
   const barrier = memory.boot.barrier + 1;
@@ -78,12 +78,12 @@ const removeSocketFile = (memory: Memory, handle: number): void => {
 /** Makes sure that the record and the run directory can be used. Returns what is in the way. */
 const prepareFiles = (memory: Memory, settings: Settings): string | null => {
   const { platform } = memory;
-  const record = platform.ensureFile(settings.recordPath, EMPTY_RECORD);
+  const record = settings.recordPath === null ? null : platform.ensureFile(settings.recordPath, EMPTY_RECORD);
   if (record !== null) {
     return `the record ${settings.recordPath} cannot be written: ${record}; make its directory, or choose another with -prefix or -conf`;
   }
-  for (const directory of [settings.runDirectory, `${settings.runDirectory}/notify`]) {
-    const failure = platform.ensureDirectory(directory);
+  for (const directory of [settings.runDirectory, runPath(settings, "notify")]) {
+    const failure = directory === null ? null : platform.ensureDirectory(directory);
     if (failure !== null) return `the directory ${directory} cannot be used: ${failure}`;
   }
   return null;
@@ -124,7 +124,7 @@ const noteFailure = (memory: Memory, failure: string): void => {
 const EAGAIN = 11;
 
 const lockFailure = (memory: Memory, settings: Settings, errno: number): string => {
-  const path = lockPath(settings);
+  const path = runPath(settings, "lock") ?? "";
   if (errno !== EAGAIN) return `${path}: cannot be locked: ${describeErrno(errno)}`;
   const holder = memory.platform.readText(path);
   const pid = holder.kind === "text" ? holder.text.trim() : "";
@@ -134,15 +134,16 @@ const lockFailure = (memory: Memory, settings: Settings, errno: number): string 
 
 const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
   try {
-    const history = readRecord(memory, settings);
-    leaveOldJournal(memory, settings);
+    const journal = runPath(settings, "journal");
+    const history = settings.recordPath === null ? [] : readRecord(memory, settings, settings.recordPath);
+    if (journal !== null) leaveOldJournal(memory, journal);
     rememberCore(
       memory,
       initialState({ respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs }, history }),
     );
-    memory.outbox.command({ kind: "openJournal", path: journalPath(settings) });
+    if (journal !== null) memory.outbox.command({ kind: "openJournal", path: journal });
     for (const opening of openings(settings)) memory.outbox.command(await openCommand(memory.platform, opening));
-    memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
+    if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
     if (settings.logFormat === "json")
       memory.outbox.command({ kind: "routeOutput", format: 1, sink: 0, handle: 0, header: "" });
     nextStage(memory, "opening");
@@ -154,7 +155,7 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
 
 const openings = (settings: Settings): Opening[] => [
   ...settings.binds.map((bind, index) => bindOpening(bind, index)),
-  controlOpening(settings.control.uri, settings.control.address, DEFAULT_OPTIONS),
+  ...(settings.control ? [controlOpening(settings.control.uri, settings.control.address, DEFAULT_OPTIONS)] : []),
 ];
 
 const bindOpening = (bind: Bind, index: number): Opening => ({
@@ -176,30 +177,23 @@ export const atOpened = (memory: Memory, event: EventOf<"opened">): void => {
 };
 
 /** The good specs that the record holds. One that cannot be used is kept aside, and crank starts empty. */
-const readRecord = (memory: Memory, settings: Settings): readonly GoodSpec[] => {
+const readRecord = (memory: Memory, settings: Settings, path: string): readonly GoodSpec[] => {
   const { platform } = memory;
-  const file = platform.readText(settings.recordPath);
+  const file = platform.readText(path);
   if (file.kind !== "text")
-    throw new StartError(
-      `the record ${settings.recordPath} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`,
-    );
+    throw new StartError(`the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`);
   const reading = parseRecord(file.text, settings.defaults, settings.cwd);
   if (reading.kind === "history") return reading.history;
-  const aside = platform.setAside(settings.recordPath);
-  const failure = aside === null ? "it cannot be renamed" : platform.replaceFile(settings.recordPath, EMPTY_RECORD);
+  const aside = platform.setAside(path);
+  const failure = aside === null ? "it cannot be renamed" : platform.replaceFile(path, EMPTY_RECORD);
   if (failure !== null)
-    throw new StartError(`the record ${settings.recordPath} ${reading.reason}, and cannot be replaced: ${failure}`);
-  log(
-    memory,
-    "warning",
-    `The record ${settings.recordPath} ${reading.reason}; it is kept as ${aside}, and crank starts empty`,
-  );
+    throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);
+  log(memory, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);
   return [];
 };
 
 /** A journal that is still there was left by a crank that was killed. */
-const leaveOldJournal = (memory: Memory, settings: Settings): void => {
-  const path = journalPath(settings);
+const leaveOldJournal = (memory: Memory, path: string): void => {
   const bytes = memory.platform.readBytes(path);
   if (bytes === null) return;
   const aside = memory.platform.setAside(path);
@@ -215,7 +209,8 @@ const serve = (memory: Memory, settings: Settings, now: number): void => {
   nextStage(memory, "serving");
   for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
   warnOfKernelLimits(memory, settings);
-  if (memory.core.history.length > 0) {
+  if (settings.first) deployForNobody(memory, settings.first, now);
+  else if (memory.core.history.length > 0) {
     log(memory, "info", `Starting what ${settings.recordPath} holds`);
     redeploy(memory, now);
   }

@@ -1,6 +1,5 @@
 // One event through the core, and every effect of it carried out: into commands, answers, notes and the log.
 
-import { describeNote } from "../core/describe.ts";
 import type { Effect, Note } from "../core/effects.ts";
 import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
@@ -42,7 +41,7 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
     case "closeSockets":
       return closeSockets(memory);
     case "exit":
-      return exit(memory, effect.status);
+      return leave(memory, effect.status);
   }
 };
 
@@ -57,7 +56,7 @@ const startWorker = (memory: Memory, id: number): void => {
 
 /** A worker of another user may acknowledge on the control socket; what else it says there is refused. */
 const admitWorkerUser = (memory: Memory, uid: number | undefined): void => {
-  const address = memory.settings?.control.address;
+  const address = memory.settings?.control?.address;
   if (uid === undefined || address?.kind !== "unix") return;
   const failure = memory.platform.admitUser(address.path, uid);
   if (failure !== null)
@@ -73,9 +72,10 @@ const closeSockets = (memory: Memory): void => {
   }
 };
 
-const exit = (memory: Memory, status: number): void => {
+/** Ends crank: what is left of its sockets goes, workers that still run stay. */
+export const leave = (memory: Memory, status: number): void => {
   closeSockets(memory);
-  const address = memory.settings?.control.address;
+  const address = memory.settings?.control?.address;
   if (address?.kind === "unix" && memory.sockets.has(CONTROL_HANDLE)) memory.platform.removeFile(address.path);
   memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
 };
@@ -86,7 +86,8 @@ export const tellNotes = (memory: Memory): void => {
 };
 
 const tell = (memory: Memory, note: Note, json: string): void => {
-  log(memory, NOTE_LEVEL[note.kind], describeNote(note));
+  const sentence = memory.frontEnd.describe(memory, note);
+  if (sentence !== null) log(memory, NOTE_LEVEL[note.kind], sentence);
   for (const connection of memory.followers) notify(memory, connection, "event", json);
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || !("generation" in note) || note.generation !== pending.generation) continue;

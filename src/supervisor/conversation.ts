@@ -1,5 +1,5 @@
 // One line from a control connection: who says it, whether they may, what it is.
-import { parseClientLine } from "../control/jsonrpc.ts";
+import { type ClientLine, parseClientLine } from "../control/jsonrpc.ts";
 import { ERROR_CODES } from "../control/messages.ts";
 import { checkCall } from "../control/schemas.ts";
 import { type KeeperEvent, UNCHANGED } from "../keeper/protocol.ts";
@@ -8,11 +8,13 @@ import { type Asker, replyError, sendLine } from "./replies.ts";
 import { handleCall } from "./requests.ts";
 
 type Line = Extract<KeeperEvent, { kind: "line" }>;
+type Foreign = Extract<ClientLine, { kind: "foreign" }>;
 
 /** Takes a line: does what it asks for, or answers why not. Nothing that a client sends ends anything but its own request. */
-export const takeLine = (memory: Memory, event: Line): void => {
+export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
   const line = parseClientLine(event.bytes);
-  if (line.kind === "foreign" || line.kind === "broken") return sendLine(memory, event.connection, line.reply);
+  if (line.kind === "foreign") return takeForeign(memory, event, line);
+  if (line.kind === "broken") return sendLine(memory, event.connection, line.reply);
   const asker: Asker = { connection: event.connection, rpc: line.kind === "request" ? line.id : undefined };
   const obstacle = whyNot(memory, event, line.method);
   if (obstacle !== null) return replyError(memory, asker, { code: ERROR_CODES.unauthorized, message: obstacle });
@@ -21,9 +23,16 @@ export const takeLine = (memory: Memory, event: Line): void => {
   handleCall(memory, { ...asker, now: event.deliveredAt }, checked.call.method, checked.call.params);
 };
 
+/** No JSON-RPC: the front end's dialect may know it. */
+const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign): Promise<void> => {
+  const dialect = await memory.frontEnd.dialect();
+  const mayControl = whyNot(memory, event, "") === null;
+  if (!(await dialect.take(memory, { event, text, mayControl }))) sendLine(memory, event.connection, reply);
+};
+
 /** Why the sender may not ask for this; null if they may. Who crank runs as may, and root; over tcp who shows the secret. */
 const whyNot = (memory: Memory, event: Line, method: string): string | null => {
-  if (memory.settings?.control.address.kind === "internet") {
+  if (memory.settings?.control?.address.kind === "internet") {
     if (method === "authenticate" || memory.authenticated.has(event.connection)) return null;
     return "This control socket wants the secret in CRANK_CTL_TOKEN first";
   }

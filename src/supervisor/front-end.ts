@@ -1,4 +1,10 @@
-// What a program that crank can be called as has to say: how its command line becomes settings.
+// What a program that crank can be called as has to say. What differs is data in the settings where it can be, and one of
+// these functions otherwise; none of them supervises: they call what actions.ts and requests.ts offer to all.
+import type { Note } from "../core/effects.ts";
+import type { KeeperEvent } from "../keeper/protocol.ts";
+import type { Level } from "./log.ts";
+import type { Memory } from "./memory.ts";
+import type { Platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the command line asks for. `say`: print and exit, as for -help, -version and wrong usage. */
@@ -6,11 +12,39 @@ export type Invocation =
   | { readonly kind: "serve"; readonly settings: Settings }
   | { readonly kind: "say"; readonly sink: "stdout" | "stderr"; readonly text: string; readonly status: number };
 
+/** A signal that the keeper received: its name (`SIGHUP`), and when it was delivered (CLOCK_MONOTONIC ms). */
+export type ReceivedSignal = { readonly name: string; readonly now: number };
+
+/** A line on the control socket that is not JSON-RPC. `text`: null if it is not UTF-8. `mayControl`: the sender may do more than acknowledge. */
+export type ForeignLine = {
+  readonly event: Extract<KeeperEvent, { kind: "line" }>;
+  readonly text: string | null;
+  readonly mayControl: boolean;
+};
+
+/** Another protocol on the control socket. */
+export type Dialect = {
+  /** Takes the line and answers it. False: it means nothing to this dialect, and is answered as no JSON-RPC. */
+  readonly take: (memory: Memory, line: ForeignLine) => boolean | Promise<boolean>;
+};
+
+/** One line of the program's own log, still without its newline. */
+export type LogEntry = { readonly level: Level; readonly message: string; readonly wallMs: number };
+
 export type FrontEnd = {
   /** Reads the arguments (without the program's name). Called once in a crank's life. */
   readonly parse: (
     args: readonly string[],
     environment: Readonly<Record<string, string | undefined>>,
     cwd: string,
-  ) => Invocation;
+    platform: Platform,
+  ) => Invocation | Promise<Invocation>;
+  /** What each signal leads to; one that is not here is ignored. Until the sockets are open only those that end count. */
+  readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => void>>;
+  /** Loads the dialect, when a line first wants it. */
+  readonly dialect: () => Promise<Dialect>;
+  /** The sentence that the log has for a note; null: none. */
+  readonly describe: (memory: Memory, note: Note) => string | null;
+  /** How a line of the log looks in the text format. */
+  readonly logLine: (memory: Memory, entry: LogEntry) => string;
 };

@@ -34,7 +34,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker,
     unset,
     ownPid: ["LISTEN_PID"],
     descriptors: handles.flatMap((handle, index) => [handle, FIRST_FD + index]),
-    stdin: 0,
+    stdin: settings.workerInput === "inherit" ? 1 : 0,
     output: settings.logFormat === "raw" ? INHERITED : ROUTED,
     notifyFd,
     notifyPath,
@@ -49,7 +49,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: 0,
     flags: SPAWN_FLAGS.group | (spec.killMode === "group" ? SPAWN_FLAGS.endGroup : 0),
-    prefix: `%t id=${worker.id} pid=%p `,
+    prefix: settings.linePrefix.replace("%w", String(worker.id)),
     json: `"service":${JSON.stringify(settings.name)},"id":${worker.id},"generation":${generation.number}`,
   };
 };
@@ -87,13 +87,14 @@ const workerEnvironment = (
   ]);
   for (let index = 0; index < count; index++) env.set(`EINHORN_FD_${index}`, String(FIRST_FD + index));
   if (notify.notifyPath !== "") env.set("NOTIFY_SOCKET", notify.notifyPath);
-  if (settings.control.address.kind === "unix") env.set("EINHORN_SOCK_PATH", settings.control.address.path);
+  if (settings.control?.address.kind === "unix") env.set("EINHORN_SOCK_PATH", settings.control.address.path);
   if (settings.name !== "") env.set("CRANK_NAME", settings.name);
   return env;
 };
 
 /** Where a worker's NOTIFY_SOCKET is bound. "" (NOTIFY_FD alone) where the path would be too long for a socket. */
 const notifySocketPath = (settings: Settings, worker: number): string => {
+  if (settings.runDirectory === null) return "";
   const path = `${settings.runDirectory}/notify/${worker}`;
   return Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
 };

@@ -1,4 +1,5 @@
 // crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
+import type { LogEntry } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
 
 export type Level = "error" | "warning" | "info" | "debug";
@@ -12,12 +13,12 @@ const SHOWN = {
 const STDERR = 2;
 const encoder = new TextEncoder();
 
-/** Says something. `who` is the part of crank that speaks, as in the original's `[manager]`. */
+/** Says something in the log, as the front end's lines look. */
 export const log = (memory: Memory, level: Level, message: string): void => {
   const shown: readonly Level[] = SHOWN[memory.settings?.verbosity ?? "normal"];
   if (!shown.includes(level)) return;
-  const line =
-    memory.settings?.logFormat === "json" ? jsonLine(memory, level, message) : textLine(memory, level, message);
+  const entry: LogEntry = { level, message, wallMs: memory.platform.wallNow() };
+  const line = memory.settings?.logFormat === "json" ? jsonLine(memory, entry) : memory.frontEnd.logLine(memory, entry);
   memory.outbox.command({ kind: "log", sink: STDERR, bytes: encoder.encode(`${line}\n`) });
 };
 
@@ -26,21 +27,16 @@ export const complain = (memory: Memory, message: string): void => {
   memory.outbox.command({ kind: "log", sink: STDERR, bytes: encoder.encode(`${printable(message)}\n`) });
 };
 
-const jsonLine = (memory: Memory, level: Level, message: string): string =>
+const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
   JSON.stringify({
-    time: new Date(memory.platform.wallNow()).toISOString(),
+    time: new Date(wallMs).toISOString(),
     level,
     service: memory.settings?.name ?? "",
     message,
   });
 
-const textLine = (memory: Memory, level: Level, message: string): string => {
-  const mark = level === "error" ? "ERROR: " : level === "warning" ? "WARNING: " : "";
-  return `${goTime(memory.platform.wallNow())} [manager] ${mark}${printable(message)}`;
-};
-
 /** `2006/01/02 15:04:05`, local time, as Go's log package writes it; made once a second. */
-const goTime = (wallMs: number): string => {
+export const goTime = (wallMs: number): string => {
   const second = Math.floor(wallMs / 1000);
   if (second !== madeFor) {
     const date = new Date(wallMs);

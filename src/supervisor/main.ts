@@ -113,14 +113,11 @@ class Life {
     const startedAt = performance.now();
     const now = hello.now;
     this.#home = hello.facts.home;
-    const supervisor = new Supervisor(
-      linuxPlatform(() => now + Math.round(performance.now() - startedAt)),
-      hello,
-      link,
-    );
+    const platform = linuxPlatform(() => now + Math.round(performance.now() - startedAt));
+    const supervisor = new Supervisor({ platform, frontEnd: this.#frontEnd }, hello, link);
     this.#supervisor = supervisor;
     link.send([{ kind: "attach", protocol: PROTOCOL_VERSION }]);
-    return supervisor.start(this.#frontEnd);
+    return supervisor.start();
   }
 
   /** Nothing to do: after a moment memory is given back, after `lingerMs` the keeper is asked to let this supervisor go. */

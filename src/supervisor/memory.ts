@@ -6,6 +6,7 @@ import type { GoodSpec } from "../core/spec.ts";
 import type { Generation, State, Worker } from "../core/state.ts";
 import { initialState } from "../core/state.ts";
 import type { KeeperFacts } from "./facts.ts";
+import type { FrontEnd } from "./front-end.ts";
 import { NoteLog } from "./notes.ts";
 import { Outbox } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
@@ -61,6 +62,8 @@ export type Counters = { readonly requests: number; readonly supervisorDeaths: n
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
 export type Memory = {
   readonly platform: Platform;
+  /** The program that crank was called as. */
+  readonly frontEnd: FrontEnd;
   readonly facts: KeeperFacts;
   readonly outbox: Outbox;
   readonly notes: NoteLog;
@@ -80,9 +83,13 @@ export type Memory = {
 const EMPTY_CORE = initialState({ respawn: null, history: [] });
 
 /** Rebuilds the memory from the journal's entries. Values are our own, written by `remember*`; the version is checked before. */
-export const recall = (platform: Platform, facts: KeeperFacts, entries: ReadonlyMap<string, Uint8Array>): Memory => {
+export const recall = (
+  { platform, frontEnd, facts }: Pick<Memory, "platform" | "frontEnd" | "facts">,
+  entries: ReadonlyMap<string, Uint8Array>,
+): Memory => {
   const memory: Memory = {
     platform,
+    frontEnd,
     facts,
     outbox: new Outbox(),
     notes: new NoteLog(),

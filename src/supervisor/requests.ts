@@ -24,10 +24,14 @@ export const handleCall = <M extends Method>(
   handler(memory, call, params);
 };
 
-/** Deploys what runs now once more, for nobody who waits: SIGHUP, and crank's own start from the record. */
-export const redeploy = (memory: Memory, now: number): boolean => {
+/** Deploys the last good spec, for nobody who waits: crank's own start, and a reload of what did not start. */
+export const redeploy = (memory: Memory, now: number): void => {
   const spec = currentSpec(memory);
-  if (!spec) return false;
+  if (spec) deployForNobody(memory, spec, now);
+};
+
+/** Deploys a spec that nobody waits for. */
+export const deployForNobody = (memory: Memory, spec: Spec, now: number): void =>
   advance(memory, {
     kind: "run",
     now,
@@ -37,8 +41,6 @@ export const redeploy = (memory: Memory, now: number): boolean => {
     supersede: false,
     expectPid: null,
   });
-  return true;
-};
 
 /** The spec in effect, at the number of workers that it was scaled to; else the last good one. */
 const currentSpec = (memory: Memory): Spec | null => {
@@ -220,12 +222,12 @@ const shutdown: Handler<"shutdown"> = (memory, call, params) => {
   const workers = Object.keys(memory.core.workers).length;
   if (params.wait !== true) {
     reply(memory, call, { workers });
-    advance(memory, { kind: "shutdown", now: call.now, request: null });
+    advance(memory, { kind: "shutdown", now: call.now, request: null, steps: null });
     return;
   }
   const request = nextRequest(memory);
   rememberPending(memory, request, { kind: "shutdown", connection: call.connection, rpc: call.rpc ?? null });
-  advance(memory, { kind: "shutdown", now: call.now, request });
+  advance(memory, { kind: "shutdown", now: call.now, request, steps: null });
 };
 
 const checkToken: Handler<"authenticate"> = (memory, call, params) => {

@@ -1,5 +1,5 @@
 // What crank was started with: the same for every supervisor of its life. A front end makes it from its own flags.
-import type { KillMode, Readiness, StopStep } from "../core/spec.ts";
+import type { KillMode, Readiness, Spec, StopStep } from "../core/spec.ts";
 import type { Address } from "./addresses.ts";
 
 export type LogFormat = "text" | "json" | "raw";
@@ -40,11 +40,14 @@ export type Settings = {
   /** "" when none was given. */
   readonly name: string;
   readonly binds: readonly Bind[];
-  readonly control: { readonly uri: string; readonly address: Address };
-  /** Where the record is. */
-  readonly recordPath: string;
-  /** Where the journal, the lock and the notify sockets are. */
-  readonly runDirectory: string;
+  /** The control socket; null for none. */
+  readonly control: { readonly uri: string; readonly address: Address } | null;
+  /** Where the record is; null: nothing is recorded. */
+  readonly recordPath: string | null;
+  /** Where the journal, the lock and the notify sockets are; null: the journal is in memory, and workers have NOTIFY_FD alone. */
+  readonly runDirectory: string | null;
+  /** What to start with; null: what the record holds. */
+  readonly first: Spec | null;
   /** crank's own working directory. */
   readonly cwd: string;
   /** ms; null: crank exits when its last worker is gone. */
@@ -52,6 +55,10 @@ export type Settings = {
   /** How long an idle supervisor stays, ms. */
   readonly lingerMs: number;
   readonly logFormat: LogFormat;
+  /** What is put before a worker's lines in the text format: `%w` is its number, the rest as the keeper's `spawn.prefix`. */
+  readonly linePrefix: string;
+  /** What workers read from. `inherit`: crank's own standard input. */
+  readonly workerInput: "null" | "inherit";
   readonly verbosity: Verbosity;
   /** What a first run starts from. */
   readonly defaults: SpecDefaults;

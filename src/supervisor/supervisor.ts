@@ -16,14 +16,11 @@ import { advance, tellNotes } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
 import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
-import type { FrontEnd } from "./front-end.ts";
 import { log } from "./log.ts";
 import { countDeath, forgetConnection, forgetPending, type Memory, recall, rememberPending } from "./memory.ts";
-import type { Platform } from "./platform.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
 import { formatRecord } from "./record.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown } from "./replies.ts";
-import { redeploy } from "./requests.ts";
 import { signalName } from "./signals.ts";
 
 /** All that a hello says, collected. */
@@ -40,6 +37,9 @@ export type Link = {
   flushed(): Promise<void>;
 };
 
+/** Where a supervisor lives: the system beneath it, and the program that it was called as. */
+export type Surroundings = Pick<Memory, "platform" | "frontEnd">;
+
 type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
 
 export class Supervisor {
@@ -47,16 +47,16 @@ export class Supervisor {
   readonly #link: Link;
   #consumed: number;
 
-  constructor(platform: Platform, hello: Hello, link: Link) {
-    this.#memory = recall(platform, hello.facts, hello.entries);
+  constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
+    this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries);
     this.#link = link;
     this.#consumed = hello.facts.consumed;
     reconcile(this.#memory, hello);
   }
 
   /** The first batch: on a fresh crank its start, later whatever was left undone. */
-  async start(frontEnd: FrontEnd): Promise<void> {
-    if (this.#memory.facts.fresh) begin(this.#memory, frontEnd);
+  async start(): Promise<void> {
+    if (this.#memory.facts.fresh) await begin(this.#memory);
     await this.#commit();
   }
 
@@ -100,13 +100,10 @@ export class Supervisor {
   async #record(): Promise<void> {
     await this.#link.flushed();
     const { platform, settings, core } = this.#memory;
-    const error = settings ? platform.replaceFile(settings.recordPath, formatRecord(core.history)) : null;
+    const path = settings?.recordPath ?? null;
+    const error = path === null ? null : platform.replaceFile(path, formatRecord(core.history));
     if (error !== null)
-      log(
-        this.#memory,
-        "error",
-        `The record ${settings?.recordPath ?? ""} could not be written: ${error}; the deploy stands`,
-      );
+      log(this.#memory, "error", `The record ${path} could not be written: ${error}; the deploy stands`);
     advance(this.#memory, { kind: "recorded", now: platform.monotonicNow(), error });
     await this.#commit();
   }
@@ -135,23 +132,12 @@ const decoder = new TextDecoder();
 
 const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
   const name = signalName(event.signal);
-  if (memory.boot.stage !== "serving" && name === "SIGHUP") return;
-  switch (name) {
-    case "SIGHUP":
-      if (memory.core.service.rollout || memory.core.service.phase.kind === "stopping") {
-        return log(memory, "warning", "SIGHUP: not now, a rollout or the shutdown is in flight");
-      }
-      if (!redeploy(memory, event.deliveredAt))
-        log(memory, "warning", "SIGHUP: nothing has been run yet that could be reloaded");
-      return;
-    case "SIGTERM":
-    case "SIGINT":
-    case "SIGQUIT":
-      return advance(memory, { kind: "shutdown", now: event.deliveredAt, request: null });
-    default:
-      return;
-  }
+  if (memory.boot.stage !== "serving" && !ENDING.has(name)) return;
+  memory.frontEnd.signals[name]?.(memory, { name, now: event.deliveredAt });
 };
+
+/** What counts before the sockets are open. */
+const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT"]);
 
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): void => {
   const worker = memory.core.workers[event.worker];

@@ -39,7 +39,15 @@ if "garbage" in misdeeds:
     notify(b"x" * 65536)
     for number in range(10000):
         notify(b"STATUS=%d" % number)
-if "path" in misdeeds:
+if "held" in misdeeds:
+    while not os.path.exists(os.environ["HOLD"]):
+        time.sleep(0.01)
+if "acknowledge" in misdeeds:
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    end.connect(os.environ["EINHORN_SOCK_PATH"])
+    end.sendall(b'{"command":"worker:ack","pid":%d}\n' % os.getpid())
+    assert end.recv(1) == b"", "an acknowledgement is not answered"
+elif "path" in misdeeds:
     end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     end.sendto(b"STATUS=on its way\nREADY=1\n", os.environ["NOTIFY_SOCKET"])
 else:

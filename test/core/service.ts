@@ -5,7 +5,7 @@ import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Note, Outcome } from "../../src/core/effects.ts";
 import type { CoreEvent } from "../../src/core/events.ts";
 import { survivesKill, violations } from "../../src/core/invariants.ts";
-import type { GoodSpec, Spec } from "../../src/core/spec.ts";
+import type { GoodSpec, Spec, StopStep } from "../../src/core/spec.ts";
 import { type Ending, initialState, type Respawn, type State, type Worker } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 
@@ -78,10 +78,14 @@ export class Service {
     return request;
   }
 
-  shutdown(): number {
+  shutdown(steps: readonly StopStep[] | null = null): number {
     const request = this.#newRequest();
-    this.send({ kind: "shutdown", now: this.now, request });
+    this.send({ kind: "shutdown", now: this.now, request, steps });
     return request;
+  }
+
+  reload(): readonly Effect[] {
+    return this.send({ kind: "reload", now: this.now, wallNow: WALL });
   }
 
   /** The process runs, under the pid 100 + its worker's number. */

@@ -44,6 +44,21 @@ describe("shutting down", () => {
     expect(outcomeOf(effects, second)).toEqual({ kind: "shutDown" });
   });
 
+  test("by other steps than the spec's tells everybody by those, from the first one on, those that are draining too", () => {
+    const service = new Service();
+    service.deploy({ instances: 2 });
+    service.scale({ to: 1 });
+    const steps = [
+      { signal: "SIGUSR2", afterMs: 0 },
+      { signal: "SIGTERM", afterMs: 3000 },
+    ];
+    service.shutdown(steps);
+    expect(signals(service.effects)).toEqual(["1 SIGUSR2", "2 SIGUSR2"]);
+    expect(signals(service.pass(3000))).toEqual(["1 SIGTERM group", "2 SIGTERM group"]);
+    service.shutdown([{ signal: "SIGINT", afterMs: 0 }]);
+    expect(signals(service.effects)).toEqual(["1 SIGINT", "2 SIGINT"]);
+  });
+
   test("leaves those alone that are draining already", () => {
     const service = new Service();
     service.deploy();

@@ -167,6 +167,26 @@ describe("between deploys", () => {
     expect(isAlive(next.pid)).toBe(false);
   });
 
+  test("SIGHUPs in the middle of a deploy are one reload after it", async () => {
+    const crank = await start();
+    const port = portOf(crank);
+    const gate = `${bench.directory}/gate`;
+    const held = run("one", ["held"], ["-env", `HOLD=${gate}`]);
+    await waitFor("the start", async () => (await ps()).length > 0);
+    for (let time = 0; time < 3; time++) crank.signal("SIGHUP");
+    writeFileSync(gate, "");
+    expect(await held).toMatchObject({ status: 0 });
+    await waitFor("the reload", () => crank.stderr().includes("Generation 2 is in place"));
+    expect((await ask(port)).version).toBe("one");
+    expect(crank.stderr()).not.toContain("Rolling out generation 3");
+  });
+
+  test("a worker's acknowledgement on the control socket counts as its readiness, whatever front end it was written for", async () => {
+    const crank = await start();
+    expect(await run("acknowledging", ["acknowledge"])).toMatchObject({ status: 0 });
+    expect((await ask(portOf(crank))).version).toBe("acknowledging");
+  });
+
   test("a second SIGTERM brings the next stop step forward", async () => {
     const crank = await start();
     await run("deaf", ["deaf"], ["-stop", "600"]);

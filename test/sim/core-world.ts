@@ -85,7 +85,7 @@ class World {
     });
     this.#goOn();
     this.#expectRest();
-    this.#queue.push({ kind: "shutdown", now: 0, request: this.#newRequest() });
+    this.#queue.push({ kind: "shutdown", now: 0, request: this.#newRequest(), steps: null });
     this.#goOn();
     this.#expectEnd();
     return { trace: this.#trace };
@@ -121,7 +121,10 @@ class World {
     const lost = isKilled ? survivesKill(transition) : null;
     if (lost !== null) this.#fail(lost);
     const deadline = nextDeadline(after);
-    if (event.kind === "tick" && deadline !== null && deadline <= event.now) this.#fail("the tick left a deadline due");
+    // A reload that waited for the rollout which this tick has ended begins with the next one.
+    const isLetGo = before.service.rollout !== null && after.service.queuedReload !== null;
+    if (event.kind === "tick" && !isLetGo && deadline !== null && deadline <= event.now)
+      this.#fail("the tick left a deadline due");
     this.#state = isKilled ? (JSON.parse(JSON.stringify(after)) as State) : after;
     for (const effect of effects) this.#carryOut(effect);
     if (this.#trace.length > MAX_STEPS) this.#fail("it does not come to rest");
@@ -137,17 +140,14 @@ class World {
 
   #ask(): void {
     if (this.#isCalm) return;
-    const kind = this.#random.pick(["run", "run", "run", "scale", "scale", "abandoned", "hup", "shutdown"]);
-    const { generations, service } = this.#state;
+    const kind = this.#random.pick(["run", "run", "run", "scale", "scale", "abandoned", "reload", "shutdown"]);
     if (kind === "run") this.#queue.push(this.#run(this.#newRequest(), randomSpec(this.#random)));
     else if (kind === "scale") this.#queue.push({ kind, now: 0, request: this.#newRequest(), change: this.#change() });
     else if (kind === "abandoned") this.#abandon();
     else if (kind === "shutdown" && this.#random.chance(0.07)) {
-      this.#queue.push({ kind, now: 0, request: this.#random.chance(0.5) ? this.#newRequest() : null });
-    } else if (kind === "hup" && service.current !== null) {
-      const spec = generations[service.current]?.spec;
-      if (spec) this.#queue.push(this.#run(null, spec));
-    }
+      const steps = this.#random.chance(0.3) ? [{ signal: "SIGKILL", afterMs: 0 }] : null;
+      this.#queue.push({ kind, now: 0, request: this.#random.chance(0.5) ? this.#newRequest() : null, steps });
+    } else if (kind === "reload") this.#queue.push({ kind, now: 0, wallNow: WALL });
   }
 
   #change(): { readonly to: number } | { readonly by: number } {

@@ -108,11 +108,11 @@ export class SupervisorLife {
 
   #begin(): Promise<void> {
     this.#mayDie("before an event");
-    const supervisor = new Supervisor(this.#options.platform, collect(this.#greetings), this.#link());
+    const supervisor = new Supervisor(this.#options, collect(this.#greetings), this.#link());
     this.#supervisor = supervisor;
     this.#options.send(encodeCommands([{ kind: "attach", protocol: PROTOCOL_VERSION }]));
     this.#hasAttached = true;
-    return supervisor.start(this.#options.frontEnd);
+    return supervisor.start();
   }
 
   #link(): Link {

@@ -1,7 +1,7 @@
 // A whole crank in virtual time, all from one seed: the supervisor as it is, a simulated keeper, made-up processes and
 // clients. The same life can be lived again with the supervisor killed at any moment, and nothing may come out different.
 
-import { crankInvocation } from "../../src/commands/crank-invocation.ts";
+import { CRANK } from "../../src/commands/crank-front-end.ts";
 import type { Command } from "../../src/keeper/protocol.ts";
 import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
 import type {
@@ -173,7 +173,7 @@ class World implements SimulatedWorld {
   startSupervisor(): SimulatedSupervisor {
     const life: SupervisorLife = new SupervisorLife({
       platform: simulatedPlatform(this.#files, this.now, () => this.#now >= this.#diskFullUntil),
-      frontEnd: { parse: crankInvocation },
+      frontEnd: CRANK,
       send: (bytes) => this.#keeper.hear(bytes),
       isKilledAt: (moment) => this.#isKilledAt(life, moment),
       onKilled: () => this.#keeper.supervisorEnded({ ending: 1, status: SIGNALS.SIGKILL, fromOutside: true }),

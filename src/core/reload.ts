@@ -1,0 +1,29 @@
+// Deploying what runs once more. A reload that comes while a rollout is in flight waits for its end; more of them are one.
+import type { Reload } from "./events.ts";
+import { beginRollout, isInFlight } from "./rollout.ts";
+import type { Service } from "./state.ts";
+import { changeService, type Turn } from "./turn.ts";
+
+/** Takes note that a reload is wanted; the end of the step begins it if its time has come. */
+export const reload = (turn: Turn, { now, wallNow }: Reload): void => {
+  const { phase, rollout, current, queuedReload } = turn.service;
+  if (phase.kind === "stopping" || queuedReload !== null || (rollout === null && current === null)) return;
+  changeService(turn, { queuedReload: { at: now, wallAt: wallNow } });
+};
+
+/** When the reload that waits may begin, CLOCK_MONOTONIC ms: at once when no rollout is in flight any more; null before. */
+export const reloadDueAt = (service: Service): number | null =>
+  service.queuedReload === null || isInFlight(service) ? null : service.queuedReload.at;
+
+/** Begins the reload that is wanted, unless a rollout is in flight: one that ends in this very step is followed by a tick. */
+export const takeQueuedReload = (turn: Turn): void => {
+  const { queuedReload, current } = turn.service;
+  if (queuedReload === null || isInFlight(turn.service)) return;
+  changeService(turn, { queuedReload: null });
+  const running = current === null ? undefined : turn.generations[current];
+  if (!running) return;
+  // Scaled to nothing, a deploy of none would prove nothing.
+  const spec = { ...running.spec, instances: Math.max(1, running.instances) };
+  const wallNow = queuedReload.wallAt + (turn.now - queuedReload.at);
+  beginRollout(turn, { spec, request: null, now: turn.now, wallNow });
+};
