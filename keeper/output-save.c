@@ -145,9 +145,13 @@ static void load_sink(struct sink *sink, struct reader *in) {
   sink->is_torn = is_torn;
 }
 
+/* Bits of the first byte of a route. */
+enum { ROUTE_JSON = 1, ROUTE_STDERR = 2 };
+
 void table_save(const struct output *output, struct buffer *out) {
   buffer_u32(out, STATE_VERSION);
-  buffer_u8(out, output->route.format == FORMAT_JSON);
+  uint8_t sink = output->route.sink == &output->err ? ROUTE_STDERR : 0;
+  buffer_u8(out, (uint8_t)(sink | (output->route.format == FORMAT_JSON ? ROUTE_JSON : 0)));
   save_fd(out, output->route.sink->kind == SINK_DATAGRAMS ? output->route.sink->fd : -1);
   buffer_text(out, output->header);
   save_sink(&output->out, out);
@@ -164,7 +168,9 @@ void table_save(const struct output *output, struct buffer *out) {
 
 static void load_route(struct output *output, struct reader *in) {
   struct wanted_route *wanted = memory_take_zeroed(sizeof *wanted);
-  wanted->format = read_u8(in) != 0 ? FORMAT_JSON : FORMAT_TEXT;
+  uint8_t how = read_u8(in);
+  wanted->format = (how & ROUTE_JSON) != 0 ? FORMAT_JSON : FORMAT_TEXT;
+  wanted->to_stderr = (how & ROUTE_STDERR) != 0;
   wanted->datagram_fd = load_fd(in);
   wanted->header = span_text(read_bytes(in));
   if (!in->failed && strlen(wanted->header) <= TEMPLATE_LIMIT) {

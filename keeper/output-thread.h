@@ -58,6 +58,9 @@ struct source {
 /* A change of route, as output_format gave it. */
 struct wanted_route {
   enum format format;
+  /* Standard error instead of standard output. */
+  bool to_stderr;
+  /* -1: to a stream. */
   int datagram_fd;
   char *header;
 };

@@ -182,7 +182,7 @@ int output_log(int sink, const char *bytes, size_t n) {
 
 int output_format(int format, int sink, int datagram_fd, const char *header) {
   bool datagrams = sink == 1;
-  if (format < FORMAT_TEXT || format > FORMAT_JSON || sink < 0 || sink > 1 || datagrams != (datagram_fd >= 0)) {
+  if (format < FORMAT_TEXT || format > FORMAT_JSON || sink < 0 || sink > 2 || datagrams != (datagram_fd >= 0)) {
     errno = EINVAL;
     return -1;
   }
@@ -193,6 +193,7 @@ int output_format(int format, int sink, int datagram_fd, const char *header) {
   if (table_start_thread() != 0) return -1;
   struct wanted_route *wanted = memory_take(sizeof *wanted);
   *wanted = (struct wanted_route){.format = format == 1 ? FORMAT_JSON : FORMAT_TEXT, .datagram_fd = datagram_fd};
+  wanted->to_stderr = sink == 2;
   wanted->header = memory_copy_text(header, strlen(header));
   table_lock(&output);
   struct wanted_route *overtaken = output.wanted;

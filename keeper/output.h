@@ -41,7 +41,7 @@ void output_remove(uint64_t worker);
  * none), one datagram a line. A newline is added if the last line lacks one. 256 KiB wait for a sink that is stuck; more
  * is lost, and told when it works again. -1 only when the thread cannot be started, or for no such sink. */
 int output_log(int sink, const char *bytes, size_t n);
-/* format 0 text, 1 json; sink 0 stdout, 1 datagrams (a connected descriptor of the thread's own, which it closes; when
+/* format 0 text, 1 json; sink 0 stdout, 2 stderr, 1 datagrams (a connected descriptor of the thread's own, which it closes; when
  * this fails, it is still the caller's). `header` comes before each datagram, and is a template as a prefix is. */
 int output_format(int format, int sink, int datagram_fd, const char *header);
 

@@ -118,7 +118,7 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
   char *file = span_text(spawn->file);
   char *cwd = span_text(spawn->cwd);
   struct launch launch = {
-      .file = file, .program = -1, .args = spawn->args, .cwd = cwd[0] != '\0' ? cwd : facts->cwd,
+      .file = file, .program = -1, .args = spawn->args, .cwd = cwd,
       .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
       .identity = spawn->identity, .limits = spawn->limits, .umask = spawn->umask, .nice = spawn->nice,
       .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_group = (spawn->flags & SPAWN_GROUP) != 0,

@@ -5,12 +5,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   crank: () => import("./commands/crank.ts"),
   crankctl: () => import("./commands/crankctl.ts"),
   crankx: () => import("./commands/crankx.ts"),
+  socketmaster: () => import("./frontends/socketmaster.ts"),
 };
 
 const name = process.argv.splice(2, 1)[0] ?? "";
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 if (!command) {
-  process.stderr.write("This is the runtime of crank; call crank, crankctl or crankx instead.\n");
+  process.stderr.write(`This is the runtime of crank; call one of ${Object.keys(COMMANDS).join(", ")} instead.\n`);
   process.exit(2);
 }
 await command();

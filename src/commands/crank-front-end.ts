@@ -1,8 +1,9 @@
 // crank as a front end of the supervisor: its command line, its signals, and how its log reads.
 import { describeNote } from "../core/describe.ts";
+import type { Note } from "../core/effects.ts";
 import { reload, shutDown } from "../supervisor/actions.ts";
 import type { FrontEnd, LogEntry } from "../supervisor/front-end.ts";
-import { goTime, printable } from "../supervisor/log.ts";
+import { goTime, type Level, printable } from "../supervisor/log.ts";
 import { crankInvocation } from "./crank-invocation.ts";
 
 const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as const;
@@ -10,10 +11,25 @@ const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as
 const logLine = ({ level, message, wallMs }: LogEntry): string =>
   `${goTime(wallMs)} [manager] ${MARKS[level]}${printable(message)}`;
 
+const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
+  workerStarting: "debug",
+  workerStarted: "info",
+  workerReady: "info",
+  workerStopping: "info",
+  workerGone: "info",
+  workerFailed: "error",
+  rolloutStarted: "info",
+  rolloutComplete: "info",
+  rolloutRolledBack: "error",
+  respawnScheduled: "info",
+  scaled: "info",
+  shutdownStarted: "info",
+};
+
 export const CRANK: FrontEnd = {
   parse: crankInvocation,
   signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown },
   dialect: async () => (await import("../supervisor/acknowledgement.ts")).acknowledgements,
-  describe: (_memory, note) => describeNote(note),
+  describe: (_memory, note) => ({ level: NOTE_LEVELS[note.kind], message: describeNote(note) }),
   logLine: (_memory, entry) => logLine(entry),
 };

@@ -1,5 +1,6 @@
 // crank's command line: the flags and environment of the original, and ours, as settings for the supervisor.
 
+import { CRANKS_MANNER } from "../core/state.ts";
 import { AddressError, formatAddress, parseUri } from "../supervisor/addresses.ts";
 import type { Invocation } from "../supervisor/front-end.ts";
 import { type Bind, CRANK_DEFAULTS, type LogFormat, type Settings, type Verbosity } from "../supervisor/settings.ts";
@@ -71,9 +72,11 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     first: null,
     cwd,
     respawnMs: flags.respawn === true ? RESPAWN_MS : null,
+    manner: CRANKS_MANNER,
     lingerMs: flags.linger ?? DEFAULT_LINGER_MS,
     logFormat: logFormat(flags),
     linePrefix: "%t id=%w pid=%p ",
+    outputSink: "stdout",
     workerInput: "null",
     verbosity: verbosity(flags),
     defaults: CRANK_DEFAULTS,

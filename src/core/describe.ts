@@ -66,7 +66,8 @@ export const describeNote = (note: Note): string => {
   }
 };
 
-const describeReason = (failure: Failure): string => {
+/** What was wrong with a start or a rollout, as part of a sentence. */
+export const describeReason = (failure: Failure): string => {
   switch (failure.kind) {
     case "exited":
       return `it ${describeEnding(failure.ending)} before it was available`;

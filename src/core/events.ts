@@ -16,6 +16,8 @@ export type Run = {
 };
 /** Deploys the current generation's spec once more, at its present number of workers; after the rollout in flight, if there is one. */
 export type Reload = { readonly kind: "reload"; readonly now: number; readonly wallNow: number };
+/** A reload that still waits is not wanted any more. */
+export type CancelReload = { readonly kind: "cancelReload"; readonly now: number };
 /** Changes the wanted number of workers of the current generation. `by` adds, `to` sets. */
 export type Scale = {
   readonly kind: "scale";
@@ -73,6 +75,7 @@ export type Tick = { readonly kind: "tick"; readonly now: number };
 export type CoreEvent =
   | Run
   | Reload
+  | CancelReload
   | Scale
   | Shutdown
   | Abandoned

@@ -82,8 +82,8 @@ const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
 /** How many workers of the wanted generation should be started as soon as `service.nextStartAt` allows. */
 export const startsWanted = (view: View, wanted: Generation | null, census: Census): number => {
   if (wanted === null) return 0;
-  const { rollout, respawn } = view.service;
-  if (!rollout && respawn === null) return 0;
+  const { rollout, respawn, manner } = view.service;
+  if (respawn === null && (!rollout || (rollout.rollingBack && !manner.restores))) return 0;
   return Math.max(0, Math.min(wanted.instances - census.wantedAlive, room(wanted, census, rollout !== null)));
 };
 

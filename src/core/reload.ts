@@ -11,6 +11,11 @@ export const reload = (turn: Turn, { now, wallNow }: Reload): void => {
   changeService(turn, { queuedReload: { at: now, wallAt: wallNow } });
 };
 
+/** Forgets the reload that waits. */
+export const cancelReload = (turn: Turn): void => {
+  if (turn.service.queuedReload !== null) changeService(turn, { queuedReload: null });
+};
+
 /** When the reload that waits may begin, CLOCK_MONOTONIC ms: at once when no rollout is in flight any more; null before. */
 export const reloadDueAt = (service: Service): number | null =>
   service.queuedReload === null || isInFlight(service) ? null : service.queuedReload.at;

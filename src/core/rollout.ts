@@ -157,7 +157,8 @@ const finishRollback = (turn: Turn, rollout: Rollout, wanted: Generation | null,
   const isKnown = rollingBack.worker === null || turn.workers[rollingBack.worker] === undefined;
   if (!rollingBack.told && !isKnown) return;
   if (!rollingBack.told) tell(turn, rollout, rollingBack);
-  const isOver = census.othersLeft === 0 && (wanted === null || census.wantedAlive >= wanted.instances);
+  const isRestored = !turn.service.manner.restores || wanted === null || census.wantedAlive >= wanted.instances;
+  const isOver = census.othersLeft === 0 && isRestored;
   if (isOver) changeService(turn, { rollout: null });
   else if (!rollingBack.told)
     changeService(turn, { rollout: { ...rollout, requests: [], rollingBack: { ...rollingBack, told: true } } });

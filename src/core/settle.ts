@@ -19,9 +19,11 @@ const settlePool = (turn: Turn): void => {
   if (rollout) {
     advanceRollout(turn);
     // Crank's own start has failed, and nothing ran before: the machine's supervisor is told by the exit status.
-    const { current, rollout: left } = turn.service;
-    if (left === null && current === null && rollout.origin === "crank")
-      beginShutdown(turn, 1, { request: null, steps: null });
+    const { current, rollout: left, manner } = turn.service;
+    if (left !== null || current !== null || rollout.origin !== "crank") return;
+    // A program that cannot be started at all is no failure of its own.
+    const status = rollout.rollingBack?.failure.kind === "spawn" ? 1 : manner.failureStatus;
+    beginShutdown(turn, status, { request: null, steps: null });
   } else replaceLost(turn);
 };
 

@@ -46,10 +46,10 @@ export const finishShutdown = (turn: Turn): void => {
 
 /** Nothing is respawned, and the last worker is gone: so is the reason to stay. Nobody asked for an empty pool. */
 export const endIfNothingRuns = (turn: Turn): void => {
-  const { phase, rollout, pendingRecord, respawn, current, lastOutcome } = turn.service;
+  const { phase, rollout, pendingRecord, respawn, current, lastOutcome, manner } = turn.service;
   if (phase.kind !== "running" || rollout || pendingRecord || respawn || current === null) return;
   if (turn.generations[current]?.instances === 0 || hasWorkers(turn)) return;
-  end(turn, lastOutcome === "failed" ? 1 : 0);
+  end(turn, lastOutcome === "failed" ? manner.failureStatus : 0);
 };
 
 const end = (turn: Turn, status: number): void => {

@@ -25,7 +25,7 @@ export type KillMode = "group" | "process";
 
 export type Spec = {
   readonly command: readonly string[];
-  /** Absolute. */
+  /** Absolute; "" for where crank itself is. */
   readonly cwd: string;
   /** Changes to the environment that crank was started with; null takes a name out. */
   readonly env: Readonly<Record<string, string | null>>;

@@ -107,6 +107,14 @@ export type Phase =
       readonly steps: readonly StopStep[] | null;
     };
 
+/**
+ * What differs from program to program in how a service is kept. `failureStatus`: what crank ends with after a failure of
+ * its workers. `restores`: whether a rollout that has failed starts what is missing of the generation before it.
+ */
+export type Manner = { readonly failureStatus: number; readonly restores: boolean };
+
+export const CRANKS_MANNER: Manner = { failureStatus: 1, restores: true };
+
 /** A reload that waits for the rollout in flight to end. `at` and `wallAt`: when it was asked for, CLOCK_MONOTONIC and wall clock, ms. */
 export type QueuedReload = { readonly at: number; readonly wallAt: number };
 
@@ -132,6 +140,7 @@ export type Service = {
   readonly restarts: number;
   /** Whether the last thing that ended unasked, a worker or a rollout, was a failure: decides the exit status. */
   readonly lastOutcome: "clean" | "failed";
+  readonly manner: Manner;
 };
 
 export type State = {
@@ -145,6 +154,7 @@ export type State = {
 export const initialState = (options: {
   readonly respawn: Respawn | null;
   readonly history: readonly GoodSpec[];
+  readonly manner?: Manner;
 }): State => ({
   service: {
     phase: { kind: "running" },
@@ -159,6 +169,7 @@ export const initialState = (options: {
     nextStartAt: 0,
     restarts: 0,
     lastOutcome: "clean",
+    manner: options.manner ?? CRANKS_MANNER,
   },
   generations: {},
   workers: {},

@@ -2,7 +2,7 @@
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import type { Effect, Refusal } from "./effects.ts";
 import type { Abandoned, CoreEvent, Recorded, Run, Tick } from "./events.ts";
-import { reload } from "./reload.ts";
+import { cancelReload, reload } from "./reload.ts";
 import { beginRollout, checkDeadline, isInFlight } from "./rollout.ts";
 import { scale } from "./scale.ts";
 import { settle } from "./settle.ts";
@@ -30,6 +30,8 @@ const handle = (turn: Turn, event: CoreEvent): void => {
       return run(turn, event);
     case "reload":
       return reload(turn, event);
+    case "cancelReload":
+      return cancelReload(turn);
     case "scale":
       return scale(turn, event);
     case "shutdown":

@@ -17,6 +17,10 @@ export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
   redeploy(memory, now);
 };
 
+/** Forgets a reload that still waits for its turn. */
+export const cancelReload = (memory: Memory, { now }: ReceivedSignal): void =>
+  advance(memory, { kind: "cancelReload", now });
+
 /** Stops every worker by its spec's stop steps, and ends when the last one is gone. Again: takes the next steps now. */
 export const shutDown = (memory: Memory, { now }: ReceivedSignal): void =>
   advance(memory, { kind: "shutdown", now, request: null, steps: null });

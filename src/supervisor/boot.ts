@@ -139,18 +139,28 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
     if (journal !== null) leaveOldJournal(memory, journal);
     rememberCore(
       memory,
-      initialState({ respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs }, history }),
+      initialState({
+        respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs },
+        history,
+        manner: settings.manner,
+      }),
     );
     if (journal !== null) memory.outbox.command({ kind: "openJournal", path: journal });
     for (const opening of openings(settings)) memory.outbox.command(await openCommand(memory.platform, opening));
     if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
-    if (settings.logFormat === "json")
-      memory.outbox.command({ kind: "routeOutput", format: 1, sink: 0, handle: 0, header: "" });
+    routeOutput(memory, settings);
     nextStage(memory, "opening");
   } catch (error) {
     if (!(error instanceof StartError || error instanceof AddressError)) throw error;
     giveUp(memory, error.message);
   }
+};
+
+/** How workers' lines are passed on, where that is not as text on standard output. */
+const routeOutput = (memory: Memory, { logFormat, outputSink }: Settings): void => {
+  if (logFormat === "raw" || (logFormat === "text" && outputSink === "stdout")) return;
+  const [format, sink] = [logFormat === "json" ? 1 : 0, outputSink === "stderr" ? 2 : 0];
+  memory.outbox.command({ kind: "routeOutput", format, sink, handle: 0, header: "" });
 };
 
 const openings = (settings: Settings): Opening[] => [

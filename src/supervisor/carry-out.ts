@@ -5,7 +5,7 @@ import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { wallTime } from "./facts.ts";
 import { spawnCommand } from "./launch.ts";
-import { type Level, log } from "./log.ts";
+import { log } from "./log.ts";
 import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
 import { answer, finish, notify, workerIsGone } from "./replies.ts";
 import { signalNumber } from "./signals.ts";
@@ -86,8 +86,8 @@ export const tellNotes = (memory: Memory): void => {
 };
 
 const tell = (memory: Memory, note: Note, json: string): void => {
-  const sentence = memory.frontEnd.describe(memory, note);
-  if (sentence !== null) log(memory, NOTE_LEVEL[note.kind], sentence);
+  const said = memory.frontEnd.describe(memory, note);
+  if (said !== null) log(memory, said.level, said.message);
   for (const connection of memory.followers) notify(memory, connection, "event", json);
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || !("generation" in note) || note.generation !== pending.generation) continue;
@@ -98,19 +98,4 @@ const tell = (memory: Memory, note: Note, json: string): void => {
     }
   }
   if (note.kind === "workerGone") workerIsGone(memory, note.worker);
-};
-
-const NOTE_LEVEL: Readonly<Record<Note["kind"], Level>> = {
-  workerStarting: "debug",
-  workerStarted: "info",
-  workerReady: "info",
-  workerStopping: "info",
-  workerGone: "info",
-  workerFailed: "error",
-  rolloutStarted: "info",
-  rolloutComplete: "info",
-  rolloutRolledBack: "error",
-  respawnScheduled: "info",
-  scaled: "info",
-  shutdownStarted: "info",
 };

@@ -39,12 +39,12 @@ export type FrontEnd = {
     cwd: string,
     platform: Platform,
   ) => Invocation | Promise<Invocation>;
-  /** What each signal leads to; one that is not here is ignored. Until the sockets are open only those that end count. */
+  /** What each signal leads to; one that is not here is ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end it instead. */
   readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => void>>;
   /** Loads the dialect, when a line first wants it. */
   readonly dialect: () => Promise<Dialect>;
-  /** The sentence that the log has for a note; null: none. */
-  readonly describe: (memory: Memory, note: Note) => string | null;
+  /** What the log has for a note; null: nothing. */
+  readonly describe: (memory: Memory, note: Note) => Pick<LogEntry, "level" | "message"> | null;
   /** How a line of the log looks in the text format. */
   readonly logLine: (memory: Memory, entry: LogEntry) => string;
 };

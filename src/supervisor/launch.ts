@@ -1,4 +1,5 @@
 // Starting a worker: its generation's spec and crank's settings turned into one `spawn` command.
+import type { KillMode } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
@@ -48,10 +49,16 @@ export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker,
     nice: 0,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: 0,
-    flags: SPAWN_FLAGS.group | (spec.killMode === "group" ? SPAWN_FLAGS.endGroup : 0),
-    prefix: settings.linePrefix.replace("%w", String(worker.id)),
+    flags: groupFlags(settings, spec.killMode),
+    prefix: settings.linePrefix.replace("%w", String(worker.id)).replace("%m", String(memory.facts.pid)),
     json: `"service":${JSON.stringify(settings.name)},"id":${worker.id},"generation":${generation.number}`,
   };
+};
+
+/** A process group of its own; but who is to read from crank's terminal has to stay in the group that the terminal is for. */
+const groupFlags = (settings: Settings, killMode: KillMode): number => {
+  if (settings.workerInput === "inherit") return 0;
+  return SPAWN_FLAGS.group | (killMode === "group" ? SPAWN_FLAGS.endGroup : 0);
 };
 
 /** What the machine's supervisor told crank, and crank's own secret: none of a worker's business. */

@@ -1,5 +1,6 @@
 // What crank was started with: the same for every supervisor of its life. A front end makes it from its own flags.
 import type { KillMode, Readiness, Spec, StopStep } from "../core/spec.ts";
+import type { Manner } from "../core/state.ts";
 import type { Address } from "./addresses.ts";
 
 export type LogFormat = "text" | "json" | "raw";
@@ -52,11 +53,14 @@ export type Settings = {
   readonly cwd: string;
   /** ms; null: crank exits when its last worker is gone. */
   readonly respawnMs: number | null;
+  readonly manner: Manner;
   /** How long an idle supervisor stays, ms. */
   readonly lingerMs: number;
   readonly logFormat: LogFormat;
-  /** What is put before a worker's lines in the text format: `%w` is its number, the rest as the keeper's `spawn.prefix`. */
+  /** What is put before a worker's lines in the text format: `%w` is its number, `%m` crank's pid, the rest as the keeper's `spawn.prefix`. */
   readonly linePrefix: string;
+  /** Where workers' lines go. */
+  readonly outputSink: "stdout" | "stderr";
   /** What workers read from. `inherit`: crank's own standard input. */
   readonly workerInput: "null" | "inherit";
   readonly verbosity: Verbosity;

@@ -179,8 +179,8 @@ export const openFailure = (uri: string, step: string, errno: number): string =>
 };
 
 const ADVICE: Readonly<Record<number, string>> = {
-  9: "start crank with this descriptor open",
-  13: "run crank as a user who may, or choose another address",
+  9: "start it with this descriptor open",
+  13: "run it as a user who may, or choose another address",
   88: "give crank the descriptor of a socket",
   98: "another process has it, stop that one or choose another address",
   99: "use an address that this machine has",

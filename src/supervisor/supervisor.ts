@@ -11,6 +11,7 @@ import {
   type KeeperEvent,
   MESSAGES,
 } from "../keeper/protocol.ts";
+import { shutDown } from "./actions.ts";
 import { atBarrier, atFailure, atOpened, begin } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
@@ -132,11 +133,12 @@ const decoder = new TextDecoder();
 
 const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
   const name = signalName(event.signal);
-  if (memory.boot.stage !== "serving" && !ENDING.has(name)) return;
-  memory.frontEnd.signals[name]?.(memory, { name, now: event.deliveredAt });
+  const signal = { name, now: event.deliveredAt };
+  if (memory.boot.stage === "serving") memory.frontEnd.signals[name]?.(memory, signal);
+  else if (ENDING.has(name)) shutDown(memory, signal);
 };
 
-/** What counts before the sockets are open. */
+/** What counts before the sockets are open, whatever it means later. */
 const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT"]);
 
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): void => {

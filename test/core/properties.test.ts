@@ -104,6 +104,8 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
   switch (kind) {
     case "run":
       return { kind, now, request: flag ? request : null, wallNow: WALL, spec, supersede: pick > 6, expectPid: null };
+    case "cancelReload":
+      return { kind, now };
     case "scale":
       return { kind, now, request, change: flag ? { to: pick - 2 } : { by: pick - 6 } };
     case "shutdown":

@@ -8,6 +8,7 @@ import { CRANK_FLAGS } from "../../src/commands/crank-flags.ts";
 import { COMMANDS, TOP_FLAGS } from "../../src/commands/crankctl/main.ts";
 import { CRANKX_FLAGS } from "../../src/commands/crankx/main.ts";
 import type { Flag, FlagTable } from "../../src/commands/flags.ts";
+import { SOCKETMASTER_FLAGS } from "../../src/frontends/socketmaster/flags.ts";
 import { VERSION } from "../../src/version.ts";
 
 /** Every table of a program; the same flag may be in several of them. */
@@ -15,6 +16,7 @@ const PROGRAMS: Readonly<Record<string, readonly FlagTable[]>> = {
   crank: [CRANK_FLAGS],
   crankctl: [TOP_FLAGS, ...COMMANDS.map((command) => command.flags)],
   crankx: [CRANKX_FLAGS],
+  socketmaster: [SOCKETMASTER_FLAGS],
 };
 
 const pathOf = (program: string): string => resolve(import.meta.dirname, `../../man/${program}.1`);

@@ -1,0 +1,44 @@
+// socketmaster as a front end of the supervisor: its signals, and how its log reads.
+import { describeEnding, describeReason } from "../../core/describe.ts";
+import type { Note } from "../../core/effects.ts";
+import { cancelReload, forward, reload } from "../../supervisor/actions.ts";
+import type { FrontEnd, ReceivedSignal } from "../../supervisor/front-end.ts";
+import { goTime, printable } from "../../supervisor/log.ts";
+import type { Memory } from "../../supervisor/memory.ts";
+import { socketmasterInvocation } from "./invocation.ts";
+
+/** Whoever wants all of them gone does not want the one more that waits. */
+const forwardEnd = (memory: Memory, signal: ReceivedSignal): void => {
+  cancelReload(memory, signal);
+  forward(memory, signal);
+};
+
+const sentenceFor = (memory: Memory, note: Note): string | null => {
+  switch (note.kind) {
+    case "workerStarting": {
+      const command = memory.core.generations[note.generation]?.spec.command ?? [];
+      return `Starting ${command[0] ?? ""} [${command.join(" ")}]`;
+    }
+    case "workerGone":
+      return `[${note.pid ?? 0}] ${describeEnding(note.ending)}`;
+    case "workerFailed":
+      return note.failure.kind === "spawn" ? `Could not start new process: ${describeReason(note.failure)}` : null;
+    case "workerStopping":
+      return `Sending ${note.signal} to ${note.pid}`;
+    case "rolloutRolledBack":
+      return note.failure.kind === "exited" ? "The new process is gone before its time: nobody is signalled" : null;
+    default:
+      return null;
+  }
+};
+
+export const SOCKETMASTER: FrontEnd = {
+  parse: socketmasterInvocation,
+  signals: { SIGHUP: reload, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },
+  dialect: async () => (await import("../../supervisor/acknowledgement.ts")).acknowledgements,
+  describe: (memory, note) => {
+    const message = sentenceFor(memory, note);
+    return message === null ? null : { level: "info", message };
+  },
+  logLine: (memory, { message, wallMs }) => `socketmaster[${memory.facts.pid}] ${goTime(wallMs)} ${printable(message)}`,
+};

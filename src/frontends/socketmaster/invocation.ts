@@ -1,0 +1,146 @@
+// socketmaster's command line as settings for the supervisor: one socket, one program, replaced by time.
+import { helpText } from "../../commands/flag-help.ts";
+import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
+import type { Identity, Spec } from "../../core/spec.ts";
+import { type Address, AddressError, formatAddress, parseUri } from "../../supervisor/addresses.ts";
+import type { Invocation } from "../../supervisor/front-end.ts";
+import type { Platform } from "../../supervisor/platform.ts";
+import type { Bind, Settings, SpecDefaults } from "../../supervisor/settings.ts";
+import { VERSION } from "../../version.ts";
+import { SOCKETMASTER_FLAGS } from "./flags.ts";
+
+const DEFAULT_LISTEN = "tcp://:8080";
+const DEFAULT_START_MS = 3000;
+const LINGER_MS = 10_000;
+const MAX_FD = 255;
+const SET_UP_ERROR = 1;
+const WRONG_USAGE = 2;
+
+type Flags = FlagValues<typeof SOCKETMASTER_FLAGS>;
+type Users = Pick<Platform, "uid" | "findUser">;
+
+/** What keeps socketmaster from starting; the message is the sentence for the user. */
+class SetUpError extends Error {
+  override name = "SetUpError";
+}
+
+/** Reads socketmaster's command line (without the program's name). */
+export const socketmasterInvocation = (
+  args: readonly string[],
+  _environment: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+  users: Users,
+): Invocation => {
+  try {
+    const { flags, words, help } = parseFlags(SOCKETMASTER_FLAGS, args);
+    if (help) return { kind: "say", sink: "stdout", text: helpPage(), status: 0 };
+    if (flags.version === true) return { kind: "say", sink: "stdout", text: `${VERSION}\n`, status: 0 };
+    return { kind: "serve", settings: settingsFrom(flags, words, cwd, users) };
+  } catch (error) {
+    if (error instanceof UsageError) return refuse(`${error.message}\nTry 'socketmaster -help'.`, WRONG_USAGE);
+    if (error instanceof SetUpError || error instanceof AddressError) return refuse(error.message, SET_UP_ERROR);
+    throw error;
+  }
+};
+
+const refuse = (sentence: string, status: number): Invocation => ({
+  kind: "say",
+  sink: "stderr",
+  text: `socketmaster: ${sentence}\n`,
+  status,
+});
+
+const helpPage = (): string =>
+  helpText({
+    usage: ["socketmaster -command PATH [-listen URI] [-start MILLIS] [-user LOGIN] [-- ARG…]"],
+    about: [
+      "Opens the socket and starts the program with it as descriptor 3. On SIGHUP a second one is started beside it; when that has lived for -start, the others get SIGTERM. SIGINT, SIGTERM and SIGQUIT are passed on, and with the last process socketmaster ends.",
+    ],
+    flags: SOCKETMASTER_FLAGS,
+  });
+
+const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users: Users): Settings => {
+  if ((flags.command ?? "") === "") throw new SetUpError("-command is missing: the program to start");
+  const control = flags.ctl === undefined ? null : controlFrom(flags.ctl, cwd);
+  return {
+    program: "socketmaster",
+    name: "",
+    binds: [bindFrom(flags.listen ?? DEFAULT_LISTEN, cwd)],
+    control,
+    recordPath: null,
+    runDirectory: control === null ? null : runDirectoryBeside(control.address),
+    first: specFrom(flags, words, users),
+    cwd,
+    respawnMs: null,
+    manner: { failureStatus: 0, restores: false },
+    lingerMs: LINGER_MS,
+    logFormat: "text",
+    linePrefix: "socketmaster[%m] %d [%p] ",
+    outputSink: "stderr",
+    workerInput: "inherit",
+    verbosity: "normal",
+    defaults: defaultsFrom(flags),
+  };
+};
+
+const bindFrom = (uri: string, cwd: string): Bind => {
+  if (!/^[a-z0-9]+:\/\//i.test(uri))
+    throw new SetUpError(`-listen ${uri}: the scheme is missing; tcp, tcp4, tcp6, unix or fd, as in ${DEFAULT_LISTEN}`);
+  const { address, options, name } = parseUri(uri);
+  const isStream =
+    address.kind === "inherited" || (address.kind === "unix" ? address.type === "stream" : address.transport === "tcp");
+  if (!isStream) throw new SetUpError(`-listen ${uri}: the scheme is not known; use tcp, tcp4, tcp6, unix or fd`);
+  if (address.kind === "inherited" && address.fd > MAX_FD)
+    throw new SetUpError(`-listen ${uri}: the descriptor must be from 0 to ${MAX_FD}`);
+  return { uri, name: name ?? "socket0", address: located(address, cwd), options };
+};
+
+const controlFrom = (uri: string, cwd: string): NonNullable<Settings["control"]> => {
+  const { address } = parseUri(uri);
+  if (address.kind !== "unix" || address.type !== "stream")
+    throw new UsageError(`-ctl ${uri}: the control socket is a unix stream, as in -ctl unix:///run/web.ctl`);
+  const fitting = parseUri(formatAddress(located(address, cwd))).address;
+  return { uri: formatAddress(fitting), address: fitting };
+};
+
+const located = (address: Address, cwd: string): Address =>
+  address.kind === "unix" && !/^[/@]/.test(address.path)
+    ? { ...address, path: `${cwd === "/" ? "" : cwd}/${address.path}` }
+    : address;
+
+const runDirectoryBeside = (address: Address): string | null =>
+  address.kind === "unix" && address.path.startsWith("/") ? `${address.path.replace(/\.ctl$/, "")}.run` : null;
+
+/** A process is ready when it has lived for -start; it is told to go by SIGTERM, and takes the time that it takes. */
+const defaultsFrom = (flags: Flags): SpecDefaults => ({
+  instances: 1,
+  surge: 1,
+  unavailable: 0,
+  readiness: { kind: "delay", afterMs: flags.start ?? DEFAULT_START_MS },
+  startTimeoutMs: null,
+  stopTimeoutMs: null,
+  stopSteps: [{ signal: "SIGTERM", afterMs: 0 }],
+  killMode: "process",
+});
+
+const specFrom = (flags: Flags, words: readonly string[], users: Users): Spec => ({
+  ...defaultsFrom(flags),
+  command: [flags.command ?? "", ...words],
+  // Where socketmaster is, even if the user of -user could not go there.
+  cwd: "",
+  env: {},
+  user: flags.user === undefined ? null : userFrom(flags.user, users),
+  umask: null,
+  limits: [],
+  minReadyMs: 0,
+  retries: 0,
+  rolloutDeadlineMs: null,
+});
+
+const userFrom = (login: string, { uid, findUser }: Users): Identity => {
+  const user = findUser(login);
+  if (!user) throw new SetUpError(`-user ${login}: there is no such user`);
+  if (uid !== 0 && uid !== user.uid)
+    throw new SetUpError(`-user ${login}: only root can start processes as another user`);
+  return user;
+};
