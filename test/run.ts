@@ -19,8 +19,12 @@ const ON_BUN_ONLY = ["test/e2e/load"];
 /** One more than there are processors: most of what a test does is waiting. */
 const AT_A_TIME = availableParallelism() + 1;
 
-/** What tests run besides crank and Node, by the name of the command and of Debian's package: servers, and a clone. */
-const NEEDED = ["python3", "git"];
+/** What tests run besides crank and Node, each command with Debian's package: servers, a clone, the other side of systemd's protocols. */
+const NEEDED: Readonly<Record<string, string>> = {
+  python3: "python3",
+  git: "git",
+  "systemd-socket-activate": "systemd",
+};
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -58,13 +62,15 @@ const report = (job: Job, result: JobResult): void => {
 };
 
 const missingCommands = (): readonly string[] =>
-  NEEDED.filter((name) => !(process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, name))));
+  Object.keys(NEEDED).filter(
+    (name) => !(process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, name))),
+  );
 
 const main = async (): Promise<void> => {
   const missing = missingCommands();
   if (missing.length > 0)
     console.log(
-      `missing for some tests: ${missing.join(", ")}; on Debian and Ubuntu: apt-get install ${missing.join(" ")}`,
+      `missing for some tests: ${missing.join(", ")}; on Debian and Ubuntu: apt-get install ${missing.map((name) => NEEDED[name]).join(" ")}`,
     );
   const jobs = jobsFor(process.argv.slice(2));
   const temporary = mkdtempSync(join(tmpdir(), "crank-test-"));

@@ -95,7 +95,8 @@ const bindFrom = (uri: string, index: number, cwd: string): Bind => {
   const { address, options, name } = parseUri(uri);
   return {
     uri,
-    name: name ?? `socket${index}`,
+    // What is passed to crank has a name already.
+    name: name ?? (address.kind === "passed" ? "" : `socket${index}`),
     address: address.kind === "unix" ? { ...address, path: socketPath(address.path, cwd) } : address,
     options,
   };

@@ -10,7 +10,9 @@ export type Address =
       readonly port: number;
     }
   | { readonly kind: "unix"; readonly type: "stream" | "seqpacket" | "datagram"; readonly path: string }
-  | { readonly kind: "inherited"; readonly fd: number };
+  | { readonly kind: "inherited"; readonly fd: number }
+  /** Sockets that the service manager passes, by their name; null: all of them. */
+  | { readonly kind: "passed"; readonly name: string | null };
 
 /** A URI that cannot be used; the message is a sentence for the user. */
 export class AddressError extends Error {
@@ -38,7 +40,8 @@ export const DEFAULT_OPTIONS: SocketOptions = {
 export type ParsedUri = { readonly address: Address; readonly options: SocketOptions; readonly name: string | null };
 
 /**
- * Reads `PATH`, `[HOST]:PORT`, `fd://N` or `SCHEME://…`, each with `?option=value&…` behind it. Throws AddressError.
+ * Reads `PATH`, `[HOST]:PORT`, `fd://N`, `systemd[:NAME]` or `SCHEME://…`, each with `?option=value&…` behind it. Throws
+ * AddressError.
  * The grammar is the original crank's; the options are ours.
  */
 export const parseUri = (uri: string): ParsedUri => {
@@ -53,6 +56,8 @@ export const formatAddress = (address: Address): string => {
   switch (address.kind) {
     case "inherited":
       return `fd://${address.fd}`;
+    case "passed":
+      return address.name === null ? PASSED : `${PASSED}:${address.name}`;
     case "unix":
       return `${UNIX_SCHEME[address.type]}://${address.path}`;
     case "internet": {
@@ -62,6 +67,7 @@ export const formatAddress = (address: Address): string => {
   }
 };
 
+const PASSED = "systemd";
 const UNIX_SCHEME = { stream: "unix", seqpacket: "unixpacket", datagram: "unixgram" } as const;
 const UNIX_TYPES = { unix: "stream", unixpacket: "seqpacket", unixgram: "datagram" } as const;
 
@@ -73,6 +79,8 @@ const splitQuery = (uri: string): [string, string] => {
 const parseLocation = (uri: string, location: string): Address => {
   if (location === "")
     throw new AddressError(`${JSON.stringify(uri)} is not an address: give PATH, [HOST]:PORT or SCHEME://…`);
+  if (location === PASSED || (location.startsWith(`${PASSED}:`) && !location.startsWith(`${PASSED}://`)))
+    return passed(uri, location.slice(PASSED.length + 1));
   const scheme = /^([a-z0-9+.-]+):\/\/(.*)$/is.exec(location);
   if (!scheme) return location.includes(":") ? internet(uri, "tcp", "any", location) : unix(uri, "stream", location);
   const [, name = "", rest = ""] = scheme;
@@ -94,6 +102,11 @@ const parseLocation = (uri: string, location: string): Address => {
 const inherited = (uri: string, rest: string): Address => {
   if (!/^\d{1,9}$/.test(rest)) throw new AddressError(`${uri}: fd:// wants a descriptor number, as in fd://3`);
   return { kind: "inherited", fd: Number(rest) };
+};
+
+const passed = (uri: string, name: string): Address => {
+  if (name === "" && uri.startsWith(`${PASSED}:`)) throw new AddressError(`${uri}: wants a name, as in systemd:http`);
+  return { kind: "passed", name: name === "" ? null : name };
 };
 
 const unix = (uri: string, type: "stream" | "seqpacket" | "datagram", path: string): Address => {

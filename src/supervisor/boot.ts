@@ -4,19 +4,21 @@
 import type { GoodSpec } from "../core/spec.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
-import { AddressError, DEFAULT_OPTIONS } from "./addresses.ts";
+import { AddressError } from "./addresses.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
 import { describeLeftJournal } from "./left-journal.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
+import { discard, FIRST_STRAY_HANDLE, open, openingOf, openings, socketsPassedTo } from "./openings.ts";
+import { type Passed, straySockets, withPassedSockets } from "./passed-sockets.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
-import type { Bind, Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import {
   bindHandle,
   CONTROL_HANDLE,
-  controlOpening,
+  isOpenAt,
   noteOpened,
   type Opening,
   openCommand,
@@ -45,13 +47,26 @@ export const begin = async (memory: Memory): Promise<void> => {
     memory.outbox.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
     return;
   }
-  const { settings } = invocation;
+  const passed = socketsPassedTo(memory);
+  const settings = settle(invocation.settings, passed);
+  if (typeof settings === "string") return giveUp(memory, settings);
   const obstacle = prepareFiles(memory, settings);
   if (obstacle !== null) return giveUp(memory, obstacle);
   rememberSettings(memory, settings);
+  if (passed.problem !== null) log(memory, "warning", passed.problem);
   const lock = runPath(settings, "lock");
   if (lock !== null) memory.outbox.command({ kind: "lock", path: lock });
   nextStage(memory, "locking");
+};
+
+/** The settings with the sockets that were passed in place of `systemd`; a sentence if they are not there. */
+const settle = (settings: Settings, passed: Passed): Settings | string => {
+  try {
+    return { ...settings, binds: withPassedSockets(settings.binds, passed) };
+  } catch (error) {
+    if (error instanceof AddressError) return error.message;
+    throw error;
+  }
 };
 
 const runPath = ({ runDirectory }: Settings, name: "lock" | "journal" | "notify"): string | null =>
@@ -65,13 +80,16 @@ const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): vo
 
 const giveUp = (memory: Memory, message: string): void => {
   complain(memory, `${memory.facts.program}: ${message}`);
-  for (const socket of memory.sockets.values()) removeSocketFile(memory, socket.handle);
+  for (const socket of [...memory.sockets.values()]) removeSocketFile(memory, socket.handle);
   memory.outbox.command({ kind: "exit", status: 1, keepJournal: 0 });
 };
 
 const removeSocketFile = (memory: Memory, handle: number): void => {
-  const address = openingOf(memory, handle)?.address;
-  if (address?.kind === "unix" && !address.path.startsWith("@")) memory.platform.removeFile(address.path);
+  const opening = openingOf(memory, handle);
+  const address = opening?.address;
+  // What the store keeps open is still reached by its file.
+  const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null;
+  if (isOurs) memory.platform.removeFile(address.path);
   forgetSocket(memory, handle);
 };
 
@@ -99,22 +117,33 @@ export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Prom
 };
 
 /** A command of the start failed. */
-export const atFailure = (memory: Memory, event: EventOf<"failed">): void => {
+export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promise<void> => {
   const { settings, boot } = memory;
-  if (!settings) return;
+  if (!settings || event.id >= FIRST_STRAY_HANDLE) return;
   const opening = openingOf(memory, event.id);
+  if (opening && opening.stored !== null && event.command === COMMANDS.inheritSocket.code)
+    return openAnew(memory, opening);
   if (opening && (event.command === COMMANDS.openSocket.code || event.command === COMMANDS.inheritSocket.code)) {
     const retry = withoutIpv6(opening, event.errno);
     if (retry) {
       memory.outbox.command(retry);
       return nextStage(memory, "opening");
     }
-    return noteFailure(memory, openFailure(opening.uri, event.step, event.errno));
+    return noteFailure(memory, openFailure(opening.uri, event.step, event.errno) + passedAdvice(memory, event.errno));
   }
   if (event.command === COMMANDS.lock.code) return noteFailure(memory, lockFailure(memory, settings, event.errno));
   // A client that hung up before its answer keeps nobody from starting.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.statSocket.code) return;
   if (boot.failure === null) noteFailure(memory, `${event.step}: ${describeErrno(event.errno)}`);
+};
+
+const EADDRINUSE = 98;
+
+/** Often it is the service manager that has the address, and has passed the socket, too. */
+const passedAdvice = (memory: Memory, errno: number): string => {
+  const { sockets } = socketsPassedTo(memory);
+  if (errno !== EADDRINUSE || sockets.length === 0) return "";
+  return `; sockets were passed to crank, -bind systemd takes them (${sockets.map(({ name }) => name).join(", ")})`;
 };
 
 const noteFailure = (memory: Memory, failure: string): void => {
@@ -146,7 +175,8 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
       }),
     );
     if (journal !== null) memory.outbox.command({ kind: "openJournal", path: journal });
-    for (const opening of openings(settings)) memory.outbox.command(await openCommand(memory.platform, opening));
+    for (const opening of openings(memory, settings)) await open(memory, opening);
+    for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray.fd);
     if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
     routeOutput(memory, settings);
     nextStage(memory, "opening");
@@ -163,26 +193,26 @@ const routeOutput = (memory: Memory, { logFormat, outputSink }: Settings): void 
   memory.outbox.command({ kind: "routeOutput", format, sink, handle: 0, header: "" });
 };
 
-const openings = (settings: Settings): Opening[] => [
-  ...settings.binds.map((bind, index) => bindOpening(bind, index)),
-  ...(settings.control ? [controlOpening(settings.control.uri, settings.control.address, DEFAULT_OPTIONS)] : []),
-];
-
-const bindOpening = (bind: Bind, index: number): Opening => ({
-  handle: bindHandle(index),
-  uri: bind.uri,
-  address: bind.address,
-  options: bind.options,
-});
-
-const openingOf = (memory: Memory, handle: number): Opening | undefined =>
-  memory.settings ? openings(memory.settings).find((opening) => opening.handle === handle) : undefined;
+/** What came out of the store is of no use: opens the socket as if nothing had been there. */
+const openAnew = async (memory: Memory, opening: Opening): Promise<void> => {
+  log(memory, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
+  try {
+    memory.outbox.command({ kind: "closeHandle", handle: opening.handle });
+    memory.outbox.command(await openCommand(memory.platform, opening));
+    nextStage(memory, "opening");
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    noteFailure(memory, error.message);
+  }
+};
 
 /** A socket is open. */
-export const atOpened = (memory: Memory, event: EventOf<"opened">): void => {
-  const { settings } = memory;
+export const atOpened = (memory: Memory, event: EventOf<"opened">): Promise<void> | undefined => {
+  const { settings, boot } = memory;
   const opening = openingOf(memory, event.handle);
   if (!settings || !opening) return;
+  if (boot.stage === "opening" && opening.stored !== null && !isOpenAt(opening.address, event))
+    return openAnew(memory, opening);
   noteOpened(memory, event, event.handle === CONTROL_HANDLE ? null : event.handle - bindHandle(0), opening.address);
 };
 

@@ -32,6 +32,8 @@ export type Opening = {
   readonly uri: string;
   readonly address: Address;
   readonly options: SocketOptions;
+  /** The descriptor under which the service manager's store gave it back; null: it is not there. */
+  readonly stored: number | null;
 };
 
 /** Something that keeps crank from starting; the message is the sentence for the user. */
@@ -41,12 +43,28 @@ export class StartError extends Error {
 
 const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
 
+/** Whether the socket that the store kept is the one to take: where it is reached by a path, the path must still lead to it. */
+export const isStillReachable = async (platform: Platform, { address }: Opening): Promise<boolean> =>
+  address.kind !== "unix" || address.path.startsWith("@") || (await platform.probeSocket(address.path)) === "live";
+
+/** Whether a socket that is open is the one that the address means; a port of 0 means any. */
+export const isOpenAt = (address: Address, event: { readonly type: number; readonly address: Uint8Array }): boolean => {
+  const actual = describeAddress(event.address);
+  if (address.kind === "unix")
+    return "path" in actual && actual.path === address.path && event.type === UNIX_TYPES[address.type];
+  if (address.kind !== "internet") return true;
+  const type = address.transport === "tcp" ? SOCK_STREAM : SOCK_DGRAM;
+  return "port" in actual && event.type === type && (address.port === 0 || actual.port === address.port);
+};
+
 /** The command that opens it. Clears a stale socket file away first; throws StartError if something else is in the way. */
 export const openCommand = async (platform: Platform, opening: Opening): Promise<Command> => {
   const { address, handle, options } = opening;
   switch (address.kind) {
     case "inherited":
       return { kind: "inheritSocket", handle, fd: address.fd, backlog: options.backlog };
+    case "passed":
+      throw new StartError(`${opening.uri}: only -bind takes sockets that were passed to crank`);
     case "unix":
       await clearPath(platform, opening.uri, address.path);
       return openUnix(platform, opening, address.path, UNIX_TYPES[address.type]);
@@ -231,4 +249,5 @@ export const controlOpening = (uri: string, address: Address, options: SocketOpt
   uri,
   address,
   options: { ...options, backlog: CONTROL_BACKLOG, mode: options.mode ?? 0o600 },
+  stored: null,
 });

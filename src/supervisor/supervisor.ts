@@ -187,7 +187,7 @@ const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
   }
 };
 
-const onFailure = (memory: Memory, event: EventOf<"failed">): void => {
+const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (memory.boot.stage !== "serving") return atFailure(memory, event);
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
   // Its client has hung up meanwhile, which `closed` tells.

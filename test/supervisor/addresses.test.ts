@@ -17,6 +17,11 @@ describe("what -bind and -ctl understand", () => {
     ["unixgram:///run/g", "unixgram:///run/g"],
     ["unix://@abstract", "unix://@abstract"],
     ["fd://3", "fd://3"],
+    ["systemd", "systemd"],
+    ["systemd:web.socket", "systemd:web.socket"],
+    ["systemd:8080", "systemd:8080"],
+    ["./systemd", "unix://./systemd"],
+    ["tcp://systemd:8080", "tcp://systemd:8080"],
   ])("%s is %s", (uri, expected) => {
     expect(formatAddress(parseUri(uri).address)).toBe(expected);
   });

@@ -88,7 +88,9 @@ const bindFrom = (uri: string, cwd: string): Bind => {
     throw new SetUpError(`-listen ${uri}: the scheme is missing; tcp, tcp4, tcp6, unix or fd, as in ${DEFAULT_LISTEN}`);
   const { address, options, name } = parseUri(uri);
   const isStream =
-    address.kind === "inherited" || (address.kind === "unix" ? address.type === "stream" : address.transport === "tcp");
+    address.kind === "inherited" ||
+    (address.kind === "unix" && address.type === "stream") ||
+    (address.kind === "internet" && address.transport === "tcp");
   if (!isStream) throw new SetUpError(`-listen ${uri}: the scheme is not known; use tcp, tcp4, tcp6, unix or fd`);
   if (address.kind === "inherited" && address.fd > MAX_FD)
     throw new SetUpError(`-listen ${uri}: the descriptor must be from 0 to ${MAX_FD}`);

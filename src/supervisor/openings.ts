@@ -1,0 +1,52 @@
+// What crank has to open at its start: the sockets of -bind, out of the service manager's store where they are in it, and
+// the control socket.
+import { DEFAULT_OPTIONS } from "./addresses.ts";
+import type { Memory } from "./memory.ts";
+import { type Passed, passedSockets, storedSockets } from "./passed-sockets.ts";
+import type { Bind, Settings } from "./settings.ts";
+import { bindHandle, controlOpening, isStillReachable, type Opening, openCommand } from "./sockets.ts";
+
+/** What the service manager passed to this crank. */
+export const socketsPassedTo = ({ platform, facts }: Memory): Passed => passedSockets(platform.environment, facts.pid);
+
+/** Handles for what is only taken to be closed. */
+export const FIRST_STRAY_HANDLE = 1_000_000;
+
+/** Closes what was passed to crank and is of no use. */
+export const discard = (memory: Memory, fd: number): void => {
+  const handle = FIRST_STRAY_HANDLE + fd;
+  memory.outbox.command({ kind: "inheritSocket", handle, fd, backlog: 0 });
+  memory.outbox.command({ kind: "closeHandle", handle });
+};
+
+export const openings = (memory: Memory, settings: Settings): Opening[] => {
+  const stored = storedSockets(settings.binds, socketsPassedTo(memory));
+  return [
+    ...settings.binds.map((bind, index) => bindOpening(bind, index, stored.get(index) ?? null)),
+    ...(settings.control ? [controlOpening(settings.control.uri, settings.control.address, DEFAULT_OPTIONS)] : []),
+  ];
+};
+
+const bindOpening = (bind: Bind, index: number, stored: number | null): Opening => ({
+  handle: bindHandle(index),
+  uri: bind.uri,
+  address: bind.address,
+  options: bind.options,
+  stored,
+});
+
+/** The opening that has this handle. */
+export const openingOf = (memory: Memory, handle: number): Opening | undefined =>
+  memory.settings ? openings(memory, memory.settings).find((opening) => opening.handle === handle) : undefined;
+
+/** Takes the socket back out of the service manager's store, or opens it. */
+export const open = async (memory: Memory, opening: Opening): Promise<void> => {
+  const { handle, stored, options } = opening;
+  if (stored === null) memory.outbox.command(await openCommand(memory.platform, opening));
+  else if (await isStillReachable(memory.platform, opening))
+    memory.outbox.command({ kind: "inheritSocket", handle, fd: stored, backlog: options.backlog });
+  else {
+    discard(memory, stored);
+    memory.outbox.command(await openCommand(memory.platform, opening));
+  }
+};
