@@ -1,7 +1,6 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -52,18 +51,9 @@ static void set_base(struct reader *fields) {
 static void route_output(struct reader *fields) {
   int format = read_u8(fields);
   int sink = read_u8(fields);
-  uint64_t handle = read_u64(fields);
+  struct span address = read_bytes(fields);
   char *header = span_text(read_bytes(fields));
-  int fd = -1;
-  int result = 0;
-  if (sink == 1) {
-    /* The thread's own copy: the handle may be closed while it writes. */
-    int held = handles_fd(handle);
-    fd = held < 0 ? -1 : fcntl(held, F_DUPFD_CLOEXEC, 3);
-    result = fd < 0 ? -1 : 0;
-  }
-  if (result == 0) result = output_format(format, sink, fd, header);
-  if (result < 0) events_failed(COMMAND_routeOutput, handle, "output", errno);
+  if (output_format(format, sink, address, header) < 0) events_failed(COMMAND_routeOutput, 0, "output", errno);
   free(header);
 }
 

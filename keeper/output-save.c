@@ -6,7 +6,7 @@
 #include "output-thread.h"
 
 /* Raised when fields are added; they go to the end, and older ones are still read. */
-enum { STATE_VERSION = 1 };
+enum { STATE_VERSION = 2 };
 
 static void save_fd(struct buffer *out, int fd) {
   buffer_u32(out, fd < 0 ? UINT32_MAX : (uint32_t)fd);
@@ -153,6 +153,7 @@ void table_save(const struct output *output, struct buffer *out) {
   uint8_t sink = output->route.sink == &output->err ? ROUTE_STDERR : 0;
   buffer_u8(out, (uint8_t)(sink | (output->route.format == FORMAT_JSON ? ROUTE_JSON : 0)));
   save_fd(out, output->route.sink->kind == SINK_DATAGRAMS ? output->route.sink->fd : -1);
+  buffer_bytes(out, &output->datagrams.address, output->datagrams.address_length);
   buffer_text(out, output->header);
   save_sink(&output->out, out);
   save_sink(&output->err, out);
@@ -166,12 +167,23 @@ void table_save(const struct output *output, struct buffer *out) {
   save_followers(output, out);
 }
 
-static void load_route(struct output *output, struct reader *in) {
+/* The first version had its descriptor connected, and no address. */
+static void load_address(struct wanted_route *wanted, uint32_t version, struct reader *in) {
+  if (version < 2) return;
+  struct span address = read_bytes(in);
+  if (address.length > sizeof wanted->address) in->failed = true;
+  if (in->failed) return;
+  memcpy(&wanted->address, address.data, address.length);
+  wanted->address_length = (socklen_t)address.length;
+}
+
+static void load_route(struct output *output, uint32_t version, struct reader *in) {
   struct wanted_route *wanted = memory_take_zeroed(sizeof *wanted);
   uint8_t how = read_u8(in);
   wanted->format = (how & ROUTE_JSON) != 0 ? FORMAT_JSON : FORMAT_TEXT;
   wanted->to_stderr = (how & ROUTE_STDERR) != 0;
   wanted->datagram_fd = load_fd(in);
+  load_address(wanted, version, in);
   wanted->header = span_text(read_bytes(in));
   if (!in->failed && strlen(wanted->header) <= TEMPLATE_LIMIT) {
     thread_set_route(output, wanted);
@@ -183,8 +195,9 @@ static void load_route(struct output *output, struct reader *in) {
 }
 
 bool table_load(struct output *output, struct reader *in) {
-  if (read_u32(in) > STATE_VERSION) return false;
-  load_route(output, in);
+  uint32_t version = read_u32(in);
+  if (version > STATE_VERSION) return false;
+  load_route(output, version, in);
   load_sink(&output->out, in);
   load_sink(&output->err, in);
   for (int i = 0; i < LOG_SINKS; i++) {

@@ -103,6 +103,8 @@ static void write_datagrams(struct sink *sink) {
   for (size_t i = 0; i < sink->messages; i++) {
     parts[i] = (struct iovec){.iov_base = sink->pages + begin, .iov_len = sink->ends[i] - begin};
     headers[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+    if (sink->address_length > 0) headers[i].msg_hdr.msg_name = &sink->address;
+    headers[i].msg_hdr.msg_namelen = sink->address_length;
     begin = sink->ends[i];
   }
   for (size_t done = 0; done < sink->messages;) {

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 enum {
   /* The most bytes that wait for a sink. Only addresses until they are used. */
@@ -48,7 +50,9 @@ struct sink {
   uint64_t told_at;
   /* Who has begun a line here that goes on: see output-pass.h. */
   const void *open;
-  /* Datagrams: where each message that waits ends. */
+  /* Datagrams: where they go (length 0: where the descriptor is connected to), and where each message that waits ends. */
+  struct sockaddr_un address;
+  socklen_t address_length;
   size_t ends[SINK_MESSAGES];
   size_t messages;
 };

@@ -25,6 +25,8 @@ void thread_set_route(struct output *output, struct wanted_route *wanted) {
   sink_stop(&output->datagrams);
   sink_start(&output->datagrams, "the log socket", wanted->datagram_fd);
   output->datagrams.kind = SINK_DATAGRAMS;
+  output->datagrams.address = wanted->address;
+  output->datagrams.address_length = wanted->address_length;
   struct sink *stream = wanted->to_stderr ? &output->err : &output->out;
   output->route.sink = wanted->datagram_fd >= 0 ? &output->datagrams : stream;
   free(wanted);

@@ -62,6 +62,8 @@ struct wanted_route {
   bool to_stderr;
   /* -1: to a stream. */
   int datagram_fd;
+  struct sockaddr_un address;
+  socklen_t address_length;
   char *header;
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,9 +181,16 @@ int output_log(int sink, const char *bytes, size_t n) {
   return 0;
 }
 
-int output_format(int format, int sink, int datagram_fd, const char *header) {
+static bool is_unix_address(struct span address) {
+  struct sockaddr_un unix_address = {0};
+  if (address.length <= sizeof unix_address.sun_family || address.length > sizeof unix_address) return false;
+  memcpy(&unix_address, address.data, address.length);
+  return unix_address.sun_family == AF_UNIX;
+}
+
+int output_format(int format, int sink, struct span address, const char *header) {
   bool datagrams = sink == 1;
-  if (format < FORMAT_TEXT || format > FORMAT_JSON || sink < 0 || sink > 2 || datagrams != (datagram_fd >= 0)) {
+  if (format < FORMAT_TEXT || format > FORMAT_JSON || sink < 0 || sink > 2 || (datagrams && !is_unix_address(address))) {
     errno = EINVAL;
     return -1;
   }
@@ -191,9 +199,16 @@ int output_format(int format, int sink, int datagram_fd, const char *header) {
     return -1;
   }
   if (table_start_thread() != 0) return -1;
-  struct wanted_route *wanted = memory_take(sizeof *wanted);
-  *wanted = (struct wanted_route){.format = format == 1 ? FORMAT_JSON : FORMAT_TEXT, .datagram_fd = datagram_fd};
+  int datagram_fd = datagrams ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
+  if (datagrams && datagram_fd < 0) return -1;
+  struct wanted_route *wanted = memory_take_zeroed(sizeof *wanted);
+  wanted->format = format == 1 ? FORMAT_JSON : FORMAT_TEXT;
   wanted->to_stderr = sink == 2;
+  wanted->datagram_fd = datagram_fd;
+  if (datagrams) {
+    wanted->address_length = (socklen_t)address.length;
+    memcpy(&wanted->address, address.data, address.length);
+  }
   wanted->header = memory_copy_text(header, strlen(header));
   table_lock(&output);
   struct wanted_route *overtaken = output.wanted;

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire.h"
+
 /* Makes what output_eventfd gives. The thread starts with the first add, log or format. Calling it again is harmless. */
 int output_start(void);
 
@@ -41,9 +43,10 @@ void output_remove(uint64_t worker);
  * none), one datagram a line. A newline is added if the last line lacks one. 256 KiB wait for a sink that is stuck; more
  * is lost, and told when it works again. -1 only when the thread cannot be started, or for no such sink. */
 int output_log(int sink, const char *bytes, size_t n);
-/* format 0 text, 1 json; sink 0 stdout, 2 stderr, 1 datagrams (a connected descriptor of the thread's own, which it closes; when
- * this fails, it is still the caller's). `header` comes before each datagram, and is a template as a prefix is. */
-int output_format(int format, int sink, int datagram_fd, const char *header);
+/* format 0 text, 1 json; sink 0 stdout, 2 stderr, 1 datagrams to the unix socket at `address`: each is sent there anew, so
+ * whoever is to read them may come later, go, and come back. `header` comes before each datagram, and is a template as a
+ * prefix is. */
+int output_format(int format, int sink, struct span address, const char *header);
 
 /* A follower (a control connection) wants the last `lines` of `worker` (0: of all), and with `follow` all later ones;
  * without, it gets a `logEnd` behind them and is then forgotten. What it gets are complete control notifications, one a

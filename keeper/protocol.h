@@ -32,7 +32,7 @@
   COMMAND(acceptOn, 50, "handle:u64") \
   COMMAND(write, 51, "connection:u64 bytes:bytes close:u8") \
   COMMAND(follow, 52, "connection:u64 worker:u64 lines:u32 follow:u8") \
-  COMMAND(routeOutput, 60, "format:u8 sink:u8 handle:u64 header:text") \
+  COMMAND(routeOutput, 60, "format:u8 sink:u8 address:bytes header:text") \
   COMMAND(log, 61, "sink:u8 bytes:bytes") \
   COMMAND(heartbeat, 62, "handle:u64 periodMs:u32 bytes:bytes") \
   COMMAND(barrier, 70, "token:u64") \

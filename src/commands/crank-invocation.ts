@@ -77,6 +77,7 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     logFormat: logFormat(flags),
     linePrefix: "%t id=%w pid=%p ",
     outputSink: "stdout",
+    syslog: null,
     workerInput: "null",
     verbosity: verbosity(flags),
     defaults: CRANK_DEFAULTS,

@@ -126,8 +126,11 @@ export const COMMANDS = {
   /** Sends the last `lines` output lines (of `worker`, 0 for all) to a connection as notifications, and (follow 1) all that follow. */
   follow: { code: 52, fields: { connection: "u64", worker: "u64", lines: "u32", follow: "u8" } },
 
-  /** How worker output is passed on. `format`: 0 text, 1 json. `sink`: 0 stdout, 1 the datagram socket `handle` (syslog), `header` before each line; 2 stderr. */
-  routeOutput: { code: 60, fields: { format: "u8", sink: "u8", handle: "u64", header: "text" } },
+  /**
+   * How worker output is passed on. `format`: 0 text, 1 json. `sink`: 0 stdout, 2 stderr, 1 datagrams to the unix socket at
+   * `address` (syslog), whether somebody has it bound already or not, with `header` before each line.
+   */
+  routeOutput: { code: 60, fields: { format: "u8", sink: "u8", address: "bytes", header: "text" } },
   /** Writes crank's own log lines, through the same thread that writes worker output. `sink`: 1 stdout, 2 stderr, 3 the syslog sink. */
   log: { code: 61, fields: { sink: "u8", bytes: "bytes" } },
   /** Sends `bytes` on a datagram handle every `periodMs`, for as long as events are being consumed. 0 ends it. */

@@ -26,6 +26,7 @@ import {
   StartError,
   withoutIpv6,
 } from "./sockets.ts";
+import { syslogRoute } from "./syslog.ts";
 import { serviceSockets } from "./views.ts";
 
 const encoder = new TextEncoder();
@@ -187,10 +188,13 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
 };
 
 /** How workers' lines are passed on, where that is not as text on standard output. */
-const routeOutput = (memory: Memory, { logFormat, outputSink }: Settings): void => {
+const routeOutput = (memory: Memory, settings: Settings): void => {
+  const { logFormat, outputSink } = settings;
+  const syslog = syslogRoute(memory, settings);
+  if (syslog) return memory.outbox.command(syslog);
   if (logFormat === "raw" || (logFormat === "text" && outputSink === "stdout")) return;
   const [format, sink] = [logFormat === "json" ? 1 : 0, outputSink === "stderr" ? 2 : 0];
-  memory.outbox.command({ kind: "routeOutput", format, sink, handle: 0, header: "" });
+  memory.outbox.command({ kind: "routeOutput", format, sink, address: new Uint8Array(), header: "" });
 };
 
 /** What came out of the store is of no use: opens the socket as if nothing had been there. */

@@ -1,6 +1,7 @@
 // crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
 import type { LogEntry } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
+import { syslogLine } from "./syslog.ts";
 
 export type Level = "error" | "warning" | "info" | "debug";
 
@@ -11,6 +12,7 @@ const SHOWN = {
 } as const satisfies Record<string, readonly Level[]>;
 
 const STDERR = 2;
+const SYSLOG = 3;
 const encoder = new TextEncoder();
 
 /** Says something in the log, as the front end's lines look. */
@@ -18,6 +20,10 @@ export const log = (memory: Memory, level: Level, message: string): void => {
   const shown: readonly Level[] = SHOWN[memory.settings?.verbosity ?? "normal"];
   if (!shown.includes(level)) return;
   const entry: LogEntry = { level, message, wallMs: memory.platform.wallNow() };
+  const forSyslog = syslogLine(memory, entry);
+  if (forSyslog !== null)
+    memory.outbox.command({ kind: "log", sink: SYSLOG, bytes: encoder.encode(printable(forSyslog)) });
+  if (memory.settings?.syslog?.carries === "everything") return;
   const line = memory.settings?.logFormat === "json" ? jsonLine(memory, entry) : memory.frontEnd.logLine(memory, entry);
   memory.outbox.command({ kind: "log", sink: STDERR, bytes: encoder.encode(`${line}\n`) });
 };

@@ -61,6 +61,8 @@ export type Settings = {
   readonly linePrefix: string;
   /** Where workers' lines go. */
   readonly outputSink: "stdout" | "stderr";
+  /** What goes to syslog, see syslog.ts; null: nothing. */
+  readonly syslog: { readonly carries: "everything" | "warnings" } | null;
   /** What workers read from. `inherit`: crank's own standard input. */
   readonly workerInput: "null" | "inherit";
   readonly verbosity: Verbosity;

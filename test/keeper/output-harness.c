@@ -100,15 +100,10 @@ static void drain(uint64_t worker) {
 
 /* format FORMAT SINK PATH HEADER */
 static void format(char **field) {
-  int fd = -1;
-  if (number(field[2]) == 1) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", field[3]);
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    need(fd, "socket");
-    need(connect(fd, (struct sockaddr *)&address, sizeof address), "connect");
-  }
-  need(output_format((int)number(field[1]), (int)number(field[2]), fd, field[4]), "format");
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", field[3]);
+  struct span bytes = {(const uint8_t *)&address, sizeof address};
+  need(output_format((int)number(field[1]), (int)number(field[2]), bytes, field[4]), "format");
   (void)dprintf(REPLIES, "formatted\n");
 }
 
@@ -219,7 +214,7 @@ static uint64_t peak_memory(void) {
 static void measure_pass(uint64_t bytes, const char *prefix, const char *json, int format_number) {
   int ends[2];
   make_pipe(ends);
-  need(output_format(format_number, 0, -1, ""), "format");
+  need(output_format(format_number, 0, (struct span){0}, ""), "format");
   double start = seconds();
   pid_t writer = start_writer(ends[1], bytes);
   (void)close(ends[1]);

@@ -1,6 +1,6 @@
 // The keeper's output thread from outside: sinks that block, fail and come back, and log sockets.
 import { expect, test } from "bun:test";
-import { constants, readFileSync, readSync, truncateSync } from "node:fs";
+import { constants, readFileSync, readSync, rmSync, truncateSync } from "node:fs";
 import { bytesOf, eventually } from "./output-driver.ts";
 import {
   add,
@@ -138,6 +138,33 @@ withEachBuild("worker output: sinks", (stage) => {
     const flags = Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8);
     expect(flags & constants.O_NONBLOCK).toBe(0);
     expect(pipe).toBeGreaterThan(0);
+    await stage().end(harness);
+  });
+
+  test("a log socket that nobody has yet, or that is made anew, gets what is said from then on", async () => {
+    const harness = stage().start();
+    const receive = async (): Promise<() => Promise<string>> => {
+      const receiver = stage().start({ words: ["receive", stage().path("log"), "1"] });
+      await receiver.reply("bound");
+      return async () => {
+        const got = bytesOf(await receiver.reply("datagram")).toString("utf8");
+        expect(await receiver.end()).toBe(0);
+        rmSync(stage().path("log"), { force: true });
+        return got;
+      };
+    };
+    harness.send("format", TEXT, DATAGRAMS, stage().path("log"), "");
+    await harness.reply("formatted");
+    harness.send("log", LOG_DATAGRAMS, "to nobody");
+    await eventually(() => stage().stderr().includes("cannot write to the log socket"));
+    const first = await receive();
+    harness.send("log", LOG_DATAGRAMS, "to the first");
+    expect(await first()).toBe("to the first");
+    harness.send("execute");
+    harness.send("resume");
+    const second = await receive();
+    harness.send("log", LOG_DATAGRAMS, "to the second");
+    expect(await second()).toBe("to the second");
     await stage().end(harness);
   });
 

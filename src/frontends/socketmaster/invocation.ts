@@ -77,6 +77,7 @@ const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users
     logFormat: "text",
     linePrefix: "socketmaster[%m] %d [%p] ",
     outputSink: "stderr",
+    syslog: null,
     workerInput: "inherit",
     verbosity: "normal",
     defaults: defaultsFrom(flags),
