@@ -13,8 +13,9 @@
 #include "clock.h"
 #include "memory.h"
 #include "protocol.h"
+#include "urgency.h"
 
-enum { URGENT_BY = 10, LOW_OOM_SCORE = -900 };
+enum { LOW_OOM_SCORE = -900 };
 
 static struct facts known = {.program = "crank", .self = -1, .oom_score = INHERITED_OOM_SCORE};
 const struct facts *const facts = &known;
@@ -81,15 +82,6 @@ static void raise_limits(void) {
   (void)setrlimit(RLIMIT_NOFILE, &raised);
 }
 
-/* A readiness, an exit or a deadline is a matter of microseconds, and is not to wait for workers that use all
- * processors. Where it is not permitted, it stays as it was. */
-static void become_urgent(void) {
-  errno = 0;
-  int before = getpriority(PRIO_PROCESS, 0);
-  if (errno != 0 || setpriority(PRIO_PROCESS, 0, before - URGENT_BY) < 0) return;
-  known.urgency = before - getpriority(PRIO_PROCESS, 0);
-}
-
 static void lower_oom_score(void) {
   char line[32];
   read_line("/proc/self/oom_score_adj", line, sizeof line);
@@ -119,7 +111,7 @@ bool facts_collect(int argc, char **argv) {
   known.cwd = current_directory();
   raise_limits();
   lower_oom_score();
-  become_urgent();
+  known.urgency = urgency_take();
   return true;
 }
 

@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "output-pages.h"
+#include "urgency.h"
 
-enum { LOWER_BY = 10 };
 
 void thread_set_route(struct output *output, struct wanted_route *wanted) {
   route_leave(&output->route);
@@ -184,17 +183,9 @@ static void wait_for_work(struct output *output) {
   read_pipes(output);
 }
 
-/* Passing bulk on may wait; a readiness or an exit, which the other thread hears of, may not (a nice value is a thread's
- * own on Linux, sched(7)). */
-static void give_way(void) {
-  errno = 0;
-  int nice_now = getpriority(PRIO_PROCESS, 0);
-  if (errno == 0) (void)setpriority(PRIO_PROCESS, 0, nice_now + LOWER_BY);
-}
-
 void *thread_main(void *argument) {
   struct output *output = argument;
-  give_way();
+  urgency_give_way(); /* passing bulk on may wait; a readiness or an exit, which the other thread hears of, may not */
   do {
     take_route(output);
     fulfil_wishes(output);

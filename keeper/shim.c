@@ -17,6 +17,7 @@
 #include "launch.h"
 #include "memory.h"
 #include "protocol.h"
+#include "urgency.h"
 #include "wire.h"
 
 struct order {
@@ -226,6 +227,7 @@ _Noreturn void shim_run(const char *payload) {
   set_own_pid(&order);
   place_descriptors(&order);
   set_oom_score(&order);
+  if (order.program < 0) urgency_drop();
   errno = 0;
   if (order.nice != 0 && nice(order.nice) == -1 && errno != 0) give_up(order.report, "nice");
   set_limits(&order);
