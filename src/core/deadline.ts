@@ -21,6 +21,8 @@ export const nextDeadline = (state: State): number | null => {
 
 /** When workers that are missing may be started. */
 const nextStart = (state: State): number => {
+  // Asked first, because it is the rule: between rollouts, without respawn, nothing is ever missing.
+  if (state.service.rollout === null && state.service.respawn === null) return Number.POSITIVE_INFINITY;
   const wanted = wantedGeneration(state);
   const isMissing = wanted && startsWanted(state, wanted, takeCensus(state, wanted)) > 0;
   return isMissing ? state.service.nextStartAt : Number.POSITIVE_INFINITY;

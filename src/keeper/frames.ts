@@ -12,13 +12,13 @@ import {
   type Value,
 } from "./frame-plans.ts";
 import { encodeAll } from "./frame-writer.ts";
-import type { Command, FieldType, Message } from "./protocol.ts";
+import type { Command, FieldType, Message, SentCommand } from "./protocol.ts";
 import { LIMITS } from "./protocol.ts";
 
 /** The bytes of commands, one frame after the other, in an array of their own. Throws FrameError for what has no place in a frame. */
-export const encodeCommands = (commands: readonly Command[]): Uint8Array => encodeAll(commandsByKind, commands);
+export const encodeCommands = (commands: readonly SentCommand[]): Uint8Array => encodeAll(commandsByKind, commands);
 /** The bytes of one command. */
-export const encodeCommand = (command: Command): Uint8Array => encodeAll(commandsByKind, [command]);
+export const encodeCommand = (command: SentCommand): Uint8Array => encodeAll(commandsByKind, [command]);
 /** The bytes of messages, as a keeper sends them. */
 export const encodeMessages = (messages: readonly Message[]): Uint8Array => encodeAll(messagesByKind, messages);
 

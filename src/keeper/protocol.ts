@@ -263,6 +263,9 @@ type FieldValue = {
   pairs: readonly (readonly [string, string])[];
 };
 type Fields<F extends Readonly<Record<string, FieldType>>> = { [K in keyof F]: FieldValue[F[K]] };
+/** Bytes that are text are sent as UTF-8. */
+type SentValue = Omit<FieldValue, "bytes"> & { bytes: Uint8Array | string };
+type SentFields<F extends Readonly<Record<string, FieldType>>> = { [K in keyof F]: SentValue[F[K]] };
 
 type Commands = typeof COMMANDS;
 type Messages = typeof MESSAGES;
@@ -271,6 +274,8 @@ export type MessageKind = keyof Messages;
 
 /** A command as a value: `{ kind: "signal", worker: 3, signal: 15, group: 0 }`. */
 export type Command = { [K in CommandKind]: { readonly kind: K } & Fields<Commands[K]["fields"]> }[CommandKind];
+/** A command as it may be handed over to be sent. */
+export type SentCommand = { [K in CommandKind]: { readonly kind: K } & SentFields<Commands[K]["fields"]> }[CommandKind];
 /** A message without an event's header. */
 type Body = { [K in MessageKind]: { readonly kind: K } & Fields<Messages[K]["fields"]> }[MessageKind];
 export type HelloKind =

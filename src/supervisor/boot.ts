@@ -29,7 +29,6 @@ import {
 import { syslogRoute } from "./syslog.ts";
 import { serviceSockets } from "./views.ts";
 
-const encoder = new TextEncoder();
 const STDOUT = 1;
 const STDERR = 2;
 
@@ -43,7 +42,7 @@ export const begin = async (memory: Memory): Promise<void> => {
     memory.outbox.command({
       kind: "log",
       sink: invocation.sink === "stdout" ? STDOUT : STDERR,
-      bytes: encoder.encode(invocation.text),
+      bytes: invocation.text,
     });
     memory.outbox.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
     return;

@@ -37,7 +37,7 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
     case "answer":
       return answer(memory, effect.request, effect.outcome);
     case "note":
-      return memory.notes.add(effect.note, wallTime(memory.facts, now), memory.outbox);
+      return memory.notes.add(effect.note, wallTime(memory.facts, now));
     case "closeSockets":
       return closeSockets(memory);
     case "exit":

@@ -13,7 +13,6 @@ const SHOWN = {
 
 const STDERR = 2;
 const SYSLOG = 3;
-const encoder = new TextEncoder();
 
 /** Says something in the log, as the front end's lines look. */
 export const log = (memory: Memory, level: Level, message: string): void => {
@@ -21,16 +20,15 @@ export const log = (memory: Memory, level: Level, message: string): void => {
   if (!shown.includes(level)) return;
   const entry: LogEntry = { level, message, wallMs: memory.platform.wallNow() };
   const forSyslog = syslogLine(memory, entry);
-  if (forSyslog !== null)
-    memory.outbox.command({ kind: "log", sink: SYSLOG, bytes: encoder.encode(printable(forSyslog)) });
+  if (forSyslog !== null) memory.outbox.command({ kind: "log", sink: SYSLOG, bytes: printable(forSyslog) });
   if (memory.settings?.syslog?.carries === "everything") return;
   const line = memory.settings?.logFormat === "json" ? jsonLine(memory, entry) : memory.frontEnd.logLine(memory, entry);
-  memory.outbox.command({ kind: "log", sink: STDERR, bytes: encoder.encode(`${line}\n`) });
+  memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${line}\n` });
 };
 
 /** A plain sentence on stderr, without a time: what a user reads who has just called the program. */
 export const complain = (memory: Memory, message: string): void => {
-  memory.outbox.command({ kind: "log", sink: STDERR, bytes: encoder.encode(`${printable(message)}\n`) });
+  memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${printable(message)}\n` });
 };
 
 const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>

@@ -107,17 +107,18 @@ export const recall = (
   const workers: Record<number, Worker> = {};
   for (const [key, bytes] of entries) {
     const slash = key.indexOf("/");
-    const number = slash < 0 ? 0 : Number(key.slice(slash + 1));
+    const name = slash < 0 ? "" : key.slice(slash + 1);
     const restore = RESTORE[slash < 0 ? key : key.slice(0, slash)];
-    restore?.(memory, number, bytes, generations, workers);
+    restore?.(memory, name, bytes, generations, workers);
   }
   memory.core = { ...memory.core, generations, workers };
   return memory;
 };
 
+/** What a journal key holds goes back where it came from; `name` is what stands behind the slash, "" without one. */
 type Restore = (
   memory: Memory,
-  number: number,
+  name: string,
   bytes: Uint8Array,
   generations: Record<number, Generation>,
   workers: Record<number, Worker>,
@@ -129,48 +130,49 @@ const decoder = new TextDecoder();
 const parse = (bytes: Uint8Array): any => JSON.parse(decoder.decode(bytes));
 
 const RESTORE: Readonly<Record<string, Restore>> = {
-  settings: (memory, _number, bytes) => {
+  settings: (memory, _name, bytes) => {
     memory.settings = parse(bytes);
   },
-  boot: (memory, _number, bytes) => {
+  boot: (memory, _name, bytes) => {
     memory.boot = parse(bytes);
   },
-  service: (memory, _number, bytes) => {
+  service: (memory, _name, bytes) => {
     memory.core = { ...memory.core, service: parse(bytes) };
   },
-  history: (memory, _number, bytes) => {
+  history: (memory, _name, bytes) => {
     const history: GoodSpec[] = [...memory.core.history, parse(bytes)];
     memory.core = { ...memory.core, history: history.sort((a, b) => a.generation - b.generation) };
   },
-  generation: (_memory, number, bytes, generations) => {
-    generations[number] = parse(bytes);
+  generation: (_memory, name, bytes, generations) => {
+    generations[Number(name)] = parse(bytes);
   },
-  worker: (_memory, number, bytes, _generations, workers) => {
-    workers[number] = parse(bytes);
+  worker: (_memory, name, bytes, _generations, workers) => {
+    workers[Number(name)] = parse(bytes);
   },
-  counters: (memory, _number, bytes) => {
+  counters: (memory, _name, bytes) => {
     memory.counters = parse(bytes);
   },
-  socket: (memory, number, bytes) => {
-    memory.sockets.set(number, parse(bytes));
+  socket: (memory, name, bytes) => {
+    memory.sockets.set(Number(name), parse(bytes));
   },
-  pending: (memory, number, bytes) => {
-    memory.pending.set(number, parse(bytes));
+  pending: (memory, name, bytes) => {
+    memory.pending.set(Number(name), parse(bytes));
   },
-  finished: (memory, _number, bytes) => {
+  finished: (memory, _name, bytes) => {
     memory.finished.push(...parse(bytes));
   },
-  followers: (memory, _number, bytes) => {
+  followers: (memory, _name, bytes) => {
     for (const connection of parse(bytes)) memory.followers.add(connection);
   },
-  authenticated: (memory, _number, bytes) => {
+  authenticated: (memory, _name, bytes) => {
     for (const connection of parse(bytes)) memory.authenticated.add(connection);
   },
-  told: (memory, _number, bytes) => {
+  told: (memory, _name, bytes) => {
     memory.notes.restoreTold(parse(bytes));
   },
-  note: (memory, number, bytes) => {
-    memory.notes.restore(number, bytes);
+  notes: (memory, name, bytes) => {
+    const [first, count] = name.split("+").map(Number);
+    memory.notes.restore(first ?? 0, count ?? 0, bytes);
   },
 };
 
@@ -190,15 +192,21 @@ export const rememberCore = (memory: Memory, next: State): void => {
   if (before === next) return;
   memory.core = next;
   if (before.service !== next.service) memory.outbox.put("service", next.service);
-  if (before.history !== next.history) rememberRecords(memory, "history", byGeneration(before), byGeneration(next));
+  if (before.history !== next.history) rememberHistory(memory, before.history, next.history);
   if (before.generations !== next.generations)
     rememberRecords(memory, "generation", before.generations, next.generations);
   if (before.workers !== next.workers) rememberRecords(memory, "worker", before.workers, next.workers);
 };
 
-/** The history as the journal has it, a key for each good spec: most of it is the same from deploy to deploy. */
-const byGeneration = (state: State): Record<number, GoodSpec> =>
-  Object.fromEntries(state.history.map((good) => [good.generation, good]));
+/** A key for each good spec: most of them are the same from deploy to deploy. */
+const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: readonly GoodSpec[]): void => {
+  for (const good of next) {
+    if (!before.includes(good)) memory.outbox.put(`history/${good.generation}`, good);
+  }
+  for (const good of before) {
+    if (!next.some((other) => other.generation === good.generation)) memory.outbox.remove(`history/${good.generation}`);
+  }
+};
 
 const rememberRecords = <T>(
   memory: Memory,

@@ -9,25 +9,33 @@ const decoder = new TextDecoder();
 
 export type Told = { readonly note: Note; readonly json: string };
 
-/** The notes that are held, as the JSON that the journal has: it is read only when somebody asks. */
+/** What one event led to: the entries from number `first` on, as one journal key has them: read only when somebody asks. */
+type Page = { readonly first: number; readonly count: number; readonly texts: readonly string[] | Uint8Array };
+
+/** The notes that are held. */
 export class NoteLog {
-  #held = new Map<number, Uint8Array | string>();
-  #oldest = 0;
+  /** In the order of their numbers. */
+  #pages: Page[] = [];
+  #held = 0;
   #next = 1;
   /** The last note that was told. */
   #told = 0;
   #untold: Told[] = [];
+  /** What this event has led to so far. */
+  #texts: string[] = [];
 
   /** Takes back from the journal how far the telling had come. */
   restoreTold(seq: number): void {
     this.#told = seq;
   }
 
-  /** Takes a note back from the journal. */
-  restore(seq: number, bytes: Uint8Array): void {
-    this.#held.set(seq, bytes);
-    this.#next = Math.max(this.#next, seq + 1);
-    this.#oldest = this.#oldest === 0 ? seq : Math.min(this.#oldest, seq);
+  /** Takes a page back from the journal: `count` entries from number `first` on. The pages may come in any order. */
+  restore(first: number, count: number, bytes: Uint8Array): void {
+    const isInOrder = first > (this.#pages.at(-1)?.first ?? 0);
+    this.#pages.push({ first, count, texts: bytes });
+    if (!isInOrder) this.#pages.sort((a, b) => a.first - b.first);
+    this.#held += count;
+    this.#next = Math.max(this.#next, first + count);
   }
 
   /** The number that the next note will get. */
@@ -35,20 +43,30 @@ export class NoteLog {
     return this.#next;
   }
 
-  /** Writes a note down and lets the oldest go. */
-  add(note: Note, time: string, outbox: Outbox): void {
-    const seq = this.#next;
-    const entry: EventEntry = { seq, time, ...note };
+  /** Takes note of what happened; `write` writes it down. */
+  add(note: Note, time: string): void {
+    const entry: EventEntry = { seq: this.#next, time, ...note };
     const json = JSON.stringify(entry);
     this.#next += 1;
-    this.#held.set(seq, json);
+    this.#texts.push(json);
     this.#untold.push({ note, json });
-    outbox.putText(`note/${seq}`, json);
-    if (this.#oldest === 0) this.#oldest = seq;
-    while (this.#held.size > NOTES_KEPT && this.#oldest <= this.#told) {
-      this.#held.delete(this.#oldest);
-      outbox.remove(`note/${this.#oldest}`);
-      this.#oldest += 1;
+  }
+
+  /** Writes down what was added, as one page, and lets the oldest pages go that have been told. */
+  write(outbox: Outbox): void {
+    const count = this.#texts.length;
+    if (count === 0) return;
+    const page: Page = { first: this.#next - count, count, texts: this.#texts };
+    outbox.putText(keyOf(page), `[${this.#texts.join(",")}]`);
+    this.#pages.push(page);
+    this.#held += count;
+    this.#texts = [];
+    for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
+      const isTold = oldest.first + oldest.count - 1 <= this.#told;
+      if (!isTold || this.#held - oldest.count < NOTES_KEPT) return;
+      this.#pages.shift();
+      this.#held -= oldest.count;
+      outbox.remove(keyOf(oldest));
     }
   }
 
@@ -70,11 +88,17 @@ export class NoteLog {
 
   /** The held notes from `seq` on, each as its JSON text. */
   from(seq: number): string[] {
-    const texts: string[] = [];
-    for (let number = Math.max(seq, this.#oldest); number < this.#next; number++) {
-      const held = this.#held.get(number);
-      if (held !== undefined) texts.push(typeof held === "string" ? held : decoder.decode(held));
-    }
-    return texts;
+    return this.#pages
+      .filter((page) => page.first + page.count > seq)
+      .flatMap((page) => textsOf(page).slice(Math.max(0, seq - page.first)));
   }
 }
+
+/** Where a page is in the journal: its first entry's number and how many there are, so that it need not be read for that. */
+const keyOf = ({ first, count }: Page): string => `notes/${first}+${count}`;
+
+const textsOf = ({ texts }: Page): readonly string[] => {
+  if (!(texts instanceof Uint8Array)) return texts;
+  const entries: EventEntry[] = JSON.parse(decoder.decode(texts));
+  return entries.map((entry) => JSON.stringify(entry));
+};

@@ -1,12 +1,10 @@
 // What one event leads to: keeper commands and journal changes, collected until they leave as one batch.
-import type { Command } from "../keeper/protocol.ts";
-
-const encoder = new TextEncoder();
+import type { SentCommand } from "../keeper/protocol.ts";
 
 /** What is said. */
-const WORDS: ReadonlySet<Command["kind"]> = new Set(["log", "write", "follow"]);
+const WORDS: ReadonlySet<SentCommand["kind"]> = new Set(["log", "write", "follow"]);
 /** What comes after everything else. */
-const ENDS: ReadonlySet<Command["kind"]> = new Set(["barrier", "exit"]);
+const ENDS: ReadonlySet<SentCommand["kind"]> = new Set(["barrier", "exit"]);
 
 /**
  * One batch in the making. Journal changes go first; then what is done to sockets and workers, then what is said, each
@@ -14,9 +12,9 @@ const ENDS: ReadonlySet<Command["kind"]> = new Set(["barrier", "exit"]);
  */
 export class Outbox {
   #changes = new Map<string, string | undefined>();
-  #deeds: Command[] = [];
-  #words: Command[] = [];
-  #ends: Command[] = [];
+  #deeds: SentCommand[] = [];
+  #words: SentCommand[] = [];
+  #ends: SentCommand[] = [];
 
   /** Sets a journal key to a JSON value. */
   put(key: string, value: unknown): void {
@@ -33,7 +31,7 @@ export class Outbox {
     this.#changes.set(key, undefined);
   }
 
-  command(command: Command): void {
+  command(command: SentCommand): void {
     if (WORDS.has(command.kind)) this.#words.push(command);
     else if (ENDS.has(command.kind)) this.#ends.push(command);
     else this.#deeds.push(command);
@@ -49,11 +47,11 @@ export class Outbox {
   }
 
   /** The whole batch, ended by its commit; the outbox is empty afterwards. */
-  take(consumed: number, tickAt: number): Command[] {
-    const batch: Command[] = [];
+  take(consumed: number, tickAt: number): SentCommand[] {
+    const batch: SentCommand[] = [];
     for (const [key, value] of this.#changes) {
       if (value === undefined) batch.push({ kind: "remove", key });
-      else batch.push({ kind: "put", key, value: encoder.encode(value) });
+      else batch.push({ kind: "put", key, value });
     }
     for (const command of this.#deeds) batch.push(command);
     for (const command of this.#words) batch.push(command);

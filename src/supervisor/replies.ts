@@ -8,8 +8,6 @@ import { forgetPending, type Memory, type Pending, rememberFinished, rememberPen
 import { SOCK_DGRAM } from "./sockaddr.ts";
 import { serviceSockets, status } from "./views.ts";
 
-const encoder = new TextEncoder();
-
 /** What some method answers. */
 export type Result = Methods[Method]["result"];
 
@@ -18,7 +16,7 @@ export type Asker = { readonly connection: number; readonly rpc: RpcId | undefin
 
 /** Sends a line that is complete with its newline. */
 export const sendLine = (memory: Memory, connection: number, line: string): void => {
-  memory.outbox.command({ kind: "write", connection, bytes: encoder.encode(line), close: 0 });
+  memory.outbox.command({ kind: "write", connection, bytes: line, close: 0 });
 };
 
 /** The longest answer, in UTF-16 units: with UTF-8's three bytes for each it fits into what a connection may hold. */
@@ -37,7 +35,7 @@ export const reply = (memory: Memory, asker: Asker, result: Result): void => {
 /** Ends a connection whose line could not be taken, with a word why. */
 export const endConnection = (memory: Memory, connection: number, message: string): void => {
   const line = encodeError(null, { code: ERROR_CODES.internal, message });
-  memory.outbox.command({ kind: "write", connection, bytes: encoder.encode(line), close: 1 });
+  memory.outbox.command({ kind: "write", connection, bytes: line, close: 1 });
 };
 
 export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {

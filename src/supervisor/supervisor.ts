@@ -5,11 +5,11 @@ import { nextDeadline } from "../core/deadline.ts";
 import type { Ending } from "../core/state.ts";
 import {
   COMMANDS,
-  type Command,
   type EventKind,
   type Greeting,
   type KeeperEvent,
   MESSAGES,
+  type SentCommand,
 } from "../keeper/protocol.ts";
 import { shutDown } from "./actions.ts";
 import { atBarrier, atFailure, atOpened, begin } from "./boot.ts";
@@ -33,7 +33,7 @@ export type Hello = {
 
 /** The way to the keeper. */
 export type Link = {
-  send(commands: readonly Command[]): void;
+  send(commands: readonly SentCommand[]): void;
   /** Resolves when the keeper has been sent all of it. */
   flushed(): Promise<void>;
 };
@@ -86,6 +86,7 @@ export class Supervisor {
   /** Sends what the event led to, and in a batch of its own what there is to tell of it: nothing waits for words. */
   #commit(): Promise<void> | undefined {
     const memory = this.#memory;
+    memory.notes.write(memory.outbox);
     if (!memory.outbox.isLast) this.#send();
     if (memory.notes.hasUntold) tellNotes(memory);
     if (!memory.outbox.isEmpty) this.#send();

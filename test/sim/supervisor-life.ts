@@ -1,7 +1,7 @@
 // One supervisor of a simulated crank, from its hello to its sleep or its violent end: what src/supervisor/main.ts is for
 // a process, without one.
 import { encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
-import { type Command, type Greeting, type Message, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
+import { type Greeting, type Message, PROTOCOL_VERSION, type SentCommand } from "../../src/keeper/protocol.ts";
 import type { FrontEnd } from "../../src/supervisor/front-end.ts";
 import type { Platform } from "../../src/supervisor/platform.ts";
 import { type Hello, type Link, Supervisor } from "../../src/supervisor/supervisor.ts";
@@ -122,7 +122,7 @@ export class SupervisorLife {
     };
   }
 
-  #send(commands: readonly Command[]): void {
+  #send(commands: readonly SentCommand[]): void {
     if (!this.#isAlive) throw new Killed();
     this.#mayDie("before sending");
     const bytes = encodeCommands(commands);
