@@ -5,6 +5,8 @@ import type { ReceivedSignal } from "./front-end.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import { redeploy } from "./requests.ts";
+import { noteRestart } from "./service-manager.ts";
+import { tellManagerWhy } from "./service-manager-link.ts";
 import { signalNumber } from "./signals.ts";
 
 /** Deploys what runs once more, after the rollout in flight if there is one. */
@@ -44,3 +46,24 @@ export const abandonWorkers =
     forward(memory, { name: signal });
     leave(memory, status);
   };
+
+/** The signal on which crank goes and leaves its workers to the next crank, under every front end: no program that crank stands in for has a use for it. */
+export const LEAVING = "SIGRTMIN+1";
+
+/**
+ * Ends crank as if it had been killed, but for what is still on its way out: workers, sockets and the journal stay for the
+ * next crank to adopt. Without a journal on disk there would be nothing to adopt them by: they are stopped.
+ */
+export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): void => {
+  const { settings, core, frontEnd } = memory;
+  noteRestart(memory);
+  if (settings && settings.runDirectory === null) {
+    log(memory, "warning", `${signal.name}: without files nobody could adopt the workers; they are stopped`);
+    return frontEnd.signals.SIGTERM?.(memory, { ...signal, name: "SIGTERM" });
+  }
+  const count = Object.keys(core.workers).length;
+  const sentence = `Leaving ${count === 1 ? "1 worker" : `${count} workers`} to the next crank`;
+  log(memory, "info", sentence);
+  tellManagerWhy(memory, sentence);
+  memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
+};

@@ -11,9 +11,11 @@ import { describeLeftJournal } from "./left-journal.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
 import { discard, FIRST_STRAY_HANDLE, open, openingOf, openings, socketsPassedTo } from "./openings.ts";
-import { type Passed, straySockets, withPassedSockets } from "./passed-sockets.ts";
+import { type Passed, storeName, straySockets, withPassedSockets } from "./passed-sockets.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
+import { discardStored } from "./service-manager.ts";
+import { meetServiceManager, tellManagerWhy } from "./service-manager-link.ts";
 import type { Settings } from "./settings.ts";
 import {
   bindHandle,
@@ -47,6 +49,7 @@ export const begin = async (memory: Memory): Promise<void> => {
     memory.outbox.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
     return;
   }
+  meetServiceManager(memory);
   const passed = socketsPassedTo(memory);
   const settings = settle(invocation.settings, passed);
   if (typeof settings === "string") return giveUp(memory, settings);
@@ -80,6 +83,7 @@ const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): vo
 
 const giveUp = (memory: Memory, message: string): void => {
   complain(memory, `${memory.facts.program}: ${message}`);
+  tellManagerWhy(memory, message);
   for (const socket of [...memory.sockets.values()]) removeSocketFile(memory, socket.handle);
   memory.outbox.command({ kind: "exit", status: 1, keepJournal: 0 });
 };
@@ -176,7 +180,7 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
     );
     if (journal !== null) memory.outbox.command({ kind: "openJournal", path: journal });
     for (const opening of openings(memory, settings)) await open(memory, opening);
-    for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray.fd);
+    for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray);
     if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
     routeOutput(memory, settings);
     nextStage(memory, "opening");
@@ -198,6 +202,7 @@ const routeOutput = (memory: Memory, settings: Settings): void => {
 
 /** What came out of the store is of no use: opens the socket as if nothing had been there. */
 const openAnew = async (memory: Memory, opening: Opening): Promise<void> => {
+  discardStored(memory, storeName(opening) ?? "");
   log(memory, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
   try {
     memory.outbox.command({ kind: "closeHandle", handle: opening.handle });

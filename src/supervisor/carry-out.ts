@@ -8,6 +8,7 @@ import { spawnCommand } from "./launch.ts";
 import { log } from "./log.ts";
 import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
 import { answer, finish, notify, workerIsGone } from "./replies.ts";
+import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
 import { CONTROL_HANDLE } from "./sockets.ts";
 import { serviceSockets } from "./views.ts";
@@ -86,6 +87,7 @@ export const tellNotes = (memory: Memory): void => {
 };
 
 const tell = (memory: Memory, note: Note, json: string): void => {
+  noteForManager(memory, note);
   const said = memory.frontEnd.describe(memory, note);
   if (said !== null) log(memory, said.level, said.message);
   for (const connection of memory.followers) notify(memory, connection, "event", json);

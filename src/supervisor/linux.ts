@@ -40,6 +40,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   resolveHost,
   findUser,
   findGroup,
+  streamIdentity,
   lineage,
   isExecutable,
   kernelLimits,
@@ -257,6 +258,15 @@ const groupsInFile = (login: string): number[] => {
 const findGroup = (name: string): number | null => {
   const fields = databaseLine("group", name);
   return fields ? Number(fields[2]) : null;
+};
+
+const streamIdentity = (fd: number): string | null => {
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null;
+  }
 };
 
 /** proc_pid_stat(5): the command's name may hold anything, so fields are counted from its closing parenthesis. */

@@ -23,12 +23,18 @@ export const log = (memory: Memory, level: Level, message: string): void => {
   if (forSyslog !== null) memory.outbox.command({ kind: "log", sink: SYSLOG, bytes: printable(forSyslog) });
   if (memory.settings?.syslog?.carries === "everything") return;
   const line = memory.settings?.logFormat === "json" ? jsonLine(memory, entry) : memory.frontEnd.logLine(memory, entry);
-  memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${line}\n` });
+  memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${priority(memory, level)}${line}\n` });
 };
+
+/** What systemd's journal takes for the line's priority (sd-daemon(3)); it is not shown. */
+const priority = (memory: Memory, level: Level): string =>
+  memory.serviceManager.hasJournal ? `<${PRIORITIES[level]}>` : "";
+const PRIORITIES = { error: 3, warning: 4, info: 6, debug: 7 } as const satisfies Record<Level, number>;
 
 /** A plain sentence on stderr, without a time: what a user reads who has just called the program. */
 export const complain = (memory: Memory, message: string): void => {
-  memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${printable(message)}\n` });
+  const line = `${priority(memory, "error")}${printable(message)}\n`;
+  memory.outbox.command({ kind: "log", sink: STDERR, bytes: line });
 };
 
 const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>

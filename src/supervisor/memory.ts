@@ -10,6 +10,7 @@ import type { FrontEnd } from "./front-end.ts";
 import { NoteLog } from "./notes.ts";
 import { Outbox } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
+import { NO_SERVICE_MANAGER, type ServiceManager } from "./service-manager.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -71,6 +72,7 @@ export type Memory = {
   boot: Boot;
   core: State;
   counters: Counters;
+  serviceManager: ServiceManager;
   readonly sockets: Map<number, OpenSocket>;
   readonly pending: Map<number, Pending>;
   readonly finished: Finished[];
@@ -97,6 +99,7 @@ export const recall = (
     boot: { stage: "fresh", barrier: 0, failure: null },
     core: EMPTY_CORE,
     counters: { requests: 0, supervisorDeaths: 0 },
+    serviceManager: NO_SERVICE_MANAGER,
     sockets: new Map(),
     pending: new Map(),
     finished: [],
@@ -151,6 +154,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   counters: (memory, _name, bytes) => {
     memory.counters = parse(bytes);
+  },
+  serviceManager: (memory, _name, bytes) => {
+    memory.serviceManager = parse(bytes);
   },
   socket: (memory, name, bytes) => {
     memory.sockets.set(Number(name), parse(bytes));

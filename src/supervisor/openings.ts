@@ -2,7 +2,8 @@
 // the control socket.
 import { DEFAULT_OPTIONS } from "./addresses.ts";
 import type { Memory } from "./memory.ts";
-import { type Passed, passedSockets, storedSockets } from "./passed-sockets.ts";
+import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "./passed-sockets.ts";
+import { discardStored } from "./service-manager.ts";
 import type { Bind, Settings } from "./settings.ts";
 import { bindHandle, controlOpening, isStillReachable, type Opening, openCommand } from "./sockets.ts";
 
@@ -12,11 +13,12 @@ export const socketsPassedTo = ({ platform, facts }: Memory): Passed => passedSo
 /** Handles for what is only taken to be closed. */
 export const FIRST_STRAY_HANDLE = 1_000_000;
 
-/** Closes what was passed to crank and is of no use. */
-export const discard = (memory: Memory, fd: number): void => {
+/** Closes what the service manager had stored and is of no use any more, there too. */
+export const discard = (memory: Memory, { fd, name }: PassedSocket): void => {
   const handle = FIRST_STRAY_HANDLE + fd;
   memory.outbox.command({ kind: "inheritSocket", handle, fd, backlog: 0 });
   memory.outbox.command({ kind: "closeHandle", handle });
+  discardStored(memory, name);
 };
 
 export const openings = (memory: Memory, settings: Settings): Opening[] => {
@@ -46,7 +48,7 @@ export const open = async (memory: Memory, opening: Opening): Promise<void> => {
   else if (await isStillReachable(memory.platform, opening))
     memory.outbox.command({ kind: "inheritSocket", handle, fd: stored, backlog: options.backlog });
   else {
-    discard(memory, stored);
+    discard(memory, { fd: stored, name: storeName(opening) ?? "" });
     memory.outbox.command(await openCommand(memory.platform, opening));
   }
 };

@@ -48,6 +48,8 @@ export type Platform = {
   /** A user by name or number; null if there is none. */
   findUser(name: string): Identity | null;
   findGroup(name: string): number | null;
+  /** Which file a descriptor of this process is open on: `DEVICE:INODE`, as in JOURNAL_STREAM; null if it is closed. */
+  streamIdentity(fd: number): string | null;
   lineage(pid: number): Lineage | null;
   isExecutable(path: string): boolean;
   kernelLimits(): KernelLimits;

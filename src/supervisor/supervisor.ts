@@ -11,7 +11,7 @@ import {
   MESSAGES,
   type SentCommand,
 } from "../keeper/protocol.ts";
-import { shutDown } from "./actions.ts";
+import { LEAVING, leaveWorkers, shutDown } from "./actions.ts";
 import { atBarrier, atFailure, atOpened, begin } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
@@ -22,7 +22,10 @@ import { countDeath, forgetConnection, forgetPending, type Memory, recall, remem
 import { maySpeakFor, parseNotification } from "./readiness.ts";
 import { formatRecord } from "./record.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown } from "./replies.ts";
+import { noteReload } from "./service-manager.ts";
+import { atManagerFailure, managerDeadline } from "./service-manager-link.ts";
 import { signalName } from "./signals.ts";
+import { tellServiceManager } from "./tell-service-manager.ts";
 
 /** All that a hello says, collected. */
 export type Hello = {
@@ -89,13 +92,17 @@ export class Supervisor {
     memory.notes.write(memory.outbox);
     if (!memory.outbox.isLast) this.#send();
     if (memory.notes.hasUntold) tellNotes(memory);
+    tellServiceManager(memory);
     if (!memory.outbox.isEmpty) this.#send();
     return memory.core.service.pendingRecord ? this.#record() : undefined;
   }
 
   #send(): void {
-    const deadline = nextDeadline(this.#memory.core);
-    this.#link.send(this.#memory.outbox.take(this.#consumed, deadline === null ? 0 : Math.ceil(deadline)));
+    const deadline = Math.min(
+      nextDeadline(this.#memory.core) ?? Number.POSITIVE_INFINITY,
+      managerDeadline(this.#memory) ?? Number.POSITIVE_INFINITY,
+    );
+    this.#link.send(this.#memory.outbox.take(this.#consumed, Number.isFinite(deadline) ? Math.ceil(deadline) : 0));
   }
 
   /** Writes the record after the batch that wants it is out, so that no worker waits for the disk. */
@@ -135,6 +142,8 @@ const decoder = new TextDecoder();
 const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
   const name = signalName(event.signal);
   const signal = { name, now: event.deliveredAt };
+  if (name === LEAVING) return leaveWorkers(memory, signal);
+  if (name === "SIGHUP") noteReload(memory, signal.now);
   if (memory.boot.stage === "serving") memory.frontEnd.signals[name]?.(memory, signal);
   else if (ENDING.has(name)) shutDown(memory, signal);
 };
@@ -189,6 +198,7 @@ const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
 };
 
 const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
+  if (atManagerFailure(memory, event)) return;
   if (memory.boot.stage !== "serving") return atFailure(memory, event);
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
   // Its client has hung up meanwhile, which `closed` tells.

@@ -1,7 +1,7 @@
 // Sockets that the service manager opens: Debian's systemd-socket-activate starts crank as systemd would.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { createServer } from "node:net";
 import { compiled } from "./harness/apps.ts";
+import { freePorts } from "./harness/ports.ts";
 import { Bench, CRANK, type Running, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
@@ -9,15 +9,6 @@ beforeEach(() => {
   bench = new Bench();
 });
 afterEach(() => bench.clean());
-
-/** Ports that were free a moment ago. */
-const freePorts = async (count: number): Promise<number[]> => {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => new Promise((done) => server.once("listening", done))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-};
 
 /** Asks until there is an answer: a connection waits in the queue for as long as it takes. */
 const ask = (port: number): Promise<string> =>

@@ -48,6 +48,7 @@ export const simulatedPlatform = (
   resolveHost: async (host) => [host],
   findUser: () => null,
   findGroup: () => null,
+  streamIdentity: () => null,
   lineage: () => null,
   isExecutable: () => true,
   kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000 }),

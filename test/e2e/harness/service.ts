@@ -30,11 +30,15 @@ export type Running = {
   stderr(): string;
   readonly ended: Promise<Ended>;
   signal(name: NodeJS.Signals): void;
+  /** Writes to its standard input, if it was started with one. */
+  write(text: string): void;
 };
 
 export type StartOptions = {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** `pipe`: `write` goes there. */
+  readonly stdin?: "ignore" | "pipe";
 };
 
 /** Everything that one test starts; `clean` ends it. */
@@ -47,7 +51,7 @@ export class Bench {
     const child = Bun.spawn([...command], {
       cwd: options.cwd ?? this.directory,
       env: { ...process.env, ...options.env },
-      stdin: "ignore",
+      stdin: options.stdin ?? "ignore",
       stdout: "pipe",
       stderr: "pipe",
     });
@@ -59,7 +63,16 @@ export class Bench {
       stdout: stdout.text(),
       stderr: stderr.text(),
     }));
-    return { pid: child.pid, stdout: stdout.text, stderr: stderr.text, ended, signal: (name) => child.kill(name) };
+    return {
+      pid: child.pid,
+      stdout: stdout.text,
+      stderr: stderr.text,
+      ended,
+      signal: (name) => child.kill(name),
+      write: (text) => {
+        child.stdin?.write(text);
+      },
+    };
   }
 
   /** Runs a program to its end. */

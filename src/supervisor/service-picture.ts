@@ -1,0 +1,57 @@
+// What the service manager is shown of the service: its state in one line, and how long the phase that it is in may still
+// take. Reads the core's state, and nothing else.
+import { isInFlight } from "../core/rollout.ts";
+import type { StopStep } from "../core/spec.ts";
+import type { Rollout, State, Worker } from "../core/state.ts";
+
+/** One line for `systemctl status`: what runs, what is on its way, what went wrong last. */
+export const statusLine = (state: State, lastFailure: string | null): string => {
+  const parts = [present(state)];
+  const { rollout, phase } = state.service;
+  if (rollout && phase.kind === "running") parts.push(onItsWay(state, rollout));
+  if (lastFailure !== null) parts.push(`last failure: ${lastFailure}`);
+  return parts.join("; ");
+};
+
+const present = (state: State): string => {
+  const { phase, current, rollout } = state.service;
+  const all = Object.values(state.workers);
+  if (phase.kind === "stopping") return all.length === 0 ? "Shut down" : `Shutting down, ${count(all.length)} left`;
+  if (current === null) return rollout ? "Starting" : "Waiting for a first deploy (crankctl run)";
+  const ready = all.filter((worker) => worker.generation === current && worker.kind === "ready").length;
+  const draining = all.filter((worker) => worker.kind === "stopping").length;
+  const wanted = state.generations[current]?.instances ?? 0;
+  return `Generation ${current}: ${ready} of ${count(wanted)} ready${draining > 0 ? `, ${draining} draining` : ""}`;
+};
+
+const onItsWay = (state: State, { generation, rollingBack }: Rollout): string => {
+  if (rollingBack) return `going back from generation ${generation}`;
+  const ready = Object.values(state.workers).filter(
+    (worker) => worker.generation === generation && worker.kind === "ready",
+  ).length;
+  return `rolling out generation ${generation}, ${ready} of ${state.generations[generation]?.instances ?? 0} ready`;
+};
+
+const count = (workers: number): string => `${workers} worker${workers === 1 ? "" : "s"}`;
+
+/** What has no limit gets a year: to systemd's timeouts there is no infinity in a message. */
+const UNLIMITED_MS = 365 * 24 * 3600 * 1000;
+
+/**
+ * Until when (CLOCK_MONOTONIC ms) a start, a reload or a shutdown that is going on may take by the specs' own limits;
+ * null when none is going on.
+ */
+export const phaseMayLastUntil = (state: State, now: number): number | null => {
+  const { phase, rollout, nextStartAt } = state.service;
+  if (phase.kind === "stopping")
+    return Math.max(now, ...Object.values(state.workers).map((worker) => goneBy(state, worker, phase.steps, now)));
+  const spec = rollout && state.generations[rollout.generation]?.spec;
+  if (!spec || !isInFlight(state.service)) return null;
+  return Math.max(now, nextStartAt) + (spec.startTimeoutMs ?? UNLIMITED_MS) + spec.minReadyMs;
+};
+
+const goneBy = (state: State, worker: Worker, instead: readonly StopStep[] | null, now: number): number => {
+  const last = (instead ?? state.generations[worker.generation]?.spec.stopSteps)?.at(-1);
+  if (worker.kind !== "stopping") return now;
+  return last?.signal === "SIGKILL" ? worker.stoppingAt + last.afterMs : now + UNLIMITED_MS;
+};

@@ -1,0 +1,255 @@
+// What crank says to the service manager that started it, and what it hears from it: against a stand-in for the manager's
+// side that takes the real datagrams.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, CRANK, ROOT, supervisorOf, waitFor } from "./harness/service.ts";
+import { ServiceManager } from "./harness/service-manager.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+const BIND = ["-bind", "127.0.0.1:0"];
+const RESPONDER = ["python3", join(ROOT, "test/apps/responder.py")];
+const run = (...args: string[]) => bench.ctl("web", "run", "-wait", ...args);
+
+/** What an earlier crank would have recorded. */
+const record = (...command: string[]): void =>
+  writeFileSync(
+    join(bench.directory, "web.conf"),
+    JSON.stringify({ cwd: "", command, start_timeout: 20e9, stop_timeout: 5e9 }),
+  );
+
+describe("READY=1 is said, with crank's pid,", () => {
+  test("when the sockets are open and the record holds nothing", async () => {
+    const manager = await ServiceManager.of(bench, BIND);
+    const pid = await manager.startReady();
+    expect(manager.said.at(-1)).toEqual({
+      READY: "1",
+      MAINPID: String(pid),
+      STATUS: "Waiting for a first deploy (crankctl run)",
+    });
+    expect(manager.happened.some(({ kind }) => kind === "foreign")).toBe(false);
+  });
+
+  test("when what the record holds is available, and not before; the start may take as long as the worker may", async () => {
+    const hold = join(bench.directory, "hold");
+    record(...RESPONDER, "v1", "held");
+    const manager = await ServiceManager.of(bench, BIND, { env: { HOLD: hold } });
+    manager.order("start");
+    const { EXTEND_TIMEOUT_USEC: extended } = await manager.hears("EXTEND_TIMEOUT_USEC");
+    expect(Number(extended)).toBeGreaterThan(20_000_000);
+    await waitFor("the worker", async () => (await bench.ctl("web", "ps", "-starting")).stdout.includes("STARTING"));
+    expect(manager.said.some(({ READY }) => READY === "1")).toBe(false);
+    writeFileSync(hold, "");
+    expect(await manager.hears("READY", "1")).toMatchObject({ STATUS: "Generation 1: 1 of 1 worker ready" });
+  });
+
+  test("never, when what the record holds fails: crank ends with status 1, and has said why", async () => {
+    record(...RESPONDER, "v1", "exit-3");
+    const manager = await ServiceManager.of(bench, BIND);
+    manager.order("start");
+    expect((await manager.next("ended")).status).toBe(1);
+    expect(manager.said.some(({ READY }) => READY === "1")).toBe(false);
+    expect(manager.said.at(-1)?.STATUS).toContain("exited with status 3");
+  });
+
+  test("never, when crank cannot start: STATUS says why", async () => {
+    const manager = await ServiceManager.of(bench, ["-bind", "fd://77"]);
+    manager.order("start");
+    expect((await manager.next("ended")).status).toBe(1);
+    expect(manager.said.at(-1)).toMatchObject({ STOPPING: "1", STATUS: expect.stringContaining("fd://77") });
+  });
+
+  test("once, however often the supervisor is killed meanwhile", async () => {
+    const manager = await ServiceManager.of(bench, [...BIND, "-linger", "0"]);
+    const pid = await manager.startReady();
+    for (const version of ["v1", "v2", "v3"]) {
+      const done = run("--", ...RESPONDER, version);
+      const supervisor = await waitFor("a supervisor", () => supervisorOf({ pid }) ?? false);
+      process.kill(supervisor, "SIGKILL");
+      expect((await done).status).toBe(0);
+    }
+    await manager.hears("STATUS", /^Generation 3: 1 of 1 worker ready$/);
+    expect(manager.said.filter(({ READY }) => READY === "1")).toHaveLength(1);
+    expect(manager.said.filter(({ FDSTORE }) => FDSTORE === "1")).toHaveLength(1);
+  });
+});
+
+describe("SIGHUP", () => {
+  test("is answered by RELOADING=1, not before it was sent, and by READY=1 when the new workers serve", async () => {
+    const manager = await ServiceManager.of(bench, BIND);
+    await manager.startReady();
+    await run("--", ...RESPONDER, "v1");
+    manager.order("signal SIGHUP");
+    const { at } = await manager.next("signalling");
+    expect(Number((await manager.hears("RELOADING", "1")).MONOTONIC_USEC)).toBeGreaterThanOrEqual(at);
+    await manager.hears("STATUS", /rolling out generation 2/);
+    await manager.hears("READY", "1");
+    expect((await bench.ctl("web", "status")).stdout).toContain("generation 2");
+  });
+
+  test("is answered by both even when there is nothing that could be reloaded", async () => {
+    const manager = await ServiceManager.of(bench, BIND);
+    await manager.startReady();
+    manager.order("signal SIGHUP");
+    await manager.hears("RELOADING", "1");
+    await manager.hears("READY", "1");
+  });
+
+  test("that leads to a failure is answered by READY=1 too, and STATUS tells the failure until a deploy succeeds", async () => {
+    const manager = await ServiceManager.of(bench, BIND);
+    await manager.startReady();
+    const script = join(bench.directory, "app.sh");
+    writeFileSync(script, 'printf READY=1 >&"$NOTIFY_FD"; exec sleep 1000\n');
+    await run("--", "sh", script);
+    writeFileSync(script, "exit 7\n");
+    manager.order("signal SIGHUP");
+    await manager.hears("RELOADING", "1");
+    const { STATUS: status } = await manager.hears("READY", "1");
+    expect(status).toMatch(/^Generation 1: 1 of 1 worker ready; last failure: .*exited with status 7/);
+    await run("--", ...RESPONDER, "v2");
+    await manager.hears("STATUS", "Generation 3: 1 of 1 worker ready");
+  });
+});
+
+describe("WATCHDOG=1", () => {
+  test("comes at half the interval while no supervisor is awake", async () => {
+    const manager = await ServiceManager.of(bench, [...BIND, "-linger", "0"], { env: { WATCHDOG_USEC: "200000" } });
+    const pid = await manager.startReady();
+    await waitFor("sleep", () => supervisorOf({ pid }) === undefined);
+    const beats = () => manager.happened.filter(({ said }) => said?.WATCHDOG === "1").length;
+    const before = beats();
+    await waitFor("heartbeats", () => {
+      expect(supervisorOf({ pid })).toBeUndefined();
+      return beats() > before + 4;
+    });
+  });
+
+  test("does not come when the watchdog is another process's", async () => {
+    const other = ["sh", "-c", 'WATCHDOG_PID=1 exec "$@"', "sh", CRANK];
+    const manager = await ServiceManager.of(bench, BIND, { env: { WATCHDOG_USEC: "1000" }, command: other });
+    await manager.startReady();
+    await run("--", ...RESPONDER, "v1");
+    expect(manager.happened.some(({ said }) => said?.WATCHDOG === "1")).toBe(false);
+  });
+});
+
+describe("on SIGTERM crank says STOPPING=1", () => {
+  test("and how long its workers may take, and takes its sockets out of the store", async () => {
+    const manager = await ServiceManager.of(bench, BIND);
+    await manager.startReady();
+    await run("-stop", "4000", "--", ...RESPONDER, "v1");
+    manager.order("store");
+    expect((await manager.next("store")).names).toHaveLength(1);
+    manager.order("signal SIGTERM");
+    await manager.hears("STOPPING", "1");
+    const { EXTEND_TIMEOUT_USEC: extended } = await manager.hears("EXTEND_TIMEOUT_USEC");
+    expect(Number(extended)).toBeGreaterThan(4_000_000_000);
+    expect((await manager.next("ended")).status).toBe(0);
+    manager.order("store");
+    expect((await manager.next("store")).names).toEqual([]);
+  });
+});
+
+describe("a NOTIFY_SOCKET", () => {
+  test("that is abstract is used", async () => {
+    const manager = await ServiceManager.of(bench, BIND, { socket: `@crank-test-${process.pid}` });
+    await manager.startReady();
+  });
+
+  test.each(["/no/such/socket", "@nobody-is-there", "vsock:2:1234", `/${"x".repeat(200)}`])(
+    "that is %j keeps crank from nothing, and is named in the log",
+    async (socket) => {
+      const running = await bench.crank("web", BIND, { env: { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "1000000" } });
+      expect((await run("--", ...RESPONDER, "v1")).status).toBe(0);
+      await waitFor("a warning", () => running.stderr().includes(`WARNING: NOTIFY_SOCKET=${socket}`));
+      running.signal("SIGTERM");
+      expect((await running.ended).status).toBe(0);
+    },
+  );
+
+  test("that goes and comes back is told everything anew", async () => {
+    const manager = await ServiceManager.of(bench, BIND);
+    await manager.startReady();
+    manager.order("close");
+    await manager.next("closed");
+    await run("--", ...RESPONDER, "v1");
+    await waitFor("a warning", () => manager.log.includes("tries to tell the service manager again"));
+    manager.order("open");
+    await manager.hears("FDSTORE", "1");
+    await manager.hears("STATUS", "Generation 1: 1 of 1 worker ready");
+  });
+
+  test("that is full holds nothing up, and is told how things are when there is room", async () => {
+    const manager = await ServiceManager.of(bench, BIND);
+    await manager.startReady();
+    manager.order("deaf");
+    await manager.next("deaf");
+    // The kernel's queue takes net.unix.max_dgram_qlen datagrams, often 10 and under systemd 512.
+    const room = Number(readFileSync("/proc/sys/net/unix/max_dgram_qlen", "utf8"));
+    await run("--", "sh", "-c", 'printf READY=1 >&"$NOTIFY_FD"; exec sleep 1000');
+    for (let scaled = 0; scaled <= room && !manager.log.includes("NOTIFY_SOCKET="); scaled += 2)
+      for (const to of ["2", "1"]) expect((await bench.ctl("web", "scale", to)).status).toBe(0);
+    await waitFor("a warning", () => /NOTIFY_SOCKET=.* resource temporarily unavailable/.test(manager.log));
+    manager.order("hear");
+    await manager.next("hearing");
+    await waitFor("the state of things", () => {
+      const last = manager.said.at(-1);
+      return (
+        manager.said.filter(({ READY }) => READY === "1").length > 1 &&
+        last?.STATUS?.startsWith("Generation 1: 1 of 1 worker ready")
+      );
+    });
+  });
+});
+
+describe("what the service manager tells crank", () => {
+  test("is not told to workers", async () => {
+    const seen = join(bench.directory, "environment");
+    const env = { WATCHDOG_USEC: "60000000", FDSTORE: "16", LISTEN_PIDFDID: "1" };
+    const manager = await ServiceManager.of(bench, ["-bind", "systemd"], { env });
+    manager.order("listen http 127.0.0.1 0");
+    const pid = await manager.startReady();
+    await run("--", "sh", "-c", `env >${seen}; echo pid=$$ >>${seen}; printf READY=1 >&"$NOTIFY_FD"; exec sleep 1000`);
+    const environment = new Map(
+      readFileSync(seen, "utf8")
+        .split("\n")
+        .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)] as const),
+    );
+    for (const name of ["WATCHDOG_USEC", "WATCHDOG_PID", "FDSTORE", "MAINPID", "LISTEN_PIDFDID"])
+      expect(environment.has(name)).toBe(false);
+    expect(environment.get("NOTIFY_SOCKET")).toContain("web.run/notify/");
+    expect(environment.get("LISTEN_PID")).toBe(environment.get("pid"));
+    expect(environment.get("LISTEN_PID")).not.toBe(String(pid));
+    expect(environment.get("LISTEN_FDNAMES")).toBe("http");
+  });
+
+  test("puts priorities before the lines of its log when that is the journal, and only then", async () => {
+    const lines = async (log: string, change: string): Promise<string[]> => {
+      const crank = [CRANK, "-prefix", bench.directory, "-name", "web", ...BIND];
+      const running = bench.start(["sh", "-c", `${change}; exec "$@" 2>${log}`, "sh", ...crank]);
+      await waitFor("crank", () => existsSync(log) && readFileSync(log, "utf8").includes("Listening on"));
+      expect((await run("--", ...RESPONDER, "v1", "exit-3")).status).toBe(1);
+      running.signal("SIGTERM");
+      await running.ended;
+      return readFileSync(log, "utf8").trim().split("\n");
+    };
+    const file = join(bench.directory, "journal");
+    const journal = await lines(file, `: >${file}; export JOURNAL_STREAM=$(stat -c %d:%i ${file})`);
+    for (const line of journal) expect(line).toMatch(/^<[346]>\d{4}\/\d\d\/\d\d /);
+    expect(journal.some((line) => /^<3>.*ERROR: .*exited with status 3/.test(line))).toBe(true);
+    expect(journal.some((line) => /^<6>.*Listening on/.test(line))).toBe(true);
+    for (const line of await lines(join(bench.directory, "log"), "export JOURNAL_STREAM=1:1"))
+      expect(line).toMatch(/^\d{4}\//);
+  });
+});
+
+test("Debian's systemd-notify, as a worker's way to say that it is ready, is understood and not held up", async () => {
+  await bench.crank("web", BIND);
+  const worker = "systemd-notify --ready --status=serving && exec sleep 1000";
+  expect(await run("-start", "20", "--", "sh", "-c", worker)).toMatchObject({ status: 0 });
+});
