@@ -39,13 +39,13 @@ export const supervisorMemory: Measurement = {
       const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"]);
       await deploy(bench, ["-instances", "4"], [STOPWATCH]);
       const samples: number[] = [];
+      const rested: number[] = [];
       for (let round = 0; round < 3; round++) {
         await request(join(bench.directory, "web.ctl"), EVENTS);
         const supervisor = await untilAwake(crank);
-        const peak = memoryOf(supervisor).resident;
-        await Bun.sleep(2_000);
         samples.push(memoryOf(supervisor).resident);
-        if (round === 0) console.error(`  (busy, before it gives memory back: ${peak.toFixed(1)} MB)`);
+        await Bun.sleep(2_000);
+        rested.push(memoryOf(supervisor).resident);
       }
       return [
         {
@@ -54,6 +54,7 @@ export const supervisorMemory: Measurement = {
           samples,
           target: { holds: "worst", atMost: 24 },
         },
+        { name: "… and two seconds later", unit: "MB", samples: rested, target: { holds: "worst", atMost: 24 } },
       ];
     }),
 };

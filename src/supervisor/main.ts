@@ -10,9 +10,13 @@ import { type Hello, type Link, Supervisor } from "./supervisor.ts";
 import { trimMemory } from "./trim.ts";
 
 const KEEPER_FD = 3;
-/** How long nothing has to happen before memory is given back, and after how many events it is worth it again. */
+/**
+ * How long nothing has to happen before memory is given back, and after how many events it is worth it again; and after how
+ * many it is given back even though more may come at once (the next one then takes a few milliseconds longer).
+ */
 const QUIET_MS = 500;
 const TRIM_EVERY = 250;
+const TRIM_BUSY_EVERY = 1000;
 /** EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
 const BROKEN = 70;
 
@@ -54,7 +58,9 @@ class Life {
   #isBusy = false;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #home = "";
-  #trimmedAt = Number.NEGATIVE_INFINITY;
+  /** The last event before memory was given back; null: not yet. `#begunAt`: the last one before this life. */
+  #trimmedAt: number | null = null;
+  #begunAt = 0;
 
   constructor(frontEnd: FrontEnd) {
     this.#frontEnd = frontEnd;
@@ -116,6 +122,7 @@ class Life {
     const platform = linuxPlatform(() => now + Math.round(performance.now() - startedAt));
     const supervisor = new Supervisor({ platform, frontEnd: this.#frontEnd }, hello, link);
     this.#supervisor = supervisor;
+    this.#begunAt = supervisor.consumed;
     link.send([{ kind: "attach", protocol: PROTOCOL_VERSION }]);
     return supervisor.start();
   }
@@ -124,17 +131,23 @@ class Life {
   #rest(link: Link): void {
     const supervisor = this.#supervisor;
     if (!supervisor) return;
-    const { lingerMs } = supervisor;
-    const leave = (): void => link.send([{ kind: "idle", seen: supervisor.consumed }]);
-    if (lingerMs <= QUIET_MS || supervisor.consumed - this.#trimmedAt < TRIM_EVERY) {
+    const { lingerMs, consumed } = supervisor;
+    if (consumed - (this.#trimmedAt ?? this.#begunAt) >= TRIM_BUSY_EVERY) this.#trim(consumed);
+    const leave = (): void => link.send([{ kind: "idle", seen: consumed }]);
+    const isWorthIt = this.#trimmedAt === null || consumed - this.#trimmedAt >= TRIM_EVERY;
+    if (lingerMs <= QUIET_MS || !isWorthIt) {
       this.#idleTimer = setTimeout(leave, lingerMs);
       return;
     }
     this.#idleTimer = setTimeout(() => {
-      this.#trimmedAt = supervisor.consumed;
-      trimMemory(this.#home);
+      this.#trim(consumed);
       this.#idleTimer = setTimeout(leave, lingerMs - QUIET_MS);
     }, QUIET_MS);
+  }
+
+  #trim(consumed: number): void {
+    this.#trimmedAt = consumed;
+    trimMemory(this.#home);
   }
 }
 
