@@ -43,6 +43,21 @@ const serving = async (master: Running): Promise<string> => {
   return answerFrom(portOf(master));
 };
 
+/** The pids of the programs that socketmaster has started and that still run. */
+const childrenOf = (master: Running): string[] =>
+  readFileSync(`/proc/${master.pid}/task/${master.pid}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .filter((pid) => commandOf(pid).includes(LISTENER));
+
+const commandOf = (pid: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+};
+
 describe("the program that socketmaster starts", () => {
   test("gets the socket as descriptor 3, EINHORN_FDS, its arguments and socketmaster's standard input", async () => {
     const master = bench.start([
@@ -333,6 +348,39 @@ describe("the command line", () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     expect(await bench.run([SOCKETMASTER, "-version"])).toMatchObject({ status: 0, stdout: `${version}\n` });
   });
+});
+
+test("with -syslog the lines are datagrams at /dev/log, which may come, go and come back", async () => {
+  const dev = join(bench.directory, "dev");
+  await bench.run(["sh", "-c", `mkdir ${dev} && cp -a /dev/null /dev/zero /dev/urandom ${dev}`]);
+  const syslogd = async (): Promise<Running> => {
+    const script = `import os, socket, sys
+if os.path.exists(sys.argv[1]): os.unlink(sys.argv[1])
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)
+while True: print(s.recv(9999).decode(), flush=True)`;
+    const daemon = bench.start(["python3", "-c", script, join(dev, "log")]);
+    await waitFor("syslogd", () => daemon.stdout().includes("bound"));
+    return daemon;
+  };
+  // In a mount namespace of its own, so that the machine's /dev stays what it is.
+  const script = `mount --bind ${dev} /dev && exec "$@"`;
+  const command = [SOCKETMASTER, ...ANY_PORT, "-syslog", "-start", "0", "-command", "python3", "--", LISTENER, "v1"];
+  const first = await syslogd();
+  const master = bench.start(["unshare", "-m", "sh", "-c", script, "sh", ...command]);
+  const mark = `^<30>[A-Z][a-z]{2} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d socketmaster\\[${master.pid}\\]: `;
+  await waitFor("its own line", () => new RegExp(`${mark}Listening on tcp://`, "m").test(first.stdout()));
+  await waitFor("a line of the program", () =>
+    new RegExp(`${mark}\\[\\d+\\] worker v1 has 3$`, "m").test(first.stdout()),
+  );
+  first.signal("SIGKILL");
+  await first.ended;
+  master.signal("SIGHUP");
+  const replaced = () => childrenOf(master).some((pid) => !first.stdout().includes(`[${pid}]`));
+  await waitFor("the replacement without a syslogd", replaced);
+  const second = await syslogd();
+  master.signal("SIGHUP");
+  await waitFor("a line at the new syslogd", () => second.stdout().includes("worker v1 has 3"));
+  expect(master.stderr()).not.toContain("worker v1");
 });
 
 test("crankctl works on the control socket of -ctl", async () => {

@@ -14,6 +14,7 @@ export const SOCKETMASTER_FLAGS = {
     max: 86_400_000,
     help: "how long a new process has to live before the others are told to go (default 3000); 0: not at all",
   },
+  syslog: { kind: "switch", help: "log to syslog instead of standard error" },
   user: { kind: "text", argument: "LOGIN", help: "run the program as this user (as root only)" },
   ctl: { kind: "text", argument: "URI", help: "a control socket for crankctl -ctl URI; none by default" },
   version: { kind: "switch", help: "print the version and exit" },

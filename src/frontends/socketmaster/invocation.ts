@@ -52,7 +52,7 @@ const refuse = (sentence: string, status: number): Invocation => ({
 
 const helpPage = (): string =>
   helpText({
-    usage: ["socketmaster -command PATH [-listen URI] [-start MILLIS] [-user LOGIN] [-- ARG…]"],
+    usage: ["socketmaster -command PATH [-listen URI] [-start MILLIS] [-syslog] [-user LOGIN] [-- ARG…]"],
     about: [
       "Opens the socket and starts the program with it as descriptor 3. On SIGHUP a second one is started beside it; when that has lived for -start, the others get SIGTERM. SIGINT, SIGTERM and SIGQUIT are passed on, and with the last process socketmaster ends.",
     ],
@@ -75,9 +75,10 @@ const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users
     manner: { failureStatus: 0, restores: false },
     lingerMs: LINGER_MS,
     logFormat: "text",
-    linePrefix: "socketmaster[%m] %d [%p] ",
+    // In syslog, date and tag come with the message.
+    linePrefix: flags.syslog === true ? "[%p] " : "socketmaster[%m] %d [%p] ",
     outputSink: "stderr",
-    syslog: null,
+    syslog: flags.syslog === true ? { carries: "everything" } : null,
     workerInput: "inherit",
     verbosity: "normal",
     defaults: defaultsFrom(flags),
