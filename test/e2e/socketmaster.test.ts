@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { compiled } from "./harness/apps.ts";
@@ -8,6 +8,7 @@ import { Bench, CRANKCTL, isAlive, portOf, ROOT, type Running, waitFor } from ".
 
 const SOCKETMASTER = join(ROOT, "bin/socketmaster");
 const LISTENER = join(ROOT, "test/apps/listener.py");
+const RESPONDER = join(ROOT, "test/apps/responder.py");
 const ANY_PORT = ["-listen", "tcp://127.0.0.1:0"];
 
 let bench: Bench;
@@ -144,7 +145,6 @@ describe("SIGHUP", () => {
   });
 
   test("does not wait for a process that says READY=1", async () => {
-    const responder = join(ROOT, "test/apps/responder.py");
     const master = bench.start([
       SOCKETMASTER,
       ...ANY_PORT,
@@ -153,7 +153,7 @@ describe("SIGHUP", () => {
       "-command",
       "python3",
       "--",
-      responder,
+      RESPONDER,
       "v1",
     ]);
     await said(master, "worker v1 serves");
@@ -179,17 +179,20 @@ describe("SIGHUP", () => {
   });
 
   test("again and again in the middle of a replacement is one more replacement", async () => {
-    const ctl = `unix://${join(bench.directory, "sm.ctl")}`;
-    const master = start([...ANY_PORT, "-start", "400", "-ctl", ctl], "v1");
-    const readiness = async () => (await bench.run([CRANKCTL, "-ctl", ctl, "ps"])).stdout.includes(" READY ");
-    await waitFor("the first to have lived", readiness);
+    const gate = join(bench.directory, "gate");
+    writeFileSync(gate, "");
+    const flags = [...ANY_PORT, "-start", "3600000", "-command", "python3", "--", RESPONDER, "v1", "held"];
+    const master = bench.start([SOCKETMASTER, ...flags], { env: { HOLD: gate } });
+    const count = (what: string): number => master.stderr().split(what).length - 1;
+    await waitFor("the first", () => count("worker v1 serves") === 1);
+    rmSync(gate);
     master.signal("SIGHUP");
-    await pids(master, 2);
+    await waitFor("the second's start", () => count("Starting python3") === 2);
     for (let time = 0; time < 5; time++) master.signal("SIGHUP");
-    const [first = 0, second = 0, third = 0] = await pids(master, 3);
-    await waitFor("the first two to be gone", () => !isAlive(first) && !isAlive(second));
-    expect(await serving(master)).toBe(`v1 ${third}`);
-    expect(await pids(master, 3)).toHaveLength(3);
+    writeFileSync(gate, "");
+    await waitFor("the second to be told to go by a third", () => count("Sending SIGTERM") === 2);
+    expect(await answerFrom(portOf(master))).toStartWith("v1 ");
+    expect([count("Starting python3"), count("worker v1 serves")]).toEqual([3, 3]);
   });
 
   test("whose program cannot be started says so, and the end is as before", async () => {
