@@ -75,12 +75,13 @@ export class Output {
 
   #fail(error: unknown): void {
     const code = codeOf(error);
-    // EBADF: it was closed before we were started.
-    if (code !== "EPIPE" && code !== "EBADF") throw new OutputError(code, { cause: error });
+    if (!GONE.has(code)) throw new OutputError(code, { cause: error });
     this.#hasReader = false;
   }
 }
 
+/** No reader: a closed pipe, a socket whose other end was closed with bytes unread, a descriptor that was closed before we were started. */
+const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "EBADF"]);
 const isBun = process.versions.bun !== undefined;
 const PIPE_BUF = 4096;
 /** /dev/null is the character device 1:3 (Documentation/admin-guide/devices.txt). */
