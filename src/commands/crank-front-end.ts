@@ -18,6 +18,7 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerStopping: "info",
   workerGone: "info",
   workerFailed: "error",
+  placeGivenUp: "error",
   rolloutStarted: "info",
   rolloutComplete: "info",
   rolloutRolledBack: "error",

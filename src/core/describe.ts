@@ -51,6 +51,8 @@ export const describeNote = (note: Note): string => {
       return `${capital(worker(note))} ${describeEnding(note.ending)}${note.expected ? "" : ", unasked"}`;
     case "workerFailed":
       return `${capital(worker(note))} failed: ${describeReason(note.failure)}${attempts(note.attemptsLeft)}`;
+    case "placeGivenUp":
+      return `The place of ${worker(note)} is given up; ${count(note.left, "worker")} from now on`;
     case "rolloutStarted":
       return `Rolling out generation ${note.generation}, ${count(note.instances, "worker")}`;
     case "rolloutComplete":

@@ -68,6 +68,13 @@ export type Note =
       readonly failure: Failure;
       readonly attemptsLeft: number;
     }
+  /** Its last attempt failed, and nobody takes its place; so many workers are wanted from now on. */
+  | {
+      readonly kind: "placeGivenUp";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly left: number;
+    }
   | { readonly kind: "rolloutStarted"; readonly generation: GenerationNumber; readonly instances: number }
   | { readonly kind: "rolloutComplete"; readonly generation: GenerationNumber; readonly tookMs: number }
   | { readonly kind: "rolloutRolledBack"; readonly generation: GenerationNumber; readonly failure: Failure }

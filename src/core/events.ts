@@ -18,12 +18,13 @@ export type Run = {
 export type Reload = { readonly kind: "reload"; readonly now: number; readonly wallNow: number };
 /** A reload that still waits is not wanted any more. */
 export type CancelReload = { readonly kind: "cancelReload"; readonly now: number };
-/** Changes the wanted number of workers of the current generation. `by` adds, `to` sets. */
+/** Changes the wanted number of workers. `by` adds, `to` sets. `inRollout`: what becomes of it while a rollout is in flight. */
 export type Scale = {
   readonly kind: "scale";
   readonly now: number;
   readonly request: RequestId | null;
   readonly change: { readonly to: number } | { readonly by: number };
+  readonly inRollout: "refuse" | "apply";
 };
 /**
  * Stops everything and ends. Again: every stop step that is next is taken now. `request` waits for the end. `steps` are

@@ -24,7 +24,7 @@ export const keepsAvailable: Invariant = (transition) => {
   const told = availableToldToGo(transition);
   if (told.length === 0 || isGoingDown(transition.after)) return null;
   const left = count(transition.after, isAvailable);
-  if (transition.event.kind === "scale") {
+  if (transition.event.kind === "scale" && !isInRollout(transition)) {
     const wanted = currentOf(transition.after)?.instances ?? 0;
     return left >= wanted ? null : `scaling to ${wanted} left only ${left} available`;
   }

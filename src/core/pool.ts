@@ -83,8 +83,10 @@ const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
 export const startsWanted = (view: View, wanted: Generation | null, census: Census): number => {
   if (wanted === null) return 0;
   const { rollout, respawn, manner } = view.service;
-  if (respawn === null && (!rollout || (rollout.rollingBack && !manner.restores))) return 0;
-  return Math.max(0, Math.min(wanted.instances - census.wantedAlive, room(wanted, census, rollout !== null)));
+  const isMixed = rollout?.rollingBack != null && !manner.restores;
+  if (respawn === null && (!rollout || isMixed)) return 0;
+  const missing = wanted.instances - (isMixed ? census.alive : census.wantedAlive);
+  return Math.max(0, Math.min(missing, room(wanted, census, rollout !== null)));
 };
 
 /** How many more processes there may be. A service without a surge cannot overlap: who is stopping takes a place until it is gone. */

@@ -4,11 +4,12 @@ import { beginRollout, isInFlight } from "./rollout.ts";
 import type { Service } from "./state.ts";
 import { changeService, type Turn } from "./turn.ts";
 
-/** Takes note that a reload is wanted; the end of the step begins it if its time has come. */
+/** Begins a reload, or takes note that it is wanted when its time comes. */
 export const reload = (turn: Turn, { now, wallNow }: Reload): void => {
   const { phase, rollout, current, queuedReload } = turn.service;
   if (phase.kind === "stopping" || queuedReload !== null || (rollout === null && current === null)) return;
   changeService(turn, { queuedReload: { at: now, wallAt: wallNow } });
+  takeQueuedReload(turn);
 };
 
 /** Forgets the reload that waits. */
@@ -20,7 +21,7 @@ export const cancelReload = (turn: Turn): void => {
 export const reloadDueAt = (service: Service): number | null =>
   service.queuedReload === null || isInFlight(service) ? null : service.queuedReload.at;
 
-/** Begins the reload that is wanted, unless a rollout is in flight: one that ends in this very step is followed by a tick. */
+/** Begins the reload that is wanted, unless a rollout is in flight: the end of one is followed by a tick. */
 export const takeQueuedReload = (turn: Turn): void => {
   const { queuedReload, current } = turn.service;
   if (queuedReload === null || isInFlight(turn.service)) return;

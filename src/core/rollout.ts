@@ -2,11 +2,11 @@
 // thing in the other direction. What is done next follows from the state alone, whatever event led to it.
 import { forgetBackoff } from "./backoff.ts";
 import type { Run } from "./events.ts";
-import { type Census, isComplete, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { type Census, isAvailable, isComplete, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 import { HISTORY_LENGTH } from "./spec.ts";
 import { startWorker } from "./starting.ts";
 import type { Failure, Generation, Rollout, Worker } from "./state.ts";
-import { beginStop } from "./stopping.ts";
+import { beginStop, type Living } from "./stopping.ts";
 import { answer, changeService, emit, note, putGeneration, type Turn } from "./turn.ts";
 
 /** Makes a spec the incoming generation. One that is already on its way is superseded. */
@@ -18,6 +18,7 @@ export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "no
     number,
     spec,
     instances: spec.instances,
+    retrying: [],
     createdAt: now,
     createdAtWall: run.wallNow,
   });
@@ -57,7 +58,8 @@ export const failAttempt = (turn: Turn, rollout: Rollout, worker: Worker, failur
   return 0;
 };
 
-const rollBack = (
+/** The rollout has failed: from here on the current generation is what is wanted. */
+export const rollBack = (
   turn: Turn,
   rollout: Rollout,
   why: { readonly failure: Failure; readonly worker: Worker | null },
@@ -104,6 +106,7 @@ export const completeFailure = (turn: Turn, worker: Worker, failure: Failure): v
 /** Stops and starts whatever the rollout, or the way back, allows now, and ends it when it is done. */
 export const advanceRollout = (turn: Turn): void => {
   const wanted = wantedGeneration(turn);
+  if (wanted) stopExcess(turn, wanted);
   const census = takeCensus(turn, wanted);
   stopOthers(turn, wanted, census);
   if (wanted) startMissing(turn, wanted, census);
@@ -111,6 +114,16 @@ export const advanceRollout = (turn: Turn): void => {
   if (rollout?.rollingBack) finishRollback(turn, rollout, wanted, census);
   else if (rollout && wanted && isComplete(wanted, census) && turn.service.pendingRecord === null)
     complete(turn, rollout, wanted);
+};
+
+/** Scaled down on the way, there may be more of the wanted generation than are wanted: those that are not available go first. */
+const stopExcess = (turn: Turn, { number, instances }: Generation): void => {
+  const mine = Object.values(turn.workers).filter(
+    (worker): worker is Living => worker.kind !== "stopping" && worker.generation === number,
+  );
+  if (mine.length <= instances) return;
+  const inOrder = [...mine.filter((worker) => !isAvailable(worker)), ...mine.filter((worker) => isAvailable(worker))];
+  for (const worker of inOrder.slice(0, mine.length - instances)) beginStop(turn, worker);
 };
 
 const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void => {

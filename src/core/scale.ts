@@ -1,7 +1,7 @@
-// Changing how many workers the current generation has.
+// Changing how many workers there should be.
 import type { Refusal } from "./effects.ts";
 import type { Scale } from "./events.ts";
-import { takeCensus } from "./pool.ts";
+import { takeCensus, wantedGeneration } from "./pool.ts";
 import { startWorker } from "./starting.ts";
 import type { Generation } from "./state.ts";
 import { beginStop } from "./stopping.ts";
@@ -9,32 +9,42 @@ import { answerOne, note, putGeneration, type Turn } from "./turn.ts";
 
 const MAX_INSTANCES = 1000;
 
-/** Starts or stops workers until as many live as are wanted now, and answers at once. */
-export const scale = (turn: Turn, { request, change }: Scale): void => {
-  const { current } = turn.service;
-  const generation = current === null ? undefined : turn.generations[current];
-  const refusal = refusalOf(turn, generation);
-  if (refusal || !generation) {
+/** Starts or stops workers until as many live as are wanted now, and answers at once. A rollout in flight goes on with the new number. */
+export const scale = (turn: Turn, { request, change, inRollout }: Scale): void => {
+  const wanted = wantedGeneration(turn);
+  const refusal = refusalOf(turn, wanted, inRollout);
+  if (refusal || !wanted) {
     return answerOne(turn, request, { kind: "refused", refusal: refusal ?? { kind: "nothingToScale" } });
   }
-  const from = generation.instances;
+  const from = wanted.instances;
   const to = "to" in change ? change.to : from + change.by;
   if (!Number.isInteger(to) || to < 0 || to > MAX_INSTANCES) {
     return answerOne(turn, request, { kind: "refused", refusal: { kind: "outOfRange", instances: to } });
   }
-  const wanted = { ...generation, instances: to };
   if (to !== from) {
-    putGeneration(turn, wanted);
+    setInstances(turn, to);
     note(turn, { kind: "scaled", from, to });
   }
-  fitPool(turn, wanted);
+  // A rollout starts and stops what it takes at the end of the step.
+  if (turn.service.rollout === null) fitPool(turn, { ...wanted, instances: to });
   answerOne(turn, request, { kind: "scaled", from, to });
 };
 
-const refusalOf = (turn: Turn, generation: Generation | undefined): Refusal | null => {
+const refusalOf = (turn: Turn, wanted: Generation | null, inRollout: Scale["inRollout"]): Refusal | null => {
   if (turn.service.phase.kind === "stopping") return { kind: "shuttingDown" };
-  if (turn.service.rollout) return { kind: "rolloutInFlight" };
-  return generation ? null : { kind: "nothingToScale" };
+  if (turn.service.rollout && inRollout === "refuse") return { kind: "rolloutInFlight" };
+  return wanted ? null : { kind: "nothingToScale" };
+};
+
+/** Of the current generation and of the incoming one: whichever it will be, that is its number. */
+const setInstances = (turn: Turn, to: number): void => {
+  const { current, rollout } = turn.service;
+  for (const number of new Set([current, rollout?.generation ?? null])) {
+    const generation = number === null ? undefined : turn.generations[number];
+    if (!generation) continue;
+    const retrying = to < generation.instances ? [] : generation.retrying;
+    putGeneration(turn, { ...generation, instances: to, retrying });
+  }
 };
 
 const fitPool = (turn: Turn, wanted: Generation): void => {

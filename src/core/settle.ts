@@ -1,6 +1,5 @@
 // What follows from the state as it is now, whatever has just happened: the end of every step.
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
-import { takeQueuedReload } from "./reload.ts";
 import { advanceRollout, startMissing } from "./rollout.ts";
 import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
 import { note, pruneGenerations, type Turn } from "./turn.ts";
@@ -14,7 +13,6 @@ export const settle = (turn: Turn): void => {
 };
 
 const settlePool = (turn: Turn): void => {
-  takeQueuedReload(turn);
   const { rollout } = turn.service;
   if (rollout) {
     advanceRollout(turn);

@@ -44,16 +44,23 @@ export const finishShutdown = (turn: Turn): void => {
   end(turn, phase.status);
 };
 
-/** Nothing is respawned, and the last worker is gone: so is the reason to stay. Nobody asked for an empty pool. */
+/**
+ * The last worker is gone, and nothing brings another: so is the reason to stay. An empty pool that was asked for is one to
+ * stay for, or not, as the program's manner is.
+ */
 export const endIfNothingRuns = (turn: Turn): void => {
   const { phase, rollout, pendingRecord, respawn, current, lastOutcome, manner } = turn.service;
-  if (phase.kind !== "running" || rollout || pendingRecord || respawn || current === null) return;
-  if (turn.generations[current]?.instances === 0 || hasWorkers(turn)) return;
+  if (phase.kind !== "running" || rollout || pendingRecord || current === null || hasWorkers(turn)) return;
+  const isEmpty = turn.generations[current]?.instances === 0;
+  if (isEmpty ? manner.whenEmpty === "stay" : respawn !== null) return;
   end(turn, lastOutcome === "failed" ? manner.failureStatus : 0);
 };
 
 const end = (turn: Turn, status: number): void => {
-  changeService(turn, { phase: { kind: "stopping", status, requests: [], ended: true, steps: null } });
+  changeService(turn, {
+    queuedReload: null,
+    phase: { kind: "stopping", status, requests: [], ended: true, steps: null },
+  });
   emit(turn, { kind: "exit", status });
 };
 

@@ -1,14 +1,16 @@
 // How a worker is started: as a number of its own, before anybody knows its pid.
-import type { Generation, Worker } from "./state.ts";
-import { changeService, emit, note, putWorker, type Turn, takeIndex } from "./turn.ts";
+import type { Generation, GenerationNumber, Worker } from "./state.ts";
+import { changeService, emit, note, putGeneration, putWorker, type Turn, takeIndex } from "./turn.ts";
 
 /** Starts one more worker of a generation. */
 export const startWorker = (turn: Turn, { number, spec }: Generation): void => {
   const id = turn.service.nextWorker;
+  const attempt = takeAttempt(turn, number);
   const worker: Worker = {
     id,
     generation: number,
     index: takeIndex(turn),
+    attempt,
     pid: null,
     startTime: 0,
     startedAt: turn.now,
@@ -19,4 +21,13 @@ export const startWorker = (turn: Turn, { number, spec }: Generation): void => {
   putWorker(turn, worker);
   emit(turn, { kind: "start", worker: id });
   note(turn, { kind: "workerStarting", worker: id, generation: number });
+};
+
+/** The next attempt at a place whose last worker failed, if there is one; else the first. */
+const takeAttempt = (turn: Turn, number: GenerationNumber): number => {
+  const generation = turn.generations[number];
+  const [failed, ...others] = generation?.retrying ?? [];
+  if (!generation || failed === undefined) return 1;
+  putGeneration(turn, { ...generation, retrying: others });
+  return failed + 1;
 };

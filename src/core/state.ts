@@ -26,6 +26,8 @@ type WorkerBase = {
   readonly generation: GenerationNumber;
   /** Lowest number from 0 that no living worker has. */
   readonly index: number;
+  /** Which attempt at its place it is, from 1 on. Counted only where every place has its own (`manner.attempts`). */
+  readonly attempt: number;
   /** null until the keeper says that it is started. */
   readonly pid: number | null;
   readonly startTime: number;
@@ -59,6 +61,8 @@ export type Generation = {
   readonly number: GenerationNumber;
   readonly spec: Spec;
   readonly instances: number;
+  /** Places whose last worker failed and whose next is not started yet: which attempt that was. */
+  readonly retrying: readonly number[];
   /** CLOCK_MONOTONIC and wall clock, ms. */
   readonly createdAt: number;
   readonly createdAtWall: number;
@@ -107,13 +111,27 @@ export type Phase =
       readonly steps: readonly StopStep[] | null;
     };
 
-/**
- * What differs from program to program in how a service is kept. `failureStatus`: what crank ends with after a failure of
- * its workers. `restores`: whether a rollout that has failed starts what is missing of the generation before it.
- */
-export type Manner = { readonly failureStatus: number; readonly restores: boolean };
+/** What differs from program to program in how a service is kept. */
+export type Manner = {
+  /** What crank ends with after a failure of its workers. */
+  readonly failureStatus: number;
+  /** Whether a rollout that has failed starts what is missing of the generation before it; else workers of both make up the number. */
+  readonly restores: boolean;
+  /** Whose the attempts of `spec.retries` are: the whole rollout's, or each worker's, in rollouts and between them (places.ts). */
+  readonly attempts: "rollout" | "place";
+  /** How a worker that did not get ready in time is ended; null: by SIGKILL, at once. */
+  readonly failSteps: readonly StopStep[] | null;
+  /** What crank does, where workers are respawned, when none is wanted and none is left. */
+  readonly whenEmpty: "stay" | "end";
+};
 
-export const CRANKS_MANNER: Manner = { failureStatus: 1, restores: true };
+export const CRANKS_MANNER: Manner = {
+  failureStatus: 1,
+  restores: true,
+  attempts: "rollout",
+  failSteps: null,
+  whenEmpty: "stay",
+};
 
 /** A reload that waits for the rollout in flight to end. `at` and `wallAt`: when it was asked for, CLOCK_MONOTONIC and wall clock, ms. */
 export type QueuedReload = { readonly at: number; readonly wallAt: number };

@@ -2,7 +2,7 @@
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import type { Effect, Refusal } from "./effects.ts";
 import type { Abandoned, CoreEvent, Recorded, Run, Tick } from "./events.ts";
-import { cancelReload, reload } from "./reload.ts";
+import { cancelReload, reload, takeQueuedReload } from "./reload.ts";
 import { beginRollout, checkDeadline, isInFlight } from "./rollout.ts";
 import { scale } from "./scale.ts";
 import { settle } from "./settle.ts";
@@ -78,6 +78,7 @@ const takeRecorded = (turn: Turn, { error }: Recorded): void => {
     if (worker.generation === generation && worker.kind === "ready" && worker.pid !== null) pids.push(worker.pid);
   }
   answer(turn, requests, { kind: "deployed", generation, pids, recordError: error });
+  takeQueuedReload(turn);
 };
 
 /**
@@ -87,6 +88,7 @@ const takeRecorded = (turn: Turn, { error }: Recorded): void => {
 const tick = (turn: Turn, event: Tick): void => {
   tellDueWorkers(turn, event);
   checkDeadline(turn);
+  takeQueuedReload(turn);
 };
 
 const forgetRequest = (turn: Turn, { request }: Abandoned): void => {

@@ -20,25 +20,25 @@ export const beginStop = (turn: Turn, worker: Living): void =>
     failure: null,
   });
 
-/** Ends a worker that has failed, at once. */
-export const killFailed = (turn: Turn, worker: Living, failure: Failure): void => {
-  const spec = specOf(turn, worker.generation);
-  putWorker(turn, {
+/** Ends a worker that has failed: at once, or by the steps that the program has for it. */
+export const endFailed = (turn: Turn, worker: Living, failure: Failure): void => {
+  const stopping = {
     ...identityOf(worker),
-    kind: "stopping",
+    kind: "stopping" as const,
     stoppingAt: turn.now,
     wasReady: worker.kind === "ready",
-    nextStep: Math.max(1, spec?.stopSteps.length ?? 0),
-    stepAt: null,
     failure,
-  });
+  };
+  if (turn.service.manner.failSteps !== null) return takeNextStep(turn, { ...stopping, nextStep: 0, stepAt: turn.now });
+  const spec = specOf(turn, worker.generation);
+  putWorker(turn, { ...stopping, nextStep: Math.max(1, spec?.stopSteps.length ?? 0), stepAt: null });
   sendSignal(turn, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "group");
 };
 
 /** Takes the next step now, due or not, and those that belong to the same moment. */
 export const takeNextStep = (turn: Turn, worker: Stopping): void => {
   const spec = specOf(turn, worker.generation);
-  const steps = stepsFor(turn, spec);
+  const steps = stepsFor(turn, spec, worker);
   let { nextStep, stepAt } = worker;
   for (let step = steps[nextStep]; step; step = steps[nextStep]) {
     const isLast = nextStep === steps.length - 1;
@@ -58,7 +58,12 @@ export const takeNextStep = (turn: Turn, worker: Stopping): void => {
 export const restartStop = (turn: Turn, worker: Stopping): void =>
   takeNextStep(turn, { ...worker, nextStep: 0, stepAt: turn.now });
 
-const stepsFor = ({ service: { phase } }: Turn, spec: Spec | undefined): readonly StopStep[] => {
+const stepsFor = (
+  { service: { phase, manner } }: Turn,
+  spec: Spec | undefined,
+  { failure }: Stopping,
+): readonly StopStep[] => {
+  if (failure !== null && manner.failSteps !== null) return manner.failSteps;
   const steps = (phase.kind === "stopping" ? phase.steps : null) ?? spec?.stopSteps ?? [];
   return steps.length > 0 ? steps : DEFAULT_STEPS;
 };
@@ -79,10 +84,11 @@ const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process
   if (pid !== null) note(turn, { kind: "workerStopping", worker: id, generation, pid, signal });
 };
 
-const identityOf = ({ id, generation, index, pid, startTime, startedAt }: Worker) => ({
+const identityOf = ({ id, generation, index, attempt, pid, startTime, startedAt }: Worker) => ({
   id,
   generation,
   index,
+  attempt,
   pid,
   startTime,
   startedAt,

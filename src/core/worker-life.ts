@@ -2,10 +2,11 @@
 // What follows from it for the pool is decided afterwards, in settle.ts.
 import { countDeath, forgetDeaths } from "./backoff.ts";
 import type { Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
+import { failPlace } from "./places.ts";
 import { isAvailable } from "./pool.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
 import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
-import { killFailed, takeNextStep } from "./stopping.ts";
+import { endFailed, takeNextStep } from "./stopping.ts";
 import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
 
 type Life = {
@@ -101,10 +102,10 @@ const takeReady = (turn: Turn, worker: In<"starting">, event: WorkerReady): void
 };
 
 const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
-  const { id, generation, index, pid, startTime, startedAt } = worker;
+  const { id, generation, index, attempt, pid, startTime, startedAt } = worker;
   const minReadyMs = specOf(turn, generation)?.minReadyMs ?? 0;
   putWorker(turn, {
-    ...{ id, generation, index, pid, startTime, startedAt },
+    ...{ id, generation, index, attempt, pid, startTime, startedAt },
     kind: "ready",
     readyAt: turn.now,
     availableAt: minReadyMs > 0 ? turn.now + minReadyMs : null,
@@ -122,7 +123,7 @@ const endStart = (turn: Turn, worker: In<"starting">): void => {
 const failByTimeout = (turn: Turn, worker: In<"starting">): void => {
   const afterMs = specOf(turn, worker.generation)?.startTimeoutMs ?? turn.now - worker.startedAt;
   const failure: Failure = { kind: "timeout", afterMs, tail: "" };
-  killFailed(turn, worker, failure);
+  endFailed(turn, worker, failure);
   countFailure(turn, worker, failure);
 };
 
@@ -176,7 +177,8 @@ const finishStop = (
 
 /** What a failure before readiness costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
 const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
-  const { rollout, current } = turn.service;
+  const { rollout, current, manner } = turn.service;
+  if (manner.attempts === "place") return failPlace(turn, worker, failure);
   if (rollout && !rollout.rollingBack && rollout.generation === worker.generation)
     return failAttempt(turn, rollout, worker, failure);
   if (worker.generation !== current) return 0;
@@ -185,8 +187,13 @@ const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
   return 0;
 };
 
-const attemptsLeftFor = ({ service: { rollout } }: Turn, worker: Worker): number =>
-  rollout?.generation === worker.generation ? rollout.attemptsLeft : 0;
+const attemptsLeftFor = ({ service: { rollout, manner }, generations }: Turn, worker: Worker): number => {
+  if (manner.attempts === "place") {
+    const retries = generations[worker.generation]?.spec.retries ?? 0;
+    return Math.max(0, retries + 1 - worker.attempt);
+  }
+  return rollout?.generation === worker.generation ? rollout.attemptsLeft : 0;
+};
 
 const noteFailed = (turn: Turn, { id, generation, pid }: Worker, failure: Failure, attemptsLeft: number): void =>
   note(turn, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });

@@ -155,7 +155,7 @@ const scale: Handler<"scale"> = (memory, call, params) => {
   const change = params.to === undefined ? { by: params.by ?? 0 } : { to: params.to };
   const request = nextRequest(memory);
   rememberPending(memory, request, { kind: "scale", connection: call.connection, rpc: call.rpc ?? null });
-  advance(memory, { kind: "scale", now: call.now, request, change });
+  advance(memory, { kind: "scale", now: call.now, request, change, inRollout: "refuse" });
 };
 
 const kill: Handler<"kill"> = (memory, call, params) => {

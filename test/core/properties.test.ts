@@ -15,7 +15,7 @@ import {
   survivesKill,
 } from "../../src/core/invariants.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { initialState, type State } from "../../src/core/state.ts";
+import { initialState, type Manner, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 import { freeze, SPEC, WALL } from "./service.ts";
 
@@ -71,17 +71,33 @@ const happenings = fc.array(
 
 const OTHER_STEPS = [{ signal: "SIGINT", afterMs: 0 }];
 
+const manners = fc.record<Manner>({
+  failureStatus: fc.constantFrom(0, 1),
+  restores: fc.boolean(),
+  attempts: fc.constantFrom("rollout", "place"),
+  failSteps: fc.constantFrom(null, [
+    { signal: "SIGTERM", afterMs: 0 },
+    { signal: "SIGKILL", afterMs: 10 },
+  ]),
+  whenEmpty: fc.constantFrom("stay", "end"),
+});
+
 const services = fc.record({
   respawn: fc.option(fc.record({ baseMs: fc.constantFrom(0, 10) })),
+  manner: manners,
   happenings,
 });
 
 /** Lets it all happen, and calls `check` with every step. */
 const live = (
-  life: { readonly respawn: { readonly baseMs: number } | null; readonly happenings: readonly Happening[] },
+  life: {
+    readonly respawn: { readonly baseMs: number } | null;
+    readonly manner: Manner;
+    readonly happenings: readonly Happening[];
+  },
   check: (before: State, event: CoreEvent, after: State, effects: ReturnType<typeof step>["effects"]) => void,
 ): void => {
-  let state = freeze(initialState({ respawn: life.respawn, history: [] }));
+  let state = freeze(initialState({ respawn: life.respawn, history: [], manner: life.manner }));
   let now = 1000;
   let request = 0;
   for (const happening of life.happenings) {
@@ -107,7 +123,13 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
     case "cancelReload":
       return { kind, now };
     case "scale":
-      return { kind, now, request, change: flag ? { to: pick - 2 } : { by: pick - 6 } };
+      return {
+        kind,
+        now,
+        request,
+        change: flag ? { to: pick - 2 } : { by: pick - 6 },
+        inRollout: pick % 2 ? "apply" : "refuse",
+      };
     case "shutdown":
       return { kind, now, request: flag ? request : null, steps: pick > 6 ? OTHER_STEPS : null };
     case "reload":

@@ -3,10 +3,18 @@
 import { expect } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Note, Outcome } from "../../src/core/effects.ts";
-import type { CoreEvent } from "../../src/core/events.ts";
+import type { CoreEvent, Scale } from "../../src/core/events.ts";
 import { survivesKill, violations } from "../../src/core/invariants.ts";
 import type { GoodSpec, Spec, StopStep } from "../../src/core/spec.ts";
-import { type Ending, initialState, type Respawn, type State, type Worker } from "../../src/core/state.ts";
+import {
+  CRANKS_MANNER,
+  type Ending,
+  initialState,
+  type Manner,
+  type Respawn,
+  type State,
+  type Worker,
+} from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 
 export const WALL = 1_700_000_000_000;
@@ -38,7 +46,11 @@ export const EXIT_0: Ending = { kind: "exit", code: 0 };
 export const EXIT_1: Ending = { kind: "exit", code: 1 };
 export const KILLED: Ending = { kind: "signal", signal: "SIGKILL", core: false };
 
-type Options = { readonly respawn?: Respawn | null; readonly history?: readonly GoodSpec[] };
+type Options = {
+  readonly respawn?: Respawn | null;
+  readonly history?: readonly GoodSpec[];
+  readonly manner?: Manner;
+};
 type RunOptions = { readonly supersede?: boolean; readonly expectPid?: number; readonly request?: number | null };
 
 export class Service {
@@ -48,8 +60,8 @@ export class Service {
   effects: readonly Effect[] = [];
   #requests = 0;
 
-  constructor({ respawn = null, history = [] }: Options = {}) {
-    this.state = initialState({ respawn, history });
+  constructor({ respawn = null, history = [], manner = CRANKS_MANNER }: Options = {}) {
+    this.state = initialState({ respawn, history, manner });
   }
 
   /** Lets something happen now, and checks the step. */
@@ -72,9 +84,9 @@ export class Service {
     return request ?? 0;
   }
 
-  scale(change: { readonly to: number } | { readonly by: number }): number {
+  scale(change: Scale["change"], inRollout: Scale["inRollout"] = "refuse"): number {
     const request = this.#newRequest();
-    this.send({ kind: "scale", now: this.now, request, change });
+    this.send({ kind: "scale", now: this.now, request, change, inRollout });
     return request;
   }
 

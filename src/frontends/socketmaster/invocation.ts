@@ -2,6 +2,7 @@
 import { helpText } from "../../commands/flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
 import type { Identity, Spec } from "../../core/spec.ts";
+import { CRANKS_MANNER } from "../../core/state.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
 import type { Platform } from "../../supervisor/platform.ts";
@@ -72,7 +73,7 @@ const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users
     first: specFrom(flags, words, users),
     cwd,
     respawnMs: null,
-    manner: { failureStatus: 0, restores: false },
+    manner: { ...CRANKS_MANNER, failureStatus: 0, restores: false },
     lingerMs: LINGER_MS,
     logFormat: "text",
     // In syslog, date and tag come with the message.
