@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Job, type JobResult, runJob } from "./runner/job.ts";
+import { failuresFirst, failuresIn } from "./runner/output.ts";
 
 /** The whole run ends after this long, whatever hangs: ms. */
 const RUN_LIMIT_MS = Number(process.env.CRANK_TEST_SECONDS ?? 600) * 1000;
@@ -58,7 +59,7 @@ const report = (job: Job, result: JobResult): void => {
   console.log(`${word} ${nameOf(job)}: ${counts} (${(result.tookMs / 1000).toFixed(1)} s)`);
   if (result.failed === 0) return;
   for (const complaint of result.complaints) console.log(`     ${complaint}`);
-  console.log(result.output.replace(/^/gm, "     "));
+  console.log(failuresFirst(result.output).replace(/^/gm, "     "));
 };
 
 const missingCommands = (): readonly string[] =>
@@ -96,7 +97,11 @@ const main = async (): Promise<void> => {
     results.reduce((sum, { result }) => sum + pick(result), 0);
   const failed = total((result) => result.failed) + (jobs.length === 0 ? 1 : 0);
   if (jobs.length === 0) console.log("no test file was found");
-  for (const { job, result } of results) if (result.failed > 0) console.log(`failed: ${nameOf(job)}`);
+  for (const { job, result } of results) {
+    if (result.failed === 0) continue;
+    console.log(`failed: ${nameOf(job)}`);
+    for (const failure of [...failuresIn(result.output), ...result.complaints]) console.log(`        ${failure}`);
+  }
   const skipped = total((result) => result.skipped);
   if (skipped > 0) console.log(`${skipped} skipped`);
   console.log(`${total((result) => result.passed)} passed, ${failed} failed`);

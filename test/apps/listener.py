@@ -4,11 +4,15 @@
 usage: listener.py VERSION [deaf] [dies] [input] [identity]
 """
 import os
+import select
 import signal
 import socket
 import sys
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
 version, habits = sys.argv[1], sys.argv[2:]
+serves = ends = False
 
 
 def say(*words):
@@ -17,8 +21,11 @@ def say(*words):
 
 
 def take(number, _frame):
+    global ends
     say("got", signal.Signals(number).name)
-    if "deaf" not in habits and number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+    ends = ends or ("deaf" not in habits and number in ENDING)
+    # Between two connections only, as soon as it accepts some: whoever was accepted is answered.
+    if ends and not serves:
         os._exit(0)
 
 
@@ -32,9 +39,20 @@ if "input" in habits:
 if "dies" in habits:
     sys.exit(7)
 listener = socket.socket(fileno=3)
-listener.settimeout(None)
-while True:
-    connection, _ = listener.accept()
+listener.setblocking(False)
+told, wake = socket.socketpair()
+wake.setblocking(False)
+signal.set_wakeup_fd(wake.fileno())
+serves = True
+while not ends:
+    readable, _, _ = select.select([listener, told], [], [])
+    if told in readable:
+        told.recv(64)
+        continue
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        continue
     try:
         connection.sendall(f"{version} {os.getpid()}\n".encode())
     except OSError:

@@ -3,6 +3,7 @@
 usage: responder.py VERSION [MISDEED ...]
 """
 import os
+import select
 import signal
 import socket
 import sys
@@ -27,7 +28,6 @@ if "never-ready" in misdeeds:
     time.sleep(3600)
 
 listener = socket.socket(fileno=3)
-listener.settimeout(None)
 
 if "deaf" in misdeeds:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -61,8 +61,20 @@ if "dies" in misdeeds:
     time.sleep(float(os.environ.get("DIE_AFTER", "0.05")))
     os._exit(9)
 
+# From here on SIGTERM ends it between two connections only: whoever was accepted is answered, whoever waits is left to the
+# next worker. (accept(2) returns a connection that came after the signal as well, and only then is the signal seen.)
+ended, wake = socket.socketpair()
+wake.setblocking(False)
+signal.set_wakeup_fd(wake.fileno())
+if "deaf" not in misdeeds:
+    signal.signal(signal.SIGTERM, lambda *_: None)
+listener.setblocking(False)
+
 print("worker", version, "serves", flush=True)
 while True:
+    readable, _, _ = select.select([listener, ended], [], [])
+    if ended in readable:
+        os._exit(0)
     try:
         connection, _ = listener.accept()
     except OSError:
