@@ -40,13 +40,14 @@ $(if $(V),,.SILENT:)
 .SUFFIXES:
 
 .PHONY: all
-all: $(PROGRAMS) bin/runtime bin/trim.node $(BUNDLES)
+all: $(PROGRAMS) bin/runtime bin/trim.node $(BUNDLES) dist/worker/worker.js
 
 .PHONY: help
 help:
 	echo 'make            build bin/ and dist/'
 	echo 'make demo       five deploys under 500 connections; leaves a picture in build/'
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
+	echo 'make deno       install Deno below build/, for the tests that want it too'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
@@ -124,6 +125,11 @@ dist/%.mjs: src/frontends/%.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
 	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) --target=node
 
+# The library for workers: plain modules beside their types, as an application imports them.
+dist/worker/worker.js: $(wildcard src/worker/*) tsconfig.json Makefile $(PACKAGES)
+	rm -rf $(@D).new && node_modules/.bin/tsc -p src/worker --outDir $(@D).new
+	rm -rf $(@D) && mv $(@D).new $(@D)
+
 # What people run ------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
@@ -133,6 +139,14 @@ demo: all
 .PHONY: test
 test: all
 	$(RUNTIME) test/run.ts $(ONLY)
+
+# Deno is wanted by the library's tests alone, and weighs as much as Bun: so it is not among the packages.
+.PHONY: deno
+deno: build/deno/package.json
+build/deno/package.json: test/deno/package.json test/deno/package-lock.json
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || { rm $@; exit 1; }
 
 .PHONY: bench
 bench: all
@@ -152,28 +166,36 @@ check-lock: | $(RUNTIME)
 	$(RUNTIME) tools/check-lock.ts
 
 # Installing -----------------------------------------------------------------------------------------------------------
-# PREFIX/lib/crank holds a home of its own (bin/crank, bin/runtime, dist/*.mjs); PREFIX/bin/NAME are links to its program.
+# PREFIX/lib/crank holds a home of its own (bin/crank, bin/runtime, dist/*.mjs) and the package crank/worker; PREFIX/bin/NAME
+# are links to its program.
 
 LIBRARY := $(DESTDIR)$(PREFIX)/lib/crank
 BINARY  := $(DESTDIR)$(PREFIX)/bin
 MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
 
+build/installed-package.json: package.json tools/installed-manifest.ts | $(RUNTIME)
+	mkdir -p $(@D)
+	$(RUNTIME) tools/installed-manifest.ts > $@
+
 .PHONY: install
-install: all
-	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(BINARY) $(MANUAL)
+install: all build/installed-package.json
+	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker $(BINARY) $(MANUAL)
 	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
 	sh tools/replace.sh 0755 bin/runtime $(LIBRARY)/bin/runtime
 	sh tools/replace.sh 0755 bin/trim.node $(LIBRARY)/bin/trim.node
 	for name in $(COMMANDS); do sh tools/replace.sh 0644 dist/$$name.mjs $(LIBRARY)/dist/$$name.mjs || exit 1; done
+	for file in dist/worker/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
 	for name in $(COMMANDS); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
 	for page in $(MANUALS); do sh tools/replace.sh 0644 $$page $(MANUAL)/$${page##*/} || exit 1; done
 	sh tools/replace.sh 0644 LICENSE $(LIBRARY)/LICENSE
+	sh tools/replace.sh 0644 build/installed-package.json $(LIBRARY)/package.json
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
-	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/bin/trim.node $(COMMANDS:%=$(LIBRARY)/dist/%.mjs) $(LIBRARY)/LICENSE
-	for directory in $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
+	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/bin/trim.node $(COMMANDS:%=$(LIBRARY)/dist/%.mjs) $(LIBRARY)/LICENSE $(LIBRARY)/package.json
+	rm -f $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.js,$(wildcard src/worker/*.ts)) $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.d.ts,$(wildcard src/worker/*.ts))
+	for directory in $(LIBRARY)/bin $(LIBRARY)/dist/worker $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
 
 .PHONY: clean distclean
 clean:

@@ -27,6 +27,9 @@ const NEEDED: Readonly<Record<string, string>> = {
   "systemd-socket-activate": "systemd",
 };
 
+/** Wanted by the library's tests; they are fewer without it. */
+const DENO = "build/deno/node_modules/@deno";
+
 const root = resolve(import.meta.dirname, "..");
 
 const testFiles = (): readonly string[] =>
@@ -73,6 +76,8 @@ const main = async (): Promise<void> => {
     console.log(
       `missing for some tests: ${missing.join(", ")}; on Debian and Ubuntu: apt-get install ${missing.map((name) => NEEDED[name]).join(" ")}`,
     );
+  if (!existsSync(join(root, DENO)))
+    console.log("Deno is missing: the library is not tested on it; `make deno` installs it");
   const jobs = jobsFor(process.argv.slice(2));
   const temporary = mkdtempSync(join(tmpdir(), "crank-test-"));
   // Tests that run something as another user have to be able to reach it.

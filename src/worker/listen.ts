@@ -1,0 +1,65 @@
+// Lets a server listen where crank says, rightly on each runtime.
+import { Server as HttpsServer } from "node:https";
+import { type AddressInfo, createServer, Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { type ListeningSocket, type OwnAddress, sockets } from "./sockets.ts";
+import { watch, watchedServer } from "./watch.ts";
+
+export type ListenOptions = {
+  /** Which socket: its name, its number in the order of crank's `-bind`s, or one that `sockets()` gave. Default: the first. */
+  readonly socket?: string | number | ListeningSocket;
+  /** Where to listen without crank. */
+  readonly port?: number;
+  readonly host?: string;
+  /** How long the queue of waiting connections may get: whoever listens last decides it. Default: 4096. */
+  readonly backlog?: number;
+  /** Bun only: the key and certificate of an `https` server, once more. */
+  readonly tls?: TlsOptions;
+};
+
+const BACKLOG = 4096;
+
+/**
+ * Lets a server of node:net, tls, http, https or http2 listen on a socket that crank passed on, or on `port` without
+ * crank, and notes its connections for `drain`. Resolves with the address when it listens; rejects when it cannot.
+ *
+ * Under Bun 1.4 the servers of node:http and node:https silently listen somewhere else when they are given a descriptor.
+ * There, a plain server accepts for them and hands the connections over; so they emit no `listening` and know no address.
+ */
+export const listen = async (server: Server, options: ListenOptions = {}): Promise<AddressInfo | string | null> => {
+  const target = targetOf(options);
+  watch(server);
+  // Bun's HTTP servers are no node:net servers.
+  const door = server instanceof Server ? server : doorTo(server, options.tls);
+  watchedServer(server).door = door;
+  const backlog = options.backlog ?? BACKLOG;
+  const place = "fd" in target ? { fd: target.fd, backlog } : { ...target, backlog };
+  await new Promise<void>((resolve, reject) => {
+    door.once("error", reject);
+    door.listen(place, () => {
+      door.off("error", reject);
+      resolve();
+    });
+  });
+  return door.address();
+};
+
+const targetOf = ({ socket = 0, port, host }: ListenOptions): ListeningSocket => {
+  if (typeof socket === "object") return socket;
+  const own: OwnAddress | undefined = port === undefined ? undefined : { port, ...(host !== undefined && { host }) };
+  const [first] = sockets(socket, own);
+  if (!first) throw new Error(`there is no socket ${socket}`);
+  return first;
+};
+
+/** A server that accepts for one which cannot listen on a descriptor. */
+const doorTo = (server: object & Pick<Server, "emit">, tls: TlsOptions | undefined): Server => {
+  const handOn = (socket: Socket): void => {
+    server.emit("connection", socket);
+  };
+  if (!(server instanceof HttpsServer)) return createServer({ allowHalfOpen: true }, handOn);
+  if (tls) return createTlsServer(tls, handOn);
+  throw new Error(
+    "under Bun, listen() needs the key and certificate of an https server too: listen(server, { tls: { key, cert } })",
+  );
+};

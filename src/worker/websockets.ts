@@ -1,0 +1,79 @@
+// WebSocket clients: those of `ws`, or of anything else that has a list of things with a `close`.
+import type { Server } from "node:net";
+import type { Client, Manners } from "./clients.ts";
+
+/** A WebSocket: `ws`'s, the standard's, or a connection of the application's own that can be closed in the same words. */
+export interface WebSocketLike {
+  close(code?: number, reason?: string): void;
+  terminate?(): void;
+  once?(event: "close", listener: () => void): unknown;
+  addEventListener?(event: "close", listener: () => void): unknown;
+}
+
+/** A WebSocket server such as `ws`'s, or `{ clients }` with a list of one's own. */
+export interface WebSocketServerLike {
+  readonly clients: Iterable<WebSocketLike>;
+  readonly options?: { readonly server?: Server | null | undefined };
+  on?(event: "connection", listener: (socket: WebSocketLike) => void): unknown;
+}
+
+class WebSocketClient implements Client {
+  readonly #socket: WebSocketLike;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(socket: WebSocketLike) {
+    this.#socket = socket;
+  }
+
+  ask({ closeCode, reason, graceMs }: Manners): void {
+    this.#socket.close(closeCode, reason);
+    this.#timer = setTimeout(() => this.cut(), graceMs);
+  }
+
+  cut(): void {
+    this.#socket.terminate?.();
+  }
+
+  gone(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** All clients of some WebSocket servers, those that come meanwhile included. */
+export class WebSocketClients {
+  /** Those that are to be asked from the start on. */
+  readonly first: Client[] = [];
+  /** Those that are there. */
+  readonly clients = new Set<Client>();
+  onClient: (client: Client) => void = () => {};
+  #onEmpty: () => void = () => {};
+
+  constructor(servers: readonly WebSocketServerLike[]) {
+    for (const server of servers) {
+      for (const socket of server.clients) this.first.push(this.#add(socket));
+      server.on?.("connection", (socket) => this.onClient(this.#add(socket)));
+    }
+  }
+
+  /** Resolves when no client is left. Those that cannot tell when they end are not waited for: their server does that. */
+  gone(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      if (this.clients.size === 0) resolve();
+    });
+  }
+
+  #add(socket: WebSocketLike): Client {
+    const client = new WebSocketClient(socket);
+    const remove = (): void => {
+      client.gone();
+      this.clients.delete(client);
+      if (this.clients.size === 0) this.#onEmpty();
+    };
+    if (socket.once) socket.once("close", remove);
+    else if (socket.addEventListener) socket.addEventListener("close", remove);
+    else return client;
+    this.clients.add(client);
+    return client;
+  }
+}

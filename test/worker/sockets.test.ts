@@ -1,0 +1,98 @@
+// Which sockets the library finds, under crank and without it.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Bench, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
+import { RUNTIMES } from "./runtimes.ts";
+import { Talk } from "./talk.ts";
+
+const PROGRAM = join(ROOT, "test/apps/library-sockets.mjs");
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+/** The first line that the program has printed, which is JSON; before it may stand what crank puts before lines. */
+const foundBy = async (running: Running): Promise<unknown> => {
+  const line = await waitFor("what was found", () => /\{.*\}\n/.exec(running.stdout())?.[0]);
+  return JSON.parse(line);
+};
+
+describe.each([...RUNTIMES])("on %s", (_, runtime) => {
+  test("sockets are found by name and by order, served on, and gone from the environment", async () => {
+    const binds = ["-bind", "127.0.0.1:0?name=main", "-bind", "127.0.0.1:0?name=admin"];
+    const crank = await bench.crank("web", binds);
+    const ended = await bench.ctl("web", "run", "-wait", "--", ...runtime, PROGRAM, "serve");
+    expect(ended).toMatchObject({ status: 0 });
+    const main = { fd: 3, name: "main" };
+    const admin = { fd: 4, name: "admin" };
+    expect(await foundBy(crank)).toEqual({
+      all: [main, admin],
+      second: [admin],
+      admin: [admin],
+      other: "no socket named other was passed on; there are: main, admin",
+      fallback: [admin],
+      environment: [],
+    });
+    const ports = [...crank.stderr().matchAll(/Listening on tcp:\/\/\S*:(\d+)/g)].map((match) => Number(match[1]));
+    const [first, second] = await Promise.all(ports.map((port) => Talk.open(port, "plain")));
+    second?.request("/");
+    await first?.hears("main\n");
+    await second?.hears("admin\n");
+    second?.hangUp();
+  });
+
+  test("einhorn's words for the sockets are understood where there are no others", async () => {
+    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-bind", "127.0.0.1:0"]);
+    const flags = ["-unset-env", "LISTEN_FDS", "-unset-env", "LISTEN_FDNAMES"];
+    await bench.ctl("web", "run", ...flags, "--", ...runtime, PROGRAM);
+    const all = [3, 4].map((fd) => ({ fd, name: String(fd) }));
+    expect(await foundBy(crank)).toMatchObject({ all, second: [all[1]], environment: [] });
+  });
+
+  test("without crank there are none, and a port of one's own takes their place", async () => {
+    const program = bench.start([...runtime, PROGRAM, "own port"], { cwd: ROOT });
+    const advice = "run the program under crank, or give a port";
+    expect(await foundBy(program)).toEqual({
+      all: [],
+      second: `no socket number 1 was passed on; ${advice}`,
+      admin: `no socket named admin was passed on; ${advice}`,
+      other: `no socket named other was passed on; ${advice}`,
+      fallback: [{ port: 1 }],
+      environment: [],
+    });
+    const port = await waitFor("the port", () => /port (\d+), told false/.exec(program.stdout())?.[1]);
+    const talk = await Talk.open(Number(port), "plain");
+    talk.request("/");
+    await talk.hears("own\n");
+    talk.hangUp();
+  });
+
+  test("sockets that are meant for another process are left alone", async () => {
+    const env = { LISTEN_FDS: "1", LISTEN_PID: "1" };
+    const { stdout } = await bench.run([...runtime, PROGRAM], { env, cwd: ROOT });
+    expect(JSON.parse(stdout)).toMatchObject({
+      all: [],
+      admin: expect.stringMatching(/meant for process 1, and this is \d+: start the program directly, or with exec/),
+      fallback: [{ port: 1 }],
+    });
+  });
+
+  test("a descriptor that is no socket is named", async () => {
+    const { stdout } = await bench.run([...runtime, PROGRAM], { env: { LISTEN_FDS: "9000" }, cwd: ROOT });
+    expect(JSON.parse(stdout).all).toMatch(/^descriptor \d+ .* should be a listening socket and is not open/);
+  });
+});
+
+const deno = RUNTIMES.get("Deno")?.[0];
+
+test.skipIf(deno === undefined).each(["--allow-ffi", "--allow-run"])(
+  "on Deno %s is enough to tell crank something",
+  async (permission) => {
+    await bench.crank("web", ["-bind", "127.0.0.1:0?name=main", "-bind", "127.0.0.1:0?name=admin"]);
+    const permissions = ["--no-prompt", "--no-lock", "--allow-env", "--allow-net", "--allow-read", permission];
+    const ended = await bench.ctl("web", "run", "-wait", "--", deno ?? "", "run", ...permissions, PROGRAM, "serve");
+    expect(ended).toMatchObject({ status: 0 });
+  },
+);
