@@ -25,6 +25,13 @@ export type RunParams = {
   readonly stopSignal?: string;
   readonly stopSteps?: readonly { readonly signal: string; readonly after: number }[];
   readonly killMode?: "group" | "process";
+  /** How a worker proves that it can serve. */
+  readonly ready?: ReadyParams;
+  /** For the probes of `ready`: ms between two, ms for each, how many have to go well in a row, and where ("" for the shared socket). */
+  readonly probeInterval?: number;
+  readonly probeTimeout?: number;
+  readonly probeThreshold?: number;
+  readonly probeAddress?: string;
   /** null unsets. */
   readonly env?: Readonly<Record<string, string | null>>;
   readonly user?: string;
@@ -32,6 +39,13 @@ export type RunParams = {
   /** By name without RLIMIT_, lower case; null is no limit. */
   readonly limits?: Readonly<Record<string, number | null>>;
 };
+/** `delay` with `after` in ms; `http`: GET `path`; `exec`: `command` with its arguments. */
+export type ReadyParams =
+  | { readonly kind: "notify" | "ack" }
+  | { readonly kind: "tcp" }
+  | { readonly kind: "delay"; readonly after: number }
+  | { readonly kind: "http"; readonly path: string }
+  | { readonly kind: "exec"; readonly command: readonly string[] };
 /** `accepted`: has begun (no `wait`). `warning`: the deploy stands, but the record could not be written. */
 export type RunResult = {
   readonly generation: number;

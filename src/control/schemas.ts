@@ -34,6 +34,9 @@ export const BOUNDS = {
   durationMs: 1e12,
   stopSteps: 32,
   retries: 1000,
+  /** An hour. */
+  probeMs: 3_600_000,
+  probeThreshold: 1000,
   logLines: 10_000,
   limits: 16,
 } as const;
@@ -190,6 +193,33 @@ const stopSteps = () => {
   );
 };
 
+const ready = () =>
+  v.variant(
+    "kind",
+    [
+      v.strictObject({ kind: v.picklist(["notify", "ack"]) }, READY),
+      v.strictObject({ kind: v.literal("tcp") }, READY),
+      v.strictObject({ kind: v.literal("delay"), after: duration() }, READY),
+      v.strictObject({ kind: v.literal("http"), path: httpPath() }, READY),
+      v.strictObject({ kind: v.literal("exec"), command: command() }, READY),
+    ],
+    READY,
+  );
+const READY = "must be an object with the kind notify, ack, delay (after), tcp, http (path) or exec (command)";
+
+const httpPath = () => {
+  const message = `must be a path of at most ${BOUNDS.pathBytes} printable ASCII characters that begins with /`;
+  return v.pipe(
+    v.string(message),
+    v.check((path) => path.length <= BOUNDS.pathBytes && /^\/[!-~]*$/.test(path), message),
+  );
+};
+
+const probeTime = () => {
+  const message = `must be a number of milliseconds from 1 to ${BOUNDS.probeMs}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(1, message), v.maxValue(BOUNDS.probeMs, message));
+};
+
 const selector = () => ({ starting: flag(), ready: flag(), stopping: flag(), pid: pid() });
 
 const run = (): v.GenericSchema<unknown, RunParams> =>
@@ -211,6 +241,11 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     stopSignal: v.exactOptional(signal()),
     stopSteps: v.exactOptional(stopSteps()),
     killMode: v.exactOptional(v.picklist(["group", "process"], 'must be "group" or "process"')),
+    ready: v.exactOptional(ready()),
+    probeInterval: v.exactOptional(probeTime()),
+    probeTimeout: v.exactOptional(probeTime()),
+    probeThreshold: v.exactOptional(whole(1, BOUNDS.probeThreshold)),
+    probeAddress: v.exactOptional(text(BOUNDS.pathBytes)),
     env: v.exactOptional(environment()),
     user: v.exactOptional(word(256)),
     umask: v.exactOptional(whole(0, 0o777)),

@@ -74,7 +74,7 @@ export const describeReason = (failure: Failure): string => {
     case "exited":
       return `it ${describeEnding(failure.ending)} before it was available`;
     case "timeout":
-      return `not ready within ${seconds(failure.afterMs)}`;
+      return `not ready within ${seconds(failure.afterMs)}${failure.probe === undefined ? "" : `; the last probe found that it ${failure.probe}`}`;
     case "spawn":
       return `${failure.step}: ${SPAWN_ERRORS[failure.errno] ?? `error ${failure.errno}`}`;
     case "deadline":

@@ -91,6 +91,8 @@ export type Effect =
       readonly signal: string;
       readonly target: "process" | "group";
     }
+  /** Ask this worker whether it can serve, by its spec's check; answered by the event `probed`. */
+  | { readonly kind: "probe"; readonly worker: WorkerId; readonly probe: number }
   /** Write the record from `state.history`; answered by the event `recorded`. */
   | { readonly kind: "record" }
   | { readonly kind: "answer"; readonly request: RequestId; readonly outcome: Outcome }

@@ -60,6 +60,17 @@ export type WorkerReady = {
   readonly at: number;
   readonly worker: WorkerId;
 };
+/** A probe has come to its end. `at` is when. */
+export type Probed = {
+  readonly kind: "probed";
+  readonly now: number;
+  readonly at: number;
+  readonly worker: WorkerId;
+  readonly probe: number;
+  readonly ok: boolean;
+  /** What was wrong, as it completes "the probe found that it …"; "" if nothing was. */
+  readonly detail: string;
+};
 export type WorkerExited = {
   readonly kind: "workerExited";
   readonly now: number;
@@ -83,6 +94,7 @@ export type CoreEvent =
   | Spawned
   | SpawnFailed
   | WorkerReady
+  | Probed
   | WorkerExited
   | Recorded
   | Tick;

@@ -11,11 +11,27 @@ export type Identity = {
 /** A resource limit, by its name without RLIMIT_, lower case (`nofile`). null is no limit. */
 export type Limit = { readonly name: string; readonly soft: number | null; readonly hard: number | null };
 
-/** How a worker proves that it can serve. `notify`: READY=1 on a notify socket. `ack`: on the control socket. `delay`: by being alive after `afterMs`. */
+/** What is asked of a worker from outside. `http`: its answer to GET `path` has the status 2xx. `exec`: the command's exit status is 0. */
+export type Check =
+  | { readonly kind: "tcp" }
+  | { readonly kind: "http"; readonly path: string }
+  | { readonly kind: "exec"; readonly command: readonly string[] };
+
+/** How a worker proves that it can serve. `notify`: READY=1 on a notify socket. `ack`: on the control socket. `delay`: by being alive after `afterMs`. `probe`: by passing a check. */
 export type Readiness =
   | { readonly kind: "notify" }
   | { readonly kind: "ack" }
-  | { readonly kind: "delay"; readonly afterMs: number };
+  | { readonly kind: "delay"; readonly afterMs: number }
+  | {
+      readonly kind: "probe";
+      readonly check: Check;
+      /** Where, with {pid}, {worker}, {index} and {generation} to be filled in; null: at the first socket, if this worker accepts. */
+      readonly address: string | null;
+      readonly intervalMs: number;
+      readonly timeoutMs: number;
+      /** So many have to go well in a row. */
+      readonly threshold: number;
+    };
 
 /** One step of a stop: send `signal` when `afterMs` have passed since the stop began. */
 export type StopStep = { readonly signal: string; readonly afterMs: number };

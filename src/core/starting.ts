@@ -16,6 +16,7 @@ export const startWorker = (turn: Turn, { number, spec }: Generation): void => {
     startedAt: turn.now,
     kind: "starting",
     readyBy: spec.startTimeoutMs === null ? null : turn.now + spec.startTimeoutMs,
+    probing: null,
   };
   changeService(turn, { nextWorker: id + 1 });
   putWorker(turn, worker);

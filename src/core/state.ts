@@ -15,11 +15,20 @@ export type Ending =
 /** Why a worker never became available. */
 export type Failure =
   | { readonly kind: "exited"; readonly ending: Ending; readonly tail: string }
-  | { readonly kind: "timeout"; readonly afterMs: number; readonly tail: string }
+  /** `probe`: what the last probe found wrong, where there was one. */
+  | { readonly kind: "timeout"; readonly afterMs: number; readonly tail: string; readonly probe?: string }
   | { readonly kind: "spawn"; readonly step: string; readonly errno: number }
   | { readonly kind: "deadline"; readonly afterMs: number }
   | { readonly kind: "superseded" }
   | { readonly kind: "shutdown" };
+
+/** How far the probes of a worker have come. `probe`: the last one's number. `nextAt`: when the next one is due; null while one is under way. `detail`: what the last one that ended found wrong. */
+export type Probing = {
+  readonly probe: number;
+  readonly passed: number;
+  readonly nextAt: number | null;
+  readonly detail: string;
+};
 
 type WorkerBase = {
   readonly id: WorkerId;
@@ -43,7 +52,7 @@ type WorkerBase = {
  */
 export type Worker = WorkerBase &
   (
-    | { readonly kind: "starting"; readonly readyBy: number | null }
+    | { readonly kind: "starting"; readonly readyBy: number | null; readonly probing: Probing | null }
     | { readonly kind: "ready"; readonly readyAt: number; readonly availableAt: number | null }
     | {
         readonly kind: "stopping";
@@ -144,6 +153,7 @@ export type Service = {
   /** null: crank exits when the last worker is gone. */
   readonly respawn: Respawn | null;
   readonly nextWorker: WorkerId;
+  readonly nextProbe: number;
   readonly nextGeneration: GenerationNumber;
   readonly current: GenerationNumber | null;
   readonly rollout: Rollout | null;
@@ -178,6 +188,7 @@ export const initialState = (options: {
     phase: { kind: "running" },
     respawn: options.respawn,
     nextWorker: 1,
+    nextProbe: 1,
     nextGeneration: (options.history.at(-1)?.generation ?? 0) + 1,
     current: null,
     rollout: null,

@@ -45,6 +45,7 @@ const handle = (turn: Turn, event: CoreEvent): void => {
     case "spawned":
     case "spawnFailed":
     case "workerReady":
+    case "probed":
     case "workerExited":
       return tellWorker(turn, event);
   }

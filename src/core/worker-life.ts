@@ -1,9 +1,10 @@
 // The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
 // What follows from it for the pool is decided afterwards, in settle.ts.
 import { countDeath, forgetDeaths } from "./backoff.ts";
-import type { Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
+import type { Probed, Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
 import { failPlace } from "./places.ts";
 import { isAvailable } from "./pool.ts";
+import { beginProbe, probeOf, takeProbed } from "./probing.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
 import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
 import { endFailed, takeNextStep } from "./stopping.ts";
@@ -13,6 +14,7 @@ type Life = {
   spawned: Spawned;
   spawnFailed: SpawnFailed;
   workerReady: WorkerReady;
+  probed: Probed;
   workerExited: WorkerExited;
   /** A tick when the worker's own deadline has passed. */
   due: Tick;
@@ -27,16 +29,18 @@ const nothing = (): void => {};
 
 const LIFE = {
   starting: {
-    spawned: (turn, worker, event) => noteSpawned(turn, { ...worker, ...delayedReadiness(turn, worker) }, event),
+    spawned: (turn, worker, event) => beginLife(turn, worker, event),
     spawnFailed: (turn, worker, event) => failSpawn(turn, worker, event),
     workerReady: (turn, worker, event) => takeReady(turn, worker, event),
+    probed: (turn, worker, event) => takeProbe(turn, worker, event),
     workerExited: (turn, worker, event) => failStart(turn, worker, event),
-    due: (turn, worker) => endStart(turn, worker),
+    due: (turn, worker) => startIsDue(turn, worker),
   },
   ready: {
     spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
     spawnFailed: (turn, worker, event) => failSpawn(turn, worker, event),
     workerReady: nothing,
+    probed: nothing,
     workerExited: (turn, worker, event) => loseReady(turn, worker, event),
     due: (turn, worker) => putWorker(turn, { ...worker, availableAt: null }),
   },
@@ -44,6 +48,7 @@ const LIFE = {
     spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
     spawnFailed: (turn, worker) => finishStop(turn, worker, { ending: { kind: "unknown" }, tail: "" }),
     workerReady: nothing,
+    probed: nothing,
     workerExited: (turn, worker, event) => finishStop(turn, worker, event),
     due: (turn, worker) => takeNextStep(turn, worker),
   },
@@ -69,12 +74,22 @@ export const tellDueWorkers = (turn: Turn, event: Tick): void => {
 export const dueAt = (worker: Worker): number | null => {
   switch (worker.kind) {
     case "starting":
-      return worker.readyBy;
+      return earlier(worker.readyBy, worker.probing?.nextAt ?? null);
     case "ready":
       return worker.availableAt;
     case "stopping":
       return worker.stepAt;
   }
+};
+
+const earlier = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? (a ?? b) : Math.min(a, b);
+
+const beginLife = (turn: Turn, worker: In<"starting">, event: Spawned): void => {
+  if (worker.pid !== null) return;
+  noteSpawned(turn, { ...worker, ...delayedReadiness(turn, worker) }, event);
+  const begun = turn.workers[worker.id];
+  if (begun?.kind === "starting" && probeOf(turn, begun)) beginProbe(turn, begun);
 };
 
 const noteSpawned = (turn: Turn, worker: Worker, { pid, startTime }: Spawned): void => {
@@ -94,8 +109,17 @@ const delayedReadiness = (turn: Turn, worker: In<"starting">): Partial<In<"start
   return delay === null || worker.pid !== null ? {} : { readyBy: turn.now + delay };
 };
 
-/** Judged by when it was said, not by when it was heard. */
 const takeReady = (turn: Turn, worker: In<"starting">, event: WorkerReady): void => {
+  // One that is to be asked is not believed.
+  if (probeOf(turn, worker) === null) judgeReady(turn, worker, event);
+};
+
+const takeProbe = (turn: Turn, worker: In<"starting">, event: Probed): void => {
+  if (takeProbed(turn, worker, event)) judgeReady(turn, worker, event);
+};
+
+/** Judged by when it was said, not by when it was heard. */
+const judgeReady = (turn: Turn, worker: In<"starting">, event: { readonly at: number }): void => {
   const isLate = worker.readyBy !== null && event.at > worker.readyBy && readinessDelay(turn, worker) === null;
   if (isLate) failByTimeout(turn, worker);
   else becomeReady(turn, worker, event.at);
@@ -114,6 +138,12 @@ const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
   note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });
 };
 
+/** Its time is over, or the next probe is due. */
+const startIsDue = (turn: Turn, worker: In<"starting">): void => {
+  if (worker.readyBy !== null && worker.readyBy <= turn.now) endStart(turn, worker);
+  else beginProbe(turn, worker);
+};
+
 const endStart = (turn: Turn, worker: In<"starting">): void => {
   if (worker.pid !== null && readinessDelay(turn, worker) !== null) becomeReady(turn, worker, turn.now);
   else failByTimeout(turn, worker);
@@ -122,7 +152,8 @@ const endStart = (turn: Turn, worker: In<"starting">): void => {
 /** Its failure counts from now on; what it said last is known when it is gone, and only then it is spoken of. */
 const failByTimeout = (turn: Turn, worker: In<"starting">): void => {
   const afterMs = specOf(turn, worker.generation)?.startTimeoutMs ?? turn.now - worker.startedAt;
-  const failure: Failure = { kind: "timeout", afterMs, tail: "" };
+  const probe = worker.probing?.detail ?? "";
+  const failure: Failure = { kind: "timeout", afterMs, tail: "", ...(probe === "" ? {} : { probe }) };
   endFailed(turn, worker, failure);
   countFailure(turn, worker, failure);
 };

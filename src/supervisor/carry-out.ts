@@ -7,6 +7,7 @@ import { wallTime } from "./facts.ts";
 import { spawnCommand } from "./launch.ts";
 import { log } from "./log.ts";
 import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
+import { probeCommand } from "./probes.ts";
 import { answer, finish, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
@@ -32,6 +33,8 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
         group: effect.target === "group" ? 1 : 0,
       });
       return;
+    case "probe":
+      return startProbe(memory, effect.worker, effect.probe);
     case "record":
       // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
       return;
@@ -53,6 +56,13 @@ const startWorker = (memory: Memory, id: number): void => {
   if (!settings || !worker || !generation) return;
   admitWorkerUser(memory, generation.spec.user?.uid);
   memory.outbox.command(spawnCommand(memory, settings, worker, generation));
+};
+
+const startProbe = (memory: Memory, id: number, probe: number): void => {
+  const worker = memory.core.workers[id];
+  const generation = worker && memory.core.generations[worker.generation];
+  if (!worker || generation?.spec.readiness.kind !== "probe") return;
+  memory.outbox.command(probeCommand(memory, worker, generation, generation.spec.readiness, probe));
 };
 
 /** A worker of another user may acknowledge on the control socket; what else it says there is refused. */

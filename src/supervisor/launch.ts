@@ -62,7 +62,7 @@ const groupFlags = (settings: Settings, killMode: KillMode): number => {
 };
 
 /** What the machine's supervisor told crank, and crank's own secret: none of a worker's business. */
-const FOREIGN_VARIABLES = [
+export const FOREIGN_VARIABLES = [
   "LISTEN_FDS",
   "LISTEN_PID",
   "LISTEN_FDNAMES",

@@ -133,6 +133,18 @@ const specSchema = () =>
       v.object({ kind: v.literal("notify") }),
       v.object({ kind: v.literal("ack") }),
       v.object({ kind: v.literal("delay"), afterMs: duration() }),
+      v.object({
+        kind: v.literal("probe"),
+        check: v.variant("kind", [
+          v.object({ kind: v.literal("tcp") }),
+          v.object({ kind: v.literal("http"), path: v.string() }),
+          v.object({ kind: v.literal("exec"), command: v.pipe(v.array(v.string()), v.minLength(1)) }),
+        ]),
+        address: v.nullable(v.string()),
+        intervalMs: duration(),
+        timeoutMs: duration(),
+        threshold: wholeNumber(),
+      }),
     ]),
     minReadyMs: duration(),
     startTimeoutMs: v.nullable(duration()),

@@ -1,8 +1,9 @@
 // From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
-import type { RunParams } from "../control/messages.ts";
-import type { Identity, Limit, Spec, StopStep } from "../core/spec.ts";
+import type { ReadyParams, RunParams } from "../control/messages.ts";
+import type { Identity, Limit, Readiness, Spec, StopStep } from "../core/spec.ts";
 import { LIMIT_NAMES, limitNumber } from "./limits.ts";
 import type { Platform } from "./platform.ts";
+import { probeAddressProblem } from "./probes.ts";
 import type { Settings, SpecDefaults } from "./settings.ts";
 import { parseSignal } from "./signals.ts";
 
@@ -30,6 +31,7 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
     minReadyMs: params.minReady ?? from.minReadyMs,
     startTimeoutMs: params.startTimeout === undefined ? from.startTimeoutMs : params.startTimeout,
     killMode: params.killMode ?? from.killMode,
+    readiness: readinessFrom(from.readiness, params),
     retries: params.retries ?? from.retries,
     rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
     ...stopping(from, params),
@@ -80,6 +82,44 @@ const mergeLimits = (base: readonly Limit[], changes: RunParams["limits"]): read
     merged.set(name, { name, soft: value, hard: value });
   }
   return [...merged.values()];
+};
+
+const PROBE_DEFAULTS = { address: null, intervalMs: 250, timeoutMs: 2000, threshold: 1 } as const;
+
+const readinessFrom = (from: Readiness, params: RunParams): Readiness => {
+  const { ready, probeAddress, probeInterval, probeTimeout, probeThreshold } = params;
+  const asked = ready === undefined ? from : askedReadiness(ready, from);
+  if (asked.kind !== "probe") {
+    const wants = [probeAddress, probeInterval, probeTimeout, probeThreshold].some((value) => value !== undefined);
+    if (wants)
+      throw new SpecError("There is no probe whose times or address could be changed; say -ready tcp, http or exec");
+    return asked;
+  }
+  if (probeAddress !== undefined && probeAddress !== "") {
+    const problem = probeAddressProblem(probeAddress);
+    if (problem !== null)
+      throw new SpecError(`The probe's address ${JSON.stringify(probeAddress)} cannot be used: ${problem}`);
+  }
+  return {
+    ...asked,
+    address: probeAddress === undefined ? asked.address : probeAddress === "" ? null : probeAddress,
+    intervalMs: probeInterval ?? asked.intervalMs,
+    timeoutMs: probeTimeout ?? asked.timeoutMs,
+    threshold: probeThreshold ?? asked.threshold,
+  };
+};
+
+const askedReadiness = (ready: ReadyParams, from: Readiness): Readiness => {
+  switch (ready.kind) {
+    case "notify":
+    case "ack":
+      return { kind: ready.kind };
+    case "delay":
+      return { kind: "delay", afterMs: ready.after };
+    default:
+      // What was said of the last probe holds for the next one.
+      return { ...PROBE_DEFAULTS, ...(from.kind === "probe" ? from : {}), kind: "probe", check: ready };
+  }
 };
 
 const stopping = (from: Spec, params: RunParams): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {

@@ -19,6 +19,8 @@ import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { log } from "./log.ts";
 import { countDeath, forgetConnection, forgetPending, type Memory, recall, rememberPending } from "./memory.ts";
+import { probeIsGone, reconcileProbes, takeProbeResult } from "./probe-results.ts";
+import { probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
 import { formatRecord } from "./record.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown } from "./replies.ts";
@@ -122,6 +124,7 @@ export class Supervisor {
 const reconcile = (memory: Memory, hello: Hello): void => {
   const known = new Set(hello.workers.map((worker) => worker.worker));
   const now = memory.platform.monotonicNow();
+  reconcileProbes(memory, known, now);
   for (const worker of Object.values(memory.core.workers)) {
     if (!known.has(worker.id))
       advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
@@ -152,6 +155,8 @@ const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
 const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT"]);
 
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): void => {
+  const probe = probeNumber(event.worker);
+  if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
   const worker = memory.core.workers[event.worker];
   if (!worker) return;
   const said = parseNotification(event.bytes);
@@ -168,6 +173,8 @@ const onDatagram = (memory: Memory, event: EventOf<"datagram">): void => {
 };
 
 const onExit = (memory: Memory, event: EventOf<"exited">): void => {
+  const probe = probeNumber(event.worker);
+  if (probe !== null) return probeIsGone(memory, probe, event);
   advance(memory, {
     kind: "workerExited",
     now: event.deliveredAt,
@@ -176,6 +183,13 @@ const onExit = (memory: Memory, event: EventOf<"exited">): void => {
     ending: endingOf(event.ending, event.status),
     tail: decoder.decode(event.tail),
   });
+};
+
+const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): void => {
+  const { worker, step, errno, deliveredAt } = event;
+  const probe = probeNumber(worker);
+  if (probe !== null) return probeIsGone(memory, probe, event);
+  advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno });
 };
 
 const endingOf = (ending: number, status: number): Ending => {
@@ -258,14 +272,7 @@ const ON_EVENT: Handlers = {
       pid: event.pid,
       startTime: event.startTime,
     }),
-  spawnFailed: (memory, event) =>
-    advance(memory, {
-      kind: "spawnFailed",
-      now: event.deliveredAt,
-      worker: event.worker,
-      step: event.step,
-      errno: event.errno,
-    }),
+  spawnFailed: onSpawnFailure,
   exited: onExit,
   datagram: onDatagram,
   line: takeLine,

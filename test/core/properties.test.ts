@@ -17,7 +17,7 @@ import {
 import type { Spec } from "../../src/core/spec.ts";
 import { initialState, type Manner, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
-import { freeze, SPEC, WALL } from "./service.ts";
+import { freeze, PROBED, SPEC, WALL } from "./service.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);
 const TIMEOUT_MS = 120_000;
@@ -31,7 +31,7 @@ const specs: fc.Arbitrary<Spec> = fc
     startTimeoutMs: fc.constantFrom(null, 20, 100),
     retries: fc.integer({ min: 0, max: 2 }),
     rolloutDeadlineMs: fc.constantFrom(null, 40, 200),
-    readiness: fc.constantFrom<Spec["readiness"]>({ kind: "notify" }, { kind: "delay", afterMs: 10 }),
+    readiness: fc.constantFrom<Spec["readiness"]>({ kind: "notify" }, { kind: "delay", afterMs: 10 }, PROBED),
     stopSteps: fc.constantFrom<Spec["stopSteps"]>(
       SPEC.stopSteps,
       [{ signal: "SIGTERM", afterMs: 0 }],
@@ -56,7 +56,10 @@ type Happening = {
 const happenings = fc.array(
   fc.record<Happening>({
     kind: fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom<Happening["kind"]>("spawned", "workerReady", "deadline", "recorded") },
+      {
+        weight: 6,
+        arbitrary: fc.constantFrom<Happening["kind"]>("spawned", "workerReady", "probed", "deadline", "recorded"),
+      },
       { weight: 3, arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick") },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "abandoned", "reload") },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown") },
@@ -142,6 +145,8 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind, now, worker, step: "exec", errno: 2 };
     case "workerReady":
       return { kind, now, worker, at: flag ? now : now - 10 };
+    case "probed":
+      return { kind, now, at: now, worker, probe: pick + 1, ok: flag, detail: "hangs" };
     case "workerExited":
       return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, tail: "last words" };
     case "recorded":

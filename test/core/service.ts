@@ -42,6 +42,16 @@ export const SPEC: Spec = {
   rolloutDeadlineMs: null,
 };
 
+/** A readiness that is asked for: two good answers in a row. */
+export const PROBED: Spec["readiness"] = {
+  kind: "probe",
+  check: { kind: "tcp" },
+  address: null,
+  intervalMs: 20,
+  timeoutMs: 100,
+  threshold: 2,
+};
+
 export const EXIT_0: Ending = { kind: "exit", code: 0 };
 export const EXIT_1: Ending = { kind: "exit", code: 1 };
 export const KILLED: Ending = { kind: "signal", signal: "SIGKILL", core: false };
@@ -111,6 +121,10 @@ export class Service {
 
   ready(worker: number, at = this.now): readonly Effect[] {
     return this.send({ kind: "workerReady", now: this.now, at, worker });
+  }
+
+  probed(worker: number, probe: number, ok: boolean, detail = ok ? "" : "hangs"): readonly Effect[] {
+    return this.send({ kind: "probed", now: this.now, at: this.now, worker, probe, ok, detail });
   }
 
   exited(worker: number, ending: Ending = EXIT_0, tail = ""): readonly Effect[] {

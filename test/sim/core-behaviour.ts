@@ -69,13 +69,26 @@ const STOP_STEPS: readonly [readonly StopStep[], ...(readonly StopStep[])[]] = [
   [{ signal: "SIGKILL", afterMs: 0 }],
 ];
 
+const probed = (random: Random): Readiness => ({
+  kind: "probe",
+  check: { kind: "tcp" },
+  address: null,
+  intervalMs: random.pick([200, 2000]),
+  timeoutMs: 1000,
+  threshold: random.pick([1, 1, 3]),
+});
+
 export const randomSpec = (random: Random): Spec => {
   const surge = random.pick([1, 1, 1, 0, 2, 5]);
   const unavailable = random.pick([0, 0, 1, 2]);
   const stopSteps = random.pick(STOP_STEPS);
-  const readiness: Readiness = random.chance(0.2)
-    ? { kind: "delay", afterMs: random.pick([0, 20, 300]) }
-    : { kind: "notify" };
+  const readiness = random.pick<Readiness>([
+    { kind: "notify" },
+    { kind: "notify" },
+    { kind: "notify" },
+    { kind: "delay", afterMs: random.pick([0, 20, 300]) },
+    probed(random),
+  ]);
   return {
     command: ["server"],
     cwd: "/",

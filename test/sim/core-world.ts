@@ -24,7 +24,7 @@ const PATIENCE_MS = 600_000;
 const MAX_STEPS = 20_000;
 const WALL = 1_700_000_000_000;
 
-type Process = { readonly behaviour: Behaviour; pid: number | null; isGone: boolean };
+type Process = { readonly behaviour: Behaviour; pid: number | null; begunAt: number; isGone: boolean };
 /** One step: what happened, and what was done about it. */
 type Traced = { readonly event: CoreEvent; readonly effects: readonly Effect[] };
 type Life = { readonly trace: readonly Traced[] };
@@ -200,6 +200,8 @@ class World {
         return this.#start(effect.worker);
       case "signal":
         return this.#signal(effect.worker, effect.signal);
+      case "probe":
+        return this.#probe(effect.worker, effect.probe);
       case "record":
         return this.#tell(this.#random.between(0, 40), { kind: "recorded", now: 0, error: this.#recordError() });
       case "answer":
@@ -236,7 +238,7 @@ class World {
     const quality = this.#qualities.get(generation) ?? randomQuality(this.#random);
     this.#qualities.set(generation, quality);
     const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
-    const process: Process = { behaviour, pid: null, isGone: false };
+    const process: Process = { behaviour, pid: null, begunAt: 0, isGone: false };
     this.#processes.set(worker, process);
     this.#timeline.plan(this.#now + behaviour.spawnMs, () => {
       if (behaviour.spawnFails && !process.isGone) {
@@ -250,6 +252,7 @@ class World {
     const { start, startMs, readyTwice, dieAfterMs, dieWith } = process.behaviour;
     this.#pids += 1;
     process.pid = this.#pids;
+    process.begunAt = this.#now;
     this.#queue.push({ kind: "spawned", now: 0, worker, pid: process.pid, startTime: this.#now });
     if (start === "hang") return this.#exitAfter(worker, process, PATIENCE_MS, "exit 1");
     if (start !== "ready") return this.#exitAfter(worker, process, startMs, start === "crash" ? "exit 1" : "exit 0");
@@ -259,6 +262,18 @@ class World {
       });
     }
     if (dieAfterMs !== null) this.#exitAfter(worker, process, startMs + dieAfterMs, dieWith);
+  }
+
+  /** A process answers a probe when it is ready; one that is not lets it fail, or run out of time. */
+  #probe(worker: number, probe: number): void {
+    const process = this.#processes.get(worker);
+    if (!process || process.pid === null) return this.#fail(`worker ${worker} was probed before it ran`);
+    this.#timeline.plan(this.#now + this.#random.between(0, 30), () => {
+      const { start, startMs } = process.behaviour;
+      const ok = start === "ready" && !process.isGone && this.#now >= process.begunAt + startMs;
+      const result = { ok, detail: ok ? "" : "does not answer" };
+      this.#queue.push({ kind: "probed", now: 0, at: this.#now, worker, probe, ...result });
+    });
   }
 
   #signal(worker: number, signal: string): void {

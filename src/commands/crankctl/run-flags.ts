@@ -1,5 +1,5 @@
 // The flags of crankctl run, and the parameters that they make.
-import type { RunParams } from "../../control/messages.ts";
+import type { ReadyParams, RunParams } from "../../control/messages.ts";
 import { type FlagTable, type FlagValues, MAX_SECONDS, UsageError } from "../flags.ts";
 
 export const RUN_FLAGS = {
@@ -60,6 +60,34 @@ export const RUN_FLAGS = {
     help: "roll back when the rollout takes longer than this; 0 is no limit (0)",
   },
 
+  ready: {
+    kind: "text",
+    argument: "HOW",
+    group: "Readiness",
+    help: "how a worker proves that it can serve: notify, ack, delay:SEC, tcp, http:PATH or exec:COMMAND (notify)",
+  },
+  "probe-interval": {
+    kind: "seconds",
+    argument: "SEC",
+    group: "Readiness",
+    help: "between two probes of tcp, http or exec (0.25)",
+  },
+  "probe-timeout": { kind: "seconds", argument: "SEC", group: "Readiness", help: "for each of them (2)" },
+  "probe-threshold": {
+    kind: "whole",
+    argument: "N",
+    min: 1,
+    max: 1000,
+    group: "Readiness",
+    help: "how many of them have to go well in a row (1)",
+  },
+  "probe-addr": {
+    kind: "text",
+    argument: "ADDR",
+    group: "Readiness",
+    help: "where to probe instead of at the first socket, with {index}, {worker}, {pid} and {generation} filled in; empty: at the socket again",
+  },
+
   "stop-signal": {
     kind: "text",
     argument: "SIGNAL",
@@ -118,6 +146,11 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
     ...given("stopSignal", flags["stop-signal"]),
     ...(flags["stop-steps"] === undefined ? {} : { stopSteps: stopSteps(flags["stop-steps"]) }),
     ...given("killMode", flags["kill-mode"]),
+    ...(flags.ready === undefined ? {} : { ready: ready(flags.ready) }),
+    ...given("probeInterval", flags["probe-interval"]),
+    ...given("probeTimeout", flags["probe-timeout"]),
+    ...given("probeThreshold", flags["probe-threshold"]),
+    ...given("probeAddress", flags["probe-addr"]),
     ...environment(flags.env ?? [], flags["unset-env"] ?? []),
     ...given("user", flags.user),
     ...(flags.umask === undefined ? {} : { umask: umask(flags.umask) }),
@@ -159,6 +192,23 @@ const stopSteps = (text: string): { signal: string; after: number }[] => {
       throw new UsageError(`-stop-steps: ${step.signal} comes before the step in front of it`);
   }
   return steps;
+};
+
+/** Reads `notify`, `ack`, `delay:SEC`, `tcp`, `http:PATH`, `exec:COMMAND`. The command's words are parted at white space; there is no shell. */
+const ready = (text: string): ReadyParams => {
+  const colon = text.indexOf(":");
+  const kind = colon < 0 ? text : text.slice(0, colon);
+  const rest = colon < 0 ? "" : text.slice(colon + 1);
+  if (colon < 0 && (kind === "notify" || kind === "ack")) return { kind };
+  if (colon < 0 && kind === "tcp") return { kind };
+  if (kind === "delay" && /^(\d{1,9}(\.\d*)?|\.\d+)$/.test(rest))
+    return { kind, after: Math.round(Number(rest) * 1000) };
+  if (kind === "http" && /^\/[!-~]*$/.test(rest)) return { kind, path: rest };
+  const command = rest.trim().split(/\s+/);
+  if (kind === "exec" && command[0] !== "") return { kind, command };
+  throw new UsageError(
+    `-ready: ${JSON.stringify(text)} is not notify, ack, delay:SEC, tcp, http:PATH (as in http:/healthz) or exec:COMMAND`,
+  );
 };
 
 const environment = (set: readonly string[], unset: readonly string[]): Pick<RunParams, "env"> => {
