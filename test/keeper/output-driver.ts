@@ -21,7 +21,9 @@ const newest = (paths: readonly string[]): number => Math.max(...paths.map((path
 export const compileHarness = (build: Build): string => {
   const directory = join(root, "build/harness");
   const program = join(directory, `output-${build}`);
-  const keeper = readdirSync(join(root, "keeper")).filter((name) => /^(output.*|wire|memory)\.[ch]$/.test(name));
+  const keeper = readdirSync(join(root, "keeper")).filter((name) =>
+    /^(output.*|wire|memory|urgency)\.[ch]$/.test(name),
+  );
   const files = [...keeper.map((name) => join(root, "keeper", name)), join(root, "test/keeper/output-harness.c")];
   if (existsSync(program) && newest([program]) > newest(files)) return program;
   mkdirSync(directory, { recursive: true });
