@@ -5,12 +5,13 @@ import type { GoodSpec } from "../core/spec.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError } from "./addresses.ts";
+import { leave } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
 import { describeLeftJournal } from "./left-journal.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
-import { discard, FIRST_STRAY_HANDLE, open, openingOf, openings, socketsPassedTo } from "./openings.ts";
+import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "./passed-sockets.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
@@ -77,7 +78,7 @@ const runPath = ({ runDirectory }: Settings, name: "lock" | "journal" | "notify"
 
 const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
   const barrier = memory.boot.barrier + 1;
-  rememberBoot(memory, { stage, barrier, failure: stage === memory.boot.stage ? memory.boot.failure : null });
+  rememberBoot(memory, { ...memory.boot, stage, barrier });
   if (stage !== "serving") memory.outbox.command({ kind: "barrier", token: barrier });
 };
 
@@ -111,11 +112,15 @@ const prepareFiles = (memory: Memory, settings: Settings): string | null => {
   return null;
 };
 
+/** Ends the start as soon as all that it has opened is known. */
+export const cancelStart = (memory: Memory): void => rememberBoot(memory, { ...memory.boot, isUnwanted: true });
+
 /** A step of the start is over. */
 export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Promise<void> => {
   const { boot, settings } = memory;
   if (event.token !== boot.barrier || !settings) return;
   if (boot.failure !== null) return giveUp(memory, boot.failure);
+  if (boot.isUnwanted) return leave(memory, 0);
   if (boot.stage === "locking") return openAll(memory, settings);
   if (boot.stage === "opening") serve(memory, settings, event.deliveredAt);
 };
@@ -169,6 +174,9 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
   try {
     const journal = runPath(settings, "journal");
     const history = settings.recordPath === null ? [] : readRecord(memory, settings, settings.recordPath);
+    // All of them, before anything is opened: a name that cannot be resolved leaves nothing behind.
+    const ways: Way[] = [];
+    for (const opening of openings(memory, settings)) ways.push(await wayToOpen(memory, opening));
     if (journal !== null) leaveOldJournal(memory, journal);
     rememberCore(
       memory,
@@ -179,7 +187,10 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
       }),
     );
     if (journal !== null) memory.outbox.command({ kind: "openJournal", path: journal });
-    for (const opening of openings(memory, settings)) await open(memory, opening);
+    for (const { command, useless } of ways) {
+      if (useless) discard(memory, useless);
+      memory.outbox.command(command);
+    }
     for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray);
     if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
     routeOutput(memory, settings);

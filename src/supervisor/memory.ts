@@ -14,13 +14,15 @@ import { NO_SERVICE_MANAGER, type ServiceManager } from "./service-manager.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * How far crank's own start has come. `barrier` is the token that ends the stage; `failure` is why crank cannot start,
- * said when the stage ends, so that all that was opened is known and can be removed.
+ * How far crank's own start has come. `barrier` is the token that ends the stage. `failure` is why crank cannot start, and
+ * `isUnwanted` that it was told to end meanwhile: both count when the stage ends, so that all that was opened is known
+ * and can be removed.
  */
 export type Boot = {
   readonly stage: "fresh" | "locking" | "opening" | "serving";
   readonly barrier: number;
   readonly failure: string | null;
+  readonly isUnwanted: boolean;
 };
 
 /** A listening socket as the keeper opened it. `bind` is the index in `settings.binds`, null for the control socket. */
@@ -96,7 +98,7 @@ export const recall = (
     outbox: new Outbox(),
     notes: new NoteLog(),
     settings: null,
-    boot: { stage: "fresh", barrier: 0, failure: null },
+    boot: { stage: "fresh", barrier: 0, failure: null, isUnwanted: false },
     core: EMPTY_CORE,
     counters: { requests: 0, supervisorDeaths: 0 },
     serviceManager: NO_SERVICE_MANAGER,

@@ -1,5 +1,6 @@
 // What crank has to open at its start: the sockets of -bind, out of the service manager's store where they are in it, and
 // the control socket.
+import type { Command } from "../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "./addresses.ts";
 import type { Memory } from "./memory.ts";
 import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "./passed-sockets.ts";
@@ -41,14 +42,15 @@ const bindOpening = (bind: Bind, index: number, stored: number | null): Opening 
 export const openingOf = (memory: Memory, handle: number): Opening | undefined =>
   memory.settings ? openings(memory, memory.settings).find((opening) => opening.handle === handle) : undefined;
 
-/** Takes the socket back out of the service manager's store, or opens it. */
-export const open = async (memory: Memory, opening: Opening): Promise<void> => {
+/** How one opening is to be made: the command, and whether what the store kept for it is of no use. */
+export type Way = { readonly command: Command; readonly useless: PassedSocket | null };
+
+/** Finds out how to open a socket: taken back out of the service manager's store, or made. Throws StartError; nothing is opened yet. */
+export const wayToOpen = async ({ platform }: Memory, opening: Opening): Promise<Way> => {
   const { handle, stored, options } = opening;
-  if (stored === null) memory.outbox.command(await openCommand(memory.platform, opening));
-  else if (await isStillReachable(memory.platform, opening))
-    memory.outbox.command({ kind: "inheritSocket", handle, fd: stored, backlog: options.backlog });
-  else {
-    discard(memory, { fd: stored, name: storeName(opening) ?? "" });
-    memory.outbox.command(await openCommand(memory.platform, opening));
-  }
+  if (stored === null) return { command: await openCommand(platform, opening), useless: null };
+  if (await isStillReachable(platform, opening))
+    return { command: { kind: "inheritSocket", handle, fd: stored, backlog: options.backlog }, useless: null };
+  const useless = { fd: stored, name: storeName(opening) ?? "" };
+  return { command: await openCommand(platform, opening), useless };
 };

@@ -11,8 +11,8 @@ import {
   MESSAGES,
   type SentCommand,
 } from "../keeper/protocol.ts";
-import { LEAVING, leaveWorkers, shutDown } from "./actions.ts";
-import { atBarrier, atFailure, atOpened, begin } from "./boot.ts";
+import { LEAVING, leaveWorkers } from "./actions.ts";
+import { atBarrier, atFailure, atOpened, begin, cancelStart } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
 import { describeErrno } from "./errno.ts";
@@ -145,14 +145,15 @@ const decoder = new TextDecoder();
 const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
   const name = signalName(event.signal);
   const signal = { name, now: event.deliveredAt };
+  const isServing = memory.boot.stage === "serving";
+  if (!isServing && ENDING.has(name)) return cancelStart(memory);
   if (name === LEAVING) return leaveWorkers(memory, signal);
   if (name === "SIGHUP") noteReload(memory, signal.now);
-  if (memory.boot.stage === "serving") memory.frontEnd.signals[name]?.(memory, signal);
-  else if (ENDING.has(name)) shutDown(memory, signal);
+  if (isServing) memory.frontEnd.signals[name]?.(memory, signal);
 };
 
 /** What counts before the sockets are open, whatever it means later. */
-const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT"]);
+const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
 
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): void => {
   const probe = probeNumber(event.worker);

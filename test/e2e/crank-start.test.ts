@@ -62,6 +62,12 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     expect(ended.stderr).toContain("no-such-host.invalid");
   });
 
+  test("a host that does not resolve, beside a socket that could be opened: its file is not left behind", async () => {
+    const path = join(bench.directory, "web.sock");
+    expect(await named("-bind", path, "-bind", "tcp://no-such-host.invalid:80")).toMatchObject({ status: 1 });
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("a plain file where the socket should be", async () => {
     const path = join(bench.directory, "file");
     writeFileSync(path, "precious");

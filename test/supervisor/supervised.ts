@@ -1,0 +1,171 @@
+// A supervisor without a process: a keeper that only keeps its journal and what it was told, so that a test can hand it
+// one event after the other, and put another supervisor in its place between any two batches.
+import { CRANK } from "../../src/commands/crank-front-end.ts";
+import type { KeeperEvent, SentCommand } from "../../src/keeper/protocol.ts";
+import type { KeeperFacts } from "../../src/supervisor/facts.ts";
+import type { Platform } from "../../src/supervisor/platform.ts";
+import { type Hello, Supervisor } from "../../src/supervisor/supervisor.ts";
+import { simulatedPlatform, WALL_OFFSET } from "../sim/platform.ts";
+
+export type Batch = readonly SentCommand[];
+type CommandOf<K extends SentCommand["kind"]> = Extract<SentCommand, { kind: K }>;
+
+/** Thrown where a supervisor is killed. */
+export class Killed extends Error {}
+
+type Options = {
+  readonly args?: readonly string[];
+  readonly platform?: Partial<Platform>;
+};
+
+/** What an event says beside its number and its times. */
+type Said = KeeperEvent extends infer E
+  ? E extends KeeperEvent
+    ? Omit<E, "seq" | "happenedAt" | "deliveredAt">
+    : never
+  : never;
+
+export class Supervised {
+  readonly files = new Map<string, string>();
+  /** Every batch that was applied. */
+  readonly batches: Batch[] = [];
+  /** How many more batches the supervisor may send before it is killed. */
+  batchesLeft = Number.POSITIVE_INFINITY;
+  now = 1000;
+  readonly #journal = new Map<string, string>();
+  readonly #workers = new Map<number, Hello["workers"][number]>();
+  readonly #platform: Platform;
+  readonly #args: readonly string[];
+  #supervisor: Supervisor | null = null;
+  #seq = 0;
+  #consumed = 0;
+
+  constructor({ args = ["-bind", "127.0.0.1:80"], platform = {} }: Options = {}) {
+    this.#args = ["-prefix", "/sim", "-name", "one", ...args];
+    this.#platform = {
+      ...simulatedPlatform(
+        this.files,
+        () => this.now,
+        () => true,
+      ),
+      ...platform,
+    };
+  }
+
+  /** The supervisor that lives now. */
+  get supervisor(): Supervisor {
+    if (!this.#supervisor) throw new Error("no supervisor was started");
+    return this.#supervisor;
+  }
+
+  /** Starts the first supervisor, or the next one, from what the journal holds. Returns the batches that it sent. */
+  start(): Promise<readonly Batch[]> {
+    return this.#collect(async () => {
+      const encoder = new TextEncoder();
+      const entries = new Map([...this.#journal].map(([key, value]) => [key, encoder.encode(value)]));
+      const hello = { facts: this.#facts(), entries, workers: [...this.#workers.values()] };
+      const link = { send: (batch: Batch) => this.#apply(batch), flushed: async () => {} };
+      this.#supervisor = new Supervisor({ platform: this.#platform, frontEnd: CRANK }, hello, link);
+      await this.#supervisor.start();
+    });
+  }
+
+  /** Delivers one event. Returns the batches that it led to. */
+  send(said: Said): Promise<readonly Batch[]> {
+    this.#seq += 1;
+    // The parts of one event, put together.
+    const event = { ...said, seq: this.#seq, happenedAt: this.now, deliveredAt: this.now } as KeeperEvent;
+    return this.#collect(async () => {
+      await this.supervisor.handle(event);
+    });
+  }
+
+  /** Brings crank up to where it serves, its sockets open. */
+  async serve(): Promise<void> {
+    await this.start();
+    await this.reach();
+    for (const command of this.last("openSocket")) await this.open(command);
+    await this.reach();
+  }
+
+  /** The keeper has come to the last barrier. */
+  reach(): Promise<readonly Batch[]> {
+    const barrier = this.commands("barrier").at(-1);
+    return this.send({ kind: "reached", token: barrier?.token ?? 0 });
+  }
+
+  /** The keeper has opened a socket. */
+  open({ handle, domain, type, address }: CommandOf<"openSocket">): Promise<readonly Batch[]> {
+    const bytes = typeof address === "string" ? new TextEncoder().encode(address) : address;
+    return this.send({ kind: "opened", handle, domain, type, listening: 1, address: bytes });
+  }
+
+  /** A client says a line. */
+  ask(method: string, params: unknown): Promise<readonly Batch[]> {
+    const bytes = new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }));
+    return this.send({ kind: "line", connection: 7, listener: 1, pid: 77, uid: 0, gid: 0, bytes });
+  }
+
+  /** All commands of a kind, in the order in which they were sent. */
+  commands<K extends SentCommand["kind"]>(kind: K): CommandOf<K>[] {
+    return ofKind(this.batches, kind);
+  }
+
+  /** Those of the last batch that had any. */
+  last<K extends SentCommand["kind"]>(kind: K): CommandOf<K>[] {
+    return ofKind([this.batches.findLast((batch) => batch.some((command) => command.kind === kind)) ?? []], kind);
+  }
+
+  async #collect(act: () => Promise<void>): Promise<readonly Batch[]> {
+    const before = this.batches.length;
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+    return this.batches.slice(before);
+  }
+
+  #apply(batch: Batch): void {
+    if (this.batchesLeft <= 0) throw new Killed();
+    this.batchesLeft -= 1;
+    this.batches.push(batch);
+    for (const command of batch) {
+      if (command.kind === "put") this.#journal.set(command.key, textOf(command.value));
+      else if (command.kind === "remove") this.#journal.delete(command.key);
+      else if (command.kind === "commit") this.#consumed = command.consumed;
+      else if (command.kind === "spawn")
+        this.#workers.set(command.worker, {
+          kind: "helloWorker",
+          worker: command.worker,
+          pid: 0,
+          startTime: 0,
+          state: 0,
+        });
+    }
+  }
+
+  #facts(): KeeperFacts {
+    return {
+      pid: 1,
+      version: "0",
+      startedAt: 0,
+      realtimeOffset: WALL_OFFSET,
+      bootId: "boot",
+      home: "/",
+      cwd: "/",
+      args: this.#args,
+      program: "crank",
+      fresh: this.#journal.size === 0,
+      consumed: this.#consumed,
+      executions: 0,
+    };
+  }
+}
+
+const textOf = (value: Uint8Array | string): string =>
+  typeof value === "string" ? value : new TextDecoder().decode(value);
+
+const ofKind = <K extends SentCommand["kind"]>(batches: readonly Batch[], kind: K): CommandOf<K>[] =>
+  // The filter has left only those of that kind.
+  batches.flat().filter((command) => command.kind === kind) as CommandOf<K>[];
