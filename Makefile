@@ -51,6 +51,7 @@ help:
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
+	echo 'make install-systemd  the unit crank@.service, into UNITS=$(UNITS)'
 	echo 'make clean      remove what was built (node_modules stays; make distclean removes it too)'
 
 # Packages and compiler ------------------------------------------------------------------------------------------------
@@ -172,6 +173,7 @@ check-lock: | $(RUNTIME)
 LIBRARY := $(DESTDIR)$(PREFIX)/lib/crank
 BINARY  := $(DESTDIR)$(PREFIX)/bin
 MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
+UNITS   ?= $(PREFIX)/lib/systemd/system
 
 build/installed-package.json: package.json tools/installed-manifest.ts | $(RUNTIME)
 	mkdir -p $(@D)
@@ -190,8 +192,17 @@ install: all build/installed-package.json
 	sh tools/replace.sh 0644 LICENSE $(LIBRARY)/LICENSE
 	sh tools/replace.sh 0644 build/installed-package.json $(LIBRARY)/package.json
 
+# Only when it is asked for: a service crank@NAME for each file /etc/crank/NAME (contrib/systemd/README.md).
+.PHONY: install-systemd
+install-systemd:
+	install -d -m 0755 $(DESTDIR)$(UNITS)
+	mkdir -p build
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' contrib/systemd/crank@.service > build/crank@.service
+	sh tools/replace.sh 0644 build/crank@.service $(DESTDIR)$(UNITS)/crank@.service
+
 .PHONY: uninstall
 uninstall:
+	rm -f $(DESTDIR)$(UNITS)/crank@.service
 	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
 	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/bin/trim.node $(COMMANDS:%=$(LIBRARY)/dist/%.mjs) $(LIBRARY)/LICENSE $(LIBRARY)/package.json
 	rm -f $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.js,$(wildcard src/worker/*.ts)) $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.d.ts,$(wildcard src/worker/*.ts))

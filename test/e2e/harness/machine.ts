@@ -1,0 +1,73 @@
+// A machine with a real systemd, in namespaces of its own (machine.sh): only the network is shared with this one.
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Bench, descendants, type Ended, ROOT, type Running, waitFor } from "./service.ts";
+
+const SCRIPT = join(ROOT, "test/e2e/harness/machine.sh");
+
+export class Machine {
+  readonly #bench: Bench;
+  readonly #boot: Running;
+  readonly #pid: number;
+
+  private constructor(bench: Bench, boot: Running, pid: number) {
+    this.#bench = bench;
+    this.#boot = boot;
+    this.#pid = pid;
+  }
+
+  /** Boots it with the units of a folder of contrib/systemd, each changed by `change`. */
+  static async with(bench: Bench, folder: string, change: (unit: string) => string): Promise<Machine> {
+    const directory = join(bench.directory, "machine");
+    const units = join(directory, "units");
+    mkdirSync(directory);
+    cpSync(join(ROOT, "contrib/systemd", folder), units, { recursive: true });
+    const runtime = process.env.CRANK_RUNTIME;
+    const environment = runtime === undefined ? "" : `Environment=CRANK_RUNTIME=${runtime}\n`;
+    for (const name of readdirSync(units)) {
+      const unit = readFileSync(join(units, name), "utf8").replaceAll("/usr/local/bin/", `${ROOT}/bin/`);
+      writeFileSync(join(units, name), change(unit).replace(/^ExecStart=/m, `${environment}ExecStart=`));
+    }
+    const boot = bench.start(["unshare", "--mount", "sh", SCRIPT, directory]);
+    const pid = await waitFor("the machine's first process", () => {
+      if (boot.stderr() !== "") throw new Error(boot.stderr());
+      return systemdBelow(boot.pid);
+    });
+    const machine = new Machine(bench, boot, pid);
+    await waitFor("systemd", async () => (await machine.run("systemctl", "is-system-running")).stdout === "running\n");
+    return machine;
+  }
+
+  /** Runs a program there. */
+  run(...command: readonly string[]): Promise<Ended> {
+    const there = ["--mount", "--pid", "--cgroup", "--uts", "--ipc"];
+    return this.#bench.run(["nsenter", "-t", String(this.#pid), ...there, "--", ...command]);
+  }
+
+  /** A property of a unit, as `systemctl show` has it. */
+  async show(unit: string, property: string): Promise<string> {
+    return (await this.run("systemctl", "show", "--value", "-p", property, unit)).stdout.trim();
+  }
+
+  /** Ends it at once, with all that runs there. */
+  async end(): Promise<void> {
+    process.kill(this.#pid, "SIGKILL");
+    await this.#boot.ended;
+  }
+}
+
+/** The machine's first process, when the shell that prepares it has become systemd. */
+const systemdBelow = (pid: number): number | undefined =>
+  descendants(pid).find((below) => {
+    try {
+      return readFileSync(`/proc/${below}/comm`, "utf8") === "systemd\n";
+    } catch {
+      return false;
+    }
+  });
+
+/** Whether namespaces may be made and a control group file system be mounted here: as root, mostly. */
+export const machinesArePossible = (): boolean => {
+  const trial = ["mount", "-t", "cgroup2", "cgroup2", "/mnt"];
+  return Bun.spawnSync(["unshare", "--mount", "--pid", "--fork", "--cgroup", "--mount-proc", ...trial]).success;
+};

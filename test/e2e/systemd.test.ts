@@ -1,0 +1,84 @@
+// The units of contrib/systemd under a real systemd: started, deployed to, restarted, reloaded, killed and stopped under load.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { compiled } from "./harness/apps.ts";
+import { Load } from "./harness/load.ts";
+import { Machine, machinesArePossible } from "./harness/machine.ts";
+import { freePorts } from "./harness/ports.ts";
+import { Bench, CRANKCTL, waitFor } from "./harness/service.ts";
+
+const isPossible = machinesArePossible();
+if (!isPossible)
+  console.log("systemd cannot be run here: no right to make namespaces and to mount a control group file system");
+
+let bench: Bench;
+let running: Machine | null = null;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(async () => {
+  await running?.end();
+  running = null;
+  await bench.clean();
+});
+
+const PREFIXES: Readonly<Record<string, string>> = {
+  plain: "/var/lib/crank",
+  activated: "/var/lib/crank",
+  hardened: "/var/lib/web",
+};
+
+describe.skipIf(!isPossible).each(Object.keys(PREFIXES))("the unit in %s", (folder) => {
+  test("starts, keeps workers and clients through restarts and kills, reloads, and stops", async () => {
+    const [port = 0] = await freePorts(1);
+    const machine = await Machine.with(bench, folder, (unit) =>
+      unit
+        .replaceAll(/(-bind |ListenStream=):?80(80)?$/gm, `$1127.0.0.1:${port}`)
+        .replace("-bind :8080 ", `-bind 127.0.0.1:${port} `)
+        .replace("User=web", "User=nobody"),
+    );
+    running = machine;
+    const ctl = (...args: string[]) =>
+      machine.run(CRANKCTL, "-prefix", PREFIXES[folder] ?? "", "-name", "web", ...args);
+
+    expect(await machine.run("systemctl", "start", "web")).toMatchObject({ status: 0 });
+    expect(await machine.show("web", "StatusText")).toContain("Waiting for a first deploy");
+    expect(await ctl("run", "-wait", "--", compiled("worker"), "v1")).toMatchObject({ status: 0 });
+
+    const load = new Load({ port, anew: 10, pauseMs: 5, stays: 20, talkMs: 50 });
+    await waitFor("the staying clients", () => load.staying === 20);
+    const goesOn = async (): Promise<void> => {
+      const { answered } = load.counts;
+      await waitFor("more answers", () => load.counts.answered > answered + 20);
+    };
+
+    const first = await machine.show("web", "MainPID");
+    expect(await machine.run("systemctl", "restart", "web")).toMatchObject({ status: 0 });
+    expect(await machine.show("web", "StatusText")).toMatch(/1 of 1 worker ready/);
+    expect(await machine.show("web", "MainPID")).not.toBe(first);
+    await goesOn();
+
+    const second = await machine.show("web", "MainPID");
+    await machine.run("systemctl", "kill", "--kill-who=main", "--signal=KILL", "web");
+    await waitFor("the next crank", async () => {
+      const pid = await machine.show("web", "MainPID");
+      return pid !== second && pid !== "0" && (await machine.show("web", "ActiveState")) === "active";
+    });
+    await goesOn();
+
+    expect(await machine.run("systemctl", "reload", "web")).toMatchObject({ status: 0 });
+    await goesOn();
+    expect(await load.stop()).toMatchObject({ refused: 0, reset: 0, cut: 0, problems: [] });
+
+    expect((await machine.run("journalctl", "-u", "web", "-p", "warning", "-o", "cat")).stdout).not.toContain(
+      "Listening on",
+    );
+    expect((await machine.run("journalctl", "-u", "web", "-p", "info", "-o", "cat")).stdout).toMatch(
+      /^\d{4}.*Listening on/m,
+    );
+
+    expect(await machine.run("systemctl", "stop", "web")).toMatchObject({ status: 0 });
+    expect(await machine.show("web", "Result")).toBe("success");
+    expect(await machine.show("web", "StatusText")).toBe("Shut down");
+    expect(await machine.show("web", "NFileDescriptorStore")).toBe("0");
+  });
+});
