@@ -98,7 +98,8 @@ void sockets_open(struct reader *command) {
   opening.gid = read_u32(command);
   if (opening.backlog > 0x7fffffffU) opening.backlog = 0x7fffffffU;
 
-  int fd = socket((int)opening.domain, (int)(opening.type & 0xff) | SOCK_CLOEXEC, (int)opening.protocol);
+  int type = (int)(opening.type & (0xff | SOCK_NONBLOCK)) | SOCK_CLOEXEC;
+  int fd = socket((int)opening.domain, type, (int)opening.protocol);
   if (fd < 0) {
     (void)fail(COMMAND_openSocket, opening.handle, "socket", -1);
     return;

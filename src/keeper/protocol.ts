@@ -43,7 +43,7 @@ export const COMMANDS = {
   /** Takes an exclusive lock on the file at `path` (0600, made if missing), writes the keeper's pid into it. */
   lock: { code: 13, fields: { path: "text" } },
 
-  /** Opens, sets up, binds and (backlog > 0) listens. `options` are (level, name, value) triples, set before the bind. `mode`, `uid`, `gid`: 0xffffffff leaves them. */
+  /** Opens, sets up, binds and (backlog > 0) listens. `type` may carry SOCK_NONBLOCK. `options` are (level, name, value) triples, set before the bind. `mode`, `uid`, `gid`: 0xffffffff leaves them. */
   openSocket: {
     code: 20,
     fields: {

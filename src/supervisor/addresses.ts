@@ -32,6 +32,7 @@ export const DEFAULT_OPTIONS: SocketOptions = {
   deferAccept: 0,
   fastOpen: 0,
   v6Only: null,
+  nonBlocking: false,
   mode: null,
   owner: null,
   group: null,

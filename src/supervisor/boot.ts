@@ -86,7 +86,7 @@ const giveUp = (memory: Memory, message: string): void => {
   complain(memory, `${memory.facts.program}: ${message}`);
   tellManagerWhy(memory, message);
   for (const socket of [...memory.sockets.values()]) removeSocketFile(memory, socket.handle);
-  memory.outbox.command({ kind: "exit", status: 1, keepJournal: 0 });
+  memory.outbox.command({ kind: "exit", status: memory.frontEnd.setUpFailure?.status ?? 1, keepJournal: 0 });
 };
 
 const removeSocketFile = (memory: Memory, handle: number): void => {

@@ -47,4 +47,6 @@ export type FrontEnd = {
   readonly describe: (memory: Memory, note: Note) => Pick<LogEntry, "level" | "message"> | null;
   /** How a line of the log looks in the text format. */
   readonly logLine: (memory: Memory, entry: LogEntry) => string;
+  /** Where it is said why it cannot start, and what it ends with then; by default standard error, and 1. */
+  readonly setUpFailure?: { readonly sink: "stdout" | "stderr"; readonly status: number };
 };

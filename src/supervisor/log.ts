@@ -11,6 +11,7 @@ const SHOWN = {
   verbose: ["error", "warning", "info", "debug"],
 } as const satisfies Record<string, readonly Level[]>;
 
+const STDOUT = 1;
 const STDERR = 2;
 const SYSLOG = 3;
 
@@ -31,10 +32,11 @@ const priority = (memory: Memory, level: Level): string =>
   memory.serviceManager.hasJournal ? `<${PRIORITIES[level]}>` : "";
 const PRIORITIES = { error: 3, warning: 4, info: 6, debug: 7 } as const satisfies Record<Level, number>;
 
-/** A plain sentence on stderr, without a time: what a user reads who has just called the program. */
+/** A plain sentence without a time, on stderr or where the front end says it: what a user reads who has just called the program. */
 export const complain = (memory: Memory, message: string): void => {
   const line = `${priority(memory, "error")}${printable(message)}\n`;
-  memory.outbox.command({ kind: "log", sink: STDERR, bytes: line });
+  const sink = memory.frontEnd.setUpFailure?.sink === "stdout" ? STDOUT : STDERR;
+  memory.outbox.command({ kind: "log", sink, bytes: line });
 };
 
 const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>

@@ -28,6 +28,8 @@ export type SocketOptions = {
   readonly fastOpen: number;
   /** null: as the scheme says. */
   readonly v6Only: boolean | null;
+  /** O_NONBLOCK, which all workers share with the socket. */
+  readonly nonBlocking: boolean;
   /** Of a unix socket's file; null leaves what the umask gives. */
   readonly mode: number | null;
   /** Names or numbers, looked up when the socket is opened. */

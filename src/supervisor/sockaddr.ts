@@ -7,6 +7,8 @@ export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_SEQPACKET = 5;
+/** Beside a type: with O_NONBLOCK (socket(2)). */
+export const SOCK_NONBLOCK = 0o4000;
 
 /** A struct sockaddr_in or sockaddr_in6 for a literal address, which may carry a numeric %scope. */
 export const internetAddress = (host: string, port: number): { domain: number; bytes: Uint8Array } => {

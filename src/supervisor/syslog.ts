@@ -44,7 +44,7 @@ const tag = (memory: Memory, { program }: Settings): string => `${program}[${mem
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
 
 /** `Jan  2 15:04:05`, local time (RFC 3164, 4.1.2). */
-const syslogTime = (wallMs: number): string => {
+export const syslogTime = (wallMs: number): string => {
   const date = new Date(wallMs);
   const day = String(date.getDate()).padStart(2, " ");
   const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((number) =>

@@ -1,7 +1,7 @@
 /*
  * A fast worker for load tests and measurements, in one thread: a line `once` is answered with `VERSION PID` and the
- * connection closed, any other line is answered and the connection stays. On SIGTERM it stops accepting, says `bye` to
- * those that stay (spread over -drain), and ends when the last has hung up.
+ * connection closed, any other line is answered and the connection stays. On SIGTERM or SIGUSR2 it stops accepting, says
+ * `bye` to those that stay (spread over -drain), and ends when the last has hung up.
  *
  * usage: worker [-drain MS] VERSION
  */
@@ -128,6 +128,7 @@ static int watch_signals(void) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR2); /* as einhorn and its kin ask a worker to go */
   if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) die("sigprocmask");
   int descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (descriptor < 0) die("signalfd");

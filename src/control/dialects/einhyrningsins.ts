@@ -1,0 +1,120 @@
+// einhyrningsins' line protocol: a request is a JSON object on a line, an answer a JSON string on a line. What a line asks
+// for, and how answers look; who does what is asked for is the front end.
+
+/** The version of the original that this protocol is of, as its `version` answers. */
+export const EINHYRNINGSINS_VERSION = "0.2.0";
+
+type Word = "ehlo" | "help" | "version" | "status" | "inc" | "dec" | "upgrade" | "die" | "nothing";
+
+/** What a line asks for. `mistaken`: nothing that can be done, and the answer to it. `nothing`: an empty line, which gets none. */
+export type Request =
+  | { [K in Word]: { readonly kind: K } }[Word]
+  | { readonly kind: "signal"; readonly signal: string }
+  | { readonly kind: "acknowledge"; readonly pid: number }
+  | { readonly kind: "mistaken"; readonly answer: string };
+
+/** Every command of the shell and what it does, in the order of `help`; the shell completes these names. */
+export const COMMANDS = {
+  inc: "start one more worker",
+  dec: "shut one worker down, and have one less",
+  upgrade: "give every worker a successor; each goes when its successor is healthy",
+  die: "shut all workers down, then exit",
+  shutdown: "the same as die",
+  signal: "NAME: send a signal to all workers, as in 'signal HUP'",
+  status: "show the workers and how they are",
+  help: "show this list",
+  version: "show the version",
+} as const;
+
+/** The signals that `signal` takes, with or without SIG, in capitals or not. */
+export const SIGNALS = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGTERM",
+  "SIGTTIN",
+  "SIGTTOU",
+  "SIGKILL",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGSTOP",
+  "SIGCONT",
+] as const;
+
+/** The answer to `ehlo`, byte for byte: its line ends the other way round. */
+export const EHLO_ANSWER = '"Hi there!"\n\r';
+
+/** A sentence as an answer, newline included. */
+export const encodeAnswer = (sentence: string): string => `${JSON.stringify(sentence)}\n`;
+
+/** A command as a request, newline included. */
+export const encodeRequest = (command: string, args: readonly string[]): string =>
+  `${JSON.stringify({ command, args })}\n`;
+
+/** What an answer says: the string that the line is, or the line itself if it is something else. */
+export const decodeAnswer = (line: string): string => {
+  const value = parse(line);
+  return typeof value === "string" ? value : line;
+};
+
+/** The answer to `help`. */
+export const helpText = (): string => {
+  const rows = Object.entries(COMMANDS).map(([name, meaning]) => `    ${name.padEnd(12)}${meaning}\n`);
+  return `Commands:\n\n${rows.join("")}`;
+};
+
+/** Reads a line, without its newline; null: it is not UTF-8. Never throws. */
+export const parseRequest = (text: string | null): Request => {
+  if (text?.replace(/\r$/, "") === "") return { kind: "nothing" };
+  const said = text === null ? undefined : parse(text);
+  if (said === undefined) return mistaken("Expected valid JSON!");
+  const command = memberOf(said, "command");
+  switch (command) {
+    case "ehlo":
+    case "help":
+    case "version":
+    case "status":
+    case "inc":
+    case "dec":
+    case "upgrade":
+    case "die":
+      return { kind: command };
+    case "shutdown":
+      return { kind: "die" };
+    case "signal":
+      return signalRequest(memberOf(said, "args"));
+    case "worker:ack":
+      return acknowledgement(memberOf(said, "pid"));
+    default:
+      return mistaken("Missing or unhandled 'command'");
+  }
+};
+
+const mistaken = (answer: string): Request => ({ kind: "mistaken", answer });
+
+const signalRequest = (args: unknown): Request => {
+  const given: unknown = Array.isArray(args) ? args[0] : undefined;
+  const bare = typeof given === "string" ? given.replace(/^SIG/, "") : "";
+  const isOneCase = bare === bare.toUpperCase() || bare === given?.toString().toLowerCase();
+  const signal = SIGNALS.find((name) => name === `SIG${bare.toUpperCase()}`);
+  return isOneCase && signal !== undefined ? { kind: "signal", signal } : mistaken("Missing or unhandled 'signal'");
+};
+
+const acknowledgement = (pid: unknown): Request =>
+  typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0
+    ? { kind: "acknowledge", pid }
+    : mistaken("Missing or unhandled 'pid'");
+
+const memberOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? // It has it, and what it is is looked at by whoever asks.
+      (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+
+/** undefined for what is no JSON. */
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};

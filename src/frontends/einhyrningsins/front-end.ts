@@ -1,0 +1,56 @@
+// einhyrningsins as a front end of the supervisor: its signals, and how its log reads.
+import { describeNote } from "../../core/describe.ts";
+import type { Note } from "../../core/effects.ts";
+import { forward, reload, shutDown, shutDownBy } from "../../supervisor/actions.ts";
+import type { FrontEnd, LogEntry, ReceivedSignal } from "../../supervisor/front-end.ts";
+import { type Level, printable } from "../../supervisor/log.ts";
+import type { Memory } from "../../supervisor/memory.ts";
+import { syslogTime } from "../../supervisor/syslog.ts";
+import { einhyrningsinsInvocation, TERMINATION } from "./invocation.ts";
+
+/** Ends the workers by SIGTERM instead of asking them first. Again it means nothing: timeout(1), for one, always sends two. */
+const terminate = (memory: Memory, signal: ReceivedSignal): void => {
+  const { phase } = memory.core.service;
+  const isUnderWay = phase.kind === "stopping" && phase.steps !== null;
+  if (!isUnderWay) shutDownBy(TERMINATION)(memory, signal);
+};
+
+const LEVELS: Readonly<Record<Note["kind"], Level>> = {
+  workerStarting: "debug",
+  workerStarted: "info",
+  workerReady: "info",
+  workerStopping: "info",
+  workerGone: "info",
+  workerFailed: "warning",
+  placeGivenUp: "warning",
+  rolloutStarted: "info",
+  rolloutComplete: "info",
+  rolloutRolledBack: "warning",
+  respawnScheduled: "info",
+  scaled: "info",
+  shutdownStarted: "info",
+};
+
+const MARKS = { error: "ERRO", warning: "WARN", info: "INFO", debug: "DEBG" } as const;
+
+const logLine = ({ level, message, wallMs }: LogEntry): string =>
+  `${syslogTime(wallMs)}.${String(Math.floor(wallMs) % 1000).padStart(3, "0")} ${MARKS[level]} ${printable(message)}`;
+
+export const EINHYRNINGSINS: FrontEnd = {
+  parse: einhyrningsinsInvocation,
+  signals: {
+    SIGHUP: reload,
+    SIGTTIN: forward,
+    SIGTTOU: forward,
+    SIGUSR1: forward,
+    SIGCONT: forward,
+    SIGINT: shutDown,
+    SIGUSR2: shutDown,
+    SIGTERM: terminate,
+    SIGQUIT: terminate,
+  },
+  dialect: async () => (await import("./dialect.ts")).einhyrningsinsDialect,
+  describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
+  logLine: (_memory, entry) => logLine(entry),
+  setUpFailure: { sink: "stdout", status: 255 },
+};

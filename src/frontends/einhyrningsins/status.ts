@@ -1,0 +1,31 @@
+// The answer to `status`, for people: a line on the whole and one for each worker.
+import { span } from "../../commands/terminal.ts";
+import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
+import { wantedGeneration } from "../../core/pool.ts";
+import type { Worker } from "../../core/state.ts";
+import type { Memory } from "../../supervisor/memory.ts";
+import { VERSION } from "../../version.ts";
+
+const STATES = { starting: "infant", ready: "healthy", stopping: "shutting down" } as const;
+
+/** `einhyrningsins 0.2.0 (crank 0.2.0), pid 1, running`, then `2 wanted: 2 healthy, 0 infant, 0 shutting down`, then the workers. */
+export const statusText = (memory: Memory): string => {
+  const { core, facts } = memory;
+  const workers = Object.values(core.workers);
+  const counts = (["ready", "starting", "stopping"] as const).map(
+    (kind) => `${workers.filter((worker) => worker.kind === kind).length} ${STATES[kind]}`,
+  );
+  const phase = core.service.phase.kind === "running" ? "running" : "shutting down";
+  return [
+    `einhyrningsins ${EINHYRNINGSINS_VERSION} (crank ${VERSION}), pid ${facts.pid}, ${phase}`,
+    `${wantedGeneration(core)?.instances ?? 0} wanted: ${counts.join(", ")}`,
+    ...workers.map((worker) => workerLine(memory, worker)),
+  ].join("\n");
+};
+
+const workerLine = ({ core, platform }: Memory, worker: Worker): string => {
+  const attempts = (core.generations[worker.generation]?.spec.retries ?? 0) + 1;
+  const attempt = worker.kind === "starting" ? `, attempt ${worker.attempt} of ${attempts}` : "";
+  const up = span(platform.monotonicNow() - worker.startedAt);
+  return `pid ${worker.pid ?? "-"}: ${STATES[worker.kind]}, up ${up}, generation ${worker.generation}${attempt}`;
+};

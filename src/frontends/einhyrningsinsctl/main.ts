@@ -1,0 +1,81 @@
+// einhyrningsinsctl's command line from end to end: one command of -e, or a shell.
+import type { Output } from "../../commands/output.ts";
+import { escapeControls, escapeLine } from "../../commands/terminal.ts";
+import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
+import { ChannelError } from "../../keeper/channel.ts";
+import { VERSION } from "../../version.ts";
+import { DEFAULT_SOCKET_PATH } from "../einhyrningsins/options.ts";
+import { OptionError, type OptionTable, optionHelp, parseOptions } from "../options.ts";
+import { Connection, LostError } from "./connection.ts";
+
+const FAILED = 255;
+
+export const EINHYRNINGSINSCTL_OPTIONS = {
+  execute: { short: "e", argument: "CMD", help: "send this command instead of starting a shell" },
+  "socket-path": {
+    short: "d",
+    argument: "PATH",
+    help: `where the control socket is (default ${DEFAULT_SOCKET_PATH})`,
+  },
+  help: { short: "h", help: "show this text" },
+  version: { help: "show the version" },
+} as const satisfies OptionTable;
+
+/** einhyrningsinsctl as a program; gives its exit status. Everything is said on standard output. */
+export const einhyrningsinsctl = async (args: readonly string[], out: Output): Promise<number> => {
+  try {
+    const { given, words } = parseOptions(EINHYRNINGSINSCTL_OPTIONS, args, "anywhere");
+    if (given.help) return await say(out, helpPage(), 0);
+    if (given.version) return await say(out, `einhyrningsinsctl ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
+    if (words.length > 0)
+      throw new OptionError(`${JSON.stringify(words[0])} is one word too many: a command comes with -e`);
+    return await control(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, given.execute?.[0], out);
+  } catch (error) {
+    if (error instanceof OptionError) return say(out, `${escapeControls(error.message)}\n\n${helpPage()}`, FAILED);
+    if (error instanceof LostError) return say(out, `Communications error: ${error.message}\n`, FAILED);
+    throw error;
+  }
+};
+
+const say = async (out: Output, text: string, status: number): Promise<number> => {
+  await out.write(text);
+  return status;
+};
+
+const helpPage = (): string => `usage: einhyrningsinsctl [OPTIONS] [-e CMD]
+
+Sends a command to einhyrningsins, or starts a shell for its commands; the
+command 'help' lists them.
+
+${optionHelp(EINHYRNINGSINSCTL_OPTIONS)}
+`;
+
+const control = async (path: string, command: string | undefined, out: Output): Promise<number> => {
+  const connection = await open(path);
+  if (typeof connection === "string") return say(out, connection, FAILED);
+  try {
+    await connection.ask("ehlo", []);
+    if (command === undefined) return await (await import("./shell.ts")).shell(connection, out);
+    await answerTo(connection, command, out);
+    return 0;
+  } finally {
+    connection.close();
+  }
+};
+
+const open = async (path: string): Promise<Connection | string> => {
+  try {
+    return await Connection.open(path);
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error;
+    if (error.code !== "ENOENT") return `Couldn't open socket [${escapeControls(path)}]: ${error.message}\n`;
+    return `Couldn't find control socket (${JSON.stringify(path)})\nIs einhyrningsins running? Is its socket elsewhere? Then give the path with -d.\n`;
+  }
+};
+
+/** Sends a line of the shell, its first word the command, and prints what it is answered. Throws LostError. */
+export const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
+  const [command = "", ...args] = line.trim().split(/\s+/);
+  const answer = await connection.ask(command, args);
+  await out.write(`${answer.replace(/\n$/, "").split("\n").map(escapeLine).join("\n")}\n`);
+};

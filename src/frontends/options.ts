@@ -1,0 +1,116 @@
+// GNU-style options read by a table: `-n 3`, `-n3`, `-n` in a cluster, `--number 3`, `--number=3`, and `--` to end them.
+// crank's own flags are Go's (commands/flags.ts); these are for the programs whose users type the other kind.
+
+/** One option. `argument`: what the help calls its value; without one it takes none. `repeats`: may be given more than once. */
+export type Option = {
+  readonly short?: string;
+  readonly argument?: string;
+  readonly repeats?: true;
+  /** One sentence for the help, without a full stop. */
+  readonly help: string;
+};
+/** Options by their long names, without dashes, in the order of the help. */
+export type OptionTable = Readonly<Record<string, Option>>;
+
+/** What was given, by long name: the values, in order; an option without a value has "". */
+export type Given<T extends OptionTable> = { readonly [K in keyof T]?: readonly [string, ...string[]] };
+
+/** The command line is wrong; `message` is the sentence to show. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+  readonly code = "usage";
+}
+
+/** `first`: the first free word ends the options. `anywhere`: free words may stand among them. */
+export type Placement = "first" | "anywhere";
+
+/** Reads `args` by `table`. Throws OptionError. */
+export const parseOptions = <T extends OptionTable>(
+  table: T,
+  args: readonly string[],
+  placement: Placement,
+): { readonly given: Given<T>; readonly words: readonly string[] } => {
+  const given: Record<string, [string, ...string[]]> = {};
+  const words: string[] = [];
+  const queue = [...args];
+  for (let arg = queue.shift(); arg !== undefined; arg = queue.shift()) {
+    if (arg === "--") break;
+    if (!arg.startsWith("-") || arg === "-") {
+      words.push(arg);
+      if (placement === "first") break;
+      continue;
+    }
+    if (arg.startsWith("--")) takeLong(table, given, arg.slice(2), queue);
+    else takeCluster(table, given, arg.slice(1), queue);
+  }
+  // `given` has only names of the table, each put there with at least one value.
+  return { given: given as Given<T>, words: [...words, ...queue] };
+};
+
+type Store = Record<string, [string, ...string[]]>;
+
+const takeLong = (table: OptionTable, given: Store, text: string, queue: string[]): void => {
+  const equals = text.indexOf("=");
+  const name = equals < 0 ? text : text.slice(0, equals);
+  const option = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (!option) throw new OptionError(`Unrecognized option: '${name}'`);
+  if (option.argument === undefined && equals >= 0) throw new OptionError(`Option '${name}' does not take an argument`);
+  const value = equals < 0 ? valueFor(option, name, queue) : text.slice(equals + 1);
+  store(given, option, name, name, value);
+};
+
+/** `-mvn3` is `-m -v -n 3`. */
+const takeCluster = (table: OptionTable, given: Store, text: string, queue: string[]): void => {
+  const letters = [...text];
+  for (let letter = letters.shift(); letter !== undefined; letter = letters.shift()) {
+    const found = Object.entries(table).find(([, option]) => option.short === letter);
+    if (!found) throw new OptionError(`Unrecognized option: '${letter}'`);
+    const [name, option] = found;
+    if (option.argument === undefined) {
+      store(given, option, name, letter, "");
+      continue;
+    }
+    const value = letters.length > 0 ? letters.join("") : valueFor(option, letter, queue);
+    return store(given, option, name, letter, value);
+  }
+};
+
+const valueFor = (option: Option, shown: string, queue: string[]): string => {
+  if (option.argument === undefined) return "";
+  const value = queue.shift();
+  if (value === undefined) throw new OptionError(`Argument to option '${shown}' missing`);
+  return value;
+};
+
+const store = (given: Store, option: Option, name: string, shown: string, value: string): void => {
+  const before = given[name];
+  if (before === undefined) given[name] = [value];
+  else if (option.repeats) before.push(value);
+  else throw new OptionError(`Option '${shown}' given more than once`);
+};
+
+const WIDTH = 80;
+const COLUMN = 30;
+
+/** The options, one a line, wrapped to 80 columns. */
+export const optionHelp = (table: OptionTable): string =>
+  Object.entries(table)
+    .map(([name, option]) => {
+      const short = option.short === undefined ? "    " : `-${option.short}, `;
+      const label = `  ${short}--${name}${option.argument === undefined ? "" : ` ${option.argument}`}`;
+      const text = `${option.help}${option.repeats ? " (may repeat)" : ""}`;
+      const lines = wrap(text, WIDTH - COLUMN);
+      const [first = "", ...rest] = label.length < COLUMN - 1 ? lines : ["", ...lines];
+      return [`${label.padEnd(COLUMN)}${first}`.trimEnd(), ...rest.map((line) => " ".repeat(COLUMN) + line)].join("\n");
+    })
+    .join("\n");
+
+const wrap = (text: string, width: number): string[] => {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+};

@@ -1,0 +1,128 @@
+// An einhyrningsins for a test: started on a socket of its own, spoken to in raw lines.
+import { test } from "bun:test";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions, waitFor } from "./service.ts";
+
+export const EINHYRNINGSINS = join(ROOT, "bin/einhyrningsins");
+export const EINHYRNINGSINSCTL = join(ROOT, "bin/einhyrningsinsctl");
+export const WORKER = join(ROOT, "test/apps/einhorn_worker.py");
+
+const NEWLINE = 0x0a;
+
+/** How many scenes play at once: on a busy machine more of them would not let a worker start within its childhood. */
+const STAGES = 4;
+let playing = 0;
+const queue: (() => void)[] = [];
+
+const takeStage = async (): Promise<Stage> => {
+  if (playing >= STAGES) await new Promise<void>((resolve) => queue.push(resolve));
+  else playing += 1;
+  return new Stage();
+};
+
+/** The next scene takes the place of this one. */
+const leaveStage = (): void => {
+  const next = queue.shift();
+  if (next) next();
+  else playing -= 1;
+};
+
+/** A test with a bench of its own, beside others of its file: most of their time is a worker's childhood. */
+export const scene = (name: string, play: (stage: Stage) => Promise<void>): void => {
+  test.concurrent(name, async () => {
+    const stage = await takeStage();
+    try {
+      await play(stage);
+    } finally {
+      await stage.bench.clean();
+      leaveStage();
+    }
+  }, 120_000);
+};
+
+export class Stage {
+  readonly bench = new Bench();
+  readonly socket = join(this.bench.directory, "control.sock");
+
+  /** A path of this scene's own. */
+  path(name: string): string {
+    return join(this.bench.directory, name);
+  }
+
+  /** Runs einhyrningsins to its end. */
+  run(...args: readonly string[]): Promise<Ended> {
+    return this.bench.run([EINHYRNINGSINS, ...args]);
+  }
+
+  /** Starts einhyrningsins with this scene's control socket. */
+  start(args: readonly string[], options: StartOptions = {}): Running {
+    return this.bench.start([EINHYRNINGSINS, "-d", this.socket, ...args], options);
+  }
+
+  /** Starts the worker in Python, with one socket. */
+  master(flags: readonly string[], ...words: readonly string[]): Running {
+    return this.start(["-b", "127.0.0.1:0", ...flags, "python3", WORKER, ...words]);
+  }
+
+  /** What einhyrningsinsctl prints for a command. */
+  async ctl(command: string): Promise<string> {
+    return (await this.bench.run([EINHYRNINGSINSCTL, "-d", this.socket, "-e", command])).stdout.trimEnd();
+  }
+
+  /** Waits until `status` has a line that matches. */
+  async status(pattern: RegExp): Promise<string> {
+    return waitFor(`${pattern} in status`, async () => {
+      const text = await this.ctl("status");
+      return pattern.test(text) && text;
+    });
+  }
+
+  /** Sends these bytes to the control socket, and gives what comes back: so many bytes, or all until a newline or the end. */
+  exchange(bytes: string | Uint8Array, length?: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const parts: Buffer[] = [];
+      const client = connect(this.socket, () => client.write(bytes));
+      const finish = (): void => {
+        client.destroy();
+        resolve(Buffer.concat(parts).toString("latin1"));
+      };
+      client.on("data", (part: Buffer) => {
+        parts.push(part);
+        const got = Buffer.concat(parts);
+        if (length === undefined ? got.at(-1) === NEWLINE : got.length >= length) finish();
+      });
+      client.on("close", finish).on("error", reject);
+    });
+  }
+}
+
+/** The pids of the Python workers that have said that they are there, in order. */
+export const workersOf = (master: Running): number[] =>
+  [...master.stdout().matchAll(/^worker \S+ (\d+) is here$/gm)].map((match) => Number(match[1]));
+
+/** Waits until so many workers have been there. */
+export const workers = (master: Running, count: number): Promise<number[]> =>
+  waitFor(`${count} workers`, () => {
+    const found = workersOf(master);
+    return found.length >= count && found;
+  });
+
+/** Waits until the log, or a worker, has said it. */
+export const said = (master: Running, what: string | RegExp): Promise<true> =>
+  waitFor(String(what), () => {
+    const text = master.stdout() + master.stderr();
+    return (typeof what === "string" ? text.includes(what) : what.test(text)) || null;
+  });
+
+/** What the service answers to a new connection. */
+export const answerFrom = (master: Running): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let text = "";
+    connect(portOf(master), "127.0.0.1")
+      .on("data", (bytes) => {
+        text += bytes.toString();
+      })
+      .on("error", reject)
+      .on("close", () => resolve(text.trim()));
+  });

@@ -1,0 +1,13 @@
+import { expect, test } from "bun:test";
+import { complete } from "../../src/frontends/einhyrningsinsctl/shell.ts";
+
+test("commands are completed by how they begin", () => {
+  expect(complete("s")).toEqual([["shutdown", "signal", "status"], "s"]);
+  expect(complete("upg")).toEqual([["upgrade"], "upg"]);
+  expect(complete("x")).toEqual([[], "x"]);
+});
+
+test("signals are completed behind signal, in either spelling", () => {
+  expect(complete("signal us")).toEqual([["USR1", "USR2"], "us"]);
+  expect(complete("signal SIGC")).toEqual([["SIGCONT"], "SIGC"]);
+});

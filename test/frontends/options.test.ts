@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { OptionError, type OptionTable, optionHelp, parseOptions } from "../../src/frontends/options.ts";
+
+const TABLE = {
+  number: { short: "n", argument: "COUNT", help: "how many" },
+  bind: { short: "b", argument: "ADDR", repeats: true, help: "a socket" },
+  manual: { short: "m", help: "by hand" },
+  verbose: { short: "v", help: "much" },
+} as const satisfies OptionTable;
+
+const read = (...args: readonly string[]) => parseOptions(TABLE, args, "first");
+
+test("values come behind a letter, after it, after = and after a name", () => {
+  for (const args of [["-n3"], ["-n", "3"], ["--number=3"], ["--number", "3"], ["-mvn3"], ["-mvn", "3"]])
+    expect(read(...args).given.number).toEqual(["3"]);
+  expect(read("-mvn3").given.manual).toEqual([""]);
+});
+
+test("what repeats keeps all of its values in order, and nothing else repeats", () => {
+  expect(read("-b1", "--bind", "2", "-b=3").given.bind).toEqual(["1", "2", "=3"]);
+  expect(() => read("-n1", "--number", "2")).toThrow("Option 'number' given more than once");
+  expect(() => read("-mm")).toThrow("Option 'm' given more than once");
+});
+
+test("the first free word ends the options, or stands among them, and -- ends them in any case", () => {
+  expect(read("-m", "program", "-v")).toEqual({ given: { manual: [""] }, words: ["program", "-v"] });
+  expect(read("-m", "--", "-v").words).toEqual(["-v"]);
+  expect(read("-", "-v").words).toEqual(["-", "-v"]);
+  const anywhere = parseOptions(TABLE, ["word", "-m", "other", "--", "-v"], "anywhere");
+  expect(anywhere).toEqual({ given: { manual: [""] }, words: ["word", "other", "-v"] });
+});
+
+test.each([
+  [["-x"], "Unrecognized option: 'x'"],
+  [["--constructor"], "Unrecognized option: 'constructor'"],
+  [["--manual=yes"], "Option 'manual' does not take an argument"],
+  [["-n"], "Argument to option 'n' missing"],
+  [["--number"], "Argument to option 'number' missing"],
+])("%j is refused: %s", (args, message) => {
+  expect(() => read(...args)).toThrow(new OptionError(message));
+});
+
+test("an empty value is a value", () => {
+  expect(read("--number=").given.number).toEqual([""]);
+  expect(read("-n", "").given.number).toEqual([""]);
+});
+
+test("the help has a line for every option, within 80 columns", () => {
+  const lines = optionHelp({
+    ...TABLE,
+    long: { argument: "A-VERY-LONG-ONE[,MORE]", help: "x ".repeat(60).trim() },
+  }).split("\n");
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  expect(lines[0]).toBe("  -n, --number COUNT          how many");
+  expect(lines.length).toBeGreaterThan(5);
+});
