@@ -10,6 +10,7 @@ import { latency } from "./latency.ts";
 import { describeTarget, type Figure, isReached, type Measurement, summarize } from "./measure.ts";
 import { output } from "./output.ts";
 import { rest } from "./rest.ts";
+import { spread } from "./spread.ts";
 import { startUp } from "./start-up.ts";
 import { supervisorMemory } from "./supervisor-memory.ts";
 
@@ -24,6 +25,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   fleet,
   growth,
   connections,
+  spread,
 ];
 
 const firstLine = (command: string): string =>

@@ -9,6 +9,7 @@ export class Asking {
   readonly #manners: Manners;
   /** When the last one is to be asked, as performance.now() tells it. */
   readonly #end: number;
+  #lastStep: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
   /** How many clients there have been. */
@@ -17,7 +18,8 @@ export class Asking {
   /** Asks these clients from now on, the last one before `spreadMs` have passed. */
   constructor(clients: Iterable<Client>, manners: Manners, spreadMs: number) {
     this.#manners = manners;
-    this.#end = performance.now() + spreadMs;
+    this.#lastStep = performance.now();
+    this.#end = this.#lastStep + spreadMs;
     for (const client of clients) this.#waiting.push(client);
     this.count = this.#waiting.length;
     this.#step();
@@ -28,7 +30,9 @@ export class Asking {
     if (this.#isOver) return;
     this.#waiting.push(client);
     this.count += 1;
-    if (this.#timer === undefined) this.#step();
+    if (this.#timer !== undefined) return;
+    this.#lastStep = performance.now();
+    this.#step();
   }
 
   /** Asks nobody any more. */
@@ -39,11 +43,15 @@ export class Asking {
 
   #step(): void {
     this.#timer = undefined;
-    const left = this.#end - performance.now();
-    const pause = Math.max(STEP_MS, left / this.#waiting.length);
-    // What is due until the next step; at the end all that are left.
-    const due = left <= STEP_MS ? this.#waiting.length : Math.max(1, Math.round((this.#waiting.length * pause) / left));
+    const now = performance.now();
+    const left = this.#end - now;
+    const since = now - this.#lastStep;
+    this.#lastStep = now;
+    // From one client to the next: what is left of the time is for those who wait and, at its end, for nobody.
+    const interval = (since + left) / (this.#waiting.length + 1);
+    const due = left <= STEP_MS ? this.#waiting.length : Math.max(1, Math.round(since / interval));
     for (const client of this.#waiting.splice(0, due)) client.ask(this.#manners);
-    if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#step(), pause);
+    if (this.#waiting.length > 0)
+      this.#timer = setTimeout(() => this.#step(), Math.max(STEP_MS, left / (this.#waiting.length + 1)));
   }
 }
