@@ -24,6 +24,8 @@ const AT_A_TIME = availableParallelism() + 1;
 const NEEDED: Readonly<Record<string, string>> = {
   python3: "python3",
   git: "git",
+  ruby: "ruby",
+  go: "golang-go",
   "systemd-socket-activate": "systemd",
 };
 

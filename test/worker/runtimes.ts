@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { ROOT } from "../e2e/harness/service.ts";
 
-const inPath = (name: string): string | undefined =>
+/** Where a command is, if it is there. */
+export const inPath = (name: string): string | undefined =>
   (process.env.PATH ?? "")
     .split(delimiter)
     .map((directory) => join(directory, name))

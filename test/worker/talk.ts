@@ -31,6 +31,11 @@ export class Talk {
     return talk;
   }
 
+  /** The client's own port. */
+  get port(): number {
+    return this.#socket.localPort ?? Number.NaN;
+  }
+
   say(text: string): void {
     this.#socket.write(text);
   }

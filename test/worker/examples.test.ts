@@ -1,0 +1,110 @@
+// The workers of examples/workers, each in its own language: replaced by a real crank under clients that notice nothing.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, portOf, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { inPath, RUNTIMES } from "./runtimes.ts";
+import { Talk } from "./talk.ts";
+
+const EXAMPLES = join(ROOT, "examples/workers");
+const MAX_LINES = 60;
+
+/** What runs an example: null if its language is not there. */
+type Command = (() => readonly string[]) | null;
+
+const interpreted = (program: string, file: string, needed: readonly string[] = [program]): Command =>
+  needed.every(inPath) ? () => [program, join(EXAMPLES, file)] : null;
+
+const compileGo = (): readonly string[] => {
+  const program = join(ROOT, "build/apps/worker-go");
+  mkdirSync(join(ROOT, "build/apps"), { recursive: true });
+  const env = { ...process.env, GOCACHE: join(ROOT, "build/go-cache"), GOPROXY: "off", GO111MODULE: "auto" };
+  const ended = spawnSync("go", ["build", "-o", program, join(EXAMPLES, "worker.go")], { env, encoding: "utf8" });
+  if (ended.status !== 0) throw new Error(`the example in Go does not compile: ${ended.stderr}`);
+  return [program];
+};
+
+const onRuntime = (name: "Bun" | "Deno"): Command => {
+  const runtime = RUNTIMES.get(name);
+  return runtime ? () => [...runtime, join(EXAMPLES, "worker.ts")] : null;
+};
+
+const LANGUAGES: readonly (readonly [string, Command])[] = [
+  ["Python", interpreted("python3", "worker.py")],
+  ["Ruby", interpreted("ruby", "worker.rb")],
+  ["shell", interpreted("sh", "worker.sh", ["perl"])],
+  ["Go", inPath("go") ? compileGo : null],
+  ["TypeScript on Bun", onRuntime("Bun")],
+  ["TypeScript on Deno", onRuntime("Deno")],
+];
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+/** Whether the server's side of this connection has been accepted: until then the kernel knows no file for it. */
+const isAccepted = (port: number, clientPort: number): boolean => {
+  const hex = (number: number): string => number.toString(16).toUpperCase().padStart(4, "0");
+  return readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .some(([, local, remote, , , , , , , inode]) => {
+      const isIt = local?.endsWith(`:${hex(port)}`) && remote?.endsWith(`:${hex(clientPort)}`);
+      return isIt && inode !== "0";
+    });
+};
+
+/** Asks again and again, on connections of its own, until it is told to stop; what went wrong. */
+const askAgainAndAgain = async (port: number, isOver: () => boolean): Promise<string[]> => {
+  const wrong: string[] = [];
+  while (!isOver()) {
+    try {
+      const talk = await Talk.open(port, "plain");
+      talk.say("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+      const ending = await talk.isEnded();
+      if (ending !== "closed" || !/version \d from \d+\n/.test(talk.heard)) wrong.push(`${ending}: ${talk.heard}`);
+    } catch (error) {
+      wrong.push(String(error));
+    }
+  }
+  return wrong;
+};
+
+describe.each(LANGUAGES)("the example in %s", (_, command) => {
+  test.skipIf(command === null)("is replaced again and again without a client noticing", async () => {
+    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    const program = command?.() ?? [];
+    const deploy = async (version: number): Promise<void> => {
+      const ended = await bench.ctl("web", "run", "-wait", "--", ...program, "version", String(version));
+      if (ended.status !== 0) throw new Error(`the deploy failed: ${ended.stderr}${ended.stdout}`);
+    };
+    await deploy(0);
+    const port = portOf(crank);
+    let isOver = false;
+    const asking = [1, 2, 3].map(() => askAgainAndAgain(port, () => isOver));
+    for (let version = 1; version <= 4; version++) await deploy(version);
+
+    // Half a request before the deploy, the other half after it.
+    const split = await Talk.open(port, "plain");
+    split.say("GET / HTTP/1.1\r\nHo");
+    await waitFor("the connection to be accepted", () => isAccepted(port, split.port));
+    await deploy(5);
+    isOver = true;
+    expect((await Promise.all(asking)).flat()).toEqual([]);
+    split.say("st: localhost\r\nConnection: close\r\n\r\n");
+    expect(await split.isEnded()).toBe("closed");
+    expect(split.heard).toMatch(/version 4 from \d+\n/);
+    await waitFor("the old workers to be gone", async () => {
+      return (await bench.ctl("web", "ps", "-stopping", "-json")).stdout.trim() === "[]";
+    });
+    const { stdout } = await bench.ctl("web", "events", "-once", "-json");
+    expect(stdout).not.toMatch(/SIGKILL|"signal":9/);
+  });
+});
+
+test.each(readdirSync(EXAMPLES))("%s is short enough to be read at once", (file) => {
+  expect(readFileSync(join(EXAMPLES, file), "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(MAX_LINES);
+});
