@@ -30,6 +30,16 @@ void say_through(int (*write)(int sink, const char *bytes, size_t length)) {
   write_sentence = write;
 }
 
+/* Whether standard error is systemd's journal, which takes <N> in front of a line for its priority (sd-daemon(3)). */
+static bool to_journal(void) {
+  const char *journal = getenv("JOURNAL_STREAM");
+  struct stat stream;
+  char identity[64];
+  if (!journal || fstat(STDERR_FILENO, &stream) < 0) return false;
+  (void)snprintf(identity, sizeof identity, "%ju:%ju", (uintmax_t)stream.st_dev, (uintmax_t)stream.st_ino);
+  return strcmp(journal, identity) == 0;
+}
+
 void say(const char *format, ...) {
   char sentence[1024];
   char line[1200];
@@ -37,7 +47,7 @@ void say(const char *format, ...) {
   va_start(arguments, format);
   (void)vsnprintf(sentence, sizeof sentence, format, arguments);
   va_end(arguments);
-  int length = snprintf(line, sizeof line, "%.100s: %s\n", known.program, sentence);
+  int length = snprintf(line, sizeof line, "%s%.100s: %s\n", to_journal() ? "<3>" : "", known.program, sentence);
   if (length > 0) (void)write_sentence(STDERR_FILENO, line, (size_t)length);
 }
 

@@ -52,13 +52,14 @@ export const LEAVING = "SIGRTMIN+1";
 
 /**
  * Ends crank as if it had been killed, but for what is still on its way out: workers, sockets and the journal stay for the
- * next crank to adopt. Without a journal on disk there would be nothing to adopt them by: they are stopped.
+ * next crank to adopt. Where there would be nothing to adopt, they are stopped.
  */
 export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): void => {
-  const { settings, core, frontEnd } = memory;
+  const { core, frontEnd } = memory;
   noteRestart(memory);
-  if (settings && settings.runDirectory === null) {
-    log(memory, "warning", `${signal.name}: without files nobody could adopt the workers; they are stopped`);
+  const obstacle = whyNobodyCouldAdopt(memory);
+  if (obstacle !== null) {
+    log(memory, "warning", `${signal.name}: ${obstacle}; the workers are stopped instead`);
     return frontEnd.signals.SIGTERM?.(memory, { ...signal, name: "SIGTERM" });
   }
   const count = Object.keys(core.workers).length;
@@ -66,4 +67,9 @@ export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): void => {
   log(memory, "info", sentence);
   tellManagerWhy(memory, sentence);
   memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
+};
+
+const whyNobodyCouldAdopt = ({ settings, facts }: Memory): string | null => {
+  if (settings?.runDirectory === null) return "without a run directory nobody could find the workers again";
+  return facts.pid === 1 ? "with the first process of a container all others end" : null;
 };

@@ -41,12 +41,15 @@ const tellState = (memory: Memory): Omit<Told, "stored" | "mayLastUntil"> => {
       assignments.push("READY=1");
     }
   }
-  if (isReady && !told.isReady) assignments.push("READY=1", `MAINPID=${memory.facts.pid}`);
+  if (isReady && !told.isReady) assignments.push("READY=1", ...mainPid(memory.facts.pid));
   if (isStopping && !told.isStopping) assignments.push("STOPPING=1");
   if (status !== told.status) assignments.push(`STATUS=${status}`);
   if (assignments.length > 0) sendToManager(memory, [...new Set(assignments)]);
   return { isReady, isStopping, reloadAt, status };
 };
+
+/** The manager of a container's host knows the container's first process by another number. */
+const mainPid = (pid: number): string[] => (pid === 1 ? [] : [`MAINPID=${pid}`]);
 
 /** A reload is over when nothing is being rolled out any more, or nothing ever will be. */
 const isReloading = ({ core }: Memory): boolean =>
