@@ -1,9 +1,11 @@
 // crank as a front end of the supervisor: its command line, its signals, and how its log reads.
+
+import { printable } from "../control/printable.ts";
 import { describeNote } from "../core/describe.ts";
 import type { Note } from "../core/effects.ts";
 import { reload, shutDown } from "../supervisor/actions.ts";
 import type { FrontEnd, LogEntry } from "../supervisor/front-end.ts";
-import { goTime, type Level, printable } from "../supervisor/log.ts";
+import { goTime, type Level } from "../supervisor/log.ts";
 import { crankInvocation } from "./crank-invocation.ts";
 
 const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as const;

@@ -1,10 +1,6 @@
 // What makes text from elsewhere (a worker, a path, an answer) safe and readable to show: escapes, quotes, tables, spans.
+import { UNSAFE } from "../control/printable.ts";
 
-// C0 and DEL, C1, the bidirectional controls (UAX #9), the line and paragraph separators, the byte order mark that
-// hides, and halves of surrogate pairs: all that can move a cursor, reorder a line or break it in two.
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** The text with everything that a terminal could take as a command written as an escape: `\x1b`, `\u202e`. */

@@ -173,7 +173,14 @@ export type Notifications = {
   progress: EventEntry;
   event: EventEntry;
   /** `time`: ISO 8601. */
-  log: { readonly time: string; readonly worker: number; readonly pid: number; readonly line: string };
+  log: {
+    readonly time: string;
+    readonly worker: number;
+    readonly pid: number;
+    readonly line: string;
+    /** A piece of a line that is too long for one; the last piece is without it. */
+    readonly partial?: true;
+  };
   logEnd: Record<string, never>;
 };
 

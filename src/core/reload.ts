@@ -29,7 +29,8 @@ export const takeQueuedReload = (turn: Turn): void => {
   const running = current === null ? undefined : turn.generations[current];
   if (!running) return;
   // Scaled to nothing, a deploy of none would prove nothing.
-  const spec = { ...running.spec, instances: Math.max(1, running.instances) };
+  const instances = Math.max(1, running.instances);
+  const spec = instances === running.spec.instances ? running.spec : { ...running.spec, instances };
   const wallNow = queuedReload.wallAt + (turn.now - queuedReload.at);
   beginRollout(turn, { spec, request: null, now: turn.now, wallNow });
 };

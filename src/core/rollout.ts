@@ -3,7 +3,7 @@
 import { forgetBackoff } from "./backoff.ts";
 import type { Run } from "./events.ts";
 import { type Census, isAvailable, isComplete, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
-import { HISTORY_LENGTH } from "./spec.ts";
+import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
 import { startWorker } from "./starting.ts";
 import type { Failure, Generation, Rollout, Worker } from "./state.ts";
 import { beginStop, type Living } from "./stopping.ts";
@@ -150,9 +150,16 @@ export const startMissing = (turn: Turn, wanted: Generation, census: Census): vo
   if (count > 0 && wanted.number === current) changeService(turn, { restarts: restarts + count });
 };
 
+/** The same again takes the place of what it was: the way back leads to something else. */
+const withGood = (history: readonly GoodSpec[], good: GoodSpec): readonly GoodSpec[] => {
+  const newest = history.at(-1);
+  const others = newest && isSameSpec(newest.spec, good.spec) ? history.slice(0, -1) : history;
+  return [...others, good].slice(-HISTORY_LENGTH);
+};
+
 const complete = (turn: Turn, rollout: Rollout, { number, spec, createdAt, createdAtWall }: Generation): void => {
   const at = createdAtWall + (turn.now - createdAt);
-  turn.history = [...turn.history, { generation: number, at, spec }].slice(-HISTORY_LENGTH);
+  turn.history = withGood(turn.history, { generation: number, at, spec });
   changeService(turn, {
     current: number,
     rollout: null,

@@ -73,3 +73,10 @@ export type GoodSpec = { readonly generation: number; readonly at: number; reado
 
 /** How many good specs the record keeps. */
 export const HISTORY_LENGTH = 10;
+
+/** Whether two specs say the same. Most that do are one and the same object, and most that do not differ in the command. */
+export const isSameSpec = (a: Spec, b: Spec): boolean =>
+  a === b ||
+  (a.command.length === b.command.length &&
+    a.command.every((word, index) => word === b.command[index]) &&
+    JSON.stringify(a) === JSON.stringify(b));

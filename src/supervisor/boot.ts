@@ -244,7 +244,7 @@ const readRecord = (memory: Memory, settings: Settings, path: string): readonly 
   const reading = parseRecord(file.text, settings.defaults, settings.cwd);
   if (reading.kind === "history") return reading.history;
   const aside = platform.setAside(path);
-  const failure = aside === null ? "it cannot be renamed" : platform.replaceFile(path, EMPTY_RECORD);
+  const failure = aside === null ? "it cannot be renamed" : platform.replaceFile(path, EMPTY_RECORD, "asBefore");
   if (failure !== null)
     throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);
   log(memory, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);

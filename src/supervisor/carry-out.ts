@@ -8,7 +8,7 @@ import { spawnCommand } from "./launch.ts";
 import { log } from "./log.ts";
 import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
 import { probeCommand } from "./probes.ts";
-import { answer, finish, notify, workerIsGone } from "./replies.ts";
+import { answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
 import { CONTROL_HANDLE } from "./sockets.ts";
@@ -94,6 +94,7 @@ export const leave = (memory: Memory, status: number): void => {
 /** Tells what has been noted: to the log, to those who follow, to those who wait for a deploy. */
 export const tellNotes = (memory: Memory): void => {
   for (const { note, json } of memory.notes.takeUntold(memory.outbox)) tell(memory, note, json);
+  giveHeldAnswers(memory);
 };
 
 const tell = (memory: Memory, note: Note, json: string): void => {

@@ -4,7 +4,7 @@ import { ERROR_CODES } from "../control/messages.ts";
 import { checkCall } from "../control/schemas.ts";
 import { type KeeperEvent, UNCHANGED } from "../keeper/protocol.ts";
 import type { Memory } from "./memory.ts";
-import { type Asker, replyError, sendLine } from "./replies.ts";
+import { type Asker, endConnection, replyError } from "./replies.ts";
 import { handleCall } from "./requests.ts";
 
 type Line = Extract<KeeperEvent, { kind: "line" }>;
@@ -14,20 +14,30 @@ type Foreign = Extract<ClientLine, { kind: "foreign" }>;
 export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
   const line = parseClientLine(event.bytes);
   if (line.kind === "foreign") return takeForeign(memory, event, line);
-  if (line.kind === "broken") return sendLine(memory, event.connection, line.reply);
+  if (line.kind === "broken") return answerOddLine(memory, event, line.reply);
   const asker: Asker = { connection: event.connection, rpc: line.kind === "request" ? line.id : undefined };
   const obstacle = whyNot(memory, event, line.method);
-  if (obstacle !== null) return replyError(memory, asker, { code: ERROR_CODES.unauthorized, message: obstacle });
+  if (obstacle !== null) return turnAway(memory, asker, obstacle);
   const checked = checkCall(line.method, line.params);
   if (!checked.ok) return replyError(memory, asker, checked.error);
   handleCall(memory, { ...asker, now: event.deliveredAt }, checked.call.method, checked.call.params);
 };
 
+/** Who may not ask has nothing to do here: its connection is closed, so that it takes nobody's place. */
+const turnAway = (memory: Memory, { connection, rpc }: Asker, message: string): void =>
+  endConnection(memory, connection, { code: ERROR_CODES.unauthorized, message }, rpc ?? null);
+
 /** No JSON-RPC: the front end's dialect may know it. */
 const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign): Promise<void> => {
   const dialect = await memory.frontEnd.dialect();
   const mayControl = whyNot(memory, event, "") === null;
-  if (!(await dialect.take(memory, { event, text, mayControl }))) sendLine(memory, event.connection, reply);
+  if (await dialect.take(memory, { event, text, mayControl })) return;
+  answerOddLine(memory, event, reply);
+};
+
+const answerOddLine = (memory: Memory, event: Line, reply: string): void => {
+  const close = whyNot(memory, event, "") === null ? 0 : 1;
+  memory.outbox.command({ kind: "write", connection: event.connection, bytes: reply, close });
 };
 
 /** Why the sender may not ask for this; null if they may. Who crank runs as may, and root; over tcp who shows the secret. */

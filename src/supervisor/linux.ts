@@ -93,16 +93,18 @@ const readBytes = (path: string): Uint8Array | null => {
 };
 
 /** Somebody who reads the file sees the old text or the new one, whatever is cut off when. */
-const replaceFile = (path: string, text: string): string | null => {
+const replaceFile: Platform["replaceFile"] = (path, text, readers) => {
   const temporary = `${path}.new`;
   const failure = attempt(() => {
-    writeDurably(temporary, text, modeOf(path));
+    writeDurably(temporary, text, modeOf(path) & (readers === "owner" ? OWNER_ONLY : 0o7777));
     renameSync(temporary, path);
     syncDirectory(dirname(path));
   });
   if (failure !== null) removeFile(temporary);
   return failure;
 };
+
+const OWNER_ONLY = 0o600;
 
 const modeOf = (path: string): number => {
   try {

@@ -1,4 +1,5 @@
 // crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
+import { printable } from "../control/printable.ts";
 import type { LogEntry } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
 import { syslogLine } from "./syslog.ts";
@@ -61,13 +62,3 @@ let madeFor = Number.NaN;
 let made = "";
 
 const two = (number: number): string => String(number).padStart(2, "0");
-
-// What a worker or a client says must not move the cursor of whoever reads the log.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
-/** The text with every control character shown as an escape. */
-export const printable = (text: string): string =>
-  text.replace(CONTROLS, (character) =>
-    character === "\t" ? "\t" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );

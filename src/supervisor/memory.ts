@@ -35,6 +35,9 @@ export type OpenSocket = {
   readonly address: string;
 };
 
+/** In the place of a connection: whoever asked is gone, or wants no answer. */
+export const NOBODY = 0;
+
 /** A control request that has not been answered. */
 export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
   | {
@@ -42,10 +45,20 @@ export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
       readonly clientId: string | null;
       /** Answered when the rollout has ended; else as soon as its first worker is started. */
       readonly wait: boolean;
+      /** How it has ended, as JSON, while what leads there has still to be told; null before. */
+      readonly said: string | null;
       readonly generation: number;
     }
   | { readonly kind: "scale" }
   | { readonly kind: "shutdown" }
+  /** `kill`: until the keeper has sent the signals. `refused`: why it could not send one. */
+  | {
+      readonly kind: "signals";
+      readonly workers: readonly number[];
+      readonly pids: readonly number[];
+      readonly wait: boolean;
+      readonly refused: string | null;
+    }
   /** `kill -wait`: until these workers are gone. */
   | { readonly kind: "gone"; readonly workers: readonly number[]; readonly pids: readonly number[] }
   /** `status`: until the keeper has said how full these sockets' queues are. */

@@ -28,6 +28,10 @@ export const formatRecord = (history: readonly GoodSpec[]): string => {
   })}\n`;
 };
 
+/** Whether anything in it may be a secret: the value of an environment variable, which the worker's own /proc entry hides as well. */
+export const holdsSecrets = (history: readonly GoodSpec[]): boolean =>
+  history.some(({ spec }) => Object.values(spec.env).some((value) => value !== null));
+
 /** Reads a record, ours or the original's. `defaults` fill what the original's does not say. */
 export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): RecordReading => {
   if (text.trim() === "") return { kind: "unusable", reason: "is empty" };

@@ -4,7 +4,7 @@ import { ERROR_CODES, type Method, type Methods, type RpcError } from "../contro
 import { describeFailure, describeRefusal } from "../core/describe.ts";
 import type { Outcome } from "../core/effects.ts";
 import { LIMITS } from "../keeper/protocol.ts";
-import { forgetPending, type Memory, type Pending, rememberFinished, rememberPending } from "./memory.ts";
+import { forgetPending, type Memory, NOBODY, type Pending, rememberFinished, rememberPending } from "./memory.ts";
 import { SOCK_DGRAM } from "./sockaddr.ts";
 import { serviceSockets, status } from "./views.ts";
 
@@ -16,6 +16,7 @@ export type Asker = { readonly connection: number; readonly rpc: RpcId | undefin
 
 /** Sends a line that is complete with its newline. */
 export const sendLine = (memory: Memory, connection: number, line: string): void => {
+  if (connection === NOBODY) return;
   memory.outbox.command({ kind: "write", connection, bytes: line, close: 0 });
 };
 
@@ -32,10 +33,9 @@ export const reply = (memory: Memory, asker: Asker, result: Result): void => {
   });
 };
 
-/** Ends a connection whose line could not be taken, with a word why. */
-export const endConnection = (memory: Memory, connection: number, message: string): void => {
-  const line = encodeError(null, { code: ERROR_CODES.internal, message });
-  memory.outbox.command({ kind: "write", connection, bytes: line, close: 1 });
+/** Ends a connection with a word why. */
+export const endConnection = (memory: Memory, connection: number, error: RpcError, rpc: RpcId = null): void => {
+  memory.outbox.command({ kind: "write", connection, bytes: encodeError(rpc, error), close: 1 });
 };
 
 export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {
@@ -54,9 +54,21 @@ export const notify = (memory: Memory, connection: number, method: "progress" | 
 export const answer = (memory: Memory, request: number, outcome: Outcome): void => {
   const pending = memory.pending.get(request);
   if (!pending) return;
-  forgetPending(memory, request);
   const said = outcomeMessage(memory, outcome);
+  // Its progress comes first, and that is told behind the deeds.
+  if (pending.kind === "rollout" && memory.notes.hasUntold)
+    return rememberPending(memory, request, { ...pending, said: JSON.stringify(said) });
+  forgetPending(memory, request);
   finish(memory, pending, said);
+};
+
+/** Gives the answers that waited for their progress to be told. */
+export const giveHeldAnswers = (memory: Memory): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || pending.said === null) continue;
+    forgetPending(memory, request);
+    finish(memory, pending, JSON.parse(pending.said));
+  }
 };
 
 type Said = { readonly result: Result } | { readonly error: RpcError };
@@ -66,7 +78,6 @@ export const finish = (memory: Memory, pending: Pending, said: Said): void => {
   if (pending.kind === "rollout" && pending.clientId !== null) {
     rememberFinished(memory, { clientId: pending.clientId, reply: JSON.stringify(said) });
   }
-  if (pending.connection === 0) return;
   if ("error" in said) replyError(memory, pending, said.error);
   else reply(memory, pending, said.result);
 };
@@ -103,6 +114,37 @@ const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
     case "shutDown":
       return { result: { workers: 0 } };
   }
+};
+
+/** The token of the barrier behind a request's signals. Those of crank's own start are small numbers. */
+export const signalToken = (request: number): number => FIRST_SIGNAL_TOKEN + request;
+const FIRST_SIGNAL_TOKEN = 2 ** 32;
+
+/** The keeper could not send a worker a signal that somebody asked for; who asked is told with the rest. False: nobody did. */
+export const signalWasRefused = (memory: Memory, worker: number, reason: string): boolean => {
+  const asked = [...memory.pending].filter(
+    ([, pending]) => pending.kind === "signals" && pending.workers.includes(worker),
+  );
+  const pid = memory.core.workers[worker]?.pid ?? 0;
+  for (const [request, pending] of asked) {
+    if (pending.kind === "signals")
+      rememberPending(memory, request, { ...pending, refused: `Process ${pid} cannot be signalled: ${reason}` });
+  }
+  return asked.length > 0;
+};
+
+/** All signals of a request are sent: it is answered, or waits for the workers' end. */
+export const signalsAreSent = (memory: Memory, token: number): void => {
+  const request = token - FIRST_SIGNAL_TOKEN;
+  const pending = memory.pending.get(request);
+  if (pending?.kind !== "signals") return;
+  const { connection, rpc, pids, refused } = pending;
+  const workers = pending.workers.filter((worker) => memory.core.workers[worker] !== undefined);
+  if (refused === null && pending.wait && workers.length > 0)
+    return rememberPending(memory, request, { kind: "gone", connection, rpc, workers, pids });
+  forgetPending(memory, request);
+  if (refused === null) reply(memory, pending, { pids });
+  else refuse(memory, pending, refused);
 };
 
 /** Takes the gone worker out of every `kill -wait`, and answers those that waited for it alone. */

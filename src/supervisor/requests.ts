@@ -1,9 +1,18 @@
 // What can be asked on the control socket: a handler for every method of the protocol.
+import type { RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RunParams } from "../control/messages.ts";
 import type { GoodSpec, Spec } from "../core/spec.ts";
 import { advance } from "./carry-out.ts";
-import { addFollower, authenticate, type Memory, nextRequest, type Pending, rememberPending } from "./memory.ts";
-import { type Asker, askQueues, notify, refuse, reply, replyError } from "./replies.ts";
+import {
+  addFollower,
+  authenticate,
+  type Memory,
+  NOBODY,
+  nextRequest,
+  type Pending,
+  rememberPending,
+} from "./memory.ts";
+import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
 import { parseSignal, signalNumber } from "./signals.ts";
 import { SpecError, specFrom } from "./specs.ts";
 import { history, info, selectWorkers, status, workerInfo } from "./views.ts";
@@ -11,6 +20,10 @@ import { history, info, selectWorkers, status, workerInfo } from "./views.ts";
 /** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
 export type Call = Asker & { readonly now: number };
 type Handler<M extends Method> = (memory: Memory, call: Call, params: Methods[M]["params"]) => void;
+
+/** Who waits for the answer. A notification is carried out all the same, and nobody waits for it. */
+const waiterOf = ({ connection, rpc }: Call): { readonly connection: number; readonly rpc: RpcId } =>
+  rpc === undefined ? { connection: NOBODY, rpc: null } : { connection, rpc };
 
 /** Answers one request. Its parameters have been validated. */
 export const handleCall = <M extends Method>(
@@ -47,7 +60,8 @@ const currentSpec = (memory: Memory): Spec | null => {
   const { service, generations } = memory.core;
   const current = service.current === null ? undefined : generations[service.current];
   // Scaled to nothing, a deploy of none would prove nothing.
-  if (current) return { ...current.spec, instances: Math.max(1, current.instances) };
+  const instances = Math.max(1, current?.instances ?? 1);
+  if (current) return instances === current.spec.instances ? current.spec : { ...current.spec, instances };
   return memory.core.history.at(-1)?.spec ?? null;
 };
 
@@ -63,10 +77,10 @@ const deploy = (memory: Memory, call: Call, spec: Spec, { wait, clientId, supers
   const generation = memory.core.service.nextGeneration;
   const pending: Pending = {
     kind: "rollout",
-    connection: call.connection,
-    rpc: call.rpc ?? null,
+    ...waiterOf(call),
     clientId,
     wait,
+    said: null,
     generation,
   };
   rememberPending(memory, request, pending);
@@ -116,7 +130,7 @@ const resumed = (memory: Memory, call: Call, clientId: string | undefined): bool
   }
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || pending.clientId !== clientId) continue;
-    rememberPending(memory, request, { ...pending, connection: call.connection, rpc: call.rpc ?? null });
+    rememberPending(memory, request, { ...pending, ...waiterOf(call) });
     return true;
   }
   return false;
@@ -154,7 +168,7 @@ const rollbackTarget = (memory: Memory, to: number | undefined): GoodSpec | stri
 const scale: Handler<"scale"> = (memory, call, params) => {
   const change = params.to === undefined ? { by: params.by ?? 0 } : { to: params.to };
   const request = nextRequest(memory);
-  rememberPending(memory, request, { kind: "scale", connection: call.connection, rpc: call.rpc ?? null });
+  rememberPending(memory, request, { kind: "scale", ...waiterOf(call) });
   advance(memory, { kind: "scale", now: call.now, request, change, inRollout: "refuse" });
 };
 
@@ -163,15 +177,19 @@ const kill: Handler<"kill"> = (memory, call, params) => {
   if (signal === null) return refuse(memory, call, `Unknown signal ${params.signal}`);
   const workers = selectWorkers(memory.core, params, "nobody").filter((worker) => worker.pid !== null);
   const pids = workers.flatMap((worker) => worker.pid ?? []);
+  if (workers.length === 0) return reply(memory, call, { pids });
+  const request = nextRequest(memory);
   for (const worker of workers)
     memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(signal), group: 0 });
-  if (params.wait !== true || workers.length === 0) return reply(memory, call, { pids });
-  rememberPending(memory, nextRequest(memory), {
-    kind: "gone",
-    connection: call.connection,
-    rpc: call.rpc ?? null,
+  // Answered when the keeper has sent them all: only then it is known that it may.
+  memory.outbox.command({ kind: "barrier", token: signalToken(request) });
+  rememberPending(memory, request, {
+    kind: "signals",
+    ...waiterOf(call),
     workers: workers.map((worker) => worker.id),
     pids,
+    wait: params.wait === true,
+    refused: null,
   });
 };
 
@@ -181,8 +199,7 @@ const askStatus: Handler<"status"> = (memory, call) => {
   if (waiting.length === 0) return reply(memory, call, status(memory, {}));
   rememberPending(memory, request, {
     kind: "status",
-    connection: call.connection,
-    rpc: call.rpc ?? null,
+    ...waiterOf(call),
     waiting,
     queues: {},
   });
@@ -226,17 +243,15 @@ const shutdown: Handler<"shutdown"> = (memory, call, params) => {
     return;
   }
   const request = nextRequest(memory);
-  rememberPending(memory, request, { kind: "shutdown", connection: call.connection, rpc: call.rpc ?? null });
+  rememberPending(memory, request, { kind: "shutdown", ...waiterOf(call) });
   advance(memory, { kind: "shutdown", now: call.now, request, steps: null });
 };
 
 const checkToken: Handler<"authenticate"> = (memory, call, params) => {
   const secret = memory.platform.environment.CRANK_CTL_TOKEN;
   if (secret === undefined || secret === "" || !isSame(secret, params.token)) {
-    return replyError(memory, call, {
-      code: ERROR_CODES.unauthorized,
-      message: "The token in CRANK_CTL_TOKEN is not the one that this crank was started with",
-    });
+    const message = "The token in CRANK_CTL_TOKEN is not the one that this crank was started with";
+    return endConnection(memory, call.connection, { code: ERROR_CODES.unauthorized, message }, call.rpc ?? null);
   }
   authenticate(memory, call.connection);
   reply(memory, call, {});

@@ -1,9 +1,11 @@
 // The way to the service manager: a datagram socket that the keeper holds and never waits for. What could not be sent is
 // told anew as a whole after a pause: none of it does harm when it comes twice.
+
+import { printable } from "../control/printable.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
 import { describeErrno } from "./errno.ts";
-import { log, printable } from "./log.ts";
+import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import { NOTHING_TOLD, rememberManager } from "./service-manager.ts";
 import { AF_UNIX, unixAddress } from "./sockaddr.ts";

@@ -1,8 +1,9 @@
 // What is known of the machine's service manager (sd_notify(3)): how it is reached, what it was told, what it has to be
 // told of. Part of the supervisor's memory; service-manager-link.ts sends, tell-service-manager.ts decides what.
+
+import { printable } from "../control/printable.ts";
 import { describeNote } from "../core/describe.ts";
 import type { Note } from "../core/effects.ts";
-import { printable } from "./log.ts";
 import type { Memory } from "./memory.ts";
 
 /** What the manager knows of crank. `stored`: the names under which it keeps crank's sockets; null: not known. */

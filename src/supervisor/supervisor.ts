@@ -1,6 +1,7 @@
 // The supervisor: a hello becomes its memory, every keeper event becomes one batch. It holds nothing that is not in the
 // journal when the batch is out, so it may be killed between any two events.
 
+import { ERROR_CODES } from "../control/messages.ts";
 import { nextDeadline } from "../core/deadline.ts";
 import type { Ending } from "../core/state.ts";
 import {
@@ -22,8 +23,8 @@ import { countDeath, forgetConnection, forgetPending, type Memory, recall, remem
 import { probeIsGone, reconcileProbes, takeProbeResult } from "./probe-results.ts";
 import { probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
-import { formatRecord } from "./record.ts";
-import { endConnection, queueIsKnown, queuesStayUnknown } from "./replies.ts";
+import { formatRecord, holdsSecrets } from "./record.ts";
+import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
 import { noteReload } from "./service-manager.ts";
 import { atManagerFailure, managerDeadline } from "./service-manager-link.ts";
 import { signalName } from "./signals.ts";
@@ -112,7 +113,8 @@ export class Supervisor {
     await this.#link.flushed();
     const { platform, settings, core } = this.#memory;
     const path = settings?.recordPath ?? null;
-    const error = path === null ? null : platform.replaceFile(path, formatRecord(core.history));
+    const readers = holdsSecrets(core.history) ? "owner" : "asBefore";
+    const error = path === null ? null : platform.replaceFile(path, formatRecord(core.history), readers);
     if (error !== null)
       log(this.#memory, "error", `The record ${path} could not be written: ${error}; the deploy stands`);
     advance(this.#memory, { kind: "recorded", now: platform.monotonicNow(), error });
@@ -218,7 +220,9 @@ const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
   // Its client has hung up meanwhile, which `closed` tells.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
-  log(memory, "warning", `${event.step}: ${describeErrno(event.errno)}`);
+  const reason = describeErrno(event.errno);
+  if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, reason)) return;
+  log(memory, "warning", `${event.step}: ${reason}`);
 };
 
 const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
@@ -230,14 +234,18 @@ const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
   if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
   // What a line says begins with its connection's number.
   const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
-  endConnection(memory, connection, "This request ended the supervisor three times and was set aside");
+  const message = "This request ended the supervisor three times and was set aside";
+  endConnection(memory, connection, { code: ERROR_CODES.internal, message });
 };
 
 const ON_EVENT: Handlers = {
   tick: (memory, event) => advance(memory, { kind: "tick", now: event.deliveredAt }),
   signalled: onSignal,
   failed: onFailure,
-  reached: (memory, event) => atBarrier(memory, event),
+  reached: (memory, event) => {
+    signalsAreSent(memory, event.token);
+    return atBarrier(memory, event);
+  },
   supervisorDied: (memory, event) => {
     countDeath(memory);
     const how = event.ending === 0 ? `with status ${event.status}` : `of ${signalName(event.status)}`;

@@ -204,7 +204,7 @@ describe("a deploy of one worker", () => {
 
   test("keeps the last ten good specs", () => {
     const service = new Service();
-    for (let deploys = 0; deploys < 12; deploys++) service.deploy();
+    for (let deploys = 0; deploys < 12; deploys++) service.deploy({ command: [`server${deploys}`] });
     expect(service.state.history.map(({ generation }) => generation)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
   });
 

@@ -1,5 +1,6 @@
 // crankctl and crankx against a real crank: every command, and what a person or a script sees of it.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EventEntry, HistoryEntry, Status, WorkerInfo } from "../../src/control/messages.ts";
 import { Bench, CRANK, CRANKCTL, descendants, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
@@ -87,6 +88,33 @@ describe("generations", () => {
     expect(await ctl("rollback", "-to", "99")).toMatchObject({ status: 1, stderr: expect.stringContaining("99") });
   });
 
+  test("that are the same again stand once in the history: the way back leads to something else", async () => {
+    const crank = await start();
+    await run("one");
+    await run("two");
+    expect(await ctl("reload", "-wait")).toMatchObject({ status: 0 });
+    crank.signal("SIGHUP");
+    await waitFor("the second reload", () => crank.stderr().includes("Generation 4 is in place"));
+    const history = await json<HistoryEntry[]>("history");
+    expect(history.map((entry) => [entry.generation, entry.command.at(-1)])).toEqual([
+      [1, "one"],
+      [4, "two"],
+    ]);
+    expect(await ctl("rollback", "-wait")).toMatchObject({ status: 0 });
+    expect((await ps()).find((worker) => worker.state === "ready")?.command.at(-1)).toBe("one");
+  });
+
+  test("that hold a variable are recorded for nobody else's eyes, and from then on", async () => {
+    await start();
+    await run("one");
+    const mode = () => statSync(join(bench.directory, "web.conf")).mode & 0o777;
+    expect(mode()).toBe(0o644);
+    await run("two", "-env", "PASSWORD=tiger");
+    expect(mode()).toBe(0o600);
+    await run("three", "-unset-env", "PASSWORD");
+    expect(mode()).toBe(0o600);
+  });
+
   test("are reloaded, with everything that was not said again", async () => {
     await start();
     await run("one", "-env", "COLOUR=red", "-stop", "7");
@@ -133,6 +161,30 @@ describe("kill", () => {
     expect(isAlive(pid)).toBe(true);
     expect(await ctl("kill", "-signal", "sigstop", "-pid", String(pid))).toMatchObject({ status: 0 });
     await waitFor("the stop", async () => / T /.test(await Bun.file(`/proc/${pid}/stat`).text()));
+  });
+
+  test("says it when a worker may not be signalled", async () => {
+    const program = join(bench.directory, "own");
+    const source = `#include <unistd.h>
+int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1; }`;
+    writeFileSync(`${program}.c`, source);
+    expect((await bench.run([process.env.CC ?? "cc", "-o", program, `${program}.c`])).status).toBe(0);
+    // Its worker makes itself root's, and crank is nobody's.
+    chmodSync(program, 0o4755);
+    chmodSync(bench.directory, 0o777);
+    const script =
+      "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])";
+    const flags = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"];
+    const crank = bench.start(["python3", "-c", script, CRANK, ...flags]);
+    await waitFor("the control socket", () => crank.stderr().includes("Listening on"));
+    expect(await ctl("run", "-wait", "--", program)).toMatchObject({ status: 0 });
+    const [worker] = await ps();
+    expect(await ctl("kill", "-ready", "-wait")).toMatchObject({
+      status: 1,
+      stderr: `ERROR: command failed: Process ${worker?.pid} cannot be signalled: operation not permitted\n`,
+    });
+    process.kill(worker?.pid ?? 0, "SIGKILL");
+    await crank.ended;
   });
 
   test("waits with -wait until they are gone", async () => {
@@ -195,6 +247,22 @@ describe("run -wait", () => {
     expect((await ps())[0]?.state).toBe("starting");
   });
 
+  test("hears how it came to it before it hears that the deploy has failed", async () => {
+    await start();
+    const params = { wait: true, command: app("one").slice(1).concat("exit-3") };
+    const request = `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "run", params })}\n`;
+    const script = `import json, socket, sys
+ctl = socket.socket(socket.AF_UNIX)
+ctl.connect(sys.argv[1])
+ctl.sendall(sys.argv[2].encode())
+for line in ctl.makefile():
+    said = json.loads(line)
+    print("answer" if "id" in said else said["params"]["kind"])
+    if "id" in said: break`;
+    const { stdout } = await bench.run(["python3", "-c", script, join(bench.directory, "web.ctl"), request]);
+    expect(stdout.trim().split("\n").slice(-3)).toEqual(["workerGone", "rolloutRolledBack", "answer"]);
+  });
+
   test("is answered although the supervisor is killed meanwhile", async () => {
     const crank = await start();
     const waiting = follow("run", "-wait", ...app("one"), "late");
@@ -254,6 +322,13 @@ test("a control socket on tcp answers only those who know its secret", async () 
     stderr: expect.stringContaining("ERROR: "),
   });
   expect(await withToken(undefined, "ps")).toMatchObject({ status: 2, stdout: "" });
+  // More strangers than there is room for: each is answered and shown the door, and the owner gets in.
+  const script = `import socket, sys
+strangers = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(1100)]
+for stranger in strangers: stranger.sendall(b'{"jsonrpc":"2.0","id":1,"method":"ps"}\\n')
+print(sum(b'"code":3' in stranger.makefile("rb").read() for stranger in strangers))`;
+  expect((await bench.run(["python3", "-c", script, String(probe.port)])).stdout).toBe("1100\n");
+  expect(await withToken("secret", "ps")).toMatchObject({ status: 0 });
   expect(await withToken("secret", "shutdown", "-wait")).toMatchObject({ status: 0 });
   expect((await crank.ended).status).toBe(0);
 });

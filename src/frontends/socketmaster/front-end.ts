@@ -1,9 +1,11 @@
 // socketmaster as a front end of the supervisor: its signals, and how its log reads.
+
+import { printable } from "../../control/printable.ts";
 import { describeEnding, describeReason } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
 import { cancelReload, forward, reload } from "../../supervisor/actions.ts";
 import type { FrontEnd, ReceivedSignal } from "../../supervisor/front-end.ts";
-import { goTime, printable } from "../../supervisor/log.ts";
+import { goTime } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { socketmasterInvocation } from "./invocation.ts";
 
