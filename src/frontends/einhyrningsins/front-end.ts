@@ -1,9 +1,11 @@
 // einhyrningsins as a front end of the supervisor: its signals, and how its log reads.
+
+import { printable } from "../../control/printable.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
 import { forward, reload, shutDown, shutDownBy } from "../../supervisor/actions.ts";
 import type { FrontEnd, LogEntry, ReceivedSignal } from "../../supervisor/front-end.ts";
-import { type Level, printable } from "../../supervisor/log.ts";
+import type { Level } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { syslogTime } from "../../supervisor/syslog.ts";
 import { einhyrningsinsInvocation, TERMINATION } from "./invocation.ts";
