@@ -29,6 +29,7 @@ import {
   StartError,
   withoutIpv6,
 } from "./sockets.ts";
+import { sizeProblem } from "./spec-size.ts";
 import { syslogRoute } from "./syslog.ts";
 import { serviceSockets } from "./views.ts";
 
@@ -54,6 +55,8 @@ export const begin = async (memory: Memory): Promise<void> => {
   const passed = socketsPassedTo(memory);
   const settings = settle(invocation.settings, passed);
   if (typeof settings === "string") return giveUp(memory, settings);
+  const tooLarge = settings.first ? sizeProblem(platform, settings.first) : null;
+  if (tooLarge !== null) return giveUp(memory, tooLarge);
   const obstacle = prepareFiles(memory, settings);
   if (obstacle !== null) return giveUp(memory, obstacle);
   rememberSettings(memory, settings);

@@ -4,14 +4,13 @@ import type { Effect, Note } from "../core/effects.ts";
 import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { wallTime } from "./facts.ts";
-import { spawnCommand } from "./launch.ts";
 import { log } from "./log.ts";
 import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
-import { probeCommand } from "./probes.ts";
 import { answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
 import { CONTROL_HANDLE } from "./sockets.ts";
+import { startProbe, startWorker } from "./starts.ts";
 import { serviceSockets } from "./views.ts";
 
 /** Lets the core take one event, remembers its new state and carries out what it wants. */
@@ -34,7 +33,7 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
       });
       return;
     case "probe":
-      return startProbe(memory, effect.worker, effect.probe);
+      return startProbe(memory, effect.probe);
     case "record":
       // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
       return;
@@ -47,31 +46,6 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
     case "exit":
       return leave(memory, effect.status);
   }
-};
-
-const startWorker = (memory: Memory, id: number): void => {
-  const { settings, core } = memory;
-  const worker = core.workers[id];
-  const generation = worker && core.generations[worker.generation];
-  if (!settings || !worker || !generation) return;
-  admitWorkerUser(memory, generation.spec.user?.uid);
-  memory.outbox.command(spawnCommand(memory, settings, worker, generation));
-};
-
-const startProbe = (memory: Memory, id: number, probe: number): void => {
-  const worker = memory.core.workers[id];
-  const generation = worker && memory.core.generations[worker.generation];
-  if (!worker || generation?.spec.readiness.kind !== "probe") return;
-  memory.outbox.command(probeCommand(memory, worker, generation, generation.spec.readiness, probe));
-};
-
-/** A worker of another user may acknowledge on the control socket; what else it says there is refused. */
-const admitWorkerUser = (memory: Memory, uid: number | undefined): void => {
-  const address = memory.settings?.control?.address;
-  if (uid === undefined || address?.kind !== "unix") return;
-  const failure = memory.platform.admitUser(address.path, uid);
-  if (failure !== null)
-    log(memory, "warning", `${address.path}: the worker's user ${uid} cannot be let in: ${failure}`);
 };
 
 const closeSockets = (memory: Memory): void => {

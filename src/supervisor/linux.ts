@@ -295,9 +295,13 @@ const isExecutable = (path: string): boolean => {
 const kernelLimits = (): KernelLimits => {
   const somaxconn = readText("/proc/sys/net/core/somaxconn");
   const limits = readText("/proc/self/limits");
-  const open = limits.kind === "text" ? /^Max open files\s+\S+\s+(\d+)/m.exec(limits.text)?.[1] : undefined;
+  const found = (pattern: RegExp): number | null => {
+    const number = limits.kind === "text" ? pattern.exec(limits.text)?.[1] : undefined;
+    return number === undefined ? null : Number(number);
+  };
   return {
     somaxconn: somaxconn.kind === "text" ? Number(somaxconn.text) : null,
-    openFiles: open === undefined ? null : Number(open),
+    openFiles: found(/^Max open files\s+\S+\s+(\d+)/m),
+    stack: found(/^Max stack size\s+(\d+)/m),
   };
 };

@@ -91,6 +91,8 @@ export type Memory = {
   readonly sockets: Map<number, OpenSocket>;
   readonly pending: Map<number, Pending>;
   readonly finished: Finished[];
+  /** Workers and probes of the core, by the keeper's numbers, whose starts it has not been told of yet, in their order. */
+  unstarted: readonly number[];
   /** Connections that follow `events`. */
   readonly followers: Set<number>;
   /** Connections over tcp that have shown the secret. */
@@ -118,6 +120,7 @@ export const recall = (
     sockets: new Map(),
     pending: new Map(),
     finished: [],
+    unstarted: [],
     followers: new Set(),
     authenticated: new Set(),
   };
@@ -181,6 +184,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   finished: (memory, _name, bytes) => {
     memory.finished.push(...parse(bytes));
+  },
+  unstarted: (memory, _name, bytes) => {
+    memory.unstarted = parse(bytes);
   },
   followers: (memory, _name, bytes) => {
     for (const connection of parse(bytes)) memory.followers.add(connection);
@@ -279,6 +285,12 @@ export const rememberFinished = (memory: Memory, finished: Finished): void => {
   memory.finished.push(finished);
   if (memory.finished.length > FINISHED_KEPT) memory.finished.shift();
   memory.outbox.put("finished", memory.finished);
+};
+
+export const rememberUnstarted = (memory: Memory, workers: readonly number[]): void => {
+  memory.unstarted = workers;
+  if (workers.length > 0) memory.outbox.put("unstarted", workers);
+  else memory.outbox.remove("unstarted");
 };
 
 export const addFollower = (memory: Memory, connection: number): void => {

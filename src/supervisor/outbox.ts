@@ -1,10 +1,16 @@
 // What one event leads to: keeper commands and journal changes, collected until they leave as one batch.
-import type { SentCommand } from "../keeper/protocol.ts";
+import { LIMITS, type SentCommand } from "../keeper/protocol.ts";
 
 /** What is said. */
 const WORDS: ReadonlySet<SentCommand["kind"]> = new Set(["log", "write", "follow"]);
 /** What comes after everything else. */
 const ENDS: ReadonlySet<SentCommand["kind"]> = new Set(["barrier", "exit"]);
+
+/**
+ * How many bytes of starts one batch takes, of the keeper's LIMITS.batchBytes: as much again is left for what the journal
+ * keeps of them, and for a start that is larger than this alone.
+ */
+const MOST_START_BYTES = LIMITS.batchBytes / 4;
 
 /**
  * One batch in the making. Journal changes go first; then what is done to sockets and workers, then what is said, each
@@ -15,6 +21,7 @@ export class Outbox {
   #deeds: SentCommand[] = [];
   #words: SentCommand[] = [];
   #ends: SentCommand[] = [];
+  #startBytes = 0;
 
   /** Sets a journal key to a JSON value. */
   put(key: string, value: unknown): void {
@@ -35,6 +42,17 @@ export class Outbox {
     if (WORDS.has(command.kind)) this.#words.push(command);
     else if (ENDS.has(command.kind)) this.#ends.push(command);
     else this.#deeds.push(command);
+  }
+
+  /** Whether a start of so many bytes still fits into this batch; the first one always does. */
+  hasRoomToStart(bytes: number): boolean {
+    return this.#startBytes === 0 || this.#startBytes + bytes <= MOST_START_BYTES;
+  }
+
+  /** Starts a worker with this batch: a command of about so many bytes. */
+  start(command: SentCommand, bytes: number): void {
+    this.#startBytes += bytes;
+    this.command(command);
   }
 
   get isEmpty(): boolean {
@@ -61,6 +79,7 @@ export class Outbox {
     this.#deeds = [];
     this.#words = [];
     this.#ends = [];
+    this.#startBytes = 0;
     return batch;
   }
 }

@@ -13,7 +13,12 @@ export type SocketPath = "absent" | "stale" | "live" | "notSocket";
 /** Where a process stands: its parent, and whose it is. */
 export type Lineage = { readonly parent: number; readonly group: number; readonly uid: number };
 
-export type KernelLimits = { readonly somaxconn: number | null; readonly openFiles: number | null };
+/** null: unknown, or no limit. `stack` in bytes. */
+export type KernelLimits = {
+  readonly somaxconn: number | null;
+  readonly openFiles: number | null;
+  readonly stack: number | null;
+};
 
 export type Platform = {
   readonly pid: number;

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { type GoodSpec, HISTORY_LENGTH, type Spec } from "../core/spec.ts";
 import type { SpecDefaults } from "./settings.ts";
+import { keptBytes, MOST_SPEC_BYTES } from "./spec-size.ts";
 
 const RECORD_VERSION = 1;
 const NS_PER_MS = 1_000_000;
@@ -55,8 +56,13 @@ export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): 
     return { kind: "unusable", reason: `has a wrong value at ${v.getDotPath(issue) ?? "its top"}: ${issue.message}` };
   }
   const { crank, ...original } = parsed.output;
-  if (crank) return { kind: "history", history: crank.history };
-  return { kind: "history", history: fromOriginal(original, defaults, cwd) };
+  const history = crank ? crank.history : fromOriginal(original, defaults, cwd);
+  const tooLarge = history.find(({ spec }) => keptBytes(spec) > MOST_SPEC_BYTES);
+  if (tooLarge) {
+    const what = `a spec of ${keptBytes(tooLarge.spec)} bytes (generation ${tooLarge.generation})`;
+    return { kind: "unusable", reason: `has ${what}, more than the ${MOST_SPEC_BYTES} that crank keeps` };
+  }
+  return { kind: "history", history };
 };
 
 type Original = {

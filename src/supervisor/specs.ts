@@ -6,6 +6,7 @@ import type { Platform } from "./platform.ts";
 import { probeAddressProblem } from "./probes.ts";
 import type { Settings, SpecDefaults } from "./settings.ts";
 import { parseSignal } from "./signals.ts";
+import { sizeProblem } from "./spec-size.ts";
 
 /** A request that cannot be carried out; the message is the sentence for the client. */
 export class SpecError extends Error {
@@ -41,6 +42,8 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
       "With a surge of 0, unavailable has to be at least 1: otherwise no worker could ever be replaced",
     );
   }
+  const problem = sizeProblem(platform, spec);
+  if (problem !== null) throw new SpecError(problem);
   return spec;
 };
 

@@ -28,6 +28,7 @@ import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalW
 import { noteReload } from "./service-manager.ts";
 import { atManagerFailure, managerDeadline } from "./service-manager-link.ts";
 import { signalName } from "./signals.ts";
+import { startPostponed } from "./starts.ts";
 import { tellServiceManager } from "./tell-service-manager.ts";
 
 /** All that a hello says, collected. */
@@ -94,6 +95,7 @@ export class Supervisor {
     const memory = this.#memory;
     memory.notes.write(memory.outbox);
     if (!memory.outbox.isLast) this.#send();
+    while (startPostponed(memory)) this.#send();
     if (memory.notes.hasUntold) tellNotes(memory);
     tellServiceManager(memory);
     if (!memory.outbox.isEmpty) this.#send();
@@ -122,9 +124,9 @@ export class Supervisor {
   }
 }
 
-/** Workers that the keeper does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
+/** Workers that the keeper was told of and does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
 const reconcile = (memory: Memory, hello: Hello): void => {
-  const known = new Set(hello.workers.map((worker) => worker.worker));
+  const known = new Set([...hello.workers.map((worker) => worker.worker), ...memory.unstarted]);
   const now = memory.platform.monotonicNow();
   reconcileProbes(memory, known, now);
   for (const worker of Object.values(memory.core.workers)) {

@@ -51,5 +51,5 @@ export const simulatedPlatform = (
   streamIdentity: () => null,
   lineage: () => null,
   isExecutable: () => true,
-  kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000 }),
+  kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000, stack: 8 * 1024 * 1024 }),
 });

@@ -83,3 +83,9 @@ describe("the record", () => {
     expect(reading.reason).toContain(part);
   });
 });
+
+test("a record with a spec that is larger than any that crank would keep is not used", () => {
+  const { spec } = good(1);
+  const text = formatRecord([{ ...good(1), spec: { ...spec, env: { A: "x".repeat(1024 * 1024) } } }]);
+  expect(read(text)).toMatchObject({ kind: "unusable", reason: expect.stringContaining("(generation 1), more than") });
+});

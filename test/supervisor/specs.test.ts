@@ -7,6 +7,8 @@ import { SpecError, specFrom } from "../../src/supervisor/specs.ts";
 
 // Only what specs.ts asks of a platform and of the settings.
 const platform = {
+  environment: {},
+  kernelLimits: () => ({ somaxconn: null, openFiles: null, stack: 8 * 1024 * 1024 }),
   findUser: (name: string) => (name === "www" ? { name, uid: 33, gid: 33, groups: [33] } : null),
 } as Platform;
 const settings = { cwd: "/srv", defaults: CRANK_DEFAULTS } as Settings;
@@ -92,5 +94,24 @@ describe("a run's spec", () => {
   ])("of %j is refused: %s", (params, part) => {
     expect(() => specOf(params)).toThrow(SpecError);
     expect(() => specOf(params)).toThrow(part);
+  });
+});
+
+describe("a spec that could never be started", () => {
+  const large = (names: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: names }, (_, index) => [`V${index}`, "x".repeat(100_000)]));
+
+  test("is refused for its arguments and environment, with what the kernel grants", () => {
+    expect(() => specOf({ command: ["a"], env: large(3), limits: { stack: 1024 * 1024 } })).toThrow(
+      /would take 30\d{4} bytes, more than the 262144 that the kernel grants at this stack limit; .*-limit stack=BYTES/,
+    );
+    expect(specOf({ command: ["a"], env: large(3), limits: { stack: 2 * 1024 * 1024 } }).command).toEqual(["a"]);
+    expect(specOf({ command: ["a"], env: large(3), limits: { stack: null } }).command).toEqual(["a"]);
+  });
+
+  test("or that grew from run to run until crank could not keep it any more", () => {
+    const base = specOf({ command: ["a"], env: large(10) });
+    expect(() => specOf({ env: { ONE: "x".repeat(100_000) } }, base)).toThrow(/more than the 1048576 that crank keeps/);
+    expect(specOf({ env: { V0: null, ONE: "x".repeat(100_000) } }, base).env.V0).toBeNull();
   });
 });

@@ -37,6 +37,7 @@ export class Supervised {
   readonly #platform: Platform;
   readonly #args: readonly string[];
   #supervisor: Supervisor | null = null;
+  readonly #events: KeeperEvent[] = [];
   #seq = 0;
   #consumed = 0;
 
@@ -58,7 +59,7 @@ export class Supervised {
     return this.#supervisor;
   }
 
-  /** Starts the first supervisor, or the next one, from what the journal holds. Returns the batches that it sent. */
+  /** Starts the first supervisor, or the next one, from what the journal holds; it gets the events that nobody has consumed. Returns the batches that it sent. */
   start(): Promise<readonly Batch[]> {
     return this.#collect(async () => {
       const encoder = new TextEncoder();
@@ -67,6 +68,7 @@ export class Supervised {
       const link = { send: (batch: Batch) => this.#apply(batch), flushed: async () => {} };
       this.#supervisor = new Supervisor({ platform: this.#platform, frontEnd: CRANK }, hello, link);
       await this.#supervisor.start();
+      for (const event of this.#events.filter(({ seq }) => seq > this.#consumed)) await this.#supervisor.handle(event);
     });
   }
 
@@ -75,6 +77,7 @@ export class Supervised {
     this.#seq += 1;
     // The parts of one event, put together.
     const event = { ...said, seq: this.#seq, happenedAt: this.now, deliveredAt: this.now } as KeeperEvent;
+    this.#events.push(event);
     return this.#collect(async () => {
       await this.supervisor.handle(event);
     });

@@ -1,0 +1,74 @@
+// Starting workers, however many one event wants at once: what does not fit into its batch goes with the next ones, and is
+// written down until then, so that a supervisor that is killed between two of them is followed by one that goes on.
+import type { Spec } from "../core/spec.ts";
+import type { Worker } from "../core/state.ts";
+import { spawnCommand } from "./launch.ts";
+import { log } from "./log.ts";
+import { type Memory, rememberUnstarted } from "./memory.ts";
+import { probeCommand, probeNumber, probeWorker } from "./probes.ts";
+
+/** What a start takes beside what its spec says: the sockets, crank's own variables, paths. */
+const PLAIN_BYTES = 8 * 1024;
+
+/** Starts a worker with the event's own batch, or, where that is full, with one behind it. */
+export const startWorker = (memory: Memory, worker: number): void => {
+  const generation = memory.core.generations[memory.core.workers[worker]?.generation ?? 0];
+  if (!generation) return;
+  admitWorkerUser(memory, generation.spec.user?.uid);
+  startOrPostpone(memory, worker);
+};
+
+/** Starts a probe of a worker likewise. */
+export const startProbe = (memory: Memory, probe: number): void => startOrPostpone(memory, probeWorker(probe));
+
+/** Puts as many of the postponed starts as it takes into the next batch. Returns whether there were any. */
+export const startPostponed = (memory: Memory): boolean => {
+  const { unstarted } = memory;
+  if (unstarted.length === 0) return false;
+  let count = 0;
+  while (count < unstarted.length && putStart(memory, unstarted[count] ?? 0)) count += 1;
+  rememberUnstarted(memory, unstarted.slice(count));
+  return true;
+};
+
+const startOrPostpone = (memory: Memory, process: number): void => {
+  const { unstarted } = memory;
+  if (unstarted.length > 0 || !putStart(memory, process)) rememberUnstarted(memory, [...unstarted, process]);
+};
+
+/** False if there is no room for it in the batch. One that is not wanted any more needs none. */
+const putStart = (memory: Memory, process: number): boolean => {
+  const { settings, core, outbox } = memory;
+  const probe = probeNumber(process);
+  const worker = probe === null ? core.workers[process] : probedBy(memory, probe);
+  const generation = worker && core.generations[worker.generation];
+  if (!settings || !worker || !generation) return true;
+  const bytes = PLAIN_BYTES + mostBytes(generation.spec);
+  if (!outbox.hasRoomToStart(bytes)) return false;
+  const { readiness } = generation.spec;
+  if (probe === null) outbox.start(spawnCommand(memory, settings, worker, generation), bytes);
+  else if (readiness.kind === "probe") outbox.start(probeCommand(memory, worker, generation, readiness, probe), bytes);
+  return true;
+};
+
+/** The worker that a probe is for. */
+const probedBy = ({ core }: Memory, probe: number): Worker | undefined =>
+  Object.values(core.workers).find((worker) => worker.kind === "starting" && worker.probing?.probe === probe);
+
+/** UTF-8 has at most three bytes for each UTF-16 unit: counting them would take longer than it is worth. */
+const mostBytes = ({ command, env, cwd, readiness }: Spec): number => {
+  const check = readiness.kind === "probe" && readiness.check.kind === "exec" ? readiness.check.command : [];
+  let units = cwd.length;
+  for (const argument of [...command, ...check]) units += argument.length;
+  for (const [name, value] of Object.entries(env)) units += name.length + (value?.length ?? 0);
+  return 3 * units;
+};
+
+/** A worker of another user may acknowledge on the control socket; what else it says there is refused. */
+const admitWorkerUser = (memory: Memory, uid: number | undefined): void => {
+  const address = memory.settings?.control?.address;
+  if (uid === undefined || address?.kind !== "unix") return;
+  const failure = memory.platform.admitUser(address.path, uid);
+  if (failure !== null)
+    log(memory, "warning", `${address.path}: the worker's user ${uid} cannot be let in: ${failure}`);
+};
