@@ -5,6 +5,7 @@ import { cpus, release, totalmem } from "node:os";
 import { connections } from "./connections.ts";
 import { controlCost } from "./control-cost.ts";
 import { fleet } from "./fleet.ts";
+import { frontEnds } from "./front-ends.ts";
 import { growth } from "./growth.ts";
 import { latency } from "./latency.ts";
 import { describeTarget, type Figure, isReached, type Measurement, summarize } from "./measure.ts";
@@ -25,6 +26,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   fleet,
   growth,
   connections,
+  frontEnds,
   spread,
 ];
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cloneInto, run, shell } from "./command.ts";
 
-const COMMANDS = ["crank", "crankctl", "crankx"];
+const COMMANDS = ["crank", "crankctl", "crankx", "socketmaster", "einhyrningsins", "einhyrningsinsctl"];
 const VERSION = /^\d+\.\d+\.\d+\n$/;
 const LONG = 240_000;
 
@@ -41,7 +41,7 @@ describe("a clean clone", () => {
 
   test("has every command in bin/, and they run", () => {
     for (const name of COMMANDS) {
-      const { status, stdout } = run(join(clone, "bin", name), ["-help"], { cwd: "/" });
+      const { status, stdout } = run(join(clone, "bin", name), ["--help"], { cwd: "/" });
       expect(status).toBe(0);
       expect(stdout).toContain(name);
     }
@@ -51,7 +51,7 @@ describe("a clean clone", () => {
   test("has bundles that Node runs as well", () => {
     const env = { CRANK_RUNTIME: shell("command -v node").trim() };
     for (const name of COMMANDS) {
-      const { status, stdout } = run(join(clone, "bin", name), ["-help"], { cwd: "/", env });
+      const { status, stdout } = run(join(clone, "bin", name), ["--help"], { cwd: "/", env });
       expect(status).toBe(0);
       expect(stdout).toContain(name);
     }
@@ -93,7 +93,7 @@ describe("the commands", () => {
     expect(run(join(links, "crank"), ["-version"], { cwd: "/" }).stdout).toMatch(VERSION);
     expect(run("./crank", ["-version"], { cwd: join(links, "deep") }).stdout).toMatch(VERSION);
     expect(run("deep/crank", ["-version"], { cwd: links }).stdout).toMatch(VERSION);
-    expect(run("links/deep/crankctl", ["-help"], { cwd: directory }).stdout).toContain("crankctl");
+    expect(run("links/deep/crankctl", ["--help"], { cwd: directory }).stdout).toContain("crankctl");
   });
 
   test("run when they are found in PATH", () => {
@@ -127,7 +127,7 @@ describe("make install", () => {
     const home = `${clone}.away`;
     shell('mv "$CLONE" "$AWAY"', { env: { CLONE: clone, AWAY: home } });
     try {
-      for (const name of COMMANDS) expect(run(join(bin, name), ["-help"], { cwd: "/" }).stdout).toContain(name);
+      for (const name of COMMANDS) expect(run(join(bin, name), ["--help"], { cwd: "/" }).stdout).toContain(name);
       if (process.getuid?.() !== 0) return;
       const asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups", join(bin, "crank"), "-version"];
       expect(run("setpriv", asNobody, { cwd: "/" }).stdout).toMatch(VERSION);
