@@ -46,7 +46,7 @@ describe("the commands", () => {
   });
 
   scene("dec says when nothing is left to shut down", async (stage) => {
-    const master = stage.master([], "v1", "deaf");
+    const master = stage.master([], "v1", "deaf", "deaf-to-term");
     await workers(master, 1);
     await expectAnswer(stage, line("dec"), '"Notified! Went from 1 to 0"\n');
     await expectAnswer(stage, line("dec"), '"Already at count=0, no-op"\n');
@@ -94,10 +94,15 @@ describe("the commands", () => {
     const [first = 0, second = 0] = workersOf(master);
     const text: unknown = JSON.parse(await stage.exchange(line("status")));
     expect(text).toMatch(new RegExp(`pid ${master.pid}, running$`, "m"));
-    expect(text).toContain("2 wanted: 0 healthy, 2 infant, 0 shutting down");
+    expect(text).toMatch(/^2 wanted: \d healthy, \d infant, 0 shutting down$/m);
     for (const pid of [first, second])
-      expect(text).toMatch(new RegExp(`^pid ${pid}: infant, up .*, generation 1, attempt 1 of 1$`, "m"));
-    expect(await stage.status(/2 healthy/)).toContain(`pid ${first}: healthy`);
+      expect(text).toMatch(new RegExp(`^pid ${pid}: (infant|healthy), up [0-9.]+ s, generation 1`, "m"));
+    expect(await stage.status(/2 healthy, 0 infant/)).toContain(`pid ${first}: healthy`);
+  });
+
+  scene("status tells which attempt an infant is", async (stage) => {
+    stage.master(["-m", "-r", "9"], "v1");
+    expect(await stage.status(/, attempt \d of 9$/m)).toContain("1 wanted: 0 healthy, 1 infant");
   });
 
   scene("worker:ack is acknowledged for any pid, and nothing else for a pid that is none", async (stage) => {
