@@ -176,7 +176,7 @@ const lockFailure = (memory: Memory, settings: Settings, errno: number): string 
 const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
   try {
     const journal = runPath(settings, "journal");
-    const history = settings.recordPath === null ? [] : readRecord(memory, settings, settings.recordPath);
+    const history = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
     // All of them, before anything is opened: a name that cannot be resolved leaves nothing behind.
     const ways: Way[] = [];
     for (const opening of openings(memory, settings)) ways.push(await wayToOpen(memory, opening));
@@ -239,7 +239,7 @@ export const atOpened = (memory: Memory, event: EventOf<"opened">): Promise<void
 };
 
 /** The good specs that the record holds. One that cannot be used is kept aside, and crank starts empty. */
-const readRecord = (memory: Memory, settings: Settings, path: string): readonly GoodSpec[] => {
+const readRecord = async (memory: Memory, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
   const { platform } = memory;
   const file = platform.readText(path);
   if (file.kind !== "text")
@@ -247,7 +247,7 @@ const readRecord = (memory: Memory, settings: Settings, path: string): readonly 
   const reading = parseRecord(file.text, settings.defaults, settings.cwd);
   if (reading.kind === "history") return reading.history;
   const aside = platform.setAside(path);
-  const failure = aside === null ? "it cannot be renamed" : platform.replaceFile(path, EMPTY_RECORD, "asBefore");
+  const failure = aside === null ? "it cannot be renamed" : await platform.replaceFile(path, EMPTY_RECORD, "asBefore");
   if (failure !== null)
     throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);
   log(memory, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);

@@ -5,16 +5,15 @@ import {
   closeSync,
   constants,
   fstatSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
+  promises,
   readFileSync,
   renameSync,
   statSync,
   unlinkSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import type { Identity } from "../core/spec.ts";
 import { connectUnix } from "../keeper/channel.ts";
@@ -92,45 +91,49 @@ const readBytes = (path: string): Uint8Array | null => {
   }
 };
 
-/** Somebody who reads the file sees the old text or the new one, whatever is cut off when. */
-const replaceFile: Platform["replaceFile"] = (path, text, readers) => {
+/**
+ * Somebody who reads the file sees the old text or the new one, whatever is cut off when. Not with the
+ * functions that wait: on a disk that hangs each of these steps may take for ever.
+ */
+const replaceFile: Platform["replaceFile"] = async (path, text, readers) => {
   const temporary = `${path}.new`;
-  const failure = attempt(() => {
-    writeDurably(temporary, text, modeOf(path) & (readers === "owner" ? OWNER_ONLY : 0o7777));
-    renameSync(temporary, path);
-    syncDirectory(dirname(path));
-  });
-  if (failure !== null) removeFile(temporary);
-  return failure;
+  try {
+    await writeDurably(temporary, text, (await modeOf(path)) & (readers === "owner" ? OWNER_ONLY : 0o7777));
+    await promises.rename(temporary, path);
+    await syncDirectory(dirname(path));
+    return null;
+  } catch (error) {
+    await promises.unlink(temporary).catch(() => {});
+    return reasonOf(error);
+  }
 };
 
 const OWNER_ONLY = 0o600;
 
-const modeOf = (path: string): number => {
+const modeOf = async (path: string): Promise<number> => {
   try {
-    return statSync(path).mode & 0o7777;
+    return (await promises.stat(path)).mode & 0o7777;
   } catch {
     return 0o644;
   }
 };
 
-const writeDurably = (path: string, text: string, mode: number): void => {
-  const file = openSync(path, "w", mode);
+const writeDurably = async (path: string, text: string, mode: number): Promise<void> => {
+  const file = await promises.open(path, "w", mode);
   try {
-    const bytes = Buffer.from(text);
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
-    fsyncSync(file);
+    await file.writeFile(text);
+    await file.sync();
   } finally {
-    closeSync(file);
+    await file.close();
   }
 };
 
-const syncDirectory = (path: string): void => {
-  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+const syncDirectory = async (path: string): Promise<void> => {
+  const directory = await promises.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    fsyncSync(directory);
+    await directory.sync();
   } finally {
-    closeSync(directory);
+    await directory.close();
   }
 };
 

@@ -37,6 +37,7 @@ export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
       channel.write(encodeCommands(commands));
     },
     flushed: () => channel.flushed(),
+    between: (act) => life.take(act),
   });
 };
 
@@ -51,7 +52,8 @@ const breakDown = (error: unknown): void => {
 /** One supervisor from its hello to its sleep. */
 class Life {
   readonly #frontEnd: FrontEnd;
-  readonly #queue: Message[] = [];
+  /** What comes from the keeper, and what is to be done between that. */
+  readonly #queue: (Message | (() => void))[] = [];
   #link: Link | null = null;
   #greetings: Greeting[] = [];
   #supervisor: Supervisor | null = null;
@@ -71,8 +73,8 @@ class Life {
     this.#work();
   }
 
-  take(message: Message): void {
-    this.#queue.push(message);
+  take(next: Message | (() => void)): void {
+    this.#queue.push(next);
     this.#work();
   }
 
@@ -81,8 +83,8 @@ class Life {
     if (this.#isBusy || !this.#link) return;
     this.#isBusy = true;
     clearTimeout(this.#idleTimer);
-    for (let message = this.#queue.shift(); message; message = this.#queue.shift()) {
-      const waiting = this.#handle(message, this.#link);
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      const waiting = typeof next === "function" ? next() : this.#handle(next, this.#link);
       if (!waiting) continue;
       waiting.then(() => {
         this.#isBusy = false;
@@ -130,7 +132,7 @@ class Life {
   /** Nothing to do: after a moment memory is given back, after `lingerMs` the keeper is asked to let this supervisor go. */
   #rest(link: Link): void {
     const supervisor = this.#supervisor;
-    if (!supervisor) return;
+    if (!supervisor || supervisor.recording !== null) return;
     const { lingerMs, consumed } = supervisor;
     if (consumed - (this.#trimmedAt ?? this.#begunAt) >= TRIM_BUSY_EVERY) this.#trim(consumed);
     const leave = (): void => link.send([{ kind: "idle", seen: consumed }]);

@@ -35,8 +35,8 @@ export type Platform = {
   readText(path: string): FileText;
   /** The file's bytes; null if it cannot be read. */
   readBytes(path: string): Uint8Array | null;
-  /** Replaces the file, readable as it was or by its owner alone: temporary file, fsync, rename, fsync of the directory. Returns what went wrong, or null. */
-  replaceFile(path: string, text: string, readers: "asBefore" | "owner"): string | null;
+  /** Replaces the file, readable as it was or by its owner alone: temporary file, fsync, rename, fsync of the directory. Resolves to what went wrong, or null, and holds up nothing meanwhile. */
+  replaceFile(path: string, text: string, readers: "asBefore" | "owner"): Promise<string | null>;
   /** Makes sure that a file is there (0644, with `text` if it is new) and can be replaced. Returns what is wrong, or null. */
   ensureFile(path: string, text: string): string | null;
   /** Makes sure that a directory is there (0711). Returns what is wrong, or null. */

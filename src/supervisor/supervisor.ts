@@ -43,6 +43,8 @@ export type Link = {
   send(commands: readonly SentCommand[]): void;
   /** Resolves when the keeper has been sent all of it. */
   flushed(): Promise<void>;
+  /** Has something done between two events, as soon as it may be. */
+  between(act: () => void): void;
 };
 
 /** Where a supervisor lives: the system beneath it, and the program that it was called as. */
@@ -54,6 +56,7 @@ export class Supervisor {
   readonly #memory: Memory;
   readonly #link: Link;
   #consumed: number;
+  #recording: Promise<void> | null = null;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
     this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries);
@@ -65,14 +68,15 @@ export class Supervisor {
   /** The first batch: on a fresh crank its start, later whatever was left undone. */
   async start(): Promise<void> {
     if (this.#memory.facts.fresh) await begin(this.#memory);
-    await this.#commit();
+    this.#commit();
   }
 
   /** Takes one event to its end: its batch is on its way when this resolves. Returns nothing to wait for where there is nothing. */
   handle(event: KeeperEvent): Promise<void> | undefined {
     const waiting = dispatch(this.#memory, event);
     if (waiting) return waiting.then(() => this.#finish(event));
-    return this.#finish(event);
+    this.#finish(event);
+    return undefined;
   }
 
   /** How long to stay with nothing to do, ms. */
@@ -85,13 +89,18 @@ export class Supervisor {
     return this.#consumed;
   }
 
-  #finish(event: KeeperEvent): Promise<void> | undefined {
+  /** The record that is being written; resolves when it is known how that went. Nobody may leave before. */
+  get recording(): Promise<void> | null {
+    return this.#recording;
+  }
+
+  #finish(event: KeeperEvent): void {
     this.#consumed = event.seq;
-    return this.#commit();
+    this.#commit();
   }
 
   /** Sends what the event led to, and in a batch of its own what there is to tell of it: nothing waits for words. */
-  #commit(): Promise<void> | undefined {
+  #commit(): void {
     const memory = this.#memory;
     memory.notes.write(memory.outbox);
     if (!memory.outbox.isLast) this.#send();
@@ -99,7 +108,7 @@ export class Supervisor {
     if (memory.notes.hasUntold) tellNotes(memory);
     tellServiceManager(memory);
     if (!memory.outbox.isEmpty) this.#send();
-    return memory.core.service.pendingRecord ? this.#record() : undefined;
+    if (memory.core.service.pendingRecord && this.#recording === null) this.#recording = this.#record();
   }
 
   #send(): void {
@@ -110,17 +119,25 @@ export class Supervisor {
     this.#link.send(this.#memory.outbox.take(this.#consumed, Number.isFinite(deadline) ? Math.ceil(deadline) : 0));
   }
 
-  /** Writes the record after the batch that wants it is out, so that no worker waits for the disk. */
+  /**
+   * Writes the record after the batch that wants it is out, and beside the events that follow: a disk that hangs holds up
+   * who waits for the record, and nobody else.
+   */
   async #record(): Promise<void> {
     await this.#link.flushed();
     const { platform, settings, core } = this.#memory;
     const path = settings?.recordPath ?? null;
     const readers = holdsSecrets(core.history) ? "owner" : "asBefore";
-    const error = path === null ? null : platform.replaceFile(path, formatRecord(core.history), readers);
+    const error = path === null ? null : await platform.replaceFile(path, formatRecord(core.history), readers);
+    this.#link.between(() => this.#recorded(path, error));
+  }
+
+  #recorded(path: string | null, error: string | null): void {
+    this.#recording = null;
     if (error !== null)
       log(this.#memory, "error", `The record ${path} could not be written: ${error}; the deploy stands`);
-    advance(this.#memory, { kind: "recorded", now: platform.monotonicNow(), error });
-    await this.#commit();
+    advance(this.#memory, { kind: "recorded", now: this.#memory.platform.monotonicNow(), error });
+    this.#commit();
   }
 }
 

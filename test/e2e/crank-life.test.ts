@@ -261,6 +261,28 @@ describe("between deploys", () => {
     expect(readFileSync(join(bench.directory, "web.conf"), "utf8")).toContain("one");
   });
 
+  test("a record that is long in the writing holds up nothing but the deploy's answer", async () => {
+    const crank = await start();
+    const port = portOf(crank);
+    await run("one");
+    // A pipe in the place of the temporary file: opening it waits until somebody reads, as on a disk that hangs.
+    const pipe = join(bench.directory, "web.conf.new");
+    await bench.run(["mkfifo", pipe]);
+    let isAnswered = false;
+    const deployed = run("two").finally(() => {
+      isAnswered = true;
+    });
+    await servedBy("two", port);
+    const waiting = async (): Promise<boolean> =>
+      (await ps()).some(({ state, command }) => state === "ready" && command.includes("two"));
+    await waitFor("the new worker to be alone", async () => (await ps()).length === 1 && (await waiting()));
+    expect(isAnswered).toBe(false);
+    await bench.run(["cat", pipe]);
+    expect(await deployed).toMatchObject({ status: 0 });
+    await waitFor("the log to say so", () => crank.stderr().includes("could not be written"));
+    expect(crank.stderr()).not.toContain("supervisor");
+  });
+
   test("orphans of workers are reaped", async () => {
     const crank = await start();
     await bench.ctl("web", "run", "--", "sh", "-c", "(sleep 0.1 & echo $! > orphan; exit) ; exec sleep 600");

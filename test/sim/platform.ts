@@ -23,7 +23,7 @@ export const simulatedPlatform = (
     const text = files.get(path);
     return text === undefined ? null : new TextEncoder().encode(text);
   },
-  replaceFile: (path, text) => {
+  replaceFile: async (path, text) => {
     if (!mayWrite()) return "no space left on the device";
     files.set(path, text);
     return null;

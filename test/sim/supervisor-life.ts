@@ -32,6 +32,7 @@ export class SupervisorLife {
   readonly #options: LifeOptions;
   readonly #decoder = new MessageDecoder();
   readonly #inbox: Message[] = [];
+  #between: (() => void) | null = null;
   #greetings: Greeting[] = [];
   #supervisor: Supervisor | null = null;
   #isAlive = true;
@@ -70,6 +71,7 @@ export class SupervisorLife {
       for (let message = this.#inbox.shift(); message && this.#isAlive; message = this.#inbox.shift()) {
         this.#worked += 1;
         await this.#handle(message);
+        await this.#recorded();
       }
     } catch (error) {
       if (error instanceof Killed || !this.#isAlive) return;
@@ -77,6 +79,15 @@ export class SupervisorLife {
       return this.#options.onFault(error);
     }
     if (this.#isAlive && this.#supervisor) this.#options.onRest(this.#supervisor.lingerMs);
+  }
+
+  /** Every record is written before the next event: when it is may not depend on who is killed when. */
+  async #recorded(): Promise<void> {
+    for (let recording = this.#supervisor?.recording; recording; recording = this.#supervisor?.recording) {
+      await recording;
+      this.#between?.();
+      this.#between = null;
+    }
   }
 
   /** Asks to be let go. */
@@ -119,6 +130,9 @@ export class SupervisorLife {
     return {
       send: (commands) => this.#send(commands),
       flushed: () => (this.#isAlive ? Promise.resolve() : Promise.reject(new Killed())),
+      between: (act) => {
+        this.#between = act;
+      },
     };
   }
 

@@ -59,13 +59,22 @@ export class Supervised {
     return this.#supervisor;
   }
 
+  /** Whether every event that was sent has been consumed. */
+  get isSettled(): boolean {
+    return this.#consumed === this.#seq;
+  }
+
   /** Starts the first supervisor, or the next one, from what the journal holds; it gets the events that nobody has consumed. Returns the batches that it sent. */
   start(): Promise<readonly Batch[]> {
     return this.#collect(async () => {
       const encoder = new TextEncoder();
       const entries = new Map([...this.#journal].map(([key, value]) => [key, encoder.encode(value)]));
       const hello = { facts: this.#facts(), entries, workers: [...this.#workers.values()] };
-      const link = { send: (batch: Batch) => this.#apply(batch), flushed: async () => {} };
+      const link = {
+        send: (batch: Batch) => this.#apply(batch),
+        flushed: async () => {},
+        between: (act: () => void) => act(),
+      };
       this.#supervisor = new Supervisor({ platform: this.#platform, frontEnd: CRANK }, hello, link);
       await this.#supervisor.start();
       for (const event of this.#events.filter(({ seq }) => seq > this.#consumed)) await this.#supervisor.handle(event);
