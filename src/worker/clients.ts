@@ -26,20 +26,12 @@ export const plainClient = (socket: Socket): Client => ({
   cut: () => socket.destroy(),
 });
 
-/** The highest stream number there is: nothing that is under way is turned away (RFC 9113, 6.8). */
-const NO_LAST_STREAM = 2 ** 31 - 1;
-const NO_ERROR = 0;
-
 /**
- * An HTTP/2 session. Asking has two steps, as RFC 9113 (6.8) wants it: a GOAWAY that refuses nothing yet, so that requests
- * that are on their way are served; and after the grace time the final one. Streams that are open then go on to their end.
+ * An HTTP/2 session. It gets a GOAWAY with the last request that has arrived: those are answered, and a client knows that
+ * whatever it has sent since has not been looked at, and sends it again elsewhere (RFC 9113, 6.8). The first step that the
+ * RFC recommends, a GOAWAY that refuses nothing yet, cannot be had: after any, the runtimes' HTTP/2 ignores new requests.
  */
 export const http2Client = (session: Http2Session): Client => ({
-  ask: ({ graceMs }) => {
-    if (session.closed || session.destroyed) return;
-    session.goaway(NO_ERROR, NO_LAST_STREAM);
-    const timer = setTimeout(() => session.close(), graceMs);
-    session.once("close", () => clearTimeout(timer));
-  },
+  ask: () => session.close(),
   cut: () => session.destroy(),
 });

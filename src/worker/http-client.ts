@@ -1,10 +1,13 @@
 // A connection that speaks HTTP/1: which requests are under way on it, and how it is asked to go.
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Client, Manners } from "./clients.ts";
 
 /** How long the other side may take to close when this one has, ms. */
 const LINGER_MS = 1_000;
+
+/** How soon at most a connection is looked at again, ms. */
+const LOOK_AGAIN_MS = 100;
 
 /**
  * Requests that are under way are finished. From being asked on, answers carry `Connection: close`; a connection that
@@ -16,13 +19,15 @@ export class HttpClient implements Client {
   readonly #answers = new Set<ServerResponse>();
   #manners: Manners | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #bytesAtRest = 0;
+  /** How many bytes have come that belong to requests. */
+  #bytesAtRest: number;
   /** Ours no more: upgraded to another protocol. */
   #isUpgraded = false;
   #isClosed = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#bytesAtRest = socket.bytesRead;
     socket.once("close", () => {
       this.#isClosed = true;
       clearTimeout(this.#timer);
@@ -30,12 +35,18 @@ export class HttpClient implements Client {
   }
 
   /** A request has come. "ours": the connection is closed already, nobody would get the answer, and nobody is to do the work. */
-  request(response: ServerResponse): "ours" | undefined {
+  request(request: IncomingMessage, response: ServerResponse): "ours" | undefined {
     if (this.#isClosed) return "ours";
     clearTimeout(this.#timer);
     this.#answers.add(response);
+    this.#bytesAtRest = this.#socket.bytesRead;
     if (this.#manners) response.setHeader("connection", "close");
-    response.once("close", () => this.#answered(response));
+    response.once("close", () => {
+      this.#answers.delete(response);
+      // What came after a request's head was its body; without one, it was the next request.
+      if (hasBody(request)) this.#bytesAtRest = this.#socket.bytesRead;
+      if (this.#manners) this.#closeLater(this.#manners.graceMs);
+    });
     return undefined;
   }
 
@@ -48,29 +59,22 @@ export class HttpClient implements Client {
     this.#manners = manners;
     if (this.#isUpgraded) return;
     for (const answer of this.#answers) if (!answer.headersSent) answer.setHeader("connection", "close");
-    this.#closeLater(manners);
+    this.#closeLater(manners.graceMs);
   }
 
   cut(): void {
     this.#socket.destroy();
   }
 
-  #answered(response: ServerResponse): void {
-    this.#answers.delete(response);
-    this.#bytesAtRest = this.#socket.bytesRead;
-    if (this.#manners) this.#closeLater(this.#manners);
-  }
-
-  #closeLater(manners: Manners): void {
+  #closeLater(delayMs: number): void {
     if (this.#answers.size > 0 || this.#isUpgraded || this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      // Half a request has come: it gets its time too. (The server's own limits end one that stays half.)
+      // Half a request has come: the rest is waited for. (The server's own limits end one that stays half.)
       const isArriving = this.#socket.bytesRead > this.#bytesAtRest;
-      this.#bytesAtRest = this.#socket.bytesRead;
-      if (isArriving) this.#closeLater(manners);
+      if (isArriving) this.#closeLater(Math.max(delayMs, LOOK_AGAIN_MS));
       else this.#close();
-    }, manners.graceMs);
+    }, delayMs);
   }
 
   #close(): void {
@@ -79,3 +83,6 @@ export class HttpClient implements Client {
     this.#timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
   }
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;

@@ -115,10 +115,10 @@ const hearHttp: Hearing = (watched, socket) => {
   return undefined;
 };
 
-const hearRequest: Hearing = (watched, request, response) => {
-  const { socket, httpVersionMajor } = request as IncomingMessage;
-  if (httpVersionMajor >= 2) return undefined;
-  return watched.http(socket).request(response as ServerResponse);
+const hearRequest: Hearing = (watched, first, response) => {
+  const request = first as IncomingMessage;
+  if (request.httpVersionMajor >= 2) return undefined;
+  return watched.http(request.socket).request(request, response as ServerResponse);
 };
 
 const hearUpgrade: Hearing = (watched, request) => {

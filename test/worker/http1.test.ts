@@ -53,17 +53,27 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     fresh.hangUp();
   });
 
-  test.each(KINDS)("a server of node:%s closes connections that rest when their grace time is over", async (kind) => {
-    service = new Deployment(runtime, kind);
-    await service.start({ drain: { graceMs: 50 } });
-    const [resting, silent] = await Promise.all([service.talk(), service.talk()]);
-    resting.request("/");
-    await resting.hears("1\n");
-    await service.deploy(2);
-    expect(await resting.isEnded()).toBe("closed");
-    expect(await silent.isEnded()).toBe("closed");
-    expect(await service.drained()).toMatch(/^drained: \d clients, 0 cut off$/);
-  });
+  test.each(KINDS)(
+    "a server of node:%s closes connections that rest, and no others, when their grace time is over",
+    async (kind) => {
+      service = new Deployment(runtime, kind);
+      await service.start({ drain: { graceMs: 50 } });
+      const [resting, silent, half] = await Promise.all([service.talk(), service.talk(), service.talk()]);
+      half.request("/");
+      await half.hears("1\n");
+      half.say("GET / HTTP/1.1\r\nHo");
+      resting.request("/");
+      await resting.hears("1\n");
+      await service.deploy(2);
+      expect(await resting.isEnded()).toBe("closed");
+      expect(await silent.isEnded()).toBe("closed");
+      half.heard = "";
+      half.say("st: localhost\r\n\r\n");
+      expect(await half.isEnded()).toBe("closed");
+      expect(half.heard).toContain("1\n");
+      expect(await service.drained()).toMatch(/^drained: \d clients, 0 cut off$/);
+    },
+  );
 
   test("clients are asked one after the other, and served until it is their turn", async () => {
     service = new Deployment(runtime, "http");
