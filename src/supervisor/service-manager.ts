@@ -14,8 +14,8 @@ export type Told = {
   readonly reloadAt: number | null;
   readonly status: string;
   readonly stored: readonly string[] | null;
-  /** CLOCK_MONOTONIC ms. */
-  readonly mayLastUntil: number;
+  /** Until when it waits for what is going on, as it was told, CLOCK_MONOTONIC ms; null: it was not told. */
+  readonly mayLastUntil: number | null;
 };
 
 /** Sending that failed: how often in a row, when last, and when it is tried again (null: it was). CLOCK_MONOTONIC ms. */
@@ -45,7 +45,7 @@ export const NOTHING_TOLD: Told = {
   reloadAt: null,
   status: "",
   stored: null,
-  mayLastUntil: 0,
+  mayLastUntil: null,
 };
 
 export const NO_SERVICE_MANAGER: ServiceManager = {

@@ -1,7 +1,7 @@
 // What the service manager is shown of the service: its state in one line, and how long the phase that it is in may still
 // take. Reads the core's state, and nothing else.
 import { isInFlight } from "../core/rollout.ts";
-import type { StopStep } from "../core/spec.ts";
+import type { Spec, StopStep } from "../core/spec.ts";
 import type { Rollout, State, Worker } from "../core/state.ts";
 
 /** One line for `systemctl status`: what runs, what is on its way, what went wrong last. */
@@ -39,19 +39,30 @@ const UNLIMITED_MS = 365 * 24 * 3600 * 1000;
 
 /**
  * Until when (CLOCK_MONOTONIC ms) a start, a reload or a shutdown that is going on may take by the specs' own limits;
- * null when none is going on.
+ * null when none is going on. It follows from the state alone, so it moves only when the service does.
  */
-export const phaseMayLastUntil = (state: State, now: number): number | null => {
+export const phaseMayLastUntil = (state: State): number | null => {
   const { phase, rollout, nextStartAt } = state.service;
-  if (phase.kind === "stopping")
-    return Math.max(now, ...Object.values(state.workers).map((worker) => goneBy(state, worker, phase.steps, now)));
+  const workers = Object.values(state.workers);
+  if (phase.kind === "stopping") {
+    const ends = workers.map((worker) => goneBy(state, worker, phase.steps));
+    return ends.length === 0 ? null : Math.max(...ends);
+  }
   const spec = rollout && state.generations[rollout.generation]?.spec;
   if (!spec || !isInFlight(state.service)) return null;
-  return Math.max(now, nextStartAt) + (spec.startTimeoutMs ?? UNLIMITED_MS) + spec.minReadyMs;
+  // One step of it after the other: each may take what a start may, counted from the last thing that happened.
+  const steps = workers.flatMap((worker) => {
+    if (worker.generation === rollout.generation) return worker.kind === "ready" ? worker.readyAt : worker.startedAt;
+    return spec.surge === 0 && worker.kind === "stopping" ? goneBy(state, worker, null) : [];
+  });
+  return Math.max(rollout.startedAt, nextStartAt, ...steps) + readyWithin(spec) + 2 * spec.minReadyMs;
 };
 
-const goneBy = (state: State, worker: Worker, instead: readonly StopStep[] | null, now: number): number => {
+const readyWithin = ({ readiness, startTimeoutMs }: Spec): number =>
+  readiness.kind === "delay" ? readiness.afterMs : (startTimeoutMs ?? UNLIMITED_MS);
+
+const goneBy = (state: State, worker: Worker, instead: readonly StopStep[] | null): number => {
   const last = (instead ?? state.generations[worker.generation]?.spec.stopSteps)?.at(-1);
-  if (worker.kind !== "stopping") return now;
-  return last?.signal === "SIGKILL" ? worker.stoppingAt + last.afterMs : now + UNLIMITED_MS;
+  const since = worker.kind === "stopping" ? worker.stoppingAt : worker.startedAt;
+  return since + (last?.signal === "SIGKILL" ? last.afterMs : UNLIMITED_MS);
 };

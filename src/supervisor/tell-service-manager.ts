@@ -87,16 +87,16 @@ const SPARE_MS = 15_000;
 /** A time that changes by less is not worth a message. */
 const WORTH_TELLING_MS = 5_000;
 
-const extend = (memory: Memory, now: number): number => {
+const extend = (memory: Memory, now: number): number | null => {
   const { told, reload } = memory.serviceManager;
   const { phase } = memory.core.service;
   const isStopping = phase.kind === "stopping" && !phase.ended;
   const isWaitedFor = isStopping || !told.isReady || (reload !== null && !reload.isOver);
-  const until = isWaitedFor ? phaseMayLastUntil(memory.core, now) : null;
-  if (until === null) return 0;
+  const until = isWaitedFor ? phaseMayLastUntil(memory.core) : null;
+  if (until === null) return null;
   // Each phase has a timeout of its own.
-  const known = isStopping && !told.isStopping ? 0 : told.mayLastUntil;
-  if (until < known + WORTH_TELLING_MS) return known;
-  sendToManager(memory, [`EXTEND_TIMEOUT_USEC=${microseconds(until - now + SPARE_MS)}`]);
+  const known = isStopping && !told.isStopping ? null : told.mayLastUntil;
+  if (known !== null && until < known + WORTH_TELLING_MS) return known;
+  sendToManager(memory, [`EXTEND_TIMEOUT_USEC=${microseconds(Math.max(0, until - now) + SPARE_MS)}`]);
   return until;
 };

@@ -207,6 +207,23 @@ describe("a NOTIFY_SOCKET", () => {
   });
 });
 
+test("under another program's name crank speaks to the service manager as well, and a restart keeps its socket", async () => {
+  const program = `exec ${ROOT}/bin/socketmaster -listen tcp://127.0.0.1:0 -start 100 -command python3 -- ${RESPONDER[1]} v1`;
+  const manager = await ServiceManager.of(bench, [], { command: ["sh", "-c", program] });
+  manager.order("start");
+  await manager.hears("FDSTORE", "1");
+  expect(await manager.hears("READY", "1")).toMatchObject({ STATUS: "Generation 1: 1 of 1 worker ready" });
+  const listening = () => [...manager.log.matchAll(/Listening on (tcp\S+)/g)].map((match) => match[1]);
+  manager.order("restart SIGRTMIN+1");
+  await waitFor("why", () =>
+    manager.log.includes("nobody could find the workers again; the workers are stopped instead"),
+  );
+  expect((await manager.next("started")).passed).toHaveLength(1);
+  await manager.hears("READY", "1");
+  expect(listening()).toHaveLength(2);
+  expect(listening()[0]).toBe(listening()[1]);
+});
+
 describe("what the service manager tells crank", () => {
   test("is not told to workers", async () => {
     const seen = join(bench.directory, "environment");

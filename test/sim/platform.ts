@@ -3,6 +3,9 @@ import type { Platform } from "../../src/supervisor/platform.ts";
 
 export const WALL_OFFSET = 1_700_000_000_000;
 
+/** There is a service manager, so that what it is told has to be the same however often the supervisor is killed. */
+const ENVIRONMENT = { PATH: "/bin", NOTIFY_SOCKET: "/run/systemd/notify", WATCHDOG_USEC: "60000000" };
+
 /** `mayWrite` false: the disk is full just now. */
 export const simulatedPlatform = (
   files: Map<string, string>,
@@ -12,7 +15,7 @@ export const simulatedPlatform = (
   pid: 2,
   uid: 0,
   runtime: "simulated 1",
-  environment: { PATH: "/bin" },
+  environment: ENVIRONMENT,
   wallNow: () => now() + WALL_OFFSET,
   monotonicNow: now,
   readText: (path) => {

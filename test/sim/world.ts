@@ -302,6 +302,8 @@ class World implements SimulatedWorld {
     const running = [...this.#processes.values()].filter((process) => process.state === "running").length;
     if (service?.phase.kind === "running" && this.#respawns && running !== wanted)
       this.#fail(`${running} of ${wanted} workers are there`);
+    if (service?.phase.kind === "running" && !this.#journalled("serviceManager")?.told.isReady)
+      this.#fail("the service manager was never told that crank is ready");
     if (running !== this.#keeper.workersAlive) this.#fail("the keeper lost count of its workers");
   }
 
