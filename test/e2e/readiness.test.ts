@@ -5,6 +5,7 @@ import { join } from "node:path";
 import {
   Bench,
   CRANK,
+  CRANKCTL,
   type Ended,
   isAlive,
   portOf,
@@ -47,17 +48,37 @@ describe("http:PATH", () => {
     ["status=301", "answered with the status 301"],
     ["hang", "did not answer in time"],
     ["plain", "did not answer in HTTP"],
-  ])(
-    "fails the deploy of a worker with %s, says what the last probe found, and the old one serves on",
-    async (habit, reason) => {
-      const crank = await start();
-      await run(HTTP, "one");
-      const failed = await run([...HTTP, "-start", "0.7", "-probe-timeout", "0.3"], "two", habit);
-      expect(failed.status).toBe(1);
-      expect(failed.stderr).toContain(`not ready within 0.7 s; the last probe found that it ${reason}`);
-      expect(await answer(crank)).toBe("one");
-    },
-  );
+  ])("does not make a worker with %s ready, and says what the probe found", async (habit, reason) => {
+    const crank = await start();
+    await run(HTTP, "one");
+    // The answer that it would get in a minute is not waited for.
+    const asked = [
+      "-prefix",
+      bench.directory,
+      "-name",
+      "web",
+      "run",
+      "-wait",
+      ...HTTP,
+      "-start",
+      "60",
+      "-probe-timeout",
+      "0.5",
+    ];
+    bench.start([CRANKCTL, ...asked, "--", "python3", WEB, "two", habit]);
+    await waitFor("the probe", () => crank.stderr().includes(`The probe of worker 2 found that it ${reason}`));
+    expect((await ps()).map((worker) => worker.state)).toEqual(["ready", "starting"]);
+    expect(await answer(crank)).toBe("one");
+  });
+
+  test("fails the deploy of a worker that does not pass in time, with what the last probe found, and the old one serves on", async () => {
+    const crank = await start();
+    await run(HTTP, "one");
+    const failed = await run([...HTTP, "-start", "6"], "two", "status=503");
+    expect(failed.status).toBe(1);
+    expect(failed.stderr).toContain("not ready within 6 s; the last probe found that it answered with the status 503");
+    expect(await answer(crank)).toBe("one");
+  });
 
   test("looks at the status alone, however long the headers go on", async () => {
     await start();
@@ -110,7 +131,7 @@ describe("a shared socket", () => {
   test("never makes a broken worker ready by the answers of a healthy one beside it", async () => {
     const crank = await start();
     await run(HTTP, "one");
-    const failed = await run([...HTTP, "-start", "1", "-probe-timeout", "0.3"], "two", "deaf");
+    const failed = await run([...HTTP, "-start", "6", "-probe-timeout", "0.5"], "two", "deaf");
     expect(failed.status).toBe(1);
     expect(failed.stderr).toContain("left all connections to other workers");
     // And two hundred times with the probe itself, for a process that serves nobody.
@@ -176,7 +197,7 @@ describe("other means", () => {
     const file = join(bench.directory, "stays");
     const check = join(bench.directory, "check");
     writeFileSync(check, `#!/bin/sh\nsleep 600 &\necho $! >> ${file}\nsleep 600\n`, { mode: 0o755 });
-    const failed = await run(["-ready", `exec:${check}`, "-start", "0.5", "-probe-timeout", "0.2"], "one");
+    const failed = await run(["-ready", `exec:${check}`, "-start", "4", "-probe-timeout", "0.5"], "one");
     expect(failed.stderr).toContain("did not answer in time");
     const left = readFileSync(file, "utf8").trim().split("\n").map(Number);
     await waitFor("what it started to be gone", () => left.every((pid) => !isAlive(pid)));
