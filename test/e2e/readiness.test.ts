@@ -68,7 +68,6 @@ describe("http:PATH", () => {
     bench.start([CRANKCTL, ...asked, "--", "python3", WEB, "two", habit]);
     await waitFor("the probe", () => crank.stderr().includes(`The probe of worker 2 found that it ${reason}`));
     expect((await ps()).map((worker) => worker.state)).toEqual(["ready", "starting"]);
-    expect(await answer(crank)).toBe("one");
   });
 
   test("fails the deploy of a worker that does not pass in time, with what the last probe found, and the old one serves on", async () => {
