@@ -1,5 +1,6 @@
 // One seed's life. Odd seeds are lived twice, undisturbed and with the supervisor killed, and nothing may come out
 // different; even ones once, with the supervisor killed where that cannot go unnoticed.
+import type { FrontEnd } from "../../src/supervisor/front-end.ts";
 import { Broken, type Killing, type Life, live } from "./world.ts";
 
 export type Outcome =
@@ -7,13 +8,13 @@ export type Outcome =
   | { readonly kind: "broken"; readonly killing: Killing; readonly message: string; readonly trace: readonly string[] };
 
 /** Says whether a seed's life breaks, and how. */
-export const tryLife = async (seed: number): Promise<Outcome> => {
+export const tryLife = async (seed: number, frontEnd?: FrontEnd): Promise<Outcome> => {
   let killing: Killing = seed % 2 === 0 ? "anywhere" : "never";
   try {
-    const life = await live(seed, killing);
+    const life = await live(seed, killing, frontEnd);
     if (killing === "anywhere") return { kind: "sound", kills: life.kills, steps: life.events };
     killing = "unnoticed";
-    const killed = await live(seed, killing);
+    const killed = await live(seed, killing, frontEnd);
     const difference = differenceOf(life, killed);
     if (difference !== null) throw difference;
     return { kind: "sound", kills: killed.kills, steps: life.events + killed.events };

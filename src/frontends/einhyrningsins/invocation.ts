@@ -2,7 +2,7 @@
 
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
 import type { Spec, StopStep } from "../../core/spec.ts";
-import { CRANKS_MANNER } from "../../core/state.ts";
+import { CRANKS_MANNER, type Manner } from "../../core/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
 import type { Bind, Settings, SpecDefaults } from "../../supervisor/settings.ts";
@@ -34,6 +34,16 @@ const SHUTDOWN: readonly StopStep[] = [
   { signal: "SIGTERM", afterMs: GRACE_MS },
   { signal: "SIGKILL", afterMs: 2 * GRACE_MS },
 ];
+
+/** Every worker has its own attempts; what a failed upgrade has brought up stays, and without workers there is no reason to. */
+export const MANNER: Manner = {
+  ...CRANKS_MANNER,
+  failureStatus: 0,
+  restores: false,
+  attempts: "place",
+  failSteps: TERMINATION,
+  whenEmpty: "end",
+};
 
 /** Reads einhyrningsins' command line (without the program's name). What is wrong with it goes to standard output, status 255. */
 export const einhyrningsinsInvocation = (
@@ -87,14 +97,7 @@ const settingsFrom = (given: Options, words: readonly string[], cwd: string): Se
     first: specFrom(given, words, cwd, { defaults, retries: Math.max(0, attempts - 1) }),
     cwd,
     respawnMs: 0,
-    manner: {
-      ...CRANKS_MANNER,
-      failureStatus: 0,
-      restores: false,
-      attempts: "place",
-      failSteps: TERMINATION,
-      whenEmpty: "end",
-    },
+    manner: MANNER,
     lingerMs: LINGER_MS,
     logFormat: "raw",
     linePrefix: "",
