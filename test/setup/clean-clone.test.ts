@@ -1,6 +1,6 @@
 // A clean clone: built by one command, rebuilt only where something has changed, installed, run as another user, removed.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cloneInto, run, shell } from "./command.ts";
@@ -134,6 +134,20 @@ describe("make install", () => {
     } finally {
       shell('mv "$AWAY" "$CLONE"', { env: { CLONE: clone, AWAY: home } });
     }
+  });
+
+  test("puts the library where an application can name it as a dependency", () => {
+    const application = join(directory, "application");
+    mkdirSync(application, { recursive: true });
+    writeFileSync(join(application, "package.json"), '{"type":"module"}');
+    writeFileSync(
+      join(application, "app.js"),
+      'import * as worker from "crank/worker"; console.log(typeof worker.drain);',
+    );
+    const library = `${install()}${prefix}/lib/crank`;
+    run("npm", ["install", "--offline", "--no-audit", "--no-fund", library], { cwd: application });
+    expect(run("node", ["app.js"], { cwd: application }).stdout).toBe("function\n");
+    expect(statSync(join(library, "dist/worker/worker.d.ts")).mode & 0o777).toBe(0o644);
   });
 
   test("replaces a program that is running, which goes on", () => {

@@ -1,0 +1,67 @@
+// What a process does that is told to stop and uses crank/worker.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
+import { RUNTIMES } from "./runtimes.ts";
+
+const PROGRAM = join(ROOT, "test/apps/library-stop.mjs");
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+const says = (running: Running, words: string): Promise<unknown> =>
+  waitFor(words, () => running.stdout().includes(words));
+
+describe.each([...RUNTIMES])("on %s", (_, runtime) => {
+  const start = async (...args: readonly string[]): Promise<Running> => {
+    const running = bench.start([...runtime, PROGRAM, ...args], { cwd: ROOT, env: { STOP_TIMEOUT_USEC: "1500000" } });
+    await says(running, "running");
+    return running;
+  };
+
+  test.each(["SIGTERM", "SIGUSR2", "SIGINT"] as const)(
+    "a process ends well when its handlers have, after %s",
+    async (signal) => {
+      const running = await start("end");
+      running.signal(signal);
+      const { status, stdout } = await running.ended;
+      expect(stdout).toBe(`running\nstopping for ${signal} within 1500\ndone\n`);
+      expect(status).toBe(0);
+    },
+  );
+
+  test("a handler that fails is printed, and makes the process end with 1", async () => {
+    const running = await start("fail");
+    running.signal("SIGTERM");
+    const { status, stderr } = await running.ended;
+    expect(stderr).toContain("the cupboard is locked");
+    expect(status).toBe(1);
+  });
+
+  test("the same signal again is ignored", async () => {
+    const path = join(bench.directory, "go-on");
+    const running = await start("stay", path);
+    running.signal("SIGTERM");
+    await says(running, "stopping");
+    running.signal("SIGTERM");
+    writeFileSync(path, "");
+    const { status, stdout } = await running.ended;
+    expect(stdout).toBe("running\nstopping for SIGTERM within 1500\ndone\n");
+    expect(status).toBe(0);
+  });
+
+  test.each([
+    ["SIGUSR2", "SIGTERM"],
+    ["SIGINT", "SIGINT"],
+  ] as const)("after %s, %s ends the process at once", async (first, second) => {
+    const running = await start("stay", "/nowhere");
+    running.signal(first);
+    await says(running, "stopping");
+    running.signal(second);
+    expect((await running.ended).stdout).not.toContain("done");
+  });
+});
