@@ -123,8 +123,9 @@ static int rewrite_in_memory(void) {
 }
 
 /* Replaces the file by a new one, which takes its name only when it is whole. */
-static int rewrite_on_disk(void) {
+static int rewrite_on_disk(const char **step) {
   char name[4096];
+  *step = "open";
   int length = snprintf(name, sizeof name, "%s.new", journal_path);
   if (length < 0 || (size_t)length >= sizeof name) {
     errno = ENAMETOOLONG;
@@ -133,6 +134,7 @@ static int rewrite_on_disk(void) {
   (void)unlink(name);
   int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return -1;
+  *step = "write";
   if (rewrite_into(fd) < 0) {
     int error = errno;
     (void)close(fd);
@@ -153,22 +155,21 @@ int journal_start(const char *boot_id) {
   return rewrite_in_memory();
 }
 
+/* Whatever journal was there counts until the new one is whole, and then no more. */
 int journal_move(const char *path, const char **step) {
-  *step = "open";
-  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return -1;
-  *step = "write";
-  if (rewrite_into(fd) < 0) {
-    int error = errno;
-    (void)close(fd);
-    (void)unlink(path);
-    errno = error;
-    return -1;
-  }
-  free(journal_path);
+  char *before = journal_path;
+  bool was_in_memory = in_memory;
   journal_path = memory_copy_text(path, strlen(path));
-  in_memory = false;
-  return 0;
+  if (rewrite_on_disk(step) == 0) {
+    free(before);
+    return 0;
+  }
+  int error = errno;
+  free(journal_path);
+  journal_path = before;
+  in_memory = was_in_memory;
+  errno = error;
+  return -1;
 }
 
 void journal_begin(uint64_t consumed) {
@@ -252,7 +253,8 @@ bool journal_write(void) {
 
 static void compact(void) {
   if (journal_path && (!in_memory || number % RETRY_BATCHES == 0)) {
-    if (rewrite_on_disk() == 0) return;
+    const char *step = "";
+    if (rewrite_on_disk(&step) == 0) return;
     if (in_memory) return; /* still no room on the disk */
     int error = errno;
     if (rewrite_in_memory() == 0) report_failure("compact", error);

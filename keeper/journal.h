@@ -10,7 +10,7 @@
 
 /* Starts an empty one in memory. -1 with errno. */
 int journal_start(const char *boot_id);
-/* Moves it into a new file. Returns 0, or -1 with errno and the step that failed. */
+/* Moves it into a new file, which takes the place of the one at `path` when it is whole. Returns 0, or -1 with errno and the step that failed. */
 int journal_move(const char *path, const char **step);
 
 /* One batch: its changes and the list of its commands, written as one record. */

@@ -74,6 +74,34 @@ static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
   return -1;
 }
 
+static bool is_nameless(int fd, int (*name_of)(int, struct sockaddr *restrict, socklen_t *restrict)) {
+  struct sockaddr_un name = {0};
+  socklen_t length = sizeof name;
+  if (name_of(fd, (struct sockaddr *)&name, &length) < 0) return errno == ENOTCONN;
+  return name.sun_family == AF_UNIX && length <= sizeof name.sun_family;
+}
+
+/* A write says whether the other end lives; an empty datagram means nothing to anybody. */
+static bool has_lost_its_peer(int fd) {
+  if (send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) == 0) return false;
+  return errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET || errno == EPIPE;
+}
+
+int notify_lead(const struct notify *notify, int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return -1;
+  bool is_ours = type == SOCK_DGRAM && is_nameless(fd, getsockname) && is_nameless(fd, getpeername) && has_lost_its_peer(fd);
+  if (!is_ours) {
+    errno = EPROTOTYPE;
+    return -1;
+  }
+  struct sockaddr_un address = {0};
+  socklen_t length = sizeof address;
+  if (getsockname(notify->bound, (struct sockaddr *)&address, &length) < 0) return -1;
+  return connect(fd, (struct sockaddr *)&address, length);
+}
+
 static int open_bound(struct notify *notify, const char *path, uint32_t uid, uint32_t gid) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;

@@ -18,6 +18,9 @@ struct notify {
 
 /* Opens what is wanted. `*workers_end`: the other end of the pair. -1 with errno, and nothing is open. */
 int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end);
+/* Leads the datagram socket `fd`, whose other end was lost, to the socket that is bound. Only a nameless unix datagram
+ * socket without a living peer is touched: EPROTOTYPE otherwise. */
+int notify_lead(const struct notify *notify, int fd);
 /* From now on what comes wakes the loop. */
 int notify_watch(struct notify *notify, uint64_t worker);
 /* Reads what waits on one of the two (source 0: the pair, 1: the name). */

@@ -27,7 +27,7 @@
   COMMAND(openFile, 29, "handle:u64 path:text flags:u32 mode:u32") \
   COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text") \
   COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
-  COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32") \
+  COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
   COMMAND(setBase, 43, "env:pairs unset:texts") \
   COMMAND(acceptOn, 50, "handle:u64") \
   COMMAND(write, 51, "connection:u64 bytes:bytes close:u8") \

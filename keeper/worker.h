@@ -35,6 +35,9 @@ void worker_release(struct worker *worker);
 /* The same, and it is no more. */
 void worker_discard(struct worker *worker);
 void worker_close_report(struct worker *worker);
+/* Hands its pipe to the output thread. -1 with errno: the pipe is still the caller's. */
+int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix, struct span json);
+void worker_tell_spawned(const struct worker *worker);
 /* Counts a start; its number. */
 uint64_t worker_count_start(void);
 /* True when its start is decided, and told. One that failed stays known, as told, until its spawnFailed is consumed. */

@@ -34,7 +34,7 @@ static void fail_start(struct worker *worker, const char *step, int error) {
   tell_spawn_failed(worker->id, step, error);
 }
 
-static void tell_spawned(const struct worker *worker) {
+void worker_tell_spawned(const struct worker *worker) {
   struct buffer *event = events_begin(MESSAGE_spawned);
   buffer_u64(event, worker->id);
   buffer_u32(event, worker->pid);
@@ -42,11 +42,10 @@ static void tell_spawned(const struct worker *worker) {
   events_post(worker->id);
 }
 
-/* The thread takes the pipe over; without it the worker's output would be lost, so that is a failed start. */
-static int route_output(struct worker *worker, const struct spawn *spawn, int pipe_fd) {
-  char *prefix = span_text(spawn->prefix);
-  char *json = span_text(spawn->json);
-  int result = output_add(worker->id, worker->pid, pipe_fd, prefix, json, (spawn->flags & SPAWN_HELPER) == 0);
+int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix_span, struct span json_span) {
+  char *prefix = span_text(prefix_span);
+  char *json = span_text(json_span);
+  int result = output_add(worker->id, worker->pid, pipe_fd, prefix, json, (worker->flags & SPAWN_HELPER) == 0);
   int error = errno;
   free(prefix);
   free(json);
@@ -82,46 +81,13 @@ void workers_spawn(struct reader *command) {
   step = "watch";
   if (ready && output >= 0) {
     step = "output";
-    ready = route_output(worker, &spawn, output) == 0;
+    ready = worker_route_output(worker, output, spawn.prefix, spawn.json) == 0;
     if (!ready) (void)close(output);
   }
   if (ready) return;
   error = errno;
   (void)kill(pid, SIGKILL); /* reaped as a child that is no worker */
   fail_start(worker, step, error);
-}
-
-void workers_adopt(struct reader *command) {
-  uint64_t id = read_u64(command);
-  uint32_t pid = read_u32(command);
-  uint64_t start_time = read_u64(command);
-  uint32_t flags = read_u32(command);
-  int process = -1;
-  const char *step = "worker";
-  errno = EEXIST;
-  bool ready = worker_find(id) == NULL;
-  if (ready) {
-    step = "process";
-    process = processes_open(pid, start_time);
-    ready = process >= 0;
-  }
-  if (ready) {
-    step = "watch";
-    ready = loop_watch(process, WATCH_PROCESS, id, EPOLLIN) == 0;
-  }
-  if (!ready) {
-    int error = errno;
-    if (process >= 0) (void)close(process);
-    events_failed(COMMAND_adopt, id, step, error);
-    return;
-  }
-  struct worker *worker = worker_add(id);
-  worker->pid = pid;
-  worker->flags = flags;
-  worker->start_time = start_time;
-  worker->state = WORKER_RUNNING;
-  worker->process = process;
-  tell_spawned(worker);
 }
 
 static int send_signal(const struct worker *worker, int signal_number, bool group) {
@@ -181,7 +147,7 @@ bool worker_settle_start(struct worker *worker) {
   worker->start_time = processes_start_time(worker->pid);
   worker->state = WORKER_RUNNING;
   if (worker->routed) output_pid(worker->id, worker->pid);
-  tell_spawned(worker);
+  worker_tell_spawned(worker);
   if (notify_watch(&worker->notify, worker->id) < 0) {
     events_failed(COMMAND_spawn, worker->id, "watch", errno);
   }

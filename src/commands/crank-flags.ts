@@ -32,6 +32,11 @@ export const CRANK_FLAGS = {
     group: "Workers",
     help: "start a worker again that dies, instead of exiting with the last one",
   },
+  "no-adopt": {
+    kind: "switch",
+    group: "Workers",
+    help: "leave alone what a crank of this name that was killed has left, instead of taking it over",
+  },
   linger: {
     kind: "seconds",
     argument: "SEC",

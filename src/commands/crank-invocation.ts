@@ -80,6 +80,7 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     syslog: null,
     workerInput: "null",
     verbosity: verbosity(flags),
+    leftWorkers: flags["no-adopt"] === true ? "leave" : "adopt",
     defaults: CRANK_DEFAULTS,
   };
 };

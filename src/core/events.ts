@@ -1,6 +1,6 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
 import type { Spec, StopStep } from "./spec.ts";
-import type { Ending, RequestId, WorkerId } from "./state.ts";
+import type { Ending, Manner, RequestId, Respawn, WorkerId } from "./state.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
 export type Run = {
@@ -81,6 +81,19 @@ export type WorkerExited = {
 };
 /** The record is on disk, or could not be written. */
 export type Recorded = { readonly kind: "recorded"; readonly now: number; readonly error: string | null };
+/**
+ * The state is one that a crank left which was killed, and another takes it over. `requests` are those that can still be
+ * answered; `lost` the workers that are gone; `unsure` those to which a signal may have been sent or not.
+ */
+export type Adopted = {
+  readonly kind: "adopted";
+  readonly now: number;
+  readonly requests: readonly RequestId[];
+  readonly lost: readonly WorkerId[];
+  readonly unsure: readonly WorkerId[];
+  readonly respawn: Respawn | null;
+  readonly manner: Manner;
+};
 /** Some deadline may be due. */
 export type Tick = { readonly kind: "tick"; readonly now: number };
 
@@ -97,4 +110,5 @@ export type CoreEvent =
   | Probed
   | WorkerExited
   | Recorded
+  | Adopted
   | Tick;

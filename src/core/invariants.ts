@@ -76,6 +76,9 @@ export const answersOnce: Invariant = ({ before, event, after, effects }) => {
     open.add(event.request);
   }
   if (event.kind === "abandoned") open.delete(event.request);
+  // Who asked a crank that was killed is not there any more.
+  if (event.kind === "adopted")
+    for (const request of [...open]) if (!event.requests.includes(request)) open.delete(request);
   for (const effect of effects) {
     if (effect.kind === "answer" && !open.delete(effect.request)) return `request ${effect.request} was not open`;
   }
@@ -87,11 +90,11 @@ export const answersOnce: Invariant = ({ before, event, after, effects }) => {
   return endsOnce({ before, event, after, effects });
 };
 
-const endsOnce: Invariant = ({ before, after, effects }) => {
+const endsOnce: Invariant = ({ before, event, after, effects }) => {
   const exits = effects.filter((effect) => effect.kind === "exit").length;
   const ended = hasEnded(after) && !hasEnded(before) ? 1 : 0;
   if (exits !== ended) return `${exits} exits, ${ended} ends`;
-  if (hasEnded(before) && !hasEnded(after)) return "risen from the dead";
+  if (hasEnded(before) && !hasEnded(after) && event.kind !== "adopted") return "risen from the dead";
   const isEmpty = count(after, () => true) === 0 && after.service.pendingRecord === null;
   if (exits > 0 && !isEmpty) return "ended before the last worker, or the record";
   if (after.service.phase.kind === "stopping" && isEmpty && !hasEnded(after)) return "nothing is left, and it stays";

@@ -1,5 +1,6 @@
 // The supervisor as a pure function: from a state and an event to the next state and what is to be done. No clock, no
 // randomness, no I/O; the same state and event lead to the same place in every process.
+import { takeOver } from "./adopted.ts";
 import type { Effect, Refusal } from "./effects.ts";
 import type { Abandoned, CoreEvent, Recorded, Run, Tick } from "./events.ts";
 import { cancelReload, reload, takeQueuedReload } from "./reload.ts";
@@ -40,6 +41,8 @@ const handle = (turn: Turn, event: CoreEvent): void => {
       return forgetRequest(turn, event);
     case "recorded":
       return takeRecorded(turn, event);
+    case "adopted":
+      return takeOver(turn, event);
     case "tick":
       return tick(turn, event);
     case "spawned":

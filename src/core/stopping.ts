@@ -58,6 +58,16 @@ export const takeNextStep = (turn: Turn, worker: Stopping): void => {
 export const restartStop = (turn: Turn, worker: Stopping): void =>
   takeNextStep(turn, { ...worker, nextStep: 0, stepAt: turn.now });
 
+/** Sends the signal of the step that was taken last once more: nobody knows whether it was sent. */
+export const repeatLastStep = (turn: Turn, worker: Stopping): void => {
+  const spec = specOf(turn, worker.generation);
+  const steps = stepsFor(turn, spec, worker);
+  const last = steps[worker.nextStep - 1];
+  const isLast = worker.nextStep >= steps.length;
+  const target = spec?.killMode === "group" && isLast && worker.nextStep > 1 ? "group" : "process";
+  if (last) sendSignal(turn, worker, last.signal, target);
+};
+
 const stepsFor = (
   { service: { phase, manner } }: Turn,
   spec: Spec | undefined,

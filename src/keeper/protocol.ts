@@ -38,7 +38,7 @@ export const COMMANDS = {
   put: { code: 10, fields: { key: "text", value: "bytes" } },
   /** Journal: removes a key. */
   remove: { code: 11, fields: { key: "text" } },
-  /** Moves the journal into a new file at `path` (0600, must not exist). Until then it is in memory. */
+  /** Moves the journal into a new file at `path` (0600), in place of what is there once it is whole. Until then it is in memory. */
   openJournal: { code: 12, fields: { path: "text" } },
   /** Takes an exclusive lock on the file at `path` (0600, made if missing), writes the keeper's pid into it. */
   lock: { code: 13, fields: { path: "text" } },
@@ -114,8 +114,26 @@ export const COMMANDS = {
   },
   /** Sends a signal to a worker, or (group 1) to its process group. A worker that is gone is no error: its exit is on the way. */
   signal: { code: 41, fields: { worker: "u64", signal: "u32", group: "u8" } },
-  /** Watches a process that is not the keeper's child, by pidfd, as a worker (adoption). */
-  adopt: { code: 42, fields: { worker: "u64", pid: "u32", startTime: "u64", flags: "u32" } },
+  /**
+   * Watches a process that is not the keeper's child, by pidfd, as a worker (adoption). `output`: its descriptor of the pipe
+   * that it writes to, UNCHANGED for none. `notifyFd` and `notifyPath` as in `spawn`: the path is bound anew, and the
+   * descriptor led there. `identity`, `prefix` and `json` as in `spawn`.
+   */
+  adopt: {
+    code: 42,
+    fields: {
+      worker: "u64",
+      pid: "u32",
+      startTime: "u64",
+      flags: "u32",
+      output: "u32",
+      notifyFd: "u32",
+      notifyPath: "text",
+      identity: "numbers",
+      prefix: "text",
+      json: "text",
+    },
+  },
   /** Changes the base environment of later spawns. */
   setBase: { code: 43, fields: { env: "pairs", unset: "texts" } },
 

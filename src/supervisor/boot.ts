@@ -8,7 +8,6 @@ import { AddressError } from "./addresses.ts";
 import { leave } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
-import { describeLeftJournal } from "./left-journal.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
 import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
@@ -24,7 +23,6 @@ import {
   isOpenAt,
   noteOpened,
   type Opening,
-  openCommand,
   openFailure,
   StartError,
   withoutIpv6,
@@ -96,7 +94,8 @@ const removeSocketFile = (memory: Memory, handle: number): void => {
   const opening = openingOf(memory, handle);
   const address = opening?.address;
   // What the store keeps open is still reached by its file.
-  const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null;
+  const isLeft = memory.adoption?.sockets.some((left) => left.handle === handle) === true;
+  const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isLeft;
   if (isOurs) memory.platform.removeFile(address.path);
   forgetSocket(memory, handle);
 };
@@ -125,7 +124,9 @@ export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Prom
   if (boot.failure !== null) return giveUp(memory, boot.failure);
   if (boot.isUnwanted) return leave(memory, 0);
   if (boot.stage === "locking") return openAll(memory, settings);
-  if (boot.stage === "opening") serve(memory, settings, event.deliveredAt);
+  if (boot.stage !== "opening") return;
+  if (memory.adoption) await adopt(memory, settings, event.deliveredAt);
+  else serve(memory, settings, event.deliveredAt);
 };
 
 /** A command of the start failed. */
@@ -135,6 +136,8 @@ export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promi
   const opening = openingOf(memory, event.id);
   if (opening && opening.stored !== null && event.command === COMMANDS.inheritSocket.code)
     return openAnew(memory, opening);
+  if (opening && memory.adoption && TAKING.has(event.command))
+    return takeAgain(memory, opening, event.step === "process" ? "it is gone" : describeErrno(event.errno));
   if (opening && (event.command === COMMANDS.openSocket.code || event.command === COMMANDS.inheritSocket.code)) {
     const retry = withoutIpv6(opening, event.errno);
     if (retry) {
@@ -143,10 +146,26 @@ export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promi
     }
     return noteFailure(memory, openFailure(opening.uri, event.step, event.errno) + passedAdvice(memory, event.errno));
   }
-  if (event.command === COMMANDS.lock.code) return noteFailure(memory, lockFailure(memory, settings, event.errno));
+  if (event.command === COMMANDS.lock.code) return atLockFailure(memory, settings, event);
   // A client that hung up before its answer keeps nobody from starting.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.statSocket.code) return;
   if (boot.failure === null) noteFailure(memory, `${event.step}: ${describeErrno(event.errno)}`);
+};
+
+/** What did not give us the socket itself; opening it beside the others is the last that is tried. */
+const TAKING: ReadonlySet<number> = new Set([COMMANDS.takeDescriptor.code, COMMANDS.inheritSocket.code]);
+
+/** A socket of the crank before could not be had where it was looked for. */
+const takeAgain = async (memory: Memory, opening: Opening, reason: string): Promise<void> => {
+  const { takeElsewhere } = await import("./adoption.ts");
+  try {
+    const failure = await takeElsewhere(memory, opening, reason);
+    if (failure !== null) return noteFailure(memory, failure);
+    nextStage(memory, "opening");
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    noteFailure(memory, error.message);
+  }
 };
 
 const EADDRINUSE = 98;
@@ -163,12 +182,28 @@ const noteFailure = (memory: Memory, failure: string): void => {
 };
 
 const EAGAIN = 11;
+/** A crank that was killed has the lock until the kernel has taken it apart. */
+const LOCK_PAUSE_MS = 10;
+const LOCK_PATIENCE_MS = 3_000;
 
-const lockFailure = (memory: Memory, settings: Settings, errno: number): string => {
+const atLockFailure = async (memory: Memory, settings: Settings, event: EventOf<"failed">): Promise<void> => {
   const path = runPath(settings, "lock") ?? "";
-  if (errno !== EAGAIN) return `${path}: cannot be locked: ${describeErrno(errno)}`;
   const holder = memory.platform.readText(path);
   const pid = holder.kind === "text" ? holder.text.trim() : "";
+  const isPatient = event.errno === EAGAIN && event.deliveredAt - memory.facts.startedAt < LOCK_PATIENCE_MS;
+  if (isPatient && /^\d+$/.test(pid) && (await memory.platform.processes()).facts(Number(pid)) === null) {
+    await new Promise((done) => setTimeout(done, LOCK_PAUSE_MS));
+    memory.outbox.command({ kind: "lock", path });
+    return nextStage(memory, "locking");
+  }
+  noteFailure(memory, lockFailure(settings, { path, pid, errno: event.errno }));
+};
+
+const lockFailure = (
+  settings: Settings,
+  { path, pid, errno }: { readonly path: string; readonly pid: string; readonly errno: number },
+): string => {
+  if (errno !== EAGAIN) return `${path}: cannot be locked: ${describeErrno(errno)}`;
   const who = settings.name === "" ? "a crank with these files" : `a crank with the name ${settings.name}`;
   return `${who} is running already, with pid ${pid === "" ? "unknown" : pid}; stop that one, or choose another -name`;
 };
@@ -177,10 +212,10 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
   try {
     const journal = runPath(settings, "journal");
     const history = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
+    const isAdopting = journal !== null && (await lookForLeft(memory, settings, journal));
     // All of them, before anything is opened: a name that cannot be resolved leaves nothing behind.
     const ways: Way[] = [];
     for (const opening of openings(memory, settings)) ways.push(await wayToOpen(memory, opening));
-    if (journal !== null) leaveOldJournal(memory, journal);
     rememberCore(
       memory,
       initialState({
@@ -189,13 +224,13 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
         manner: settings.manner,
       }),
     );
-    if (journal !== null) memory.outbox.command({ kind: "openJournal", path: journal });
+    if (journal !== null && !isAdopting) memory.outbox.command({ kind: "openJournal", path: journal });
     for (const { command, useless } of ways) {
       if (useless) discard(memory, useless);
       memory.outbox.command(command);
     }
     for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray);
-    if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
+    if (settings.control && !isAdopting) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
     routeOutput(memory, settings);
     nextStage(memory, "opening");
   } catch (error) {
@@ -220,7 +255,7 @@ const openAnew = async (memory: Memory, opening: Opening): Promise<void> => {
   log(memory, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
   try {
     memory.outbox.command({ kind: "closeHandle", handle: opening.handle });
-    memory.outbox.command(await openCommand(memory.platform, opening));
+    memory.outbox.command((await wayToOpen(memory, { ...opening, stored: null })).command);
     nextStage(memory, "opening");
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -235,7 +270,20 @@ export const atOpened = (memory: Memory, event: EventOf<"opened">): Promise<void
   if (!settings || !opening) return;
   if (boot.stage === "opening" && opening.stored !== null && !isOpenAt(opening.address, event))
     return openAnew(memory, opening);
-  noteOpened(memory, event, event.handle === CONTROL_HANDLE ? null : event.handle - bindHandle(0), opening.address);
+  if (boot.stage === "opening" && memory.adoption) return atTaken(memory, opening, event);
+  note(memory, opening, event);
+};
+
+const note = (memory: Memory, { address }: Opening, event: EventOf<"opened">): void => {
+  noteOpened(memory, event, event.handle === CONTROL_HANDLE ? null : event.handle - bindHandle(0), address);
+};
+
+/** What a descriptor was said to be is believed only when the kernel says the same of it. */
+const atTaken = async (memory: Memory, opening: Opening, event: EventOf<"opened">): Promise<void> => {
+  const { isTheLeftOne } = await import("./adoption.ts");
+  if (isTheLeftOne(memory, opening, event)) return note(memory, opening, event);
+  memory.outbox.command({ kind: "closeHandle", handle: opening.handle });
+  return takeAgain(memory, opening, "the descriptor is another socket");
 };
 
 /** The good specs that the record holds. One that cannot be used is kept aside, and crank starts empty. */
@@ -254,17 +302,48 @@ const readRecord = async (memory: Memory, settings: Settings, path: string): Pro
   return [];
 };
 
-/** A journal that is still there was left by a crank that was killed. */
-const leaveOldJournal = (memory: Memory, path: string): void => {
+/** A journal that is still there was left by a crank that was killed. True: its workers live, and are to be adopted. */
+const lookForLeft = async (memory: Memory, settings: Settings, path: string): Promise<boolean> => {
   const bytes = memory.platform.readBytes(path);
-  if (bytes === null) return;
+  if (bytes === null) return false;
+  const { examine } = await import("./left-service.ts");
+  const verdict = await examine(memory, settings, bytes);
+  if (verdict.kind === "aside") {
+    setJournalAside(memory, path, verdict.reason);
+    return false;
+  }
+  if (verdict.kind === "nobody") {
+    log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
+    for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
+    return false;
+  }
+  if (settings.leftWorkers === "leave") {
+    const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
+    setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
+    return false;
+  }
+  const { beginAdoption } = await import("./adoption.ts");
+  beginAdoption(memory, verdict.adoption);
+  return true;
+};
+
+const setJournalAside = (memory: Memory, path: string, reason: string): void => {
   const aside = memory.platform.setAside(path);
   if (aside === null) throw new StartError(`the journal ${path} that another crank left cannot be renamed; remove it`);
-  log(
-    memory,
-    "warning",
-    `The journal ${path} ${describeLeftJournal(bytes, memory.facts.bootId)}; it is kept as ${aside}`,
-  );
+  log(memory, "warning", `The journal ${path} ${reason}; it is kept as ${aside}`);
+};
+
+/** The sockets are back: takes over the rest. The journal comes first: from there on, what is in it is this crank's. */
+const adopt = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
+  const path = runPath(settings, "journal");
+  const bytes = path === null ? null : memory.platform.readBytes(path);
+  if (path === null || bytes === null) return giveUp(memory, `the journal ${path} has gone while it was being read`);
+  const { takeOver } = await import("./adoption.ts");
+  memory.outbox.command({ kind: "openJournal", path });
+  nextStage(memory, "serving");
+  for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
+  takeOver(memory, settings, bytes, now);
+  if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
 };
 
 const serve = (memory: Memory, settings: Settings, now: number): void => {

@@ -4,7 +4,7 @@ import type { Generation, Worker } from "../core/state.ts";
 import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
 import { limitNumber } from "./limits.ts";
-import type { Memory } from "./memory.ts";
+import type { LeftWorker, Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
 import { bindHandle } from "./sockets.ts";
 
@@ -50,8 +50,39 @@ export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: 0,
     flags: groupFlags(settings, spec.killMode),
-    prefix: settings.linePrefix.replace("%w", String(worker.id)).replace("%m", String(memory.facts.pid)),
-    json: `"service":${JSON.stringify(settings.name)},"id":${worker.id},"generation":${generation.number}`,
+    ...lineMarks(memory, settings, worker),
+  };
+};
+
+/** How its lines are marked. */
+const lineMarks = (
+  { facts }: Memory,
+  settings: Settings,
+  { id, generation }: Worker,
+): { readonly prefix: string; readonly json: string } => ({
+  prefix: settings.linePrefix.replace("%w", String(id)).replace("%m", String(facts.pid)),
+  json: `"service":${JSON.stringify(settings.name)},"id":${id},"generation":${generation}`,
+});
+
+/** The command that takes charge of a worker that a killed crank started, with `before` as its settings. */
+export const adoptCommand = (
+  memory: Memory,
+  { settings, before }: { readonly settings: Settings; readonly before: Settings },
+  worker: Worker,
+  { pid, startTime, output }: LeftWorker,
+): Command => {
+  const spec = memory.core.generations[worker.generation]?.spec;
+  return {
+    kind: "adopt",
+    worker: worker.id,
+    pid,
+    startTime,
+    flags: groupFlags(before, spec?.killMode ?? "process"),
+    output: output ?? UNCHANGED,
+    notifyFd: FIRST_FD + before.binds.length,
+    notifyPath: notifySocketPath(before, worker.id),
+    identity: spec?.user ? [spec.user.uid, spec.user.gid] : [],
+    ...lineMarks(memory, settings, worker),
   };
 };
 

@@ -10,6 +10,7 @@ import {
   openSync,
   promises,
   readFileSync,
+  readSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -43,6 +44,8 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   lineage,
   isExecutable,
   kernelLimits,
+  processes: async () => (await import("./processes.ts")).linuxProcesses,
+  endsInHalfLine,
 });
 
 const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
@@ -290,6 +293,22 @@ const isExecutable = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
+
+/** A file is looked at; what went into a pipe cannot be, and who was killed while writing to it may have stopped anywhere. */
+const endsInHalfLine = (fd: number): boolean => {
+  try {
+    const status = fstatSync(fd);
+    if (status.isFIFO() || status.isSocket()) return true;
+    if (!status.isFile() || status.size === 0) return false;
+    const file = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY);
+    const last = new Uint8Array(1);
+    readSync(file, last, 0, 1, status.size - 1);
+    closeSync(file);
+    return last[0] !== 0x0a;
   } catch {
     return false;
   }

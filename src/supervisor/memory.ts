@@ -73,6 +73,39 @@ export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
 export type Finished = { readonly clientId: string; readonly reply: string };
 const FINISHED_KEPT = 16;
 
+/** Where a descriptor can be had: it is number `fd` of the living process `pid` that began at `startTime`. */
+export type Holder = { readonly pid: number; readonly startTime: number; readonly fd: number; readonly worker: number };
+
+/** A listening socket of the crank that was killed, and who holds it; `fails` is why others could not be asked. */
+export type LeftSocket = {
+  readonly handle: number;
+  readonly uri: string;
+  /** Where it listens, with the port filled in. */
+  readonly address: string;
+  readonly holders: readonly Holder[];
+  readonly taken: Holder | null;
+  readonly fails: readonly string[];
+};
+
+/** A worker that lives: how it is taken charge of. `output`: its descriptor of its pipe, null for none. */
+export type LeftWorker = {
+  readonly id: number;
+  readonly pid: number;
+  readonly startTime: number;
+  readonly output: number | null;
+  /** What of it cannot be had back, as sentences behind its name. */
+  readonly losses: readonly string[];
+};
+
+/** What a killed crank left and this one takes over, from the look at it until it is done. */
+export type Adoption = {
+  /** The keeper that was killed. */
+  readonly pid: number;
+  readonly sockets: readonly LeftSocket[];
+  readonly workers: readonly LeftWorker[];
+  readonly lost: readonly { readonly id: number; readonly reason: string }[];
+};
+
 export type Counters = { readonly requests: number; readonly supervisorDeaths: number };
 
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
@@ -88,6 +121,8 @@ export type Memory = {
   core: State;
   counters: Counters;
   serviceManager: ServiceManager;
+  /** While it is under way. */
+  adoption: Adoption | null;
   readonly sockets: Map<number, OpenSocket>;
   readonly pending: Map<number, Pending>;
   readonly finished: Finished[];
@@ -117,6 +152,7 @@ export const recall = (
     core: EMPTY_CORE,
     counters: { requests: 0, supervisorDeaths: 0 },
     serviceManager: NO_SERVICE_MANAGER,
+    adoption: null,
     sockets: new Map(),
     pending: new Map(),
     finished: [],
@@ -124,6 +160,12 @@ export const recall = (
     followers: new Set(),
     authenticated: new Set(),
   };
+  restoreEntries(memory, entries);
+  return memory;
+};
+
+/** Puts back what journal entries hold. */
+export const restoreEntries = (memory: Memory, entries: Iterable<readonly [string, Uint8Array]>): void => {
   const generations: Record<number, Generation> = {};
   const workers: Record<number, Worker> = {};
   for (const [key, bytes] of entries) {
@@ -133,7 +175,6 @@ export const recall = (
     restore?.(memory, name, bytes, generations, workers);
   }
   memory.core = { ...memory.core, generations, workers };
-  return memory;
 };
 
 /** What a journal key holds goes back where it came from; `name` is what stands behind the slash, "" without one. */
@@ -176,6 +217,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   serviceManager: (memory, _name, bytes) => {
     memory.serviceManager = parse(bytes);
   },
+  adoption: (memory, _name, bytes) => {
+    memory.adoption = parse(bytes);
+  },
   socket: (memory, name, bytes) => {
     memory.sockets.set(Number(name), parse(bytes));
   },
@@ -211,6 +255,12 @@ export const rememberSettings = (memory: Memory, settings: Settings): void => {
 export const rememberBoot = (memory: Memory, boot: Boot): void => {
   memory.boot = boot;
   memory.outbox.put("boot", boot);
+};
+
+export const rememberAdoption = (memory: Memory, adoption: Adoption | null): void => {
+  memory.adoption = adoption;
+  if (adoption) memory.outbox.put("adoption", adoption);
+  else memory.outbox.remove("adoption");
 };
 
 /** Takes the core's next state; only what has changed (by reference) is written. */

@@ -2,7 +2,7 @@
 // the control socket.
 import type { Command } from "../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "./addresses.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, rememberAdoption } from "./memory.ts";
 import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "./passed-sockets.ts";
 import { discardStored } from "./service-manager.ts";
 import type { Bind, Settings } from "./settings.ts";
@@ -45,12 +45,24 @@ export const openingOf = (memory: Memory, handle: number): Opening | undefined =
 /** How one opening is to be made: the command, and whether what the store kept for it is of no use. */
 export type Way = { readonly command: Command; readonly useless: PassedSocket | null };
 
-/** Finds out how to open a socket: taken back out of the service manager's store, or made. Throws StartError; nothing is opened yet. */
-export const wayToOpen = async ({ platform }: Memory, opening: Opening): Promise<Way> => {
+/** Finds out how to open a socket: taken back out of the service manager's store, or out of a worker that a killed crank left, or made. Throws StartError; nothing is opened yet. */
+export const wayToOpen = async (memory: Memory, opening: Opening): Promise<Way> => {
+  const { platform } = memory;
   const { handle, stored, options } = opening;
-  if (stored === null) return { command: await openCommand(platform, opening), useless: null };
-  if (await isStillReachable(platform, opening))
+  if (stored !== null && (await isStillReachable(platform, opening)))
     return { command: { kind: "inheritSocket", handle, fd: stored, backlog: options.backlog }, useless: null };
-  const useless = { fd: stored, name: storeName(opening) ?? "" };
-  return { command: await openCommand(platform, opening), useless };
+  const useless = stored === null ? null : { fd: stored, name: storeName(opening) ?? "" };
+  return { command: takeLeftSocket(memory, handle) ?? (await openCommand(platform, opening)), useless };
+};
+
+/** The command that takes the socket from the next worker of a killed crank that holds it; null if there is none. */
+const takeLeftSocket = (memory: Memory, handle: number): Command | null => {
+  const { adoption } = memory;
+  const socket = adoption?.sockets.find((left) => left.handle === handle);
+  const [holder, ...holders] = socket?.holders ?? [];
+  if (!adoption || !socket || !holder) return null;
+  const next = { ...socket, holders, taken: holder };
+  rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
+  const { pid, startTime, fd } = holder;
+  return { kind: "takeDescriptor", handle, pid, startTime, fd };
 };

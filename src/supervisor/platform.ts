@@ -1,6 +1,7 @@
 // The few things that the supervisor asks the operating system itself, as one small interface. Everything else goes
 // through the keeper. The real one is in linux.ts; the simulator hands in another.
 import type { Identity } from "../core/spec.ts";
+import type { ProcessTable } from "./processes.ts";
 
 export type FileText =
   | { readonly kind: "text"; readonly text: string }
@@ -58,4 +59,8 @@ export type Platform = {
   lineage(pid: number): Lineage | null;
   isExecutable(path: string): boolean;
   kernelLimits(): KernelLimits;
+  /** Loaded when it is wanted: only what a killed crank left is looked for in it. */
+  processes(): Promise<ProcessTable>;
+  /** Whether what is written to a descriptor of this process now goes on in the middle of a line. */
+  endsInHalfLine(fd: number): boolean;
 };

@@ -68,6 +68,8 @@ export type Settings = {
   /** What workers read from. `inherit`: crank's own standard input. */
   readonly workerInput: "null" | "inherit";
   readonly verbosity: Verbosity;
+  /** What becomes of workers that a killed crank with the same files left. */
+  readonly leftWorkers: "adopt" | "leave";
   /** What a first run starts from. */
   readonly defaults: SpecDefaults;
 };

@@ -237,6 +237,8 @@ const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (atManagerFailure(memory, event)) return;
   if (memory.boot.stage !== "serving") return atFailure(memory, event);
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
+  if (event.command === COMMANDS.adopt.code)
+    return import("./adoption.ts").then(({ atAdoptFailure }) => atAdoptFailure(memory, event));
   // Its client has hung up meanwhile, which `closed` tells.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
   const reason = describeErrno(event.errno);

@@ -3,7 +3,9 @@
  * connection closed, any other line is answered and the connection stays. On SIGTERM or SIGUSR2 it stops accepting, says
  * `bye` to those that stay (spread over -drain), and ends when the last has hung up.
  *
- * usage: worker [-drain MS] VERSION
+ * With -lines it says `line N` every MS milliseconds, N = 1, 2, 3 …, with SIZE bytes behind it.
+ *
+ * usage: worker [-drain MS] [-lines MS SIZE] VERSION
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +33,8 @@ struct connection {
 
 static const char *version = "";
 static long drain_ms;
+static long lines_ms;
+static long line_size;
 static int poll_descriptor;
 static struct connection *connections;
 static size_t connection_count;
@@ -135,10 +139,28 @@ static int watch_signals(void) {
   return descriptor;
 }
 
+/* One write, so that the line is in the pipe as a whole or not at all (pipe(7), PIPE_BUF). Returns how long until the next. */
+static int say_lines(void) {
+  static long said;
+  static long long next;
+  static char line[4096];
+  if (lines_ms == 0) return -1;
+  long long now = now_ns();
+  if (now >= next) {
+    int length = snprintf(line, sizeof line - 1, "line %ld ", ++said);
+    while (length < line_size && length < (int)sizeof line - 1) line[length++] = 'x';
+    line[length++] = '\n';
+    if (write(STDOUT_FILENO, line, (size_t)length) != length) die("standard output");
+    next = now + lines_ms * 1000000;
+  }
+  return (int)lines_ms;
+}
+
 static void serve(int signals) {
   struct epoll_event happened[EVENTS];
   while (!draining || connections != NULL) {
-    int count = epoll_wait(poll_descriptor, happened, EVENTS, draining ? 10 : -1);
+    int next = say_lines();
+    int count = epoll_wait(poll_descriptor, happened, EVENTS, draining ? 10 : next);
     if (count < 0 && errno != EINTR) die("epoll_wait");
     for (int at = 0; at < count; at++) {
       if (happened[at].data.ptr == &version) {
@@ -158,7 +180,10 @@ static void serve(int signals) {
 int main(int count, char **arguments) {
   for (int at = 1; at < count; at++) {
     if (strcmp(arguments[at], "-drain") == 0 && at + 1 < count) drain_ms = atol(arguments[++at]);
-    else version = arguments[at];
+    else if (strcmp(arguments[at], "-lines") == 0 && at + 2 < count) {
+      lines_ms = atol(arguments[++at]);
+      line_size = atol(arguments[++at]);
+    } else version = arguments[at];
   }
   answer_length = (size_t)snprintf(answer, sizeof answer, "%.200s %d\n", version, (int)getpid());
 

@@ -62,7 +62,7 @@ const happenings = fc.array(
       },
       { weight: 3, arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick") },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "abandoned", "reload") },
-      { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown") },
+      { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown", "adopted") },
     ),
     afterMs: fc.constantFrom(0, 0, 1, 15, 120),
     pick: fc.nat(12),
@@ -151,6 +151,15 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, tail: "last words" };
     case "recorded":
       return { kind, now, error: flag ? null : "disk full" };
+    case "adopted":
+      // Where nobody lives, there is nothing to adopt.
+      if (ids.length === 0) return { kind: "tick", now };
+      return {
+        ...{ kind, now, respawn: state.service.respawn, manner: state.service.manner },
+        requests: [...(state.service.rollout?.requests ?? []), ...(state.service.pendingRecord?.requests ?? [])],
+        lost: ids.slice(1).filter((id) => id % 3 === pick % 3),
+        unsure: ids,
+      };
     case "tick":
     case "deadline":
       return { kind: "tick", now };

@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { readJournal } from "../../src/keeper/journal.ts";
 import { COMMANDS, NO_LIMIT, PROTOCOL_VERSION, SPAWN_FLAGS, UNCHANGED } from "../../src/keeper/protocol.ts";
 import {
   AF_UNIX,
@@ -551,10 +561,25 @@ describe("the journal", () => {
     expect(existsSync(path("journal"))).toBe(true);
   });
 
-  test("is refused where a file is already", async () => {
+  test("takes the place of the one that is there when it is whole", async () => {
+    writeFileSync(path("journal"), "what was left");
     await keeper.start();
-    keeper.commit([{ kind: "openJournal", path: path("relay") }]);
-    expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.openJournal.code, errno: 17 });
+    keeper.commit([
+      { kind: "put", key: "k", value: bytes("v") },
+      { kind: "openJournal", path: path("journal") },
+      { kind: "barrier", token: 1 },
+    ]);
+    await keeper.event("reached");
+    expect(readJournal(readFileSync(path("journal")))).toMatchObject({ kind: "entries", torn: 0 });
+  });
+
+  test("leaves the one that is there where it cannot be written", async () => {
+    writeFileSync(path("journal"), "what was left");
+    mkdirSync(path("journal.new"));
+    await keeper.start();
+    keeper.commit([{ kind: "openJournal", path: path("journal") }]);
+    expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.openJournal.code, step: "open" });
+    expect(readFileSync(path("journal"), "utf8")).toBe("what was left");
   });
 
   test("a lock holds its file, with the keeper's pid in it", async () => {

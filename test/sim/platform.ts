@@ -54,5 +54,14 @@ export const simulatedPlatform = (
   streamIdentity: () => null,
   lineage: () => null,
   isExecutable: () => true,
+  processes: async () => ({
+    list: () => [],
+    facts: () => null,
+    environment: () => null,
+    descriptors: () => ({ kind: "hidden", reason: "it is gone" }),
+    accessMode: () => null,
+    sockets: () => new Map(),
+  }),
+  endsInHalfLine: () => false,
   kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000, stack: 8 * 1024 * 1024 }),
 });

@@ -5,6 +5,7 @@ import { helpText } from "../flag-help.ts";
 import { nearest, parseFlags, UsageError } from "../flags.ts";
 import { type Output, OutputError } from "../output.ts";
 import { escapeControls, safeJson } from "../terminal.ts";
+import { adopt } from "./adopt.ts";
 import type { Action, Command } from "./command.ts";
 import { reload, rollback, run } from "./deploy-commands.ts";
 import { COMMON_FLAGS, type CommonFlags, controlAddress, type Environment, Session } from "./session.ts";
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   events,
   logs,
   shutdown,
+  adopt,
 ];
 
 /** crankctl's exit statuses. */

@@ -79,6 +79,7 @@ const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users
     // In syslog, date and tag come with the message.
     linePrefix: flags.syslog === true ? "[%p] " : "socketmaster[%m] %d [%p] ",
     outputSink: "stderr",
+    leftWorkers: "adopt",
     syslog: flags.syslog === true ? { carries: "everything" } : null,
     workerInput: "inherit",
     verbosity: "normal",

@@ -1,0 +1,33 @@
+// What a crank makes of the state that a killed one left: who is gone is gone for unknown reasons, who asked is not there
+// any more, and everything else goes on from where it was.
+import type { Adopted } from "./events.ts";
+import type { RequestId } from "./state.ts";
+import { repeatLastStep } from "./stopping.ts";
+import { changeService, type Turn } from "./turn.ts";
+import { tellWorker } from "./worker-life.ts";
+
+/** Goes on with what was left. A shutdown is over with the crank that was shutting down: whoever starts another wants it to serve. */
+export const takeOver = (turn: Turn, { requests, respawn, manner, lost, unsure, now }: Adopted): void => {
+  const { phase, ...before } = turn.service;
+  const rollout = known(before.rollout, requests);
+  const pendingRecord = known(before.pendingRecord, requests);
+  const isSame = rollout === before.rollout && pendingRecord === before.pendingRecord;
+  if (!isSame || respawn !== before.respawn || manner !== before.manner)
+    changeService(turn, { respawn, manner, rollout, pendingRecord });
+  if (phase.kind === "stopping") changeService(turn, { phase: { kind: "running" }, lastOutcome: "clean" });
+  for (const worker of lost)
+    tellWorker(turn, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
+  for (const id of unsure) {
+    const worker = turn.workers[id];
+    if (worker?.kind === "stopping") repeatLastStep(turn, worker);
+  }
+};
+
+/** Without the requests of those who are not there any more. */
+const known = <T extends { readonly requests: readonly RequestId[] }>(
+  asked: T | null,
+  there: readonly RequestId[],
+): T | null => {
+  if (!asked || asked.requests.every((request) => there.includes(request))) return asked;
+  return { ...asked, requests: asked.requests.filter((request) => there.includes(request)) };
+};

@@ -1,0 +1,178 @@
+// Taking over what a killed crank left. Until this crank has all of it, and has written it down, the old journal stays as it
+// is: whatever kills this crank meanwhile, the next one finds the same.
+import type { KeeperEvent } from "../keeper/protocol.ts";
+import { AddressError, parseUri } from "./addresses.ts";
+import { advance } from "./carry-out.ts";
+import { describeErrno } from "./errno.ts";
+import { adoptCommand } from "./launch.ts";
+import { type LeftService, readLeft } from "./left-service.ts";
+import { log } from "./log.ts";
+import {
+  type Adoption,
+  type LeftSocket,
+  type Memory,
+  rememberAdoption,
+  rememberPending,
+  restoreEntries,
+} from "./memory.ts";
+import { wayToOpen } from "./openings.ts";
+import { deployForNobody, redeploy } from "./requests.ts";
+import type { Settings } from "./settings.ts";
+import { isOpenAt, type Opening, openCommand } from "./sockets.ts";
+
+/** The adopted socket behind a handle. */
+const leftSocket = (memory: Memory, handle: number): LeftSocket | undefined =>
+  memory.adoption?.sockets.find((socket) => socket.handle === handle);
+
+/** Takes the socket elsewhere: from the next who holds it, or beside them; else a sentence that says why it cannot be had. */
+export const takeElsewhere = async (memory: Memory, opening: Opening, reason: string): Promise<string | null> => {
+  const { adoption } = memory;
+  const socket = leftSocket(memory, opening.handle);
+  if (!adoption || !socket) return null;
+  const { taken } = socket;
+  const fails = taken ? [...socket.fails, `worker ${taken.worker} (pid ${taken.pid}): ${reason}`] : socket.fails;
+  const next = { ...socket, fails, taken: null };
+  rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
+  if (next.holders.length > 0) {
+    memory.outbox.command((await wayToOpen(memory, { ...opening, stored: null })).command);
+    return null;
+  }
+  const why = `${opening.uri}: the socket cannot be taken back from the workers that hold it: ${fails.join("; ")}`;
+  if (!opening.options.reusePort)
+    return `${why}; start crank with the right to do that (CAP_SYS_PTRACE), or end those workers and start it with -no-adopt`;
+  log(memory, "warning", `${why}; it is opened once more beside them (reuseport)`);
+  memory.outbox.command(await openCommand(memory.platform, { ...opening, address: fixedAddress(opening, socket) }));
+  return null;
+};
+
+/** With the port that it has. */
+const fixedAddress = (opening: Opening, socket: LeftSocket): Opening["address"] => {
+  try {
+    return parseUri(socket.address).address;
+  } catch (error) {
+    if (error instanceof AddressError) return opening.address;
+    throw error;
+  }
+};
+
+/** Whether what was taken is the socket that was meant. */
+export const isTheLeftOne = (
+  memory: Memory,
+  opening: Opening,
+  event: Extract<KeeperEvent, { kind: "opened" }>,
+): boolean => {
+  const socket = leftSocket(memory, opening.handle);
+  return !socket || isOpenAt(fixedAddress(opening, socket), event);
+};
+
+/** What of the old journal goes on; the rest (settings, sockets, connections) is this crank's own. */
+const GOES_ON = new Set(["service", "history", "generation", "worker", "counters", "finished", "notes", "told"]);
+
+/** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */
+export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
+  rememberAdoption(memory, adoption);
+  if (memory.platform.endsInHalfLine(STDOUT)) memory.outbox.command({ kind: "log", sink: STDOUT, bytes: "\n" });
+};
+const STDOUT = 1;
+
+/** Everything is open: takes charge of the workers, and goes on where the other crank was. */
+export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, now: number): void => {
+  const { adoption } = memory;
+  const left = readLeft(memory, bytes);
+  if (!adoption || typeof left === "string") return;
+  inherit(memory, left);
+  const requests = keepRequests(memory, left);
+  for (const found of adoption.workers) {
+    const worker = memory.core.workers[found.id];
+    if (worker) memory.outbox.command(adoptCommand(memory, { settings, before: left.settings }, worker, found));
+  }
+  advance(memory, {
+    kind: "adopted",
+    now,
+    requests,
+    lost: adoption.lost.map(({ id }) => id),
+    unsure: left.unsure,
+    respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs },
+    manner: settings.manner,
+  });
+  report(memory, adoption, now);
+  rememberAdoption(memory, null);
+  serveAgain(memory, settings, now);
+};
+
+const decoder = new TextDecoder();
+
+const inherit = (memory: Memory, { entries }: LeftService): void => {
+  const kept = [...entries].filter(([key]) => GOES_ON.has(key.split("/")[0] ?? ""));
+  for (const [key, value] of kept) memory.outbox.putText(key, decoder.decode(value));
+  restoreEntries(memory, kept);
+};
+
+/** Whoever asked has lost the connection; a client that named its request may come back for the answer. */
+const keepRequests = (memory: Memory, left: LeftService): number[] => {
+  const kept: number[] = [];
+  for (const [request, pending] of left.memory.pending) {
+    if (pending.kind !== "rollout" || pending.clientId === null) continue;
+    rememberPending(memory, request, { ...pending, connection: 0 });
+    kept.push(request);
+  }
+  return kept;
+};
+
+const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: number): void => {
+  for (const { uri, address, taken } of sockets) {
+    if (taken) log(memory, "info", `Took ${address} (${uri}) back from ${nameOf(taken)}, descriptor ${taken.fd}`);
+  }
+  for (const { id, reason } of lost) log(memory, "warning", `Worker ${id} cannot be adopted: ${reason}`);
+  for (const { id, pid: process, losses } of workers) {
+    for (const loss of losses) log(memory, "warning", `Worker ${id} (pid ${process}) ${loss}`);
+  }
+  const pids = workers.map((worker) => worker.pid).join(", ");
+  const all = workers.length + lost.length;
+  const after = Math.max(0, now - memory.facts.startedAt);
+  log(
+    memory,
+    "info",
+    `Adopted ${workers.length} of the ${all === 1 ? "1 worker" : `${all} workers`} that crank ${pid} left (pid ${pids}), ${after} ms after the start`,
+  );
+};
+
+const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number }): string =>
+  `worker ${worker} (pid ${pid})`;
+
+/** What is to run does, or is on its way; else it is started as at any start. */
+const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
+  const { service, workers, generations } = memory.core;
+  const { current, rollout } = service;
+  const isServed = Object.values(workers).some((worker) => worker.kind !== "stopping");
+  const spec = current === null ? null : generations[current]?.spec;
+  const wanted = settings.first;
+  if (rollout !== null) return;
+  if (wanted !== null && JSON.stringify(wanted) !== JSON.stringify(spec)) return deployForNobody(memory, wanted, now);
+  if (!isServed) redeploy(memory, now);
+};
+
+/** The keeper could not do what adopting a worker takes. */
+export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): void => {
+  const worker = memory.core.workers[event.id];
+  const name = `Worker ${event.id} (pid ${worker?.pid ?? "unknown"})`;
+  const reason = describeErrno(event.errno);
+  const loss = LOSSES[event.step];
+  if (loss !== undefined) return log(memory, "warning", `${name}: ${loss}: ${reason}`);
+  log(memory, "warning", `${name} cannot be adopted: ${event.step}: ${reason}`);
+  advance(memory, {
+    kind: "workerExited",
+    now: event.deliveredAt,
+    at: event.happenedAt,
+    worker: event.id,
+    ending: { kind: "unknown" },
+    tail: "",
+  });
+};
+
+/** Without these it is watched all the same. */
+const LOSSES: Readonly<Record<string, string>> = {
+  output: "its output cannot be had back",
+  "notify-socket": "its NOTIFY_SOCKET cannot be bound anew, nobody hears what it says there",
+  "notify-descriptor": "its NOTIFY_FD cannot be had back, nobody hears what it says there; NOTIFY_SOCKET works",
+};

@@ -1,0 +1,65 @@
+// What a crank that was killed left: its journal read and understood, and what of it still lives. Changes nothing.
+import { readJournal } from "../keeper/journal.ts";
+import { COMMANDS } from "../keeper/protocol.ts";
+import type { KeeperFacts } from "./facts.ts";
+import { type Adoption, type Memory, recall } from "./memory.ts";
+import type { Settings } from "./settings.ts";
+import { bindHandle } from "./sockets.ts";
+import { type Left, survey } from "./survey.ts";
+
+type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
+
+/** What is to be made of a journal that was left: `aside` completes "the journal FILE …". */
+export type Verdict =
+  | { readonly kind: "aside"; readonly reason: string }
+  | { readonly kind: "nobody"; readonly pid: number; readonly lost: Adoption["lost"] }
+  | { readonly kind: "adopt"; readonly adoption: Adoption };
+
+/** A journal of this boot, as its crank knew it. */
+export type LeftService = Left & {
+  readonly memory: Memory;
+  readonly entries: ReadonlyMap<string, Uint8Array>;
+  /** Workers to which a signal was perhaps sent and perhaps not. */
+  readonly unsure: readonly number[];
+};
+
+/** Understands a journal; a text completes "the journal FILE …" and says why that is not possible. */
+export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftService | string => {
+  const journal = readJournal(bytes);
+  switch (journal.kind) {
+    case "empty":
+      return "is empty";
+    case "newer":
+      return `was written by a later version of crank (format ${journal.version})`;
+    case "corrupt":
+      return `is damaged: ${journal.reason}`;
+    case "entries":
+      break;
+  }
+  if (journal.bootId !== surroundings.facts.bootId) return "is from before the machine was started";
+  try {
+    const memory = recall(surroundings, journal.entries);
+    const { settings, core, sockets } = memory;
+    if (!settings) return "was left by a crank that was killed before it had begun";
+    const unsure = journal.unconfirmed.flatMap(({ code, id }) => (code === COMMANDS.signal.code ? [id] : []));
+    return { pid: journal.pid, settings, core, sockets, memory, entries: journal.entries, unsure };
+  } catch (error) {
+    return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
+  }
+};
+
+/** Looks at what was left, and decides. */
+export const examine = async (surroundings: Surroundings, settings: Settings, bytes: Uint8Array): Promise<Verdict> => {
+  const left = readLeft(surroundings, bytes);
+  if (typeof left === "string") return { kind: "aside", reason: left };
+  const { platform } = surroundings;
+  const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  try {
+    const adoption = survey(await platform.processes(), left, looker);
+    if (adoption.workers.length === 0) return { kind: "nobody", pid: left.pid, lost: adoption.lost };
+    return { kind: "adopt", adoption };
+  } catch (error) {
+    // Values of the wrong shape under the right checksum: somebody else's doing.
+    return { kind: "aside", reason: `cannot be understood: ${error instanceof Error ? error.message : String(error)}` };
+  }
+};

@@ -1,0 +1,176 @@
+// Processes and sockets as /proc shows them, for finding what a killed crank left. The tests hand in others.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { AF_INET, AF_INET6, describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
+
+export type ProcessFacts = {
+  readonly pid: number;
+  /** Clock ticks since boot. */
+  readonly startTime: number;
+  readonly parent: number;
+  readonly group: number;
+  /** Real, effective and saved. */
+  readonly uids: readonly number[];
+};
+
+/** `target` is what the link in /proc/PID/fd says: `socket:[INODE]`, `pipe:[INODE]`, a path. */
+export type Descriptor = { readonly fd: number; readonly target: string };
+
+/** `hidden`: the kernel does not show them to this process. */
+export type Descriptors =
+  | { readonly kind: "shown"; readonly descriptors: readonly Descriptor[] }
+  | { readonly kind: "hidden"; readonly reason: string };
+
+/** A socket that is bound, and listens if it is of a kind that does. */
+export type BoundSocket = {
+  readonly type: number;
+  readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
+};
+
+export type ProcessTable = {
+  /** Every process that there is. */
+  list(): readonly number[];
+  /** null: there is no such process, or it has ended and nobody has collected it, or nothing keeps it from ending. */
+  facts(pid: number): ProcessFacts | null;
+  /** null: it is not shown. */
+  environment(pid: number): ReadonlyMap<string, string> | null;
+  descriptors(pid: number): Descriptors;
+  /** The access mode of a descriptor (O_RDONLY, O_WRONLY, O_RDWR); null if it is not shown. */
+  accessMode(pid: number, fd: number): number | null;
+  /** The bound sockets of this network namespace, by inode. */
+  sockets(): ReadonlyMap<number, BoundSocket>;
+};
+
+export const linuxProcesses: ProcessTable = {
+  list: () =>
+    namesIn("/proc")
+      ?.filter((name) => /^\d+$/.test(name))
+      .map(Number) ?? [],
+  facts: (pid) => factsOf(pid),
+  environment: (pid) => environmentOf(pid),
+  descriptors: (pid) => descriptorsOf(pid),
+  accessMode: (pid, fd) => {
+    const flags = /^flags:\s*([0-7]+)/m.exec(textOf(`/proc/${pid}/fdinfo/${fd}`) ?? "")?.[1];
+    return flags === undefined ? null : Number.parseInt(flags, 8) & 3;
+  },
+  sockets: () => {
+    const found = new Map<number, BoundSocket>();
+    for (const [file, type] of INTERNET_FILES) readInternet(textOf(`/proc/net/${file}`) ?? "", type, found);
+    readUnix(textOf("/proc/net/unix") ?? "", found);
+    return found;
+  },
+};
+
+const textOf = (path: string): string | null => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+};
+
+const namesIn = (path: string): string[] | null => {
+  try {
+    return readdirSync(path);
+  } catch {
+    return null;
+  }
+};
+
+/** proc_pid_stat(5): the command's name may hold anything, so fields are counted from its closing parenthesis. */
+const factsOf = (pid: number): ProcessFacts | null => {
+  const stat = textOf(`/proc/${pid}/stat`);
+  const status = textOf(`/proc/${pid}/status`) ?? "";
+  const uids = /^Uid:\s*(\d+)\s+(\d+)\s+(\d+)/m.exec(status);
+  if (stat === null || !uids) return null;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "", parent, group] = fields;
+  const isEnding = (Number(fields[6]) & PF_EXITING) !== 0 || PENDING_SIGKILL.test(status);
+  if (state === "Z" || state === "X" || isEnding) return null;
+  return {
+    pid,
+    startTime: Number(fields[19]),
+    parent: Number(parent),
+    group: Number(group),
+    uids: uids.slice(1).map(Number),
+  };
+};
+
+/** The kernel's flag of a process that is being taken apart. */
+const PF_EXITING = 4;
+/** Signal 9 is the lowest bit of the third last hexadecimal digit. */
+const PENDING_SIGKILL = /^(?:SigPnd|ShdPnd):\s*[0-9a-f]*[13579bdf][0-9a-f]{2}$/m;
+
+const environmentOf = (pid: number): ReadonlyMap<string, string> | null => {
+  const text = textOf(`/proc/${pid}/environ`);
+  if (text === null) return null;
+  const variables = new Map<string, string>();
+  for (const variable of text.split("\0")) {
+    const equals = variable.indexOf("=");
+    if (equals > 0 && !variables.has(variable.slice(0, equals)))
+      variables.set(variable.slice(0, equals), variable.slice(equals + 1));
+  }
+  return variables;
+};
+
+const descriptorsOf = (pid: number): Descriptors => {
+  let names: string[];
+  try {
+    names = readdirSync(`/proc/${pid}/fd`);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    return { kind: "hidden", reason: code === "EACCES" || code === "EPERM" ? "permission denied" : "it is gone" };
+  }
+  const descriptors: Descriptor[] = [];
+  for (const name of names) {
+    try {
+      descriptors.push({ fd: Number(name), target: readlinkSync(`/proc/${pid}/fd/${name}`) });
+    } catch {
+      // Closed meanwhile.
+    }
+  }
+  if (names.length > 0 && descriptors.length === 0) return { kind: "hidden", reason: "permission denied" };
+  return { kind: "shown", descriptors: descriptors.sort((a, b) => a.fd - b.fd) };
+};
+
+const INTERNET_FILES = [
+  ["tcp", SOCK_STREAM],
+  ["tcp6", SOCK_STREAM],
+  ["udp", SOCK_DGRAM],
+  ["udp6", SOCK_DGRAM],
+] as const;
+
+// sl local remote state queues timer retransmits uid timeout inode; 0A is a listening tcp socket, 07 a udp one without a peer.
+const INTERNET_LINE = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ (0A|07) \S+ \S+ \S+\s+\d+\s+\d+\s+(\d+)/gm;
+
+const readInternet = (text: string, type: number, found: Map<number, BoundSocket>): void => {
+  for (const [, address = "", port = "", state, inode] of text.matchAll(INTERNET_LINE)) {
+    if ((state === "0A") !== (type === SOCK_STREAM)) continue;
+    const at = describeAddress(socketAddress(address, Number.parseInt(port, 16)));
+    found.set(Number(inode), { type, at });
+  }
+};
+
+/** The kernel prints addresses as words of its own byte order, which is little-endian here. */
+const socketAddress = (hex: string, port: number): Uint8Array => {
+  const isIpv4 = hex.length === 8;
+  const bytes = new Uint8Array(isIpv4 ? 16 : 28);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, isIpv4 ? AF_INET : AF_INET6, true);
+  view.setUint16(2, port);
+  for (let at = 0; at < hex.length; at += 8)
+    view.setUint32((isIpv4 ? 4 : 8) + at / 2, Number.parseInt(hex.slice(at, at + 8), 16), true);
+  return bytes;
+};
+
+// Num refs protocol flags type state inode path; the flag is SO_ACCEPTCON.
+const UNIX_LINE = /^\S+ \S+ \S+ ([0-9A-F]+) (\d{4}) \S+\s+(\d+) (.+)$/gm;
+const LISTENS = 0x10000;
+
+const readUnix = (text: string, found: Map<number, BoundSocket>): void => {
+  for (const [, flags = "", code, inode, path = ""] of text.matchAll(UNIX_LINE)) {
+    const type = Number.parseInt(code ?? "", 16);
+    const isConnection = type !== SOCK_DGRAM && (Number.parseInt(flags, 16) & LISTENS) === 0;
+    if (isConnection || ![SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET].includes(type)) continue;
+    found.set(Number(inode), { type, at: { path } });
+  }
+};

@@ -1,0 +1,250 @@
+// Looks at what a killed crank left: which of its workers live and are its own, and who holds its sockets. Changes nothing.
+import type { State, Worker } from "../core/state.ts";
+import { type Address, AddressError, formatAddress, parseUri } from "./addresses.ts";
+import type { Adoption, Holder, LeftSocket, LeftWorker, OpenSocket } from "./memory.ts";
+import type { BoundSocket, Descriptors, ProcessFacts, ProcessTable } from "./processes.ts";
+import type { Bind, Settings } from "./settings.ts";
+import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
+
+/** What a journal holds, as far as the survey asks. `pid` is the keeper that wrote it. */
+export type Left = {
+  readonly pid: number;
+  readonly settings: Settings;
+  readonly core: State;
+  readonly sockets: ReadonlyMap<number, OpenSocket>;
+};
+
+/** Who looks: its own user, and for which binds. */
+export type Looker = { readonly uid: number; readonly binds: readonly Bind[]; handleOf(bind: number): number };
+
+const FIRST_FD = 3;
+const O_RDWR = 2;
+
+/** Looks at everything. `adoption.workers` is empty when nobody is left. */
+export const survey = (processes: ProcessTable, left: Left, looker: Looker): Adoption => {
+  const inspector = new Inspector(processes, left, looker);
+  const workers: LeftWorker[] = [];
+  const lost: { id: number; reason: string }[] = [];
+  for (const worker of Object.values(left.core.workers)) {
+    const found = worker.pid === null ? inspector.findIntended(worker) : inspector.recognise(worker, worker.pid);
+    if ("reason" in found) lost.push({ id: worker.id, reason: found.reason });
+    else workers.push(inspector.describe(worker, found));
+  }
+  const holders = workers.map(({ id, pid, startTime }) => ({ worker: id, pid, startTime }));
+  const sockets = looker.binds.flatMap((bind, index) => inspector.findSocket(bind, index, holders) ?? []);
+  return { pid: left.pid, sockets, workers, lost };
+};
+
+/** Processes that hold the sockets and are nobody's worker, as sentences. It looks at every process that there is. */
+export const strangers = (
+  processes: ProcessTable,
+  left: Left,
+  looker: Looker,
+  { workers }: Adoption,
+): readonly string[] => new Inspector(processes, left, looker).strangers(workers);
+
+type Recognised = ProcessFacts | { readonly reason: string };
+
+class Inspector {
+  readonly #processes: ProcessTable;
+  readonly #left: Left;
+  readonly #looker: Looker;
+  readonly #bound: ReadonlyMap<number, BoundSocket>;
+  readonly #descriptors = new Map<number, Descriptors>();
+  /** The inodes of the old sockets, by the index of their bind then. */
+  readonly #inodes: ReadonlyMap<number, ReadonlySet<number>>;
+
+  constructor(processes: ProcessTable, left: Left, looker: Looker) {
+    this.#processes = processes;
+    this.#left = left;
+    this.#looker = looker;
+    this.#bound = processes.sockets();
+    this.#inodes = new Map(
+      [...left.sockets.values()].flatMap((socket) =>
+        socket.bind === null ? [] : [[socket.bind, this.#inodesAt(socket)] as const],
+      ),
+    );
+  }
+
+  /** Whether `pid` still is this worker: pid and start time name a process, its user says that nobody else has become it. */
+  recognise(worker: Worker, pid: number): Recognised {
+    const facts = this.#processes.facts(pid);
+    if (!facts) return { reason: `process ${pid} is gone` };
+    if (facts.startTime !== worker.startTime) return { reason: `process ${pid} is another one now, started later` };
+    const owner = this.#ownerOf(worker);
+    if (facts.uids.includes(owner) || this.#isProvenBy(worker, facts)) return facts;
+    return {
+      reason: `process ${pid} belongs to user ${facts.uids[0]}, not ${owner}, and nothing else shows that it is this worker`,
+    };
+  }
+
+  /** The process of a start that was asked for in the very last moment, if there is one. */
+  findIntended(worker: Worker): Recognised {
+    const taken = new Set(Object.values(this.#left.core.workers).map(({ pid }) => pid));
+    const all = this.#processes.list().filter((pid) => !taken.has(pid));
+    const named = all.find((pid) => this.#isNamed(worker, pid));
+    const facts = named === undefined ? null : this.#processes.facts(named);
+    if (facts) return facts;
+    const nameless = all.flatMap((pid) => this.#mayBe(worker, pid, taken) ?? []);
+    const [only, ...others] = nameless;
+    if (only && others.length === 0) return only;
+    if (only) return { reason: "its start was only just asked for, and more than one process may be it" };
+    return { reason: "its start was only just asked for, and no process of it is there" };
+  }
+
+  describe(worker: Worker, { pid, startTime }: ProcessFacts): LeftWorker {
+    const losses: string[] = [];
+    const output = this.#outputOf(pid, losses);
+    if (worker.kind === "starting")
+      losses.push("was still starting: if it said READY=1 while nobody was there, nobody has heard it");
+    return { id: worker.id, pid, startTime, output, losses };
+  }
+
+  /** Who holds the socket that this bind had; null if the crank before did not have it. */
+  findSocket(bind: Bind, index: number, workers: readonly Omit<Holder, "fd">[]): LeftSocket | null {
+    const old = this.#oldSocket(bind, index);
+    if (!old || old.bind === null) return null;
+    const inodes = this.#inodes.get(old.bind) ?? new Set();
+    const holders: Holder[] = [];
+    const fails: string[] = [];
+    const usual = FIRST_FD + old.bind;
+    for (const worker of workers) {
+      const open = this.#open(worker.pid);
+      if (open.kind === "hidden") {
+        fails.push(`${nameOf(worker)}: its descriptors cannot be seen: ${open.reason}`);
+        holders.push({ ...worker, fd: usual });
+        continue;
+      }
+      const fds = open.descriptors.flatMap(({ fd, target }) => (inodes.has(inodeOf(target, "socket")) ? [fd] : []));
+      const fd = fds.includes(usual) ? usual : fds[0];
+      if (fd === undefined) fails.push(`${nameOf(worker)} has closed it`);
+      else holders.push({ ...worker, fd });
+    }
+    return { handle: this.#looker.handleOf(index), uri: bind.uri, address: old.address, holders, taken: null, fails };
+  }
+
+  strangers(workers: readonly LeftWorker[]): readonly string[] {
+    const known = new Set(workers.map(({ pid }) => pid));
+    const inodes = new Set([...this.#inodes.values()].flatMap((set) => [...set]));
+    return this.#processes.list().flatMap((pid) => {
+      if (pid === process.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
+      if (this.#descendsFrom(pid, known)) return [];
+      return [`Process ${pid} holds a socket of this service and is no worker of it that is known; it is left alone`];
+    });
+  }
+
+  #ownerOf(worker: Worker): number {
+    return this.#left.core.generations[worker.generation]?.spec.user?.uid ?? this.#looker.uid;
+  }
+
+  /** A worker that has changed its user is known by what only it was given. */
+  #isProvenBy(worker: Worker, { pid }: ProcessFacts): boolean {
+    return (
+      this.#isNamed(worker, pid) || this.#holds(pid, new Set([...this.#inodes.values()].flatMap((set) => [...set])))
+    );
+  }
+
+  /** LISTEN_PID is the pid that the keeper gave it, so what a worker starts itself is not taken for it. */
+  #isNamed({ id, generation }: Worker, pid: number): boolean {
+    const environment = this.#processes.environment(pid);
+    return (
+      environment?.get("LISTEN_PID") === String(pid) &&
+      environment.get("CRANK_WORKER") === String(id) &&
+      environment.get("CRANK_GENERATION") === String(generation) &&
+      environment.get("EINHORN_MASTER_PID") === String(this.#left.pid)
+    );
+  }
+
+  /** A process that overwrote its environment at once: whoever holds the sockets, leads a group and is nobody's child here. */
+  #mayBe(worker: Worker, pid: number, taken: ReadonlySet<number | null>): ProcessFacts | null {
+    const sockets = new Set([...this.#inodes.values()].flatMap((set) => [...set]));
+    if (pid === process.pid || sockets.size === 0 || !this.#holds(pid, sockets)) return null;
+    const facts = this.#processes.facts(pid);
+    const isLeader = facts?.group === pid && facts.uids.includes(this.#ownerOf(worker));
+    if (!facts || !isLeader || this.#descendsFrom(pid, taken)) return null;
+    // One that says that it is another worker, or another crank's, is that.
+    return this.#processes.environment(pid)?.has("CRANK_WORKER") === true ? null : facts;
+  }
+
+  #descendsFrom(pid: number, ancestors: ReadonlySet<number | null>): boolean {
+    for (let at = pid, step = 0; step < MOST_ANCESTORS; step++) {
+      const parent = this.#processes.facts(at)?.parent ?? 0;
+      if (parent <= 1) return false;
+      if (ancestors.has(parent)) return true;
+      at = parent;
+    }
+    return false;
+  }
+
+  #open(pid: number): Descriptors {
+    const known = this.#descriptors.get(pid) ?? this.#processes.descriptors(pid);
+    this.#descriptors.set(pid, known);
+    return known;
+  }
+
+  #holds(pid: number, inodes: ReadonlySet<number>): boolean {
+    const open = this.#open(pid);
+    return open.kind === "shown" && open.descriptors.some(({ target }) => inodes.has(inodeOf(target, "socket")));
+  }
+
+  /** Its own pipe is the one that it has open both ways: nobody else opens pipes like that, and nobody else's is to be read. */
+  #outputOf(pid: number, losses: string[]): number | null {
+    if (this.#left.settings.logFormat === "raw") return null;
+    const open = this.#open(pid);
+    if (open.kind === "hidden") {
+      losses.push(`writes on into its pipe, which cannot be had back: ${open.reason}`);
+      return null;
+    }
+    const pipe = open.descriptors.find(
+      ({ fd, target }) => target.startsWith("pipe:") && this.#processes.accessMode(pid, fd) === O_RDWR,
+    );
+    if (!pipe) losses.push("has closed its output: what it says is not heard");
+    return pipe?.fd ?? null;
+  }
+
+  /** The socket that this bind had before: the one at the same address, or the same words at the same place. */
+  #oldSocket(bind: Bind, index: number): OpenSocket | null {
+    const before = this.#left.settings.binds;
+    const olds = [...this.#left.sockets.values()];
+    const at = (place: number) => olds.find((socket) => socket.bind === place) ?? null;
+    const isSame = (other: Bind | undefined) =>
+      other !== undefined && formatAddress(other.address) === formatAddress(bind.address);
+    if (isSame(before[index])) return at(index);
+    const elsewhere = before.findIndex(isSame);
+    return elsewhere < 0 ? null : at(elsewhere);
+  }
+
+  #inodesAt(socket: OpenSocket): ReadonlySet<number> {
+    const wanted = addressOf(socket);
+    const found = new Set<number>();
+    for (const [inode, bound] of this.#bound) {
+      if (wanted && bound.type === socket.type && isAt(wanted, bound)) found.add(inode);
+    }
+    return found;
+  }
+}
+
+const MOST_ANCESTORS = 64;
+
+const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number }): string =>
+  `worker ${worker} (pid ${pid})`;
+
+const inodeOf = (target: string, kind: "socket"): number =>
+  target.startsWith(`${kind}:[`) ? Number(target.slice(kind.length + 2, -1)) : -1;
+
+/** Where a socket listens; null for what no URI says. */
+const addressOf = ({ address }: OpenSocket): Address | null => {
+  try {
+    return parseUri(address).address;
+  } catch (error) {
+    if (error instanceof AddressError) return null;
+    throw error;
+  }
+};
+
+const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
+
+const isAt = (address: Address, { type, at }: BoundSocket): boolean => {
+  if (address.kind === "unix") return "path" in at && at.path === address.path && type === UNIX_TYPES[address.type];
+  return address.kind === "internet" && "port" in at && at.port === address.port && at.host === address.host;
+};
