@@ -16,6 +16,7 @@ import {
   restoreEntries,
 } from "./memory.ts";
 import { wayToOpen } from "./openings.ts";
+import { reconcileProbes } from "./probe-results.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
 import type { Settings } from "./settings.ts";
 import { isOpenAt, type Opening, openCommand } from "./sockets.ts";
@@ -66,7 +67,17 @@ export const isTheLeftOne = (
 };
 
 /** What of the old journal goes on; the rest (settings, sockets, connections) is this crank's own. */
-const GOES_ON = new Set(["service", "history", "generation", "worker", "counters", "finished", "notes", "told"]);
+const GOES_ON = new Set([
+  "service",
+  "history",
+  "generation",
+  "worker",
+  "counters",
+  "finished",
+  "notes",
+  "told",
+  "unstarted",
+]);
 
 /** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */
 export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
@@ -95,6 +106,8 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
     respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs },
     manner: settings.manner,
   });
+  // Probes end with their keeper.
+  reconcileProbes(memory, new Set(memory.unstarted), now);
   report(memory, adoption, now);
   rememberAdoption(memory, null);
   serveAgain(memory, settings, now);

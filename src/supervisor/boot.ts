@@ -122,11 +122,17 @@ export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Prom
   const { boot, settings } = memory;
   if (event.token !== boot.barrier || !settings) return;
   if (boot.failure !== null) return giveUp(memory, boot.failure);
-  if (boot.isUnwanted) return leave(memory, 0);
+  if (boot.isUnwanted) return memory.adoption ? stepBack(memory) : leave(memory, 0);
   if (boot.stage === "locking") return openAll(memory, settings);
   if (boot.stage !== "opening") return;
   if (memory.adoption) await adopt(memory, settings, event.deliveredAt);
   else serve(memory, settings, event.deliveredAt);
+};
+
+/** Ends without having taken over: what was left stays as it is, for the next crank. */
+const stepBack = (memory: Memory): void => {
+  for (const handle of [...memory.sockets.keys()]) removeSocketFile(memory, handle);
+  memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 
 /** A command of the start failed. */

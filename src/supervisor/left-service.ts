@@ -39,10 +39,10 @@ export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftSer
   if (journal.bootId !== surroundings.facts.bootId) return "is from before the machine was started";
   try {
     const memory = recall(surroundings, journal.entries);
-    const { settings, core, sockets } = memory;
+    const { settings, core, sockets, unstarted } = memory;
     if (!settings) return "was left by a crank that was killed before it had begun";
     const unsure = journal.unconfirmed.flatMap(({ code, id }) => (code === COMMANDS.signal.code ? [id] : []));
-    return { pid: journal.pid, settings, core, sockets, memory, entries: journal.entries, unsure };
+    return { pid: journal.pid, settings, core, sockets, unstarted, memory, entries: journal.entries, unsure };
   } catch (error) {
     return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -12,6 +12,8 @@ export type Left = {
   readonly settings: Settings;
   readonly core: State;
   readonly sockets: ReadonlyMap<number, OpenSocket>;
+  /** Workers that the keeper was not told to start yet: they still will be. */
+  readonly unstarted: readonly number[];
 };
 
 /** Who looks: its own user, and for which binds. */
@@ -26,6 +28,7 @@ export const survey = (processes: ProcessTable, left: Left, looker: Looker): Ado
   const workers: LeftWorker[] = [];
   const lost: { id: number; reason: string }[] = [];
   for (const worker of Object.values(left.core.workers)) {
+    if (left.unstarted.includes(worker.id)) continue;
     const found = worker.pid === null ? inspector.findIntended(worker) : inspector.recognise(worker, worker.pid);
     if ("reason" in found) lost.push({ id: worker.id, reason: found.reason });
     else workers.push(inspector.describe(worker, found));

@@ -99,6 +99,7 @@ const settingsFrom = (given: Options, words: readonly string[], cwd: string): Se
     respawnMs: 0,
     manner: MANNER,
     lingerMs: LINGER_MS,
+    leftWorkers: "adopt",
     logFormat: "raw",
     linePrefix: "",
     outputSink: "stdout",
