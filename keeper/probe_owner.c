@@ -1,46 +1,16 @@
 #include "probe_owner.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ANSWER_BYTES = 4096, MOST_PROCESSES = 4096, PATH_BYTES = 64, LINK_BYTES = 64 };
+#include "socket_tables.h"
 
-/* Sends a sock_diag(7) question and reads its answer's payload. Returns the length, or -1 with errno. */
-static ssize_t diagnose(void *question, size_t length, uint8_t *payload) {
-  int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (netlink < 0) return -1;
-  _Alignas(struct nlmsghdr) uint8_t answer[ANSWER_BYTES];
-  /* The kernel has put the answer there before send() returned. */
-  ssize_t n = send(netlink, question, length, 0) < 0 ? -1 : recv(netlink, answer, sizeof answer, MSG_DONTWAIT);
-  int error = errno;
-  (void)close(netlink);
-  errno = error;
-  if (n < 0) return -1;
-  const struct nlmsghdr *header = (const void *)answer;
-  errno = EPROTO;
-  if (!NLMSG_OK(header, (size_t)n)) return -1;
-  if (header->nlmsg_type == NLMSG_ERROR) {
-    const struct nlmsgerr *trouble = NLMSG_DATA(header);
-    if (header->nlmsg_len >= NLMSG_LENGTH(sizeof *trouble)) errno = -trouble->error;
-    return -1;
-  }
-  size_t size = header->nlmsg_len - NLMSG_LENGTH(0);
-  memcpy(payload, NLMSG_DATA(header), size);
-  return (ssize_t)size;
-}
+enum { MOST_PROCESSES = 4096, PATH_BYTES = 64, LINK_BYTES = 64 };
 
 static void put_address(const struct sockaddr_storage *address, __be32 *into, __be16 *port) {
   if (address->ss_family == AF_INET6) {
@@ -59,22 +29,11 @@ static int internet_peer(int fd, uint32_t *inode) {
   struct sockaddr_storage here = {0}, there = {0};
   socklen_t here_length = sizeof here, there_length = sizeof there;
   if (getsockname(fd, (void *)&here, &here_length) < 0 || getpeername(fd, (void *)&there, &there_length) < 0) return -1;
-  struct {
-    struct nlmsghdr header;
-    struct inet_diag_req_v2 request;
-  } question = {
-      .header = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-      .request = {.sdiag_family = (uint8_t)here.ss_family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0U,
-                  .id = {.idiag_cookie = {~0U, ~0U}}},
-  };
-  put_address(&there, question.request.id.idiag_src, &question.request.id.idiag_sport);
-  put_address(&here, question.request.id.idiag_dst, &question.request.id.idiag_dport);
-  uint8_t payload[ANSWER_BYTES];
-  ssize_t length = diagnose(&question, sizeof question, payload);
+  struct inet_diag_req_v2 request = {.sdiag_family = (uint8_t)here.ss_family};
+  put_address(&there, request.id.idiag_src, &request.id.idiag_sport);
+  put_address(&here, request.id.idiag_dst, &request.id.idiag_dport);
   struct inet_diag_msg answer;
-  if (length < 0) return -1;
-  if ((size_t)length < sizeof answer) return errno = EPROTO, -1;
-  memcpy(&answer, payload, sizeof answer);
+  if (socket_tables_tcp(&request, &answer) < 0) return -1;
   *inode = answer.idiag_inode;
   return 0;
 }
@@ -82,29 +41,7 @@ static int internet_peer(int fd, uint32_t *inode) {
 static int unix_peer(int fd, uint32_t *inode) {
   struct stat status;
   if (fstat(fd, &status) < 0) return -1;
-  struct {
-    struct nlmsghdr header;
-    struct unix_diag_req request;
-  } question = {
-      .header = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-      .request = {.sdiag_family = AF_UNIX, .udiag_states = ~0U, .udiag_ino = (uint32_t)status.st_ino,
-                  .udiag_show = UDIAG_SHOW_PEER, .udiag_cookie = {~0U, ~0U}},
-  };
-  uint8_t payload[ANSWER_BYTES];
-  ssize_t length = diagnose(&question, sizeof question, payload);
-  if (length < 0) return -1;
-  for (size_t at = NLMSG_ALIGN(sizeof(struct unix_diag_msg)); at + sizeof(struct rtattr) <= (size_t)length;) {
-    struct rtattr attribute;
-    memcpy(&attribute, payload + at, sizeof attribute);
-    if (attribute.rta_len < sizeof attribute || at + attribute.rta_len > (size_t)length) break;
-    if (attribute.rta_type == UNIX_DIAG_PEER && attribute.rta_len >= RTA_LENGTH(sizeof *inode)) {
-      memcpy(inode, payload + at + RTA_LENGTH(0), sizeof *inode);
-      return 0;
-    }
-    at += RTA_ALIGN(attribute.rta_len);
-  }
-  errno = ENOTCONN;
-  return -1;
+  return socket_tables_unix((uint32_t)status.st_ino, UDIAG_SHOW_PEER, UNIX_DIAG_PEER, inode, sizeof *inode);
 }
 
 int probe_peer(int fd, uint32_t *inode) {
