@@ -1,6 +1,6 @@
 // Which clients a server has. A server has to be watched from before its first connection, because none of the runtimes
 // can be asked for the connections, and for what goes on in them, afterwards.
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Http2Session } from "node:http2";
 import { Server, type Socket } from "node:net";
 import process from "node:process";
@@ -28,7 +28,9 @@ export class WatchedServer {
    */
   close(): Promise<void> {
     return new Promise((resolve) => {
-      Server.prototype.close.call(this.door, () => resolve());
+      // Bun's HTTP servers, when they listen by themselves, are no plain servers: there, their own is all there is.
+      const { close } = (this.door instanceof Server ? Server : HttpServer).prototype;
+      close.call(this.door, () => resolve());
       // Deno (2.9) ends a connection after its next answer if the server says that it does not listen, and tells the
       // client nothing of it. Here it is the drain that says when a connection ends.
       if (process.versions.deno !== undefined) Object.defineProperty(this.door, "listening", { value: true });

@@ -83,3 +83,14 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     expect(await service.drained()).toBe("drained: 1 clients, 0 cut off");
   });
 });
+
+test("a spread that is longer than the time that crank gives is shortened, and nobody is cut off for it", async () => {
+  service = new Deployment("Bun", "ws");
+  const flags = ["-env", "STOP_TIMEOUT_USEC=5000000"];
+  await service.start({ drain: { spreadMs: FOR_EVER_MS, graceMs: 500 }, flags });
+  const old = await connected(service.port, 2);
+  await service.deploy(2);
+  await waitFor("both to be closed", () => old.every(({ closed }) => closed));
+  expect(old.map(({ closed }) => closed?.code)).toEqual([1001, 1001]);
+  expect(await service.drained()).toBe("drained: 2 clients, 0 cut off");
+});

@@ -1,0 +1,31 @@
+// Servers that the library does not let listen, but watches.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { RUNTIMES } from "./runtimes.ts";
+import { Talk } from "./talk.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+test.each([...RUNTIMES])("on %s a server that listens by itself is drained too", async (_, runtime) => {
+  const path = join(bench.directory, "go-on");
+  const server = bench.start([...runtime, join(ROOT, "test/apps/library-watch.mjs"), path], { cwd: ROOT });
+  const port = await waitFor("the port", () => /port (\d+)/.exec(server.stdout())?.[1]);
+  const talk = await Talk.open(Number(port), "plain");
+  talk.request("/");
+  await waitFor("the request to be heard", () => server.stdout().includes("asked"));
+  server.signal("SIGTERM");
+  await waitFor("the drain", () => server.stdout().includes("draining"));
+  writeFileSync(path, "");
+  expect(await talk.isEnded()).toBe("closed");
+  expect(talk.heard).toMatch(/connection: close\r\n/i);
+  expect(talk.heard).toContain("answer\n");
+  const ended = await server.ended;
+  expect(ended.stdout).toContain("1 drained");
+  expect(ended.status).toBe(0);
+});
