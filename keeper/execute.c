@@ -48,17 +48,6 @@ static const struct part parts[] = {
     {commands_save, commands_load},   {supervisor_save, supervisor_load},
 };
 
-static int write_all(int fd, const uint8_t *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t n = write(fd, bytes, length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    bytes += n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
 /* The state as it lies in the file: magic, version, length of the parts, the parts, then what the output thread writes. */
 static int save_state(int fd) {
   struct buffer state = {0};
@@ -68,7 +57,7 @@ static int save_state(int fd) {
   size_t start = state.length;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i].save(&state);
   buffer_set_u64(&state, start - 8, state.length - start);
-  int result = write_all(fd, state.data, state.length);
+  int result = buffer_write(&state, fd);
   if (result == 0) result = output_save(fd);
   int error = errno;
   buffer_free(&state);

@@ -40,23 +40,12 @@ static void encode(struct buffer *out, const struct launch *launch, int report) 
   buffer_u32(out, facts->pid);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t n = write(fd, bytes, length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    bytes += n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
 static int make_payload(const struct launch *launch, int report) {
   int fd = memfd_create("crank-launch", MFD_CLOEXEC);
   if (fd < 0) return -1;
   struct buffer bytes = {0};
   encode(&bytes, launch, report);
-  int result = write_all(fd, bytes.data, bytes.length);
+  int result = buffer_write(&bytes, fd);
   int error = errno;
   buffer_free(&bytes);
   if (result == 0) return fd;

@@ -23,17 +23,6 @@ void output_stop(void) {
   thread_finish(output);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t n = write(fd, bytes, length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    bytes += n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
 static int read_all(int fd, uint8_t *bytes, size_t length) {
   while (length > 0) {
     ssize_t n = read(fd, bytes, length);
@@ -53,7 +42,7 @@ int output_save(int fd) {
   buffer_u32(&state, 0);
   table_save(output, &state);
   buffer_set_u32(&state, 0, (uint32_t)state.length - 4);
-  int result = write_all(fd, state.data, state.length);
+  int result = buffer_write(&state, fd);
   buffer_free(&state);
   return result == 0 ? table_close_on_exec(output, 0) : -1;
 }

@@ -1,7 +1,9 @@
 #include "wire.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memory.h"
 
@@ -58,6 +60,16 @@ void buffer_set_u32(struct buffer *buffer, size_t offset, uint32_t value) {
 
 void buffer_set_u64(struct buffer *buffer, size_t offset, uint64_t value) {
   store(buffer->data + offset, value, 8);
+}
+
+int buffer_write(const struct buffer *buffer, int fd) {
+  for (size_t written = 0; written < buffer->length;) {
+    ssize_t n = write(fd, buffer->data + written, buffer->length - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    written += (size_t)n;
+  }
+  return 0;
 }
 
 void buffer_drop(struct buffer *buffer, size_t length) {

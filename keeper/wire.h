@@ -43,6 +43,8 @@ void buffer_text(struct buffer *buffer, const char *text);
 void buffer_set_u32(struct buffer *buffer, size_t offset, uint32_t value);
 void buffer_set_u64(struct buffer *buffer, size_t offset, uint64_t value);
 /* Takes the first bytes away; a buffer that gets empty gives its memory back. */
+/* Writes all of it into a file; -1 with errno. */
+int buffer_write(const struct buffer *buffer, int fd);
 void buffer_drop(struct buffer *buffer, size_t length);
 void buffer_free(struct buffer *buffer);
 

@@ -112,25 +112,24 @@ export const put = (key: string, text: string): Command => ({
   value: new TextEncoder().encode(text),
 });
 
-/** A spawn command with nothing special about it. */
-export const spawnOf = (
-  keeper: KeeperUnderTest,
+/** A spawn with every default; `changes` says what the test is about. */
+export const plainSpawn = (
   worker: number,
-  steps: readonly string[],
+  args: readonly string[],
   changes: Partial<CommandOf<"spawn">> = {},
-): Command => ({
+): CommandOf<"spawn"> => ({
   kind: "spawn",
   worker,
-  file: keeper.workerFile,
-  args: ["worker", ...steps],
+  file: args[0] ?? "",
+  args,
   cwd: "/",
-  env: [["NOTIFY_FD", "3"]],
+  env: [],
   unset: [],
   ownPid: [],
   descriptors: [],
   stdin: 0,
   output: 0,
-  notifyFd: 3,
+  notifyFd: 0,
   notifyPath: "",
   identity: [],
   umask: UNCHANGED,
@@ -143,3 +142,17 @@ export const spawnOf = (
   json: "",
   ...changes,
 });
+
+/** A scripted worker that takes these steps, with a notify pair. */
+export const spawnOf = (
+  keeper: KeeperUnderTest,
+  worker: number,
+  steps: readonly string[],
+  changes: Partial<CommandOf<"spawn">> = {},
+): Command =>
+  plainSpawn(worker, ["worker", ...steps], {
+    file: keeper.workerFile,
+    env: [["NOTIFY_FD", "3"]],
+    notifyFd: 3,
+    ...changes,
+  });

@@ -1,7 +1,7 @@
 // The real keeper under test: bin/crank (or CRANK_KEEPER) in a home of its own, with test/keeper/stand-in.c for a runtime.
 import { afterAll } from "bun:test";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,6 +37,8 @@ export const testPrograms = (): string => {
 
 afterAll(() => {
   if (programs !== null) rmSync(programs, { recursive: true, force: true });
+  // Another file of the same run compiles its own.
+  programs = null;
 });
 
 export type RealKeeper = KeeperUnderTest & {
@@ -226,8 +228,14 @@ class Real implements RealKeeper {
   }
 
   async stop(): Promise<void> {
+    const { child, pids } = this.#parts;
+    if (child.exitCode === null && child.signalCode === null) {
+      // Stopped first, so that nothing is started any more while its children are being ended.
+      child.kill("SIGSTOP");
+      for (const pid of descendants(this.pid)) endProcess(pid);
+    }
     await this.kill();
-    for (const pid of this.#parts.pids) endProcess(pid);
+    for (const pid of pids) endProcess(pid);
     this.#parts.server.close();
     rmSync(this.home, { recursive: true, force: true });
   }
@@ -239,6 +247,16 @@ export const endProcess = (pid: number): void => {
     process.kill(pid, "SIGKILL");
   } catch {
     // It ended with its keeper, or before.
+  }
+};
+
+/** Every living process below `pid`. */
+const descendants = (pid: number): number[] => {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    return children.filter((child) => child !== "").flatMap((child) => [Number(child), ...descendants(Number(child))]);
+  } catch {
+    return [];
   }
 };
 

@@ -1,0 +1,215 @@
+// What a real keeper starts, what that says to it, and how the keeper executes itself in place.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { COMMANDS, NO_LIMIT, SPAWN_FLAGS } from "../../src/keeper/protocol.ts";
+import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { bytesOf, DrivenKeeper, openTcp, openUnix, sh, textOf, until } from "./driven-keeper.ts";
+import { plainSpawn } from "./keeper-under-test.ts";
+
+let keeper: DrivenKeeper;
+beforeEach(() => {
+  keeper = new DrivenKeeper();
+});
+afterEach(() => keeper.clean());
+
+describe("a spawn", () => {
+  test("gives the process exactly what was asked for", async () => {
+    chmodSync(keeper.directory, 0o711);
+    await keeper.start({ env: { BASE: "1", GONE: "1" } });
+    keeper.commit([
+      openTcp(1, "127.0.0.1"),
+      plainSpawn(1, ["/bin/sleep", "600"], {
+        args: ["renamed", "600"],
+        cwd: keeper.directory,
+        env: [["A", "b=c"]],
+        unset: ["GONE"],
+        ownPid: ["LISTEN_PID"],
+        descriptors: [1, 9, 1, 3],
+        identity: [65534, 65534, 7, 8],
+        umask: 0o027,
+        limits: [7, 99, 99, 4, 0, NO_LIMIT],
+        nice: 5,
+        oomScore: 321,
+      }),
+    ]);
+    await keeper.event("opened");
+    const { pid, startTime } = await keeper.event("spawned");
+    const proc = (name: string): string => readFileSync(`/proc/${pid}/${name}`, "utf8");
+    const environment = proc("environ").split("\0");
+    expect(environment).toContain("A=b=c");
+    expect(environment).toContain("BASE=1");
+    expect(environment).toContain(`LISTEN_PID=${pid}`);
+    expect(environment.some((pair) => pair.startsWith("GONE="))).toBe(false);
+    expect(proc("cmdline")).toBe("renamed\x00600\0");
+    expect(readlinkSync(`/proc/${pid}/cwd`)).toBe(keeper.directory);
+    const status = proc("status");
+    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+    expect(status).toMatch(/^Groups:\t7 8 ?$/m);
+    expect(status).toMatch(/^Umask:\t0027$/m);
+    expect(status).toMatch(/^SigBlk:\t0+$/m);
+    expect(status).toMatch(/^SigIgn:\t0+$/m);
+    expect(proc("limits")).toMatch(/^Max open files\s+99\s+99/m);
+    expect(proc("limits")).toMatch(/^Max core file size\s+0\s+unlimited/m);
+    expect(proc("oom_score_adj").trim()).toBe("321");
+    const stat = proc("stat")
+      .slice(proc("stat").lastIndexOf(")") + 2)
+      .split(" ");
+    expect([stat[2], stat[16], stat[19]]).toEqual([String(pid), "5", String(startTime)]);
+    // While it starts, the program opens its libraries.
+    await until("its descriptors", () => readdirSync(`/proc/${pid}/fd`).sort().join(" ") === "0 1 2 3 9");
+    expect(readlinkSync(`/proc/${pid}/fd/0`)).toBe("/dev/null");
+    expect(readlinkSync(`/proc/${pid}/fd/3`)).toBe(readlinkSync(`/proc/${pid}/fd/9`));
+  });
+
+  test.each([
+    ["chdir", { cwd: "/no/such/directory" }, 2],
+    ["exec", { file: "/no/such/program" }, 2],
+    ["exec", { file: "/etc/passwd" }, 13],
+    ["limit", { limits: [7, 10, 5] }, 22],
+  ] as const)("that fails at %s with %j says so, and no exit follows", async (step, change, errno) => {
+    await keeper.start();
+    keeper.commit([plainSpawn(1, ["/bin/true"], change), { kind: "barrier", token: 1 }]);
+    expect(await keeper.eventually("spawnFailed")).toMatchObject({ worker: 1, step, errno });
+  });
+
+  test("ends what is left of a worker's group with it, and nothing where that was not asked for", async () => {
+    await keeper.start();
+    const script = (name: string): string => `sleep 600 & echo $! > ${keeper.path(name)}; exit 3`;
+    keeper.commit([
+      plainSpawn(1, sh(script("ended"))),
+      plainSpawn(2, sh(script("spared")), { flags: SPAWN_FLAGS.group }),
+    ]);
+    for (let gone = 0; gone < 2; gone++) await keeper.eventually("exited");
+    const [ended, spared] = ["ended", "spared"].map((name) => readFileSync(keeper.path(name), "utf8").trim());
+    await until("the first to be gone", () => !existsSync(`/proc/${ended}`));
+    expect(existsSync(`/proc/${spared}`)).toBe(true);
+  });
+
+  test("can be signalled, alone or with its group, and a signal to one that is gone is no failure", async () => {
+    await keeper.start();
+    keeper.commit([plainSpawn(1, ["/bin/sleep", "600"])]);
+    await keeper.event("spawned");
+    keeper.commit([{ kind: "signal", worker: 1, signal: 10, group: 0 }]);
+    expect(await keeper.event("exited")).toMatchObject({ worker: 1, ending: 1, status: 10 });
+    keeper.commit([
+      { kind: "signal", worker: 1, signal: 15, group: 1 },
+      { kind: "barrier", token: 1 },
+    ]);
+    expect(await keeper.event("reached")).toMatchObject({ token: 1 });
+  });
+});
+
+describe("datagrams", () => {
+  const sender = (code: string): string[] => ["/usr/bin/env", "python3", "-c", `import os,socket,time,array\n${code}`];
+
+  test("come from the pair and from the path, with who sent them and what came along", async () => {
+    await keeper.start();
+    const code = `
+a=socket.socket(fileno=3)
+socket.send_fds(a,[b"FDSTORE=1"],[0,1])
+b=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)
+b.sendto(b"x"*9000,os.environ["P"])
+time.sleep(600)`;
+    keeper.commit([
+      plainSpawn(1, sender(code), { notifyFd: 3, notifyPath: keeper.path("n"), env: [["P", keeper.path("n")]] }),
+    ]);
+    const { pid } = await keeper.event("spawned");
+    const first = await keeper.event("datagram");
+    expect(first).toMatchObject({ worker: 1, source: 0, pid, uid: 0, descriptors: 2, flags: 0 });
+    const second = await keeper.event("datagram");
+    expect(second).toMatchObject({ source: 1, pid, flags: 1 });
+    expect(second.bytes.length).toBeLessThanOrEqual(8192);
+    keeper.commit([
+      { kind: "keepDescriptor", event: first.seq, index: 0, handle: 20 },
+      { kind: "barrier", token: 1 },
+    ]);
+    await keeper.eventually("reached");
+    expect(statSync(keeper.path("n")).mode & 0o777).toBe(0o600);
+  });
+
+  test("go to a worker with descriptors, and from a handle to an address", async () => {
+    await keeper.start();
+    const receiver = Bun.spawn(
+      [
+        "python3",
+        "-c",
+        `import socket;s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(${JSON.stringify(keeper.path("r"))});print("bound",flush=True);print(s.recv(99).decode(),flush=True)`,
+      ],
+      { stdout: "pipe" },
+    );
+    await until("the receiver", () => existsSync(keeper.path("r")));
+    const code = `
+a=socket.socket(fileno=3)
+m,f,_,_=socket.recv_fds(a,100,4)
+a.send(m+b" "+str(len(f)).encode())
+time.sleep(600)`;
+    keeper.commit([
+      openTcp(1, "127.0.0.1"),
+      { kind: "openDatagram", handle: 2, domain: AF_UNIX, address: unixAddress(keeper.path("r")) },
+      plainSpawn(1, sender(code), { notifyFd: 3 }),
+    ]);
+    await keeper.eventually("spawned");
+    keeper.commit([
+      { kind: "sendDatagram", handle: 0, worker: 1, bytes: bytesOf("take"), handles: [1, 1] },
+      { kind: "sendDatagram", handle: 2, worker: 0, bytes: bytesOf("hello"), handles: [] },
+    ]);
+    expect(textOf((await keeper.eventually("datagram")).bytes)).toBe("take 2");
+    expect(await new Response(receiver.stdout).text()).toBe("bound\nhello\n");
+  });
+
+  test("that flood wait in the kernel, and none is lost", async () => {
+    await keeper.start();
+    const code = `
+a=socket.socket(fileno=3)
+for n in range(2000): a.send(str(n).encode())
+os._exit(0)`;
+    keeper.commit([plainSpawn(1, sender(code), { notifyFd: 3 })]);
+    await keeper.event("spawned");
+    for (let number = 0; number < 2000; number++) {
+      expect(textOf((await keeper.event("datagram")).bytes)).toBe(String(number));
+      keeper.commit([]);
+    }
+    expect(await keeper.event("exited")).toMatchObject({ ending: 0, status: 0 });
+  });
+});
+
+describe("an execution in place", () => {
+  test("keeps the pid, the workers, the sockets, half a line of a client and half a line of output", async () => {
+    await keeper.start();
+    keeper.commit([
+      openUnix(1, keeper.path("c"), SOCK_STREAM),
+      { kind: "acceptOn", handle: 1 },
+      plainSpawn(
+        1,
+        sh("printf 'first '; sleep 0.3; while [ ! -e go ]; do sleep 0.01; done; echo second; exec sleep 600"),
+        {
+          cwd: keeper.directory,
+        },
+      ),
+    ]);
+    await keeper.eventually("spawned");
+    const client = connect(keeper.path("c"), () => client.write("a\nhal"));
+    const { connection } = await keeper.eventually("line");
+    keeper.commit([{ kind: "put", key: "k", value: bytesOf("v") }]);
+    keeper.commit([{ kind: "execute", path: readlinkSync(`/proc/${keeper.pid}/exe`) }]);
+    const messages = await keeper.nextLife();
+    expect(messages[0]).toMatchObject({ kind: "hello", pid: keeper.pid, executions: 1, fresh: 0 });
+    expect(messages.filter((message) => message.kind === "helloWorker")).toHaveLength(1);
+    expect(messages.filter((message) => message.kind === "helloConnection")).toMatchObject([{ connection }]);
+    keeper.attach();
+    client.write("f\n");
+    expect(textOf((await keeper.eventually("line")).bytes)).toBe("half");
+    await Bun.write(keeper.path("go"), "");
+    await until("the line", () => keeper.keeper.output().includes("first second\n"));
+    client.destroy();
+  });
+
+  test("that is not possible is a failure, and everything goes on", async () => {
+    await keeper.start();
+    keeper.commit([{ kind: "execute", path: "/no/such/program" }]);
+    expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.execute.code, errno: 2 });
+    keeper.commit([{ kind: "barrier", token: 1 }]);
+    expect(await keeper.event("reached")).toMatchObject({ token: 1 });
+  });
+});
