@@ -1,0 +1,298 @@
+// The real keeper's commands for adoption, for files and datagrams, and for its own surroundings: what each does, and at
+// which step it says that it could not.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  constants,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { COMMANDS, SPAWN_FLAGS, UNCHANGED } from "../../src/keeper/protocol.ts";
+import { AF_UNIX, describeAddress, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { bytesOf, DrivenKeeper, openTcp, openUnix, python, sh, until, untilThere } from "./driven-keeper.ts";
+import { plainSpawn } from "./keeper-under-test.ts";
+import { endProcess } from "./real-keeper.ts";
+
+const ENOENT = 2;
+const ESRCH = 3;
+const EBADF = 9;
+const EEXIST = 17;
+const ENOSPC = 28;
+const ECONNREFUSED = 111;
+
+let keeper: DrivenKeeper;
+let strangers: Bun.Subprocess[];
+beforeEach(async () => {
+  keeper = new DrivenKeeper();
+  strangers = [];
+  await keeper.start();
+});
+afterEach(async () => {
+  for (const stranger of strangers) {
+    endProcess(stranger.pid);
+    await stranger.exited;
+  }
+  await keeper.clean();
+});
+
+/** A process that is not the keeper's child. */
+const stranger = (...command: readonly string[]): { readonly pid: number; readonly startTime: number } => {
+  const process = Bun.spawn([...command], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  strangers.push(process);
+  return { pid: process.pid, startTime: startTimeOf(process.pid) };
+};
+
+/** The 22nd field of proc_pid_stat(5), counted from behind the command's name. */
+const startTimeOf = (pid: number): number => {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+};
+
+const failure = async (): Promise<{ command: number; id: number; step: string; errno: number }> => {
+  const { command, id, step, errno } = await keeper.event("failed");
+  return { command, id, step, errno };
+};
+
+describe("adopt", () => {
+  /** With nothing of its taken over: no output, no notify socket. */
+  const adopt = (worker: number, pid: number, startTime: number) =>
+    ({
+      kind: "adopt",
+      worker,
+      pid,
+      startTime,
+      flags: SPAWN_FLAGS.group,
+      output: UNCHANGED,
+      notifyFd: 0,
+      notifyPath: "",
+      identity: [],
+      prefix: "",
+      json: "",
+    }) as const;
+
+  test("watches a process as a worker: told, signalled, and its end known without its status", async () => {
+    const { pid, startTime } = stranger("sleep", "600");
+    keeper.commit([adopt(5, pid, startTime)]);
+    expect(await keeper.event("spawned")).toMatchObject({ worker: 5, pid, startTime });
+    keeper.commit([]);
+    const workers = (await keeper.replaceSupervisor()).filter((message) => message.kind === "helloWorker");
+    expect(workers).toMatchObject([{ worker: 5, pid, startTime, state: 1 }]);
+    keeper.attach();
+    await keeper.event("supervisorDied");
+    keeper.commit([{ kind: "signal", worker: 5, signal: 15, group: 0 }]);
+    expect(await keeper.event("exited")).toMatchObject({ worker: 5, pid, ending: 3 });
+  });
+
+  test("refuses a process with another start time, one that is gone, and a number that is taken", async () => {
+    const { pid, startTime } = stranger("sleep", "600");
+    const gone = stranger("true");
+    await strangers[1]?.exited;
+    keeper.commit([
+      adopt(1, pid, startTime),
+      adopt(1, pid, startTime),
+      adopt(2, pid, startTime + 1),
+      adopt(3, gone.pid, gone.startTime),
+    ]);
+    await keeper.event("spawned");
+    const command = COMMANDS.adopt.code;
+    expect(await failure()).toEqual({ command, id: 1, step: "worker", errno: EEXIST });
+    expect(await failure()).toEqual({ command, id: 2, step: "process", errno: ESRCH });
+    expect(await failure()).toEqual({ command, id: 3, step: "process", errno: ESRCH });
+  });
+});
+
+describe("takeDescriptor", () => {
+  test("brings back a socket that only a worker holds", async () => {
+    keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"], { descriptors: [1, 7] })]);
+    const { address } = await keeper.event("opened");
+    const { pid, startTime } = await keeper.event("spawned");
+    keeper.commit([
+      { kind: "closeHandle", handle: 1 },
+      { kind: "takeDescriptor", handle: 2, pid, startTime, fd: 7 },
+    ]);
+    const taken = await keeper.event("opened");
+    expect(taken).toMatchObject({ handle: 2, listening: 1 });
+    expect(describeAddress(taken.address)).toEqual(describeAddress(address));
+  });
+
+  test("says whether the process is another, the descriptor not open, or the handle taken", async () => {
+    keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"])]);
+    await keeper.event("opened");
+    const { pid, startTime } = await keeper.event("spawned");
+    keeper.commit([
+      { kind: "takeDescriptor", handle: 2, pid, startTime: startTime + 1, fd: 0 },
+      { kind: "takeDescriptor", handle: 3, pid, startTime, fd: 900 },
+      { kind: "takeDescriptor", handle: 1, pid, startTime, fd: 0 },
+    ]);
+    const command = COMMANDS.takeDescriptor.code;
+    expect(await failure()).toEqual({ command, id: 2, step: "process", errno: ESRCH });
+    expect(await failure()).toEqual({ command, id: 3, step: "descriptor", errno: EBADF });
+    expect(await failure()).toEqual({ command, id: 1, step: "handle", errno: EEXIST });
+  });
+});
+
+describe("openFile", () => {
+  test("opens a file that a worker then has", async () => {
+    const path = keeper.path("file");
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+    keeper.commit([
+      { kind: "openFile", handle: 1, path, flags, mode: 0o640 },
+      plainSpawn(1, sh("echo written >&5"), { descriptors: [1, 5] }),
+    ]);
+    expect(await keeper.event("opened")).toMatchObject({ handle: 1, domain: 0, type: 0, listening: 0 });
+    await keeper.eventually("exited");
+    expect(readFileSync(path, "utf8")).toBe("written\n");
+  });
+
+  test("does not wait for who writes to a fifo, and says what cannot be opened", async () => {
+    await Bun.spawn(["mkfifo", keeper.path("fifo")]).exited;
+    keeper.commit([
+      { kind: "openFile", handle: 1, path: keeper.path("fifo"), flags: constants.O_RDONLY, mode: 0 },
+      { kind: "openFile", handle: 2, path: keeper.path("missing"), flags: constants.O_RDONLY, mode: 0 },
+    ]);
+    expect(await keeper.event("opened")).toMatchObject({ handle: 1 });
+    expect(await failure()).toEqual({ command: COMMANDS.openFile.code, id: 2, step: "open", errno: ENOENT });
+  });
+});
+
+describe("datagrams", () => {
+  test("cannot be opened to where nobody is, nor sent on what is not there", async () => {
+    keeper.commit([
+      { kind: "openDatagram", handle: 1, domain: AF_UNIX, address: unixAddress(keeper.path("nobody")) },
+      { kind: "sendDatagram", handle: 9, worker: 0, bytes: bytesOf("x"), handles: [] },
+      { kind: "sendDatagram", handle: 0, worker: 8, bytes: bytesOf("x"), handles: [] },
+    ]);
+    expect(await failure()).toMatchObject({ command: COMMANDS.openDatagram.code, id: 1, step: "connect" });
+    expect(await failure()).toMatchObject({ command: COMMANDS.sendDatagram.code, id: 9, step: "send", errno: EBADF });
+    expect(await failure()).toMatchObject({ command: COMMANDS.sendDatagram.code, id: 8, step: "send" });
+  });
+
+  test("say when nobody is there any more", async () => {
+    const path = keeper.path("log");
+    const { pid } = stranger(
+      ...python(
+        `import socket,time;s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(${JSON.stringify(path)});time.sleep(600)`,
+      ),
+    );
+    await untilThere(path);
+    keeper.commit([{ kind: "openDatagram", handle: 1, domain: AF_UNIX, address: unixAddress(path) }]);
+    await keeper.event("opened");
+    endProcess(pid);
+    await strangers[0]?.exited;
+    keeper.commit([{ kind: "sendDatagram", handle: 1, worker: 0, bytes: bytesOf("x"), handles: [] }]);
+    const command = COMMANDS.sendDatagram.code;
+    expect(await failure()).toEqual({ command, id: 1, step: "send", errno: ECONNREFUSED });
+  });
+});
+
+describe("heartbeat", () => {
+  test("needs a handle that is open, and there are four", async () => {
+    const receivers = [1, 2, 3, 4, 5].map((handle) => openUnix(handle, keeper.path(`s${handle}`), SOCK_STREAM));
+    const beat = (handle: number, periodMs: number) =>
+      ({ kind: "heartbeat", handle, periodMs, bytes: bytesOf("x") }) as const;
+    keeper.commit([...receivers, beat(77, 1000), ...receivers.map(({ handle }) => beat(handle, 1000))]);
+    for (const { handle } of receivers) expect(await keeper.event("opened")).toMatchObject({ handle });
+    const command = COMMANDS.heartbeat.code;
+    expect(await failure()).toEqual({ command, id: 77, step: "heartbeat", errno: EBADF });
+    expect(await failure()).toEqual({ command, id: 5, step: "heartbeat", errno: ENOSPC });
+    // One that is ended gives its place to another.
+    keeper.commit([beat(1, 0), beat(5, 1000), { kind: "barrier", token: 1 }]);
+    await keeper.event("reached");
+  });
+});
+
+describe("routeOutput", () => {
+  test("has the lines of workers and the supervisor's pass in the format and to the sink that it names", async () => {
+    const json = '"service":"web","id":1';
+    keeper.commit([
+      { kind: "routeOutput", format: 1, sink: 2, address: new Uint8Array(), header: "" },
+      plainSpawn(1, sh("echo hello"), { json }),
+    ]);
+    await keeper.eventually("exited");
+    const line = await until("the line", () =>
+      keeper.keeper
+        .output()
+        .split("\n")
+        .find((each) => each.includes("hello")),
+    );
+    expect(JSON.parse(line)).toMatchObject({ service: "web", id: 1 });
+  });
+
+  test("that makes no sense is a failure, and lines go where they went", async () => {
+    keeper.commit([
+      { kind: "routeOutput", format: 9, sink: 9, address: new Uint8Array(), header: "" },
+      plainSpawn(1, sh("echo still here")),
+    ]);
+    expect(await failure()).toMatchObject({ command: COMMANDS.routeOutput.code, step: "output" });
+    await keeper.eventually("exited");
+    await until("the line", () => keeper.keeper.output().includes("still here"));
+  });
+});
+
+describe("setBase", () => {
+  test("adds to what was set before, for whoever comes later, supervisors too", async () => {
+    keeper.commit([{ kind: "setBase", env: [["ONE", "1"]], unset: [] }]);
+    keeper.commit([{ kind: "setBase", env: [["TWO", "2"]], unset: ["ONE"] }, plainSpawn(1, ["/bin/sleep", "600"])]);
+    const { pid } = await keeper.event("spawned");
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    expect(environment).toContain("TWO=2");
+    expect(environment).not.toContain("ONE=1");
+    keeper.commit([]);
+    await keeper.replaceSupervisor();
+    keeper.attach();
+    keeper.commit([plainSpawn(2, ["/bin/sleep", "600"])]);
+    const later = await keeper.eventually("spawned");
+    expect(readFileSync(`/proc/${later.pid}/environ`, "utf8").split("\0")).toContain("TWO=2");
+  });
+});
+
+describe("setProgram", () => {
+  const bundle = (): string => `${keeper.keeper.home}/dist/crank.mjs`;
+  /** Where the program is that the next supervisor is. */
+  const programOfNext = async (): Promise<string> => {
+    keeper.commit([{ kind: "barrier", token: 7 }]);
+    await keeper.eventually("reached");
+    keeper.commit([]);
+    await keeper.replaceSupervisor();
+    const children = readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, "utf8").trim().split(" ");
+    return readlinkSync(`/proc/${children.at(-1)}/exe`);
+  };
+
+  test("names what the next supervisor is, even if its file is gone by then", async () => {
+    const runtime = keeper.path("runtime");
+    const first = await programOfNext();
+    keeper.attach();
+    copyFileSync(first, runtime);
+    const path = realpathSync(runtime);
+    keeper.commit([
+      { kind: "setProgram", runtime, bundle: bundle() },
+      { kind: "barrier", token: 1 },
+    ]);
+    await keeper.eventually("reached");
+    rmSync(runtime);
+    expect(await programOfNext()).toBe(`${path} (deleted)`);
+  });
+
+  test("that cannot be used is a failure, and the next supervisor is as the one before", async () => {
+    const first = await programOfNext();
+    keeper.attach();
+    const plain = keeper.path("plain");
+    writeFileSync(plain, "");
+    keeper.commit([
+      { kind: "setProgram", runtime: keeper.path("missing"), bundle: bundle() },
+      { kind: "setProgram", runtime: plain, bundle: bundle() },
+      { kind: "setProgram", runtime: first, bundle: keeper.path("missing") },
+    ]);
+    const command = COMMANDS.setProgram.code;
+    await keeper.eventually("supervisorDied");
+    expect(await failure()).toEqual({ command, id: 0, step: "runtime", errno: ENOENT });
+    expect(await failure()).toMatchObject({ command, id: 0, step: "runtime" });
+    expect(await failure()).toEqual({ command, id: 0, step: "bundle", errno: ENOENT });
+    expect(await programOfNext()).toBe(first);
+    expect(existsSync(first)).toBe(true);
+  });
+});
