@@ -20,6 +20,8 @@ export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker,
   const notifyFd = FIRST_FD + handles.length;
   const notifyPath = notifySocketPath(settings, worker.id);
   const env = workerEnvironment(memory, settings, worker, { notifyFd, notifyPath });
+  // How long it has from its stop signal on, so that it can drain at leisure.
+  if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
   for (const [name, value] of Object.entries(spec.env)) {
     if (value !== null) env.set(name, value);
@@ -102,6 +104,7 @@ export const FOREIGN_VARIABLES = [
   "NOTIFY_FD",
   "WATCHDOG_USEC",
   "WATCHDOG_PID",
+  "STOP_TIMEOUT_USEC",
   "FDSTORE",
   "MAINPID",
   "CRANK_CTL_TOKEN",

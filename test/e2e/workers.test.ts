@@ -64,6 +64,7 @@ describe("a worker gets", () => {
       CRANK_NAME: "web",
       CRANK_GENERATION: "1",
       CRANK_WORKER: "1",
+      STOP_TIMEOUT_USEC: "30000000",
       KEPT: "yes",
     });
     expect(env.get("NOTIFY_SOCKET")).toBe(join(bench.directory, "web.run/notify/1"));
