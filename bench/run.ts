@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import { adoption } from "./adoption.ts";
 import { connections } from "./connections.ts";
 import { controlCost } from "./control-cost.ts";
 import { fleet } from "./fleet.ts";
@@ -26,6 +27,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   fleet,
   growth,
   connections,
+  adoption,
   frontEnds,
   spread,
 ];
