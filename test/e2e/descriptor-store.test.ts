@@ -17,6 +17,10 @@ afterEach(() => bench.clean());
 
 const run = (version: string) => bench.ctl("web", "run", "-wait", "--", compiled("worker"), version);
 
+/** The port of the last crank; its log and what it says to the service manager come by different ways. */
+const portOf = (manager: ServiceManager): Promise<number> =>
+  waitFor("the port", () => portIn(manager.log) || undefined);
+
 const portIn = (log: string): number => Number(/Listening on tcp\S*:(\d+)\n(?!.*Listening on)/s.exec(log)?.[1]);
 
 /** One question to the worker, and its answer; the connection may have to wait for both. */
@@ -44,7 +48,7 @@ describe("nobody is refused or reset", () => {
     const manager = await ServiceManager.of(bench, ["-bind", "127.0.0.1:0"]);
     await manager.startReady();
     expect((await run("v1")).status).toBe(0);
-    const port = portIn(manager.log);
+    const port = await portOf(manager);
     const load = new Load({ port, anew: 20, pauseMs: 5, stays: 50, talkMs: 50 });
     await waitFor("the staying clients", () => load.staying === 50);
     for (let round = 0; round < 5; round++) {
@@ -56,14 +60,14 @@ describe("nobody is refused or reset", () => {
       await waitFor("more answers", () => load.counts.answered > answered + 50);
     }
     expect(await load.stop()).toMatchObject({ refused: 0, reset: 0, cut: 0, problems: [] });
-    expect(portIn(manager.log)).toBe(port);
+    expect(await portOf(manager)).toBe(port);
   });
 
   test("while no crank runs at all: who comes then is served by the next one", async () => {
     const manager = await ServiceManager.of(bench, ["-bind", "127.0.0.1:0"]);
     await manager.startReady();
     expect((await run("v1")).status).toBe(0);
-    const port = portIn(manager.log);
+    const port = await portOf(manager);
     const worker = Number((await ask({ port }).answer).split(" ")[1]);
     process.kill(worker, "SIGKILL");
     expect((await manager.next("ended")).status).toBe(1);
@@ -130,8 +134,9 @@ describe("what the store gives back", () => {
     const name = `crank-bound-tcp%3A//127.0.0.1%3A${port}`;
     manager.order(what === "listen" ? `listen ${name} 127.0.0.1 0` : `file ${name}`);
     await manager.startReady();
-    expect(manager.log).toContain(`127.0.0.1:${port}: what the service manager had stored is not this socket`);
-    expect(portIn(manager.log)).toBe(port);
+    const warning = `127.0.0.1:${port}: what the service manager had stored is not this socket`;
+    await waitFor("a warning", () => manager.log.includes(warning));
+    expect(await portOf(manager)).toBe(port);
     await ask({ port }).connected;
     expect(manager.said).toContainEqual({ FDSTOREREMOVE: "1", FDNAME: name });
   });

@@ -220,7 +220,7 @@ test("under another program's name crank speaks to the service manager as well, 
   );
   expect((await manager.next("started")).passed).toHaveLength(1);
   await manager.hears("READY", "1");
-  expect(listening()).toHaveLength(2);
+  await waitFor("both addresses in the log", () => listening().length === 2);
   expect(listening()[0]).toBe(listening()[1]);
 });
 
