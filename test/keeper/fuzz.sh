@@ -18,7 +18,7 @@ if ! "$clang" -fsanitize=fuzzer,address build/fuzz/probe.c -o build/fuzz/probe 2
   exit 1
 fi
 
-targets=(batch lines journal)
+targets=(batch lines journal output)
 each=$(((seconds + ${#targets[@]} - 1) / ${#targets[@]}))
 broken=0
 for target in "${targets[@]}"; do
