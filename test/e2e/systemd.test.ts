@@ -51,10 +51,14 @@ describe.skipIf(!isPossible).each(Object.keys(PREFIXES))("the unit in %s", (fold
       await waitFor("more answers", () => load.counts.answered > answered + 20);
     };
 
+    const workers = async () => (await ctl("ps", "-ready")).stdout;
+    const before = await workers();
+    expect(before).toContain("READY");
     const first = await machine.show("web", "MainPID");
     expect(await machine.run("systemctl", "restart", "web")).toMatchObject({ status: 0 });
-    expect(await machine.show("web", "StatusText")).toMatch(/1 of 1 worker ready/);
+    expect(await machine.show("web", "StatusText")).toBe("Generation 1: 1 of 1 worker ready");
     expect(await machine.show("web", "MainPID")).not.toBe(first);
+    expect(await workers()).toBe(before);
     await goesOn();
 
     const second = await machine.show("web", "MainPID");
@@ -63,6 +67,7 @@ describe.skipIf(!isPossible).each(Object.keys(PREFIXES))("the unit in %s", (fold
       const pid = await machine.show("web", "MainPID");
       return pid !== second && pid !== "0" && (await machine.show("web", "ActiveState")) === "active";
     });
+    expect(await workers()).toBe(before);
     await goesOn();
 
     expect(await machine.run("systemctl", "reload", "web")).toMatchObject({ status: 0 });
