@@ -1,5 +1,5 @@
 // Processes and sockets as /proc shows them, for finding what a killed crank left. The tests hand in others.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { AF_INET, AF_INET6, describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
 
 export type ProcessFacts = {
@@ -54,7 +54,7 @@ export const linuxProcesses: ProcessTable = {
   },
   sockets: () => {
     const found = new Map<number, BoundSocket>();
-    for (const [file, type] of INTERNET_FILES) readInternet(textOf(`/proc/net/${file}`) ?? "", type, found);
+    for (const [file, type] of INTERNET_FILES) readInternet(firstOf(`/proc/net/${file}`, type), type, found);
     readUnix(textOf("/proc/net/unix") ?? "", found);
     return found;
   },
@@ -131,6 +131,31 @@ const descriptorsOf = (pid: number): Descriptors => {
   if (names.length > 0 && descriptors.length === 0) return { kind: "hidden", reason: "permission denied" };
   return { kind: "shown", descriptors: descriptors.sort((a, b) => a.fd - b.fd) };
 };
+
+/**
+ * What there is to read of a table of sockets. The listening tcp sockets come first in theirs (tcp_ipv4.c, tcp_seq_next): the
+ * rest, tens of thousands of connections that were closed a minute ago, is not read.
+ */
+const firstOf = (path: string, type: number): string => {
+  if (type !== SOCK_STREAM) return textOf(path) ?? "";
+  let text = "";
+  try {
+    const file = openSync(path, "r");
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    for (let count = readSync(file, chunk); count > 0; count = readSync(file, chunk)) {
+      const more = chunk.toString("latin1", 0, count);
+      text += more;
+      if (ANOTHER_STATE.test(more)) break;
+    }
+    closeSync(file);
+  } catch {
+    // Without the protocol, its table is not there.
+  }
+  return text;
+};
+const CHUNK_BYTES = 16 * 1024;
+/** A line of a socket that does not listen. */
+const ANOTHER_STATE = /:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (?!0A)[0-9A-F]{2} /;
 
 const INTERNET_FILES = [
   ["tcp", SOCK_STREAM],

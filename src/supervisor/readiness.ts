@@ -32,10 +32,17 @@ export const maySpeakFor = (memory: Memory, worker: Worker, datagram: Datagram):
   const others = new Set(Object.values(memory.core.workers).map((other) => other.pid));
   for (let pid = datagram.pid, step = 0; step < MAX_GENERATIONS; step++) {
     if (pid === worker.pid || pid === memory.facts.pid) return true;
-    if (pid <= 1 || others.has(pid)) return false;
+    if (others.has(pid)) return false;
+    if (pid <= 1) return isAdopted(memory, worker);
     const lineage = memory.platform.lineage(pid);
     if (!lineage) return step === 0;
     pid = lineage.parent;
   }
   return false;
+};
+
+/** Whoever an adopted worker leaves behind is init's child, not the keeper's: an ancestry that ends there proves nothing either. */
+const isAdopted = (memory: Memory, { pid }: Worker): boolean => {
+  const parent = pid === null ? undefined : memory.platform.lineage(pid)?.parent;
+  return parent !== undefined && parent !== memory.facts.pid;
 };

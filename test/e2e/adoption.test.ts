@@ -33,6 +33,17 @@ describe("what was under way goes on", () => {
     expect(JSON.parse(readFileSync(service.path("web.conf"), "utf8")).command).toContain("v2");
   });
 
+  test("readiness that a process says which its worker left behind is heard", async () => {
+    const hold = service.path("hold");
+    const crank = await service.start();
+    const command = ["python3", join(ROOT, "test/apps/unruly.py"), "leaves-an-orphan"];
+    await service.bench.ctl("web", "run", "-env", `HOLD=${hold}`, "--", ...command);
+    await waitFor("the worker", async () => (await service.workers()).some(({ state }) => state === "starting"));
+    await service.replace(crank);
+    writeFileSync(hold, "");
+    await waitFor("its readiness", async () => (await service.workers()).some(({ state }) => state === "ready"));
+  });
+
   test("a rollout that fails is rolled back, and the steps of a stop are taken", async () => {
     const crank = await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
