@@ -13,7 +13,7 @@ WARNINGS     := -Wall -Wextra -Wconversion -Werror
 SANITIZERS   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1
 
 # Every command is a link to the keeper, which looks at the name it was called by.
-COMMANDS := crank crankctl crankx socketmaster einhyrningsins einhyrningsinsctl
+COMMANDS := crank crankctl crankx socketmaster einhorn einhornsh einhyrningsins einhyrningsinsctl
 
 ARCH    := $(patsubst arm64,aarch64,$(patsubst x86_64,x64,$(shell uname -m)))
 RUNTIME := node_modules/@oven/bun-linux-$(ARCH)/bin/bun

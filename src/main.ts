@@ -5,6 +5,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   crank: () => import("./commands/crank.ts"),
   crankctl: () => import("./commands/crankctl.ts"),
   crankx: () => import("./commands/crankx.ts"),
+  einhorn: () => import("./frontends/einhorn.ts"),
+  einhornsh: () => import("./frontends/einhornsh.ts"),
   einhyrningsins: () => import("./frontends/einhyrningsins.ts"),
   einhyrningsinsctl: () => import("./frontends/einhyrningsinsctl.ts"),
   socketmaster: () => import("./frontends/socketmaster.ts"),

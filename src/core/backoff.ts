@@ -21,6 +21,13 @@ export const countDeath = (turn: Turn, worker: Worker, when: "before ready" | "a
   changeService(turn, { deaths, nextStartAt: Math.max(nextStartAt, worker.startedAt + delay) });
 };
 
+/** Something was started: where starts have a pace, the next one waits. */
+export const keepPace = (turn: Turn): void => {
+  const { manner, respawn, deaths } = turn.service;
+  if (manner.pace === null) return;
+  changeService(turn, { nextStartAt: turn.now + startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths) });
+};
+
 /** A worker got ready: the next death counts as the first. */
 export const forgetDeaths = (turn: Turn): void => {
   if (turn.service.deaths > 0) changeService(turn, { deaths: 0 });

@@ -1,6 +1,6 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
 import type { Spec, StopStep } from "./spec.ts";
-import type { Ending, Manner, RequestId, Respawn, WorkerId } from "./state.ts";
+import type { Ending, Manner, RequestId, Respawn, RolloutOrder, WorkerId } from "./state.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
 export type Run = {
@@ -11,6 +11,7 @@ export type Run = {
   readonly wallNow: number;
   readonly spec: Spec;
   readonly supersede: boolean;
+  readonly order: RolloutOrder;
   /** Refused unless this is the pid of a ready worker, when there is one. */
   readonly expectPid: number | null;
 };

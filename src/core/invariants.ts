@@ -62,6 +62,8 @@ export const boundsSurge: Invariant = (transition) => {
     return alive <= wanted ? null : `${alive} workers of ${wanted} outside of a rollout`;
   }
   const acting = actingGenerations(transition);
+  // A fleet comes all at once, however many there are already.
+  if (after.service.rollout?.order === "fleet") return null;
   const limit = Math.max(...acting.map(({ instances, spec }) => instances + spec.surge));
   if (alive > limit) return `${alive} starting or ready, ${limit} are allowed`;
   const processes = count(after, () => true);

@@ -1,6 +1,6 @@
 // The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
 // Everything here is a question; the answers are acted on elsewhere.
-import type { Generation, State, Worker } from "./state.ts";
+import type { Generation, Rollout, State, Worker } from "./state.ts";
 import type { Living } from "./stopping.ts";
 
 /** What the questions are asked of: a state, or a turn in the making. */
@@ -68,6 +68,7 @@ export const availableFloor = ({ spec, instances }: Generation): number =>
  */
 export const mayStop = (view: View, wanted: Generation | null, census: Census, worker: Living): boolean => {
   if (wanted === null) return true;
+  if (isFleet(view.service.rollout) && census.wantedAvailable < wanted.instances) return false;
   const floor = availableFloor(wanted);
   if (isAvailable(worker)) return census.available - 1 >= floor;
   return worker.generation !== view.service.current || census.available >= floor || isStuck(wanted, census);
@@ -86,14 +87,25 @@ export const startsWanted = (view: View, wanted: Generation | null, census: Cens
   const isMixed = rollout?.rollingBack != null && !manner.restores;
   if (respawn === null && (!rollout || isMixed)) return 0;
   const missing = wanted.instances - (isMixed ? census.alive : census.wantedAlive);
-  return Math.max(0, Math.min(missing, room(wanted, census, rollout !== null)));
+  return Math.max(0, Math.min(missing, room(view, wanted, census), paced(view, census)));
+};
+
+/** How many starts the program's pace allows at one time. */
+const paced = ({ service: { manner, respawn } }: View, census: Census): number => {
+  if (manner.pace === null) return Number.POSITIVE_INFINITY;
+  const free = Math.max(0, manner.pace.maxUnready - (census.wantedAlive - census.wantedAvailable));
+  return respawn?.baseMs === 0 ? free : Math.min(1, free);
 };
 
 /** How many more processes there may be. A service without a surge cannot overlap: who is stopping takes a place until it is gone. */
-const room = ({ spec, instances }: Generation, census: Census, inRollout: boolean): number => {
+const room = ({ service: { rollout } }: View, { spec, instances }: Generation, census: Census): number => {
+  if (isFleet(rollout)) return Number.POSITIVE_INFINITY;
   if (spec.surge === 0) return instances - census.processes;
-  return inRollout ? instances + spec.surge - census.alive : Number.POSITIVE_INFINITY;
+  return rollout === null ? Number.POSITIVE_INFINITY : instances + spec.surge - census.alive;
 };
+
+/** Whether all new workers come at once, and the old ones go when all of them are available. */
+const isFleet = (rollout: Rollout | null): boolean => rollout?.order === "fleet" && rollout.rollingBack === null;
 
 /** The rollout has done what it was for, but for the record. */
 export const isComplete = ({ instances }: Generation, census: Census): boolean =>

@@ -32,5 +32,5 @@ export const takeQueuedReload = (turn: Turn): void => {
   const instances = Math.max(1, running.instances);
   const spec = instances === running.spec.instances ? running.spec : { ...running.spec, instances };
   const wallNow = queuedReload.wallAt + (turn.now - queuedReload.at);
-  beginRollout(turn, { spec, request: null, now: turn.now, wallNow });
+  beginRollout(turn, { spec, request: null, now: turn.now, wallNow, order: "oneByOne" });
 };

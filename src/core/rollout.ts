@@ -1,6 +1,6 @@
 // Replacing the current generation with the incoming one, and, when that has failed, the way back, which is the same
 // thing in the other direction. What is done next follows from the state alone, whatever event led to it.
-import { forgetBackoff } from "./backoff.ts";
+import { forgetBackoff, keepPace } from "./backoff.ts";
 import type { Run } from "./events.ts";
 import { type Census, isAvailable, isComplete, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
@@ -10,7 +10,7 @@ import { beginStop, type Living } from "./stopping.ts";
 import { answer, changeService, emit, note, putGeneration, type Turn } from "./turn.ts";
 
 /** Makes a spec the incoming generation. One that is already on its way is superseded. */
-export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "now" | "wallNow">): void => {
+export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "now" | "wallNow" | "order">): void => {
   if (turn.service.rollout) abandonRollout(turn, { kind: "superseded" });
   const number = turn.service.nextGeneration;
   const { spec, request, now } = run;
@@ -31,6 +31,7 @@ export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "no
       attemptsLeft: spec.retries,
       requests: request === null ? [] : [request],
       origin: request === null ? "crank" : "request",
+      order: run.order,
       rollingBack: null,
     },
   });
@@ -141,14 +142,19 @@ const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void
 /** Starts as many workers of the wanted generation as there is room for, if the time has come. */
 export const startMissing = (turn: Turn, wanted: Generation, census: Census): void => {
   if (turn.now < turn.service.nextStartAt) return;
-  const count = startsWanted(turn, wanted, census);
+  const count = isFirstOfFleet(turn) ? wanted.instances - census.wantedAlive : startsWanted(turn, wanted, census);
   for (let started = 0; started < count; started++) startWorker(turn, wanted);
   census.wantedAlive += count;
   census.alive += count;
   census.processes += count;
   const { current, restarts } = turn.service;
   if (count > 0 && wanted.number === current) changeService(turn, { restarts: restarts + count });
+  if (count > 0) keepPace(turn);
 };
+
+/** A fleet's workers are all started in the step that begins its rollout; those that are lost later, at the usual pace. */
+const isFirstOfFleet = ({ before, service: { rollout } }: Turn): boolean =>
+  rollout?.order === "fleet" && before.service.rollout?.generation !== rollout.generation;
 
 /** The same again takes the place of what it was: the way back leads to something else. */
 const withGood = (history: readonly GoodSpec[], good: GoodSpec): readonly GoodSpec[] => {

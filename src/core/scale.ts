@@ -50,6 +50,8 @@ const setInstances = (turn: Turn, to: number): void => {
 const fitPool = (turn: Turn, wanted: Generation): void => {
   // As seen by nobody, all workers are others: those that are not available first, then the oldest.
   const { alive, others } = takeCensus(turn, null);
-  for (let missing = wanted.instances - alive; missing > 0; missing--) startWorker(turn, wanted);
+  // Where starts have a pace, those that are missing are started like others that are.
+  const missing = turn.service.manner.pace === null ? wanted.instances - alive : 0;
+  for (let started = 0; started < missing; started++) startWorker(turn, wanted);
   for (const worker of others.slice(0, Math.max(0, alive - wanted.instances))) beginStop(turn, worker);
 };

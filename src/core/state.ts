@@ -90,6 +90,9 @@ export type RollingBack = {
   readonly told: boolean;
 };
 
+/** `oneByOne`: within the spec's surge. `fleet`: all new workers at once, and the old ones go when all of the new are available. */
+export type RolloutOrder = "oneByOne" | "fleet";
+
 /** The rollout in flight. */
 export type Rollout = {
   readonly generation: GenerationNumber;
@@ -101,6 +104,7 @@ export type Rollout = {
   readonly requests: readonly RequestId[];
   /** `crank`: its own wish. If that fails with nothing before it, crank ends; a request that fails leaves it waiting for another. */
   readonly origin: "crank" | "request";
+  readonly order: RolloutOrder;
   /** null while it goes forward. */
   readonly rollingBack: RollingBack | null;
 };
@@ -126,13 +130,21 @@ export type Manner = {
   readonly failureStatus: number;
   /** Whether a rollout that has failed starts what is missing of the generation before it; else workers of both make up the number. */
   readonly restores: boolean;
-  /** Whose the attempts of `spec.retries` are: the whole rollout's, or each worker's, in rollouts and between them (places.ts). */
-  readonly attempts: "rollout" | "place";
+  /**
+   * Whose the attempts of `spec.retries` are: the whole rollout's, or each worker's, in rollouts and between them (places.ts).
+   * `endless`: a worker that failed is followed by another one, however often, later and later (backoff.ts).
+   */
+  readonly attempts: "rollout" | "place" | "endless";
   /** How a worker that did not get ready in time is ended; null: by SIGKILL, at once. */
   readonly failSteps: readonly StopStep[] | null;
   /** What crank does, where workers are respawned, when none is wanted and none is left. */
   readonly whenEmpty: "stay" | "end";
+  /** How fast workers are started; null: all that there is room for at once. */
+  readonly pace: Pace | null;
 };
+
+/** One start after the other, each so long after the last one as `respawn` says, while fewer than `maxUnready` are not ready yet. */
+export type Pace = { readonly maxUnready: number };
 
 export const CRANKS_MANNER: Manner = {
   failureStatus: 1,
@@ -140,6 +152,7 @@ export const CRANKS_MANNER: Manner = {
   attempts: "rollout",
   failSteps: null,
   whenEmpty: "stay",
+  pace: null,
 };
 
 /** A reload that waits for the rollout in flight to end. `at` and `wallAt`: when it was asked for, CLOCK_MONOTONIC and wall clock, ms. */

@@ -3,7 +3,7 @@
 import { countDeath, forgetDeaths } from "./backoff.ts";
 import type { Probed, Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
 import { failPlace } from "./places.ts";
-import { isAvailable } from "./pool.ts";
+import { isAvailable, wantedGeneration } from "./pool.ts";
 import { beginProbe, probeOf, takeProbed } from "./probing.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
 import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
@@ -210,11 +210,19 @@ const finishStop = (
 const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
   const { rollout, current, manner } = turn.service;
   if (manner.attempts === "place") return failPlace(turn, worker, failure);
+  if (manner.attempts === "endless") return failAgain(turn, worker);
   if (rollout && !rollout.rollingBack && rollout.generation === worker.generation)
     return failAttempt(turn, rollout, worker, failure);
   if (worker.generation !== current) return 0;
   changeService(turn, { lastOutcome: "failed" });
   if (!rollout || rollout.rollingBack) countDeath(turn, worker, "before ready");
+  return 0;
+};
+
+/** Costs nothing but time: the next start comes later. */
+const failAgain = (turn: Turn, worker: Worker): number => {
+  const isWanted = wantedGeneration(turn)?.number === worker.generation;
+  if (isWanted) countDeath(turn, worker, "before ready");
   return 0;
 };
 

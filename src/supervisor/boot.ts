@@ -16,7 +16,7 @@ import { EMPTY_RECORD, parseRecord } from "./record.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
 import { discardStored } from "./service-manager.ts";
 import { meetServiceManager, tellManagerWhy } from "./service-manager-link.ts";
-import type { Settings } from "./settings.ts";
+import type { Extras, Settings } from "./settings.ts";
 import {
   bindHandle,
   CONTROL_HANDLE,
@@ -126,7 +126,7 @@ export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Prom
   if (boot.stage === "locking") return openAll(memory, settings);
   if (boot.stage !== "opening") return;
   if (memory.adoption) await adopt(memory, settings, event.deliveredAt);
-  else serve(memory, settings, event.deliveredAt);
+  else await serve(memory, settings, event.deliveredAt);
 };
 
 /** Ends without having taken over: what was left stays as it is, for the next crank. */
@@ -352,10 +352,21 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
 };
 
-const serve = (memory: Memory, settings: Settings, now: number): void => {
+/** The pid file and the lock file, where the program has them. */
+const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Extras): Promise<string | null> => {
+  const lock = platform.ensureFile(lockPath, "");
+  if (lock !== null) return `the lock file ${lockPath} cannot be made: ${lock}`;
+  const pid = await platform.replaceFile(pidPath, String(facts.pid), "asBefore");
+  return pid === null ? null : `the pid file ${pidPath} cannot be written: ${pid}`;
+};
+
+const serve = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
   nextStage(memory, "serving");
   for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
   warnOfKernelLimits(memory, settings);
+  const failure = settings.extras ? await writeFiles(memory, settings.extras) : null;
+  if (failure !== null) log(memory, "error", failure);
+  await memory.frontEnd.begun?.(memory);
   if (settings.first) deployForNobody(memory, settings.first, now);
   else if (memory.core.history.length > 0) {
     log(memory, "info", `Starting what ${settings.recordPath} holds`);

@@ -57,9 +57,17 @@ const closeSockets = (memory: Memory): void => {
   }
 };
 
+/** The file may be another's by now. */
+const removePid = ({ platform, settings, facts }: Memory): void => {
+  const path = settings?.extras?.pidPath;
+  const file = path === undefined ? null : platform.readText(path);
+  if (path !== undefined && file?.kind === "text" && file.text.trim() === String(facts.pid)) platform.removeFile(path);
+};
+
 /** Ends crank: what is left of its sockets goes, workers that still run stay. */
 export const leave = (memory: Memory, status: number): void => {
   closeSockets(memory);
+  removePid(memory);
   const address = memory.settings?.control?.address;
   if (address?.kind === "unix" && memory.sockets.has(CONTROL_HANDLE)) memory.platform.removeFile(address.path);
   memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
@@ -75,6 +83,7 @@ const tell = (memory: Memory, note: Note, json: string): void => {
   noteForManager(memory, note);
   const said = memory.frontEnd.describe(memory, note);
   if (said !== null) log(memory, said.level, said.message);
+  memory.frontEnd.told?.(memory, note);
   for (const connection of memory.followers) notify(memory, connection, "event", json);
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || !("generation" in note) || note.generation !== pending.generation) continue;

@@ -45,6 +45,10 @@ export type FrontEnd = {
   readonly dialect: () => Promise<Dialect>;
   /** What the log has for a note; null: nothing. */
   readonly describe: (memory: Memory, note: Note) => Pick<LogEntry, "level" | "message"> | null;
+  /** Hears of every note when it is told, after the log. */
+  readonly told?: (memory: Memory, note: Note) => void;
+  /** Says what there is to say when the sockets are open. */
+  readonly begun?: (memory: Memory) => Promise<void> | void;
   /** How a line of the log looks in the text format. */
   readonly logLine: (memory: Memory, entry: LogEntry) => string;
   /** Where it is said why it cannot start, and what it ends with then; by default standard error, and 1. */

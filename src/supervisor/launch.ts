@@ -6,6 +6,7 @@ import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
 import { limitNumber } from "./limits.ts";
 import type { LeftWorker, Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
+import { signalNumber } from "./signals.ts";
 import { bindHandle } from "./sockets.ts";
 
 /** The first descriptor that a worker is given (sd_listen_fds(3)). */
@@ -48,9 +49,9 @@ export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker,
       limit.soft ?? NO_LIMIT,
       limit.hard ?? NO_LIMIT,
     ]),
-    nice: 0,
+    nice: settings.extras?.nice.worker ?? 0,
     oomScore: INHERITED_OOM_SCORE,
-    deathSignal: 0,
+    deathSignal: deathSignal(settings),
     flags: groupFlags(settings, spec.killMode),
     ...lineMarks(memory, settings, worker),
   };
@@ -87,6 +88,8 @@ export const adoptCommand = (
     ...lineMarks(memory, settings, worker),
   };
 };
+
+const deathSignal = ({ extras }: Settings): number => (extras?.deathSignal ? signalNumber(extras.deathSignal) : 0);
 
 /** A process group of its own; but who is to read from crank's terminal has to stay in the group that the terminal is for. */
 const groupFlags = (settings: Settings, killMode: KillMode): number => {

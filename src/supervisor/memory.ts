@@ -132,6 +132,8 @@ export type Memory = {
   readonly followers: Set<number>;
   /** Connections over tcp that have shown the secret. */
   readonly authenticated: Set<number>;
+  /** The front end's own (own.ts); null: nothing yet. */
+  own: unknown;
 };
 
 const EMPTY_CORE = initialState({ respawn: null, history: [] });
@@ -159,6 +161,7 @@ export const recall = (
     unstarted: [],
     followers: new Set(),
     authenticated: new Set(),
+    own: null,
   };
   restoreEntries(memory, entries);
   return memory;
@@ -237,6 +240,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   authenticated: (memory, _name, bytes) => {
     for (const connection of parse(bytes)) memory.authenticated.add(connection);
+  },
+  own: (memory, _name, bytes) => {
+    memory.own = parse(bytes);
   },
   told: (memory, _name, bytes) => {
     memory.notes.restoreTold(parse(bytes));
@@ -351,6 +357,11 @@ export const addFollower = (memory: Memory, connection: number): void => {
 export const authenticate = (memory: Memory, connection: number): void => {
   memory.authenticated.add(connection);
   memory.outbox.put("authenticated", [...memory.authenticated]);
+};
+
+export const rememberOwn = (memory: Memory, own: unknown): void => {
+  memory.own = own;
+  memory.outbox.put("own", own);
 };
 
 /** Forgets all that hung on a connection that is gone. */

@@ -52,6 +52,7 @@ export const deployForNobody = (memory: Memory, spec: Spec, now: number): void =
     wallNow: memory.platform.wallNow(),
     spec,
     supersede: false,
+    order: "fleet",
     expectPid: null,
   });
 
@@ -91,6 +92,7 @@ const deploy = (memory: Memory, call: Call, spec: Spec, { wait, clientId, supers
     wallNow: memory.platform.wallNow(),
     spec,
     supersede,
+    order: "oneByOne",
     expectPid,
   });
 };

@@ -72,6 +72,21 @@ export type Settings = {
   readonly leftWorkers: "adopt" | "leave";
   /** What a first run starts from. */
   readonly defaults: SpecDefaults;
+  /** What few programs have. */
+  readonly extras?: Extras;
+};
+
+export type Extras = {
+  /** Holds crank's pid while it serves. */
+  readonly pidPath: string;
+  /** An empty file that is made and stays. */
+  readonly lockPath: string;
+  /** The signal that a worker gets when the keeper is gone; null: none. */
+  readonly deathSignal: string | null;
+  /** The nice levels of keeper and supervisor, and of workers; null: as it was started. */
+  readonly nice: { readonly master: number | null; readonly worker: number | null };
+  /** Taken out of the environment of workers that are started after the first upgrade. */
+  readonly dropOnUpgrade: readonly string[];
 };
 
 /** The part of a spec that a front end decides when nobody says otherwise. */

@@ -77,12 +77,13 @@ const OTHER_STEPS = [{ signal: "SIGINT", afterMs: 0 }];
 const manners = fc.record<Manner>({
   failureStatus: fc.constantFrom(0, 1),
   restores: fc.boolean(),
-  attempts: fc.constantFrom("rollout", "place"),
+  attempts: fc.constantFrom("rollout", "place", "endless"),
   failSteps: fc.constantFrom(null, [
     { signal: "SIGTERM", afterMs: 0 },
     { signal: "SIGKILL", afterMs: 10 },
   ]),
   whenEmpty: fc.constantFrom("stay", "end"),
+  pace: fc.constantFrom(null, { maxUnready: 1 }, { maxUnready: 2 }),
 });
 
 const services = fc.record({
@@ -122,7 +123,16 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
   const worker = ids[pick % (ids.length + 1)] ?? 99_999;
   switch (kind) {
     case "run":
-      return { kind, now, request: flag ? request : null, wallNow: WALL, spec, supersede: pick > 6, expectPid: null };
+      return {
+        kind,
+        now,
+        request: flag ? request : null,
+        wallNow: WALL,
+        spec,
+        supersede: pick > 6,
+        order: pick % 3 === 0 ? "fleet" : "oneByOne",
+        expectPid: null,
+      };
     case "cancelReload":
       return { kind, now };
     case "scale":

@@ -12,6 +12,7 @@ import {
   initialState,
   type Manner,
   type Respawn,
+  type RolloutOrder,
   type State,
   type Worker,
 } from "../../src/core/state.ts";
@@ -61,7 +62,12 @@ type Options = {
   readonly history?: readonly GoodSpec[];
   readonly manner?: Manner;
 };
-type RunOptions = { readonly supersede?: boolean; readonly expectPid?: number; readonly request?: number | null };
+type RunOptions = {
+  readonly supersede?: boolean;
+  readonly order?: RolloutOrder;
+  readonly expectPid?: number;
+  readonly request?: number | null;
+};
 
 export class Service {
   state: State;
@@ -88,9 +94,9 @@ export class Service {
 
   /** Returns the request's number. */
   run(spec: Partial<Spec> = {}, options: RunOptions = {}): number {
-    const { supersede = false, expectPid = null, request = this.#newRequest() } = options;
+    const { supersede = false, order = "oneByOne", expectPid = null, request = this.#newRequest() } = options;
     const whole = { ...SPEC, ...spec };
-    this.send({ kind: "run", now: this.now, request, wallNow: WALL, spec: whole, supersede, expectPid });
+    this.send({ kind: "run", now: this.now, request, wallNow: WALL, spec: whole, supersede, order, expectPid });
     return request ?? 0;
   }
 

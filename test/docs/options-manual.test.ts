@@ -5,12 +5,16 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { COMMANDS } from "../../src/control/dialects/einhyrningsins.ts";
+import { EINHORN_OPTIONS } from "../../src/frontends/einhorn/options.ts";
+import { EINHORNSH_OPTIONS } from "../../src/frontends/einhornsh/main.ts";
 import { EINHYRNINGSINS_OPTIONS } from "../../src/frontends/einhyrningsins/options.ts";
 import { EINHYRNINGSINSCTL_OPTIONS } from "../../src/frontends/einhyrningsinsctl/main.ts";
 import type { OptionTable } from "../../src/frontends/options.ts";
 import { VERSION } from "../../src/version.ts";
 
 const PROGRAMS: Readonly<Record<string, OptionTable>> = {
+  einhorn: EINHORN_OPTIONS,
+  einhornsh: EINHORNSH_OPTIONS,
   einhyrningsins: EINHYRNINGSINS_OPTIONS,
   einhyrningsinsctl: EINHYRNINGSINSCTL_OPTIONS,
 };

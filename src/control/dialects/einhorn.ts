@@ -1,0 +1,130 @@
+// einhorn's line protocol: a message is a YAML document on one line, with `%` written as %25 and a newline as %0A. JSON is
+// YAML, so a plain JSON line is a message too. What a line asks for, and how answers look; who does what is asked for is
+// the front end.
+import { yamlDocument } from "./einhorn-yaml.ts";
+
+/** The version of the original that this protocol is of. */
+export const EINHORN_VERSION = "1.1.1";
+
+/** A request. `args` null: it had none. `id`: goes back with every answer; undefined: the answer is bare. */
+export type EinhornRequest = {
+  readonly command: string;
+  readonly args: readonly string[] | null;
+  readonly id: string | number | undefined;
+  readonly pid: number | null;
+  readonly requestId: string | number | null;
+  readonly user: string;
+};
+
+export type EinhornAnswer = { readonly message: string; readonly requestId?: string | number; readonly wait?: true };
+
+/** Every command of the shell and what it does, in the order of `help`. */
+export const EINHORN_COMMANDS = {
+  dec: "have one worker less",
+  die: "[SIGNAL]: send all workers a signal (USR2) and exit when they are gone",
+  ehlo: "say hello",
+  config: "YAML: change verbosity or number, as in 'config {verbosity: 0}'",
+  help: "show this list",
+  inc: "have one more worker",
+  louder: "say more in the log",
+  quieter: "say less in the log",
+  reload: "start the master anew in place: not possible yet",
+  set_workers: "N: have so many workers, 1 to 1000",
+  signal: "SIGNAL...: send all workers a signal, as in 'signal HUP'",
+  state: "show the master's state",
+  upgrade: "replace the workers one by one, each old one when a new one is ready",
+  upgrade_fleet: "start all new workers at once, and end the old ones when all of the new are ready",
+  "worker:ack": "a worker says that it is ready",
+  "worker:ping": "a worker says that it is alive",
+} as const;
+
+/** A larger document than this is no request: reading YAML takes its time. */
+const LONGEST_YAML = 64 * 1024;
+
+/** Reads a line; null if it is no mapping. YAML is only loaded for a line that is not JSON. */
+export const parseEinhornLine = async (line: string): Promise<EinhornRequest | null> => {
+  const text = unescapeLine(line);
+  const value = parseJson(text) ?? (await parseYaml(text));
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  return requestFrom(value);
+};
+
+/** Any YAML value, with JSON tried first; undefined if it is none, or one of a kind that nobody needs here. */
+export const parseYaml = async (text: string): Promise<unknown> => {
+  if (text.length > LONGEST_YAML || text.trim() === "") return undefined;
+  const { parseDocument } = await import("yaml");
+  try {
+    const document = parseDocument(text, { schema: "core", customTags: [], uniqueKeys: true, logLevel: "silent" });
+    if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
+    return document.toJS({ maxAliasCount: MOST_ALIASES });
+  } catch {
+    return undefined;
+  }
+};
+/** Psych writes an alias for a text that occurs twice; a bomb needs far more. */
+const MOST_ALIASES = 64;
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const requestFrom = (value: object): EinhornRequest => {
+  const fields = new Map(Object.entries(value));
+  const args = fields.get("args");
+  const pid = Number(fields.get("pid") ?? Number.NaN);
+  return {
+    command: textOf(fields.get("command")),
+    args: Array.isArray(args) ? args.map(textOf) : null,
+    id: tokenOf(fields.get("id")) ?? undefined,
+    pid: Number.isSafeInteger(pid) ? pid : null,
+    requestId: tokenOf(fields.get("request_id")),
+    user: textOf(fields.get("user")),
+  };
+};
+
+const textOf = (value: unknown): string =>
+  typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+
+const tokenOf = (value: unknown): string | number | null =>
+  typeof value === "string" || typeof value === "number" ? value : null;
+
+/** A message as a line, newline included. */
+export const encodeEinhornAnswer = ({ message, requestId, wait }: EinhornAnswer): string =>
+  encodeMessage({
+    message,
+    ...(requestId === undefined ? {} : { request_id: requestId }),
+    ...(wait ? { wait } : {}),
+  });
+
+/** A mapping as a line, newline included. */
+export const encodeMessage = (message: Parameters<typeof yamlDocument>[0]): string =>
+  `${escapeDocument(yamlDocument(message))}\n`;
+
+const escapeDocument = (text: string): string => text.replaceAll("%", "%25").replaceAll("\n", "%0A");
+
+const unescapeLine = (line: string): string =>
+  line.includes("%") ? line.replace(/%(25|0A)/g, (_, code) => (code === "25" ? "%" : "\n")) : line;
+
+/** What an answer says: its message, and whether more follow. */
+export type EinhornReply = {
+  readonly message: string;
+  readonly requestId: string | number | null;
+  readonly wait: boolean;
+};
+
+/** Reads an answer; null if it is none. */
+export const parseEinhornAnswer = async (line: string): Promise<EinhornReply | null> => {
+  const text = unescapeLine(line);
+  const value = parseJson(text) ?? (await parseYaml(text));
+  if (typeof value !== "object" || value === null || !("message" in value)) return null;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return {
+    message: textOf(fields.get("message")),
+    requestId: tokenOf(fields.get("request_id")),
+    wait: fields.get("wait") === true,
+  };
+};

@@ -1,0 +1,79 @@
+// einhorn as a front end of the supervisor: its signals, and how its log reads.
+import { printable } from "../../control/printable.ts";
+import { describeNote } from "../../core/describe.ts";
+import type { Note } from "../../core/effects.ts";
+import { abandonWorkers, shutDownBy } from "../../supervisor/actions.ts";
+import type { FrontEnd, LogEntry, ReceivedSignal } from "../../supervisor/front-end.ts";
+import type { Level } from "../../supervisor/log.ts";
+import { log } from "../../supervisor/log.ts";
+import type { Memory } from "../../supervisor/memory.ts";
+import { einhornInvocation, stepsBeginningWith, unknownBindWords } from "./invocation.ts";
+import { rememberSignal } from "./own.ts";
+import { tellSubscribers, upgradeBy } from "./upgrade.ts";
+
+const LEVELS: Readonly<Record<Note["kind"], Level>> = {
+  workerStarting: "debug",
+  workerStarted: "info",
+  workerReady: "info",
+  workerStopping: "info",
+  workerGone: "info",
+  workerFailed: "error",
+  placeGivenUp: "error",
+  rolloutStarted: "info",
+  rolloutComplete: "info",
+  rolloutRolledBack: "info",
+  respawnScheduled: "debug",
+  scaled: "info",
+  shutdownStarted: "info",
+};
+
+const MARKS = { error: "ERROR", warning: "ERROR", info: "INFO", debug: "DEBUG" } as const;
+
+const logLine = ({ facts }: Memory, { level, message }: LogEntry): string =>
+  `[MASTER ${facts.pid}] ${MARKS[level]}: ${printable(message)}`;
+
+/** Sends every worker `signal`, then, if -t says so, SIGKILL, and ends when they are gone. */
+export const shutDownWith = (signal: string) => (memory: Memory, received: ReceivedSignal) => {
+  const timeoutMs = memory.settings?.defaults.stopTimeoutMs ?? null;
+  shutDownBy(stepsBeginningWith(signal, timeoutMs))(memory, received);
+};
+
+const told = (memory: Memory, note: Note): void => {
+  if (note.kind === "workerStopping") rememberSignal(memory, note.worker, note.signal);
+  tellSubscribers(memory, note);
+};
+
+const begun = async (memory: Memory): Promise<void> => {
+  const { binds = [], extras } = memory.settings ?? {};
+  for (const bind of binds) {
+    const words = unknownBindWords(bind);
+    if (words.length > 0) log(memory, "warning", `${bind.uri}: ${words.join(", ")} means nothing; r and n are known`);
+  }
+  const level = extras?.nice.master ?? null;
+  if (level !== null) await renice(memory, level);
+};
+
+const renice = async (memory: Memory, level: number): Promise<void> => {
+  const { setPriority } = await import("node:os");
+  try {
+    for (const pid of [memory.facts.pid, memory.platform.pid]) setPriority(pid, level);
+  } catch (error) {
+    log(memory, "error", `--nice ${level}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+};
+
+export const EINHORN: FrontEnd = {
+  parse: einhornInvocation,
+  signals: {
+    SIGHUP: upgradeBy("oneByOne"),
+    SIGINT: shutDownWith("SIGUSR2"),
+    SIGUSR2: shutDownWith("SIGUSR2"),
+    SIGTERM: shutDownWith("SIGTERM"),
+    SIGQUIT: abandonWorkers("SIGQUIT", 1),
+  },
+  dialect: async () => (await import("./dialect.ts")).einhornDialect,
+  describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
+  told,
+  begun,
+  logLine,
+};

@@ -1,0 +1,270 @@
+// einhorn's command line as settings for the supervisor.
+import { EINHORN_VERSION } from "../../control/dialects/einhorn.ts";
+import type { Readiness, Spec, StopStep } from "../../core/spec.ts";
+import { CRANKS_MANNER } from "../../core/state.ts";
+import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
+import type { Invocation } from "../../supervisor/front-end.ts";
+import type { Platform } from "../../supervisor/platform.ts";
+import type { Bind, Extras, Settings, SpecDefaults, Verbosity } from "../../supervisor/settings.ts";
+import { VERSION } from "../../version.ts";
+import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
+import { EINHORN_OPTIONS } from "./options.ts";
+import { defaultPath } from "./paths.ts";
+
+const MOST_WORKERS = 1000;
+const LINGER_MS = 10_000;
+const MOST_SECONDS = 1_000_000;
+/** More than there can be workers: without --max-upgrade-additional nothing but the pace bounds an upgrade. */
+const NO_SURGE_LIMIT = 2 * MOST_WORKERS;
+
+type Options = Given<typeof EINHORN_OPTIONS>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads einhorn's command line (without the program's name). */
+export const einhornInvocation = (
+  args: readonly string[],
+  environment: Environment,
+  cwd: string,
+  platform: Platform,
+): Invocation => {
+  try {
+    const { given, words } = parseOptions(EINHORN_OPTIONS, args, "first");
+    if (given.help) return say(usage(), 1);
+    if (given.version) return say(`einhorn ${EINHORN_VERSION} (crank ${VERSION})\n`, 0);
+    if (given["upgrade-check"]) return say("", 0);
+    if (given["with-state-fd"])
+      throw new OptionError("--with-state-fd is for the master itself, not for a command line");
+    if (given.preload) throw new OptionError(NO_PRELOAD);
+    if (given["reexec-as"]) throw new OptionError(NO_REEXEC);
+    if (given["command-socket-as-fd"]) throw new OptionError(NO_COMMAND_SOCKET);
+    if (words.length === 0) return say(usage(), 1);
+    if (given.number?.[0] === "0") return complain(platform, "-n 0: there is nothing to do without workers", 0);
+    return { kind: "serve", settings: settingsFrom(given, words, { environment, cwd, platform }) };
+  } catch (error) {
+    if (error instanceof AddressError || error instanceof OptionError) return complain(platform, error.message, 1);
+    throw error;
+  }
+};
+
+const NO_PRELOAD =
+  "-p, --preload is not possible: it loads Ruby code into the master and forks workers from it, and this master is no Ruby; " +
+  "leave it out, and let each worker load its code itself";
+
+const NO_REEXEC =
+  "--reexec-as is not possible yet: an upgrade replaces the workers and leaves the master as it is; " +
+  "leave the option out, and wrap the worker's command instead";
+
+const NO_COMMAND_SOCKET =
+  "-g, --command-socket-as-fd is not possible yet; leave it out, and let workers connect to EINHORN_SOCK_PATH";
+
+const say = (text: string, status: number): Invocation => ({ kind: "say", sink: "stdout", text, status });
+
+const complain = (platform: Platform, sentence: string, status: number): Invocation => ({
+  kind: "say",
+  sink: "stderr",
+  text: `[MASTER ${platform.lineage(platform.pid)?.parent ?? platform.pid}] ERROR: ${sentence}\n`,
+  status,
+});
+
+const usage = (): string => `## Usage
+
+einhorn [OPTIONS] [--] PROGRAM [ARG...]
+
+Opens sockets, starts PROGRAM with them as often as -n says, keeps that many
+alive, and replaces them without refusing a connection.
+
+PROGRAM finds its sockets at the descriptors that EINHORN_FD_0 to
+EINHORN_FD_(EINHORN_FD_COUNT - 1) name. With -m manual it says that it is ready
+by the line {"command":"worker:ack","pid":PID} on the socket EINHORN_SOCK_PATH,
+if EINHORN_MASTER_PID is its parent. It goes by SIGUSR2.
+
+## Signals
+
+HUP                 replace the workers one by one
+INT, USR2           SIGUSR2 to all workers, exit when they are gone
+TERM                SIGTERM to all workers, exit when they are gone
+QUIT                SIGQUIT to all workers, exit at once
+
+einhornsh talks to the master: einhornsh -e upgrade.
+
+## Options
+
+${optionHelp(EINHORN_OPTIONS)}
+`;
+
+type Place = { readonly environment: Environment; readonly cwd: string; readonly platform: Platform };
+
+const settingsFrom = (given: Options, words: readonly string[], place: Place): Settings => {
+  const { environment, cwd, platform } = place;
+  const name = given["command-name"]?.[0] ?? "";
+  if (name.includes("/")) throw new OptionError(`-c ${name}: a name has no slash`);
+  const pathOf = (option: "socket-path" | "pidfile" | "lockfile", suffix: "sock" | "pid" | "lock"): string =>
+    absolute(given[option]?.[0] ?? defaultPath(environment, name, suffix), cwd);
+  const socketPath = pathOf("socket-path", "sock");
+  const backlog = wholeNumber("-l", given.backlog?.[0] ?? "100", 1, 65_535);
+  const defaults = defaultsFrom(given);
+  const maxUnready = given["max-unacked"]?.[0];
+  return {
+    program: "einhorn",
+    name,
+    binds: (given.bind ?? []).map((text, index) => bindFrom(text, index, backlog)),
+    control: { uri: `-d ${socketPath}`, address: parseUri(`unix://${socketPath}`).address },
+    recordPath: null,
+    runDirectory: null,
+    first: specFrom(defaults, [onPath(words[0] ?? "", place), ...words.slice(1)], cwd),
+    cwd,
+    respawnMs: milliseconds("-s", given.seconds?.[0] ?? "1"),
+    manner: {
+      ...CRANKS_MANNER,
+      failureStatus: 0,
+      restores: false,
+      attempts: "endless",
+      pace: {
+        maxUnready:
+          maxUnready === undefined ? processors(platform) : wholeNumber("--max-unacked", maxUnready, 1, MOST_WORKERS),
+      },
+    },
+    lingerMs: LINGER_MS,
+    logFormat: "raw",
+    linePrefix: "",
+    outputSink: "stdout",
+    syslog: null,
+    workerInput: "null",
+    leftWorkers: "leave",
+    verbosity: verbosityOf(1 + (given.quiet?.length ?? 0) - (given.verbose?.length ?? 0)),
+    defaults,
+    extras: extrasFrom(given, pathOf("pidfile", "pid"), pathOf("lockfile", "lock")),
+  };
+};
+
+const absolute = (path: string, cwd: string): string =>
+  path.startsWith("/") ? path : `${cwd === "/" ? "" : cwd}/${path}`;
+
+/** einhorn counts the other way round: 0 says the most. */
+export const VERBOSITIES: readonly Verbosity[] = ["verbose", "normal", "quiet"];
+
+const verbosityOf = (level: number): Verbosity => VERBOSITIES[Math.max(0, Math.min(2, level))] ?? "normal";
+
+const extrasFrom = (given: Options, pidPath: string, lockPath: string): Extras => ({
+  pidPath,
+  lockPath,
+  deathSignal: given["kill-children-on-exit"] ? "SIGUSR2" : null,
+  nice: niceFrom(given.nice?.[0]),
+  dropOnUpgrade: given["drop-env-var"] ?? [],
+});
+
+const niceFrom = (text: string | undefined): Extras["nice"] => {
+  const [master = "", worker = "", command] = (text ?? "").split(":");
+  if (command !== undefined)
+    throw new OptionError(
+      `--nice ${text}: no command is taken here, the level is set by the system call; leave it out`,
+    );
+  const level = (part: string): number | null => {
+    if (part === "") return null;
+    const number = /^[+-]?\d{1,2}$/.test(part) ? Number(part) : Number.NaN;
+    if (number >= -20 && number <= 19) return number;
+    throw new OptionError(`--nice ${text}: a nice level is a whole number from -20 to 19, not ${JSON.stringify(part)}`);
+  };
+  return { master: level(master), worker: level(worker) };
+};
+
+const processors = (platform: Platform): number => {
+  const file = platform.readText("/proc/cpuinfo");
+  const count = file.kind === "text" ? (file.text.match(/^processor\s*:/gm)?.length ?? 0) : 0;
+  return Math.max(1, count);
+};
+
+/** Where PATH leads to; what is not there stays as it is, and says so when it is started. */
+const onPath = (program: string, { environment, cwd, platform }: Place): string => {
+  if (program.includes("/")) return program;
+  for (const directory of (environment.PATH ?? "/usr/local/bin:/usr/bin:/bin").split(":")) {
+    const candidate = `${absolute(directory, cwd)}/${program}`;
+    if (platform.isExecutable(candidate)) return candidate;
+  }
+  return program;
+};
+
+const wholeNumber = (option: string, text: string, least: number, most: number): number => {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw new OptionError(`${option} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+};
+
+/** Seconds, with a fraction if one likes, as milliseconds. */
+const milliseconds = (option: string, text: string): number => {
+  const seconds = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds <= MOST_SECONDS) return Math.round(seconds * 1000);
+  throw new OptionError(`${option} must be a number of seconds, not ${JSON.stringify(text)}`);
+};
+
+const readinessFrom = (mode: string): Readiness => {
+  if (mode === "manual") return { kind: "ack" };
+  if (!/^\d/.test(mode)) throw new OptionError(`-m must be a number of seconds or manual, not ${JSON.stringify(mode)}`);
+  return { kind: "delay", afterMs: milliseconds("-m", mode) };
+};
+
+const defaultsFrom = (given: Options): SpecDefaults => {
+  const additional = given["max-upgrade-additional"]?.[0];
+  const timeout = given["signal-timeout"]?.[0];
+  const stopTimeoutMs = timeout === undefined ? null : milliseconds("-t", timeout);
+  return {
+    instances: wholeNumber("-n", given.number?.[0] ?? "1", 1, MOST_WORKERS),
+    surge:
+      additional === undefined ? NO_SURGE_LIMIT : wholeNumber("--max-upgrade-additional", additional, 1, MOST_WORKERS),
+    unavailable: 0,
+    readiness: readinessFrom(given["ack-mode"]?.[0] ?? "1"),
+    startTimeoutMs: null,
+    stopTimeoutMs,
+    stopSteps: stepsBeginningWith("SIGUSR2", stopTimeoutMs),
+    killMode: "process",
+  };
+};
+
+/** How workers are ended: by this signal, and after the time of -t, if there is one, by SIGKILL. */
+export const stepsBeginningWith = (signal: string, timeoutMs: number | null): readonly StopStep[] => [
+  { signal, afterMs: 0 },
+  ...(timeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: timeoutMs }]),
+];
+
+const specFrom = (defaults: SpecDefaults, command: readonly string[], cwd: string): Spec => ({
+  ...defaults,
+  command,
+  cwd,
+  env: {},
+  user: null,
+  umask: null,
+  limits: [],
+  minReadyMs: 0,
+  retries: 0,
+  rolloutDeadlineMs: null,
+});
+
+const NON_BLOCKING = ["n", "o_nonblock"];
+/** `r`: SO_REUSEADDR before the bind, which every stream socket of ours has. */
+const KNOWN = [...NON_BLOCKING, "r", "so_reuseaddr", ""];
+
+const bindFrom = (text: string, index: number, backlog: number): Bind => {
+  const [location = "", ...words] = text.split(",");
+  return {
+    uri: `-b ${text}`,
+    name: `socket${index}`,
+    address: addressFrom(text, location),
+    options: { ...DEFAULT_OPTIONS, backlog, nonBlocking: words.some((word) => NON_BLOCKING.includes(word)) },
+  };
+};
+
+/** The words of `-b` that mean nothing: as in the original they are passed over, but said. */
+export const unknownBindWords = ({ uri }: Bind): readonly string[] =>
+  uri
+    .split(",")
+    .slice(1)
+    .filter((word) => !KNOWN.includes(word));
+
+const addressFrom = (text: string, location: string): Address => {
+  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(location);
+  if (!match) throw new OptionError(`-b ${text}: wants ADDR:PORT, with an IPv6 address in brackets`);
+  const port = Number(match[3]);
+  if (port > 65_535) throw new OptionError(`-b ${text}: the port ${match[3]} is not a number from 0 to 65535`);
+  const host = match[1] ?? match[2] ?? "";
+  return { kind: "internet", transport: "tcp", family: host === "" ? "4" : "any", host, port };
+};

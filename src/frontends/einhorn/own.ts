@@ -1,0 +1,49 @@
+// What einhorn has to remember besides the service: who follows an upgrade, and which workers have pinged.
+import type { Memory } from "../../supervisor/memory.ts";
+import { type Own, ownPart } from "../../supervisor/own.ts";
+
+/** A request that gets the progress of an upgrade, and its end. */
+export type Subscriber = { readonly connection: number; readonly requestId: string | number };
+
+/** `at`: wall clock, ms. */
+export type Ping = { readonly at: number; readonly requestId: string | number | null };
+
+type EinhornMemory = {
+  readonly subscribers: readonly Subscriber[];
+  /** By the worker's number. */
+  readonly pings: Readonly<Record<number, Ping>>;
+  /** Signals that were sent to a worker; the time (wall clock, ms) of the last. */
+  readonly signals: Readonly<Record<number, { readonly names: readonly string[]; readonly at: number }>>;
+  /** The variables of --drop-env-var are out of the base environment. */
+  readonly hasDropped: boolean;
+};
+
+const own: Own<EinhornMemory> = ownPart<EinhornMemory>({ subscribers: [], pings: {}, signals: {}, hasDropped: false });
+
+export const einhornMemory = own.read;
+
+export const rememberSubscribers = (memory: Memory, subscribers: readonly Subscriber[]): void =>
+  own.write(memory, { ...own.read(memory), subscribers });
+
+export const rememberDropped = (memory: Memory): void => own.write(memory, { ...own.read(memory), hasDropped: true });
+
+export const rememberPing = (memory: Memory, worker: number, ping: Ping): void => {
+  const known = own.read(memory);
+  own.write(memory, { ...known, pings: { ...ofLiving(memory, known.pings), [worker]: ping } });
+};
+
+export const rememberSignal = (memory: Memory, worker: number, signal: string): void => {
+  const known = own.read(memory);
+  const names = [...new Set([...(known.signals[worker]?.names ?? []), signal])];
+  const at = memory.platform.wallNow();
+  own.write(memory, { ...known, signals: { ...ofLiving(memory, known.signals), [worker]: { names, at } } });
+};
+
+/** Without those that are gone. */
+const ofLiving = <T>({ core }: Memory, entries: Readonly<Record<number, T>>): Record<number, T> => {
+  const kept: Record<number, T> = {};
+  for (const [worker, entry] of Object.entries(entries)) {
+    if (core.workers[Number(worker)]) kept[Number(worker)] = entry;
+  }
+  return kept;
+};

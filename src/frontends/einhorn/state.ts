@@ -1,0 +1,92 @@
+// The answer to `state`: the master's whole state as the original's clients read it, Ruby's symbols, sets and times included.
+import { RubySet, RubySymbol, RubyTime, type YamlMapping, yamlDocument } from "../../control/dialects/einhorn-yaml.ts";
+import { wantedGeneration } from "../../core/pool.ts";
+import type { Worker } from "../../core/state.ts";
+import type { Memory } from "../../supervisor/memory.ts";
+import type { Settings } from "../../supervisor/settings.ts";
+import { serviceSockets } from "../../supervisor/views.ts";
+import { VERBOSITIES } from "./invocation.ts";
+import { einhornMemory } from "./own.ts";
+
+const FIRST_FD = 3;
+
+/** A YAML document with the one key `:state:`. */
+export const stateText = (memory: Memory): string => yamlDocument({ ":state": stateOf(memory) });
+
+const stateOf = (memory: Memory): YamlMapping => {
+  const { core, settings, facts } = memory;
+  const wanted = wantedGeneration(core);
+  const command = wanted?.spec.command ?? settings?.first?.command ?? [];
+  return {
+    ":children": childrenOf(memory),
+    ":config": {
+      ":number": wanted?.instances ?? 0,
+      ":backlog": settings?.binds[0]?.options.backlog ?? 100,
+      ":seconds": (settings?.respawnMs ?? 0) / 1000,
+    },
+    ":bind": (settings?.binds ?? []).map(bindOf),
+    ":bind_fds": (settings?.binds ?? []).map((_, index) => FIRST_FD + index),
+    ":bound_ports": boundPorts(memory),
+    ":cmd": [...command],
+    ":orig_cmd": [...command],
+    ":cmd_name": settings?.name === "" ? null : (settings?.name ?? null),
+    ":version": wanted?.number ?? 0,
+    ":generation": facts.executions,
+    ":ack_mode": ackMode(settings),
+    ":respawn": core.service.phase.kind === "running",
+    ":upgrading": core.service.rollout !== null && core.service.current !== null,
+    ":verbosity": VERBOSITIES.indexOf(settings?.verbosity ?? "normal"),
+    ":signal_timeout": seconds(settings?.defaults.stopTimeoutMs ?? null),
+    ":max_unacked": settings?.manner.pace?.maxUnready ?? null,
+    ":consecutive_deaths_before_ack": core.service.deaths,
+    ":drop_environment_variables": [...(settings?.extras?.dropOnUpgrade ?? [])],
+    ":kill_children_on_exit": settings?.extras?.deathSignal != null,
+    ":socket_path": settings?.control?.address.kind === "unix" ? settings.control.address.path : null,
+    ":pidfile": settings?.extras?.pidPath ?? null,
+    ":lockfile": settings?.extras?.lockPath ?? null,
+  };
+};
+
+const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1000);
+
+const ackMode = (settings: Settings | null): YamlMapping => {
+  const readiness = settings?.defaults.readiness;
+  return readiness?.kind === "delay"
+    ? { ":type": new RubySymbol("timer"), ":timeout": readiness.afterMs / 1000 }
+    : { ":type": new RubySymbol("manual") };
+};
+
+const bindOf = ({ uri }: Settings["binds"][number]): readonly (string | number | readonly string[])[] => {
+  const [location = "", ...words] = uri.replace(/^-b /, "").split(",");
+  const colon = location.lastIndexOf(":");
+  return [location.slice(0, colon), Number(location.slice(colon + 1)), words];
+};
+
+const boundPorts = (memory: Memory): readonly number[] =>
+  serviceSockets(memory).flatMap(({ address }) => {
+    const port = Number(/:(\d+)$/.exec(address)?.[1] ?? Number.NaN);
+    return Number.isNaN(port) ? [] : [port];
+  });
+
+const childrenOf = (memory: Memory): YamlMapping => {
+  const children: Record<string, YamlMapping> = {};
+  for (const worker of Object.values(memory.core.workers)) {
+    if (worker.pid !== null) children[worker.pid] = childOf(memory, worker);
+  }
+  return children;
+};
+
+const childOf = (memory: Memory, worker: Worker): YamlMapping => {
+  const { pings, signals } = einhornMemory(memory);
+  const [ping, signalled] = [pings[worker.id], signals[worker.id]];
+  return {
+    ":type": new RubySymbol("worker"),
+    ":version": worker.generation,
+    ":acked": worker.kind === "ready" || (worker.kind === "stopping" && worker.wasReady),
+    ":signaled": new RubySet((signalled?.names ?? []).map((name) => name.replace(/^SIG/, ""))),
+    ...(signalled ? { ":last_signaled_at": new RubyTime(signalled.at) } : {}),
+    ":index": worker.index,
+    ":spinup_time": new RubyTime(worker.startedAt + memory.facts.realtimeOffset),
+    ...(ping ? { ":pinged_at": new RubyTime(ping.at), ":pinged_request_id": ping.requestId } : {}),
+  };
+};

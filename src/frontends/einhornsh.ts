@@ -1,0 +1,5 @@
+// einhornsh: tells an einhorn what to do.
+import { Output } from "../commands/output.ts";
+import { einhornsh } from "./einhornsh/main.ts";
+
+process.exit(await einhornsh(process.argv.slice(2), { out: new Output(1), err: new Output(2) }));

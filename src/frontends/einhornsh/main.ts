@@ -1,0 +1,84 @@
+// einhornsh's command line from end to end: the commands of -e, or a shell.
+import type { Output } from "../../commands/output.ts";
+import { escapeControls, escapeLine } from "../../commands/terminal.ts";
+import { ChannelError } from "../../keeper/channel.ts";
+import { defaultPath } from "../einhorn/paths.ts";
+import { OptionError, type OptionTable, optionHelp, parseOptions } from "../options.ts";
+import { Connection, LostError } from "./connection.ts";
+
+const FAILED = 1;
+
+export const EINHORNSH_OPTIONS = {
+  "command-name": { short: "c", argument: "NAME", help: "the service's name, as einhorn got it with -c" },
+  "socket-path": { short: "d", argument: "PATH", help: "where the control socket is" },
+  execute: { short: "e", argument: "CMD;...", help: "send these commands instead of starting a shell" },
+  help: { short: "h", help: "show this text" },
+} as const satisfies OptionTable;
+
+export type Sinks = { readonly out: Output; readonly err: Output };
+
+/** einhornsh as a program; gives its exit status. */
+export const einhornsh = async (args: readonly string[], sinks: Sinks): Promise<number> => {
+  try {
+    const { given, words } = parseOptions(EINHORNSH_OPTIONS, args, "anywhere");
+    if (given.help) return await say(sinks.out, usage(), FAILED);
+    const [name = given["command-name"]?.[0] ?? "", ...more] = words;
+    if (more.length > 0 || (words.length > 0 && given["command-name"]))
+      throw new OptionError(`${JSON.stringify(words.at(-1))} is one word too many: commands come with -e`);
+    const path = given["socket-path"]?.[0] ?? defaultPath(process.env, name, "sock");
+    return await control(path, given.execute?.[0], sinks);
+  } catch (error) {
+    if (error instanceof OptionError)
+      return say(sinks.err, `einhornsh: ${escapeControls(error.message)}\n\n${usage()}`, FAILED);
+    if (error instanceof LostError) return say(sinks.err, `einhornsh: ${error.message}\n`, FAILED);
+    throw error;
+  }
+};
+
+const say = async (output: Output, text: string, status: number): Promise<number> => {
+  await output.write(text);
+  return status;
+};
+
+const usage = (): string => `usage: einhornsh [-c NAME | NAME] [-d PATH] [-e "CMD; CMD"]
+
+Sends commands to einhorn, or starts a shell for them; 'help' lists them.
+
+${optionHelp(EINHORNSH_OPTIONS)}
+`;
+
+const control = async (path: string, commands: string | undefined, sinks: Sinks): Promise<number> => {
+  const connection = await open(path);
+  if (typeof connection === "string") return say(sinks.err, connection, FAILED);
+  try {
+    if (process.stdin.isTTY && commands === undefined) await greet(connection, sinks);
+    if (commands === undefined) return await (await import("./shell.ts")).shell(connection, sinks);
+    for (const command of commands.split(";")) await answerTo(connection, command, sinks.out);
+    return 0;
+  } finally {
+    connection.close();
+  }
+};
+
+const open = async (path: string): Promise<Connection | string> => {
+  try {
+    return await Connection.open(path);
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error;
+    const shown = escapeControls(path);
+    return `einhornsh: ${shown}: ${error.message}; is einhorn running? If its socket is elsewhere, give its name with -c or its path with -d\n`;
+  }
+};
+
+const greet = (connection: Connection, { err }: Sinks): Promise<void> =>
+  connection.ask({ command: "ehlo", user: process.env.USER ?? "" }, (message) =>
+    err.write(`${shown(message)}\nEnter 'help' for the commands, 'quit' to leave.\n`),
+  );
+
+/** Sends a line of the shell, its first word the command, and prints what it is answered. Throws LostError. */
+export const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
+  const [command = "", ...args] = line.trim().split(/\s+/);
+  if (command !== "") await connection.ask({ command, args }, (message) => out.write(`${shown(message)}\n`));
+};
+
+const shown = (message: string): string => message.replace(/\n$/, "").split("\n").map(escapeLine).join("\n");
