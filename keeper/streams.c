@@ -25,6 +25,7 @@ enum {
   FOLLOW_BYTES = 64 * 1024,
   RESUME_EVENT_BYTES = 16 * 1024 * 1024,
   MOST_HELD_BYTES = 128 * 1024 * 1024,
+  MOST_SILENT_STRANGERS = 128,
 };
 
 static struct connection **connections;
@@ -123,11 +124,31 @@ static struct ucred credentials_of(int fd, bool is_unix) {
   return peer;
 }
 
+/* Neither root nor who the keeper runs as; over tcp nobody is known. */
+static bool is_stranger(const struct ucred *peer) {
+  return peer->uid != 0 && peer->uid != geteuid();
+}
+
+/* Whom the supervisor has not heard of it cannot send away: so of the strangers that say nothing the first to come leaves
+ * for the next one. Those it knows are not touched, nor is its own user who has just come. */
+static void make_room_among_strangers(void) {
+  struct connection *oldest = NULL;
+  uint32_t silent = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    if (connection->spoke || !is_stranger(&connection->peer)) continue;
+    silent++;
+    if (!oldest || connection->id < oldest->id) oldest = connection;
+  }
+  if (oldest && silent >= MOST_SILENT_STRANGERS) drop(oldest, CLOSED_TOO_SLOW);
+}
+
 static void add_connection(int fd, const struct handle *handle) {
   struct connection *connection = memory_take_zeroed(sizeof *connection);
   bool is_unix = handle->domain == AF_UNIX;
   *connection = (struct connection){.id = ++last_id, .listener = handle->id, .fd = fd, .is_unix = is_unix};
   connection->peer = credentials_of(fd, is_unix);
+  if (is_stranger(&connection->peer)) make_room_among_strangers();
   connection->due = clock_now() + FIRST_LINE_MS;
   if (loop_watch(fd, WATCH_CONNECTION, connection->id, EPOLLIN | EPOLLRDHUP) < 0) {
     connection_free(connection);
@@ -243,7 +264,8 @@ void streams_write(struct reader *command) {
   bool close_after = read_u8(command) == 1;
   struct connection *connection = find(id);
   if (!connection || connection->closing) {
-    events_failed(COMMAND_write, id, "write", ENOTCONN);
+    /* To close what is closed is no error. */
+    if (bytes.length > 0 || !close_after) events_failed(COMMAND_write, id, "write", ENOTCONN);
     return;
   }
   if (connection_unsent(connection) + bytes.length > LIMIT_CONNECTION_OUTPUT_BYTES ||

@@ -31,8 +31,9 @@ const turnAway = (memory: Memory, { connection, rpc }: Asker, message: string): 
 const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign): Promise<void> => {
   const dialect = await memory.frontEnd.dialect();
   const mayControl = whyNot(memory, event, "") === null;
-  if (await dialect.take(memory, { event, text, mayControl })) return;
-  answerOddLine(memory, event, reply);
+  if (!(await dialect.take(memory, { event, text, mayControl }))) return answerOddLine(memory, event, reply);
+  // One line is all that an acknowledgement takes.
+  if (!mayControl) memory.outbox.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
 };
 
 const answerOddLine = (memory: Memory, event: Line, reply: string): void => {

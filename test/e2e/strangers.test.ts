@@ -1,0 +1,84 @@
+// Connections to the control socket of those who may not control: none of them keeps the owner out.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, CRANK, CRANKCTL, ROOT, type Running, waitFor } from "./harness/service.ts";
+
+const EINHORN_WORKER = join(ROOT, "test/apps/einhorn_worker.py");
+const NOBODY = 65534;
+/** More than there is room for in all. */
+const CROWD = 1100;
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+  // Another user has to find the way in.
+  chmodSync(bench.directory, 0o711);
+});
+afterEach(() => bench.clean());
+
+/** Connects as often as asked, says something (or nothing) each time, and keeps all of them until it is ended. */
+const CROWDING = `import os, resource, socket, sys, time
+address, user, count, word = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].encode()
+resource.setrlimit(resource.RLIMIT_NOFILE, (2048, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+os.setgroups([]); os.setgid(user); os.setuid(user)
+crowd = []
+for _ in range(count):
+    if address.startswith("/"):
+        end = socket.socket(socket.AF_UNIX); end.connect(address)
+    else:
+        end = socket.create_connection(("127.0.0.1", int(address)))
+    end.sendall(word); crowd.append(end)
+print("here", flush=True)
+time.sleep(600)`;
+
+const crowd = async (address: string, user: number, word: string): Promise<Running> => {
+  const running = bench.start(["python3", "-c", CROWDING, address, String(user), String(CROWD), word]);
+  await waitFor("the crowd", () => running.stdout().includes("here"));
+  return running;
+};
+
+const webSocketFile = (): string => join(bench.directory, "web.ctl");
+
+/** The owner's question, which has to be answered while the crowd stays. */
+const expectAnswered = async (command: readonly string[], env: Record<string, string> = {}): Promise<void> => {
+  expect(await bench.run(["timeout", "25", CRANKCTL, ...command, "ps"], { env })).toMatchObject({ status: 0 });
+};
+
+describe("more connections than there is room for, which stay", () => {
+  test("over tcp, and never say anything", async () => {
+    const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+    const port = String(probe.port);
+    probe.stop(true);
+    const uri = `127.0.0.1:${port}`;
+    const secret = { CRANK_CTL_TOKEN: "secret" };
+    const crank = bench.start(
+      [CRANK, "-prefix", bench.directory, "-name", "web", "-ctl", uri, "-bind", "127.0.0.1:0"],
+      { env: secret },
+    );
+    await waitFor("its start", () => crank.stderr().includes("Listening on"));
+    await crowd(port, 0, "");
+    await expectAnswered(["-ctl", uri], secret);
+  });
+
+  test.each([
+    ["and never say anything", ""],
+    ["and want what they may not have", '{"jsonrpc":"2.0","id":1,"method":"shutdown"}\n'],
+    ["and say what nobody understands", "hello\n"],
+    ["and acknowledge", '{"command":"worker:ack","pid":1}\n'],
+  ])("of another user, %s", async (_what, word) => {
+    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    chmodSync(webSocketFile(), 0o666);
+    await crowd(webSocketFile(), NOBODY, word);
+    await expectAnswered(["-prefix", bench.directory, "-name", "web"]);
+  });
+
+  test("of another user, under a front end with a protocol of its own", async () => {
+    const path = join(bench.directory, "e.sock");
+    const master = bench.start([join(ROOT, "bin/einhyrningsins"), "-d", path, "python3", EINHORN_WORKER, "one"]);
+    await waitFor("its worker", () => master.stdout().includes("is here"));
+    chmodSync(path, 0o666);
+    await crowd(path, NOBODY, '{"command":"worker:ack","pid":1}\n');
+    await expectAnswered(["-ctl", path]);
+  });
+});
