@@ -36,7 +36,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   setAside,
   removeFile,
   probeSocket,
-  admitUser: (path, uid) => attempt(() => chownSync(path, uid, -1)),
+  giveFile: (path, uid) => attempt(() => chownSync(path, uid, -1)),
   resolveHost,
   findUser,
   findGroup,

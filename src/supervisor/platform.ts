@@ -46,8 +46,8 @@ export type Platform = {
   setAside(path: string): string | null;
   removeFile(path: string): void;
   probeSocket(path: string): Promise<SocketPath>;
-  /** Lets one more user connect to a socket file. Returns what went wrong, or null. */
-  admitUser(path: string, uid: number): string | null;
+  /** Makes a file another user's. Returns what went wrong, or null. */
+  giveFile(path: string, uid: number): string | null;
 
   /** Literal addresses of a host, in the system's order. Throws an Error with a sentence. */
   resolveHost(host: string, family: "any" | "4" | "6"): Promise<readonly string[]>;

@@ -2,8 +2,8 @@
 // written down until then, so that a supervisor that is killed between two of them is followed by one that goes on.
 import type { Spec } from "../core/spec.ts";
 import type { Worker } from "../core/state.ts";
+import { admitFor } from "./admission.ts";
 import { spawnCommand } from "./launch.ts";
-import { log } from "./log.ts";
 import { type Memory, rememberUnstarted } from "./memory.ts";
 import { probeCommand, probeNumber, probeWorker } from "./probes.ts";
 
@@ -14,7 +14,7 @@ const PLAIN_BYTES = 8 * 1024;
 export const startWorker = (memory: Memory, worker: number): void => {
   const generation = memory.core.generations[memory.core.workers[worker]?.generation ?? 0];
   if (!generation) return;
-  admitWorkerUser(memory, generation.spec.user?.uid);
+  admitFor(memory, generation.spec);
   startOrPostpone(memory, worker);
 };
 
@@ -62,13 +62,4 @@ const mostBytes = ({ command, env, cwd, readiness }: Spec): number => {
   for (const argument of [...command, ...check]) units += argument.length;
   for (const [name, value] of Object.entries(env)) units += name.length + (value?.length ?? 0);
   return 3 * units;
-};
-
-/** A worker of another user may acknowledge on the control socket; what else it says there is refused. */
-const admitWorkerUser = (memory: Memory, uid: number | undefined): void => {
-  const address = memory.settings?.control?.address;
-  if (uid === undefined || address?.kind !== "unix") return;
-  const failure = memory.platform.admitUser(address.path, uid);
-  if (failure !== null)
-    log(memory, "warning", `${address.path}: the worker's user ${uid} cannot be let in: ${failure}`);
 };

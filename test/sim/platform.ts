@@ -47,7 +47,7 @@ export const simulatedPlatform = (
     files.delete(path);
   },
   probeSocket: async () => "absent",
-  admitUser: () => null,
+  giveFile: () => null,
   resolveHost: async (host) => [host],
   findUser: () => null,
   findGroup: () => null,
