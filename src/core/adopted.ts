@@ -3,7 +3,7 @@
 import type { Adopted } from "./events.ts";
 import type { RequestId } from "./state.ts";
 import { repeatLastStep } from "./stopping.ts";
-import { changeService, type Turn } from "./turn.ts";
+import { changeService, putWorker, type Turn } from "./turn.ts";
 import { tellWorker } from "./worker-life.ts";
 
 /** Goes on with what was left. A shutdown is over with the crank that was shutting down: whoever starts another wants it to serve. */
@@ -17,6 +17,9 @@ export const takeOver = (turn: Turn, { requests, respawn, manner, lost, unsure, 
   if (phase.kind === "stopping") changeService(turn, { phase: { kind: "running" }, lastOutcome: "clean" });
   for (const worker of lost)
     tellWorker(turn, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
+  for (const worker of Object.values(turn.workers)) {
+    if (worker.kind === "starting" && worker.unheard !== true) putWorker(turn, { ...worker, unheard: true });
+  }
   for (const id of unsure) {
     const worker = turn.workers[id];
     if (worker?.kind === "stopping") repeatLastStep(turn, worker);

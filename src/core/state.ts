@@ -52,7 +52,13 @@ type WorkerBase = {
  */
 export type Worker = WorkerBase &
   (
-    | { readonly kind: "starting"; readonly readyBy: number | null; readonly probing: Probing | null }
+    | {
+        readonly kind: "starting";
+        /** It may have said that it is ready while nobody was there to hear it, and serve: it is never ended without a word. */
+        readonly unheard?: true;
+        readonly readyBy: number | null;
+        readonly probing: Probing | null;
+      }
     | { readonly kind: "ready"; readonly readyAt: number; readonly availableAt: number | null }
     | {
         readonly kind: "stopping";

@@ -29,7 +29,9 @@ export const endFailed = (turn: Turn, worker: Living, failure: Failure): void =>
     wasReady: worker.kind === "ready",
     failure,
   };
-  if (turn.service.manner.failSteps !== null) return takeNextStep(turn, { ...stopping, nextStep: 0, stepAt: turn.now });
+  const isUnheard = worker.kind === "starting" && worker.unheard === true;
+  if (turn.service.manner.failSteps !== null || isUnheard)
+    return takeNextStep(turn, { ...stopping, nextStep: 0, stepAt: turn.now });
   const spec = specOf(turn, worker.generation);
   putWorker(turn, { ...stopping, nextStep: Math.max(1, spec?.stopSteps.length ?? 0), stepAt: null });
   sendSignal(turn, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "group");

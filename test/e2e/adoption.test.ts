@@ -49,8 +49,10 @@ describe("what was under way goes on", () => {
     await service.deploy("--", ...RESPONDER, "v1");
     service.bench.ctl("web", "run", "-start", "2", "--", ...RESPONDER, "v2", "never-ready");
     await waitFor("the second worker", async () => (await service.workers()).some(({ state }) => state === "starting"));
-    await service.replace(crank);
+    const next = await service.replace(crank);
     await waitFor("the way back", async () => (await service.workers()).map(({ id }) => id).join() === "1");
+    // It may be one whose readiness nobody has heard, and that has clients.
+    expect(next.stderr()).toMatch(/Stopping worker 2 .* with SIGTERM/);
     expect(await service.ask()).toStartWith("v1 ");
     expect((await service.bench.ctl("web", "status")).stdout).toContain("generation 1, 1 of 1 ready");
   });
