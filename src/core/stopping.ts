@@ -76,7 +76,9 @@ const stepsFor = (
   { failure }: Stopping,
 ): readonly StopStep[] => {
   if (failure !== null && manner.failSteps !== null) return manner.failSteps;
-  const steps = (phase.kind === "stopping" ? phase.steps : null) ?? spec?.stopSteps ?? [];
+  // A shutdown by other steps does not begin the stop of one that has failed anew.
+  const others = phase.kind === "stopping" && failure === null ? phase.steps : null;
+  const steps = others ?? spec?.stopSteps ?? [];
   return steps.length > 0 ? steps : DEFAULT_STEPS;
 };
 
