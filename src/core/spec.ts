@@ -79,4 +79,12 @@ export const isSameSpec = (a: Spec, b: Spec): boolean =>
   a === b ||
   (a.command.length === b.command.length &&
     a.command.every((word, index) => word === b.command[index]) &&
-    JSON.stringify(a) === JSON.stringify(b));
+    isSame(a, b));
+
+/** Whether two JSON values are the same; the order of an object's keys says nothing. */
+const isSame = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  const [left, right] = [Object.entries(a), new Map(Object.entries(b))];
+  return left.length === right.size && left.every(([key, value]) => right.has(key) && isSame(value, right.get(key)));
+};

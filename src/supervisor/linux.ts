@@ -124,6 +124,8 @@ const modeOf = async (path: string): Promise<number> => {
 const writeDurably = async (path: string, text: string, mode: number): Promise<void> => {
   const file = await promises.open(path, "w", mode);
   try {
+    // One that was left there may have been open to more.
+    await file.chmod(mode);
     await file.writeFile(text);
     await file.sync();
   } finally {

@@ -1,7 +1,7 @@
 // What can be asked on the control socket: a handler for every method of the protocol.
 import type { RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RunParams } from "../control/messages.ts";
-import type { GoodSpec, Spec } from "../core/spec.ts";
+import { type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
 import { advance } from "./carry-out.ts";
 import {
   addFollower,
@@ -161,10 +161,12 @@ const rollbackTarget = (memory: Memory, to: number | undefined): GoodSpec | stri
       known.find((good) => good.generation === to) ??
       `Generation ${to} is not in the record, which has ${listed === "" ? "none" : listed}`
     );
-  return (
-    known.findLast((good) => good.generation !== memory.core.service.current) ??
-    "There is no earlier generation to roll back to"
-  );
+  const { service, generations } = memory.core;
+  const running = service.current === null ? undefined : generations[service.current]?.spec;
+  // Records of old have the same again more than once.
+  const isOther = ({ generation, spec }: GoodSpec): boolean =>
+    generation !== service.current && !(running && isSameSpec(spec, running));
+  return known.findLast(isOther) ?? "There is no earlier generation to roll back to";
 };
 
 const scale: Handler<"scale"> = (memory, call, params) => {
