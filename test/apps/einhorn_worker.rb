@@ -1,5 +1,5 @@
-# A worker for tests in Ruby: it takes its socket from EINHORN_FD_0, acknowledges on the control socket as the manual of
-# einhyrningsins says, answers every connection with `VERSION PID`, and goes by SIGUSR2.
+# A worker for tests in Ruby: it takes its socket from EINHORN_FD_0, acknowledges on the control socket (einhyrningsins
+# answers that, einhorn hangs up without a word), answers every connection with `VERSION PID`, and goes by SIGUSR2.
 #
 # usage: einhorn_worker.rb VERSION
 require "json"
@@ -10,7 +10,7 @@ Signal.trap("USR2") { exit!(0) }
 listener = TCPServer.for_fd(Integer(ENV.fetch("EINHORN_FD_0")))
 master = UNIXSocket.new(ENV.fetch("EINHORN_SOCK_PATH"))
 master.puts(JSON.generate(command: "worker:ack", pid: Process.pid))
-puts "answered #{master.gets.strip}"
+puts "answered #{master.gets&.strip}"
 master.close
 puts "worker #{ARGV.fetch(0)} #{Process.pid} is here"
 loop do
