@@ -228,6 +228,7 @@ _Noreturn void shim_run(const char *payload) {
   place_descriptors(&order);
   set_oom_score(&order);
   if (order.program < 0) urgency_drop();
+  else urgency_stand_back();
   errno = 0;
   if (order.nice != 0 && nice(order.nice) == -1 && errno != 0) give_up(order.report, "nice");
   set_limits(&order);

@@ -13,6 +13,9 @@ enum {
   /* The shortest slice that there is: who is woken with a shorter one than the one who runs need not wait for the end
    * of that one's (sched_setattr(2), since Linux 6.12). 0 is the kernel's own. */
   SHORT_SLICE_NS = 100 * 1000,
+  /* Of the one who decides: shorter than any worker's, longer than that of the one who acts on it, who then goes between
+   * the first thing that was decided and the rest. */
+  SECOND_SLICE_NS = 400 * 1000,
   OWN_SLICE = 0,
 };
 
@@ -56,6 +59,10 @@ void urgency_give_way(void) {
   /* A nice value is a thread's own on Linux (sched(7)). */
   (void)lower(-LOWER_BY);
   set_slice(OWN_SLICE);
+}
+
+void urgency_stand_back(void) {
+  set_slice(SECOND_SLICE_NS);
 }
 
 void urgency_drop(void) {

@@ -8,6 +8,8 @@
 int urgency_take(void);
 /* The calling thread gives way to all others. */
 void urgency_give_way(void);
+/* The calling thread, and what it executes, goes before workers, and after whoever has called urgency_take(). */
+void urgency_stand_back(void);
 /* The calling thread, and what it executes, runs as what we were started by, but for its nice value. */
 void urgency_drop(void);
 
