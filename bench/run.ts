@@ -8,6 +8,7 @@ import { controlCost } from "./control-cost.ts";
 import { fleet } from "./fleet.ts";
 import { frontEnds } from "./front-ends.ts";
 import { growth } from "./growth.ts";
+import { kills } from "./kills.ts";
 import { latency } from "./latency.ts";
 import { describeTarget, type Figure, isReached, type Measurement, summarize } from "./measure.ts";
 import { output } from "./output.ts";
@@ -27,6 +28,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   fleet,
   growth,
   connections,
+  kills,
   adoption,
   frontEnds,
   spread,
