@@ -23,6 +23,10 @@ const FRONT_ENDS: readonly FrontEnd[] = [
     control: (socket) => ["einhyrningsinsctl", "-d", socket, "-e", "status"],
   },
   {
+    start: (socket) => ["einhorn", "-d", socket, "-b", "127.0.0.1:0", "sleep", "600"],
+    control: (socket) => ["einhornsh", "-d", socket, "-e", "state"],
+  },
+  {
     start: (socket) => ["socketmaster", "-listen", `unix://${socket}`, "-command", "sleep", "--", "600"],
     control: null,
   },
@@ -57,7 +61,7 @@ const alive = ({ start, control }: FrontEnd): Promise<readonly Figure[]> =>
       // The first pair only warms up.
       for (let run = 0; run <= PAIRS; run++) pairs.push(timed(program(control(socket))) / timed(["node", "-e", "0"]));
       figures.push({
-        name: `${control(socket)[0]} status ÷ node -e 0, supervisor awake`,
+        name: `${control(socket)[0]} ${control(socket).at(-1)} ÷ node -e 0, supervisor awake`,
         unit: "ratio",
         samples: pairs.slice(1),
         target: { holds: "median", atMost: 0.25 },

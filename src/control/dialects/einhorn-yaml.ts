@@ -1,5 +1,5 @@
 // YAML as Ruby's Psych reads it, for einhorn's answers and its `state`: mappings, lists and scalars, and Ruby's symbols, sets
-// and times, each as Psych writes it. Reading is the library's business (einhorn.ts); this only writes.
+// and times, each as Psych writes it. Reading is the library's business (einhorn.ts), but for what this writes itself.
 
 /** A Ruby symbol, without its colon. */
 export class RubySymbol {
@@ -96,10 +96,51 @@ const PLAIN = /^[A-Za-z](?:[\w .,!()/@+=-]*[\w.!()/])?$/;
 // Not printable in YAML, though JSON writes them as they are.
 const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
+const isPlain = (value: string): boolean => PLAIN.test(value) && !WORDS.test(value);
+
 const text = (value: string): string => {
-  if (PLAIN.test(value) && !WORDS.test(value)) return value;
+  if (isPlain(value)) return value;
   return JSON.stringify(value).replace(
     UNPRINTABLE,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+};
+
+/**
+ * Reads a document of the plainest kind: a mapping of texts, numbers, truths and lists of texts, each on lines of its own, as
+ * `yamlDocument` writes it. Undefined for any other, which may mean whatever YAML says: to be read by somebody who knows.
+ */
+export const readPlainDocument = (document: string): Readonly<Record<string, unknown>> | undefined => {
+  const fields = new Map<string, unknown>();
+  let list: unknown[] | null = null;
+  for (const line of document
+    .replace(/^---\n/, "")
+    .replace(/\n$/, "")
+    .split("\n")) {
+    const item = line.startsWith("- ") ? readScalar(line.slice(2)) : undefined;
+    if (list && typeof item === "string") {
+      list.push(item);
+      continue;
+    }
+    const [, key, rest] = /^([a-z_]+):(?: (.+))?$/.exec(line) ?? [];
+    if (key === undefined || fields.has(key) || WORDS.test(key) || list?.length === 0) return undefined;
+    list = rest === undefined ? [] : null;
+    const value = list ?? (rest === "[]" ? [] : readScalar(rest ?? ""));
+    if (value === undefined) return undefined;
+    fields.set(key, value);
+  }
+  return list?.length === 0 ? undefined : Object.fromEntries(fields);
+};
+
+/** A text, a number or a truth as `scalar` writes it; undefined for anything else. */
+const readScalar = (written: string): string | number | boolean | undefined => {
+  if (isPlain(written)) return written;
+  if (written === "true" || written === "false") return written === "true";
+  if (/^(0|[1-9]\d{0,14})$/.test(written)) return Number(written);
+  if (!/^"(?:[^"\\]|\\.)*"$/.test(written)) return undefined;
+  try {
+    return JSON.parse(written);
+  } catch {
+    return undefined;
+  }
 };

@@ -1,7 +1,7 @@
 // einhorn's line protocol: a message is a YAML document on one line, with `%` written as %25 and a newline as %0A. JSON is
 // YAML, so a plain JSON line is a message too. What a line asks for, and how answers look; who does what is asked for is
 // the front end.
-import { yamlDocument } from "./einhorn-yaml.ts";
+import { readPlainDocument, yamlDocument } from "./einhorn-yaml.ts";
 
 /** The version of the original that this protocol is of. */
 export const EINHORN_VERSION = "1.1.1";
@@ -41,7 +41,7 @@ export const EINHORN_COMMANDS = {
 /** A larger document than this is no request: reading YAML takes its time. */
 const LONGEST_YAML = 64 * 1024;
 
-/** Reads a line; null if it is no mapping. YAML is only loaded for a line that is not JSON. */
+/** Reads a line; null if it is no mapping. The reader of YAML is only loaded for a line that is neither JSON nor what this project writes itself. */
 export const parseEinhornLine = async (line: string): Promise<EinhornRequest | null> => {
   const text = unescapeLine(line);
   const value = parseJson(text) ?? (await parseYaml(text));
@@ -52,6 +52,8 @@ export const parseEinhornLine = async (line: string): Promise<EinhornRequest | n
 /** Any YAML value, with JSON tried first; undefined if it is none, or one of a kind that nobody needs here. */
 export const parseYaml = async (text: string): Promise<unknown> => {
   if (text.length > LONGEST_YAML || text.trim() === "") return undefined;
+  const plain = readPlainDocument(text);
+  if (plain) return plain;
   const { parseDocument } = await import("yaml");
   try {
     const document = parseDocument(text, { schema: "core", customTags: [], uniqueKeys: true, logLevel: "silent" });
