@@ -279,17 +279,13 @@ const streamIdentity = (fd: number): string | null => {
   }
 };
 
-/** proc_pid_stat(5): the command's name may hold anything, so fields are counted from its closing parenthesis. */
+/** proc_pid_status(5). The owner of the directory says less: it is root's where a process may not be traced. */
 const lineage = (pid: number): Lineage | null => {
-  const stat = readText(`/proc/${pid}/stat`);
-  if (stat.kind !== "text") return null;
-  const [, parent, group] = stat.text.slice(stat.text.lastIndexOf(")") + 2).split(" ");
-  try {
-    return { parent: Number(parent), group: Number(group), uid: statSync(`/proc/${pid}`).uid };
-  } catch {
-    return null;
-  }
+  const status = readText(`/proc/${pid}/status`);
+  const [, parent, uid] = (status.kind === "text" && LINEAGE.exec(status.text)) || [];
+  return parent === undefined ? null : { parent: Number(parent), uid: Number(uid) };
 };
+const LINEAGE = /^PPid:\s*(\d+)$[\s\S]*?^Uid:\s*(\d+)/m;
 
 const isExecutable = (path: string): boolean => {
   try {

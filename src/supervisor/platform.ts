@@ -11,8 +11,8 @@ export type FileText =
 /** What is at the path where a socket is to be bound. */
 export type SocketPath = "absent" | "stale" | "live" | "notSocket";
 
-/** Where a process stands: its parent, and whose it is. */
-export type Lineage = { readonly parent: number; readonly group: number; readonly uid: number };
+/** Where a process stands: its parent, and its real user. */
+export type Lineage = { readonly parent: number; readonly uid: number };
 
 /** null: unknown, or no limit. `stack` in bytes. */
 export type KernelLimits = {

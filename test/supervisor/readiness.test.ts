@@ -1,0 +1,105 @@
+// Who may say READY=1 for a worker on its notify socket, by what the system says of the sender.
+import { expect, test } from "bun:test";
+import type { Lineage } from "../../src/supervisor/platform.ts";
+import { type Batch, Supervised } from "./supervised.ts";
+
+const KEEPER = 1;
+const WORKER = 100;
+const OTHER_WORKER = 101;
+const PAIR = 0;
+const PATH = 1;
+const READY = new TextEncoder().encode("READY=1");
+
+/** Who there is: what is asked of a process number, time after time; the last answer stays. */
+type Processes = Readonly<Record<number, readonly (Lineage | null)[]>>;
+
+const child = (parent: number, uid = 0): Lineage => ({ parent, uid });
+
+const WORKERS: Processes = { [WORKER]: [child(KEEPER)], [OTHER_WORKER]: [child(KEEPER)] };
+
+/** A crank with two workers that have not said anything yet. */
+const serving = async (processes: Processes, flags: Readonly<Record<string, unknown>>): Promise<Supervised> => {
+  const asked = new Map<number, number>();
+  const lineage = (pid: number): Lineage | null => {
+    const answers = { ...WORKERS, ...processes }[pid] ?? [];
+    const time = asked.get(pid) ?? 0;
+    asked.set(pid, time + 1);
+    return answers[Math.min(time, answers.length - 1)] ?? null;
+  };
+  const findUser = (name: string) => ({ name, uid: Number(name), gid: 0, groups: [] });
+  const service = new Supervised({ platform: { lineage, findUser } });
+  await service.serve();
+  await service.ask("run", { command: ["/bin/server"], instances: 2, ...flags });
+  for (const [index, { worker }] of service.commands("spawn").entries())
+    await service.send({ kind: "spawned", worker, pid: WORKER + index, startTime: 1 });
+  return service;
+};
+
+type Sender = { readonly pid: number; readonly uid?: number; readonly source?: number };
+
+/** Whether the first worker is ready after somebody has said so. */
+const isHeard = async (sender: Sender, processes: Processes = {}, flags: Readonly<Record<string, unknown>> = {}) => {
+  const service = await serving(processes, flags);
+  const batches = await service.send({
+    kind: "datagram",
+    worker: 1,
+    gid: 0,
+    flags: 0,
+    descriptors: 0,
+    bytes: READY,
+    uid: 0,
+    source: PATH,
+    ...sender,
+  });
+  return stateOf(batches) === "ready";
+};
+
+const stateOf = (batches: readonly Batch[]): string => {
+  const entry = batches.flat().find((command) => command.kind === "put" && command.key === "worker/1");
+  return entry?.kind === "put" ? JSON.parse(String(entry.value)).kind : "unchanged";
+};
+
+test("the worker, its children, and its orphans, whose parent is crank", async () => {
+  expect(await isHeard({ pid: WORKER })).toBe(true);
+  expect(await isHeard({ pid: 202 }, { 202: [child(201)], 201: [child(WORKER)] })).toBe(true);
+  expect(await isHeard({ pid: 202 }, { 202: [child(KEEPER)] })).toBe(true);
+});
+
+test("nobody who descends from another worker, or from nobody of crank's", async () => {
+  expect(await isHeard({ pid: OTHER_WORKER })).toBe(false);
+  expect(await isHeard({ pid: 202 }, { 202: [child(OTHER_WORKER)] })).toBe(false);
+  expect(await isHeard({ pid: 202 }, { 202: [child(77)], 77: [child(0)] })).toBe(false);
+});
+
+test("whoever has the worker's end of the pair, even out of another world of processes", async () => {
+  expect(await isHeard({ pid: 0, uid: 65534, source: PAIR })).toBe(true);
+  expect(await isHeard({ pid: 202, uid: 65534, source: PAIR }, { 202: [child(77)], 77: [child(0)] })).toBe(true);
+});
+
+test("nobody out of another world of processes who has found the path", async () => {
+  expect(await isHeard({ pid: 0 })).toBe(false);
+});
+
+test("one who is gone already, if it was the worker's user's or root's", async () => {
+  expect(await isHeard({ pid: 202, uid: 0 })).toBe(true);
+  expect(await isHeard({ pid: 202, uid: 33 })).toBe(false);
+  expect(await isHeard({ pid: 202, uid: 33 }, {}, { user: "33" })).toBe(true);
+  expect(await isHeard({ pid: 202, uid: 34 }, {}, { user: "33" })).toBe(false);
+  // The worker has become another user by itself.
+  expect(await isHeard({ pid: 202, uid: 33 }, { [WORKER]: [child(KEEPER, 33)] })).toBe(true);
+});
+
+test("one whose ancestor ends while it is looked up: the way up begins anew", async () => {
+  const orphaned = [child(201), child(KEEPER)];
+  expect(await isHeard({ pid: 202, uid: 33 }, { 202: orphaned, 201: [null] })).toBe(true);
+  const strayed = [child(201), child(77)];
+  expect(await isHeard({ pid: 202 }, { 202: strayed, 201: [null], 77: [child(0)] })).toBe(false);
+  const ended = [child(201), null];
+  expect(await isHeard({ pid: 202, uid: 0 }, { 202: ended, 201: [null] })).toBe(true);
+  expect(await isHeard({ pid: 202, uid: 33 }, { 202: ended, 201: [null] })).toBe(false);
+});
+
+test("one whose ancestors end faster than they can be looked up, if it was the worker's user's", async () => {
+  expect(await isHeard({ pid: 202, uid: 0 }, { 202: [child(201)], 201: [null] })).toBe(true);
+  expect(await isHeard({ pid: 202, uid: 33 }, { 202: [child(201)], 201: [null] })).toBe(false);
+});
