@@ -69,6 +69,12 @@ static void add_barrier(struct reader *fields) {
 }
 
 static void set_program(struct reader *fields) {
+static void tell_mark(struct reader *fields) {
+  struct buffer *event = events_begin(MESSAGE_reached);
+  buffer_u64(event, read_u64(fields));
+  events_post(0);
+}
+
   char *runtime = span_text(read_bytes(fields));
   char *bundle = span_text(read_bytes(fields));
   const char *step = "";
@@ -120,6 +126,7 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_execute] = ask_for_execution,
     [COMMAND_exit] = ask_for_exit,
 };
+    [COMMAND_mark] = tell_mark,
 
 void commands_run(uint8_t code, struct reader *fields) {
   if (carry_out[code]) carry_out[code](fields);

@@ -38,7 +38,8 @@
   COMMAND(barrier, 70, "token:u64") \
   COMMAND(setProgram, 71, "runtime:text bundle:text") \
   COMMAND(execute, 72, "path:text") \
-  COMMAND(exit, 73, "status:u32 keepJournal:u8")
+  COMMAND(exit, 73, "status:u32 keepJournal:u8") \
+  COMMAND(mark, 76, "token:u64")
 
 /* What the keeper tells the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
 #define MESSAGES(MESSAGE) \

@@ -162,6 +162,8 @@ export const COMMANDS = {
   execute: { code: 72, fields: { path: "text" } },
   /** Ends the keeper with `status` when output is flushed. `keepJournal` 0 removes the journal file. Workers are left alone. */
   exit: { code: 73, fields: { status: "u32", keepJournal: "u8" } },
+  /** Answered by `reached` at once: what stands before it has been done or has failed, but for starts, which may be under way. */
+  mark: { code: 76, fields: { token: "u64" } },
 } as const satisfies Record<string, Frame>;
 
 /**

@@ -69,6 +69,9 @@ export class SimulatedCommands {
       case "barrier":
         this.#barriers.push({ token: command.token, start: workers.starts });
         return;
+      case "mark":
+        this.#surface.post({ kind: "reached", token: command.token });
+        return;
       case "exit":
         this.#exit = command;
         return;

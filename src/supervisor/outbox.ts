@@ -4,7 +4,7 @@ import { LIMITS, type SentCommand } from "../keeper/protocol.ts";
 /** What is said. */
 const WORDS: ReadonlySet<SentCommand["kind"]> = new Set(["log", "write", "follow"]);
 /** What comes after everything else. */
-const ENDS: ReadonlySet<SentCommand["kind"]> = new Set(["barrier", "exit"]);
+const ENDS: ReadonlySet<SentCommand["kind"]> = new Set(["barrier", "mark", "exit"]);
 
 /**
  * How many bytes of starts one batch takes, of the keeper's LIMITS.batchBytes: as much again is left for what the journal

@@ -116,7 +116,7 @@ const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
   }
 };
 
-/** The token of the barrier behind a request's signals. Those of crank's own start are small numbers. */
+/** The token of the mark behind a request's signals. Those of crank's own start are small numbers. */
 export const signalToken = (request: number): number => FIRST_SIGNAL_TOKEN + request;
 const FIRST_SIGNAL_TOKEN = 2 ** 32;
 

@@ -186,7 +186,7 @@ const kill: Handler<"kill"> = (memory, call, params) => {
   for (const worker of workers)
     memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(signal), group: 0 });
   // Answered when the keeper has sent them all: only then it is known that it may.
-  memory.outbox.command({ kind: "barrier", token: signalToken(request) });
+  memory.outbox.command({ kind: "mark", token: signalToken(request) });
   rememberPending(memory, request, {
     kind: "signals",
     ...waiterOf(call),

@@ -1,6 +1,6 @@
 // crankctl and crankx against a real crank: every command, and what a person or a script sees of it.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, statSync, writeFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { EventEntry, HistoryEntry, Status, WorkerInfo } from "../../src/control/messages.ts";
 import { Bench, CRANK, CRANKCTL, descendants, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
@@ -146,55 +146,6 @@ test("scale changes the number of workers", async () => {
   expect((await ctl("scale", "-by", "-2")).stdout).toBe("Scaled from 3 to 1\n");
   await waitFor("one worker", async () => (await ps()).length === 1);
   expect(await ctl("scale", "-by", "-5000")).toMatchObject({ status: 2 });
-});
-
-describe("kill", () => {
-  test("signals those that are selected, by any form of the name, and nobody else", async () => {
-    await start();
-    await run("one");
-    const pid = (await ps())[0]?.pid ?? 0;
-    expect(await ctl("kill")).toMatchObject({ status: 0 });
-    expect(await ctl("kill", "-signal", "usr3", "-ready")).toMatchObject({
-      status: 1,
-      stderr: "ERROR: command failed: Unknown signal usr3\n",
-    });
-    expect(isAlive(pid)).toBe(true);
-    expect(await ctl("kill", "-signal", "sigstop", "-pid", String(pid))).toMatchObject({ status: 0 });
-    await waitFor("the stop", async () => / T /.test(await Bun.file(`/proc/${pid}/stat`).text()));
-  });
-
-  test("says it when a worker may not be signalled", async () => {
-    const program = join(bench.directory, "own");
-    const source = `#include <unistd.h>
-int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1; }`;
-    writeFileSync(`${program}.c`, source);
-    expect((await bench.run([process.env.CC ?? "cc", "-o", program, `${program}.c`])).status).toBe(0);
-    // Its worker makes itself root's, and crank is nobody's.
-    chmodSync(program, 0o4755);
-    chmodSync(bench.directory, 0o777);
-    const script =
-      "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])";
-    const flags = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"];
-    const crank = bench.start(["python3", "-c", script, CRANK, ...flags]);
-    await waitFor("the control socket", () => crank.stderr().includes("Listening on"));
-    expect(await ctl("run", "-wait", "--", program)).toMatchObject({ status: 0 });
-    const [worker] = await ps();
-    expect(await ctl("kill", "-ready", "-wait")).toMatchObject({
-      status: 1,
-      stderr: `ERROR: command failed: Process ${worker?.pid} cannot be signalled: operation not permitted\n`,
-    });
-    process.kill(worker?.pid ?? 0, "SIGKILL");
-    await crank.ended;
-  });
-
-  test("waits with -wait until they are gone", async () => {
-    const crank = await start();
-    await run("one", "-instances", "2");
-    const pids = (await ps()).map((worker) => worker.pid ?? 0);
-    expect(await ctl("kill", "-signal", "KILL", "-pid", String(pids[0]), "-wait")).toMatchObject({ status: 0 });
-    expect(pids.map(isAlive)).toEqual([false, true]);
-    expect(isAlive(crank.pid)).toBe(true);
-  });
 });
 
 describe("what is said", () => {

@@ -122,6 +122,21 @@ for (const [name, start] of Object.entries(KEEPERS)) {
       });
     });
 
+    test("a barrier waits for the starts before it, a mark for nothing", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(
+        spawnOf(keeper, 1, ["wait"]),
+        { kind: "barrier", token: 1 },
+        { kind: "signal", worker: 7, signal: SIGHUP, group: 0 },
+        { kind: "mark", token: 2 },
+        commit(0),
+      );
+      expect(await expectEvent(end, "reached")).toMatchObject({ token: 2 });
+      expect(await expectEvent(end, "spawned")).toMatchObject({ worker: 1 });
+      expect(await expectEvent(end, "reached")).toMatchObject({ token: 1 });
+    });
+
     test("an event comes again to each supervisor until a commit has consumed it", async () => {
       const keeper = await fresh();
       const first = await attached(keeper);
