@@ -36,9 +36,10 @@ static void open_journal(struct reader *fields) {
 }
 
 static void take_lock(struct reader *fields) {
+  uint64_t id = read_u64(fields);
   char *path = span_text(read_bytes(fields));
   const char *step = "";
-  if (lock_take(path, &step) < 0) events_failed(COMMAND_lock, 0, step, errno);
+  if (lock_take(path, &step) < 0) events_failed(COMMAND_lock, id, step, errno);
   free(path);
 }
 
@@ -68,13 +69,13 @@ static void add_barrier(struct reader *fields) {
   barriers[barrier_count++] = (struct barrier){.token = read_u64(fields), .start = workers_starts()};
 }
 
-static void set_program(struct reader *fields) {
 static void tell_mark(struct reader *fields) {
   struct buffer *event = events_begin(MESSAGE_reached);
   buffer_u64(event, read_u64(fields));
   events_post(0);
 }
 
+static void set_program(struct reader *fields) {
   char *runtime = span_text(read_bytes(fields));
   char *bundle = span_text(read_bytes(fields));
   const char *step = "";
@@ -125,8 +126,8 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_setProgram] = set_program,
     [COMMAND_execute] = ask_for_execution,
     [COMMAND_exit] = ask_for_exit,
-};
     [COMMAND_mark] = tell_mark,
+};
 
 void commands_run(uint8_t code, struct reader *fields) {
   if (carry_out[code]) carry_out[code](fields);

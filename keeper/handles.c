@@ -126,6 +126,10 @@ void handles_close(uint64_t id) {
   }
 }
 
+void handles_close_all(void) {
+  while (count > 0) handles_close(handles[count - 1]->id);
+}
+
 void handles_stop_listening(struct handle *handle) {
   if (handle->listening) loop_forget(handle->fd);
   handle->listening = handle->accepting = false;

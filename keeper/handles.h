@@ -30,6 +30,7 @@ struct handle *handles_at(uint32_t index);
 int handles_add(uint64_t id, int fd, uint32_t backlog);
 /* Forgets and closes it. */
 void handles_close(uint64_t id);
+void handles_close_all(void);
 /* Its socket cannot be made to listen again: nothing is waited for any more. */
 void handles_stop_listening(struct handle *handle);
 /* Lets connections on it be accepted, or not for now. -1 with errno. */

@@ -13,8 +13,10 @@
 #include "events.h"
 #include "execute.h"
 #include "facts.h"
+#include "handles.h"
 #include "inherited.h"
 #include "journal.h"
+#include "lock.h"
 #include "loop.h"
 #include "memory.h"
 #include "notify.h"
@@ -93,6 +95,8 @@ _Noreturn void keeper_leave(int status, bool keep_journal) {
   streams_flush(FLUSH_STREAMS_MS);
   workers_leave();
   if (!keep_journal) journal_delete();
+  handles_close_all(); /* who gets the locks next finds the addresses free */
+  lock_leave();
   exit(status);
 }
 

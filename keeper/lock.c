@@ -3,19 +3,45 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "memory.h"
 
-static int held = -1;
+/* How often a file may be removed between our open and our lock. */
+enum { MOST_LOCKS = 16, MOST_ATTEMPTS = 16 };
+
+struct lock {
+  int fd;
+  char *path;
+};
+
+static struct lock held[MOST_LOCKS];
+static uint32_t count;
+
+static bool is_same(const struct stat *one, const struct stat *other) {
+  return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
 
 static bool is_held(int fd) {
   struct stat wanted;
   struct stat ours;
-  return held >= 0 && fstat(fd, &wanted) == 0 && fstat(held, &ours) == 0 && wanted.st_dev == ours.st_dev &&
-         wanted.st_ino == ours.st_ino;
+  if (fstat(fd, &wanted) < 0) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    if (fstat(held[i].fd, &ours) == 0 && is_same(&wanted, &ours)) return true;
+  }
+  return false;
+}
+
+/* Whoever had the lock before may have removed the file after we opened it. */
+static bool is_still_there(int fd, const char *path) {
+  struct stat opened;
+  struct stat named;
+  return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && is_same(&opened, &named);
 }
 
 static int write_pid(int fd) {
@@ -25,36 +51,70 @@ static int write_pid(int fd) {
   return pwrite(fd, line, (size_t)length, 0) == length ? 0 : -1;
 }
 
-int lock_take(const char *path, const char **step) {
+/* Opens and locks it. -1 with errno (ESTALE: the file is not the one of that name any more) and the step. */
+static int try_lock(const char *path, const char **step) {
   *step = "open";
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd < 0) return -1;
+  *step = "lock";
+  int result = is_held(fd) ? 0 : flock(fd, LOCK_EX | LOCK_NB);
+  int error = errno;
+  if (!is_still_there(fd, path)) {
+    result = -1;
+    error = ESTALE;
+  }
+  if (result == 0) return fd;
+  (void)close(fd);
+  errno = error;
+  return -1;
+}
+
+int lock_take(const char *path, const char **step) {
+  int fd = -1;
+  for (int attempt = 0; attempt < MOST_ATTEMPTS && fd < 0; attempt++) {
+    fd = try_lock(path, step);
+    if (fd < 0 && errno != ESTALE) return -1;
+  }
   if (fd < 0) return -1;
   if (is_held(fd)) {
     (void)close(fd);
     return 0;
   }
-  *step = "lock";
-  int result = flock(fd, LOCK_EX | LOCK_NB);
-  if (result == 0) {
+  int error = count < MOST_LOCKS ? 0 : EMFILE;
+  if (error == 0 && write_pid(fd) < 0) {
     *step = "write";
-    result = write_pid(fd);
+    error = errno;
   }
-  if (result < 0) {
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return -1;
+  if (error == 0) {
+    held[count++] = (struct lock){.fd = fd, .path = memory_copy_text(path, strlen(path))};
+    return 0;
   }
-  if (held >= 0) (void)close(held);
-  held = fd;
-  return 0;
+  (void)close(fd);
+  errno = error;
+  return -1;
+}
+
+void lock_leave(void) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (is_still_there(held[i].fd, held[i].path)) (void)unlink(held[i].path);
+  }
 }
 
 void lock_save(struct buffer *out) {
-  save_descriptor(out, held);
+  buffer_u32(out, count);
+  for (uint32_t i = 0; i < count; i++) {
+    save_descriptor(out, held[i].fd);
+    buffer_text(out, held[i].path);
+  }
 }
 
 bool lock_load(struct reader *in) {
-  held = load_descriptor(in);
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    int fd = load_descriptor(in);
+    struct span path = read_bytes(in);
+    if (in->failed || count == MOST_LOCKS) return false;
+    held[count++] = (struct lock){.fd = fd, .path = span_text(path)};
+  }
   return !in->failed;
 }

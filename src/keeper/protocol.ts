@@ -40,8 +40,8 @@ export const COMMANDS = {
   remove: { code: 11, fields: { key: "text" } },
   /** Moves the journal into a new file at `path` (0600), in place of what is there once it is whole. Until then it is in memory. */
   openJournal: { code: 12, fields: { path: "text" } },
-  /** Takes an exclusive lock on the file at `path` (0600, made if missing), writes the keeper's pid into it. */
-  lock: { code: 13, fields: { path: "text" } },
+  /** Takes an exclusive lock on the file at `path` (0600, made if missing), writes the keeper's pid into it, and removes it at the end. `id` is for `failed`. */
+  lock: { code: 13, fields: { id: "u64", path: "text" } },
 
   /** Opens, sets up, binds and (backlog > 0) listens. `type` may carry SOCK_NONBLOCK. `options` are (level, name, value) triples, set before the bind. `mode`, `uid`, `gid`: 0xffffffff leaves them. */
   openSocket: {
@@ -205,7 +205,7 @@ export const MESSAGES = {
   tick: { code: 100, fields: {} },
   /** A signal that the keeper received. */
   signalled: { code: 101, fields: { signal: "u32", pid: "u32", uid: "u32" } },
-  /** A command failed. `id`: its handle, worker, connection, request or token. `step` says what was tried (socket, bind, listen, open …). */
+  /** A command failed. `id`: its handle, worker, connection, request, token or id. `step` says what was tried (socket, bind, listen, open …). */
   failed: { code: 102, fields: { command: "u32", id: "u64", step: "text", errno: "u32" } },
   reached: { code: 103, fields: { token: "u64" } },
   /** A supervisor ended without being asked to. `ending` and `status` as in `exited`. */

@@ -8,6 +8,7 @@ import { AddressError } from "./addresses.ts";
 import { leave } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
+import { lockCommand, lockProblem, locksOf } from "./locks.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
 import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
@@ -59,8 +60,7 @@ export const begin = async (memory: Memory): Promise<void> => {
   if (obstacle !== null) return giveUp(memory, obstacle);
   rememberSettings(memory, settings);
   if (passed.problem !== null) log(memory, "warning", passed.problem);
-  const lock = runPath(settings, "lock");
-  if (lock !== null) memory.outbox.command({ kind: "lock", path: lock });
+  for (const lock of locksOf(settings)) memory.outbox.command(lockCommand(lock));
   nextStage(memory, "locking");
 };
 
@@ -74,7 +74,7 @@ const settle = (settings: Settings, passed: Passed): Settings | string => {
   }
 };
 
-const runPath = ({ runDirectory }: Settings, name: "lock" | "journal" | "notify"): string | null =>
+const runPath = ({ runDirectory }: Settings, name: "journal" | "notify"): string | null =>
   runDirectory === null ? null : `${runDirectory}/${name}`;
 
 const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
@@ -139,6 +139,7 @@ const stepBack = (memory: Memory): void => {
 export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promise<void> => {
   const { settings, boot } = memory;
   if (!settings || event.id >= FIRST_STRAY_HANDLE) return;
+  if (event.command === COMMANDS.lock.code) return atLockFailure(memory, settings, event);
   const opening = openingOf(memory, event.id);
   if (opening && opening.stored !== null && event.command === COMMANDS.inheritSocket.code)
     return openAnew(memory, opening);
@@ -152,7 +153,6 @@ export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promi
     }
     return noteFailure(memory, openFailure(opening.uri, event.step, event.errno) + passedAdvice(memory, event.errno));
   }
-  if (event.command === COMMANDS.lock.code) return atLockFailure(memory, settings, event);
   // A client that hung up before its answer keeps nobody from starting.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.statSocket.code) return;
   if (boot.failure === null) noteFailure(memory, `${event.step}: ${describeErrno(event.errno)}`);
@@ -187,31 +187,12 @@ const noteFailure = (memory: Memory, failure: string): void => {
   if (memory.boot.failure === null) rememberBoot(memory, { ...memory.boot, failure });
 };
 
-const EAGAIN = 11;
-/** A crank that was killed has the lock until the kernel has taken it apart. */
-const LOCK_PAUSE_MS = 10;
-const LOCK_PATIENCE_MS = 3_000;
-
 const atLockFailure = async (memory: Memory, settings: Settings, event: EventOf<"failed">): Promise<void> => {
-  const path = runPath(settings, "lock") ?? "";
-  const holder = memory.platform.readText(path);
-  const pid = holder.kind === "text" ? holder.text.trim() : "";
-  const isPatient = event.errno === EAGAIN && event.deliveredAt - memory.facts.startedAt < LOCK_PATIENCE_MS;
-  if (isPatient && /^\d+$/.test(pid) && (await memory.platform.processes()).facts(Number(pid)) === null) {
-    await new Promise((done) => setTimeout(done, LOCK_PAUSE_MS));
-    memory.outbox.command({ kind: "lock", path });
-    return nextStage(memory, "locking");
-  }
-  noteFailure(memory, lockFailure(settings, { path, pid, errno: event.errno }));
-};
-
-const lockFailure = (
-  settings: Settings,
-  { path, pid, errno }: { readonly path: string; readonly pid: string; readonly errno: number },
-): string => {
-  if (errno !== EAGAIN) return `${path}: cannot be locked: ${describeErrno(errno)}`;
-  const who = settings.name === "" ? "a crank with these files" : `a crank with the name ${settings.name}`;
-  return `${who} is running already, with pid ${pid === "" ? "unknown" : pid}; stop that one, or choose another -name`;
+  const problem = await lockProblem(memory, settings, event);
+  if (problem.kind === "failure") noteFailure(memory, problem.message);
+  if (problem.kind !== "tryAgain") return;
+  memory.outbox.command(lockCommand(problem.lock));
+  nextStage(memory, "locking");
 };
 
 const openAll = async (memory: Memory, settings: Settings): Promise<void> => {

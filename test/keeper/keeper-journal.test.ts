@@ -1,4 +1,4 @@
-// A real keeper's journal and lock.
+// A real keeper's journal.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readJournal } from "../../src/keeper/journal.ts";
@@ -58,21 +58,5 @@ describe("the journal", () => {
     keeper.commit([{ kind: "openJournal", path: keeper.path("journal") }]);
     expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.openJournal.code, step: "open" });
     expect(readFileSync(keeper.path("journal"), "utf8")).toBe("what was left");
-  });
-
-  test("a lock holds its file, with the keeper's pid in it", async () => {
-    await keeper.start();
-    keeper.commit([
-      { kind: "lock", path: keeper.path("lock") },
-      { kind: "barrier", token: 1 },
-    ]);
-    await keeper.event("reached");
-    expect(readFileSync(keeper.path("lock"), "utf8").trim()).toBe(String(keeper.pid));
-    const tried = Bun.spawnSync([
-      "python3",
-      "-c",
-      `import fcntl;fcntl.flock(open(${JSON.stringify(keeper.path("lock"))}),fcntl.LOCK_EX|fcntl.LOCK_NB)`,
-    ]);
-    expect(tried.exitCode).not.toBe(0);
   });
 });

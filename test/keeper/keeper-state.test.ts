@@ -31,7 +31,7 @@ const leftState = async (): Promise<Buffer> => {
     openUnix(2, keeper.path("control"), SOCK_STREAM),
     { kind: "acceptOn", handle: 2 },
     { kind: "setBase", env: [["A", "b"]], unset: [] },
-    { kind: "lock", path: keeper.path("lock") },
+    { kind: "lock", id: 1, path: keeper.path("lock") },
     plainSpawn(1, sh("echo said; exec sleep 600"), { notifyFd: 3, notifyPath: keeper.path("notify") }),
   ]);
   workers.push((await keeper.eventually("spawned")).pid);

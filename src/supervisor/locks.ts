@@ -1,0 +1,68 @@
+// The locks that keep two cranks from each other's files. That of the run directory tells two of one name apart; beside
+// the record and the control socket there is one more, since -conf and -ctl lead there whatever the name is.
+import type { KeeperEvent, SentCommand } from "../keeper/protocol.ts";
+import { describeErrno } from "./errno.ts";
+import type { Memory } from "./memory.ts";
+import type { Settings } from "./settings.ts";
+
+/** `id` is the same for every supervisor of a crank. */
+type Lock = { readonly kind: "name" | "record" | "control"; readonly id: number; readonly path: string };
+
+/** The locks that a crank with these settings takes at its start. */
+export const locksOf = ({ runDirectory, recordPath, control }: Settings): readonly Lock[] => {
+  const locks: Lock[] = [];
+  if (runDirectory !== null) locks.push({ kind: "name", id: 1, path: `${runDirectory}/lock` });
+  if (recordPath !== null) locks.push({ kind: "record", id: 2, path: `${recordPath}.lock` });
+  const address = control?.address;
+  if (address?.kind === "unix" && !address.path.startsWith("@"))
+    locks.push({ kind: "control", id: 3, path: `${address.path}.lock` });
+  return locks;
+};
+
+export const lockCommand = ({ id, path }: Lock): SentCommand => ({ kind: "lock", id, path });
+
+export type LockProblem =
+  /** Whoever had it is about to be gone. */
+  | { readonly kind: "tryAgain"; readonly lock: Lock }
+  /** It is not this one that keeps crank from starting. */
+  | { readonly kind: "none" }
+  | { readonly kind: "failure"; readonly message: string };
+
+const EAGAIN = 11;
+const PAUSE_MS = 10;
+const PATIENCE_MS = 3_000;
+
+/** What a lock that could not be taken means. Waits a moment before it says that it should be tried again. */
+export const lockProblem = async (
+  { platform, facts }: Memory,
+  settings: Settings,
+  event: Extract<KeeperEvent, { kind: "failed" }>,
+): Promise<LockProblem> => {
+  const lock = locksOf(settings).find(({ id }) => id === event.id);
+  if (!lock) return { kind: "none" };
+  if (event.errno !== EAGAIN) return unusable(lock, event.errno);
+  const holder = platform.readText(lock.path);
+  const pid = holder.kind === "text" ? holder.text.trim() : "";
+  const isPatient = event.deliveredAt - facts.startedAt < PATIENCE_MS;
+  // One that was killed has its locks until the kernel has taken it apart; one that has just begun has not said its pid yet.
+  if (isPatient && (!/^\d+$/.test(pid) || (await platform.processes()).facts(Number(pid)) === null)) {
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
+    return { kind: "tryAgain", lock };
+  }
+  return { kind: "failure", message: held(lock, settings, pid === "" ? "unknown" : pid) };
+};
+
+/** What keeps the lock beside the control socket from being made says more when it keeps the socket from being made, too. */
+const unusable = (lock: Lock, errno: number): LockProblem =>
+  lock.kind === "control"
+    ? { kind: "none" }
+    : { kind: "failure", message: `${lock.path}: cannot be locked: ${describeErrno(errno)}` };
+
+const held = ({ kind }: Lock, { name, recordPath, control }: Settings, pid: string): string => {
+  if (kind === "record")
+    return `another crank records in ${recordPath} already, with pid ${pid}; stop that one, or choose another -conf`;
+  if (kind === "control")
+    return `another crank has the control socket ${control?.uri} already, with pid ${pid}; stop that one, or choose another path`;
+  const who = name === "" ? "a crank with these files" : `a crank with the name ${name}`;
+  return `${who} is running already, with pid ${pid}; stop that one, or choose another -name`;
+};
