@@ -65,7 +65,14 @@ static void note_address(struct handle *handle) {
   handle->address_length = (uint32_t)handles_address(handle->fd, handle->address, sizeof handle->address);
 }
 
+/* systemd's store asks for no event, too: EPOLLHUP and EPOLLERR come anyway. Once is enough: it is not going to get better. */
+static int watch_peer(const struct handle *handle) {
+  if (loop_watch(handle->fd, WATCH_PEER, handle->id, EPOLLONESHOT) == 0) return 0;
+  return errno == EPERM ? 0 : -1; /* a file, which has no peer */
+}
+
 static int watch_handle(const struct handle *handle) {
+  if (handle->polled) return watch_peer(handle);
   if (!handle->listening) return 0;
   return loop_watch(handle->fd, handle->accepting ? WATCH_LISTENER : WATCH_SOCKET, handle->id, watched_events(handle));
 }
@@ -118,7 +125,7 @@ void handles_close(uint64_t id) {
   for (uint32_t i = 0; i < count; i++) {
     struct handle *handle = handles[i];
     if (handle->id != id) continue;
-    if (handle->listening) loop_forget(handle->fd);
+    if (handle->listening || handle->polled) loop_forget(handle->fd);
     (void)close(handle->fd);
     free(handle);
     handles[i] = handles[--count];
@@ -145,6 +152,36 @@ int handles_accept(struct handle *handle, bool now) {
   return loop_change(handle->fd, WATCH_LISTENER, handle->id, events);
 }
 
+int handles_store(uint64_t id, bool poll) {
+  struct handle *handle = handles_find(id);
+  if (!handle) {
+    errno = EBADF;
+    return -1;
+  }
+  if (handle->listening || handle->polled) loop_forget(handle->fd);
+  handle->listening = handle->accepting = false;
+  handle->polled = poll;
+  if (watch_handle(handle) == 0) return 0;
+  handle->polled = false;
+  return -1;
+}
+
+void handles_hung_up(uint64_t id) {
+  const struct handle *handle = handles_find(id);
+  if (!handle || !handle->polled) return;
+  struct buffer *event = events_begin(MESSAGE_hungUp);
+  buffer_u64(event, id);
+  events_post(0);
+}
+
+/* What lies in the state for a handle; what a keeper does not know is nothing to it. */
+enum { SAVED_PLAIN = 0, SAVED_ACCEPTING = 1, SAVED_POLLED = 2 };
+
+static uint8_t saved_use(const struct handle *handle) {
+  if (handle->accepting) return SAVED_ACCEPTING;
+  return handle->polled ? SAVED_POLLED : SAVED_PLAIN;
+}
+
 void handles_save(struct buffer *out) {
   buffer_u32(out, count);
   for (uint32_t i = 0; i < count; i++) {
@@ -155,7 +192,7 @@ void handles_save(struct buffer *out) {
     buffer_u32(out, handle->type);
     buffer_u32(out, handle->backlog);
     buffer_u8(out, handle->listening ? 1 : 0);
-    buffer_u8(out, handle->accepting ? 1 : 0);
+    buffer_u8(out, saved_use(handle));
   }
 }
 
@@ -168,7 +205,9 @@ bool handles_load(struct reader *in) {
     handle.type = read_u32(in);
     handle.backlog = read_u32(in);
     handle.listening = read_u8(in) == 1;
-    handle.accepting = read_u8(in) == 1;
+    uint8_t use = read_u8(in);
+    handle.accepting = use == SAVED_ACCEPTING;
+    handle.polled = use == SAVED_POLLED;
     note_address(&handle);
     if (in->failed || watch_handle(&handle) < 0) return false;
     *append() = handle;

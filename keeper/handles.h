@@ -18,6 +18,7 @@ struct handle {
   uint32_t backlog;
   bool listening;
   bool accepting;
+  bool polled; /* kept for a later worker, and told of when its peer hangs up */
   /* Where a listening internet socket is bound (see sockets_check); nothing for others. */
   _Alignas(8) uint8_t address[HANDLE_ADDRESS_BYTES];
   uint32_t address_length;
@@ -35,6 +36,11 @@ void handles_close_all(void);
 void handles_stop_listening(struct handle *handle);
 /* Lets connections on it be accepted, or not for now. -1 with errno. */
 int handles_accept(struct handle *handle, bool now);
+/* Takes it for one that is only kept for a later worker: a listening socket is not made to listen again, and with `poll` its
+ * end is told (`hungUp`). -1 with errno. */
+int handles_store(uint64_t id, bool poll);
+/* A stored one has lost its peer, or failed. */
+void handles_hung_up(uint64_t id);
 /* The descriptor of a handle, or -1 with EBADF. */
 int handles_fd(uint64_t id);
 /* getsockname's bytes (at most `room`), or nothing. */

@@ -76,7 +76,7 @@ void heartbeat_beat(void) {
     }
     struct span bytes = {.data = beat->bytes.data, .length = beat->bytes.length};
     /* One that is lost is no harm: the receiver waits for two periods. */
-    if (events_are_consumed(now)) (void)sockets_send(fd, bytes, NULL);
+    if (events_are_consumed(now)) (void)sockets_send(&(struct destination){.fd = fd}, bytes, NULL);
   }
   arm();
 }

@@ -9,7 +9,7 @@
 
 #include "wire.h"
 
-enum { LAUNCH_DESCRIPTORS = 512 };
+enum { LAUNCH_DESCRIPTORS = 1536 };
 
 /* Descriptor `source` of the keeper becomes `target` of the process. */
 struct placement {

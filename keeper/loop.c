@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "commands.h"
+#include "handles.h"
 #include "heartbeat.h"
 #include "output.h"
 #include "signals.h"
@@ -85,6 +86,9 @@ static void take(enum watch watch, uint64_t id, uint32_t events) {
       return;
     case WATCH_LISTENER:
       streams_listener_ready(id);
+      return;
+    case WATCH_PEER:
+      handles_hung_up(id);
       return;
     case WATCH_CONNECTION:
       streams_ready(id, events);

@@ -14,6 +14,7 @@ enum watch {
   WATCH_OUTPUT,
   WATCH_SOCKET,     /* a listening socket: was it shut down? */
   WATCH_LISTENER,   /* the same, accepting */
+  WATCH_PEER,       /* a descriptor that is kept for a later worker: has its peer hung up? */
   WATCH_CONNECTION,
   WATCH_CHANNEL,
   WATCH_TIMER,

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ enum {
   MOST_AT_END = 1024,     /* read when the worker is gone, should somebody else go on sending */
   MOST_DESCRIPTORS = 253, /* SCM_MAX_FD */
   MOST_HELD = 1024,       /* descriptors held by events altogether */
+  ANSWER_SECONDS = 5,     /* how long a worker's read waits */
   FLAG_TRUNCATED = 1,
   FLAG_DESCRIPTORS_LOST = 2,
 };
@@ -32,10 +34,17 @@ static int set_up(int fd) {
   return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }
 
+/* A worker that waits for an answer learns in the end that nobody is there any more: of its peer's end a datagram socket is
+ * not told while it reads. */
+static int limit_waiting(int fd) {
+  struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+  return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+}
+
 static int open_pair(struct notify *notify, int *workers_end) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0) return -1;
-  if (set_up(ends[0]) < 0) {
+  if (set_up(ends[0]) < 0 || limit_waiting(ends[1]) < 0) {
     int error = errno;
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -74,11 +83,30 @@ static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
   return -1;
 }
 
-static bool is_nameless(int fd, int (*name_of)(int, struct sockaddr *restrict, socklen_t *restrict)) {
-  struct sockaddr_un name = {0};
-  socklen_t length = sizeof name;
-  if (name_of(fd, (struct sockaddr *)&name, &length) < 0) return errno == ENOTCONN;
-  return name.sun_family == AF_UNIX && length <= sizeof name.sun_family;
+/* The name of a worker's end that was led here: the path's, in the abstract namespace. It hears nobody but its peer. */
+static struct destination name_of_end(const struct notify *notify) {
+  struct destination end = {.fd = notify->bound, .address = {.sun_family = AF_UNIX}};
+  size_t length = strlen(notify->path);
+  if (length >= sizeof end.address.sun_path) return (struct destination){.fd = -1};
+  memcpy(end.address.sun_path + 1, notify->path, length);
+  end.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+  return end;
+}
+
+/* The name that one of the two functions gives; -1 with errno. */
+static socklen_t name_by(int (*name_of)(int, struct sockaddr *restrict, socklen_t *restrict), int fd, struct sockaddr_un *name) {
+  socklen_t length = sizeof *name;
+  if (name_of(fd, (struct sockaddr *)name, &length) == 0) return length;
+  name->sun_family = AF_UNIX;
+  return errno == ENOTCONN ? (socklen_t)sizeof name->sun_family : 0;
+}
+
+static bool is_nameless(const struct sockaddr_un *name, socklen_t length) {
+  return name->sun_family == AF_UNIX && length == sizeof name->sun_family;
+}
+
+static bool is_named(const struct sockaddr_un *name, socklen_t length, const struct destination *as) {
+  return length == as->length && memcmp(name, &as->address, length) == 0;
 }
 
 /* A write says whether the other end lives; an empty datagram means nothing to anybody. */
@@ -91,15 +119,30 @@ int notify_lead(const struct notify *notify, int fd) {
   int type = 0;
   socklen_t size = sizeof type;
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return -1;
-  bool is_ours = type == SOCK_DGRAM && is_nameless(fd, getsockname) && is_nameless(fd, getpeername) && has_lost_its_peer(fd);
-  if (!is_ours) {
+  /* One that was led by a keeper before has its name already, and that keeper's socket for a peer. */
+  struct destination end = name_of_end(notify);
+  struct destination bound = {.length = sizeof bound.address};
+  if (getsockname(notify->bound, (struct sockaddr *)&bound.address, &bound.length) < 0) return -1;
+  struct sockaddr_un own = {0};
+  struct sockaddr_un peer = {0};
+  socklen_t own_length = name_by(getsockname, fd, &own);
+  socklen_t peer_length = name_by(getpeername, fd, &peer);
+  bool has_name = end.fd >= 0 && is_named(&own, own_length, &end);
+  bool is_an_end = (has_name || is_nameless(&own, own_length)) &&
+                   (is_nameless(&peer, peer_length) || is_named(&peer, peer_length, &bound));
+  if (type != SOCK_DGRAM || !is_an_end || !has_lost_its_peer(fd)) {
     errno = EPROTOTYPE;
     return -1;
   }
-  struct sockaddr_un address = {0};
-  socklen_t length = sizeof address;
-  if (getsockname(notify->bound, (struct sockaddr *)&address, &length) < 0) return -1;
-  return connect(fd, (struct sockaddr *)&address, length);
+  /* Without a name it is heard all the same, and not answered. */
+  if (!has_name && end.fd >= 0) (void)!bind(fd, (struct sockaddr *)&end.address, end.length);
+  return connect(fd, (struct sockaddr *)&bound.address, bound.length);
+}
+
+struct destination notify_destination(const struct notify *notify) {
+  if (notify->pair >= 0) return (struct destination){.fd = notify->pair};
+  if (notify->bound >= 0 && notify->path) return name_of_end(notify);
+  return (struct destination){.fd = -1};
 }
 
 static int open_bound(struct notify *notify, const char *path, uint32_t uid, uint32_t gid) {

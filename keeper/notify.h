@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sockets.h"
 #include "wire.h"
 
 struct notify {
@@ -18,9 +19,11 @@ struct notify {
 
 /* Opens what is wanted. `*workers_end`: the other end of the pair. -1 with errno, and nothing is open. */
 int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end);
-/* Leads the datagram socket `fd`, whose other end was lost, to the socket that is bound. Only a nameless unix datagram
- * socket without a living peer is touched: EPROTOTYPE otherwise. */
+/* Leads the datagram socket `fd`, whose other end was lost, to the socket that is bound, and gives it a name to be answered
+ * at. Only a worker's end of a pair without a living peer is touched: EPROTOTYPE otherwise. */
 int notify_lead(const struct notify *notify, int fd);
+/* Where the worker's end hears; no descriptor (-1) if it does not. */
+struct destination notify_destination(const struct notify *notify);
 /* From now on what comes wakes the loop. */
 int notify_watch(struct notify *notify, uint64_t worker);
 /* Reads what waits on one of the two (source 0: the pair, 1: the name). */

@@ -25,6 +25,8 @@
   COMMAND(keepDescriptor, 27, "event:u64 index:u32 handle:u64") \
   COMMAND(takeDescriptor, 28, "handle:u64 pid:u32 startTime:u64 fd:u32") \
   COMMAND(openFile, 29, "handle:u64 path:text flags:u32 mode:u32") \
+  COMMAND(storeHandle, 30, "handle:u64 poll:u8") \
+  COMMAND(hand, 31, "worker:u64 bytes:bytes handles:numbers") \
   COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text") \
   COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
   COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
@@ -60,10 +62,12 @@
   MESSAGE(opened, 110, "handle:u64 domain:u32 type:u32 listening:u8 address:bytes") \
   MESSAGE(socketStat, 111, "request:u64 handle:u64 queue:u32 limit:u32") \
   MESSAGE(relistened, 112, "handle:u64 errno:u32") \
+  MESSAGE(hungUp, 113, "handle:u64") \
   MESSAGE(spawned, 120, "worker:u64 pid:u32 startTime:u64") \
   MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
   MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \
   MESSAGE(datagram, 130, "worker:u64 source:u8 pid:u32 uid:u32 gid:u32 flags:u32 descriptors:u32 bytes:bytes") \
+  MESSAGE(handed, 131, "worker:u64") \
   MESSAGE(line, 140, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32 bytes:bytes") \
   MESSAGE(closed, 141, "connection:u64 reason:u8")
 

@@ -197,10 +197,15 @@ void sockets_open_datagram(struct reader *command) {
   }
 }
 
-int sockets_send(int fd, struct span bytes, const struct list *handles) {
+int sockets_send(const struct destination *to, struct span bytes, const struct list *handles) {
   _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
   struct iovec part = {.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.length};
+  struct sockaddr_un address = to->address;
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (to->length > 0) {
+    message.msg_name = &address;
+    message.msg_namelen = to->length;
+  }
   if (handles && handles->count > MOST_DESCRIPTORS) {
     errno = EINVAL;
     return -1;
@@ -219,7 +224,7 @@ int sockets_send(int fd, struct span bytes, const struct list *handles) {
     }
   }
   ssize_t n;
-  do n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  do n = sendmsg(to->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
   return n < 0 ? -1 : 0;
 }
@@ -231,6 +236,12 @@ void sockets_keep(struct reader *command) {
   int fd = events_take_descriptor(seq, index);
   if (fd < 0) (void)fail(COMMAND_keepDescriptor, id, "descriptor", -1);
   else if (handles_add(id, fd, 0) < 0) (void)fail(COMMAND_keepDescriptor, id, "handle", fd);
+}
+
+void sockets_store(struct reader *command) {
+  uint64_t id = read_u64(command);
+  bool poll = read_u8(command) == 1;
+  if (handles_store(id, poll) < 0) (void)fail(COMMAND_storeHandle, id, "watch", -1);
 }
 
 void sockets_take(struct reader *command) {

@@ -3,8 +3,17 @@
 #define KEEPER_SOCKETS_H
 
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "wire.h"
+
+/* Where a datagram goes: out through `fd`, to `address` unless that is connected (`length` 0). */
+struct destination {
+  int fd;
+  struct sockaddr_un address;
+  socklen_t length;
+};
 
 void sockets_open(struct reader *command);
 void sockets_inherit(struct reader *command);
@@ -12,11 +21,12 @@ void sockets_set_option(struct reader *command);
 void sockets_stat(struct reader *command);
 void sockets_open_datagram(struct reader *command);
 void sockets_keep(struct reader *command);
+void sockets_store(struct reader *command);
 void sockets_take(struct reader *command);
 void sockets_open_file(struct reader *command);
 /* Something happened to a listening socket: if somebody shut it down, it is made to listen again. */
 void sockets_check(uint64_t handle);
 /* One datagram with the descriptors of handles; never waits. -1 with errno. */
-int sockets_send(int fd, struct span bytes, const struct list *handles);
+int sockets_send(const struct destination *to, struct span bytes, const struct list *handles);
 
 #endif

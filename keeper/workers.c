@@ -115,20 +115,37 @@ void workers_signal(struct reader *command) {
   events_failed(COMMAND_signal, id, "kill", error);
 }
 
+/* Where it hears; no descriptor, and ENOTCONN, if it does not. */
+static struct destination worker_destination(uint64_t id) {
+  const struct worker *worker = worker_find(id);
+  struct destination to = {.fd = -1};
+  if (worker) to = notify_destination(&worker->notify);
+  if (to.fd < 0) errno = ENOTCONN;
+  return to;
+}
+
 void workers_send(struct reader *command) {
   uint64_t handle = read_u64(command);
   uint64_t id = read_u64(command);
   struct span bytes = read_bytes(command);
   struct list handles = read_numbers(command);
-  int fd;
-  if (id > 0) {
-    struct worker *worker = worker_find(id);
-    fd = worker ? worker->notify.pair : -1;
-    if (fd < 0) errno = ENOTCONN;
-  } else {
-    fd = handles_fd(handle);
+  struct destination to = id > 0 ? worker_destination(id) : (struct destination){.fd = handles_fd(handle)};
+  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0) events_failed(COMMAND_sendDatagram, id > 0 ? id : handle, "send", errno);
+}
+
+void workers_hand(struct reader *command) {
+  uint64_t id = read_u64(command);
+  struct span bytes = read_bytes(command);
+  struct list handles = read_numbers(command);
+  struct destination to = worker_destination(id);
+  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0) {
+    events_failed(COMMAND_hand, id, "send", errno);
+    return;
   }
-  if (fd < 0 || sockets_send(fd, bytes, &handles) < 0) events_failed(COMMAND_sendDatagram, id > 0 ? id : handle, "send", errno);
+  for (uint32_t i = 0; i < handles.count; i++) handles_close(list_number(&handles, i));
+  struct buffer *event = events_begin(MESSAGE_handed);
+  buffer_u64(event, id);
+  events_post(0);
 }
 
 bool worker_settle_start(struct worker *worker) {

@@ -13,6 +13,7 @@ void workers_spawn(struct reader *command);
 void workers_adopt(struct reader *command);
 void workers_signal(struct reader *command);
 void workers_send(struct reader *command);
+void workers_hand(struct reader *command);
 
 /* What the loop saw. */
 void workers_report_ready(uint64_t worker);

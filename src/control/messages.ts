@@ -25,6 +25,10 @@ export type RunParams = {
   readonly stopSignal?: string;
   readonly stopSteps?: readonly { readonly signal: string; readonly after: number }[];
   readonly killMode?: "group" | "process";
+  /** Workers leave what they have to their successors, which are started when they are gone. */
+  readonly handOver?: boolean;
+  /** How many descriptors workers may leave. */
+  readonly fdStore?: number;
   /** How a worker proves that it can serve. */
   readonly ready?: ReadyParams;
   /** For the probes of `ready`: ms between two, ms for each, how many have to go well in a row, and where ("" for the shared socket). */
@@ -92,6 +96,8 @@ export type RolloutInfo = {
   readonly oldLeft: number;
   readonly attemptsLeft: number;
 };
+/** What workers left for later ones. `names`: each once. */
+export type StoredInfo = { readonly count: number; readonly limit: number; readonly names: readonly string[] };
 export type Status = {
   readonly name: string;
   /** The keeper's. */
@@ -105,6 +111,8 @@ export type Status = {
   readonly sockets: readonly SocketInfo[];
   readonly rollout: RolloutInfo | null;
   readonly workers: readonly WorkerInfo[];
+  /** Missing when nothing is stored. */
+  readonly stored?: StoredInfo;
 };
 export type Info = {
   readonly name: string;

@@ -37,6 +37,8 @@ export const BOUNDS = {
   /** An hour. */
   probeMs: 3_600_000,
   probeThreshold: 1000,
+  /** As many as a worker can be started with, beside its sockets. */
+  fdStore: 1024,
   logLines: 10_000,
   limits: 16,
 } as const;
@@ -241,6 +243,8 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     stopSignal: v.exactOptional(signal()),
     stopSteps: v.exactOptional(stopSteps()),
     killMode: v.exactOptional(v.picklist(["group", "process"], 'must be "group" or "process"')),
+    handOver: flag(),
+    fdStore: v.exactOptional(whole(0, BOUNDS.fdStore)),
     ready: v.exactOptional(ready()),
     probeInterval: v.exactOptional(probeTime()),
     probeTimeout: v.exactOptional(probeTime()),

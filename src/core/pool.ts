@@ -90,6 +90,13 @@ export const startsWanted = (view: View, wanted: Generation | null, census: Cens
   return Math.max(0, Math.min(missing, room(view, wanted, census), paced(view, census)));
 };
 
+/** Whether a worker is going to be started without anybody asking for it. */
+export const willStart = (view: View): boolean => {
+  const wanted = wantedGeneration(view);
+  if (wanted === null || (view.service.respawn === null && view.service.rollout === null)) return false;
+  return takeCensus(view, wanted).wantedAlive < wanted.instances;
+};
+
 /** How many starts the program's pace allows at one time. */
 const paced = ({ service: { manner, respawn } }: View, census: Census): number => {
   if (manner.pace === null) return Number.POSITIVE_INFINITY;

@@ -62,6 +62,10 @@ export type Spec = {
   /** In order of `afterMs`; the first has 0. */
   readonly stopSteps: readonly StopStep[];
   readonly killMode: KillMode;
+  /** Workers hand over what they have to their successors: nobody is started before who is replaced is gone (`surge` is 0). */
+  readonly handOver: boolean;
+  /** How many descriptors the service's workers may leave for later ones. */
+  readonly fdStore: number;
   /** How many more attempts after a worker failed before it was available. */
   readonly retries: number;
   /** For the whole rollout, ms; null is no limit. */

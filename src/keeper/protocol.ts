@@ -76,6 +76,11 @@ export const COMMANDS = {
   /** Opens a file, a fifo or a /proc entry. */
   openFile: { code: 29, fields: { handle: "u64", path: "text", flags: "u32", mode: "u32" } },
 
+  /** Keeps a handle for a later worker: a listening socket is not made to listen again any more, and with `poll` 1 `hungUp` is told of what loses its peer. */
+  storeHandle: { code: 30, fields: { handle: "u64", poll: "u8" } },
+  /** Sends a worker one datagram with the descriptors of these handles, and closes the handles; answered by `handed`. If it fails they stay. */
+  hand: { code: 31, fields: { worker: "u64", bytes: "bytes", handles: "numbers" } },
+
   /**
    * Starts a process. `env` are pairs set in the base environment; `unset` are names taken out of it; `ownPid` are
    * names that the process gets with its own pid as the value. `descriptors` are (handle, target fd) in turn.
@@ -221,6 +226,9 @@ export const MESSAGES = {
   /** Somebody shut the listening socket down for everybody; the keeper made it listen again. */
   relistened: { code: 112, fields: { handle: "u64", errno: "u32" } },
 
+  /** The peer of a stored handle has hung up, or the handle has failed (EPOLLHUP, EPOLLERR). Told once. */
+  hungUp: { code: 113, fields: { handle: "u64" } },
+
   spawned: { code: 120, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
   /** The process was not started. `step`: pipe, fork, chdir, setgroups, setgid, setuid, umask, limit, nice, exec … */
   spawnFailed: { code: 121, fields: { worker: "u64", step: "text", errno: "u32" } },
@@ -241,6 +249,9 @@ export const MESSAGES = {
       bytes: "bytes",
     },
   },
+
+  /** The datagram of a `hand` is on its way, and its handles are closed. */
+  handed: { code: 131, fields: { worker: "u64" } },
 
   /** A complete line from a control connection, without its newline. */
   line: {

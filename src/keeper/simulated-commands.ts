@@ -7,6 +7,8 @@ import type { CommandOf, Failing, SimulatedWorld } from "./simulated-world.ts";
 
 const EBADF = 9;
 const QUEUE_LIMIT = 4096;
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
 
 /** What commands are carried out on, and how what comes of them is told. */
 export type Surface = {
@@ -14,11 +16,15 @@ export type Surface = {
   readonly workers: SimulatedWorkers;
   readonly streams: SimulatedStreams;
   readonly post: (happening: Happening) => void;
+  /** Takes a descriptor that came with an outstanding event; false if it is not there. */
+  readonly takeDescriptor: (event: number, index: number) => boolean;
 };
 
 export class SimulatedCommands {
   readonly #surface: Surface;
   readonly #handles = new Map<number, Uint8Array>();
+  /** Of the handles, those that are told of when their peer hangs up. */
+  readonly #polled = new Set<number>();
   #barriers: { readonly token: number; readonly start: number }[] = [];
   #exit: CommandOf<"exit"> | null = null;
 
@@ -52,8 +58,13 @@ export class SimulatedCommands {
       case "openSocket":
         return this.#open(command);
       case "closeHandle":
-        this.#handles.delete(command.handle);
-        return;
+        return this.#close(command.handle);
+      case "keepDescriptor":
+        return this.#keep(command);
+      case "storeHandle":
+        return this.#store(command);
+      case "hand":
+        return this.#hand(command);
       case "statSocket":
         return this.#stat(command);
       case "spawn":
@@ -92,6 +103,41 @@ export class SimulatedCommands {
     const { address } = opened;
     this.#handles.set(handle, address);
     post({ kind: "opened", handle, domain, type, listening: opened.listening ? 1 : 0, address });
+  }
+
+  #close(handle: number): void {
+    this.#handles.delete(handle);
+    this.#polled.delete(handle);
+  }
+
+  #keep(command: CommandOf<"keepDescriptor">): void {
+    const { event, index, handle } = command;
+    if (!this.#surface.takeDescriptor(event, index))
+      return this.#fail(command, handle, { step: "descriptor", errno: EBADF });
+    const address = new Uint8Array();
+    this.#handles.set(handle, address);
+    this.#surface.post({ kind: "opened", handle, domain: AF_UNIX, type: SOCK_STREAM, listening: 0, address });
+  }
+
+  #store(command: CommandOf<"storeHandle">): void {
+    const { handle, poll } = command;
+    if (!this.#handles.has(handle)) return this.#fail(command, handle, { step: "watch", errno: EBADF });
+    if (poll === 1) this.#polled.add(handle);
+    else this.#polled.delete(handle);
+  }
+
+  /** The peer of a handle hangs up. Told once. */
+  hangUp(handle: number): void {
+    if (this.#polled.delete(handle)) this.#surface.post({ kind: "hungUp", handle });
+  }
+
+  #hand(command: CommandOf<"hand">): void {
+    const { worker, handles } = command;
+    const isMissing = handles.some((handle) => !this.#handles.has(handle));
+    const failing = this.#surface.workers.missing(worker) ?? (isMissing ? { step: "send", errno: EBADF } : null);
+    if (failing) return this.#fail(command, worker, failing);
+    for (const handle of handles) this.#close(handle);
+    this.#surface.post({ kind: "handed", worker });
   }
 
   #stat(command: CommandOf<"statSocket">): void {

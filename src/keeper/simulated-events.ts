@@ -6,7 +6,14 @@ type WithoutHeader<E> = E extends KeeperEvent ? Omit<E, "seq" | "happenedAt" | "
 /** An event as it is told, before it has a number and times. */
 export type Happening = WithoutHeader<KeeperEvent>;
 
-type Queued = { readonly seq: number; readonly happenedAt: number; readonly happening: Happening; blamed: number };
+type Queued = {
+  readonly seq: number;
+  readonly happenedAt: number;
+  readonly happening: Happening;
+  /** Which of the descriptors that came with it somebody has taken. */
+  readonly taken: Set<number>;
+  blamed: number;
+};
 
 const REPORTED_BYTES = 256;
 
@@ -44,7 +51,16 @@ export class EventQueue {
 
   post(happening: Happening, happenedAt: number = this.#now()): void {
     this.#last += 1;
-    this.#queue.push({ seq: this.#last, happenedAt, happening, blamed: 0 });
+    this.#queue.push({ seq: this.#last, happenedAt, happening, taken: new Set(), blamed: 0 });
+  }
+
+  /** Takes over a descriptor of an outstanding datagram; false if it is not there. */
+  takeDescriptor(seq: number, index: number): boolean {
+    const event = this.#queue.find((queued) => queued.seq === seq);
+    if (event?.happening.kind !== "datagram") return false;
+    if (index >= event.happening.descriptors || event.taken.has(index)) return false;
+    event.taken.add(index);
+    return true;
   }
 
   /** Starts again with the first outstanding one, for a new supervisor. */

@@ -101,9 +101,10 @@ export class SimulatedWorkers {
     id: number,
     bytes: Uint8Array,
     sender: { readonly pid: number; readonly uid: number; readonly gid: number },
+    descriptors: number,
   ): void {
     if (this.#workers.get(id)?.state !== "running") return;
-    this.#post({ kind: "datagram", worker: id, source: 1, ...sender, flags: 0, descriptors: 0, bytes });
+    this.#post({ kind: "datagram", worker: id, source: 1, ...sender, flags: 0, descriptors, bytes });
   }
 
   /** What is left for `sendDatagram` to a worker that is not there. */

@@ -39,7 +39,13 @@ export class SimulatedKeeper {
     const post = (happening: Happening): void => this.#events.post(happening);
     this.#workers = new SimulatedWorkers(world, post);
     this.#streams = new SimulatedStreams(world, post);
-    this.#commands = new SimulatedCommands({ world, workers: this.#workers, streams: this.#streams, post });
+    this.#commands = new SimulatedCommands({
+      world,
+      workers: this.#workers,
+      streams: this.#streams,
+      post,
+      takeDescriptor: (event, index) => this.#events.takeDescriptor(event, index),
+    });
     this.#events = new EventQueue(world.now, (gone) => {
       if (gone.kind === "exited" || gone.kind === "spawnFailed") this.#workers.endConsumed(gone.worker);
     });
@@ -93,8 +99,13 @@ export class SimulatedKeeper {
     worker: number,
     bytes: Uint8Array,
     sender: { readonly pid: number; readonly uid: number; readonly gid: number },
+    descriptors = 0,
   ): void {
-    this.#happen(() => this.#workers.datagram(worker, bytes, sender));
+    this.#happen(() => this.#workers.datagram(worker, bytes, sender, descriptors));
+  }
+  /** The peer of a stored handle hangs up. */
+  peerHangsUp(handle: number): void {
+    this.#happen(() => this.#commands.hangUp(handle));
   }
   processExited(worker: number, ending: Ending): void {
     this.#happen(() => this.#workers.exited(worker, ending));

@@ -5,7 +5,7 @@ import { AddressError, parseUri } from "./addresses.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { adoptCommand } from "./launch.ts";
-import { type LeftService, readLeft } from "./left-service.ts";
+import { type LeftService, lostDescriptors, readLeft } from "./left-service.ts";
 import { log } from "./log.ts";
 import {
   type Adoption,
@@ -77,6 +77,7 @@ const GOES_ON = new Set([
   "notes",
   "told",
   "unstarted",
+  "store",
 ]);
 
 /** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */
@@ -109,6 +110,8 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
   // Probes end with their keeper.
   reconcileProbes(memory, new Set(memory.unstarted), now);
   report(memory, adoption, now);
+  const loss = lostDescriptors(left);
+  if (loss !== null) log(memory, "warning", loss);
   rememberAdoption(memory, null);
   serveAgain(memory, settings, now);
 };

@@ -302,6 +302,7 @@ const lookForLeft = async (memory: Memory, settings: Settings, path: string): Pr
   if (verdict.kind === "nobody") {
     log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
     for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
+    if (verdict.loss !== null) log(memory, "warning", verdict.loss);
     return false;
   }
   if (settings.leftWorkers === "leave") {

@@ -11,12 +11,14 @@ import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
 import { CONTROL_HANDLE } from "./sockets.ts";
 import { startProbe, startWorker } from "./starts.ts";
+import { settleStored } from "./stored-descriptors.ts";
 import { serviceSockets } from "./views.ts";
 
 /** Lets the core take one event, remembers its new state and carries out what it wants. */
 export const advance = (memory: Memory, event: CoreEvent): void => {
   const { state, effects } = step(memory.core, event);
   rememberCore(memory, state);
+  settleStored(memory);
   for (const effect of effects) carryOut(memory, effect, event.now);
 };
 

@@ -8,19 +8,28 @@ import type { LeftWorker, Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
 import { signalNumber } from "./signals.ts";
 import { bindHandle } from "./sockets.ts";
+import { type StoredDescriptor, storeLimit } from "./stored-descriptors.ts";
 
 /** The first descriptor that a worker is given (sd_listen_fds(3)). */
 const FIRST_FD = 3;
 const ROUTED = 0;
 const INHERITED = 1;
 
-/** The command that starts `worker`. */
-export const spawnCommand = (memory: Memory, settings: Settings, worker: Worker, generation: Generation): Command => {
+/** A worker that is to be started, and what it gets of what earlier ones have left. */
+export type Start = {
+  readonly worker: Worker;
+  readonly generation: Generation;
+  readonly stored: readonly StoredDescriptor[];
+};
+
+/** The command that starts a worker. */
+export const spawnCommand = (memory: Memory, settings: Settings, start: Start): Command => {
+  const { worker, generation, stored } = start;
   const { spec } = generation;
-  const handles = settings.binds.map((_, index) => bindHandle(index));
+  const handles = [...settings.binds.map((_, index) => bindHandle(index)), ...stored.map(({ handle }) => handle)];
   const notifyFd = FIRST_FD + handles.length;
   const notifyPath = notifySocketPath(settings, worker.id);
-  const env = workerEnvironment(memory, settings, worker, { notifyFd, notifyPath });
+  const env = workerEnvironment(memory, settings, start, { notifyFd, notifyPath });
   // How long it has from its stop signal on, so that it can drain at leisure.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
@@ -82,7 +91,7 @@ export const adoptCommand = (
     startTime,
     flags: groupFlags(before, spec?.killMode ?? "process"),
     output: output ?? UNCHANGED,
-    notifyFd: FIRST_FD + before.binds.length,
+    notifyFd: FIRST_FD + before.binds.length + (memory.store.startedWith[worker.id] ?? 0),
     notifyPath: notifySocketPath(before, worker.id),
     identity: spec?.user ? [spec.user.uid, spec.user.gid] : [],
     ...lineMarks(memory, settings, worker),
@@ -117,13 +126,13 @@ export const FOREIGN_VARIABLES = [
 const workerEnvironment = (
   memory: Memory,
   settings: Settings,
-  worker: Worker,
+  { worker, generation: { spec }, stored }: Start,
   notify: { notifyFd: number; notifyPath: string },
 ): Map<string, string> => {
   const count = settings.binds.length;
   const env = new Map([
-    ["LISTEN_FDS", String(count)],
-    ["LISTEN_FDNAMES", settings.binds.map((bind) => bind.name).join(":")],
+    ["LISTEN_FDS", String(count + stored.length)],
+    ["LISTEN_FDNAMES", [...settings.binds, ...stored].map(({ name }) => name).join(":")],
     ["EINHORN_FDS", String(FIRST_FD)],
     ["EINHORN_FD_COUNT", String(count)],
     ["EINHORN_MASTER_PID", String(memory.facts.pid)],
@@ -133,6 +142,8 @@ const workerEnvironment = (
     ["CRANK_WORKER", String(worker.id)],
   ]);
   for (let index = 0; index < count; index++) env.set(`EINHORN_FD_${index}`, String(FIRST_FD + index));
+  const limit = storeLimit(memory, spec);
+  if (limit > 0) env.set("FDSTORE", String(limit));
   if (notify.notifyPath !== "") env.set("NOTIFY_SOCKET", notify.notifyPath);
   if (settings.control?.address.kind === "unix") env.set("EINHORN_SOCK_PATH", settings.control.address.path);
   if (settings.name !== "") env.set("CRANK_NAME", settings.name);

@@ -12,7 +12,13 @@ type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: Ke
 /** What is to be made of a journal that was left: `aside` completes "the journal FILE …". */
 export type Verdict =
   | { readonly kind: "aside"; readonly reason: string }
-  | { readonly kind: "nobody"; readonly pid: number; readonly lost: Adoption["lost"] }
+  | {
+      readonly kind: "nobody";
+      readonly pid: number;
+      readonly lost: Adoption["lost"];
+      /** What else is lost, as a sentence; null if nothing is. */
+      readonly loss: string | null;
+    }
   | { readonly kind: "adopt"; readonly adoption: Adoption };
 
 /** A journal of this boot, as its crank knew it. */
@@ -56,10 +62,22 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   try {
     const adoption = survey(await platform.processes(), left, looker);
-    if (adoption.workers.length === 0) return { kind: "nobody", pid: left.pid, lost: adoption.lost };
+    if (adoption.workers.length === 0)
+      return { kind: "nobody", pid: left.pid, lost: adoption.lost, loss: lostDescriptors(left) };
     return { kind: "adopt", adoption };
   } catch (error) {
     // Values of the wrong shape under the right checksum: somebody else's doing.
     return { kind: "aside", reason: `cannot be understood: ${error instanceof Error ? error.message : String(error)}` };
   }
 };
+
+/** Descriptors that workers had left for later ones, and that the keeper alone held: as a sentence; null if there were none. */
+export const lostDescriptors = ({ pid, memory }: LeftService): string | null => {
+  const lost = [...memory.stored.values()].filter(({ place }) => place.kind !== "lent");
+  if (lost.length === 0) return null;
+  const shown = lost.slice(0, MOST_NAMES).map(({ name }) => name);
+  const names = [...shown, ...(lost.length > MOST_NAMES ? ["…"] : [])].join(", ");
+  const [what, are] = lost.length === 1 ? ["1 stored descriptor", "is"] : [`${lost.length} stored descriptors`, "are"];
+  return `${what} (${names}) that only crank ${pid} held ${are} lost: to whoever is at the other end the connection is closed`;
+};
+const MOST_NAMES = 10;

@@ -12,6 +12,7 @@ import { Outbox } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 import { NO_SERVICE_MANAGER, type ServiceManager } from "./service-manager.ts";
 import type { Settings } from "./settings.ts";
+import { type DescriptorStore, EMPTY_STORE, type StoredDescriptor } from "./stored-descriptors.ts";
 
 /**
  * How far crank's own start has come. `barrier` is the token that ends the stage. `failure` is why crank cannot start, and
@@ -124,6 +125,9 @@ export type Memory = {
   /** While it is under way. */
   adoption: Adoption | null;
   readonly sockets: Map<number, OpenSocket>;
+  /** What workers left for later ones, by handle. */
+  readonly stored: Map<number, StoredDescriptor>;
+  store: DescriptorStore;
   readonly pending: Map<number, Pending>;
   readonly finished: Finished[];
   /** Workers and probes of the core, by the keeper's numbers, whose starts it has not been told of yet, in their order. */
@@ -156,6 +160,8 @@ export const recall = (
     serviceManager: NO_SERVICE_MANAGER,
     adoption: null,
     sockets: new Map(),
+    stored: new Map(),
+    store: EMPTY_STORE,
     pending: new Map(),
     finished: [],
     unstarted: [],
@@ -225,6 +231,12 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   socket: (memory, name, bytes) => {
     memory.sockets.set(Number(name), parse(bytes));
+  },
+  stored: (memory, name, bytes) => {
+    memory.stored.set(Number(name), parse(bytes));
+  },
+  store: (memory, _name, bytes) => {
+    memory.store = parse(bytes);
   },
   pending: (memory, name, bytes) => {
     memory.pending.set(Number(name), parse(bytes));

@@ -2,7 +2,7 @@
 // rest is ours. Reading and writing texts only; the file itself is the platform's.
 import * as v from "valibot";
 import { type GoodSpec, HISTORY_LENGTH, type Spec } from "../core/spec.ts";
-import type { SpecDefaults } from "./settings.ts";
+import { FD_STORE, type SpecDefaults } from "./settings.ts";
 import { keptBytes, MOST_SPEC_BYTES } from "./spec-size.ts";
 
 const RECORD_VERSION = 1;
@@ -95,6 +95,8 @@ const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): 
       ...(stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }]),
     ],
     killMode: defaults.killMode,
+    handOver: defaults.handOver,
+    fdStore: defaults.fdStore,
     retries: 0,
     rolloutDeadlineMs: null,
   };
@@ -161,6 +163,8 @@ const specSchema = () =>
     stopTimeoutMs: v.nullable(duration()),
     stopSteps: v.pipe(v.array(v.object({ signal: v.string(), afterMs: duration() })), v.minLength(1)),
     killMode: v.picklist(["group", "process"]),
+    handOver: v.optional(v.boolean(), false),
+    fdStore: v.optional(wholeNumber(), FD_STORE),
     retries: wholeNumber(),
     rolloutDeadlineMs: v.nullable(duration()),
   });

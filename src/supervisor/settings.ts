@@ -99,7 +99,12 @@ export type SpecDefaults = {
   readonly stopTimeoutMs: number | null;
   readonly stopSteps: readonly StopStep[];
   readonly killMode: KillMode;
+  readonly handOver: boolean;
+  readonly fdStore: number;
 };
+
+/** How many descriptors are stored where nobody says otherwise. */
+export const FD_STORE = 512;
 
 export const CRANK_DEFAULTS: SpecDefaults = {
   instances: 1,
@@ -113,4 +118,6 @@ export const CRANK_DEFAULTS: SpecDefaults = {
     { signal: "SIGKILL", afterMs: 30_000 },
   ],
   killMode: "group",
+  handOver: false,
+  fdStore: FD_STORE,
 };

@@ -27,11 +27,11 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
     umask: params.umask ?? from.umask,
     limits: mergeLimits(from.limits, params.limits),
     instances: params.instances ?? from.instances,
-    surge: params.surge ?? from.surge,
-    unavailable: params.unavailable ?? from.unavailable,
+    ...overlap(settings.defaults, from, params),
     minReadyMs: params.minReady ?? from.minReadyMs,
     startTimeoutMs: params.startTimeout === undefined ? from.startTimeoutMs : params.startTimeout,
     killMode: params.killMode ?? from.killMode,
+    fdStore: params.fdStore ?? from.fdStore,
     readiness: readinessFrom(from.readiness, params),
     retries: params.retries ?? from.retries,
     rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
@@ -45,6 +45,26 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
   const problem = sizeProblem(platform, spec);
   if (problem !== null) throw new SpecError(problem);
   return spec;
+};
+
+/**
+ * How old and new workers overlap. Where workers hand over, they do not: the successor is started with what was left. Who
+ * says that they do not any more gets the overlap of a first run back.
+ */
+const overlap = (
+  defaults: SpecDefaults,
+  from: Spec,
+  params: RunParams,
+): Pick<Spec, "handOver" | "surge" | "unavailable"> => {
+  const handOver = params.handOver ?? from.handOver;
+  const base = from.handOver && !handOver ? defaults : from;
+  const { surge = base.surge, unavailable = base.unavailable } = params;
+  if (!handOver) return { handOver, surge, unavailable };
+  if (params.surge !== undefined && params.surge > 0)
+    throw new SpecError(
+      "Workers that hand over are gone before their successors are started: say -surge 0, or -hand-over=false",
+    );
+  return { handOver, surge: 0, unavailable: Math.max(1, unavailable) };
 };
 
 const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({

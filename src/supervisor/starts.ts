@@ -6,6 +6,7 @@ import { admitFor } from "./admission.ts";
 import { spawnCommand } from "./launch.ts";
 import { type Memory, rememberUnstarted } from "./memory.ts";
 import { probeCommand, probeNumber, probeWorker } from "./probes.ts";
+import { lendStored, type StoredDescriptor } from "./stored-descriptors.ts";
 
 /** What a start takes beside what its spec says: the sockets, crank's own variables, paths. */
 const PLAIN_BYTES = 8 * 1024;
@@ -46,10 +47,17 @@ const putStart = (memory: Memory, process: number): boolean => {
   const bytes = PLAIN_BYTES + mostBytes(generation.spec);
   if (!outbox.hasRoomToStart(bytes)) return false;
   const { readiness } = generation.spec;
-  if (probe === null) outbox.start(spawnCommand(memory, settings, worker, generation), bytes);
-  else if (readiness.kind === "probe") outbox.start(probeCommand(memory, worker, generation, readiness, probe), bytes);
+  if (probe === null) {
+    const stored = lendStored(memory, worker.id);
+    outbox.start(spawnCommand(memory, settings, { worker, generation, stored }), bytes + namesBytes(stored));
+  }
+  if (probe !== null && readiness.kind === "probe")
+    outbox.start(probeCommand(memory, worker, generation, readiness, probe), bytes);
   return true;
 };
+
+const namesBytes = (stored: readonly StoredDescriptor[]): number =>
+  stored.reduce((bytes, { name }) => bytes + name.length + 1, 0);
 
 /** The worker that a probe is for. */
 const probedBy = ({ core }: Memory, probe: number): Worker | undefined =>

@@ -3,7 +3,7 @@
 
 import { ERROR_CODES } from "../control/messages.ts";
 import { nextDeadline } from "../core/deadline.ts";
-import type { Ending } from "../core/state.ts";
+import type { Ending, Worker } from "../core/state.ts";
 import {
   COMMANDS,
   type EventKind,
@@ -29,6 +29,7 @@ import { noteReload } from "./service-manager.ts";
 import { atManagerFailure, managerDeadline } from "./service-manager-link.ts";
 import { signalName } from "./signals.ts";
 import { startPostponed } from "./starts.ts";
+import { concernsStore } from "./stored-descriptors.ts";
 import { tellServiceManager } from "./tell-service-manager.ts";
 
 /** All that a hello says, collected. */
@@ -176,12 +177,25 @@ const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
 /** What counts before the sockets are open, whatever it means later. */
 const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
 
-const onDatagram = (memory: Memory, event: EventOf<"datagram">): void => {
+const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   const probe = probeNumber(event.worker);
   if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
   const worker = memory.core.workers[event.worker];
   if (!worker) return;
   const said = parseNotification(event.bytes);
+  if (concernsStore(said) && maySpeakFor(memory, worker, event)) {
+    const stored = withWords(({ takeStoreWords }) => takeStoreWords(memory, worker, said, event));
+    return stored.then(() => takeReadiness(memory, worker, said, event));
+  }
+  return takeReadiness(memory, worker, said, event);
+};
+
+const takeReadiness = (
+  memory: Memory,
+  worker: Worker,
+  said: ReadonlyMap<string, string>,
+  event: EventOf<"datagram">,
+): void => {
   if (said.get("READY") !== "1") return;
   if (!maySpeakFor(memory, worker, event)) {
     log(
@@ -236,15 +250,34 @@ const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
 const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (atManagerFailure(memory, event)) return;
   if (memory.boot.stage !== "serving") return atFailure(memory, event);
+  if (STORING.has(event.command) && memory.store.handles > 0)
+    return withWords(({ atStoreFailure }) => {
+      if (!atStoreFailure(memory, event)) warnOf(memory, event);
+    });
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
   if (event.command === COMMANDS.adopt.code)
     return import("./adoption.ts").then(({ atAdoptFailure }) => atAdoptFailure(memory, event));
   // Its client has hung up meanwhile, which `closed` tells.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
-  const reason = describeErrno(event.errno);
-  if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, reason)) return;
-  log(memory, "warning", `${event.step}: ${reason}`);
+  if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, describeErrno(event.errno))) return;
+  warnOf(memory, event);
 };
+
+const warnOf = (memory: Memory, { step, errno }: EventOf<"failed">): void =>
+  log(memory, "warning", `${step}: ${describeErrno(errno)}`);
+
+/** What the store of descriptors has done by the keeper. */
+const STORING: ReadonlySet<number> = new Set([
+  COMMANDS.keepDescriptor.code,
+  COMMANDS.takeDescriptor.code,
+  COMMANDS.storeHandle.code,
+  COMMANDS.hand.code,
+  COMMANDS.sendDatagram.code,
+]);
+
+/** What few services need is loaded when one does. */
+const withWords = (act: (words: typeof import("./descriptor-words.ts")) => Handled): Promise<void> =>
+  import("./descriptor-words.ts").then(act);
 
 const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
   log(
@@ -279,7 +312,13 @@ const ON_EVENT: Handlers = {
       "error",
       `The journal cannot be written (${event.step}: ${describeErrno(event.errno)}); it goes on in memory`,
     ),
-  opened: atOpened,
+  opened: (memory, event) => {
+    const stored = memory.stored.get(event.handle);
+    if (!stored) return atOpened(memory, event);
+    return stored.place.kind === "taking" ? withWords(({ atTaken }) => atTaken(memory, stored)) : undefined;
+  },
+  hungUp: (memory, event) => withWords(({ atHungUp }) => atHungUp(memory, event)),
+  handed: (memory, event) => withWords(({ atHanded }) => atHanded(memory, event)),
   socketStat: (memory, event) =>
     queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
   relistened: (memory, event) => {

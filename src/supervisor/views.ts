@@ -1,10 +1,21 @@
 // The answers to questions: ps, status, history, info. Reads the memory, changes nothing.
-import type { HistoryEntry, Info, RolloutInfo, Selector, SocketInfo, Status, WorkerInfo } from "../control/messages.ts";
+import type {
+  HistoryEntry,
+  Info,
+  RolloutInfo,
+  Selector,
+  SocketInfo,
+  Status,
+  StoredInfo,
+  WorkerInfo,
+} from "../control/messages.ts";
+import type { Spec } from "../core/spec.ts";
 import type { State, Worker } from "../core/state.ts";
 import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
 import { wallTime } from "./facts.ts";
 import type { Memory, OpenSocket } from "./memory.ts";
+import { storeLimit } from "./stored-descriptors.ts";
 
 /** The workers that a selector means: the state flags add up, the pid narrows. `none` is what no selector at all means. */
 export const selectWorkers = (state: State, selector: Selector, none: "all" | "nobody"): Worker[] => {
@@ -48,8 +59,15 @@ export const status = (memory: Memory, queues: Queues): Status => {
     sockets: serviceSockets(memory).map((socket) => socketInfo(memory, socket, queues)),
     rollout: rolloutInfo(memory),
     workers: Object.values(memory.core.workers).map((worker) => workerInfo(memory, worker)),
+    ...(memory.stored.size === 0 ? {} : { stored: storedInfo(memory, generations[shown ?? 0]?.spec) }),
   };
 };
+
+const storedInfo = (memory: Memory, spec: Spec | undefined): StoredInfo => ({
+  count: memory.stored.size,
+  limit: spec ? storeLimit(memory, spec) : 0,
+  names: [...new Set([...memory.stored.values()].map(({ name }) => name))],
+});
 
 /** The sockets that workers inherit, in -bind order. */
 export const serviceSockets = (memory: Memory): OpenSocket[] =>

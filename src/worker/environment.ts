@@ -5,11 +5,16 @@ import process from "node:process";
 
 /** A listening socket that this process was started with. */
 export type PassedSocket = { readonly fd: number; readonly name: string };
+/** A descriptor that an earlier worker left, and that this process was started with. */
+export type LeftDescriptor = { readonly fd: number; readonly name: string };
 
 export type WorkerEnvironment = {
   readonly sockets: readonly PassedSocket[];
   /** Why `sockets` is empty although somebody passed some; "" if nobody did. */
   readonly whyNoSockets: string;
+  readonly left: readonly LeftDescriptor[];
+  /** How many descriptors may be left for later workers. */
+  readonly storeLimit: number;
   readonly notifyFd: number | null;
   readonly notifySocket: string | null;
   /** How long this worker may take from the stop signal to its end, ms. */
@@ -20,7 +25,7 @@ export type WorkerEnvironment = {
 const FIRST_FD = 3;
 const TAKEN = [
   ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"],
-  ["NOTIFY_FD", "NOTIFY_SOCKET", "STOP_TIMEOUT_USEC"],
+  ["NOTIFY_FD", "NOTIFY_SOCKET", "STOP_TIMEOUT_USEC", "FDSTORE"],
   ["EINHORN_FDS", "EINHORN_FD_COUNT", "EINHORN_MASTER_PID"],
 ].flat();
 
@@ -33,7 +38,7 @@ export const workerEnvironment = (): WorkerEnvironment => {
 };
 
 const takeEnvironment = (): WorkerEnvironment => {
-  const passed = systemdSockets() ?? einhornSockets() ?? { sockets: [], whyNoSockets: "" };
+  const passed = systemdSockets() ?? einhornSockets() ?? { sockets: [], whyNoSockets: "", left: [] };
   for (const { fd, name } of passed.sockets) {
     if (!isSocket(fd))
       throw new Error(`descriptor ${fd} (${name}) should be a listening socket and is not open, or is something else`);
@@ -41,6 +46,7 @@ const takeEnvironment = (): WorkerEnvironment => {
   const usec = numberIn("STOP_TIMEOUT_USEC");
   const environment = {
     ...passed,
+    storeLimit: numberIn("FDSTORE") ?? 0,
     notifyFd: numberIn("NOTIFY_FD"),
     notifySocket: process.env.NOTIFY_SOCKET ?? null,
     stopBudgetMs: usec === null || usec === 0 ? null : usec / 1000,
@@ -51,7 +57,7 @@ const takeEnvironment = (): WorkerEnvironment => {
   return environment;
 };
 
-type Passed = Pick<WorkerEnvironment, "sockets" | "whyNoSockets">;
+type Passed = Pick<WorkerEnvironment, "sockets" | "whyNoSockets" | "left">;
 
 /** LISTEN_FDS and its companions. Null without them; no sockets if they are meant for another process. */
 const systemdSockets = (): Passed | null => {
@@ -60,13 +66,13 @@ const systemdSockets = (): Passed | null => {
   const pid = numberIn("LISTEN_PID");
   if (pid !== null && pid !== process.pid) {
     const why = `LISTEN_FDS is meant for process ${pid}, and this is ${process.pid}: start the program directly, or with exec`;
-    return { sockets: [], whyNoSockets: why };
+    return { sockets: [], whyNoSockets: why, left: [] };
   }
   const names = (process.env.LISTEN_FDNAMES ?? "").split(":");
-  return {
-    sockets: Array.from({ length: count }, (_, index) => named(FIRST_FD + index, names[index])),
-    whyNoSockets: "",
-  };
+  const passed = Array.from({ length: count }, (_, index) => named(FIRST_FD + index, names[index]));
+  // Behind the sockets come the descriptors that earlier workers left; einhorn's count is that of the sockets alone.
+  const listening = Math.min(count, numberIn("EINHORN_FD_COUNT") ?? count);
+  return { sockets: passed.slice(0, listening), whyNoSockets: "", left: passed.slice(listening) };
 };
 
 /** EINHORN_FD_0 and so on, for a supervisor that sets no others. */
@@ -76,10 +82,10 @@ const einhornSockets = (): Passed | null => {
   const master = numberIn("EINHORN_MASTER_PID");
   if (master !== null && master !== process.ppid) {
     const why = `EINHORN_FD_COUNT is meant for a child of process ${master}, and this is one of ${process.ppid}`;
-    return { sockets: [], whyNoSockets: why };
+    return { sockets: [], whyNoSockets: why, left: [] };
   }
   const sockets = Array.from({ length: count }, (_, index) => named(numberIn(`EINHORN_FD_${index}`) ?? -1, undefined));
-  return { sockets, whyNoSockets: "" };
+  return { sockets, whyNoSockets: "", left: [] };
 };
 
 const named = (fd: number, name: string | undefined): PassedSocket => ({ fd, name: name || String(fd) });

@@ -39,6 +39,8 @@ export const SPEC: Spec = {
     { signal: "SIGKILL", afterMs: 30_000 },
   ],
   killMode: "group",
+  handOver: false,
+  fdStore: 512,
   retries: 0,
   rolloutDeadlineMs: null,
 };

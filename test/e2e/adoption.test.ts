@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiled } from "./harness/apps.ts";
-import { killCrank, RESPONDER, Service } from "./harness/left.ts";
+import { killCrank, RESPONDER, Service, type Worker } from "./harness/left.ts";
 import { isAlive, ROOT, waitFor } from "./harness/service.ts";
 
 let service: Service;
@@ -21,7 +21,8 @@ describe("what was under way goes on", () => {
       ...[join(ROOT, "bin/crankctl"), "-prefix", service.bench.directory, "-name", "web", "run", "-wait"],
       ...["-env", `HOLD=${hold}`, "--", ...RESPONDER, "v2", "held"],
     ]);
-    await waitFor("the second worker", async () => (await service.workers()).some(({ state }) => state === "starting"));
+    const isThere = ({ state, pid }: Worker): boolean => state === "starting" && pid > 0;
+    await waitFor("the second worker", async () => (await service.workers()).some(isThere));
     const next = await service.replace(crank);
     expect((await service.workers()).map(({ state }) => state)).toEqual(["ready", "starting"]);
     writeFileSync(hold, "");

@@ -396,6 +396,70 @@ for (const [name, start] of Object.entries(KEEPERS)) {
       });
     });
 
+    // Stored descriptors -----------------------------------------------------------------------------------------------
+
+    test("a descriptor that comes with a datagram is kept under a number if that is wanted, and outlives the supervisor", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(spawnOf(keeper, 1, ["store mine", "wait"]), commit(0));
+      await expectEvent(end, "spawned");
+      const said = await expectEvent(end, "datagram");
+      expect(said).toMatchObject({ worker: 1, descriptors: 1, flags: 0 });
+      end.send(
+        { kind: "keepDescriptor", event: said.seq, index: 0, handle: 70 },
+        { kind: "storeHandle", handle: 70, poll: 1 },
+        { kind: "keepDescriptor", event: said.seq, index: 0, handle: 71 },
+        { kind: "keepDescriptor", event: said.seq, index: 1, handle: 72 },
+        commit(0),
+      );
+      expect(await expectEvent(end, "opened")).toMatchObject({ handle: 70, listening: 0 });
+      for (const id of [71, 72])
+        expect(await expectEvent(end, "failed")).toMatchObject({
+          command: COMMANDS.keepDescriptor.code,
+          id,
+          step: "descriptor",
+          errno: 9,
+        });
+      await end.kill();
+      expect((await attached(keeper)).hello.handles.map(({ handle }) => handle)).toEqual([70]);
+    });
+
+    test("a descriptor that nobody wanted is gone with its datagram", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(spawnOf(keeper, 1, ["store mine", "wait"]), commit(0));
+      await expectEvent(end, "spawned");
+      const { seq } = await expectEvent(end, "datagram");
+      end.send(commit(seq), { kind: "keepDescriptor", event: seq, index: 0, handle: 70 }, commit(0));
+      expect(await expectEvent(end, "failed")).toMatchObject({ command: COMMANDS.keepDescriptor.code, id: 70 });
+    });
+
+    test("stored descriptors are handed to a worker with one datagram, and are not the keeper's any more", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(spawnOf(keeper, 1, ["store a", "store b", "wait"]), commit(0));
+      await expectEvent(end, "spawned");
+      const a = await expectEvent(end, "datagram");
+      const b = await expectEvent(end, "datagram");
+      const bytes = new TextEncoder().encode("FDNAMES=a:b");
+      end.send(
+        { kind: "keepDescriptor", event: a.seq, index: 0, handle: 70 },
+        { kind: "keepDescriptor", event: b.seq, index: 0, handle: 71 },
+        { kind: "hand", worker: 9, bytes, handles: [70, 71] },
+        { kind: "hand", worker: 1, bytes, handles: [70, 71] },
+        { kind: "hand", worker: 1, bytes, handles: [70] },
+        commit(b.seq),
+      );
+      await expectEvent(end, "opened");
+      await expectEvent(end, "opened");
+      const failed = { kind: "failed", command: COMMANDS.hand.code, step: "send" };
+      expect(await end.next()).toMatchObject({ ...failed, id: 9, errno: 107 });
+      expect(await end.next()).toMatchObject({ kind: "handed", worker: 1 });
+      expect(await end.next()).toMatchObject({ ...failed, id: 1, errno: 9 });
+      await end.kill();
+      expect((await attached(keeper)).hello.handles).toEqual([]);
+    });
+
     // Connections --------------------------------------------------------------------------------------------------------
 
     test("lines come whole, answers go back, and who asked is told", async () => {

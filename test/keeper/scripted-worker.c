@@ -1,5 +1,5 @@
-/* A worker that does what its arguments say, one after the other: "say TEXT", "notify TEXT", "ignore SIGNAL",
- * "raise SIGNAL", "exit STATUS", "wait" (until a signal ends it). */
+/* A worker that does what its arguments say, one after the other: "say TEXT", "notify TEXT", "store NAME" (its standard
+ * input, as sd_notify(3) has it), "ignore SIGNAL", "raise SIGNAL", "exit STATUS", "wait" (until a signal ends it). */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +17,25 @@ static void notify(const char *text) {
   if (!fd || send(atoi(fd), text, strlen(text), 0) < 0) exit(99);
 }
 
+static void store(const char *name) {
+  const char *fd = getenv("NOTIFY_FD");
+  char text[300];
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+  int stored = STDIN_FILENO;
+  struct iovec part = {.iov_base = text, .iov_len = (size_t)snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s", name)};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof stored)};
+  memcpy(CMSG_DATA(header), &stored, sizeof stored);
+  if (!fd || sendmsg(atoi(fd), &message, 0) < 0) exit(99);
+}
+
 int main(int argc, char **argv) {
   const char *rest;
   for (int i = 1; i < argc; i++) {
     if ((rest = after(argv[i], "say "))) (void)dprintf(1, "%s\n", rest);
     else if ((rest = after(argv[i], "notify "))) notify(rest);
+    else if ((rest = after(argv[i], "store "))) store(rest);
     else if ((rest = after(argv[i], "ignore "))) (void)signal(atoi(rest), SIG_IGN);
     else if ((rest = after(argv[i], "raise "))) (void)raise(atoi(rest));
     else if ((rest = after(argv[i], "exit "))) return atoi(rest);

@@ -128,6 +128,13 @@ class World implements SimulatedWorld, KeeperUnderTest {
       if (word === "say") this.keeper.processSays(worker, value);
       else if (word === "notify")
         this.keeper.processNotifies(worker, new TextEncoder().encode(value), { pid: process.pid, uid: 0, gid: 0 });
+      else if (word === "store")
+        this.keeper.processNotifies(
+          worker,
+          new TextEncoder().encode(`FDSTORE=1\nFDNAME=${value}`),
+          { pid: process.pid, uid: 0, gid: 0 },
+          1,
+        );
       else if (word === "ignore") process.ignored.add(Number(value));
       else if (word === "raise") return this.#exit(worker, process, 1, Number(value));
       else if (word === "exit") return this.#exit(worker, process, 0, Number(value));

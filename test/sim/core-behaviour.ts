@@ -105,6 +105,8 @@ export const randomSpec = (random: Random): Spec => {
     stopTimeoutMs: stopSteps.at(-1)?.afterMs ?? null,
     stopSteps,
     killMode: random.pick(["group", "process"]),
+    handOver: false,
+    fdStore: 512,
     retries: random.pick([0, 0, 1, 3]),
     rolloutDeadlineMs: random.pick([null, null, 500, 4000]),
   };

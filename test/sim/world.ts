@@ -17,6 +17,7 @@ import { Clients } from "./clients.ts";
 import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
 import { simulatedPlatform, WALL_OFFSET } from "./platform.ts";
 import { Random } from "./random.ts";
+import { LeftDescriptors } from "./stored.ts";
 import { type Moment, SupervisorLife } from "./supervisor-life.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -78,6 +79,11 @@ class World implements SimulatedWorld {
   readonly #timeline = new Timeline();
   readonly #files = new Map<string, string>();
   readonly #processes = new Map<number, Process>();
+  readonly #left = new LeftDescriptors(
+    (worker) => this.#processes.get(worker)?.state !== "gone",
+    (worker) => this.#saidReady.has(worker),
+  );
+  readonly #saidReady = new Set<number>();
   readonly #qualities = new Map<string, Quality>();
   readonly #commands: string[] = [];
   readonly #trace: string[] = [];
@@ -234,8 +240,11 @@ class World implements SimulatedWorld {
 
   carriedOut(command: Command): void {
     if (command.kind === "acceptOn") this.#isAccepting = true;
+    const wrong = command.kind === "closeHandle" ? this.#left.closed(command.handle) : null;
+    if (wrong !== null) this.#fail(wrong);
     if (command.kind === "put" || command.kind === "remove" || command.kind === "log") return;
-    const text = `${this.#now} ${describe(command)}`;
+    // A supervisor's death is an event too, so the numbers of those after it are others.
+    const text = `${this.#now} ${describe(command.kind === "keepDescriptor" ? { ...command, event: 0 } : command)}`;
     this.#commands.push(text);
     this.#trace.push(text);
   }
@@ -250,6 +259,8 @@ class World implements SimulatedWorld {
   startProcess(command: CommandOf<"spawn">): void {
     const { worker } = command;
     if (this.#processes.has(worker)) this.#fail(`the number of worker ${worker} was used before`);
+    const wrong = this.#left.started(command);
+    if (wrong !== null) this.#fail(wrong);
     const generation = command.env.find(([name]) => name === "CRANK_GENERATION")?.[1] ?? "";
     const quality = this.#qualities.get(generation) ?? randomQuality(this.#random);
     this.#qualities.set(generation, quality);
@@ -274,7 +285,9 @@ class World implements SimulatedWorld {
       return this.#exitAfter(behaviour.startMs, worker, process, behaviour.start === "crash" ? "exit 1" : "exit 0");
     for (const delay of behaviour.readyTwice ? [behaviour.startMs, behaviour.startMs + 3] : [behaviour.startMs])
       this.after(delay, () => {
-        if (process.state === "running") this.#keeper.processNotifies(worker, READY, { pid, uid: 0, gid: 0 });
+        if (process.state !== "running") return;
+        this.#saidReady.add(worker);
+        this.#keeper.processNotifies(worker, READY, { pid, uid: 0, gid: 0 });
       });
     if (behaviour.dieAfterMs !== null)
       this.#exitAfter(behaviour.startMs + behaviour.dieAfterMs, worker, process, behaviour.dieWith);
@@ -284,8 +297,17 @@ class World implements SimulatedWorld {
     const process = this.#processes.get(worker);
     if (!process || process.state === "gone" || signal === SIGNALS.SIGUSR1) return;
     const { ignoresTerm, stopMs } = process.behaviour;
-    if (signal === SIGNALS.SIGKILL) this.#exitAfter(5, worker, process, "SIGKILL");
-    else this.#exitAfter(ignoresTerm ? PATIENCE_MS : stopMs, worker, process, "exit 0");
+    if (signal === SIGNALS.SIGKILL) return this.#exitAfter(5, worker, process, "SIGKILL");
+    for (let leaves = this.#random.pick([0, 0, 0, 1, 3]); leaves > 0; leaves--) this.#leave(worker, process);
+    this.#exitAfter(ignoresTerm ? PATIENCE_MS : stopMs, worker, process, "exit 0");
+  }
+
+  /** It leaves a descriptor for whoever comes after it. */
+  #leave(worker: number, process: Process): void {
+    const sender = { pid: process.pid, uid: 0, gid: 0 };
+    this.after(0, () => {
+      if (process.state === "running") this.#keeper.processNotifies(worker, this.#left.say(), sender, 1);
+    });
   }
 
   #exitAfter(ms: number, worker: number, process: Process, how: string): void {
@@ -321,6 +343,8 @@ class World implements SimulatedWorld {
       this.#fail(`${running} of ${wanted} workers are there`);
     if (service?.phase.kind === "running" && !this.#journalled("serviceManager")?.told.isReady)
       this.#fail("the service manager was never told that crank is ready");
+    const lost = this.#left.lost((handle) => this.#journalled(`stored/${handle}`) !== null);
+    if (lost !== null) this.#fail(lost);
     if (running !== this.#keeper.workersAlive) this.#fail("the keeper lost count of its workers");
   }
 

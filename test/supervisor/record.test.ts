@@ -22,6 +22,8 @@ const good = (generation: number): GoodSpec => ({
     stopTimeoutMs: null,
     stopSteps: [{ signal: "SIGTERM", afterMs: 0 }],
     killMode: "group",
+    handOver: true,
+    fdStore: 7,
     retries: 2,
     rolloutDeadlineMs: null,
   },

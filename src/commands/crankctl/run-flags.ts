@@ -46,6 +46,18 @@ export const RUN_FLAGS = {
     group: "Rollout",
     help: "how long a worker has to stay ready before it counts as available (0)",
   },
+  "hand-over": {
+    kind: "switch",
+    group: "Rollout",
+    help: "workers leave their connections to their successors: start each when the one that it replaces is gone (-surge 0)",
+  },
+  "fd-store": {
+    kind: "whole",
+    argument: "N",
+    max: 1024,
+    group: "Rollout",
+    help: "how many descriptors workers may leave for later ones (512)",
+  },
   retries: {
     kind: "whole",
     argument: "N",
@@ -141,6 +153,8 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
     ...given("surge", flags.surge),
     ...given("unavailable", flags.unavailable),
     ...given("minReady", flags["min-ready"]),
+    ...given("handOver", flags["hand-over"]),
+    ...given("fdStore", flags["fd-store"]),
     ...given("retries", flags.retries),
     ...(flags.deadline === undefined ? {} : { deadline: flags.deadline === 0 ? null : flags.deadline }),
     ...given("stopSignal", flags["stop-signal"]),

@@ -25,7 +25,9 @@ export const status = command({
 
 /** A status for people. */
 export const describeStatus = (status: Status): string =>
-  [summary(status), sockets(status), rollout(status), workers(status)].filter((part) => part !== "").join("\n");
+  [summary(status), sockets(status), stored(status), rollout(status), workers(status)]
+    .filter((part) => part !== "")
+    .join("\n");
 
 const summary = (status: Status): string => {
   const { name, pid, generation, instances, restarts } = status;
@@ -46,6 +48,15 @@ const sockets = (status: Status): string => {
     socket.queue === null ? "-" : `${socket.queue} of ${socket.limit ?? "?"}`,
   ]);
   return rows.length === 0 ? "" : table(["SOCKET", "ADDRESS", "WAITING"], rows);
+};
+
+const MOST_NAMES = 10;
+
+const stored = ({ stored: left }: Status): string => {
+  if (left === undefined) return "";
+  const names = left.names.slice(0, MOST_NAMES).map(escapeControls);
+  const more = left.names.length > MOST_NAMES ? ", …" : "";
+  return `Stored for a later worker: ${left.count} of ${left.limit} descriptors (${names.join(", ")}${more})\n`;
 };
 
 const rollout = ({ rollout: now }: Status): string => {

@@ -5,7 +5,14 @@ import { CRANKS_MANNER } from "../../core/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
 import type { Platform } from "../../supervisor/platform.ts";
-import type { Bind, Extras, Settings, SpecDefaults, Verbosity } from "../../supervisor/settings.ts";
+import {
+  type Bind,
+  type Extras,
+  FD_STORE,
+  type Settings,
+  type SpecDefaults,
+  type Verbosity,
+} from "../../supervisor/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { EINHORN_OPTIONS } from "./options.ts";
@@ -217,6 +224,8 @@ const defaultsFrom = (given: Options): SpecDefaults => {
     stopTimeoutMs,
     stopSteps: stepsBeginningWith("SIGUSR2", stopTimeoutMs),
     killMode: "process",
+    handOver: false,
+    fdStore: FD_STORE,
   };
 };
 

@@ -5,7 +5,7 @@ import type { Spec, StopStep } from "../../core/spec.ts";
 import { CRANKS_MANNER, type Manner } from "../../core/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
-import type { Bind, Settings, SpecDefaults } from "../../supervisor/settings.ts";
+import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { DEFAULT_SOCKET_PATH, EINHYRNINGSINS_OPTIONS } from "./options.ts";
@@ -125,6 +125,8 @@ const defaultsFrom = (given: Options, instances: number): SpecDefaults => ({
   stopTimeoutMs: 2 * GRACE_MS,
   stopSteps: SHUTDOWN,
   killMode: "process",
+  handOver: false,
+  fdStore: FD_STORE,
 });
 
 const specFrom = (

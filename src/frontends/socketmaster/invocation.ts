@@ -6,7 +6,7 @@ import { CRANKS_MANNER } from "../../core/state.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
 import type { Platform } from "../../supervisor/platform.ts";
-import type { Bind, Settings, SpecDefaults } from "../../supervisor/settings.ts";
+import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/settings.ts";
 import { VERSION } from "../../version.ts";
 import { SOCKETMASTER_FLAGS } from "./flags.ts";
 
@@ -127,6 +127,8 @@ const defaultsFrom = (flags: Flags): SpecDefaults => ({
   stopTimeoutMs: null,
   stopSteps: [{ signal: "SIGTERM", afterMs: 0 }],
   killMode: "process",
+  handOver: false,
+  fdStore: FD_STORE,
 });
 
 const specFrom = (flags: Flags, words: readonly string[], users: Users): Spec => ({

@@ -1,0 +1,214 @@
+// Descriptors that a worker leaves for a later one, as sd_notify(3) has it: established connections that live on.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Talk } from "../worker/talk.ts";
+import { endLeft, killCrank } from "./harness/left.ts";
+import { freePorts } from "./harness/ports.ts";
+import { Bench, portOf, ROOT, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+
+const SERVER = ["python3", join(ROOT, "test/apps/handover.py")];
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(async () => {
+  await bench.clean();
+  // An adopted worker is nobody's child.
+  await endLeft(bench);
+});
+
+const start = (...args: readonly string[]): Promise<Running> =>
+  bench.crank("web", ["-bind", "127.0.0.1:0?name=echo", ...args]);
+const run = (version: string, words: readonly string[] = [], ...flags: readonly string[]) =>
+  bench.ctl("web", "run", "-wait", ...flags, "--", ...SERVER, version, ...words);
+const status = async () => JSON.parse((await bench.ctl("web", "status", "-json")).stdout);
+const storedCount = async (): Promise<number> => (await status()).stored?.count ?? 0;
+
+/** A worker that says one thing after the other and stays: lines of Python, with `say(text, *fds)`. */
+const saying = (...lines: readonly string[]): string[] => {
+  const head = [
+    "import array, os, signal, socket, time",
+    "notify = socket.socket(fileno=int(os.environ['NOTIFY_FD']))",
+    "def say(text, *fds): socket.send_fds(notify, [text if isinstance(text, bytes) else text.encode()], fds)",
+  ];
+  return ["python3", "-c", [...head, ...lines, "say('READY=1')", "signal.pause()"].join("\n")];
+};
+const runSaying = (...lines: readonly string[]) =>
+  bench.ctl("web", "run", "-wait", "-hand-over", "--", ...saying(...lines));
+
+/** The client says a word and hears who answers. */
+const asks = async (client: Talk, word: string, version: string): Promise<void> => {
+  client.say(`${word}\n`);
+  await client.hears(`${version} ${word}\n`);
+};
+
+describe("with -hand-over", () => {
+  test("a connection goes from worker to worker, each is given it at its start with its name, and none refuses anybody", async () => {
+    const crank = await start();
+    expect(await run("v1", [], "-hand-over")).toMatchObject({ status: 0 });
+    const client = await Talk.open(portOf(crank), "plain");
+    await asks(client, "one", "v1");
+    for (let version = 2; version <= 4; version++) {
+      expect(await run(`v${version}`)).toMatchObject({ status: 0 });
+      expect(crank.stdout().match(/given client-\d+$/gm)).toHaveLength(version - 1);
+      await asks(client, `deploy-${version}`, `v${version}`);
+      expect(await storedCount()).toBe(0);
+    }
+    client.hangUp();
+  });
+
+  test("nobody is started before the old worker is gone, and who connects meanwhile is served by the new one", async () => {
+    const crank = await start();
+    await run("v1", [], "-hand-over");
+    const [before] = (await status()).workers;
+    const deploy = run("v2", [], "-stop", "60");
+    const client = await Talk.open(portOf(crank), "plain");
+    client.say("queued\n");
+    expect(await deploy).toMatchObject({ status: 0 });
+    await client.hears(" queued\n");
+    const log = crank.stderr();
+    expect(log.indexOf(`(pid ${before.pid}, generation 1) exited`)).toBeLessThan(log.indexOf("Started worker 2"));
+    client.hangUp();
+  });
+
+  test("what a failed deploy was given goes to what ran before", async () => {
+    const crank = await start();
+    await run("v1", [], "-hand-over");
+    const client = await Talk.open(portOf(crank), "plain");
+    await asks(client, "one", "v1");
+    expect(await run("v2", ["fails"])).toMatchObject({ status: 1 });
+    await asks(client, "two", "v1");
+    expect(await bench.ctl("web", "run", "-wait", "--", "/nowhere/at/all")).toMatchObject({ status: 1 });
+    await asks(client, "three", "v1");
+    expect(await run("v3", ["hangs"], "-start", "0.5")).toMatchObject({ status: 1 });
+    await asks(client, "four", "v1");
+    expect(await run("v4")).toMatchObject({ status: 0 });
+    await asks(client, "five", "v4");
+    client.hangUp();
+  });
+
+  test("what is stored outlives the supervisor", async () => {
+    const crank = await start("-linger", "600");
+    await runSaying("say('FDSTORE=1\\nFDNAME=mine', 0)");
+    await waitFor("the descriptor", async () => (await storedCount()) === 1);
+    const supervisor = supervisorOf(crank);
+    process.kill(supervisor ?? 0, "SIGKILL");
+    await waitFor("the next supervisor", () => ![undefined, supervisor].includes(supervisorOf(crank)));
+    expect((await status()).stored).toEqual({ count: 1, limit: 512, names: ["mine"] });
+    expect(await run("v2")).toMatchObject({ status: 0 });
+    expect(crank.stdout()).toMatch(/given mine$/m);
+  });
+
+  test("-surge above 0 is refused, and -hand-over=false takes it back", async () => {
+    await start();
+    expect(await run("v1", [], "-hand-over", "-surge", "2")).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("say -surge 0, or -hand-over=false"),
+    });
+    expect(await run("v1", [], "-hand-over")).toMatchObject({ status: 0 });
+    expect(await run("v2", [], "-surge", "1")).toMatchObject({ status: 1 });
+    expect(await run("v2", [], "-hand-over=false")).toMatchObject({ status: 0 });
+    expect(await run("v3", [], "-surge", "1")).toMatchObject({ status: 0 });
+  });
+});
+
+test("a running worker that asks is sent what older ones leave", async () => {
+  const crank = await start();
+  expect(await run("v1")).toMatchObject({ status: 0 });
+  const clients = await Promise.all(Array.from({ length: 20 }, () => Talk.open(portOf(crank), "plain")));
+  for (const client of clients) await asks(client, "one", "v1");
+  expect(await run("v2", ["takes"])).toMatchObject({ status: 0 });
+  for (const client of clients) await asks(client, "two", "v2");
+  expect(crank.stdout()).toMatch(/given nothing$[\s\S]*given nothing$/m);
+  expect(await storedCount()).toBe(0);
+  for (const client of clients) client.hangUp();
+});
+
+describe("what is wrong", () => {
+  test("a thousand descriptors: as many as the limit are kept, the rest is closed, and the log says so once", async () => {
+    const crank = await start();
+    await bench.ctl(
+      "web",
+      "run",
+      "-wait",
+      "-hand-over",
+      "-fd-store",
+      "100",
+      "--",
+      ...saying(
+        "for number in range(1000):",
+        "  reading, writing = os.pipe()",
+        "  say(f'FDSTORE=1\\nFDPOLL=0\\nFDNAME=pipe-{number}', reading)",
+        "  os.close(reading), os.close(writing)",
+      ),
+    );
+    expect((await status()).stored).toMatchObject({ count: 100, limit: 100 });
+    const lines = crank
+      .stderr()
+      .split("\n")
+      .filter((line) => line.includes("to be stored"));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain("100 are stored, which is the limit (-fd-store)");
+    expect(await run("v2")).toMatchObject({ status: 0 });
+    expect(crank.stdout()).toMatch(/given pipe-0:pipe-1:.*:pipe-99$/m);
+    await run("v3");
+    expect(await storedCount()).toBe(0);
+  });
+
+  test("what loses its peer is dropped, except with FDPOLL=0", async () => {
+    await start();
+    await runSaying(
+      "for extra in ('', '\\nFDPOLL=0'):",
+      "  ours, theirs = socket.socketpair()",
+      "  say('FDSTORE=1\\nFDNAME=pair' + ('-kept' if extra else '') + extra, ours.fileno())",
+      "  ours.close(), theirs.close()",
+    );
+    await waitFor("the drop", async () => (await storedCount()) === 1);
+    expect((await status()).stored.names).toEqual(["pair-kept"]);
+  });
+
+  test("names that no name can be are replaced, and FDSTOREREMOVE needs one", async () => {
+    const crank = await start();
+    await runSaying(
+      "def store(name): say(b'FDSTORE=1\\nFDPOLL=0\\nFDNAME=' + name, 0)",
+      "store(b'a:b'), store(b'x' * 256), store(b'\\xff\\xfe'), store(b'esc\\x1b[2J'), store(b''), store(b'fine one')",
+      "say('FDSTOREREMOVE=1'), say('FDSTOREREMOVE=1\\nFDNAME=a:b')",
+      "say('FDSTORE=1'), say('FDSTORE=1\\nFDNAME=nothing')",
+      "store(b'twice'), store(b'twice'), store(b'left'), say('FDSTOREREMOVE=1\\nFDNAME=twice')",
+    );
+    expect((await status()).stored).toMatchObject({ count: 7, names: ["stored", "", "fine one", "left"] });
+    const log = crank.stderr();
+    expect(log.match(/which is no name/g)).toHaveLength(4);
+    expect(log).toContain('named a descriptor "a:b"');
+    expect(log).not.toContain("\x1b");
+    expect(log.match(/FDSTOREREMOVE=1 without a usable FDNAME/g)).toHaveLength(2);
+    expect(log.match(/FDSTORE=1 without a descriptor/g)).toHaveLength(2);
+  });
+
+  test("a service that keeps none closes them, and who shuts down keeps nothing", async () => {
+    const crank = await start();
+    await bench.ctl("web", "run", "-wait", "-fd-store", "0", "--", ...saying("say('FDSTORE=1', 0)"));
+    expect(await storedCount()).toBe(0);
+    expect(crank.stderr()).toContain("this service keeps none (-fd-store 0)");
+    await run("v2", [], "-hand-over");
+    const client = await Talk.open(portOf(crank), "plain");
+    await asks(client, "one", "v2");
+    expect(await bench.ctl("web", "shutdown", "-wait")).toMatchObject({ status: 0 });
+    expect(await client.isEnded()).toBe("closed");
+    expect(await crank.ended).toMatchObject({ status: 0 });
+  });
+
+  test("after the keeper was killed, the next crank says what is lost with it", async () => {
+    const [port = 0] = await freePorts(1);
+    const bind = ["-bind", `127.0.0.1:${port}`];
+    const crank = await bench.crank("web", bind);
+    await runSaying("for name in ('one', 'two'): say(f'FDSTORE=1\\nFDPOLL=0\\nFDNAME={name}', 0)");
+    await waitFor("both", async () => (await storedCount()) === 2);
+    await killCrank(crank);
+    const next = await bench.crank("web", bind);
+    await waitFor("the adoption", () => next.stderr().includes("Adopted 1 "));
+    expect(next.stderr()).toMatch(/2 stored descriptors \(one, two\) that only crank \d+ held are lost/);
+    expect(await storedCount()).toBe(0);
+  });
+});
