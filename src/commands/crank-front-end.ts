@@ -20,6 +20,7 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerStopping: "info",
   workerGone: "info",
   workerFailed: "error",
+  workerDismissed: "warning",
   placeGivenUp: "error",
   rolloutStarted: "info",
   rolloutComplete: "info",

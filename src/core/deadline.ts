@@ -1,4 +1,5 @@
 // When the core wants to be woken: the earliest of all deadlines that its state holds.
+import { poolOf } from "./dismissal.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 import { reloadDueAt } from "./reload.ts";
 import { deadlineCounts } from "./rollout.ts";
@@ -21,9 +22,12 @@ export const nextDeadline = (state: State): number | null => {
 
 /** When workers that are missing may be started. */
 const nextStart = (state: State): number => {
-  // Asked first, because it is the rule: between rollouts, without respawn, nothing is ever missing.
-  if (state.service.rollout === null && state.service.respawn === null) return Number.POSITIVE_INFINITY;
+  // Asked first, because it is the rule: between rollouts, without respawn, only who was dismissed is missing.
+  const { rollout, respawn, owed } = state.service;
+  if (rollout === null && respawn === null && owed === 0) return Number.POSITIVE_INFINITY;
   const wanted = wantedGeneration(state);
-  const isMissing = wanted && startsWanted(state, wanted, takeCensus(state, wanted)) > 0;
+  if (!wanted) return Number.POSITIVE_INFINITY;
+  const census = takeCensus(state, wanted);
+  const isMissing = startsWanted(state, poolOf(state.service, wanted, census.wantedAlive), census) > 0;
   return isMissing ? state.service.nextStartAt : Number.POSITIVE_INFINITY;
 };

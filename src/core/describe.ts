@@ -1,6 +1,6 @@
 // Sentences for people: endings, failures, refusals and notes. Text only; what a worker said itself is never part of it.
 import type { Note, Refusal } from "./effects.ts";
-import type { Ending, Failure } from "./state.ts";
+import type { Dismissal, Ending, Failure } from "./state.ts";
 
 /** How a process ended, after its name: `exited with status 1`. */
 export const describeEnding = (ending: Ending): string => {
@@ -51,6 +51,8 @@ export const describeNote = (note: Note): string => {
       return `${capital(worker(note))} ${describeEnding(note.ending)}${note.expected ? "" : ", unasked"}`;
     case "workerFailed":
       return `${capital(worker(note))} failed: ${describeReason(note.failure)}${attempts(note.attemptsLeft)}`;
+    case "workerDismissed":
+      return `${capital(worker(note))} is replaced: ${describeDismissal(note.reason)}`;
     case "placeGivenUp":
       return `The place of ${worker(note)} is given up; ${count(note.left, "worker")} from now on`;
     case "rolloutStarted":
@@ -77,12 +79,24 @@ export const describeReason = (failure: Failure): string => {
       return `not ready within ${seconds(failure.afterMs)}${failure.probe === undefined ? "" : `; the last probe found that it ${failure.probe}`}`;
     case "spawn":
       return `${failure.step}: ${SPAWN_ERRORS[failure.errno] ?? `error ${failure.errno}`}`;
+    case "dismissed":
+      return `it got ready, but before it was available ${describeDismissal(failure.reason)}`;
     case "deadline":
       return `the rollout was not complete within ${seconds(failure.afterMs)}`;
     case "superseded":
       return "superseded by another deploy";
     case "shutdown":
       return "crank is shutting down";
+  }
+};
+
+/** Why crank takes a worker away, as part of a sentence. */
+export const describeDismissal = (reason: Dismissal): string => {
+  switch (reason.kind) {
+    case "notAlive":
+      return `it is not alive, the last probe found that it ${reason.detail}`;
+    case "watchdog":
+      return `it has not fed its watchdog for ${seconds(reason.afterMs)}`;
   }
 };
 

@@ -1,5 +1,5 @@
 // All that the core can want done. The supervisor turns each into keeper commands, an answer or a line of the log.
-import type { Ending, Failure, GenerationNumber, RequestId, WorkerId } from "./state.ts";
+import type { Dismissal, Ending, Failure, GenerationNumber, RequestId, WorkerId } from "./state.ts";
 
 export type Refusal =
   | { readonly kind: "rolloutInFlight" }
@@ -67,6 +67,14 @@ export type Note =
       readonly pid: number | null;
       readonly failure: Failure;
       readonly attemptsLeft: number;
+    }
+  /** Crank takes it away and puts another in its place. */
+  | {
+      readonly kind: "workerDismissed";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number;
+      readonly reason: Dismissal;
     }
   /** Its last attempt failed, and nobody takes its place; so many workers are wanted from now on. */
   | {

@@ -1,6 +1,6 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
 import type { Spec, StopStep } from "./spec.ts";
-import type { Ending, Manner, RequestId, Respawn, RolloutOrder, WorkerId } from "./state.ts";
+import type { Dismissal, Ending, Manner, RequestId, Respawn, RolloutOrder, WorkerId } from "./state.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
 export type Run = {
@@ -80,6 +80,13 @@ export type WorkerExited = {
   readonly ending: Ending;
   readonly tail: string;
 };
+/** A ready worker is to be replaced by another of its generation; anybody else stays as it is. */
+export type Dismiss = {
+  readonly kind: "dismiss";
+  readonly now: number;
+  readonly worker: WorkerId;
+  readonly reason: Dismissal;
+};
 /** The record is on disk, or could not be written. */
 export type Recorded = { readonly kind: "recorded"; readonly now: number; readonly error: string | null };
 /**
@@ -110,6 +117,7 @@ export type CoreEvent =
   | WorkerReady
   | Probed
   | WorkerExited
+  | Dismiss
   | Recorded
   | Adopted
   | Tick;

@@ -2,12 +2,14 @@
 // simulator; crank itself does not run them. Each says what is wrong, or null.
 //
 // "Told to go" is the first stop step of a worker. What holds in a rollout holds on the way back as well, with the
-// current generation in the place of the incoming one. A superseded generation's available workers go by the rules of
+// current generation in the place of the incoming one, and so it does where a dismissed worker of the current generation
+// is replaced. A superseded generation's available workers go by the rules of
 // the rollout that superseded it. Exempt are shutdown, and the way back to nothing: there, everything goes at once.
+import { isDismissed, isReplacing, serves } from "./dismissal.ts";
 import type { Effect } from "./effects.ts";
 import type { CoreEvent } from "./events.ts";
 import { isAvailable } from "./pool.ts";
-import type { Generation, RequestId, State, Worker } from "./state.ts";
+import type { Dismissal, Generation, RequestId, State, Worker } from "./state.ts";
 import { step } from "./step.ts";
 
 export type Transition = {
@@ -28,7 +30,8 @@ export const keepsAvailable: Invariant = (transition) => {
     const wanted = currentOf(transition.after)?.instances ?? 0;
     return left >= wanted ? null : `scaling to ${wanted} left only ${left} available`;
   }
-  if (!isInRollout(transition)) return `outside of a rollout, available workers were told to go: ${told.join(", ")}`;
+  if (!isInRollout(transition) && !told.every((id) => dismissalOf(transition, id) !== undefined))
+    return `outside of a rollout, available workers were told to go: ${told.join(", ")}`;
   const floors = actingGenerations(transition).map(({ instances, spec }) => instances - spec.unavailable);
   if (floors.length === 0) return null;
   // Without surge and unavailable nothing could be replaced; such a spec counts as unavailable 1.
@@ -58,8 +61,9 @@ export const boundsSurge: Invariant = (transition) => {
   if (after.service.phase.kind === "stopping") return "something was started on the way down";
   const alive = count(after, (worker) => worker.kind !== "stopping");
   if (!isInRollout(transition)) {
-    const wanted = currentOf(after)?.instances ?? 0;
-    return alive <= wanted ? null : `${alive} workers of ${wanted} outside of a rollout`;
+    const wanted = currentOf(after);
+    const places = (wanted?.instances ?? 0) + (count(after, isDismissed) > 0 ? (wanted?.spec.surge ?? 0) : 0);
+    return alive <= places ? null : `${alive} workers in ${places} places outside of a rollout`;
   }
   const acting = actingGenerations(transition);
   // A fleet comes all at once, however many there are already.
@@ -162,14 +166,22 @@ export const violations = (transition: Transition): readonly string[] =>
     return wrong === null ? [] : [`${name}: ${wrong}`];
   });
 
-const availableToldToGo = ({ before, event, after }: Transition): number[] => {
+const availableToldToGo = (transition: Transition): number[] => {
+  const { before, event, after } = transition;
   const told: number[] = [];
   for (const worker of Object.values(before.workers)) {
     const isDue = event.kind === "tick" && worker.kind === "ready" && (worker.availableAt ?? 0) <= event.now;
     const was = isAvailable(worker) || isDue;
-    if (was && after.workers[worker.id]?.kind === "stopping") told.push(worker.id);
+    const dismissal = dismissalOf(transition, worker.id);
+    const isAlive = dismissal === undefined || serves(dismissal);
+    if (was && isAlive && after.workers[worker.id]?.kind === "stopping") told.push(worker.id);
   }
   return told;
+};
+
+const dismissalOf = ({ after }: Transition, id: number): Dismissal | undefined => {
+  const worker = after.workers[id];
+  return worker?.kind === "stopping" ? worker.dismissal : undefined;
 };
 
 const isInRollout = ({ before, after, effects }: Transition): boolean =>
@@ -178,10 +190,12 @@ const isInRollout = ({ before, after, effects }: Transition): boolean =>
   effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutStarted");
 
 /** The generations that this step wanted: one, or two when the rollout turned back in it. Empty on the way back to nothing. */
-const actingGenerations = ({ before, after, effects }: Transition): Generation[] => {
+const actingGenerations = ({ before, event, after, effects }: Transition): Generation[] => {
   const started = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutStarted");
   const turned = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutRolledBack");
   const [first, last] = [started ? null : before.service.rollout, after.service.rollout];
+  const replaces = isReplacing(before) || event.kind === "dismiss";
+  if (!first && !last && !started && replaces) return poolAfter(after);
   const numbers = new Set<number | null>();
   if (first && !first.rollingBack) numbers.add(first.generation);
   if (last && !last.rollingBack) numbers.add(last.generation);
@@ -193,6 +207,14 @@ const actingGenerations = ({ before, after, effects }: Transition): Generation[]
     const generation = number === null ? undefined : (after.generations[number] ?? before.generations[number]);
     return generation ? [generation] : [];
   });
+};
+
+/** The current generation; where nobody is respawned, with no more workers than are left, or owed to those that were dismissed. */
+const poolAfter = (after: State): Generation[] => {
+  const current = currentOf(after);
+  if (!current || after.service.respawn !== null) return current ? [current] : [];
+  const alive = count(after, (worker) => worker.kind !== "stopping" && !isDismissed(worker));
+  return [{ ...current, instances: Math.min(current.instances, alive + after.service.owed) }];
 };
 
 const openRequests = ({ service: { rollout, pendingRecord, phase } }: State): RequestId[] => [

@@ -1,5 +1,6 @@
 // The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
 // Everything here is a question; the answers are acted on elsewhere.
+import { isDismissed, serves } from "./dismissal.ts";
 import type { Generation, Rollout, State, Worker } from "./state.ts";
 import type { Living } from "./stopping.ts";
 
@@ -13,7 +14,9 @@ export type Census = {
   available: number;
   wantedAlive: number;
   wantedAvailable: number;
-  /** The living workers of all other generations, in the order in which they are to go. */
+  /** Living workers that are to be replaced: they are among the others, of whatever generation. */
+  dismissed: number;
+  /** The living workers of all other generations, and those that are dismissed, in the order in which they are to go. */
   readonly others: readonly Living[];
   /** How many of them have not been told to go. */
   othersLeft: number;
@@ -27,10 +30,13 @@ export const wantedGeneration = ({ service, generations }: View): Generation | n
   return number === null ? null : (generations[number] ?? null);
 };
 
-export const isAvailable = (worker: Worker): boolean => worker.kind === "ready" && worker.availableAt === null;
+export const isAvailable = (worker: Worker): boolean =>
+  worker.kind === "ready" &&
+  worker.availableAt === null &&
+  (worker.dismissal === undefined || serves(worker.dismissal));
 
 export const takeCensus = (view: View, wanted: Generation | null): Census => {
-  const census = { processes: 0, alive: 0, available: 0, wantedAlive: 0, wantedAvailable: 0 };
+  const census = { processes: 0, alive: 0, available: 0, wantedAlive: 0, wantedAvailable: 0, dismissed: 0 };
   const unavailable: Living[] = [];
   const leftover: Living[] = [];
   const current: Living[] = [];
@@ -40,16 +46,18 @@ export const takeCensus = (view: View, wanted: Generation | null): Census => {
     census.processes += 1;
     if (worker.kind === "stopping") continue;
     const available = isAvailable(worker);
+    const dismissed = isDismissed(worker);
     census.alive += 1;
     if (available) census.available += 1;
-    if (worker.generation === wanted?.number) {
+    if (dismissed) census.dismissed += 1;
+    if (worker.generation === wanted?.number && !dismissed) {
       census.wantedAlive += 1;
       if (available) census.wantedAvailable += 1;
     } else if (!available) unavailable.push(worker);
-    else if (worker.generation === view.service.current) current.push(worker);
+    else if (worker.generation === view.service.current && !dismissed) current.push(worker);
     else leftover.push(worker);
   }
-  // Those that are not available first; then what neither is nor will be current; then the oldest.
+  // Those that are not available first; then what neither is nor stays current; then the oldest.
   const others = [...unavailable, ...leftover, ...current];
   return { ...census, others, othersLeft: others.length };
 };
@@ -62,16 +70,19 @@ export const availableFloor = ({ spec, instances }: Generation): number =>
   spec.surge > 0 ? instances : Math.max(0, instances - Math.max(1, spec.unavailable));
 
 /**
- * Whether `worker`, not of the wanted generation, may be told to go now.
+ * Whether `worker`, dismissed or not of the wanted generation, may be told to go now.
  * One that is available goes when enough others are. One that is not goes then as well; earlier if its generation has
- * failed or was superseded; and earlier if it takes the place without which nothing can be started.
+ * failed or was superseded; earlier if it takes the place without which nothing can be started; and earlier if its
+ * successors fail, which may want what it holds.
  */
 export const mayStop = (view: View, wanted: Generation | null, census: Census, worker: Living): boolean => {
   if (wanted === null) return true;
   if (isFleet(view.service.rollout) && census.wantedAvailable < wanted.instances) return false;
   const floor = availableFloor(wanted);
   if (isAvailable(worker)) return census.available - 1 >= floor;
-  return worker.generation !== view.service.current || census.available >= floor || isStuck(wanted, census);
+  const isLeftover = worker.generation !== view.service.current && worker.generation !== wanted.number;
+  const isInTheWay = isDismissed(worker) && view.service.deaths > 0;
+  return isLeftover || isInTheWay || census.available >= floor || isStuck(wanted, census);
 };
 
 /** Nothing more can be started for want of room, and nothing that was started is still on its way. */
@@ -83,11 +94,12 @@ const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
 /** How many workers of the wanted generation should be started as soon as `service.nextStartAt` allows. */
 export const startsWanted = (view: View, wanted: Generation | null, census: Census): number => {
   if (wanted === null) return 0;
-  const { rollout, respawn, manner } = view.service;
+  const { rollout, respawn, manner, owed } = view.service;
   const isMixed = rollout?.rollingBack != null && !manner.restores;
-  if (respawn === null && (!rollout || isMixed)) return 0;
-  const missing = wanted.instances - (isMixed ? census.alive : census.wantedAlive);
-  return Math.max(0, Math.min(missing, room(view, wanted, census), paced(view, census)));
+  const missing = wanted.instances - (isMixed ? census.alive - census.dismissed : census.wantedAlive);
+  // Where nobody is respawned, only who was dismissed is missed.
+  const missed = respawn === null && (!rollout || isMixed) ? Math.min(missing, owed) : missing;
+  return Math.max(0, Math.min(missed, room(view, wanted, census), paced(view, census)));
 };
 
 /** Whether a worker is going to be started without anybody asking for it. */
@@ -108,7 +120,7 @@ const paced = ({ service: { manner, respawn } }: View, census: Census): number =
 const room = ({ service: { rollout } }: View, { spec, instances }: Generation, census: Census): number => {
   if (isFleet(rollout)) return Number.POSITIVE_INFINITY;
   if (spec.surge === 0) return instances - census.processes;
-  return rollout === null ? Number.POSITIVE_INFINITY : instances + spec.surge - census.alive;
+  return instances + spec.surge - census.alive;
 };
 
 /** Whether all new workers come at once, and the old ones go when all of them are available. */

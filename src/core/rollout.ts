@@ -1,6 +1,7 @@
 // Replacing the current generation with the incoming one, and, when that has failed, the way back, which is the same
 // thing in the other direction. What is done next follows from the state alone, whatever event led to it.
 import { forgetBackoff, keepPace } from "./backoff.ts";
+import { isDismissed, limitOwed, takePlace } from "./dismissal.ts";
 import type { Run } from "./events.ts";
 import { type Census, isAvailable, isComplete, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
@@ -107,6 +108,7 @@ export const completeFailure = (turn: Turn, worker: Worker, failure: Failure): v
 /** Stops and starts whatever the rollout, or the way back, allows now, and ends it when it is done. */
 export const advanceRollout = (turn: Turn): void => {
   const wanted = wantedGeneration(turn);
+  limitOwed(turn, wanted);
   if (wanted) stopExcess(turn, wanted);
   const census = takeCensus(turn, wanted);
   stopOthers(turn, wanted, census);
@@ -120,21 +122,23 @@ export const advanceRollout = (turn: Turn): void => {
 /** Scaled down on the way, there may be more of the wanted generation than are wanted: those that are not available go first. */
 const stopExcess = (turn: Turn, { number, instances }: Generation): void => {
   const mine = Object.values(turn.workers).filter(
-    (worker): worker is Living => worker.kind !== "stopping" && worker.generation === number,
+    (worker): worker is Living => worker.kind !== "stopping" && worker.generation === number && !isDismissed(worker),
   );
   if (mine.length <= instances) return;
   const inOrder = [...mine.filter((worker) => !isAvailable(worker)), ...mine.filter((worker) => isAvailable(worker))];
   for (const worker of inOrder.slice(0, mine.length - instances)) beginStop(turn, worker);
 };
 
-const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void => {
+/** Tells those of the others to go that may. */
+export const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void => {
   let left = census.others.length;
   for (const worker of census.others) {
     if (!mayStop(turn, wanted, census, worker)) continue;
     beginStop(turn, worker);
     left -= 1;
     census.alive -= 1;
-    if (worker.kind === "ready" && worker.availableAt === null) census.available -= 1;
+    if (isAvailable(worker)) census.available -= 1;
+    if (isDismissed(worker)) census.dismissed -= 1;
   }
   census.othersLeft = left;
 };
@@ -143,7 +147,8 @@ const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void
 export const startMissing = (turn: Turn, wanted: Generation, census: Census): void => {
   if (turn.now < turn.service.nextStartAt) return;
   const count = isFirstOfFleet(turn) ? wanted.instances - census.wantedAlive : startsWanted(turn, wanted, census);
-  for (let started = 0; started < count; started++) startWorker(turn, wanted);
+  for (let started = 0; started < count; started++)
+    startWorker(turn, wanted, takePlace(turn) ? "replacement" : "another");
   census.wantedAlive += count;
   census.alive += count;
   census.processes += count;

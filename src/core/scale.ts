@@ -1,4 +1,5 @@
 // Changing how many workers there should be.
+import { isDismissed, limitOwed } from "./dismissal.ts";
 import type { Refusal } from "./effects.ts";
 import type { Scale } from "./events.ts";
 import { takeCensus, wantedGeneration } from "./pool.ts";
@@ -48,10 +49,13 @@ const setInstances = (turn: Turn, to: number): void => {
 };
 
 const fitPool = (turn: Turn, wanted: Generation): void => {
-  // As seen by nobody, all workers are others: those that are not available first, then the oldest.
-  const { alive, others } = takeCensus(turn, null);
+  // As seen by nobody, all workers are others: those that are not available first, then the oldest. Who is dismissed goes
+  // anyway, and its place is filled with those that are owed.
+  const census = takeCensus(turn, null);
+  const others = census.others.filter((worker) => !isDismissed(worker));
+  limitOwed(turn, wanted);
   // Where starts have a pace, those that are missing are started like others that are.
-  const missing = turn.service.manner.pace === null ? wanted.instances - alive : 0;
-  for (let started = 0; started < missing; started++) startWorker(turn, wanted);
-  for (const worker of others.slice(0, Math.max(0, alive - wanted.instances))) beginStop(turn, worker);
+  const missing = turn.service.manner.pace === null ? wanted.instances - others.length - turn.service.owed : 0;
+  for (let started = 0; started < missing; started++) startWorker(turn, wanted, "another");
+  for (const worker of others.slice(0, Math.max(0, others.length - wanted.instances))) beginStop(turn, worker);
 };

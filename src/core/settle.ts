@@ -1,6 +1,7 @@
 // What follows from the state as it is now, whatever has just happened: the end of every step.
+import { isDismissed, limitOwed, poolOf } from "./dismissal.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
-import { advanceRollout, startMissing } from "./rollout.ts";
+import { advanceRollout, startMissing, stopOthers } from "./rollout.ts";
 import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
 import { note, pruneGenerations, type Turn } from "./turn.ts";
 
@@ -25,11 +26,15 @@ const settlePool = (turn: Turn): void => {
   } else replaceLost(turn);
 };
 
-/** Between rollouts, with respawn on, the workers that are missing are started again. */
+/** Between rollouts, those that were dismissed are replaced, and with respawn on the workers that are missing are started again. */
 const replaceLost = (turn: Turn): void => {
-  const wanted = wantedGeneration(turn);
-  if (!wanted || turn.service.respawn === null) return;
-  const census = takeCensus(turn, wanted);
+  const generation = wantedGeneration(turn);
+  limitOwed(turn, generation);
+  const isIdle = turn.service.respawn === null && turn.service.owed === 0;
+  if (!generation || (isIdle && !Object.values(turn.workers).some(isDismissed))) return;
+  const census = takeCensus(turn, generation);
+  const wanted = poolOf(turn.service, generation, census.wantedAlive);
+  stopOthers(turn, wanted, census);
   startMissing(turn, wanted, census);
   const { nextStartAt } = turn.service;
   const isNews = nextStartAt !== turn.before.service.nextStartAt;

@@ -49,8 +49,9 @@ export const finishShutdown = (turn: Turn): void => {
  * stay for, or not, as the program's manner is.
  */
 export const endIfNothingRuns = (turn: Turn): void => {
-  const { phase, rollout, pendingRecord, respawn, current, lastOutcome, manner } = turn.service;
+  const { phase, rollout, pendingRecord, respawn, current, lastOutcome, manner, owed } = turn.service;
   if (phase.kind !== "running" || rollout || pendingRecord || current === null || hasWorkers(turn)) return;
+  if (owed > 0) return;
   const isEmpty = turn.generations[current]?.instances === 0;
   if (isEmpty ? manner.whenEmpty === "stay" : respawn !== null) return;
   end(turn, lastOutcome === "failed" ? manner.failureStatus : 0);

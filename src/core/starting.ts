@@ -2,8 +2,8 @@
 import type { Generation, GenerationNumber, Worker } from "./state.ts";
 import { changeService, emit, note, putGeneration, putWorker, type Turn, takeIndex } from "./turn.ts";
 
-/** Starts one more worker of a generation. */
-export const startWorker = (turn: Turn, { number, spec }: Generation): void => {
+/** Starts one more worker of a generation: one more of the pool, or one in the place of another that was dismissed. */
+export const startWorker = (turn: Turn, { number, spec }: Generation, as: "another" | "replacement"): void => {
   const id = turn.service.nextWorker;
   const attempt = takeAttempt(turn, number);
   const worker: Worker = {
@@ -14,6 +14,7 @@ export const startWorker = (turn: Turn, { number, spec }: Generation): void => {
     pid: null,
     startTime: 0,
     startedAt: turn.now,
+    ...(as === "replacement" ? { replacement: true } : {}),
     kind: "starting",
     readyBy: spec.startTimeoutMs === null ? null : turn.now + spec.startTimeoutMs,
     probing: null,

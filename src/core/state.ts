@@ -18,9 +18,19 @@ export type Failure =
   /** `probe`: what the last probe found wrong, where there was one. */
   | { readonly kind: "timeout"; readonly afterMs: number; readonly tail: string; readonly probe?: string }
   | { readonly kind: "spawn"; readonly step: string; readonly errno: number }
+  /** It got ready, and was not alive any more before it was available. */
+  | { readonly kind: "dismissed"; readonly reason: Dismissal; readonly tail: string }
   | { readonly kind: "deadline"; readonly afterMs: number }
   | { readonly kind: "superseded" }
   | { readonly kind: "shutdown" };
+
+/**
+ * Why crank itself takes a worker away and puts another in its place. `notAlive`: its probes say so; `detail` is what the
+ * last one found wrong. `watchdog`: it has not said for `afterMs` that it is alive.
+ */
+export type Dismissal =
+  | { readonly kind: "notAlive"; readonly detail: string }
+  | { readonly kind: "watchdog"; readonly afterMs: number };
 
 /** How far the probes of a worker have come. `probe`: the last one's number. `nextAt`: when the next one is due; null while one is under way. `detail`: what the last one that ended found wrong. */
 export type Probing = {
@@ -42,11 +52,14 @@ type WorkerBase = {
   readonly startTime: number;
   /** When it was asked for, CLOCK_MONOTONIC ms. */
   readonly startedAt: number;
+  /** It was started to take the place of one that was dismissed. */
+  readonly replacement?: true;
 };
 
 /**
  * `starting`: `readyBy` is when its start timeout is due, or, for readiness by delay once it runs, when it is ready.
- * `ready`: since `readyAt`; it is available when `availableAt` is null, and will be at `availableAt` otherwise.
+ * `ready`: since `readyAt`; it is available when `availableAt` is null, and will be at `availableAt` otherwise;
+ * `dismissal` says why it is to go when another has come for it.
  * `stopping`: since `stoppingAt`, `nextStep` of its stop steps is due at `stepAt` (null: no more), `wasReady` tells a
  * drain from a failed start, and `failure` says why it is being stopped when that was its own fault.
  */
@@ -59,7 +72,12 @@ export type Worker = WorkerBase &
         readonly readyBy: number | null;
         readonly probing: Probing | null;
       }
-    | { readonly kind: "ready"; readonly readyAt: number; readonly availableAt: number | null }
+    | {
+        readonly kind: "ready";
+        readonly readyAt: number;
+        readonly availableAt: number | null;
+        readonly dismissal?: Dismissal;
+      }
     | {
         readonly kind: "stopping";
         readonly stoppingAt: number;
@@ -67,6 +85,7 @@ export type Worker = WorkerBase &
         readonly nextStep: number;
         readonly stepAt: number | null;
         readonly failure: Failure | null;
+        readonly dismissal?: Dismissal;
       }
   );
 export type WorkerState = Worker["kind"];
@@ -183,6 +202,8 @@ export type Service = {
   /** Deaths before ready in a row, between rollouts; and the earliest next start, CLOCK_MONOTONIC ms. */
   readonly deaths: number;
   readonly nextStartAt: number;
+  /** Places of workers that were dismissed and whose successors are not started yet. */
+  readonly owed: number;
   /** Workers that were started again since crank started, for people. */
   readonly restarts: number;
   /** Whether the last thing that ended unasked, a worker or a rollout, was a failure: decides the exit status. */
@@ -215,6 +236,7 @@ export const initialState = (options: {
     pendingRecord: null,
     deaths: 0,
     nextStartAt: 0,
+    owed: 0,
     restarts: 0,
     lastOutcome: "clean",
     manner: options.manner ?? CRANKS_MANNER,

@@ -50,6 +50,7 @@ const handle = (turn: Turn, event: CoreEvent): void => {
     case "workerReady":
     case "probed":
     case "workerExited":
+    case "dismiss":
       return tellWorker(turn, event);
   }
 };

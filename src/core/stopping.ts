@@ -12,6 +12,7 @@ const DEFAULT_STEPS: readonly StopStep[] = [{ signal: "SIGTERM", afterMs: 0 }];
 export const beginStop = (turn: Turn, worker: Living): void =>
   takeNextStep(turn, {
     ...identityOf(worker),
+    ...(worker.kind === "ready" && worker.dismissal !== undefined ? { dismissal: worker.dismissal } : {}),
     kind: "stopping",
     stoppingAt: turn.now,
     wasReady: worker.kind === "ready",
@@ -73,14 +74,21 @@ export const repeatLastStep = (turn: Turn, worker: Stopping): void => {
 const stepsFor = (
   { service: { phase, manner } }: Turn,
   spec: Spec | undefined,
-  { failure }: Stopping,
+  { failure, dismissal }: Stopping,
 ): readonly StopStep[] => {
   if (failure !== null && manner.failSteps !== null) return manner.failSteps;
   // A shutdown by other steps does not begin the stop of one that has failed anew.
   const others = phase.kind === "stopping" && failure === null ? phase.steps : null;
-  const steps = others ?? spec?.stopSteps ?? [];
-  return steps.length > 0 ? steps : DEFAULT_STEPS;
+  const given = others ?? spec?.stopSteps ?? [];
+  const steps = given.length > 0 ? given : DEFAULT_STEPS;
+  return dismissal?.kind === "watchdog" && others === null ? aborting(steps) : steps;
 };
+
+/** What has not fed its watchdog is to leave a core behind that says why (systemd.service(5), WatchdogSignal=). */
+const aborting = ([first, ...others]: readonly StopStep[]): readonly StopStep[] => [
+  { signal: "SIGABRT", afterMs: first?.afterMs ?? 0 },
+  ...others,
+];
 
 /**
  * When the step after `taken` is due. It keeps its distance from that one: if nobody was there to take a step in time,
@@ -98,7 +106,8 @@ const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process
   if (pid !== null) note(turn, { kind: "workerStopping", worker: id, generation, pid, signal });
 };
 
-const identityOf = ({ id, generation, index, attempt, pid, startTime, startedAt }: Worker) => ({
+/** What a worker is, whatever its state. */
+export const identityOf = ({ id, generation, index, attempt, pid, startTime, startedAt, replacement }: Worker) => ({
   id,
   generation,
   index,
@@ -106,4 +115,5 @@ const identityOf = ({ id, generation, index, attempt, pid, startTime, startedAt 
   pid,
   startTime,
   startedAt,
+  ...(replacement === true ? { replacement } : {}),
 });

@@ -1,13 +1,14 @@
 // The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
 // What follows from it for the pool is decided afterwards, in settle.ts.
 import { countDeath, forgetDeaths } from "./backoff.ts";
-import type { Probed, Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
+import { dismiss, oweAgain, serves } from "./dismissal.ts";
+import type { Dismiss, Probed, Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
 import { failPlace } from "./places.ts";
-import { isAvailable, wantedGeneration } from "./pool.ts";
+import { wantedGeneration } from "./pool.ts";
 import { beginProbe, probeOf, takeProbed } from "./probing.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
 import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
-import { endFailed, takeNextStep } from "./stopping.ts";
+import { endFailed, identityOf, takeNextStep } from "./stopping.ts";
 import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
 
 type Life = {
@@ -16,6 +17,7 @@ type Life = {
   workerReady: WorkerReady;
   probed: Probed;
   workerExited: WorkerExited;
+  dismiss: Dismiss;
   /** A tick when the worker's own deadline has passed. */
   due: Tick;
 };
@@ -34,6 +36,7 @@ const LIFE = {
     workerReady: (turn, worker, event) => takeReady(turn, worker, event),
     probed: (turn, worker, event) => takeProbe(turn, worker, event),
     workerExited: (turn, worker, event) => failStart(turn, worker, event),
+    dismiss: nothing,
     due: (turn, worker) => startIsDue(turn, worker),
   },
   ready: {
@@ -42,6 +45,7 @@ const LIFE = {
     workerReady: nothing,
     probed: nothing,
     workerExited: (turn, worker, event) => loseReady(turn, worker, event),
+    dismiss: (turn, worker, event) => takeDismissal(turn, worker, event),
     due: (turn, worker) => putWorker(turn, { ...worker, availableAt: null }),
   },
   stopping: {
@@ -50,6 +54,7 @@ const LIFE = {
     workerReady: nothing,
     probed: nothing,
     workerExited: (turn, worker, event) => finishStop(turn, worker, event),
+    dismiss: nothing,
     due: (turn, worker) => takeNextStep(turn, worker),
   },
 } satisfies Table;
@@ -126,10 +131,10 @@ const judgeReady = (turn: Turn, worker: In<"starting">, event: { readonly at: nu
 };
 
 const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
-  const { id, generation, index, attempt, pid, startTime, startedAt } = worker;
+  const { id, generation, pid, startedAt } = worker;
   const minReadyMs = specOf(turn, generation)?.minReadyMs ?? 0;
   putWorker(turn, {
-    ...{ id, generation, index, attempt, pid, startTime, startedAt },
+    ...identityOf(worker),
     kind: "ready",
     readyAt: turn.now,
     availableAt: minReadyMs > 0 ? turn.now + minReadyMs : null,
@@ -174,11 +179,10 @@ const failSpawn = (turn: Turn, worker: Worker, { step, errno }: SpawnFailed): vo
 /** A ready worker that ends unasked. If it was not available yet, that is a failed start like any other. */
 const loseReady = (turn: Turn, worker: In<"ready">, event: WorkerExited): void => {
   const { rollout, current } = turn.service;
-  if (!isAvailable(worker) && rollout?.generation === worker.generation && !rollout.rollingBack) {
-    return failUnavailable(turn, worker, event);
-  }
+  if (isOnProbation(turn, worker)) return failUnavailable(turn, worker, event);
   removeWorker(turn, worker.id);
   changeService(turn, { lastOutcome: outcomeOf(event.ending) });
+  if (worker.availableAt !== null && worker.dismissal === undefined) oweAgain(turn, worker);
   const wanted = rollout && !rollout.rollingBack ? rollout.generation : current;
   if (worker.generation === wanted) countDeath(turn, worker, "after ready");
   noteGone(turn, worker, event.ending, false);
@@ -191,6 +195,18 @@ const failUnavailable = (turn: Turn, worker: In<"ready">, { ending, tail }: Work
   noteGone(turn, worker, ending, false);
 };
 
+/** What ends it now fails the rollout that it was started for. */
+const isOnProbation = ({ service: { rollout } }: Turn, worker: In<"ready">): boolean =>
+  worker.availableAt !== null && rollout?.generation === worker.generation && rollout.rollingBack === null;
+
+/** One that is not alive before it was available has failed like one that has exited; anybody else is replaced. */
+const takeDismissal = (turn: Turn, worker: In<"ready">, { reason }: Dismiss): void => {
+  if (serves(reason) || !isOnProbation(turn, worker)) return dismiss(turn, worker, reason);
+  const failure: Failure = { kind: "dismissed", reason, tail: "" };
+  endFailed(turn, worker, failure);
+  countFailure(turn, worker, failure);
+};
+
 const finishStop = (
   turn: Turn,
   worker: In<"stopping">,
@@ -199,7 +215,7 @@ const finishStop = (
   removeWorker(turn, worker.id);
   const { failure } = worker;
   if (failure) {
-    const known = failure.kind === "timeout" ? { ...failure, tail } : failure;
+    const known = failure.kind === "timeout" || failure.kind === "dismissed" ? { ...failure, tail } : failure;
     completeFailure(turn, worker, known);
     noteFailed(turn, worker, known, attemptsLeftFor(turn, worker));
   }
@@ -209,7 +225,8 @@ const finishStop = (
 /** What a failure before readiness costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
 const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
   const { rollout, current, manner } = turn.service;
-  if (manner.attempts === "place") return failPlace(turn, worker, failure);
+  const isOwed = oweAgain(turn, worker);
+  if (manner.attempts === "place" && !isOwed) return failPlace(turn, worker, failure);
   if (manner.attempts === "endless") return failAgain(turn, worker);
   if (rollout && !rollout.rollingBack && rollout.generation === worker.generation)
     return failAttempt(turn, rollout, worker, failure);

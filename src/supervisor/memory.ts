@@ -208,7 +208,8 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     memory.boot = parse(bytes);
   },
   service: (memory, _name, bytes) => {
-    memory.core = { ...memory.core, service: parse(bytes) };
+    // An earlier version wrote down less.
+    memory.core = { ...memory.core, service: { ...memory.core.service, ...parse(bytes) } };
   },
   history: (memory, _name, bytes) => {
     const history: GoodSpec[] = [...memory.core.history, parse(bytes)];

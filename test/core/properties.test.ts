@@ -15,7 +15,7 @@ import {
   survivesKill,
 } from "../../src/core/invariants.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { initialState, type Manner, type State } from "../../src/core/state.ts";
+import { type Dismissal, initialState, type Manner, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 import { freeze, PROBED, SPEC, WALL } from "./service.ts";
 
@@ -60,7 +60,7 @@ const happenings = fc.array(
         weight: 6,
         arbitrary: fc.constantFrom<Happening["kind"]>("spawned", "workerReady", "probed", "deadline", "recorded"),
       },
-      { weight: 3, arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick") },
+      { weight: 3, arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick", "dismiss") },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "abandoned", "reload") },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown", "adopted") },
     ),
@@ -159,6 +159,8 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind, now, at: now, worker, probe: pick + 1, ok: flag, detail: "hangs" };
     case "workerExited":
       return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, tail: "last words" };
+    case "dismiss":
+      return { kind, now, worker, reason: REASONS[pick % REASONS.length] ?? REASONS[0] };
     case "recorded":
       return { kind, now, error: flag ? null : "disk full" };
     case "adopted":
@@ -175,6 +177,11 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind: "tick", now };
   }
 };
+
+const REASONS: readonly [Dismissal, ...Dismissal[]] = [
+  { kind: "notAlive", detail: "hangs" },
+  { kind: "watchdog", afterMs: 100 },
+];
 
 const holds = (invariant: Invariant): void => {
   fc.assert(

@@ -8,6 +8,7 @@ import { survivesKill, violations } from "../../src/core/invariants.ts";
 import type { GoodSpec, Spec, StopStep } from "../../src/core/spec.ts";
 import {
   CRANKS_MANNER,
+  type Dismissal,
   type Ending,
   initialState,
   type Manner,
@@ -58,6 +59,8 @@ export const PROBED: Spec["readiness"] = {
 export const EXIT_0: Ending = { kind: "exit", code: 0 };
 export const EXIT_1: Ending = { kind: "exit", code: 1 };
 export const KILLED: Ending = { kind: "signal", signal: "SIGKILL", core: false };
+
+export const NOT_ALIVE: Dismissal = { kind: "notAlive", detail: "hangs" };
 
 type Options = {
   readonly respawn?: Respawn | null;
@@ -137,6 +140,10 @@ export class Service {
 
   exited(worker: number, ending: Ending = EXIT_0, tail = ""): readonly Effect[] {
     return this.send({ kind: "workerExited", now: this.now, at: this.now, worker, ending, tail });
+  }
+
+  dismiss(worker: number, reason: Dismissal = NOT_ALIVE): readonly Effect[] {
+    return this.send({ kind: "dismiss", now: this.now, worker, reason });
   }
 
   recorded(error: string | null = null): readonly Effect[] {

@@ -101,7 +101,8 @@ export const randomSpec = (random: Random): Spec => {
     unavailable: surge === 0 ? Math.max(1, unavailable) : unavailable,
     readiness,
     minReadyMs: random.pick([0, 0, 10, 400]),
-    startTimeoutMs: random.pick([null, 50, 1000, 1000]),
+    // Long enough for good answers in a row: who can never get ready is started for ever.
+    startTimeoutMs: random.pick(readiness.kind === "probe" ? [null, 20_000] : [null, 50, 1000, 1000]),
     stopTimeoutMs: stopSteps.at(-1)?.afterMs ?? null,
     stopSteps,
     killMode: random.pick(["group", "process"]),

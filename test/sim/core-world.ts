@@ -2,11 +2,19 @@
 // step is checked against the invariants, the state goes through JSON between steps as if the supervisor had been
 // killed, and at the end everybody has to have been answered and crank has to be gone.
 import { nextDeadline } from "../../src/core/deadline.ts";
+import { isReplacing } from "../../src/core/dismissal.ts";
 import type { Effect, Outcome } from "../../src/core/effects.ts";
 import type { CoreEvent } from "../../src/core/events.ts";
 import { survivesKill, violations } from "../../src/core/invariants.ts";
 import type { GoodSpec } from "../../src/core/spec.ts";
-import { CRANKS_MANNER, type Ending, initialState, type Manner, type State } from "../../src/core/state.ts";
+import {
+  CRANKS_MANNER,
+  type Dismissal,
+  type Ending,
+  initialState,
+  type Manner,
+  type State,
+} from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 import {
   type Behaviour,
@@ -152,7 +160,17 @@ class World {
   #disturb(): void {
     if (this.#random.chance(0.02)) this.#backAt = this.#now + this.#random.between(1, 3000);
     if (this.#random.chance(0.03)) this.#ask();
+    if (this.#random.chance(0.02)) this.#dismiss();
     if (this.#random.chance(0.01)) this.#queue.push({ kind: "workerReady", now: 0, at: this.#now, worker: 999 });
+  }
+
+  #dismiss(): void {
+    const worker = this.#random.pick([999, ...Object.keys(this.#state.workers).map(Number)]);
+    const reason = this.#random.pick<Dismissal>([
+      { kind: "notAlive", detail: "does not answer" },
+      { kind: "watchdog", afterMs: 100 },
+    ]);
+    this.#queue.push({ kind: "dismiss", now: 0, worker, reason });
   }
 
   #ask(): void {
@@ -317,7 +335,9 @@ class World {
     if (service.pendingRecord) this.#fail("a record did not end");
     if (this.#waiting.size > 0) this.#fail(`nobody answered ${[...this.#waiting].join()}`);
     const wanted = service.current === null ? undefined : generations[service.current];
-    if (service.phase.kind !== "running" || !wanted || !service.respawn) return;
+    if (service.phase.kind !== "running" || !wanted) return;
+    if (!service.rollout && isReplacing(this.#state)) this.#fail("somebody who was dismissed was not replaced");
+    if (!service.respawn) return;
     const ready = Object.values(workers).filter((worker) => worker.kind === "ready" && worker.availableAt === null);
     if (ready.length !== wanted.instances) this.#fail(`${ready.length} of ${wanted.instances} workers are there`);
   }

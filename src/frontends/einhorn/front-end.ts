@@ -18,6 +18,7 @@ const LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerStopping: "info",
   workerGone: "info",
   workerFailed: "error",
+  workerDismissed: "error",
   placeGivenUp: "error",
   rolloutStarted: "info",
   rolloutComplete: "info",

@@ -24,6 +24,7 @@ const LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerStopping: "info",
   workerGone: "info",
   workerFailed: "warning",
+  workerDismissed: "warning",
   placeGivenUp: "warning",
   rolloutStarted: "info",
   rolloutComplete: "info",

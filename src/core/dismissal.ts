@@ -1,0 +1,78 @@
+// Dismissing a worker: crank itself takes a running one away and puts another of its generation in its place, whether
+// workers are respawned or not. How it is replaced follows from the rollout's rules: for them a dismissed worker is one of
+// those that are to go.
+import { countDeath } from "./backoff.ts";
+import type { Dismissal, Generation, Service, State, Worker } from "./state.ts";
+import { changeService, note, putWorker, type Turn } from "./turn.ts";
+
+type Ready = Extract<Worker, { kind: "ready" }>;
+type View = Pick<State, "service" | "workers">;
+
+/** Takes a ready worker away as soon as another one may take its place. One that is dismissed already stays so for the first reason. */
+export const dismiss = (turn: Turn, worker: Ready, reason: Dismissal): void => {
+  if (worker.dismissal !== undefined) return;
+  putWorker(turn, { ...worker, dismissal: reason });
+  changeService(turn, { owed: turn.service.owed + 1 });
+  // One that keeps failing is started anew no faster than one that keeps dying.
+  if (!serves(reason)) countDeath(turn, worker, "after ready");
+  note(turn, {
+    kind: "workerDismissed",
+    worker: worker.id,
+    generation: worker.generation,
+    pid: worker.pid ?? 0,
+    reason,
+  });
+};
+
+/** Whether one that goes for this reason serves as before until its successor is available. */
+export const serves = ({ kind }: Dismissal): boolean => kind !== "notAlive" && kind !== "watchdog";
+
+/** Whether a worker is dismissed and has not been told to go yet. */
+export const isDismissed = (worker: Worker): boolean => worker.kind === "ready" && worker.dismissal !== undefined;
+
+/** Whether somebody is being replaced: dismissed and still there, or followed by one that is not started or not available yet. */
+export const isReplacing = ({ service, workers }: View): boolean => {
+  if (service.owed > 0) return true;
+  for (const worker of Object.values(workers)) {
+    if (isDismissed(worker) || (worker.replacement === true && isOnItsWay(worker))) return true;
+  }
+  return false;
+};
+
+const isOnItsWay = (worker: Worker): boolean =>
+  worker.kind === "starting" || (worker.kind === "ready" && worker.availableAt !== null);
+
+/** A successor that ended before it was available: outside of rollouts, which count for themselves, its place is owed again. Returns whether it is. */
+export const oweAgain = (turn: Turn, worker: Worker): boolean => {
+  const { rollout, current, owed } = turn.service;
+  const isCounted = rollout !== null && rollout.rollingBack === null;
+  if (worker.replacement !== true || isCounted || worker.generation !== current) return false;
+  changeService(turn, { owed: owed + 1 });
+  return true;
+};
+
+/** Something was started: it takes the place of who was dismissed first. Returns whether there was such a place. */
+export const takePlace = (turn: Turn): boolean => {
+  const { owed } = turn.service;
+  if (owed === 0) return false;
+  changeService(turn, { owed: owed - 1 });
+  return true;
+};
+
+/** No more places are owed than are free: scaled down, or brought to its number by a rollout, a pool needs fewer. */
+export const limitOwed = (turn: Turn, wanted: Generation | null): void => {
+  const { owed } = turn.service;
+  if (owed === 0) return;
+  let filled = 0;
+  for (const worker of Object.values(turn.workers)) {
+    if (worker.kind !== "stopping" && worker.generation === wanted?.number && !isDismissed(worker)) filled += 1;
+  }
+  const most = wanted === null ? 0 : Math.max(0, wanted.instances - filled);
+  if (owed > most) changeService(turn, { owed: most });
+};
+
+/** A pool that nobody respawns is as large as what is left of it and what is owed: the dead are not missed. */
+export const poolOf = (service: Service, wanted: Generation, wantedAlive: number): Generation => {
+  if (service.respawn !== null || service.rollout !== null) return wanted;
+  return { ...wanted, instances: Math.min(wanted.instances, wantedAlive + service.owed) };
+};
