@@ -47,6 +47,7 @@ help:
 	echo 'make            build bin/ and dist/'
 	echo 'make demo       five deploys under 500 connections; leaves a picture in build/'
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
+	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
 	echo 'make deno       install Deno below build/, for the tests that want it too'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
@@ -140,6 +141,11 @@ demo: all
 .PHONY: test
 test: all
 	$(RUNTIME) test/run.ts $(ONLY)
+
+# nginx, HAProxy, Gunicorn and others, each by the commands of its page in docs/recipes/.
+.PHONY: test-apps
+test-apps: all
+	$(RUNTIME) test/run.ts test/recipes/
 
 # Deno is wanted by the library's tests alone, and weighs as much as Bun: so it is not among the packages.
 .PHONY: deno

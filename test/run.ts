@@ -17,6 +17,9 @@ const ON_NODE_TOO = ["test/e2e/"];
 /** … less what kills supervisors faster than Node starts. */
 const ON_BUN_ONLY = ["test/e2e/load"];
 
+/** Only when a word names it: these programs have to be installed first, and take their time. */
+const ON_REQUEST = "test/recipes/";
+
 /** One more than there are processors: most of what a test does is waiting. */
 const AT_A_TIME = availableParallelism() + 1;
 
@@ -34,10 +37,11 @@ const DENO = "build/deno/node_modules/@deno";
 
 const root = resolve(import.meta.dirname, "..");
 
-const testFiles = (): readonly string[] =>
+const testFiles = (isNamed: boolean): readonly string[] =>
   readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".test.ts"))
     .map((path) => `test/${path}`)
+    .filter((file) => !file.startsWith(ON_REQUEST) || isNamed)
     .sort();
 
 const rank = (file: string): number => {
@@ -46,7 +50,7 @@ const rank = (file: string): number => {
 };
 
 const jobsFor = (words: readonly string[]): readonly Job[] =>
-  testFiles()
+  testFiles(words.some((word) => word.includes("recipes")))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .flatMap((file): readonly Job[] => {
       const isOneOf = (places: readonly string[]): boolean => places.some((place) => file.startsWith(place));

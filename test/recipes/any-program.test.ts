@@ -1,0 +1,3 @@
+import { testRecipe } from "./recipe.ts";
+
+testRecipe({ page: "any-program", needs: { haproxy: "command -v haproxy", python3: "command -v python3" } });

@@ -1,0 +1,3 @@
+import { testRecipe } from "./recipe.ts";
+
+testRecipe({ page: "gunicorn", needs: { gunicorn: "command -v gunicorn" }, slowPath: "/slow" });

@@ -1,0 +1,3 @@
+import { testRecipe } from "./recipe.ts";
+
+testRecipe({ page: "lighttpd", needs: { lighttpd: "command -v lighttpd" } });

@@ -1,0 +1,8 @@
+import { testRecipe } from "./recipe.ts";
+
+testRecipe({
+  page: "puma",
+  needs: { puma: "command -v puma", "ruby-sd-notify": "ruby -e 'require \"sd_notify\"'" },
+  slowPath: "/slow",
+  mayHang: true,
+});

@@ -1,0 +1,3 @@
+import { testRecipe } from "./recipe.ts";
+
+testRecipe({ page: "python-http-server", needs: { python3: "command -v python3" } });

@@ -1,0 +1,130 @@
+// A page of docs/recipes, done as it is written: its files are put into a directory, its crank is started there, and its
+// `crankctl run` is what deploys, again and again, while clients ask.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { chmodSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { freePorts } from "../e2e/harness/ports.ts";
+import { Bench, descendants, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { Clients } from "./clients.ts";
+
+export type Recipe = {
+  /** docs/recipes/PAGE.md. */
+  readonly page: string;
+  /** Debian's packages that the page needs, each with a command that says whether it is there. */
+  readonly needs: Readonly<Record<string, string>>;
+  readonly path?: string;
+  /** A path whose answer takes long; without one, `big` in the page's directory is a large file that is read slowly. */
+  readonly slowPath?: string;
+  /** The page has something at port 9000 of which it is not said what: a server that takes a second for each answer. */
+  readonly backend?: true;
+  /** Its page says that a drain may hang when all is done. */
+  readonly mayHang?: true;
+};
+
+const DEPLOYS = Number(process.env.CRANK_RECIPE_DEPLOYS ?? 20);
+const BIG_BYTES = 24 * 1024 * 1024;
+/** A deploy takes as long as the program takes to start, and the last one is waited for until its predecessor has drained. */
+const LIMIT_MS = 240_000;
+
+type Page = {
+  readonly files: ReadonlyMap<string, string>;
+  /** The line that starts crank, and the command that deploys. */
+  readonly crank: string;
+  readonly deploy: string;
+};
+
+/** Blocks with a name behind their language are files; the first block in `sh` without one holds the commands. */
+const readPage = (name: string): Page => {
+  const text = readFileSync(join(ROOT, `docs/recipes/${name}.md`), "utf8");
+  const files = new Map<string, string>();
+  let commands = "";
+  for (const [, language, file, body = ""] of text.matchAll(/^```(\w+)(?: (\S+))?\n(.*?)^```$/gms)) {
+    if (file !== undefined) files.set(file, body);
+    else if (language === "sh" && commands === "") commands = body;
+  }
+  const [crank = "", deploy = ""] = commands.split(/^(?=crankctl)/m);
+  if (!crank.includes("crank -bind") || !deploy.startsWith("crankctl"))
+    throw new Error(`docs/recipes/${name}.md has no block with crank and crankctl run`);
+  return { files, crank: crank.trim().replace(/ &$/, ""), deploy };
+};
+
+const isInstalled = (look: string): boolean => spawnSync("sh", ["-c", `PATH=$PATH:/usr/sbin; ${look}`]).status === 0;
+
+/** One test: the page's program, deployed under load. */
+export const testRecipe = (recipe: Recipe): void => {
+  let bench: Bench;
+  beforeEach(() => {
+    bench = new Bench();
+  });
+  afterEach(() => bench.clean());
+
+  const missing = Object.entries(recipe.needs).flatMap(([name, look]) => (isInstalled(look) ? [] : [name]));
+
+  const isTried = missing.length === 0;
+  test.if(isTried)(
+    `${recipe.page}${isTried ? "" : ` (missing: apt-get install ${missing.join(" ")})`}: ${DEPLOYS} deploys under load refuse nobody, reset nobody and cut nobody off`,
+    () => deployUnderLoad(bench, recipe),
+    LIMIT_MS,
+  );
+};
+
+const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
+  const page = readPage(recipe.page);
+  const [port = 0, inner = 0] = await freePorts(2);
+  const fill = (text: string): string => text.replaceAll("8080", String(port)).replaceAll("9000", String(inner));
+  for (const [name, body] of page.files) {
+    writeFileSync(join(bench.directory, name), fill(body));
+    chmodSync(join(bench.directory, name), 0o755);
+  }
+  // Servers that give up root have to be able to read it.
+  chmodSync(bench.directory, 0o755);
+  writeFileSync(join(bench.directory, "index.html"), "hello\n");
+  writeFileSync(join(bench.directory, "big"), "");
+  truncateSync(join(bench.directory, "big"), BIG_BYTES);
+
+  const env = { PATH: `${ROOT}/bin:${process.env.PATH}:/usr/sbin`, CRANK_PREFIX: bench.directory };
+  const crank = bench.start(["bash", "-c", `exec ${fill(page.crank)}`], { env });
+  await waitFor("crank's start", () => crank.stderr().includes("Listening on"));
+  const deploy = async (): Promise<void> => {
+    const { status, stderr } = await bench.run(["bash", "-c", fill(page.deploy)], { env });
+    expect({ status, stderr, log: status === 0 ? "" : crank.stdout().slice(-2000) }).toEqual({
+      status: 0,
+      stderr: "",
+      log: "",
+    });
+  };
+  const workers = async (): Promise<{ pid: number; generation: number; state: string }[]> =>
+    JSON.parse((await bench.run(["crankctl", "-name", "web", "ps", "-json"], { env })).stdout);
+
+  const backend = recipe.backend === true ? slowServer(inner) : null;
+  await deploy();
+  const clients = new Clients({
+    port,
+    path: recipe.path ?? "/",
+    slowPath: recipe.slowPath ?? "/big",
+    anew: 8,
+    kept: 8,
+    slow: 4,
+  });
+  await waitFor("answers", () => clients.counts.answered > 100 || clients.problems.length > 0);
+  for (let number = 1; number <= DEPLOYS; number++) await deploy();
+  await waitFor("the last drain", async () => (await workers()).every((worker) => worker.state === "ready"));
+  const counts = await clients.stop();
+  backend?.close();
+  console.log(`${recipe.page}: ${JSON.stringify(counts)}`);
+
+  expect(counts).toMatchObject({ refused: 0, reset: 0, cut: 0, failed: 0, problems: [] });
+  expect(counts.slow).toBeGreaterThan(0);
+  expect(new Set((await workers()).map((worker) => worker.generation))).toEqual(new Set([DEPLOYS + 1]));
+  // Each drained by itself, and none was killed for taking too long.
+  const kills = crank.stderr().match(/^.*SIGKILL.*$/gm) ?? [];
+  if (recipe.mayHang !== true) expect(kills).toEqual([]);
+  expect(descendants(crank.pid).length).toBeGreaterThan(0);
+};
+
+const slowServer = (port: number): Server =>
+  createServer((_, response) => {
+    setTimeout(() => response.end("hello\n"), 1000);
+  }).listen(port, "127.0.0.1");

@@ -1,0 +1,7 @@
+import { testRecipe } from "./recipe.ts";
+
+testRecipe({
+  page: "uvicorn",
+  needs: { "python3-uvicorn": "/usr/bin/python3 -c 'import uvicorn'" },
+  slowPath: "/slow",
+});
