@@ -62,7 +62,7 @@ const held = ({ kind }: Lock, { name, recordPath, control }: Settings, pid: stri
   if (kind === "record")
     return `another crank records in ${recordPath} already, with pid ${pid}; stop that one, or choose another -conf`;
   if (kind === "control")
-    return `another crank has the control socket ${control?.uri} already, with pid ${pid}; stop that one, or choose another path`;
+    return `${control?.uri}: another process is listening on this socket, with pid ${pid}; stop it first, or choose another path`;
   const who = name === "" ? "a crank with these files" : `a crank with the name ${name}`;
   return `${who} is running already, with pid ${pid}; stop that one, or choose another -name`;
 };

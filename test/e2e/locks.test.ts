@@ -39,7 +39,7 @@ describe("a crank of another name", () => {
     const first = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
     const second = await another("-ctl", socket);
     expect(second).toMatchObject({ status: 1, stdout: "" });
-    expect(second.stderr).toContain(`the control socket unix://${socket} already, with pid ${first.pid}`);
+    expect(second.stderr).toContain(`${socket}: another process is listening on this socket, with pid ${first.pid}`);
     expect(await run("one")).toMatchObject({ status: 0 });
   });
 
@@ -101,7 +101,7 @@ test("of many cranks that start at once with one control socket, one serves, and
   expect(info.pid).toBe(winner?.pid);
   for (const { status, stderr } of refused) {
     expect(status).toBe(1);
-    expect(stderr).toContain(`already, with pid ${winner?.pid}`);
+    expect(stderr).toContain(`is listening on this socket, with pid ${winner?.pid}`);
   }
   winner?.signal("SIGTERM");
   await winner?.ended;
