@@ -16,6 +16,7 @@ import { rest } from "./rest.ts";
 import { spread } from "./spread.ts";
 import { startUp } from "./start-up.ts";
 import { supervisorMemory } from "./supervisor-memory.ts";
+import { upgrades } from "./upgrades.ts";
 
 /** In this order; a new comparison is one more file and one more entry. */
 const MEASUREMENTS: readonly Measurement[] = [
@@ -30,6 +31,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   connections,
   kills,
   adoption,
+  upgrades,
   frontEnds,
   spread,
 ];

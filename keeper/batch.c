@@ -129,6 +129,7 @@ static struct said_what take_frame(size_t length, bool attached) {
   const struct kind *kind = find_kind(code);
   if (!kind) return nonsense("a command that does not exist", "");
   if (!wire_matches(kind->signature, fields.at, (size_t)(fields.end - fields.at))) return nonsense("a malformed", kind->name);
+  if (code == COMMAND_present || code == COMMAND_base) return nonsense("what only a candidate says:", kind->name);
   bool stands_alone = code == COMMAND_attach || code == COMMAND_idle;
   if (stands_alone && scanned > 0) return nonsense("in the middle of a batch", kind->name);
   if ((code == COMMAND_attach) == attached) return nonsense("at the wrong time", kind->name);

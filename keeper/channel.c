@@ -29,6 +29,12 @@ int channel_open(void) {
   return ends[1];
 }
 
+bool channel_take(int fd) {
+  channel = fd;
+  waits_for_room = false;
+  return loop_watch(fd, WATCH_CHANNEL, 0, EPOLLIN) == 0;
+}
+
 void channel_close(void) {
   if (channel >= 0) {
     loop_forget(channel);

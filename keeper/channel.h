@@ -10,6 +10,8 @@
 
 /* Opens a new pair. The supervisor's end, or -1 with errno. */
 int channel_open(void);
+/* Takes a pair that was opened elsewhere, this end of it. False: it cannot be watched. */
+bool channel_take(int fd);
 void channel_close(void);
 bool channel_is_open(void);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "candidate.h"
 #include "environment.h"
 #include "events.h"
 #include "handles.h"
@@ -14,6 +15,7 @@
 #include "output.h"
 #include "program.h"
 #include "protocol.h"
+#include "rehearsal.h"
 #include "sockets.h"
 #include "streams.h"
 #include "tick.h"
@@ -26,6 +28,7 @@ struct barrier {
 
 static struct barrier *barriers;
 static uint32_t barrier_count;
+static bool has_wrong_program; /* this batch's: nobody is to be executed for it */
 static struct ending ending;
 
 static void open_journal(struct reader *fields) {
@@ -75,11 +78,26 @@ static void tell_mark(struct reader *fields) {
   events_post(0);
 }
 
+static void copy_journal(struct reader *fields) {
+  uint64_t handle = read_u64(fields);
+  int copy = journal_copy();
+  const char *step = copy < 0 ? "memory" : "handle";
+  if (copy >= 0 && handles_add(handle, copy, 0) == 0) return;
+  events_failed(COMMAND_copyJournal, handle, step, errno);
+  if (copy >= 0) (void)close(copy);
+}
+
 static void set_program(struct reader *fields) {
+  struct program program = NO_PROGRAM;
   char *runtime = span_text(read_bytes(fields));
   char *bundle = span_text(read_bytes(fields));
   const char *step = "";
-  if (program_open(runtime, bundle, &step) < 0) events_failed(COMMAND_setProgram, 0, step, errno);
+  if (program_open(&program, runtime, bundle, &step) == 0) {
+    program_use(&program);
+  } else {
+    events_failed(COMMAND_setProgram, 0, step, errno);
+    has_wrong_program = true;
+  }
   free(runtime);
   free(bundle);
 }
@@ -92,7 +110,7 @@ static void ask_for_exit(struct reader *fields) {
 
 static void ask_for_execution(struct reader *fields) {
   free(ending.execute);
-  ending.execute = span_text(read_bytes(fields));
+  ending.execute = has_wrong_program ? NULL : span_text(read_bytes(fields));
 }
 
 static void close_handle(struct reader *fields) {
@@ -102,6 +120,7 @@ static void close_handle(struct reader *fields) {
 static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_openJournal] = open_journal,
     [COMMAND_lock] = take_lock,
+    [COMMAND_copyJournal] = copy_journal,
     [COMMAND_openSocket] = sockets_open,
     [COMMAND_inheritSocket] = sockets_inherit,
     [COMMAND_setOption] = sockets_set_option,
@@ -129,6 +148,8 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_execute] = ask_for_execution,
     [COMMAND_exit] = ask_for_exit,
     [COMMAND_mark] = tell_mark,
+    [COMMAND_replaceSupervisor] = candidate_start,
+    [COMMAND_rehearse] = rehearsal_start,
 };
 
 void commands_run(uint8_t code, struct reader *fields) {
@@ -136,6 +157,7 @@ void commands_run(uint8_t code, struct reader *fields) {
 }
 
 void commands_end_batch(uint64_t tick_at) {
+  has_wrong_program = false;
   tick_set(tick_at);
   commands_check_barriers();
 }

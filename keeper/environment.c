@@ -94,7 +94,7 @@ bool environment_steers_runtime(const char *variable) {
   return strncmp(variable, "BUN_", 4) == 0 || strncmp(variable, "NODE_", 5) == 0;
 }
 
-void environment_build_for_runtime(struct buffer *out) {
+void environment_build_for_runtime(struct buffer *out, const char *extra) {
   size_t count_at = out->length;
   uint32_t written = 1;
   buffer_u32(out, 0);
@@ -104,7 +104,20 @@ void environment_build_for_runtime(struct buffer *out) {
     written++;
   }
   buffer_text(out, "BUN_JSC_useJIT=0");
+  if (extra) {
+    buffer_text(out, extra);
+    written++;
+  }
   buffer_set_u32(out, count_at, written);
+}
+
+void environment_replace(const struct list *texts) {
+  while (count > 0) free(base[--count]);
+  struct reader reader = reader_of(texts->data, texts->length);
+  for (uint32_t i = 0; i < texts->count; i++) {
+    struct span text = read_bytes(&reader);
+    add_variable((const char *)text.data, text.length);
+  }
 }
 
 void environment_save(struct buffer *out) {
@@ -113,12 +126,7 @@ void environment_save(struct buffer *out) {
 }
 
 bool environment_load(struct reader *in) {
-  while (count > 0) free(base[--count]);
   struct list texts = read_texts(in);
-  struct reader reader = reader_of(texts.data, texts.length);
-  for (uint32_t i = 0; i < texts.count; i++) {
-    struct span text = read_bytes(&reader);
-    add_variable((const char *)text.data, text.length);
-  }
+  environment_replace(&texts);
   return !in->failed;
 }

@@ -12,8 +12,10 @@ const char *environment_get(const char *name);
 void environment_set(const struct list *pairs, const struct list *unset);
 /* Appends a list of texts NAME=VALUE: the base without what is unset, and with the pairs. */
 void environment_build(struct buffer *out, const struct list *pairs, const struct list *unset);
-/* The same for the supervisor: without what would change the runtime, with the JIT off. */
-void environment_build_for_runtime(struct buffer *out);
+/* The same for the supervisor: without what would change the runtime, with the JIT off, and with `extra` (NULL for none). */
+void environment_build_for_runtime(struct buffer *out, const char *extra);
+/* Takes these (a list of texts NAME=VALUE) for the base. */
+void environment_replace(const struct list *texts);
 /* Whether a variable (NAME=VALUE) would change what the runtime does. */
 bool environment_steers_runtime(const char *variable);
 

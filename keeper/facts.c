@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,8 +105,33 @@ static void lower_oom_score(void) {
   (void)close(fd);
 }
 
+static bool leads_to_us(const char *path) {
+  struct stat there;
+  struct stat here;
+  return stat(path, &there) == 0 && stat("/proc/self/exe", &here) == 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+}
+
+/* What the kernel was told to execute. Who executed a descriptor, as systemd does, mostly has the path in argv[0]; else it is
+ * where the program is. */
+static char *path_of_image(const char *called_by) {
+  char absolute[2 * PATH_MAX];
+  /* A pointer that the kernel hands over as a number (getauxval(3)). */
+  const char *given = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+  bool is_path = given && given[0] != '\0' && strncmp(given, "/dev/fd/", 8) != 0;
+  if (!is_path && strchr(called_by, '/') && leads_to_us(called_by)) {
+    given = called_by;
+    is_path = true;
+  }
+  if (is_path && given[0] == '/') return memory_copy_text(given, strlen(given));
+  int length;
+  if (is_path) length = snprintf(absolute, sizeof absolute, "%s/%s", strcmp(known.cwd, "/") == 0 ? "" : known.cwd, given);
+  else length = (int)readlink("/proc/self/exe", absolute, sizeof absolute - 1);
+  return memory_copy_text(absolute, length > 0 && (size_t)length < sizeof absolute ? (size_t)length : 0);
+}
+
 bool facts_collect(int argc, char **argv) {
   known.program = facts_name(argv[0]);
+  known.called_by = argv[0];
   known.args = argv + (argc > 0 ? 1 : 0);
   known.pid = (uint32_t)getpid();
   known.started_at = clock_now();
@@ -119,10 +145,23 @@ bool facts_collect(int argc, char **argv) {
   read_line("/proc/sys/kernel/random/boot_id", line, sizeof line);
   known.boot_id = memory_copy_text(line, strlen(line));
   known.cwd = current_directory();
+  known.path = path_of_image(argv[0]);
+  return true;
+}
+
+void facts_take_precedence(void) {
   raise_limits();
   lower_oom_score();
   known.urgency = urgency_take();
-  return true;
+}
+
+void facts_set_cwd(struct span cwd) {
+  free(known.cwd);
+  known.cwd = span_text(cwd);
+}
+
+void facts_set_files(struct rlimit files) {
+  known.files = files;
 }
 
 void facts_save(struct buffer *out) {
@@ -144,7 +183,18 @@ bool facts_load(struct reader *in) {
   known.urgency = read_i32(in);
   struct span cwd = read_bytes(in);
   if (in->failed) return false;
-  free(known.cwd);
-  known.cwd = span_text(cwd);
+  facts_set_cwd(cwd);
+  return true;
+}
+
+void facts_save_path(struct buffer *out) {
+  buffer_text(out, known.path);
+}
+
+bool facts_load_path(struct reader *in) {
+  struct span path = read_bytes(in);
+  if (in->failed) return false;
+  free(known.path);
+  known.path = span_text(path);
   return true;
 }

@@ -20,6 +20,8 @@ struct facts {
   char *home;            /* <home>/bin/crank is this program */
   char *cwd;
   const char *program;   /* the last part of argv[0] */
+  char *path;            /* by which the first image was started: absolute, links not followed */
+  char *called_by;       /* argv[0] */
   char **args;           /* without argv[0]; NULL at the end */
   int self;              /* this program's file, held for the shim */
   uint32_t executions;
@@ -30,14 +32,22 @@ struct facts {
 
 extern const struct facts *const facts;
 
-/* Collects them, and raises the limit of descriptors and the odds against the out-of-memory killer. False, with a sentence on stderr. */
+/* Collects them. False, with a sentence on stderr. */
 bool facts_collect(int argc, char **argv);
+/* Raises the limit of descriptors, the odds against the out-of-memory killer, and the urgency; all outlast an execution. */
+void facts_take_precedence(void);
+/* A wrapper changed the directory. */
+void facts_set_cwd(struct span cwd);
+/* A wrapper changed the limit of descriptors that processes are to get. */
+void facts_set_files(struct rlimit files);
 /* The directory above bin/, found by /proc/self/exe, to be freed; NULL with errno. */
 char *facts_home(void);
 const char *facts_name(const char *argv0);
 
 void facts_save(struct buffer *out);
 bool facts_load(struct reader *in);
+void facts_save_path(struct buffer *out);
+bool facts_load_path(struct reader *in);
 
 /* From here on sentences go through `write` (output_log), which never waits for the reader of stderr. */
 void say_through(int (*write)(int sink, const char *bytes, size_t length));

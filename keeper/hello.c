@@ -40,6 +40,7 @@ static void write_facts(struct buffer *out, uint32_t crashes) {
   buffer_u32(out, crashes);
   buffer_u64(out, events_consumed());
   buffer_u32(out, facts->executions);
+  buffer_text(out, facts->path);
   finish(out, at);
 }
 

@@ -88,25 +88,45 @@ static int copy_entry(struct log *log, struct buffer *buffer, const struct entry
   return log_append(log, buffer);
 }
 
-/* Writes everything that counts into an empty file, and goes on there. The old one stays if that fails. */
-static int rewrite_into(int fd) {
-  struct log fresh = {.fd = fd, .size = 0};
+/* Writes everything that counts into an empty file; where each value came to lie. */
+static int write_all(struct log *fresh, uint64_t *offsets) {
   struct buffer buffer = {0};
-  uint64_t *offsets = memory_take(((size_t)entry_count + 1) * sizeof *offsets);
-  int result = log_write_header(&fresh, boot);
+  int result = log_write_header(fresh, boot);
   log_begin_record(&buffer, RECORD_NUMBERS);
   buffer_u64(&buffer, number);
   buffer_u64(&buffer, numbered_consumed);
-  if (result == 0) result = log_append(&fresh, &buffer);
-  for (uint32_t i = 0; i < entry_count && result == 0; i++) result = copy_entry(&fresh, &buffer, &entries[i], &offsets[i]);
+  if (result == 0) result = log_append(fresh, &buffer);
+  for (uint32_t i = 0; i < entry_count && result == 0; i++) result = copy_entry(fresh, &buffer, &entries[i], &offsets[i]);
+  buffer_free(&buffer);
+  return result;
+}
+
+/* The same, and goes on there. The old one stays if that fails. */
+static int rewrite_into(int fd) {
+  struct log fresh = {.fd = fd, .size = 0};
+  uint64_t *offsets = memory_take(((size_t)entry_count + 1) * sizeof *offsets);
+  int result = write_all(&fresh, offsets);
   if (result == 0) {
     for (uint32_t i = 0; i < entry_count; i++) entries[i].offset = offsets[i];
     if (journal.fd >= 0) (void)close(journal.fd);
     journal = fresh;
   }
   free(offsets);
-  buffer_free(&buffer);
   return result;
+}
+
+int journal_copy(void) {
+  int fd = memfd_create("crank-journal-copy", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  struct log copy = {.fd = fd, .size = 0};
+  uint64_t *offsets = memory_take(((size_t)entry_count + 1) * sizeof *offsets);
+  int result = write_all(&copy, offsets);
+  int error = errno;
+  free(offsets);
+  if (result == 0) return fd;
+  (void)close(fd);
+  errno = error;
+  return -1;
 }
 
 static int rewrite_in_memory(void) {

@@ -26,6 +26,8 @@ void journal_mark_applied(void);
 uint32_t journal_entries(void);
 /* Appends one helloEntry frame's fields (key, value) of entry `index`. False if it cannot be read any more. */
 bool journal_read_entry(uint32_t index, struct buffer *out);
+/* A memory file with all that counts, as a journal of its own; -1 with errno. */
+int journal_copy(void);
 /* Takes the file away. */
 void journal_delete(void);
 

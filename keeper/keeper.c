@@ -22,14 +22,13 @@
 #include "notify.h"
 #include "output.h"
 #include "protocol.h"
+#include "rehearsal.h"
 #include "signals.h"
 #include "streams.h"
 #include "supervisor.h"
 #include "workers.h"
 
 enum { FLUSH_OUTPUT_MS = 2000, FLUSH_STREAMS_MS = 1000 };
-
-static char *called_by;
 
 static void event_gone(const struct gone *gone) {
   if (gone->code == MESSAGE_datagram) {
@@ -67,17 +66,24 @@ _Noreturn void keeper_run(int argc, char **argv) {
   memory_setup();
   int state = execute_left_state();
   if (state < 0 && inherited_collect() < 0) cannot_start("descriptors");
-  called_by = argv[0];
   environment_start(environ);
   if (!facts_collect(argc, argv)) exit(1);
-  if (state < 0) signals_block();
+  if (state < 0) {
+    facts_take_precedence();
+    signals_block();
+  }
   open_everything();
   if (state >= 0) {
-    if (!execute_resume(state)) {
+    if (execute_is_rehearsal()) output_stop(); /* what is to be written is the other's to write */
+    enum resumed resumed = execute_resume(state);
+    if (execute_is_rehearsal()) exit(resumed);
+    if (resumed != RESUME_DONE) {
       /* Nothing is lost but this process: the next crank adopts what runs. */
       say("the state that the keeper before this one left cannot be understood; it ends, start crank again to adopt its workers");
       exit(1);
     }
+    /* Who is executed by a descriptor is called by its number (execveat(2)). */
+    (void)prctl(PR_SET_NAME, facts_name(facts->path));
     signals_dead_mans_alarm(0);
     start_output();
     signals_collect_children();
@@ -90,6 +96,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
 }
 
 _Noreturn void keeper_leave(int status, bool keep_journal) {
+  rehearsal_end();
   supervisor_end();
   (void)output_flush(FLUSH_OUTPUT_MS);
   streams_flush(FLUSH_STREAMS_MS);
@@ -104,6 +111,6 @@ void keeper_end_if_asked(void) {
   struct ending ending = commands_take_ending();
   if (ending.exits) keeper_leave((int)ending.status, ending.keeps_journal);
   if (!ending.execute) return;
-  execute_run(ending.execute, called_by);
+  execute_run(ending.execute);
   free(ending.execute);
 }

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "candidate.h"
 #include "clock.h"
 #include "commands.h"
 #include "handles.h"
@@ -56,6 +57,7 @@ static void take_deadlines(void) {
   if (clock_take(DEADLINE_ACCEPT)) streams_accept_again();
   if (clock_take(DEADLINE_HEARTBEAT)) heartbeat_beat();
   if (clock_take(DEADLINE_ANSWER)) supervisor_too_slow();
+  if (clock_take(DEADLINE_CANDIDATE)) candidate_too_late();
   (void)clock_take(DEADLINE_RESTART); /* supervisor_attend sees that it is gone */
   if (clock_take(DEADLINE_TICK)) tick_expired();
 }
@@ -95,6 +97,10 @@ static void take(enum watch watch, uint64_t id, uint32_t events) {
       return;
     case WATCH_CHANNEL:
       supervisor_channel_ready();
+      return;
+    case WATCH_CANDIDATE:
+      if (id == 0) candidate_ready();
+      else candidate_report_ready();
       return;
     case WATCH_TIMER:
       take_deadlines();

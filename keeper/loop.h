@@ -17,6 +17,7 @@ enum watch {
   WATCH_PEER,       /* a descriptor that is kept for a later worker: has its peer hung up? */
   WATCH_CONNECTION,
   WATCH_CHANNEL,
+  WATCH_CANDIDATE,  /* the one that is to follow: 0 its channel, 1 its start */
   WATCH_TIMER,
   WATCHES
 };

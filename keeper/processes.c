@@ -8,7 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-uint64_t processes_start_time(uint32_t pid) {
+/* A field of /proc/PID/stat behind the name; 0 if there is no such process. */
+static uint64_t number_in_stat(uint32_t pid, int number) {
   char path[32];
   char text[1024];
   (void)snprintf(path, sizeof path, "/proc/%u/stat", pid);
@@ -20,8 +21,16 @@ uint64_t processes_start_time(uint32_t pid) {
   text[n] = '\0';
   /* The second field is the name in parentheses, which may hold anything: count from the last one. */
   char *at = strrchr(text, ')');
-  for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
+  for (int field = 2; at && field < number; field++) at = strchr(at + 1, ' ');
   return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+uint64_t processes_start_time(uint32_t pid) {
+  return number_in_stat(pid, 22);
+}
+
+uint32_t processes_parent(uint32_t pid) {
+  return (uint32_t)number_in_stat(pid, 4);
 }
 
 int processes_open(uint32_t pid, uint64_t start_time) {

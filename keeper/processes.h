@@ -9,6 +9,8 @@ enum { PROCESSES_SIGNAL_GROUP = 4 };
 
 /* Field 22 of /proc/PID/stat: when it started, in clock ticks since boot. 0 if there is no such process. */
 uint64_t processes_start_time(uint32_t pid);
+/* Its parent's pid; 0 if there is no such process, or its parent is not to be seen from here. */
+uint32_t processes_parent(uint32_t pid);
 /* A pidfd of the process that has this pid and this start time; -1 with errno (ESRCH: it is gone). */
 int processes_open(uint32_t pid, uint64_t start_time);
 

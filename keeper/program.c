@@ -20,12 +20,23 @@
 
 enum { CHANNEL_FD = 3, MOST_BUNDLE_BYTES = 64 * 1024 * 1024 };
 
-static int runtime = -1;
-static int bundle = -1;
-static char *path;
+static struct program used = {.runtime = -1, .bundle = -1};
 
-const char *program_runtime(void) {
-  return path ? path : "";
+const struct program *program_used(void) {
+  return &used;
+}
+
+void program_close(struct program *program) {
+  if (program->runtime >= 0) (void)close(program->runtime);
+  if (program->bundle >= 0) (void)close(program->bundle);
+  free(program->path);
+  *program = NO_PROGRAM;
+}
+
+void program_use(struct program *program) {
+  program_close(&used);
+  used = *program;
+  *program = NO_PROGRAM;
 }
 
 static int copy_to_memory(int from) {
@@ -48,7 +59,7 @@ static int copy_to_memory(int from) {
   }
 }
 
-int program_open(const char *runtime_file, const char *bundle_file, const char **step) {
+int program_open(struct program *program, const char *runtime_file, const char *bundle_file, const char **step) {
   *step = "runtime";
   int new_runtime = open(runtime_file, O_PATH | O_CLOEXEC);
   if (new_runtime < 0) return -1;
@@ -69,37 +80,32 @@ int program_open(const char *runtime_file, const char *bundle_file, const char *
     errno = error;
     return -1;
   }
-  if (runtime >= 0) (void)close(runtime);
-  if (bundle >= 0) (void)close(bundle);
-  runtime = new_runtime;
-  bundle = copy;
-  free(path);
-  path = memory_copy_text(runtime_file, strlen(runtime_file));
+  *program = (struct program){.runtime = new_runtime, .bundle = copy, .path = memory_copy_text(runtime_file, strlen(runtime_file))};
   return 0;
 }
 
 /* As a list of texts, as the shim takes it. */
-static struct list arguments(struct buffer *bytes) {
+static struct list arguments(const struct program *program, struct buffer *bytes) {
   const char *options[RUNTIME_OPTIONS];
-  uint32_t count = runtime_options_for(path, facts->program, options);
+  uint32_t count = runtime_options_for(program->path, facts->program, options);
   for (uint32_t i = 0; i < count; i++) buffer_text(bytes, options[i]);
   for (char **arg = facts->args; *arg; arg++, count++) buffer_text(bytes, *arg);
   return (struct list){.data = bytes->data, .length = bytes->length, .count = count};
 }
 
-pid_t program_start(int channel_end, struct report *report, const char **step) {
+pid_t program_start(const struct program *program, int channel_end, const char *extra, struct report *report, const char **step) {
   char held[32];
-  (void)snprintf(held, sizeof held, "/proc/self/fd/%d", bundle);
+  (void)snprintf(held, sizeof held, "/proc/self/fd/%d", program->bundle);
   *step = "bundle";
-  int input = open(bundle < 0 ? "/dev/null" : held, O_RDONLY | O_CLOEXEC); /* anew, for it is read from its beginning */
+  int input = open(program->bundle < 0 ? "/dev/null" : held, O_RDONLY | O_CLOEXEC); /* anew, for it is read from its beginning */
   if (input < 0) return -1;
   struct placement placements[] = {
       {input, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {channel_end, CHANNEL_FD}};
   struct buffer args = {0};
   struct buffer environment = {0};
-  environment_build_for_runtime(&environment);
+  environment_build_for_runtime(&environment, extra);
   struct launch launch = {
-      .file = path, .program = runtime, .args = arguments(&args), .cwd = "/", .environment = &environment,
+      .file = program->path, .program = program->runtime, .args = arguments(program, &args), .cwd = "/", .environment = &environment,
       .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
       .oom_score = INHERITED_OOM_SCORE, .death_signal = SIGKILL, .own_group = true,
       .nice = -facts->urgency, /* as urgent as the keeper itself */
@@ -114,14 +120,14 @@ pid_t program_start(int channel_end, struct report *report, const char **step) {
 }
 
 void program_save(struct buffer *out) {
-  save_descriptor(out, runtime);
-  save_descriptor(out, bundle);
-  buffer_text(out, program_runtime());
+  save_descriptor(out, used.runtime);
+  save_descriptor(out, used.bundle);
+  buffer_text(out, used.path ? used.path : "");
 }
 
 bool program_load(struct reader *in) {
-  runtime = load_descriptor(in);
-  bundle = load_descriptor(in);
-  path = span_text(read_bytes(in));
+  used.runtime = load_descriptor(in);
+  used.bundle = load_descriptor(in);
+  used.path = span_text(read_bytes(in));
   return !in->failed;
 }

@@ -1,5 +1,5 @@
-/* What the next supervisor is started from: a runtime that is held open, and, where the commands are not compiled into
- * it, a copy of the bundle, so that what was checked is what runs, whatever becomes of the files. */
+/* What a supervisor is started from: a runtime that is held open, and, where the commands are not compiled into it, a
+ * copy of the bundle, so that what was checked is what runs, whatever becomes of the files. */
 #ifndef KEEPER_PROGRAM_H
 #define KEEPER_PROGRAM_H
 
@@ -9,11 +9,24 @@
 #include "launch.h"
 #include "wire.h"
 
-/* Opens them. -1 with errno and the step (runtime, bundle); what was held before stays. */
-int program_open(const char *runtime, const char *bundle, const char **step);
-/* Starts a supervisor with the channel's other end on 3. The pid, or -1 with errno and the step. */
-pid_t program_start(int channel_end, struct report *report, const char **step);
-const char *program_runtime(void);
+struct program {
+  int runtime;
+  int bundle; /* -1: compiled into the runtime */
+  char *path; /* of the runtime */
+};
+
+#define NO_PROGRAM ((struct program){.runtime = -1, .bundle = -1})
+
+/* Opens one. -1 with errno and the step (runtime, bundle). */
+int program_open(struct program *program, const char *runtime, const char *bundle, const char **step);
+void program_close(struct program *program);
+/* From here on supervisors are started from this one. */
+void program_use(struct program *program);
+/* The one that supervisors are started from. */
+const struct program *program_used(void);
+/* Starts a supervisor with the channel's other end on 3. `extra`: one more variable, NULL for none. The pid, or -1 with
+ * errno and the step. */
+pid_t program_start(const struct program *program, int channel_end, const char *extra, struct report *report, const char **step);
 
 void program_save(struct buffer *out);
 bool program_load(struct reader *in);

@@ -1,15 +1,24 @@
 #include "programs.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base.h"
+#include "candidate.h"
 #include "environment.h"
 #include "facts.h"
 #include "memory.h"
 #include "runtime.h"
+
+enum { CHANNEL_FD = 3 };
 
 static const char *const keepers[] = {"crank", "socketmaster", "einhorn", "einhyrningsins"};
 
@@ -39,6 +48,24 @@ static int complain(const char *name, const char *what, const char *path) {
   return 1;
 }
 
+/* The keeper made the pair, so the kernel knows it as the peer at its end. */
+static bool is_child_of_peer(int fd) {
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == getppid();
+}
+
+bool programs_join(const char *number) {
+  char *end;
+  long fd = strtol(number, &end, 10);
+  if (*end != '\0' || end == number || fd < 3 || fd > INT_MAX) return false;
+  if (!base_say((int)fd)) return false;
+  if (is_child_of_peer((int)fd)) (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (fd == CHANNEL_FD) (void)fcntl(CHANNEL_FD, F_SETFD, 0);
+  else if (dup2((int)fd, CHANNEL_FD) < 0 || close((int)fd) < 0) return false;
+  return setenv(CANDIDATE_VARIABLE, "1", 1) == 0 && chdir("/") == 0;
+}
+
 int programs_execute(const char *name, char **argv) {
   char *home = facts_home();
   if (!home) return complain(name, "link", "/proc/self/exe");
@@ -64,4 +91,11 @@ int programs_execute(const char *name, char **argv) {
   clean_environment();
   (void)execv(runtime, args);
   return complain(name, "runtime", runtime);
+}
+
+int programs_check(const char *name, char **argv) {
+  char *home = facts_home();
+  if (!home || setenv("CRANK_HOME", home, 1) < 0) return complain(name, "link", "/proc/self/exe");
+  free(home);
+  return programs_execute(name, argv);
 }

@@ -3,7 +3,7 @@
 #ifndef KEEPER_PROTOCOL_H
 #define KEEPER_PROTOCOL_H
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define FIRST_EVENT 100
 
 /* What the supervisor tells the keeper. */
@@ -11,10 +11,13 @@
   COMMAND(attach, 1, "protocol:u32") \
   COMMAND(commit, 2, "consumed:u64 tickAt:u64") \
   COMMAND(idle, 3, "seen:u64") \
+  COMMAND(present, 4, "") \
+  COMMAND(base, 5, "environment:texts cwd:text umask:u32 nice:i32 limits:numbers") \
   COMMAND(put, 10, "key:text value:bytes") \
   COMMAND(remove, 11, "key:text") \
   COMMAND(openJournal, 12, "path:text") \
   COMMAND(lock, 13, "id:u64 path:text") \
+  COMMAND(copyJournal, 14, "handle:u64") \
   COMMAND(openSocket, 20, "handle:u64 domain:u32 type:u32 protocol:u32 address:bytes options:numbers backlog:u32 mode:u32 uid:u32 gid:u32") \
   COMMAND(inheritSocket, 21, "handle:u64 fd:u32 backlog:u32") \
   COMMAND(setOption, 22, "handle:u64 level:u32 name:u32 value:i32") \
@@ -41,11 +44,13 @@
   COMMAND(setProgram, 71, "runtime:text bundle:text") \
   COMMAND(execute, 72, "path:text") \
   COMMAND(exit, 73, "status:u32 keepJournal:u8") \
+  COMMAND(replaceSupervisor, 74, "runtime:text bundle:text file:text args:texts unset:texts fd:u32 patienceMs:u32") \
+  COMMAND(rehearse, 75, "path:text") \
   COMMAND(mark, 76, "token:u64")
 
 /* What the keeper tells the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
 #define MESSAGES(MESSAGE) \
-  MESSAGE(hello, 1, "protocol:u32 version:text pid:u32 startedAt:u64 now:u64 realtimeOffset:u64 bootId:text home:text cwd:text args:texts program:text fresh:u8 crashes:u32 consumed:u64 executions:u32") \
+  MESSAGE(hello, 1, "protocol:u32 version:text pid:u32 startedAt:u64 now:u64 realtimeOffset:u64 bootId:text home:text cwd:text args:texts program:text fresh:u8 crashes:u32 consumed:u64 executions:u32 path:text") \
   MESSAGE(helloEntry, 2, "key:text value:bytes") \
   MESSAGE(helloWorker, 3, "worker:u64 pid:u32 startTime:u64 state:u8") \
   MESSAGE(helloHandle, 4, "handle:u64 address:bytes") \
@@ -59,6 +64,9 @@
   MESSAGE(supervisorDied, 104, "ending:u8 status:u32 lastEvent:u64") \
   MESSAGE(setAside, 105, "event:u32 bytes:bytes") \
   MESSAGE(journalFailed, 106, "step:text errno:u32") \
+  MESSAGE(supervisorReplaced, 107, "pid:u32 forked:u8") \
+  MESSAGE(supervisorKept, 108, "phase:u8 ending:u8 status:u32") \
+  MESSAGE(rehearsed, 109, "step:text errno:u32 ending:u8 status:u32") \
   MESSAGE(opened, 110, "handle:u64 domain:u32 type:u32 listening:u8 address:bytes") \
   MESSAGE(socketStat, 111, "request:u64 handle:u64 queue:u32 limit:u32") \
   MESSAGE(relistened, 112, "handle:u64 errno:u32") \

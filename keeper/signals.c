@@ -8,8 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "candidate.h"
 #include "events.h"
 #include "protocol.h"
+#include "rehearsal.h"
 #include "supervisor.h"
 #include "workers.h"
 
@@ -61,7 +63,8 @@ void signals_collect_children(void) {
       return;
     }
     if (info.si_pid == 0) return;
-    if (supervisor_child_gone(&info) || workers_child_gone(&info)) continue;
+    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || rehearsal_child_gone(&info) || workers_child_gone(&info);
+    if (is_known) continue;
     /* A worker's orphan, or a shim that had failed. */
     while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;
   }

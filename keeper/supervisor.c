@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "candidate.h"
 #include "channel.h"
 #include "clock.h"
 #include "environment.h"
@@ -52,6 +53,8 @@ static bool wanted;              /* to be started although no event is outstandi
 static bool has_attached;        /* this one */
 static bool ever_attached;       /* any one, since the keeper was started */
 static bool killed_by_us;
+static bool is_replaced;         /* it is being ended for the candidate */
+static bool is_unsettled;        /* was the candidate, and has sent no batch yet */
 static bool one_at_a_time;
 static bool said_trouble;
 static uint32_t crashes;         /* since one slept, or the start */
@@ -70,8 +73,11 @@ bool supervisor_prepare(void) {
   const char *step = "";
   char *runtime = runtime_path(facts->home, environment_get("CRANK_RUNTIME"));
   char *bundle = bundle_path();
-  bool opened = program_open(runtime, bundle, &step) == 0;
-  if (!opened) {
+  struct program program = NO_PROGRAM;
+  bool opened = program_open(&program, runtime, bundle, &step) == 0;
+  if (opened) {
+    program_use(&program);
+  } else {
     bool is_bundle = strcmp(step, "bundle") == 0;
     say("the %s %s cannot be used: %s; %s", is_bundle ? "program" : "runtime", is_bundle ? bundle : runtime, strerror(errno),
         is_bundle ? "install crank anew" : "install crank anew, or name another one in CRANK_RUNTIME");
@@ -112,7 +118,7 @@ static void start_failed(const char *what) {
   failed_starts++;
   bool is_alone = workers_alive() == 0;
   if (!ever_attached && is_alone && failed_starts >= STARTS_AT_BOOT) {
-    say("the supervisor cannot be started: %s; check the runtime %s", what, program_runtime());
+    say("the supervisor cannot be started: %s; check the runtime %s", what, program_used()->path);
     keeper_leave(1, false);
   }
   if (!said_trouble && (ever_attached || !is_alone)) {
@@ -122,11 +128,22 @@ static void start_failed(const char *what) {
   pause_before_next(failed_starts);
 }
 
+/* Greets the one that has just come. */
+static void greet(void) {
+  state = STARTING;
+  wanted = has_attached = killed_by_us = false;
+  consumed_at_start = events_consumed();
+  events_rewind();
+  clock_set(DEADLINE_RESTART, 0);
+  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+  if (!hello_write(channel_out(), crashes) || !channel_send()) kill_it();
+}
+
 static void start(void) {
   int end = channel_open();
   const char *step = "channel";
   struct report new_report = {.fd = -1};
-  pid_t child = end < 0 ? -1 : program_start(end, &new_report, &step);
+  pid_t child = end < 0 ? -1 : program_start(program_used(), end, NULL, &new_report, &step);
   int error = errno;
   if (end >= 0) (void)close(end);
   if (child < 0) {
@@ -138,13 +155,28 @@ static void start(void) {
   }
   pid = child;
   report = new_report;
-  state = STARTING;
-  wanted = has_attached = killed_by_us = false;
-  consumed_at_start = events_consumed();
-  events_rewind();
-  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
   (void)loop_watch(report.fd, WATCH_STARTING, 0, EPOLLIN);
-  if (!hello_write(channel_out(), crashes) || !channel_send()) kill_it();
+  greet();
+}
+
+/* The place is free. */
+static void promote(void) {
+  int channel = -1;
+  pid = candidate_take(&channel);
+  is_unsettled = true;
+  if (!channel_take(channel)) kill_it();
+  else greet();
+}
+
+void supervisor_replace(void) {
+  if (pid == 0) {
+    promote();
+    return;
+  }
+  /* Batches that it has sent whole still count: its channel is read to the end when it is reaped. */
+  is_replaced = true;
+  (void)kill(-pid, SIGKILL);
+  (void)kill(pid, SIGKILL);
 }
 
 void supervisor_wake(void) {
@@ -160,7 +192,7 @@ void supervisor_report_ready(void) {
   close_report();
   if (result == LAUNCH_DONE || killed_by_us) return;
   if (!ever_attached && workers_alive() == 0) {
-    say("the runtime %s cannot be started: %s: %s", program_runtime(), step, strerror(error));
+    say("the runtime %s cannot be started: %s: %s", program_used()->path, step, strerror(error));
     keeper_leave(1, false);
   }
 }
@@ -200,6 +232,11 @@ static void consider_sleep(uint64_t seen) {
 }
 
 static void committed(void) {
+  if (is_unsettled) {
+    is_unsettled = false;
+    crashes = 0;
+    candidate_settle();
+  }
   if (events_consumed() > consumed_at_start) {
     stuck_deaths = 0;
     one_at_a_time = false;
@@ -268,6 +305,13 @@ static void died(const siginfo_t *info) {
   char what[64];
   bool exited = info->si_code == CLD_EXITED;
   uint8_t ending = exited ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  if (is_unsettled) {
+    is_unsettled = false;
+    candidate_fail(ending, (uint32_t)info->si_status);
+    state = ASLEEP;
+    wanted = true;
+    return;
+  }
   bool from_outside = !exited && info->si_status == SIGKILL && !killed_by_us;
   crashes++;
   (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
@@ -301,7 +345,12 @@ bool supervisor_child_gone(const siginfo_t *info) {
   channel_close();
   batch_forget();
   clock_set(DEADLINE_ANSWER, 0);
-  if (before == LEAVING && info->si_code == CLD_EXITED) {
+  if (is_replaced) {
+    is_replaced = false;
+    state = ASLEEP;
+    wanted = true;
+    if (candidate_is_present()) promote(); /* it may have ended meanwhile, then the one before goes on */
+  } else if (before == LEAVING && info->si_code == CLD_EXITED && !is_unsettled) {
     crashes = 0;
     state = ASLEEP;
     memory_trim();
@@ -329,6 +378,8 @@ void supervisor_attend(void) {
 }
 
 void supervisor_end(void) {
+  is_replaced = is_unsettled = false;
+  candidate_end();
   if (pid == 0) return;
   kill_it();
   siginfo_t reaped;

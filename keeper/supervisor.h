@@ -23,6 +23,8 @@ bool supervisor_child_gone(const siginfo_t *info);
 void supervisor_attend(void);
 /* The first one has to be started although nothing has happened. */
 void supervisor_wake(void);
+/* The candidate is there: takes the place of this one, which is ended first. */
+void supervisor_replace(void);
 /* Ends it and waits for it. */
 void supervisor_end(void);
 

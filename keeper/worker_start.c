@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base.h"
 #include "environment.h"
 #include "facts.h"
 #include "handles.h"
@@ -114,18 +115,20 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
   uint32_t count = place_all(spawn, parts, placements);
   if (count == 0) return -1;
   struct buffer environment = {0};
+  struct buffer limits = {0};
   environment_build(&environment, &spawn->env, &spawn->unset);
   char *file = span_text(spawn->file);
   char *cwd = span_text(spawn->cwd);
   struct launch launch = {
       .file = file, .program = -1, .args = spawn->args, .cwd = cwd,
       .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
-      .identity = spawn->identity, .limits = spawn->limits, .umask = spawn->umask, .nice = spawn->nice,
+      .identity = spawn->identity, .limits = base_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + base_nice(),
       .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_group = (spawn->flags & SPAWN_GROUP) != 0,
   };
   pid_t pid = launch_start(&launch, report, step);
   int error = errno;
   buffer_free(&environment);
+  buffer_free(&limits);
   free(file);
   free(cwd);
   errno = error;

@@ -3,7 +3,7 @@
 import { printable } from "../control/printable.ts";
 import { describeNote } from "../core/describe.ts";
 import type { Note } from "../core/effects.ts";
-import { reload, shutDown } from "../supervisor/actions.ts";
+import { reload, shutDown, upgrade } from "../supervisor/actions.ts";
 import type { FrontEnd, LogEntry } from "../supervisor/front-end.ts";
 import { goTime, type Level } from "../supervisor/log.ts";
 import { crankInvocation } from "./crank-invocation.ts";
@@ -32,7 +32,7 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
 
 export const CRANK: FrontEnd = {
   parse: crankInvocation,
-  signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown },
+  signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },
   dialect: async () => (await import("../supervisor/acknowledgement.ts")).acknowledgements,
   describe: (_memory, note) => ({ level: NOTE_LEVELS[note.kind], message: describeNote(note) }),
   logLine: (_memory, entry) => logLine(entry),

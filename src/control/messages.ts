@@ -125,7 +125,7 @@ export type Info = {
   /** `bun 1.4.4`, `node 20.20.2`. */
   readonly runtime: string;
   readonly startedAt: string;
-  /** How often the keeper executed itself anew, and supervisors died unasked. */
+  /** How often crank was upgraded, and supervisors died unasked. */
   readonly upgrades: number;
   readonly supervisorDeaths: number;
 };
@@ -137,6 +137,9 @@ export type HistoryEntry = {
   readonly cwd: string;
   readonly instances: number;
 };
+
+/** How an upgrade went: versions, and whether the keeper's program was another one, too. */
+export type UpgradeDone = { readonly from: string; readonly to: string; readonly keeper: boolean };
 
 /** One thing that happened. `seq` grows by one; `time` is ISO 8601. */
 export type EventEntry = { readonly seq: number; readonly time: string } & Note;
@@ -171,6 +174,11 @@ export type Methods = {
   logs: {
     params: { readonly follow?: boolean; readonly lines?: number; readonly pid?: number };
     result: Record<string, never>;
+  };
+  /** `exec`: the absolute path of the program to go to (default: by which crank was started). `done` is null without `wait`. */
+  upgrade: {
+    params: { readonly exec?: string; readonly wait?: boolean };
+    result: { readonly done: UpgradeDone | null };
   };
   shutdown: { params: { readonly wait?: boolean }; result: { readonly workers: number } };
 };

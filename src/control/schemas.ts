@@ -278,5 +278,6 @@ const builders: { readonly [M in Method]: () => Params<M> } = {
   kill: () => parameters({ ...selector(), signal: v.exactOptional(signal()), wait: flag() }),
   events: () => parameters({ from: v.exactOptional(whole(0, Number.MAX_SAFE_INTEGER)), follow: flag() }),
   logs: () => parameters({ follow: flag(), lines: v.exactOptional(whole(0, BOUNDS.logLines)), pid: pid() }),
+  upgrade: () => parameters({ exec: v.exactOptional(directory()), wait: flag() }),
   shutdown: () => parameters({ wait: flag() }),
 };

@@ -2,7 +2,7 @@
 // same in C, and a test holds the two against each other. What each frame means is in docs/keeper-protocol.md.
 
 /** Raised whenever a frame changes its shape. Both sides must agree on it in `hello` and `attach`. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /**
  * How a field lies on the wire, little-endian: `u8`, `u32`, `i32`, `u64` (below 2^53 in TypeScript) as such; `text`
@@ -33,6 +33,13 @@ export const COMMANDS = {
   commit: { code: 2, fields: { consumed: "u64", tickAt: "u64" } },
   /** The supervisor has nothing to do after event `seen`; the keeper answers `sleep` if nothing newer is queued. */
   idle: { code: 3, fields: { seen: "u64" } },
+  /** First of all from a supervisor that is to take the place of another: it is there, and waits for its hello. */
+  present: { code: 4, fields: {} },
+  /**
+   * Before that, where it came through a wrapper: what that left it. `limits` are (resource, soft, hard) in turn. Said by the
+   * keeper's program, which starts the runtime.
+   */
+  base: { code: 5, fields: { environment: "texts", cwd: "text", umask: "u32", nice: "i32", limits: "numbers" } },
 
   /** Journal: sets a key. */
   put: { code: 10, fields: { key: "text", value: "bytes" } },
@@ -42,6 +49,8 @@ export const COMMANDS = {
   openJournal: { code: 12, fields: { path: "text" } },
   /** Takes an exclusive lock on the file at `path` (0600, made if missing), writes the keeper's pid into it, and removes it at the end. `id` is for `failed`. */
   lock: { code: 13, fields: { id: "u64", path: "text" } },
+  /** Copies the journal, this batch's changes included, into a memory file that is held as `handle`. */
+  copyJournal: { code: 14, fields: { handle: "u64" } },
 
   /** Opens, sets up, binds and (backlog > 0) listens. `type` may carry SOCK_NONBLOCK. `options` are (level, name, value) triples, set before the bind. `mode`, `uid`, `gid`: 0xffffffff leaves them. */
   openSocket: {
@@ -167,6 +176,26 @@ export const COMMANDS = {
   execute: { code: 72, fields: { path: "text" } },
   /** Ends the keeper with `status` when output is flushed. `keepJournal` 0 removes the journal file. Workers are left alone. */
   exit: { code: 73, fields: { status: "u32", keepJournal: "u8" } },
+  /**
+   * Starts the supervisor that is to take this one's place, from `runtime` and `bundle`, which are opened now, or through the
+   * program `file` (not "") with `args`, in the base environment without `unset`, with its end of the channel as descriptor
+   * `fd`. This one serves until that one is present. Answered by `supervisorReplaced` or `supervisorKept`. `patienceMs`: how
+   * long it may take, 0 for ever.
+   */
+  replaceSupervisor: {
+    code: 74,
+    fields: {
+      runtime: "text",
+      bundle: "text",
+      file: "text",
+      args: "texts",
+      unset: "texts",
+      fd: "u32",
+      patienceMs: "u32",
+    },
+  },
+  /** Lets the keeper's program at `path` take over a copy of all that the keeper has, in a child, and end. Answered by `rehearsed`. */
+  rehearse: { code: 75, fields: { path: "text" } },
   /** Answered by `reached` at once: what stands before it has been done or has failed, but for starts, which may be under way. */
   mark: { code: 76, fields: { token: "u64" } },
 } as const satisfies Record<string, Frame>;
@@ -176,7 +205,7 @@ export const COMMANDS = {
  * `seq` (1, 2, 3 …, never reused), `happenedAt` and `deliveredAt` (CLOCK_MONOTONIC ms).
  */
 export const MESSAGES = {
-  /** First of a hello, the keeper's own facts. `fresh` 1: the journal is empty. `crashes`: supervisors that died since one slept or was started. `realtimeOffset`: CLOCK_REALTIME − CLOCK_MONOTONIC, ms. */
+  /** First of a hello, the keeper's own facts. `fresh` 1: the journal is empty. `crashes`: supervisors that died since one slept or was started. `realtimeOffset`: CLOCK_REALTIME − CLOCK_MONOTONIC, ms. `path`: by which the keeper was started, absolute, not resolved. */
   hello: {
     code: 1,
     fields: {
@@ -195,6 +224,7 @@ export const MESSAGES = {
       crashes: "u32",
       consumed: "u64",
       executions: "u32",
+      path: "text",
     },
   },
   helloEntry: { code: 2, fields: { key: "text", value: "bytes" } },
@@ -219,6 +249,12 @@ export const MESSAGES = {
   setAside: { code: 105, fields: { event: "u32", bytes: "bytes" } },
   /** The journal can no longer be written; it goes on in memory. */
   journalFailed: { code: 106, fields: { step: "text", errno: "u32" } },
+  /** The supervisor that `replaceSupervisor` started has taken over: it has sent its first batch. `forked` 1: it is not the process that was started. */
+  supervisorReplaced: { code: 107, fields: { pid: "u32", forked: "u8" } },
+  /** It has not. `phase`: 0 it went before it was present, 1 it took too long to get there, 2 it went before its first batch. `ending` and `status` as in `exited`. */
+  supervisorKept: { code: 108, fields: { phase: "u8", ending: "u8", status: "u32" } },
+  /** What came of `rehearse`. `step`: what could not be done, with its errno; else "", and how it ended (status 0: it can take over). */
+  rehearsed: { code: 109, fields: { step: "text", errno: "u32", ending: "u8", status: "u32" } },
 
   /** A socket is open. `address`: what getsockname says. `listening` 1 if it accepts. */
   opened: { code: 110, fields: { handle: "u64", domain: "u32", type: "u32", listening: "u8", address: "bytes" } },

@@ -18,6 +18,10 @@ export type Surface = {
   readonly post: (happening: Happening) => void;
   /** Takes a descriptor that came with an outstanding event; false if it is not there. */
   readonly takeDescriptor: (event: number, index: number) => boolean;
+  /** Starts the supervisor that is to take the other's place. */
+  readonly candidate: () => void;
+  /** Lets another keeper's program try to take over. */
+  readonly rehearse: () => void;
 };
 
 export class SimulatedCommands {
@@ -27,6 +31,7 @@ export class SimulatedCommands {
   readonly #polled = new Set<number>();
   #barriers: { readonly token: number; readonly start: number }[] = [];
   #exit: CommandOf<"exit"> | null = null;
+  #executes = false;
 
   constructor(surface: Surface) {
     this.#surface = surface;
@@ -35,6 +40,13 @@ export class SimulatedCommands {
   /** The status that the keeper was told to end with; null: it was not. */
   get exitStatus(): number | null {
     return this.#exit?.status ?? null;
+  }
+
+  /** Whether the keeper was told to execute itself anew; asking takes that back. */
+  takeExecution(): boolean {
+    const executes = this.#executes;
+    this.#executes = false;
+    return executes;
   }
 
   hello(): Greeting[] {
@@ -86,6 +98,13 @@ export class SimulatedCommands {
       case "exit":
         this.#exit = command;
         return;
+      case "execute":
+        this.#executes = true;
+        return;
+      case "replaceSupervisor":
+        return this.#surface.candidate();
+      case "rehearse":
+        return this.#surface.rehearse();
       default:
         return;
     }

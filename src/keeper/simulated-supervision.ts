@@ -24,6 +24,10 @@ export type Hooks = {
   readonly forget: () => void;
   /** It was ended for being too slow. */
   readonly ended: (death: Death) => void;
+  /** The one that took the other's place has sent its first batch. */
+  readonly settled: () => void;
+  /** It has ended before that. */
+  readonly kept: (death: Death) => void;
 };
 
 export class SimulatedSupervision {
@@ -33,6 +37,8 @@ export class SimulatedSupervision {
   #state: State = "asleep";
   #supervisor: SimulatedSupervisor | null = null;
   #hasAttached = false;
+  /** It was the candidate, and has sent no batch yet. */
+  #isUnsettled = false;
   #oneAtATime = false;
   #crashes = 0;
   #failedStarts = 0;
@@ -80,8 +86,28 @@ export class SimulatedSupervision {
     this.#answered();
   }
 
+  /** Lets another one take this one's place. */
+  replace(): void {
+    if (this.#state === "over") return;
+    this.#drop();
+    this.#isUnsettled = true;
+    this.start();
+  }
+
+  /** The keeper is another one from here on, which starts a supervisor of its own. */
+  execute(): void {
+    this.#drop();
+    this.#isUnsettled = false;
+    this.start();
+  }
+
   /** It has consumed what it was going to. */
   committed(): void {
+    if (this.#isUnsettled) {
+      this.#isUnsettled = false;
+      this.#crashes = 0;
+      this.#hooks.settled();
+    }
     if (this.#events.consumed > this.#consumedAtStart) {
       this.#stuckDeaths = 0;
       this.#oneAtATime = false;
@@ -120,6 +146,11 @@ export class SimulatedSupervision {
     this.#supervisor = null;
     this.#owes = false;
     this.#hooks.forget();
+    if (this.#isUnsettled) {
+      this.#isUnsettled = false;
+      this.#hooks.kept(death);
+      return this.start();
+    }
     if (before === "leaving" && death.ending === 0) {
       this.#crashes = 0;
       this.#state = "asleep";
@@ -135,6 +166,12 @@ export class SimulatedSupervision {
     this.#state = "over";
     this.#supervisor?.kill();
     this.#supervisor = null;
+  }
+
+  #drop(): void {
+    this.#supervisor?.kill();
+    this.#supervisor = null;
+    this.#owes = false;
   }
 
   #tell(messages: readonly (Greeting | Message)[]): void {

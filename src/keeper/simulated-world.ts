@@ -1,5 +1,6 @@
 // What a simulated keeper stands in: virtual time, processes, sockets and clients that somebody else makes up.
 import type { Command } from "./protocol.ts";
+import type { Ending } from "./simulated-workers.ts";
 
 export type CommandOf<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
@@ -22,6 +23,10 @@ export type SimulatedWorld = {
   /** Lets something happen after `ms`, at the earliest once the caller has returned. */
   after(ms: number, happen: () => void): void;
   startSupervisor(): SimulatedSupervisor;
+  /** One that is to take the place of the other is started: when it is there, or how it ends instead. */
+  startCandidate(): { readonly afterMs: number; readonly ending: Ending | null };
+  /** Another keeper's program tries to take over: when, and with which status, it ends. */
+  rehearse(): { readonly afterMs: number; readonly status: number };
   openSocket(command: CommandOf<"openSocket">): Opened | Failing;
   /** A process is wanted. Answered by `SimulatedKeeper.processStarted` or `processNotStarted`, now or later. */
   startProcess(command: CommandOf<"spawn">): void;

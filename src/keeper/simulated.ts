@@ -31,6 +31,7 @@ export class SimulatedKeeper {
   #batch: Command[] = [];
   #batchBytes = 0;
   #tickAt = 0;
+  #executions = 0;
 
   constructor(world: SimulatedWorld, facts: SimulatedFacts) {
     this.#world = world;
@@ -40,11 +41,10 @@ export class SimulatedKeeper {
     this.#workers = new SimulatedWorkers(world, post);
     this.#streams = new SimulatedStreams(world, post);
     this.#commands = new SimulatedCommands({
-      world,
-      workers: this.#workers,
-      streams: this.#streams,
-      post,
+      ...{ world, workers: this.#workers, streams: this.#streams, post },
       takeDescriptor: (event, index) => this.#events.takeDescriptor(event, index),
+      candidate: () => this.#startCandidate(),
+      rehearse: () => this.#rehearse(),
     });
     this.#events = new EventQueue(world.now, (gone) => {
       if (gone.kind === "exited" || gone.kind === "spawnFailed") this.#workers.endConsumed(gone.worker);
@@ -53,6 +53,8 @@ export class SimulatedKeeper {
       hello: () => this.#hello(),
       forget: () => this.#forgetBatch(),
       ended: (death) => this.supervisorEnded(death),
+      settled: () => this.#events.post({ kind: "supervisorReplaced", pid: 2, forked: 0 }),
+      kept: ({ ending, status }) => this.#events.post({ kind: "supervisorKept", phase: 2, ending, status }),
     });
   }
 
@@ -150,6 +152,22 @@ export class SimulatedKeeper {
     if (this.#supervision.state === "attached") this.#supervision.deliver();
   }
 
+  #startCandidate(): void {
+    const { afterMs, ending } = this.#world.startCandidate();
+    this.#world.after(afterMs, () =>
+      this.#happen(() => {
+        if (ending === null) this.#supervision.replace();
+        else this.#events.post({ kind: "supervisorKept", phase: 0, ...ending });
+      }),
+    );
+  }
+
+  #rehearse(): void {
+    const { afterMs, status } = this.#world.rehearse();
+    const rehearsed = { kind: "rehearsed", step: "", errno: 0, ending: 0, status } as const;
+    this.#world.after(afterMs, () => this.#happen(() => this.#events.post(rehearsed)));
+  }
+
   #hello(): Greeting[] {
     const { args, cwd, realtimeOffset } = this.#facts;
     return [
@@ -162,14 +180,15 @@ export class SimulatedKeeper {
         now: this.#world.now(),
         realtimeOffset,
         bootId: "simulated",
-        home: "/",
+        home: "/opt/crank",
         cwd,
         args,
         program: "crank",
         fresh: this.#journal.size === 0 ? 1 : 0,
         crashes: this.#supervision.crashes,
         consumed: this.#events.consumed,
-        executions: 0,
+        executions: this.#executions,
+        path: "/opt/crank/bin/crank",
       },
       ...[...this.#journal].map(([key, value]) => ({ kind: "helloEntry" as const, key, value })),
       ...this.#workers.hello(),
@@ -230,7 +249,12 @@ export class SimulatedKeeper {
     this.#commands.checkBarriers();
     this.#supervision.committed();
     const { exitStatus } = this.#commands;
-    if (exitStatus === null) return;
+    const executes = this.#commands.takeExecution();
+    if (exitStatus === null && !executes) return;
+    if (exitStatus === null) {
+      this.#executions += 1;
+      return this.#supervision.execute();
+    }
     this.#supervision.end();
     this.#world.keeperEnded(exitStatus);
   }

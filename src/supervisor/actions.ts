@@ -19,6 +19,13 @@ export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
   redeploy(memory, now);
 };
 
+/** Replaces supervisor and keeper by what is installed now, and loses nothing; one more after it if one is under way. */
+export const upgrade = async (memory: Memory, { name, now }: ReceivedSignal): Promise<void> => {
+  const { requestUpgrade } = await import("./upgrade.ts");
+  const asked = requestUpgrade(memory, null, now);
+  if (typeof asked === "string") log(memory, "error", `${name}: ${asked}`);
+};
+
 /** Forgets a reload that still waits for its turn. */
 export const cancelReload = (memory: Memory, { now }: ReceivedSignal): void =>
   advance(memory, { kind: "cancelReload", now });
@@ -54,7 +61,7 @@ export const LEAVING = "SIGRTMIN+1";
  * Ends crank as if it had been killed, but for what is still on its way out: workers, sockets and the journal stay for the
  * next crank to adopt. Where there would be nothing to adopt, they are stopped.
  */
-export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): void => {
+export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<void> | void => {
   const { core, frontEnd } = memory;
   noteRestart(memory);
   const obstacle = whyNobodyCouldAdopt(memory);

@@ -6,7 +6,7 @@ import { step } from "../core/step.ts";
 import { wallTime } from "./facts.ts";
 import { log } from "./log.ts";
 import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
-import { answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
+import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
 import { CONTROL_HANDLE } from "./sockets.ts";
@@ -68,6 +68,7 @@ const removePid = ({ platform, settings, facts }: Memory): void => {
 
 /** Ends crank: what is left of its sockets goes, workers that still run stay. */
 export const leave = (memory: Memory, status: number): void => {
+  abandonUpgrades(memory);
   closeSockets(memory);
   removePid(memory);
   const address = memory.settings?.control?.address;

@@ -20,7 +20,7 @@ export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
   if (obstacle !== null) return turnAway(memory, asker, obstacle);
   const checked = checkCall(line.method, line.params);
   if (!checked.ok) return replyError(memory, asker, checked.error);
-  handleCall(memory, { ...asker, now: event.deliveredAt }, checked.call.method, checked.call.params);
+  return handleCall(memory, { ...asker, now: event.deliveredAt }, checked.call.method, checked.call.params);
 };
 
 /** Who may not ask has nothing to do here: its connection is closed, so that it takes nobody's place. */

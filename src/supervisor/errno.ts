@@ -18,6 +18,7 @@ const WORDS: Readonly<Record<number, string>> = {
   23: "too many open files in system",
   24: "too many open files",
   26: "text file busy",
+  27: "file too large",
   28: "no space left on device",
   30: "read-only file system",
   36: "file name too long",

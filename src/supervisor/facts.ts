@@ -17,6 +17,8 @@ export type KeeperFacts = {
   readonly fresh: boolean;
   readonly consumed: number;
   readonly executions: number;
+  /** By which it was started first: absolute, links not followed. */
+  readonly path: string;
 };
 
 /** A CLOCK_MONOTONIC time as wall clock, ISO 8601. What happens at one time asks for it more than once. */

@@ -158,7 +158,7 @@ const notifySocketPath = (settings: Settings, worker: number): string => {
 };
 
 /** Where the program is: as given if it has a slash (relative to crank's directory), else the first match in crank's PATH. */
-const programPath = (memory: Memory, settings: Settings, program: string): string => {
+export const programPath = (memory: Memory, settings: Settings, program: string): string => {
   if (program.startsWith("/")) return program;
   if (program.includes("/")) return `${settings.cwd}/${program}`;
   const path = memory.platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";

@@ -2,7 +2,7 @@
 import { readJournal } from "../keeper/journal.ts";
 import { COMMANDS } from "../keeper/protocol.ts";
 import type { KeeperFacts } from "./facts.ts";
-import { type Adoption, type Memory, recall } from "./memory.ts";
+import { type Adoption, formatProblem, type Memory, recall } from "./memory.ts";
 import type { Settings } from "./settings.ts";
 import { bindHandle } from "./sockets.ts";
 import { type Left, survey } from "./survey.ts";
@@ -44,6 +44,8 @@ export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftSer
   }
   if (journal.bootId !== surroundings.facts.bootId) return "is from before the machine was started";
   try {
+    const problem = formatProblem(journal.entries);
+    if (problem !== null) return problem;
     const memory = recall(surroundings, journal.entries);
     const { settings, core, sockets, unstarted } = memory;
     if (!settings) return "was left by a crank that was killed before it had begun";

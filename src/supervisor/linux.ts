@@ -11,6 +11,7 @@ import {
   promises,
   readFileSync,
   readSync,
+  realpathSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -43,6 +44,8 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   streamIdentity,
   lineage,
   isExecutable,
+  realPath,
+  isSameFile,
   kernelLimits,
   processes: async () => (await import("./processes.ts")).linuxProcesses,
   endsInHalfLine,
@@ -291,6 +294,24 @@ const isExecutable = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
+
+const realPath = (path: string): string | null => {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
+  }
+};
+
+const isSameFile = (one: string, other: string): boolean => {
+  try {
+    const [a, b] = [statSync(one), statSync(other)];
+    if (a.dev === b.dev && a.ino === b.ino) return true;
+    return a.size === b.size && readFileSync(one).equals(readFileSync(other));
   } catch {
     return false;
   }

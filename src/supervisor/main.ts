@@ -22,6 +22,10 @@ const BROKEN = 70;
 
 /** Runs until the keeper lets it go. */
 export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
+  if (process.argv[2] === "--upgrade-check") {
+    const { answerUpgradeCheck } = await import("./upgrade-check.ts");
+    return answerUpgradeCheck(frontEnd);
+  }
   process.on("uncaughtException", breakDown);
   process.on("unhandledRejection", breakDown);
   const decoder = new MessageDecoder();
@@ -32,6 +36,7 @@ export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
     },
     close: () => process.exit(0),
   });
+  if (process.env.CRANK_CANDIDATE !== undefined) channel.write(encodeCommands([{ kind: "present" }]));
   life.connect({
     send: (commands) => {
       channel.write(encodeCommands(commands));

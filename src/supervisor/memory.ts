@@ -68,7 +68,49 @@ export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
       readonly waiting: readonly number[];
       readonly queues: Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
     }
+  /** `upgrade -wait`: until the upgrade with this number has come to its end. */
+  | { readonly kind: "upgrade"; readonly upgrade: number }
 );
+
+/** Where a crank is installed: its keeper's program `file`, and what its supervisors are started from. */
+export type InstalledProgram = {
+  readonly file: string;
+  readonly runtime: string;
+  readonly bundle: string;
+  /** Whether the keeper's program is another one than the one that runs. */
+  readonly isNewKeeper: boolean;
+};
+
+/** What a new program answers to the check: its version, which protocol it speaks with its keeper, and where it is. */
+export type UpgradeAnswer = {
+  readonly version: string;
+  readonly protocol: number;
+  readonly home: string;
+  readonly runtime: string;
+};
+
+/** An upgrade that is under way: which stage it is in, and what it goes to. */
+export type Upgrade = {
+  readonly number: number;
+  /** `checking`: the new program is asked; `rehearsing`: its keeper shows that it can take over; `replacing`: the new supervisor starts beside this one; `executing`: the keeper executes itself anew. */
+  readonly stage: "checking" | "rehearsing" | "replacing" | "executing";
+  /** By which the new program was found, or is to be. */
+  readonly path: string;
+  readonly exec: string | null;
+  /** Where that led to, until the check says where it really is. */
+  readonly program: InstalledProgram;
+  /** The version that is upgraded from. */
+  readonly from: string;
+  /** What the check said. */
+  readonly answer: UpgradeAnswer | null;
+  /** When the time for the check is over (CLOCK_MONOTONIC ms); null: never, or it is. */
+  readonly checkedBy: number | null;
+  readonly isLate: boolean;
+  /** How often the keeper had executed itself before. */
+  readonly executions: number;
+  /** One more was asked for meanwhile, to what `exec` leads to. */
+  readonly again: { readonly exec: string | null } | null;
+};
 
 /** A finished deploy whose client may ask again by its id. */
 export type Finished = { readonly clientId: string; readonly reply: string };
@@ -107,7 +149,12 @@ export type Adoption = {
   readonly lost: readonly { readonly id: number; readonly reason: string }[];
 };
 
-export type Counters = { readonly requests: number; readonly supervisorDeaths: number };
+export type Counters = {
+  readonly requests: number;
+  readonly supervisorDeaths: number;
+  readonly upgradesBegun: number;
+  readonly upgrades: number;
+};
 
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
 export type Memory = {
@@ -136,6 +183,12 @@ export type Memory = {
   readonly followers: Set<number>;
   /** Connections over tcp that have shown the secret. */
   readonly authenticated: Set<number>;
+  /** While it is under way. */
+  upgrade: Upgrade | null;
+  /** What the last upgrade by `-exec` was to; null: crank is found where it was started. */
+  program: string | null;
+  /** Of the journal's values. */
+  format: number;
   /** The front end's own (own.ts); null: nothing yet. */
   own: unknown;
 };
@@ -156,7 +209,7 @@ export const recall = (
     settings: null,
     boot: { stage: "fresh", barrier: 0, failure: null, isUnwanted: false },
     core: EMPTY_CORE,
-    counters: { requests: 0, supervisorDeaths: 0 },
+    counters: { requests: 0, supervisorDeaths: 0, upgradesBegun: 0, upgrades: 0 },
     serviceManager: NO_SERVICE_MANAGER,
     adoption: null,
     sockets: new Map(),
@@ -167,6 +220,9 @@ export const recall = (
     unstarted: [],
     followers: new Set(),
     authenticated: new Set(),
+    upgrade: null,
+    program: null,
+    format: FIRST_FORMAT,
     own: null,
   };
   restoreEntries(memory, entries);
@@ -222,7 +278,7 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     workers[Number(name)] = parse(bytes);
   },
   counters: (memory, _name, bytes) => {
-    memory.counters = parse(bytes);
+    memory.counters = { ...memory.counters, ...parse(bytes) };
   },
   serviceManager: (memory, _name, bytes) => {
     memory.serviceManager = parse(bytes);
@@ -257,6 +313,15 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   own: (memory, _name, bytes) => {
     memory.own = parse(bytes);
   },
+  upgrade: (memory, _name, bytes) => {
+    memory.upgrade = parse(bytes);
+  },
+  program: (memory, _name, bytes) => {
+    memory.program = parse(bytes);
+  },
+  format: (memory, _name, bytes) => {
+    memory.format = parse(bytes);
+  },
   told: (memory, _name, bytes) => {
     memory.notes.restoreTold(parse(bytes));
   },
@@ -264,6 +329,28 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     const [first, count] = name.split("+").map(Number);
     memory.notes.restore(first ?? 0, count ?? 0, bytes);
   },
+};
+
+/** Raised when what the journal's values are changes so that an older crank would read them wrongly. */
+export const FORMAT = 2;
+/** Before it was written down. */
+const FIRST_FORMAT = 1;
+
+/** Says in the journal how it is to be read, if it does not say so yet. */
+export const rememberFormat = (memory: Memory): void => {
+  if (memory.format === FORMAT) return;
+  memory.format = FORMAT;
+  memory.outbox.put("format", FORMAT);
+};
+
+/** Why entries cannot be understood; null if they can. It completes "the journal …". */
+export const formatProblem = (entries: ReadonlyMap<string, Uint8Array>): string | null => {
+  const written = entries.get("format");
+  const format: unknown = written === undefined ? FIRST_FORMAT : parse(written);
+  if (typeof format !== "number" || format > FORMAT)
+    return `was written by a later version of crank (its values have format ${format}, this one knows ${FORMAT})`;
+  const unknown = [...entries.keys()].find((key) => !Object.hasOwn(RESTORE, key.split("/")[0] ?? ""));
+  return unknown === undefined ? null : `holds ${JSON.stringify(unknown)}, which this version of crank does not know`;
 };
 
 export const rememberSettings = (memory: Memory, settings: Settings): void => {
@@ -370,6 +457,27 @@ export const addFollower = (memory: Memory, connection: number): void => {
 export const authenticate = (memory: Memory, connection: number): void => {
   memory.authenticated.add(connection);
   memory.outbox.put("authenticated", [...memory.authenticated]);
+};
+
+export const rememberUpgrade = (memory: Memory, upgrade: Upgrade | null): void => {
+  memory.upgrade = upgrade;
+  if (upgrade) memory.outbox.put("upgrade", upgrade);
+  else memory.outbox.remove("upgrade");
+};
+
+export const beginUpgrade = (memory: Memory, upgrade: Upgrade): void => {
+  memory.counters = { ...memory.counters, upgradesBegun: upgrade.number };
+  memory.outbox.put("counters", memory.counters);
+  rememberUpgrade(memory, upgrade);
+};
+
+/** An upgrade has come to its good end; `program` is what the next one is to, when nobody says otherwise. */
+export const countUpgrade = (memory: Memory, program: string | null): void => {
+  memory.counters = { ...memory.counters, upgrades: memory.counters.upgrades + 1 };
+  memory.outbox.put("counters", memory.counters);
+  if (program === memory.program) return;
+  memory.program = program;
+  memory.outbox.put("program", program);
 };
 
 export const rememberOwn = (memory: Memory, own: unknown): void => {

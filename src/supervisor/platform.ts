@@ -58,6 +58,10 @@ export type Platform = {
   streamIdentity(fd: number): string | null;
   lineage(pid: number): Lineage | null;
   isExecutable(path: string): boolean;
+  /** Where a path leads to, every link followed; null if that is nowhere. */
+  realPath(path: string): string | null;
+  /** Whether two files are one, or hold the same. */
+  isSameFile(one: string, other: string): boolean;
   kernelLimits(): KernelLimits;
   /** Loaded when it is wanted: only what a killed crank left is looked for in it. */
   processes(): Promise<ProcessTable>;

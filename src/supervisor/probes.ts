@@ -14,12 +14,19 @@ type ByProbe = Extract<Readiness, { kind: "probe" }>;
 
 /** Probes are processes of the keeper as workers are; their numbers begin where no worker's ever comes. */
 const FIRST_PROBE = 2 ** 40;
+/** And those of upgrades' checks behind them. */
+const FIRST_CHECK = 2 ** 41;
 const SAY_FD = 3;
 const NOTHING = 2;
 const SIGKILL = 9;
 
 /** The number of the probe that the keeper knows under this worker number; null: it is a worker's. */
-export const probeNumber = (worker: number): number | null => (worker >= FIRST_PROBE ? worker - FIRST_PROBE : null);
+export const probeNumber = (worker: number): number | null =>
+  worker >= FIRST_PROBE && worker < FIRST_CHECK ? worker - FIRST_PROBE : null;
+
+/** Whether the keeper knows the check of an upgrade under this worker number; and the number of that one's. */
+export const isCheck = (worker: number): boolean => worker >= FIRST_CHECK;
+export const checkWorker = (upgrade: number): number => FIRST_CHECK + upgrade;
 
 /** The keeper's number for a probe. */
 export const probeWorker = (probe: number): number => FIRST_PROBE + probe;

@@ -117,6 +117,24 @@ const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
 };
 
 /** The token of the mark behind a request's signals. Those of crank's own start are small numbers. */
+/** Tells those who wait for the upgrade with this number how it went. */
+export const answerUpgrade = (memory: Memory, upgrade: number, said: Said): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "upgrade" || pending.upgrade !== upgrade) continue;
+    forgetPending(memory, request);
+    finish(memory, pending, said);
+  }
+};
+
+/** Crank ends: no upgrade comes to its end any more. */
+export const abandonUpgrades = (memory: Memory): void => {
+  const message = "Crank has ended; it was not upgraded";
+  for (const pending of [...memory.pending.values()])
+    if (pending.kind === "upgrade")
+      answerUpgrade(memory, pending.upgrade, { error: { code: ERROR_CODES.refused, message } });
+};
+
+/** The token of the barrier behind a request's signals. Those of crank's own start are small numbers. */
 export const signalToken = (request: number): number => FIRST_SIGNAL_TOKEN + request;
 const FIRST_SIGNAL_TOKEN = 2 ** 32;
 

@@ -19,7 +19,7 @@ import { history, info, selectWorkers, status, workerInfo } from "./views.ts";
 
 /** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
 export type Call = Asker & { readonly now: number };
-type Handler<M extends Method> = (memory: Memory, call: Call, params: Methods[M]["params"]) => void;
+type Handler<M extends Method> = (memory: Memory, call: Call, params: Methods[M]["params"]) => Promise<void> | void;
 
 /** Who waits for the answer. A notification is carried out all the same, and nobody waits for it. */
 const waiterOf = ({ connection, rpc }: Call): { readonly connection: number; readonly rpc: RpcId } =>
@@ -31,10 +31,10 @@ export const handleCall = <M extends Method>(
   call: Call,
   method: M,
   params: Methods[M]["params"],
-): void => {
+): Promise<void> | void => {
   // Narrowed by the key: the table below has for each method the handler of that method's parameters.
   const handler = HANDLERS[method] as Handler<M>;
-  handler(memory, call, params);
+  return handler(memory, call, params);
 };
 
 /** Deploys the last good spec, for nobody who waits: crank's own start, and a reload of what did not start. */
@@ -239,6 +239,14 @@ const logs: Handler<"logs"> = (memory, call, params) => {
   });
 };
 
+const upgrade: Handler<"upgrade"> = async (memory, call, params) => {
+  const { requestUpgrade } = await import("./upgrade.ts");
+  const asked = requestUpgrade(memory, params.exec ?? null, call.now);
+  if (typeof asked === "string") return refuse(memory, call, asked);
+  if (params.wait !== true) return reply(memory, call, { done: null });
+  rememberPending(memory, nextRequest(memory), { kind: "upgrade", ...waiterOf(call), upgrade: asked });
+};
+
 const shutdown: Handler<"shutdown"> = (memory, call, params) => {
   const workers = Object.keys(memory.core.workers).length;
   if (params.wait !== true) {
@@ -288,5 +296,6 @@ const HANDLERS = {
   kill,
   events,
   logs,
+  upgrade,
   shutdown,
 } as const satisfies { [M in Method]: Handler<M> };

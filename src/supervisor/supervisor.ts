@@ -19,9 +19,17 @@ import { takeLine } from "./conversation.ts";
 import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { log } from "./log.ts";
-import { countDeath, forgetConnection, forgetPending, type Memory, recall, rememberPending } from "./memory.ts";
+import {
+  countDeath,
+  forgetConnection,
+  forgetPending,
+  type Memory,
+  recall,
+  rememberFormat,
+  rememberPending,
+} from "./memory.ts";
 import { probeIsGone, reconcileProbes, takeProbeResult } from "./probe-results.ts";
-import { probeNumber } from "./probes.ts";
+import { isCheck, probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
 import { formatRecord, holdsSecrets } from "./record.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
@@ -68,7 +76,9 @@ export class Supervisor {
 
   /** The first batch: on a fresh crank its start, later whatever was left undone. */
   async start(): Promise<void> {
+    rememberFormat(this.#memory);
     if (this.#memory.facts.fresh) await begin(this.#memory);
+    if (this.#memory.upgrade) (await import("./upgrade.ts")).resumeUpgrade(this.#memory);
     this.#commit();
   }
 
@@ -116,6 +126,7 @@ export class Supervisor {
     const deadline = Math.min(
       nextDeadline(this.#memory.core) ?? Number.POSITIVE_INFINITY,
       managerDeadline(this.#memory) ?? Number.POSITIVE_INFINITY,
+      this.#memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
     );
     this.#link.send(this.#memory.outbox.take(this.#consumed, Number.isFinite(deadline) ? Math.ceil(deadline) : 0));
   }
@@ -164,20 +175,31 @@ const dispatch = (memory: Memory, event: KeeperEvent): Handled => {
 
 const decoder = new TextDecoder();
 
-const onSignal = (memory: Memory, event: EventOf<"signalled">): void => {
+const onSignal = (memory: Memory, event: EventOf<"signalled">): Handled => {
   const name = signalName(event.signal);
   const signal = { name, now: event.deliveredAt };
   const isServing = memory.boot.stage === "serving";
   if (!isServing && ENDING.has(name)) return cancelStart(memory);
   if (name === LEAVING) return leaveWorkers(memory, signal);
   if (name === "SIGHUP") noteReload(memory, signal.now);
-  if (isServing) memory.frontEnd.signals[name]?.(memory, signal);
+  if (isServing) return memory.frontEnd.signals[name]?.(memory, signal);
+};
+
+/** What comes of an upgrade: few supervisors ever see one. */
+const atUpgrade = (memory: Memory, event: KeeperEvent): Promise<void> =>
+  import("./upgrade.ts").then(({ takeUpgradeEvent }) => takeUpgradeEvent(memory, event));
+
+const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
+  advance(memory, { kind: "tick", now: event.deliveredAt });
+  const limit = memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY;
+  if (limit <= event.deliveredAt) return atUpgrade(memory, event);
 };
 
 /** What counts before the sockets are open, whatever it means later. */
 const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
 
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
+  if (isCheck(event.worker)) return atUpgrade(memory, event);
   const probe = probeNumber(event.worker);
   if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
   const worker = memory.core.workers[event.worker];
@@ -208,7 +230,8 @@ const takeReadiness = (
   advance(memory, { kind: "workerReady", now: event.deliveredAt, at: event.happenedAt, worker: worker.id });
 };
 
-const onExit = (memory: Memory, event: EventOf<"exited">): void => {
+const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
+  if (isCheck(event.worker)) return atUpgrade(memory, event);
   const probe = probeNumber(event.worker);
   if (probe !== null) return probeIsGone(memory, probe, event);
   advance(memory, {
@@ -221,7 +244,8 @@ const onExit = (memory: Memory, event: EventOf<"exited">): void => {
   });
 };
 
-const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): void => {
+const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled => {
+  if (isCheck(event.worker)) return atUpgrade(memory, event);
   const { worker, step, errno, deliveredAt } = event;
   const probe = probeNumber(worker);
   if (probe !== null) return probeIsGone(memory, probe, event);
@@ -259,6 +283,7 @@ const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
     return import("./adoption.ts").then(({ atAdoptFailure }) => atAdoptFailure(memory, event));
   // Its client has hung up meanwhile, which `closed` tells.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
+  if (UPGRADE_COMMANDS.has(event.command)) return atUpgrade(memory, event);
   if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, describeErrno(event.errno))) return;
   warnOf(memory, event);
 };
@@ -279,6 +304,13 @@ const STORING: ReadonlySet<number> = new Set([
 const withWords = (act: (words: typeof import("./descriptor-words.ts")) => Handled): Promise<void> =>
   import("./descriptor-words.ts").then(act);
 
+const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
+  COMMANDS.copyJournal.code,
+  COMMANDS.setProgram.code,
+  COMMANDS.replaceSupervisor.code,
+  COMMANDS.execute.code,
+]);
+
 const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
   log(
     memory,
@@ -293,7 +325,7 @@ const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
 };
 
 const ON_EVENT: Handlers = {
-  tick: (memory, event) => advance(memory, { kind: "tick", now: event.deliveredAt }),
+  tick: onTick,
   signalled: onSignal,
   failed: onFailure,
   reached: (memory, event) => {
@@ -305,6 +337,9 @@ const ON_EVENT: Handlers = {
     const how = event.ending === 0 ? `with status ${event.status}` : `of ${signalName(event.status)}`;
     log(memory, "warning", `The supervisor ended ${how} and was started again; the workers did not notice`);
   },
+  supervisorReplaced: atUpgrade,
+  supervisorKept: atUpgrade,
+  rehearsed: atUpgrade,
   setAside: onSetAside,
   journalFailed: (memory, event) =>
     log(
@@ -333,14 +368,8 @@ const ON_EVENT: Handlers = {
         `${where}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${describeErrno(event.errno)}`,
       );
   },
-  spawned: (memory, event) =>
-    advance(memory, {
-      kind: "spawned",
-      now: event.deliveredAt,
-      worker: event.worker,
-      pid: event.pid,
-      startTime: event.startTime,
-    }),
+  spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
+    isCheck(worker) ? undefined : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
   spawnFailed: onSpawnFailure,
   exited: onExit,
   datagram: onDatagram,

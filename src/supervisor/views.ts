@@ -121,6 +121,6 @@ export const info = (memory: Memory): Info => ({
   supervisorPid: memory.platform.pid,
   runtime: memory.platform.runtime,
   startedAt: wallTime(memory.facts, memory.facts.startedAt),
-  upgrades: memory.facts.executions,
+  upgrades: memory.counters.upgrades,
   supervisorDeaths: memory.counters.supervisorDeaths,
 });

@@ -55,6 +55,7 @@ describe("checkCall", () => {
       kill: { signal: "term", ready: true, wait: false },
       events: { from: 0, follow: true },
       logs: { lines: 0, follow: true, pid: 9 },
+      upgrade: { exec: "/opt/crank/bin/crank", wait: true },
       shutdown: {},
     };
     for (const [method, params] of Object.entries(calls)) expect(problem(method, params)).toBe("accepted");

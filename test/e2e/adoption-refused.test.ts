@@ -56,7 +56,7 @@ describe("a journal", () => {
     const surroundings = {
       platform,
       frontEnd: FRONT_END,
-      facts: { ...facts, program: "crank", fresh: true, consumed: 0, executions: 0 },
+      facts: { ...facts, program: "crank", fresh: true, consumed: 0, executions: 0, path: "" },
     };
     const startTime = linuxProcesses.facts(pid)?.startTime;
     const seen = new Set<string>();

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { compiled } from "./harness/apps.ts";
+import { changeKeeper, install } from "./harness/installation.ts";
 import { Load } from "./harness/load.ts";
 import { Bench, CRANKCTL, isAlive, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
 
@@ -49,7 +50,7 @@ const childrenOf = (master: Running): string[] =>
   readFileSync(`/proc/${master.pid}/task/${master.pid}/children`, "utf8")
     .trim()
     .split(" ")
-    .filter((pid) => commandOf(pid).includes(LISTENER));
+    .filter((pid) => commandOf(pid).includes(LISTENER) && !commandOf(pid).includes("\0-command\0"));
 
 const commandOf = (pid: string): string => {
   try {
@@ -207,6 +208,43 @@ describe("SIGHUP", () => {
     expect(await serving(master)).toStartWith("v1 ");
     master.signal("SIGTERM");
     expect(await master.ended).toMatchObject({ status: 0 });
+  });
+});
+
+describe("SIGUSR1", () => {
+  test("replaces socketmaster under the same pid; its socket, its processes and their output stay", async () => {
+    const home = join(bench.directory, "home");
+    const crank = install(home);
+    const words = ["-command", "python3", ...ANY_PORT, "-start", "100", "--", LISTENER, "v1"];
+    const master = bench.start([join(home, "bin/socketmaster"), ...words]);
+    const answer = await serving(master);
+    const children = childrenOf(master);
+    changeKeeper(crank);
+    master.signal("SIGUSR1");
+    await said(master, "Upgraded from");
+    expect(readFileSync(`/proc/${master.pid}/exe`).equals(readFileSync(crank))).toBe(true);
+    expect(childrenOf(master)).toEqual(children);
+    expect(await answerFrom(portOf(master))).toBe(answer);
+    master.signal("SIGHUP");
+    await pids(master, 2);
+    await waitFor("the end of the first one", () => childrenOf(master).length === 1);
+    expect(childrenOf(master)).not.toEqual(children);
+    master.signal("SIGTERM");
+    expect((await master.ended).status).toBe(0);
+  });
+
+  test("with a new program that cannot take over leaves everything as it is, and says why", async () => {
+    const home = join(bench.directory, "home");
+    install(home);
+    const words = ["-command", "python3", ...ANY_PORT, "--", LISTENER, "v1"];
+    const master = bench.start([join(home, "bin/socketmaster"), ...words]);
+    const answer = await serving(master);
+    rmSync(join(home, "bin/socketmaster"));
+    master.signal("SIGUSR1");
+    await said(master, "socketmaster: there is no such file");
+    expect(await answerFrom(portOf(master))).toBe(answer);
+    master.signal("SIGTERM");
+    expect((await master.ended).status).toBe(0);
   });
 });
 

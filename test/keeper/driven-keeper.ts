@@ -89,9 +89,9 @@ export class DrivenKeeper {
     return this.nextLife();
   }
 
-  /** Waits for the next supervisor's hello. */
-  async nextLife(): Promise<readonly Message[]> {
-    this.#end = await this.keeper.supervisor();
+  /** Waits for the hello of the next supervisor, or of this one. */
+  async nextLife(next?: SupervisorEnd): Promise<readonly Message[]> {
+    this.#end = next ?? (await this.keeper.supervisor());
     const hello: Message[] = [];
     while (hello.at(-1)?.kind !== "helloEnd") hello.push(await this.end.next());
     this.#hello = hello;

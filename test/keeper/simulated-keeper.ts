@@ -50,6 +50,12 @@ class World implements SimulatedWorld, KeeperUnderTest {
   after(ms: number, happen: () => void): void {
     this.#timeline.plan(this.#now + ms, happen);
   }
+  startCandidate(): { afterMs: number; ending: null } {
+    return { afterMs: 1, ending: null };
+  }
+  rehearse(): { afterMs: number; status: number } {
+    return { afterMs: 1, status: 0 };
+  }
   openSocket(command: CommandOf<"openSocket">): Opened | Failing {
     return { address: command.address, listening: command.backlog > 0 };
   }

@@ -11,6 +11,7 @@ export const simulatedPlatform = (
   files: Map<string, string>,
   now: () => number,
   mayWrite: () => boolean,
+  isSameFile: () => boolean,
 ): Platform => ({
   pid: 2,
   uid: 0,
@@ -54,6 +55,8 @@ export const simulatedPlatform = (
   streamIdentity: () => null,
   lineage: () => null,
   isExecutable: () => true,
+  realPath: (path) => path,
+  isSameFile,
   processes: async () => ({
     list: () => [],
     facts: () => null,

@@ -24,20 +24,15 @@ export const tryLife = async (seed: number, frontEnd?: FrontEnd): Promise<Outcom
   }
 };
 
-const differenceOf = (one: Life, other: Life): Broken | null => {
+/** What came out otherwise; null: nothing. */
+export const differenceOf = (one: Life, other: Life): Broken | null => {
   const at = one.commands.findIndex((command, index) => command !== other.commands[index]);
   const place = at < 0 && one.commands.length < other.commands.length ? one.commands.length : at;
   const trace = (life: Life): string[] => life.commands.slice(Math.max(0, place - 5), place + 3);
   if (place >= 0)
-    return new Broken("killing the supervisor changed what was done", [
-      "undisturbed:",
-      ...trace(one),
-      "killed:",
-      ...trace(other),
-    ]);
-  if (one.record !== other.record)
-    return new Broken("killing the supervisor changed the record", [one.record, other.record]);
+    return new Broken("what was done is not the same", ["undisturbed:", ...trace(one), "disturbed:", ...trace(other)]);
+  if (one.record !== other.record) return new Broken("the record is not the same", [one.record, other.record]);
   return one.status === other.status
     ? null
-    : new Broken(`killing the supervisor changed the exit status: ${one.status}, ${other.status}`, []);
+    : new Broken(`the exit status is not the same: ${one.status}, ${other.status}`, []);
 };

@@ -3,8 +3,9 @@
 
 import { CRANK } from "../../src/commands/crank-front-end.ts";
 import { MANNER } from "../../src/frontends/einhyrningsins/invocation.ts";
-import type { Command } from "../../src/keeper/protocol.ts";
+import { type Command, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
+import type { Ending } from "../../src/keeper/simulated-workers.ts";
 import type {
   CommandOf,
   Failing,
@@ -13,6 +14,7 @@ import type {
   SimulatedWorld,
 } from "../../src/keeper/simulated-world.ts";
 import type { FrontEnd } from "../../src/supervisor/front-end.ts";
+import { isCheck } from "../../src/supervisor/probes.ts";
 import { Clients } from "./clients.ts";
 import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
 import { simulatedPlatform, WALL_OFFSET } from "./platform.ts";
@@ -30,7 +32,7 @@ export type Killing = "never" | "unnoticed" | "anywhere";
 
 /** What a life came to. */
 export type Life = {
-  /** Every command that the keeper carried out, as text, but for the log. */
+  /** Every command that the keeper carried out, as text, but for the log and for what upgrades take. */
   readonly commands: readonly string[];
   readonly record: string;
   readonly status: number | null;
@@ -52,14 +54,23 @@ type Process = { readonly behaviour: Behaviour; pid: number; state: "starting" |
 
 const CALM_AT = 20_000;
 const PATIENCE_MS = 600_000;
+const END_AT = 1_000_000;
 const MAX_STEPS = 50_000;
 const RECORD = "/sim/one.conf";
 const CONTROL_HANDLE = 1;
 const SIGNALS = { SIGTERM: 15, SIGKILL: 9, SIGSEGV: 11, SIGUSR1: 10 } as const;
 
+/** SIGUSR1 at these steps of a life. `keeper`: its program is another one each time. */
+export type Upgrading = { readonly at: readonly number[]; readonly keeper: boolean };
+const NO_UPGRADES: Upgrading = { at: [], keeper: false };
+
 /** Lives the life that belongs to a seed. Throws Broken. */
-export const live = (seed: number, killing: Killing, frontEnd: FrontEnd = CRANK): Promise<Life> =>
-  new World(seed, killing, frontEnd).live();
+export const live = (
+  seed: number,
+  killing: Killing,
+  frontEnd: FrontEnd = CRANK,
+  upgrading: Upgrading = NO_UPGRADES,
+): Promise<Life> => new World(seed, killing, frontEnd, upgrading).live();
 
 /** crank, but for the manner in which einhyrningsins keeps its workers. */
 export const CRANK_BY_PLACES: FrontEnd = {
@@ -76,6 +87,7 @@ class World implements SimulatedWorld {
   readonly #fate: Random;
   readonly #killing: Killing;
   readonly #frontEnd: FrontEnd;
+  readonly #upgrading: Upgrading;
   readonly #timeline = new Timeline();
   readonly #files = new Map<string, string>();
   readonly #processes = new Map<number, Process>();
@@ -99,9 +111,13 @@ class World implements SimulatedWorld {
   #isAccepting = false;
   #status: number | null = null;
   #diskFullUntil = 0;
+  /** For what only an upgrade decides, so that nothing else comes out otherwise. */
+  readonly #upgradeFate: Random;
 
-  constructor(seed: number, killing: Killing, frontEnd: FrontEnd) {
+  constructor(seed: number, killing: Killing, frontEnd: FrontEnd, upgrading: Upgrading) {
     this.#frontEnd = frontEnd;
+    this.#upgrading = upgrading;
+    this.#upgradeFate = new Random(seed ^ 0x0b9d);
     this.#random = new Random(seed);
     this.#fate = new Random(seed ^ 0x5eed);
     this.#killing = killing;
@@ -137,6 +153,8 @@ class World implements SimulatedWorld {
     await this.#goOn();
     if (this.#status === null) {
       this.#expectRest();
+      // At the same time in every life, however long an upgrade has kept it from resting.
+      this.#now = Math.max(this.#now, END_AT);
       this.#end();
       await this.#goOn();
     }
@@ -158,6 +176,7 @@ class World implements SimulatedWorld {
       this.#now = Math.max(this.#now, this.#timeline.next);
       this.#timeline.happen();
       this.#steps += 1;
+      if (this.#upgrading.at.includes(this.#steps)) this.#keeper.signalled(SIGNALS.SIGUSR1);
       if (this.#steps > MAX_STEPS) this.#fail("it does not come to rest");
     }
   }
@@ -193,7 +212,12 @@ class World implements SimulatedWorld {
 
   startSupervisor(): SimulatedSupervisor {
     const life: SupervisorLife = new SupervisorLife({
-      platform: simulatedPlatform(this.#files, this.now, () => this.#now >= this.#diskFullUntil),
+      platform: simulatedPlatform(
+        this.#files,
+        this.now,
+        () => this.#now >= this.#diskFullUntil,
+        () => !this.#upgrading.keeper,
+      ),
       frontEnd: this.#frontEnd,
       send: (bytes) => this.#keeper.hear(bytes),
       isKilledAt: (moment) => this.#isKilledAt(life, moment),
@@ -223,6 +247,15 @@ class World implements SimulatedWorld {
     return true;
   }
 
+  startCandidate(): { afterMs: number; ending: Ending | null } {
+    const dies = this.#upgradeFate.chance(0.1);
+    return { afterMs: this.#upgradeFate.between(1, 30), ending: dies ? { ending: 0, status: 1 } : null };
+  }
+
+  rehearse(): { afterMs: number; status: number } {
+    return { afterMs: this.#upgradeFate.between(1, 10), status: this.#upgradeFate.chance(0.1) ? 1 : 0 };
+  }
+
   openSocket(command: CommandOf<"openSocket">): Opened | Failing {
     return { address: command.address, listening: command.backlog > 0 };
   }
@@ -240,12 +273,13 @@ class World implements SimulatedWorld {
 
   carriedOut(command: Command): void {
     if (command.kind === "acceptOn") this.#isAccepting = true;
-    const wrong = command.kind === "closeHandle" ? this.#left.closed(command.handle) : null;
+    const closes = command.kind === "closeHandle" && !isOfUpgrade(command);
+    const wrong = closes ? this.#left.closed(command.handle) : null;
     if (wrong !== null) this.#fail(wrong);
     if (command.kind === "put" || command.kind === "remove" || command.kind === "log") return;
     // A supervisor's death is an event too, so the numbers of those after it are others.
     const text = `${this.#now} ${describe(command.kind === "keepDescriptor" ? { ...command, event: 0 } : command)}`;
-    this.#commands.push(text);
+    if (!isOfUpgrade(command)) this.#commands.push(text);
     this.#trace.push(text);
   }
 
@@ -258,6 +292,7 @@ class World implements SimulatedWorld {
 
   startProcess(command: CommandOf<"spawn">): void {
     const { worker } = command;
+    if (isCheck(worker)) return this.#check(worker);
     if (this.#processes.has(worker)) this.#fail(`the number of worker ${worker} was used before`);
     const wrong = this.#left.started(command);
     if (wrong !== null) this.#fail(wrong);
@@ -269,6 +304,16 @@ class World implements SimulatedWorld {
     const process: Process = { behaviour, pid: this.#pids, state: "starting" };
     this.#processes.set(worker, process);
     this.after(behaviour.spawnMs, () => this.#begin(worker, process));
+  }
+
+  /** The new program of an upgrade is asked: it says what it is, and ends; some are not what they should be. */
+  #check(worker: number): void {
+    this.after(1, () => this.#keeper.processStarted(worker, 99, this.#now));
+    const fails = this.#upgradeFate.chance(0.1);
+    this.after(this.#upgradeFate.between(5, 50), () => {
+      if (!fails) this.#keeper.processNotifies(worker, CHECKED, { pid: 99, uid: 0, gid: 0 });
+      this.#keeper.processExited(worker, { ending: 0, status: fails ? 1 : 0 });
+    });
   }
 
   #begin(worker: number, process: Process): void {
@@ -294,6 +339,7 @@ class World implements SimulatedWorld {
   }
 
   signalProcess(worker: number, signal: number): void {
+    if (isCheck(worker)) return;
     const process = this.#processes.get(worker);
     if (!process || process.state === "gone" || signal === SIGNALS.SIGUSR1) return;
     const { ignoresTerm, stopMs } = process.behaviour;
@@ -366,6 +412,23 @@ class World implements SimulatedWorld {
     throw new Broken(message, this.#trace);
   }
 }
+
+/** What only an upgrade has done, and leaves nothing behind. */
+const isOfUpgrade = (command: Command): boolean =>
+  UPGRADE_COMMANDS.has(command.kind) ||
+  (command.kind === "spawn" && isCheck(command.worker)) ||
+  (command.kind === "closeHandle" && command.handle >= 2 ** 33);
+const UPGRADE_COMMANDS: ReadonlySet<Command["kind"]> = new Set([
+  "copyJournal",
+  "rehearse",
+  "replaceSupervisor",
+  "setProgram",
+  "execute",
+]);
+
+const CHECKED = new TextEncoder().encode(
+  JSON.stringify({ crank: "2", protocol: PROTOCOL_VERSION, home: "/opt/crank", runtime: "/opt/crank/bin/runtime" }),
+);
 
 const READY = new TextEncoder().encode("READY=1");
 

@@ -48,6 +48,7 @@ export class Supervised {
         this.files,
         () => this.now,
         () => true,
+        () => true,
       ),
       ...platform,
     };
@@ -171,6 +172,7 @@ export class Supervised {
       fresh: this.#journal.size === 0,
       consumed: this.#consumed,
       executions: 0,
+      path: "/bin/crank",
     };
   }
 }

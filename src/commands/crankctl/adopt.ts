@@ -62,7 +62,7 @@ const lookAt = async (directory: string): Promise<Prospect> => {
 /** There is no keeper here. */
 const NO_FACTS = {
   ...{ pid: 0, version: "", startedAt: 0, realtimeOffset: 0, home: "", cwd: "/", args: [], program: "crank" },
-  ...{ fresh: true, consumed: 0, executions: 0 },
+  ...{ fresh: true, consumed: 0, executions: 0, path: "" },
 };
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

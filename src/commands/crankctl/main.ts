@@ -10,6 +10,7 @@ import type { Action, Command } from "./command.ts";
 import { reload, rollback, run } from "./deploy-commands.ts";
 import { COMMON_FLAGS, type CommonFlags, controlAddress, type Environment, Session } from "./session.ts";
 import { events, logs } from "./stream-commands.ts";
+import { upgrade } from "./upgrade.ts";
 import { history, info, shutdown, status } from "./view-commands.ts";
 import { kill, ps, scale } from "./worker-commands.ts";
 
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   kill,
   events,
   logs,
+  upgrade,
   shutdown,
   adopt,
 ];

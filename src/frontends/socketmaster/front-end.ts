@@ -3,7 +3,7 @@
 import { printable } from "../../control/printable.ts";
 import { describeEnding, describeReason } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
-import { cancelReload, forward, reload } from "../../supervisor/actions.ts";
+import { cancelReload, forward, reload, upgrade } from "../../supervisor/actions.ts";
 import type { FrontEnd, ReceivedSignal } from "../../supervisor/front-end.ts";
 import { goTime } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
@@ -36,7 +36,7 @@ const sentenceFor = (memory: Memory, note: Note): string | null => {
 
 export const SOCKETMASTER: FrontEnd = {
   parse: socketmasterInvocation,
-  signals: { SIGHUP: reload, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },
+  signals: { SIGHUP: reload, SIGUSR1: upgrade, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },
   dialect: async () => (await import("../../supervisor/acknowledgement.ts")).acknowledgements,
   describe: (memory, note) => {
     const message = sentenceFor(memory, note);

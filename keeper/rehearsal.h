@@ -1,0 +1,18 @@
+/* A new keeper's program shows, in a child that has a copy of everything, that it can take over; then it ends. What it
+ * cannot do costs nothing that way. */
+#ifndef KEEPER_REHEARSAL_H
+#define KEEPER_REHEARSAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "wire.h"
+
+/* What a `rehearse` says. */
+void rehearsal_start(struct reader *command);
+/* A child has ended. False: it is not that one, and not reaped. */
+bool rehearsal_child_gone(const siginfo_t *info);
+/* Ends it, if there is one, without a word. */
+void rehearsal_end(void);
+
+#endif

@@ -1,0 +1,65 @@
+// Lives with an upgrade at every event of them, of the supervisor alone and of the keeper too, some of which fail: what is
+// done to workers, clients and record, and when, is the same as without.
+import { expect, test } from "bun:test";
+import { CRANK } from "../../src/commands/crank-front-end.ts";
+import { Random } from "./random.ts";
+import { differenceOf } from "./try-life.ts";
+import { Broken, type Life, live, type Upgrading } from "./world.ts";
+
+const SEEDS_AT_EVERY_EVENT = 5;
+const SEEDS_AT_SOME = 150;
+const UPGRADES_AT_SOME = 4;
+const TRACED_LINES = 40;
+const TIMEOUT_MS = 900_000;
+
+const upgraded = async (seed: number, upgrading: Upgrading, alone: Life): Promise<void> => {
+  try {
+    const life = await live(seed, "never", CRANK, upgrading);
+    const difference = differenceOf(alone, life);
+    if (difference !== null) throw difference;
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    const trace = error.trace.slice(-TRACED_LINES).map((line) => line.slice(0, 300));
+    throw new Error(`seed ${seed}, upgraded at ${upgrading.at}: ${error.message}\n${trace.join("\n")}`);
+  }
+};
+
+test(
+  `an upgrade at every event changes nothing that a whole crank does, in ${SEEDS_AT_EVERY_EVENT} lives`,
+  async () => {
+    let lives = 0;
+    for (let seed = 1; seed <= SEEDS_AT_EVERY_EVENT; seed++) {
+      const alone = await live(seed, "never");
+      for (let at = 1; at <= alone.events; at++, lives++)
+        await upgraded(seed, { at: [at], keeper: (seed + at) % 2 === 0 }, alone);
+    }
+    expect(lives).toBeGreaterThan(SEEDS_AT_EVERY_EVENT * 10);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  `nor do ${UPGRADES_AT_SOME} of them anywhere, in ${SEEDS_AT_SOME} lives`,
+  async () => {
+    for (let seed = 1; seed <= SEEDS_AT_SOME; seed++) {
+      const alone = await live(seed, "never");
+      const random = new Random(seed ^ 0x7777);
+      const at = Array.from({ length: UPGRADES_AT_SOME }, () => random.between(1, alone.events));
+      await upgraded(seed, { at, keeper: random.chance(0.5) }, alone);
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  `nor do supervisors that are killed in the middle of them break anything, in ${SEEDS_AT_SOME} lives`,
+  async () => {
+    for (let seed = 1; seed <= SEEDS_AT_SOME; seed++) {
+      const { events } = await live(seed, "never");
+      const random = new Random(seed ^ 0x3333);
+      const at = Array.from({ length: UPGRADES_AT_SOME }, () => random.between(1, events));
+      await live(seed, "anywhere", CRANK, { at, keeper: random.chance(0.5) });
+    }
+  },
+  TIMEOUT_MS,
+);
