@@ -162,7 +162,7 @@ bench: all
 .PHONY: check check-types check-style check-warnings check-rooms check-lock
 check: check-types check-style check-warnings check-rooms check-lock
 	echo 'checked: types, lint and format, C warnings, import directions, lock file'
-check-types: $(PACKAGES)
+check-types: $(PACKAGES) dist/worker/worker.js
 	node_modules/.bin/tsc --noEmit -p .
 check-style: $(PACKAGES)
 	node_modules/.bin/biome check --error-on-warnings --log-level=warn

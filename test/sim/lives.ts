@@ -1,0 +1,25 @@
+// Ten thousand whole cranks, each from its seed, in parts that a test file each lives. By hand, any number:
+// `bun test/sim/run.ts --seeds N --from SEED`.
+import { test } from "bun:test";
+import { tryLife } from "./try-life.ts";
+
+const SEEDS = 10_000;
+const PARTS = 5;
+const TRACED_LINES = 30;
+const TIMEOUT_MS = 900_000;
+
+/** Makes the test of one part, of 1 … 5: every fifth seed. */
+export const testLives = (part: number): void => {
+  test(
+    `killing the supervisor between any two steps changes nothing that a whole crank does, in ${SEEDS / PARTS} lives`,
+    async () => {
+      for (let seed = part; seed <= SEEDS; seed += PARTS) {
+        const outcome = await tryLife(seed);
+        if (outcome.kind === "sound") continue;
+        const trace = outcome.trace.slice(-TRACED_LINES).map((line) => line.slice(0, 300));
+        throw new Error(`seed ${seed} (${outcome.killing}): ${outcome.message}\n${trace.join("\n")}`);
+      }
+    },
+    TIMEOUT_MS,
+  );
+};
