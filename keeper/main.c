@@ -1,9 +1,10 @@
-/* One program with many names: the keeper, its shim, its probe, and the commands that are links to it. */
+/* One program with many names: the keeper, its shim, its probe, its measuring, and the commands that are links to it. */
 #include <string.h>
 
 #include "facts.h"
 #include "keeper.h"
 #include "launch.h"
+#include "measure.h"
 #include "probe.h"
 #include "programs.h"
 #include "shim.h"
@@ -12,6 +13,7 @@ int main(int argc, char **argv) {
   const char *name = facts_name(argv[0]);
   if (argc == 2 && strcmp(argv[0], SHIM_NAME) == 0) shim_run(argv[1]);
   if (strcmp(argv[0], PROBE_NAME) == 0) probe_run(argc, argv);
+  if (strcmp(argv[0], MEASURE_NAME) == 0) measure_run(argc, argv);
   if (!programs_is_keeper(name)) return programs_execute(name, argv);
   /* What an upgrade calls the new program with; both are words of einhorn's, which wrapper scripts know. */
   if (argc > 1 && strcmp(argv[1], "--upgrade-check") == 0) return programs_check(name, argv);

@@ -46,5 +46,12 @@ export const span = (ms: number): string => {
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 };
 
+/** An amount of memory: `0.7 MiB`, `112 MiB`, `3.1 GiB`. */
+export const size = (bytes: number): string => {
+  const mebibytes = bytes / 2 ** 20;
+  const [amount, unit] = mebibytes < 1000 ? [mebibytes, "MiB"] : [mebibytes / 1024, "GiB"];
+  return `${amount < 10 ? amount.toFixed(1) : Math.round(amount)} ${unit}`;
+};
+
 /** How long ago an ISO 8601 time was. */
 export const since = (time: string): string => span(Date.now() - Date.parse(time));

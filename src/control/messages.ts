@@ -66,6 +66,18 @@ export type Selector = {
   readonly pid?: number;
 };
 
+/** What a worker used when it was measured last, all of its process tree together. null: that may not be known. */
+export type Usage = {
+  /** ISO 8601: when. */
+  readonly at: string;
+  readonly processes: number;
+  /** Bytes: its proportional share (PSS) where that may be read, else what is resident (RSS). */
+  readonly memory: number | null;
+  /** Seconds of processor time, that of processes which are gone and were waited for included. */
+  readonly cpu: number;
+  /** Connections that it has accepted on the service's sockets, and not closed. */
+  readonly connections: number | null;
+};
 export type WorkerInfo = {
   readonly pid: number | null;
   readonly id: number;
@@ -77,6 +89,8 @@ export type WorkerInfo = {
   readonly startedAt: string;
   /** Seconds. */
   readonly uptime: number;
+  /** null: it has not been measured. */
+  readonly usage: Usage | null;
 };
 export type SocketInfo = {
   readonly name: string;
@@ -85,6 +99,10 @@ export type SocketInfo = {
   /** Connections that wait to be accepted, and how many may; null where the kernel does not say. */
   readonly queue: number | null;
   readonly limit: number | null;
+  /** Connections that workers hold, when they were measured last; null: that is not known, or there are none at such a socket. */
+  readonly connections: number | null;
+  /** What the kernel has dropped at it since it was made, above all because its queue was full; null where it does not say. */
+  readonly drops: number | null;
 };
 export type RolloutInfo = {
   readonly generation: number;
@@ -161,8 +179,9 @@ export type Methods = {
     params: { readonly to?: number; readonly by?: number };
     result: { readonly from: number; readonly to: number };
   };
-  ps: { params: Selector; result: readonly WorkerInfo[] };
-  status: { params: Record<string, never>; result: Status };
+  /** `measure`: with what the workers use, measured now or a moment ago. */
+  ps: { params: Selector & { readonly measure?: boolean }; result: readonly WorkerInfo[] };
+  status: { params: { readonly measure?: boolean }; result: Status };
   /** `signal`: a name with or without SIG. `wait`: answered when the signalled workers are gone. */
   kill: {
     params: Selector & { readonly signal?: string; readonly wait?: boolean };

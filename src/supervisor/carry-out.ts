@@ -5,7 +5,7 @@ import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { wallTime } from "./facts.ts";
 import { log } from "./log.ts";
-import { forgetPending, forgetSocket, type Memory, rememberCore } from "./memory.ts";
+import { closeSocket, forgetPending, type Memory, rememberCore } from "./memory.ts";
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
@@ -55,7 +55,7 @@ const closeSockets = (memory: Memory): void => {
     memory.outbox.command({ kind: "closeHandle", handle: socket.handle });
     const address = memory.settings?.binds[socket.bind ?? 0]?.address;
     if (address?.kind === "unix" && !address.path.startsWith("@")) memory.platform.removeFile(address.path);
-    forgetSocket(memory, socket.handle);
+    closeSocket(memory, socket);
   }
 };
 

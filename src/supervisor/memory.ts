@@ -2,11 +2,13 @@
 // every hello: a supervisor that starts is in no other position than one that went on.
 
 import type { RpcId } from "../control/jsonrpc.ts";
+import type { Selector } from "../control/messages.ts";
 import type { GoodSpec } from "../core/spec.ts";
 import type { Generation, State, Worker } from "../core/state.ts";
 import { initialState } from "../core/state.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
+import { Measurements } from "./measurements.ts";
 import { NoteLog } from "./notes.ts";
 import { Outbox } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
@@ -62,9 +64,12 @@ export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
     }
   /** `kill -wait`: until these workers are gone. */
   | { readonly kind: "gone"; readonly workers: readonly number[]; readonly pids: readonly number[] }
-  /** `status`: until the keeper has said how full these sockets' queues are. */
+  /** `ps`: until the workers are measured. */
+  | { readonly kind: "ps"; readonly selector: Selector }
+  /** `status`: until the keeper has said how full these sockets' queues are, and until the workers are measured if that is wanted. */
   | {
       readonly kind: "status";
+      readonly isMeasuring: boolean;
       readonly waiting: readonly number[];
       readonly queues: Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
     }
@@ -164,6 +169,7 @@ export type Memory = {
   readonly facts: KeeperFacts;
   readonly outbox: Outbox;
   readonly notes: NoteLog;
+  readonly measurements: Measurements;
   settings: Settings | null;
   boot: Boot;
   core: State;
@@ -175,6 +181,8 @@ export type Memory = {
   /** What workers left for later ones, by handle. */
   readonly stored: Map<number, StoredDescriptor>;
   store: DescriptorStore;
+  /** The service's sockets that crank has closed for its end, while their connections are still being served. */
+  closed: readonly OpenSocket[];
   readonly pending: Map<number, Pending>;
   readonly finished: Finished[];
   /** Workers and probes of the core, by the keeper's numbers, whose starts it has not been told of yet, in their order. */
@@ -206,6 +214,7 @@ export const recall = (
     facts,
     outbox: new Outbox(),
     notes: new NoteLog(),
+    measurements: new Measurements(),
     settings: null,
     boot: { stage: "fresh", barrier: 0, failure: null, isUnwanted: false },
     core: EMPTY_CORE,
@@ -215,6 +224,7 @@ export const recall = (
     sockets: new Map(),
     stored: new Map(),
     store: EMPTY_STORE,
+    closed: [],
     pending: new Map(),
     finished: [],
     unstarted: [],
@@ -294,6 +304,15 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   store: (memory, _name, bytes) => {
     memory.store = parse(bytes);
+  },
+  closed: (memory, _name, bytes) => {
+    memory.closed = parse(bytes);
+  },
+  measured: (memory, _name, bytes) => {
+    memory.measurements.restore(parse(bytes));
+  },
+  usage: (memory, name, bytes) => {
+    memory.measurements.restorePart(name, bytes);
   },
   pending: (memory, name, bytes) => {
     memory.pending.set(Number(name), parse(bytes));
@@ -413,6 +432,13 @@ export const rememberSocket = (memory: Memory, socket: OpenSocket): void => {
 export const forgetSocket = (memory: Memory, handle: number): void => {
   memory.sockets.delete(handle);
   memory.outbox.remove(`socket/${handle}`);
+};
+
+/** Forgets a socket of the service that crank closes, but for where it was. */
+export const closeSocket = (memory: Memory, socket: OpenSocket): void => {
+  forgetSocket(memory, socket.handle);
+  memory.closed = [...memory.closed, socket];
+  memory.outbox.put("closed", memory.closed);
 };
 
 /** A number for a request that nobody had before. */

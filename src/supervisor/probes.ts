@@ -16,6 +16,8 @@ type ByProbe = Extract<Readiness, { kind: "probe" }>;
 const FIRST_PROBE = 2 ** 40;
 /** And those of upgrades' checks behind them. */
 const FIRST_CHECK = 2 ** 41;
+/** And those of measurements (measuring.ts). */
+export const FIRST_MEASUREMENT = 2 ** 42;
 const SAY_FD = 3;
 const NOTHING = 2;
 const SIGKILL = 9;
@@ -25,7 +27,7 @@ export const probeNumber = (worker: number): number | null =>
   worker >= FIRST_PROBE && worker < FIRST_CHECK ? worker - FIRST_PROBE : null;
 
 /** Whether the keeper knows the check of an upgrade under this worker number; and the number of that one's. */
-export const isCheck = (worker: number): boolean => worker >= FIRST_CHECK;
+export const isCheck = (worker: number): boolean => worker >= FIRST_CHECK && worker < FIRST_MEASUREMENT;
 export const checkWorker = (upgrade: number): number => FIRST_CHECK + upgrade;
 
 /** The keeper's number for a probe. */

@@ -6,7 +6,7 @@ import type { Outcome } from "../core/effects.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { forgetPending, type Memory, NOBODY, type Pending, rememberFinished, rememberPending } from "./memory.ts";
 import { SOCK_DGRAM } from "./sockaddr.ts";
-import { serviceSockets, status } from "./views.ts";
+import { serviceSockets, status, workersFor } from "./views.ts";
 
 /** What some method answers. */
 export type Result = Methods[Method]["result"];
@@ -190,17 +190,34 @@ export const queueIsKnown = (
   if (pending?.kind !== "status") return;
   const waiting = pending.waiting.filter((other) => other !== handle);
   const queues = { ...pending.queues, [handle]: queue };
-  if (waiting.length > 0) return rememberPending(memory, request, { ...pending, waiting, queues });
-  forgetPending(memory, request);
-  reply(memory, pending, status(memory, queues));
+  answerStatus(memory, request, { ...pending, waiting, queues });
 };
 
 /** The kernel does not say how full a queue is; answers the `status` that waited for it with what is known. */
 export const queuesStayUnknown = (memory: Memory, request: number): void => {
   const pending = memory.pending.get(request);
-  if (pending?.kind !== "status") return;
+  if (pending?.kind === "status") answerStatus(memory, request, { ...pending, waiting: [] });
+};
+
+/** Answers a `status` if it has all that it waits for. */
+const answerStatus = (memory: Memory, request: number, pending: Extract<Pending, { kind: "status" }>): void => {
+  if (pending.waiting.length > 0 || pending.isMeasuring) return rememberPending(memory, request, pending);
   forgetPending(memory, request);
   reply(memory, pending, status(memory, pending.queues));
+};
+
+/** Whether somebody waits for a measurement. */
+export const isMeasurementAwaited = ({ pending }: Memory): boolean =>
+  [...pending.values()].some((one) => one.kind === "ps" || (one.kind === "status" && one.isMeasuring));
+
+/** The workers are measured as well as they can be: answers who waited for that. */
+export const answerMeasured = (memory: Memory): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind === "status") answerStatus(memory, request, { ...pending, isMeasuring: false });
+    if (pending.kind !== "ps") continue;
+    forgetPending(memory, request);
+    reply(memory, pending, workersFor(memory, pending.selector));
+  }
 };
 
 /** Asks the keeper how full the queues are, for a `status` that waits. */

@@ -3,6 +3,7 @@ import type { RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RunParams } from "../control/messages.ts";
 import { type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
 import { advance } from "./carry-out.ts";
+import { beginMeasurement, isMeasured } from "./measuring.ts";
 import {
   addFollower,
   authenticate,
@@ -15,7 +16,7 @@ import {
 import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
 import { parseSignal, signalNumber } from "./signals.ts";
 import { SpecError, specFrom } from "./specs.ts";
-import { history, info, selectWorkers, status, workerInfo } from "./views.ts";
+import { history, info, selectWorkers, status, workersFor } from "./views.ts";
 
 /** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
 export type Call = Asker & { readonly now: number };
@@ -197,13 +198,27 @@ const kill: Handler<"kill"> = (memory, call, params) => {
   });
 };
 
-const askStatus: Handler<"status"> = (memory, call) => {
+const ps: Handler<"ps"> = (memory, call, selector) => {
+  if (!measuresFor(memory, call, selector.measure)) return reply(memory, call, workersFor(memory, selector));
+  rememberPending(memory, nextRequest(memory), { kind: "ps", ...waiterOf(call), selector });
+};
+
+/** Whether the answer has to wait for the workers to be measured, which has begun then. */
+const measuresFor = (memory: Memory, { now }: Call, isWanted: boolean | undefined): boolean => {
+  if (isWanted !== true || isMeasured(memory, now)) return false;
+  beginMeasurement(memory, now, "everything");
+  return true;
+};
+
+const askStatus: Handler<"status"> = (memory, call, { measure }) => {
   const request = nextRequest(memory);
   const waiting = askQueues(memory, request);
-  if (waiting.length === 0) return reply(memory, call, status(memory, {}));
+  const isMeasuring = measuresFor(memory, call, measure);
+  if (waiting.length === 0 && !isMeasuring) return reply(memory, call, status(memory, {}));
   rememberPending(memory, request, {
     kind: "status",
     ...waiterOf(call),
+    isMeasuring,
     waiting,
     queues: {},
   });
@@ -286,12 +301,7 @@ const HANDLERS = {
   rollback,
   history: (memory, call) => reply(memory, call, history(memory)),
   scale,
-  ps: (memory, call, params) =>
-    reply(
-      memory,
-      call,
-      selectWorkers(memory.core, params, "all").map((worker) => workerInfo(memory, worker)),
-    ),
+  ps,
   status: askStatus,
   kill,
   events,

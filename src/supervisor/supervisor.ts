@@ -19,6 +19,7 @@ import { takeLine } from "./conversation.ts";
 import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { log } from "./log.ts";
+import { measurementIsGone, measurementNumber, reconcileMeasurement, takeMeasured } from "./measuring.ts";
 import {
   countDeath,
   forgetConnection,
@@ -158,6 +159,7 @@ const reconcile = (memory: Memory, hello: Hello): void => {
   const known = new Set([...hello.workers.map((worker) => worker.worker), ...memory.unstarted]);
   const now = memory.platform.monotonicNow();
   reconcileProbes(memory, known, now);
+  reconcileMeasurement(memory, known, now);
   for (const worker of Object.values(memory.core.workers)) {
     if (!known.has(worker.id))
       advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
@@ -200,6 +202,8 @@ const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEA
 
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   if (isCheck(event.worker)) return atUpgrade(memory, event);
+  const measurement = measurementNumber(event.worker);
+  if (measurement !== null) return takeMeasured(memory, measurement, event);
   const probe = probeNumber(event.worker);
   if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
   const worker = memory.core.workers[event.worker];
@@ -232,6 +236,8 @@ const takeReadiness = (
 
 const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
   if (isCheck(event.worker)) return atUpgrade(memory, event);
+  const measurement = measurementNumber(event.worker);
+  if (measurement !== null) return measurementIsGone(memory, measurement, event.deliveredAt);
   const probe = probeNumber(event.worker);
   if (probe !== null) return probeIsGone(memory, probe, event);
   advance(memory, {
@@ -247,6 +253,8 @@ const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
 const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled => {
   if (isCheck(event.worker)) return atUpgrade(memory, event);
   const { worker, step, errno, deliveredAt } = event;
+  const measurement = measurementNumber(worker);
+  if (measurement !== null) return measurementIsGone(memory, measurement, deliveredAt);
   const probe = probeNumber(worker);
   if (probe !== null) return probeIsGone(memory, probe, event);
   advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno });

@@ -14,6 +14,7 @@ import type { State, Worker } from "../core/state.ts";
 import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
 import { wallTime } from "./facts.ts";
+import { usageOf } from "./measurements.ts";
 import type { Memory, OpenSocket } from "./memory.ts";
 import { storeLimit } from "./stored-descriptors.ts";
 
@@ -40,8 +41,13 @@ export const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     command: spec?.command ?? [],
     startedAt: wallTime(memory.facts, worker.startedAt),
     uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
+    usage: usageOf(memory, worker.id),
   };
 };
+
+/** What `ps` answers. */
+export const workersFor = (memory: Memory, selector: Selector): WorkerInfo[] =>
+  selectWorkers(memory.core, selector, "all").map((worker) => workerInfo(memory, worker));
 
 type Queues = Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
 
@@ -78,6 +84,8 @@ const socketInfo = (memory: Memory, socket: OpenSocket, queues: Queues): SocketI
   address: socket.address,
   queue: queues[socket.handle]?.queue ?? null,
   limit: queues[socket.handle]?.limit ?? null,
+  connections: memory.measurements.socket(socket.handle)?.connections ?? null,
+  drops: memory.measurements.socket(socket.handle)?.drops ?? null,
 });
 
 const rolloutInfo = (memory: Memory): RolloutInfo | null => {

@@ -18,6 +18,7 @@ const WORKER = {
   command: ["ruby", "app.rb", "\u202eevil"],
   startedAt: "2026-01-01T00:00:00.000Z",
   uptime: 75,
+  usage: { at: "2026-01-01T00:00:00.000Z", processes: 2, memory: 117_000_000, cpu: 61.23, connections: 1203 },
 };
 const FAILURE = {
   code: 2,
@@ -252,7 +253,7 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
       phase: "running",
       startedAt: "2026-01-01T00:00:00.000Z",
       restarts: 1,
-      sockets: [{ name: "http", address: "tcp://[::]:8080", queue: 3, limit: 4096 }],
+      sockets: [{ name: "http", address: "tcp://[::]:8080", queue: 3, limit: 4096, connections: 1203, drops: 9 }],
       rollout: {
         generation: 4,
         startedAt: "2026-01-01T00:00:00.000Z",
@@ -285,11 +286,11 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
     const { stdout } = await desk.ctl("status");
     for (const text of [
       "web: generation 3, 1 of 2 ready, 1 started again",
-      "http    tcp://[::]:8080  3 of 4096",
+      "http    tcp://[::]:8080  3 of 4096         1203        9",
       "Rolling out generation 4",
       "0 of 2 available",
       "2 old left",
-      "41   7    3  ready  1 min 15 s",
+      "41   7    3  ready  1 min 15 s  112 MiB  1 min 1 s         1203  /srv",
     ])
       expect(stdout).toContain(text);
     expect(stdout).not.toContain("\u001b");

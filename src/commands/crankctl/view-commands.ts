@@ -10,14 +10,14 @@ export const status = command({
   summary: "show the service: sockets, rollout, workers",
   usage: "[flags]",
   about: [
-    "Shows the service with its sockets and how many connections wait in each, the rollout in flight, and the workers.",
+    "Shows the service with its sockets and their connections, the rollout in flight, and the workers with what they use.",
   ],
   flags: {},
   placement: "anywhere",
   prepare: (_, words) => {
     refuseWords(words);
     return async (session) => {
-      await session.print(await session.ask((client) => client.call("status", {})), describeStatus);
+      await session.print(await session.ask((client) => client.call("status", { measure: true })), describeStatus);
       return 0;
     };
   },
@@ -46,8 +46,10 @@ const sockets = (status: Status): string => {
     escapeControls(socket.name),
     escapeControls(socket.address),
     socket.queue === null ? "-" : `${socket.queue} of ${socket.limit ?? "?"}`,
+    String(socket.connections ?? "-"),
+    String(socket.drops ?? "-"),
   ]);
-  return rows.length === 0 ? "" : table(["SOCKET", "ADDRESS", "WAITING"], rows);
+  return rows.length === 0 ? "" : table(["SOCKET", "ADDRESS", ">WAITING", ">CONNECTIONS", ">DROPPED"], rows);
 };
 
 const MOST_NAMES = 10;

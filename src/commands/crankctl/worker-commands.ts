@@ -34,10 +34,11 @@ export const ps = command({
   prepare: (flags, words) => {
     refuseWords(words);
     return async (session) => {
-      const workers = await session.ask((client) => client.call("ps", selector(flags)));
-      await session.print(workers, async () =>
-        (await session.out.isTerminal()) ? workerTable(workers) : workerLines(workers),
-      );
+      // The plain lines have nothing that would have to be measured.
+      const isTable = session.json || (await session.out.isTerminal());
+      const params = { ...selector(flags), ...(isTable ? { measure: true } : {}) };
+      const workers = await session.ask((client) => client.call("ps", params));
+      await session.print(workers, () => (isTable ? workerTable(workers) : workerLines(workers)));
       return 0;
     };
   },

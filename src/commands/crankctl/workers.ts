@@ -1,6 +1,6 @@
 // Workers as crankctl shows them: the original's lines for programs, a table for people.
-import type { WorkerInfo } from "../../control/messages.ts";
-import { escapeControls, quoted, span, table } from "../terminal.ts";
+import type { Usage, WorkerInfo } from "../../control/messages.ts";
+import { escapeControls, quoted, size, span, table } from "../terminal.ts";
 
 /** `PID ID STATE "CWD" [COMMAND]`, a line for each. */
 export const workerLines = (workers: readonly WorkerInfo[]): string =>
@@ -14,17 +14,25 @@ export const workerLines = (workers: readonly WorkerInfo[]): string =>
 /** A table with a header. */
 export const workerTable = (workers: readonly WorkerInfo[]): string =>
   table(
-    [">PID", ">ID", ">GEN", "STATE", ">UP", "DIRECTORY", "COMMAND"],
+    [">PID", ">ID", ">GEN", "STATE", ">UP", ">MEMORY", ">CPU", ">CONNECTIONS", "DIRECTORY", "COMMAND"],
     workers.map((worker) => [
       String(worker.pid ?? "-"),
       String(worker.id),
       String(worker.generation),
       worker.state,
       span(worker.uptime * 1000),
+      ...usageCells(worker.usage),
       escapeControls(worker.cwd),
       commandText(worker),
     ]),
   );
+
+/** Memory, processor time and connections; what is not known is a dash. */
+const usageCells = (usage: Usage | null): readonly string[] => [
+  usage?.memory == null ? "-" : size(usage.memory),
+  usage === null ? "-" : span(usage.cpu * 1000),
+  String(usage?.connections ?? "-"),
+];
 
 /** A command line on one line, as it was given. */
 export const commandText = (of: { readonly command: readonly string[] }): string =>

@@ -1,0 +1,127 @@
+// Measuring the workers, only when somebody asks: a short-lived process of its own (crank's program under the name
+// crank-measure), which the keeper starts as it starts probes, says what they use and which connections they hold. So
+// however many those are, nothing else waits for it.
+import { type Command, INHERITED_OOM_SCORE, type KeeperEvent, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
+import { parseUri } from "./addresses.ts";
+import { FOREIGN_VARIABLES } from "./launch.ts";
+import type { Measurement, Scope } from "./measurements.ts";
+import type { Memory, OpenSocket } from "./memory.ts";
+import { FIRST_MEASUREMENT } from "./probes.ts";
+import { answerMeasured, isMeasurementAwaited } from "./replies.ts";
+import { AF_INET6, internetAddress, SOCK_DGRAM, unixAddress } from "./sockaddr.ts";
+import { serviceSockets } from "./views.ts";
+
+const SAY_FD = 3;
+const FIRST_SOCKET_FD = 4;
+const NOTHING = 2;
+const SIGKILL = 9;
+
+/** After this what has not been found out yet stays unknown. */
+const TIME_LIMIT_MS = 5000;
+/** How long after the beginning of one the next may begin: so long at least, and so many times what the last one took. */
+const PAUSE_MS = 1000;
+const PAUSE_TIMES = 10;
+
+/** The number of the measurement that the keeper knows under this worker number; null: it is a worker's, or a probe's. */
+export const measurementNumber = (worker: number): number | null =>
+  worker >= FIRST_MEASUREMENT ? worker - FIRST_MEASUREMENT : null;
+
+/** Whether the last measurement is so young that nothing newer is to be had. */
+export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
+  const { last } = measurements;
+  return last !== null && last.scope === "everything" && now < nextAt(last);
+};
+
+const nextAt = ({ begunAt, endedAt }: Measurement): number =>
+  begunAt + Math.max(PAUSE_MS, PAUSE_TIMES * ((endedAt ?? begunAt) - begunAt));
+
+/** Begins a measurement, unless one is under way. When it is complete, `measured` is called. */
+export const beginMeasurement = (memory: Memory, now: number, scope: Scope): void => {
+  if (memory.measurements.current !== null) return;
+  const sockets = scope === "everything" ? countedSockets(memory) : [];
+  const handles = sockets.map(({ handle }) => handle);
+  const number = memory.measurements.begin(memory.outbox, { scope, begunAt: now, handles });
+  memory.outbox.command(measureCommand(memory, number, sockets));
+};
+
+/** Those that crank has closed for its end as well: their connections are still being served. */
+const countedSockets = (memory: Memory): readonly OpenSocket[] => [...serviceSockets(memory), ...memory.closed];
+
+const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSocket[]): Command => {
+  const open = sockets.filter(({ handle }) => memory.sockets.has(handle));
+  const fds = new Map(open.map(({ handle }, index) => [handle, FIRST_SOCKET_FD + index]));
+  const workers = Object.values(memory.core.workers).filter(({ pid }) => pid !== null);
+  return {
+    kind: "spawn",
+    worker: FIRST_MEASUREMENT + number,
+    file: `${memory.facts.home}/bin/crank`,
+    args: [
+      "crank-measure",
+      String(TIME_LIMIT_MS),
+      String(sockets.length),
+      ...sockets.map((socket) => `${fds.get(socket.handle) ?? "-"}:${addressOf(socket)}`),
+      ...workers.map(({ id, pid, startTime }) => `${id}:${pid}:${startTime}`),
+    ],
+    cwd: "/",
+    env: [],
+    unset: FOREIGN_VARIABLES,
+    ownPid: [],
+    descriptors: [...fds].flat(),
+    stdin: 0,
+    output: NOTHING,
+    notifyFd: SAY_FD,
+    notifyPath: "",
+    identity: [],
+    umask: UNCHANGED,
+    limits: [],
+    nice: 0,
+    oomScore: INHERITED_OOM_SCORE,
+    deathSignal: SIGKILL,
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
+    prefix: "",
+    json: "",
+  };
+};
+
+/** The bytes of its address in hexadecimal; "" for a socket that has no connections. */
+const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
+  const { address } = parseUri(uri);
+  if (type === SOCK_DGRAM) return "";
+  if (address.kind === "unix") return hex(unixAddress(address.path));
+  if (address.kind !== "internet") return "";
+  const all = domain === AF_INET6 ? "::" : "0.0.0.0";
+  return hex(internetAddress(address.host === "" ? all : address.host, address.port).bytes);
+};
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** Takes a part of what a measurement says. */
+export const takeMeasured = (
+  memory: Memory,
+  number: number,
+  event: Extract<KeeperEvent, { kind: "datagram" }>,
+): void => {
+  if (memory.measurements.current?.number !== number) return;
+  const { scope } = memory.measurements.current;
+  if (memory.measurements.take(memory.outbox, event.bytes, event.happenedAt))
+    measured(memory, event.deliveredAt, scope);
+};
+
+/** A measurement is gone. One that has said everything is not waited for any more. */
+export const measurementIsGone = (memory: Memory, number: number, now: number): void => {
+  if (memory.measurements.current?.number !== number) return;
+  memory.measurements.abandon(memory.outbox);
+  measured(memory, now, null);
+};
+
+/** One that was under way and of which the keeper knows nothing is gone. */
+export const reconcileMeasurement = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
+  const { current } = memory.measurements;
+  if (current && !known.has(FIRST_MEASUREMENT + current.number)) measurementIsGone(memory, current.number, now);
+};
+
+/** A measurement has come to its end, with something or with nothing. */
+const measured = (memory: Memory, now: number, scope: Scope | null): void => {
+  if (scope === "memory" && isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
+  else answerMeasured(memory);
+};
