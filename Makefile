@@ -46,6 +46,7 @@ all: $(PROGRAMS) bin/runtime bin/trim.node $(BUNDLES) dist/worker/worker.js
 help:
 	echo 'make            build bin/ and dist/'
 	echo 'make demo       five deploys under 500 connections; leaves a picture in build/'
+	echo 'make demo-handover  1 GiB there and back on one connection, through ten deploys'
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
 	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
 	echo 'make deno       install Deno below build/, for the tests that want it too'
@@ -137,6 +138,10 @@ dist/worker/worker.js: $(wildcard src/worker/*) tsconfig.json Makefile $(PACKAGE
 .PHONY: demo
 demo: all
 	$(RUNTIME) examples/demo/main.ts
+
+.PHONY: demo-handover
+demo-handover: all
+	$(RUNTIME) examples/hand-over/demo.ts
 
 .PHONY: test
 test: all

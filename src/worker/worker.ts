@@ -1,6 +1,7 @@
 // What `crank/worker` is: the parts of this folder that an application uses.
 export { type Drained, type DrainOptions, drain } from "./drain.ts";
 export type { PassedSocket } from "./environment.ts";
+export { type HandedOver, type HandOverOptions, handOver, takeOver } from "./hand-over.ts";
 export { type ListenOptions, listen } from "./listen.ts";
 export { notify, ready, status } from "./notify.ts";
 export { type ListeningSocket, type OwnAddress, sockets } from "./sockets.ts";

@@ -55,6 +55,15 @@ export class Talk {
     );
   }
 
+  /** Reads nothing any more, until it goes on. */
+  holdBack(): void {
+    this.#socket.pause();
+  }
+
+  goOn(): void {
+    this.#socket.resume();
+  }
+
   hangUp(): void {
     this.#socket.destroy();
   }

@@ -10,7 +10,7 @@ import { createServer } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createPlain } from "node:net";
 import { WebSocketServer } from "ws";
-import { drain, type Drained, listen, onStop, ready, sockets, status, watch } from "crank/worker";
+import { drain, type Drained, type HandedOver, handOver, listen, onStop, ready, sockets, status, takeOver, watch } from "crank/worker";
 
 const web = createServer();
 const sockets2 = new WebSocketServer({ server: web });
@@ -22,6 +22,12 @@ onStop(async ({ signal, budgetMs }) => {
   return [left, told, result.cut];
 });
 watch(web);
+createPlain(async (socket) => {
+  const isGone: boolean = await handOver(socket, { name: "user 7", graceMs: 1000 });
+  return isGone;
+});
+const left: readonly HandedOver[] = takeOver();
+for (const { name, socket } of left) socket.write(name);
 await listen(web, { socket: sockets("main", { port: 80 })[0] ?? 0 });
 status("serving");
 ready();

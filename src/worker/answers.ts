@@ -1,0 +1,57 @@
+// What crank answers on the descriptor NOTIFY_FD to a worker that has named a descriptor's number.
+import { read } from "node:fs";
+
+/** What crank made of a number: null if it has the descriptor now, else why not. */
+export type Answer = { readonly refused: string | null };
+
+/** A read waits 5 s at most; after so many of them crank is not there any more. */
+const MOST_SILENCES = 2;
+const ROOM = 4096;
+const NOBODY: Answer = { refused: "crank does not answer" };
+
+const waiting = new Map<number, (answer: Answer) => void>();
+let isReading = false;
+let silences = 0;
+
+/** Resolves with what crank says to this number. Nothing else reads the descriptor. */
+export const answerTo = (notifyFd: number, number: number): Promise<Answer> => {
+  const answer = new Promise<Answer>((resolve) => waiting.set(number, resolve));
+  if (!isReading) readOn(notifyFd);
+  return answer;
+};
+
+/** Nobody was asked. */
+export const forgetAnswer = (number: number): void => answered(number, NOBODY);
+
+const answered = (number: number, answer: Answer): void => {
+  const resolve = waiting.get(number);
+  waiting.delete(number);
+  resolve?.(answer);
+};
+
+const readOn = (notifyFd: number): void => {
+  isReading = true;
+  const bytes = Buffer.alloc(ROOM);
+  read(notifyFd, bytes, 0, ROOM, null, (error, length) => {
+    isReading = false;
+    silences = error ? silences + 1 : 0;
+    if (!error) take(bytes.toString("latin1", 0, length));
+    // Only the code is looked at.
+    const isSilence = error !== null && "code" in error && error.code === "EAGAIN";
+    if (error && (!isSilence || silences >= MOST_SILENCES)) giveUp();
+    if (waiting.size > 0) readOn(notifyFd);
+  });
+};
+
+const take = (text: string): void => {
+  const said = new Map(
+    text.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
+  const number = Number(said.get("FDNUMBER") ?? "-1");
+  answered(number, { refused: said.get("FDSTORED") === "1" ? null : (said.get("FDREFUSED") ?? "") });
+};
+
+const giveUp = (): void => {
+  for (const resolve of waiting.values()) resolve(NOBODY);
+  waiting.clear();
+};

@@ -1,0 +1,173 @@
+// Connections that a worker hands over by their numbers, because it cannot send descriptors itself: the library's servers on
+// Node and Bun, and what crank makes of numbers that are wrong.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { transfer } from "../../examples/hand-over/client.ts";
+import { RUNTIMES } from "../worker/runtimes.ts";
+import { Talk } from "../worker/talk.ts";
+import { endLeft, killCrank } from "./harness/left.ts";
+import { freePorts } from "./harness/ports.ts";
+import { Bench, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
+
+const SERVER = join(ROOT, "examples/hand-over/server.mjs");
+const PYTHON_SERVER = ["python3", join(ROOT, "test/apps/handover.py")];
+const NODE = RUNTIMES.get("Node") ?? [];
+const DEPLOYS = 10;
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(async () => {
+  await bench.clean();
+  await endLeft(bench);
+});
+
+const start = (): Promise<Running> => bench.crank("web", ["-bind", "127.0.0.1:0"]);
+const run = async (...args: readonly string[]): Promise<void> => {
+  const { status, stderr } = await bench.ctl("web", "run", "-wait", ...args);
+  if (status !== 0) throw new Error(stderr);
+};
+const reload = async (): Promise<void> => {
+  const { status, stderr } = await bench.ctl("web", "reload", "-wait");
+  if (status !== 0) throw new Error(stderr);
+};
+
+/** So many bytes there and back on one connection, under way during each of the deploys. */
+const expectEqualThrough = async (deploys: number, port: number, total: number): Promise<void> => {
+  let done = 0;
+  const transferred = transfer({ host: "127.0.0.1", port }, total, () => (total * (done + 1)) / (deploys + 1));
+  // Awaited when the deploys are over.
+  transferred.catch(() => {});
+  for (; done < deploys; done++) await reload();
+  const { sent, heard } = await transferred;
+  expect(heard).toBe(sent);
+};
+
+test("1 GiB goes there and back on one connection through ten deploys of a server on Node", async () => {
+  const crank = await start();
+  await run("-hand-over", "--", ...NODE, SERVER);
+  await expectEqualThrough(DEPLOYS, portOf(crank), 2 ** 30);
+  expect(crank.stdout().match(/gone, 1 of 1 connections handed over/g)).toHaveLength(DEPLOYS);
+}, 180_000);
+
+test("64 MiB through ten deploys of a server on Bun", async () => {
+  const crank = await start();
+  await run("-hand-over", "--", process.execPath, SERVER);
+  await expectEqualThrough(DEPLOYS, portOf(crank), 2 ** 26);
+  expect(crank.stdout().match(/gone, 1 of 1 connections handed over/g)).toHaveLength(DEPLOYS);
+});
+
+test("a hundred idle connections are handed over, and those above the limit are not lost by that", async () => {
+  const crank = await start();
+  await run("-hand-over", "-fd-store", "90", "--", ...NODE, SERVER);
+  const clients = await Promise.all(Array.from({ length: 100 }, () => Talk.open(portOf(crank), "plain")));
+  for (const [number, client] of clients.entries()) client.say(`${number}.`);
+  for (const [number, client] of clients.entries()) await client.hears(`${number}.`);
+  await reload();
+  await waitFor("the connections", () => crank.stdout().includes("serving, 90 connections taken over"));
+  const endings = clients.map(({ ending }) => ending);
+  await waitFor("those that were told to go", () => clients.filter(({ ending }) => ending === "closed").length === 10);
+  expect(endings).not.toContain("reset");
+  for (const client of clients.filter(({ ending }) => ending === "open")) {
+    client.say("again.");
+    await client.hears("again.");
+    client.hangUp();
+  }
+});
+
+test("a process that is not crank's own child is asked for its descriptor all the same", async () => {
+  const crank = await start();
+  await run(
+    "-hand-over",
+    "--",
+    "sh",
+    "-c",
+    'trap "kill -TERM \\$child" TERM; LISTEN_PID= "$@" & child=$!; wait; wait',
+    "sh",
+    ...NODE,
+    SERVER,
+  );
+  const client = await Talk.open(portOf(crank), "plain");
+  client.say("one.");
+  await client.hears("one.");
+  await reload();
+  client.say("two.");
+  await client.hears("two.");
+  client.hangUp();
+});
+
+test("where nobody is started after it, a worker keeps its connection and ends it as ever", async () => {
+  const crank = await start();
+  await run("--", ...NODE, SERVER);
+  const client = await Talk.open(portOf(crank), "plain");
+  client.say("one.");
+  await client.hears("one.");
+  await reload();
+  expect(await client.isEnded()).toBe("closed");
+  expect(crank.stdout()).toContain("gone, 0 of 1 connections handed over");
+});
+
+test("a worker that the next crank adopted hands over as before", async () => {
+  const [port = 0] = await freePorts(1);
+  const bind = ["-bind", `127.0.0.1:${port}`];
+  let crank = await bench.crank("web", bind);
+  await run("-hand-over", "--", ...PYTHON_SERVER, "v1", "numbers");
+  const client = await Talk.open(port, "plain");
+  client.say("one\n");
+  await client.hears("v1 one\n");
+  // Twice: what the second one finds is what the first one made.
+  for (let killed = 1; killed <= 2; killed++) {
+    await killCrank(crank);
+    crank = await bench.crank("web", bind);
+    await waitFor("the adoption", () => crank.stderr().includes("Adopted 1 "));
+  }
+  await run("--", ...PYTHON_SERVER, "v2");
+  expect(crank.stdout()).toMatch(/heard FDSTORED=1 FDNUMBER=\d+$/m);
+  client.say("two\n");
+  await client.hears("v2 two\n");
+  client.hangUp();
+});
+
+describe("a number", () => {
+  /** A worker that says these things when it is told to stop, and prints what it hears. */
+  const leaving = (...said: readonly string[]): string[] => {
+    const lines = [
+      "import os, signal, socket",
+      "notify = socket.socket(fileno=int(os.environ['NOTIFY_FD']))",
+      "def leave(*_):",
+      `  for said in ${JSON.stringify(said)}:`,
+      "    notify.send(said.encode()), print('heard', notify.recv(999).decode().replace('\\n', ' '), flush=True)",
+      "  os._exit(0)",
+      "signal.signal(signal.SIGTERM, leave)",
+      "notify.send(b'READY=1')",
+      "while True: signal.pause()",
+    ];
+    return ["python3", "-c", lines.join("\n")];
+  };
+
+  test("that is not open, or no number, is refused in words, and nothing is stored", async () => {
+    const crank = await start();
+    await run(
+      "-hand-over",
+      "--",
+      ...leaving("FDSTORE=1\nFDNUMBER=777", "FDSTORE=1\nFDNUMBER=-1", "FDSTORE=1\nFDNUMBER=", "FDSTORE=1\nFDNUMBER=0"),
+    );
+    await run("--", ...PYTHON_SERVER, "v2");
+    const heard = crank.stdout().match(/heard .*/g);
+    expect(heard).toEqual([
+      "heard FDREFUSED=it is not open FDNUMBER=777",
+      "heard FDREFUSED=it is no number FDNUMBER=-1",
+      "heard FDREFUSED=it is no number FDNUMBER=",
+      "heard FDSTORED=1 FDNUMBER=0",
+    ]);
+    expect(crank.stdout()).toContain("given stored\n");
+  });
+
+  test("is refused where crank shuts down", async () => {
+    const crank = await start();
+    await run("-hand-over", "--", ...leaving("FDSTORE=1\nFDNUMBER=0"));
+    await bench.ctl("web", "shutdown", "-wait");
+    expect((await crank.ended).stdout).toContain("heard FDREFUSED=crank is shutting down FDNUMBER=0");
+  });
+});
