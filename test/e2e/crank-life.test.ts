@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { Bench, isAlive, portOf, ROOT, type Running, supervisorOf, waitFor } from "./harness/service.ts";
@@ -107,21 +107,6 @@ describe("a deploy", () => {
     expect(await run("loud", ["garbage", "twice"])).toMatchObject({ status: 0 });
     expect((await ask(port)).version).toBe("loud");
     expect((await ps())[0]?.state).toBe("ready");
-  });
-
-  test("is not made ready by a foreign process", async () => {
-    await start();
-    const waiting = run("bad", ["never-ready"], ["-start", "6"]);
-    const worker = await waitFor("the worker", async () => (await ps()).find((one) => Number.isInteger(one.pid)));
-    const path = await waitFor("its notify socket", () => readdirSync(join(bench.directory, "web.run/notify"))[0]);
-    const target = join(bench.directory, "web.run/notify", path);
-    await bench.run([
-      "python3",
-      "-c",
-      `import socket;s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.sendto(b"READY=1",${JSON.stringify(target)});import time;time.sleep(0.3)`,
-    ]);
-    expect((await ps())[0]).toMatchObject({ pid: worker.pid, state: "starting" });
-    expect((await waiting).status).toBe(1);
   });
 
   test("of a pool replaces every worker, never with fewer than wanted", async () => {

@@ -1,5 +1,5 @@
 // What only a real keeper can show: the kernel's part of the protocol's rules. What both keepers do is in
-// conformance.test.ts; sockets, spawned processes and execution in place are in keeper-*.test.ts.
+// the other conformance tests; sockets, spawned processes and execution in place are in keeper-*.test.ts.
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
