@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { Bench, CRANK } from "./harness/service.ts";
+import { Bench, CRANK, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
 beforeEach(() => {
@@ -54,6 +54,17 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     const ended = await named("-bind", "tcp://192.0.2.1:8080");
     expect(ended).toMatchObject({ status: 1 });
     expect(ended.stderr).toContain("192.0.2.1:8080: address not available on this machine");
+  });
+
+  test("an address that it may not have", async () => {
+    const locked = join(bench.directory, "locked");
+    mkdirSync(locked);
+    chmodSync(bench.directory, 0o777);
+    const flags = ["-prefix", bench.directory, "-name", "web", "-bind", join(locked, "web.sock")];
+    const ended = await bench.run(["setpriv", "--reuid", "65534", "--clear-groups", CRANK, ...flags]);
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.stderr).toContain(`${locked}/web.sock: permission denied`);
+    expect(ended.stderr.trim().split("\n")).toHaveLength(1);
   });
 
   test("a host that does not resolve", async () => {
@@ -125,6 +136,25 @@ describe("a record that cannot be used is kept aside and named, and crank starts
     expect(readFileSync(`${record}.bad-1`, "utf8")).toBe(text);
     expect((await bench.ctl("web", "ps")).stdout).toBe("");
     expect((await bench.ctl("web", "history", "-json")).stdout.trim()).toBe("[]");
+  });
+});
+
+describe("a journal that cannot be used is kept aside and named, and crank starts with what the record holds", () => {
+  test.each([
+    ["empty", new Uint8Array()],
+    ["cut off", Buffer.from("crankjnl\u0001\0\0\0")],
+    ["something else", Buffer.from('{"not":"a journal"}')],
+    ["of a later version", Buffer.from("crankjnl\u0009\0\0\0\0\0\0\0\0\0\0\0")],
+  ])("%s", async (_, bytes) => {
+    const journal = join(bench.directory, "web.run/journal");
+    mkdirSync(join(bench.directory, "web.run"));
+    writeFileSync(journal, bytes);
+    writeFileSync(join(bench.directory, "web.conf"), JSON.stringify({ cwd: "/", command: ["sleep", "600"] }));
+    const running = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    expect(running.stderr()).toContain(`The journal ${journal}`);
+    expect(running.stderr()).toContain(`kept as ${journal}.bad-1`);
+    expect(readFileSync(`${journal}.bad-1`)).toEqual(Buffer.from(bytes));
+    await waitFor("the worker of the record", async () => (await bench.ctl("web", "ps")).stdout.includes("sleep 600"));
   });
 });
 
