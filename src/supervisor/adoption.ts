@@ -5,18 +5,13 @@ import { AddressError, parseUri } from "./addresses.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { adoptCommand } from "./launch.ts";
+import type { Adoption, LeftSocket } from "./left.ts";
 import { type LeftService, lostDescriptors, readLeft } from "./left-service.ts";
 import { log } from "./log.ts";
-import {
-  type Adoption,
-  type LeftSocket,
-  type Memory,
-  rememberAdoption,
-  rememberPending,
-  restoreEntries,
-} from "./memory.ts";
+import { type Memory, rememberAdoption, rememberPending } from "./memory.ts";
 import { wayToOpen } from "./openings.ts";
 import { reconcileProbes } from "./probe-results.ts";
+import { restoreEntries } from "./recall.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
 import type { Settings } from "./settings.ts";
 import { isOpenAt, type Opening, openCommand } from "./sockets.ts";

@@ -2,7 +2,9 @@
 import { readJournal } from "../keeper/journal.ts";
 import { COMMANDS } from "../keeper/protocol.ts";
 import type { KeeperFacts } from "./facts.ts";
-import { type Adoption, formatProblem, type Memory, recall } from "./memory.ts";
+import type { Adoption } from "./left.ts";
+import type { Memory } from "./memory.ts";
+import { formatProblem, recall } from "./recall.ts";
 import type { Settings } from "./settings.ts";
 import { bindHandle } from "./sockets.ts";
 import { type Left, survey } from "./survey.ts";

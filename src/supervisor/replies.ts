@@ -4,7 +4,8 @@ import { ERROR_CODES, type Method, type Methods, type RpcError } from "../contro
 import { describeFailure, describeRefusal } from "../core/describe.ts";
 import type { Outcome } from "../core/effects.ts";
 import { LIMITS } from "../keeper/protocol.ts";
-import { forgetPending, type Memory, NOBODY, type Pending, rememberFinished, rememberPending } from "./memory.ts";
+import { forgetPending, type Memory, rememberFinished, rememberPending } from "./memory.ts";
+import { NOBODY, type Pending } from "./pending.ts";
 import { SOCK_DGRAM } from "./sockaddr.ts";
 import { serviceSockets, status, workersFor } from "./views.ts";
 

@@ -4,15 +4,8 @@ import { ERROR_CODES, type Method, type Methods, type RunParams } from "../contr
 import { type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
 import { advance } from "./carry-out.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
-import {
-  addFollower,
-  authenticate,
-  type Memory,
-  NOBODY,
-  nextRequest,
-  type Pending,
-  rememberPending,
-} from "./memory.ts";
+import { addFollower, authenticate, type Memory, nextRequest, rememberPending } from "./memory.ts";
+import { NOBODY, type Pending } from "./pending.ts";
 import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
 import { parseSignal, signalNumber } from "./signals.ts";
 import { SpecError, specFrom } from "./specs.ts";

@@ -20,18 +20,11 @@ import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { log } from "./log.ts";
 import { measurementIsGone, measurementNumber, reconcileMeasurement, takeMeasured } from "./measuring.ts";
-import {
-  countDeath,
-  forgetConnection,
-  forgetPending,
-  type Memory,
-  recall,
-  rememberFormat,
-  rememberPending,
-} from "./memory.ts";
+import { countDeath, forgetConnection, forgetPending, type Memory, rememberPending } from "./memory.ts";
 import { probeIsGone, reconcileProbes, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
+import { recall, rememberFormat } from "./recall.ts";
 import { formatRecord, holdsSecrets } from "./record.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
 import { noteReload } from "./service-manager.ts";

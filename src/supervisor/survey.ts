@@ -1,7 +1,8 @@
 // Looks at what a killed crank left: which of its workers live and are its own, and who holds its sockets. Changes nothing.
 import type { State, Worker } from "../core/state.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "./addresses.ts";
-import type { Adoption, Holder, LeftSocket, LeftWorker, OpenSocket } from "./memory.ts";
+import type { Adoption, Holder, LeftSocket, LeftWorker } from "./left.ts";
+import type { OpenSocket } from "./memory.ts";
 import type { BoundSocket, Descriptors, ProcessFacts, ProcessTable } from "./processes.ts";
 import type { Bind, Settings } from "./settings.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";

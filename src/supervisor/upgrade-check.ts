@@ -9,8 +9,10 @@ import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
 import { programPath } from "./launch.ts";
 import { linuxPlatform } from "./linux.ts";
-import { formatProblem, type Memory, recall, type Upgrade, type UpgradeAnswer } from "./memory.ts";
+import type { Memory } from "./memory.ts";
 import { checkWorker } from "./probes.ts";
+import { formatProblem, recall } from "./recall.ts";
+import type { Upgrade, UpgradeAnswer } from "./upgrade-stages.ts";
 import { status } from "./views.ts";
 
 /** `JOURNAL:ANSWER`, the check's descriptors. */

@@ -9,18 +9,12 @@ import { describeErrno } from "./errno.ts";
 import type { UpgradeOutcome, Wrapper } from "./front-end.ts";
 import { programPath } from "./launch.ts";
 import { log } from "./log.ts";
-import {
-  beginUpgrade,
-  countUpgrade,
-  type InstalledProgram,
-  type Memory,
-  rememberUpgrade,
-  type Upgrade,
-} from "./memory.ts";
+import { beginUpgrade, countUpgrade, type Memory, rememberUpgrade } from "./memory.ts";
 import { checkWorker } from "./probes.ts";
 import { answerUpgrade } from "./replies.ts";
 import { signalName } from "./signals.ts";
 import { copyHandle, parseUpgradeAnswer, startUpgradeCheck } from "./upgrade-check.ts";
+import type { InstalledProgram, Upgrade } from "./upgrade-stages.ts";
 
 /** How long the check and the start of the supervisor may take, each, where no wrapper says otherwise. */
 const PATIENCE_MS = 10_000;

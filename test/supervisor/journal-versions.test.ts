@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CRANK } from "../../src/commands/crank-front-end.ts";
 import { readJournal } from "../../src/keeper/journal.ts";
-import { FORMAT } from "../../src/supervisor/memory.ts";
+import { FORMAT } from "../../src/supervisor/recall.ts";
 import { problemWith } from "../../src/supervisor/upgrade-check.ts";
 import { changed, journalFile } from "../e2e/harness/journal-file.ts";
 import { readFixture } from "../fixtures/read-journal.ts";

@@ -1,6 +1,6 @@
 // crankctl adopt -dry-run: what the next crank of this name would take over. It needs no crank, and changes nothing.
 import { readFileSync, statSync } from "node:fs";
-import type { Adoption } from "../../supervisor/memory.ts";
+import type { Adoption } from "../../supervisor/left.ts";
 import { UsageError } from "../flags.ts";
 import { escapeControls } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";

@@ -1,0 +1,34 @@
+// What a killed crank left, while another takes it over: its shapes.
+
+/** Where a descriptor can be had: it is number `fd` of the living process `pid` that began at `startTime`. */
+export type Holder = { readonly pid: number; readonly startTime: number; readonly fd: number; readonly worker: number };
+
+/** A listening socket of the crank that was killed, and who holds it; `fails` is why others could not be asked. */
+export type LeftSocket = {
+  readonly handle: number;
+  readonly uri: string;
+  /** Where it listens, with the port filled in. */
+  readonly address: string;
+  readonly holders: readonly Holder[];
+  readonly taken: Holder | null;
+  readonly fails: readonly string[];
+};
+
+/** A worker that lives: how it is taken charge of. `output`: its descriptor of its pipe, null for none. */
+export type LeftWorker = {
+  readonly id: number;
+  readonly pid: number;
+  readonly startTime: number;
+  readonly output: number | null;
+  /** What of it cannot be had back, as sentences behind its name. */
+  readonly losses: readonly string[];
+};
+
+/** What a killed crank left and this one takes over, from the look at it until it is done. */
+export type Adoption = {
+  /** The keeper that was killed. */
+  readonly pid: number;
+  readonly sockets: readonly LeftSocket[];
+  readonly workers: readonly LeftWorker[];
+  readonly lost: readonly { readonly id: number; readonly reason: string }[];
+};
