@@ -1,10 +1,10 @@
 // crank's own start: settings from the command line, the lock, the record, the sockets, and the first run. Each stage
 // ends at a barrier in the keeper, and is written down, so that a supervisor that dies in it is followed by one that goes on.
 
-import type { GoodSpec } from "../core/spec.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError } from "./addresses.ts";
+import { lookForLeft, prepareFiles, readRecord, runPath } from "./boot-files.ts";
 import { leave } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
@@ -13,7 +13,6 @@ import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
 import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "./passed-sockets.ts";
-import { EMPTY_RECORD, parseRecord } from "./record.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
 import { discardStored } from "./service-manager.ts";
 import { meetServiceManager, tellManagerWhy } from "./service-manager-link.ts";
@@ -74,9 +73,6 @@ const settle = (settings: Settings, passed: Passed): Settings | string => {
   }
 };
 
-const runPath = ({ runDirectory }: Settings, name: "journal" | "notify"): string | null =>
-  runDirectory === null ? null : `${runDirectory}/${name}`;
-
 const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
   const barrier = memory.boot.barrier + 1;
   rememberBoot(memory, { ...memory.boot, stage, barrier });
@@ -98,20 +94,6 @@ const removeSocketFile = (memory: Memory, handle: number): void => {
   const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isLeft;
   if (isOurs) memory.platform.removeFile(address.path);
   forgetSocket(memory, handle);
-};
-
-/** Makes sure that the record and the run directory can be used. Returns what is in the way. */
-const prepareFiles = (memory: Memory, settings: Settings): string | null => {
-  const { platform } = memory;
-  const record = settings.recordPath === null ? null : platform.ensureFile(settings.recordPath, EMPTY_RECORD);
-  if (record !== null) {
-    return `the record ${settings.recordPath} cannot be written: ${record}; make its directory, or choose another with -prefix or -conf`;
-  }
-  for (const directory of [settings.runDirectory, runPath(settings, "notify")]) {
-    const failure = directory === null ? null : platform.ensureDirectory(directory);
-    if (failure !== null) return `the directory ${directory} cannot be used: ${failure}`;
-  }
-  return null;
 };
 
 /** Ends the start as soon as all that it has opened is known. */
@@ -271,54 +253,6 @@ const atTaken = async (memory: Memory, opening: Opening, event: EventOf<"opened"
   if (isTheLeftOne(memory, opening, event)) return note(memory, opening, event);
   memory.outbox.command({ kind: "closeHandle", handle: opening.handle });
   return takeAgain(memory, opening, "the descriptor is another socket");
-};
-
-/** The good specs that the record holds. One that cannot be used is kept aside, and crank starts empty. */
-const readRecord = async (memory: Memory, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
-  const { platform } = memory;
-  const file = platform.readText(path);
-  if (file.kind !== "text")
-    throw new StartError(`the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`);
-  const reading = parseRecord(file.text, settings.defaults, settings.cwd);
-  if (reading.kind === "history") return reading.history;
-  const aside = platform.setAside(path);
-  const failure = aside === null ? "it cannot be renamed" : await platform.replaceFile(path, EMPTY_RECORD, "asBefore");
-  if (failure !== null)
-    throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);
-  log(memory, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);
-  return [];
-};
-
-/** A journal that is still there was left by a crank that was killed. True: its workers live, and are to be adopted. */
-const lookForLeft = async (memory: Memory, settings: Settings, path: string): Promise<boolean> => {
-  const bytes = memory.platform.readBytes(path);
-  if (bytes === null) return false;
-  const { examine } = await import("./left-service.ts");
-  const verdict = await examine(memory, settings, bytes);
-  if (verdict.kind === "aside") {
-    setJournalAside(memory, path, verdict.reason);
-    return false;
-  }
-  if (verdict.kind === "nobody") {
-    log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
-    for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
-    if (verdict.loss !== null) log(memory, "warning", verdict.loss);
-    return false;
-  }
-  if (settings.leftWorkers === "leave") {
-    const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
-    setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
-    return false;
-  }
-  const { beginAdoption } = await import("./adoption.ts");
-  beginAdoption(memory, verdict.adoption);
-  return true;
-};
-
-const setJournalAside = (memory: Memory, path: string, reason: string): void => {
-  const aside = memory.platform.setAside(path);
-  if (aside === null) throw new StartError(`the journal ${path} that another crank left cannot be renamed; remove it`);
-  log(memory, "warning", `The journal ${path} ${reason}; it is kept as ${aside}`);
 };
 
 /** The sockets are back: takes over the rest. The journal comes first: from there on, what is in it is this crank's. */
