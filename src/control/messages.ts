@@ -89,6 +89,8 @@ export type WorkerInfo = {
   readonly startedAt: string;
   /** Seconds. */
   readonly uptime: number;
+  /** With how many stored descriptors it was started; missing when with none. */
+  readonly descriptors?: number;
   /** null: it has not been measured. */
   readonly usage: Usage | null;
 };

@@ -94,19 +94,21 @@ const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
 /** How many workers of the wanted generation should be started as soon as `service.nextStartAt` allows. */
 export const startsWanted = (view: View, wanted: Generation | null, census: Census): number => {
   if (wanted === null) return 0;
-  const { rollout, respawn, manner, owed } = view.service;
+  return Math.max(0, Math.min(missed(view, wanted, census), room(view, wanted, census), paced(view, census)));
+};
+
+/** How many workers there are too few. */
+const missed = ({ service: { rollout, respawn, manner, owed } }: View, wanted: Generation, census: Census): number => {
   const isMixed = rollout?.rollingBack != null && !manner.restores;
   const missing = wanted.instances - (isMixed ? census.alive - census.dismissed : census.wantedAlive);
   // Where nobody is respawned, only who was dismissed is missed.
-  const missed = respawn === null && (!rollout || isMixed) ? Math.min(missing, owed) : missing;
-  return Math.max(0, Math.min(missed, room(view, wanted, census), paced(view, census)));
+  return respawn === null && (!rollout || isMixed) ? Math.min(missing, owed) : missing;
 };
 
-/** Whether a worker is going to be started without anybody asking for it. */
+/** Whether a worker is going to be started, now or when there is room for it, without anybody asking. */
 export const willStart = (view: View): boolean => {
   const wanted = wantedGeneration(view);
-  if (wanted === null || (view.service.respawn === null && view.service.rollout === null)) return false;
-  return takeCensus(view, wanted).wantedAlive < wanted.instances;
+  return wanted !== null && missed(view, wanted, takeCensus(view, wanted)) > 0;
 };
 
 /** How many starts the program's pace allows at one time. */

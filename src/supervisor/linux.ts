@@ -333,7 +333,14 @@ const endsInHalfLine = (fd: number): boolean => {
   }
 };
 
+/** They stay what they are for as long as this process lives. */
 const kernelLimits = (): KernelLimits => {
+  knownLimits ??= readLimits();
+  return knownLimits;
+};
+let knownLimits: KernelLimits | undefined;
+
+const readLimits = (): KernelLimits => {
   const somaxconn = readText("/proc/sys/net/core/somaxconn");
   const limits = readText("/proc/self/limits");
   const found = (pattern: RegExp): number | null => {

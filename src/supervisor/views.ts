@@ -32,6 +32,7 @@ export const selectWorkers = (state: State, selector: Selector, none: "all" | "n
 
 export const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
   const spec = memory.core.generations[worker.generation]?.spec;
+  const descriptors = memory.store.startedWith[worker.id];
   return {
     pid: worker.pid,
     id: worker.id,
@@ -41,6 +42,7 @@ export const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     command: spec?.command ?? [],
     startedAt: wallTime(memory.facts, worker.startedAt),
     uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
+    ...(descriptors === undefined ? {} : { descriptors }),
     usage: usageOf(memory, worker.id),
   };
 };

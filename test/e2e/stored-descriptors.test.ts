@@ -2,9 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Talk } from "../worker/talk.ts";
+import { changeKeeper } from "./harness/installation.ts";
 import { endLeft, killCrank } from "./harness/left.ts";
 import { freePorts } from "./harness/ports.ts";
 import { Bench, portOf, ROOT, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import { Upgraded } from "./harness/upgraded.ts";
 
 const SERVER = ["python3", join(ROOT, "test/apps/handover.py")];
 
@@ -86,6 +88,42 @@ describe("with -hand-over", () => {
     expect(await run("v4")).toMatchObject({ status: 0 });
     await asks(client, "five", "v4");
     client.hangUp();
+  });
+
+  test("in a pool every connection goes to one of the successors", async () => {
+    const crank = await start();
+    expect(await run("v1", [], "-hand-over", "-instances", "3")).toMatchObject({ status: 0 });
+    const clients = await Promise.all(Array.from({ length: 12 }, () => Talk.open(portOf(crank), "plain")));
+    for (const client of clients) await asks(client, "one", "v1");
+    for (const version of ["v2", "v3"]) {
+      expect(await run(version)).toMatchObject({ status: 0 });
+      for (const client of clients) await asks(client, "more", version);
+    }
+    const workers: { readonly descriptors?: number }[] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+    const taken = workers.map(({ descriptors = 0 }) => descriptors);
+    expect(taken.reduce((sum, count) => sum + count, 0)).toBe(12);
+    expect((await bench.ctl("web", "status")).stdout).toContain("  TAKEN  ");
+    for (const client of clients) client.hangUp();
+  });
+
+  test("what is stored outlives an upgrade of supervisor and keeper", async () => {
+    const service = new Upgraded();
+    const crank = await service.start();
+    try {
+      const deployed = await service.deploy(
+        "-hand-over",
+        "--",
+        ...saying("say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=kept', 0)"),
+      );
+      expect(deployed).toMatchObject({ status: 0 });
+      changeKeeper(service.installed);
+      expect((await service.ctl("upgrade", "-wait")).stdout).toContain("supervisor and keeper");
+      expect((await service.status()).stored).toEqual({ count: 1, limit: 512, names: ["kept"] });
+      expect(await service.deploy("--", ...SERVER, "v2")).toMatchObject({ status: 0 });
+      expect(crank.stdout()).toMatch(/given kept$/m);
+    } finally {
+      await service.clean();
+    }
   });
 
   test("what is stored outlives the supervisor", async () => {

@@ -12,9 +12,12 @@ export const workerLines = (workers: readonly WorkerInfo[]): string =>
     .join("");
 
 /** A table with a header. */
-export const workerTable = (workers: readonly WorkerInfo[]): string =>
-  table(
-    [">PID", ">ID", ">GEN", "STATE", ">UP", ">MEMORY", ">CPU", ">CONNECTIONS", "DIRECTORY", "COMMAND"],
+export const workerTable = (workers: readonly WorkerInfo[]): string => {
+  // Few services hand anything over.
+  const hasTaken = workers.some(({ descriptors }) => descriptors !== undefined);
+  const taken = hasTaken ? [">TAKEN"] : [];
+  return table(
+    [">PID", ">ID", ">GEN", "STATE", ">UP", ">MEMORY", ">CPU", ">CONNECTIONS", ...taken, "DIRECTORY", "COMMAND"],
     workers.map((worker) => [
       String(worker.pid ?? "-"),
       String(worker.id),
@@ -22,10 +25,12 @@ export const workerTable = (workers: readonly WorkerInfo[]): string =>
       worker.state,
       span(worker.uptime * 1000),
       ...usageCells(worker.usage),
+      ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
       escapeControls(worker.cwd),
       commandText(worker),
     ]),
   );
+};
 
 /** Memory, processor time and connections; what is not known is a dash. */
 const usageCells = (usage: Usage | null): readonly string[] => [

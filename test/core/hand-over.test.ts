@@ -1,0 +1,58 @@
+// Services whose workers hand over: they do not overlap, and whoever leaves something may ask whether somebody comes after it.
+import { expect, test } from "bun:test";
+import { willStart } from "../../src/core/pool.ts";
+import { EXIT_0, EXIT_1, Service, signals, started } from "./service.ts";
+
+const HAND_OVER = { handOver: true, surge: 0, unavailable: 1 };
+
+/** Runs the first generation, and asks for the second. */
+const deployedTwice = (instances: number): Service => {
+  const service = new Service();
+  service.deploy({ ...HAND_OVER, instances });
+  service.run({ ...HAND_OVER, instances });
+  return service;
+};
+
+test("a worker is started when the one that it replaces is gone, and who stops knows that one will be", () => {
+  const service = deployedTwice(2);
+  expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
+  expect(started(service.effects)).toEqual([]);
+  expect(willStart(service.state)).toBe(true);
+  expect(started(service.exited(1, EXIT_0))).toEqual([3]);
+  service.spawned(3);
+  expect(signals(service.ready(3))).toEqual(["2 SIGTERM"]);
+  expect(willStart(service.state)).toBe(true);
+  expect(started(service.exited(2, EXIT_0))).toEqual([4]);
+  expect(willStart(service.state)).toBe(false);
+});
+
+test("one that crank itself takes away is followed by another too, though nobody is respawned", () => {
+  const service = new Service();
+  service.deploy(HAND_OVER);
+  service.pass(60_000);
+  expect(signals(service.dismiss(1))).toEqual(["1 SIGTERM"]);
+  expect(willStart(service.state)).toBe(true);
+  expect(started(service.exited(1, EXIT_0))).toEqual([2]);
+});
+
+test("after a failure what ran before is started, for what the failed one was given", () => {
+  const service = deployedTwice(1);
+  service.exited(1, EXIT_0);
+  service.spawned(2);
+  expect(started(service.exited(2, EXIT_1))).toEqual([3]);
+  expect(service.state.workers[3]?.generation).toBe(1);
+});
+
+test("nobody comes after one that goes because fewer are wanted, or that goes by itself", () => {
+  const service = new Service();
+  service.deploy({ ...HAND_OVER, instances: 2 });
+  expect(willStart(service.state)).toBe(false);
+  service.scale({ to: 1 });
+  expect(willStart(service.state)).toBe(false);
+  const respawning = new Service({ respawn: { baseMs: 1000 } });
+  respawning.deploy(HAND_OVER);
+  respawning.exited(1, EXIT_1);
+  expect(willStart(respawning.state)).toBe(true);
+  respawning.shutdown();
+  expect(willStart(respawning.state)).toBe(false);
+});
