@@ -19,6 +19,7 @@
 #include "sockets.h"
 #include "streams.h"
 #include "tick.h"
+#include "title.h"
 #include "workers.h"
 
 struct barrier {
@@ -102,6 +103,10 @@ static void set_program(struct reader *fields) {
   free(bundle);
 }
 
+static void set_title(struct reader *fields) {
+  title_set(read_bytes(fields));
+}
+
 static void ask_for_exit(struct reader *fields) {
   ending.exits = true;
   ending.status = read_u32(fields) & 0xff;
@@ -150,6 +155,7 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_mark] = tell_mark,
     [COMMAND_replaceSupervisor] = candidate_start,
     [COMMAND_rehearse] = rehearsal_start,
+    [COMMAND_setTitle] = set_title,
 };
 
 void commands_run(uint8_t code, struct reader *fields) {

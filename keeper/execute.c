@@ -29,6 +29,7 @@
 #include "streams.h"
 #include "supervisor.h"
 #include "tick.h"
+#include "title.h"
 #include "workers.h"
 
 #define STATE_VARIABLE "CRANK_KEEPER_STATE"
@@ -51,7 +52,7 @@ static const struct part parts[] = {
     {events_save, events_load, 1},       {handles_save, handles_load, 1},         {workers_save, workers_load, 1},
     {streams_save, streams_load, 1},     {tick_save, tick_load, 1},               {heartbeat_save, heartbeat_load, 1},
     {commands_save, commands_load, 1},   {supervisor_save, supervisor_load, 1},   {facts_save_path, facts_load_path, 2},
-    {base_save, base_load, 2},
+    {base_save, base_load, 2},             {title_save, title_load, 2},
 };
 
 static bool is_rehearsal; /* this image only shows that it could take over */

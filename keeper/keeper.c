@@ -26,6 +26,7 @@
 #include "signals.h"
 #include "streams.h"
 #include "supervisor.h"
+#include "title.h"
 #include "workers.h"
 
 enum { FLUSH_OUTPUT_MS = 2000, FLUSH_STREAMS_MS = 1000 };
@@ -64,6 +65,7 @@ static void start_output(void) {
 
 _Noreturn void keeper_run(int argc, char **argv) {
   memory_setup();
+  argv = title_start(argc, argv);
   int state = execute_left_state();
   if (state < 0 && inherited_collect() < 0) cannot_start("descriptors");
   environment_start(environ);

@@ -34,10 +34,13 @@ static void encode(struct buffer *out, const struct launch *launch, int report) 
   buffer_u64(out, facts->files.rlim_cur);
   buffer_u64(out, facts->files.rlim_max);
   buffer_u32(out, launch->umask);
-  buffer_u32(out, (uint32_t)(launch->nice + facts->urgency));
+  buffer_u32(out, (uint32_t)(launch->sets_nice ? launch->nice : launch->nice + facts->urgency));
+  buffer_u8(out, launch->sets_nice ? 1 : 0);
   buffer_u32(out, (uint32_t)(launch->oom_score == INHERITED_OOM_SCORE ? facts->oom_score : launch->oom_score));
   buffer_u32(out, launch->death_signal);
   buffer_u32(out, facts->pid);
+  buffer_u32(out, launch->connect_fd);
+  buffer_text(out, launch->connect_path ? launch->connect_path : "");
 }
 
 static int make_payload(const struct launch *launch, int report) {

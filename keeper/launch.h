@@ -33,6 +33,9 @@ struct launch {
   int32_t oom_score;
   uint32_t death_signal;
   bool own_group;
+  bool sets_nice;           /* `nice` is the level itself, not added to the keeper's */
+  uint32_t connect_fd;      /* a stream socket that is connected to `connect_path`; 0 for none */
+  const char *connect_path;
 };
 
 /* The reading end of the shim's pipe, -1 when it is over. */

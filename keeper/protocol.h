@@ -30,7 +30,7 @@
   COMMAND(openFile, 29, "handle:u64 path:text flags:u32 mode:u32") \
   COMMAND(storeHandle, 30, "handle:u64 poll:u8") \
   COMMAND(hand, 31, "worker:u64 bytes:bytes handles:numbers") \
-  COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text") \
+  COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text connectFd:u32 connectPath:text") \
   COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
   COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
   COMMAND(setBase, 43, "env:pairs unset:texts") \
@@ -46,7 +46,8 @@
   COMMAND(exit, 73, "status:u32 keepJournal:u8") \
   COMMAND(replaceSupervisor, 74, "runtime:text bundle:text file:text args:texts unset:texts fd:u32 patienceMs:u32") \
   COMMAND(rehearse, 75, "path:text") \
-  COMMAND(mark, 76, "token:u64")
+  COMMAND(mark, 76, "token:u64") \
+  COMMAND(setTitle, 77, "title:text")
 
 /* What the keeper tells the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
 #define MESSAGES(MESSAGE) \
@@ -92,6 +93,7 @@
 #define SPAWN_GROUP 1
 #define SPAWN_END_GROUP 2
 #define SPAWN_HELPER 4
+#define SPAWN_NICE_LEVEL 8
 
 /* Leave it as it is (mode, uid, gid, umask); no limit; the oom score that the keeper was started with. */
 #define UNCHANGED 0xffffffffU

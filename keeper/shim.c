@@ -10,8 +10,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "launch.h"
@@ -36,9 +38,12 @@ struct order {
   mode_t umask;
   bool sets_umask;
   int nice;
+  bool sets_nice;
   int oom_score;
   int death_signal;
   pid_t keeper;
+  uint32_t connect_fd;
+  char *connect_path;
 };
 
 _Noreturn static void give_up(int report, const char *step) {
@@ -90,9 +95,12 @@ static void read_order(struct reader *reader, struct order *order) {
   order->sets_umask = umask_wanted != UNCHANGED;
   order->umask = (mode_t)(umask_wanted & 0777);
   order->nice = read_i32(reader);
+  order->sets_nice = read_u8(reader) == 1;
   order->oom_score = read_i32(reader);
   order->death_signal = read_i32(reader);
   order->keeper = (pid_t)read_u32(reader);
+  order->connect_fd = read_u32(reader);
+  order->connect_path = span_text(read_bytes(reader));
 }
 
 static bool has_name(const char *variable, struct span name) {
@@ -120,7 +128,7 @@ static int move_above(int fd, uint32_t highest) {
 }
 
 static void place_descriptors(struct order *order) {
-  uint32_t highest = 2;
+  uint32_t highest = order->connect_fd > 2 ? order->connect_fd : 2;
   for (uint32_t i = 0; i < order->placement_count; i++) {
     uint32_t target = order->placements[i].target;
     errno = EBADF;
@@ -157,6 +165,13 @@ static void set_oom_score(const struct order *order) {
   (void)close(fd);
 }
 
+static void set_nice(const struct order *order) {
+  errno = 0;
+  if (order->sets_nice) (void)setpriority(PRIO_PROCESS, 0, order->nice);
+  else if (order->nice != 0) (void)nice(order->nice); /* -1 is a level, too */
+  if (errno != 0) give_up(order->report, "nice");
+}
+
 static rlim_t limit_of(uint64_t value) {
   return value >= NO_LIMIT ? RLIM_INFINITY : (rlim_t)value;
 }
@@ -181,6 +196,21 @@ static void set_identity(const struct order *order) {
   if (setgroups(groups, list) < 0) give_up(order->report, "setgroups");
   if (setresgid(gid, gid, gid) < 0) give_up(order->report, "setgid");
   if (setresuid(uid, uid, uid) < 0) give_up(order->report, "setuid");
+}
+
+/* As itself, so that its credentials are what the other end sees (unix(7)). */
+static void connect_socket(const struct order *order) {
+  if (order->connect_fd == 0) return;
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(order->connect_path);
+  int target = (int)order->connect_fd;
+  errno = ENAMETOOLONG;
+  if (length >= sizeof address.sun_path) give_up(order->report, "connect");
+  memcpy(address.sun_path, order->connect_path, length);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool connected = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+  bool placed = connected && (fd == target ? fcntl(fd, F_SETFD, 0) : dup2(fd, target)) >= 0;
+  if (!placed) give_up(order->report, "connect");
 }
 
 static void reset_signals(int report) {
@@ -229,11 +259,11 @@ _Noreturn void shim_run(const char *payload) {
   set_oom_score(&order);
   if (order.program < 0) urgency_drop();
   else urgency_stand_back();
-  errno = 0;
-  if (order.nice != 0 && nice(order.nice) == -1 && errno != 0) give_up(order.report, "nice");
+  set_nice(&order);
   set_limits(&order);
   if (order.sets_umask) (void)umask(order.umask);
   set_identity(&order);
+  connect_socket(&order);
   if (order.cwd[0] != '\0' && chdir(order.cwd) < 0) give_up(order.report, "chdir");
   set_death_signal(&order);
   reset_signals(order.report);

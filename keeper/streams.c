@@ -16,6 +16,7 @@
 #include "output.h"
 #include "protocol.h"
 #include "sockets.h"
+#include "workers.h"
 
 enum {
   FIRST_LINE_MS = 60 * 1000,
@@ -136,7 +137,7 @@ static void make_room_among_strangers(void) {
   uint32_t silent = 0;
   for (uint32_t i = 0; i < count; i++) {
     struct connection *connection = connections[i];
-    if (connection->spoke || !is_stranger(&connection->peer)) continue;
+    if (connection->spoke || connection->due == 0 || !is_stranger(&connection->peer)) continue;
     silent++;
     if (!oldest || connection->id < oldest->id) oldest = connection;
   }
@@ -149,7 +150,9 @@ static void add_connection(int fd, const struct handle *handle) {
   *connection = (struct connection){.id = ++last_id, .listener = handle->id, .fd = fd, .is_unix = is_unix};
   connection->peer = credentials_of(fd, is_unix);
   if (is_stranger(&connection->peer)) make_room_among_strangers();
-  connection->due = clock_now() + FIRST_LINE_MS;
+  /* A worker may take its time until it has something to say. */
+  bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
+  connection->due = is_expected ? 0 : clock_now() + FIRST_LINE_MS;
   if (loop_watch(fd, WATCH_CONNECTION, connection->id, EPOLLIN | EPOLLRDHUP) < 0) {
     connection_free(connection);
     return;

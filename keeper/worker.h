@@ -8,6 +8,9 @@
 #include "launch.h"
 #include "notify.h"
 
+/* Beside the SPAWN_ bits: its connection to the control socket has not been accepted yet. */
+#define WORKER_CONNECTS 0x80000000U
+
 enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD };
 
 struct worker {

@@ -37,6 +37,8 @@ struct spawn worker_start_read(struct reader *command) {
   spawn.flags = read_u32(command);
   spawn.prefix = read_bytes(command);
   spawn.json = read_bytes(command);
+  spawn.connect_fd = read_u32(command);
+  spawn.connect_path = read_bytes(command);
   return spawn;
 }
 
@@ -119,11 +121,13 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
   environment_build(&environment, &spawn->env, &spawn->unset);
   char *file = span_text(spawn->file);
   char *cwd = span_text(spawn->cwd);
+  char *connect_path = span_text(spawn->connect_path);
   struct launch launch = {
       .file = file, .program = -1, .args = spawn->args, .cwd = cwd,
       .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
       .identity = spawn->identity, .limits = base_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + base_nice(),
       .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_group = (spawn->flags & SPAWN_GROUP) != 0,
+      .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
   };
   pid_t pid = launch_start(&launch, report, step);
   int error = errno;
@@ -131,6 +135,7 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
   buffer_free(&limits);
   free(file);
   free(cwd);
+  free(connect_path);
   errno = error;
   return pid;
 }

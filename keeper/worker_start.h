@@ -26,6 +26,8 @@ struct spawn {
   int32_t nice, oom_score;
   uint32_t death_signal, flags;
   struct span prefix, json;
+  uint32_t connect_fd;
+  struct span connect_path;
 };
 
 struct spawn worker_start_read(struct reader *command);

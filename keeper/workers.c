@@ -73,7 +73,7 @@ void workers_spawn(struct reader *command) {
     return;
   }
   worker->pid = (uint32_t)pid;
-  worker->flags = spawn.flags;
+  worker->flags = spawn.flags | (spawn.connect_fd > 0 ? WORKER_CONNECTS : 0);
   worker->start = start;
   worker->notify = notify;
   worker->report = report;
@@ -179,6 +179,16 @@ void workers_report_ready(uint64_t id) {
 void workers_datagram_ready(uint64_t id, uint8_t source) {
   struct worker *worker = worker_find(id);
   if (worker && worker->state == WORKER_RUNNING) notify_read(&worker->notify, id, source);
+}
+
+bool workers_expect_connection(uint32_t pid) {
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (worker->pid != pid || worker->state > WORKER_RUNNING || !(worker->flags & WORKER_CONNECTS)) continue;
+    worker->flags &= ~WORKER_CONNECTS;
+    return true;
+  }
+  return false;
 }
 
 void workers_sweep(void) {

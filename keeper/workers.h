@@ -29,6 +29,9 @@ bool workers_child_gone(const siginfo_t *info);
 void workers_datagram_consumed(uint64_t worker);
 void workers_end_consumed(uint64_t worker);
 
+/* Whether a connection from this process is the one that a worker was started with; true once for each. */
+bool workers_expect_connection(uint32_t pid);
+
 /* The number of the latest start, and whether all starts up to one are decided: for barriers. */
 uint64_t workers_starts(void);
 bool workers_started_up_to(uint64_t start);

@@ -24,11 +24,15 @@ export class OptionError extends Error {
 /** `first`: the first free word ends the options. `anywhere`: free words may stand among them. */
 export type Placement = "first" | "anywhere";
 
+/** What it means that an option which does not repeat is given again: it is wrong (Rust's getopts), or the last one counts (Ruby's OptionParser). */
+export type Again = "wrong" | "last";
+
 /** Reads `args` by `table`. Throws OptionError. */
 export const parseOptions = <T extends OptionTable>(
   table: T,
   args: readonly string[],
   placement: Placement,
+  again: Again = "wrong",
 ): { readonly given: Given<T>; readonly words: readonly string[] } => {
   const given: Record<string, [string, ...string[]]> = {};
   const words: string[] = [];
@@ -40,38 +44,43 @@ export const parseOptions = <T extends OptionTable>(
       if (placement === "first") break;
       continue;
     }
-    if (arg.startsWith("--")) takeLong(table, given, arg.slice(2), queue);
-    else takeCluster(table, given, arg.slice(1), queue);
+    if (arg.startsWith("--")) takeLong({ table, given, again }, arg.slice(2), queue);
+    else takeCluster({ table, given, again }, arg.slice(1), queue);
   }
   // `given` has only names of the table, each put there with at least one value.
   return { given: given as Given<T>, words: [...words, ...queue] };
 };
 
-type Store = Record<string, [string, ...string[]]>;
+type Store = {
+  readonly table: OptionTable;
+  readonly given: Record<string, [string, ...string[]]>;
+  readonly again: Again;
+};
 
-const takeLong = (table: OptionTable, given: Store, text: string, queue: string[]): void => {
+const takeLong = (into: Store, text: string, queue: string[]): void => {
+  const { table } = into;
   const equals = text.indexOf("=");
   const name = equals < 0 ? text : text.slice(0, equals);
   const option = Object.hasOwn(table, name) ? table[name] : undefined;
   if (!option) throw new OptionError(`Unrecognized option: '${name}'`);
   if (option.argument === undefined && equals >= 0) throw new OptionError(`Option '${name}' does not take an argument`);
   const value = equals < 0 ? valueFor(option, name, queue) : text.slice(equals + 1);
-  store(given, option, name, name, value);
+  store(into, option, name, name, value);
 };
 
 /** `-mvn3` is `-m -v -n 3`. */
-const takeCluster = (table: OptionTable, given: Store, text: string, queue: string[]): void => {
+const takeCluster = (into: Store, text: string, queue: string[]): void => {
   const letters = [...text];
   for (let letter = letters.shift(); letter !== undefined; letter = letters.shift()) {
-    const found = Object.entries(table).find(([, option]) => option.short === letter);
+    const found = Object.entries(into.table).find(([, option]) => option.short === letter);
     if (!found) throw new OptionError(`Unrecognized option: '${letter}'`);
     const [name, option] = found;
     if (option.argument === undefined) {
-      store(given, option, name, letter, "");
+      store(into, option, name, letter, "");
       continue;
     }
     const value = letters.length > 0 ? letters.join("") : valueFor(option, letter, queue);
-    return store(given, option, name, letter, value);
+    return store(into, option, name, letter, value);
   }
 };
 
@@ -82,9 +91,9 @@ const valueFor = (option: Option, shown: string, queue: string[]): string => {
   return value;
 };
 
-const store = (given: Store, option: Option, name: string, shown: string, value: string): void => {
+const store = ({ given, again }: Store, option: Option, name: string, shown: string, value: string): void => {
   const before = given[name];
-  if (before === undefined) given[name] = [value];
+  if (before === undefined || (again === "last" && !option.repeats)) given[name] = [value];
   else if (option.repeats) before.push(value);
   else throw new OptionError(`Option '${shown}' given more than once`);
 };

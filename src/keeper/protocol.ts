@@ -98,6 +98,7 @@ export const COMMANDS = {
    * bound for it (a leading @ makes it abstract), "" for none. `identity`: empty, or uid, gid, then the supplementary groups.
    * `limits` are (resource, soft, hard) in turn, 2^53 - 1 meaning no limit. `umask`: 0xffffffff leaves it. `nice`: added to the keeper's.
    * `oomScore`: 0x7fffffff restores what the keeper was started with. `deathSignal`: 0 for none.
+   * `connectFd`: the target of a stream socket that is connected to the unix socket `connectPath`, 0 for none.
    * `flags`: see SPAWN_FLAGS. `prefix` and `json`: how its output lines are marked, see docs/keeper-protocol.md.
    */
   spawn: {
@@ -124,6 +125,8 @@ export const COMMANDS = {
       flags: "u32",
       prefix: "text",
       json: "text",
+      connectFd: "u32",
+      connectPath: "text",
     },
   },
   /** Sends a signal to a worker, or (group 1) to its process group. A worker that is gone is no error: its exit is on the way. */
@@ -198,6 +201,8 @@ export const COMMANDS = {
   rehearse: { code: 75, fields: { path: "text" } },
   /** Answered by `reached` at once: what stands before it has been done or has failed, but for starts, which may be under way. */
   mark: { code: 76, fields: { token: "u64" } },
+  /** What ps shows of the keeper, in place of its arguments. */
+  setTitle: { code: 77, fields: { title: "text" } },
 } as const satisfies Record<string, Frame>;
 
 /**
@@ -306,6 +311,8 @@ export const SPAWN_FLAGS = {
   endGroup: 2,
   /** Not a worker: its output is not kept for `follow`. */
   helper: 4,
+  /** `nice` is the level itself. */
+  niceLevel: 8,
 } as const;
 
 /** The first code of an event. */

@@ -264,6 +264,7 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   memory.outbox.command({ kind: "openJournal", path });
   nextStage(memory, "serving");
   for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
+  await present(memory, settings);
   takeOver(memory, settings, bytes, now);
   if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
 };
@@ -276,13 +277,19 @@ const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Ex
   return pid === null ? null : `the pid file ${pidPath} cannot be written: ${pid}`;
 };
 
+/** Shows itself to others, where the program does. */
+const present = async (memory: Memory, { extras }: Settings): Promise<void> => {
+  const failure = extras ? await writeFiles(memory, extras) : null;
+  if (failure !== null) log(memory, "error", failure);
+  if (extras) memory.outbox.command({ kind: "setTitle", title: extras.title });
+  await memory.frontEnd.begun?.(memory);
+};
+
 const serve = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
   nextStage(memory, "serving");
   for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
   warnOfKernelLimits(memory, settings);
-  const failure = settings.extras ? await writeFiles(memory, settings.extras) : null;
-  if (failure !== null) log(memory, "error", failure);
-  await memory.frontEnd.begun?.(memory);
+  await present(memory, settings);
   if (settings.first) deployForNobody(memory, settings.first, now);
   else if (memory.core.history.length > 0) {
     log(memory, "info", `Starting what ${settings.recordPath} holds`);

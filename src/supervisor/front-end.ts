@@ -72,6 +72,8 @@ export type FrontEnd = {
   readonly wrapper?: (memory: Memory) => Wrapper | null;
   /** Hears how an upgrade went, in the batch in which that is known: from the new supervisor, or from the one that stays. */
   readonly upgraded?: (memory: Memory, outcome: UpgradeOutcome, now: number) => void;
+  /** Hears that an errand (errands.ts) failed; `how` completes "the command …". */
+  readonly errandFailed?: (memory: Memory, how: string) => void;
   /** How a line of the log looks in the text format. */
   readonly logLine: (memory: Memory, entry: LogEntry) => string;
   /** Where it is said why it cannot start, and what it ends with then; by default standard error, and 1. */

@@ -31,6 +31,9 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   const notifyFd = FIRST_FD + handles.length;
   const notifyPath = notifySocketPath(settings, worker.id);
   const env = workerEnvironment(memory, settings, start, { notifyFd, notifyPath });
+  const connection = commandSocket(settings, notifyFd + 1);
+  if (connection.connectFd > 0) env.set("EINHORN_SOCK_FD", String(connection.connectFd));
+  const level = niceLevel(settings);
   // How long it has from its stop signal on, so that it can drain at leisure.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
@@ -41,7 +44,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   return {
     kind: "spawn",
     worker: worker.id,
-    file: programPath(memory, settings, spec.command[0] ?? ""),
+    file: programPath(memory, spec.command[0] ?? "", spec.cwd),
     args: spec.command,
     cwd: spec.cwd,
     env: [...env],
@@ -59,13 +62,24 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
       limit.soft ?? NO_LIMIT,
       limit.hard ?? NO_LIMIT,
     ]),
-    nice: settings.extras?.nice.worker ?? 0,
+    nice: level ?? 0,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: deathSignal(settings),
-    flags: groupFlags(settings, spec.killMode),
+    flags: groupFlags(settings, spec.killMode) | (level === null ? 0 : SPAWN_FLAGS.niceLevel),
     ...lineMarks(memory, settings, worker),
+    ...connection,
   };
 };
+
+/** A descriptor that is connected to the control socket, where workers get one. */
+const commandSocket = ({ extras, control }: Settings, fd: number) =>
+  extras?.commandSocket === "descriptor" && control?.address.kind === "unix"
+    ? { connectFd: fd, connectPath: control.address.path }
+    : { connectFd: 0, connectPath: "" };
+
+/** The level that a worker is started with; null: as crank was started, or a command sets it. Without one of its own it has the master's. */
+const niceLevel = ({ extras }: Settings): number | null =>
+  !extras || extras.nice.command !== null ? null : (extras.nice.worker ?? extras.nice.master);
 
 /** How its lines are marked. */
 const lineMarks = (
@@ -158,15 +172,19 @@ const notifySocketPath = (settings: Settings, worker: number): string => {
   return Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
 };
 
-/** Where the program is: as given if it has a slash (relative to crank's directory), else the first match in crank's PATH. */
-export const programPath = (memory: Memory, settings: Settings, program: string): string => {
+/**
+ * Where the program is that is executed in directory `cwd`: as given if it has a slash (relative to crank's directory, wherever a
+ * wrapper has led: `cwd` "" is that one), else the first match in crank's PATH.
+ */
+export const programPath = ({ facts, platform }: Memory, program: string, cwd: string): string => {
+  const below = (path: string): string => `${facts.cwd === "/" ? "" : facts.cwd}/${path}`;
   if (program.startsWith("/")) return program;
-  if (program.includes("/")) return `${settings.cwd}/${program}`;
-  const path = memory.platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
+  if (program.includes("/")) return cwd === "" ? program : below(program);
+  const path = platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
   let candidate = program;
   for (const directory of path.split(":")) {
-    candidate = `${directory.startsWith("/") ? directory : `${settings.cwd}/${directory}`}/${program}`;
-    if (memory.platform.isExecutable(candidate)) return candidate;
+    candidate = `${directory.startsWith("/") ? directory : below(directory)}/${program}`;
+    if (platform.isExecutable(candidate)) return candidate;
   }
   // Not there: executing the last place that was looked at fails, and says so. (The bare name would be taken from -cwd.)
   return candidate;

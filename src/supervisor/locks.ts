@@ -58,10 +58,11 @@ const unusable = (lock: Lock, errno: number): LockProblem =>
     ? { kind: "none" }
     : { kind: "failure", message: `${lock.path}: cannot be locked: ${describeErrno(errno)}` };
 
-const held = ({ kind }: Lock, { name, recordPath, control }: Settings, pid: string): string => {
+const held = ({ kind }: Lock, { program, name, recordPath, control }: Settings, pid: string): string => {
   if (kind === "record")
     return `another crank records in ${recordPath} already, with pid ${pid}; stop that one, or choose another -conf`;
-  if (kind === "control")
+  // Where it is not the name that leads to the files, the control socket does.
+  if (kind === "control" || program !== "crank")
     return `${control?.uri}: another process is listening on this socket, with pid ${pid}; stop it first, or choose another path`;
   const who = name === "" ? "a crank with these files" : `a crank with the name ${name}`;
   return `${who} is running already, with pid ${pid}; stop that one, or choose another -name`;

@@ -6,7 +6,7 @@ import { parseUri } from "./addresses.ts";
 import { FOREIGN_VARIABLES } from "./launch.ts";
 import type { Measurement, Scope } from "./measurements.ts";
 import type { Memory, OpenSocket } from "./memory.ts";
-import { FIRST_MEASUREMENT } from "./probes.ts";
+import { FIRST_ERRAND, FIRST_MEASUREMENT } from "./probes.ts";
 import { answerMeasured, isMeasurementAwaited } from "./replies.ts";
 import { AF_INET6, internetAddress, SOCK_DGRAM, unixAddress } from "./sockaddr.ts";
 import { serviceSockets } from "./views.ts";
@@ -24,7 +24,7 @@ const PAUSE_TIMES = 10;
 
 /** The number of the measurement that the keeper knows under this worker number; null: it is a worker's, or a probe's. */
 export const measurementNumber = (worker: number): number | null =>
-  worker >= FIRST_MEASUREMENT ? worker - FIRST_MEASUREMENT : null;
+  worker >= FIRST_MEASUREMENT && worker < FIRST_ERRAND ? worker - FIRST_MEASUREMENT : null;
 
 /** Whether the last measurement is so young that nothing newer is to be had. */
 export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
@@ -80,6 +80,8 @@ const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSo
     flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
     prefix: "",
     json: "",
+    connectFd: 0,
+    connectPath: "",
   };
 };
 

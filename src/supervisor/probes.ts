@@ -18,6 +18,8 @@ const FIRST_PROBE = 2 ** 40;
 const FIRST_CHECK = 2 ** 41;
 /** And those of measurements (measuring.ts). */
 export const FIRST_MEASUREMENT = 2 ** 42;
+/** And those of errands (errands.ts). */
+export const FIRST_ERRAND = 2 ** 43;
 const SAY_FD = 3;
 const NOTHING = 2;
 const SIGKILL = 9;
@@ -71,6 +73,8 @@ export const probeCommand = (
     flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
     prefix: "",
     json: "",
+    connectFd: 0,
+    connectPath: "",
   };
 };
 

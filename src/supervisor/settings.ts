@@ -81,10 +81,18 @@ export type Extras = {
   readonly pidPath: string;
   /** An empty file that is made and stays. */
   readonly lockPath: string;
+  /** What ps shows of the keeper. */
+  readonly title: string;
+  /** The program and its arguments as they were given. */
+  readonly words: readonly string[];
   /** The signal that a worker gets when the keeper is gone; null: none. */
   readonly deathSignal: string | null;
-  /** The nice levels of keeper and supervisor, and of workers; null: as it was started. */
-  readonly nice: { readonly master: number | null; readonly worker: number | null };
+  /** How a worker reaches the control socket: by its path, or also by a descriptor that is connected to it, in EINHORN_SOCK_FD. */
+  readonly commandSocket: "path" | "descriptor";
+  /** Through what a new supervisor is started at an upgrade, and how long that may take, ms, 0 for ever; null: by itself. */
+  readonly reexec: { readonly command: readonly string[]; readonly patienceMs: number } | null;
+  /** The nice levels of keeper and supervisor, and of workers; null: as it was started. `command` sets them, where it is not null. */
+  readonly nice: { readonly master: number | null; readonly worker: number | null; readonly command: string | null };
   /** Taken out of the environment of workers that are started after the first upgrade. */
   readonly dropOnUpgrade: readonly string[];
 };

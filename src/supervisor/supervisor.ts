@@ -16,6 +16,7 @@ import { LEAVING, leaveWorkers } from "./actions.ts";
 import { atBarrier, atFailure, atOpened, begin, cancelStart } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
+import { errandIsGone, isErrand } from "./errands.ts";
 import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { log } from "./log.ts";
@@ -228,6 +229,7 @@ const takeReadiness = (
 };
 
 const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
+  if (isErrand(event.worker)) return errandIsGone(memory, event);
   if (isCheck(event.worker)) return atUpgrade(memory, event);
   const measurement = measurementNumber(event.worker);
   if (measurement !== null) return measurementIsGone(memory, measurement, event.deliveredAt);
@@ -244,6 +246,7 @@ const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
 };
 
 const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled => {
+  if (isErrand(event.worker)) return errandIsGone(memory, event);
   if (isCheck(event.worker)) return atUpgrade(memory, event);
   const { worker, step, errno, deliveredAt } = event;
   const measurement = measurementNumber(worker);
@@ -370,7 +373,9 @@ const ON_EVENT: Handlers = {
       );
   },
   spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
-    isCheck(worker) ? undefined : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
+    isErrand(worker) || isCheck(worker)
+      ? undefined
+      : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
   spawnFailed: onSpawnFailure,
   exited: onExit,
   datagram: onDatagram,

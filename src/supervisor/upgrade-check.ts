@@ -35,7 +35,7 @@ export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade):
   outbox.command({
     kind: "spawn",
     worker: checkWorker(number),
-    file: wrapper && settings ? programPath(memory, settings, args[0] ?? "") : program.file,
+    file: wrapper ? programPath(memory, args[0] ?? "", "") : program.file,
     args,
     cwd: "",
     env: [[VARIABLE, `${JOURNAL_FD}:${ANSWER_FD}`]],
@@ -55,6 +55,8 @@ export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade):
     flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
     prefix: (settings?.linePrefix ?? "").replace("%w", "upgrade").replace("%m", String(facts.pid)),
     json: `"service":${JSON.stringify(settings?.name ?? "")},"upgrade":${number}`,
+    connectFd: 0,
+    connectPath: "",
   });
 };
 

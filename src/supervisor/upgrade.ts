@@ -148,7 +148,6 @@ const atRehearsed = (memory: Memory, upgrade: Upgrade, event: EventOf<"rehearsed
 const LATER_VERSION = 2;
 
 const replaceSupervisor = (memory: Memory, upgrade: Upgrade): void => {
-  const { settings } = memory;
   const { runtime, bundle } = upgrade.program;
   const wrapper = wrapperOf(memory);
   const args = wrapper?.command(CHANNEL_FD) ?? [];
@@ -156,7 +155,7 @@ const replaceSupervisor = (memory: Memory, upgrade: Upgrade): void => {
     kind: "replaceSupervisor",
     runtime,
     bundle,
-    file: settings && args[0] !== undefined ? programPath(memory, settings, args[0]) : "",
+    file: args[0] !== undefined ? programPath(memory, args[0], "") : "",
     args,
     unset: wrapper?.unset ?? [],
     fd: CHANNEL_FD,

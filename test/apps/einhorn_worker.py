@@ -1,14 +1,15 @@
 """A worker for tests as they are written for einhorn and its kin: it takes its socket from EINHORN_FD_0, answers every
 connection with one line, `VERSION PID`, and prints what happens to it.
 
-usage: einhorn_worker.py VERSION [ack] [deaf] [deaf-to-term] [dies=FILE] [environment] [input]
-`ack`: acknowledges on the control socket. `deaf`: does not go by SIGUSR2. `dies=FILE`: exits with 3 as long as FILE is there.
+usage: einhorn_worker.py VERSION [ack|ack-fd] [slow=SECONDS] [deaf] [deaf-to-term] [dies=FILE] [environment] [input]
+`ack`: acknowledges on the control socket; `ack-fd`: on the descriptor that is connected to it. `slow`: after that time. `deaf`: does not go by SIGUSR2. `dies=FILE`: exits with 3 as long as FILE is there.
 """
 import json
 import os
 import signal
 import socket
 import sys
+import time
 
 version, habits = sys.argv[1], sys.argv[2:]
 
@@ -40,6 +41,14 @@ if "environment" in habits:
             one.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR))
 if "input" in habits:
     say("reads", sys.stdin.readline().strip())
+for habit in habits:
+    if habit.startswith("slow="):
+        time.sleep(float(habit[5:]))
+if "ack-fd" in habits:
+    with socket.socket(fileno=int(os.environ["EINHORN_SOCK_FD"])) as master:
+        say("peer", os.readlink(f"/proc/self/fd/{master.fileno()}").split(":")[0], master.getpeername())
+        master.sendall((json.dumps({"command": "worker:ack", "pid": os.getpid()}) + "\n").encode())
+        say("answered", master.makefile().readline().strip())
 if "ack" in habits:
     with socket.socket(socket.AF_UNIX) as master:
         master.connect(os.environ["EINHORN_SOCK_PATH"])

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { answerFrom, EINHYRNINGSINS, said, scene, WORKER, workers } from "./harness/einhyrningsins.ts";
-import { Bench, waitFor } from "./harness/service.ts";
+import { Bench, isAlive, waitFor } from "./harness/service.ts";
 
 describe("the command line of einhyrningsins", () => {
   test.each([
@@ -87,6 +87,26 @@ describe("the control socket", () => {
     master.signal("SIGINT");
     expect((await master.ended).status).toBe(0);
     expect(existsSync(stage.socket)).toBe(false);
+  });
+});
+
+describe("a master that was killed", () => {
+  scene("is followed by one that takes its workers over, and their sockets", async (stage) => {
+    const master = stage.master([], "v1");
+    await stage.status(/1 healthy/);
+    const [pid = 0] = [...(await stage.ctl("status")).matchAll(/^pid (\d+): healthy/gm)].map((match) =>
+      Number(match[1]),
+    );
+    const answer = await answerFrom(master);
+    master.signal("SIGKILL");
+    await waitFor("the master's end", () => !isAlive(master.pid));
+    const next = stage.master([], "v1");
+    await said(next, "Adopted 1 of the 1 worker");
+    expect(await stage.status(/1 healthy/)).toContain(`pid ${pid}: healthy`);
+    expect(await answerFrom(master)).toBe(answer);
+    next.signal("SIGTERM");
+    expect((await next.ended).status).toBe(0);
+    await waitFor("the worker's end", () => !isAlive(pid));
   });
 });
 

@@ -22,6 +22,11 @@ test("what repeats keeps all of its values in order, and nothing else repeats", 
   expect(() => read("-mm")).toThrow("Option 'm' given more than once");
 });
 
+test("where the last one counts, it does", () => {
+  const { given } = parseOptions(TABLE, ["-n1", "-mm", "-b1", "-n", "2", "-b2"], "first", "last");
+  expect(given).toEqual({ number: ["2"], manual: [""], bind: ["1", "2"] });
+});
+
 test("the first free word ends the options, or stands among them, and -- ends them in any case", () => {
   expect(read("-m", "program", "-v")).toEqual({ given: { manual: [""] }, words: ["program", "-v"] });
   expect(read("-m", "--", "-v").words).toEqual(["-v"]);

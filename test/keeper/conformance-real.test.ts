@@ -78,6 +78,7 @@ describe("a start that fails", () => {
   const EBADF = 9;
   const EINVAL = 22;
   const EACCES = 13;
+  const ENAMETOOLONG = 36;
   const failures: Readonly<Record<string, readonly [Partial<CommandOf<"spawn">>, string, number]>> = {
     "a directory that is gone": [{ cwd: "/nowhere" }, "chdir", ENOENT],
     "a file that is not executable": [{ file: "/etc/passwd" }, "exec", EACCES],
@@ -88,6 +89,8 @@ describe("a start that fails", () => {
     "a notify socket in a directory that is gone": [{ notifyPath: "/nowhere/notify" }, "notify", ENOENT],
     "an oom score that does not exist": [{ oomScore: 5000 }, "oom-score", EINVAL],
     "a death signal that does not exist": [{ deathSignal: 200 }, "death-signal", EINVAL],
+    "a socket to connect to that is not there": [{ connectFd: 9, connectPath: "/nowhere" }, "connect", ENOENT],
+    "a path to connect to that is too long": [{ connectFd: 9, connectPath: "x".repeat(200) }, "connect", ENAMETOOLONG],
   };
   for (const [what, [changes, step, errno]] of Object.entries(failures)) {
     test(`because of ${what} says so, and leaves nothing`, async () => {

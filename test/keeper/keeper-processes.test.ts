@@ -73,6 +73,55 @@ describe("a spawn", () => {
     expect(await keeper.eventually("spawnFailed")).toMatchObject({ worker: 1, step, errno });
   });
 
+  test("connects the process to a socket, as itself", async () => {
+    await keeper.start();
+    const path = keeper.path("control");
+    keeper.commit([openUnix(1, path, SOCK_STREAM, 0o666), { kind: "acceptOn", handle: 1 }]);
+    await keeper.event("opened");
+    // 3 is the number that the socket has before it is put where it belongs.
+    const spawns = [3, 9].map((connectFd) =>
+      plainSpawn(connectFd, sh(`echo said >&${connectFd}; exec sleep 600`), {
+        connectFd,
+        connectPath: path,
+        identity: [65534, 65533],
+      }),
+    );
+    chmodSync(keeper.directory, 0o711);
+    keeper.commit(spawns);
+    const [first, second] = [await keeper.eventually("line"), await keeper.eventually("line")];
+    for (const line of [first, second]) {
+      expect(line).toMatchObject({ listener: 1, uid: 65534, gid: 65533 });
+      expect(textOf(line.bytes)).toBe("said");
+      const command = readFileSync(`/proc/${line.pid}/cmdline`, "utf8");
+      expect(command).toMatch(/sleep/);
+    }
+    expect(first.pid).not.toBe(second.pid);
+  });
+
+  test("sets the nice level itself, whatever the keeper's is", async () => {
+    await keeper.start({ wrapper: ["nice", "-n", "3"] });
+    keeper.commit([
+      plainSpawn(1, ["/bin/sleep", "600"], { nice: 17, flags: SPAWN_FLAGS.niceLevel }),
+      plainSpawn(2, ["/bin/sleep", "600"], { nice: 2 }),
+    ]);
+    const own = Number(
+      readFileSync(`/proc/self/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ")[16],
+    );
+    const levels = new Map<number, string | undefined>();
+    for (let count = 0; count < 2; count++) {
+      const { worker, pid } = await keeper.event("spawned");
+      levels.set(
+        worker,
+        readFileSync(`/proc/${pid}/stat`, "utf8")
+          .replace(/^.*\) /s, "")
+          .split(" ")[16],
+      );
+    }
+    expect([levels.get(1), levels.get(2)]).toEqual(["17", String(Math.min(19, own + 5))]);
+  });
+
   test("ends what is left of a worker's group with it, and nothing where that was not asked for", async () => {
     await keeper.start();
     const script = (name: string): string => `sleep 600 & echo $! > ${keeper.path(name)}; exit 3`;
@@ -171,6 +220,30 @@ os._exit(0)`;
       keeper.commit([]);
     }
     expect(await keeper.event("exited")).toMatchObject({ ending: 0, status: 0 });
+  });
+});
+
+describe("the title", () => {
+  test("takes the place of the arguments, is cut to fit, and outlasts an execution", async () => {
+    await keeper.start({ args: ["-a", "b"], env: { BASE: "1" } });
+    const shown = (): string => readFileSync(`/proc/${keeper.pid}/cmdline`, "utf8");
+    keeper.commit([
+      { kind: "setTitle", title: "crank: short" },
+      plainSpawn(1, sh('[ "$BASE" = 1 ] && exec sleep 600')),
+    ]);
+    await keeper.event("spawned");
+    expect(shown().split("\0")[0]).toBe("crank: short");
+    keeper.commit([{ kind: "execute", path: readlinkSync(`/proc/${keeper.pid}/exe`) }]);
+    expect((await keeper.nextLife())[0]).toMatchObject({ kind: "hello", executions: 1, args: ["-a", "b"] });
+    expect(shown().split("\0")[0]).toBe("crank: short");
+    keeper.attach();
+    keeper.commit([
+      { kind: "setTitle", title: "long ".repeat(100_000) },
+      plainSpawn(2, sh('[ "$BASE" = 1 ] && exec sleep 600')),
+    ]);
+    await keeper.event("spawned");
+    expect(shown()).toStartWith("long long long ");
+    expect(shown().length).toBeLessThan(500_000);
   });
 });
 

@@ -140,6 +140,8 @@ export const plainSpawn = (
   flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup,
   prefix: "",
   json: "",
+  connectFd: 0,
+  connectPath: "",
   ...changes,
 });
 

@@ -19,7 +19,7 @@ import { shutDownWith } from "./front-end.ts";
 import { VERBOSITIES } from "./invocation.ts";
 import { rememberPing, rememberSignal } from "./own.ts";
 import { stateText } from "./state.ts";
-import { subscribe, upgradeBy } from "./upgrade.ts";
+import { reload, subscribe, upgrade } from "./upgrade.ts";
 
 const MOST_WORKERS = 1000;
 
@@ -96,13 +96,18 @@ const saying =
 
 const upgrading =
   (order: "oneByOne" | "fleet", sentence: string): Command =>
-  (memory, line, request) => {
+  async (memory, line, request) => {
     const { connection, deliveredAt } = line.event;
-    if (isShuttingDown(memory)) return answer(memory, line, request, describeRefusal({ kind: "shuttingDown" }));
+    const asked = await upgrade(memory, order, deliveredAt);
+    if (typeof asked === "string") return answer(memory, line, request, asked);
     answer(memory, line, request, sentence, request.id === undefined ? 0 : 1);
-    upgradeBy(order)(memory, { name: request.command, now: deliveredAt });
-    if (request.id !== undefined) subscribe(memory, { connection, requestId: request.id });
+    if (request.id !== undefined) subscribe(memory, { connection, requestId: request.id, upgrade: asked });
   };
+
+const reloading = async (memory: Memory, _request: EinhornRequest, now: number): Promise<string> => {
+  const asked = await reload(memory, now);
+  return typeof asked === "string" ? asked : "Reloading, as commanded";
+};
 
 const isShuttingDown = ({ core }: Memory): boolean => core.service.phase.kind === "stopping";
 
@@ -195,10 +200,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   louder: saying((memory) => setVerbosity(memory, Math.max(0, verbosityOf(memory) - 1))),
   upgrade: upgrading("oneByOne", "Upgrading smoothly, as commanded"),
   upgrade_fleet: upgrading("fleet", "Upgrading fleet, as commanded"),
-  reload: saying(
-    () =>
-      "Not reloaded: the master cannot be replaced in place yet; upgrade replaces the workers and leaves it as it is",
-  ),
+  reload: saying(reloading),
   signal: saying(signalWorkers),
   die: saying(die),
   config: saying(configure),

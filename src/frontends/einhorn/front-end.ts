@@ -3,13 +3,14 @@ import { printable } from "../../control/printable.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
 import { abandonWorkers, shutDownBy } from "../../supervisor/actions.ts";
+import { runErrand } from "../../supervisor/errands.ts";
 import type { FrontEnd, LogEntry, ReceivedSignal } from "../../supervisor/front-end.ts";
 import type { Level } from "../../supervisor/log.ts";
 import { log } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { einhornInvocation, stepsBeginningWith, unknownBindWords } from "./invocation.ts";
 import { rememberSignal } from "./own.ts";
-import { tellSubscribers, upgradeBy } from "./upgrade.ts";
+import { tellSubscribers, upgradeBy, upgraded, wrapper } from "./upgrade.ts";
 
 const LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerStarting: "debug",
@@ -41,6 +42,7 @@ export const shutDownWith = (signal: string) => (memory: Memory, received: Recei
 
 const told = (memory: Memory, note: Note): void => {
   if (note.kind === "workerStopping") rememberSignal(memory, note.worker, note.signal);
+  if (note.kind === "workerStarted") reniceWorker(memory, note.pid);
   tellSubscribers(memory, note);
 };
 
@@ -50,9 +52,23 @@ const begun = async (memory: Memory): Promise<void> => {
     const words = unknownBindWords(bind);
     if (words.length > 0) log(memory, "warning", `${bind.uri}: ${words.join(", ")} means nothing; r and n are known`);
   }
-  const level = extras?.nice.master ?? null;
-  if (level !== null) await renice(memory, level);
+  const { master = null, command = null } = extras?.nice ?? {};
+  if (master === null) return;
+  if (command !== null) runErrand(memory, reniceCommand(command, master, memory.facts.pid));
+  else await renice(memory, master);
 };
+
+/** Its own words first: what is given is a command and perhaps options of its own. */
+const reniceCommand = (command: string, level: number, pid: number): string => `${command} ${level} -p ${pid}`;
+
+/** Where no command does it, the level is set as the worker starts. */
+const reniceWorker = (memory: Memory, pid: number): void => {
+  const { worker = null, command = null } = memory.settings?.extras?.nice ?? {};
+  if (worker !== null && command !== null) runErrand(memory, reniceCommand(command, worker, pid));
+};
+
+const errandFailed = (memory: Memory, how: string): void =>
+  log(memory, "error", `--nice: the command ${memory.settings?.extras?.nice.command} ${how}`);
 
 const renice = async (memory: Memory, level: number): Promise<void> => {
   const { setPriority } = await import("node:os");
@@ -76,5 +92,8 @@ export const EINHORN: FrontEnd = {
   describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
   told,
   begun,
+  wrapper,
+  upgraded,
+  errandFailed,
   logLine,
 };

@@ -15,8 +15,10 @@ import {
 } from "../../supervisor/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
+import { runDirectoryBeside } from "../run-directory.ts";
 import { EINHORN_OPTIONS } from "./options.ts";
 import { defaultPath } from "./paths.ts";
+import { shellWords } from "./shell-words.ts";
 
 const MOST_WORKERS = 1000;
 const LINGER_MS = 10_000;
@@ -35,15 +37,13 @@ export const einhornInvocation = (
   platform: Platform,
 ): Invocation => {
   try {
-    const { given, words } = parseOptions(EINHORN_OPTIONS, args, "first");
+    const { given, words } = parseOptions(EINHORN_OPTIONS, args, "first", "last");
     if (given.help) return say(usage(), 1);
     if (given.version) return say(`einhorn ${EINHORN_VERSION} (crank ${VERSION})\n`, 0);
     if (given["upgrade-check"]) return say("", 0);
     if (given["with-state-fd"])
       throw new OptionError("--with-state-fd is for the master itself, not for a command line");
     if (given.preload) throw new OptionError(NO_PRELOAD);
-    if (given["reexec-as"]) throw new OptionError(NO_REEXEC);
-    if (given["command-socket-as-fd"]) throw new OptionError(NO_COMMAND_SOCKET);
     if (words.length === 0) return say(usage(), 1);
     if (given.number?.[0] === "0") return complain(platform, "-n 0: there is nothing to do without workers", 0);
     return { kind: "serve", settings: settingsFrom(given, words, { environment, cwd, platform }) };
@@ -56,13 +56,6 @@ export const einhornInvocation = (
 const NO_PRELOAD =
   "-p, --preload is not possible: it loads Ruby code into the master and forks workers from it, and this master is no Ruby; " +
   "leave it out, and let each worker load its code itself";
-
-const NO_REEXEC =
-  "--reexec-as is not possible yet: an upgrade replaces the workers and leaves the master as it is; " +
-  "leave the option out, and wrap the worker's command instead";
-
-const NO_COMMAND_SOCKET =
-  "-g, --command-socket-as-fd is not possible yet; leave it out, and let workers connect to EINHORN_SOCK_PATH";
 
 const say = (text: string, status: number): Invocation => ({ kind: "say", sink: "stdout", text, status });
 
@@ -87,7 +80,7 @@ if EINHORN_MASTER_PID is its parent. It goes by SIGUSR2.
 
 ## Signals
 
-HUP                 replace the workers one by one
+HUP                 replace the master, then the workers one by one
 INT, USR2           SIGUSR2 to all workers, exit when they are gone
 TERM                SIGTERM to all workers, exit when they are gone
 QUIT                SIGQUIT to all workers, exit at once
@@ -117,8 +110,8 @@ const settingsFrom = (given: Options, words: readonly string[], place: Place): S
     binds: (given.bind ?? []).map((text, index) => bindFrom(text, index, backlog)),
     control: { uri: `-d ${socketPath}`, address: parseUri(`unix://${socketPath}`).address },
     recordPath: null,
-    runDirectory: null,
-    first: specFrom(defaults, [onPath(words[0] ?? "", place), ...words.slice(1)], cwd),
+    runDirectory: runDirectoryBeside(socketPath),
+    first: specFrom(defaults, [onPath(words[0] ?? "", place), ...words.slice(1)]),
     cwd,
     respawnMs: milliseconds("-s", given.seconds?.[0] ?? "1"),
     manner: {
@@ -137,10 +130,16 @@ const settingsFrom = (given: Options, words: readonly string[], place: Place): S
     outputSink: "stdout",
     syslog: null,
     workerInput: "null",
-    leftWorkers: "leave",
+    leftWorkers: "adopt",
     verbosity: verbosityOf(1 + (given.quiet?.length ?? 0) - (given.verbose?.length ?? 0)),
     defaults,
-    extras: extrasFrom(given, pathOf("pidfile", "pid"), pathOf("lockfile", "lock")),
+    extras: {
+      pidPath: pathOf("pidfile", "pid"),
+      lockPath: pathOf("lockfile", "lock"),
+      title: `einhorn: ${name === "" ? words.join(" ") : `ruby ${name}`}`,
+      words,
+      ...extrasFrom(given),
+    },
   };
 };
 
@@ -152,27 +151,29 @@ export const VERBOSITIES: readonly Verbosity[] = ["verbose", "normal", "quiet"];
 
 const verbosityOf = (level: number): Verbosity => VERBOSITIES[Math.max(0, Math.min(2, level))] ?? "normal";
 
-const extrasFrom = (given: Options, pidPath: string, lockPath: string): Extras => ({
-  pidPath,
-  lockPath,
+const extrasFrom = (given: Options): Omit<Extras, "pidPath" | "lockPath" | "title" | "words"> => ({
+  commandSocket: given["command-socket-as-fd"] ? "descriptor" : "path",
+  reexec: reexecFrom(given["reexec-as"]?.[0], given["reexec-timeout"]?.[0] ?? "60"),
   deathSignal: given["kill-children-on-exit"] ? "SIGUSR2" : null,
   nice: niceFrom(given.nice?.[0]),
   dropOnUpgrade: given["drop-env-var"] ?? [],
 });
 
+const reexecFrom = (text: string | undefined, timeout: string): Extras["reexec"] => {
+  const patienceMs = milliseconds("--reexec-timeout", timeout);
+  return text === undefined ? null : { command: shellWords("--reexec-as", text), patienceMs };
+};
+
 const niceFrom = (text: string | undefined): Extras["nice"] => {
-  const [master = "", worker = "", command] = (text ?? "").split(":");
-  if (command !== undefined)
-    throw new OptionError(
-      `--nice ${text}: no command is taken here, the level is set by the system call; leave it out`,
-    );
+  const [master = "", worker = "", ...rest] = (text ?? "").split(":");
+  const command = rest.join(":");
   const level = (part: string): number | null => {
     if (part === "") return null;
     const number = /^[+-]?\d{1,2}$/.test(part) ? Number(part) : Number.NaN;
     if (number >= -20 && number <= 19) return number;
     throw new OptionError(`--nice ${text}: a nice level is a whole number from -20 to 19, not ${JSON.stringify(part)}`);
   };
-  return { master: level(master), worker: level(worker) };
+  return { master: level(master), worker: level(worker), command: command === "" ? null : command };
 };
 
 const processors = (platform: Platform): number => {
@@ -235,10 +236,11 @@ export const stepsBeginningWith = (signal: string, timeoutMs: number | null): re
   ...(timeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: timeoutMs }]),
 ];
 
-const specFrom = (defaults: SpecDefaults, command: readonly string[], cwd: string): Spec => ({
+const specFrom = (defaults: SpecDefaults, command: readonly string[]): Spec => ({
   ...defaults,
   command,
-  cwd,
+  // Where the master is: what it is started through at an upgrade may go elsewhere.
+  cwd: "",
   env: {},
   user: null,
   umask: null,

@@ -18,7 +18,7 @@ export const EINHORN_OPTIONS = {
   lockfile: { short: "f", argument: "PATH", help: "the lock file, which stays" },
   "command-socket-as-fd": {
     short: "g",
-    help: "not possible yet: workers connect to EINHORN_SOCK_PATH",
+    help: "workers get a descriptor that is connected to the control socket, in EINHORN_SOCK_FD",
   },
   help: { short: "h", help: "show this text" },
   "kill-children-on-exit": { short: "k", help: "when the master ends, however it does, workers get SIGUSR2" },
@@ -38,8 +38,18 @@ export const EINHORN_OPTIONS = {
     repeats: true,
     help: "take a variable out of the environment, from the first upgrade on",
   },
-  "reexec-as": { argument: "CMDLINE", help: "not possible yet: an upgrade leaves the master as it is" },
-  nice: { argument: "MASTER[:WORKER]", help: "the nice levels of the master and of the workers" },
+  "reexec-as": {
+    argument: "CMDLINE",
+    help: "the command line by which an upgrade starts the new master; it gets einhorn's options behind it",
+  },
+  "reexec-timeout": {
+    argument: "SECONDS",
+    help: "how long that command may take to check, and to start, the new master (default 60, 0: for ever)",
+  },
+  nice: {
+    argument: "MASTER[:WORKER[:RENICE_CMD]]",
+    help: "the nice levels of the master and of the workers, which RENICE_CMD LEVEL -p PID sets, if it is given",
+  },
   "with-state-fd": { argument: "FD", help: "for the master itself" },
   "upgrade-check": { help: "exit with 0: this program can be upgraded to" },
   "signal-timeout": {

@@ -1,14 +1,23 @@
-// What einhorn has to remember besides the service: who follows an upgrade, and which workers have pinged.
+// What einhorn has to remember besides the service: what an upgrade is to lead to, who follows it, and which workers have pinged.
+import type { RolloutOrder } from "../../core/state.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { type Own, ownPart } from "../../supervisor/own.ts";
 
-/** A request that gets the progress of an upgrade, and its end. */
-export type Subscriber = { readonly connection: number; readonly requestId: string | number };
+/** A request that gets the progress of an upgrade, and its end. `upgrade`: that of the master it waits for; null: the workers' turn has come. */
+export type Subscriber = {
+  readonly connection: number;
+  readonly requestId: string | number;
+  readonly upgrade: number | null;
+};
+
+/** The workers are to be replaced when this upgrade of the master is done. */
+export type Sequel = { readonly upgrade: number; readonly order: RolloutOrder };
 
 /** `at`: wall clock, ms. */
 export type Ping = { readonly at: number; readonly requestId: string | number | null };
 
 type EinhornMemory = {
+  readonly sequels: readonly Sequel[];
   readonly subscribers: readonly Subscriber[];
   /** By the worker's number. */
   readonly pings: Readonly<Record<number, Ping>>;
@@ -18,12 +27,21 @@ type EinhornMemory = {
   readonly hasDropped: boolean;
 };
 
-const own: Own<EinhornMemory> = ownPart<EinhornMemory>({ subscribers: [], pings: {}, signals: {}, hasDropped: false });
+const own: Own<EinhornMemory> = ownPart<EinhornMemory>({
+  sequels: [],
+  subscribers: [],
+  pings: {},
+  signals: {},
+  hasDropped: false,
+});
 
 export const einhornMemory = own.read;
 
 export const rememberSubscribers = (memory: Memory, subscribers: readonly Subscriber[]): void =>
   own.write(memory, { ...own.read(memory), subscribers });
+
+export const rememberSequels = (memory: Memory, sequels: readonly Sequel[]): void =>
+  own.write(memory, { ...own.read(memory), sequels });
 
 export const rememberDropped = (memory: Memory): void => own.write(memory, { ...own.read(memory), hasDropped: true });
 

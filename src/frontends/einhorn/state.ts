@@ -14,7 +14,7 @@ const FIRST_FD = 3;
 export const stateText = (memory: Memory): string => yamlDocument({ ":state": stateOf(memory) });
 
 const stateOf = (memory: Memory): YamlMapping => {
-  const { core, settings, facts } = memory;
+  const { core, settings, counters } = memory;
   const wanted = wantedGeneration(core);
   const command = wanted?.spec.command ?? settings?.first?.command ?? [];
   return {
@@ -28,23 +28,31 @@ const stateOf = (memory: Memory): YamlMapping => {
     ":bind_fds": (settings?.binds ?? []).map((_, index) => FIRST_FD + index),
     ":bound_ports": boundPorts(memory),
     ":cmd": [...command],
-    ":orig_cmd": [...command],
+    ":orig_cmd": [...(settings?.extras?.words ?? command)],
     ":cmd_name": settings?.name === "" ? null : (settings?.name ?? null),
     ":version": wanted?.number ?? 0,
-    ":generation": facts.executions,
+    ":generation": counters.upgrades,
     ":ack_mode": ackMode(settings),
     ":respawn": core.service.phase.kind === "running",
-    ":upgrading": core.service.rollout !== null && core.service.current !== null,
+    ":upgrading": memory.upgrade !== null || (core.service.rollout !== null && core.service.current !== null),
     ":verbosity": VERBOSITIES.indexOf(settings?.verbosity ?? "normal"),
     ":signal_timeout": seconds(settings?.defaults.stopTimeoutMs ?? null),
     ":max_unacked": settings?.manner.pace?.maxUnready ?? null,
     ":consecutive_deaths_before_ack": core.service.deaths,
     ":drop_environment_variables": [...(settings?.extras?.dropOnUpgrade ?? [])],
+    ":command_socket_as_fd": settings?.extras?.commandSocket === "descriptor",
+    ":reexec_commandline": settings?.extras?.reexec ? [...settings.extras.reexec.command] : null,
+    ":nice": niceOf(settings),
     ":kill_children_on_exit": settings?.extras?.deathSignal != null,
     ":socket_path": settings?.control?.address.kind === "unix" ? settings.control.address.path : null,
     ":pidfile": settings?.extras?.pidPath ?? null,
     ":lockfile": settings?.extras?.lockPath ?? null,
   };
+};
+
+const niceOf = (settings: Settings | null): YamlMapping => {
+  const { master = null, worker = null, command = null } = settings?.extras?.nice ?? {};
+  return { ":master": master, ":worker": worker, ":renice_cmd": command };
 };
 
 const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1000);

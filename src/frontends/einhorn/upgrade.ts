@@ -1,33 +1,90 @@
-// Upgrades: the same command once more as a generation of its own, and those who wait for it told how it goes.
+// Upgrades: first the master replaces itself in place, then come the workers, the same command once more as a generation of
+// its own; and those who wait for it are told how it goes.
 import { encodeEinhornAnswer } from "../../control/dialects/einhorn.ts";
-import { describeNote, describeRefusal } from "../../core/describe.ts";
+import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
 import { wantedGeneration } from "../../core/pool.ts";
 import type { RolloutOrder } from "../../core/state.ts";
 import { advance } from "../../supervisor/carry-out.ts";
-import type { ReceivedSignal } from "../../supervisor/front-end.ts";
+import type { ReceivedSignal, UpgradeOutcome, Wrapper } from "../../supervisor/front-end.ts";
 import { log } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { sendLine } from "../../supervisor/replies.ts";
-import { einhornMemory, rememberDropped, rememberSubscribers, type Subscriber } from "./own.ts";
+import { einhornMemory, rememberDropped, rememberSequels, rememberSubscribers, type Subscriber } from "./own.ts";
 
-/** Replaces all workers; one that is under way already gives way to this one. */
+/** Replaces the master. Its upgrade's number, or a sentence that says why not. */
+export const reload = async (memory: Memory, now: number): Promise<number | string> =>
+  (await import("../../supervisor/upgrade.ts")).requestUpgrade(memory, null, now);
+
+/** Replaces the master, then all workers. The number of the master's upgrade, or a sentence that says why not. */
+export const upgrade = async (memory: Memory, order: RolloutOrder, now: number): Promise<number | string> => {
+  const asked = await reload(memory, now);
+  if (typeof asked === "number") rememberSequels(memory, [...einhornMemory(memory).sequels, { upgrade: asked, order }]);
+  return asked;
+};
+
+/** The same, for a signal. */
 export const upgradeBy =
   (order: RolloutOrder) =>
-  (memory: Memory, { name, now }: ReceivedSignal): void => {
-    const running = wantedGeneration(memory.core);
-    if (!running) return log(memory, "warning", `${name}: ${describeRefusal({ kind: "shuttingDown" })}`);
-    renewBase(memory);
-    const spec = { ...running.spec, instances: running.instances };
-    const wallNow = memory.platform.wallNow();
-    advance(memory, { kind: "run", now, request: null, wallNow, spec, supersede: true, order, expectPid: null });
+  async (memory: Memory, { name, now }: ReceivedSignal): Promise<void> => {
+    const asked = await upgrade(memory, order, now);
+    if (typeof asked === "string") log(memory, "warning", `${name}: ${asked}`);
   };
 
-/** The workers to come do not see what --drop-env-var names. */
-export const renewBase = (memory: Memory): void => {
-  const unset = memory.settings?.extras?.dropOnUpgrade ?? [];
-  if (unset.length === 0 || einhornMemory(memory).hasDropped) return;
-  memory.outbox.command({ kind: "setBase", env: [], unset });
+/** What the master is started through, with --reexec-as. */
+export const wrapper = (memory: Memory): Wrapper | null => {
+  const { extras, first } = memory.settings ?? {};
+  if (!extras?.reexec) return null;
+  const { command, patienceMs } = extras.reexec;
+  const program = wantedGeneration(memory.core)?.spec.command ?? first?.command ?? [];
+  return {
+    check: [...command, "--upgrade-check", "--", ...program],
+    command: (fd) => [...command, "--with-state-fd", String(fd), "--", ...program],
+    unset: extras.dropOnUpgrade,
+    patienceMs,
+  };
+};
+
+/** The master is another one, or has stayed: now, or never, it is the workers' turn. */
+export const upgraded = (memory: Memory, outcome: UpgradeOutcome, now: number): void => {
+  const { sequels, subscribers } = einhornMemory(memory);
+  const mine = sequels.filter((sequel) => sequel.upgrade === outcome.number);
+  const waiting = subscribers.filter((subscriber) => subscriber.upgrade === outcome.number);
+  rememberSequels(
+    memory,
+    sequels.filter((sequel) => !mine.includes(sequel)),
+  );
+  if (outcome.kind === "failed") {
+    for (const subscriber of waiting) tell(memory, subscriber, outcome.message, "last");
+    rememberSubscribers(
+      memory,
+      subscribers.filter((subscriber) => !waiting.includes(subscriber)),
+    );
+    return;
+  }
+  renewBase(memory);
+  for (const subscriber of waiting) tell(memory, subscriber, "The master has been replaced", "more");
+  rememberSubscribers(
+    memory,
+    subscribers.map((subscriber) => (waiting.includes(subscriber) ? { ...subscriber, upgrade: null } : subscriber)),
+  );
+  if (mine.length > 0) replaceWorkers(memory, mine.some(({ order }) => order === "fleet") ? "fleet" : "oneByOne", now);
+};
+
+/** One that is under way already gives way to this one. */
+const replaceWorkers = (memory: Memory, order: RolloutOrder, now: number): void => {
+  const running = wantedGeneration(memory.core);
+  if (!running) return;
+  const spec = { ...running.spec, instances: running.instances };
+  const wallNow = memory.platform.wallNow();
+  advance(memory, { kind: "run", now, request: null, wallNow, spec, supersede: true, order, expectPid: null });
+};
+
+/** The workers to come do not see what --drop-env-var names. Through a wrapper, what it leaves is what they see. */
+const renewBase = (memory: Memory): void => {
+  const { dropOnUpgrade = [], reexec = null } = memory.settings?.extras ?? {};
+  if (dropOnUpgrade.length === 0 || reexec !== null || einhornMemory(memory).hasDropped) return;
+  memory.outbox.command({ kind: "setBase", env: [], unset: dropOnUpgrade });
   rememberDropped(memory);
 };
 
@@ -39,17 +96,22 @@ export const subscribe = (memory: Memory, subscriber: Subscriber): void =>
 export const tellSubscribers = (memory: Memory, note: Note): void => {
   const { subscribers } = einhornMemory(memory);
   if (subscribers.length === 0) return;
-  const end = endOf(memory, note);
-  for (const { connection, requestId } of subscribers) {
-    const message = end ?? describeNote(note);
-    const answer = end === null ? { message, requestId, wait: true as const } : { message, requestId };
-    sendLine(memory, connection, encodeEinhornAnswer(answer));
+  const isDone = note.kind === "rolloutComplete" && memory.core.service.rollout === null;
+  const isOver = note.kind === "shutdownStarted";
+  const hearing = isOver ? subscribers : subscribers.filter(({ upgrade }) => upgrade === null);
+  for (const subscriber of hearing) {
+    if (isOver) tell(memory, subscriber, "Upgrade abandoned: einhorn is going down", "last");
+    else if (isDone) tell(memory, subscriber, "Upgrade done", "last");
+    else tell(memory, subscriber, describeNote(note), "more");
   }
-  if (end !== null) rememberSubscribers(memory, []);
+  if (isDone || isOver)
+    rememberSubscribers(
+      memory,
+      subscribers.filter((subscriber) => !hearing.includes(subscriber)),
+    );
 };
 
-const endOf = ({ core }: Memory, note: Note): string | null => {
-  if (note.kind === "shutdownStarted") return "Upgrade abandoned: einhorn is going down";
-  const isLast = note.kind === "rolloutComplete" && core.service.rollout === null;
-  return isLast ? "Upgrade done" : null;
+const tell = (memory: Memory, { connection, requestId }: Subscriber, message: string, rest: "more" | "last"): void => {
+  const answer = rest === "more" ? { message, requestId, wait: true as const } : { message, requestId };
+  sendLine(memory, connection, encodeEinhornAnswer(answer));
 };

@@ -20,7 +20,7 @@ export type Sinks = { readonly out: Output; readonly err: Output };
 /** einhornsh as a program; gives its exit status. */
 export const einhornsh = async (args: readonly string[], sinks: Sinks): Promise<number> => {
   try {
-    const { given, words } = parseOptions(EINHORNSH_OPTIONS, args, "anywhere");
+    const { given, words } = parseOptions(EINHORNSH_OPTIONS, args, "anywhere", "last");
     if (given.help) return await say(sinks.out, usage(), FAILED);
     const [name = given["command-name"]?.[0] ?? "", ...more] = words;
     if (more.length > 0 || (words.length > 0 && given["command-name"]))

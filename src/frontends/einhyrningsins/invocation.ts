@@ -8,6 +8,7 @@ import type { Invocation } from "../../supervisor/front-end.ts";
 import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
+import { runDirectoryBeside } from "../run-directory.ts";
 import { DEFAULT_SOCKET_PATH, EINHYRNINGSINS_OPTIONS } from "./options.ts";
 
 /** How long a worker is an infant, and how far the steps of a shutdown are apart. */
@@ -87,13 +88,14 @@ const settingsFrom = (given: Options, words: readonly string[], cwd: string): Se
   const attempts = wholeNumber("-r", given.retries?.[0] ?? "1", 0, MOST_RETRIES);
   if (words.length === 0) throw new OptionError("Missing program to run (try --help)");
   const defaults = defaultsFrom(given, instances);
+  const control = controlAt(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, cwd);
   return {
     program: "einhyrningsins",
     name: "",
     binds: (given.bind ?? []).map((text, index) => bindFrom(text, index, given)),
-    control: controlAt(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, cwd),
+    control,
     recordPath: null,
-    runDirectory: null,
+    runDirectory: control.address.kind === "unix" ? runDirectoryBeside(control.address.path) : null,
     first: specFrom(given, words, cwd, { defaults, retries: Math.max(0, attempts - 1) }),
     cwd,
     respawnMs: 0,

@@ -8,6 +8,7 @@ import type { Invocation } from "../../supervisor/front-end.ts";
 import type { Platform } from "../../supervisor/platform.ts";
 import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/settings.ts";
 import { VERSION } from "../../version.ts";
+import { runDirectoryBeside } from "../run-directory.ts";
 import { SOCKETMASTER_FLAGS } from "./flags.ts";
 
 const DEFAULT_LISTEN = "tcp://:8080";
@@ -69,7 +70,7 @@ const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users
     binds: [bindFrom(flags.listen ?? DEFAULT_LISTEN, cwd)],
     control,
     recordPath: null,
-    runDirectory: control === null ? null : runDirectoryBeside(control.address),
+    runDirectory: control === null ? null : runDirectoryOf(control.address),
     first: specFrom(flags, words, users),
     cwd,
     respawnMs: null,
@@ -114,8 +115,8 @@ const located = (address: Address, cwd: string): Address =>
     ? { ...address, path: `${cwd === "/" ? "" : cwd}/${address.path}` }
     : address;
 
-const runDirectoryBeside = (address: Address): string | null =>
-  address.kind === "unix" && address.path.startsWith("/") ? `${address.path.replace(/\.ctl$/, "")}.run` : null;
+const runDirectoryOf = (address: Address): string | null =>
+  address.kind === "unix" && address.path.startsWith("/") ? runDirectoryBeside(address.path) : null;
 
 /** A process is ready when it has lived for -start; it is told to go by SIGTERM, and takes the time that it takes. */
 const defaultsFrom = (flags: Flags): SpecDefaults => ({

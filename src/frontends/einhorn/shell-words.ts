@@ -1,0 +1,28 @@
+// A command line split into words with sh(1)'s quoting, and nothing else of it: nothing is expanded.
+import { OptionError } from "../options.ts";
+
+/** What stands in a command line: blanks, a quoted part, a character behind a backslash, or one that means itself. */
+const PART = /\s+|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\])/gsy;
+
+/** The words of a command line. Throws OptionError, with `option` named, if a quote is not closed or there is no word. */
+export const shellWords = (option: string, text: string): readonly [string, ...string[]] => {
+  const words: string[] = [];
+  let word: string | null = null;
+  let end = 0;
+  for (const match of text.matchAll(PART)) {
+    const [whole, single, double, escaped, plain] = match;
+    end = match.index + whole.length;
+    const part: string | undefined = single ?? double?.replace(/\\([$`"\\\n])/g, "$1") ?? escaped ?? plain;
+    if (part !== undefined) {
+      word = (word ?? "") + part;
+    } else if (word !== null) {
+      words.push(word);
+      word = null;
+    }
+  }
+  if (end < text.length) throw new OptionError(`${option} ${text}: a quote in it is not closed`);
+  if (word !== null) words.push(word);
+  const [first, ...rest] = words;
+  if (first === undefined) throw new OptionError(`${option} wants a command`);
+  return [first, ...rest];
+};

@@ -1,0 +1,65 @@
+// einhorn's upgrades from outside.
+import { describe, expect } from "bun:test";
+import { scene, WORKER } from "./harness/einhorn.ts";
+import { isAlive, waitFor } from "./harness/service.ts";
+
+describe("an upgrade", () => {
+  for (const [command, first] of [
+    ["upgrade", "Upgrading smoothly, as commanded"],
+    ["upgrade_fleet", "Upgrading fleet, as commanded"],
+  ] as const)
+    scene(`by ${command} replaces all workers and tells how it goes`, async (stage) => {
+      const master = stage.master(["-n", "2"]);
+      const before = await stage.ready(2);
+      const lines = (await stage.sh(command)).split("\n");
+      expect([lines[0], lines.at(-1)]).toEqual([first, "Upgrade done"]);
+      await waitFor("the end of the old", () => before.every((pid) => !isAlive(pid)));
+      const after = await stage.ready(2);
+      expect(after.some((pid) => before.includes(pid))).toBe(false);
+      for (const pid of before) expect(master.stdout()).toContain(`${pid} got SIGUSR2`);
+    });
+
+  // What the log says of starts and ends is in the order in which they were decided.
+  const most = (log: string, one: RegExp, less: RegExp, from = 0): number => {
+    let [count, highest] = [from, 0];
+    for (const line of log.split("\n")) {
+      if (one.test(line)) count += 1;
+      if (less.test(line)) count -= 1;
+      highest = Math.max(highest, count);
+    }
+    return highest;
+  };
+
+  scene("has no more workers that get ready at a time than --max-unacked", async (stage) => {
+    const master = stage.master(["-v", "-n", "4", "-s", "0.01", "--max-unacked", "1"], "v1", "slow=0.1");
+    await stage.ready(4);
+    const first = master.stderr().length;
+    expect(most(master.stderr(), / Starting worker/, /worker \d+ .* is ready/i)).toBe(4);
+    expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
+    expect(most(master.stderr().slice(first), / Starting worker/, /worker \d+ .* is ready/i)).toBe(1);
+  });
+
+  scene("has no more workers above the number than --max-upgrade-additional", async (stage) => {
+    const master = stage.master(["-v", "-n", "3", "-s", "0.01", "--max-upgrade-additional", "1"], "v1", "slow=0.1");
+    await stage.ready(3);
+    expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
+    expect(most(master.stderr(), / Starting worker/, / Stopping worker/)).toBe(4);
+  });
+
+  scene("without --max-upgrade-additional is bound by the pace alone", async (stage) => {
+    const master = stage.master(["-v", "-n", "3", "-s", "0.01", "--max-unacked", "3"], "v1", "slow=0.5");
+    await stage.ready(3);
+    expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
+    expect(most(master.stderr(), / Starting worker/, / Stopping worker/)).toBe(6);
+  });
+
+  scene("takes what --drop-env-var names out of the environment of later workers", async (stage) => {
+    const args = ["-m", "manual", "--drop-env-var", "TEST_SECRET", "python3", WORKER, "v1", "ack", "environment"];
+    const master = stage.start(args, { TEST_SECRET: "x" });
+    await stage.ready(1);
+    master.signal("SIGHUP");
+    await waitFor("two environments", () => master.stdout().match(/^\{.*\}$/gm)?.length === 2);
+    const [first, second] = [...master.stdout().matchAll(/^\{.*\}$/gm)].map(([json]) => JSON.parse(json));
+    expect([first.TEST_SECRET, second.TEST_SECRET]).toEqual(["x", undefined]);
+  });
+});

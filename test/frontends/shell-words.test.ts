@@ -1,0 +1,19 @@
+import { expect, test } from "bun:test";
+import { shellWords } from "../../src/frontends/einhorn/shell-words.ts";
+
+test.each([
+  ["bundle exec einhorn", ["bundle", "exec", "einhorn"]],
+  ["  a\tb\n", ["a", "b"]],
+  ["a'b c'\"d e\"f", ["ab cd ef"]],
+  ["a '' \"\"", ["a", "", ""]],
+  ['"a\\"b\\$c\\d" \'e\\f\'', ['a"b$c\\d', "e\\f"]],
+  ["a\\ b \\'c", ["a b", "'c"]],
+  ["~ $HOME *", ["~", "$HOME", "*"]],
+])("%j has the words %j", (text, words) => {
+  expect<readonly string[]>(shellWords("--x", text)).toEqual(words);
+});
+
+test("a quote that is not closed, and a command without a word, are refused", () => {
+  for (const text of ["a 'b", 'a "b', "a\\", 'a "b\\"']) expect(() => shellWords("--x", text)).toThrow("is not closed");
+  for (const text of ["", "  "]) expect(() => shellWords("--x", text)).toThrow("--x wants a command");
+});
