@@ -58,6 +58,15 @@ describe("an upgrade", () => {
     expect(existsSync(service.path("web.ctl"))).toBe(false);
   });
 
+  test("follows the link although crank was started by a descriptor, as systemd does it", async () => {
+    const crank = await service.startByDescriptor();
+    const two = install(service.path("two"));
+    pointTo(service.link, two);
+    expect((await service.ctl("upgrade", "-wait")).stdout).toContain("supervisor and keeper");
+    expect(exeOf(crank.pid)).toBe(two);
+    expect(readFileSync(`/proc/${crank.pid}/comm`, "utf8")).toBe("crank\n");
+  });
+
   test("goes to the program that -exec names, and the next ones go there too", async () => {
     const crank = await service.start();
     const two = install(service.path("two"));

@@ -32,7 +32,21 @@ export class Upgraded {
 
   /** Starts crank by the link, and waits until it listens. */
   async start(...args: readonly string[]): Promise<Running> {
-    const command = [this.link, "-prefix", this.bench.directory, "-name", "web", "-bind", "127.0.0.1:0", ...args];
+    return this.#run([this.link, ...this.#arguments, ...args]);
+  }
+
+  /** The same by a descriptor of the program, as systemd does it. */
+  async startByDescriptor(): Promise<Running> {
+    const script =
+      "import os, sys; os.execve(os.open(sys.argv[1], os.O_RDONLY | os.O_CLOEXEC), sys.argv[1:], os.environ)";
+    return this.#run(["python3", "-c", script, this.link, ...this.#arguments]);
+  }
+
+  get #arguments(): readonly string[] {
+    return ["-prefix", this.bench.directory, "-name", "web", "-bind", "127.0.0.1:0"];
+  }
+
+  async #run(command: readonly string[]): Promise<Running> {
     const crank = this.bench.start(command, { env: this.#env });
     this.#crank = crank;
     await waitFor("crank", () => crank.stderr().includes("Listening on"));
