@@ -23,6 +23,8 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerDismissed: "warning",
   placeGivenUp: "error",
   rolloutStarted: "info",
+  rolloutWaiting: "info",
+  rolloutGoesOn: "debug",
   rolloutComplete: "info",
   rolloutRolledBack: "error",
   respawnScheduled: "info",

@@ -22,6 +22,12 @@ export type RunParams = {
   readonly minReady?: number;
   readonly retries?: number;
   readonly deadline?: number | null;
+  /** Between two replacements. */
+  readonly pause?: number;
+  /** How many workers may drain at once, of all generations; null is no limit. */
+  readonly draining?: number | null;
+  /** Workers that are older are replaced. */
+  readonly maxAge?: number | null;
   readonly stopSignal?: string;
   readonly stopSteps?: readonly { readonly signal: string; readonly after: number }[];
   readonly killMode?: "group" | "process";
@@ -115,6 +121,17 @@ export type RolloutInfo = {
   readonly available: number;
   readonly oldLeft: number;
   readonly attemptsLeft: number;
+  /** What it waits for before its next replacement: the end of a pause (`until` is ISO 8601), or a place among `limit` that drain. */
+  readonly waiting:
+    | { readonly kind: "pause"; readonly until: string }
+    | { readonly kind: "draining"; readonly limit: number }
+    | null;
+};
+/** Workers that have served and are stopping: how many, of which generations, and how many there may be at once. */
+export type DrainingInfo = {
+  readonly workers: number;
+  readonly generations: readonly number[];
+  readonly limit: number | null;
 };
 /** What workers left for later ones. `names`: each once. */
 export type StoredInfo = { readonly count: number; readonly limit: number; readonly names: readonly string[] };
@@ -130,6 +147,7 @@ export type Status = {
   readonly restarts: number;
   readonly sockets: readonly SocketInfo[];
   readonly rollout: RolloutInfo | null;
+  readonly draining: DrainingInfo;
   readonly workers: readonly WorkerInfo[];
   /** Missing when nothing is stored. */
   readonly stored?: StoredInfo;

@@ -1,6 +1,8 @@
 // When the core wants to be woken: the earliest of all deadlines that its state holds.
 import { poolOf } from "./dismissal.ts";
+import { pauseDueAt } from "./pacing.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { recyclingDueAt } from "./recycling.ts";
 import { reloadDueAt } from "./reload.ts";
 import { deadlineCounts } from "./rollout.ts";
 import type { State } from "./state.ts";
@@ -17,6 +19,7 @@ export const nextDeadline = (state: State): number | null => {
   if (rollout && rollout.deadlineAt !== null && deadlineCounts(state.service))
     earliest = Math.min(earliest, rollout.deadlineAt);
   earliest = Math.min(earliest, reloadDueAt(state.service) ?? earliest, nextStart(state));
+  earliest = Math.min(earliest, pauseDueAt(state.service) ?? earliest, recyclingDueAt(state) ?? earliest);
   return earliest === Number.POSITIVE_INFINITY ? null : earliest;
 };
 

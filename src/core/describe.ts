@@ -57,6 +57,12 @@ export const describeNote = (note: Note): string => {
       return `The place of ${worker(note)} is given up; ${count(note.left, "worker")} from now on`;
     case "rolloutStarted":
       return `Rolling out generation ${note.generation}, ${count(note.instances, "worker")}`;
+    case "rolloutWaiting":
+      return note.reason.kind === "pause"
+        ? `Generation ${note.generation} pauses for ${seconds(note.reason.afterMs)} before the next replacement`
+        : `Generation ${note.generation} waits: ${count(note.reason.limit, "worker")} may drain at once, and so many do`;
+    case "rolloutGoesOn":
+      return `Generation ${note.generation} goes on`;
     case "rolloutComplete":
       return `Generation ${note.generation} is in place after ${seconds(note.tookMs)}`;
     case "rolloutRolledBack":
@@ -97,6 +103,10 @@ export const describeDismissal = (reason: Dismissal): string => {
       return `it is not alive, the last probe found that it ${reason.detail}`;
     case "watchdog":
       return `it has not fed its watchdog for ${seconds(reason.afterMs)}`;
+    case "age":
+      return `it was started ${seconds(reason.afterMs)} ago`;
+    case "memory":
+      return `it uses ${megabytes(reason.bytes)} of memory, and may use ${megabytes(reason.limit)}`;
   }
 };
 
@@ -115,6 +125,8 @@ const attempts = (left: number): string => (left > 0 ? `; ${count(left, "more at
 
 /** Milliseconds as seconds, as exact as a person wants them. */
 const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(ms < 10_000 ? 3 : 1))} s`;
+
+const megabytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MB`;
 
 /** What a start can fail with, errno(3): numbers of x86-64 and aarch64 Linux. */
 const SPAWN_ERRORS: Readonly<Record<number, string>> = {

@@ -30,6 +30,10 @@ export const serves = ({ kind }: Dismissal): boolean => kind !== "notAlive" && k
 /** Whether a worker is dismissed and has not been told to go yet. */
 export const isDismissed = (worker: Worker): boolean => worker.kind === "ready" && worker.dismissal !== undefined;
 
+/** Whether a worker is to go because it does not serve. */
+export const isBroken = (worker: Worker): boolean =>
+  worker.kind === "ready" && worker.dismissal !== undefined && !serves(worker.dismissal);
+
 /** Whether somebody is being replaced: dismissed and still there, or followed by one that is not started or not available yet. */
 export const isReplacing = ({ service, workers }: View): boolean => {
   if (service.owed > 0) return true;

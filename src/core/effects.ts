@@ -84,6 +84,15 @@ export type Note =
       readonly left: number;
     }
   | { readonly kind: "rolloutStarted"; readonly generation: GenerationNumber; readonly instances: number }
+  /** It is held up before its next replacement: by a pause of so long, or because `limit` workers drain. */
+  | {
+      readonly kind: "rolloutWaiting";
+      readonly generation: GenerationNumber;
+      readonly reason:
+        | { readonly kind: "pause"; readonly afterMs: number }
+        | { readonly kind: "draining"; readonly limit: number };
+    }
+  | { readonly kind: "rolloutGoesOn"; readonly generation: GenerationNumber }
   | { readonly kind: "rolloutComplete"; readonly generation: GenerationNumber; readonly tookMs: number }
   | { readonly kind: "rolloutRolledBack"; readonly generation: GenerationNumber; readonly failure: Failure }
   | { readonly kind: "respawnScheduled"; readonly inMs: number }
@@ -101,6 +110,8 @@ export type Effect =
     }
   /** Ask this worker whether it can serve, by its spec's check; answered by the event `probed`. */
   | { readonly kind: "probe"; readonly worker: WorkerId; readonly probe: number }
+  /** Find out how much memory the workers use; answered by the event `measured`, or not at all. */
+  | { readonly kind: "measure" }
   /** Write the record from `state.history`; answered by the event `recorded`. */
   | { readonly kind: "record" }
   | { readonly kind: "answer"; readonly request: RequestId; readonly outcome: Outcome }

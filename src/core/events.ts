@@ -102,6 +102,12 @@ export type Adopted = {
   readonly respawn: Respawn | null;
   readonly manner: Manner;
 };
+/** How much memory workers use, with all that they have started. */
+export type Measured = {
+  readonly kind: "measured";
+  readonly now: number;
+  readonly sizes: readonly { readonly worker: WorkerId; readonly bytes: number }[];
+};
 /** Some deadline may be due. */
 export type Tick = { readonly kind: "tick"; readonly now: number };
 
@@ -120,4 +126,5 @@ export type CoreEvent =
   | Dismiss
   | Recorded
   | Adopted
+  | Measured
   | Tick;

@@ -5,7 +5,7 @@
 // current generation in the place of the incoming one, and so it does where a dismissed worker of the current generation
 // is replaced. A superseded generation's available workers go by the rules of
 // the rollout that superseded it. Exempt are shutdown, and the way back to nothing: there, everything goes at once.
-import { isDismissed, isReplacing, serves } from "./dismissal.ts";
+import { isBroken, isDismissed, isReplacing, serves } from "./dismissal.ts";
 import type { Effect } from "./effects.ts";
 import type { CoreEvent } from "./events.ts";
 import { isAvailable } from "./pool.ts";
@@ -73,6 +73,55 @@ export const boundsSurge: Invariant = (transition) => {
   const processes = count(after, () => true);
   const overlaps = acting.length > 0 && acting.every(({ spec }) => spec.surge === 0) && processes > limit;
   return overlaps ? `${processes} processes without a surge (${event.kind})` : null;
+};
+
+/**
+ * Whoever is told to go while serving has a place: of those who have served, no more than the spec says are stopping.
+ * Scaling down, a shutdown and the way back to nothing ask for no place.
+ */
+export const boundsDraining: Invariant = (transition) => {
+  const told = availableToldToGo(transition);
+  if (told.length === 0 || isGoingDown(transition.after) || transition.event.kind === "scale") return null;
+  const acting = actingGenerations(transition);
+  const limits = acting.map(({ spec }) => spec.maxDraining ?? Number.POSITIVE_INFINITY);
+  // Of a generation that was scaled down while another one was wanted, the way back finds more than there should be.
+  const isExcess = ({ generation, ...worker }: Worker): boolean =>
+    acting.some(({ number }) => number === generation) && !("dismissal" in worker);
+  if (told.some((id) => transition.before.workers[id] && isExcess(transition.before.workers[id]))) return null;
+  const draining = count(transition.after, (worker) => worker.kind === "stopping" && worker.wasReady);
+  const limit = Math.max(...limits);
+  return limits.length === 0 || draining <= limit ? null : `${draining} drain, and ${limit} may`;
+};
+
+/** In its pause a rollout begins no replacement: it starts nothing but what is missing, and without a surge it stops nobody who serves. */
+export const keepsPause: Invariant = (transition) => {
+  const { before, event, after, effects } = transition;
+  const until = before.service.pausedUntil;
+  const [rollout, left] = [before.service.rollout, after.service.rollout];
+  if (until === null || event.now >= until || !rollout || rollout.rollingBack || rollout.order === "fleet") return null;
+  if (left?.generation !== rollout.generation || left.rollingBack || event.kind === "scale") return null;
+  const [wanted] = actingGenerations(transition);
+  if (!wanted) return null;
+  const told = availableToldToGo(transition);
+  if (told.length > 0 && wanted.spec.surge === 0) return `${told.join(", ")} told to go in the pause`;
+  const starts = effects.filter((effect) => effect.kind === "start").length;
+  const serving = count(after, (worker) => worker.kind !== "stopping" && !isBroken(worker));
+  return starts === 0 || serving <= wanted.instances ? null : `${starts} started in the pause, ${serving} there`;
+};
+
+/** Nobody is replaced for age or size while anything else is under way. */
+export const recyclesOneByOne: Invariant = ({ before, after, effects }) => {
+  const recycled = effects.flatMap((effect) =>
+    effect.kind === "note" && effect.note.kind === "workerDismissed" && serves(effect.note.reason)
+      ? [effect.note.worker]
+      : [],
+  );
+  if (recycled.length === 0) return null;
+  if (recycled.length > 1) return `${recycled.length} are replaced at once`;
+  if (before.service.rollout || after.service.rollout) return "a rollout is in flight";
+  const others = Object.values(after.workers).filter(({ id }) => before.workers[id] && id !== recycled[0]);
+  const isBusy = others.some((worker) => isDismissed(worker) || (worker.kind !== "stopping" && !isAvailable(worker)));
+  return isBusy || before.service.owed > 0 ? "one is being replaced already" : null;
 };
 
 /** 4. Requests are neither lost nor answered twice; crank ends once, when the last worker is gone and everybody has been answered. */
@@ -154,6 +203,9 @@ const CHEAP: Readonly<Record<string, Invariant>> = {
   keepsAvailable,
   replacesFirst,
   boundsSurge,
+  boundsDraining,
+  keepsPause,
+  recyclesOneByOne,
   answersOnce,
   recordsDeploys,
   isWellFormed,

@@ -1,6 +1,6 @@
 // The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
 // Everything here is a question; the answers are acted on elsewhere.
-import { isDismissed, serves } from "./dismissal.ts";
+import { isBroken, isDismissed, serves } from "./dismissal.ts";
 import type { Generation, Rollout, State, Worker } from "./state.ts";
 import type { Living } from "./stopping.ts";
 
@@ -16,6 +16,10 @@ export type Census = {
   wantedAvailable: number;
   /** Living workers that are to be replaced: they are among the others, of whatever generation. */
   dismissed: number;
+  /** Those among them that do not serve until then. */
+  broken: number;
+  /** Workers that have been ready and are stopping. */
+  draining: number;
   /** The living workers of all other generations, and those that are dismissed, in the order in which they are to go. */
   readonly others: readonly Living[];
   /** How many of them have not been told to go. */
@@ -36,7 +40,10 @@ export const isAvailable = (worker: Worker): boolean =>
   (worker.dismissal === undefined || serves(worker.dismissal));
 
 export const takeCensus = (view: View, wanted: Generation | null): Census => {
-  const census = { processes: 0, alive: 0, available: 0, wantedAlive: 0, wantedAvailable: 0, dismissed: 0 };
+  const census = {
+    ...{ processes: 0, alive: 0, available: 0, wantedAlive: 0, wantedAvailable: 0 },
+    ...{ dismissed: 0, broken: 0, draining: 0 },
+  };
   const unavailable: Living[] = [];
   const leftover: Living[] = [];
   const current: Living[] = [];
@@ -44,12 +51,16 @@ export const takeCensus = (view: View, wanted: Generation | null): Census => {
   // costs eight times as much where nothing is compiled.)
   for (const worker of Object.values(view.workers)) {
     census.processes += 1;
-    if (worker.kind === "stopping") continue;
+    if (worker.kind === "stopping") {
+      if (worker.wasReady) census.draining += 1;
+      continue;
+    }
     const available = isAvailable(worker);
     const dismissed = isDismissed(worker);
     census.alive += 1;
     if (available) census.available += 1;
     if (dismissed) census.dismissed += 1;
+    if (isBroken(worker)) census.broken += 1;
     if (worker.generation === wanted?.number && !dismissed) {
       census.wantedAlive += 1;
       if (available) census.wantedAvailable += 1;
@@ -78,12 +89,17 @@ export const availableFloor = ({ spec, instances }: Generation): number =>
 export const mayStop = (view: View, wanted: Generation | null, census: Census, worker: Living): boolean => {
   if (wanted === null) return true;
   if (isFleet(view.service.rollout) && census.wantedAvailable < wanted.instances) return false;
+  if (worker.kind === "ready" && !isBroken(worker) && !mayDrain(wanted, census)) return false;
   const floor = availableFloor(wanted);
-  if (isAvailable(worker)) return census.available - 1 >= floor;
+  if (isAvailable(worker)) return census.available - 1 >= floor && !(wanted.spec.surge === 0 && isPausing(view));
   const isLeftover = worker.generation !== view.service.current && worker.generation !== wanted.number;
   const isInTheWay = isDismissed(worker) && view.service.deaths > 0;
   return isLeftover || isInTheWay || census.available >= floor || isStuck(wanted, census);
 };
+
+/** Whether neither a pause nor the drains of others hold up those that are to go. */
+export const mayAllGo = (view: View, { spec }: Generation, { draining, othersLeft }: Census): boolean =>
+  !(spec.surge === 0 && isPausing(view)) && (spec.maxDraining === null || draining + othersLeft <= spec.maxDraining);
 
 /** Nothing more can be started for want of room, and nothing that was started is still on its way. */
 const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
@@ -119,11 +135,30 @@ const paced = ({ service: { manner, respawn } }: View, census: Census): number =
 };
 
 /** How many more processes there may be. A service without a surge cannot overlap: who is stopping takes a place until it is gone. */
-const room = ({ service: { rollout } }: View, { spec, instances }: Generation, census: Census): number => {
-  if (isFleet(rollout)) return Number.POSITIVE_INFINITY;
-  if (spec.surge === 0) return instances - census.processes;
-  return instances + spec.surge - census.alive;
+const room = (view: View, wanted: Generation, census: Census): number => {
+  if (isFleet(view.service.rollout)) return Number.POSITIVE_INFINITY;
+  if (wanted.spec.surge === 0) return wanted.instances - census.processes;
+  return wanted.instances + surgeNow(view, wanted, census) - census.alive;
 };
+
+/**
+ * How many more than the wanted number there may be now. A rollout begins no replacement in its pause, nor one that would
+ * have to wait for a place to drain in. Whoever does not serve is replaced all the same.
+ */
+const surgeNow = (view: View, { spec }: Generation, { draining, broken }: Census): number => {
+  const { rollout } = view.service;
+  if (rollout === null || rollout.rollingBack) return spec.surge;
+  const places = spec.maxDraining === null ? spec.surge : Math.max(0, spec.maxDraining - draining);
+  return Math.min(spec.surge, Math.max(broken, isPausing(view) ? 0 : places));
+};
+
+/** Whether a rollout waits between two replacements. */
+const isPausing = ({ service: { rollout, pausedUntil } }: View): boolean =>
+  pausedUntil !== null && rollout !== null && rollout.rollingBack === null;
+
+/** Whether there is a place for one more worker that drains. */
+const mayDrain = ({ spec }: Generation, { draining }: Census): boolean =>
+  spec.maxDraining === null || draining < spec.maxDraining;
 
 /** Whether all new workers come at once, and the old ones go when all of them are available. */
 const isFleet = (rollout: Rollout | null): boolean => rollout?.order === "fleet" && rollout.rollingBack === null;

@@ -1,9 +1,19 @@
 // Replacing the current generation with the incoming one, and, when that has failed, the way back, which is the same
 // thing in the other direction. What is done next follows from the state alone, whatever event led to it.
 import { forgetBackoff, keepPace } from "./backoff.ts";
-import { isDismissed, limitOwed, takePlace } from "./dismissal.ts";
+import { isBroken, isDismissed, limitOwed, takePlace } from "./dismissal.ts";
 import type { Run } from "./events.ts";
-import { type Census, isAvailable, isComplete, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { endReplacement, forgetPause, noteWaiting } from "./pacing.ts";
+import {
+  type Census,
+  isAvailable,
+  isComplete,
+  mayAllGo,
+  mayStop,
+  startsWanted,
+  takeCensus,
+  wantedGeneration,
+} from "./pool.ts";
 import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
 import { startWorker } from "./starting.ts";
 import type { Failure, Generation, Rollout, Worker } from "./state.ts";
@@ -37,6 +47,7 @@ export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "no
     },
   });
   forgetBackoff(turn);
+  forgetPause(turn);
   note(turn, { kind: "rolloutStarted", generation: number, instances: spec.instances });
 };
 
@@ -74,6 +85,7 @@ export const rollBack = (
     },
   });
   forgetBackoff(turn);
+  forgetPause(turn);
 };
 
 /** Fails a rollout whose own deadline has passed. With all its workers available it is complete with this very step, and not late. */
@@ -81,11 +93,17 @@ export const checkDeadline = (turn: Turn): void => {
   const { rollout } = turn.service;
   if (!rollout || !deadlineCounts(turn.service) || rollout.deadlineAt === null || rollout.deadlineAt > turn.now) return;
   const wanted = wantedGeneration(turn);
-  if (wanted && takeCensus(turn, wanted).wantedAvailable >= wanted.instances) return;
+  if (wanted && isCompleteNow(turn, wanted)) return;
   rollBack(turn, rollout, {
     failure: { kind: "deadline", afterMs: rollout.deadlineAt - rollout.startedAt },
     worker: null,
   });
+};
+
+/** Whether the new workers are there, and nothing holds up those that are left of the old ones. */
+const isCompleteNow = (turn: Turn, wanted: Generation): boolean => {
+  const census = takeCensus(turn, wanted);
+  return census.wantedAvailable >= wanted.instances && mayAllGo(turn, wanted, census);
 };
 
 /** A failed rollout that has been answered for is in nobody's way, even if what it had replaced is still being brought back. */
@@ -117,6 +135,7 @@ export const advanceRollout = (turn: Turn): void => {
   if (rollout?.rollingBack) finishRollback(turn, rollout, wanted, census);
   else if (rollout && wanted && isComplete(wanted, census) && turn.service.pendingRecord === null)
     complete(turn, rollout, wanted);
+  else if (wanted) noteWaiting(turn, wanted, census);
 };
 
 /** Scaled down on the way, there may be more of the wanted generation than are wanted: those that are not available go first. */
@@ -132,6 +151,7 @@ const stopExcess = (turn: Turn, { number, instances }: Generation): void => {
 /** Tells those of the others to go that may. */
 export const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void => {
   let left = census.others.length;
+  let isServing = false;
   for (const worker of census.others) {
     if (!mayStop(turn, wanted, census, worker)) continue;
     beginStop(turn, worker);
@@ -139,8 +159,14 @@ export const stopOthers = (turn: Turn, wanted: Generation | null, census: Census
     census.alive -= 1;
     if (isAvailable(worker)) census.available -= 1;
     if (isDismissed(worker)) census.dismissed -= 1;
+    if (isBroken(worker)) census.broken -= 1;
+    if (worker.kind !== "ready") continue;
+    census.draining += 1;
+    if (isAvailable(worker)) isServing = true;
   }
   census.othersLeft = left;
+  // With a surge a replacement ends here; without one, when the successor is available.
+  if (isServing && wanted && wanted.spec.surge > 0 && census.wantedAvailable > 0) endReplacement(turn, wanted);
 };
 
 /** Starts as many workers of the wanted generation as there is room for, if the time has come. */

@@ -70,6 +70,29 @@ export type Spec = {
   readonly retries: number;
   /** For the whole rollout, ms; null is no limit. */
   readonly rolloutDeadlineMs: number | null;
+} & Pacing;
+
+/** How slowly workers are replaced, and which of those that serve are replaced all the same. */
+export type Pacing = {
+  /** From the end of one replacement to the beginning of the next, ms. */
+  readonly pauseMs: number;
+  /** How many workers may drain at once, of all generations; null is no limit. */
+  readonly maxDraining: number | null;
+  /** From its start on, ms: an older worker is replaced; null is no limit. */
+  readonly maxAgeMs: number | null;
+  /** Of a worker's process tree, bytes: a larger one is replaced; null is no limit. */
+  readonly maxMemory: number | null;
+  /** Between two looks at the memory, ms. */
+  readonly memoryIntervalMs: number;
+};
+
+/** At once, and only when somebody asks. */
+export const UNPACED: Pacing = {
+  pauseMs: 0,
+  maxDraining: null,
+  maxAgeMs: null,
+  maxMemory: null,
+  memoryIntervalMs: 60_000,
 };
 
 /** A spec that was good: its rollout completed. `at` is wall clock, ms. */

@@ -26,11 +26,14 @@ export type Failure =
 
 /**
  * Why crank itself takes a worker away and puts another in its place. `notAlive`: its probes say so; `detail` is what the
- * last one found wrong. `watchdog`: it has not said for `afterMs` that it is alive.
+ * last one found wrong. `watchdog`: it has not said for `afterMs` that it is alive. `age`: it was started `afterMs` ago.
+ * `memory`: it and what it has started have grown to `bytes`, which is more than the spec's `limit` with its jitter.
  */
 export type Dismissal =
   | { readonly kind: "notAlive"; readonly detail: string }
-  | { readonly kind: "watchdog"; readonly afterMs: number };
+  | { readonly kind: "watchdog"; readonly afterMs: number }
+  | { readonly kind: "age"; readonly afterMs: number }
+  | { readonly kind: "memory"; readonly bytes: number; readonly limit: number };
 
 /** How far the probes of a worker have come. `probe`: the last one's number. `nextAt`: when the next one is due; null while one is under way. `detail`: what the last one that ended found wrong. */
 export type Probing = {
@@ -132,7 +135,14 @@ export type Rollout = {
   readonly order: RolloutOrder;
   /** null while it goes forward. */
   readonly rollingBack: RollingBack | null;
+  /** Missing: for nothing but its workers. */
+  readonly waiting?: Waiting;
 };
+
+/** What a rollout waits for before its next replacement: until a time (CLOCK_MONOTONIC ms), or for a place among `limit` that drain. */
+export type Waiting =
+  | { readonly kind: "pause"; readonly until: number }
+  | { readonly kind: "draining"; readonly limit: number };
 
 /** How workers that die between rollouts are started again. */
 export type Respawn = { readonly baseMs: number };
@@ -204,6 +214,9 @@ export type Service = {
   readonly nextStartAt: number;
   /** Places of workers that were dismissed and whose successors are not started yet. */
   readonly owed: number;
+  /** After a replacement: when the next one may begin; and when the memory was looked at last. CLOCK_MONOTONIC ms. */
+  readonly pausedUntil: number | null;
+  readonly measuredAt: number;
   /** Workers that were started again since crank started, for people. */
   readonly restarts: number;
   /** Whether the last thing that ended unasked, a worker or a rollout, was a failure: decides the exit status. */
@@ -237,6 +250,8 @@ export const initialState = (options: {
     deaths: 0,
     nextStartAt: 0,
     owed: 0,
+    pausedUntil: null,
+    measuredAt: 0,
     restarts: 0,
     lastOutcome: "clean",
     manner: options.manner ?? CRANKS_MANNER,

@@ -3,6 +3,8 @@
 import { takeOver } from "./adopted.ts";
 import type { Effect, Refusal } from "./effects.ts";
 import type { Abandoned, CoreEvent, Recorded, Run, Tick } from "./events.ts";
+import { endPause } from "./pacing.ts";
+import { recycle, takeMeasured } from "./recycling.ts";
 import { cancelReload, reload, takeQueuedReload } from "./reload.ts";
 import { beginRollout, checkDeadline, isInFlight } from "./rollout.ts";
 import { scale } from "./scale.ts";
@@ -43,6 +45,8 @@ const handle = (turn: Turn, event: CoreEvent): void => {
       return takeRecorded(turn, event);
     case "adopted":
       return takeOver(turn, event);
+    case "measured":
+      return takeMeasured(turn, event);
     case "tick":
       return tick(turn, event);
     case "spawned":
@@ -92,8 +96,10 @@ const takeRecorded = (turn: Turn, { error }: Recorded): void => {
  */
 const tick = (turn: Turn, event: Tick): void => {
   tellDueWorkers(turn, event);
+  endPause(turn);
   checkDeadline(turn);
   takeQueuedReload(turn);
+  recycle(turn);
 };
 
 const forgetRequest = (turn: Turn, { request }: Abandoned): void => {

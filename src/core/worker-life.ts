@@ -3,6 +3,7 @@
 import { countDeath, forgetDeaths } from "./backoff.ts";
 import { dismiss, oweAgain, serves } from "./dismissal.ts";
 import type { Dismiss, Probed, Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
+import { endReplacement } from "./pacing.ts";
 import { failPlace } from "./places.ts";
 import { wantedGeneration } from "./pool.ts";
 import { beginProbe, probeOf, takeProbed } from "./probing.ts";
@@ -46,7 +47,7 @@ const LIFE = {
     probed: nothing,
     workerExited: (turn, worker, event) => loseReady(turn, worker, event),
     dismiss: (turn, worker, event) => takeDismissal(turn, worker, event),
-    due: (turn, worker) => putWorker(turn, { ...worker, availableAt: null }),
+    due: (turn, worker) => becomeAvailable(turn, worker),
   },
   stopping: {
     spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
@@ -140,7 +141,20 @@ const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
     availableAt: minReadyMs > 0 ? turn.now + minReadyMs : null,
   });
   forgetDeaths(turn);
+  if (minReadyMs === 0) endReplacementBy(turn, worker);
   note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });
+};
+
+const becomeAvailable = (turn: Turn, worker: In<"ready">): void => {
+  putWorker(turn, { ...worker, availableAt: null });
+  endReplacementBy(turn, worker);
+};
+
+/** A worker is available: without a surge, that was the last thing to be done for whom it replaces, if it replaces anybody. */
+const endReplacementBy = (turn: Turn, { generation: number, replacement }: Worker): void => {
+  const generation = turn.generations[number];
+  const isIncoming = turn.service.rollout !== null && turn.service.rollout.rollingBack === null;
+  if (generation?.spec.surge === 0 && (isIncoming || replacement === true)) endReplacement(turn, generation);
 };
 
 /** Its time is over, or the next probe is due. */

@@ -36,6 +36,8 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
       return;
     case "probe":
       return startProbe(memory, effect.probe);
+    case "measure":
+      return;
     case "record":
       // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
       return;

@@ -1,5 +1,5 @@
 // The way back: out of the journal's entries into the supervisor's memory, at every hello. What is written is in memory.ts.
-import type { GoodSpec } from "../core/spec.ts";
+import { type GoodSpec, type Spec, UNPACED } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { initialState } from "../core/state.ts";
 import { Measurements } from "./measurements.ts";
@@ -74,6 +74,9 @@ const decoder = new TextDecoder();
 // biome-ignore lint/suspicious/noExplicitAny: the one place where bytes become typed values again
 const parse = (bytes: Uint8Array): any => JSON.parse(decoder.decode(bytes));
 
+/** An earlier version's spec says less. */
+const completed = (spec: Spec): Spec => (Object.hasOwn(spec, "pauseMs") ? spec : { ...spec, ...UNPACED });
+
 const RESTORE: Readonly<Record<string, Restore>> = {
   settings: (memory, _name, bytes) => {
     memory.settings = parse(bytes);
@@ -86,11 +89,13 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     memory.core = { ...memory.core, service: { ...memory.core.service, ...parse(bytes) } };
   },
   history: (memory, _name, bytes) => {
-    const history: GoodSpec[] = [...memory.core.history, parse(bytes)];
+    const good: GoodSpec = parse(bytes);
+    const history: GoodSpec[] = [...memory.core.history, { ...good, spec: completed(good.spec) }];
     memory.core = { ...memory.core, history: history.sort((a, b) => a.generation - b.generation) };
   },
   generation: (_memory, name, bytes, generations) => {
-    generations[Number(name)] = parse(bytes);
+    const generation: Generation = parse(bytes);
+    generations[Number(name)] = { ...generation, spec: completed(generation.spec) };
   },
   worker: (_memory, name, bytes, _generations, workers) => {
     workers[Number(name)] = parse(bytes);

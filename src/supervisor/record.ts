@@ -1,7 +1,7 @@
 // The record: the last good specs, on disk. Its four outer keys are the original crank's, which can read the file; the
 // rest is ours. Reading and writing texts only; the file itself is the platform's.
 import * as v from "valibot";
-import { type GoodSpec, HISTORY_LENGTH, type Spec } from "../core/spec.ts";
+import { type GoodSpec, HISTORY_LENGTH, type Spec, UNPACED } from "../core/spec.ts";
 import { FD_STORE, type SpecDefaults } from "./settings.ts";
 import { keptBytes, MOST_SPEC_BYTES } from "./spec-size.ts";
 
@@ -99,6 +99,7 @@ const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): 
     fdStore: defaults.fdStore,
     retries: 0,
     rolloutDeadlineMs: null,
+    ...UNPACED,
   };
   return [{ generation: 0, at: 0, spec }];
 };
@@ -167,4 +168,10 @@ const specSchema = () =>
     fdStore: v.optional(wholeNumber(), FD_STORE),
     retries: wholeNumber(),
     rolloutDeadlineMs: v.nullable(duration()),
+    // An earlier version wrote down less.
+    pauseMs: v.optional(duration(), UNPACED.pauseMs),
+    maxDraining: v.optional(v.nullable(wholeNumber()), UNPACED.maxDraining),
+    maxAgeMs: v.optional(v.nullable(duration()), UNPACED.maxAgeMs),
+    maxMemory: v.optional(v.nullable(wholeNumber()), UNPACED.maxMemory),
+    memoryIntervalMs: v.optional(duration(), UNPACED.memoryIntervalMs),
   });

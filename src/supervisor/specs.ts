@@ -1,6 +1,6 @@
 // From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
 import type { ReadyParams, RunParams } from "../control/messages.ts";
-import type { Identity, Limit, Readiness, Spec, StopStep } from "../core/spec.ts";
+import { type Identity, type Limit, type Readiness, type Spec, type StopStep, UNPACED } from "../core/spec.ts";
 import { LIMIT_NAMES, limitNumber } from "./limits.ts";
 import type { Platform } from "./platform.ts";
 import { probeAddressProblem } from "./probes.ts";
@@ -35,6 +35,9 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
     readiness: readinessFrom(from.readiness, params),
     retries: params.retries ?? from.retries,
     rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
+    pauseMs: params.pause ?? from.pauseMs,
+    maxDraining: params.draining === undefined ? from.maxDraining : params.draining,
+    maxAgeMs: params.maxAge === undefined ? from.maxAgeMs : params.maxAge,
     ...stopping(from, params),
   };
   if (spec.surge === 0 && spec.unavailable === 0) {
@@ -78,6 +81,7 @@ const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({
   minReadyMs: 0,
   retries: 0,
   rolloutDeadlineMs: null,
+  ...UNPACED,
 });
 
 const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["env"] => {

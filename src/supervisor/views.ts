@@ -1,5 +1,6 @@
 // The answers to questions: ps, status, history, info. Reads the memory, changes nothing.
 import type {
+  DrainingInfo,
   HistoryEntry,
   Info,
   RolloutInfo,
@@ -9,8 +10,9 @@ import type {
   StoredInfo,
   WorkerInfo,
 } from "../control/messages.ts";
+import { wantedGeneration } from "../core/pool.ts";
 import type { Spec } from "../core/spec.ts";
-import type { State, Worker } from "../core/state.ts";
+import type { State, Waiting, Worker } from "../core/state.ts";
 import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
 import { wallTime } from "./facts.ts";
@@ -66,6 +68,7 @@ export const status = (memory: Memory, queues: Queues): Status => {
     restarts: service.restarts,
     sockets: serviceSockets(memory).map((socket) => socketInfo(memory, socket, queues)),
     rollout: rolloutInfo(memory),
+    draining: drainingInfo(memory),
     workers: Object.values(memory.core.workers).map((worker) => workerInfo(memory, worker)),
     ...(memory.stored.size === 0 ? {} : { stored: storedInfo(memory, generations[shown ?? 0]?.spec) }),
   };
@@ -109,6 +112,19 @@ const rolloutInfo = (memory: Memory): RolloutInfo | null => {
     available: mine.filter(available).length,
     oldLeft: all.filter((worker) => worker.generation !== rollout.generation && worker.kind !== "stopping").length,
     attemptsLeft: rollout.attemptsLeft,
+    waiting: waitingInfo(memory, rollout.waiting ?? null),
+  };
+};
+
+const waitingInfo = (memory: Memory, waiting: Waiting | null): RolloutInfo["waiting"] =>
+  waiting?.kind === "pause" ? { kind: "pause", until: wallTime(memory.facts, waiting.until) } : waiting;
+
+const drainingInfo = ({ core }: Memory): DrainingInfo => {
+  const draining = Object.values(core.workers).filter((worker) => worker.kind === "stopping" && worker.wasReady);
+  return {
+    workers: draining.length,
+    generations: [...new Set(draining.map((worker) => worker.generation))],
+    limit: wantedGeneration(core)?.spec.maxDraining ?? null,
   };
 };
 

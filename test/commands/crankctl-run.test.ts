@@ -111,9 +111,15 @@ describe("run", () => {
   test("shows one live line on a terminal, and takes it away at the end", async () => {
     desk.serve("web", (_, reply) => {
       const at = { time: "2026-01-01T00:00:00.000Z" };
+      const time = new Date(Date.now() + 3600_000).toISOString();
       reply.notify("progress", { seq: 1, ...at, kind: "rolloutStarted", generation: 4, instances: 2 });
       reply.notify("progress", { seq: 2, ...at, kind: "workerStarting", worker: 9, generation: 4 });
       reply.notify("progress", { seq: 3, ...at, kind: "workerReady", worker: 9, generation: 4, pid: 1, afterMs: 3 });
+      const draining = { kind: "draining", limit: 2 } as const;
+      reply.notify("progress", { seq: 4, ...at, kind: "rolloutWaiting", generation: 4, reason: draining });
+      reply.notify("progress", { seq: 5, ...at, kind: "rolloutGoesOn", generation: 4 });
+      const pause = { kind: "pause", afterMs: 60_000 } as const;
+      reply.notify("progress", { seq: 6, time, kind: "rolloutWaiting", generation: 4, reason: pause });
       reply.result({ generation: 4, accepted: true, pids: [] });
     });
     const shell = `${process.execPath} run ${import.meta.dirname}/../../src/commands/crankctl.ts -ctl ${desk.directory}/web.ctl run -wait`;
@@ -124,6 +130,8 @@ describe("run", () => {
     });
     const drawn = (await new Response(child.stdout).text()).split("\r");
     expect(drawn).toContainEqual(expect.stringContaining("Generation 4: 1 of 2 ready, "));
+    expect(drawn).toContainEqual(expect.stringContaining("waiting for a drain to end (at most 2 at once), "));
+    expect(drawn).toContainEqual(expect.stringContaining("the next one in 1 h "));
     expect(drawn.join("")).toEndWith("\u001b[KStarted successfully\n");
   });
 });

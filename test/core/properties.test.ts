@@ -6,14 +6,18 @@ import { nextDeadline } from "../../src/core/deadline.ts";
 import type { CoreEvent } from "../../src/core/events.ts";
 import {
   answersOnce,
+  boundsDraining,
   boundsSurge,
   type Invariant,
   isWellFormed,
   keepsAvailable,
+  keepsPause,
   recordsDeploys,
+  recyclesOneByOne,
   replacesFirst,
   survivesKill,
 } from "../../src/core/invariants.ts";
+import { recyclingDueAt } from "../../src/core/recycling.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { type Dismissal, initialState, type Manner, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
@@ -31,6 +35,11 @@ const specs: fc.Arbitrary<Spec> = fc
     startTimeoutMs: fc.constantFrom(null, 20, 100),
     retries: fc.integer({ min: 0, max: 2 }),
     rolloutDeadlineMs: fc.constantFrom(null, 40, 200),
+    pauseMs: fc.constantFrom(0, 0, 10, 100),
+    maxDraining: fc.constantFrom(null, null, 1, 2),
+    maxAgeMs: fc.constantFrom(null, null, 30, 300),
+    maxMemory: fc.constantFrom(null, 1000),
+    memoryIntervalMs: fc.constantFrom(20, 200),
     readiness: fc.constantFrom<Spec["readiness"]>({ kind: "notify" }, { kind: "delay", afterMs: 10 }, PROBED),
     stopSteps: fc.constantFrom<Spec["stopSteps"]>(
       SPEC.stopSteps,
@@ -60,7 +69,10 @@ const happenings = fc.array(
         weight: 6,
         arbitrary: fc.constantFrom<Happening["kind"]>("spawned", "workerReady", "probed", "deadline", "recorded"),
       },
-      { weight: 3, arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick", "dismiss") },
+      {
+        weight: 3,
+        arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick", "dismiss", "measured"),
+      },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "abandoned", "reload") },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown", "adopted") },
     ),
@@ -161,6 +173,8 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, tail: "last words" };
     case "dismiss":
       return { kind, now, worker, reason: REASONS[pick % REASONS.length] ?? REASONS[0] };
+    case "measured":
+      return { kind, now, sizes: ids.map((id) => ({ worker: id, bytes: 800 + ((id + pick) % 5) * 100 })) };
     case "recorded":
       return { kind, now, error: flag ? null : "disk full" };
     case "adopted":
@@ -202,6 +216,9 @@ describe("whatever happens in whatever order", () => {
     TIMEOUT_MS,
   );
   test("a rollout never has more than N + S workers starting or ready", () => holds(boundsSurge), TIMEOUT_MS);
+  test("no more workers drain than the spec says", () => holds(boundsDraining), TIMEOUT_MS);
+  test("a rollout begins nothing in its pause", () => holds(keepsPause), TIMEOUT_MS);
+  test("workers are replaced for age or size one by one", () => holds(recyclesOneByOne), TIMEOUT_MS);
   test(
     "every request is answered once, and crank ends once, with its last worker",
     () => holds(answersOnce),
@@ -216,14 +233,16 @@ describe("whatever happens in whatever order", () => {
   test("whatever the state refers to exists, and no number is used twice", () => holds(isWellFormed), TIMEOUT_MS);
 
   test(
-    "a tick leaves nothing due but the reload that waited for the rollout which it ended",
+    "a tick leaves nothing due but the reload or the recycling that waited for what it ended",
     () => {
       fc.assert(
         fc.property(services, (life) => {
           live(life, (before, event, after) => {
             const isLetGo = before.service.rollout !== null && after.service.queuedReload !== null;
             const deadline = event.kind === "tick" && !isLetGo ? nextDeadline(after) : null;
-            if (deadline !== null) expect(deadline).toBeGreaterThan(event.now);
+            const isRecycling =
+              deadline !== null && recyclingDueAt(before) === null && recyclingDueAt(after) === deadline;
+            if (deadline !== null && !isRecycling) expect(deadline).toBeGreaterThan(event.now);
           });
         }),
         { numRuns: RUNS },

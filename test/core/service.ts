@@ -5,7 +5,7 @@ import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Note, Outcome } from "../../src/core/effects.ts";
 import type { CoreEvent, Scale } from "../../src/core/events.ts";
 import { survivesKill, violations } from "../../src/core/invariants.ts";
-import type { GoodSpec, Spec, StopStep } from "../../src/core/spec.ts";
+import { type GoodSpec, type Spec, type StopStep, UNPACED } from "../../src/core/spec.ts";
 import {
   CRANKS_MANNER,
   type Dismissal,
@@ -44,6 +44,7 @@ export const SPEC: Spec = {
   fdStore: 512,
   retries: 0,
   rolloutDeadlineMs: null,
+  ...UNPACED,
 };
 
 /** A readiness that is asked for: two good answers in a row. */

@@ -1,5 +1,5 @@
 // What may become of a worker in the simulator, and what anybody may ask for: chosen by chance, good and bad.
-import type { Readiness, Spec, StopStep } from "../../src/core/spec.ts";
+import { type Pacing, type Readiness, type Spec, type StopStep, UNPACED } from "../../src/core/spec.ts";
 import type { Random } from "./random.ts";
 
 /** How one fake process lives. Times in ms, from its start, from its readiness, or from the signal. */
@@ -78,6 +78,14 @@ const probed = (random: Random): Readiness => ({
   threshold: random.pick([1, 1, 3]),
 });
 
+const randomPacing = (random: Random): Partial<Pacing> => ({
+  pauseMs: random.pick([0, 30, 700]),
+  maxDraining: random.pick([null, 1, 2]),
+  maxAgeMs: random.pick([null, 2000, 6000]),
+  maxMemory: random.pick([null, 1000]),
+  memoryIntervalMs: random.pick([500, 3000]),
+});
+
 export const randomSpec = (random: Random): Spec => {
   const surge = random.pick([1, 1, 1, 0, 2, 5]);
   const unavailable = random.pick([0, 0, 1, 2]);
@@ -110,5 +118,7 @@ export const randomSpec = (random: Random): Spec => {
     fdStore: 512,
     retries: random.pick([0, 0, 1, 3]),
     rolloutDeadlineMs: random.pick([null, null, 500, 4000]),
+    ...UNPACED,
+    ...(random.chance(0.5) ? randomPacing(random) : {}),
   };
 };

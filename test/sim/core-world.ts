@@ -4,8 +4,9 @@
 import { nextDeadline } from "../../src/core/deadline.ts";
 import { isReplacing } from "../../src/core/dismissal.ts";
 import type { Effect, Outcome } from "../../src/core/effects.ts";
-import type { CoreEvent } from "../../src/core/events.ts";
+import type { CoreEvent, Run } from "../../src/core/events.ts";
 import { survivesKill, violations } from "../../src/core/invariants.ts";
+import { recyclingDueAt } from "../../src/core/recycling.ts";
 import type { GoodSpec } from "../../src/core/spec.ts";
 import {
   CRANKS_MANNER,
@@ -107,6 +108,7 @@ class World {
     }
     this.#timeline.plan(this.#now + 20_000, () => {
       this.#isCalm = true;
+      this.#endRecycling();
     });
     this.#goOn();
     this.#expectRest();
@@ -134,6 +136,15 @@ class World {
     }
   }
 
+  /** Workers grow old for ever; a world that is to calm down has others. */
+  #endRecycling(): void {
+    const specs = Object.values(this.#state.generations).map(({ spec }) => spec);
+    const limited = specs.find(({ maxAgeMs, maxMemory }) => maxAgeMs !== null || maxMemory !== null);
+    if (!limited) return;
+    const spec = { ...limited, maxAgeMs: null, maxMemory: null, rolloutDeadlineMs: null, startTimeoutMs: null };
+    this.#queue.push({ ...this.#run(null, spec), supersede: true, expectPid: null });
+  }
+
   #deliver(event: CoreEvent): void {
     if (event.kind === "abandoned") this.#waiting.delete(event.request);
     const before = this.#state;
@@ -145,9 +156,10 @@ class World {
     const lost = this.#random.chance(0.2) ? survivesKill(transition) : null;
     if (lost !== null) this.#fail(lost);
     const deadline = nextDeadline(after);
-    // A reload that waited for the rollout which this tick has ended begins with the next one.
+    // What waited for what this tick has ended begins with the next one.
     const isLetGo = before.service.rollout !== null && after.service.queuedReload !== null;
-    if (event.kind === "tick" && !isLetGo && deadline !== null && deadline <= event.now)
+    const isRecycling = recyclingDueAt(before) === null && recyclingDueAt(after) === deadline;
+    if (event.kind === "tick" && !isLetGo && !isRecycling && deadline !== null && deadline <= event.now)
       this.#fail("the tick left a deadline due");
     this.#state = after;
     for (const effect of effects) this.#carryOut(effect);
@@ -201,7 +213,7 @@ class World {
     this.#queue.push({ kind: "abandoned", now: 0, request });
   }
 
-  #run(request: number | null, spec: GoodSpec["spec"]): CoreEvent {
+  #run(request: number | null, spec: GoodSpec["spec"]): Run {
     const expectPid = this.#random.chance(0.1) ? this.#pids : null;
     const order = spec.instances === 3 ? "fleet" : "oneByOne";
     return { kind: "run", now: 0, request, wallNow: WALL, spec, supersede: this.#random.chance(0.3), order, expectPid };
@@ -222,6 +234,8 @@ class World {
         return this.#signal(effect.worker, effect.signal);
       case "probe":
         return this.#probe(effect.worker, effect.probe);
+      case "measure":
+        return this.#measure();
       case "record":
         return this.#tell(this.#random.between(0, 40), { kind: "recorded", now: 0, error: this.#recordError() });
       case "answer":
@@ -240,6 +254,14 @@ class World {
     const { event } = this.#trace.at(-1) ?? {};
     const isCutShort = event?.kind === "shutdown" || (event?.kind === "run" && event.supersede);
     if (!isCutShort && outcome.pid !== null) this.#fail("a failure was answered for without the last lines");
+  }
+
+  /** Some measurements end without a word. */
+  #measure(): void {
+    if (this.#random.chance(0.2)) return;
+    const ids = Object.keys(this.#state.workers).map(Number);
+    const sizes = ids.map((worker) => ({ worker, bytes: this.#random.between(0, 1100) }));
+    this.#tell(this.#random.between(1, 400), { kind: "measured", now: 0, sizes });
   }
 
   #recordError(): string | null {

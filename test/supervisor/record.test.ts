@@ -26,6 +26,11 @@ const good = (generation: number): GoodSpec => ({
     fdStore: 7,
     retries: 2,
     rolloutDeadlineMs: null,
+    pauseMs: 5000,
+    maxDraining: 3,
+    maxAgeMs: 86_400_000,
+    maxMemory: 1_000_000_000,
+    memoryIntervalMs: 30_000,
   },
 });
 

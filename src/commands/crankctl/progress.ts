@@ -11,6 +11,11 @@ export type Progress = {
   readonly starting: ReadonlySet<number>;
   readonly ready: ReadonlySet<number>;
   readonly stopping: ReadonlySet<number>;
+  /** What it waits for. `until`: wall clock, ms. */
+  readonly waiting:
+    | { readonly kind: "pause"; readonly until: number }
+    | { readonly kind: "draining"; readonly limit: number }
+    | null;
 };
 
 export const NO_PROGRESS: Progress = {
@@ -19,6 +24,7 @@ export const NO_PROGRESS: Progress = {
   starting: new Set(),
   ready: new Set(),
   stopping: new Set(),
+  waiting: null,
 };
 
 /** What is known after one more note. */
@@ -32,6 +38,10 @@ export const progressAfter = (before: Progress, note: EventEntry): Progress => {
       return { ...without(before, note.worker), ready: new Set([...before.ready, note.worker]) };
     case "workerStopping":
       return { ...without(before, note.worker), stopping: new Set([...before.stopping, note.worker]) };
+    case "rolloutWaiting":
+      return { ...before, waiting: waitingSince(note) };
+    case "rolloutGoesOn":
+      return { ...before, waiting: null };
     case "workerFailed":
     case "workerGone":
       return without(before, note.worker);
@@ -40,13 +50,22 @@ export const progressAfter = (before: Progress, note: EventEntry): Progress => {
   }
 };
 
+const waitingSince = ({ reason, time }: Extract<EventEntry, { kind: "rolloutWaiting" }>): Progress["waiting"] =>
+  reason.kind === "pause" ? { kind: "pause", until: Date.parse(time) + reason.afterMs } : reason;
+
+export const pauses = (leftMs: number): string => `the next one in ${span(leftMs)}`;
+
+export const waitsForPlace = (limit: number): string => `waiting for a drain to end (at most ${limit} at once)`;
+
 /** The live line: `Generation 8: 2 of 4 ready, 1 starting, 1 stopping, 3.2 s`. */
-export const progressLine = (progress: Progress, elapsedMs: number): string => {
-  const { generation, wanted, starting, ready, stopping } = progress;
+export const progressLine = (progress: Progress, elapsedMs: number, wallNow: number): string => {
+  const { generation, wanted, starting, ready, stopping, waiting } = progress;
   const parts = [
     `${ready.size}${wanted === null ? "" : ` of ${wanted}`} ready`,
     ...(starting.size > 0 ? [`${starting.size} starting`] : []),
     ...(stopping.size > 0 ? [`${stopping.size} stopping`] : []),
+    ...(waiting?.kind === "pause" ? [pauses(Math.max(0, waiting.until - wallNow))] : []),
+    ...(waiting?.kind === "draining" ? [waitsForPlace(waiting.limit)] : []),
     span(elapsedMs),
   ];
   return `${generation === null ? "Rolling out" : `Generation ${generation}`}: ${parts.join(", ")}`;
@@ -99,7 +118,7 @@ export class LiveLine {
   }
 
   #draw(): void {
-    const line = progressLine(this.#progress, Date.now() - this.#startedAt);
+    const line = progressLine(this.#progress, Date.now() - this.#startedAt, Date.now());
     if (line === this.#drawn) return;
     this.#drawn = line;
     this.#out.writeNow(`${CLEAR_LINE}${line}`);

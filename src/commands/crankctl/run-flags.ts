@@ -71,6 +71,21 @@ export const RUN_FLAGS = {
     group: "Rollout",
     help: "roll back when the rollout takes longer than this; 0 is no limit (0)",
   },
+  pause: { kind: "seconds", argument: "SEC", group: "Rollout", help: "wait between one replacement and the next (0)" },
+  draining: {
+    kind: "whole",
+    argument: "N",
+    max: 1000,
+    group: "Rollout",
+    help: "how many workers may drain at once, of all generations; the rollout waits for a place; 0 is no limit (0)",
+  },
+
+  "max-age": {
+    kind: "seconds",
+    argument: "SEC",
+    group: "Recycling",
+    help: "replace workers that are older, one at a time; 0 is no limit (0)",
+  },
 
   ready: {
     kind: "text",
@@ -157,6 +172,9 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
     ...given("fdStore", flags["fd-store"]),
     ...given("retries", flags.retries),
     ...(flags.deadline === undefined ? {} : { deadline: flags.deadline === 0 ? null : flags.deadline }),
+    ...given("pause", flags.pause),
+    ...(flags.draining === undefined ? {} : { draining: flags.draining === 0 ? null : flags.draining }),
+    ...(flags["max-age"] === undefined ? {} : { maxAge: maxAge(flags["max-age"]) }),
     ...given("stopSignal", flags["stop-signal"]),
     ...(flags["stop-steps"] === undefined ? {} : { stopSteps: stopSteps(flags["stop-steps"]) }),
     ...given("killMode", flags["kill-mode"]),
@@ -182,6 +200,14 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
 const given = <K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } =>
   // The one key is K; TypeScript widens computed keys to string.
   value === undefined ? {} : ({ [key]: value } as { readonly [P in K]: V });
+
+const SHORTEST_AGE_MS = 1000;
+
+const maxAge = (ms: number): number | null => {
+  if (ms > 0 && ms < SHORTEST_AGE_MS)
+    throw new UsageError("-max-age has to be at least 1 second: workers would be replaced all the time");
+  return ms === 0 ? null : ms;
+};
 
 const absolute = (path: string, cwd: () => string): string => {
   if (path === "") throw new UsageError("-cwd must not be empty");

@@ -1,8 +1,9 @@
 // crankctl status, info, history and shutdown: one question each.
-import type { HistoryEntry, Info, Status } from "../../control/messages.ts";
+import type { HistoryEntry, Info, RolloutInfo, Status } from "../../control/messages.ts";
 import { VERSION } from "../../version.ts";
 import { escapeControls, since, table } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";
+import { pauses, waitsForPlace } from "./progress.ts";
 import { commandText, workerTable } from "./workers.ts";
 
 export const status = command({
@@ -25,7 +26,7 @@ export const status = command({
 
 /** A status for people. */
 export const describeStatus = (status: Status): string =>
-  [summary(status), sockets(status), stored(status), rollout(status), workers(status)]
+  [summary(status), sockets(status), stored(status), rollout(status), draining(status), workers(status)]
     .filter((part) => part !== "")
     .join("\n");
 
@@ -69,8 +70,20 @@ const rollout = ({ rollout: now }: Status): string => {
     `${now.starting} starting`,
     `${now.oldLeft} old left`,
     ...(now.attemptsLeft === 0 ? [] : [`attempts left: ${now.attemptsLeft}`]),
+    ...(now.waiting === null ? [] : [waits(now.waiting)]),
   ];
   return `Rolling out generation ${now.generation} for ${since(now.startedAt)}: ${parts.join(", ")}\n`;
+};
+
+const waits = (waiting: NonNullable<RolloutInfo["waiting"]>): string => {
+  if (waiting.kind === "draining") return waitsForPlace(waiting.limit);
+  return pauses(Math.max(0, Date.parse(waiting.until) - Date.now()));
+};
+
+const draining = ({ draining: { workers: count, generations, limit } }: Status): string => {
+  if (count === 0) return "";
+  const who = `${count} of generation${generations.length === 1 ? "" : "s"} ${generations.join(", ")}`;
+  return `Draining: ${who}${limit === null ? "" : `, at most ${limit}`}\n`;
 };
 
 const workers = (status: Status): string => (status.workers.length === 0 ? "" : workerTable(status.workers));

@@ -22,6 +22,8 @@ const LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerDismissed: "error",
   placeGivenUp: "error",
   rolloutStarted: "info",
+  rolloutWaiting: "info",
+  rolloutGoesOn: "debug",
   rolloutComplete: "info",
   rolloutRolledBack: "info",
   respawnScheduled: "debug",

@@ -1,6 +1,6 @@
 // einhorn's command line as settings for the supervisor.
 import { EINHORN_VERSION } from "../../control/dialects/einhorn.ts";
-import type { Readiness, Spec, StopStep } from "../../core/spec.ts";
+import { type Readiness, type Spec, type StopStep, UNPACED } from "../../core/spec.ts";
 import { CRANKS_MANNER } from "../../core/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
@@ -248,6 +248,7 @@ const specFrom = (defaults: SpecDefaults, command: readonly string[]): Spec => (
   minReadyMs: 0,
   retries: 0,
   rolloutDeadlineMs: null,
+  ...UNPACED,
 });
 
 const NON_BLOCKING = ["n", "o_nonblock"];

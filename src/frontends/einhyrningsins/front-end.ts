@@ -27,6 +27,8 @@ const LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerDismissed: "warning",
   placeGivenUp: "warning",
   rolloutStarted: "info",
+  rolloutWaiting: "info",
+  rolloutGoesOn: "debug",
   rolloutComplete: "info",
   rolloutRolledBack: "warning",
   respawnScheduled: "info",

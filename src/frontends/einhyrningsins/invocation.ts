@@ -1,7 +1,7 @@
 // einhyrningsins' command line as settings for the supervisor.
 
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
-import type { Spec, StopStep } from "../../core/spec.ts";
+import { type Spec, type StopStep, UNPACED } from "../../core/spec.ts";
 import { CRANKS_MANNER, type Manner } from "../../core/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
@@ -147,6 +147,7 @@ const specFrom = (
   minReadyMs: 0,
   retries,
   rolloutDeadlineMs: null,
+  ...UNPACED,
 });
 
 const bindFrom = (text: string, index: number, given: Options): Bind => {

@@ -1,7 +1,7 @@
 // socketmaster's command line as settings for the supervisor: one socket, one program, replaced by time.
 import { helpText } from "../../commands/flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
-import type { Identity, Spec } from "../../core/spec.ts";
+import { type Identity, type Spec, UNPACED } from "../../core/spec.ts";
 import { CRANKS_MANNER } from "../../core/state.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
@@ -144,6 +144,7 @@ const specFrom = (flags: Flags, words: readonly string[], users: Users): Spec =>
   minReadyMs: 0,
   retries: 0,
   rolloutDeadlineMs: null,
+  ...UNPACED,
 });
 
 const userFrom = (login: string, { uid, findUser }: Users): Identity => {
