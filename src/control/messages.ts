@@ -28,6 +28,9 @@ export type RunParams = {
   readonly draining?: number | null;
   /** Workers that are older are replaced. */
   readonly maxAge?: number | null;
+  /** Bytes: workers that use more, with all that they have started, are replaced; looked at every `memoryInterval`. */
+  readonly maxMemory?: number | null;
+  readonly memoryInterval?: number;
   readonly stopSignal?: string;
   readonly stopSteps?: readonly { readonly signal: string; readonly after: number }[];
   readonly killMode?: "group" | "process";

@@ -34,6 +34,8 @@ export const BOUNDS = {
   durationMs: 1e12,
   stopSteps: 32,
   retries: 1000,
+  /** A tebibyte. */
+  memoryBytes: 2 ** 40,
   /** An hour. */
   probeMs: 3_600_000,
   probeThreshold: 1000,
@@ -243,6 +245,8 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     pause: v.exactOptional(duration()),
     draining: v.exactOptional(v.nullable(whole(1, BOUNDS.instances))),
     maxAge: v.exactOptional(v.nullable(whole(1000, BOUNDS.durationMs))),
+    maxMemory: v.exactOptional(v.nullable(whole(1, BOUNDS.memoryBytes))),
+    memoryInterval: v.exactOptional(whole(1000, BOUNDS.durationMs)),
     stopSignal: v.exactOptional(signal()),
     stopSteps: v.exactOptional(stopSteps()),
     killMode: v.exactOptional(v.picklist(["group", "process"], 'must be "group" or "process"')),

@@ -5,6 +5,7 @@ import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { wallTime } from "./facts.ts";
 import { log } from "./log.ts";
+import { beginMeasurement } from "./measuring.ts";
 import { closeSocket, forgetPending, type Memory, rememberCore } from "./memory.ts";
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
@@ -37,7 +38,7 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
     case "probe":
       return startProbe(memory, effect.probe);
     case "measure":
-      return;
+      return beginMeasurement(memory, now, "memory");
     case "record":
       // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
       return;

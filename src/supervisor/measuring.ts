@@ -97,16 +97,17 @@ const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-/** Takes a part of what a measurement says. */
+/** Takes a part of what a measurement says. Returns whether it has said everything. */
 export const takeMeasured = (
   memory: Memory,
   number: number,
   event: Extract<KeeperEvent, { kind: "datagram" }>,
-): void => {
-  if (memory.measurements.current?.number !== number) return;
+): boolean => {
+  if (memory.measurements.current?.number !== number) return false;
   const { scope } = memory.measurements.current;
-  if (memory.measurements.take(memory.outbox, event.bytes, event.happenedAt))
-    measured(memory, event.deliveredAt, scope);
+  const isComplete = memory.measurements.take(memory.outbox, event.bytes, event.happenedAt);
+  if (isComplete) measured(memory, event.deliveredAt, scope);
+  return isComplete;
 };
 
 /** A measurement is gone. One that has said everything is not waited for any more. */

@@ -37,6 +37,8 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
     rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
     pauseMs: params.pause ?? from.pauseMs,
     maxDraining: params.draining === undefined ? from.maxDraining : params.draining,
+    maxMemory: params.maxMemory === undefined ? from.maxMemory : params.maxMemory,
+    memoryIntervalMs: params.memoryInterval ?? from.memoryIntervalMs,
     maxAgeMs: params.maxAge === undefined ? from.maxAgeMs : params.maxAge,
     ...stopping(from, params),
   };

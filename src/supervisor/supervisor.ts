@@ -27,6 +27,7 @@ import { isCheck, probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
 import { recall, rememberFormat } from "./recall.ts";
 import { formatRecord, holdsSecrets } from "./record.ts";
+import { recycleByMemory } from "./recycling.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
 import { noteReload } from "./service-manager.ts";
 import { atManagerFailure, managerDeadline } from "./service-manager-link.ts";
@@ -197,7 +198,10 @@ const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEA
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   if (isCheck(event.worker)) return atUpgrade(memory, event);
   const measurement = measurementNumber(event.worker);
-  if (measurement !== null) return takeMeasured(memory, measurement, event);
+  if (measurement !== null) {
+    if (takeMeasured(memory, measurement, event)) recycleByMemory(memory, event.deliveredAt);
+    return;
+  }
   const probe = probeNumber(event.worker);
   if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
   const worker = memory.core.workers[event.worker];

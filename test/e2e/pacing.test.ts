@@ -107,3 +107,23 @@ test("workers that are too old are replaced one by one, each by one that serves 
   for (const entry of dismissed) expect(entry.reason.kind).toBe("age");
   expect(pids((await status()).workers)).toEqual(last);
 });
+
+test("a worker that has grown too large with what it has started is replaced, and the others stay", async () => {
+  const flags = ["-instances", "2", "-max-memory", "64", "-memory-interval", "1"];
+  await ctl("run", "-wait", ...flags, "--", "python3", join(ROOT, "test/apps/hoarder.py"));
+  // Measured, and found small enough.
+  const before = await statusWhen("a measurement", ({ workers }) => workers.every(({ usage }) => usage !== null));
+  const [large = 0, small = 0] = pids(before.workers);
+  await ctl("kill", "-signal", "USR1", "-pid", String(large));
+  await waitFor("the end of the large one", () => !isAlive(large));
+  const after = await statusWhen("its successor", ({ workers }) => workers.length === 2);
+  expect(pids(after.workers)).toContain(small);
+  expect(after.workers.map(({ state }) => state)).toEqual(["ready", "ready"]);
+  const all = await events();
+  const dismissed = all.filter((entry) => entry.kind === "workerDismissed");
+  expect(dismissed).toMatchObject([{ pid: large, reason: { kind: "memory" } }]);
+  const [{ reason } = {}] = dismissed;
+  if (reason?.kind === "memory") expect(reason.bytes).toBeGreaterThan(reason.limit);
+  const kinds = all.slice(all.findIndex(({ kind }) => kind === "workerDismissed")).map(({ kind }) => kind);
+  expect(kinds.indexOf("workerReady")).toBeLessThan(kinds.indexOf("workerStopping"));
+});

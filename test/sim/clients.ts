@@ -105,7 +105,18 @@ export class Clients {
       ]),
       retries: random.pick([0, 0, 1]),
       deadline: random.pick([null, null, 4000]),
+      pause: random.pick([0, 0, 500]),
+      draining: random.pick([null, null, 1, 2]),
+      maxAge: random.pick([null, null, 3000]),
+      maxMemory: random.pick([null, null, 1000]),
+      memoryInterval: random.pick([1000, 4000]),
     };
+  }
+
+  /** Workers grow old and large for ever: whoever wants to see the end of it deploys them without limits. */
+  endRecycling(): void {
+    const endless = { maxAge: null, maxMemory: null, deadline: null, startTimeout: null, minReady: 0 };
+    this.ask("run", { ...this.runParams(), ...endless, supersede: true }, "whole");
   }
 
   ask(method: string, params: unknown, how: "whole" | "any" = "any"): Question {

@@ -14,6 +14,7 @@ import type {
   SimulatedWorld,
 } from "../../src/keeper/simulated-world.ts";
 import type { FrontEnd } from "../../src/supervisor/front-end.ts";
+import { measurementNumber } from "../../src/supervisor/measuring.ts";
 import { isCheck } from "../../src/supervisor/probes.ts";
 import { Clients } from "./clients.ts";
 import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
@@ -113,11 +114,14 @@ class World implements SimulatedWorld {
   #diskFullUntil = 0;
   /** For what only an upgrade decides, so that nothing else comes out otherwise. */
   readonly #upgradeFate: Random;
+  /** How large workers are found to be. */
+  readonly #sizes: Random;
 
   constructor(seed: number, killing: Killing, frontEnd: FrontEnd, upgrading: Upgrading) {
     this.#frontEnd = frontEnd;
     this.#upgrading = upgrading;
     this.#upgradeFate = new Random(seed ^ 0x0b9d);
+    this.#sizes = new Random(seed ^ 0x517e);
     this.#random = new Random(seed);
     this.#fate = new Random(seed ^ 0x5eed);
     this.#killing = killing;
@@ -189,6 +193,7 @@ class World implements SimulatedWorld {
 
   #calmDown(): void {
     this.#isCalm = true;
+    if (this.#isAccepting && this.#status === null) this.#clients.endRecycling();
     for (const [worker, process] of this.#processes)
       if (process.behaviour.start !== "ready" || process.behaviour.ignoresTerm) this.#exit(worker, process, "SIGKILL");
   }
@@ -293,6 +298,7 @@ class World implements SimulatedWorld {
   startProcess(command: CommandOf<"spawn">): void {
     const { worker } = command;
     if (isCheck(worker)) return this.#check(worker);
+    if (measurementNumber(worker) !== null) return this.#measure(command);
     if (this.#processes.has(worker)) this.#fail(`the number of worker ${worker} was used before`);
     const wrong = this.#left.started(command);
     if (wrong !== null) this.#fail(wrong);
@@ -312,6 +318,21 @@ class World implements SimulatedWorld {
     const fails = this.#upgradeFate.chance(0.1);
     this.after(this.#upgradeFate.between(5, 50), () => {
       if (!fails) this.#keeper.processNotifies(worker, CHECKED, { pid: 99, uid: 0, gid: 0 });
+      this.#keeper.processExited(worker, { ending: 0, status: fails ? 1 : 0 });
+    });
+  }
+
+  /** Says how large the workers are that it was told of; some end without a word. */
+  #measure({ worker, args }: CommandOf<"spawn">): void {
+    const fails = this.#sizes.chance(0.2);
+    const lines = args.flatMap((word) => {
+      const id = /^(\d+):\d+:\d+$/.exec(word)?.[1];
+      return id === undefined ? [] : [`w ${id} 1 ${this.#sizes.between(0, 1100)} 10 -\n`];
+    });
+    this.after(1, () => this.#keeper.processStarted(worker, 98, this.#now));
+    this.after(this.#sizes.between(2, 60), () => {
+      const said = new TextEncoder().encode(`${lines.join("")}end\n`);
+      if (!fails) this.#keeper.processNotifies(worker, said, { pid: 98, uid: 0, gid: 0 });
       this.#keeper.processExited(worker, { ending: 0, status: fails ? 1 : 0 });
     });
   }

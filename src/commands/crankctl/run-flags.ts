@@ -86,6 +86,20 @@ export const RUN_FLAGS = {
     group: "Recycling",
     help: "replace workers that are older, one at a time; 0 is no limit (0)",
   },
+  "max-memory": {
+    kind: "whole",
+    argument: "MB",
+    max: 1_048_576,
+    group: "Recycling",
+    help: "replace workers that use more memory with all that they have started, one at a time; 0 is no limit (0)",
+  },
+  "memory-interval": {
+    kind: "seconds",
+    argument: "SEC",
+    min: 1,
+    group: "Recycling",
+    help: "how often to look at it (60)",
+  },
 
   ready: {
     kind: "text",
@@ -175,6 +189,8 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
     ...given("pause", flags.pause),
     ...(flags.draining === undefined ? {} : { draining: flags.draining === 0 ? null : flags.draining }),
     ...(flags["max-age"] === undefined ? {} : { maxAge: maxAge(flags["max-age"]) }),
+    ...(flags["max-memory"] === undefined ? {} : { maxMemory: maxMemory(flags["max-memory"]) }),
+    ...given("memoryInterval", flags["memory-interval"]),
     ...given("stopSignal", flags["stop-signal"]),
     ...(flags["stop-steps"] === undefined ? {} : { stopSteps: stopSteps(flags["stop-steps"]) }),
     ...given("killMode", flags["kill-mode"]),
@@ -208,6 +224,9 @@ const maxAge = (ms: number): number | null => {
     throw new UsageError("-max-age has to be at least 1 second: workers would be replaced all the time");
   return ms === 0 ? null : ms;
 };
+
+/** 1 MB is 1024 × 1024 bytes, as in top(1). */
+const maxMemory = (megabytes: number): number | null => (megabytes === 0 ? null : megabytes * 1024 ** 2);
 
 const absolute = (path: string, cwd: () => string): string => {
   if (path === "") throw new UsageError("-cwd must not be empty");
