@@ -21,6 +21,12 @@ export const CRANK_FLAGS = {
     environment: "CRANK_CTL",
     help: "the control socket; a tcp address wants a secret in CRANK_CTL_TOKEN",
   },
+  metrics: {
+    kind: "text",
+    argument: "ADDR",
+    environment: "CRANK_METRICS",
+    help: "serve /metrics for Prometheus, and /healthz, on HOST:PORT or a unix socket's PATH, to all who can connect",
+  },
   prefix: {
     kind: "text",
     argument: "DIR",

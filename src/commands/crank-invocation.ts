@@ -64,6 +64,7 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     name,
     binds: uris.map((uri, index) => bindFrom(uri, index, cwd)),
     control,
+    ...(flags.metrics === undefined ? {} : { metrics: metricsFrom(flags.metrics, cwd) }),
     recordPath,
     runDirectory:
       base === null
@@ -124,6 +125,14 @@ const controlFrom = (
   // The path as it will be bound: it, too, has to fit.
   const fitting = parseUri(`unix://${path}`).address;
   return { uri: formatAddress(fitting), address: fitting };
+};
+
+const metricsFrom = (uri: string, cwd: string): NonNullable<Settings["metrics"]> => {
+  const { address, options } = parseUri(uri);
+  if (address.kind === "internet" && address.transport === "tcp") return { uri, address, options };
+  if (address.kind !== "unix" || address.type !== "stream")
+    throw new UsageError(`-metrics ${uri}: metrics are served on a tcp or unix stream, as in -metrics 127.0.0.1:9180`);
+  return { uri, address: { ...address, path: socketPath(address.path, cwd) }, options };
 };
 
 const logFormat = (flags: Flags): LogFormat => flags["log-format"] ?? "text";

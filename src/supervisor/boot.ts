@@ -18,9 +18,10 @@ import { discardStored } from "./service-manager.ts";
 import { meetServiceManager, tellManagerWhy } from "./service-manager-link.ts";
 import type { Extras, Settings } from "./settings.ts";
 import {
-  bindHandle,
+  bindOf,
   CONTROL_HANDLE,
   isOpenAt,
+  METRICS_HANDLE,
   noteOpened,
   type Opening,
   openFailure,
@@ -199,13 +200,18 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
       memory.outbox.command(command);
     }
     for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray);
-    if (settings.control && !isAdopting) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
+    if (!isAdopting) acceptClients(memory, settings);
     routeOutput(memory, settings);
     nextStage(memory, "opening");
   } catch (error) {
     if (!(error instanceof StartError || error instanceof AddressError)) throw error;
     giveUp(memory, error.message);
   }
+};
+
+const acceptClients = ({ outbox }: Memory, { control, metrics }: Settings): void => {
+  if (control) outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
+  if (metrics) outbox.command({ kind: "acceptOn", handle: METRICS_HANDLE });
 };
 
 /** How workers' lines are passed on, where that is not as text on standard output. */
@@ -244,7 +250,7 @@ export const atOpened = (memory: Memory, event: EventOf<"opened">): Promise<void
 };
 
 const note = (memory: Memory, { address }: Opening, event: EventOf<"opened">): void => {
-  noteOpened(memory, event, event.handle === CONTROL_HANDLE ? null : event.handle - bindHandle(0), address);
+  noteOpened(memory, event, bindOf(event.handle), address);
 };
 
 /** What a descriptor was said to be is believed only when the kernel says the same of it. */
@@ -263,10 +269,10 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   const { takeOver } = await import("./adoption.ts");
   memory.outbox.command({ kind: "openJournal", path });
   nextStage(memory, "serving");
-  for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
+  sayWhere(memory);
   await present(memory, settings);
   takeOver(memory, settings, bytes, now);
-  if (settings.control) memory.outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
+  acceptClients(memory, settings);
 };
 
 /** The pid file and the lock file, where the program has them. */
@@ -285,9 +291,15 @@ const present = async (memory: Memory, { extras }: Settings): Promise<void> => {
   await memory.frontEnd.begun?.(memory);
 };
 
+const sayWhere = (memory: Memory): void => {
+  for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
+  const metrics = memory.sockets.get(METRICS_HANDLE);
+  if (metrics) log(memory, "info", `Metrics are served on ${metrics.address}`);
+};
+
 const serve = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
   nextStage(memory, "serving");
-  for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
+  sayWhere(memory);
   warnOfKernelLimits(memory, settings);
   await present(memory, settings);
   if (settings.first) deployForNobody(memory, settings.first, now);

@@ -3,6 +3,7 @@
 import type { Effect, Note } from "../core/effects.ts";
 import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
+import { countNote } from "./counters.ts";
 import { wallTime } from "./facts.ts";
 import { log } from "./log.ts";
 import { beginMeasurement } from "./measuring.ts";
@@ -10,7 +11,7 @@ import { closeSocket, forgetPending, type Memory, rememberCore } from "./memory.
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
-import { CONTROL_HANDLE } from "./sockets.ts";
+import { CONTROL_HANDLE, METRICS_HANDLE } from "./sockets.ts";
 import { startProbe, startWorker } from "./starts.ts";
 import { settleStored } from "./stored-descriptors.ts";
 import { serviceSockets } from "./views.ts";
@@ -76,6 +77,9 @@ export const leave = (memory: Memory, status: number): void => {
   removePid(memory);
   const address = memory.settings?.control?.address;
   if (address?.kind === "unix" && memory.sockets.has(CONTROL_HANDLE)) memory.platform.removeFile(address.path);
+  const metrics = memory.settings?.metrics?.address;
+  if (metrics?.kind === "unix" && !metrics.path.startsWith("@") && memory.sockets.has(METRICS_HANDLE))
+    memory.platform.removeFile(metrics.path);
   memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
 };
 
@@ -87,6 +91,7 @@ export const tellNotes = (memory: Memory): void => {
 
 const tell = (memory: Memory, note: Note, json: string): void => {
   noteForManager(memory, note);
+  countNote(memory, note);
   const said = memory.frontEnd.describe(memory, note);
   if (said !== null) log(memory, said.level, said.message);
   memory.frontEnd.told?.(memory, note);

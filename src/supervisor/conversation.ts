@@ -6,12 +6,15 @@ import { type KeeperEvent, UNCHANGED } from "../keeper/protocol.ts";
 import type { Memory } from "./memory.ts";
 import { type Asker, endConnection, replyError } from "./replies.ts";
 import { handleCall } from "./requests.ts";
+import { METRICS_HANDLE } from "./sockets.ts";
 
 type Line = Extract<KeeperEvent, { kind: "line" }>;
 type Foreign = Extract<ClientLine, { kind: "foreign" }>;
 
 /** Takes a line: does what it asks for, or answers why not. Nothing that a client sends ends anything but its own request. */
 export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
+  if (event.listener === METRICS_HANDLE)
+    return import("./scrapes.ts").then(({ takeRequestLine }) => takeRequestLine(memory, event));
   const line = parseClientLine(event.bytes);
   if (line.kind === "foreign") return takeForeign(memory, event, line);
   if (line.kind === "broken") return answerOddLine(memory, event, line.reply);

@@ -97,34 +97,39 @@ const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-/** Takes a part of what a measurement says. Returns whether it has said everything. */
+/** Takes a part of what a measurement says. Returns what it was about when it has said everything, null before. */
 export const takeMeasured = (
   memory: Memory,
   number: number,
   event: Extract<KeeperEvent, { kind: "datagram" }>,
-): boolean => {
-  if (memory.measurements.current?.number !== number) return false;
-  const { scope } = memory.measurements.current;
-  const isComplete = memory.measurements.take(memory.outbox, event.bytes, event.happenedAt);
-  if (isComplete) measured(memory, event.deliveredAt, scope);
-  return isComplete;
+): Scope | null => {
+  const { current } = memory.measurements;
+  if (current?.number !== number) return null;
+  return memory.measurements.take(memory.outbox, event.bytes, event.happenedAt) ? current.scope : null;
 };
 
 /** A measurement is gone. One that has said everything is not waited for any more. */
-export const measurementIsGone = (memory: Memory, number: number, now: number): void => {
+export const measurementIsGone = (memory: Memory, number: number, now: number): Promise<void> | void => {
   if (memory.measurements.current?.number !== number) return;
   memory.measurements.abandon(memory.outbox);
-  measured(memory, now, null);
+  return measured(memory, now, null);
 };
 
-/** One that was under way and of which the keeper knows nothing is gone. */
+/** One that was under way and of which the keeper knows nothing is gone: who waits for it waits for the next one. */
 export const reconcileMeasurement = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
   const { current } = memory.measurements;
-  if (current && !known.has(FIRST_MEASUREMENT + current.number)) measurementIsGone(memory, current.number, now);
+  if (!current || known.has(FIRST_MEASUREMENT + current.number)) return;
+  memory.measurements.abandon(memory.outbox);
+  if (isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
 };
 
 /** A measurement has come to its end, with something or with nothing. */
-const measured = (memory: Memory, now: number, scope: Scope | null): void => {
+export const measured = (memory: Memory, now: number, scope: Scope | null): Promise<void> | void => {
   if (scope === "memory" && isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
-  else answerMeasured(memory);
+  else return answerAll(memory);
+};
+
+const answerAll = (memory: Memory): Promise<void> | void => {
+  answerMeasured(memory);
+  if (isMeasurementAwaited(memory)) return import("./scrapes.ts").then(({ answerScrapes }) => answerScrapes(memory));
 };

@@ -3,6 +3,7 @@
 
 import type { GoodSpec } from "../core/spec.ts";
 import type { State } from "../core/state.ts";
+import { type Counters, count } from "./counters.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
 import type { Adoption } from "./left.ts";
@@ -39,13 +40,6 @@ export type OpenSocket = {
 };
 
 const FINISHED_KEPT = 16;
-
-export type Counters = {
-  readonly requests: number;
-  readonly supervisorDeaths: number;
-  readonly upgradesBegun: number;
-  readonly upgrades: number;
-};
 
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
 export type Memory = {
@@ -158,15 +152,12 @@ export const closeSocket = (memory: Memory, socket: OpenSocket): void => {
 
 /** A number for a request that nobody had before. */
 export const nextRequest = (memory: Memory): number => {
-  const requests = memory.counters.requests + 1;
-  memory.counters = { ...memory.counters, requests };
-  memory.outbox.put("counters", memory.counters);
-  return requests;
+  count(memory, "requests");
+  return memory.counters.requests;
 };
 
 export const countDeath = (memory: Memory): void => {
-  memory.counters = { ...memory.counters, supervisorDeaths: memory.counters.supervisorDeaths + 1 };
-  memory.outbox.put("counters", memory.counters);
+  count(memory, "supervisorDeaths");
 };
 
 export const rememberPending = (memory: Memory, request: number, pending: Pending): void => {
@@ -214,8 +205,7 @@ export const beginUpgrade = (memory: Memory, upgrade: Upgrade): void => {
 
 /** An upgrade has come to its good end; `program` is what the next one is to, when nobody says otherwise. */
 export const countUpgrade = (memory: Memory, program: string | null): void => {
-  memory.counters = { ...memory.counters, upgrades: memory.counters.upgrades + 1 };
-  memory.outbox.put("counters", memory.counters);
+  count(memory, "upgrades");
   if (program === memory.program) return;
   memory.program = program;
   memory.outbox.put("program", program);

@@ -6,7 +6,7 @@ import { type Memory, rememberAdoption } from "./memory.ts";
 import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "./passed-sockets.ts";
 import { discardStored } from "./service-manager.ts";
 import type { Bind, Settings } from "./settings.ts";
-import { bindHandle, controlOpening, isStillReachable, type Opening, openCommand } from "./sockets.ts";
+import { bindHandle, controlOpening, isStillReachable, METRICS_HANDLE, type Opening, openCommand } from "./sockets.ts";
 
 /** What the service manager passed to this crank. */
 export const socketsPassedTo = ({ platform, facts }: Memory): Passed => passedSockets(platform.environment, facts.pid);
@@ -27,6 +27,7 @@ export const openings = (memory: Memory, settings: Settings): Opening[] => {
   return [
     ...settings.binds.map((bind, index) => bindOpening(bind, index, stored.get(index) ?? null)),
     ...(settings.control ? [controlOpening(settings.control.uri, settings.control.address, DEFAULT_OPTIONS)] : []),
+    ...(settings.metrics ? [{ ...settings.metrics, handle: METRICS_HANDLE, stored: null }] : []),
   ];
 };
 

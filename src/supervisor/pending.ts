@@ -28,6 +28,14 @@ export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
     }
   /** `kill -wait`: until these workers are gone. */
   | { readonly kind: "gone"; readonly workers: readonly number[]; readonly pids: readonly number[] }
+  /** A request on the metrics socket: until its last line is there, and then until the workers are measured. */
+  | {
+      readonly kind: "scrape";
+      readonly method: string;
+      readonly path: string;
+      readonly lines: number;
+      readonly isWhole: boolean;
+    }
   /** `ps`: until the workers are measured. */
   | { readonly kind: "ps"; readonly selector: Selector }
   /** `status`: until the keeper has said how full these sockets' queues are, and until the workers are measured if that is wanted. */

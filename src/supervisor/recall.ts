@@ -2,6 +2,7 @@
 import { type GoodSpec, type Spec, UNPACED } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { initialState } from "../core/state.ts";
+import { NOTHING_COUNTED } from "./counters.ts";
 import { Measurements } from "./measurements.ts";
 import type { Memory } from "./memory.ts";
 import { NoteLog } from "./notes.ts";
@@ -26,7 +27,7 @@ export const recall = (
     settings: null,
     boot: { stage: "fresh", barrier: 0, failure: null, isUnwanted: false },
     core: EMPTY_CORE,
-    counters: { requests: 0, supervisorDeaths: 0, upgradesBegun: 0, upgrades: 0 },
+    counters: NOTHING_COUNTED,
     serviceManager: NO_SERVICE_MANAGER,
     adoption: null,
     sockets: new Map(),

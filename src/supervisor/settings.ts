@@ -45,6 +45,8 @@ export type Settings = {
   readonly binds: readonly Bind[];
   /** The control socket; null for none. */
   readonly control: { readonly uri: string; readonly address: Address } | null;
+  /** Where metrics are served; missing: nowhere. */
+  readonly metrics?: { readonly uri: string; readonly address: Address; readonly options: SocketOptions };
   /** Where the record is; null: nothing is recorded. */
   readonly recordPath: string | null;
   /** Where the journal, the lock and the notify sockets are; null: the journal is in memory, and workers have NOTIFY_FD alone. */

@@ -20,7 +20,7 @@ import { errandIsGone, isErrand } from "./errands.ts";
 import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { log } from "./log.ts";
-import { measurementIsGone, measurementNumber, reconcileMeasurement, takeMeasured } from "./measuring.ts";
+import { measured, measurementIsGone, measurementNumber, reconcileMeasurement, takeMeasured } from "./measuring.ts";
 import { countDeath, forgetConnection, forgetPending, type Memory, rememberPending } from "./memory.ts";
 import { probeIsGone, reconcileProbes, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
@@ -199,8 +199,10 @@ const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   if (isCheck(event.worker)) return atUpgrade(memory, event);
   const measurement = measurementNumber(event.worker);
   if (measurement !== null) {
-    if (takeMeasured(memory, measurement, event)) recycleByMemory(memory, event.deliveredAt);
-    return;
+    const scope = takeMeasured(memory, measurement, event);
+    if (scope === null) return;
+    recycleByMemory(memory, event.deliveredAt);
+    return measured(memory, event.deliveredAt, scope);
   }
   const probe = probeNumber(event.worker);
   if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
