@@ -36,7 +36,7 @@
 #define REHEARSAL_VARIABLE "CRANK_KEEPER_REHEARSAL"
 #define STATE_MAGIC "crankkpr"
 
-enum { STATE_VERSION = 2, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
+enum { STATE_VERSION = 3, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
 
 struct part {
   void (*save)(struct buffer *out);
@@ -52,7 +52,7 @@ static const struct part parts[] = {
     {events_save, events_load, 1},       {handles_save, handles_load, 1},         {workers_save, workers_load, 1},
     {streams_save, streams_load, 1},     {tick_save, tick_load, 1},               {heartbeat_save, heartbeat_load, 1},
     {commands_save, commands_load, 1},   {supervisor_save, supervisor_load, 1},   {facts_save_path, facts_load_path, 2},
-    {base_save, base_load, 2},             {title_save, title_load, 2},
+    {base_save, base_load, 2},           {title_save, title_load, 3},
 };
 
 static bool is_rehearsal; /* this image only shows that it could take over */

@@ -125,7 +125,7 @@ export type RolloutInfo = {
   readonly oldLeft: number;
   readonly attemptsLeft: number;
   /** What it waits for before its next replacement: the end of a pause (`until` is ISO 8601), or a place among `limit` that drain. */
-  readonly waiting:
+  readonly waiting?:
     | { readonly kind: "pause"; readonly until: string }
     | { readonly kind: "draining"; readonly limit: number }
     | null;
@@ -150,7 +150,8 @@ export type Status = {
   readonly restarts: number;
   readonly sockets: readonly SocketInfo[];
   readonly rollout: RolloutInfo | null;
-  readonly draining: DrainingInfo;
+  /** Missing from a crank that does not know it yet. */
+  readonly draining?: DrainingInfo;
   readonly workers: readonly WorkerInfo[];
   /** Missing when nothing is stored. */
   readonly stored?: StoredInfo;

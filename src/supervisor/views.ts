@@ -116,7 +116,7 @@ const rolloutInfo = (memory: Memory): RolloutInfo | null => {
   };
 };
 
-const waitingInfo = (memory: Memory, waiting: Waiting | null): RolloutInfo["waiting"] =>
+const waitingInfo = (memory: Memory, waiting: Waiting | null): NonNullable<RolloutInfo["waiting"]> | null =>
   waiting?.kind === "pause" ? { kind: "pause", until: wallTime(memory.facts, waiting.until) } : waiting;
 
 const drainingInfo = ({ core }: Memory): DrainingInfo => {

@@ -145,6 +145,7 @@ describe("/metrics", () => {
     const next = await start();
     expect(find(await scrape(next), "crank_workers", { state: "ready" })).toBe(1);
     expect(find(await scrape(next), "crank_worker_starts_total")).toBe(1);
+    expect((await bench.ctl("web", "shutdown", "-wait")).status).toBe(0);
   });
 
   test("is served on a unix socket, whose file goes with crank", async () => {

@@ -15,13 +15,25 @@ type Point = () => Promise<void>;
 /** Lives a life, stopping at each point, and says what came out. */
 type Scenario = (service: Upgraded, at: Point) => Promise<unknown>;
 
-/** What has happened, but for times and pids. */
-const happened = async (service: Upgraded): Promise<unknown[]> =>
+type Happened = { readonly kind: string; readonly worker?: number };
+
+/** What has happened, but for times, pids and numbers. */
+const happened = async (service: Upgraded): Promise<Happened[]> =>
   (await service.ctl("events", "-once", "-json")).stdout
     .trim()
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line, (key, value) => (/^(time|pid|.*Ms)$/.test(key) ? undefined : value)));
+    .map((line) => JSON.parse(line, (key, value) => (/^(time|pid|seq|.*Ms)$/.test(key) ? undefined : value)));
+
+/** What has happened to the service and to each worker: the order between two workers is the machine's business. */
+const lives = async (service: Upgraded): Promise<Readonly<Record<string, readonly Happened[]>>> => {
+  const byWorker: Record<string, Happened[]> = {};
+  for (const event of await happened(service)) {
+    const whose = event.worker === undefined ? "service" : `worker ${event.worker}`;
+    byWorker[whose] = [...(byWorker[whose] ?? []), event];
+  }
+  return byWorker;
+};
 
 const untilHappened = (service: Upgraded, kind: string, count = 1): Promise<unknown> =>
   waitFor(`${count} of ${kind}`, async () => {
@@ -74,7 +86,7 @@ const rollout: Scenario = async (service, at) => {
   const { status, stdout } = await waiting;
   await untilHappened(service, "workerGone", 2);
   await at();
-  return [status, stdout, (await service.answer()).split(" ")[0], await happened(service)];
+  return [status, stdout, (await service.answer()).split(" ")[0], await lives(service)];
 };
 
 const failure: Scenario = async (service, at) => {
@@ -89,7 +101,7 @@ const failure: Scenario = async (service, at) => {
   release(service, "two", 3);
   const { status, stdout } = await waiting;
   await at();
-  return [status, stdout, (await service.answer()).split(" ")[0], await happened(service)];
+  return [status, stdout, (await service.answer()).split(" ")[0], await lives(service)];
 };
 
 const drain: Scenario = async (service, at) => {
@@ -106,7 +118,7 @@ const drain: Scenario = async (service, at) => {
   writeFileSync(drained, "");
   await untilHappened(service, "workerGone");
   const said = service.crank.stdout().match(/(ready|first|second)\n/g);
-  return [said, await happened(service)];
+  return [said, await lives(service)];
 };
 
 const backoff: Scenario = async (service, at) => {
@@ -121,7 +133,7 @@ const backoff: Scenario = async (service, at) => {
   release(service, "one", 2);
   await untilHappened(service, "workerReady", 2);
   await at();
-  return [(await service.answer()).split(" ")[0], await happened(service)];
+  return [(await service.answer()).split(" ")[0], await lives(service)];
 };
 
 const shutdown: Scenario = async (service, at) => {
@@ -132,7 +144,7 @@ const shutdown: Scenario = async (service, at) => {
   const waiting = service.ctl("shutdown", "-wait");
   await waitFor("the signal", () => existsSync(told));
   await at();
-  const events = await happened(service);
+  const events = await lives(service);
   writeFileSync(go, "");
   const [{ stdout }, { status }] = [await waiting, await service.crank.ended];
   return [stdout, status, events, existsSync(service.path("web.ctl")), existsSync(service.path("web.run/journal"))];

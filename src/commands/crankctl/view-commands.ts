@@ -70,7 +70,7 @@ const rollout = ({ rollout: now }: Status): string => {
     `${now.starting} starting`,
     `${now.oldLeft} old left`,
     ...(now.attemptsLeft === 0 ? [] : [`attempts left: ${now.attemptsLeft}`]),
-    ...(now.waiting === null ? [] : [waits(now.waiting)]),
+    ...(now.waiting ? [waits(now.waiting)] : []),
   ];
   return `Rolling out generation ${now.generation} for ${since(now.startedAt)}: ${parts.join(", ")}\n`;
 };
@@ -80,8 +80,9 @@ const waits = (waiting: NonNullable<RolloutInfo["waiting"]>): string => {
   return pauses(Math.max(0, Date.parse(waiting.until) - Date.now()));
 };
 
-const draining = ({ draining: { workers: count, generations, limit } }: Status): string => {
-  if (count === 0) return "";
+const draining = ({ draining: now }: Status): string => {
+  if (!now || now.workers === 0) return "";
+  const { workers: count, generations, limit } = now;
   const who = `${count} of generation${generations.length === 1 ? "" : "s"} ${generations.join(", ")}`;
   return `Draining: ${who}${limit === null ? "" : `, at most ${limit}`}\n`;
 };
