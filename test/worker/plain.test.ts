@@ -28,4 +28,16 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     await fresh.hears("2 x");
     fresh.hangUp();
   });
+
+  test.each([
+    [["-stop", "7"], "SIGTERM, with 7000 ms"],
+    [["-stop-steps", "USR2,TERM@3,KILL@6"], "SIGUSR2, with 6000 ms"],
+    [["-stop-steps", "TERM"], "SIGTERM, with null ms"],
+  ])("a worker that is told to stop knows how long it has, with %p", async (flags, told) => {
+    service = new Deployment(runtime, "net");
+    await service.start({ flags });
+    await service.deploy(2);
+    await service.drains();
+    expect(service.log).toContain(`told to stop by ${told}`);
+  });
 });
