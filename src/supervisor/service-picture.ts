@@ -24,13 +24,16 @@ const present = (state: State): string => {
   return `Generation ${current}: ${ready} of ${count(wanted)} ready${draining > 0 ? `, ${draining} draining` : ""}`;
 };
 
-const onItsWay = (state: State, { generation, rollingBack }: Rollout): string => {
+const onItsWay = (state: State, { generation, rollingBack, waiting }: Rollout): string => {
   if (rollingBack) return `going back from generation ${generation}`;
   const ready = Object.values(state.workers).filter(
     (worker) => worker.generation === generation && worker.kind === "ready",
   ).length;
-  return `rolling out generation ${generation}, ${ready} of ${state.generations[generation]?.instances ?? 0} ready`;
+  const why = waiting === undefined ? "" : WAITING[waiting.kind];
+  return `rolling out generation ${generation}, ${ready} of ${state.generations[generation]?.instances ?? 0} ready${why}`;
 };
+
+const WAITING = { pause: ", pausing", draining: ", waiting for a drain to end" } as const;
 
 const count = (workers: number): string => `${workers} worker${workers === 1 ? "" : "s"}`;
 
@@ -42,7 +45,7 @@ const UNLIMITED_MS = 365 * 24 * 3600 * 1000;
  * null when none is going on. It follows from the state alone, so it moves only when the service does.
  */
 export const phaseMayLastUntil = (state: State): number | null => {
-  const { phase, rollout, nextStartAt } = state.service;
+  const { phase, rollout, nextStartAt, pausedUntil } = state.service;
   const workers = Object.values(state.workers);
   if (phase.kind === "stopping") {
     const ends = workers.map((worker) => goneBy(state, worker, phase.steps));
@@ -53,9 +56,10 @@ export const phaseMayLastUntil = (state: State): number | null => {
   // One step of it after the other: each may take what a start may, counted from the last thing that happened.
   const steps = workers.flatMap((worker) => {
     if (worker.generation === rollout.generation) return worker.kind === "ready" ? worker.readyAt : worker.startedAt;
-    return spec.surge === 0 && worker.kind === "stopping" ? goneBy(state, worker, null) : [];
+    const isWaitedFor = spec.surge === 0 || rollout.waiting?.kind === "draining";
+    return isWaitedFor && worker.kind === "stopping" ? goneBy(state, worker, null) : [];
   });
-  return Math.max(rollout.startedAt, nextStartAt, ...steps) + readyWithin(spec) + 2 * spec.minReadyMs;
+  return Math.max(rollout.startedAt, nextStartAt, pausedUntil ?? 0, ...steps) + readyWithin(spec) + 2 * spec.minReadyMs;
 };
 
 const readyWithin = ({ readiness, startTimeoutMs }: Spec): number =>

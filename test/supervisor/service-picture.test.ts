@@ -26,6 +26,17 @@ describe("the line", () => {
     expect(line(service)).toBe("Shutting down, 4 workers left");
   });
 
+  test("tells what a rollout waits for", () => {
+    const service = new Service();
+    service.deploy({ instances: 2 });
+    service.run({ instances: 2, pauseMs: 5000 });
+    service.spawned(3);
+    service.ready(3);
+    expect(line(service)).toEndWith("rolling out generation 2, 1 of 2 ready, pausing");
+    service.run({ instances: 2, maxDraining: 1 }, { supersede: true });
+    expect(line(service)).toEndWith("rolling out generation 3, 0 of 2 ready, waiting for a drain to end");
+  });
+
   test("tells of a rollout that goes back, and of the last failure", () => {
     const service = new Service();
     service.deploy();
@@ -53,6 +64,17 @@ describe("a phase may last", () => {
     service.pass(100);
     service.recorded();
     expect(until(service)).toBeNull();
+  });
+
+  test("as long as a pause and the start after it, or the drains that a rollout waits for", () => {
+    const service = new Service();
+    service.deploy({ instances: 2 });
+    service.run({ instances: 2, pauseMs: 500_000, startTimeoutMs: 5000 });
+    service.spawned(3);
+    service.ready(3);
+    expect(until(service)).toBe(service.now + 505_000);
+    service.run({ instances: 2, maxDraining: 1, startTimeoutMs: 5000 }, { supersede: true });
+    expect(until(service)).toBe(service.now + 35_000);
   });
 
   test("a year where a worker's start or stop has no limit", () => {
