@@ -24,6 +24,11 @@ def serve(connection):
     else:
         connection.sendall(b"answer\n")
         connection.recv(4096)
+    if misdeed != "reset":
+        # What would still be unread at the close would make a reset of it.
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
     connection.close()
 
 
