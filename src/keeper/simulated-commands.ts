@@ -5,6 +5,7 @@ import type { SimulatedStreams } from "./simulated-streams.ts";
 import type { SimulatedWorkers } from "./simulated-workers.ts";
 import type { CommandOf, Failing, SimulatedWorld } from "./simulated-world.ts";
 
+const ESRCH = 3;
 const EBADF = 9;
 const QUEUE_LIMIT = 4096;
 const AF_UNIX = 1;
@@ -73,6 +74,8 @@ export class SimulatedCommands {
         return this.#close(command.handle);
       case "keepDescriptor":
         return this.#keep(command);
+      case "takeDescriptor":
+        return this.#take(command);
       case "storeHandle":
         return this.#store(command);
       case "hand":
@@ -133,6 +136,17 @@ export class SimulatedCommands {
     const { event, index, handle } = command;
     if (!this.#surface.takeDescriptor(event, index))
       return this.#fail(command, handle, { step: "descriptor", errno: EBADF });
+    this.#hold(handle);
+  }
+
+  /** Every number is open in a process that is there. */
+  #take(command: CommandOf<"takeDescriptor">): void {
+    const { handle, pid, startTime } = command;
+    if (this.#surface.workers.isThere(pid, startTime)) this.#hold(handle);
+    else this.#fail(command, handle, { step: "process", errno: ESRCH });
+  }
+
+  #hold(handle: number): void {
     const address = new Uint8Array();
     this.#handles.set(handle, address);
     this.#surface.post({ kind: "opened", handle, domain: AF_UNIX, type: SOCK_STREAM, listening: 0, address });

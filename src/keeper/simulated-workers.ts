@@ -112,6 +112,13 @@ export class SimulatedWorkers {
     return this.#workers.get(id)?.state === "running" ? null : { step: "send", errno: ENOTCONN };
   }
 
+  /** Whether a process is there that began at this time. */
+  isThere(pid: number, startTime: number): boolean {
+    for (const worker of this.#workers.values())
+      if (worker.state === "running" && worker.pid === pid && worker.startTime === startTime) return true;
+    return false;
+  }
+
   exited(id: number, { ending, status }: Ending): void {
     const worker = this.#workers.get(id);
     if (worker?.state !== "running") return;

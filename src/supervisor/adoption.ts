@@ -105,8 +105,7 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
   // Probes end with their keeper.
   reconcileProbes(memory, new Set(memory.unstarted), now);
   report(memory, adoption, now);
-  const loss = lostDescriptors(left);
-  if (loss !== null) log(memory, "warning", loss);
+  for (const loss of lostDescriptors(left)) log(memory, "warning", loss);
   rememberAdoption(memory, null);
   serveAgain(memory, settings, now);
 };

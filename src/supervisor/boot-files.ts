@@ -54,7 +54,7 @@ export const lookForLeft = async (memory: Memory, settings: Settings, path: stri
   if (verdict.kind === "nobody") {
     log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
     for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
-    if (verdict.loss !== null) log(memory, "warning", verdict.loss);
+    for (const loss of verdict.losses) log(memory, "warning", loss);
     return false;
   }
   if (settings.leftWorkers === "leave") {

@@ -7,6 +7,7 @@ import type { Memory } from "./memory.ts";
 import { formatProblem, recall } from "./recall.ts";
 import type { Settings } from "./settings.ts";
 import { bindHandle } from "./sockets.ts";
+import type { StoredDescriptor } from "./stored-descriptors.ts";
 import { type Left, survey } from "./survey.ts";
 
 type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
@@ -18,8 +19,8 @@ export type Verdict =
       readonly kind: "nobody";
       readonly pid: number;
       readonly lost: Adoption["lost"];
-      /** What else is lost, as a sentence; null if nothing is. */
-      readonly loss: string | null;
+      /** What else is lost, as sentences. */
+      readonly losses: readonly string[];
     }
   | { readonly kind: "adopt"; readonly adoption: Adoption };
 
@@ -67,7 +68,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   try {
     const adoption = survey(await platform.processes(), left, looker);
     if (adoption.workers.length === 0)
-      return { kind: "nobody", pid: left.pid, lost: adoption.lost, loss: lostDescriptors(left) };
+      return { kind: "nobody", pid: left.pid, lost: adoption.lost, losses: lostDescriptors(left) };
     return { kind: "adopt", adoption };
   } catch (error) {
     // Values of the wrong shape under the right checksum: somebody else's doing.
@@ -75,13 +76,26 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   }
 };
 
-/** Descriptors that workers had left for later ones, and that the keeper alone held: as a sentence; null if there were none. */
-export const lostDescriptors = ({ pid, memory }: LeftService): string | null => {
-  const lost = [...memory.stored.values()].filter(({ place }) => place.kind !== "lent");
-  if (lost.length === 0) return null;
-  const shown = lost.slice(0, MOST_NAMES).map(({ name }) => name);
-  const names = [...shown, ...(lost.length > MOST_NAMES ? ["…"] : [])].join(", ");
-  const [what, are] = lost.length === 1 ? ["1 stored descriptor", "is"] : [`${lost.length} stored descriptors`, "are"];
-  return `${what} (${names}) that only crank ${pid} held ${are} lost: to whoever is at the other end the connection is closed`;
+/** What of the descriptors that workers had left for later ones is lost with the keeper that held them, as sentences. */
+export const lostDescriptors = ({ pid, memory }: LeftService): readonly string[] => {
+  const all = [...memory.stored.values()];
+  const lost = all.filter(({ place }) => place.kind !== "lent");
+  const lent = all.filter(({ place }) => place.kind === "lent");
+  const sentences: string[] = [];
+  if (lost.length > 0)
+    sentences.push(
+      `Lost with crank ${pid}, which alone held them: ${counted(lost)}; to whoever is at the other end the connection is closed`,
+    );
+  if (lent.length > 0)
+    sentences.push(
+      `Lost if the worker that has them fails before it is ready, for crank ${pid} held copies: ${counted(lent)}`,
+    );
+  return sentences;
+};
+
+const counted = (stored: readonly StoredDescriptor[]): string => {
+  const names = stored.slice(0, MOST_NAMES).map(({ name }) => name);
+  const all = [...names, ...(stored.length > MOST_NAMES ? ["…"] : [])].join(", ");
+  return `${stored.length === 1 ? "1 stored descriptor" : `${stored.length} stored descriptors`} (${all})`;
 };
 const MOST_NAMES = 10;

@@ -237,7 +237,7 @@ describe("what is wrong", () => {
     expect(await crank.ended).toMatchObject({ status: 0 });
   });
 
-  test("after the keeper was killed, the next crank says what is lost with it", async () => {
+  test("after the keeper was killed, the next crank says what is lost with it, and what may be", async () => {
     const [port = 0] = await freePorts(1);
     const bind = ["-bind", `127.0.0.1:${port}`];
     const crank = await bench.crank("web", bind);
@@ -246,7 +246,16 @@ describe("what is wrong", () => {
     await killCrank(crank);
     const next = await bench.crank("web", bind);
     await waitFor("the adoption", () => next.stderr().includes("Adopted 1 "));
-    expect(next.stderr()).toMatch(/2 stored descriptors \(one, two\) that only crank \d+ held are lost/);
+    expect(next.stderr()).toMatch(/Lost with crank \d+, which alone held them: 2 stored descriptors \(one, two\)/);
     expect(await storedCount()).toBe(0);
+    // The same again, with a worker that has them and is not ready yet.
+    await runSaying("say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=three', 0)");
+    await waitFor("the third", async () => (await storedCount()) === 1);
+    await bench.ctl("web", "run", "--", ...SERVER, "v2", "hangs");
+    await waitFor("its successor", () => next.stdout().includes("given three"));
+    await killCrank(next);
+    const last = await bench.crank("web", bind);
+    await waitFor("the adoption", () => last.stderr().includes("Adopted 1 "));
+    expect(last.stderr()).toMatch(/Lost if the worker that has them fails .*: 1 stored descriptor \(three\)/);
   });
 });

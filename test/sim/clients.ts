@@ -89,7 +89,11 @@ export class Clients {
       wait: random.chance(0.8),
       supersede: random.chance(0.2),
       instances: random.pick([1, 1, 2, 3]),
-      surge: random.pick([1, 1, 2]),
+      ...random.pick([
+        { handOver: false, surge: 1 },
+        { handOver: false, surge: 2 },
+        { handOver: true, surge: 0 },
+      ]),
       minReady: random.pick([0, 0, 50]),
       startTimeout: random.pick([null, 1000, 3000]),
       stopSteps: random.pick([

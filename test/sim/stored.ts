@@ -21,10 +21,11 @@ export class LeftDescriptors {
     this.#hasSaidReady = hasSaidReady;
   }
 
-  /** What a worker says that leaves one more. */
-  say(): Uint8Array {
+  /** What a worker says that leaves one more: with it, or by its number. */
+  say(how: "sent" | "numbered"): Uint8Array {
     this.#names += 1;
-    return new TextEncoder().encode(`FDSTORE=1\nFDNAME=left-${this.#names}`);
+    const number = how === "numbered" ? `\nFDNUMBER=${this.#names}` : "";
+    return new TextEncoder().encode(`FDSTORE=1\nFDNAME=left-${this.#names}${number}`);
   }
 
   /** Takes note of a start. Returns what is wrong about it, or null. */

@@ -372,8 +372,10 @@ class World implements SimulatedWorld {
   /** It leaves a descriptor for whoever comes after it. */
   #leave(worker: number, process: Process): void {
     const sender = { pid: process.pid, uid: 0, gid: 0 };
+    const how = this.#random.pick(["sent", "numbered"] as const);
     this.after(0, () => {
-      if (process.state === "running") this.#keeper.processNotifies(worker, this.#left.say(), sender, 1);
+      if (process.state !== "running") return;
+      this.#keeper.processNotifies(worker, this.#left.say(how), sender, how === "sent" ? 1 : 0);
     });
   }
 
