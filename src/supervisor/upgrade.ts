@@ -239,7 +239,8 @@ const whyKept = (event: EventOf<"supervisorKept">, patienceMs: number): string =
 const whyFailed = ({ program }: Upgrade, { command, step, errno }: EventOf<"failed">): string => {
   const reason = describeErrno(errno);
   if (command === COMMANDS.copyJournal.code) return `the journal cannot be copied for the check: ${reason}`;
-  if (command === COMMANDS.execute.code) return `the keeper cannot execute it: ${step}: ${reason}`;
+  if (command === COMMANDS.execute.code)
+    return `its supervisor has taken over, but the keeper cannot execute its program: ${step}: ${reason}`;
   if (step === "runtime") return `its runtime ${program.runtime} cannot be used: ${reason}`;
   if (step === "bundle") return `its program ${program.bundle} cannot be used: ${reason}`;
   return `its supervisor cannot be started: ${step}: ${reason}`;

@@ -32,6 +32,11 @@ export type Client = {
 export type KeeperUnderTest = {
   /** The next supervisor that the keeper starts. */
   supervisor(): Promise<SupervisorEnd>;
+  /** The command that starts a supervisor to take the other's place, which `candidate` is when it is there. */
+  replacement(): CommandOf<"replaceSupervisor">;
+  candidate(): Promise<SupervisorEnd>;
+  /** A keeper's program that it may execute in its own place. */
+  readonly program: string;
   /** Connects to the control socket that `controlSocket` opened. */
   connect(): Promise<Client>;
   /** The command that opens the control socket as `handle`. */

@@ -195,6 +195,20 @@ class Real implements RealKeeper {
     process.kill(this.pid, signal);
   }
 
+  get program(): string {
+    return join(this.home, "bin/crank");
+  }
+  replacement(): ReturnType<KeeperUnderTest["replacement"]> {
+    const runtime = join(testPrograms(), "stand-in");
+    const bundle = join(this.home, "dist/crank.mjs");
+    return { kind: "replaceSupervisor", runtime, bundle, file: "", args: [], unset: [], fd: 3, patienceMs: 30_000 };
+  }
+  async candidate(): Promise<SupervisorEnd> {
+    const end = await this.supervisor();
+    end.send({ kind: "present" });
+    return end;
+  }
+
   controlSocket(handle: number): ReturnType<KeeperUnderTest["controlSocket"]> {
     const address = unixAddress(join(this.home, "control"));
     return {

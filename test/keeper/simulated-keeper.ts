@@ -169,6 +169,14 @@ class World implements SimulatedWorld, KeeperUnderTest {
     return end;
   }
 
+  readonly program = "/opt/crank/bin/crank";
+  replacement(): CommandOf<"replaceSupervisor"> {
+    return { kind: "replaceSupervisor", runtime: "", bundle: "", file: "", args: [], unset: [], fd: 3, patienceMs: 0 };
+  }
+  candidate(): Promise<SupervisorEnd> {
+    return this.supervisor();
+  }
+
   controlSocket(handle: number): CommandOf<"openSocket"> {
     const address = new Uint8Array([1, 0, 120]);
     return {
