@@ -16,7 +16,7 @@ const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ctl: "einhyrningsinsctl",
   },
   "einhorn, einhornsh": Object.fromEntries(
-    ["start", "workers", "upgrade", "reexec", "load", "protocol"].map((part) => [part, `einhorn-${part}`]),
+    ["start", "workers", "upgrade", "reexec", "trouble", "load", "protocol"].map((part) => [part, `einhorn-${part}`]),
   ),
 };
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { EINHORN_COMMANDS } from "../../src/control/dialects/einhorn.ts";
 import { COMMANDS } from "../../src/control/dialects/einhyrningsins.ts";
 import { EINHORN_OPTIONS } from "../../src/frontends/einhorn/options.ts";
 import { EINHORNSH_OPTIONS } from "../../src/frontends/einhornsh/main.ts";
@@ -59,8 +60,11 @@ describe.each(Object.keys(PROGRAMS))("the manual of %s", (program) => {
   });
 });
 
-test("the manual of einhyrningsins has every command of its control socket", () => {
-  const section = (read("einhyrningsins").split(/^\.SH CONTROL SOCKET\n/m)[1] ?? "").split(/^\.SH /m)[0] ?? "";
+const CONTROL_COMMANDS: Readonly<Record<string, object>> = { einhyrningsins: COMMANDS, einhorn: EINHORN_COMMANDS };
+
+test.each(Object.keys(CONTROL_COMMANDS))("the manual of %s has every command of its control socket", (program) => {
+  const section = (read(program).split(/^\.SH CONTROL SOCKET\n/m)[1] ?? "").split(/^\.SH /m)[0] ?? "";
   const heads = section.split(/^\.TP\n/m).map((entry) => entry.slice(0, entry.indexOf("\n")));
-  for (const command of Object.keys(COMMANDS)) expect(heads.join("\n")).toMatch(new RegExp(`\\b${command}\\b`));
+  for (const command of Object.keys(CONTROL_COMMANDS[program] ?? {}))
+    expect(heads.join("\n")).toMatch(new RegExp(`\\b${command}\\b`));
 });

@@ -40,6 +40,16 @@ describe("the protocol", () => {
     expect(isAlive(master.pid)).toBe(true);
   });
 
+  scene("ends the workers by the signal that die names, and refuses one that does not exist", async (stage) => {
+    const master = stage.master([]);
+    const [pid = 0] = await stage.ready(1);
+    expect(await stage.sh("die NOSUCH")).toBe('Invalid signal: "NOSUCH"');
+    expect(await stage.sh("dec")).toContain("at least 1 worker");
+    expect(await stage.sh("die TERM")).toStartWith("Einhorn is going down!");
+    expect((await master.ended).status).toBe(0);
+    expect(master.stdout()).toContain(`${pid} got SIGTERM`);
+  });
+
   scene("is understood by Ruby: state has symbols, sets and times, and worker:ping shows in it", async (stage) => {
     stage.master([]);
     const [pid = 0] = await stage.ready(1);

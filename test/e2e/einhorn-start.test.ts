@@ -86,6 +86,14 @@ describe("the files", () => {
     expect([existsSync(path("pid")), existsSync(path("sock")), existsSync(path("lock"))]).toEqual([false, false, true]);
   });
 
+  scene("that a dead master left are replaced", async (stage) => {
+    await stage.bench.run(["python3", "-c", `import socket; socket.socket(socket.AF_UNIX).bind("${stage.socket}")`]);
+    writeFileSync(stage.path("einhorn.pid"), "1");
+    const master = stage.start(["-m", "0", "sleep", "600"]);
+    await stage.ready(1);
+    expect(readFileSync(stage.path("einhorn.pid"), "utf8")).toBe(String(master.pid));
+  });
+
   scene("that are no sockets are not removed", async (stage) => {
     writeFileSync(stage.socket, "precious");
     expect((await stage.start(["true"]).ended).status).toBe(1);
@@ -129,6 +137,22 @@ describe("einhornsh", () => {
     const ended = await bench.run([EINHORNSH, "-d", socket]);
     expect([ended.status, ended.stderr.includes("-d")]).toEqual([1, true]);
     expect((await bench.run([EINHORNSH, "-h"])).status).toBe(1);
+  });
+
+  scene("takes several commands", async (stage) => {
+    stage.start(["-m", "0", "sleep", "600"]);
+    await stage.ready(1);
+    expect(await stage.sh("louder; quieter")).toMatch(/^Verbosity set to 0\n+Verbosity set to 1$/);
+  });
+
+  scene("greets on a terminal alone", async (stage) => {
+    const master = stage.start(["-m", "0", "sleep", "600"]);
+    await stage.ready(1);
+    const shell = `echo exit | USER=me script -qec '${EINHORNSH} -d ${stage.socket}' /dev/null`;
+    const ended = await stage.bench.run(["sh", "-c", shell]);
+    expect(ended.stdout).toContain(`You are speaking to the einhorn master process ${master.pid}`);
+    const piped = await stage.bench.run(["sh", "-c", `echo exit | ${EINHORNSH} -d ${stage.socket}`]);
+    expect([piped.stdout.includes("You are speaking"), piped.stderr]).toEqual([false, ""]);
   });
 
   scene("is a shell, and finds the master by -c", async (stage) => {

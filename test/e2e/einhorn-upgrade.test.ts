@@ -19,6 +19,15 @@ describe("an upgrade", () => {
       for (const pid of before) expect(master.stdout()).toContain(`${pid} got SIGUSR2`);
     });
 
+  scene("is followed by SIGKILL for old workers after the time of -t", async (stage) => {
+    const master = stage.master(["-t", "0.2"], "v1", "deaf");
+    const [pid = 0] = await stage.ready(1);
+    expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
+    await waitFor("the worker's end", () => !isAlive(pid));
+    expect(master.stdout()).toContain(`${pid} got SIGUSR2`);
+    await waitFor("SIGKILL in the log", () => / Stopping worker 1 .* with SIGKILL/.test(master.stderr()));
+  });
+
   // What the log says of starts and ends is in the order in which they were decided.
   const most = (log: string, one: RegExp, less: RegExp, from = 0): number => {
     let [count, highest] = [from, 0];

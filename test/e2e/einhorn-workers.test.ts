@@ -82,6 +82,20 @@ describe("workers", () => {
     await waitFor("the word", () => master.stderr().includes("--nice: the command exit 3; ended with status 3"));
   });
 
+  scene("are executed by the path at which PATH has their program", async (stage) => {
+    stage.start(["-m", "0", "sleep", "600"]);
+    const [pid = 0] = await stage.ready(1);
+    const [program, ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    expect(program).toMatch(/^\/.*\/sleep$/);
+    expect(args).toEqual(["600", ""]);
+  });
+
+  scene("get ready by living alone where -m says so, whatever they acknowledge", async (stage) => {
+    const master = stage.start(["-m", "600", "-b", "127.0.0.1:0", "python3", WORKER, "v1", "ack"]);
+    await waitFor("the acknowledgement", () => master.stdout().includes("answered"));
+    expect(await stage.sh("state")).toContain(":acked: false");
+  });
+
   scene("in Ruby and shell work too", async (stage) => {
     stage.start(["-m", "manual", "-b", "127.0.0.1:0", "ruby", join(ROOT, "test/apps/einhorn_worker.rb"), "v1"]);
     // Its answer is waited for by the Ruby worker, and the connection ends without one.
@@ -150,6 +164,18 @@ describe("a signal", () => {
       await waitFor("the worker's word", () => master.stdout().includes(`${pid} got ${passed}`));
       await waitFor("the worker's end", () => !isAlive(pid));
     });
+
+  scene("SIGQUIT leaves workers behind that it does not end, and they go on writing", async (stage) => {
+    const master = stage.master([], "v1", "deaf");
+    const [pid = 0] = await stage.ready(1);
+    master.signal("SIGQUIT");
+    await waitFor("the master's end", () => !isAlive(master.pid));
+    await waitFor("the signal", () => master.stdout().includes(`${pid} got SIGQUIT`));
+    process.kill(pid, "SIGHUP");
+    await waitFor("another word", () => master.stdout().includes(`${pid} got SIGHUP`));
+    process.kill(pid, "SIGKILL");
+    expect((await master.ended).status).toBe(1);
+  });
 
   scene("is followed by SIGKILL after the time of -t", async (stage) => {
     const master = stage.master(["-t", "0.2"], "v1", "deaf");

@@ -13,6 +13,15 @@ beforeEach(() => {
 });
 afterEach(() => keeper.clean());
 
+/** The fields of proc_pid_stat(5) behind the name, of which the first is the state. */
+const statOf = (pid: number | "self"): string[] =>
+  readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+
+/** The nice value that a keeper is started with here. */
+const ownNice = (): number => Number(statOf("self")[16]);
+
 describe("a spawn", () => {
   test("gives the process exactly what was asked for", async () => {
     chmodSync(keeper.directory, 0o711);
@@ -52,10 +61,8 @@ describe("a spawn", () => {
     expect(proc("limits")).toMatch(/^Max open files\s+99\s+99/m);
     expect(proc("limits")).toMatch(/^Max core file size\s+0\s+unlimited/m);
     expect(proc("oom_score_adj").trim()).toBe("321");
-    const stat = proc("stat")
-      .slice(proc("stat").lastIndexOf(")") + 2)
-      .split(" ");
-    expect([stat[2], stat[16], stat[19]]).toEqual([String(pid), "5", String(startTime)]);
+    const stat = statOf(pid);
+    expect([stat[2], stat[16], stat[19]]).toEqual([String(pid), String(ownNice() + 5), String(startTime)]);
     // While it starts, the program opens its libraries.
     await until("its descriptors", () => readdirSync(`/proc/${pid}/fd`).sort().join(" ") === "0 1 2 3 9");
     expect(readlinkSync(`/proc/${pid}/fd/0`)).toBe("/dev/null");
@@ -104,22 +111,12 @@ describe("a spawn", () => {
       plainSpawn(1, ["/bin/sleep", "600"], { nice: 17, flags: SPAWN_FLAGS.niceLevel }),
       plainSpawn(2, ["/bin/sleep", "600"], { nice: 2 }),
     ]);
-    const own = Number(
-      readFileSync(`/proc/self/stat`, "utf8")
-        .replace(/^.*\) /s, "")
-        .split(" ")[16],
-    );
     const levels = new Map<number, string | undefined>();
     for (let count = 0; count < 2; count++) {
       const { worker, pid } = await keeper.event("spawned");
-      levels.set(
-        worker,
-        readFileSync(`/proc/${pid}/stat`, "utf8")
-          .replace(/^.*\) /s, "")
-          .split(" ")[16],
-      );
+      levels.set(worker, statOf(pid)[16]);
     }
-    expect([levels.get(1), levels.get(2)]).toEqual(["17", String(Math.min(19, own + 5))]);
+    expect([levels.get(1), levels.get(2)]).toEqual(["17", String(Math.min(19, ownNice() + 5))]);
   });
 
   test("ends what is left of a worker's group with it, and nothing where that was not asked for", async () => {

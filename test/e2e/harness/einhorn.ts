@@ -1,6 +1,6 @@
 // An einhorn for a test: started on files of its own, spoken to by einhornsh and in raw lines.
 import { test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { endLeft } from "./left.ts";
@@ -71,6 +71,16 @@ export class Stage {
     await endLeft(this.bench);
   }
 }
+
+/** A command for --reexec-as that notes what it is called with; `body` has to execute `$EINHORN "$@"`. */
+export const wrapper = (stage: Stage, body: string): string => {
+  const path = stage.path("wrapper");
+  writeFileSync(path, `#!/bin/sh\necho "$*" >>"$0.said"\nEINHORN=${EINHORN}\n${body}\n`, { mode: 0o755 });
+  return path;
+};
+
+/** What a wrapper ends with. */
+export const EXECUTES = 'exec $EINHORN "$@"';
 
 /** A client that stays, and the messages that it has got. */
 export class Client {
