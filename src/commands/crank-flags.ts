@@ -57,6 +57,11 @@ export const CRANK_FLAGS = {
     group: "Output",
     help: "how workers' lines are passed on: text, json, or raw (workers write to crank's own output)",
   },
+  syslog: {
+    kind: "switch",
+    group: "Output",
+    help: "send workers' lines and crank's own log to syslog instead, as text",
+  },
   quiet: { kind: "switch", group: "Output", help: "log errors only" },
   verbose: { kind: "switch", group: "Output", help: "log every step" },
   version: { kind: "switch", help: "print the version and exit" },

@@ -76,9 +76,10 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     manner: CRANKS_MANNER,
     lingerMs: flags.linger ?? DEFAULT_LINGER_MS,
     logFormat: logFormat(flags),
-    linePrefix: "%t id=%w pid=%p ",
+    // In syslog, date and tag come with the message.
+    linePrefix: flags.syslog === true ? "id=%w pid=%p " : "%t id=%w pid=%p ",
     outputSink: "stdout",
-    syslog: null,
+    syslog: flags.syslog === true ? { carries: "everything" } : null,
     workerInput: "null",
     verbosity: verbosity(flags),
     leftWorkers: flags["no-adopt"] === true ? "leave" : "adopt",
@@ -135,7 +136,12 @@ const metricsFrom = (uri: string, cwd: string): NonNullable<Settings["metrics"]>
   return { uri, address: { ...address, path: socketPath(address.path, cwd) }, options };
 };
 
-const logFormat = (flags: Flags): LogFormat => flags["log-format"] ?? "text";
+const logFormat = (flags: Flags): LogFormat => {
+  const format = flags["log-format"] ?? "text";
+  if (flags.syslog === true && format !== "text")
+    throw new UsageError(`-syslog carries text; leave out -log-format ${format}`);
+  return format;
+};
 
 const verbosity = (flags: Flags): Verbosity => {
   if (flags.quiet === true && flags.verbose === true) throw new UsageError("-quiet and -verbose exclude each other");

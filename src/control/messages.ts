@@ -212,7 +212,11 @@ export type Methods = {
     result: { readonly pids: readonly number[] };
   };
   /** Streams `event` notifications: those held from `from` on (default: none of the past), then all that follow if `follow`. */
-  events: { params: { readonly from?: number; readonly follow?: boolean }; result: { readonly next: number } };
+  events: {
+    params: { readonly from?: number; readonly follow?: boolean };
+    /** The numbers of the oldest event that is held, and of the next one. */
+    result: { readonly first: number; readonly next: number };
+  };
   /** Streams `log` notifications: the last `lines` (default 10), then all that follow if `follow`; the result comes before the first. */
   logs: {
     params: { readonly follow?: boolean; readonly lines?: number; readonly pid?: number };

@@ -4,7 +4,13 @@ import type { EventEntry } from "../control/messages.ts";
 import type { Note } from "../core/effects.ts";
 import type { Outbox } from "./outbox.ts";
 
-const NOTES_KEPT = 256;
+/** What is held for who asks later, at least. */
+const NOTES_KEPT = 1024;
+/**
+ * So many pages become one when there are as many that have not been: each page is a key of the journal, and a supervisor
+ * that starts is told of each.
+ */
+const PAGES_MERGED = 32;
 const decoder = new TextDecoder();
 
 export type Told = { readonly note: Note; readonly json: string };
@@ -23,6 +29,8 @@ export class NoteLog {
   #untold: Told[] = [];
   /** What this event has led to so far. */
   #texts: string[] = [];
+  /** The pages behind the last merged one. */
+  #unmerged = 0;
 
   /** Takes back from the journal how far the telling had come. */
   restoreTold(seq: number): void {
@@ -35,7 +43,13 @@ export class NoteLog {
     this.#pages.push({ first, count, texts: bytes });
     if (!isInOrder) this.#pages.sort((a, b) => a.first - b.first);
     this.#held += count;
+    this.#unmerged += count < PAGES_MERGED ? 1 : 0;
     this.#next = Math.max(this.#next, first + count);
+  }
+
+  /** The number of the oldest note that is held; that of the next one if there is none. */
+  get first(): number {
+    return this.#pages[0]?.first ?? this.#next;
   }
 
   /** The number that the next note will get. */
@@ -60,6 +74,7 @@ export class NoteLog {
     outbox.putText(keyOf(page), `[${this.#texts.join(",")}]`);
     this.#pages.push(page);
     this.#held += count;
+    this.#unmerged += count < PAGES_MERGED ? 1 : 0;
     this.#texts = [];
     for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
       const isTold = oldest.first + oldest.count - 1 <= this.#told;
@@ -83,7 +98,35 @@ export class NoteLog {
     this.#untold = [];
     this.#told = this.#next - 1;
     outbox.put("told", this.#told);
+    if (this.#unmerged >= PAGES_MERGED) this.#merge(outbox);
     return untold;
+  }
+
+  /** Makes one page of each row of small ones. */
+  #merge(outbox: Outbox): void {
+    const pages: Page[] = [];
+    let small: Page[] = [];
+    const close = (): void => {
+      const [first] = small;
+      if (first && small.length > 1) {
+        const texts = small.flatMap(textsOf);
+        const merged: Page = { first: first.first, count: texts.length, texts };
+        for (const page of small) outbox.remove(keyOf(page));
+        outbox.putText(keyOf(merged), `[${texts.join(",")}]`);
+        pages.push(merged);
+      } else pages.push(...small);
+      small = [];
+    };
+    for (const page of this.#pages) {
+      if (page.count < PAGES_MERGED) small.push(page);
+      else {
+        close();
+        pages.push(page);
+      }
+    }
+    close();
+    this.#pages = pages;
+    this.#unmerged = 0;
   }
 
   /** The held notes from `seq` on, each as its JSON text. */

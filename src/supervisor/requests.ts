@@ -218,7 +218,7 @@ const askStatus: Handler<"status"> = (memory, call, { measure }) => {
 };
 
 const events: Handler<"events"> = (memory, call, params) => {
-  reply(memory, call, { next: memory.notes.next });
+  reply(memory, call, { first: memory.notes.first, next: memory.notes.next });
   if (params.from !== undefined) {
     for (const text of memory.notes.from(params.from)) notify(memory, call.connection, "event", text);
   }

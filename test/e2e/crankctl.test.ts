@@ -186,6 +186,43 @@ describe("what is said", () => {
     following.signal("SIGTERM");
     await following.ended;
   });
+
+  test("is shown by events from any point that is held, by number or by time, and what is missing is said", async () => {
+    await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "0"]);
+    await run("one");
+    const held = async (...args: string[]): Promise<EventEntry[]> => {
+      const ended = await ctl("events", "-once", "-json", ...args);
+      expect(ended.stderr).toBe("");
+      const lines = ended.stdout.split("\n").filter((line) => line !== "");
+      return lines.map((line) => JSON.parse(line));
+    };
+    const all = await held();
+    expect(all[0]?.seq).toBe(1);
+    const third = all[2];
+    expect(await held("-since", "3")).toEqual(all.slice(2));
+    expect(await held("-since", "1h")).toEqual(all);
+    expect(await held("-since", third?.time ?? "")).toEqual(all.filter(({ time }) => time >= (third?.time ?? "")));
+    expect(await held("-since", "2999-01-01T00:00:00Z")).toEqual([]);
+    expect(await held("-since", "900")).toEqual([
+      { gap: { from: all.length + 1, to: 899 } },
+    ] as unknown as EventEntry[]);
+    // Each reload is eight events or so; a thousand and some are held.
+    const reload = async () => (await ctl("reload", "-wait")).status;
+    const socket = join(bench.directory, "web.ctl");
+    const script = `import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); f = s.makefile("rw")
+for n in range(700): f.write('{"jsonrpc":"2.0","id":1,"method":"scale","params":{"to":%d}}\\n' % (1 + n % 2)); f.flush(); f.readline()`;
+    expect((await bench.run(["python3", "-c", script, socket])).stderr).toBe("");
+    expect(await reload()).toBe(0);
+    const [gap, oldest, ...later] = await held("-since", "1");
+    expect(gap).toEqual({ gap: { from: 1, to: (oldest?.seq ?? 0) - 1 } } as unknown as EventEntry);
+    expect(later.length).toBeGreaterThanOrEqual(1023);
+    expect(later.map(({ seq }) => seq)).toEqual(later.map((_, index) => (oldest?.seq ?? 0) + 1 + index));
+    expect((await held("-since", "1h"))[0]).toEqual({
+      gap: { from: null, to: (oldest?.seq ?? 0) - 1 },
+    } as unknown as EventEntry);
+    expect((await ctl("events", "-once", "-since", "2")).stdout).toStartWith("Events 2 to ");
+  });
 });
 
 describe("run -wait", () => {

@@ -2,9 +2,11 @@
 import type { Client, Notification } from "../../control/client.ts";
 import type { EventEntry, Notifications } from "../../control/messages.ts";
 import { describeNote } from "../../core/describe.ts";
+import { UsageError } from "../flags.ts";
 import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";
 import type { Session } from "./session.ts";
+import { describeGap, type Gap, gapBefore, parseSince, type Since } from "./since.ts";
 
 const FAILED = 1;
 
@@ -19,26 +21,52 @@ export const events = command({
       argument: "SEQ",
       help: "begin with event number SEQ, as far back as it is still held; 0 is the oldest (only what is new)",
     },
-    once: { kind: "switch", help: "show what is held, from the oldest or -from SEQ, and end" },
+    since: {
+      kind: "text",
+      argument: "WHEN",
+      help: "the same with a number, a time (2026-01-31T12:00:00Z) or how long ago (90s, 15m, 2h, 1d)",
+    },
+    once: { kind: "switch", help: "show what is held, from the oldest, -from or -since, and end" },
   },
   placement: "anywhere",
   prepare: (flags, words) => {
     refuseWords(words);
-    const from = flags.from ?? (flags.once === true ? 0 : undefined);
-    const params = { ...(from === undefined ? {} : { from }), ...(flags.once === true ? {} : { follow: true }) };
-    return (session) =>
-      stream(session, {
-        show: (notification) => (notification.method === "event" ? eventLine(session, notification.params) : null),
-        begin: async (client) => {
-          await client.call("events", params);
-          if (flags.once !== true) return "endless";
-          // Answers keep their order: when this one is there, so are all the events before it.
-          await client.call("info", {});
-          return "done";
-        },
-      });
+    if (flags.from !== undefined && flags.since !== undefined)
+      throw new UsageError("-from and -since exclude each other");
+    const oldest = flags.once === true ? "0" : undefined;
+    const given = flags.since ?? (flags.from === undefined ? oldest : String(flags.from));
+    const since = given === undefined ? null : parseSince(given, Date.now());
+    return (session) => streamEvents(session, since, flags.once === true ? "held" : "endless");
   },
 });
+
+/** Events are kept back until it is known, and said, what of them is missing. */
+const streamEvents = (session: Session, since: Since | null, extent: "held" | "endless"): Promise<number> => {
+  const held: EventEntry[] = [];
+  let isBegun = false;
+  return stream(session, {
+    show: (notification) => {
+      if (notification.method !== "event") return null;
+      if (isBegun) return eventLine(session, notification.params);
+      held.push(notification.params);
+      return null;
+    },
+    begin: async (client) => {
+      const from = since === null ? {} : { from: since.kind === "seq" ? since.seq : 0 };
+      const bounds = await client.call("events", { ...from, ...(extent === "endless" ? { follow: true } : {}) });
+      // Answers keep their order: when this one is there, so are all the events before it.
+      await client.call("info", {});
+      const [first] = held;
+      const gap = since && gapBefore(since, bounds, first === undefined ? null : Date.parse(first.time));
+      if (gap) session.out.writeNow(gapLine(session, gap));
+      const earliest = since?.kind === "time" ? since.time : 0;
+      const wanted = held.filter((entry) => Date.parse(entry.time) >= earliest);
+      session.out.writeNow(wanted.map((entry) => eventLine(session, entry)).join(""));
+      isBegun = true;
+      return extent === "endless" ? "endless" : "done";
+    },
+  });
+};
 
 export const logs = command({
   name: "logs",
@@ -109,6 +137,9 @@ const stream = async (session: Session, { show, begin }: Stream): Promise<number
 
 const eventLine = (session: Session, entry: EventEntry): string =>
   session.json ? `${safeJson(entry)}\n` : `${escapeControls(`${entry.time} ${entry.seq} ${describeNote(entry)}`)}\n`;
+
+const gapLine = (session: Session, gap: Gap): string =>
+  session.json ? `${safeJson({ gap })}\n` : `${describeGap(gap)}\n`;
 
 const logLine = (session: Session, said: Notifications["log"], show: (line: string) => string): string =>
   session.json

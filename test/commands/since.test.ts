@@ -1,0 +1,37 @@
+// Where on events are wanted from, and what of that is missing.
+import { expect, test } from "bun:test";
+import { describeGap, gapBefore, parseSince } from "../../src/commands/crankctl/since.ts";
+import { UsageError } from "../../src/commands/flags.ts";
+
+const NOW = Date.parse("2026-02-03T04:05:06Z");
+
+test.each([
+  ["0", { kind: "seq", seq: 0 }],
+  ["812", { kind: "seq", seq: 812 }],
+  ["90s", { kind: "time", time: NOW - 90_000 }],
+  ["15m", { kind: "time", time: NOW - 900_000 }],
+  ["2h", { kind: "time", time: NOW - 7_200_000 }],
+  ["1d", { kind: "time", time: NOW - 86_400_000 }],
+  ["2026-01-31T12:00:00Z", { kind: "time", time: Date.parse("2026-01-31T12:00:00Z") }],
+  ["2026-01-31", { kind: "time", time: Date.parse("2026-01-31") }],
+] as const)("-since %s is understood", (text, since) => {
+  expect(parseSince(text, NOW)).toEqual(since);
+});
+
+test.each(["", "-1", "yesterday", "5x", "1.5h", "2026-13-01"])("-since %j is not", (text) => {
+  expect(() => parseSince(text, NOW)).toThrow(UsageError);
+});
+
+const BOUNDS = { first: 10, next: 20 };
+test.each([
+  [{ kind: "seq", seq: 0 }, null],
+  [{ kind: "seq", seq: 10 }, null],
+  [{ kind: "seq", seq: 20 }, null],
+  [{ kind: "seq", seq: 4 }, "Events 4 to 9 are not held here"],
+  [{ kind: "seq", seq: 25 }, "Events 20 to 24 are not held here"],
+  [{ kind: "time", time: NOW + 1 }, null],
+  [{ kind: "time", time: NOW - 1 }, "Events up to number 9 are not held any more"],
+] as const)("from %j on, what is missing is told", (since, sentence) => {
+  const gap = gapBefore(since, BOUNDS, NOW);
+  expect(gap && describeGap(gap)).toBe(sentence);
+});
