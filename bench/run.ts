@@ -5,6 +5,7 @@ import { cpus, release, totalmem } from "node:os";
 import { adoption } from "./adoption.ts";
 import { connections } from "./connections.ts";
 import { controlCost } from "./control-cost.ts";
+import { counting } from "./counting.ts";
 import { fleet } from "./fleet.ts";
 import { frontEnds } from "./front-ends.ts";
 import { growth } from "./growth.ts";
@@ -29,6 +30,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   fleet,
   growth,
   connections,
+  counting,
   kills,
   adoption,
   upgrades,
