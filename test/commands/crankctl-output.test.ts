@@ -134,7 +134,9 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
         available: 0,
         oldLeft: 2,
         attemptsLeft: 1,
+        waiting: null,
       },
+      draining: { workers: 0, generations: [], limit: null },
       workers: [WORKER],
     };
     const info = {

@@ -139,12 +139,13 @@ describe("/metrics", () => {
 
   test("is served by the crank that adopts the workers of one that was killed", async () => {
     const crank = await start();
-    await run();
+    await run("-stop", "0.2");
     crank.signal("SIGKILL");
     await crank.ended;
     const next = await start();
     expect(find(await scrape(next), "crank_workers", { state: "ready" })).toBe(1);
     expect(find(await scrape(next), "crank_worker_starts_total")).toBe(1);
+    // Who was adopted is no child of this crank's: it has to end with it.
     expect((await bench.ctl("web", "shutdown", "-wait")).status).toBe(0);
   });
 
