@@ -100,6 +100,8 @@ export type WorkerInfo = {
   readonly uptime: number;
   /** With how many stored descriptors it was started; missing when with none. */
   readonly descriptors?: number;
+  /** How often a worker of this generation was started again at this one's place. */
+  readonly restarts: number;
   /** null: it has not been measured. */
   readonly usage: Usage | null;
 };

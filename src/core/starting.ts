@@ -1,4 +1,6 @@
 // How a worker is started: as a number of its own, before anybody knows its pid.
+
+import { restartsAt } from "./losses.ts";
 import type { Generation, GenerationNumber, Worker } from "./state.ts";
 import { changeService, emit, note, putGeneration, putWorker, type Turn, takeIndex } from "./turn.ts";
 
@@ -6,11 +8,14 @@ import { changeService, emit, note, putGeneration, putWorker, type Turn, takeInd
 export const startWorker = (turn: Turn, { number, spec }: Generation, as: "another" | "replacement"): void => {
   const id = turn.service.nextWorker;
   const attempt = takeAttempt(turn, number);
+  const index = takeIndex(turn);
+  const restarts = restartsAt(turn, index, number);
   const worker: Worker = {
     id,
     generation: number,
-    index: takeIndex(turn),
+    index,
     attempt,
+    ...(restarts > 0 ? { restarts } : {}),
     pid: null,
     startTime: 0,
     startedAt: turn.now,

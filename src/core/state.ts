@@ -50,6 +50,8 @@ type WorkerBase = {
   readonly index: number;
   /** Which attempt at its place it is, from 1 on. Counted only where every place has its own (`manner.attempts`). */
   readonly attempt: number;
+  /** How often workers were started again at its place before it was, and then it itself; missing: never. */
+  readonly restarts?: number;
   /** null until the keeper says that it is started. */
   readonly pid: number | null;
   readonly startTime: number;
@@ -214,6 +216,8 @@ export type Service = {
   readonly nextStartAt: number;
   /** Places of workers that were dismissed and whose successors are not started yet. */
   readonly owed: number;
+  /** By index: whose place was lost by a worker and not taken by another yet (losses.ts); missing: nobody's. */
+  readonly losses?: Readonly<Record<number, { readonly generation: GenerationNumber; readonly restarts: number }>>;
   /** After a replacement: when the next one may begin; and when the memory was looked at last. CLOCK_MONOTONIC ms. */
   readonly pausedUntil: number | null;
   readonly measuredAt: number;

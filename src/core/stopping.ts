@@ -107,7 +107,17 @@ const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process
 };
 
 /** What a worker is, whatever its state. */
-export const identityOf = ({ id, generation, index, attempt, pid, startTime, startedAt, replacement }: Worker) => ({
+export const identityOf = ({
+  id,
+  generation,
+  index,
+  attempt,
+  pid,
+  startTime,
+  startedAt,
+  replacement,
+  restarts,
+}: Worker) => ({
   id,
   generation,
   index,
@@ -116,4 +126,5 @@ export const identityOf = ({ id, generation, index, attempt, pid, startTime, sta
   startTime,
   startedAt,
   ...(replacement === true ? { replacement } : {}),
+  ...(restarts === undefined ? {} : { restarts }),
 });

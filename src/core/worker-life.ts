@@ -3,6 +3,7 @@
 import { countDeath, forgetDeaths } from "./backoff.ts";
 import { dismiss, oweAgain, serves } from "./dismissal.ts";
 import type { Dismiss, Probed, Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
+import { countLoss } from "./losses.ts";
 import { endReplacement } from "./pacing.ts";
 import { failPlace } from "./places.ts";
 import { wantedGeneration } from "./pool.ts";
@@ -265,11 +266,17 @@ const attemptsLeftFor = ({ service: { rollout, manner }, generations }: Turn, wo
   return rollout?.generation === worker.generation ? rollout.attemptsLeft : 0;
 };
 
-const noteFailed = (turn: Turn, { id, generation, pid }: Worker, failure: Failure, attemptsLeft: number): void =>
+const noteFailed = (turn: Turn, worker: Worker, failure: Failure, attemptsLeft: number): void => {
+  const { id, generation, pid } = worker;
+  countLoss(turn, worker);
   note(turn, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });
+};
 
-const noteGone = (turn: Turn, { id, generation, pid }: Worker, ending: Ending, expected: boolean): void =>
+const noteGone = (turn: Turn, worker: Worker, ending: Ending, expected: boolean): void => {
+  const { id, generation, pid } = worker;
+  if (!expected) countLoss(turn, worker);
   note(turn, { kind: "workerGone", worker: id, generation, pid, ending, expected });
+};
 
 /** What nobody could collect may have been anything, so it is no clean end. */
 const outcomeOf = (ending: Ending): "clean" | "failed" =>

@@ -45,6 +45,7 @@ export const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     startedAt: wallTime(memory.facts, worker.startedAt),
     uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
     ...(descriptors === undefined ? {} : { descriptors }),
+    restarts: worker.restarts ?? 0,
     usage: usageOf(memory, worker.id),
   };
 };

@@ -18,6 +18,7 @@ const WORKER = {
   command: ["ruby", "app.rb", "\u202eevil"],
   startedAt: "2026-01-01T00:00:00.000Z",
   uptime: 75,
+  restarts: 2,
   usage: { at: "2026-01-01T00:00:00.000Z", processes: 2, memory: 117_000_000, cpu: 61.23, connections: 1203 },
 };
 describe("ps", () => {
@@ -163,7 +164,7 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
       "Rolling out generation 4",
       "0 of 2 available",
       "2 old left",
-      "41   7    3  ready  1 min 15 s  112 MiB  1 min 1 s         1203  /srv",
+      "41   7    3  ready  1 min 15 s         2  112 MiB  1 min 1 s         1203  /srv",
     ])
       expect(stdout).toContain(text);
     expect(stdout).not.toContain("\u001b");

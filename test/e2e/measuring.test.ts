@@ -81,6 +81,38 @@ test("status shows a table with what is used, and dashes for what is not known",
   expect(stdout).toMatch(/SOCKET {3}ADDRESS .*WAITING {2}CONNECTIONS {2}DROPPED\n/);
   expect(stdout).toMatch(/socket0 .* 0 of \d+ +1 +0\n/);
   expect(stdout).toMatch(/socket1 .* 0 of \d+ +0 +-\n/);
-  expect(stdout).toMatch(/PID +ID +GEN +STATE +UP +MEMORY +CPU +CONNECTIONS +DIRECTORY +COMMAND\n/);
-  expect(stdout).toMatch(/ready +[\d.]+ s +\d[\d.]* MiB +[\d.]+ s +1 +\S+ +python3 /);
+  expect(stdout).toMatch(/PID +ID +GEN +STATE +UP +RESTARTS +MEMORY +CPU +CONNECTIONS +DIRECTORY +COMMAND\n/);
+  expect(stdout).toMatch(/ready +[\d.]+ s +0 +\d[\d.]* MiB +[\d.]+ s +1 +\S+ +python3 /);
+});
+
+test("a worker that was started again says how often, at its place and since the deploy", async () => {
+  await bench.crank("web", ["-bind", "127.0.0.1:0", "-respawn"]);
+  await bench.ctl(
+    "web",
+    "run",
+    "-wait",
+    "-instances",
+    "2",
+    "-env",
+    `HOLDER_DIR=${bench.directory}`,
+    "--",
+    "python3",
+    HOLDER,
+    "0",
+    "9",
+  );
+  const restarts = async () => (await ps()).map((worker) => worker.restarts).sort();
+  expect(await restarts()).toEqual([0, 0]);
+  const [first] = await ps();
+  for (let times = 1; times <= 2; times++) {
+    const lost = (await ps()).find((worker) => worker.id === first?.id || worker.restarts > 0);
+    process.kill(lost?.pid ?? 0, "SIGKILL");
+    await waitFor("another in its place", async () => (await restarts()).join() === `0,${times}`);
+  }
+  await bench.ctl("web", "reload", "-wait");
+  await waitFor(
+    "the old ones to be stopping",
+    async () => (await ps()).filter(({ state }) => state === "ready").length === 2,
+  );
+  expect((await ps()).filter(({ state }) => state === "ready").map((worker) => worker.restarts)).toEqual([0, 0]);
 });

@@ -17,13 +17,27 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
   const hasTaken = workers.some(({ descriptors }) => descriptors !== undefined);
   const taken = hasTaken ? [">TAKEN"] : [];
   return table(
-    [">PID", ">ID", ">GEN", "STATE", ">UP", ">MEMORY", ">CPU", ">CONNECTIONS", ...taken, "DIRECTORY", "COMMAND"],
+    [
+      ">PID",
+      ">ID",
+      ">GEN",
+      "STATE",
+      ">UP",
+      ">RESTARTS",
+      ">MEMORY",
+      ">CPU",
+      ">CONNECTIONS",
+      ...taken,
+      "DIRECTORY",
+      "COMMAND",
+    ],
     workers.map((worker) => [
       String(worker.pid ?? "-"),
       String(worker.id),
       String(worker.generation),
       worker.state,
       span(worker.uptime * 1000),
+      String(worker.restarts),
       ...usageCells(worker.usage),
       ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
       escapeControls(worker.cwd),
