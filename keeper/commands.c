@@ -20,6 +20,7 @@
 #include "streams.h"
 #include "tick.h"
 #include "title.h"
+#include "watchdog.h"
 #include "workers.h"
 
 struct barrier {
@@ -142,6 +143,8 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_signal] = workers_signal,
     [COMMAND_adopt] = workers_adopt,
     [COMMAND_setBase] = set_base,
+    [COMMAND_watchdog] = watchdog_set,
+    [COMMAND_followMain] = workers_follow_main,
     [COMMAND_acceptOn] = streams_accept_on,
     [COMMAND_write] = streams_write,
     [COMMAND_follow] = streams_follow,

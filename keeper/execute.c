@@ -30,13 +30,14 @@
 #include "supervisor.h"
 #include "tick.h"
 #include "title.h"
+#include "watchdog.h"
 #include "workers.h"
 
 #define STATE_VARIABLE "CRANK_KEEPER_STATE"
 #define REHEARSAL_VARIABLE "CRANK_KEEPER_REHEARSAL"
 #define STATE_MAGIC "crankkpr"
 
-enum { STATE_VERSION = 3, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
+enum { STATE_VERSION = 4, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
 
 struct part {
   void (*save)(struct buffer *out);
@@ -53,6 +54,7 @@ static const struct part parts[] = {
     {streams_save, streams_load, 1},     {tick_save, tick_load, 1},               {heartbeat_save, heartbeat_load, 1},
     {commands_save, commands_load, 1},   {supervisor_save, supervisor_load, 1},   {facts_save_path, facts_load_path, 2},
     {base_save, base_load, 2},           {title_save, title_load, 3},
+    {watchdog_save, watchdog_load, 4},   {worker_main_save, worker_main_load, 4},
 };
 
 static bool is_rehearsal; /* this image only shows that it could take over */

@@ -15,6 +15,7 @@
 #include "sockets.h"
 #include "streams.h"
 #include "supervisor.h"
+#include "watchdog.h"
 #include "tick.h"
 #include "workers.h"
 
@@ -56,6 +57,7 @@ static void take_deadlines(void) {
   if (clock_take(DEADLINE_STREAMS)) streams_expire();
   if (clock_take(DEADLINE_ACCEPT)) streams_accept_again();
   if (clock_take(DEADLINE_HEARTBEAT)) heartbeat_beat();
+  if (clock_take(DEADLINE_WATCHDOG)) watchdog_check();
   if (clock_take(DEADLINE_ANSWER)) supervisor_too_slow();
   if (clock_take(DEADLINE_CANDIDATE)) candidate_too_late();
   (void)clock_take(DEADLINE_RESTART); /* supervisor_attend sees that it is gone */

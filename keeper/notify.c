@@ -16,9 +16,11 @@
 #include "loop.h"
 #include "memory.h"
 #include "protocol.h"
+#include "watchdog.h"
 
 enum {
   MOST_QUEUED = 64,       /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
+  MOST_AT_ONCE = 256,     /* read in one round, should nothing of it be for the supervisor */
   MOST_AT_END = 1024,     /* read when the worker is gone, should somebody else go on sending */
   MOST_DESCRIPTORS = 253, /* SCM_MAX_FD */
   MOST_HELD = 1024,       /* descriptors held by events altogether */
@@ -245,14 +247,16 @@ static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
   if (n < 0) return false;
   struct parcel parcel;
   unpack(&message, &parcel);
+  struct span said = {.data = bytes, .length = (size_t)n};
+  if (watchdog_hears(worker, parcel.sender.pid, said) && parcel.fd_count == 0) return true;
   notify->queued++;
-  tell(worker, source, &message, &parcel, (struct span){.data = bytes, .length = (size_t)n});
+  tell(worker, source, &message, &parcel, said);
   return true;
 }
 
 void notify_read(struct notify *notify, uint64_t worker, uint8_t source) {
-  while (notify->queued < MOST_QUEUED) {
-    if (!receive(notify, worker, source)) return;
+  for (int i = 0; notify->queued < MOST_QUEUED; i++) {
+    if (i == MOST_AT_ONCE || !receive(notify, worker, source)) return;
   }
   pause_reading(notify, worker, true);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -25,6 +26,9 @@ enum {
   /* A status line is short (RFC 9112, 4); who sends more without an end is no HTTP server. */
   STATUS_LINE = 1024,
   LOOK_EVERY_NS = 5 * 1000 * 1000,
+  RING_AGAIN_US = 50 * 1000,
+  /* A command that goes on starting processes is left to its group's end. */
+  MOST_ENDED = 4096,
 };
 
 struct target {
@@ -55,9 +59,20 @@ static void too_late(int signal_number) {
   _exit(0);
 }
 
-static void set_time_limit(long ms) {
-  struct sigaction action = {.sa_handler = too_late};
-  struct itimerval limit = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}};
+static volatile sig_atomic_t is_late;
+
+static void note_lateness(int signal_number) {
+  (void)signal_number;
+  is_late = 1;
+}
+
+static void set_time_limit(long ms, void (*handler)(int)) {
+  struct sigaction action = {.sa_handler = handler};
+  struct itimerval limit = {
+      .it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000},
+      /* Again and again, in case the first one comes just before there is something to interrupt. */
+      .it_interval = {.tv_usec = RING_AGAIN_US},
+  };
   if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &limit, NULL) < 0) say_error("cannot be timed");
 }
 
@@ -152,12 +167,30 @@ _Noreturn static void ask(const struct target *target) {
       send_all(fd, "\r\n");
       read_answer(fd);
     }
-    late = "no left all connections to other workers until the time was over";
+    late = "unsure left all connections to other workers until the time was over";
     (void)close(fd);
   }
 }
 
+/* Ends what the command has started, and what that has started: as a subreaper this process is the parent of whatever is
+ * left without one, in whatever session. */
+static void end_descendants(void) {
+  for (int i = 0; i < MOST_ENDED; i++) {
+    int child = probe_child();
+    if (child <= 0) return;
+    (void)kill(child, SIGKILL);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+  }
+}
+
+_Noreturn static void say_and_clean_up(const char *sentence) {
+  (void)!send(SAY_FD, sentence, strlen(sentence), MSG_DONTWAIT | MSG_NOSIGNAL);
+  end_descendants();
+  _exit(0);
+}
+
 _Noreturn static void run(char **command) {
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) say_error("cannot be started");
   pid_t child = fork();
   if (child < 0) say_error("cannot be started");
   if (child == 0) {
@@ -168,18 +201,20 @@ _Noreturn static void run(char **command) {
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
+    if (is_late) say_and_clean_up(late);
     if (errno != EINTR) say_error("cannot be waited for");
   }
   char sentence[SENTENCE];
   if (WIFSIGNALED(status)) (void)snprintf(sentence, sizeof sentence, "no was ended by signal %d", WTERMSIG(status));
   else (void)snprintf(sentence, sizeof sentence, "no exited with status %d", WEXITSTATUS(status));
-  say(WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "ok" : sentence);
+  say_and_clean_up(WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "ok" : sentence);
 }
 
 void probe_run(int argc, char **argv) {
   if (argc < 4) _exit(2);
-  set_time_limit(atol(argv[1]));
-  if (strcmp(argv[2], "exec") == 0) run(argv + 3);
+  bool is_command = strcmp(argv[2], "exec") == 0;
+  set_time_limit(atol(argv[1]), is_command ? note_lateness : too_late);
+  if (is_command) run(argv + 3);
   bool is_http = strcmp(argv[2], "http") == 0;
   if (argc != (is_http ? 8 : 7)) _exit(2);
   struct target target = {.owner = atoi(argv[6]), .path = is_http ? argv[7] : NULL};

@@ -13,7 +13,8 @@
  * pid of the worker whose process tree has to have accepted the connection: one that another process accepts counts for
  * nothing, and the next one is tried. 0: whoever accepts it counts.
  *
- * What it says on descriptor 3: `ok`, or `no ` and a reason that completes "the probe found that it …".
+ * What it says on descriptor 3: `ok`; or `no ` and a reason that completes "the probe found that it …"; or `unsure ` and
+ * likewise, when others accepted all connections until the time was over.
  */
 _Noreturn void probe_run(int argc, char **argv);
 

@@ -88,10 +88,15 @@ static size_t add_children(int pid, int *pids, size_t count) {
   return count;
 }
 
+static int pids[MOST_PROCESSES];
+
+int probe_child(void) {
+  return add_children(getpid(), pids, 0) > 0 ? pids[0] : 0;
+}
+
 bool probe_owns(int pid, uint32_t inode) {
   char wanted[LINK_BYTES];
   (void)snprintf(wanted, sizeof wanted, "socket:[%u]", inode);
-  static int pids[MOST_PROCESSES];
   pids[0] = pid;
   size_t count = 1;
   for (size_t next = 0; next < count; next++) {

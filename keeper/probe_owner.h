@@ -10,5 +10,7 @@
 int probe_peer(int fd, uint32_t *inode);
 /* Whether this process or one that descends from it has the socket open. */
 bool probe_owns(int pid, uint32_t inode);
+/* A child of this process; 0 if there is none. */
+int probe_child(void);
 
 #endif

@@ -34,6 +34,8 @@
   COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
   COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
   COMMAND(setBase, 43, "env:pairs unset:texts") \
+  COMMAND(watchdog, 44, "worker:u64 periodMs:u32") \
+  COMMAND(followMain, 45, "worker:u64 pid:u32 startTime:u64") \
   COMMAND(acceptOn, 50, "handle:u64") \
   COMMAND(write, 51, "connection:u64 bytes:bytes close:u8") \
   COMMAND(follow, 52, "connection:u64 worker:u64 lines:u32 follow:u8") \
@@ -75,8 +77,10 @@
   MESSAGE(spawned, 120, "worker:u64 pid:u32 startTime:u64") \
   MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
   MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \
+  MESSAGE(moved, 123, "worker:u64 pid:u32 startTime:u64") \
   MESSAGE(datagram, 130, "worker:u64 source:u8 pid:u32 uid:u32 gid:u32 flags:u32 descriptors:u32 bytes:bytes") \
   MESSAGE(handed, 131, "worker:u64") \
+  MESSAGE(watchdogExpired, 132, "worker:u64 periodMs:u32 strangers:u32 stranger:u32") \
   MESSAGE(line, 140, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32 bytes:bytes") \
   MESSAGE(closed, 141, "connection:u64 reason:u8")
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "launch.h"
 #include "notify.h"
@@ -37,6 +38,9 @@ struct worker *worker_add(uint64_t id);
 void worker_release(struct worker *worker);
 /* The same, and it is no more. */
 void worker_discard(struct worker *worker);
+/* The process group of one whose main process moved, 0 if it did not or has none that may be signalled. */
+pid_t worker_moved_group(const struct worker *worker);
+void worker_forget_main(uint64_t worker);
 void worker_close_report(struct worker *worker);
 /* Hands its pipe to the output thread. -1 with errno: the pipe is still the caller's. */
 int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix, struct span json);

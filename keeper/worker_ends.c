@@ -1,5 +1,6 @@
 /* The ends of workers: collected, and told after everything that they said before. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include "output.h"
 #include "processes.h"
 #include "protocol.h"
+#include "watchdog.h"
 #include "worker.h"
 #include "workers.h"
 
@@ -42,6 +44,8 @@ static void tell_exit(struct worker *worker) {
 static void begin_end(struct worker *worker) {
   worker->state = WORKER_ENDING;
   worker->ended_at = clock_now();
+  watchdog_forget(worker->id);
+  worker_forget_main(worker->id);
   notify_finish(&worker->notify, worker->id);
   notify_close(&worker->notify);
   if (!worker->routed) {
@@ -72,15 +76,32 @@ void workers_tell_late_exits(void) {
   clock_set(DEADLINE_EXITS, next);
 }
 
-void workers_process_gone(uint64_t id) {
-  struct worker *worker = worker_find(id);
-  if (!worker || worker->process < 0 || worker->state != WORKER_RUNNING) return;
-  if (worker->flags & SPAWN_END_GROUP) {
+/* What wakes the loop may have been about the process that it was before. */
+static bool has_ended(int process) {
+  struct pollfd looked = {.fd = process, .events = POLLIN};
+  return poll(&looked, 1, 0) > 0;
+}
+
+static void end_group(const struct worker *worker) {
+  pid_t moved_group = worker_moved_group(worker);
+  if (moved_group > 0) (void)kill(-moved_group, SIGKILL);
+  else if (worker->process >= 0) {
     (void)syscall(SYS_pidfd_send_signal, worker->process, SIGKILL, NULL, PROCESSES_SIGNAL_GROUP);
-  }
+  } else (void)kill(-(pid_t)worker->pid, SIGKILL);
+}
+
+static void let_go(struct worker *worker) {
+  if (worker->process < 0) return;
   loop_forget(worker->process);
   (void)close(worker->process);
   worker->process = -1;
+}
+
+void workers_process_gone(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (!worker || worker->process < 0 || worker->state != WORKER_RUNNING || !has_ended(worker->process)) return;
+  if (worker->flags & SPAWN_END_GROUP) end_group(worker);
+  let_go(worker);
   worker->ending = ENDING_UNKNOWN;
   begin_end(worker);
 }
@@ -88,8 +109,9 @@ void workers_process_gone(uint64_t id) {
 static struct worker *find_child(pid_t pid) {
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
-    bool is_child = worker->process < 0 && worker->state <= WORKER_RUNNING;
-    if (is_child && (pid_t)worker->pid == pid) return worker;
+    if ((pid_t)worker->pid != pid || worker->state > WORKER_RUNNING) continue;
+    /* A main process whose parent has ended is a child of ours as well. */
+    if (worker->process < 0 || processes_start_time(worker->pid) == worker->start_time) return worker;
   }
   return NULL;
 }
@@ -108,9 +130,10 @@ bool workers_child_gone(const siginfo_t *info) {
     (void)worker_settle_start(worker);
   }
   /* Not reaped yet, so its number and its group's cannot be anybody else's. */
-  if ((worker->flags & group) == group) (void)kill(-info->si_pid, SIGKILL);
+  if ((worker->flags & group) == group) end_group(worker);
   siginfo_t reaped;
   while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  let_go(worker);
   if (worker->state != WORKER_RUNNING) return true; /* it never was started */
   worker->ending = ending_of(info);
   worker->status = (uint32_t)info->si_status;

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "output.h"
 #include "protocol.h"
+#include "watchdog.h"
 #include "workers.h"
 
 static struct worker **workers;
@@ -44,6 +45,8 @@ void worker_close_report(struct worker *worker) {
 }
 
 void worker_release(struct worker *worker) {
+  watchdog_forget(worker->id);
+  worker_forget_main(worker->id);
   worker_close_report(worker);
   notify_close(&worker->notify);
   if (worker->process >= 0) {

@@ -92,6 +92,8 @@ void workers_spawn(struct reader *command) {
 
 static int send_signal(const struct worker *worker, int signal_number, bool group) {
   bool to_group = group && (worker->flags & SPAWN_GROUP);
+  pid_t moved_group = to_group ? worker_moved_group(worker) : 0;
+  if (moved_group > 0) return kill(-moved_group, signal_number);
   if (worker->process >= 0) {
     return (int)syscall(SYS_pidfd_send_signal, worker->process, signal_number, NULL, to_group ? PROCESSES_SIGNAL_GROUP : 0);
   }
@@ -192,12 +194,20 @@ bool workers_expect_connection(uint32_t pid) {
 }
 
 void workers_sweep(void) {
-  for (uint32_t i = 0; i < worker_count(); i++) {
-    struct worker *worker = worker_at(i);
-    if (worker->state != WORKER_RUNNING) continue;
-    notify_read(&worker->notify, worker->id, 0);
-    notify_read(&worker->notify, worker->id, 1);
-  }
+  for (uint32_t i = 0; i < worker_count(); i++) (void)workers_listen(worker_at(i)->id);
+}
+
+uint32_t workers_process(uint64_t id) {
+  const struct worker *worker = worker_find(id);
+  return worker && worker->state == WORKER_RUNNING ? worker->pid : 0;
+}
+
+bool workers_listen(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (!worker || worker->state != WORKER_RUNNING) return true;
+  notify_read(&worker->notify, id, 0);
+  notify_read(&worker->notify, id, 1);
+  return !worker->notify.paused;
 }
 
 void workers_datagram_consumed(uint64_t id) {

@@ -14,6 +14,7 @@ void workers_adopt(struct reader *command);
 void workers_signal(struct reader *command);
 void workers_send(struct reader *command);
 void workers_hand(struct reader *command);
+void workers_follow_main(struct reader *command);
 
 /* What the loop saw. */
 void workers_report_ready(uint64_t worker);
@@ -35,6 +36,10 @@ bool workers_expect_connection(uint32_t pid);
 /* The number of the latest start, and whether all starts up to one are decided: for barriers. */
 uint64_t workers_starts(void);
 bool workers_started_up_to(uint64_t start);
+/* The pid of one that runs; 0 for others. */
+uint32_t workers_process(uint64_t worker);
+/* Reads what waits on its notify sockets. False if that is not all that it said: some of it has to be consumed first. */
+bool workers_listen(uint64_t worker);
 /* How many are being started, running, or not told of yet. */
 uint32_t workers_alive(void);
 
@@ -47,5 +52,7 @@ void workers_leave(void);
 
 void workers_save(struct buffer *out);
 bool workers_load(struct reader *in);
+void worker_main_save(struct buffer *out);
+bool worker_main_load(struct reader *in);
 
 #endif

@@ -45,6 +45,13 @@ export type RunParams = {
   readonly probeTimeout?: number;
   readonly probeThreshold?: number;
   readonly probeAddress?: string;
+  /** How a ready worker shows that it is alive. */
+  readonly live?: LiveParams;
+  /** For the probes of `live`, as for those of `ready`; so many have to fail in a row. */
+  readonly liveInterval?: number;
+  readonly liveTimeout?: number;
+  readonly liveThreshold?: number;
+  readonly liveAddress?: string;
   /** null unsets. */
   readonly env?: Readonly<Record<string, string | null>>;
   readonly user?: string;
@@ -59,6 +66,13 @@ export type ReadyParams =
   | { readonly kind: "delay"; readonly after: number }
   | { readonly kind: "http"; readonly path: string }
   | { readonly kind: "exec"; readonly command: readonly string[] };
+/** `watchdog`: WATCHDOG=1 has to come at least every `period` ms. */
+export type LiveParams =
+  | { readonly kind: "off" }
+  | { readonly kind: "tcp" }
+  | { readonly kind: "http"; readonly path: string }
+  | { readonly kind: "exec"; readonly command: readonly string[] }
+  | { readonly kind: "watchdog"; readonly period: number };
 /** `accepted`: has begun (no `wait`). `warning`: the deploy stands, but the record could not be written. */
 export type RunResult = {
   readonly generation: number;
@@ -104,6 +118,10 @@ export type WorkerInfo = {
   readonly restarts: number;
   /** null: it has not been measured. */
   readonly usage: Usage | null;
+  /** What it says of itself (sd_notify(3)), if it does: STATUS= with control characters escaped, ERRNO=, and RELOADING=1 until it is ready again. */
+  readonly status?: string;
+  readonly errno?: number;
+  readonly reloading?: true;
 };
 export type SocketInfo = {
   readonly name: string;

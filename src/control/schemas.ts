@@ -211,6 +211,20 @@ const ready = () =>
   );
 const READY = "must be an object with the kind notify, ack, delay (after), tcp, http (path) or exec (command)";
 
+const live = () =>
+  v.variant(
+    "kind",
+    [
+      v.strictObject({ kind: v.literal("off") }, LIVE),
+      v.strictObject({ kind: v.literal("tcp") }, LIVE),
+      v.strictObject({ kind: v.literal("http"), path: httpPath() }, LIVE),
+      v.strictObject({ kind: v.literal("exec"), command: command() }, LIVE),
+      v.strictObject({ kind: v.literal("watchdog"), period: probeTime() }, LIVE),
+    ],
+    LIVE,
+  );
+const LIVE = "must be an object with the kind off, tcp, http (path), exec (command) or watchdog (period)";
+
 const httpPath = () => {
   const message = `must be a path of at most ${BOUNDS.pathBytes} printable ASCII characters that begins with /`;
   return v.pipe(
@@ -257,6 +271,11 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     probeTimeout: v.exactOptional(probeTime()),
     probeThreshold: v.exactOptional(whole(1, BOUNDS.probeThreshold)),
     probeAddress: v.exactOptional(text(BOUNDS.pathBytes)),
+    live: v.exactOptional(live()),
+    liveInterval: v.exactOptional(probeTime()),
+    liveTimeout: v.exactOptional(probeTime()),
+    liveThreshold: v.exactOptional(whole(1, BOUNDS.probeThreshold)),
+    liveAddress: v.exactOptional(text(BOUNDS.pathBytes)),
     env: v.exactOptional(environment()),
     user: v.exactOptional(word(256)),
     umask: v.exactOptional(whole(0, 0o777)),

@@ -1,6 +1,7 @@
 // What a crank makes of the state that a killed one left: who is gone is gone for unknown reasons, who asked is not there
 // any more, and everything else goes on from where it was.
 import type { Adopted } from "./events.ts";
+import { beginWatch } from "./probing.ts";
 import type { RequestId } from "./state.ts";
 import { repeatLastStep } from "./stopping.ts";
 import { changeService, putWorker, type Turn } from "./turn.ts";
@@ -19,6 +20,7 @@ export const takeOver = (turn: Turn, { requests, respawn, manner, lost, unsure, 
     tellWorker(turn, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
   for (const worker of Object.values(turn.workers)) {
     if (worker.kind === "starting" && worker.unheard !== true) putWorker(turn, { ...worker, unheard: true });
+    if (worker.kind === "ready") beginWatch(turn, worker);
   }
   for (const id of unsure) {
     const worker = turn.workers[id];

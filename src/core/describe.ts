@@ -1,4 +1,5 @@
-// Sentences for people: endings, failures, refusals and notes. Text only; what a worker said itself is never part of it.
+// Sentences for people: endings, failures, refusals and notes. Text only; of what a worker said itself, its status alone is
+// part of it, which was escaped when it was taken.
 import type { Note, Refusal } from "./effects.ts";
 import type { Dismissal, Ending, Failure } from "./state.ts";
 
@@ -51,6 +52,12 @@ export const describeNote = (note: Note): string => {
       return `${capital(worker(note))} ${describeEnding(note.ending)}${note.expected ? "" : ", unasked"}`;
     case "workerFailed":
       return `${capital(worker(note))} failed: ${describeReason(note.failure)}${attempts(note.attemptsLeft)}`;
+    case "workerStatus":
+      return `${capital(worker(note))} says: ${note.status}`;
+    case "workerLeaving":
+      return `${capital(worker(note))} goes by itself`;
+    case "workerMoved":
+      return `Worker ${note.worker} is process ${note.pid} from now on, and was ${note.before}`;
     case "workerDismissed":
       return `${capital(worker(note))} is replaced: ${describeDismissal(note.reason)}`;
     case "placeGivenUp":
@@ -102,7 +109,7 @@ export const describeDismissal = (reason: Dismissal): string => {
     case "notAlive":
       return `it is not alive, the last probe found that it ${reason.detail}`;
     case "watchdog":
-      return `it has not fed its watchdog for ${seconds(reason.afterMs)}`;
+      return reason.afterMs === null ? "it asked for it" : `it has not fed its watchdog for ${seconds(reason.afterMs)}`;
     case "age":
       return `it was started ${seconds(reason.afterMs)} ago`;
     case "memory":

@@ -3,16 +3,20 @@
 // those that are to go.
 import { countDeath } from "./backoff.ts";
 import type { Dismissal, Generation, Service, State, Worker } from "./state.ts";
+import { identityOf } from "./stopping.ts";
 import { changeService, note, putWorker, type Turn } from "./turn.ts";
 
 type Ready = Extract<Worker, { kind: "ready" }>;
 type View = Pick<State, "service" | "workers">;
 
-/** Takes a ready worker away as soon as another one may take its place. One that is dismissed already stays so for the first reason. */
+/** Takes a ready worker away as soon as another one may take its place. One that is dismissed already stays so, but may not serve any more. */
 export const dismiss = (turn: Turn, worker: Ready, reason: Dismissal): void => {
-  if (worker.dismissal !== undefined) return;
-  putWorker(turn, { ...worker, dismissal: reason });
-  changeService(turn, { owed: turn.service.owed + 1 });
+  const { dismissal: before } = worker;
+  if (before !== undefined && (serves(reason) || !serves(before))) return;
+  const { readyAt, availableAt, probing } = worker;
+  const asked = serves(reason) && probing !== undefined ? { probing } : {};
+  putWorker(turn, { ...identityOf(worker), kind: "ready", readyAt, availableAt, ...asked, dismissal: reason });
+  if (before === undefined) changeService(turn, { owed: turn.service.owed + 1 });
   // One that keeps failing is started anew no faster than one that keeps dying.
   if (!serves(reason)) countDeath(turn, worker, "after ready");
   note(turn, {

@@ -68,6 +68,29 @@ export type Note =
       readonly failure: Failure;
       readonly attemptsLeft: number;
     }
+  /** What it is doing, in its own words, escaped. */
+  | {
+      readonly kind: "workerStatus";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number;
+      readonly status: string;
+    }
+  /** It goes without having been told to. */
+  | {
+      readonly kind: "workerLeaving";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number;
+    }
+  /** Another process of its own is the main one now. */
+  | {
+      readonly kind: "workerMoved";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly before: number;
+      readonly pid: number;
+    }
   /** Crank takes it away and puts another in its place. */
   | {
       readonly kind: "workerDismissed";
@@ -108,10 +131,12 @@ export type Effect =
       readonly signal: string;
       readonly target: "process" | "group";
     }
-  /** Ask this worker whether it can serve, by its spec's check; answered by the event `probed`. */
+  /** Ask this worker whether it can serve, or is alive, by its spec's check; answered by the event `probed`. */
   | { readonly kind: "probe"; readonly worker: WorkerId; readonly probe: number }
   /** Find out how much memory the workers use; answered by the event `measured`, or not at all. */
   | { readonly kind: "measure" }
+  /** Expect this worker's WATCHDOG=1 at least every `periodMs` from now on; if it does not come, that is a `dismiss`. */
+  | { readonly kind: "watch"; readonly worker: WorkerId; readonly periodMs: number }
   /** Write the record from `state.history`; answered by the event `recorded`. */
   | { readonly kind: "record" }
   | { readonly kind: "answer"; readonly request: RequestId; readonly outcome: Outcome }

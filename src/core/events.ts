@@ -61,14 +61,14 @@ export type WorkerReady = {
   readonly at: number;
   readonly worker: WorkerId;
 };
-/** A probe has come to its end. `at` is when. */
+/** A probe has come to its end. `at` is when. `unsure`: other workers took all its connections, so it says nothing about this one. */
 export type Probed = {
   readonly kind: "probed";
   readonly now: number;
   readonly at: number;
   readonly worker: WorkerId;
   readonly probe: number;
-  readonly ok: boolean;
+  readonly verdict: "ok" | "no" | "unsure";
   /** What was wrong, as it completes "the probe found that it …"; "" if nothing was. */
   readonly detail: string;
 };
@@ -86,6 +86,23 @@ export type Dismiss = {
   readonly now: number;
   readonly worker: WorkerId;
   readonly reason: Dismissal;
+};
+/** A ready worker says that it goes by itself. */
+export type Leaving = { readonly kind: "leaving"; readonly now: number; readonly worker: WorkerId };
+/** A worker wants what it is doing, starting or stopping, to be given until then, CLOCK_MONOTONIC ms. */
+export type Extended = {
+  readonly kind: "extended";
+  readonly now: number;
+  readonly worker: WorkerId;
+  readonly until: number;
+};
+/** Another process of the worker's is its main one from now on. */
+export type Moved = {
+  readonly kind: "moved";
+  readonly now: number;
+  readonly worker: WorkerId;
+  readonly pid: number;
+  readonly startTime: number;
 };
 /** The record is on disk, or could not be written. */
 export type Recorded = { readonly kind: "recorded"; readonly now: number; readonly error: string | null };
@@ -124,6 +141,9 @@ export type CoreEvent =
   | Probed
   | WorkerExited
   | Dismiss
+  | Leaving
+  | Extended
+  | Moved
   | Recorded
   | Adopted
   | Measured

@@ -226,7 +226,8 @@ const availableToldToGo = (transition: Transition): number[] => {
     const was = isAvailable(worker) || isDue;
     const dismissal = dismissalOf(transition, worker.id);
     const isAlive = dismissal === undefined || serves(dismissal);
-    if (was && isAlive && after.workers[worker.id]?.kind === "stopping") told.push(worker.id);
+    if (was && isAlive && event.kind !== "leaving" && after.workers[worker.id]?.kind === "stopping")
+      told.push(worker.id);
   }
   return told;
 };

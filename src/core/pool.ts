@@ -93,13 +93,19 @@ export const mayStop = (view: View, wanted: Generation | null, census: Census, w
   const floor = availableFloor(wanted);
   if (isAvailable(worker)) return census.available - 1 >= floor && !(wanted.spec.surge === 0 && isPausing(view));
   const isLeftover = worker.generation !== view.service.current && worker.generation !== wanted.number;
-  const isInTheWay = isDismissed(worker) && view.service.deaths > 0;
-  return isLeftover || isInTheWay || census.available >= floor || isStuck(wanted, census);
+  return isLeftover || isInTheWay(view, wanted, census, worker) || census.available >= floor || isStuck(wanted, census);
 };
 
 /** Whether neither a pause nor the drains of others hold up those that are to go. */
 export const mayAllGo = (view: View, { spec }: Generation, { draining, othersLeft }: Census): boolean =>
   !(spec.surge === 0 && isPausing(view)) && (spec.maxDraining === null || draining + othersLeft <= spec.maxDraining);
+
+/** A successor has failed, and none is on its way: one that is dismissed makes room, and one at a time is enough. */
+const isInTheWay = (view: View, { instances }: Generation, census: Census, worker: Living): boolean =>
+  isDismissed(worker) &&
+  view.service.deaths > 0 &&
+  census.alive >= instances &&
+  census.wantedAlive === census.wantedAvailable;
 
 /** Nothing more can be started for want of room, and nothing that was started is still on its way. */
 const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>

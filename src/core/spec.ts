@@ -17,21 +17,26 @@ export type Check =
   | { readonly kind: "http"; readonly path: string }
   | { readonly kind: "exec"; readonly command: readonly string[] };
 
+/** How a worker is asked, again and again. */
+export type Probe = {
+  readonly check: Check;
+  /** Where, with {pid}, {worker}, {index} and {generation} to be filled in; null: at the first socket, if this worker accepts. */
+  readonly address: string | null;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** So many have to go well in a row; or, to find that it is not alive, have to fail. */
+  readonly threshold: number;
+};
+
 /** How a worker proves that it can serve. `notify`: READY=1 on a notify socket. `ack`: on the control socket. `delay`: by being alive after `afterMs`. `probe`: by passing a check. */
 export type Readiness =
   | { readonly kind: "notify" }
   | { readonly kind: "ack" }
   | { readonly kind: "delay"; readonly afterMs: number }
-  | {
-      readonly kind: "probe";
-      readonly check: Check;
-      /** Where, with {pid}, {worker}, {index} and {generation} to be filled in; null: at the first socket, if this worker accepts. */
-      readonly address: string | null;
-      readonly intervalMs: number;
-      readonly timeoutMs: number;
-      /** So many have to go well in a row. */
-      readonly threshold: number;
-    };
+  | ({ readonly kind: "probe" } & Probe);
+
+/** How a ready worker shows that it is alive. `probe`: by passing a check. `watchdog`: by saying WATCHDOG=1 at least every `periodMs`. */
+export type Liveness = ({ readonly kind: "probe" } & Probe) | { readonly kind: "watchdog"; readonly periodMs: number };
 
 /** One step of a stop: send `signal` when `afterMs` have passed since the stop began. */
 export type StopStep = { readonly signal: string; readonly afterMs: number };
@@ -53,6 +58,8 @@ export type Spec = {
   readonly surge: number;
   readonly unavailable: number;
   readonly readiness: Readiness;
+  /** null: nobody asks. */
+  readonly liveness: Liveness | null;
   /** How long a worker has to stay ready before it counts as available, ms. */
   readonly minReadyMs: number;
   /** From the start to readiness, ms; null is no limit. */

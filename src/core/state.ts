@@ -26,19 +26,23 @@ export type Failure =
 
 /**
  * Why crank itself takes a worker away and puts another in its place. `notAlive`: its probes say so; `detail` is what the
- * last one found wrong. `watchdog`: it has not said for `afterMs` that it is alive. `age`: it was started `afterMs` ago.
+ * last one found wrong. `watchdog`: it has not said for `afterMs` that it is alive; null: it has said that it is not. `age`: it was started `afterMs` ago.
  * `memory`: it and what it has started have grown to `bytes`, which is more than the spec's `limit` with its jitter.
  */
 export type Dismissal =
   | { readonly kind: "notAlive"; readonly detail: string }
-  | { readonly kind: "watchdog"; readonly afterMs: number }
+  | { readonly kind: "watchdog"; readonly afterMs: number | null }
   | { readonly kind: "age"; readonly afterMs: number }
   | { readonly kind: "memory"; readonly bytes: number; readonly limit: number };
 
-/** How far the probes of a worker have come. `probe`: the last one's number. `nextAt`: when the next one is due; null while one is under way. `detail`: what the last one that ended found wrong. */
+/**
+ * How far the probes of a worker have come. `probe`: the last one's number. `streak`: how many in a row have gone as it
+ * takes to decide: well while it starts, badly when it is ready. `nextAt`: when the next one is due; null while one is
+ * under way. `detail`: what the last one that ended found wrong.
+ */
 export type Probing = {
   readonly probe: number;
-  readonly passed: number;
+  readonly streak: number;
   readonly nextAt: number | null;
   readonly detail: string;
 };
@@ -81,6 +85,8 @@ export type Worker = WorkerBase &
         readonly kind: "ready";
         readonly readyAt: number;
         readonly availableAt: number | null;
+        /** Where it is asked whether it is alive. */
+        readonly probing?: Probing;
         readonly dismissal?: Dismissal;
       }
     | {
@@ -91,6 +97,8 @@ export type Worker = WorkerBase &
         readonly stepAt: number | null;
         readonly failure: Failure | null;
         readonly dismissal?: Dismissal;
+        /** It goes by itself. */
+        readonly unasked?: true;
       }
   );
 export type WorkerState = Worker["kind"];

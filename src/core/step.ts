@@ -55,6 +55,9 @@ const handle = (turn: Turn, event: CoreEvent): void => {
     case "probed":
     case "workerExited":
     case "dismiss":
+    case "leaving":
+    case "extended":
+    case "moved":
       return tellWorker(turn, event);
   }
 };

@@ -21,6 +21,22 @@ export const beginStop = (turn: Turn, worker: Living): void =>
     failure: null,
   });
 
+/** A worker goes by itself, as if its first step had been taken already. */
+export const beginLeaving = (turn: Turn, worker: Living): void => {
+  const stopping: Stopping = {
+    ...identityOf(worker),
+    kind: "stopping",
+    stoppingAt: turn.now,
+    wasReady: worker.kind === "ready",
+    nextStep: 1,
+    stepAt: null,
+    failure: null,
+    unasked: true,
+  };
+  const steps = stepsFor(turn, specOf(turn, worker.generation), stopping);
+  putWorker(turn, { ...stopping, stepAt: dueAfter(turn.now, steps, 0) });
+};
+
 /** Ends a worker that has failed: at once, or by the steps that the program has for it. */
 export const endFailed = (turn: Turn, worker: Living, failure: Failure): void => {
   const stopping = {

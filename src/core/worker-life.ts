@@ -2,15 +2,26 @@
 // What follows from it for the pool is decided afterwards, in settle.ts.
 import { countDeath, forgetDeaths } from "./backoff.ts";
 import { dismiss, oweAgain, serves } from "./dismissal.ts";
-import type { Dismiss, Probed, Spawned, SpawnFailed, Tick, WorkerExited, WorkerReady } from "./events.ts";
+import type {
+  Dismiss,
+  Extended,
+  Leaving,
+  Moved,
+  Probed,
+  Spawned,
+  SpawnFailed,
+  Tick,
+  WorkerExited,
+  WorkerReady,
+} from "./events.ts";
 import { countLoss } from "./losses.ts";
 import { endReplacement } from "./pacing.ts";
 import { failPlace } from "./places.ts";
 import { wantedGeneration } from "./pool.ts";
-import { beginProbe, probeOf, takeProbed } from "./probing.ts";
+import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./probing.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
 import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
-import { endFailed, identityOf, takeNextStep } from "./stopping.ts";
+import { beginLeaving, endFailed, identityOf, takeNextStep } from "./stopping.ts";
 import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
 
 type Life = {
@@ -20,6 +31,9 @@ type Life = {
   probed: Probed;
   workerExited: WorkerExited;
   dismiss: Dismiss;
+  leaving: Leaving;
+  extended: Extended;
+  moved: Moved;
   /** A tick when the worker's own deadline has passed. */
   due: Tick;
 };
@@ -39,16 +53,22 @@ const LIFE = {
     probed: (turn, worker, event) => takeProbe(turn, worker, event),
     workerExited: (turn, worker, event) => failStart(turn, worker, event),
     dismiss: nothing,
+    leaving: nothing,
+    extended: (turn, worker, event) => extendStart(turn, worker, event),
+    moved: (turn, worker, event) => move(turn, worker, event),
     due: (turn, worker) => startIsDue(turn, worker),
   },
   ready: {
     spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
     spawnFailed: (turn, worker, event) => failSpawn(turn, worker, event),
     workerReady: nothing,
-    probed: nothing,
+    probed: (turn, worker, event) => takeLiveness(turn, worker, event),
     workerExited: (turn, worker, event) => loseReady(turn, worker, event),
     dismiss: (turn, worker, event) => takeDismissal(turn, worker, event),
-    due: (turn, worker) => becomeAvailable(turn, worker),
+    leaving: (turn, worker) => takeLeaving(turn, worker),
+    extended: nothing,
+    moved: (turn, worker, event) => move(turn, worker, event),
+    due: (turn, worker) => readyIsDue(turn, worker),
   },
   stopping: {
     spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
@@ -57,6 +77,9 @@ const LIFE = {
     probed: nothing,
     workerExited: (turn, worker, event) => finishStop(turn, worker, event),
     dismiss: nothing,
+    leaving: nothing,
+    extended: (turn, worker, event) => extendStop(turn, worker, event),
+    moved: (turn, worker, event) => move(turn, worker, event),
     due: (turn, worker) => takeNextStep(turn, worker),
   },
 } satisfies Table;
@@ -83,7 +106,7 @@ export const dueAt = (worker: Worker): number | null => {
     case "starting":
       return earlier(worker.readyBy, worker.probing?.nextAt ?? null);
     case "ready":
-      return worker.availableAt;
+      return earlier(worker.availableAt, worker.probing?.nextAt ?? null);
     case "stopping":
       return worker.stepAt;
   }
@@ -96,13 +119,21 @@ const beginLife = (turn: Turn, worker: In<"starting">, event: Spawned): void => 
   if (worker.pid !== null) return;
   noteSpawned(turn, { ...worker, ...delayedReadiness(turn, worker) }, event);
   const begun = turn.workers[worker.id];
-  if (begun?.kind === "starting" && probeOf(turn, begun)) beginProbe(turn, begun);
+  if (begun?.kind === "starting" && isProbed(turn, begun)) beginProbe(turn, begun);
 };
 
 const noteSpawned = (turn: Turn, worker: Worker, { pid, startTime }: Spawned): void => {
   if (worker.pid !== null) return;
   putWorker(turn, { ...worker, pid, startTime });
   note(turn, { kind: "workerStarted", worker: worker.id, generation: worker.generation, pid });
+};
+
+/** Its main process is another one; what is known of it stays as it is. */
+const move = (turn: Turn, worker: Worker, { pid, startTime }: Moved): void => {
+  const { id, generation, pid: before } = worker;
+  if (pid === before && startTime === worker.startTime) return;
+  putWorker(turn, { ...worker, pid, startTime });
+  note(turn, { kind: "workerMoved", worker: id, generation, before: before ?? 0, pid });
 };
 
 const readinessDelay = (turn: Turn, worker: Worker): number | null => {
@@ -118,7 +149,7 @@ const delayedReadiness = (turn: Turn, worker: In<"starting">): Partial<In<"start
 
 const takeReady = (turn: Turn, worker: In<"starting">, event: WorkerReady): void => {
   // One that is to be asked is not believed.
-  if (probeOf(turn, worker) === null) judgeReady(turn, worker, event);
+  if (!isProbed(turn, worker)) judgeReady(turn, worker, event);
 };
 
 const takeProbe = (turn: Turn, worker: In<"starting">, event: Probed): void => {
@@ -140,14 +171,16 @@ const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
     kind: "ready",
     readyAt: turn.now,
     availableAt: minReadyMs > 0 ? turn.now + minReadyMs : null,
+    ...livenessProbing(turn, worker),
   });
+  beginWatch(turn, worker);
   forgetDeaths(turn);
   if (minReadyMs === 0) endReplacementBy(turn, worker);
   note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });
 };
 
 const becomeAvailable = (turn: Turn, worker: In<"ready">): void => {
-  putWorker(turn, { ...worker, availableAt: null });
+  putWorker(turn, worker);
   endReplacementBy(turn, worker);
 };
 
@@ -167,6 +200,16 @@ const startIsDue = (turn: Turn, worker: In<"starting">): void => {
 const endStart = (turn: Turn, worker: In<"starting">): void => {
   if (worker.pid !== null && readinessDelay(turn, worker) !== null) becomeReady(turn, worker, turn.now);
   else failByTimeout(turn, worker);
+};
+
+/** One that proves itself by being alive is ready at its time; any other may have longer to get ready, never shorter. */
+const extendStart = (turn: Turn, worker: In<"starting">, { until }: Extended): void => {
+  if (worker.readyBy === null || worker.readyBy >= until || readinessDelay(turn, worker) !== null) return;
+  putWorker(turn, { ...worker, readyBy: until });
+};
+
+const extendStop = (turn: Turn, worker: In<"stopping">, { until }: Extended): void => {
+  if (worker.stepAt !== null && worker.stepAt < until) putWorker(turn, { ...worker, stepAt: until });
 };
 
 /** Its failure counts from now on; what it said last is known when it is gone, and only then it is spoken of. */
@@ -210,16 +253,40 @@ const failUnavailable = (turn: Turn, worker: In<"ready">, { ending, tail }: Work
   noteGone(turn, worker, ending, false);
 };
 
+/** It has been ready for long enough, or the next probe is due. */
+const readyIsDue = (turn: Turn, worker: In<"ready">): void => {
+  const isAvailable = worker.availableAt !== null && worker.availableAt <= turn.now;
+  const next = isAvailable ? { ...worker, availableAt: null } : worker;
+  if (isAvailable) becomeAvailable(turn, next);
+  const probeAt = worker.probing?.nextAt ?? null;
+  if (probeAt !== null && probeAt <= turn.now) beginProbe(turn, next);
+};
+
+const takeLiveness = (turn: Turn, worker: In<"ready">, event: Probed): void => {
+  if (takeProbed(turn, worker, event))
+    takeDismissal(turn, worker, { reason: { kind: "notAlive", detail: event.detail } });
+};
+
 /** What ends it now fails the rollout that it was started for. */
 const isOnProbation = ({ service: { rollout } }: Turn, worker: In<"ready">): boolean =>
   worker.availableAt !== null && rollout?.generation === worker.generation && rollout.rollingBack === null;
 
 /** One that is not alive before it was available has failed like one that has exited; anybody else is replaced. */
-const takeDismissal = (turn: Turn, worker: In<"ready">, { reason }: Dismiss): void => {
+const takeDismissal = (turn: Turn, worker: In<"ready">, { reason }: Pick<Dismiss, "reason">): void => {
   if (serves(reason) || !isOnProbation(turn, worker)) return dismiss(turn, worker, reason);
   const failure: Failure = { kind: "dismissed", reason, tail: "" };
   endFailed(turn, worker, failure);
   countFailure(turn, worker, failure);
+};
+
+/** It goes by itself: another may come for it, and it has the time of a stop. One on probation is judged by its end. */
+const takeLeaving = (turn: Turn, worker: In<"ready">): void => {
+  if (isOnProbation(turn, worker)) return;
+  const { id, generation, pid } = worker;
+  note(turn, { kind: "workerLeaving", worker: id, generation, pid: pid ?? 0 });
+  beginLeaving(turn, worker);
+  const wanted = wantedGeneration(turn)?.number;
+  if (generation === wanted && worker.dismissal === undefined) countDeath(turn, worker, "after ready");
 };
 
 const finishStop = (
@@ -234,7 +301,8 @@ const finishStop = (
     completeFailure(turn, worker, known);
     noteFailed(turn, worker, known, attemptsLeftFor(turn, worker));
   }
-  noteGone(turn, worker, ending, true);
+  if (worker.unasked === true) changeService(turn, { lastOutcome: outcomeOf(ending) });
+  noteGone(turn, worker, ending, worker.unasked !== true);
 };
 
 /** What a failure before readiness costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */

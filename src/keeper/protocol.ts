@@ -154,6 +154,11 @@ export const COMMANDS = {
   /** Changes the base environment of later spawns. */
   setBase: { code: 43, fields: { env: "pairs", unset: "texts" } },
 
+  /** Expects WATCHDOG=1 from a worker's own process at least every `periodMs` from now on; 0 ends that. */
+  watchdog: { code: 44, fields: { worker: "u64", periodMs: "u32" } },
+  /** The process `pid`, if it began at `startTime`, is the worker's from now on: watched, signalled, and its end told. Answered by `moved`. */
+  followMain: { code: 45, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
+
   /** Accepts on a listening stream socket and delivers lines. */
   acceptOn: { code: 50, fields: { handle: "u64" } },
   /** Sends bytes to a connection; `close` 1 ends it when they are gone. */
@@ -276,6 +281,9 @@ export const MESSAGES = {
   /** A worker is gone, and all that it said before has been told. `ending`: 0 exit status, 1 signal, 2 signal with core dump, 3 unknown. `tail`: its last output lines, raw. */
   exited: { code: 122, fields: { worker: "u64", pid: "u32", ending: "u8", status: "u32", tail: "bytes" } },
 
+  /** The worker's process is another one now. */
+  moved: { code: 123, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
+
   /** A datagram on a worker's notify socket. `source`: 0 the pair, 1 the path. `flags`: 1 truncated. `descriptors`: how many came with it. */
   datagram: {
     code: 130,
@@ -293,6 +301,8 @@ export const MESSAGES = {
 
   /** The datagram of a `hand` is on its way, and its handles are closed. */
   handed: { code: 131, fields: { worker: "u64" } },
+  /** A worker's own process has not said WATCHDOG=1 for `periodMs`; it is not waited for any more. `strangers`: how often other processes said it since, of which `stranger` was the last. */
+  watchdogExpired: { code: 132, fields: { worker: "u64", periodMs: "u32", strangers: "u32", stranger: "u32" } },
 
   /** A complete line from a control connection, without its newline. */
   line: {

@@ -86,6 +86,10 @@ export class SimulatedCommands {
         return workers.spawn(command);
       case "signal":
         return workers.signal(command);
+      case "watchdog":
+        return workers.watch(command);
+      case "followMain":
+        return workers.followMain(command);
       case "sendDatagram":
         return this.#send(command);
       case "write":

@@ -1,5 +1,6 @@
 // The simulated keeper's workers: from the spawn command to the exit that a commit has consumed.
 import type { Happening } from "./simulated-events.ts";
+import { SimulatedWatchdogs } from "./simulated-watchdogs.ts";
 import type { CommandOf, Failing, SimulatedWorld } from "./simulated-world.ts";
 
 type State = "starting" | "running" | "told";
@@ -24,11 +25,14 @@ export class SimulatedWorkers {
   readonly #world: SimulatedWorld;
   readonly #post: (happening: Happening) => void;
   readonly #workers = new Map<number, Worker>();
+  readonly #watchdogs: SimulatedWatchdogs;
   #starts = 0;
 
-  constructor(world: SimulatedWorld, post: (happening: Happening) => void) {
+  /** `ring` posts what happens by itself, between two other things. */
+  constructor(world: SimulatedWorld, post: (happening: Happening) => void, ring: (happening: Happening) => void) {
     this.#world = world;
     this.#post = post;
+    this.#watchdogs = new SimulatedWatchdogs(world, ring);
   }
 
   /** Of all starts so far, how many. */
@@ -103,8 +107,21 @@ export class SimulatedWorkers {
     sender: { readonly pid: number; readonly uid: number; readonly gid: number },
     descriptors: number,
   ): void {
-    if (this.#workers.get(id)?.state !== "running") return;
+    const worker = this.#workers.get(id);
+    if (worker?.state !== "running" || this.#watchdogs.hears(id, worker.pid, sender.pid, bytes)) return;
     this.#post({ kind: "datagram", worker: id, source: 1, ...sender, flags: 0, descriptors, bytes });
+  }
+
+  watch(command: CommandOf<"watchdog">): void {
+    if (this.#workers.get(command.worker)?.state === "running") this.#watchdogs.set(command);
+  }
+
+  /** Whatever process it is, there is one. */
+  followMain({ worker: id, pid, startTime }: CommandOf<"followMain">): void {
+    const worker = this.#workers.get(id);
+    if (worker?.state !== "running") return;
+    Object.assign(worker, { pid, startTime });
+    this.#post({ kind: "moved", worker: id, pid, startTime });
   }
 
   /** What is left for `sendDatagram` to a worker that is not there. */
@@ -123,6 +140,7 @@ export class SimulatedWorkers {
     const worker = this.#workers.get(id);
     if (worker?.state !== "running") return;
     worker.state = "told";
+    this.#watchdogs.forget(id);
     const tail = new TextEncoder().encode(worker.tail.map((line) => `${line}\n`).join(""));
     this.#post({ kind: "exited", worker: id, pid: worker.pid, ending, status, tail });
   }

@@ -38,7 +38,7 @@ export class SimulatedKeeper {
     this.#facts = facts;
     this.#startedAt = world.now();
     const post = (happening: Happening): void => this.#events.post(happening);
-    this.#workers = new SimulatedWorkers(world, post);
+    this.#workers = new SimulatedWorkers(world, post, (happening) => this.#happen(() => post(happening)));
     this.#streams = new SimulatedStreams(world, post);
     this.#commands = new SimulatedCommands({
       ...{ world, workers: this.#workers, streams: this.#streams, post },

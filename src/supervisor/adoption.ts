@@ -73,6 +73,7 @@ const GOES_ON = new Set([
   "told",
   "unstarted",
   "store",
+  "said",
 ]);
 
 /** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */

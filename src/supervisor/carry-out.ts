@@ -7,7 +7,7 @@ import { countNote } from "./counters.ts";
 import { wallTime } from "./facts.ts";
 import { log } from "./log.ts";
 import { beginMeasurement } from "./measuring.ts";
-import { closeSocket, forgetPending, type Memory, rememberCore } from "./memory.ts";
+import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore } from "./memory.ts";
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
@@ -40,6 +40,8 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
       return startProbe(memory, effect.probe);
     case "measure":
       return beginMeasurement(memory, now, "memory");
+    case "watch":
+      return watch(memory, effect.worker, effect.periodMs);
     case "record":
       // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
       return;
@@ -53,6 +55,10 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
       return leave(memory, effect.status);
   }
 };
+
+/** A worker may have chosen another period. */
+const watch = (memory: Memory, worker: number, periodMs: number): void =>
+  memory.outbox.command({ kind: "watchdog", worker, periodMs: memory.said.get(worker)?.watchdogMs ?? periodMs });
 
 const closeSockets = (memory: Memory): void => {
   for (const socket of serviceSockets(memory)) {
@@ -104,5 +110,7 @@ const tell = (memory: Memory, note: Note, json: string): void => {
       finish(memory, pending, { result: { generation: note.generation, accepted: true, pids: [note.pid] } });
     }
   }
-  if (note.kind === "workerGone") workerIsGone(memory, note.worker);
+  if (note.kind !== "workerGone") return;
+  workerIsGone(memory, note.worker);
+  forgetSaid(memory, note.worker);
 };

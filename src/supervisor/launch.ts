@@ -36,6 +36,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   const level = niceLevel(settings);
   // How long it has from its stop signal on, so that it can drain at leisure.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
+  if (spec.liveness?.kind === "watchdog") env.set("WATCHDOG_USEC", String(spec.liveness.periodMs * 1000));
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
   for (const [name, value] of Object.entries(spec.env)) {
     if (value !== null) env.set(name, value);
@@ -49,7 +50,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
     cwd: spec.cwd,
     env: [...env],
     unset,
-    ownPid: ["LISTEN_PID"],
+    ownPid: spec.liveness?.kind === "watchdog" ? ["LISTEN_PID", "WATCHDOG_PID"] : ["LISTEN_PID"],
     descriptors: handles.flatMap((handle, index) => [handle, FIRST_FD + index]),
     stdin: settings.workerInput === "inherit" ? 1 : 0,
     output: settings.logFormat === "raw" ? INHERITED : ROUTED,

@@ -41,6 +41,18 @@ export type OpenSocket = {
 
 const FINISHED_KEPT = 16;
 
+/**
+ * What a worker has said of itself on its notify socket, escaped and bounded. `notedAt`: when its status was last told.
+ * `watchdogMs`: the period that it has chosen itself.
+ */
+export type Said = {
+  readonly status?: string;
+  readonly notedAt?: number;
+  readonly errno?: number;
+  readonly reloading?: true;
+  readonly watchdogMs?: number;
+};
+
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
 export type Memory = {
   readonly platform: Platform;
@@ -67,6 +79,8 @@ export type Memory = {
   readonly finished: Finished[];
   /** Workers and probes of the core, by the keeper's numbers, whose starts it has not been told of yet, in their order. */
   unstarted: readonly number[];
+  /** By worker. */
+  readonly said: Map<number, Said>;
   /** Connections that follow `events`. */
   readonly followers: Set<number>;
   /** Connections over tcp that have shown the secret. */
@@ -179,6 +193,15 @@ export const rememberUnstarted = (memory: Memory, workers: readonly number[]): v
   memory.unstarted = workers;
   if (workers.length > 0) memory.outbox.put("unstarted", workers);
   else memory.outbox.remove("unstarted");
+};
+
+export const rememberSaid = (memory: Memory, worker: number, said: Said): void => {
+  memory.said.set(worker, said);
+  memory.outbox.put(`said/${worker}`, said);
+};
+
+export const forgetSaid = (memory: Memory, worker: number): void => {
+  if (memory.said.delete(worker)) memory.outbox.remove(`said/${worker}`);
 };
 
 export const addFollower = (memory: Memory, connection: number): void => {

@@ -1,7 +1,7 @@
 // Probes: a worker is asked whether it can serve by a short-lived process of its own (crank's program under the name
 // crank-probe), which the keeper starts and which says on its notify socket what it found. So a server that hangs holds up
 // nobody, and a supervisor that sleeps or is killed meanwhile misses nothing.
-import type { Readiness } from "../core/spec.ts";
+import type { Probe } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { type Command, INHERITED_OOM_SCORE, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { type Address, AddressError, parseUri } from "./addresses.ts";
@@ -9,8 +9,6 @@ import { FOREIGN_VARIABLES } from "./launch.ts";
 import type { Memory } from "./memory.ts";
 import { SOCK_STREAM } from "./sockaddr.ts";
 import { serviceSockets } from "./views.ts";
-
-type ByProbe = Extract<Readiness, { kind: "probe" }>;
 
 /** Probes are processes of the keeper as workers are; their numbers begin where no worker's ever comes. */
 const FIRST_PROBE = 2 ** 40;
@@ -40,11 +38,11 @@ export const probeCommand = (
   memory: Memory,
   worker: Worker,
   { spec }: Generation,
-  readiness: ByProbe,
+  asked: Probe,
   probe: number,
 ): Command => {
   // Only a command is run as the worker's user; to see who has accepted a connection may take crank's own rights.
-  const own = readiness.check.kind === "exec";
+  const own = asked.check.kind === "exec";
   const env = own
     ? Object.entries(spec.env).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]))
     : [];
@@ -53,7 +51,7 @@ export const probeCommand = (
     kind: "spawn",
     worker: probeWorker(probe),
     file: `${memory.facts.home}/bin/crank`,
-    args: ["crank-probe", String(readiness.timeoutMs), ...question(memory, worker, readiness)],
+    args: ["crank-probe", String(asked.timeoutMs), ...question(memory, worker, asked)],
     cwd: own ? spec.cwd : "/",
     env: [...env, ...identityOf(memory, worker)],
     unset: [...FOREIGN_VARIABLES, ...unset],
@@ -86,7 +84,7 @@ const identityOf = (memory: Memory, worker: Worker): (readonly [string, string])
 ];
 
 /** What follows the time limit on a probe's command line, see keeper/probe.h. */
-const question = (memory: Memory, worker: Worker, { check, address }: ByProbe): readonly string[] => {
+const question = (memory: Memory, worker: Worker, { check, address }: Probe): readonly string[] => {
   if (check.kind === "exec") return ["exec", ...check.command];
   // At an address of its own whoever answers is the worker; at a socket that all share it has to be shown.
   const owner = address === null ? (worker.pid ?? 0) : 0;

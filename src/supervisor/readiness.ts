@@ -11,13 +11,19 @@ const MAX_GENERATIONS = 64;
 /** How often that begins anew. */
 const MAX_WALKS = 8;
 
-/** The assignments of a notification, in order. Anything that is not one is passed over. */
+/** What a worker is doing: only the last of these in a notification counts; of anything else, the first. */
+const STATES: readonly string[] = ["READY", "RELOADING", "STOPPING"];
+
+/** The assignments of a notification. Anything that is not one is passed over. */
 export const parseNotification = (bytes: Uint8Array): ReadonlyMap<string, string> => {
   const assignments = new Map<string, string>();
   for (const line of decoder.decode(bytes).split("\n")) {
     const text = line.trim();
     const equals = text.indexOf("=");
-    if (equals > 0) assignments.set(text.slice(0, equals), text.slice(equals + 1));
+    if (equals <= 0) continue;
+    const name = text.slice(0, equals);
+    if (STATES.includes(name)) for (const state of STATES) assignments.delete(state);
+    if (!assignments.has(name)) assignments.set(name, text.slice(equals + 1));
   }
   return assignments;
 };

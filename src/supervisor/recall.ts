@@ -37,6 +37,7 @@ export const recall = (
     pending: new Map(),
     finished: [],
     unstarted: [],
+    said: new Map(),
     followers: new Set(),
     authenticated: new Set(),
     upgrade: null,
@@ -136,6 +137,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   unstarted: (memory, _name, bytes) => {
     memory.unstarted = parse(bytes);
+  },
+  said: (memory, name, bytes) => {
+    memory.said.set(Number(name), parse(bytes));
   },
   followers: (memory, _name, bytes) => {
     for (const connection of parse(bytes)) memory.followers.add(connection);

@@ -87,6 +87,7 @@ const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): 
     surge: defaults.surge,
     unavailable: defaults.unavailable,
     readiness: defaults.readiness,
+    liveness: null,
     minReadyMs: 0,
     startTimeoutMs: fromNanoseconds(original.start_timeout),
     stopTimeoutMs,
@@ -129,6 +130,20 @@ const wholeNumber = () => v.pipe(v.number(), v.integer(), v.minValue(0));
 const duration = () => v.pipe(v.number(), v.minValue(0));
 const limitValue = () => v.nullable(wholeNumber());
 
+const probeSchema = () =>
+  v.object({
+    kind: v.literal("probe"),
+    check: v.variant("kind", [
+      v.object({ kind: v.literal("tcp") }),
+      v.object({ kind: v.literal("http"), path: v.string() }),
+      v.object({ kind: v.literal("exec"), command: v.pipe(v.array(v.string()), v.minLength(1)) }),
+    ]),
+    address: v.nullable(v.string()),
+    intervalMs: duration(),
+    timeoutMs: duration(),
+    threshold: wholeNumber(),
+  });
+
 const specSchema = () =>
   v.object({
     command: v.pipe(v.array(v.string()), v.minLength(1)),
@@ -146,19 +161,13 @@ const specSchema = () =>
       v.object({ kind: v.literal("notify") }),
       v.object({ kind: v.literal("ack") }),
       v.object({ kind: v.literal("delay"), afterMs: duration() }),
-      v.object({
-        kind: v.literal("probe"),
-        check: v.variant("kind", [
-          v.object({ kind: v.literal("tcp") }),
-          v.object({ kind: v.literal("http"), path: v.string() }),
-          v.object({ kind: v.literal("exec"), command: v.pipe(v.array(v.string()), v.minLength(1)) }),
-        ]),
-        address: v.nullable(v.string()),
-        intervalMs: duration(),
-        timeoutMs: duration(),
-        threshold: wholeNumber(),
-      }),
+      probeSchema(),
     ]),
+    // Records of earlier versions know none.
+    liveness: v.optional(
+      v.nullable(v.variant("kind", [v.object({ kind: v.literal("watchdog"), periodMs: duration() }), probeSchema()])),
+      null,
+    ),
     minReadyMs: duration(),
     startTimeoutMs: v.nullable(duration()),
     stopTimeoutMs: v.nullable(duration()),

@@ -8,7 +8,8 @@ import { addFollower, authenticate, type Memory, nextRequest, rememberPending } 
 import { NOBODY, type Pending } from "./pending.ts";
 import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
 import { parseSignal, signalNumber } from "./signals.ts";
-import { SpecError, specFrom } from "./specs.ts";
+import { SpecError } from "./spec-error.ts";
+import { specFrom } from "./specs.ts";
 import { history, info, selectWorkers, status, workersFor } from "./views.ts";
 
 /** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */

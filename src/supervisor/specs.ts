@@ -1,17 +1,13 @@
 // From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
-import type { ReadyParams, RunParams } from "../control/messages.ts";
-import { type Identity, type Limit, type Readiness, type Spec, type StopStep, UNPACED } from "../core/spec.ts";
+import type { RunParams } from "../control/messages.ts";
+import { type Identity, type Limit, type Spec, type StopStep, UNPACED } from "../core/spec.ts";
+import { livenessFrom, readinessFrom } from "./checks.ts";
 import { LIMIT_NAMES, limitNumber } from "./limits.ts";
 import type { Platform } from "./platform.ts";
-import { probeAddressProblem } from "./probes.ts";
 import type { Settings, SpecDefaults } from "./settings.ts";
 import { parseSignal } from "./signals.ts";
+import { SpecError } from "./spec-error.ts";
 import { sizeProblem } from "./spec-size.ts";
-
-/** A request that cannot be carried out; the message is the sentence for the client. */
-export class SpecError extends Error {
-  override name = "SpecError";
-}
 
 /** The spec that these parameters ask for on top of `base` (null: nothing was ever deployed). Throws SpecError. */
 export const specFrom = (platform: Platform, settings: Settings, base: Spec | null, params: RunParams): Spec => {
@@ -33,6 +29,7 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
     killMode: params.killMode ?? from.killMode,
     fdStore: params.fdStore ?? from.fdStore,
     readiness: readinessFrom(from.readiness, params),
+    liveness: livenessFrom(from.liveness ?? null, params),
     retries: params.retries ?? from.retries,
     rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
     pauseMs: params.pause ?? from.pauseMs,
@@ -80,6 +77,7 @@ const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({
   user: null,
   umask: null,
   limits: [],
+  liveness: null,
   minReadyMs: 0,
   retries: 0,
   rolloutDeadlineMs: null,
@@ -111,44 +109,6 @@ const mergeLimits = (base: readonly Limit[], changes: RunParams["limits"]): read
     merged.set(name, { name, soft: value, hard: value });
   }
   return [...merged.values()];
-};
-
-const PROBE_DEFAULTS = { address: null, intervalMs: 250, timeoutMs: 2000, threshold: 1 } as const;
-
-const readinessFrom = (from: Readiness, params: RunParams): Readiness => {
-  const { ready, probeAddress, probeInterval, probeTimeout, probeThreshold } = params;
-  const asked = ready === undefined ? from : askedReadiness(ready, from);
-  if (asked.kind !== "probe") {
-    const wants = [probeAddress, probeInterval, probeTimeout, probeThreshold].some((value) => value !== undefined);
-    if (wants)
-      throw new SpecError("There is no probe whose times or address could be changed; say -ready tcp, http or exec");
-    return asked;
-  }
-  if (probeAddress !== undefined && probeAddress !== "") {
-    const problem = probeAddressProblem(probeAddress);
-    if (problem !== null)
-      throw new SpecError(`The probe's address ${JSON.stringify(probeAddress)} cannot be used: ${problem}`);
-  }
-  return {
-    ...asked,
-    address: probeAddress === undefined ? asked.address : probeAddress === "" ? null : probeAddress,
-    intervalMs: probeInterval ?? asked.intervalMs,
-    timeoutMs: probeTimeout ?? asked.timeoutMs,
-    threshold: probeThreshold ?? asked.threshold,
-  };
-};
-
-const askedReadiness = (ready: ReadyParams, from: Readiness): Readiness => {
-  switch (ready.kind) {
-    case "notify":
-    case "ack":
-      return { kind: ready.kind };
-    case "delay":
-      return { kind: "delay", afterMs: ready.after };
-    default:
-      // What was said of the last probe holds for the next one.
-      return { ...PROBE_DEFAULTS, ...(from.kind === "probe" ? from : {}), kind: "probe", check: ready };
-  }
 };
 
 const stopping = (from: Spec, params: RunParams): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {

@@ -1,5 +1,6 @@
 // Starting workers, however many one event wants at once: what does not fit into its batch goes with the next ones, and is
 // written down until then, so that a supervisor that is killed between two of them is followed by one that goes on.
+import { probeFor } from "../core/probing.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Worker } from "../core/state.ts";
 import { admitFor } from "./admission.ts";
@@ -46,13 +47,12 @@ const putStart = (memory: Memory, process: number): boolean => {
   if (!settings || !worker || !generation) return true;
   const bytes = PLAIN_BYTES + mostBytes(generation.spec);
   if (!outbox.hasRoomToStart(bytes)) return false;
-  const { readiness } = generation.spec;
+  const asked = probeFor(generation.spec, worker);
   if (probe === null) {
     const stored = lendStored(memory, worker.id);
     outbox.start(spawnCommand(memory, settings, { worker, generation, stored }), bytes + namesBytes(stored));
   }
-  if (probe !== null && readiness.kind === "probe")
-    outbox.start(probeCommand(memory, worker, generation, readiness, probe), bytes);
+  if (probe !== null && asked) outbox.start(probeCommand(memory, worker, generation, asked, probe), bytes);
   return true;
 };
 
@@ -61,13 +61,15 @@ const namesBytes = (stored: readonly StoredDescriptor[]): number =>
 
 /** The worker that a probe is for. */
 const probedBy = ({ core }: Memory, probe: number): Worker | undefined =>
-  Object.values(core.workers).find((worker) => worker.kind === "starting" && worker.probing?.probe === probe);
+  Object.values(core.workers).find((worker) => worker.kind !== "stopping" && worker.probing?.probe === probe);
 
 /** UTF-8 has at most three bytes for each UTF-16 unit: counting them would take longer than it is worth. */
-const mostBytes = ({ command, env, cwd, readiness }: Spec): number => {
-  const check = readiness.kind === "probe" && readiness.check.kind === "exec" ? readiness.check.command : [];
+const mostBytes = ({ command, env, cwd, readiness, liveness }: Spec): number => {
+  const checks = [readiness, liveness].flatMap((asked) =>
+    asked?.kind === "probe" && asked.check.kind === "exec" ? asked.check.command : [],
+  );
   let units = cwd.length;
-  for (const argument of [...command, ...check]) units += argument.length;
+  for (const argument of [...command, ...checks]) units += argument.length;
   for (const [name, value] of Object.entries(env)) units += name.length + (value?.length ?? 0);
   return 3 * units;
 };

@@ -209,30 +209,40 @@ const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   const worker = memory.core.workers[event.worker];
   if (!worker) return;
   const said = parseNotification(event.bytes);
-  if (concernsStore(said) && maySpeakFor(memory, worker, event)) {
-    const stored = withWords(({ takeStoreWords }) => takeStoreWords(memory, worker, said, event));
-    return stored.then(() => takeReadiness(memory, worker, said, event));
-  }
-  return takeReadiness(memory, worker, said, event);
+  // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
+  // answer (sd_notify_barrier(3)). Nothing else may stand beside it.
+  if (said.size === 0 || said.has("BARRIER")) return;
+  if (!maySpeakFor(memory, worker, event)) return refuseWords(memory, worker, said, event);
+  if (!concernsStore(said)) return takeWords(memory, worker, said, event);
+  const stored = withStoreWords(({ takeStoreWords }) => takeStoreWords(memory, worker, said, event));
+  return stored.then(() => takeWords(memory, worker, said, event));
 };
 
-const takeReadiness = (
-  memory: Memory,
-  worker: Worker,
-  said: ReadonlyMap<string, string>,
-  event: EventOf<"datagram">,
-): void => {
-  if (said.get("READY") !== "1") return;
-  if (!maySpeakFor(memory, worker, event)) {
-    log(
-      memory,
-      "warning",
-      `Process ${event.pid} of user ${event.uid} said READY=1 for worker ${worker.id}, to which it does not belong; ignored`,
-    );
-    return;
-  }
-  advance(memory, { kind: "workerReady", now: event.deliveredAt, at: event.happenedAt, worker: worker.id });
+type Words = ReadonlyMap<string, string>;
+
+const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
+  if (said.get("READY") === "1")
+    advance(memory, { kind: "workerReady", now: event.deliveredAt, at: event.happenedAt, worker: worker.id });
+  const isAll = said.size === 1 && said.has("READY") && !memory.said.has(worker.id);
+  if (!isAll) return withOtherWords(({ takeOtherWords }) => takeOtherWords(memory, worker, said, event));
 };
+
+const refuseWords = (memory: Memory, { id }: Worker, said: Words, { pid, uid }: EventOf<"datagram">): void => {
+  // Who only says what it is doing may say it often.
+  const level = said.has("READY") ? "warning" : "debug";
+  const [first = ["", ""]] = said;
+  const words = first.join("=").slice(0, MOST_QUOTED);
+  log(
+    memory,
+    level,
+    `Process ${pid} of user ${uid} said ${words} for worker ${id}, to which it does not belong; ignored`,
+  );
+};
+const MOST_QUOTED = 64;
+
+/** What few workers say is loaded when one does. */
+const withOtherWords = (act: (words: typeof import("./worker-words.ts")) => Handled): Promise<void> =>
+  import("./worker-words.ts").then(act);
 
 const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
   if (isErrand(event.worker)) return errandIsGone(memory, event);
@@ -285,12 +295,14 @@ const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (atManagerFailure(memory, event)) return;
   if (memory.boot.stage !== "serving") return atFailure(memory, event);
   if (STORING.has(event.command) && memory.store.handles > 0)
-    return withWords(({ atStoreFailure }) => {
+    return withStoreWords(({ atStoreFailure }) => {
       if (!atStoreFailure(memory, event)) warnOf(memory, event);
     });
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
   if (event.command === COMMANDS.adopt.code)
     return import("./adoption.ts").then(({ atAdoptFailure }) => atAdoptFailure(memory, event));
+  if (event.command === COMMANDS.followMain.code)
+    return withOtherWords(({ atFollowFailure }) => atFollowFailure(memory, event));
   // Its client has hung up meanwhile, which `closed` tells.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
   if (UPGRADE_COMMANDS.has(event.command)) return atUpgrade(memory, event);
@@ -311,7 +323,7 @@ const STORING: ReadonlySet<number> = new Set([
 ]);
 
 /** What few services need is loaded when one does. */
-const withWords = (act: (words: typeof import("./descriptor-words.ts")) => Handled): Promise<void> =>
+const withStoreWords = (act: (words: typeof import("./descriptor-words.ts")) => Handled): Promise<void> =>
   import("./descriptor-words.ts").then(act);
 
 const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
@@ -360,10 +372,10 @@ const ON_EVENT: Handlers = {
   opened: (memory, event) => {
     const stored = memory.stored.get(event.handle);
     if (!stored) return atOpened(memory, event);
-    return stored.place.kind === "taking" ? withWords(({ atTaken }) => atTaken(memory, stored)) : undefined;
+    return stored.place.kind === "taking" ? withStoreWords(({ atTaken }) => atTaken(memory, stored)) : undefined;
   },
-  hungUp: (memory, event) => withWords(({ atHungUp }) => atHungUp(memory, event)),
-  handed: (memory, event) => withWords(({ atHanded }) => atHanded(memory, event)),
+  hungUp: (memory, event) => withStoreWords(({ atHungUp }) => atHungUp(memory, event)),
+  handed: (memory, event) => withStoreWords(({ atHanded }) => atHanded(memory, event)),
   socketStat: (memory, event) =>
     queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
   relistened: (memory, event) => {
@@ -384,7 +396,10 @@ const ON_EVENT: Handlers = {
       : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
   spawnFailed: onSpawnFailure,
   exited: onExit,
+  moved: (memory, { deliveredAt, worker, pid, startTime }) =>
+    advance(memory, { kind: "moved", now: deliveredAt, worker, pid, startTime }),
   datagram: onDatagram,
+  watchdogExpired: (memory, event) => withOtherWords(({ atWatchdogExpired }) => atWatchdogExpired(memory, event)),
   line: takeLine,
   closed: onClosed,
 };

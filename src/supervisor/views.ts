@@ -17,7 +17,7 @@ import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
 import { wallTime } from "./facts.ts";
 import { usageOf } from "./measurements.ts";
-import type { Memory, OpenSocket } from "./memory.ts";
+import type { Memory, OpenSocket, Said } from "./memory.ts";
 import { storeLimit } from "./stored-descriptors.ts";
 
 /** The workers that a selector means: the state flags add up, the pid narrows. `none` is what no selector at all means. */
@@ -47,6 +47,17 @@ export const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     ...(descriptors === undefined ? {} : { descriptors }),
     restarts: worker.restarts ?? 0,
     usage: usageOf(memory, worker.id),
+    ...ownWords(memory.said.get(worker.id)),
+  };
+};
+
+/** What it has said of itself. */
+const ownWords = (said: Said = {}): Pick<WorkerInfo, "status" | "errno" | "reloading"> => {
+  const { status = "", errno = 0, reloading } = said;
+  return {
+    ...(status === "" ? {} : { status }),
+    ...(errno === 0 ? {} : { errno }),
+    ...(reloading === true ? { reloading } : {}),
   };
 };
 

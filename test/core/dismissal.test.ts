@@ -109,6 +109,17 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("ready")).toEqual([3]);
   });
 
+  test("is the only one that goes for a successor that has failed, however many are dismissed", () => {
+    const service = serving(3);
+    for (const worker of [1, 2, 3]) service.dismiss(worker);
+    for (const successor of [4, 5, 6]) {
+      service.spawned(successor);
+      service.exited(successor, EXIT_1);
+      service.pass(20_000);
+    }
+    expect(service.ids("ready")).toEqual([2, 3]);
+  });
+
   test("is replaced however often its successor fails, later and later", () => {
     const service = serving(1);
     service.dismiss(1);

@@ -21,7 +21,7 @@ import { recyclingDueAt } from "../../src/core/recycling.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { type Dismissal, initialState, type Manner, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
-import { freeze, PROBED, SPEC, WALL } from "./service.ts";
+import { ASKED, freeze, PROBED, SPEC, WALL } from "./service.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);
 const TIMEOUT_MS = 120_000;
@@ -41,6 +41,7 @@ const specs: fc.Arbitrary<Spec> = fc
     maxMemory: fc.constantFrom(null, 1000),
     memoryIntervalMs: fc.constantFrom(20, 200),
     readiness: fc.constantFrom<Spec["readiness"]>({ kind: "notify" }, { kind: "delay", afterMs: 10 }, PROBED),
+    liveness: fc.constantFrom<Spec["liveness"]>(null, null, ASKED, { kind: "watchdog", periodMs: 50 }),
     stopSteps: fc.constantFrom<Spec["stopSteps"]>(
       SPEC.stopSteps,
       [{ signal: "SIGTERM", afterMs: 0 }],
@@ -71,9 +72,19 @@ const happenings = fc.array(
       },
       {
         weight: 3,
-        arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick", "dismiss", "measured"),
+        arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick", "dismiss", "measured", "leaving"),
       },
-      { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "abandoned", "reload") },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom<Happening["kind"]>(
+          "spawnFailed",
+          "scale",
+          "abandoned",
+          "reload",
+          "extended",
+          "moved",
+        ),
+      },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown", "adopted") },
     ),
     afterMs: fc.constantFrom(0, 0, 1, 15, 120),
@@ -168,9 +179,15 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
     case "workerReady":
       return { kind, now, worker, at: flag ? now : now - 10 };
     case "probed":
-      return { kind, now, at: now, worker, probe: pick + 1, ok: flag, detail: "hangs" };
+      return { kind, now, at: now, worker, probe: pick + 1, verdict: VERDICTS[pick % 3] ?? "ok", detail: "hangs" };
     case "workerExited":
       return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, tail: "last words" };
+    case "leaving":
+      return { kind, now, worker };
+    case "extended":
+      return { kind, now, worker, until: now + 10 * pick };
+    case "moved":
+      return { kind, now, worker, pid: 1000 + worker, startTime: now };
     case "dismiss":
       return { kind, now, worker, reason: REASONS[pick % REASONS.length] ?? REASONS[0] };
     case "measured":
@@ -192,6 +209,7 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
   }
 };
 
+const VERDICTS = ["ok", "no", "unsure"] as const;
 const REASONS: readonly [Dismissal, ...Dismissal[]] = [
   { kind: "notAlive", detail: "hangs" },
   { kind: "watchdog", afterMs: 100 },

@@ -32,6 +32,7 @@ export const SPEC: Spec = {
   surge: 1,
   unavailable: 0,
   readiness: { kind: "notify" },
+  liveness: null,
   minReadyMs: 0,
   startTimeoutMs: 30_000,
   stopTimeoutMs: 30_000,
@@ -56,6 +57,9 @@ export const PROBED: Spec["readiness"] = {
   timeoutMs: 100,
   threshold: 2,
 };
+
+/** A liveness that is asked for: two bad answers in a row. */
+export const ASKED: NonNullable<Spec["liveness"]> = { ...PROBED, intervalMs: 1000 };
 
 export const EXIT_0: Ending = { kind: "exit", code: 0 };
 export const EXIT_1: Ending = { kind: "exit", code: 1 };
@@ -135,8 +139,14 @@ export class Service {
     return this.send({ kind: "workerReady", now: this.now, at, worker });
   }
 
-  probed(worker: number, probe: number, ok: boolean, detail = ok ? "" : "hangs"): readonly Effect[] {
-    return this.send({ kind: "probed", now: this.now, at: this.now, worker, probe, ok, detail });
+  probed(
+    worker: number,
+    probe: number,
+    ok: boolean | "unsure",
+    detail = ok === true ? "" : "hangs",
+  ): readonly Effect[] {
+    const verdict = ok === true ? "ok" : ok === false ? "no" : ok;
+    return this.send({ kind: "probed", now: this.now, at: this.now, worker, probe, verdict, detail });
   }
 
   exited(worker: number, ending: Ending = EXIT_0, tail = ""): readonly Effect[] {

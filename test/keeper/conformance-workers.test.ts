@@ -29,6 +29,50 @@ for (const [name, start] of KEEPERS) {
       expect(decoder.decode(exited.tail)).toBe("one\ntwo\n");
     });
 
+    test("WATCHDOG=1 is for the keeper alone, and what stands beside it is not", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      const words = ["WATCHDOG=1", "WATCHDOG=1\n", "WATCHDOG=1\nSTATUS=ok", "WATCHDOG=trigger"];
+      end.send(spawnOf(keeper, 7, [...words.map((word) => `notify ${word}`), "wait"]), commit(0));
+      await expectEvent(end, "spawned");
+      expect(decoder.decode((await expectEvent(end, "datagram")).bytes)).toBe("WATCHDOG=1\nSTATUS=ok");
+      expect(decoder.decode((await expectEvent(end, "datagram")).bytes)).toBe("WATCHDOG=trigger");
+    });
+
+    test("a worker that does not feed its watchdog is told of, once, and one that is not watched any more never", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(spawnOf(keeper, 7, ["wait"]), spawnOf(keeper, 8, ["wait"]), commit(0));
+      await expectEvent(end, "spawned");
+      const second = await expectEvent(end, "spawned");
+      end.send(
+        { kind: "watchdog", worker: 9, periodMs: 10 },
+        { kind: "watchdog", worker: 8, periodMs: 60 },
+        { kind: "watchdog", worker: 8, periodMs: 0 },
+        { kind: "watchdog", worker: 7, periodMs: 100 },
+        commit(second.seq),
+      );
+      const expired = await expectEvent(end, "watchdogExpired");
+      expect(expired).toMatchObject({ worker: 7, periodMs: 100, strangers: 0, stranger: 0 });
+      end.send(commit(expired.seq, expired.happenedAt + 300));
+      await expectEvent(end, "tick");
+    });
+
+    test("a worker that is gone is watched no more", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(spawnOf(keeper, 7, ["wait"]), commit(0));
+      const spawned = await expectEvent(end, "spawned");
+      end.send(
+        { kind: "watchdog", worker: 7, periodMs: 150 },
+        { kind: "signal", worker: 7, signal: SIGKILL, group: 0 },
+        commit(spawned.seq),
+      );
+      const exited = await expectEvent(end, "exited");
+      end.send(commit(exited.seq, exited.happenedAt + 400));
+      await expectEvent(end, "tick");
+    });
+
     test("a worker that ends of a signal is told as that", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);

@@ -114,6 +114,7 @@ export class Clients {
       maxAge: random.pick([null, null, 3000]),
       maxMemory: random.pick([null, null, 1000]),
       memoryInterval: random.pick([1000, 4000]),
+      ...(random.chance(0.2) ? { live: { kind: "watchdog", period: 20_000 } } : {}),
     };
   }
 

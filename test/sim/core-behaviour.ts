@@ -1,5 +1,5 @@
 // What may become of a worker in the simulator, and what anybody may ask for: chosen by chance, good and bad.
-import { type Pacing, type Readiness, type Spec, type StopStep, UNPACED } from "../../src/core/spec.ts";
+import { type Liveness, type Pacing, type Readiness, type Spec, type StopStep, UNPACED } from "../../src/core/spec.ts";
 import type { Random } from "./random.ts";
 
 /** How one fake process lives. Times in ms, from its start, from its readiness, or from the signal. */
@@ -13,6 +13,11 @@ export type Behaviour = {
   readonly dieAfterMs: number | null;
   readonly dieWith: "exit 0" | "exit 1" | "SIGSEGV";
   readonly stopMs: number;
+  /** What it says on its notify socket, so long after it was ready; null: nothing. */
+  readonly words: string | null;
+  readonly wordsAfterMs: number;
+  /** Where it has a watchdog, it does not feed it. */
+  readonly forgetsWatchdog: boolean;
   /** SIGTERM and its like do nothing; only SIGKILL, or the patience of an operator, ends it. */
   readonly ignoresTerm: boolean;
 };
@@ -34,6 +39,9 @@ export const randomBehaviour = (random: Random, quality: Quality): Behaviour => 
   readyTwice: random.chance(0.1),
   dieAfterMs: quality !== "good" && random.chance(0.3) ? random.between(0, 2000) : null,
   dieWith: random.pick(["exit 0", "exit 1", "SIGSEGV"]),
+  words: random.chance(0.3) ? random.pick(WORDS) : null,
+  wordsAfterMs: random.between(0, 2000),
+  forgetsWatchdog: random.chance(0.2),
   stopMs: random.chance(0.2) ? random.between(500, 6000) : random.between(0, 30),
   ignoresTerm: random.chance(0.1),
 });
@@ -47,9 +55,21 @@ export const calmBehaviour: Behaviour = {
   readyTwice: false,
   dieAfterMs: null,
   dieWith: "exit 0",
+  words: null,
+  wordsAfterMs: 0,
+  forgetsWatchdog: false,
   stopMs: 5,
   ignoresTerm: false,
 };
+
+const WORDS = [
+  "STATUS=busy",
+  "RELOADING=1\nSTATUS=anew",
+  "STOPPING=1",
+  "WATCHDOG=trigger",
+  "EXTEND_TIMEOUT_USEC=3000000",
+  "ERRNO=5\nBARRIER=1",
+] as const;
 
 const STOP_STEPS: readonly [readonly StopStep[], ...(readonly StopStep[])[]] = [
   [
@@ -69,7 +89,7 @@ const STOP_STEPS: readonly [readonly StopStep[], ...(readonly StopStep[])[]] = [
   [{ signal: "SIGKILL", afterMs: 0 }],
 ];
 
-const probed = (random: Random): Readiness => ({
+const probed = (random: Random): Extract<Readiness, { kind: "probe" }> => ({
   kind: "probe",
   check: { kind: "tcp" },
   address: null,
@@ -108,6 +128,14 @@ export const randomSpec = (random: Random): Spec => {
     surge,
     unavailable: surge === 0 ? Math.max(1, unavailable) : unavailable,
     readiness,
+    liveness: random.pick<Liveness | null>([
+      null,
+      null,
+      null,
+      null,
+      { kind: "watchdog", periodMs: 1000 },
+      { ...probed(random), intervalMs: 5000 },
+    ]),
     minReadyMs: random.pick([0, 0, 10, 400]),
     // Long enough for good answers in a row: who can never get ready is started for ever.
     startTimeoutMs: random.pick(readiness.kind === "probe" ? [null, 20_000] : [null, 50, 1000, 1000]),

@@ -30,6 +30,8 @@ import { Timeline } from "./timeline.ts";
 
 /** How long an operator watches a process that hangs, or will not go, and that nothing in its spec ends. */
 const PATIENCE_MS = 600_000;
+/** Longer than anything in a spec, and than the longest pause before a start. */
+const LONGEST_DEADLINE_MS = 40_000;
 const MAX_STEPS = 20_000;
 const WALL = 1_700_000_000_000;
 
@@ -73,9 +75,14 @@ const FAIL_STEPS = [
   { signal: "SIGKILL", afterMs: 300 },
 ];
 
+const isRoutine = ({ kind }: CoreEvent, effects: readonly Effect[]): boolean =>
+  (kind === "tick" || kind === "probed") && effects.every((effect) => effect.kind === "probe");
+
 class World {
   readonly #random: Random;
   readonly #timeline = new Timeline();
+  /** The answers to probes. */
+  readonly #answers = new Timeline();
   readonly #processes = new Map<number, Process>();
   readonly #qualities = new Map<number, Quality>();
   /** Requests that wait for an answer, as the clients see it. */
@@ -84,6 +91,7 @@ class World {
   readonly #queue: CoreEvent[] = [];
   #state: State;
   #now = 1000;
+  #lastNewsAt = 1000;
   /** The supervisor is away until then; what happens meanwhile is kept. */
   #backAt = 0;
   #requests = 0;
@@ -128,10 +136,11 @@ class World {
       else if (isBack && deadline !== null && deadline <= this.#now) this.#deliver({ kind: "tick", now: this.#now });
       else {
         const wake = isBack ? (deadline ?? Number.POSITIVE_INFINITY) : this.#backAt;
-        const next = Math.min(this.#timeline.next, wake);
-        if (next === Number.POSITIVE_INFINITY) return;
+        const next = Math.min(this.#timeline.next, this.#answers.next, wake);
+        if (next === Number.POSITIVE_INFINITY || this.#isQuiet()) return;
         this.#now = Math.max(this.#now, next);
         if (this.#timeline.next <= this.#now) this.#timeline.happen();
+        else if (this.#answers.next <= this.#now) this.#answers.happen();
       }
     }
   }
@@ -145,11 +154,18 @@ class World {
     this.#queue.push({ ...this.#run(null, spec), supersede: true, expectPid: null });
   }
 
+  /** Whoever is asked whether it is alive is asked for ever: nothing else is planned, and every other deadline has passed. */
+  #isQuiet(): boolean {
+    const isPlanned = this.#timeline.next !== Number.POSITIVE_INFINITY;
+    return this.#isCalm && !isPlanned && this.#now > this.#lastNewsAt + LONGEST_DEADLINE_MS;
+  }
+
   #deliver(event: CoreEvent): void {
     if (event.kind === "abandoned") this.#waiting.delete(event.request);
     const before = this.#state;
     const { state: after, effects } = step(before, event);
     this.#trace.push({ event, effects });
+    if (!isRoutine(event, effects)) this.#lastNewsAt = this.#now;
     const transition = { before, event, after, effects };
     const wrong = violations(transition);
     if (wrong.length > 0) this.#fail(wrong.join("; "));
@@ -236,6 +252,8 @@ class World {
         return this.#probe(effect.worker, effect.probe);
       case "measure":
         return this.#measure();
+      case "watch":
+        return this.#watch(effect.worker, effect.periodMs);
       case "record":
         return this.#tell(this.#random.between(0, 40), { kind: "recorded", now: 0, error: this.#recordError() });
       case "answer":
@@ -310,11 +328,23 @@ class World {
   #probe(worker: number, probe: number): void {
     const process = this.#processes.get(worker);
     if (!process || process.pid === null) return this.#fail(`worker ${worker} was probed before it ran`);
-    this.#timeline.plan(this.#now + this.#random.between(0, 30), () => {
+    this.#answers.plan(this.#now + this.#random.between(0, 30), () => {
       const { start, startMs } = process.behaviour;
-      const ok = start === "ready" && !process.isGone && this.#now >= process.begunAt + startMs;
-      const result = { ok, detail: ok ? "" : "does not answer" };
-      this.#queue.push({ kind: "probed", now: 0, at: this.#now, worker, probe, ...result });
+      const hangs = !this.#isCalm && this.#random.chance(0.2);
+      const ok = start === "ready" && !process.isGone && !hangs && this.#now >= process.begunAt + startMs;
+      const verdict = ok ? "ok" : this.#random.chance(0.2) ? "unsure" : "no";
+      this.#queue.push({ kind: "probed", now: 0, at: this.#now, worker, probe, verdict, detail: ok ? "" : "hangs" });
+    });
+  }
+
+  /** As long as anything breaks, a process may forget its watchdog. */
+  #watch(worker: number, periodMs: number): void {
+    if (this.#isCalm || this.#random.chance(0.7)) return;
+    this.#tell(this.#random.between(periodMs, 3 * periodMs), {
+      kind: "dismiss",
+      now: 0,
+      worker,
+      reason: { kind: "watchdog", afterMs: periodMs },
     });
   }
 

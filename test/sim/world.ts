@@ -51,10 +51,18 @@ export class Broken extends Error {
   }
 }
 
-type Process = { readonly behaviour: Behaviour; pid: number; state: "starting" | "running" | "gone" };
+type Process = {
+  readonly behaviour: Behaviour;
+  readonly isWatched: boolean;
+  pid: number;
+  state: "starting" | "running" | "gone";
+};
 
 const CALM_AT = 20_000;
 const PATIENCE_MS = 600_000;
+/** Watchdogs are fed for ever: by then all else has happened. */
+const REST_AT = CALM_AT + 1.5 * PATIENCE_MS;
+const FEED_MS = 15_000;
 const END_AT = 1_000_000;
 const MAX_STEPS = 50_000;
 const RECORD = "/sim/one.conf";
@@ -154,13 +162,13 @@ class World implements SimulatedWorld {
     if (this.#random.chance(0.1)) this.after(this.#random.between(20, CALM_AT), () => this.#keeper.signalled(1));
     if (this.#random.chance(0.15)) this.after(this.#random.between(20, CALM_AT), () => this.#fillDisk());
     this.after(CALM_AT, () => this.#calmDown());
-    await this.#goOn();
+    await this.#goOn(REST_AT);
     if (this.#status === null) {
       this.#expectRest();
       // At the same time in every life, however long an upgrade has kept it from resting.
       this.#now = Math.max(this.#now, END_AT);
       this.#end();
-      await this.#goOn();
+      await this.#goOn(Number.POSITIVE_INFINITY);
     }
     this.#expectEnd();
     return {
@@ -172,11 +180,12 @@ class World implements SimulatedWorld {
     };
   }
 
-  /** Until nothing is left to happen. */
-  async #goOn(): Promise<void> {
+  /** Until nothing is left to happen, or that time has come. */
+  async #goOn(until: number): Promise<void> {
     for (;;) {
       while (this.#supervisor?.hasWork) await this.#supervisor.work();
       if (this.#status !== null || this.#timeline.next === Number.POSITIVE_INFINITY) return;
+      if (this.#timeline.next > until) return;
       this.#now = Math.max(this.#now, this.#timeline.next);
       this.#timeline.happen();
       this.#steps += 1;
@@ -307,7 +316,8 @@ class World implements SimulatedWorld {
     this.#qualities.set(generation, quality);
     const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
     this.#pids += 1;
-    const process: Process = { behaviour, pid: this.#pids, state: "starting" };
+    const isWatched = command.env.some(([name]) => name === "WATCHDOG_USEC");
+    const process: Process = { behaviour, isWatched, pid: this.#pids, state: "starting" };
     this.#processes.set(worker, process);
     this.after(behaviour.spawnMs, () => this.#begin(worker, process));
   }
@@ -355,8 +365,26 @@ class World implements SimulatedWorld {
         this.#saidReady.add(worker);
         this.#keeper.processNotifies(worker, READY, { pid, uid: 0, gid: 0 });
       });
+    this.#speak(worker, process);
     if (behaviour.dieAfterMs !== null)
       this.#exitAfter(behaviour.startMs + behaviour.dieAfterMs, worker, process, behaviour.dieWith);
+  }
+
+  /** What it says beside READY=1. */
+  #speak(worker: number, process: Process): void {
+    const { startMs, words, wordsAfterMs, forgetsWatchdog } = process.behaviour;
+    if (words !== null) this.after(startMs + wordsAfterMs, () => this.#notify(worker, process, words));
+    if (!process.isWatched || forgetsWatchdog) return;
+    const feed = (): void => {
+      this.#notify(worker, process, "WATCHDOG=1");
+      if (process.state === "running") this.after(FEED_MS, feed);
+    };
+    this.after(startMs, feed);
+  }
+
+  #notify(worker: number, { state, pid }: Process, words: string): void {
+    if (state === "running")
+      this.#keeper.processNotifies(worker, new TextEncoder().encode(words), { pid, uid: 0, gid: 0 });
   }
 
   signalProcess(worker: number, signal: number): void {

@@ -17,6 +17,7 @@ const good = (generation: number): GoodSpec => ({
     surge: 1,
     unavailable: 0,
     readiness: { kind: "notify" },
+    liveness: null,
     minReadyMs: 0,
     startTimeoutMs: 5000,
     stopTimeoutMs: null,

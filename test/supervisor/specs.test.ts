@@ -3,7 +3,8 @@ import type { RunParams } from "../../src/control/messages.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import type { Platform } from "../../src/supervisor/platform.ts";
 import { CRANK_DEFAULTS, type Settings } from "../../src/supervisor/settings.ts";
-import { SpecError, specFrom } from "../../src/supervisor/specs.ts";
+import { SpecError } from "../../src/supervisor/spec-error.ts";
+import { specFrom } from "../../src/supervisor/specs.ts";
 
 // Only what specs.ts asks of a platform and of the settings.
 const platform = {

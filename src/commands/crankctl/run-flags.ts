@@ -1,5 +1,5 @@
 // The flags of crankctl run, and the parameters that they make.
-import type { ReadyParams, RunParams } from "../../control/messages.ts";
+import type { LiveParams, ReadyParams, RunParams } from "../../control/messages.ts";
 import { type FlagTable, type FlagValues, MAX_SECONDS, UsageError } from "../flags.ts";
 
 export const RUN_FLAGS = {
@@ -129,6 +129,34 @@ export const RUN_FLAGS = {
     help: "where to probe instead of at the first socket, with {index}, {worker}, {pid} and {generation} filled in; empty: at the socket again",
   },
 
+  live: {
+    kind: "text",
+    argument: "HOW",
+    group: "Liveness",
+    help: "how a ready worker shows that it is alive, or else is replaced: http:PATH, exec:COMMAND, tcp, watchdog:SEC (it says WATCHDOG=1 at least so often) or off (off)",
+  },
+  "live-interval": {
+    kind: "seconds",
+    argument: "SEC",
+    group: "Liveness",
+    help: "between two probes of http, exec or tcp (10)",
+  },
+  "live-timeout": { kind: "seconds", argument: "SEC", group: "Liveness", help: "for each of them (5)" },
+  "live-threshold": {
+    kind: "whole",
+    argument: "N",
+    min: 1,
+    max: 1000,
+    group: "Liveness",
+    help: "how many of them have to fail in a row (3)",
+  },
+  "live-addr": {
+    kind: "text",
+    argument: "ADDR",
+    group: "Liveness",
+    help: "where to probe instead of at the first socket, as -probe-addr",
+  },
+
   "stop-signal": {
     kind: "text",
     argument: "SIGNAL",
@@ -199,6 +227,11 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
     ...given("probeTimeout", flags["probe-timeout"]),
     ...given("probeThreshold", flags["probe-threshold"]),
     ...given("probeAddress", flags["probe-addr"]),
+    ...(flags.live === undefined ? {} : { live: live(flags.live) }),
+    ...given("liveInterval", flags["live-interval"]),
+    ...given("liveTimeout", flags["live-timeout"]),
+    ...given("liveThreshold", flags["live-threshold"]),
+    ...given("liveAddress", flags["live-addr"]),
     ...environment(flags.env ?? [], flags["unset-env"] ?? []),
     ...given("user", flags.user),
     ...(flags.umask === undefined ? {} : { umask: umask(flags.umask) }),
@@ -253,21 +286,42 @@ const stopSteps = (text: string): { signal: string; after: number }[] => {
   return steps;
 };
 
-/** Reads `notify`, `ack`, `delay:SEC`, `tcp`, `http:PATH`, `exec:COMMAND`. The command's words are parted at white space; there is no shell. */
+/** Reads `notify`, `ack`, `delay:SEC`, `tcp`, `http:PATH`, `exec:COMMAND`. */
 const ready = (text: string): ReadyParams => {
-  const colon = text.indexOf(":");
-  const kind = colon < 0 ? text : text.slice(0, colon);
-  const rest = colon < 0 ? "" : text.slice(colon + 1);
-  if (colon < 0 && (kind === "notify" || kind === "ack")) return { kind };
-  if (colon < 0 && kind === "tcp") return { kind };
-  if (kind === "delay" && /^(\d{1,9}(\.\d*)?|\.\d+)$/.test(rest))
-    return { kind, after: Math.round(Number(rest) * 1000) };
-  if (kind === "http" && /^\/[!-~]*$/.test(rest)) return { kind, path: rest };
-  const command = rest.trim().split(/\s+/);
-  if (kind === "exec" && command[0] !== "") return { kind, command };
+  if (text === "notify" || text === "ack") return { kind: text };
+  const after = secondsAfter("delay:", text);
+  if (after !== null) return { kind: "delay", after };
+  const asked = check(text);
+  if (asked !== null) return asked;
   throw new UsageError(
     `-ready: ${JSON.stringify(text)} is not notify, ack, delay:SEC, tcp, http:PATH (as in http:/healthz) or exec:COMMAND`,
   );
+};
+
+/** Reads `off`, `watchdog:SEC`, `tcp`, `http:PATH`, `exec:COMMAND`. */
+const live = (text: string): LiveParams => {
+  if (text === "off") return { kind: "off" };
+  const period = secondsAfter("watchdog:", text);
+  if (period !== null && period > 0) return { kind: "watchdog", period };
+  const asked = check(text);
+  if (asked !== null) return asked;
+  throw new UsageError(
+    `-live: ${JSON.stringify(text)} is not http:PATH (as in http:/healthz), exec:COMMAND, tcp, watchdog:SEC or off`,
+  );
+};
+
+/** What is asked of a worker from outside; null for anything else. A command's words are parted at white space; there is no shell. */
+const check = (text: string): Extract<ReadyParams, { kind: "tcp" | "http" | "exec" }> | null => {
+  if (text === "tcp") return { kind: "tcp" };
+  if (/^http:\/[!-~]*$/.test(text)) return { kind: "http", path: text.slice("http:".length) };
+  const command = text.startsWith("exec:") ? text.slice("exec:".length).trim().split(/\s+/) : [""];
+  return command[0] === "" ? null : { kind: "exec", command };
+};
+
+/** The ms of what begins so and goes on with a number of seconds; null for anything else. */
+const secondsAfter = (beginning: string, text: string): number | null => {
+  const number = text.startsWith(beginning) ? text.slice(beginning.length) : "";
+  return /^(\d{1,9}(\.\d*)?|\.\d+)$/.test(number) ? Math.round(Number(number) * 1000) : null;
 };
 
 const environment = (set: readonly string[], unset: readonly string[]): Pick<RunParams, "env"> => {

@@ -245,6 +245,7 @@ const specFrom = (defaults: SpecDefaults, command: readonly string[]): Spec => (
   user: null,
   umask: null,
   limits: [],
+  liveness: null,
   minReadyMs: 0,
   retries: 0,
   rolloutDeadlineMs: null,

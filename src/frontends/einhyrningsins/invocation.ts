@@ -144,6 +144,7 @@ const specFrom = (
   user: null,
   umask: null,
   limits: [],
+  liveness: null,
   minReadyMs: 0,
   retries,
   rolloutDeadlineMs: null,

@@ -141,6 +141,7 @@ const specFrom = (flags: Flags, words: readonly string[], users: Users): Spec =>
   user: flags.user === undefined ? null : userFrom(flags.user, users),
   umask: null,
   limits: [],
+  liveness: null,
   minReadyMs: 0,
   retries: 0,
   rolloutDeadlineMs: null,

@@ -1,0 +1,6 @@
+// What is wrong with a request to run something.
+
+/** A request that cannot be carried out; the message is the sentence for the client. */
+export class SpecError extends Error {
+  override name = "SpecError";
+}
