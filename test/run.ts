@@ -30,6 +30,8 @@ const NEEDED: Readonly<Record<string, string>> = {
   ruby: "ruby",
   go: "golang-go",
   "systemd-socket-activate": "systemd",
+  tmux: "tmux",
+  ps: "procps",
 };
 
 /** Wanted by the library's tests; they are fewer without it. */

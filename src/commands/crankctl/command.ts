@@ -16,11 +16,18 @@ type Definition<T extends FlagTable> = {
   readonly flags: T;
   /** `first` when free words are a command line of their own. */
   readonly placement: Placement;
+  /** It finds the services itself: none has to be named, and `session.address` is nothing to it. */
+  readonly findsServices?: true;
   /** Checks flags and words. Throws UsageError. */
-  readonly prepare: (flags: FlagValues<T>, words: readonly string[]) => Action;
+  readonly prepare: (flags: FlagValues<T>, words: readonly string[], common: Common) => Action;
 };
 
-export type Prepared = { readonly flags: CommonFlags; readonly action: Action } | { readonly help: string };
+/** What every command is given besides its own flags. */
+type Common = { readonly flags: CommonFlags; readonly environment: Environment };
+
+export type Prepared =
+  | { readonly flags: CommonFlags; readonly action: Action; readonly findsServices: boolean }
+  | { readonly help: string };
 
 /** A command, whatever its flags are. */
 export type Command = {
@@ -40,7 +47,9 @@ export const command = <const T extends FlagTable>(definition: Definition<T>): C
       return { help: helpText({ usage: [`crankctl ${name} ${definition.usage}`], about: definition.about, flags }) };
     // Both were read by a table that holds theirs.
     const own = parsed.flags as FlagValues<T>;
-    return { flags: parsed.flags as CommonFlags, action: definition.prepare(own, parsed.words) };
+    const common = parsed.flags as CommonFlags;
+    const action = definition.prepare(own, parsed.words, { flags: common, environment });
+    return { flags: common, action, findsServices: definition.findsServices === true };
   };
   return { name, summary, flags, prepare };
 };

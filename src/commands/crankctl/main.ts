@@ -12,6 +12,7 @@ import { COMMON_FLAGS, type CommonFlags, controlAddress, type Environment, Sessi
 import { events, logs } from "./stream-commands.ts";
 import { upgrade } from "./upgrade.ts";
 import { history, info, shutdown, status } from "./view-commands.ts";
+import { watch } from "./watch.ts";
 import { kill, ps, scale } from "./worker-commands.ts";
 
 /** Every command, in the order in which the help lists them. */
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   scale,
   ps,
   status,
+  watch,
   info,
   kill,
   events,
@@ -37,7 +39,13 @@ export const EXIT = { done: 0, failed: 1, wrongUsage: 2, noCrank: 3 } as const;
 
 /** What a command line comes to: something to do on the service that `flags` name, or something to say. */
 export type Plan =
-  | { readonly kind: "act"; readonly flags: CommonFlags; readonly action: Action }
+  | {
+      readonly kind: "act";
+      readonly flags: CommonFlags;
+      readonly action: Action;
+      /** It finds the services itself: it needs none to be named. */
+      readonly findsServices: boolean;
+    }
   | { readonly kind: "say"; readonly text: string };
 
 /** The flags that may stand before the command. */
@@ -96,6 +104,9 @@ const failure = (error: unknown): { message: string; status: number } | null => 
   return error instanceof OutputError ? { message: error.message, status: EXIT.failed } : null;
 };
 
+/** For commands that find the services themselves. */
+const NOWHERE: ControlAddress = { kind: "unix", path: "" };
+
 /** crankctl as a program. */
 export const crankctl = async (
   args: readonly string[],
@@ -110,7 +121,9 @@ export const crankctl = async (
     }
     const plan = planFor(args, environment);
     if (plan.kind === "act") {
-      const address = labelled("crankctl", () => controlAddress(plan.flags, environment));
+      const address = plan.findsServices
+        ? NOWHERE
+        : labelled("crankctl", () => controlAddress(plan.flags, environment));
       return await act(plan.action, address, plan.flags, out, err);
     }
     await out.write(plan.text);

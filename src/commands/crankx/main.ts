@@ -53,6 +53,8 @@ const perform = async (
     await out.write(plan.text);
     return EXIT.done;
   }
+  if (plan.findsServices)
+    throw new UsageError(`crankx: crankctl watch ${prefix} shows all of them at once, without crankx`);
   for (const flag of ["ctl", "name", "prefix"] as const) {
     if (plan.flags[flag] !== undefined)
       throw new UsageError(`crankx: the services are those of PREFIX; leave -${flag} out of crankctl's arguments`);

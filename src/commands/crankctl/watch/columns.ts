@@ -1,0 +1,58 @@
+// Tables that fit any width: columns that are least needed go first, and one may take what is left.
+import { fit, type Line, type Piece, type Tone, widthOf } from "./text.ts";
+
+export type Column<T> = {
+  readonly title: string;
+  readonly side: "left" | "right";
+  /** The narrowest that it may be; `grows`: it takes what the others leave. */
+  readonly width: number;
+  readonly grows?: true;
+  /** 0 stays longest. */
+  readonly rank: number;
+  readonly cell: (row: T, columns: number) => Piece;
+};
+
+/** The columns that find room, in their order, each with its width. One column's space is between two. */
+export const columnsFor = <T>(
+  all: readonly Column<T>[],
+  columns: number,
+): readonly (readonly [Column<T>, number])[] => {
+  const chosen = new Set<Column<T>>();
+  let left = columns + 1;
+  for (const column of [...all].sort((a, b) => a.rank - b.rank)) {
+    if (column.width + 1 > left) break;
+    chosen.add(column);
+    left -= column.width + 1;
+  }
+  return all
+    .filter((column) => chosen.has(column))
+    .map((column) => [column, column.width + (column.grows === true ? left : 0)] as const);
+};
+
+export const headerLine = <T>(columns: readonly (readonly [Column<T>, number])[]): Line =>
+  joined(columns.map(([{ title, side }, width]) => [fit(title, width, side), "dim"]));
+
+/** `tone` goes for the whole line, whatever its cells say. */
+export const rowLine = <T>(columns: readonly (readonly [Column<T>, number])[], row: T, tone: Tone | null): Line =>
+  joined(
+    columns.map(([column, width]) => {
+      const [text, own] = column.cell(row, width);
+      return [fit(text, width, column.side), tone ?? own];
+    }),
+  );
+
+const joined = (cells: readonly Piece[]): Line =>
+  cells.flatMap((cell, index): Piece[] => (index === 0 ? [cell] : [[" ", cell[1]], cell]));
+
+/** Pieces one after the other, with the last ones left out when there is no room for them. */
+export const asMuchAsFits = (pieces: readonly Piece[], columns: number): Line => {
+  const line: Piece[] = [];
+  let width = 0;
+  for (const piece of pieces) {
+    width += widthOf(piece[0]) + (line.length > 0 ? 2 : 0);
+    if (width > columns && line.length > 0) break;
+    if (line.length > 0) line.push(["  ", "plain"]);
+    line.push(piece);
+  }
+  return line;
+};

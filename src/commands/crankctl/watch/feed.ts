@@ -1,0 +1,168 @@
+// One service being watched: a connection that is made again whenever it is lost, events as they come, and the status behind
+// each of them and once a second.
+import {
+  CallError,
+  type Client,
+  ConnectError,
+  ConnectionLostError,
+  type ControlAddress,
+  connect,
+} from "../../../control/client.ts";
+import { afterEvent, afterStatus, type ServiceView, unseen } from "./model.ts";
+
+/** How often what workers use is asked for, and a lost crank is looked for: ms. */
+const REFRESH_MS = 1000;
+/** How soon after an event the status is asked for: a rollout's events come in bunches. */
+const SETTLE_MS = 80;
+
+export class Feed {
+  readonly address: ControlAddress;
+  #view: ServiceView;
+  readonly #changed: () => void;
+  readonly #past: "told" | "left out";
+  #client: Client | null = null;
+  #isOver = false;
+  #isMeasuring = false;
+  #settling: ReturnType<typeof setTimeout> | null = null;
+  #ticking: ReturnType<typeof setInterval> | null = null;
+  #isConnecting = false;
+
+  /** `past`: whether what happened before is told too, as far back as crank holds it. */
+  constructor(name: string, address: ControlAddress, past: "told" | "left out", changed: () => void) {
+    this.#past = past;
+    this.address = address;
+    this.#view = unseen(name);
+    this.#changed = changed;
+  }
+
+  get view(): ServiceView {
+    return this.#view;
+  }
+
+  /** Begins to watch. */
+  start(): void {
+    this.#ticking = setInterval(() => this.#tick(), REFRESH_MS);
+    this.#connect().catch(this.#fail);
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    if (this.#ticking !== null) clearInterval(this.#ticking);
+    if (this.#settling !== null) clearTimeout(this.#settling);
+    this.#client?.close();
+  }
+
+  /** Asks for something to be done, and gives the sentence to show. */
+  async perform(ask: (client: Client) => Promise<string>): Promise<string> {
+    if (this.#client === null) return "crank cannot be reached";
+    try {
+      return await ask(this.#client);
+    } catch (error) {
+      if (error instanceof CallError || error instanceof ConnectionLostError) return error.message;
+      throw error;
+    }
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#isConnecting) return;
+    this.#isConnecting = true;
+    try {
+      await this.#begin();
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    let client: Client;
+    try {
+      client = await connect(this.address, (notification) => {
+        if (notification.method !== "event") return;
+        this.#show(afterEvent(this.#view, notification.params));
+        this.#settle();
+      });
+    } catch (error) {
+      if (!(error instanceof ConnectError || error instanceof CallError)) throw error;
+      this.#lose(error.message);
+      return;
+    }
+    if (this.#isOver) {
+      client.close();
+      return;
+    }
+    this.#client = client;
+    client.ended
+      .then(() => {
+        if (this.#client === client) this.#lose("it has closed the connection");
+      })
+      .catch(this.#fail);
+    await this.#ask(async () => {
+      const status = await client.call("status", {});
+      // A crank that was started anew may count its events anew: all that it still holds are told again.
+      this.#show(afterStatus({ ...this.#view, link: { kind: "live" }, events: [] }, status));
+      await client.call("events", { ...(this.#past === "told" ? { from: 0 } : {}), follow: true });
+      await this.#measure();
+    });
+  }
+
+  #tick(): void {
+    if (this.#client === null) this.#connect().catch(this.#fail);
+    else this.#measure().catch(this.#fail);
+  }
+
+  /** The status with what the workers use; crank itself bounds how often that is measured anew. */
+  async #measure(): Promise<void> {
+    const client = this.#client;
+    if (client === null || this.#isMeasuring) return;
+    this.#isMeasuring = true;
+    await this.#ask(async () => {
+      this.#show(afterStatus(this.#view, await client.call("status", { measure: true })));
+    });
+    this.#isMeasuring = false;
+  }
+
+  #settle(): void {
+    if (this.#settling !== null) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = null;
+      const client = this.#client;
+      if (client === null) return;
+      this.#ask(async () => {
+        this.#show(afterStatus(this.#view, await client.call("status", {})));
+      }).catch(this.#fail);
+    }, SETTLE_MS);
+  }
+
+  /** A question whose failure is told by the link: it is lost, or crank says why not. */
+  async #ask(question: () => Promise<void>): Promise<void> {
+    try {
+      await question();
+    } catch (error) {
+      if (error instanceof CallError) this.#lose(error.message);
+      else if (!(error instanceof ConnectionLostError)) throw error;
+    }
+  }
+
+  #lose(reason: string): void {
+    this.#client?.close();
+    this.#client = null;
+    if (this.#isOver) return;
+    const { link } = this.#view;
+    const since = link.kind === "lost" ? link.since : Date.now();
+    this.#show({ ...this.#view, link: { kind: "lost", reason, since } });
+  }
+
+  #show(view: ServiceView): void {
+    if (this.#isOver) return;
+    this.#view = view;
+    this.#changed();
+  }
+
+  /** What nobody waits for must not be lost: it ends the program as any other exception does. */
+  readonly #fail = (error: unknown): void => {
+    if (this.#isOver) return;
+    queueMicrotask(() => {
+      throw error;
+    });
+  };
+}

@@ -1,0 +1,66 @@
+// What keys mean, and what they ask of a service. Whatever stops workers is asked about first.
+import type { Client } from "../../../control/client.ts";
+import { escapeControls } from "../../terminal.ts";
+import { readyIn, type ServiceView } from "./model.ts";
+
+export type Key = "up" | "down" | "enter" | "back" | "quit" | "suspend" | Order | "yes" | "other";
+export type Order = "reload" | "rollback" | "more" | "fewer";
+
+const KEYS: Readonly<Record<string, Key>> = {
+  "\x1b[A": "up",
+  "\x1bOA": "up",
+  k: "up",
+  "\x1b[B": "down",
+  "\x1bOB": "down",
+  j: "down",
+  "\r": "enter",
+  "\n": "enter",
+  "\x1b": "back",
+  "\x7f": "back",
+  "\b": "back",
+  q: "quit",
+  "\x03": "quit",
+  "\x1a": "suspend",
+  r: "reload",
+  b: "rollback",
+  "+": "more",
+  "=": "more",
+  "-": "fewer",
+  y: "yes",
+};
+
+/** The keys in what a terminal sent. Sequences that mean nothing here are one key each, so that none of their letters counts. */
+export const keysIn = (text: string): readonly Key[] =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what keys send
+  [...text.matchAll(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b[^[O\x1b]|./gsu)].map(([key]) => KEYS[key] ?? "other");
+
+export const isOrder = (key: Key): key is Order =>
+  key === "reload" || key === "rollback" || key === "more" || key === "fewer";
+
+/** What is asked before it is done; null: it is done at once, because it harms nobody. */
+export const questionOf = (order: Order, view: ServiceView): string | null => {
+  const name = escapeControls(view.name);
+  const wanted = view.status?.instances ?? 0;
+  switch (order) {
+    case "reload":
+      return `Replace the ${readyIn(view)} workers of ${name}? y/n`;
+    case "rollback":
+      return `Roll ${name} back to the run before generation ${view.status?.generation ?? "?"}? y/n`;
+    case "fewer":
+      return `Stop one of the ${wanted} workers of ${name}? y/n`;
+    case "more":
+      return null;
+  }
+};
+
+/** Does it, and says what came of it: crank's words are escaped by whoever shows them. */
+export const perform =
+  (order: Order) =>
+  async (client: Client): Promise<string> => {
+    if (order === "more" || order === "fewer") {
+      const { from, to } = await client.call("scale", { by: order === "more" ? 1 : -1 });
+      return `Scaled from ${from} to ${to}`;
+    }
+    const { generation } = await client.call(order, {});
+    return `Generation ${generation} is on its way`;
+  };

@@ -1,0 +1,168 @@
+// crankctl watch: finds the services, chooses between the full screen and lines, and ends cleanly.
+import { existsSync } from "node:fs";
+import { type ControlAddress, connect } from "../../../control/client.ts";
+import { describeNote } from "../../../core/describe.ts";
+import { findServices } from "../../crankx/services.ts";
+import type { Output } from "../../output.ts";
+import { escapeControls } from "../../terminal.ts";
+import type { Environment, Session } from "../session.ts";
+import { Feed } from "./feed.ts";
+import { FullScreen } from "./full-screen.ts";
+import { summaryLine } from "./service-page.ts";
+import type { Look } from "./text.ts";
+
+/** What is to be watched: one service, or all whose control sockets begin with `prefix`, as crankx finds them. */
+export type Watched =
+  | { readonly kind: "one"; readonly name: string; readonly address: ControlAddress }
+  | { readonly kind: "all"; readonly prefix: string; readonly directory: string };
+
+/** How often new control sockets are looked for, ms. */
+const LOOK_MS = 2000;
+
+/** Until somebody leaves it; says the exit status. */
+export const watch = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
+  // Whoever mistypes a name is told so, as by every other command; only a crank that was there is waited for.
+  if (watched.kind === "one") (await connect(watched.address, () => {})).close();
+  else if (!existsSync(watched.directory)) {
+    await session.err.write(
+      `ERROR: there is no directory ${escapeControls(watched.directory)}; -prefix names another\n`,
+    );
+    return 1;
+  }
+  await session.out.startStreaming();
+  const reason = await whyNotFullScreen(session.out, environment);
+  if (reason !== null && reason !== "") await session.err.write(`${reason}\n`);
+  return reason === null ? onScreen(watched, lookOf(environment), session.out) : asLines(watched, session.out);
+};
+
+/** Terminals that understand the sequences of screen.ts, by what they call themselves; the rest is `-256color` and the like. */
+const KNOWN_TERMINALS =
+  /^(alacritty|ansi|contour|cygwin|eterm|foot|ghostty|gnome|iterm|kitty|konsole|linux|mintty|ms-terminal|nsterm|putty|rio|rxvt|screen|st|tmux|vt[1-5]\d\d|vte|wezterm|xterm)\b/i;
+
+/** Null where it can be; "" where nobody looks; else a sentence. */
+const whyNotFullScreen = async (out: Output, { TERM = "" }: Environment): Promise<string | null> => {
+  if (!(await out.isTerminal())) return "";
+  if (KNOWN_TERMINALS.test(TERM)) return null;
+  const type = TERM === "" ? "TERM is not set" : `TERM is ${escapeControls(JSON.stringify(TERM))}`;
+  return `crankctl watch: ${type}, and what such a terminal understands is not known: showing lines. (TERM=xterm crankctl watch tries the full screen.)`;
+};
+
+/** https://no-color.org: any text but the empty one. Locale: the first of these that is set (locale(7)). */
+const lookOf = ({ NO_COLOR, LC_ALL, LC_CTYPE, LANG }: Environment): Look => ({
+  colour: (NO_COLOR ?? "") === "",
+  utf8: /utf-?8/i.test([LC_ALL, LC_CTYPE, LANG].find((value) => (value ?? "") !== "") ?? ""),
+});
+
+const onScreen = async (watched: Watched, look: Look, out: Output): Promise<number> => {
+  // The feeds tell a screen that is made after the first of them.
+  let screen: FullScreen | null = null;
+  const feeds = new Feeds("told", () => screen?.changed());
+  const only = watched.kind === "one" ? feeds.add(watched.name, watched.address) : null;
+  const full = new FullScreen(out, look, only);
+  screen = full;
+  try {
+    return await during(
+      watched,
+      feeds,
+      () => full.show(feeds.all),
+      () => full.run(),
+    );
+  } finally {
+    feeds.stop();
+  }
+};
+
+/** A line for each event, and one for each service whenever what it says of it has changed. */
+const asLines = async (watched: Watched, out: Output): Promise<number> => {
+  const told = new Map<Feed, { summary: string; seq: number }>();
+  let finish: (status: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => {
+    finish = resolve;
+  });
+  const feeds = new Feeds("left out", (feed) => {
+    const before = told.get(feed) ?? { summary: "", seq: -1 };
+    for (const entry of feed.view.events) {
+      if (entry.seq <= before.seq) continue;
+      out.writeNow(`${escapeControls(`${feed.view.name}: ${describeNote(entry)}`)}\n`);
+      before.seq = entry.seq;
+    }
+    const summary = summaryLine(feed.view);
+    if (summary !== before.summary) out.writeNow(`${summary}\n`);
+    told.set(feed, { summary, seq: before.seq });
+    if (!out.hasReader) finish(0);
+  });
+  if (watched.kind === "one") feeds.add(watched.name, watched.address);
+  try {
+    return await during(
+      watched,
+      feeds,
+      () => {},
+      () => ended,
+    );
+  } finally {
+    feeds.stop();
+  }
+};
+
+/** Looks for services again and again, while `work` goes on. */
+const during = async (
+  watched: Watched,
+  feeds: Feeds,
+  found: () => void,
+  work: () => Promise<number>,
+): Promise<number> => {
+  if (watched.kind === "one") return await work();
+  const look = async (): Promise<void> => {
+    feeds.keep(await findServices(watched.prefix, watched.directory));
+    found();
+  };
+  await look();
+  const looking = setInterval(() => {
+    look().catch((error: unknown) => {
+      // The directory may be made anew; a service that cannot be seen any more is gone.
+      if (!(error instanceof Error && "code" in error)) throw error;
+    });
+  }, LOOK_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(looking);
+  }
+};
+
+class Feeds {
+  readonly #past: "told" | "left out";
+  readonly #changed: (feed: Feed) => void;
+  readonly #feeds = new Map<string, Feed>();
+
+  constructor(past: "told" | "left out", changed: (feed: Feed) => void) {
+    this.#past = past;
+    this.#changed = changed;
+  }
+
+  /** By name. */
+  get all(): readonly Feed[] {
+    return [...this.#feeds.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, feed]) => feed);
+  }
+
+  add(name: string, address: ControlAddress): Feed {
+    const feed: Feed = new Feed(name, address, this.#past, () => this.#changed(feed));
+    this.#feeds.set(name, feed);
+    feed.start();
+    return feed;
+  }
+
+  /** Watches these, and no others. */
+  keep(services: readonly { readonly name: string; readonly path: string }[]): void {
+    for (const [name, feed] of this.#feeds) {
+      if (services.some((service) => service.name === name)) continue;
+      feed.stop();
+      this.#feeds.delete(name);
+    }
+    for (const { name, path } of services) if (!this.#feeds.has(name)) this.add(name, { kind: "unix", path });
+  }
+
+  stop(): void {
+    for (const feed of this.#feeds.values()) feed.stop();
+  }
+}

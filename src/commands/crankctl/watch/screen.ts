@@ -1,0 +1,151 @@
+// The terminal: taken over, drawn on, and given back as it was, whatever ends or stops us. Loaded by watch alone: the
+// runtime's own terminal streams cost some milliseconds.
+import type { Output } from "../../output.ts";
+
+/** xterm's control sequences, which all terminals of today share: the other screen, no cursor, no wrapping of long lines. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
+const LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+export type ScreenEvents = {
+  /** What was typed. Not called where standard input is no terminal. */
+  readonly typed: (text: string) => void;
+  /** The size has changed, or we are back: everything has to be drawn anew. */
+  readonly changed: () => void;
+  /** A signal or the end of the terminal wants us to end, with this status. The screen has been left. */
+  readonly ended: (status: number) => void;
+};
+
+export class Screen {
+  readonly #out: Output;
+  readonly #events: ScreenEvents;
+  readonly #forget: (() => void)[] = [];
+  #isTaken = false;
+  #drawn: readonly string[] = [];
+
+  constructor(out: Output, events: ScreenEvents) {
+    this.#out = out;
+    this.#events = events;
+  }
+
+  get size(): { readonly columns: number; readonly rows: number } {
+    const [columns, rows] = process.stdout.getWindowSize();
+    // A terminal that does not know its size says 0.
+    return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
+  }
+
+  /** Takes the terminal, until `close`. The output has to be streaming. */
+  open(): void {
+    this.#on("SIGINT", () => this.#end(128 + 2));
+    this.#on("SIGTERM", () => this.#end(128 + 15));
+    this.#on("SIGHUP", () => this.#end(128 + 1));
+    this.#on("SIGQUIT", () => this.#end(128 + 3));
+    this.#on("SIGTSTP", () => this.suspend());
+    this.#on("SIGCONT", () => this.#resume());
+    this.#on("SIGWINCH", () => this.#resize());
+    this.#on("uncaughtException", (error) => this.#crash(error));
+    this.#on("unhandledRejection", (error) => this.#crash(error));
+    // The last way out: process.exit from anywhere.
+    this.#on("exit", () => this.#leave());
+    if (process.stdin.isTTY) this.#listen();
+    this.#enter();
+  }
+
+  /** Gives it back. */
+  close(): void {
+    this.#leave();
+    for (const forget of this.#forget.splice(0)) forget();
+    process.stdin.pause();
+  }
+
+  /** Stops as any program does at Ctrl-Z, with the terminal as it was; `fg` brings it back. */
+  suspend(): void {
+    this.#leave();
+    process.kill(process.pid, "SIGSTOP");
+  }
+
+  /** Shows these lines, one for each row of the screen. Only what has changed since the last time is written. */
+  draw(lines: readonly string[]): void {
+    if (!this.#isTaken) return;
+    // The size may be another one before a signal says so.
+    const isWhole = lines.length !== this.#drawn.length;
+    let text = isWhole ? "\x1b[2J" : "";
+    for (const [row, line] of lines.entries()) {
+      // Erased first: behind a line that is as wide as the screen the cursor is still on its last character.
+      if (isWhole || line !== this.#drawn[row]) text += `\x1b[${row + 1};1H\x1b[K${line}`;
+    }
+    this.#drawn = lines;
+    this.#write(text);
+  }
+
+  #on(event: string, listener: (error: unknown) => void): void {
+    process.on(event, listener);
+    this.#forget.push(() => process.off(event, listener));
+  }
+
+  #listen(): void {
+    const listener = (bytes: Buffer | string): void => this.#events.typed(bytes.toString());
+    const gone = (): void => this.#end(128 + 1);
+    process.stdin.on("data", listener).on("end", gone).on("error", gone);
+    this.#forget.push(() => process.stdin.off("data", listener).off("end", gone).off("error", gone));
+  }
+
+  #enter(): void {
+    this.#isTaken = true;
+    this.#drawn = [];
+    this.#setRaw(true);
+    this.#write(ENTER);
+  }
+
+  #leave(): void {
+    if (!this.#isTaken) return;
+    this.#isTaken = false;
+    this.#write(LEAVE);
+    this.#setRaw(false);
+  }
+
+  #resume(): void {
+    if (!this.#isTaken) this.#enter();
+    this.#resize();
+  }
+
+  #resize(): void {
+    if (!this.#isTaken) return;
+    this.#drawn = [];
+    this.#events.changed();
+  }
+
+  #setRaw(isRaw: boolean): void {
+    if (!process.stdin.isTTY) return;
+    try {
+      process.stdin.setRawMode(isRaw);
+    } catch (error) {
+      // The terminal is gone, and with it whatever there was to set.
+      if (isRaw) throw error;
+    }
+  }
+
+  #end(status: number): void {
+    this.#leave();
+    this.#events.ended(status);
+  }
+
+  #crash(error: unknown): void {
+    this.#leave();
+    for (const forget of this.#forget.splice(0)) forget();
+    console.error(error);
+    process.exit(1);
+  }
+
+  /** A terminal that is gone ends us as its hangup would. */
+  #write(text: string): void {
+    if (text === "") return;
+    try {
+      this.#out.writeNow(text);
+    } catch {
+      this.#isTaken = false;
+    }
+    if (this.#out.hasReader && (this.#isTaken || text.endsWith(LEAVE))) return;
+    this.#isTaken = false;
+    this.#events.ended(128 + 1);
+  }
+}

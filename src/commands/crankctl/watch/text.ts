@@ -1,0 +1,81 @@
+// Lines for a terminal: pieces of text with a meaning, cut to a width, and what the meaning looks like. Everything that comes
+// from elsewhere has to be escaped before it gets here.
+
+/** What a piece of text means; how it looks is the palette's. */
+export type Tone = "plain" | "title" | "dim" | "good" | "warn" | "bad" | "chosen";
+export type Piece = readonly [text: string, tone: Tone];
+export type Line = readonly Piece[];
+
+/** How a terminal is written to. Without `colour` nothing but text is. Without `utf8` what is not ASCII becomes a question mark. */
+export type Look = { readonly colour: boolean; readonly utf8: boolean };
+
+/** SGR, ECMA-48 8.3.117. */
+const COLOURS: Readonly<Record<Tone, string>> = {
+  plain: "",
+  title: "1",
+  dim: "2",
+  good: "32",
+  warn: "33",
+  bad: "31",
+  chosen: "7",
+};
+
+const INVISIBLE = /^[\p{M}\u200b-\u200d]$/u;
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
+
+const columnsOf = (character: string): number => {
+  if (character < "\u0300") return 1;
+  if (INVISIBLE.test(character)) return 0;
+  return WIDE.test(character) ? 2 : 1;
+};
+
+/** How many columns a text takes (UAX #11, roughly; a terminal that thinks otherwise only moves the end of its line). */
+export const widthOf = (text: string): number => {
+  let width = 0;
+  for (const character of text) width += columnsOf(character);
+  return width;
+};
+
+/** As much of the text as fits into so many columns. */
+export const clip = (text: string, columns: number): string => {
+  let width = 0;
+  let end = 0;
+  for (const character of text) {
+    width += columnsOf(character);
+    if (width > columns) return text.slice(0, end);
+    end += character.length;
+  }
+  return text;
+};
+
+/** The text in exactly so many columns, at their left or right end. */
+export const fit = (text: string, columns: number, side: "left" | "right"): string => {
+  const cut = clip(text, columns);
+  const space = " ".repeat(columns - widthOf(cut));
+  return side === "left" ? cut + space : space + cut;
+};
+
+/** A line as bytes for a terminal of so many columns. */
+export const drawLine = (line: Line, columns: number, look: Look): string => {
+  let left = columns;
+  let drawn = "";
+  for (const [text, tone] of line) {
+    const cut = clip(look.utf8 ? text : text.replace(/[^ -~]/gu, "?"), left);
+    left -= widthOf(cut);
+    const colour = look.colour ? COLOURS[tone] : "";
+    drawn += colour === "" || cut === "" ? cut : `\x1b[${colour}m${cut}\x1b[0m`;
+  }
+  return drawn;
+};
+
+/** A bar of so many columns: `done` of `whole` full, `begun` more half full. */
+export const bar = (of: { done: number; begun?: number; whole: number }, columns: number, look: Look): string => {
+  const [full, half, empty] = look.utf8 ? ["█", "▒", "░"] : ["#", "+", "."];
+  const share = (count: number): number =>
+    of.whole <= 0 ? 0 : Math.min(columns, Math.round((Math.min(count, of.whole) / of.whole) * columns));
+  // What is there at all is seen, and what is not all is not shown as all.
+  const done = of.done > 0 ? Math.max(1, of.done < of.whole ? Math.min(share(of.done), columns - 1) : columns) : 0;
+  const begun = Math.max(done, share(of.done + (of.begun ?? 0)));
+  return full.repeat(done) + half.repeat(begun - done) + empty.repeat(columns - begun);
+};

@@ -1,0 +1,177 @@
+// crankctl watch in a real terminal, held against its screen.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { compiled } from "./harness/apps.ts";
+import { Load } from "./harness/load.ts";
+import { Bench, portOf, ROOT, waitFor } from "./harness/service.ts";
+import { Terminals } from "./harness/terminal.ts";
+
+const RESPONDER = join(ROOT, "test/apps/responder.py");
+const SMALL = { columns: 80, rows: 24 };
+const LARGE = { columns: 200, rows: 50 };
+
+let bench: Bench;
+let terminals: Terminals;
+beforeEach(() => {
+  bench = new Bench();
+  terminals = new Terminals(bench);
+});
+afterEach(async () => {
+  await terminals.close();
+  await bench.clean();
+});
+
+const deploy = async (...words: readonly string[]): Promise<void> => {
+  expect(await bench.ctl("web", "run", "-wait", ...words)).toMatchObject({ status: 0 });
+};
+const sleepers = (count: number) => deploy("-instances", String(count), "-ready", "delay:0", "--", "sleep", "600");
+
+const widest = (screen: string): number => Math.max(...screen.split("\n").map((row) => row.length));
+
+describe.each([SMALL, LARGE])("on $columns by $rows", ({ columns, rows }) => {
+  test("a rollout is shown as bars, and a drain goes down to nothing", async () => {
+    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    const server = [compiled("worker"), "-drain", "4000"];
+    await deploy("-instances", "2", "--", ...server);
+    const load = new Load({ port: portOf(crank), anew: 0, pauseMs: 20, stays: 60, talkMs: 1000 });
+    await waitFor("the clients that stay", () => load.staying === 60);
+    const terminal = await terminals.open({ columns, rows });
+    await terminal.watch("-name", "web", "watch");
+    const before = await terminal.see("60 connections");
+    expect(before).toContain("generation 1");
+    expect(before).toContain("2 of 2 ready");
+    expect(before.trimEnd().split("\n")).toHaveLength(rows);
+    expect(widest(before)).toBeLessThanOrEqual(columns);
+
+    const stuck = bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "slow", "never-ready");
+    const during = await terminal.see(/^new .* 0 of 2 available/m);
+    expect(during).toContain("Rolling out generation 2");
+    expect(during).toMatch(/^old +█+ 2 of 2 serving/m);
+    const next = bench.ctl("web", "run", "-wait", "-supersede", "--", ...server);
+    await Promise.all([stuck, next]);
+
+    const counts: number[] = [];
+    await waitFor("the end of the drain", async () => {
+      const screen = await terminal.screen();
+      const left = /^drain .* (\d+) of 60, \d workers?$/m.exec(screen)?.[1];
+      if (left !== undefined) counts.push(Number(left));
+      return left === undefined && counts.length > 0;
+    });
+    expect(counts).toEqual([...counts].sort((a, b) => b - a));
+    expect(new Set(counts).size).toBeGreaterThan(1);
+    await terminal.see(/exited with status 0/);
+    await load.stop();
+    await terminal.type("q");
+    await terminal.see("ended with 0");
+    await terminal.expectRestored();
+  });
+});
+
+describe("keys", () => {
+  test("scale up at once, and down, reload and roll back after a yes", async () => {
+    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await sleepers(1);
+    const terminal = await terminals.open(SMALL);
+    await terminal.watch("-name", "web", "watch");
+    await terminal.see("1 of 1 ready");
+    await terminal.type("+");
+    await terminal.see("2 of 2 ready");
+    await terminal.type("-");
+    await terminal.see("Stop one of the 2 workers of web? y/n");
+    await terminal.type("n");
+    await terminal.see("Nothing was done");
+    await terminal.type("-", "y");
+    await terminal.see("1 of 1 ready");
+    await terminal.type("b", "y");
+    await terminal.see("web: There is no");
+    await terminal.type("r");
+    await terminal.see("Replace the 1 workers of web? y/n");
+    await terminal.type("y");
+    await terminal.see("generation 2");
+    await deploy("--", "sleep", "601");
+    await terminal.see("generation 3");
+    await terminal.type("b", "y");
+    await terminal.see("generation 4");
+    await terminal.type("Up", "Down", "x", "F5", "M-r", "q");
+    await terminal.see("ended with 0");
+    expect((await bench.ctl("web", "ps")).stdout).toContain("[sleep 600]");
+  });
+});
+
+test("a resized terminal is drawn anew", async () => {
+  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await sleepers(3);
+  const terminal = await terminals.open(LARGE);
+  await terminal.watch("-name", "web", "watch");
+  for (const [columns, rows] of [
+    [80, 24],
+    [20, 10],
+    [120, 40],
+  ] as const) {
+    await terminal.resize(columns, rows);
+    const screen = await waitFor("a whole screen", async () => {
+      const seen = await terminal.screen();
+      return (
+        seen.startsWith("web  gen") &&
+        seen.trimEnd().split("\n").length === rows &&
+        /q( quit)?$/.test(seen.trimEnd()) &&
+        seen
+      );
+    });
+    expect(widest(screen)).toBeLessThanOrEqual(columns);
+    expect(screen.match(/^ +\d+ .*ready/gm)).toHaveLength(3);
+  }
+});
+
+test("twenty columns show each worker's state and connections", async () => {
+  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await sleepers(2);
+  const terminal = await terminals.open({ columns: 20, rows: 12 });
+  await terminal.type(terminal.line("-name", "web", "watch"), "Enter");
+  const screen = await terminal.see(/^ +1 ready +\d/m);
+  expect(screen).toContain("web  gen 1  2/2");
+  await terminal.type("-");
+  await terminal.see("Stop one of");
+});
+
+test("all services of a prefix are a list, from which one is opened", async () => {
+  const crank = await bench.crank("web-a", ["-bind", "127.0.0.1:0"]);
+  await bench.crank("other", ["-bind", "127.0.0.1:0"]);
+  await bench.ctl("web-a", "run", "-wait", "-ready", "delay:0", "--", "sleep", "600");
+  const terminal = await terminals.open(SMALL);
+  await terminal.watch("watch", "web");
+  const screen = await terminal.see(/^> web-a +1 +1\/1/m);
+  expect(screen).not.toContain("other");
+  await bench.crank("web-b", ["-bind", "127.0.0.1:0"]);
+  await terminal.see(/^ {2}web-b +- +0\/0/m);
+  await terminal.type("j", "Enter");
+  await terminal.see("web-b  nothing deployed yet");
+  await terminal.type("Escape");
+  await terminal.see(/^> web-b/m);
+  await terminal.type("k", "+");
+  await terminal.see(/^> web-a +1 +2\/2/m);
+  const workers: { pid: number }[] = JSON.parse((await bench.ctl("web-a", "ps", "-json")).stdout);
+  crank.signal("SIGKILL");
+  await terminal.see(/^> web-a +1 +gone/m);
+  await terminal.type("r");
+  await terminal.see("web-a cannot be reached");
+  // They outlive their crank.
+  for (const { pid } of workers) process.kill(pid, "SIGKILL");
+});
+
+test("a crank that is killed and comes back is found again", async () => {
+  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await sleepers(1);
+  const terminal = await terminals.open(SMALL);
+  await terminal.watch("-name", "web", "watch");
+  await terminal.see("1 of 1 ready");
+  crank.signal("SIGKILL");
+  await crank.ended;
+  await terminal.see("No crank for");
+  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await waitFor("the new one on the screen", async () => {
+    const screen = await terminal.screen();
+    return !screen.includes("No crank") && screen.includes("1 of 1 ready");
+  });
+  expect(await bench.ctl("web", "shutdown", "-wait")).toMatchObject({ status: 0 });
+});
