@@ -138,7 +138,7 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
         waiting: null,
       },
       draining: { workers: 0, generations: [], limit: null },
-      workers: [WORKER],
+      workers: [WORKER, { ...WORKER, id: 8, state: "starting", status: `compacting \u001b[31m${"x".repeat(60)}` }],
     };
     const info = {
       name: "web",
@@ -164,7 +164,8 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
       "Rolling out generation 4",
       "0 of 2 available",
       "2 old left",
-      "41   7    3  ready  1 min 15 s         2  112 MiB  1 min 1 s         1203  /srv",
+      `  compacting \\x1b[31m${"x".repeat(20)}…  `,
+      "41   7    3  ready     1 min 15 s         2  112 MiB  1 min 1 s         1203  -  ",
     ])
       expect(stdout).toContain(text);
     expect(stdout).not.toContain("\u001b");

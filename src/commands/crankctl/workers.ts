@@ -13,9 +13,9 @@ export const workerLines = (workers: readonly WorkerInfo[]): string =>
 
 /** A table with a header. */
 export const workerTable = (workers: readonly WorkerInfo[]): string => {
-  // Few services hand anything over.
+  // Few services hand anything over, and few say what they are doing.
   const hasTaken = workers.some(({ descriptors }) => descriptors !== undefined);
-  const taken = hasTaken ? [">TAKEN"] : [];
+  const hasStatus = workers.some(({ status }) => status !== undefined);
   return table(
     [
       ">PID",
@@ -27,7 +27,8 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
       ">MEMORY",
       ">CPU",
       ">CONNECTIONS",
-      ...taken,
+      ...(hasTaken ? [">TAKEN"] : []),
+      ...(hasStatus ? ["STATUS"] : []),
       "DIRECTORY",
       "COMMAND",
     ],
@@ -40,10 +41,18 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
       String(worker.restarts),
       ...usageCells(worker.usage),
       ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
+      ...(hasStatus ? [statusText(worker.status ?? "-")] : []),
       escapeControls(worker.cwd),
       commandText(worker),
     ]),
   );
+};
+
+/** So much of a status text stands in the table; all of it is in `-json`. */
+const STATUS_WIDTH = 40;
+const statusText = (said: string): string => {
+  const shown = escapeControls(said);
+  return shown.length > STATUS_WIDTH ? `${shown.slice(0, STATUS_WIDTH - 1)}…` : shown;
 };
 
 /** Memory, processor time and connections; what is not known is a dash. */
