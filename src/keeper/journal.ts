@@ -183,7 +183,7 @@ class Cursor {
 }
 
 /** CRC-32 (ISO 3309, as in gzip), four bits at a time: the table of keeper/checksum.c. */
-const checksum = (bytes: Uint8Array): number => {
+export const checksum = (bytes: Uint8Array): number => {
   let value = 0xffffffff;
   for (const byte of bytes) {
     value ^= byte;

@@ -90,6 +90,8 @@ export class SimulatedCommands {
         return workers.watch(command);
       case "followMain":
         return workers.followMain(command);
+      case "adopt":
+        return this.#fail(command, command.worker, workers.adopt(command));
       case "sendDatagram":
         return this.#send(command);
       case "write":
@@ -146,7 +148,11 @@ export class SimulatedCommands {
   /** Every number is open in a process that is there. */
   #take(command: CommandOf<"takeDescriptor">): void {
     const { handle, pid, startTime } = command;
-    if (this.#surface.workers.isThere(pid, startTime)) this.#hold(handle);
+    const taken = this.#surface.world.takeDescriptor(command);
+    if (taken) {
+      this.#handles.set(handle, taken.address);
+      this.#surface.post({ kind: "opened", handle, listening: 1, ...taken });
+    } else if (this.#surface.workers.isThere(pid, startTime)) this.#hold(handle);
     else this.#fail(command, handle, { step: "process", errno: ESRCH });
   }
 

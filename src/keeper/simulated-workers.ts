@@ -11,11 +11,15 @@ type Worker = {
   startTime: number;
   state: State;
   tail: string[];
+  /** Nobody can collect how it ends. */
+  readonly isAdopted: boolean;
 };
 
 /** As in `exited`. */
 export type Ending = { readonly ending: 0 | 1 | 2 | 3; readonly status: number };
 
+const UNKNOWN: Ending = { ending: 3, status: 0 };
+const ESRCH = 3;
 const EEXIST = 17;
 const ENOTCONN = 107;
 const TAIL_LINES = 20;
@@ -69,8 +73,25 @@ export class SimulatedWorkers {
     this.#starts += 1;
     const id = command.worker;
     if (this.#workers.has(id)) return this.#post({ kind: "spawnFailed", worker: id, step: "worker", errno: EEXIST });
-    this.#workers.set(id, { id, start: this.#starts, pid: 0, startTime: 0, state: "starting", tail: [] });
+    this.#workers.set(id, {
+      id,
+      start: this.#starts,
+      pid: 0,
+      startTime: 0,
+      state: "starting",
+      tail: [],
+      isAdopted: false,
+    });
     this.#world.startProcess(command);
+  }
+
+  /** Takes charge of a process that another keeper started. Why that is not possible, or null. */
+  adopt(command: CommandOf<"adopt">): Failing | null {
+    const { worker: id, pid, startTime } = command;
+    if (!this.#world.adoptProcess(command)) return { step: "process", errno: ESRCH };
+    this.#workers.set(id, { id, start: 0, pid, startTime, state: "running", tail: [], isAdopted: true });
+    this.#post({ kind: "spawned", worker: id, pid, startTime });
+    return null;
   }
 
   started(id: number, pid: number, startTime: number): void {
@@ -142,7 +163,8 @@ export class SimulatedWorkers {
     worker.state = "told";
     this.#watchdogs.forget(id);
     const tail = new TextEncoder().encode(worker.tail.map((line) => `${line}\n`).join(""));
-    this.#post({ kind: "exited", worker: id, pid: worker.pid, ending, status, tail });
+    const how = worker.isAdopted ? UNKNOWN : { ending, status };
+    this.#post({ kind: "exited", worker: id, pid: worker.pid, ...how, tail });
   }
 
   /** The commit has consumed its exit, or that it was not started: the number's owner is forgotten. */

@@ -17,6 +17,9 @@ export type Failing = { readonly step: string; readonly errno: number };
 /** A socket that could be opened. */
 export type Opened = { readonly address: Uint8Array; readonly listening: boolean };
 
+/** A listening socket that was taken from somebody. */
+export type Taken = { readonly domain: number; readonly type: number; readonly address: Uint8Array };
+
 export type SimulatedWorld = {
   /** CLOCK_MONOTONIC, ms. */
   now(): number;
@@ -38,6 +41,14 @@ export type SimulatedWorld = {
   log(sink: number, bytes: Uint8Array): void;
   /** A command was carried out, whatever it was; for whoever keeps a record of them. */
   carriedOut(command: Command): void;
+  /** A process that is not the keeper's child becomes its worker; false: it is gone. */
+  adoptProcess(command: CommandOf<"adopt">): boolean;
+  /** A descriptor of another process: the listening socket that it is; null: it is none, or gone with its process. */
+  takeDescriptor(command: CommandOf<"takeDescriptor">): Taken | null;
+  /** Whether the keeper is killed here and now, between two commands of a batch. */
+  isKilledHere(): boolean;
+  /** It was killed; `journal` is its journal's file, null if it has not opened one. */
+  keeperKilled(journal: Uint8Array | null): void;
   /** The keeper is gone. */
   keeperEnded(status: number): void;
 };

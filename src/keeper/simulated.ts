@@ -6,6 +6,7 @@ import { CommandDecoder } from "./frames.ts";
 import { type Command, type Greeting, LIMITS, PROTOCOL_VERSION } from "./protocol.ts";
 import { SimulatedCommands } from "./simulated-commands.ts";
 import { EventQueue, type Happening } from "./simulated-events.ts";
+import { encodeJournal } from "./simulated-journal.ts";
 import { SimulatedStreams } from "./simulated-streams.ts";
 import { type Death, SimulatedSupervision } from "./simulated-supervision.ts";
 import { type Ending, SimulatedWorkers } from "./simulated-workers.ts";
@@ -15,7 +16,11 @@ export type SimulatedFacts = {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly realtimeOffset: number;
+  /** Missing: 1. */
+  readonly pid?: number;
 };
+
+const BOOT_ID = "simulated";
 
 export class SimulatedKeeper {
   readonly #world: SimulatedWorld;
@@ -32,6 +37,10 @@ export class SimulatedKeeper {
   #batchBytes = 0;
   #tickAt = 0;
   #executions = 0;
+  #batches = 0;
+  #hasJournalFile = false;
+  /** Of the last batch, while nothing says that they are carried out. */
+  #unconfirmed: readonly Command[] = [];
 
   constructor(world: SimulatedWorld, facts: SimulatedFacts) {
     this.#world = world;
@@ -83,6 +92,25 @@ export class SimulatedKeeper {
   /** The supervisor ended by itself, or of a signal. */
   supervisorEnded(death: Death): void {
     this.#happen(() => this.#supervision.ended(death));
+  }
+
+  /** It is killed with SIGKILL, and its supervisor with it; the world is told what it leaves. */
+  kill(): void {
+    if (this.#supervision.state === "over") return;
+    this.#supervision.end();
+    this.#world.keeperKilled(this.#hasJournalFile ? this.#encodedJournal() : null);
+  }
+
+  #encodedJournal(): Uint8Array {
+    return encodeJournal({
+      bootId: BOOT_ID,
+      pid: this.#facts.pid ?? 1,
+      writtenAt: this.#startedAt,
+      batch: this.#batches,
+      consumed: this.#events.consumed,
+      entries: this.#journal,
+      unconfirmed: this.#unconfirmed,
+    });
   }
 
   signalled(signal: number, pid = 0, uid = 0): void {
@@ -175,11 +203,11 @@ export class SimulatedKeeper {
         kind: "hello",
         protocol: PROTOCOL_VERSION,
         version: "simulated",
-        pid: 1,
+        pid: this.#facts.pid ?? 1,
         startedAt: this.#startedAt,
         now: this.#world.now(),
         realtimeOffset,
-        bootId: "simulated",
+        bootId: BOOT_ID,
         home: "/opt/crank",
         cwd,
         args,
@@ -243,7 +271,15 @@ export class SimulatedKeeper {
       if (command.kind === "put") this.#journal.set(command.key, command.value);
       if (command.kind === "remove") this.#journal.delete(command.key);
     }
-    for (const command of batch) this.#commands.carryOut(command);
+    this.#batches += 1;
+    const listed = batch.filter(({ kind }) => kind !== "put" && kind !== "remove");
+    this.#unconfirmed = listed;
+    for (const command of listed) {
+      if (this.#world.isKilledHere()) return this.kill();
+      if (command.kind === "openJournal") this.#hasJournalFile = true;
+      this.#commands.carryOut(command);
+    }
+    this.#unconfirmed = [];
     this.#events.consume(commit.consumed);
     if (!this.#events.has("tick")) this.#setTick(commit.tickAt);
     this.#commands.checkBarriers();

@@ -105,6 +105,7 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
   });
   // Probes end with their keeper.
   reconcileProbes(memory, new Set(memory.unstarted), now);
+  noteFound(memory, adoption, now);
   report(memory, adoption, now);
   for (const loss of lostDescriptors(left)) log(memory, "warning", loss);
   rememberAdoption(memory, null);
@@ -128,6 +129,16 @@ const keepRequests = (memory: Memory, left: LeftService): number[] => {
     kept.push(request);
   }
   return kept;
+};
+
+/**
+ * A start that was only intended has been found: who it is is written down with the adoption. If this crank is killed too
+ * before it is told so, the next one would look for a start of this one.
+ */
+const noteFound = (memory: Memory, { workers }: Adoption, now: number): void => {
+  for (const { id, pid, startTime } of workers) {
+    if (memory.core.workers[id]?.pid === null) advance(memory, { kind: "spawned", now, worker: id, pid, startTime });
+  }
 };
 
 const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: number): void => {

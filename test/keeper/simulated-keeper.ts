@@ -68,6 +68,16 @@ class World implements SimulatedWorld, KeeperUnderTest {
   }
   log(): void {}
   carriedOut(_command: Command): void {}
+  adoptProcess(): boolean {
+    return false;
+  }
+  takeDescriptor(): null {
+    return null;
+  }
+  isKilledHere(): boolean {
+    return false;
+  }
+  keeperKilled(): void {}
   readonly ended = this.#ended.promise;
   keeperEnded(status: number): void {
     this.#ended.resolve(status);

@@ -5,6 +5,8 @@ const encoder = new TextEncoder();
 
 /** What a question needs of the world. */
 export type Wire = {
+  /** Whether somebody accepts connections. */
+  isThere(): boolean;
   connect(): number;
   send(connection: number, bytes: Uint8Array): void;
   hangUp(connection: number): void;
@@ -77,8 +79,14 @@ export class Clients {
     const first = this.ask("run", params, "whole");
     this.#wire.after(this.#random.between(0, 300), () => {
       this.#giveUp(first);
-      this.#wire.after(this.#random.between(0, 2000), () => this.ask("run", params));
+      this.#wire.after(this.#random.between(0, 2000), () => this.#askAgain(params));
     });
+  }
+
+  /** Nobody can connect while no crank is there. */
+  #askAgain(params: Record<string, unknown>): void {
+    if (this.#wire.isThere()) this.ask("run", params);
+    else this.#wire.after(10, () => this.#askAgain(params));
   }
 
   runParams(): Record<string, unknown> {
@@ -138,6 +146,12 @@ export class Clients {
     if (how === "any" && this.#random.chance(0.05))
       this.#wire.after(this.#random.between(51, 500), () => this.#giveUp(question));
     return question;
+  }
+
+  /** Every connection is lost, with whatever was to be answered on it. */
+  loseConnections(): void {
+    for (const question of this.#questions.values()) question.isGiven = true;
+    this.#partial.clear();
   }
 
   #giveUp(question: Question): void {

@@ -12,12 +12,15 @@ import type {
   Opened,
   SimulatedSupervisor,
   SimulatedWorld,
+  Taken,
 } from "../../src/keeper/simulated-world.ts";
 import type { FrontEnd } from "../../src/supervisor/front-end.ts";
 import { measurementNumber } from "../../src/supervisor/measuring.ts";
+import type { Platform } from "../../src/supervisor/platform.ts";
 import { isCheck } from "../../src/supervisor/probes.ts";
 import { Clients } from "./clients.ts";
 import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
+import { leftProcesses } from "./left.ts";
 import { simulatedPlatform, WALL_OFFSET } from "./platform.ts";
 import { Random } from "./random.ts";
 import { LeftDescriptors } from "./stored.ts";
@@ -54,7 +57,9 @@ export class Broken extends Error {
 type Process = {
   readonly behaviour: Behaviour;
   readonly isWatched: boolean;
+  readonly environment: ReadonlyMap<string, string>;
   pid: number;
+  startTime: number;
   state: "starting" | "running" | "gone";
 };
 
@@ -66,7 +71,10 @@ const FEED_MS = 15_000;
 const END_AT = 1_000_000;
 const MAX_STEPS = 50_000;
 const RECORD = "/sim/one.conf";
+const JOURNAL = "/sim/one.run/journal";
 const CONTROL_HANDLE = 1;
+/** Connections of different keepers have different numbers for their clients. */
+const CONNECTIONS_OF_A_KEEPER = 1_000_000;
 const SIGNALS = { SIGTERM: 15, SIGKILL: 9, SIGSEGV: 11, SIGUSR1: 10 } as const;
 
 /** SIGUSR1 at these steps of a life. `keeper`: its program is another one each time. */
@@ -79,7 +87,11 @@ export const live = (
   killing: Killing,
   frontEnd: FrontEnd = CRANK,
   upgrading: Upgrading = NO_UPGRADES,
-): Promise<Life> => new World(seed, killing, frontEnd, upgrading).live();
+): Promise<Life> => new World(seed, killing, frontEnd, upgrading, "lives").live();
+
+/** The same with the keeper killed now and then, and its supervisor with it, and started again: only the outcome counts. */
+export const liveWithDyingKeepers = (seed: number): Promise<Life & { readonly keeperKills: number }> =>
+  new World(seed, "anywhere", CRANK, NO_UPGRADES, "dies").live();
 
 /** crank, but for the manner in which einhyrningsins keeps its workers. */
 export const CRANK_BY_PLACES: FrontEnd = {
@@ -108,7 +120,12 @@ class World implements SimulatedWorld {
   readonly #qualities = new Map<string, Quality>();
   readonly #commands: string[] = [];
   readonly #trace: string[] = [];
-  readonly #keeper: SimulatedKeeper;
+  readonly #args: readonly string[];
+  readonly #keeperFate: "lives" | "dies";
+  #keeper: SimulatedKeeper;
+  #keepers = 0;
+  /** The journal's file. */
+  #journalFile: Uint8Array | null = null;
   readonly #clients: Clients;
   readonly #respawns: boolean;
   #supervisor: SupervisorLife | null = null;
@@ -125,7 +142,8 @@ class World implements SimulatedWorld {
   /** How large workers are found to be. */
   readonly #sizes: Random;
 
-  constructor(seed: number, killing: Killing, frontEnd: FrontEnd, upgrading: Upgrading) {
+  constructor(seed: number, killing: Killing, frontEnd: FrontEnd, upgrading: Upgrading, keeperFate: "lives" | "dies") {
+    this.#keeperFate = keeperFate;
     this.#frontEnd = frontEnd;
     this.#upgrading = upgrading;
     this.#upgradeFate = new Random(seed ^ 0x0b9d);
@@ -146,17 +164,22 @@ class World implements SimulatedWorld {
       String(this.#random.pick([0, 0.05, 10])),
     ];
     if (this.#respawns) args.push("-respawn");
-    this.#keeper = new SimulatedKeeper(this, { args, cwd: "/", realtimeOffset: WALL_OFFSET });
+    this.#args = args;
+    this.#keeper = this.#newKeeper();
     this.#clients = new Clients(this.#random, {
-      connect: () => this.#keeper.clientConnects(CONTROL_HANDLE),
-      send: (connection, bytes) => this.#keeper.clientSends(connection, bytes),
-      hangUp: (connection) => this.#keeper.clientHangsUp(connection),
+      isThere: () => this.#isAccepting || this.#status !== null,
+      connect: () => this.#connectionBase() + this.#keeper.clientConnects(CONTROL_HANDLE),
+      send: (connection, bytes) => this.#toKeeper(connection, (number) => this.#keeper.clientSends(number, bytes)),
+      hangUp: (connection) => this.#toKeeper(connection, (number) => this.#keeper.clientHangsUp(number)),
       after: (ms, happen) => this.after(ms, happen),
     });
   }
 
-  async live(): Promise<Life> {
+  async live(): Promise<Life & { readonly keeperKills: number }> {
     this.#keeper.start();
+    if (this.#keeperFate === "dies")
+      for (let deaths = this.#fate.between(1, 5); deaths > 0; deaths--)
+        this.after(this.#fate.between(1, CALM_AT - 5000), () => this.#keeper.kill());
     for (let question = this.#random.between(1, 8); question > 0; question--)
       this.after(this.#random.between(20, CALM_AT - 4000), () => this.#ask());
     if (this.#random.chance(0.1)) this.after(this.#random.between(20, CALM_AT), () => this.#keeper.signalled(1));
@@ -176,6 +199,7 @@ class World implements SimulatedWorld {
       record: this.#files.get(RECORD) ?? "",
       status: this.#status,
       kills: this.#kills,
+      keeperKills: this.#keepers - 1,
       events: this.#steps,
     };
   }
@@ -202,10 +226,70 @@ class World implements SimulatedWorld {
 
   #calmDown(): void {
     this.#isCalm = true;
-    if (this.#isAccepting && this.#status === null) this.#clients.endRecycling();
+    this.#endRecycling();
     for (const [worker, process] of this.#processes)
       if (process.behaviour.start !== "ready" || process.behaviour.ignoresTerm) this.#exit(worker, process, "SIGKILL");
   }
+
+  #endRecycling(): void {
+    if (this.#isAccepting) this.#clients.endRecycling();
+    else if (this.#status === null) this.after(10, () => this.#endRecycling());
+  }
+
+  // Keepers, one after the other --------------------------------------------------------------------------------------
+
+  #newKeeper(): SimulatedKeeper {
+    this.#keepers += 1;
+    const pid = this.#keepers;
+    return new SimulatedKeeper(this, { args: this.#args, cwd: "/", realtimeOffset: WALL_OFFSET, pid });
+  }
+
+  #connectionBase(): number {
+    return this.#keepers * CONNECTIONS_OF_A_KEEPER;
+  }
+
+  /** What goes to a keeper that is gone goes nowhere. */
+  #toKeeper(connection: number, act: (number: number) => void): void {
+    const number = connection - this.#connectionBase();
+    if (number > 0 && number < CONNECTIONS_OF_A_KEEPER) act(number);
+  }
+
+  isKilledHere(): boolean {
+    const isSafe = this.#keeperFate === "lives" || this.#now > CALM_AT - 5000;
+    return !isSafe && this.#fate.chance(0.01);
+  }
+
+  keeperKilled(journal: Uint8Array | null): void {
+    this.#trace.push(`${this.#now} the keeper is killed`);
+    if (journal) this.#journalFile = journal;
+    this.#isAccepting = false;
+    this.#clients.loseConnections();
+    for (const [worker, process] of this.#processes) {
+      if (process.state !== "starting") continue;
+      if (this.#fate.chance(0.5)) process.state = "gone";
+      else this.#begin(worker, process);
+    }
+    this.after(this.#fate.between(1, 800), () => {
+      this.#keeper = this.#newKeeper();
+      this.#keeper.start();
+    });
+  }
+
+  adoptProcess({ worker, pid }: CommandOf<"adopt">): boolean {
+    const process = this.#processes.get(worker);
+    return process?.pid === pid && process.state === "running";
+  }
+
+  takeDescriptor({ handle, pid }: CommandOf<"takeDescriptor">): Taken | null {
+    const socket = this.#serviceSocket?.handle === handle ? this.#serviceSocket : null;
+    const isThere = this.#living().some((process) => process.pid === pid);
+    return isThere && socket ? { domain: socket.domain, type: socket.type, address: socket.address } : null;
+  }
+
+  #serviceSocket: CommandOf<"openSocket"> | null = null;
+
+  readonly #living = (): readonly Process[] =>
+    [...this.#processes.values()].filter((process) => process.state === "running");
 
   #fillDisk(): void {
     this.#diskFullUntil = this.#now + this.#random.between(10, 2000);
@@ -226,12 +310,7 @@ class World implements SimulatedWorld {
 
   startSupervisor(): SimulatedSupervisor {
     const life: SupervisorLife = new SupervisorLife({
-      platform: simulatedPlatform(
-        this.#files,
-        this.now,
-        () => this.#now >= this.#diskFullUntil,
-        () => !this.#upgrading.keeper,
-      ),
+      platform: this.#platform(),
       frontEnd: this.#frontEnd,
       send: (bytes) => this.#keeper.hear(bytes),
       isKilledAt: (moment) => this.#isKilledAt(life, moment),
@@ -243,6 +322,25 @@ class World implements SimulatedWorld {
     });
     this.#supervisor = life;
     return life;
+  }
+
+  #platform(): Platform {
+    const platform = simulatedPlatform(
+      this.#files,
+      this.now,
+      () => this.#now >= this.#diskFullUntil,
+      () => !this.#upgrading.keeper,
+    );
+    return {
+      ...platform,
+      readBytes: (path) => (path === JOURNAL ? this.#journalFile : platform.readBytes(path)),
+      setAside: (path) => {
+        if (path !== JOURNAL) return platform.setAside(path);
+        this.#journalFile = null;
+        return `${JOURNAL}.aside`;
+      },
+      processes: async () => leftProcesses(this.#living),
+    };
   }
 
   #rest(life: SupervisorLife, lingerMs: number): void {
@@ -271,11 +369,12 @@ class World implements SimulatedWorld {
   }
 
   openSocket(command: CommandOf<"openSocket">): Opened | Failing {
+    if (command.handle !== CONTROL_HANDLE) this.#serviceSocket = command;
     return { address: command.address, listening: command.backlog > 0 };
   }
 
   answer(connection: number, bytes: Uint8Array): void {
-    const wrong = this.#clients.answered(connection, bytes);
+    const wrong = this.#clients.answered(this.#connectionBase() + connection, bytes);
     if (wrong !== null) this.#fail(wrong);
   }
 
@@ -308,7 +407,10 @@ class World implements SimulatedWorld {
     const { worker } = command;
     if (isCheck(worker)) return this.#check(worker);
     if (measurementNumber(worker) !== null) return this.#measure(command);
-    if (this.#processes.has(worker)) this.#fail(`the number of worker ${worker} was used before`);
+    const before = this.#processes.get(worker);
+    // Where nobody is left of a service, the next keeper begins anew, with its numbers too.
+    if (before && (before.state !== "gone" || this.#keepers === 1))
+      this.#fail(`the number of worker ${worker} was used before`);
     const wrong = this.#left.started(command);
     if (wrong !== null) this.#fail(wrong);
     const generation = command.env.find(([name]) => name === "CRANK_GENERATION")?.[1] ?? "";
@@ -317,7 +419,10 @@ class World implements SimulatedWorld {
     const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
     this.#pids += 1;
     const isWatched = command.env.some(([name]) => name === "WATCHDOG_USEC");
-    const process: Process = { behaviour, isWatched, pid: this.#pids, state: "starting" };
+    const process: Process = {
+      ...{ behaviour, isWatched, environment: new Map(command.env), pid: this.#pids },
+      ...{ startTime: 0, state: "starting" },
+    };
     this.#processes.set(worker, process);
     this.after(behaviour.spawnMs, () => this.#begin(worker, process));
   }
@@ -349,12 +454,13 @@ class World implements SimulatedWorld {
 
   #begin(worker: number, process: Process): void {
     const { behaviour, pid } = process;
-    if (process.state === "gone") return;
+    if (process.state !== "starting") return;
     if (behaviour.spawnFails) {
       process.state = "gone";
       return this.#keeper.processNotStarted(worker, { step: "exec", errno: 2 });
     }
     process.state = "running";
+    process.startTime = this.#now;
     this.#keeper.processStarted(worker, pid, this.#now);
     if (behaviour.start === "hang") return this.#exitAfter(PATIENCE_MS, worker, process, "exit 1");
     if (behaviour.start !== "ready")
@@ -393,7 +499,9 @@ class World implements SimulatedWorld {
     if (!process || process.state === "gone" || signal === SIGNALS.SIGUSR1) return;
     const { ignoresTerm, stopMs } = process.behaviour;
     if (signal === SIGNALS.SIGKILL) return this.#exitAfter(5, worker, process, "SIGKILL");
-    for (let leaves = this.#random.pick([0, 0, 0, 1, 3]); leaves > 0; leaves--) this.#leave(worker, process);
+    // What only the keeper held is lost with it.
+    const leaves = this.#keeperFate === "dies" ? 0 : this.#random.pick([0, 0, 0, 1, 3]);
+    for (let left = leaves; left > 0; left--) this.#leave(worker, process);
     this.#exitAfter(ignoresTerm ? PATIENCE_MS : stopMs, worker, process, "exit 0");
   }
 
@@ -442,7 +550,10 @@ class World implements SimulatedWorld {
       this.#fail("the service manager was never told that crank is ready");
     const lost = this.#left.lost((handle) => this.#journalled(`stored/${handle}`) !== null);
     if (lost !== null) this.#fail(lost);
-    if (running !== this.#keeper.workersAlive) this.#fail("the keeper lost count of its workers");
+    if (running !== this.#keeper.workersAlive)
+      this.#fail(
+        `the keeper has ${this.#keeper.workersAlive} workers, and ${running} live: ${this.#living().map(({ pid }) => pid)}`,
+      );
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: a look at the supervisor's own notes, from outside

@@ -1,0 +1,44 @@
+// What a simulated keeper that was killed leaves, as the next crank sees it in /proc: its workers, and the socket and the
+// pipe that each of them holds.
+import type { ProcessTable } from "../../src/supervisor/processes.ts";
+import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+
+/** A process that lives. `environment` is what it was started with. */
+export type LeftProcess = {
+  readonly pid: number;
+  readonly startTime: number;
+  readonly environment: ReadonlyMap<string, string>;
+};
+
+const SOCKET_INODE = 80;
+const STDOUT = 1;
+const SOCKET_FD = 3;
+const O_RDWR = 2;
+
+/** The processes of a service that listens on 127.0.0.1:80. */
+export const leftProcesses = (living: () => readonly LeftProcess[]): ProcessTable => {
+  const find = (pid: number): LeftProcess | undefined => living().find((process) => process.pid === pid);
+  return {
+    list: () => living().map(({ pid }) => pid),
+    facts: (pid) => {
+      const process = find(pid);
+      return process ? { pid, startTime: process.startTime, parent: 1, group: pid, uids: [0, 0, 0] } : null;
+    },
+    environment: (pid) => {
+      const process = find(pid);
+      return process ? new Map([...process.environment, ["LISTEN_PID", String(pid)]]) : null;
+    },
+    descriptors: (pid) =>
+      find(pid)
+        ? {
+            kind: "shown",
+            descriptors: [
+              { fd: STDOUT, target: `pipe:[${10_000 + pid}]` },
+              { fd: SOCKET_FD, target: `socket:[${SOCKET_INODE}]` },
+            ],
+          }
+        : { kind: "hidden", reason: "it is gone" },
+    accessMode: () => O_RDWR,
+    sockets: () => new Map([[SOCKET_INODE, { type: SOCK_STREAM, at: { host: "127.0.0.1", port: 80 } }]]),
+  };
+};
