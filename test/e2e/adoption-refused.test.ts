@@ -140,6 +140,9 @@ describe("a journal", () => {
       await service.adopt();
       expect(await service.pids()).toEqual([pid]);
       expect(await service.ask()).toBe(`unruly ${pid}\n`);
+      // One that has overwritten its environment is found by nobody afterwards.
+      expect((await service.bench.ctl("web", "shutdown", "-wait")).status).toBe(0);
+      await waitFor("its end", () => !isAlive(pid));
     },
   );
 });
