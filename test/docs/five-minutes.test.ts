@@ -40,9 +40,12 @@ test.if(hasCurl)("the README's commands do what the README says, and no request 
     .replaceAll("/tmp/crank", join(directory, "files"))
     .replaceAll("8080", String(port));
   // crankctl may come before crank has opened its control socket; a person is never that fast.
+  // Nor is a person so fast that the loop's last request is still under way at the shutdown.
+  const asking = `kill %2\nwhile pgrep -f "^curl -sS localhost:${port}" >/dev/null; do sleep 0.05; done`;
   const [first = "", ...later] = script.split(/^(?=crankctl)/m);
   const waiting = 'until test -S "$CRANK_PREFIX/web.ctl"; do sleep 0.05; done\n';
-  const ran = spawnSync("bash", ["-c", first + waiting + later.join("")], { cwd: directory, encoding: "utf8" });
+  const commands = first + waiting + later.join("").replace("kill %2", asking);
+  const ran = spawnSync("bash", ["-c", commands], { cwd: directory, encoding: "utf8" });
 
   expect(ran.stderr).not.toContain("curl:");
   expect(ran.stdout).toContain("goodbye from");
