@@ -158,6 +158,14 @@ describe("lines are written", () => {
     await bench.ctl("web", "scale", "2");
     expect(await reader.ended).toMatchObject({ status: 0, stderr: "" });
   });
+
+  test("onto a full disk ends with a sentence", async () => {
+    const script = `${CRANKCTL} -prefix ${bench.directory} -name web watch >/dev/full`;
+    expect(await bench.run(["bash", "-c", script])).toMatchObject({
+      status: 1,
+      stderr: "ERROR: couldn't write the output: ENOSPC\n",
+    });
+  });
 });
 
 test("what a crank says is escaped before it is shown", async () => {

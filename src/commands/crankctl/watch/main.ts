@@ -76,10 +76,12 @@ const onScreen = async (watched: Watched, look: Look, out: Output): Promise<numb
 const asLines = async (watched: Watched, out: Output): Promise<number> => {
   const told = new Map<Feed, { summary: string; seq: number }>();
   let finish: (status: number) => void = () => {};
-  const ended = new Promise<number>((resolve) => {
+  let fail: (error: unknown) => void = () => {};
+  const ended = new Promise<number>((resolve, reject) => {
     finish = resolve;
+    fail = reject;
   });
-  const feeds = new Feeds("left out", (feed) => {
+  const tell = (feed: Feed): void => {
     const before = told.get(feed) ?? { summary: "", seq: -1 };
     for (const entry of feed.view.events) {
       if (entry.seq <= before.seq) continue;
@@ -90,6 +92,14 @@ const asLines = async (watched: Watched, out: Output): Promise<number> => {
     if (summary !== before.summary) out.writeNow(`${summary}\n`);
     told.set(feed, { summary, seq: before.seq });
     if (!out.hasReader) finish(0);
+  };
+  const feeds = new Feeds("left out", (feed) => {
+    // Whoever calls this is not who waits for the end.
+    try {
+      tell(feed);
+    } catch (error) {
+      fail(error);
+    }
   });
   if (watched.kind === "one") feeds.add(watched.name, watched.address);
   try {
