@@ -7,15 +7,21 @@ import { type Job, type JobResult, runJob } from "./runner/job.ts";
 import { failuresFirst, failuresIn } from "./runner/output.ts";
 
 /** The whole run ends after this long, whatever hangs: ms. */
-const RUN_LIMIT_MS = Number(process.env.CRANK_TEST_SECONDS ?? 600) * 1000;
+const RUN_LIMIT_MS = Number(process.env.CRANK_TEST_SECONDS ?? 900) * 1000;
 
 /** What takes long goes first, so that no processor is left with it alone at the end. */
 const FIRST = ["test/e2e/load", "test/sim/", "test/core/simulator", "test/setup/", "test/e2e/", "test/keeper/"];
 
-/** Runs again with crank's own processes on Node, for what touches the runtime: these folders, … */
+/** Runs again with crank's own processes on Node, for what touches the runtime: these folders, if a word names the file … */
 const ON_NODE_TOO = ["test/e2e/"];
 /** … less what kills supervisors faster than Node starts. */
 const ON_BUN_ONLY = ["test/e2e/load"];
+/** In a run of everything, of each subject what has most of it: files of test/e2e. CRANK_TEST_NODE=all runs the others as well. */
+const ALWAYS_ON_NODE = [
+  ...["bad-clients", "crank-life", "crank-start", "workers", "readiness", "liveness", "worker-words", "hand-over"],
+  ...["metrics", "watch", "service-manager", "upgrade", "upgrade-failed", "socketmaster", "einhyrningsins-protocol"],
+  ...["einhyrningsinsctl", "einhorn-protocol"],
+];
 
 /** Only when a word names it: these programs have to be installed first, and take their time. */
 const ON_REQUEST = "test/recipes/";
@@ -51,14 +57,20 @@ const rank = (file: string): number => {
   return place === -1 ? FIRST.length : place;
 };
 
+const runsOnNode = (file: string, words: readonly string[]): boolean => {
+  const isOneOf = (places: readonly string[]): boolean => places.some((place) => file.startsWith(place));
+  if (!isOneOf(ON_NODE_TOO) || isOneOf(ON_BUN_ONLY)) return false;
+  const isWhole = words.length === 0 && process.env.CRANK_TEST_NODE !== "all";
+  return !isWhole || ALWAYS_ON_NODE.some((name) => file === `test/e2e/${name}.test.ts`);
+};
+
 const jobsFor = (words: readonly string[]): readonly Job[] =>
   testFiles(words.some((word) => word.includes("recipes")))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-    .flatMap((file): readonly Job[] => {
-      const isOneOf = (places: readonly string[]): boolean => places.some((place) => file.startsWith(place));
-      const onNode = isOneOf(ON_NODE_TOO) && !isOneOf(ON_BUN_ONLY);
-      return [{ file, runtime: "bun" as const }, ...(onNode ? [{ file, runtime: "node" as const }] : [])];
-    })
+    .flatMap((file): readonly Job[] => [
+      { file, runtime: "bun" },
+      ...(runsOnNode(file, words) ? [{ file, runtime: "node" } as const] : []),
+    ])
     .sort((a, b) => rank(a.file) - rank(b.file));
 
 const nameOf = (job: Job): string => (job.runtime === "node" ? `${job.file} (on Node)` : job.file);

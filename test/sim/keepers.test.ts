@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { Broken, liveWithDyingKeepers } from "./world.ts";
 
-const SEEDS = 600;
+const SEEDS = 300;
 const TRACED_LINES = 30;
 const TIMEOUT_MS = 900_000;
 

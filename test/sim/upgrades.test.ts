@@ -7,7 +7,7 @@ import { differenceOf } from "./try-life.ts";
 import { Broken, type Life, live, type Upgrading } from "./world.ts";
 
 const SEEDS_AT_EVERY_EVENT = 5;
-const SEEDS_AT_SOME = 150;
+const SEEDS_AT_SOME = 75;
 const UPGRADES_AT_SOME = 4;
 const TRACED_LINES = 40;
 const TIMEOUT_MS = 900_000;
