@@ -237,8 +237,10 @@ describe("what the service manager tells crank", () => {
         .split("\n")
         .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)] as const),
     );
-    for (const name of ["WATCHDOG_USEC", "WATCHDOG_PID", "FDSTORE", "MAINPID", "LISTEN_PIDFDID"])
+    for (const name of ["WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID", "LISTEN_PIDFDID"])
       expect(environment.has(name)).toBe(false);
+    // How many descriptors crank keeps for its workers is its own number.
+    expect(environment.get("FDSTORE")).toBe("512");
     expect(environment.get("NOTIFY_SOCKET")).toContain("web.run/notify/");
     expect(environment.get("LISTEN_PID")).toBe(environment.get("pid"));
     expect(environment.get("LISTEN_PID")).not.toBe(String(pid));
