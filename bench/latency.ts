@@ -1,8 +1,11 @@
-// READY=1 sent by a new worker → SIGTERM there at the old one, told by the two workers themselves.
+// READY=1 sent by a new worker, told by itself → SIGTERM sent to the old one, told by the kernel; where that says nothing, by
+// the old worker, when it has it.
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { CRANK, waitFor } from "../test/e2e/harness/service.ts";
 import { type Figure, type Measurement, percentile } from "./measure.ts";
+import { traceSignals } from "./sent-signals.ts";
 import { buildStopwatch, deploy, STOPWATCH, withBench } from "./subject.ts";
 
 const NS_PER_MS = 1e6;
@@ -61,13 +64,16 @@ const measureDeploys = ({ linger, deploys, delayMs, flood }: Setting): Promise<n
       "STOPWATCH_FLOOD",
     ];
     await deploy(bench, env, [STOPWATCH]);
+    const sent = traceSignals("stopwatch", constants.signals.SIGTERM);
     await reload(join(bench.directory, "web.ctl"), deploys);
     const moments = (what: string): number[] =>
       readFileSync(file, "utf8")
         .split("\n")
         .flatMap((line) => (line.startsWith(`${what} `) ? [Number(line.slice(what.length + 1))] : []))
         .sort((a, b) => a - b);
-    const term = await waitFor("all moments", () => moments("term").length >= deploys && moments("term"));
+    const received = await waitFor("all moments", () => moments("term").length >= deploys && moments("term"));
+    const term = sent?.moments() ?? received;
+    sent?.end();
     // A worker tells both of its moments when it ends, so the last one's READY is not among them.
     const ready = moments("ready").slice(1);
     return ready.map((moment, index) => ((term[index] ?? Number.NaN) - moment) / NS_PER_MS);
