@@ -40,9 +40,18 @@ export const isAvailable = (worker: Worker): boolean =>
   (worker.dismissal === undefined || serves(worker.dismissal));
 
 export const takeCensus = (view: View, wanted: Generation | null): Census => {
+  const others: Living[] = [];
   const census = {
-    ...{ processes: 0, alive: 0, available: 0, wantedAlive: 0, wantedAvailable: 0 },
-    ...{ dismissed: 0, broken: 0, draining: 0 },
+    processes: 0,
+    alive: 0,
+    available: 0,
+    wantedAlive: 0,
+    wantedAvailable: 0,
+    dismissed: 0,
+    broken: 0,
+    draining: 0,
+    others,
+    othersLeft: 0,
   };
   const unavailable: Living[] = [];
   const leftover: Living[] = [];
@@ -69,8 +78,9 @@ export const takeCensus = (view: View, wanted: Generation | null): Census => {
     else leftover.push(worker);
   }
   // Those that are not available first; then what neither is nor stays current; then the oldest.
-  const others = [...unavailable, ...leftover, ...current];
-  return { ...census, others, othersLeft: others.length };
+  others.push(...unavailable, ...leftover, ...current);
+  census.othersLeft = others.length;
+  return census;
 };
 
 /**

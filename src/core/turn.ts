@@ -91,14 +91,14 @@ export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generat
 /** Forgets the generations that nothing refers to any more. */
 export const pruneGenerations = (turn: Turn): void => {
   const { current, rollout, pendingRecord } = turn.service;
-  const unused = new Set(Object.keys(turn.generations).map(Number));
-  for (const number of [current, rollout?.generation, pendingRecord?.generation]) {
-    if (number !== undefined && number !== null) unused.delete(number);
-  }
-  if (unused.size === 0) return;
-  for (const worker of Object.values(turn.workers)) unused.delete(worker.generation);
-  if (unused.size === 0) return;
-  const kept: Record<GenerationNumber, Generation> = { ...turn.generations };
-  for (const number of unused) delete kept[number];
-  turn.generations = kept;
+  const workers = Object.values(turn.workers);
+  const isUsed = ({ number }: Generation): boolean =>
+    number === current ||
+    number === rollout?.generation ||
+    number === pendingRecord?.generation ||
+    workers.some(({ generation }) => generation === number);
+  const generations = Object.values(turn.generations);
+  const used = generations.filter(isUsed);
+  if (used.length < generations.length)
+    turn.generations = Object.fromEntries(used.map((generation) => [generation.number, generation]));
 };

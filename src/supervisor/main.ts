@@ -87,10 +87,10 @@ class Life {
   #work(): void {
     if (this.#isBusy || !this.#link) return;
     this.#isBusy = true;
-    clearTimeout(this.#idleTimer);
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       const waiting = typeof next === "function" ? next() : this.#handle(next, this.#link);
       if (!waiting) continue;
+      clearTimeout(this.#idleTimer);
       waiting.then(() => {
         this.#isBusy = false;
         this.#work();
@@ -136,6 +136,7 @@ class Life {
 
   /** Nothing to do: after a moment memory is given back, after `lingerMs` the keeper is asked to let this supervisor go. */
   #rest(link: Link): void {
+    clearTimeout(this.#idleTimer);
     const supervisor = this.#supervisor;
     if (!supervisor || supervisor.recording !== null) return;
     const { lingerMs, consumed } = supervisor;

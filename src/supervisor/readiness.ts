@@ -14,10 +14,15 @@ const MAX_WALKS = 8;
 /** What a worker is doing: only the last of these in a notification counts; of anything else, the first. */
 const STATES: readonly string[] = ["READY", "RELOADING", "STOPPING"];
 
+/** What most workers say, and nothing else. */
+const JUST_READY: ReadonlyMap<string, string> = new Map([["READY", "1"]]);
+
 /** The assignments of a notification. Anything that is not one is passed over. */
 export const parseNotification = (bytes: Uint8Array): ReadonlyMap<string, string> => {
+  const said = decoder.decode(bytes);
+  if (said === "READY=1") return JUST_READY;
   const assignments = new Map<string, string>();
-  for (const line of decoder.decode(bytes).split("\n")) {
+  for (const line of said.split("\n")) {
     const text = line.trim();
     const equals = text.indexOf("=");
     if (equals <= 0) continue;

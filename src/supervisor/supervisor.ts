@@ -61,6 +61,8 @@ export class Supervisor {
   readonly #memory: Memory;
   readonly #link: Link;
   #consumed: number;
+  /** The tick that the keeper was asked for last, CLOCK_MONOTONIC ms; 0: none. */
+  #tickAt = 0;
   #recording: Promise<void> | null = null;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
@@ -103,6 +105,7 @@ export class Supervisor {
 
   #finish(event: KeeperEvent): void {
     this.#consumed = event.seq;
+    if (event.kind === "tick") this.#tickAt = 0;
     this.#commit();
   }
 
@@ -118,13 +121,10 @@ export class Supervisor {
     if (memory.core.service.pendingRecord && this.#recording === null) this.#recording = this.#record();
   }
 
+  /** Where words follow, the next tick goes with them: no deed waits until it is known when that is. */
   #send(): void {
-    const deadline = Math.min(
-      nextDeadline(this.#memory.core) ?? Number.POSITIVE_INFINITY,
-      managerDeadline(this.#memory) ?? Number.POSITIVE_INFINITY,
-      this.#memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
-    );
-    this.#link.send(this.#memory.outbox.take(this.#consumed, Number.isFinite(deadline) ? Math.ceil(deadline) : 0));
+    if (!this.#memory.notes.hasUntold) this.#tickAt = nextTick(this.#memory);
+    this.#link.send(this.#memory.outbox.take(this.#consumed, this.#tickAt));
   }
 
   /**
@@ -148,6 +148,16 @@ export class Supervisor {
     this.#commit();
   }
 }
+
+/** When the supervisor is to be woken at the latest, CLOCK_MONOTONIC ms; 0: only when something happens. */
+const nextTick = (memory: Memory): number => {
+  const deadline = Math.min(
+    nextDeadline(memory.core) ?? Number.POSITIVE_INFINITY,
+    managerDeadline(memory) ?? Number.POSITIVE_INFINITY,
+    memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
+  );
+  return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;
+};
 
 /** Workers that the keeper was told of and does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
 const reconcile = (memory: Memory, hello: Hello): void => {
