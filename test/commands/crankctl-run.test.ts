@@ -57,6 +57,12 @@ describe("run", () => {
     });
   });
 
+  test("asks for one stop signal as well as for steps", async () => {
+    desk.serve("web", (_, reply) => reply.result({ generation: 1, accepted: true, pids: [5] }));
+    await desk.ctl("run", "-stop-signal", "QUIT", "-stop", "9");
+    expect(desk.asked[0]?.params).toMatchObject({ stopSignal: "QUIT", stopTimeout: 9000 });
+  });
+
   test("that fails says how, and the worker's last lines, without what would move the cursor", async () => {
     desk.serve("web", (_, reply) => reply.error(FAILURE));
     const ended = await desk.ctl("run", "-wait", "ruby");

@@ -39,8 +39,8 @@ test.if(hasCurl)("the README's commands do what the README says, and no request 
     .replaceAll("$PWD/bin", join(ROOT, "bin"))
     .replaceAll("/tmp/crank", join(directory, "files"))
     .replaceAll("8080", String(port));
-  // crankctl may come before crank has opened its control socket; a person is never that fast.
-  // Nor is a person so fast that the loop's last request is still under way at the shutdown.
+  // On a slow machine crank may need longer than the README gives it to open its control socket.
+  // And a person is never so fast that the loop's last request is still under way at the shutdown.
   const asking = `kill %2\nwhile pgrep -f "^curl -sS localhost:${port}" >/dev/null; do sleep 0.05; done`;
   const [first = "", ...later] = script.split(/^(?=crankctl)/m);
   const waiting = 'until test -S "$CRANK_PREFIX/web.ctl"; do sleep 0.05; done\n';

@@ -9,6 +9,8 @@ const documents = [
   ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),
+  "examples/README.md",
+  "contrib/systemd/README.md",
 ];
 
 /** The anchor that a heading gets where the documents are read. */
@@ -35,6 +37,14 @@ const brokenLinks = (document: string): readonly string[] => {
     });
 };
 
+/** The sections that the list of links at a document's beginning leaves out, in pages that have one. */
+const unlisted = (document: string): readonly string[] => {
+  const [head = "", ...sections] = readFileSync(join(ROOT, document), "utf8").split(/^## /m);
+  const listed = new Set([...head.matchAll(/^- \[[^\]]*\]\(#([^)]+)\)$/gm)].map((match) => match[1] ?? ""));
+  if (listed.size === 0) return [];
+  return sections.map((section) => anchorOf(section.split("\n")[0] ?? "")).filter((anchor) => !listed.has(anchor));
+};
+
 /** Paths in backquotes that begin with one of our folders, with what stands for something else left out. */
 const missingFiles = (document: string): readonly string[] => {
   const text = readFileSync(join(ROOT, document), "utf8");
@@ -45,6 +55,7 @@ const missingFiles = (document: string): readonly string[] => {
 
 describe.each(documents)("%s", (document) => {
   test("links to what is there", () => expect(brokenLinks(document)).toEqual([]));
+  test("has every section in its table of contents, if it has one", () => expect(unlisted(document)).toEqual([]));
   test("names files that are there", () => expect(missingFiles(document)).toEqual([]));
 });
 

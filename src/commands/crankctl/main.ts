@@ -155,5 +155,7 @@ const topHelp = (): string =>
     about: ["Tells a crank what to run, and asks it what it does."],
     list: { heading: "Commands", rows: COMMANDS.map((command) => [command.name, command.summary] as const) },
     flags: TOP_FLAGS,
-    after: ["Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank there."],
+    after: [
+      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank there, 130 interrupted while waiting for a rollout.",
+    ],
   });

@@ -95,5 +95,7 @@ const helpPage = (): string =>
       "Runs crankctl on every service whose control socket is DIR/PREFIX*.ctl, one after the other, and stops at the first failure. A PREFIX that begins with . or / is a path of its own. What follows PREFIX is crankctl's; crankctl -help lists it.",
     ],
     flags: CRANKX_FLAGS,
-    after: ["Exit status: 0 all done, 1 no service of that prefix; else that of the first crankctl that failed."],
+    after: [
+      "Exit status: 0 all done, 1 no PREFIX or no service of it, 2 wrong usage; else that of the first crankctl that failed.",
+    ],
   });
