@@ -41,7 +41,7 @@ const helpPage = (): string =>
     ],
     flags: CRANK_FLAGS,
     after: [
-      "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, name; for unix sockets mode, owner, group.",
+      "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, nonblock, name; for unix sockets mode, owner, group.",
     ],
   });
 

@@ -159,6 +159,7 @@ const OPTION_PARSERS: Readonly<Record<string, OptionParser>> = {
   "defer-accept": (value, uri) => ({ deferAccept: value === "" ? 1 : count("defer-accept", value, uri, 0, 32_767) }),
   fastopen: (value, uri) => ({ fastOpen: value === "" ? 256 : count("fastopen", value, uri, 0, 65_535) }),
   v6only: (value, uri) => ({ v6Only: flag("v6only", value, uri) }),
+  nonblock: (value, uri) => ({ nonBlocking: flag("nonblock", value, uri) }),
   mode: (value, uri) => {
     if (!/^[0-7]{1,4}$/.test(value)) throw new AddressError(`${uri}: mode wants an octal number such as 0660`);
     return { mode: Number.parseInt(value, 8) };
@@ -215,6 +216,11 @@ const decode = (uri: string, value: string): string => {
 };
 
 const refuseMisplaced = (uri: string, key: string, address: Address): void => {
+  if (key === "nonblock" && (address.kind === "inherited" || address.kind === "passed")) {
+    throw new AddressError(
+      `${uri}: nonblock is for sockets that crank opens; whoever passes one decides (NonBlocking=yes in a systemd service)`,
+    );
+  }
   if (FILE_OPTIONS.has(key) && address.kind !== "unix")
     throw new AddressError(`${uri}: ${key} is for unix sockets only`);
   if (INTERNET_OPTIONS.has(key) && address.kind !== "internet")

@@ -117,7 +117,7 @@ const openUnix = (platform: Platform, opening: Opening, path: string, type: numb
     kind: "openSocket",
     handle: opening.handle,
     domain: AF_UNIX,
-    type,
+    type: opening.options.nonBlocking ? type | SOCK_NONBLOCK : type,
     protocol: 0,
     address: unixAddress(path),
     options: [],

@@ -4,6 +4,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { Bench, CRANK, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
 
+/** The bit of open(2) on Linux. */
+const O_NONBLOCK = 0o4000;
 const RESPONDER = join(ROOT, "test/apps/responder.py");
 
 let bench: Bench;
@@ -137,6 +139,23 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     });
     expect(answer).toStartWith("given");
   });
+});
+
+test("a socket that is asked not to block does not, and others do", async () => {
+  const path = join(bench.directory, "app.sock");
+  await bench.crank("web", [
+    ...["-bind", "127.0.0.1:0?nonblock", "-bind", `${path}?nonblock`],
+    ...["-bind", "127.0.0.1:0", "-bind", `${path}2`],
+  ]);
+  expect(await bench.ctl("web", "run", "-wait", "-ready", "delay:0", "--", "sleep", "600")).toMatchObject({
+    status: 0,
+  });
+  const { pid } = await only();
+  const blocks = (fd: number): boolean => {
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"))?.[1] ?? "";
+    return (Number.parseInt(flags, 8) & O_NONBLOCK) === 0;
+  };
+  expect([3, 4, 5, 6].map(blocks)).toEqual([false, false, true, true]);
 });
 
 test("socket options and file modes are set, and status shows each socket with its queue", async () => {

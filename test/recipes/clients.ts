@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
  * `answered`: whole answers with status 200. `slow`: those of them that were taken slowly. `repeated`: a kept connection
  * ended while a request was on its way, so it was sent again on another, as RFC 9110, 9.2.2 has it: a server that closes an
  * idle connection cannot know of the request. `cut`: an answer that ended in the middle, or a fresh connection without one.
+ * `silent`: nothing came for a long time, and nothing ended; a server that stands still.
  */
 export type Counts = {
   answered: number;
@@ -15,6 +16,7 @@ export type Counts = {
   refused: number;
   reset: number;
   cut: number;
+  silent: number;
   failed: number;
 };
 
@@ -32,14 +34,14 @@ export type ClientsOptions = {
 const PAUSE_MS = 10;
 /** How long those that are slow rest after each piece of an answer, ms. */
 const REST_MS = 10;
-/** Silence for so long counts as cut, ms. */
+/** What says nothing for so long is silent, ms. */
 const SILENCE_MS = 20_000;
 
-type Fate = "answered" | "refused" | "reset" | "cut" | "failed";
+type Fate = "answered" | "refused" | "reset" | "cut" | "silent" | "failed";
 
 /** Clients at work until `stop`. */
 export class Clients {
-  readonly counts: Counts = { answered: 0, slow: 0, repeated: 0, refused: 0, reset: 0, cut: 0, failed: 0 };
+  readonly counts: Counts = { answered: 0, slow: 0, repeated: 0, refused: 0, reset: 0, cut: 0, silent: 0, failed: 0 };
   /** The first few things that went wrong, in words. */
   readonly problems: string[] = [];
   readonly #options: ClientsOptions;
@@ -111,7 +113,7 @@ class Connection {
     this.#restMs = restMs;
     this.#socket = connect({ port, host: "127.0.0.1", allowHalfOpen: false });
     this.#socket.setNoDelay(true);
-    this.#socket.setTimeout(SILENCE_MS, () => this.#finish("cut"));
+    this.#socket.setTimeout(SILENCE_MS, () => this.#finish("silent"));
     this.#socket.on("data", (piece: Buffer) => this.#hear(piece));
     this.#socket.on("error", (error: NodeJS.ErrnoException) =>
       this.#finish(error.code === "ECONNREFUSED" ? "refused" : "reset"),
@@ -126,7 +128,7 @@ class Connection {
 
   /** Whether it ended after an answer and before the first byte of the next. */
   get wasIdlyClosed(): boolean {
-    return this.#ended !== null && this.#ended !== "refused" && this.#answered > 0 && this.#text === "";
+    return (this.#ended === "reset" || this.#ended === "cut") && this.#answered > 0 && this.#text === "";
   }
 
   get story(): string {
@@ -186,6 +188,6 @@ class Connection {
     const settle = this.#settle;
     this.#settle = null;
     settle?.(fate);
-    if (fate === "failed") this.#socket.destroy();
+    if (fate === "failed" || fate === "silent") this.#socket.destroy();
   }
 }

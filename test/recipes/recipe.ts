@@ -2,7 +2,7 @@
 // `crankctl run` is what deploys, again and again, while clients ask.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { freePorts } from "../e2e/harness/ports.ts";
@@ -27,6 +27,10 @@ const DEPLOYS = Number(process.env.CRANK_RECIPE_DEPLOYS ?? 20);
 const BIG_BYTES = 24 * 1024 * 1024;
 /** A deploy takes as long as the program takes to start, and the last one is waited for until its predecessor has drained. */
 const LIMIT_MS = 240_000;
+
+/** TCP_LISTEN as /proc/net/tcp writes it, and the bit of open(2). */
+const LISTENING = "0A";
+const O_NONBLOCK = 0o4000;
 
 type Page = {
   readonly files: ReadonlyMap<string, string>;
@@ -115,13 +119,28 @@ const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
   backend?.close();
   console.log(`${recipe.page}: ${JSON.stringify(counts)}`);
 
-  expect(counts).toMatchObject({ refused: 0, reset: 0, cut: 0, failed: 0, problems: [] });
+  expect(counts).toMatchObject({ refused: 0, reset: 0, cut: 0, silent: 0, failed: 0, problems: [] });
   expect(counts.slow).toBeGreaterThan(0);
   expect(new Set((await workers()).map((worker) => worker.generation))).toEqual(new Set([DEPLOYS + 1]));
   // Each drained by itself, and none was killed for taking too long.
   const kills = crank.stderr().match(/^.*SIGKILL.*$/gm) ?? [];
   if (recipe.mayHang !== true) expect(kills).toEqual([]);
   expect(descendants(crank.pid).length).toBeGreaterThan(0);
+  // Whoever is told of a connection that another one takes would stand still until the next; clients see it once in many runs.
+  expect(isBlocking(crank.pid, port)).toBe(false);
+};
+
+/** Whether the socket that listens at a port blocks who accepts; its flags are the same for all who have it. */
+const isBlocking = (pid: number, port: number): boolean => {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const listening = readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .find((fields) => fields[1] === local && fields[3] === LISTENING);
+  const link = `socket:[${listening?.[9]}]`;
+  const fd = readdirSync(`/proc/${pid}/fd`).find((name) => readlinkSync(`/proc/${pid}/fd/${name}`) === link);
+  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"))?.[1] ?? "";
+  return (Number.parseInt(flags, 8) & O_NONBLOCK) === 0;
 };
 
 const slowServer = (port: number): Server =>

@@ -28,7 +28,7 @@ describe("what -bind and -ctl understand", () => {
 
   test("options behind the question mark are read, and the name is kept apart", () => {
     const parsed = parseUri(
-      "tcp://:80?backlog=10&reuseport&nodelay=1&keepalive=0&defer-accept=5&fastopen=16&v6only=true&name=http",
+      "tcp://:80?backlog=10&reuseport&nodelay=1&keepalive=0&defer-accept=5&fastopen=16&v6only=true&nonblock&name=http",
     );
     expect(parsed.name).toBe("http");
     expect(parsed.options).toMatchObject({
@@ -39,13 +39,15 @@ describe("what -bind and -ctl understand", () => {
       deferAccept: 5,
       fastOpen: 16,
       v6Only: true,
+      nonBlocking: true,
     });
     expect(parseUri("/run/s?mode=0660&owner=www&group=33").options).toMatchObject({
       mode: 0o660,
       owner: "www",
       group: "33",
     });
-    expect(parseUri(":80").options.backlog).toBe(4096);
+    expect(parseUri("/run/s?nonblock").options.nonBlocking).toBe(true);
+    expect(parseUri(":80").options).toMatchObject({ backlog: 4096, nonBlocking: false });
   });
 
   test.each([
@@ -65,6 +67,8 @@ describe("what -bind and -ctl understand", () => {
     ["/run/s?nodelay", "tcp sockets only"],
     ["udp://:1?defer-accept", "tcp sockets only"],
     ["fd://3?v6only", "tcp and udp"],
+    ["fd://3?nonblock", "sockets that crank opens"],
+    ["systemd:web?nonblock", "NonBlocking=yes"],
     ["/run/s?mode=9", "octal"],
     ["/run/s?owner=", "name or a number"],
     [":80?name=a:b", "colons"],
