@@ -1,6 +1,7 @@
 // The control protocol's vocabulary: every method with its parameters, its result and what it streams. JSON-RPC 2.0, one message a line.
 import type { Note } from "../core/effects.ts";
 import type { Failure } from "../core/state.ts";
+import type { Happening } from "./happenings.ts";
 
 /** Durations are ms; null means no limit; what is left out is taken from the last good spec. */
 export type RunParams = {
@@ -204,7 +205,10 @@ export type HistoryEntry = {
 export type UpgradeDone = { readonly from: string; readonly to: string; readonly keeper: boolean };
 
 /** One thing that happened. `seq` grows by one; `time` is ISO 8601. */
-export type EventEntry = { readonly seq: number; readonly time: string } & Note;
+export type EventEntry = CoreEntry | HappeningEntry;
+export type CoreEntry = Numbered & Note;
+export type HappeningEntry = Numbered & Happening;
+type Numbered = { readonly seq: number; readonly time: string };
 
 /** Every method: `params` in, `result` out. */
 export type Methods = {
@@ -231,7 +235,7 @@ export type Methods = {
     params: Selector & { readonly signal?: string; readonly wait?: boolean };
     result: { readonly pids: readonly number[] };
   };
-  /** Streams `event` notifications: those held from `from` on (default: none of the past), then all that follow if `follow`. */
+  /** Streams `event` and `happening` notifications: those held from `from` on (default: none of the past), then all that follow if `follow`. */
   events: {
     params: { readonly from?: number; readonly follow?: boolean };
     /** The numbers of the oldest event that is held, and of the next one. */
@@ -251,10 +255,15 @@ export type Methods = {
 };
 export type Method = keyof Methods;
 
-/** Notifications from crank to a client. `progress` goes to whoever waits for a rollout. The end of `logs` without follow is `logEnd`. */
+/**
+ * Notifications from crank to a client. `progress` goes to whoever waits for a rollout. The end of `logs` without follow is
+ * `logEnd`. What `events` streams has one row of numbers and two names: clients that know `event` alone, as the first ones
+ * did, get nothing that they do not know.
+ */
 export type Notifications = {
-  progress: EventEntry;
-  event: EventEntry;
+  progress: CoreEntry;
+  event: CoreEntry;
+  happening: HappeningEntry;
   /** `time`: ISO 8601. */
   log: {
     readonly time: string;

@@ -22,8 +22,7 @@ export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
 /** Replaces supervisor and keeper by what is installed now, and loses nothing; one more after it if one is under way. */
 export const upgrade = async (memory: Memory, { name, now }: ReceivedSignal): Promise<void> => {
   const { requestUpgrade } = await import("./upgrade.ts");
-  const asked = requestUpgrade(memory, null, now);
-  if (typeof asked === "string") log(memory, "error", `${name}: ${asked}`);
+  requestUpgrade(memory, { exec: null, by: name, now });
 };
 
 /** Forgets a reload that still waits for its turn. */

@@ -4,6 +4,7 @@ import type { KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError, parseUri } from "./addresses.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
+import { happen } from "./happen.ts";
 import { adoptCommand } from "./launch.ts";
 import type { Adoption, LeftSocket } from "./left.ts";
 import { type LeftService, lostDescriptors, readLeft } from "./left-service.ts";
@@ -107,7 +108,7 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
   reconcileProbes(memory, new Set(memory.unstarted), now);
   noteFound(memory, adoption, now);
   report(memory, adoption, now);
-  for (const loss of lostDescriptors(left)) log(memory, "warning", loss);
+  for (const loss of lostDescriptors(left)) happen(memory, loss, now);
   rememberAdoption(memory, null);
   serveAgain(memory, settings, now);
 };
@@ -143,24 +144,19 @@ const noteFound = (memory: Memory, { workers }: Adoption, now: number): void => 
 
 const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: number): void => {
   for (const { uri, address, taken } of sockets) {
-    if (taken) log(memory, "info", `Took ${address} (${uri}) back from ${nameOf(taken)}, descriptor ${taken.fd}`);
+    if (taken === null) continue;
+    const { worker, pid: holder, fd } = taken;
+    happen(memory, { kind: "socketTaken", address, uri, worker, pid: holder, fd }, now);
   }
-  for (const { id, reason } of lost) log(memory, "warning", `Worker ${id} cannot be adopted: ${reason}`);
+  for (const { id, reason } of lost) happen(memory, { kind: "workerNotAdopted", worker: id, pid: null, reason }, now);
   for (const { id, pid: process, losses } of workers) {
-    for (const loss of losses) log(memory, "warning", `Worker ${id} (pid ${process}) ${loss}`);
+    for (const loss of losses)
+      happen(memory, { kind: "adoptionLoss", worker: id, pid: process, loss, reason: null }, now);
   }
-  const pids = workers.map((worker) => worker.pid).join(", ");
-  const all = workers.length + lost.length;
-  const after = Math.max(0, now - memory.facts.startedAt);
-  log(
-    memory,
-    "info",
-    `Adopted ${workers.length} of the ${all === 1 ? "1 worker" : `${all} workers`} that crank ${pid} left (pid ${pids}), ${after} ms after the start`,
-  );
+  const pids = workers.map((worker) => worker.pid);
+  const afterMs = Math.max(0, now - memory.facts.startedAt);
+  happen(memory, { kind: "adopted", pid, pids, of: workers.length + lost.length, afterMs }, now);
 };
-
-const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number }): string =>
-  `worker ${worker} (pid ${pid})`;
 
 /** What is to run does, or is on its way; else it is started as at any start. */
 const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
@@ -176,12 +172,11 @@ const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
 
 /** The keeper could not do what adopting a worker takes. */
 export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): void => {
-  const worker = memory.core.workers[event.id];
-  const name = `Worker ${event.id} (pid ${worker?.pid ?? "unknown"})`;
+  const named = { worker: event.id, pid: memory.core.workers[event.id]?.pid ?? null };
   const reason = describeErrno(event.errno);
   const loss = LOSSES[event.step];
-  if (loss !== undefined) return log(memory, "warning", `${name}: ${loss}: ${reason}`);
-  log(memory, "warning", `${name} cannot be adopted: ${event.step}: ${reason}`);
+  if (loss !== undefined) return happen(memory, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);
+  happen(memory, { kind: "workerNotAdopted", ...named, reason: `${event.step}: ${reason}` }, event.deliveredAt);
   advance(memory, {
     kind: "workerExited",
     now: event.deliveredAt,

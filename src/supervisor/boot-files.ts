@@ -1,6 +1,7 @@
 // The files of crank's own start: the record and the run directory made ready, the record read, and the journal that a killed
 // crank left looked at. What cannot be used is kept aside.
 import type { GoodSpec } from "../core/spec.ts";
+import { logHappening } from "./happen.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
@@ -54,7 +55,7 @@ export const lookForLeft = async (memory: Memory, settings: Settings, path: stri
   if (verdict.kind === "nobody") {
     log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
     for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
-    for (const loss of verdict.losses) log(memory, "warning", loss);
+    for (const loss of verdict.losses) logHappening(memory, loss);
     return false;
   }
   if (settings.leftWorkers === "leave") {

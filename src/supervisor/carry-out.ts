@@ -1,10 +1,12 @@
 // One event through the core, and every effect of it carried out: into commands, answers, notes and the log.
 
+import { isHappening } from "../control/happenings.ts";
 import type { Effect, Note } from "../core/effects.ts";
 import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { countNote } from "./counters.ts";
 import { wallTime } from "./facts.ts";
+import { logHappening } from "./happen.ts";
 import { log } from "./log.ts";
 import { beginMeasurement } from "./measuring.ts";
 import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore } from "./memory.ts";
@@ -20,7 +22,7 @@ import { serviceSockets } from "./views.ts";
 export const advance = (memory: Memory, event: CoreEvent): void => {
   const { state, effects } = step(memory.core, event);
   rememberCore(memory, state);
-  settleStored(memory);
+  settleStored(memory, event.now);
   for (const effect of effects) carryOut(memory, effect, event.now);
 };
 
@@ -91,7 +93,12 @@ export const leave = (memory: Memory, status: number): void => {
 
 /** Tells what has been noted: to the log, to those who follow, to those who wait for a deploy. */
 export const tellNotes = (memory: Memory): void => {
-  for (const { note, json } of memory.notes.takeUntold(memory.outbox)) tell(memory, note, json);
+  for (const { note, json } of memory.notes.takeUntold(memory.outbox)) {
+    if (isHappening(note)) {
+      logHappening(memory, note);
+      for (const connection of memory.followers) notify(memory, connection, "happening", json);
+    } else tell(memory, note, json);
+  }
   giveHeldAnswers(memory);
 };
 

@@ -1,12 +1,16 @@
 // What workers say about descriptors that they leave for later ones (sd_notify(3): FDSTORE, FDNAME, FDPOLL, FDSTOREREMOVE),
 // and in crank's own words: FDNUMBER, for programs that cannot send a descriptor, and FDTAKE, for running ones that want what
 // is stored.
+
+import type { DescriptorsLost } from "../control/happenings.ts";
 import { willStart } from "../core/pool.ts";
 import type { Worker } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { describeErrno } from "./errno.ts";
+import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
+import { oneMore } from "./seldom.ts";
 import {
   dropStored,
   FIRST_STORED_HANDLE,
@@ -61,17 +65,21 @@ const store = async (memory: Memory, worker: Worker, said: Said, event: Datagram
   const number = said.get("FDNUMBER");
   const areLost = (event.flags & DESCRIPTORS_LOST) !== 0;
   if (areLost)
-    log(memory, "warning", `${nameOf(worker)} sent more descriptors at once than could be taken; some are lost`);
+    tellFailed(memory, event.deliveredAt, (more) => ({ ...named(worker), kind: LOST, cause: "overflow", more }));
   else if (event.descriptors === 0 && number === undefined)
     log(memory, "warning", `${nameOf(worker)} said FDSTORE=1 without a descriptor; ignored`);
   for (let index = 0; index < event.descriptors; index++) {
     const obstacle = whyNotStored(memory, worker, name);
     // What is not kept is closed with the event.
-    if (obstacle !== null) return sayFull(memory, worker, obstacle);
+    if (obstacle !== null) {
+      tellStored(memory, worker, { name, count: index }, event.deliveredAt);
+      return sayFull(memory, worker, obstacle, event.deliveredAt);
+    }
     const handle = add(memory, worker, name, { kind: "kept" });
     memory.outbox.command({ kind: "keepDescriptor", event: event.seq, index, handle });
     memory.outbox.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
   }
+  tellStored(memory, worker, { name, count: event.descriptors }, event.deliveredAt);
   if (number !== undefined) await storeNumber(memory, worker, { number, name, poll }, event);
 };
 
@@ -104,14 +112,38 @@ const whyNotStored = (memory: Memory, worker: Worker, name: string): string | nu
 };
 
 /** Once, however many it sends. */
-const sayFull = (memory: Memory, worker: Worker, obstacle: string): void => {
+const sayFull = (memory: Memory, worker: Worker, reason: string, now: number): void => {
   if (memory.store.isFull || memory.core.service.phase.kind === "stopping") return;
   rememberStore(memory, { ...memory.store, isFull: true });
-  log(
-    memory,
-    "warning",
-    `${nameOf(worker)} sent a descriptor to be stored, but ${obstacle}; what more is sent is closed`,
-  );
+  happen(memory, { ...named(worker), kind: LOST, cause: "full", reason }, now);
+};
+
+const LOST = "descriptorsLost";
+const named = ({ id, pid }: Worker) => ({ worker: id, pid });
+
+/** So much is told of what a worker leaves, and of what is lost: a server may hand over a thousand connections at once. */
+const MOST_TOLD = { most: 3, perMs: 10_000 };
+
+const tellStored = (
+  memory: Memory,
+  worker: Worker,
+  { name, count }: { readonly name: string; readonly count: number },
+  now: number,
+): void => {
+  if (count === 0) return;
+  const { telling = {} } = memory.store;
+  const { untold, next } = oneMore(telling.stored?.[worker.id], now, MOST_TOLD, count);
+  const stored = { ...telling.stored, [worker.id]: { ...next, name } };
+  rememberStore(memory, { ...memory.store, telling: { ...telling, stored } });
+  if (untold === null) return;
+  happen(memory, { ...named(worker), kind: "descriptorsStored", name, count: count + untold }, now);
+};
+
+const tellFailed = (memory: Memory, now: number, loss: (more: number) => DescriptorsLost): void => {
+  const { telling = {} } = memory.store;
+  const { untold, next } = oneMore(telling.failed, now, MOST_TOLD);
+  rememberStore(memory, { ...memory.store, telling: { ...telling, failed: next } });
+  if (untold !== null) happen(memory, loss(untold), now);
 };
 
 type Numbered = { readonly number: string; readonly name: string; readonly poll: boolean };
@@ -171,13 +203,16 @@ const serveAsking = (memory: Memory): void => {
 };
 
 /** A descriptor that was named by its number is crank's. */
-export const atTaken = (memory: Memory, stored: StoredDescriptor): void => {
-  const { handle, place, from } = stored;
+export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): void => {
+  const { handle, place, from, name } = stored;
   if (place.kind !== "taking") return;
   memory.outbox.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
   rememberStored(memory, { ...stored, place: { kind: "kept" } });
   const worker = memory.core.workers[from];
-  if (worker) answer(memory, worker, String(place.fd), null);
+  if (worker) {
+    answer(memory, worker, String(place.fd), null);
+    tellStored(memory, worker, { name, count: 1 }, now);
+  }
   serveAsking(memory);
 };
 
@@ -192,7 +227,17 @@ export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolea
   forgetStored(memory, event.id);
   if (event.command === COMMANDS.storeHandle.code) memory.outbox.command({ kind: "closeHandle", handle: event.id });
   if (worker && stored.place.kind === "taking") answer(memory, worker, String(stored.place.fd), reason);
-  else log(memory, "warning", `The descriptor ${quote(stored.name)} of worker ${stored.from} is not stored: ${reason}`);
+  else {
+    const { name, from } = stored;
+    tellFailed(memory, event.deliveredAt, (more) => ({
+      kind: LOST,
+      cause: "failed",
+      worker: from,
+      name,
+      reason,
+      more,
+    }));
+  }
   return true;
 };
 
@@ -207,16 +252,20 @@ const sentTo = (memory: Memory, worker: number): StoredDescriptor[] =>
   [...memory.stored.values()].filter(({ place }) => place.kind === "sent" && place.to === worker);
 
 /** They are the worker's. */
-export const atHanded = (memory: Memory, { worker }: EventOf<"handed">): void => {
+export const atHanded = (memory: Memory, { worker, deliveredAt }: EventOf<"handed">): void => {
   const sent = sentTo(memory, worker);
   for (const { handle } of sent) forgetStored(memory, handle);
-  log(memory, "debug", `Worker ${worker} was sent ${sent.length} stored descriptors`);
+  happen(memory, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
 };
 
 /** Nobody is at the other end any more. */
-export const atHungUp = (memory: Memory, { handle }: EventOf<"hungUp">): void => {
+export const atHungUp = (memory: Memory, { handle, deliveredAt }: EventOf<"hungUp">): void => {
   const stored = memory.stored.get(handle);
   if (!stored) return;
-  log(memory, "debug", `The stored descriptor ${quote(stored.name)} has lost its peer and is dropped`);
   dropStored(memory, handle);
+  const { telling = {} } = memory.store;
+  const { untold, next } = oneMore(telling.peers, deliveredAt, MOST_TOLD);
+  rememberStore(memory, { ...memory.store, telling: { ...telling, peers: next } });
+  const { name, from: worker } = stored;
+  if (untold !== null) happen(memory, { kind: LOST, cause: "peer", worker, name, more: untold }, deliveredAt);
 };

@@ -1,4 +1,5 @@
 // What a crank that was killed left: its journal read and understood, and what of it still lives. Changes nothing.
+import type { DescriptorsLost } from "../control/happenings.ts";
 import { readJournal } from "../keeper/journal.ts";
 import { COMMANDS } from "../keeper/protocol.ts";
 import type { KeeperFacts } from "./facts.ts";
@@ -7,7 +8,6 @@ import type { Memory } from "./memory.ts";
 import { formatProblem, recall } from "./recall.ts";
 import type { Settings } from "./settings.ts";
 import { bindHandle } from "./sockets.ts";
-import type { StoredDescriptor } from "./stored-descriptors.ts";
 import { type Left, survey } from "./survey.ts";
 
 type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
@@ -19,8 +19,8 @@ export type Verdict =
       readonly kind: "nobody";
       readonly pid: number;
       readonly lost: Adoption["lost"];
-      /** What else is lost, as sentences. */
-      readonly losses: readonly string[];
+      /** What else is lost. */
+      readonly losses: readonly DescriptorsLost[];
     }
   | { readonly kind: "adopt"; readonly adoption: Adoption };
 
@@ -76,26 +76,16 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   }
 };
 
-/** What of the descriptors that workers had left for later ones is lost with the keeper that held them, as sentences. */
-export const lostDescriptors = ({ pid, memory }: LeftService): readonly string[] => {
+/** What of the descriptors that workers had left for later ones is lost with the keeper that held them. */
+export const lostDescriptors = ({ pid, memory }: LeftService): readonly DescriptorsLost[] => {
   const all = [...memory.stored.values()];
-  const lost = all.filter(({ place }) => place.kind !== "lent");
-  const lent = all.filter(({ place }) => place.kind === "lent");
-  const sentences: string[] = [];
-  if (lost.length > 0)
-    sentences.push(
-      `Lost with crank ${pid}, which alone held them: ${counted(lost)}; to whoever is at the other end the connection is closed`,
-    );
-  if (lent.length > 0)
-    sentences.push(
-      `Lost if the worker that has them fails before it is ready, for crank ${pid} held copies: ${counted(lent)}`,
-    );
-  return sentences;
-};
-
-const counted = (stored: readonly StoredDescriptor[]): string => {
-  const names = stored.slice(0, MOST_NAMES).map(({ name }) => name);
-  const all = [...names, ...(stored.length > MOST_NAMES ? ["…"] : [])].join(", ");
-  return `${stored.length === 1 ? "1 stored descriptor" : `${stored.length} stored descriptors`} (${all})`;
+  const lost = all.filter(({ place }) => place.kind !== "lent").map(({ name }) => name);
+  const lent = all.filter(({ place }) => place.kind === "lent").map(({ name }) => name);
+  const loss = { kind: "descriptorsLost", cause: "killed", pid } as const;
+  const named = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, MOST_NAMES) });
+  return [
+    ...(lost.length > 0 ? [{ ...loss, extent: "surely", ...named(lost) } as const] : []),
+    ...(lent.length > 0 ? [{ ...loss, extent: "perhaps", ...named(lent) } as const] : []),
+  ];
 };
 const MOST_NAMES = 10;

@@ -2,7 +2,7 @@
 // every hello (recall.ts): a supervisor that starts is in no other position than one that went on.
 
 import type { GoodSpec } from "../core/spec.ts";
-import type { State } from "../core/state.ts";
+import type { State, Worker } from "../core/state.ts";
 import { type Counters, count } from "./counters.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
@@ -12,6 +12,7 @@ import type { NoteLog } from "./notes.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Finished, Pending } from "./pending.ts";
 import type { Platform } from "./platform.ts";
+import type { Seldom } from "./seldom.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import type { Settings } from "./settings.ts";
 import type { DescriptorStore, StoredDescriptor } from "./stored-descriptors.ts";
@@ -42,15 +43,18 @@ export type OpenSocket = {
 const FINISHED_KEPT = 16;
 
 /**
- * What a worker has said of itself on its notify socket, escaped and bounded. `notedAt`: when its status was last told.
- * `watchdogMs`: the period that it has chosen itself.
+ * What a worker has said of itself on its notify socket, escaped and bounded. `notedAt`, `notedIn`: when its status was last
+ * told, and in which state it was. `watchdogMs`: the period that it has chosen itself. `refused`: what others said for it,
+ * that it is ready and whatever else.
  */
 export type Said = {
   readonly status?: string;
   readonly notedAt?: number;
+  readonly notedIn?: Worker["kind"];
   readonly errno?: number;
   readonly reloading?: true;
   readonly watchdogMs?: number;
+  readonly refused?: { readonly ready?: Seldom; readonly others?: Seldom };
 };
 
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */

@@ -1,5 +1,6 @@
 // The last things that happened, numbered, for `crankctl events`: kept in the journal, so that they outlive a sleep.
 // Noting and telling are two batches: what happened is written down with its deeds, and told (logged, streamed) after.
+import type { Happening } from "../control/happenings.ts";
 import type { EventEntry } from "../control/messages.ts";
 import type { Note } from "../core/effects.ts";
 import type { Outbox } from "./outbox.ts";
@@ -13,7 +14,9 @@ const NOTES_KEPT = 1024;
 const PAGES_MERGED = 32;
 const decoder = new TextDecoder();
 
-export type Told = { readonly note: Note; readonly json: string };
+/** What the core notes, and what the supervisor does. */
+export type AnyNote = Note | Happening;
+export type Told = { readonly note: AnyNote; readonly json: string };
 
 /** What one event led to: the entries from number `first` on, as one journal key has them: read only when somebody asks. */
 type Page = { readonly first: number; readonly count: number; readonly texts: readonly string[] | Uint8Array };
@@ -58,7 +61,7 @@ export class NoteLog {
   }
 
   /** Takes note of what happened; `write` writes it down. */
-  add(note: Note, time: string): void {
+  add(note: AnyNote, time: string): void {
     const entry: EventEntry = { seq: this.#next, time, ...note };
     const json = JSON.stringify(entry);
     this.#next += 1;

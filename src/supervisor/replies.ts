@@ -47,7 +47,12 @@ export const refuse = (memory: Memory, asker: Asker, message: string): void =>
   replyError(memory, asker, { code: ERROR_CODES.refused, message });
 
 /** Sends a notification whose parameters (an EventEntry) are JSON already. */
-export const notify = (memory: Memory, connection: number, method: "progress" | "event", json: string): void => {
+export const notify = (
+  memory: Memory,
+  connection: number,
+  method: "progress" | "event" | "happening",
+  json: string,
+): void => {
   sendLine(memory, connection, `{"jsonrpc":"2.0","method":"${method}","params":${json}}\n`);
 };
 

@@ -1,4 +1,6 @@
 // What can be asked on the control socket: a handler for every method of the protocol.
+
+import { isHappening } from "../control/happenings.ts";
 import type { RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RunParams } from "../control/messages.ts";
 import { type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
@@ -221,7 +223,8 @@ const askStatus: Handler<"status"> = (memory, call, { measure }) => {
 const events: Handler<"events"> = (memory, call, params) => {
   reply(memory, call, { first: memory.notes.first, next: memory.notes.next });
   if (params.from !== undefined) {
-    for (const text of memory.notes.from(params.from)) notify(memory, call.connection, "event", text);
+    for (const text of memory.notes.from(params.from))
+      notify(memory, call.connection, isHappening(JSON.parse(text)) ? "happening" : "event", text);
   }
   if (params.follow === true) addFollower(memory, call.connection);
 };
@@ -250,7 +253,7 @@ const logs: Handler<"logs"> = (memory, call, params) => {
 
 const upgrade: Handler<"upgrade"> = async (memory, call, params) => {
   const { requestUpgrade } = await import("./upgrade.ts");
-  const asked = requestUpgrade(memory, params.exec ?? null, call.now);
+  const asked = requestUpgrade(memory, { exec: params.exec ?? null, by: null, now: call.now });
   if (typeof asked === "string") return refuse(memory, call, asked);
   if (params.wait !== true) return reply(memory, call, { done: null });
   rememberPending(memory, nextRequest(memory), { kind: "upgrade", ...waiterOf(call), upgrade: asked });

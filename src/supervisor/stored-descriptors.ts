@@ -2,7 +2,9 @@
 // them. What workers say about them is in descriptor-words.ts, which is loaded when one does.
 import type { Spec } from "../core/spec.ts";
 import type { Worker, WorkerId } from "../core/state.ts";
+import { happen } from "./happen.ts";
 import type { Memory } from "./memory.ts";
+import type { Seldom } from "./seldom.ts";
 
 export type StoredDescriptor = {
   /** The keeper's number for it. */
@@ -33,6 +35,15 @@ export type DescriptorStore = {
   readonly isFull: boolean;
   /** With how many a living worker was started. */
   readonly startedWith: Readonly<Record<WorkerId, number>>;
+  /** How much of what happens to it was told; missing: nothing yet. */
+  readonly telling?: Telling;
+};
+
+/** What was told, or not, of the descriptors that each living worker left, of what it lost, and of those that lost their peer. */
+export type Telling = {
+  readonly stored?: Readonly<Record<WorkerId, Seldom & { readonly name: string }>>;
+  readonly failed?: Seldom;
+  readonly peers?: Seldom;
 };
 
 export const EMPTY_STORE: DescriptorStore = { handles: 0, asking: [], isFull: false, startedWith: {} };
@@ -57,13 +68,14 @@ export const lendStored = (memory: Memory, worker: WorkerId): readonly StoredDes
   const kept = [...memory.stored.values()].filter(({ place }) => place.kind === "kept");
   if (kept.length === 0) return kept;
   for (const stored of kept) rememberStored(memory, { ...stored, place: { kind: "lent", to: worker } });
-  const { store } = memory;
+  const { store, platform } = memory;
   rememberStore(memory, { ...store, startedWith: { ...store.startedWith, [worker]: kept.length } });
+  happen(memory, { kind: "descriptorsGiven", worker, count: kept.length, way: "start" }, platform.monotonicNow());
   return kept;
 };
 
 /** What follows for the store from what has become of the workers. */
-export const settleStored = (memory: Memory): void => {
+export const settleStored = (memory: Memory, now: number): void => {
   if (memory.store === EMPTY_STORE) return;
   const { workers } = memory.core;
   for (const stored of memory.stored.values()) {
@@ -73,6 +85,21 @@ export const settleStored = (memory: Memory): void => {
     else if (wasReady(worker)) dropStored(memory, stored.handle);
   }
   forgetWorkers(memory);
+  tellRest(memory, now);
+};
+
+/** Of those who are gone, what they had left and was not told. */
+const tellRest = (memory: Memory, now: number): void => {
+  const { store, core } = memory;
+  const known = Object.entries(store.telling?.stored ?? {});
+  const left = known.filter(([id]) => core.workers[Number(id)] !== undefined);
+  if (left.length === known.length) return;
+  rememberStore(memory, { ...store, telling: { ...store.telling, stored: Object.fromEntries(left) } });
+  for (const [id, { more: count, name }] of known) {
+    const worker = Number(id);
+    if (core.workers[worker] === undefined && count > 0)
+      happen(memory, { kind: "descriptorsStored", worker, pid: null, name, count }, now);
+  }
 };
 
 const wasReady = (worker: Worker): boolean =>

@@ -19,9 +19,10 @@ import { takeLine } from "./conversation.ts";
 import { errandIsGone, isErrand } from "./errands.ts";
 import { describeErrno } from "./errno.ts";
 import type { KeeperFacts } from "./facts.ts";
+import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import { measured, measurementIsGone, measurementNumber, reconcileMeasurement, takeMeasured } from "./measuring.ts";
-import { countDeath, forgetConnection, forgetPending, type Memory, rememberPending } from "./memory.ts";
+import { countDeath, forgetConnection, forgetPending, type Memory, rememberPending, rememberSaid } from "./memory.ts";
 import { probeIsGone, reconcileProbes, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
@@ -29,6 +30,7 @@ import { recall, rememberFormat } from "./recall.ts";
 import { formatRecord, holdsSecrets } from "./record.ts";
 import { recycleByMemory } from "./recycling.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
+import { oneMore } from "./seldom.ts";
 import { noteReload } from "./service-manager.ts";
 import { atManagerFailure, managerDeadline } from "./service-manager-link.ts";
 import { signalName } from "./signals.ts";
@@ -114,7 +116,10 @@ export class Supervisor {
     const memory = this.#memory;
     memory.notes.write(memory.outbox);
     if (!memory.outbox.isLast) this.#send();
-    while (startPostponed(memory)) this.#send();
+    while (startPostponed(memory)) {
+      memory.notes.write(memory.outbox);
+      this.#send();
+    }
     if (memory.notes.hasUntold) tellNotes(memory);
     tellServiceManager(memory);
     if (!memory.outbox.isEmpty) this.#send();
@@ -142,9 +147,9 @@ export class Supervisor {
 
   #recorded(path: string | null, error: string | null): void {
     this.#recording = null;
-    if (error !== null)
-      log(this.#memory, "error", `The record ${path} could not be written: ${error}; the deploy stands`);
-    advance(this.#memory, { kind: "recorded", now: this.#memory.platform.monotonicNow(), error });
+    const now = this.#memory.platform.monotonicNow();
+    if (error !== null) happen(this.#memory, { kind: "recordFailed", path, reason: error }, now);
+    advance(this.#memory, { kind: "recorded", now, error });
     this.#commit();
   }
 }
@@ -237,18 +242,20 @@ const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"
   if (!isAll) return withOtherWords(({ takeOtherWords }) => takeOtherWords(memory, worker, said, event));
 };
 
-const refuseWords = (memory: Memory, { id }: Worker, said: Words, { pid, uid }: EventOf<"datagram">): void => {
-  // Who only says what it is doing may say it often.
-  const level = said.has("READY") ? "warning" : "debug";
-  const [first = ["", ""]] = said;
+const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {
+  const before = memory.said.get(id) ?? {};
+  const which = said.has("READY") ? "ready" : "others";
+  const { untold, next } = oneMore(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
+  rememberSaid(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
+  if (untold === null) return;
+  const [first = ["", ""]] = which === "ready" ? [["READY", said.get("READY")]] : said;
+  const { pid, uid, deliveredAt } = event;
   const words = first.join("=").slice(0, MOST_QUOTED);
-  log(
-    memory,
-    level,
-    `Process ${pid} of user ${uid} said ${words} for worker ${id}, to which it does not belong; ignored`,
-  );
+  happen(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: untold }, deliveredAt);
 };
 const MOST_QUOTED = 64;
+/** Of those that say they are ready, and of all others, for each worker. */
+const MOST_REFUSED = { most: 5, perMs: 60_000 };
 
 /** What few workers say is loaded when one does. */
 const withOtherWords = (act: (words: typeof import("./worker-words.ts")) => Handled): Promise<void> =>
@@ -344,11 +351,7 @@ const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
 ]);
 
 const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
-  log(
-    memory,
-    "error",
-    `A message that ended three supervisors was set aside (event ${event.event}, ${event.bytes.length} bytes); please report it`,
-  );
+  happen(memory, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
   if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
   // What a line says begins with its connection's number.
   const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
@@ -366,39 +369,29 @@ const ON_EVENT: Handlers = {
   },
   supervisorDied: (memory, event) => {
     countDeath(memory);
-    const how = event.ending === 0 ? `with status ${event.status}` : `of ${signalName(event.status)}`;
-    log(memory, "warning", `The supervisor ended ${how} and was started again; the workers did not notice`);
+    happen(memory, { kind: "supervisorDied", ending: endingOf(event.ending, event.status) }, event.deliveredAt);
   },
   supervisorReplaced: atUpgrade,
   supervisorKept: atUpgrade,
   rehearsed: atUpgrade,
   setAside: onSetAside,
-  journalFailed: (memory, event) =>
-    log(
-      memory,
-      "error",
-      `The journal cannot be written (${event.step}: ${describeErrno(event.errno)}); it goes on in memory`,
-    ),
+  journalFailed: (memory, { step, errno, deliveredAt }) =>
+    happen(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt),
   opened: (memory, event) => {
     const stored = memory.stored.get(event.handle);
     if (!stored) return atOpened(memory, event);
-    return stored.place.kind === "taking" ? withStoreWords(({ atTaken }) => atTaken(memory, stored)) : undefined;
+    return stored.place.kind === "taking"
+      ? withStoreWords(({ atTaken }) => atTaken(memory, stored, event.deliveredAt))
+      : undefined;
   },
   hungUp: (memory, event) => withStoreWords(({ atHungUp }) => atHungUp(memory, event)),
   handed: (memory, event) => withStoreWords(({ atHanded }) => atHanded(memory, event)),
   socketStat: (memory, event) =>
     queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
   relistened: (memory, event) => {
-    const socket = memory.sockets.get(event.handle);
-    const where = socket?.address ?? `socket ${event.handle}`;
-    if (event.errno === 0)
-      log(memory, "warning", `${where}: a worker shut this socket down for everybody; it listens again`);
-    else
-      log(
-        memory,
-        "error",
-        `${where}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${describeErrno(event.errno)}`,
-      );
+    const address = memory.sockets.get(event.handle)?.address ?? `socket ${event.handle}`;
+    const failure = event.errno === 0 ? null : describeErrno(event.errno);
+    happen(memory, { kind: "listenerShutDown", address, failure }, event.deliveredAt);
   },
   spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
     isErrand(worker) || isCheck(worker)

@@ -7,6 +7,7 @@ import { COMMANDS, type KeeperEvent, PROTOCOL_VERSION } from "../keeper/protocol
 import { VERSION } from "../version.ts";
 import { describeErrno } from "./errno.ts";
 import type { UpgradeOutcome, Wrapper } from "./front-end.ts";
+import { happen } from "./happen.ts";
 import { programPath } from "./launch.ts";
 import { log } from "./log.ts";
 import { beginUpgrade, countUpgrade, type Memory, rememberUpgrade } from "./memory.ts";
@@ -25,7 +26,16 @@ const SIGKILL = 9;
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
 /** Begins an upgrade, or has it follow the one that is under way. Its number, or a sentence that says why not. */
-export const requestUpgrade = (memory: Memory, exec: string | null, now: number): number | string => {
+export const requestUpgrade = (memory: Memory, wish: UpgradeWish): number | string => {
+  const asked = request(memory, wish);
+  if (typeof asked === "string") happen(memory, { kind: "upgradeRefused", by: wish.by, message: asked }, wish.now);
+  return asked;
+};
+
+/** `exec`: the path of the program to go to; null: by which crank was started. `by`: the signal that asks for it; null: a request. */
+type UpgradeWish = { readonly exec: string | null; readonly by: string | null; readonly now: number };
+
+const request = (memory: Memory, { exec, now }: UpgradeWish): number | string => {
   const { upgrade, core, counters } = memory;
   if (core.service.phase.kind === "stopping") return SHUTTING_DOWN;
   if (!upgrade) return begin(memory, counters.upgradesBegun + 1, exec, now);
@@ -61,6 +71,7 @@ const begin = (memory: Memory, number: number, exec: string | null, now: number)
     again: null,
   };
   beginUpgrade(memory, upgrade);
+  happen(memory, { kind: "upgradeStarted", upgrade: number, from: VERSION, path }, now);
   startUpgradeCheck(memory, upgrade);
   return number;
 };
@@ -188,8 +199,7 @@ const succeed = (memory: Memory, upgrade: Upgrade, now: number): void => {
   const { number, from, exec, program } = upgrade;
   const done: UpgradeDone = { from, to: VERSION, keeper: program.isNewKeeper };
   countUpgrade(memory, exec ?? memory.program);
-  const what = program.isNewKeeper ? "supervisor and keeper" : "the supervisor";
-  log(memory, "info", `Upgraded from ${from} to ${done.to}, ${what}`);
+  happen(memory, { kind: "upgradeDone", upgrade: number, ...done }, now);
   answerUpgrade(memory, number, { result: { done } });
   goOn(memory, upgrade, { number, kind: "done", done }, now);
 };
@@ -197,12 +207,12 @@ const succeed = (memory: Memory, upgrade: Upgrade, now: number): void => {
 const fail = (memory: Memory, upgrade: Upgrade, reason: string, now: number): void => {
   const { number } = upgrade;
   const message = cannot(upgrade.path, reason);
-  tellFailure(memory, number, message);
+  tellFailure(memory, number, message, now);
   goOn(memory, upgrade, { number, kind: "failed", message }, now);
 };
 
-const tellFailure = (memory: Memory, number: number, message: string): void => {
-  log(memory, "error", message);
+const tellFailure = (memory: Memory, number: number, message: string, now: number): void => {
+  happen(memory, { kind: "upgradeFailed", upgrade: number, message }, now);
   answerUpgrade(memory, number, { error: { code: ERROR_CODES.refused, message } });
 };
 
@@ -215,7 +225,7 @@ const goOn = (memory: Memory, { number, again }: Upgrade, outcome: UpgradeOutcom
   const stopping = memory.core.service.phase.kind === "stopping";
   const begun = stopping ? SHUTTING_DOWN : begin(memory, number + 1, again.exec, now);
   if (typeof begun === "number") return;
-  tellFailure(memory, number + 1, begun);
+  tellFailure(memory, number + 1, begun, now);
   memory.frontEnd.upgraded?.(memory, { number: number + 1, kind: "failed", message: begun }, now);
 };
 

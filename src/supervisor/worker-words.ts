@@ -6,6 +6,7 @@ import type { KeeperEvent } from "../keeper/protocol.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { wallTime } from "./facts.ts";
+import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import { mainProcess } from "./main-process.ts";
 import { type Memory, rememberSaid, type Said } from "./memory.ts";
@@ -18,8 +19,11 @@ type Take = (memory: Memory, word: Word) => Promise<void> | void;
 
 /** Of a status, in UTF-16 units; the rest is cut off. */
 const MOST_STATUS = 512;
-/** A worker that says a new status more often is believed, and noted this often, ms. */
-const NOTE_EVERY_MS = 1000;
+/**
+ * A worker that says a new status more often is believed, and noted this often, ms: while it starts and stops somebody may be
+ * waiting for it; while it serves its words must not push out what else is held.
+ */
+const NOTE_EVERY_MS = { starting: 1000, ready: 60_000, stopping: 1000 } as const;
 /** As long as any time may be, ms. */
 const LONGEST_MS = 1e12;
 /** errno(3): the kernel's largest. */
@@ -60,8 +64,11 @@ const takeStatus = (memory: Memory, word: Word): void => {
   const text = printable(word.value.slice(0, MOST_STATUS));
   const before = saidBy(memory, word);
   if (text === (before.status ?? "")) return;
-  const isNoted = event.deliveredAt >= (before.notedAt ?? 0) + NOTE_EVERY_MS;
-  rememberSaid(memory, worker.id, { ...before, status: text, ...(isNoted ? { notedAt: event.deliveredAt } : {}) });
+  const { notedAt, notedIn } = before;
+  const isNoted =
+    notedAt === undefined || notedIn !== worker.kind || event.deliveredAt >= notedAt + NOTE_EVERY_MS[worker.kind];
+  const noted = isNoted ? { notedAt: event.deliveredAt, notedIn: worker.kind } : {};
+  rememberSaid(memory, worker.id, { ...before, status: text, ...noted });
   if (!isNoted) return;
   const { id, generation, pid } = worker;
   const note = { kind: "workerStatus", worker: id, generation, pid: pid ?? 0, status: text } as const;
@@ -157,12 +164,7 @@ export const atFollowFailure = (memory: Memory, { id, step, errno }: EventOf<"fa
 export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpired">): void => {
   const { worker, periodMs, strangers, stranger, deliveredAt } = event;
   if (memory.core.workers[worker]?.kind !== "ready") return;
-  if (strangers > 0)
-    log(
-      memory,
-      "warning",
-      `WATCHDOG=1 for worker ${worker} came from other processes alone (${strangers} times, process ${stranger} last), which does not count`,
-    );
+  if (strangers > 0) happen(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
   advance(memory, { kind: "dismiss", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
 };
 

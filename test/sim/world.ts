@@ -26,6 +26,7 @@ import { Random } from "./random.ts";
 import { LeftDescriptors } from "./stored.ts";
 import { type Moment, SupervisorLife } from "./supervisor-life.ts";
 import { Timeline } from "./timeline.ts";
+import { describeCommand, describeUndisturbed } from "./undisturbed.ts";
 
 /**
  * `never`: the supervisor lives undisturbed. `unnoticed`: it is killed with SIGKILL between any two steps, and the next one
@@ -36,7 +37,7 @@ export type Killing = "never" | "unnoticed" | "anywhere";
 
 /** What a life came to. */
 export type Life = {
-  /** Every command that the keeper carried out, as text, but for the log and for what upgrades take. */
+  /** Every command that the keeper carried out, as text, but for the log and for what deaths and upgrades take and tell. */
   readonly commands: readonly string[];
   readonly record: string;
   readonly status: number | null;
@@ -390,10 +391,9 @@ class World implements SimulatedWorld {
     const wrong = closes ? this.#left.closed(command.handle) : null;
     if (wrong !== null) this.#fail(wrong);
     if (command.kind === "put" || command.kind === "remove" || command.kind === "log") return;
-    // A supervisor's death is an event too, so the numbers of those after it are others.
-    const text = `${this.#now} ${describe(command.kind === "keepDescriptor" ? { ...command, event: 0 } : command)}`;
-    if (!isOfUpgrade(command)) this.#commands.push(text);
-    this.#trace.push(text);
+    const text = isOfUpgrade(command) ? null : describeUndisturbed(command);
+    if (text !== null) this.#commands.push(`${this.#now} ${text}`);
+    this.#trace.push(`${this.#now} ${describeCommand(command)}`);
   }
 
   keeperEnded(status: number): void {
@@ -596,8 +596,3 @@ const READY = new TextEncoder().encode("READY=1");
 
 /** What the original crank left: it is started again. */
 const OLD_RECORD = `${JSON.stringify({ cwd: "/", command: ["/bin/server"], start_timeout: 3e9, stop_timeout: 1e9 })}\n`;
-
-const describe = (command: Command): string => {
-  const decoder = new TextDecoder();
-  return JSON.stringify(command, (_, value) => (value instanceof Uint8Array ? decoder.decode(value) : value));
-};

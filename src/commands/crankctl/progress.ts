@@ -1,5 +1,5 @@
 // The one live line of `run -wait` on a terminal: made from what crank tells while the rollout goes on.
-import type { EventEntry } from "../../control/messages.ts";
+import type { CoreEntry } from "../../control/messages.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Output } from "../output.ts";
 import { escapeControls, span } from "../terminal.ts";
@@ -28,7 +28,7 @@ export const NO_PROGRESS: Progress = {
 };
 
 /** What is known after one more note. */
-export const progressAfter = (before: Progress, note: EventEntry): Progress => {
+export const progressAfter = (before: Progress, note: CoreEntry): Progress => {
   switch (note.kind) {
     case "rolloutStarted":
       return { ...before, generation: note.generation, wanted: note.instances };
@@ -50,7 +50,7 @@ export const progressAfter = (before: Progress, note: EventEntry): Progress => {
   }
 };
 
-const waitingSince = ({ reason, time }: Extract<EventEntry, { kind: "rolloutWaiting" }>): Progress["waiting"] =>
+const waitingSince = ({ reason, time }: Extract<CoreEntry, { kind: "rolloutWaiting" }>): Progress["waiting"] =>
   reason.kind === "pause" ? { kind: "pause", until: Date.parse(time) + reason.afterMs } : reason;
 
 export const pauses = (leftMs: number): string => `the next one in ${span(leftMs)}`;
@@ -100,7 +100,7 @@ export class LiveLine {
   }
 
   /** Takes a note; what failed with attempts left stays to be read above the line. */
-  tell(note: EventEntry): void {
+  tell(note: CoreEntry): void {
     this.#progress = progressAfter(this.#progress, note);
     if (note.kind === "workerFailed") this.#tellAbove(describeNote(note));
     this.#draw();

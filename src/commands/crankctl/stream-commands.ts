@@ -1,10 +1,10 @@
 // crankctl events and logs: what goes on until somebody ends it.
 import type { Client, Notification } from "../../control/client.ts";
 import type { EventEntry, Notifications } from "../../control/messages.ts";
-import { describeNote } from "../../core/describe.ts";
 import { UsageError } from "../flags.ts";
 import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";
+import { describeEvent } from "./event-text.ts";
 import type { Session } from "./session.ts";
 import { describeGap, type Gap, gapBefore, parseSince, type Since } from "./since.ts";
 
@@ -46,7 +46,7 @@ const streamEvents = (session: Session, since: Since | null, extent: "held" | "e
   let isBegun = false;
   return stream(session, {
     show: (notification) => {
-      if (notification.method !== "event") return null;
+      if (notification.method !== "event" && notification.method !== "happening") return null;
       if (isBegun) return eventLine(session, notification.params);
       held.push(notification.params);
       return null;
@@ -136,7 +136,7 @@ const stream = async (session: Session, { show, begin }: Stream): Promise<number
 };
 
 const eventLine = (session: Session, entry: EventEntry): string =>
-  session.json ? `${safeJson(entry)}\n` : `${escapeControls(`${entry.time} ${entry.seq} ${describeNote(entry)}`)}\n`;
+  session.json ? `${safeJson(entry)}\n` : `${escapeControls(`${entry.time} ${entry.seq} ${describeEvent(entry)}`)}\n`;
 
 const gapLine = (session: Session, gap: Gap): string =>
   session.json ? `${safeJson({ gap })}\n` : `${describeGap(gap)}\n`;

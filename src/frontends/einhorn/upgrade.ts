@@ -7,18 +7,22 @@ import { wantedGeneration } from "../../core/pool.ts";
 import type { RolloutOrder } from "../../core/state.ts";
 import { advance } from "../../supervisor/carry-out.ts";
 import type { ReceivedSignal, UpgradeOutcome, Wrapper } from "../../supervisor/front-end.ts";
-import { log } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { sendLine } from "../../supervisor/replies.ts";
 import { einhornMemory, rememberDropped, rememberSequels, rememberSubscribers, type Subscriber } from "./own.ts";
 
-/** Replaces the master. Its upgrade's number, or a sentence that says why not. */
-export const reload = async (memory: Memory, now: number): Promise<number | string> =>
-  (await import("../../supervisor/upgrade.ts")).requestUpgrade(memory, null, now);
+/** Replaces the master. `by`: the signal that asks for it. Its upgrade's number, or a sentence that says why not. */
+export const reload = async (memory: Memory, now: number, by: string | null = null): Promise<number | string> =>
+  (await import("../../supervisor/upgrade.ts")).requestUpgrade(memory, { exec: null, by, now });
 
 /** Replaces the master, then all workers. The number of the master's upgrade, or a sentence that says why not. */
-export const upgrade = async (memory: Memory, order: RolloutOrder, now: number): Promise<number | string> => {
-  const asked = await reload(memory, now);
+export const upgrade = async (
+  memory: Memory,
+  order: RolloutOrder,
+  now: number,
+  by: string | null = null,
+): Promise<number | string> => {
+  const asked = await reload(memory, now, by);
   if (typeof asked === "number") rememberSequels(memory, [...einhornMemory(memory).sequels, { upgrade: asked, order }]);
   return asked;
 };
@@ -27,8 +31,7 @@ export const upgrade = async (memory: Memory, order: RolloutOrder, now: number):
 export const upgradeBy =
   (order: RolloutOrder) =>
   async (memory: Memory, { name, now }: ReceivedSignal): Promise<void> => {
-    const asked = await upgrade(memory, order, now);
-    if (typeof asked === "string") log(memory, "warning", `${name}: ${asked}`);
+    await upgrade(memory, order, now, name);
   };
 
 /** What the master is started through, with --reexec-as. */

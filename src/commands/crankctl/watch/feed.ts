@@ -77,7 +77,7 @@ export class Feed {
     let client: Client;
     try {
       client = await connect(this.address, (notification) => {
-        if (notification.method !== "event") return;
+        if (notification.method !== "event" && notification.method !== "happening") return;
         this.#show(afterEvent(this.#view, notification.params));
         this.#settle();
       });

@@ -1,10 +1,10 @@
 // crankctl watch: finds the services, chooses between the full screen and lines, and ends cleanly.
 import { existsSync } from "node:fs";
 import { type ControlAddress, connect } from "../../../control/client.ts";
-import { describeNote } from "../../../core/describe.ts";
 import { findServices } from "../../crankx/services.ts";
 import type { Output } from "../../output.ts";
 import { escapeControls } from "../../terminal.ts";
+import { describeEvent } from "../event-text.ts";
 import type { Environment, Session } from "../session.ts";
 import { Feed } from "./feed.ts";
 import { FullScreen } from "./full-screen.ts";
@@ -85,7 +85,7 @@ const asLines = async (watched: Watched, out: Output): Promise<number> => {
     const before = told.get(feed) ?? { summary: "", seq: -1 };
     for (const entry of feed.view.events) {
       if (entry.seq <= before.seq) continue;
-      out.writeNow(`${escapeControls(`${feed.view.name}: ${describeNote(entry)}`)}\n`);
+      out.writeNow(`${escapeControls(`${feed.view.name}: ${describeEvent(entry)}`)}\n`);
       before.seq = entry.seq;
     }
     const summary = summaryLine(feed.view);

@@ -1,8 +1,8 @@
 // The page of one service: what it is, its rollout and drains as bars, its workers, what happened last. A function of what is
 // known and of the terminal's size; it writes nothing.
-import type { RolloutInfo, Status, WorkerInfo } from "../../../control/messages.ts";
-import { describeNote } from "../../../core/describe.ts";
+import type { EventEntry, RolloutInfo, Status, WorkerInfo } from "../../../control/messages.ts";
 import { escapeControls, since, span } from "../../terminal.ts";
+import { describeEvent } from "../event-text.ts";
 import { asMuchAsFits, type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { cpuShare, drainsOf, readyIn, type ServiceView } from "./model.ts";
 import { bar, type Line, type Look, type Piece, type Tone } from "./text.ts";
@@ -204,13 +204,19 @@ const eventLines = (view: ServiceView, room: number): readonly Line[] => [
     const time = new Date(entry.time).toTimeString().slice(0, 8);
     return [
       [`${time} `, "dim"],
-      [
-        escapeControls(describeNote(entry)),
-        entry.kind === "workerFailed" || entry.kind === "rolloutRolledBack" ? "bad" : "plain",
-      ],
+      [escapeControls(describeEvent(entry)), BAD.has(entry.kind) ? "bad" : "plain"],
     ];
   }),
 ];
+
+const BAD: ReadonlySet<EventEntry["kind"]> = new Set([
+  "workerFailed",
+  "rolloutRolledBack",
+  "journalFailed",
+  "recordFailed",
+  "upgradeFailed",
+  "messageSetAside",
+]);
 
 /** One line of words: for terminals that cannot do more, and for pipes. */
 export const summaryLine = (view: ServiceView): string => {

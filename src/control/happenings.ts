@@ -1,0 +1,211 @@
+// What happens to crank itself and to what it holds, beside what the core notes of workers and rollouts: the shapes of the
+// events, and the one sentence for each of them, which the log and `crankctl events` share.
+import { describeEnding } from "../core/describe.ts";
+import type { Ending } from "../core/state.ts";
+
+/** One such thing. `more`: so many of its kind have not been told since the last one that was. */
+export type Happening =
+  | { readonly kind: "supervisorDied"; readonly ending: Ending }
+  /** An event of the keeper's (its code, and how long what it says is) ended three supervisors, and is given to nobody any more. */
+  | { readonly kind: "messageSetAside"; readonly event: number; readonly bytes: number }
+  | { readonly kind: "journalFailed"; readonly step: string; readonly reason: string }
+  | { readonly kind: "recordFailed"; readonly path: string | null; readonly reason: string }
+  /** A worker has called shutdown(2) on a socket that all share. `failure`: why it does not listen again; null: it does. */
+  | { readonly kind: "listenerShutDown"; readonly address: string; readonly failure: string | null }
+  /** `message` is the whole sentence; `by` the signal that asked for it, null for a request. */
+  | { readonly kind: "upgradeRefused"; readonly by: string | null; readonly message: string }
+  | { readonly kind: "upgradeStarted"; readonly upgrade: number; readonly from: string; readonly path: string }
+  | {
+      readonly kind: "upgradeDone";
+      readonly upgrade: number;
+      readonly from: string;
+      readonly to: string;
+      readonly keeper: boolean;
+    }
+  | { readonly kind: "upgradeFailed"; readonly upgrade: number; readonly message: string }
+  /** The service's socket has been had back out of a worker of the crank that was killed. */
+  | {
+      readonly kind: "socketTaken";
+      readonly address: string;
+      readonly uri: string;
+      readonly worker: number;
+      readonly pid: number;
+      readonly fd: number;
+    }
+  | {
+      readonly kind: "workerNotAdopted";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly reason: string;
+    }
+  /** It is adopted, but for this. */
+  | {
+      readonly kind: "adoptionLoss";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly loss: string;
+      readonly reason: string | null;
+    }
+  /** What crank `pid` left, as which processes, of `of` workers. */
+  | {
+      readonly kind: "adopted";
+      readonly pid: number;
+      readonly pids: readonly number[];
+      readonly of: number;
+      readonly afterMs: number;
+    }
+  /** Process `pid` spoke for a worker to which it does not belong. `words`: the first of what it said. */
+  | {
+      readonly kind: "wordsRefused";
+      readonly worker: number;
+      readonly pid: number;
+      readonly uid: number;
+      readonly words: string;
+      readonly more: number;
+    }
+  /** A watchdog was fed by others than its worker alone. */
+  | { readonly kind: "watchdogRefused"; readonly worker: number; readonly times: number; readonly pid: number }
+  /** A worker left descriptors for a later one. */
+  | {
+      readonly kind: "descriptorsStored";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly name: string;
+      readonly count: number;
+    }
+  /** A worker was started with what others had left, or was sent it because it asked. */
+  | {
+      readonly kind: "descriptorsGiven";
+      readonly worker: number;
+      readonly count: number;
+      readonly way: "start" | "sent";
+    }
+  | DescriptorsLost;
+
+export type DescriptorsLost =
+  /** More came at once than could be taken. */
+  | {
+      readonly kind: "descriptorsLost";
+      readonly cause: "overflow";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly more: number;
+    }
+  /** No more are kept; told once, until there is room again. */
+  | {
+      readonly kind: "descriptorsLost";
+      readonly cause: "full";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "descriptorsLost";
+      readonly cause: "failed";
+      readonly worker: number;
+      readonly name: string;
+      readonly reason: string;
+      readonly more: number;
+    }
+  /** Nobody is at the other end any more. `worker` left it. */
+  | {
+      readonly kind: "descriptorsLost";
+      readonly cause: "peer";
+      readonly worker: number;
+      readonly name: string;
+      readonly more: number;
+    }
+  /** Crank `pid` was killed and held them: `surely`, or `perhaps`, when a worker that was started with copies fails. */
+  | {
+      readonly kind: "descriptorsLost";
+      readonly cause: "killed";
+      readonly pid: number;
+      readonly extent: "surely" | "perhaps";
+      readonly count: number;
+      /** Of the first of them. */
+      readonly names: readonly string[];
+    };
+
+type OfKind<K extends Happening["kind"]> = Extract<Happening, { kind: K }>;
+
+/** Whether an event of this kind is one of these, and none of the core's. */
+export const isHappening = (event: { readonly kind: string }): event is Happening =>
+  Object.hasOwn(SENTENCES, event.kind);
+
+/** One line for the log. What comes from elsewhere in it is as it came. */
+export const describeHappening = (happening: Happening): string => {
+  // Narrowed by the key: the table has for each kind the function of that kind.
+  const sentence = SENTENCES[happening.kind] as (happening: Happening) => string;
+  return sentence(happening);
+};
+
+const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => string } = {
+  supervisorDied: ({ ending }) =>
+    `The supervisor ended ${howIt(ending)} and was started again; the workers did not notice`,
+  messageSetAside: ({ event, bytes }) =>
+    `A message that ended three supervisors was set aside (event ${event}, ${bytes} bytes); please report it`,
+  journalFailed: ({ step, reason }) => `The journal cannot be written (${step}: ${reason}); it goes on in memory`,
+  recordFailed: ({ path, reason }) => `The record ${path} could not be written: ${reason}; the deploy stands`,
+  listenerShutDown: ({ address, failure }) =>
+    failure === null
+      ? `${address}: a worker shut this socket down for everybody; it listens again`
+      : `${address}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${failure}`,
+  upgradeRefused: ({ by, message }) => (by === null ? message : `${by}: ${message}`),
+  upgradeStarted: ({ from, path }) => `Upgrading from ${from} to what ${path} is`,
+  upgradeDone: ({ from, to, keeper }) =>
+    `Upgraded from ${from} to ${to}, ${keeper ? "supervisor and keeper" : "the supervisor"}`,
+  upgradeFailed: ({ message }) => message,
+  socketTaken: ({ address, uri, worker, pid, fd }) =>
+    `Took ${address} (${uri}) back from worker ${worker} (pid ${pid}), descriptor ${fd}`,
+  workerNotAdopted: (worker) => `${nameOf(worker)} cannot be adopted: ${worker.reason}`,
+  adoptionLoss: (worker) =>
+    worker.reason === null ? `${nameOf(worker)} ${worker.loss}` : `${nameOf(worker)}: ${worker.loss}: ${worker.reason}`,
+  adopted: ({ pid, pids, of, afterMs }) =>
+    `Adopted ${pids.length} of the ${of === 1 ? "1 worker" : `${of} workers`} that crank ${pid} left (pid ${pids.join(", ")}), ${afterMs} ms after the start`,
+  wordsRefused: ({ worker, pid, uid, words, more }) =>
+    `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${untold(more)}`,
+  watchdogRefused: ({ worker, times, pid }) =>
+    `WATCHDOG=1 for worker ${worker} came from other processes alone (${times} times, process ${pid} last), which does not count`,
+  descriptorsStored: (stored) => `${nameOf(stored)} left ${descriptors(stored.count)} (${quote(stored.name)})`,
+  descriptorsGiven: ({ worker, count, way }) =>
+    way === "start"
+      ? `Worker ${worker} is started with ${count} stored descriptors`
+      : `Worker ${worker} was sent ${count} stored descriptors`,
+  descriptorsLost: (lost) => describeLoss(lost),
+};
+
+const describeLoss = (lost: DescriptorsLost): string => {
+  switch (lost.cause) {
+    case "overflow":
+      return `${nameOf(lost)} sent more descriptors at once than could be taken; some are lost${untold(lost.more)}`;
+    case "full":
+      return `${nameOf(lost)} sent a descriptor to be stored, but ${lost.reason}; what more is sent is closed`;
+    case "failed":
+      return `The descriptor ${quote(lost.name)} of worker ${lost.worker} is not stored: ${lost.reason}${untold(lost.more)}`;
+    case "peer":
+      return `The stored descriptor ${quote(lost.name)} has lost its peer and is dropped${untold(lost.more)}`;
+    case "killed":
+      return lost.extent === "surely"
+        ? `Lost with crank ${lost.pid}, which alone held them: ${named(lost)}; to whoever is at the other end the connection is closed`
+        : `Lost if the worker that has them fails before it is ready, for crank ${lost.pid} held copies: ${named(lost)}`;
+  }
+};
+
+const howIt = (ending: Ending): string => {
+  if (ending.kind === "exit") return `with status ${ending.code}`;
+  return ending.kind === "signal" ? `of ${ending.signal}` : describeEnding(ending);
+};
+
+const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number | null }): string =>
+  `Worker ${worker}${pid === null ? "" : ` (pid ${pid})`}`;
+
+const untold = (more: number): string => (more === 0 ? "" : ` (${more} more like it were not told)`);
+
+const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+
+const descriptors = (count: number): string => (count === 1 ? "1 descriptor" : `${count} descriptors`);
+
+const named = ({ count, names }: { readonly count: number; readonly names: readonly string[] }): string => {
+  const all = [...names, ...(count > names.length ? ["…"] : [])].join(", ");
+  return `${count === 1 ? "1 stored descriptor" : `${count} stored descriptors`} (${all})`;
+};

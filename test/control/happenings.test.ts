@@ -1,0 +1,63 @@
+// The sentences for what happens to crank itself, and how much of it is told.
+import { expect, test } from "bun:test";
+import { describeEvent } from "../../src/commands/crankctl/event-text.ts";
+import { describeHappening, type Happening, isHappening } from "../../src/control/happenings.ts";
+import type { EventEntry } from "../../src/control/messages.ts";
+import { oneMore, type Seldom } from "../../src/supervisor/seldom.ts";
+
+test.each<[Happening, string]>([
+  [
+    { kind: "supervisorDied", ending: { kind: "exit", code: 3 } },
+    "The supervisor ended with status 3 and was started again; the workers did not notice",
+  ],
+  [
+    { kind: "messageSetAside", event: 9, bytes: 40 },
+    "A message that ended three supervisors was set aside (event 9, 40 bytes); please report it",
+  ],
+  [
+    { kind: "journalFailed", step: "write", reason: "no space left on device" },
+    "The journal cannot be written (write: no space left on device); it goes on in memory",
+  ],
+  [
+    { kind: "listenerShutDown", address: "tcp://[::]:80", failure: "invalid argument" },
+    "tcp://[::]:80: a worker shut this socket down for everybody, and it cannot be made to listen again: invalid argument",
+  ],
+  [
+    { kind: "upgradeRefused", by: "SIGUSR1", message: "Crank is shutting down; it is not upgraded" },
+    "SIGUSR1: Crank is shutting down; it is not upgraded",
+  ],
+  [
+    { kind: "wordsRefused", worker: 2, pid: 9, uid: 7, words: "READY=1", more: 3 },
+    "Process 9 of user 7 said READY=1 for worker 2, to which it does not belong; ignored (3 more like it were not told)",
+  ],
+  [
+    { kind: "adoptionLoss", worker: 1, pid: 4, loss: "its output cannot be had back", reason: "no such process" },
+    "Worker 1 (pid 4): its output cannot be had back: no such process",
+  ],
+  [
+    { kind: "descriptorsLost", cause: "killed", pid: 5, extent: "surely", count: 11, names: ["a", "b"] },
+    "Lost with crank 5, which alone held them: 11 stored descriptors (a, b, …); to whoever is at the other end the connection is closed",
+  ],
+])("%j", (happening, sentence) => {
+  expect(isHappening(happening)).toBe(true);
+  expect(describeHappening(happening)).toBe(sentence);
+});
+
+test("what the core notes is none of them, and what is not known yet is named", () => {
+  expect(isHappening({ kind: "workerStarted" })).toBe(false);
+  expect(isHappening({ kind: "constructor" })).toBe(false);
+  const later = { seq: 1, time: "2030-01-01T00:00:00.000Z", kind: "moonRose" } as unknown as EventEntry;
+  expect(describeEvent(later)).toBe("moonRose, of which this crankctl knows nothing; -json shows it");
+});
+
+test("what happens often is told a few times, and counted from there on", () => {
+  const measure = { most: 2, perMs: 1000 };
+  const told: (number | null)[] = [];
+  let known: Seldom | undefined;
+  for (const now of [0, 1, 2, 3, 999, 1000, 1001, 5000]) {
+    const { untold, next } = oneMore(known, now, measure);
+    told.push(untold);
+    known = next;
+  }
+  expect(told).toEqual([0, 0, null, null, null, 3, 0, 0]);
+});

@@ -1,0 +1,214 @@
+// What crankctl events tells beside deploys: what happens to crank itself and to what it holds, in one row of numbers, each
+// in the words of the log.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { EventEntry } from "../../src/control/messages.ts";
+import { endLeft, killCrank, Service } from "./harness/left.ts";
+import { Bench, type Ended, portOf, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(async () => {
+  await bench.clean();
+  await endLeft(bench);
+});
+
+const start = (...args: string[]): Promise<Running> =>
+  bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose", ...args]);
+const run = (...words: readonly string[]): Promise<Ended> => bench.ctl("web", "run", "-wait", ...words);
+
+type Asks = { ctl(...args: readonly string[]): Promise<Ended> };
+const web: Asks = { ctl: (...args) => bench.ctl("web", ...args) };
+
+const entriesIn = ({ stdout }: Pick<Ended, "stdout">): EventEntry[] =>
+  stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+const held = async (service: Asks = web): Promise<EventEntry[]> =>
+  entriesIn(await service.ctl("events", "-once", "-json"));
+const ofKind = async <K extends EventEntry["kind"]>(kind: K, service: Asks = web) =>
+  (await held(service)).filter((entry): entry is Extract<EventEntry, { kind: K }> => entry.kind === kind);
+
+/** The event is there, and told in the log's words. Its numbers have no gap. */
+const told = async <K extends EventEntry["kind"]>(kind: K, crank: Running, service: Asks = web) => {
+  const [entry] = await waitFor(kind, async () => {
+    const found = await ofKind(kind, service);
+    return found.length > 0 && found;
+  });
+  const { stdout } = await service.ctl("events", "-once", "-since", String(entry?.seq));
+  const [line = ""] = stdout.split("\n");
+  const sentence = line.split(" ").slice(2).join(" ");
+  expect(sentence).not.toBe("");
+  await waitFor(`the line ${sentence}`, () => crank.stderr().includes(sentence));
+  expect(crank.stderr().split(sentence)).toHaveLength(2);
+  const numbers = (await held(service)).map(({ seq }) => seq);
+  expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+  return entry;
+};
+
+/** One who follows over the socket itself: the names and kinds of what comes. */
+const following = (): (() => string[]) => {
+  const script = `import json, socket, sys
+ctl = socket.socket(socket.AF_UNIX); ctl.connect(sys.argv[1])
+ctl.sendall(b'{"jsonrpc":"2.0","id":1,"method":"events","params":{"follow":true}}\\n')
+for line in ctl.makefile():
+    said = json.loads(line)
+    print("following" if "id" in said else said["method"] + " " + said["params"]["kind"], flush=True)`;
+  const running = bench.start(["python3", "-c", script, join(bench.directory, "web.ctl")]);
+  return () => running.stdout().trim().split("\n");
+};
+
+describe("are told", () => {
+  test("the death of a supervisor, to who follows under a name that earlier clients pass over", async () => {
+    const crank = await start("-linger", "60");
+    const seen = following();
+    await waitFor("the follower", () => seen().includes("following"));
+    process.kill(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGABRT");
+    await run("-ready", "delay:0", "--", "sleep", "600");
+    expect(await told("supervisorDied", crank)).toMatchObject({ ending: { kind: "signal", signal: "SIGABRT" } });
+    await waitFor("the end of the rollout", () => seen().includes("event rolloutComplete"));
+    expect(seen()).toContain("happening supervisorDied");
+    expect(seen().filter((said) => !said.endsWith(" supervisorDied") && said !== "following")).toEqual(
+      (await held()).flatMap(({ kind }) => (kind === "supervisorDied" ? [] : [`event ${kind}`])),
+    );
+  });
+
+  test("a listener that a worker shut down, and a record that cannot be written", async () => {
+    const crank = await start();
+    await run("--", ...RESPONDER, "saboteur", "shutdown");
+    expect(await told("listenerShutDown", crank)).toMatchObject({
+      address: `tcp://127.0.0.1:${portOf(crank)}`,
+      failure: null,
+    });
+    mkdirSync(join(bench.directory, "web.conf.new"));
+    await run("--", ...RESPONDER, "two");
+    expect(await told("recordFailed", crank)).toMatchObject({ path: join(bench.directory, "web.conf") });
+  });
+
+  test("what is stored for a later worker, who gets it, and what is lost, however much it is", async () => {
+    const crank = await start();
+    const saying = (...lines: readonly string[]) => [
+      "python3",
+      "-c",
+      [
+        "import os, signal, socket",
+        "notify = socket.socket(fileno=int(os.environ['NOTIFY_FD']))",
+        "def say(text, *fds): socket.send_fds(notify, [text.encode()], fds)",
+        ...lines,
+        "say('READY=1')",
+        "signal.pause()",
+      ].join("\n"),
+    ];
+    await run(
+      ...["-hand-over", "-fd-store", "40", "--"],
+      ...saying(
+        "ours, theirs = socket.socketpair()",
+        "say('FDSTORE=1\\nFDNAME=pair', ours.fileno())",
+        "for _ in range(60): say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=null', os.open('/dev/null', 0))",
+        "theirs.close()",
+        "ours.close()",
+      ),
+    );
+    await told("descriptorsLost", crank);
+    await run("-hand-over", "--", ...saying());
+    const stored = await ofKind("descriptorsStored");
+    expect(stored.length).toBeLessThan(10);
+    const all = stored.reduce((sum, { count }) => sum + count, 0);
+    expect(all).toBeGreaterThanOrEqual(40);
+    expect(await told("descriptorsGiven", crank)).toMatchObject({ worker: 2, count: all - 1, way: "start" });
+    const lost = new Set((await ofKind("descriptorsLost")).map(({ cause }) => cause));
+    expect([...lost].sort()).toEqual(["full", "peer"]);
+  });
+});
+
+describe("upgrades are told", () => {
+  let service: Upgraded;
+  beforeEach(() => {
+    service = new Upgraded();
+  });
+  afterEach(() => service.clean());
+
+  test("when they begin, are done, refused, and when they fail", async () => {
+    const crank = await service.start();
+    await service.deploy("-ready", "delay:0", "--", "sleep", "600");
+    expect(await service.ctl("upgrade", "-wait")).toMatchObject({ status: 0 });
+    const [begun] = await ofKind("upgradeStarted", service);
+    expect(begun).toMatchObject({ upgrade: 1, path: service.link });
+    expect(await told("upgradeDone", crank, service)).toMatchObject({ upgrade: 1, keeper: false });
+    await service.ctl("upgrade", "-wait", "-exec", "/bin/false");
+    expect(await told("upgradeFailed", crank, service)).toMatchObject({ upgrade: 2 });
+    const nowhere = service.path("nowhere");
+    await service.ctl("upgrade", "-wait", "-exec", nowhere);
+    expect(await ofKind("upgradeRefused", service)).toMatchObject([
+      { by: null, message: `Crank is not upgraded to ${nowhere}: there is no such file` },
+    ]);
+  });
+});
+
+describe("an adoption", () => {
+  let service: Service;
+  beforeEach(async () => {
+    service = await Service.open();
+  });
+  afterEach(() => service.clean());
+
+  test("goes on with the numbers of the crank that was killed", async () => {
+    const asks: Asks = { ctl: (...args) => service.bench.ctl("web", ...args) };
+    const crank = await service.start();
+    await service.deploy("-instances", "2", "--", ...RESPONDER, "one");
+    const [first = 0, second = 0] = await service.pids();
+    const before = await held(asks);
+    await killCrank(crank);
+    process.kill(second, "SIGKILL");
+    const next = await service.adopt();
+    expect(await told("adopted", next, asks)).toMatchObject({ pid: crank.pid, pids: [first], of: 2 });
+    expect(await told("socketTaken", next, asks)).toMatchObject({ pid: first, uri: `127.0.0.1:${service.port}` });
+    expect(await told("workerNotAdopted", next, asks)).toMatchObject({ worker: 2 });
+    expect((await held(asks)).slice(0, before.length)).toEqual(before);
+  });
+});
+
+describe("who says much", () => {
+  test("for a worker to which it does not belong is told five times a minute", async () => {
+    const crank = await start();
+    await bench.ctl("web", "run", "-start", "600", "--", "sleep", "600");
+    const path = join(bench.directory, "web.run/notify/1");
+    const stranger = `import socket, sys, time
+speaking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for _ in range(100): speaking.sendto(b"READY=1", sys.argv[1])
+for _ in range(100): speaking.sendto(b"STATUS=mine", sys.argv[1])
+print("said", flush=True); time.sleep(600)`;
+    await waitFor("the worker", async () => (await held()).some(({ kind }) => kind === "workerStarted"));
+    const { pid, stdout } = bench.start(["python3", "-c", stranger, path]);
+    await waitFor("all of it", () => stdout().includes("said"));
+    const refused = await waitFor("the refusals", async () => {
+      const found = await ofKind("wordsRefused");
+      return found.length >= 10 && found;
+    });
+    expect(refused[0]).toMatchObject({ worker: 1, pid, uid: 0, words: "READY=1", more: 0 });
+    await bench.ctl("web", "ps");
+    const all = (await ofKind("wordsRefused")).map(({ words }) => words);
+    expect(all).toEqual([...Array(5).fill("READY=1"), ...Array(5).fill("STATUS=mine")]);
+    expect(crank.stderr().match(/to which it does not belong/g)).toHaveLength(10);
+  });
+
+  test("of itself while it serves is told once a minute, and shown as it is", async () => {
+    await start();
+    const worker = `import os, signal, socket
+notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))
+notify.send(b"STATUS=begins"); notify.send(b"READY=1")
+for number in range(500): notify.send(b"STATUS=request %d" % number)
+signal.pause()`;
+    await run("--", "python3", "-c", worker);
+    await waitFor("the last status", async () => {
+      const [shown] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+      return shown.status === "request 499";
+    });
+    expect((await ofKind("workerStatus")).map(({ status }) => status)).toEqual(["begins", "request 0"]);
+  });
+});

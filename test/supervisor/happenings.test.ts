@@ -1,0 +1,34 @@
+// What a keeper tells of trouble is an event with a number, and a line of the log, once each, whoever is killed between.
+import { expect, test } from "bun:test";
+import type { SentCommand } from "../../src/keeper/protocol.ts";
+import { Supervised } from "./supervised.ts";
+
+const said = (batches: readonly (readonly SentCommand[])[], kind: "log" | "write"): string[] =>
+  batches.flat().flatMap((command) => (command.kind === kind ? [String(command.bytes)] : []));
+
+const MESSAGE = { kind: "setAside", event: 99, bytes: new Uint8Array(3) } as const;
+const JOURNAL = { kind: "journalFailed", step: "write", errno: 28 } as const;
+
+test.each([
+  ["messageSetAside", MESSAGE, "A message that ended three supervisors was set aside (event 99, 3 bytes)"],
+  ["journalFailed", JOURNAL, "The journal cannot be written (write: no space left on device)"],
+])("%s", async (kind, event, sentence) => {
+  const supervised = new Supervised();
+  await supervised.serve();
+  await supervised.ask("events", { follow: true });
+  const batches = await supervised.send(event);
+  expect(said(batches, "log").filter((line) => line.includes(sentence))).toHaveLength(1);
+  expect(said(batches, "write")).toEqual([expect.stringContaining(`"method":"happening","params":{"seq":1,`)]);
+  const asked = said(await supervised.ask("events", { from: 0 }), "write");
+  expect(asked.filter((line) => line.includes(`"kind":"${kind}"`))).toHaveLength(1);
+});
+
+test("a supervisor that is killed between noting it and telling it is followed by one that tells it", async () => {
+  const supervised = new Supervised();
+  await supervised.serve();
+  supervised.batchesLeft = 1;
+  await supervised.send(JOURNAL);
+  supervised.batchesLeft = Number.POSITIVE_INFINITY;
+  const batches = [...supervised.batches, ...(await supervised.start())];
+  expect(said(batches, "log").filter((line) => line.includes("The journal cannot be written"))).toHaveLength(1);
+});
