@@ -134,10 +134,6 @@ void events_rewind(void) {
   last_delivered = last_consumed;
 }
 
-bool events_all_delivered(void) {
-  return next_out == NULL;
-}
-
 uint64_t events_delivered(void) {
   return last_delivered;
 }

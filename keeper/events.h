@@ -39,7 +39,6 @@ uint64_t events_oldest(void);
 void events_rewind(void);
 /* Appends the next one, if there is one, with its time of delivery. */
 bool events_deliver(struct buffer *out);
-bool events_all_delivered(void);
 uint64_t events_delivered(void);
 /* Everything up to `seq` is done. False if that was never delivered. */
 bool events_consume(uint64_t seq);

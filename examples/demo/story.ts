@@ -96,8 +96,6 @@ const failureWords = (failure: Failure): string => {
   return failure.kind;
 };
 
-export const NO_COUNTS: Counts = { answered: 0, messages: 0, moved: 0, refused: 0, reset: 0, cut: 0 };
-
 /** What was counted between two moments. */
 export const difference = (later: Counts, earlier: Counts): Counts => ({
   answered: later.answered - earlier.answered,

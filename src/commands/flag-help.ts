@@ -24,7 +24,7 @@ export const helpText = (page: HelpPage): string => {
 };
 
 /** A flag as -help and the manual show it: `-stop SEC`. */
-export const flagLabel = (name: string, flag: Flag): string =>
+const flagLabel = (name: string, flag: Flag): string =>
   flag.kind === "switch" ? `-${name}` : `-${name} ${flag.argument}`;
 
 const list = (content: HelpPage["list"]): string[] => {

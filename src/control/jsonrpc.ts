@@ -1,6 +1,6 @@
 // JSON-RPC 2.0 on single lines: what a line from a client is, what a line from crank is, and how both are written.
 // What the parameters of a method may be is in schemas.ts.
-import { ERROR_CODES, type Method, type Methods, type Notifications, type RpcError } from "./messages.ts";
+import { ERROR_CODES, type Method, type Methods, type RpcError } from "./messages.ts";
 
 export type RpcId = string | number | null;
 
@@ -65,10 +65,6 @@ export const encodeResult = <M extends Method>(id: RpcId, result: Methods[M]["re
 
 /** A refusal or failure as a line, newline included. `id` null: it belongs to no request that could be read. */
 export const encodeError = (id: RpcId, error: RpcError): string => `${JSON.stringify({ jsonrpc: "2.0", id, error })}\n`;
-
-/** A notification as a line, newline included. */
-export const encodeNotification = <N extends keyof Notifications>(method: N, params: Notifications[N]): string =>
-  `${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`;
 
 const BOMB = `the line nests deeper than ${MAX_DEPTH} levels, or has more than ${MAX_LISTS} lists and objects`;
 const NO_REQUEST = "the line is not a JSON-RPC 2.0 request";

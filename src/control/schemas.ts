@@ -21,7 +21,7 @@ export const checkCall = (method: string, params: unknown): CheckedCall => {
 };
 
 /** Sizes that the kernel sets (execve(2), path_resolution(7)) and counts that no service comes near. */
-export const BOUNDS = {
+const BOUNDS = {
   instances: 1000,
   argumentBytes: 131_071,
   commandWords: 16_384,

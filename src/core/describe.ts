@@ -104,7 +104,7 @@ export const describeReason = (failure: Failure): string => {
 };
 
 /** Why crank takes a worker away, as part of a sentence. */
-export const describeDismissal = (reason: Dismissal): string => {
+const describeDismissal = (reason: Dismissal): string => {
   switch (reason.kind) {
     case "notAlive":
       return `it is not alive, the last probe found that it ${reason.detail}`;

@@ -34,11 +34,13 @@ export const wantedGeneration = ({ service, generations }: View): Generation | n
   return number === null ? null : (generations[number] ?? null);
 };
 
+/** Whether a worker counts as available: ready for long enough, and not dismissed for being dead. */
 export const isAvailable = (worker: Worker): boolean =>
   worker.kind === "ready" &&
   worker.availableAt === null &&
   (worker.dismissal === undefined || serves(worker.dismissal));
 
+/** Counts who there is, seen from the generation that is wanted; null: nobody is. */
 export const takeCensus = (view: View, wanted: Generation | null): Census => {
   const others: Living[] = [];
   const census = {
@@ -87,7 +89,7 @@ export const takeCensus = (view: View, wanted: Generation | null): Census => {
  * How many workers stay available whatever a rollout does. With a surge every replacement comes first, so that nothing
  * is missing at any time; without one, `unavailable` says how many may be missing (at least one, or nothing could move).
  */
-export const availableFloor = ({ spec, instances }: Generation): number =>
+const availableFloor = ({ spec, instances }: Generation): number =>
   spec.surge > 0 ? instances : Math.max(0, instances - Math.max(1, spec.unavailable));
 
 /**

@@ -191,6 +191,7 @@ export type Manner = {
 /** One start after the other, each so long after the last one as `respawn` says, while fewer than `maxUnready` are not ready yet. */
 export type Pace = { readonly maxUnready: number };
 
+/** crank's own; other programs differ. */
 export const CRANKS_MANNER: Manner = {
   failureStatus: 1,
   restores: true,
@@ -244,6 +245,7 @@ export type State = {
   readonly history: readonly GoodSpec[];
 };
 
+/** The state before anything has happened, with the good specs of the record. */
 export const initialState = (options: {
   readonly respawn: Respawn | null;
   readonly history: readonly GoodSpec[];

@@ -16,6 +16,7 @@ export type Turn = {
   indexes: { readonly used: Set<number>; lowest: number } | null;
 };
 
+/** A draft of the state after `state`. `now`: CLOCK_MONOTONIC, ms. */
 export const beginTurn = (state: State, now: number): Turn => ({
   before: state,
   now,
@@ -38,18 +39,22 @@ export const endTurn = (turn: Turn): State => {
   return isSame ? before : { service, generations, workers, history };
 };
 
+/** Changes parts of the service. */
 export const changeService = (turn: Turn, changes: Partial<Service>): void => {
   turn.service = { ...turn.service, ...changes };
 };
 
+/** Adds a generation, or puts it in the place of the one with its number. */
 export const putGeneration = (turn: Turn, generation: Generation): void => {
   turn.generations = { ...turn.generations, [generation.number]: generation };
 };
 
+/** Adds a worker, or puts it in the place of the one with its id. */
 export const putWorker = (turn: Turn, worker: Worker): void => {
   ownWorkers(turn)[worker.id] = worker;
 };
 
+/** Takes out a worker that is gone; its index is free again. */
 export const removeWorker = (turn: Turn, id: WorkerId): void => {
   delete ownWorkers(turn)[id];
   turn.indexes = null;
@@ -71,12 +76,15 @@ export const takeIndex = (turn: Turn): number => {
   return indexes.lowest;
 };
 
+/** Wants something done, behind what was wanted before. */
 export const emit = (turn: Turn, effect: Effect): void => {
   turn.effects.push(effect);
 };
 
+/** Wants people told what happened. */
 export const note = (turn: Turn, content: Note): void => emit(turn, { kind: "note", note: content });
 
+/** Answers requests, all in the same way. */
 export const answer = (turn: Turn, requests: readonly RequestId[], outcome: Outcome): void => {
   for (const request of requests) emit(turn, { kind: "answer", request, outcome });
 };
@@ -86,6 +94,7 @@ export const answerOne = (turn: Turn, request: RequestId | null, outcome: Outcom
   if (request !== null) emit(turn, { kind: "answer", request, outcome });
 };
 
+/** The spec of a generation, if it is not forgotten. */
 export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generations[generation]?.spec;
 
 /** Forgets the generations that nothing refers to any more. */

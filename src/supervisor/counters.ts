@@ -16,6 +16,7 @@ export type Counters = {
   readonly rolloutsRolledBack: number;
 };
 
+/** What a new crank begins with. */
 export const NOTHING_COUNTED: Counters = {
   requests: 0,
   upgradesBegun: 0,

@@ -19,6 +19,7 @@ const RESOURCES: Readonly<Record<string, number>> = {
   rttime: 15,
 };
 
+/** The names that `-limit` knows. */
 export const LIMIT_NAMES = Object.keys(RESOURCES);
 
 /** The kernel's number for `nofile`, `core` …; null if there is no such limit. */

@@ -19,6 +19,7 @@ export const locksOf = ({ runDirectory, recordPath, control }: Settings): readon
   return locks;
 };
 
+/** The command that takes a lock. */
 export const lockCommand = ({ id, path }: Lock): SentCommand => ({ kind: "lock", id, path });
 
 export type LockProblem =

@@ -48,6 +48,7 @@ type Found = {
 const NOTHING: Found = { workers: new Map(), sockets: new Map(), counters: null };
 const decoder = new TextDecoder();
 
+/** The last measurement and the one under way, decoded when somebody looks. */
 export class Measurements {
   #number = 0;
   #last: Measurement | null = null;
@@ -160,9 +161,6 @@ export const usageOf = (memory: Memory, worker: number): Usage | null => {
     connections,
   };
 };
-
-/** When the last measurement was complete, CLOCK_MONOTONIC ms; null: never. */
-export const measuredAt = ({ measurements }: Memory): number | null => measurements.last?.endedAt ?? null;
 
 type Journalled = {
   readonly number: number;

@@ -99,16 +99,19 @@ export type Memory = {
   own: unknown;
 };
 
+/** What crank was started with. */
 export const rememberSettings = (memory: Memory, settings: Settings): void => {
   memory.settings = settings;
   memory.outbox.put("settings", settings);
 };
 
+/** How far crank's own start is. */
 export const rememberBoot = (memory: Memory, boot: Boot): void => {
   memory.boot = boot;
   memory.outbox.put("boot", boot);
 };
 
+/** How far the taking over of what a killed crank left is; null: it is over. */
 export const rememberAdoption = (memory: Memory, adoption: Adoption | null): void => {
   memory.adoption = adoption;
   if (adoption) memory.outbox.put("adoption", adoption);
@@ -151,11 +154,13 @@ const rememberRecords = <T>(
   }
 };
 
+/** A socket is open, or something about it has changed. */
 export const rememberSocket = (memory: Memory, socket: OpenSocket): void => {
   memory.sockets.set(socket.handle, socket);
   memory.outbox.put(`socket/${socket.handle}`, socket);
 };
 
+/** A socket is gone. */
 export const forgetSocket = (memory: Memory, handle: number): void => {
   memory.sockets.delete(handle);
   memory.outbox.remove(`socket/${handle}`);
@@ -174,56 +179,67 @@ export const nextRequest = (memory: Memory): number => {
   return memory.counters.requests;
 };
 
+/** A supervisor has ended unasked. */
 export const countDeath = (memory: Memory): void => {
   count(memory, "supervisorDeaths");
 };
 
+/** A request waits for its answer. */
 export const rememberPending = (memory: Memory, request: number, pending: Pending): void => {
   memory.pending.set(request, pending);
   memory.outbox.put(`pending/${request}`, pending);
 };
 
+/** A request has been answered, or nobody waits for it any more. */
 export const forgetPending = (memory: Memory, request: number): void => {
   if (memory.pending.delete(request)) memory.outbox.remove(`pending/${request}`);
 };
 
+/** An answer that may be asked for again; the last few are kept. */
 export const rememberFinished = (memory: Memory, finished: Finished): void => {
   memory.finished.push(finished);
   if (memory.finished.length > FINISHED_KEPT) memory.finished.shift();
   memory.outbox.put("finished", memory.finished);
 };
 
+/** The workers whose start did not fit into a batch, all of them. */
 export const rememberUnstarted = (memory: Memory, workers: readonly number[]): void => {
   memory.unstarted = workers;
   if (workers.length > 0) memory.outbox.put("unstarted", workers);
   else memory.outbox.remove("unstarted");
 };
 
+/** What a worker says of itself. */
 export const rememberSaid = (memory: Memory, worker: number, said: Said): void => {
   memory.said.set(worker, said);
   memory.outbox.put(`said/${worker}`, said);
 };
 
+/** A worker that said something is gone. */
 export const forgetSaid = (memory: Memory, worker: number): void => {
   if (memory.said.delete(worker)) memory.outbox.remove(`said/${worker}`);
 };
 
+/** A connection wants to hear of events. */
 export const addFollower = (memory: Memory, connection: number): void => {
   memory.followers.add(connection);
   memory.outbox.put("followers", [...memory.followers]);
 };
 
+/** A connection has shown the secret. */
 export const authenticate = (memory: Memory, connection: number): void => {
   memory.authenticated.add(connection);
   memory.outbox.put("authenticated", [...memory.authenticated]);
 };
 
+/** How far an upgrade is; null: there is none. */
 export const rememberUpgrade = (memory: Memory, upgrade: Upgrade | null): void => {
   memory.upgrade = upgrade;
   if (upgrade) memory.outbox.put("upgrade", upgrade);
   else memory.outbox.remove("upgrade");
 };
 
+/** An upgrade begins; its number is taken. */
 export const beginUpgrade = (memory: Memory, upgrade: Upgrade): void => {
   memory.counters = { ...memory.counters, upgradesBegun: upgrade.number };
   memory.outbox.put("counters", memory.counters);
@@ -238,6 +254,7 @@ export const countUpgrade = (memory: Memory, program: string | null): void => {
   memory.outbox.put("program", program);
 };
 
+/** The front end's own part, as own.ts wants it. */
 export const rememberOwn = (memory: Memory, own: unknown): void => {
   memory.own = own;
   memory.outbox.put("own", own);

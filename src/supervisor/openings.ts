@@ -22,6 +22,7 @@ export const discard = (memory: Memory, { fd, name }: PassedSocket): void => {
   discardStored(memory, name);
 };
 
+/** What is to be opened, in the order of the handles; nothing is opened here. */
 export const openings = (memory: Memory, settings: Settings): Opening[] => {
   const stored = storedSockets(settings.binds, socketsPassedTo(memory));
   return [

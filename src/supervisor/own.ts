@@ -8,6 +8,7 @@ export type Own<T> = {
   readonly write: (memory: Memory, value: T) => void;
 };
 
+/** A front end's part of the memory, with its shape; `empty` is what it has before it has written anything. */
 export const ownPart = <T>(empty: T): Own<T> => ({
   // The journal gives back what this front end wrote, and nobody else writes it.
   read: (memory) => (memory.own === null ? empty : (memory.own as T)),

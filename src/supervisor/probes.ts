@@ -28,6 +28,7 @@ export const probeNumber = (worker: number): number | null =>
 
 /** Whether the keeper knows the check of an upgrade under this worker number; and the number of that one's. */
 export const isCheck = (worker: number): boolean => worker >= FIRST_CHECK && worker < FIRST_MEASUREMENT;
+/** The keeper's number for the check of an upgrade. */
 export const checkWorker = (upgrade: number): number => FIRST_CHECK + upgrade;
 
 /** The keeper's number for a probe. */

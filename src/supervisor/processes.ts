@@ -40,6 +40,7 @@ export type ProcessTable = {
   sockets(): ReadonlyMap<number, BoundSocket>;
 };
 
+/** /proc, as it is at each question. */
 export const linuxProcesses: ProcessTable = {
   list: () =>
     namesIn("/proc")

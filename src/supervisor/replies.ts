@@ -24,6 +24,7 @@ export const sendLine = (memory: Memory, connection: number, line: string): void
 /** The longest answer, in UTF-16 units: with UTF-8's three bytes for each it fits into what a connection may hold. */
 const LONGEST_ANSWER = Math.floor(LIMITS.connectionOutputBytes / 3) - 1024;
 
+/** Sends the result of a request; an answer that is too long for a connection becomes an error. */
 export const reply = (memory: Memory, asker: Asker, result: Result): void => {
   if (asker.rpc === undefined) return;
   const line = encodeResult(asker.rpc, result);
@@ -39,10 +40,12 @@ export const endConnection = (memory: Memory, connection: number, error: RpcErro
   memory.outbox.command({ kind: "write", connection, bytes: encodeError(rpc, error), close: 1 });
 };
 
+/** Sends an error, unless whoever asked wants no answer. */
 export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {
   if (asker.rpc !== undefined) sendLine(memory, asker.connection, encodeError(asker.rpc, error));
 };
 
+/** Sends a refusal: nothing has changed. */
 export const refuse = (memory: Memory, asker: Asker, message: string): void =>
   replyError(memory, asker, { code: ERROR_CODES.refused, message });
 

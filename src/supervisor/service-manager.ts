@@ -48,6 +48,7 @@ export const NOTHING_TOLD: Told = {
   mayLastUntil: null,
 };
 
+/** When crank was not started by one. */
 export const NO_SERVICE_MANAGER: ServiceManager = {
   socket: null,
   heartbeatMs: null,

@@ -124,16 +124,19 @@ export const dropStored = (memory: Memory, handle: number): void => {
   forgetStored(memory, handle);
 };
 
+/** A descriptor is stored, or is somewhere else now. */
 export const rememberStored = (memory: Memory, stored: StoredDescriptor): void => {
   memory.stored.set(stored.handle, stored);
   memory.outbox.put(`stored/${stored.handle}`, stored);
 };
 
+/** A stored descriptor is not crank's any more. */
 export const forgetStored = (memory: Memory, handle: number): void => {
   memory.stored.delete(handle);
   memory.outbox.remove(`stored/${handle}`);
 };
 
+/** The store as a whole. */
 export const rememberStore = (memory: Memory, store: DescriptorStore): void => {
   memory.store = store;
   memory.outbox.put("store", store);

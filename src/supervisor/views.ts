@@ -32,7 +32,7 @@ export const selectWorkers = (state: State, selector: Selector, none: "all" | "n
   );
 };
 
-export const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
+const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
   const spec = memory.core.generations[worker.generation]?.spec;
   const descriptors = memory.store.startedWith[worker.id];
   return {
@@ -67,6 +67,7 @@ export const workersFor = (memory: Memory, selector: Selector): WorkerInfo[] =>
 
 type Queues = Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
 
+/** What `status` answers. `queues`: of each socket, by its handle. */
 export const status = (memory: Memory, queues: Queues): Status => {
   const { service, generations } = memory.core;
   const shown = service.current ?? service.rollout?.generation ?? null;
@@ -140,6 +141,7 @@ const drainingInfo = ({ core }: Memory): DrainingInfo => {
   };
 };
 
+/** What `history` answers. */
 export const history = (memory: Memory): HistoryEntry[] =>
   memory.core.history.map((good) => ({
     generation: good.generation,
@@ -150,6 +152,7 @@ export const history = (memory: Memory): HistoryEntry[] =>
     instances: good.spec.instances,
   }));
 
+/** What `info` answers. */
 export const info = (memory: Memory): Info => ({
   name: memory.settings?.name ?? "",
   version: VERSION,

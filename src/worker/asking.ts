@@ -4,6 +4,7 @@ import type { Client, Manners } from "./clients.ts";
 /** Clients are asked at most this often, several at once if need be: ms. */
 const STEP_MS = 10;
 
+/** Asks clients to go until it is ended; `count` is how many there have been. */
 export class Asking {
   readonly #waiting: Client[] = [];
   readonly #manners: Manners;

@@ -13,6 +13,7 @@ export type Manners = {
   readonly tell: ((socket: Socket) => void) | undefined;
 };
 
+/** One client, whatever it speaks. */
 export interface Client {
   /** Asks it to go. Called once. */
   ask(manners: Manners): void;

@@ -2,7 +2,6 @@
 import { describe, expect, test } from "bun:test";
 import {
   encodeError,
-  encodeNotification,
   encodeRequest,
   encodeResult,
   parseClientLine,
@@ -97,6 +96,7 @@ test("what one side writes the other side reads, one line each", () => {
     id: 3,
     error: { code: 1, message: "no" },
   });
-  expect(answer(encodeNotification("logEnd", {}))).toEqual({ kind: "notification", method: "logEnd", params: {} });
+  const ended = '{"jsonrpc":"2.0","method":"logEnd","params":{}}\n';
+  expect(answer(ended)).toEqual({ kind: "notification", method: "logEnd", params: {} });
   expect(answer("Welcome!")).toEqual({ kind: "other", text: "Welcome!" });
 });

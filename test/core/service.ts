@@ -65,7 +65,7 @@ export const EXIT_0: Ending = { kind: "exit", code: 0 };
 export const EXIT_1: Ending = { kind: "exit", code: 1 };
 export const KILLED: Ending = { kind: "signal", signal: "SIGKILL", core: false };
 
-export const NOT_ALIVE: Dismissal = { kind: "notAlive", detail: "hangs" };
+const NOT_ALIVE: Dismissal = { kind: "notAlive", detail: "hangs" };
 
 type Options = {
   readonly respawn?: Respawn | null;

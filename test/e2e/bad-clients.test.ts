@@ -1,3 +1,4 @@
+// Control clients that say half of something, nothing, nonsense or too much: crank goes on, and so does everybody else.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { connect, type Socket } from "node:net";

@@ -1,3 +1,4 @@
+// crank from outside, with real workers: deploys, stops, signals, and what ends it.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

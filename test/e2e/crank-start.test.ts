@@ -1,3 +1,4 @@
+// crank's start: what it refuses, in which words and with which status, and what it leaves behind then.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

@@ -1,3 +1,4 @@
+// Deploys under load: no connection is refused, reset or cut.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { compiled } from "./harness/apps.ts";
 import { Load } from "./harness/load.ts";

@@ -1,3 +1,4 @@
+// What a worker gets from crank, what becomes of its output, and rollouts as their workers see them.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";

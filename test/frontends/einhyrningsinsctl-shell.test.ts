@@ -1,3 +1,4 @@
+// What the shell of einhyrningsinsctl completes.
 import { expect, test } from "bun:test";
 import { complete } from "../../src/frontends/einhyrningsinsctl/shell.ts";
 

@@ -1,3 +1,4 @@
+// GNU-style options: how they are written, where they end, and their help.
 import { expect, test } from "bun:test";
 import { OptionError, type OptionTable, optionHelp, parseOptions } from "../../src/frontends/options.ts";
 

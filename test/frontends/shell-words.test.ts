@@ -1,3 +1,4 @@
+// Command lines split into words as sh(1) does it.
 import { expect, test } from "bun:test";
 import { shellWords } from "../../src/frontends/einhorn/shell-words.ts";
 

@@ -13,8 +13,8 @@ import {
 } from "./output-driver.ts";
 
 export const TEXT = 0;
-export const JSON_LINES = 1;
-export const STDOUT = 0;
+const JSON_LINES = 1;
+const STDOUT = 0;
 export const DATAGRAMS = 1;
 const KEEP = 1;
 export const LOG_STDERR = 2;
@@ -116,7 +116,7 @@ export const numberedLines = (name: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => `${name} ${index + 1} and some more of a line`);
 
 /** One test's directory, in which standard output and standard error are files unless it says otherwise. */
-export class Stage {
+class Stage {
   readonly #directory = temporaryDirectory();
   readonly #program: string;
   readonly #open: number[] = [];

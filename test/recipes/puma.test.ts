@@ -1,3 +1,4 @@
+// docs/recipes/puma.md, as it is written, under load.
 import { testRecipe } from "./recipe.ts";
 
 testRecipe({

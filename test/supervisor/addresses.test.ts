@@ -1,3 +1,4 @@
+// The addresses of -bind and -ctl: as text, and as the kernel wants them.
 import { describe, expect, test } from "bun:test";
 import { AddressError, formatAddress, parseUri } from "../../src/supervisor/addresses.ts";
 import { describeAddress, internetAddress, unixAddress } from "../../src/supervisor/sockaddr.ts";

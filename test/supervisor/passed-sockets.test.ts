@@ -1,3 +1,4 @@
+// Sockets that a service manager passed: which there are, and which -bind takes which.
 import { describe, expect, test } from "bun:test";
 import { parseUri } from "../../src/supervisor/addresses.ts";
 import {

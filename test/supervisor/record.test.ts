@@ -1,3 +1,4 @@
+// The record as text: written, read back, and the original crank's.
 import { describe, expect, test } from "bun:test";
 import type { GoodSpec } from "../../src/core/spec.ts";
 import { formatRecord, parseRecord } from "../../src/supervisor/record.ts";

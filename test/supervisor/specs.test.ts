@@ -1,3 +1,4 @@
+// From a `run` request to a spec: what is filled in, and what is refused.
 import { describe, expect, test } from "bun:test";
 import type { RunParams } from "../../src/control/messages.ts";
 import type { Spec } from "../../src/core/spec.ts";

@@ -11,7 +11,7 @@ export type Batch = readonly SentCommand[];
 type CommandOf<K extends SentCommand["kind"]> = Extract<SentCommand, { kind: K }>;
 
 /** Thrown where a supervisor is killed. */
-export class Killed extends Error {}
+class Killed extends Error {}
 
 type Options = {
   readonly args?: readonly string[];

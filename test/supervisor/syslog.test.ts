@@ -1,3 +1,4 @@
+// Log lines as syslog wants them.
 import { expect, test } from "bun:test";
 import type { Memory } from "../../src/supervisor/memory.ts";
 import type { Settings } from "../../src/supervisor/settings.ts";

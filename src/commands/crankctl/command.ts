@@ -38,6 +38,7 @@ export type Command = {
   readonly prepare: (args: readonly string[], environment: Environment) => Prepared;
 };
 
+/** Makes a command of its definition: reads its flags, and shows them when it is asked for help. */
 export const command = <const T extends FlagTable>(definition: Definition<T>): Command => {
   const { name, summary } = definition;
   const flags = { ...definition.flags, ...COMMON_FLAGS };

@@ -18,7 +18,7 @@ export type Progress = {
     | null;
 };
 
-export const NO_PROGRESS: Progress = {
+const NO_PROGRESS: Progress = {
   generation: null,
   wanted: null,
   starting: new Set(),
@@ -28,7 +28,7 @@ export const NO_PROGRESS: Progress = {
 };
 
 /** What is known after one more note. */
-export const progressAfter = (before: Progress, note: CoreEntry): Progress => {
+const progressAfter = (before: Progress, note: CoreEntry): Progress => {
   switch (note.kind) {
     case "rolloutStarted":
       return { ...before, generation: note.generation, wanted: note.instances };
@@ -53,12 +53,14 @@ export const progressAfter = (before: Progress, note: CoreEntry): Progress => {
 const waitingSince = ({ reason, time }: Extract<CoreEntry, { kind: "rolloutWaiting" }>): Progress["waiting"] =>
   reason.kind === "pause" ? { kind: "pause", until: Date.parse(time) + reason.afterMs } : reason;
 
+/** What is said in a pause, ms before the next replacement. */
 export const pauses = (leftMs: number): string => `the next one in ${span(leftMs)}`;
 
+/** What is said while too many workers drain. */
 export const waitsForPlace = (limit: number): string => `waiting for a drain to end (at most ${limit} at once)`;
 
 /** The live line: `Generation 8: 2 of 4 ready, 1 starting, 1 stopping, 3.2 s`. */
-export const progressLine = (progress: Progress, elapsedMs: number, wallNow: number): string => {
+const progressLine = (progress: Progress, elapsedMs: number, wallNow: number): string => {
   const { generation, wanted, starting, ready, stopping, waiting } = progress;
   const parts = [
     `${ready.size}${wanted === null ? "" : ` of ${wanted}`} ready`,

@@ -65,6 +65,7 @@ const parsed = (uri: string) => {
   }
 };
 
+/** One command at work: whom it asks, in which form it prints. */
 export class Session {
   readonly address: ControlAddress;
   readonly json: boolean;

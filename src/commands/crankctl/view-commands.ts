@@ -25,7 +25,7 @@ export const status = command({
 });
 
 /** A status for people. */
-export const describeStatus = (status: Status): string =>
+const describeStatus = (status: Status): string =>
   [summary(status), sockets(status), stored(status), rollout(status), draining(status), workers(status)]
     .filter((part) => part !== "")
     .join("\n");

@@ -7,7 +7,7 @@ export type Service = { readonly name: string; readonly path: string };
 const SUFFIX = ".ctl";
 
 /** Where the control sockets of `prefix` lie: a prefix that begins with `.` or `/` is a path, another one is below `directory`. */
-export const placeOf = (prefix: string, directory: string): { readonly directory: string; readonly start: string } => {
+const placeOf = (prefix: string, directory: string): { readonly directory: string; readonly start: string } => {
   const path = /^[./]/.test(prefix) ? prefix : `${directory.replace(/\/+$/, "")}/${prefix}`;
   const slash = path.lastIndexOf("/");
   // A path such as `.web` lies in the working directory.

@@ -84,6 +84,7 @@ const renice = async (memory: Memory, level: number): Promise<void> => {
   }
 };
 
+/** crank under the name of einhorn. */
 export const EINHORN: FrontEnd = {
   parse: einhornInvocation,
   signals: {

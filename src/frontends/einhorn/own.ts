@@ -35,21 +35,27 @@ const own: Own<EinhornMemory> = ownPart<EinhornMemory>({
   hasDropped: false,
 });
 
+/** What is remembered. */
 export const einhornMemory = own.read;
 
+/** Who is told how the upgrade goes. */
 export const rememberSubscribers = (memory: Memory, subscribers: readonly Subscriber[]): void =>
   own.write(memory, { ...own.read(memory), subscribers });
 
+/** What is to follow when the master has replaced itself. */
 export const rememberSequels = (memory: Memory, sequels: readonly Sequel[]): void =>
   own.write(memory, { ...own.read(memory), sequels });
 
+/** The variables of --drop-env-var are gone for good. */
 export const rememberDropped = (memory: Memory): void => own.write(memory, { ...own.read(memory), hasDropped: true });
 
+/** A worker has said that it is alive. */
 export const rememberPing = (memory: Memory, worker: number, ping: Ping): void => {
   const known = own.read(memory);
   own.write(memory, { ...known, pings: { ...ofLiving(memory, known.pings), [worker]: ping } });
 };
 
+/** A worker was sent a signal, now. */
 export const rememberSignal = (memory: Memory, worker: number, signal: string): void => {
   const known = own.read(memory);
   const names = [...new Set([...(known.signals[worker]?.names ?? []), signal])];

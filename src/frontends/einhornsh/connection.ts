@@ -16,6 +16,7 @@ type Waiting = {
 
 const NEWLINE = "\n";
 
+/** Asks one thing at a time, and hears all answers to it. */
 export class Connection {
   #channel: Channel | null = null;
   #text = "";

@@ -11,7 +11,7 @@ export const shell = async (connection: Connection, { out }: Sinks): Promise<num
 };
 
 /** The commands that a line begins, as node:readline wants them. */
-export const complete = (line: string): [string[], string] => [
+const complete = (line: string): [string[], string] => [
   [...Object.keys(EINHORN_COMMANDS), ...LEAVING].filter((name) => name.startsWith(line)),
   line,
 ];

@@ -44,6 +44,7 @@ const MARKS = { error: "ERRO", warning: "WARN", info: "INFO", debug: "DEBG" } as
 const logLine = ({ level, message, wallMs }: LogEntry): string =>
   `${syslogTime(wallMs)}.${String(Math.floor(wallMs) % 1000).padStart(3, "0")} ${MARKS[level]} ${printable(message)}`;
 
+/** crank under the name of einhyrningsins. */
 export const EINHYRNINGSINS: FrontEnd = {
   parse: einhyrningsinsInvocation,
   signals: {

@@ -12,6 +12,7 @@ type Waiting = { readonly resolve: (answer: string) => void; readonly reject: (e
 
 const NEWLINE = "\n";
 
+/** Sends lines, and gives each the answer that comes in its turn. */
 export class Connection {
   #channel: Channel | null = null;
   #text = "";

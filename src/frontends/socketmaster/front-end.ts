@@ -34,6 +34,7 @@ const sentenceFor = (memory: Memory, note: Note): string | null => {
   }
 };
 
+/** crank under the name of socketmaster. */
 export const SOCKETMASTER: FrontEnd = {
   parse: socketmasterInvocation,
   signals: { SIGHUP: reload, SIGUSR1: upgrade, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },

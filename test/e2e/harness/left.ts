@@ -105,7 +105,7 @@ export const killCrank = async (crank: Running): Promise<void> => {
 };
 
 /** Every living process whose environment has the bench's directory in it. */
-export const leftProcesses = ({ directory }: Bench): number[] =>
+const leftProcesses = ({ directory }: Bench): number[] =>
   readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
     try {

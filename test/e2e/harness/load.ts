@@ -19,16 +19,6 @@ const SILENCE_S = 30;
 
 const NOTHING: Counts = { answered: 0, refused: 0, reset: 0, cut: 0, drained: 0, talks: 0 };
 
-/** What was counted after `earlier`. */
-export const countsSince = (earlier: Counts, now: Counts): Counts => ({
-  answered: now.answered - earlier.answered,
-  refused: now.refused - earlier.refused,
-  reset: now.reset - earlier.reset,
-  cut: now.cut - earlier.cut,
-  drained: now.drained - earlier.drained,
-  talks: now.talks - earlier.talks,
-});
-
 /** Clients at work until `stop`. */
 export class Load {
   readonly counts: Counts = { ...NOTHING };

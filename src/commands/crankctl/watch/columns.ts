@@ -29,6 +29,7 @@ export const columnsFor = <T>(
     .map((column) => [column, column.width + (column.grows === true ? left : 0)] as const);
 };
 
+/** The titles of the columns, each with its width. */
 export const headerLine = <T>(columns: readonly (readonly [Column<T>, number])[]): Line =>
   joined(columns.map(([{ title, side }, width]) => [fit(title, width, side), "dim"]));
 

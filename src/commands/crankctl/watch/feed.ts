@@ -15,6 +15,7 @@ const REFRESH_MS = 1000;
 /** How soon after an event the status is asked for: a rollout's events come in bunches. */
 const SETTLE_MS = 80;
 
+/** Follows one service until it is ended; `view` is what is known of it at the moment. */
 export class Feed {
   readonly address: ControlAddress;
   #view: ServiceView;

@@ -17,6 +17,7 @@ const MESSAGE_MS = 10_000;
 
 type Page = { readonly kind: "list" } | { readonly kind: "service"; readonly feed: Feed; readonly scroll: number };
 
+/** The pages on a terminal, from its being taken over to its being given back. */
 export class FullScreen {
   readonly #screen: Screen;
   readonly #look: Look;

@@ -34,6 +34,7 @@ export const keysIn = (text: string): readonly Key[] =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what keys send
   [...text.matchAll(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b[^[O\x1b]|./gsu)].map(([key]) => KEYS[key] ?? "other");
 
+/** Whether a key asks the service for something, and does not only move about. */
 export const isOrder = (key: Key): key is Order =>
   key === "reload" || key === "rollback" || key === "more" || key === "fewer";
 

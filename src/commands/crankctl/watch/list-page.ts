@@ -5,6 +5,7 @@ import { connectionsOf, drainsOf, queuedIn, readyIn, type ServiceView } from "./
 import type { Frame } from "./service-page.ts";
 import { bar, type Line, type Look, type Piece } from "./text.ts";
 
+/** The lines of the page; `chosen` is the one that the keys are about. */
 export const listPage = (views: readonly ServiceView[], frame: Frame, chosen: number): readonly Line[] => {
   if (views.length === 0) return [[["There is no control socket yet", "warn"]]];
   const columns = columnsFor(COLUMNS(frame.look), frame.columns);

@@ -23,6 +23,7 @@ export type ServiceView = {
 /** More than any screen has lines. */
 const MAX_EVENTS = 300;
 
+/** A service of which nothing is known yet. */
 export const unseen = (name: string): ServiceView => ({
   name,
   link: { kind: "connecting" },
@@ -32,6 +33,7 @@ export const unseen = (name: string): ServiceView => ({
   events: [],
 });
 
+/** What is known after crank's next answer to `status`. */
 export const afterStatus = (view: ServiceView, status: Status): ServiceView => ({
   ...view,
   status,
@@ -48,6 +50,7 @@ export const afterStatus = (view: ServiceView, status: Status): ServiceView => (
   ),
 });
 
+/** What is known after one more event. */
 export const afterEvent = (view: ServiceView, entry: EventEntry): ServiceView => ({
   ...view,
   events: [...view.events, entry].slice(-MAX_EVENTS),
@@ -64,6 +67,7 @@ export const cpuShare = (view: ServiceView, worker: number): number | null => {
 /** Workers that have been told to stop. `connections` and `most` are null where nothing was measured. */
 export type Drains = { readonly workers: number; readonly connections: number | null; readonly most: number | null };
 
+/** How far the drains are. */
 export const drainsOf = (view: ServiceView): Drains => {
   const stopping = (view.status?.workers ?? []).filter((worker) => worker.state === "stopping");
   const counted = stopping.filter((worker) => worker.usage?.connections != null);
@@ -87,5 +91,6 @@ export const queuedIn = (view: ServiceView): number | null => {
   return queues.every((queue) => queue === null) ? null : queues.reduce<number>((sum, queue) => sum + (queue ?? 0), 0);
 };
 
+/** How many workers are ready. */
 export const readyIn = (view: ServiceView): number =>
   (view.status?.workers ?? []).filter((worker) => worker.state === "ready").length;

@@ -15,6 +15,7 @@ export type ScreenEvents = {
   readonly ended: (status: number) => void;
 };
 
+/** The terminal while it is ours. Draws only the lines that have changed. */
 export class Screen {
   readonly #out: Output;
   readonly #events: ScreenEvents;

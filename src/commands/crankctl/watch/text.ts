@@ -38,7 +38,7 @@ export const widthOf = (text: string): number => {
 };
 
 /** As much of the text as fits into so many columns. */
-export const clip = (text: string, columns: number): string => {
+const clip = (text: string, columns: number): string => {
   let width = 0;
   let end = 0;
   for (const character of text) {
