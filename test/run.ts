@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Job, type JobResult, runJob } from "./runner/job.ts";
-import { failuresFirst, failuresIn } from "./runner/output.ts";
+import { failuresFirst, failuresIn, skippedIn } from "./runner/output.ts";
 
 /** The whole run ends after this long, whatever hangs: ms. */
 const RUN_LIMIT_MS = Number(process.env.CRANK_TEST_SECONDS ?? 900) * 1000;
@@ -128,6 +128,8 @@ const main = async (): Promise<void> => {
     for (const failure of [...failuresIn(result.output), ...result.complaints]) console.log(`        ${failure}`);
   }
   const skipped = total((result) => result.skipped);
+  for (const { job, result } of results)
+    for (const name of skippedIn(result.output)) console.log(`skipped: ${nameOf(job)}: ${name}`);
   if (skipped > 0) console.log(`${skipped} skipped`);
   console.log(`${total((result) => result.passed)} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;

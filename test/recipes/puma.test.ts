@@ -5,5 +5,4 @@ testRecipe({
   page: "puma",
   needs: { puma: "command -v puma", "ruby-sd-notify": "ruby -e 'require \"sd_notify\"'" },
   slowPath: "/slow",
-  mayHang: true,
 });

@@ -19,8 +19,6 @@ export type Recipe = {
   readonly slowPath?: string;
   /** The page has something at port 9000 of which it is not said what: a server that takes a second for each answer. */
   readonly backend?: true;
-  /** Its page says that a drain may hang when all is done. */
-  readonly mayHang?: true;
 };
 
 const DEPLOYS = Number(process.env.CRANK_RECIPE_DEPLOYS ?? 20);
@@ -124,7 +122,7 @@ const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
   expect(new Set((await workers()).map((worker) => worker.generation))).toEqual(new Set([DEPLOYS + 1]));
   // Each drained by itself, and none was killed for taking too long.
   const kills = crank.stderr().match(/^.*SIGKILL.*$/gm) ?? [];
-  if (recipe.mayHang !== true) expect(kills).toEqual([]);
+  expect(kills).toEqual([]);
   expect(descendants(crank.pid).length).toBeGreaterThan(0);
   // Whoever is told of a connection that another one takes would stand still until the next; clients see it once in many runs.
   expect(isBlocking(crank.pid, port)).toBe(false);

@@ -2,8 +2,18 @@
 // which tests failed, and why.
 
 /** The names of the tests that failed, each once. */
-export const failuresIn = (output: string): readonly string[] => [
-  ...new Set(output.split("\n").flatMap((line) => /^\(fail\) (.*?)(?: \[[\d.]+m?s\])?$/.exec(line)?.[1] ?? [])),
+export const failuresIn = (output: string): readonly string[] => namesIn(output, "fail");
+
+/** The names of the tests that were left out, each once. */
+export const skippedIn = (output: string): readonly string[] => namesIn(output, "skip");
+
+const namesIn = (output: string, fate: "fail" | "skip"): readonly string[] => [
+  ...new Set(
+    output.split("\n").flatMap((line) => {
+      const [, found, name = ""] = /^\((fail|skip)\) (.*?)(?: \[[\d.]+m?s\])?$/.exec(line) ?? [];
+      return found === fate ? [name] : [];
+    }),
+  ),
 ];
 
 /** The failed tests' names, and then all that was printed but the names of those that passed. */

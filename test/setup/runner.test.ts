@@ -1,6 +1,6 @@
 // The test runner's own report: that it says first what a reader of a cut-off log needs.
 import { expect, test } from "bun:test";
-import { failuresFirst, failuresIn } from "../runner/output.ts";
+import { failuresFirst, failuresIn, skippedIn } from "../runner/output.ts";
 
 const OUTPUT = `bun test v1.4.4
 
@@ -34,4 +34,11 @@ test("why they failed is kept, and those that passed are left out", () => {
   expect(lines.filter((line) => /^\((pass|skip)\)/.test(line))).toEqual([]);
   expect(lines).toContain("error: expect(received).toBe(expected)");
   expect(lines).toContain("  ^ this test timed out after 100ms.");
+});
+
+test("the tests that were left out are named, with what their names say is missing", () => {
+  expect(skippedIn(OUTPUT)).toEqual(["a fourth"]);
+  expect(skippedIn("(skip) puma (missing: apt-get install puma): 20 deploys [0.02ms]\n")).toEqual([
+    "puma (missing: apt-get install puma): 20 deploys",
+  ]);
 });
