@@ -115,10 +115,10 @@ export type WorkerInfo = {
   readonly uptime: number;
   /** With how many stored descriptors it was started; missing when with none. */
   readonly descriptors?: number;
-  /** How often a worker of this generation was started again at this one's place. */
-  readonly restarts: number;
-  /** null: it has not been measured. */
-  readonly usage: Usage | null;
+  /** How often a worker of this generation was started again at this one's place. Missing from an earlier crank. */
+  readonly restarts?: number;
+  /** null: it has not been measured. Missing from an earlier crank. */
+  readonly usage?: Usage | null;
   /** What it says of itself (sd_notify(3)), if it does: STATUS= with control characters escaped, ERRNO=, and RELOADING=1 until it is ready again. */
   readonly status?: string;
   readonly errno?: number;
@@ -131,10 +131,10 @@ export type SocketInfo = {
   /** Connections that wait to be accepted, and how many may; null where the kernel does not say. */
   readonly queue: number | null;
   readonly limit: number | null;
-  /** Connections that workers hold, when they were measured last; null: that is not known, or there are none at such a socket. */
-  readonly connections: number | null;
+  /** Connections that workers hold, when they were measured last; null: that is not known, or there are none at such a socket. This and the next are missing from an earlier crank. */
+  readonly connections?: number | null;
   /** What the kernel has dropped at it since it was made, above all because its queue was full; null where it does not say. */
-  readonly drops: number | null;
+  readonly drops?: number | null;
 };
 export type RolloutInfo = {
   readonly generation: number;

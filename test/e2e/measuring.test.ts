@@ -105,7 +105,7 @@ test("a worker that was started again says how often, at its place and since the
   expect(await restarts()).toEqual([0, 0]);
   const [first] = await ps();
   for (let times = 1; times <= 2; times++) {
-    const lost = (await ps()).find((worker) => worker.id === first?.id || worker.restarts > 0);
+    const lost = (await ps()).find((worker) => worker.id === first?.id || (worker.restarts ?? 0) > 0);
     process.kill(lost?.pid ?? 0, "SIGKILL");
     await waitFor("another in its place", async () => (await restarts()).join() === `0,${times}`);
   }

@@ -3,6 +3,7 @@ import type { HistoryEntry, Info, RolloutInfo, Status } from "../../control/mess
 import { VERSION } from "../../version.ts";
 import { escapeControls, since, table } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";
+import { measured } from "./measured.ts";
 import { pauses, waitsForPlace } from "./progress.ts";
 import { commandText, workerTable } from "./workers.ts";
 
@@ -18,7 +19,7 @@ export const status = command({
   prepare: (_, words) => {
     refuseWords(words);
     return async (session) => {
-      await session.print(await session.ask((client) => client.call("status", { measure: true })), describeStatus);
+      await session.print(await session.ask((client) => measured(client, "status", {})), describeStatus);
       return 0;
     };
   },

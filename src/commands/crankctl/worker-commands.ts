@@ -2,6 +2,7 @@
 import type { Selector } from "../../control/messages.ts";
 import { type FlagTable, type FlagValues, UsageError } from "../flags.ts";
 import { command, refuseWords } from "./command.ts";
+import { measured } from "./measured.ts";
 import { workerLines, workerTable } from "./workers.ts";
 
 const SELECTOR_FLAGS = {
@@ -36,8 +37,10 @@ export const ps = command({
     return async (session) => {
       // The plain lines have nothing that would have to be measured.
       const isTable = session.json || (await session.out.isTerminal());
-      const params = { ...selector(flags), ...(isTable ? { measure: true } : {}) };
-      const workers = await session.ask((client) => client.call("ps", params));
+      const which = selector(flags);
+      const workers = await session.ask((client) =>
+        isTable ? measured(client, "ps", which) : client.call("ps", which),
+      );
       await session.print(workers, () => (isTable ? workerTable(workers) : workerLines(workers)));
       return 0;
     };

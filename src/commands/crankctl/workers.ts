@@ -38,7 +38,7 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
       String(worker.generation),
       worker.state,
       span(worker.uptime * 1000),
-      String(worker.restarts),
+      String(worker.restarts ?? "-"),
       ...usageCells(worker.usage),
       ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
       ...(hasStatus ? [statusText(worker.status ?? "-")] : []),
@@ -56,9 +56,9 @@ const statusText = (said: string): string => {
 };
 
 /** Memory, processor time and connections; what is not known is a dash. */
-const usageCells = (usage: Usage | null): readonly string[] => [
+const usageCells = (usage: Usage | null | undefined): readonly string[] => [
   usage?.memory == null ? "-" : size(usage.memory),
-  usage === null ? "-" : span(usage.cpu * 1000),
+  usage == null ? "-" : span(usage.cpu * 1000),
   String(usage?.connections ?? "-"),
 ];
 

@@ -8,6 +8,7 @@ import {
   type ControlAddress,
   connect,
 } from "../../../control/client.ts";
+import { measured } from "../measured.ts";
 import { afterEvent, afterStatus, type ServiceView, unseen } from "./model.ts";
 
 /** How often what workers use is asked for, and a lost crank is looked for: ms. */
@@ -117,7 +118,7 @@ export class Feed {
     if (client === null || this.#isMeasuring) return;
     this.#isMeasuring = true;
     await this.#ask(async () => {
-      this.#show(afterStatus(this.#view, await client.call("status", { measure: true })));
+      this.#show(afterStatus(this.#view, await measured(client, "status", {})));
     });
     this.#isMeasuring = false;
   }
