@@ -2,8 +2,7 @@
 import { escapeControls } from "../../terminal.ts";
 import { type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { connectionsOf, drainsOf, queuedIn, readyIn, type ServiceView } from "./model.ts";
-import type { Frame } from "./service-page.ts";
-import { bar, type Line, type Look, type Piece } from "./text.ts";
+import { bar, type Frame, type Line, type Look, type Piece } from "./text.ts";
 
 /** The lines of the page; `chosen` is the one that the keys are about. */
 export const listPage = (views: readonly ServiceView[], frame: Frame, chosen: number): readonly Line[] => {
@@ -66,7 +65,8 @@ const rolloutCell = (view: ServiceView, columns: number, look: Look): Piece => {
   const rollout = view.status?.rollout ?? null;
   if (rollout !== null) {
     const { available, wanted, starting, ready } = rollout;
-    return [bar({ done: available, begun: starting + ready - available, whole: wanted }, columns, look), "good"];
+    const done = { done: available, begun: starting + ready - available, whole: wanted };
+    return [bar(done, columns, look), rollout.waiting == null ? "good" : "warn"];
   }
   const { connections, most } = drainsOf(view);
   return connections === null || most === null || most === 0

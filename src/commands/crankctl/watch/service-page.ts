@@ -1,39 +1,43 @@
 // The page of one service: what it is, its rollout and drains as bars, its workers, what happened last. A function of what is
 // known and of the terminal's size; it writes nothing.
-import type { EventEntry, RolloutInfo, Status, WorkerInfo } from "../../../control/messages.ts";
+import type { EventEntry, RolloutInfo, Status } from "../../../control/messages.ts";
 import { escapeControls, since, span } from "../../terminal.ts";
 import { describeEvent } from "../event-text.ts";
-import { asMuchAsFits, type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
-import { cpuShare, drainsOf, readyIn, type ServiceView } from "./model.ts";
-import { bar, type Line, type Look, type Piece, type Tone } from "./text.ts";
-
-/** How large the terminal is, and what it can show. */
-export type Frame = { readonly columns: number; readonly rows: number; readonly look: Look };
+import { pauses, waitsForPlace } from "../progress.ts";
+import { asMuchAsFits } from "./columns.ts";
+import { drainsOf, readyIn, type ServiceView } from "./model.ts";
+import { bar, type Frame, isNarrow, type Line, type Piece, type Tone } from "./text.ts";
+import { workerLines, workerTable } from "./worker-table.ts";
 
 /** `scroll`: how many workers are above the first one that is shown. */
 export const servicePage = (view: ServiceView, frame: Frame, scroll: number): readonly Line[] => {
   const top = [titleLine(view, frame), ...linkLines(view), ...socketLines(view, frame), ...rolloutLines(view, frame)];
-  const workers = view.status?.workers ?? [];
+  const table = workerTable(view, frame);
   const room = Math.max(0, frame.rows - top.length);
   // What happened last gets a quarter, and what the workers leave.
-  const forEvents = Math.min(view.events.length + 1, Math.max(Math.floor(room / 4), room - workers.length - 2));
+  const forEvents = Math.min(
+    view.events.length + 1,
+    Math.max(Math.floor(room / 4), room - table.workers.flat().length - 2),
+  );
   const events = forEvents >= 2 && room >= 6 ? eventLines(view, forEvents) : [];
-  const shown = workerLines(view, frame, Math.max(0, room - events.length), scroll);
+  const shown = workerLines(table, Math.max(0, room - events.length), scroll);
   return [...top, ...shown, ...events].slice(0, frame.rows);
 };
 
 /** How far down the workers of a service can be scrolled, at most. */
 export const lastScroll = (view: ServiceView): number => Math.max(0, (view.status?.workers.length ?? 0) - 1);
 
-const titleLine = (view: ServiceView, { columns }: Frame): Line => {
+const titleLine = (view: ServiceView, frame: Frame): Line => {
+  const { columns } = frame;
   const name: Piece = [escapeControls(view.name), "title"];
   const { status } = view;
   if (status === null) return [name];
   const ready = readyIn(view);
   const enough: Tone = ready >= status.instances ? "good" : "warn";
-  if (columns < 50)
+  const again: readonly Piece[] = status.restarts > 0 ? [[`${status.restarts} again`, "warn"]] : [];
+  if (isNarrow(frame))
     return asMuchAsFits(
-      [name, [`gen ${status.generation ?? "-"}`, "plain"], [`${ready}/${status.instances}`, enough]],
+      [name, [`gen ${status.generation ?? "-"}`, "plain"], [`${ready}/${status.instances}`, enough], ...again],
       columns,
     );
   return asMuchAsFits(
@@ -99,9 +103,9 @@ const rolloutLines = (view: ServiceView, frame: Frame): readonly Line[] => {
 };
 
 const rolloutBars = (status: Status, rollout: RolloutInfo, frame: Frame): Line[] => {
-  const { wanted, available, starting, ready, oldLeft } = rollout;
+  const { wanted, available, starting, ready, oldLeft, generation } = rollout;
   const words = [
-    `Rolling out generation ${rollout.generation} for ${since(rollout.startedAt)}`,
+    `${isNarrow(frame) ? "To gen" : "Rolling out generation"} ${generation} for ${since(rollout.startedAt)}`,
     ...(starting > 0 ? [`${starting} starting`] : []),
     ...(rollout.attemptsLeft > 0 ? [`${rollout.attemptsLeft} attempts left`] : []),
   ];
@@ -112,10 +116,21 @@ const rolloutBars = (status: Status, rollout: RolloutInfo, frame: Frame): Line[]
       words.map((word) => [word, "title"] as const),
       frame.columns,
     ) as Line,
+    ...(rollout.waiting == null ? [] : [[[waits(rollout.waiting, frame), "warn"]] as Line]),
     barLine("new", { done: available, begun, whole: wanted }, `${available} of ${wanted} available`, "good", frame),
     barLine("old", old, `${oldLeft} of ${old.whole} serving`, "plain", frame),
   ];
 };
+
+/** What it waits for before the next replacement. */
+const waits = (waiting: NonNullable<RolloutInfo["waiting"]>, frame: Frame): string => {
+  if (waiting.kind === "draining")
+    return isNarrow(frame) ? `waits: ${waiting.limit} drain` : capital(waitsForPlace(waiting.limit));
+  const leftMs = Math.max(0, Date.parse(waiting.until) - Date.now());
+  return isNarrow(frame) ? `next in ${span(leftMs)}` : `Pausing: ${pauses(leftMs)}`;
+};
+
+const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 const barLine = (
   label: string,
@@ -130,71 +145,6 @@ const barLine = (
     [label.padEnd(LABEL), "dim"],
     [bar(of, width, look), tone],
     [` ${numbers}`, "plain"],
-  ];
-};
-
-const TONES: Readonly<Record<WorkerInfo["state"], Tone>> = { starting: "plain", ready: "good", stopping: "warn" };
-
-/** In at most five columns. */
-const amount = (bytes: number): string => {
-  const units = ["K", "M", "G", "T"] as const;
-  let left = bytes / 1024;
-  let unit = 0;
-  for (; left >= 1000 && unit < units.length - 1; unit++) left /= 1024;
-  return `${left < 10 ? left.toFixed(1) : Math.round(left)}${units[unit] ?? ""}`;
-};
-
-const workerColumns = (view: ServiceView, look: Look): readonly Column<WorkerInfo>[] => [
-  { title: "ID", side: "right", width: 4, rank: 1, cell: (worker) => [String(worker.id), "plain"] },
-  { title: "PID", side: "right", width: 7, rank: 3, cell: (worker) => [String(worker.pid ?? "-"), "plain"] },
-  { title: "GEN", side: "right", width: 4, rank: 4, cell: (worker) => [String(worker.generation), "plain"] },
-  { title: "STATE", side: "left", width: 8, rank: 0, cell: (worker) => [worker.state, TONES[worker.state]] },
-  { title: "UP", side: "right", width: 10, rank: 5, cell: (worker) => [span(worker.uptime * 1000), "plain"] },
-  {
-    title: "MEM",
-    side: "right",
-    width: 5,
-    rank: 6,
-    cell: ({ usage }) => [usage?.memory == null ? "-" : amount(usage.memory), "plain"],
-  },
-  { title: "CPU", side: "right", width: 5, rank: 7, cell: (worker) => [percent(cpuShare(view, worker.id)), "plain"] },
-  {
-    title: "CONNS",
-    side: "right",
-    width: 6,
-    rank: 2,
-    cell: ({ usage }) => [String(usage?.connections ?? "-"), "plain"],
-  },
-  {
-    title: "OF ITS MOST",
-    side: "left",
-    width: 12,
-    grows: true,
-    rank: 8,
-    cell: ({ id, usage, state }, columns) => {
-      const now = usage?.connections ?? null;
-      const most = view.peaks.get(id) ?? 0;
-      return now === null || most === 0
-        ? ["", "plain"]
-        : [bar({ done: now, whole: most }, Math.min(columns, 40), look), TONES[state]];
-    },
-  },
-];
-
-const percent = (share: number | null): string => (share === null ? "-" : `${Math.round(share * 100)}%`);
-
-const workerLines = (view: ServiceView, frame: Frame, room: number, scroll: number): readonly Line[] => {
-  const workers = [...(view.status?.workers ?? [])].sort((a, b) => b.generation - a.generation || a.id - b.id);
-  if (room < 2 || workers.length === 0) return [];
-  const columns = columnsFor(workerColumns(view, frame.look), frame.columns);
-  const first = Math.min(scroll, Math.max(0, workers.length - 1));
-  const isCut = workers.length - first > room - 1;
-  const shown = workers.slice(first, first + room - (isCut ? 2 : 1));
-  const more = workers.length - first - shown.length;
-  return [
-    headerLine(columns),
-    ...shown.map((worker) => rowLine(columns, worker, null)),
-    ...(isCut ? [[[`and ${more} more`, "dim"]] as Line] : []),
   ];
 };
 
@@ -233,6 +183,9 @@ export const summaryLine = (view: ServiceView): string => {
     ...(rollout === null
       ? []
       : [`rolling out generation ${rollout.generation}: ${rollout.available} of ${rollout.wanted} available`]),
+    ...(rollout?.waiting?.kind === "pause" ? ["pausing before the next replacement"] : []),
+    ...(rollout?.waiting?.kind === "draining" ? [waitsForPlace(rollout.waiting.limit)] : []),
+    ...(status.restarts > 0 ? [`${status.restarts} started again`] : []),
     ...(drains.workers === 0 ? [] : [`${drains.workers} stopping${connections}`]),
     ...(status.phase === "stopping" ? ["shutting down"] : []),
   ].join(", ");

@@ -9,6 +9,12 @@ export type Line = readonly Piece[];
 /** How a terminal is written to. Without `colour` nothing but text is. Without `utf8` what is not ASCII becomes a question mark. */
 export type Look = { readonly colour: boolean; readonly utf8: boolean };
 
+/** How large the terminal is, and what it can show. */
+export type Frame = { readonly columns: number; readonly rows: number; readonly look: Look };
+
+/** Whether whole sentences and tables find no room. */
+export const isNarrow = ({ columns }: Pick<Frame, "columns">): boolean => columns < 50;
+
 /** SGR, ECMA-48 8.3.117. */
 const COLOURS: Readonly<Record<Tone, string>> = {
   plain: "",
