@@ -16,9 +16,13 @@ export type Place = { readonly host: string; readonly port: number };
 
 /**
  * Sends `total` bytes; resolves when as many have come back, and rejects if the connection ends before. `mayHaveSent`
- * holds it back: so many bytes it may have sent by now.
+ * holds it back: so many bytes it may have sent by now, when so many have come back.
  */
-export const transfer = (place: Place, total: number, mayHaveSent = (): number => total): Promise<Transfer> =>
+export const transfer = (
+  place: Place,
+  total: number,
+  mayHaveSent: (heard: number) => number = () => total,
+): Promise<Transfer> =>
   new Promise((resolve, reject) => {
     const begun = performance.now();
     const pattern = randomBytes(CHUNK);
@@ -29,7 +33,7 @@ export const transfer = (place: Place, total: number, mayHaveSent = (): number =
 
     const send = (): void => {
       clearTimeout(pause);
-      while (sent < total && sent < mayHaveSent()) {
+      while (sent < total && sent < mayHaveSent(heard)) {
         // No two chunks are the same.
         pattern.writeUIntBE(sent / CHUNK, 0, 6);
         const chunk = Buffer.from(pattern.subarray(0, Math.min(CHUNK, total - sent)));

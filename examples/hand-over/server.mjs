@@ -19,9 +19,6 @@ const serve = (socket) => {
 const server = createServer({ noDelay: true }, serve);
 const left = takeOver();
 await listen(server, { port: 7000 });
-ready();
-for (const { socket } of left) serve(socket);
-console.log(`serving, ${left.length} connections taken over`);
 
 onStop(async () => {
   server.close();
@@ -30,3 +27,7 @@ onStop(async () => {
   for (const [index, socket] of sockets.entries()) if (!handed[index]) socket.end();
   console.log(`gone, ${handed.filter(Boolean).length} of ${sockets.length} connections handed over`);
 });
+
+ready();
+for (const { socket } of left) serve(socket);
+console.log(`serving, ${left.length} connections taken over`);

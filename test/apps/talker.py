@@ -1,5 +1,5 @@
 """A worker for tests that does what it is asked to over HTTP, on descriptor 3. It says READY=1 when it listens, unless it is
-started with other words to say first.
+started with other words to say first; wait=SECONDS is a pause between two, feed=SECONDS is GET /feed.
 
 usage: talker.py VERSION [WORD…]
 
@@ -105,8 +105,10 @@ def serve(connection):
 threading.Thread(target=feed, daemon=True).start()
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 for word in sys.argv[2:] or ["READY=1"]:
-    if word == "wait":
-        time.sleep(2)
+    if word.startswith("wait="):
+        time.sleep(float(word[5:]))
+    elif word.startswith("feed="):
+        period = float(word[5:])
     else:
         notify.send(word.encode())
 while True:

@@ -37,7 +37,7 @@ describe("under load", () => {
       const { answered } = load.counts;
       await Bun.sleep(pause);
       crank = await service.adopt();
-      expect(crank.stderr()).toContain("Adopted 2 of the 2 workers");
+      await crank.wrote("stderr", "Adopted 2 of the 2 workers");
       expect(await service.pids()).toEqual(before);
       await waitFor("more answers", () => load.counts.answered > answered + 20);
       await waitFor("lines of both", () => numberedLines(crank.stdout()).size === 2);

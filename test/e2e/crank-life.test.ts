@@ -45,9 +45,8 @@ describe("a deploy", () => {
     const first = await ask(port);
     expect(first.version).toBe("one");
     expect(await run("two")).toMatchObject({ status: 0 });
-    await waitFor("the old worker to be gone", () => !isAlive(first.pid));
+    await waitFor("the old worker to be gone", async () => !isAlive(first.pid) && (await ps()).length === 1);
     expect((await ask(port)).version).toBe("two");
-    expect(await ps()).toHaveLength(1);
   });
 
   test.each([
@@ -69,7 +68,7 @@ describe("a deploy", () => {
   test("that never gets ready leaves the old worker serving, and the new one is gone", async () => {
     const port = portOf(await start());
     await run("good");
-    const failed = await run("bad", ["never-ready"], ["-start", "2"]);
+    const failed = await run("bad", ["never-ready"], ["-start", "6"]);
     expect(failed.status).toBe(1);
     expect(failed.stdout + failed.stderr).toContain("the last words of bad");
     expect((await ask(port)).version).toBe("good");
@@ -116,9 +115,10 @@ describe("a deploy", () => {
     const old = (await ps()).map((worker) => worker.pid);
     expect(old).toHaveLength(3);
     expect(await run("two")).toMatchObject({ status: 0 });
-    await waitFor("the old workers to be gone", () => !old.some(isAlive));
-    const workers = await ps();
-    expect(workers).toHaveLength(3);
+    const workers = await waitFor("the old workers to be gone", async () => {
+      const left = await ps();
+      return !old.some(isAlive) && left.length === 3 && left;
+    });
     expect(workers.every((worker) => worker.command.includes("two"))).toBe(true);
     expect((await ask(port)).version).toBe("two");
   });

@@ -132,8 +132,8 @@ describe("a record that cannot be used is kept aside and named, and crank starts
     const record = join(bench.directory, "web.conf");
     writeFileSync(record, text);
     const running = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-    expect(running.stderr()).toContain(`The record ${record}`);
-    expect(running.stderr()).toContain(`kept as ${record}.bad-1`);
+    await running.wrote("stderr", `The record ${record}`);
+    await running.wrote("stderr", `kept as ${record}.bad-1`);
     expect(readFileSync(`${record}.bad-1`, "utf8")).toBe(text);
     expect((await bench.ctl("web", "ps")).stdout).toBe("");
     expect((await bench.ctl("web", "history", "-json")).stdout.trim()).toBe("[]");
@@ -152,8 +152,8 @@ describe("a journal that cannot be used is kept aside and named, and crank start
     writeFileSync(journal, bytes);
     writeFileSync(join(bench.directory, "web.conf"), JSON.stringify({ cwd: "/", command: ["sleep", "600"] }));
     const running = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-    expect(running.stderr()).toContain(`The journal ${journal}`);
-    expect(running.stderr()).toContain(`kept as ${journal}.bad-1`);
+    await running.wrote("stderr", `The journal ${journal}`);
+    await running.wrote("stderr", `kept as ${journal}.bad-1`);
     expect(readFileSync(`${journal}.bad-1`)).toEqual(Buffer.from(bytes));
     await waitFor("the worker of the record", async () => (await bench.ctl("web", "ps")).stdout.includes("sleep 600"));
   });

@@ -3,7 +3,17 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { EventEntry, HistoryEntry, Status, WorkerInfo } from "../../src/control/messages.ts";
-import { Bench, CRANK, CRANKCTL, descendants, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
+import {
+  Bench,
+  CRANK,
+  CRANKCTL,
+  isAlive,
+  ROOT,
+  type Running,
+  signal,
+  supervisorOf,
+  waitFor,
+} from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
 const CRANKX = join(ROOT, "bin/crankx");
@@ -255,24 +265,13 @@ for line in ctl.makefile():
     const crank = await start();
     const waiting = follow("run", "-wait", ...app("one"), "late");
     for (let kills = 0; kills < 3; kills++) {
-      const supervisor = await waitFor("the supervisor", () =>
-        descendants(crank.pid).find((pid) => {
-          try {
-            return process.kill(pid, 0) && isSupervisor(pid);
-          } catch {
-            return false;
-          }
-        }),
-      );
-      process.kill(supervisor, "SIGKILL");
+      const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
+      signal(supervisor, "SIGKILL");
       await waitFor("its end", () => !isAlive(supervisor));
     }
     expect(await waiting.ended).toMatchObject({ status: 0, stdout: "Started successfully\n" });
   });
 });
-
-const isSupervisor = (pid: number): boolean =>
-  new TextDecoder().decode(Bun.spawnSync(["cat", `/proc/${pid}/cmdline`]).stdout).includes("-bind");
 
 describe("shutdown", () => {
   test("-wait is answered when the last worker is gone, and then crank ends", async () => {

@@ -20,7 +20,7 @@ describe("the master", () => {
     expect(isAlive(master.pid)).toBe(true);
     expect(titleOf(master.pid)).toBe(title);
     expect(readFileSync(stage.path("einhorn.pid"), "utf8")).toBe(String(master.pid));
-    expect(master.stderr()).toContain("INFO: Upgraded from");
+    await master.wrote("stderr", "INFO: Upgraded from");
   });
 
   for (const [how, ask] of [

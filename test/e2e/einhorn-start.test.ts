@@ -55,7 +55,7 @@ describe("the log", () => {
   scene("is on standard error, says less with -q and more with -v", async (stage) => {
     const master = stage.start(["-m", "0", "sleep", "600"]);
     await stage.ready(1);
-    expect(master.stderr()).toMatch(new RegExp(`^\\[MASTER ${master.pid}\\] INFO: Started worker 1`, "m"));
+    await master.wrote("stderr", new RegExp(`^\\[MASTER ${master.pid}\\] INFO: Started worker 1`, "m"));
     expect(master.stderr()).not.toContain("DEBUG");
     for (const [flag, mark] of [
       ["-v", "DEBUG: Starting worker 1"],

@@ -21,9 +21,9 @@ describe("workers", () => {
       });
     }
     for (const pid of pids) expect(readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[4]).toBe(String(pid));
-    expect(master.stderr()).toContain("zz means nothing");
-    expect(master.stdout()).toMatch(/^socket 0 127\.0\.0\.1 True /m);
-    expect(master.stdout()).toMatch(/^socket 1 127\.0\.0\.1 False /m);
+    await master.wrote("stderr", "zz means nothing");
+    await master.wrote("stdout", /^socket 0 127\.0\.0\.1 True /m);
+    await master.wrote("stdout", /^socket 1 127\.0\.0\.1 False /m);
     const status = await stage.bench.run([CRANKCTL, "-ctl", stage.socket, "status", "-json"]);
     const { sockets } = JSON.parse(status.stdout);
     expect(sockets.map(({ limit }: { limit: number }) => limit)).toEqual([7, 7]);
@@ -33,8 +33,8 @@ describe("workers", () => {
     const worker = ["python3", WORKER, "v1", "ack-fd", "environment"];
     const master = stage.start(["-g", "-m", "manual", "-n", "2", "-b", "127.0.0.1:0", ...worker]);
     await stage.ready(2);
-    expect(master.stdout()).toContain(`peer socket ${stage.socket}`);
-    expect(master.stdout()).toContain(`"EINHORN_SOCK_PATH": "${stage.socket}"`);
+    await master.wrote("stdout", `peer socket ${stage.socket}`);
+    await master.wrote("stdout", `"EINHORN_SOCK_PATH": "${stage.socket}"`);
     expect(await stage.sh("state")).toContain(":command_socket_as_fd: true");
   });
 
@@ -140,7 +140,7 @@ describe("workers", () => {
     const next = stage.master(flags);
     expect(await stage.ready(2)).toEqual(before);
     expect(ports.exec(await stage.sh("state"))?.[0]).toBe(bound ?? "");
-    expect(next.stderr()).toContain("Adopted 2 of the 2 workers");
+    await next.wrote("stderr", "Adopted 2 of the 2 workers");
     expect(readFileSync(stage.path("einhorn.pid"), "utf8")).toBe(String(next.pid));
     expect(titleOf(next.pid)).toStartWith("einhorn: python3");
     next.signal("SIGTERM");
@@ -183,6 +183,6 @@ describe("a signal", () => {
     expect(await stage.sh("die")).toBe("Einhorn is going down! ".trimEnd());
     expect((await master.ended).status).toBe(0);
     expect(isAlive(pid)).toBe(false);
-    expect(master.stdout()).toContain(`${pid} got SIGUSR2`);
+    await master.wrote("stdout", `${pid} got SIGUSR2`);
   });
 });

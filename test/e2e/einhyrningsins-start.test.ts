@@ -126,22 +126,22 @@ describe("a worker", () => {
       TEST_KEPT: "2",
     });
     expect(environment.TEST_GONE).toBeUndefined();
-    expect(master.stdout()).toContain("socket 0 127.0.0.1 False 1\n");
-    expect(master.stdout()).toContain("socket 1 ::1 True 1\n");
+    await master.wrote("stdout", "socket 0 127.0.0.1 False 1\n");
+    await master.wrote("stdout", "socket 1 ::1 True 1\n");
   });
 
   scene("without a -b gets none, and reads einhyrningsins' standard input", async (stage) => {
     const command = [EINHYRNINGSINS, "-d", stage.socket, "python3", WORKER, "v1", "environment", "input"];
     const master = stage.bench.start(["sh", "-c", 'echo from above | "$@"', "sh", ...command]);
     await said(master, "reads from above");
-    expect(master.stdout()).toContain('"EINHORN_FD_COUNT": "0"');
+    await master.wrote("stdout", '"EINHORN_FD_COUNT": "0"');
   });
 
   scene("writes to einhyrningsins' own standard output and error", async (stage) => {
     const master = stage.start(["sh", "-c", "echo to the one; echo to the other >&2; sleep 600"]);
     await said(master, "to the other\n");
     expect(master.stdout()).toBe("to the one\n");
-    expect(master.stderr()).toMatch(/^to the other$/m);
+    await master.wrote("stderr", /^to the other$/m);
   });
 
   scene("in Ruby acknowledges, serves and goes", async (stage) => {

@@ -22,7 +22,8 @@ const ps = async (): Promise<Shown[]> => JSON.parse((await bench.ctl("web", "ps"
 const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${portOf(crank)}${path}`)).text();
 
 const DONE = { status: 0, stdout: "Started successfully\n" };
-const OFTEN = ["-live-interval", "0.1", "-live-timeout", "1", "-live-threshold", "2"];
+/** With time for an answer on a machine that is busy: who is well is never taken for ill here. */
+const OFTEN = ["-live-interval", "0.1", "-live-timeout", "20", "-live-threshold", "2"];
 
 /** Until another worker serves, and the first one is gone. */
 const untilReplaced = (pid: number): Promise<unknown> =>
@@ -45,20 +46,22 @@ describe("-live http:PATH", () => {
       const { pid } = await only();
       await get(ill);
       await untilReplaced(pid);
-      expect(crank.stderr()).toContain(`is replaced: ${reason}`);
+      await crank.wrote("stderr", `is replaced: ${reason}`);
       // The successor was there before the old one was told to go.
+      await crank.wrote("stderr", "Stopping worker 1");
       const said = crank.stderr();
+      expect(said).toContain("Worker 2 (pid");
       expect(said.indexOf("Worker 2 (pid")).toBeLessThan(said.indexOf("Stopping worker 1"));
       expect(await get("/")).toStartWith("one ");
     },
   );
 
   test("replaces a worker that hangs", async () => {
-    await run(["-live", "http:/healthz", ...OFTEN], "one");
+    await run(["-live", "http:/healthz", ...OFTEN, "-live-timeout", "1"], "one");
     const { pid } = await only();
     await get("/hang");
     await untilReplaced(pid);
-    expect(crank.stderr()).toContain("the last probe found that it did not a");
+    await crank.wrote("stderr", "the last probe found that it did not a");
   });
 
   test("lets a worker be that answers", async () => {
@@ -77,7 +80,9 @@ describe("-live http:PATH", () => {
     const { pid } = await only();
     await get("/sick");
     await untilReplaced(pid);
+    await crank.wrote("stderr", "Starting worker 2");
     const said = crank.stderr();
+    expect(said).toContain("Stopping worker 1");
     expect(said.indexOf("Stopping worker 1")).toBeLessThan(said.indexOf("Starting worker 2"));
   });
 
@@ -109,7 +114,7 @@ describe("-live exec:COMMAND", () => {
     await waitFor("a probe", () => existsSync(left));
     writeFileSync(ill, "1\n");
     await untilReplaced(pid);
-    expect(crank.stderr()).toContain("the last probe found that it exited with status 1");
+    await crank.wrote("stderr", "the last probe found that it exited with status 1");
     await bench.ctl("web", "run", "-wait", "-live", "off");
     const pids = readFileSync(left, "utf8").trim().split("\n").map(Number);
     await waitFor("what the probes left to be gone", () => pids.every((process) => !isAlive(process)));
@@ -118,29 +123,28 @@ describe("-live exec:COMMAND", () => {
 
 describe("-live watchdog:SEC", () => {
   test("replaces a worker that stops feeding, which gets SIGABRT first", async () => {
-    expect(await run(["-live", "watchdog:2"], "one", "READY=1")).toMatchObject(DONE);
+    expect(await run(["-live", "watchdog:3"], "one", "feed=0.1", "READY=1")).toMatchObject(DONE);
     const { pid } = await only();
-    expect(await get("/feed?0.1")).toBe("ok");
-    expect(await get("/env?WATCHDOG_USEC")).toBe("2000000");
+    expect(await get("/env?WATCHDOG_USEC")).toBe("3000000");
     expect(await get("/env?WATCHDOG_PID")).toBe(String(pid));
     await get("/starve");
     await untilReplacedOnce(pid);
-    expect(crank.stderr()).toContain("is replaced: it has not fed its watchdog for 2 s");
-    expect(crank.stderr()).toContain(`Stopping worker 1 (pid ${pid}, generation 1) with SIGABRT`);
+    await crank.wrote("stderr", "is replaced: it has not fed its watchdog for 3 s");
+    await crank.wrote("stderr", `Stopping worker 1 (pid ${pid}, generation 1) with SIGABRT`);
   });
 
   test("replaces a worker that never feeds", async () => {
     expect(await run(["-live", "watchdog:0.3"], "one")).toMatchObject(DONE);
     await waitFor("its replacement", () => /Worker 2 .* is ready/.test(crank.stderr()));
-    expect(crank.stderr()).toContain("has not fed its watchdog for 0.3 s");
+    await crank.wrote("stderr", "has not fed its watchdog for 0.3 s");
   });
 
   test("does not count what another process says for it", async () => {
-    await run(["-live", "watchdog:1.5"], "one");
+    await run(["-live", "watchdog:5"], "one");
     const { pid } = await only();
     await get("/feed-by-child?0.05");
     await untilReplacedOnce(pid);
-    expect(crank.stderr()).toContain("WATCHDOG=1 for worker 1 came from other processes alone");
+    await crank.wrote("stderr", "WATCHDOG=1 for worker 1 came from other processes alone");
   });
 
   test("holds for a period that the worker has chosen, and WATCHDOG=trigger needs none", async () => {
@@ -148,11 +152,11 @@ describe("-live watchdog:SEC", () => {
     const first = (await only()).pid;
     await get("/say?WATCHDOG_USEC=200000");
     await untilReplacedOnce(first);
-    expect(crank.stderr()).toContain("has not fed its watchdog for 0.2 s");
+    await crank.wrote("stderr", "has not fed its watchdog for 0.2 s");
     const second = await waitFor("the next", async () => (await ps()).find((worker) => worker.state === "ready"));
     await get("/say?WATCHDOG=trigger");
     await untilReplacedOnce(second.pid);
-    expect(crank.stderr()).toContain("is replaced: it asked for it");
+    await crank.wrote("stderr", "is replaced: it asked for it");
   });
 
   test("goes on when the supervisor is killed", async () => {
@@ -166,16 +170,15 @@ describe("-live watchdog:SEC", () => {
 
 describe("a crank that is killed", () => {
   test("is followed by one that watches over the worker as before", async () => {
-    await run(["-live", "watchdog:2"], "one");
+    await run(["-live", "watchdog:3"], "one", "feed=0.1", "READY=1");
     const { pid } = await only();
-    await get("/feed?0.1");
     process.kill(crank.pid, "SIGKILL");
     await crank.ended;
     crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose"]);
     expect(await get("/")).toBe(`one ${pid}`);
     await get("/starve");
     await untilReplacedOnce(pid);
-    expect(crank.stderr()).toContain("Worker 1 (pid");
+    await crank.wrote("stderr", "Worker 1 (pid");
     // Nobody but crank itself would end what it adopted.
     await bench.ctl("web", "shutdown", "-wait");
   });

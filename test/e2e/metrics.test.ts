@@ -18,8 +18,11 @@ afterEach(() => {
   return bench.clean();
 });
 
-const start = (...args: string[]): Promise<Running> =>
-  bench.crank("web", ["-bind", "127.0.0.1:0", "-metrics", "127.0.0.1:0", ...args]);
+const start = async (...args: string[]): Promise<Running> => {
+  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-metrics", "127.0.0.1:0", ...args]);
+  await crank.wrote("stderr", /Metrics are served on .*\n/);
+  return crank;
+};
 const metricsPort = (crank: Running): number =>
   Number(/Metrics are served on tcp:\/\/127\.0\.0\.1:(\d+)/.exec(crank.stderr())?.[1]);
 const ask = (crank: Running, path: string, options: RequestInit = {}): Promise<Response> =>

@@ -29,16 +29,16 @@ describe("the program that socketmaster starts", () => {
     ]);
     await said(master, "reads from above");
     expect(await bench.serving(master)).toStartWith("v1 ");
-    expect(master.stderr()).toContain("worker v1 has 3");
+    await master.wrote("stderr", "worker v1 has 3");
   });
 
   test("has its lines logged behind its pid, and socketmaster's own say what happens", async () => {
     const master = bench.master(ANY_PORT, "v1");
     const [pid] = await pids(master);
     const mark = `socketmaster\\[${master.pid}\\] \\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d `;
-    expect(master.stderr()).toMatch(new RegExp(`^${mark}Listening on tcp://127.0.0.1:\\d+$`, "m"));
-    expect(master.stderr()).toMatch(new RegExp(`^${mark}Starting python3 \\[python3 ${LISTENER} v1\\]$`, "m"));
-    expect(master.stderr()).toMatch(new RegExp(`^${mark}\\[${pid}\\] worker v1 has 3$`, "m"));
+    await master.wrote("stderr", new RegExp(`^${mark}Listening on tcp://127.0.0.1:\\d+$`, "m"));
+    await master.wrote("stderr", new RegExp(`^${mark}Starting python3 \\[python3 ${LISTENER} v1\\]$`, "m"));
+    await master.wrote("stderr", new RegExp(`^${mark}\\[${pid}\\] worker v1 has 3$`, "m"));
     expect(master.stdout()).toBe("");
   });
 

@@ -43,7 +43,7 @@ for batch in range(${CHILDREN / 10}):
   await bench.ctl("web", "run", "--", "python3", "-c", worker);
   // What a worker's people have said is heard before its end.
   await crank.ended;
-  expect(crank.stderr()).toContain("is ready");
+  await crank.wrote("stderr", "is ready");
   expect(crank.stderr()).not.toContain(REFUSED);
 });
 

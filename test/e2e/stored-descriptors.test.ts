@@ -53,7 +53,7 @@ describe("with -hand-over", () => {
     await asks(client, "one", "v1");
     for (let version = 2; version <= 4; version++) {
       expect(await run(`v${version}`)).toMatchObject({ status: 0 });
-      expect(crank.stdout().match(/given client-\d+$/gm)).toHaveLength(version - 1);
+      await waitFor("what it was given", () => crank.stdout().match(/given client-\d+\n/g)?.length === version - 1);
       await asks(client, `deploy-${version}`, `v${version}`);
       expect(await storedCount()).toBe(0);
     }
@@ -69,7 +69,9 @@ describe("with -hand-over", () => {
     client.say("queued\n");
     expect(await deploy).toMatchObject({ status: 0 });
     await client.hears(" queued\n");
+    await crank.wrote("stderr", "Started worker 2");
     const log = crank.stderr();
+    expect(log).toContain(`(pid ${before.pid}, generation 1) exited`);
     expect(log.indexOf(`(pid ${before.pid}, generation 1) exited`)).toBeLessThan(log.indexOf("Started worker 2"));
     client.hangUp();
   });
@@ -120,7 +122,7 @@ describe("with -hand-over", () => {
       expect((await service.ctl("upgrade", "-wait")).stdout).toContain("supervisor and keeper");
       expect((await service.status()).stored).toEqual({ count: 1, limit: 512, names: ["kept"] });
       expect(await service.deploy("--", ...SERVER, "v2")).toMatchObject({ status: 0 });
-      expect(crank.stdout()).toMatch(/given kept$/m);
+      await crank.wrote("stdout", /given kept$/m);
     } finally {
       await service.clean();
     }
@@ -130,12 +132,12 @@ describe("with -hand-over", () => {
     const crank = await start("-linger", "600");
     await runSaying("say('FDSTORE=1\\nFDNAME=mine', 0)");
     await waitFor("the descriptor", async () => (await storedCount()) === 1);
-    const supervisor = supervisorOf(crank);
-    process.kill(supervisor ?? 0, "SIGKILL");
+    const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
+    process.kill(supervisor, "SIGKILL");
     await waitFor("the next supervisor", () => ![undefined, supervisor].includes(supervisorOf(crank)));
     expect((await status()).stored).toEqual({ count: 1, limit: 512, names: ["mine"] });
     expect(await run("v2")).toMatchObject({ status: 0 });
-    expect(crank.stdout()).toMatch(/given mine$/m);
+    await crank.wrote("stdout", /given mine$/m);
   });
 
   test("-surge above 0 is refused, and -hand-over=false takes it back", async () => {
@@ -158,7 +160,7 @@ test("a running worker that asks is sent what older ones leave", async () => {
   for (const client of clients) await asks(client, "one", "v1");
   expect(await run("v2", ["takes"])).toMatchObject({ status: 0 });
   for (const client of clients) await asks(client, "two", "v2");
-  expect(crank.stdout()).toMatch(/given nothing$[\s\S]*given nothing$/m);
+  await crank.wrote("stdout", /given nothing$[\s\S]*given nothing$/m);
   expect(await storedCount()).toBe(0);
   for (const client of clients) client.hangUp();
 });
@@ -182,6 +184,8 @@ describe("what is wrong", () => {
       ),
     );
     expect((await status()).stored).toMatchObject({ count: 100, limit: 100 });
+    // What is told behind it is read behind it.
+    await crank.wrote("stderr", "Generation 1 is in place");
     const lines = crank
       .stderr()
       .split("\n")
@@ -189,7 +193,7 @@ describe("what is wrong", () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain("100 are stored, which is the limit (-fd-store)");
     expect(await run("v2")).toMatchObject({ status: 0 });
-    expect(crank.stdout()).toMatch(/given pipe-0:pipe-1:.*:pipe-99$/m);
+    await crank.wrote("stdout", /given pipe-0:pipe-1:.*:pipe-99$/m);
     await run("v3");
     expect(await storedCount()).toBe(0);
   });
@@ -216,6 +220,7 @@ describe("what is wrong", () => {
       "store(b'twice'), store(b'twice'), store(b'left'), say('FDSTOREREMOVE=1\\nFDNAME=twice')",
     );
     expect((await status()).stored).toMatchObject({ count: 7, names: ["stored", "", "fine one", "left"] });
+    await crank.wrote("stderr", "Generation 1 is in place");
     const log = crank.stderr();
     expect(log.match(/which is no name/g)).toHaveLength(4);
     expect(log).toContain('named a descriptor "a:b"');
@@ -228,7 +233,7 @@ describe("what is wrong", () => {
     const crank = await start();
     await bench.ctl("web", "run", "-wait", "-fd-store", "0", "--", ...saying("say('FDSTORE=1', 0)"));
     expect(await storedCount()).toBe(0);
-    expect(crank.stderr()).toContain("this service keeps none (-fd-store 0)");
+    await crank.wrote("stderr", "this service keeps none (-fd-store 0)");
     await run("v2", [], "-hand-over");
     const client = await Talk.open(portOf(crank), "plain");
     await asks(client, "one", "v2");
@@ -246,7 +251,7 @@ describe("what is wrong", () => {
     await killCrank(crank);
     const next = await bench.crank("web", bind);
     await waitFor("the adoption", () => next.stderr().includes("Adopted 1 "));
-    expect(next.stderr()).toMatch(/Lost with crank \d+, which alone held them: 2 stored descriptors \(one, two\)/);
+    await next.wrote("stderr", /Lost with crank \d+, which alone held them: 2 stored descriptors \(one, two\)/);
     expect(await storedCount()).toBe(0);
     // The same again, with a worker that has them and is not ready yet.
     await runSaying("say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=three', 0)");
@@ -256,6 +261,6 @@ describe("what is wrong", () => {
     await killCrank(next);
     const last = await bench.crank("web", bind);
     await waitFor("the adoption", () => last.stderr().includes("Adopted 1 "));
-    expect(last.stderr()).toMatch(/Lost if the worker that has them fails .*: 1 stored descriptor \(three\)/);
+    await last.wrote("stderr", /Lost if the worker that has them fails .*: 1 stored descriptor \(three\)/);
   });
 });

@@ -41,7 +41,7 @@ describe("with supervisor and keeper replaced,", () => {
   test("a deadline that fell due meanwhile is kept: a worker that never gets ready fails its deploy", async () => {
     await service.start();
     await service.deploy(...RESPONDER, "one");
-    const waiting = service.deploy("-start", "1", ...RESPONDER, "two", "never-ready");
+    const waiting = service.deploy("-start", "5", ...RESPONDER, "two", "never-ready");
     await waitFor("the new worker", async () => (await service.workers()).length === 2);
     await upgradeAll();
     expect(await waiting).toMatchObject({ status: 1 });
@@ -50,7 +50,7 @@ describe("with supervisor and keeper replaced,", () => {
 
   test("a stop in its middle takes its next step", async () => {
     await service.start();
-    await service.deploy("-stop", "1", ...RESPONDER, "one", "deaf");
+    await service.deploy("-stop", "5", ...RESPONDER, "one", "deaf");
     const [deaf = 0] = await service.workers();
     await service.deploy(...RESPONDER, "two");
     expect(isAlive(deaf)).toBe(true);

@@ -45,7 +45,7 @@ describe("an upgrade", () => {
     expect(info.pid).toBe(crank.pid);
     expect(Math.abs(Date.parse(info.startedAt) - Date.parse(startedAt))).toBeLessThan(1000);
     expect(exeOf(crank.pid)).toBe(two);
-    expect(crank.stderr()).toMatch(/Upgraded from \S+ to \S+, supervisor and keeper\n/);
+    await crank.wrote("stderr", /Upgraded from \S+ to \S+, supervisor and keeper\n/);
     expect(await service.workers()).toEqual(workers);
     expect(await service.answer()).toStartWith("one ");
     expect(await service.deploy(...RESPONDER, "two")).toSatisfy(isReady);
@@ -56,7 +56,7 @@ describe("an upgrade", () => {
       await service.info();
       return service.descriptors().length <= descriptors.length;
     });
-    expect(service.zombies()).toEqual([]);
+    await waitFor("nobody to be left that has ended", () => service.zombies().length === 0);
     crank.signal("SIGTERM");
     expect((await crank.ended).status).toBe(0);
     expect(existsSync(service.path("web.ctl"))).toBe(false);
@@ -87,8 +87,9 @@ describe("an upgrade", () => {
   test("that is asked for ten times at once is one and one more", async () => {
     const crank = await service.start();
     const { socket, lines } = await service.control();
-    for (let id = 1; id <= 10; id++)
-      socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method: "upgrade", params: { wait: true } })}\n`);
+    const ask = (_: unknown, index: number): string =>
+      `${JSON.stringify({ jsonrpc: "2.0", id: index + 1, method: "upgrade", params: { wait: true } })}\n`;
+    socket.write(Array.from({ length: 10 }, ask).join(""));
     await waitFor("ten answers", () => lines.length === 10);
     for (const line of lines) expect(JSON.parse(line).result.done).not.toBeNull();
     expect((await service.info()).upgrades).toBe(2);

@@ -119,6 +119,7 @@ describe("colours", () => {
   test("are there, and none with NO_COLOR", async () => {
     const terminal = await terminals.open(SMALL);
     await terminal.watch("-name", "web", "watch");
+    await terminal.see("1 of 1 ready");
     expect(await terminal.colours()).toMatch(COLOUR);
     const plain = await terminals.open({ columns: 81, rows: 24, env: { NO_COLOR: "1", LANG: "C", LC_ALL: "C" } });
     await plain.watch("-name", "web", "watch");

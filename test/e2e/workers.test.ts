@@ -132,6 +132,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     ]);
     await waitFor("its start", () => crank.stderr().includes("Listening on"));
     expect(await run("given")).toMatchObject({ status: 0 });
+    await crank.wrote("stdout", "\n");
     const port = Number(crank.stdout().split("\n")[0]);
     const answer = await new Promise<string>((resolve, reject) => {
       connect(port, "127.0.0.1")
@@ -186,7 +187,8 @@ describe("output", () => {
     await bench.ctl("web", "run", "--", ...chatter);
     await waitFor("both lines", () => crank.stdout().split("\n").length === 3);
     const { pid } = await only();
-    expect(crank.stdout()).toMatch(
+    await crank.wrote(
+      "stdout",
       new RegExp(`^[A-Z][a-z]{2} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{3} id=1 pid=${pid} hello "you"$`, "m"),
     );
     const logs = await bench.ctl("web", "logs", "-n", "1");

@@ -26,9 +26,9 @@ export type JobOptions = {
 };
 
 /** One test's limit when the test names none: ms. */
-const TEST_LIMIT_MS = 60_000;
+const TEST_LIMIT_MS = 180_000;
 /** How long processes that were told to end may take to be gone: ms. */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 15_000;
 
 type Counts = { readonly tests: number; readonly failures: number; readonly skipped: number };
 

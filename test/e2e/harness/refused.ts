@@ -47,7 +47,7 @@ export class Refusing extends Upgraded {
       await this.info();
       return this.descriptors().length <= this.#descriptors;
     });
-    expect(this.zombies()).toEqual([]);
+    await waitFor("nobody to be left that has ended", () => this.zombies().length === 0);
   }
 
   /** Another one goes well all the same. */

@@ -8,7 +8,7 @@ export const CRANK = join(ROOT, "bin/crank");
 export const CRANKCTL = join(ROOT, "bin/crankctl");
 
 /** How long a condition may take before the test fails; generous, because the machine may be busy. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** Waits until `look` gives something other than null, undefined or false. */
 export const waitFor = async <T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<Exclude<T, false>>> => {
@@ -28,6 +28,8 @@ export type Running = {
   readonly pid: number;
   stdout(): string;
   stderr(): string;
+  /** Waits until it has written this. Its output may come later than what else can be seen of it: assert nothing at once. */
+  wrote(stream: "stdout" | "stderr", words: string | RegExp): Promise<void>;
   readonly ended: Promise<Ended>;
   signal(name: NodeJS.Signals): void;
   /** Writes to its standard input, if it was started with one. */
@@ -67,6 +69,7 @@ export class Bench {
       pid: child.pid,
       stdout: stdout.text,
       stderr: stderr.text,
+      wrote: (stream, words) => hasText(stream === "stdout" ? stdout.text : stderr.text, words),
       ended,
       signal: (name) => child.kill(name),
       write: (text) => {
@@ -113,6 +116,13 @@ export class Bench {
   }
 }
 
+const hasText = async (text: () => string, words: string | RegExp): Promise<void> => {
+  const isThere = (): boolean => (typeof words === "string" ? text().includes(words) : words.test(text()));
+  await waitFor(`${words}`, isThere).catch((error: unknown) => {
+    throw new Error(`${error}, after:\n${text()}`);
+  });
+};
+
 /** The port of the first "Listening on tcp…" line. */
 export const portOf = (crank: Running): number => {
   const match = /Listening on tcp[46]?:\/\/\S*:(\d+)/.exec(crank.stderr());
@@ -121,7 +131,7 @@ export const portOf = (crank: Running): number => {
 };
 
 /** Sends a signal to a process that may be gone already. */
-const signal = (pid: number, name: NodeJS.Signals): void => {
+export const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name);
   } catch (error) {
