@@ -54,6 +54,16 @@ export type Happening =
       readonly of: number;
       readonly afterMs: number;
     }
+  /** Crank ends, and leaves so many workers to the next one. */
+  | { readonly kind: "workersLeft"; readonly count: number }
+  /** A worker says that something has failed (ERRNO=); told when it is another error than before. */
+  | {
+      readonly kind: "workerErrno";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly errno: number;
+      readonly reason: string;
+    }
   /** Process `pid` spoke for a worker to which it does not belong. `words`: the first of what it said. */
   | {
       readonly kind: "wordsRefused";
@@ -162,6 +172,8 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
     worker.reason === null ? `${nameOf(worker)} ${worker.loss}` : `${nameOf(worker)}: ${worker.loss}: ${worker.reason}`,
   adopted: ({ pid, pids, of, afterMs }) =>
     `Adopted ${pids.length} of the ${of === 1 ? "1 worker" : `${of} workers`} that crank ${pid} left (pid ${pids.join(", ")}), ${afterMs} ms after the start`,
+  workersLeft: ({ count }) => `Leaving ${count === 1 ? "1 worker" : `${count} workers`} to the next crank`,
+  workerErrno: ({ worker, reason }) => `Worker ${worker} reports a failure: ${reason}`,
   wordsRefused: ({ worker, pid, uid, words, more }) =>
     `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${untold(more)}`,
   watchdogRefused: ({ worker, times, pid }) =>

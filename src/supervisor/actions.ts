@@ -1,7 +1,9 @@
 // What can be done to the service as a whole, for signals and dialects alike.
+import { describeHappening } from "../control/happenings.ts";
 import type { StopStep } from "../core/spec.ts";
 import { advance, leave } from "./carry-out.ts";
 import type { ReceivedSignal } from "./front-end.ts";
+import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import { redeploy } from "./requests.ts";
@@ -68,10 +70,9 @@ export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<vo
     log(memory, "warning", `${signal.name}: ${obstacle}; the workers are stopped instead`);
     return frontEnd.signals.SIGTERM?.(memory, { ...signal, name: "SIGTERM" });
   }
-  const count = Object.keys(core.workers).length;
-  const sentence = `Leaving ${count === 1 ? "1 worker" : `${count} workers`} to the next crank`;
-  log(memory, "info", sentence);
-  tellManagerWhy(memory, sentence);
+  const leaving = { kind: "workersLeft", count: Object.keys(core.workers).length } as const;
+  happen(memory, leaving, signal.now);
+  tellManagerWhy(memory, describeHappening(leaving));
   memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 

@@ -37,6 +37,8 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   workerNotAdopted: "warning",
   adoptionLoss: "warning",
   adopted: "info",
+  workersLeft: "info",
+  workerErrno: "info",
   // Who only says what it is doing may say it often.
   wordsRefused: ({ words }) => (words.startsWith("READY=") ? "warning" : "debug"),
   watchdogRefused: "warning",

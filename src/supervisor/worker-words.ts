@@ -91,9 +91,13 @@ const isText = (bytes: Uint8Array, beginning: string): boolean => {
 
 const takeErrno = (memory: Memory, word: Word): void => {
   const errno = wholeNumber(word.value);
-  if (errno === null || errno > MOST_ERRNO) return;
-  rememberSaid(memory, word.worker.id, { ...saidBy(memory, word), errno });
-  if (errno > 0) log(memory, "info", `Worker ${word.worker.id} reports a failure: ${describeErrno(errno)}`);
+  const before = saidBy(memory, word);
+  if (errno === null || errno > MOST_ERRNO || errno === before.errno) return;
+  const { worker, event } = word;
+  rememberSaid(memory, worker.id, { ...before, errno });
+  if (errno === 0) return;
+  const { id, pid } = worker;
+  happen(memory, { kind: "workerErrno", worker: id, pid, errno, reason: describeErrno(errno) }, event.deliveredAt);
 };
 
 /** Until it says READY=1 again; it serves meanwhile. */

@@ -8,6 +8,9 @@ import { endLeft, killCrank, Service } from "./harness/left.ts";
 import { Bench, type Ended, portOf, type Running, supervisorOf, waitFor } from "./harness/service.ts";
 import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
 
+/** signal(7): what glibc leaves of the real-time signals. */
+const SIGRTMIN = 34;
+
 let bench: Bench;
 beforeEach(() => {
   bench = new Bench();
@@ -173,6 +176,24 @@ describe("an adoption", () => {
   });
 });
 
+test("a crank that leaves its workers to the next one says so, in the events of both", async () => {
+  const service = await Service.open();
+  try {
+    const asks: Asks = { ctl: (...args) => service.bench.ctl("web", ...args) };
+    const crank = await service.start();
+    await service.deploy("--", ...RESPONDER, "one");
+    process.kill(crank.pid, SIGRTMIN + 1);
+    expect(await crank.ended).toMatchObject({ status: 0 });
+    const next = await service.adopt();
+    expect(await told("adopted", next, asks)).toMatchObject({ pid: crank.pid, of: 1 });
+    expect(await ofKind("workersLeft", asks)).toMatchObject([{ count: 1 }]);
+    expect(crank.stderr().match(/Leaving 1 worker to the next crank/g)).toHaveLength(1);
+    expect(next.stderr()).not.toContain("Leaving");
+  } finally {
+    await service.clean();
+  }
+});
+
 describe("who says much", () => {
   test("for a worker to which it does not belong is told five times a minute", async () => {
     const crank = await start();
@@ -195,6 +216,17 @@ print("said", flush=True); time.sleep(600)`;
     const all = (await ofKind("wordsRefused")).map(({ words }) => words);
     expect(all).toEqual([...Array(5).fill("READY=1"), ...Array(5).fill("STATUS=mine")]);
     expect(crank.stderr().match(/to which it does not belong/g)).toHaveLength(10);
+  });
+
+  test("that something has failed is told when it is something else", async () => {
+    const crank = await start();
+    const worker = `import os, signal, socket
+notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))
+for number in (2, 2, 2, 0, 2, 28): notify.send(b"ERRNO=%d" % number)
+notify.send(b"READY=1"); signal.pause()`;
+    await run("--", "python3", "-c", worker);
+    expect((await ofKind("workerErrno")).map(({ errno }) => errno)).toEqual([2, 2, 28]);
+    expect(crank.stderr()).toContain("Worker 1 reports a failure: no space left on device");
   });
 
   test("of itself while it serves is told once a minute, and shown as it is", async () => {
