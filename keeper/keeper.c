@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "notify.h"
 #include "output.h"
+#include "program.h"
 #include "protocol.h"
 #include "rehearsal.h"
 #include "signals.h"
@@ -91,7 +92,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
     signals_collect_children();
   } else {
     start_output();
-    if (!supervisor_prepare()) keeper_leave(1, false);
+    if (!program_prepare()) keeper_leave(1, false);
     supervisor_wake();
   }
   loop_run();

@@ -84,6 +84,31 @@ int program_open(struct program *program, const char *runtime_file, const char *
   return 0;
 }
 
+static char *bundle_path(void) {
+  size_t room = strlen(facts->home) + strlen(facts->program) + sizeof "/dist/.mjs";
+  char *path = memory_take(room);
+  (void)snprintf(path, room, "%s/dist/%s.mjs", facts->home, facts->program);
+  return path;
+}
+
+bool program_prepare(void) {
+  const char *step = "";
+  char *runtime = runtime_path(facts->home, environment_get("CRANK_RUNTIME"));
+  char *bundle = bundle_path();
+  struct program program = NO_PROGRAM;
+  bool opened = program_open(&program, runtime, bundle, &step) == 0;
+  if (opened) {
+    program_use(&program);
+  } else {
+    bool is_bundle = strcmp(step, "bundle") == 0;
+    say("the %s %s cannot be used: %s; %s", is_bundle ? "program" : "runtime", is_bundle ? bundle : runtime, strerror(errno),
+        is_bundle ? "install crank anew" : "install crank anew, or name another one in CRANK_RUNTIME");
+  }
+  free(runtime);
+  free(bundle);
+  return opened;
+}
+
 /* As a list of texts, as the shim takes it. */
 static struct list arguments(const struct program *program, struct buffer *bytes) {
   const char *options[RUNTIME_OPTIONS];

@@ -17,6 +17,8 @@ struct program {
 
 #define NO_PROGRAM ((struct program){.runtime = -1, .bundle = -1})
 
+/* Opens and uses the first one: the installed runtime, or the one that CRANK_RUNTIME names. False, with a sentence on stderr. */
+bool program_prepare(void);
 /* Opens one. -1 with errno and the step (runtime, bundle). */
 int program_open(struct program *program, const char *runtime, const char *bundle, const char **step);
 void program_close(struct program *program);

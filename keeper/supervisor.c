@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -12,7 +11,6 @@
 #include "candidate.h"
 #include "channel.h"
 #include "clock.h"
-#include "environment.h"
 #include "events.h"
 #include "facts.h"
 #include "hello.h"
@@ -22,7 +20,7 @@
 #include "memory.h"
 #include "program.h"
 #include "protocol.h"
-#include "runtime.h"
+#include "setbacks.h"
 #include "tick.h"
 #include "workers.h"
 
@@ -38,12 +36,7 @@ enum state {
 enum {
   ANSWER_MS = 10 * 1000,
   GOODBYE_MS = 1000,
-  FIRST_PAUSE_MS = 100,
-  LONGEST_PAUSE_MS = 30 * 1000,
   SENT_AT_ONCE = 256 * 1024,
-  STARTS_AT_BOOT = 5,
-  DEATHS_WITHOUT_PROGRESS = 3,
-  BLAMED_TOO_OFTEN = 3,
 };
 
 static enum state state = ASLEEP;
@@ -55,37 +48,6 @@ static bool ever_attached;       /* any one, since the keeper was started */
 static bool killed_by_us;
 static bool is_replaced;         /* it is being ended for the candidate */
 static bool is_unsettled;        /* was the candidate, and has sent no batch yet */
-static bool one_at_a_time;
-static bool said_trouble;
-static uint32_t crashes;         /* since one slept, or the start */
-static uint32_t failed_starts;   /* in a row, before they attached */
-static uint32_t stuck_deaths;    /* in a row, without an event consumed */
-static uint64_t consumed_at_start;
-
-static char *bundle_path(void) {
-  size_t room = strlen(facts->home) + strlen(facts->program) + sizeof "/dist/.mjs";
-  char *path = memory_take(room);
-  (void)snprintf(path, room, "%s/dist/%s.mjs", facts->home, facts->program);
-  return path;
-}
-
-bool supervisor_prepare(void) {
-  const char *step = "";
-  char *runtime = runtime_path(facts->home, environment_get("CRANK_RUNTIME"));
-  char *bundle = bundle_path();
-  struct program program = NO_PROGRAM;
-  bool opened = program_open(&program, runtime, bundle, &step) == 0;
-  if (opened) {
-    program_use(&program);
-  } else {
-    bool is_bundle = strcmp(step, "bundle") == 0;
-    say("the %s %s cannot be used: %s; %s", is_bundle ? "program" : "runtime", is_bundle ? bundle : runtime, strerror(errno),
-        is_bundle ? "install crank anew" : "install crank anew, or name another one in CRANK_RUNTIME");
-  }
-  free(runtime);
-  free(bundle);
-  return opened;
-}
 
 static void close_report(void) {
   if (report.fd < 0) return;
@@ -102,41 +64,29 @@ static void kill_it(void) {
   (void)kill(pid, SIGKILL);
 }
 
-static uint64_t pause_after(uint32_t failures) {
-  uint64_t pause = FIRST_PAUSE_MS;
-  for (uint32_t i = 1; i < failures && pause < LONGEST_PAUSE_MS; i++) pause *= 2;
-  return pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
+static void pause_before_next(uint64_t pause) {
+  state = PAUSING;
+  clock_set(DEADLINE_RESTART, clock_now() + pause);
 }
 
-static void pause_before_next(uint32_t failures) {
-  state = PAUSING;
-  clock_set(DEADLINE_RESTART, clock_now() + pause_after(failures));
+static bool is_at_boot(void) {
+  return !ever_attached && workers_alive() == 0;
 }
 
 /* It could not be started, or died before it had attached. */
 static void start_failed(const char *what) {
-  failed_starts++;
-  bool is_alone = workers_alive() == 0;
-  if (!ever_attached && is_alone && failed_starts >= STARTS_AT_BOOT) {
-    say("the supervisor cannot be started: %s; check the runtime %s", what, program_used()->path);
-    keeper_leave(1, false);
-  }
-  if (!said_trouble && (ever_attached || !is_alone)) {
-    say("the supervisor cannot be started: %s; what runs goes on, and it is tried again", what);
-    said_trouble = true;
-  }
-  pause_before_next(failed_starts);
+  pause_before_next(setbacks_start_failed(what, is_at_boot()));
 }
 
 /* Greets the one that has just come. */
 static void greet(void) {
   state = STARTING;
   wanted = has_attached = killed_by_us = false;
-  consumed_at_start = events_consumed();
+  setbacks_greeted();
   events_rewind();
   clock_set(DEADLINE_RESTART, 0);
   clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
-  if (!hello_write(channel_out(), crashes) || !channel_send()) kill_it();
+  if (!hello_write(channel_out(), setbacks_crashes()) || !channel_send()) kill_it();
 }
 
 static void start(void) {
@@ -191,7 +141,7 @@ void supervisor_report_ready(void) {
   if (result == LAUNCH_WAITING) return;
   close_report();
   if (result == LAUNCH_DONE || killed_by_us) return;
-  if (!ever_attached && workers_alive() == 0) {
+  if (is_at_boot()) {
     say("the runtime %s cannot be started: %s: %s", program_used()->path, step, strerror(error));
     keeper_leave(1, false);
   }
@@ -216,8 +166,7 @@ static void attach(uint64_t protocol) {
   }
   state = ATTACHED;
   has_attached = ever_attached = true;
-  said_trouble = false;
-  failed_starts = 0;
+  setbacks_attached();
   set_time_limit(true);
 }
 
@@ -234,13 +183,10 @@ static void consider_sleep(uint64_t seen) {
 static void committed(void) {
   if (is_unsettled) {
     is_unsettled = false;
-    crashes = 0;
+    setbacks_forget();
     candidate_settle();
   }
-  if (events_consumed() > consumed_at_start) {
-    stuck_deaths = 0;
-    one_at_a_time = false;
-  }
+  setbacks_committed();
   set_time_limit(true);
   keeper_end_if_asked();
 }
@@ -291,16 +237,6 @@ static void tell_death(uint8_t ending, uint32_t status) {
   events_post(0);
 }
 
-/* Rule 8: one that dies again on the same events gets them one at a time, and what kills three is set aside. */
-static void blame(bool from_outside) {
-  if (from_outside) return;
-  stuck_deaths = events_consumed() > consumed_at_start ? 1 : stuck_deaths + 1;
-  if (events_delivered() <= events_consumed()) return;
-  uint8_t times = events_blame_first();
-  if (times >= 2) one_at_a_time = true;
-  if (times >= BLAMED_TOO_OFTEN && events_set_first_aside()) stuck_deaths = 1;
-}
-
 static void died(const siginfo_t *info) {
   char what[64];
   bool exited = info->si_code == CLD_EXITED;
@@ -313,22 +249,18 @@ static void died(const siginfo_t *info) {
     return;
   }
   bool from_outside = !exited && info->si_status == SIGKILL && !killed_by_us;
-  crashes++;
+  setbacks_count();
   (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
   if (!has_attached) {
-    if (from_outside) pause_before_next(1); /* no fault of its own: the pauses do not grow */
+    if (from_outside) pause_before_next(FIRST_PAUSE_MS); /* no fault of its own: the pauses do not grow */
     else start_failed(what);
     return;
   }
-  blame(from_outside);
+  uint64_t pause = setbacks_died(what, from_outside);
   tell_death(ending, (uint32_t)info->si_status);
   state = ASLEEP;
   wanted = true;
-  if (!from_outside && stuck_deaths > DEATHS_WITHOUT_PROGRESS) {
-    if (!said_trouble) say("the supervisor dies again and again (%s); what runs goes on, and it is tried again", what);
-    said_trouble = true;
-    pause_before_next(stuck_deaths - DEATHS_WITHOUT_PROGRESS);
-  }
+  if (pause > 0) pause_before_next(pause);
 }
 
 bool supervisor_child_gone(const siginfo_t *info) {
@@ -351,7 +283,7 @@ bool supervisor_child_gone(const siginfo_t *info) {
     wanted = true;
     if (candidate_is_present()) promote(); /* it may have ended meanwhile, then the one before goes on */
   } else if (before == LEAVING && info->si_code == CLD_EXITED && !is_unsettled) {
-    crashes = 0;
+    setbacks_forget();
     state = ASLEEP;
     memory_trim();
   } else {
@@ -362,6 +294,7 @@ bool supervisor_child_gone(const siginfo_t *info) {
 
 static void deliver(void) {
   struct buffer *out = channel_out();
+  bool one_at_a_time = setbacks_one_at_a_time();
   bool is_free = !one_at_a_time || events_delivered() <= events_consumed();
   while (is_free && out->length < SENT_AT_ONCE && events_deliver(out)) is_free = !one_at_a_time;
   set_time_limit(false);
@@ -369,7 +302,7 @@ static void deliver(void) {
 
 void supervisor_attend(void) {
   if (state == PAUSING && clock_get(DEADLINE_RESTART) == 0) state = ASLEEP;
-  if (state == ASLEEP && (wanted || failed_starts > 0 || events_outstanding() > 0)) start();
+  if (state == ASLEEP && (wanted || setbacks_start_is_owed() || events_outstanding() > 0)) start();
   if (state == ATTACHED) deliver();
   if ((state == STARTING || state == ATTACHED || state == LEAVING) && channel_is_open() && !channel_send()) {
     /* It is gone or going; its end follows. */
@@ -393,12 +326,12 @@ void supervisor_end(void) {
 }
 
 void supervisor_save(struct buffer *out) {
-  buffer_u32(out, crashes);
+  buffer_u32(out, setbacks_crashes());
   buffer_u8(out, ever_attached ? 1 : 0);
 }
 
 bool supervisor_load(struct reader *in) {
-  crashes = read_u32(in);
+  setbacks_restore(read_u32(in));
   ever_attached = read_u8(in) == 1;
   wanted = true;
   return !in->failed;

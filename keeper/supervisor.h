@@ -9,9 +9,6 @@
 
 #include "wire.h"
 
-/* Opens the first program. False, with a sentence on stderr. */
-bool supervisor_prepare(void);
-
 /* What the loop saw. */
 void supervisor_channel_ready(void);
 void supervisor_report_ready(void);
