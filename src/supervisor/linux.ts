@@ -1,4 +1,4 @@
-// The real platform: plain files, /proc, the system's user database.
+// The real platform: plain files and /proc; the user database is in users.ts.
 import {
   accessSync,
   chownSync,
@@ -17,9 +17,9 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import type { Identity } from "../core/spec.ts";
 import { connectUnix } from "../keeper/channel.ts";
 import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./platform.ts";
+import { findGroup, findUser } from "./users.ts";
 
 /** The platform of this process. `clock` gives CLOCK_MONOTONIC in ms. */
 export const linuxPlatform = (clock: () => number): Platform => ({
@@ -219,58 +219,6 @@ const resolveHost = async (host: string, family: "any" | "4" | "6"): Promise<rea
   } catch {
     throw new Error(`the host ${JSON.stringify(host)} cannot be resolved`);
   }
-};
-
-const databaseLine = (database: "passwd" | "group", name: string): readonly string[] | null => {
-  const file = readText(`/etc/${database}`);
-  const lines = file.kind === "text" ? file.text.split("\n") : [];
-  const match = lines.map((line) => line.split(":")).find((fields) => fields[0] === name || fields[2] === name);
-  return match ?? askNameService(database, name);
-};
-
-/** Users that are not in the files (LDAP, systemd-homed): the name service's own program knows them. */
-const askNameService = (database: "passwd" | "group", name: string): readonly string[] | null => {
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const found = spawnSync("getent", [database, "--", name], {
-    encoding: "utf8",
-    timeout: 3_000,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  if (found.status !== 0) return null;
-  return found.stdout.trim().split(":");
-};
-
-const findUser = (name: string): Identity | null => {
-  const fields = databaseLine("passwd", name);
-  if (!fields) return null;
-  const [login = name, , uid, gid] = fields;
-  return { name: login, uid: Number(uid), gid: Number(gid), groups: groupsOf(login, Number(gid)) };
-};
-
-const groupsOf = (login: string, primary: number): number[] => {
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const found = spawnSync("getent", ["initgroups", "--", login], {
-    encoding: "utf8",
-    timeout: 3_000,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const listed = found.status === 0 ? found.stdout.trim().split(/\s+/).slice(1).map(Number) : groupsInFile(login);
-  return [...new Set([primary, ...listed.filter(Number.isInteger)])];
-};
-
-const groupsInFile = (login: string): number[] => {
-  const file = readText("/etc/group");
-  if (file.kind !== "text") return [];
-  return file.text
-    .split("\n")
-    .map((line) => line.split(":"))
-    .filter((fields) => (fields[3] ?? "").split(",").includes(login))
-    .map((fields) => Number(fields[2]));
-};
-
-const findGroup = (name: string): number | null => {
-  const fields = databaseLine("group", name);
-  return fields ? Number(fields[2]) : null;
 };
 
 const streamIdentity = (fd: number): string | null => {

@@ -1,0 +1,61 @@
+// The system's user database: users and groups by name or number, from its files, else by the name service's own program.
+import { readFileSync } from "node:fs";
+import type { Identity } from "../core/spec.ts";
+
+/** A user by login or uid, with the groups that it has in the database; null: there is none. */
+export const findUser = (name: string): Identity | null => {
+  const fields = databaseLine("passwd", name);
+  if (!fields) return null;
+  const [login = name, , uid, gid] = fields;
+  return { name: login, uid: Number(uid), gid: Number(gid), groups: groupsOf(login, Number(gid)) };
+};
+
+/** The gid of a group by name or number; null: there is none. */
+export const findGroup = (name: string): number | null => {
+  const fields = databaseLine("group", name);
+  return fields ? Number(fields[2]) : null;
+};
+
+const databaseLine = (database: "passwd" | "group", name: string): readonly string[] | null => {
+  const match = linesOf(database).find((fields) => fields[0] === name || fields[2] === name);
+  return match ?? askNameService(database, name);
+};
+
+/** Users that are not in the files (LDAP, systemd-homed): the name service's own program knows them. */
+const askNameService = (database: "passwd" | "group", name: string): readonly string[] | null => {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  const found = spawnSync("getent", [database, "--", name], {
+    encoding: "utf8",
+    timeout: 3_000,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  if (found.status !== 0) return null;
+  return found.stdout.trim().split(":");
+};
+
+const groupsOf = (login: string, primary: number): number[] => {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  const found = spawnSync("getent", ["initgroups", "--", login], {
+    encoding: "utf8",
+    timeout: 3_000,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const listed = found.status === 0 ? found.stdout.trim().split(/\s+/).slice(1).map(Number) : groupsInFile(login);
+  return [...new Set([primary, ...listed.filter(Number.isInteger)])];
+};
+
+const groupsInFile = (login: string): number[] =>
+  linesOf("group")
+    .filter((fields) => (fields[3] ?? "").split(",").includes(login))
+    .map((fields) => Number(fields[2]));
+
+/** The fields of each line of a file of the database; none if it cannot be read. */
+const linesOf = (database: "passwd" | "group"): string[][] => {
+  try {
+    return readFileSync(`/etc/${database}`, "utf8")
+      .split("\n")
+      .map((line) => line.split(":"));
+  } catch {
+    return [];
+  }
+};
