@@ -46,6 +46,9 @@ signal.set_wakeup_fd(wake.fileno())
 serves = True
 while not ends:
     readable, _, _ = select.select([listener, told], [], [])
+    # A connection that came before this process ran again ends select(2) without a word of the signal.
+    if ends:
+        break
     if told in readable:
         told.recv(64)
         continue

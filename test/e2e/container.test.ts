@@ -54,8 +54,9 @@ describe.skipIf(!isPossible)("as the first process of a container crank", () => 
     await waitFor("orphans that are crank's children", () => orphans().length === 3);
     writeFileSync(hold, "");
     await waitFor("their end", () => orphans().length === 0);
-    const states = descendants(keeper).map((pid) => field(pid, "State")[0]);
-    expect(states).not.toContain("Z");
+    await waitFor("nobody to be left that has ended", () =>
+      descendants(keeper).every((pid) => field(pid, "State")[0] !== "Z"),
+    );
     expect((await bench.ctl("web", "ps", "-ready")).stdout.trim().split("\n")).toHaveLength(1);
   });
 

@@ -67,6 +67,7 @@ describe("connections", () => {
     const path = join(bench.directory, "web.sock");
     const crank = await start("-bind", "localhost:0", "-bind", path);
     await run(["-instances", "2"]);
+    await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){3}/);
     const ports = [...crank.stderr().matchAll(/tcp:\/\/[^\s:]*:(\d+)/g)].map(([, port]) => Number(port));
     const hosts = [...crank.stderr().matchAll(/tcp:\/\/(\S*):\d+/g)].map(([, host]) =>
       (host ?? "").replace(/[[\]]/g, ""),
@@ -88,6 +89,7 @@ describe("connections", () => {
 
   test("that wait to be accepted are nobody's, and what the kernel drops for a full queue is told", async () => {
     const crank = await start("-bind", "127.0.0.1:0?backlog=1");
+    await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){2}/);
     const port = Number([...crank.stderr().matchAll(/:(\d+)$/gm)].at(-1)?.[1]);
     await run([], 0, 0);
     for (let count = 0; count < 6; count++) clients.push(connect({ port, host: "127.0.0.1" }).on("error", () => {}));

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { Bench, isAlive, portOf, ROOT, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import { Bench, isAlive, portOf, ROOT, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
 
@@ -292,7 +292,7 @@ describe("the supervisor", () => {
     const { pid } = await ask(port);
     for (let round = 0; round < 5; round++) {
       const supervisor = await waitFor("a supervisor", () => supervisorOf(crank));
-      process.kill(supervisor, "SIGKILL");
+      signal(supervisor, "SIGKILL");
       await waitFor("the next supervisor", () => {
         const next = supervisorOf(crank);
         return next !== undefined && next !== supervisor;
@@ -317,7 +317,7 @@ describe("the supervisor", () => {
     const deploy = run("slow", ["held"], ["-env", `HOLD=${gate}`]);
     await waitFor("the new worker", async () => (await ps()).length === 2);
     const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
-    process.kill(supervisor, "SIGKILL");
+    signal(supervisor, "SIGKILL");
     await waitFor("its death", () => !isAlive(supervisor));
     writeFileSync(gate, "");
     expect(await deploy).toMatchObject({ status: 0, stdout: "Started successfully\n" });

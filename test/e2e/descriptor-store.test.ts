@@ -138,6 +138,6 @@ describe("what the store gives back", () => {
     await waitFor("a warning", () => manager.log.includes(warning));
     expect(await portOf(manager)).toBe(port);
     await ask({ port }).connected;
-    expect(manager.said).toContainEqual({ FDSTOREREMOVE: "1", FDNAME: name });
+    await waitFor("its removal", () => manager.said.some((said) => said.FDSTOREREMOVE === "1" && said.FDNAME === name));
   });
 });

@@ -41,6 +41,7 @@ describe("the master", () => {
       await waitFor("the end of the old", () => before.every((pid) => !isAlive(pid)));
       const after = await stage.ready(2);
       expect(after.some((pid) => before.includes(pid))).toBe(false);
+      await master.wrote("stderr", "Rolling out generation 2");
       const log = master.stderr();
       expect(log.indexOf("Upgraded from")).toBeGreaterThan(0);
       expect(log.indexOf("Upgraded from")).toBeLessThan(log.indexOf("Rolling out generation 2"));
@@ -84,6 +85,7 @@ describe("--reexec-as", () => {
       // What the first one left is where the second one begins.
       expect(niceOf(pid)).toBe(Math.min(19, nice + 2 * upgrade));
     }
+    await waitFor("three environments", () => environments(master).length === 3);
     const [first, second, third] = environments(master);
     expect(first).toMatchObject({ TEST_TAKEN: "1", TEST_DROPPED: "1", TEST_KEPT: "1" });
     for (const later of [second, third]) {

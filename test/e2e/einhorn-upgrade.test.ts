@@ -1,7 +1,7 @@
 // einhorn's upgrades from outside.
 import { describe, expect } from "bun:test";
 import { scene, WORKER } from "./harness/einhorn.ts";
-import { isAlive, waitFor } from "./harness/service.ts";
+import { isAlive, type Running, waitFor } from "./harness/service.ts";
 
 describe("an upgrade", () => {
   for (const [command, first] of [
@@ -39,12 +39,18 @@ describe("an upgrade", () => {
     return highest;
   };
 
+  /** Waits until the log has said it so often. */
+  const told = (master: Running, what: RegExp, times: number): Promise<true> =>
+    waitFor(`${times} times ${what}`, () => (master.stderr().match(what)?.length ?? 0) >= times);
+
   scene("has no more workers that get ready at a time than --max-unacked", async (stage) => {
     const master = stage.master(["-v", "-n", "4", "-s", "0.01", "--max-unacked", "1"], "v1", "slow=0.1");
     await stage.ready(4);
+    await told(master, / is ready/gi, 4);
     const first = master.stderr().length;
     expect(most(master.stderr(), / Starting worker/, /worker \d+ .* is ready/i)).toBe(4);
     expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
+    await told(master, / is ready/gi, 8);
     expect(most(master.stderr().slice(first), / Starting worker/, /worker \d+ .* is ready/i)).toBe(1);
   });
 
@@ -52,13 +58,15 @@ describe("an upgrade", () => {
     const master = stage.master(["-v", "-n", "3", "-s", "0.01", "--max-upgrade-additional", "1"], "v1", "slow=0.1");
     await stage.ready(3);
     expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
+    await told(master, / Stopping worker/g, 3);
     expect(most(master.stderr(), / Starting worker/, / Stopping worker/)).toBe(4);
   });
 
   scene("without --max-upgrade-additional is bound by the pace alone", async (stage) => {
-    const master = stage.master(["-v", "-n", "3", "-s", "0.01", "--max-unacked", "3"], "v1", "slow=0.5");
+    const master = stage.master(["-v", "-n", "3", "-s", "0.01", "--max-unacked", "3"], "v1", "slow=2");
     await stage.ready(3);
     expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
+    await told(master, / Stopping worker/g, 3);
     expect(most(master.stderr(), / Starting worker/, / Stopping worker/)).toBe(6);
   });
 

@@ -9,6 +9,7 @@ describe("workers", () => {
   scene("get their environment, a group of their own, and are ready by worker:ack", async (stage) => {
     const master = stage.master(["-n", "2", "-l", "7", "-b", "127.0.0.1:0,n,zz"], "v1", "environment");
     const pids = await stage.ready(2);
+    await waitFor("both environments", () => master.stdout().match(/^\{.*\}$/gm)?.length === 2);
     const environments = [...master.stdout().matchAll(/^\{.*\}$/gm)].map(([json]) => JSON.parse(json));
     expect(environments.map((each) => each.EINHORN_CHILD_INDEX).sort()).toEqual(["0", "1"]);
     for (const each of environments) {

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { compiled } from "./harness/apps.ts";
 import { answerFrom, EINHYRNINGSINS, said, scene, workers, workersOf } from "./harness/einhyrningsins.ts";
 import { Load } from "./harness/load.ts";
-import { Bench, isAlive, portOf, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import { Bench, isAlive, portOf, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 
 /** So many attempts that a busy machine, on which a worker does not get there within 3 s, changes nothing. */
 const PATIENT = ["-r", "20"];
@@ -30,6 +30,7 @@ describe("an infant", () => {
     const master = stage.master([], "v1");
     const [pid = 0] = await started(master, 1);
     expect(await stage.status(/1 healthy/)).toContain(`pid ${pid}: healthy`);
+    await master.wrote("stderr", /is ready after [0-9.]+ s/);
     expect(Number(/is ready after ([0-9.]+) s/.exec(master.stderr())?.[1])).toBeGreaterThanOrEqual(3);
   });
 
@@ -87,7 +88,7 @@ describe("a healthy worker", () => {
     await inPlace(master, 1);
     const [pid = 0] = await started(master, 1);
     await stage.ctl("status");
-    process.kill(await waitFor("the supervisor", () => supervisorOf(master)), "SIGKILL");
+    signal(await waitFor("the supervisor", () => supervisorOf(master)), "SIGKILL");
     process.kill(pid, "SIGKILL");
     await started(master, 2);
     await stage.status(/1 wanted: 1 healthy/);

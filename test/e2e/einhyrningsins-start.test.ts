@@ -140,7 +140,7 @@ describe("a worker", () => {
   scene("writes to einhyrningsins' own standard output and error", async (stage) => {
     const master = stage.start(["sh", "-c", "echo to the one; echo to the other >&2; sleep 600"]);
     await said(master, "to the other\n");
-    expect(master.stdout()).toBe("to the one\n");
+    await waitFor("the other one's own", () => master.stdout() === "to the one\n");
     await master.wrote("stderr", /^to the other$/m);
   });
 

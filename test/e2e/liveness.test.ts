@@ -2,7 +2,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, type Ended, isAlive, portOf, ROOT, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import {
+  Bench,
+  type Ended,
+  isAlive,
+  portOf,
+  ROOT,
+  type Running,
+  signal,
+  supervisorOf,
+  waitFor,
+} from "./harness/service.ts";
 
 const TALKER = join(ROOT, "test/apps/talker.py");
 
@@ -163,7 +173,7 @@ describe("-live watchdog:SEC", () => {
     await run(["-live", "watchdog:3"], "one");
     const { pid } = await only();
     const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
-    process.kill(supervisor, "SIGKILL");
+    signal(supervisor, "SIGKILL");
     await untilReplacedOnce(pid);
   });
 });

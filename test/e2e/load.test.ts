@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { compiled } from "./harness/apps.ts";
 import { Load } from "./harness/load.ts";
-import { Bench, portOf, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import { Bench, portOf, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 
 /** Its clients are sent on one after the other, so that a rollout goes on while the last worker still drains. */
 const SERVER = [compiled("worker"), "-drain", "500"];
@@ -52,7 +52,7 @@ describe("50 clients that connect anew and 500 that stay are never refused or re
     const killer = setInterval(() => {
       const supervisor = supervisorOf(crank);
       if (supervisor === undefined) return;
-      process.kill(supervisor, "SIGKILL");
+      signal(supervisor, "SIGKILL");
       kills += 1;
     }, KILL_EVERY_MS);
     const counts = await deployUnderLoad(crank, 20, ["-instances", "2"]).finally(() => clearInterval(killer));

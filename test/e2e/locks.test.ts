@@ -97,13 +97,13 @@ test("of many cranks that start at once with one control socket, one serves, and
   for (const each of refusals) void each.then((ended) => refused.push(ended));
   await waitFor("all but one to give up", () => refused.length === cranks.length - 1);
   const info = JSON.parse((await bench.run([CRANKCTL, "-ctl", socket, "info", "-json"])).stdout);
-  const winner = cranks.find((crank) => crank.stderr().includes("Listening on"));
-  expect(info.pid).toBe(winner?.pid);
+  const winner = await waitFor("who serves", () => cranks.find((crank) => crank.stderr().includes("Listening on")));
+  expect(info.pid).toBe(winner.pid);
   for (const { status, stderr } of refused) {
     expect(status).toBe(1);
-    expect(stderr).toContain(`is listening on this socket, with pid ${winner?.pid}`);
+    expect(stderr).toContain(`is listening on this socket, with pid ${winner.pid}`);
   }
-  winner?.signal("SIGTERM");
-  await winner?.ended;
+  winner.signal("SIGTERM");
+  await winner.ended;
   expect(existsSync(`${socket}.lock`)).toBe(false);
 });

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, CRANK, ROOT, supervisorOf, waitFor } from "./harness/service.ts";
+import { Bench, CRANK, ROOT, signal, supervisorOf, waitFor } from "./harness/service.ts";
 import { ServiceManager } from "./harness/service-manager.ts";
 
 let bench: Bench;
@@ -70,7 +70,7 @@ describe("READY=1 is said, with crank's pid,", () => {
     for (const version of ["v1", "v2", "v3"]) {
       const done = run("--", ...RESPONDER, version);
       const supervisor = await waitFor("a supervisor", () => supervisorOf({ pid }) ?? false);
-      process.kill(supervisor, "SIGKILL");
+      signal(supervisor, "SIGKILL");
       expect((await done).status).toBe(0);
     }
     await manager.hears("STATUS", /^Generation 3: 1 of 1 worker ready$/);

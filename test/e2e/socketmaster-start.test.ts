@@ -59,6 +59,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
       "v1",
     ]);
     await pids(master);
+    await master.wrote("stdout", "\n");
     expect(await bench.answerFrom(Number(master.stdout()))).toStartWith("v1 ");
   });
 

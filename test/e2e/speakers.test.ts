@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, isAlive, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import { Bench, isAlive, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 
 const CHILDREN = 200;
 const NOBODY = 65534;
@@ -113,7 +113,7 @@ test("a stranger of another user is refused who is gone before anybody looks", a
   const { pid, ended } = stranger(path, NOBODY, "go");
   await ended;
   expect(isAlive(pid)).toBe(false);
-  process.kill(supervisor, "SIGCONT");
+  signal(supervisor, "SIGCONT");
   await waitFor("the refusal", () =>
     crank.stderr().includes(`Process ${pid} of user ${NOBODY} said READY=1 for worker 1, ${REFUSED}`),
   );

@@ -5,7 +5,7 @@ import { Talk } from "../worker/talk.ts";
 import { changeKeeper } from "./harness/installation.ts";
 import { endLeft, killCrank } from "./harness/left.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, portOf, ROOT, type Running, supervisorOf, waitFor } from "./harness/service.ts";
+import { Bench, portOf, ROOT, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 import { Upgraded } from "./harness/upgraded.ts";
 
 const SERVER = ["python3", join(ROOT, "test/apps/handover.py")];
@@ -133,7 +133,7 @@ describe("with -hand-over", () => {
     await runSaying("say('FDSTORE=1\\nFDNAME=mine', 0)");
     await waitFor("the descriptor", async () => (await storedCount()) === 1);
     const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
-    process.kill(supervisor, "SIGKILL");
+    signal(supervisor, "SIGKILL");
     await waitFor("the next supervisor", () => ![undefined, supervisor].includes(supervisorOf(crank)));
     expect((await status()).stored).toEqual({ count: 1, limit: 512, names: ["mine"] });
     expect(await run("v2")).toMatchObject({ status: 0 });

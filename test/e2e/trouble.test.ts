@@ -4,7 +4,18 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { Bench, CRANK, CRANKCTL, type Ended, isAlive, portOf, ROOT, supervisorOf, waitFor } from "./harness/service.ts";
+import {
+  Bench,
+  CRANK,
+  CRANKCTL,
+  type Ended,
+  isAlive,
+  portOf,
+  ROOT,
+  signal,
+  supervisorOf,
+  waitFor,
+} from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
 
@@ -43,7 +54,7 @@ test("a runtime that fails is tried again and again, and workers go on meanwhile
   expect(await bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
   const before = await answer(port);
   writeFileSync(flag, "");
-  process.kill(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
+  signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
   await waitFor("the complaint", () =>
     crank.stderr().includes("it ended with status 1; what runs goes on, and it is tried again"),
   );
@@ -61,7 +72,7 @@ test("a runtime whose file is gone goes on being used", async () => {
     env: { CRANK_RUNTIME: runtime },
   });
   rmSync(runtime);
-  process.kill(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
+  signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
   expect(await bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
 });
 

@@ -109,6 +109,7 @@ const drain: Scenario = async (service, at) => {
   const steps = ["-stop-steps", "USR1,USR2@0.5,KILL@600"];
   const script = `trap 'echo first' USR1; trap 'echo second' USR2; echo ready; while ! [ -e ${drained} ]; do sleep 0.02; done`;
   await service.deploy(...steps, "-ready", "delay:0.1", "--", "sh", "-c", script);
+  await service.crank.wrote("stdout", "ready\n");
   release(service, "two", 2);
   await service.deploy(...held(service, "two"));
   await waitFor("the first step", () => service.crank.stdout().includes("first\n"));
@@ -140,6 +141,7 @@ const shutdown: Scenario = async (service, at) => {
   const [told, go] = [service.path("told"), service.path("go")];
   const script = `trap 'touch ${told}' TERM; echo ready; while ! [ -e ${go} ]; do sleep 0.02; done; exit 0`;
   await service.deploy("-ready", "delay:0.1", "-stop", "600", "--", "sh", "-c", script);
+  await service.crank.wrote("stdout", "ready\n");
   await at();
   const waiting = service.ctl("shutdown", "-wait");
   await waitFor("the signal", () => existsSync(told));

@@ -93,7 +93,7 @@ describe("a candidate", () => {
     keeper.commit([replacement()]);
     await (await keeper.keeper.supervisor()).leave();
     expect(await keeper.event("supervisorKept")).toMatchObject({ phase: 0, ending: 0, status: 0 });
-    keeper.commit([replacement({ patienceMs: 200 })]);
+    keeper.commit([replacement({ patienceMs: 3_000 })]);
     const late = await keeper.keeper.supervisor();
     expect(await keeper.event("supervisorKept")).toMatchObject({ phase: 1 });
     await late.gone;

@@ -35,6 +35,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
       fallback: [admin],
       environment: [],
     });
+    await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){2}/);
     const ports = [...crank.stderr().matchAll(/Listening on tcp:\/\/\S*:(\d+)/g)].map((match) => Number(match[1]));
     const [first, second] = await Promise.all(ports.map((port) => Talk.open(port, "plain")));
     second?.request("/");

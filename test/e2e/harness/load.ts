@@ -15,7 +15,7 @@ export type LoadOptions = {
 };
 
 /** How long a connection may go without a byte before it counts as cut: long enough for any queue, far below forever. */
-const SILENCE_S = 30;
+const SILENCE_S = 60;
 
 const NOTHING: Counts = { answered: 0, refused: 0, reset: 0, cut: 0, drained: 0, talks: 0 };
 
