@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freePorts } from "../e2e/harness/ports.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
@@ -12,15 +12,6 @@ const section = readme.slice(readme.indexOf("## Five minutes"), readme.indexOf("
 
 const blocks = (language: string): readonly string[] =>
   [...section.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map((match) => match[1] ?? "");
-
-const freePort = (): Promise<number> =>
-  new Promise((settle) => {
-    const server = createServer();
-    server.listen(0, () => {
-      const address = server.address();
-      server.close(() => settle(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 
 let directory = "";
 beforeEach(() => {
@@ -33,7 +24,7 @@ const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 test.if(hasCurl)("the README's commands do what the README says, and no request fails", async () => {
   const [server = ""] = blocks("js");
   writeFileSync(join(directory, "server.mjs"), server);
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const script = blocks("sh")
     .join("\n")
     .replaceAll("$PWD/bin", join(ROOT, "bin"))
