@@ -82,7 +82,7 @@ describe("connections", () => {
     clients.pop()?.destroy();
     // Closed by the client alone, they are the worker's until it has closed them too.
     expect((await counted(6)).workers).toHaveLength(2);
-    process.kill(seen.workers[0]?.pid ?? 0, "SIGINT");
+    process.kill(seen.workers[0]?.pid ?? Number.NaN, "SIGINT");
     await waitFor("the worker to be gone", async () => (await ps()).length === 1);
     await counted(seen.workers[1]?.usage?.connections ?? Number.NaN);
   });
@@ -116,7 +116,7 @@ describe("connections", () => {
     await bench.ctl("web", "shutdown");
     await waitFor("no sockets", async () => (await status()).sockets.length === 0);
     expect((await counted(3)).workers.map(({ state }) => state)).toEqual(["stopping", "stopping"]);
-    for (const worker of shared.workers) process.kill(worker.pid ?? 0, "SIGINT");
+    for (const worker of shared.workers) process.kill(worker.pid ?? Number.NaN, "SIGINT");
     expect((await crank.ended).status).toBe(0);
   });
 

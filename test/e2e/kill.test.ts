@@ -54,7 +54,7 @@ int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1
       status: 1,
       stderr: `ERROR: command failed: Process ${worker?.pid} cannot be signalled: operation not permitted\n`,
     });
-    process.kill(worker?.pid ?? 0, "SIGKILL");
+    process.kill(worker?.pid ?? Number.NaN, "SIGKILL");
     await crank.ended;
   });
 

@@ -106,7 +106,7 @@ test("a worker that was started again says how often, at its place and since the
   const [first] = await ps();
   for (let times = 1; times <= 2; times++) {
     const lost = (await ps()).find((worker) => worker.id === first?.id || (worker.restarts ?? 0) > 0);
-    process.kill(lost?.pid ?? 0, "SIGKILL");
+    process.kill(lost?.pid ?? Number.NaN, "SIGKILL");
     await waitFor("another in its place", async () => {
       const workers = await ps();
       const isWhole = workers.length === 2 && workers.every(({ state }) => state === "ready");

@@ -59,7 +59,7 @@ test("a rollout that pauses says so, replaces who dies, and a rollback does not 
   expect((await ctl("status")).stdout).toMatch(/Rolling out generation 2 .*the next one in \d+/);
   const old = pausing.workers.filter((worker) => worker.generation === 1 && worker.state === "ready");
   expect(old.length).toBe(2);
-  process.kill(old[0]?.pid ?? 0, "SIGKILL");
+  process.kill(old[0]?.pid ?? Number.NaN, "SIGKILL");
   await statusWhen("the replacement of the dead", ({ rollout }) => rollout?.ready === 2);
   expect(await ctl("run", "-wait", "-supersede", "-pause", "3600", ...app("three", "exit-3"))).toMatchObject({
     status: 1,
