@@ -31,12 +31,16 @@ struct attributes {
   uint64_t period;
 };
 
-/* The slice goes with the nice value: the kernel sets both at once. */
-static void set_slice(uint64_t slice_ns) {
+/* PATIENT: who is woken waits for whoever runs there, however short its own slice (SCHED_BATCH of sched(7)). */
+enum manner { AS_BEFORE, PATIENT };
+
+/* The slice goes with the policy and the nice value: the kernel sets all at once. */
+static void set_slice(uint64_t slice_ns, enum manner manner) {
   struct attributes now = {.size = sizeof now};
   if (syscall(SYS_sched_getattr, 0, &now, sizeof now, 0) < 0) return;
   if (now.policy != SCHED_OTHER && now.policy != SCHED_BATCH) return;
   now.size = sizeof now;
+  if (manner == PATIENT) now.policy = SCHED_BATCH;
   now.runtime = slice_ns;
   now.deadline = now.period = 0;
   (void)syscall(SYS_sched_setattr, 0, &now, 0);
@@ -51,20 +55,22 @@ static int lower(int by) {
 
 int urgency_take(void) {
   int lowered = lower(URGENT_BY);
-  set_slice(SHORT_SLICE_NS);
+  set_slice(SHORT_SLICE_NS, AS_BEFORE);
   return lowered;
 }
 
 void urgency_give_way(void) {
   /* A nice value is a thread's own on Linux (sched(7)). */
   (void)lower(-LOWER_BY);
-  set_slice(OWN_SLICE);
+  set_slice(OWN_SLICE, AS_BEFORE);
 }
 
 void urgency_stand_back(void) {
-  set_slice(SECOND_SLICE_NS);
+  /* Woken by the one who acts on what it decides, it must not interrupt that one: who is interrupted is not woken, and so
+   * interrupts nobody, and would stand there until all has been said and done. */
+  set_slice(SECOND_SLICE_NS, PATIENT);
 }
 
 void urgency_drop(void) {
-  set_slice(OWN_SLICE);
+  set_slice(OWN_SLICE, AS_BEFORE);
 }
