@@ -111,7 +111,10 @@ const doubledLog = (log: string): number => {
 const measure = (): Promise<readonly Figure[]> =>
   withBench(async (bench) => {
     const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-    const follower = bench.start([CRANKCTL, "-prefix", bench.directory, "-name", "web", "events", "-json"]);
+    const follower = bench.start([
+      ...[CRANKCTL, "-prefix", bench.directory, "-name", "web"],
+      ...["events", "-json", "-since", "1"],
+    ]);
     await deploy(bench, [], server(0));
     const load = new Load({ port: portOf(crank), anew: ANEW, pauseMs: 20, stays: STAYS, talkMs: 500 });
     await waitFor("the clients that stay", () => load.staying === STAYS);
