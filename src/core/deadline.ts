@@ -26,11 +26,13 @@ export const nextDeadline = (state: State): number | null => {
 /** When workers that are missing may be started. */
 const nextStart = (state: State): number => {
   // Asked first, because it is the rule: between rollouts, without respawn, only who was dismissed is missing.
-  const { rollout, respawn, owed } = state.service;
-  if (rollout === null && respawn === null && owed === 0) return Number.POSITIVE_INFINITY;
+  const { rollout, respawn, owed, nextStartAt } = state.service;
+  const isStarting = rollout !== null || respawn !== null || owed > 0;
+  // A pool that waits for no time has started all that it can.
+  if (!isStarting || nextStartAt === 0) return Number.POSITIVE_INFINITY;
   const wanted = wantedGeneration(state);
   if (!wanted) return Number.POSITIVE_INFINITY;
   const census = takeCensus(state, wanted);
   const isMissing = startsWanted(state, poolOf(state.service, wanted, census.wantedAlive), census) > 0;
-  return isMissing ? state.service.nextStartAt : Number.POSITIVE_INFINITY;
+  return isMissing ? nextStartAt : Number.POSITIVE_INFINITY;
 };

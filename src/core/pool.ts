@@ -58,21 +58,23 @@ export const takeCensus = (view: View, wanted: Generation | null): Census => {
   const unavailable: Living[] = [];
   const leftover: Living[] = [];
   const current: Living[] = [];
+  const number = wanted?.number;
+  const workers = Object.values(view.workers);
+  census.processes = workers.length;
   // Keys that are whole numbers come in their order, so the oldest worker comes first. (`for in` would do the same, but
   // costs eight times as much where nothing is compiled.)
-  for (const worker of Object.values(view.workers)) {
-    census.processes += 1;
+  for (const worker of workers) {
     if (worker.kind === "stopping") {
       if (worker.wasReady) census.draining += 1;
       continue;
     }
+    census.alive += 1;
     const available = isAvailable(worker);
     const dismissed = isDismissed(worker);
-    census.alive += 1;
     if (available) census.available += 1;
     if (dismissed) census.dismissed += 1;
-    if (isBroken(worker)) census.broken += 1;
-    if (worker.generation === wanted?.number && !dismissed) {
+    if (dismissed && isBroken(worker)) census.broken += 1;
+    if (worker.generation === number && !dismissed) {
       census.wantedAlive += 1;
       if (available) census.wantedAvailable += 1;
     } else if (!available) unavailable.push(worker);

@@ -127,8 +127,11 @@ export const completeFailure = (turn: Turn, worker: Worker, failure: Failure): v
 export const advanceRollout = (turn: Turn): void => {
   const wanted = wantedGeneration(turn);
   limitOwed(turn, wanted);
-  if (wanted) stopExcess(turn, wanted);
-  const census = takeCensus(turn, wanted);
+  let census = takeCensus(turn, wanted);
+  if (wanted && census.wantedAlive > wanted.instances) {
+    stopExcess(turn, wanted, census.wantedAlive - wanted.instances);
+    census = takeCensus(turn, wanted);
+  }
   stopOthers(turn, wanted, census);
   if (wanted) startMissing(turn, wanted, census);
   const { rollout } = turn.service;
@@ -139,13 +142,12 @@ export const advanceRollout = (turn: Turn): void => {
 };
 
 /** Scaled down on the way, there may be more of the wanted generation than are wanted: those that are not available go first. */
-const stopExcess = (turn: Turn, { number, instances }: Generation): void => {
+const stopExcess = (turn: Turn, { number }: Generation, excess: number): void => {
   const mine = Object.values(turn.workers).filter(
     (worker): worker is Living => worker.kind !== "stopping" && worker.generation === number && !isDismissed(worker),
   );
-  if (mine.length <= instances) return;
   const inOrder = [...mine.filter((worker) => !isAvailable(worker)), ...mine.filter((worker) => isAvailable(worker))];
-  for (const worker of inOrder.slice(0, mine.length - instances)) beginStop(turn, worker);
+  for (const worker of inOrder.slice(0, excess)) beginStop(turn, worker);
 };
 
 /** Tells those of the others to go that may. */

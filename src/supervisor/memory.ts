@@ -2,7 +2,7 @@
 // every hello (recall.ts): a supervisor that starts is in no other position than one that went on.
 
 import type { GoodSpec } from "../core/spec.ts";
-import type { State, Worker } from "../core/state.ts";
+import type { Generation, State, Worker } from "../core/state.ts";
 import { type Counters, count } from "./counters.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
@@ -126,8 +126,8 @@ export const rememberCore = (memory: Memory, next: State): void => {
   if (before.service !== next.service) memory.outbox.put("service", next.service);
   if (before.history !== next.history) rememberHistory(memory, before.history, next.history);
   if (before.generations !== next.generations)
-    rememberRecords(memory, "generation", before.generations, next.generations);
-  if (before.workers !== next.workers) rememberRecords(memory, "worker", before.workers, next.workers);
+    rememberRecords(memory, "generation", numberOfGeneration, before.generations, next.generations);
+  if (before.workers !== next.workers) rememberRecords(memory, "worker", numberOfWorker, before.workers, next.workers);
 };
 
 /** A key for each good spec: most of them are the same from deploy to deploy. */
@@ -140,21 +140,36 @@ const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: read
   }
 };
 
+const numberOfGeneration = ({ number }: Generation): number => number;
+const numberOfWorker = ({ id }: Worker): number => id;
+
+/** Writes what has changed. Both are in the order of their numbers, and most of what is in them is the same in both. */
 const rememberRecords = <T>(
   memory: Memory,
   prefix: string,
+  numberOf: (record: T) => number,
   before: Readonly<Record<number, T>>,
   next: Readonly<Record<number, T>>,
 ): void => {
-  for (const key in next) {
-    if (next[key] !== before[key]) memory.outbox.put(`${prefix}/${key}`, next[key]);
-  }
-  for (const key in before) {
-    if (!(key in next)) memory.outbox.remove(`${prefix}/${key}`);
+  const left = Object.values(before);
+  const right = Object.values(next);
+  for (let i = 0, j = 0; i < left.length || j < right.length; ) {
+    const old = left[i];
+    const record = right[j];
+    if (old === record) {
+      i += 1;
+      j += 1;
+      continue;
+    }
+    const gone = old === undefined ? Number.POSITIVE_INFINITY : numberOf(old);
+    const there = record === undefined ? Number.POSITIVE_INFINITY : numberOf(record);
+    if (there <= gone) memory.outbox.put(`${prefix}/${there}`, record);
+    else memory.outbox.remove(`${prefix}/${gone}`);
+    if (gone <= there) i += 1;
+    if (there <= gone) j += 1;
   }
 };
 
-/** A socket is open, or something about it has changed. */
 export const rememberSocket = (memory: Memory, socket: OpenSocket): void => {
   memory.sockets.set(socket.handle, socket);
   memory.outbox.put(`socket/${socket.handle}`, socket);
