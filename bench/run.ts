@@ -13,6 +13,7 @@ import { kills } from "./kills.ts";
 import { latency } from "./latency.ts";
 import { describeTarget, type Figure, isReached, type Measurement, summarize } from "./measure.ts";
 import { output } from "./output.ts";
+import { pace } from "./pace.ts";
 import { rest } from "./rest.ts";
 import { spread } from "./spread.ts";
 import { startUp } from "./start-up.ts";
@@ -84,10 +85,14 @@ console.log(
 const figures: Figure[] = [];
 for (const measurement of MEASUREMENTS) {
   if (named.length > 0 && !named.includes(measurement.name)) continue;
+  const before = pace();
   for (const figure of await measurement.measure()) {
     figures.push(figure);
     console.log(line(figure));
   }
+  console.log(
+    `  (${measurement.name}: a fixed loop took ${round(before)} ms before it, and ${round(pace())} ms after it)`,
+  );
 }
 mkdirSync("build", { recursive: true });
 writeFileSync(
