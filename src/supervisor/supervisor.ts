@@ -1,41 +1,20 @@
 // The supervisor: a hello becomes its memory, every keeper event becomes one batch. It holds nothing that is not in the
 // journal when the batch is out, so it may be killed between any two events.
 
-import { ERROR_CODES } from "../control/messages.ts";
 import { nextDeadline } from "../core/deadline.ts";
-import type { Ending, Worker } from "../core/state.ts";
-import {
-  COMMANDS,
-  type EventKind,
-  type Greeting,
-  type KeeperEvent,
-  MESSAGES,
-  type SentCommand,
-} from "../keeper/protocol.ts";
-import { LEAVING, leaveWorkers } from "./actions.ts";
-import { atBarrier, atFailure, atOpened, begin, cancelStart } from "./boot.ts";
+import type { Greeting, KeeperEvent, SentCommand } from "../keeper/protocol.ts";
+import { begin } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
-import { takeLine } from "./conversation.ts";
-import { errandIsGone, isErrand } from "./errands.ts";
-import { describeErrno } from "./errno.ts";
+import { dispatch } from "./dispatch.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { happen } from "./happen.ts";
-import { log } from "./log.ts";
-import { measured, measurementIsGone, measurementNumber, reconcileMeasurement, takeMeasured } from "./measuring.ts";
-import { countDeath, forgetConnection, forgetPending, type Memory, rememberPending, rememberSaid } from "./memory.ts";
-import { probeIsGone, reconcileProbes, takeProbeResult } from "./probe-results.ts";
-import { isCheck, probeNumber } from "./probes.ts";
-import { maySpeakFor, parseNotification } from "./readiness.ts";
+import { reconcileMeasurement } from "./measuring.ts";
+import type { Memory } from "./memory.ts";
+import { reconcileProbes } from "./probe-results.ts";
 import { recall, rememberFormat } from "./recall.ts";
 import { formatRecord, holdsSecrets } from "./record.ts";
-import { recycleByMemory } from "./recycling.ts";
-import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
-import { oneMore } from "./seldom.ts";
-import { noteReload } from "./service-manager.ts";
-import { atManagerFailure, managerDeadline } from "./service-manager-link.ts";
-import { signalName } from "./signals.ts";
+import { managerDeadline } from "./service-manager-link.ts";
 import { startPostponed } from "./starts.ts";
-import { concernsStore } from "./stored-descriptors.ts";
 import { tellServiceManager } from "./tell-service-manager.ts";
 
 /** All that a hello says, collected. */
@@ -56,8 +35,6 @@ export type Link = {
 
 /** Where a supervisor lives: the system beneath it, and the program that it was called as. */
 export type Surroundings = Pick<Memory, "platform" | "frontEnd">;
-
-type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
 
 export class Supervisor {
   readonly #memory: Memory;
@@ -174,235 +151,4 @@ const reconcile = (memory: Memory, hello: Hello): void => {
     if (!known.has(worker.id))
       advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
   }
-};
-
-type Handled = Promise<void> | void;
-type Handlers = { [K in EventKind]: (memory: Memory, event: EventOf<K>) => Handled };
-
-const dispatch = (memory: Memory, event: KeeperEvent): Handled => {
-  // Narrowed by the key: the table has for each kind the handler of that kind's events.
-  const handler = ON_EVENT[event.kind] as (memory: Memory, event: KeeperEvent) => Handled;
-  return handler(memory, event);
-};
-
-const decoder = new TextDecoder();
-
-const onSignal = (memory: Memory, event: EventOf<"signalled">): Handled => {
-  const name = signalName(event.signal);
-  const signal = { name, now: event.deliveredAt };
-  const isServing = memory.boot.stage === "serving";
-  if (!isServing && ENDING.has(name)) return cancelStart(memory);
-  if (name === LEAVING) return leaveWorkers(memory, signal);
-  if (name === "SIGHUP") noteReload(memory, signal.now);
-  if (isServing) return memory.frontEnd.signals[name]?.(memory, signal);
-};
-
-/** What comes of an upgrade: few supervisors ever see one. */
-const atUpgrade = (memory: Memory, event: KeeperEvent): Promise<void> =>
-  import("./upgrade.ts").then(({ takeUpgradeEvent }) => takeUpgradeEvent(memory, event));
-
-const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
-  advance(memory, { kind: "tick", now: event.deliveredAt });
-  const limit = memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY;
-  if (limit <= event.deliveredAt) return atUpgrade(memory, event);
-};
-
-/** What counts before the sockets are open, whatever it means later. */
-const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
-
-const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
-  if (isCheck(event.worker)) return atUpgrade(memory, event);
-  const measurement = measurementNumber(event.worker);
-  if (measurement !== null) {
-    const scope = takeMeasured(memory, measurement, event);
-    if (scope === null) return;
-    recycleByMemory(memory, event.deliveredAt);
-    return measured(memory, event.deliveredAt, scope);
-  }
-  const probe = probeNumber(event.worker);
-  if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
-  const worker = memory.core.workers[event.worker];
-  if (!worker) return;
-  const said = parseNotification(event.bytes);
-  // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
-  // answer (sd_notify_barrier(3)). Nothing else may stand beside it.
-  if (said.size === 0 || said.has("BARRIER")) return;
-  if (!maySpeakFor(memory, worker, event)) return refuseWords(memory, worker, said, event);
-  if (!concernsStore(said)) return takeWords(memory, worker, said, event);
-  const stored = withStoreWords(({ takeStoreWords }) => takeStoreWords(memory, worker, said, event));
-  return stored.then(() => takeWords(memory, worker, said, event));
-};
-
-type Words = ReadonlyMap<string, string>;
-
-const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
-  if (said.get("READY") === "1")
-    advance(memory, { kind: "workerReady", now: event.deliveredAt, at: event.happenedAt, worker: worker.id });
-  const isAll = said.size === 1 && said.has("READY") && !memory.said.has(worker.id);
-  if (!isAll) return withOtherWords(({ takeOtherWords }) => takeOtherWords(memory, worker, said, event));
-};
-
-const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {
-  const before = memory.said.get(id) ?? {};
-  const which = said.has("READY") ? "ready" : "others";
-  const { untold, next } = oneMore(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
-  rememberSaid(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
-  if (untold === null) return;
-  const [first = ["", ""]] = which === "ready" ? [["READY", said.get("READY")]] : said;
-  const { pid, uid, deliveredAt } = event;
-  const words = first.join("=").slice(0, MOST_QUOTED);
-  happen(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: untold }, deliveredAt);
-};
-const MOST_QUOTED = 64;
-/** Of those that say they are ready, and of all others, for each worker. */
-const MOST_REFUSED = { most: 5, perMs: 60_000 };
-
-/** What few workers say is loaded when one does. */
-const withOtherWords = (act: (words: typeof import("./worker-words.ts")) => Handled): Promise<void> =>
-  import("./worker-words.ts").then(act);
-
-const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
-  if (isErrand(event.worker)) return errandIsGone(memory, event);
-  if (isCheck(event.worker)) return atUpgrade(memory, event);
-  const measurement = measurementNumber(event.worker);
-  if (measurement !== null) return measurementIsGone(memory, measurement, event.deliveredAt);
-  const probe = probeNumber(event.worker);
-  if (probe !== null) return probeIsGone(memory, probe, event);
-  advance(memory, {
-    kind: "workerExited",
-    now: event.deliveredAt,
-    at: event.happenedAt,
-    worker: event.worker,
-    ending: endingOf(event.ending, event.status),
-    tail: decoder.decode(event.tail),
-  });
-};
-
-const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled => {
-  if (isErrand(event.worker)) return errandIsGone(memory, event);
-  if (isCheck(event.worker)) return atUpgrade(memory, event);
-  const { worker, step, errno, deliveredAt } = event;
-  const measurement = measurementNumber(worker);
-  if (measurement !== null) return measurementIsGone(memory, measurement, deliveredAt);
-  const probe = probeNumber(worker);
-  if (probe !== null) return probeIsGone(memory, probe, event);
-  advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno });
-};
-
-const endingOf = (ending: number, status: number): Ending => {
-  if (ending === 0) return { kind: "exit", code: status };
-  if (ending === 3) return { kind: "unknown" };
-  return { kind: "signal", signal: signalName(status), core: ending === 2 };
-};
-
-const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
-  forgetConnection(memory, event.connection);
-  for (const [request, pending] of memory.pending) {
-    if (pending.connection !== event.connection) continue;
-    // A client that named its request may come back for the answer.
-    if (pending.kind === "rollout" && pending.clientId !== null) {
-      rememberPending(memory, request, { ...pending, connection: 0 });
-    } else {
-      forgetPending(memory, request);
-    }
-  }
-};
-
-const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
-  if (atManagerFailure(memory, event)) return;
-  if (memory.boot.stage !== "serving") return atFailure(memory, event);
-  if (STORING.has(event.command) && memory.store.handles > 0)
-    return withStoreWords(({ atStoreFailure }) => {
-      if (!atStoreFailure(memory, event)) warnOf(memory, event);
-    });
-  if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
-  if (event.command === COMMANDS.adopt.code)
-    return import("./adoption.ts").then(({ atAdoptFailure }) => atAdoptFailure(memory, event));
-  if (event.command === COMMANDS.followMain.code)
-    return withOtherWords(({ atFollowFailure }) => atFollowFailure(memory, event));
-  // Its client has hung up meanwhile, which `closed` tells.
-  if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
-  if (UPGRADE_COMMANDS.has(event.command)) return atUpgrade(memory, event);
-  if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, describeErrno(event.errno))) return;
-  warnOf(memory, event);
-};
-
-const warnOf = (memory: Memory, { step, errno }: EventOf<"failed">): void =>
-  log(memory, "warning", `${step}: ${describeErrno(errno)}`);
-
-/** What the store of descriptors has done by the keeper. */
-const STORING: ReadonlySet<number> = new Set([
-  COMMANDS.keepDescriptor.code,
-  COMMANDS.takeDescriptor.code,
-  COMMANDS.storeHandle.code,
-  COMMANDS.hand.code,
-  COMMANDS.sendDatagram.code,
-]);
-
-/** What few services need is loaded when one does. */
-const withStoreWords = (act: (words: typeof import("./descriptor-words.ts")) => Handled): Promise<void> =>
-  import("./descriptor-words.ts").then(act);
-
-const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
-  COMMANDS.copyJournal.code,
-  COMMANDS.setProgram.code,
-  COMMANDS.replaceSupervisor.code,
-  COMMANDS.execute.code,
-]);
-
-const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
-  happen(memory, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
-  if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
-  // What a line says begins with its connection's number.
-  const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
-  const message = "This request ended the supervisor three times and was set aside";
-  endConnection(memory, connection, { code: ERROR_CODES.internal, message });
-};
-
-const ON_EVENT: Handlers = {
-  tick: onTick,
-  signalled: onSignal,
-  failed: onFailure,
-  reached: (memory, event) => {
-    signalsAreSent(memory, event.token);
-    return atBarrier(memory, event);
-  },
-  supervisorDied: (memory, event) => {
-    countDeath(memory);
-    happen(memory, { kind: "supervisorDied", ending: endingOf(event.ending, event.status) }, event.deliveredAt);
-  },
-  supervisorReplaced: atUpgrade,
-  supervisorKept: atUpgrade,
-  rehearsed: atUpgrade,
-  setAside: onSetAside,
-  journalFailed: (memory, { step, errno, deliveredAt }) =>
-    happen(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt),
-  opened: (memory, event) => {
-    const stored = memory.stored.get(event.handle);
-    if (!stored) return atOpened(memory, event);
-    return stored.place.kind === "taking"
-      ? withStoreWords(({ atTaken }) => atTaken(memory, stored, event.deliveredAt))
-      : undefined;
-  },
-  hungUp: (memory, event) => withStoreWords(({ atHungUp }) => atHungUp(memory, event)),
-  handed: (memory, event) => withStoreWords(({ atHanded }) => atHanded(memory, event)),
-  socketStat: (memory, event) =>
-    queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
-  relistened: (memory, event) => {
-    const address = memory.sockets.get(event.handle)?.address ?? `socket ${event.handle}`;
-    const failure = event.errno === 0 ? null : describeErrno(event.errno);
-    happen(memory, { kind: "listenerShutDown", address, failure }, event.deliveredAt);
-  },
-  spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
-    isErrand(worker) || isCheck(worker)
-      ? undefined
-      : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
-  spawnFailed: onSpawnFailure,
-  exited: onExit,
-  moved: (memory, { deliveredAt, worker, pid, startTime }) =>
-    advance(memory, { kind: "moved", now: deliveredAt, worker, pid, startTime }),
-  datagram: onDatagram,
-  watchdogExpired: (memory, event) => withOtherWords(({ atWatchdogExpired }) => atWatchdogExpired(memory, event)),
-  line: takeLine,
-  closed: onClosed,
 };
