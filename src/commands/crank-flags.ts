@@ -36,7 +36,7 @@ export const CRANK_FLAGS = {
   respawn: {
     kind: "switch",
     group: "Workers",
-    help: "start a worker again that dies, instead of exiting with the last one",
+    help: "start a worker again that dies, instead of exiting with the last one (the default where more than one is wanted; -respawn=false turns it off)",
   },
   "no-adopt": {
     kind: "switch",

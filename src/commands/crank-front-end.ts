@@ -13,6 +13,9 @@ const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as
 const logLine = ({ level, message, wallMs }: LogEntry): string =>
   `${goTime(wallMs)} [manager] ${MARKS[level]}${printable(message)}`;
 
+const levelOf = (note: Note): Level =>
+  note.kind === "workerGone" && !note.expected ? "warning" : NOTE_LEVELS[note.kind];
+
 const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerStarting: "debug",
   workerStarted: "info",
@@ -40,6 +43,6 @@ export const CRANK: FrontEnd = {
   parse: crankInvocation,
   signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },
   dialect: async () => (await import("../supervisor/acknowledgement.ts")).acknowledgements,
-  describe: (_memory, note) => ({ level: NOTE_LEVELS[note.kind], message: describeNote(note) }),
+  describe: (_memory, note) => ({ level: levelOf(note), message: describeNote(note) }),
   logLine: (_memory, entry) => logLine(entry),
 };

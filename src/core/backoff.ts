@@ -1,5 +1,5 @@
-// When a worker that died may be started again: at once if it had lived for a while, later and later if it keeps dying.
-import type { Worker } from "./state.ts";
+// Whether and when a worker that died is started again: at once if it had lived for a while, later and later if it keeps dying.
+import type { Generation, Service, Worker } from "./state.ts";
 import { changeService, type Turn } from "./turn.ts";
 
 const MAX_DELAY_MS = 30_000;
@@ -7,16 +7,22 @@ const GROWTH = 1.5;
 /** For starts that a rollback needs where nothing is respawned otherwise. */
 const DEFAULT_BASE_MS = 1000;
 
-/** How long after one start the next may follow, in ms. Grows by half with each death before ready, to 30 s. */
+/** Whether workers of this generation that die between rollouts are started again. */
+export const respawns = (
+  { respawn }: Pick<Service, "respawn">,
+  wanted: Pick<Generation, "instances"> | null,
+): boolean => respawn !== null && (respawn.pools !== true || (wanted?.instances ?? 0) > 1);
+
+/** How long after one start the next may follow, in ms. Grows by half with each death before available, to 30 s. */
 export const startDelay = (baseMs: number, deaths: number): number => Math.min(baseMs * GROWTH ** deaths, MAX_DELAY_MS);
 
 /**
  * Counts a death. The delay runs from the dead worker's start, so one that had lived for longer is replaced at once.
- * `before ready` deaths make the next delay longer, until a worker gets ready.
+ * `before available` deaths make the next delay longer, until a worker is available.
  */
-export const countDeath = (turn: Turn, worker: Worker, when: "before ready" | "after ready"): void => {
+export const countDeath = (turn: Turn, worker: Worker, when: "before available" | "after available"): void => {
   const { respawn, nextStartAt } = turn.service;
-  const deaths = turn.service.deaths + (when === "before ready" ? 1 : 0);
+  const deaths = turn.service.deaths + (when === "before available" ? 1 : 0);
   const delay = startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths);
   changeService(turn, { deaths, nextStartAt: Math.max(nextStartAt, worker.startedAt + delay) });
 };
@@ -28,7 +34,7 @@ export const keepPace = (turn: Turn): void => {
   changeService(turn, { nextStartAt: turn.now + startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths) });
 };
 
-/** A worker got ready: the next death counts as the first. */
+/** A worker is available: the next death counts as the first. */
 export const forgetDeaths = (turn: Turn): void => {
   if (turn.service.deaths > 0) changeService(turn, { deaths: 0 });
 };

@@ -1,7 +1,7 @@
 // Dismissing a worker: crank itself takes a running one away and puts another of its generation in its place, whether
 // workers are respawned or not. How it is replaced follows from the rollout's rules: for them a dismissed worker is one of
 // those that are to go.
-import { countDeath } from "./backoff.ts";
+import { countDeath, respawns } from "./backoff.ts";
 import type { Dismissal, Generation, Service, State, Worker } from "./state.ts";
 import { identityOf } from "./stopping.ts";
 import { changeService, note, putWorker, type Turn } from "./turn.ts";
@@ -18,7 +18,7 @@ export const dismiss = (turn: Turn, worker: Ready, reason: Dismissal): void => {
   putWorker(turn, { ...identityOf(worker), kind: "ready", readyAt, availableAt, ...asked, dismissal: reason });
   if (before === undefined) changeService(turn, { owed: turn.service.owed + 1 });
   // One that keeps failing is started anew no faster than one that keeps dying.
-  if (!serves(reason)) countDeath(turn, worker, "after ready");
+  if (!serves(reason)) countDeath(turn, worker, availableAt === null ? "after available" : "before available");
   note(turn, {
     kind: "workerDismissed",
     worker: worker.id,
@@ -81,6 +81,6 @@ export const limitOwed = (turn: Turn, wanted: Generation | null): void => {
 
 /** A pool that nobody respawns is as large as what is left of it and what is owed: the dead are not missed. */
 export const poolOf = (service: Service, wanted: Generation, wantedAlive: number): Generation => {
-  if (service.respawn !== null || service.rollout !== null) return wanted;
+  if (respawns(service, wanted) || service.rollout !== null) return wanted;
   return { ...wanted, instances: Math.min(wanted.instances, wantedAlive + service.owed) };
 };

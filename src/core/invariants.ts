@@ -5,6 +5,7 @@
 // current generation in the place of the incoming one, and so it does where a dismissed worker of the current generation
 // is replaced. A superseded generation's available workers go by the rules of
 // the rollout that superseded it. Exempt are shutdown, and the way back to nothing: there, everything goes at once.
+import { respawns } from "./backoff.ts";
 import { isBroken, isDismissed, isReplacing, serves } from "./dismissal.ts";
 import type { Effect } from "./effects.ts";
 import type { CoreEvent } from "./events.ts";
@@ -265,7 +266,7 @@ const actingGenerations = ({ before, event, after, effects }: Transition): Gener
 /** The current generation; where nobody is respawned, with no more workers than are left, or owed to those that were dismissed. */
 const poolAfter = (after: State): Generation[] => {
   const current = currentOf(after);
-  if (!current || after.service.respawn !== null) return current ? [current] : [];
+  if (!current || respawns(after.service, current)) return current ? [current] : [];
   const alive = count(after, (worker) => worker.kind !== "stopping" && !isDismissed(worker));
   return [{ ...current, instances: Math.min(current.instances, alive + after.service.owed) }];
 };

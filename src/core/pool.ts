@@ -1,5 +1,6 @@
 // The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
 // Everything here is a question; the answers are acted on elsewhere.
+import { respawns } from "./backoff.ts";
 import { isBroken, isDismissed, serves } from "./dismissal.ts";
 import type { Generation, Rollout, State, Worker } from "./state.ts";
 import type { Living } from "./stopping.ts";
@@ -134,11 +135,12 @@ export const startsWanted = (view: View, wanted: Generation | null, census: Cens
 };
 
 /** How many workers there are too few. */
-const missed = ({ service: { rollout, respawn, manner, owed } }: View, wanted: Generation, census: Census): number => {
+const missed = ({ service }: View, wanted: Generation, census: Census): number => {
+  const { rollout, manner, owed } = service;
   const isMixed = rollout?.rollingBack != null && !manner.restores;
   const missing = wanted.instances - (isMixed ? census.alive - census.dismissed : census.wantedAlive);
   // Where nobody is respawned, only who was dismissed is missed.
-  return respawn === null && (!rollout || isMixed) ? Math.min(missing, owed) : missing;
+  return !respawns(service, wanted) && (!rollout || isMixed) ? Math.min(missing, owed) : missing;
 };
 
 /** Whether a worker is going to be started, now or when there is room for it, without anybody asking. */

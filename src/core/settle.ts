@@ -1,4 +1,5 @@
 // What follows from the state as it is now, whatever has just happened: the end of every step.
+import { respawns } from "./backoff.ts";
 import { isDismissed, limitOwed, poolOf } from "./dismissal.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 import { advanceRollout, startMissing, stopOthers } from "./rollout.ts";
@@ -30,7 +31,7 @@ const settlePool = (turn: Turn): void => {
 const replaceLost = (turn: Turn): void => {
   const generation = wantedGeneration(turn);
   limitOwed(turn, generation);
-  const isIdle = turn.service.respawn === null && turn.service.owed === 0;
+  const isIdle = !respawns(turn.service, generation) && turn.service.owed === 0;
   if (!generation || (isIdle && !Object.values(turn.workers).some(isDismissed))) return;
   const census = takeCensus(turn, generation);
   const wanted = poolOf(turn.service, generation, census.wantedAlive);

@@ -1,4 +1,5 @@
 // Going down: everything is stopped, whoever waits is answered, and when the last worker is gone crank ends.
+import { respawns } from "./backoff.ts";
 import type { Shutdown } from "./events.ts";
 import { abandonRollout } from "./rollout.ts";
 import { beginStop, restartStop, takeNextStep } from "./stopping.ts";
@@ -49,11 +50,12 @@ export const finishShutdown = (turn: Turn): void => {
  * stay for, or not, as the program's manner is.
  */
 export const endIfNothingRuns = (turn: Turn): void => {
-  const { phase, rollout, pendingRecord, respawn, current, lastOutcome, manner, owed } = turn.service;
+  const { phase, rollout, pendingRecord, current, lastOutcome, manner, owed } = turn.service;
   if (phase.kind !== "running" || rollout || pendingRecord || current === null || hasWorkers(turn)) return;
   if (owed > 0) return;
-  const isEmpty = turn.generations[current]?.instances === 0;
-  if (isEmpty ? manner.whenEmpty === "stay" : respawn !== null) return;
+  const wanted = turn.generations[current] ?? null;
+  const isEmpty = wanted?.instances === 0;
+  if (isEmpty ? manner.whenEmpty === "stay" : respawns(turn.service, wanted)) return;
   end(turn, lastOutcome === "failed" ? manner.failureStatus : 0);
 };
 

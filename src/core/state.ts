@@ -154,8 +154,8 @@ export type Waiting =
   | { readonly kind: "pause"; readonly until: number }
   | { readonly kind: "draining"; readonly limit: number };
 
-/** How workers that die between rollouts are started again. */
-export type Respawn = { readonly baseMs: number };
+/** How workers that die between rollouts are started again. `pools`: only while more than one worker is wanted. */
+export type Respawn = { readonly baseMs: number; readonly pools?: true };
 
 export type Phase =
   | { readonly kind: "running" }
@@ -209,7 +209,7 @@ export type PendingRecord = { readonly generation: GenerationNumber; readonly re
 
 export type Service = {
   readonly phase: Phase;
-  /** null: crank exits when the last worker is gone. */
+  /** null: crank exits when the last worker is gone. Whether it counts for a generation: `respawns` (backoff.ts). */
   readonly respawn: Respawn | null;
   readonly nextWorker: WorkerId;
   readonly nextProbe: number;
@@ -220,7 +220,7 @@ export type Service = {
   readonly queuedReload: QueuedReload | null;
   /** Set between a completed rollout and `recorded`. */
   readonly pendingRecord: PendingRecord | null;
-  /** Deaths before ready in a row, between rollouts; and the earliest next start, CLOCK_MONOTONIC ms. */
+  /** Deaths before available in a row, between rollouts; and the earliest next start, CLOCK_MONOTONIC ms. */
   readonly deaths: number;
   readonly nextStartAt: number;
   /** Places of workers that were dismissed and whose successors are not started yet. */

@@ -174,13 +174,17 @@ const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
     ...livenessProbing(turn, worker),
   });
   beginWatch(turn, worker);
-  forgetDeaths(turn);
-  if (minReadyMs === 0) endReplacementBy(turn, worker);
+  if (minReadyMs === 0) noteAvailable(turn, worker);
   note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });
 };
 
 const becomeAvailable = (turn: Turn, worker: In<"ready">): void => {
   putWorker(turn, worker);
+  noteAvailable(turn, worker);
+};
+
+const noteAvailable = (turn: Turn, worker: Worker): void => {
+  forgetDeaths(turn);
   endReplacementBy(turn, worker);
 };
 
@@ -242,9 +246,12 @@ const loseReady = (turn: Turn, worker: In<"ready">, event: WorkerExited): void =
   changeService(turn, { lastOutcome: outcomeOf(event.ending) });
   if (worker.availableAt !== null && worker.dismissal === undefined) oweAgain(turn, worker);
   const wanted = rollout && !rollout.rollingBack ? rollout.generation : current;
-  if (worker.generation === wanted) countDeath(turn, worker, "after ready");
+  if (worker.generation === wanted) countDeath(turn, worker, whenGone(worker));
   noteGone(turn, worker, event.ending, false);
 };
+
+const whenGone = ({ availableAt }: In<"ready">): "before available" | "after available" =>
+  availableAt === null ? "after available" : "before available";
 
 const failUnavailable = (turn: Turn, worker: In<"ready">, { ending, tail }: WorkerExited): void => {
   removeWorker(turn, worker.id);
@@ -286,7 +293,7 @@ const takeLeaving = (turn: Turn, worker: In<"ready">): void => {
   note(turn, { kind: "workerLeaving", worker: id, generation, pid: pid ?? 0 });
   beginLeaving(turn, worker);
   const wanted = wantedGeneration(turn)?.number;
-  if (generation === wanted && worker.dismissal === undefined) countDeath(turn, worker, "after ready");
+  if (generation === wanted && worker.dismissal === undefined) countDeath(turn, worker, whenGone(worker));
 };
 
 const finishStop = (
@@ -305,7 +312,7 @@ const finishStop = (
   noteGone(turn, worker, ending, worker.unasked !== true);
 };
 
-/** What a failure before readiness costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
+/** What a failure before a worker is available costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
 const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
   const { rollout, current, manner } = turn.service;
   const isOwed = oweAgain(turn, worker);
@@ -315,14 +322,14 @@ const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
     return failAttempt(turn, rollout, worker, failure);
   if (worker.generation !== current) return 0;
   changeService(turn, { lastOutcome: "failed" });
-  if (!rollout || rollout.rollingBack) countDeath(turn, worker, "before ready");
+  if (!rollout || rollout.rollingBack) countDeath(turn, worker, "before available");
   return 0;
 };
 
 /** Costs nothing but time: the next start comes later. */
 const failAgain = (turn: Turn, worker: Worker): number => {
   const isWanted = wantedGeneration(turn)?.number === worker.generation;
-  if (isWanted) countDeath(turn, worker, "before ready");
+  if (isWanted) countDeath(turn, worker, "before available");
   return 0;
 };
 

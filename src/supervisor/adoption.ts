@@ -14,7 +14,7 @@ import { wayToOpen } from "./openings.ts";
 import { reconcileProbes } from "./probe-results.ts";
 import { restoreEntries } from "./recall.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
-import type { Settings } from "./settings.ts";
+import { respawnOf, type Settings } from "./settings.ts";
 import { isOpenAt, type Opening, openCommand } from "./sockets.ts";
 
 /** The adopted socket behind a handle. */
@@ -101,7 +101,7 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
     requests,
     lost: adoption.lost.map(({ id }) => id),
     unsure: left.unsure,
-    respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs },
+    respawn: respawnOf(settings),
     manner: settings.manner,
   });
   // Probes end with their keeper.

@@ -16,7 +16,7 @@ import { type Passed, storeName, straySockets, withPassedSockets } from "./passe
 import { deployForNobody, redeploy } from "./requests.ts";
 import { discardStored } from "./service-manager.ts";
 import { meetServiceManager, tellManagerWhy } from "./service-manager-link.ts";
-import type { Extras, Settings } from "./settings.ts";
+import { type Extras, respawnOf, type Settings } from "./settings.ts";
 import {
   bindOf,
   CONTROL_HANDLE,
@@ -189,7 +189,7 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
     rememberCore(
       memory,
       initialState({
-        respawn: settings.respawnMs === null ? null : { baseMs: settings.respawnMs },
+        respawn: respawnOf(settings),
         history,
         manner: settings.manner,
       }),

@@ -1,6 +1,6 @@
 // What crank was started with: the same for every supervisor of its life. A front end makes it from its own flags.
 import type { KillMode, Readiness, Spec, StopStep } from "../core/spec.ts";
-import type { Manner } from "../core/state.ts";
+import type { Manner, Respawn } from "../core/state.ts";
 import type { Address } from "./addresses.ts";
 
 export type LogFormat = "text" | "json" | "raw";
@@ -57,6 +57,8 @@ export type Settings = {
   readonly cwd: string;
   /** ms; null: crank exits when its last worker is gone. */
   readonly respawnMs: number | null;
+  /** What is respawned; missing: every worker. `pools`: where more than one is wanted. */
+  readonly respawns?: "pools";
   readonly manner: Manner;
   /** How long an idle supervisor stays, ms. */
   readonly lingerMs: number;
@@ -77,6 +79,10 @@ export type Settings = {
   /** What few programs have. */
   readonly extras?: Extras;
 };
+
+/** How workers that die are started again, as the core wants it. */
+export const respawnOf = ({ respawnMs, respawns }: Settings): Respawn | null =>
+  respawnMs === null ? null : { baseMs: respawnMs, ...(respawns === "pools" ? { pools: true } : {}) };
 
 export type Extras = {
   /** Holds crank's pid while it serves. */

@@ -19,7 +19,7 @@ import {
 } from "../../src/core/invariants.ts";
 import { recyclingDueAt } from "../../src/core/recycling.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { type Dismissal, initialState, type Manner, type State } from "../../src/core/state.ts";
+import { type Dismissal, initialState, type Manner, type Respawn, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 import { ASKED, freeze, PROBED, SPEC, WALL } from "./service.ts";
 
@@ -110,7 +110,9 @@ const manners = fc.record<Manner>({
 });
 
 const services = fc.record({
-  respawn: fc.option(fc.record({ baseMs: fc.constantFrom(0, 10) })),
+  respawn: fc.option(
+    fc.record({ baseMs: fc.constantFrom(0, 10), pools: fc.constant(true as const) }, { requiredKeys: ["baseMs"] }),
+  ),
   manner: manners,
   happenings,
 });
@@ -118,7 +120,7 @@ const services = fc.record({
 /** Lets it all happen, and calls `check` with every step. */
 const live = (
   life: {
-    readonly respawn: { readonly baseMs: number } | null;
+    readonly respawn: Respawn | null;
     readonly manner: Manner;
     readonly happenings: readonly Happening[];
   },

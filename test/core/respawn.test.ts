@@ -31,6 +31,31 @@ describe("with respawn", () => {
     expect(started(service.pass(1))).toEqual([2]);
   });
 
+  test("a worker that gets ready and dies before it is available keeps the growing wait", () => {
+    const service = new Service({ respawn: { baseMs: 1000 } });
+    service.run({ minReadyMs: 500 });
+    service.spawned(1);
+    service.ready(1);
+    service.pass(500);
+    service.recorded();
+    service.now += 5000;
+    service.exited(1, EXIT_1);
+    for (const inMs of [1500, 2250, 3375]) {
+      const [id = 0] = service.ids("starting");
+      service.spawned(id);
+      service.ready(id);
+      service.exited(id, EXIT_1);
+      expect(notes(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs });
+      service.pass(inMs);
+    }
+    const [id = 0] = service.ids("starting");
+    service.spawned(id);
+    service.ready(id);
+    expect(service.state.service.deaths).toBe(3);
+    service.pass(500);
+    expect(service.state.service.deaths).toBe(0);
+  });
+
   test("deaths before ready make the wait longer, and a ready worker makes it short again", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
@@ -106,6 +131,39 @@ describe("with respawn", () => {
     service.deploy({ instances: 3 });
     service.exited(2, EXIT_1);
     expect(service.state.workers[4]?.index).toBe(1);
+  });
+});
+
+describe("with respawn for pools", () => {
+  test("a pool that loses a worker gets another", () => {
+    const service = new Service({ respawn: { baseMs: 1000, pools: true } });
+    service.deploy({ instances: 2 });
+    service.now += 5000;
+    expect(started(service.exited(1, EXIT_1))).toEqual([3]);
+  });
+
+  test("a single worker that dies ends crank", () => {
+    const service = new Service({ respawn: { baseMs: 1000, pools: true } });
+    service.deploy();
+    expect(exitStatus(service.exited(1, EXIT_1))).toBe(1);
+  });
+
+  test("a single worker that was scaled to a pool is started again", () => {
+    const service = new Service({ respawn: { baseMs: 1000, pools: true } });
+    service.deploy();
+    service.scale({ to: 2 });
+    service.bringUp();
+    service.now += 5000;
+    expect(started(service.exited(1, EXIT_1))).toEqual([3]);
+  });
+
+  test("a pool that was scaled to a single worker ends with it", () => {
+    const service = new Service({ respawn: { baseMs: 1000, pools: true } });
+    service.deploy({ instances: 2 });
+    service.scale({ to: 1 });
+    for (const id of service.ids("stopping")) service.exited(id);
+    const [id = 0] = service.ids("ready");
+    expect(exitStatus(service.exited(id, EXIT_1))).toBe(1);
   });
 });
 

@@ -192,6 +192,27 @@ describe("between deploys", () => {
     expect((await crank.ended).status).toBe(1);
   });
 
+  test("a pool starts a worker again that dies, and warns of its end", async () => {
+    const crank = await start();
+    await run("one", [], ["-instances", "2"]);
+    const pid = (await ps())[0]?.pid ?? 0;
+    process.kill(pid, "SIGKILL");
+    await waitFor("the next worker", async () => {
+      const ready = (await ps()).filter((worker) => worker.state === "ready");
+      return ready.length === 2 && ready.every((worker) => worker.pid !== pid);
+    });
+    expect(crank.stderr()).toMatch(/WARNING: Worker \d+ \(pid \d+, generation 1\) was ended by SIGKILL, unasked/);
+  });
+
+  test("with -respawn=false a pool that loses a worker stays smaller", async () => {
+    const crank = await start("-respawn=false");
+    await run("one", [], ["-instances", "2"]);
+    process.kill((await ps())[0]?.pid ?? 0, "SIGKILL");
+    await waitFor("one worker", async () => (await ps()).length === 1);
+    process.kill((await ps())[0]?.pid ?? 0, "SIGKILL");
+    expect((await crank.ended).status).toBe(1);
+  });
+
   test("with -respawn a worker that dies is started again", async () => {
     const crank = await start("-respawn");
     const port = portOf(crank);

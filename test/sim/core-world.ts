@@ -1,6 +1,7 @@
 // A world around the core: fake processes, clients and a keeper in virtual time, driven by chance from one seed. Every
 // step is checked against the invariants, many are taken once more with a state that has been through JSON, as if the
 // supervisor had been killed before, and at the end everybody has to have been answered and crank has to be gone.
+import { respawns } from "../../src/core/backoff.ts";
 import { nextDeadline } from "../../src/core/deadline.ts";
 import { isReplacing } from "../../src/core/dismissal.ts";
 import type { Effect, Outcome } from "../../src/core/effects.ts";
@@ -101,7 +102,8 @@ class World {
 
   constructor(seed: number) {
     this.#random = new Random(seed);
-    const respawn = this.#random.chance(0.6) ? { baseMs: this.#random.pick([0, 100, 1000]) } : null;
+    const pools = seed % 3 === 0 ? { pools: true as const } : {};
+    const respawn = this.#random.chance(0.6) ? { baseMs: this.#random.pick([0, 100, 1000]), ...pools } : null;
     const history: GoodSpec[] = this.#random.chance(0.5)
       ? [{ generation: 7, at: WALL, spec: randomSpec(this.#random) }]
       : [];
@@ -388,7 +390,7 @@ class World {
     const wanted = service.current === null ? undefined : generations[service.current];
     if (service.phase.kind !== "running" || !wanted) return;
     if (!service.rollout && isReplacing(this.#state)) this.#fail("somebody who was dismissed was not replaced");
-    if (!service.respawn) return;
+    if (!respawns(service, wanted)) return;
     const ready = Object.values(workers).filter((worker) => worker.kind === "ready" && worker.availableAt === null);
     if (ready.length !== wanted.instances) this.#fail(`${ready.length} of ${wanted.instances} workers are there`);
   }

@@ -164,7 +164,7 @@ class World implements SimulatedWorld {
       "-linger",
       String(this.#random.pick([0, 0.05, 10])),
     ];
-    if (this.#respawns) args.push("-respawn");
+    args.push(this.#respawns ? "-respawn" : "-respawn=false");
     this.#args = args;
     this.#keeper = this.#newKeeper();
     this.#clients = new Clients(this.#random, {
