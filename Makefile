@@ -49,7 +49,7 @@ help:
 	echo 'make demo-handover  1 GiB there and back on one connection, through ten deploys'
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
 	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
-	echo 'make deno       install Deno below build/, for the tests that want it too'
+	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
@@ -152,7 +152,7 @@ test: all
 test-apps: all
 	$(RUNTIME) test/run.ts test/recipes/
 
-# Deno is wanted by the library's tests alone, and weighs as much as Bun: so it is not among the packages.
+# Only the tests of the library want Deno, and it weighs as much as Bun: so it is not among the packages.
 .PHONY: deno
 deno: build/deno/package.json
 build/deno/package.json: test/deno/package.json test/deno/package-lock.json

@@ -1,138 +1,144 @@
 // Runs every test file in a process of its own, a few at a time, and sums up. `make test` calls it. Words given to it
 // choose the files whose path holds one of them: `make test ONLY="e2e core/rollout"`.
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Job, type JobResult, runJob } from "./runner/job.ts";
-import { failuresFirst, failuresIn, skippedIn } from "./runner/output.ts";
+import { failuresFirst, failuresIn, needsIn, skippedIn } from "./runner/output.ts";
+import { prepareMachine, reasonToLeaveOut } from "./runner/packages.ts";
+import { jobsFor } from "./runner/plan.ts";
+import { duration, Progress } from "./runner/progress.ts";
+import { limitMs, nameOf, rememberTimes } from "./runner/times.ts";
 
-/** The whole run ends after this long, whatever hangs: ms. */
-const RUN_LIMIT_MS = Number(process.env.CRANK_TEST_SECONDS ?? 900) * 1000;
-
-/** What takes long goes first, so that no processor is left with it alone at the end. */
-const FIRST = ["test/e2e/load", "test/sim/", "test/core/simulator", "test/setup/", "test/e2e/", "test/keeper/"];
-
-/** Runs again with crank's own processes on Node, for what touches the runtime: these folders, if a word names the file … */
-const ON_NODE_TOO = ["test/e2e/"];
-/** … less what kills supervisors faster than Node starts. */
-const ON_BUN_ONLY = ["test/e2e/load"];
-/** In a run of everything, of each subject what has most of it: files of test/e2e. CRANK_TEST_NODE=all runs the others as well. */
-const ALWAYS_ON_NODE = [
-  ...["bad-clients", "crank-life", "crank-start", "workers", "readiness", "liveness", "worker-words", "hand-over"],
-  ...["metrics", "watch", "service-manager", "upgrade", "upgrade-failed", "socketmaster", "einhyrningsins-protocol"],
-  ...["einhyrningsinsctl", "einhorn-protocol"],
-];
-
-/** Only when a word names it: these programs have to be installed first, and take their time. */
-const ON_REQUEST = "test/recipes/";
+/** When the whole run is ended, if it is to be: s. Each file has a limit of its own besides (runner/times.ts). */
+const RUN_LIMIT_S = process.env.CRANK_TEST_SECONDS;
 
 /** One more than there are processors: most of what a test does is waiting. */
 const AT_A_TIME = availableParallelism() + 1;
 
-/** What tests run besides crank and Node, each command with Debian's package: servers, a clone, the other side of systemd's protocols. */
-const NEEDED: Readonly<Record<string, string>> = {
-  python3: "python3",
-  git: "git",
-  ruby: "ruby",
-  go: "golang-go",
-  "systemd-socket-activate": "systemd",
-  tmux: "tmux",
-  ps: "procps",
-};
-
-/** Wanted by the library's tests; they are fewer without it. */
-const DENO = "build/deno/node_modules/@deno";
+/** How many of the slowest files are named at the end of a long run. */
+const SLOWEST = 8;
 
 const root = resolve(import.meta.dirname, "..");
 
-const testFiles = (isNamed: boolean): readonly string[] =>
-  readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(".test.ts"))
-    .map((path) => `test/${path}`)
-    .filter((file) => !file.startsWith(ON_REQUEST) || isNamed)
-    .sort();
+type Done = { readonly job: Job; readonly result: JobResult };
+type NotRun = { readonly job: Job; readonly reason: string };
 
-const rank = (file: string): number => {
-  const place = FIRST.findIndex((folder) => file.startsWith(folder));
-  return place === -1 ? FIRST.length : place;
-};
-
-const runsOnNode = (file: string, words: readonly string[]): boolean => {
-  const isOneOf = (places: readonly string[]): boolean => places.some((place) => file.startsWith(place));
-  if (!isOneOf(ON_NODE_TOO) || isOneOf(ON_BUN_ONLY)) return false;
-  const isWhole = words.length === 0 && process.env.CRANK_TEST_NODE !== "all";
-  return !isWhole || ALWAYS_ON_NODE.some((name) => file === `test/e2e/${name}.test.ts`);
-};
-
-const jobsFor = (words: readonly string[]): readonly Job[] =>
-  testFiles(words.some((word) => word.includes("recipes")))
-    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-    .flatMap((file): readonly Job[] => [
-      { file, runtime: "bun" },
-      ...(runsOnNode(file, words) ? [{ file, runtime: "node" } as const] : []),
-    ])
-    .sort((a, b) => rank(a.file) - rank(b.file));
-
-const nameOf = (job: Job): string => (job.runtime === "node" ? `${job.file} (on Node)` : job.file);
-
-const report = (job: Job, result: JobResult): void => {
+const describeResult = (job: Job, result: JobResult): string => {
   const word = result.failed > 0 ? "FAIL" : "ok  ";
-  const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : "";
-  const counts = `${result.passed} passed${result.failed > 0 ? `, ${result.failed} failed` : ""}${skipped}`;
-  console.log(`${word} ${nameOf(job)}: ${counts} (${(result.tookMs / 1000).toFixed(1)} s)`);
-  if (result.failed === 0) return;
-  for (const complaint of result.complaints) console.log(`     ${complaint}`);
-  console.log(failuresFirst(result.output).replace(/^/gm, "     "));
+  const failed = result.failed > 0 ? `, ${result.failed} failed` : "";
+  const skipped = result.skipped > 0 ? `, ${result.skipped} not run` : "";
+  const line = `${word} ${nameOf(job)}: ${result.passed} passed${failed}${skipped} (${duration(result.tookMs)})`;
+  if (result.failed === 0) return line;
+  const details = [...result.complaints, failuresFirst(result.output)].join("\n");
+  return `${line}\n${details.replace(/^/gm, "     ")}`;
 };
 
-const missingCommands = (): readonly string[] =>
-  Object.keys(NEEDED).filter(
-    (name) => !(process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, name))),
-  );
+/** Ends the run when its time is over or somebody interrupts it; the reason is a string. */
+const stopSignal = (): AbortSignal => {
+  const controller = new AbortController();
+  const stop = (reason: string): void => controller.abort(reason);
+  if (RUN_LIMIT_S !== undefined)
+    setTimeout(() => stop(`the limit of ${RUN_LIMIT_S} s was reached`), Number(RUN_LIMIT_S) * 1000).unref();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop("interrupted"));
+  return controller.signal;
+};
 
-const main = async (): Promise<void> => {
-  const missing = missingCommands();
-  if (missing.length > 0)
-    console.log(
-      `missing for some tests: ${missing.join(", ")}; on Debian and Ubuntu: apt-get install ${missing.map((name) => NEEDED[name]).join(" ")}`,
-    );
-  if (!existsSync(join(root, DENO)))
-    console.log("Deno is missing: the library is not tested on it; `make deno` installs it");
-  const jobs = jobsFor(process.argv.slice(2));
+const runAll = async (jobs: readonly Job[], stop: AbortSignal): Promise<{ done: Done[]; notRun: NotRun[] }> => {
   const temporary = mkdtempSync(join(tmpdir(), "crank-test-"));
   // Tests that run something as another user have to be able to reach it.
   chmodSync(temporary, 0o711);
-  const deadline = performance.now() + RUN_LIMIT_MS;
-  const results: { readonly job: Job; readonly result: JobResult }[] = [];
-
-  let next = 0;
+  const progress = new Progress(jobs.length);
+  const done: Done[] = [];
+  const notRun: NotRun[] = [];
+  const queue = [...jobs.entries()];
   const takeJobs = async (): Promise<void> => {
-    for (let index = next++; index < jobs.length; index = next++) {
-      const job = jobs[index];
-      if (job === undefined) return;
-      const result = await runJob({ job, root, temporary: join(temporary, String(index)), deadline });
-      report(job, result);
-      results.push({ job, result });
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [index, job] = next;
+      if (stop.aborted) {
+        notRun.push({ job, reason: String(stop.reason) });
+        continue;
+      }
+      progress.began(nameOf(job));
+      const result = await runJob({
+        job,
+        root,
+        temporary: join(temporary, String(index)),
+        limitMs: limitMs(job),
+        stop,
+      });
+      if (result.cutShort !== null) {
+        notRun.push({ job, reason: result.cutShort });
+        continue;
+      }
+      done.push({ job, result });
+      progress.ended(nameOf(job), describeResult(job, result), result.failed > 0);
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, takeJobs));
+  progress.clear();
   rmSync(temporary, { recursive: true, force: true });
+  return { done, notRun };
+};
 
-  const total = (pick: (result: JobResult) => number): number =>
-    results.reduce((sum, { result }) => sum + pick(result), 0);
-  const failed = total((result) => result.failed) + (jobs.length === 0 ? 1 : 0);
-  if (jobs.length === 0) console.log("no test file was found");
-  for (const { job, result } of results) {
+/** Names what failed and what was not run, and why; the reasons, with how many tests or files each. */
+const nameLosses = (done: readonly Done[], notRun: readonly NotRun[]): ReadonlyMap<string, number> => {
+  for (const { job, result } of done) {
     if (result.failed === 0) continue;
     console.log(`failed: ${nameOf(job)}`);
     for (const failure of [...failuresIn(result.output), ...result.complaints]) console.log(`        ${failure}`);
   }
-  const skipped = total((result) => result.skipped);
-  for (const { job, result } of results)
-    for (const name of skippedIn(result.output)) console.log(`skipped: ${nameOf(job)}: ${name}`);
-  if (skipped > 0) console.log(`${skipped} skipped`);
-  console.log(`${total((result) => result.passed)} passed, ${failed} failed`);
-  process.exitCode = failed > 0 ? 1 : 0;
+  const reasons = new Map<string, number>();
+  const count = (reason: string, times: number): void => {
+    reasons.set(reason, (reasons.get(reason) ?? 0) + times);
+  };
+  for (const { job, result } of done) {
+    for (const name of skippedIn(result.output)) console.log(`not run: ${nameOf(job)}: ${name}`);
+    for (const [need, times] of needsIn(result.output)) count(need, times);
+  }
+  for (const { job, reason } of notRun) {
+    console.log(`not run: ${nameOf(job)}: ${reason}`);
+    count(reason, 1);
+  }
+  return reasons;
+};
+
+const main = async (): Promise<void> => {
+  const startedAt = performance.now();
+  const jobs = jobsFor(root, process.argv.slice(2));
+  if (jobs.length === 0) console.log("no test file was found");
+  const missing = prepareMachine(
+    root,
+    jobs.map(({ file }) => file),
+  );
+  const leftOut = jobs.flatMap((job): NotRun[] => {
+    const reason = reasonToLeaveOut(missing, job.file);
+    return reason === null ? [] : [{ job, reason }];
+  });
+  const isLeftOut = new Set(leftOut.map(({ job }) => job));
+  process.env.CRANK_TEST_MISSING = missing.map(({ name }) => name).join(" ");
+
+  const stop = stopSignal();
+  const { done, notRun } = await runAll(
+    jobs.filter((job) => !isLeftOut.has(job)),
+    stop,
+  );
+  rememberTimes(new Map(done.map(({ job, result }) => [nameOf(job), result.tookMs])));
+
+  const reasons = nameLosses(done, [...leftOut, ...notRun]);
+  const slowest = [...done].sort((a, b) => b.result.tookMs - a.result.tookMs).slice(0, SLOWEST);
+  if (done.length > SLOWEST) {
+    const named = slowest.map(({ job, result }) => `${nameOf(job)} ${duration(result.tookMs)}`);
+    console.log(`slowest: ${named.join(", ")}`);
+    console.log(`took ${duration(performance.now() - startedAt)}`);
+  }
+  const sum = (pick: (result: JobResult) => number): number =>
+    done.reduce((total, { result }) => total + pick(result), 0);
+  const failed = sum((result) => result.failed) + (jobs.length === 0 ? 1 : 0);
+  const lost = [...reasons.values()].reduce((total, times) => total + times, 0);
+  const tail = lost === 0 ? "" : `, ${lost} not run: ${[...reasons.keys()].join(", ")}`;
+  console.log(`${sum((result) => result.passed)} passed, ${failed} failed${tail}`);
+  process.exitCode = stop.aborted || failed > 0 ? 1 : 0;
 };
 
 await main();

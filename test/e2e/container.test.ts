@@ -1,13 +1,13 @@
 // crank as the first process of a container: it has to reap what others leave, and to hear signals that the kernel keeps
 // from a first process that does not ask for them.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "../needs.ts";
 import { Bench, CRANK, descendants, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
-const isPossible = Bun.spawnSync([...CONTAINER, "true"]).success;
-if (!isPossible) console.log("no container can be made here: no right to make a process namespace");
+const containers = { name: "root with namespaces", isMet: Bun.spawnSync([...CONTAINER, "true"]).success };
 
 let bench: Bench;
 beforeEach(() => {
@@ -42,7 +42,7 @@ const field = (pid: number, name: string): string[] => {
 const fromInside = (keeper: number, signal: string) =>
   bench.run(["nsenter", "-t", String(keeper), "--pid", "--mount", "--", "kill", "-s", signal, "1"]);
 
-describe.skipIf(!isPossible)("as the first process of a container crank", () => {
+needing(containers).describe("as the first process of a container crank", () => {
   test("reaps the orphans that its workers leave", async () => {
     const { keeper } = await contain();
     const hold = join(bench.directory, "hold");

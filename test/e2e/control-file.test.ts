@@ -1,7 +1,8 @@
 // Whose file the control socket is: crank's own, unless workers of another user acknowledge on it.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, ROOT } from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
@@ -15,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => bench.clean());
 
-describe("the control socket's file", () => {
+needing(ROOT_USER).describe("the control socket's file", () => {
   const run = (...args: readonly string[]) => bench.ctl("web", "run", "-wait", ...args);
   const owner = () => statSync(join(bench.directory, "web.ctl")).uid;
 

@@ -50,12 +50,14 @@ describe("the protocol", () => {
     await master.wrote("stdout", `${pid} got SIGTERM`);
   });
 
-  scene("is understood by Ruby: state has symbols, sets and times, and worker:ping shows in it", async (stage) => {
-    stage.master([]);
-    const [pid = 0] = await stage.ready(1);
-    expect(await stage.exchange(`${JSON.stringify({ command: "worker:ping", pid, request_id: "r1" })}\n`)).toBe("");
-    await stage.sh("signal CONT");
-    const client = `
+  scene(
+    "is understood by Ruby: state has symbols, sets and times, and worker:ping shows in it",
+    async (stage) => {
+      stage.master([]);
+      const [pid = 0] = await stage.ready(1);
+      expect(await stage.exchange(`${JSON.stringify({ command: "worker:ping", pid, request_id: "r1" })}\n`)).toBe("");
+      await stage.sh("signal CONT");
+      const client = `
       require "socket"; require "yaml"; require "set"
       socket = UNIXSocket.new(ARGV[0])
       request = YAML.dump({"command" => "state", "args" => [], "id" => "1"})
@@ -66,10 +68,12 @@ describe("the protocol", () => {
       puts [answer["request_id"], child[:type].inspect, child[:acked], child[:signaled].inspect, child[:spinup_time].class,
             child[:last_signaled_at].class, child[:pinged_at].class, child[:pinged_request_id], state[:config][:number],
             state[:ack_mode], state[:bound_ports].size].join(" ")`;
-    const said = await stage.bench.run(["ruby", "-e", client, stage.socket, String(pid)]);
-    expect(said.stderr).toBe("");
-    expect(said.stdout).toMatch(/^1 :worker true #<Set: \{"CONT"\}> Time Time Time r1 1 \{:type=>:manual\} 1\n$/);
-  });
+      const said = await stage.bench.run(["ruby", "-e", client, stage.socket, String(pid)]);
+      expect(said.stderr).toBe("");
+      expect(said.stdout).toMatch(/^1 :worker true #<Set: \{"CONT"\}> Time Time Time r1 1 \{:type=>:manual\} 1\n$/);
+    },
+    ["ruby"],
+  );
 
   scene("greets, and lists its commands", async (stage) => {
     const master = stage.master([]);

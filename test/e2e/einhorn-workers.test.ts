@@ -97,18 +97,22 @@ describe("workers", () => {
     expect(await stage.sh("state")).toContain(":acked: false");
   });
 
-  scene("in Ruby and shell work too", async (stage) => {
-    stage.start(["-m", "manual", "-b", "127.0.0.1:0", "ruby", join(ROOT, "test/apps/einhorn_worker.rb"), "v1"]);
-    // Its answer is waited for by the Ruby worker, and the connection ends without one.
-    await stage.state(/:acked: true/);
-    const other = new Stage();
-    try {
-      other.start(["-m", "0.05", "sh", "-c", "exec sleep 600"]);
-      await other.ready(1);
-    } finally {
-      await other.clean();
-    }
-  });
+  scene(
+    "in Ruby and shell work too",
+    async (stage) => {
+      stage.start(["-m", "manual", "-b", "127.0.0.1:0", "ruby", join(ROOT, "test/apps/einhorn_worker.rb"), "v1"]);
+      // Its answer is waited for by the Ruby worker, and the connection ends without one.
+      await stage.state(/:acked: true/);
+      const other = new Stage();
+      try {
+        other.start(["-m", "0.05", "sh", "-c", "exec sleep 600"]);
+        await other.ready(1);
+      } finally {
+        await other.clean();
+      }
+    },
+    ["ruby"],
+  );
 
   scene("that die are started again, in the place that is free, also before they are ready", async (stage) => {
     const flag = join(stage.bench.directory, "flag");

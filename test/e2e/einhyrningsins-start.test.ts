@@ -144,15 +144,19 @@ describe("a worker", () => {
     await master.wrote("stderr", /^to the other$/m);
   });
 
-  scene("in Ruby acknowledges, serves and goes", async (stage) => {
-    const ruby = `${WORKER.slice(0, -3)}.rb`;
-    const master = stage.start(["-m", "-r", "20", "-b", "127.0.0.1:0", "ruby", ruby, "v1"]);
-    await said(master, 'answered "Acknowledged!"');
-    await stage.status(/1 healthy/);
-    expect(await answerFrom(master)).toMatch(/^v1 \d+$/);
-    master.signal("SIGUSR2");
-    expect((await master.ended).status).toBe(0);
-  });
+  scene(
+    "in Ruby acknowledges, serves and goes",
+    async (stage) => {
+      const ruby = `${WORKER.slice(0, -3)}.rb`;
+      const master = stage.start(["-m", "-r", "20", "-b", "127.0.0.1:0", "ruby", ruby, "v1"]);
+      await said(master, 'answered "Acknowledged!"');
+      await stage.status(/1 healthy/);
+      expect(await answerFrom(master)).toMatch(/^v1 \d+$/);
+      master.signal("SIGUSR2");
+      expect((await master.ended).status).toBe(0);
+    },
+    ["ruby"],
+  );
 
   scene("that is a shell script goes by what it traps", async (stage) => {
     const script = 'trap "echo bye; exit 0" USR2; echo hello; while :; do sleep 0.1; done';

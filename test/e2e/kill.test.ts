@@ -4,6 +4,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { WorkerInfo } from "../../src/control/messages.ts";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, CRANK, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
@@ -34,7 +35,7 @@ describe("kill", () => {
     await waitFor("the stop", async () => / T /.test(await Bun.file(`/proc/${pid}/stat`).text()));
   });
 
-  test("says it when a worker may not be signalled", async () => {
+  needing(ROOT_USER).test("says it when a worker may not be signalled", async () => {
     const program = join(bench.directory, "own");
     const source = `#include <unistd.h>
 int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1; }`;

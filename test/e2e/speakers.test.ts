@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, isAlive, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 
 const CHILDREN = 200;
@@ -93,7 +94,7 @@ if sys.argv[3] == "stay": time.sleep(600)`;
   return bench.start(["python3", "-c", program, path, String(user), then]);
 };
 
-test("a stranger who lives and has the right address is refused, whoever it is", async () => {
+needing(ROOT_USER).test("a stranger who lives and has the right address is refused, whoever it is", async () => {
   const crank = await start();
   const path = await openToAll();
   for (const user of [0, NOBODY]) {
@@ -105,7 +106,7 @@ test("a stranger who lives and has the right address is refused, whoever it is",
   expect(await stateOf()).toBe("starting");
 });
 
-test("a stranger of another user is refused who is gone before anybody looks", async () => {
+needing(ROOT_USER).test("a stranger of another user is refused who is gone before anybody looks", async () => {
   const crank = await start("-linger", "60");
   const path = await openToAll();
   const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));

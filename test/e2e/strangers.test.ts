@@ -1,7 +1,8 @@
 // Connections to the control socket of those who may not control: none of them keeps the owner out.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, CRANK, CRANKCTL, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const EINHORN_WORKER = join(ROOT, "test/apps/einhorn_worker.py");
@@ -45,7 +46,7 @@ const expectAnswered = async (command: readonly string[], env: Record<string, st
   expect(await bench.run(["timeout", "25", CRANKCTL, ...command, "ps"], { env })).toMatchObject({ status: 0 });
 };
 
-describe("more connections than there is room for, which stay", () => {
+needing(ROOT_USER).describe("more connections than there is room for, which stay", () => {
   test("over tcp, and never say anything", async () => {
     const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
     const port = String(probe.port);

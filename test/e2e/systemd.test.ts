@@ -1,14 +1,14 @@
 // The units of contrib/systemd under a real systemd: started, deployed to, restarted, reloaded, killed and stopped under load.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect } from "bun:test";
+import { type Fact, needing } from "../needs.ts";
 import { compiled } from "./harness/apps.ts";
 import { Load } from "./harness/load.ts";
-import { Machine, machinesArePossible } from "./harness/machine.ts";
+import { Machine, machines } from "./harness/machine.ts";
 import { freePorts } from "./harness/ports.ts";
 import { Bench, CRANKCTL, waitFor } from "./harness/service.ts";
 
-const isPossible = machinesArePossible();
-if (!isPossible)
-  console.log("systemd cannot be run here: no right to make namespaces and to mount a control group file system");
+const withMachines = needing(machines());
+const onBun: Fact = { name: "crank on Bun", isMet: process.env.CRANK_RUNTIME === undefined };
 
 let bench: Bench;
 let running: Machine | null = null;
@@ -27,8 +27,8 @@ const PREFIXES: Readonly<Record<string, string>> = {
   hardened: "/var/lib/web",
 };
 
-describe.skipIf(!isPossible).each(Object.keys(PREFIXES))("the unit in %s", (folder) => {
-  test("starts, keeps workers and clients through restarts and kills, reloads, and stops", async () => {
+describe.each(Object.keys(PREFIXES))("the unit in %s", (folder) => {
+  withMachines.test("starts, keeps workers and clients through restarts and kills, reloads, and stops", async () => {
     const [port = 0] = await freePorts(1);
     const machine = await Machine.with(bench, folder, (unit) =>
       unit
@@ -87,7 +87,7 @@ describe.skipIf(!isPossible).each(Object.keys(PREFIXES))("the unit in %s", (fold
 });
 
 // The unit's timeouts have to be short for this, and Node may take as long to start.
-test.skipIf(!isPossible || process.env.CRANK_RUNTIME !== undefined)(
+needing(machines(), onBun).test(
   "a start and a stop may take as long as the workers may, whatever the unit's timeouts are",
   async () => {
     const [port = 0] = await freePorts(1);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import {
   Bench,
   CRANK,
@@ -76,32 +77,35 @@ test("a runtime whose file is gone goes on being used", async () => {
   expect(await bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
 });
 
-test("a deploy on a full disk stands, says that it is not recorded, and the next one is, when there is room again", async () => {
-  // A disk of its own, which is gone with crank.
-  const disk = join(bench.directory, "disk");
-  mkdirSync(disk);
-  const mount = `mount -t tmpfs -o size=256k crank-test "${disk}" && exec "$@"`;
-  const flags = ["-prefix", disk, "-name", "web", "-bind", "127.0.0.1:0"];
-  const crank = bench.start(["unshare", "--mount", "--", "sh", "-c", mount, "sh", CRANK, ...flags]);
-  await waitFor("its start", () => crank.stderr().includes("Listening on"));
-  const seen = `/proc/${crank.pid}/root${disk}`;
-  const ctl = (...args: string[]): Promise<Ended> => bench.run([CRANKCTL, "-ctl", join(seen, "web.ctl"), ...args]);
-  const run = (version: string) => ctl("run", "-wait", "-cwd", ROOT, "--", "python3", RESPONDER, version);
-  expect(await run("one")).toMatchObject({ status: 0 });
-  const record = readFileSync(join(seen, "web.conf"), "utf8");
-  const ballast = join(seen, "ballast");
-  await bench.run(["sh", "-c", 'cat /dev/zero > "$1"', "sh", ballast]);
-  expect(statfsSync(seen).bavail).toBe(0);
-  const deployed = await run("two");
-  expect(deployed).toMatchObject({ status: 0 });
-  expect(deployed.stdout + deployed.stderr).toContain("could not be recorded");
-  expect(deployed.stdout + deployed.stderr).toContain("no space left on device");
-  expect(await answer(portOf(crank))).toStartWith("two");
-  expect(readFileSync(join(seen, "web.conf"), "utf8")).toBe(record);
-  truncateSync(ballast, 0);
-  expect(await run("three")).toMatchObject({ status: 0, stdout: "Started successfully\n" });
-  expect(readFileSync(join(seen, "web.conf"), "utf8")).toContain("three");
-  crank.signal("SIGTERM");
-  expect(await crank.ended).toMatchObject({ status: 0 });
-  expect(existsSync(join(disk, "web.conf"))).toBe(false);
-});
+needing(ROOT_USER).test(
+  "a deploy on a full disk stands, says that it is not recorded, and the next one is, when there is room again",
+  async () => {
+    // A disk of its own, which is gone with crank.
+    const disk = join(bench.directory, "disk");
+    mkdirSync(disk);
+    const mount = `mount -t tmpfs -o size=256k crank-test "${disk}" && exec "$@"`;
+    const flags = ["-prefix", disk, "-name", "web", "-bind", "127.0.0.1:0"];
+    const crank = bench.start(["unshare", "--mount", "--", "sh", "-c", mount, "sh", CRANK, ...flags]);
+    await waitFor("its start", () => crank.stderr().includes("Listening on"));
+    const seen = `/proc/${crank.pid}/root${disk}`;
+    const ctl = (...args: string[]): Promise<Ended> => bench.run([CRANKCTL, "-ctl", join(seen, "web.ctl"), ...args]);
+    const run = (version: string) => ctl("run", "-wait", "-cwd", ROOT, "--", "python3", RESPONDER, version);
+    expect(await run("one")).toMatchObject({ status: 0 });
+    const record = readFileSync(join(seen, "web.conf"), "utf8");
+    const ballast = join(seen, "ballast");
+    await bench.run(["sh", "-c", 'cat /dev/zero > "$1"', "sh", ballast]);
+    expect(statfsSync(seen).bavail).toBe(0);
+    const deployed = await run("two");
+    expect(deployed).toMatchObject({ status: 0 });
+    expect(deployed.stdout + deployed.stderr).toContain("could not be recorded");
+    expect(deployed.stdout + deployed.stderr).toContain("no space left on device");
+    expect(await answer(portOf(crank))).toStartWith("two");
+    expect(readFileSync(join(seen, "web.conf"), "utf8")).toBe(record);
+    truncateSync(ballast, 0);
+    expect(await run("three")).toMatchObject({ status: 0, stdout: "Started successfully\n" });
+    expect(readFileSync(join(seen, "web.conf"), "utf8")).toContain("three");
+    crank.signal("SIGTERM");
+    expect(await crank.ended).toMatchObject({ status: 0 });
+    expect(existsSync(join(disk, "web.conf"))).toBe(false);
+  },
+);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { readJournal } from "../../src/keeper/journal.ts";
 import { COMMANDS, LIMITS, UNCHANGED } from "../../src/keeper/protocol.ts";
 import { internetAddress } from "../../src/supervisor/sockaddr.ts";
+import { needing, ROOT_USER } from "../needs.ts";
 import { attached, type CommandOf, commit, expectEvent, put, readHello, spawnOf } from "./keeper-under-test.ts";
 import { endProcess, type RealKeeper, type RealOptions, startReal } from "./real-keeper.ts";
 
@@ -109,7 +110,7 @@ describe("a start that fails", () => {
     });
   }
 
-  test("because its user has no right to another's name says which step", async () => {
+  needing(ROOT_USER).test("because its user has no right to another's name says which step", async () => {
     const keeper = await fresh({ wrapper: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] });
     const { end } = await attached(keeper);
     end.send(spawnOf(keeper, 1, ["wait"], { identity: [1, 1], output: 1 }), commit(0));

@@ -66,7 +66,7 @@ export const testRecipe = (recipe: Recipe): void => {
 
   const isTried = missing.length === 0;
   test.if(isTried)(
-    `${recipe.page}${isTried ? "" : ` (missing: apt-get install ${missing.join(" ")})`}: ${DEPLOYS} deploys under load refuse nobody, reset nobody and cut nobody off`,
+    `${recipe.page}${isTried ? "" : ` (needs ${missing.join(", ")})`}: ${DEPLOYS} deploys under load refuse nobody, reset nobody and cut nobody off`,
     () => deployUnderLoad(bench, recipe),
     LIMIT_MS,
   );

@@ -7,6 +7,8 @@ import { endProcesses, MARK, processesOf } from "./leftovers.ts";
 export type Job = { readonly file: string; readonly runtime: "bun" | "node" };
 
 export type JobResult = {
+  /** Why this file was not run to its end though nothing is wrong with it; null when it was. */
+  readonly cutShort: string | null;
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
@@ -21,9 +23,14 @@ export type JobOptions = {
   readonly root: string;
   /** A directory for this job alone, made here; what is still in it afterwards was left behind. */
   readonly temporary: string;
-  /** When the whole run ends, as performance.now() tells it. */
-  readonly deadline: number;
+  /** When this file counts as hanging: ms. */
+  readonly limitMs: number;
+  /** Ends the file early; the reason is a string. */
+  readonly stop: AbortSignal;
 };
+
+/** What is known of a file that was ended early. */
+const NOTHING = { passed: 0, failed: 0, skipped: 0, complaints: [], output: "", tookMs: 0 };
 
 /** One test's limit when the test names none: ms. */
 const TEST_LIMIT_MS = 180_000;
@@ -75,15 +82,15 @@ const runTests = (options: JobOptions, mark: string, scratch: string, report: st
     child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
     child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
     let timedOut = false;
-    const alarm = setTimeout(
-      () => {
-        timedOut = true;
-        endProcesses(processesOf(mark));
-      },
-      Math.max(0, options.deadline - performance.now()),
-    );
+    const end = (): void => endProcesses(processesOf(mark));
+    const alarm = setTimeout(() => {
+      timedOut = true;
+      end();
+    }, options.limitMs);
+    options.stop.addEventListener("abort", end);
     const finish = (status: string): void => {
       clearTimeout(alarm);
+      options.stop.removeEventListener("abort", end);
       settle({ output: Buffer.concat(pieces).toString("utf8"), status, timedOut });
     };
     child.on("error", (error) => finish(error.message));
@@ -117,11 +124,13 @@ export const runJob = async (options: JobOptions): Promise<JobResult> => {
   const counts = readCounts(report) ?? { tests: 0, failures: 0, skipped: 0 };
   rmSync(options.temporary, { recursive: true, force: true });
 
+  if (options.stop.aborted) return { ...NOTHING, cutShort: String(options.stop.reason) };
   const complaints = [...left, ...files];
-  if (ending.timedOut) complaints.push("the run's time was over before this file had ended");
+  if (ending.timedOut) complaints.push(`did not end within ${Math.round(options.limitMs / 1000)} s`);
   else if (counts.tests === 0) complaints.push(`no test was run (ended with ${ending.status})`);
   else if (ending.status !== "0" && counts.failures === 0) complaints.push(`ended with ${ending.status}`);
   return {
+    cutShort: null,
     passed: counts.tests - counts.failures - counts.skipped,
     failed: counts.failures + complaints.length,
     skipped: counts.skipped,

@@ -1,6 +1,10 @@
-// The test runner's own report: that it says first what a reader of a cut-off log needs.
-import { expect, test } from "bun:test";
-import { failuresFirst, failuresIn, skippedIn } from "../runner/output.ts";
+// The test runner: what it says first, what it leaves out and why, and that the table of packages is right.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, normalize } from "node:path";
+import { failuresFirst, failuresIn, needsIn, skippedIn } from "../runner/output.ts";
+import { ROOT, run, sparsePath } from "./command.ts";
 
 const OUTPUT = `bun test v1.4.4
 
@@ -38,7 +42,90 @@ test("why they failed is kept, and those that passed are left out", () => {
 
 test("the tests that were left out are named, with what their names say is missing", () => {
   expect(skippedIn(OUTPUT)).toEqual(["a fourth"]);
-  expect(skippedIn("(skip) puma (missing: apt-get install puma): 20 deploys [0.02ms]\n")).toEqual([
-    "puma (missing: apt-get install puma): 20 deploys",
+  const output =
+    "(skip) signals (needs root) [0.02ms]\n(skip) puma (needs puma, ruby): 20 deploys\n(skip) reads (needs root)";
+  expect(skippedIn(output)).toContain("puma (needs puma, ruby): 20 deploys");
+  expect([...needsIn(output)]).toEqual([
+    ["root", 2],
+    ["puma, ruby", 1],
   ]);
+});
+
+describe("a run", () => {
+  let directory = "";
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "runner-"));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  const runner = (words: readonly string[], env: Readonly<Record<string, string>>) =>
+    run(process.execPath, ["test/run.ts", ...words], { env: { CRANK_TEST_INSTALL: "no", ...env } });
+  const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";
+
+  test("without a package leaves out what needs it, says how to have it, and counts it apart", () => {
+    const PATH = sparsePath(join(directory, "path"), { id: null });
+    const ran = runner(["e2e/measuring", "control/client"], { PATH });
+    expect(ran.stdout).toMatch(/^without python3, tests in .* are left out; to have it: apt-get install python3$/m);
+    expect(ran.stdout).toContain("not run: test/e2e/measuring.test.ts: python3\n");
+    expect(lastLine(ran.stdout)).toMatch(/^\d+ passed, 0 failed, 2 not run: python3$/);
+    expect(ran.status).toBe(0);
+  });
+
+  test("whose time is over names what did not run, and counts none of it as failed", () => {
+    const ran = runner(["control/client", "setup/command"], { CRANK_TEST_SECONDS: "0.001" });
+    expect(ran.stdout).toContain("not run: test/control/client.test.ts: the limit of 0.001 s was reached\n");
+    expect(lastLine(ran.stdout)).toBe("0 passed, 0 failed, 1 not run: the limit of 0.001 s was reached");
+    expect(ran.status).toBe(1);
+  });
+});
+
+describe("the table of packages", () => {
+  const script = readFileSync(join(ROOT, "tools/test-packages.sh"), "utf8");
+  const rows = [...script.matchAll(/^([\w-]+)\|[^|\n]+\|([^|\n]*)\|([^|\n]*)$/gm)].map(
+    ([, name = "", whole, single]) => ({
+      name,
+      files: `${whole} ${single}`.split(" ").filter((file) => file !== ""),
+    }),
+  );
+  const testFiles = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".test.ts") && !path.startsWith("recipes/"))
+    .map((path) => `test/${path}`);
+
+  /** The file's text and that of the test modules it imports, without comments. */
+  const textOf = (file: string, seen = new Set<string>()): string => {
+    if (seen.has(file)) return "";
+    seen.add(file);
+    const text = readFileSync(join(ROOT, file), "utf8").replace(/^\s*\/\/.*$/gm, "");
+    const imports = [...text.matchAll(/^(?:import|export|\}).* from "(\.[^"]+)"/gm)].map(([, path = ""]) =>
+      normalize(join(dirname(file), path)),
+    );
+    return [text, ...imports.filter((path) => path.startsWith("test/")).map((path) => textOf(path, seen))].join("\n");
+  };
+
+  /** How a test shows that it starts the package's program. */
+  const STARTS: Readonly<Record<string, RegExp>> = {
+    python3: /"python3"|"\/usr\/bin\/python3"/,
+    git: /\bgit clone\b/,
+    tmux: /"tmux"/,
+    "man-db": /spawnSync\("man"/,
+    curl: /"curl|\bcurl:/,
+    procps: /\bpgrep\b/,
+    systemd: /systemd-socket-activate|systemd-analyze/,
+    "python3-prometheus-client": /prometheus_client/,
+    ruby: /"ruby", (ruby|"-e"|join)/,
+    "golang-go": /spawnSync\("go"/,
+  };
+
+  test("names files that are there", () => {
+    expect(rows.length).toBeGreaterThan(15);
+    for (const { files } of rows)
+      for (const beginning of files) expect(testFiles.filter((file) => file.startsWith(beginning))).not.toEqual([]);
+  });
+
+  test.each(Object.entries(STARTS))("names every file that starts a program of %s", (name, starts) => {
+    const files = rows.find((row) => row.name === name)?.files ?? [];
+    const unnamed = testFiles.filter((file) => !files.some((beginning) => file.startsWith(beginning)));
+    const itself = "test/setup/runner.test.ts";
+    expect(unnamed.filter((file) => file !== itself && starts.test(textOf(file)))).toEqual([]);
+  });
 });

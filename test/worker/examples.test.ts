@@ -4,17 +4,19 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Bench, portOf, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { type Fact, needing } from "../needs.ts";
 import { inPath, RUNTIMES } from "./runtimes.ts";
 import { Talk } from "./talk.ts";
 
 const EXAMPLES = join(ROOT, "examples/workers");
 const MAX_LINES = 60;
 
-/** What runs an example: null if its language is not there. */
-type Command = (() => readonly string[]) | null;
+/** What runs an example. */
+type Command = () => readonly string[];
 
-const interpreted = (program: string, file: string, needed: readonly string[] = [program]): Command =>
-  needed.every(inPath) ? () => [program, join(EXAMPLES, file)] : null;
+const interpreted =
+  (program: string, file: string): Command =>
+  () => [program, join(EXAMPLES, file)];
 
 const compileGo = (): readonly string[] => {
   const program = join(ROOT, "build/apps/worker-go");
@@ -25,18 +27,20 @@ const compileGo = (): readonly string[] => {
   return [program];
 };
 
-const onRuntime = (name: "Bun" | "Deno"): Command => {
-  const runtime = RUNTIMES.get(name);
-  return runtime ? () => [...runtime, join(EXAMPLES, "worker.ts")] : null;
-};
+const onRuntime =
+  (name: "Bun" | "Deno"): Command =>
+  () => [...(RUNTIMES.get(name) ?? []), join(EXAMPLES, "worker.ts")];
 
-const LANGUAGES: readonly (readonly [string, Command])[] = [
-  ["Python", interpreted("python3", "worker.py")],
-  ["Ruby", interpreted("ruby", "worker.rb")],
-  ["shell", interpreted("sh", "worker.sh", ["perl"])],
-  ["Go", inPath("go") ? compileGo : null],
-  ["TypeScript on Bun", onRuntime("Bun")],
-  ["TypeScript on Deno", onRuntime("Deno")],
+const PERL: Fact = { name: "perl", isMet: inPath("perl") !== undefined };
+const DENO: Fact = { name: "deno", isMet: RUNTIMES.has("Deno") };
+
+const LANGUAGES: readonly (readonly [string, readonly (string | Fact)[], Command])[] = [
+  ["Python", ["python3"], interpreted("python3", "worker.py")],
+  ["Ruby", ["ruby"], interpreted("ruby", "worker.rb")],
+  ["shell", [PERL], interpreted("sh", "worker.sh")],
+  ["Go", ["golang-go"], compileGo],
+  ["TypeScript on Bun", [], onRuntime("Bun")],
+  ["TypeScript on Deno", [DENO], onRuntime("Deno")],
 ];
 
 let bench: Bench;
@@ -73,10 +77,10 @@ const askAgainAndAgain = async (port: number, isOver: () => boolean): Promise<st
   return wrong;
 };
 
-describe.each(LANGUAGES)("the example in %s", (_, command) => {
-  test.skipIf(command === null)("is replaced again and again without a client noticing", async () => {
+describe.each(LANGUAGES)("the example in %s", (_, needs, command) => {
+  needing(...needs).test("is replaced again and again without a client noticing", async () => {
     const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-    const program = command?.() ?? [];
+    const program = command();
     const deploy = async (version: number): Promise<void> => {
       const ended = await bench.ctl("web", "run", "-wait", "--", ...program, "version", String(version));
       if (ended.status !== 0) throw new Error(`the deploy failed: ${ended.stderr}${ended.stdout}`);

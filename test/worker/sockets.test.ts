@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Bench, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
+import { needing } from "../needs.ts";
 import { RUNTIMES } from "./runtimes.ts";
 import { Talk } from "./talk.ts";
 
@@ -88,12 +89,13 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
 
 const deno = RUNTIMES.get("Deno")?.[0];
 
-test.skipIf(deno === undefined).each(["--allow-ffi", "--allow-run"])(
-  "on Deno %s is enough to tell crank something",
-  async (permission) => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0?name=main", "-bind", "127.0.0.1:0?name=admin"]);
-    const permissions = ["--no-prompt", "--no-lock", "--allow-env", "--allow-net", "--allow-read", permission];
-    const ended = await bench.ctl("web", "run", "-wait", "--", deno ?? "", "run", ...permissions, PROGRAM, "serve");
-    expect(ended).toMatchObject({ status: 0 });
-  },
-);
+for (const permission of ["--allow-ffi", "--allow-run"])
+  needing({ name: "deno", isMet: deno !== undefined }).test(
+    `on Deno ${permission} is enough to tell crank something`,
+    async () => {
+      await bench.crank("web", ["-bind", "127.0.0.1:0?name=main", "-bind", "127.0.0.1:0?name=admin"]);
+      const permissions = ["--no-prompt", "--no-lock", "--allow-env", "--allow-net", "--allow-read", permission];
+      const ended = await bench.ctl("web", "run", "-wait", "--", deno ?? "", "run", ...permissions, PROGRAM, "serve");
+      expect(ended).toMatchObject({ status: 0 });
+    },
+  );

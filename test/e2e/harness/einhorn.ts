@@ -1,8 +1,8 @@
 // An einhorn for a test: started on files of its own, spoken to by einhornsh and in raw lines.
-import { test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { needing } from "../../needs.ts";
 import { endLeft } from "./left.ts";
 import { Bench, ROOT, type Running, waitFor } from "./service.ts";
 
@@ -114,15 +114,19 @@ export class Client {
 }
 
 /** A test with a stage of its own. */
-export const scene = (name: string, play: (stage: Stage) => Promise<void>): void =>
-  test(name, async () => {
-    const stage = new Stage();
-    try {
-      await play(stage);
-    } finally {
-      await stage.clean();
-    }
-  }, 120_000);
+export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: readonly string[] = []): void =>
+  needing(...needs).test(
+    name,
+    async () => {
+      const stage = new Stage();
+      try {
+        await play(stage);
+      } finally {
+        await stage.clean();
+      }
+    },
+    120_000,
+  );
 
 /** A process's nice value (proc_pid_stat(5)). */
 export const niceOf = (pid: number): number =>

@@ -1,7 +1,7 @@
 // An einhyrningsins for a test: started on a socket of its own, spoken to in raw lines.
-import { test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { needing } from "../../needs.ts";
 import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions, waitFor } from "./service.ts";
 
 export const EINHYRNINGSINS = join(ROOT, "bin/einhyrningsins");
@@ -29,16 +29,20 @@ const leaveStage = (): void => {
 };
 
 /** A test with a bench of its own, beside others of its file: most of their time is a worker's childhood. */
-export const scene = (name: string, play: (stage: Stage) => Promise<void>): void => {
-  test.concurrent(name, async () => {
-    const stage = await takeStage();
-    try {
-      await play(stage);
-    } finally {
-      await stage.bench.clean();
-      leaveStage();
-    }
-  }, 300_000);
+export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: readonly string[] = []): void => {
+  needing(...needs).concurrentTest(
+    name,
+    async () => {
+      const stage = await takeStage();
+      try {
+        await play(stage);
+      } finally {
+        await stage.bench.clean();
+        leaveStage();
+      }
+    },
+    300_000,
+  );
 };
 
 export class Stage {

@@ -1,6 +1,7 @@
 // A machine with a real systemd, in namespaces of its own (machine.sh): only the network is shared with this one.
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Fact } from "../../needs.ts";
 import { type Bench, descendants, type Ended, ROOT, type Running, waitFor } from "./service.ts";
 
 const SCRIPT = join(ROOT, "test/e2e/harness/machine.sh");
@@ -67,7 +68,8 @@ const systemdBelow = (pid: number): number | undefined =>
   });
 
 /** Whether namespaces may be made and a control group file system be mounted here: as root, mostly. */
-export const machinesArePossible = (): boolean => {
+export const machines = (): Fact => {
   const trial = ["mount", "-t", "cgroup2", "cgroup2", "/mnt"];
-  return Bun.spawnSync(["unshare", "--mount", "--pid", "--fork", "--cgroup", "--mount-proc", ...trial]).success;
+  const tried = Bun.spawnSync(["unshare", "--mount", "--pid", "--fork", "--cgroup", "--mount-proc", ...trial]);
+  return { name: "root with namespaces and cgroup v2", isMet: tried.success };
 };

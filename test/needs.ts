@@ -1,0 +1,31 @@
+// Tests that need what not every machine has: a Debian package that tools/test-packages.sh names, root, Deno, or something
+// of the kernel. Where it is missing they are left out, and their names say why; the runner counts them apart.
+import { describe, test } from "bun:test";
+
+/** The missing packages, as the runner found them; without the runner, nothing counts as missing. */
+const MISSING: ReadonlySet<string> = new Set((process.env.CRANK_TEST_MISSING ?? "").split(" "));
+
+/** A need that the machine meets or not, for what is not a package. */
+export type Fact = { readonly name: string; readonly isMet: boolean };
+
+export const ROOT_USER: Fact = { name: "root", isMet: process.getuid?.() === 0 };
+
+/** `test` and `describe` for what needs all of these; with one missing, they leave out what they are given. */
+export const needing = (...needs: readonly (string | Fact)[]) => {
+  const isMet = (need: string | Fact): boolean => (typeof need === "string" ? !MISSING.has(need) : need.isMet);
+  const missing = needs.filter((need) => !isMet(need)).map((need) => (typeof need === "string" ? need : need.name));
+  const suffix = missing.length === 0 ? "" : ` (needs ${missing.join(", ")})`;
+  const isLeftOut = missing.length > 0;
+  type Run = () => void | Promise<void>;
+  return {
+    test: (name: string, run: Run, timeoutMs?: number): void => {
+      test.skipIf(isLeftOut)(`${name}${suffix}`, run, timeoutMs);
+    },
+    concurrentTest: (name: string, run: Run, timeoutMs?: number): void => {
+      test.concurrent.skipIf(isLeftOut)(`${name}${suffix}`, run, timeoutMs);
+    },
+    describe: (name: string, group: () => void): void => {
+      describe.skipIf(isLeftOut)(`${name}${suffix}`, group);
+    },
+  };
+};

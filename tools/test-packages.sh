@@ -1,0 +1,99 @@
+#!/bin/sh
+# The Debian packages that the tests want beyond what the build needs: how to see whether each is there, and which test
+# files cannot run without it. `make test` and .ci/run both ask here.
+#
+#   test-packages.sh missing          the missing packages that tests want: "PACKAGE<TAB>FILES<TAB>FILES OF SINGLE TESTS"
+#   test-packages.sh install NAME...  installs these, if this is root on a machine with apt-get; else says how to have them
+#   test-packages.sh install-all      installs whatever is missing, what only .ci/run wants too
+set -u
+
+# PACKAGE|seen by|test files that cannot run without it|test files in which single tests cannot (needing(...), test/needs.ts)
+# Files are given by the beginning of their paths. Without any, only .ci/run wants the package.
+table() {
+  cat <<'TABLE'
+make|command -v make||
+gcc|command -v "${CC:-cc}"||
+libc6-dev|libc_is_there||
+nodejs|command -v node||
+npm|command -v npm||
+python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over|test/worker/examples
+git|command -v git|test/setup/checks test/setup/clean-clone test/setup/missing|
+tmux|command -v tmux|test/e2e/watch|
+man-db|command -v man||test/docs/manual test/docs/options-manual
+curl|command -v curl|test/docs/five-minutes|
+procps|command -v pgrep|test/docs/five-minutes|
+systemd|command -v systemd-analyze && command -v systemd-socket-activate|test/e2e/socket-activation test/e2e/systemd test/setup/unit-files|
+python3-prometheus-client|/usr/bin/python3 -c 'import prometheus_client'||test/e2e/metrics
+ruby|command -v ruby||test/worker/examples test/e2e/einhorn-protocol test/e2e/einhorn-workers test/e2e/einhyrningsins-start
+golang-go|command -v go||test/worker/examples
+clang|command -v clang||
+libclang-rt-dev|fuzzer_is_there||
+nginx|server_is_there nginx||
+haproxy|server_is_there haproxy||
+lighttpd|server_is_there lighttpd||
+gunicorn|server_is_there gunicorn||
+puma|server_is_there puma||
+ruby-sd-notify|ruby -e 'require "sd_notify"'||
+python3-uvicorn|/usr/bin/python3 -c 'import uvicorn'||
+TABLE
+}
+
+libc_is_there() { find /usr/lib /usr/lib64 -name libc.a -print -quit 2>/dev/null | grep -q .; }
+
+server_is_there() { PATH=$PATH:/usr/sbin command -v "$1"; }
+
+# The sanitizers' and the fuzzer's runtime for the clang that is there.
+fuzzer_is_there() {
+  find "$(clang -print-runtime-dir 2>/dev/null || echo /nowhere)" -name 'libclang_rt.fuzzer*' -print -quit 2>/dev/null | grep -q .
+}
+
+is_there() { eval "$1" >/dev/null 2>&1; }
+
+missing() {
+  table | while IFS='|' read -r package seen files single; do
+    [ -z "$files$single" ] || is_there "$seen" || printf '%s\t%s\t%s\n' "$package" "$files" "$single"
+  done
+}
+
+missing_names() {
+  table | while IFS='|' read -r package seen _; do
+    is_there "$seen" || echo "$package"
+  done
+}
+
+can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && [ "${CRANK_TEST_INSTALL:-yes}" != no ]; }
+
+# Says in one line what it installs; what could not be installed is named, and is no reason to stop.
+install_packages() {
+  [ $# -gt 0 ] || return 0
+  if ! can_install; then
+    for package; do echo "$package is missing; to have it: apt-get install $package"; done
+    return 0
+  fi
+  echo "installing with apt-get: $*"
+  said=$(mktemp) || return 0
+  apt-get update -qq >"$said" 2>&1 </dev/null || tail -n 3 "$said"
+  for package; do
+    # A package of its own only since Debian 13; before, it carries clang's version in its name.
+    [ "$package" = libclang-rt-dev ] && ! apt-cache show libclang-rt-dev >/dev/null 2>&1 &&
+      package="libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >"$said" 2>&1 </dev/null || {
+      tail -n 3 "$said"
+      echo "$package could not be installed (apt-get's words are above); the tests that need it are left out"
+    }
+  done
+  rm -f "$said"
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+missing) missing ;;
+install) install_packages "$@" ;;
+# shellcheck disable=SC2046 # names without spaces
+install-all) install_packages $(missing_names) ;;
+*)
+  echo "usage: test-packages.sh missing | install NAME... | install-all" >&2
+  exit 2
+  ;;
+esac
