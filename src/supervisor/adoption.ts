@@ -9,7 +9,7 @@ import { adoptCommand } from "./launch.ts";
 import type { Adoption, LeftSocket } from "./left.ts";
 import { type LeftService, lostDescriptors, readLeft } from "./left-service.ts";
 import { log } from "./log.ts";
-import { type Memory, rememberAdoption, rememberPending } from "./memory.ts";
+import { type Memory, rememberAdoption, rememberPending, rememberSaid } from "./memory.ts";
 import { wayToOpen } from "./openings.ts";
 import { reconcileProbes } from "./probe-results.ts";
 import { restoreEntries } from "./recall.ts";
@@ -93,7 +93,9 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
   const requests = keepRequests(memory, left);
   for (const found of adoption.workers) {
     const worker = memory.core.workers[found.id];
-    if (worker) memory.outbox.command(adoptCommand(memory, { settings, before: left.settings }, worker, found));
+    if (!worker) continue;
+    rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper: left.keeperOf(worker.id) });
+    memory.outbox.command(adoptCommand(memory, { settings, before: left.settings }, worker, found));
   }
   advance(memory, {
     kind: "adopted",

@@ -76,7 +76,15 @@ const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
   // answer (sd_notify_barrier(3)). Nothing else may stand beside it.
   if (said.size === 0 || said.has("BARRIER")) return;
-  if (!maySpeakFor(memory, worker, event)) return refuseWords(memory, worker, said, event);
+  const isItsWord = maySpeakFor(memory, worker, event);
+  if (typeof isItsWord === "boolean") return hear(memory, worker, { said, event }, isItsWord);
+  return isItsWord.then((isIt) => hear(memory, worker, { said, event }, isIt));
+};
+
+type Heard = { readonly said: Words; readonly event: EventOf<"datagram"> };
+
+const hear = (memory: Memory, worker: Worker, { said, event }: Heard, isItsWord: boolean): Handled => {
+  if (!isItsWord) return refuseWords(memory, worker, said, event);
   if (!concernsStore(said)) return takeWords(memory, worker, said, event);
   const stored = withStoreWords(({ takeStoreWords }) => takeStoreWords(memory, worker, said, event));
   return stored.then(() => takeWords(memory, worker, said, event));

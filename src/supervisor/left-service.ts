@@ -53,7 +53,9 @@ export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftSer
     const { settings, core, sockets, unstarted } = memory;
     if (!settings) return "was left by a crank that was killed before it had begun";
     const unsure = journal.unconfirmed.flatMap(({ code, id }) => (code === COMMANDS.signal.code ? [id] : []));
-    return { pid: journal.pid, settings, core, sockets, unstarted, memory, entries: journal.entries, unsure };
+    const keeperOf = (worker: number) => memory.said.get(worker)?.keeper ?? journal.pid;
+    const { pid, entries } = journal;
+    return { pid, settings, core, sockets, unstarted, keeperOf, memory, entries, unsure };
   } catch (error) {
     return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -66,7 +68,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   const { platform } = surroundings;
   const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   try {
-    const adoption = survey(await platform.processes(), left, looker);
+    const adoption = await survey(await platform.processes(), left, looker);
     if (adoption.workers.length === 0)
       return { kind: "nobody", pid: left.pid, lost: adoption.lost, losses: lostDescriptors(left) };
     return { kind: "adopt", adoption };

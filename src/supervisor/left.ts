@@ -1,7 +1,8 @@
 // What a killed crank left, while another takes it over: its shapes.
+import type { ProcessRef } from "./processes.ts";
 
 /** Where a descriptor can be had: it is number `fd` of the living process `pid` that began at `startTime`. */
-export type Holder = { readonly pid: number; readonly startTime: number; readonly fd: number; readonly worker: number };
+export type Holder = ProcessRef & { readonly fd: number; readonly worker: number };
 
 /** A listening socket of the crank that was killed, and who holds it; `fails` is why others could not be asked. */
 export type LeftSocket = {
@@ -15,10 +16,8 @@ export type LeftSocket = {
 };
 
 /** A worker that lives: how it is taken charge of. `output`: its descriptor of its pipe, null for none. */
-export type LeftWorker = {
+export type LeftWorker = ProcessRef & {
   readonly id: number;
-  readonly pid: number;
-  readonly startTime: number;
   readonly output: number | null;
   /** What of it cannot be had back, as sentences behind its name. */
   readonly losses: readonly string[];

@@ -45,7 +45,7 @@ const FINISHED_KEPT = 16;
 /**
  * What a worker has said of itself on its notify socket, escaped and bounded. `notedAt`, `notedIn`: when its status was last
  * told, and in which state it was. `watchdogMs`: the period that it has chosen itself. `refused`: what others said for it,
- * that it is ready and whatever else.
+ * that it is ready and whatever else. `keeper`: the pid of the killed crank that started it; missing: this one.
  */
 export type Said = {
   readonly status?: string;
@@ -54,6 +54,7 @@ export type Said = {
   readonly errno?: number;
   readonly reloading?: true;
   readonly watchdogMs?: number;
+  readonly keeper?: number;
   readonly refused?: { readonly ready?: Seldom; readonly others?: Seldom };
 };
 

@@ -1,16 +1,22 @@
 // Processes and sockets as /proc shows them, for finding what a killed crank left. The tests hand in others.
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, openSync, promises, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { AF_INET, AF_INET6, describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
 
-export type ProcessFacts = {
+/** A process as one value: a pid alone may be another process's by the time that it is used. */
+export type ProcessRef = {
   readonly pid: number;
   /** Clock ticks since boot. */
   readonly startTime: number;
+};
+
+export type ProcessFacts = ProcessRef & {
   readonly parent: number;
   readonly group: number;
   /** Real, effective and saved. */
   readonly uids: readonly number[];
 };
+
+export type Environment = ReadonlyMap<string, string>;
 
 /** `target` is what the link in /proc/PID/fd says: `socket:[INODE]`, `pipe:[INODE]`, a path. */
 export type Descriptor = { readonly fd: number; readonly target: string };
@@ -31,8 +37,8 @@ export type ProcessTable = {
   list(): readonly number[];
   /** null: there is no such process, or it has ended and nobody has collected it, or nothing keeps it from ending. */
   facts(pid: number): ProcessFacts | null;
-  /** null: it is not shown. */
-  environment(pid: number): ReadonlyMap<string, string> | null;
+  /** null: it is not shown, or the process keeps it from being read. */
+  environment(pid: number): Promise<Environment | null>;
   descriptors(pid: number): Descriptors;
   /** The access mode of a descriptor (O_RDONLY, O_WRONLY, O_RDWR); null if it is not shown. */
   accessMode(pid: number, fd: number): number | null;
@@ -101,8 +107,34 @@ const PF_EXITING = 4;
 /** Signal 9 is the lowest bit of the third last hexadecimal digit. */
 const PENDING_SIGKILL = /^(?:SigPnd|ShdPnd):\s*[0-9a-f]*[13579bdf][0-9a-f]{2}$/m;
 
-const environmentOf = (pid: number): ReadonlyMap<string, string> | null => {
-  const text = textOf(`/proc/${pid}/environ`);
+/** How long a process's memory may take to read, ms. */
+const READ_LIMIT_MS = 500;
+/** Reads that a process holds up: each keeps a thread until this supervisor ends. */
+let heldUp = 0;
+const MOST_HELD_UP = 2;
+
+/**
+ * Reads memory of the other process, which can be a file on a FUSE file system: the other process then decides when the read
+ * ends. So it is read beside everything else, and given up.
+ */
+const environmentTextOf = async (pid: number): Promise<string | null> => {
+  if (heldUp >= MOST_HELD_UP) return null;
+  heldUp++;
+  const reading = promises
+    .readFile(`/proc/${pid}/environ`, "utf8")
+    .catch(() => null)
+    .finally(() => heldUp--);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), READ_LIMIT_MS);
+  });
+  const text = await Promise.race([reading, late]);
+  clearTimeout(timer);
+  return text;
+};
+
+const environmentOf = async (pid: number): Promise<Environment | null> => {
+  const text = await environmentTextOf(pid);
   if (text === null) return null;
   const variables = new Map<string, string>();
   for (const variable of text.split("\0")) {

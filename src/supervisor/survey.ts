@@ -3,6 +3,7 @@ import type { State, Worker } from "../core/state.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "./addresses.ts";
 import type { Adoption, Holder, LeftSocket, LeftWorker } from "./left.ts";
 import type { OpenSocket } from "./memory.ts";
+import { hasOnly, isNamedBy } from "./ownership.ts";
 import type { BoundSocket, Descriptors, ProcessFacts, ProcessTable } from "./processes.ts";
 import type { Bind, Settings } from "./settings.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
@@ -15,6 +16,8 @@ export type Left = {
   readonly sockets: ReadonlyMap<number, OpenSocket>;
   /** Workers that the keeper was not told to start yet: they still will be. */
   readonly unstarted: readonly number[];
+  /** The pid of the keeper that started a worker: this one, or one that was killed before it. */
+  keeperOf(worker: number): number;
 };
 
 /** Who looks: its own user, and for which binds. */
@@ -24,13 +27,15 @@ const FIRST_FD = 3;
 const O_RDWR = 2;
 
 /** Looks at everything. `adoption.workers` is empty when nobody is left. */
-export const survey = (processes: ProcessTable, left: Left, looker: Looker): Adoption => {
+export const survey = async (processes: ProcessTable, left: Left, looker: Looker): Promise<Adoption> => {
   const inspector = new Inspector(processes, left, looker);
   const workers: LeftWorker[] = [];
   const lost: { id: number; reason: string }[] = [];
   for (const worker of Object.values(left.core.workers)) {
     if (left.unstarted.includes(worker.id)) continue;
-    const found = worker.pid === null ? inspector.findIntended(worker) : inspector.recognise(worker, worker.pid);
+    const found = await (worker.pid === null
+      ? inspector.findIntended(worker)
+      : inspector.recognise(worker, worker.pid));
     if ("reason" in found) lost.push({ id: worker.id, reason: found.reason });
     else workers.push(inspector.describe(worker, found));
   }
@@ -71,25 +76,32 @@ class Inspector {
   }
 
   /** Whether `pid` still is this worker: pid and start time name a process, its user says that nobody else has become it. */
-  recognise(worker: Worker, pid: number): Recognised {
+  async recognise(worker: Worker, pid: number): Promise<Recognised> {
     const facts = this.#processes.facts(pid);
     if (!facts) return { reason: `process ${pid} is gone` };
     if (facts.startTime !== worker.startTime) return { reason: `process ${pid} is another one now, started later` };
     const owner = this.#ownerOf(worker);
-    if (facts.uids.includes(owner) || this.#isProvenBy(worker, facts)) return facts;
+    if (facts.uids.includes(owner) || (await this.#isProvenBy(worker, facts))) return facts;
     return {
       reason: `process ${pid} belongs to user ${facts.uids[0]}, not ${owner}, and nothing else shows that it is this worker`,
     };
   }
 
-  /** The process of a start that was asked for in the very last moment, if there is one. */
-  findIntended(worker: Worker): Recognised {
+  /**
+   * The process of a start that was asked for in the very last moment, if there is one. Nothing but its user says that it is
+   * not somebody's who has only written the same environment, so it has to have that user's ids alone.
+   */
+  async findIntended(worker: Worker): Promise<Recognised> {
     const taken = new Set(Object.values(this.#left.core.workers).map(({ pid }) => pid));
-    const all = this.#processes.list().filter((pid) => !taken.has(pid));
-    const named = all.find((pid) => this.#isNamed(worker, pid));
-    const facts = named === undefined ? null : this.#processes.facts(named);
-    if (facts) return facts;
-    const nameless = all.flatMap((pid) => this.#mayBe(worker, pid, taken) ?? []);
+    const owner = this.#ownerOf(worker);
+    const candidates = this.#processes.list().flatMap((pid) => {
+      const facts = taken.has(pid) || pid === process.pid ? null : this.#processes.facts(pid);
+      if (!facts || !hasOnly(facts, [owner]) || this.#descendsFrom(pid, taken)) return [];
+      return facts;
+    });
+    for (const facts of candidates) if (await this.#isNamed(worker, facts.pid)) return facts;
+    const nameless: ProcessFacts[] = [];
+    for (const facts of candidates) if (await this.#mayBe(facts)) nameless.push(facts);
     const [only, ...others] = nameless;
     if (only && others.length === 0) return only;
     if (only) return { reason: "its start was only just asked for, and more than one process may be it" };
@@ -129,7 +141,7 @@ class Inspector {
 
   strangers(workers: readonly LeftWorker[]): readonly string[] {
     const known = new Set(workers.map(({ pid }) => pid));
-    const inodes = new Set([...this.#inodes.values()].flatMap((set) => [...set]));
+    const inodes = this.#allInodes();
     return this.#processes.list().flatMap((pid) => {
       if (pid === process.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
       if (this.#descendsFrom(pid, known)) return [];
@@ -142,32 +154,35 @@ class Inspector {
   }
 
   /** A worker that has changed its user is known by what only it was given. */
-  #isProvenBy(worker: Worker, { pid }: ProcessFacts): boolean {
-    return (
-      this.#isNamed(worker, pid) || this.#holds(pid, new Set([...this.#inodes.values()].flatMap((set) => [...set])))
-    );
+  async #isProvenBy(worker: Worker, { pid }: ProcessFacts): Promise<boolean> {
+    return this.#holds(pid, this.#allInodes()) || (await this.#isNamed(worker, pid));
   }
 
   /** LISTEN_PID is the pid that the keeper gave it, so what a worker starts itself is not taken for it. */
-  #isNamed({ id, generation }: Worker, pid: number): boolean {
-    const environment = this.#processes.environment(pid);
+  async #isNamed({ id, generation }: Worker, pid: number): Promise<boolean> {
+    const { settings, core } = this.#left;
+    const environment = await this.#processes.environment(pid);
     return (
       environment?.get("LISTEN_PID") === String(pid) &&
-      environment.get("CRANK_WORKER") === String(id) &&
-      environment.get("CRANK_GENERATION") === String(generation) &&
-      environment.get("EINHORN_MASTER_PID") === String(this.#left.pid)
+      isNamedBy(environment, {
+        service: settings.name,
+        keeper: this.#left.keeperOf(id),
+        worker: id,
+        generation,
+        changes: core.generations[generation]?.spec.env ?? {},
+      })
     );
   }
 
-  /** A process that overwrote its environment at once: whoever holds the sockets, leads a group and is nobody's child here. */
-  #mayBe(worker: Worker, pid: number, taken: ReadonlySet<number | null>): ProcessFacts | null {
-    const sockets = new Set([...this.#inodes.values()].flatMap((set) => [...set]));
-    if (pid === process.pid || sockets.size === 0 || !this.#holds(pid, sockets)) return null;
-    const facts = this.#processes.facts(pid);
-    const isLeader = facts?.group === pid && facts.uids.includes(this.#ownerOf(worker));
-    if (!facts || !isLeader || this.#descendsFrom(pid, taken)) return null;
+  /** A process that overwrote its environment at once: one that holds the sockets and leads a group. */
+  async #mayBe({ pid, group }: ProcessFacts): Promise<boolean> {
+    if (group !== pid || !this.#holds(pid, this.#allInodes())) return false;
     // One that says that it is another worker, or another crank's, is that.
-    return this.#processes.environment(pid)?.has("CRANK_WORKER") === true ? null : facts;
+    return (await this.#processes.environment(pid))?.has("CRANK_WORKER") !== true;
+  }
+
+  #allInodes(): ReadonlySet<number> {
+    return new Set([...this.#inodes.values()].flatMap((set) => [...set]));
   }
 
   #descendsFrom(pid: number, ancestors: ReadonlySet<number | null>): boolean {

@@ -1,6 +1,7 @@
 // Who may say READY=1 for a worker on its notify socket, by what the system says of the sender.
 import { expect, test } from "bun:test";
 import type { Lineage } from "../../src/supervisor/platform.ts";
+import type { ProcessTable } from "../../src/supervisor/processes.ts";
 import { type Batch, Supervised } from "./supervised.ts";
 
 const KEEPER = 1;
@@ -8,6 +9,14 @@ const WORKER = 100;
 const OTHER_WORKER = 101;
 const PAIR = 0;
 const PATH = 1;
+const NO_PROCESSES: ProcessTable = {
+  list: () => [],
+  facts: () => null,
+  environment: async () => null,
+  descriptors: () => ({ kind: "hidden", reason: "it is gone" }),
+  accessMode: () => null,
+  sockets: () => new Map(),
+};
 const READY = new TextEncoder().encode("READY=1");
 
 /** Who there is: what is asked of a process number, time after time; the last answer stays. */
@@ -17,8 +26,12 @@ const child = (parent: number, uid = 0): Lineage => ({ parent, uid });
 
 const WORKERS: Processes = { [WORKER]: [child(KEEPER)], [OTHER_WORKER]: [child(KEEPER)] };
 
+/** What the environment of a process says of its worker: the pid of its keeper, its worker and its generation. */
+type Named = readonly [keeper: number, worker: number, generation: number];
+type Flags = Readonly<Record<string, unknown>> & { readonly named?: Readonly<Record<number, Named>> };
+
 /** A crank with two workers that have not said anything yet. */
-const serving = async (processes: Processes, flags: Readonly<Record<string, unknown>>): Promise<Supervised> => {
+const serving = async (processes: Processes, { named = {}, ...flags }: Flags): Promise<Supervised> => {
   const asked = new Map<number, number>();
   const lineage = (pid: number): Lineage | null => {
     const answers = { ...WORKERS, ...processes }[pid] ?? [];
@@ -27,7 +40,20 @@ const serving = async (processes: Processes, flags: Readonly<Record<string, unkn
     return answers[Math.min(time, answers.length - 1)] ?? null;
   };
   const findUser = (name: string) => ({ name, uid: Number(name), gid: 0, groups: [] });
-  const service = new Supervised({ platform: { lineage, findUser } });
+  const table = async (): Promise<ProcessTable> => ({
+    ...NO_PROCESSES,
+    facts: (pid) => (processes[pid] ? { pid, startTime: 1, parent: KEEPER, group: pid, uids: [0, 0, 0] } : null),
+    environment: async (pid) => {
+      const [keeper, worker, generation] = named[pid] ?? [];
+      return new Map([
+        ["EINHORN_MASTER_PID", String(keeper)],
+        ["CRANK_WORKER", String(worker)],
+        ["CRANK_GENERATION", String(generation)],
+        ["CRANK_NAME", "one"],
+      ]);
+    },
+  });
+  const service = new Supervised({ platform: { lineage, findUser, processes: table } });
   await service.serve();
   await service.ask("run", { command: ["/bin/server"], instances: 2, ...flags });
   for (const [index, { worker }] of service.commands("spawn").entries())
@@ -38,7 +64,7 @@ const serving = async (processes: Processes, flags: Readonly<Record<string, unkn
 type Sender = { readonly pid: number; readonly uid?: number; readonly source?: number };
 
 /** Whether the first worker is ready after somebody has said so. */
-const isHeard = async (sender: Sender, processes: Processes = {}, flags: Readonly<Record<string, unknown>> = {}) => {
+const isHeard = async (sender: Sender, processes: Processes = {}, flags: Flags = {}) => {
   const service = await serving(processes, flags);
   const batches = await service.send({
     kind: "datagram",
@@ -59,10 +85,25 @@ const stateOf = (batches: readonly Batch[]): string => {
   return entry?.kind === "put" ? JSON.parse(String(entry.value)).kind : "unchanged";
 };
 
-test("the worker, its children, and its orphans, whose parent is crank", async () => {
+test("the worker and its children", async () => {
   expect(await isHeard({ pid: WORKER })).toBe(true);
   expect(await isHeard({ pid: 202 }, { 202: [child(201)], 201: [child(WORKER)] })).toBe(true);
-  expect(await isHeard({ pid: 202 }, { 202: [child(KEEPER)] })).toBe(true);
+});
+
+test("an orphan, whose parent is crank, if its environment names this worker of this crank", async () => {
+  const orphan = { 202: [child(KEEPER)] };
+  expect(await isHeard({ pid: 202 }, orphan, { named: { 202: [KEEPER, 1, 1] } })).toBe(true);
+  expect(await isHeard({ pid: 202 }, orphan, { named: { 202: [KEEPER, 2, 1] } })).toBe(false);
+  expect(await isHeard({ pid: 202 }, orphan, { named: { 202: [KEEPER, 1, 2] } })).toBe(false);
+  expect(await isHeard({ pid: 202 }, orphan, { named: { 202: [KEEPER + 1, 1, 1] } })).toBe(false);
+  expect(await isHeard({ pid: 202 }, orphan)).toBe(false);
+});
+
+test("an orphan of an adopted worker, which has the same parent, if its environment names this worker", async () => {
+  const adopted = { [WORKER]: [child(7)], 202: [child(7)], 203: [child(0)] };
+  expect(await isHeard({ pid: 202 }, adopted, { named: { 202: [KEEPER, 1, 1] } })).toBe(true);
+  expect(await isHeard({ pid: 202 }, adopted, { named: { 202: [KEEPER, 2, 1] } })).toBe(false);
+  expect(await isHeard({ pid: 202, uid: 33 }, adopted, { named: { 202: [KEEPER, 1, 1] } })).toBe(false);
 });
 
 test("nobody who descends from another worker, or from nobody of crank's", async () => {
@@ -91,7 +132,7 @@ test("one who is gone already, if it was the worker's user's or root's", async (
 
 test("one whose ancestor ends while it is looked up: the way up begins anew", async () => {
   const orphaned = [child(201), child(KEEPER)];
-  expect(await isHeard({ pid: 202, uid: 33 }, { 202: orphaned, 201: [null] })).toBe(true);
+  expect(await isHeard({ pid: 202 }, { 202: orphaned, 201: [null] }, { named: { 202: [KEEPER, 1, 1] } })).toBe(true);
   const strayed = [child(201), child(77)];
   expect(await isHeard({ pid: 202 }, { 202: strayed, 201: [null], 77: [child(0)] })).toBe(false);
   const ended = [child(201), null];

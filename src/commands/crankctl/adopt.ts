@@ -52,7 +52,7 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   if (typeof left === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${left}` };
   const looker = { uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
   const processes = await platform.processes();
-  const found = survey(processes, left, looker);
+  const found = await survey(processes, left, looker);
   if (found.workers.length === 0 && found.lost.length === 0)
     return { kind: "nothing", reason: `crank ${left.pid} left no worker` };
   const { pid: keeper, ...adoption } = found;

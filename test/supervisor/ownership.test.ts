@@ -1,0 +1,129 @@
+// Whose process it is: what makes a process a worker's, for MAINPID= and for the start that a killed keeper left half done.
+import { expect, test } from "bun:test";
+import { CRANK } from "../../src/commands/crank-front-end.ts";
+import { linuxPlatform } from "../../src/supervisor/linux.ts";
+import type { Lineage } from "../../src/supervisor/platform.ts";
+import type { Environment, ProcessFacts, ProcessTable } from "../../src/supervisor/processes.ts";
+import { recall } from "../../src/supervisor/recall.ts";
+import { type Left, survey } from "../../src/supervisor/survey.ts";
+import { Supervised } from "./supervised.ts";
+
+const KEEPER = 1;
+const WORKER = 100;
+const ORPHAN = 202;
+/** The user of the service's workers, and another one. */
+const [SVC, OTHER] = [33, 34];
+
+type Process = { readonly parent: number; readonly uids: readonly number[]; readonly environment?: Environment };
+type Processes = Readonly<Record<number, Process>>;
+
+const named = (changes: Readonly<Record<string, string>> = {}): Environment =>
+  new Map(
+    Object.entries({
+      CRANK_NAME: "one",
+      CRANK_WORKER: "1",
+      CRANK_GENERATION: "1",
+      EINHORN_MASTER_PID: String(KEEPER),
+      ...changes,
+    }),
+  );
+
+const tableOf = (processes: Processes): ProcessTable => ({
+  list: () => Object.keys(processes).map(Number),
+  facts: (pid): ProcessFacts | null => {
+    const process = processes[pid];
+    return process ? { pid, startTime: pid, group: pid, parent: process.parent, uids: process.uids } : null;
+  },
+  environment: async (pid) => processes[pid]?.environment ?? null,
+  descriptors: () => ({ kind: "shown", descriptors: [] }),
+  accessMode: () => null,
+  sockets: () => new Map(),
+});
+
+const ids = (uid: number): readonly number[] => [uid, uid, uid];
+
+/** Whether worker 1, which runs as SVC, may name this process as its main one. */
+const isFollowed = async (pid: number, processes: Processes): Promise<boolean> => {
+  const all: Processes = { [WORKER]: { parent: KEEPER, uids: ids(SVC) }, ...processes };
+  const lineage = (of: number): Lineage | null => {
+    const process = all[of];
+    return process ? { parent: process.parent, uid: process.uids[0] ?? 0 } : null;
+  };
+  const findUser = (name: string) => ({ name, uid: Number(name), gid: 0, groups: [] });
+  const service = new Supervised({ platform: { lineage, findUser, processes: async () => tableOf(all) } });
+  await service.serve();
+  await service.ask("run", { command: ["/bin/server"], user: String(SVC) });
+  await service.send({ kind: "spawned", worker: 1, pid: WORKER, startTime: WORKER });
+  const bytes = new TextEncoder().encode(`MAINPID=${pid}`);
+  const from = { pid: WORKER, uid: SVC, gid: 0, source: 0 };
+  await service.send({ kind: "datagram", worker: 1, flags: 0, descriptors: 0, bytes, ...from });
+  return service.commands("followMain").some((command) => command.pid === pid && command.startTime === pid);
+};
+
+test("a descendant of the worker is its own, whatever its environment says", async () => {
+  expect(
+    await isFollowed(ORPHAN, { [ORPHAN]: { parent: 201, uids: ids(SVC) }, 201: { parent: WORKER, uids: ids(SVC) } }),
+  ).toBe(true);
+});
+
+test("an orphan is the worker's if environment and user both say so", async () => {
+  const orphan = { parent: KEEPER, uids: ids(SVC), environment: named() };
+  expect(await isFollowed(ORPHAN, { [ORPHAN]: orphan })).toBe(true);
+  expect(await isFollowed(ORPHAN, { [ORPHAN]: { ...orphan, uids: ids(OTHER) } })).toBe(false);
+  expect(await isFollowed(ORPHAN, { [ORPHAN]: { ...orphan, uids: [SVC, 0, 0] } })).toBe(false);
+});
+
+test.each(["CRANK_NAME", "CRANK_WORKER", "CRANK_GENERATION", "EINHORN_MASTER_PID"])(
+  "an orphan with another %s is not the worker's",
+  async (variable) => {
+    const orphan = { parent: KEEPER, uids: ids(SVC), environment: named({ [variable]: "7" }) };
+    expect(await isFollowed(ORPHAN, { [ORPHAN]: orphan })).toBe(false);
+  },
+);
+
+test("init's child is no orphan of a worker whose parent is crank", async () => {
+  // Pid 1 is the keeper here; 7 is another reaper.
+  const stranger = { parent: 7, uids: ids(SVC), environment: named() };
+  expect(await isFollowed(ORPHAN, { [ORPHAN]: stranger, 7: { parent: 0, uids: ids(0) } })).toBe(false);
+});
+
+test("an orphan of an adopted worker has the parent that the worker has", async () => {
+  const adopted = { [WORKER]: { parent: 7, uids: ids(SVC) }, 7: { parent: 0, uids: ids(0) } };
+  const orphan = { parent: 7, uids: ids(SVC), environment: named() };
+  expect(await isFollowed(ORPHAN, { ...adopted, [ORPHAN]: orphan })).toBe(true);
+  expect(await isFollowed(ORPHAN, { ...adopted, [ORPHAN]: { ...orphan, uids: ids(OTHER) } })).toBe(false);
+  expect(
+    await isFollowed(ORPHAN, { ...adopted, [ORPHAN]: { ...orphan, environment: named({ CRANK_NAME: "b" }) } }),
+  ).toBe(false);
+});
+
+const FACTS = {
+  ...{ pid: 50, version: "", startedAt: 0, realtimeOffset: 0, bootId: "", home: "/crank", cwd: "/", args: [] },
+  ...{ program: "crank", fresh: false, consumed: 0, executions: 0, path: "" },
+};
+
+/** Which process is found for worker 1, whose start was only just asked for when keeper 50 was killed. */
+const found = async (processes: Processes): Promise<number | undefined> => {
+  const service = new Supervised({});
+  await service.serve();
+  await service.ask("run", { command: ["/bin/server"] });
+  const puts = service.batches.flat().flatMap((command) => (command.kind === "put" ? [command] : []));
+  const entries = new Map(puts.map(({ key, value }) => [key, Buffer.from(value)]));
+  const { settings, core, sockets } = recall(
+    { platform: linuxPlatform(() => 0), frontEnd: CRANK, facts: FACTS },
+    entries,
+  );
+  if (!settings) throw new Error("it does not serve");
+  const left: Left = { pid: 50, settings, core, sockets, unstarted: [], keeperOf: () => 50 };
+  const looker = { uid: SVC, binds: settings.binds, handleOf: (bind: number) => bind };
+  return (await survey(tableOf(processes), left, looker)).workers[0]?.pid;
+};
+
+test("a start that was left half done is found by its environment among the processes of its user alone", async () => {
+  const environment = named({ LISTEN_PID: String(ORPHAN), EINHORN_MASTER_PID: "50" });
+  expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment } })).toBe(ORPHAN);
+  expect(await found({ [ORPHAN]: { parent: 1, uids: ids(OTHER), environment } })).toBeUndefined();
+  expect(await found({ [ORPHAN]: { parent: 1, uids: [OTHER, SVC, SVC], environment } })).toBeUndefined();
+  const another = named({ LISTEN_PID: String(ORPHAN), EINHORN_MASTER_PID: "51" });
+  expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment: another } })).toBeUndefined();
+});
