@@ -17,6 +17,33 @@ import { LIMITS } from "./protocol.ts";
 
 /** The bytes of commands, one frame after the other, in an array of their own. Throws FrameError for what has no place in a frame. */
 export const encodeCommands = (commands: readonly SentCommand[]): Uint8Array => encodeAll(commandsByKind, commands);
+/**
+ * A batch, its commit last, as bytes that the keeper takes: one that is larger than LIMITS.batchBytes is cut between two
+ * commands. Each part but the last ends with a commit of `consumedBefore`, the event that the batch before this one
+ * consumed, so that the event of this batch counts as consumed when all of it is there. Throws FrameError.
+ */
+export const encodeBatch = (commands: readonly SentCommand[], consumedBefore: number): readonly Uint8Array[] => {
+  const bytes = encodeCommands(commands);
+  return bytes.length <= LIMITS.batchBytes ? [bytes] : cutBatch(bytes, consumedBefore);
+};
+
+const cutBatch = (bytes: Uint8Array, consumed: number): readonly Uint8Array[] => {
+  const view = viewOf(bytes);
+  const commit = encodeCommand({ kind: "commit", consumed, tickAt: 0 });
+  const parts: Uint8Array[] = [];
+  let start = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + HEADER_BYTES + view.getUint32(at, true);
+    // The last frame is the commit, which the keeper does not count.
+    if (end - start > LIMITS.batchBytes && end < bytes.length) {
+      parts.push(Buffer.concat([bytes.subarray(start, at), commit]));
+      start = at;
+    }
+    at = end;
+  }
+  return [...parts, bytes.subarray(start)];
+};
+
 /** The bytes of one command. */
 export const encodeCommand = (command: SentCommand): Uint8Array => encodeAll(commandsByKind, [command]);
 /** The bytes of messages, as a keeper sends them. */

@@ -22,6 +22,9 @@ export type SimulatedFacts = {
 
 const BOOT_ID = "simulated";
 
+/** A commit is no part of what is counted: length, code, two numbers. */
+const COMMIT_BYTES = 4 + 1 + 8 + 8;
+
 export class SimulatedKeeper {
   readonly #world: SimulatedWorld;
   readonly #facts: SimulatedFacts;
@@ -242,7 +245,7 @@ export class SimulatedKeeper {
       (standsAlone && this.#batch.length > 0) ||
       (command.kind === "attach") === this.#supervision.hasAttached ||
       (isKey && (command.key === "" || new TextEncoder().encode(command.key).length > LIMITS.keyBytes)) ||
-      this.#batchBytes > LIMITS.batchBytes + LIMITS.frameBytes;
+      this.#batchBytes > LIMITS.batchBytes + COMMIT_BYTES;
     if (isNonsense) return this.#supervision.kill();
     if (command.kind === "attach") return this.#attach(command.protocol);
     if (command.kind === "idle") return this.#considerSleep(command.seen);

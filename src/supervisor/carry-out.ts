@@ -4,6 +4,7 @@ import { isHappening } from "../control/happenings.ts";
 import type { Effect, Note } from "../core/effects.ts";
 import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
+import { LIMITS } from "../keeper/protocol.ts";
 import { countNote } from "./counters.ts";
 import { wallTime } from "./facts.ts";
 import { logHappening } from "./happen.ts";
@@ -91,15 +92,23 @@ export const leave = (memory: Memory, status: number): void => {
   memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
 };
 
-/** Tells what has been noted: to the log, to those who follow, to those who wait for a deploy. */
+/** How much of what was noted is told at once, in UTF-16 units, for all listeners together. */
+const TOLD_AT_ONCE = LIMITS.batchBytes / 8;
+
+/**
+ * Tells what has been noted: to the log, to the followers, to the clients that wait for a deploy. A part of it where many
+ * listen: events that came meanwhile are handled before the rest.
+ */
 export const tellNotes = (memory: Memory): void => {
-  for (const { note, json } of memory.notes.takeUntold(memory.outbox)) {
+  const listeners = 1 + memory.followers.size + memory.pending.size;
+  for (const { note, json } of memory.notes.takeUntold(memory.outbox, TOLD_AT_ONCE / listeners)) {
     if (isHappening(note)) {
       logHappening(memory, note);
       for (const connection of memory.followers) notify(memory, connection, "happening", json);
     } else tell(memory, note, json);
   }
-  giveHeldAnswers(memory);
+  // Its progress comes before a deploy's answer.
+  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
 };
 
 const tell = (memory: Memory, note: Note, json: string): void => {

@@ -1,8 +1,14 @@
 // The supervisor as a process: descriptor 3 is the way to the keeper, a hello comes in, events are taken one after the
 // other, and after a while with nothing to do it asks to be let go.
 import { openChannel } from "../keeper/channel.ts";
-import { encodeCommands, MessageDecoder } from "../keeper/frames.ts";
-import { type Greeting, type KeeperEvent, type Message, PROTOCOL_VERSION } from "../keeper/protocol.ts";
+import { encodeBatch, encodeCommands, MessageDecoder } from "../keeper/frames.ts";
+import {
+  type Greeting,
+  type KeeperEvent,
+  type Message,
+  PROTOCOL_VERSION,
+  type SentCommand,
+} from "../keeper/protocol.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
 import { linuxPlatform } from "./linux.ts";
@@ -37,13 +43,21 @@ export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
     close: () => process.exit(0),
   });
   if (process.env.CRANK_CANDIDATE !== undefined) channel.write(encodeCommands([{ kind: "present" }]));
+  let consumed = 0;
   life.connect({
     send: (commands) => {
-      channel.write(encodeCommands(commands));
+      for (const bytes of encodeBatch(commands, consumed)) channel.write(bytes);
+      consumed = consumedBy(commands) ?? consumed;
     },
     flushed: () => channel.flushed(),
     between: (act) => life.take(act),
   });
+};
+
+/** The event that a batch consumes; undefined: it is none. */
+const consumedBy = (commands: readonly SentCommand[]): number | undefined => {
+  const last = commands.at(-1);
+  return last?.kind === "commit" ? last.consumed : undefined;
 };
 
 /** One sentence, and a new start: what is half done is in no batch, so nothing is lost. */

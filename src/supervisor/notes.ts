@@ -12,6 +12,8 @@ const NOTES_KEPT = 1024;
  * that starts is told of each.
  */
 const PAGES_MERGED = 32;
+/** A page is not made longer than this, in UTF-16 units: a journal value has to fit into one of the keeper's frames. */
+const MOST_PAGE_UNITS = 256 * 1024;
 const decoder = new TextDecoder();
 
 /** What the core notes, and what the supervisor does. */
@@ -71,13 +73,13 @@ export class NoteLog {
 
   /** Writes down what was added, as one page, and lets the oldest pages go that have been told. */
   write(outbox: Outbox): void {
-    const count = this.#texts.length;
-    if (count === 0) return;
-    const page: Page = { first: this.#next - count, count, texts: this.#texts };
-    outbox.putText(keyOf(page), `[${this.#texts.join(",")}]`);
-    this.#pages.push(page);
-    this.#held += count;
-    this.#unmerged += count < PAGES_MERGED ? 1 : 0;
+    if (this.#texts.length === 0) return;
+    for (const page of pagesOf(this.#next - this.#texts.length, this.#texts)) {
+      outbox.putText(keyOf(page), jsonOf(page));
+      this.#pages.push(page);
+      this.#held += page.count;
+      this.#unmerged += page.count < PAGES_MERGED ? 1 : 0;
+    }
     this.#texts = [];
     for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
       const isTold = oldest.first + oldest.count - 1 <= this.#told;
@@ -92,17 +94,21 @@ export class NoteLog {
     return this.#told < this.#next - 1;
   }
 
-  /** The notes that are to be told now, each with its JSON (an EventEntry). They count as told. */
-  takeUntold(outbox: Outbox): readonly Told[] {
+  /**
+   * The notes that are to be told now, each with its JSON (an EventEntry): as many as have `most` UTF-16 units together, and
+   * at least one. They count as told.
+   */
+  takeUntold(outbox: Outbox, most: number): readonly Told[] {
     const untold =
       this.#untold.length === this.#next - 1 - this.#told
         ? this.#untold
         : this.from(this.#told + 1).map((json) => ({ note: JSON.parse(json), json }));
-    this.#untold = [];
-    this.#told = this.#next - 1;
+    const count = countWithin(untold, most);
+    this.#untold = untold.slice(count);
+    this.#told += count;
     outbox.put("told", this.#told);
     if (this.#unmerged >= PAGES_MERGED) this.#merge(outbox);
-    return untold;
+    return untold.slice(0, count);
   }
 
   /** Makes one page of each row of small ones. */
@@ -112,11 +118,11 @@ export class NoteLog {
     const close = (): void => {
       const [first] = small;
       if (first && small.length > 1) {
-        const texts = small.flatMap(textsOf);
-        const merged: Page = { first: first.first, count: texts.length, texts };
         for (const page of small) outbox.remove(keyOf(page));
-        outbox.putText(keyOf(merged), `[${texts.join(",")}]`);
-        pages.push(merged);
+        for (const merged of pagesOf(first.first, small.flatMap(textsOf))) {
+          outbox.putText(keyOf(merged), jsonOf(merged));
+          pages.push(merged);
+        }
       } else pages.push(...small);
       small = [];
     };
@@ -142,6 +148,36 @@ export class NoteLog {
 
 /** Where a page is in the journal: its first entry's number and how many there are, so that it need not be read for that. */
 const keyOf = ({ first, count }: Page): string => `notes/${first}+${count}`;
+
+const jsonOf = ({ texts }: { readonly texts: readonly string[] }): string => `[${texts.join(",")}]`;
+
+type WrittenPage = Page & { readonly texts: readonly string[] };
+
+/** Entries from number `first` on, cut into pages that are not too long. */
+const pagesOf = (first: number, texts: readonly string[]): readonly WrittenPage[] => {
+  const pages: WrittenPage[] = [];
+  let begun = 0;
+  let units = 0;
+  for (const [index, text] of texts.entries()) {
+    if (index > begun && units + text.length > MOST_PAGE_UNITS) {
+      pages.push({ first: first + begun, count: index - begun, texts: texts.slice(begun, index) });
+      begun = index;
+      units = 0;
+    }
+    units += text.length;
+  }
+  return [...pages, { first: first + begun, count: texts.length - begun, texts: texts.slice(begun) }];
+};
+
+/** How many of them have so many UTF-16 units together; one, if the first is longer. */
+const countWithin = (told: readonly Told[], most: number): number => {
+  let units = 0;
+  for (const [index, { json }] of told.entries()) {
+    units += json.length;
+    if (index > 0 && units > most) return index;
+  }
+  return told.length;
+};
 
 const textsOf = ({ texts }: Page): readonly string[] => {
   if (!(texts instanceof Uint8Array)) return texts;

@@ -43,6 +43,8 @@ export class Supervisor {
   /** The tick that the keeper was asked for last, CLOCK_MONOTONIC ms; 0: none. */
   #tickAt = 0;
   #recording: Promise<void> | null = null;
+  /** The rest of what was noted is told in a moment. */
+  #isTelling = false;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
     this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries);
@@ -97,15 +99,28 @@ export class Supervisor {
       memory.notes.write(memory.outbox);
       this.#send();
     }
-    if (memory.notes.hasUntold) tellNotes(memory);
-    tellServiceManager(memory);
-    if (!memory.outbox.isEmpty) this.#send();
+    this.#tell();
     if (memory.core.service.pendingRecord && this.#recording === null) this.#recording = this.#record();
   }
 
+  /** Tells what was noted, in batches of bounded size; what has come from the keeper meanwhile goes before the next one. */
+  #tell(): void {
+    const memory = this.#memory;
+    if (memory.notes.hasUntold) tellNotes(memory);
+    while (memory.outbox.isLast && memory.notes.hasUntold) tellNotes(memory);
+    tellServiceManager(memory);
+    if (!memory.outbox.isEmpty) this.#send("next");
+    if (!memory.notes.hasUntold || this.#isTelling) return;
+    this.#isTelling = true;
+    this.#link.between(() => {
+      this.#isTelling = false;
+      this.#tell();
+    });
+  }
+
   /** Where words follow, the next tick goes with them: no deed waits until it is known when that is. */
-  #send(): void {
-    if (!this.#memory.notes.hasUntold) this.#tickAt = nextTick(this.#memory);
+  #send(tick: "next" | "repeated" = this.#memory.notes.hasUntold ? "repeated" : "next"): void {
+    if (tick === "next") this.#tickAt = nextTick(this.#memory);
     this.#link.send(this.#memory.outbox.take(this.#consumed, this.#tickAt));
   }
 

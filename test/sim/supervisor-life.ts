@@ -1,6 +1,6 @@
 // One supervisor of a simulated crank, from its hello to its sleep or its violent end: what src/supervisor/main.ts is for
 // a process, without one.
-import { encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
+import { encodeBatch, encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
 import { type Greeting, type Message, PROTOCOL_VERSION, type SentCommand } from "../../src/keeper/protocol.ts";
 import type { FrontEnd } from "../../src/supervisor/front-end.ts";
 import type { Platform } from "../../src/supervisor/platform.ts";
@@ -32,7 +32,7 @@ export class SupervisorLife {
   readonly #options: LifeOptions;
   readonly #decoder = new MessageDecoder();
   readonly #inbox: Message[] = [];
-  #between: (() => void) | null = null;
+  readonly #between: (() => void)[] = [];
   #greetings: Greeting[] = [];
   #supervisor: Supervisor | null = null;
   #isAlive = true;
@@ -83,11 +83,15 @@ export class SupervisorLife {
 
   /** Every record is written before the next event: when it is may not depend on who is killed when. */
   async #recorded(): Promise<void> {
+    this.#actBetween();
     for (let recording = this.#supervisor?.recording; recording; recording = this.#supervisor?.recording) {
       await recording;
-      this.#between?.();
-      this.#between = null;
+      this.#actBetween();
     }
+  }
+
+  #actBetween(): void {
+    for (let act = this.#between.shift(); act && this.#isAlive; act = this.#between.shift()) act();
   }
 
   /** Asks to be let go. */
@@ -131,7 +135,7 @@ export class SupervisorLife {
       send: (commands) => this.#send(commands),
       flushed: () => (this.#isAlive ? Promise.resolve() : Promise.reject(new Killed())),
       between: (act) => {
-        this.#between = act;
+        this.#between.push(act);
       },
     };
   }
@@ -139,12 +143,13 @@ export class SupervisorLife {
   #send(commands: readonly SentCommand[]): void {
     if (!this.#isAlive) throw new Killed();
     this.#mayDie("before sending");
-    const bytes = encodeCommands(commands);
-    if (this.#options.isKilledAt("within a batch")) {
-      this.#options.send(bytes.subarray(0, bytes.length - 1));
-      this.#die();
+    for (const bytes of encodeBatch(commands, 0)) {
+      if (this.#options.isKilledAt("within a batch")) {
+        this.#options.send(bytes.subarray(0, bytes.length - 1));
+        this.#die();
+      }
+      this.#options.send(bytes);
     }
-    this.#options.send(bytes);
     if (!this.#isAlive) throw new Killed();
     this.#mayDie("after sending");
   }

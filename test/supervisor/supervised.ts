@@ -114,9 +114,15 @@ export class Supervised {
   }
 
   /** A client says a line. */
-  ask(method: string, params: unknown): Promise<readonly Batch[]> {
+  ask(method: string, params: unknown, connection = 7): Promise<readonly Batch[]> {
     const bytes = new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }));
-    return this.send({ kind: "line", connection: 7, listener: 1, pid: 77, uid: 0, gid: 0, bytes });
+    return this.send({ kind: "line", connection, listener: 1, pid: 77, uid: 0, gid: 0, bytes });
+  }
+
+  /** Time passes, and it is a tick. */
+  tick(afterMs: number): Promise<readonly Batch[]> {
+    this.now += afterMs;
+    return this.send({ kind: "tick" });
   }
 
   /** All commands of a kind, in the order in which they were sent. */

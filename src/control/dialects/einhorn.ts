@@ -91,8 +91,10 @@ const requestFrom = (value: object): EinhornRequest => {
 const textOf = (value: unknown): string =>
   typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 
+/** An id that is to be remembered and sent back; one that is longer than any client's counts as none. */
 const tokenOf = (value: unknown): string | number | null =>
-  typeof value === "string" || typeof value === "number" ? value : null;
+  typeof value === "number" || (typeof value === "string" && value.length <= LONGEST_ID) ? value : null;
+const LONGEST_ID = 128;
 
 /** A message as a line, newline included. */
 export const encodeEinhornAnswer = ({ message, requestId, wait }: EinhornAnswer): string =>
