@@ -8,10 +8,13 @@ import { changeService, putWorker, type Turn } from "./turn.ts";
 import { tellWorker } from "./worker-life.ts";
 
 /** Goes on with what was left. A shutdown is over with the crank that was shutting down: whoever starts another wants it to serve. */
-export const takeOver = (turn: Turn, { requests, respawn, manner, lost, unsure, now }: Adopted): void => {
+export const takeOver = (turn: Turn, event: Adopted): void => {
+  const { requests, respawn, manner, lost, unsure, now, isRecordOutdated } = event;
   const { phase, ...before } = turn.service;
   const rollout = known(before.rollout, requests);
-  const pendingRecord = known(before.pendingRecord, requests);
+  const generation = before.current ?? turn.history.at(-1)?.generation ?? 0;
+  const pendingRecord =
+    known(before.pendingRecord, requests) ?? (isRecordOutdated ? { generation, requests: [] } : null);
   const isSame = rollout === before.rollout && pendingRecord === before.pendingRecord;
   if (!isSame || respawn !== before.respawn || manner !== before.manner)
     changeService(turn, { respawn, manner, rollout, pendingRecord });

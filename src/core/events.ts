@@ -118,6 +118,8 @@ export type Adopted = {
   readonly unsure: readonly WorkerId[];
   readonly respawn: Respawn | null;
   readonly manner: Manner;
+  /** The record holds something else than the state's history. */
+  readonly isRecordOutdated: boolean;
 };
 /** How much memory workers use, with all that they have started. */
 export type Measured = {

@@ -10,6 +10,7 @@ import { isBroken, isDismissed, isReplacing, serves } from "./dismissal.ts";
 import type { Effect } from "./effects.ts";
 import type { CoreEvent } from "./events.ts";
 import { isAvailable } from "./pool.ts";
+import { HISTORY_LENGTH } from "./spec.ts";
 import type { Dismissal, Generation, RequestId, State, Worker } from "./state.ts";
 import { step } from "./step.ts";
 
@@ -182,7 +183,17 @@ export const survivesKill: Invariant = ({ before, event, after, effects }) => {
   return JSON.stringify(again.state) === JSON.stringify(after) ? null : "another state after a restart";
 };
 
-/** Beside the six: whatever is referred to exists, ids are never used again, and only who is there is signalled. */
+/** Beside the six: the history has each generation once, in order, and no more of them than are kept. */
+export const keepsHistory: Invariant = ({ after: { history, service } }) => {
+  const numbers = history.map(({ generation }) => generation);
+  if (numbers.length > HISTORY_LENGTH) return `${numbers.length} good runs are kept`;
+  if (numbers.some((number, index) => index > 0 && number <= (numbers[index - 1] ?? 0)))
+    return `the good runs are ${numbers.join(", ")}`;
+  const newest = numbers.at(-1) ?? 0;
+  return newest < service.nextGeneration ? null : `${service.nextGeneration} is to follow on ${newest}`;
+};
+
+/** Whatever is referred to exists, ids are never used again, and only who is there is signalled. */
 export const isWellFormed: Invariant = ({ before, after, effects }) => {
   const indexes = new Set<number>();
   for (const worker of Object.values(after.workers)) {
@@ -209,6 +220,7 @@ const CHEAP: Readonly<Record<string, Invariant>> = {
   recyclesOneByOne,
   answersOnce,
   recordsDeploys,
+  keepsHistory,
   isWellFormed,
 };
 

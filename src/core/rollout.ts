@@ -3,6 +3,7 @@
 import { forgetBackoff, keepPace } from "./backoff.ts";
 import { isBroken, isDismissed, limitOwed, takePlace } from "./dismissal.ts";
 import type { Run } from "./events.ts";
+import { withGood } from "./history.ts";
 import { endReplacement, forgetPause, noteWaiting } from "./pacing.ts";
 import {
   type Census,
@@ -14,7 +15,6 @@ import {
   takeCensus,
   wantedGeneration,
 } from "./pool.ts";
-import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
 import { startWorker } from "./starting.ts";
 import type { Failure, Generation, Rollout, Worker } from "./state.ts";
 import { beginStop, type Living } from "./stopping.ts";
@@ -188,13 +188,6 @@ export const startMissing = (turn: Turn, wanted: Generation, census: Census): vo
 /** A fleet's workers are all started in the step that begins its rollout; those that are lost later, at the usual pace. */
 const isFirstOfFleet = ({ before, service: { rollout } }: Turn): boolean =>
   rollout?.order === "fleet" && before.service.rollout?.generation !== rollout.generation;
-
-/** The same again takes the place of what it was: the way back leads to something else. */
-const withGood = (history: readonly GoodSpec[], good: GoodSpec): readonly GoodSpec[] => {
-  const newest = history.at(-1);
-  const others = newest && isSameSpec(newest.spec, good.spec) ? history.slice(0, -1) : history;
-  return [...others, good].slice(-HISTORY_LENGTH);
-};
 
 const complete = (turn: Turn, rollout: Rollout, { number, spec, createdAt, createdAtWall }: Generation): void => {
   const at = createdAtWall + (turn.now - createdAt);

@@ -1,4 +1,5 @@
 // The supervisor's whole state as plain JSON: service, generations, workers, requests. Immutable; `step` makes the next one.
+import { numberAfter } from "./history.ts";
 import type { GoodSpec, Spec, StopStep } from "./spec.ts";
 
 export type WorkerId = number;
@@ -249,6 +250,8 @@ export type State = {
 export const initialState = (options: {
   readonly respawn: Respawn | null;
   readonly history: readonly GoodSpec[];
+  /** At least; it follows on those of the history. */
+  readonly nextGeneration?: GenerationNumber;
   readonly manner?: Manner;
 }): State => ({
   service: {
@@ -256,7 +259,7 @@ export const initialState = (options: {
     respawn: options.respawn,
     nextWorker: 1,
     nextProbe: 1,
-    nextGeneration: (options.history.at(-1)?.generation ?? 0) + 1,
+    nextGeneration: Math.max(options.nextGeneration ?? 1, numberAfter(options.history)),
     current: null,
     rollout: null,
     queuedReload: null,

@@ -1,7 +1,10 @@
 // Taking over what a killed crank left. Until this crank has all of it, and has written it down, the old journal stays as it
 // is: whatever kills this crank meanwhile, the next one finds the same.
+import { isSameHistory, mergeHistories, numberAfter } from "../core/history.ts";
+import type { GoodSpec } from "../core/spec.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError, parseUri } from "./addresses.ts";
+import { keepCopy } from "./boot-files.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
@@ -9,7 +12,7 @@ import { adoptCommand } from "./launch.ts";
 import type { Adoption, LeftSocket } from "./left.ts";
 import { type LeftService, lostDescriptors, readLeft } from "./left-service.ts";
 import { log } from "./log.ts";
-import { type Memory, rememberAdoption, rememberPending, rememberSaid } from "./memory.ts";
+import { type Memory, rememberAdoption, rememberCore, rememberPending, rememberSaid } from "./memory.ts";
 import { wayToOpen } from "./openings.ts";
 import { reconcileProbes } from "./probe-results.ts";
 import { restoreEntries } from "./recall.ts";
@@ -65,7 +68,6 @@ export const isTheLeftOne = (
 /** What of the old journal goes on; the rest (settings, sockets, connections) is this crank's own. */
 const GOES_ON = new Set([
   "service",
-  "history",
   "generation",
   "worker",
   "counters",
@@ -85,11 +87,13 @@ export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
 const STDOUT = 1;
 
 /** Everything is open: takes charge of the workers, and goes on where the other crank was. */
-export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, now: number): void => {
+export const takeOver = async (memory: Memory, settings: Settings, bytes: Uint8Array, now: number): Promise<void> => {
   const { adoption } = memory;
   const left = readLeft(memory, bytes);
   if (!adoption || typeof left === "string") return;
+  const recorded = memory.core.history;
   inherit(memory, left);
+  await inheritHistory(memory, settings, left, recorded);
   const requests = keepRequests(memory, left);
   for (const found of adoption.workers) {
     const worker = memory.core.workers[found.id];
@@ -105,6 +109,7 @@ export const takeOver = (memory: Memory, settings: Settings, bytes: Uint8Array, 
     unsure: left.unsure,
     respawn: respawnOf(settings),
     manner: settings.manner,
+    isRecordOutdated: settings.recordPath !== null && !isSameHistory(memory.core.history, recorded),
   });
   // Probes end with their keeper.
   reconcileProbes(memory, new Set(memory.unstarted), now);
@@ -121,6 +126,26 @@ const inherit = (memory: Memory, { entries }: LeftService): void => {
   const kept = [...entries].filter(([key]) => GOES_ON.has(key.split("/")[0] ?? ""));
   for (const [key, value] of kept) memory.outbox.putText(key, decoder.decode(value));
   restoreEntries(memory, kept);
+};
+
+/** The good runs of both, and numbers for the next that neither has given. */
+const inheritHistory = async (
+  memory: Memory,
+  settings: Settings,
+  left: LeftService,
+  recorded: readonly GoodSpec[],
+): Promise<void> => {
+  const path = settings.recordPath;
+  const { history, leftOut } = mergeHistories(left.core.history, recorded, left.settings.recordPath !== path);
+  const { service } = memory.core;
+  const nextGeneration = Math.max(service.nextGeneration, numberAfter(recorded));
+  rememberCore(memory, { ...memory.core, history, service: { ...service, nextGeneration } });
+  if (path === null || leftOut.length === 0) return;
+  const file = memory.platform.readText(path);
+  const copy = await keepCopy(memory, path, file.kind === "text" ? file.text : "");
+  const numbers = leftOut.map(({ generation }) => generation).join(", ");
+  const why = `holds other runs than the service that is adopted under these generations: ${numbers}`;
+  log(memory, "warning", `The record ${path} ${why}; they are left out, and a copy of it is kept as ${copy}`);
 };
 
 /** Whoever asked has lost the connection; a client that named its request may come back for the answer. */

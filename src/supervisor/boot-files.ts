@@ -26,14 +26,17 @@ export const prepareFiles = (memory: Memory, settings: Settings): string | null 
   return null;
 };
 
-/** The good specs that the record holds. One that cannot be used is kept aside, and crank starts empty. */
+/** The good specs that the record holds. What cannot be understood is kept aside; if that is all, crank starts empty. */
 export const readRecord = async (memory: Memory, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
   const { platform } = memory;
   const file = platform.readText(path);
   if (file.kind !== "text")
     throw new StartError(`the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`);
   const reading = parseRecord(file.text, settings.defaults, settings.cwd);
-  if (reading.kind === "history") return reading.history;
+  if (reading.kind === "history") {
+    if (reading.leftOut.length > 0) await sayLeftOut(memory, path, file.text, reading);
+    return reading.history;
+  }
   const aside = platform.setAside(path);
   const failure = aside === null ? "it cannot be renamed" : await platform.replaceFile(path, EMPTY_RECORD, "asBefore");
   if (failure !== null)
@@ -42,30 +45,78 @@ export const readRecord = async (memory: Memory, settings: Settings, path: strin
   return [];
 };
 
-/** A journal that is still there was left by a crank that was killed. True: its workers live, and are to be adopted. */
-export const lookForLeft = async (memory: Memory, settings: Settings, path: string): Promise<boolean> => {
+const sayLeftOut = async (
+  memory: Memory,
+  path: string,
+  text: string,
+  { leftOut, history }: { readonly leftOut: readonly string[]; readonly history: readonly GoodSpec[] },
+): Promise<void> => {
+  const copy = await keepCopy(memory, path, text);
+  const kept = history.length === 1 ? "one good run" : `${history.length} good runs`;
+  log(
+    memory,
+    "warning",
+    `The record ${path} ${leftOut.slice(0, MOST_TOLD).join("; it ")}; crank goes on with ${kept} of it, and keeps a copy of all as ${copy}`,
+  );
+};
+/** Of a record that is damaged all over, so many faults are told. */
+const MOST_TOLD = 3;
+
+/**
+ * Keeps what the record holds in another file, before it is replaced. The record itself stays where it is meanwhile:
+ * however crank is interrupted, the next one finds it.
+ */
+export const keepCopy = async ({ platform }: Memory, path: string, text: string): Promise<string> => {
+  const isTaken = (name: string): boolean => {
+    const file = platform.readText(name);
+    return file.kind === "failed" || (file.kind === "text" && file.text !== text);
+  };
+  let number = 1;
+  while (number < MOST_COPIES && isTaken(`${path}.bad-${number}`)) number++;
+  const name = `${path}.bad-${number}`;
+  const failure = await platform.replaceFile(name, text, "owner");
+  return failure === null ? name : `nothing (${name}: ${failure})`;
+};
+const MOST_COPIES = 9;
+
+/**
+ * What a journal that is still there says: it was left by a crank that was killed. `isAdopting`: its workers live, and are to
+ * be adopted. `history`, `nextGeneration`: what it knew beyond the record.
+ */
+export type LeftJournal = {
+  readonly isAdopting: boolean;
+  readonly history: readonly GoodSpec[];
+  readonly nextGeneration: number;
+};
+const NO_JOURNAL: LeftJournal = { isAdopting: false, history: [], nextGeneration: 1 };
+
+/** Looks at the journal of a crank that was killed, if one was. */
+export const lookForLeft = async (memory: Memory, settings: Settings, path: string): Promise<LeftJournal> => {
   const bytes = memory.platform.readBytes(path);
-  if (bytes === null) return false;
+  if (bytes === null) return NO_JOURNAL;
   const { examine } = await import("./left-service.ts");
   const verdict = await examine(memory, settings, bytes);
   if (verdict.kind === "aside") {
     setJournalAside(memory, path, verdict.reason);
-    return false;
+    return NO_JOURNAL;
   }
+  const { nextGeneration } = verdict;
+  // A run may have been good, and everything killed before it was recorded.
+  const history = verdict.recordPath === settings.recordPath ? verdict.history : [];
   if (verdict.kind === "nobody") {
     log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
     for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
     for (const loss of verdict.losses) logHappening(memory, loss);
-    return false;
+    return { isAdopting: false, history, nextGeneration };
   }
   if (settings.leftWorkers === "leave") {
     const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
     setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
-    return false;
+    return { isAdopting: false, history, nextGeneration };
   }
   const { beginAdoption } = await import("./adoption.ts");
   beginAdoption(memory, verdict.adoption);
-  return true;
+  return { isAdopting: true, history, nextGeneration };
 };
 
 const setJournalAside = (memory: Memory, path: string, reason: string): void => {

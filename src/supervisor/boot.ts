@@ -1,6 +1,7 @@
 // crank's own start: settings from the command line, the lock, the record, the sockets, and the first run. Each stage
 // ends at a barrier in the keeper, and is written down, so that a supervisor that dies in it is followed by one that goes on.
 
+import { mergeHistories } from "../core/history.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError } from "./addresses.ts";
@@ -181,8 +182,11 @@ const atLockFailure = async (memory: Memory, settings: Settings, event: EventOf<
 const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
   try {
     const journal = runPath(settings, "journal");
-    const history = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
-    const isAdopting = journal !== null && (await lookForLeft(memory, settings, journal));
+    const recorded = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
+    const left = journal === null ? null : await lookForLeft(memory, settings, journal);
+    const isAdopting = left?.isAdopting === true;
+    // Who adopts merges the two when it takes over (adoption.ts).
+    const history = left && !isAdopting ? mergeHistories(left.history, recorded, false).history : recorded;
     // All of them, before anything is opened: a name that cannot be resolved leaves nothing behind.
     const ways: Way[] = [];
     for (const opening of openings(memory, settings)) ways.push(await wayToOpen(memory, opening));
@@ -191,6 +195,7 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
       initialState({
         respawn: respawnOf(settings),
         history,
+        nextGeneration: left?.nextGeneration ?? 1,
         manner: settings.manner,
       }),
     );
@@ -271,7 +276,7 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   nextStage(memory, "serving");
   sayWhere(memory);
   await present(memory, settings);
-  takeOver(memory, settings, bytes, now);
+  await takeOver(memory, settings, bytes, now);
   acceptClients(memory, settings);
 };
 

@@ -1,5 +1,6 @@
 // What a crank that was killed left: its journal read and understood, and what of it still lives. Changes nothing.
 import type { DescriptorsLost } from "../control/happenings.ts";
+import type { GoodSpec } from "../core/spec.ts";
 import { readJournal } from "../keeper/journal.ts";
 import { COMMANDS } from "../keeper/protocol.ts";
 import type { KeeperFacts } from "./facts.ts";
@@ -15,14 +16,21 @@ type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: Ke
 /** What is to be made of a journal that was left: `aside` completes "the journal FILE …". */
 export type Verdict =
   | { readonly kind: "aside"; readonly reason: string }
-  | {
+  | ({
       readonly kind: "nobody";
       readonly pid: number;
       readonly lost: Adoption["lost"];
       /** What else is lost. */
       readonly losses: readonly DescriptorsLost[];
-    }
-  | { readonly kind: "adopt"; readonly adoption: Adoption };
+    } & Known)
+  | ({ readonly kind: "adopt"; readonly adoption: Adoption } & Known);
+
+/** What it knew of good runs, in which file it recorded them, and which number the next was to have. */
+type Known = {
+  readonly history: readonly GoodSpec[];
+  readonly recordPath: string | null;
+  readonly nextGeneration: number;
+};
 
 /** A journal of this boot, as its crank knew it. */
 export type LeftService = Left & {
@@ -69,9 +77,14 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   try {
     const adoption = await survey(await platform.processes(), left, looker);
+    const known: Known = {
+      history: left.core.history,
+      recordPath: left.settings.recordPath,
+      nextGeneration: left.core.service.nextGeneration,
+    };
     if (adoption.workers.length === 0)
-      return { kind: "nobody", pid: left.pid, lost: adoption.lost, losses: lostDescriptors(left) };
-    return { kind: "adopt", adoption };
+      return { kind: "nobody", pid: left.pid, lost: adoption.lost, losses: lostDescriptors(left), ...known };
+    return { kind: "adopt", adoption, ...known };
   } catch (error) {
     // Values of the wrong shape under the right checksum: somebody else's doing.
     return { kind: "aside", reason: `cannot be understood: ${error instanceof Error ? error.message : String(error)}` };

@@ -1,7 +1,8 @@
 // The record: the last good specs, on disk. Its four outer keys are the original crank's, which can read the file; the
 // rest is ours. Reading and writing texts only; the file itself is the platform's.
 import * as v from "valibot";
-import { type GoodSpec, HISTORY_LENGTH, type Spec, UNPACED } from "../core/spec.ts";
+import { historyOf } from "../core/history.ts";
+import { type GoodSpec, type Spec, UNPACED } from "../core/spec.ts";
 import { FD_STORE, type SpecDefaults } from "./settings.ts";
 import { keptBytes, MOST_SPEC_BYTES } from "./spec-size.ts";
 
@@ -9,15 +10,17 @@ const RECORD_VERSION = 1;
 const NS_PER_MS = 1_000_000;
 
 export type RecordReading =
-  | { readonly kind: "history"; readonly history: readonly GoodSpec[] }
-  /** Not usable; `reason` completes "the record FILE …". */
+  /** `leftOut` says of each entry that could not be understood what is wrong with it; it completes "the record FILE …". */
+  | { readonly kind: "history"; readonly history: readonly GoodSpec[]; readonly leftOut: readonly string[] }
+  /** Nothing of it is usable; `reason` completes "the record FILE …". */
   | { readonly kind: "unusable"; readonly reason: string };
 
 /** What is written into a new record. */
 export const EMPTY_RECORD = "{}\n";
 
 /** The file's text for this history. The newest spec is the one that the original would run. */
-export const formatRecord = (history: readonly GoodSpec[]): string => {
+export const formatRecord = (given: readonly GoodSpec[]): string => {
+  const history = historyOf(given);
   const newest = history.at(-1)?.spec;
   if (!newest) return EMPTY_RECORD;
   return `${JSON.stringify({
@@ -33,7 +36,10 @@ export const formatRecord = (history: readonly GoodSpec[]): string => {
 export const holdsSecrets = (history: readonly GoodSpec[]): boolean =>
   history.some(({ spec }) => Object.values(spec.env).some((value) => value !== null));
 
-/** Reads a record, ours or the original's. `defaults` fill what the original's does not say. */
+/**
+ * Reads a record, ours or the original's: as much of it as can be understood. `defaults` fill what the original's does not
+ * say.
+ */
 export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): RecordReading => {
   if (text.trim() === "") return { kind: "unusable", reason: "is empty" };
   let value: unknown;
@@ -50,19 +56,52 @@ export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): 
       reason: `was written by a later version of crank (format ${version.output.crank.version}, this one reads ${RECORD_VERSION})`,
     };
   }
-  const parsed = v.safeParse(recordSchema(), value);
-  if (!parsed.success) {
-    const issue = parsed.issues[0];
-    return { kind: "unusable", reason: `has a wrong value at ${v.getDotPath(issue) ?? "its top"}: ${issue.message}` };
+  const ours = v.safeParse(historySchema(), value);
+  if (ours.success) {
+    const { history, leftOut } = readEntries(ours.output.crank.history);
+    if (history.length > 0 || leftOut.length === 0) return { kind: "history", history, leftOut };
+    const newest = readOriginal(value, defaults, cwd);
+    if (typeof newest === "string" || newest.length === 0) return { kind: "unusable", reason: leftOut[0] ?? "" };
+    return { kind: "history", history: newest, leftOut };
   }
-  const { crank, ...original } = parsed.output;
-  const history = crank ? crank.history : fromOriginal(original, defaults, cwd);
-  const tooLarge = history.find(({ spec }) => keptBytes(spec) > MOST_SPEC_BYTES);
-  if (tooLarge) {
-    const what = `a spec of ${keptBytes(tooLarge.spec)} bytes (generation ${tooLarge.generation})`;
-    return { kind: "unusable", reason: `has ${what}, more than the ${MOST_SPEC_BYTES} that crank keeps` };
+  const original = readOriginal(value, defaults, cwd);
+  const hasHistory = typeof value === "object" && value !== null && "crank" in value;
+  if (typeof original === "string") return { kind: "unusable", reason: original };
+  if (!hasHistory) return { kind: "history", history: original, leftOut: [] };
+  const wrong = wrongValue(ours.issues[0]);
+  return original.length === 0
+    ? { kind: "unusable", reason: wrong }
+    : { kind: "history", history: original, leftOut: [wrong] };
+};
+
+type Issue = v.BaseIssue<unknown>;
+
+const wrongValue = (issue: Issue, below = ""): string =>
+  `has a wrong value at ${[below, v.getDotPath(issue) ?? ""].filter((part) => part !== "").join(".") || "its top"}: ${issue.message}`;
+
+/** Each entry by itself: one that was damaged costs none of the others. */
+const readEntries = (entries: readonly unknown[]): { history: readonly GoodSpec[]; leftOut: readonly string[] } => {
+  const good: GoodSpec[] = [];
+  const leftOut: string[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const parsed = v.safeParse(goodSpecSchema(), entry);
+    if (!parsed.success) {
+      leftOut.push(wrongValue(parsed.issues[0], `crank.history.${index}`));
+      continue;
+    }
+    const bytes = keptBytes(parsed.output.spec);
+    if (bytes <= MOST_SPEC_BYTES) good.push(parsed.output);
+    else
+      leftOut.push(
+        `has a spec of ${bytes} bytes (generation ${parsed.output.generation}), more than the ${MOST_SPEC_BYTES} that crank keeps`,
+      );
   }
-  return { kind: "history", history };
+  return { history: historyOf(good), leftOut };
+};
+
+const readOriginal = (value: unknown, defaults: SpecDefaults, cwd: string): GoodSpec[] | string => {
+  const parsed = v.safeParse(originalSchema(), value);
+  return parsed.success ? fromOriginal(parsed.output, defaults, cwd) : wrongValue(parsed.issues[0]);
 };
 
 type Original = {
@@ -110,19 +149,16 @@ const fromNanoseconds = (ns: number | undefined): number | null =>
   ns === undefined || ns <= 0 ? null : ns / NS_PER_MS;
 
 // Built when a record is read, and not before: most supervisors never read one.
-const recordSchema = () =>
+const originalSchema = () =>
   v.object({
     cwd: v.optional(v.string()),
     command: v.nullish(v.array(v.string())),
     start_timeout: v.optional(v.number()),
     stop_timeout: v.optional(v.number()),
-    crank: v.optional(
-      v.object({
-        version: v.literal(RECORD_VERSION),
-        history: v.pipe(v.array(goodSpecSchema()), v.maxLength(HISTORY_LENGTH)),
-      }),
-    ),
   });
+
+const historySchema = () =>
+  v.object({ crank: v.object({ version: v.literal(RECORD_VERSION), history: v.array(v.unknown()) }) });
 
 const goodSpecSchema = () => v.object({ generation: wholeNumber(), at: v.number(), spec: specSchema() });
 

@@ -11,6 +11,7 @@ import {
   type Invariant,
   isWellFormed,
   keepsAvailable,
+  keepsHistory,
   keepsPause,
   recordsDeploys,
   recyclesOneByOne,
@@ -204,6 +205,7 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
         requests: [...(state.service.rollout?.requests ?? []), ...(state.service.pendingRecord?.requests ?? [])],
         lost: ids.slice(1).filter((id) => id % 3 === pick % 3),
         unsure: ids,
+        isRecordOutdated: flag,
       };
     case "tick":
     case "deadline":
@@ -250,6 +252,7 @@ describe("whatever happens in whatever order", () => {
     () => holds(survivesKill),
     TIMEOUT_MS,
   );
+  test("each good run is kept once, in order, and not too many of them", () => holds(keepsHistory), TIMEOUT_MS);
   test("whatever the state refers to exists, and no number is used twice", () => holds(isWellFormed), TIMEOUT_MS);
 
   test(

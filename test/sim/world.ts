@@ -2,6 +2,7 @@
 // clients. The same life can be lived again with the supervisor killed at any moment, and nothing may come out different.
 
 import { CRANK } from "../../src/commands/crank-front-end.ts";
+import { HISTORY_LENGTH } from "../../src/core/spec.ts";
 import { MANNER } from "../../src/frontends/einhyrningsins/invocation.ts";
 import { type Command, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
@@ -18,6 +19,8 @@ import type { FrontEnd } from "../../src/supervisor/front-end.ts";
 import { measurementNumber } from "../../src/supervisor/measuring.ts";
 import type { Platform } from "../../src/supervisor/platform.ts";
 import { isCheck } from "../../src/supervisor/probes.ts";
+import { parseRecord } from "../../src/supervisor/record.ts";
+import { CRANK_DEFAULTS } from "../../src/supervisor/settings.ts";
 import { Clients } from "./clients.ts";
 import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
 import { leftProcesses } from "./left.ts";
@@ -117,6 +120,7 @@ class World implements SimulatedWorld {
     (worker) => this.#processes.get(worker)?.state !== "gone",
     (worker) => this.#saidReady.has(worker),
   );
+  #checkedRecord = "";
   readonly #saidReady = new Set<number>();
   readonly #qualities = new Map<string, Quality>();
   readonly #commands: string[] = [];
@@ -386,6 +390,7 @@ class World implements SimulatedWorld {
   }
 
   carriedOut(command: Command): void {
+    this.#expectRecord();
     if (command.kind === "acceptOn") this.#isAccepting = true;
     const closes = command.kind === "closeHandle" && !isOfUpgrade(command);
     const wrong = closes ? this.#left.closed(command.handle) : null;
@@ -566,8 +571,21 @@ class World implements SimulatedWorld {
     if (this.#status === null) this.#fail("it was told to shut down, and it is still there");
     const { unanswered } = this.#clients;
     if (unanswered.length > 0 && this.#isCalm) this.#fail(`without an answer at the end: ${unanswered.join(", ")}`);
-    const record = this.#files.get(RECORD) ?? "";
-    if (!record.startsWith("{")) this.#fail("the record is damaged");
+    this.#expectRecord();
+  }
+
+  /** Whenever the machine is switched off, the record can be read whole: each good run once, in order, and not too many. */
+  #expectRecord(): void {
+    const text = this.#files.get(RECORD);
+    if (text === undefined || text === this.#checkedRecord) return;
+    this.#checkedRecord = text;
+    const history: readonly { readonly generation: number }[] = JSON.parse(text).crank?.history ?? [];
+    const numbers = history.map(({ generation }) => generation);
+    const isOrdered = numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0));
+    if (!isOrdered || numbers.length > HISTORY_LENGTH) this.#fail(`the record has the runs ${numbers.join(", ")}`);
+    const reading = parseRecord(text, CRANK_DEFAULTS, "/");
+    if (reading.kind !== "history" || reading.leftOut.length > 0 || reading.history.length < numbers.length)
+      this.#fail("the record cannot be read");
   }
 
   #fail(message: string): never {

@@ -36,13 +36,24 @@ const good = (generation: number): GoodSpec => ({
   },
 });
 
+const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
+
+/** A record as some other program, or another crank, may have written it. */
+const written = (entries: readonly unknown[]): string => JSON.stringify({ crank: { version: 1, history: entries } });
+
+const generations = (text: string): number[] => {
+  const reading = read(text);
+  if (reading.kind !== "history") throw new Error(reading.reason);
+  return reading.history.map(({ generation }) => generation);
+};
+
 const read = (text: string) => parseRecord(text, CRANK_DEFAULTS, "/home");
 
 describe("the record", () => {
   test("gives back what was written", () => {
     const history = [good(1), good(2)];
-    expect(read(formatRecord(history))).toEqual({ kind: "history", history });
-    expect(read(formatRecord([]))).toEqual({ kind: "history", history: [] });
+    expect(read(formatRecord(history))).toEqual({ kind: "history", history, leftOut: [] });
+    expect(read(formatRecord([]))).toEqual({ kind: "history", history: [], leftOut: [] });
   });
 
   test("carries the four keys that the original reads, durations in nanoseconds", () => {
@@ -76,6 +87,43 @@ describe("the record", () => {
     expect(reading.history[0]?.spec.startTimeoutMs).toBeNull();
   });
 
+  test("that is too long is worth its newest ten", () => {
+    expect(generations(written(numbers(1, 19).map(good)))).toEqual(numbers(10, 19));
+  });
+
+  test("that has every run twice has each once, in order", () => {
+    const doubled = [...numbers(3, 10), ...numbers(1, 10)].map(good);
+    expect(generations(written(doubled))).toEqual(numbers(1, 10));
+  });
+
+  test("is never written longer than it can be read, or with a run twice", () => {
+    expect(generations(formatRecord([...numbers(1, 15), ...numbers(9, 15)].map(good)))).toEqual(numbers(6, 15));
+  });
+
+  test("with a bad entry keeps the others, and says which it was", () => {
+    const { command, ...rest } = good(2).spec;
+    const reading = read(written([good(1), { ...good(2), spec: rest }, good(3), null]));
+    expect(reading).toMatchObject({
+      history: [good(1), good(3)],
+      leftOut: [
+        expect.stringContaining("wrong value at crank.history.1.spec.command"),
+        expect.stringContaining("wrong value at crank.history.3"),
+      ],
+    });
+  });
+
+  test("whose history is damaged all over still has what the original crank wrote into it", () => {
+    const text = JSON.stringify({ cwd: "/srv", command: ["ruby"], crank: { version: 1, history: [{}] } });
+    expect(read(text)).toMatchObject({
+      history: [{ generation: 0, spec: { command: ["ruby"], cwd: "/srv" } }],
+      leftOut: [expect.stringContaining("crank.history.0")],
+    });
+    expect(read('{"command":["ruby"],"crank":{"version":1}}')).toMatchObject({
+      history: [{ spec: { command: ["ruby"] } }],
+      leftOut: [expect.stringContaining("crank.history")],
+    });
+  });
+
   test.each([
     ["", "is empty"],
     ["  \n", "is empty"],
@@ -93,8 +141,15 @@ describe("the record", () => {
   });
 });
 
-test("a record with a spec that is larger than any that crank would keep is not used", () => {
+test("a spec that is larger than any that crank would keep is left out of the record", () => {
   const { spec } = good(1);
-  const text = formatRecord([{ ...good(1), spec: { ...spec, env: { A: "x".repeat(1024 * 1024) } } }]);
-  expect(read(text)).toMatchObject({ kind: "unusable", reason: expect.stringContaining("(generation 1), more than") });
+  const large = { ...good(1), spec: { ...spec, env: { A: "x".repeat(1024 * 1024) } } };
+  expect(read(written([large]))).toMatchObject({
+    kind: "unusable",
+    reason: expect.stringContaining("(generation 1), more than"),
+  });
+  expect(read(written([large, good(2)]))).toMatchObject({
+    history: [good(2)],
+    leftOut: [expect.stringContaining("(generation 1), more than")],
+  });
 });
