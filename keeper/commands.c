@@ -7,6 +7,7 @@
 #include "candidate.h"
 #include "environment.h"
 #include "events.h"
+#include "fetch.h"
 #include "handles.h"
 #include "heartbeat.h"
 #include "journal.h"
@@ -26,6 +27,7 @@
 struct barrier {
   uint64_t token;
   uint64_t start; /* reached when the starts up to this one are decided */
+  uint64_t fetch; /* and the descriptors up to this one taken; none are under way in an execution */
 };
 
 static struct barrier *barriers;
@@ -71,7 +73,7 @@ static void write_log(struct reader *fields) {
 
 static void add_barrier(struct reader *fields) {
   barriers = memory_resize(barriers, ((size_t)barrier_count + 1) * sizeof *barriers);
-  barriers[barrier_count++] = (struct barrier){.token = read_u64(fields), .start = workers_starts()};
+  barriers[barrier_count++] = (struct barrier){.token = read_u64(fields), .start = workers_starts(), .fetch = fetch_begun()};
 }
 
 static void tell_mark(struct reader *fields) {
@@ -135,7 +137,7 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_openDatagram] = sockets_open_datagram,
     [COMMAND_sendDatagram] = workers_send,
     [COMMAND_keepDescriptor] = sockets_keep,
-    [COMMAND_takeDescriptor] = sockets_take,
+    [COMMAND_takeDescriptor] = fetch_descriptor,
     [COMMAND_openFile] = sockets_open_file,
     [COMMAND_storeHandle] = sockets_store,
     [COMMAND_hand] = workers_hand,
@@ -173,7 +175,7 @@ void commands_end_batch(uint64_t tick_at) {
 
 void commands_check_barriers(void) {
   uint32_t reached = 0;
-  while (reached < barrier_count && workers_started_up_to(barriers[reached].start)) {
+  while (reached < barrier_count && workers_started_up_to(barriers[reached].start) && fetch_taken_up_to(barriers[reached].fetch)) {
     struct buffer *event = events_begin(MESSAGE_reached);
     buffer_u64(event, barriers[reached].token);
     events_post(0);
@@ -205,7 +207,7 @@ bool commands_load(struct reader *in) {
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
     barriers = memory_resize(barriers, ((size_t)barrier_count + 1) * sizeof *barriers);
-    barriers[barrier_count].token = read_u64(in);
+    barriers[barrier_count] = (struct barrier){.token = read_u64(in)};
     barriers[barrier_count++].start = read_u64(in);
   }
   return !in->failed;

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void save_descriptor(struct buffer *out, int fd) {
@@ -15,6 +17,71 @@ int load_descriptor(struct reader *in) {
   return fd;
 }
 
+/* As the kernel writes it (getdents64(2)). */
+struct entry {
+  uint64_t inode;
+  int64_t next;
+  uint16_t length;
+  uint8_t type;
+  char name[];
+};
+
+/* The number of /proc/self/fd that a name says; -1 for "." and "..". */
+static int number_of(const char *name) {
+  int number = 0;
+  if (*name < '0' || *name > '9') return -1;
+  while (*name >= '0' && *name <= '9') number = number * 10 + (*name++ - '0');
+  return number;
+}
+
+static void end_one(int fd, bool only_marks) {
+  if (only_marks) (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  else (void)close(fd);
+}
+
+/* One by one, as /proc lists them. What is closed meanwhile is not missed: the list is in the order of the numbers, and goes
+ * on from the number that it has come to. */
+static int end_listed(uint32_t from, uint32_t to, bool only_marks) {
+  _Alignas(struct entry) char room[2048];
+  int list = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (list < 0) return -1;
+  for (;;) {
+    long n = syscall(SYS_getdents64, list, room, sizeof room);
+    if (n <= 0) break;
+    for (long at = 0; at < n;) {
+      const struct entry *entry = (const struct entry *)(const void *)(room + at);
+      int fd = number_of(entry->name);
+      at += entry->length;
+      if (fd < 0 || (uint32_t)fd < from || (uint32_t)fd > to) continue;
+      if (fd != list) end_one(fd, only_marks);
+    }
+  }
+  (void)close(list);
+  return 0;
+}
+
+/* close_range(2) is of Linux 5.9, and its flag of 5.11; filters of containers refuse it with EPERM, too. */
+static int end_range(uint32_t from, uint32_t to, bool only_marks) {
+  if (close_range(from, to, only_marks ? CLOSE_RANGE_CLOEXEC : 0) == 0) return 0;
+  return end_listed(from, to, only_marks);
+}
+
+int descriptors_close_range(uint32_t from, uint32_t to) {
+  return from > to ? 0 : end_range(from, to, false);
+}
+
+int descriptors_mark_from(uint32_t from) {
+  return end_range(from, ~0U, true);
+}
+
+void descriptors_close_but(int one, int other) {
+  uint32_t low = (uint32_t)(one < other ? one : other);
+  uint32_t high = (uint32_t)(one < other ? other : one);
+  if (low > 3) (void)descriptors_close_range(3, low - 1);
+  (void)descriptors_close_range(low + 1, high - 1);
+  (void)descriptors_close_range(high + 1, ~0U);
+}
+
 void descriptors_close_on_exec(void) {
-  (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  (void)descriptors_mark_from(3);
 }

@@ -8,6 +8,12 @@
 void save_descriptor(struct buffer *out, int fd);
 /* Reads it, and makes it close on exec again. */
 int load_descriptor(struct reader *in);
+/* Closes everything above 2 but these two. Async-signal-safe. */
+void descriptors_close_but(int one, int other);
+/* Closes what lies between these numbers, both included; -1 with errno. Async-signal-safe. */
+int descriptors_close_range(uint32_t from, uint32_t to);
+/* Marks everything from a number on to be closed by the next exec; -1 with errno. Async-signal-safe. */
+int descriptors_mark_from(uint32_t from);
 /* The execution failed: everything above 2 is to be closed by the next exec again. */
 void descriptors_close_on_exec(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "clock.h"
 #include "descriptors.h"
 #include "memory.h"
@@ -158,7 +159,7 @@ static void discard_first(void) {
   total_bytes -= event->size;
   counts[event->code]--;
   for (uint32_t i = 0; i < event->fd_count; i++) {
-    if (event->fds[i] >= 0) (void)close(event->fds[i]);
+    if (event->fds[i] >= 0) admission_close(event->fds[i]);
   }
   free(event->fds);
   struct gone gone = {.code = event->code, .source = event->source, .size = event->size};

@@ -15,6 +15,7 @@
 #include "environment.h"
 #include "events.h"
 #include "facts.h"
+#include "fetch.h"
 #include "handles.h"
 #include "heartbeat.h"
 #include "inherited.h"
@@ -141,6 +142,7 @@ void execute_run(const char *path) {
   const char *step = look_ahead(path);
   int error = errno;
   if (!step) {
+    fetch_settle();
     output_stop();
     rehearsal_end();
     supervisor_end();

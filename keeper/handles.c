@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "descriptors.h"
 #include "events.h"
 #include "loop.h"
@@ -87,9 +88,11 @@ static struct handle *append(void) {
   return handle;
 }
 
-static void tell_opened(const struct handle *handle) {
+/* A connection's address is not asked for where it is another's, who can make that wait (inet_getname takes the lock). */
+static void tell_opened(const struct handle *handle, bool is_foreign) {
   _Alignas(8) uint8_t address[128];
-  size_t length = handle->domain != 0 ? handles_address(handle->fd, address, sizeof address) : 0;
+  bool is_foreign_connection = is_foreign && handle->type == SOCK_STREAM && !handle->listening;
+  size_t length = handle->domain != 0 && !is_foreign_connection ? handles_address(handle->fd, address, sizeof address) : 0;
   struct buffer *event = events_begin(MESSAGE_opened);
   buffer_u64(event, handle->id);
   buffer_u32(event, handle->domain);
@@ -99,7 +102,7 @@ static void tell_opened(const struct handle *handle) {
   events_post(0);
 }
 
-int handles_add(uint64_t id, int fd, uint32_t backlog) {
+static int add(uint64_t id, int fd, uint32_t backlog, bool is_foreign) {
   if (handles_find(id) || count >= MOST_HANDLES) {
     errno = count >= MOST_HANDLES ? EMFILE : EEXIST;
     return -1;
@@ -117,8 +120,16 @@ int handles_add(uint64_t id, int fd, uint32_t backlog) {
     errno = error;
     return -1;
   }
-  tell_opened(handle);
+  tell_opened(handle, is_foreign);
   return 0;
+}
+
+int handles_add(uint64_t id, int fd, uint32_t backlog) {
+  return add(id, fd, backlog, false);
+}
+
+int handles_add_foreign(uint64_t id, int fd) {
+  return add(id, fd, 0, true);
 }
 
 void handles_close(uint64_t id) {
@@ -126,7 +137,7 @@ void handles_close(uint64_t id) {
     struct handle *handle = handles[i];
     if (handle->id != id) continue;
     if (handle->listening || handle->polled) loop_forget(handle->fd);
-    (void)close(handle->fd);
+    admission_close(handle->fd);
     free(handle);
     handles[i] = handles[--count];
     return;

@@ -29,6 +29,8 @@ uint32_t handles_count(void);
 struct handle *handles_at(uint32_t index);
 /* Takes the descriptor over under a new number, finds out what it is, and tells by `opened`. -1 with errno: it stays the caller's. */
 int handles_add(uint64_t id, int fd, uint32_t backlog);
+/* The same for what another process had. */
+int handles_add_foreign(uint64_t id, int fd);
 /* Forgets and closes it. */
 void handles_close(uint64_t id);
 void handles_close_all(void);

@@ -8,6 +8,7 @@
 #include "candidate.h"
 #include "clock.h"
 #include "commands.h"
+#include "fetch.h"
 #include "handles.h"
 #include "heartbeat.h"
 #include "output.h"
@@ -54,6 +55,7 @@ static void take_output(void) {
 static void take_deadlines(void) {
   clock_clear();
   if (clock_take(DEADLINE_EXITS)) workers_tell_late_exits();
+  if (clock_take(DEADLINE_FETCH)) fetch_expire();
   if (clock_take(DEADLINE_STREAMS)) streams_expire();
   if (clock_take(DEADLINE_ACCEPT)) streams_accept_again();
   if (clock_take(DEADLINE_HEARTBEAT)) heartbeat_beat();
@@ -75,6 +77,9 @@ static void take(enum watch watch, uint64_t id, uint32_t events) {
       return;
     case WATCH_PATH:
       workers_datagram_ready(id, 1);
+      return;
+    case WATCH_FETCH:
+      fetch_ready(id);
       return;
     case WATCH_SIGNALS:
       signals_read();

@@ -9,6 +9,7 @@ enum watch {
   WATCH_STARTING,   /* a process that is being started: its error pipe */
   WATCH_PAIR,       /* a worker's end of a notify pair */
   WATCH_PATH,       /* a worker's notify socket with a name */
+  WATCH_FETCH,      /* a process that receives or takes descriptors */
   WATCH_SIGNALS,
   WATCH_PROCESS,    /* a pidfd */
   WATCH_OUTPUT,

@@ -11,8 +11,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "descriptors.h"
 #include "events.h"
+#include "fetch.h"
 #include "loop.h"
 #include "memory.h"
 #include "protocol.h"
@@ -22,7 +24,6 @@ enum {
   MOST_QUEUED = 64,       /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
   MOST_AT_ONCE = 256,     /* read in one round, should nothing of it be for the supervisor */
   MOST_AT_END = 1024,     /* read when the worker is gone, should somebody else go on sending */
-  MOST_DESCRIPTORS = 253, /* SCM_MAX_FD */
   MOST_HELD = 1024,       /* descriptors held by events altogether */
   ANSWER_SECONDS = 5,     /* how long a worker's read waits */
   FLAG_TRUNCATED = 1,
@@ -182,76 +183,96 @@ int notify_watch(struct notify *notify, uint64_t worker) {
   return 0;
 }
 
+static void watch_again(const struct notify *notify, uint64_t worker) {
+  if (!notify->watched) return;
+  uint32_t events = notify->paused ? 0 : EPOLLIN;
+  if (notify->pair >= 0) (void)loop_change(notify->pair, WATCH_PAIR, worker, notify->fetching & 1 ? 0 : events);
+  if (notify->bound >= 0) (void)loop_change(notify->bound, WATCH_PATH, worker, notify->fetching & 2 ? 0 : events);
+}
+
 static void pause_reading(struct notify *notify, uint64_t worker, bool pause) {
   if (!notify->watched || notify->paused == pause) return;
-  uint32_t events = pause ? 0 : EPOLLIN;
-  if (notify->pair >= 0) (void)loop_change(notify->pair, WATCH_PAIR, worker, events);
-  if (notify->bound >= 0) (void)loop_change(notify->bound, WATCH_PATH, worker, events);
   notify->paused = pause;
+  watch_again(notify, worker);
 }
 
-struct parcel {
-  struct ucred sender;
-  int fds[MOST_DESCRIPTORS];
-  uint32_t fd_count;
-};
-
-static void unpack(struct msghdr *message, struct parcel *parcel) {
-  parcel->sender = (struct ucred){.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
-  parcel->fd_count = 0;
-  for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-    if (header->cmsg_level != SOL_SOCKET) continue;
-    size_t length = header->cmsg_len - CMSG_LEN(0);
-    if (header->cmsg_type == SCM_CREDENTIALS && length >= sizeof parcel->sender) {
-      memcpy(&parcel->sender, CMSG_DATA(header), sizeof parcel->sender);
-    } else if (header->cmsg_type == SCM_RIGHTS) {
-      uint32_t count = (uint32_t)(length / sizeof(int));
-      memcpy(parcel->fds, CMSG_DATA(header), count * sizeof(int));
-      parcel->fd_count = count;
-    }
-  }
-}
-
-static void tell(uint64_t worker, uint8_t source, const struct msghdr *message, struct parcel *parcel, struct span bytes) {
-  uint32_t flags = message->msg_flags & MSG_TRUNC ? FLAG_TRUNCATED : 0;
-  if (message->msg_flags & MSG_CTRUNC) flags |= FLAG_DESCRIPTORS_LOST;
-  if (held + parcel->fd_count > MOST_HELD) {
-    for (uint32_t i = 0; i < parcel->fd_count; i++) (void)close(parcel->fds[i]);
-    parcel->fd_count = 0;
+static void tell(uint64_t worker, uint8_t source, const struct datagram *datagram) {
+  uint32_t flags = datagram->flags & MSG_TRUNC ? FLAG_TRUNCATED : 0;
+  uint32_t count = datagram->fd_count;
+  if ((datagram->flags & MSG_CTRUNC) || datagram->lost > 0) flags |= FLAG_DESCRIPTORS_LOST;
+  if (held + count > MOST_HELD) {
+    for (uint32_t i = 0; i < count; i++) admission_close(datagram->fds[i]);
+    count = 0;
     flags |= FLAG_DESCRIPTORS_LOST;
   }
-  held += parcel->fd_count;
+  held += count;
   struct buffer *event = events_begin(MESSAGE_datagram);
   buffer_u64(event, worker);
   buffer_u8(event, source);
-  buffer_u32(event, (uint32_t)parcel->sender.pid);
-  buffer_u32(event, parcel->sender.uid);
-  buffer_u32(event, parcel->sender.gid);
+  buffer_u32(event, (uint32_t)datagram->sender.pid);
+  buffer_u32(event, datagram->sender.uid);
+  buffer_u32(event, datagram->sender.gid);
   buffer_u32(event, flags);
-  buffer_u32(event, parcel->fd_count);
-  buffer_bytes(event, bytes.data, bytes.length);
-  events_post_with(worker, parcel->fds, parcel->fd_count);
+  buffer_u32(event, count);
+  buffer_bytes(event, datagram->said.data, datagram->said.length);
+  events_post_with(worker, datagram->fds, count);
 }
 
-/* Takes one datagram; false when none waits. */
+void notify_take(struct notify *notify, uint64_t worker, uint8_t source, const struct datagram *datagram) {
+  if (watchdog_hears(worker, datagram->sender.pid, datagram->said) && datagram->fd_count + datagram->lost == 0) return;
+  notify->queued++;
+  tell(worker, source, datagram);
+}
+
+static struct ucred sender_of(struct msghdr *message) {
+  struct ucred sender = {.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
+  struct cmsghdr *header = CMSG_FIRSTHDR(message);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof sender);
+  return sender;
+}
+
+static void fetch(struct notify *notify, uint64_t worker, uint8_t source, int fd) {
+  uint8_t bit = (uint8_t)(1U << source);
+  notify->fetching |= bit;
+  if (fetch_datagrams(worker, source, fd) < 0) notify->waiting |= bit;
+  watch_again(notify, worker);
+}
+
+/* Takes one datagram; false when none waits, or what waits is received elsewhere. It is looked at first: one that brings
+ * descriptors, for which the look has no room (MSG_CTRUNC), never gives them to this process. */
 static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
   uint8_t bytes[LIMIT_DATAGRAM_BYTES];
-  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
   int fd = source == 0 ? notify->pair : notify->bound;
-  if (fd < 0) return false;
+  if (fd < 0 || (notify->fetching & (1U << source))) return false;
   struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   ssize_t n;
-  do n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  do n = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   while (n < 0 && errno == EINTR);
   if (n < 0) return false;
-  struct parcel parcel;
-  unpack(&message, &parcel);
-  struct span said = {.data = bytes, .length = (size_t)n};
-  if (watchdog_hears(worker, parcel.sender.pid, said) && parcel.fd_count == 0) return true;
-  notify->queued++;
-  tell(worker, source, &message, &parcel, said);
+  if (message.msg_flags & MSG_CTRUNC) {
+    fetch(notify, worker, source, fd);
+    return false;
+  }
+  (void)recv(fd, NULL, 0, MSG_DONTWAIT);
+  struct datagram datagram = {.sender = sender_of(&message), .flags = message.msg_flags};
+  datagram.said = (struct span){.data = bytes, .length = (size_t)n};
+  notify_take(notify, worker, source, &datagram);
   return true;
+}
+
+void notify_fetched(struct notify *notify, uint64_t worker, uint8_t source) {
+  notify->fetching &= (uint8_t)~(1U << source);
+  watch_again(notify, worker);
+}
+
+void notify_fetch_again(struct notify *notify, uint64_t worker) {
+  for (uint8_t source = 0; source <= 1; source++) {
+    if (!(notify->waiting & (1U << source))) continue;
+    notify->waiting &= (uint8_t)~(1U << source);
+    notify_fetched(notify, worker, source);
+  }
 }
 
 void notify_read(struct notify *notify, uint64_t worker, uint8_t source) {
@@ -290,6 +311,7 @@ void notify_close(struct notify *notify) {
   free(notify->path);
   notify->path = NULL;
   notify->watched = false;
+  notify->fetching = notify->waiting = 0;
 }
 
 void notify_save(const struct notify *notify, struct buffer *out) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "sockets.h"
 #include "wire.h"
@@ -15,6 +16,17 @@ struct notify {
   uint32_t queued;  /* datagrams that no commit has consumed */
   bool watched;
   bool paused;
+  uint8_t fetching; /* bits of the sources whose datagrams bring descriptors, and are received elsewhere (fetch.h) */
+  uint8_t waiting;  /* of those, the ones for which that could not begin yet */
+};
+
+struct datagram {
+  struct ucred sender;
+  int flags; /* msg_flags */
+  uint32_t lost;
+  const int *fds;
+  uint32_t fd_count;
+  struct span said;
 };
 
 /* Opens what is wanted. `*workers_end`: the other end of the pair. -1 with errno, and nothing is open. */
@@ -28,6 +40,12 @@ struct destination notify_destination(const struct notify *notify);
 int notify_watch(struct notify *notify, uint64_t worker);
 /* Reads what waits on one of the two (source 0: the pair, 1: the name). */
 void notify_read(struct notify *notify, uint64_t worker, uint8_t source);
+/* What was received elsewhere. */
+void notify_take(struct notify *notify, uint64_t worker, uint8_t source, const struct datagram *datagram);
+/* Nothing more comes from elsewhere: it is read here again. */
+void notify_fetched(struct notify *notify, uint64_t worker, uint8_t source);
+/* There may be room again for what could not begin. */
+void notify_fetch_again(struct notify *notify, uint64_t worker);
 /* Reads both to the end: the worker is gone. */
 void notify_finish(struct notify *notify, uint64_t worker);
 /* Events have let go of so many descriptors. */

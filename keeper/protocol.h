@@ -3,7 +3,7 @@
 #ifndef KEEPER_PROTOCOL_H
 #define KEEPER_PROTOCOL_H
 
-#define PROTOCOL_VERSION 2
+#define PROTOCOL_VERSION 3
 #define FIRST_EVENT 100
 
 /* What the supervisor tells the keeper. */
@@ -26,7 +26,7 @@
   COMMAND(openDatagram, 25, "handle:u64 domain:u32 address:bytes") \
   COMMAND(sendDatagram, 26, "handle:u64 worker:u64 bytes:bytes handles:numbers") \
   COMMAND(keepDescriptor, 27, "event:u64 index:u32 handle:u64") \
-  COMMAND(takeDescriptor, 28, "handle:u64 pid:u32 startTime:u64 fd:u32") \
+  COMMAND(takeDescriptor, 28, "handle:u64 pid:u32 startTime:u64 fd:u32 uid:u32 gid:u32") \
   COMMAND(openFile, 29, "handle:u64 path:text flags:u32 mode:u32") \
   COMMAND(storeHandle, 30, "handle:u64 poll:u8") \
   COMMAND(hand, 31, "worker:u64 bytes:bytes handles:numbers") \

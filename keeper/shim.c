@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "launch.h"
 #include "memory.h"
 #include "protocol.h"
@@ -148,11 +149,11 @@ static void place_descriptors(struct order *order) {
     order->placements[i].source = moved;
   }
   /* What came through the exec beside 0, 1 and 2 is copied by now, the payload is read: all of it goes. */
-  if (highest > 2 && close_range(3, highest, 0) < 0) give_up(report, "descriptor");
+  if (descriptors_close_range(3, highest) < 0) give_up(report, "descriptor");
   for (uint32_t i = 0; i < order->placement_count; i++) {
     if (dup2(order->placements[i].source, (int)order->placements[i].target) < 0) give_up(report, "descriptor");
   }
-  if (close_range(highest + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0) give_up(report, "descriptor");
+  if (descriptors_mark_from(highest + 1) < 0) give_up(report, "descriptor");
 }
 
 static void set_oom_score(const struct order *order) {

@@ -10,6 +10,7 @@
 
 #include "candidate.h"
 #include "events.h"
+#include "fetch.h"
 #include "protocol.h"
 #include "rehearsal.h"
 #include "supervisor.h"
@@ -63,7 +64,7 @@ void signals_collect_children(void) {
       return;
     }
     if (info.si_pid == 0) return;
-    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || rehearsal_child_gone(&info) || workers_child_gone(&info);
+    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || rehearsal_child_gone(&info) || fetch_child_gone(&info) || workers_child_gone(&info);
     if (is_known) continue;
     /* A worker's orphan, or a shim that had failed. */
     while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;

@@ -8,15 +8,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "accept_queue.h"
+#include "admission.h"
 #include "events.h"
 #include "handles.h"
 #include "inherited.h"
-#include "processes.h"
 #include "protocol.h"
 
 enum { MOST_DESCRIPTORS = 253 /* SCM_MAX_FD */, MOST_RELISTENED = 64 };
@@ -235,31 +234,18 @@ void sockets_keep(struct reader *command) {
   uint64_t id = read_u64(command);
   int fd = events_take_descriptor(seq, index);
   if (fd < 0) (void)fail(COMMAND_keepDescriptor, id, "descriptor", -1);
-  else if (handles_add(id, fd, 0) < 0) (void)fail(COMMAND_keepDescriptor, id, "handle", fd);
+  else if (handles_add_foreign(id, fd) < 0) {
+    int error = errno;
+    admission_close(fd);
+    errno = error;
+    (void)fail(COMMAND_keepDescriptor, id, "handle", -1);
+  }
 }
 
 void sockets_store(struct reader *command) {
   uint64_t id = read_u64(command);
   bool poll = read_u8(command) == 1;
   if (handles_store(id, poll) < 0) (void)fail(COMMAND_storeHandle, id, "watch", -1);
-}
-
-void sockets_take(struct reader *command) {
-  uint64_t id = read_u64(command);
-  uint32_t pid = read_u32(command);
-  uint64_t start_time = read_u64(command);
-  uint32_t number = read_u32(command);
-  int process = processes_open(pid, start_time);
-  if (process < 0) {
-    (void)fail(COMMAND_takeDescriptor, id, "process", -1);
-    return;
-  }
-  int fd = (int)syscall(SYS_pidfd_getfd, process, number, 0);
-  int error = errno;
-  (void)close(process);
-  errno = error;
-  if (fd < 0) (void)fail(COMMAND_takeDescriptor, id, "descriptor", -1);
-  else if (handles_add(id, fd, 0) < 0) (void)fail(COMMAND_takeDescriptor, id, "handle", fd);
 }
 
 void sockets_open_file(struct reader *command) {

@@ -22,7 +22,6 @@ void sockets_stat(struct reader *command);
 void sockets_open_datagram(struct reader *command);
 void sockets_keep(struct reader *command);
 void sockets_store(struct reader *command);
-void sockets_take(struct reader *command);
 void sockets_open_file(struct reader *command);
 /* Something happened to a listening socket: if somebody shut it down, it is made to listen again. */
 void sockets_check(uint64_t handle);

@@ -25,6 +25,7 @@ struct worker {
   struct notify notify;
   int process; /* pidfd of one that is not our child; -1 */
   bool routed;
+  bool drained; /* its output, after its end */
   uint8_t ending;
   uint32_t status;
   uint64_t ended_at;

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "events.h"
+#include "fetch.h"
 #include "loop.h"
 #include "notify.h"
 #include "processes.h"
@@ -85,21 +85,17 @@ static int bind_notify(struct worker *worker, const struct adoption *adoption) {
 }
 
 /* The worker's end of the pair is the same socket in both processes: what is connected here is connected there. */
-static int lead_pair(const struct worker *worker, uint32_t number) {
-  int fd = (int)syscall(SYS_pidfd_getfd, worker->process, number, 0);
-  if (fd < 0) return -1;
-  int result = notify_lead(&worker->notify, fd);
-  int error = errno;
-  (void)close(fd);
-  errno = error;
-  return result;
+int workers_lead_notify(uint64_t id, int fd) {
+  const struct worker *worker = worker_find(id);
+  if (worker && worker->state == WORKER_RUNNING) return notify_lead(&worker->notify, fd);
+  errno = ESRCH;
+  return -1;
 }
 
 static void take_notify(struct worker *worker, const struct adoption *adoption) {
   if (adoption->notify_path.length == 0) return;
   if (bind_notify(worker, adoption) < 0) events_failed(COMMAND_adopt, worker->id, "notify-socket", errno);
-  else if (adoption->notify_fd > 0 && lead_pair(worker, adoption->notify_fd) < 0)
-    events_failed(COMMAND_adopt, worker->id, "notify-descriptor", errno);
+  else if (adoption->notify_fd > 0) fetch_notify_end(worker->id, worker->pid, worker->start_time, adoption->notify_fd);
 }
 
 /* The process, held and watched; -1 with errno and the step. */

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "clock.h"
 #include "events.h"
+#include "fetch.h"
 #include "loop.h"
 #include "output.h"
 #include "processes.h"
@@ -38,6 +40,14 @@ static void tell_exit(struct worker *worker) {
   if (worker->routed) output_remove(worker->id);
   worker->routed = false;
   worker->state = WORKER_TOLD;
+  fetch_forget(worker->id);
+  notify_close(&worker->notify);
+}
+
+static void tell_exit_if_heard(struct worker *worker) {
+  if (worker->state != WORKER_ENDING || fetch_is_receiving(worker->id)) return;
+  notify_close(&worker->notify);
+  if (!worker->routed || worker->drained) tell_exit(worker);
 }
 
 /* It is gone: first all that it said, then its end. */
@@ -47,12 +57,9 @@ static void begin_end(struct worker *worker) {
   watchdog_forget(worker->id);
   worker_forget_main(worker->id);
   notify_finish(&worker->notify, worker->id);
-  notify_close(&worker->notify);
-  if (!worker->routed) {
-    tell_exit(worker);
-    return;
-  }
-  output_drain(worker->id);
+  if (worker->routed) output_drain(worker->id);
+  tell_exit_if_heard(worker);
+  if (worker->state == WORKER_TOLD) return;
   uint64_t until = worker->ended_at + DRAIN_MS;
   uint64_t other = clock_get(DEADLINE_EXITS);
   if (other == 0 || until < other) clock_set(DEADLINE_EXITS, until);
@@ -60,7 +67,32 @@ static void begin_end(struct worker *worker) {
 
 void workers_output_drained(uint64_t id) {
   struct worker *worker = worker_find(id);
-  if (worker && worker->state == WORKER_ENDING) tell_exit(worker);
+  if (!worker) return;
+  worker->drained = true;
+  tell_exit_if_heard(worker);
+}
+
+void workers_take_datagram(uint64_t id, uint8_t source, const struct datagram *datagram) {
+  struct worker *worker = worker_find(id);
+  if (worker && worker->state != WORKER_TOLD) {
+    notify_take(&worker->notify, id, source, datagram);
+    return;
+  }
+  for (uint32_t i = 0; i < datagram->fd_count; i++) admission_close(datagram->fds[i]);
+}
+
+void workers_fetched(uint64_t id, uint8_t source) {
+  struct worker *worker = worker_find(id);
+  if (!worker || worker->state == WORKER_TOLD) return;
+  notify_fetched(&worker->notify, id, source);
+  if (worker->state == WORKER_RUNNING) notify_read(&worker->notify, id, source);
+  if (worker->state != WORKER_ENDING) return;
+  notify_finish(&worker->notify, id);
+  tell_exit_if_heard(worker);
+}
+
+void workers_fetch_again(void) {
+  for (uint32_t i = 0; i < worker_count(); i++) notify_fetch_again(&worker_at(i)->notify, worker_at(i)->id);
 }
 
 void workers_tell_late_exits(void) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "notify.h"
 #include "wire.h"
 
 /* Commands. A failure becomes an event. */
@@ -54,5 +55,14 @@ void workers_save(struct buffer *out);
 bool workers_load(struct reader *in);
 void worker_main_save(struct buffer *out);
 bool worker_main_load(struct reader *in);
+
+/* A datagram that was received elsewhere (fetch.h): its descriptors belong to it, or are closed. */
+void workers_take_datagram(uint64_t id, uint8_t source, const struct datagram *datagram);
+/* Nothing more of a worker's is received elsewhere, for now. */
+void workers_fetched(uint64_t id, uint8_t source);
+/* There may be room for what could not be received elsewhere. */
+void workers_fetch_again(void);
+/* Leads a worker's end of its notify pair, which was taken out of it, to the socket that is bound. -1 with errno. */
+int workers_lead_notify(uint64_t id, int fd);
 
 #endif

@@ -2,7 +2,7 @@
 // same in C, and a test holds the two against each other. What each frame means is in docs/keeper-protocol.md.
 
 /** Raised whenever a frame changes its shape. Both sides must agree on it in `hello` and `attach`. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /**
  * How a field lies on the wire, little-endian: `u8`, `u32`, `i32`, `u64` (below 2^53 in TypeScript) as such; `text`
@@ -81,7 +81,10 @@ export const COMMANDS = {
   /** Keeps descriptor number `index` of the datagram event `event` as `handle`; what is not kept is closed with the event's commit. */
   keepDescriptor: { code: 27, fields: { event: "u64", index: "u32", handle: "u64" } },
   /** Takes descriptor `fd` out of a living process (pidfd_getfd), if its start time is `startTime`. */
-  takeDescriptor: { code: 28, fields: { handle: "u64", pid: "u32", startTime: "u64", fd: "u32" } },
+  takeDescriptor: {
+    code: 28,
+    fields: { handle: "u64", pid: "u32", startTime: "u64", fd: "u32", uid: "u32", gid: "u32" },
+  },
   /** Opens a file, a fifo or a /proc entry. */
   openFile: { code: 29, fields: { handle: "u64", path: "text", flags: "u32", mode: "u32" } },
 

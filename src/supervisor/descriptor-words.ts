@@ -10,6 +10,7 @@ import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
+import { usersOf } from "./ownership.ts";
 import { oneMore } from "./seldom.ts";
 import {
   dropStored,
@@ -159,10 +160,14 @@ const storeNumber = async (
   const obstacle = isNumber ? (whyNotStored(memory, worker, name) ?? whyInVain(memory, worker)) : "it is no number";
   if (obstacle !== null) return answer(memory, worker, number, obstacle);
   const startTime = event.pid === worker.pid ? worker.startTime : await startTimeOf(memory, event.pid);
+  if (!usersOf(memory, worker).includes(event.uid))
+    return answer(memory, worker, number, `process ${event.pid} belongs to user ${event.uid}`);
   if (startTime === null) return answer(memory, worker, number, `process ${event.pid} is not there`);
   const fd = Number(number);
   const handle = add(memory, worker, name, { kind: "taking", fd, poll });
-  memory.outbox.command({ kind: "takeDescriptor", handle, pid: event.pid, startTime, fd });
+  // As it was when it said that: what has become another user's since, by a set-id program, is not taken from.
+  const { pid, uid, gid } = event;
+  memory.outbox.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
 };
 
 const startTimeOf = async ({ platform }: Memory, pid: number): Promise<number | null> =>
@@ -223,7 +228,7 @@ export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolea
   const stored = memory.stored.get(event.id);
   if (!stored) return event.command === COMMANDS.storeHandle.code;
   const worker = memory.core.workers[stored.from];
-  const reason = event.errno === EBADF ? "it is not open" : describeErrno(event.errno);
+  const reason = whyNotTaken(event);
   forgetStored(memory, event.id);
   if (event.command === COMMANDS.storeHandle.code) memory.outbox.command({ kind: "closeHandle", handle: event.id });
   if (worker && stored.place.kind === "taking") answer(memory, worker, String(stored.place.fd), reason);
@@ -240,6 +245,18 @@ export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolea
   }
   return true;
 };
+
+/** What the keeper's errors mean where a descriptor is stored or taken. */
+const whyNotTaken = ({ command, errno, step }: EventOf<"failed">): string => {
+  if (command !== COMMANDS.takeDescriptor.code) return describeErrno(errno);
+  if (errno === EBADF) return "it is not open";
+  if (errno === EXDEV) return "it is open on a device, or on a file system that can hold up whatever closes it";
+  if (errno === EPERM && step === "process") return "the process is not its user's alone: it runs a set-id program";
+  if (errno === EPERM)
+    return "the kernel allows its user no access to the process: a set-id program, not dumpable, or Yama (kernel.yama.ptrace_scope)";
+  return describeErrno(errno);
+};
+const [EPERM, EXDEV] = [1, 18];
 
 /** It could not be sent: whoever comes next gets it. */
 const notHanded = (memory: Memory, { id, errno }: EventOf<"failed">): boolean => {

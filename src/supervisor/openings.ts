@@ -1,6 +1,6 @@
 // What crank has to open at its start: the sockets of -bind, out of the service manager's store where they are in it, and
 // the control socket.
-import type { Command } from "../keeper/protocol.ts";
+import { type Command, UNCHANGED } from "../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "./addresses.ts";
 import { type Memory, rememberAdoption } from "./memory.ts";
 import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "./passed-sockets.ts";
@@ -66,5 +66,6 @@ const takeLeftSocket = (memory: Memory, handle: number): Command | null => {
   const next = { ...socket, holders, taken: holder };
   rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
   const { pid, startTime, fd } = holder;
-  return { kind: "takeDescriptor", handle, pid, startTime, fd };
+  // A worker may have changed its user; what was taken counts only if it is that socket.
+  return { kind: "takeDescriptor", handle, pid, startTime, fd, uid: UNCHANGED, gid: UNCHANGED };
 };

@@ -9,6 +9,7 @@ import {
   readlinkSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { COMMANDS, SPAWN_FLAGS, UNCHANGED } from "../../src/keeper/protocol.ts";
@@ -17,6 +18,9 @@ import { bytesOf, DrivenKeeper, openTcp, openUnix, python, sh, until, untilThere
 import { plainSpawn } from "./keeper-under-test.ts";
 import { endProcess } from "./real-keeper.ts";
 
+/** One that every user may execute. */
+const PYTHON = "/usr/bin/python3";
+const EPERM = 1;
 const ENOENT = 2;
 const ESRCH = 3;
 const EBADF = 9;
@@ -112,7 +116,7 @@ describe("takeDescriptor", () => {
     const { pid, startTime } = await keeper.event("spawned");
     keeper.commit([
       { kind: "closeHandle", handle: 1 },
-      { kind: "takeDescriptor", handle: 2, pid, startTime, fd: 7 },
+      { kind: "takeDescriptor", handle: 2, pid, startTime, fd: 7, uid: UNCHANGED, gid: UNCHANGED },
     ]);
     const taken = await keeper.event("opened");
     expect(taken).toMatchObject({ handle: 2, listening: 1 });
@@ -123,16 +127,56 @@ describe("takeDescriptor", () => {
     keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"])]);
     await keeper.event("opened");
     const { pid, startTime } = await keeper.event("spawned");
-    keeper.commit([
-      { kind: "takeDescriptor", handle: 2, pid, startTime: startTime + 1, fd: 0 },
-      { kind: "takeDescriptor", handle: 3, pid, startTime, fd: 900 },
-      { kind: "takeDescriptor", handle: 1, pid, startTime, fd: 0 },
-    ]);
     const command = COMMANDS.takeDescriptor.code;
+    const take = { kind: "takeDescriptor", handle: 2, pid, startTime, fd: 0, uid: UNCHANGED, gid: UNCHANGED } as const;
+    keeper.commit([{ ...take, startTime: startTime + 1 }]);
     expect(await failure()).toEqual({ command, id: 2, step: "process", errno: ESRCH });
+    keeper.commit([{ ...take, handle: 3, fd: 900 }]);
     expect(await failure()).toEqual({ command, id: 3, step: "descriptor", errno: EBADF });
+    keeper.commit([{ ...take, handle: 1 }]);
     expect(await failure()).toEqual({ command, id: 1, step: "handle", errno: EEXIST });
   });
+
+  test("comes before a barrier that was asked for after it", async () => {
+    keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"], { descriptors: [1, 7] })]);
+    await keeper.event("opened");
+    const { pid, startTime } = await keeper.event("spawned");
+    keeper.commit([
+      { kind: "takeDescriptor", handle: 2, pid, startTime, fd: 7, uid: UNCHANGED, gid: UNCHANGED },
+      { kind: "barrier", token: 5 },
+    ]);
+    expect(await keeper.next()).toMatchObject({ kind: "opened", handle: 2 });
+    expect(await keeper.next()).toMatchObject({ kind: "reached", token: 5 });
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("is done with the rights of the user that had it", async () => {
+    const user = { identity: [65534, 65534], descriptors: [1, 7] };
+    keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"], user)]);
+    await keeper.event("opened");
+    const { pid, startTime } = await keeper.event("spawned");
+    const take = { kind: "takeDescriptor", handle: 2, pid, startTime, fd: 7, uid: 65534, gid: 65534 } as const;
+    keeper.commit([take]);
+    expect(await keeper.event("opened")).toMatchObject({ handle: 2, listening: 1 });
+    const command = COMMANDS.takeDescriptor.code;
+    // As a set-id program that it became would be: of another user, or of another group.
+    for (const other of [{ uid: 65533 }, { gid: 65533 }, { uid: 0, gid: 0 }]) {
+      keeper.commit([{ ...take, handle: 3, ...other }]);
+      expect(await failure()).toEqual({ command, id: 3, step: "process", errno: EPERM });
+    }
+  });
+
+  test.skipIf(process.getuid?.() !== 0 || !existsSync(PYTHON))(
+    "is refused where the process does not let its user look into it",
+    async () => {
+      const program = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print('x', flush=True); time.sleep(600)";
+      keeper.commit([plainSpawn(1, [PYTHON, "-c", program], { identity: [65534, 65534] })]);
+      const { pid, startTime } = await keeper.event("spawned");
+      await until("a process that is not dumpable", () => statSync(`/proc/${pid}/environ`).uid === 0);
+      keeper.commit([{ kind: "takeDescriptor", handle: 2, pid, startTime, fd: 0, uid: 65534, gid: 65534 }]);
+      const command = COMMANDS.takeDescriptor.code;
+      expect(await failure()).toEqual({ command, id: 2, step: "descriptor", errno: EPERM });
+    },
+  );
 });
 
 describe("openFile", () => {
