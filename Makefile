@@ -50,6 +50,7 @@ help:
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
 	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
+	echo 'make engine     build the JavaScript engine that is linked in (nothing uses it yet)'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
@@ -118,6 +119,8 @@ bin/runtime: src/main.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
 bin/trim.node: trim/trim.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) $(CFLAGS) -fvisibility=hidden -fPIC -shared $(LDFLAGS) -o $@ $<
+
+include engine/engine.mk
 
 # The bundles ----------------------------------------------------------------------------------------------------------
 
