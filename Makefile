@@ -48,6 +48,7 @@ help:
 	echo 'make demo       five deploys under 500 connections; leaves a picture in build/'
 	echo 'make demo-handover  1 GiB there and back on one connection, through ten deploys'
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
+	echo 'make test-fresh run make test in a new Debian, as root with debootstrap'
 	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make engine     build the JavaScript engine that is linked in (nothing uses it yet)'
@@ -149,6 +150,11 @@ demo-handover: all
 .PHONY: test
 test: all
 	$(RUNTIME) test/run.ts $(ONLY)
+
+# In a new Debian, with nothing installed but what the README names.
+.PHONY: test-fresh
+test-fresh:
+	sh tools/test-fresh.sh $(if $(ONLY),ONLY='$(ONLY)')
 
 # nginx, HAProxy, Gunicorn and others, each by the commands of its page in docs/recipes/.
 .PHONY: test-apps

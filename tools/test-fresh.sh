@@ -1,0 +1,62 @@
+#!/bin/sh
+# Runs `make test` on a machine where nothing else was installed: a new Debian with the packages that the README names, and
+# this machine's Node.js and npm, in namespaces of its own. What is committed is cloned into it. Needs root, debootstrap and
+# a Debian mirror. Usage: test-fresh.sh [MAKE-ARGUMENT...]. FRESH_BASE names a Debian that was made before and is copied,
+# FRESH_KEEP=yes leaves the machine; `test-fresh.sh --inside DIRECTORY [MAKE-ARGUMENT...]` below unshare runs it again.
+set -eu
+
+SUITE=${FRESH_SUITE:-bookworm}
+MIRROR=${FRESH_MIRROR:-http://deb.debian.org/debian}
+# gcc and make are what the build needs; the others are there on any installed Debian.
+PACKAGES=make,gcc,libc6-dev,python3,ca-certificates
+
+fail() {
+  echo "test-fresh: $*" >&2
+  exit 1
+}
+
+[ "$(id -u)" -eq 0 ] || fail "this needs root, to make a Debian and namespaces"
+# Inside the namespaces: mounts go when they do.
+if [ "${1:-}" = --inside ]; then
+  machine=$2
+  shift 2
+  mount -t proc proc "$machine/proc"
+  mount --rbind /dev "$machine/dev"
+  mount --rbind /sys "$machine/sys"
+  mount --make-rslave "$machine/dev"
+  mount --make-rslave "$machine/sys"
+  exec chroot "$machine" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
+    sh -c 'cd /root/crank && exec make test "$@"' sh "$@"
+fi
+
+node=$(command -v node) || fail "node is missing"
+npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+machine=$(mktemp -d /var/tmp/crank-fresh.XXXXXX)
+if [ "${FRESH_KEEP:-no}" = no ]; then trap 'rm -rf --one-file-system "$machine"' EXIT; else echo "kept: $machine"; fi
+trap 'exit 130' INT TERM
+
+if [ -n "${FRESH_BASE:-}" ]; then
+  cp -a "$FRESH_BASE/." "$machine"
+else
+  command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
+  debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$machine" "$MIRROR" >"$machine.log" 2>&1 || {
+    tail -n 5 "$machine.log" >&2
+    fail "debootstrap failed; its words are in $machine.log"
+  }
+  rm -f "$machine.log"
+fi
+
+cp "$(readlink -f "$node")" "$machine/usr/local/bin/node"
+mkdir -p "$machine/usr/local/lib/node_modules"
+cp -a "$npm" "$machine/usr/local/lib/node_modules/npm"
+ln -s ../lib/node_modules/npm/bin/npm-cli.js "$machine/usr/local/bin/npm"
+ln -s ../lib/node_modules/npm/bin/npx-cli.js "$machine/usr/local/bin/npx"
+cp /etc/resolv.conf "$machine/etc/resolv.conf"
+# How this machine reaches the registries, if it was told how.
+for file in /root/.npmrc /etc/ssl/certs/ca-certificates.crt; do
+  [ ! -f "$file" ] || cp "$file" "$machine$file"
+done
+git clone --quiet --no-hardlinks "$(git -C "$(dirname "$0")" rev-parse --show-toplevel)" "$machine/root/crank"
+
+unshare --mount --pid --fork --kill-child sh "$0" --inside "$machine" "$@"
