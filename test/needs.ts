@@ -1,6 +1,8 @@
 // Tests that need what not every machine has: a Debian package that tools/test-packages.sh names, root, Deno, or something
 // of the kernel. Where it is missing they are left out, and their names say why; the runner counts them apart.
 import { describe, test } from "bun:test";
+import { resolve } from "node:path";
+import { isReachable } from "./runner/reachable.ts";
 
 /** The missing packages, as the runner found them; without the runner, nothing counts as missing. */
 const MISSING: ReadonlySet<string> = new Set((process.env.CRANK_TEST_MISSING ?? "").split(" "));
@@ -8,7 +10,14 @@ const MISSING: ReadonlySet<string> = new Set((process.env.CRANK_TEST_MISSING ?? 
 /** A need that the machine meets or not, for what is not a package. */
 export type Fact = { readonly name: string; readonly isMet: boolean };
 
-export const ROOT_USER: Fact = { name: "root", isMet: process.getuid?.() === 0 };
+const isRoot = process.getuid?.() === 0;
+const checkout = resolve(import.meta.dirname, "..");
+
+/** Root, who can run programs of this checkout as other users. */
+export const ROOT_USER: Fact =
+  isRoot && !isReachable(checkout)
+    ? { name: "a checkout that other users can reach", isMet: false }
+    : { name: "root", isMet: isRoot };
 
 /** `test` and `describe` for what needs all of these; with one missing, they leave out what they are given. */
 export const needing = (...needs: readonly (string | Fact)[]) => {

@@ -8,6 +8,7 @@ import { failuresFirst, failuresIn, needsIn, skippedIn } from "./runner/output.t
 import { prepareMachine, reasonToLeaveOut } from "./runner/packages.ts";
 import { jobsFor } from "./runner/plan.ts";
 import { duration, Progress } from "./runner/progress.ts";
+import { runWhereReachable } from "./runner/reachable.ts";
 import { limitMs, nameOf, rememberTimes } from "./runner/times.ts";
 
 /** When the whole run is ended, if it is to be: s. Each file has a limit of its own besides (runner/times.ts). */
@@ -40,7 +41,7 @@ const stopSignal = (): AbortSignal => {
   const stop = (reason: string): void => controller.abort(reason);
   if (RUN_LIMIT_S !== undefined)
     setTimeout(() => stop(`the limit of ${RUN_LIMIT_S} s was reached`), Number(RUN_LIMIT_S) * 1000).unref();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop("interrupted"));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop("interrupted"));
   return controller.signal;
 };
 
@@ -141,4 +142,6 @@ const main = async (): Promise<void> => {
   process.exitCode = stop.aborted || failed > 0 ? 1 : 0;
 };
 
-await main();
+const status = await runWhereReachable(root);
+if (status === null) await main();
+else process.exitCode = status;

@@ -53,6 +53,7 @@ cp -a "$npm" "$machine/usr/local/lib/node_modules/npm"
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$machine/usr/local/bin/npm"
 ln -s ../lib/node_modules/npm/bin/npx-cli.js "$machine/usr/local/bin/npx"
 cp /etc/resolv.conf "$machine/etc/resolv.conf"
+printf '127.0.0.1 localhost\n::1 localhost\n' >"$machine/etc/hosts"
 # How this machine reaches the registries, if it was told how.
 for file in /root/.npmrc /etc/ssl/certs/ca-certificates.crt; do
   [ ! -f "$file" ] || cp "$file" "$machine$file"

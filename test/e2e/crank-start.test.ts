@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, CRANK, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
@@ -57,7 +58,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     expect(ended.stderr).toContain("192.0.2.1:8080: address not available on this machine");
   });
 
-  test("an address that it may not have", async () => {
+  needing(ROOT_USER).test("an address that it may not have", async () => {
     const locked = join(bench.directory, "locked");
     mkdirSync(locked);
     chmodSync(bench.directory, 0o777);

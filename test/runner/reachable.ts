@@ -1,0 +1,44 @@
+// A checkout that other users can reach: tests run programs of it as another user, and root's home is closed to others. A
+// checkout there is mounted a second time, below the temporary directory, in a mount namespace of the run's own.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+
+const OTHERS_MAY_SEARCH = 0o001;
+
+/** Whether users without rights of their own can get to this directory. */
+export const isReachable = (directory: string): boolean => {
+  if ((statSync(directory).mode & OTHERS_MAY_SEARCH) === 0) return false;
+  return directory === "/" || isReachable(dirname(directory));
+};
+
+const canMount = (): boolean => spawnSync("unshare", ["--mount", "true"]).status === 0;
+
+/** Runs this program again where others can reach the checkout, if it has to be; its exit status, or null: it need not be. */
+export const runWhereReachable = async (root: string): Promise<number | null> => {
+  if (process.getuid?.() !== 0 || isReachable(root) || !canMount()) return null;
+  const directory = mkdtempSync(join(tmpdir(), "crank-checkout-"));
+  const place = join(directory, "crank");
+  chmodSync(directory, 0o711);
+  mkdirSync(place);
+  const script = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"';
+  const bun = join(place, relative(root, process.execPath));
+  const again = [bun, join(place, "test/run.ts"), ...process.argv.slice(2)];
+  try {
+    return await statusOf(
+      spawn("unshare", ["--mount", "sh", "-c", script, "sh", root, place, ...again], { stdio: "inherit" }),
+    );
+  } finally {
+    rmdirSync(place);
+    rmdirSync(directory);
+  }
+};
+
+/** Waits for its end; signals that ask this process to end are passed on. */
+const statusOf = (child: ChildProcess): Promise<number> =>
+  new Promise((resolve, reject) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
+    child.once("error", reject);
+    child.once("exit", (status) => resolve(status ?? 1));
+  });
