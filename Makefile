@@ -50,6 +50,7 @@ help:
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
 	echo 'make test-fresh run make test in a new Debian, as root with debootstrap'
 	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
+	echo 'make chaos      random faults under load: SEED=N SECONDS=S; make test does it for 60 s'
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make engine     build the JavaScript engine that is linked in (nothing uses it yet)'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
@@ -168,6 +169,11 @@ build/deno/package.json: test/deno/package.json test/deno/package-lock.json
 	mkdir -p $(@D)
 	cp $^ $(@D)
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || { rm $@; exit 1; }
+
+# Random deploys, kills, stops and full disks under load; a failure prints its seed.
+.PHONY: chaos
+chaos: all
+	$(RUNTIME) test/chaos/main.ts "$(SEED)" "$(SECONDS)"
 
 .PHONY: bench
 bench: all

@@ -1,6 +1,7 @@
 // Tests that need what not every machine has: a Debian package that tools/test-packages.sh names, root, Deno, or something
 // of the kernel. Where it is missing they are left out, and their names say why; the runner counts them apart.
 import { describe, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { isReachable } from "./runner/reachable.ts";
 
@@ -9,6 +10,9 @@ const MISSING: ReadonlySet<string> = new Set((process.env.CRANK_TEST_MISSING ?? 
 
 /** A need that the machine meets or not, for what is not a package. */
 export type Fact = { readonly name: string; readonly isMet: boolean };
+
+/** Packages by name, and facts. */
+export type Needs = readonly (string | Fact)[];
 
 const isRoot = process.getuid?.() === 0;
 const checkout = resolve(import.meta.dirname, "..");
@@ -19,8 +23,14 @@ export const ROOT_USER: Fact =
     ? { name: "a checkout that other users can reach", isMet: false }
     : { name: "root", isMet: isRoot };
 
+/** For what mounts something where nobody else sees it; a container mostly may not. */
+export const mountNamespaces = (): Fact => {
+  const { status } = spawnSync("unshare", ["--mount", "true"]);
+  return { name: "root with mount namespaces", isMet: status === 0 };
+};
+
 /** `test` and `describe` for what needs all of these; with one missing, they leave out what they are given. */
-export const needing = (...needs: readonly (string | Fact)[]) => {
+export const needing = (...needs: Needs) => {
   const isMet = (need: string | Fact): boolean => (typeof need === "string" ? !MISSING.has(need) : need.isMet);
   const missing = needs.filter((need) => !isMet(need)).map((need) => (typeof need === "string" ? need : need.name));
   const suffix = missing.length === 0 ? "" : ` (needs ${missing.join(", ")})`;

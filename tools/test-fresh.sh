@@ -20,6 +20,9 @@ fail() {
 if [ "${1:-}" = --inside ]; then
   machine=$2
   shift 2
+  # Programs that make mount namespaces want the root directory to be a mount.
+  mount --bind "$machine" "$machine"
+  cd "$machine"
   mount -t proc proc "$machine/proc"
   mount --rbind /dev "$machine/dev"
   mount --rbind /sys "$machine/sys"

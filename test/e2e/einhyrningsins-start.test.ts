@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { mountNamespaces } from "../needs.ts";
 import { answerFrom, EINHYRNINGSINS, said, scene, WORKER, workers } from "./harness/einhyrningsins.ts";
 import { Bench, isAlive, waitFor } from "./harness/service.ts";
 
@@ -200,6 +201,7 @@ print(s.recv(4096).decode(), flush=True)`;
     );
     expect((await master.ended).status).toBe(0);
   },
+  [mountNamespaces()],
 );
 
 test("an address that is taken is refused", async () => {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { mountNamespaces, needing } from "../needs.ts";
 import { CRANKCTL, isAlive, type Running, waitFor } from "./harness/service.ts";
 import { ANY_PORT, childrenOf, LISTENER, MasterBench, pids, SOCKETMASTER, said } from "./harness/socketmaster.ts";
 
@@ -42,7 +43,7 @@ describe("the program that socketmaster starts", () => {
     expect(master.stdout()).toBe("");
   });
 
-  test("runs as the user of -user, with the user's own groups", async () => {
+  needing(mountNamespaces()).test("runs as the user of -user, with the user's own groups", async () => {
     const passwd = join(bench.directory, "passwd");
     const group = join(bench.directory, "group");
     writeFileSync(passwd, "root:x:0:0::/:/bin/sh\nalice:x:4711:4712::/:/bin/sh\n");
@@ -109,38 +110,41 @@ describe("the end", () => {
   });
 });
 
-test("with -syslog the lines are datagrams at /dev/log, which may come, go and come back", async () => {
-  const dev = join(bench.directory, "dev");
-  await bench.run(["sh", "-c", `mkdir ${dev} && cp -a /dev/null /dev/zero /dev/urandom ${dev}`]);
-  const syslogd = async (): Promise<Running> => {
-    const script = `import os, socket, sys
+needing(mountNamespaces()).test(
+  "with -syslog the lines are datagrams at /dev/log, which may come, go and come back",
+  async () => {
+    const dev = join(bench.directory, "dev");
+    await bench.run(["sh", "-c", `mkdir ${dev} && cp -a /dev/null /dev/zero /dev/urandom ${dev}`]);
+    const syslogd = async (): Promise<Running> => {
+      const script = `import os, socket, sys
 if os.path.exists(sys.argv[1]): os.unlink(sys.argv[1])
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)
 while True: print(s.recv(9999).decode(), flush=True)`;
-    const daemon = bench.start(["python3", "-c", script, join(dev, "log")]);
-    await waitFor("syslogd", () => daemon.stdout().includes("bound"));
-    return daemon;
-  };
-  // In a mount namespace of its own, so that the machine's /dev stays what it is.
-  const script = `mount --bind ${dev} /dev && exec "$@"`;
-  const command = [SOCKETMASTER, ...ANY_PORT, "-syslog", "-start", "0", "-command", "python3", "--", LISTENER, "v1"];
-  const first = await syslogd();
-  const master = bench.start(["unshare", "-m", "sh", "-c", script, "sh", ...command]);
-  const mark = `^<30>[A-Z][a-z]{2} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d socketmaster\\[${master.pid}\\]: `;
-  await waitFor("its own line", () => new RegExp(`${mark}Listening on tcp://`, "m").test(first.stdout()));
-  await waitFor("a line of the program", () =>
-    new RegExp(`${mark}\\[\\d+\\] worker v1 has 3$`, "m").test(first.stdout()),
-  );
-  first.signal("SIGKILL");
-  await first.ended;
-  master.signal("SIGHUP");
-  const replaced = () => childrenOf(master).some((pid) => !first.stdout().includes(`[${pid}]`));
-  await waitFor("the replacement without a syslogd", replaced);
-  const second = await syslogd();
-  master.signal("SIGHUP");
-  await waitFor("a line at the new syslogd", () => second.stdout().includes("worker v1 has 3"));
-  expect(master.stderr()).not.toContain("worker v1");
-});
+      const daemon = bench.start(["python3", "-c", script, join(dev, "log")]);
+      await waitFor("syslogd", () => daemon.stdout().includes("bound"));
+      return daemon;
+    };
+    // In a mount namespace of its own, so that the machine's /dev stays what it is.
+    const script = `mount --bind ${dev} /dev && exec "$@"`;
+    const command = [SOCKETMASTER, ...ANY_PORT, "-syslog", "-start", "0", "-command", "python3", "--", LISTENER, "v1"];
+    const first = await syslogd();
+    const master = bench.start(["unshare", "-m", "sh", "-c", script, "sh", ...command]);
+    const mark = `^<30>[A-Z][a-z]{2} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d socketmaster\\[${master.pid}\\]: `;
+    await waitFor("its own line", () => new RegExp(`${mark}Listening on tcp://`, "m").test(first.stdout()));
+    await waitFor("a line of the program", () =>
+      new RegExp(`${mark}\\[\\d+\\] worker v1 has 3$`, "m").test(first.stdout()),
+    );
+    first.signal("SIGKILL");
+    await first.ended;
+    master.signal("SIGHUP");
+    const replaced = () => childrenOf(master).some((pid) => !first.stdout().includes(`[${pid}]`));
+    await waitFor("the replacement without a syslogd", replaced);
+    const second = await syslogd();
+    master.signal("SIGHUP");
+    await waitFor("a line at the new syslogd", () => second.stdout().includes("worker v1 has 3"));
+    expect(master.stderr()).not.toContain("worker v1");
+  },
+);
 
 test("crankctl works on the control socket of -ctl", async () => {
   const ctl = `unix://${join(bench.directory, "sm.ctl")}`;

@@ -1,6 +1,7 @@
 // crank -syslog: everything that is said goes to /dev/log, and nothing to standard output.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
+import { mountNamespaces, needing } from "../needs.ts";
 import { Bench, CRANK, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
@@ -13,7 +14,7 @@ const SYSLOGD = `import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)
 while True: print(s.recv(9999).decode(), flush=True)`;
 
-test("with -syslog workers' lines and crank's own are datagrams at /dev/log", async () => {
+needing(mountNamespaces()).test("with -syslog workers' lines and crank's own are datagrams at /dev/log", async () => {
   const dev = join(bench.directory, "dev");
   await bench.run(["sh", "-c", `mkdir ${dev} && cp -a /dev/null /dev/zero /dev/urandom ${dev}`]);
   const syslogd = bench.start(["python3", "-c", SYSLOGD, join(dev, "log")]);

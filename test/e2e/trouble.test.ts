@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { needing, ROOT_USER } from "../needs.ts";
+import { mountNamespaces, needing } from "../needs.ts";
 import {
   Bench,
   CRANK,
@@ -77,7 +77,7 @@ test("a runtime whose file is gone goes on being used", async () => {
   expect(await bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
 });
 
-needing(ROOT_USER).test(
+needing(mountNamespaces()).test(
   "a deploy on a full disk stands, says that it is not recorded, and the next one is, when there is room again",
   async () => {
     // A disk of its own, which is gone with crank.

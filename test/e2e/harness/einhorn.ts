@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { needing } from "../../needs.ts";
+import { type Needs, needing } from "../../needs.ts";
 import { endLeft } from "./left.ts";
 import { Bench, ROOT, type Running, waitFor } from "./service.ts";
 
@@ -114,7 +114,7 @@ export class Client {
 }
 
 /** A test with a stage of its own. */
-export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: readonly string[] = []): void =>
+export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: Needs = []): void =>
   needing(...needs).test(
     name,
     async () => {

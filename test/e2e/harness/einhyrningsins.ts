@@ -1,7 +1,7 @@
 // An einhyrningsins for a test: started on a socket of its own, spoken to in raw lines.
 import { connect } from "node:net";
 import { join } from "node:path";
-import { needing } from "../../needs.ts";
+import { type Needs, needing } from "../../needs.ts";
 import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions, waitFor } from "./service.ts";
 
 export const EINHYRNINGSINS = join(ROOT, "bin/einhyrningsins");
@@ -29,7 +29,7 @@ const leaveStage = (): void => {
 };
 
 /** A test with a bench of its own, beside others of its file: most of their time is a worker's childhood. */
-export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: readonly string[] = []): void => {
+export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: Needs = []): void => {
   needing(...needs).concurrentTest(
     name,
     async () => {

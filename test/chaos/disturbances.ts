@@ -1,0 +1,168 @@
+// What befalls the service under chaos while an order is carried out.
+import { isAlive, signal, supervisorOf } from "../e2e/harness/service.ts";
+import type { Random } from "../sim/random.ts";
+import type { Stage, WorkerSeen } from "./stage.ts";
+import type { Truth } from "./truth.ts";
+
+/** What a disturbance may change of an order's outcome: nothing, whether it succeeds, or whether its answer arrives. */
+export type Effect = "nothing" | "outcome" | "answer";
+
+export type Disturbance = { readonly words: string; readonly effect: Effect; happen(): Promise<void> };
+
+const LONGEST_STOP_MS = 1500;
+const LONGEST_PAUSE_MS = 300;
+
+export class Disturbances {
+  readonly #stage: Stage;
+  readonly #truth: Truth;
+  readonly #random: Random;
+  #isFull = false;
+
+  constructor(stage: Stage, truth: Truth, random: Random) {
+    this.#stage = stage;
+    this.#truth = truth;
+    this.#random = random;
+  }
+
+  get isDiskFull(): boolean {
+    return this.#isFull;
+  }
+
+  next(): Disturbance {
+    const random = this.#random;
+    const nothing: Disturbance = { words: "nothing", effect: "nothing", happen: async () => {} };
+    return random.pick([
+      () => nothing,
+      () => nothing,
+      () => this.#killSupervisor(random.between(1, 3)),
+      () => this.#killWorker(random.next()),
+      () => this.#stopSupervisor(random.between(20, LONGEST_STOP_MS)),
+      () => this.#stopKeeper(random.between(20, LONGEST_STOP_MS)),
+      () => this.#stopWorker(random.next(), random.between(20, LONGEST_STOP_MS)),
+      () => this.#killKeeper(random.between(0, LONGEST_PAUSE_MS)),
+      () => this.#killKeeperBesideStopped(random.next(), random.between(0, LONGEST_PAUSE_MS)),
+      () => (this.#stage.hasDisk ? this.#turnDisk() : nothing),
+    ])();
+  }
+
+  /** Gives the disk back. */
+  freeDisk(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#stage.free();
+    this.#truth.log("  disk freed");
+  }
+
+  async #ready(): Promise<readonly WorkerSeen[]> {
+    const { workers } = await this.#stage.status();
+    return workers.filter(({ state, pid }) => state === "ready" && pid !== null);
+  }
+
+  /** A ready worker, chosen by a number below 1. */
+  async #chosen(chance: number): Promise<number | null> {
+    const ready = await this.#ready();
+    return ready[Math.floor(chance * ready.length)]?.pid ?? null;
+  }
+
+  #killSupervisor(times: number): Disturbance {
+    return {
+      words: `kill the supervisor, ${times} times if it is awake`,
+      effect: "nothing",
+      happen: async () => {
+        for (let count = 0; count < times; count++) {
+          const pid = supervisorOf(this.#stage.crank);
+          if (pid !== undefined) signal(pid, "SIGKILL");
+          await Bun.sleep(30);
+        }
+      },
+    };
+  }
+
+  #killWorker(chance: number): Disturbance {
+    return {
+      words: "kill a worker",
+      effect: "outcome",
+      happen: async () => {
+        const pid = await this.#chosen(chance);
+        if (pid === null) return;
+        this.#truth.killed(pid);
+        this.#truth.log(`  SIGKILL to worker ${pid}`);
+        signal(pid, "SIGKILL");
+      },
+    };
+  }
+
+  #stopSupervisor(ms: number): Disturbance {
+    const find = async () => supervisorOf(this.#stage.crank) ?? null;
+    return {
+      words: `stop the supervisor for ${ms} ms, if it is awake`,
+      effect: "nothing",
+      happen: () => this.#standStill(find, ms),
+    };
+  }
+
+  #stopKeeper(ms: number): Disturbance {
+    const find = async () => this.#stage.crank.pid;
+    return { words: `stop the keeper for ${ms} ms`, effect: "nothing", happen: () => this.#standStill(find, ms) };
+  }
+
+  #stopWorker(chance: number, ms: number): Disturbance {
+    const find = () => this.#chosen(chance);
+    return { words: `stop a worker for ${ms} ms`, effect: "nothing", happen: () => this.#standStill(find, ms) };
+  }
+
+  async #standStill(find: () => Promise<number | null>, ms: number): Promise<void> {
+    const pid = await find();
+    if (pid === null) return;
+    this.#truth.log(`  SIGSTOP to ${pid}`);
+    signal(pid, "SIGSTOP");
+    await Bun.sleep(ms);
+    if (isAlive(pid)) signal(pid, "SIGCONT");
+    this.#truth.log(`  SIGCONT to ${pid}`);
+  }
+
+  #killKeeper(pauseMs: number): Disturbance {
+    return {
+      words: `kill the keeper, the next crank starts after ${pauseMs} ms`,
+      effect: "answer",
+      happen: async () => {
+        // With no worker nobody else holds the socket, and who connects is rightly refused.
+        if ((await this.#ready()).length === 0) return;
+        await this.#stage.replaceCrank(pauseMs);
+        this.#truth.log(`  the next crank is ${this.#stage.crank.pid}`);
+      },
+    };
+  }
+
+  #killKeeperBesideStopped(chance: number, pauseMs: number): Disturbance {
+    return {
+      words: `kill the keeper while a worker is stopped, the next crank starts after ${pauseMs} ms`,
+      effect: "answer",
+      happen: async () => {
+        const pid = await this.#chosen(chance);
+        if (pid === null) return;
+        this.#truth.log(`  SIGSTOP to ${pid}`);
+        signal(pid, "SIGSTOP");
+        try {
+          await this.#stage.replaceCrank(pauseMs);
+          this.#truth.log(`  the next crank is ${this.#stage.crank.pid}`);
+        } finally {
+          if (isAlive(pid)) signal(pid, "SIGCONT");
+        }
+      },
+    };
+  }
+
+  #turnDisk(): Disturbance {
+    if (this.#isFull) return { words: "free the disk", effect: "nothing", happen: async () => this.freeDisk() };
+    return {
+      words: "fill the disk",
+      effect: "outcome",
+      happen: async () => {
+        this.#isFull = true;
+        await this.#stage.fill();
+        this.#truth.log("  disk filled");
+      },
+    };
+  }
+}
