@@ -173,7 +173,7 @@ build/deno/package.json: test/deno/package.json test/deno/package-lock.json
 # Random deploys, kills, stops and full disks under load; a failure prints its seed.
 .PHONY: chaos
 chaos: all
-	$(RUNTIME) test/chaos/main.ts "$(SEED)" "$(SECONDS)"
+	$(RUNTIME) test/chaos/main.ts "$(SEED)" "$(SECONDS)" "$(WITHOUT)"
 
 .PHONY: bench
 bench: all

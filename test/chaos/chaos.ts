@@ -9,7 +9,12 @@ import { type Order, Orders } from "./orders.ts";
 import { parentOf, Stage } from "./stage.ts";
 import { type GoodRun, Truth } from "./truth.ts";
 
-export type ChaosOptions = { readonly seed: number; readonly seconds: number };
+export type ChaosOptions = {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Kinds of disturbances that are left out. */
+  readonly without?: readonly string[];
+};
 export type Outcome = {
   /** What went wrong, in words; empty: nothing. */
   readonly faults: readonly string[];
@@ -26,12 +31,12 @@ const FULL_STEPS = 3;
 
 class Wrong extends Error {}
 
-export const runChaos = async ({ seed, seconds }: ChaosOptions): Promise<Outcome> => {
+export const runChaos = async ({ seed, seconds, without = [] }: ChaosOptions): Promise<Outcome> => {
   const random = new Random(seed);
   const truth = new Truth();
   const stage = await Stage.open();
   const orders = new Orders(stage, truth, random);
-  const disturbances = new Disturbances(stage, truth, random);
+  const disturbances = new Disturbances(stage, truth, random, without);
   const faults: string[] = [];
   let clients: Clients | null = null;
   let steps = 0;

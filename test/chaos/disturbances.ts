@@ -12,13 +12,24 @@ export type Disturbance = { readonly words: string; readonly effect: Effect; hap
 const LONGEST_STOP_MS = 1500;
 const LONGEST_PAUSE_MS = 300;
 
+const NOTHING: Disturbance = { words: "nothing", effect: "nothing", happen: async () => {} };
+
+type Kind = (typeof KINDS)[number];
+const KINDS = [
+  ...(["nothing", "nothing", "kill-supervisor", "kill-worker", "stop-supervisor", "stop-keeper"] as const),
+  ...(["stop-worker", "kill-keeper", "kill-keeper-beside-stopped", "disk"] as const),
+] as const;
+
 export class Disturbances {
   readonly #stage: Stage;
   readonly #truth: Truth;
   readonly #random: Random;
+  /** Kinds that do not happen: what is known to break something, while other faults are looked for. */
+  readonly #without: ReadonlySet<string>;
   #isFull = false;
 
-  constructor(stage: Stage, truth: Truth, random: Random) {
+  constructor(stage: Stage, truth: Truth, random: Random, without: readonly string[]) {
+    this.#without = new Set(without);
     this.#stage = stage;
     this.#truth = truth;
     this.#random = random;
@@ -30,19 +41,20 @@ export class Disturbances {
 
   next(): Disturbance {
     const random = this.#random;
-    const nothing: Disturbance = { words: "nothing", effect: "nothing", happen: async () => {} };
-    return random.pick([
-      () => nothing,
-      () => nothing,
-      () => this.#killSupervisor(random.between(1, 3)),
-      () => this.#killWorker(random.next()),
-      () => this.#stopSupervisor(random.between(20, LONGEST_STOP_MS)),
-      () => this.#stopKeeper(random.between(20, LONGEST_STOP_MS)),
-      () => this.#stopWorker(random.next(), random.between(20, LONGEST_STOP_MS)),
-      () => this.#killKeeper(random.between(0, LONGEST_PAUSE_MS)),
-      () => this.#killKeeperBesideStopped(random.next(), random.between(0, LONGEST_PAUSE_MS)),
-      () => (this.#stage.hasDisk ? this.#turnDisk() : nothing),
-    ])();
+    const kinds: Record<Kind, () => Disturbance> = {
+      nothing: () => NOTHING,
+      "kill-supervisor": () => this.#killSupervisor(random.between(1, 3)),
+      "kill-worker": () => this.#killWorker(random.next()),
+      "stop-supervisor": () => this.#stopSupervisor(random.between(20, LONGEST_STOP_MS)),
+      "stop-keeper": () => this.#stopKeeper(random.between(20, LONGEST_STOP_MS)),
+      "stop-worker": () => this.#stopWorker(random.next(), random.between(20, LONGEST_STOP_MS)),
+      "kill-keeper": () => this.#killKeeper(random.between(0, LONGEST_PAUSE_MS)),
+      "kill-keeper-beside-stopped": () =>
+        this.#killKeeperBesideStopped(random.next(), random.between(0, LONGEST_PAUSE_MS)),
+      disk: () => (this.#stage.hasDisk ? this.#turnDisk() : NOTHING),
+    };
+    const kind = random.pick(KINDS);
+    return this.#without.has(kind) ? NOTHING : kinds[kind]();
   }
 
   /** Gives the disk back. */

@@ -1,7 +1,7 @@
 // The service under chaos: its cranks one after the other, on a disk of its own that can be filled, and what runs of it.
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statfsSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { killCrank } from "../e2e/harness/left.ts";
+import { killCrank } from "../e2e/harness/kill-crank.ts";
 import { freePorts } from "../e2e/harness/ports.ts";
 import { Bench, CRANK, CRANKCTL, type Ended, isAlive, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
 

@@ -3,8 +3,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
+import { killCrank } from "./kill-crank.ts";
 import { freePorts } from "./ports.ts";
-import { Bench, isAlive, ROOT, type Running, supervisorOf, waitFor } from "./service.ts";
+import { Bench, isAlive, ROOT, type Running, waitFor } from "./service.ts";
+
+export { killCrank } from "./kill-crank.ts";
 
 export const RESPONDER = ["python3", join(ROOT, "test/apps/responder.py")];
 
@@ -89,20 +92,6 @@ export class Service {
     await endLeft(this.bench);
   }
 }
-
-/** Kills crank's two processes, as the machine would for want of memory. */
-export const killCrank = async (crank: Running): Promise<void> => {
-  const supervisor = supervisorOf(crank);
-  process.kill(crank.pid, "SIGKILL");
-  if (supervisor !== undefined && isAlive(supervisor)) {
-    try {
-      process.kill(supervisor, "SIGKILL");
-    } catch {
-      // Its parent's death was its own.
-    }
-  }
-  await waitFor("the end of crank", () => !isAlive(crank.pid));
-};
 
 /** Every living process whose environment has the bench's directory in it. */
 const leftProcesses = ({ directory }: Bench): number[] =>
