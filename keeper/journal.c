@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "descriptors.h"
 #include "events.h"
+#include "journal_index.h"
 #include "journal_log.h"
 #include "memory.h"
 #include "protocol.h"
@@ -21,24 +23,20 @@ enum {
   CHANGE_REMOVE = 2,
   COMPACT_BYTES = 256 * 1024,
   COMPACT_TIMES = 4,
-  RETRY_BATCHES = 256,
-};
-
-struct entry {
-  char *key;
-  uint32_t key_length;
-  uint32_t length;
-  uint64_t offset; /* of the value, in the file */
+  RESERVE_BYTES = 128 * 1024,
+  FIRST_PAUSE_MS = 1000,
+  LONGEST_PAUSE_MS = 60 * 1000,
 };
 
 static struct log journal = {.fd = -1};
 static char boot[64];
 static char *journal_path; /* NULL while it was never given one */
 static bool in_memory = true;
-static struct entry *entries;
-static uint32_t entry_count;
-static uint32_t entry_capacity;
-static uint64_t live_bytes;
+/* While the journal has a path and is in memory all the same: the file that it was in, and how the disk is tried again. */
+static int stale_fd = -1;
+static uint64_t displaced_at;
+static uint64_t pause_ms;
+static uint64_t compact_from; /* after a compaction that failed: how long the file may become until the next */
 static uint64_t number;
 static uint64_t numbered_consumed;
 
@@ -47,35 +45,6 @@ static struct buffer commands;
 static uint32_t change_count;
 static uint32_t command_count;
 static size_t change_count_at;
-
-static struct entry *find_entry(struct span key) {
-  for (uint32_t i = 0; i < entry_count; i++) {
-    if (entries[i].key_length == key.length && memcmp(entries[i].key, key.data, key.length) == 0) return &entries[i];
-  }
-  return NULL;
-}
-
-static void forget_entry(struct entry *entry) {
-  live_bytes -= entry->key_length + entry->length;
-  free(entry->key);
-  *entry = entries[--entry_count];
-}
-
-static void set_entry(struct span key, uint64_t offset, uint32_t length) {
-  struct entry *entry = find_entry(key);
-  if (!entry) {
-    if (entry_count == entry_capacity) {
-      entry_capacity = entry_capacity == 0 ? 16 : entry_capacity * 2;
-      entries = memory_resize(entries, entry_capacity * sizeof *entries);
-    }
-    entry = &entries[entry_count++];
-    *entry = (struct entry){.key = span_text(key), .key_length = (uint32_t)key.length};
-    live_bytes += key.length;
-  }
-  live_bytes = live_bytes - entry->length + length;
-  entry->offset = offset;
-  entry->length = length;
-}
 
 static int copy_entry(struct log *log, struct buffer *buffer, const struct entry *entry, uint64_t *offset) {
   log_begin_record(buffer, RECORD_ENTRY);
@@ -96,30 +65,33 @@ static int write_all(struct log *fresh, uint64_t *offsets) {
   buffer_u64(&buffer, number);
   buffer_u64(&buffer, numbered_consumed);
   if (result == 0) result = log_append(fresh, &buffer);
-  for (uint32_t i = 0; i < entry_count && result == 0; i++) result = copy_entry(fresh, &buffer, &entries[i], &offsets[i]);
+  for (uint32_t i = 0; i < index_count() && result == 0; i++)
+    result = copy_entry(fresh, &buffer, index_entry(i), &offsets[i]);
   buffer_free(&buffer);
   return result;
 }
 
-/* The same, and goes on there. The old one stays if that fails. */
-static int rewrite_into(int fd) {
-  struct log fresh = {.fd = fd, .size = 0};
-  uint64_t *offsets = memory_take(((size_t)entry_count + 1) * sizeof *offsets);
-  int result = write_all(&fresh, offsets);
-  if (result == 0) {
-    for (uint32_t i = 0; i < entry_count; i++) entries[i].offset = offsets[i];
-    if (journal.fd >= 0) (void)close(journal.fd);
-    journal = fresh;
-  }
-  free(offsets);
-  return result;
+/* Goes on in a file that holds everything. What was before stays open, and is the caller's. */
+static int go_on_in(const struct log *fresh, const uint64_t *offsets) {
+  int before = journal.fd;
+  for (uint32_t i = 0; i < index_count(); i++) index_move(i, offsets[i]);
+  journal = *fresh;
+  return before;
+}
+
+static uint64_t *take_offsets(void) {
+  return memory_take(((size_t)index_count() + 1) * sizeof(uint64_t));
+}
+
+static void close_file(int fd) {
+  if (fd >= 0) (void)close(fd);
 }
 
 int journal_copy(void) {
   int fd = memfd_create("crank-journal-copy", MFD_CLOEXEC);
   if (fd < 0) return -1;
   struct log copy = {.fd = fd, .size = 0};
-  uint64_t *offsets = memory_take(((size_t)entry_count + 1) * sizeof *offsets);
+  uint64_t *offsets = take_offsets();
   int result = write_all(&copy, offsets);
   int error = errno;
   free(offsets);
@@ -129,20 +101,26 @@ int journal_copy(void) {
   return -1;
 }
 
-static int rewrite_in_memory(void) {
+/* Writes everything into memory, and goes on there. Returns -1 with errno, or what it was in before, which may be -1 too. */
+static int rewrite_in_memory(int *before) {
   int fd = memfd_create("crank-journal", MFD_CLOEXEC);
   if (fd < 0) return -1;
-  if (rewrite_into(fd) < 0) {
-    int error = errno;
+  struct log fresh = {.fd = fd, .size = 0};
+  uint64_t *offsets = take_offsets();
+  int result = write_all(&fresh, offsets);
+  int error = errno;
+  if (result == 0) {
+    *before = go_on_in(&fresh, offsets);
+    in_memory = true;
+  } else {
     (void)close(fd);
-    errno = error;
-    return -1;
   }
-  in_memory = true;
-  return 0;
+  free(offsets);
+  errno = error;
+  return result;
 }
 
-/* Replaces the file by a new one, which takes its name only when it is whole. */
+/* Replaces the file by a new one, which takes its name only when it is whole. If that fails, everything is as it was. */
 static int rewrite_on_disk(const char **step) {
   char name[4096];
   *step = "open";
@@ -155,30 +133,91 @@ static int rewrite_on_disk(const char **step) {
   int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return -1;
   *step = "write";
-  if (rewrite_into(fd) < 0) {
-    int error = errno;
+  struct log fresh = {.fd = fd, .size = 0};
+  uint64_t *offsets = take_offsets();
+  int result = write_all(&fresh, offsets);
+  if (result == 0) result = rename(name, journal_path);
+  int error = errno;
+  if (result == 0) {
+    log_reserve(&fresh, RESERVE_BYTES);
+    close_file(go_on_in(&fresh, offsets));
+    close_file(stale_fd);
+    stale_fd = -1;
+    in_memory = false;
+    clock_set(DEADLINE_JOURNAL, 0);
+  } else {
     (void)close(fd);
     (void)unlink(name);
-    errno = error;
-    return -1;
   }
-  in_memory = false;
-  if (rename(name, journal_path) == 0) return 0;
-  int error = errno;
-  (void)unlink(name); /* still open: the caller goes on in memory, out of it */
+  free(offsets);
   errno = error;
-  return -1;
+  return result;
+}
+
+/* The file on the disk does not say any more what is the case: whoever finds it must not believe it. Each of the two is
+ * enough, and either may be what the disk still does. */
+static void invalidate(void) {
+  bool is_marked = stale_fd >= 0 && log_mark_stale(stale_fd) == 0;
+  bool is_gone = unlink(journal_path) == 0 || errno == ENOENT;
+  if (!is_marked && !is_gone) return;
+  close_file(stale_fd);
+  stale_fd = -1;
+}
+
+static void try_disk_later(void) {
+  clock_set(DEADLINE_JOURNAL, clock_now() + pause_ms);
+  pause_ms = pause_ms * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause_ms * 2;
+}
+
+static bool is_displaced(void) {
+  return in_memory && journal_path != NULL;
+}
+
+static void report_failure(const char *step, int error) {
+  struct buffer *event = events_begin(MESSAGE_journalFailed);
+  buffer_text(event, step);
+  buffer_u32(event, (uint32_t)error);
+  events_post(0);
+}
+
+/* The disk does not take the journal: it goes on in memory, and in the same moment the file counts no more. */
+static bool leave_disk(int error) {
+  int before = -1;
+  if (rewrite_in_memory(&before) < 0) return false;
+  stale_fd = before;
+  invalidate();
+  displaced_at = clock_now();
+  pause_ms = FIRST_PAUSE_MS;
+  try_disk_later();
+  report_failure("write", error);
+  return true;
+}
+
+void journal_try_disk(void) {
+  if (!is_displaced()) return;
+  const char *step = "";
+  if (rewrite_on_disk(&step) < 0) {
+    /* What the disk refused before it may do now. */
+    invalidate();
+    try_disk_later();
+    return;
+  }
+  struct buffer *event = events_begin(MESSAGE_journalRestored);
+  buffer_u64(event, clock_now() - displaced_at);
+  events_post(0);
 }
 
 int journal_start(const char *boot_id) {
   (void)snprintf(boot, sizeof boot, "%s", boot_id);
-  return rewrite_in_memory();
+  int before = -1;
+  int result = rewrite_in_memory(&before);
+  close_file(before);
+  return result;
 }
 
 /* Whatever journal was there counts until the new one is whole, and then no more. */
 int journal_move(const char *path, const char **step) {
   char *before = journal_path;
-  bool was_in_memory = in_memory;
   journal_path = memory_copy_text(path, strlen(path));
   if (rewrite_on_disk(step) == 0) {
     free(before);
@@ -187,7 +226,6 @@ int journal_move(const char *path, const char **step) {
   int error = errno;
   free(journal_path);
   journal_path = before;
-  in_memory = was_in_memory;
   errno = error;
   return -1;
 }
@@ -222,21 +260,11 @@ void journal_command(uint8_t code, uint64_t id) {
   command_count++;
 }
 
-static void report_failure(const char *step, int error) {
-  struct buffer *event = events_begin(MESSAGE_journalFailed);
-  buffer_text(event, step);
-  buffer_u32(event, (uint32_t)error);
-  events_post(0);
-}
-
 /* Appends the record; a disk that does not take it is left for memory. */
 static bool append_somewhere(struct buffer *buffer) {
   if (log_append(&journal, buffer) == 0) return true;
   int error = errno;
-  if (in_memory) return false;
-  if (rewrite_in_memory() < 0) return false;
-  report_failure("write", error);
-  return log_append(&journal, buffer) == 0;
+  return !in_memory && leave_disk(error) && log_append(&journal, buffer) == 0;
 }
 
 /* Brings the index up to date with the record that was just written at `offset`. */
@@ -249,10 +277,9 @@ static void index_record(uint64_t offset) {
     struct span key = read_bytes(&reader);
     if (change == CHANGE_PUT) {
       struct span value = read_bytes(&reader);
-      set_entry(key, offset + (uint64_t)(value.data - record.data), (uint32_t)value.length);
+      index_set(key, offset + (uint64_t)(value.data - record.data), (uint32_t)value.length);
     } else {
-      struct entry *entry = find_entry(key);
-      if (entry) forget_entry(entry);
+      index_remove(key);
     }
   }
 }
@@ -271,34 +298,35 @@ bool journal_write(void) {
   return written;
 }
 
+/* If that fails, the old one goes on, and grows: what it takes is worth more than how long it is. */
 static void compact(void) {
-  if (journal_path && (!in_memory || number % RETRY_BATCHES == 0)) {
-    const char *step = "";
-    if (rewrite_on_disk(&step) == 0) return;
-    if (in_memory) return; /* still no room on the disk */
-    int error = errno;
-    if (rewrite_in_memory() == 0) report_failure("compact", error);
+  if (in_memory) {
+    int before = -1;
+    if (rewrite_in_memory(&before) == 0) close_file(before);
     return;
   }
-  (void)rewrite_in_memory(); /* if not: the old one goes on, and grows */
+  const char *step = "";
+  if (rewrite_on_disk(&step) < 0) compact_from = journal.size * 2;
+  else compact_from = 0;
 }
 
 void journal_mark_applied(void) {
   log_begin_record(&record, RECORD_APPLIED);
   buffer_u64(&record, number);
   (void)append_somewhere(&record); /* without the mark the commands count as perhaps done, which is the safe side */
-  bool is_big = journal.size > COMPACT_BYTES && journal.size > COMPACT_TIMES * live_bytes;
-  bool is_displaced = in_memory && journal_path && number % RETRY_BATCHES == 0;
-  if (is_big || is_displaced) compact();
+  bool is_big = journal.size > COMPACT_BYTES && journal.size > COMPACT_TIMES * index_bytes();
+  if (is_big && journal.size >= compact_from) compact();
+  if (!in_memory) log_reserve(&journal, RESERVE_BYTES);
+  if (is_displaced() && clock_get(DEADLINE_JOURNAL) <= clock_now()) journal_try_disk();
 }
 
 uint32_t journal_entries(void) {
-  return entry_count;
+  return index_count();
 }
 
 bool journal_read_entry(uint32_t index, struct buffer *out) {
-  if (index >= entry_count) return false;
-  const struct entry *entry = &entries[index];
+  if (index >= index_count()) return false;
+  const struct entry *entry = index_entry(index);
   buffer_bytes(out, entry->key, entry->key_length);
   buffer_u32(out, entry->length);
   buffer_reserve(out, entry->length);
@@ -318,12 +346,7 @@ void journal_save(struct buffer *out) {
   buffer_u8(out, in_memory ? 1 : 0);
   buffer_u64(out, number);
   buffer_u64(out, numbered_consumed);
-  buffer_u32(out, entry_count);
-  for (uint32_t i = 0; i < entry_count; i++) {
-    buffer_bytes(out, entries[i].key, entries[i].key_length);
-    buffer_u64(out, entries[i].offset);
-    buffer_u32(out, entries[i].length);
-  }
+  index_save(out);
 }
 
 bool journal_load(struct reader *in) {
@@ -335,12 +358,11 @@ bool journal_load(struct reader *in) {
   in_memory = read_u8(in) == 1;
   number = read_u64(in);
   numbered_consumed = read_u64(in);
-  uint32_t count = read_u32(in);
-  for (uint32_t i = 0; i < count && !in->failed; i++) {
-    struct span key = read_bytes(in);
-    uint64_t offset = read_u64(in);
-    uint32_t length = read_u32(in);
-    if (!in->failed) set_entry(key, offset, length);
+  index_load(in);
+  if (is_displaced()) {
+    displaced_at = clock_now();
+    pause_ms = FIRST_PAUSE_MS;
+    try_disk_later();
   }
   return !in->failed;
 }

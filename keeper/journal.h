@@ -1,5 +1,5 @@
 /* The journal: the supervisor's keys and values, as a checksummed log in a file that outlives the keeper. Only an index
- * is in memory. In a memory file until it is given a path, and again when the disk fails. */
+ * is in memory. In a memory file until it is given a path, and again while the disk fails. */
 #ifndef KEEPER_JOURNAL_H
 #define KEEPER_JOURNAL_H
 
@@ -22,6 +22,9 @@ void journal_command(uint8_t code, uint64_t id);
 bool journal_write(void);
 /* The commands of the last batch have been carried out. */
 void journal_mark_applied(void);
+
+/* While it is in memory because the disk failed: tries the disk again, told by journalRestored. DEADLINE_JOURNAL says when. */
+void journal_try_disk(void);
 
 uint32_t journal_entries(void);
 /* Appends one helloEntry frame's fields (key, value) of entry `index`. False if it cannot be read any more. */

@@ -1,12 +1,15 @@
 #include "journal_log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "checksum.h"
 #include "clock.h"
 
-enum { JOURNAL_VERSION = 1 };
+enum { JOURNAL_VERSION = 1, MAGIC_BYTES = 8 };
+#define MAGIC "crankjnl"
+#define STALE_MAGIC "crankold"
 
 static int write_at(int fd, const uint8_t *bytes, size_t length, uint64_t offset) {
   while (length > 0) {
@@ -45,7 +48,7 @@ int log_write_header(struct log *log, const char *boot_id) {
   buffer_text(&body, boot_id);
   buffer_u32(&body, (uint32_t)getpid());
   buffer_u64(&body, clock_now());
-  buffer_add(&header, "crankjnl", 8);
+  buffer_add(&header, MAGIC, MAGIC_BYTES);
   buffer_u32(&header, JOURNAL_VERSION);
   buffer_u32(&header, (uint32_t)body.length);
   buffer_u32(&header, checksum(body.data, body.length));
@@ -55,6 +58,16 @@ int log_write_header(struct log *log, const char *boot_id) {
   buffer_free(&body);
   buffer_free(&header);
   return result;
+}
+
+int log_mark_stale(int fd) {
+  return write_at(fd, (const uint8_t *)STALE_MAGIC, MAGIC_BYTES, 0);
+}
+
+void log_reserve(struct log *log, uint64_t bytes) {
+  if (log->reserved >= log->size + bytes / 2) return;
+  if (fallocate(log->fd, FALLOC_FL_KEEP_SIZE, (off_t)log->size, (off_t)bytes) == 0) log->reserved = log->size + bytes;
+  else if (errno == EOPNOTSUPP || errno == ENOSYS) log->reserved = UINT64_MAX; /* it never will */
 }
 
 void log_begin_record(struct buffer *buffer, uint8_t type) {

@@ -11,6 +11,7 @@
 #include "fetch.h"
 #include "handles.h"
 #include "heartbeat.h"
+#include "journal.h"
 #include "output.h"
 #include "signals.h"
 #include "sockets.h"
@@ -60,6 +61,7 @@ static void take_deadlines(void) {
   if (clock_take(DEADLINE_ACCEPT)) streams_accept_again();
   if (clock_take(DEADLINE_HEARTBEAT)) heartbeat_beat();
   if (clock_take(DEADLINE_WATCHDOG)) watchdog_check();
+  if (clock_take(DEADLINE_JOURNAL)) journal_try_disk();
   if (clock_take(DEADLINE_ANSWER)) supervisor_too_slow();
   if (clock_take(DEADLINE_CANDIDATE)) candidate_too_late();
   (void)clock_take(DEADLINE_RESTART); /* supervisor_attend sees that it is gone */

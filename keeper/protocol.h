@@ -74,6 +74,7 @@
   MESSAGE(socketStat, 111, "request:u64 handle:u64 queue:u32 limit:u32") \
   MESSAGE(relistened, 112, "handle:u64 errno:u32") \
   MESSAGE(hungUp, 113, "handle:u64") \
+  MESSAGE(journalRestored, 114, "afterMs:u64") \
   MESSAGE(spawned, 120, "worker:u64 pid:u32 startTime:u64") \
   MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
   MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \

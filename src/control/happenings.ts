@@ -9,7 +9,11 @@ export type Happening =
   /** An event of the keeper's (its code, and how long what it says is) ended three supervisors, and is given to nobody any more. */
   | { readonly kind: "messageSetAside"; readonly event: number; readonly bytes: number }
   | { readonly kind: "journalFailed"; readonly step: string; readonly reason: string }
+  /** It is on the disk again, so long after it had left it. */
+  | { readonly kind: "journalRestored"; readonly afterMs: number }
   | { readonly kind: "recordFailed"; readonly path: string | null; readonly reason: string }
+  /** After it had failed. */
+  | { readonly kind: "recordRestored"; readonly path: string | null }
   /** A worker has called shutdown(2) on a socket that all share. `failure`: why it does not listen again; null: it does. */
   | { readonly kind: "listenerShutDown"; readonly address: string; readonly failure: string | null }
   /** `message` is the whole sentence; `by` the signal that asked for it, null for a request. */
@@ -155,7 +159,10 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
   messageSetAside: ({ event, bytes }) =>
     `A message that ended three supervisors was set aside (event ${event}, ${bytes} bytes); please report it`,
   journalFailed: ({ step, reason }) => `The journal cannot be written (${step}: ${reason}); it goes on in memory`,
-  recordFailed: ({ path, reason }) => `The record ${path} could not be written: ${reason}; the deploy stands`,
+  journalRestored: ({ afterMs }) => `The journal is on the disk again, after ${Math.ceil(afterMs / 1000)} s in memory`,
+  recordFailed: ({ path, reason }) =>
+    `The record ${path} could not be written: ${reason}; the deploy stands, and it is tried again`,
+  recordRestored: ({ path }) => `The record ${path} is written, and holds what is in place`,
   listenerShutDown: ({ address, failure }) =>
     failure === null
       ? `${address}: a worker shut this socket down for everybody; it listens again`

@@ -176,6 +176,8 @@ export type Status = {
   readonly workers: readonly WorkerInfo[];
   /** Missing when nothing is stored. */
   readonly stored?: StoredInfo;
+  /** What is not on disk as it should be: the journal is in memory, the record is not what is in place. Missing: all is. */
+  readonly unwritten?: readonly ("journal" | "record")[];
 };
 export type Info = {
   readonly name: string;

@@ -2,6 +2,7 @@
 import { poolOf } from "./dismissal.ts";
 import { pauseDueAt } from "./pacing.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { recordDueAt } from "./recording.ts";
 import { recyclingDueAt } from "./recycling.ts";
 import { reloadDueAt } from "./reload.ts";
 import { deadlineCounts } from "./rollout.ts";
@@ -20,6 +21,7 @@ export const nextDeadline = (state: State): number | null => {
     earliest = Math.min(earliest, rollout.deadlineAt);
   earliest = Math.min(earliest, reloadDueAt(state.service) ?? earliest, nextStart(state));
   earliest = Math.min(earliest, pauseDueAt(state.service) ?? earliest, recyclingDueAt(state) ?? earliest);
+  earliest = Math.min(earliest, recordDueAt(state.service) ?? earliest);
   return earliest === Number.POSITIVE_INFINITY ? null : earliest;
 };
 

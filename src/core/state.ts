@@ -208,6 +208,9 @@ export type QueuedReload = { readonly at: number; readonly wallAt: number };
 /** A record that is wanted on disk, and who is answered after it. */
 export type PendingRecord = { readonly generation: GenerationNumber; readonly requests: readonly RequestId[] };
 
+/** The record on disk is not what the history says. `nextAt`: when it is tried again, CLOCK_MONOTONIC ms; null: it is being written. */
+export type Unrecorded = { readonly pauseMs: number; readonly nextAt: number | null };
+
 export type Service = {
   readonly phase: Phase;
   /** null: crank exits when the last worker is gone. Whether it counts for a generation: `respawns` (backoff.ts). */
@@ -221,6 +224,8 @@ export type Service = {
   readonly queuedReload: QueuedReload | null;
   /** Set between a completed rollout and `recorded`. */
   readonly pendingRecord: PendingRecord | null;
+  /** Set when the record could not be written, until it is. Missing from an earlier crank. */
+  readonly unrecorded?: Unrecorded | null;
   /** Deaths before available in a row, between rollouts; and the earliest next start, CLOCK_MONOTONIC ms. */
   readonly deaths: number;
   readonly nextStartAt: number;

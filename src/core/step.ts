@@ -2,8 +2,9 @@
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import { takeOver } from "./adopted.ts";
 import type { Effect, Refusal } from "./effects.ts";
-import type { Abandoned, CoreEvent, Recorded, Run, Tick } from "./events.ts";
+import type { Abandoned, CoreEvent, Run, Tick } from "./events.ts";
 import { endPause } from "./pacing.ts";
+import { retryRecord, takeRecorded } from "./recording.ts";
 import { recycle, takeMeasured } from "./recycling.ts";
 import { cancelReload, reload, takeQueuedReload } from "./reload.ts";
 import { beginRollout, checkDeadline, isInFlight } from "./rollout.ts";
@@ -11,7 +12,7 @@ import { scale } from "./scale.ts";
 import { settle } from "./settle.ts";
 import { shutDown } from "./shutdown.ts";
 import type { RequestId, State } from "./state.ts";
-import { answer, answerOne, beginTurn, changeService, endTurn, type Turn } from "./turn.ts";
+import { answerOne, beginTurn, changeService, endTurn, type Turn } from "./turn.ts";
 import { tellDueWorkers, tellWorker } from "./worker-life.ts";
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] };
@@ -79,20 +80,6 @@ const refusalOf = (turn: Turn, { supersede, expectPid }: Run): Refusal | null =>
   return { kind: "wrongPid", passed: expectPid, current: shown };
 };
 
-/** The deploy is answered for only now: what was answered survives a reboot. */
-const takeRecorded = (turn: Turn, { error }: Recorded): void => {
-  const { pendingRecord } = turn.service;
-  if (!pendingRecord) return;
-  changeService(turn, { pendingRecord: null });
-  const { generation, requests } = pendingRecord;
-  const pids: number[] = [];
-  for (const worker of Object.values(turn.workers)) {
-    if (worker.generation === generation && worker.kind === "ready" && worker.pid !== null) pids.push(worker.pid);
-  }
-  answer(turn, requests, { kind: "deployed", generation, pids, recordError: error });
-  takeQueuedReload(turn);
-};
-
 /**
  * Deadlines are looked at in ticks only: the keeper makes one when nothing else is waiting, so that a readiness or an
  * exit that is on its way counts before the deadline that it was in time for.
@@ -102,6 +89,7 @@ const tick = (turn: Turn, event: Tick): void => {
   endPause(turn);
   checkDeadline(turn);
   takeQueuedReload(turn);
+  retryRecord(turn);
   recycle(turn);
 };
 

@@ -6,6 +6,8 @@ export type ListedCommand = { readonly code: number; readonly id: number };
 
 export type Journal =
   | { readonly kind: "empty" }
+  /** Its keeper had to go on without the disk: what it holds is not the last that was the case. */
+  | { readonly kind: "stale" }
   /** Written by a later crank. */
   | { readonly kind: "newer"; readonly version: number }
   /** `reason` completes "the journal is damaged: …". */
@@ -27,6 +29,7 @@ export type Journal =
     };
 
 const MAGIC = "crankjnl";
+const STALE_MAGIC = "crankold";
 const VERSION = 1;
 const HEADER_BYTES = 20;
 const RECORD_HEADER_BYTES = 8;
@@ -56,6 +59,7 @@ type Contents = {
 const readFile = (bytes: Uint8Array): Journal => {
   const start = new Cursor(bytes, "its header");
   const magic = new TextDecoder("latin1").decode(bytes.subarray(0, MAGIC.length));
+  if (magic === STALE_MAGIC) return { kind: "stale" };
   if (!MAGIC.startsWith(magic.slice(0, bytes.length))) throw new Damage("it does not begin as a journal does");
   start.take(MAGIC.length);
   const version = start.u32();

@@ -278,6 +278,9 @@ export const MESSAGES = {
   /** The peer of a stored handle has hung up, or the handle has failed (EPOLLHUP, EPOLLERR). Told once. */
   hungUp: { code: 113, fields: { handle: "u64" } },
 
+  /** The journal is on the disk again, so long after it had left it. */
+  journalRestored: { code: 114, fields: { afterMs: "u64" } },
+
   spawned: { code: 120, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
   /** The process was not started. `step`: pipe, fork, chdir, setgroups, setgid, setuid, umask, limit, nice, exec … */
   spawnFailed: { code: 121, fields: { worker: "u64", step: "text", errno: "u32" } },

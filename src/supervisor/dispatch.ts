@@ -11,7 +11,15 @@ import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import { measured, measurementIsGone, measurementNumber, takeMeasured } from "./measuring.ts";
-import { countDeath, forgetConnection, forgetPending, type Memory, rememberPending, rememberSaid } from "./memory.ts";
+import {
+  countDeath,
+  forgetConnection,
+  forgetPending,
+  type Memory,
+  rememberBoot,
+  rememberPending,
+  rememberSaid,
+} from "./memory.ts";
 import { probeIsGone, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
@@ -232,8 +240,15 @@ const ON_EVENT: Handlers = {
   supervisorKept: atUpgrade,
   rehearsed: atUpgrade,
   setAside: onSetAside,
-  journalFailed: (memory, { step, errno, deliveredAt }) =>
-    happen(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt),
+  journalFailed: (memory, { step, errno, deliveredAt }) => {
+    rememberBoot(memory, { ...memory.boot, journal: "memory" });
+    happen(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt);
+  },
+  journalRestored: (memory, { afterMs, deliveredAt }) => {
+    const { journal: _, ...boot } = memory.boot;
+    rememberBoot(memory, boot);
+    happen(memory, { kind: "journalRestored", afterMs }, deliveredAt);
+  },
   opened: (memory, event) => {
     const stored = memory.stored.get(event.handle);
     if (!stored) return atOpened(memory, event);

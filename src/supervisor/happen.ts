@@ -26,7 +26,9 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   supervisorDied: "warning",
   messageSetAside: "error",
   journalFailed: "error",
+  journalRestored: "info",
   recordFailed: "error",
+  recordRestored: "info",
   listenerShutDown: ({ failure }) => (failure === null ? "warning" : "error"),
   // Whoever sent a request has been told.
   upgradeRefused: ({ by }) => (by === null ? "debug" : "error"),

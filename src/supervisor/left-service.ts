@@ -46,6 +46,8 @@ export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftSer
   switch (journal.kind) {
     case "empty":
       return "is empty";
+    case "stale":
+      return "is not the last state: its disk had failed, and crank was killed before it could be written again";
     case "newer":
       return `was written by a later version of crank (format ${journal.version})`;
     case "corrupt":

@@ -28,6 +28,8 @@ export type Boot = {
   readonly barrier: number;
   readonly failure: string | null;
   readonly isUnwanted: boolean;
+  /** The journal had to leave the disk; missing: it is where it belongs. */
+  readonly journal?: "memory";
 };
 
 /** A listening socket as the keeper opened it. `bind` is the index in `settings.binds`, null for the control socket. */

@@ -30,7 +30,7 @@ export const health = ({ core }: Memory): { readonly isHealthy: boolean; readonl
 export const metricsText = (memory: Memory): string =>
   [...ofCrank(memory), ...ofWorkers(memory), ...ofEachWorker(memory), ...ofSockets(memory)].map(familyText).join("");
 
-const ofCrank = ({ core, facts, counters, settings, platform }: Memory): readonly Family[] => [
+const ofCrank = ({ core, boot, facts, counters, settings, platform }: Memory): readonly Family[] => [
   gauge("crank_build_info", "What runs here; always 1.", [
     [{ service: settings?.name ?? "", version: VERSION, keeper: facts.version, runtime: platform.runtime }, 1],
   ]),
@@ -39,6 +39,12 @@ const ofCrank = ({ core, facts, counters, settings, platform }: Memory): readonl
   ]),
   counter("crank_supervisor_deaths_total", "Supervisors that ended without being asked to.", [
     [{}, counters.supervisorDeaths],
+  ]),
+  gauge("crank_journal_on_disk", "0 while the journal cannot be written and goes on in memory.", [
+    [{}, boot.journal === "memory" ? 0 : 1],
+  ]),
+  gauge("crank_record_on_disk", "0 while the record could not be written and is not what is in place.", [
+    [{}, core.service.unrecorded ? 0 : 1],
   ]),
   counter("crank_upgrades_total", "Upgrades of crank in place.", [[{}, counters.upgrades]]),
   gauge("crank_generation", "The generation that is in place; 0 before the first.", [[{}, core.service.current ?? 0]]),

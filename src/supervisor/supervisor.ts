@@ -2,6 +2,8 @@
 // journal when the batch is out, so it may be killed between any two events.
 
 import { nextDeadline } from "../core/deadline.ts";
+import { isRecordWanted } from "../core/recording.ts";
+import type { GoodSpec } from "../core/spec.ts";
 import type { Greeting, KeeperEvent, SentCommand } from "../keeper/protocol.ts";
 import { begin } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
@@ -100,7 +102,7 @@ export class Supervisor {
       this.#send();
     }
     this.#tell();
-    if (memory.core.service.pendingRecord && this.#recording === null) this.#recording = this.#record();
+    if (this.#recording === null && isRecordWanted(memory.core.service)) this.#recording = this.#record();
   }
 
   /** Tells what was noted, in batches of bounded size; what has come from the keeper meanwhile goes before the next one. */
@@ -131,17 +133,25 @@ export class Supervisor {
   async #record(): Promise<void> {
     await this.#link.flushed();
     const { platform, settings, core } = this.#memory;
+    const { history } = core;
     const path = settings?.recordPath ?? null;
-    const readers = holdsSecrets(core.history) ? "owner" : "asBefore";
-    const error = path === null ? null : await platform.replaceFile(path, formatRecord(core.history), readers);
-    this.#link.between(() => this.#recorded(path, error));
+    const readers = holdsSecrets(history) ? "owner" : "asBefore";
+    const error = path === null ? null : await platform.replaceFile(path, formatRecord(history), readers);
+    this.#link.between(() => this.#recorded(history, path, error));
   }
 
-  #recorded(path: string | null, error: string | null): void {
+  #recorded(history: readonly GoodSpec[], path: string | null, error: string | null): void {
     this.#recording = null;
-    const now = this.#memory.platform.monotonicNow();
-    if (error !== null) happen(this.#memory, { kind: "recordFailed", path, reason: error }, now);
-    advance(this.#memory, { kind: "recorded", now, error });
+    const memory = this.#memory;
+    const { pendingRecord, unrecorded } = memory.core.service;
+    // What has been good meanwhile is not in it: it is written once more, and only that counts.
+    if (history !== memory.core.history) return this.#commit();
+    const now = memory.platform.monotonicNow();
+    // Of the attempts that follow, nothing is said until one goes well.
+    if (error !== null && (pendingRecord || !unrecorded))
+      happen(memory, { kind: "recordFailed", path, reason: error }, now);
+    if (error === null && unrecorded) happen(memory, { kind: "recordRestored", path }, now);
+    advance(memory, { kind: "recorded", now, error });
     this.#commit();
   }
 }

@@ -99,6 +99,7 @@ const answer = (): Record<string, unknown> => {
 export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | null => {
   const journal = readJournal(bytes);
   if (journal.kind === "empty") return "the journal is empty";
+  if (journal.kind === "stale") return "the journal is not the last state";
   if (journal.kind === "newer")
     return `the journal was written by a later version of crank (format ${journal.version})`;
   if (journal.kind === "corrupt") return `the journal is damaged: ${journal.reason}`;

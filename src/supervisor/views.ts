@@ -83,8 +83,17 @@ export const status = (memory: Memory, queues: Queues): Status => {
     rollout: rolloutInfo(memory),
     draining: drainingInfo(memory),
     workers: Object.values(memory.core.workers).map((worker) => workerInfo(memory, worker)),
+    ...unwritten(memory),
     ...(memory.stored.size === 0 ? {} : { stored: storedInfo(memory, generations[shown ?? 0]?.spec) }),
   };
+};
+
+const unwritten = ({ boot, core }: Memory): Pick<Status, "unwritten"> => {
+  const all = [
+    ...(boot.journal === "memory" ? (["journal"] as const) : []),
+    ...(core.service.unrecorded ? (["record"] as const) : []),
+  ];
+  return all.length === 0 ? {} : { unwritten: all };
 };
 
 const storedInfo = (memory: Memory, spec: Spec | undefined): StoredInfo => ({

@@ -39,9 +39,14 @@ const summary = (status: Status): string => {
   const restarted = restarts === 0 ? "" : `, ${restarts} started again`;
   return (
     `${name === "" ? "crank" : escapeControls(name)}: ${serves}, ${ready} of ${instances} ready${restarted}${phase}\n` +
-    `crank is pid ${pid}, up ${since(status.startedAt)}\n`
+    `crank is pid ${pid}, up ${since(status.startedAt)}\n${(status.unwritten ?? []).map((what) => UNWRITTEN[what]).join("")}`
   );
 };
+
+const UNWRITTEN = {
+  journal: "The journal cannot be written to disk and goes on in memory: if crank is killed, the next one knows less\n",
+  record: "The record could not be written: a reboot would start what it holds, not what is in place\n",
+} as const;
 
 const sockets = (status: Status): string => {
   const rows = status.sockets.map((socket) => [

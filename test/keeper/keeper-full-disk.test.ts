@@ -1,0 +1,122 @@
+// A real keeper's journal on a disk that fills up, and has room again.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Journal, readJournal } from "../../src/keeper/journal.ts";
+import { needing, ROOT_USER } from "../needs.ts";
+import { bytesOf, DrivenKeeper, textOf, until } from "./driven-keeper.ts";
+
+let keeper: DrivenKeeper;
+beforeEach(() => {
+  keeper = new DrivenKeeper();
+});
+afterEach(() => keeper.clean());
+
+const BALLAST = "ballast";
+const rooted = needing(ROOT_USER);
+
+/** Starts the keeper with a disk of its own, which is gone with it, and its journal there. Returns the way to the disk. */
+const startOnSmallDisk = async (): Promise<string> => {
+  const disk = keeper.path("disk");
+  mkdirSync(disk);
+  const mount = `mount -t tmpfs -o size=512k crank-test "${disk}" && exec "$@"`;
+  await keeper.start({ wrapper: ["unshare", "--mount", "--", "sh", "-c", mount, "sh"] });
+  keeper.commit([
+    { kind: "put", key: "k", value: bytesOf("first") },
+    { kind: "openJournal", path: join(disk, "journal") },
+    { kind: "barrier", token: 1 },
+  ]);
+  await keeper.event("reached");
+  return `/proc/${keeper.pid}/root${disk}`;
+};
+
+const fill = (disk: string): void => {
+  for (let bytes = 64 * 1024; bytes >= 1; bytes = Math.floor(bytes / 2)) {
+    try {
+      for (;;) writeFileSync(join(disk, BALLAST), new Uint8Array(bytes), { flag: "a" });
+    } catch {
+      // No more of this size.
+    }
+  }
+  expect(statfsSync(disk).bavail).toBe(0);
+};
+
+const journalOn = (disk: string): Journal["kind"] | "missing" =>
+  existsSync(join(disk, "journal")) ? readJournal(readFileSync(join(disk, "journal"))).kind : "missing";
+
+const lastValue = (bytes: Uint8Array): string | undefined => {
+  const journal = readJournal(bytes);
+  const value = journal.kind === "entries" ? journal.entries.get("k") : undefined;
+  return value === undefined ? undefined : textOf(value).slice(0, 8);
+};
+
+let token = 100;
+
+/** Commits this as the value of `k`, and waits until that has been done. Returns the events that came before. */
+const put = async (value: string): Promise<string[]> => {
+  token += 1;
+  keeper.commit([
+    { kind: "put", key: "k", value: bytesOf(value) },
+    { kind: "barrier", token },
+  ]);
+  const kinds: string[] = [];
+  for (;;) {
+    const message = await keeper.next();
+    if (message.kind === "reached" && message.token === token) return kinds;
+    kinds.push(message.kind);
+  }
+};
+
+/** More than what is kept free for the journal. */
+const exhaust = async (): Promise<void> => {
+  const kinds: string[] = [];
+  for (let round = 0; round < 40; round++) kinds.push(...(await put(`${round}`.padEnd(10_000))));
+  expect(kinds.filter((kind) => kind === "journalFailed")).toHaveLength(1);
+};
+
+rooted.test("a disk that is full takes the journal's next changes all the same", async () => {
+  const disk = await startOnSmallDisk();
+  fill(disk);
+  for (let round = 0; round < 20; round++) expect(await put(`round${round}`)).toEqual([]);
+  expect(lastValue(readFileSync(join(disk, "journal")))).toBe("round19");
+});
+
+rooted.test("what is on the disk counts no more from the moment on in which the journal leaves it", async () => {
+  const disk = await startOnSmallDisk();
+  fill(disk);
+  await exhaust();
+  expect(["missing", "stale"]).toContain(journalOn(disk));
+  expect(await put("last")).toEqual([]);
+  const hello = await keeper.replaceSupervisor();
+  const entries = hello.flatMap((message) => (message.kind === "helloEntry" ? [textOf(message.value)] : []));
+  expect(entries).toEqual(["last"]);
+  expect(["missing", "stale"]).toContain(journalOn(disk));
+});
+
+rooted.test("it is on the disk again soon after there is room, and says so once", async () => {
+  const disk = await startOnSmallDisk();
+  fill(disk);
+  await exhaust();
+  writeFileSync(join(disk, BALLAST), "");
+  // Nothing else happens meanwhile.
+  const { afterMs } = await keeper.event("journalRestored");
+  expect(afterMs).toBeGreaterThan(0);
+  expect(afterMs).toBeLessThan(60_000);
+  expect(lastValue(readFileSync(join(disk, "journal")))).toBe("39".padEnd(8));
+  expect(await put("later")).toEqual([]);
+  expect(lastValue(readFileSync(join(disk, "journal")))).toBe("later");
+});
+
+rooted.test("a compaction for which there is no room leaves the journal as it is, which goes on", async () => {
+  const disk = await startOnSmallDisk();
+  const path = join(disk, "journal");
+  let round = 0;
+  for (; round < 24; round++) await put(`${round}`.padEnd(10_000));
+  fill(disk);
+  for (; round < 28; round++) expect(await put(`${round}`.padEnd(10_000))).toEqual([]);
+  await until("the last change", () => lastValue(readFileSync(path)) === "27".padEnd(8));
+});
+
+test("a journal that was marked is not believed", () => {
+  expect(readJournal(bytesOf("crankold and whatever follows"))).toEqual({ kind: "stale" });
+});
