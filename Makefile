@@ -189,6 +189,7 @@ check-style: $(PACKAGES)
 check-warnings: $(STRICT_OBJECTS)
 check-rooms: | $(RUNTIME)
 	$(RUNTIME) tools/check-rooms.ts
+	$(RUNTIME) tools/check-files.ts
 check-lock: | $(RUNTIME)
 	$(RUNTIME) tools/check-lock.ts
 

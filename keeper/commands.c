@@ -13,6 +13,7 @@
 #include "journal.h"
 #include "lock.h"
 #include "memory.h"
+#include "names.h"
 #include "output.h"
 #include "program.h"
 #include "protocol.h"
@@ -141,6 +142,10 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_openFile] = sockets_open_file,
     [COMMAND_storeHandle] = sockets_store,
     [COMMAND_hand] = workers_hand,
+    [COMMAND_watchName] = names_watch,
+    [COMMAND_removeName] = names_remove,
+    [COMMAND_giveName] = names_give,
+    [COMMAND_bindAgain] = names_bind_again,
     [COMMAND_spawn] = workers_spawn,
     [COMMAND_signal] = workers_signal,
     [COMMAND_adopt] = workers_adopt,

@@ -22,6 +22,7 @@
 #include "journal.h"
 #include "lock.h"
 #include "memory.h"
+#include "names.h"
 #include "output.h"
 #include "program.h"
 #include "protocol.h"
@@ -38,7 +39,7 @@
 #define REHEARSAL_VARIABLE "CRANK_KEEPER_REHEARSAL"
 #define STATE_MAGIC "crankkpr"
 
-enum { STATE_VERSION = 4, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
+enum { STATE_VERSION = 5, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
 
 struct part {
   void (*save)(struct buffer *out);
@@ -56,6 +57,7 @@ static const struct part parts[] = {
     {commands_save, commands_load, 1},   {supervisor_save, supervisor_load, 1},   {facts_save_path, facts_load_path, 2},
     {base_save, base_load, 2},           {title_save, title_load, 3},
     {watchdog_save, watchdog_load, 4},   {worker_main_save, worker_main_load, 4},
+    {names_save, names_load, 5},
 };
 
 static bool is_rehearsal; /* this image only shows that it could take over */

@@ -11,6 +11,7 @@
 #include "events.h"
 #include "loop.h"
 #include "memory.h"
+#include "names.h"
 #include "protocol.h"
 
 enum { MOST_HANDLES = 4096 };
@@ -137,11 +138,35 @@ void handles_close(uint64_t id) {
     struct handle *handle = handles[i];
     if (handle->id != id) continue;
     if (handle->listening || handle->polled) loop_forget(handle->fd);
+    names_forget(id);
     admission_close(handle->fd);
     free(handle);
     handles[i] = handles[--count];
     return;
   }
+}
+
+int handles_exchange(uint64_t id, int fd, uint64_t kept) {
+  struct handle *handle = handles_find(id);
+  if (!handle || (kept != 0 && (handles_find(kept) || count >= MOST_HANDLES))) {
+    errno = handle ? EEXIST : EBADF;
+    return -1;
+  }
+  struct handle next = *handle;
+  next.fd = fd;
+  next.listening = socket_fact(fd, SO_ACCEPTCONN) == 1;
+  if (watch_handle(&next) < 0) return -1;
+  int old = handle->fd;
+  if (handle->listening || handle->polled) loop_forget(old);
+  *handle = next;
+  tell_opened(handle, false);
+  if (kept == 0) {
+    (void)close(old);
+  } else {
+    struct handle *other = append();
+    *other = (struct handle){.id = kept, .fd = old, .domain = next.domain, .type = next.type, .backlog = next.backlog};
+  }
+  return 0;
 }
 
 void handles_close_all(void) {

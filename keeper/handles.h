@@ -34,6 +34,9 @@ int handles_add_foreign(uint64_t id, int fd);
 /* Forgets and closes it. */
 void handles_close(uint64_t id);
 void handles_close_all(void);
+/* Puts another socket of the same kind behind a number, and tells by `opened`. The old one is kept under the number `kept`,
+ * where nothing is waited for, or closed (0). -1 with errno: all stays as it was. */
+int handles_exchange(uint64_t id, int fd, uint64_t kept);
 /* Its socket cannot be made to listen again: nothing is waited for any more. */
 void handles_stop_listening(struct handle *handle);
 /* Lets connections on it be accepted, or not for now. -1 with errno. */

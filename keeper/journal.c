@@ -2,17 +2,16 @@
 #include "journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "descriptors.h"
 #include "events.h"
+#include "files.h"
 #include "journal_index.h"
 #include "journal_log.h"
 #include "memory.h"
@@ -122,21 +121,13 @@ static int rewrite_in_memory(int *before) {
 
 /* Replaces the file by a new one, which takes its name only when it is whole. If that fails, everything is as it was. */
 static int rewrite_on_disk(const char **step) {
-  char name[4096];
-  *step = "open";
-  int length = snprintf(name, sizeof name, "%s.new", journal_path);
-  if (length < 0 || (size_t)length >= sizeof name) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  (void)unlink(name);
-  int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return -1;
+  struct replacement replacement;
+  if (files_begin_replacement(&replacement, journal_path, step) < 0) return -1;
   *step = "write";
-  struct log fresh = {.fd = fd, .size = 0};
+  struct log fresh = {.fd = replacement.fd, .size = 0};
   uint64_t *offsets = take_offsets();
   int result = write_all(&fresh, offsets);
-  if (result == 0) result = rename(name, journal_path);
+  if (result == 0) result = files_finish_replacement(&replacement);
   int error = errno;
   if (result == 0) {
     log_reserve(&fresh, RESERVE_BYTES);
@@ -146,8 +137,8 @@ static int rewrite_on_disk(const char **step) {
     in_memory = false;
     clock_set(DEADLINE_JOURNAL, 0);
   } else {
-    (void)close(fd);
-    (void)unlink(name);
+    (void)close(replacement.fd);
+    files_drop_replacement(&replacement);
   }
   free(offsets);
   errno = error;
@@ -158,7 +149,7 @@ static int rewrite_on_disk(const char **step) {
  * enough, and either may be what the disk still does. */
 static void invalidate(void) {
   bool is_marked = stale_fd >= 0 && log_mark_stale(stale_fd) == 0;
-  bool is_gone = unlink(journal_path) == 0 || errno == ENOENT;
+  bool is_gone = files_remove_own(journal_path);
   if (!is_marked && !is_gone) return;
   close_file(stale_fd);
   stale_fd = -1;
@@ -336,7 +327,7 @@ bool journal_read_entry(uint32_t index, struct buffer *out) {
 }
 
 void journal_delete(void) {
-  if (journal_path) (void)unlink(journal_path);
+  if (journal_path) files_remove_own(journal_path);
 }
 
 void journal_save(struct buffer *out) {

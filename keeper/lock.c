@@ -1,7 +1,6 @@
 #include "lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "files.h"
 #include "memory.h"
 
 /* How often a file may be removed between our open and our lock. */
@@ -37,13 +37,6 @@ static bool is_held(int fd) {
   return false;
 }
 
-/* Whoever had the lock before may have removed the file after we opened it. */
-static bool is_still_there(int fd, const char *path) {
-  struct stat opened;
-  struct stat named;
-  return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && is_same(&opened, &named);
-}
-
 static int write_pid(int fd) {
   char line[16];
   int length = snprintf(line, sizeof line, "%d\n", (int)getpid());
@@ -53,13 +46,13 @@ static int write_pid(int fd) {
 
 /* Opens and locks it. -1 with errno (ESTALE: the file is not the one of that name any more) and the step. */
 static int try_lock(const char *path, const char **step) {
-  *step = "open";
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  int fd = files_open_own(path, step);
   if (fd < 0) return -1;
   *step = "lock";
   int result = is_held(fd) ? 0 : flock(fd, LOCK_EX | LOCK_NB);
   int error = errno;
-  if (!is_still_there(fd, path)) {
+  /* The one that had the lock before may have removed the file after we opened it. */
+  if (!files_leads_to(path, fd)) {
     result = -1;
     error = ESTALE;
   }
@@ -95,9 +88,7 @@ int lock_take(const char *path, const char **step) {
 }
 
 void lock_leave(void) {
-  for (uint32_t i = 0; i < count; i++) {
-    if (is_still_there(held[i].fd, held[i].path)) (void)unlink(held[i].path);
-  }
+  for (uint32_t i = 0; i < count; i++) files_remove_if(held[i].path, held[i].fd);
 }
 
 void lock_save(struct buffer *out) {

@@ -12,6 +12,7 @@
 #include "handles.h"
 #include "heartbeat.h"
 #include "journal.h"
+#include "names.h"
 #include "output.h"
 #include "signals.h"
 #include "sockets.h"
@@ -62,6 +63,7 @@ static void take_deadlines(void) {
   if (clock_take(DEADLINE_HEARTBEAT)) heartbeat_beat();
   if (clock_take(DEADLINE_WATCHDOG)) watchdog_check();
   if (clock_take(DEADLINE_JOURNAL)) journal_try_disk();
+  if (clock_take(DEADLINE_NAMES)) names_expire();
   if (clock_take(DEADLINE_ANSWER)) supervisor_too_slow();
   if (clock_take(DEADLINE_CANDIDATE)) candidate_too_late();
   (void)clock_take(DEADLINE_RESTART); /* supervisor_attend sees that it is gone */
@@ -85,6 +87,9 @@ static void take(enum watch watch, uint64_t id, uint32_t events) {
       return;
     case WATCH_SIGNALS:
       signals_read();
+      return;
+    case WATCH_NAMES:
+      names_ready();
       return;
     case WATCH_PROCESS:
       workers_process_gone(id);

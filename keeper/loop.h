@@ -11,6 +11,7 @@ enum watch {
   WATCH_PATH,       /* a worker's notify socket with a name */
   WATCH_FETCH,      /* a process that receives or takes descriptors */
   WATCH_SIGNALS,
+  WATCH_NAMES,      /* inotify */
   WATCH_PROCESS,    /* a pidfd */
   WATCH_OUTPUT,
   WATCH_SOCKET,     /* a listening socket: was it shut down? */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "descriptors.h"
 #include "events.h"
 #include "fetch.h"
+#include "files.h"
 #include "loop.h"
 #include "memory.h"
 #include "protocol.h"
@@ -59,14 +59,10 @@ static int open_pair(struct notify *notify, int *workers_end) {
   return 0;
 }
 
-/* A worker's number is never used twice, but a keeper that was killed may have left a socket of that name. */
-static void remove_stale(const char *path) {
-  struct stat status;
-  if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) (void)unlink(path);
-}
-
 static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct file_identity made;
+  const char *step;
   size_t length = strlen(path);
   if (length >= sizeof address.sun_path) {
     errno = ENAMETOOLONG;
@@ -75,15 +71,11 @@ static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
   memcpy(address.sun_path, path, length);
   bool abstract = path[0] == '@';
   if (abstract) address.sun_path[0] = '\0';
-  else remove_stale(path);
+  /* A worker's number is never used twice, but a keeper that was killed may have left a socket of that name. */
+  else files_remove_socket(path, NULL);
   socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
-  if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, size) < 0) return -1;
-  bool is_owned = !abstract && (uid != UNCHANGED || gid != UNCHANGED);
-  if (!is_owned || lchown(path, uid, gid) == 0) return 0;
-  int error = errno;
-  (void)unlink(path);
-  errno = error;
-  return -1;
+  struct socket_file file = {.path = abstract ? NULL : path, .mode = 0600, .uid = uid, .gid = gid};
+  return files_bind(fd, (struct sockaddr *)&address, size, &file, &made, &step);
 }
 
 /* The name of a worker's end that was led here: the path's, in the abstract namespace. It hears nobody but its peer. */
@@ -307,7 +299,7 @@ static void close_one(int *fd, bool watched) {
 void notify_close(struct notify *notify) {
   close_one(&notify->pair, notify->watched);
   close_one(&notify->bound, notify->watched);
-  if (notify->path && notify->path[0] != '@') (void)unlink(notify->path);
+  if (notify->path && notify->path[0] != '@') files_remove_socket(notify->path, NULL);
   free(notify->path);
   notify->path = NULL;
   notify->watched = false;

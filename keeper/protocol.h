@@ -30,6 +30,10 @@
   COMMAND(openFile, 29, "handle:u64 path:text flags:u32 mode:u32") \
   COMMAND(storeHandle, 30, "handle:u64 poll:u8") \
   COMMAND(hand, 31, "worker:u64 bytes:bytes handles:numbers") \
+  COMMAND(watchName, 32, "handle:u64 spare:text") \
+  COMMAND(removeName, 33, "handle:u64") \
+  COMMAND(giveName, 34, "handle:u64 uid:u32 gid:u32") \
+  COMMAND(bindAgain, 35, "handle:u64 kept:u64") \
   COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text connectFd:u32 connectPath:text") \
   COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
   COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
@@ -75,6 +79,7 @@
   MESSAGE(relistened, 112, "handle:u64 errno:u32") \
   MESSAGE(hungUp, 113, "handle:u64") \
   MESSAGE(journalRestored, 114, "afterMs:u64") \
+  MESSAGE(nameChanged, 115, "handle:u64 state:u8 pid:u32 errno:u32") \
   MESSAGE(spawned, 120, "worker:u64 pid:u32 startTime:u64") \
   MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
   MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \
@@ -99,6 +104,12 @@
 #define SPAWN_END_GROUP 2
 #define SPAWN_HELPER 4
 #define SPAWN_NICE_LEVEL 8
+
+/* nameChanged.state. */
+#define NAME_RESTORED 0
+#define NAME_TAKEN 1
+#define NAME_BLOCKED 2
+#define NAME_LOST 3
 
 /* Leave it as it is (mode, uid, gid, umask); no limit; the oom score that the keeper was started with. */
 #define UNCHANGED 0xffffffffU

@@ -14,8 +14,10 @@
 #include "accept_queue.h"
 #include "admission.h"
 #include "events.h"
+#include "files.h"
 #include "handles.h"
 #include "inherited.h"
+#include "names.h"
 #include "protocol.h"
 
 enum { MOST_DESCRIPTORS = 253 /* SCM_MAX_FD */, MOST_RELISTENED = 64 };
@@ -56,32 +58,31 @@ static const char *socket_file(const struct opening *opening, char *path, size_t
   return path;
 }
 
-static int bind_socket(int fd, const struct opening *opening) {
+static const char *bind_socket(int fd, const struct opening *opening, const char *path, struct file_identity *made) {
   struct sockaddr_storage address = {0};
+  const char *step = "bind";
   if (opening->address.length > sizeof address || opening->address.length < sizeof(sa_family_t)) {
     errno = EINVAL;
-    return -1;
+    return step;
   }
   memcpy(&address, opening->address.data, opening->address.length);
-  /* The socket's own mode becomes the file's, less the umask: so the file never has a wider one, not for an instant. */
-  bool has_mode = opening->domain == AF_UNIX && opening->mode != UNCHANGED;
-  if (has_mode && fchmod(fd, opening->mode & 0777) < 0) return -1;
-  mode_t before = has_mode ? umask(0) : 0;
-  int result = bind(fd, (struct sockaddr *)&address, (socklen_t)opening->address.length);
-  int error = errno;
-  if (has_mode) (void)umask(before);
-  errno = error;
-  return result;
+  socklen_t length = (socklen_t)opening->address.length;
+  if (opening->domain != AF_UNIX) return bind(fd, (struct sockaddr *)&address, length) < 0 ? step : NULL;
+  struct socket_file file = {.path = path, .mode = opening->mode, .uid = opening->uid, .gid = opening->gid};
+  return files_bind(fd, (struct sockaddr *)&address, length, &file, made, &step) < 0 ? step : NULL;
 }
 
-static const char *set_up(int fd, const struct opening *opening, const char *path, bool *bound) {
+static const char *set_up(int fd, const struct opening *opening, const char *path, struct file_identity *made) {
   if (set_options(fd, &opening->options) < 0) return "option";
-  if (bind_socket(fd, opening) < 0) return "bind";
-  *bound = true;
-  bool is_owned = opening->uid != UNCHANGED || opening->gid != UNCHANGED;
-  if (path && is_owned && lchown(path, opening->uid, opening->gid) < 0) return "chown";
+  const char *step = bind_socket(fd, opening, path, made);
+  if (step) return step;
   if (opening->backlog > 0 && listen(fd, (int)opening->backlog) < 0) return "listen";
   return NULL;
+}
+
+bool sockets_is_non_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
 
 void sockets_open(struct reader *command) {
@@ -105,12 +106,13 @@ void sockets_open(struct reader *command) {
   }
   char room[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
   const char *path = socket_file(&opening, room, sizeof room);
-  bool bound = false;
-  const char *step = set_up(fd, &opening, path, &bound);
+  struct file_identity made = {0};
+  const char *step = set_up(fd, &opening, path, &made);
   if (!step && handles_add(opening.handle, fd, opening.backlog) < 0) step = "handle";
+  if (!step && path) names_made(opening.handle, path);
   if (!step) return;
   int error = errno;
-  if (bound && path) (void)unlink(path);
+  if (made.inode != 0) files_remove_socket(path, &made);
   errno = error;
   (void)fail(COMMAND_openSocket, opening.handle, step, fd);
 }
@@ -253,8 +255,7 @@ void sockets_open_file(struct reader *command) {
   char *path = span_text(read_bytes(command));
   int flags = read_i32(command);
   mode_t mode = (mode_t)(read_u32(command) & 07777);
-  /* Without O_NONBLOCK a fifo that nobody writes to would hold up everything. */
-  int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+  int fd = files_open_named(path, flags, mode);
   int error = errno;
   free(path);
   errno = error;

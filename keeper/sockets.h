@@ -2,6 +2,7 @@
 #ifndef KEEPER_SOCKETS_H
 #define KEEPER_SOCKETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@ struct destination {
   socklen_t length;
 };
 
+bool sockets_is_non_blocking(int fd);
 void sockets_open(struct reader *command);
 void sockets_inherit(struct reader *command);
 void sockets_set_option(struct reader *command);

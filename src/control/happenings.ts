@@ -16,6 +16,27 @@ export type Happening =
   | { readonly kind: "recordRestored"; readonly path: string | null }
   /** A worker has called shutdown(2) on a socket that all share. `failure`: why it does not listen again; null: it does. */
   | { readonly kind: "listenerShutDown"; readonly address: string; readonly failure: string | null }
+  /**
+   * The file of a unix socket was gone, or something else has its name. `bound`: a new socket is bound there. `pid`, `command`:
+   * of who listens there, 0 and null where that is not known.
+   */
+  | {
+      readonly kind: "socketName";
+      readonly address: string;
+      readonly state: "restored" | "taken" | "blocked" | "lost" | "bound";
+      readonly pid: number;
+      readonly command: string | null;
+      readonly reason: string | null;
+      readonly more: number;
+    }
+  /** `what` could not be done with a socket's file, and what that means. */
+  | {
+      readonly kind: "socketNameFailed";
+      readonly address: string;
+      readonly what: string;
+      readonly reason: string;
+      readonly more: number;
+    }
   /** `message` is the whole sentence; `by` the signal that asked for it, null for a request. */
   | { readonly kind: "upgradeRefused"; readonly by: string | null; readonly message: string }
   | { readonly kind: "upgradeStarted"; readonly upgrade: number; readonly from: string; readonly path: string }
@@ -167,6 +188,8 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
     failure === null
       ? `${address}: a worker shut this socket down for everybody; it listens again`
       : `${address}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${failure}`,
+  socketName: (name) => `${name.address}: ${describeName(name)}${untold(name.more)}`,
+  socketNameFailed: ({ address, what, reason, more }) => `${address}: ${what}: ${reason}${untold(more)}`,
   upgradeRefused: ({ by, message }) => (by === null ? message : `${by}: ${message}`),
   upgradeStarted: ({ from, path }) => `Upgrading from ${from} to what ${path} is`,
   upgradeDone: ({ from, to, keeper }) =>
@@ -191,6 +214,21 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
       ? `Worker ${worker} is started with ${count} stored descriptors`
       : `Worker ${worker} was sent ${count} stored descriptors`,
   descriptorsLost: (lost) => describeLoss(lost),
+};
+
+const describeName = ({ state, pid, command, reason }: OfKind<"socketName">): string => {
+  switch (state) {
+    case "restored":
+      return "the socket's file was gone, and was put back";
+    case "taken":
+      return `another process listens at this path now${pid === 0 ? "" : ` (pid ${pid}${command === null ? "" : `, ${command}`})`}; crank's socket is not reached by it. Stop that process, and crank takes the path back`;
+    case "blocked":
+      return `something that is not a socket has this path now (${reason ?? "unknown"}); crank's socket is not reached by it. Remove it, and crank takes the path back`;
+    case "lost":
+      return `the socket's file is gone (${reason ?? "unknown"}); a new socket is to be bound there`;
+    case "bound":
+      return "a new socket is bound there; workers that have the one before are replaced";
+  }
 };
 
 const describeLoss = (lost: DescriptorsLost): string => {

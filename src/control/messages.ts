@@ -135,6 +135,8 @@ export type SocketInfo = {
   readonly connections?: number | null;
   /** What the kernel has dropped at it since it was made, above all because its queue was full; null where it does not say. */
   readonly drops?: number | null;
+  /** Why the socket is not reached by its path; missing: it is. */
+  readonly problem?: string;
 };
 export type RolloutInfo = {
   readonly generation: number;

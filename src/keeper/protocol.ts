@@ -94,6 +94,19 @@ export const COMMANDS = {
   hand: { code: 31, fields: { worker: "u64", bytes: "bytes", handles: "numbers" } },
 
   /**
+   * Looks whether the name of a unix socket's file leads to it, now and whenever something happens to it (inotify), and puts it
+   * back from a second name that the file gets: at `spare`, or where that is "" or on another file system, beside the first.
+   * What comes of that is told by `nameChanged`. A name that is watched already is looked at.
+   */
+  watchName: { code: 32, fields: { handle: "u64", spare: "text" } },
+  /** Removes the names of a socket's file, if they lead to it. */
+  removeName: { code: 33, fields: { handle: "u64" } },
+  /** Makes a socket's file another user's, if its name leads to it. */
+  giveName: { code: 34, fields: { handle: "u64", uid: "u32", gid: "u32" } },
+  /** Binds a new unix socket at the name of a handle's, which takes its number (`opened`); the old one is kept as `kept`, or closed (0). */
+  bindAgain: { code: 35, fields: { handle: "u64", kept: "u64" } },
+
+  /**
    * Starts a process. `env` are pairs set in the base environment; `unset` are names taken out of it; `ownPid` are
    * names that the process gets with its own pid as the value. `descriptors` are (handle, target fd) in turn.
    * `stdin`: 0 /dev/null, 1 the keeper's. `output`: 0 routed, 1 the keeper's stdout and stderr, 2 /dev/null.
@@ -280,6 +293,8 @@ export const MESSAGES = {
 
   /** The journal is on the disk again, so long after it had left it. */
   journalRestored: { code: 114, fields: { afterMs: "u64" } },
+  /** What became of a watched name. `state`: see NAME_STATES. `pid`: who listens there instead, 0 if that is not known. */
+  nameChanged: { code: 115, fields: { handle: "u64", state: "u8", pid: "u32", errno: "u32" } },
 
   spawned: { code: 120, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
   /** The process was not started. `step`: pipe, fork, chdir, setgroups, setgid, setuid, umask, limit, nice, exec … */
@@ -329,6 +344,18 @@ export const SPAWN_FLAGS = {
   helper: 4,
   /** `nice` is the level itself. */
   niceLevel: 8,
+} as const;
+
+/** What `nameChanged` says. */
+export const NAME_STATES = {
+  /** It was gone, and leads to the socket again. */
+  restored: 0,
+  /** Another process listens there. */
+  taken: 1,
+  /** Something else has the name, or `errno` speaks against it. */
+  blocked: 2,
+  /** The file is gone with all its names: a new socket would have to be bound. */
+  lost: 3,
 } as const;
 
 /** The first code of an event. */

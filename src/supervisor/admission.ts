@@ -1,8 +1,9 @@
 // Who else may connect to the control socket: the user of workers that acknowledge there, until others are started. What
 // such a connection may say is for conversation.ts; how many of them there may be, for the keeper.
 import type { Spec } from "../core/spec.ts";
-import { log } from "./log.ts";
+import { UNCHANGED } from "../keeper/protocol.ts";
 import type { Memory } from "./memory.ts";
+import { CONTROL_HANDLE } from "./sockets.ts";
 
 /**
  * Gives the control socket's file to whom a worker that is about to start needs it for: its own user if it acknowledges
@@ -12,8 +13,8 @@ export const admitFor = (memory: Memory, spec: Spec): void => {
   const address = memory.settings?.control?.address;
   if (address?.kind !== "unix" || address.path.startsWith("@")) return;
   const uid = acknowledgingUser(spec) ?? (isAwaited(memory) ? null : memory.platform.uid);
-  const failure = uid === null ? null : memory.platform.giveFile(address.path, uid);
-  if (failure !== null) log(memory, "warning", `${address.path} cannot be given to the user ${uid}: ${failure}`);
+  if (uid !== null && memory.sockets.has(CONTROL_HANDLE))
+    memory.outbox.command({ kind: "giveName", handle: CONTROL_HANDLE, uid, gid: UNCHANGED });
 };
 
 const acknowledgingUser = (spec: Spec | undefined): number | null =>

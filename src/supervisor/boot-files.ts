@@ -1,6 +1,7 @@
 // The files of crank's own start: the record and the run directory made ready, the record read, and the journal that a killed
 // crank left looked at. What cannot be used is kept aside.
 import type { GoodSpec } from "../core/spec.ts";
+import { FileError } from "./files.ts";
 import { logHappening } from "./happen.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
@@ -29,6 +30,7 @@ export const prepareFiles = (memory: Memory, settings: Settings): string | null 
 /** The good specs that the record holds. What cannot be understood is kept aside; if that is all, crank starts empty. */
 export const readRecord = async (memory: Memory, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
   const { platform } = memory;
+  platform.removeTemporaries(path);
   const file = platform.readText(path);
   if (file.kind !== "text")
     throw new StartError(`the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`);
@@ -43,6 +45,16 @@ export const readRecord = async (memory: Memory, settings: Settings, path: strin
     throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);
   log(memory, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);
   return [];
+};
+
+/** The journal that is at the path; null: there is none. Throws StartError if it is not one to be believed. */
+const leftJournal = ({ platform }: Memory, path: string): Uint8Array | null => {
+  try {
+    return platform.readBytes(path);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    throw new StartError(`the journal ${path} cannot be used: ${error.message}; remove it`);
+  }
 };
 
 const sayLeftOut = async (
@@ -92,7 +104,8 @@ const NO_JOURNAL: LeftJournal = { isAdopting: false, history: [], nextGeneration
 
 /** Looks at the journal of a crank that was killed, if one was. */
 export const lookForLeft = async (memory: Memory, settings: Settings, path: string): Promise<LeftJournal> => {
-  const bytes = memory.platform.readBytes(path);
+  memory.platform.removeTemporaries(path);
+  const bytes = leftJournal(memory, path);
   if (bytes === null) return NO_JOURNAL;
   const { examine } = await import("./left-service.ts");
   const verdict = await examine(memory, settings, bytes);

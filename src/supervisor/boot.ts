@@ -12,6 +12,7 @@ import { warnOfKernelLimits } from "./kernel-limits.ts";
 import { lockCommand, lockProblem, locksOf } from "./locks.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
+import { lookAtNames } from "./names.ts";
 import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "./passed-sockets.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
@@ -94,7 +95,7 @@ const removeSocketFile = (memory: Memory, handle: number): void => {
   // What the store keeps open is still reached by its file.
   const isLeft = memory.adoption?.sockets.some((left) => left.handle === handle) === true;
   const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isLeft;
-  if (isOurs) memory.platform.removeFile(address.path);
+  if (isOurs) memory.outbox.command({ kind: "removeName", handle });
   forgetSocket(memory, handle);
 };
 
@@ -139,8 +140,13 @@ export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promi
   }
   // A client that hung up before its answer keeps nobody from starting.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.statSocket.code) return;
-  if (boot.failure === null) noteFailure(memory, `${event.step}: ${describeErrno(event.errno)}`);
+  if (boot.failure === null) noteFailure(memory, failureText(settings, event));
 };
+
+const failureText = (settings: Settings, { command, step, errno }: EventOf<"failed">): string =>
+  command === COMMANDS.openJournal.code
+    ? `the journal ${runPath(settings, "journal")} cannot be written: ${step}: ${describeErrno(errno)}`
+    : `${step}: ${describeErrno(errno)}`;
 
 /** What did not give us the socket itself; opening it beside the others is the last that is tried. */
 const TAKING: ReadonlySet<number> = new Set([COMMANDS.takeDescriptor.code, COMMANDS.inheritSocket.code]);
@@ -277,6 +283,7 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   sayWhere(memory);
   await present(memory, settings);
   await takeOver(memory, settings, bytes, now);
+  lookAtNames(memory);
   acceptClients(memory, settings);
 };
 
@@ -284,6 +291,7 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
 const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Extras): Promise<string | null> => {
   const lock = platform.ensureFile(lockPath, "");
   if (lock !== null) return `the lock file ${lockPath} cannot be made: ${lock}`;
+  platform.removeTemporaries(pidPath);
   const pid = await platform.replaceFile(pidPath, String(facts.pid), "asBefore");
   return pid === null ? null : `the pid file ${pidPath} cannot be written: ${pid}`;
 };
@@ -305,6 +313,7 @@ const sayWhere = (memory: Memory): void => {
 const serve = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
   nextStage(memory, "serving");
   sayWhere(memory);
+  lookAtNames(memory);
   warnOfKernelLimits(memory, settings);
   await present(memory, settings);
   if (settings.first) deployForNobody(memory, settings.first, now);

@@ -11,6 +11,7 @@ import { logHappening } from "./happen.ts";
 import { log } from "./log.ts";
 import { beginMeasurement } from "./measuring.ts";
 import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore } from "./memory.ts";
+import { closeName, lookAtNames } from "./names.ts";
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
@@ -51,6 +52,7 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
     case "answer":
       return answer(memory, effect.request, effect.outcome);
     case "note":
+      if (effect.note.kind === "rolloutStarted") lookAtNames(memory);
       return memory.notes.add(effect.note, wallTime(memory.facts, now));
     case "closeSockets":
       return closeSockets(memory);
@@ -65,9 +67,10 @@ const watch = (memory: Memory, worker: number, periodMs: number): void =>
 
 const closeSockets = (memory: Memory): void => {
   for (const socket of serviceSockets(memory)) {
+    if (memory.settings?.binds[socket.bind ?? 0]?.address.kind === "unix")
+      memory.outbox.command({ kind: "removeName", handle: socket.handle });
     memory.outbox.command({ kind: "closeHandle", handle: socket.handle });
-    const address = memory.settings?.binds[socket.bind ?? 0]?.address;
-    if (address?.kind === "unix" && !address.path.startsWith("@")) memory.platform.removeFile(address.path);
+    closeName(memory, socket.handle);
     closeSocket(memory, socket);
   }
 };
@@ -76,7 +79,8 @@ const closeSockets = (memory: Memory): void => {
 const removePid = ({ platform, settings, facts }: Memory): void => {
   const path = settings?.extras?.pidPath;
   const file = path === undefined ? null : platform.readText(path);
-  if (path !== undefined && file?.kind === "text" && file.text.trim() === String(facts.pid)) platform.removeFile(path);
+  if (path !== undefined && file?.kind === "text" && file.text.trim() === String(facts.pid))
+    platform.removeFile(path, "file");
 };
 
 /** Ends crank: what is left of its sockets goes, workers that still run stay. */
@@ -84,11 +88,9 @@ export const leave = (memory: Memory, status: number): void => {
   abandonUpgrades(memory);
   closeSockets(memory);
   removePid(memory);
-  const address = memory.settings?.control?.address;
-  if (address?.kind === "unix" && memory.sockets.has(CONTROL_HANDLE)) memory.platform.removeFile(address.path);
-  const metrics = memory.settings?.metrics?.address;
-  if (metrics?.kind === "unix" && !metrics.path.startsWith("@") && memory.sockets.has(METRICS_HANDLE))
-    memory.platform.removeFile(metrics.path);
+  for (const handle of [CONTROL_HANDLE, METRICS_HANDLE]) {
+    if (memory.sockets.has(handle)) memory.outbox.command({ kind: "removeName", handle });
+  }
   memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
 };
 

@@ -14,6 +14,8 @@ export type Counters = {
   readonly exitsUnasked: number;
   readonly rolloutsComplete: number;
   readonly rolloutsRolledBack: number;
+  /** How often the file of a unix socket was gone, or another one had its name. */
+  readonly namesLost: number;
 };
 
 /** What a new crank begins with. */
@@ -27,6 +29,7 @@ export const NOTHING_COUNTED: Counters = {
   exitsUnasked: 0,
   rolloutsComplete: 0,
   rolloutsRolledBack: 0,
+  namesLost: 0,
 };
 
 /** Adds one. */

@@ -20,6 +20,7 @@ import {
   rememberPending,
   rememberSaid,
 } from "./memory.ts";
+import { atBoundAgain, atNameChanged, atNameFailure, lookAtNames } from "./names.ts";
 import { probeIsGone, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
 import { maySpeakFor, parseNotification } from "./readiness.ts";
@@ -51,6 +52,7 @@ const onSignal = (memory: Memory, event: EventOf<"signalled">): Handled => {
   if (!isServing && ENDING.has(name)) return cancelStart(memory);
   if (name === LEAVING) return leaveWorkers(memory, signal);
   if (name === "SIGHUP") noteReload(memory, signal.now);
+  if (isServing) lookAtNames(memory);
   if (isServing) return memory.frontEnd.signals[name]?.(memory, signal);
 };
 
@@ -176,6 +178,7 @@ const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
 const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (atManagerFailure(memory, event)) return;
   if (memory.boot.stage !== "serving") return atFailure(memory, event);
+  if (atNameFailure(memory, event)) return;
   if (STORING.has(event.command) && memory.store.handles > 0)
     return withStoreWords(({ atStoreFailure }) => {
       if (!atStoreFailure(memory, event)) warnOf(memory, event);
@@ -251,6 +254,8 @@ const ON_EVENT: Handlers = {
   },
   opened: (memory, event) => {
     const stored = memory.stored.get(event.handle);
+    if (!stored && memory.boot.stage === "serving" && memory.sockets.has(event.handle))
+      return atBoundAgain(memory, event.handle, event.deliveredAt);
     if (!stored) return atOpened(memory, event);
     return stored.place.kind === "taking"
       ? withStoreWords(({ atTaken }) => atTaken(memory, stored, event.deliveredAt))
@@ -260,6 +265,7 @@ const ON_EVENT: Handlers = {
   handed: (memory, event) => withStoreWords(({ atHanded }) => atHanded(memory, event)),
   socketStat: (memory, event) =>
     queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
+  nameChanged: atNameChanged,
   relistened: (memory, event) => {
     const address = memory.sockets.get(event.handle)?.address ?? `socket ${event.handle}`;
     const failure = event.errno === 0 ? null : describeErrno(event.errno);

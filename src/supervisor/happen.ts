@@ -30,6 +30,8 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   recordFailed: "error",
   recordRestored: "info",
   listenerShutDown: ({ failure }) => (failure === null ? "warning" : "error"),
+  socketName: ({ state }) => (state === "taken" || state === "blocked" ? "error" : "warning"),
+  socketNameFailed: "warning",
   // Whoever sent a request has been told.
   upgradeRefused: ({ by }) => (by === null ? "debug" : "error"),
   upgradeStarted: "debug",

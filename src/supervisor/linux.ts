@@ -1,23 +1,27 @@
-// The real platform: plain files and /proc; the user database is in users.ts.
+// The real platform: /proc and the programs that crank executes. Its own files are in files.ts, the user database in users.ts.
 import {
   accessSync,
-  chownSync,
   closeSync,
   constants,
   fstatSync,
-  lstatSync,
-  mkdirSync,
   openSync,
-  promises,
   readFileSync,
   readSync,
   realpathSync,
-  renameSync,
   statSync,
-  unlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { connectUnix } from "../keeper/channel.ts";
+import {
+  atSocketFile,
+  ensureOwnDirectory,
+  ensureOwnFile,
+  FileError,
+  readOwnFile,
+  removeOwnFile,
+  removeTemporaries,
+  replaceOwnFile,
+  setOwnFileAside,
+} from "./files.ts";
 import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./platform.ts";
 import { findGroup, findUser } from "./users.ts";
 
@@ -31,13 +35,16 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   monotonicNow: clock,
   readText,
   readBytes,
-  replaceFile,
-  ensureFile,
-  ensureDirectory,
+  kernelText,
+  replaceFile: (path, text, readers) => replaceOwnFile(path, text, readers).then(() => null, reasonOf),
+  ensureFile: (path, text) => attempt(() => ensureOwnFile(path, text)),
+  ensureDirectory: (path) => attempt(() => ensureOwnDirectory(path)),
   setAside,
-  removeFile,
+  removeFile: (path, kind) => {
+    attempt(() => removeOwnFile(path, kind));
+  },
+  removeTemporaries,
   probeSocket,
-  giveFile: (path, uid) => attempt(() => chownSync(path, uid, -1)),
   resolveHost,
   findUser,
   findGroup,
@@ -53,23 +60,10 @@ export const linuxPlatform = (clock: () => number): Platform => ({
 
 const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EPERM: "operation not permitted",
-  EROFS: "read-only file system",
-  ENOSPC: "no space left on device",
-  EDQUOT: "disk quota exceeded",
-  ENOTDIR: "not a directory",
-  EISDIR: "is a directory",
-  EMFILE: "too many open files",
-  EIO: "input/output error",
-  EFBIG: "file too large",
-};
-
+/** What a FileError says; anything else is a fault of ours. */
 const reasonOf = (error: unknown): string => {
-  const code = codeOf(error);
-  return REASONS[code] ?? (code !== "" ? code : error instanceof Error ? error.message : String(error));
+  if (error instanceof FileError) return error.message;
+  throw error;
 };
 
 const attempt = (action: () => void): string | null => {
@@ -81,124 +75,67 @@ const attempt = (action: () => void): string | null => {
   }
 };
 
+/** The record is the longest: ten specs. */
+const MOST_TEXT_BYTES = 16 * 1024 * 1024;
+/** The keeper rewrites it when it is four times as long as what counts in it. */
+const MOST_JOURNAL_BYTES = 256 * 1024 * 1024;
+
 const readText = (path: string): FileText => {
   try {
-    return { kind: "text", text: readFileSync(path, "utf8") };
+    return { kind: "text", text: decoder.decode(readOwnFile(path, MOST_TEXT_BYTES)) };
   } catch (error) {
-    return codeOf(error) === "ENOENT" ? { kind: "missing" } : { kind: "failed", reason: reasonOf(error) };
+    const reason = reasonOf(error);
+    return codeOf(error) === "ENOENT" ? { kind: "missing" } : { kind: "failed", reason };
   }
 };
+const decoder = new TextDecoder();
 
 const readBytes = (path: string): Uint8Array | null => {
   try {
-    return readFileSync(path);
-  } catch {
-    return null;
-  }
-};
-
-/**
- * Somebody who reads the file sees the old text or the new one, whatever is cut off when. Not with the
- * functions that wait: on a disk that hangs each of these steps may take for ever.
- */
-const replaceFile: Platform["replaceFile"] = async (path, text, readers) => {
-  const temporary = `${path}.new`;
-  try {
-    await writeDurably(temporary, text, (await modeOf(path)) & (readers === "owner" ? OWNER_ONLY : 0o7777));
-    await promises.rename(temporary, path);
-    await syncDirectory(dirname(path));
-    return null;
+    return readOwnFile(path, MOST_JOURNAL_BYTES);
   } catch (error) {
-    await promises.unlink(temporary).catch(() => {});
-    return reasonOf(error);
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
   }
 };
 
-const OWNER_ONLY = 0o600;
-
-const modeOf = async (path: string): Promise<number> => {
+const kernelText = (path: string): string | null => {
   try {
-    return (await promises.stat(path)).mode & 0o7777;
+    return readFileSync(path, "utf8");
   } catch {
-    return 0o644;
+    return null;
   }
 };
-
-const writeDurably = async (path: string, text: string, mode: number): Promise<void> => {
-  const file = await promises.open(path, "w", mode);
-  try {
-    // One that was left there may have been open to more.
-    await file.chmod(mode);
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-};
-
-const syncDirectory = async (path: string): Promise<void> => {
-  const directory = await promises.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-};
-
-const ensureFile = (path: string, text: string): string | null =>
-  attempt(() => {
-    if (readText(path).kind === "missing") writeFileSync(path, text, { mode: 0o644, flag: "wx" });
-    const file = openSync(path, constants.O_RDWR);
-    const isFile = fstatSync(file).isFile();
-    closeSync(file);
-    if (!isFile) throw new Error("not a plain file");
-    accessSync(dirname(path), constants.W_OK);
-  });
-
-/** The directory that a file is in. (node:path costs a start 1 ms, and 1 MB.) */
-const dirname = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf("/")));
-
-const ensureDirectory = (path: string): string | null =>
-  attempt(() => {
-    try {
-      mkdirSync(path, { mode: 0o711 });
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    }
-    if (!lstatSync(path).isDirectory()) throw new Error("not a directory");
-    if (statSync(path).uid !== process.getuid?.()) throw new Error("belongs to another user");
-    accessSync(path, constants.W_OK | constants.X_OK);
-  });
-
-/** How many unusable files of one name are kept. */
-const MOST_KEPT_ASIDE = 9;
 
 const setAside = (path: string): string | null => {
-  let number = 1;
-  while (number < MOST_KEPT_ASIDE && readText(`${path}.bad-${number}`).kind !== "missing") number++;
-  // When all are taken, the last one gives way.
-  const name = `${path}.bad-${number}`;
-  return attempt(() => renameSync(path, name)) === null ? name : null;
-};
-
-const removeFile = (path: string): void => {
-  attempt(() => unlinkSync(path));
+  try {
+    return setOwnFileAside(path);
+  } catch (error) {
+    reasonOf(error);
+    return null;
+  }
 };
 
 /** A socket file is stale when nobody has it bound any more: connecting says so (unix(7), ECONNREFUSED). */
 const probeSocket = async (path: string): Promise<SocketPath> => {
   try {
-    if (!lstatSync(path).isSocket()) return "notSocket";
+    const found = await atSocketFile(path, isListening);
+    if (found === null) return "absent";
+    return found === false ? "notSocket" : found;
   } catch (error) {
-    return codeOf(error) === "ENOENT" ? "absent" : "notSocket";
+    reasonOf(error);
+    return "notSocket";
   }
+};
+
+const isListening = async (held: string): Promise<"live" | "stale"> => {
   try {
-    const connection = await connectUnix(path, { data: () => {}, close: () => {} });
+    const connection = await connectUnix(held, { data: () => {}, close: () => {} });
     connection.end();
     return "live";
   } catch (error) {
     // A live socket of another type answers EPROTOTYPE, a full one EAGAIN: only a refusal proves that nobody is there.
-    return codeOf(error) === "ECONNREFUSED" ? "stale" : codeOf(error) === "ENOENT" ? "absent" : "live";
+    return codeOf(error) === "ECONNREFUSED" ? "stale" : "live";
   }
 };
 
@@ -232,8 +169,7 @@ const streamIdentity = (fd: number): string | null => {
 
 /** proc_pid_status(5). The owner of the directory says less: it is root's where a process may not be traced. */
 const lineage = (pid: number): Lineage | null => {
-  const status = readText(`/proc/${pid}/status`);
-  const [, parent, uid] = (status.kind === "text" && LINEAGE.exec(status.text)) || [];
+  const [, parent, uid] = LINEAGE.exec(kernelText(`/proc/${pid}/status`) ?? "") ?? [];
   return parent === undefined ? null : { parent: Number(parent), uid: Number(uid) };
 };
 const LINEAGE = /^PPid:\s*(\d+)$[\s\S]*?^Uid:\s*(\d+)/m;
@@ -289,14 +225,14 @@ const kernelLimits = (): KernelLimits => {
 let knownLimits: KernelLimits | undefined;
 
 const readLimits = (): KernelLimits => {
-  const somaxconn = readText("/proc/sys/net/core/somaxconn");
-  const limits = readText("/proc/self/limits");
+  const somaxconn = kernelText("/proc/sys/net/core/somaxconn");
+  const limits = kernelText("/proc/self/limits") ?? "";
   const found = (pattern: RegExp): number | null => {
-    const number = limits.kind === "text" ? pattern.exec(limits.text)?.[1] : undefined;
+    const number = pattern.exec(limits)?.[1];
     return number === undefined ? null : Number(number);
   };
   return {
-    somaxconn: somaxconn.kind === "text" ? Number(somaxconn.text) : null,
+    somaxconn: somaxconn === null ? null : Number(somaxconn),
     openFiles: found(/^Max open files\s+\S+\s+(\d+)/m),
     stack: found(/^Max stack size\s+(\d+)/m),
   };

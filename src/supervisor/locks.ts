@@ -41,7 +41,7 @@ export const lockProblem = async (
 ): Promise<LockProblem> => {
   const lock = locksOf(settings).find(({ id }) => id === event.id);
   if (!lock) return { kind: "none" };
-  if (event.errno !== EAGAIN) return unusable(lock, event.errno);
+  if (event.errno !== EAGAIN) return unusable(lock, event);
   const holder = platform.readText(lock.path);
   const pid = holder.kind === "text" ? holder.text.trim() : "";
   const isPatient = event.deliveredAt - facts.startedAt < PATIENCE_MS;
@@ -54,10 +54,18 @@ export const lockProblem = async (
 };
 
 /** What keeps the lock beside the control socket from being made says more when it keeps the socket from being made, too. */
-const unusable = (lock: Lock, errno: number): LockProblem =>
+const unusable = (lock: Lock, { errno, step }: Extract<KeeperEvent, { kind: "failed" }>): LockProblem =>
   lock.kind === "control"
     ? { kind: "none" }
-    : { kind: "failure", message: `${lock.path}: cannot be locked: ${describeErrno(errno)}` };
+    : { kind: "failure", message: `${lock.path}: cannot be locked: ${REFUSALS[step] ?? describeErrno(errno)}` };
+
+/** What the keeper's files.c says of a file that it does not use. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  type: "it is not a plain file; remove it",
+  owner: "it belongs to another user; remove it",
+  mode: "other users can write to it; remove it",
+  links: "it is another file, too (a hard link); remove it",
+};
 
 const held = ({ kind }: Lock, { program, name, recordPath, control }: Settings, pid: string): string => {
   if (kind === "record")

@@ -42,6 +42,22 @@ export type OpenSocket = {
   readonly address: string;
 };
 
+/**
+ * What became of the name of a unix socket's file, once something did; `bound`: a new socket has it. `oldWorkers`: up to this
+ * number they have the socket from before; null: none has. `isTried`: they were to be replaced for it. `told`, `failed`: how
+ * often that was said.
+ */
+export type SocketName = {
+  readonly state: "restored" | "taken" | "blocked" | "lost" | "bound";
+  /** Who listens there, 0: unknown. */
+  readonly pid: number;
+  readonly reason: string | null;
+  readonly oldWorkers: number | null;
+  readonly isTried: boolean;
+  readonly told?: Seldom;
+  readonly failed?: Seldom;
+};
+
 const FINISHED_KEPT = 16;
 
 /**
@@ -77,6 +93,8 @@ export type Memory = {
   /** While it is under way. */
   adoption: Adoption | null;
   readonly sockets: Map<number, OpenSocket>;
+  /** What became of the names of sockets, by handle. */
+  readonly names: Map<number, SocketName>;
   /** What workers left for later ones, by handle. */
   readonly stored: Map<number, StoredDescriptor>;
   store: DescriptorStore;
@@ -182,6 +200,15 @@ export const rememberSocket = (memory: Memory, socket: OpenSocket): void => {
 export const forgetSocket = (memory: Memory, handle: number): void => {
   memory.sockets.delete(handle);
   memory.outbox.remove(`socket/${handle}`);
+};
+
+export const rememberName = (memory: Memory, handle: number, name: SocketName): void => {
+  memory.names.set(handle, name);
+  memory.outbox.put(`name/${handle}`, name);
+};
+
+export const forgetName = (memory: Memory, handle: number): void => {
+  if (memory.names.delete(handle)) memory.outbox.remove(`name/${handle}`);
 };
 
 /** Forgets a socket of the service that crank closes, but for where it was. */

@@ -5,7 +5,9 @@ import { isAvailable } from "../core/pool.ts";
 import type { Worker, WorkerState } from "../core/state.ts";
 import { VERSION } from "../version.ts";
 import type { Memory } from "./memory.ts";
+import { nameProblem } from "./names.ts";
 import { statusLine } from "./service-picture.ts";
+import { AF_UNIX } from "./sockaddr.ts";
 import { serviceSockets } from "./views.ts";
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -164,6 +166,16 @@ const ofSockets = (memory: Memory): readonly Family[] => {
       "What the kernel has dropped at this socket, above all because its accept queue was full.",
       each.map(({ labels, usage }) => [labels, usage?.drops]),
     ),
+    gauge(
+      "crank_socket_reachable",
+      "Whether the file of the unix socket leads to it; 0: something else has its path.",
+      unixSockets(memory).map(({ handle, labels }) => [labels, nameProblem(memory, handle) === null ? 1 : 0]),
+    ),
+    counter(
+      "crank_socket_files_lost_total",
+      "How often the file of a unix socket, the control socket's included, was gone or replaced.",
+      [[{}, memory.counters.namesLost]],
+    ),
     counter(
       "crank_network_listen_overflows_total",
       "Connections that found an accept queue full, of all TCP sockets of this network namespace.",
@@ -176,6 +188,14 @@ const ofSockets = (memory: Memory): readonly Family[] => {
     ),
   ];
 };
+
+const unixSockets = (memory: Memory): readonly { readonly handle: number; readonly labels: Labels }[] =>
+  serviceSockets(memory)
+    .filter(({ domain }) => domain === AF_UNIX)
+    .map(({ handle, bind, address }) => ({
+      handle,
+      labels: { socket: memory.settings?.binds[bind ?? 0]?.name ?? "", address },
+    }));
 
 const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({
   name,

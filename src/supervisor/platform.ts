@@ -33,21 +33,25 @@ export type Platform = {
   /** CLOCK_MONOTONIC ms, as far as it can be known without the keeper: steps forward from the hello. */
   monotonicNow(): number;
 
+  /** A file of crank's own, at most MOST_TEXT_BYTES of it; one that others can change is not read. */
   readText(path: string): FileText;
-  /** The file's bytes; null if it cannot be read. */
+  /** The journal that was left; null if there is none. Throws FileError if it cannot be read, or others can change it. */
   readBytes(path: string): Uint8Array | null;
-  /** Replaces the file, readable as it was or by its owner alone: temporary file, fsync, rename, fsync of the directory. Resolves to what went wrong, or null, and holds up nothing meanwhile. */
+  /** What the kernel says in a file of /proc; null if it cannot be read. */
+  kernelText(path: string): string | null;
+  /** Replaces a file of crank's own, readable as it was or by its owner alone: temporary file, fsync, rename, fsync of the directory. Resolves to what went wrong, or null, and holds up nothing meanwhile. */
   replaceFile(path: string, text: string, readers: "asBefore" | "owner"): Promise<string | null>;
-  /** Makes sure that a file is there (0644, with `text` if it is new) and can be replaced. Returns what is wrong, or null. */
+  /** Makes sure that a file of crank's own is there (0644 less the umask, with `text` if it is new) and can be replaced. Returns what is wrong, or null. */
   ensureFile(path: string, text: string): string | null;
-  /** Makes sure that a directory is there (0711). Returns what is wrong, or null. */
+  /** Makes sure that a directory of crank's own is there (0711 if it is new). Returns what is wrong, or null. */
   ensureDirectory(path: string): string | null;
   /** Renames a file out of the way; the new name, or null if that failed. */
   setAside(path: string): string | null;
-  removeFile(path: string): void;
+  /** Removes what is at the path, if it is a file of crank's own, or a socket's. */
+  removeFile(path: string, kind: "file" | "socket"): void;
+  /** Removes what a crank that was killed left while it replaced this file. */
+  removeTemporaries(path: string): void;
   probeSocket(path: string): Promise<SocketPath>;
-  /** Makes a file another user's. Returns what went wrong, or null. */
-  giveFile(path: string, uid: number): string | null;
 
   /** Literal addresses of a host, in the system's order. Throws an Error with a sentence. */
   resolveHost(host: string, family: "any" | "4" | "6"): Promise<readonly string[]>;

@@ -31,6 +31,7 @@ export const recall = (
     serviceManager: NO_SERVICE_MANAGER,
     adoption: null,
     sockets: new Map(),
+    names: new Map(),
     stored: new Map(),
     store: EMPTY_STORE,
     closed: [],
@@ -113,6 +114,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   socket: (memory, name, bytes) => {
     memory.sockets.set(Number(name), parse(bytes));
+  },
+  name: (memory, name, bytes) => {
+    memory.names.set(Number(name), parse(bytes));
   },
   stored: (memory, name, bytes) => {
     memory.stored.set(Number(name), parse(bytes));

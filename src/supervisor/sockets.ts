@@ -100,7 +100,7 @@ const clearPath = async (platform: Platform, uri: string, path: string): Promise
     case "absent":
       return;
     case "stale":
-      platform.removeFile(path);
+      platform.removeFile(path, "socket");
       return;
     case "live":
       throw new StartError(

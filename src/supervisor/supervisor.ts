@@ -12,9 +12,11 @@ import type { KeeperFacts } from "./facts.ts";
 import { happen } from "./happen.ts";
 import { reconcileMeasurement } from "./measuring.ts";
 import type { Memory } from "./memory.ts";
+import { settleNames } from "./names.ts";
 import { reconcileProbes } from "./probe-results.ts";
 import { recall, rememberFormat } from "./recall.ts";
 import { formatRecord, holdsSecrets } from "./record.ts";
+import { redeploy } from "./requests.ts";
 import { managerDeadline } from "./service-manager-link.ts";
 import { startPostponed } from "./starts.ts";
 import { tellServiceManager } from "./tell-service-manager.ts";
@@ -88,6 +90,7 @@ export class Supervisor {
 
   #finish(event: KeeperEvent): void {
     this.#consumed = event.seq;
+    if (this.#memory.names.size > 0) settleNames(this.#memory, () => redeploy(this.#memory, event.deliveredAt));
     if (event.kind === "tick") this.#tickAt = 0;
     this.#commit();
   }

@@ -11,6 +11,7 @@ import { happen } from "./happen.ts";
 import { programPath } from "./launch.ts";
 import { log } from "./log.ts";
 import { beginUpgrade, countUpgrade, type Memory, rememberUpgrade } from "./memory.ts";
+import { lookAtNames } from "./names.ts";
 import { checkWorker } from "./probes.ts";
 import { answerUpgrade } from "./replies.ts";
 import { signalName } from "./signals.ts";
@@ -71,6 +72,7 @@ const begin = (memory: Memory, number: number, exec: string | null, now: number)
     again: null,
   };
   beginUpgrade(memory, upgrade);
+  lookAtNames(memory);
   happen(memory, { kind: "upgradeStarted", upgrade: number, from: VERSION, path }, now);
   startUpgradeCheck(memory, upgrade);
   return number;

@@ -18,6 +18,7 @@ import { VERSION } from "../version.ts";
 import { wallTime } from "./facts.ts";
 import { usageOf } from "./measurements.ts";
 import type { Memory, OpenSocket, Said } from "./memory.ts";
+import { nameProblem } from "./names.ts";
 import { storeLimit } from "./stored-descriptors.ts";
 
 /** The workers that a selector means: the state flags add up, the pid narrows. `none` is what no selector at all means. */
@@ -113,7 +114,13 @@ const socketInfo = (memory: Memory, socket: OpenSocket, queues: Queues): SocketI
   limit: queues[socket.handle]?.limit ?? null,
   connections: memory.measurements.socket(socket.handle)?.connections ?? null,
   drops: memory.measurements.socket(socket.handle)?.drops ?? null,
+  ...problemOf(memory, socket),
 });
+
+const problemOf = (memory: Memory, { handle }: OpenSocket): Pick<SocketInfo, "problem"> => {
+  const problem = nameProblem(memory, handle);
+  return problem === null ? {} : { problem };
+};
 
 const rolloutInfo = (memory: Memory): RolloutInfo | null => {
   const { service, workers, generations } = memory.core;

@@ -61,7 +61,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   needing(ROOT_USER).test("an address that it may not have", async () => {
     const locked = join(bench.directory, "locked");
     mkdirSync(locked);
-    chmodSync(bench.directory, 0o777);
+    chmodSync(bench.directory, 0o1777);
     const flags = ["-prefix", bench.directory, "-name", "web", "-bind", join(locked, "web.sock")];
     const ended = await bench.run(["setpriv", "--reuid", "65534", "--clear-groups", CRANK, ...flags]);
     expect(ended).toMatchObject({ status: 1 });

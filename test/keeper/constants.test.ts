@@ -62,6 +62,8 @@ describe("the protocol's two tables", () => {
     expect(constant("PROTOCOL_VERSION")).toBe(protocol.PROTOCOL_VERSION);
     expect(constant("FIRST_EVENT")).toBe(protocol.FIRST_EVENT);
     for (const [name, bit] of Object.entries(protocol.SPAWN_FLAGS)) expect(constant(`SPAWN_${upper(name)}`)).toBe(bit);
+    for (const [name, state] of Object.entries(protocol.NAME_STATES))
+      expect(constant(`NAME_${upper(name)}`)).toBe(state);
     expect(constant("UNCHANGED")).toBe(protocol.UNCHANGED);
     expect(constant("NO_LIMIT")).toBe(protocol.NO_LIMIT);
     expect(constant("INHERITED_OOM_SCORE")).toBe(protocol.INHERITED_OOM_SCORE);

@@ -1,6 +1,6 @@
 // A real keeper's journal.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readJournal } from "../../src/keeper/journal.ts";
 import { COMMANDS } from "../../src/keeper/protocol.ts";
 import { bytesOf, DrivenKeeper } from "./driven-keeper.ts";
@@ -52,11 +52,18 @@ describe("the journal", () => {
   });
 
   test("leaves the one that is there where it cannot be written", async () => {
-    writeFileSync(keeper.path("journal"), "what was left");
-    mkdirSync(keeper.path("journal.new"));
     await keeper.start();
-    keeper.commit([{ kind: "openJournal", path: keeper.path("journal") }]);
+    keeper.commit([{ kind: "openJournal", path: keeper.path("missing/journal") }]);
     expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.openJournal.code, step: "open" });
+  });
+
+  test("leaves the one that is there in a directory where others can exchange it", async () => {
+    writeFileSync(keeper.path("journal"), "what was left");
+    await keeper.start();
+    chmodSync(keeper.directory, 0o777);
+    keeper.commit([{ kind: "openJournal", path: keeper.path("journal") }]);
+    expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.openJournal.code, step: "directory" });
     expect(readFileSync(keeper.path("journal"), "utf8")).toBe("what was left");
+    expect(readdirSync(keeper.directory)).toEqual(["journal"]);
   });
 });

@@ -44,11 +44,12 @@ export const simulatedPlatform = (
     files.set(`${path}.aside`, text);
     return `${path}.aside`;
   },
+  kernelText: () => null,
   removeFile: (path) => {
     files.delete(path);
   },
+  removeTemporaries: () => {},
   probeSocket: async () => "absent",
-  giveFile: () => null,
   resolveHost: async (host) => [host],
   findUser: () => null,
   findGroup: () => null,

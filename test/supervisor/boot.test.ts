@@ -27,12 +27,11 @@ test.each(["locking", "opening"])(
     // Another supervisor may come to its end what this one began.
     await service.start();
     for (const command of service.commands("openSocket")) {
-      service.files.set(command.handle === 1 ? "/sim/one.ctl" : SOCKET, "a socket");
       await service.open(command);
     }
     await service.reach();
     expect(service.commands("exit")).toMatchObject([{ status: 0 }]);
     expect(service.commands("openSocket")).toHaveLength(stage === "opening" ? 2 : 0);
-    expect([...service.files.keys()]).toEqual(["/sim/one.conf"]);
+    expect(service.commands("removeName").map(({ handle }) => handle)).toEqual(stage === "opening" ? [10, 1] : []);
   },
 );

@@ -1,5 +1,6 @@
 // crankctl adopt -dry-run: what the next crank of this name would take over. It needs no crank, and changes nothing.
 import { readFileSync, statSync } from "node:fs";
+import { FileError, readOwnFile } from "../../supervisor/files.ts";
 import type { Adoption } from "../../supervisor/left.ts";
 import { UsageError } from "../flags.ts";
 import { escapeControls } from "../terminal.ts";
@@ -67,13 +68,16 @@ const NO_FACTS = {
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
+const MOST_JOURNAL_BYTES = 256 * 1024 * 1024;
+
 const bytesOf = (path: string): Uint8Array | string => {
   try {
-    return readFileSync(path);
+    // Nothing is done by what it says: it is shown.
+    return readOwnFile(path, MOST_JOURNAL_BYTES, "any");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : "";
-    if (code === "ENOENT") return `there is no journal ${path}: no crank of this name was killed`;
-    return `the journal ${path} cannot be read: ${code === "EACCES" ? "permission denied" : String(error)}`;
+    if (!(error instanceof FileError)) throw error;
+    if (error.code === "ENOENT") return `there is no journal ${path}: no crank of this name was killed`;
+    return `the journal ${path} cannot be read: ${error.message}`;
   }
 };
 

@@ -56,7 +56,11 @@ const sockets = (status: Status): string => {
     String(socket.connections ?? "-"),
     String(socket.drops ?? "-"),
   ]);
-  return rows.length === 0 ? "" : table(["SOCKET", "ADDRESS", ">WAITING", ">CONNECTIONS", ">DROPPED"], rows);
+  const problems = status.sockets.flatMap(({ name, problem }) =>
+    problem === undefined ? [] : [`${escapeControls(name)}: ${escapeControls(problem)}\n`],
+  );
+  if (rows.length === 0) return "";
+  return `${table(["SOCKET", "ADDRESS", ">WAITING", ">CONNECTIONS", ">DROPPED"], rows)}${problems.join("")}`;
 };
 
 const MOST_NAMES = 10;

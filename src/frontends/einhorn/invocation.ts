@@ -177,9 +177,7 @@ const niceFrom = (text: string | undefined): Extras["nice"] => {
 };
 
 const processors = (platform: Platform): number => {
-  const file = platform.readText("/proc/cpuinfo");
-  const count = file.kind === "text" ? (file.text.match(/^processor\s*:/gm)?.length ?? 0) : 0;
-  return Math.max(1, count);
+  return Math.max(1, platform.kernelText("/proc/cpuinfo")?.match(/^processor\s*:/gm)?.length ?? 0);
 };
 
 /** Where PATH leads to; what is not there stays as it is, and says so when it is started. */

@@ -1,0 +1,148 @@
+// The names in the file system by which crank's unix sockets are reached. The keeper watches them and puts them back
+// (keeper/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
+// service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
+import { COMMANDS, type KeeperEvent, NAME_STATES } from "../keeper/protocol.ts";
+import { count } from "./counters.ts";
+import { describeErrno } from "./errno.ts";
+import { happen } from "./happen.ts";
+import { forgetName, type Memory, rememberName, type SocketName } from "./memory.ts";
+import { oneMore } from "./seldom.ts";
+import { AF_UNIX } from "./sockaddr.ts";
+import { bindOf } from "./sockets.ts";
+
+type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
+
+/** Of each socket, what others can make happen at will. */
+const MOST_TOLD = { most: 10, perMs: 60_000 };
+/** The keeper's numbers for sockets whose names are gone. */
+const FIRST_KEPT = 500_000;
+
+/** Has the keeper look at every name, and go on watching it. */
+export const lookAtNames = (memory: Memory): void => {
+  const directory = memory.settings?.runDirectory ?? null;
+  for (const { handle, domain } of memory.sockets.values()) {
+    const spare = directory === null ? "" : `${directory}/socket-${handle}`;
+    if (domain === AF_UNIX) memory.outbox.command({ kind: "watchName", handle, spare });
+  }
+};
+
+/** The keeper has found that a name was gone, or still is. */
+export const atNameChanged = (memory: Memory, event: EventOf<"nameChanged">): void => {
+  const { handle, pid, errno, deliveredAt } = event;
+  const before = memory.names.get(handle);
+  const state = STATES[event.state] ?? "blocked";
+  if (state === "lost") bindAgain(memory, handle, before);
+  const same = before?.state === state && state !== "restored";
+  tell(memory, handle, { state, pid, reason: errno === 0 ? null : describeErrno(errno) }, same ? null : deliveredAt);
+};
+
+const STATES: Readonly<Record<number, SocketName["state"]>> = {
+  [NAME_STATES.restored]: "restored",
+  [NAME_STATES.taken]: "taken",
+  [NAME_STATES.blocked]: "blocked",
+  [NAME_STATES.lost]: "lost",
+};
+
+type News = Pick<SocketName, "state" | "pid" | "reason">;
+
+/** Remembers it; `now` null: it is known already, and not told again. */
+const tell = (memory: Memory, handle: number, news: News, now: number | null): void => {
+  const before = memory.names.get(handle);
+  const socket = memory.sockets.get(handle);
+  if (now === null || !socket) return;
+  if (news.state !== "bound") count(memory, "namesLost");
+  const { untold, next } = oneMore(before?.told, now, MOST_TOLD);
+  rememberName(memory, handle, { oldWorkers: null, isTried: false, ...before, ...news, told: next });
+  if (untold === null) return;
+  const command = news.pid === 0 ? null : (memory.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
+  happen(memory, { kind: "socketName", address: socket.address, ...news, command, more: untold }, now);
+};
+
+const bindAgain = (memory: Memory, handle: number, before: SocketName | undefined): void => {
+  const kept = bindOf(handle) === null ? 0 : FIRST_KEPT + handle;
+  if (before?.oldWorkers !== null && before !== undefined && kept > 0)
+    memory.outbox.command({ kind: "closeHandle", handle: kept });
+  memory.outbox.command({ kind: "bindAgain", handle, kept });
+};
+
+/** A new socket has the name. */
+export const atBoundAgain = (memory: Memory, handle: number, now: number): void => {
+  tell(memory, handle, { state: "bound", pid: 0, reason: null }, now);
+  const name = memory.names.get(handle);
+  if (name && bindOf(handle) !== null) {
+    const oldWorkers = Math.max(0, ...Object.keys(memory.core.workers).map(Number));
+    rememberName(memory, handle, { ...name, oldWorkers, isTried: false });
+  }
+  lookAtNames(memory);
+};
+
+/** What is to be done for names, when nothing else goes on; `redeploy` rolls out what runs. */
+export const settleNames = (memory: Memory, redeploy: () => void): void => {
+  let isWanted = false;
+  for (const [handle, name] of memory.names) {
+    if (name.oldWorkers === null) continue;
+    const { oldWorkers } = name;
+    const olds = Object.values(memory.core.workers).filter(({ id }) => id <= oldWorkers);
+    if (olds.length === 0) {
+      memory.outbox.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+      rememberName(memory, handle, { ...name, oldWorkers: null });
+    } else if (!name.isTried && olds.some(({ kind }) => kind !== "stopping") && mayDeploy(memory)) {
+      rememberName(memory, handle, { ...name, isTried: true });
+      isWanted = true;
+    }
+  }
+  if (isWanted) redeploy();
+};
+
+const mayDeploy = ({ core: { service } }: Memory): boolean =>
+  service.rollout === null && service.phase.kind === "running" && service.current !== null;
+
+/** The keeper could not do what concerns a name. False: it was something else. */
+export const atNameFailure = (
+  memory: Memory,
+  { command, id, step, errno, deliveredAt }: EventOf<"failed">,
+): boolean => {
+  if (!OF_NAMES.has(command)) return false;
+  const address = memory.sockets.get(id)?.address;
+  const said = errno === ESTALE ? "its path leads to another file" : describeErrno(errno);
+  const reason = step === "chown" || step === "bind" ? said : `${step}: ${said}`;
+  const what = FAILED[command];
+  if (address === undefined || what === undefined) return true;
+  const before = memory.names.get(id);
+  const { untold, next } = oneMore(before?.failed, deliveredAt, MOST_TOLD);
+  rememberName(memory, id, { ...NOTHING_KNOWN, ...before, failed: next });
+  if (untold !== null) happen(memory, { kind: "socketNameFailed", address, what, reason, more: untold }, deliveredAt);
+  return true;
+};
+
+const ESTALE = 116;
+const NOTHING_KNOWN: SocketName = { state: "restored", pid: 0, reason: null, oldWorkers: null, isTried: false };
+
+const FAILED: Readonly<Record<number, string>> = {
+  [COMMANDS.watchName.code]: "its file cannot be watched, and is looked at when something is deployed",
+  [COMMANDS.giveName.code]: "its file cannot be given to the workers' user, who then cannot acknowledge there",
+  [COMMANDS.bindAgain.code]: "its file is gone, and no new socket can be bound there; it is tried again",
+};
+const OF_NAMES: ReadonlySet<number> = new Set(Object.keys(FAILED).map(Number));
+
+/** Why a socket is not reached by its name; null: it is. */
+export const nameProblem = (memory: Memory, handle: number): string | null => {
+  const name = memory.names.get(handle);
+  return name === undefined ? null : (PROBLEMS[name.state]?.(name) ?? null);
+};
+
+const PROBLEMS: { readonly [S in SocketName["state"]]?: (name: SocketName) => string | null } = {
+  taken: ({ pid }) => (pid === 0 ? "another process listens there" : `process ${pid} listens there`),
+  blocked: ({ reason }) => `something else has its path (${reason ?? "not a socket"})`,
+  lost: ({ reason }) => `its file is gone (${reason ?? "unknown"})`,
+  bound: ({ oldWorkers }) =>
+    oldWorkers === null ? null : "a new socket has its path, which workers from before do not have",
+};
+
+/** The socket is closed. */
+export const closeName = (memory: Memory, handle: number): void => {
+  const name = memory.names.get(handle);
+  if (name === undefined) return;
+  if (name.oldWorkers !== null) memory.outbox.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+  forgetName(memory, handle);
+};

@@ -1,0 +1,77 @@
+// Checks that only one module on each side opens, creates, renames, removes and gives away files: src/supervisor/files.ts and
+// keeper/files.c. `make check` runs it; it prints each call that is out of place and ends with status 1.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What may be done elsewhere, and why that concerns no file of crank's own. */
+type Exceptions = Readonly<Record<string, { readonly names: readonly string[]; readonly why: string }>>;
+
+const IN_TYPESCRIPT: Exceptions = {
+  "supervisor/linux.ts": { names: ["openSync", "readFileSync"], why: "/proc, and programs that are compared" },
+  "supervisor/processes.ts": { names: ["openSync", "readFileSync", "promises"], why: "/proc" },
+  "supervisor/users.ts": { names: ["readFileSync"], why: "the system's user database" },
+  "supervisor/upgrade-check.ts": { names: ["readFileSync"], why: "a descriptor that was handed over" },
+  "commands/crankctl/adopt.ts": { names: ["readFileSync"], why: "/proc" },
+};
+
+const IN_C: Exceptions = {
+  "execute.c": { names: ["open"], why: "the program that is executed" },
+  "facts.c": { names: ["open"], why: "/proc, by a function that takes the path" },
+  "measured_processes.c": { names: ["open"], why: "/proc/PID" },
+  "notify.c": { names: ["bind"], why: "an abstract name" },
+  "output-sink.c": { names: ["open"], why: "/proc/self/fd" },
+  "probe_owner.c": { names: ["fopen"], why: "/proc/PID" },
+  "processes.c": { names: ["open"], why: "/proc/PID" },
+  "program.c": { names: ["open"], why: "the runtime and the bundle, which are executed" },
+  "sockets.c": { names: ["bind"], why: "internet sockets, which have no file" },
+  "worker_adopt.c": { names: ["open"], why: "/proc/PID/fd" },
+  "worker_start.c": { names: ["open"], why: "/proc/self/fd" },
+};
+
+/** Functions of node:fs that open a path, or change what is there; with and without Sync. */
+const OPENING =
+  /^(open|opendir|openAsBlob|readFile|writeFile|appendFile|createReadStream|createWriteStream|rename|unlink|rm|rmdir|mkdir|mkdtemp|symlink|link|chmod|chown|lchmod|lchown|truncate|copyFile|cp|utimes|lutimes|promises)(Sync)?$/;
+
+/** The same for C: those that only look (stat, access) are not among them. */
+const CALLS =
+  /\b(open|openat|openat2|creat|fopen|freopen|rename|renameat|renameat2|unlink|unlinkat|remove|rmdir|mkdir|mkdirat|mkfifo|mkfifoat|mknod|mknodat|symlink|symlinkat|link|linkat|chmod|fchmodat|chown|lchown|fchownat|truncate|bind|mkstemp|mkdtemp|tmpfile)\(([^,)]*)/g;
+const KERNELS_OWN = /^"\/(proc\/|dev\/null")/;
+
+const complaints: string[] = [];
+
+const namesImported = (text: string): readonly string[] => {
+  const named = [...text.matchAll(/import\s+(type\s+)?\{([^}]*)\}\s+from\s+"node:fs(?:\/promises)?"/g)]
+    .filter((match) => match[1] === undefined)
+    .flatMap((match) => (match[2] ?? "").split(","))
+    .map((name) => name.trim())
+    .filter((name) => name !== "" && !name.startsWith("type "))
+    .map((name) => name.split(/\s+as\s+/)[0] ?? "");
+  const late = [...text.matchAll(/\(await import\("node:fs(?:\/promises)?"\)\)\.(\w+)/g)].map(
+    (match) => match[1] ?? "",
+  );
+  const whole =
+    /import\s+(\*\s+as\s+)?\w+\s+from\s+"node:fs|getBuiltinModule\("node:fs|[^(]await import\("node:fs/.test(text);
+  return [...named, ...late, ...(whole ? ["promises"] : [])];
+};
+
+for (const path of readdirSync("src", { recursive: true, encoding: "utf8" }).sort()) {
+  if (!path.endsWith(".ts") || path === "supervisor/files.ts") continue;
+  const allowed = IN_TYPESCRIPT[path]?.names ?? [];
+  for (const name of namesImported(readFileSync(join("src", path), "utf8"))) {
+    if (OPENING.test(name) && !allowed.includes(name))
+      complaints.push(`src/${path}: ${name} of node:fs is for src/supervisor/files.ts alone`);
+  }
+}
+
+for (const path of readdirSync("keeper").sort()) {
+  if (!path.endsWith(".c") || path === "files.c") continue;
+  const allowed = IN_C[path]?.names ?? [];
+  const text = readFileSync(join("keeper", path), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+  for (const [, name = "", argument = ""] of text.matchAll(CALLS)) {
+    if (!allowed.includes(name) && !KERNELS_OWN.test(argument.trim()))
+      complaints.push(`keeper/${path}: ${name}(${argument.trim()} … is for keeper/files.c alone`);
+  }
+}
+
+for (const complaint of complaints) console.error(complaint);
+process.exitCode = complaints.length > 0 ? 1 : 0;
