@@ -1,6 +1,7 @@
 // Sentences for people: endings, failures, refusals and notes. Text only; of what a worker said itself, its status alone is
 // part of it, which was escaped when it was taken.
 import type { Note, Refusal } from "./effects.ts";
+import { describeErrno } from "./errno.ts";
 import type { Dismissal, Ending, Failure } from "./state.ts";
 
 /** How a process ended, after its name: `exited with status 1`. */
@@ -73,7 +74,7 @@ export const describeNote = (note: Note): string => {
     case "rolloutComplete":
       return `Generation ${note.generation} is in place after ${seconds(note.tookMs)}`;
     case "rolloutRolledBack":
-      return `Generation ${note.generation} was rolled back: ${describeReason(note.failure)}`;
+      return `Generation ${note.generation} was rolled back: ${describeReason(note.failure)}${describeServing(note.current)}`;
     case "respawnScheduled":
       return `The next start is in ${seconds(note.inMs)}`;
     case "scaled":
@@ -83,6 +84,14 @@ export const describeNote = (note: Note): string => {
   }
 };
 
+/** The step of a start that failed, and why. */
+export const describeStep = ({ step, errno }: { readonly step: string; readonly errno: number }): string =>
+  `${step}: ${describeErrno(errno)}`;
+
+/** What goes on instead, after a sentence. */
+export const describeServing = (current: number | null | undefined): string =>
+  typeof current === "number" ? `; generation ${current} keeps serving` : "";
+
 /** What was wrong with a start or a rollout, as part of a sentence. */
 export const describeReason = (failure: Failure): string => {
   switch (failure.kind) {
@@ -91,7 +100,7 @@ export const describeReason = (failure: Failure): string => {
     case "timeout":
       return `not ready within ${seconds(failure.afterMs)}${failure.probe === undefined ? "" : `; the last probe found that it ${failure.probe}`}`;
     case "spawn":
-      return `${failure.step}: ${SPAWN_ERRORS[failure.errno] ?? `error ${failure.errno}`}`;
+      return failure.detail ?? describeStep(failure);
     case "dismissed":
       return `it got ready, but before it was available ${describeDismissal(failure.reason)}`;
     case "deadline":
@@ -134,24 +143,3 @@ const attempts = (left: number): string => (left > 0 ? `; ${count(left, "more at
 const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(ms < 10_000 ? 3 : 1))} s`;
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MB`;
-
-/** What a start can fail with, errno(3): numbers of x86-64 and aarch64 Linux. */
-const SPAWN_ERRORS: Readonly<Record<number, string>> = {
-  1: "operation not permitted",
-  2: "no such file or directory",
-  5: "input/output error",
-  7: "argument list too long",
-  8: "not an executable format",
-  9: "bad file descriptor",
-  11: "resource temporarily unavailable",
-  12: "cannot allocate memory",
-  13: "permission denied",
-  20: "not a directory",
-  21: "is a directory",
-  22: "invalid argument",
-  23: "too many open files in system",
-  24: "too many open files",
-  26: "text file busy",
-  36: "file name too long",
-  40: "too many levels of symbolic links",
-};

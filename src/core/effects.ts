@@ -117,7 +117,13 @@ export type Note =
     }
   | { readonly kind: "rolloutGoesOn"; readonly generation: GenerationNumber }
   | { readonly kind: "rolloutComplete"; readonly generation: GenerationNumber; readonly tookMs: number }
-  | { readonly kind: "rolloutRolledBack"; readonly generation: GenerationNumber; readonly failure: Failure }
+  /** `current`: the generation that keeps serving. */
+  | {
+      readonly kind: "rolloutRolledBack";
+      readonly generation: GenerationNumber;
+      readonly failure: Failure;
+      readonly current?: GenerationNumber | null;
+    }
   | { readonly kind: "respawnScheduled"; readonly inMs: number }
   | { readonly kind: "scaled"; readonly from: number; readonly to: number }
   | { readonly kind: "shutdownStarted" };

@@ -53,6 +53,7 @@ export type SpawnFailed = {
   readonly worker: WorkerId;
   readonly step: string;
   readonly errno: number;
+  readonly detail?: string;
 };
 /** A worker said that it is ready. `at` is when, and judges lateness. */
 export type WorkerReady = {

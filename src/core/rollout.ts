@@ -224,6 +224,6 @@ const tell = (
 ): void => {
   const { failure, worker, pid } = why;
   changeService(turn, { lastOutcome: "failed" });
-  note(turn, { kind: "rolloutRolledBack", generation, failure });
+  note(turn, { kind: "rolloutRolledBack", generation, failure, current: turn.service.current });
   answer(turn, requests, { kind: "rolledBack", generation, worker, pid, failure });
 };

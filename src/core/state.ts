@@ -18,7 +18,8 @@ export type Failure =
   | { readonly kind: "exited"; readonly ending: Ending; readonly tail: string }
   /** `probe`: what the last probe found wrong, where there was one. */
   | { readonly kind: "timeout"; readonly afterMs: number; readonly tail: string; readonly probe?: string }
-  | { readonly kind: "spawn"; readonly step: string; readonly errno: number }
+  /** `detail`: the same as part of a sentence that names what the kernel was asked for. */
+  | { readonly kind: "spawn"; readonly step: string; readonly errno: number; readonly detail?: string }
   /** It got ready, and was not alive any more before it was available. */
   | { readonly kind: "dismissed"; readonly reason: Dismissal; readonly tail: string }
   | { readonly kind: "deadline"; readonly afterMs: number }

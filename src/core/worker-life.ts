@@ -232,9 +232,9 @@ const failStart = (turn: Turn, worker: In<"starting">, { ending, tail }: WorkerE
   noteGone(turn, worker, ending, false);
 };
 
-const failSpawn = (turn: Turn, worker: Worker, { step, errno }: SpawnFailed): void => {
+const failSpawn = (turn: Turn, worker: Worker, { step, errno, detail }: SpawnFailed): void => {
   removeWorker(turn, worker.id);
-  const failure: Failure = { kind: "spawn", step, errno };
+  const failure: Failure = { kind: "spawn", step, errno, ...(detail === undefined ? {} : { detail }) };
   noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
 };
 

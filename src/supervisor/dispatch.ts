@@ -153,7 +153,13 @@ const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled 
   if (measurement !== null) return measurementIsGone(memory, measurement, deliveredAt);
   const probe = probeNumber(worker);
   if (probe !== null) return probeIsGone(memory, probe, event);
-  advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno });
+  const failed = memory.core.workers[worker];
+  if (!failed) return;
+  return import("./spawn-failure.ts").then(({ describeSpawnFailure }) => {
+    const detail = describeSpawnFailure(memory, failed, { step, errno });
+    const known = detail === undefined ? {} : { detail };
+    advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno, ...known });
+  });
 };
 
 const endingOf = (ending: number, status: number): Ending => {

@@ -167,11 +167,15 @@ const workerEnvironment = (
 };
 
 /** Where a worker's NOTIFY_SOCKET is bound. "" (NOTIFY_FD alone) where the path would be too long for a socket. */
-const notifySocketPath = (settings: Settings, worker: number): string => {
+export const notifySocketPath = (settings: Settings, worker: number): string => {
   if (settings.runDirectory === null) return "";
   const path = `${settings.runDirectory}/notify/${worker}`;
   return Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
 };
+
+/** Where programs are looked for. */
+export const searchPath = ({ platform }: Pick<Memory, "platform">): string =>
+  platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
 
 /**
  * Where the program is that is executed in directory `cwd`: as given if it has a slash (relative to crank's directory, wherever a
@@ -181,9 +185,8 @@ export const programPath = ({ facts, platform }: Memory, program: string, cwd: s
   const below = (path: string): string => `${facts.cwd === "/" ? "" : facts.cwd}/${path}`;
   if (program.startsWith("/")) return program;
   if (program.includes("/")) return cwd === "" ? program : below(program);
-  const path = platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
   let candidate = program;
-  for (const directory of path.split(":")) {
+  for (const directory of searchPath({ platform }).split(":")) {
     candidate = `${directory.startsWith("/") ? directory : below(directory)}/${program}`;
     if (platform.isExecutable(candidate)) return candidate;
   }

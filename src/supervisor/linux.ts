@@ -51,6 +51,8 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   streamIdentity,
   lineage,
   isExecutable,
+  isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
+  beginning,
   realPath,
   isSameFile,
   kernelLimits,
@@ -180,6 +182,23 @@ const isExecutable = (path: string): boolean => {
     return statSync(path).isFile();
   } catch {
     return false;
+  }
+};
+
+/** As much as the kernel looks at (execve(2), BINPRM_BUF_SIZE). */
+const MOST_OF_A_BEGINNING = 256;
+
+const beginning = (path: string): string | null => {
+  let file: number | null = null;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    if (!fstatSync(file).isFile()) return null;
+    const bytes = Buffer.alloc(MOST_OF_A_BEGINNING);
+    return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, 0));
+  } catch {
+    return null;
+  } finally {
+    if (file !== null) closeSync(file);
   }
 };
 

@@ -62,6 +62,10 @@ export type Platform = {
   streamIdentity(fd: number): string | null;
   lineage(pid: number): Lineage | null;
   isExecutable(path: string): boolean;
+  /** Whether a file is there that could be executed, as far as can be seen. */
+  isFile(path: string): boolean;
+  /** The first bytes of a file as text; null if it cannot be read. */
+  beginning(path: string): string | null;
   /** Where a path leads to, every link followed; null if that is nowhere. */
   realPath(path: string): string | null;
   /** Whether two files are one, or hold the same. */

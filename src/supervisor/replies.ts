@@ -1,7 +1,7 @@
 // What goes back over control connections: answers, errors and notifications, and who follows what.
 import { encodeError, encodeResult, type RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "../control/messages.ts";
-import { describeFailure, describeRefusal } from "../core/describe.ts";
+import { describeFailure, describeRefusal, describeServing } from "../core/describe.ts";
 import type { Outcome } from "../core/effects.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { forgetPending, type Memory, rememberFinished, rememberPending } from "./memory.ts";
@@ -113,7 +113,9 @@ const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
       return {
         error: {
           code: ERROR_CODES.failed,
-          message: describeFailure(failure),
+          // An exit is said in the original's words alone.
+          message:
+            describeFailure(failure) + (failure.kind === "spawn" ? describeServing(memory.core.service.current) : ""),
           data: { generation, worker, pid, failure },
         },
       };

@@ -18,7 +18,7 @@ test("failures of a deploy are in the original's words where it has some", () =>
   expect(describeFailure({ kind: "spawn", step: "chdir", errno: 2 })).toBe(
     "Failed to start: chdir: no such file or directory",
   );
-  expect(describeFailure({ kind: "spawn", step: "exec", errno: 200 })).toBe("Failed to start: exec: error 200");
+  expect(describeFailure({ kind: "spawn", step: "exec", errno: 200 })).toBe("Failed to start: exec: unknown error 200");
   expect(
     describeFailure({ kind: "exited", ending: { kind: "signal", signal: "SIGABRT", core: false }, tail: "" }),
   ).toBe("Failed to start: it was ended by SIGABRT before it was available");

@@ -56,6 +56,8 @@ export const simulatedPlatform = (
   streamIdentity: () => null,
   lineage: () => null,
   isExecutable: () => true,
+  isFile: () => true,
+  beginning: () => null,
   realPath: (path) => path,
   isSameFile,
   processes: async () => ({

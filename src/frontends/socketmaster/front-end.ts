@@ -1,7 +1,7 @@
 // socketmaster as a front end of the supervisor: its signals, and how its log reads.
 
 import { printable } from "../../control/printable.ts";
-import { describeEnding, describeReason } from "../../core/describe.ts";
+import { describeEnding, describeStep } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
 import { cancelReload, forward, reload, upgrade } from "../../supervisor/actions.ts";
 import type { FrontEnd, ReceivedSignal } from "../../supervisor/front-end.ts";
@@ -24,7 +24,9 @@ const sentenceFor = (memory: Memory, note: Note): string | null => {
     case "workerGone":
       return `[${note.pid ?? 0}] ${describeEnding(note.ending)}`;
     case "workerFailed":
-      return note.failure.kind === "spawn" ? `Could not start new process: ${describeReason(note.failure)}` : null;
+      if (note.failure.kind !== "spawn") return null;
+      // As the original says it, and then what it was.
+      return `Could not start new process: ${describeStep(note.failure)}${note.failure.detail === undefined ? "" : ` (${note.failure.detail})`}`;
     case "workerStopping":
       return `Sending ${note.signal} to ${note.pid}`;
     case "rolloutRolledBack":
