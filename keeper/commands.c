@@ -153,6 +153,7 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_watchdog] = watchdog_set,
     [COMMAND_followMain] = workers_follow_main,
     [COMMAND_acceptOn] = streams_accept_on,
+    [COMMAND_acceptHeads] = streams_accept_heads,
     [COMMAND_write] = streams_write,
     [COMMAND_follow] = streams_follow,
     [COMMAND_routeOutput] = route_output,

@@ -19,12 +19,24 @@ enum {
   MOST_LINE_BYTES = 2 * 1024 * 1024,
   MOST_EVENT_BYTES = 32 * 1024 * 1024,
   HALF_LINE_MS = 30 * 1000,
+  /* Of all strangers together: workers' lives and the owner's requests wait behind no more than this. */
+  MOST_STRANGERS_LINES = 16,
+  MOST_STRANGERS_BYTES = 2 * 1024 * 1024,
+  MOST_LINES_OF_ONE = 4, /* of one user at one listener */
+  /* Until the supervisor knows of it. A request's head has the same limit as most servers give it. */
+  MOST_FIRST_LINE = 64 * 1024,
+  MOST_HEAD_BYTES = 16 * 1024,
 };
 
 static uint64_t bytes_held;
+static uint64_t pauses;
 
 uint64_t connection_bytes_held(void) {
   return bytes_held;
+}
+
+uint64_t connection_bytes_of(const struct connection *connection) {
+  return connection->in.length + connection->out.length;
 }
 
 size_t connection_unsent(const struct connection *connection) {
@@ -42,14 +54,74 @@ static void tell_line(struct connection *connection, const uint8_t *bytes, size_
   connection->spoke = true;
   connection->queued++;
   connection->queued_bytes += event->length;
-  events_post(connection->id);
+  events_post_line(connection->id, connection->is_stranger);
 }
 
-static bool is_full(const struct connection *connection) {
-  return connection->queued >= MOST_LINES || connection->queued_bytes > MOST_LINE_BYTES || events_bytes() > MOST_EVENT_BYTES;
+bool connection_is_full(const struct connection *connection) {
+  if (connection->queued >= MOST_LINES || connection->queued_bytes > MOST_LINE_BYTES) return true;
+  if (!connection->is_stranger) return events_line_bytes(false) > MOST_EVENT_BYTES;
+  return events_lines(true) >= MOST_STRANGERS_LINES || events_line_bytes(true) > MOST_STRANGERS_BYTES ||
+         connection->queued + connection->elsewhere >= MOST_LINES_OF_ONE;
 }
 
-/* The time for a half line starts with its first byte; who has never said a line keeps the time from the accept. */
+static void hold_back(struct connection *connection) {
+  connection->paused = true;
+  connection->paused_since = ++pauses;
+}
+
+static size_t longest_line(const struct connection *connection) {
+  if (connection->has_heads) return MOST_HEAD_BYTES;
+  return connection->is_stranger && !connection->spoke ? MOST_FIRST_LINE : LIMIT_LINE_BYTES;
+}
+
+static void drop_input(struct connection *connection, size_t length) {
+  buffer_drop(&connection->in, length);
+  bytes_held -= length;
+}
+
+/* Where a request's head ends: behind its empty line (RFC 9112); 0: not yet. `scanned` is behind the last newline seen. */
+static size_t end_of_head(struct connection *connection) {
+  const uint8_t *data = connection->in.data;
+  while (connection->scanned < connection->in.length) {
+    const uint8_t *from = data + connection->scanned;
+    const uint8_t *newline = memchr(from, '\n', connection->in.length - connection->scanned);
+    if (!newline) return 0;
+    size_t line = (size_t)(newline - from);
+    bool is_first = connection->scanned == 0;
+    connection->scanned += line + 1;
+    if (line == 0 || (line == 1 && *from == '\r')) return connection->scanned;
+    /* What does not begin as HTTP does has no head to wait for. */
+    if (is_first && !memmem(from, line, " HTTP/1.", 8)) return connection->scanned;
+  }
+  return 0;
+}
+
+/* What comes behind a head is no part of it, and nothing is done with it. */
+static enum outcome deliver_head(struct connection *connection) {
+  connection->paused = false;
+  if (connection->spoke) {
+    drop_input(connection, connection->in.length);
+    connection->scanned = 0;
+    return GOES_ON;
+  }
+  size_t seen = connection->scanned;
+  if (end_of_head(connection) == 0) return connection->in.length > MOST_HEAD_BYTES ? TOO_LONG : GOES_ON;
+  if (connection->scanned > MOST_HEAD_BYTES) return TOO_LONG;
+  if (connection_is_full(connection)) {
+    connection->scanned = seen;
+    hold_back(connection);
+    connection->due = 0;
+    return GOES_ON;
+  }
+  const uint8_t *newline = memchr(connection->in.data, '\n', connection->in.length);
+  tell_line(connection, connection->in.data, newline ? (size_t)(newline - connection->in.data) : 0);
+  connection->due = 0;
+  drop_input(connection, connection->in.length);
+  connection->scanned = 0;
+  return GOES_ON;
+}
+
+/* The time for a half line starts with its first byte; one that has never said a line keeps the time from the accept. */
 static void set_due(struct connection *connection, bool had_half_line) {
   if (connection->paused) connection->due = 0;
   else if (connection->in.length == 0 && connection->spoke) connection->due = 0;
@@ -57,12 +129,13 @@ static void set_due(struct connection *connection, bool had_half_line) {
 }
 
 enum outcome connection_deliver(struct connection *connection) {
+  if (connection->has_heads) return deliver_head(connection);
   size_t start = 0;
   bool had_half_line = connection->in.length > 0;
   connection->paused = false;
   while (connection->scanned < connection->in.length && !connection->closing) {
-    if (is_full(connection)) {
-      connection->paused = true;
+    if (connection_is_full(connection)) {
+      hold_back(connection);
       break;
     }
     uint8_t *from = connection->in.data + connection->scanned;
@@ -72,17 +145,16 @@ enum outcome connection_deliver(struct connection *connection) {
       break;
     }
     size_t end = (size_t)(newline - connection->in.data);
-    if (end - start > LIMIT_LINE_BYTES) return TOO_LONG;
+    if (end - start > longest_line(connection)) return TOO_LONG;
     tell_line(connection, connection->in.data + start, end - start);
     connection->scanned = start = end + 1;
     had_half_line = false;
   }
   if (start > 0) {
-    buffer_drop(&connection->in, start);
+    drop_input(connection, start);
     connection->scanned -= start;
-    bytes_held -= start;
   }
-  if (!connection->paused && connection->in.length > LIMIT_LINE_BYTES) return TOO_LONG;
+  if (!connection->paused && connection->in.length > longest_line(connection)) return TOO_LONG;
   set_due(connection, had_half_line);
   return GOES_ON;
 }

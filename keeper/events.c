@@ -17,6 +17,9 @@ enum {
   REPORTED_BYTES = 256,
 };
 
+/* In an event's source: a line of a stranger. */
+#define STRANGERS (1ULL << 63)
+
 struct event {
   struct event *next;
   uint64_t seq;
@@ -41,6 +44,8 @@ static uint64_t last_delivered;
 static uint64_t total_bytes;
 static uint32_t total_count;
 static uint32_t counts[256];
+static uint32_t line_counts[2];
+static uint64_t line_bytes[2];
 static void (*on_gone)(const struct gone *gone);
 
 void events_on_gone(void (*handler)(const struct gone *gone)) {
@@ -60,15 +65,33 @@ void events_happened_at(uint64_t at) {
   draft_at = at;
 }
 
+static void count_in(const struct event *event) {
+  total_count++;
+  total_bytes += event->size;
+  counts[event->code]++;
+  if (event->code != MESSAGE_line) return;
+  bool is_strangers = (event->source & STRANGERS) != 0;
+  line_counts[is_strangers]++;
+  line_bytes[is_strangers] += event->size;
+}
+
+static void count_out(const struct event *event) {
+  total_count--;
+  total_bytes -= event->size;
+  counts[event->code]--;
+  if (event->code != MESSAGE_line) return;
+  bool is_strangers = (event->source & STRANGERS) != 0;
+  line_counts[is_strangers]--;
+  line_bytes[is_strangers] -= event->size;
+}
+
 static void append(struct event *event) {
   event->next = NULL;
   if (last) last->next = event;
   else first = event;
   last = event;
   if (!next_out) next_out = event;
-  total_count++;
-  total_bytes += event->size;
-  counts[event->code]++;
+  count_in(event);
 }
 
 static struct event *make_event(uint64_t happened_at, uint64_t source) {
@@ -97,6 +120,10 @@ void events_post(uint64_t source) {
   events_post_with(source, NULL, 0);
 }
 
+void events_post_line(uint64_t connection, bool is_stranger) {
+  events_post(is_stranger ? connection | STRANGERS : connection);
+}
+
 void events_failed(uint8_t command, uint64_t id, const char *step, int error) {
   struct buffer *event = events_begin(MESSAGE_failed);
   buffer_u32(event, command);
@@ -116,6 +143,14 @@ uint64_t events_bytes(void) {
 
 uint32_t events_count(uint8_t code) {
   return counts[code];
+}
+
+uint32_t events_lines(bool of_strangers) {
+  return line_counts[of_strangers];
+}
+
+uint64_t events_line_bytes(bool of_strangers) {
+  return line_bytes[of_strangers];
 }
 
 uint64_t events_last(void) {
@@ -155,14 +190,12 @@ static void discard_first(void) {
   first = event->next;
   if (!first) last = NULL;
   if (next_out == event) next_out = first;
-  total_count--;
-  total_bytes -= event->size;
-  counts[event->code]--;
+  count_out(event);
   for (uint32_t i = 0; i < event->fd_count; i++) {
     if (event->fds[i] >= 0) admission_close(event->fds[i]);
   }
   free(event->fds);
-  struct gone gone = {.code = event->code, .source = event->source, .size = event->size};
+  struct gone gone = {.code = event->code, .source = event->source & ~STRANGERS, .size = event->size};
   gone.descriptors = event->fd_count;
   free(event);
   if (on_gone) on_gone(&gone);
@@ -209,9 +242,7 @@ bool events_set_first_aside(void) {
   first = report;
   if (!last) last = report;
   next_out = first;
-  total_count++;
-  total_bytes += report->size;
-  counts[report->code]++;
+  count_in(report);
   return true;
 }
 

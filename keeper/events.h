@@ -13,6 +13,8 @@ struct buffer *events_begin(uint8_t code);
 void events_happened_at(uint64_t at);
 /* Queues it. `source`: whose queue it counts in (a worker, a connection), see events_on_consumed. */
 void events_post(uint64_t source);
+/* A control connection's line. Those of strangers are counted apart, so that they get no more than their share. */
+void events_post_line(uint64_t connection, bool is_stranger);
 /* The same with descriptors, which belong to the event until a commit has consumed it. */
 void events_post_with(uint64_t source, const int *fds, uint32_t count);
 /* A command failed. */
@@ -30,6 +32,9 @@ void events_on_gone(void (*handler)(const struct gone *gone));
 uint32_t events_outstanding(void);
 uint64_t events_bytes(void);
 uint32_t events_count(uint8_t code);
+/* Lines that are outstanding, of strangers or of the others. */
+uint32_t events_lines(bool of_strangers);
+uint64_t events_line_bytes(bool of_strangers);
 uint64_t events_last(void);
 uint64_t events_consumed(void);
 /* When the oldest that is outstanding happened; 0 for none. */

@@ -211,10 +211,10 @@ void handles_hung_up(uint64_t id) {
 }
 
 /* What lies in the state for a handle; what a keeper does not know is nothing to it. */
-enum { SAVED_PLAIN = 0, SAVED_ACCEPTING = 1, SAVED_POLLED = 2 };
+enum { SAVED_PLAIN = 0, SAVED_ACCEPTING = 1, SAVED_POLLED = 2, SAVED_ACCEPTING_HEADS = 3 };
 
 static uint8_t saved_use(const struct handle *handle) {
-  if (handle->accepting) return SAVED_ACCEPTING;
+  if (handle->accepting) return handle->has_heads ? SAVED_ACCEPTING_HEADS : SAVED_ACCEPTING;
   return handle->polled ? SAVED_POLLED : SAVED_PLAIN;
 }
 
@@ -242,7 +242,8 @@ bool handles_load(struct reader *in) {
     handle.backlog = read_u32(in);
     handle.listening = read_u8(in) == 1;
     uint8_t use = read_u8(in);
-    handle.accepting = use == SAVED_ACCEPTING;
+    handle.has_heads = use == SAVED_ACCEPTING_HEADS;
+    handle.accepting = use == SAVED_ACCEPTING || handle.has_heads;
     handle.polled = use == SAVED_POLLED;
     note_address(&handle);
     if (in->failed || watch_handle(&handle) < 0) return false;

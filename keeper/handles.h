@@ -18,6 +18,7 @@ struct handle {
   uint32_t backlog;
   bool listening;
   bool accepting;
+  bool has_heads; /* what is accepted says HTTP requests */
   bool polled; /* kept for a later worker, and told of when its peer hangs up */
   /* Where a listening internet socket is bound (see sockets_check); nothing for others. */
   _Alignas(8) uint8_t address[HANDLE_ADDRESS_BYTES];

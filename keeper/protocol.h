@@ -41,6 +41,7 @@
   COMMAND(watchdog, 44, "worker:u64 periodMs:u32") \
   COMMAND(followMain, 45, "worker:u64 pid:u32 startTime:u64") \
   COMMAND(acceptOn, 50, "handle:u64") \
+  COMMAND(acceptHeads, 53, "handle:u64") \
   COMMAND(write, 51, "connection:u64 bytes:bytes close:u8") \
   COMMAND(follow, 52, "connection:u64 worker:u64 lines:u32 follow:u8") \
   COMMAND(routeOutput, 60, "format:u8 sink:u8 address:bytes header:text") \

@@ -24,13 +24,15 @@ enum {
   ACCEPT_PAUSE_MS = 1000,     /* after an accept failed for want of descriptors or memory */
   ACCEPT_AT_ONCE = 64,
   FOLLOW_BYTES = 64 * 1024,
-  RESUME_EVENT_BYTES = 16 * 1024 * 1024,
   MOST_HELD_BYTES = 128 * 1024 * 1024,
   MOST_SILENT_STRANGERS = 128,
+  MOST_STRANGERS = LIMIT_CONNECTIONS, /* beside those of the owner */
+  HEAD_MS = 10 * 1000,  /* for the whole head of an HTTP request */
 };
 
 static struct connection **connections;
 static uint32_t count;
+static uint32_t strangers; /* of them */
 static uint32_t capacity;
 static uint64_t last_id;
 static bool accepting_paused;
@@ -56,6 +58,7 @@ static struct connection *append(struct connection *connection) {
     connections = memory_resize(connections, capacity * sizeof(struct connection *));
   }
   connections[count++] = connection;
+  if (connection->is_stranger) strangers++;
   return connection;
 }
 
@@ -80,6 +83,7 @@ static void drop(struct connection *connection, enum closed reason) {
   for (uint32_t i = 0; i < count; i++) {
     if (connections[i] == connection) connections[i] = connections[--count];
   }
+  if (connection->is_stranger) strangers--;
   connection_free(connection);
   arm();
   streams_accept_again();
@@ -95,8 +99,21 @@ static void take_followed_output(struct connection *connection) {
   connection->output_waits = n > 0;
 }
 
+/* RFC 6585, section 5. */
+static void refuse_head(struct connection *connection) {
+  static const char answer[] = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain\r\n"
+                               "Content-Length: 38\r\nConnection: close\r\n\r\nA request's head has at most 16 KiB.\r\n";
+  connection_add_output(connection, answer, sizeof answer - 1);
+  connection->closing = true;
+  connection->due = clock_now() + CLOSE_MS;
+}
+
 /* After anything happened to it: sends, watches, or closes. */
 static void settle(struct connection *connection, enum outcome outcome) {
+  if (outcome == TOO_LONG && connection->has_heads && !connection->closing) {
+    refuse_head(connection);
+    outcome = GOES_ON;
+  }
   if (outcome == TOO_LONG) return drop(connection, CLOSED_LINE_TOO_LONG);
   if (outcome == PEER_ENDED) return drop(connection, CLOSED_BY_PEER);
   do {
@@ -111,11 +128,20 @@ static void settle(struct connection *connection, enum outcome outcome) {
   streams_accept_again();
 }
 
-void streams_accept_on(struct reader *command) {
+static void accept_on(struct reader *command, uint8_t code, bool heads) {
   uint64_t id = read_u64(command);
   struct handle *handle = handles_find(id);
-  if (!handle) errno = EBADF;
-  if (!handle || handles_accept(handle, !accepting_paused) < 0) events_failed(COMMAND_acceptOn, id, "accept", errno);
+  if (handle) handle->has_heads = heads;
+  else errno = EBADF;
+  if (!handle || handles_accept(handle, !accepting_paused) < 0) events_failed(code, id, "accept", errno);
+}
+
+void streams_accept_on(struct reader *command) {
+  accept_on(command, COMMAND_acceptOn, false);
+}
+
+void streams_accept_heads(struct reader *command) {
+  accept_on(command, COMMAND_acceptHeads, true);
 }
 
 static struct ucred credentials_of(int fd, bool is_unix) {
@@ -125,23 +151,27 @@ static struct ucred credentials_of(int fd, bool is_unix) {
   return peer;
 }
 
-/* Neither root nor who the keeper runs as; over tcp nobody is known. */
+/* Neither root nor who the keeper runs as; over tcp no peer is known. */
 static bool is_stranger(const struct ucred *peer) {
   return peer->uid != 0 && peer->uid != geteuid();
 }
 
-/* Whom the supervisor has not heard of it cannot send away: so of the strangers that say nothing the first to come leaves
- * for the next one. Those it knows are not touched, nor is its own user who has just come. */
-static void make_room_among_strangers(void) {
+/* The supervisor cannot send away what it has not heard of: so the stranger that has said nothing for longest leaves for the
+ * next one. Those that the supervisor knows are not touched, nor is one of its own user that has just come. False: there are
+ * too many that it knows. */
+static bool make_room_among_strangers(void) {
   struct connection *oldest = NULL;
   uint32_t silent = 0;
   for (uint32_t i = 0; i < count; i++) {
     struct connection *connection = connections[i];
-    if (connection->spoke || connection->due == 0 || !is_stranger(&connection->peer)) continue;
+    if (!connection->is_stranger || connection->spoke || connection->due == 0) continue;
     silent++;
     if (!oldest || connection->id < oldest->id) oldest = connection;
   }
-  if (oldest && silent >= MOST_SILENT_STRANGERS) drop(oldest, CLOSED_TOO_SLOW);
+  if (strangers < MOST_STRANGERS && silent < MOST_SILENT_STRANGERS) return true;
+  if (!oldest) return false;
+  drop(oldest, CLOSED_TOO_SLOW);
+  return true;
 }
 
 static void add_connection(int fd, const struct handle *handle) {
@@ -149,11 +179,13 @@ static void add_connection(int fd, const struct handle *handle) {
   bool is_unix = handle->domain == AF_UNIX;
   *connection = (struct connection){.id = ++last_id, .listener = handle->id, .fd = fd, .is_unix = is_unix};
   connection->peer = credentials_of(fd, is_unix);
-  if (is_stranger(&connection->peer)) make_room_among_strangers();
+  connection->is_stranger = is_stranger(&connection->peer);
+  connection->has_heads = handle->has_heads;
   /* A worker may take its time until it has something to say. */
   bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
-  connection->due = is_expected ? 0 : clock_now() + FIRST_LINE_MS;
-  if (loop_watch(fd, WATCH_CONNECTION, connection->id, EPOLLIN | EPOLLRDHUP) < 0) {
+  connection->due = is_expected ? 0 : clock_now() + (handle->has_heads ? HEAD_MS : FIRST_LINE_MS);
+  bool has_room = !connection->is_stranger || make_room_among_strangers();
+  if (!has_room || loop_watch(fd, WATCH_CONNECTION, connection->id, EPOLLIN | EPOLLRDHUP) < 0) {
     connection_free(connection);
     return;
   }
@@ -184,7 +216,7 @@ static bool accept_failed(int error) {
 
 /* Connections that have come and gone count as well, until the supervisor has heard of it. */
 static bool is_full(void) {
-  return count >= LIMIT_CONNECTIONS || events_count(MESSAGE_closed) >= LIMIT_CONNECTIONS ||
+  return count - strangers >= LIMIT_CONNECTIONS || events_count(MESSAGE_closed) >= LIMIT_CONNECTIONS ||
          connection_bytes_held() > MOST_HELD_BYTES;
 }
 
@@ -210,15 +242,6 @@ void streams_accept_again(void) {
   if (accepting_paused && clock_get(DEADLINE_ACCEPT) == 0 && !is_full()) pause_listeners(false);
 }
 
-void streams_ready(uint64_t id, uint32_t events) {
-  struct connection *connection = find(id);
-  if (!connection) return;
-  if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
-  enum outcome outcome = GOES_ON;
-  if (!connection->paused && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) outcome = connection_read(connection);
-  settle(connection, outcome);
-}
-
 void streams_output_ready(uint64_t id) {
   struct connection *connection = find(id);
   if (!connection) {
@@ -239,6 +262,34 @@ void streams_expire(void) {
   arm();
 }
 
+/* Strangers of one user at one listener share a limit: no other user waits behind them. */
+static void count_elsewhere(struct connection *connection) {
+  if (!connection->is_stranger) return;
+  connection->elsewhere = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const struct connection *other = connections[i];
+    bool shares = other != connection && other->is_stranger && other->peer.uid == connection->peer.uid &&
+                  other->listener == connection->listener;
+    if (shares) connection->elsewhere += other->queued;
+  }
+}
+
+/* The paused one that may go on: of the owner's before all strangers', and of either the one that has waited for longest. */
+static struct connection *next_to_resume(void) {
+  struct connection *next = NULL;
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    if (!connection->paused) continue;
+    bool is_behind = next && (connection->is_stranger != next->is_stranger
+                                  ? connection->is_stranger
+                                  : connection->paused_since > next->paused_since);
+    if (is_behind) continue;
+    count_elsewhere(connection);
+    if (!connection_is_full(connection)) next = connection;
+  }
+  return next;
+}
+
 static void deliver_more(struct connection *connection) {
   enum outcome outcome = connection_deliver(connection);
   if (outcome == GOES_ON && connection->hung_up && !connection->paused) outcome = connection_read(connection);
@@ -246,19 +297,40 @@ static void deliver_more(struct connection *connection) {
 }
 
 void streams_line_consumed(uint64_t id, uint32_t size) {
+  struct connection *consumed = find(id);
+  if (consumed) {
+    if (consumed->queued > 0) consumed->queued--;
+    consumed->queued_bytes -= size < consumed->queued_bytes ? size : consumed->queued_bytes;
+  }
+  /* Each one that goes on delivers a line at least, or waits no more: so this ends. */
+  for (struct connection *next = next_to_resume(); next; next = next_to_resume()) deliver_more(next);
+}
+
+void streams_ready(uint64_t id, uint32_t events) {
   struct connection *connection = find(id);
-  if (connection) {
-    if (connection->queued > 0) connection->queued--;
-    connection->queued_bytes -= size < connection->queued_bytes ? size : connection->queued_bytes;
-    if (connection->paused) deliver_more(connection);
+  if (!connection) return;
+  if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
+  enum outcome outcome = GOES_ON;
+  count_elsewhere(connection);
+  if (!connection->paused && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) outcome = connection_read(connection);
+  settle(connection, outcome);
+}
+
+/* All together hold too much: the one that holds most goes, strangers first. False: it is this one. */
+static bool make_room_for_output(const struct connection *writing, size_t length) {
+  while (connection_bytes_held() + length > MOST_HELD_BYTES) {
+    struct connection *worst = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+      struct connection *connection = connections[i];
+      bool is_worse = !worst || (connection->is_stranger != worst->is_stranger
+                                     ? connection->is_stranger
+                                     : connection_bytes_of(connection) > connection_bytes_of(worst));
+      if (connection_bytes_of(connection) > 0 && is_worse) worst = connection;
+    }
+    if (!worst || worst == writing) return false;
+    drop(worst, CLOSED_TOO_SLOW);
   }
-  if (events_bytes() > RESUME_EVENT_BYTES) return;
-  /* Those that wait because all of them together had too much. */
-  for (uint32_t i = 0; i < count; i++) {
-    if (!connections[i]->paused || connections[i]->queued > 0) continue;
-    deliver_more(connections[i]);
-    return;
-  }
+  return true;
 }
 
 void streams_write(struct reader *command) {
@@ -271,8 +343,8 @@ void streams_write(struct reader *command) {
     if (bytes.length > 0 || !close_after) events_failed(COMMAND_write, id, "write", ENOTCONN);
     return;
   }
-  if (connection_unsent(connection) + bytes.length > LIMIT_CONNECTION_OUTPUT_BYTES ||
-      connection_bytes_held() + bytes.length > MOST_HELD_BYTES) {
+  bool is_too_slow = connection_unsent(connection) + bytes.length > LIMIT_CONNECTION_OUTPUT_BYTES;
+  if (is_too_slow || !make_room_for_output(connection, bytes.length)) {
     drop(connection, CLOSED_TOO_SLOW);
     return;
   }
@@ -341,6 +413,9 @@ bool streams_load(struct reader *in) {
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
     struct connection *connection = connection_load(in);
     if (!connection) return false;
+    connection->is_stranger = is_stranger(&connection->peer);
+    const struct handle *listener = handles_find(connection->listener);
+    connection->has_heads = listener && listener->has_heads;
     connection_watch(append(connection));
     arm();
   }

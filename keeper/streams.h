@@ -10,6 +10,7 @@
 
 /* Commands. A failure becomes an event. */
 void streams_accept_on(struct reader *command);
+void streams_accept_heads(struct reader *command);
 void streams_write(struct reader *command);
 void streams_follow(struct reader *command);
 
@@ -21,7 +22,7 @@ void streams_output_ready(uint64_t connection);
 void streams_expire(void);
 void streams_accept_again(void);
 
-/* A line of `size` bytes has been consumed. */
+/* A line of `size` bytes has been consumed: all that waited for that go on. */
 void streams_line_consumed(uint64_t connection, uint32_t size);
 /* Appends the helloConnection frames. */
 void streams_hello(struct buffer *out);

@@ -37,6 +37,7 @@ enum {
   ANSWER_MS = 10 * 1000,
   GOODBYE_MS = 1000,
   SENT_AT_ONCE = 256 * 1024,
+  MOST_AFTER_SLEEP = 64,
 };
 
 static enum state state = ASLEEP;
@@ -191,13 +192,17 @@ static void committed(void) {
   keeper_end_if_asked();
 }
 
+/* What was on its way when it was told to sleep still counts. One that goes on talking is ended: it would keep the keeper from
+ * everything else. */
 static void watch_it_leave(void) {
-  for (;;) {
+  for (int heard = 0; heard < MOST_AFTER_SLEEP; heard++) {
     enum said said = batch_next(true).said;
     if (said == SAID_GOODBYE) channel_close();
+    if (said == SAID_NONSENSE) complain_and_kill(batch_complaint());
     if (said == SAID_COMMIT) keeper_end_if_asked();
     if (said == SAID_NOTHING || said == SAID_GOODBYE || said == SAID_NONSENSE) return;
   }
+  complain_and_kill("more after it was told to sleep");
 }
 
 void supervisor_channel_ready(void) {

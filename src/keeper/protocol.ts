@@ -177,6 +177,11 @@ export const COMMANDS = {
 
   /** Accepts on a listening stream socket and delivers lines. */
   acceptOn: { code: 50, fields: { handle: "u64" } },
+  /**
+   * Accepts on a listening stream socket that HTTP requests come in on, one for a connection. The event is a `line` too: the
+   * first line of a request whose head has come to its end, or a line that is no HTTP request's.
+   */
+  acceptHeads: { code: 53, fields: { handle: "u64" } },
   /** Sends bytes to a connection; `close` 1 ends it when they are gone. */
   write: { code: 51, fields: { connection: "u64", bytes: "bytes", close: "u8" } },
   /** Sends the last `lines` output lines (of `worker`, 0 for all) to a connection as notifications, and (follow 1) all that follow. */

@@ -94,6 +94,9 @@ export class SimulatedCommands {
         return this.#fail(command, command.worker, workers.adopt(command));
       case "sendDatagram":
         return this.#send(command);
+      case "acceptHeads":
+        streams.takeHeadsOn(command.handle);
+        return;
       case "write":
         return this.#fail(command, command.connection, streams.write(command));
       case "log":

@@ -6,6 +6,10 @@ import type { CommandOf, Failing, SimulatedWorld } from "./simulated-world.ts";
 type Peer = { readonly pid: number; readonly uid: number; readonly gid: number };
 type Connection = Peer & { readonly id: number; readonly listener: number; held: Uint8Array; hasSpoken: boolean };
 
+/** Before the supervisor knows of a stranger, and of a request's head. */
+const MOST_FIRST_LINE = 64 * 1024;
+const MOST_HEAD = 16 * 1024;
+
 /** Why a connection was closed, as in `closed`. */
 const CLOSED = { byPeer: 0, byUs: 1, lineTooLong: 2 } as const;
 const NEWLINE = 10;
@@ -16,6 +20,8 @@ export class SimulatedStreams {
   readonly #world: SimulatedWorld;
   readonly #post: (happening: Happening) => void;
   readonly #connections = new Map<number, Connection>();
+  /** Listeners that HTTP requests come in on. */
+  readonly #heads = new Set<number>();
   #last = 0;
 
   constructor(world: SimulatedWorld, post: (happening: Happening) => void) {
@@ -34,6 +40,10 @@ export class SimulatedStreams {
     }));
   }
 
+  takeHeadsOn(listener: number): void {
+    this.#heads.add(listener);
+  }
+
   connect(listener: number, peer: Peer): number {
     this.#last += 1;
     this.#connections.set(this.#last, { ...peer, id: this.#last, listener, held: NOTHING, hasSpoken: false });
@@ -44,16 +54,41 @@ export class SimulatedStreams {
   receive(id: number, bytes: Uint8Array): void {
     const connection = this.#connections.get(id);
     if (!connection) return;
+    if (this.#heads.has(connection.listener)) return this.#receiveHead(connection, bytes);
     let rest = joined(connection.held, bytes);
     for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
-      if (end > LIMITS.lineBytes) return this.#close(connection, CLOSED.lineTooLong);
-      const { listener, pid, uid, gid } = connection;
-      connection.hasSpoken = true;
-      this.#post({ kind: "line", connection: id, listener, pid, uid, gid, bytes: rest.slice(0, end) });
+      if (end > longestLine(connection)) return this.#close(connection, CLOSED.lineTooLong);
+      this.#tell(connection, rest.slice(0, end));
       rest = rest.subarray(end + 1);
     }
     connection.held = rest.slice();
-    if (rest.length > LIMITS.lineBytes) this.#close(connection, CLOSED.lineTooLong);
+    if (rest.length > longestLine(connection)) this.#close(connection, CLOSED.lineTooLong);
+  }
+
+  /** The first line of a request is told when its head has ended, and nothing of what follows. */
+  #receiveHead(connection: Connection, bytes: Uint8Array): void {
+    if (connection.hasSpoken) return;
+    connection.held = joined(connection.held, bytes);
+    const text = new TextDecoder("latin1").decode(connection.held);
+    const [first = ""] = text.split("\n");
+    const hasHead = first.includes(" HTTP/1.");
+    const isWhole = hasHead ? /\n\r?\n/.test(text) : text.includes("\n");
+    if (isWhole && text.length <= MOST_HEAD) {
+      this.#tell(connection, connection.held.slice(0, first.length));
+      connection.held = NOTHING;
+    } else if (text.length > MOST_HEAD) {
+      this.#world.answer(
+        connection.id,
+        new TextEncoder().encode("HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n"),
+      );
+      this.#close(connection, CLOSED.byUs);
+    }
+  }
+
+  #tell(connection: Connection, bytes: Uint8Array): void {
+    const { id, listener, pid, uid, gid } = connection;
+    connection.hasSpoken = true;
+    this.#post({ kind: "line", connection: id, listener, pid, uid, gid, bytes });
   }
 
   hangUp(id: number): void {
@@ -77,6 +112,9 @@ export class SimulatedStreams {
     if (connection.hasSpoken) this.#post({ kind: "closed", connection: connection.id, reason });
   }
 }
+
+const longestLine = ({ uid, hasSpoken }: Connection): number =>
+  uid === 0 || hasSpoken ? LIMITS.lineBytes : MOST_FIRST_LINE;
 
 const joined = (first: Uint8Array, second: Uint8Array): Uint8Array => {
   const whole = new Uint8Array(first.length + second.length);

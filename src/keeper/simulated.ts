@@ -22,6 +22,9 @@ export type SimulatedFacts = {
 
 const BOOT_ID = "simulated";
 
+/** When a supervisor is listened to. */
+const HEARD: ReadonlySet<string> = new Set(["starting", "attached", "leaving"]);
+
 /** A commit is no part of what is counted: length, code, two numbers. */
 const COMMIT_BYTES = 4 + 1 + 8 + 8;
 
@@ -79,7 +82,7 @@ export class SimulatedKeeper {
 
   /** Bytes from the supervisor, as many as came. */
   hear(bytes: Uint8Array): void {
-    if (this.#supervision.state !== "starting" && this.#supervision.state !== "attached") return;
+    if (!HEARD.has(this.#supervision.state)) return;
     this.#batchBytes += bytes.length;
     let commands: readonly Command[];
     try {
@@ -238,7 +241,9 @@ export class SimulatedKeeper {
   }
 
   #take(command: Command): void {
-    if (!this.#supervision.isThere || this.#supervision.state === "leaving") return;
+    if (!this.#supervision.isThere) return;
+    // It is being let go already.
+    if (this.#supervision.state === "leaving" && command.kind === "idle") return;
     const standsAlone = command.kind === "attach" || command.kind === "idle";
     const isKey = command.kind === "put" || command.kind === "remove";
     const isNonsense =

@@ -222,7 +222,7 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
 
 const acceptClients = ({ outbox }: Memory, { control, metrics }: Settings): void => {
   if (control) outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
-  if (metrics) outbox.command({ kind: "acceptOn", handle: METRICS_HANDLE });
+  if (metrics) outbox.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
 };
 
 /** How workers' lines are passed on, where that is not as text on standard output. */

@@ -33,8 +33,6 @@ export type Pending = { readonly connection: number; readonly rpc: RpcId } & (
       readonly kind: "scrape";
       readonly method: string;
       readonly path: string;
-      readonly lines: number;
-      readonly isWhole: boolean;
     }
   /** `ps`: until the workers are measured. */
   | { readonly kind: "ps"; readonly selector: Selector }

@@ -220,7 +220,7 @@ const answerStatus = (memory: Memory, request: number, pending: Extract<Pending,
 /** Whether somebody waits for a measurement. */
 export const isMeasurementAwaited = ({ pending }: Memory): boolean =>
   [...pending.values()].some(
-    (one) => one.kind === "ps" || (one.kind === "status" && one.isMeasuring) || (one.kind === "scrape" && one.isWhole),
+    (one) => one.kind === "ps" || (one.kind === "status" && one.isMeasuring) || one.kind === "scrape",
   );
 
 /** The workers are measured as well as they can be: answers who waited for that. */

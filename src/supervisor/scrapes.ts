@@ -1,5 +1,5 @@
-// The metrics socket: HTTP requests, as the lines that the keeper delivers, and their answers. Each connection is for one
-// request, and how many wait is bounded: who scrapes too much is told so, and nobody else notices.
+// The metrics socket: HTTP requests, of which the keeper delivers the first line when their head is complete, and their
+// answers. Each connection is for one request, and how many wait is bounded: a client too many is refused.
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { forgetPending, type Memory, nextRequest, rememberPending } from "./memory.ts";
@@ -15,10 +15,8 @@ type Answer = {
   readonly headers?: readonly string[];
 };
 
-/** Whoever comes beyond these puts out the one who came first. */
+/** One more than these puts out the one that came first. */
 const MOST_SCRAPES = 128;
-/** A request has no more lines than this (RFC 9112 leaves it to the server). */
-const MOST_LINES = 100;
 /** What one batch may carry: more answers than fit into that are put off, by those who asked. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
@@ -27,7 +25,6 @@ const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
-  431: "Request Header Fields Too Large",
   503: "Service Unavailable",
 };
 const PLAIN = "text/plain; charset=utf-8";
@@ -36,54 +33,38 @@ const EXPOSITION = "text/plain; version=0.0.4; charset=utf-8";
 
 const decoder = new TextDecoder();
 
-/** Takes a line of a request; answers when its last one is there. */
+/** Takes a request by its first line, and answers it as soon as it can. */
 export const takeRequestLine = (memory: Memory, event: Line): void => {
-  const text = decoder.decode(event.bytes).replace(/\r$/, "");
-  const known = [...memory.pending].find(
-    ([, pending]) => pending.kind === "scrape" && pending.connection === event.connection,
+  // From a keeper that delivers all lines of a head, as earlier ones do: what comes behind the first one is no request.
+  const isKnown = [...memory.pending.values()].some(
+    (pending) => pending.kind === "scrape" && pending.connection === event.connection,
   );
-  if (!known) return beginRequest(memory, event.connection, text);
-  const [request, pending] = known;
-  // What comes behind a request that is being answered is no part of it.
-  if (pending.kind !== "scrape" || pending.isWhole) return;
-  if (text === "") return finishRequest(memory, request, pending, event.deliveredAt);
-  if (pending.lines >= MOST_LINES) return answerScrape(memory, request, pending, TOO_LONG);
-  rememberPending(memory, request, { ...pending, lines: pending.lines + 1 });
+  if (isKnown) return;
+  const text = decoder.decode(event.bytes).replace(/\r$/, "");
+  const [, method = "", target = ""] = /^([!-~]+) ([!-~]+) HTTP\/1\.[01]$/.exec(text) ?? [];
+  const scrape: Scrape = {
+    kind: "scrape",
+    connection: event.connection,
+    rpc: null,
+    method,
+    path: target.split("?")[0] ?? "",
+  };
+  const request = nextRequest(memory);
+  const answer = target === "" ? NO_HTTP : answerAtOnce(memory, scrape);
+  if (answer) return answerScrape(memory, request, scrape, answer);
+  const others = [...memory.pending].filter(([, pending]) => pending.kind === "scrape");
+  const [first] = others;
+  if (others.length >= MOST_SCRAPES && first?.[1].kind === "scrape") answerScrape(memory, first[0], first[1], BUSY);
+  rememberPending(memory, request, scrape);
+  if (isMeasured(memory, event.deliveredAt)) answerScrapes(memory);
+  else beginMeasurement(memory, event.deliveredAt, "everything");
 };
 
-const TOO_LONG: Answer = { status: 431, text: `A request has at most ${MOST_LINES} lines\n` };
 const NO_HTTP: Answer = { status: 400, text: "This is no HTTP request; ask as in GET /metrics HTTP/1.1\n" };
 const BUSY: Answer = {
   status: 503,
   text: "Too many ask at the same time; come back in a moment\n",
   headers: ["Retry-After: 1"],
-};
-
-const beginRequest = (memory: Memory, connection: number, line: string): void => {
-  const [, method = "", target = ""] = /^([!-~]+) ([!-~]+) HTTP\/1\.[01]$/.exec(line) ?? [];
-  const scrape: Scrape = {
-    kind: "scrape",
-    connection,
-    rpc: null,
-    method,
-    path: target.split("?")[0] ?? "",
-    lines: 1,
-    isWhole: false,
-  };
-  const request = nextRequest(memory);
-  if (target === "") return answerScrape(memory, request, scrape, NO_HTTP);
-  const others = [...memory.pending].filter(([, pending]) => pending.kind === "scrape");
-  const [first] = others;
-  if (others.length >= MOST_SCRAPES && first?.[1].kind === "scrape") answerScrape(memory, first[0], first[1], BUSY);
-  rememberPending(memory, request, scrape);
-};
-
-const finishRequest = (memory: Memory, request: number, scrape: Scrape, now: number): void => {
-  const answer = answerAtOnce(memory, scrape);
-  if (answer) return answerScrape(memory, request, scrape, answer);
-  rememberPending(memory, request, { ...scrape, isWhole: true });
-  if (isMeasured(memory, now)) answerScrapes(memory);
-  else beginMeasurement(memory, now, "everything");
 };
 
 /** null: for the answer the workers have to be measured. */
@@ -100,7 +81,7 @@ const answerAtOnce = (memory: Memory, { method, path }: Scrape): Answer | null =
 /** The workers are measured: answers who waited for that. */
 export const answerScrapes = (memory: Memory): void => {
   const waiting = [...memory.pending].flatMap(([request, pending]) =>
-    pending.kind === "scrape" && pending.isWhole ? [{ request, pending }] : [],
+    pending.kind === "scrape" ? [{ request, pending }] : [],
   );
   if (waiting.length === 0) return;
   const answer: Answer = { status: 200, text: metricsText(memory), type: EXPOSITION };

@@ -187,7 +187,7 @@ describe("who asks wrongly", () => {
   test.each([
     ["GET /else HTTP/1.1\r\n\r\n", 404, "There are /metrics and /healthz here"],
     ["POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405, "/metrics is read with GET"],
-    ["GET /metrics HTTP/1.1\r\nX: y\r\n".padEnd(3000, "X: y\r\n"), 431, "at most 100 lines"],
+    ["GET /metrics HTTP/1.1\r\nX: y\r\n".padEnd(20_000, "X: y\r\n"), 431, "at most 16 KiB"],
     ["GET /metrics\r\n\r\n", 400, "This is no HTTP request"],
     ['{"jsonrpc":"2.0","id":1,"method":"shutdown"}\r\n\r\n', 400, "This is no HTTP request"],
     ["GET /metrics?x=y HTTP/1.0\n\n", 200, "crank_generation"],

@@ -169,6 +169,17 @@ for (const [name, start] of KEEPERS) {
       expect(await expectEvent(end, "signalled")).toMatchObject({ signal: SIGHUP });
     });
 
+    test("one that talks nonsense after it was told to sleep is ended, and the next event starts another", async () => {
+      const keeper = await fresh();
+      const first = await attached(keeper);
+      first.end.send({ kind: "idle", seen: 0 });
+      expect((await first.end.next()).kind).toBe("sleep");
+      first.end.sendBytes(new Uint8Array([1, 0, 0, 0, 250, 9, 9, 9, 9]));
+      await first.end.gone;
+      const next = await attached(keeper);
+      expect((await expectEvent(next.end, "supervisorDied")).ending).toBe(1);
+    });
+
     test("sleep is not granted while something newer is there", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);

@@ -2,6 +2,7 @@
 // the other conformance tests; sockets, spawned processes and execution in place are in keeper-*.test.ts.
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { readJournal } from "../../src/keeper/journal.ts";
 import { COMMANDS, LIMITS, UNCHANGED } from "../../src/keeper/protocol.ts";
@@ -179,6 +180,82 @@ s = socket.socket(socket.AF_UNIX); s.connect(${JSON.stringify(join(keeper.home, 
       // Nothing is consumed until so many are outstanding that the keeper has stopped reading.
       if (number % 64 === 63) end.send(commit(line.seq));
     }
+  });
+});
+
+/** Keeps a keeper's supervisor from consuming anything while these clients talk. */
+const withListeners = async () => {
+  const keeper = await fresh();
+  const { end } = await attached(keeper);
+  const { bytes: address } = internetAddress("127.0.0.1", 0);
+  const tcp = { ...keeper.controlSocket(STRANGERS), domain: AF_INET, address };
+  end.send(
+    keeper.controlSocket(CONTROL),
+    { kind: "acceptOn", handle: CONTROL },
+    tcp,
+    { kind: "acceptOn", handle: STRANGERS },
+    commit(0),
+  );
+  await expectEvent(end, "opened");
+  const opened = await expectEvent(end, "opened");
+  end.send(commit(opened.seq));
+  const port = new DataView(opened.address.buffer, opened.address.byteOffset).getUint16(2);
+  return { keeper, end, port };
+};
+const STRANGERS = 3;
+const AF_INET = 2;
+
+describe("connections that wait", () => {
+  test("because all lines together are too much go on when there is room, whatever others hold half a line", async () => {
+    const { keeper, end } = await withListeners();
+    const large = `${"x".repeat(LIMITS.lineBytes)}\n`;
+    for (let sent = 0; sent < 36; sent++) (await keeper.connect()).send(large);
+    const first = await expectEvent(end, "line");
+    let last = first;
+    for (let heard = 1; heard < 32; heard++) last = await expectEvent(end, "line");
+    for (let halves = 0; halves < 20; halves++) (await keeper.connect()).send("hal");
+    for (let small = 0; small < 20; small++) (await keeper.connect()).send("small\n");
+    // Everything is read before anything is consumed.
+    await Bun.sleep(300);
+    end.send(commit(last.seq));
+    const heard: number[] = [];
+    for (let waiting = 0; waiting < 36 - 32 + 20; waiting++) heard.push((await expectEvent(end, "line")).bytes.length);
+    expect(heard.filter((length) => length === 5).length).toBe(20);
+  });
+
+  test("of strangers have a share of the queue, and the owner's line comes behind that share at most", async () => {
+    const { keeper, end, port } = await withListeners();
+    const strangers = Array.from({ length: 60 }, () => connect(port, "127.0.0.1"));
+    for (const stranger of strangers) stranger.on("error", () => {}).write("me\n".repeat(200));
+    await expectEvent(end, "line");
+    await Bun.sleep(300);
+    const owner = await keeper.connect();
+    owner.send("owner\n");
+    let ahead = 1;
+    let line = await expectEvent(end, "line");
+    for (; decoder.decode(line.bytes) !== "owner"; line = await expectEvent(end, "line")) ahead++;
+    expect(ahead).toBeLessThanOrEqual(16);
+    // And all of what they said comes in the end, every connection's in its turn.
+    const heard = new Map<number, number>();
+    for (let consumed = ahead; consumed < strangers.length * 200; consumed++) {
+      end.send(commit(line.seq));
+      line = await expectEvent(end, "line");
+      heard.set(line.connection, (heard.get(line.connection) ?? 0) + 1);
+      if (consumed === 600) expect(heard.size).toBe(strangers.length);
+    }
+    for (const stranger of strangers) stranger.destroy();
+  });
+
+  test("of strangers hold little before their first line is whole", async () => {
+    const { port, end } = await withListeners();
+    const stranger = connect(port, "127.0.0.1");
+    stranger.on("error", () => {}).write("x".repeat(LIMITS.lineBytes));
+    await new Promise((resolve) => stranger.on("close", resolve));
+    const other = connect(port, "127.0.0.1");
+    other.on("error", () => {}).write(`hello\n${"x".repeat(LIMITS.lineBytes)}\n`);
+    expect((await expectEvent(end, "line")).bytes.length).toBe(5);
+    expect((await expectEvent(end, "line")).bytes.length).toBe(LIMITS.lineBytes);
+    other.destroy();
   });
 });
 

@@ -73,6 +73,39 @@ for (const [name, start] of KEEPERS) {
       await client.closed;
     });
 
+    test("of an HTTP request the first line comes when its head has ended, and nothing of what follows", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(keeper.controlSocket(CONTROL), { kind: "acceptHeads", handle: CONTROL }, commit(0));
+      await expectEvent(end, "opened");
+      const slow = await keeper.connect();
+      slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n");
+      const other = await keeper.connect();
+      other.send("no request\n");
+      expect(decoder.decode((await expectEvent(end, "line")).bytes)).toBe("no request");
+      slow.send("X: y\r\n\r\nGET /again HTTP/1.1\r\n\r\n");
+      const line = await expectEvent(end, "line");
+      expect(line.listener).toBe(CONTROL);
+      expect(decoder.decode(line.bytes)).toBe("GET /slow HTTP/1.1\r");
+      slow.send("GET /more HTTP/1.1\r\n\r\n");
+      const third = await keeper.connect();
+      third.send("GET /third HTTP/1.0\n\n");
+      expect(decoder.decode((await expectEvent(end, "line")).bytes)).toBe("GET /third HTTP/1.0");
+    });
+
+    test("a head that is too long is refused without the supervisor", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(keeper.controlSocket(CONTROL), { kind: "acceptHeads", handle: CONTROL }, commit(0));
+      await expectEvent(end, "opened");
+      const long = await keeper.connect();
+      long.send(`GET / HTTP/1.1\r\n${"X: y\r\n".repeat(4000)}`);
+      await long.closed;
+      const other = await keeper.connect();
+      other.send("GET / HTTP/1.1\n\n");
+      expect((await expectEvent(end, "line")).connection).toBe(2);
+    });
+
     // Deaths -------------------------------------------------------------------------------------------------------------
 
     test("a line that three supervisors die of is set aside, and what comes after it is served", async () => {
