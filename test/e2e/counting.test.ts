@@ -68,7 +68,7 @@ describe("connections", () => {
     const crank = await start("-bind", "localhost:0", "-bind", path);
     await run(["-instances", "2"]);
     await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){3}/);
-    const ports = [...crank.stderr().matchAll(/tcp:\/\/[^\s:]*:(\d+)/g)].map(([, port]) => Number(port));
+    const ports = [...crank.stderr().matchAll(/tcp:\/\/\S*:(\d+)/g)].map(([, port]) => Number(port));
     const hosts = [...crank.stderr().matchAll(/tcp:\/\/(\S*):\d+/g)].map(([, host]) =>
       (host ?? "").replace(/[[\]]/g, ""),
     );

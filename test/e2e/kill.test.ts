@@ -69,7 +69,7 @@ int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1
   });
 
   test.each([true, false])("asked for without an id is done, and not answered (wait: %p)", async (wait) => {
-    const crank = await start();
+    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-respawn=false"]);
     await run("one", "-instances", "2");
     const [first, second] = (await ps()).map((worker) => worker.pid ?? 0);
     const requests = [
