@@ -65,7 +65,7 @@ const counted = (count: number): Promise<Status> =>
 describe("connections", () => {
   test("are counted for each worker that has accepted them, on every socket of the service, and for nobody else", async () => {
     const path = join(bench.directory, "web.sock");
-    const crank = await start("-bind", "localhost:0", "-bind", path);
+    const crank = await start("-respawn=false", "-bind", "localhost:0", "-bind", path);
     await run(["-instances", "2"]);
     await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){3}/);
     const ports = [...crank.stderr().matchAll(/tcp:\/\/\S*:(\d+)/g)].map(([, port]) => Number(port));

@@ -1,6 +1,6 @@
 // Signals to workers by way of the control socket: who gets one, and what is answered, when, and to whom.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { WorkerInfo } from "../../src/control/messages.ts";
@@ -43,7 +43,7 @@ int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1
     expect((await bench.run([process.env.CC ?? "cc", "-o", program, `${program}.c`])).status).toBe(0);
     // Its worker makes itself root's, and crank is nobody's.
     chmodSync(program, 0o4755);
-    chmodSync(bench.directory, 0o777);
+    chownSync(bench.directory, 65534, 65534);
     const script =
       "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])";
     const flags = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"];
