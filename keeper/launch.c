@@ -36,6 +36,7 @@ static void encode(struct buffer *out, const struct launch *launch, int report) 
   buffer_u32(out, launch->umask);
   buffer_u32(out, (uint32_t)(launch->sets_nice ? launch->nice : launch->nice + facts->urgency));
   buffer_u8(out, launch->sets_nice ? 1 : 0);
+  buffer_u8(out, launch->no_new_privs ? 1 : 0);
   buffer_u32(out, (uint32_t)(launch->oom_score == INHERITED_OOM_SCORE ? facts->oom_score : launch->oom_score));
   buffer_u32(out, launch->death_signal);
   buffer_u32(out, facts->pid);

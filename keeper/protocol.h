@@ -105,6 +105,7 @@
 #define SPAWN_END_GROUP 2
 #define SPAWN_HELPER 4
 #define SPAWN_NICE_LEVEL 8
+#define SPAWN_NO_NEW_PRIVS 32
 
 /* nameChanged.state. */
 #define NAME_RESTORED 0

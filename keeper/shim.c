@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct order {
   bool sets_umask;
   int nice;
   bool sets_nice;
+  bool no_new_privs;
   int oom_score;
   int death_signal;
   pid_t keeper;
@@ -97,6 +99,7 @@ static void read_order(struct reader *reader, struct order *order) {
   order->umask = (mode_t)(umask_wanted & 0777);
   order->nice = read_i32(reader);
   order->sets_nice = read_u8(reader) == 1;
+  order->no_new_privs = read_u8(reader) == 1;
   order->oom_score = read_i32(reader);
   order->death_signal = read_i32(reader);
   order->keeper = (pid_t)read_u32(reader);
@@ -186,6 +189,20 @@ static void set_limits(const struct order *order) {
   }
 }
 
+/* What crank's session keyring holds (keyrings(7)) is crank's user's, and a process of another user would possess it. Made before
+ * the user is another one, whose quota may be full. A kernel without keys has none to hide; where a filter forbids the call,
+ * as containers' do, the worker cannot ask for them either. */
+static void leave_keyring(const struct order *order) {
+  if (order->identity.count < 2) return;
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0) return;
+  if (errno != ENOSYS && errno != EPERM && errno != EACCES) give_up(order->report, "keyring");
+}
+
+/* Lets the keeper, and what it starts, take descriptors with this user's rights where Yama asks for an ancestor (Yama.rst). */
+static void allow_keeper(const struct order *order) {
+  if (order->identity.count >= 2) (void)prctl(PR_SET_PTRACER, (unsigned long)order->keeper, 0, 0, 0); /* EINVAL: no Yama */
+}
+
 static void set_identity(const struct order *order) {
   const struct list *identity = &order->identity;
   if (identity->count < 2) return;
@@ -263,9 +280,12 @@ _Noreturn void shim_run(const char *payload) {
   set_nice(&order);
   set_limits(&order);
   if (order.sets_umask) (void)umask(order.umask);
+  leave_keyring(&order);
   set_identity(&order);
   connect_socket(&order);
   if (order.cwd[0] != '\0' && chdir(order.cwd) < 0) give_up(order.report, "chdir");
+  allow_keeper(&order);
+  if (order.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) give_up(order.report, "no-new-privs");
   set_death_signal(&order);
   reset_signals(order.report);
   execute(&order);

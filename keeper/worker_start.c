@@ -13,7 +13,7 @@
 #include "handles.h"
 #include "protocol.h"
 
-enum { PIPE_BYTES = 1024 * 1024, OUTPUT_ROUTED = 0, OUTPUT_OWN = 1, STDIN_OWN = 1 };
+enum { PIPE_BYTES = 1024 * 1024, OUTPUT_ROUTED = 0, OUTPUT_OWN = 1, STDIN_OWN = 1, STDIN_NOTIFY = 2 };
 
 struct spawn worker_start_read(struct reader *command) {
   struct spawn spawn = {.worker = read_u64(command)};
@@ -99,7 +99,9 @@ static uint32_t place_all(const struct spawn *spawn, const struct parts *parts, 
   }
   int output = spawn->output_kind == OUTPUT_ROUTED ? parts->output_write : parts->null;
   bool own = spawn->output_kind == OUTPUT_OWN;
-  uint32_t count = place(placements, 0, spawn->stdin_kind == STDIN_OWN ? STDIN_FILENO : parts->null, 0);
+  int input = spawn->stdin_kind == STDIN_OWN ? STDIN_FILENO : parts->null;
+  if (spawn->stdin_kind == STDIN_NOTIFY && parts->notify_end >= 0) input = parts->notify_end;
+  uint32_t count = place(placements, 0, input, 0);
   count = place(placements, count, own ? STDOUT_FILENO : output, 1);
   count = place(placements, count, own ? STDERR_FILENO : output, 2);
   for (uint32_t i = 0; i < wanted->count; i += 2) {
@@ -127,7 +129,7 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
       .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
       .identity = spawn->identity, .limits = base_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + base_nice(),
       .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_group = (spawn->flags & SPAWN_GROUP) != 0,
-      .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
+      .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .no_new_privs = (spawn->flags & SPAWN_NO_NEW_PRIVS) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
   };
   pid_t pid = launch_start(&launch, report, step);
   int error = errno;

@@ -57,6 +57,8 @@ export type RunParams = {
   readonly env?: Readonly<Record<string, string | null>>;
   readonly user?: string;
   readonly umask?: number;
+  /** Workers gain no rights by executing a program. */
+  readonly noNewPrivs?: boolean;
   /** By name without RLIMIT_, lower case; null is no limit. */
   readonly limits?: Readonly<Record<string, number | null>>;
 };

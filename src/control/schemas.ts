@@ -279,6 +279,7 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     env: v.exactOptional(environment()),
     user: v.exactOptional(word(256)),
     umask: v.exactOptional(whole(0, 0o777)),
+    noNewPrivs: flag(),
     limits: v.exactOptional(limits()),
   });
 

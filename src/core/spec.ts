@@ -6,6 +6,9 @@ export type Identity = {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
+  /** Its directory and its shell, for its environment; missing where the environment is to stay crank's. */
+  readonly home?: string;
+  readonly shell?: string;
 };
 
 /** A resource limit, by its name without RLIMIT_, lower case (`nofile`). null is no limit. */
@@ -52,6 +55,8 @@ export type Spec = {
   readonly env: Readonly<Record<string, string | null>>;
   readonly user: Identity | null;
   readonly umask: number | null;
+  /** Whether it, and what it starts, can gain rights by executing a program; missing: yes. */
+  readonly noNewPrivs?: boolean;
   readonly limits: readonly Limit[];
 
   readonly instances: number;

@@ -349,6 +349,8 @@ export const SPAWN_FLAGS = {
   helper: 4,
   /** `nice` is the level itself. */
   niceLevel: 8,
+  /** It and what it starts never gain rights by executing a program (prctl(2), PR_SET_NO_NEW_PRIVS). */
+  noNewPrivs: 32,
 } as const;
 
 /** What `nameChanged` says. */

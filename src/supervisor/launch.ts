@@ -1,5 +1,5 @@
 // Starting a worker: its generation's spec and crank's settings turned into one `spawn` command.
-import type { KillMode } from "../core/spec.ts";
+import type { KillMode, Spec } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
@@ -30,13 +30,15 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   const handles = [...settings.binds.map((_, index) => bindHandle(index)), ...stored.map(({ handle }) => handle)];
   const notifyFd = FIRST_FD + handles.length;
   const notifyPath = notifySocketPath(settings, worker.id);
-  const env = workerEnvironment(memory, settings, start, { notifyFd, notifyPath });
+  const isInput = isNotifyInput(settings);
+  const env = workerEnvironment(memory, settings, start, { notifyFd: isInput ? STDIN : notifyFd, notifyPath });
   const connection = commandSocket(settings, notifyFd + 1);
   if (connection.connectFd > 0) env.set("EINHORN_SOCK_FD", String(connection.connectFd));
   const level = niceLevel(settings);
   // How long it has from its stop signal on, so that it can drain at leisure.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   if (spec.liveness?.kind === "watchdog") env.set("WATCHDOG_USEC", String(spec.liveness.periodMs * 1000));
+  for (const [name, value] of userVariables(spec)) env.set(name, value);
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
   for (const [name, value] of Object.entries(spec.env)) {
     if (value !== null) env.set(name, value);
@@ -52,7 +54,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
     unset,
     ownPid: spec.liveness?.kind === "watchdog" ? ["LISTEN_PID", "WATCHDOG_PID"] : ["LISTEN_PID"],
     descriptors: handles.flatMap((handle, index) => [handle, FIRST_FD + index]),
-    stdin: settings.workerInput === "inherit" ? 1 : 0,
+    stdin: settings.workerInput === "inherit" ? 1 : isInput ? STDIN_IS_NOTIFY : 0,
     output: settings.logFormat === "raw" ? INHERITED : ROUTED,
     notifyFd,
     notifyPath,
@@ -66,11 +68,37 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
     nice: level ?? 0,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: deathSignal(settings),
-    flags: groupFlags(settings, spec.killMode) | (level === null ? 0 : SPAWN_FLAGS.niceLevel),
+    flags:
+      (spec.noNewPrivs === true ? SPAWN_FLAGS.noNewPrivs : 0) |
+      groupFlags(settings, spec.killMode) |
+      (level === null ? 0 : SPAWN_FLAGS.niceLevel),
     ...lineMarks(memory, settings, worker),
     ...connection,
   };
 };
+
+/** What the environment says of the user and the directory (systemd.exec(5), "Environment variables in spawned processes"). */
+export const userVariables = ({ user, cwd }: Spec): readonly (readonly [string, string])[] => [
+  ...(cwd === "" ? [] : [["PWD", cwd] as const]),
+  ...(user?.home === undefined
+    ? []
+    : ([
+        ["HOME", user.home],
+        ["USER", user.name],
+        ["LOGNAME", user.name],
+        ["SHELL", user.shell ?? "/bin/sh"],
+      ] as const)),
+];
+
+/**
+ * POSIX shells name descriptors by one digit (dash reads no other), and behind seven sockets the notify descriptor has two. Then it
+ * is standard input as well, and NOTIFY_FD says 0: no other number below ten is free.
+ */
+const isNotifyInput = ({ binds, workerInput }: Settings): boolean =>
+  workerInput !== "inherit" && FIRST_FD + binds.length > HIGHEST_DIGIT;
+const HIGHEST_DIGIT = 9;
+const STDIN = 0;
+const STDIN_IS_NOTIFY = 2;
 
 /** A descriptor that is connected to the control socket, where workers get one. */
 const commandSocket = ({ extras, control }: Settings, fd: number) =>

@@ -186,9 +186,17 @@ const specSchema = () =>
     cwd: v.string(),
     env: v.record(v.string(), v.nullable(v.string())),
     user: v.nullable(
-      v.object({ name: v.string(), uid: wholeNumber(), gid: wholeNumber(), groups: v.array(wholeNumber()) }),
+      v.object({
+        name: v.string(),
+        uid: wholeNumber(),
+        gid: wholeNumber(),
+        groups: v.array(wholeNumber()),
+        home: v.exactOptional(v.string()),
+        shell: v.exactOptional(v.string()),
+      }),
     ),
     umask: v.nullable(wholeNumber()),
+    noNewPrivs: v.exactOptional(v.boolean()),
     limits: v.array(v.object({ name: v.string(), soft: limitValue(), hard: limitValue() })),
     instances: wholeNumber(),
     surge: wholeNumber(),

@@ -50,6 +50,8 @@ const STEPS: Readonly<Record<string, (failed: Failed) => string>> = {
   fork: ({ errno }) =>
     `no process can be made: ${describeErrno(errno)} (pid_max, pids.max of the cgroup, RLIMIT_NPROC)`,
   descriptor: ({ errno }) => `its descriptors cannot be put in place: ${describeErrno(errno)} (RLIMIT_NOFILE)`,
+  keyring: ({ errno }) => `no session keyring can be made for it: ${describeErrno(errno)}`,
+  "no-new-privs": ({ errno }) => `the kernel does not know -no-new-privs: ${describeErrno(errno)}`,
   limit: ({ errno }) => `its limits cannot be set: ${describeErrno(errno)}`,
   nice: ({ errno }) => `its nice value cannot be set: ${describeErrno(errno)}`,
   "oom-score": ({ errno }) => `/proc/self/oom_score_adj cannot be written: ${describeErrno(errno)}`,

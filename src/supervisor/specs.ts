@@ -21,6 +21,7 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
     env: mergeEnvironment(from.env, params.env),
     user: params.user === undefined ? from.user : userFor(platform, params.user),
     umask: params.umask ?? from.umask,
+    ...(params.noNewPrivs === undefined ? {} : { noNewPrivs: params.noNewPrivs }),
     limits: mergeLimits(from.limits, params.limits),
     instances: params.instances ?? from.instances,
     ...overlap(settings.defaults, from, params),

@@ -6,8 +6,10 @@ import type { Identity } from "../core/spec.ts";
 export const findUser = (name: string): Identity | null => {
   const fields = databaseLine("passwd", name);
   if (!fields) return null;
-  const [login = name, , uid, gid] = fields;
-  return { name: login, uid: Number(uid), gid: Number(gid), groups: groupsOf(login, Number(gid)) };
+  const [login = name, , uid, gid, , home = "/", shell = ""] = fields;
+  const groups = groupsOf(login, Number(gid));
+  // passwd(5): an empty field is the standard shell.
+  return { name: login, uid: Number(uid), gid: Number(gid), groups, home, shell: shell === "" ? "/bin/sh" : shell };
 };
 
 /** The gid of a group by name or number; null: there is none. */

@@ -50,7 +50,9 @@ type DenoApi = { dlopen(file: string, symbols: object): DenoLibrary };
  */
 const writeUnderDeno = (fd: number, text: string): void => {
   if (writeByLibrary(fd, text)) return;
-  const { status: ended } = spawnSync("/bin/sh", ["-c", `printf %s "$1" >&${fd}`, "notify", text], { stdio: "ignore" });
+  const { status: ended } = spawnSync("/bin/sh", ["-c", `printf %s "$1" >&${fd}`, "notify", text], {
+    stdio: [fd === 0 ? "inherit" : "ignore", "ignore", "ignore"],
+  });
   if (ended !== 0) throw new Error("neither the C library nor /bin/sh may write to it: run deno with --allow-ffi");
 };
 

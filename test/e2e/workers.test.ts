@@ -102,6 +102,15 @@ describe("a worker gets", () => {
     const worker = await waitFor("the worker", async () => (await ps()).find((one) => one.pid !== null));
     const env = environmentOf(worker.pid);
     expect(env.get("A")).toBe("b c");
+    // systemd.exec(5), for User= and WorkingDirectory=.
+    expect(env.get("USER")).toBe("nobody");
+    expect(env.get("LOGNAME")).toBe("nobody");
+    const nobody = readFileSync("/etc/passwd", "utf8")
+      .match(/^nobody:.*$/m)?.[0]
+      .split(":");
+    expect(env.get("HOME")).toBe(nobody?.[5]);
+    expect(env.get("SHELL")).toBe(nobody?.[6]);
+    expect(env.get("PWD")).toBe("/");
     expect(env.get("CRANK_WORKER")).toBe("mine");
     expect(env.has("GONE")).toBe(false);
     const status = readFileSync(`/proc/${worker.pid}/status`, "utf8");

@@ -186,6 +186,11 @@ export const RUN_FLAGS = {
   "unset-env": { kind: "texts", argument: "NAME", group: "Process", help: "take an environment variable out" },
   user: { kind: "text", argument: "USER", group: "Process", help: "run as this user, with all of their groups" },
   umask: { kind: "text", argument: "MASK", group: "Process", help: "file creation mask, octal, as in 027" },
+  "no-new-privs": {
+    kind: "switch",
+    group: "Process",
+    help: "workers, and what they start, gain no rights by executing a program, such as sudo",
+  },
   limit: {
     kind: "texts",
     argument: "NAME=N",
@@ -235,6 +240,7 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
     ...environment(flags.env ?? [], flags["unset-env"] ?? []),
     ...given("user", flags.user),
     ...(flags.umask === undefined ? {} : { umask: umask(flags.umask) }),
+    ...given("noNewPrivs", flags["no-new-privs"]),
     ...limits(flags.limit ?? []),
   };
   if (params.stopSignal !== undefined && params.stopSteps !== undefined)

@@ -153,5 +153,7 @@ const userFrom = (login: string, { uid, findUser }: Users): Identity => {
   if (!user) throw new SetUpError(`-user ${login}: there is no such user`);
   if (uid !== 0 && uid !== user.uid)
     throw new SetUpError(`-user ${login}: only root can start processes as another user`);
-  return user;
+  // The original leaves the environment as it is.
+  const { name, uid: id, gid, groups } = user;
+  return { name, uid: id, gid, groups };
 };

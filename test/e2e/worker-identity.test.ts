@@ -1,0 +1,95 @@
+// What a worker is, beside what it was asked for: its user's environment, its rights, its keyring, and where it is heard.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, waitFor } from "./harness/service.ts";
+
+/** One that every user may execute. */
+const PYTHON = "/usr/bin/python3";
+const isRoot = process.getuid?.() === 0;
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+type Worker = { readonly pid: number };
+const ps = async (): Promise<Worker[]> => JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+const environmentOf = (pid: number): Map<string, string> =>
+  new Map(
+    readFileSync(`/proc/${pid}/environ`, "utf8")
+      .split("\0")
+      .filter((pair) => pair !== "")
+      .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const),
+  );
+
+test.skipIf(!isRoot)(
+  "-env has the last word on HOME, and -no-new-privs keeps what it starts from gaining rights",
+  async () => {
+    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    const flags = [
+      "-user",
+      "nobody",
+      "-cwd",
+      "/",
+      "-env",
+      "HOME=/elsewhere",
+      "-no-new-privs",
+      "-ready",
+      "delay:0.1",
+      "-wait",
+    ];
+    await bench.ctl("web", "run", ...flags, "--", "sleep", "600");
+    const worker = await waitFor("the worker", async () => (await ps()).find((one) => one.pid !== null));
+    expect(environmentOf(worker.pid).get("HOME")).toBe("/elsewhere");
+    const isSet = () => /^NoNewPrivs:\t1$/m.test(readFileSync(`/proc/${worker.pid}/status`, "utf8"));
+    expect(isSet()).toBe(true);
+    // The next one as well, unless it says otherwise.
+    await bench.ctl("web", "run", "-no-new-privs=false", "-wait", "--", "sleep", "601");
+    const next = await waitFor("the next worker", async () =>
+      (await ps()).find(({ pid }) => pid !== null && pid !== worker.pid),
+    );
+    expect(readFileSync(`/proc/${next.pid}/status`, "utf8")).toMatch(/^NoNewPrivs:\t0$/m);
+  },
+);
+
+test.skipIf(!isRoot || !existsSync(PYTHON))(
+  "a worker of another user has a session keyring that is not crank's",
+  async () => {
+    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    const kept = join(bench.directory, "keyring");
+    writeFileSync(kept, "");
+    chmodSync(kept, 0o666);
+    chmodSync(bench.directory, 0o711);
+    // KEYCTL_GET_KEYRING_ID and KEYCTL_DESCRIBE of KEY_SPEC_SESSION_KEYRING; keyctl(2) is 250 on x86-64, 219 on aarch64. Without a
+    // session keyring of its own a process would have crank's, or its user's ("_uid_ses.65534").
+    const ask = `import ctypes, platform
+libc = ctypes.CDLL(None, use_errno=True)
+number = 250 if platform.machine() == "x86_64" else 219
+text = ctypes.create_string_buffer(256)
+libc.syscall(number, 6, -3, text, 256)
+open("${kept}", "w").write(str(libc.syscall(number, 0, -3, 0)) + " " + text.value.decode())`;
+    expect(Bun.spawnSync([PYTHON, "-c", ask]).exitCode).toBe(0);
+    const cranks = readFileSync(kept, "utf8");
+    writeFileSync(kept, "");
+    const program = `${ask}\nimport time; time.sleep(600)`;
+    await bench.ctl("web", "run", "-user", "nobody", "--", PYTHON, "-c", program);
+    const [id, description] = await waitFor("the worker's keyring", () => {
+      const words = readFileSync(kept, "utf8").split(" ");
+      return words.length === 2 ? words : null;
+    });
+    expect(id).not.toBe(cranks.split(" ")[0]);
+    expect(description).toMatch(/^keyring;.*;_ses$/);
+  },
+);
+
+test("a worker with more sockets than a shell can count still says in a shell that it is ready", async () => {
+  const binds = Array.from({ length: 9 }, () => ["-bind", "127.0.0.1:0"]).flat();
+  await bench.crank("web", binds);
+  const line = 'printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
+  expect(await bench.ctl("web", "run", "-wait", "-start", "20", "--", "sh", "-c", line)).toMatchObject({ status: 0 });
+  const worker = await waitFor("the worker", async () => (await ps()).find((one) => one.pid !== null));
+  expect(environmentOf(worker.pid).get("LISTEN_FDS")).toBe("9");
+  expect(environmentOf(worker.pid).get("NOTIFY_FD")).toBe("0");
+});
