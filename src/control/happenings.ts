@@ -12,6 +12,15 @@ export type Happening =
   /** It is on the disk again, so long after it had left it. */
   | { readonly kind: "journalRestored"; readonly afterMs: number }
   | { readonly kind: "recordFailed"; readonly path: string | null; readonly reason: string }
+  /** Where a generation was deployed is gone: a worker of it is started where what was given leads now. */
+  | {
+      readonly kind: "releaseGone";
+      readonly generation: number;
+      readonly worker: number;
+      readonly gone: string;
+      readonly cwd: string;
+      readonly file: string;
+    }
   /** After it had failed. */
   | { readonly kind: "recordRestored"; readonly path: string | null }
   /** A worker has called shutdown(2) on a socket that all share. `failure`: why it does not listen again; null: it does. */
@@ -184,6 +193,8 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
   recordFailed: ({ path, reason }) =>
     `The record ${path} could not be written: ${reason}; the deploy stands, and it is tried again`,
   recordRestored: ({ path }) => `The record ${path} is written, and holds what is in place`,
+  releaseGone: ({ generation, worker, gone, cwd, file }) =>
+    `Generation ${generation} ran from ${gone}, which is gone; worker ${worker} is started from what was given, which leads to ${file} in ${cwd === "" ? "crank's directory" : cwd} now`,
   listenerShutDown: ({ address, failure }) =>
     failure === null
       ? `${address}: a worker shut this socket down for everybody; it listens again`

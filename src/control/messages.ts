@@ -10,6 +10,8 @@ export type RunParams = {
   readonly command?: readonly string[];
   /** Absolute. */
   readonly cwd?: string;
+  /** Absolute: with a `command`, the directory that it is run in unless `cwd` says otherwise, and where its file is looked for if it is relative. Without it, the last run's, and where crank was started. */
+  readonly callerCwd?: string;
   /** `-pid`: refused unless this is a ready worker's pid, when there is one. */
   readonly pid?: number;
   /** Answer when the rollout has ended, with `progress` meanwhile; else as soon as it has begun. */
@@ -109,8 +111,11 @@ export type WorkerInfo = {
   readonly id: number;
   readonly generation: number;
   readonly state: "starting" | "ready" | "stopping";
+  /** As given. */
   readonly cwd: string;
   readonly command: readonly string[];
+  /** What they led to when it was deployed. Missing from an earlier crank. */
+  readonly resolved?: { readonly cwd: string; readonly file: string };
   /** ISO 8601. */
   readonly startedAt: string;
   /** Seconds. */
@@ -203,8 +208,11 @@ export type HistoryEntry = {
   readonly at: string;
   readonly current: boolean;
   readonly command: readonly string[];
+  /** As given. */
   readonly cwd: string;
   readonly instances: number;
+  /** What directory and command led to when it was deployed. Missing from an earlier crank. */
+  readonly resolved?: { readonly cwd: string; readonly file: string };
 };
 
 /** How an upgrade went: versions, and whether the keeper's program was another one, too. */

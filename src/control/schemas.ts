@@ -245,6 +245,7 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     clientId: clientId(),
     command: v.exactOptional(command()),
     cwd: v.exactOptional(directory()),
+    callerCwd: v.exactOptional(directory()),
     pid: pid(),
     wait: flag(),
     supersede: flag(),

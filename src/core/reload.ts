@@ -1,6 +1,7 @@
 // Deploying what runs once more. A reload that comes while a rollout is in flight waits for its end; more of them are one.
 import type { Reload } from "./events.ts";
 import { beginRollout, isInFlight } from "./rollout.ts";
+import { asGiven } from "./spec.ts";
 import type { Service } from "./state.ts";
 import { changeService, type Turn } from "./turn.ts";
 
@@ -30,7 +31,7 @@ export const takeQueuedReload = (turn: Turn): void => {
   if (!running) return;
   // Scaled to nothing, a deploy of none would prove nothing.
   const instances = Math.max(1, running.instances);
-  const spec = instances === running.spec.instances ? running.spec : { ...running.spec, instances };
+  const spec = { ...asGiven(running.spec), instances };
   const wallNow = queuedReload.wallAt + (turn.now - queuedReload.at);
   beginRollout(turn, { spec, request: null, now: turn.now, wallNow, order: "oneByOne" });
 };

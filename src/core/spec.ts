@@ -49,8 +49,12 @@ export type KillMode = "group" | "process";
 
 export type Spec = {
   readonly command: readonly string[];
-  /** Absolute; "" for where crank itself is. */
+  /** As given, but absolute; "" for where crank itself is. */
   readonly cwd: string;
+  /** Where the command's file is looked for if it is relative; missing: where crank itself was started. */
+  readonly callerCwd?: string;
+  /** Missing: it is to be resolved when it is deployed. An earlier crank wrote none: there it is what was given. */
+  readonly resolved?: Resolved;
   /** Changes to the environment that crank was started with; null takes a name out. */
   readonly env: Readonly<Record<string, string | null>>;
   readonly user: Identity | null;
@@ -83,6 +87,9 @@ export type Spec = {
   /** For the whole rollout, ms; null is no limit. */
   readonly rolloutDeadlineMs: number | null;
 } & Pacing;
+
+/** What directory and program led to, through every link, when the spec was deployed: its workers are started there, whatever the links lead to by then. */
+export type Resolved = { readonly cwd: string; readonly file: string };
 
 /** How slowly workers are replaced, and which of those that serve are replaced all the same. */
 export type Pacing = {
@@ -119,7 +126,14 @@ export const isSameSpec = (a: Spec, b: Spec): boolean =>
   (a.command.length === b.command.length &&
     a.command.every((word, index) => word === b.command[index]) &&
     // Most that say the same were written by the same program; as texts they are compared much sooner.
-    (JSON.stringify(a) === JSON.stringify(b) || isSame(a, b)));
+    (JSON.stringify(a) === JSON.stringify(b) || isSame(known(a, b), known(b, a))));
+
+/** What of a spec can be compared with another that an earlier crank wrote: there, what was given is where it ran. */
+const known = (spec: Spec, other: Spec): Spec =>
+  !other.resolved && spec.resolved?.cwd === spec.cwd ? asGiven(spec) : spec;
+
+/** The same, to be resolved once more. */
+export const asGiven = ({ resolved: _, ...given }: Spec): Spec => given;
 
 /** Whether two JSON values are the same; the order of an object's keys says nothing. */
 const isSame = (a: unknown, b: unknown): boolean => {

@@ -6,7 +6,7 @@ import type { ReceivedSignal } from "./front-end.ts";
 import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
-import { redeploy } from "./requests.ts";
+import { redeployAnew } from "./requests.ts";
 import { noteRestart } from "./service-manager.ts";
 import { tellManagerWhy } from "./service-manager-link.ts";
 import { signalNumber } from "./signals.ts";
@@ -18,7 +18,7 @@ export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
   if (service.current !== null || service.rollout !== null)
     return advance(memory, { kind: "reload", now, wallNow: memory.platform.wallNow() });
   if (history.length === 0) return log(memory, "warning", `${name}: nothing has been run yet that could be reloaded`);
-  redeploy(memory, now);
+  redeployAnew(memory, now);
 };
 
 /** Replaces supervisor and keeper by what is installed now, and loses nothing; one more after it if one is under way. */

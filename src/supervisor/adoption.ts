@@ -1,7 +1,7 @@
 // Taking over what a killed crank left. Until this crank has all of it, and has written it down, the old journal stays as it
 // is: whatever kills this crank meanwhile, the next one finds the same.
 import { isSameHistory, mergeHistories, numberAfter } from "../core/history.ts";
-import type { GoodSpec } from "../core/spec.ts";
+import { asGiven, type GoodSpec } from "../core/spec.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError, parseUri } from "./addresses.ts";
 import { keepCopy } from "./boot-files.ts";
@@ -193,7 +193,8 @@ const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
   const spec = current === null ? null : generations[current]?.spec;
   const wanted = settings.first;
   if (rollout !== null) return;
-  if (wanted !== null && JSON.stringify(wanted) !== JSON.stringify(spec)) return deployForNobody(memory, wanted, now);
+  if (wanted !== null && (!spec || JSON.stringify(wanted) !== JSON.stringify(asGiven(spec))))
+    return deployForNobody(memory, wanted, now);
   if (!isServed) redeploy(memory, now);
 };
 

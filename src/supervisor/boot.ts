@@ -54,7 +54,7 @@ export const begin = async (memory: Memory): Promise<void> => {
   }
   meetServiceManager(memory);
   const passed = socketsPassedTo(memory);
-  const settings = settle(invocation.settings, passed);
+  const settings = settle({ ...invocation.settings, cwd: ownDirectory(memory) }, passed);
   if (typeof settings === "string") return giveUp(memory, settings);
   const tooLarge = settings.first ? sizeProblem(platform, settings.first) : null;
   if (tooLarge !== null) return giveUp(memory, tooLarge);
@@ -64,6 +64,12 @@ export const begin = async (memory: Memory): Promise<void> => {
   if (passed.problem !== null) log(memory, "warning", passed.problem);
   for (const lock of locksOf(settings)) memory.outbox.command(lockCommand(lock));
   nextStage(memory, "locking");
+};
+
+/** Crank's directory as it was called there: by the links on the way, if the shell that started it has said so. */
+const ownDirectory = ({ platform, facts }: Memory): string => {
+  const { PWD: said = "" } = platform.environment;
+  return said.startsWith("/") && said !== facts.cwd && platform.isSameFile(said, facts.cwd) ? said : facts.cwd;
 };
 
 /** The settings with the sockets that were passed in place of `systemd`; a sentence if they are not there. */

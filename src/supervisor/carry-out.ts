@@ -12,6 +12,7 @@ import { log } from "./log.ts";
 import { beginMeasurement } from "./measuring.ts";
 import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore } from "./memory.ts";
 import { closeName, lookAtNames } from "./names.ts";
+import { withPins } from "./pins.ts";
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
@@ -23,7 +24,7 @@ import { serviceSockets } from "./views.ts";
 /** Lets the core take one event, remembers its new state and carries out what it wants. */
 export const advance = (memory: Memory, event: CoreEvent): void => {
   const { state, effects } = step(memory.core, event);
-  rememberCore(memory, state);
+  rememberCore(memory, withPins(memory, memory.core, state));
   settleStored(memory, event.now);
   for (const effect of effects) carryOut(memory, effect, event.now);
 };

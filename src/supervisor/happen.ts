@@ -28,6 +28,7 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   journalFailed: "error",
   journalRestored: "info",
   recordFailed: "error",
+  releaseGone: "warning",
   recordRestored: "info",
   listenerShutDown: ({ failure }) => (failure === null ? "warning" : "error"),
   socketName: ({ state }) => (state === "taken" || state === "blocked" ? "error" : "warning"),

@@ -6,6 +6,7 @@ import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
 import type { LeftWorker } from "./left.ts";
 import { limitNumber } from "./limits.ts";
 import type { Memory } from "./memory.ts";
+import { startPlace } from "./pins.ts";
 import type { Settings } from "./settings.ts";
 import { signalNumber } from "./signals.ts";
 import { bindHandle } from "./sockets.ts";
@@ -27,6 +28,7 @@ export type Start = {
 export const spawnCommand = (memory: Memory, settings: Settings, start: Start): Command => {
   const { worker, generation, stored } = start;
   const { spec } = generation;
+  const place = startPlace(memory, generation, worker.id, memory.platform.monotonicNow());
   const handles = [...settings.binds.map((_, index) => bindHandle(index)), ...stored.map(({ handle }) => handle)];
   const notifyFd = FIRST_FD + handles.length;
   const notifyPath = notifySocketPath(settings, worker.id);
@@ -47,9 +49,9 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   return {
     kind: "spawn",
     worker: worker.id,
-    file: programPath(memory, spec.command[0] ?? "", spec.cwd),
+    file: place.file,
     args: spec.command,
-    cwd: spec.cwd,
+    cwd: place.cwd,
     env: [...env],
     unset,
     ownPid: spec.liveness?.kind === "watchdog" ? ["LISTEN_PID", "WATCHDOG_PID"] : ["LISTEN_PID"],
@@ -199,25 +201,4 @@ export const notifySocketPath = (settings: Settings, worker: number): string => 
   if (settings.runDirectory === null) return "";
   const path = `${settings.runDirectory}/notify/${worker}`;
   return Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
-};
-
-/** Where programs are looked for. */
-export const searchPath = ({ platform }: Pick<Memory, "platform">): string =>
-  platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
-
-/**
- * Where the program is that is executed in directory `cwd`: as given if it has a slash (relative to crank's directory, wherever a
- * wrapper has led: `cwd` "" is that one), else the first match in crank's PATH.
- */
-export const programPath = ({ facts, platform }: Memory, program: string, cwd: string): string => {
-  const below = (path: string): string => `${facts.cwd === "/" ? "" : facts.cwd}/${path}`;
-  if (program.startsWith("/")) return program;
-  if (program.includes("/")) return cwd === "" ? program : below(program);
-  let candidate = program;
-  for (const directory of searchPath({ platform }).split(":")) {
-    candidate = `${directory.startsWith("/") ? directory : below(directory)}/${program}`;
-    if (platform.isExecutable(candidate)) return candidate;
-  }
-  // Not there: executing the last place that was looked at fails, and says so. (The bare name would be taken from -cwd.)
-  return candidate;
 };

@@ -7,6 +7,7 @@ import { type Command, INHERITED_OOM_SCORE, SPAWN_FLAGS, UNCHANGED } from "../ke
 import { type Address, AddressError, parseUri } from "./addresses.ts";
 import { FOREIGN_VARIABLES } from "./launch.ts";
 import type { Memory } from "./memory.ts";
+import { directoryOf } from "./pins.ts";
 import { SOCK_STREAM } from "./sockaddr.ts";
 import { serviceSockets } from "./views.ts";
 
@@ -53,7 +54,7 @@ export const probeCommand = (
     worker: probeWorker(probe),
     file: `${memory.facts.home}/bin/crank`,
     args: ["crank-probe", String(asked.timeoutMs), ...question(memory, worker, asked)],
-    cwd: own ? spec.cwd : "/",
+    cwd: own ? directoryOf(memory, spec) : "/",
     env: [...env, ...identityOf(memory, worker)],
     unset: [...FOREIGN_VARIABLES, ...unset],
     ownPid: [],

@@ -90,7 +90,7 @@ const readEntries = (entries: readonly unknown[]): { history: readonly GoodSpec[
       continue;
     }
     const bytes = keptBytes(parsed.output.spec);
-    if (bytes <= MOST_SPEC_BYTES) good.push(parsed.output);
+    if (bytes <= MOST_SPEC_BYTES + RESOLVED_BYTES) good.push(parsed.output);
     else
       leftOut.push(
         `has a spec of ${bytes} bytes (generation ${parsed.output.generation}), more than the ${MOST_SPEC_BYTES} that crank keeps`,
@@ -98,6 +98,9 @@ const readEntries = (entries: readonly unknown[]): { history: readonly GoodSpec[
   }
   return { history: historyOf(good), leftOut };
 };
+
+/** What a spec gets that has been taken: where it leads to, and how many workers it was scaled to. */
+const RESOLVED_BYTES = 16 * 1024;
 
 const readOriginal = (value: unknown, defaults: SpecDefaults, cwd: string): GoodSpec[] | string => {
   const parsed = v.safeParse(originalSchema(), value);
@@ -184,6 +187,8 @@ const specSchema = () =>
   v.object({
     command: v.pipe(v.array(v.string()), v.minLength(1)),
     cwd: v.string(),
+    callerCwd: v.exactOptional(v.string()),
+    resolved: v.exactOptional(v.object({ cwd: v.string(), file: v.string() })),
     env: v.record(v.string(), v.nullable(v.string())),
     user: v.nullable(
       v.object({

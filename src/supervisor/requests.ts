@@ -3,11 +3,12 @@
 import { isHappening } from "../control/happenings.ts";
 import type { RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RunParams } from "../control/messages.ts";
-import { type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
+import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
 import { advance } from "./carry-out.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { addFollower, authenticate, type Memory, nextRequest, rememberPending } from "./memory.ts";
 import { NOBODY, type Pending } from "./pending.ts";
+import { whyNotAgain } from "./pins.ts";
 import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
 import { parseSignal, signalNumber } from "./signals.ts";
 import { SpecError } from "./spec-error.ts";
@@ -34,10 +35,16 @@ export const handleCall = <M extends Method>(
   return handler(memory, call, params);
 };
 
-/** Deploys the last good spec, for nobody who waits: crank's own start, and a reload of what did not start. */
+/** Deploys the last good spec as it ran, for nobody who waits: crank's own start. */
 export const redeploy = (memory: Memory, now: number): void => {
   const spec = currentSpec(memory);
   if (spec) deployForNobody(memory, spec, now);
+};
+
+/** The same as a reload of what did not start: resolved once more. */
+export const redeployAnew = (memory: Memory, now: number): void => {
+  const spec = currentSpec(memory);
+  if (spec) deployForNobody(memory, asGiven(spec), now);
 };
 
 /** Deploys a spec that nobody waits for. */
@@ -139,13 +146,20 @@ const reload: Handler<"reload"> = (memory, call, params) => {
   if (resumed(memory, call, params.clientId)) return;
   const spec = currentSpec(memory);
   if (!spec) return refuse(memory, call, "Nothing has been run yet that could be reloaded");
-  deploy(memory, call, spec, deployOptions(params));
+  deploy(memory, call, asGiven(spec), deployOptions(params));
 };
 
 const rollback: Handler<"rollback"> = (memory, call, params) => {
   if (resumed(memory, call, params.clientId)) return;
   const target = rollbackTarget(memory, params.to);
   if (typeof target === "string") return refuse(memory, call, target);
+  const obstacle = whyNotAgain(memory, target.spec);
+  if (obstacle !== null)
+    return refuse(
+      memory,
+      call,
+      `Generation ${target.generation} cannot be rolled back to: ${obstacle}. Put it back, or choose another generation with -to (crankctl history lists them)`,
+    );
   deploy(memory, call, target.spec, deployOptions(params));
 };
 

@@ -4,8 +4,9 @@ import { printable } from "../control/printable.ts";
 import { describeErrno } from "../core/errno.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Worker } from "../core/state.ts";
-import { notifySocketPath, programPath, searchPath } from "./launch.ts";
+import { notifySocketPath } from "./launch.ts";
 import type { Memory } from "./memory.ts";
+import { programPath, searchPath } from "./program-path.ts";
 import type { Settings } from "./settings.ts";
 
 const ENOENT = 2;
@@ -59,7 +60,7 @@ const STEPS: Readonly<Record<string, (failed: Failed) => string>> = {
 
 const asUser = ({ user }: Spec): string => (user ? ` as user ${user.name}` : "");
 
-const directoryOf = ({ facts }: Memory, { cwd }: Spec): string => (cwd === "" ? facts.cwd : cwd);
+const directoryOf = ({ facts }: Memory, { cwd, resolved }: Spec): string => (resolved?.cwd ?? cwd) || facts.cwd;
 
 const identity = ({ spec: { user }, errno }: Failed): string =>
   `cannot become user ${user ? `${user.name} (uid ${user.uid}, gid ${user.gid})` : "that was asked for"}: ${describeErrno(errno)}`;
@@ -85,8 +86,8 @@ const exec = (failed: Failed): string => {
 };
 
 /** What was executed, absolute. */
-const fileOf = (memory: Memory, { command, cwd }: Spec): string => {
-  const file = programPath(memory, command[0] ?? "", cwd);
+const fileOf = (memory: Memory, { command, cwd, resolved }: Spec): string => {
+  const file = resolved?.file ?? programPath(memory, command[0] ?? "", cwd);
   return file.startsWith("/") ? file : `${memory.facts.cwd === "/" ? "" : memory.facts.cwd}/${file}`;
 };
 

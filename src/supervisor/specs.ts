@@ -1,6 +1,6 @@
 // From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
 import type { RunParams } from "../control/messages.ts";
-import { type Identity, type Limit, type Spec, type StopStep, UNPACED } from "../core/spec.ts";
+import { asGiven, type Identity, type Limit, type Spec, type StopStep, UNPACED } from "../core/spec.ts";
 import { livenessFrom, readinessFrom } from "./checks.ts";
 import { LIMIT_NAMES, limitNumber } from "./limits.ts";
 import type { Platform } from "./platform.ts";
@@ -11,13 +11,18 @@ import { sizeProblem } from "./spec-size.ts";
 
 /** The spec that these parameters ask for on top of `base` (null: nothing was ever deployed). Throws SpecError. */
 export const specFrom = (platform: Platform, settings: Settings, base: Spec | null, params: RunParams): Spec => {
-  const from = base ?? firstSpec(settings.defaults, settings.cwd);
-  const command = params.command !== undefined && params.command.length > 0 ? params.command : from.command;
+  const { callerCwd, ...from } = base ? asGiven(base) : firstSpec(settings.defaults, settings.cwd);
+  const isNew = params.command !== undefined && params.command.length > 0;
+  const command = isNew && params.command ? params.command : from.command;
+  // Of any other command it says nothing.
+  const isRelative = command[0]?.includes("/") === true && !command[0].startsWith("/");
+  const caller = !isRelative ? undefined : isNew ? params.callerCwd : callerCwd;
   if (command.length === 0) throw new SpecError("Command is missing");
   const spec: Spec = {
     ...from,
     command,
-    cwd: params.cwd ?? from.cwd,
+    cwd: params.cwd ?? (isNew ? params.callerCwd : undefined) ?? from.cwd,
+    ...(caller === undefined ? {} : { callerCwd: caller }),
     env: mergeEnvironment(from.env, params.env),
     user: params.user === undefined ? from.user : userFor(platform, params.user),
     umask: params.umask ?? from.umask,

@@ -64,11 +64,11 @@ const probedBy = ({ core }: Memory, probe: number): Worker | undefined =>
   Object.values(core.workers).find((worker) => worker.kind !== "stopping" && worker.probing?.probe === probe);
 
 /** UTF-8 has at most three bytes for each UTF-16 unit: counting them would take longer than it is worth. */
-const mostBytes = ({ command, env, cwd, readiness, liveness }: Spec): number => {
+const mostBytes = ({ command, env, cwd, resolved, readiness, liveness }: Spec): number => {
   const checks = [readiness, liveness].flatMap((asked) =>
     asked?.kind === "probe" && asked.check.kind === "exec" ? asked.check.command : [],
   );
-  let units = cwd.length;
+  let units = cwd.length + (resolved ? resolved.cwd.length + resolved.file.length : 0);
   for (const argument of [...command, ...checks]) units += argument.length;
   for (const [name, value] of Object.entries(env)) units += name.length + (value?.length ?? 0);
   return 3 * units;

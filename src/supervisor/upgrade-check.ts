@@ -7,10 +7,10 @@ import { INHERITED_OOM_SCORE, PROTOCOL_VERSION, SPAWN_FLAGS, UNCHANGED } from ".
 import { VERSION } from "../version.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
-import { programPath } from "./launch.ts";
 import { linuxPlatform } from "./linux.ts";
 import type { Memory } from "./memory.ts";
 import { checkWorker } from "./probes.ts";
+import { programPath } from "./program-path.ts";
 import { formatProblem, recall } from "./recall.ts";
 import type { Upgrade, UpgradeAnswer } from "./upgrade-stages.ts";
 import { status } from "./views.ts";

@@ -43,6 +43,7 @@ const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     state: worker.kind,
     cwd: spec?.cwd ?? "",
     command: spec?.command ?? [],
+    ...(spec?.resolved ? { resolved: spec.resolved } : {}),
     startedAt: wallTime(memory.facts, worker.startedAt),
     uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
     ...(descriptors === undefined ? {} : { descriptors }),
@@ -166,6 +167,7 @@ export const history = (memory: Memory): HistoryEntry[] =>
     command: good.spec.command,
     cwd: good.spec.cwd,
     instances: good.spec.instances,
+    ...(good.spec.resolved ? { resolved: good.spec.resolved } : {}),
   }));
 
 /** What `info` answers. */

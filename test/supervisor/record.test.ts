@@ -143,7 +143,7 @@ describe("the record", () => {
 
 test("a spec that is larger than any that crank would keep is left out of the record", () => {
   const { spec } = good(1);
-  const large = { ...good(1), spec: { ...spec, env: { A: "x".repeat(1024 * 1024) } } };
+  const large = { ...good(1), spec: { ...spec, env: { A: "x".repeat(1024 * 1024 + 32 * 1024) } } };
   expect(read(written([large]))).toMatchObject({
     kind: "unusable",
     reason: expect.stringContaining("(generation 1), more than"),

@@ -1,4 +1,5 @@
 // crankctl run, reload and rollback.
+import { callerDirectory } from "../caller-directory.ts";
 import { command, refuseWords } from "./command.ts";
 import { deploy } from "./deploy.ts";
 import { RUN_FLAGS, runParams } from "./run-flags.ts";
@@ -15,11 +16,7 @@ export const run = command({
   ],
   flags: RUN_FLAGS,
   placement: "first",
-  prepare: (flags, words) =>
-    deploy(
-      "run",
-      runParams(flags, words, () => process.cwd()),
-    ),
+  prepare: (flags, words) => deploy("run", runParams(flags, words, callerDirectory)),
 });
 
 export const reload = command({

@@ -1,7 +1,7 @@
 // What run, reload and rollback share: the rollout is begun, waited for if that is wanted, and its end told.
 import { CallError } from "../../control/client.ts";
 import { callDeploy, type DeployMethod } from "../../control/deploy-call.ts";
-import { ERROR_CODES, type FailureData, type Methods, type RunResult } from "../../control/messages.ts";
+import { ERROR_CODES, type FailureData, type Methods, type RunParams, type RunResult } from "../../control/messages.ts";
 import { Output } from "../output.ts";
 import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
 import type { Action } from "./command.ts";
@@ -23,7 +23,11 @@ export const deploy =
         if (notification.method === "progress") live?.tell(notification.params);
       });
     try {
-      const result = await callDeploy(connect, method, params);
+      const result = await callKnown(
+        connect,
+        method,
+        session.address.kind === "tcp" ? asFromElsewhere(params) : params,
+      );
       live?.end();
       return await tellSuccess(session, result);
     } catch (error) {
@@ -34,6 +38,35 @@ export const deploy =
       forget();
     }
   };
+
+type Connect = Parameters<typeof callDeploy>[0];
+
+/** On another machine, a directory of this one means nothing. */
+const asFromElsewhere = <P extends object>(params: P): P => {
+  if (!("callerCwd" in params)) return params;
+  const { callerCwd: _, ...others } = params;
+  // What was left out is optional.
+  return others as P;
+};
+
+/** A crank of an earlier version does not know whose directory it is: it is told which one is meant. */
+const callKnown = async <M extends DeployMethod>(
+  connect: Connect,
+  method: M,
+  params: Methods[M]["params"],
+): Promise<RunResult> => {
+  try {
+    return await callDeploy(connect, method, params);
+  } catch (error) {
+    const isUnknown =
+      error instanceof CallError &&
+      error.rpc.code === ERROR_CODES.invalidParams &&
+      error.rpc.message.includes('"callerCwd"');
+    const given: RunParams = params;
+    if (!isUnknown || given.callerCwd === undefined) throw error;
+    return await callDeploy(connect, "run", { ...asFromElsewhere(given), cwd: given.cwd ?? given.callerCwd });
+  }
+};
 
 const liveLine = async (session: Session): Promise<LiveLine | null> => {
   if (session.json || process.env.TERM === "dumb" || !(await session.out.isTerminal())) return null;

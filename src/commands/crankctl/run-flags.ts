@@ -3,7 +3,11 @@ import type { LiveParams, ReadyParams, RunParams } from "../../control/messages.
 import { type FlagTable, type FlagValues, MAX_SECONDS, UsageError } from "../flags.ts";
 
 export const RUN_FLAGS = {
-  cwd: { kind: "text", argument: "DIR", help: "working directory of the workers" },
+  cwd: {
+    kind: "text",
+    argument: "DIR",
+    help: "working directory of the workers; with a COMMAND, the one that crankctl is called in",
+  },
   start: {
     kind: "seconds",
     argument: "SEC",
@@ -205,7 +209,7 @@ type RunFlags = FlagValues<typeof RUN_FLAGS>;
 export const runParams = (flags: RunFlags, command: readonly string[], cwd: () => string): RunParams => {
   const params: RunParams = {
     ...(command.length > 0 ? { command } : {}),
-    ...(flags.cwd === undefined ? {} : { cwd: absolute(flags.cwd, cwd) }),
+    ...directories(flags.cwd, command[0], cwd),
     ...(flags.start === undefined || flags.start <= 0 ? {} : { startTimeout: flags.start }),
     ...(flags.stop === undefined || flags.stop <= 0 ? {} : { stopTimeout: flags.stop }),
     ...(flags.wait === true ? { wait: true } : {}),
@@ -266,6 +270,19 @@ const maxAge = (ms: number): number | null => {
 
 /** 1 MB is 1024 × 1024 bytes, as in top(1). */
 const maxMemory = (megabytes: number): number | null => (megabytes === 0 ? null : megabytes * 1024 ** 2);
+
+/** A command is run, and a relative one found, where crankctl is called, as a shell would; without one, what the last run had stays. */
+const directories = (
+  given: string | undefined,
+  program: string | undefined,
+  cwd: () => string,
+): Pick<RunParams, "cwd" | "callerCwd"> => {
+  const isRelative = program?.includes("/") === true && !program.startsWith("/");
+  return {
+    ...(given === undefined ? {} : { cwd: absolute(given, cwd) }),
+    ...(program === undefined || (given !== undefined && !isRelative) ? {} : { callerCwd: cwd() }),
+  };
+};
 
 const absolute = (path: string, cwd: () => string): string => {
   if (path === "") throw new UsageError("-cwd must not be empty");

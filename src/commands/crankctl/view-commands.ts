@@ -5,7 +5,7 @@ import { escapeControls, since, table } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";
 import { measured } from "./measured.ts";
 import { pauses, waitsForPlace } from "./progress.ts";
-import { commandText, workerTable } from "./workers.ts";
+import { commandText, directoryText, workerTable } from "./workers.ts";
 
 export const status = command({
   name: "status",
@@ -157,7 +157,7 @@ const describeHistory = (entries: readonly HistoryEntry[]): string =>
       String(entry.generation),
       escapeControls(entry.at),
       String(entry.instances),
-      escapeControls(entry.cwd),
+      directoryText(entry),
       commandText(entry),
     ]),
   );

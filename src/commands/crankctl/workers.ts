@@ -42,7 +42,7 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
       ...usageCells(worker.usage),
       ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
       ...(hasStatus ? [statusText(worker.status ?? "-")] : []),
-      escapeControls(worker.cwd),
+      directoryText(worker),
       commandText(worker),
     ]),
   );
@@ -61,6 +61,10 @@ const usageCells = (usage: Usage | null | undefined): readonly string[] => [
   usage == null ? "-" : span(usage.cpu * 1000),
   String(usage?.connections ?? "-"),
 ];
+
+/** A directory as it was given, and, where a link was on the way, what it led to when it was deployed. */
+export const directoryText = ({ cwd, resolved }: Pick<WorkerInfo, "cwd" | "resolved">): string =>
+  escapeControls(resolved === undefined || resolved.cwd === cwd ? cwd : `${cwd} -> ${resolved.cwd}`);
 
 /** A command line on one line, as it was given. */
 export const commandText = (of: { readonly command: readonly string[] }): string =>

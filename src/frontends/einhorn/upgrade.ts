@@ -4,6 +4,7 @@ import { encodeEinhornAnswer } from "../../control/dialects/einhorn.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
 import { wantedGeneration } from "../../core/pool.ts";
+import { asGiven } from "../../core/spec.ts";
 import type { RolloutOrder } from "../../core/state.ts";
 import { advance } from "../../supervisor/carry-out.ts";
 import type { ReceivedSignal, UpgradeOutcome, Wrapper } from "../../supervisor/front-end.ts";
@@ -78,7 +79,7 @@ export const upgraded = (memory: Memory, outcome: UpgradeOutcome, now: number): 
 const replaceWorkers = (memory: Memory, order: RolloutOrder, now: number): void => {
   const running = wantedGeneration(memory.core);
   if (!running) return;
-  const spec = { ...running.spec, instances: running.instances };
+  const spec = { ...asGiven(running.spec), instances: running.instances };
   const wallNow = memory.platform.wallNow();
   advance(memory, { kind: "run", now, request: null, wallNow, spec, supersede: true, order, expectPid: null });
 };
