@@ -285,6 +285,10 @@ void candidate_too_late(void) {
   tell_kept(TOO_LATE, 1, SIGKILL);
 }
 
+bool candidate_is(pid_t child) {
+  return pid > 0 && child == pid;
+}
+
 bool candidate_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;

@@ -19,6 +19,8 @@ void candidate_start(struct reader *command);
 void candidate_ready(void);
 void candidate_report_ready(void);
 void candidate_too_late(void);
+/* Whether it is this child. */
+bool candidate_is(pid_t child);
 /* A child has ended. False: it is not the candidate, and not reaped. */
 bool candidate_child_gone(const siginfo_t *info);
 

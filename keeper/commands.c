@@ -23,6 +23,7 @@
 #include "tick.h"
 #include "title.h"
 #include "watchdog.h"
+#include "worker_tree.h"
 #include "workers.h"
 
 struct barrier {
@@ -176,6 +177,7 @@ void commands_run(uint8_t code, struct reader *fields) {
 void commands_end_batch(uint64_t tick_at) {
   has_wrong_program = false;
   tick_set(tick_at);
+  worker_trees_decide();
   commands_check_barriers();
 }
 

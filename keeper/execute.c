@@ -33,6 +33,7 @@
 #include "tick.h"
 #include "title.h"
 #include "watchdog.h"
+#include "worker_kin.h"
 #include "workers.h"
 
 #define STATE_VARIABLE "CRANK_KEEPER_STATE"
@@ -58,6 +59,7 @@ static const struct part parts[] = {
     {base_save, base_load, 2},           {title_save, title_load, 3},
     {watchdog_save, watchdog_load, 4},   {worker_main_save, worker_main_load, 4},
     {names_save, names_load, 5},
+    {kin_save, kin_load, 5},
 };
 
 static bool is_rehearsal; /* this image only shows that it could take over */

@@ -28,6 +28,7 @@
 #include "streams.h"
 #include "supervisor.h"
 #include "title.h"
+#include "worker_tree.h"
 #include "workers.h"
 
 enum { FLUSH_OUTPUT_MS = 2000, FLUSH_STREAMS_MS = 1000 };
@@ -103,6 +104,7 @@ _Noreturn void keeper_leave(int status, bool keep_journal) {
   supervisor_end();
   (void)output_flush(FLUSH_OUTPUT_MS);
   streams_flush(FLUSH_STREAMS_MS);
+  if (!keep_journal) worker_trees_end();
   workers_leave();
   if (!keep_journal) journal_delete();
   handles_close_all(); /* who gets the locks next finds the addresses free */

@@ -62,7 +62,8 @@ static int make_payload(const struct launch *launch, int report) {
 _Noreturn static void become_shim(const struct launch *launch, int payload, int report, char *number) {
   char *const args[] = {(char[]){SHIM_NAME}, number, NULL};
   char *const environment[] = {NULL};
-  if (launch->own_group) (void)setpgid(0, 0);
+  if (launch->own_session) (void)setsid();
+  else if (launch->own_group) (void)setpgid(0, 0);
   (void)fcntl(payload, F_SETFD, 0);
   (void)fcntl(report, F_SETFD, 0);
   if (launch->program >= 0) (void)fcntl(launch->program, F_SETFD, 0);
@@ -98,8 +99,9 @@ pid_t launch_start(const struct launch *launch, struct report *report, const cha
     errno = error;
     return -1;
   }
-  /* Here too, so that a signal to the group finds it whoever is first. It fails once the child has executed: then it is done. */
-  if (launch->own_group) (void)setpgid(pid, pid);
+  /* Here too, so that a signal to the group finds it whichever is first. It fails once the child has executed: then it is
+   * done. The leader of a group could not begin a session any more. */
+  if (launch->own_group && !launch->own_session) (void)setpgid(pid, pid);
   (void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* this end of the pipe is the keeper's alone */
   *report = (struct report){.fd = ends[0]};
   return pid;

@@ -33,6 +33,7 @@ struct launch {
   int32_t oom_score;
   uint32_t death_signal;
   bool own_group;
+  bool own_session;         /* with a group of its own; no terminal reaches it */
   bool no_new_privs;
   bool sets_nice;           /* `nice` is the level itself, not added to the keeper's */
   uint32_t connect_fd;      /* a stream socket that is connected to `connect_path`; 0 for none */

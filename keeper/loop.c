@@ -20,6 +20,7 @@
 #include "supervisor.h"
 #include "watchdog.h"
 #include "tick.h"
+#include "worker_tree.h"
 #include "workers.h"
 
 enum { AT_ONCE = 128, WATCH_SHIFT = 56 };
@@ -58,6 +59,7 @@ static void take_deadlines(void) {
   clock_clear();
   if (clock_take(DEADLINE_EXITS)) workers_tell_late_exits();
   if (clock_take(DEADLINE_FETCH)) fetch_expire();
+  if (clock_take(DEADLINE_TREES)) worker_trees_check();
   if (clock_take(DEADLINE_STREAMS)) streams_expire();
   if (clock_take(DEADLINE_ACCEPT)) streams_accept_again();
   if (clock_take(DEADLINE_HEARTBEAT)) heartbeat_beat();
@@ -93,6 +95,9 @@ static void take(enum watch watch, uint64_t id, uint32_t events) {
       return;
     case WATCH_PROCESS:
       workers_process_gone(id);
+      return;
+    case WATCH_MEMBER:
+      worker_tree_member_gone(id);
       return;
     case WATCH_OUTPUT:
       take_output();

@@ -13,6 +13,7 @@ enum watch {
   WATCH_SIGNALS,
   WATCH_NAMES,      /* inotify */
   WATCH_PROCESS,    /* a pidfd */
+  WATCH_MEMBER,     /* a pidfd of what an adopted worker has left */
   WATCH_OUTPUT,
   WATCH_SOCKET,     /* a listening socket: was it shut down? */
   WATCH_LISTENER,   /* the same, accepting */

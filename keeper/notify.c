@@ -210,10 +210,22 @@ static void tell(uint64_t worker, uint8_t source, const struct datagram *datagra
   events_post_with(worker, datagram->fds, count);
 }
 
+/* Whether one of its lines begins with the word. */
+static bool says(struct span said, const char *word) {
+  size_t length = strlen(word);
+  for (const uint8_t *at = said.data, *end = at + said.length; at && (size_t)(end - at) >= length; at++) {
+    if (memcmp(at, word, length) == 0) return true;
+    at = memchr(at, '\n', (size_t)(end - at));
+    if (!at) break;
+  }
+  return false;
+}
+
 void notify_take(struct notify *notify, uint64_t worker, uint8_t source, const struct datagram *datagram) {
   if (watchdog_hears(worker, datagram->sender.pid, datagram->said) && datagram->fd_count + datagram->lost == 0) return;
   notify->queued++;
   tell(worker, source, datagram);
+  if (says(datagram->said, "MAINPID=")) notify->names_main = events_last();
 }
 
 static struct ucred sender_of(struct msghdr *message) {

@@ -1,38 +1,68 @@
 #include "processes.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "protocol.h"
 
-/* A field of /proc/PID/stat behind the name; 0 if there is no such process. */
-static uint64_t number_in_stat(uint32_t pid, int number) {
-  char path[32];
-  char text[1024];
-  (void)snprintf(path, sizeof path, "/proc/%u/stat", pid);
+enum { PATH_ROOM = 64, FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_SESSION = 6, FIELD_START = 22 };
+
+/* Reads a file of a process into `bytes`. The length; 0 if there is nothing to be read. */
+static size_t read_file(uint32_t pid, const char *name, char *bytes, size_t room) {
+  char path[PATH_ROOM];
+  (void)snprintf(path, sizeof path, "/proc/%u/%s", pid, name);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
-  ssize_t n = read(fd, text, sizeof text - 1);
+  size_t length = 0;
+  while (length < room) {
+    ssize_t n = read(fd, bytes + length, room - length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    length += (size_t)n;
+  }
   (void)close(fd);
-  if (n <= 0) return 0;
-  text[n] = '\0';
+  return length;
+}
+
+bool processes_look(uint32_t pid, struct process *process) {
+  char text[1024];
+  size_t length = read_file(pid, "stat", text, sizeof text - 1);
+  text[length] = '\0';
   /* The second field is the name in parentheses, which may hold anything: count from the last one. */
   char *at = strrchr(text, ')');
-  for (int field = 2; at && field < number; field++) at = strchr(at + 1, ' ');
-  return at ? strtoull(at + 1, NULL, 10) : 0;
+  *process = (struct process){.pid = pid};
+  for (int field = FIELD_STATE; at && field <= FIELD_START; field++) {
+    at = strchr(at + 1, ' ');
+    if (!at) break;
+    if (field == FIELD_STATE) process->state = at[1];
+    else if (field == FIELD_PARENT) process->parent = (uint32_t)strtoul(at + 1, NULL, 10);
+    else if (field == FIELD_SESSION) process->session = (uint32_t)strtoul(at + 1, NULL, 10);
+    else if (field == FIELD_START) process->start_time = strtoull(at + 1, NULL, 10);
+  }
+  return process->start_time != 0;
+}
+
+bool processes_has_ended(const struct process *process) {
+  return process->state == 'Z' || process->state == 'X';
 }
 
 uint64_t processes_start_time(uint32_t pid) {
-  return number_in_stat(pid, 22);
+  struct process process;
+  return processes_look(pid, &process) ? process.start_time : 0;
 }
 
 uint32_t processes_parent(uint32_t pid) {
-  return (uint32_t)number_in_stat(pid, 4);
+  struct process process;
+  return processes_look(pid, &process) ? process.parent : 0;
 }
 
 /* Whether the four numbers behind a name, in the text of /proc/PID/status, are this one. */
@@ -50,16 +80,11 @@ static bool are_all(const char *text, const char *name, uint32_t wanted) {
 }
 
 bool processes_has_ids(uint32_t pid, uint32_t uid, uint32_t gid) {
-  char path[32];
   char text[2048]; /* the ids are at the beginning; what is before them cannot be longer */
   if (uid == UNCHANGED && gid == UNCHANGED) return true;
-  (void)snprintf(path, sizeof path, "/proc/%u/status", pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, text, sizeof text - 1);
-  (void)close(fd);
-  if (n <= 0) return false;
-  text[n] = '\0';
+  size_t length = read_file(pid, "status", text, sizeof text - 1);
+  if (length == 0) return false;
+  text[length] = '\0';
   return are_all(text, "\nUid:", uid) && are_all(text, "\nGid:", gid);
 }
 
@@ -71,4 +96,84 @@ int processes_open(uint32_t pid, uint64_t start_time) {
   (void)close(fd);
   errno = ESRCH;
   return -1;
+}
+
+int processes_signal(uint32_t pid, uint64_t start_time, int signal_number) {
+  int fd = processes_open(pid, start_time);
+  if (fd < 0) return -1;
+  int result = (int)syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0);
+  int error = errno;
+  (void)close(fd);
+  errno = error;
+  return result;
+}
+
+/* The numbers of one thread's list; a number may lie across the end of what was read. */
+static bool read_children(const char *path, void (*take)(void *context, uint32_t child), void *context) {
+  char text[4096];
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  uint32_t number = 0;
+  for (;;) {
+    ssize_t n = read(fd, text, sizeof text);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    for (ssize_t i = 0; i < n; i++) {
+      if (isdigit((unsigned char)text[i])) {
+        number = number * 10 + (uint32_t)(text[i] - '0');
+        continue;
+      }
+      if (number > 0) take(context, number);
+      number = 0;
+    }
+  }
+  if (number > 0) take(context, number);
+  (void)close(fd);
+  return true;
+}
+
+bool processes_children(uint32_t pid, void (*take)(void *context, uint32_t child), void *context) {
+  char path[PATH_ROOM];
+  (void)snprintf(path, sizeof path, "/proc/%u/task", pid);
+  DIR *threads = opendir(path);
+  if (!threads) return access("/proc/thread-self/children", F_OK) == 0;
+  bool are_listed = true;
+  for (const struct dirent *thread = readdir(threads); thread && are_listed; thread = readdir(threads)) {
+    if (!isdigit((unsigned char)thread->d_name[0])) continue;
+    (void)snprintf(path, sizeof path, "/proc/%u/task/%.10s/children", pid, thread->d_name);
+    /* A thread may end meanwhile; without the kernel's support no thread has such a list. */
+    if (!read_children(path, take, context)) are_listed = access("/proc/thread-self/children", F_OK) == 0;
+  }
+  (void)closedir(threads);
+  return are_listed;
+}
+
+void processes_all(void (*take)(void *context, uint32_t pid), void *context) {
+  DIR *all = opendir("/proc");
+  if (!all) return;
+  for (const struct dirent *entry = readdir(all); entry; entry = readdir(all)) {
+    if (isdigit((unsigned char)entry->d_name[0])) take(context, (uint32_t)strtoul(entry->d_name, NULL, 10));
+  }
+  (void)closedir(all);
+}
+
+size_t processes_environment(uint32_t pid, char *bytes, size_t room) {
+  return read_file(pid, "environ", bytes, room);
+}
+
+uid_t processes_user(uint32_t pid) {
+  char path[PATH_ROOM];
+  struct stat status;
+  (void)snprintf(path, sizeof path, "/proc/%u", pid);
+  return stat(path, &status) == 0 ? status.st_uid : (uid_t)-1;
+}
+
+void processes_command(uint32_t pid, char *line, size_t room) {
+  size_t length = read_file(pid, "cmdline", line, room - 1);
+  if (length == 0) length = read_file(pid, "comm", line, room - 1); /* a kernel thread, or one that is about to end */
+  while (length > 0 && (line[length - 1] == '\0' || line[length - 1] == '\n')) length--;
+  for (size_t i = 0; i < length; i++) {
+    if (line[i] == '\0') line[i] = ' ';
+  }
+  line[length] = '\0';
 }

@@ -3,10 +3,23 @@
 #define KEEPER_PROCESSES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-/* For pidfd_send_signal: to the group of the process (PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9). */
-enum { PROCESSES_SIGNAL_GROUP = 4 };
+/* One process: pid and start time name it for good, the rest is how it was when it was looked at. */
+struct process {
+  uint32_t pid;
+  uint32_t parent;
+  uint32_t session;
+  char state;          /* as proc_pid_stat(5) has it: 'Z' and 'X' have ended */
+  uint64_t start_time;
+};
+
+/* Looks at a process. False if there is none of this pid. */
+bool processes_look(uint32_t pid, struct process *process);
+/* Whether it has ended, and only waits to be reaped. */
+bool processes_has_ended(const struct process *process);
 
 /* Field 22 of /proc/PID/stat: when it started, in clock ticks since boot. 0 if there is no such process. */
 uint64_t processes_start_time(uint32_t pid);
@@ -17,5 +30,17 @@ uint32_t processes_parent(uint32_t pid);
 bool processes_has_ids(uint32_t pid, uint32_t uid, uint32_t gid);
 /* A pidfd of the process that has this pid and this start time; -1 with errno (ESRCH: it is gone). */
 int processes_open(uint32_t pid, uint64_t start_time);
+/* Sends a signal to the process that has this pid and this start time; -1 with errno (ESRCH: it is gone). */
+int processes_signal(uint32_t pid, uint64_t start_time, int signal_number);
+/* Calls for every child of every thread of a process. False: this kernel does not list children (CONFIG_PROC_CHILDREN). */
+bool processes_children(uint32_t pid, void (*take)(void *context, uint32_t child), void *context);
+/* Calls for every process that is to be seen. */
+void processes_all(void (*take)(void *context, uint32_t pid), void *context);
+/* The environment that a process was started with, as far as it can be read: the length, at most `room`; 0 for none. */
+size_t processes_environment(uint32_t pid, char *bytes, size_t room);
+/* The effective user of a process; (uid_t)-1 if there is none. */
+uid_t processes_user(uint32_t pid);
+/* How a process was called, in one line of at most `room` bytes with the NUL behind it. */
+void processes_command(uint32_t pid, char *line, size_t room);
 
 #endif

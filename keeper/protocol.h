@@ -36,7 +36,7 @@
   COMMAND(bindAgain, 35, "handle:u64 kept:u64") \
   COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text connectFd:u32 connectPath:text") \
   COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
-  COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
+  COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 keeper:u32 generation:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
   COMMAND(setBase, 43, "env:pairs unset:texts") \
   COMMAND(watchdog, 44, "worker:u64 periodMs:u32") \
   COMMAND(followMain, 45, "worker:u64 pid:u32 startTime:u64") \
@@ -85,6 +85,8 @@
   MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
   MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \
   MESSAGE(moved, 123, "worker:u64 pid:u32 startTime:u64") \
+  MESSAGE(mainExited, 124, "worker:u64 pid:u32 ending:u8 status:u32 rest:u32") \
+  MESSAGE(killed, 125, "worker:u64 count:u32 pids:numbers commands:texts") \
   MESSAGE(datagram, 130, "worker:u64 source:u8 pid:u32 uid:u32 gid:u32 flags:u32 descriptors:u32 bytes:bytes") \
   MESSAGE(handed, 131, "worker:u64") \
   MESSAGE(watchdogExpired, 132, "worker:u64 periodMs:u32 strangers:u32 stranger:u32") \
@@ -102,7 +104,6 @@
 
 /* Bits of spawn.flags and adopt.flags. */
 #define SPAWN_GROUP 1
-#define SPAWN_END_GROUP 2
 #define SPAWN_HELPER 4
 #define SPAWN_NICE_LEVEL 8
 #define SPAWN_NO_NEW_PRIVS 32

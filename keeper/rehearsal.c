@@ -69,6 +69,10 @@ static void forget(void) {
   pid = 0;
 }
 
+bool rehearsal_is(pid_t child) {
+  return pid > 0 && child == pid;
+}
+
 bool rehearsal_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;

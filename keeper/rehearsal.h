@@ -5,11 +5,14 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "wire.h"
 
 /* What a `rehearse` says. */
 void rehearsal_start(struct reader *command);
+/* Whether it is this child. */
+bool rehearsal_is(pid_t child);
 /* A child has ended. False: it is not that one, and not reaped. */
 bool rehearsal_child_gone(const siginfo_t *info);
 /* Ends it, if there is one, without a word. */

@@ -14,6 +14,7 @@
 #include "protocol.h"
 #include "rehearsal.h"
 #include "supervisor.h"
+#include "worker_tree.h"
 #include "workers.h"
 
 enum { MOST_OUTSTANDING = 256 };
@@ -56,7 +57,7 @@ static void tell(const struct signalfd_siginfo *info) {
   events_post(0);
 }
 
-void signals_collect_children(void) {
+static void reap_all(void) {
   for (;;) {
     siginfo_t info = {0};
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
@@ -69,6 +70,11 @@ void signals_collect_children(void) {
     /* A worker's orphan, or a shim that had failed. */
     while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;
   }
+}
+
+void signals_collect_children(void) {
+  reap_all();
+  worker_trees_check();
 }
 
 void signals_read(void) {

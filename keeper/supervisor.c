@@ -268,6 +268,10 @@ static void died(const siginfo_t *info) {
   if (pause > 0) pause_before_next(pause);
 }
 
+bool supervisor_is(pid_t child) {
+  return pid > 0 && child == pid;
+}
+
 bool supervisor_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;

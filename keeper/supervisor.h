@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "wire.h"
 
@@ -13,6 +14,8 @@
 void supervisor_channel_ready(void);
 void supervisor_report_ready(void);
 void supervisor_too_slow(void);
+/* Whether it is this child. */
+bool supervisor_is(pid_t child);
 /* A child has ended. False: it is not the supervisor, and not reaped. */
 bool supervisor_child_gone(const siginfo_t *info);
 

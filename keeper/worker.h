@@ -11,8 +11,23 @@
 
 /* Beside the SPAWN_ bits: its connection to the control socket has not been accepted yet. */
 #define WORKER_CONNECTS 0x80000000U
+/* Another keeper started it: what loses its parent does not become our child. */
+#define WORKER_ADOPTED 0x40000000U
 
-enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD };
+/* Lingering: its main process has ended, and others of its tree have not. */
+enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD, WORKER_LINGERING };
+
+/* By what its processes are known (worker_kin.c). */
+struct kin {
+  uint32_t session;    /* its own; 0: none */
+  uint32_t keeper;     /* EINHORN_MASTER_PID of its environment */
+  uint64_t generation; /* CRANK_GENERATION, where it is known */
+  uint32_t user;       /* of one that was adopted */
+  uint64_t began;      /* when its first process did */
+};
+
+/* How a main process has ended, as `exited` says it. */
+enum { ENDING_EXIT = 0, ENDING_SIGNAL = 1, ENDING_CORE = 2, ENDING_UNKNOWN = 3 };
 
 struct worker {
   uint64_t id;
@@ -20,7 +35,7 @@ struct worker {
   uint32_t flags;
   uint64_t start_time;
   enum worker_state state;
-  uint64_t start; /* the how manieth start it is */
+  uint64_t start; /* ordinal of this start */
   struct report report;
   struct notify notify;
   int process; /* pidfd of one that is not our child; -1 */
@@ -29,6 +44,9 @@ struct worker {
   uint8_t ending;
   uint32_t status;
   uint64_t ended_at;
+  struct kin kin;
+  bool is_undecided; /* lingering, and what it said about its main process is not consumed yet */
+  bool is_killed;    /* SIGKILL was sent to all of it */
 };
 
 struct worker *worker_find(uint64_t id);
@@ -39,9 +57,8 @@ struct worker *worker_add(uint64_t id);
 void worker_release(struct worker *worker);
 /* The same, and it is no more. */
 void worker_discard(struct worker *worker);
-/* The process group of one whose main process moved, 0 if it did not or has none that may be signalled. */
-pid_t worker_moved_group(const struct worker *worker);
-void worker_forget_main(uint64_t worker);
+/* All of it is gone: tells that, behind all that it said. */
+void worker_begin_end(struct worker *worker);
 void worker_close_report(struct worker *worker);
 /* Hands its pipe to the output thread. -1 with errno: the pipe is still the caller's. */
 int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix, struct span json);

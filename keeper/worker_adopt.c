@@ -15,12 +15,15 @@
 #include "processes.h"
 #include "protocol.h"
 #include "worker.h"
+#include "worker_tree.h"
 #include "workers.h"
 
 struct adoption {
   uint64_t worker;
   uint32_t pid;
   uint64_t start_time;
+  uint32_t keeper;
+  uint64_t generation;
   uint32_t flags;
   uint32_t output;
   uint32_t notify_fd;
@@ -34,6 +37,8 @@ static struct adoption read_adoption(struct reader *command) {
   struct adoption adoption = {.worker = read_u64(command)};
   adoption.pid = read_u32(command);
   adoption.start_time = read_u64(command);
+  adoption.keeper = read_u32(command);
+  adoption.generation = read_u64(command);
   adoption.flags = read_u32(command);
   adoption.output = read_u32(command);
   adoption.notify_fd = read_u32(command);
@@ -116,19 +121,38 @@ static int hold_process(const struct adoption *adoption, const char **step) {
   return -1;
 }
 
+static struct worker *add_adopted(const struct adoption *adoption, enum worker_state state) {
+  struct worker *worker = worker_add(adoption->worker);
+  worker->pid = adoption->pid;
+  worker->flags = adoption->flags;
+  worker->start_time = adoption->start_time;
+  worker->state = state;
+  bool has_user = adoption->identity.count >= 2;
+  uint32_t user = has_user ? (uint32_t)list_number(&adoption->identity, 0) : geteuid();
+  worker_tree_adopt(worker, adoption->keeper, adoption->generation, user);
+  return worker;
+}
+
+/* Its main process has ended; what it has started may be there. */
+static bool take_rest(const struct adoption *adoption) {
+  struct worker *worker = add_adopted(adoption, WORKER_LINGERING);
+  worker->ending = ENDING_UNKNOWN;
+  if (worker_tree_adopt_rest(worker)) return true;
+  worker_discard(worker);
+  return false;
+}
+
 void workers_adopt(struct reader *command) {
   struct adoption adoption = read_adoption(command);
   const char *step = "";
   int process = hold_process(&adoption, &step);
   if (process < 0) {
-    events_failed(COMMAND_adopt, adoption.worker, step, errno);
+    int error = errno;
+    if (error == ESRCH && take_rest(&adoption)) return;
+    events_failed(COMMAND_adopt, adoption.worker, step, error);
     return;
   }
-  struct worker *worker = worker_add(adoption.worker);
-  worker->pid = adoption.pid;
-  worker->flags = adoption.flags;
-  worker->start_time = adoption.start_time;
-  worker->state = WORKER_RUNNING;
+  struct worker *worker = add_adopted(&adoption, WORKER_RUNNING);
   worker->process = process;
   worker_tell_spawned(worker);
   take_output(worker, &adoption);

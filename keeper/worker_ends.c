@@ -1,8 +1,6 @@
 /* The ends of workers: collected, and told after everything that they said before. */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,15 +14,10 @@
 #include "protocol.h"
 #include "watchdog.h"
 #include "worker.h"
+#include "worker_tree.h"
 #include "workers.h"
 
-enum {
-  DRAIN_MS = 200, /* how long an exit waits for output that a blocked sink does not take */
-  ENDING_EXIT = 0,
-  ENDING_SIGNAL = 1,
-  ENDING_CORE = 2,
-  ENDING_UNKNOWN = 3,
-};
+enum { DRAIN_MS = 200 }; /* how long an exit waits for output that a blocked sink does not take */
 
 static void tell_exit(struct worker *worker) {
   char tail[LIMIT_TAIL_BYTES];
@@ -50,12 +43,10 @@ static void tell_exit_if_heard(struct worker *worker) {
   if (!worker->routed || worker->drained) tell_exit(worker);
 }
 
-/* It is gone: first all that it said, then its end. */
-static void begin_end(struct worker *worker) {
+void worker_begin_end(struct worker *worker) {
   worker->state = WORKER_ENDING;
   worker->ended_at = clock_now();
   watchdog_forget(worker->id);
-  worker_forget_main(worker->id);
   notify_finish(&worker->notify, worker->id);
   if (worker->routed) output_drain(worker->id);
   tell_exit_if_heard(worker);
@@ -85,7 +76,10 @@ void workers_fetched(uint64_t id, uint8_t source) {
   struct worker *worker = worker_find(id);
   if (!worker || worker->state == WORKER_TOLD) return;
   notify_fetched(&worker->notify, id, source);
-  if (worker->state == WORKER_RUNNING) notify_read(&worker->notify, id, source);
+  bool is_heard = worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && !worker->is_undecided);
+  if (is_heard) notify_read(&worker->notify, id, source);
+  if (worker->is_undecided) notify_finish(&worker->notify, id);
+  worker_trees_decide();
   if (worker->state != WORKER_ENDING) return;
   notify_finish(&worker->notify, id);
   tell_exit_if_heard(worker);
@@ -114,14 +108,6 @@ static bool has_ended(int process) {
   return poll(&looked, 1, 0) > 0;
 }
 
-static void end_group(const struct worker *worker) {
-  pid_t moved_group = worker_moved_group(worker);
-  if (moved_group > 0) (void)kill(-moved_group, SIGKILL);
-  else if (worker->process >= 0) {
-    (void)syscall(SYS_pidfd_send_signal, worker->process, SIGKILL, NULL, PROCESSES_SIGNAL_GROUP);
-  } else (void)kill(-(pid_t)worker->pid, SIGKILL);
-}
-
 static void let_go(struct worker *worker) {
   if (worker->process < 0) return;
   loop_forget(worker->process);
@@ -132,16 +118,16 @@ static void let_go(struct worker *worker) {
 void workers_process_gone(uint64_t id) {
   struct worker *worker = worker_find(id);
   if (!worker || worker->process < 0 || worker->state != WORKER_RUNNING || !has_ended(worker->process)) return;
-  if (worker->flags & SPAWN_END_GROUP) end_group(worker);
   let_go(worker);
   worker->ending = ENDING_UNKNOWN;
-  begin_end(worker);
+  worker_tree_main_ended(worker);
 }
 
 static struct worker *find_child(pid_t pid) {
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
-    if ((pid_t)worker->pid != pid || worker->state > WORKER_RUNNING) continue;
+    bool has_main = worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING;
+    if ((pid_t)worker->pid != pid || !has_main) continue;
     /* A main process whose parent has ended is a child of ours as well. */
     if (worker->process < 0 || processes_start_time(worker->pid) == worker->start_time) return worker;
   }
@@ -156,19 +142,16 @@ static uint8_t ending_of(const siginfo_t *info) {
 bool workers_child_gone(const siginfo_t *info) {
   struct worker *worker = find_child(info->si_pid);
   if (!worker) return false;
-  uint32_t group = SPAWN_GROUP | SPAWN_END_GROUP;
   if (worker->state == WORKER_STARTING) {
     /* Its end of the report is closed, so this decides it: a target that ended at once was spawned, and comes first. */
     (void)worker_settle_start(worker);
   }
-  /* Not reaped yet, so its number and its group's cannot be anybody else's. */
-  if ((worker->flags & group) == group) end_group(worker);
   siginfo_t reaped;
   while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
   let_go(worker);
   if (worker->state != WORKER_RUNNING) return true; /* it never was started */
   worker->ending = ending_of(info);
   worker->status = (uint32_t)info->si_status;
-  begin_end(worker);
+  worker_tree_main_ended(worker);
   return true;
 }

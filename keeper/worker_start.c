@@ -128,7 +128,7 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
       .file = file, .program = -1, .args = spawn->args, .cwd = cwd,
       .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
       .identity = spawn->identity, .limits = base_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + base_nice(),
-      .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_group = (spawn->flags & SPAWN_GROUP) != 0,
+      .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_session = (spawn->flags & SPAWN_GROUP) != 0,
       .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .no_new_privs = (spawn->flags & SPAWN_NO_NEW_PRIVS) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
   };
   pid_t pid = launch_start(&launch, report, step);

@@ -7,9 +7,11 @@
 
 #include "clock.h"
 #include "descriptors.h"
+#include "facts.h"
 #include "loop.h"
 #include "memory.h"
 #include "output.h"
+#include "processes.h"
 #include "protocol.h"
 #include "watchdog.h"
 #include "workers.h"
@@ -46,7 +48,6 @@ void worker_close_report(struct worker *worker) {
 
 void worker_release(struct worker *worker) {
   watchdog_forget(worker->id);
-  worker_forget_main(worker->id);
   worker_close_report(worker);
   notify_close(&worker->notify);
   if (worker->process >= 0) {
@@ -97,6 +98,7 @@ uint32_t workers_alive(void) {
 
 static uint8_t hello_state(enum worker_state state) {
   if (state == WORKER_STARTING) return 0;
+  if (state == WORKER_LINGERING) return 3;
   return state == WORKER_RUNNING ? 1 : 2;
 }
 
@@ -146,6 +148,8 @@ static bool resume(struct worker *worker) {
     case WORKER_RUNNING:
       if (worker->process >= 0 && loop_watch(worker->process, WATCH_PROCESS, worker->id, EPOLLIN) < 0) return false;
       return notify_watch(&worker->notify, worker->id) == 0;
+    case WORKER_LINGERING:
+      return notify_watch(&worker->notify, worker->id) == 0;
     case WORKER_ENDING:
       clock_set(DEADLINE_EXITS, clock_now() + 1);
       return true;
@@ -153,6 +157,13 @@ static bool resume(struct worker *worker) {
       return true;
   }
   return false;
+}
+
+/* What an earlier version's state does not say: its workers have no sessions of their own. */
+static void know_kin(struct worker *worker) {
+  worker->kin = (struct kin){.keeper = facts->pid, .user = (uint32_t)-1, .began = worker->start_time};
+  bool is_child = processes_parent(worker->pid) == (uint32_t)getpid();
+  if (worker->process >= 0 && !is_child) worker->flags |= WORKER_ADOPTED;
 }
 
 bool workers_load(struct reader *in) {
@@ -173,6 +184,7 @@ bool workers_load(struct reader *in) {
     worker->status = read_u32(in);
     worker->ended_at = read_u64(in);
     notify_load(&worker->notify, in);
+    know_kin(worker);
     if (in->failed || !resume(worker)) return false;
   }
   return !in->failed;

@@ -18,6 +18,7 @@
 #include "sockets.h"
 #include "worker.h"
 #include "worker_start.h"
+#include "worker_tree.h"
 
 static void tell_spawn_failed(uint64_t id, const char *step, int error) {
   struct buffer *event = events_begin(MESSAGE_spawnFailed);
@@ -90,31 +91,22 @@ void workers_spawn(struct reader *command) {
   fail_start(worker, step, error);
 }
 
-static int send_signal(const struct worker *worker, int signal_number, bool group) {
-  bool to_group = group && (worker->flags & SPAWN_GROUP);
-  pid_t moved_group = to_group ? worker_moved_group(worker) : 0;
-  if (moved_group > 0) return kill(-moved_group, signal_number);
-  if (worker->process >= 0) {
-    return (int)syscall(SYS_pidfd_send_signal, worker->process, signal_number, NULL, to_group ? PROCESSES_SIGNAL_GROUP : 0);
-  }
-  return kill(to_group ? -(pid_t)worker->pid : (pid_t)worker->pid, signal_number);
+/* One that has lingered has no main process any more: the rest gets it. */
+static int send_signal(struct worker *worker, int signal_number, bool all) {
+  if (all || worker->state == WORKER_LINGERING) return worker_tree_signal(worker, signal_number);
+  if (worker->process >= 0) return (int)syscall(SYS_pidfd_send_signal, worker->process, signal_number, NULL, 0);
+  return kill((pid_t)worker->pid, signal_number);
 }
 
 void workers_signal(struct reader *command) {
   uint64_t id = read_u64(command);
   int signal_number = read_i32(command);
-  bool group = read_u8(command) == 1;
+  bool all = read_u8(command) == 1;
   struct worker *worker = worker_find(id);
-  if (!worker || worker->state > WORKER_RUNNING) return; /* its end is on the way, or was told */
-  if (send_signal(worker, signal_number, group) == 0 || errno == ESRCH) return;
-  int error = errno;
-  bool is_old_kernel = error == EINVAL && worker->process >= 0 && group;
-  if (is_old_kernel && send_signal(worker, signal_number, false) == 0) {
-    /* The pidfd says that the leader lives, so the group's number is still its own. */
-    if (kill(-(pid_t)worker->pid, signal_number) == 0 || errno == ESRCH) return;
-    error = errno;
-  }
-  events_failed(COMMAND_signal, id, "kill", error);
+  bool is_there = worker && (worker->state <= WORKER_RUNNING || worker->state == WORKER_LINGERING);
+  if (!is_there) return; /* its end is on the way, or was told */
+  if (send_signal(worker, signal_number, all) == 0 || errno == ESRCH) return;
+  events_failed(COMMAND_signal, id, "kill", errno);
 }
 
 /* Where it hears; no descriptor, and ENOTCONN, if it does not. */
@@ -165,6 +157,7 @@ bool worker_settle_start(struct worker *worker) {
   worker_close_report(worker);
   worker->start_time = processes_start_time(worker->pid);
   worker->state = WORKER_RUNNING;
+  worker_tree_begin(worker);
   if (worker->routed) output_pid(worker->id, worker->pid);
   worker_tell_spawned(worker);
   if (notify_watch(&worker->notify, worker->id) < 0) {
@@ -180,7 +173,7 @@ void workers_report_ready(uint64_t id) {
 
 void workers_datagram_ready(uint64_t id, uint8_t source) {
   struct worker *worker = worker_find(id);
-  if (worker && worker->state == WORKER_RUNNING) notify_read(&worker->notify, id, source);
+  if (worker && (worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING)) notify_read(&worker->notify, id, source);
 }
 
 bool workers_expect_connection(uint32_t pid) {
@@ -204,7 +197,7 @@ uint32_t workers_process(uint64_t id) {
 
 bool workers_listen(uint64_t id) {
   struct worker *worker = worker_find(id);
-  if (!worker || worker->state != WORKER_RUNNING) return true;
+  if (!worker || (worker->state != WORKER_RUNNING && worker->state != WORKER_LINGERING)) return true;
   notify_read(&worker->notify, id, 0);
   notify_read(&worker->notify, id, 1);
   return !worker->notify.paused;

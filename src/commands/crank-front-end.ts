@@ -25,6 +25,7 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerFailed: "error",
   workerStatus: "debug",
   workerLeaving: "info",
+  workerMainGone: "info",
   workerMoved: "info",
   workerDismissed: "warning",
   placeGivenUp: "error",

@@ -90,6 +90,13 @@ export type Happening =
     }
   /** Crank ends, and leaves so many workers to the next one. */
   | { readonly kind: "workersLeft"; readonly count: number }
+  /** What was left of a worker, beside its main process, was ended with SIGKILL; the first of it are named. \`worker\` 0: of workers that are gone. */
+  | {
+      readonly kind: "processesKilled";
+      readonly worker: number;
+      readonly count: number;
+      readonly processes: readonly { readonly pid: number; readonly command: string }[];
+    }
   /** A worker says that something has failed (ERRNO=); told when it is another error than before. */
   | {
       readonly kind: "workerErrno";
@@ -214,6 +221,7 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
   adopted: ({ pid, pids, of, afterMs }) =>
     `Adopted ${pids.length} of the ${of === 1 ? "1 worker" : `${of} workers`} that crank ${pid} left (pid ${pids.join(", ")}), ${afterMs} ms after the start`,
   workersLeft: ({ count }) => `Leaving ${count === 1 ? "1 worker" : `${count} workers`} to the next crank`,
+  processesKilled: (killed) => describeKilled(killed),
   workerErrno: ({ worker, reason }) => `Worker ${worker} reports a failure: ${reason}`,
   wordsRefused: ({ worker, pid, uid, words, more }) =>
     `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${untold(more)}`,
@@ -240,6 +248,13 @@ const describeName = ({ state, pid, command, reason }: OfKind<"socketName">): st
     case "bound":
       return "a new socket is bound there; workers that have the one before are replaced";
   }
+};
+
+const describeKilled = ({ worker, count, processes }: OfKind<"processesKilled">): string => {
+  const whose = worker === 0 ? "earlier workers" : `worker ${worker}`;
+  const names = processes.map(({ pid, command }) => `${pid} ${quote(command)}`);
+  const all = [...names, ...(count > names.length ? ["…"] : [])].join(", ");
+  return `Killed ${count === 1 ? "1 process" : `${count} processes`} that ${whose} had left: ${all}`;
 };
 
 const describeLoss = (lost: DescriptorsLost): string => {

@@ -130,6 +130,8 @@ export type WorkerInfo = {
   readonly status?: string;
   readonly errno?: number;
   readonly reloading?: true;
+  /** Its main process, which \`pid\` was, has ended, and so many others of its tree had not: they are stopping. Missing while it lives. */
+  readonly rest?: number;
 };
 export type SocketInfo = {
   readonly name: string;

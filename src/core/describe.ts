@@ -57,6 +57,8 @@ export const describeNote = (note: Note): string => {
       return `${capital(worker(note))} says: ${note.status}`;
     case "workerLeaving":
       return `${capital(worker(note))} goes by itself`;
+    case "workerMainGone":
+      return `The main process of ${worker(note)} ${describeEnding(note.ending)}${note.expected ? "" : ", unasked"}; ${describeRest(note)}`;
     case "workerMoved":
       return `Worker ${note.worker} is process ${note.pid} from now on, and was ${note.before}`;
     case "workerDismissed":
@@ -91,6 +93,11 @@ export const describeStep = ({ step, errno }: { readonly step: string; readonly 
 /** What goes on instead, after a sentence. */
 export const describeServing = (current: number | null | undefined): string =>
   typeof current === "number" ? `; generation ${current} keeps serving` : "";
+
+const describeRest = ({ rest, signal }: { readonly rest: number; readonly signal: string }): string => {
+  const left = `${count(rest, "other process")} of it ${rest === 1 ? "is" : "are"}`;
+  return signal === "SIGKILL" ? `${left} killed` : `${left} left, and ${rest === 1 ? "gets" : "get"} ${signal}`;
+};
 
 /** What was wrong with a start or a rollout, as part of a sentence. */
 export const describeReason = (failure: Failure): string => {
@@ -135,7 +142,8 @@ const worker = ({ worker: id, generation, pid }: Named): string => {
 
 const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
-const count = (number: number, thing: string): string => `${number} ${thing}${number === 1 ? "" : "s"}`;
+const count = (number: number, thing: string): string =>
+  `${number} ${thing}${number === 1 ? "" : thing.endsWith("s") ? "es" : "s"}`;
 
 const attempts = (left: number): string => (left > 0 ? `; ${count(left, "more attempt")}` : "");
 

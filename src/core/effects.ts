@@ -83,6 +83,17 @@ export type Note =
       readonly generation: GenerationNumber;
       readonly pid: number;
     }
+  /** Its main process has ended, and \`rest\` others of its tree have not: they have got \`signal\`. */
+  | {
+      readonly kind: "workerMainGone";
+      readonly worker: WorkerId;
+      readonly generation: GenerationNumber;
+      readonly pid: number;
+      readonly ending: Ending;
+      readonly rest: number;
+      readonly signal: string;
+      readonly expected: boolean;
+    }
   /** Another process of its own is the main one now. */
   | {
       readonly kind: "workerMoved";
@@ -135,7 +146,7 @@ export type Effect =
       readonly kind: "signal";
       readonly worker: WorkerId;
       readonly signal: string;
-      readonly target: "process" | "group";
+      readonly target: "process" | "tree";
     }
   /** Ask this worker whether it can serve, or is alive, by its spec's check; answered by the event `probed`. */
   | { readonly kind: "probe"; readonly worker: WorkerId; readonly probe: number }

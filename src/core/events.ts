@@ -81,6 +81,15 @@ export type WorkerExited = {
   readonly ending: Ending;
   readonly tail: string;
 };
+/** A worker's main process has ended, and `rest` others of its tree have not. \`workerExited\` follows when they have. */
+export type MainExited = {
+  readonly kind: "mainExited";
+  readonly now: number;
+  readonly at: number;
+  readonly worker: WorkerId;
+  readonly ending: Ending;
+  readonly rest: number;
+};
 /** A ready worker is to be replaced by another of its generation; anybody else stays as it is. */
 export type Dismiss = {
   readonly kind: "dismiss";
@@ -143,6 +152,7 @@ export type CoreEvent =
   | WorkerReady
   | Probed
   | WorkerExited
+  | MainExited
   | Dismiss
   | Leaving
   | Extended

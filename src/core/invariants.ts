@@ -211,6 +211,26 @@ export const isWellFormed: Invariant = ({ before, after, effects }) => {
   return null;
 };
 
+/** A worker whose main process has ended is stopping, what is left of it has been signalled, and it is gone only with that. */
+export const endsTrees: Invariant = ({ before, event, after, effects }) => {
+  if (event.kind === "mainExited" && before.workers[event.worker]) {
+    const worker = after.workers[event.worker];
+    if (worker?.kind !== "stopping" || worker.rest === undefined) return `what is left of ${event.worker} is forgotten`;
+    const isNew = !hasRest(before.workers[event.worker]);
+    const isTold = effects.some(
+      (effect) => effect.kind === "signal" && effect.worker === event.worker && effect.target === "tree",
+    );
+    if (isNew && !isTold) return `what is left of ${event.worker} was not told to go`;
+  }
+  for (const effect of effects) {
+    if (effect.kind === "signal" && effect.target === "process" && hasRest(after.workers[effect.worker]))
+      return `${effect.signal} for the main process of ${effect.worker}, which has ended`;
+  }
+  return null;
+};
+
+const hasRest = (worker: Worker | undefined): boolean => worker?.kind === "stopping" && worker.rest !== undefined;
+
 const CHEAP: Readonly<Record<string, Invariant>> = {
   keepsAvailable,
   replacesFirst,
@@ -222,6 +242,7 @@ const CHEAP: Readonly<Record<string, Invariant>> = {
   recordsDeploys,
   keepsHistory,
   isWellFormed,
+  endsTrees,
 };
 
 /** All that is wrong with a step, but for `survivesKill`, which costs as much as everything else together. */
@@ -239,8 +260,8 @@ const availableToldToGo = (transition: Transition): number[] => {
     const was = isAvailable(worker) || isDue;
     const dismissal = dismissalOf(transition, worker.id);
     const isAlive = dismissal === undefined || serves(dismissal);
-    if (was && isAlive && event.kind !== "leaving" && after.workers[worker.id]?.kind === "stopping")
-      told.push(worker.id);
+    const isOwnDoing = event.kind === "leaving" || event.kind === "mainExited";
+    if (was && isAlive && !isOwnDoing && after.workers[worker.id]?.kind === "stopping") told.push(worker.id);
   }
   return told;
 };

@@ -72,7 +72,8 @@ type WorkerBase = {
  * `ready`: since `readyAt`; it is available when `availableAt` is null, and will be at `availableAt` otherwise;
  * `dismissal` says why it is to go when another has come for it.
  * `stopping`: since `stoppingAt`, `nextStep` of its stop steps is due at `stepAt` (null: no more), `wasReady` tells a
- * drain from a failed start, and `failure` says why it is being stopped when that was its own fault.
+ * drain from a failed start, and `failure` says why it is being stopped when that was its own fault. `rest`: its main
+ * process has ended, and so many others of its tree had not; it is gone when none of them is left.
  */
 export type Worker = WorkerBase &
   (
@@ -101,6 +102,7 @@ export type Worker = WorkerBase &
         readonly dismissal?: Dismissal;
         /** It goes by itself. */
         readonly unasked?: true;
+        readonly rest?: number;
       }
   );
 export type WorkerState = Worker["kind"];

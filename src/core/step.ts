@@ -55,6 +55,7 @@ const handle = (turn: Turn, event: CoreEvent): void => {
     case "workerReady":
     case "probed":
     case "workerExited":
+    case "mainExited":
     case "dismiss":
     case "leaving":
     case "extended":

@@ -1,6 +1,7 @@
 // How a worker is stopped: its spec's steps, one after the other, each at its time after the first.
+import type { MainExited } from "./events.ts";
 import type { Spec, StopStep } from "./spec.ts";
-import type { Failure, Worker } from "./state.ts";
+import type { Ending, Failure, Worker } from "./state.ts";
 import { emit, note, putWorker, specOf, type Turn } from "./turn.ts";
 
 export type Stopping = Extract<Worker, { kind: "stopping" }>;
@@ -51,7 +52,7 @@ export const endFailed = (turn: Turn, worker: Living, failure: Failure): void =>
     return takeNextStep(turn, { ...stopping, nextStep: 0, stepAt: turn.now });
   const spec = specOf(turn, worker.generation);
   putWorker(turn, { ...stopping, nextStep: Math.max(1, spec?.stopSteps.length ?? 0), stepAt: null });
-  sendSignal(turn, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "group");
+  sendSignal(turn, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "tree");
 };
 
 /** Takes the next step now, due or not, and those that belong to the same moment. */
@@ -59,11 +60,11 @@ export const takeNextStep = (turn: Turn, worker: Stopping): void => {
   const spec = specOf(turn, worker.generation);
   const steps = stepsFor(turn, spec, worker);
   let { nextStep, stepAt } = worker;
+  // Of a rest that has no more steps, and is to go all the same.
+  if (worker.rest !== undefined && nextStep >= steps.length) return sendSignal(turn, worker, "SIGKILL", "tree");
   for (let step = steps[nextStep]; step; step = steps[nextStep]) {
     const isLast = nextStep === steps.length - 1;
-    // The last resort is for all that the worker has started; what comes first is for the worker to pass on or not.
-    const target = spec?.killMode === "group" && isLast && nextStep > 0 ? "group" : "process";
-    sendSignal(turn, worker, step.signal, target);
+    sendSignal(turn, worker, step.signal, targetOf(worker, spec, isLast && nextStep > 0));
     stepAt = dueAfter(turn.now, steps, nextStep);
     nextStep += 1;
     if (stepAt === null || stepAt > turn.now) break;
@@ -83,8 +84,56 @@ export const repeatLastStep = (turn: Turn, worker: Stopping): void => {
   const steps = stepsFor(turn, spec, worker);
   const last = steps[worker.nextStep - 1];
   const isLast = worker.nextStep >= steps.length;
-  const target = spec?.killMode === "group" && isLast && worker.nextStep > 1 ? "group" : "process";
-  if (last) sendSignal(turn, worker, last.signal, target);
+  if (last) sendSignal(turn, worker, last.signal, targetOf(worker, spec, isLast && worker.nextStep > 1));
+};
+
+/**
+ * The last resort is for all that the worker has started; what comes first is for its main process to pass on or not. Where
+ * that has ended, all steps are for the rest.
+ */
+const targetOf = (worker: Stopping, spec: Spec | undefined, isLastResort: boolean): "process" | "tree" =>
+  worker.rest !== undefined || (isLastResort && spec?.killMode !== "process") ? "tree" : "process";
+
+/**
+ * The main process of a worker that was being stopped has ended before others of its tree: they get the signal that it got,
+ * and what time is left. What was to be killed is killed.
+ */
+export const stopRest = (turn: Turn, worker: Stopping, { ending, rest }: Pick<MainExited, "ending" | "rest">): void => {
+  const steps = stepsFor(turn, specOf(turn, worker.generation), worker);
+  const isFailed = worker.failure !== null && turn.service.manner.failSteps === null;
+  const signal = isFailed ? "SIGKILL" : (steps[worker.nextStep - 1]?.signal ?? "SIGTERM");
+  const left = { ...worker, rest };
+  putWorker(turn, left);
+  signalRest(turn, left, ending, signal);
+};
+
+/** The main process of a worker has ended that nobody was stopping: what else there is of it is killed. */
+export const killRest = (
+  turn: Turn,
+  worker: Living,
+  { ending, rest }: Pick<MainExited, "ending" | "rest">,
+  failure: Failure | null,
+): void => {
+  const left: Stopping = {
+    ...identityOf(worker),
+    kind: "stopping",
+    stoppingAt: turn.now,
+    wasReady: worker.kind === "ready",
+    nextStep: Math.max(1, specOf(turn, worker.generation)?.stopSteps.length ?? 0),
+    stepAt: null,
+    failure,
+    unasked: true,
+    rest,
+  };
+  putWorker(turn, left);
+  signalRest(turn, left, ending, "SIGKILL");
+};
+
+const signalRest = (turn: Turn, worker: Stopping, ending: Ending, signal: string): void => {
+  const { id, generation, pid, rest = 0, unasked } = worker;
+  emit(turn, { kind: "signal", worker: id, signal, target: "tree" });
+  const expected = unasked !== true;
+  note(turn, { kind: "workerMainGone", worker: id, generation, pid: pid ?? 0, ending, rest, signal, expected });
 };
 
 const stepsFor = (
@@ -116,7 +165,7 @@ const dueAfter = (now: number, steps: readonly StopStep[], taken: number): numbe
   return step && next ? now + Math.max(0, next.afterMs - step.afterMs) : null;
 };
 
-const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process" | "group"): void => {
+const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process" | "tree"): void => {
   const { id, generation, pid } = worker;
   emit(turn, { kind: "signal", worker: id, signal, target });
   if (pid !== null) note(turn, { kind: "workerStopping", worker: id, generation, pid, signal });

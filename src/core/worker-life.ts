@@ -6,6 +6,7 @@ import type {
   Dismiss,
   Extended,
   Leaving,
+  MainExited,
   Moved,
   Probed,
   Spawned,
@@ -21,7 +22,7 @@ import { wantedGeneration } from "./pool.ts";
 import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./probing.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
 import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
-import { beginLeaving, endFailed, identityOf, takeNextStep } from "./stopping.ts";
+import { beginLeaving, endFailed, identityOf, killRest, stopRest, takeNextStep } from "./stopping.ts";
 import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
 
 type Life = {
@@ -30,6 +31,7 @@ type Life = {
   workerReady: WorkerReady;
   probed: Probed;
   workerExited: WorkerExited;
+  mainExited: MainExited;
   dismiss: Dismiss;
   leaving: Leaving;
   extended: Extended;
@@ -52,6 +54,7 @@ const LIFE = {
     workerReady: (turn, worker, event) => takeReady(turn, worker, event),
     probed: (turn, worker, event) => takeProbe(turn, worker, event),
     workerExited: (turn, worker, event) => failStart(turn, worker, event),
+    mainExited: (turn, worker, event) => failByMain(turn, worker, event),
     dismiss: nothing,
     leaving: nothing,
     extended: (turn, worker, event) => extendStart(turn, worker, event),
@@ -64,6 +67,7 @@ const LIFE = {
     workerReady: nothing,
     probed: (turn, worker, event) => takeLiveness(turn, worker, event),
     workerExited: (turn, worker, event) => loseReady(turn, worker, event),
+    mainExited: (turn, worker, event) => loseMain(turn, worker, event),
     dismiss: (turn, worker, event) => takeDismissal(turn, worker, event),
     leaving: (turn, worker) => takeLeaving(turn, worker),
     extended: nothing,
@@ -76,6 +80,7 @@ const LIFE = {
     workerReady: nothing,
     probed: nothing,
     workerExited: (turn, worker, event) => finishStop(turn, worker, event),
+    mainExited: (turn, worker, event) => leaveRest(turn, worker, event),
     dismiss: nothing,
     leaving: nothing,
     extended: (turn, worker, event) => extendStop(turn, worker, event),
@@ -238,16 +243,34 @@ const failSpawn = (turn: Turn, worker: Worker, { step, errno, detail }: SpawnFai
   noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
 };
 
+/** Its start has failed, and what else there is of it ends with it; what it said last is known when that is gone. */
+const failByMain = (turn: Turn, worker: In<"starting"> | In<"ready">, event: MainExited): void => {
+  const failure: Failure = { kind: "exited", ending: event.ending, tail: "" };
+  killRest(turn, worker, event, failure);
+  countFailure(turn, worker, failure);
+};
+
 /** A ready worker that ends unasked. If it was not available yet, that is a failed start like any other. */
 const loseReady = (turn: Turn, worker: In<"ready">, event: WorkerExited): void => {
-  const { rollout, current } = turn.service;
   if (isOnProbation(turn, worker)) return failUnavailable(turn, worker, event);
   removeWorker(turn, worker.id);
-  changeService(turn, { lastOutcome: outcomeOf(event.ending) });
+  countLost(turn, worker, event);
+  noteGone(turn, worker, event.ending, false);
+};
+
+/** It is lost with its main process, whatever else there is of it. */
+const loseMain = (turn: Turn, worker: In<"ready">, event: MainExited): void => {
+  if (isOnProbation(turn, worker)) return failByMain(turn, worker, event);
+  killRest(turn, worker, event, null);
+  countLost(turn, worker, event);
+};
+
+const countLost = (turn: Turn, worker: In<"ready">, { ending }: { readonly ending: Ending }): void => {
+  const { rollout, current } = turn.service;
+  changeService(turn, { lastOutcome: outcomeOf(ending) });
   if (worker.availableAt !== null && worker.dismissal === undefined) oweAgain(turn, worker);
   const wanted = rollout && !rollout.rollingBack ? rollout.generation : current;
   if (worker.generation === wanted) countDeath(turn, worker, whenGone(worker));
-  noteGone(turn, worker, event.ending, false);
 };
 
 const whenGone = ({ availableAt }: In<"ready">): "before available" | "after available" =>
@@ -296,6 +319,13 @@ const takeLeaving = (turn: Turn, worker: In<"ready">): void => {
   if (generation === wanted && worker.dismissal === undefined) countDeath(turn, worker, whenGone(worker));
 };
 
+/** How it ended itself counts now, whatever becomes of the rest. */
+const leaveRest = (turn: Turn, worker: In<"stopping">, event: MainExited): void => {
+  if (worker.rest !== undefined) return;
+  if (worker.unasked === true && worker.failure === null) changeService(turn, { lastOutcome: outcomeOf(event.ending) });
+  stopRest(turn, worker, event);
+};
+
 const finishStop = (
   turn: Turn,
   worker: In<"stopping">,
@@ -304,11 +334,12 @@ const finishStop = (
   removeWorker(turn, worker.id);
   const { failure } = worker;
   if (failure) {
-    const known = failure.kind === "timeout" || failure.kind === "dismissed" ? { ...failure, tail } : failure;
+    const known = "tail" in failure ? { ...failure, tail } : failure;
     completeFailure(turn, worker, known);
     noteFailed(turn, worker, known, attemptsLeftFor(turn, worker));
   }
-  if (worker.unasked === true) changeService(turn, { lastOutcome: outcomeOf(ending) });
+  if (worker.unasked === true && failure === null && worker.rest === undefined)
+    changeService(turn, { lastOutcome: outcomeOf(ending) });
   noteGone(turn, worker, ending, worker.unasked !== true);
 };
 

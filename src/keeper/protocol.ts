@@ -145,12 +145,13 @@ export const COMMANDS = {
       connectPath: "text",
     },
   },
-  /** Sends a signal to a worker, or (group 1) to its process group. A worker that is gone is no error: its exit is on the way. */
+  /** Sends a signal to a worker's main process, or (group 1, and where that has ended) to every process of its tree. A worker that is gone is no error: its exit is on the way. */
   signal: { code: 41, fields: { worker: "u64", signal: "u32", group: "u8" } },
   /**
    * Watches a process that is not the keeper's child, by pidfd, as a worker (adoption). `output`: its descriptor of the pipe
    * that it writes to, UNCHANGED for none. `notifyFd` and `notifyPath` as in `spawn`: the path is bound anew, and the
-   * descriptor led there. `identity`, `prefix` and `json` as in `spawn`.
+   * descriptor led there. `identity`, `prefix` and `json` as in `spawn`. `keeper`: the pid of the keeper that started it, with
+   * which and with its `generation` its processes are found. One whose main process is gone is adopted for what that left.
    */
   adopt: {
     code: 42,
@@ -158,6 +159,8 @@ export const COMMANDS = {
       worker: "u64",
       pid: "u32",
       startTime: "u64",
+      keeper: "u32",
+      generation: "u64",
       flags: "u32",
       output: "u32",
       notifyFd: "u32",
@@ -259,7 +262,7 @@ export const MESSAGES = {
     },
   },
   helloEntry: { code: 2, fields: { key: "text", value: "bytes" } },
-  /** `state`: 0 being started, 1 running, 2 exited, or not started, and that not yet consumed. */
+  /** `state`: 0 being started, 1 running, 2 exited, or not started, and that not yet consumed, 3 its main process has ended and others of its tree have not. */
   helloWorker: { code: 3, fields: { worker: "u64", pid: "u32", startTime: "u64", state: "u8" } },
   helloHandle: { code: 4, fields: { handle: "u64", address: "bytes" } },
   helloConnection: { code: 5, fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32" } },
@@ -304,11 +307,16 @@ export const MESSAGES = {
   spawned: { code: 120, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
   /** The process was not started. `step`: pipe, fork, chdir, setgroups, setgid, setuid, umask, limit, nice, exec … */
   spawnFailed: { code: 121, fields: { worker: "u64", step: "text", errno: "u32" } },
-  /** A worker is gone, and all that it said before has been told. `ending`: 0 exit status, 1 signal, 2 signal with core dump, 3 unknown. `tail`: its last output lines, raw. */
+  /** A worker is gone, with all processes of its tree, and all that it said before has been told. How its main process ended is `ending`: 0 exit status, 1 signal, 2 signal with core dump, 3 unknown. `tail`: its last output lines, raw. */
   exited: { code: 122, fields: { worker: "u64", pid: "u32", ending: "u8", status: "u32", tail: "bytes" } },
 
   /** The worker's process is another one now. */
   moved: { code: 123, fields: { worker: "u64", pid: "u32", startTime: "u64" } },
+
+  /** A worker's main process has ended, and `rest` processes of its tree have not: signals go to them, and `exited` follows when none is left. */
+  mainExited: { code: 124, fields: { worker: "u64", pid: "u32", ending: "u8", status: "u32", rest: "u32" } },
+  /** SIGKILL has ended `count` processes of a worker's tree beside its main one, of which the first are named. `worker` 0: what workers had left that are gone. */
+  killed: { code: 125, fields: { worker: "u64", count: "u32", pids: "numbers", commands: "texts" } },
 
   /** A datagram on a worker's notify socket. `source`: 0 the pair, 1 the path. `flags`: 1 truncated. `descriptors`: how many came with it. */
   datagram: {
@@ -341,11 +349,9 @@ export const MESSAGES = {
 
 /** Bits of `spawn.flags` and `adopt.flags`. */
 export const SPAWN_FLAGS = {
-  /** Its own process group. */
+  /** Its own session, and with it its own process group. */
   group: 1,
-  /** What is left of its group is killed when it is gone, before it is reaped. */
-  endGroup: 2,
-  /** Not a worker: its output is not kept for `follow`. */
+  /** Not a worker: its output is not kept for `follow`, and what is left of its tree is killed when it is gone. */
   helper: 4,
   /** `nice` is the level itself. */
   niceLevel: 8,

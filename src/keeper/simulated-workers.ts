@@ -3,7 +3,7 @@ import type { Happening } from "./simulated-events.ts";
 import { SimulatedWatchdogs } from "./simulated-watchdogs.ts";
 import type { CommandOf, Failing, SimulatedWorld } from "./simulated-world.ts";
 
-type State = "starting" | "running" | "told";
+type State = "starting" | "running" | "lingering" | "told";
 type Worker = {
   readonly id: number;
   readonly start: number;
@@ -13,6 +13,8 @@ type Worker = {
   tail: string[];
   /** Nobody can collect how it ends. */
   readonly isAdopted: boolean;
+  /** How its main process has ended. */
+  ending: Ending | null;
 };
 
 /** As in `exited`. */
@@ -23,7 +25,7 @@ const ESRCH = 3;
 const EEXIST = 17;
 const ENOTCONN = 107;
 const TAIL_LINES = 20;
-const STATES = { starting: 0, running: 1, told: 2 } as const;
+const STATES = { starting: 0, running: 1, told: 2, lingering: 3 } as const;
 
 export class SimulatedWorkers {
   readonly #world: SimulatedWorld;
@@ -81,6 +83,7 @@ export class SimulatedWorkers {
       state: "starting",
       tail: [],
       isAdopted: false,
+      ending: null,
     });
     this.#world.startProcess(command);
   }
@@ -88,9 +91,11 @@ export class SimulatedWorkers {
   /** Takes charge of a process that another keeper started. Why that is not possible, or null. */
   adopt(command: CommandOf<"adopt">): Failing | null {
     const { worker: id, pid, startTime } = command;
-    if (!this.#world.adoptProcess(command)) return { step: "process", errno: ESRCH };
-    this.#workers.set(id, { id, start: 0, pid, startTime, state: "running", tail: [], isAdopted: true });
+    const found = this.#world.adoptProcess(command);
+    if (found === "gone") return { step: "process", errno: ESRCH };
+    this.#workers.set(id, { id, start: 0, pid, startTime, state: "running", tail: [], isAdopted: true, ending: null });
     this.#post({ kind: "spawned", worker: id, pid, startTime });
+    if (found !== "main") this.mainExited(id, UNKNOWN, found.rest);
     return null;
   }
 
@@ -129,7 +134,8 @@ export class SimulatedWorkers {
     descriptors: number,
   ): void {
     const worker = this.#workers.get(id);
-    if (worker?.state !== "running" || this.#watchdogs.hears(id, worker.pid, sender.pid, bytes)) return;
+    const isThere = worker?.state === "running" || worker?.state === "lingering";
+    if (!isThere || this.#watchdogs.hears(id, worker.pid, sender.pid, bytes)) return;
     this.#post({ kind: "datagram", worker: id, source: 1, ...sender, flags: 0, descriptors, bytes });
   }
 
@@ -157,13 +163,31 @@ export class SimulatedWorkers {
     return false;
   }
 
-  exited(id: number, { ending, status }: Ending): void {
+  /** Its main process has ended, and so many others of its tree have not. */
+  mainExited(id: number, ending: Ending, rest: number): void {
     const worker = this.#workers.get(id);
     if (worker?.state !== "running") return;
+    worker.state = "lingering";
+    worker.ending = worker.isAdopted ? UNKNOWN : ending;
+    this.#watchdogs.forget(id);
+    this.#post({ kind: "mainExited", worker: id, pid: worker.pid, ...worker.ending, rest });
+  }
+
+  /** Processes of its tree were ended by SIGKILL. */
+  killed(id: number, processes: readonly { readonly pid: number; readonly command: string }[]): void {
+    const pids = processes.map(({ pid }) => pid);
+    const commands = processes.map(({ command }) => command);
+    this.#post({ kind: "killed", worker: id, count: processes.length, pids, commands });
+  }
+
+  /** Nothing of it is left. */
+  exited(id: number, ending: Ending): void {
+    const worker = this.#workers.get(id);
+    if (worker?.state !== "running" && worker?.state !== "lingering") return;
     worker.state = "told";
     this.#watchdogs.forget(id);
     const tail = new TextEncoder().encode(worker.tail.map((line) => `${line}\n`).join(""));
-    const how = worker.isAdopted ? UNKNOWN : { ending, status };
+    const how = worker.ending ?? (worker.isAdopted ? UNKNOWN : ending);
     this.#post({ kind: "exited", worker: id, pid: worker.pid, ...how, tail });
   }
 

@@ -41,8 +41,8 @@ export type SimulatedWorld = {
   log(sink: number, bytes: Uint8Array): void;
   /** A command was carried out, whatever it was; for whoever keeps a record of them. */
   carriedOut(command: Command): void;
-  /** A process that is not the keeper's child becomes its worker; false: it is gone. */
-  adoptProcess(command: CommandOf<"adopt">): boolean;
+  /** A process that is not the keeper's child becomes its worker: its main process is there, or only \`rest\` others of it, or nothing. */
+  adoptProcess(command: CommandOf<"adopt">): "main" | { readonly rest: number } | "gone";
   /** A descriptor of another process: the listening socket that it is; null: it is none, or gone with its process. */
   takeDescriptor(command: CommandOf<"takeDescriptor">): Taken | null;
   /** Whether the keeper is killed here and now, between two commands of a batch. */

@@ -143,6 +143,14 @@ export class SimulatedKeeper {
   peerHangsUp(handle: number): void {
     this.#happen(() => this.#commands.hangUp(handle));
   }
+  /** A worker's main process has ended, and \`rest\` others of its tree have not. */
+  mainProcessExited(worker: number, ending: Ending, rest: number): void {
+    this.#happen(() => this.#workers.mainExited(worker, ending, rest));
+  }
+  processesKilled(worker: number, processes: readonly { readonly pid: number; readonly command: string }[]): void {
+    this.#happen(() => this.#workers.killed(worker, processes));
+  }
+  /** Nothing of the worker is left. */
   processExited(worker: number, ending: Ending): void {
     this.#happen(() => this.#workers.exited(worker, ending));
   }

@@ -98,8 +98,9 @@ export const takeOver = async (memory: Memory, settings: Settings, bytes: Uint8A
   for (const found of adoption.workers) {
     const worker = memory.core.workers[found.id];
     if (!worker) continue;
-    rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper: left.keeperOf(worker.id) });
-    memory.outbox.command(adoptCommand(memory, { settings, before: left.settings }, worker, found));
+    const keeper = left.keeperOf(worker.id);
+    rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper });
+    memory.outbox.command(adoptCommand(memory, { settings, before: left.settings, keeper }, worker, found));
   }
   advance(memory, {
     kind: "adopted",
@@ -111,6 +112,12 @@ export const takeOver = async (memory: Memory, settings: Settings, bytes: Uint8A
     manner: settings.manner,
     isRecordOutdated: settings.recordPath !== null && !isSameHistory(memory.core.history, recorded),
   });
+  for (const { id, rest } of adoption.workers)
+    if (rest !== undefined)
+      advance(memory, {
+        ...{ kind: "mainExited", now, at: now, worker: id },
+        ...{ ending: { kind: "unknown" }, rest: rest.length },
+      });
   // Probes end with their keeper.
   reconcileProbes(memory, new Set(memory.unstarted), now);
   noteFound(memory, adoption, now);

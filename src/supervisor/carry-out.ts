@@ -38,7 +38,7 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
         kind: "signal",
         worker: effect.worker,
         signal: signalNumber(effect.signal),
-        group: effect.target === "group" ? 1 : 0,
+        group: effect.target === "tree" ? 1 : 0,
       });
       return;
     case "probe":

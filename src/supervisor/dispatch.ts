@@ -283,6 +283,15 @@ const ON_EVENT: Handlers = {
       : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
   spawnFailed: onSpawnFailure,
   exited: onExit,
+  mainExited: (memory, { deliveredAt, happenedAt, worker, ending, status, rest }) =>
+    advance(memory, {
+      ...{ kind: "mainExited", now: deliveredAt, at: happenedAt, worker, rest },
+      ending: endingOf(ending, status),
+    }),
+  killed: (memory, { deliveredAt, worker, count, pids, commands }) => {
+    const processes = pids.map((pid, index) => ({ pid, command: commands[index] ?? "" }));
+    happen(memory, { kind: "processesKilled", worker, count, processes }, deliveredAt);
+  },
   moved: (memory, { deliveredAt, worker, pid, startTime }) =>
     advance(memory, { kind: "moved", now: deliveredAt, worker, pid, startTime }),
   datagram: onDatagram,

@@ -33,7 +33,7 @@ export const runErrand = (memory: Memory, commandLine: string): void =>
     nice: 0,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: signalNumber("SIGKILL"),
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
     prefix: "",
     json: "",
     connectFd: 0,

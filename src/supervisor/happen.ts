@@ -44,6 +44,7 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   adopted: "info",
   workersLeft: "info",
   workerErrno: "info",
+  processesKilled: "warning",
   // Who only says what it is doing may say it often.
   wordsRefused: ({ words }) => (words.startsWith("READY=") ? "warning" : "debug"),
   watchdogRefused: "warning",

@@ -1,5 +1,5 @@
 // Starting a worker: its generation's spec and crank's settings turned into one `spawn` command.
-import type { KillMode, Spec } from "../core/spec.ts";
+import type { Spec } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
@@ -72,7 +72,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
     deathSignal: deathSignal(settings),
     flags:
       (spec.noNewPrivs === true ? SPAWN_FLAGS.noNewPrivs : 0) |
-      groupFlags(settings, spec.killMode) |
+      sessionFlag(settings) |
       (level === null ? 0 : SPAWN_FLAGS.niceLevel),
     ...lineMarks(memory, settings, worker),
     ...connection,
@@ -125,7 +125,7 @@ const lineMarks = (
 /** The command that takes charge of a worker that a killed crank started, with `before` as its settings. */
 export const adoptCommand = (
   memory: Memory,
-  { settings, before }: { readonly settings: Settings; readonly before: Settings },
+  { settings, before, keeper }: { readonly settings: Settings; readonly before: Settings; readonly keeper: number },
   worker: Worker,
   { pid, startTime, output }: LeftWorker,
 ): Command => {
@@ -135,7 +135,9 @@ export const adoptCommand = (
     worker: worker.id,
     pid,
     startTime,
-    flags: groupFlags(before, spec?.killMode ?? "process"),
+    keeper,
+    generation: worker.generation,
+    flags: sessionFlag(before),
     output: output ?? UNCHANGED,
     notifyFd: FIRST_FD + before.binds.length + (memory.store.startedWith[worker.id] ?? 0),
     notifyPath: notifySocketPath(before, worker.id),
@@ -146,11 +148,8 @@ export const adoptCommand = (
 
 const deathSignal = ({ extras }: Settings): number => (extras?.deathSignal ? signalNumber(extras.deathSignal) : 0);
 
-/** A process group of its own; but who is to read from crank's terminal has to stay in the group that the terminal is for. */
-const groupFlags = (settings: Settings, killMode: KillMode): number => {
-  if (settings.workerInput === "inherit") return 0;
-  return SPAWN_FLAGS.group | (killMode === "group" ? SPAWN_FLAGS.endGroup : 0);
-};
+/** A session of its own, which no terminal reaches; but what is to read from crank's terminal has to stay in the group that the terminal is for. */
+const sessionFlag = ({ workerInput }: Settings): number => (workerInput === "inherit" ? 0 : SPAWN_FLAGS.group);
 
 /** What the machine's supervisor told crank, and crank's own secret: none of a worker's business. */
 export const FOREIGN_VARIABLES = [

@@ -21,6 +21,8 @@ export type LeftWorker = ProcessRef & {
   readonly output: number | null;
   /** What of it cannot be had back, as sentences behind its name. */
   readonly losses: readonly string[];
+  /** Its main process has ended, and these of its others have not; missing: it lives. */
+  readonly rest?: readonly { readonly pid: number; readonly startTime: number }[];
 };
 
 /** What a killed crank left and this one takes over, from the look at it until it is done. */

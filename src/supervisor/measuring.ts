@@ -77,7 +77,7 @@ const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSo
     nice: 0,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: SIGKILL,
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
     prefix: "",
     json: "",
     connectFd: 0,

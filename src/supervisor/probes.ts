@@ -70,7 +70,7 @@ export const probeCommand = (
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: SIGKILL,
     // A command that starts others and leaves them behind leaves nobody behind.
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
     prefix: "",
     json: "",
     connectFd: 0,

@@ -4,7 +4,7 @@ import { type Address, AddressError, formatAddress, parseUri } from "./addresses
 import type { Adoption, Holder, LeftSocket, LeftWorker } from "./left.ts";
 import type { OpenSocket } from "./memory.ts";
 import { hasOnly, isNamedBy } from "./ownership.ts";
-import type { BoundSocket, Descriptors, ProcessFacts, ProcessTable } from "./processes.ts";
+import type { BoundSocket, Descriptors, Environment, ProcessFacts, ProcessRef, ProcessTable } from "./processes.ts";
 import type { Bind, Settings } from "./settings.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
 
@@ -36,10 +36,14 @@ export const survey = async (processes: ProcessTable, left: Left, looker: Looker
     const found = await (worker.pid === null
       ? inspector.findIntended(worker)
       : inspector.recognise(worker, worker.pid));
-    if ("reason" in found) lost.push({ id: worker.id, reason: found.reason });
+    const rest = "reason" in found ? await inspector.restOf(worker) : null;
+    if (rest !== null) workers.push(rest);
+    else if ("reason" in found) lost.push({ id: worker.id, reason: found.reason });
     else workers.push(inspector.describe(worker, found));
   }
-  const holders = workers.map(({ id, pid, startTime }) => ({ worker: id, pid, startTime }));
+  const holders = workers.flatMap(({ id, pid, startTime, rest }) =>
+    (rest ?? [{ pid, startTime }]).map((holder) => ({ worker: id, ...holder })),
+  );
   const sockets = looker.binds.flatMap((bind, index) => inspector.findSocket(bind, index, holders) ?? []);
   return { pid: left.pid, sockets, workers, lost };
 };
@@ -108,6 +112,22 @@ class Inspector {
     return { reason: "its start was only just asked for, and no process of it is there" };
   }
 
+  /** What is left of a worker whose main process has ended: as itself, adopted only to be ended. null: nothing. */
+  async restOf(worker: Worker): Promise<LeftWorker | null> {
+    const { id, pid, startTime } = worker;
+    if (pid === null || this.#processes.facts(pid)?.startTime === startTime) return null;
+    const rest: ProcessRef[] = [];
+    for (const other of this.#processes.list()) {
+      const facts = other === process.pid ? null : this.#processes.facts(other);
+      if (!facts || facts.startTime < startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
+      const environment = await this.#processes.environment(other);
+      if (this.#isStartedBy(worker, environment)) rest.push({ pid: other, startTime: facts.startTime });
+    }
+    if (rest.length === 0) return null;
+    const others = rest.length === 1 ? "1 other process of it is" : `${rest.length} other processes of it are`;
+    return { id, pid, startTime, output: null, losses: [`has ended; ${others} left`], rest };
+  }
+
   describe(worker: Worker, { pid, startTime }: ProcessFacts): LeftWorker {
     const losses: string[] = [];
     const output = this.#outputOf(pid, losses);
@@ -159,19 +179,21 @@ class Inspector {
   }
 
   /** LISTEN_PID is the pid that the keeper gave it, so what a worker starts itself is not taken for it. */
-  async #isNamed({ id, generation }: Worker, pid: number): Promise<boolean> {
-    const { settings, core } = this.#left;
+  async #isNamed(worker: Worker, pid: number): Promise<boolean> {
     const environment = await this.#processes.environment(pid);
-    return (
-      environment?.get("LISTEN_PID") === String(pid) &&
-      isNamedBy(environment, {
-        service: settings.name,
-        keeper: this.#left.keeperOf(id),
-        worker: id,
-        generation,
-        changes: core.generations[generation]?.spec.env ?? {},
-      })
-    );
+    return environment?.get("LISTEN_PID") === String(pid) && this.#isStartedBy(worker, environment);
+  }
+
+  /** Whether the environment is the one that the worker was given, and hands on. */
+  #isStartedBy({ id, generation }: Worker, environment: Environment | null): boolean {
+    const { settings, core } = this.#left;
+    return isNamedBy(environment, {
+      service: settings.name,
+      keeper: this.#left.keeperOf(id),
+      worker: id,
+      generation,
+      changes: core.generations[generation]?.spec.env ?? {},
+    });
   }
 
   /** A process that overwrote its environment at once: one that holds the sockets and leads a group. */

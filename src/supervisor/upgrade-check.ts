@@ -52,7 +52,7 @@ export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade):
     nice: 0,
     oomScore: INHERITED_OOM_SCORE,
     deathSignal: SIGKILL,
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup | SPAWN_FLAGS.helper,
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
     prefix: (settings?.linePrefix ?? "").replace("%w", "upgrade").replace("%m", String(facts.pid)),
     json: `"service":${JSON.stringify(settings?.name ?? "")},"upgrade":${number}`,
     connectFd: 0,

@@ -50,6 +50,7 @@ const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     restarts: worker.restarts ?? 0,
     usage: usageOf(memory, worker.id),
     ...ownWords(memory.said.get(worker.id)),
+    ...(worker.kind === "stopping" && worker.rest !== undefined ? { rest: worker.rest } : {}),
   };
 };
 

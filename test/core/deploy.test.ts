@@ -92,7 +92,7 @@ describe("a deploy of one worker", () => {
     const request = service.run();
     service.spawned(2);
     const effects = service.pass(30_000);
-    expect(signals(effects)).toEqual(["2 SIGKILL group"]);
+    expect(signals(effects)).toEqual(["2 SIGKILL tree"]);
     expect(outcomeOf(effects, request)).toBeUndefined();
     const outcome = outcomeOf(service.exited(2, KILLED, "waiting for the database\n"), request);
     expect(outcome).toMatchObject({
@@ -117,7 +117,7 @@ describe("a deploy of one worker", () => {
     service.run({ startTimeoutMs: 1000 });
     service.spawned(1);
     service.now += 5000;
-    expect(signals(service.ready(1, service.now - 3999))).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.ready(1, service.now - 3999))).toEqual(["1 SIGKILL tree"]);
   });
 
   test("that says that it is ready twice is ready once", () => {

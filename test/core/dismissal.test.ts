@@ -50,7 +50,7 @@ describe("a worker that is dismissed", () => {
     service.dismiss(1, WATCHDOG);
     expect(signals(service.effects)).toEqual(["1 SIGABRT"]);
     service.pass(30_000);
-    expect(signals(service.effects)).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
   });
 
   test("is dismissed once, and noted once", () => {
@@ -177,7 +177,7 @@ describe("a new worker that is dismissed before it is available", () => {
     const request = service.run({ minReadyMs: 5000 });
     bringUp(service, 2);
     service.dismiss(2);
-    expect(signals(service.effects)).toEqual(["2 SIGKILL group"]);
+    expect(signals(service.effects)).toEqual(["2 SIGKILL tree"]);
     service.exited(2);
     expect(service.effects).toContainEqual(
       expect.objectContaining({

@@ -99,7 +99,7 @@ describe("a worker that goes by itself", () => {
     service.send({ kind: "leaving", now: service.now, worker: 1 });
     expect(started(service.effects)).toEqual([2]);
     expect(signals(service.effects)).toEqual([]);
-    expect(signals(service.pass(30_000))).toContain("1 SIGKILL group");
+    expect(signals(service.pass(30_000))).toContain("1 SIGKILL tree");
   });
 
   test("takes crank with it where they are not, with the status of its end", () => {
@@ -130,6 +130,6 @@ describe("a worker that wants more time", () => {
     service.shutdown();
     service.send({ kind: "extended", now: service.now, worker: 1, until: service.now + 40_000 });
     expect(signals(service.pass(39_999))).toEqual([]);
-    expect(signals(service.pass(1))).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
   });
 });

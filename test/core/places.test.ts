@@ -67,7 +67,7 @@ describe("a worker that fails before it is ready", () => {
     expect([signals(late), started(late)]).toEqual([["1 SIGTERM"], [2]]);
     it.spawned(2);
     it.ready(2);
-    expect(signals(it.pass(3000))).toEqual(["1 SIGKILL group"]);
+    expect(signals(it.pass(3000))).toEqual(["1 SIGKILL tree"]);
   });
 
   test("in the place of the last one that was left is the end as well", () => {

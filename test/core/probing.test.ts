@@ -65,7 +65,7 @@ describe("a worker that is probed", () => {
     const request = [...(service.state.service.rollout?.requests ?? [])];
     service.probed(1, 1, false, "answered with the status 503");
     service.pass(30_000);
-    expect(signals(service.effects)).toContain("1 SIGKILL group");
+    expect(signals(service.effects)).toContain("1 SIGKILL tree");
     expect(service.state.service.rollout?.rollingBack?.failure).toMatchObject({
       kind: "timeout",
       probe: "answered with the status 503",

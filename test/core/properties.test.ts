@@ -73,7 +73,15 @@ const happenings = fc.array(
       },
       {
         weight: 3,
-        arbitrary: fc.constantFrom<Happening["kind"]>("run", "workerExited", "tick", "dismiss", "measured", "leaving"),
+        arbitrary: fc.constantFrom<Happening["kind"]>(
+          "run",
+          "workerExited",
+          "mainExited",
+          "tick",
+          "dismiss",
+          "measured",
+          "leaving",
+        ),
       },
       {
         weight: 1,
@@ -185,6 +193,8 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind, now, at: now, worker, probe: pick + 1, verdict: VERDICTS[pick % 3] ?? "ok", detail: "hangs" };
     case "workerExited":
       return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, tail: "last words" };
+    case "mainExited":
+      return { kind, now, worker, at: now, ending: { kind: "exit", code: flag ? 0 : 1 }, rest: 1 + pick };
     case "leaving":
       return { kind, now, worker };
     case "extended":

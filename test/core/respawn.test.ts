@@ -82,7 +82,7 @@ describe("with respawn", () => {
     service.exited(1, EXIT_1);
     service.spawned(2);
     const effects = service.pass(30_000);
-    expect(signals(effects)).toEqual(["2 SIGKILL group"]);
+    expect(signals(effects)).toEqual(["2 SIGKILL tree"]);
     expect(started(effects)).toEqual([3]);
     expect(notes(service.exited(2, KILLED, "last words"))).toContainEqual({
       kind: "workerFailed",

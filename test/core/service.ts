@@ -131,6 +131,11 @@ export class Service {
     return this.send({ kind: "spawned", now: this.now, worker, pid: 100 + worker, startTime: this.now });
   }
 
+  /** The main process has ended, and so many others of its tree have not. */
+  mainExited(worker: number, ending: Ending, rest = 2): readonly Effect[] {
+    return this.send({ kind: "mainExited", now: this.now, at: this.now, worker, ending, rest });
+  }
+
   spawnFailed(worker: number): readonly Effect[] {
     return this.send({ kind: "spawnFailed", now: this.now, worker, step: "exec", errno: 2 });
   }
@@ -210,10 +215,10 @@ export class Service {
 export const started = (effects: readonly Effect[]): number[] =>
   effects.flatMap((effect) => (effect.kind === "start" ? [effect.worker] : []));
 
-/** `3 SIGTERM`, `3 SIGKILL group` … */
+/** `3 SIGTERM`, `3 SIGKILL tree` … */
 export const signals = (effects: readonly Effect[]): string[] =>
   effects.flatMap((effect) =>
-    effect.kind === "signal" ? [`${effect.worker} ${effect.signal}${effect.target === "group" ? " group" : ""}`] : [],
+    effect.kind === "signal" ? [`${effect.worker} ${effect.signal}${effect.target === "tree" ? " tree" : ""}`] : [],
   );
 
 /** The outcome that a request got with these effects. */

@@ -36,7 +36,7 @@ describe("shutting down", () => {
     const first = service.shutdown();
     service.now += 10;
     const second = service.shutdown();
-    expect(signals(service.effects)).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
     service.shutdown();
     expect(signals(service.effects)).toEqual([]);
     const effects = service.exited(1, KILLED);
@@ -54,7 +54,7 @@ describe("shutting down", () => {
     ];
     service.shutdown(steps);
     expect(signals(service.effects)).toEqual(["1 SIGUSR2", "2 SIGUSR2"]);
-    expect(signals(service.pass(3000))).toEqual(["1 SIGTERM group", "2 SIGTERM group"]);
+    expect(signals(service.pass(3000))).toEqual(["1 SIGTERM tree", "2 SIGTERM tree"]);
     service.shutdown([{ signal: "SIGINT", afterMs: 0 }]);
     expect(signals(service.effects)).toEqual(["1 SIGINT", "2 SIGINT"]);
   });

@@ -28,13 +28,13 @@ describe("stopping a worker", () => {
     expect(signals(service.pass(2999))).toEqual([]);
     expect(signals(service.pass(1))).toEqual(["1 SIGTERM"]);
     expect(signals(service.pass(2999))).toEqual([]);
-    expect(signals(service.pass(1))).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
     expect(signals(service.pass(600_000))).toEqual([]);
   });
 
   test("sends only the last step to the group", () => {
     const service = draining();
-    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
   });
 
   test("sends nothing to the group where the kill mode is process", () => {
@@ -60,7 +60,7 @@ describe("stopping a worker", () => {
     service.now += 60_000;
     expect(signals(service.send({ kind: "tick", now: service.now }))).toEqual(["1 SIGTERM"]);
     expect(signals(service.pass(2999))).toEqual([]);
-    expect(signals(service.pass(1))).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
   });
 
   test("takes steps of the same moment together", () => {
@@ -102,6 +102,6 @@ describe("stopping a worker", () => {
     service.shutdown();
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
     service.spawned(1);
-    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL group"]);
+    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
   });
 });

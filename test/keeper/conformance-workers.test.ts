@@ -172,6 +172,45 @@ for (const [name, start] of KEEPERS) {
       });
     });
 
+    // What a worker leaves ---------------------------------------------------------------------------------------------
+
+    test("a worker whose main process has ended is gone when the others of its tree are, and signals go to them", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(spawnOf(keeper, 1, ["leave", "leave", "say last", "exit 3"]), commit(0));
+      const { pid } = await expectEvent(end, "spawned");
+      const left = await expectEvent(end, "mainExited");
+      expect(left).toMatchObject({ worker: 1, pid, ending: 0, status: 3, rest: 2 });
+      end.send({ kind: "barrier", token: 1 }, commit(left.seq));
+      await expectEvent(end, "reached");
+      await end.kill();
+      const next = await attached(keeper);
+      expect(next.hello.workers).toMatchObject([{ worker: 1, pid, state: 3 }]);
+      await expectEvent(next.end, "reached");
+      const died = await expectEvent(next.end, "supervisorDied");
+      next.end.send({ kind: "signal", worker: 1, signal: SIGTERM, group: 0 }, commit(died.seq));
+      const exited = await expectEvent(next.end, "exited");
+      expect(exited).toMatchObject({ worker: 1, pid, ending: 0, status: 3 });
+      expect(new TextDecoder().decode(exited.tail)).toBe("last\n");
+    });
+
+    test("SIGKILL ends all that a worker has left, and names it", async () => {
+      const keeper = await fresh();
+      const { end } = await attached(keeper);
+      end.send(spawnOf(keeper, 1, [`ignore ${SIGTERM}`, "leave", "leave", "exit 0"]), commit(0));
+      await expectEvent(end, "spawned");
+      const left = await expectEvent(end, "mainExited");
+      end.send(
+        { kind: "signal", worker: 1, signal: SIGTERM, group: 1 },
+        { kind: "signal", worker: 1, signal: SIGKILL, group: 1 },
+        commit(left.seq),
+      );
+      const killed = await expectEvent(end, "killed");
+      expect(killed).toMatchObject({ worker: 1, count: 2 });
+      expect([killed.pids.length, killed.commands[0]?.includes("leave")]).toEqual([2, true]);
+      expect(await expectEvent(end, "exited")).toMatchObject({ worker: 1, ending: 0, status: 0 });
+    });
+
     // Stored descriptors -----------------------------------------------------------------------------------------------
 
     test("a descriptor that comes with a datagram is kept under a number if that is wanted, and outlives the supervisor", async () => {

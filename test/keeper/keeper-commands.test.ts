@@ -69,6 +69,8 @@ describe("adopt", () => {
       worker,
       pid,
       startTime,
+      keeper: 1,
+      generation: 0,
       flags: SPAWN_FLAGS.group,
       output: UNCHANGED,
       notifyFd: 0,

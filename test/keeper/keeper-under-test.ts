@@ -142,7 +142,7 @@ export const plainSpawn = (
   nice: 0,
   oomScore: INHERITED_OOM_SCORE,
   deathSignal: 0,
-  flags: SPAWN_FLAGS.group | SPAWN_FLAGS.endGroup,
+  flags: SPAWN_FLAGS.group,
   prefix: "",
   json: "",
   connectFd: 0,

@@ -115,20 +115,24 @@ ${parent}`);
     expect(await keeper.event("exited")).toMatchObject({ worker: 1, pid: main, ending: 0, status: 7 });
   });
 
-  test("ends the worker though the process that was started goes on, and what is left of its group goes with it", async () => {
+  test("is the worker's end though the process that was started goes on, which is the rest then", async () => {
     const { first, main } = await follow(forking("pass", "signal.signal(17,signal.SIG_IGN)\ntime.sleep(600)"));
     process.kill(main, "SIGKILL");
+    expect(await keeper.event("mainExited")).toMatchObject({ worker: 1, pid: main, ending: 3, rest: 1 });
+    expect(isThere(first)).toBe(true);
+    keeper.commit([{ kind: "signal", worker: 1, signal: SIGTERM, group: 1 }]);
     expect(await keeper.event("exited")).toMatchObject({ worker: 1, pid: main, ending: 3 });
-    await until("the rest of its group", () => !isThere(first));
+    expect(isThere(first)).toBe(false);
   });
 
-  test("is signalled with its own group, wherever it went", async () => {
+  test("is signalled with all others of its tree, wherever it went", async () => {
     const { first, main } = await follow(forking("os.setsid()", "time.sleep(600)"));
     expect(groupOf(main)).toBe(main);
     expect(isThere(first)).toBe(true);
     keeper.commit([{ kind: "signal", worker: 1, signal: 9, group: 1 }]);
+    expect(await keeper.event("killed")).toMatchObject({ worker: 1, count: 1, pids: [first] });
     expect(await keeper.event("exited")).toMatchObject({ worker: 1, pid: main });
-    process.kill(first, "SIGKILL");
+    expect(isThere(first)).toBe(false);
   });
 
   test("goes on through an execution in place", async () => {

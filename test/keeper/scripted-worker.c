@@ -1,5 +1,6 @@
 /* A worker that does what its arguments say, one after the other: "say TEXT", "notify TEXT", "store NAME" (its standard
- * input, as sd_notify(3) has it), "ignore SIGNAL", "raise SIGNAL", "exit STATUS", "wait" (until a signal ends it). */
+ * input, as sd_notify(3) has it), "ignore SIGNAL", "leave" (starts a process in a session of its own, where it waits,
+ * ignoring what was ignored before), "raise SIGNAL", "exit STATUS", "wait" (until a signal ends it). */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,24 @@ static void store(const char *name) {
   if (!fd || sendmsg(atoi(fd), &message, 0) < 0) exit(99);
 }
 
+/* Returns when it is in its session. */
+static void leave(void) {
+  int ends[2];
+  char byte;
+  if (pipe(ends) < 0) exit(99);
+  pid_t child = fork();
+  if (child < 0) exit(99);
+  if (child == 0) {
+    (void)setsid();
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    for (;;) (void)pause();
+  }
+  (void)close(ends[1]);
+  (void)!read(ends[0], &byte, 1);
+  (void)close(ends[0]);
+}
+
 int main(int argc, char **argv) {
   const char *rest;
   for (int i = 1; i < argc; i++) {
@@ -37,6 +56,7 @@ int main(int argc, char **argv) {
     else if ((rest = after(argv[i], "notify "))) notify(rest);
     else if ((rest = after(argv[i], "store "))) store(rest);
     else if ((rest = after(argv[i], "ignore "))) (void)signal(atoi(rest), SIG_IGN);
+    else if (strcmp(argv[i], "leave") == 0) leave();
     else if ((rest = after(argv[i], "raise "))) (void)raise(atoi(rest));
     else if ((rest = after(argv[i], "exit "))) return atoi(rest);
     else for (;;) (void)pause();

@@ -2,6 +2,7 @@
 import { encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
 import { type Command, UNCHANGED } from "../../src/keeper/protocol.ts";
 import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
+import type { Ending } from "../../src/keeper/simulated-workers.ts";
 import type { Failing, Opened, SimulatedSupervisor, SimulatedWorld } from "../../src/keeper/simulated-world.ts";
 import { Timeline } from "../sim/timeline.ts";
 import type { Client, CommandOf, KeeperUnderTest, SupervisorEnd } from "./keeper-under-test.ts";
@@ -13,7 +14,14 @@ export const startSimulated = async (): Promise<KeeperUnderTest> => {
   return world;
 };
 
-type Process = { readonly pid: number; readonly ignored: Set<number>; isRunning: boolean };
+type Process = {
+  readonly pid: number;
+  readonly ignored: Set<number>;
+  isRunning: boolean;
+  /** What it has left, by what each of them ignores. */
+  rest: ReadonlySet<number>[];
+  ending: Ending;
+};
 
 const SIGKILL = 9;
 const SIGABRT = 6;
@@ -68,8 +76,8 @@ class World implements SimulatedWorld, KeeperUnderTest {
   }
   log(): void {}
   carriedOut(_command: Command): void {}
-  adoptProcess(): boolean {
-    return false;
+  adoptProcess(): "gone" {
+    return "gone";
   }
   takeDescriptor(): null {
     return null;
@@ -129,7 +137,13 @@ class World implements SimulatedWorld, KeeperUnderTest {
     if (file !== this.workerFile)
       return this.after(1, () => this.keeper.processNotStarted(worker, { step: "exec", errno: ENOENT }));
     this.#pids += 1;
-    const process: Process = { pid: this.#pids, ignored: new Set(), isRunning: true };
+    const process: Process = {
+      pid: this.#pids,
+      ignored: new Set(),
+      isRunning: true,
+      rest: [],
+      ending: { ending: 0, status: 0 },
+    };
     this.#processes.set(worker, process);
     this.after(1, () => {
       this.keeper.processStarted(worker, process.pid, this.#now);
@@ -151,6 +165,7 @@ class World implements SimulatedWorld, KeeperUnderTest {
           { pid: process.pid, uid: 0, gid: 0 },
           1,
         );
+      else if (word === "leave") process.rest.push(new Set(process.ignored));
       else if (word === "ignore") process.ignored.add(Number(value));
       else if (word === "raise") return this.#exit(worker, process, 1, Number(value));
       else if (word === "exit") return this.#exit(worker, process, 0, Number(value));
@@ -162,11 +177,23 @@ class World implements SimulatedWorld, KeeperUnderTest {
   #exit(worker: number, process: Process, ending: 0 | 1, status: number): void {
     if (!process.isRunning) return;
     process.isRunning = false;
-    this.keeper.processExited(worker, { ending, status });
+    process.ending = { ending, status };
+    if (process.rest.length === 0) this.keeper.processExited(worker, process.ending);
+    else this.keeper.mainProcessExited(worker, process.ending, process.rest.length);
+  }
+
+  #signalRest(worker: number, process: Process, signal: number): void {
+    const left = process.rest.filter((ignored) => signal !== SIGKILL && ignored.has(signal));
+    const killed = process.rest.length - left.length;
+    process.rest = left;
+    const names = Array.from({ length: killed }, (_, index) => ({ pid: 1000 + index, command: "worker leave" }));
+    if (signal === SIGKILL && killed > 0) this.keeper.processesKilled(worker, names);
+    if (left.length === 0 && killed > 0) this.keeper.processExited(worker, process.ending);
   }
 
   signalProcess(worker: number, signal: number): void {
     const process = this.#processes.get(worker);
+    if (process && !process.isRunning) return this.after(1, () => this.#signalRest(worker, process, signal));
     if (process && !process.ignored.has(signal)) this.after(1, () => this.#exit(worker, process, 1, signal));
   }
 

@@ -20,6 +20,8 @@ export type Behaviour = {
   readonly forgetsWatchdog: boolean;
   /** SIGTERM and its like do nothing; only SIGKILL, or the patience of an operator, ends it. */
   readonly ignoresTerm: boolean;
+  /** What its main process leaves behind, and how long that takes to go when it is told to; \`null\`: only SIGKILL ends it. */
+  readonly rest: { readonly count: number; readonly stopMs: number | null } | null;
 };
 
 /** How good a generation's program is. */
@@ -44,6 +46,7 @@ export const randomBehaviour = (random: Random, quality: Quality): Behaviour => 
   forgetsWatchdog: random.chance(0.2),
   stopMs: random.chance(0.2) ? random.between(500, 6000) : random.between(0, 30),
   ignoresTerm: random.chance(0.1),
+  rest: random.chance(0.2) ? { count: random.between(1, 3), stopMs: random.pick([5, 300, 5000, null]) } : null,
 });
 
 /** The behaviour of a world that has calmed down. */
@@ -60,6 +63,7 @@ export const calmBehaviour: Behaviour = {
   forgetsWatchdog: false,
   stopMs: 5,
   ignoresTerm: false,
+  rest: null,
 };
 
 const WORDS = [

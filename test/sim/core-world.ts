@@ -36,7 +36,14 @@ const LONGEST_DEADLINE_MS = 40_000;
 const MAX_STEPS = 20_000;
 const WALL = 1_700_000_000_000;
 
-type Process = { readonly behaviour: Behaviour; pid: number | null; begunAt: number; isGone: boolean };
+type Process = {
+  readonly behaviour: Behaviour;
+  pid: number | null;
+  begunAt: number;
+  /** The main process has ended, and the rest has not. */
+  ended: string | null;
+  isGone: boolean;
+};
 /** One step: what happened, and what was done about it. */
 type Traced = { readonly event: CoreEvent; readonly effects: readonly Effect[] };
 type Life = { readonly trace: readonly Traced[] };
@@ -149,6 +156,10 @@ class World {
 
   /** Workers grow old for ever; a world that is to calm down has others. */
   #endRecycling(): void {
+    // What was asked while the supervisor was away is taken later.
+    for (const [index, event] of this.#queue.entries())
+      if (event.kind === "run")
+        this.#queue[index] = { ...event, spec: { ...event.spec, maxAgeMs: null, maxMemory: null } };
     const specs = Object.values(this.#state.generations).map(({ spec }) => spec);
     const limited = specs.find(({ maxAgeMs, maxMemory }) => maxAgeMs !== null || maxMemory !== null);
     if (!limited) return;
@@ -300,7 +311,7 @@ class World {
     const quality = this.#qualities.get(generation) ?? randomQuality(this.#random);
     this.#qualities.set(generation, quality);
     const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
-    const process: Process = { behaviour, pid: null, begunAt: 0, isGone: false };
+    const process: Process = { behaviour, pid: null, begunAt: 0, ended: null, isGone: false };
     this.#processes.set(worker, process);
     this.#timeline.plan(this.#now + behaviour.spawnMs, () => {
       if (behaviour.spawnFails && !process.isGone) {
@@ -359,24 +370,33 @@ class World {
   }
 
   #obey(worker: number, process: Process, signal: string): void {
-    const { ignoresTerm, stopMs } = process.behaviour;
+    const { ignoresTerm, stopMs, rest } = process.behaviour;
+    if (process.ended !== null) {
+      const afterMs = signal === "SIGKILL" ? this.#random.between(0, 20) : (rest?.stopMs ?? PATIENCE_MS);
+      this.#timeline.plan(this.#now + afterMs, () => this.#end(worker, process));
+      return;
+    }
     if (signal === "SIGKILL") this.#exitAfter(worker, process, this.#random.between(0, 20), "SIGKILL");
     else this.#exitAfter(worker, process, ignoresTerm ? PATIENCE_MS : stopMs, "exit 0");
   }
 
   #exitAfter(worker: number, process: Process, afterMs: number, how: string): void {
     this.#timeline.plan(this.#now + afterMs, () => {
-      if (process.isGone) return;
-      process.isGone = true;
-      this.#queue.push({
-        kind: "workerExited",
-        now: 0,
-        at: this.#now,
-        worker,
-        ending: endingOf(how),
-        tail: "last words",
-      });
+      if (process.isGone || process.ended !== null) return;
+      process.ended = how;
+      const { rest } = process.behaviour;
+      if (rest === null) return this.#end(worker, process);
+      const ending = endingOf(how);
+      this.#queue.push({ kind: "mainExited", now: 0, at: this.#now, worker, ending, rest: rest.count });
     });
+  }
+
+  /** Nothing of it is left. */
+  #end(worker: number, process: Process): void {
+    if (process.isGone) return;
+    process.isGone = true;
+    const ending = endingOf(process.ended ?? "");
+    this.#queue.push({ kind: "workerExited", now: 0, at: this.#now, worker, ending, tail: "last words" });
   }
 
   /** Nobody asks any more and nothing breaks any more: rollouts have ended, and all that should run does. */

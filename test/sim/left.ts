@@ -8,6 +8,8 @@ export type LeftProcess = {
   readonly pid: number;
   readonly startTime: number;
   readonly environment: ReadonlyMap<string, string>;
+  /** The worker's main process, which has started this one; missing: it is that. */
+  readonly first?: number;
 };
 
 const SOCKET_INODE = 80;
@@ -26,7 +28,7 @@ export const leftProcesses = (living: () => readonly LeftProcess[]): ProcessTabl
     },
     environment: async (pid) => {
       const process = find(pid);
-      return process ? new Map([...process.environment, ["LISTEN_PID", String(pid)]]) : null;
+      return process ? new Map([...process.environment, ["LISTEN_PID", String(process.first ?? pid)]]) : null;
     },
     descriptors: (pid) =>
       find(pid)

@@ -23,7 +23,7 @@ import { parseRecord } from "../../src/supervisor/record.ts";
 import { CRANK_DEFAULTS } from "../../src/supervisor/settings.ts";
 import { Clients } from "./clients.ts";
 import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
-import { leftProcesses } from "./left.ts";
+import { type LeftProcess, leftProcesses } from "./left.ts";
 import { simulatedPlatform, WALL_OFFSET } from "./platform.ts";
 import { Random } from "./random.ts";
 import { LeftDescriptors } from "./stored.ts";
@@ -64,11 +64,15 @@ type Process = {
   readonly environment: ReadonlyMap<string, string>;
   pid: number;
   startTime: number;
-  state: "starting" | "running" | "gone";
+  /** `lingering`: the main process has ended, and the rest has not. */
+  state: "starting" | "running" | "lingering" | "gone";
+  ending: Ending;
 };
 
 const CALM_AT = 20_000;
 const PATIENCE_MS = 600_000;
+/** Processes that workers start have numbers from here on. */
+const FIRST_OF_RESTS = 100_000;
 /** Watchdogs are fed for ever: by then all else has happened. */
 const REST_AT = CALM_AT + 1.5 * PATIENCE_MS;
 const FEED_MS = 15_000;
@@ -280,14 +284,16 @@ class World implements SimulatedWorld {
     });
   }
 
-  adoptProcess({ worker, pid }: CommandOf<"adopt">): boolean {
+  adoptProcess({ worker, pid }: CommandOf<"adopt">): "main" | { readonly rest: number } | "gone" {
     const process = this.#processes.get(worker);
-    return process?.pid === pid && process.state === "running";
+    if (process?.pid !== pid) return "gone";
+    if (process.state === "lingering") return { rest: process.behaviour.rest?.count ?? 1 };
+    return process.state === "running" ? "main" : "gone";
   }
 
   takeDescriptor({ handle, pid }: CommandOf<"takeDescriptor">): Taken | null {
     const socket = this.#serviceSocket?.handle === handle ? this.#serviceSocket : null;
-    const isThere = this.#living().some((process) => process.pid === pid);
+    const isThere = [...this.#living(), ...this.#rests()].some((process) => process.pid === pid);
     return isThere && socket ? { domain: socket.domain, type: socket.type, address: socket.address } : null;
   }
 
@@ -295,6 +301,13 @@ class World implements SimulatedWorld {
 
   readonly #living = (): readonly Process[] =>
     [...this.#processes.values()].filter((process) => process.state === "running");
+
+  /** What workers have left whose main process has ended. */
+  #rests(): readonly LeftProcess[] {
+    return [...this.#processes.values()].flatMap(({ state, pid, startTime, environment }) =>
+      state === "lingering" ? [{ pid: pid + FIRST_OF_RESTS, startTime: startTime + 1, environment, first: pid }] : [],
+    );
+  }
 
   #fillDisk(): void {
     this.#diskFullUntil = this.#now + this.#random.between(10, 2000);
@@ -344,7 +357,7 @@ class World implements SimulatedWorld {
         this.#journalFile = null;
         return `${JOURNAL}.aside`;
       },
-      processes: async () => leftProcesses(this.#living),
+      processes: async () => leftProcesses(() => [...this.#living(), ...this.#rests()]),
     };
   }
 
@@ -426,7 +439,7 @@ class World implements SimulatedWorld {
     const isWatched = command.env.some(([name]) => name === "WATCHDOG_USEC");
     const process: Process = {
       ...{ behaviour, isWatched, environment: new Map(command.env), pid: this.#pids },
-      ...{ startTime: 0, state: "starting" },
+      ...{ startTime: 0, state: "starting", ending: { ending: 3, status: 0 } },
     };
     this.#processes.set(worker, process);
     this.after(behaviour.spawnMs, () => this.#begin(worker, process));
@@ -502,7 +515,11 @@ class World implements SimulatedWorld {
     if (isCheck(worker)) return;
     const process = this.#processes.get(worker);
     if (!process || process.state === "gone" || signal === SIGNALS.SIGUSR1) return;
-    const { ignoresTerm, stopMs } = process.behaviour;
+    const { ignoresTerm, stopMs, rest } = process.behaviour;
+    if (process.state === "lingering") {
+      const afterMs = signal === SIGNALS.SIGKILL ? 5 : (rest?.stopMs ?? PATIENCE_MS);
+      return this.after(afterMs, () => this.#empty(worker, process));
+    }
     if (signal === SIGNALS.SIGKILL) return this.#exitAfter(5, worker, process, "SIGKILL");
     // What only the keeper held is lost with it.
     const leaves = this.#keeperFate === "dies" ? 0 : this.#random.pick([0, 0, 0, 1, 3]);
@@ -527,13 +544,20 @@ class World implements SimulatedWorld {
   #exit(worker: number, process: Process, how: string): void {
     // Killed by a signal before it was executed: it cannot go before it is there.
     if (process.state === "starting") return this.#exitAfter(1, worker, process, how);
+    if (process.state === "gone" || process.state === "lingering") return;
+    this.#keeper.processSays(worker, "last words");
+    process.ending = endingOf(how);
+    const { rest } = process.behaviour;
+    if (rest === null) return this.#empty(worker, process);
+    process.state = "lingering";
+    this.#keeper.mainProcessExited(worker, process.ending, rest.count);
+  }
+
+  /** Nothing of it is left. */
+  #empty(worker: number, process: Process): void {
     if (process.state === "gone") return;
     process.state = "gone";
-    this.#keeper.processSays(worker, "last words");
-    const code = how.startsWith("exit ") ? Number(how.slice(5)) : null;
-    if (code !== null) this.#keeper.processExited(worker, { ending: 0, status: code });
-    else
-      this.#keeper.processExited(worker, { ending: 1, status: how === "SIGKILL" ? SIGNALS.SIGKILL : SIGNALS.SIGSEGV });
+    this.#keeper.processExited(worker, process.ending);
   }
 
   // What has to hold ---------------------------------------------------------------------------------------------------
@@ -592,6 +616,11 @@ class World implements SimulatedWorld {
     throw new Broken(message, this.#trace);
   }
 }
+
+const endingOf = (how: string): Ending => {
+  if (how.startsWith("exit ")) return { ending: 0, status: Number(how.slice(5)) };
+  return { ending: 1, status: how === "SIGKILL" ? SIGNALS.SIGKILL : SIGNALS.SIGSEGV };
+};
 
 /** What only an upgrade has done, and leaves nothing behind. */
 const isOfUpgrade = (command: Command): boolean =>

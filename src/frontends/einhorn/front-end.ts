@@ -21,6 +21,7 @@ const LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerFailed: "error",
   workerStatus: "debug",
   workerLeaving: "info",
+  workerMainGone: "info",
   workerMoved: "info",
   workerDismissed: "error",
   placeGivenUp: "error",

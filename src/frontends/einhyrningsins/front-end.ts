@@ -26,6 +26,7 @@ const LEVELS: Readonly<Record<Note["kind"], Level>> = {
   workerFailed: "warning",
   workerStatus: "debug",
   workerLeaving: "info",
+  workerMainGone: "info",
   workerMoved: "info",
   workerDismissed: "warning",
   placeGivenUp: "warning",

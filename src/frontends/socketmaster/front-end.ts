@@ -1,7 +1,7 @@
 // socketmaster as a front end of the supervisor: its signals, and how its log reads.
 
 import { printable } from "../../control/printable.ts";
-import { describeEnding, describeStep } from "../../core/describe.ts";
+import { describeEnding, describeNote, describeStep } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
 import { cancelReload, forward, reload, upgrade } from "../../supervisor/actions.ts";
 import type { FrontEnd, ReceivedSignal } from "../../supervisor/front-end.ts";
@@ -29,6 +29,8 @@ const sentenceFor = (memory: Memory, note: Note): string | null => {
       return `Could not start new process: ${describeStep(note.failure)}${note.failure.detail === undefined ? "" : ` (${note.failure.detail})`}`;
     case "workerStopping":
       return `Sending ${note.signal} to ${note.pid}`;
+    case "workerMainGone":
+      return describeNote(note);
     case "rolloutRolledBack":
       return note.failure.kind === "exited" ? "The new process is gone before its time: nobody is signalled" : null;
     default:

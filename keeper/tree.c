@@ -1,0 +1,78 @@
+#include "tree.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+enum { MOST_PROCESSES = 32768, STEP = 16 };
+
+static bool holds(const struct tree *tree, uint32_t pid) {
+  for (uint32_t i = 0; i < tree->count; i++) {
+    if (tree->list[i].pid == pid) return true;
+  }
+  return false;
+}
+
+bool tree_add(struct tree *tree, uint32_t pid) {
+  struct process process;
+  if (tree->count >= MOST_PROCESSES || holds(tree, pid) || !processes_look(pid, &process)) return false;
+  if (tree->count % STEP == 0) tree->list = memory_resize(tree->list, ((size_t)tree->count + STEP) * sizeof *tree->list);
+  tree->list[tree->count++] = process;
+  return true;
+}
+
+void tree_free(struct tree *tree) {
+  free(tree->list);
+  *tree = (struct tree){0};
+}
+
+struct growth {
+  struct tree *tree;
+  bool (*is_other)(uint32_t pid);
+};
+
+static void add_child(void *context, uint32_t pid) {
+  const struct growth *growth = context;
+  if (!growth->is_other(pid)) (void)tree_add(growth->tree, pid);
+}
+
+static bool are_children_listed(uint32_t pid, void (*take)(void *context, uint32_t child), void *context) {
+#ifdef TREE_BY_SCANNING
+  (void)pid, (void)take, (void)context;
+  return false;
+#else
+  return processes_children(pid, take, context);
+#endif
+}
+
+/* Where the kernel lists no children, every process names its parent. */
+static void add_any(void *context, uint32_t pid) {
+  (void)tree_add(context, pid);
+}
+
+static void children_by_scanning(const struct tree *all, uint32_t parent, void (*take)(void *context, uint32_t child), void *context) {
+  for (uint32_t i = 0; i < all->count; i++) {
+    if (all->list[i].parent == parent) take(context, all->list[i].pid);
+  }
+}
+
+void tree_grow(struct tree *tree, bool (*is_other)(uint32_t pid)) {
+  struct growth growth = {.tree = tree, .is_other = is_other};
+  struct tree all = {0};
+  for (uint32_t i = 0; i < tree->count; i++) {
+    if (all.count == 0 && are_children_listed(tree->list[i].pid, add_child, &growth)) continue;
+    if (all.count == 0) processes_all(add_any, &all);
+    children_by_scanning(&all, tree->list[i].pid, add_child, &growth);
+  }
+  tree_free(&all);
+}
+
+void tree_own_children(void (*take)(void *context, uint32_t pid), void *context) {
+  uint32_t self = (uint32_t)getpid();
+  if (are_children_listed(self, take, context)) return;
+  struct tree all = {0};
+  processes_all(add_any, &all);
+  children_by_scanning(&all, self, take, context);
+  tree_free(&all);
+}

@@ -1,0 +1,24 @@
+/* A list of processes that grows down the tree of parents and children. Which process belongs to which worker is
+ * worker_tree.c's. */
+#ifndef KEEPER_TREE_H
+#define KEEPER_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "processes.h"
+
+struct tree {
+  struct process *list;
+  uint32_t count;
+};
+
+/* Adds a process, once. False if it is gone. Only so many are taken that a fork bomb cannot fill the memory. */
+bool tree_add(struct tree *tree, uint32_t pid);
+/* Adds all that descends from those that are in it, but for what `is_other` says is not part of it. */
+void tree_grow(struct tree *tree, bool (*is_other)(uint32_t pid));
+/* The pids of the keeper's own children, ended ones that are not reaped included. */
+void tree_own_children(void (*take)(void *context, uint32_t pid), void *context);
+void tree_free(struct tree *tree);
+
+#endif

@@ -1,0 +1,238 @@
+#include "worker_kin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "candidate.h"
+#include "fetch.h"
+#include "memory.h"
+#include "protocol.h"
+#include "rehearsal.h"
+#include "supervisor.h"
+
+enum { ENVIRONMENT_BYTES = 256 * 1024, MOST_ROUNDS = 8 };
+
+/* When the first worker that this keeper started began; what is older is no worker's. 0: it has started none. */
+static uint64_t first_start;
+/* Some workers have no session of their own, so what they leave may be in the keeper's. */
+static bool shares_session;
+
+void kin_note_start(uint64_t start_time, bool has_session) {
+  if (start_time != 0 && (first_start == 0 || start_time < first_start)) first_start = start_time;
+  if (!has_session) shares_session = true;
+}
+
+static bool is_alive(const struct worker *worker) {
+  return worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING;
+}
+
+bool kin_is_main(uint32_t pid) {
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    const struct worker *worker = worker_at(i);
+    if (worker->pid == pid && (worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING)) return true;
+  }
+  return false;
+}
+
+bool kin_is_known(uint32_t pid) {
+  pid_t number = (pid_t)pid;
+  return supervisor_is(number) || candidate_is(number) || rehearsal_is(number) || fetch_has_child(pid) || kin_is_main(pid);
+}
+
+/* Whether the environment sets the variable to this number. */
+static bool sets(const char *environment, size_t length, const char *name, uint64_t value) {
+  char wanted[64];
+  int size = snprintf(wanted, sizeof wanted, "%s=%llu", name, (unsigned long long)value);
+  for (const char *at = environment, *end = environment + length; at < end;) {
+    size_t left = (size_t)(end - at);
+    size_t variable = strnlen(at, left);
+    if (variable == (size_t)size && memcmp(at, wanted, variable) == 0) return true;
+    at += variable + 1;
+  }
+  return false;
+}
+
+static bool is_named(const struct worker *worker, const char *environment, size_t length) {
+  return length > 0 && sets(environment, length, "CRANK_WORKER", worker->id) &&
+         sets(environment, length, "EINHORN_MASTER_PID", worker->kin.keeper) &&
+         (worker->kin.generation == 0 || sets(environment, length, "CRANK_GENERATION", worker->kin.generation));
+}
+
+/* Nobody leaves its session for one that is there already, so what is in a worker's own descends from it. */
+static bool is_in_session(const struct worker *worker, const struct process *process) {
+  return worker->kin.session != 0 && process->session == worker->kin.session;
+}
+
+/* Whether a child of the keeper's can be what some worker has left at all. */
+static bool may_be_left(const struct process *child) {
+  /* As the first process of a namespace, the keeper gets everybody's orphans. */
+  if (getpid() == 1 || first_start == 0 || child->start_time < first_start) return false;
+  return shares_session || child->session != (uint32_t)getsid(0);
+}
+
+static bool may_have_left(const struct worker *worker, const struct process *child) {
+  bool is_counted = worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING;
+  if (!is_counted || worker->flags & (SPAWN_HELPER | WORKER_ADOPTED)) return false;
+  return worker->kin.began <= child->start_time;
+}
+
+static struct worker *named_owner(const struct process *child) {
+  char *environment = memory_take(ENVIRONMENT_BYTES);
+  size_t length = processes_environment(child->pid, environment, ENVIRONMENT_BYTES);
+  struct worker *owner = NULL;
+  for (uint32_t i = 0; i < worker_count() && !owner; i++) {
+    struct worker *worker = worker_at(i);
+    if (is_alive(worker) && is_named(worker, environment, length)) owner = worker;
+  }
+  free(environment);
+  return owner;
+}
+
+/* Whose a child of the keeper's is that has lost its parent. `*others`: how many may have left it, if that is not known. */
+static struct worker *owner_of(const struct process *child, uint32_t *others) {
+  *others = 0;
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (is_alive(worker) && is_in_session(worker, child)) return worker;
+  }
+  struct worker *owner = named_owner(child);
+  if (owner || !may_be_left(child)) return owner;
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (!may_have_left(worker, child)) continue;
+    owner = worker;
+    ++*others;
+  }
+  return *others == 1 ? owner : NULL;
+}
+
+struct search {
+  struct worker *worker; /* NULL: what nobody who lives has left */
+  struct tree *tree;
+  uint32_t ended; /* children that have ended and are not reaped */
+};
+
+static void take_child(void *context, uint32_t pid) {
+  struct search *search = context;
+  struct process child;
+  if (kin_is_known(pid) || !processes_look(pid, &child)) return;
+  if (processes_has_ended(&child)) {
+    search->ended++;
+    return;
+  }
+  uint32_t others = 0;
+  struct worker *owner = owner_of(&child, &others);
+  bool is_meant = search->worker ? owner == search->worker : !owner && others == 0 && may_be_left(&child);
+  if (is_meant) (void)tree_add(search->tree, pid);
+}
+
+/* What an adopted worker has left is another process's child (init's), and known only by what it was given. */
+static void take_relative(void *context, uint32_t pid) {
+  const struct search *search = context;
+  const struct worker *worker = search->worker;
+  struct process process;
+  if (pid == (uint32_t)getpid() || kin_is_known(pid) || !processes_look(pid, &process)) return;
+  if (processes_has_ended(&process) || process.start_time < worker->kin.began) return;
+  bool is_relative = is_in_session(worker, &process);
+  if (!is_relative && processes_user(pid) == worker->kin.user) {
+    char *environment = memory_take(ENVIRONMENT_BYTES);
+    is_relative = is_named(worker, environment, processes_environment(pid, environment, ENVIRONMENT_BYTES));
+    free(environment);
+  }
+  if (is_relative) (void)tree_add(search->tree, pid);
+}
+
+struct session {
+  const struct worker *worker;
+  uint32_t number;
+  bool is_found;
+};
+
+static void look_for_session(void *context, uint32_t pid) {
+  struct session *session = context;
+  struct process process;
+  if (session->is_found || !processes_look(pid, &process) || process.session != session->number) return;
+  char *environment = memory_take(ENVIRONMENT_BYTES);
+  size_t length = processes_environment(pid, environment, ENVIRONMENT_BYTES);
+  /* LISTEN_PID is the process that was started, and it began the session. */
+  session->is_found = is_named(session->worker, environment, length) && sets(environment, length, "LISTEN_PID", session->number);
+  free(environment);
+}
+
+bool kin_is_session_of(const struct worker *worker, uint32_t number) {
+  struct session session = {.worker = worker, .number = number};
+  processes_all(look_for_session, &session);
+  return session.is_found;
+}
+
+/* What a child leaves becomes ours when it ends: if one has ended since the list was read, it is read again. */
+static void take_children(struct search *search) {
+  uint32_t ended;
+  int rounds = 0;
+  do {
+    ended = search->ended;
+    search->ended = 0;
+    tree_own_children(take_child, search);
+  } while (search->ended > ended && ++rounds < MOST_ROUNDS);
+}
+
+struct tree kin_of(struct worker *worker) {
+  struct tree tree = {0};
+  struct search search = {.worker = worker, .tree = &tree};
+  if (worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING) (void)tree_add(&tree, worker->pid);
+  take_children(&search);
+  if (worker->flags & WORKER_ADOPTED) processes_all(take_relative, &search);
+  tree_grow(&tree, kin_is_known);
+  return tree;
+}
+
+struct tree kin_left(void) {
+  struct tree tree = {0};
+  struct search search = {.tree = &tree};
+  take_children(&search);
+  tree_grow(&tree, kin_is_known);
+  return tree;
+}
+
+void kin_save(struct buffer *out) {
+  buffer_u64(out, first_start);
+  buffer_u8(out, shares_session ? 1 : 0);
+  buffer_u32(out, worker_count());
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    const struct worker *worker = worker_at(i);
+    buffer_u64(out, worker->id);
+    buffer_u32(out, worker->kin.session);
+    buffer_u32(out, worker->kin.keeper);
+    buffer_u64(out, worker->kin.generation);
+    buffer_u32(out, worker->kin.user);
+    buffer_u64(out, worker->kin.began);
+    buffer_u64(out, worker->notify.names_main);
+    buffer_u8(out, worker->is_undecided ? 1 : 0);
+    buffer_u8(out, worker->is_killed ? 1 : 0);
+  }
+}
+
+bool kin_load(struct reader *in) {
+  first_start = read_u64(in);
+  shares_session = read_u8(in) == 1;
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    struct worker *worker = worker_find(read_u64(in));
+    struct kin kin = {.session = read_u32(in)};
+    kin.keeper = read_u32(in);
+    kin.generation = read_u64(in);
+    kin.user = read_u32(in);
+    kin.began = read_u64(in);
+    uint64_t names_main = read_u64(in);
+    bool is_undecided = read_u8(in) == 1;
+    bool is_killed = read_u8(in) == 1;
+    if (!worker) return false;
+    worker->kin = kin;
+    worker->notify.names_main = names_main;
+    worker->is_undecided = is_undecided;
+    worker->is_killed = is_killed;
+  }
+  return !in->failed;
+}

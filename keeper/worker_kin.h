@@ -1,0 +1,27 @@
+/* Whose a process is: by its session, by what it was given at its start, or because no other worker can have left it. */
+#ifndef KEEPER_WORKER_KIN_H
+#define KEEPER_WORKER_KIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tree.h"
+#include "worker.h"
+
+/* Whether a process is a worker's main one, or of the keeper's own (the supervisor and its like). */
+bool kin_is_known(uint32_t pid);
+/* Whether it is a worker's main process. */
+bool kin_is_main(uint32_t pid);
+/* All processes of a worker, its main one first if that is there. Others that have ended may be among them. */
+struct tree kin_of(struct worker *worker);
+/* Whether the worker began this session, as some process in it shows. */
+bool kin_is_session_of(const struct worker *worker, uint32_t session);
+/* Children of the keeper's that workers have left which are gone themselves. */
+struct tree kin_left(void);
+/* The first worker of this keeper began at that time, with a session of its own or without. */
+void kin_note_start(uint64_t start_time, bool has_session);
+
+void kin_save(struct buffer *out);
+bool kin_load(struct reader *in);
+
+#endif
