@@ -147,6 +147,7 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_removeName] = names_remove,
     [COMMAND_giveName] = names_give,
     [COMMAND_bindAgain] = names_bind_again,
+    [COMMAND_keepBacklog] = sockets_keep_backlog,
     [COMMAND_spawn] = workers_spawn,
     [COMMAND_signal] = workers_signal,
     [COMMAND_adopt] = workers_adopt,

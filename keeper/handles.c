@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "accept_queue.h"
 #include "admission.h"
 #include "descriptors.h"
 #include "events.h"
@@ -89,6 +91,18 @@ static struct handle *append(void) {
   return handle;
 }
 
+uint64_t handles_inode(const struct handle *handle) {
+  struct stat status;
+  /* Of a socket alone: a file of a worker's own file system could make this wait. */
+  return handle->domain == 0 || fstat(handle->fd, &status) < 0 ? 0 : (uint64_t)status.st_ino;
+}
+
+static uint32_t queue_limit(const struct handle *handle) {
+  uint32_t queue = 0;
+  uint32_t limit = 0;
+  return handle->listening && accept_queue(handle->fd, handle->domain, &queue, &limit) == 0 ? limit : 0;
+}
+
 /* A connection's address is not asked for where it is another's, who can make that wait (inet_getname takes the lock). */
 static void tell_opened(const struct handle *handle, bool is_foreign) {
   _Alignas(8) uint8_t address[128];
@@ -99,6 +113,8 @@ static void tell_opened(const struct handle *handle, bool is_foreign) {
   buffer_u32(event, handle->domain);
   buffer_u32(event, handle->type);
   buffer_u8(event, handle->listening ? 1 : 0);
+  buffer_u32(event, is_foreign ? 0 : queue_limit(handle));
+  buffer_u64(event, handles_inode(handle));
   buffer_bytes(event, address, length);
   events_post(0);
 }

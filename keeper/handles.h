@@ -49,6 +49,8 @@ int handles_store(uint64_t id, bool poll);
 void handles_hung_up(uint64_t id);
 /* The descriptor of a handle, or -1 with EBADF. */
 int handles_fd(uint64_t id);
+/* The inode by which /proc/PID/fd names a socket; 0 for what is not one. */
+uint64_t handles_inode(const struct handle *handle);
 /* getsockname's bytes (at most `room`), or nothing. */
 size_t handles_address(int fd, uint8_t *bytes, size_t room);
 

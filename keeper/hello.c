@@ -49,6 +49,7 @@ static void write_handle(struct buffer *out, const struct handle *handle) {
   size_t length = handle->domain != 0 ? handles_address(handle->fd, address, sizeof address) : 0;
   size_t at = begin(out, MESSAGE_helloHandle);
   buffer_u64(out, handle->id);
+  buffer_u64(out, handles_inode(handle));
   buffer_bytes(out, address, length);
   finish(out, at);
 }

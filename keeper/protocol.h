@@ -34,6 +34,7 @@
   COMMAND(removeName, 33, "handle:u64") \
   COMMAND(giveName, 34, "handle:u64 uid:u32 gid:u32") \
   COMMAND(bindAgain, 35, "handle:u64 kept:u64") \
+  COMMAND(keepBacklog, 36, "handle:u64 backlog:u32") \
   COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text connectFd:u32 connectPath:text") \
   COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
   COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 keeper:u32 generation:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
@@ -61,7 +62,7 @@
   MESSAGE(hello, 1, "protocol:u32 version:text pid:u32 startedAt:u64 now:u64 realtimeOffset:u64 bootId:text home:text cwd:text args:texts program:text fresh:u8 crashes:u32 consumed:u64 executions:u32 path:text") \
   MESSAGE(helloEntry, 2, "key:text value:bytes") \
   MESSAGE(helloWorker, 3, "worker:u64 pid:u32 startTime:u64 state:u8") \
-  MESSAGE(helloHandle, 4, "handle:u64 address:bytes") \
+  MESSAGE(helloHandle, 4, "handle:u64 inode:u64 address:bytes") \
   MESSAGE(helloConnection, 5, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32") \
   MESSAGE(helloEnd, 6, "outstanding:u32") \
   MESSAGE(sleep, 7, "") \
@@ -75,12 +76,13 @@
   MESSAGE(supervisorReplaced, 107, "pid:u32 forked:u8") \
   MESSAGE(supervisorKept, 108, "phase:u8 ending:u8 status:u32") \
   MESSAGE(rehearsed, 109, "step:text errno:u32 ending:u8 status:u32") \
-  MESSAGE(opened, 110, "handle:u64 domain:u32 type:u32 listening:u8 address:bytes") \
+  MESSAGE(opened, 110, "handle:u64 domain:u32 type:u32 listening:u8 limit:u32 inode:u64 address:bytes") \
   MESSAGE(socketStat, 111, "request:u64 handle:u64 queue:u32 limit:u32") \
   MESSAGE(relistened, 112, "handle:u64 errno:u32") \
   MESSAGE(hungUp, 113, "handle:u64") \
   MESSAGE(journalRestored, 114, "afterMs:u64") \
   MESSAGE(nameChanged, 115, "handle:u64 state:u8 pid:u32 errno:u32") \
+  MESSAGE(backlogRestored, 116, "handle:u64 before:u32 after:u32") \
   MESSAGE(spawned, 120, "worker:u64 pid:u32 startTime:u64") \
   MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
   MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \

@@ -177,6 +177,30 @@ void sockets_stat(struct reader *command) {
   events_post(0);
 }
 
+/* listen(2) changes a listening socket's limit, for all that share it (inet_csk_listen_start is left out, unix_listen likewise). */
+void sockets_keep_backlog(struct reader *command) {
+  uint64_t id = read_u64(command);
+  uint32_t backlog = read_u32(command);
+  const struct handle *handle = handles_find(id);
+  uint32_t queue = 0;
+  uint32_t before = 0;
+  uint32_t after = 0;
+  if (backlog > 0x7fffffffU) backlog = 0x7fffffffU;
+  /* A socket that is shut down, or whose queue is not known, is left as it is. */
+  if (!handle || !handle->listening || accept_queue(handle->fd, handle->domain, &queue, &before) < 0 || before >= backlog) return;
+  if (listen(handle->fd, (int)backlog) < 0) {
+    (void)fail(COMMAND_keepBacklog, id, "listen", -1);
+    return;
+  }
+  /* The kernel's own limit (net.core.somaxconn) may be lower than what is wanted. */
+  if (accept_queue(handle->fd, handle->domain, &queue, &after) < 0 || after <= before) return;
+  struct buffer *event = events_begin(MESSAGE_backlogRestored);
+  buffer_u64(event, id);
+  buffer_u32(event, before);
+  buffer_u32(event, after);
+  events_post(0);
+}
+
 void sockets_open_datagram(struct reader *command) {
   uint64_t id = read_u64(command);
   int domain = read_i32(command);

@@ -21,6 +21,7 @@ void sockets_open(struct reader *command);
 void sockets_inherit(struct reader *command);
 void sockets_set_option(struct reader *command);
 void sockets_stat(struct reader *command);
+void sockets_keep_backlog(struct reader *command);
 void sockets_open_datagram(struct reader *command);
 void sockets_keep(struct reader *command);
 void sockets_store(struct reader *command);

@@ -9,6 +9,7 @@ type Exceptions = Readonly<Record<string, { readonly names: readonly string[]; r
 const IN_TYPESCRIPT: Exceptions = {
   "supervisor/linux.ts": { names: ["openSync", "readFileSync"], why: "/proc, and programs that are compared" },
   "supervisor/processes.ts": { names: ["openSync", "readFileSync", "promises"], why: "/proc" },
+  "supervisor/process-tree.ts": { names: ["readFileSync"], why: "/proc" },
   "supervisor/users.ts": { names: ["readFileSync"], why: "the system's user database" },
   "supervisor/upgrade-check.ts": { names: ["readFileSync"], why: "a descriptor that was handed over" },
   "commands/crankctl/adopt.ts": { names: ["readFileSync"], why: "/proc" },

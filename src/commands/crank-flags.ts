@@ -38,6 +38,11 @@ export const CRANK_FLAGS = {
     group: "Workers",
     help: "start a worker again that dies, instead of exiting with the last one (the default where more than one is wanted; -respawn=false turns it off)",
   },
+  "sockets-optional": {
+    kind: "switch",
+    group: "Workers",
+    help: "unless crankctl run says otherwise, a worker may be ready without holding all of the sockets",
+  },
   "no-adopt": {
     kind: "switch",
     group: "Workers",

@@ -84,7 +84,7 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     workerInput: "null",
     verbosity: verbosity(flags),
     leftWorkers: flags["no-adopt"] === true ? "leave" : "adopt",
-    defaults: CRANK_DEFAULTS,
+    defaults: flags["sockets-optional"] === true ? { ...CRANK_DEFAULTS, socketsOptional: true } : CRANK_DEFAULTS,
   };
 };
 

@@ -1,7 +1,7 @@
 // What happens to crank itself and to what it holds, beside what the core notes of workers and rollouts: the shapes of the
 // events, and the one sentence for each of them, which the log and `crankctl events` share.
-import { describeEnding } from "../core/describe.ts";
-import type { Ending } from "../core/state.ts";
+import { describeEnding, describeSockets } from "../core/describe.ts";
+import type { Ending, SocketFinding } from "../core/state.ts";
 
 /** One such thing. `more`: so many of its kind have not been told since the last one that was. */
 export type Happening =
@@ -45,6 +45,28 @@ export type Happening =
       readonly what: string;
       readonly reason: string;
       readonly more: number;
+    }
+  /** A worker had shortened the queue of waiting connections; `generation` is the newest that runs. */
+  | {
+      readonly kind: "backlogRestored";
+      readonly address: string;
+      readonly generation: number;
+      readonly before: number;
+      readonly after: number;
+    }
+  /** A worker is ready by its front end's protocol, and does not hold the sockets. */
+  | {
+      readonly kind: "socketsNotHeld";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly sockets: SocketFinding;
+    }
+  /** Whether a worker holds these sockets is not shown to crank. Told once for a generation. */
+  | {
+      readonly kind: "socketsUnseen";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly sockets: readonly string[];
     }
   /** `message` is the whole sentence; `by` the signal that asked for it, null for a request. */
   | { readonly kind: "upgradeRefused"; readonly by: string | null; readonly message: string }
@@ -208,6 +230,11 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
       : `${address}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${failure}`,
   socketName: (name) => `${name.address}: ${describeName(name)}${untold(name.more)}`,
   socketNameFailed: ({ address, what, reason, more }) => `${address}: ${what}: ${reason}${untold(more)}`,
+  backlogRestored: ({ address, generation, before, after }) =>
+    `${address}: a worker of generation ${generation} let only ${before} connections wait; it is ${after} again. Let it listen with a backlog of ${after}: on Node, server.listen({ fd: 3 }, ${after})`,
+  socketsNotHeld: (worker) => `${nameOf(worker)} is ready but ${describeSockets(worker.sockets)}`,
+  socketsUnseen: (worker) =>
+    `Whether w${nameOf(worker).slice(1)} holds ${worker.sockets.join(", ")} cannot be seen (a process of it has other rights than crank); it is taken for ready`,
   upgradeRefused: ({ by, message }) => (by === null ? message : `${by}: ${message}`),
   upgradeStarted: ({ from, path }) => `Upgrading from ${from} to what ${path} is`,
   upgradeDone: ({ from, to, keeper }) =>

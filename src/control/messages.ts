@@ -41,6 +41,8 @@ export type RunParams = {
   readonly handOver?: boolean;
   /** How many descriptors workers may leave. */
   readonly fdStore?: number;
+  /** A worker may be ready without holding all of the sockets. */
+  readonly socketsOptional?: boolean;
   /** How a worker proves that it can serve. */
   readonly ready?: ReadyParams;
   /** For the probes of `ready`: ms between two, ms for each, how many have to go well in a row, and where ("" for the shared socket). */

@@ -267,6 +267,7 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     killMode: v.exactOptional(v.picklist(["group", "process"], 'must be "group" or "process"')),
     handOver: flag(),
     fdStore: v.exactOptional(whole(0, BOUNDS.fdStore)),
+    socketsOptional: flag(),
     ready: v.exactOptional(ready()),
     probeInterval: v.exactOptional(probeTime()),
     probeTimeout: v.exactOptional(probeTime()),

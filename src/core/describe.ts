@@ -2,7 +2,7 @@
 // part of it, which was escaped when it was taken.
 import type { Note, Refusal } from "./effects.ts";
 import { describeErrno } from "./errno.ts";
-import type { Dismissal, Ending, Failure } from "./state.ts";
+import type { Dismissal, Ending, Failure, SocketFinding } from "./state.ts";
 
 /** How a process ended, after its name: `exited with status 1`. */
 export const describeEnding = (ending: Ending): string => {
@@ -105,7 +105,9 @@ export const describeReason = (failure: Failure): string => {
     case "exited":
       return `it ${describeEnding(failure.ending)} before it was available`;
     case "timeout":
-      return `not ready within ${seconds(failure.afterMs)}${failure.probe === undefined ? "" : `; the last probe found that it ${failure.probe}`}`;
+      return `not ready within ${seconds(failure.afterMs)}${failure.probe === undefined ? "" : `; the last probe found that it ${failure.probe}`}${failure.sockets === undefined ? "" : `; it ${describeSockets(failure.sockets)}`}`;
+    case "notServing":
+      return `${SIGNS[failure.sign]} but ${failure.sign === "probe" ? "it " : ""}${describeSockets(failure.sockets)}`;
     case "spawn":
       return failure.detail ?? describeStep(failure);
     case "dismissed":
@@ -117,6 +119,21 @@ export const describeReason = (failure: Failure): string => {
     case "shutdown":
       return "crank is shutting down";
   }
+};
+
+const SIGNS = {
+  notify: "it said READY=1",
+  ack: "it acknowledged that it is ready",
+  delay: "it ran for as long as it takes to count as ready",
+  probe: "its probe succeeded",
+} as const;
+
+/** What is wrong with a worker's sockets, after "it". */
+export const describeSockets = ({ missing, listens, apart }: SocketFinding): string => {
+  const where = listens.length === 0 ? "it listens nowhere" : `it listens on ${listens.join(", ")}`;
+  if (missing.length > 0) return `does not hold ${missing.join(", ")}; ${where}`;
+  if (apart === undefined) return `holds its sockets; ${where} besides`;
+  return `holds its sockets only in process ${apart.holder}; process ${apart.listener} listens on ${listens.join(", ")}`;
 };
 
 /** Why crank takes a worker away, as part of a sentence. */

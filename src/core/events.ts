@@ -1,6 +1,16 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
 import type { Spec, StopStep } from "./spec.ts";
-import type { Dismissal, Ending, Manner, RequestId, Respawn, RolloutOrder, WorkerId } from "./state.ts";
+import type {
+  Dismissal,
+  Ending,
+  Manner,
+  RequestId,
+  Respawn,
+  RolloutOrder,
+  Sign,
+  SocketFinding,
+  WorkerId,
+} from "./state.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
 export type Run = {
@@ -55,14 +65,20 @@ export type SpawnFailed = {
   readonly errno: number;
   readonly detail?: string;
 };
-/** A worker said that it is ready. `at` is when, and judges lateness. */
+/** A worker said that it is ready. `at` is when, and judges lateness. `sockets`: why it cannot serve all the same. */
 export type WorkerReady = {
   readonly kind: "workerReady";
   readonly now: number;
   readonly at: number;
   readonly worker: WorkerId;
+  /** How; missing: on its notify socket. */
+  readonly sign?: Extract<Sign, "ack">;
+  readonly sockets?: SocketFinding;
 };
-/** A probe has come to its end. `at` is when. `unsure`: other workers took all its connections, so it says nothing about this one. */
+/**
+ * A probe has come to its end. `at` is when. `unsure`: other workers took all its connections, so it says nothing about this
+ * one. `sockets` as in `workerReady`.
+ */
 export type Probed = {
   readonly kind: "probed";
   readonly now: number;
@@ -72,6 +88,7 @@ export type Probed = {
   readonly verdict: "ok" | "no" | "unsure";
   /** What was wrong, as it completes "the probe found that it …"; "" if nothing was. */
   readonly detail: string;
+  readonly sockets?: SocketFinding;
 };
 export type WorkerExited = {
   readonly kind: "workerExited";
@@ -137,8 +154,12 @@ export type Measured = {
   readonly now: number;
   readonly sizes: readonly { readonly worker: WorkerId; readonly bytes: number }[];
 };
-/** Some deadline may be due. */
-export type Tick = { readonly kind: "tick"; readonly now: number };
+/** Some deadline may be due. `sockets`: what is wrong with those of workers whose time to get ready is over. */
+export type Tick = {
+  readonly kind: "tick";
+  readonly now: number;
+  readonly sockets?: Readonly<Record<WorkerId, SocketFinding>>;
+};
 
 export type CoreEvent =
   | Run

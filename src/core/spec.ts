@@ -82,6 +82,8 @@ export type Spec = {
   readonly handOver: boolean;
   /** How many descriptors the service's workers may leave for later ones. */
   readonly fdStore: number;
+  /** A worker may be ready without holding all of the service's sockets; missing: it may not. */
+  readonly socketsOptional?: true;
   /** How many more attempts after a worker failed before it was available. */
   readonly retries: number;
   /** For the whole rollout, ms; null is no limit. */

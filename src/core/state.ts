@@ -13,11 +13,34 @@ export type Ending =
   | { readonly kind: "signal"; readonly signal: string; readonly core: boolean }
   | { readonly kind: "unknown" };
 
+/**
+ * What is wrong with how a worker's process tree stands to the service's sockets. `missing`: the sockets that no process of
+ * it holds, as `tcp://:8080 (descriptor 3)`; `held`: how many it holds. `listens`: where it listens beside them.
+ * `apart`: one process holds the sockets, and another one, which does not, listens elsewhere; each as `12 (npm start)`.
+ */
+export type SocketFinding = {
+  readonly missing: readonly string[];
+  readonly held: number;
+  readonly listens: readonly string[];
+  readonly apart?: { readonly holder: string; readonly listener: string };
+};
+
+/** By what a worker has shown that it is ready. */
+export type Sign = "notify" | "ack" | "delay" | "probe";
+
 /** Why a worker never became available. */
 export type Failure =
   | { readonly kind: "exited"; readonly ending: Ending; readonly tail: string }
-  /** `probe`: what the last probe found wrong, where there was one. */
-  | { readonly kind: "timeout"; readonly afterMs: number; readonly tail: string; readonly probe?: string }
+  /** `probe`: what the last probe found wrong, where there was one. `sockets`: what is wrong with them, where something is. */
+  | {
+      readonly kind: "timeout";
+      readonly afterMs: number;
+      readonly tail: string;
+      readonly probe?: string;
+      readonly sockets?: SocketFinding;
+    }
+  /** It showed that it is ready, and does not hold the sockets. */
+  | { readonly kind: "notServing"; readonly sign: Sign; readonly sockets: SocketFinding; readonly tail: string }
   /** `detail`: the same as part of a sentence that names what the kernel was asked for. */
   | { readonly kind: "spawn"; readonly step: string; readonly errno: number; readonly detail?: string }
   /** It got ready, and was not alive any more before it was available. */

@@ -48,7 +48,9 @@ export const endFailed = (turn: Turn, worker: Living, failure: Failure): void =>
     failure,
   };
   const isUnheard = worker.kind === "starting" && worker.unheard === true;
-  if (turn.service.manner.failSteps !== null || isUnheard)
+  // One that holds some of the sockets may serve clients there.
+  const isServing = failure.kind === "notServing" && failure.sockets.held > 0;
+  if (turn.service.manner.failSteps !== null || isUnheard || isServing)
     return takeNextStep(turn, { ...stopping, nextStep: 0, stepAt: turn.now });
   const spec = specOf(turn, worker.generation);
   putWorker(turn, { ...stopping, nextStep: Math.max(1, spec?.stopSteps.length ?? 0), stepAt: null });

@@ -21,7 +21,7 @@ import { failPlace } from "./places.ts";
 import { wantedGeneration } from "./pool.ts";
 import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./probing.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
-import type { Ending, Failure, Worker, WorkerState } from "./state.ts";
+import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./state.ts";
 import { beginLeaving, endFailed, identityOf, killRest, stopRest, takeNextStep } from "./stopping.ts";
 import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
 
@@ -59,7 +59,7 @@ const LIFE = {
     leaving: nothing,
     extended: (turn, worker, event) => extendStart(turn, worker, event),
     moved: (turn, worker, event) => move(turn, worker, event),
-    due: (turn, worker) => startIsDue(turn, worker),
+    due: (turn, worker, event) => startIsDue(turn, worker, event),
   },
   ready: {
     spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
@@ -154,18 +154,22 @@ const delayedReadiness = (turn: Turn, worker: In<"starting">): Partial<In<"start
 
 const takeReady = (turn: Turn, worker: In<"starting">, event: WorkerReady): void => {
   // One that is to be asked is not believed.
-  if (!isProbed(turn, worker)) judgeReady(turn, worker, event);
+  if (!isProbed(turn, worker)) judgeReady(turn, worker, event, event.sign ?? "notify");
 };
 
 const takeProbe = (turn: Turn, worker: In<"starting">, event: Probed): void => {
-  if (takeProbed(turn, worker, event)) judgeReady(turn, worker, event);
+  if (takeProbed(turn, worker, event)) judgeReady(turn, worker, event, "probe");
 };
 
-/** Judged by when it was said, not by when it was heard. */
-const judgeReady = (turn: Turn, worker: In<"starting">, event: { readonly at: number }): void => {
-  const isLate = worker.readyBy !== null && event.at > worker.readyBy && readinessDelay(turn, worker) === null;
-  if (isLate) failByTimeout(turn, worker);
-  else becomeReady(turn, worker, event.at);
+type Shown = { readonly at: number; readonly sockets?: SocketFinding | undefined };
+
+/** Judged by when it was said, not by when it was heard, and by whether it can serve. */
+const judgeReady = (turn: Turn, worker: In<"starting">, event: Shown, sign: Sign): void => {
+  const { at, sockets } = event;
+  const isLate = worker.readyBy !== null && at > worker.readyBy && readinessDelay(turn, worker) === null;
+  if (isLate) failByTimeout(turn, worker, sockets);
+  else if (sockets === undefined) becomeReady(turn, worker, at);
+  else fail(turn, worker, { kind: "notServing", sign, sockets, tail: "" });
 };
 
 const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
@@ -201,14 +205,15 @@ const endReplacementBy = (turn: Turn, { generation: number, replacement }: Worke
 };
 
 /** Its time is over, or the next probe is due. */
-const startIsDue = (turn: Turn, worker: In<"starting">): void => {
-  if (worker.readyBy !== null && worker.readyBy <= turn.now) endStart(turn, worker);
+const startIsDue = (turn: Turn, worker: In<"starting">, event: Tick): void => {
+  if (worker.readyBy !== null && worker.readyBy <= turn.now) endStart(turn, worker, event.sockets?.[worker.id]);
   else beginProbe(turn, worker);
 };
 
-const endStart = (turn: Turn, worker: In<"starting">): void => {
-  if (worker.pid !== null && readinessDelay(turn, worker) !== null) becomeReady(turn, worker, turn.now);
-  else failByTimeout(turn, worker);
+const endStart = (turn: Turn, worker: In<"starting">, sockets: SocketFinding | undefined): void => {
+  if (worker.pid !== null && readinessDelay(turn, worker) !== null)
+    judgeReady(turn, worker, { at: turn.now, sockets }, "delay");
+  else failByTimeout(turn, worker, sockets);
 };
 
 /** One that proves itself by being alive is ready at its time; any other may have longer to get ready, never shorter. */
@@ -222,10 +227,14 @@ const extendStop = (turn: Turn, worker: In<"stopping">, { until }: Extended): vo
 };
 
 /** Its failure counts from now on; what it said last is known when it is gone, and only then it is spoken of. */
-const failByTimeout = (turn: Turn, worker: In<"starting">): void => {
+const failByTimeout = (turn: Turn, worker: In<"starting">, sockets?: SocketFinding): void => {
   const afterMs = specOf(turn, worker.generation)?.startTimeoutMs ?? turn.now - worker.startedAt;
   const probe = worker.probing?.detail ?? "";
-  const failure: Failure = { kind: "timeout", afterMs, tail: "", ...(probe === "" ? {} : { probe }) };
+  const why = { ...(probe === "" ? {} : { probe }), ...(sockets === undefined ? {} : { sockets }) };
+  fail(turn, worker, { kind: "timeout", afterMs, tail: "", ...why });
+};
+
+const fail = (turn: Turn, worker: In<"starting" | "ready">, failure: Failure): void => {
   endFailed(turn, worker, failure);
   countFailure(turn, worker, failure);
 };
@@ -304,9 +313,7 @@ const isOnProbation = ({ service: { rollout } }: Turn, worker: In<"ready">): boo
 /** One that is not alive before it was available has failed like one that has exited; anybody else is replaced. */
 const takeDismissal = (turn: Turn, worker: In<"ready">, { reason }: Pick<Dismiss, "reason">): void => {
   if (serves(reason) || !isOnProbation(turn, worker)) return dismiss(turn, worker, reason);
-  const failure: Failure = { kind: "dismissed", reason, tail: "" };
-  endFailed(turn, worker, failure);
-  countFailure(turn, worker, failure);
+  fail(turn, worker, { kind: "dismissed", reason, tail: "" });
 };
 
 /** It goes by itself: another may come for it, and it has the time of a stop. One on probation is judged by its end. */

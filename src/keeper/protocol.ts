@@ -92,6 +92,8 @@ export const COMMANDS = {
   storeHandle: { code: 30, fields: { handle: "u64", poll: "u8" } },
   /** Sends a worker one datagram with the descriptors of these handles, and closes the handles; answered by `handed`. If it fails they stay. */
   hand: { code: 31, fields: { worker: "u64", bytes: "bytes", handles: "numbers" } },
+  /** Where fewer connections may wait at a listening socket than `backlog`, listen(2) with that. Answered by `backlogRestored` if it changes anything. */
+  keepBacklog: { code: 36, fields: { handle: "u64", backlog: "u32" } },
 
   /**
    * Looks whether the name of a unix socket's file leads to it, now and whenever something happens to it (inotify), and puts it
@@ -264,7 +266,8 @@ export const MESSAGES = {
   helloEntry: { code: 2, fields: { key: "text", value: "bytes" } },
   /** `state`: 0 being started, 1 running, 2 exited, or not started, and that not yet consumed, 3 its main process has ended and others of its tree have not. */
   helloWorker: { code: 3, fields: { worker: "u64", pid: "u32", startTime: "u64", state: "u8" } },
-  helloHandle: { code: 4, fields: { handle: "u64", address: "bytes" } },
+  /** `inode`: by which /proc/PID/fd names it, 0 if it is not a socket. */
+  helloHandle: { code: 4, fields: { handle: "u64", inode: "u64", address: "bytes" } },
   helloConnection: { code: 5, fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32" } },
   /** Ends a hello; outstanding events follow after `attach`. */
   helloEnd: { code: 6, fields: { outstanding: "u32" } },
@@ -290,14 +293,27 @@ export const MESSAGES = {
   /** What came of `rehearse`. `step`: what could not be done, with its errno; else "", and how it ended (status 0: it can take over). */
   rehearsed: { code: 109, fields: { step: "text", errno: "u32", ending: "u8", status: "u32" } },
 
-  /** A socket is open. `address`: what getsockname says. `listening` 1 if it accepts. */
-  opened: { code: 110, fields: { handle: "u64", domain: "u32", type: "u32", listening: "u8", address: "bytes" } },
+  /** A socket is open. `address`: what getsockname says. `listening` 1 if it accepts, of `limit` connections that may wait (0: not known). `inode` as in `helloHandle`. */
+  opened: {
+    code: 110,
+    fields: {
+      handle: "u64",
+      domain: "u32",
+      type: "u32",
+      listening: "u8",
+      limit: "u32",
+      inode: "u64",
+      address: "bytes",
+    },
+  },
   socketStat: { code: 111, fields: { request: "u64", handle: "u64", queue: "u32", limit: "u32" } },
   /** Somebody shut the listening socket down for everybody; the keeper made it listen again. */
   relistened: { code: 112, fields: { handle: "u64", errno: "u32" } },
 
   /** The peer of a stored handle has hung up, or the handle has failed (EPOLLHUP, EPOLLERR). Told once. */
   hungUp: { code: 113, fields: { handle: "u64" } },
+  /** A worker had shortened a socket's queue: so many could wait, and so many can now. */
+  backlogRestored: { code: 116, fields: { handle: "u64", before: "u32", after: "u32" } },
 
   /** The journal is on the disk again, so long after it had left it. */
   journalRestored: { code: 114, fields: { afterMs: "u64" } },

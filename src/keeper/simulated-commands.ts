@@ -10,6 +10,8 @@ const EBADF = 9;
 const QUEUE_LIMIT = 4096;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
+/** Of the socket behind a handle: whoever simulates /proc knows it by this. */
+const FIRST_INODE = 70;
 
 /** What commands are carried out on, and how what comes of them is told. */
 export type Surface = {
@@ -51,7 +53,12 @@ export class SimulatedCommands {
   }
 
   hello(): Greeting[] {
-    return [...this.#handles].map(([handle, address]) => ({ kind: "helloHandle", handle, address }));
+    return [...this.#handles].map(([handle, address]) => ({
+      kind: "helloHandle",
+      handle,
+      inode: FIRST_INODE + handle,
+      address,
+    }));
   }
 
   /** Tells of the barriers behind which everything is decided. */
@@ -133,7 +140,9 @@ export class SimulatedCommands {
     const { handle, domain, type } = command;
     const { address } = opened;
     this.#handles.set(handle, address);
-    post({ kind: "opened", handle, domain, type, listening: opened.listening ? 1 : 0, address });
+    const { listening } = opened;
+    const told = { listening: listening ? 1 : 0, limit: listening ? command.backlog : 0 };
+    post({ kind: "opened", handle, domain, type, ...told, inode: FIRST_INODE + handle, address });
   }
 
   #close(handle: number): void {
@@ -154,7 +163,8 @@ export class SimulatedCommands {
     const taken = this.#surface.world.takeDescriptor(command);
     if (taken) {
       this.#handles.set(handle, taken.address);
-      this.#surface.post({ kind: "opened", handle, listening: 1, ...taken });
+      const told = { listening: 1, limit: QUEUE_LIMIT, inode: FIRST_INODE + handle };
+      this.#surface.post({ kind: "opened", handle, ...told, ...taken });
     } else if (this.#surface.workers.isThere(pid, startTime)) this.#hold(handle);
     else this.#fail(command, handle, { step: "process", errno: ESRCH });
   }
@@ -162,7 +172,8 @@ export class SimulatedCommands {
   #hold(handle: number): void {
     const address = new Uint8Array();
     this.#handles.set(handle, address);
-    this.#surface.post({ kind: "opened", handle, domain: AF_UNIX, type: SOCK_STREAM, listening: 0, address });
+    const told = { domain: AF_UNIX, type: SOCK_STREAM, listening: 0, limit: 0, inode: FIRST_INODE + handle };
+    this.#surface.post({ kind: "opened", handle, ...told, address });
   }
 
   #store(command: CommandOf<"storeHandle">): void {

@@ -1,37 +1,33 @@
 // Workers that say that they are ready in a line on the control socket, as the libraries of einhorn's workers do: under
 // every front end.
-import type { Worker } from "../core/state.ts";
-import { advance } from "./carry-out.ts";
 import type { Dialect, ForeignLine } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
+import { takeReady } from "./serving.ts";
 
 /** Only acknowledgements: `{"command":"worker:ack","pid":123}`. As einhorn does it, the connection is closed without an answer. */
 export const acknowledgements: Dialect = {
   take: (memory, line) => {
     const pid = acknowledgedPid(line.text);
     if (pid === null) return false;
-    acknowledge(memory, line, pid);
+    const waiting = acknowledge(memory, line, pid);
     memory.outbox.command({
       kind: "write",
       connection: line.event.connection,
       bytes: new Uint8Array(),
       close: 1,
     });
-    return true;
+    return waiting ? waiting.then(() => true) : true;
   },
 };
 
 /**
- * Takes a worker's word that it is ready; returns it. Null: no worker has this pid, or it runs as another user than the sender.
- * One that proves itself by being alive for a while does so whatever it says.
+ * Takes a worker's word that it is ready, unless no worker has this pid, or it runs as another user than the sender. One that proves itself by being alive for a while does so whatever it says.
  */
-export const acknowledge = (memory: Memory, { event, mayControl }: ForeignLine, pid: number): Worker | null => {
+export const acknowledge = (memory: Memory, { event, mayControl }: ForeignLine, pid: number): Promise<void> | void => {
   const worker = Object.values(memory.core.workers).find((known) => known.pid === pid);
   const spec = worker && memory.core.generations[worker.generation]?.spec;
-  if (!spec || !(mayControl || event.uid === spec.user?.uid)) return null;
-  if (spec.readiness.kind !== "delay")
-    advance(memory, { kind: "workerReady", now: event.deliveredAt, at: event.happenedAt, worker: worker.id });
-  return worker;
+  if (!spec || !(mayControl || event.uid === spec.user?.uid) || spec.readiness.kind === "delay") return;
+  return takeReady(memory, worker, { now: event.deliveredAt, at: event.happenedAt, sign: "ack", sender: null });
 };
 
 const acknowledgedPid = (text: string | null): number | null => {

@@ -77,6 +77,7 @@ const GOES_ON = new Set([
   "unstarted",
   "store",
   "said",
+  "once",
 ]);
 
 /** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */

@@ -5,6 +5,7 @@ import type { Effect, Note } from "../core/effects.ts";
 import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { LIMITS } from "../keeper/protocol.ts";
+import { keepBacklogs } from "./backlog.ts";
 import { countNote } from "./counters.ts";
 import { wallTime } from "./facts.ts";
 import { logHappening } from "./happen.ts";
@@ -129,6 +130,8 @@ const tell = (memory: Memory, note: Note, json: string): void => {
       finish(memory, pending, { result: { generation: note.generation, accepted: true, pids: [note.pid] } });
     }
   }
+  // Behind the deeds: nothing waits for it.
+  if (note.kind === "workerReady") keepBacklogs(memory);
   if (note.kind !== "workerGone") return;
   workerIsGone(memory, note.worker);
   forgetSaid(memory, note.worker);

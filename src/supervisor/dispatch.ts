@@ -23,12 +23,13 @@ import {
 import { atBoundAgain, atNameChanged, atNameFailure, lookAtNames } from "./names.ts";
 import { probeIsGone, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
-import { maySpeakFor, parseNotification } from "./readiness.ts";
+import { BY_PAIR, maySpeakFor, parseNotification } from "./readiness.ts";
 import { recycleByMemory } from "./recycling.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
 import { oneMore } from "./seldom.ts";
 import { noteReload } from "./service-manager.ts";
 import { atManagerFailure } from "./service-manager-link.ts";
+import { someAreDue, takeReady, takeTick } from "./serving.ts";
 import { signalName } from "./signals.ts";
 import { concernsStore } from "./stored-descriptors.ts";
 
@@ -61,7 +62,13 @@ const atUpgrade = (memory: Memory, event: KeeperEvent): Promise<void> =>
   import("./upgrade.ts").then(({ takeUpgradeEvent }) => takeUpgradeEvent(memory, event));
 
 const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
+  if (someAreDue(memory, event.deliveredAt))
+    return takeTick(memory, event.deliveredAt).then(() => endUpgradeCheck(memory, event));
   advance(memory, { kind: "tick", now: event.deliveredAt });
+  return endUpgradeCheck(memory, event);
+};
+
+const endUpgradeCheck = (memory: Memory, event: EventOf<"tick">): Handled => {
   const limit = memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY;
   if (limit <= event.deliveredAt) return atUpgrade(memory, event);
 };
@@ -103,8 +110,15 @@ const hear = (memory: Memory, worker: Worker, { said, event }: Heard, isItsWord:
 type Words = ReadonlyMap<string, string>;
 
 const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
-  if (said.get("READY") === "1")
-    advance(memory, { kind: "workerReady", now: event.deliveredAt, at: event.happenedAt, worker: worker.id });
+  const { deliveredAt: now, happenedAt: at, source, pid: sender } = event;
+  const waiting =
+    said.get("READY") === "1"
+      ? takeReady(memory, worker, { now, at, sender: source === BY_PAIR ? null : sender })
+      : null;
+  return waiting ? waiting.then(() => takeRest(memory, worker, said, event)) : takeRest(memory, worker, said, event);
+};
+
+const takeRest = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
   const isAll = said.size === 1 && said.has("READY") && !memory.said.has(worker.id);
   if (!isAll) return withOtherWords(({ takeOtherWords }) => takeOtherWords(memory, worker, said, event));
 };
@@ -259,6 +273,7 @@ const ON_EVENT: Handlers = {
     happen(memory, { kind: "journalRestored", afterMs }, deliveredAt);
   },
   opened: (memory, event) => {
+    memory.inodes.set(event.handle, event.inode);
     const stored = memory.stored.get(event.handle);
     if (!stored && memory.boot.stage === "serving" && memory.sockets.has(event.handle))
       return atBoundAgain(memory, event.handle, event.deliveredAt);
@@ -267,6 +282,7 @@ const ON_EVENT: Handlers = {
       ? withStoreWords(({ atTaken }) => atTaken(memory, stored, event.deliveredAt))
       : undefined;
   },
+  backlogRestored: (memory, event) => import("./backlog.ts").then(({ atRestored }) => atRestored(memory, event)),
   hungUp: (memory, event) => withStoreWords(({ atHungUp }) => atHungUp(memory, event)),
   handed: (memory, event) => withStoreWords(({ atHanded }) => atHanded(memory, event)),
   socketStat: (memory, event) =>

@@ -74,6 +74,8 @@ export type FrontEnd = {
   readonly upgraded?: (memory: Memory, outcome: UpgradeOutcome, now: number) => void;
   /** Hears that an errand (errands.ts) failed; `how` completes "the command …". */
   readonly errandFailed?: (memory: Memory, how: string) => void;
+  /** A worker that is ready and does not hold the sockets has failed; `warn`: its protocol takes it for ready all the same. */
+  readonly unheldSockets?: "warn";
   /** How a line of the log looks in the text format. */
   readonly logLine: (memory: Memory, entry: LogEntry) => string;
   /** Where it is said why it cannot start, and what it ends with then; by default standard error, and 1. */

@@ -33,6 +33,9 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   listenerShutDown: ({ failure }) => (failure === null ? "warning" : "error"),
   socketName: ({ state }) => (state === "taken" || state === "blocked" ? "error" : "warning"),
   socketNameFailed: "warning",
+  backlogRestored: "warning",
+  socketsNotHeld: "warning",
+  socketsUnseen: "warning",
   // Whoever sent a request has been told.
   upgradeRefused: ({ by }) => (by === null ? "debug" : "error"),
   upgradeStarted: "debug",

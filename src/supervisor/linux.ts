@@ -6,6 +6,7 @@ import {
   fstatSync,
   openSync,
   readFileSync,
+  readlinkSync,
   readSync,
   realpathSync,
   statSync,
@@ -50,6 +51,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   findGroup,
   streamIdentity,
   lineage,
+  descriptorTarget,
   isExecutable,
   isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
   beginning,
@@ -57,6 +59,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   isSameFile,
   kernelLimits,
   processes: async () => (await import("./processes.ts")).linuxProcesses,
+  processTree: async () => (await import("./process-tree.ts")).linuxProcessTree,
   endsInHalfLine,
 });
 
@@ -175,6 +178,14 @@ const lineage = (pid: number): Lineage | null => {
   return parent === undefined ? null : { parent: Number(parent), uid: Number(uid) };
 };
 const LINEAGE = /^PPid:\s*(\d+)$[\s\S]*?^Uid:\s*(\d+)/m;
+
+const descriptorTarget = (pid: number, fd: number): string | null => {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return null;
+  }
+};
 
 const isExecutable = (path: string): boolean => {
   try {

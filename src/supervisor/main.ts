@@ -183,5 +183,6 @@ const collect = (greetings: readonly Greeting[]): Hello & { readonly now: number
     greetings.flatMap((greeting) => (greeting.kind === "helloEntry" ? [[greeting.key, greeting.value] as const] : [])),
   );
   const workers = greetings.filter((greeting) => greeting.kind === "helloWorker");
-  return { facts, entries, workers, now: hello.now };
+  const handles = greetings.filter((greeting) => greeting.kind === "helloHandle");
+  return { facts, entries, workers, handles, now: hello.now };
 };

@@ -2,7 +2,7 @@
 // every hello (recall.ts): a supervisor that starts is in no other position than one that went on.
 
 import type { GoodSpec } from "../core/spec.ts";
-import type { Generation, State, Worker } from "../core/state.ts";
+import type { Generation, GenerationNumber, State, Worker } from "../core/state.ts";
 import { type Counters, count } from "./counters.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
@@ -40,6 +40,8 @@ export type OpenSocket = {
   readonly type: number;
   /** With the port filled in. */
   readonly address: string;
+  /** How many connections could wait when it was opened; missing: that is not known. */
+  readonly limit?: number;
 };
 
 /**
@@ -106,6 +108,10 @@ export type Memory = {
   unstarted: readonly number[];
   /** By worker. */
   readonly said: Map<number, Said>;
+  /** Of what is said once for a generation: for which one it was said last (once.ts). */
+  once: Readonly<Record<string, GenerationNumber>>;
+  /** By handle, as the keeper says in its hello and when it opens one. */
+  readonly inodes: Map<number, number>;
   /** Connections that follow `events`. */
   readonly followers: Set<number>;
   /** Connections over tcp that have shown the secret. */
@@ -263,6 +269,12 @@ export const rememberSaid = (memory: Memory, worker: number, said: Said): void =
 /** A worker that said something is gone. */
 export const forgetSaid = (memory: Memory, worker: number): void => {
   if (memory.said.delete(worker)) memory.outbox.remove(`said/${worker}`);
+};
+
+/** What was said once. */
+export const rememberOnce = (memory: Memory, once: Memory["once"]): void => {
+  memory.once = once;
+  memory.outbox.put("once", once);
 };
 
 /** A connection wants to hear of events. */

@@ -1,6 +1,7 @@
 // The few things that the supervisor asks the operating system itself, as one small interface. Everything else goes
 // through the keeper. The real one is in linux.ts; the simulator hands in another.
 import type { Identity } from "../core/spec.ts";
+import type { ProcessTree } from "./process-tree.ts";
 import type { ProcessTable } from "./processes.ts";
 
 export type FileText =
@@ -61,6 +62,8 @@ export type Platform = {
   /** Which file a descriptor of this process is open on: `DEVICE:INODE`, as in JOURNAL_STREAM; null if it is closed. */
   streamIdentity(fd: number): string | null;
   lineage(pid: number): Lineage | null;
+  /** What a descriptor of another process is open on, as /proc/PID/fd says (`socket:[INODE]`); null if it is closed or not shown. */
+  descriptorTarget(pid: number, fd: number): string | null;
   isExecutable(path: string): boolean;
   /** Whether a file is there that could be executed, as far as can be seen. */
   isFile(path: string): boolean;
@@ -73,6 +76,8 @@ export type Platform = {
   kernelLimits(): KernelLimits;
   /** Loaded when it is wanted: only what a killed crank left is looked for in it. */
   processes(): Promise<ProcessTable>;
+  /** Likewise, for workers that do not hold their sockets where they were given them. */
+  processTree(): Promise<ProcessTree>;
   /** Whether what is written to a descriptor of this process now goes on in the middle of a line. */
   endsInHalfLine(fd: number): boolean;
 };

@@ -5,6 +5,7 @@ import { advance } from "./carry-out.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import { probeWorker } from "./probes.ts";
+import { whyNotServing } from "./serving.ts";
 
 type Times = Pick<KeeperEvent, "happenedAt" | "deliveredAt">;
 
@@ -13,28 +14,37 @@ type Found = Pick<Extract<CoreEvent, { kind: "probed" }>, "verdict" | "detail">;
 const decoder = new TextDecoder();
 
 /** Takes what a probe said (keeper/probe.h): `ok`, or `no ` or `unsure ` and why. */
-export const takeProbeResult = (memory: Memory, probe: number, said: Uint8Array, times: Times): void => {
+export const takeProbeResult = (
+  memory: Memory,
+  probe: number,
+  said: Uint8Array,
+  times: Times,
+): Promise<void> | void => {
   const [, verdict = "no", detail = ""] = /^(ok|no|unsure)(?: (.*))?$/.exec(decoder.decode(said)) ?? [];
   // The pattern has nothing else in its place.
-  tellCore(memory, probe, { verdict: verdict as Found["verdict"], detail }, times);
+  return tellCore(memory, probe, { verdict: verdict as Found["verdict"], detail }, times);
 };
 
 /** A probe is gone. One that has said what it found is not waited for any more. */
-export const probeIsGone = (memory: Memory, probe: number, times: Times): void =>
-  tellCore(memory, probe, { verdict: "no", detail: "could not be probed" }, times);
+export const probeIsGone = (memory: Memory, probe: number, times: Times): void => {
+  // What went badly is told without waiting for anything.
+  void tellCore(memory, probe, { verdict: "no", detail: "could not be probed" }, times);
+};
 
 const tellCore = (
   memory: Memory,
   probe: number,
   { verdict, detail }: Found,
   { happenedAt, deliveredAt }: Times,
-): void => {
+): Promise<void> | void => {
   for (const worker of Object.values(memory.core.workers)) {
     const probing = worker.kind === "stopping" ? null : worker.probing;
     if (probing?.probe !== probe || probing.nextAt !== null) continue;
     if (verdict !== "ok") log(memory, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
-    advance(memory, { kind: "probed", now: deliveredAt, at: happenedAt, worker: worker.id, probe, verdict, detail });
-    return;
+    const found = { now: deliveredAt, at: happenedAt, worker: worker.id, probe, verdict, detail };
+    const waiting = verdict === "ok" ? whyNotServing(memory, worker) : null;
+    if (!waiting) return advance(memory, { kind: "probed", ...found });
+    return waiting.then((sockets) => advance(memory, { kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
   }
 };
 

@@ -59,12 +59,15 @@ export const linuxProcesses: ProcessTable = {
     const flags = /^flags:\s*([0-7]+)/m.exec(textOf(`/proc/${pid}/fdinfo/${fd}`) ?? "")?.[1];
     return flags === undefined ? null : Number.parseInt(flags, 8) & 3;
   },
-  sockets: () => {
-    const found = new Map<number, BoundSocket>();
-    for (const [file, type] of INTERNET_FILES) readInternet(firstOf(`/proc/net/${file}`, type), type, found);
-    readUnix(textOf("/proc/net/unix") ?? "", found);
-    return found;
-  },
+  sockets: () => boundSockets("/proc/net"),
+};
+
+/** The bound sockets of the network namespace that this directory of /proc shows, by inode. */
+export const boundSockets = (directory: string): ReadonlyMap<number, BoundSocket> => {
+  const found = new Map<number, BoundSocket>();
+  for (const [file, type] of INTERNET_FILES) readInternet(firstOf(`${directory}/${file}`, type), type, found);
+  readUnix(textOf(`${directory}/unix`) ?? "", found);
+  return found;
 };
 
 const textOf = (path: string): string | null => {

@@ -31,7 +31,7 @@ export const parseNotification = (bytes: Uint8Array): ReadonlyMap<string, string
 };
 
 /** `datagram.source`: it came by the pair, whose other end the worker alone was given. */
-const BY_PAIR = 0;
+export const BY_PAIR = 0;
 
 /**
  * Whether a datagram may speak for the worker whose socket it came in on. What came by the pair may: only the worker can have

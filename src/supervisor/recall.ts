@@ -39,6 +39,8 @@ export const recall = (
     finished: [],
     unstarted: [],
     said: new Map(),
+    once: {},
+    inodes: new Map(),
     followers: new Set(),
     authenticated: new Set(),
     upgrade: null,
@@ -105,6 +107,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   counters: (memory, _name, bytes) => {
     memory.counters = { ...memory.counters, ...parse(bytes) };
+  },
+  once: (memory, _name, bytes) => {
+    memory.once = parse(bytes);
   },
   serviceManager: (memory, _name, bytes) => {
     memory.serviceManager = parse(bytes);

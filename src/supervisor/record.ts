@@ -140,6 +140,7 @@ const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): 
     killMode: defaults.killMode,
     handOver: defaults.handOver,
     fdStore: defaults.fdStore,
+    ...(defaults.socketsOptional === true ? { socketsOptional: true } : {}),
     retries: 0,
     rolloutDeadlineMs: null,
     ...UNPACED,
@@ -224,6 +225,7 @@ const specSchema = () =>
     killMode: v.picklist(["group", "process"]),
     handOver: v.optional(v.boolean(), false),
     fdStore: v.optional(wholeNumber(), FD_STORE),
+    socketsOptional: v.exactOptional(v.literal(true)),
     retries: wholeNumber(),
     rolloutDeadlineMs: v.nullable(duration()),
     // An earlier version wrote down less.

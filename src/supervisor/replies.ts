@@ -4,6 +4,7 @@ import { ERROR_CODES, type Method, type Methods, type RpcError } from "../contro
 import { describeFailure, describeRefusal, describeServing } from "../core/describe.ts";
 import type { Outcome } from "../core/effects.ts";
 import { LIMITS } from "../keeper/protocol.ts";
+import { keepBacklogs } from "./backlog.ts";
 import { forgetPending, type Memory, rememberFinished, rememberPending } from "./memory.ts";
 import { NOBODY, type Pending } from "./pending.ts";
 import { SOCK_DGRAM } from "./sockaddr.ts";
@@ -235,6 +236,7 @@ export const answerMeasured = (memory: Memory): void => {
 
 /** Asks the keeper how full the queues are, for a `status` that waits. */
 export const askQueues = (memory: Memory, request: number): readonly number[] => {
+  keepBacklogs(memory);
   const streams = serviceSockets(memory).filter((socket) => socket.type !== SOCK_DGRAM);
   const handles = streams.map((socket) => socket.handle);
   for (const handle of handles) memory.outbox.command({ kind: "statSocket", request, handle });

@@ -117,6 +117,7 @@ export type SpecDefaults = {
   readonly killMode: KillMode;
   readonly handOver: boolean;
   readonly fdStore: number;
+  readonly socketsOptional?: true;
 };
 
 /** How many descriptors are stored where nobody says otherwise. */

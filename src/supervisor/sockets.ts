@@ -213,7 +213,7 @@ const ADVICE: Readonly<Record<number, string>> = {
 /** Takes note of an opened socket; `uri` and address family decide how it is shown. */
 export const noteOpened = (
   memory: Memory,
-  event: { handle: number; domain: number; type: number; address: Uint8Array },
+  event: { handle: number; domain: number; type: number; limit: number; address: Uint8Array },
   bind: number | null,
   given: Address,
 ): OpenSocket => {
@@ -223,6 +223,7 @@ export const noteOpened = (
     domain: event.domain,
     type: event.type,
     address: shownAddress(given, event),
+    ...(event.limit > 0 ? { limit: event.limit } : {}),
   };
   rememberSocket(memory, socket);
   return socket;

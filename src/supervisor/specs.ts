@@ -18,8 +18,11 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
   const isRelative = command[0]?.includes("/") === true && !command[0].startsWith("/");
   const caller = !isRelative ? undefined : isNew ? params.callerCwd : callerCwd;
   if (command.length === 0) throw new SpecError("Command is missing");
+  const { socketsOptional, ...others } = from;
+  const isOptional = params.socketsOptional ?? socketsOptional ?? false;
   const spec: Spec = {
-    ...from,
+    ...others,
+    ...(isOptional ? { socketsOptional: true } : {}),
     command,
     cwd: params.cwd ?? (isNew ? params.callerCwd : undefined) ?? from.cwd,
     ...(caller === undefined ? {} : { callerCwd: caller }),

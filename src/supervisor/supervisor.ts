@@ -26,6 +26,7 @@ export type Hello = {
   readonly facts: KeeperFacts;
   readonly entries: ReadonlyMap<string, Uint8Array>;
   readonly workers: readonly Extract<Greeting, { kind: "helloWorker" }>[];
+  readonly handles: readonly Extract<Greeting, { kind: "helloHandle" }>[];
 };
 
 /** The way to the keeper. */
@@ -53,6 +54,7 @@ export class Supervisor {
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
     this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries);
     this.#link = link;
+    for (const { handle, inode } of hello.handles) this.#memory.inodes.set(handle, inode);
     this.#consumed = hello.facts.consumed;
     reconcile(this.#memory, hello);
   }

@@ -188,7 +188,7 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
     case "spawnFailed":
       return { kind, now, worker, step: "exec", errno: 2 };
     case "workerReady":
-      return { kind, now, worker, at: flag ? now : now - 10 };
+      return { kind, now, worker, at: flag ? now : now - 10, ...(pick % 5 === 0 ? { sockets: ASTRAY } : {}) };
     case "probed":
       return { kind, now, at: now, worker, probe: pick + 1, verdict: VERDICTS[pick % 3] ?? "ok", detail: "hangs" };
     case "workerExited":
@@ -219,10 +219,11 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       };
     case "tick":
     case "deadline":
-      return { kind: "tick", now };
+      return { kind: "tick", now, ...(pick % 5 === 0 ? { sockets: { [worker]: ASTRAY } } : {}) };
   }
 };
 
+const ASTRAY = { missing: ["tcp://:80 (descriptor 3)"], held: 1, listens: ["0.0.0.0:9292"] };
 const VERDICTS = ["ok", "no", "unsure"] as const;
 const REASONS: readonly [Dismissal, ...Dismissal[]] = [
   { kind: "notAlive", detail: "hangs" },

@@ -2,6 +2,7 @@
 // pipe that each of them holds.
 import type { ProcessTable } from "../../src/supervisor/processes.ts";
 import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+import { SIMULATED_INODE } from "./platform.ts";
 
 /** A process that lives. `environment` is what it was started with. */
 export type LeftProcess = {
@@ -12,7 +13,6 @@ export type LeftProcess = {
   readonly first?: number;
 };
 
-const SOCKET_INODE = 80;
 const STDOUT = 1;
 const SOCKET_FD = 3;
 const O_RDWR = 2;
@@ -36,11 +36,11 @@ export const leftProcesses = (living: () => readonly LeftProcess[]): ProcessTabl
             kind: "shown",
             descriptors: [
               { fd: STDOUT, target: `pipe:[${10_000 + pid}]` },
-              { fd: SOCKET_FD, target: `socket:[${SOCKET_INODE}]` },
+              { fd: SOCKET_FD, target: `socket:[${SIMULATED_INODE}]` },
             ],
           }
         : { kind: "hidden", reason: "it is gone" },
     accessMode: () => O_RDWR,
-    sockets: () => new Map([[SOCKET_INODE, { type: SOCK_STREAM, at: { host: "127.0.0.1", port: 80 } }]]),
+    sockets: () => new Map([[SIMULATED_INODE, { type: SOCK_STREAM, at: { host: "127.0.0.1", port: 80 } }]]),
   };
 };

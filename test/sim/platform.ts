@@ -1,5 +1,9 @@
 // The operating system as a simulated supervisor sees it: a handful of files in a map, and a clock.
 import type { Platform } from "../../src/supervisor/platform.ts";
+import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+
+/** Of the first socket of the service. */
+export const SIMULATED_INODE = 80;
 
 export const WALL_OFFSET = 1_700_000_000_000;
 
@@ -55,6 +59,8 @@ export const simulatedPlatform = (
   findGroup: () => null,
   streamIdentity: () => null,
   lineage: () => null,
+  // As the simulated keeper numbers its sockets, and as they are given to workers.
+  descriptorTarget: (_pid, fd) => `socket:[${SIMULATED_INODE + fd - 3}]`,
   isExecutable: () => true,
   isFile: () => true,
   beginning: () => null,
@@ -67,6 +73,13 @@ export const simulatedPlatform = (
     descriptors: () => ({ kind: "hidden", reason: "it is gone" }),
     accessMode: () => null,
     sockets: () => new Map(),
+  }),
+  processTree: async () => ({
+    children: () => [],
+    openSockets: () => ({ inodes: new Set(), looked: 1, isWhole: true }),
+    boundSockets: () => new Map([[1, { type: SOCK_STREAM, at: { host: "0.0.0.0", port: 9292 } }]]),
+    networkOf: () => "net:[1]",
+    name: () => "server",
   }),
   endsInHalfLine: () => false,
   kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000, stack: 8 * 1024 * 1024 }),

@@ -174,5 +174,6 @@ const collect = (greetings: readonly Greeting[]): Hello => {
     facts: { ...hello, fresh: hello.fresh === 1 },
     entries,
     workers: greetings.filter((greeting) => greeting.kind === "helloWorker"),
+    handles: greetings.filter((greeting) => greeting.kind === "helloHandle"),
   };
 };

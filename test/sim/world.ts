@@ -62,6 +62,8 @@ type Process = {
   readonly behaviour: Behaviour;
   readonly isWatched: boolean;
   readonly environment: ReadonlyMap<string, string>;
+  /** It listens somewhere else, whatever it says. */
+  readonly isAstray: boolean;
   pid: number;
   startTime: number;
   /** `lingering`: the main process has ended, and the rest has not. */
@@ -150,6 +152,8 @@ class World implements SimulatedWorld {
   readonly #upgradeFate: Random;
   /** How large workers are found to be. */
   readonly #sizes: Random;
+  /** Which of them do not hold the socket. */
+  readonly #straying: Random;
 
   constructor(seed: number, killing: Killing, frontEnd: FrontEnd, upgrading: Upgrading, keeperFate: "lives" | "dies") {
     this.#keeperFate = keeperFate;
@@ -157,6 +161,7 @@ class World implements SimulatedWorld {
     this.#upgrading = upgrading;
     this.#upgradeFate = new Random(seed ^ 0x0b9d);
     this.#sizes = new Random(seed ^ 0x517e);
+    this.#straying = new Random(seed ^ 0x50c7);
     this.#random = new Random(seed);
     this.#fate = new Random(seed ^ 0x5eed);
     this.#killing = killing;
@@ -237,7 +242,8 @@ class World implements SimulatedWorld {
     this.#isCalm = true;
     this.#endRecycling();
     for (const [worker, process] of this.#processes)
-      if (process.behaviour.start !== "ready" || process.behaviour.ignoresTerm) this.#exit(worker, process, "SIGKILL");
+      if (process.behaviour.start !== "ready" || process.behaviour.ignoresTerm || process.isAstray)
+        this.#exit(worker, process, "SIGKILL");
   }
 
   #endRecycling(): void {
@@ -358,6 +364,10 @@ class World implements SimulatedWorld {
         return `${JOURNAL}.aside`;
       },
       processes: async () => leftProcesses(() => [...this.#living(), ...this.#rests()]),
+      descriptorTarget: (pid, fd) =>
+        [...this.#processes.values()].some((process) => process.pid === pid && process.isAstray)
+          ? null
+          : platform.descriptorTarget(pid, fd),
     };
   }
 
@@ -439,6 +449,7 @@ class World implements SimulatedWorld {
     const isWatched = command.env.some(([name]) => name === "WATCHDOG_USEC");
     const process: Process = {
       ...{ behaviour, isWatched, environment: new Map(command.env), pid: this.#pids },
+      isAstray: !this.#isCalm && this.#straying.chance(0.05),
       ...{ startTime: 0, state: "starting", ending: { ending: 3, status: 0 } },
     };
     this.#processes.set(worker, process);

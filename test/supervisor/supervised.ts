@@ -70,7 +70,7 @@ export class Supervised {
     return this.#collect(async () => {
       const encoder = new TextEncoder();
       const entries = new Map([...this.#journal].map(([key, value]) => [key, encoder.encode(value)]));
-      const hello = { facts: this.#facts(), entries, workers: [...this.#workers.values()] };
+      const hello = { facts: this.#facts(), entries, workers: [...this.#workers.values()], handles: [] };
       const link = {
         send: (batch: Batch) => this.#apply(batch),
         flushed: async () => {},
@@ -110,7 +110,8 @@ export class Supervised {
   /** The keeper has opened a socket. */
   open({ handle, domain, type, address }: CommandOf<"openSocket">): Promise<readonly Batch[]> {
     const bytes = typeof address === "string" ? new TextEncoder().encode(address) : address;
-    return this.send({ kind: "opened", handle, domain, type, listening: 1, address: bytes });
+    const told = { listening: 1, limit: 4096, inode: 70 + handle };
+    return this.send({ kind: "opened", handle, domain, type, ...told, address: bytes });
   }
 
   /** A client says a line. */

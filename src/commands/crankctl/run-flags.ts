@@ -62,6 +62,11 @@ export const RUN_FLAGS = {
     group: "Rollout",
     help: "how many descriptors workers may leave for later ones (512)",
   },
+  "sockets-optional": {
+    kind: "switch",
+    group: "Rollout",
+    help: "a worker may be ready without holding all of the sockets",
+  },
   retries: {
     kind: "whole",
     argument: "N",
@@ -221,6 +226,7 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
     ...given("minReady", flags["min-ready"]),
     ...given("handOver", flags["hand-over"]),
     ...given("fdStore", flags["fd-store"]),
+    ...given("socketsOptional", flags["sockets-optional"]),
     ...given("retries", flags.retries),
     ...(flags.deadline === undefined ? {} : { deadline: flags.deadline === 0 ? null : flags.deadline }),
     ...given("pause", flags.pause),

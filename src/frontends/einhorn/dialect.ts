@@ -32,7 +32,8 @@ export const einhornDialect: Dialect = {
       write(memory, line, encodeEinhornAnswer({ message: "Could not parse command" }), close);
       return true;
     }
-    if (takeWorkersWord(memory, line, request)) return true;
+    const word = takeWorkersWord(memory, line, request);
+    if (word !== null) return word;
     if (!line.mayControl) {
       write(memory, line, encodeEinhornAnswer({ message: "This master belongs to another user" }), 1);
       return true;
@@ -45,16 +46,20 @@ export const einhornDialect: Dialect = {
 const write = (memory: Memory, { event }: ForeignLine, bytes: string, close: 0 | 1): void =>
   memory.outbox.command({ kind: "write", connection: event.connection, bytes, close });
 
-/** Workers get no answer; their connection ends. */
-const takeWorkersWord = (memory: Memory, line: ForeignLine, { command, pid, requestId }: EinhornRequest): boolean => {
-  if (command !== "worker:ack" && command !== "worker:ping") return false;
-  if (command === "worker:ack" && pid !== null) acknowledge(memory, line, pid);
+/** Workers get no answer; their connection ends. null: it is none of a worker's words. */
+const takeWorkersWord = (
+  memory: Memory,
+  line: ForeignLine,
+  { command, pid, requestId }: EinhornRequest,
+): Promise<true> | true | null => {
+  if (command !== "worker:ack" && command !== "worker:ping") return null;
+  const waiting = command === "worker:ack" && pid !== null ? acknowledge(memory, line, pid) : null;
   if (command === "worker:ping") {
     const worker = Object.values(memory.core.workers).find((known) => known.pid === pid);
     if (worker) rememberPing(memory, worker.id, { at: memory.platform.wallNow(), requestId });
   }
   write(memory, line, "", 1);
-  return true;
+  return waiting ? waiting.then(() => true) : true;
 };
 
 const fulfil = async (memory: Memory, line: ForeignLine, request: EinhornRequest): Promise<void> => {

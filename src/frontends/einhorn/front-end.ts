@@ -87,6 +87,7 @@ const renice = async (memory: Memory, level: number): Promise<void> => {
 
 /** crank under the name of einhorn. */
 export const EINHORN: FrontEnd = {
+  unheldSockets: "warn",
   parse: einhornInvocation,
   signals: {
     SIGHUP: upgradeBy("oneByOne"),

@@ -23,9 +23,10 @@ export const einhyrningsinsDialect: Dialect = {
     const request = parseRequest(line.text);
     if (request.kind === "nothing") return true;
     const isAllowed = line.mayControl || request.kind === "acknowledge";
+    const waiting = request.kind === "acknowledge" ? acknowledge(memory, line, request.pid) : null;
     const answer = isAllowed ? fulfil(memory, line, request) : encodeAnswer("This master belongs to another user");
     sendLine(memory, line.event.connection, answer);
-    return true;
+    return waiting ? waiting.then(() => true) : true;
   },
 };
 
@@ -60,7 +61,6 @@ const sentenceFor = (
       forward(memory, { name: request.signal });
       return "Signalled all children!";
     case "acknowledge":
-      acknowledge(memory, line, request.pid);
       return "Acknowledged!";
     case "mistaken":
       return request.answer;

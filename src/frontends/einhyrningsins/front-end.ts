@@ -47,6 +47,7 @@ const logLine = ({ level, message, wallMs }: LogEntry): string =>
 
 /** crank under the name of einhyrningsins. */
 export const EINHYRNINGSINS: FrontEnd = {
+  unheldSockets: "warn",
   parse: einhyrningsinsInvocation,
   signals: {
     SIGHUP: reload,

@@ -40,6 +40,7 @@ const sentenceFor = (memory: Memory, note: Note): string | null => {
 
 /** crank under the name of socketmaster. */
 export const SOCKETMASTER: FrontEnd = {
+  unheldSockets: "warn",
   parse: socketmasterInvocation,
   signals: { SIGHUP: reload, SIGUSR1: upgrade, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },
   dialect: async () => (await import("../../supervisor/acknowledgement.ts")).acknowledgements,

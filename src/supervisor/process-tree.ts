@@ -1,0 +1,93 @@
+// What a process has started, which sockets it has open and where it listens, as /proc shows it. Loaded when a worker does
+// not hold its sockets where it was given them. The tests hand in others.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { type BoundSocket, boundSockets } from "./processes.ts";
+
+/** The sockets that a process has open, by inode. `looked`: at so many descriptors; `isWhole` false: not at all of them. */
+export type OpenSockets = {
+  readonly inodes: ReadonlySet<number>;
+  readonly looked: number;
+  readonly isWhole: boolean;
+};
+
+export type ProcessTree = {
+  /** Its children, those that other processes left to it included. */
+  children(pid: number): readonly number[];
+  /** Looks at so many descriptors at most, the lowest numbers first. null: there is no such process, or it has ended. */
+  openSockets(pid: number, most: number): OpenSockets | null;
+  /** The bound sockets of the network namespace that a process is in. */
+  boundSockets(pid: number): ReadonlyMap<number, BoundSocket>;
+  /** Which network namespace that is. */
+  networkOf(pid: number): string;
+  /** The name that ps shows of it; "" if it is gone. */
+  name(pid: number): string;
+};
+
+/** /proc, as it is at each question. */
+export const linuxProcessTree: ProcessTree = {
+  children: (pid) =>
+    namesIn(`/proc/${pid}/task`).flatMap((thread) =>
+      (textOf(`/proc/${pid}/task/${thread}/children`) ?? "").split(" ").filter(Boolean).map(Number),
+    ),
+  openSockets: (pid, most) => openSocketsOf(pid, most),
+  boundSockets: (pid) => boundSockets(`/proc/${pid}/net`),
+  networkOf: (pid) => targetOf(`/proc/${pid}/ns/net`) ?? `process ${pid}`,
+  name: (pid) => (textOf(`/proc/${pid}/comm`) ?? "").trimEnd(),
+};
+
+const textOf = (path: string): string | null => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+};
+
+const targetOf = (path: string): string | null => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
+};
+
+const namesIn = (path: string): readonly string[] => {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+};
+
+/** A process of other rights exists (EPERM of kill(2)), though proc(5) mounted with hidepid does not even show it. */
+const isOfOthers = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+};
+
+const openSocketsOf = (pid: number, most: number): OpenSockets | null => {
+  const inodes = new Set<number>();
+  let names: readonly string[];
+  try {
+    names = readdirSync(`/proc/${pid}/fd`);
+  } catch (error) {
+    const isThere = (error instanceof Error && "code" in error && error.code === "EACCES") || isOfOthers(pid);
+    return isThere ? { inodes, looked: 0, isWhole: false } : null;
+  }
+  const fds = names.map(Number).sort((a, b) => a - b);
+  if (fds.length === 0 && / \(.*\) [ZX] /s.test(textOf(`/proc/${pid}/stat`) ?? "")) return null;
+  let shown = 0;
+  for (const fd of fds.slice(0, most)) {
+    const target = targetOf(`/proc/${pid}/fd/${fd}`);
+    if (target === null) continue;
+    shown += 1;
+    if (target.startsWith("socket:[")) inodes.add(Number(target.slice("socket:[".length, -1)));
+  }
+  // The directory may be listed where its links may not be read (PTRACE_MODE_READ of proc(5)).
+  const looked = Math.min(fds.length, most);
+  return { inodes, looked, isWhole: looked === fds.length && (shown > 0 || looked === 0) };
+};
