@@ -1,5 +1,6 @@
 // crankx: crankctl for all services of a prefix, in one process.
 import { crankx } from "./crankx/main.ts";
 import { Output } from "./output.ts";
+import { runProgram } from "./program.ts";
 
-process.exit(await crankx(process.argv.slice(2), process.env, new Output(1), new Output(2)));
+await runProgram("crankx", () => crankx(process.argv.slice(2), process.env, new Output(1), new Output(2)));

@@ -10,6 +10,10 @@ export const escapeControls = (text: string): string => text.replace(UNSAFE, esc
 export const escapeLine = (text: string): string =>
   text.replace(UNSAFE, (character) => (character === "\t" ? character : escapeOne(character)));
 
+/** The same for lines: each stays one. */
+export const escapeLines = (text: string): string =>
+  text.replace(UNSAFE, (character) => (character === "\n" || character === "\t" ? character : escapeOne(character)));
+
 /** In double quotes, as Go's %q has it. */
 export const quoted = (text: string): string => `"${escapeControls(text.replace(/["\\]/g, "\\$&"))}"`;
 

@@ -1,6 +1,7 @@
 // A client of the control protocol: one connection, typed calls, notifications as they come. What is asked again
 // after a lost connection, and how, is in deploy-call.ts.
 import { type Channel, ChannelError, connectTcp, connectUnix } from "../keeper/channel.ts";
+import { LIMITS } from "../keeper/protocol.ts";
 import { encodeRequest, parseServerLine } from "./jsonrpc.ts";
 import type { Method, Methods, Notifications, RpcError } from "./messages.ts";
 
@@ -30,6 +31,18 @@ export class ConnectionLostError extends Error {
   readonly code = "lost";
 }
 
+/** No answer came although one was due at once. */
+export class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
+  readonly code = "timeout";
+}
+
+/** A request that crank would not take: it was not sent. */
+export class RequestTooLongError extends Error {
+  override readonly name = "RequestTooLongError";
+  readonly code = "tooLong";
+}
+
 /** crank answered with an error: `message` is its sentence, `rpc` the whole of it. */
 export class CallError extends Error {
   override readonly name = "CallError";
@@ -42,11 +55,19 @@ export class CallError extends Error {
   }
 }
 
-type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (error: Error) => void };
+type Waiting = {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  /** Ends the wait for an answer that is due at once. */
+  readonly timer?: ReturnType<typeof setTimeout>;
+};
 
 /** An open connection to a crank. */
 export type Client = {
-  /** Asks, and waits for the answer however long it takes. Throws CallError or ConnectionLostError. */
+  /**
+   * Asks, and waits for the answer: however long it takes if the request is to wait for something, else for `answerMs`.
+   * Throws CallError, ConnectionLostError, NoAnswerError or RequestTooLongError.
+   */
   call<M extends Method>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]>;
   /** Resolves when the connection has ended, whoever ended it. */
   readonly ended: Promise<void>;
@@ -56,13 +77,15 @@ export type Client = {
 
 /**
  * Connects, over tcp shows the token, and hands every notification to `onNotification` in the order in which it
- * came: those behind an answer come after that answer. Throws ConnectError, or CallError when the token is refused.
+ * came: those behind an answer come after that answer. Throws ConnectError, CallError when the token is refused, or what
+ * a call throws when it is not answered.
  */
 export const connect = async (
   address: ControlAddress,
   onNotification: (notification: Notification) => void,
+  answerMs = ANSWER_MS,
 ): Promise<Client> => {
-  const connection = new Connection(onNotification);
+  const connection = new Connection(onNotification, answerMs);
   try {
     connection.use(await open(address, connection));
   } catch (error) {
@@ -73,8 +96,13 @@ export const connect = async (
   return connection;
 };
 
-/** More than any answer of ours: a fleet of 1000 with the longest of command lines is the largest. */
-const MAX_LINE_BYTES = 256 * 1024 * 1024;
+/** A supervisor that answers nothing for 10 s is restarted, and the next one answers. */
+const ANSWER_MS = 15_000;
+
+/** The keeper holds no more for a connection, so no line of a crank is longer. */
+const MAX_LINE_BYTES = LIMITS.connectionOutputBytes;
+/** What comes while an answer is waited for that is due at once: the answer, and all events that are held at most. */
+const MAX_WAITING_BYTES = 8 * MAX_LINE_BYTES;
 const NEWLINE = 0x0a;
 
 const open = (address: ControlAddress, connection: Connection): Promise<Channel> => {
@@ -87,6 +115,16 @@ const open = (address: ControlAddress, connection: Connection): Promise<Channel>
     : connectTcp(address.host, address.port, handlers);
 };
 
+/** Whether the answer depends on nothing that has to happen first. A rollout waits for workers, and its answer with it. */
+const isDueAtOnce = (method: Method, params: object): boolean =>
+  !ROLLOUTS.has(method) && !("wait" in params && params.wait === true);
+const ROLLOUTS: ReadonlySet<Method> = new Set(["run", "reload", "rollback"]);
+
+const tooLong = (bytes: number): RequestTooLongError =>
+  new RequestTooLongError(
+    `the request would have ${bytes} bytes, and crank takes at most ${LIMITS.lineBytes} (1 MiB); pass what is long in a file`,
+  );
+
 class Connection implements Client {
   readonly ended: Promise<void>;
   readonly #onNotification: (notification: Notification) => void;
@@ -95,11 +133,15 @@ class Connection implements Client {
   #waiting = new Map<number, Waiting>();
   #partial: Uint8Array[] = [];
   #partialBytes = 0;
-  #lost: ConnectionLostError | null = null;
+  /** Since the first answer that is due at once was waited for. */
+  #waitingBytes = 0;
+  #lost: Error | null = null;
   #tellEnd: () => void = () => {};
+  readonly #answerMs: number;
 
-  constructor(onNotification: (notification: Notification) => void) {
+  constructor(onNotification: (notification: Notification) => void, answerMs: number) {
     this.#onNotification = onNotification;
+    this.#answerMs = answerMs;
     this.ended = new Promise((resolve) => {
       this.#tellEnd = resolve;
     });
@@ -112,11 +154,21 @@ class Connection implements Client {
   call<M extends Method>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]> {
     if (this.#lost !== null) return Promise.reject(this.#lost);
     const id = this.#nextId++;
-    this.#channel?.write(new TextEncoder().encode(encodeRequest(id, method, params)));
+    const line = new TextEncoder().encode(encodeRequest(id, method, params));
+    if (line.length > LIMITS.lineBytes) return Promise.reject(tooLong(line.length));
+    this.#channel?.write(line);
     return new Promise((resolve, reject) => {
+      const timer = isDueAtOnce(method, params) ? setTimeout(() => this.#giveUp(method), this.#answerMs) : undefined;
       // The answer to a request has the result of its method: the protocol says so, and the peer is our own crank.
-      this.#waiting.set(id, { resolve: (result) => resolve(result as Methods[M]["result"]), reject });
+      const waiting = { resolve: (result: unknown) => resolve(result as Methods[M]["result"]), reject };
+      this.#waiting.set(id, timer === undefined ? waiting : { ...waiting, timer });
     });
+  }
+
+  #giveUp(method: Method): void {
+    const seconds = Math.round(this.#answerMs / 1000);
+    this.#end(new NoAnswerError(`no answer to ${method} within ${seconds} s; is this the control socket of a crank?`));
+    this.#channel?.destroy();
   }
 
   close(): void {
@@ -127,13 +179,31 @@ class Connection implements Client {
   lose(reason: ChannelError | null): void {
     if (this.#lost !== null) return;
     const why = reason === null ? "crank has closed the connection" : `the connection was lost: ${reason.message}`;
-    this.#lost = new ConnectionLostError(why, { cause: reason });
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#lost);
+    this.#end(new ConnectionLostError(why, { cause: reason }));
+  }
+
+  #end(error: Error): void {
+    if (this.#lost !== null) return;
+    this.#lost = error;
+    for (const waiting of this.#waiting.values()) {
+      clearTimeout(waiting.timer);
+      waiting.reject(error);
+    }
     this.#waiting.clear();
     this.#tellEnd();
   }
 
+  /** What comes is no crank's: nothing more of it is read. */
+  #refuse(what: string): void {
+    this.#end(new NoAnswerError(`${what}; is this the control socket of a crank?`));
+    this.#channel?.destroy();
+  }
+
   take(bytes: Uint8Array): void {
+    if (this.#lost !== null) return;
+    const isWaiting = [...this.#waiting.values()].some(({ timer }) => timer !== undefined);
+    this.#waitingBytes = isWaiting ? this.#waitingBytes + bytes.length : 0;
+    if (this.#waitingBytes > MAX_WAITING_BYTES) return this.#refuse("bytes without end came instead of an answer");
     let from = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, from)) {
       this.#line(this.#joined(bytes.subarray(from, end)));
@@ -143,7 +213,7 @@ class Connection implements Client {
     // The bytes are ours only during this call.
     this.#partial.push(bytes.slice(from));
     this.#partialBytes += bytes.length - from;
-    if (this.#partialBytes > MAX_LINE_BYTES) this.close();
+    if (this.#partialBytes > MAX_LINE_BYTES) this.#refuse(`a line of more than ${MAX_LINE_BYTES} bytes came`);
   }
 
   #joined(rest: Uint8Array): Uint8Array {
@@ -164,6 +234,7 @@ class Connection implements Client {
     if (line.kind === "other") return;
     const waiting = typeof line.id === "number" ? this.#waiting.get(line.id) : undefined;
     if (waiting === undefined) return;
+    clearTimeout(waiting.timer);
     this.#waiting.delete(Number(line.id));
     if (line.kind === "result") waiting.resolve(line.result);
     else waiting.reject(new CallError(line.error));

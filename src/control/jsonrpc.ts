@@ -1,5 +1,6 @@
 // JSON-RPC 2.0 on single lines: what a line from a client is, what a line from crank is, and how both are written.
 // What the parameters of a method may be is in schemas.ts.
+import { ANSWER_LIMITS, JsonTooDeepError, parseFlatJson, parseJson, REQUEST_LIMITS } from "./json.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "./messages.ts";
 
 export type RpcId = string | number | null;
@@ -21,18 +22,14 @@ export type ServerLine =
   | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
   | { readonly kind: "other"; readonly text: string };
 
-/** No request of ours nests deeper than 3; what nests deeper than this is refused before it is built. */
-const MAX_DEPTH = 32;
-/** Nor has it more lists and objects than its stop steps make; each costs many times the two bytes that it is sent in. */
-const MAX_LISTS = 256;
 const MAX_ID_LENGTH = 128;
 
 /** Says what a line from a client is. `line` is without its newline. Never throws. */
 export const parseClientLine = (line: Uint8Array): ClientLine => {
   const text = decode(line);
   if (text === null) return foreign(null, "the line is not valid UTF-8");
-  if (isBomb(text)) return broken(BOMB);
   const value = parse(text);
+  if (value instanceof JsonTooDeepError) return broken(value.message);
   if (value === undefined) return foreign(text, "the line is not valid JSON");
   if (Array.isArray(value)) {
     if (!value.some((item) => isObject(item) && "jsonrpc" in item)) return foreign(text, NO_REQUEST);
@@ -45,7 +42,7 @@ export const parseClientLine = (line: Uint8Array): ClientLine => {
 /** Says what a line from crank is. Never throws. */
 export const parseServerLine = (line: Uint8Array): ServerLine => {
   const text = decode(line) ?? new TextDecoder().decode(line);
-  const value = parse(text);
+  const value = parseFlatJson(text, ANSWER_LIMITS);
   if (!isObject(value)) return { kind: "other", text };
   const id = readId(value.id) ?? null;
   if ("result" in value) return { kind: "result", id, result: value.result };
@@ -66,7 +63,6 @@ export const encodeResult = <M extends Method>(id: RpcId, result: Methods[M]["re
 /** A refusal or failure as a line, newline included. `id` null: it belongs to no request that could be read. */
 export const encodeError = (id: RpcId, error: RpcError): string => `${JSON.stringify({ jsonrpc: "2.0", id, error })}\n`;
 
-const BOMB = `the line nests deeper than ${MAX_DEPTH} levels, or has more than ${MAX_LISTS} lists and objects`;
 const NO_REQUEST = "the line is not a JSON-RPC 2.0 request";
 
 const foreign = (text: string | null, message: string): ClientLine => {
@@ -116,51 +112,11 @@ const decode = (bytes: Uint8Array): string | null => {
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return parseJson(text, REQUEST_LIMITS);
+  } catch (error) {
+    return error;
   }
 };
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-// Almost every line has fewer brackets than levels are allowed, which native searches tell quickly; only the others
-// are read bracket by bracket, strings skipped, and a line that is all brackets is given up at the limit.
-const isBomb = (text: string): boolean => {
-  if (hasFewBrackets(text)) return false;
-  const token = /["[{\]}]/g;
-  let depth = 0;
-  let opened = 0;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    if (match[0] === '"') {
-      token.lastIndex = endOfString(text, match.index + 1);
-      continue;
-    }
-    const opens = match[0] === "[" || match[0] === "{";
-    depth += opens ? 1 : -1;
-    opened += opens ? 1 : 0;
-    if (depth > MAX_DEPTH || opened > MAX_LISTS) return true;
-  }
-  return false;
-};
-
-/** The index behind the quote that ends the string that begins at `from`. */
-const endOfString = (text: string, from: number): number => {
-  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
-    let escapes = at;
-    while (escapes > from && text[escapes - 1] === "\\") escapes--;
-    if ((at - escapes) % 2 === 0) return at + 1;
-  }
-  return text.length;
-};
-
-const hasFewBrackets = (text: string): boolean => {
-  let seen = 0;
-  for (const bracket of "[{") {
-    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
-      if (++seen > MAX_DEPTH) return false;
-    }
-  }
-  return true;
-};

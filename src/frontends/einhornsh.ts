@@ -1,5 +1,6 @@
 // einhornsh: tells an einhorn what to do.
 import { Output } from "../commands/output.ts";
+import { runProgram } from "../commands/program.ts";
 import { einhornsh } from "./einhornsh/main.ts";
 
-process.exit(await einhornsh(process.argv.slice(2), { out: new Output(1), err: new Output(2) }));
+await runProgram("einhornsh", () => einhornsh(process.argv.slice(2), { out: new Output(1), err: new Output(2) }));

@@ -1,5 +1,6 @@
 // einhyrningsinsctl: tells an einhyrningsins what to do.
 import { Output } from "../commands/output.ts";
+import { runProgram } from "../commands/program.ts";
 import { einhyrningsinsctl } from "./einhyrningsinsctl/main.ts";
 
-process.exit(await einhyrningsinsctl(process.argv.slice(2), new Output(1)));
+await runProgram("einhyrningsinsctl", () => einhyrningsinsctl(process.argv.slice(2), new Output(1)));

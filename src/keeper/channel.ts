@@ -56,6 +56,16 @@ export const connectTcp = (host: string, port: number, handlers: ChannelHandlers
     ? connectInBun({ hostname: host, port }, `connect to ${host} port ${port}`, handlers)
     : connectInNode((net) => net.connect({ host, port }), `connect to ${host} port ${port}`, handlers);
 
+/** Who owns the file of a unix socket, by uid; null: that cannot be seen. */
+export const socketOwner = async (path: string): Promise<number | null> => {
+  try {
+    if (isBun) return (await Bun.file(path).stat()).uid;
+    return (await (await import("node:fs/promises")).stat(path)).uid;
+  } catch {
+    return null;
+  }
+};
+
 /** unix(7): sun_path has 108 bytes, the last for a NUL. */
 const UNIX_PATH_BYTES = 107;
 const isBun = process.versions.bun !== undefined;

@@ -1,5 +1,6 @@
 // Workers that say that they are ready in a line on the control socket, as the libraries of einhorn's workers do: under
 // every front end.
+import { parseFlatJson } from "../control/json.ts";
 import type { Dialect, ForeignLine } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
 import { takeReady } from "./serving.ts";
@@ -31,16 +32,8 @@ export const acknowledge = (memory: Memory, { event, mayControl }: ForeignLine, 
 };
 
 const acknowledgedPid = (text: string | null): number | null => {
-  const said = parse(text ?? "");
+  const said = parseFlatJson(text ?? "");
   if (typeof said !== "object" || said === null || !("command" in said) || said.command !== "worker:ack") return null;
   const pid = "pid" in said ? Number(said.pid) : Number.NaN;
   return Number.isSafeInteger(pid) ? pid : null;
-};
-
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 };

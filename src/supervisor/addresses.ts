@@ -83,7 +83,11 @@ const parseLocation = (uri: string, location: string): Address => {
   if (location === PASSED || (location.startsWith(`${PASSED}:`) && !location.startsWith(`${PASSED}://`)))
     return passed(uri, location.slice(PASSED.length + 1));
   const scheme = /^([a-z0-9+.-]+):\/\/(.*)$/is.exec(location);
-  if (!scheme) return location.includes(":") ? internet(uri, "tcp", "any", location) : unix(uri, "stream", location);
+  if (!scheme) {
+    if (location.includes(":")) return internet(uri, "tcp", "any", location);
+    refuseLikelyAddress(location);
+    return unix(uri, "stream", location);
+  }
   const [, name = "", rest = ""] = scheme;
   if (name === "fd") return inherited(uri, rest);
   if (name === "unix" || name === "unixpacket" || name === "unixgram") return unix(uri, UNIX_TYPES[name], rest);
@@ -99,6 +103,21 @@ const parseLocation = (uri: string, location: string): Address => {
     `${uri}: the scheme ${name} is not known; use tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixpacket, unixgram or fd`,
   );
 };
+
+/** A port or a host alone would be the name of a file; a file of that name is written with its directory. */
+const refuseLikelyAddress = (text: string): void => {
+  const meant = /^\d{1,5}$/.test(text)
+    ? `:${text}`
+    : LIKE_A_HOST.test(text)
+      ? `${text === "*" ? "" : text}:PORT`
+      : null;
+  if (meant === null) return;
+  throw new AddressError(
+    `${text}: an address or a file? Write ${meant} for a tcp address, ./${text} for a unix socket's file`,
+  );
+};
+const LIKE_A_HOST =
+  /^(?:\*|localhost|ip6-localhost|[\d.]*\d[\d.]*|(?:[\w-]+\.)+(?:com|net|org|io|dev|app|local|lan|internal|localdomain))$/i;
 
 const inherited = (uri: string, rest: string): Address => {
   if (!/^\d{1,9}$/.test(rest)) throw new AddressError(`${uri}: fd:// wants a descriptor number, as in fd://3`);

@@ -25,7 +25,12 @@ describe("kill", () => {
     await start();
     await run("one");
     const pid = (await ps())[0]?.pid ?? 0;
-    expect(await ctl("kill")).toMatchObject({ status: 0 });
+    const unselected = await ctl("kill");
+    expect(unselected).toMatchObject({ status: 2, stderr: expect.stringContaining("-ready, -stopping or -pid PID") });
+    expect(await ctl("kill", "-pid", "1")).toMatchObject({
+      status: 1,
+      stderr: "ERROR: command failed: no worker that was selected has the pid 1\n",
+    });
     expect(await ctl("kill", "-signal", "usr3", "-ready")).toMatchObject({
       status: 1,
       stderr: "ERROR: command failed: Unknown signal usr3\n",

@@ -27,6 +27,21 @@ describe("what -bind and -ctl understand", () => {
     expect(formatAddress(parseUri(uri).address)).toBe(expected);
   });
 
+  test.each([
+    ["8080", ":8080"],
+    ["127.0.0.1", "127.0.0.1:PORT"],
+    ["0.0.0.0", "0.0.0.0:PORT"],
+    ["localhost", "localhost:PORT"],
+    ["*", ":PORT"],
+    ["web.example.com", "web.example.com:PORT"],
+    ["8080?backlog=9", ":8080"],
+  ])("%s is refused: it may be meant as an address, and is the name of a file", (uri, meant) => {
+    const [text = ""] = uri.split("?");
+    expect(() => parseUri(uri)).toThrow(`Write ${meant} for a tcp address, ./${text} for a unix socket's file`);
+    expect(formatAddress(parseUri(`./${text}`).address)).toBe(`unix://./${text}`);
+    expect(formatAddress(parseUri(`unix://${text}`).address)).toBe(`unix://${text}`);
+  });
+
   test("options behind the question mark are read, and the name is kept apart", () => {
     const parsed = parseUri(
       "tcp://:80?backlog=10&reuseport&nodelay=1&keepalive=0&defer-accept=5&fastopen=16&v6only=true&nonblock&name=http",

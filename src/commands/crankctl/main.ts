@@ -1,5 +1,12 @@
 // crankctl's command line from end to end: which command, what it is asked, what its end means for the exit status.
-import { CallError, ConnectError, ConnectionLostError, type ControlAddress } from "../../control/client.ts";
+import {
+  CallError,
+  ConnectError,
+  ConnectionLostError,
+  type ControlAddress,
+  NoAnswerError,
+  RequestTooLongError,
+} from "../../control/client.ts";
 import { VERSION } from "../../version.ts";
 import { helpText } from "../flag-help.ts";
 import { nearest, parseFlags, UsageError } from "../flags.ts";
@@ -89,7 +96,7 @@ export const act = async (
   try {
     return await action(new Session(address, isJson, out, err));
   } catch (error) {
-    const told = failure(error);
+    const told = failure(error) ?? strangeAnswer(error);
     if (told === null) throw error;
     if (isJson && error instanceof CallError) await out.write(`${safeJson({ error: error.rpc })}\n`);
     await err.write(`ERROR: ${escapeControls(told.message)}\n`);
@@ -99,10 +106,18 @@ export const act = async (
 
 const failure = (error: unknown): { message: string; status: number } | null => {
   if (error instanceof ConnectError) return { message: `couldn't connect: ${error.message}`, status: EXIT.noCrank };
-  if (error instanceof CallError || error instanceof ConnectionLostError)
+  if (FAILURES.some((kind) => error instanceof kind) && error instanceof Error)
     return { message: `command failed: ${error.message}`, status: EXIT.failed };
   return error instanceof OutputError ? { message: error.message, status: EXIT.failed } : null;
 };
+
+/** An answer is shown as the protocol has it: one that is otherwise is no crank's. */
+const strangeAnswer = (error: unknown): { message: string; status: number } | null =>
+  error instanceof TypeError || error instanceof RangeError
+    ? { message: `command failed: the answer is not one of crank's (${error.message})`, status: EXIT.failed }
+    : null;
+
+const FAILURES = [CallError, ConnectionLostError, NoAnswerError, RequestTooLongError] as const;
 
 /** For commands that find the services themselves. */
 const NOWHERE: ControlAddress = { kind: "unix", path: "" };

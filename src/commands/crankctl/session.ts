@@ -3,7 +3,8 @@ import { type Client, type ControlAddress, connect, type Notification } from "..
 import { AddressError, parseUri } from "../../supervisor/addresses.ts";
 import { type FlagTable, type FlagValues, UsageError } from "../flags.ts";
 import type { Output } from "../output.ts";
-import { safeJson } from "../terminal.ts";
+import { strangeOwner } from "../socket-owner.ts";
+import { escapeControls, escapeLines, safeJson } from "../terminal.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -71,6 +72,8 @@ export class Session {
   readonly json: boolean;
   readonly out: Output;
   readonly err: Output;
+  #isOwnerKnown = false;
+  #isStrangers = false;
 
   constructor(address: ControlAddress, json: boolean, out: Output, err: Output) {
     this.address = address;
@@ -79,8 +82,19 @@ export class Session {
     this.err = err;
   }
 
-  connect(onNotification: (notification: Notification) => void = () => {}): Promise<Client> {
-    return connect(this.address, onNotification);
+  async connect(onNotification: (notification: Notification) => void = () => {}): Promise<Client> {
+    const client = await connect(this.address, onNotification);
+    if (this.#isOwnerKnown) return client;
+    this.#isOwnerKnown = true;
+    const strange = this.address.kind === "unix" ? await strangeOwner(this.address.path) : null;
+    this.#isStrangers = strange !== null;
+    if (strange !== null) await this.err.write(`WARNING: ${escapeControls(strange)}\n`);
+    return client;
+  }
+
+  /** Whether the socket that was connected to is neither root's nor the caller's own. */
+  get isStrangers(): boolean {
+    return this.#isStrangers;
   }
 
   /** Asks one thing on a connection of its own. */
@@ -95,6 +109,6 @@ export class Session {
 
   /** Prints a result: as JSON when that is wanted, else as the text that `describe` makes of it. */
   async print<T>(result: T, describe: (result: T) => string | Promise<string>): Promise<void> {
-    await this.out.write(this.json ? `${safeJson(result)}\n` : await describe(result));
+    await this.out.write(this.json ? `${safeJson(result)}\n` : escapeLines(await describe(result)));
   }
 }

@@ -87,7 +87,8 @@ export const logs = command({
       ...(flags.pid === undefined ? {} : { pid: flags.pid }),
     };
     return async (session) => {
-      const show = (await session.out.isTerminal()) ? escapeLine : (line: string) => line;
+      const isTerminal = await session.out.isTerminal();
+      const show = (line: string): string => (isTerminal || session.isStrangers ? escapeLine(line) : line);
       return stream(session, {
         show: (notification) => (notification.method === "log" ? logLine(session, notification.params, show) : null),
         begin: async (client) => {
@@ -139,12 +140,12 @@ const eventLine = (session: Session, entry: EventEntry): string =>
   session.json ? `${safeJson(entry)}\n` : `${escapeControls(`${entry.time} ${entry.seq} ${describeEvent(entry)}`)}\n`;
 
 const gapLine = (session: Session, gap: Gap): string =>
-  session.json ? `${safeJson({ gap })}\n` : `${describeGap(gap)}\n`;
+  session.json ? `${safeJson({ gap })}\n` : `${escapeLine(describeGap(gap))}\n`;
 
 const logLine = (session: Session, said: Notifications["log"], show: (line: string) => string): string =>
   session.json
     ? `${safeJson(said)}\n`
-    : `${localTime(said.time)} id=${said.worker} pid=${said.pid} ${show(said.line)}\n`;
+    : `${escapeLine(`${localTime(said.time)} id=${said.worker} pid=${said.pid}`)} ${show(String(said.line))}\n`;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

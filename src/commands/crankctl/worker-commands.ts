@@ -5,6 +5,8 @@ import { command, refuseWords } from "./command.ts";
 import { measured } from "./measured.ts";
 import { workerLines, workerTable } from "./workers.ts";
 
+const FAILED = 1;
+
 const SELECTOR_FLAGS = {
   starting: { kind: "switch", group: "Which workers", help: "those that are starting" },
   ready: { kind: "switch", group: "Which workers", help: "those that are ready" },
@@ -51,9 +53,7 @@ export const kill = command({
   name: "kill",
   summary: "send a signal to workers",
   usage: "[flags]",
-  about: [
-    "Sends a signal to the workers that are selected; to none when nothing is selected. SIGTERM if not told otherwise.",
-  ],
+  about: ["Sends a signal to the workers that are selected. SIGTERM if not told otherwise."],
   flags: {
     signal: { kind: "text", argument: "NAME", help: "which signal, with or without SIG, in any case (TERM)" },
     wait: { kind: "switch", help: "wait until the workers that got it are gone" },
@@ -63,6 +63,8 @@ export const kill = command({
   prepare: (flags, words) => {
     refuseWords(words);
     const which = selector(flags);
+    if (Object.keys(which).length === 0)
+      throw new UsageError("which workers? Select them with -starting, -ready, -stopping or -pid PID");
     return async (session) => {
       const params = {
         ...which,
@@ -71,9 +73,13 @@ export const kill = command({
       };
       const result = await session.ask((client) => client.call("kill", params));
       if (session.json) await session.print(result, () => "");
-      else if (Object.keys(which).length === 0)
-        await session.err.write("Nobody was signalled: select workers with -starting, -ready, -stopping or -pid.\n");
-      return 0;
+      if (result.pids.length > 0) return 0;
+      if (which.pid === undefined) {
+        await session.err.write("No worker was signalled: there is none of those that were selected.\n");
+        return 0;
+      }
+      await session.err.write(`ERROR: command failed: no worker that was selected has the pid ${which.pid}\n`);
+      return FAILED;
     };
   },
 });

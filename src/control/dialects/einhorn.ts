@@ -1,6 +1,8 @@
 // einhorn's line protocol: a message is a YAML document on one line, with `%` written as %25 and a newline as %0A. JSON is
 // YAML, so a plain JSON line is a message too. What a line asks for, and how answers look; who does what is asked for is
 // the front end.
+import { LIMITS } from "../../keeper/protocol.ts";
+import { parseFlatJson } from "../json.ts";
 import { readPlainDocument, yamlDocument } from "./einhorn-yaml.ts";
 
 /** The version of the original that this protocol is of. */
@@ -38,40 +40,24 @@ export const EINHORN_COMMANDS = {
   "worker:ping": "a worker says that it is alive",
 } as const;
 
-/** A larger document than this is no request: reading YAML takes its time. */
-const LONGEST_YAML = 64 * 1024;
+/** As long as a line may be that a server of this protocol takes, or gives. */
+const LONGEST_YAML = LIMITS.connectionOutputBytes;
 
-/** Reads a line; null if it is no mapping. The reader of YAML is only loaded for a line that is neither JSON nor what this project writes itself. */
+/** Reads a line; null if it is no mapping. The reader of YAML is loaded for a line that is neither JSON nor what this project writes itself. */
 export const parseEinhornLine = async (line: string): Promise<EinhornRequest | null> => {
   const text = unescapeLine(line);
-  const value = parseJson(text) ?? (await parseYaml(text));
+  const value = parseFlatJson(text) ?? (await parseYaml(text));
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   return requestFrom(value);
 };
 
-/** Any YAML value, with JSON tried first; undefined if it is none, or one of a kind that nobody needs here. */
+/** Any YAML value; undefined if it is none, or one of a kind that no client of einhorn writes. */
 export const parseYaml = async (text: string): Promise<unknown> => {
   if (text.length > LONGEST_YAML || text.trim() === "") return undefined;
   const plain = readPlainDocument(text);
   if (plain) return plain;
-  const { parseDocument } = await import("yaml");
-  try {
-    const document = parseDocument(text, { schema: "core", customTags: [], uniqueKeys: true, logLevel: "silent" });
-    if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
-    return document.toJS({ maxAliasCount: MOST_ALIASES });
-  } catch {
-    return undefined;
-  }
-};
-/** Psych writes an alias for a text that occurs twice; a bomb needs far more. */
-const MOST_ALIASES = 64;
-
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const { readYaml } = await import("./yaml-reader.ts");
+  return readYaml(text);
 };
 
 const requestFrom = (value: object): EinhornRequest => {
@@ -123,7 +109,7 @@ export type EinhornReply = {
 /** Reads an answer; null if it is none. */
 export const parseEinhornAnswer = async (line: string): Promise<EinhornReply | null> => {
   const text = unescapeLine(line);
-  const value = parseJson(text) ?? (await parseYaml(text));
+  const value = parseFlatJson(text) ?? (await parseYaml(text));
   if (typeof value !== "object" || value === null || !("message" in value)) return null;
   const fields = new Map<string, unknown>(Object.entries(value));
   return {

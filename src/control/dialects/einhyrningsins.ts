@@ -1,6 +1,8 @@
 // einhyrningsins' line protocol: a request is a JSON object on a line, an answer a JSON string on a line. What a line asks
 // for, and how answers look; who does what is asked for is the front end.
 
+import { parseFlatJson } from "../json.ts";
+
 /** The version of the original that this protocol is of, as its `version` answers. */
 export const EINHYRNINGSINS_VERSION = "0.2.0";
 
@@ -52,7 +54,7 @@ export const encodeRequest = (command: string, args: readonly string[]): string 
 
 /** What an answer says: the string that the line is, or the line itself if it is something else. */
 export const decodeAnswer = (line: string): string => {
-  const value = parse(line);
+  const value = parseFlatJson(line);
   return typeof value === "string" ? value : line;
 };
 
@@ -65,7 +67,7 @@ export const helpText = (): string => {
 /** Reads a line, without its newline; null: it is not UTF-8. Never throws. */
 export const parseRequest = (text: string | null): Request => {
   if (text?.replace(/\r$/, "") === "") return { kind: "nothing" };
-  const said = text === null ? undefined : parse(text);
+  const said = text === null ? undefined : parseFlatJson(text);
   if (said === undefined) return mistaken("Expected valid JSON!");
   const command = memberOf(said, "command");
   switch (command) {
@@ -111,10 +113,3 @@ const memberOf = (value: unknown, name: string): unknown =>
     : undefined;
 
 /** undefined for what is no JSON. */
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};

@@ -1,29 +1,31 @@
 // A connection to an einhorn's control socket: requests with numbers, and for each one answer or several.
+import { AnswerLines, MOST_LINE_BYTES } from "../../control/answer-lines.ts";
 import { encodeMessage, parseEinhornAnswer } from "../../control/dialects/einhorn.ts";
 import { type Channel, connectUnix } from "../../keeper/channel.ts";
 
-/** The connection ended before the last answer came. */
+/** The connection ended before the last answer came, or what is at its other end is no einhorn. */
 export class LostError extends Error {
   override readonly name = "LostError";
   readonly code = "lost";
 }
 
 type Waiting = {
+  /** Ends the wait for the first answer, which is due at once. */
+  readonly timer: ReturnType<typeof setTimeout>;
   readonly say: (message: string) => Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 };
 
-const NEWLINE = "\n";
+const ANSWER_MS = 15_000;
 
 /** Asks one thing at a time, and hears all answers to it. */
 export class Connection {
   #channel: Channel | null = null;
-  #text = "";
   #isLost = false;
   #requests = 0;
   #work: Promise<void> = Promise.resolve();
-  readonly #decoder = new TextDecoder();
+  readonly #lines = new AnswerLines();
   readonly #waiting = new Map<number, Waiting>();
 
   /** Throws ChannelError. */
@@ -45,7 +47,10 @@ export class Connection {
     this.#requests += 1;
     const id = this.#requests;
     this.#channel?.write(new TextEncoder().encode(encodeMessage({ ...request, id })));
-    return new Promise((resolve, reject) => this.#waiting.set(id, { say, resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#refuse(`no answer within ${ANSWER_MS / 1000} s`), ANSWER_MS);
+      this.#waiting.set(id, { say, resolve, reject, timer });
+    });
   }
 
   close(): void {
@@ -53,31 +58,44 @@ export class Connection {
   }
 
   #take(bytes: Uint8Array): void {
-    this.#text += this.#decoder.decode(bytes, { stream: true });
-    for (let end = this.#text.indexOf(NEWLINE); end >= 0; end = this.#text.indexOf(NEWLINE)) {
-      const line = this.#text.slice(0, end);
-      this.#text = this.#text.slice(end + 1);
-      this.#work = this.#work.then(() => this.#answer(line));
-    }
+    if (this.#isLost) return;
+    const lines = this.#lines.take(bytes);
+    if (lines === null) return this.#refuse(`a line of more than ${MOST_LINE_BYTES} bytes came`);
+    for (const line of lines) this.#work = this.#work.then(() => this.#answer(line));
+  }
+
+  /** What is at the other end is no einhorn. */
+  #refuse(what: string): void {
+    this.#end(new LostError(`${what}; is this the control socket of an einhorn?`));
+    this.#channel?.destroy();
   }
 
   async #answer(line: string): Promise<void> {
+    if (this.#isLost) return;
     const reply = await parseEinhornAnswer(line);
+    if (!reply) return this.#refuse("what answers does not speak einhorn's protocol");
     const id = Number(reply?.requestId ?? Number.NaN);
     const waiting = this.#waiting.get(id);
-    if (!reply || !waiting) return;
+    if (!waiting) return;
+    clearTimeout(waiting.timer);
     await waiting.say(reply.message);
     if (reply.wait) return;
     this.#waiting.delete(id);
     waiting.resolve();
   }
 
+  /** Answers that have come are given first. */
   #lose(): void {
+    this.#work = this.#work.then(() => this.#end(lost()));
+  }
+
+  #end(error: LostError): void {
     this.#isLost = true;
-    this.#work = this.#work.then(() => {
-      for (const waiting of this.#waiting.values()) waiting.reject(lost());
-      this.#waiting.clear();
-    });
+    for (const waiting of this.#waiting.values()) {
+      clearTimeout(waiting.timer);
+      waiting.reject(error);
+    }
+    this.#waiting.clear();
   }
 }
 

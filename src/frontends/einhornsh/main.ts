@@ -1,5 +1,6 @@
 // einhornsh's command line from end to end: the commands of -e, or a shell.
 import type { Output } from "../../commands/output.ts";
+import { strangeOwner } from "../../commands/socket-owner.ts";
 import { escapeControls, escapeLine } from "../../commands/terminal.ts";
 import { ChannelError } from "../../keeper/channel.ts";
 import { defaultPath } from "../einhorn/paths.ts";
@@ -50,6 +51,8 @@ ${optionHelp(EINHORNSH_OPTIONS)}
 const control = async (path: string, commands: string | undefined, sinks: Sinks): Promise<number> => {
   const connection = await open(path);
   if (typeof connection === "string") return say(sinks.err, connection, FAILED);
+  const strange = await strangeOwner(path);
+  if (strange !== null) await sinks.err.write(`einhornsh: ${escapeControls(strange)}\n`);
   try {
     if (process.stdin.isTTY && commands === undefined) await greet(connection, sinks);
     if (commands === undefined) return await (await import("./shell.ts")).shell(connection, sinks);

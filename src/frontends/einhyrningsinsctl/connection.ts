@@ -1,23 +1,27 @@
 // A connection to an einhyrningsins' control socket: a request is a line, and so is its answer.
+import { AnswerLines, MOST_LINE_BYTES } from "../../control/answer-lines.ts";
 import { decodeAnswer, encodeRequest } from "../../control/dialects/einhyrningsins.ts";
 import { type Channel, connectUnix } from "../../keeper/channel.ts";
 
-/** The connection ended before the answer came. */
+/** The connection ended before the answer came, or what is at its other end is no einhyrningsins. */
 export class LostError extends Error {
   override readonly name = "LostError";
   readonly code = "lost";
 }
 
-type Waiting = { readonly resolve: (answer: string) => void; readonly reject: (error: Error) => void };
+type Waiting = {
+  readonly resolve: (answer: string) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: ReturnType<typeof setTimeout>;
+};
 
-const NEWLINE = "\n";
+const ANSWER_MS = 15_000;
 
 /** Sends lines, and gives each the answer that comes in its turn. */
 export class Connection {
   #channel: Channel | null = null;
-  #text = "";
   #isLost = false;
-  readonly #decoder = new TextDecoder();
+  readonly #lines = new AnswerLines();
   readonly #waiting: Waiting[] = [];
 
   /** Throws ChannelError. */
@@ -34,7 +38,10 @@ export class Connection {
   ask(command: string, args: readonly string[]): Promise<string> {
     if (this.#isLost) return Promise.reject(lost());
     this.#channel?.write(new TextEncoder().encode(encodeRequest(command, args)));
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#refuse(`no answer within ${ANSWER_MS / 1000} s`), ANSWER_MS);
+      this.#waiting.push({ resolve, reject, timer });
+    });
   }
 
   close(): void {
@@ -42,18 +49,33 @@ export class Connection {
   }
 
   #take(bytes: Uint8Array): void {
-    this.#text += this.#decoder.decode(bytes, { stream: true });
-    for (let end = this.#text.indexOf(NEWLINE); end >= 0; end = this.#text.indexOf(NEWLINE)) {
+    if (this.#isLost) return;
+    const lines = this.#lines.take(bytes);
+    if (lines === null) return this.#refuse(`a line of more than ${MOST_LINE_BYTES} bytes came`);
+    for (const line of lines) {
+      const waiting = this.#waiting.shift();
+      clearTimeout(waiting?.timer);
       // The answer to `ehlo` ends with a carriage return behind its newline.
-      const line = this.#text.slice(0, end).replace(/^\r/, "");
-      this.#text = this.#text.slice(end + 1);
-      this.#waiting.shift()?.resolve(decodeAnswer(line));
+      waiting?.resolve(decodeAnswer(line.replace(/^\r/, "")));
     }
   }
 
+  /** What is at the other end is no einhyrningsins. */
+  #refuse(what: string): void {
+    this.#end(new LostError(`${what}; is this the control socket of an einhyrningsins?`));
+    this.#channel?.destroy();
+  }
+
   #lose(): void {
+    this.#end(lost());
+  }
+
+  #end(error: LostError): void {
     this.#isLost = true;
-    for (const waiting of this.#waiting.splice(0)) waiting.reject(lost());
+    for (const waiting of this.#waiting.splice(0)) {
+      clearTimeout(waiting.timer);
+      waiting.reject(error);
+    }
   }
 }
 

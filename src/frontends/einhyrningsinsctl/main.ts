@@ -1,5 +1,6 @@
 // einhyrningsinsctl's command line from end to end: one command of -e, or a shell.
 import type { Output } from "../../commands/output.ts";
+import { strangeOwner } from "../../commands/socket-owner.ts";
 import { escapeControls, escapeLine } from "../../commands/terminal.ts";
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
 import { ChannelError } from "../../keeper/channel.ts";
@@ -53,6 +54,8 @@ ${optionHelp(EINHYRNINGSINSCTL_OPTIONS)}
 const control = async (path: string, command: string | undefined, out: Output): Promise<number> => {
   const connection = await open(path);
   if (typeof connection === "string") return say(out, connection, FAILED);
+  const strange = await strangeOwner(path);
+  if (strange !== null) await out.write(`${escapeControls(strange)}\n`);
   try {
     await connection.ask("ehlo", []);
     if (command === undefined) return await (await import("./shell.ts")).shell(connection, out);

@@ -1,0 +1,232 @@
+// The reader of YAML: what it reads, it reads as the yaml library does, and it reads all styles; no text takes it long.
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { parseDocument, stringify } from "yaml";
+import { parseEinhornLine } from "../../src/control/dialects/einhorn.ts";
+import { readYaml } from "../../src/control/dialects/yaml-reader.ts";
+
+const byLibrary = (text: string): unknown => {
+  const document = parseDocument(text, { schema: "core", customTags: [], uniqueKeys: true, logLevel: "silent" });
+  return document.errors.length > 0 || document.warnings.length > 0
+    ? "an error"
+    : document.toJS({ maxAliasCount: 100 });
+};
+
+const words = fc.oneof(
+  fc.string({ unit: "grapheme", maxLength: 12 }),
+  fc.constantFrom(
+    "a b c",
+    "null",
+    "~",
+    "yes",
+    "1e3",
+    "0x1f",
+    "08",
+    "a: b",
+    "a #b",
+    "- a",
+    "[]",
+    "a\nb\n\nc",
+    "x\n  y\n",
+    " x ",
+    "'",
+    '"',
+    "worker:ack",
+    "USR2",
+    ":state",
+    'it\'s "so"',
+  ),
+  fc.constantFrom("long ".repeat(30).trim(), `${"long ".repeat(30)}\n\nand more`),
+);
+const scalars = fc.oneof(
+  words,
+  fc.integer(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+);
+const keys = fc.oneof(
+  fc.constantFrom("command", "args", "id", "pid", ":message", "request_id", "a b"),
+  fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 6 }),
+);
+const values = fc.letrec((tie) => ({
+  node: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    scalars,
+    fc.array(tie("node"), { maxLength: 4 }),
+    fc.dictionary(keys, tie("node"), { maxKeys: 4 }),
+  ),
+})).node;
+const documents = fc.dictionary(keys, values, { maxKeys: 5 });
+
+describe("a document", () => {
+  test.each([
+    ["as Ruby writes it", "---\ncommand: worker:ack\npid: 123\nargs:\n- USR2\n- 'a: b'\nuser: ! bad"],
+    ["", "--- \ncommand: signal\nargs: [HUP, 'x', \"y\\n\"]\n"],
+    ["", "{command: ehlo, user: joe, args: []}"],
+    ["", "message: |\n  one\n   two\n\n  three\nrequest_id: 4\n"],
+    ["", "message: >-\n  one\n  two\n\n  three\n"],
+    ["", "a: &x text\nb: *x\n"],
+    ["", "a: one\n  two\n\n  three # and that\nb: 1"],
+    ["", 'a: "one\n  two\\\n  three"'],
+    ["", "- a: 1\n  b: 2\n- - x\n  - y\n-\n  c"],
+    ["", "# nothing\n\na:\n  b:\n    c: ~\n...\n"],
+  ])("%s is read as the library reads it: %j", (_, text) => {
+    const read = readYaml(text);
+    if (text.includes("! bad")) expect(read).toBeUndefined();
+    else expect([byLibrary(text)]).toEqual([read]);
+    if (!text.includes("! bad")) expect(read).toBeDefined();
+  });
+
+  test("of any values, in every style, is read as what it was", () => {
+    let unread = 0;
+    fc.assert(
+      fc.property(
+        documents,
+        fc.constantFrom<"PLAIN" | "QUOTE_DOUBLE" | "QUOTE_SINGLE" | "BLOCK_LITERAL" | "BLOCK_FOLDED">(
+          "PLAIN",
+          "QUOTE_DOUBLE",
+          "QUOTE_SINGLE",
+          "BLOCK_LITERAL",
+          "BLOCK_FOLDED",
+        ),
+        fc.constantFrom<"any" | "block" | "flow">("any", "block", "flow"),
+        (document, defaultStringType, collectionStyle) => {
+          const text = stringify(document, {
+            defaultStringType,
+            defaultKeyType: "PLAIN",
+            collectionStyle,
+            aliasDuplicateObjects: false,
+          });
+          const read = readYaml(text);
+          if (read === undefined) unread += 1;
+          else expect([byLibrary(text)]).toEqual([read]);
+        },
+      ),
+      { numRuns: 600 },
+    );
+    // What is refused are rare forms of keys.
+    expect(unread).toBeLessThan(160);
+  });
+
+  test("that was changed anywhere is read as the library reads it, or not at all", () => {
+    const pieces = fc.oneof(
+      words,
+      fc.constantFrom(
+        "---",
+        "...",
+        "\n",
+        "\n  ",
+        ": ",
+        "- ",
+        "? ",
+        "&a ",
+        "*a",
+        "!x ",
+        "|",
+        ">",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "#",
+        " #",
+        '"',
+        "'",
+        "\t",
+        "%",
+        "@",
+        "<<: ",
+      ),
+    );
+    fc.assert(
+      fc.property(
+        documents,
+        fc.constantFrom<"any" | "flow">("any", "flow"),
+        pieces,
+        fc.nat({ max: 60 }),
+        (document, collectionStyle, piece, at) => {
+          const text = stringify(document, { collectionStyle });
+          const changed = text.slice(0, at) + piece + text.slice(at);
+          const read = readYaml(changed);
+          if (read !== undefined) expect([changed, byLibrary(changed)]).toEqual([changed, read]);
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+});
+
+describe("a line of 64 KiB", () => {
+  const BYTES = 64 * 1024;
+  const filled = (piece: string, before = "", behind = ""): string =>
+    before + piece.repeat(Math.floor((BYTES - before.length - behind.length) / piece.length)) + behind;
+  const numbered = (of: (index: number) => string, between: string): string =>
+    Array.from({ length: 5000 }, (_, index) => of(index))
+      .join(between)
+      .slice(0, BYTES);
+  test.each<[string, string]>([
+    ...[
+      "# ",
+      "[",
+      "{",
+      "- ",
+      "a: ",
+      ":",
+      "? ",
+      "\t",
+      "!a ",
+      "&a ",
+      "*a ",
+      "\\",
+      '"',
+      "'",
+      "''",
+      "[],",
+      "a,",
+      "%25",
+      "%0A",
+      "%0A---%0Aa: 1",
+      "<<: {a: 1}%0A",
+      "a:%0A a:%0A",
+      "|%0A",
+      "> ",
+      "x ",
+      "x%0A  ",
+      "a: 1\r",
+      "\0",
+      "\u00e9 ",
+      " ",
+      "{a: ",
+      "[a: ",
+      "? [",
+      "- - [",
+      '{"a":',
+      "&a *a ",
+      "-%0A",
+    ].map((piece): [string, string] => [`of ${JSON.stringify(piece)}`, filled(piece)]),
+    ["of escapes in quotes", filled("\\x", '"', '"')],
+    ["of backslashes in quotes", filled("\\\\", '"', '"')],
+    ["of escaped quotes", filled('\\"', '"', '"')],
+    ["of quotes in quotes", filled("''", "'", "'")],
+    ["of newlines in quotes", filled("\\%0A", 'a: "', '"')],
+    ["of a list in flow style", filled("a, ", "[", "b]")],
+    ["of a long plain scalar", filled("x%0A ", "a: ")],
+    ["of spaces in a key", filled(" ", "a", ": b")],
+    ["of colons in a key", filled(":a", "a", ": b")],
+    ["of hashes in a key", filled("a#", "a", ": b")],
+    ["of keys", numbered((index) => `k${index}: 1`, "%0A")],
+    ["of keys in flow style", `{${numbered((index) => `k${index}: 1`, ",")}}`],
+    ["of anchors", `[${numbered((index) => `&a${index} x`, ",")}]`],
+    ["of aliases", filled("*a, ", "{a: &a 1, b: [", "1]}")],
+    ["of a bomb", `{${numbered((index) => `k${index}: &a${index} [*a${index - 1}, *a${index - 1}]`, ",")}}`],
+    ["of deeper and deeper lists", Array.from({ length: 350 }, (_, index) => `${" ".repeat(index)}-`).join("%0A")],
+    ["of a literal", filled(" x%0A", "a: |%0A")],
+    ["of folded empty lines", filled(" x%0A%0A", "a: >%0A")],
+  ])("%s is read or refused at once", async (_, line) => {
+    const begun = performance.now();
+    await parseEinhornLine(line);
+    expect(performance.now() - begun).toBeLessThan(500);
+  });
+});
