@@ -1,7 +1,7 @@
 // What crankctl events tells beside deploys: what happens to crank itself and to what it holds, in one row of numbers, each
 // in the words of the log.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import type { EventEntry } from "../../src/control/messages.ts";
 import { endLeft, killCrank, Service } from "./harness/left.ts";
@@ -88,7 +88,8 @@ describe("are told", () => {
       address: `tcp://127.0.0.1:${portOf(crank)}`,
       failure: null,
     });
-    mkdirSync(join(bench.directory, "web.conf.new"));
+    // Others could exchange what is in it.
+    chmodSync(bench.directory, 0o777);
     await run("--", ...RESPONDER, "two");
     expect(await told("recordFailed", crank)).toMatchObject({ path: join(bench.directory, "web.conf") });
   });
