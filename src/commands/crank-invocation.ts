@@ -1,7 +1,7 @@
 // crank's command line: the flags and environment of the original, and ours, as settings for the supervisor.
 
 import { CRANKS_MANNER } from "../core/state.ts";
-import { AddressError, formatAddress, parseUri } from "../supervisor/addresses.ts";
+import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../supervisor/addresses.ts";
 import type { Invocation } from "../supervisor/front-end.ts";
 import { type Bind, CRANK_DEFAULTS, type LogFormat, type Settings, type Verbosity } from "../supervisor/settings.ts";
 import { VERSION } from "../version.ts";
@@ -102,12 +102,10 @@ const bindFrom = (uri: string, index: number, cwd: string): Bind => {
     uri,
     // What is passed to crank has a name already.
     name: name ?? (address.kind === "passed" ? "" : `socket${index}`),
-    address: address.kind === "unix" ? { ...address, path: socketPath(address.path, cwd) } : address,
+    address: locate(`-bind ${uri}`, address, cwd),
     options,
   };
 };
-
-const socketPath = (path: string, cwd: string): string => (path.startsWith("@") ? path : absolute(path, cwd));
 
 const controlFrom = (
   uri: string | undefined,
@@ -115,18 +113,19 @@ const controlFrom = (
   cwd: string,
 ): NonNullable<Settings["control"]> => {
   if (uri === undefined) throw new UsageError("-ctl is missing: the control socket; or give a -name, which sets it");
-  const { address } = parseUri(uri);
+  const parsed = parseUri(uri);
+  const { address } = parsed;
+  const options = controlOptions(uri, parsed);
   if (address.kind === "internet" && address.transport === "tcp") {
     if ((environment.CRANK_CTL_TOKEN ?? "") === "")
       throw new UsageError(`-ctl ${uri}: a tcp address is open to all; set a secret in CRANK_CTL_TOKEN`);
-    return { uri, address };
+    return { uri, address, options };
   }
   if (address.kind !== "unix" || address.type !== "stream")
     throw new UsageError(`-ctl ${uri}: the control socket is a unix or tcp stream, as in -ctl unix:///run/web.ctl`);
-  const path = absolute(address.path, cwd);
-  // The path as it will be bound: it, too, has to fit.
-  const fitting = parseUri(`unix://${path}`).address;
-  return { uri: formatAddress(fitting), address: fitting };
+  if (address.path.startsWith("@")) throw new UsageError(`-ctl ${uri}: a control socket has a file, which protects it`);
+  const located = locate(`-ctl ${uri}`, address, cwd);
+  return { uri: formatAddress(located), address: located, options };
 };
 
 const metricsFrom = (uri: string, cwd: string): NonNullable<Settings["metrics"]> => {
@@ -134,7 +133,7 @@ const metricsFrom = (uri: string, cwd: string): NonNullable<Settings["metrics"]>
   if (address.kind === "internet" && address.transport === "tcp") return { uri, address, options };
   if (address.kind !== "unix" || address.type !== "stream")
     throw new UsageError(`-metrics ${uri}: metrics are served on a tcp or unix stream, as in -metrics 127.0.0.1:9180`);
-  return { uri, address: { ...address, path: socketPath(address.path, cwd) }, options };
+  return { uri, address: locate(`-metrics ${uri}`, address, cwd), options };
 };
 
 const logFormat = (flags: Flags): LogFormat => {

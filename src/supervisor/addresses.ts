@@ -140,6 +140,18 @@ const unix = (uri: string, type: "stream" | "seqpacket" | "datagram", path: stri
   return { kind: "unix", type, path };
 };
 
+/** The address with its path below the directory `cwd`. Throws AddressError where the whole path is too long for a socket. */
+export const locate = (uri: string, address: Address, cwd: string): Address => {
+  if (address.kind !== "unix" || /^[/@]/.test(address.path)) return address;
+  return unix(uri, address.type, `${cwd === "/" ? "" : cwd}/${address.path}`);
+};
+
+/** The options of a control socket: those of its file, and of a tcp socket. Throws AddressError. */
+export const controlOptions = (uri: string, { options, name }: ParsedUri): SocketOptions => {
+  if (name !== null) throw new AddressError(`-ctl ${uri}: name is for sockets of -bind, which workers inherit`);
+  return options;
+};
+
 const internet = (uri: string, transport: "tcp" | "udp", family: "any" | "4" | "6", rest: string): Address => {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(rest);
   if (!match) throw new AddressError(`${uri}: wants HOST:PORT, with an IPv6 address in brackets`);

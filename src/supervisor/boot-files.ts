@@ -13,6 +13,22 @@ import { StartError } from "./sockets.ts";
 export const runPath = ({ runDirectory }: Settings, name: "journal" | "notify"): string | null =>
   runDirectory === null ? null : `${runDirectory}/${name}`;
 
+/**
+ * A run directory that nobody named lies beside the control socket. Where others can exchange it there, crank does without one;
+ * `problem` says so.
+ */
+export const withSafeRunDirectory = (
+  { platform }: Memory,
+  settings: Settings,
+): { readonly settings: Settings; readonly problem: string | null } => {
+  const { program, name, runDirectory } = settings;
+  const isNamed = program === "crank" && name !== "";
+  const unsafe = isNamed || runDirectory === null ? null : platform.unsafePlace(runDirectory);
+  if (unsafe === null) return { settings, problem: null };
+  const problem = `The directory ${runDirectory} is not used: ${unsafe}. The journal is in memory, so that workers cannot be adopted should crank be killed, and they are given NOTIFY_FD, but no NOTIFY_SOCKET`;
+  return { settings: { ...settings, runDirectory: null }, problem };
+};
+
 /** Makes sure that the record and the run directory can be used. Returns what is in the way. */
 export const prepareFiles = (memory: Memory, settings: Settings): string | null => {
   const { platform } = memory;

@@ -5,7 +5,7 @@ import { mergeHistories } from "../core/history.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError } from "./addresses.ts";
-import { lookForLeft, prepareFiles, readRecord, runPath } from "./boot-files.ts";
+import { lookForLeft, prepareFiles, readRecord, runPath, withSafeRunDirectory } from "./boot-files.ts";
 import { leave } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
@@ -13,6 +13,7 @@ import { lockCommand, lockProblem, locksOf } from "./locks.ts";
 import { complain, log } from "./log.ts";
 import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
 import { lookAtNames } from "./names.ts";
+import { notifyProblem } from "./notify-path.ts";
 import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "./passed-sockets.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
@@ -54,14 +55,23 @@ export const begin = async (memory: Memory): Promise<void> => {
   }
   meetServiceManager(memory);
   const passed = socketsPassedTo(memory);
-  const settings = settle({ ...invocation.settings, cwd: ownDirectory(memory) }, passed);
-  if (typeof settings === "string") return giveUp(memory, settings);
+  const settled = settle({ ...invocation.settings, cwd: ownDirectory(memory) }, passed);
+  if (typeof settled === "string") return giveUp(memory, settled);
+  const { settings, problem: unsafe } = withSafeRunDirectory(memory, settled);
   const tooLarge = settings.first ? sizeProblem(platform, settings.first) : null;
   if (tooLarge !== null) return giveUp(memory, tooLarge);
+  const tooLong = notifyProblem(settings);
+  if (tooLong !== null && settings.program === "crank")
+    return giveUp(
+      memory,
+      `${tooLong}; choose a shorter ${settings.name === "" ? "path for -ctl" : "-prefix or -name"}`,
+    );
   const obstacle = prepareFiles(memory, settings);
   if (obstacle !== null) return giveUp(memory, obstacle);
   rememberSettings(memory, settings);
   if (passed.problem !== null) log(memory, "warning", passed.problem);
+  if (unsafe !== null) log(memory, "warning", unsafe);
+  if (tooLong !== null) log(memory, "warning", `Workers are given no NOTIFY_SOCKET, but NOTIFY_FD: ${tooLong}`);
   for (const lock of locksOf(settings)) memory.outbox.command(lockCommand(lock));
   nextStage(memory, "locking");
 };
@@ -75,7 +85,7 @@ const ownDirectory = ({ platform, facts }: Memory): string => {
 /** The settings with the sockets that were passed in place of `systemd`; a sentence if they are not there. */
 const settle = (settings: Settings, passed: Passed): Settings | string => {
   try {
-    return { ...settings, binds: withPassedSockets(settings.binds, passed) };
+    return { ...settings, notifyNames: "fixed", binds: withPassedSockets(settings.binds, passed) };
   } catch (error) {
     if (error instanceof AddressError) return error.message;
     throw error;

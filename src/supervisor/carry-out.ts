@@ -24,13 +24,18 @@ import { serviceSockets } from "./views.ts";
 
 /** Lets the core take one event, remembers its new state and carries out what it wants. */
 export const advance = (memory: Memory, event: CoreEvent): void => {
+  const before = memory.core.generations;
   const { state, effects } = step(memory.core, event);
   rememberCore(memory, withPins(memory, memory.core, state));
   settleStored(memory, event.now);
-  for (const effect of effects) carryOut(memory, effect, event.now);
+  for (const effect of effects) {
+    // What failed may be gone with the answer.
+    if (effect.kind === "answer") answer(memory, effect.request, effect.outcome, before);
+    else carryOut(memory, effect, event.now);
+  }
 };
 
-const carryOut = (memory: Memory, effect: Effect, now: number): void => {
+const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
   switch (effect.kind) {
     case "start":
       return startWorker(memory, effect.worker);
@@ -51,8 +56,6 @@ const carryOut = (memory: Memory, effect: Effect, now: number): void => {
     case "record":
       // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
       return;
-    case "answer":
-      return answer(memory, effect.request, effect.outcome);
     case "note":
       if (effect.note.kind === "rolloutStarted") lookAtNames(memory);
       return memory.notes.add(effect.note, wallTime(memory.facts, now));

@@ -3,6 +3,7 @@ import { type ClientLine, parseClientLine } from "../control/jsonrpc.ts";
 import { ERROR_CODES } from "../control/messages.ts";
 import { checkCall } from "../control/schemas.ts";
 import { type KeeperEvent, UNCHANGED } from "../keeper/protocol.ts";
+import { isAdmitted } from "./admission.ts";
 import type { Memory } from "./memory.ts";
 import { type Asker, endConnection, replyError } from "./replies.ts";
 import { handleCall } from "./requests.ts";
@@ -50,7 +51,7 @@ const whyNot = (memory: Memory, event: Line, method: string): string | null => {
     if (method === "authenticate" || memory.authenticated.has(event.connection)) return null;
     return "This control socket wants the secret in CRANK_CTL_TOKEN first";
   }
-  if (event.uid === 0 || event.uid === memory.platform.uid) return null;
+  if (event.uid === 0 || event.uid === memory.platform.uid || isAdmitted(memory, event)) return null;
   const who = event.uid === UNCHANGED ? "an unknown user" : `the user ${event.uid}`;
   return `This crank belongs to the user ${memory.platform.uid}; ${who} may not control it`;
 };

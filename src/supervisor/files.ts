@@ -62,6 +62,9 @@ export const ensureOwnFile = (path: string, text: string): void =>
     attempt(() => accessSync(at(directory.fd), constants.W_OK));
   });
 
+/** Throws FileError if others can exchange what is made at this path, because of the directory that it is in. */
+export const refuseUnsafePlace = (path: string): void => inDirectory(path, refuseExchangeable);
+
 /** Makes sure that a directory of crank's is there, which nobody else can write to (0711 if it is new, whatever the umask). Throws FileError. */
 export const ensureOwnDirectory = (path: string): void =>
   inDirectory(path, (parent) => {
@@ -163,6 +166,29 @@ export const atSocketFile = async <T>(path: string, use: (held: string) => Promi
   } finally {
     closeSync(fd);
   }
+};
+
+/** The first directory on the way into this one that a user may not pass, by its mode: access lists may say otherwise. Null: there is none. */
+export const closedDirectory = (
+  path: string,
+  { uid, gid, groups }: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] },
+): { readonly path: string; readonly mode: number } | null => {
+  if (uid === 0) return null;
+  for (let end = 0; end >= 0; end = end === path.length ? -1 : nextEnd(path, end)) {
+    const directory = path.slice(0, end) || "/";
+    const status = statSync(directory, { throwIfNoEntry: false });
+    if (status === undefined) return null;
+    const isOfGroup = status.gid === gid || groups.includes(status.gid);
+    const passes = status.uid === uid ? 0o100 : isOfGroup ? 0o010 : 0o001;
+    if ((status.mode & passes) === 0) return { path: directory, mode: status.mode & 0o7777 };
+  }
+  return null;
+};
+
+/** Where the next component of a path ends. */
+const nextEnd = (path: string, end: number): number => {
+  const slash = path.indexOf("/", end + 1);
+  return slash < 0 ? path.length : slash;
 };
 
 // One directory, one file in it -----------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 import type { Spec } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
-import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
 import type { LeftWorker } from "./left.ts";
 import { limitNumber } from "./limits.ts";
 import type { Memory } from "./memory.ts";
+import { notifySocketPath } from "./notify-path.ts";
 import { startPlace } from "./pins.ts";
 import type { Settings } from "./settings.ts";
 import { signalNumber } from "./signals.ts";
@@ -193,11 +193,4 @@ const workerEnvironment = (
   if (settings.control?.address.kind === "unix") env.set("EINHORN_SOCK_PATH", settings.control.address.path);
   if (settings.name !== "") env.set("CRANK_NAME", settings.name);
   return env;
-};
-
-/** Where a worker's NOTIFY_SOCKET is bound. "" (NOTIFY_FD alone) where the path would be too long for a socket. */
-export const notifySocketPath = (settings: Settings, worker: number): string => {
-  if (settings.runDirectory === null) return "";
-  const path = `${settings.runDirectory}/notify/${worker}`;
-  return Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
 };

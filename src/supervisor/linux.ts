@@ -14,10 +14,12 @@ import {
 import { connectUnix } from "../keeper/channel.ts";
 import {
   atSocketFile,
+  closedDirectory,
   ensureOwnDirectory,
   ensureOwnFile,
   FileError,
   readOwnFile,
+  refuseUnsafePlace,
   removeOwnFile,
   removeTemporaries,
   replaceOwnFile,
@@ -40,11 +42,13 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   replaceFile: (path, text, readers) => replaceOwnFile(path, text, readers).then(() => null, reasonOf),
   ensureFile: (path, text) => attempt(() => ensureOwnFile(path, text)),
   ensureDirectory: (path) => attempt(() => ensureOwnDirectory(path)),
+  unsafePlace,
   setAside,
   removeFile: (path, kind) => {
     attempt(() => removeOwnFile(path, kind));
   },
   removeTemporaries,
+  closedDirectory,
   probeSocket,
   resolveHost,
   findUser,
@@ -109,6 +113,16 @@ const kernelText = (path: string): string | null => {
     return readFileSync(path, "utf8");
   } catch {
     return null;
+  }
+};
+
+const unsafePlace = (path: string): string | null => {
+  try {
+    refuseUnsafePlace(path);
+    return null;
+  } catch (error) {
+    const reason = reasonOf(error);
+    return codeOf(error) === "REFUSED" ? reason : null;
   }
 };
 

@@ -1,7 +1,6 @@
 // What crank has to open at its start: the sockets of -bind, out of the service manager's store where they are in it, and
 // the control socket.
 import { type Command, UNCHANGED } from "../keeper/protocol.ts";
-import { DEFAULT_OPTIONS } from "./addresses.ts";
 import { type Memory, rememberAdoption } from "./memory.ts";
 import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "./passed-sockets.ts";
 import { discardStored } from "./service-manager.ts";
@@ -27,7 +26,7 @@ export const openings = (memory: Memory, settings: Settings): Opening[] => {
   const stored = storedSockets(settings.binds, socketsPassedTo(memory));
   return [
     ...settings.binds.map((bind, index) => bindOpening(bind, index, stored.get(index) ?? null)),
-    ...(settings.control ? [controlOpening(settings.control.uri, settings.control.address, DEFAULT_OPTIONS)] : []),
+    ...(settings.control ? [controlOpening(settings.control)] : []),
     ...(settings.metrics ? [{ ...settings.metrics, handle: METRICS_HANDLE, stored: null }] : []),
   ];
 };

@@ -46,12 +46,16 @@ export type Platform = {
   ensureFile(path: string, text: string): string | null;
   /** Makes sure that a directory of crank's own is there (0711 if it is new). Returns what is wrong, or null. */
   ensureDirectory(path: string): string | null;
+  /** Why others can exchange what is made at this path; null: they cannot. */
+  unsafePlace(path: string): string | null;
   /** Renames a file out of the way; the new name, or null if that failed. */
   setAside(path: string): string | null;
   /** Removes what is at the path, if it is a file of crank's own, or a socket's. */
   removeFile(path: string, kind: "file" | "socket"): void;
   /** Removes what a crank that was killed left while it replaced this file. */
   removeTemporaries(path: string): void;
+  /** The first directory on the way into this one that a user may not pass, by its mode; null: there is none, or it is not known. */
+  closedDirectory(path: string, user: Identity): { readonly path: string; readonly mode: number } | null;
   probeSocket(path: string): Promise<SocketPath>;
 
   /** Literal addresses of a host, in the system's order. Throws an Error with a sentence. */

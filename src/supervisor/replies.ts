@@ -3,9 +3,12 @@ import { encodeError, encodeResult, type RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "../control/messages.ts";
 import { describeFailure, describeRefusal, describeServing } from "../core/describe.ts";
 import type { Outcome } from "../core/effects.ts";
+import type { Spec } from "../core/spec.ts";
+import type { State } from "../core/state.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { keepBacklogs } from "./backlog.ts";
 import { forgetPending, type Memory, rememberFinished, rememberPending } from "./memory.ts";
+import { closedTo } from "./notify-path.ts";
 import { NOBODY, type Pending } from "./pending.ts";
 import { SOCK_DGRAM } from "./sockaddr.ts";
 import { serviceSockets, status, workersFor } from "./views.ts";
@@ -61,10 +64,10 @@ export const notify = (
 };
 
 /** The core's answer to a request, passed on to whoever asked, if they are still there. */
-export const answer = (memory: Memory, request: number, outcome: Outcome): void => {
+export const answer = (memory: Memory, request: number, outcome: Outcome, before: State["generations"]): void => {
   const pending = memory.pending.get(request);
   if (!pending) return;
-  const said = outcomeMessage(memory, outcome);
+  const said = outcomeMessage(memory, outcome, before);
   // Its progress comes first, and that is told behind the deeds.
   if (pending.kind === "rollout" && memory.notes.hasUntold)
     return rememberPending(memory, request, { ...pending, said: JSON.stringify(said) });
@@ -92,7 +95,13 @@ export const finish = (memory: Memory, pending: Pending, said: Said): void => {
   else reply(memory, pending, said.result);
 };
 
-const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
+/** What may have kept a worker from saying that it is ready. */
+const unreached = (memory: Memory, spec: Spec | undefined): string => {
+  const closed = memory.settings && spec ? closedTo(memory.platform, memory.settings, spec) : null;
+  return closed === null ? "" : `. ${closed}`;
+};
+
+const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generations"]): Said => {
   switch (outcome.kind) {
     case "refused":
       return { error: { code: ERROR_CODES.refused, message: describeRefusal(outcome.refusal) } };
@@ -116,7 +125,9 @@ const outcomeMessage = (memory: Memory, outcome: Outcome): Said => {
           code: ERROR_CODES.failed,
           // An exit is said in the original's words alone.
           message:
-            describeFailure(failure) + (failure.kind === "spawn" ? describeServing(memory.core.service.current) : ""),
+            describeFailure(failure) +
+            unreached(memory, before[generation]?.spec) +
+            (failure.kind === "spawn" ? describeServing(memory.core.service.current) : ""),
           data: { generation, worker, pid, failure },
         },
       };

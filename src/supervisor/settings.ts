@@ -44,13 +44,20 @@ export type Settings = {
   readonly name: string;
   readonly binds: readonly Bind[];
   /** The control socket; null for none. */
-  readonly control: { readonly uri: string; readonly address: Address } | null;
+  readonly control: {
+    readonly uri: string;
+    readonly address: Address;
+    /** Missing: none were given. */
+    readonly options?: SocketOptions;
+  } | null;
   /** Where metrics are served; missing: nowhere. */
   readonly metrics?: { readonly uri: string; readonly address: Address; readonly options: SocketOptions };
   /** Where the record is; null: nothing is recorded. */
   readonly recordPath: string | null;
   /** Where the journal, the lock and the notify sockets are; null: the journal is in memory, and workers have NOTIFY_FD alone. */
   readonly runDirectory: string | null;
+  /** How the notify sockets are named; missing: by the worker's number alone, as earlier versions did. */
+  readonly notifyNames?: "fixed";
   /** What to start with; null: what the record holds. */
   readonly first: Spec | null;
   /** crank's own working directory. */

@@ -1,11 +1,11 @@
 // Opening what -bind and -ctl name: addresses resolved, stale files cleared away, the keeper told what to open, and what
 // it answers turned into sentences.
 import { type Command, UNCHANGED } from "../keeper/protocol.ts";
-import { type Address, formatAddress } from "./addresses.ts";
+import { type Address, DEFAULT_OPTIONS, formatAddress } from "./addresses.ts";
 import { describeErrno } from "./errno.ts";
 import { type Memory, type OpenSocket, rememberSocket } from "./memory.ts";
 import type { Platform } from "./platform.ts";
-import type { SocketOptions } from "./settings.ts";
+import type { Settings, SocketOptions } from "./settings.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -128,7 +128,8 @@ const openUnix = (platform: Platform, opening: Opening, path: string, type: numb
   };
 };
 
-const uidOf = (platform: Platform, uri: string, name: string): number => {
+/** The uid of a user by name or number. Throws StartError. */
+export const uidOf = (platform: Platform, uri: string, name: string): number => {
   const user = platform.findUser(name);
   if (user) return user.uid;
   if (/^\d{1,10}$/.test(name)) return Number(name);
@@ -251,10 +252,14 @@ const shownAddress = (given: Address, event: { domain: number; type: number; add
 };
 
 /** How the control socket is opened: 0600, unless the user's URI says otherwise. */
-export const controlOpening = (uri: string, address: Address, options: SocketOptions): Opening => ({
+export const controlOpening = ({
+  uri,
+  address,
+  options = DEFAULT_OPTIONS,
+}: NonNullable<Settings["control"]>): Opening => ({
   handle: CONTROL_HANDLE,
   uri,
   address,
-  options: { ...options, backlog: CONTROL_BACKLOG, mode: options.mode ?? 0o600 },
+  options: { ...options, backlog: Math.min(options.backlog, CONTROL_BACKLOG), mode: options.mode ?? 0o600 },
   stored: null,
 });

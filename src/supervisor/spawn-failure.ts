@@ -4,8 +4,8 @@ import { printable } from "../control/printable.ts";
 import { describeErrno } from "../core/errno.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Worker } from "../core/state.ts";
-import { notifySocketPath } from "./launch.ts";
 import type { Memory } from "./memory.ts";
+import { notifySocketPath } from "./notify-path.ts";
 import { programPath, searchPath } from "./program-path.ts";
 import type { Settings } from "./settings.ts";
 

@@ -2,10 +2,12 @@
 // written down until then, so that a supervisor that is killed between two of them is followed by one that goes on.
 import { probeFor } from "../core/probing.ts";
 import type { Spec } from "../core/spec.ts";
-import type { Worker } from "../core/state.ts";
+import type { Generation, Worker } from "../core/state.ts";
 import { admitFor } from "./admission.ts";
 import { spawnCommand } from "./launch.ts";
+import { log } from "./log.ts";
 import { type Memory, rememberUnstarted } from "./memory.ts";
+import { closedTo } from "./notify-path.ts";
 import { probeCommand, probeNumber, probeWorker } from "./probes.ts";
 import { lendStored, type StoredDescriptor } from "./stored-descriptors.ts";
 
@@ -17,7 +19,16 @@ export const startWorker = (memory: Memory, worker: number): void => {
   const generation = memory.core.generations[memory.core.workers[worker]?.generation ?? 0];
   if (!generation) return;
   admitFor(memory, generation.spec);
+  sayWhatIsClosed(memory, generation);
   startOrPostpone(memory, worker);
+};
+
+/** Once for each generation. */
+const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => {
+  if (spec.user === null || !memory.settings) return;
+  const workers = Object.values(memory.core.workers).filter(({ generation }) => generation === number);
+  const closed = workers.length === 1 ? closedTo(memory.platform, memory.settings, spec) : null;
+  if (closed !== null) log(memory, "warning", closed);
 };
 
 /** Starts a probe of a worker likewise. */

@@ -199,7 +199,7 @@ describe("who says much", () => {
   test("for a worker to which it does not belong is told five times a minute", async () => {
     const crank = await start();
     await bench.ctl("web", "run", "-start", "600", "--", "sleep", "600");
-    const path = join(bench.directory, "web.run/notify/1");
+    const path = join(bench.directory, "web.run/notify/000001");
     const stranger = `import socket, sys, time
 speaking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 for _ in range(100): speaking.sendto(b"READY=1", sys.argv[1])

@@ -77,7 +77,7 @@ signal.pause()`;
 const openToAll = async (): Promise<string> => {
   await bench.ctl("web", "run", "-start", "600", "--", "sleep", "600");
   await waitFor("the worker", async () => (await stateOf()) === "starting");
-  const path = join(bench.directory, "web.run/notify/1");
+  const path = join(bench.directory, "web.run/notify/000001");
   await waitFor("its socket", () => existsSync(path));
   chmodSync(bench.directory, 0o711);
   chmodSync(path, 0o666);

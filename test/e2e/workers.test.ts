@@ -70,7 +70,7 @@ describe("a worker gets", () => {
       STOP_TIMEOUT_USEC: "30000000",
       KEPT: "yes",
     });
-    expect(env.get("NOTIFY_SOCKET")).toBe(join(bench.directory, "web.run/notify/1"));
+    expect(env.get("NOTIFY_SOCKET")).toBe(join(bench.directory, "web.run/notify/000001"));
     expect(env.has("WATCHDOG_USEC")).toBe(false);
     expect(env.has("CRANK_CTL_TOKEN")).toBe(false);
     expect([...env.keys()].filter((name) => name.startsWith("BUN_"))).toEqual([]);
@@ -118,7 +118,7 @@ describe("a worker gets", () => {
     expect(status).toMatch(/^Gid:\t65534/m);
     expect(status).toMatch(/^Umask:\t0027$/m);
     expect(readFileSync(`/proc/${worker.pid}/limits`, "utf8")).toMatch(/^Max open files\s+123\s+123/m);
-    expect(statSync(join(bench.directory, "web.run/notify", String(worker.id))).uid).toBe(65534);
+    expect(statSync(join(bench.directory, "web.run/notify", String(worker.id).padStart(6, "0"))).uid).toBe(65534);
     expect(statSync(join(bench.directory, "web.run/journal")).mode & 0o777).toBe(0o600);
   });
 

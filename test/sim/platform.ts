@@ -41,6 +41,7 @@ export const simulatedPlatform = (
     return null;
   },
   ensureDirectory: () => null,
+  unsafePlace: () => null,
   setAside: (path) => {
     const text = files.get(path);
     if (text === undefined) return null;
@@ -53,6 +54,7 @@ export const simulatedPlatform = (
     files.delete(path);
   },
   removeTemporaries: () => {},
+  closedDirectory: () => null,
   probeSocket: async () => "absent",
   resolveHost: async (host) => [host],
   findUser: () => null,

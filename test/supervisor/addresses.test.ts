@@ -1,6 +1,6 @@
 // The addresses of -bind and -ctl: as text, and as the kernel wants them.
 import { describe, expect, test } from "bun:test";
-import { AddressError, formatAddress, parseUri } from "../../src/supervisor/addresses.ts";
+import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../src/supervisor/addresses.ts";
 import { describeAddress, internetAddress, unixAddress } from "../../src/supervisor/sockaddr.ts";
 
 describe("what -bind and -ctl understand", () => {
@@ -119,5 +119,26 @@ describe("addresses as the kernel wants them", () => {
     expect([...unixAddress("@a")]).toEqual([1, 0, 0, 97]);
     expect(describeAddress(unixAddress("@a"))).toEqual({ path: "@a" });
     expect(describeAddress(unixAddress("/run/x"))).toEqual({ path: "/run/x" });
+  });
+});
+
+describe("the address of a control socket", () => {
+  test("has the options of its file, and no name", () => {
+    const given = parseUri("/run/web.ctl?mode=0660&group=ops");
+    expect(controlOptions("x", given)).toMatchObject({ mode: 0o660, group: "ops" });
+    expect(() => controlOptions("x", parseUri("/run/web.ctl?name=web"))).toThrow(
+      "-ctl x: name is for sockets of -bind",
+    );
+    expect(() => parseUri("/run/web.ctl?modus=0660")).toThrow('the option "modus" is not known');
+  });
+});
+
+describe("a path below crank's directory", () => {
+  test("is made whole, and refused when the whole does not fit", () => {
+    const address = parseUri("web.sock").address;
+    expect(locate("u", address, "/srv")).toMatchObject({ path: "/srv/web.sock" });
+    expect(locate("u", address, "/")).toMatchObject({ path: "/web.sock" });
+    expect(locate("u", parseUri("unix://@web").address, "/srv")).toMatchObject({ path: "@web" });
+    expect(() => locate("u", address, `/${"d".repeat(100)}`)).toThrow("u: the path");
   });
 });

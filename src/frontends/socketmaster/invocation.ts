@@ -3,7 +3,14 @@ import { helpText } from "../../commands/flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
 import { type Identity, type Spec, UNPACED } from "../../core/spec.ts";
 import { CRANKS_MANNER } from "../../core/state.ts";
-import { type Address, AddressError, formatAddress, parseUri } from "../../supervisor/addresses.ts";
+import {
+  type Address,
+  AddressError,
+  controlOptions,
+  formatAddress,
+  locate,
+  parseUri,
+} from "../../supervisor/addresses.ts";
 import type { Invocation } from "../../supervisor/front-end.ts";
 import type { Platform } from "../../supervisor/platform.ts";
 import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/settings.ts";
@@ -99,21 +106,17 @@ const bindFrom = (uri: string, cwd: string): Bind => {
   if (!isStream) throw new SetUpError(`-listen ${uri}: the scheme is not known; use tcp, tcp4, tcp6, unix or fd`);
   if (address.kind === "inherited" && address.fd > MAX_FD)
     throw new SetUpError(`-listen ${uri}: the descriptor must be from 0 to ${MAX_FD}`);
-  return { uri, name: name ?? "socket0", address: located(address, cwd), options };
+  return { uri, name: name ?? "socket0", address: locate(`-listen ${uri}`, address, cwd), options };
 };
 
 const controlFrom = (uri: string, cwd: string): NonNullable<Settings["control"]> => {
-  const { address } = parseUri(uri);
+  const parsed = parseUri(uri);
+  const { address } = parsed;
   if (address.kind !== "unix" || address.type !== "stream")
     throw new UsageError(`-ctl ${uri}: the control socket is a unix stream, as in -ctl unix:///run/web.ctl`);
-  const fitting = parseUri(formatAddress(located(address, cwd))).address;
-  return { uri: formatAddress(fitting), address: fitting };
+  const located = locate(`-ctl ${uri}`, address, cwd);
+  return { uri: formatAddress(located), address: located, options: controlOptions(uri, parsed) };
 };
-
-const located = (address: Address, cwd: string): Address =>
-  address.kind === "unix" && !/^[/@]/.test(address.path)
-    ? { ...address, path: `${cwd === "/" ? "" : cwd}/${address.path}` }
-    : address;
 
 const runDirectoryOf = (address: Address): string | null =>
   address.kind === "unix" && address.path.startsWith("/") ? runDirectoryBeside(address.path) : null;
