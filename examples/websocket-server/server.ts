@@ -81,4 +81,5 @@ const report = (): void => {
 process.once("SIGTERM", drain);
 setInterval(report, REPORT_MS).unref();
 if (process.env.LISTEN_FDS === undefined) door.listen(Number(process.env.PORT ?? 8080), ready);
-else door.listen({ fd: SOCKET_FD, backlog: BACKLOG }, ready);
+// Node passes over a backlog beside `fd`. As an argument it counts, but the types know no such call.
+else Reflect.apply(door.listen, door, [{ fd: SOCKET_FD }, BACKLOG, ready]);

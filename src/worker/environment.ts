@@ -1,6 +1,6 @@
 // What crank tells a worker in its environment: read once, and then taken out of it, because descriptor numbers and
 // notify sockets are of no use to the worker's own children and dangerous in their hands (sd_notify(3)'s unset_environment).
-import { readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 
 /** A listening socket that this process was started with. */
@@ -15,6 +15,8 @@ export type WorkerEnvironment = {
   readonly left: readonly LeftDescriptor[];
   /** How many descriptors may be left for later workers. */
   readonly storeLimit: number;
+  /** Why the descriptors that crank passed on are not this process's; "" if they are, or without crank. */
+  readonly whyForeign: string;
   readonly notifyFd: number | null;
   readonly notifySocket: string | null;
   /** How long this worker may take from the stop signal to its end, ms. */
@@ -37,17 +39,26 @@ export const workerEnvironment = (): WorkerEnvironment => {
   return known;
 };
 
+/** The same for those who use a descriptor of it. Throws if they were passed to another process: the numbers mean something else here. */
+export const ownDescriptors = (): WorkerEnvironment => {
+  const environment = workerEnvironment();
+  if (environment.whyForeign !== "") throw new Error(environment.whyForeign);
+  return environment;
+};
+
 const takeEnvironment = (): WorkerEnvironment => {
-  const passed = systemdSockets() ?? einhornSockets() ?? { sockets: [], whyNoSockets: "", left: [] };
-  for (const { fd, name } of passed.sockets) {
-    if (!isSocket(fd))
-      throw new Error(`descriptor ${fd} (${name}) should be a listening socket and is not open, or is something else`);
-  }
+  const whyForeign = findOwner();
+  const nothing: Passed = { sockets: [], whyNoSockets: whyForeign, left: [] };
+  const passed = whyForeign === "" ? (systemdSockets() ?? einhornSockets() ?? nothing) : nothing;
+  const notifyFd = numberIn("NOTIFY_FD");
+  for (const { fd, name } of passed.sockets) expectSocket(fd, name, "a listening socket");
+  if (notifyFd !== null && whyForeign === "") expectSocket(notifyFd, "NOTIFY_FD", "crank's notify socket");
   const usec = numberIn("STOP_TIMEOUT_USEC");
   const environment = {
     ...passed,
     storeLimit: numberIn("FDSTORE") ?? 0,
-    notifyFd: numberIn("NOTIFY_FD"),
+    whyForeign,
+    notifyFd,
     notifySocket: process.env.NOTIFY_SOCKET ?? null,
     stopBudgetMs: usec === null || usec === 0 ? null : usec / 1000,
   };
@@ -55,6 +66,46 @@ const takeEnvironment = (): WorkerEnvironment => {
     if (TAKEN.includes(name) || /^EINHORN_FD_\d+$/.test(name)) delete process.env[name];
   }
   return environment;
+};
+
+/**
+ * Whose crank's descriptors are: LISTEN_PID says it (sd_listen_fds(3)), or for a direct child of crank EINHORN_MASTER_PID.
+ * Returns why they are not this process's; "" if they are, or if there is no crank.
+ */
+const findOwner = (): string => {
+  const isUnderCrank = process.env.CRANK_WORKER !== undefined || process.env.NOTIFY_FD !== undefined;
+  const pid = numberIn("LISTEN_PID");
+  const isOwn = pid === null ? numberIn("EINHORN_MASTER_PID") === process.ppid : pid === process.pid;
+  if (!isUnderCrank || isOwn) return "";
+  const owner = pid === null ? "another process (there is no LISTEN_PID)" : `process ${pid}${commandOf(pid)}`;
+  return (
+    `crank's sockets and NOTIFY_FD were passed to ${owner}, and this is process ${process.pid}, which it started without ` +
+    `them: run the program itself, as in "crankctl run -- ${ownCommand()}", or with exec; in place of sudo say -user`
+  );
+};
+
+/** How ps shows a process, in brackets; "" where that cannot be read. */
+const commandOf = (pid: number): string => {
+  try {
+    const command = shortened(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0"));
+    return command === "" ? "" : ` (${command})`;
+  } catch {
+    return "";
+  }
+};
+
+const ownCommand = (): string =>
+  shortened([process.argv0 || process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+
+const MOST_CHARACTERS = 200;
+
+/** One line of printable characters. */
+const shortened = (words: readonly string[]): string => {
+  const text = words
+    .join(" ")
+    .replace(/[^ -~]+/g, " ")
+    .trim();
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}...` : text;
 };
 
 type Passed = Pick<WorkerEnvironment, "sockets" | "whyNoSockets" | "left">;
@@ -93,6 +144,11 @@ const named = (fd: number, name: string | undefined): PassedSocket => ({ fd, nam
 const numberIn = (variable: string): number | null => {
   const text = process.env[variable];
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
+};
+
+const expectSocket = (fd: number, name: string, what: string): void => {
+  if (!isSocket(fd))
+    throw new Error(`descriptor ${fd} (${name}) should be ${what} and is not open, or is something else`);
 };
 
 /** Asked of /proc, because Deno's fstat knows no descriptors but its own. Who may not read /proc gets the benefit of the doubt. */

@@ -2,7 +2,7 @@
 import { type NetConnectOpts, Socket } from "node:net";
 import process from "node:process";
 import { answerTo, forgetAnswer } from "./answers.ts";
-import { workerEnvironment } from "./environment.ts";
+import { ownDescriptors } from "./environment.ts";
 import { notify } from "./notify.ts";
 
 export type HandOverOptions = {
@@ -33,7 +33,7 @@ export const handOver = async (socket: Socket, options: HandOverOptions = {}): P
   const { name = "stored", graceMs = GRACE_MS } = options;
   if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a descriptor`);
   if ("encrypted" in socket) throw new Error("a connection behind TLS cannot be handed over: its keys stay here");
-  const { notifyFd, storeLimit } = workerEnvironment();
+  const { notifyFd, storeLimit } = ownDescriptors();
   // Deno tells nobody a connection's descriptor, and reads no answer.
   const isPossible = notifyFd !== null && storeLimit > 0 && process.versions.deno === undefined;
   if (!isPossible) return false;
@@ -51,7 +51,7 @@ let taken = false;
  * is ready: say `ready()` before anything is read from them or written to them. Only the first call has them.
  */
 export const takeOver = (): readonly HandedOver[] => {
-  const { left } = workerEnvironment();
+  const { left } = ownDescriptors();
   if (taken) return [];
   taken = true;
   return left.map(({ fd, name }) => ({ name, socket: socketOn(fd) }));

@@ -33,13 +33,15 @@ export const listen = async (server: Server, options: ListenOptions = {}): Promi
   const door = server instanceof Server ? server : doorTo(server, options.tls);
   watchedServer(server).door = door;
   const backlog = options.backlog ?? BACKLOG;
-  const place = "fd" in target ? { fd: target.fd, backlog } : { ...target, backlog };
   await new Promise<void>((resolve, reject) => {
     door.once("error", reject);
-    door.listen(place, () => {
+    const listening = (): void => {
       door.off("error", reject);
       resolve();
-    });
+    };
+    // Node passes over a backlog beside `fd`, and listens with 511. As an argument it counts, but the types know no such call.
+    if ("fd" in target) Reflect.apply(door.listen, door, [{ fd: target.fd }, backlog, listening]);
+    else door.listen({ ...target, backlog }, listening);
   });
   return door.address();
 };

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { writeSync } from "node:fs";
 import process from "node:process";
-import { workerEnvironment } from "./environment.ts";
+import { ownDescriptors, workerEnvironment } from "./environment.ts";
 
 /** Longer texts are cut: they are for one line of a table. */
 const MAX_STATUS_CHARACTERS = 500;
@@ -20,10 +20,11 @@ export const ready = (): boolean => notify("READY=1");
 export const status = (text: string): boolean =>
   notify(`STATUS=${text.replace(/\s+/g, " ").trim().slice(0, MAX_STATUS_CHARACTERS)}`);
 
-/** Sends assignments as one datagram (sd_notify(3)). */
+/** Sends assignments as one datagram (sd_notify(3)). Throws like `ready`, also where crank's descriptors are another process's. */
 export const notify = (assignments: string): boolean => {
   const { notifyFd, notifySocket } = workerEnvironment();
   if (notifyFd === null && notifySocket === null) return false;
+  ownDescriptors();
   if (notifyFd === null)
     throw new Error("there is a NOTIFY_SOCKET but no NOTIFY_FD, and no runtime here writes to the former");
   try {

@@ -1,5 +1,5 @@
 // The listening sockets that crank passes on, by name or by order.
-import { type PassedSocket, workerEnvironment } from "./environment.ts";
+import { ownDescriptors, type PassedSocket } from "./environment.ts";
 
 /** An address of the program's own, for when no socket was passed on: a run without crank. */
 export type OwnAddress = { readonly port: number; readonly host?: string };
@@ -9,10 +9,11 @@ export type ListeningSocket = PassedSocket | OwnAddress;
 
 /**
  * The sockets that crank passed on, in the order of its `-bind`s; with `which`, those of this name, or the one with this
- * number (from 0). `fallback` stands in when crank passed none at all. Throws if that leaves nothing.
+ * number (from 0). `fallback` stands in when crank passed none at all. Throws if that leaves nothing, and if they
+ * were passed to another process, such as a wrapper that started this one.
  */
 export const sockets = (which?: string | number, fallback?: OwnAddress): readonly ListeningSocket[] => {
-  const { sockets: passed, whyNoSockets } = workerEnvironment();
+  const { sockets: passed, whyNoSockets } = ownDescriptors();
   if (which === undefined && (passed.length > 0 || !fallback)) return passed;
   if (passed.length === 0 && fallback) return [fallback];
   const chosen = passed.filter(({ name }, index) => which === name || which === index);
