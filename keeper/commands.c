@@ -44,6 +44,13 @@ static void open_journal(struct reader *fields) {
   free(path);
 }
 
+static void take_journal(struct reader *fields) {
+  char *path = span_text(read_bytes(fields));
+  const char *step = "";
+  if (journal_take(path, &step) < 0) events_failed(COMMAND_takeJournal, 0, step, errno);
+  free(path);
+}
+
 static void take_lock(struct reader *fields) {
   uint64_t id = read_u64(fields);
   char *path = span_text(read_bytes(fields));
@@ -129,6 +136,7 @@ static void close_handle(struct reader *fields) {
 
 static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_openJournal] = open_journal,
+    [COMMAND_takeJournal] = take_journal,
     [COMMAND_lock] = take_lock,
     [COMMAND_copyJournal] = copy_journal,
     [COMMAND_openSocket] = sockets_open,

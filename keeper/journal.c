@@ -33,6 +33,7 @@ static char *journal_path; /* NULL while it was never given one */
 static bool in_memory = true;
 /* While the journal has a path and is in memory all the same: the file that it was in, and how the disk is tried again. */
 static int stale_fd = -1;
+static bool is_left_valid; /* the file at the path is an earlier keeper's, and says what this journal says */
 static uint64_t displaced_at;
 static uint64_t pause_ms;
 static uint64_t compact_from; /* after a compaction that failed: how long the file may become until the next */
@@ -135,6 +136,7 @@ static int rewrite_on_disk(const char **step) {
     close_file(stale_fd);
     stale_fd = -1;
     in_memory = false;
+    is_left_valid = false;
     clock_set(DEADLINE_JOURNAL, 0);
   } else {
     (void)close(replacement.fd);
@@ -171,17 +173,29 @@ static void report_failure(const char *step, int error) {
   events_post(0);
 }
 
+static void begin_displaced(int error) {
+  displaced_at = clock_now();
+  pause_ms = FIRST_PAUSE_MS;
+  try_disk_later();
+  report_failure("write", error);
+}
+
 /* The disk does not take the journal: it goes on in memory, and in the same moment the file counts no more. */
 static bool leave_disk(int error) {
   int before = -1;
   if (rewrite_in_memory(&before) < 0) return false;
   stale_fd = before;
   invalidate();
-  displaced_at = clock_now();
-  pause_ms = FIRST_PAUSE_MS;
-  try_disk_later();
-  report_failure("write", error);
+  begin_displaced(error);
   return true;
+}
+
+/* The journal is about to differ from the one that an earlier keeper left. That gives its room back, too. */
+static void leave_behind(void) {
+  if (!is_left_valid) return;
+  is_left_valid = false;
+  invalidate();
+  journal_try_disk();
 }
 
 void journal_try_disk(void) {
@@ -189,7 +203,7 @@ void journal_try_disk(void) {
   const char *step = "";
   if (rewrite_on_disk(&step) < 0) {
     /* What the disk refused before it may do now. */
-    invalidate();
+    if (!is_left_valid) invalidate();
     try_disk_later();
     return;
   }
@@ -219,6 +233,17 @@ int journal_move(const char *path, const char **step) {
   journal_path = before;
   errno = error;
   return -1;
+}
+
+int journal_take(const char *path, const char **step) {
+  if (journal_move(path, step) == 0) return 0;
+  if (errno != ENOSPC && errno != EDQUOT) return -1;
+  int error = errno;
+  free(journal_path);
+  journal_path = memory_copy_text(path, strlen(path));
+  is_left_valid = true;
+  begin_displaced(error);
+  return 0;
 }
 
 void journal_begin(uint64_t consumed) {
@@ -276,6 +301,7 @@ static void index_record(uint64_t offset) {
 }
 
 bool journal_write(void) {
+  leave_behind();
   buffer_set_u32(&record, change_count_at, change_count);
   buffer_u32(&record, command_count);
   buffer_add(&record, commands.data, commands.length);

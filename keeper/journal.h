@@ -12,6 +12,9 @@
 int journal_start(const char *boot_id);
 /* Moves it into a new file, which takes the place of the one at `path` when it is whole. Returns 0, or -1 with errno and the step that failed. */
 int journal_move(const char *path, const char **step);
+/* The same for the journal of a keeper that was killed. A disk that has no room is no failure, but told by journalFailed:
+ * the journal stays in memory, and the one at `path` counts until the next batch, and then no more. */
+int journal_take(const char *path, const char **step);
 
 /* One batch: its changes and the list of its commands, written as one record. */
 void journal_begin(uint64_t consumed);

@@ -18,6 +18,7 @@
   COMMAND(openJournal, 12, "path:text") \
   COMMAND(lock, 13, "id:u64 path:text") \
   COMMAND(copyJournal, 14, "handle:u64") \
+  COMMAND(takeJournal, 15, "path:text") \
   COMMAND(openSocket, 20, "handle:u64 domain:u32 type:u32 protocol:u32 address:bytes options:numbers backlog:u32 mode:u32 uid:u32 gid:u32") \
   COMMAND(inheritSocket, 21, "handle:u64 fd:u32 backlog:u32") \
   COMMAND(setOption, 22, "handle:u64 level:u32 name:u32 value:i32") \

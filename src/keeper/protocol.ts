@@ -47,6 +47,11 @@ export const COMMANDS = {
   remove: { code: 11, fields: { key: "text" } },
   /** Moves the journal into a new file at `path` (0600), in place of what is there once it is whole. Until then it is in memory. */
   openJournal: { code: 12, fields: { path: "text" } },
+  /**
+   * The same for the journal of a crank that was killed, which this one goes on from. A disk without room is no failure: the
+   * journal stays in memory (`journalFailed`), and what is on the disk counts until the next batch.
+   */
+  takeJournal: { code: 15, fields: { path: "text" } },
   /** Takes an exclusive lock on the file at `path` (0600, made if missing), writes the keeper's pid into it, and removes it at the end. `id` is for `failed`. */
   lock: { code: 13, fields: { id: "u64", path: "text" } },
   /** Copies the journal, this batch's changes included, into a memory file that is held as `handle`. */

@@ -292,7 +292,7 @@ export class SimulatedKeeper {
     this.#unconfirmed = listed;
     for (const command of listed) {
       if (this.#world.isKilledHere()) return this.kill();
-      if (command.kind === "openJournal") this.#hasJournalFile = true;
+      if (command.kind === "openJournal" || command.kind === "takeJournal") this.#hasJournalFile = true;
       this.#commands.carryOut(command);
     }
     this.#unconfirmed = [];

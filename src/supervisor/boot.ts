@@ -294,7 +294,7 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   const bytes = path === null ? null : memory.platform.readBytes(path);
   if (path === null || bytes === null) return giveUp(memory, `the journal ${path} has gone while it was being read`);
   const { takeOver } = await import("./adoption.ts");
-  memory.outbox.command({ kind: "openJournal", path });
+  memory.outbox.command({ kind: "takeJournal", path });
   nextStage(memory, "serving");
   sayWhere(memory);
   await present(memory, settings);

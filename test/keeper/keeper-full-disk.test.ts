@@ -15,19 +15,25 @@ afterEach(() => keeper.clean());
 const BALLAST = "ballast";
 const rooted = needing(ROOT_USER);
 
-/** Starts the keeper with a disk of its own, which is gone with it, and its journal there. Returns the way to the disk. */
-const startOnSmallDisk = async (): Promise<string> => {
+/** Starts the keeper with a disk of its own, which is gone with it. Returns the way to the disk. */
+const startWithSmallDisk = async (): Promise<string> => {
   const disk = keeper.path("disk");
   mkdirSync(disk);
   const mount = `mount -t tmpfs -o size=512k crank-test "${disk}" && exec "$@"`;
   await keeper.start({ wrapper: ["unshare", "--mount", "--", "sh", "-c", mount, "sh"] });
+  return `/proc/${keeper.pid}/root${disk}`;
+};
+
+/** The same, with its journal there. */
+const startOnSmallDisk = async (): Promise<string> => {
+  const disk = await startWithSmallDisk();
   keeper.commit([
     { kind: "put", key: "k", value: bytesOf("first") },
-    { kind: "openJournal", path: join(disk, "journal") },
+    { kind: "openJournal", path: keeper.path("disk/journal") },
     { kind: "barrier", token: 1 },
   ]);
   await keeper.event("reached");
-  return `/proc/${keeper.pid}/root${disk}`;
+  return disk;
 };
 
 const fill = (disk: string): void => {
@@ -115,6 +121,40 @@ rooted.test("a compaction for which there is no room leaves the journal as it is
   fill(disk);
   for (; round < 28; round++) expect(await put(`${round}`.padEnd(10_000))).toEqual([]);
   await until("the last change", () => lastValue(readFileSync(path)) === "27".padEnd(8));
+});
+
+rooted.test(
+  "what an earlier keeper left counts until the journal differs from it, where there is no room",
+  async () => {
+    const disk = await startWithSmallDisk();
+    writeFileSync(join(disk, "journal"), "left", { mode: 0o600 });
+    fill(disk);
+    // It does not fit into the room of the one that was left.
+    keeper.commit([
+      { kind: "put", key: "k", value: bytesOf("same".padEnd(50_000)) },
+      { kind: "takeJournal", path: keeper.path("disk/journal") },
+    ]);
+    await keeper.event("journalFailed");
+    expect(readFileSync(join(disk, "journal"), "utf8")).toBe("left");
+    await put("other".padEnd(50_000));
+    expect(journalOn(disk)).toBe("missing");
+    writeFileSync(join(disk, BALLAST), "");
+    await keeper.event("journalRestored");
+    expect(lastValue(readFileSync(join(disk, "journal")))).toBe("other".padEnd(8));
+  },
+);
+
+rooted.test("the room of what an earlier keeper left is the journal's", async () => {
+  const disk = await startWithSmallDisk();
+  writeFileSync(join(disk, "journal"), "left".repeat(10_000), { mode: 0o600 });
+  fill(disk);
+  keeper.commit([
+    { kind: "put", key: "k", value: bytesOf("same") },
+    { kind: "takeJournal", path: keeper.path("disk/journal") },
+  ]);
+  await keeper.event("journalFailed");
+  expect(await put("other")).toEqual(["journalRestored"]);
+  expect(lastValue(readFileSync(join(disk, "journal")))).toBe("other");
 });
 
 test("a journal that was marked is not believed", () => {
