@@ -10,7 +10,7 @@ import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
 import { adoptCommand } from "./launch.ts";
 import type { Adoption, LeftSocket } from "./left.ts";
-import { type LeftService, lostDescriptors, readLeft } from "./left-service.ts";
+import { type LeftService, lostDescriptors, orphansLeft, readLeft } from "./left-service.ts";
 import { log } from "./log.ts";
 import { type Memory, rememberAdoption, rememberCore, rememberPending, rememberSaid } from "./memory.ts";
 import { wayToOpen } from "./openings.ts";
@@ -88,10 +88,16 @@ export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
 const STDOUT = 1;
 
 /** Everything is open: takes charge of the workers, and goes on where the other crank was. */
-export const takeOver = async (memory: Memory, settings: Settings, bytes: Uint8Array, now: number): Promise<void> => {
+export const takeOver = async (
+  memory: Memory,
+  settings: Settings,
+  bytes: Uint8Array | null,
+  now: number,
+): Promise<void> => {
   const { adoption } = memory;
-  const left = readLeft(memory, bytes);
-  if (!adoption || typeof left === "string") return;
+  if (!adoption) return;
+  const left = adoption.orphans ? orphansLeft(memory, adoption) : bytes === null ? null : readLeft(memory, bytes);
+  if (left === null || typeof left === "string") return;
   const recorded = memory.core.history;
   inherit(memory, left);
   await inheritHistory(memory, settings, left, recorded);
@@ -126,6 +132,10 @@ export const takeOver = async (memory: Memory, settings: Settings, bytes: Uint8A
   for (const loss of lostDescriptors(left)) happen(memory, loss, now);
   rememberAdoption(memory, null);
   serveAgain(memory, settings, now);
+  // What nobody knows gives way to what was good last.
+  const last = memory.core.history.at(-1);
+  if (adoption.orphans?.isUncertain === true && memory.core.service.rollout === null && last)
+    deployForNobody(memory, last.spec, now);
 };
 
 const decoder = new TextDecoder();

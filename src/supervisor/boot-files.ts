@@ -1,10 +1,12 @@
 // The files of crank's own start: the record and the run directory made ready, the record read, and the journal that a killed
 // crank left looked at. What cannot be used is kept aside.
+import { mergeHistories } from "../core/history.ts";
 import type { GoodSpec } from "../core/spec.ts";
 import { FileError } from "./files.ts";
 import { logHappening } from "./happen.ts";
 import { log } from "./log.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, rememberBoot } from "./memory.ts";
+import type { Orphan } from "./orphans.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
 import type { Settings } from "./settings.ts";
 import { StartError } from "./sockets.ts";
@@ -118,34 +120,82 @@ export type LeftJournal = {
 };
 const NO_JOURNAL: LeftJournal = { isAdopting: false, history: [], nextGeneration: 1 };
 
-/** Looks at the journal of a crank that was killed, if one was. */
-export const lookForLeft = async (memory: Memory, settings: Settings, path: string): Promise<LeftJournal> => {
+/** Looks at what a crank that was killed left, if one was: its journal, or, without one that counts, its workers by themselves. */
+export const lookForLeft = async (
+  memory: Memory,
+  settings: Settings,
+  path: string,
+  recorded: readonly GoodSpec[],
+): Promise<LeftJournal> => {
   memory.platform.removeTemporaries(path);
   const bytes = leftJournal(memory, path);
-  if (bytes === null) return NO_JOURNAL;
+  const isLeaving = settings.leftWorkers === "leave";
+  if (bytes === null) {
+    const isLeft = memory.boot.follows === "killed" && !isLeaving && (await adoptOrphans(memory, settings, recorded));
+    return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
+  }
+  rememberBoot(memory, { ...memory.boot, follows: "journal" });
   const { examine } = await import("./left-service.ts");
   const verdict = await examine(memory, settings, bytes);
   if (verdict.kind === "aside") {
     setJournalAside(memory, path, verdict.reason);
-    return NO_JOURNAL;
+    const isLeft = verdict.isStale && !isLeaving && (await adoptOrphans(memory, settings, recorded));
+    return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
   }
   const { nextGeneration } = verdict;
   // A run may have been good, and everything killed before it was recorded.
   const history = verdict.recordPath === settings.recordPath ? verdict.history : [];
+  if (isLeaving && verdict.kind === "adopt") {
+    const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
+    setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
+    return { isAdopting: false, history, nextGeneration };
+  }
+  // A journal that could neither be written nor removed is older than the workers that it does not know.
+  const known = verdict.kind === "adopt" ? verdict.adoption.workers : [];
+  const isOlder = (orphans: readonly Orphan[]): boolean =>
+    orphans.some(({ worker, keeper, holds }) => holds && keeper === verdict.pid && !verdict.workers.includes(worker)) &&
+    known.every(({ pid }) => orphans.some(({ facts }) => facts.pid === pid));
+  const merged = mergeHistories(history, recorded, false).history;
+  if (!isLeaving && (await adoptOrphans(memory, settings, merged, isOlder)))
+    return { isAdopting: true, history, nextGeneration };
   if (verdict.kind === "nobody") {
     log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
     for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
     for (const loss of verdict.losses) logHappening(memory, loss);
     return { isAdopting: false, history, nextGeneration };
   }
-  if (settings.leftWorkers === "leave") {
-    const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
-    setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
-    return { isAdopting: false, history, nextGeneration };
-  }
   const { beginAdoption } = await import("./adoption.ts");
   beginAdoption(memory, verdict.adoption);
   return { isAdopting: true, history, nextGeneration };
+};
+
+/** Takes note of workers that no journal tells of, if there are any that can be adopted. Throws StartError where there are others. */
+export const adoptOrphans = async (
+  memory: Memory,
+  settings: Settings,
+  history: readonly GoodSpec[],
+  isWanted?: (orphans: readonly Orphan[]) => boolean,
+): Promise<boolean> => {
+  const { examineOrphans } = await import("./left-service.ts");
+  const verdict = await examineOrphans(memory, settings, history, isWanted);
+  if (verdict.kind === "none") return false;
+  if (verdict.kind === "unknown") {
+    const pids = verdict.orphans.map(({ facts }) => facts.pid);
+    throw new StartError(
+      `a crank that was killed left workers (pid ${pids.join(", ")}) without a journal, and the record ${settings.recordPath} does not say what they run; end them (kill ${pids.join(" ")}), then start crank again`,
+    );
+  }
+  const { adoption } = verdict;
+  const named = adoption.workers.map(({ id, pid }) => `${id} (pid ${pid})`).join(", ");
+  const rest = adoption.orphans?.isUncertain === true ? "; what the record holds is deployed in their place" : "";
+  log(
+    memory,
+    "warning",
+    `No journal tells of the workers ${named}; they are adopted by what the record says of them${rest}`,
+  );
+  const { beginAdoption } = await import("./adoption.ts");
+  beginAdoption(memory, adoption);
+  return true;
 };
 
 const setJournalAside = (memory: Memory, path: string, reason: string): void => {

@@ -2,16 +2,25 @@
 // ends at a barrier in the keeper, and is written down, so that a supervisor that dies in it is followed by one that goes on.
 
 import { mergeHistories } from "../core/history.ts";
+import type { GoodSpec } from "../core/spec.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError } from "./addresses.ts";
-import { lookForLeft, prepareFiles, readRecord, runPath, withSafeRunDirectory } from "./boot-files.ts";
+import {
+  adoptOrphans,
+  type LeftJournal,
+  lookForLeft,
+  prepareFiles,
+  readRecord,
+  runPath,
+  withSafeRunDirectory,
+} from "./boot-files.ts";
 import { leave } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
 import { lockCommand, lockProblem, locksOf } from "./locks.ts";
 import { complain, log } from "./log.ts";
-import { forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
+import { type Boot, forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
 import { lookAtNames } from "./names.ts";
 import { notifyProblem } from "./notify-path.ts";
 import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
@@ -21,6 +30,7 @@ import { discardStored } from "./service-manager.ts";
 import { meetServiceManager, tellManagerWhy } from "./service-manager-link.ts";
 import { type Extras, respawnOf, type Settings } from "./settings.ts";
 import {
+  AddressInUse,
   bindOf,
   CONTROL_HANDLE,
   isOpenAt,
@@ -69,11 +79,19 @@ export const begin = async (memory: Memory): Promise<void> => {
   const obstacle = prepareFiles(memory, settings);
   if (obstacle !== null) return giveUp(memory, obstacle);
   rememberSettings(memory, settings);
+  noteKilled(memory, settings);
   if (passed.problem !== null) log(memory, "warning", passed.problem);
   if (unsafe !== null) log(memory, "warning", unsafe);
   if (tooLong !== null) log(memory, "warning", `Workers are given no NOTIFY_SOCKET, but NOTIFY_FD: ${tooLong}`);
   for (const lock of locksOf(settings)) memory.outbox.command(lockCommand(lock));
   nextStage(memory, "locking");
+};
+
+/** A crank that ends takes its lock away. */
+const noteKilled = (memory: Memory, settings: Settings): void => {
+  const lock = locksOf(settings).find(({ kind }) => kind === "name");
+  if (lock && memory.platform.readText(lock.path).kind !== "missing")
+    rememberBoot(memory, { ...memory.boot, follows: "killed" });
 };
 
 /** Crank's directory as it was called there: by the links on the way, if the shell that started it has said so. */
@@ -122,12 +140,49 @@ export const cancelStart = (memory: Memory): void => rememberBoot(memory, { ...m
 export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Promise<void> => {
   const { boot, settings } = memory;
   if (event.token !== boot.barrier || !settings) return;
-  if (boot.failure !== null) return giveUp(memory, boot.failure);
+  if (boot.failure !== null && boot.inUse === undefined) return giveUp(memory, boot.failure);
+  if (boot.failure !== null) return giveUpOrAdopt(memory, settings, boot, memory.core.history);
   if (boot.isUnwanted) return memory.adoption ? stepBack(memory) : leave(memory, 0);
   if (boot.stage === "locking") return openAll(memory, settings);
   if (boot.stage !== "opening") return;
   if (memory.adoption) await adopt(memory, settings, event.deliveredAt);
   else await serve(memory, settings, event.deliveredAt);
+};
+
+/** An address is taken: by workers of this service that can be adopted, or by others, who are named. */
+const giveUpOrAdopt = async (
+  memory: Memory,
+  settings: Settings,
+  boot: Boot,
+  recorded: readonly GoodSpec[],
+): Promise<void> => {
+  const opening = openingOf(memory, boot.inUse ?? 0);
+  const isStored = openings(memory, settings).some(({ stored }) => stored !== null);
+  const isLooking = settings.leftWorkers === "adopt" && boot.follows === undefined;
+  try {
+    if (isLooking && !isStored && !memory.adoption && (await adoptOrphans(memory, settings, recorded))) {
+      makeRoom(memory);
+      const { inUse: _, ...others } = memory.boot;
+      rememberBoot(memory, { ...others, failure: null });
+      return openAll(memory, settings);
+    }
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return giveUp(memory, error.message);
+  }
+  const { describeHolders } = await import("./orphans.ts");
+  const look = { platform: memory.platform, settings, history: [] };
+  const holders = opening ? describeHolders(await memory.platform.processes(), look, opening.address) : null;
+  giveUp(memory, holders === null ? (boot.failure ?? "") : `${boot.failure}: it is ${holders}`);
+};
+
+/** What was opened beside the sockets that are adopted gives way to those; everything else stays open. */
+const makeRoom = (memory: Memory): void => {
+  for (const { handle } of memory.adoption?.sockets ?? []) {
+    if (!memory.sockets.has(handle)) continue;
+    memory.outbox.command({ kind: "closeHandle", handle });
+    forgetSocket(memory, handle);
+  }
 };
 
 /** Ends without having taken over: what was left stays as it is, for the next crank. */
@@ -152,6 +207,8 @@ export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promi
       memory.outbox.command(retry);
       return nextStage(memory, "opening");
     }
+    if (event.errno === EADDRINUSE && boot.failure === null)
+      rememberBoot(memory, { ...memory.boot, inUse: opening.handle });
     return noteFailure(memory, openFailure(opening.uri, event.step, event.errno) + passedAdvice(memory, event.errno));
   }
   // A client that hung up before its answer keeps nobody from starting.
@@ -201,17 +258,30 @@ const atLockFailure = async (memory: Memory, settings: Settings, event: EventOf<
   nextStage(memory, "locking");
 };
 
+/** What was found before stays found. */
+const whatIsLeft = async (
+  memory: Memory,
+  settings: Settings,
+  recorded: readonly GoodSpec[],
+): Promise<LeftJournal | null> => {
+  if (memory.adoption) return { isAdopting: true, history: [], nextGeneration: 1 };
+  const journal = runPath(settings, "journal");
+  return journal === null ? null : lookForLeft(memory, settings, journal, recorded);
+};
+
 const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
+  let recorded: readonly GoodSpec[] = [];
   try {
     const journal = runPath(settings, "journal");
-    const recorded = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
-    const left = journal === null ? null : await lookForLeft(memory, settings, journal);
+    recorded = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
+    const left = await whatIsLeft(memory, settings, recorded);
     const isAdopting = left?.isAdopting === true;
     // Who adopts merges the two when it takes over (adoption.ts).
     const history = left && !isAdopting ? mergeHistories(left.history, recorded, false).history : recorded;
     // All of them, before anything is opened: a name that cannot be resolved leaves nothing behind.
     const ways: Way[] = [];
-    for (const opening of openings(memory, settings)) ways.push(await wayToOpen(memory, opening));
+    for (const opening of openings(memory, settings))
+      if (!memory.sockets.has(opening.handle)) ways.push(await wayToOpen(memory, opening));
     rememberCore(
       memory,
       initialState({
@@ -232,7 +302,9 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
     nextStage(memory, "opening");
   } catch (error) {
     if (!(error instanceof StartError || error instanceof AddressError)) throw error;
-    giveUp(memory, error.message);
+    if (!(error instanceof AddressInUse)) return giveUp(memory, error.message);
+    const boot = { ...memory.boot, failure: error.message, inUse: error.handle };
+    return giveUpOrAdopt(memory, settings, boot, recorded);
   }
 };
 
@@ -292,7 +364,8 @@ const atTaken = async (memory: Memory, opening: Opening, event: EventOf<"opened"
 const adopt = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
   const path = runPath(settings, "journal");
   const bytes = path === null ? null : memory.platform.readBytes(path);
-  if (path === null || bytes === null) return giveUp(memory, `the journal ${path} has gone while it was being read`);
+  if (path === null || (bytes === null && !memory.adoption?.orphans))
+    return giveUp(memory, `the journal ${path} has gone while it was being read`);
   const { takeOver } = await import("./adoption.ts");
   memory.outbox.command({ kind: "takeJournal", path });
   nextStage(memory, "serving");

@@ -40,7 +40,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   // How long it has from its stop signal on, so that it can drain at leisure.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   if (spec.liveness?.kind === "watchdog") env.set("WATCHDOG_USEC", String(spec.liveness.periodMs * 1000));
-  for (const [name, value] of userVariables(spec)) env.set(name, value);
+  for (const [name, value] of userVariables(spec, workingDirectory(memory, spec, place.cwd))) env.set(name, value);
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
   for (const [name, value] of Object.entries(spec.env)) {
     if (value !== null) env.set(name, value);
@@ -79,8 +79,12 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   };
 };
 
+/** By the links that were given, as long as they lead there. */
+const workingDirectory = ({ platform }: Memory, { cwd }: Spec, real: string): string =>
+  cwd === real || platform.realPath(cwd) === real ? cwd : real;
+
 /** What the environment says of the user and the directory (systemd.exec(5), "Environment variables in spawned processes"). */
-export const userVariables = ({ user, cwd }: Spec): readonly (readonly [string, string])[] => [
+export const userVariables = ({ user }: Spec, cwd: string): readonly (readonly [string, string])[] => [
   ...(cwd === "" ? [] : [["PWD", cwd] as const]),
   ...(user?.home === undefined
     ? []

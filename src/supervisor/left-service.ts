@@ -6,6 +6,7 @@ import { COMMANDS } from "../keeper/protocol.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { Adoption } from "./left.ts";
 import type { Memory } from "./memory.ts";
+import { findOrphans, type Orphan, reconstruct } from "./orphans.ts";
 import { formatProblem, recall } from "./recall.ts";
 import type { Settings } from "./settings.ts";
 import { bindHandle } from "./sockets.ts";
@@ -15,10 +16,10 @@ type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: Ke
 
 /** What is to be made of a journal that was left: `aside` completes "the journal FILE …". */
 export type Verdict =
-  | { readonly kind: "aside"; readonly reason: string }
+  /** `isStale`: its keeper itself has said that it does not count. */
+  | { readonly kind: "aside"; readonly reason: string; readonly isStale: boolean }
   | ({
       readonly kind: "nobody";
-      readonly pid: number;
       readonly lost: Adoption["lost"];
       /** What else is lost. */
       readonly losses: readonly DescriptorsLost[];
@@ -27,6 +28,9 @@ export type Verdict =
 
 /** What it knew of good runs, in which file it recorded them, and which number the next was to have. */
 type Known = {
+  readonly pid: number;
+  /** The numbers of all workers that it knew. */
+  readonly workers: readonly number[];
   readonly history: readonly GoodSpec[];
   readonly recordPath: string | null;
   readonly nextGeneration: number;
@@ -56,40 +60,93 @@ export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftSer
       break;
   }
   if (journal.bootId !== surroundings.facts.bootId) return "is from before the machine was started";
+  const unsure = journal.unconfirmed.flatMap(({ code, id }) => (code === COMMANDS.signal.code ? [id] : []));
+  return understand(surroundings, journal, unsure);
+};
+
+type Written = { readonly pid: number; readonly entries: ReadonlyMap<string, Uint8Array> };
+
+const understand = (
+  surroundings: Surroundings,
+  { pid, entries }: Written,
+  unsure: readonly number[],
+): LeftService | string => {
   try {
-    const problem = formatProblem(journal.entries);
+    const problem = formatProblem(entries);
     if (problem !== null) return problem;
-    const memory = recall(surroundings, journal.entries);
+    const memory = recall(surroundings, entries);
     const { settings, core, sockets, unstarted } = memory;
     if (!settings) return "was left by a crank that was killed before it had begun";
-    const unsure = journal.unconfirmed.flatMap(({ code, id }) => (code === COMMANDS.signal.code ? [id] : []));
-    const keeperOf = (worker: number) => memory.said.get(worker)?.keeper ?? journal.pid;
-    const { pid, entries } = journal;
+    const keeperOf = (worker: number) => memory.said.get(worker)?.keeper ?? pid;
     return { pid, settings, core, sockets, unstarted, keeperOf, memory, entries, unsure };
   } catch (error) {
     return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
   }
 };
 
+/** What is known of workers that no journal tells of; null: it cannot be understood. */
+export const orphansLeft = (surroundings: Surroundings, { pid, orphans }: Adoption): LeftService | null => {
+  const encoder = new TextEncoder();
+  const entries = new Map(
+    Object.entries(orphans?.entries ?? {}).map(([key, value]) => [key, encoder.encode(JSON.stringify(value))] as const),
+  );
+  // They are told to go once more: nobody knows which of them have been.
+  const left = understand(surroundings, { pid, entries }, []);
+  return typeof left === "string" ? null : left;
+};
+
+/** The workers that no journal tells of. `unknown`: those that hold the sockets, with pids and commands, of which the record says nothing. */
+export type OrphanVerdict =
+  | { readonly kind: "none" }
+  | { readonly kind: "unknown"; readonly orphans: readonly Orphan[] }
+  | { readonly kind: "adopt"; readonly adoption: Adoption };
+
+/** Looks for workers of this service by themselves, and what could be made of them. `isWanted`: whether they count. */
+export const examineOrphans = async (
+  surroundings: Surroundings,
+  settings: Settings,
+  history: readonly GoodSpec[],
+  isWanted: (orphans: readonly Orphan[]) => boolean = (orphans) => orphans.length > 0,
+): Promise<OrphanVerdict> => {
+  const { platform } = surroundings;
+  const processes = await platform.processes();
+  const look = { platform, settings, history };
+  const found = await findOrphans(processes, look);
+  if (!isWanted(found.workers)) return { kind: "none" };
+  const orphans = reconstruct(look, found, platform.monotonicNow());
+  if (!orphans) return { kind: "unknown", orphans: found.workers };
+  const pid = found.workers.at(-1)?.keeper ?? 0;
+  const left = orphansLeft(surroundings, { pid, sockets: [], workers: [], lost: [], orphans });
+  if (!left) return { kind: "unknown", orphans: found.workers };
+  const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  return { kind: "adopt", adoption: { ...(await survey(processes, left, looker)), orphans } };
+};
+
 /** Looks at what was left, and decides. */
 export const examine = async (surroundings: Surroundings, settings: Settings, bytes: Uint8Array): Promise<Verdict> => {
   const left = readLeft(surroundings, bytes);
-  if (typeof left === "string") return { kind: "aside", reason: left };
+  if (typeof left === "string") return { kind: "aside", reason: left, isStale: readJournal(bytes).kind === "stale" };
   const { platform } = surroundings;
   const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   try {
     const adoption = await survey(await platform.processes(), left, looker);
     const known: Known = {
+      pid: left.pid,
+      workers: Object.values(left.core.workers).map(({ id }) => id),
       history: left.core.history,
       recordPath: left.settings.recordPath,
       nextGeneration: left.core.service.nextGeneration,
     };
     if (adoption.workers.length === 0)
-      return { kind: "nobody", pid: left.pid, lost: adoption.lost, losses: lostDescriptors(left), ...known };
+      return { kind: "nobody", lost: adoption.lost, losses: lostDescriptors(left), ...known };
     return { kind: "adopt", adoption, ...known };
   } catch (error) {
     // Values of the wrong shape under the right checksum: somebody else's doing.
-    return { kind: "aside", reason: `cannot be understood: ${error instanceof Error ? error.message : String(error)}` };
+    return {
+      kind: "aside",
+      isStale: false,
+      reason: `cannot be understood: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
 };
 

@@ -32,4 +32,9 @@ export type Adoption = {
   readonly sockets: readonly LeftSocket[];
   readonly workers: readonly LeftWorker[];
   readonly lost: readonly { readonly id: number; readonly reason: string }[];
+  /** No journal tells of the workers: what stands in the place of one. Missing: there is a journal. */
+  readonly orphans?: Reconstruction;
 };
+
+/** What a journal of theirs would say, by its keys. `isUncertain`: it is not known of all of them what they run, so that the last good run is to be deployed once more. */
+export type Reconstruction = { readonly entries: Readonly<Record<string, unknown>>; readonly isUncertain: boolean };

@@ -28,6 +28,10 @@ export type Boot = {
   readonly barrier: number;
   readonly failure: string | null;
   readonly isUnwanted: boolean;
+  /** What this crank comes after: one that was `killed` has left its lock, and perhaps its `journal`. Missing: one that ended, or none. */
+  readonly follows?: "killed" | "journal";
+  /** The socket that `failure` is about, where another process has its address. */
+  readonly inUse?: number;
   /** The journal had to leave the disk; missing: it is where it belongs. */
   readonly journal?: "memory";
 };

@@ -47,6 +47,16 @@ export class StartError extends Error {
   override name = "StartError";
 }
 
+/** Another process has the address of the socket with this handle. */
+export class AddressInUse extends StartError {
+  override name = "AddressInUse";
+  readonly handle: number;
+  constructor(message: string, handle: number) {
+    super(message);
+    this.handle = handle;
+  }
+}
+
 const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
 
 /** Whether the socket that the store kept is the one to take: where it is reached by a path, the path must still lead to it. */
@@ -72,7 +82,7 @@ export const openCommand = async (platform: Platform, opening: Opening): Promise
     case "passed":
       throw new StartError(`${opening.uri}: only -bind takes sockets that were passed to crank`);
     case "unix":
-      await clearPath(platform, opening.uri, address.path);
+      await clearPath(platform, opening, address.path);
       return openUnix(platform, opening, address.path, UNIX_TYPES[address.type]);
     case "internet":
       return openInternet(
@@ -95,7 +105,7 @@ export const withoutIpv6 = (opening: Opening, errno: number): Command | null => 
 const EAFNOSUPPORT = 97;
 const EADDRNOTAVAIL = 99;
 
-const clearPath = async (platform: Platform, uri: string, path: string): Promise<void> => {
+const clearPath = async (platform: Platform, { uri, handle }: Opening, path: string): Promise<void> => {
   switch (await platform.probeSocket(path)) {
     case "absent":
       return;
@@ -103,8 +113,9 @@ const clearPath = async (platform: Platform, uri: string, path: string): Promise
       platform.removeFile(path, "socket");
       return;
     case "live":
-      throw new StartError(
+      throw new AddressInUse(
         `${uri}: another process is listening on this socket; stop it first, or choose another path`,
+        handle,
       );
     case "notSocket":
       throw new StartError(`${uri}: there is a file that is not a socket; remove it, or choose another path`);
