@@ -8,6 +8,7 @@
 #include "protocol.h"
 #include "streams.h"
 #include "workers.h"
+#include "zone.h"
 
 static size_t begin(struct buffer *out, uint8_t code) {
   size_t at = out->length;
@@ -44,6 +45,15 @@ static void write_facts(struct buffer *out, uint32_t crashes) {
   finish(out, at);
 }
 
+static void write_zone(struct buffer *out) {
+  struct zone zone = zone_at((clock_now() + clock_realtime_offset()) / 1000);
+  size_t at = begin(out, MESSAGE_helloZone);
+  buffer_u32(out, (uint32_t)zone.offset);
+  buffer_u64(out, zone.until);
+  buffer_u32(out, (uint32_t)zone.next_offset);
+  finish(out, at);
+}
+
 static void write_handle(struct buffer *out, const struct handle *handle) {
   _Alignas(8) uint8_t address[128];
   size_t length = handle->domain != 0 ? handles_address(handle->fd, address, sizeof address) : 0;
@@ -56,6 +66,7 @@ static void write_handle(struct buffer *out, const struct handle *handle) {
 
 bool hello_write(struct buffer *out, uint32_t crashes) {
   write_facts(out, crashes);
+  write_zone(out);
   for (uint32_t i = 0; i < journal_entries(); i++) {
     size_t at = begin(out, MESSAGE_helloEntry);
     if (!journal_read_entry(i, out)) return false;

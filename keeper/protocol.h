@@ -67,6 +67,7 @@
   MESSAGE(helloConnection, 5, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32") \
   MESSAGE(helloEnd, 6, "outstanding:u32") \
   MESSAGE(sleep, 7, "") \
+  MESSAGE(helloZone, 8, "offset:i32 until:u64 nextOffset:i32") \
   MESSAGE(tick, 100, "") \
   MESSAGE(signalled, 101, "signal:u32 pid:u32 uid:u32") \
   MESSAGE(failed, 102, "command:u32 id:u64 step:text errno:u32") \

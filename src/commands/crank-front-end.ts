@@ -6,12 +6,13 @@ import type { Note } from "../core/effects.ts";
 import { reload, shutDown, upgrade } from "../supervisor/actions.ts";
 import type { FrontEnd, LogEntry } from "../supervisor/front-end.ts";
 import { goTime, type Level } from "../supervisor/log.ts";
+import type { Memory } from "../supervisor/memory.ts";
 import { crankInvocation } from "./crank-invocation.ts";
 
 const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as const;
 
-const logLine = ({ level, message, wallMs }: LogEntry): string =>
-  `${goTime(wallMs)} [manager] ${MARKS[level]}${printable(message)}`;
+const logLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
+  `${goTime(memory, wallMs)} [manager] ${MARKS[level]}${printable(message)}`;
 
 const levelOf = (note: Note): Level =>
   note.kind === "workerGone" && !note.expected ? "warning" : NOTE_LEVELS[note.kind];
@@ -45,5 +46,5 @@ export const CRANK: FrontEnd = {
   signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },
   dialect: async () => (await import("../supervisor/acknowledgement.ts")).acknowledgements,
   describe: (_memory, note) => ({ level: levelOf(note), message: describeNote(note) }),
-  logLine: (_memory, entry) => logLine(entry),
+  logLine,
 };

@@ -126,6 +126,8 @@ export type Happening =
       readonly pid: number | null;
       readonly errno: number;
       readonly reason: string;
+      /** How many were not told before it; missing from an earlier crank. */
+      readonly more?: number;
     }
   /** Process `pid` spoke for a worker to which it does not belong. `words`: the first of what it said. */
   | {
@@ -249,7 +251,7 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
     `Adopted ${pids.length} of the ${of === 1 ? "1 worker" : `${of} workers`} that crank ${pid} left (pid ${pids.join(", ")}), ${afterMs} ms after the start`,
   workersLeft: ({ count }) => `Leaving ${count === 1 ? "1 worker" : `${count} workers`} to the next crank`,
   processesKilled: (killed) => describeKilled(killed),
-  workerErrno: ({ worker, reason }) => `Worker ${worker} reports a failure: ${reason}`,
+  workerErrno: ({ worker, reason, more }) => `Worker ${worker} reports a failure: ${reason}${untold(more ?? 0)}`,
   wordsRefused: ({ worker, pid, uid, words, more }) =>
     `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${untold(more)}`,
   watchdogRefused: ({ worker, times, pid }) =>

@@ -203,6 +203,8 @@ export type Info = {
   /** `bun 1.4.4`, `node 20.20.2`. */
   readonly runtime: string;
   readonly startedAt: string;
+  /** Of the times in its log and before workers' lines, as `+05:30`. Missing from an earlier crank. */
+  readonly timeZone?: string;
   /** How often crank was upgraded, and supervisors died unasked. */
   readonly upgrades: number;
   readonly supervisorDeaths: number;

@@ -22,6 +22,8 @@ export type SimulatedFacts = {
 
 const BOOT_ID = "simulated";
 
+const NEVER = 2 ** 40;
+
 /** When a supervisor is listened to. */
 const HEARD: ReadonlySet<string> = new Set(["starting", "attached", "leaving"]);
 
@@ -232,6 +234,7 @@ export class SimulatedKeeper {
         executions: this.#executions,
         path: "/opt/crank/bin/crank",
       },
+      { kind: "helloZone", offset: 0, until: NEVER, nextOffset: 0 },
       ...[...this.#journal].map(([key, value]) => ({ kind: "helloEntry" as const, key, value })),
       ...this.#workers.hello(),
       ...this.#commands.hello(),

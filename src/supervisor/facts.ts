@@ -19,6 +19,31 @@ export type KeeperFacts = {
   readonly executions: number;
   /** By which it was started first: absolute, links not followed. */
   readonly path: string;
+  /** The local time zone; without it the runtime's own is used. */
+  readonly zone?: Zone;
+};
+
+/** Seconds east of UTC until `until` (seconds since 1970), and behind that. */
+export type Zone = { readonly offset: number; readonly until: number; readonly nextOffset: number };
+
+/** Seconds east of UTC at a time of the wall clock, ms. */
+export const offsetAt = ({ zone }: Pick<KeeperFacts, "zone">, wallMs: number): number => {
+  if (zone === undefined) return -60 * new Date(wallMs).getTimezoneOffset();
+  return wallMs < zone.until * 1000 ? zone.offset : zone.nextOffset;
+};
+
+/**
+ * Local time of the wall clock, as workers' lines have it: a date whose UTC fields are the local ones. The runtime knows fewer
+ * zones than the C library that stamps those lines: none that is named by a path or described as POSIX does.
+ */
+export const localDate = (facts: Pick<KeeperFacts, "zone">, wallMs: number): Date =>
+  new Date(wallMs + offsetAt(facts, wallMs) * 1000);
+
+/** `+05:30` */
+export const offsetText = (offset: number): string => {
+  const minutes = Math.round(Math.abs(offset) / 60);
+  const two = (number: number): string => String(number).padStart(2, "0");
+  return `${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 };
 
 /** A CLOCK_MONOTONIC time as wall clock, ISO 8601. What happens at one time asks for it more than once. */

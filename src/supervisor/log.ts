@@ -1,5 +1,6 @@
 // crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
 import { printable } from "../control/printable.ts";
+import { localDate } from "./facts.ts";
 import type { LogEntry } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
 import { syslogLine } from "./syslog.ts";
@@ -49,11 +50,11 @@ const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string 
   });
 
 /** `2006/01/02 15:04:05`, local time, as Go's log package writes it; made once a second. */
-export const goTime = (wallMs: number): string => {
+export const goTime = ({ facts }: Pick<Memory, "facts">, wallMs: number): string => {
   const second = Math.floor(wallMs / 1000);
   if (second !== madeFor) {
-    const date = new Date(wallMs);
-    made = `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+    const date = localDate(facts, wallMs);
+    made = `${date.getUTCFullYear()}/${two(date.getUTCMonth() + 1)}/${two(date.getUTCDate())} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
     madeFor = second;
   }
   return made;

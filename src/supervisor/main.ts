@@ -127,6 +127,7 @@ class Life {
       case "helloWorker":
       case "helloHandle":
       case "helloConnection":
+      case "helloZone":
         this.#greetings.push(message);
         return undefined;
       default:
@@ -178,7 +179,8 @@ const collect = (greetings: readonly Greeting[]): Hello & { readonly now: number
   if (!hello) throw new Error("the keeper's hello did not begin with 'hello'");
   if (hello.protocol !== PROTOCOL_VERSION)
     throw new Error(`the keeper speaks protocol ${hello.protocol}, this supervisor ${PROTOCOL_VERSION}`);
-  const facts: KeeperFacts = { ...hello, fresh: hello.fresh === 1 };
+  const zone = greetings.find((greeting) => greeting.kind === "helloZone");
+  const facts: KeeperFacts = { ...hello, fresh: hello.fresh === 1, ...(zone ? { zone } : {}) };
   const entries = new Map(
     greetings.flatMap((greeting) => (greeting.kind === "helloEntry" ? [[greeting.key, greeting.value] as const] : [])),
   );

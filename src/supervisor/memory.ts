@@ -68,7 +68,7 @@ const FINISHED_KEPT = 16;
 
 /**
  * What a worker has said of itself on its notify socket, escaped and bounded. `notedAt`, `notedIn`: when its status was last
- * told, and in which state it was. `watchdogMs`: the period that it has chosen itself. `refused`: what others said for it,
+ * told, and in which state it was. `failures`, `mains`: how often its ERRNO= and its wrong MAINPID= were told. `watchdogMs`: the period that it has chosen itself. `refused`: what others said for it,
  * that it is ready and whatever else. `keeper`: the pid of the killed crank that started it; missing: this one.
  */
 export type Said = {
@@ -78,6 +78,8 @@ export type Said = {
   readonly errno?: number;
   readonly reloading?: true;
   readonly watchdogMs?: number;
+  readonly failures?: Seldom;
+  readonly mains?: Seldom;
   readonly keeper?: number;
   readonly refused?: { readonly ready?: Seldom; readonly others?: Seldom };
 };

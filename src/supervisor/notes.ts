@@ -5,8 +5,20 @@ import type { EventEntry } from "../control/messages.ts";
 import type { Note } from "../core/effects.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** What is held for who asks later, at least. */
+/** What is held for clients that ask later, at least; workers' words are not counted in it. */
 const NOTES_KEPT = 1024;
+/** Of those that a worker makes by saying something, as often as it likes: the oldest go first, and nothing else for them. */
+const WORDS_KEPT = 256;
+const WORDS: ReadonlySet<AnyNote["kind"]> = new Set([
+  "workerStatus",
+  "workerErrno",
+  "workerMoved",
+  "wordsRefused",
+  "watchdogRefused",
+  "descriptorsStored",
+  "descriptorsGiven",
+  "descriptorsLost",
+] as const);
 /**
  * So many pages become one when there are as many that have not been: each page is a key of the journal, and a supervisor
  * that starts is told of each.
@@ -21,19 +33,29 @@ export type AnyNote = Note | Happening;
 export type Told = { readonly note: AnyNote; readonly json: string };
 
 /** What one event led to: the entries from number `first` on, as one journal key has them: read only when somebody asks. */
-type Page = { readonly first: number; readonly count: number; readonly texts: readonly string[] | Uint8Array };
+type Page = {
+  readonly first: number;
+  readonly count: number;
+  /** How many of them are workers' words. */
+  readonly words: number;
+  readonly texts: readonly string[] | Uint8Array;
+};
+/** An entry's JSON. */
+type Text = { readonly json: string; readonly isWord: boolean };
 
 /** The notes that are held. */
 export class NoteLog {
   /** In the order of their numbers. */
   #pages: Page[] = [];
+  /** Without workers' words. */
   #held = 0;
+  #words = 0;
   #next = 1;
   /** The last note that was told. */
   #told = 0;
   #untold: Told[] = [];
   /** What this event has led to so far. */
-  #texts: string[] = [];
+  #texts: Text[] = [];
   /** The pages behind the last merged one. */
   #unmerged = 0;
 
@@ -43,11 +65,12 @@ export class NoteLog {
   }
 
   /** Takes a page back from the journal: `count` entries from number `first` on. The pages may come in any order. */
-  restore(first: number, count: number, bytes: Uint8Array): void {
+  restore(first: number, count: number, words: number, bytes: Uint8Array): void {
     const isInOrder = first > (this.#pages.at(-1)?.first ?? 0);
-    this.#pages.push({ first, count, texts: bytes });
+    this.#pages.push({ first, count, words, texts: bytes });
     if (!isInOrder) this.#pages.sort((a, b) => a.first - b.first);
-    this.#held += count;
+    this.#held += count - words;
+    this.#words += words;
     this.#unmerged += count < PAGES_MERGED ? 1 : 0;
     this.#next = Math.max(this.#next, first + count);
   }
@@ -67,7 +90,7 @@ export class NoteLog {
     const entry: EventEntry = { seq: this.#next, time, ...note };
     const json = JSON.stringify(entry);
     this.#next += 1;
-    this.#texts.push(json);
+    this.#texts.push({ json, isWord: WORDS.has(note.kind) });
     this.#untold.push({ note, json });
   }
 
@@ -77,15 +100,17 @@ export class NoteLog {
     for (const page of pagesOf(this.#next - this.#texts.length, this.#texts)) {
       outbox.putText(keyOf(page), jsonOf(page));
       this.#pages.push(page);
-      this.#held += page.count;
+      this.#held += page.count - page.words;
+      this.#words += page.words;
       this.#unmerged += page.count < PAGES_MERGED ? 1 : 0;
     }
     this.#texts = [];
     for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
       const isTold = oldest.first + oldest.count - 1 <= this.#told;
-      if (!isTold || this.#held - oldest.count < NOTES_KEPT) return;
+      if (!isTold || this.#held - (oldest.count - oldest.words) < NOTES_KEPT) return;
       this.#pages.shift();
-      this.#held -= oldest.count;
+      this.#held -= oldest.count - oldest.words;
+      this.#words -= oldest.words;
       outbox.remove(keyOf(oldest));
     }
   }
@@ -119,14 +144,16 @@ export class NoteLog {
       const [first] = small;
       if (first && small.length > 1) {
         for (const page of small) outbox.remove(keyOf(page));
-        for (const merged of pagesOf(first.first, small.flatMap(textsOf))) {
+        for (const merged of pagesOf(first.first, small.flatMap(markedTextsOf))) {
           outbox.putText(keyOf(merged), jsonOf(merged));
           pages.push(merged);
         }
       } else pages.push(...small);
       small = [];
     };
-    for (const page of this.#pages) {
+    for (const page of this.#withoutOldWords(outbox)) {
+      const last = small.at(-1);
+      if (last && last.first + last.count !== page.first) close();
       if (page.count < PAGES_MERGED) small.push(page);
       else {
         close();
@@ -138,6 +165,26 @@ export class NoteLog {
     this.#unmerged = 0;
   }
 
+  /** The pages with what is left of them when the oldest words too many have gone. Numbers that are gone are missing. */
+  #withoutOldWords(outbox: Outbox): readonly Page[] {
+    const pages: Page[] = [];
+    for (const page of this.#pages) {
+      const surplus = Math.min(page.words, this.#words - WORDS_KEPT);
+      const isTold = page.first + page.count - 1 <= this.#told;
+      if (surplus <= 0 || !isTold) {
+        pages.push(page);
+        continue;
+      }
+      outbox.remove(keyOf(page));
+      this.#words -= surplus;
+      for (const rest of remainder(page, surplus)) {
+        outbox.putText(keyOf(rest), jsonOf(rest));
+        pages.push(rest);
+      }
+    }
+    return pages;
+  }
+
   /** The held notes from `seq` on, each as its JSON text. */
   from(seq: number): string[] {
     return this.#pages
@@ -146,27 +193,53 @@ export class NoteLog {
   }
 }
 
-/** Where a page is in the journal: its first entry's number and how many there are, so that it need not be read for that. */
-const keyOf = ({ first, count }: Page): string => `notes/${first}+${count}`;
+/** Where a page is in the journal: its first entry's number and how many there are, and words among them, so that it need not be read for that. */
+const keyOf = ({ first, count, words }: Page): string => `notes/${first}+${count}${words === 0 ? "" : `+${words}`}`;
+
+/** What is left of a page without its oldest words, in rows without gaps. */
+const remainder = (page: Page, surplus: number): readonly WrittenPage[] => {
+  const pages: WrittenPage[] = [];
+  let row: Text[] = [];
+  let left = surplus;
+  const close = (end: number): void => {
+    if (row.length > 0) pages.push(...pagesOf(end - row.length, row));
+    row = [];
+  };
+  for (const [index, text] of markedTextsOf(page).entries()) {
+    if (text.isWord && left > 0) {
+      left -= 1;
+      close(page.first + index);
+    } else row.push(text);
+  }
+  close(page.first + page.count);
+  return pages;
+};
+
+const markedTextsOf = (page: Page): readonly Text[] =>
+  textsOf(page).map((json) => ({ json, isWord: page.words > 0 && WORDS.has(JSON.parse(json).kind) }));
 
 const jsonOf = ({ texts }: { readonly texts: readonly string[] }): string => `[${texts.join(",")}]`;
 
 type WrittenPage = Page & { readonly texts: readonly string[] };
 
 /** Entries from number `first` on, cut into pages that are not too long. */
-const pagesOf = (first: number, texts: readonly string[]): readonly WrittenPage[] => {
+const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] => {
   const pages: WrittenPage[] = [];
   let begun = 0;
   let units = 0;
-  for (const [index, text] of texts.entries()) {
-    if (index > begun && units + text.length > MOST_PAGE_UNITS) {
-      pages.push({ first: first + begun, count: index - begun, texts: texts.slice(begun, index) });
-      begun = index;
-      units = 0;
-    }
-    units += text.length;
+  const close = (end: number): void => {
+    const some = texts.slice(begun, end);
+    const words = some.filter(({ isWord }) => isWord).length;
+    pages.push({ first: first + begun, count: some.length, words, texts: some.map(({ json }) => json) });
+    begun = end;
+    units = 0;
+  };
+  for (const [index, { json }] of texts.entries()) {
+    if (index > begun && units + json.length > MOST_PAGE_UNITS) close(index);
+    units += json.length;
   }
-  return [...pages, { first: first + begun, count: texts.length - begun, texts: texts.slice(begun) }];
+  close(texts.length);
+  return pages;
 };
 
 /** How many of them have so many UTF-16 units together; one, if the first is longer. */

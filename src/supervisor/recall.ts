@@ -172,8 +172,8 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     memory.notes.restoreTold(parse(bytes));
   },
   notes: (memory, name, bytes) => {
-    const [first, count] = name.split("+").map(Number);
-    memory.notes.restore(first ?? 0, count ?? 0, bytes);
+    const [first, count, words] = name.split("+").map(Number);
+    memory.notes.restore(first ?? 0, count ?? 0, words ?? 0, bytes);
   },
 };
 

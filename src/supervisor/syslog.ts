@@ -7,7 +7,9 @@
 //   instead of to standard output or error;
 // - `carries: "warnings"`: the program's own warnings and errors go there as well, each with its level.
 // `program[PID]` is the tag. boot.ts routes output with `syslogRoute`, and log.ts takes its lines from `syslogLine`.
+
 import type { Command } from "../keeper/protocol.ts";
+import { localDate } from "./facts.ts";
 import type { LogEntry } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
@@ -36,7 +38,7 @@ export const syslogLine = (memory: Memory, { level, message, wallMs }: LogEntry)
   if (!settings?.syslog) return null;
   if (settings.syslog.carries === "everything") return message;
   if (level !== "error" && level !== "warning") return null;
-  return `<${DAEMON | SEVERITY[level]}>${syslogTime(wallMs)} ${tag(memory, settings)}: ${message}`;
+  return `<${DAEMON | SEVERITY[level]}>${syslogTime(memory, wallMs)} ${tag(memory, settings)}: ${message}`;
 };
 
 const tag = (memory: Memory, { program }: Settings): string => `${program}[${memory.facts.pid}]`;
@@ -44,11 +46,11 @@ const tag = (memory: Memory, { program }: Settings): string => `${program}[${mem
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
 
 /** `Jan  2 15:04:05`, local time (RFC 3164, 4.1.2). */
-export const syslogTime = (wallMs: number): string => {
-  const date = new Date(wallMs);
-  const day = String(date.getDate()).padStart(2, " ");
-  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((number) =>
+export const syslogTime = ({ facts }: Pick<Memory, "facts">, wallMs: number): string => {
+  const date = localDate(facts, wallMs);
+  const day = String(date.getUTCDate()).padStart(2, " ");
+  const [hours, minutes, seconds] = [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()].map((number) =>
     String(number).padStart(2, "0"),
   );
-  return `${MONTHS[date.getMonth()]} ${day} ${hours}:${minutes}:${seconds}`;
+  return `${MONTHS[date.getUTCMonth()]} ${day} ${hours}:${minutes}:${seconds}`;
 };

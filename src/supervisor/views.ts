@@ -15,7 +15,7 @@ import type { Spec } from "../core/spec.ts";
 import type { State, Waiting, Worker } from "../core/state.ts";
 import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
-import { wallTime } from "./facts.ts";
+import { offsetAt, offsetText, wallTime } from "./facts.ts";
 import { usageOf } from "./measurements.ts";
 import type { Memory, OpenSocket, Said } from "./memory.ts";
 import { nameProblem } from "./names.ts";
@@ -181,6 +181,7 @@ export const info = (memory: Memory): Info => ({
   supervisorPid: memory.platform.pid,
   runtime: memory.platform.runtime,
   startedAt: wallTime(memory.facts, memory.facts.startedAt),
+  timeZone: offsetText(offsetAt(memory.facts, memory.platform.wallNow())),
   upgrades: memory.counters.upgrades,
   supervisorDeaths: memory.counters.supervisorDeaths,
 });

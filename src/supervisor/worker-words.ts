@@ -10,6 +10,7 @@ import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import { mainProcess } from "./main-process.ts";
 import { type Memory, rememberSaid, type Said } from "./memory.ts";
+import { oneMore } from "./seldom.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
@@ -94,11 +95,17 @@ const takeErrno = (memory: Memory, word: Word): void => {
   const before = saidBy(memory, word);
   if (errno === null || errno > MOST_ERRNO || errno === before.errno) return;
   const { worker, event } = word;
-  rememberSaid(memory, worker.id, { ...before, errno });
-  if (errno === 0) return;
+  if (errno === 0) return rememberSaid(memory, worker.id, { ...before, errno });
+  const { untold, next } = oneMore(before.failures, event.deliveredAt, MOST_TOLD);
+  rememberSaid(memory, worker.id, { ...before, errno, failures: next });
+  if (untold === null) return;
   const { id, pid } = worker;
-  happen(memory, { kind: "workerErrno", worker: id, pid, errno, reason: describeErrno(errno) }, event.deliveredAt);
+  const reason = describeErrno(errno);
+  happen(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: untold }, event.deliveredAt);
 };
+
+/** What a worker can say as often as it likes is told so often, for each worker. */
+const MOST_TOLD = { most: 5, perMs: 60_000 };
 
 /** Until it says READY=1 again; it serves meanwhile. */
 const takeReloading = (memory: Memory, word: Word): void => {
@@ -143,16 +150,19 @@ const takeTrigger = (memory: Memory, { value, worker, event }: Word): void => {
   advance(memory, { kind: "dismiss", now: event.deliveredAt, worker: worker.id, reason });
 };
 
-const takeMainPid = async (memory: Memory, { value, worker }: Word): Promise<void> => {
+const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Promise<void> => {
   const pid = wholeNumber(value);
   if (pid === null || pid === worker.pid) return;
   const main = await mainProcess(memory, worker, pid);
-  if (typeof main === "string")
-    return log(
-      memory,
-      "warning",
-      `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored`,
-    );
+  if (typeof main === "string") {
+    const before = memory.said.get(worker.id) ?? {};
+    const { untold, next } = oneMore(before.mains, event.deliveredAt, MOST_TOLD);
+    rememberSaid(memory, worker.id, { ...before, mains: next });
+    if (untold === null) return;
+    const more = untold === 0 ? "" : `, and ${untold} more before it`;
+    const message = `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored${more}`;
+    return log(memory, "warning", message);
+  }
   memory.outbox.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
 };
 

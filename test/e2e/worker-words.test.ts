@@ -38,6 +38,22 @@ const untilShown = (what: Partial<Shown>): Promise<Shown> =>
     return isSo ? worker : null;
   });
 
+describe("ERRNO=", () => {
+  test("said without end leaves all other events where they are, and is told a few times and then counted", async () => {
+    const crank = await start();
+    await run([], "one");
+    const many = Array.from({ length: 60 }, (_, round) =>
+      Array.from({ length: 25 }, (_, at) => 1 + ((round * 25 + at) % 130)),
+    );
+    for (const some of many) await Promise.all(some.map((errno) => say(crank, `ERRNO=${errno}`)));
+    await say(crank, "STATUS=done");
+    await untilShown({ status: "done" });
+    const told = (await bench.ctl("web", "events", "-once")).stdout;
+    expect(told).toContain("Generation 1 is in place");
+    expect(told.match(/reports a failure/g)?.length).toBe(5);
+  });
+});
+
 describe("STATUS=", () => {
   test("is shown by ps, status and events, and an empty one takes it back", async () => {
     const crank = await start();

@@ -259,6 +259,30 @@ describe("connections that wait", () => {
   });
 });
 
+describe("the local time zone", () => {
+  const zoneOf = async (zone: string) => {
+    const keeper = await fresh({ env: { TZ: zone } });
+    const end = await keeper.supervisor();
+    for (;;) {
+      const message = await end.next();
+      if (message.kind === "helloZone") return message;
+    }
+  };
+
+  test("is told with the hello as the C library knows it, and with its next change", async () => {
+    expect(await zoneOf("XXX-5:30")).toMatchObject({ offset: 19_800, nextOffset: 19_800 });
+    const zone = await zoneOf("CET-1CEST,M3.5.0,M10.5.0/3");
+    expect([zone.offset, zone.nextOffset].sort()).toEqual([3600, 7200]);
+    const change = new Date(zone.until * 1000);
+    // The last Sunday of March or October, at one o'clock UTC.
+    expect([change.getUTCDay(), change.getUTCHours(), change.getUTCMinutes(), change.getUTCSeconds()]).toEqual([
+      0, 1, 0, 0,
+    ]);
+    expect(change.getUTCMonth()).toBe(zone.nextOffset === 7200 ? 2 : 9);
+    expect(zone.until * 1000).toBeGreaterThan(Date.now());
+  });
+});
+
 describe("the journal's file", () => {
   test("says what was put in, to who reads it after the keeper was killed", async () => {
     const keeper = await fresh();

@@ -113,6 +113,7 @@ export class SupervisorLife {
       case "helloWorker":
       case "helloHandle":
       case "helloConnection":
+      case "helloZone":
         this.#greetings.push(message);
         return undefined;
       default:

@@ -126,6 +126,7 @@ const describeInfo = (about: Info): string => {
     ["pid", about.pid],
     ["supervisor", `pid ${about.supervisorPid}, ${about.runtime}`],
     ["up", since(about.startedAt)],
+    ...(about.timeZone === undefined ? [] : ([["times in the log", `UTC${about.timeZone}`]] as [string, string][])),
     ["upgrades", about.upgrades],
     ["supervisor deaths", about.supervisorDeaths],
   ];

@@ -42,8 +42,8 @@ const LEVELS: Readonly<Record<Note["kind"], Level>> = {
 
 const MARKS = { error: "ERRO", warning: "WARN", info: "INFO", debug: "DEBG" } as const;
 
-const logLine = ({ level, message, wallMs }: LogEntry): string =>
-  `${syslogTime(wallMs)}.${String(Math.floor(wallMs) % 1000).padStart(3, "0")} ${MARKS[level]} ${printable(message)}`;
+const logLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
+  `${syslogTime(memory, wallMs)}.${String(Math.floor(wallMs) % 1000).padStart(3, "0")} ${MARKS[level]} ${printable(message)}`;
 
 /** crank under the name of einhyrningsins. */
 export const EINHYRNINGSINS: FrontEnd = {
@@ -62,6 +62,6 @@ export const EINHYRNINGSINS: FrontEnd = {
   },
   dialect: async () => (await import("./dialect.ts")).einhyrningsinsDialect,
   describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
-  logLine: (_memory, entry) => logLine(entry),
+  logLine,
   setUpFailure: { sink: "stdout", status: 255 },
 };

@@ -48,5 +48,6 @@ export const SOCKETMASTER: FrontEnd = {
     const message = sentenceFor(memory, note);
     return message === null ? null : { level: "info", message };
   },
-  logLine: (memory, { message, wallMs }) => `socketmaster[${memory.facts.pid}] ${goTime(wallMs)} ${printable(message)}`,
+  logLine: (memory, { message, wallMs }) =>
+    `socketmaster[${memory.facts.pid}] ${goTime(memory, wallMs)} ${printable(message)}`,
 };

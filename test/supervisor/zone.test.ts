@@ -1,0 +1,18 @@
+// Local time as the keeper's C library has it.
+import { expect, test } from "bun:test";
+import { localDate, offsetText } from "../../src/supervisor/facts.ts";
+import { goTime } from "../../src/supervisor/log.ts";
+
+const CHANGE = Date.UTC(2026, 9, 25, 1) / 1000;
+const facts = { zone: { offset: 7200, until: CHANGE, nextOffset: 3600 } };
+
+test("local time follows the zone's next change", () => {
+  expect(localDate(facts, CHANGE * 1000 - 1).toISOString()).toBe("2026-10-25T02:59:59.999Z");
+  expect(localDate(facts, CHANGE * 1000).toISOString()).toBe("2026-10-25T02:00:00.000Z");
+  // The log's time is all that is read of the memory.
+  expect(goTime({ facts } as unknown as Parameters<typeof goTime>[0], CHANGE * 1000)).toBe("2026/10/25 02:00:00");
+});
+
+test("an offset is written as ISO 8601 has it", () => {
+  expect([19_800, -12_600, 0, 50_400].map(offsetText)).toEqual(["+05:30", "-03:30", "+00:00", "+14:00"]);
+});
