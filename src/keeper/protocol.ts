@@ -276,10 +276,10 @@ export const MESSAGES = {
   helloConnection: { code: 5, fields: { connection: "u64", listener: "u64", pid: "u32", uid: "u32", gid: "u32" } },
   /** Ends a hello; outstanding events follow after `attach`. */
   helloEnd: { code: 6, fields: { outstanding: "u32" } },
-  /** The local time zone of the keeper's C library: seconds east of UTC until `until` (seconds since 1970), and behind that. */
-  helloZone: { code: 8, fields: { offset: "i32", until: "u64", nextOffset: "i32" } },
   /** `idle` is granted: the supervisor exits. */
   sleep: { code: 7, fields: {} },
+  /** The local time zone of the keeper's C library: seconds east of UTC until `until` (seconds since 1970), and behind that. */
+  helloZone: { code: 8, fields: { offset: "i32", until: "u64", nextOffset: "i32" } },
 
   tick: { code: 100, fields: {} },
   /** A signal that the keeper received. */
