@@ -1,28 +1,74 @@
 # The engine that TypeScript will run on inside the program: `make engine`. Nothing else of the Makefile needs it yet.
-# It is translated and compiled once for each version of quickjs-wasi, of the translator and of the compiler's flags.
+#
+#   quickjs.wasm ── translated ──▶ C ── compiled ──▶ objects          once for each version of quickjs-wasi (25 s)
+#   bundle ── build/engine/build ──▶ bytecode ──▶ image ──▶ program   at each change of TypeScript
 
 ENGINE_MODULE   := node_modules/quickjs-wasi/quickjs.wasm
 ENGINE_CHECKSUM := c0bd8f296e18cf074969f6401b9ecb72609a1323818ec2b9bf7a8f8d740d1363
 # As many as are compiled beside each other.
 ENGINE_PARTS    := 0 1 2 3
-ENGINE_C        := $(ENGINE_PARTS:%=build/engine/module/quickjs_%.c) $(addprefix build/engine/module/quickjs_,tables.c data.c)
-ENGINE_OBJECTS  := $(ENGINE_C:.c=.o)
-# Without contraction: one rounding after each operation, on machines with fused multiplication too.
-ENGINE_FLAGS    := -std=c11 -D_GNU_SOURCE -O2 -ffp-contract=off -Itools/wasm-to-c -DWASM_TABLE_ROOM=128
+MODULE_C        := $(ENGINE_PARTS:%=build/engine/module/quickjs_%.c) build/engine/module/quickjs_tables.c
+MODULE_OBJECTS  := $(MODULE_C:.c=.o)
+# The memory that a new engine begins with: the image has it already.
+MODULE_DATA     := build/engine/module/quickjs_data.o
 TRANSLATOR      := $(wildcard tools/wasm-to-c/*.ts)
 
+# Without contraction: one rounding after each operation, on machines with fused multiplication too.
+ENGINE_FLAGS    := -std=c11 -ffp-contract=off -Itools/wasm-to-c -Ibuild/engine -Ibuild/engine/module -DWASM_TABLE_ROOM=1
+ENGINE_SOURCES  := $(filter-out engine/build.c engine/fresh.c engine/main.c,$(wildcard engine/*.c))
+ENGINE_OBJECTS  := $(ENGINE_SOURCES:engine/%.c=build/engine/%.o)
+BUILDER_OBJECTS := build/engine/build.o build/engine/fresh.o
+ENGINE_STRICT   := $(patsubst engine/%.c,build/engine/strict/%.o,$(wildcard engine/*.c))
+
 .PHONY: engine
-engine: $(ENGINE_OBJECTS)
+engine: build/engine/checked
+
+# The module -----------------------------------------------------------------------------------------------------------
 
 build/engine/module/translated: $(TRANSLATOR) engine/engine.mk $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
-	echo 'Translating the engine, once for each version of it …'
+	echo 'Translating the engine and compiling it, once for each version of it …'
 	$(RUNTIME) tools/wasm-to-c/main.ts $(ENGINE_MODULE) $(ENGINE_CHECKSUM) build/engine/module/quickjs $(words $(ENGINE_PARTS))
 	touch $@
 
-$(ENGINE_C): build/engine/module/translated ;
+$(MODULE_C) $(MODULE_DATA:.o=.c): build/engine/module/translated ;
 
 # Generated: names that are never used and labels that are never reached are all right in it.
 build/engine/module/%.o: build/engine/module/%.c tools/wasm-to-c/wasm.h build/compiler-flags | $(COMPILER)
-	echo 'Compiling $(@F), a quarter of the engine …'
-	$(CC) $(ENGINE_FLAGS) $(CFLAGS) -w -c -o $@ $<
+	$(CC) $(ENGINE_FLAGS) -O2 -w -c -o $@ $<
+
+# The host -------------------------------------------------------------------------------------------------------------
+
+# What an image goes with: it holds places in the module's memory and numbers of host functions.
+build/engine/build-id.h: build/engine/module/translated tools/wasm-to-c/wasm.h $(wildcard engine/*.[ch])
+	cat build/engine/module/*.c build/engine/module/*.h $(filter %.c %.h,$^) | sha256sum | \
+	  sed 's/^\([0-9a-f]*\).*/#define ENGINE_BUILD_ID "\1"/' > $@
+
+build/engine/%.o: engine/%.c build/engine/build-id.h build/compiler-flags | $(COMPILER)
+	$(CC) $(ENGINE_FLAGS) $(CFLAGS) -pthread -c -o $@ $<
+
+build/engine/build: $(BUILDER_OBJECTS) $(ENGINE_OBJECTS) $(MODULE_OBJECTS) $(MODULE_DATA) engine/no-image.S
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $^ -lm
+
+build/engine/checked: build/engine/build
+	build/engine/build check
+	touch $@
+
+# A program of a bundle: build/engine/NAME from build/engine/NAME.mjs.
+build/engine/%.bytecode: build/engine/%.mjs build/engine/checked
+	build/engine/build compile $< $@
+build/engine/%.image: build/engine/%.bytecode build/engine/build
+	build/engine/build image $< $@
+build/engine/%.image.o: build/engine/%.image engine/image.S
+	$(CC) -DIMAGE='"$<"' -c -o $@ engine/image.S
+build/engine/%.program: build/engine/%.image.o build/engine/main.o $(ENGINE_OBJECTS) $(MODULE_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $^ -lm
+
+.PRECIOUS: build/engine/%.bytecode build/engine/%.image
+
+# Compiled only to be warned about; `make check` does not need the engine, so neither does this belong to it yet.
+.PHONY: check-engine
+check-engine: $(ENGINE_STRICT)
+build/engine/strict/%.o: engine/%.c build/engine/build-id.h | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(ENGINE_FLAGS) -O2 $(WARNINGS) -c -o $@ $<

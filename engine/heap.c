@@ -1,0 +1,110 @@
+#define _GNU_SOURCE
+#include "heap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "wasm.h"
+
+/* EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
+enum { BROKEN = 70 };
+#define HUGE_PAGE ((size_t)2 << 20)
+/* As far as a 32-bit address and a 32-bit offset reach, and the eight bytes of the widest access. */
+#define WINDOW_END (WASM_MEMORY + (2ul << 32) + 8)
+
+u32 wasm_memory_pages;
+/* So far the memory is mapped; a little more than its pages, where the last huge page is not full. */
+static size_t mapped;
+
+static _Noreturn void stop(const char *what) {
+  static const char start[] = "crank: the JavaScript engine cannot go on: ";
+  ssize_t ignored = write(STDERR_FILENO, start, sizeof start - 1);
+  ignored = write(STDERR_FILENO, what, strlen(what));
+  ignored = write(STDERR_FILENO, ".\n", 2);
+  (void)ignored;
+  _exit(BROKEN);
+}
+
+_Noreturn void wasm_trap(enum wasm_trap trap) {
+  static const char *const names[] = {
+      [TRAP_UNREACHABLE] = "it came upon a state that it holds for impossible",
+      [TRAP_DIVISION_BY_ZERO] = "it divided by zero",
+      [TRAP_INTEGER_OVERFLOW] = "a number is too large for an integer",
+      [TRAP_INVALID_CONVERSION] = "it made an integer of what is not a number",
+      [TRAP_INDIRECT_CALL] = "it called a function that is not there",
+      [TRAP_OUT_OF_BOUNDS] = "it copied beyond the end of its memory",
+  };
+  stop(names[trap]);
+}
+
+/* MAP_FIXED_NOREPLACE came with Linux 4.17; before that, an address is only a wish, so what comes back is looked at. */
+static int map_at(size_t from, size_t length, int flags, int fd, off_t at) {
+  if (length == 0) return 0;
+  void *wanted = (void *)(WASM_MEMORY + from);
+  void *got = mmap(wanted, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE | flags, fd, at);
+  if (got == MAP_FAILED) return -1;
+  if (got != wanted) {
+    (void)munmap(got, length);
+    errno = EEXIST;
+    return -1;
+  }
+  if (from + length > mapped) mapped = from + length;
+  return 0;
+}
+
+int heap_map(size_t from, size_t length) {
+  return map_at(from, length, MAP_ANONYMOUS, -1, 0);
+}
+
+int heap_map_file(size_t from, size_t length, int fd, off_t at) {
+  return map_at(from, length, 0, fd, at);
+}
+
+int heap_map_huge(size_t length) {
+  size_t whole = (length + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  if (heap_map(0, whole) < 0) return -1;
+  /* Without huge pages it is memory all the same. */
+  (void)madvise((void *)WASM_MEMORY, whole, MADV_HUGEPAGE);
+  return 0;
+}
+
+/* Documentation/admin-guide/mm/transhuge.rst: `always [madvise] never`, the one in brackets is set. */
+bool heap_has_huge_pages(void) {
+  char text[64] = "";
+  int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t length = read(fd, text, sizeof text - 1);
+  (void)close(fd);
+  return length > 0 && strstr(text, "[never]") == NULL;
+}
+
+u32 wasm_memory_grow(u32 pages) {
+  u32 before = wasm_memory_pages;
+  if (pages > HEAP_MOST_PAGES - before) return UINT32_MAX;
+  size_t end = ((size_t)before + pages) * WASM_PAGE;
+  if (end > mapped && heap_map(mapped, end - mapped) < 0) return UINT32_MAX;
+  wasm_memory_pages = before + pages;
+  return before;
+}
+
+static void on_fault(int number, siginfo_t *info, void *context) {
+  (void)number;
+  (void)context;
+  uintptr_t at = (uintptr_t)info->si_addr;
+  if (at >= WASM_MEMORY && at < WINDOW_END) stop("it went beyond its memory, or the file of its image is cut off");
+  stop("it ran out of stack, or came upon a fault of its own");
+}
+
+void heap_guard(void) {
+  /* A stack of its own, since the usual one may be what is used up. */
+  static char other[32 * 1024];
+  stack_t stack = {.ss_sp = other, .ss_size = sizeof other};
+  (void)sigaltstack(&stack, NULL);
+  struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  (void)sigaction(SIGSEGV, &action, NULL);
+  (void)sigaction(SIGBUS, &action, NULL);
+}

@@ -1,0 +1,151 @@
+/* Files by descriptor. Paths are relative to a directory's descriptor, AT_FDCWD where there is none. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+
+enum { MOST_ID = INT_MAX };
+
+/* open(directory, path, flags, mode): a descriptor, closed when another program is executed */
+static value files_open(struct arguments *in) {
+  int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
+  const char *path = take_text(in, 1);
+  int flags = take_int(in, 2, 0, INT_MAX);
+  mode_t mode = (mode_t)take_int(in, 3, 0, 07777);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(openat(directory, path, flags | O_CLOEXEC, mode));
+}
+
+static value files_close(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(close(fd));
+}
+
+/* read(fd, bytes, start, length, position): how many were read; position -1 is where the file stands */
+static value files_read(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  struct bytes bytes = take_part(in, 1);
+  s64 position = take_whole(in, 4, -1);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(position < 0 ? read(fd, bytes.at, bytes.length) : pread(fd, bytes.at, bytes.length, position));
+}
+
+static value files_write(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  struct bytes bytes = take_part(in, 1);
+  s64 position = take_whole(in, 4, -1);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(position < 0 ? write(fd, bytes.at, bytes.length) : pwrite(fd, bytes.at, bytes.length, position));
+}
+
+/* [device, inode, mode, links, uid, gid, special device, size, modified ms, changed ms, "DEVICE:INODE"] */
+static value status_value(int result, const struct stat *status) {
+  if (result < 0) return result_of(-1);
+  double numbers[] = {
+      (double)status->st_dev,
+      (double)status->st_ino,
+      (double)status->st_mode,
+      (double)status->st_nlink,
+      (double)status->st_uid,
+      (double)status->st_gid,
+      (double)status->st_rdev,
+      (double)status->st_size,
+      (double)status->st_mtim.tv_sec * 1e3 + (double)(status->st_mtim.tv_nsec / 1000000),
+      (double)status->st_ctim.tv_sec * 1e3 + (double)(status->st_ctim.tv_nsec / 1000000),
+  };
+  enum { COUNT = sizeof numbers / sizeof *numbers };
+  value all = value_array();
+  for (u32 i = 0; i < COUNT; i++) value_push(all, i, value_number(numbers[i]));
+  /* A number of JavaScript does not hold every inode. */
+  char identity[48];
+  int length = snprintf(identity, sizeof identity, "%ju:%ju", (uintmax_t)status->st_dev, (uintmax_t)status->st_ino);
+  value_push(all, COUNT, value_text(identity, (size_t)length));
+  return all;
+}
+
+/* status(directory, path, followsLink) */
+static value files_status(struct arguments *in) {
+  int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
+  const char *path = take_text(in, 1);
+  bool follows = take_bool(in, 2);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  struct stat status;
+  return status_value(fstatat(directory, path, &status, follows ? 0 : AT_SYMLINK_NOFOLLOW), &status);
+}
+
+static value files_status_of(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  struct stat status;
+  return status_value(fstat(fd, &status), &status);
+}
+
+/* access(directory, path, mode) */
+static value files_access(struct arguments *in) {
+  int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
+  const char *path = take_text(in, 1);
+  int mode = take_int(in, 2, 0, R_OK | W_OK | X_OK);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(faccessat(directory, path, mode, 0));
+}
+
+static value files_change_mode(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  mode_t mode = (mode_t)take_int(in, 1, 0, 07777);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(fchmod(fd, mode));
+}
+
+/* changeOwner(fd, uid, gid): -1 leaves one as it is */
+static value files_change_owner(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  uid_t uid = (uid_t)take_int(in, 1, -1, MOST_ID);
+  gid_t gid = (gid_t)take_int(in, 2, -1, MOST_ID);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(fchown(fd, uid, gid));
+}
+
+/* changeOwnerAt(directory, path, uid, gid): of a link itself, never of what it leads to */
+static value files_change_owner_at(struct arguments *in) {
+  int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
+  const char *path = take_text(in, 1);
+  uid_t uid = (uid_t)take_int(in, 2, -1, MOST_ID);
+  gid_t gid = (gid_t)take_int(in, 3, -1, MOST_ID);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(fchownat(directory, path, uid, gid, AT_SYMLINK_NOFOLLOW));
+}
+
+static value files_synchronize(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(fsync(fd));
+}
+
+static value files_truncate(struct arguments *in) {
+  int fd = take_fd(in, 0);
+  s64 length = take_whole(in, 1, 0);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  return result_of(ftruncate(fd, length));
+}
+
+const struct host_function host_files[] = {
+    {"open", 4, files_open},
+    {"close", 1, files_close},
+    {"read", 5, files_read},
+    {"write", 5, files_write},
+    {"status", 3, files_status},
+    {"statusOf", 1, files_status_of},
+    {"access", 3, files_access},
+    {"changeMode", 2, files_change_mode},
+    {"changeOwner", 3, files_change_owner},
+    {"changeOwnerAt", 4, files_change_owner_at},
+    {"synchronize", 1, files_synchronize},
+    {"truncate", 2, files_truncate},
+    {0},
+};

@@ -1,0 +1,172 @@
+#define _GNU_SOURCE
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build-id.h"
+#include "engine.h"
+#include "exports.h"
+#include "heap.h"
+
+enum { FORMAT = 1, PAGE = 4096, BROKEN = 70 };
+
+static const char MAGIC[8] = "crankimg";
+
+struct header {
+  char magic[8];
+  u32 format;
+  /* Where the stored memory begins. */
+  u32 from;
+  /* What the engine was built of: an image goes with that one alone, since it holds the numbers of host functions. */
+  char build_id[65];
+  char padding[7];
+  u64 length;
+  struct engine_state state;
+};
+_Static_assert(sizeof(struct header) <= PAGE, "the header is one page");
+
+static _Noreturn void fail(const char *what, const char *why) {
+  (void)fprintf(stderr, "crank: %s: %s\n", what, why);
+  _exit(BROKEN);
+}
+
+/* Writing ---------------------------------------------------------------------------------------------------------- */
+
+static bool write_all(int fd, const void *bytes, size_t length) {
+  for (size_t done = 0; done < length;) {
+    ssize_t count = write(fd, (const char *)bytes + done, length - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    done += (size_t)count;
+  }
+  return true;
+}
+
+static bool is_zero(const char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if (bytes[i] != 0) return false;
+  }
+  return true;
+}
+
+void image_write(const char *path) {
+  struct engine_state state = engine_state();
+  if (state.stack % PAGE != 0) fail(path, "the engine is in the middle of something");
+  const char *memory = (const char *)WASM_MEMORY;
+  size_t end = (size_t)state.pages * WASM_PAGE;
+  while (end > state.stack && is_zero(memory + end - PAGE, PAGE)) end -= PAGE;
+
+  struct header header = {.format = FORMAT, .from = state.stack, .length = end - state.stack, .state = state};
+  memcpy(header.magic, MAGIC, sizeof MAGIC);
+  memcpy(header.build_id, ENGINE_BUILD_ID, sizeof header.build_id);
+  char first[PAGE] = {0};
+  memcpy(first, &header, sizeof header);
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) fail(path, strerror(errno));
+  if (!write_all(fd, first, sizeof first) || !write_all(fd, memory + state.stack, header.length) || close(fd) < 0)
+    fail(path, strerror(errno));
+}
+
+/* Loading ---------------------------------------------------------------------------------------------------------- */
+
+static ssize_t read_at(int fd, void *to, size_t length, size_t at) {
+  size_t done = 0;
+  while (done < length) {
+    ssize_t count = pread(fd, (char *)to + done, length - done, (off_t)(at + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return -1;
+    if (count == 0) break;
+    done += (size_t)count;
+  }
+  return (ssize_t)done;
+}
+
+static const char *check(const struct header *header, size_t length) {
+  if (memcmp(header->magic, MAGIC, sizeof MAGIC) != 0) return "it is not an image of the engine";
+  if (header->format != FORMAT) return "it has another format than this program reads";
+  if (memcmp(header->build_id, ENGINE_BUILD_ID, sizeof header->build_id) != 0) return "it was made by another build";
+  if (header->length != length - PAGE) return "it is cut off, or something was added to it";
+  const struct engine_state *state = &header->state;
+  bool is_whole = header->from % PAGE == 0 && header->length % PAGE == 0 && state->stack == header->from;
+  bool fits = state->pages <= HEAP_MOST_PAGES && header->from + header->length <= (u64)state->pages * WASM_PAGE;
+  return is_whole && fits ? NULL : "it is damaged";
+}
+
+static const char *out_of_room(void) {
+  return errno == EEXIST ? "something else is in memory where the engine has to be" : strerror(errno);
+}
+
+static const char *copy(int fd, size_t at, const struct header *header) {
+  if (heap_map_huge((size_t)header->state.pages * WASM_PAGE) < 0) return out_of_room();
+  ssize_t count = read_at(fd, (void *)(WASM_MEMORY + header->from), header->length, at);
+  return count == (ssize_t)header->length ? NULL : "it cannot be read to its end";
+}
+
+static const char *map(int fd, size_t at, const struct header *header) {
+  size_t end = header->from + header->length;
+  size_t size = (size_t)header->state.pages * WASM_PAGE;
+  if (heap_map(0, header->from) < 0 || heap_map_file(header->from, header->length, fd, (off_t)at) < 0 ||
+      heap_map(end, size - end) < 0)
+    return out_of_room();
+  return NULL;
+}
+
+const char *image_load(int fd, size_t at, size_t length, enum image_use use) {
+  struct header header;
+  if (length < PAGE || read_at(fd, &header, sizeof header, at) != (ssize_t)sizeof header) return "it is cut off";
+  const char *wrong = check(&header, length);
+  if (wrong != NULL) return wrong;
+  bool is_copied = use == IMAGE_COPIED && heap_has_huge_pages();
+  wrong = is_copied ? copy(fd, at + PAGE, &header) : map(fd, at + PAGE, &header);
+  if (wrong != NULL) return wrong;
+  heap_guard();
+  engine_resume(&header.state);
+  return NULL;
+}
+
+/* Where this program's image is in its file: image.S, on a page of its own, in a segment that the linker placed. */
+extern const char image_start[];
+extern const char image_end[];
+extern const char __executable_start[];
+
+struct elf_header {
+  char identity[16];
+  uint16_t type, machine;
+  uint32_t version;
+  uint64_t entry, programs, sections;
+  uint32_t flags;
+  uint16_t size, program_size, program_count;
+};
+struct elf_program {
+  uint32_t type, flags;
+  uint64_t offset, address, physical, file_size, memory_size, alignment;
+};
+enum { LOADED = 1 };
+
+/* The offset in the file of an address of this program; -1 if it is in no segment. */
+static ssize_t offset_of(const char *address) {
+  struct elf_header header;
+  memcpy(&header, __executable_start, sizeof header);
+  for (uint16_t i = 0; i < header.program_count; i++) {
+    struct elf_program program;
+    memcpy(&program, __executable_start + header.programs + (size_t)i * header.program_size, sizeof program);
+    uint64_t at = (uint64_t)(uintptr_t)address - program.address;
+    if (program.type == LOADED && at < program.file_size) return (ssize_t)(program.offset + at);
+  }
+  return -1;
+}
+
+void image_load_own(enum image_use use) {
+  ssize_t at = offset_of(image_start);
+  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || at < 0) fail("/proc/self/exe cannot be opened", at < 0 ? "it holds no image" : strerror(errno));
+  const char *wrong = image_load(fd, (size_t)at, (size_t)(image_end - image_start), use);
+  if (wrong != NULL) fail("the image in this program cannot be used", wrong);
+  (void)close(fd);
+}
