@@ -1,10 +1,14 @@
 /* What the build runs: `build check`, then `build compile BUNDLE BYTECODE`, then, in a new engine, `build image BYTECODE
- * IMAGE`. */
+ * IMAGE`. And what the tests run: `build run copied|mapped IMAGE ARGUMENT...`. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "engine.h"
 #include "fresh.h"
 #include "host.h"
 #include "image.h"
@@ -52,8 +56,20 @@ static void make_image(const char *input, const char *output) {
   free(bytecode);
 }
 
+static _Noreturn void run(int argc, char **argv) {
+  struct stat status;
+  int fd = open(argv[3], O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || fstat(fd, &status) < 0) fail(argv[3], strerror(errno));
+  host_prepare(argc - 3, argv + 3);
+  enum image_use use = strcmp(argv[2], "mapped") == 0 ? IMAGE_MAPPED : IMAGE_COPIED;
+  const char *wrong = image_load(fd, 0, (size_t)status.st_size, use);
+  if (wrong != NULL) fail(argv[3], wrong);
+  engine_run();
+}
+
 int main(int argc, char **argv) {
   const char *what = argc > 1 ? argv[1] : "";
+  if (argc > 3 && strcmp(what, "run") == 0) run(argc, argv);
   host_prepare(argc, argv);
   fresh_start();
   if (argc == 2 && strcmp(what, "check") == 0) fresh_check_values();

@@ -21,7 +21,7 @@ BUILDER_OBJECTS := build/engine/build.o build/engine/fresh.o
 ENGINE_STRICT   := $(patsubst engine/%.c,build/engine/strict/%.o,$(wildcard engine/*.c))
 
 .PHONY: engine
-engine: build/engine/checked
+engine: build/engine/checked build/engine/build-sanitized
 
 # The module -----------------------------------------------------------------------------------------------------------
 
@@ -53,6 +53,13 @@ build/engine/build: $(BUILDER_OBJECTS) $(ENGINE_OBJECTS) $(MODULE_OBJECTS) $(MOD
 build/engine/checked: build/engine/build
 	build/engine/build check
 	touch $@
+
+# The same under the sanitizers, with the module as it is: what is written by hand is what they look at.
+build/engine/sanitized/%.o: engine/%.c build/engine/build-id.h build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(ENGINE_FLAGS) $(SANITIZERS) -pthread -c -o $@ $<
+build/engine/build-sanitized: $(patsubst build/engine/%,build/engine/sanitized/%,$(BUILDER_OBJECTS) $(ENGINE_OBJECTS)) $(MODULE_OBJECTS) $(MODULE_DATA) engine/no-image.S
+	$(CC) $(SANITIZERS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -lm
 
 # A program of a bundle: build/engine/NAME from build/engine/NAME.mjs.
 build/engine/%.bytecode: build/engine/%.mjs build/engine/checked

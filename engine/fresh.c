@@ -21,8 +21,9 @@ enum {
   PROMISE_REJECTED = 2,
 };
 
-/* The module's stack for its own variables is 1 MiB; the engine throws when this much of it is used. */
-enum { MOST_STACK = 768 * 1024 };
+/* The module's stack for its own variables is 1 MiB; the engine throws a RangeError when this much of it is used. The stack of
+ * the process is needed beside it, up to ten times as much, and is 8 MiB nearly everywhere. */
+enum { MOST_STACK = 512 * 1024 };
 /* What evaluating bytecode needs of that stack, while the bytecode lies at its far end. */
 enum { STACK_LEFT = 128 * 1024 };
 

@@ -65,19 +65,27 @@ static value processes_set_priority(struct arguments *in) {
 
 enum { MOST_WORDS = 16 };
 
-/* The words of a command as C strings, which belong to the caller. 0 if one is no string, or if there are too many. */
-static u32 take_words(struct arguments *in, u32 place, const char *words[MOST_WORDS + 1]) {
-  u32 count = 0;
-  for (; count <= MOST_WORDS && place < in->count && value_tag(in->values[place]) == TAG_OBJECT; count++) {
-    value word = export_JS_GetPropertyUint32(guest.context, in->values[place], count);
-    if (value_tag(word) == TAG_UNDEFINED) break;
-    size_t length = 0;
-    words[count] = value_to_text(word, &length);
-    value_free(word);
-    if (words[count] == NULL || count == MOST_WORDS) break;
+/* One word of a command, which belongs to the caller. NULL if it is no string, or one with a NUL. */
+static const char *take_word(value list, u32 place, bool *is_end) {
+  value word = export_JS_GetPropertyUint32(guest.context, list, place);
+  size_t length = 0;
+  const char *text = value_to_text(word, &length);
+  *is_end = value_tag(word) == TAG_UNDEFINED;
+  value_free(word);
+  if (text == NULL || strlen(text) == length) return text;
+  value_free_text(text);
+  return NULL;
+}
+
+/* The words of a command. Returns whether they are some, all of them strings; those that were taken are to be freed anyway. */
+static bool take_words(struct arguments *in, const char *words[MOST_WORDS + 1]) {
+  if (in->count == 0 || value_tag(in->values[0]) != TAG_OBJECT) return false;
+  for (u32 i = 0; i < MOST_WORDS; i++) {
+    bool is_end;
+    words[i] = take_word(in->values[0], i, &is_end);
+    if (words[i] == NULL) return is_end && i > 0;
   }
-  words[count] = NULL;
-  return count;
+  return false;
 }
 
 static int start(const char *const *words, int output, pid_t *pid) {
@@ -109,10 +117,10 @@ static int start(const char *const *words, int output, pid_t *pid) {
 /* start(words): [pid, descriptor of what it prints]; its input and its errors are /dev/null */
 static value processes_start(struct arguments *in) {
   const char *words[MOST_WORDS + 1] = {0};
-  u32 count = take_words(in, 0, words);
+  bool are_words = take_words(in, words);
   int ends[2] = {-1, -1};
   pid_t pid = 0;
-  int error = count == 0 ? EINVAL : pipe2(ends, O_CLOEXEC) < 0 ? errno : start(words, ends[1], &pid);
+  int error = !are_words ? EINVAL : pipe2(ends, O_CLOEXEC) < 0 ? errno : start(words, ends[1], &pid);
   if (ends[1] >= 0) (void)close(ends[1]);
   for (u32 i = 0; i <= MOST_WORDS && words[i] != NULL; i++) value_free_text(words[i]);
   if (error != 0) {

@@ -1,0 +1,152 @@
+// The engine and its images, as processes: what a start gives, what a bad image gives, and how it ends when it cannot go on.
+import { afterAll, describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Images, isBuilt } from "./harness.ts";
+
+const images = new Images();
+afterAll(() => images.remove());
+
+const hello = (): string =>
+  images.make("hello", `run(() => say("hello " + sys.processArguments().slice(1).join(" ")));`);
+
+describe.skipIf(!isBuilt)("an image (make engine)", () => {
+  test.each(["copied", "mapped"] as const)("goes on where its modules ended, %s", (use) => {
+    const image = images.make(
+      "counter",
+      `let count = 0; const late = Promise.resolve().then(() => { count += 40; });
+       count++; run(async () => { await late; say(String(++count)); }, () => count);`,
+    );
+    expect(images.run(image, { use })).toMatchObject({ status: 42, stdout: "42\n", stderr: "" });
+    expect(images.run(image, { use })).toMatchObject({ status: 42, stdout: "42\n" });
+  });
+
+  test("is the same, byte for byte, however often and whenever it is built", () => {
+    const source = `const all = new Map([["now", Date.now()], ["zone", new Date(0).getTimezoneOffset()]]);
+      for (let i = 0; i < 2000; i++) all.set("key" + i, { at: i, text: "x".repeat(i % 50), when: new Date() });
+      run(() => say(JSON.stringify([all.get("now"), all.get("zone"), all.get("key7").when])));`;
+    const first = images.make("first", source);
+    const second = images.make("second", source);
+    expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
+    expect(images.run(first).stdout).toBe('[0,0,"1970-01-01T00:00:00.000Z"]\n');
+  });
+
+  test("holds nothing of time and chance, which a start has all the same", () => {
+    const image = images.make("clock", `run(() => say(String(Date.now() > 1.7e12) + new Date(0).getHours()));`);
+    expect(images.run(image, { environment: { TZ: "XYZ-3" } }).stdout).toBe("true3\n");
+  });
+
+  test("that is cut off, longer, of another build or format, or damaged is refused with a sentence", () => {
+    const image = hello();
+    const whole = readFileSync(image);
+    const altered = (change: (bytes: Buffer) => void, length = whole.length): string => {
+      const copy = Buffer.alloc(length);
+      whole.copy(copy);
+      change(copy);
+      const path = join(images.directory, "altered.image");
+      writeFileSync(path, copy);
+      const { status, stdout, stderr } = images.run(path);
+      expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+      return stderr.replace(`crank: ${path}: `, "").trimEnd();
+    };
+    expect(altered(() => {}, whole.length - 4096)).toBe("it is cut off, or something was added to it");
+    expect(altered(() => {}, whole.length + 1)).toBe("it is cut off, or something was added to it");
+    expect(altered(() => {}, 100)).toBe("it is cut off");
+    expect(altered(() => {}, 0)).toBe("it is cut off");
+    expect(altered((bytes) => bytes.write("X", 0))).toBe("it is not an image of the engine");
+    expect(altered((bytes) => bytes.writeUInt32LE(9, 8))).toBe("it has another format than this program reads");
+    expect(altered((bytes) => bytes.write("0000", 16))).toBe("it was made by another build");
+    // Where it begins, and how many pages it wants: those of an image of 4 GiB.
+    expect(altered((bytes) => bytes.writeUInt32LE(0x1000, 12))).toBe("it is damaged");
+    expect(altered((bytes) => bytes.writeUInt32LE(0xffff, 96))).toBe("it is damaged");
+  });
+
+  test("whose file is cut off while it is in use ends the process with a sentence and status 70", () => {
+    const image = images.make(
+      "cut",
+      `const much = []; for (let i = 0; i < 40000; i++) much.push({ i });
+       run(() => { const fd = sys.open(-100, sys.processArguments()[0], 1, 0); sys.truncate(fd, 8192);
+         say(String(much.reduce((sum, { i }) => sum + i, 0))); });`,
+    );
+    const { status, stdout, stderr } = images.run(image, { use: "mapped" });
+    expect({ status, stdout }).toEqual({ status: 70, stdout: "" });
+    expect(stderr).toBe(
+      "crank: the JavaScript engine cannot go on: it went beyond its memory, or the file of its image is cut off.\n",
+    );
+  });
+
+  test("starts with little address space, and says so when there is too little", () => {
+    const image = hello();
+    expect(images.run(image, { arguments: ["there"], before: "ulimit -v 16000;" }).stdout).toBe("hello there\n");
+    const { status, stderr } = images.run(image, { before: "ulimit -v 3500;" });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining("Cannot allocate memory") });
+  });
+});
+
+describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
+  const ends = (name: string, source: string) => {
+    const { status, signal, stdout, stderr } = images.run(images.make(name, source));
+    return { status, signal, stdout, stderr };
+  };
+
+  test("has an exception that nobody took handed to TypeScript, thrown or rejected", () => {
+    expect(ends("thrown", `run(() => { throw new Error("first"); });`)).toMatchObject({
+      status: 9,
+      stdout: "uncaught Error: first\n",
+    });
+    expect(ends("rejected", `run(() => { Promise.reject(new Error("second")); });`)).toMatchObject({
+      status: 9,
+      stdout: "uncaught Error: second\n",
+    });
+    expect(
+      ends(
+        "taken",
+        `run(() => { const p = Promise.reject(1); Promise.resolve().then(() => p.catch(() => say("taken"))); });`,
+      ),
+    ).toMatchObject({ status: 0, stdout: "taken\n" });
+  });
+
+  test("ends with the exception and status 70 when the handler of exceptions fails too", () => {
+    const { status, stderr } = ends(
+      "worse",
+      `sys.setHooks(() => { throw new Error("one"); }, () => 0, () => { throw new Error("two"); });`,
+    );
+    expect(status).toBe(70);
+    expect(stderr).toContain("crank: exception while another one was handled:\ntwo\n");
+  });
+
+  test("throws when it recurses without end, in JavaScript and in its own functions", () => {
+    const source = `let depth = 0; const deep = () => { depth++; return 1 + deep(); };
+      const nested = () => { let all = []; for (let i = 0; i < 50000; i++) all = [all]; return all.flat(Infinity); };
+      run(() => { for (const act of [deep, nested, () => [1].map(function again(x) { return [x].map(again); })])
+        try { act(); } catch (error) { say(error.name); } }, () => Number(depth > 1500));`;
+    expect(ends("deep", source)).toMatchObject({ status: 1, stdout: "RangeError\n".repeat(3), stderr: "" });
+  });
+
+  test("ends with one sentence and status 70 where the process has less stack than that", () => {
+    const image = images.make("shallow", `const deep = () => 1 + deep(); run(deep);`);
+    const { status, signal, stderr } = images.run(image, { before: "ulimit -s 256;" });
+    expect({ status, signal }).toEqual({ status: 70, signal: null });
+    expect(stderr).toBe(
+      "crank: the JavaScript engine cannot go on: it ran out of stack, or came upon a fault of its own.\n",
+    );
+  });
+
+  test("throws when it is out of memory, which is at 512 MiB", () => {
+    const source = `let count = 0; run(() => { const all = []; for (;;) { all.push(new Uint8Array(1 << 27)); count++; } }, () => count);`;
+    const { status, stdout } = images.run(images.make("large", source));
+    expect({ status, stdout }).toEqual({ status: 9, stdout: "uncaught InternalError: out of memory\n" });
+    expect(images.run(images.make("does-not", `run(() => { new Uint8Array(520 * 2 ** 20); });`)).status).toBe(9);
+  });
+
+  test("refuses a bundle with a syntax error, one that imports, and one that fails when it is loaded", () => {
+    expect(() => images.make("syntax", "run(() => ;")).toThrow("the bundle cannot be compiled");
+    expect(() => images.make("imports", 'import "node:fs";')).toThrow("could not load module");
+    expect(() => images.make("fails", 'throw new Error("at load");')).toThrow("crank: uncaught exception:\nat load");
+    expect(() => images.make("later", 'await Promise.resolve(); throw new Error("later");')).toThrow("later");
+  });
+
+  test("refuses an image without hooks", () => {
+    expect(ends("empty", "")).toMatchObject({ status: 70, stderr: "crank: the image has no entry\n" });
+  });
+});

@@ -1,0 +1,72 @@
+// Small bundles as images, and programs that run them: what `make engine` has built is all that this needs.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "../setup/command.ts";
+
+export const BUILD = join(ROOT, "build/engine/build");
+export const SANITIZED = join(ROOT, "build/engine/build-sanitized");
+/** The engine is built by `make engine` alone. */
+export const isBuilt = existsSync(BUILD) && existsSync(SANITIZED);
+
+export type Ran = {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
+export type RunOptions = {
+  readonly use?: "copied" | "mapped";
+  readonly program?: string;
+  readonly arguments?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: string;
+  /** A shell's words in front of the command: `ulimit -v 1000;`. */
+  readonly before?: string;
+};
+
+/** Says what the engine needs to hear from every bundle: what to do at the start, and at each turn. */
+const FRAME = `
+const sys = globalThis.hostCalls;
+const say = (text) => { const bytes = sys.encode(text + "\\n"); sys.write(1, bytes, 0, bytes.length, -1); };
+const run = (start, turn = () => 0) => sys.setHooks(start, turn, (error) => { say("uncaught " + error); sys.exit(9); });
+`;
+
+/** A directory with images, which is removed with `remove`. */
+export class Images {
+  readonly directory = mkdtempSync(join(tmpdir(), "crank-image-"));
+
+  /** Makes an image of a bundle that uses `sys`, `say` and `run`. */
+  make(name: string, source: string, program = BUILD): string {
+    const path = join(this.directory, name);
+    writeFileSync(`${path}.mjs`, FRAME + source);
+    this.#must(program, ["compile", `${path}.mjs`, `${path}.bytecode`]);
+    this.#must(program, ["image", `${path}.bytecode`, `${path}.image`]);
+    return `${path}.image`;
+  }
+
+  run(image: string, options: RunOptions = {}): Ran {
+    const words = [options.program ?? BUILD, "run", options.use ?? "copied", image, ...(options.arguments ?? [])];
+    const line = `${options.before ?? ""} exec "$@"`;
+    const { status, signal, stdout, stderr } = spawnSync("bash", ["-c", line, "bash", ...words], {
+      encoding: "utf8",
+      cwd: options.cwd ?? this.directory,
+      env: { ...process.env, ...options.environment },
+      input: options.input ?? "",
+      timeout: 60_000,
+    });
+    return { status, signal, stdout, stderr };
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #must(program: string, words: readonly string[]): void {
+    const { status, stderr } = spawnSync(program, words, { encoding: "utf8", timeout: 60_000 });
+    if (status !== 0) throw new Error(`${program} ${words.join(" ")}: ${status}: ${stderr}`);
+  }
+}

@@ -1,0 +1,222 @@
+// The functions that the host gives to TypeScript, one by one and at random, under the address and undefined-behaviour
+// sanitizers: whatever they are given is refused or done, and nothing outside of a buffer is touched. More turns, or others:
+// CRANK_FUZZ_TURNS, CRANK_ENGINE_SEED.
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Images, isBuilt, SANITIZED } from "./harness.ts";
+
+const images = new Images();
+const home = mkdtempSync(join(tmpdir(), "crank-calls-"));
+afterAll(() => {
+  images.remove();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const TURNS = Number(process.env.CRANK_FUZZ_TURNS ?? 30_000);
+const SEED = Number(process.env.CRANK_ENGINE_SEED ?? 2);
+
+/** What the sanitizers must not be quiet about. */
+const environment = {
+  ASAN_OPTIONS: "detect_leaks=0:abort_on_error=0:exitcode=86",
+  UBSAN_OPTIONS: "print_stacktrace=1",
+};
+
+/** Runs `body` at the start, and returns what it said, line by line. */
+const said = (name: string, body: string, input = ""): readonly string[] => {
+  const image = images.make(name, `run(() => { ${body} });`, SANITIZED);
+  const { status, stdout, stderr } = images.run(image, { program: SANITIZED, environment, cwd: home, input });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return stdout.trimEnd().split("\n");
+};
+
+const CALLS = `const HERE = -100; const show = (value) => say(JSON.stringify(value) ?? "undefined");`;
+
+describe.skipIf(!isBuilt)("host calls (make engine)", () => {
+  test("open, read, write, and tell what a file is", () => {
+    writeFileSync(join(home, "file"), "0123456789");
+    const lines = said(
+      "files",
+      `${CALLS} const fd = sys.open(HERE, "file", 2, 0); const room = new Uint8Array(8);
+       show(sys.read(fd, room, 2, 4, -1)); show([...room]); show(sys.read(fd, room, 0, 8, 7));
+       show(sys.write(fd, sys.encode("abc"), 1, 2, 0)); const status = sys.statusOf(fd); show([status[2] & 0o170000, status[7], status.length]);
+       show(sys.status(HERE, "file", false)[10] === status[10]); show(sys.truncate(fd, 5)); show(sys.synchronize(fd));
+       show(sys.changeMode(fd, 0o600)); show(sys.close(fd)); show(sys.close(fd)); show(sys.open(HERE, "missing", 0, 0)); show(sys.open(HERE, "nu\\0l", 0, 0));`,
+    );
+    expect(lines).toEqual([
+      "4",
+      "[0,0,48,49,50,51,0,0]",
+      "3",
+      "2",
+      "[32768,10,11]",
+      "true",
+      "0",
+      "0",
+      "0",
+      "0",
+      "-9",
+      "-2",
+      "-22",
+    ]);
+    expect(readFileSync(join(home, "file"), "utf8")).toBe("bc234");
+    expect(statSync(join(home, "file")).mode & 0o777).toBe(0o600);
+  });
+
+  test("make, list, rename and remove names, without following a link where none was asked for", () => {
+    symlinkSync("/etc/passwd", join(home, "link"));
+    mkdirSync(join(home, "room"));
+    const lines = said(
+      "directories",
+      `${CALLS} show(sys.makeDirectory(HERE, "room/new", 0o700)); show(sys.rename(HERE, "room/new", HERE, "room/old")); show(sys.list(HERE, "room"));
+       show(sys.remove(HERE, "room/old", false)); show(sys.remove(HERE, "room/old", true)); show(sys.list(HERE, "nowhere")); show(sys.readLink(HERE, "link"));
+       show(sys.status(HERE, "link", false)[2] >> 12); show(sys.open(HERE, "link", 0o400000, 0)); show(sys.realPath("link")); show(sys.workingDirectory() === sys.realPath("."));`,
+    );
+    expect(lines).toEqual([
+      "0",
+      "0",
+      '["old"]',
+      "-21",
+      "0",
+      "-2",
+      '"/etc/passwd"',
+      "10",
+      "-40",
+      '"/etc/passwd"',
+      "true",
+    ]);
+    expect(readdirSync(join(home, "room"))).toEqual([]);
+  });
+
+  test("take UTF-8 apart and put it together as the standard says", () => {
+    const lines = said(
+      "text",
+      `${CALLS} const decode = (...bytes) => sys.decode(new Uint8Array(bytes), 0, bytes.length, true);
+       show([...sys.encode("a\\0\\u00e4\\u20ac\\u{1f600}")]); show(sys.encodedLength("\\u20ac\\0")); show(decode(0x61, 0, 0xe2, 0x82, 0xac));
+       for (const bad of [[0xc0, 0x80], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf0, 0x80, 0x80, 0x80], [0xff], [0xe2, 0x82], [0x80]]) show(decode(...bad));
+       show(sys.decode(new Uint8Array([0x61, 0xff, 0x62]), 0, 3, false));`,
+    );
+    expect(lines).toEqual([
+      "[97,0,195,164,226,130,172,240,159,152,128]",
+      "4",
+      '"a\\u0000€"',
+      ...Array(8).fill("undefined"),
+      '"a\ufffdb"',
+    ]);
+  });
+
+  test("start a program, read what it prints, and say how it ended", () => {
+    const lines = said(
+      "processes",
+      `${CALLS} const [pid, fd] = sys.start(["sh", "-c", "echo from the shell; exit 7"]); const room = new Uint8Array(100);
+       const count = sys.read(fd, room, 0, 100, -1); say(sys.decode(room, 0, count, true).trimEnd()); show(sys.wait(pid, true)); show(sys.wait(pid, true));
+       show(sys.start(["/nowhere/at/all"])); show(sys.start([])); show(sys.start(Array(40).fill("x"))); show(sys.start(["x", 7])); show(sys.start("x"));
+       const [other] = sys.start(["sleep", "60"]); show(sys.wait(other, false)); show(sys.kill(other, 15)); show(sys.wait(other, true));`,
+    );
+    expect(lines).toEqual(["from the shell", "7", "-10", "-2", "-22", "-22", "-22", "-22", "-11", "0", "271"]);
+  });
+
+  test("wait for descriptors, signals and time", () => {
+    const lines = said(
+      "waiting",
+      `${CALLS} const set = new Int32Array([0, 1, 1, 4]); const bytes = new Uint8Array(set.buffer); show(sys.poll(bytes, 2, 1000)); show([...set]);
+       const fd = sys.watchSignal(12); show(sys.nextSignal()); sys.kill(sys.identity()[0], 12); const one = new Int32Array([fd, 1]);
+       show(sys.poll(new Uint8Array(one.buffer), 1, -1)); show(sys.nextSignal()); show(sys.nextSignal());
+       const from = sys.monotonicNow(); sys.poll(new Uint8Array(0), 0, 20); show(sys.monotonicNow() - from >= 20); show(sys.wallNow() > 1.7e12);`,
+    );
+    expect(lines).toEqual(
+      ["2", "[0,16,1,4]", "0", "1", "12", "0", "true", "true"].map((line, index) =>
+        index === 1 ? (lines[1] ?? "") : line,
+      ),
+    );
+    expect(lines[1]).toMatch(/^\[0,(1|16|17),1,4\]$/);
+  });
+
+  test("throw at a wrong type, and at a place outside of a buffer, before anything is done", () => {
+    const wrong = [
+      "read(0, new Uint8Array(4), 0, 5, -1)",
+      "read(0, new Uint8Array(4), 5, 0, -1)",
+      "read(0, new Uint8Array(4), -1, 1, -1)",
+      "read(0, new Uint8Array(4), 1.5, 1, -1)",
+      "read(0, new Uint8Array(4), NaN, 1, -1)",
+      "read(0, new Uint8Array(4), 4294967297, 1, -1)",
+      "read(0, [1, 2, 3], 0, 1, -1)",
+      "read(0, new Uint16Array(4), 0, 1, -1)",
+      'read("0", new Uint8Array(4), 0, 1, -1)',
+      "read(0)",
+      "write(1, new Uint8Array(4), 2, 3, -1)",
+      "send(1, new Uint8Array(4), 0, 2147483648)",
+      "decode(new Uint8Array(4), 3, 2, false)",
+      "poll(new Uint8Array(15), 2, 0)",
+      "poll(new Uint8Array(16), 3, 0)",
+      "poll(new Uint8Array(16), 2000, 0)",
+      "random(new Uint8Array(257))",
+      "exit(256)",
+      "kill(1, 65)",
+      "kill(1e300, 0)",
+      "open(-100, 7, 0, 0)",
+      'open(-100, "file", -1, 0)',
+      'status(-100, "file", 1)',
+      "setHooks(1, 2, 3)",
+      "encode(7)",
+      "watchSignal(0)",
+    ];
+    const lines = said(
+      "wrong",
+      `for (const act of [${wrong.map((text) => `() => sys.${text}`).join(", ")}]) try { say("done: " + JSON.stringify(act())); } catch (error) { say(error.message); }`,
+    );
+    expect(lines.map((line) => line.replace(/:.*/, ""))).toEqual(
+      wrong.map((text) => `hostCalls.${text.replace(/\(.*/, "")}`),
+    );
+  });
+
+  test("survive what is handed to them at random", () => {
+    // Not those that would end the process, or wait: what they take is tried in the test before this one.
+    const body = `
+      let state = ${SEED} >>> 0;
+      const next = () => { state = (state + 0x6d2b79f5) >>> 0; let m = state; m = Math.imul(m ^ (m >>> 15), m | 1); m ^= m + Math.imul(m ^ (m >>> 7), m | 61); return ((m ^ (m >>> 14)) >>> 0) / 2 ** 32; };
+      const pick = (list) => list[Math.floor(next() * list.length)];
+      const left = ["exit", "kill", "setPriority", "sleep", "wait", "start", "setHooks", "setRaw"];
+      const names = Object.keys(sys).filter((name) => !left.includes(name));
+      const buffer = new Uint8Array(64); const frozen = Object.freeze({ length: 3 });
+      const gone = new Uint8Array(16); structuredCloneLike(gone);
+      function structuredCloneLike(array) { try { array.buffer.transfer(); } catch {} }
+      const values = [0, 1, -1, -100, 3, 4, 5, 7, 8, 63, 64, 65, 255, 256, 4096, 2147483647, -2147483648, 4294967295, 4294967296, 2 ** 53, 1.5, NaN, Infinity, -Infinity, -0, 1e300,
+        "", "a", "b/c", ".", "..", "x".repeat(300), "x".repeat(5000), "nul\\0", "\\ud800", "\\u20ac", null, undefined, true, false, {}, frozen, [], ["a"], Symbol.iterator, 7n, () => 1,
+        buffer, buffer.subarray(3, 9), new Uint8Array(0), new Uint8Array(8), new Int32Array(4), new DataView(new ArrayBuffer(8)), new ArrayBuffer(8), gone, new Uint8Array(new ArrayBuffer(16, { maxByteLength: 64 }))];
+      const bytes = values.filter((v) => v instanceof Uint8Array); const numbers = values.filter((v) => typeof v === "number"); const small = [0, 1, 2, 3, 4, 8];
+      let done = 0; let refused = 0;
+      for (let turn = 0; turn < ${TURNS}; turn++) {
+        const name = pick(names);
+        const count = Math.floor(next() * 7);
+        const list = Array.from({ length: count }, () => next() < 0.4 ? pick(small) : next() < 0.3 ? pick(bytes) : next() < 0.3 ? pick(numbers) : pick(values));
+        // Descriptors of its own, nothing that waits, and no name outside of this directory.
+        if (name === "poll") list[2] = 0;
+        if (["close", "read", "receive", "write", "truncate", "send", "changeMode", "changeOwner", "endSending"].includes(name) && !(typeof list[0] === "number" && list[0] >= 3)) list[0] = 1000;
+        if (["open", "makeDirectory", "rename", "remove", "changeOwnerAt"].includes(name)) { list[0] = pick([-100, 1000, "x"]); list[1] = pick(["a", "b", "a/b", "nul\\0", "x".repeat(300), 7]); }
+        if (name === "open") { list[2] = pick([0, 64, 65, 0o200000, 2048, -1]) | 2048; list[3] = 0o600; }
+        if (name === "rename") { list[2] = -100; list[3] = pick(["a", "b", 1]); }
+        if (name === "watchSignal" || name === "leaveSignal") list[0] = pick([10, 12, 65, -1]);
+        try { sys[name](...list); done++; } catch (error) { refused++; if (!/^hostCalls\\./.test(error.message)) throw error; }
+        if (turn % 500 === 0) for (let fd = 3; fd < 200; fd++) sys.close(fd);
+      }
+      say(String(done > ${TURNS / 20}) + String(refused > ${TURNS / 20}));`;
+    mkdirSync(join(home, "random"));
+    const image = images.make("random", `run(() => { ${body} });`, SANITIZED);
+    const { status, stdout, stderr } = images.run(image, {
+      program: SANITIZED,
+      environment,
+      cwd: join(home, "random"),
+    });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "truetrue\n", stderr: "" });
+  });
+});
