@@ -401,6 +401,9 @@ static int open_again(const struct name *name, const struct handle *handle, stru
   *step = "socket";
   int fd = socket(AF_UNIX, (int)handle->type | SOCK_CLOEXEC | (sockets_is_non_blocking(handle->fd) ? SOCK_NONBLOCK : 0), 0);
   if (fd < 0) return -1;
+  /* One that was shut down has its name still. */
+  struct file_identity old = identity(name);
+  if (leads_to_it(name, name->path)) files_remove_socket(name->path, &old);
   bool ready = files_bind(fd, (struct sockaddr *)&address, (socklen_t)(sizeof(sa_family_t) + length + 1), &file, made, step) == 0;
   if (ready && handle->type != SOCK_DGRAM) {
     *step = "listen";
@@ -421,8 +424,10 @@ void names_bind_again(struct reader *command) {
   struct handle *handle = handles_find(id);
   const char *step = "handle";
   struct file_identity made;
-  errno = EBADF;
-  int fd = name && handle ? open_again(name, handle, &made, &step) : -1;
+  bool is_free = kept == 0 || !handles_find(kept);
+  errno = is_free ? EBADF : EEXIST;
+  int fd = name && handle && is_free ? open_again(name, handle, &made, &step) : -1;
+  if (fd >= 0) step = "handle";
   if (fd < 0 || handles_exchange(id, fd, kept) < 0) {
     int error = errno;
     if (fd >= 0) {

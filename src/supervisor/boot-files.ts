@@ -31,6 +31,13 @@ export const withSafeRunDirectory = (
   return { settings: { ...settings, runDirectory: null }, problem };
 };
 
+/**
+ * Where the files of crank's unix sockets have their second names (keeper/names.c). Nobody else gets there: the directory of the
+ * first name may be what protects a socket.
+ */
+export const secondNames = ({ runDirectory }: Settings): string | null =>
+  runDirectory === null ? null : `${runDirectory}/names`;
+
 /** Makes sure that the record and the run directory can be used. Returns what is in the way. */
 export const prepareFiles = (memory: Memory, settings: Settings): string | null => {
   const { platform } = memory;
@@ -38,8 +45,9 @@ export const prepareFiles = (memory: Memory, settings: Settings): string | null 
   if (record !== null) {
     return `the record ${settings.recordPath} cannot be written: ${record}; make its directory, or choose another with -prefix or -conf`;
   }
-  for (const directory of [settings.runDirectory, runPath(settings, "notify")]) {
-    const failure = directory === null ? null : platform.ensureDirectory(directory);
+  for (const directory of [settings.runDirectory, runPath(settings, "notify"), secondNames(settings)]) {
+    const access = directory === secondNames(settings) ? "owner" : "passable";
+    const failure = directory === null ? null : platform.ensureDirectory(directory, access);
     if (failure !== null) return `the directory ${directory} cannot be used: ${failure}`;
   }
   return null;

@@ -20,7 +20,7 @@ import {
   rememberPending,
   rememberSaid,
 } from "./memory.ts";
-import { atBoundAgain, atNameChanged, atNameFailure, lookAtNames } from "./names.ts";
+import { atBoundAgain, atNameChanged, atNameFailure, atShutDown, lookAtNames } from "./names.ts";
 import { probeIsGone, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
 import { BY_PAIR, maySpeakFor, parseNotification } from "./readiness.ts";
@@ -53,7 +53,7 @@ const onSignal = (memory: Memory, event: EventOf<"signalled">): Handled => {
   if (!isServing && ENDING.has(name)) return cancelStart(memory);
   if (name === LEAVING) return leaveWorkers(memory, signal);
   if (name === "SIGHUP") noteReload(memory, signal.now);
-  if (isServing) lookAtNames(memory);
+  if (isServing && name === "SIGHUP") lookAtNames(memory);
   if (isServing) return memory.frontEnd.signals[name]?.(memory, signal);
 };
 
@@ -292,6 +292,7 @@ const ON_EVENT: Handlers = {
     const address = memory.sockets.get(event.handle)?.address ?? `socket ${event.handle}`;
     const failure = event.errno === 0 ? null : describeErrno(event.errno);
     happen(memory, { kind: "listenerShutDown", address, failure }, event.deliveredAt);
+    if (failure !== null) atShutDown(memory, event.handle);
   },
   spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
     isErrand(worker) || isCheck(worker)

@@ -65,8 +65,11 @@ export const ensureOwnFile = (path: string, text: string): void =>
 /** Throws FileError if others can exchange what is made at this path, because of the directory that it is in. */
 export const refuseUnsafePlace = (path: string): void => inDirectory(path, refuseExchangeable);
 
-/** Makes sure that a directory of crank's is there, which nobody else can write to (0711 if it is new, whatever the umask). Throws FileError. */
-export const ensureOwnDirectory = (path: string): void =>
+/**
+ * Makes sure that a directory of crank's is there, which nobody else can write to: one that others may pass (0711 if it is new,
+ * whatever the umask), or its owner's alone (0700). Throws FileError.
+ */
+export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): void =>
   inDirectory(path, (parent) => {
     refuseExchangeable(parent);
     const isNew = make(parent);
@@ -77,7 +80,8 @@ export const ensureOwnDirectory = (path: string): void =>
       if (!status.isDirectory()) throw refused("not a directory");
       if (status.uid !== ownUid()) throw refused(`it belongs to another user (uid ${status.uid})`);
       // The umask took more away than it should; workers of another user pass through it.
-      if (isNew) chmodSync(at(fd), DIRECTORY_MODE);
+      if (access === "owner") chmodSync(at(fd), 0o700);
+      else if (isNew) chmodSync(at(fd), DIRECTORY_MODE);
       else if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, `chmod go-w ${path}`));
       attempt(() => accessSync(at(fd), constants.W_OK | constants.X_OK));
     } finally {

@@ -41,7 +41,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   kernelText,
   replaceFile: (path, text, readers) => replaceOwnFile(path, text, readers).then(() => null, reasonOf),
   ensureFile: (path, text) => attempt(() => ensureOwnFile(path, text)),
-  ensureDirectory: (path) => attempt(() => ensureOwnDirectory(path)),
+  ensureDirectory: (path, access) => attempt(() => ensureOwnDirectory(path, access)),
   unsafePlace,
   setAside,
   removeFile: (path, kind) => {

@@ -60,6 +60,8 @@ export type SocketName = {
   readonly reason: string | null;
   readonly oldWorkers: number | null;
   readonly isTried: boolean;
+  /** A new socket is being bound. */
+  readonly isBinding?: true;
   readonly told?: Seldom;
   readonly failed?: Seldom;
 };

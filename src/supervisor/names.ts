@@ -2,10 +2,11 @@
 // (keeper/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
 // service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
 import { COMMANDS, type KeeperEvent, NAME_STATES } from "../keeper/protocol.ts";
+import { secondNames } from "./boot-files.ts";
 import { count } from "./counters.ts";
 import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
-import { forgetName, type Memory, rememberName, type SocketName } from "./memory.ts";
+import { forgetName, type Memory, type OpenSocket, rememberName, type SocketName } from "./memory.ts";
 import { oneMore } from "./seldom.ts";
 import { AF_UNIX } from "./sockaddr.ts";
 import { bindOf } from "./sockets.ts";
@@ -17,23 +18,28 @@ const MOST_TOLD = { most: 10, perMs: 60_000 };
 /** The keeper's numbers for sockets whose names are gone. */
 const FIRST_KEPT = 500_000;
 
-/** Has the keeper look at every name, and go on watching it. */
+/** Has the keeper look at every name that is crank's own, and go on watching it. */
 export const lookAtNames = (memory: Memory): void => {
-  const directory = memory.settings?.runDirectory ?? null;
-  for (const { handle, domain } of memory.sockets.values()) {
-    const spare = directory === null ? "" : `${directory}/socket-${handle}`;
-    if (domain === AF_UNIX) memory.outbox.command({ kind: "watchName", handle, spare });
+  const directory = memory.settings && secondNames(memory.settings);
+  for (const socket of memory.sockets.values()) {
+    if (!hasOwnName(memory, socket)) continue;
+    const { handle } = socket;
+    memory.outbox.command({ kind: "watchName", handle, spare: directory ? `${directory}/${handle}` : "" });
   }
 };
+
+/** The name of a socket that was passed to crank belongs to the program that made it. */
+const hasOwnName = ({ settings }: Memory, { domain, bind }: OpenSocket): boolean =>
+  domain === AF_UNIX && (bind === null || settings?.binds[bind]?.address.kind === "unix");
 
 /** The keeper has found that a name was gone, or still is. */
 export const atNameChanged = (memory: Memory, event: EventOf<"nameChanged">): void => {
   const { handle, pid, errno, deliveredAt } = event;
   const before = memory.names.get(handle);
   const state = STATES[event.state] ?? "blocked";
-  if (state === "lost") bindAgain(memory, handle, before);
   const same = before?.state === state && state !== "restored";
   tell(memory, handle, { state, pid, reason: errno === 0 ? null : describeErrno(errno) }, same ? null : deliveredAt);
+  if (state === "lost") bindAgain(memory, handle);
 };
 
 const STATES: Readonly<Record<number, SocketName["state"]>> = {
@@ -58,21 +64,29 @@ const tell = (memory: Memory, handle: number, news: News, now: number | null): v
   happen(memory, { kind: "socketName", address: socket.address, ...news, command, more: untold }, now);
 };
 
-const bindAgain = (memory: Memory, handle: number, before: SocketName | undefined): void => {
+const bindAgain = (memory: Memory, handle: number): void => {
+  const before = memory.names.get(handle) ?? NOTHING_KNOWN;
+  if (before.isBinding) return;
+  rememberName(memory, handle, { ...before, isBinding: true });
   const kept = bindOf(handle) === null ? 0 : FIRST_KEPT + handle;
-  if (before?.oldWorkers !== null && before !== undefined && kept > 0)
-    memory.outbox.command({ kind: "closeHandle", handle: kept });
+  if (before.oldWorkers !== null && kept > 0) memory.outbox.command({ kind: "closeHandle", handle: kept });
   memory.outbox.command({ kind: "bindAgain", handle, kept });
+  if (kept === 0) memory.outbox.command({ kind: "acceptOn", handle });
+};
+
+/** A socket of crank's own was shut down for all, and cannot be made to listen again. */
+export const atShutDown = (memory: Memory, handle: number): void => {
+  const socket = memory.sockets.get(handle);
+  if (socket && hasOwnName(memory, socket)) bindAgain(memory, handle);
 };
 
 /** A new socket has the name. */
 export const atBoundAgain = (memory: Memory, handle: number, now: number): void => {
   tell(memory, handle, { state: "bound", pid: 0, reason: null }, now);
-  const name = memory.names.get(handle);
-  if (name && bindOf(handle) !== null) {
-    const oldWorkers = Math.max(0, ...Object.keys(memory.core.workers).map(Number));
-    rememberName(memory, handle, { ...name, oldWorkers, isTried: false });
-  }
+  const { isBinding: _, ...name } = memory.names.get(handle) ?? NOTHING_KNOWN;
+  const isServed = bindOf(handle) !== null;
+  const oldWorkers = isServed ? Math.max(0, ...Object.keys(memory.core.workers).map(Number)) : null;
+  rememberName(memory, handle, { ...name, oldWorkers, isTried: false });
   lookAtNames(memory);
 };
 
@@ -110,7 +124,9 @@ export const atNameFailure = (
   if (address === undefined || what === undefined) return true;
   const before = memory.names.get(id);
   const { untold, next } = oneMore(before?.failed, deliveredAt, MOST_TOLD);
-  rememberName(memory, id, { ...NOTHING_KNOWN, ...before, failed: next });
+  const { isBinding, ...name } = before ?? NOTHING_KNOWN;
+  const goesOn = isBinding && command !== COMMANDS.bindAgain.code;
+  rememberName(memory, id, { ...name, ...(goesOn ? { isBinding } : {}), failed: next });
   if (untold !== null) happen(memory, { kind: "socketNameFailed", address, what, reason, more: untold }, deliveredAt);
   return true;
 };

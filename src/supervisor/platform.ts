@@ -44,8 +44,8 @@ export type Platform = {
   replaceFile(path: string, text: string, readers: "asBefore" | "owner"): Promise<string | null>;
   /** Makes sure that a file of crank's own is there (0644 less the umask, with `text` if it is new) and can be replaced. Returns what is wrong, or null. */
   ensureFile(path: string, text: string): string | null;
-  /** Makes sure that a directory of crank's own is there (0711 if it is new). Returns what is wrong, or null. */
-  ensureDirectory(path: string): string | null;
+  /** Makes sure that a directory of crank's own is there: one that others may pass (0711 if it is new), or its owner's alone (0700). Returns what is wrong, or null. */
+  ensureDirectory(path: string, access: "passable" | "owner"): string | null;
   /** Why others can exchange what is made at this path; null: they cannot. */
   unsafePlace(path: string): string | null;
   /** Renames a file out of the way; the new name, or null if that failed. */

@@ -80,15 +80,17 @@ describe("the socket's file", () => {
     crank.signal("SIGTERM");
     await crank.ended;
     expect(readdirSync(bench.directory).filter((name) => name.endsWith(".sock") || name.endsWith(".ctl"))).toEqual([]);
-    expect(readdirSync(join(bench.directory, "web.run")).filter((name) => name.startsWith("socket"))).toEqual([]);
+    expect(readdirSync(join(bench.directory, "web.run/names"))).toEqual([]);
   });
 
   test("that is gone with its second name is a new socket's, which workers get by a rollout of what runs", async () => {
     const crank = await start();
     await run("one");
     const before = (await status()).workers[0].pid;
-    const spare = join(bench.directory, "web.run/socket-10");
+    const spare = join(bench.directory, "web.run/names/10");
     expect(existsSync(spare)).toBe(true);
+    // Nobody else gets at the socket by way of that.
+    expect(statSync(join(bench.directory, "web.run/names")).mode & 0o777).toBe(0o700);
     crank.signal("SIGSTOP");
     rmSync(path());
     rmSync(spare);
@@ -149,6 +151,18 @@ describe("the socket's file", () => {
   });
 });
 
+test("a socket that a worker has shut down for all gives way to a new one, which a rollout of what runs hands out", async () => {
+  const crank = await start();
+  const saboteur = SERVER.replace(
+    "server = socket.socket(fileno=3)\n",
+    "$&if 'shut' in sys.argv: signal.signal(signal.SIGUSR2, lambda *_: server.shutdown(socket.SHUT_RDWR))\n",
+  );
+  await bench.ctl("web", "run", "-wait", "--", "python3", "-c", saboteur, "one", "shut");
+  process.kill((await status()).workers[0].pid, "SIGUSR2");
+  await crank.wrote("stderr", "a new socket is bound there");
+  await answered("one");
+});
+
 describe("the control socket's file", () => {
   const ctl = (): string => join(bench.directory, "web.ctl");
 
@@ -158,7 +172,7 @@ describe("the control socket's file", () => {
     await waitFor("crankctl to get through", async () => (await bench.ctl("web", "ps")).status === 0);
     crank.signal("SIGSTOP");
     rmSync(ctl());
-    rmSync(join(bench.directory, "web.run/socket-1"));
+    rmSync(join(bench.directory, "web.run/names/1"));
     crank.signal("SIGCONT");
     await waitFor("crankctl to get through", async () => (await bench.ctl("web", "ps")).status === 0);
     expect(statSync(ctl()).mode & 0o777).toBe(0o600);

@@ -125,7 +125,7 @@ describe("a file that is made", () => {
     chownSync(at("theirs"), NOBODY, NOBODY);
     const message = `its directory ${at("theirs")} belongs to another user (uid ${NOBODY})`;
     expect(await refusal(() => ensureOwnFile(at("theirs/file"), ""))).toBe(message);
-    expect(await refusal(() => ensureOwnDirectory(at("theirs/directory")))).toBe(message);
+    expect(await refusal(() => ensureOwnDirectory(at("theirs/directory"), "passable"))).toBe(message);
     expect(await refusal(() => replaceOwnFile(at("theirs/file"), "", "asBefore"))).toBe(message);
     expect(readdirSync(at("theirs"))).toEqual([]);
   });
@@ -135,21 +135,27 @@ describe("a directory that is made", () => {
   test("can be passed by others, whatever the umask", () => {
     const before = process.umask(0o077);
     try {
-      ensureOwnDirectory(at("run"));
+      ensureOwnDirectory(at("run"), "passable");
     } finally {
       process.umask(before);
     }
     expect(statSync(at("run")).mode & 0o7777).toBe(0o711);
   });
 
+  test("is its owner's alone where that is wanted", () => {
+    mkdirSync(at("names"));
+    ensureOwnDirectory(at("names"), "owner");
+    expect(statSync(at("names")).mode & 0o7777).toBe(0o700);
+  });
+
   test("is refused when it is a link, a file, or others can write to it", async () => {
     mkdirSync(at("real"));
     symlinkSync(at("real"), at("link"));
     writeFileSync(at("file"), "");
-    expect(await refusal(() => ensureOwnDirectory(at("link")))).toBe("it is a link, which is not followed");
-    expect(await refusal(() => ensureOwnDirectory(at("file")))).toBe("not a directory");
+    expect(await refusal(() => ensureOwnDirectory(at("link"), "passable"))).toBe("it is a link, which is not followed");
+    expect(await refusal(() => ensureOwnDirectory(at("file"), "passable"))).toBe("not a directory");
     chmodSync(at("real"), 0o775);
-    expect(await refusal(() => ensureOwnDirectory(at("real")))).toContain(`chmod go-w ${at("real")}`);
+    expect(await refusal(() => ensureOwnDirectory(at("real"), "passable"))).toContain(`chmod go-w ${at("real")}`);
   });
 });
 
