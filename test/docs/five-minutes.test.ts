@@ -26,7 +26,7 @@ test("the README's commands do what the README says, and no request fails", asyn
   const script = blocks("sh")
     .join("\n")
     .replaceAll("$PWD/bin", join(ROOT, "bin"))
-    .replaceAll("/tmp/crank", join(directory, "files"))
+    .replaceAll("$HOME/.crank", join(directory, "files"))
     .replaceAll("8080", String(port));
   // On a slow machine crank may need longer than the README gives it to open its control socket.
   // And a person is never so fast that the loop's last request is still under way at the shutdown.
