@@ -138,6 +138,14 @@ export type Happening =
       readonly words: string;
       readonly more: number;
     }
+  /** A worker said this on its notify socket, or on the control socket, and it means nothing to crank. Told once for a generation. */
+  | {
+      readonly kind: "wordsNotUnderstood";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly channel: "notify" | "control";
+      readonly words: string;
+    }
   /** A watchdog was fed by others than its worker alone. */
   | { readonly kind: "watchdogRefused"; readonly worker: number; readonly times: number; readonly pid: number }
   /** A worker left descriptors for a later one. */
@@ -254,6 +262,8 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
   workerErrno: ({ worker, reason, more }) => `Worker ${worker} reports a failure: ${reason}${untold(more ?? 0)}`,
   wordsRefused: ({ worker, pid, uid, words, more }) =>
     `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${untold(more)}`,
+  wordsNotUnderstood: (said) =>
+    `${nameOf(said)} said ${quote(said.words)} on ${said.channel === "notify" ? "its notify socket" : "the control socket"}, which means nothing to crank; ignored`,
   watchdogRefused: ({ worker, times, pid }) =>
     `WATCHDOG=1 for worker ${worker} came from other processes alone (${times} times, process ${pid} last), which does not count`,
   descriptorsStored: (stored) => `${nameOf(stored)} left ${descriptors(stored.count)} (${quote(stored.name)})`,

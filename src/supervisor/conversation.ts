@@ -18,7 +18,7 @@ export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
     return import("./scrapes.ts").then(({ takeRequestLine }) => takeRequestLine(memory, event));
   const line = parseClientLine(event.bytes);
   if (line.kind === "foreign") return takeForeign(memory, event, line);
-  if (line.kind === "broken") return answerOddLine(memory, event, line.reply);
+  if (line.kind === "broken") return takeOddLine(memory, event, line.reply);
   const asker: Asker = { connection: event.connection, rpc: line.kind === "request" ? line.id : undefined };
   const obstacle = whyNot(memory, event, line.method);
   if (obstacle !== null) return turnAway(memory, asker, obstacle);
@@ -35,12 +35,13 @@ const turnAway = (memory: Memory, { connection, rpc }: Asker, message: string): 
 const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign): Promise<void> => {
   const dialect = await memory.frontEnd.dialect();
   const mayControl = whyNot(memory, event, "") === null;
-  if (!(await dialect.take(memory, { event, text, mayControl }))) return answerOddLine(memory, event, reply);
+  if (!(await dialect.take(memory, { event, text, mayControl }))) return takeOddLine(memory, event, reply);
   // One line is all that an acknowledgement takes.
   if (!mayControl) memory.outbox.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
 };
 
-const answerOddLine = (memory: Memory, event: Line, reply: string): void => {
+const takeOddLine = async (memory: Memory, event: Line, reply: string): Promise<void> => {
+  (await import("./misunderstood.ts")).takeOddLine(memory, event);
   const close = whyNot(memory, event, "") === null ? 0 : 1;
   memory.outbox.command({ kind: "write", connection: event.connection, bytes: reply, close });
 };

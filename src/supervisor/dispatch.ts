@@ -92,7 +92,8 @@ const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   const said = parseNotification(event.bytes);
   // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
   // answer (sd_notify_barrier(3)). Nothing else may stand beside it.
-  if (said.size === 0 || said.has("BARRIER")) return;
+  if (said.has("BARRIER")) return;
+  if (said.size === 0) return import("./misunderstood.ts").then((odd) => odd.takeOddDatagram(memory, worker, event));
   const isItsWord = maySpeakFor(memory, worker, event);
   if (typeof isItsWord === "boolean") return hear(memory, worker, { said, event }, isItsWord);
   return isItsWord.then((isIt) => hear(memory, worker, { said, event }, isIt));
@@ -119,7 +120,7 @@ const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"
 };
 
 const takeRest = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
-  const isAll = said.size === 1 && said.has("READY") && !memory.said.has(worker.id);
+  const isAll = said.size === 1 && said.get("READY") === "1" && !memory.said.has(worker.id);
   if (!isAll) return withOtherWords(({ takeOtherWords }) => takeOtherWords(memory, worker, said, event));
 };
 

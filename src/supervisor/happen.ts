@@ -50,6 +50,7 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   processesKilled: "warning",
   // Who only says what it is doing may say it often.
   wordsRefused: ({ words }) => (words.startsWith("READY=") ? "warning" : "debug"),
+  wordsNotUnderstood: "warning",
   watchdogRefused: "warning",
   descriptorsStored: "debug",
   descriptorsGiven: "debug",

@@ -10,6 +10,7 @@ import { happen } from "./happen.ts";
 import { log } from "./log.ts";
 import { mainProcess } from "./main-process.ts";
 import { type Memory, rememberSaid, type Said } from "./memory.ts";
+import { oddWord, sayOnce } from "./misunderstood.ts";
 import { oneMore } from "./seldom.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
@@ -41,6 +42,8 @@ export const takeOtherWords = async (
     const value = said.get(name);
     if (value !== undefined) await take(memory, { value, worker, event });
   }
+  const odd = oddWord(said, KNOWN);
+  if (odd !== null) sayOnce(memory, worker, { channel: "notify", words: odd }, event.deliveredAt);
 };
 
 const WORDS: readonly (readonly [string, Take])[] = [
@@ -54,6 +57,8 @@ const WORDS: readonly (readonly [string, Take])[] = [
   ["WATCHDOG_USEC", (memory, word) => takePeriod(memory, word)],
   ["WATCHDOG", (memory, word) => takeTrigger(memory, word)],
 ];
+
+const KNOWN: ReadonlySet<string> = new Set(WORDS.map(([name]) => name));
 
 const saidBy = (memory: Memory, { worker }: Word): Said => memory.said.get(worker.id) ?? {};
 
