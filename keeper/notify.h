@@ -14,6 +14,7 @@ struct notify {
   int bound;        /* -1 for none */
   char *path;       /* of `bound`; NULL for none. A leading @ is an abstract one */
   uint32_t queued;  /* datagrams that no commit has consumed */
+  uint64_t end;     /* the inode of the pair's other end */
   uint64_t names_main; /* the number of the last event that names a main process (MAINPID=) */
   bool watched;
   bool paused;

@@ -168,6 +168,32 @@ uid_t processes_user(uint32_t pid) {
   return stat(path, &status) == 0 ? status.st_uid : (uid_t)-1;
 }
 
+uint64_t processes_pipe(uint32_t pid, int fd) {
+  char path[PATH_ROOM];
+  char target[PATH_ROOM];
+  (void)snprintf(path, sizeof path, "/proc/%u/fd/%d", pid, fd);
+  ssize_t length = readlink(path, target, sizeof target - 1);
+  if (length <= 0) return 0;
+  target[length] = '\0';
+  return strncmp(target, "pipe:[", 6) == 0 ? strtoull(target + 6, NULL, 10) : 0;
+}
+
+void processes_inodes(uint32_t pid, void (*take)(void *context, uint64_t inode), void *context) {
+  char path[PATH_ROOM];
+  (void)snprintf(path, sizeof path, "/proc/%u/fd", pid);
+  DIR *descriptors = opendir(path);
+  if (!descriptors) return;
+  for (const struct dirent *entry = readdir(descriptors); entry; entry = readdir(descriptors)) {
+    char target[PATH_ROOM];
+    ssize_t length = readlinkat(dirfd(descriptors), entry->d_name, target, sizeof target - 1);
+    if (length <= 0) continue;
+    target[length] = '\0';
+    bool has_inode = strncmp(target, "pipe:[", 6) == 0 || strncmp(target, "socket:[", 8) == 0;
+    if (has_inode) take(context, strtoull(strchr(target, '[') + 1, NULL, 10));
+  }
+  (void)closedir(descriptors);
+}
+
 void processes_command(uint32_t pid, char *line, size_t room) {
   size_t length = read_file(pid, "cmdline", line, room - 1);
   if (length == 0) length = read_file(pid, "comm", line, room - 1); /* a kernel thread, or one that is about to end */

@@ -40,6 +40,10 @@ void processes_all(void (*take)(void *context, uint32_t pid), void *context);
 size_t processes_environment(uint32_t pid, char *bytes, size_t room);
 /* The effective user of a process; (uid_t)-1 if there is none. */
 uid_t processes_user(uint32_t pid);
+/* The inode of the pipe that is a descriptor of a process; 0 if it is none. */
+uint64_t processes_pipe(uint32_t pid, int fd);
+/* Calls for the inode of every pipe and socket that a process has open. */
+void processes_inodes(uint32_t pid, void (*take)(void *context, uint64_t inode), void *context);
 /* How a process was called, in one line of at most `room` bytes with the NUL behind it. */
 void processes_command(uint32_t pid, char *line, size_t room);
 

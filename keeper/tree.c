@@ -22,6 +22,13 @@ bool tree_add(struct tree *tree, uint32_t pid) {
   return true;
 }
 
+bool tree_holds(const struct tree *tree, const struct process *process) {
+  for (uint32_t i = 0; i < tree->count; i++) {
+    if (tree->list[i].pid == process->pid && tree->list[i].start_time == process->start_time) return true;
+  }
+  return false;
+}
+
 void tree_free(struct tree *tree) {
   free(tree->list);
   *tree = (struct tree){0};

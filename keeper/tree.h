@@ -15,6 +15,8 @@ struct tree {
 
 /* Adds a process, once. False if it is gone. Only so many are taken that a fork bomb cannot fill the memory. */
 bool tree_add(struct tree *tree, uint32_t pid);
+/* Whether this very process is in it. */
+bool tree_holds(const struct tree *tree, const struct process *process);
 /* Adds all that descends from those that are in it, but for what `is_other` says is not part of it. */
 void tree_grow(struct tree *tree, bool (*is_other)(uint32_t pid));
 /* The pids of the keeper's own children, ended ones that are not reaped included. */

@@ -8,6 +8,7 @@
 
 #include "launch.h"
 #include "notify.h"
+#include "tree.h"
 
 /* Beside the SPAWN_ bits: its connection to the control socket has not been accepted yet. */
 #define WORKER_CONNECTS 0x80000000U
@@ -24,6 +25,8 @@ struct kin {
   uint64_t generation; /* CRANK_GENERATION, where it is known */
   uint32_t user;       /* of one that was adopted */
   uint64_t began;      /* when its first process did */
+  uint64_t pipe;       /* inodes that nothing else was given: its output's, and that of its end of the notify pair; 0: none */
+  uint64_t pair;
 };
 
 /* How a main process has ended, as `exited` says it. */
@@ -47,6 +50,9 @@ struct worker {
   struct kin kin;
   bool is_undecided; /* lingering, and what it said about its main process is not consumed yet */
   bool is_killed;    /* SIGKILL was sent to all of it */
+  struct tree spared; /* lingering: those that have not got `signal` yet, for they read what others write */
+  uint32_t signal;
+  uint64_t spared_until; /* 0: what they read from is there */
 };
 
 struct worker *worker_find(uint64_t id);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "candidate.h"
@@ -78,6 +79,19 @@ static bool may_have_left(const struct worker *worker, const struct process *chi
   return worker->kin.began <= child->start_time;
 }
 
+uint64_t kin_inode(int fd) {
+  struct stat status;
+  return fd >= 0 && fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+static void look_for_holder(void *context, uint64_t inode) {
+  struct worker **owner = context;
+  for (uint32_t i = 0; i < worker_count() && !*owner; i++) {
+    struct worker *worker = worker_at(i);
+    if (is_alive(worker) && (worker->kin.pipe == inode || worker->kin.pair == inode)) *owner = worker;
+  }
+}
+
 static struct worker *named_owner(const struct process *child) {
   char *environment = memory_take(ENVIRONMENT_BYTES);
   size_t length = processes_environment(child->pid, environment, ENVIRONMENT_BYTES);
@@ -98,6 +112,7 @@ static struct worker *owner_of(const struct process *child, uint32_t *others) {
     if (is_alive(worker) && is_in_session(worker, child)) return worker;
   }
   struct worker *owner = named_owner(child);
+  if (!owner) processes_inodes(child->pid, look_for_holder, &owner);
   if (owner || !may_be_left(child)) return owner;
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
@@ -208,9 +223,17 @@ void kin_save(struct buffer *out) {
     buffer_u64(out, worker->kin.generation);
     buffer_u32(out, worker->kin.user);
     buffer_u64(out, worker->kin.began);
+    buffer_u64(out, worker->kin.pipe);
+    buffer_u64(out, worker->kin.pair);
     buffer_u64(out, worker->notify.names_main);
     buffer_u8(out, worker->is_undecided ? 1 : 0);
     buffer_u8(out, worker->is_killed ? 1 : 0);
+    buffer_u32(out, worker->signal);
+    buffer_u32(out, worker->spared.count);
+    for (uint32_t at = 0; at < worker->spared.count; at++) {
+      buffer_u32(out, worker->spared.list[at].pid);
+      buffer_u64(out, worker->spared.list[at].start_time);
+    }
   }
 }
 
@@ -225,10 +248,19 @@ bool kin_load(struct reader *in) {
     kin.generation = read_u64(in);
     kin.user = read_u32(in);
     kin.began = read_u64(in);
+    kin.pipe = read_u64(in);
+    kin.pair = read_u64(in);
     uint64_t names_main = read_u64(in);
     bool is_undecided = read_u8(in) == 1;
     bool is_killed = read_u8(in) == 1;
+    uint32_t signal = read_u32(in);
+    uint32_t spared = read_u32(in);
     if (!worker) return false;
+    worker->signal = signal;
+    for (uint32_t at = 0; at < spared && !in->failed; at++) {
+      uint32_t pid = read_u32(in);
+      if (processes_start_time(pid) == read_u64(in)) (void)tree_add(&worker->spared, pid);
+    }
     worker->kin = kin;
     worker->notify.names_main = names_main;
     worker->is_undecided = is_undecided;

@@ -18,6 +18,8 @@ struct tree kin_of(struct worker *worker);
 bool kin_is_session_of(const struct worker *worker, uint32_t session);
 /* Children of the keeper's that workers have left which are gone themselves. */
 struct tree kin_left(void);
+/* The inode of a descriptor; 0 if there is none. */
+uint64_t kin_inode(int fd);
 /* The first worker of this keeper began at that time, with a session of its own or without. */
 void kin_note_start(uint64_t start_time, bool has_session);
 

@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "handles.h"
 #include "protocol.h"
+#include "worker_kin.h"
 
 enum { PIPE_BYTES = 1024 * 1024, OUTPUT_ROUTED = 0, OUTPUT_OWN = 1, STDIN_OWN = 1, STDIN_NOTIFY = 2 };
 
@@ -172,6 +173,7 @@ pid_t worker_start(const struct spawn *spawn, struct notify *notify, struct repo
   }
   if (ready) pid = launch_with(spawn, &parts, report, step);
   int error = errno;
+  notify->end = kin_inode(parts.notify_end);
   close_parts(&parts);
   if (pid < 0) {
     notify_close(notify);

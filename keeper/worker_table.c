@@ -50,6 +50,7 @@ void worker_release(struct worker *worker) {
   watchdog_forget(worker->id);
   worker_close_report(worker);
   notify_close(&worker->notify);
+  tree_free(&worker->spared);
   if (worker->process >= 0) {
     loop_forget(worker->process);
     (void)close(worker->process);

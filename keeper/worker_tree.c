@@ -16,6 +16,7 @@
 #include "fetch.h"
 #include "loop.h"
 #include "memory.h"
+#include "pipeline.h"
 #include "processes.h"
 #include "protocol.h"
 #include "watchdog.h"
@@ -28,13 +29,16 @@ enum {
   COMMAND_BYTES = 200,
   MOST_MEMBERS = 64,    /* watched of one adopted worker's rest; the others when these are gone */
   AGAIN_MS = 200,       /* where none of them can be watched */
+  READ_ON_MS = 1000,    /* how long what reads from a pipe has when nothing writes to it any more */
   LEAVE_MS = 5000,      /* how long the keeper's end waits for what it has killed */
 };
 
 void worker_tree_begin(struct worker *worker) {
   bool has_session = (worker->flags & SPAWN_GROUP) != 0;
-  worker->kin = (struct kin){
-      .session = has_session ? worker->pid : 0, .keeper = facts->pid, .user = (uint32_t)-1, .began = worker->start_time};
+  worker->kin.session = has_session ? worker->pid : 0;
+  worker->kin.keeper = facts->pid;
+  worker->kin.user = (uint32_t)-1;
+  worker->kin.began = worker->start_time;
   if (!(worker->flags & SPAWN_HELPER)) kin_note_start(worker->start_time, has_session);
 }
 
@@ -82,13 +86,6 @@ struct kills {
   char commands[MOST_NAMED][COMMAND_BYTES];
 };
 
-static bool was_killed(const struct kills *kills, const struct process *process) {
-  for (uint32_t i = 0; i < kills->done.count; i++) {
-    if (kills->done.list[i].pid == process->pid && kills->done.list[i].start_time == process->start_time) return true;
-  }
-  return false;
-}
-
 static bool kill_one(struct kills *kills, const struct process *process, bool is_named) {
   char command[COMMAND_BYTES] = "";
   if (is_named && kills->named < MOST_NAMED) processes_command(process->pid, command, sizeof command);
@@ -122,7 +119,7 @@ static uint32_t kill_all(struct worker *worker, struct kills *kills) {
       const struct process *process = &tree.list[i];
       if (processes_has_ended(process)) continue;
       left++;
-      if (was_killed(kills, process)) continue;
+      if (tree_holds(&kills->done, process)) continue;
       if (kill_one(kills, process, !worker || !is_main(worker, process))) is_new = true;
     }
     tree_free(&tree);
@@ -165,9 +162,13 @@ int worker_tree_signal(struct worker *worker, int signal_number) {
     return error != 0 && is_first ? -1 : 0;
   }
   struct tree tree = kin_of(worker);
+  tree_free(&worker->spared);
+  if (worker->state == WORKER_LINGERING) worker->spared = pipeline_readers(&tree);
+  worker->signal = (uint32_t)signal_number;
+  worker->spared_until = 0;
   for (uint32_t i = 0; i < tree.count; i++) {
     const struct process *process = &tree.list[i];
-    if (processes_has_ended(process)) continue;
+    if (processes_has_ended(process) || tree_holds(&worker->spared, process)) continue;
     if (processes_signal(process->pid, process->start_time, signal_number) < 0 && errno != ESRCH) error = errno;
   }
   tree_free(&tree);
@@ -196,6 +197,11 @@ static void forget_members(uint64_t worker) {
   members = NULL;
 }
 
+static void look_again_at(uint64_t at) {
+  uint64_t other = clock_get(DEADLINE_TREES);
+  if (other == 0 || at < other) clock_set(DEADLINE_TREES, at);
+}
+
 static void watch_members(const struct worker *worker) {
   forget_members(worker->id);
   if (!(worker->flags & WORKER_ADOPTED)) return;
@@ -213,7 +219,7 @@ static void watch_members(const struct worker *worker) {
     watched++;
   }
   tree_free(&tree);
-  if (watched == 0) clock_set(DEADLINE_TREES, clock_now() + AGAIN_MS);
+  if (watched == 0) look_again_at(clock_now() + AGAIN_MS);
 }
 
 static void finish(struct worker *worker) {
@@ -282,8 +288,32 @@ void worker_tree_main_ended(struct worker *worker) {
   if (!worker->is_undecided) decide(worker);
 }
 
+/* Those that were spared get their signal when nothing writes to them any more and they have not ended of that. */
+static void signal_spared(struct worker *worker) {
+  struct tree tree = kin_of(worker);
+  bool reads = false;
+  for (uint32_t i = 0; i < worker->spared.count; i++) {
+    const struct process *process = &worker->spared.list[i];
+    if (tree_holds(&tree, process) && pipeline_reads(&tree, process)) reads = true;
+  }
+  tree_free(&tree);
+  if (reads) return;
+  uint64_t now = clock_now();
+  if (worker->spared_until == 0) worker->spared_until = now + READ_ON_MS;
+  if (now < worker->spared_until) {
+    look_again_at(worker->spared_until);
+    return;
+  }
+  for (uint32_t i = 0; i < worker->spared.count; i++) {
+    const struct process *process = &worker->spared.list[i];
+    (void)processes_signal(process->pid, process->start_time, (int)worker->signal);
+  }
+  tree_free(&worker->spared);
+}
+
 static void check(struct worker *worker) {
   if (worker->is_undecided) return;
+  if (!worker->is_killed && worker->spared.count > 0) signal_spared(worker);
   uint32_t left = worker->is_killed ? kill_worker(worker, NULL) : worker_tree_rest(worker);
   if (left == 0) finish(worker);
   else if (worker->flags & WORKER_ADOPTED) watch_members(worker);

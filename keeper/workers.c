@@ -17,6 +17,7 @@
 #include "protocol.h"
 #include "sockets.h"
 #include "worker.h"
+#include "worker_kin.h"
 #include "worker_start.h"
 #include "worker_tree.h"
 
@@ -78,6 +79,8 @@ void workers_spawn(struct reader *command) {
   worker->start = start;
   worker->notify = notify;
   worker->report = report;
+  worker->kin.pipe = kin_inode(output);
+  worker->kin.pair = notify.end;
   bool ready = loop_watch(report.fd, WATCH_STARTING, worker->id, EPOLLIN) == 0;
   step = "watch";
   if (ready && output >= 0) {

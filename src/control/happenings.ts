@@ -291,7 +291,7 @@ const describeName = ({ state, pid, command, reason }: OfKind<"socketName">): st
 
 const describeKilled = ({ worker, count, processes }: OfKind<"processesKilled">): string => {
   const whose = worker === 0 ? "earlier workers" : `worker ${worker}`;
-  const names = processes.map(({ pid, command }) => `${pid} ${quote(command)}`);
+  const names = processes.map(({ pid, command }) => `${pid} ${JSON.stringify(command)}`);
   const all = [...names, ...(count > names.length ? ["…"] : [])].join(", ");
   return `Killed ${count === 1 ? "1 process" : `${count} processes`} that ${whose} had left: ${all}`;
 };

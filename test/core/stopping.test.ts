@@ -1,7 +1,8 @@
 // How workers are told to go: which signal, when, and to whom.
 import { describe, expect, test } from "bun:test";
 import type { Spec } from "../../src/core/spec.ts";
-import { EXIT_0, notes, Service, signals } from "./service.ts";
+import type { Ending } from "../../src/core/state.ts";
+import { EXIT_0, EXIT_1, exitStatus, notes, outcomeOf, Service, signals } from "./service.ts";
 
 const LADDER: Partial<Spec> = {
   stopSteps: [
@@ -32,12 +33,12 @@ describe("stopping a worker", () => {
     expect(signals(service.pass(600_000))).toEqual([]);
   });
 
-  test("sends only the last step to the group", () => {
+  test("sends only the last step to the whole tree", () => {
     const service = draining();
     expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("sends nothing to the group where the kill mode is process", () => {
+  test("sends nothing to the others while the main process lives where the kill mode is process", () => {
     const service = draining({ killMode: "process" });
     expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL"]);
   });
@@ -103,5 +104,81 @@ describe("stopping a worker", () => {
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
     service.spawned(1);
     expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
+  });
+});
+
+describe("a worker whose main process has ended before others of its tree", () => {
+  const TERMINATED: Ending = { kind: "signal", signal: "SIGTERM", core: false };
+
+  test("is stopping until they have ended, and they get the signal and the time that are left", () => {
+    const service = draining(LADDER);
+    service.pass(3000);
+    expect(signals(service.mainExited(1, TERMINATED, 3))).toEqual(["1 SIGTERM tree"]);
+    expect(service.workers("stopping")).toMatchObject([{ id: 1, rest: 3 }]);
+    expect(signals(service.pass(2999))).toEqual([]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
+    expect(notes(service.exited(1, TERMINATED))).toMatchObject([{ kind: "workerGone", expected: true }]);
+  });
+
+  test("is told to go as a whole where the kill mode is process", () => {
+    const service = draining({ killMode: "process" });
+    expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGTERM tree"]);
+    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
+  });
+
+  test("drains without a limit where the stop has none, until crank is told to end once more", () => {
+    const service = draining({ stopTimeoutMs: null, stopSteps: [{ signal: "SIGUSR2", afterMs: 0 }] });
+    expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGUSR2 tree"]);
+    expect(signals(service.pass(86_400_000))).toEqual([]);
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["2 SIGUSR2"]);
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
+  });
+
+  test("has failed if it was not available yet, and what is left of it is killed at once", () => {
+    const service = new Service();
+    service.deploy();
+    const request = service.run();
+    service.spawned(2);
+    expect(signals(service.mainExited(2, EXIT_0))).toEqual(["2 SIGKILL tree"]);
+    // The answer waits for its last lines.
+    expect(outcomeOf(service.effects, request)).toBeUndefined();
+    expect(service.ids("ready")).toEqual([1]);
+    const effects = service.exited(2, EXIT_0, "last words");
+    expect(outcomeOf(effects, request)).toMatchObject({
+      kind: "rolledBack",
+      failure: { kind: "exited", ending: EXIT_0, tail: "last words" },
+    });
+  });
+
+  test("is lost when that was unasked: another is started, and what is left of it is killed", () => {
+    const service = new Service({ respawn: { baseMs: 0 } });
+    service.deploy();
+    const effects = service.mainExited(1, EXIT_1);
+    expect(signals(effects)).toEqual(["1 SIGKILL tree"]);
+    expect(service.ids("ready")).toEqual([]);
+    service.pass(0);
+    expect(service.ids("starting")).toEqual([2]);
+    expect(notes(service.exited(1, EXIT_1))).toMatchObject([{ kind: "workerGone", expected: false }]);
+  });
+
+  test("keeps its place where workers may not overlap", () => {
+    const service = new Service({ respawn: { baseMs: 0 } });
+    service.deploy({ surge: 0, unavailable: 1 });
+    service.mainExited(1, EXIT_1);
+    service.pass(0);
+    expect(service.ids("starting")).toEqual([]);
+    service.exited(1, EXIT_1);
+    service.pass(0);
+    expect(service.ids("starting")).toEqual([2]);
+  });
+
+  test("lets crank end only when all of it has", () => {
+    const service = new Service();
+    service.deploy();
+    service.shutdown();
+    expect(exitStatus(service.mainExited(1, EXIT_0))).toBeUndefined();
+    expect(exitStatus(service.exited(1, EXIT_0))).toBe(0);
   });
 });

@@ -37,6 +37,7 @@ const progressAfter = (before: Progress, note: CoreEntry): Progress => {
     case "workerReady":
       return { ...without(before, note.worker), ready: new Set([...before.ready, note.worker]) };
     case "workerStopping":
+    case "workerMainGone":
       return { ...without(before, note.worker), stopping: new Set([...before.stopping, note.worker]) };
     case "rolloutWaiting":
       return { ...before, waiting: waitingSince(note) };

@@ -15,7 +15,7 @@ export const workerLines = (workers: readonly WorkerInfo[]): string =>
 export const workerTable = (workers: readonly WorkerInfo[]): string => {
   // Few services hand anything over, and few say what they are doing.
   const hasTaken = workers.some(({ descriptors }) => descriptors !== undefined);
-  const hasStatus = workers.some(({ status }) => status !== undefined);
+  const hasStatus = workers.some((worker) => wordsOn(worker) !== null);
   return table(
     [
       ">PID",
@@ -41,12 +41,16 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
       String(worker.restarts ?? "-"),
       ...usageCells(worker.usage),
       ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
-      ...(hasStatus ? [statusText(worker.status ?? "-")] : []),
+      ...(hasStatus ? [statusText(wordsOn(worker) ?? "-")] : []),
       directoryText(worker),
       commandText(worker),
     ]),
   );
 };
+
+/** What there is to say of a worker: that only others of its processes are left, or what it says itself; null: nothing. */
+export const wordsOn = ({ rest, status }: WorkerInfo): string | null =>
+  rest === undefined ? (status ?? null) : `main process ended, ${rest} left`;
 
 /** So much of a status text stands in the table; all of it is in `-json`. */
 const STATUS_WIDTH = 40;

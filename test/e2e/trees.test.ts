@@ -1,0 +1,252 @@
+// A worker is a tree of processes: how all of it is stopped, and what it cannot leave behind, as clients and /proc see it.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { killCrank, Service } from "./harness/left.ts";
+import { isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
+
+const PATIENT = `python3 ${join(ROOT, "test/apps/patient.py")}`;
+
+let service: Service;
+beforeEach(async () => {
+  service = await Service.open();
+});
+afterEach(() => service.clean());
+
+const flags = (): string[] => ["-env", `HOLD=${service.path("go")}`, "-env", `PIDS=${service.path("pids")}`];
+const run = (...words: string[]) => service.bench.ctl("web", "run", "-wait", ...flags(), ...words);
+const deploy = async (...words: string[]): Promise<void> => service.deploy(...flags(), ...words);
+const sh = (script: string): string[] => ["--", "sh", "-c", script];
+/** The pids of all servers so far, in the order of their starts. */
+const servers = (): number[] =>
+  existsSync(service.path("pids"))
+    ? readFileSync(service.path("pids"), "utf8")
+        .split("\n")
+        .flatMap((line) => (line === "" ? [] : [Number(line)]))
+    : [];
+const server = (index: number): Promise<number> =>
+  waitFor(`server ${index}`, () => servers()[index] ?? null) as Promise<number>;
+
+/** Says a line to the service; what it answers. */
+const ask = (line: string): { readonly connected: Promise<void>; readonly answer: Promise<string> } => {
+  const connected = Promise.withResolvers<void>();
+  const answer = new Promise<string>((done, fail) => {
+    let text = "";
+    const connection = createConnection(service.port, "127.0.0.1", () => {
+      connection.write(`${line}\n`);
+      connected.resolve();
+    });
+    connection.on("data", (bytes) => {
+      text += bytes;
+    });
+    connection.once("close", () => done(text)).once("error", fail);
+  });
+  return { connected: connected.promise, answer };
+};
+
+type Shown = { readonly id: number; readonly state: string; readonly pid: number; readonly rest?: number };
+const shown = async (id: number): Promise<Shown | undefined> =>
+  JSON.parse((await service.bench.ctl("web", "ps", "-json")).stdout).find((worker: Shown) => worker.id === id);
+
+describe("a server behind a shell that does not pass signals on", () => {
+  test.each([
+    ["group", `${PATIENT} old; echo over`],
+    ["process", `${PATIENT} old; echo over`],
+    ["group", `${PATIENT} old | cat`],
+    ["process", `${PATIENT} old | cat`],
+  ])("answers what it has accepted, and takes nothing more (-kill-mode %s, %s)", async (mode, script) => {
+    const crank = await service.start();
+    await deploy("-kill-mode", mode, ...sh(script));
+    const held = ask("hold");
+    await held.connected;
+    expect(await ask("now").answer).toStartWith("old ");
+    await deploy(...sh(`exec ${PATIENT} new`));
+    const old = await waitFor("the shell's end", async () => {
+      const worker = await shown(1);
+      return worker?.rest !== undefined && worker;
+    });
+    expect(old).toMatchObject({ state: "stopping" });
+    expect((await service.bench.ctl("web", "status")).stdout).toContain("stopping");
+    expect((await service.bench.ctl("web", "status")).stdout).toContain("left");
+    expect(crank.stderr()).not.toMatch(/Worker 1 .* was ended/);
+    await crank.wrote("stdout", "old stops");
+    for (let times = 0; times < 5; times++) expect(await ask("now").answer).toStartWith("new ");
+    writeFileSync(service.path("go"), "");
+    expect(await held.answer).toStartWith("old ");
+    await waitFor("the worker's end", async () => (await shown(1)) === undefined);
+    expect(isAlive(servers()[0] ?? 0)).toBe(false);
+    await crank.wrote("stderr", /The main process of worker 1 .* was ended by SIGTERM; .* left, and gets? SIGTERM/);
+  });
+
+  test("is killed when the time of the stop is over, and the log names it", async () => {
+    const crank = await service.start();
+    await deploy("-stop", "0.5", ...sh(`${PATIENT} old deaf; echo over`));
+    const old = await server(0);
+    await deploy(...sh(`exec ${PATIENT} new`));
+    await crank.wrote(
+      "stderr",
+      new RegExp(`Killed 1 process that worker 1 had left: ${old} ".*python3 .*patient.py old deaf"`),
+    );
+    await crank.wrote("stderr", /Worker 1 \(pid \d+, generation 1\) was ended by SIGTERM/);
+    expect(isAlive(old)).toBe(false);
+  });
+
+  test("is ended at once when the shell crashes", async () => {
+    const crank = await service.start("-respawn");
+    await deploy(...sh(`${PATIENT} one; echo over`));
+    const [worker] = await service.workers();
+    const first = await server(0);
+    process.kill(worker?.pid ?? 0, "SIGKILL");
+    const second = await server(1);
+    expect(isAlive(first)).toBe(false);
+    expect(await ask("now").answer).toBe(`one ${second}\n`);
+    await crank.wrote(
+      "stderr",
+      /The main process of worker 1 .* was ended by SIGKILL, unasked; 1 other process of it is killed/,
+    );
+  });
+});
+
+describe("what a worker detaches", () => {
+  const DETACHED = {
+    "in a session of its own": `setsid ${PATIENT} bad`,
+    "without its environment": `setsid env -i PIDS=$PIDS NOTIFY_FD=$NOTIFY_FD HOLD=$HOLD PATH=$PATH ${PATIENT} bad`,
+    "twice removed": `setsid sh -c "${PATIENT} bad silent & ${PATIENT} bad silent & exit 0"`,
+  };
+  const GONE = Object.entries(DETACHED);
+
+  test.each(GONE)(
+    "%s ends with a launcher that exits before it is ready, and the old version serves on",
+    async (_, start) => {
+      await service.start();
+      await deploy(...sh(`exec ${PATIENT} old`));
+      for (const status of [1, 0]) {
+        const before = servers().length;
+        const silent = start.replace(" bad", " bad silent").replace("silent silent", "silent");
+        const failed = await run(
+          ...sh(`${silent} & while [ $(wc -l < $PIDS) -le ${before} ]; do sleep 0.01; done; exit ${status}`),
+        );
+        expect(failed).toMatchObject({ status: 1, stdout: `Exited with code: ${status}\n` });
+        for (const pid of servers().slice(before)) expect(isAlive(pid)).toBe(false);
+        for (let times = 0; times < 5; times++) expect(await ask("now").answer).toStartWith("old ");
+      }
+    },
+  );
+
+  test.each(GONE)("%s is told to go when its worker is, and has the time of the stop", async (_, start) => {
+    const crank = await service.start();
+    await deploy("-ready", "delay:0.3", ...sh(`${start} & exec sleep 600`));
+    await server(0);
+    const held = ask("hold");
+    await held.connected;
+    expect(await ask("now").answer).toStartWith("bad ");
+    await deploy("-ready", "notify", ...sh(`exec ${PATIENT} new`));
+    await waitFor("their stop", () => crank.stdout().split("bad stops").length === servers().length);
+    for (let times = 0; times < 5; times++) expect(await ask("now").answer).toStartWith("new ");
+    writeFileSync(service.path("go"), "");
+    expect(await held.answer).toStartWith("bad ");
+    await waitFor("the worker's end", async () => (await shown(1)) === undefined);
+    for (const pid of servers().slice(0, -1)) expect(isAlive(pid)).toBe(false);
+  });
+
+  test.each([
+    ["shutdown -wait", async () => service.bench.ctl("web", "shutdown", "-wait")],
+    ["SIGTERM", async (crank: Running) => crank.signal("SIGTERM")],
+    ["SIGINT", async (crank: Running) => crank.signal("SIGINT")],
+    ["the end of its last worker", async () => service.bench.ctl("web", "kill", "-ready")],
+  ])("is gone when crank ends by %s", async (_, end) => {
+    const crank = await service.start();
+    const all = Object.values(DETACHED)
+      .map((start) => `${start} deaf & `)
+      .join("");
+    await deploy("-ready", "delay:0.3", "-stop", "0.5", ...sh(`${all} exec sleep 600`));
+    await waitFor("four servers", () => servers().length === 4);
+    await end(crank);
+    await crank.ended;
+    expect(servers().filter(isAlive)).toEqual([]);
+    // The address is free.
+    await service.start();
+  });
+
+  test("is the worker if it has said so: the launcher may end", async () => {
+    const crank = await service.start();
+    const launcher = `setsid ${PATIENT} daemon main & while [ ! -s $PIDS ]; do sleep 0.01; done; exit 0`;
+    await deploy(...sh(launcher));
+    const pid = await server(0);
+    await waitFor("its being the worker", async () => (await service.pids())[0] === pid);
+    expect(await ask("now").answer).toBe(`daemon ${pid}\n`);
+    await deploy(...sh(`exec ${PATIENT} new`));
+    await waitFor("its end", () => !isAlive(pid));
+    await crank.wrote("stderr", `Worker 1 (pid ${pid}, generation 1) exited with status 0`);
+  });
+});
+
+describe("a worker's session", () => {
+  test("is its own: no terminal, and crank's is not its", async () => {
+    const crank = await service.start();
+    await deploy(...sh(`(: < /dev/tty) 2> ${service.path("tty")}; exec ${PATIENT} one`));
+    const pid = await server(0);
+    const [, , group, session] = (readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1] ?? "").split(" ");
+    expect([group, session]).toEqual([String(pid), String(pid)]);
+    expect(readFileSync(service.path("tty"), "utf8")).toContain("/dev/tty");
+    crank.signal("SIGINT");
+    expect(await crank.ended).toMatchObject({ status: 0 });
+  });
+
+  test("is not hung up when crank is killed while the worker is stopped", async () => {
+    const crank = await service.start();
+    await deploy(...sh(`exec ${PATIENT} one`));
+    const pid = await server(0);
+    process.kill(pid, "SIGSTOP");
+    await waitFor("its being stopped", () => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") T "));
+    await killCrank(crank);
+    process.kill(pid, "SIGCONT");
+    await service.adopt();
+    expect(await service.pids()).toEqual([pid]);
+    expect(await ask("now").answer).toBe(`one ${pid}\n`);
+  });
+});
+
+describe("when crank was killed", () => {
+  test("what an adopted worker has started ends with it", async () => {
+    let crank = await service.start();
+    await deploy("-stop", "0.5", ...sh(`setsid ${PATIENT} old silent deaf & ${PATIENT} old; echo over`));
+    await server(1);
+    crank = await service.replace(crank);
+    await deploy(...sh(`exec ${PATIENT} new`));
+    await waitFor("the old worker's end", async () => (await shown(1)) === undefined);
+    expect(servers().slice(0, 2).filter(isAlive)).toEqual([]);
+    await crank.wrote("stderr", /Killed 1 process that worker 1 had left/);
+  });
+
+  test("what a worker has left that has ended meanwhile is ended, and the service goes on", async () => {
+    const crank = await service.start();
+    await deploy(...sh(`${PATIENT} one; echo over`));
+    const [worker] = await service.workers();
+    const first = await server(0);
+    await killCrank(crank);
+    process.kill(worker?.pid ?? 0, "SIGKILL");
+    await waitFor("its end", () => !isAlive(worker?.pid ?? 0));
+    expect(isAlive(first)).toBe(true);
+    await service.start();
+    const second = await server(1);
+    await waitFor("the first one's end", () => !isAlive(first));
+    expect(await ask("now").answer).toBe(`one ${second}\n`);
+  });
+});
+
+test("an upgrade in place goes on with a stop whose main process has ended", async () => {
+  const crank = await service.start();
+  await deploy("-stop", "30", ...sh(`${PATIENT} old; echo over`));
+  const held = ask("hold");
+  await held.connected;
+  await deploy(...sh(`exec ${PATIENT} new`));
+  await waitFor("the shell's end", async () => (await shown(1))?.rest !== undefined);
+  expect(await service.bench.ctl("web", "upgrade", "-wait")).toMatchObject({ status: 0 });
+  expect(await shown(1)).toMatchObject({ state: "stopping" });
+  writeFileSync(service.path("go"), "");
+  expect(await held.answer).toStartWith("old ");
+  await waitFor("the worker's end", async () => (await shown(1)) === undefined);
+  expect(crank.stderr()).not.toContain("Killed");
+});
