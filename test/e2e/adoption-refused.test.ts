@@ -9,6 +9,7 @@ import { examine } from "../../src/supervisor/left-service.ts";
 import { linuxPlatform } from "../../src/supervisor/linux.ts";
 import { linuxProcesses, type ProcessTable } from "../../src/supervisor/processes.ts";
 import type { Settings } from "../../src/supervisor/settings.ts";
+import { needing, ROOT_USER } from "../needs.ts";
 import { changed, journalFile } from "./harness/journal-file.ts";
 import { killCrank, RESPONDER, Service } from "./harness/left.ts";
 import { CRANKCTL, isAlive, ROOT, waitFor } from "./harness/service.ts";
@@ -106,7 +107,7 @@ describe("a journal", () => {
     expect(await service.pids()).toEqual([pid]);
   });
 
-  test("that names dead, recycled and foreign processes names no worker", async () => {
+  needing(ROOT_USER).test("that names dead, recycled and foreign processes names no worker", async () => {
     await killed("--", ...RESPONDER, "v1");
     const left = journal();
     const foreign = service.bench.start(["setpriv", "--reuid", "65534", "--clear-groups", "sleep", "600"]);
@@ -148,13 +149,7 @@ describe("a journal", () => {
 });
 
 describe("a worker", () => {
-  test.each([
-    [["changes-user"], "Took"],
-    [["moves"], "descriptor 77"],
-    [["closes"], "has closed its output"],
-    [["overwrites"], "Took"],
-    [["overwrites", "changes-user"], "Took"],
-  ])("that %p is adopted", async (deeds, told) => {
+  const isAdopted = async (deeds: readonly string[], told: string): Promise<void> => {
     const [pid = 0] = await killed("--", ...UNRULY, ...deeds);
     const next = await service.adopt();
     await next.wrote("stderr", told);
@@ -163,7 +158,15 @@ describe("a worker", () => {
     await service.deploy("--", ...RESPONDER, "v2");
     expect(await service.ask()).toStartWith("v2 ");
     await waitFor("the end of the old one", () => !isAlive(pid));
-  });
+  };
+  for (const [deeds, told] of [
+    [["moves"], "descriptor 77"],
+    [["closes"], "has closed its output"],
+    [["overwrites"], "Took"],
+  ] as const)
+    test(`that ${deeds.join(" and ")} is adopted`, () => isAdopted(deeds, told));
+  for (const deeds of [["changes-user"], ["overwrites", "changes-user"]])
+    needing(ROOT_USER).test(`that ${deeds.join(" and ")} is adopted`, () => isAdopted(deeds, "Took"));
 
   test("that closed everything is watched, and the socket is opened anew", async () => {
     const [pid = 0] = await killed("--", ...UNRULY, "closes-all");
@@ -178,21 +181,24 @@ describe("a worker", () => {
 describe("a crank", () => {
   const WEAK = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"];
 
-  test("without the right to take descriptors says so, and leaves everything as it was", async () => {
-    const [pid = 0] = await killed("--", ...RESPONDER, "v1");
-    const before = readFileSync(service.path("web.run/journal"));
-    const { status, stderr } = await service.bench.run([...WEAK, ...service.command]);
-    expect(status).toBe(1);
-    expect(stderr).toContain(`the socket cannot be taken back from the workers that hold it: worker 1 (pid ${pid})`);
-    expect(stderr).toContain("permission");
-    expect(stderr).toContain("CAP_SYS_PTRACE");
-    expect(isAlive(pid)).toBe(true);
-    expect(readFileSync(service.path("web.run/journal")).equals(before)).toBe(true);
-    await service.adopt();
-    expect(await service.pids()).toEqual([pid]);
-  });
+  needing(ROOT_USER).test(
+    "without the right to take descriptors says so, and leaves everything as it was",
+    async () => {
+      const [pid = 0] = await killed("--", ...RESPONDER, "v1");
+      const before = readFileSync(service.path("web.run/journal"));
+      const { status, stderr } = await service.bench.run([...WEAK, ...service.command]);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`the socket cannot be taken back from the workers that hold it: worker 1 (pid ${pid})`);
+      expect(stderr).toContain("permission");
+      expect(stderr).toContain("CAP_SYS_PTRACE");
+      expect(isAlive(pid)).toBe(true);
+      expect(readFileSync(service.path("web.run/journal")).equals(before)).toBe(true);
+      await service.adopt();
+      expect(await service.pids()).toEqual([pid]);
+    },
+  );
 
-  test("without that right binds beside the workers where the socket was made for it", async () => {
+  needing(ROOT_USER).test("without that right binds beside the workers where the socket was made for it", async () => {
     const bind = ["-bind", `127.0.0.1:${service.port}?reuseport=1`];
     const command = [CRANKCTL.replace(/ctl$/, ""), "-prefix", service.bench.directory, "-name", "web", ...bind];
     const first = service.bench.start(command);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, CRANK, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
@@ -103,7 +104,7 @@ describe("nothing that a control client does harms anybody else", () => {
     await expectHealth();
   });
 
-  test("a client of another user, who is refused even if the socket lets them in", async () => {
+  needing(ROOT_USER).test("a client of another user, who is refused even if the socket lets them in", async () => {
     chmodSync(bench.directory, 0o711);
     const path = join(bench.directory, "web.ctl");
     const script = `import os,socket

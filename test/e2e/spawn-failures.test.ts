@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, type Ended } from "./harness/service.ts";
 
 let bench: Bench;
@@ -54,7 +55,7 @@ test("a directory that is not there, or is none, is named", async () => {
   expect((await run("-cwd", file, "--", "true")).stderr).toContain(`${file}: not a directory`);
 });
 
-test.skipIf(process.getuid?.() !== 0)("a directory that its user cannot enter is named with the user", async () => {
+needing(ROOT_USER).test("a directory that its user cannot enter is named with the user", async () => {
   const closed = join(bench.directory, "closed");
   mkdirSync(closed, { mode: 0o700 });
   chmodSync(closed, 0o700);

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, waitFor } from "./harness/service.ts";
 
 /** One that every user may execute. */
 const PYTHON = "/usr/bin/python3";
-const isRoot = process.getuid?.() === 0;
 
 let bench: Bench;
 beforeEach(() => {
@@ -24,7 +24,7 @@ const environmentOf = (pid: number): Map<string, string> =>
       .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const),
   );
 
-test.skipIf(!isRoot)(
+needing(ROOT_USER).test(
   "-env has the last word on HOME, and -no-new-privs keeps what it starts from gaining rights",
   async () => {
     await bench.crank("web", ["-bind", "127.0.0.1:0"]);
@@ -54,7 +54,7 @@ test.skipIf(!isRoot)(
   },
 );
 
-test.skipIf(!isRoot || !existsSync(PYTHON))(
+needing(ROOT_USER, { name: PYTHON, isMet: existsSync(PYTHON) }).test(
   "a worker of another user has a session keyring that is not crank's",
   async () => {
     await bench.crank("web", ["-bind", "127.0.0.1:0"]);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { needing, ROOT_USER } from "../needs.ts";
 import { Bench, CRANK, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 /** The bit of open(2) on Linux. */
@@ -80,47 +81,50 @@ describe("a worker gets", () => {
     expect(readFileSync(`/proc/${worker.pid}/stat`, "utf8").split(") ")[1]?.split(" ")[2]).toBe(String(worker.pid));
   });
 
-  test("the user, groups, umask, limits, directory and environment that were asked for", async () => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { GONE: "1" } });
-    const flags = [
-      "-user",
-      "nobody",
-      "-umask",
-      "027",
-      "-limit",
-      "nofile=123",
-      "-env",
-      "A=b c",
-      "-env",
-      "CRANK_WORKER=mine",
-      "-unset-env",
-      "GONE",
-      "-cwd",
-      "/",
-    ];
-    await bench.ctl("web", "run", ...flags, "--", "sleep", "600");
-    const worker = await waitFor("the worker", async () => (await ps()).find((one) => one.pid !== null));
-    const env = environmentOf(worker.pid);
-    expect(env.get("A")).toBe("b c");
-    // systemd.exec(5), for User= and WorkingDirectory=.
-    expect(env.get("USER")).toBe("nobody");
-    expect(env.get("LOGNAME")).toBe("nobody");
-    const nobody = readFileSync("/etc/passwd", "utf8")
-      .match(/^nobody:.*$/m)?.[0]
-      .split(":");
-    expect(env.get("HOME")).toBe(nobody?.[5]);
-    expect(env.get("SHELL")).toBe(nobody?.[6]);
-    expect(env.get("PWD")).toBe("/");
-    expect(env.get("CRANK_WORKER")).toBe("mine");
-    expect(env.has("GONE")).toBe(false);
-    const status = readFileSync(`/proc/${worker.pid}/status`, "utf8");
-    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
-    expect(status).toMatch(/^Gid:\t65534/m);
-    expect(status).toMatch(/^Umask:\t0027$/m);
-    expect(readFileSync(`/proc/${worker.pid}/limits`, "utf8")).toMatch(/^Max open files\s+123\s+123/m);
-    expect(statSync(join(bench.directory, "web.run/notify", String(worker.id).padStart(6, "0"))).uid).toBe(65534);
-    expect(statSync(join(bench.directory, "web.run/journal")).mode & 0o777).toBe(0o600);
-  });
+  needing(ROOT_USER).test(
+    "the user, groups, umask, limits, directory and environment that were asked for",
+    async () => {
+      await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { GONE: "1" } });
+      const flags = [
+        "-user",
+        "nobody",
+        "-umask",
+        "027",
+        "-limit",
+        "nofile=123",
+        "-env",
+        "A=b c",
+        "-env",
+        "CRANK_WORKER=mine",
+        "-unset-env",
+        "GONE",
+        "-cwd",
+        "/",
+      ];
+      await bench.ctl("web", "run", ...flags, "--", "sleep", "600");
+      const worker = await waitFor("the worker", async () => (await ps()).find((one) => one.pid !== null));
+      const env = environmentOf(worker.pid);
+      expect(env.get("A")).toBe("b c");
+      // systemd.exec(5), for User= and WorkingDirectory=.
+      expect(env.get("USER")).toBe("nobody");
+      expect(env.get("LOGNAME")).toBe("nobody");
+      const nobody = readFileSync("/etc/passwd", "utf8")
+        .match(/^nobody:.*$/m)?.[0]
+        .split(":");
+      expect(env.get("HOME")).toBe(nobody?.[5]);
+      expect(env.get("SHELL")).toBe(nobody?.[6]);
+      expect(env.get("PWD")).toBe("/");
+      expect(env.get("CRANK_WORKER")).toBe("mine");
+      expect(env.has("GONE")).toBe(false);
+      const status = readFileSync(`/proc/${worker.pid}/status`, "utf8");
+      expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+      expect(status).toMatch(/^Gid:\t65534/m);
+      expect(status).toMatch(/^Umask:\t0027$/m);
+      expect(readFileSync(`/proc/${worker.pid}/limits`, "utf8")).toMatch(/^Max open files\s+123\s+123/m);
+      expect(statSync(join(bench.directory, "web.run/notify", String(worker.id).padStart(6, "0"))).uid).toBe(65534);
+      expect(statSync(join(bench.directory, "web.run/journal")).mode & 0o777).toBe(0o600);
+    },
+  );
 
   test("a socket that crank itself was given", async () => {
     const script = `import os,socket,sys
@@ -169,24 +173,27 @@ test("a socket that is asked not to block does not, and others do", async () => 
   expect([3, 4, 5, 6].map(blocks)).toEqual([false, false, true, true]);
 });
 
-test("socket options and file modes are set, and status shows each socket with its queue", async () => {
-  const path = join(bench.directory, "app.sock");
-  await bench.crank("web", [
-    "-bind",
-    "127.0.0.1:0?backlog=17&name=a",
-    "-bind",
-    `${path}?mode=0660&group=nogroup`,
-    "-bind",
-    "udp://127.0.0.1:0",
-  ]);
-  const status = statSync(path);
-  expect(status.mode & 0o777).toBe(0o660);
-  expect(status.gid).toBe(65534);
-  const { sockets } = JSON.parse((await bench.ctl("web", "status", "-json")).stdout);
-  expect(sockets).toHaveLength(3);
-  expect(sockets[0]).toMatchObject({ name: "a", queue: 0, limit: 17 });
-  expect(sockets[1]).toMatchObject({ name: "socket1", queue: 0, limit: 4096 });
-});
+needing(ROOT_USER).test(
+  "socket options and file modes are set, and status shows each socket with its queue",
+  async () => {
+    const path = join(bench.directory, "app.sock");
+    await bench.crank("web", [
+      "-bind",
+      "127.0.0.1:0?backlog=17&name=a",
+      "-bind",
+      `${path}?mode=0660&group=nogroup`,
+      "-bind",
+      "udp://127.0.0.1:0",
+    ]);
+    const status = statSync(path);
+    expect(status.mode & 0o777).toBe(0o660);
+    expect(status.gid).toBe(65534);
+    const { sockets } = JSON.parse((await bench.ctl("web", "status", "-json")).stdout);
+    expect(sockets).toHaveLength(3);
+    expect(sockets[0]).toMatchObject({ name: "a", queue: 0, limit: 17 });
+    expect(sockets[1]).toMatchObject({ name: "socket1", queue: 0, limit: 4096 });
+  },
+);
 
 describe("output", () => {
   const chatter = ["sh", "-c", 'echo "hello \\"you\\""; echo oops >&2; exec sleep 600'];

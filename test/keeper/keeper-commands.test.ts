@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { COMMANDS, SPAWN_FLAGS, UNCHANGED } from "../../src/keeper/protocol.ts";
 import { AF_UNIX, describeAddress, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { needing, ROOT_USER } from "../needs.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, python, sh, until, untilThere } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";
 import { endProcess } from "./real-keeper.ts";
@@ -151,7 +152,7 @@ describe("takeDescriptor", () => {
     expect(await keeper.next()).toMatchObject({ kind: "reached", token: 5 });
   });
 
-  test.skipIf(process.getuid?.() !== 0)("is done with the rights of the user that had it", async () => {
+  needing(ROOT_USER).test("is done with the rights of the user that had it", async () => {
     const user = { identity: [65534, 65534], descriptors: [1, 7] };
     keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"], user)]);
     await keeper.event("opened");
@@ -167,7 +168,7 @@ describe("takeDescriptor", () => {
     }
   });
 
-  test.skipIf(process.getuid?.() !== 0 || !existsSync(PYTHON))(
+  needing(ROOT_USER, { name: PYTHON, isMet: existsSync(PYTHON) }).test(
     "is refused where the process does not let its user look into it",
     async () => {
       const program = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print('x', flush=True); time.sleep(600)";

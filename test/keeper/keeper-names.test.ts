@@ -5,11 +5,11 @@ import { existsSync, lstatSync, renameSync, rmSync, statSync, symlinkSync, write
 import { connect } from "node:net";
 import { COMMANDS, NAME_STATES } from "../../src/keeper/protocol.ts";
 import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+import { needing, ROOT_USER } from "../needs.ts";
 import { DrivenKeeper, openUnix, python, until, untilThere } from "./driven-keeper.ts";
 import { endProcess } from "./real-keeper.ts";
 
 const ESTALE = 116;
-const IS_ROOT = process.getuid?.() === 0;
 
 let keeper: DrivenKeeper;
 let strangers: Bun.Subprocess[];
@@ -187,7 +187,7 @@ describe("a watched name", () => {
 });
 
 describe("giving a socket's file away", () => {
-  test.skipIf(!IS_ROOT)("changes the file's owner, and wakes nobody", async () => {
+  needing(ROOT_USER).test("changes the file's owner, and wakes nobody", async () => {
     await openWatched("socket", keeper.path("spare"));
     keeper.commit([
       { kind: "giveName", handle: 1, uid: 65534, gid: 0xffffffff },
@@ -197,7 +197,7 @@ describe("giving a socket's file away", () => {
     expect(statSync(keeper.path("socket")).uid).toBe(65534);
   });
 
-  test.skipIf(!IS_ROOT)("follows no link that was put in its place", async () => {
+  needing(ROOT_USER).test("follows no link that was put in its place", async () => {
     keeper.commit([openUnix(1, keeper.path("socket"), SOCK_STREAM)]);
     await keeper.event("opened");
     writeFileSync(keeper.path("secret"), "root's");

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, statSyn
 import { connect } from "node:net";
 import { COMMANDS, NO_LIMIT, SPAWN_FLAGS } from "../../src/keeper/protocol.ts";
 import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { needing, ROOT_USER } from "../needs.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, sh, textOf, until } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";
 
@@ -23,7 +24,7 @@ const statOf = (pid: number | "self"): string[] =>
 const ownNice = (): number => Number(statOf("self")[16]);
 
 describe("a spawn", () => {
-  test("gives the process exactly what was asked for", async () => {
+  needing(ROOT_USER).test("gives the process exactly what was asked for", async () => {
     chmodSync(keeper.directory, 0o711);
     await keeper.start({ env: { BASE: "1", GONE: "1" } });
     keeper.commit([
@@ -80,7 +81,7 @@ describe("a spawn", () => {
     expect(await keeper.eventually("spawnFailed")).toMatchObject({ worker: 1, step, errno });
   });
 
-  test("connects the process to a socket, as itself", async () => {
+  needing(ROOT_USER).test("connects the process to a socket, as itself", async () => {
     await keeper.start();
     const path = keeper.path("control");
     keeper.commit([openUnix(1, path, SOCK_STREAM, 0o666), { kind: "acceptOn", handle: 1 }]);
@@ -164,7 +165,7 @@ time.sleep(600)`;
     ]);
     const { pid } = await keeper.event("spawned");
     const first = await keeper.event("datagram");
-    expect(first).toMatchObject({ worker: 1, source: 0, pid, uid: 0, descriptors: 2, flags: 0 });
+    expect(first).toMatchObject({ worker: 1, source: 0, pid, uid: process.getuid?.(), descriptors: 2, flags: 0 });
     const second = await keeper.event("datagram");
     expect(second).toMatchObject({ source: 1, pid, flags: 1 });
     expect(second.bytes.length).toBeLessThanOrEqual(8192);
