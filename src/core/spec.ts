@@ -90,8 +90,12 @@ export type Spec = {
   readonly rolloutDeadlineMs: number | null;
 } & Pacing;
 
-/** What directory and program led to, through every link, when the spec was deployed: its workers are started there, whatever the links lead to by then. */
-export type Resolved = { readonly cwd: string; readonly file: string };
+/**
+ * What directory and program led to, through every link, when the spec was deployed: its workers are started there, whatever
+ * the links lead to by then. `name`: what a program that is itself a link is called as, where the path that was given may
+ * lead elsewhere: by its place it may find what belongs to it (as Python finds a virtual environment).
+ */
+export type Resolved = { readonly cwd: string; readonly file: string; readonly name?: string };
 
 /** How slowly workers are replaced, and which of those that serve are replaced all the same. */
 export type Pacing = {

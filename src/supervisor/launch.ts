@@ -50,7 +50,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
     kind: "spawn",
     worker: worker.id,
     file: place.file,
-    args: spec.command,
+    args: place.name === undefined ? spec.command : [place.name, ...spec.command.slice(1)],
     cwd: place.cwd,
     env: [...env],
     unset,

@@ -25,7 +25,11 @@ export const withPins = (memory: Memory, before: State, state: State): State => 
 const resolve = (memory: Memory, spec: Spec): Resolved => {
   const { platform } = memory;
   const cwd = spec.cwd === "" ? "" : (platform.realPath(spec.cwd) ?? spec.cwd);
-  return { cwd, file: withoutLinks(platform, commandPath(memory, spec)) };
+  const path = commandPath(memory, spec);
+  const file = withoutLinks(platform, path);
+  const name = inRealDirectory(platform, path);
+  const isCalledByLink = spec.command[0]?.startsWith("/") === true && baseOf(file) !== baseOf(path) && name !== path;
+  return { cwd, file, ...(isCalledByLink ? { name } : {}) };
 };
 
 /** Where the command's file is, by what was given. */
@@ -49,7 +53,12 @@ const withoutLinks = (platform: Platform, path: string): string => {
   const real = path.startsWith("/") ? platform.realPath(path) : null;
   if (real === null || baseOf(real) === baseOf(path) || platform.beginning(real)?.startsWith("#!") !== true)
     return real ?? path;
-  const directory = platform.realPath(path.slice(0, path.lastIndexOf("/")) || "/");
+  return inRealDirectory(platform, path);
+};
+
+/** Without links on the way to the directory; what it is called there stays. */
+const inRealDirectory = (platform: Platform, path: string): string => {
+  const directory = path.startsWith("/") ? platform.realPath(path.slice(0, path.lastIndexOf("/")) || "/") : null;
   return directory === null ? path : `${directory === "/" ? "" : directory}/${baseOf(path)}`;
 };
 
@@ -69,9 +78,9 @@ export const startPlace = (memory: Memory, { number, spec }: Generation, worker:
   if (gone.length === 0) return resolved;
   const again = resolve(memory, spec);
   if (again.cwd === resolved.cwd && again.file === resolved.file) return resolved;
-  const place = { cwd: again.cwd, file: again.file };
-  happen(memory, { kind: "releaseGone", generation: number, worker, gone: gone[0] ?? "", ...place }, now);
-  return place;
+  const { cwd, file } = again;
+  happen(memory, { kind: "releaseGone", generation: number, worker, gone: gone[0] ?? "", cwd, file }, now);
+  return again;
 };
 
 /** The directory in which a worker of this spec is looked at from outside. */

@@ -189,7 +189,7 @@ const specSchema = () =>
     command: v.pipe(v.array(v.string()), v.minLength(1)),
     cwd: v.string(),
     callerCwd: v.exactOptional(v.string()),
-    resolved: v.exactOptional(v.object({ cwd: v.string(), file: v.string() })),
+    resolved: v.exactOptional(v.object({ cwd: v.string(), file: v.string(), name: v.exactOptional(v.string()) })),
     env: v.record(v.string(), v.nullable(v.string())),
     user: v.nullable(
       v.object({

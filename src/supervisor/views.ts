@@ -11,7 +11,7 @@ import type {
   WorkerInfo,
 } from "../control/messages.ts";
 import { wantedGeneration } from "../core/pool.ts";
-import type { Spec } from "../core/spec.ts";
+import type { Resolved, Spec } from "../core/spec.ts";
 import type { State, Waiting, Worker } from "../core/state.ts";
 import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
@@ -33,6 +33,8 @@ export const selectWorkers = (state: State, selector: Selector, none: "all" | "n
   );
 };
 
+const shown = ({ cwd, file }: Resolved): { cwd: string; file: string } => ({ cwd, file });
+
 const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
   const spec = memory.core.generations[worker.generation]?.spec;
   const descriptors = memory.store.startedWith[worker.id];
@@ -43,7 +45,7 @@ const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     state: worker.kind,
     cwd: spec?.cwd ?? "",
     command: spec?.command ?? [],
-    ...(spec?.resolved ? { resolved: spec.resolved } : {}),
+    ...(spec?.resolved ? { resolved: shown(spec.resolved) } : {}),
     startedAt: wallTime(memory.facts, worker.startedAt),
     uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
     ...(descriptors === undefined ? {} : { descriptors }),
@@ -168,7 +170,7 @@ export const history = (memory: Memory): HistoryEntry[] =>
     command: good.spec.command,
     cwd: good.spec.cwd,
     instances: good.spec.instances,
-    ...(good.spec.resolved ? { resolved: good.spec.resolved } : {}),
+    ...(good.spec.resolved ? { resolved: shown(good.spec.resolved) } : {}),
   }));
 
 /** What `info` answers. */

@@ -62,6 +62,18 @@ describe("an older crank", () => {
     await reader.cancel();
   });
 
+  test("that does not know whose directory it is told is told which directory is meant", async () => {
+    desk.serve("web", ({ method, params }, reply) => {
+      if ("callerCwd" in params) reply.error({ code: -32602, message: `${method} has no parameter "callerCwd"` });
+      else reply.result({ generation: 1, accepted: true, pids: [41] });
+    });
+    expect(await desk.ctl("run", "-wait", "--", "./server")).toMatchObject({ status: 0 });
+    const [first, second] = desk.asked.map(({ params }) => params);
+    expect(first).toMatchObject({ command: ["./server"], callerCwd: desk.directory });
+    expect(second).toMatchObject({ command: ["./server"], cwd: desk.directory });
+    expect(second).not.toHaveProperty("callerCwd");
+  });
+
   test.each([
     ["another error", { code: 1, message: 'refused, whatever "measure" is' }],
     ["another parameter", { code: -32602, message: 'ps has no parameter "ready"' }],

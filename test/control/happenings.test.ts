@@ -18,6 +18,12 @@ test.each<[Happening, string]>([
     { kind: "journalFailed", step: "write", reason: "no space left on device" },
     "The journal cannot be written (write: no space left on device); it goes on in memory",
   ],
+  [{ kind: "journalRestored", afterMs: 1200 }, "The journal is on the disk again, after 2 s in memory"],
+  [{ kind: "recordRestored", path: "/x.conf" }, "The record /x.conf is written, and holds what is in place"],
+  [
+    { kind: "releaseGone", generation: 3, worker: 7, gone: "/r/1", cwd: "/r/2", file: "/r/2/serve" },
+    "Generation 3 ran from /r/1, which is gone; worker 7 is started from what was given, which leads to /r/2/serve in /r/2 now",
+  ],
   [
     { kind: "listenerShutDown", address: "tcp://[::]:80", failure: "invalid argument" },
     "tcp://[::]:80: a worker shut this socket down for everybody, and it cannot be made to listen again: invalid argument",

@@ -1,6 +1,16 @@
 // Releases behind a link that is moved: what a deploy takes, what is started again, and what a rollback leads to.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { HistoryEntry, Status } from "../../src/control/messages.ts";
 import { RESPONDER, Service } from "./harness/left.ts";
@@ -165,6 +175,19 @@ describe("what was deployed stays what it was", () => {
     await waitFor("a worker", async () => (await service.workers()).some(({ state }) => state === "ready"));
     await answers("1");
   });
+});
+
+test("a program that finds what belongs to it by its name finds that of its release", async () => {
+  const python = realpathSync("/usr/bin/python3");
+  for (const name of ["1", "2"]) symlinkSync(python, join(release(name), "interpreter"));
+  await startIn(service.bench.directory, "-respawn");
+  const [, script = ""] = RESPONDER;
+  const command = [join(current(), "interpreter"), script, "v1"];
+  await succeed(ctlIn(service.bench.directory, "run", "-wait", "--", ...command));
+  moveLink("2");
+  await respawn();
+  const [pid = 0] = await service.pids();
+  expect(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0]).toBe(join(release("1"), "interpreter"));
 });
 
 describe("when what was deployed is gone", () => {

@@ -101,7 +101,12 @@ needing(mountNamespaces()).test(
     expect(deployed.stdout + deployed.stderr).toContain("no space left on device");
     expect(await answer(portOf(crank))).toStartWith("two");
     expect(readFileSync(join(seen, "web.conf"), "utf8")).toBe(record);
+    expect((await ctl("status")).stdout).toContain("The record could not be written");
     truncateSync(ballast, 0);
+    // It is written by itself as soon as there is room.
+    await waitFor("the record", () => readFileSync(join(seen, "web.conf"), "utf8").includes("two"));
+    await crank.wrote("stderr", "web.conf is written, and holds what is in place");
+    expect((await ctl("status")).stdout).not.toContain("The record could not be written");
     expect(await run("three")).toMatchObject({ status: 0, stdout: "Started successfully\n" });
     expect(readFileSync(join(seen, "web.conf"), "utf8")).toContain("three");
     crank.signal("SIGTERM");

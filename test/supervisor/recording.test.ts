@@ -64,3 +64,50 @@ test("is waited for when crank is to end meanwhile, for its own answer is owed",
   expect(answers(service).join("")).toContain('"accepted":true');
   expect(service.commands("exit")).toMatchObject([{ status: 0 }]);
 });
+
+test("is tried again when it could not be written, later and later, and that is said once and when it is over", async () => {
+  const { service, writes } = await withSlowDisk();
+  const logged = (words: string): number =>
+    service.commands("log").filter(({ bytes }) => String(bytes).includes(words)).length;
+  writes[0]?.("no space left on device");
+  await written(service);
+  expect(answers(service).join("")).toContain("could not be recorded");
+  service.now += 500;
+  await service.send({ kind: "tick" });
+  expect(writes).toHaveLength(1);
+  service.now += 500;
+  await service.send({ kind: "tick" });
+  expect(writes).toHaveLength(2);
+  writes[1]?.("no space left on device");
+  await written(service);
+  // A supervisor that follows goes on with it.
+  await service.start();
+  service.now += 2000;
+  await service.send({ kind: "tick" });
+  expect(writes).toHaveLength(3);
+  expect(logged("could not be written: no space left on device")).toBe(1);
+  writes[2]?.(null);
+  await written(service);
+  expect(logged("is written, and holds what is in place")).toBe(1);
+  service.now += 1_000_000;
+  await service.send({ kind: "tick" });
+  expect(writes).toHaveLength(3);
+});
+
+test("that does not hold what has been good meanwhile is written once more before it counts", async () => {
+  const { service, writes } = await withSlowDisk();
+  writes[0]?.("no space left on device");
+  await written(service);
+  service.now += 1000;
+  await service.send({ kind: "tick" });
+  expect(writes).toHaveLength(2);
+  await service.ask("run", { command: ["/bin/other"], wait: true });
+  await start(service, 2);
+  writes[1]?.(null);
+  await written(service);
+  expect(writes).toHaveLength(3);
+  expect(answers(service).filter((line) => line.includes("accepted"))).toHaveLength(1);
+  writes[2]?.(null);
+  await written(service);
+  expect(answers(service).filter((line) => line.includes("accepted"))).toHaveLength(2);
+});
