@@ -77,6 +77,35 @@ describe("a stored descriptor", () => {
     await driven.event("reached");
   });
 
+  test("whose last close would wait for its peer is closed without waiting (SO_LINGER)", async () => {
+    driven.commit([
+      sender(
+        1,
+        "import struct",
+        "l = socket.create_server(('127.0.0.1', 0))",
+        "c = socket.create_connection(l.getsockname())",
+        "far, _ = l.accept()",
+        "c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 120))",
+        "c.setblocking(False)",
+        "try:",
+        "  while True: c.send(bytes(65536))",
+        "except BlockingIOError: pass",
+        "send('x', c.fileno())",
+        // Not the last one, so it does not wait; the peer never reads.
+        "c.close(), notify.send(b'closed'), signal.pause()",
+      ),
+    ]);
+    await keep(70, 0);
+    await driven.eventually("datagram");
+    const before = performance.now();
+    driven.commit([
+      { kind: "closeHandle", handle: 70 },
+      { kind: "barrier", token: 1 },
+    ]);
+    await driven.event("reached");
+    expect(performance.now() - before).toBeLessThan(20_000);
+  });
+
   test("that listens, and is shut down, is not made to listen again", async () => {
     driven.commit([
       sender(

@@ -1,0 +1,42 @@
+// Descriptors whose close(2) takes as long as a worker likes: crank goes on, whatever way they come in.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, ROOT, waitFor } from "./harness/service.ts";
+
+const STUCK = join(ROOT, "test/apps/stuck_files.py");
+const canMount = process.getuid?.() === 0 && existsSync("/dev/fuse");
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+/** crankctl's answer counts as late after this: a keeper that is held up gives none at all. */
+const PATIENCE_MS = 15_000;
+
+const answers = async (...words: readonly string[]): Promise<void> => {
+  const begun = performance.now();
+  expect(await bench.ctl("web", ...words)).toMatchObject({ status: 0 });
+  expect(performance.now() - begun).toBeLessThan(PATIENCE_MS);
+};
+
+test.skipIf(!canMount).each(["store", "number", "exec"])(
+  "a descriptor of a file that nothing can close does not hold up crank (%s)",
+  async (way) => {
+    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose"]);
+    await answers("run", "-wait", "-stop", "1", "-hand-over", "-fd-store", "10", "--", "python3", STUCK, way);
+    await crank.wrote("stdout", "said it");
+    await answers("status");
+    // Starts and stops go on as well: a process that crank starts does not have the descriptor either.
+    await answers("run", "-wait", "-hand-over=false", "-stop", "1", "-ready", "delay:0.1", "--", "sleep", "600");
+    await waitFor("the worker before to be gone", async () => {
+      const workers: readonly unknown[] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+      return workers.length === 1;
+    });
+    await answers("status");
+    await answers("shutdown", "-wait");
+    expect(await crank.ended).toMatchObject({ status: 0 });
+  },
+);
