@@ -88,14 +88,23 @@ static bool may_take_its_time(int fd) {
   return S_ISREG(facts.stx_mode) || S_ISDIR(facts.stx_mode);
 }
 
-void admission_close(int fd) {
-  if (may_take_its_time(fd)) {
-    /* It has the descriptor too, so that its end is the last close. A process that ends does not linger (tcp_close). */
-    pid_t child = fork();
-    if (child == 0) {
-      descriptors_close_but(fd, fd);
-      _exit(0);
-    }
+/* The process has the descriptor too, so that its end is the last close. One that ends does not linger (tcp_close). */
+static void close_elsewhere(int fd) {
+  pid_t child = fork();
+  if (child == 0) {
+    descriptors_close_but(fd, fd);
+    _exit(0);
   }
   (void)close(fd);
+}
+
+void admission_close(int fd) {
+  if (may_take_its_time(fd)) close_elsewhere(fd);
+  else (void)close(fd);
+}
+
+void admission_close_unread(int fd) {
+  char byte;
+  if (recv(fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0) close_elsewhere(fd);
+  else (void)close(fd);
 }

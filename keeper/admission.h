@@ -9,5 +9,8 @@
 bool admission_allows(int fd);
 /* Lets go of a descriptor that was admitted. The last close of one may take its time: then another process does it. */
 void admission_close(int fd);
+/* Closes a socket of the keeper's own. Descriptors of others that it has not received, and what their close waits for, are
+ * another process's to let go of. */
+void admission_close_unread(int fd);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "clock.h"
 #include "descriptors.h"
 #include "events.h"
@@ -159,13 +160,26 @@ enum outcome connection_deliver(struct connection *connection) {
   return GOES_ON;
 }
 
+/* How much of what waits brings no descriptors, which nothing here wants, and whose close may wait (admission.h): as much as
+ * was looked at, or -1 if some of that does. */
+static ssize_t without_descriptors(const struct connection *connection, void *bytes, size_t room) {
+  struct iovec part = {.iov_base = bytes, .iov_len = room};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  ssize_t n = recvmsg(connection->fd, &message, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0) return (ssize_t)room; /* what it is shows when it is received */
+  return (message.msg_flags & MSG_CTRUNC) ? -1 : n > 0 ? n : (ssize_t)room;
+}
+
 enum outcome connection_read(struct connection *connection) {
   if (connection->input_ended || connection->closing) return GOES_ON;
   size_t before = connection->in.length;
   buffer_reserve(&connection->in, before + READ_BYTES > LIMIT_LINE_BYTES ? READ_BYTES : 4096);
   size_t room = connection->in.capacity - before;
-  ssize_t n;
-  do n = recv(connection->fd, connection->in.data + before, room < READ_BYTES ? room : READ_BYTES, MSG_DONTWAIT);
+  if (room > READ_BYTES) room = READ_BYTES;
+  ssize_t n = connection->is_unix ? without_descriptors(connection, connection->in.data + before, room) : (ssize_t)room;
+  if (n < 0) return BROKEN;
+  room = (size_t)n;
+  do n = recv(connection->fd, connection->in.data + before, room, MSG_DONTWAIT);
   while (n < 0 && errno == EINTR);
   if (n > 0) {
     connection->in.length += (size_t)n;
@@ -215,7 +229,8 @@ void connection_watch(struct connection *connection) {
 
 void connection_free(struct connection *connection) {
   if (connection->watched) loop_forget(connection->fd);
-  (void)close(connection->fd);
+  if (connection->is_unix) admission_close_unread(connection->fd);
+  else (void)close(connection->fd);
   bytes_held -= connection->in.length + connection->out.length;
   buffer_free(&connection->in);
   buffer_free(&connection->out);

@@ -304,7 +304,7 @@ void notify_descriptors_gone(uint32_t count) {
 static void close_one(int *fd, bool watched) {
   if (*fd < 0) return;
   if (watched) loop_forget(*fd);
-  (void)close(*fd);
+  admission_close_unread(*fd);
   *fd = -1;
 }
 

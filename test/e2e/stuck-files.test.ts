@@ -40,3 +40,25 @@ test.skipIf(!canMount).each(["store", "number", "exec"])(
     expect(await crank.ended).toMatchObject({ status: 0 });
   },
 );
+
+test("a client that sends a descriptor with its request is let go of, and what its close waits for holds up nothing", async () => {
+  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  // The connection that it sends has SO_LINGER and a peer that never reads: whoever closes it last waits for two minutes.
+  const program = `import array, socket, struct, sys
+listener = socket.create_server(("127.0.0.1", 0))
+sent = socket.create_connection(listener.getsockname()); far, _ = listener.accept()
+sent.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 120)); sent.setblocking(False)
+try:
+    while True: sent.send(bytes(65536))
+except BlockingIOError: pass
+control = socket.socket(socket.AF_UNIX); control.connect(sys.argv[1])
+rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sent.fileno()]))
+control.sendmsg([b'{"jsonrpc":"2.0","id":1,"method":"info"}'], [rights])
+sent.close()
+control.sendall(b"\\n")
+print(len(control.recv(4096)), flush=True)
+import time; time.sleep(600)`;
+  const client = bench.start(["python3", "-c", program, join(bench.directory, "web.ctl")]);
+  await waitFor("the end of its connection", () => client.stdout() === "0\n");
+  await answers("status");
+});
