@@ -88,14 +88,22 @@ static bool may_take_its_time(int fd) {
   return S_ISREG(facts.stx_mode) || S_ISDIR(facts.stx_mode);
 }
 
-/* The process has the descriptor too, so that its end is the last close. One that ends does not linger (tcp_close). */
+/* The process has the descriptor too, and ends when the keeper has closed its own, so that its end is the last close. One that
+ * ends does not linger (tcp_close). */
 static void close_elsewhere(int fd) {
-  pid_t child = fork();
+  int ends[2];
+  bool is_pipe = pipe2(ends, O_CLOEXEC) == 0;
+  pid_t child = is_pipe ? fork() : -1;
   if (child == 0) {
-    descriptors_close_but(fd, fd);
+    char byte;
+    descriptors_close_but(fd, ends[0]);
+    (void)!read(ends[0], &byte, sizeof byte);
     _exit(0);
   }
   (void)close(fd);
+  if (!is_pipe) return;
+  (void)close(ends[0]);
+  (void)close(ends[1]);
 }
 
 void admission_close(int fd) {

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "peek.h"
 #include "protocol.h"
 
 enum { PATH_ROOM = 64, FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_SESSION = 6, FIELD_START = 22 };
@@ -158,7 +159,7 @@ void processes_all(void (*take)(void *context, uint32_t pid), void *context) {
 }
 
 size_t processes_environment(uint32_t pid, char *bytes, size_t room) {
-  return read_file(pid, "environ", bytes, room);
+  return peek_read(pid, processes_start_time(pid), "environ", bytes, room);
 }
 
 uid_t processes_user(uint32_t pid) {
@@ -195,7 +196,7 @@ void processes_inodes(uint32_t pid, void (*take)(void *context, uint64_t inode),
 }
 
 void processes_command(uint32_t pid, char *line, size_t room) {
-  size_t length = read_file(pid, "cmdline", line, room - 1);
+  size_t length = peek_read(pid, processes_start_time(pid), "cmdline", line, room - 1);
   if (length == 0) length = read_file(pid, "comm", line, room - 1); /* a kernel thread, or one that is about to end */
   while (length > 0 && (line[length - 1] == '\0' || line[length - 1] == '\n')) length--;
   for (size_t i = 0; i < length; i++) {

@@ -3,7 +3,6 @@ that answers everything but FLUSH. Needs root and /dev/fuse. The mount is in a n
 
   stuck_files.py store     sends it with FDSTORE=1
   stuck_files.py number    names its number with FDSTORE=1 and FDNUMBER=
-  stuck_files.py exec      names the number of a pipe, and is then held up in the middle of execve(2) for good
 """
 
 import array
@@ -75,14 +74,8 @@ def main():
         for _ in range(3):
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))
             notify.sendmsg([b"FDSTORE=1"], [rights])
-    elif sys.argv[1] == "number":
+    else:
         notify.send(b"FDSTORE=1\nFDNUMBER=%d" % fd)
-    elif os.fork() == 0:
-        # What closes it is this program's own execve(2), which holds the lock that whoever looks into the process waits for.
-        os.set_inheritable(fd, False)
-        for _ in range(3):
-            notify.send(b"FDSTORE=1\nFDNUMBER=1")
-        os.execv("/bin/sleep", ["sleep", "600"])
     print("said it", flush=True)
     while True:
         time.sleep(1)

@@ -22,7 +22,7 @@ const answers = async (...words: readonly string[]): Promise<void> => {
   expect(performance.now() - begun).toBeLessThan(PATIENCE_MS);
 };
 
-test.skipIf(!canMount).each(["store", "number", "exec"])(
+test.skipIf(!canMount).each(["store", "number"])(
   "a descriptor of a file that nothing can close does not hold up crank (%s)",
   async (way) => {
     const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose"]);
@@ -55,8 +55,11 @@ control = socket.socket(socket.AF_UNIX); control.connect(sys.argv[1])
 rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sent.fileno()]))
 control.sendmsg([b'{"jsonrpc":"2.0","id":1,"method":"info"}'], [rights])
 sent.close()
-control.sendall(b"\\n")
-print(len(control.recv(4096)), flush=True)
+try:
+    control.sendall(b"\\n")
+    said = control.recv(4096)
+except OSError: said = b""
+print(len(said), flush=True)
 import time; time.sleep(600)`;
   const client = bench.start(["python3", "-c", program, join(bench.directory, "web.ctl")]);
   await waitFor("the end of its connection", () => client.stdout() === "0\n");
