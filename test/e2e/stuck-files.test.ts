@@ -44,7 +44,8 @@ test.skipIf(!canMount).each(["store", "number"])(
 test("a client that sends a descriptor with its request is let go of, and what its close waits for holds up nothing", async () => {
   await bench.crank("web", ["-bind", "127.0.0.1:0"]);
   // The connection that it sends has SO_LINGER and a peer that never reads: whoever closes it last waits for two minutes.
-  const program = `import array, socket, struct, sys
+  // It is a process that ends which sends it: that one does not wait.
+  const program = `import array, os, socket, struct, sys
 listener = socket.create_server(("127.0.0.1", 0))
 sent = socket.create_connection(listener.getsockname()); far, _ = listener.accept()
 sent.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 120)); sent.setblocking(False)
@@ -53,11 +54,14 @@ try:
 except BlockingIOError: pass
 control = socket.socket(socket.AF_UNIX); control.connect(sys.argv[1])
 rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sent.fileno()]))
-control.sendmsg([b'{"jsonrpc":"2.0","id":1,"method":"info"}'], [rights])
+waits, goes = os.pipe()
+if os.fork() == 0:
+    os.read(waits, 1)
+    control.sendmsg([b'{"jsonrpc":"2.0","id":1,"method":"info"}\\n'], [rights])
+    os._exit(0)
 sent.close()
-try:
-    control.sendall(b"\\n")
-    said = control.recv(4096)
+os.write(goes, b"x")
+try: said = control.recv(4096)
 except OSError: said = b""
 print(len(said), flush=True)
 import time; time.sleep(600)`;
