@@ -216,7 +216,7 @@ bool connection_send(struct connection *connection) {
 
 void connection_watch(struct connection *connection) {
   uint32_t events = 0;
-  bool reads = !connection->paused && !connection->input_ended && !connection->closing;
+  bool reads = !connection->paused && !connection->is_held && !connection->input_ended && !connection->closing;
   if (reads) events |= EPOLLIN | EPOLLRDHUP;
   if (connection_unsent(connection) > 0) events |= EPOLLOUT;
   /* A hang-up is reported whatever is asked for: once it is known, and while nothing can be done, nothing is watched. */

@@ -24,6 +24,7 @@ struct connection {
   bool hung_up;      /* nor reads */
   bool closing;      /* to be closed when `out` is sent */
   bool paused;       /* too many lines wait for the supervisor */
+  bool is_held;      /* not read from before `due`: others of its address were turned away */
   bool following;
   bool output_waits; /* lines to follow that were not taken yet */
   bool watched;

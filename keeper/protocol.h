@@ -95,7 +95,8 @@
   MESSAGE(handed, 131, "worker:u64") \
   MESSAGE(watchdogExpired, 132, "worker:u64 periodMs:u32 strangers:u32 stranger:u32") \
   MESSAGE(line, 140, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32 bytes:bytes") \
-  MESSAGE(closed, 141, "connection:u64 reason:u8")
+  MESSAGE(closed, 141, "connection:u64 reason:u8") \
+  MESSAGE(penalized, 142, "address:text times:u32 waitMs:u32")
 
 #define LIMIT_FRAME_BYTES (8 * 1024 * 1024)
 #define LIMIT_BATCH_BYTES (16 * 1024 * 1024)

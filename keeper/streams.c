@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "loop.h"
 #include "memory.h"
 #include "output.h"
+#include "penalties.h"
 #include "protocol.h"
 #include "sockets.h"
 #include "workers.h"
@@ -26,6 +28,7 @@ enum {
   FOLLOW_BYTES = 64 * 1024,
   MOST_HELD_BYTES = 128 * 1024 * 1024,
   MOST_SILENT_STRANGERS = 128,
+  CLOSE_REFUSED = 2,
   MOST_STRANGERS = LIMIT_CONNECTIONS, /* beside those of the owner */
   HEAD_MS = 10 * 1000,  /* for the whole head of an HTTP request */
 };
@@ -174,6 +177,40 @@ static bool make_room_among_strangers(void) {
   return true;
 }
 
+static uint64_t held_until_of(int fd) {
+  struct source source;
+  char text[PENALTY_ADDRESS_TEXT];
+  return penalty_source(fd, &source, text) ? penalty_until(&source) : 0;
+}
+
+/* The supervisor turns one away for what it showed: whatever else of its address has said nothing yet waits, and so does
+ * what comes after it. It is told when the number has doubled: at any rate, that is seldom. */
+static void penalize(const struct connection *refused) {
+  struct source source;
+  struct source other;
+  char text[PENALTY_ADDRESS_TEXT];
+  char ignored[PENALTY_ADDRESS_TEXT];
+  if (refused->is_unix || !penalty_source(refused->fd, &source, text)) return;
+  uint64_t until = 0;
+  uint32_t times = penalty_add(&source, &until);
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    bool is_silent = connection != refused && !connection->is_unix && !connection->spoke && !connection->has_heads;
+    /* One that waits already is not held up for ever by others that go on guessing. */
+    if (!is_silent || connection->is_held || !penalty_source(connection->fd, &other, ignored)) continue;
+    if (memcmp(&source, &other, sizeof source) != 0) continue;
+    connection->is_held = true;
+    connection->due = until;
+    connection_watch(connection);
+  }
+  if ((times & (times - 1)) != 0) return;
+  struct buffer *event = events_begin(MESSAGE_penalized);
+  buffer_text(event, text);
+  buffer_u32(event, times);
+  buffer_u32(event, (uint32_t)(until - clock_now()));
+  events_post(0);
+}
+
 static void add_connection(int fd, const struct handle *handle) {
   struct connection *connection = memory_take_zeroed(sizeof *connection);
   bool is_unix = handle->domain == AF_UNIX;
@@ -184,8 +221,12 @@ static void add_connection(int fd, const struct handle *handle) {
   /* A worker may take its time until it has something to say. */
   bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
   connection->due = is_expected ? 0 : clock_now() + (handle->has_heads ? HEAD_MS : FIRST_LINE_MS);
+  uint64_t held_until = is_unix ? 0 : held_until_of(fd);
+  connection->is_held = held_until != 0;
+  if (connection->is_held) connection->due = held_until;
   bool has_room = !connection->is_stranger || make_room_among_strangers();
-  if (!has_room || loop_watch(fd, WATCH_CONNECTION, connection->id, EPOLLIN | EPOLLRDHUP) < 0) {
+  uint32_t events = connection->is_held ? 0 : EPOLLIN | EPOLLRDHUP;
+  if (!has_room || loop_watch(fd, WATCH_CONNECTION, connection->id, events) < 0) {
     connection_free(connection);
     return;
   }
@@ -252,16 +293,6 @@ void streams_output_ready(uint64_t id) {
   settle(connection, GOES_ON);
 }
 
-void streams_expire(void) {
-  uint64_t now = clock_now();
-  for (uint32_t i = 0; i < count;) {
-    struct connection *connection = connections[i];
-    if (connection->due != 0 && connection->due <= now) drop(connection, CLOSED_TOO_SLOW);
-    else i++;
-  }
-  arm();
-}
-
 /* Strangers of one user at one listener share a limit: no other user waits behind them. */
 static void count_elsewhere(struct connection *connection) {
   if (!connection->is_stranger) return;
@@ -279,7 +310,7 @@ static struct connection *next_to_resume(void) {
   struct connection *next = NULL;
   for (uint32_t i = 0; i < count; i++) {
     struct connection *connection = connections[i];
-    if (!connection->paused) continue;
+    if (!connection->paused || connection->is_held) continue;
     bool is_behind = next && (connection->is_stranger != next->is_stranger
                                   ? connection->is_stranger
                                   : connection->paused_since > next->paused_since);
@@ -296,14 +327,18 @@ static void deliver_more(struct connection *connection) {
   settle(connection, outcome);
 }
 
+/* Each one that goes on delivers a line at least, or waits no more: so this ends. */
+static void resume_all(void) {
+  for (struct connection *next = next_to_resume(); next; next = next_to_resume()) deliver_more(next);
+}
+
 void streams_line_consumed(uint64_t id, uint32_t size) {
   struct connection *consumed = find(id);
   if (consumed) {
     if (consumed->queued > 0) consumed->queued--;
     consumed->queued_bytes -= size < consumed->queued_bytes ? size : consumed->queued_bytes;
   }
-  /* Each one that goes on delivers a line at least, or waits no more: so this ends. */
-  for (struct connection *next = next_to_resume(); next; next = next_to_resume()) deliver_more(next);
+  resume_all();
 }
 
 void streams_ready(uint64_t id, uint32_t events) {
@@ -312,8 +347,27 @@ void streams_ready(uint64_t id, uint32_t events) {
   if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
   enum outcome outcome = GOES_ON;
   count_elsewhere(connection);
-  if (!connection->paused && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) outcome = connection_read(connection);
+  if (!connection->paused && !connection->is_held && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) outcome = connection_read(connection);
   settle(connection, outcome);
+}
+
+void streams_expire(void) {
+  uint64_t now = clock_now();
+  for (uint32_t i = 0; i < count;) {
+    struct connection *connection = connections[i];
+    bool is_due = connection->due != 0 && connection->due <= now;
+    if (is_due && connection->is_held) {
+      connection->is_held = false;
+      connection->due = now + FIRST_LINE_MS;
+      connection_watch(connection);
+    } else if (is_due) {
+      drop(connection, CLOSED_TOO_SLOW);
+      continue;
+    }
+    i++;
+  }
+  resume_all();
+  arm();
 }
 
 /* All together hold too much: the one that holds most goes, strangers first. False: it is this one. */
@@ -336,7 +390,8 @@ static bool make_room_for_output(const struct connection *writing, size_t length
 void streams_write(struct reader *command) {
   uint64_t id = read_u64(command);
   struct span bytes = read_bytes(command);
-  bool close_after = read_u8(command) == 1;
+  uint8_t close = read_u8(command);
+  bool close_after = close != 0;
   struct connection *connection = find(id);
   if (!connection || connection->closing) {
     /* To close what is closed is no error. */
@@ -349,6 +404,7 @@ void streams_write(struct reader *command) {
     return;
   }
   connection_add_output(connection, bytes.data, bytes.length);
+  if (close == CLOSE_REFUSED) penalize(connection);
   if (close_after) {
     connection->closing = true;
     connection->due = clock_now() + CLOSE_MS;

@@ -5,6 +5,8 @@ import { escapeControls } from "./terminal.ts";
 /** EX_SOFTWARE of sysexits(3). */
 const FAULT = 70;
 
+const WRONG_USAGE = 2;
+
 /** Runs a program to its end, and the process with it. */
 export const runProgram = async (name: string, work: () => Promise<number>): Promise<never> => {
   const fail = (error: unknown): never => {
@@ -15,7 +17,14 @@ export const runProgram = async (name: string, work: () => Promise<number>): Pro
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   try {
-    process.exit(await work());
+    const args = process.argv.slice(2);
+    // Almost always there is nothing to look at.
+    const broken = args.some((argument) => argument.includes("\ufffd"))
+      ? (await import("../supervisor/arguments.ts")).brokenArgument(args)
+      : null;
+    if (broken === null) process.exit(await work());
+    process.stderr.write(`${name}: ${escapeControls(broken)}\n`);
+    process.exit(WRONG_USAGE);
   } catch (error) {
     return fail(error);
   }

@@ -146,6 +146,8 @@ export type Happening =
       readonly channel: "notify" | "control";
       readonly words: string;
     }
+  /** Clients of an internet address showed a wrong token so often by now; the next one has to wait for `waitMs`. */
+  | { readonly kind: "tokenRefused"; readonly address: string; readonly times: number; readonly waitMs: number }
   /** A watchdog was fed by others than its worker alone. */
   | { readonly kind: "watchdogRefused"; readonly worker: number; readonly times: number; readonly pid: number }
   /** A worker left descriptors for a later one. */
@@ -264,6 +266,8 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
     `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${untold(more)}`,
   wordsNotUnderstood: (said) =>
     `${nameOf(said)} said ${quote(said.words)} on ${said.channel === "notify" ? "its notify socket" : "the control socket"}, which means nothing to crank; ignored`,
+  tokenRefused: ({ address, times, waitMs }) =>
+    `${address} has shown a wrong token ${times === 1 ? "once" : `${times} times`}; its next connection waits for ${(waitMs / 1000).toFixed(1)} s`,
   watchdogRefused: ({ worker, times, pid }) =>
     `WATCHDOG=1 for worker ${worker} came from other processes alone (${times} times, process ${pid} last), which does not count`,
   descriptorsStored: (stored) => `${nameOf(stored)} left ${descriptors(stored.count)} (${quote(stored.name)})`,

@@ -192,7 +192,7 @@ export const COMMANDS = {
    * first line of a request whose head has come to its end, or a line that is no HTTP request's.
    */
   acceptHeads: { code: 53, fields: { handle: "u64" } },
-  /** Sends bytes to a connection; `close` 1 ends it when they are gone. */
+  /** Sends bytes to a connection; `close` 1 ends it when they are gone; 2 likewise, and connections from its internet address have to wait, each time longer. */
   write: { code: 51, fields: { connection: "u64", bytes: "bytes", close: "u8" } },
   /** Sends the last `lines` output lines (of `worker`, 0 for all) to a connection as notifications, and (follow 1) all that follow. */
   follow: { code: 52, fields: { connection: "u64", worker: "u64", lines: "u32", follow: "u8" } },
@@ -368,6 +368,8 @@ export const MESSAGES = {
   },
   /** A connection that had delivered a line is gone. `reason`: 0 closed by the peer, 1 by us, 2 line too long, 3 too slow, 4 error. */
   closed: { code: 141, fields: { connection: "u64", reason: "u8" } },
+  /** Clients of this internet address were turned away (`write` with `close` 2) so often by now; the next one waits for so long. Told when the number has doubled. */
+  penalized: { code: 142, fields: { address: "text", times: "u32", waitMs: "u32" } },
 } as const satisfies Record<string, Frame>;
 
 /** Bits of `spawn.flags` and `adopt.flags`. */

@@ -98,10 +98,10 @@ export class SimulatedStreams {
 
   write(command: CommandOf<"write">): Failing | null {
     const connection = this.#connections.get(command.connection);
-    const isClose = command.close === 1 && command.bytes.length === 0;
+    const isClose = command.close !== 0 && command.bytes.length === 0;
     if (!connection) return isClose ? null : { step: "write", errno: ENOTCONN };
     this.#world.answer(connection.id, command.bytes);
-    if (command.close === 1) this.#close(connection, CLOSED.byUs);
+    if (command.close !== 0) this.#close(connection, CLOSED.byUs);
     return null;
   }
 

@@ -53,6 +53,10 @@ type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 /** The first thing that the first supervisor does: reads the command line, takes the lock. */
 export const begin = async (memory: Memory): Promise<void> => {
   const { platform, frontEnd, facts } = memory;
+  const broken = facts.args.some((argument) => argument.includes("\ufffd"))
+    ? (await import("./arguments.ts")).brokenArgument(facts.args, facts.pid)
+    : null;
+  if (broken !== null) return giveUp(memory, broken);
   const invocation = await frontEnd.parse(facts.args, platform.environment, facts.cwd, platform);
   if (invocation.kind === "say") {
     memory.outbox.command({

@@ -248,6 +248,14 @@ const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
   endConnection(memory, connection, { code: ERROR_CODES.internal, message });
 };
 
+/** Addresses are many: of all of them together some are told. */
+const onPenalty = (memory: Memory, { address, times, waitMs, deliveredAt }: EventOf<"penalized">): void => {
+  const { untold, next } = oneMore(memory.penalties, deliveredAt, MOST_PENALTIES);
+  memory.penalties = next;
+  if (untold !== null) happen(memory, { kind: "tokenRefused", address, times, waitMs }, deliveredAt);
+};
+const MOST_PENALTIES = { most: 10, perMs: 60_000 };
+
 const ON_EVENT: Handlers = {
   tick: onTick,
   signalled: onSignal,
@@ -315,5 +323,6 @@ const ON_EVENT: Handlers = {
   datagram: onDatagram,
   watchdogExpired: (memory, event) => withOtherWords(({ atWatchdogExpired }) => atWatchdogExpired(memory, event)),
   line: takeLine,
+  penalized: onPenalty,
   closed: onClosed,
 };

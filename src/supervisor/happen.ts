@@ -51,6 +51,7 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   // Who only says what it is doing may say it often.
   wordsRefused: ({ words }) => (words.startsWith("READY=") ? "warning" : "debug"),
   wordsNotUnderstood: "warning",
+  tokenRefused: "warning",
   watchdogRefused: "warning",
   descriptorsStored: "debug",
   descriptorsGiven: "debug",

@@ -124,6 +124,8 @@ export type Memory = {
   readonly followers: Set<number>;
   /** Connections over tcp that have shown the secret. */
   readonly authenticated: Set<number>;
+  /** How often wrong tokens were told, by this supervisor: the next one begins to count again. */
+  penalties: Seldom | undefined;
   /** While it is under way. */
   upgrade: Upgrade | null;
   /** What the last upgrade by `-exec` was to; null: crank is found where it was started. */

@@ -14,10 +14,12 @@ const WORDS: ReadonlySet<AnyNote["kind"]> = new Set([
   "workerErrno",
   "workerMoved",
   "wordsRefused",
+  "wordsNotUnderstood",
   "watchdogRefused",
   "descriptorsStored",
   "descriptorsGiven",
   "descriptorsLost",
+  "tokenRefused",
 ] as const);
 /**
  * So many pages become one when there are as many that have not been: each page is a key of the journal, and a supervisor

@@ -43,6 +43,7 @@ export const recall = (
     inodes: new Map(),
     followers: new Set(),
     authenticated: new Set(),
+    penalties: undefined,
     upgrade: null,
     program: null,
     format: FIRST_FORMAT,

@@ -39,9 +39,20 @@ export const reply = (memory: Memory, asker: Asker, result: Result): void => {
   });
 };
 
-/** Ends a connection with a word why. */
-export const endConnection = (memory: Memory, connection: number, error: RpcError, rpc: RpcId = null): void => {
-  memory.outbox.command({ kind: "write", connection, bytes: encodeError(rpc, error), close: 1 });
+/** Ends a connection with a word why. `guess`: it showed a secret that is none, and the next one of its address waits longer. */
+export const endConnection = (
+  memory: Memory,
+  connection: number,
+  error: RpcError,
+  rpc: RpcId = null,
+  because: "end" | "guess" = "end",
+): void => {
+  memory.outbox.command({
+    kind: "write",
+    connection,
+    bytes: encodeError(rpc, error),
+    close: because === "guess" ? 2 : 1,
+  });
 };
 
 /** Sends an error, unless whoever asked wants no answer. */

@@ -289,7 +289,13 @@ const checkToken: Handler<"authenticate"> = (memory, call, params) => {
   const secret = memory.platform.environment.CRANK_CTL_TOKEN;
   if (secret === undefined || secret === "" || !isSame(secret, params.token)) {
     const message = "The token in CRANK_CTL_TOKEN is not the one that this crank was started with";
-    return endConnection(memory, call.connection, { code: ERROR_CODES.unauthorized, message }, call.rpc ?? null);
+    return endConnection(
+      memory,
+      call.connection,
+      { code: ERROR_CODES.unauthorized, message },
+      call.rpc ?? null,
+      "guess",
+    );
   }
   authenticate(memory, call.connection);
   reply(memory, call, {});

@@ -212,6 +212,34 @@ describe("who asks wrongly", () => {
   });
 });
 
+describe("clients that trickle a request without end", () => {
+  test("wake no supervisor, and hold up no worker's replacement", async () => {
+    const crank = await start("-respawn");
+    await run();
+    const [before] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+    let isOver = false;
+    const trickle = async (): Promise<void> => {
+      while (!isOver) {
+        const { socket, ended } = open(metricsPort(crank));
+        socket.write("GET /metrics HTTP/1.1\r\n");
+        const timer = setInterval(() => socket.write("X: y\r\n".repeat(20)), 1);
+        await Promise.race([ended, waitFor("the end", () => isOver)]);
+        clearInterval(timer);
+        socket.destroy();
+      }
+    };
+    const trickling = [trickle(), trickle()];
+    process.kill(before.pid, "SIGKILL");
+    const begun = Date.now();
+    await crank.wrote("stderr", /Worker 2 \(pid \d+, generation 1\) is ready/);
+    expect(Date.now() - begun).toBeLessThan(10_000);
+    isOver = true;
+    await Promise.all(trickling);
+    // A head that is complete is all that the supervisor hears of.
+    expect((await ask(crank, "/healthz")).status).toBe(200);
+  });
+});
+
 describe("-metrics", () => {
   test.each([
     ["udp://127.0.0.1:9180", 2, "crank: -metrics udp://127.0.0.1:9180: metrics are served on a tcp or unix stream"],

@@ -1,5 +1,5 @@
 // Connections to the control socket of those who may not control: none of them keeps the owner out.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
@@ -81,5 +81,47 @@ needing(ROOT_USER).describe("more connections than there is room for, which stay
     chmodSync(path, 0o666);
     await crowd(path, NOBODY, '{"command":"worker:ack","pid":1}\n');
     await expectAnswered(["-ctl", path]);
+  });
+});
+
+describe("wrong tokens on a tcp control address", () => {
+  test("are told in the log, slow their address down, and keep nobody with the right one out", async () => {
+    const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+    const port = probe.port;
+    probe.stop(true);
+    const uri = `127.0.0.1:${port}`;
+    const crank = bench.start(
+      [CRANK, "-prefix", bench.directory, "-name", "web", "-ctl", uri, "-bind", "127.0.0.1:0"],
+      {
+        env: { CRANK_CTL_TOKEN: "secret" },
+      },
+    );
+    await waitFor("its start", () => crank.stderr().includes("Listening on"));
+    let answered = 0;
+    const line = `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "authenticate", params: { token: "guess" } })}\n`;
+    const guesses = Array.from({ length: 60 }, () =>
+      Bun.connect({
+        hostname: "127.0.0.1",
+        port,
+        socket: {
+          open: (socket) => {
+            socket.write(line);
+          },
+          data: () => {
+            answered += 1;
+          },
+          error: () => {},
+        },
+      }),
+    );
+    for (const guess of guesses) await guess.catch(() => {});
+    await crank.wrote("stderr", /WARNING: 127\.0\.0\.1 has shown a wrong token once; its next connection waits for/);
+    const begun = Date.now();
+    const asked = [CRANKCTL, "-ctl", uri, "info"];
+    expect(await bench.run(asked, { env: { CRANK_CTL_TOKEN: "secret" } })).toMatchObject({ status: 0 });
+    expect(Date.now() - begun).toBeGreaterThan(150);
+    // Those that came at once with the first are heard one after the other, after pauses that grow.
+    expect(answered).toBeLessThan(30);
+    expect(crank.stderr().match(/wrong token/g)?.length).toBeLessThan(8);
   });
 });
