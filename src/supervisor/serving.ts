@@ -30,7 +30,7 @@ export const takeReady = (memory: Memory, worker: Worker, { sender, ...said }: S
   const tell = (sockets: SocketFinding | null): void =>
     advance(memory, { kind: "workerReady", worker: worker.id, ...said, ...(sockets ? { sockets } : {}) });
   const spec = memory.core.generations[worker.generation]?.spec;
-  const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe" && spec?.readiness.kind !== "delay";
+  const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe";
   if (!counts || holdsAll(memory, worker, sender)) return tell(null);
   return lookCloser(memory, worker, sender).then(tell);
 };

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, type Ended, portOf, ROOT, type Running } from "./harness/service.ts";
+import { Bench, type Ended, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const ELSEWHERE = join(ROOT, "test/apps/elsewhere.py");
 const WEB = join(ROOT, "test/apps/web.py");
@@ -46,6 +46,12 @@ describe("a worker that is ready and does not hold the socket", () => {
       sockets: { missing: [`${address} (descriptor 3)`], held: 0, listens: [expect.stringContaining("127.0.0.1:")] },
     });
     expect(await (await fetch(address.replace("tcp", "http"))).text()).toContain("one");
+  });
+
+  test("has failed by a delay that it cuts short too", async () => {
+    await start();
+    const failed = await run(["-ready", "delay:600"], "3", "tcp");
+    expect(failed.stdout + failed.stderr).toContain("it said READY=1 but does not hold");
   });
 
   test("has failed by a delay too", async () => {
@@ -202,3 +208,28 @@ describe("a worker that is not ready in time", () => {
 });
 
 const WRAPPER = `require("node:child_process").spawn(process.execPath, ["server.cjs"])`;
+
+describe("under other names a ready worker that does not hold the socket is ready, and a warning names it", () => {
+  const WARNING = /is ready but does not hold tcp:\S+ \(descriptor 3\); it listens on 127\.0\.0\.1:\d+/;
+  const words = [ELSEWHERE, "3", "tcp"];
+
+  test("socketmaster", async () => {
+    const flags = ["-command", "python3", "-listen", "tcp://127.0.0.1:0", "-start", "2500"];
+    const master = bench.start([join(ROOT, "bin/socketmaster"), ...flags, "--", ...words]);
+    await master.wrote("stderr", WARNING);
+    expect(master.stderr()).not.toContain("SIGKILL");
+  });
+
+  test("einhorn", async () => {
+    const files = ["-d", "e.sock", "-e", "e.pid", "-f", "e.lock"];
+    const flags = [...files, "-b", "127.0.0.1:0", "-m", "2.5"];
+    const master = bench.start([join(ROOT, "bin/einhorn"), ...flags, "python3", ...words]);
+    await waitFor("the warning", () => WARNING.test(master.stdout() + master.stderr()));
+  });
+
+  test("einhyrningsins", async () => {
+    const flags = ["-d", join(bench.directory, "s.sock"), "-b", "127.0.0.1:0"];
+    const master = bench.start([join(ROOT, "bin/einhyrningsins"), ...flags, "python3", ...words]);
+    await waitFor("the warning", () => WARNING.test(master.stdout() + master.stderr()));
+  });
+});

@@ -1,9 +1,9 @@
 // A real keeper's sockets, and the connections on its control socket.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
-import { bytesOf, DrivenKeeper, openTcp, openUnix, sh, textOf, until } from "./driven-keeper.ts";
+import { bytesOf, DrivenKeeper, openTcp, openUnix, python, sh, textOf, until, untilThere } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";
 
 let keeper: DrivenKeeper;
@@ -73,6 +73,44 @@ describe("sockets", () => {
     expect(await keeper.event("socketStat")).toMatchObject({ request: 1, queue: 2, limit: 16 });
     expect(await keeper.event("socketStat")).toMatchObject({ request: 2, queue: 1, limit: 16 });
     for (const socket of waiting) socket.destroy();
+  });
+
+  test("tell by which inode /proc names them, and how many connections may wait", async () => {
+    await keeper.start();
+    keeper.commit([
+      openUnix(1, keeper.path("s"), SOCK_STREAM),
+      openTcp(2, "127.0.0.1"),
+      openUnix(3, keeper.path("d"), SOCK_DGRAM),
+    ]);
+    for (const limit of [16, 16, 0]) {
+      const { inode, limit: told } = await keeper.event("opened");
+      expect(told).toBe(limit);
+      const fds = readdirSync(`/proc/${keeper.pid}/fd`);
+      expect(fds.map((fd) => readlinkSync(`/proc/${keeper.pid}/fd/${fd}`))).toContain(`socket:[${inode}]`);
+    }
+  });
+
+  test("whose queue a worker has shortened get its length back, and that is told; others are left alone", async () => {
+    const done = keeper.path("done");
+    const shorten = `import socket, time
+for fd in (3, 4): socket.socket(fileno=fd).listen(2)
+open(${JSON.stringify(done)}, "w")
+time.sleep(600)`;
+    await keeper.start();
+    const descriptors = [1, 3, 2, 4];
+    keeper.commit([
+      openUnix(1, keeper.path("s"), SOCK_STREAM),
+      openTcp(2, "127.0.0.1"),
+      openTcp(5, "127.0.0.1"),
+      plainSpawn(1, python(shorten), { descriptors }),
+    ]);
+    await keeper.eventually("spawned");
+    await untilThere(done);
+    keeper.commit([1, 2, 5, 99].map((handle) => ({ kind: "keepBacklog", handle, backlog: 16 })));
+    expect(await keeper.event("backlogRestored")).toMatchObject({ handle: 1, before: 2, after: 16 });
+    expect(await keeper.event("backlogRestored")).toMatchObject({ handle: 2, before: 2, after: 16 });
+    keeper.commit([{ kind: "statSocket", request: 1, handle: 2 }]);
+    expect(await keeper.event("socketStat")).toMatchObject({ limit: 16 });
   });
 
   test("that a worker shuts down listen again, on the same port", async () => {
