@@ -7,6 +7,7 @@ import type { CommandOf, Failing, SimulatedWorld } from "./simulated-world.ts";
 
 const ESRCH = 3;
 const EBADF = 9;
+const EEXIST = 17;
 const QUEUE_LIMIT = 4096;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -79,6 +80,11 @@ export class SimulatedCommands {
         return this.#open(command);
       case "closeHandle":
         return this.#close(command.handle);
+      case "giveName":
+        if (!this.#handles.has(command.handle)) this.#fail(command, command.handle, { step: "chown", errno: EBADF });
+        return;
+      case "bindAgain":
+        return this.#bindAgain(command);
       case "keepDescriptor":
         return this.#keep(command);
       case "takeDescriptor":
@@ -143,6 +149,22 @@ export class SimulatedCommands {
     const { listening } = opened;
     const told = { listening: listening ? 1 : 0, limit: listening ? command.backlog : 0 };
     post({ kind: "opened", handle, domain, type, ...told, inode: FIRST_INODE + handle, address });
+  }
+
+  #bindAgain(command: CommandOf<"bindAgain">): void {
+    const { handle, kept } = command;
+    const address = this.#handles.get(handle);
+    const isTaken = kept > 0 && this.#handles.has(kept);
+    if (address === undefined || isTaken)
+      return this.#fail(command, handle, { step: "handle", errno: isTaken ? EEXIST : EBADF });
+    if (kept > 0) this.#handles.set(kept, address);
+    const told = { domain: AF_UNIX, type: SOCK_STREAM, listening: 1, limit: QUEUE_LIMIT, inode: FIRST_INODE + handle };
+    this.#surface.post({ kind: "opened", handle, ...told, address });
+  }
+
+  /** The name of a socket's file was gone; what became of it. */
+  changeName(handle: number, state: number): void {
+    if (this.#handles.has(handle)) this.#surface.post({ kind: "nameChanged", handle, state, pid: 0, errno: 0 });
   }
 
   #close(handle: number): void {

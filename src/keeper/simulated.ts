@@ -145,6 +145,10 @@ export class SimulatedKeeper {
   peerHangsUp(handle: number): void {
     this.#happen(() => this.#commands.hangUp(handle));
   }
+  /** The name of a socket's file was gone. `state`: what became of it, see NAME_STATES. */
+  nameChanges(handle: number, state: number): void {
+    this.#happen(() => this.#commands.changeName(handle, state));
+  }
   /** A worker's main process has ended, and \`rest\` others of its tree have not. */
   mainProcessExited(worker: number, ending: Ending, rest: number): void {
     this.#happen(() => this.#workers.mainExited(worker, ending, rest));

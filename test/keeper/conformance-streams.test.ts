@@ -5,6 +5,9 @@ import { COMMANDS, LIMITS } from "../../src/keeper/protocol.ts";
 import { CONTROL, KEEPERS, keepersOf } from "./both-keepers.ts";
 import { attached, commit, expectEvent, readHello, spawnOf } from "./keeper-under-test.ts";
 
+const EBADF = 9;
+const EEXIST = 17;
+
 const decoder = new TextDecoder();
 
 for (const [name, start] of KEEPERS) {
@@ -25,6 +28,34 @@ for (const [name, start] of KEEPERS) {
       await client.hears("answer\n");
       client.send("ee\n");
       expect(decoder.decode((await expectEvent(end, "line")).bytes)).toBe("three");
+    });
+
+    test("a new socket takes the place of the control socket, whose number another gets, and clients reach it", async () => {
+      const { keeper, end, client, connection } = await withClient();
+      end.send({ kind: "bindAgain", handle: CONTROL, kept: 9 }, { kind: "acceptOn", handle: CONTROL }, commit(0));
+      const opened = await expectEvent(end, "opened");
+      expect(opened).toMatchObject({ handle: CONTROL, listening: 1 });
+      const other = await keeper.connect();
+      other.send("by the new one\n");
+      const line = await expectEvent(end, "line");
+      expect(decoder.decode(line.bytes)).toBe("by the new one");
+      // The connections of the old one go on.
+      client.send("by the old one\n");
+      expect(await expectEvent(end, "line")).toMatchObject({ connection });
+      end.send(
+        { kind: "bindAgain", handle: CONTROL, kept: 9 },
+        { kind: "bindAgain", handle: 77, kept: 0 },
+        { kind: "giveName", handle: 77, uid: 1, gid: 1 },
+        commit(line.seq),
+      );
+      const command = COMMANDS.bindAgain.code;
+      expect(await expectEvent(end, "failed")).toMatchObject({ command, id: CONTROL, step: "handle", errno: EEXIST });
+      expect(await expectEvent(end, "failed")).toMatchObject({ command, id: 77, step: "handle", errno: EBADF });
+      const give = COMMANDS.giveName.code;
+      expect(await expectEvent(end, "failed")).toMatchObject({ command: give, id: 77, step: "chown", errno: EBADF });
+      await end.kill();
+      const { hello } = await attached(keeper);
+      expect(hello.handles.map(({ handle }) => handle).sort()).toEqual([CONTROL, 9]);
     });
 
     test("half a line outlives the supervisor", async () => {

@@ -4,7 +4,7 @@
 import { CRANK } from "../../src/commands/crank-front-end.ts";
 import { HISTORY_LENGTH } from "../../src/core/spec.ts";
 import { MANNER } from "../../src/frontends/einhyrningsins/invocation.ts";
-import { type Command, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
+import { type Command, NAME_STATES, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
 import type { Ending } from "../../src/keeper/simulated-workers.ts";
 import type {
@@ -83,6 +83,7 @@ const MAX_STEPS = 50_000;
 const RECORD = "/sim/one.conf";
 const JOURNAL = "/sim/one.run/journal";
 const CONTROL_HANDLE = 1;
+const SERVICE_HANDLE = 10;
 /** Connections of different keepers have different numbers for their clients. */
 const CONNECTIONS_OF_A_KEEPER = 1_000_000;
 const SIGNALS = { SIGTERM: 15, SIGKILL: 9, SIGSEGV: 11, SIGUSR1: 10 } as const;
@@ -152,6 +153,7 @@ class World implements SimulatedWorld {
   readonly #upgradeFate: Random;
   /** How large workers are found to be. */
   readonly #sizes: Random;
+  readonly #names: Random;
   /** Which of them do not hold the socket. */
   readonly #straying: Random;
 
@@ -161,6 +163,7 @@ class World implements SimulatedWorld {
     this.#upgrading = upgrading;
     this.#upgradeFate = new Random(seed ^ 0x0b9d);
     this.#sizes = new Random(seed ^ 0x517e);
+    this.#names = new Random(seed ^ 0x9a3e);
     this.#straying = new Random(seed ^ 0x50c7);
     this.#random = new Random(seed);
     this.#fate = new Random(seed ^ 0x5eed);
@@ -198,6 +201,7 @@ class World implements SimulatedWorld {
       this.after(this.#random.between(20, CALM_AT - 4000), () => this.#ask());
     if (this.#random.chance(0.1)) this.after(this.#random.between(20, CALM_AT), () => this.#keeper.signalled(1));
     if (this.#random.chance(0.15)) this.after(this.#random.between(20, CALM_AT), () => this.#fillDisk());
+    if (this.#names.chance(0.2)) this.after(this.#names.between(20, CALM_AT), () => this.#loseName());
     this.after(CALM_AT, () => this.#calmDown());
     await this.#goOn(REST_AT);
     if (this.#status === null) {
@@ -313,6 +317,12 @@ class World implements SimulatedWorld {
     return [...this.#processes.values()].flatMap(({ state, pid, startTime, environment }) =>
       state === "lingering" ? [{ pid: pid + FIRST_OF_RESTS, startTime: startTime + 1, environment, first: pid }] : [],
     );
+  }
+
+  /** The file of a socket is removed. */
+  #loseName(): void {
+    const handle = this.#names.pick([CONTROL_HANDLE, SERVICE_HANDLE]);
+    this.#keeper.nameChanges(handle, this.#names.pick([NAME_STATES.restored, NAME_STATES.lost]));
   }
 
   #fillDisk(): void {
@@ -643,6 +653,8 @@ const UPGRADE_COMMANDS: ReadonlySet<Command["kind"]> = new Set([
   "rehearse",
   "replaceSupervisor",
   "setProgram",
+  // A look at what is there.
+  "watchName",
   "execute",
 ]);
 
