@@ -352,6 +352,11 @@ bool journal_read_entry(uint32_t index, struct buffer *out) {
   return true;
 }
 
+bool journal_keep(void) {
+  journal_try_disk();
+  return !is_displaced();
+}
+
 void journal_delete(void) {
   if (journal_path) files_remove_own(journal_path);
 }

@@ -34,6 +34,8 @@ uint32_t journal_entries(void);
 bool journal_read_entry(uint32_t index, struct buffer *out);
 /* A memory file with all that counts, as a journal of its own; -1 with errno. */
 int journal_copy(void);
+/* The keeper ends, and leaves the file to the next one: the last try of a disk that fails. False: it is not there. */
+bool journal_keep(void);
 /* Takes the file away. */
 void journal_delete(void);
 

@@ -108,7 +108,8 @@ _Noreturn void keeper_leave(int status, bool keep_journal) {
   workers_leave();
   if (!keep_journal) journal_delete();
   handles_close_all(); /* who gets the locks next finds the addresses free */
-  lock_leave();
+  /* Without its journal, the lock says to the next crank that there is something to look for. */
+  if (!keep_journal || journal_keep()) lock_leave();
   exit(status);
 }
 

@@ -1,6 +1,6 @@
 // A real keeper's journal on a disk that fills up, and has room again.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Journal, readJournal } from "../../src/keeper/journal.ts";
 import { needing, ROOT_USER } from "../needs.ts";
@@ -111,6 +111,18 @@ rooted.test("it is on the disk again soon after there is room, and says so once"
   expect(lastValue(readFileSync(join(disk, "journal")))).toBe("39".padEnd(8));
   expect(await put("later")).toEqual([]);
   expect(lastValue(readFileSync(join(disk, "journal")))).toBe("later");
+});
+
+rooted.test("a keeper that leaves its workers to the next one tries the disk once more before it ends", async () => {
+  const disk = await startOnSmallDisk();
+  const seen = openSync(disk, "r");
+  fill(disk);
+  await exhaust();
+  writeFileSync(join(disk, BALLAST), "");
+  keeper.commit([{ kind: "exit", status: 0, keepJournal: 1 }]);
+  expect(await keeper.keeper.ended).toBe(0);
+  expect(lastValue(readFileSync(`/proc/self/fd/${seen}/journal`))).toBe("39".padEnd(8));
+  closeSync(seen);
 });
 
 rooted.test("a compaction for which there is no room leaves the journal as it is, which goes on", async () => {
