@@ -174,9 +174,8 @@ const giveUpOrAdopt = async (
     if (!(error instanceof StartError)) throw error;
     return giveUp(memory, error.message);
   }
-  const { describeHolders } = await import("./orphans.ts");
-  const look = { platform: memory.platform, settings, history: [] };
-  const holders = opening ? describeHolders(await memory.platform.processes(), look, opening.address) : null;
+  const { describeHolders } = await import("./address-holders.ts");
+  const holders = opening ? await describeHolders(await memory.platform.processes(), opening.address) : null;
   giveUp(memory, holders === null ? (boot.failure ?? "") : `${boot.failure}: it is ${holders}`);
 };
 

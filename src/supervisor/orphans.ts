@@ -163,22 +163,3 @@ const freeIndex = (used: Set<number>, wanted: number): number => {
   used.add(index);
   return index;
 };
-
-/** Who holds a socket at an address that crank wants, with their commands, as part of a sentence; null: nobody who is shown. */
-export const describeHolders = (processes: ProcessTable, look: Look, address: Address): string | null => {
-  const wanted = new Set([...processes.sockets()].flatMap(([inode, socket]) => (isAt(address, socket) ? [inode] : [])));
-  if (wanted.size === 0) return null;
-  const holders = processes.list().filter((pid) => [...socketsOf(processes, pid)].some((inode) => wanted.has(inode)));
-  const shown = holders.slice(0, MOST_SHOWN).map((pid) => `${pid} (${commandOf(look, pid)})`);
-  if (shown.length === 0) return null;
-  const more = holders.length > shown.length ? ` and ${holders.length - shown.length} more` : "";
-  return `${shown.length === 1 ? "process" : "processes"} ${shown.join(", ")}${more}`;
-};
-const MOST_SHOWN = 8;
-const MOST_LETTERS = 80;
-
-const commandOf = ({ platform }: Look, pid: number): string => {
-  const words = (platform.beginning(`/proc/${pid}/cmdline`) ?? "").split("\0").join(" ").trim();
-  const shown = [...words].map((letter) => (letter < " " || letter === "\x7f" ? "?" : letter)).join("");
-  return shown === "" ? "its command is not shown" : shown.slice(0, MOST_LETTERS);
-};

@@ -39,6 +39,8 @@ export type ProcessTable = {
   facts(pid: number): ProcessFacts | null;
   /** null: it is not shown, or the process keeps it from being read. */
   environment(pid: number): Promise<Environment | null>;
+  /** Its arguments in one line, or its name; "": neither is shown, or the process keeps them from being read. */
+  command(pid: number): Promise<string>;
   descriptors(pid: number): Descriptors;
   /** The access mode of a descriptor (O_RDONLY, O_WRONLY, O_RDWR); null if it is not shown. */
   accessMode(pid: number, fd: number): number | null;
@@ -54,6 +56,10 @@ export const linuxProcesses: ProcessTable = {
       .map(Number) ?? [],
   facts: (pid) => factsOf(pid),
   environment: (pid) => environmentOf(pid),
+  command: async (pid) => {
+    const words = (await memoryTextOf(pid, "cmdline"))?.split("\0").join(" ").trim() ?? "";
+    return words === "" ? (textOf(`/proc/${pid}/comm`) ?? "").trim() : words;
+  },
   descriptors: (pid) => descriptorsOf(pid),
   accessMode: (pid, fd) => {
     const flags = /^flags:\s*([0-7]+)/m.exec(textOf(`/proc/${pid}/fdinfo/${fd}`) ?? "")?.[1];
@@ -120,11 +126,11 @@ const MOST_HELD_UP = 2;
  * Reads memory of the other process, which can be a file on a FUSE file system: the other process then decides when the read
  * ends. So it is read beside everything else, and given up.
  */
-const environmentTextOf = async (pid: number): Promise<string | null> => {
+const memoryTextOf = async (pid: number, name: "environ" | "cmdline"): Promise<string | null> => {
   if (heldUp >= MOST_HELD_UP) return null;
   heldUp++;
   const reading = promises
-    .readFile(`/proc/${pid}/environ`, "utf8")
+    .readFile(`/proc/${pid}/${name}`, "utf8")
     .catch(() => null)
     .finally(() => heldUp--);
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -137,7 +143,7 @@ const environmentTextOf = async (pid: number): Promise<string | null> => {
 };
 
 const environmentOf = async (pid: number): Promise<Environment | null> => {
-  const text = await environmentTextOf(pid);
+  const text = await memoryTextOf(pid, "environ");
   if (text === null) return null;
   const variables = new Map<string, string>();
   for (const variable of text.split("\0")) {

@@ -266,6 +266,7 @@ const remembering = (table: ProcessTable): ProcessTable => {
     sockets: () => sockets,
     facts: remember(table.facts),
     environment: remember(table.environment),
+    command: remember(table.command),
     descriptors: remember(table.descriptors),
     accessMode: table.accessMode,
   };

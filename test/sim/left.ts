@@ -26,6 +26,7 @@ export const leftProcesses = (living: () => readonly LeftProcess[]): ProcessTabl
       const process = find(pid);
       return process ? { pid, startTime: process.startTime, parent: 1, group: pid, uids: [0, 0, 0] } : null;
     },
+    command: async () => "",
     environment: async (pid) => {
       const process = find(pid);
       return process ? new Map([...process.environment, ["LISTEN_PID", String(process.first ?? pid)]]) : null;

@@ -72,6 +72,7 @@ export const simulatedPlatform = (
     list: () => [],
     facts: () => null,
     environment: async () => null,
+    command: async () => "",
     descriptors: () => ({ kind: "hidden", reason: "it is gone" }),
     accessMode: () => null,
     sockets: () => new Map(),

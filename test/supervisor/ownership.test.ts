@@ -34,6 +34,7 @@ const tableOf = (processes: Processes): ProcessTable => ({
     const process = processes[pid];
     return process ? { pid, startTime: pid, group: pid, parent: process.parent, uids: process.uids } : null;
   },
+  command: async () => "",
   environment: async (pid) => processes[pid]?.environment ?? null,
   descriptors: () => ({ kind: "shown", descriptors: [] }),
   accessMode: () => null,

@@ -13,6 +13,7 @@ const NO_PROCESSES: ProcessTable = {
   list: () => [],
   facts: () => null,
   environment: async () => null,
+  command: async () => "",
   descriptors: () => ({ kind: "hidden", reason: "it is gone" }),
   accessMode: () => null,
   sockets: () => new Map(),
