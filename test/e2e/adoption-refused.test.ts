@@ -169,7 +169,7 @@ describe("a worker", () => {
     needing(ROOT_USER).test(`that ${deeds.join(" and ")} is adopted`, () => isAdopted(deeds, "Took"));
 
   test("that closed everything is watched, and the socket is opened anew", async () => {
-    const [pid = 0] = await killed("--", ...UNRULY, "closes-all");
+    const [pid = 0] = await killed("-sockets-optional", "--", ...UNRULY, "closes-all");
     const next = await service.adopt();
     await next.wrote("stderr", "has closed its output");
     expect(await service.pids()).toEqual([pid]);
