@@ -43,6 +43,19 @@ test("Bun's own API outside the channel is found", () => {
   );
 });
 
+test("a module that opens, replaces or gives away files beside the one that is for it is found, in both languages", () => {
+  write("src/supervisor/a.ts", 'import { readFileSync, statSync } from "node:fs";\n');
+  write("src/supervisor/files.ts", 'import { openSync } from "node:fs";\n');
+  write("keeper/a.c", "/* open(path) in words */\nint a(void) { return chown(path, 1, 1); }\n");
+  write("keeper/files.c", "int b(void) { return open(path, 0); }\n");
+  const { status, stderr } = check("check-files.ts");
+  expect(status).toBe(1);
+  expect(stderr.trimEnd().split("\n")).toEqual([
+    "src/supervisor/a.ts: readFileSync of node:fs is for src/supervisor/files.ts alone",
+    "keeper/a.c: chown(path … is for keeper/files.c alone",
+  ]);
+});
+
 test("a lock file with a download address, without a checksum, or with an install script is refused", () => {
   copyFileSync(join(ROOT, "package.json"), join(directory, "package.json"));
   write(
