@@ -3,7 +3,7 @@
 # files cannot run without it. `make test` and .ci/run both ask here.
 #
 #   test-packages.sh missing          the missing packages that tests want: "PACKAGE<TAB>FILES<TAB>FILES OF SINGLE TESTS"
-#   test-packages.sh install NAME...  installs these, if this is root on a machine with apt-get; else says how to have them
+#   test-packages.sh install NAME...  installs these, if this is root on a machine with apt-get; else does nothing
 #   test-packages.sh install-all      installs whatever is missing, what only .ci/run wants too
 set -u
 
@@ -67,22 +67,37 @@ can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && [ "${CR
 install_packages() {
   [ $# -gt 0 ] || return 0
   if ! can_install; then
-    for package; do echo "$package is missing; to have it: apt-get install $package"; done
+    # make test says it itself, with what is left out for it.
+    [ "$command" = install ] || echo "missing, and not installed here: $*"
     return 0
   fi
   echo "installing with apt-get: $*"
   said=$(mktemp) || return 0
   apt-get update -qq >"$said" 2>&1 </dev/null || tail -n 3 "$said"
   for package; do
-    # A package of its own only since Debian 13; before, it carries clang's version in its name.
-    [ "$package" = libclang-rt-dev ] && ! apt-cache show libclang-rt-dev >/dev/null 2>&1 &&
-      package="libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >"$said" 2>&1 </dev/null || {
+    shift
+    [ "$package" != libclang-rt-dev ] || package=$(fuzzer_package)
+    set -- "$@" "$package"
+  done
+  # One by one only if they cannot all be had: then those that can.
+  apt_install "$@" || for package; do
+    apt_install "$package" || {
       tail -n 3 "$said"
       echo "$package could not be installed (apt-get's words are above); the tests that need it are left out"
     }
   done
   rm -f "$said"
+}
+
+# A package of its own only since Debian 13; before, it carries the version of the system's clang in its name.
+fuzzer_package() {
+  if apt-cache show libclang-rt-dev >/dev/null 2>&1; then echo libclang-rt-dev; else
+    echo "libclang-rt-$(apt-cache depends clang | sed -n 's/.*Depends: clang-//p' | head -n 1)-dev"
+  fi
+}
+
+apt_install() {
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$said" 2>&1 </dev/null
 }
 
 command=${1:-}

@@ -139,11 +139,12 @@ const settled = async (stage: Stage, truth: Truth): Promise<number> => {
   const look = async (): Promise<number | null> => {
     const { rollout, workers, instances, generation } = await stage.status();
     const odd = workers.filter((worker) => worker.state !== "ready" || worker.generation !== generation);
+    trouble = JSON.stringify({ rollout, wanted: instances, workers: workers.length, odd });
+    if (rollout !== null || workers.length !== instances || odd.length > 0) return null;
     const known = new Set(workers.flatMap(({ pid }) => (pid === null ? [] : [pid])));
     const strangers = [...stage.processes()].filter(([pid]) => !known.has(pid) && !known.has(parentOf(pid)));
-    trouble = JSON.stringify({ rollout, wanted: instances, workers: workers.length, odd, strangers });
-    const isSettled = rollout === null && workers.length === instances && odd.length === 0 && strangers.length === 0;
-    return isSettled ? instances : null;
+    trouble = JSON.stringify({ strangers });
+    return strangers.length === 0 ? instances : null;
   };
   return waitFor("the service to settle", look).catch((error: unknown) => {
     truth.log(`  not settled: ${trouble}`);
