@@ -16,11 +16,11 @@ gcc|command -v "${CC:-cc}"||
 libc6-dev|libc_is_there||
 nodejs|command -v node||
 npm|command -v npm||
-python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over|test/worker/examples
-git|command -v git|test/setup/checks test/setup/clean-clone test/setup/missing|
+python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign|test/worker/examples
+git|command -v git|test/setup/clean-clone test/setup/missing|
 tmux|command -v tmux|test/e2e/watch|
 man-db|command -v man||test/docs/manual test/docs/options-manual
-curl|command -v curl|test/docs/five-minutes|
+curl|command -v curl|test/docs/five-minutes test/e2e/socket-names|
 procps|command -v pgrep|test/docs/five-minutes|
 systemd|command -v systemd-analyze && command -v systemd-socket-activate|test/e2e/socket-activation test/e2e/systemd test/setup/unit-files|
 python3-prometheus-client|/usr/bin/python3 -c 'import prometheus_client'||test/e2e/metrics

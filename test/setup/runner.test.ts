@@ -105,7 +105,7 @@ describe("the table of packages", () => {
   /** How a test shows that it starts the package's program. */
   const STARTS: Readonly<Record<string, RegExp>> = {
     python3: /"python3"|"\/usr\/bin\/python3"/,
-    git: /\bgit clone\b/,
+    git: /\bcloneInto\(/,
     tmux: /"tmux"/,
     "man-db": /spawnSync\("man"/,
     curl: /"curl|\bcurl:/,
