@@ -22,6 +22,8 @@
 
 enum {
   MOST_QUEUED = 64,       /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
+  MOST_IN_ALL = 512,      /* of all workers; beyond that each has MOST_BEYOND */
+  MOST_BEYOND = 4,
   MOST_AT_ONCE = 256,     /* read in one round, should nothing of it be for the supervisor */
   MOST_AT_END = 1024,     /* read when the worker is gone, should somebody else go on sending */
   MOST_HELD = 1024,       /* descriptors held by events altogether */
@@ -279,8 +281,13 @@ void notify_fetch_again(struct notify *notify, uint64_t worker) {
   }
 }
 
+/* While many wait already, each worker gets a few: exits and starts wait behind all of them. */
+static uint32_t most_queued(void) {
+  return events_count(MESSAGE_datagram) < MOST_IN_ALL ? MOST_QUEUED : MOST_BEYOND;
+}
+
 void notify_read(struct notify *notify, uint64_t worker, uint8_t source) {
-  for (int i = 0; notify->queued < MOST_QUEUED; i++) {
+  for (int i = 0; notify->queued < most_queued(); i++) {
     if (i == MOST_AT_ONCE || !receive(notify, worker, source)) return;
   }
   pause_reading(notify, worker, true);

@@ -27,14 +27,14 @@ export class ConnectError extends Error {
 
 /** The connection ended before the answer came. */
 export class ConnectionLostError extends Error {
-  override readonly name = "ConnectionLostError";
-  readonly code = "lost";
+  override readonly name: string = "ConnectionLostError";
+  readonly code: string = "lost";
 }
 
-/** No answer came although one was due at once. */
-export class NoAnswerError extends Error {
+/** The connection was given up: no answer came although one was due at once, or what came is no crank's. */
+export class NoAnswerError extends ConnectionLostError {
   override readonly name = "NoAnswerError";
-  readonly code = "timeout";
+  override readonly code = "noAnswer";
 }
 
 /** A request that crank would not take: it was not sent. */

@@ -1,6 +1,6 @@
 // A deploy that outlives its connection: `run`, `reload` and `rollback` carry a client's own id, so that a client that
 // lost its connection can ask again, and gets the answer of the rollout that it began.
-import { type Client, ConnectError, ConnectionLostError } from "./client.ts";
+import { type Client, ConnectError, ConnectionLostError, NoAnswerError } from "./client.ts";
 import type { Methods, RunResult } from "./messages.ts";
 
 /** The methods that begin a rollout. */
@@ -40,7 +40,7 @@ const answerOrLoss = async <M extends DeployMethod>(
   try {
     return await client.call(method, params);
   } catch (error) {
-    if (error instanceof ConnectionLostError) return error;
+    if (error instanceof ConnectionLostError && !(error instanceof NoAnswerError)) return error;
     throw error;
   } finally {
     client.close();
@@ -62,6 +62,7 @@ const reconnect = async (
       return await connect();
     } catch (error) {
       if (!(error instanceof ConnectError || error instanceof ConnectionLostError)) throw error;
+      if (error instanceof NoAnswerError) throw error;
       if (Date.now() < giveUpAt) continue;
       throw new ConnectionLostError(`${lost.message}, and there is no crank any more`, { cause: error });
     }

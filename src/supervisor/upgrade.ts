@@ -15,6 +15,7 @@ import { checkWorker } from "./probes.ts";
 import { programPath } from "./program-path.ts";
 import { answerUpgrade } from "./replies.ts";
 import { signalName } from "./signals.ts";
+import { METRICS_HANDLE } from "./sockets.ts";
 import { copyHandle, parseUpgradeAnswer, startUpgradeCheck } from "./upgrade-check.ts";
 import type { InstalledProgram, Upgrade } from "./upgrade-stages.ts";
 
@@ -201,6 +202,8 @@ const succeed = (memory: Memory, upgrade: Upgrade, now: number): void => {
   const { number, from, exec, program } = upgrade;
   const done: UpgradeDone = { from, to: VERSION, keeper: program.isNewKeeper };
   countUpgrade(memory, exec ?? memory.program);
+  // An earlier crank had every line of a request delivered.
+  if (memory.sockets.has(METRICS_HANDLE)) memory.outbox.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
   happen(memory, { kind: "upgradeDone", upgrade: number, ...done }, now);
   answerUpgrade(memory, number, { result: { done } });
   goOn(memory, upgrade, { number, kind: "done", done }, now);

@@ -4,7 +4,6 @@ import {
   ConnectError,
   ConnectionLostError,
   type ControlAddress,
-  NoAnswerError,
   RequestTooLongError,
 } from "../../control/client.ts";
 import { VERSION } from "../../version.ts";
@@ -117,7 +116,7 @@ const strangeAnswer = (error: unknown): { message: string; status: number } | nu
     ? { message: `command failed: the answer is not one of crank's (${error.message})`, status: EXIT.failed }
     : null;
 
-const FAILURES = [CallError, ConnectionLostError, NoAnswerError, RequestTooLongError] as const;
+const FAILURES = [CallError, ConnectionLostError, RequestTooLongError] as const;
 
 /** For commands that find the services themselves. */
 const NOWHERE: ControlAddress = { kind: "unix", path: "" };
