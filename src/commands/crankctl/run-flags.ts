@@ -183,7 +183,7 @@ export const RUN_FLAGS = {
     argument: "MODE",
     choices: ["group", "process"],
     group: "Stopping",
-    help: "what the last stop step ends: the worker's process group (group), or the worker alone (process)",
+    help: "what the last stop step ends: the worker's whole process tree (group), or its main process first (process)",
   },
 
   env: {
