@@ -62,6 +62,7 @@ static int make_payload(const struct launch *launch, int report) {
 _Noreturn static void become_shim(const struct launch *launch, int payload, int report, char *number) {
   char *const args[] = {(char[]){SHIM_NAME}, number, NULL};
   char *const environment[] = {NULL};
+  if (launch->cgroup > 0) (void)!write(launch->cgroup, "0", 1);
   if (launch->own_session) (void)setsid();
   else if (launch->own_group) (void)setpgid(0, 0);
   (void)fcntl(payload, F_SETFD, 0);

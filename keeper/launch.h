@@ -33,6 +33,7 @@ struct launch {
   int32_t oom_score;
   uint32_t death_signal;
   bool own_group;
+  int cgroup;               /* where it writes "0" to be in its control group; 0: none */
   bool own_session;         /* with a group of its own; no terminal reaches it */
   bool no_new_privs;
   bool sets_nice;           /* `nice` is the level itself, not added to the keeper's */

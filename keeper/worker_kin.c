@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "candidate.h"
+#include "cgroup.h"
 #include "fetch.h"
 #include "memory.h"
 #include "protocol.h"
@@ -107,6 +108,11 @@ static struct worker *named_owner(const struct process *child) {
 /* Whose a child of the keeper's is that has lost its parent. `*others`: how many may have left it, if that is not known. */
 static struct worker *owner_of(const struct process *child, uint32_t *others) {
   *others = 0;
+  struct cgroup group = cgroup_of(child->pid);
+  for (uint32_t i = 0; i < worker_count() && group.worker != 0; i++) {
+    struct worker *worker = worker_at(i);
+    if (is_alive(worker) && worker->id == group.worker && worker->kin.keeper == group.keeper) return worker;
+  }
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
     if (is_alive(worker) && is_in_session(worker, child)) return worker;
@@ -193,11 +199,21 @@ static void take_children(struct search *search) {
   } while (search->ended > ended && ++rounds < MOST_ROUNDS);
 }
 
+static void take_member(void *context, uint32_t pid) {
+  if (!kin_is_known(pid)) (void)tree_add(context, pid);
+}
+
+struct cgroup kin_cgroup(const struct worker *worker) {
+  bool has_one = (worker->flags & SPAWN_HELPER) == 0;
+  return has_one ? (struct cgroup){.keeper = worker->kin.keeper, .worker = worker->id} : (struct cgroup){0};
+}
+
 struct tree kin_of(struct worker *worker) {
   struct tree tree = {0};
   struct search search = {.worker = worker, .tree = &tree};
   if (worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING) (void)tree_add(&tree, worker->pid);
   take_children(&search);
+  cgroup_processes(kin_cgroup(worker), take_member, &tree);
   if (worker->flags & WORKER_ADOPTED) processes_all(take_relative, &search);
   tree_grow(&tree, kin_is_known);
   return tree;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cgroup.h"
 #include "tree.h"
 #include "worker.h"
 
@@ -16,6 +17,8 @@ bool kin_is_main(uint32_t pid);
 struct tree kin_of(struct worker *worker);
 /* Whether the worker began this session, as some process in it shows. */
 bool kin_is_session_of(const struct worker *worker, uint32_t session);
+/* The control group of a worker. */
+struct cgroup kin_cgroup(const struct worker *worker);
 /* Children of the keeper's that workers have left which are gone themselves. */
 struct tree kin_left(void);
 /* The inode of a descriptor; 0 if there is none. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "cgroup.h"
 #include "environment.h"
 #include "facts.h"
 #include "handles.h"
@@ -132,8 +133,11 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
       .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_session = (spawn->flags & SPAWN_GROUP) != 0,
       .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .no_new_privs = (spawn->flags & SPAWN_NO_NEW_PRIVS) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
   };
+  bool is_helper = (spawn->flags & SPAWN_HELPER) != 0;
+  if (!is_helper) launch.cgroup = cgroup_make((struct cgroup){.keeper = facts->pid, .worker = spawn->worker});
   pid_t pid = launch_start(&launch, report, step);
   int error = errno;
+  if (launch.cgroup > 0) (void)close(launch.cgroup);
   buffer_free(&environment);
   buffer_free(&limits);
   free(file);

@@ -14,6 +14,7 @@
 #include "processes.h"
 #include "protocol.h"
 #include "watchdog.h"
+#include "worker_kin.h"
 #include "workers.h"
 
 static struct worker **workers;
@@ -61,6 +62,7 @@ void worker_release(struct worker *worker) {
 }
 
 void worker_discard(struct worker *worker) {
+  cgroup_remove(kin_cgroup(worker));
   worker_release(worker);
   for (uint32_t i = 0; i < count; i++) {
     if (workers[i] == worker) workers[i] = workers[--count];

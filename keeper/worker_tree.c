@@ -144,6 +144,8 @@ static void tell_killed(uint64_t worker, const struct kills *kills) {
 static uint32_t kill_worker(struct worker *worker, int *error) {
   struct kills *kills = memory_take_zeroed(sizeof *kills);
   uint32_t left = kill_all(worker, kills);
+  /* What has forked faster than it was found. */
+  if (left > 0) cgroup_kill(kin_cgroup(worker));
   bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
   if (!worker->is_killed && !is_helper) tell_killed(worker->id, kills);
   if (error) *error = kills->error;
@@ -225,6 +227,7 @@ static void watch_members(const struct worker *worker) {
 static void finish(struct worker *worker) {
   forget_members(worker->id);
   bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
+  if (!is_helper) cgroup_remove(kin_cgroup(worker));
   worker_begin_end(worker);
   if (is_helper) return;
   /* What it may have left is nobody else's now. */

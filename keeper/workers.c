@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "facts.h"
 #include "handles.h"
 #include "launch.h"
 #include "loop.h"
@@ -79,6 +80,7 @@ void workers_spawn(struct reader *command) {
   worker->start = start;
   worker->notify = notify;
   worker->report = report;
+  worker->kin.keeper = facts->pid;
   worker->kin.pipe = kin_inode(output);
   worker->kin.pair = notify.end;
   bool ready = loop_watch(report.fd, WATCH_STARTING, worker->id, EPOLLIN) == 0;

@@ -1,12 +1,34 @@
 // A worker is a tree of processes: how all of it is stopped, and what it cannot leave behind, as clients and /proc see it.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { killCrank, Service } from "./harness/left.ts";
 import { isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const PATIENT = `python3 ${join(ROOT, "test/apps/patient.py")}`;
+
+/** Where control groups of version 2 are mounted, if this user may make some. */
+const GROUPS =
+  /^\S+ \S+ \S+ \/ (\S+) .* - cgroup2 /m.exec(readFileSync("/proc/self/mountinfo", "utf8"))?.[1] ?? "/nowhere";
+const isWritable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK);
+    return process.getuid?.() === 0;
+  } catch {
+    return false;
+  }
+};
+const HAS_GROUPS = isWritable(GROUPS);
 
 let service: Service;
 beforeEach(async () => {
@@ -233,6 +255,65 @@ describe("when crank was killed", () => {
     const second = await server(1);
     await waitFor("the first one's end", () => !isAlive(first));
     expect(await ask("now").answer).toBe(`one ${second}\n`);
+  });
+});
+
+describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () => {
+  let group: string;
+  beforeEach(() => {
+    group = mkdtempSync(join(GROUPS, "crank-test-"));
+    const marked = Bun.spawnSync([
+      "python3",
+      "-c",
+      "import os,sys;os.setxattr(sys.argv[1],'trusted.delegate',b'1')",
+      group,
+    ]);
+    expect(marked.exitCode).toBe(0);
+  });
+  afterEach(async () => {
+    await service.clean();
+    await waitFor("the group's being empty", () => readFileSync(join(group, "cgroup.procs"), "utf8") === "");
+    rmdirSync(group);
+  });
+
+  /** crank, started in the group. */
+  const start = async (): Promise<Running> => {
+    const script = 'echo $$ > "$0/cgroup.procs"; exec "$@"';
+    const crank = service.bench.start(["sh", "-c", script, group, ...service.command]);
+    await waitFor("its start", () => crank.stderr().includes("Listening on"));
+    return crank;
+  };
+  const groups = (): string[] => readdirSync(group).filter((name) => name.startsWith("crank-"));
+
+  test("each worker has one of its own, and nothing that it starts can be mistaken for another's", async () => {
+    const crank = await start();
+    await deploy(...sh(`exec ${PATIENT} old`));
+    expect(groups()).toEqual([`crank-${crank.pid}-1`]);
+    // Without environment, descriptors and session: only its group says whose it is.
+    const lost = `setsid env -i PIDS=$PIDS PATH=$PATH ${PATIENT} bad silent </dev/null >/dev/null 2>&1 4<&-`;
+    const failed = await run(...sh(`${lost} & while [ $(wc -l < $PIDS) -lt 2 ]; do sleep 0.01; done; exit 1`));
+    expect(failed).toMatchObject({ status: 1, stdout: "Exited with code: 1\n" });
+    expect(servers().map(isAlive)).toEqual([true, false]);
+    await waitFor("one group", () => groups().length === 1);
+    crank.signal("SIGTERM");
+    await crank.ended;
+    expect(groups()).toEqual([]);
+  });
+
+  test("what an adopted worker has started is found by it", async () => {
+    const first = await start();
+    const lost = `setsid env -i PIDS=$PIDS PATH=$PATH ${PATIENT} old silent deaf </dev/null >/dev/null 2>&1 4<&-`;
+    await deploy("-stop", "0.5", ...sh(`${lost} & exec ${PATIENT} old`));
+    await waitFor("both", () => servers().length === 2);
+    await killCrank(first);
+    const second = await start();
+    await second.wrote("stderr", "Adopted 1");
+    await deploy(...sh(`exec ${PATIENT} new`));
+    await waitFor("the old worker's end", async () => (await shown(1)) === undefined);
+    expect(servers().slice(0, 2).filter(isAlive)).toEqual([]);
+    await waitFor("the new one's group alone", () => groups().join() === `crank-${second.pid}-2`);
+    second.signal("SIGTERM");
+    await second.ended;
   });
 });
 
