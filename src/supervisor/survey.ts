@@ -121,7 +121,9 @@ class Inspector {
       const facts = other === process.pid ? null : this.#processes.facts(other);
       if (!facts || facts.startTime < startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
       const environment = await this.#processes.environment(other);
-      if (this.#isStartedBy(worker, environment)) rest.push({ pid: other, startTime: facts.startTime });
+      // The process that was started itself is the worker, and the journal says otherwise.
+      const isFirst = environment?.get("LISTEN_PID") === String(other);
+      if (!isFirst && this.#isStartedBy(worker, environment)) rest.push({ pid: other, startTime: facts.startTime });
     }
     if (rest.length === 0) return null;
     const others = rest.length === 1 ? "1 other process of it is" : `${rest.length} other processes of it are`;
