@@ -30,17 +30,38 @@ static bool is_alive(const struct worker *worker) {
   return worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING;
 }
 
-bool kin_is_main(uint32_t pid) {
-  for (uint32_t i = 0; i < worker_count(); i++) {
-    const struct worker *worker = worker_at(i);
-    if (worker->pid == pid && (worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING)) return true;
-  }
-  return false;
+/* The pids of all main processes, in order: a large fleet is looked through for each child. */
+static uint32_t *mains;
+static uint32_t main_count;
+
+static int compare_pids(const void *one, const void *other) {
+  uint32_t a = *(const uint32_t *)one;
+  uint32_t b = *(const uint32_t *)other;
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
-bool kin_is_known(uint32_t pid) {
+static void note_mains(void) {
+  mains = memory_resize(mains, ((size_t)worker_count() + 1) * sizeof *mains);
+  main_count = 0;
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    const struct worker *worker = worker_at(i);
+    if (worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING) mains[main_count++] = worker->pid;
+  }
+  qsort(mains, main_count, sizeof *mains, compare_pids);
+}
+
+/* Whether a process is a worker's main one, or of the keeper's own (the supervisor and its like). */
+static bool is_known(uint32_t pid) {
   pid_t number = (pid_t)pid;
-  return supervisor_is(number) || candidate_is(number) || rehearsal_is(number) || fetch_has_child(pid) || kin_is_main(pid);
+  if (bsearch(&pid, mains, main_count, sizeof *mains, compare_pids)) return true;
+  return supervisor_is(number) || candidate_is(number) || rehearsal_is(number) || fetch_has_child(pid);
+}
+
+/* Children of the keeper's that were nothing of that, when they were looked at last. */
+static bool has_strays;
+
+bool kin_has_strays(void) {
+  return has_strays;
 }
 
 /* Whether the environment sets the variable to this number. */
@@ -67,11 +88,22 @@ static bool is_in_session(const struct worker *worker, const struct process *pro
   return worker->kin.session != 0 && process->session == worker->kin.session;
 }
 
+/* Whether it is a fork of the keeper's own, for some small task. */
+static bool is_fork(uint32_t pid) {
+  char path[32];
+  struct stat own;
+  struct stat program;
+  (void)snprintf(path, sizeof path, "/proc/%u/exe", pid);
+  if (stat("/proc/self/exe", &own) < 0 || stat(path, &program) < 0) return false;
+  return own.st_dev == program.st_dev && own.st_ino == program.st_ino;
+}
+
 /* Whether a child of the keeper's can be what some worker has left at all. */
 static bool may_be_left(const struct process *child) {
   /* As the first process of a namespace, the keeper gets everybody's orphans. */
   if (getpid() == 1 || first_start == 0 || child->start_time < first_start) return false;
-  return shares_session || child->session != (uint32_t)getsid(0);
+  if (child->session != (uint32_t)getsid(0)) return true;
+  return shares_session && !is_fork(child->pid);
 }
 
 static bool may_have_left(const struct worker *worker, const struct process *child) {
@@ -138,11 +170,12 @@ struct search {
 static void take_child(void *context, uint32_t pid) {
   struct search *search = context;
   struct process child;
-  if (kin_is_known(pid) || !processes_look(pid, &child)) return;
+  if (is_known(pid) || !processes_look(pid, &child)) return;
   if (processes_has_ended(&child)) {
     search->ended++;
     return;
   }
+  has_strays = true;
   uint32_t others = 0;
   struct worker *owner = owner_of(&child, &others);
   bool is_meant = search->worker ? owner == search->worker : !owner && others == 0 && may_be_left(&child);
@@ -154,7 +187,7 @@ static void take_relative(void *context, uint32_t pid) {
   const struct search *search = context;
   const struct worker *worker = search->worker;
   struct process process;
-  if (pid == (uint32_t)getpid() || kin_is_known(pid) || !processes_look(pid, &process)) return;
+  if (pid == (uint32_t)getpid() || is_known(pid) || !processes_look(pid, &process)) return;
   if (processes_has_ended(&process) || process.start_time < worker->kin.began) return;
   bool is_relative = is_in_session(worker, &process);
   if (!is_relative && processes_user(pid) == worker->kin.user) {
@@ -192,6 +225,8 @@ bool kin_is_session_of(const struct worker *worker, uint32_t number) {
 static void take_children(struct search *search) {
   uint32_t ended;
   int rounds = 0;
+  note_mains();
+  has_strays = false;
   do {
     ended = search->ended;
     search->ended = 0;
@@ -200,7 +235,7 @@ static void take_children(struct search *search) {
 }
 
 static void take_member(void *context, uint32_t pid) {
-  if (!kin_is_known(pid)) (void)tree_add(context, pid);
+  if (!is_known(pid)) (void)tree_add(context, pid);
 }
 
 struct cgroup kin_cgroup(const struct worker *worker) {
@@ -215,7 +250,7 @@ struct tree kin_of(struct worker *worker) {
   take_children(&search);
   cgroup_processes(kin_cgroup(worker), take_member, &tree);
   if (worker->flags & WORKER_ADOPTED) processes_all(take_relative, &search);
-  tree_grow(&tree, kin_is_known);
+  tree_grow(&tree, is_known);
   return tree;
 }
 
@@ -223,7 +258,7 @@ struct tree kin_left(void) {
   struct tree tree = {0};
   struct search search = {.tree = &tree};
   take_children(&search);
-  tree_grow(&tree, kin_is_known);
+  tree_grow(&tree, is_known);
   return tree;
 }
 

@@ -9,16 +9,14 @@
 #include "tree.h"
 #include "worker.h"
 
-/* Whether a process is a worker's main one, or of the keeper's own (the supervisor and its like). */
-bool kin_is_known(uint32_t pid);
-/* Whether it is a worker's main process. */
-bool kin_is_main(uint32_t pid);
 /* All processes of a worker, its main one first if that is there. Others that have ended may be among them. */
 struct tree kin_of(struct worker *worker);
 /* Whether the worker began this session, as some process in it shows. */
 bool kin_is_session_of(const struct worker *worker, uint32_t session);
 /* The control group of a worker. */
 struct cgroup kin_cgroup(const struct worker *worker);
+/* Whether the keeper had children, when its processes were looked at last, that workers have left. */
+bool kin_has_strays(void);
 /* Children of the keeper's that workers have left which are gone themselves. */
 struct tree kin_left(void);
 /* The inode of a descriptor; 0 if there is none. */

@@ -229,7 +229,7 @@ static void finish(struct worker *worker) {
   bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
   if (!is_helper) cgroup_remove(kin_cgroup(worker));
   worker_begin_end(worker);
-  if (is_helper) return;
+  if (is_helper || !kin_has_strays()) return;
   /* What it may have left is nobody else's now. */
   struct kills *kills = memory_take_zeroed(sizeof *kills);
   (void)kill_all(NULL, kills);

@@ -216,6 +216,27 @@ describe("a worker's session", () => {
     expect(await crank.ended).toMatchObject({ status: 0 });
   });
 
+  test("is not reached by Ctrl-C on a crank in the foreground, which shuts down in order", async () => {
+    const terminal = `import os,pty,select,sys
+pid,fd=pty.fork()
+if pid==0: os.execv(sys.argv[1],sys.argv[1:])
+while True:
+    for ready in select.select([0,fd],[],[])[0]:
+        try: said=os.read(ready,4096)
+        except OSError: said=b""
+        if ready==0: os.write(fd,said)
+        elif said: os.write(1,said)
+        else: sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid,0)[1]))`;
+    const crank = service.bench.start(["python3", "-c", terminal, ...service.command], { stdin: "pipe" });
+    await crank.wrote("stdout", "Listening on");
+    const heard = service.path("heard");
+    const script = `trap 'echo INT >> ${heard}' INT; trap 'echo TERM >> ${heard}; exit 0' TERM; while :; do sleep 0.05; done`;
+    await deploy("-ready", "delay:0.3", ...sh(script));
+    crank.write("\x03");
+    expect(await crank.ended).toMatchObject({ status: 0 });
+    expect(readFileSync(heard, "utf8")).toBe("TERM\n");
+  });
+
   test("is not hung up when crank is killed while the worker is stopped", async () => {
     const crank = await service.start();
     await deploy(...sh(`exec ${PATIENT} one`));
