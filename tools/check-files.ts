@@ -18,6 +18,10 @@ const IN_TYPESCRIPT: Exceptions = {
 };
 
 const IN_C: Exceptions = {
+  "cgroup.c": {
+    names: ["open", "fopen", "mkdir", "rmdir"],
+    why: "/proc/PID, and the kernel's file system of control groups",
+  },
   "execute.c": { names: ["open"], why: "the program that is executed" },
   "facts.c": { names: ["open"], why: "/proc, by a function that takes the path" },
   "measured_processes.c": { names: ["open"], why: "/proc/PID" },
