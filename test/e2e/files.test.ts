@@ -198,6 +198,38 @@ asRoot.test(
   },
 );
 
+asRoot.test("a control socket with a group is for that group's members, and for no other user", async () => {
+  const control = at("web.ctl");
+  const asNobody = (...args: readonly string[]) =>
+    bench.run([
+      "setpriv",
+      "--reuid",
+      String(NOBODY),
+      "--regid",
+      String(NOBODY),
+      "--clear-groups",
+      CRANKCTL,
+      "-ctl",
+      control,
+      ...args,
+    ]);
+  const start = async (options: string): Promise<Running> => {
+    const flags = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0", "-ctl", `${control}?${options}`];
+    const running = bench.start([CRANK, ...flags]);
+    await running.wrote("stderr", "Listening on");
+    return running;
+  };
+  const first = await start(`mode=0660&group=${NOBODY}`);
+  expect(await asNobody("ps")).toMatchObject({ status: 0 });
+  expect(statSync(control)).toMatchObject({ uid: 0, gid: NOBODY });
+  first.signal("SIGTERM");
+  await first.ended;
+  await start("mode=0666");
+  const refused = await asNobody("ps");
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toContain("may not control it");
+});
+
 asRoot.test("under a narrow umask a worker of another user reaches its NOTIFY_SOCKET", async () => {
   const notifying = `import os, signal, socket
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])

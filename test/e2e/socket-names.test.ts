@@ -3,13 +3,17 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { endLeft } from "./harness/left.ts";
 import { Bench, CRANK, isAlive, type Running, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
 beforeEach(() => {
   bench = new Bench();
 });
-afterEach(() => bench.clean());
+afterEach(async () => {
+  await bench.clean();
+  await endLeft(bench);
+});
 
 /** Answers its word; with `tidy` it removes the socket's file when it is told to go, as asyncio does on Python 3.13. */
 const SERVER = `import os, signal, socket, sys
@@ -149,6 +153,21 @@ describe("the socket's file", () => {
     mkdirSync(directory);
     await waitFor("the file", () => existsSync(join(directory, "app.sock")));
   });
+});
+
+test("a crank that adopts workers puts the name back that went while none ran, and watches it", async () => {
+  const first = await start();
+  await run("one");
+  const { pid } = (await status()).workers[0];
+  first.signal("SIGKILL");
+  await first.ended;
+  rmSync(path());
+  const next = await start();
+  await next.wrote("stderr", "Adopted 1 of the 1 worker");
+  await answered("one");
+  expect((await status()).workers).toMatchObject([{ pid }]);
+  rmSync(path());
+  await answered("one");
 });
 
 test("a socket that a worker has shut down for all gives way to a new one, which a rollout of what runs hands out", async () => {
