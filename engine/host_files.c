@@ -9,7 +9,21 @@
 
 #include "host.h"
 
-enum { MOST_ID = INT_MAX };
+/* Flags of open(2) whose numbers differ between architectures have others here: one image runs on all of them. */
+enum {
+  SAME_EVERYWHERE = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_NONBLOCK,
+  NO_FOLLOW = 1 << 24,
+  DIRECTORY = 1 << 25,
+  PATH_ONLY = 1 << 26,
+};
+
+static int system_flags(int flags) {
+  int all = flags & SAME_EVERYWHERE;
+  if (flags & NO_FOLLOW) all |= O_NOFOLLOW;
+  if (flags & DIRECTORY) all |= O_DIRECTORY;
+  if (flags & PATH_ONLY) all |= O_PATH;
+  return all | O_CLOEXEC;
+}
 
 /* open(directory, path, flags, mode): a descriptor, closed when another program is executed */
 static value files_open(struct arguments *in) {
@@ -17,8 +31,9 @@ static value files_open(struct arguments *in) {
   const char *path = take_text(in, 1);
   int flags = take_int(in, 2, 0, INT_MAX);
   mode_t mode = (mode_t)take_int(in, 3, 0, 07777);
+  if ((flags & ~(SAME_EVERYWHERE | NO_FOLLOW | DIRECTORY | PATH_ONLY)) != 0) in->error = EINVAL;
   if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(openat(directory, path, flags | O_CLOEXEC, mode));
+  return result_of(openat(directory, path, system_flags(flags), mode));
 }
 
 static value files_close(struct arguments *in) {
@@ -95,30 +110,27 @@ static value files_access(struct arguments *in) {
   return result_of(faccessat(directory, path, mode, 0));
 }
 
+/* fchmod(2) refuses a descriptor that was opened for its path only (EBADF), and leads to it through /proc do not. */
 static value files_change_mode(struct arguments *in) {
   int fd = take_fd(in, 0);
   mode_t mode = (mode_t)take_int(in, 1, 0, 07777);
   if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(fchmod(fd, mode));
+  if (fchmod(fd, mode) == 0) return value_int(0);
+  if (errno != EBADF) return result_of(-1);
+  char path[32];
+  (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int result = chmod(path, mode);
+  if (result < 0 && errno == ENOENT) errno = EBADF;
+  return result_of(result);
 }
 
-/* changeOwner(fd, uid, gid): -1 leaves one as it is */
+/* changeOwner(fd, uid, gid): -1 leaves one as it is. Of a descriptor that was opened for its path only, too. */
 static value files_change_owner(struct arguments *in) {
   int fd = take_fd(in, 0);
-  uid_t uid = (uid_t)take_int(in, 1, -1, MOST_ID);
-  gid_t gid = (gid_t)take_int(in, 2, -1, MOST_ID);
+  uid_t uid = (uid_t)take_whole(in, 1, -1);
+  gid_t gid = (gid_t)take_whole(in, 2, -1);
   if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(fchown(fd, uid, gid));
-}
-
-/* changeOwnerAt(directory, path, uid, gid): of a link itself, never of what it leads to */
-static value files_change_owner_at(struct arguments *in) {
-  int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
-  const char *path = take_text(in, 1);
-  uid_t uid = (uid_t)take_int(in, 2, -1, MOST_ID);
-  gid_t gid = (gid_t)take_int(in, 3, -1, MOST_ID);
-  if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(fchownat(directory, path, uid, gid, AT_SYMLINK_NOFOLLOW));
+  return result_of(fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
 }
 
 static value files_synchronize(struct arguments *in) {
@@ -144,7 +156,6 @@ const struct host_function host_files[] = {
     {"access", 3, files_access},
     {"changeMode", 2, files_change_mode},
     {"changeOwner", 3, files_change_owner},
-    {"changeOwnerAt", 4, files_change_owner_at},
     {"synchronize", 1, files_synchronize},
     {"truncate", 2, files_truncate},
     {0},

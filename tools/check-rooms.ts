@@ -6,6 +6,7 @@ import { dirname, join, normalize, sep } from "node:path";
 /** Which rooms of src/ a room may import from, besides itself. "node:" stands for the cheap modules of the runtime. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  host: ["node:"],
   worker: ["node:"],
   keeper: ["node:"],
   control: ["core", "keeper", "node:", "package"],

@@ -39,10 +39,15 @@ const run = (start, turn = () => 0) => sys.setHooks(start, turn, (error) => { sa
 export class Images {
   readonly directory = mkdtempSync(join(tmpdir(), "crank-image-"));
 
-  /** Makes an image of a bundle that uses `sys`, `say` and `run`. */
+  /** Makes an image of a few lines that use `sys`, `say` and `run`. */
   make(name: string, source: string, program = BUILD): string {
+    return this.makeOf(name, FRAME + source, program);
+  }
+
+  /** Makes an image of a whole bundle. */
+  makeOf(name: string, bundle: string, program = BUILD): string {
     const path = join(this.directory, name);
-    writeFileSync(`${path}.mjs`, FRAME + source);
+    writeFileSync(`${path}.mjs`, bundle);
     this.#must(program, ["compile", `${path}.mjs`, `${path}.bytecode`]);
     this.#must(program, ["image", `${path}.bytecode`, `${path}.image`]);
     return `${path}.image`;

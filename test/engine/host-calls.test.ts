@@ -79,7 +79,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
       "directories",
       `${CALLS} show(sys.makeDirectory(HERE, "room/new", 0o700)); show(sys.rename(HERE, "room/new", HERE, "room/old")); show(sys.list(HERE, "room"));
        show(sys.remove(HERE, "room/old", false)); show(sys.remove(HERE, "room/old", true)); show(sys.list(HERE, "nowhere")); show(sys.readLink(HERE, "link"));
-       show(sys.status(HERE, "link", false)[2] >> 12); show(sys.open(HERE, "link", 0o400000, 0)); show(sys.realPath("link")); show(sys.workingDirectory() === sys.realPath("."));`,
+       show(sys.status(HERE, "link", false)[2] >> 12); show(sys.open(HERE, "link", 1 << 24, 0)); show(sys.realPath("link")); show(sys.workingDirectory() === sys.realPath("."));`,
     );
     expect(lines).toEqual([
       "0",
@@ -201,9 +201,9 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
         const list = Array.from({ length: count }, () => next() < 0.4 ? pick(small) : next() < 0.3 ? pick(bytes) : next() < 0.3 ? pick(numbers) : pick(values));
         // Descriptors of its own, nothing that waits, and no name outside of this directory.
         if (name === "poll") list[2] = 0;
-        if (["close", "read", "receive", "write", "truncate", "send", "changeMode", "changeOwner", "endSending"].includes(name) && !(typeof list[0] === "number" && list[0] >= 3)) list[0] = 1000;
-        if (["open", "makeDirectory", "rename", "remove", "changeOwnerAt"].includes(name)) { list[0] = pick([-100, 1000, "x"]); list[1] = pick(["a", "b", "a/b", "nul\\0", "x".repeat(300), 7]); }
-        if (name === "open") { list[2] = pick([0, 64, 65, 0o200000, 2048, -1]) | 2048; list[3] = 0o600; }
+        if (["close", "read", "receive", "write", "truncate", "send", "changeMode", "changeOwner", "endSending", "startReplacing"].includes(name) && !(typeof list[0] === "number" && list[0] >= 3)) list[0] = 1000;
+        if (["open", "makeDirectory", "rename", "remove"].includes(name)) { list[0] = pick([-100, 1000, "x"]); list[1] = pick(["a", "b", "a/b", "nul\\0", "x".repeat(300), 7]); }
+        if (name === "open") { list[2] = pick([0, 64, 65, 1 << 24, 1 << 25, 1 << 26, 1 << 27, 2048, -1]) | 2048; list[3] = 0o600; }
         if (name === "rename") { list[2] = -100; list[3] = pick(["a", "b", 1]); }
         if (name === "watchSignal" || name === "leaveSignal") list[0] = pick([10, 12, 65, -1]);
         try { sys[name](...list); done++; } catch (error) { refused++; if (!/^hostCalls\\./.test(error.message)) throw error; }

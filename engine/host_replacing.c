@@ -1,0 +1,122 @@
+/* Replacing a file beside everything else: a thread writes the new one, and says through a pipe what came of it. On a disk
+ * that hangs it stays where it is, and holds up nothing. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+
+struct replacement {
+  int directory;
+  int answer;
+  mode_t mode;
+  char *name;
+  char *temporary;
+  size_t length;
+  u8 bytes[];
+};
+
+static bool write_whole(int fd, const u8 *bytes, size_t length) {
+  for (size_t done = 0; done < length;) {
+    ssize_t count = write(fd, bytes + done, length - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    done += (size_t)count;
+  }
+  return true;
+}
+
+/* 0, or the error number. The temporary file is gone then. */
+static int replace(const struct replacement *want) {
+  int fd = openat(want->directory, want->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return errno;
+  /* Before there is anything in it that others may not read, and whatever the umask says. */
+  bool is_written = fchmod(fd, want->mode) == 0 && write_whole(fd, want->bytes, want->length) && fsync(fd) == 0;
+  int error = is_written ? 0 : errno;
+  if (close(fd) < 0 && error == 0) error = errno;
+  if (error == 0 && renameat(want->directory, want->temporary, want->directory, want->name) < 0) error = errno;
+  if (error != 0) {
+    (void)unlinkat(want->directory, want->temporary, 0);
+    return error;
+  }
+  /* The name is what has to be on the disk as well. */
+  return fsync(want->directory) < 0 ? errno : 0;
+}
+
+static void release(struct replacement *want) {
+  if (want->directory >= 0) (void)close(want->directory);
+  if (want->answer >= 0) (void)close(want->answer);
+  free(want->name);
+  free(want->temporary);
+  free(want);
+}
+
+static void *work(void *argument) {
+  struct replacement *want = argument;
+  s32 error = replace(want);
+  /* Four bytes go into an empty pipe whole, unless its other end is closed: then nobody wants to know. */
+  ssize_t ignored = write(want->answer, &error, sizeof error);
+  (void)ignored;
+  release(want);
+  return NULL;
+}
+
+/* Its own copy of everything, since the call ends before it. NULL with errno. */
+static struct replacement *prepare(int directory, const char *name, const char *temporary, struct bytes bytes) {
+  struct replacement *want = malloc(sizeof *want + bytes.length);
+  if (want == NULL) return NULL;
+  *want = (struct replacement){.answer = -1, .length = bytes.length};
+  memcpy(want->bytes, bytes.at, bytes.length);
+  want->name = strdup(name);
+  want->temporary = strdup(temporary);
+  want->directory = fcntl(directory, F_DUPFD_CLOEXEC, 0);
+  if (want->name != NULL && want->temporary != NULL && want->directory >= 0) return want;
+  int error = want->directory < 0 ? errno : ENOMEM;
+  release(want);
+  errno = error;
+  return NULL;
+}
+
+/* Signals are for the thread that reads them. 0, or the error number. */
+static int start(struct replacement *want) {
+  sigset_t all;
+  sigset_t before;
+  (void)sigfillset(&all);
+  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return EINVAL;
+  pthread_t thread;
+  int error = pthread_create(&thread, NULL, work, want);
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (error == 0) (void)pthread_detach(thread);
+  return error;
+}
+
+/* startReplacing(directory, name, temporary, bytes, mode): a descriptor, from which the error number is read as four bytes */
+static value replacing_start(struct arguments *in) {
+  int directory = take_fd(in, 0);
+  const char *name = take_text(in, 1);
+  const char *temporary = take_text(in, 2);
+  struct bytes bytes = take_bytes(in, 3);
+  mode_t mode = (mode_t)take_int(in, 4, 0, 07777);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  struct replacement *want = prepare(directory, name, temporary, bytes);
+  if (want == NULL) return result_of(-1);
+  want->mode = mode;
+  int ends[2] = {-1, -1};
+  int error = pipe2(ends, O_CLOEXEC) < 0 ? errno : 0;
+  want->answer = ends[1];
+  if (error == 0) error = start(want);
+  if (error == 0) return value_int(ends[0]);
+  if (ends[0] >= 0) (void)close(ends[0]);
+  release(want);
+  return value_int(-error);
+}
+
+const struct host_function host_replacing[] = {{"startReplacing", 5, replacing_start}, {0}};

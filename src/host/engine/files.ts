@@ -1,0 +1,121 @@
+// Files on the engine's host calls.
+import type { Directory, FileKind, FileStatus, Files, OpenOptions, Replacement } from "../files.ts";
+import { calls, checked, EAGAIN, EINTR, failure, type StatusValues } from "./calls.ts";
+import { addWatch, READABLE, removeWatch, type Watch } from "./loop.ts";
+
+/** fcntl.h: the working directory. */
+const AT_FDCWD = -100;
+const at = (directory: Directory | undefined): number => directory ?? AT_FDCWD;
+
+/** The S_IFMT part of a mode, inode(7). No object: Bun 1.4.4 bundles octal names of properties as if they were of base 7. */
+const KINDS: ReadonlyMap<number, FileKind> = new Map([
+  [0o010000, "pipe"],
+  [0o020000, "characterDevice"],
+  [0o040000, "directory"],
+  [0o060000, "blockDevice"],
+  [0o100000, "file"],
+  [0o120000, "link"],
+  [0o140000, "socket"],
+]);
+
+const statusFrom = (values: StatusValues): FileStatus => {
+  const [, , mode, , uid, gid, device, size, modifiedMs, , identity] = values;
+  return {
+    kind: KINDS.get(mode & 0o170000) ?? "unknown",
+    identity,
+    mode: mode & 0o7777,
+    uid,
+    gid,
+    size,
+    device,
+    modifiedMs,
+  };
+};
+
+/** engine/host_files.c: the system's own numbers differ between architectures. */
+const FLAGS = { noFollow: 1 << 24, directory: 1 << 25, path: 1 << 26 } as const;
+
+const flagsOf = ({ flags, noFollow, mustBeDirectory, pathOnly }: OpenOptions): number =>
+  flags | (noFollow ? FLAGS.noFollow : 0) | (mustBeDirectory ? FLAGS.directory : 0) | (pathOnly ? FLAGS.path : 0);
+
+/** Calls again when a signal came in between. */
+const uninterrupted = (act: () => number): number => {
+  let result = act();
+  while (result === EINTR) result = act();
+  return result;
+};
+
+export const engineFiles: Files = {
+  open: (path, options) =>
+    checked(calls.open(at(options.directory), path, flagsOf(options), options.mode ?? 0), "open", path),
+  close: (fd) => {
+    checked(calls.close(fd), "close");
+  },
+  read: (fd, bytes, position = -1) =>
+    checked(
+      uninterrupted(() => calls.read(fd, bytes, 0, bytes.length, position)),
+      "read",
+    ),
+  write: (fd, bytes, position = -1) =>
+    checked(
+      uninterrupted(() => calls.write(fd, bytes, 0, bytes.length, position)),
+      "write",
+    ),
+  status: (path, directory) => statusFrom(checked(calls.status(at(directory), path, true), "stat", path)),
+  linkStatus: (path, directory) => statusFrom(checked(calls.status(at(directory), path, false), "lstat", path)),
+  statusOf: (fd) => statusFrom(checked(calls.statusOf(fd), "fstat")),
+  access: (path, mode, directory) => {
+    checked(calls.access(at(directory), path, mode), "access", path);
+  },
+  changeMode: (fd, mode) => {
+    checked(calls.changeMode(fd, mode), "chmod");
+  },
+  changeOwner: (fd, uid, gid) => {
+    checked(calls.changeOwner(fd, uid ?? -1, gid ?? -1), "chown");
+  },
+  truncate: (fd, length) => {
+    checked(calls.truncate(fd, length), "truncate");
+  },
+  synchronize: (fd) => {
+    checked(calls.synchronize(fd), "fsync");
+  },
+  list: (path, directory) => checked(calls.list(at(directory), path), "read directory", path),
+  makeDirectory: (path, mode, directory) => {
+    checked(calls.makeDirectory(at(directory), path, mode), "mkdir", path);
+  },
+  removeFile: (path, directory) => {
+    checked(calls.remove(at(directory), path, false), "unlink", path);
+  },
+  removeDirectory: (path, directory) => {
+    checked(calls.remove(at(directory), path, true), "rmdir", path);
+  },
+  rename: (path, newPath, directory) => {
+    checked(calls.rename(at(directory), path, at(directory), newPath), "rename", path);
+  },
+  readLink: (path, directory) => checked(calls.readLink(at(directory), path), "readlink", path),
+  realPath: (path) => checked(calls.realPath(path), "realpath", path),
+  replace: (replacement) => replace(replacement),
+};
+
+/** A thread of the host does it, and writes the error number into a pipe. */
+const replace = ({ directory, name, temporaryName, bytes, mode }: Replacement): Promise<void> => {
+  const fd = checked(calls.startReplacing(directory, name, temporaryName, bytes, mode), "replace", name);
+  return new Promise((resolve, reject) => {
+    const watch: Watch = {
+      fd,
+      events: READABLE,
+      holds: true,
+      ready: () => {
+        const answer = new Uint8Array(4);
+        const count = calls.read(fd, answer, 0, 4, -1);
+        if (count === EAGAIN || count === EINTR) return;
+        removeWatch(watch);
+        calls.close(fd);
+        const error = count === 4 ? new DataView(answer.buffer).getInt32(0, true) : 5;
+        if (error === 0) resolve();
+        else reject(failure(-error, "replace", name));
+      },
+    };
+    addWatch(watch);
+  });
+};

@@ -1,0 +1,117 @@
+// The loop: timers, descriptors, and what was put off. One thing that happened is handled in a turn; then all jobs are done
+// (engine/engine.c), before the next.
+import { calls } from "./calls.ts";
+
+export const READABLE = 1;
+export const WRITABLE = 4;
+
+export type Watch = {
+  readonly fd: number;
+  /** READABLE, WRITABLE, both, or 0: only an error or the other side's end. */
+  events: number;
+  /** What of it has come, POLLERR and POLLHUP included. */
+  ready(events: number): void;
+  /** Whether the process stays for it. */
+  readonly holds: boolean;
+};
+
+export type LoopTimer = { at: number; act: (() => void) | null; readonly everyMs: number | null; holds: boolean };
+
+type Ready = { readonly watch: Watch; readonly events: number };
+
+/** Nothing is left to wait for. */
+export const NOTHING_LEFT = 0;
+const GO_ON = -1;
+
+/** Sorted by time; those of the same time in the order in which they were set. */
+const timers: LoopTimer[] = [];
+const watches = new Set<Watch>();
+const putOff: (() => void)[] = [];
+const ready: Ready[] = [];
+/** Pairs of descriptor and events, for poll(2). */
+let pairs = new Int32Array(32);
+
+export const addTimer = (ms: number, everyMs: number | null, act: () => void): LoopTimer => {
+  const timer: LoopTimer = { at: calls.monotonicNow() + ms, act, everyMs, holds: true };
+  insert(timer);
+  return timer;
+};
+
+export const removeTimer = (timer: LoopTimer): void => {
+  timer.act = null;
+  const place = timers.indexOf(timer);
+  if (place >= 0) timers.splice(place, 1);
+};
+
+const insert = (timer: LoopTimer): void => {
+  let place = timers.length;
+  while (place > 0 && (timers[place - 1]?.at ?? 0) > timer.at) place--;
+  timers.splice(place, 0, timer);
+};
+
+export const addWatch = (watch: Watch): void => {
+  watches.add(watch);
+};
+
+export const removeWatch = (watch: Watch): void => {
+  watches.delete(watch);
+};
+
+/** Calls in a turn of its own, as soon as the present one is over. */
+export const soon = (act: () => void): void => {
+  putOff.push(act);
+};
+
+/** One turn. Returns less than 0 to be called again, or the status to end with. */
+export const turn = (): number => {
+  const act = putOff.shift() ?? nextReady() ?? nextTimer();
+  if (act !== null) {
+    act();
+    return GO_ON;
+  }
+  if (!mustStay()) return NOTHING_LEFT;
+  wait();
+  return GO_ON;
+};
+
+/** What became ready in the last wait and is still watched. */
+const nextReady = (): (() => void) | null => {
+  for (let next = ready.shift(); next !== undefined; next = ready.shift()) {
+    const { watch, events } = next;
+    if (watches.has(watch)) return () => watch.ready(events);
+  }
+  return null;
+};
+
+const nextTimer = (): (() => void) | null => {
+  const [timer] = timers;
+  if (timer === undefined || timer.at > calls.monotonicNow()) return null;
+  timers.shift();
+  const { act } = timer;
+  if (timer.everyMs !== null) {
+    timer.at = calls.monotonicNow() + timer.everyMs;
+    insert(timer);
+  }
+  return act;
+};
+
+const mustStay = (): boolean => {
+  for (const watch of watches) if (watch.holds) return true;
+  return timers.some((timer) => timer.holds);
+};
+
+const wait = (): void => {
+  const all = [...watches];
+  if (pairs.length < 2 * all.length) pairs = new Int32Array(4 * all.length);
+  all.forEach((watch, index) => {
+    pairs[2 * index] = watch.fd;
+    pairs[2 * index + 1] = watch.events;
+  });
+  const [timer] = timers;
+  const ms = timer === undefined ? -1 : Math.max(0, timer.at - calls.monotonicNow());
+  if (calls.poll(new Uint8Array(pairs.buffer), all.length, ms) <= 0) return;
+  all.forEach((watch, index) => {
+    const events = pairs[2 * index + 1] ?? 0;
+    if (events !== 0) ready.push({ watch, events });
+  });
+};

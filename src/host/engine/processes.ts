@@ -1,0 +1,101 @@
+// This process and others on the engine's host calls.
+import type { Answer, Identity, Processes } from "../processes.ts";
+import { MOST_OUTPUT } from "../processes.ts";
+import { SIGNALS } from "../signals.ts";
+import { calls, checked, EAGAIN, EINTR } from "./calls.ts";
+import { addTimer, addWatch, READABLE, removeTimer, removeWatch, type Watch } from "./loop.ts";
+import { decodeText } from "./text.ts";
+import { onUncaught } from "./uncaught.ts";
+
+const identity = (): Identity => {
+  const [pid, parent, uid, gid] = calls.identity();
+  return { pid, parent, uid, gid };
+};
+
+/** The first of two variables of one name counts, as getenv(3) has it. */
+const environment = (): Readonly<Record<string, string>> => {
+  const variables: Record<string, string> = {};
+  for (const entry of calls.environment()) {
+    const equals = entry.indexOf("=");
+    const name = entry.slice(0, equals);
+    if (equals > 0 && !Object.hasOwn(variables, name)) variables[name] = entry.slice(equals + 1);
+  }
+  return variables;
+};
+
+/** A program that was started, and what it has printed so far. */
+class Asked {
+  readonly pid: number;
+  readonly fd: number;
+  readonly #output = new Uint8Array(MOST_OUTPUT);
+  #length = 0;
+
+  constructor(words: readonly string[]) {
+    const [pid, fd] = checked(calls.start(words), "start", words[0]);
+    this.pid = pid;
+    this.fd = fd;
+  }
+
+  /** Reads what is there. False when nothing more comes, or too much has come. */
+  read(): boolean {
+    const count = calls.read(this.fd, this.#output, this.#length, MOST_OUTPUT - this.#length, -1);
+    if (count === EAGAIN || count === EINTR) return true;
+    if (count > 0) this.#length += count;
+    return count > 0 && this.#length < MOST_OUTPUT;
+  }
+
+  /** It has closed its output, or `wasLate`: then it is killed. */
+  finish(wasLate: "late" | "ended"): Answer {
+    calls.close(this.fd);
+    if (wasLate === "late") calls.kill(this.pid, SIGNALS.SIGKILL);
+    const status = calls.wait(this.pid, true);
+    const output = decodeText(this.#output.subarray(0, this.#length));
+    return { status: wasLate === "late" || status < 0 || status > 255 ? null : status, output };
+  }
+}
+
+const ask = async (words: readonly string[], limitMs: number): Promise<Answer> => {
+  const asked = new Asked(words);
+  return new Promise((resolve) => {
+    const finish = (how: "late" | "ended"): void => {
+      removeWatch(watch);
+      removeTimer(timer);
+      resolve(asked.finish(how));
+    };
+    const ready = (): void => {
+      if (!asked.read()) finish("ended");
+    };
+    const watch: Watch = { fd: asked.fd, events: READABLE, holds: true, ready };
+    const timer = addTimer(limitMs, null, () => finish("late"));
+    addWatch(watch);
+  });
+};
+
+const askNow = (words: readonly string[], limitMs: number): Answer => {
+  const asked = new Asked(words);
+  const until = calls.monotonicNow() + limitMs;
+  const pair = new Int32Array(2);
+  for (let left = limitMs; left > 0; left = until - calls.monotonicNow()) {
+    pair.set([asked.fd, READABLE]);
+    if (calls.poll(new Uint8Array(pair.buffer), 1, left) > 0 && !asked.read()) return asked.finish("ended");
+  }
+  return asked.finish("late");
+};
+
+export const engineProcesses: Processes = {
+  runtime: "engine",
+  identity,
+  arguments: () => calls.processArguments().slice(1),
+  environment,
+  workingDirectory: () => checked(calls.workingDirectory(), "getcwd"),
+  exit: (status) => calls.exit(status & 0xff),
+  onUncaught,
+  kill: (pid, signal) => {
+    checked(calls.kill(pid, signal), "kill", String(pid));
+  },
+  setPriority: (pid, nice) => {
+    checked(calls.setPriority(pid, nice), "setpriority", String(pid));
+  },
+  ask,
+  askNow,
+};

@@ -1,0 +1,70 @@
+// UTF-8 on the engine's host calls: what TextEncoder and TextDecoder are elsewhere (https://encoding.spec.whatwg.org), in the
+// part that crank uses.
+import { calls } from "./calls.ts";
+
+export const encodeText = (text: string): Uint8Array => calls.encode(text);
+
+/** What is not UTF-8 becomes U+FFFD. */
+export const decodeText = (bytes: Uint8Array): string => calls.decode(bytes, 0, bytes.length, false) ?? "";
+
+export class EngineTextEncoder {
+  readonly encoding = "utf-8";
+
+  encode(text = ""): Uint8Array {
+    return encodeText(text);
+  }
+}
+
+type DecoderOptions = { readonly fatal?: boolean; readonly ignoreBOM?: boolean };
+
+/** U+FEFF at the start, which says that it is UTF-8 and is no character of the text. */
+const BOM: readonly number[] = [0xef, 0xbb, 0xbf];
+const LABELS: ReadonlySet<string> = new Set(["utf-8", "utf8"]);
+
+export class EngineTextDecoder {
+  readonly encoding = "utf-8";
+  readonly fatal: boolean;
+  readonly ignoreBOM: boolean;
+  /** A character that was cut off. */
+  #rest: Uint8Array = new Uint8Array(0);
+  #isAtStart = true;
+
+  constructor(label = "utf-8", { fatal = false, ignoreBOM = false }: DecoderOptions = {}) {
+    if (!LABELS.has(label.toLowerCase())) throw new RangeError(`the encoding ${label} is not supported`);
+    this.fatal = fatal;
+    this.ignoreBOM = ignoreBOM;
+  }
+
+  /** Throws TypeError if it is fatal and `bytes` are not UTF-8. With `stream`, a character may go on in the next call. */
+  decode(bytes: Uint8Array = new Uint8Array(0), { stream = false }: { readonly stream?: boolean } = {}): string {
+    const all = joined(this.#rest, bytes);
+    const end = stream ? wholeCharacters(all) : all.length;
+    this.#rest = all.slice(end);
+    const start =
+      this.#isAtStart && !this.ignoreBOM && BOM.every((byte, index) => all[index] === byte) ? BOM.length : 0;
+    if (end > 0) this.#isAtStart = false;
+    if (!stream) this.#isAtStart = true;
+    const text = calls.decode(all, Math.min(start, end), Math.max(0, end - start), this.fatal);
+    if (text === undefined) throw new TypeError("the bytes are not UTF-8");
+    return text;
+  }
+}
+
+const joined = (one: Uint8Array, other: Uint8Array): Uint8Array => {
+  if (one.length === 0) return other;
+  const all = new Uint8Array(one.length + other.length);
+  all.set(one);
+  all.set(other, one.length);
+  return all;
+};
+
+/** How many bytes there are without a character at the end whose rest is missing. */
+const wholeCharacters = (bytes: Uint8Array): number => {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+};

@@ -1,0 +1,18 @@
+// Exceptions that nobody caught, and rejections that nobody took.
+import { calls } from "./calls.ts";
+import { encodeText } from "./text.ts";
+
+let handler: ((error: unknown) => void) | null = null;
+
+export const onUncaught = (wanted: (error: unknown) => void): void => {
+  handler = wanted;
+};
+
+/** What the engine calls with one. A handler that returns lets the process go on. */
+export const uncaught = (error: unknown): void => {
+  if (handler !== null) return handler(error);
+  const text = error instanceof Error ? `${error}\n${error.stack ?? ""}\n` : `Uncaught ${String(error)}\n`;
+  const bytes = encodeText(text);
+  calls.write(2, bytes, 0, bytes.length, -1);
+  calls.exit(1);
+};

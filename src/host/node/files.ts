@@ -1,0 +1,91 @@
+// Files on Node's own modules. There are no functions there that take a directory's descriptor: /proc/self/fd/N/NAME is the
+// same.
+import * as fs from "node:fs";
+import type { Directory, FileKind, FileStatus, Files, OpenOptions, Replacement } from "../files.ts";
+import { asHost, asHostError } from "./errors.ts";
+
+/** open(2): not in Node's constants. */
+const O_PATH = 0o10000000;
+
+const at = (path: string, directory: Directory | undefined): string =>
+  directory === undefined || directory === null || path.startsWith("/") ? path : `/proc/self/fd/${directory}/${path}`;
+
+const kindOf = (stats: fs.BigIntStats): FileKind => {
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "link";
+  if (stats.isSocket()) return "socket";
+  if (stats.isFIFO()) return "pipe";
+  if (stats.isCharacterDevice()) return "characterDevice";
+  return stats.isBlockDevice() ? "blockDevice" : "unknown";
+};
+
+const statusFrom = (stats: fs.BigIntStats): FileStatus => ({
+  kind: kindOf(stats),
+  identity: `${stats.dev}:${stats.ino}`,
+  mode: Number(stats.mode) & 0o7777,
+  uid: Number(stats.uid),
+  gid: Number(stats.gid),
+  size: Number(stats.size),
+  device: Number(stats.rdev),
+  modifiedMs: Number(stats.mtimeMs),
+});
+
+const { O_NOFOLLOW, O_DIRECTORY } = fs.constants;
+
+const flagsOf = ({ flags, noFollow, mustBeDirectory, pathOnly }: OpenOptions): number =>
+  flags | (noFollow ? O_NOFOLLOW : 0) | (mustBeDirectory ? O_DIRECTORY : 0) | (pathOnly ? O_PATH : 0);
+
+export const nodeFiles: Files = {
+  open: (path, options) =>
+    asHost("open", path, () => fs.openSync(at(path, options.directory), flagsOf(options), options.mode ?? 0)),
+  close: (fd) => asHost("close", undefined, () => fs.closeSync(fd)),
+  read: (fd, bytes, position) =>
+    asHost("read", undefined, () => fs.readSync(fd, bytes, 0, bytes.length, position ?? null)),
+  write: (fd, bytes, position) =>
+    asHost("write", undefined, () => fs.writeSync(fd, bytes, 0, bytes.length, position ?? null)),
+  status: (path, directory) =>
+    asHost("stat", path, () => statusFrom(fs.statSync(at(path, directory), { bigint: true }))),
+  linkStatus: (path, directory) =>
+    asHost("lstat", path, () => statusFrom(fs.lstatSync(at(path, directory), { bigint: true }))),
+  statusOf: (fd) => asHost("fstat", undefined, () => statusFrom(fs.fstatSync(fd, { bigint: true }))),
+  access: (path, mode, directory) => asHost("access", path, () => fs.accessSync(at(path, directory), mode)),
+  changeMode: (fd, mode) => asHost("chmod", undefined, () => fs.chmodSync(`/proc/self/fd/${fd}`, mode)),
+  changeOwner: (fd, uid, gid) =>
+    asHost("chown", undefined, () => fs.chownSync(`/proc/self/fd/${fd}`, uid ?? -1, gid ?? -1)),
+  truncate: (fd, length) => asHost("truncate", undefined, () => fs.ftruncateSync(fd, length)),
+  synchronize: (fd) => asHost("fsync", undefined, () => fs.fsyncSync(fd)),
+  list: (path, directory) => asHost("read directory", path, () => fs.readdirSync(at(path, directory))),
+  makeDirectory: (path, mode, directory) =>
+    asHost("mkdir", path, () => {
+      fs.mkdirSync(at(path, directory), { mode });
+    }),
+  removeFile: (path, directory) => asHost("unlink", path, () => fs.unlinkSync(at(path, directory))),
+  removeDirectory: (path, directory) => asHost("rmdir", path, () => fs.rmdirSync(at(path, directory))),
+  rename: (path, newPath, directory) =>
+    asHost("rename", path, () => fs.renameSync(at(path, directory), at(newPath, directory))),
+  readLink: (path, directory) => asHost("readlink", path, () => fs.readlinkSync(at(path, directory))),
+  realPath: (path) => asHost("realpath", path, () => fs.realpathSync(path)),
+  replace: (replacement) => replace(replacement),
+};
+
+const replace = async ({ directory, name, temporaryName, bytes, mode }: Replacement): Promise<void> => {
+  const temporary = at(temporaryName, directory);
+  try {
+    const file = await fs.promises.open(temporary, "wx", 0o600);
+    try {
+      await file.chmod(mode);
+      await file.writeFile(bytes);
+      await file.sync();
+      await file.close();
+      await fs.promises.rename(temporary, at(name, directory));
+    } catch (error) {
+      await file.close().catch(() => {});
+      await fs.promises.unlink(temporary).catch(() => {});
+      throw error;
+    }
+    fs.fsyncSync(directory);
+  } catch (error) {
+    throw asHostError(error, "replace", name);
+  }
+};

@@ -1,0 +1,18 @@
+// The terminal, and what is typed.
+
+export type InputHandlers = {
+  /** Characters, whole ones: the bytes of one that was cut off wait for the rest. */
+  typed(text: string): void;
+  /** Nothing comes any more, said once. */
+  ended(): void;
+};
+
+export type Terminal = {
+  isTerminal(fd: number): boolean;
+  /** Null if it is no terminal. */
+  size(fd: number): { readonly columns: number; readonly rows: number } | null;
+  /** Keys come one by one and unchanged. Throws HostError. */
+  setRaw(isRaw: "raw" | "cooked"): void;
+  /** Reads standard input from now on, which keeps the process alive. Returns what ends that; it can be done again. */
+  read(handlers: InputHandlers): () => void;
+};

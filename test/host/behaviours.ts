@@ -1,0 +1,299 @@
+// What the host does, one behaviour after the other, as JSON: run on Bun and on the engine, both must say the same. The
+// environment names a directory to work in, and sockets to talk to.
+import { host } from "#host";
+import { HostError } from "../../src/host/errors.ts";
+import { ACCESS, OPEN } from "../../src/host/files.ts";
+import type { Stream } from "../../src/host/streams.ts";
+
+const { clock, files, processes, signals, streams, terminal } = host;
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+type Place = { readonly directory: string; readonly echo: string; readonly port: number };
+type Behaviour = (place: Place) => unknown;
+
+/** The code of what `act` throws. */
+const refusal = (act: () => unknown): string => {
+  try {
+    return `none: ${JSON.stringify(act())}`;
+  } catch (error) {
+    return error instanceof HostError ? error.code : `another: ${String(error)}`;
+  }
+};
+
+const refusalOf = async (act: Promise<unknown>): Promise<string> => {
+  try {
+    return `none: ${JSON.stringify(await act)}`;
+  } catch (error) {
+    return error instanceof HostError ? error.code : `another: ${String(error)}`;
+  }
+};
+
+const textOf = (path: string): string => {
+  const fd = files.open(path, { flags: OPEN.readOnly });
+  const bytes = new Uint8Array(100);
+  const count = files.read(fd, bytes);
+  files.close(fd);
+  return decoder.decode(bytes.subarray(0, count));
+};
+
+const writeText = (path: string, text: string): void => {
+  const fd = files.open(path, { flags: OPEN.writeOnly | OPEN.create | OPEN.truncate, mode: 0o644 });
+  files.write(fd, encoder.encode(text));
+  files.close(fd);
+};
+
+/** Connects, sends, and collects until it is closed. */
+const talk = async (
+  connect: (handlers: Parameters<typeof streams.connectUnix>[1]) => Promise<Stream>,
+  bytes: Uint8Array,
+) => {
+  let received = 0;
+  let sum = 0;
+  let close: (code: string | null) => void = () => {};
+  const closed = new Promise<string | null>((resolve) => {
+    close = resolve;
+  });
+  const data = (part: Uint8Array): void => {
+    received += part.length;
+    for (const byte of part) sum = (sum * 31 + byte) >>> 0;
+  };
+  const stream = await connect({ data, close });
+  stream.write(bytes);
+  await stream.flushed();
+  const { unsent } = stream;
+  stream.end();
+  return { code: await closed, received, sum, unsent };
+};
+
+const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 7) & 0xff);
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+
+export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
+  "files are written, read anywhere, cut, and described": ({ directory }) => {
+    const path = `${directory}/file`;
+    const fd = files.open(path, { flags: OPEN.readWrite | OPEN.create | OPEN.exclusive, mode: 0o640 });
+    const written = files.write(fd, encoder.encode("0123456789"));
+    const bytes = new Uint8Array(6);
+    const middle = files.read(fd, bytes.subarray(1, 4), 4);
+    files.write(fd, encoder.encode("X"), 9);
+    files.truncate(fd, 12);
+    files.synchronize(fd);
+    files.changeMode(fd, 0o600);
+    const { kind, mode, size, identity } = files.statusOf(fd);
+    const isSame = identity === files.status(path).identity;
+    files.close(fd);
+    return [
+      written,
+      middle,
+      [...bytes],
+      kind,
+      mode,
+      size,
+      isSame,
+      textOf(path).length,
+      files.access(path, ACCESS.read),
+    ];
+  },
+
+  "what the system refuses has its code": ({ directory }) => [
+    refusal(() => files.open(`${directory}/missing`, { flags: OPEN.readOnly })),
+    refusal(() => files.open(`${directory}/file`, { flags: OPEN.readOnly, mustBeDirectory: true })),
+    refusal(() => files.open(`${directory}/file`, { flags: OPEN.writeOnly | OPEN.create | OPEN.exclusive })),
+    refusal(() => files.open(directory, { flags: OPEN.writeOnly })),
+    refusal(() => files.list(`${directory}/file`)),
+    refusal(() => files.removeDirectory(directory)),
+    refusal(() => files.close(999)),
+    refusal(() => files.read(999, new Uint8Array(1))),
+    refusal(() => files.readLink(`${directory}/file`)),
+    refusal(() => files.realPath(`${directory}/missing`)),
+    refusal(() => files.open("x".repeat(300), { flags: OPEN.readOnly })),
+    refusal(() => processes.kill(2 ** 22 + 1, 0)),
+  ],
+
+  "names are relative to a directory's descriptor, and links are followed only where they may be": ({ directory }) => {
+    files.makeDirectory(`${directory}/room`, 0o700);
+    const room = files.open(`${directory}/room`, { flags: OPEN.readOnly, mustBeDirectory: true });
+    const fd = files.open("one", { flags: OPEN.writeOnly | OPEN.create, mode: 0o644, directory: room });
+    files.close(fd);
+    files.rename("one", "two", room);
+    files.makeDirectory("inner", 0o700, room);
+    const names = [...files.list(`${directory}/room`)].sort();
+    const kinds = names.map((name) => files.linkStatus(name, room).kind);
+    const link = files.linkStatus("link-to-file", files.open(directory, { flags: OPEN.readOnly })).kind;
+    const followed = files.status(`${directory}/link-to-file`).kind;
+    const refused = refusal(() => files.open(`${directory}/link-to-file`, { flags: OPEN.readOnly, noFollow: true }));
+    const path = files.open("two", { flags: OPEN.readOnly, directory: room, pathOnly: true });
+    files.changeMode(path, 0o604);
+    files.changeOwner(path, null, null);
+    const mode = files.statusOf(path).mode;
+    const unreadable = refusal(() => files.read(path, new Uint8Array(1)));
+    files.removeFile("two", room);
+    files.removeDirectory("inner", room);
+    return [names, kinds, link, followed, refused, mode, unreadable, files.list(`${directory}/room`)];
+  },
+
+  "a file is replaced as a whole, with its mode, and stays as it is when that fails": async ({ directory }) => {
+    const fd = files.open(directory, { flags: OPEN.readOnly, mustBeDirectory: true });
+    writeText(`${directory}/record`, "old");
+    const replacement = {
+      directory: fd,
+      name: "record",
+      temporaryName: "record.new",
+      bytes: encoder.encode("new"),
+      mode: 0o666,
+    };
+    const pending = files.replace(replacement);
+    await pending;
+    const mode = files.status(`${directory}/record`).mode;
+    writeText(`${directory}/record.new`, "in the way");
+    const taken = await refusalOf(files.replace(replacement));
+    const kept = textOf(`${directory}/record.new`);
+    files.removeFile(`${directory}/record.new`);
+    files.makeDirectory(`${directory}/full`, 0o700);
+    files.makeDirectory(`${directory}/full/inner`, 0o700);
+    const failed = await refusalOf(files.replace({ ...replacement, name: "full" }));
+    const left = files.list(directory).filter((name) => name.endsWith(".new"));
+    return [textOf(`${directory}/record`), mode, taken, kept, failed, left];
+  },
+
+  "a stream sends and receives much more than fits into the kernel, in order": async ({ echo, port }) => [
+    await talk((handlers) => streams.connectUnix(echo, handlers), pattern(1_000_000)),
+    await talk((handlers) => streams.connectTcp("127.0.0.1", port, handlers), pattern(100_000)),
+    await talk((handlers) => streams.connectUnix(echo, handlers), new Uint8Array(0)),
+  ],
+
+  "a connection that cannot be made has its code": async ({ directory, port }) => {
+    const none = { data: () => {}, close: () => {} };
+    return [
+      await refusalOf(streams.connectUnix(`${directory}/missing`, none)),
+      await refusalOf(streams.connectUnix(`${directory}/file`, none)),
+      await refusalOf(streams.connectTcp("127.0.0.1", port + 1, none)),
+    ];
+  },
+
+  "a stream that is destroyed calls no handler any more": async ({ echo }) => {
+    const said: string[] = [];
+    const stream = await streams.connectUnix(echo, { data: () => said.push("data"), close: () => said.push("close") });
+    stream.write(pattern(10));
+    stream.destroy();
+    stream.destroy();
+    stream.write(pattern(10));
+    await stream.flushed();
+    await wait(20);
+    return [said, stream.unsent];
+  },
+
+  "a program is asked, with a limit in time": async () => [
+    await processes.ask(["sh", "-c", "printf '%s' \"ä $0\"; exit 3", "word"], 5000),
+    processes.askNow(["sh", "-c", "cat; echo answer; echo error >&2"], 5000),
+    (await processes.ask(["sleep", "60"], 20)).status,
+    processes.askNow(["sleep", "60"], 20).status,
+    (await processes.ask(["sh", "-c", "kill -9 $$"], 5000)).status,
+    await refusalOf(processes.ask(["/nowhere/program"], 5000)),
+    refusal(() => processes.askNow(["/nowhere/program"], 5000)),
+  ],
+
+  "signals are heard until they are not listened for": async () => {
+    const heard: string[] = [];
+    const { pid } = processes.identity();
+    const hold = clock.every(1000, () => {});
+    const forgetOne = signals.on("SIGUSR2", () => heard.push("one"));
+    const forgetTwo = signals.on("SIGUSR2", () => heard.push("two"));
+    processes.kill(pid, 12);
+    while (heard.length < 2) await wait(1);
+    forgetOne();
+    processes.kill(pid, 12);
+    while (heard.length < 3) await wait(1);
+    forgetTwo();
+    hold.cancel();
+    return heard;
+  },
+
+  "timers come in the order of their times, and not when they were cancelled": async () => {
+    const came: string[] = [];
+    clock.after(30, () => came.push("third"));
+    clock.after(5, () => came.push("first"));
+    clock.after(15, () => came.push("second"));
+    clock.after(10, () => came.push("never")).cancel();
+    let turns = 0;
+    const timer = clock.every(4, () => {
+      if (++turns === 3) timer.cancel();
+    });
+    // This one would keep the process for a minute.
+    clock.after(60_000, () => {}).release();
+    await wait(60);
+    const before = clock.monotonicNow();
+    clock.pause(5);
+    return [
+      came,
+      turns,
+      clock.monotonicNow() - before >= 5,
+      clock.wallNow() > 1.7e12,
+      Number.isInteger(clock.wallNow()),
+    ];
+  },
+
+  "random bytes differ": () => {
+    const [one, other] = [new Uint8Array(16), new Uint8Array(16)];
+    clock.random(one);
+    clock.random(other);
+    return one.some((byte, index) => byte !== other[index]);
+  },
+
+  "text goes through UTF-8 as the Encoding Standard says": () => {
+    const stream = new TextDecoder();
+    const bytes = encoder.encode("\ufeffa\u0000ä€😀z");
+    const parts = [...bytes].map((byte) => stream.decode(new Uint8Array([byte]), { stream: true }));
+    const fatal = (values: readonly number[]): string => {
+      try {
+        return new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(values));
+      } catch (error) {
+        return error instanceof TypeError ? "TypeError" : String(error);
+      }
+    };
+    return [
+      [...encoder.encode("a\u0000ä€😀")],
+      parts.join("") + stream.decode(),
+      new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).length,
+      fatal([0x61, 0xc3, 0xa4]),
+      [[0xc3], [0xff], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xf4, 0x90, 0x80, 0x80]].map(fatal),
+      new TextDecoder().decode(new Uint8Array([0x61, 0xff, 0x62])),
+    ];
+  },
+
+  "the process knows what it was started with": () => {
+    const { pid, parent, uid, gid } = processes.identity();
+    return [
+      processes.arguments(),
+      processes.environment().CRANK_WORD,
+      processes.environment().CRANK_MISSING ?? null,
+      processes.workingDirectory() === files.realPath("."),
+      pid > 1 && parent > 0 && uid >= 0 && gid >= 0,
+      terminal.isTerminal(0),
+      terminal.size(1),
+    ];
+  },
+
+  "what is typed comes as characters, and its end is said": () =>
+    new Promise((resolve) => {
+      let typed = "";
+      terminal.read({
+        typed: (text) => {
+          typed += text;
+        },
+        ended: () => resolve(typed),
+      });
+    }),
+};
+
+/** Prints the result of each, as JSON. */
+export const runBehaviours = async (): Promise<void> => {
+  const { CRANK_PLACE = "{}" } = processes.environment();
+  const place: Place = JSON.parse(CRANK_PLACE);
+  const results: Record<string, unknown> = {};
+  for (const [name, act] of Object.entries(BEHAVIOURS)) results[name] = (await act(place)) ?? null;
+  const bytes = encoder.encode(`${JSON.stringify(results, null, 1)}\n`);
+  for (let at = 0; at < bytes.length; ) at += files.write(1, bytes.subarray(at));
+};

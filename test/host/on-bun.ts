@@ -1,0 +1,3 @@
+import { runBehaviours } from "./behaviours.ts";
+
+await runBehaviours();

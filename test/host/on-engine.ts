@@ -1,0 +1,4 @@
+import { programOf } from "../../src/host/engine/program.ts";
+import { runBehaviours } from "./behaviours.ts";
+
+programOf(() => void runBehaviours());
