@@ -1,0 +1,74 @@
+// A service whose disk fills up for longer than the journal's reserve lasts, and whose keeper is killed before there is room again.
+import { afterEach, beforeEach, expect } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import type { Status, WorkerInfo } from "../../src/control/messages.ts";
+import { readJournal } from "../../src/keeper/journal.ts";
+import { needing, ROOT_USER } from "../needs.ts";
+import { endLeft, killCrank, RESPONDER } from "./harness/left.ts";
+import { freePorts } from "./harness/ports.ts";
+import { Bench, CRANK, CRANKCTL, type Ended, isAlive, type Running, waitFor } from "./harness/service.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(async () => {
+  await bench.clean();
+  await endLeft(bench);
+});
+
+needing(ROOT_USER).test(
+  "the next crank knows every worker, though no journal tells of them",
+  async () => {
+    const disk = join(bench.directory, "disk");
+    mkdirSync(disk);
+    // A disk of its own, for as long as this process lives.
+    const mount = `mount -t tmpfs -o size=768k crank-test "${disk}" && echo there && exec sleep 600`;
+    const holder = bench.start(["unshare", "--mount", "--", "sh", "-c", mount]);
+    await holder.wrote("stdout", "there");
+    const inside = ["nsenter", "-t", String(holder.pid), "-m", `--wd=${bench.directory}`, "--"];
+    const seen = (name: string): string => `/proc/${holder.pid}/root${disk}/${name}`;
+    const [port = 0] = await freePorts(1);
+    const start = async (words: string): Promise<Running> => {
+      const flags = ["-prefix", disk, "-name", "web", "-bind", `127.0.0.1:${port}`, "-respawn"];
+      const crank = bench.start([...inside, CRANK, ...flags]);
+      await crank.wrote("stderr", words);
+      return crank;
+    };
+    const ctl = (...args: string[]): Promise<Ended> =>
+      bench.run([...inside, CRANKCTL, "-prefix", disk, "-name", "web", ...args]);
+    const workers = async (): Promise<WorkerInfo[]> => {
+      const status: Status = JSON.parse((await ctl("status", "-json")).stdout);
+      return status.workers.filter(({ state }) => state === "ready");
+    };
+    const crank = await start("Listening on");
+    const run = (...args: string[]) => ctl("run", "-wait", "-stop", "2", ...args, "--", ...RESPONDER, "v1");
+    expect(await run("-instances", "2")).toMatchObject({ status: 0 });
+    await bench.run([...inside, "sh", "-c", `cat /dev/zero > "${disk}/ballast"`]);
+    // A spec that is long: a few deploys of it are more than is kept free for the journal.
+    const long = `WORDS=${"x".repeat(30_000)}`;
+    for (let deploy = 0; deploy < 8 && !crank.stderr().includes("The journal cannot be written"); deploy++)
+      expect(await run("-env", `${long}${deploy}`)).toMatchObject({ status: 0 });
+    await crank.wrote("stderr", "The journal cannot be written");
+    expect((await ctl("status")).stdout).toContain("The journal cannot be written to disk");
+    const journal = seen("web.run/journal");
+    expect(existsSync(journal) ? readJournal(readFileSync(journal)).kind : "stale").toBe("stale");
+    await ctl("scale", "3");
+    await waitFor("three workers", async () => (await workers()).length === 3);
+    const before = (await workers()).map(({ pid }) => pid ?? 0);
+    await killCrank(crank);
+    truncateSync(seen("ballast"), 0);
+    const next = await start("Adopted 3 of the 3 workers");
+    // Whether by a journal that has just been written again, by the record, or in its place: none goes on unseen.
+    await waitFor("only those that are known", async () => {
+      const known = (await workers()).map(({ pid }) => pid);
+      return known.length >= 2 && before.every((pid) => known.includes(pid) || !isAlive(pid));
+    });
+    expect(await run("-instances", "1")).toMatchObject({ status: 0 });
+    await waitFor("the end of all that there were", () => before.every((pid) => !isAlive(pid)));
+    next.signal("SIGTERM");
+    expect(await next.ended).toMatchObject({ status: 0 });
+  },
+  120_000,
+);
