@@ -79,8 +79,8 @@ const findOwner = (): string => {
   if (!isUnderCrank || isOwn) return "";
   const owner = pid === null ? "another process (there is no LISTEN_PID)" : `process ${pid}${commandOf(pid)}`;
   return (
-    `crank's sockets and NOTIFY_FD were passed to ${owner}, and this is process ${process.pid}, which it started without ` +
-    `them: run the program itself, as in "crankctl run -- ${ownCommand()}", or with exec; in place of sudo say -user`
+    `crank's sockets and NOTIFY_FD were passed to ${owner}, and this is process ${process.pid}, where their numbers may ` +
+    `mean something else: run the program itself, as in "crankctl run -- ${ownCommand()}", or with exec; in place of sudo say -user`
   );
 };
 

@@ -88,10 +88,11 @@ test("a process that is not crank's own child is asked for its descriptor all th
   await run(
     "-hand-over",
     "--",
-    "sh",
+    "bash",
     "-c",
-    'trap "kill -TERM \\$child" TERM; LISTEN_PID= "$@" & child=$!; wait; wait',
-    "sh",
+    // The descriptors are the child's own: a shell passes them on.
+    'trap "kill -TERM \\$child" TERM; (export LISTEN_PID=$BASHPID; exec "$@") & child=$!; wait; wait',
+    "bash",
     ...NODE,
     SERVER,
   );
