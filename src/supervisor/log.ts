@@ -21,13 +21,18 @@ const SYSLOG = 3;
 export const log = (memory: Memory, level: Level, message: string): void => {
   const shown: readonly Level[] = SHOWN[memory.settings?.verbosity ?? "normal"];
   if (!shown.includes(level)) return;
-  const entry: LogEntry = { level, message, wallMs: memory.platform.wallNow() };
+  const entry: LogEntry = { level, message: bounded(message), wallMs: memory.platform.wallNow() };
   const forSyslog = syslogLine(memory, entry);
   if (forSyslog !== null) memory.outbox.command({ kind: "log", sink: SYSLOG, bytes: printable(forSyslog) });
   if (memory.settings?.syslog?.carries === "everything") return;
   const line = memory.settings?.logFormat === "json" ? jsonLine(memory, entry) : memory.frontEnd.logLine(memory, entry);
   memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${priority(memory, level)}${line}\n` });
 };
+
+/** A message quotes what others said, and nobody reads more of it, UTF-16 units. */
+const LONGEST_MESSAGE = 16 * 1024;
+const bounded = (message: string): string =>
+  message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)} … (${message.length} characters)`;
 
 /** What systemd's journal takes for the line's priority (sd-daemon(3)); it is not shown. */
 const priority = (memory: Memory, level: Level): string =>

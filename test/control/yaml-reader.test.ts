@@ -158,6 +158,20 @@ describe("a document", () => {
   });
 });
 
+describe("a request", () => {
+  test("with an id that is longer than any client's has none: it would be remembered, and sent back", async () => {
+    const long = "x".repeat(1024 * 1024);
+    const ping = await parseEinhornLine(JSON.stringify({ command: "worker:ping", pid: 7, request_id: long, id: long }));
+    expect(ping).toMatchObject({ command: "worker:ping", pid: 7, requestId: null, id: undefined });
+    const short = await parseEinhornLine(JSON.stringify({ command: "worker:ping", pid: 7, request_id: "a", id: 4 }));
+    expect(short).toMatchObject({ requestId: "a", id: 4 });
+  });
+
+  test("that nests deeper than any of einhorn's is no request", async () => {
+    expect(await parseEinhornLine(`{"command":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toBeNull();
+  });
+});
+
 describe("a line of 64 KiB", () => {
   const BYTES = 64 * 1024;
   const filled = (piece: string, before = "", behind = ""): string =>
