@@ -19,7 +19,7 @@ export const CRANK_FLAGS = {
     kind: "text",
     argument: "URI",
     environment: "CRANK_CTL",
-    help: "the control socket; a tcp address wants a secret in CRANK_CTL_TOKEN",
+    help: "the control socket, with options as for -bind; a tcp address wants a secret in CRANK_CTL_TOKEN",
   },
   metrics: {
     kind: "text",

@@ -1,9 +1,10 @@
 // A real keeper's locks: what keeps a second one away, and how they are given up.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { COMMANDS } from "../../src/keeper/protocol.ts";
 import { DrivenKeeper } from "./driven-keeper.ts";
 
+const EPERM = 1;
 const EAGAIN = 11;
 
 let keeper: DrivenKeeper;
@@ -67,6 +68,25 @@ describe("a lock", () => {
     expect(existsSync(keeper.path("one"))).toBe(true);
     await take(other, "one");
     expect(readFileSync(keeper.path("one"), "utf8").trim()).toBe(String(other.pid));
+  });
+
+  test("is taken on no file that means something else: a link, a fifo, another name of a file, one that others can write to", async () => {
+    await keeper.start();
+    writeFileSync(keeper.path("precious"), "precious");
+    symlinkSync(keeper.path("precious"), keeper.path("link"));
+    linkSync(keeper.path("precious"), keeper.path("name"));
+    Bun.spawnSync(["mkfifo", keeper.path("fifo")]);
+    writeFileSync(keeper.path("open"), "");
+    chmodSync(keeper.path("open"), 0o622);
+    keeper.commit(["link", "name", "fifo", "open"].map((name, index) => lock(index + 1, name)));
+    for (const [id, step] of [
+      [1, "type"],
+      [2, "links"],
+      [3, "type"],
+      [4, "mode"],
+    ] as const)
+      expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.lock.code, id, step, errno: EPERM });
+    expect(readFileSync(keeper.path("precious"), "utf8")).toBe("precious");
   });
 
   test("whose file somebody has taken away is not given up for another file of that name", async () => {
