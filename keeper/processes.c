@@ -15,7 +15,7 @@
 #include "peek.h"
 #include "protocol.h"
 
-enum { PATH_ROOM = 64, FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_SESSION = 6, FIELD_START = 22 };
+enum { PATH_ROOM = 64, FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_GROUP = 5, FIELD_SESSION = 6, FIELD_START = 22 };
 
 /* Reads a file of a process into `bytes`. The length; 0 if there is nothing to be read. */
 static size_t read_file(uint32_t pid, const char *name, char *bytes, size_t room) {
@@ -46,6 +46,7 @@ bool processes_look(uint32_t pid, struct process *process) {
     if (!at) break;
     if (field == FIELD_STATE) process->state = at[1];
     else if (field == FIELD_PARENT) process->parent = (uint32_t)strtoul(at + 1, NULL, 10);
+    else if (field == FIELD_GROUP) process->group = (uint32_t)strtoul(at + 1, NULL, 10);
     else if (field == FIELD_SESSION) process->session = (uint32_t)strtoul(at + 1, NULL, 10);
     else if (field == FIELD_START) process->start_time = strtoull(at + 1, NULL, 10);
   }

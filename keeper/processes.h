@@ -11,6 +11,7 @@
 struct process {
   uint32_t pid;
   uint32_t parent;
+  uint32_t group;
   uint32_t session;
   char state;          /* as proc_pid_stat(5) has it: 'Z' and 'X' have ended */
   uint64_t start_time;

@@ -19,8 +19,11 @@
 enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD, WORKER_LINGERING };
 
 /* By what its processes are known (worker_kin.c). */
+enum { KIN_SESSIONS = 8 };
 struct kin {
   uint32_t session;    /* its own; 0: none */
+  uint32_t others[KIN_SESSIONS]; /* sessions that processes of it have begun, as far as they were met; the oldest gives way */
+  uint32_t other_count;
   uint32_t keeper;     /* EINHORN_MASTER_PID of its environment */
   uint64_t generation; /* CRANK_GENERATION, where it is known */
   uint32_t user;       /* of one that was adopted */

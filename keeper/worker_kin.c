@@ -83,9 +83,20 @@ static bool is_named(const struct worker *worker, const char *environment, size_
          (worker->kin.generation == 0 || sets(environment, length, "CRANK_GENERATION", worker->kin.generation));
 }
 
-/* Nobody leaves its session for one that is there already, so what is in a worker's own descends from it. */
-static bool is_in_session(const struct worker *worker, const struct process *process) {
-  return worker->kin.session != 0 && process->session == worker->kin.session;
+/* No process leaves its session for one that is there already, so what is in one of a worker's descends from it. */
+bool kin_is_in_session(const struct worker *worker, const struct process *process) {
+  uint32_t session = process->session;
+  if (session == 0) return false;
+  if (session == worker->kin.session) return true;
+  for (uint32_t i = 0; i < KIN_SESSIONS; i++) {
+    if (worker->kin.others[i] == session) return true;
+  }
+  return false;
+}
+
+static void note_session(struct worker *worker, const struct process *process) {
+  if (process->session == (uint32_t)getsid(0) || kin_is_in_session(worker, process)) return;
+  worker->kin.others[worker->kin.other_count++ % KIN_SESSIONS] = process->session;
 }
 
 /* Whether it is a fork of the keeper's own, for some small task. */
@@ -147,7 +158,7 @@ static struct worker *owner_of(const struct process *child, uint32_t *others) {
   }
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
-    if (is_alive(worker) && is_in_session(worker, child)) return worker;
+    if (is_alive(worker) && kin_is_in_session(worker, child)) return worker;
   }
   struct worker *owner = named_owner(child);
   if (!owner) processes_inodes(child->pid, look_for_holder, &owner);
@@ -178,6 +189,7 @@ static void take_child(void *context, uint32_t pid) {
   has_strays = true;
   uint32_t others = 0;
   struct worker *owner = owner_of(&child, &others);
+  if (owner) note_session(owner, &child);
   bool is_meant = search->worker ? owner == search->worker : !owner && others == 0 && may_be_left(&child);
   if (is_meant) (void)tree_add(search->tree, pid);
 }
@@ -189,7 +201,7 @@ static void take_relative(void *context, uint32_t pid) {
   struct process process;
   if (pid == (uint32_t)getpid() || is_known(pid) || !processes_look(pid, &process)) return;
   if (processes_has_ended(&process) || process.start_time < worker->kin.began) return;
-  bool is_relative = is_in_session(worker, &process);
+  bool is_relative = kin_is_in_session(worker, &process);
   if (!is_relative && processes_user(pid) == worker->kin.user) {
     char *environment = memory_take(ENVIRONMENT_BYTES);
     is_relative = is_named(worker, environment, processes_environment(pid, environment, ENVIRONMENT_BYTES));

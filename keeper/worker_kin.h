@@ -9,6 +9,8 @@
 #include "tree.h"
 #include "worker.h"
 
+/* Whether a process is in a session that a process of the worker has begun. */
+bool kin_is_in_session(const struct worker *worker, const struct process *process);
 /* All processes of a worker, its main one first if that is there. Others that have ended may be among them. */
 struct tree kin_of(struct worker *worker);
 /* Whether the worker began this session, as some process in it shows. */

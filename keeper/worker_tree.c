@@ -24,7 +24,7 @@
 #include "workers.h"
 
 enum {
-  MOST_ROUNDS = 64,     /* of one kill: what forks faster than that is killed again when the first of them have ended */
+  MOST_ROUNDS = 16,     /* of one kill: what forks faster than that is killed again when the first of them have ended */
   MOST_NAMED = 32,      /* processes that are named when they were killed */
   COMMAND_BYTES = 200,
   MOST_MEMBERS = 64,    /* watched of one adopted worker's rest; the others when these are gone */
@@ -86,6 +86,12 @@ struct kills {
   char commands[MOST_NAMED][COMMAND_BYTES];
 };
 
+/* All of a group at once, those included that are being forked: every member is in the worker's session. */
+static void kill_group(const struct worker *worker, const struct process *process) {
+  bool is_its_own = worker && kin_is_in_session(worker, process);
+  if (is_its_own && process->group > 1 && process->group != (uint32_t)getpgrp()) (void)kill(-(pid_t)process->group, SIGKILL);
+}
+
 static bool kill_one(struct kills *kills, const struct process *process, bool is_named) {
   char command[COMMAND_BYTES] = "";
   if (is_named && kills->named < MOST_NAMED) processes_command(process->pid, command, sizeof command);
@@ -121,6 +127,7 @@ static uint32_t kill_all(struct worker *worker, struct kills *kills) {
       left++;
       if (tree_holds(&kills->done, process)) continue;
       if (kill_one(kills, process, !worker || !is_main(worker, process))) is_new = true;
+      kill_group(worker, process);
     }
     tree_free(&tree);
     if (!is_new) break;
