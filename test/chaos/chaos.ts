@@ -53,7 +53,7 @@ export const runChaos = async ({ seed, seconds, without = [] }: ChaosOptions): P
       const happening = async (): Promise<Effect> => {
         await Bun.sleep(delayMs);
         await disturbance.happen();
-        return wasFull && disturbance.effect === "nothing" ? "outcome" : disturbance.effect;
+        return wasFull && disturbance.effect !== "answer" ? "outcome" : disturbance.effect;
       };
       await step(stage, truth, order, happening);
       if (!disturbances.isDiskFull) fullSince = steps;
@@ -108,7 +108,8 @@ const outcomes = (
 ): readonly (readonly GoodRun[])[] => {
   if (effect === "answer") return order.after === null ? [before] : [before, order.after];
   if (status === 0) return order.after === null ? [] : [order.after];
-  return order.after === null || effect === "outcome" ? [before] : [];
+  const mayFail = order.after === null || effect === "outcome" || (effect === "upgrade" && order.isUpgrade);
+  return mayFail ? [before] : [];
 };
 
 /** Waits until no rollout goes on, and says which of the allowed histories it is. */

@@ -4,8 +4,11 @@ import type { Random } from "../sim/random.ts";
 import type { Stage, WorkerSeen } from "./stage.ts";
 import type { Truth } from "./truth.ts";
 
-/** What a disturbance may change of an order's outcome: nothing, whether it succeeds, or whether its answer arrives. */
-export type Effect = "nothing" | "outcome" | "answer";
+/**
+ * What a disturbance may change of an order's outcome: nothing, whether an upgrade succeeds (what is killed as the supervisor
+ * may be its check), whether any order does, or whether the answer arrives.
+ */
+export type Effect = "nothing" | "upgrade" | "outcome" | "answer";
 
 export type Disturbance = { readonly words: string; readonly effect: Effect; happen(): Promise<void> };
 
@@ -79,7 +82,7 @@ export class Disturbances {
   #killSupervisor(times: number): Disturbance {
     return {
       words: `kill the supervisor, ${times} times if it is awake`,
-      effect: "nothing",
+      effect: "upgrade",
       happen: async () => {
         for (let count = 0; count < times; count++) {
           const pid = supervisorOf(this.#stage.crank);

@@ -14,6 +14,7 @@ export type Order = {
   readonly after: readonly GoodRun[] | null;
   /** How many workers are wanted when it went well; null: as many as before. */
   readonly instances: number | null;
+  readonly isUpgrade?: boolean;
 };
 
 const DRAIN_MS = "100";
@@ -108,7 +109,7 @@ export class Orders {
 
   #upgrade(): Order {
     const carryOut = () => this.#stage.ctl("upgrade", "-wait");
-    return { words: "upgrade", versions: [], carryOut, after: this.#truth.history, instances: null };
+    return { words: "upgrade", versions: [], carryOut, after: this.#truth.history, instances: null, isUpgrade: true };
   }
 
   #reload(): Order {

@@ -84,10 +84,14 @@ describe("a deploy", () => {
   });
 
   test.each([
-    ["a command that does not exist", ["/no/such/program"], "no such file or directory"],
-    ["a command that is not in PATH", ["no-such-program-anywhere"], "no such file or directory"],
+    ["a command that does not exist", ["/no/such/program"], "command not found: /no/such/program"],
+    [
+      "a command that is not in PATH",
+      ["no-such-program-anywhere"],
+      "command not found: no-such-program-anywhere (PATH ",
+    ],
     ["a file that is not executable", ["/etc/passwd"], "permission denied"],
-  ])("of %s fails at once, and says which step", async (_, command, reason) => {
+  ])("of %s fails at once, and says why", async (_, command, reason) => {
     const port = portOf(await start());
     await run("good");
     const failed = await bench.ctl("web", "run", "-wait", "--", ...command);
@@ -101,7 +105,7 @@ describe("a deploy", () => {
     await start();
     const failed = await run("x", [], ["-cwd", join(bench.directory, "gone")]);
     expect(failed.status).toBe(1);
-    expect(failed.stdout + failed.stderr).toContain("chdir");
+    expect(failed.stdout + failed.stderr).toContain("cannot change to the directory");
   });
 
   test("is ready through NOTIFY_SOCKET as well, with other assignments around READY=1", async () => {
