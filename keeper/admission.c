@@ -68,7 +68,11 @@ static bool is_on_local_mount(unsigned int major_number, unsigned int minor_numb
 
 bool admission_allows(int fd) {
   struct statx facts;
-  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) < 0) return false;
+  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) < 0) {
+    int type = 0;
+    socklen_t length = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0; /* where a filter forbids statx(2) */
+  }
   mode_t type = facts.stx_mode & S_IFMT;
   if (type == S_IFSOCK || type == S_IFIFO || type == 0 /* eventfd, timerfd and the like */) return true;
   if (type == S_IFCHR) return facts.stx_rdev_major == MEMORY_DEVICES;

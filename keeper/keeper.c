@@ -16,6 +16,7 @@
 #include "handles.h"
 #include "inherited.h"
 #include "journal.h"
+#include "kernel.h"
 #include "lock.h"
 #include "loop.h"
 #include "memory.h"
@@ -73,6 +74,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
   environment_start(environ);
   if (!facts_collect(argc, argv)) exit(1);
   if (state < 0) {
+    if (!kernel_serves()) exit(1);
     facts_take_precedence();
     signals_block();
   }

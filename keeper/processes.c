@@ -100,10 +100,23 @@ int processes_open(uint32_t pid, uint64_t start_time) {
   return -1;
 }
 
+/* Between the look and the signal the number could go to another process: only where nothing better is to be had. */
+static int signal_by_pid(uint32_t pid, uint64_t start_time, int signal_number) {
+  if (processes_start_time(pid) == start_time) return kill((pid_t)pid, signal_number);
+  errno = ESRCH;
+  return -1;
+}
+
+int processes_signal_by(int process, uint32_t pid, uint64_t start_time, int signal_number) {
+  if (syscall(SYS_pidfd_send_signal, process, signal_number, NULL, 0) == 0) return 0;
+  if (errno != ENOSYS && errno != EPERM && errno != EINVAL) return -1;
+  return signal_by_pid(pid, start_time, signal_number);
+}
+
 int processes_signal(uint32_t pid, uint64_t start_time, int signal_number) {
   int fd = processes_open(pid, start_time);
-  if (fd < 0) return -1;
-  int result = (int)syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0);
+  if (fd < 0) return errno == ENOSYS || errno == EPERM ? signal_by_pid(pid, start_time, signal_number) : -1;
+  int result = processes_signal_by(fd, pid, start_time, signal_number);
   int error = errno;
   (void)close(fd);
   errno = error;

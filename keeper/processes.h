@@ -48,4 +48,8 @@ void processes_inodes(uint32_t pid, void (*take)(void *context, uint64_t inode),
 /* How a process was called, in one line of at most `room` bytes with the NUL behind it. */
 void processes_command(uint32_t pid, char *line, size_t room);
 
+/* Sends a signal by a pidfd; where the kernel or a filter (seccomp(2)) does not have that call, by the pid, if that still is the
+ * process with this start time. 0, or -1 with errno. */
+int processes_signal_by(int process, uint32_t pid, uint64_t start_time, int signal_number);
+
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "events.h"
@@ -99,7 +98,7 @@ void workers_spawn(struct reader *command) {
 /* One that has lingered has no main process any more: the rest gets it. */
 static int send_signal(struct worker *worker, int signal_number, bool all) {
   if (all || worker->state == WORKER_LINGERING) return worker_tree_signal(worker, signal_number);
-  if (worker->process >= 0) return (int)syscall(SYS_pidfd_send_signal, worker->process, signal_number, NULL, 0);
+  if (worker->process >= 0) return processes_signal_by(worker->process, worker->pid, worker->start_time, signal_number);
   return kill((pid_t)worker->pid, signal_number);
 }
 

@@ -1,0 +1,75 @@
+// Kernels and containers that do not have every system call: crank does what the call was for in another way, or says what it cannot do.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, CRANK, ROOT, type Running, waitFor } from "./harness/service.ts";
+
+const REFUSE = ["python3", join(ROOT, "test/apps/refuse_syscalls.py")];
+const isRoot = process.getuid?.() === 0;
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+/** crank where these calls are refused with this error. */
+const start = async (errno: string, names: string, bind = "127.0.0.1:0"): Promise<Running> => {
+  const own = ["-prefix", bench.directory, "-name", "web", "-bind", bind, "-verbose"];
+  const crank = bench.start([...REFUSE, errno, names, CRANK, ...own]);
+  await crank.wrote("stderr", "Listening on");
+  return crank;
+};
+type Worker = { readonly id: number; readonly pid: number };
+const ps = async (): Promise<Worker[]> => JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+const run = (...words: readonly string[]) =>
+  bench.ctl("web", "run", "-wait", "-stop", "2", "-ready", "delay:0.1", ...words, "--", "sleep", "600");
+
+describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
+  test("of close_range: workers get their descriptors and no others", async () => {
+    await start(errno, "close_range");
+    expect(await run()).toMatchObject({ status: 0 });
+    const [worker] = await ps();
+    expect(readdirSync(`/proc/${worker?.pid}/fd`).map(Number).sort()).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test("of close_range with its flag alone (Linux 5.9): the same", async () => {
+    await start("EINVAL", "close_range");
+    expect(await run()).toMatchObject({ status: 0 });
+    const [worker] = await ps();
+    expect(readdirSync(`/proc/${worker?.pid}/fd`).map(Number).sort()).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test("of pidfd_send_signal: adopted workers are stopped all the same", async () => {
+    const first = await start(errno, "pidfd_send_signal");
+    expect(await run()).toMatchObject({ status: 0 });
+    const [before] = await ps();
+    process.kill(first.pid, "SIGKILL");
+    await first.ended;
+    const second = await start(errno, "pidfd_send_signal");
+    await second.wrote("stderr", "Adopted");
+    expect(await run("-env", "NEXT=1")).toMatchObject({ status: 0 });
+    await waitFor("the end of the adopted worker", () => !existsSync(`/proc/${before?.pid}`));
+  });
+
+  test("of pidfd_open: it is said at the start what cannot be done, and workers are started and stopped", async () => {
+    const crank = await start(errno, "pidfd_open,pidfd_send_signal,pidfd_getfd");
+    expect(crank.stderr()).toContain("pidfd_open(2) is missing");
+    expect(await run()).toMatchObject({ status: 0 });
+    const [before] = await ps();
+    expect(await run("-env", "NEXT=1")).toMatchObject({ status: 0 });
+    await waitFor("the end of the worker before", () => !existsSync(`/proc/${before?.pid}`));
+  });
+
+  test("of memfd_create: crank does not start, and says what it needs", async () => {
+    const own = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"];
+    const { status, stderr } = await bench.run([...REFUSE, errno, "memfd_create", CRANK, ...own]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^crank: needs Linux 5\.6 or later, and a container that allows memfd_create\(2\): .*\n$/);
+  });
+
+  test.skipIf(!isRoot)("of keyctl: workers of another user are started all the same", async () => {
+    await start(errno, "keyctl,statx");
+    expect(await run("-user", "nobody", "-cwd", "/")).toMatchObject({ status: 0 });
+  });
+});
