@@ -355,20 +355,29 @@ const isPlainStart = (text: string): boolean => text !== "" && !/^(?:[,[\]{}#&*!
 
 /** A line of a plain scalar, without the comment that ends it. */
 const plainText = (text: string): { readonly text: string; readonly ended: boolean } => {
-  const comment = / +#|\t/.exec(text);
-  if (comment?.[0] === "\t" || /:(?:\s|$)/.test(text.slice(0, comment?.index))) throw new YamlFault();
-  return comment ? { text: text.slice(0, comment.index), ended: true } : { text, ended: false };
+  const comment = text.indexOf(" #");
+  const said = comment < 0 ? text : text.slice(0, comment);
+  if (said.includes("\t") || /:(?:\s|$)/.test(said)) throw new YamlFault();
+  return { text: said.trimEnd(), ended: comment >= 0 };
 };
 
+/** The runs of spaces are taken whole, or a line of spaces would be looked at again for each of them. */
 const PLAIN_KEY =
-  /^[^\s,[\]{}#&*!|>'"%@`?:-](?:[^\s:#]|:(?=\S)|(?<=\S)#| +(?=[^\s:#]))*(?= *:(?: |$))|^[-?:](?=\S)(?:[^\s:#]|:(?=\S)|(?<=\S)#| +(?=[^\s:#]))+(?= *:(?: |$))/;
+  /^[^\s,[\]{}#&*!|>'"%@`?:-](?:[^\s:#]|:(?=\S)|(?<=\S)#|(?=( +))\1(?=[^\s:#]))*(?= *:(?: |$))|^[-?:](?=\S)(?:[^\s:#]|:(?=\S)|(?<=\S)#|(?=( +))\2(?=[^\s:#]))+(?= *:(?: |$))/;
 const QUOTED_KEY = /^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')(?= *:(?: |$))/;
 
-const isMappingLine = (text: string): boolean => PLAIN_KEY.test(text) || QUOTED_KEY.test(text);
+const isMappingLine = (text: string): boolean => {
+  const head = headOf(text);
+  return PLAIN_KEY.test(head) || QUOTED_KEY.test(head);
+};
+
+/** A key on one line has at most 1024 characters (YAML 1.2, section 7.4.2): what stands behind them is not looked at. */
+const headOf = (text: string): string => (text.length <= LONGEST_KEY ? text : `${text.slice(0, LONGEST_KEY)}-`);
+const LONGEST_KEY = 1026;
 
 /** A mapping's key, and where in the line the rest begins. */
 const keyOf = (text: string): { readonly key: string; readonly rest: number } => {
-  const written = PLAIN_KEY.exec(text)?.[0] ?? QUOTED_KEY.exec(text)?.[0];
+  const written = PLAIN_KEY.exec(headOf(text))?.[0] ?? QUOTED_KEY.exec(headOf(text))?.[0];
   if (written === undefined) throw new YamlFault();
   const colon = text.indexOf(":", written.length);
   let rest = colon + 1;
