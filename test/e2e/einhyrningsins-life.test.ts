@@ -69,7 +69,7 @@ describe("an infant", () => {
   scene("whose program cannot be started is an error that is said", async (stage) => {
     const ended = await stage.start(["no-such-program-anywhere"]).ended;
     expect(ended.status).toBe(1);
-    expect(ended.stderr).toContain("no such file or directory");
+    expect(ended.stderr).toContain("command not found: no-such-program-anywhere");
   });
 });
 
