@@ -27,14 +27,14 @@ engine: build/engine/checked build/engine/build-sanitized
 
 build/engine/module/translated: $(TRANSLATOR) engine/engine.mk $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
-	echo 'Translating the engine and compiling it, once for each version of it …'
 	$(RUNTIME) tools/wasm-to-c/main.ts $(ENGINE_MODULE) $(ENGINE_CHECKSUM) build/engine/module/quickjs $(words $(ENGINE_PARTS))
 	touch $@
 
 $(MODULE_C) $(MODULE_DATA:.o=.c): build/engine/module/translated ;
 
-# Generated: names that are never used and labels that are never reached are all right in it.
+# Four of them, about 7 s each. Generated: names that are never used and labels that are never reached are all right in it.
 build/engine/module/%.o: build/engine/module/%.c tools/wasm-to-c/wasm.h build/compiler-flags | $(COMPILER)
+	echo 'Compiling $(@F) of the engine, once for each version of it …'
 	$(CC) $(ENGINE_FLAGS) -O2 -w -c -o $@ $<
 
 # The host -------------------------------------------------------------------------------------------------------------
@@ -70,6 +70,13 @@ build/engine/%.image.o: build/engine/%.image engine/image.S
 	$(CC) -DIMAGE='"$<"' -c -o $@ engine/image.S
 build/engine/%.program: build/engine/%.image.o build/engine/main.o $(ENGINE_OBJECTS) $(MODULE_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $^ -lm
+
+# All commands of today on the engine, with what they import from Node in tools/engine/: to be called with a command's name.
+build/engine/commands.mjs: $(wildcard tools/engine/*.ts) $(TYPESCRIPT) $(PACKAGES) | $(RUNTIME)
+	mkdir -p $(@D)
+	$(RUNTIME) tools/engine/bundle.ts $@
+build/crank-engine: build/engine/commands.program
+	cp $< $@.new && mv -f $@.new $@
 
 .PRECIOUS: build/engine/%.bytecode build/engine/%.image
 

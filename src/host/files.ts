@@ -31,6 +31,8 @@ export type FileStatus = {
   readonly identity: string;
   /** Permission bits, set-id and sticky ones included. */
   readonly mode: number;
+  /** 0: its last name is gone. */
+  readonly links: number;
   readonly uid: number;
   readonly gid: number;
   readonly size: number;

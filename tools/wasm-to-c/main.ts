@@ -1,7 +1,7 @@
 // Translates a WebAssembly module to C: main.ts MODULE SHA256 OUTPUT_PREFIX NUMBER_OF_FILES. The module's checksum is
 // checked first: a package that was exchanged is an error, whatever it is made of. `make engine` calls it.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { moduleToC } from "./module-to-c.ts";
 import { readModule } from "./read-module.ts";
@@ -9,6 +9,11 @@ import { readModule } from "./read-module.ts";
 const fail = (message: string): never => {
   process.stderr.write(`crank: ${message}\n`);
   process.exit(1);
+};
+
+/** What is the same keeps its time, so that make does not compile it again. */
+const writeIfChanged = (path: string, text: string): void => {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
 };
 
 const [input = "", checksum = "", prefix = "", count = ""] = process.argv.slice(2);
@@ -24,7 +29,7 @@ try {
   const directory = dirname(prefix);
   mkdirSync(directory, { recursive: true });
   for (const [name, text] of moduleToC(readModule(bytes), basename(prefix), fileCount))
-    writeFileSync(join(directory, name), text);
+    writeIfChanged(join(directory, name), text);
 } catch (error) {
   fail(`${input} cannot be translated: ${error instanceof Error ? error.message : String(error)}`);
 }

@@ -19,11 +19,12 @@ const KINDS: ReadonlyMap<number, FileKind> = new Map([
 ]);
 
 const statusFrom = (values: StatusValues): FileStatus => {
-  const [, , mode, , uid, gid, device, size, modifiedMs, , identity] = values;
+  const [, , mode, links, uid, gid, device, size, modifiedMs, , identity] = values;
   return {
     kind: KINDS.get(mode & 0o170000) ?? "unknown",
     identity,
     mode: mode & 0o7777,
+    links,
     uid,
     gid,
     size,

@@ -24,6 +24,7 @@ const statusFrom = (stats: fs.BigIntStats): FileStatus => ({
   kind: kindOf(stats),
   identity: `${stats.dev}:${stats.ino}`,
   mode: Number(stats.mode) & 0o7777,
+  links: Number(stats.nlink),
   uid: Number(stats.uid),
   gid: Number(stats.gid),
   size: Number(stats.size),
