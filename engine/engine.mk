@@ -21,7 +21,7 @@ BUILDER_OBJECTS := build/engine/build.o build/engine/fresh.o
 ENGINE_STRICT   := $(patsubst engine/%.c,build/engine/strict/%.o,$(wildcard engine/*.c))
 
 .PHONY: engine
-engine: build/engine/checked build/engine/build-sanitized
+engine: build/engine/checked build/engine/build-sanitized build/crank-engine
 
 # The module -----------------------------------------------------------------------------------------------------------
 
