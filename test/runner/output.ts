@@ -7,11 +7,11 @@ export const failuresIn = (output: string): readonly string[] => namesIn(output,
 /** The names of the tests that were left out, each once. */
 export const skippedIn = (output: string): readonly string[] => namesIn(output, "skip");
 
-/** What the tests that were left out need, as their names say (test/needs.ts): how many of them need each. */
+/** What the tests that were left out need, as their names say in parentheses (test/needs.ts): how many of them need each. */
 export const needsIn = (output: string): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>();
   for (const name of skippedIn(output)) {
-    const need = /\(needs ([^)]*)\)/.exec(name)?.[1] ?? "what their names say";
+    const need = /\(needs ([^)]*)\)/.exec(name)?.[1] ?? /\(([^()]+)\)/.exec(name)?.[1] ?? "what their names say";
     counts.set(need, (counts.get(need) ?? 0) + 1);
   }
   return counts;

@@ -43,11 +43,12 @@ test("why they failed is kept, and those that passed are left out", () => {
 test("the tests that were left out are named, with what their names say is missing", () => {
   expect(skippedIn(OUTPUT)).toEqual(["a fourth"]);
   const output =
-    "(skip) signals (needs root) [0.02ms]\n(skip) puma (needs puma, ruby): 20 deploys\n(skip) reads (needs root)";
+    "(skip) signals (needs root) [0.02ms]\n(skip) puma (needs puma, ruby): 20 deploys\n(skip) reads (needs root)\n(skip) an image (make engine) > starts";
   expect(skippedIn(output)).toContain("puma (needs puma, ruby): 20 deploys");
   expect([...needsIn(output)]).toEqual([
     ["root", 2],
     ["puma, ruby", 1],
+    ["make engine", 1],
   ]);
 });
 
