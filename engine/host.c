@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "host.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,6 +126,8 @@ static u64 dispatch(u32 context, u64 this, u32 count, u32 values, u32 number) {
 }
 
 void host_prepare(int argc, char **argv) {
+  /* A reader that is gone is the error EPIPE; programs that are started get the default back. */
+  (void)signal(SIGPIPE, SIG_IGN);
   argument_count = argc;
   argument_texts = argv;
   wasm_table[WASM_TABLE_SIZE] = (struct wasm_entry){(wasm_function *)dispatch, TYPE_i32_i64_i32_i32_i32_to_i64};

@@ -38,7 +38,8 @@ extern const struct host_function host_engine[];
 
 /* Adds all of them to an object, as functions. */
 void host_add_functions(value object);
-/* Puts the one C function that stands behind all of them into the module's table: after each start. */
+/* Puts the one C function that stands behind all of them into the module's table, and keeps what this program was called
+ * with: first of all, at each start. */
 void host_prepare(int argc, char **argv);
 int host_argument_count(void);
 char *const *host_arguments(void);

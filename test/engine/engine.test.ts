@@ -1,7 +1,9 @@
 // The engine and its images, as processes: what a start gives, what a bad image gives, and how it ends when it cannot go on.
 import { afterAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ROOT } from "../setup/command.ts";
 import { Images, isBuilt } from "./harness.ts";
 
 const images = new Images();
@@ -75,6 +77,32 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     );
   });
 
+  test("is not begun where something else lies in memory, and says so", () => {
+    const occupied = join(images.directory, "occupied");
+    writeFileSync(
+      `${occupied}.c`,
+      `#include <sys/mman.h>
+       __attribute__((constructor)) static void occupy(void) {
+         mmap((void *)0x50100000, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+       }`,
+    );
+    const sources = readdirSync(join(ROOT, "engine")).filter((name) => name.endsWith(".c") && name !== "main.c");
+    const objects = sources.map((name) => join(ROOT, "build/engine", name.replace(".c", ".o")));
+    const parts = ["0", "1", "2", "3", "tables", "data"].map((part) =>
+      join(ROOT, `build/engine/module/quickjs_${part}.o`),
+    );
+    const words = ["-no-pie", "-pthread", "-o", occupied, `${occupied}.c`, ...objects, ...parts];
+    const built = spawnSync(process.env.CC ?? "cc", [...words, join(ROOT, "engine/no-image.S"), "-lm"], {
+      encoding: "utf8",
+    });
+    expect(built.stderr).toBe("");
+    for (const use of ["copied", "mapped"] as const) {
+      const { status, stderr } = images.run(hello(), { use, program: occupied });
+      expect(status).toBe(1);
+      expect(stderr).toContain("something else is in memory where the engine has to be");
+    }
+  });
+
   test("starts with little address space, and says so when there is too little", () => {
     const image = hello();
     expect(images.run(image, { arguments: ["there"], before: "ulimit -v 16000;" }).stdout).toBe("hello there\n");
@@ -144,6 +172,16 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     expect(() => images.make("imports", 'import "node:fs";')).toThrow("could not load module");
     expect(() => images.make("fails", 'throw new Error("at load");')).toThrow("crank: uncaught exception:\nat load");
     expect(() => images.make("later", 'await Promise.resolve(); throw new Error("later");')).toThrow("later");
+  });
+
+  test("is told of a reader that is gone by an error, as of anything else", () => {
+    const image = images.make(
+      "pipe",
+      `run(() => { const bytes = new Uint8Array(1 << 17); let result = 0;
+      while (result >= 0) result = sys.write(1, bytes, 0, bytes.length, -1); sys.exit(-result); });`,
+    );
+    const { stdout } = images.run(image, { before: `set -o pipefail; "$@" | true; echo $? >&1; exit;` });
+    expect(stdout).toBe("32\n");
   });
 
   test("refuses an image without hooks", () => {
