@@ -72,10 +72,14 @@ export const runWasm2c = (one: Case): readonly string[] => {
 
 const checkedBytes = (path: string): Uint8Array => new Uint8Array(Bun.mmap(path));
 
+/** For another architecture: CC=aarch64-linux-gnu-gcc CRANK_ENGINE_EMULATOR="qemu-aarch64 -L /usr/aarch64-linux-gnu". */
+const EMULATOR = (process.env.CRANK_ENGINE_EMULATOR ?? "").split(" ").filter((word) => word !== "");
+
 const compiled = ({ directory }: Case, sources: readonly string[], flags: readonly string[]): readonly string[] => {
   const program = join(directory, "driver");
   checked(process.env.CC ?? "cc", ["-std=gnu11", "-w", ...flags, "-I", directory, ...sources, "-o", program, "-lm"]);
-  return linesOf(checked(program, []));
+  const [command = program, ...words] = [...EMULATOR, program];
+  return linesOf(checked(command, words));
 };
 
 const linesOf = (text: string): readonly string[] => text.trimEnd().split("\n");
