@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -300,8 +301,15 @@ static void index_record(uint64_t offset) {
   }
 }
 
+/* Something has removed the file, or its directory: the next keeper would not find what is written to it. */
+static bool is_removed(void) {
+  struct stat status;
+  return !in_memory && fstat(journal.fd, &status) == 0 && status.st_nlink == 0;
+}
+
 bool journal_write(void) {
   leave_behind();
+  if (is_removed()) (void)leave_disk(ENOENT);
   buffer_set_u32(&record, change_count_at, change_count);
   buffer_u32(&record, command_count);
   buffer_add(&record, commands.data, commands.length);

@@ -37,6 +37,14 @@ static bool is_held(int fd) {
   return false;
 }
 
+/* The lock that was taken by this name: if its file is another one now, something has removed it. */
+static struct lock *find_path(const char *path) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (strcmp(held[i].path, path) == 0) return &held[i];
+  }
+  return NULL;
+}
+
 static int write_pid(int fd) {
   char line[16];
   int length = snprintf(line, sizeof line, "%d\n", (int)getpid());
@@ -73,10 +81,16 @@ int lock_take(const char *path, const char **step) {
     (void)close(fd);
     return 0;
   }
-  int error = count < MOST_LOCKS ? 0 : EMFILE;
+  struct lock *before = find_path(path);
+  int error = before || count < MOST_LOCKS ? 0 : EMFILE;
   if (error == 0 && write_pid(fd) < 0) {
     *step = "write";
     error = errno;
+  }
+  if (error == 0 && before) {
+    (void)close(before->fd);
+    before->fd = fd;
+    return 0;
   }
   if (error == 0) {
     held[count++] = (struct lock){.fd = fd, .path = memory_copy_text(path, strlen(path))};

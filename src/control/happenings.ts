@@ -8,6 +8,8 @@ export type Happening =
   | { readonly kind: "supervisorDied"; readonly ending: Ending }
   /** An event of the keeper's (its code, and how long what it says is) ended three supervisors, and is given to nobody any more. */
   | { readonly kind: "messageSetAside"; readonly event: number; readonly bytes: number }
+  /** `failure`: why it could not be made again. */
+  | { readonly kind: "runDirectoryGone"; readonly directory: string; readonly failure: string | null }
   | { readonly kind: "journalFailed"; readonly step: string; readonly reason: string }
   /** It is on the disk again, so long after it had left it. */
   | { readonly kind: "journalRestored"; readonly afterMs: number }
@@ -229,6 +231,10 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
     `The supervisor ended ${howIt(ending)} and was started again; the workers did not notice`,
   messageSetAside: ({ event, bytes }) =>
     `A message that ended three supervisors was set aside (event ${event}, ${bytes} bytes); please report it`,
+  runDirectoryGone: ({ directory, failure }) =>
+    failure === null
+      ? `The directory ${directory} was gone, and was made again; leave it alone while crank runs`
+      : `The directory ${directory} was gone: ${failure}`,
   journalFailed: ({ step, reason }) => `The journal cannot be written (${step}: ${reason}); it goes on in memory`,
   journalRestored: ({ afterMs }) => `The journal is on the disk again, after ${Math.ceil(afterMs / 1000)} s in memory`,
   recordFailed: ({ path, reason }) =>

@@ -3,7 +3,8 @@
 import { mergeHistories } from "../core/history.ts";
 import type { GoodSpec } from "../core/spec.ts";
 import { FileError } from "./files.ts";
-import { logHappening } from "./happen.ts";
+import { happen, logHappening } from "./happen.ts";
+import { lockCommand, locksOf } from "./locks.ts";
 import { log } from "./log.ts";
 import { type Memory, rememberBoot } from "./memory.ts";
 import type { Orphan } from "./orphans.ts";
@@ -45,12 +46,31 @@ export const prepareFiles = (memory: Memory, settings: Settings): string | null 
   if (record !== null) {
     return `the record ${settings.recordPath} cannot be written: ${record}; make its directory, or choose another with -prefix or -conf`;
   }
-  for (const directory of [settings.runDirectory, runPath(settings, "notify"), secondNames(settings)]) {
-    const access = directory === secondNames(settings) ? "owner" : "passable";
-    const failure = directory === null ? null : platform.ensureDirectory(directory, access);
+  return makeRunDirectory(memory, settings);
+};
+
+/** Makes the run directory and what belongs in it, if it is missing. Returns what is in the way. */
+const makeRunDirectory = ({ platform }: Memory, settings: Settings): string | null => {
+  const names = secondNames(settings);
+  for (const directory of [settings.runDirectory, runPath(settings, "notify"), names]) {
+    const failure =
+      directory === null ? null : platform.ensureDirectory(directory, directory === names ? "owner" : "passable");
     if (failure !== null) return `the directory ${directory} cannot be used: ${failure}`;
   }
   return null;
+};
+
+/**
+ * Looks at the run directory again, which something else may have removed (a cleaner of /tmp): workers are given a socket in
+ * it, and the keeper's journal goes back there by itself. The lock is taken again with it.
+ */
+export const restoreRunDirectory = (memory: Memory, now: number): void => {
+  const { settings, platform } = memory;
+  const notify = settings === null ? null : runPath(settings, "notify");
+  if (settings === null || notify === null || platform.realPath(notify) !== null) return;
+  const failure = makeRunDirectory(memory, settings);
+  for (const lock of failure === null ? locksOf(settings) : []) memory.outbox.command(lockCommand(lock));
+  happen(memory, { kind: "runDirectoryGone", directory: settings.runDirectory ?? notify, failure }, now);
 };
 
 /** The good specs that the record holds. What cannot be understood is kept aside; if that is all, crank starts empty. */

@@ -6,6 +6,7 @@ import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { keepBacklogs } from "./backlog.ts";
+import { restoreRunDirectory } from "./boot-files.ts";
 import { countNote } from "./counters.ts";
 import { wallTime } from "./facts.ts";
 import { logHappening } from "./happen.ts";
@@ -38,6 +39,7 @@ export const advance = (memory: Memory, event: CoreEvent): void => {
 const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
   switch (effect.kind) {
     case "start":
+      restoreRunDirectory(memory, now);
       return startWorker(memory, effect.worker);
     case "signal":
       memory.outbox.command({

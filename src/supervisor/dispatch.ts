@@ -4,6 +4,7 @@ import type { Ending, Worker } from "../core/state.ts";
 import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../keeper/protocol.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
 import { atBarrier, atFailure, atOpened, cancelStart } from "./boot.ts";
+import { restoreRunDirectory } from "./boot-files.ts";
 import { advance } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
 import { errandIsGone, isErrand } from "./errands.ts";
@@ -273,6 +274,7 @@ const ON_EVENT: Handlers = {
   rehearsed: atUpgrade,
   setAside: onSetAside,
   journalFailed: (memory, { step, errno, deliveredAt }) => {
+    restoreRunDirectory(memory, deliveredAt);
     rememberBoot(memory, { ...memory.boot, journal: "memory" });
     happen(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt);
   },

@@ -25,6 +25,7 @@ type OfKind<K extends Happening["kind"]> = Extract<Happening, { kind: K }>;
 const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K>) => Level) } = {
   supervisorDied: "warning",
   messageSetAside: "error",
+  runDirectoryGone: "warning",
   journalFailed: "error",
   journalRestored: "info",
   recordFailed: "error",
