@@ -179,9 +179,9 @@ int notify_watch(struct notify *notify, uint64_t worker) {
 
 static void watch_again(const struct notify *notify, uint64_t worker) {
   if (!notify->watched) return;
-  uint32_t events = notify->paused ? 0 : EPOLLIN;
-  if (notify->pair >= 0) (void)loop_change(notify->pair, WATCH_PAIR, worker, notify->fetching & 1 ? 0 : events);
-  if (notify->bound >= 0) (void)loop_change(notify->bound, WATCH_PATH, worker, notify->fetching & 2 ? 0 : events);
+  uint32_t events = notify->paused || notify->fetching ? 0 : EPOLLIN;
+  if (notify->pair >= 0) (void)loop_change(notify->pair, WATCH_PAIR, worker, events);
+  if (notify->bound >= 0) (void)loop_change(notify->bound, WATCH_PATH, worker, events);
 }
 
 static void pause_reading(struct notify *notify, uint64_t worker, bool pause) {
@@ -245,12 +245,13 @@ static void fetch(struct notify *notify, uint64_t worker, uint8_t source, int fd
 }
 
 /* Takes one datagram; false when none waits, or what waits is received elsewhere. It is looked at first: one that brings
- * descriptors, for which the look has no room (MSG_CTRUNC), never gives them to this process. */
+ * descriptors, for which the look has no room (MSG_CTRUNC), never gives them to this process. Until that one is there,
+ * nothing behind it is taken, from neither socket. */
 static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
   uint8_t bytes[LIMIT_DATAGRAM_BYTES];
   _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
   int fd = source == 0 ? notify->pair : notify->bound;
-  if (fd < 0 || (notify->fetching & (1U << source))) return false;
+  if (fd < 0 || notify->fetching) return false;
   struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   ssize_t n;
@@ -271,6 +272,10 @@ static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
 void notify_fetched(struct notify *notify, uint64_t worker, uint8_t source) {
   notify->fetching &= (uint8_t)~(1U << source);
   watch_again(notify, worker);
+}
+
+bool notify_waits_to_fetch(const struct notify *notify) {
+  return notify->waiting != 0;
 }
 
 void notify_fetch_again(struct notify *notify, uint64_t worker) {

@@ -46,7 +46,9 @@ void notify_read(struct notify *notify, uint64_t worker, uint8_t source);
 void notify_take(struct notify *notify, uint64_t worker, uint8_t source, const struct datagram *datagram);
 /* Nothing more comes from elsewhere: it is read here again. */
 void notify_fetched(struct notify *notify, uint64_t worker, uint8_t source);
-/* There may be room again for what could not begin. */
+/* Whether something is to be received elsewhere, and could not begin. */
+bool notify_waits_to_fetch(const struct notify *notify);
+/* There may be room again for that. */
 void notify_fetch_again(struct notify *notify, uint64_t worker);
 /* Reads both to the end: the worker is gone. */
 void notify_finish(struct notify *notify, uint64_t worker);

@@ -66,6 +66,8 @@ struct worker *worker_add(uint64_t id);
 void worker_release(struct worker *worker);
 /* The same, and it is no more. */
 void worker_discard(struct worker *worker);
+/* Whether something that it has said waits for the descriptors that it brings. */
+bool worker_is_receiving(const struct worker *worker);
 /* All of it is gone: tells that, behind all that it said. */
 void worker_begin_end(struct worker *worker);
 void worker_close_report(struct worker *worker);

@@ -17,7 +17,10 @@
 #include "worker_tree.h"
 #include "workers.h"
 
-enum { DRAIN_MS = 200 }; /* how long an exit waits for output that a blocked sink does not take */
+enum {
+  DRAIN_MS = 200,   /* how long an exit waits for output that a blocked sink does not take */
+  LISTEN_MS = 1500, /* and for datagrams that bring descriptors: longer than it takes to give up receiving one (fetch.c) */
+};
 
 static void tell_exit(struct worker *worker) {
   char tail[LIMIT_TAIL_BYTES];
@@ -37,10 +40,26 @@ static void tell_exit(struct worker *worker) {
   notify_close(&worker->notify);
 }
 
+bool worker_is_receiving(const struct worker *worker) {
+  return fetch_is_receiving(worker->id) || notify_waits_to_fetch(&worker->notify);
+}
+
+/* When an exit is told at the latest. */
+static uint64_t tell_until(const struct worker *worker) {
+  return worker->ended_at + (worker_is_receiving(worker) ? LISTEN_MS : DRAIN_MS);
+}
+
+static void arm(const struct worker *worker) {
+  uint64_t until = tell_until(worker);
+  uint64_t other = clock_get(DEADLINE_EXITS);
+  if (other == 0 || until < other) clock_set(DEADLINE_EXITS, until);
+}
+
 static void tell_exit_if_heard(struct worker *worker) {
-  if (worker->state != WORKER_ENDING || fetch_is_receiving(worker->id)) return;
+  if (worker->state != WORKER_ENDING || worker_is_receiving(worker)) return;
   notify_close(&worker->notify);
   if (!worker->routed || worker->drained) tell_exit(worker);
+  else arm(worker);
 }
 
 void worker_begin_end(struct worker *worker) {
@@ -50,10 +69,7 @@ void worker_begin_end(struct worker *worker) {
   notify_finish(&worker->notify, worker->id);
   if (worker->routed) output_drain(worker->id);
   tell_exit_if_heard(worker);
-  if (worker->state == WORKER_TOLD) return;
-  uint64_t until = worker->ended_at + DRAIN_MS;
-  uint64_t other = clock_get(DEADLINE_EXITS);
-  if (other == 0 || until < other) clock_set(DEADLINE_EXITS, until);
+  if (worker->state == WORKER_ENDING) arm(worker);
 }
 
 void workers_output_drained(uint64_t id) {
@@ -72,21 +88,31 @@ void workers_take_datagram(uint64_t id, uint8_t source, const struct datagram *d
   for (uint32_t i = 0; i < datagram->fd_count; i++) admission_close(datagram->fds[i]);
 }
 
+/* What waited behind the datagrams that were received elsewhere. */
+static void go_on_listening(struct worker *worker) {
+  bool is_heard = worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && !worker->is_undecided);
+  if (is_heard) (void)workers_listen(worker->id);
+  if (worker->is_undecided) notify_finish(&worker->notify, worker->id);
+  worker_trees_decide();
+  if (worker->state != WORKER_ENDING) return;
+  notify_finish(&worker->notify, worker->id);
+  tell_exit_if_heard(worker);
+}
+
 void workers_fetched(uint64_t id, uint8_t source) {
   struct worker *worker = worker_find(id);
   if (!worker || worker->state == WORKER_TOLD) return;
   notify_fetched(&worker->notify, id, source);
-  bool is_heard = worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && !worker->is_undecided);
-  if (is_heard) notify_read(&worker->notify, id, source);
-  if (worker->is_undecided) notify_finish(&worker->notify, id);
-  worker_trees_decide();
-  if (worker->state != WORKER_ENDING) return;
-  notify_finish(&worker->notify, id);
-  tell_exit_if_heard(worker);
+  go_on_listening(worker);
 }
 
 void workers_fetch_again(void) {
-  for (uint32_t i = 0; i < worker_count(); i++) notify_fetch_again(&worker_at(i)->notify, worker_at(i)->id);
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (!notify_waits_to_fetch(&worker->notify)) continue;
+    notify_fetch_again(&worker->notify, worker->id);
+    go_on_listening(worker);
+  }
 }
 
 void workers_tell_late_exits(void) {
@@ -95,7 +121,7 @@ void workers_tell_late_exits(void) {
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
     if (worker->state != WORKER_ENDING) continue;
-    uint64_t until = worker->ended_at + DRAIN_MS;
+    uint64_t until = tell_until(worker);
     if (until <= now) tell_exit(worker);
     else if (next == 0 || until < next) next = until;
   }

@@ -13,7 +13,6 @@
 #include "clock.h"
 #include "events.h"
 #include "facts.h"
-#include "fetch.h"
 #include "loop.h"
 #include "memory.h"
 #include "pipeline.h"
@@ -285,7 +284,7 @@ static void decide(struct worker *worker) {
 }
 
 static bool waits_to_move(const struct worker *worker) {
-  return worker->notify.names_main > events_consumed() || fetch_is_receiving(worker->id);
+  return worker->notify.names_main > events_consumed() || worker_is_receiving(worker);
 }
 
 void worker_tree_main_ended(struct worker *worker) {

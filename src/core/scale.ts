@@ -6,7 +6,7 @@ import { takeCensus, wantedGeneration } from "./pool.ts";
 import { startWorker } from "./starting.ts";
 import type { Generation } from "./state.ts";
 import { beginStop } from "./stopping.ts";
-import { answerOne, note, putGeneration, type Turn } from "./turn.ts";
+import { answerOne, changeService, note, putGeneration, type Turn } from "./turn.ts";
 
 const MAX_INSTANCES = 1000;
 
@@ -56,6 +56,10 @@ const fitPool = (turn: Turn, wanted: Generation): void => {
   limitOwed(turn, wanted);
   // Where starts have a pace, those that are missing are started like others that are.
   const missing = turn.service.manner.pace === null ? wanted.instances - others.length - turn.service.owed : 0;
-  for (let started = 0; started < missing; started++) startWorker(turn, wanted, "another");
+  // Until those that are dismissed are gone, they take places. What does not fit beside them is owed.
+  const surge = census.dismissed > 0 ? wanted.spec.surge : 0;
+  const starts = Math.max(0, Math.min(missing, wanted.instances + surge - census.alive));
+  for (let started = 0; started < starts; started++) startWorker(turn, wanted, "another");
+  if (missing > starts) changeService(turn, { owed: turn.service.owed + missing - starts });
   for (const worker of others.slice(0, Math.max(0, others.length - wanted.instances))) beginStop(turn, worker);
 };

@@ -71,11 +71,17 @@ describe("a document", () => {
     ["", 'a: "one\n  two\\\n  three"'],
     ["", "- a: 1\n  b: 2\n- - x\n  - y\n-\n  c"],
     ["", "# nothing\n\na:\n  b:\n    c: ~\n...\n"],
+    ["", "a:\n  - (\u2000\n"],
   ])("%s is read as the library reads it: %j", (_, text) => {
     const read = readYaml(text);
     if (text.includes("! bad")) expect(read).toBeUndefined();
     else expect([byLibrary(text)]).toEqual([read]);
     if (!text.includes("! bad")) expect(read).toBeDefined();
+  });
+
+  test("behind which another one begins is not read", () => {
+    expect(readYaml('a:\n---  - " ": null\n')).toBeUndefined();
+    expect(readYaml("a: 1\n... b: 2\n")).toBeUndefined();
   });
 
   test("of any values, in every style, is read as what it was", () => {

@@ -57,6 +57,24 @@ describe("scaling", () => {
     expect(started(service.pass(1500))).toEqual([3]);
   });
 
+  test("up without a surge leaves a place to one that was dismissed, until it is gone", () => {
+    const service = new Service({ respawn: { baseMs: 1000 } });
+    service.deploy({ instances: 2, surge: 0, unavailable: 1 });
+    service.exited(1, EXIT_1);
+    service.dismiss(2, { kind: "notAlive", detail: "hangs" });
+    expect(started(service.pass(1500))).toEqual([3]);
+    service.scale({ to: 6 });
+    expect(started(service.effects)).toEqual([4, 5, 6, 7]);
+    for (const worker of [3, 4, 5, 6, 7]) {
+      service.spawned(worker);
+      service.ready(worker);
+    }
+    expect(service.state.workers[2]?.kind).toBe("stopping");
+    service.exited(2);
+    service.pass(5000);
+    expect(service.ids("starting")).toEqual([8]);
+  });
+
   test("to the number that there should be brings back who died", () => {
     const service = new Service();
     service.deploy({ instances: 2 });

@@ -177,6 +177,34 @@ time.sleep(600)`;
     expect(statSync(keeper.path("n")).mode & 0o777).toBe(0o600);
   });
 
+  test("keep their order, with descriptors or without, and all come before the worker's end", async () => {
+    await keeper.start();
+    const code = `
+a=socket.socket(fileno=3)
+b=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)
+b.connect(os.environ["P"])
+for n in range(150):
+  if n%3==2: a.send(str(n).encode())
+  else: socket.send_fds(a,[str(n).encode()],[0])
+for n in range(150,155): socket.send_fds(b,[str(n).encode()],[0])
+os._exit(0)`;
+    keeper.commit([
+      plainSpawn(1, sender(code), { notifyFd: 3, notifyPath: keeper.path("n"), env: [["P", keeper.path("n")]] }),
+    ]);
+    await keeper.event("spawned");
+    const said = { pair: [] as number[], path: [] as number[] };
+    for (let count = 0; count < 155; count++) {
+      const { bytes, source, descriptors } = await keeper.event("datagram");
+      const number = Number(textOf(bytes));
+      expect([number, descriptors]).toEqual([number, number >= 150 || number % 3 !== 2 ? 1 : 0]);
+      (source === 0 ? said.pair : said.path).push(number);
+      keeper.commit([]);
+    }
+    expect(said.pair).toEqual(Array.from({ length: 150 }, (_, index) => index));
+    expect(said.path).toEqual([150, 151, 152, 153, 154]);
+    expect(await keeper.event("exited")).toMatchObject({ ending: 0, status: 0 });
+  });
+
   test("go to a worker with descriptors, and from a handle to an address", async () => {
     await keeper.start();
     const receiver = Bun.spawn(

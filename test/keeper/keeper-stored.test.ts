@@ -92,10 +92,11 @@ describe("a stored descriptor", () => {
         "except BlockingIOError: pass",
         "send('x', c.fileno())",
         // Not the last one, so it does not wait; the peer never reads.
-        "c.close(), notify.send(b'closed'), signal.pause()",
+        "notify.recv(9), c.close(), notify.send(b'closed'), signal.pause()",
       ),
     ]);
     await keep(70, 0);
+    driven.commit([{ kind: "sendDatagram", handle: 0, worker: 1, bytes: new Uint8Array([1]), handles: [] }]);
     await driven.eventually("datagram");
     const before = performance.now();
     driven.commit([

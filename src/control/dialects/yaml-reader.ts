@@ -117,7 +117,7 @@ class Reader {
   #mapping(indent: number, depth: number): object {
     const fields = new Map<string, unknown>();
     for (let line = this.#line(); line && line.indent === indent; line = this.#line()) {
-      if (indent === 0 && this.#of(line) === "...") break;
+      if (indent === 0 && isMarker(this.#of(line))) break;
       const { key, rest } = keyOf(this.#of(line));
       if (fields.has(key)) throw new YamlFault();
       const from = line.from + rest;
@@ -353,12 +353,18 @@ const linesOf = (text: string): Line[] => {
 /** What may begin a plain scalar (YAML 1.2, rule 123). */
 const isPlainStart = (text: string): boolean => text !== "" && !/^(?:[,[\]{}#&*!|>'"%@`\t]|[-?:](?:\s|$))/.test(text);
 
+/** Whether a line that is not indented begins or ends a document, whatever stands behind that. */
+const isMarker = (text: string): boolean => /^(?:---|\.\.\.)(?:\s|$)/.test(text);
+
 /** A line of a plain scalar, without the comment that ends it. */
 const plainText = (text: string): { readonly text: string; readonly ended: boolean } => {
   const comment = text.indexOf(" #");
   const said = comment < 0 ? text : text.slice(0, comment);
   if (said.includes("\t") || /:(?:\s|$)/.test(said)) throw new YamlFault();
-  return { text: said.trimEnd(), ended: comment >= 0 };
+  // Other blanks than these are text (YAML 1.2, section 5.5).
+  let to = said.length;
+  while (to > 0 && said[to - 1] === " ") to -= 1;
+  return { text: said.slice(0, to), ended: comment >= 0 };
 };
 
 /** The runs of spaces are taken whole, or a line of spaces would be looked at again for each of them. */
