@@ -11,6 +11,7 @@
 #include "admission.h"
 #include "descriptors.h"
 #include "fetching.h"
+#include "peek.h"
 #include "processes.h"
 #include "protocol.h"
 
@@ -41,6 +42,7 @@ static bool tell(int channel, struct fetch_head *head, const struct iovec *bytes
 static void begin(int channel, int other) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
   descriptors_close_but(channel, other);
+  peek_without_reader();
 }
 
 static uint32_t descriptors_of(struct msghdr *message, struct ucred *sender, int *fds) {

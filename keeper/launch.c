@@ -124,8 +124,12 @@ enum launch_result launch_read(struct report *report, char *step, size_t room, i
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return LAUNCH_WAITING;
     if (n <= 0) break;
-    size_t skipped = bytes[0] == REPORT_EXECUTES ? 1 : 0;
-    report->executes = report->executes || skipped == 1;
+    size_t skipped = bytes[0] == REPORT_EXECUTED_BEFORE ? 1 : 0;
+    if (bytes[0] == REPORT_EXECUTES && (size_t)n > sizeof report->start_time) {
+      memcpy(&report->start_time, bytes + 1, sizeof report->start_time);
+      skipped = 1 + sizeof report->start_time;
+    }
+    report->executes = report->executes || skipped > 0;
     size_t length = (size_t)n - skipped;
     if (length > 1 + sizeof *error) return read_failure(bytes + skipped, length, step, room, error);
   }

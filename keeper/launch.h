@@ -44,7 +44,8 @@ struct launch {
 /* The reading end of the shim's pipe, -1 when it is over. */
 struct report {
   int fd;
-  bool executes; /* the shim has said that it does, now */
+  bool executes;       /* the shim has said that it does, now */
+  uint64_t start_time; /* and when it was started: what it has executed may not let that be read any more. 0: it did not say */
 };
 
 /* Forks. The pid, or -1 with errno and the step that failed. */
@@ -56,8 +57,10 @@ enum launch_result launch_read(struct report *report, char *step, size_t room, i
 
 /* What argv[0] makes the keeper's program the shim; argv[1] is the number of the memory file. */
 #define SHIM_NAME "crank-shim"
-/* What the shim writes: a mark just before it executes the target; or a u32 errno and the step's name behind a mark. */
-#define REPORT_EXECUTES 'x'
+/* What the shim writes: just before it executes the target, a mark and its u64 start time; or a u32 errno and the step's name
+ * behind a mark. Earlier versions wrote no start time. */
+#define REPORT_EXECUTES 'X'
+#define REPORT_EXECUTED_BEFORE 'x'
 #define REPORT_FAILED 'f'
 enum { REPORT_BYTES = 64 };
 

@@ -14,6 +14,7 @@
 #include "journal.h"
 #include "names.h"
 #include "output.h"
+#include "peek.h"
 #include "signals.h"
 #include "sockets.h"
 #include "streams.h"
@@ -142,7 +143,8 @@ _Noreturn void loop_run(void) {
     tick_consider(sweep);
     supervisor_attend();
     clock_arm();
-    int count = epoll_wait(epoll, ready, AT_ONCE, -1);
+    int count = epoll_wait(epoll, ready, AT_ONCE, peek_is_open() ? 0 : -1);
+    if (count == 0) peek_close();
     if (count < 0) continue; /* EINTR, after SIGSTOP and SIGCONT; nothing else can happen to a valid descriptor */
     for (int kind = 0; kind < WATCHES; kind++) {
       for (int i = 0; i < count; i++) {

@@ -12,10 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "peek.h"
 #include "protocol.h"
 
-enum { PATH_ROOM = 64, FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_GROUP = 5, FIELD_SESSION = 6, FIELD_START = 22 };
+enum { PATH_ROOM = 64, MOST_INODES = 16384 };
+enum { FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_GROUP = 5, FIELD_SESSION = 6, FIELD_START = 22 };
 
 /* Reads a file of a process into `bytes`. The length; 0 if there is nothing to be read. */
 static size_t read_file(uint32_t pid, const char *name, char *bytes, size_t room) {
@@ -34,13 +36,10 @@ static size_t read_file(uint32_t pid, const char *name, char *bytes, size_t room
   return length;
 }
 
-bool processes_look(uint32_t pid, struct process *process) {
-  char text[1024];
-  size_t length = read_file(pid, "stat", text, sizeof text - 1);
-  text[length] = '\0';
-  /* The second field is the name in parentheses, which may hold anything: count from the last one. */
-  char *at = strrchr(text, ')');
-  *process = (struct process){.pid = pid};
+/* The text of /proc/PID/stat. The second field is the name in parentheses, which may hold anything: count from the last one. */
+static bool parse(const char *text, struct process *process) {
+  const char *at = strrchr(text, ')');
+  *process = (struct process){0};
   for (int field = FIELD_STATE; at && field <= FIELD_START; field++) {
     at = strchr(at + 1, ' ');
     if (!at) break;
@@ -53,6 +52,53 @@ bool processes_look(uint32_t pid, struct process *process) {
   return process->start_time != 0;
 }
 
+/* What names a process whose start time cannot be read now: the inode of its pidfd, which no other process gets until the next
+ * boot (pidfs, since Linux 6.9), behind a mark that no start time has. */
+static uint64_t stand_in(uint32_t pid) {
+  struct stat status;
+  int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+  bool has_inode = fd >= 0 && fstat(fd, &status) == 0;
+  uint64_t inode = has_inode ? status.st_ino : 1;
+  if (fd >= 0) (void)close(fd);
+  return PROCESS_HELD_UP | inode;
+}
+
+bool processes_look_beside(uint32_t pid, uint64_t start_time, struct process *process) {
+  char text[1024];
+  size_t length = read_file(pid, "status", text, sizeof text - 1);
+  text[length] = '\0';
+  const char *state = strstr(text, "\nState:\t");
+  const char *parent = strstr(text, "\nPPid:\t");
+  *process = (struct process){.pid = pid, .start_time = start_time};
+  if (!state || !parent) return false;
+  process->state = state[8];
+  process->parent = (uint32_t)strtoul(parent + 7, NULL, 10);
+  process->session = processes_session(pid);
+  pid_t group = getpgid((pid_t)pid);
+  process->group = group > 0 ? (uint32_t)group : 0;
+  return true;
+}
+
+uint32_t processes_session(uint32_t pid) {
+  pid_t session = getsid((pid_t)pid);
+  return session > 0 ? (uint32_t)session : 0;
+}
+
+bool processes_look(uint32_t pid, struct process *process) {
+  char text[1024];
+  size_t length = peek_file(pid, "stat", text, sizeof text - 1);
+  if (length == 0 && peek_is_held_up(pid)) return processes_look_beside(pid, stand_in(pid), process);
+  text[length] = '\0';
+  bool is_there = parse(text, process);
+  process->pid = pid;
+  return is_there;
+}
+
+bool processes_are_one(uint64_t start_time, uint64_t other) {
+  if (start_time == 0 || other == 0) return false;
+  return start_time == other || ((start_time | other) & PROCESS_HELD_UP && !(start_time & other & PROCESS_HELD_UP));
+}
+
 bool processes_has_ended(const struct process *process) {
   return process->state == 'Z' || process->state == 'X';
 }
@@ -62,9 +108,17 @@ uint64_t processes_start_time(uint32_t pid) {
   return processes_look(pid, &process) ? process.start_time : 0;
 }
 
+uint64_t processes_own_start_time(void) {
+  char text[1024];
+  struct process process;
+  size_t length = read_file((uint32_t)getpid(), "stat", text, sizeof text - 1);
+  text[length] = '\0';
+  return parse(text, &process) ? process.start_time : 0;
+}
+
 uint32_t processes_parent(uint32_t pid) {
   struct process process;
-  return processes_look(pid, &process) ? process.parent : 0;
+  return processes_look_beside(pid, 0, &process) ? process.parent : 0;
 }
 
 /* Whether the four numbers behind a name, in the text of /proc/PID/status, are this one. */
@@ -102,7 +156,7 @@ int processes_open(uint32_t pid, uint64_t start_time) {
 
 /* Between the look and the signal the number could go to another process: only where nothing better is to be had. */
 static int signal_by_pid(uint32_t pid, uint64_t start_time, int signal_number) {
-  if (processes_start_time(pid) == start_time) return kill((pid_t)pid, signal_number);
+  if (processes_are_one(processes_start_time(pid), start_time)) return kill((pid_t)pid, signal_number);
   errno = ESRCH;
   return -1;
 }
@@ -114,8 +168,13 @@ int processes_signal_by(int process, uint32_t pid, uint64_t start_time, int sign
 }
 
 int processes_signal(uint32_t pid, uint64_t start_time, int signal_number) {
-  int fd = processes_open(pid, start_time);
+  int fd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (fd < 0) return errno == ENOSYS || errno == EPERM ? signal_by_pid(pid, start_time, signal_number) : -1;
+  if (!processes_are_one(processes_start_time(pid), start_time)) {
+    (void)close(fd);
+    errno = ESRCH;
+    return -1;
+  }
   int result = processes_signal_by(fd, pid, start_time, signal_number);
   int error = errno;
   (void)close(fd);
@@ -173,7 +232,7 @@ void processes_all(void (*take)(void *context, uint32_t pid), void *context) {
 }
 
 size_t processes_environment(uint32_t pid, char *bytes, size_t room) {
-  return peek_read(pid, processes_start_time(pid), "environ", bytes, room);
+  return peek_file(pid, "environ", bytes, room);
 }
 
 uid_t processes_user(uint32_t pid) {
@@ -184,33 +243,22 @@ uid_t processes_user(uint32_t pid) {
 }
 
 uint64_t processes_pipe(uint32_t pid, int fd) {
-  char path[PATH_ROOM];
+  char name[PATH_ROOM];
   char target[PATH_ROOM];
-  (void)snprintf(path, sizeof path, "/proc/%u/fd/%d", pid, fd);
-  ssize_t length = readlink(path, target, sizeof target - 1);
-  if (length <= 0) return 0;
-  target[length] = '\0';
+  (void)snprintf(name, sizeof name, "fd/%d", fd);
+  target[peek_link(pid, name, target, sizeof target - 1)] = '\0';
   return strncmp(target, "pipe:[", 6) == 0 ? strtoull(target + 6, NULL, 10) : 0;
 }
 
 void processes_inodes(uint32_t pid, void (*take)(void *context, uint64_t inode), void *context) {
-  char path[PATH_ROOM];
-  (void)snprintf(path, sizeof path, "/proc/%u/fd", pid);
-  DIR *descriptors = opendir(path);
-  if (!descriptors) return;
-  for (const struct dirent *entry = readdir(descriptors); entry; entry = readdir(descriptors)) {
-    char target[PATH_ROOM];
-    ssize_t length = readlinkat(dirfd(descriptors), entry->d_name, target, sizeof target - 1);
-    if (length <= 0) continue;
-    target[length] = '\0';
-    bool has_inode = strncmp(target, "pipe:[", 6) == 0 || strncmp(target, "socket:[", 8) == 0;
-    if (has_inode) take(context, strtoull(strchr(target, '[') + 1, NULL, 10));
-  }
-  (void)closedir(descriptors);
+  uint64_t *inodes = memory_take(MOST_INODES * sizeof *inodes);
+  size_t count = peek_inodes(pid, inodes, MOST_INODES);
+  for (size_t i = 0; i < count; i++) take(context, inodes[i]);
+  free(inodes);
 }
 
 void processes_command(uint32_t pid, char *line, size_t room) {
-  size_t length = peek_read(pid, processes_start_time(pid), "cmdline", line, room - 1);
+  size_t length = peek_file(pid, "cmdline", line, room - 1);
   if (length == 0) length = read_file(pid, "comm", line, room - 1); /* a kernel thread, or one that is about to end */
   while (length > 0 && (line[length - 1] == '\0' || line[length - 1] == '\n')) length--;
   for (size_t i = 0; i < length; i++) {

@@ -17,8 +17,21 @@ struct process {
   uint64_t start_time;
 };
 
+/* Marks what stands for the start time of a process that cannot be looked at now (peek.h). It names the process for as long as
+ * that lasts; nothing in it says when the process started, but it counts as later than any. */
+#define PROCESS_HELD_UP (UINT64_C(1) << 63)
+
 /* Looks at a process. False if there is none of this pid. */
 bool processes_look(uint32_t pid, struct process *process);
+/* The same for one whose start time is known, as that of a child that is not reaped. */
+bool processes_look_beside(uint32_t pid, uint64_t start_time, struct process *process);
+/* Whether two start times of one pid, of two looks in a moment, are those of one process: it may have been held up at one of
+ * them. */
+bool processes_are_one(uint64_t start_time, uint64_t other);
+/* The session of a process; 0 if there is no such process. */
+uint32_t processes_session(uint32_t pid);
+/* When the calling process started; 0 without /proc. */
+uint64_t processes_own_start_time(void);
 /* Whether it has ended, and only waits to be reaped. */
 bool processes_has_ended(const struct process *process);
 
@@ -31,7 +44,7 @@ uint32_t processes_parent(uint32_t pid);
 bool processes_has_ids(uint32_t pid, uint32_t uid, uint32_t gid);
 /* A pidfd of the process that has this pid and this start time; -1 with errno (ESRCH: it is gone). */
 int processes_open(uint32_t pid, uint64_t start_time);
-/* Sends a signal to the process that has this pid and this start time; -1 with errno (ESRCH: it is gone). */
+/* Sends a signal to the process that had this pid and this start time a moment ago; -1 with errno (ESRCH: it is gone). */
 int processes_signal(uint32_t pid, uint64_t start_time, int signal_number);
 /* Calls for every child of every thread of a process. False: this kernel does not list children (CONFIG_PROC_CHILDREN). */
 bool processes_children(uint32_t pid, void (*take)(void *context, uint32_t child), void *context);

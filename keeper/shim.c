@@ -20,6 +20,7 @@
 #include "descriptors.h"
 #include "launch.h"
 #include "memory.h"
+#include "processes.h"
 #include "protocol.h"
 #include "urgency.h"
 #include "wire.h"
@@ -251,8 +252,10 @@ static void set_death_signal(const struct order *order) {
 }
 
 _Noreturn static void execute(const struct order *order) {
-  char mark = REPORT_EXECUTES;
-  (void)!write(order->report, &mark, 1);
+  uint64_t start_time = processes_own_start_time();
+  char mark[1 + sizeof start_time] = {REPORT_EXECUTES};
+  memcpy(mark + 1, &start_time, sizeof start_time);
+  (void)!write(order->report, mark, sizeof mark);
   if (order->program >= 0) {
     (void)execveat(order->program, "", order->args, order->environment, AT_EMPTY_PATH);
     /* A script cannot be executed by descriptor, for its interpreter would look for it after it was closed. */

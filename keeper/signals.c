@@ -11,6 +11,7 @@
 #include "candidate.h"
 #include "events.h"
 #include "fetch.h"
+#include "peek.h"
 #include "protocol.h"
 #include "rehearsal.h"
 #include "supervisor.h"
@@ -57,14 +58,18 @@ static void tell(const struct signalfd_siginfo *info) {
   events_post(0);
 }
 
-static void reap_all(void) {
+/* Whether anything ended that may have been of a worker. */
+static bool reap_all(void) {
+  bool has_ended = false;
   for (;;) {
     siginfo_t info = {0};
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
       if (errno == EINTR) continue;
-      return;
+      return has_ended;
     }
-    if (info.si_pid == 0) return;
+    if (info.si_pid == 0) return has_ended;
+    if (peek_child_gone(&info)) continue;
+    has_ended = true;
     bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || rehearsal_child_gone(&info) || fetch_child_gone(&info) || workers_child_gone(&info);
     if (is_known) continue;
     /* A worker's orphan, or a shim that had failed. */
@@ -73,8 +78,8 @@ static void reap_all(void) {
 }
 
 void signals_collect_children(void) {
-  reap_all();
-  worker_trees_check();
+  /* Looking at trees takes a reader, whose end is no reason to look again. */
+  if (reap_all()) worker_trees_check();
 }
 
 void signals_read(void) {

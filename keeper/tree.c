@@ -14,17 +14,35 @@ static bool holds(const struct tree *tree, uint32_t pid) {
   return false;
 }
 
+static void append(struct tree *tree, const struct process *process) {
+  if (tree->count % STEP == 0) tree->list = memory_resize(tree->list, ((size_t)tree->count + STEP) * sizeof *tree->list);
+  tree->list[tree->count++] = *process;
+}
+
 bool tree_add(struct tree *tree, uint32_t pid) {
   struct process process;
   if (tree->count >= MOST_PROCESSES || holds(tree, pid) || !processes_look(pid, &process)) return false;
-  if (tree->count % STEP == 0) tree->list = memory_resize(tree->list, ((size_t)tree->count + STEP) * sizeof *tree->list);
-  tree->list[tree->count++] = process;
+  append(tree, &process);
+  return true;
+}
+
+bool tree_add_known(struct tree *tree, uint32_t pid, uint64_t start_time) {
+  struct process process;
+  if (tree->count >= MOST_PROCESSES || holds(tree, pid) || !processes_look_beside(pid, start_time, &process)) return false;
+  append(tree, &process);
+  return true;
+}
+
+bool tree_take(struct tree *tree, const struct process *process) {
+  if (tree->count >= MOST_PROCESSES || holds(tree, process->pid)) return false;
+  append(tree, process);
   return true;
 }
 
 bool tree_holds(const struct tree *tree, const struct process *process) {
   for (uint32_t i = 0; i < tree->count; i++) {
-    if (tree->list[i].pid == process->pid && tree->list[i].start_time == process->start_time) return true;
+    const struct process *known = &tree->list[i];
+    if (known->pid == process->pid && processes_are_one(known->start_time, process->start_time)) return true;
   }
   return false;
 }

@@ -15,6 +15,10 @@ struct tree {
 
 /* Adds a process, once. False if it is gone. Only so many are taken that a fork bomb cannot fill the memory. */
 bool tree_add(struct tree *tree, uint32_t pid);
+/* The same for a process whose start time is known. */
+bool tree_add_known(struct tree *tree, uint32_t pid, uint64_t start_time);
+/* The same for one that has been looked at. */
+bool tree_take(struct tree *tree, const struct process *process);
 /* Whether this very process is in it. */
 bool tree_holds(const struct tree *tree, const struct process *process);
 /* Adds all that descends from those that are in it, but for what `is_other` says is not part of it. */

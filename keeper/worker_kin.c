@@ -10,6 +10,7 @@
 #include "cgroup.h"
 #include "fetch.h"
 #include "memory.h"
+#include "peek.h"
 #include "protocol.h"
 #include "rehearsal.h"
 #include "supervisor.h"
@@ -54,7 +55,7 @@ static void note_mains(void) {
 static bool is_known(uint32_t pid) {
   pid_t number = (pid_t)pid;
   if (bsearch(&pid, mains, main_count, sizeof *mains, compare_pids)) return true;
-  return supervisor_is(number) || candidate_is(number) || rehearsal_is(number) || fetch_has_child(pid);
+  return supervisor_is(number) || candidate_is(number) || rehearsal_is(number) || fetch_has_child(pid) || peek_has_child(pid);
 }
 
 /* Children of the keeper's that were nothing of that, when they were looked at last. */
@@ -101,12 +102,10 @@ static void note_session(struct worker *worker, const struct process *process) {
 
 /* Whether it is a fork of the keeper's own, for some small task. */
 static bool is_fork(uint32_t pid) {
-  char path[32];
   struct stat own;
-  struct stat program;
-  (void)snprintf(path, sizeof path, "/proc/%u/exe", pid);
-  if (stat("/proc/self/exe", &own) < 0 || stat(path, &program) < 0) return false;
-  return own.st_dev == program.st_dev && own.st_ino == program.st_ino;
+  uint64_t program[2];
+  if (stat("/proc/self/exe", &own) < 0 || !peek_identity(pid, "exe", program)) return false;
+  return own.st_dev == program[0] && own.st_ino == program[1];
 }
 
 /* Whether a child of the keeper's can be what some worker has left at all. */
@@ -191,7 +190,7 @@ static void take_child(void *context, uint32_t pid) {
   struct worker *owner = owner_of(&child, &others);
   if (owner) note_session(owner, &child);
   bool is_meant = search->worker ? owner == search->worker : !owner && others == 0 && may_be_left(&child);
-  if (is_meant) (void)tree_add(search->tree, pid);
+  if (is_meant) (void)tree_take(search->tree, &child);
 }
 
 /* What an adopted worker has left is another process's child (init's), and known only by what it was given. */
@@ -199,7 +198,11 @@ static void take_relative(void *context, uint32_t pid) {
   const struct search *search = context;
   const struct worker *worker = search->worker;
   struct process process;
-  if (pid == (uint32_t)getpid() || is_known(pid) || !processes_look(pid, &process)) return;
+  if (pid == (uint32_t)getpid() || is_known(pid)) return;
+  /* What can be known without a look at each process of the machine. */
+  process = (struct process){.session = processes_session(pid)};
+  if (!kin_is_in_session(worker, &process) && processes_user(pid) != worker->kin.user) return;
+  if (!processes_look(pid, &process)) return;
   if (processes_has_ended(&process) || process.start_time < worker->kin.began) return;
   bool is_relative = kin_is_in_session(worker, &process);
   if (!is_relative && processes_user(pid) == worker->kin.user) {
@@ -207,7 +210,7 @@ static void take_relative(void *context, uint32_t pid) {
     is_relative = is_named(worker, environment, processes_environment(pid, environment, ENVIRONMENT_BYTES));
     free(environment);
   }
-  if (is_relative) (void)tree_add(search->tree, pid);
+  if (is_relative) (void)tree_take(search->tree, &process);
 }
 
 struct session {
@@ -218,8 +221,7 @@ struct session {
 
 static void look_for_session(void *context, uint32_t pid) {
   struct session *session = context;
-  struct process process;
-  if (session->is_found || !processes_look(pid, &process) || process.session != session->number) return;
+  if (session->is_found || processes_session(pid) != session->number) return;
   char *environment = memory_take(ENVIRONMENT_BYTES);
   size_t length = processes_environment(pid, environment, ENVIRONMENT_BYTES);
   /* LISTEN_PID is the process that was started, and it began the session. */
@@ -258,7 +260,11 @@ struct cgroup kin_cgroup(const struct worker *worker) {
 struct tree kin_of(struct worker *worker) {
   struct tree tree = {0};
   struct search search = {.worker = worker, .tree = &tree};
-  if (worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING) (void)tree_add(&tree, worker->pid);
+  bool has_main = worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING;
+  /* Its pid is no other process's until it is reaped. */
+  bool is_certain = worker->process < 0 && worker->start_time != 0;
+  if (has_main && is_certain) (void)tree_add_known(&tree, worker->pid, worker->start_time);
+  else if (has_main) (void)tree_add(&tree, worker->pid);
   take_children(&search);
   cgroup_processes(kin_cgroup(worker), take_member, &tree);
   if (worker->flags & WORKER_ADOPTED) processes_all(take_relative, &search);

@@ -91,11 +91,17 @@ static void kill_group(const struct worker *worker, const struct process *proces
   if (is_its_own && process->group > 1 && process->group != (uint32_t)getpgrp()) (void)kill(-(pid_t)process->group, SIGKILL);
 }
 
-static bool kill_one(struct kills *kills, const struct process *process, bool is_named) {
+static int send_to(const struct worker *worker, const struct process *process, int signal_number) {
+  bool is_unreaped = worker && worker->process < 0 && is_main(worker, process);
+  if (is_unreaped) return kill((pid_t)process->pid, signal_number);
+  return processes_signal(process->pid, process->start_time, signal_number);
+}
+
+static bool kill_one(struct kills *kills, const struct worker *worker, const struct process *process, bool is_named) {
   char command[COMMAND_BYTES] = "";
   if (is_named && kills->named < MOST_NAMED) processes_command(process->pid, command, sizeof command);
-  int result = processes_signal(process->pid, process->start_time, SIGKILL);
-  (void)tree_add(&kills->done, process->pid);
+  int result = send_to(worker, process, SIGKILL);
+  (void)tree_take(&kills->done, process);
   if (result < 0 && errno != ESRCH) {
     kills->refused++;
     kills->error = errno;
@@ -125,7 +131,7 @@ static uint32_t kill_all(struct worker *worker, struct kills *kills) {
       if (processes_has_ended(process)) continue;
       left++;
       if (tree_holds(&kills->done, process)) continue;
-      if (kill_one(kills, process, !worker || !is_main(worker, process))) is_new = true;
+      if (kill_one(kills, worker, process, !worker || !is_main(worker, process))) is_new = true;
       kill_group(worker, process);
     }
     tree_free(&tree);
@@ -177,7 +183,7 @@ int worker_tree_signal(struct worker *worker, int signal_number) {
   for (uint32_t i = 0; i < tree.count; i++) {
     const struct process *process = &tree.list[i];
     if (processes_has_ended(process) || tree_holds(&worker->spared, process)) continue;
-    if (processes_signal(process->pid, process->start_time, signal_number) < 0 && errno != ESRCH) error = errno;
+    if (send_to(worker, process, signal_number) < 0 && errno != ESRCH) error = errno;
   }
   tree_free(&tree);
   errno = error;

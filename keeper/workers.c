@@ -159,7 +159,8 @@ bool worker_settle_start(struct worker *worker) {
       break;
   }
   worker_close_report(worker);
-  worker->start_time = processes_start_time(worker->pid);
+  worker->start_time = worker->report.start_time;
+  if (worker->start_time == 0) worker->start_time = processes_start_time(worker->pid) & ~PROCESS_HELD_UP;
   worker->state = WORKER_RUNNING;
   worker_tree_begin(worker);
   if (worker->routed) output_pid(worker->id, worker->pid);

@@ -1,10 +1,12 @@
 // Descriptors whose close(2) takes as long as a worker likes: crank goes on, whatever way they come in.
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, ROOT, waitFor } from "./harness/service.ts";
+import { Bench, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const STUCK = join(ROOT, "test/apps/stuck_files.py");
+const STUCK_EXEC = join(ROOT, "test/apps/stuck_exec.py");
 const canMount = process.getuid?.() === 0 && existsSync("/dev/fuse");
 
 let bench: Bench;
@@ -40,6 +42,52 @@ test.skipIf(!canMount).each(["store", "number"])(
     expect(await crank.ended).toMatchObject({ status: 0 });
   },
 );
+
+/** Whether reading what names a process for good waits; asked in a process that is given up. */
+const waits = (pid: number): boolean =>
+  spawnSync("cat", [`/proc/${pid}/stat`], { timeout: 500, killSignal: "SIGKILL" }).status === null;
+
+/** The pid of the worker's stuck process, once it is stuck. */
+const stuckProcess = async (crank: Running): Promise<number> => {
+  const pid = await waitFor(
+    "the pid of the process",
+    () => Number(/stuck (\d+)/.exec(crank.stdout())?.[1] ?? 0) || null,
+  );
+  await waitFor("the process to be stuck", () => waits(pid));
+  return pid;
+};
+
+test.skipIf(!canMount).each(["child", "orphan", "main"])(
+  "a process that is stuck in execve does not hold up crank, and is gone with its worker (%s)",
+  async (way) => {
+    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose"]);
+    await answers("run", "-wait", "-stop", "1", "--", "python3", STUCK_EXEC, way);
+    const pid = await stuckProcess(crank);
+    await answers("ps");
+    await answers("status");
+    await answers("run", "-wait", "-stop", "1", "-ready", "delay:0.1", "--", "sleep", "600");
+    await waitFor("the worker before to be gone", async () => {
+      const workers: readonly unknown[] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+      return workers.length === 1;
+    });
+    await waitFor("the stuck process to be gone", () => !existsSync(`/proc/${pid}`));
+    await answers("status");
+    await answers("shutdown", "-wait");
+    expect(await crank.ended).toMatchObject({ status: 0 });
+  },
+);
+
+test.skipIf(!canMount)("a crank that starts while a process of the machine is stuck in execve comes up", async () => {
+  // Another crank's worker: a process of the same user, as far as this one can see.
+  const other = await bench.crank("other", ["-bind", "127.0.0.1:0", "-verbose"]);
+  expect(await bench.ctl("other", "run", "-wait", "--", "python3", STUCK_EXEC, "child")).toMatchObject({ status: 0 });
+  await stuckProcess(other);
+  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose"]);
+  await answers("run", "-wait", "-stop", "1", "-ready", "delay:0.1", "--", "sleep", "600");
+  await answers("respawn", "-wait");
+  await answers("shutdown", "-wait");
+  expect(await crank.ended).toMatchObject({ status: 0 });
+});
 
 test("a client that sends a descriptor with its request is let go of, and what its close waits for holds up nothing", async () => {
   await bench.crank("web", ["-bind", "127.0.0.1:0"]);

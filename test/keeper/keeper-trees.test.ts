@@ -33,7 +33,9 @@ const isAlive = (pid: number): boolean => !["gone", "Z", "X"].includes(stat(pid)
 
 /** The pid that something wrote into a file of the keeper's directory. */
 const written = async (name: string): Promise<number> => {
-  const pid = await until(name, () => existsSync(keeper.path(name)) && Number(readFileSync(keeper.path(name), "utf8")));
+  const path = keeper.path(name);
+  // The file is there before anything is in it.
+  const pid = await until(name, () => existsSync(path) && (Number(readFileSync(path, "utf8")) || undefined));
   started.push(pid);
   return pid;
 };
