@@ -14,6 +14,7 @@ const IN_TYPESCRIPT: Exceptions = {
   "supervisor/linux.ts": { names: ["openSync", "readFileSync"], why: "/proc, and programs that are compared" },
   "supervisor/processes.ts": { names: ["openSync", "readFileSync", "promises"], why: "/proc" },
   "supervisor/process-tree.ts": { names: ["readFileSync"], why: "/proc" },
+  "supervisor/mid-exec.ts": { names: ["readFileSync"], why: "/proc" },
   "supervisor/arguments.ts": { names: ["readFileSync"], why: "/proc" },
   "worker/environment.ts": { names: ["readFileSync"], why: "/proc/PID/cmdline" },
   "supervisor/users.ts": { names: ["readFileSync"], why: "the system's user database" },

@@ -25,6 +25,7 @@ import {
   replaceOwnFile,
   setOwnFileAside,
 } from "./files.ts";
+import { isMidExec } from "./mid-exec.ts";
 import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./platform.ts";
 import { findGroup, findUser } from "./users.ts";
 
@@ -194,6 +195,7 @@ const lineage = (pid: number): Lineage | null => {
 const LINEAGE = /^PPid:\s*(\d+)$[\s\S]*?^Uid:\s*(\d+)/m;
 
 const descriptorTarget = (pid: number, fd: number): string | null => {
+  if (isMidExec(pid)) return null;
   try {
     return readlinkSync(`/proc/${pid}/fd/${fd}`);
   } catch {

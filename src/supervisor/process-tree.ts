@@ -1,6 +1,7 @@
 // What a process has started, which sockets it has open and where it listens, as /proc shows it. Loaded when a worker does
 // not hold its sockets where it was given them. The tests hand in others.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { isMidExec } from "./mid-exec.ts";
 import { type BoundSocket, boundSockets } from "./processes.ts";
 
 /** The sockets that a process has open, by inode. `looked`: at so many descriptors; `isWhole` false: not at all of them. */
@@ -31,7 +32,7 @@ export const linuxProcessTree: ProcessTree = {
     ),
   openSockets: (pid, most) => openSocketsOf(pid, most),
   boundSockets: (pid) => boundSockets(`/proc/${pid}/net`),
-  networkOf: (pid) => targetOf(`/proc/${pid}/ns/net`) ?? `process ${pid}`,
+  networkOf: (pid) => (isMidExec(pid) ? null : targetOf(`/proc/${pid}/ns/net`)) ?? `process ${pid}`,
   name: (pid) => (textOf(`/proc/${pid}/comm`) ?? "").trimEnd(),
 };
 
@@ -71,6 +72,7 @@ const isOfOthers = (pid: number): boolean => {
 
 const openSocketsOf = (pid: number, most: number): OpenSockets | null => {
   const inodes = new Set<number>();
+  if (isMidExec(pid)) return { inodes, looked: 0, isWhole: false };
   let names: readonly string[];
   try {
     names = readdirSync(`/proc/${pid}/fd`);

@@ -1,5 +1,6 @@
 // Processes and sockets as /proc shows them, for finding what a killed crank left. The tests hand in others.
 import { closeSync, openSync, promises, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { isMidExec } from "./mid-exec.ts";
 import { AF_INET, AF_INET6, describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
 
 /** A process as one value: a pid alone may be another process's by the time that it is used. */
@@ -35,7 +36,7 @@ export type BoundSocket = {
 export type ProcessTable = {
   /** Every process that there is. */
   list(): readonly number[];
-  /** null: there is no such process, or it has ended and nobody has collected it, or nothing keeps it from ending. */
+  /** null: there is no such process, or it has ended and is not reaped, or nothing keeps it from ending, or it is stuck in execve(2). */
   facts(pid: number): ProcessFacts | null;
   /** null: it is not shown, or the process keeps it from being read. */
   environment(pid: number): Promise<Environment | null>;
@@ -94,7 +95,7 @@ const namesIn = (path: string): string[] | null => {
 
 /** proc_pid_stat(5): the command's name may hold anything, so fields are counted from its closing parenthesis. */
 const factsOf = (pid: number): ProcessFacts | null => {
-  const stat = textOf(`/proc/${pid}/stat`);
+  const stat = isMidExec(pid) ? null : textOf(`/proc/${pid}/stat`);
   const status = textOf(`/proc/${pid}/status`) ?? "";
   const uids = /^Uid:\s*(\d+)\s+(\d+)\s+(\d+)/m.exec(status);
   if (stat === null || !uids) return null;
@@ -127,7 +128,7 @@ const MOST_HELD_UP = 2;
  * ends. So it is read beside everything else, and given up.
  */
 const memoryTextOf = async (pid: number, name: "environ" | "cmdline"): Promise<string | null> => {
-  if (heldUp >= MOST_HELD_UP) return null;
+  if (heldUp >= MOST_HELD_UP || isMidExec(pid)) return null;
   heldUp++;
   const reading = promises
     .readFile(`/proc/${pid}/${name}`, "utf8")
@@ -155,6 +156,7 @@ const environmentOf = async (pid: number): Promise<Environment | null> => {
 };
 
 const descriptorsOf = (pid: number): Descriptors => {
+  if (isMidExec(pid)) return { kind: "hidden", reason: "it is executing a program" };
   let names: string[];
   try {
     names = readdirSync(`/proc/${pid}/fd`);

@@ -1,9 +1,9 @@
 // Descriptors whose close(2) takes as long as a worker likes: crank goes on, whatever way they come in.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { Bench, CRANK, isAlive, portOf, ROOT, type Running, signal, waitFor } from "./harness/service.ts";
 
 const STUCK = join(ROOT, "test/apps/stuck_files.py");
 const STUCK_EXEC = join(ROOT, "test/apps/stuck_exec.py");
@@ -78,15 +78,29 @@ test.skipIf(!canMount).each(["child", "orphan", "main"])(
 );
 
 test.skipIf(!canMount)("a crank that starts while a process of the machine is stuck in execve comes up", async () => {
-  // Another crank's worker: a process of the same user, as far as this one can see.
   const other = await bench.crank("other", ["-bind", "127.0.0.1:0", "-verbose"]);
   expect(await bench.ctl("other", "run", "-wait", "--", "python3", STUCK_EXEC, "child")).toMatchObject({ status: 0 });
-  await stuckProcess(other);
+  const pid = await stuckProcess(other);
   const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose"]);
   await answers("run", "-wait", "-stop", "1", "-ready", "delay:0.1", "--", "sleep", "600");
-  await answers("respawn", "-wait");
+  await answers("reload", "-wait");
   await answers("shutdown", "-wait");
   expect(await crank.ended).toMatchObject({ status: 0 });
+  // An address in use is looked for among the descriptors of all processes.
+  const begun = performance.now();
+  const bind = `127.0.0.1:${portOf(other)}`;
+  const refused = await bench.run([CRANK, "-prefix", bench.directory, "-name", "third", "-bind", bind]);
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toContain("worker 1 of crank's service other");
+  expect(performance.now() - begun).toBeLessThan(PATIENCE_MS);
+  // So are the workers of a killed crank whose journal is gone.
+  signal(other.pid, "SIGKILL");
+  await waitFor("the end of crank", () => !isAlive(other.pid));
+  rmSync(join(bench.directory, "other.run/journal"));
+  const next = await bench.crank("other", ["-bind", bind, "-verbose"]);
+  await next.wrote("stderr", "No journal tells of the worker");
+  expect(await bench.ctl("other", "shutdown", "-wait")).toMatchObject({ status: 0 });
+  await waitFor("the stuck process to be gone", () => !existsSync(`/proc/${pid}`));
 });
 
 test("a client that sends a descriptor with its request is let go of, and what its close waits for holds up nothing", async () => {
