@@ -10,8 +10,11 @@ const WRONG_USAGE = 2;
 /** Runs a program to its end, and the process with it. */
 export const runProgram = async (name: string, work: () => Promise<number>): Promise<never> => {
   const fail = (error: unknown): never => {
-    process.stderr.write(`${name}: ${escapeControls(sentence(error))}\n`);
-    if (process.env.CRANK_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    // Last of all: a full screen is given back at the exit, and what was written on it is gone then.
+    process.once("exit", () => {
+      process.stderr.write(`${name}: ${escapeControls(sentence(error))}\n`);
+      if (process.env.CRANK_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    });
     process.exit(isDirectoryGone(error) ? 1 : FAULT);
   };
   process.on("uncaughtException", fail);

@@ -79,8 +79,8 @@ describe("the terminal is given back", () => {
     });
     const terminal = await terminals.open(SMALL);
     await terminal.type(terminal.line("-name", "web", "watch"), "Enter");
-    await terminal.see("ended with 1");
-    await terminal.see("TypeError");
+    await terminal.see("ended with 70");
+    await terminal.see("unexpected answer");
     await terminal.expectRestored();
     liar.stop(true);
   });

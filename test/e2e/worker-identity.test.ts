@@ -46,7 +46,7 @@ needing(ROOT_USER).test(
     const isSet = () => /^NoNewPrivs:\t1$/m.test(readFileSync(`/proc/${worker.pid}/status`, "utf8"));
     expect(isSet()).toBe(true);
     // The next one as well, unless it says otherwise.
-    await bench.ctl("web", "run", "-no-new-privs=false", "-wait", "--", "sleep", "601");
+    await bench.ctl("web", "run", "-no-new-privs=false", "-cwd", "/", "-wait", "--", "sleep", "601");
     const next = await waitFor("the next worker", async () =>
       (await ps()).find(({ pid }) => pid !== null && pid !== worker.pid),
     );

@@ -113,7 +113,10 @@ const failure = (error: unknown): { message: string; status: number } | null => 
 /** An answer is shown as the protocol has it: one that is otherwise is no crank's. */
 const strangeAnswer = (error: unknown): { message: string; status: number } | null =>
   error instanceof TypeError || error instanceof RangeError
-    ? { message: `command failed: the answer is not one of crank's (${error.message})`, status: EXIT.failed }
+    ? {
+        message: "command failed: the answer is not one that crank gives. Look at what listens on that socket.",
+        status: EXIT.failed,
+      }
     : null;
 
 const FAILURES = [CallError, ConnectionLostError, RequestTooLongError] as const;

@@ -43,8 +43,6 @@ export class Screen {
     this.#on("SIGTSTP", () => this.suspend());
     this.#on("SIGCONT", () => this.#resume());
     this.#on("SIGWINCH", () => this.#resize());
-    this.#on("uncaughtException", (error) => this.#crash(error));
-    this.#on("unhandledRejection", (error) => this.#crash(error));
     // The last way out: process.exit from anywhere.
     this.#on("exit", () => this.#leave());
     if (process.stdin.isTTY) this.#listen();
@@ -78,7 +76,7 @@ export class Screen {
     this.#write(text);
   }
 
-  #on(event: string, listener: (error: unknown) => void): void {
+  #on(event: string, listener: () => void): void {
     process.on(event, listener);
     this.#forget.push(() => process.off(event, listener));
   }
@@ -128,13 +126,6 @@ export class Screen {
   #end(status: number): void {
     this.#leave();
     this.#events.ended(status);
-  }
-
-  #crash(error: unknown): void {
-    this.#leave();
-    for (const forget of this.#forget.splice(0)) forget();
-    console.error(error);
-    process.exit(1);
   }
 
   /** A terminal that is gone ends us as its hangup would. */
