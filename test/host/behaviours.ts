@@ -260,6 +260,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
       fatal([0x61, 0xc3, 0xa4]),
       [[0xc3], [0xff], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xf4, 0x90, 0x80, 0x80]].map(fatal),
       new TextDecoder().decode(new Uint8Array([0x61, 0xff, 0x62])),
+      new TextDecoder("latin1").decode(Uint8Array.from({ length: 256 }, (_, byte) => byte)),
     ];
   },
 

@@ -19,10 +19,26 @@ type DecoderOptions = { readonly fatal?: boolean; readonly ignoreBOM?: boolean }
 
 /** U+FEFF at the start, which says that it is UTF-8 and is no character of the text. */
 const BOM: readonly number[] = [0xef, 0xbb, 0xbf];
-const LABELS: ReadonlySet<string> = new Set(["utf-8", "utf8"]);
+/** By label, as the standard names them: what is called latin1 is windows-1252. */
+const ENCODINGS: Readonly<Record<string, "utf-8" | "windows-1252">> = {
+  "utf-8": "utf-8",
+  utf8: "utf-8",
+  latin1: "windows-1252",
+};
+
+/** What windows-1252 has from 0x80 on; the rest is at its own number (index-windows-1252.txt). */
+const FROM_0X80 =
+  "\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f" +
+  "\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178";
+
+const decodeWindows1252 = (bytes: Uint8Array): string => {
+  let text = "";
+  for (const byte of bytes) text += byte >= 0x80 && byte < 0xa0 ? FROM_0X80[byte - 0x80] : String.fromCharCode(byte);
+  return text;
+};
 
 export class EngineTextDecoder {
-  readonly encoding = "utf-8";
+  readonly encoding: "utf-8" | "windows-1252";
   readonly fatal: boolean;
   readonly ignoreBOM: boolean;
   /** A character that was cut off. */
@@ -30,13 +46,16 @@ export class EngineTextDecoder {
   #isAtStart = true;
 
   constructor(label = "utf-8", { fatal = false, ignoreBOM = false }: DecoderOptions = {}) {
-    if (!LABELS.has(label.toLowerCase())) throw new RangeError(`the encoding ${label} is not supported`);
+    const encoding = ENCODINGS[label.toLowerCase()];
+    if (encoding === undefined) throw new RangeError(`the encoding ${label} is not supported`);
+    this.encoding = encoding;
     this.fatal = fatal;
     this.ignoreBOM = ignoreBOM;
   }
 
   /** Throws TypeError if it is fatal and `bytes` are not UTF-8. With `stream`, a character may go on in the next call. */
   decode(bytes: Uint8Array = new Uint8Array(0), { stream = false }: { readonly stream?: boolean } = {}): string {
+    if (this.encoding === "windows-1252") return decodeWindows1252(bytes);
     const all = joined(this.#rest, bytes);
     const end = stream ? wholeCharacters(all) : all.length;
     this.#rest = all.slice(end);
