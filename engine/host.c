@@ -10,7 +10,7 @@
 #include "exports.h"
 
 static const struct host_function *const subjects[] = {
-    host_files,   host_replacing, host_directories, host_sockets, host_processes,
+    host_files,   host_beside, host_directories, host_sockets, host_processes,
     host_signals, host_terminal,  host_clock,       host_text,    host_engine,
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects, SUBJECT_SHIFT = 8, GENERIC_MAGIC = 1 };

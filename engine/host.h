@@ -26,7 +26,7 @@ struct host_function {
 
 /* Defined in a file each, ended by one without a name. Their order is part of an image. */
 extern const struct host_function host_files[];
-extern const struct host_function host_replacing[];
+extern const struct host_function host_beside[];
 extern const struct host_function host_directories[];
 extern const struct host_function host_sockets[];
 extern const struct host_function host_processes[];

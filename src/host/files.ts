@@ -103,6 +103,8 @@ export type Files = {
   readLink(path: string, directory?: Directory): string;
   /** Every link followed. */
   realPath(path: string): string;
+  /** Reads a whole file of at most `limit` bytes (EFBIG if it has more), and holds up nothing meanwhile: /proc of a process that hangs may never answer. */
+  readBeside(path: string, limit: number): Promise<Uint8Array>;
   /** Writes a new file and puts it in the place: a reader sees the old text or the new one, whatever is cut off when. Holds up nothing meanwhile: on a disk that hangs each step may take for ever. */
   replace(replacement: Replacement): Promise<void>;
 };

@@ -158,6 +158,24 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return [textOf(`${directory}/record`), mode, taken, kept, failed, left];
   },
 
+  "a file is read beside everything else, up to a limit": async ({ directory }) => {
+    const path = `${directory}/large`;
+    const fd = files.open(path, { flags: OPEN.writeOnly | OPEN.create, mode: 0o600 });
+    const bytes = pattern(300_000);
+    for (let at = 0; at < bytes.length; ) at += files.write(fd, bytes.subarray(at));
+    files.close(fd);
+    const read = await files.readBeside(path, 300_000);
+    return [
+      read.length,
+      read.every((byte, index) => byte === bytes[index]),
+      decoder.decode(await files.readBeside("/proc/self/environ", 1 << 20)).includes("CRANK_WORD=a word"),
+      await refusalOf(files.readBeside(path, 299_999)),
+      await refusalOf(files.readBeside(`${directory}/missing`, 10)),
+      await refusalOf(files.readBeside(`${directory}/link-to-file`, 10)),
+      await refusalOf(files.readBeside(directory, 10)),
+    ];
+  },
+
   "a stream sends and receives much more than fits into the kernel, in order": async ({ echo, port }) => [
     await talk((handlers) => streams.connectUnix(echo, handlers), pattern(1_000_000)),
     await talk((handlers) => streams.connectTcp("127.0.0.1", port, handlers), pattern(100_000)),

@@ -102,6 +102,7 @@ const EXPECTED = {
     "EISDIR",
     [],
   ],
+  "a file is read beside everything else, up to a limit": [300_000, true, true, "EFBIG", "ENOENT", "ELOOP", "EISDIR"],
   "a stream sends and receives much more than fits into the kernel, in order": [
     { code: null, received: 1_000_000, sum: sumOf(1_000_000), unsent: 0 },
     { code: null, received: 100_000, sum: sumOf(100_000), unsent: 0 },

@@ -174,4 +174,10 @@ export const lstat = async (path: string): Promise<Stats> => lstatSync(path);
 export const rename = async (from: string, to: string): Promise<void> => renameSync(from, to);
 export const unlink = async (path: string): Promise<void> => unlinkSync(path);
 export const readdir = async (path: string): Promise<readonly string[]> => readdirSync(path);
-export const promises = { open, stat, lstat, rename, unlink, readdir };
+/** The most that a file of /proc is read of. */
+const MOST_READ = 16 << 20;
+export const readFile = async (path: string, how?: string): Promise<Buffer | string> => {
+  const bytes = await files.readBeside(path, MOST_READ);
+  return how === undefined ? Buffer.from(bytes) : new TextDecoder().decode(bytes);
+};
+export const promises = { open, stat, lstat, rename, unlink, readdir, readFile };

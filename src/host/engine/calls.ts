@@ -20,6 +20,8 @@ export type HostCalls = {
   truncate(fd: number, length: number): Result;
   /** A descriptor from which the error number can be read when it is done: four bytes. */
   startReplacing(directory: number, name: string, temporary: string, bytes: Uint8Array, mode: number): Result;
+  /** The same, and then the file's bytes: at most `limit`, else the error is EFBIG. */
+  startReading(path: string, limit: number): Result;
 
   list(directory: number, path: string): Or<readonly string[]>;
   makeDirectory(directory: number, path: string, mode: number): Result;

@@ -95,28 +95,51 @@ export const engineFiles: Files = {
   },
   readLink: (path, directory) => checked(calls.readLink(at(directory), path), "readlink", path),
   realPath: (path) => checked(calls.realPath(path), "realpath", path),
+  readBeside: async (path, limit) => answerOf(calls.startReading(path, limit), "read", path),
   replace: (replacement) => replace(replacement),
 };
 
-/** A thread of the host does it, and writes the error number into a pipe. */
-const replace = ({ directory, name, temporaryName, bytes, mode }: Replacement): Promise<void> => {
-  const fd = checked(calls.startReplacing(directory, name, temporaryName, bytes, mode), "replace", name);
+const replace = async ({ directory, name, temporaryName, bytes, mode }: Replacement): Promise<void> => {
+  await answerOf(calls.startReplacing(directory, name, temporaryName, bytes, mode), "replace", name);
+};
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** A thread of the host does it, and writes into a pipe: the error number in four bytes, then what was read. */
+const answerOf = (started: number, call: string, subject: string): Promise<Uint8Array> => {
+  const fd = checked(started, call, subject);
+  const parts: Uint8Array[] = [];
   return new Promise((resolve, reject) => {
     const watch: Watch = {
       fd,
       events: READABLE,
       holds: true,
       ready: () => {
-        const answer = new Uint8Array(4);
-        const count = calls.read(fd, answer, 0, 4, -1);
+        const part = new Uint8Array(CHUNK_BYTES);
+        const count = calls.read(fd, part, 0, part.length, -1);
         if (count === EAGAIN || count === EINTR) return;
+        if (count > 0) return void parts.push(part.subarray(0, count));
         removeWatch(watch);
         calls.close(fd);
-        const error = count === 4 ? new DataView(answer.buffer).getInt32(0, true) : 5;
-        if (error === 0) resolve();
-        else reject(failure(-error, "replace", name));
+        const answer = joined(parts);
+        const error = answer.length < 4 ? EIO : new DataView(answer.buffer).getInt32(0, true);
+        if (error === 0) resolve(answer.subarray(4));
+        else reject(failure(-error, call, subject));
       },
     };
     addWatch(watch);
   });
+};
+
+/** The thread was ended before it could answer. */
+const EIO = 5;
+
+const joined = (parts: readonly Uint8Array[]): Uint8Array => {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 };

@@ -1,6 +1,7 @@
 // Files on Node's own modules. There are no functions there that take a directory's descriptor: /proc/self/fd/N/NAME is the
 // same.
 import * as fs from "node:fs";
+import { hostError } from "../errors.ts";
 import type { Directory, FileKind, FileStatus, Files, OpenOptions, Replacement } from "../files.ts";
 import { asHost, asHostError } from "./errors.ts";
 
@@ -32,7 +33,7 @@ const statusFrom = (stats: fs.BigIntStats): FileStatus => ({
   modifiedMs: Number(stats.mtimeMs),
 });
 
-const { O_NOFOLLOW, O_DIRECTORY } = fs.constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = fs.constants;
 
 const flagsOf = ({ flags, noFollow, mustBeDirectory, pathOnly }: OpenOptions): number =>
   flags | (noFollow ? O_NOFOLLOW : 0) | (mustBeDirectory ? O_DIRECTORY : 0) | (pathOnly ? O_PATH : 0);
@@ -67,7 +68,18 @@ export const nodeFiles: Files = {
     asHost("rename", path, () => fs.renameSync(at(path, directory), at(newPath, directory))),
   readLink: (path, directory) => asHost("readlink", path, () => fs.readlinkSync(at(path, directory))),
   realPath: (path) => asHost("realpath", path, () => fs.realpathSync(path)),
+  readBeside: (path, limit) => readBeside(path, limit),
   replace: (replacement) => replace(replacement),
+};
+
+const readBeside = async (path: string, limit: number): Promise<Uint8Array> => {
+  try {
+    const bytes = await fs.promises.readFile(path, { flag: O_RDONLY | O_NOFOLLOW | O_NONBLOCK });
+    if (bytes.length > limit) throw hostError("EFBIG", "read", path);
+    return bytes;
+  } catch (error) {
+    throw asHostError(error, "read", path);
+  }
 };
 
 const replace = async ({ directory, name, temporaryName, bytes, mode }: Replacement): Promise<void> => {

@@ -1,5 +1,6 @@
-/* Replacing a file beside everything else: a thread writes the new one, and says through a pipe what came of it. On a disk
- * that hangs it stays where it is, and holds up nothing. */
+/* What may take for ever, done beside everything else: replacing a file, on a disk that may hang, and reading one, of /proc of
+ * a process that may hold it up. A thread does it, and says through a pipe what came of it: four bytes, 0 or the error
+ * number, and then what was read. A thread that hangs stays where it is, and holds up nothing. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +60,7 @@ static void release(struct replacement *want) {
   free(want);
 }
 
-static void *work(void *argument) {
+static void *replace_beside(void *argument) {
   struct replacement *want = argument;
   s32 error = replace(want);
   /* Four bytes go into an empty pipe whole, unless its other end is closed: then nobody wants to know. */
@@ -86,7 +87,7 @@ static struct replacement *prepare(int directory, const char *name, const char *
 }
 
 /* Signals are for the thread that reads them. 0, or the error number. */
-static int start(struct replacement *want) {
+static int start(void *(*work)(void *), void *want) {
   sigset_t all;
   sigset_t before;
   (void)sigfillset(&all);
@@ -112,11 +113,77 @@ static value replacing_start(struct arguments *in) {
   int ends[2] = {-1, -1};
   int error = pipe2(ends, O_CLOEXEC) < 0 ? errno : 0;
   want->answer = ends[1];
-  if (error == 0) error = start(want);
+  if (error == 0) error = start(replace_beside, want);
   if (error == 0) return value_int(ends[0]);
   if (ends[0] >= 0) (void)close(ends[0]);
   release(want);
   return value_int(-error);
 }
 
-const struct host_function host_replacing[] = {{"startReplacing", 5, replacing_start}, {0}};
+/* Reading ---------------------------------------------------------------------------------------------------------- */
+
+struct reading {
+  int answer;
+  char *path;
+  size_t limit;
+  u8 bytes[];
+};
+
+/* How many bytes there were, or the negative error number: EFBIG if they are more than the limit. */
+static ssize_t read_whole(struct reading *want) {
+  int fd = open(want->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  size_t length = 0;
+  ssize_t count = 1;
+  while (count > 0 && length <= want->limit) {
+    /* One byte more than the limit has room. */
+    count = read(fd, want->bytes + length, want->limit + 1 - length);
+    if (count < 0 && errno == EINTR) count = 1;
+    else if (count > 0) length += (size_t)count;
+  }
+  int error = errno;
+  (void)close(fd);
+  if (count < 0) return -error;
+  return length > want->limit ? -EFBIG : (ssize_t)length;
+}
+
+static void *read_beside(void *argument) {
+  struct reading *want = argument;
+  ssize_t length = read_whole(want);
+  s32 error = length < 0 ? (s32)-length : 0;
+  /* What fits into no pipe waits until it is read; if its other end is closed, nobody wants to know. */
+  if (write(want->answer, &error, sizeof error) == (ssize_t)sizeof error && length > 0)
+    (void)write_whole(want->answer, want->bytes, (size_t)length);
+  (void)close(want->answer);
+  free(want->path);
+  free(want);
+  return NULL;
+}
+
+enum { MOST_READ = 64 << 20 };
+
+/* startReading(path, limit): a descriptor, from which the error number is read as four bytes, and then the file */
+static value reading_start(struct arguments *in) {
+  const char *path = take_text(in, 0);
+  size_t limit = (size_t)take_int(in, 1, 0, MOST_READ);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  struct reading *want = malloc(sizeof *want + limit + 1);
+  if (want == NULL) return value_int(-ENOMEM);
+  *want = (struct reading){.answer = -1, .path = strdup(path), .limit = limit};
+  int ends[2] = {-1, -1};
+  int error = want->path == NULL ? ENOMEM : pipe2(ends, O_CLOEXEC) < 0 ? errno : 0;
+  want->answer = ends[1];
+  if (error == 0) error = start(read_beside, want);
+  if (error == 0) return value_int(ends[0]);
+  if (ends[0] >= 0) (void)close(ends[0]);
+  if (ends[1] >= 0) (void)close(ends[1]);
+  free(want->path);
+  free(want);
+  return value_int(-error);
+}
+
+const struct host_function host_beside[] = {
+    {"startReplacing", 5, replacing_start},
+    {"startReading", 2, reading_start},
+    {0},
+};
