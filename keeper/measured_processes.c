@@ -10,6 +10,7 @@
 
 #include "measured.h"
 #include "memory.h"
+#include "peek.h"
 
 enum { STAT_BYTES = 1024, ROLLUP_BYTES = 2048, PATH_BYTES = 64, NOBODY = UINT32_MAX };
 
@@ -58,11 +59,10 @@ static bool parse_stat(const char *text, struct process *process) {
 
 static void read_process(uint32_t pid) {
   static size_t room;
-  char path[PATH_BYTES];
   char text[STAT_BYTES];
   struct process process = {.pid = pid, .worker = NOBODY};
-  (void)snprintf(path, sizeof path, "/proc/%u/stat", pid);
-  if (read_text(path, text, sizeof text) <= 0 || !parse_stat(text, &process)) return; /* it is gone */
+  text[peek_file(pid, "stat", text, sizeof text - 1)] = '\0';
+  if (!parse_stat(text, &process)) return; /* it is gone, or does not let itself be looked at */
   if (process_count == room) {
     room = room == 0 ? 256 : room * 2;
     processes = memory_resize(processes, room * sizeof *processes);
@@ -135,10 +135,8 @@ struct measured_process *measured_processes(struct measured_worker *workers, siz
 
 /* Pages that processes share count by shares (proc_pid_smaps(5)), so that the sum over a tree is right. */
 static bool read_shares(uint32_t pid, uint64_t *bytes) {
-  char path[PATH_BYTES];
   char text[ROLLUP_BYTES];
-  (void)snprintf(path, sizeof path, "/proc/%u/smaps_rollup", pid);
-  if (read_text(path, text, sizeof text) <= 0) return false;
+  text[peek_file(pid, "smaps_rollup", text, sizeof text - 1)] = '\0';
   const char *line = strstr(text, "\nPss:");
   if (!line) return false;
   *bytes = strtoull(line + strlen("\nPss:"), NULL, 10) * 1024;
