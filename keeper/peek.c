@@ -26,14 +26,18 @@ enum {
   MOST_READERS = 32,
   PATH_ROOM = 64,
   PACKET_BYTES = 4096,
+  MOST_AT_ONCE = 128,    /* processes in one question */
+  STAT_BYTES = 1024,
 };
 
-enum kind { READ_FILE, READ_LINK, READ_IDENTITY, READ_INODES };
+enum kind { READ_FILE, READ_LINK, READ_IDENTITY, READ_INODES, READ_STATS };
 
 struct question {
   enum kind kind;
   size_t room;
   char path[PATH_ROOM];
+  uint32_t count; /* of the pids, for READ_STATS */
+  uint32_t pids[MOST_AT_ONCE];
 };
 
 /* An answer is packets: a mark, and bytes behind it. */
@@ -129,6 +133,18 @@ static void answer_inodes(int channel, const struct question *question, struct p
   (void)put(channel, LAST, packet, length);
 }
 
+/* One packet for each; which one is missing says who holds it up. */
+static void answer_stats(int channel, const struct question *question, struct packet *packet) {
+  for (uint32_t i = 0; i < question->count && i < MOST_AT_ONCE; i++) {
+    char path[PATH_ROOM];
+    (void)snprintf(path, sizeof path, "/proc/%u/stat", question->pids[i]);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, packet->bytes, STAT_BYTES - 1) : 0;
+    if (fd >= 0) (void)close(fd);
+    if (!put(channel, LAST, packet, n > 0 ? (size_t)n : 0)) _exit(0);
+  }
+}
+
 _Noreturn static void answer_all(int channel) {
   static struct packet packet;
   struct question question;
@@ -141,6 +157,7 @@ _Noreturn static void answer_all(int channel) {
     if (question.kind == READ_FILE) answer_file(channel, &question, &packet);
     else if (question.kind == READ_LINK) answer_link(channel, &question, &packet);
     else if (question.kind == READ_IDENTITY) answer_identity(channel, &question, &packet);
+    else if (question.kind == READ_STATS) answer_stats(channel, &question, &packet);
     else answer_inodes(channel, &question, &packet);
   }
 }
@@ -317,6 +334,48 @@ static size_t ask(uint32_t pid, enum kind kind, const char *name, size_t units, 
 
 size_t peek_file(uint32_t pid, const char *name, void *bytes, size_t room) {
   return ask(pid, READ_FILE, name, room, bytes, room);
+}
+
+/* How many of them were answered; one that is not, holds the reader up, or the reader has ended. */
+static size_t ask_stats(const struct question *question, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
+  static struct packet packet;
+  if (send(channel, question, sizeof *question, MSG_NOSIGNAL) < 0) {
+    peek_close();
+    return 0;
+  }
+  for (size_t i = 0; i < question->count; i++) {
+    uint64_t since = clock_now();
+    if (wait_for_packet(since) == 0) {
+      give_up(question->pids[i], since);
+      return i;
+    }
+    ssize_t n;
+    do n = recv(channel, &packet, sizeof packet - 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+      peek_close();
+      return i;
+    }
+    packet.bytes[n - 1] = '\0';
+    take(context, question->pids[i], packet.bytes, (size_t)n - 1);
+  }
+  return question->count;
+}
+
+void peek_stats(const uint32_t *pids, size_t count, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
+  for (size_t at = 0; at < count;) {
+    struct question question = {.kind = READ_STATS};
+    if (peek_is_held_up(pids[at]) || !open_reader()) {
+      take(context, pids[at++], "", 0);
+      continue;
+    }
+    for (size_t i = at; i < count && question.count < MOST_AT_ONCE && !peek_is_held_up(pids[i]); i++) {
+      question.pids[question.count++] = pids[i];
+    }
+    size_t answered = ask_stats(&question, take, context);
+    at += answered;
+    if (answered < question.count) take(context, pids[at++], "", 0);
+  }
 }
 
 size_t peek_link(uint32_t pid, const char *name, void *bytes, size_t room) {

@@ -84,14 +84,34 @@ uint32_t processes_session(uint32_t pid) {
   return session > 0 ? (uint32_t)session : 0;
 }
 
-bool processes_look(uint32_t pid, struct process *process) {
-  char text[1024];
-  size_t length = peek_file(pid, "stat", text, sizeof text - 1);
+static bool look_at(uint32_t pid, const char *text, size_t length, struct process *process) {
   if (length == 0 && peek_is_held_up(pid)) return processes_look_beside(pid, stand_in(pid), process);
-  text[length] = '\0';
   bool is_there = parse(text, process);
   process->pid = pid;
   return is_there;
+}
+
+bool processes_look(uint32_t pid, struct process *process) {
+  char text[1024];
+  size_t length = peek_file(pid, "stat", text, sizeof text - 1);
+  text[length] = '\0';
+  return look_at(pid, text, length, process);
+}
+
+struct looks {
+  struct process *found;
+  uint32_t count;
+};
+
+static void take_look(void *context, uint32_t pid, const char *text, size_t length) {
+  struct looks *looks = context;
+  if (look_at(pid, text, length, &looks->found[looks->count])) looks->count++;
+}
+
+uint32_t processes_look_at_all(const uint32_t *pids, uint32_t count, struct process *found) {
+  struct looks looks = {.found = found};
+  peek_stats(pids, count, take_look, &looks);
+  return looks.count;
 }
 
 bool processes_are_one(uint64_t start_time, uint64_t other) {

@@ -23,6 +23,8 @@ struct process {
 
 /* Looks at a process. False if there is none of this pid. */
 bool processes_look(uint32_t pid, struct process *process);
+/* The same for many; `found` has room for all of them. Returns how many there are. */
+uint32_t processes_look_at_all(const uint32_t *pids, uint32_t count, struct process *found);
 /* The same for one whose start time is known, as that of a child that is not reaped. */
 bool processes_look_beside(uint32_t pid, uint64_t start_time, struct process *process);
 /* Whether two start times of one pid, of two looks in a moment, are those of one process: it may have been held up at one of

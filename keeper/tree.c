@@ -52,14 +52,41 @@ void tree_free(struct tree *tree) {
   *tree = (struct tree){0};
 }
 
+void pids_add(void *context, uint32_t pid) {
+  struct pids *pids = context;
+  if (pids->count >= MOST_PROCESSES) return;
+  if (pids->count % STEP == 0) pids->list = memory_resize(pids->list, ((size_t)pids->count + STEP) * sizeof *pids->list);
+  pids->list[pids->count++] = pid;
+}
+
+struct tree pids_look(struct pids *pids) {
+  struct tree found = {0};
+  if (pids->count > 0) {
+    /* As much room as a tree of that many has. */
+    size_t room = ((size_t)pids->count + STEP - 1) / STEP * STEP;
+    found.list = memory_take(room * sizeof *found.list);
+    found.count = processes_look_at_all(pids->list, pids->count, found.list);
+  }
+  free(pids->list);
+  *pids = (struct pids){0};
+  return found;
+}
+
 struct growth {
-  struct tree *tree;
+  const struct tree *tree;
+  struct pids news;
   bool (*is_other)(uint32_t pid);
 };
 
 static void add_child(void *context, uint32_t pid) {
-  const struct growth *growth = context;
-  if (!growth->is_other(pid)) (void)tree_add(growth->tree, pid);
+  struct growth *growth = context;
+  if (!growth->is_other(pid) && !holds(growth->tree, pid)) pids_add(&growth->news, pid);
+}
+
+static void take_all(struct tree *tree, struct pids *pids) {
+  struct tree news = pids_look(pids);
+  for (uint32_t i = 0; i < news.count; i++) (void)tree_take(tree, &news.list[i]);
+  tree_free(&news);
 }
 
 static bool are_children_listed(uint32_t pid, void (*take)(void *context, uint32_t child), void *context) {
@@ -72,8 +99,10 @@ static bool are_children_listed(uint32_t pid, void (*take)(void *context, uint32
 }
 
 /* Where the kernel lists no children, every process names its parent. */
-static void add_any(void *context, uint32_t pid) {
-  (void)tree_add(context, pid);
+static struct tree everything(void) {
+  struct pids pids = {0};
+  processes_all(pids_add, &pids);
+  return pids_look(&pids);
 }
 
 static void children_by_scanning(const struct tree *all, uint32_t parent, void (*take)(void *context, uint32_t child), void *context) {
@@ -86,9 +115,10 @@ void tree_grow(struct tree *tree, bool (*is_other)(uint32_t pid)) {
   struct growth growth = {.tree = tree, .is_other = is_other};
   struct tree all = {0};
   for (uint32_t i = 0; i < tree->count; i++) {
-    if (all.count == 0 && are_children_listed(tree->list[i].pid, add_child, &growth)) continue;
-    if (all.count == 0) processes_all(add_any, &all);
-    children_by_scanning(&all, tree->list[i].pid, add_child, &growth);
+    bool are_listed = all.count == 0 && are_children_listed(tree->list[i].pid, add_child, &growth);
+    if (!are_listed && all.count == 0) all = everything();
+    if (!are_listed) children_by_scanning(&all, tree->list[i].pid, add_child, &growth);
+    take_all(tree, &growth.news);
   }
   tree_free(&all);
 }
@@ -96,8 +126,7 @@ void tree_grow(struct tree *tree, bool (*is_other)(uint32_t pid)) {
 void tree_own_children(void (*take)(void *context, uint32_t pid), void *context) {
   uint32_t self = (uint32_t)getpid();
   if (are_children_listed(self, take, context)) return;
-  struct tree all = {0};
-  processes_all(add_any, &all);
+  struct tree all = everything();
   children_by_scanning(&all, self, take, context);
   tree_free(&all);
 }

@@ -25,6 +25,16 @@ bool tree_holds(const struct tree *tree, const struct process *process);
 void tree_grow(struct tree *tree, bool (*is_other)(uint32_t pid));
 /* The pids of the keeper's own children, ended ones that are not reaped included. */
 void tree_own_children(void (*take)(void *context, uint32_t pid), void *context);
+/* Pids in the order in which they are found. */
+struct pids {
+  uint32_t *list;
+  uint32_t count;
+};
+
+/* Adds one, once more if it is there already. For calls that take a function. */
+void pids_add(void *pids, uint32_t pid);
+/* Looks at all of them, and forgets the pids. Returns those that are there, to be freed. */
+struct tree pids_look(struct pids *pids);
 void tree_free(struct tree *tree);
 
 #endif

@@ -177,20 +177,21 @@ struct search {
   uint32_t ended; /* children that have ended and are not reaped */
 };
 
-static void take_child(void *context, uint32_t pid) {
-  struct search *search = context;
-  struct process child;
-  if (is_known(pid) || !processes_look(pid, &child)) return;
-  if (processes_has_ended(&child)) {
+static void note_child(void *context, uint32_t pid) {
+  if (!is_known(pid)) pids_add(context, pid);
+}
+
+static void take_child(struct search *search, const struct process *child) {
+  if (processes_has_ended(child)) {
     search->ended++;
     return;
   }
   has_strays = true;
   uint32_t others = 0;
-  struct worker *owner = owner_of(&child, &others);
-  if (owner) note_session(owner, &child);
-  bool is_meant = search->worker ? owner == search->worker : !owner && others == 0 && may_be_left(&child);
-  if (is_meant) (void)tree_take(search->tree, &child);
+  struct worker *owner = owner_of(child, &others);
+  if (owner) note_session(owner, child);
+  bool is_meant = search->worker ? owner == search->worker : !owner && others == 0 && may_be_left(child);
+  if (is_meant) (void)tree_take(search->tree, child);
 }
 
 /* What an adopted worker has left is another process's child (init's), and known only by what it was given. */
@@ -244,7 +245,11 @@ static void take_children(struct search *search) {
   do {
     ended = search->ended;
     search->ended = 0;
-    tree_own_children(take_child, search);
+    struct pids pids = {0};
+    tree_own_children(note_child, &pids);
+    struct tree children = pids_look(&pids);
+    for (uint32_t i = 0; i < children.count; i++) take_child(search, &children.list[i]);
+    tree_free(&children);
   } while (search->ended > ended && ++rounds < MOST_ROUNDS);
 }
 
