@@ -84,6 +84,11 @@ describe("a document", () => {
     expect(readYaml("a: 1\n... b: 2\n")).toBeUndefined();
   });
 
+  test("whose quote ends left of what it is in is not read", () => {
+    expect(readYaml('a:\n  b:\n    - - "08\n  "\n')).toBeUndefined();
+    expect(readYaml('a: "08\n "\n')).toEqual({ a: "08 " });
+  });
+
   test("of any values, in every style, is read as what it was", () => {
     let unread = 0;
     fc.assert(

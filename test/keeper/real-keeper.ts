@@ -257,6 +257,7 @@ class Real implements RealKeeper {
 
 /** Kills a process that may be gone. */
 export const endProcess = (pid: number): void => {
+  if (!(pid > 1)) throw new Error(`${pid} is the pid of none of the test's processes`);
   try {
     process.kill(pid, "SIGKILL");
   } catch {

@@ -412,10 +412,10 @@ const isEscaped = (text: string, at: number, from: number): boolean => {
   return (at - escapes) % 2 === 1;
 };
 
-/** Whether a line of a quoted scalar is not indented deeper than what it is in. */
+/** Whether a line of a quoted scalar is not indented deeper than what it is in; the quote ends the last one. */
 const isShallow = (raw: string, above: number): boolean =>
   above >= 0 &&
-  raw
+  `${raw}"`
     .split("\n")
     .slice(1)
     .some((row) => /[^ ]/.test(row) && row.search(/[^ ]/) <= above);
