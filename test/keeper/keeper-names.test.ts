@@ -53,7 +53,8 @@ const state = async (): Promise<number> => (await keeper.event("nameChanged")).s
 const listenAt = async (path: string): Promise<number> => {
   const process = Bun.spawn(
     python(
-      `import socket,time;s=socket.socket(socket.AF_UNIX);s.bind(${JSON.stringify(path)});s.listen();time.sleep(600)`,
+      // It has its name only when it listens.
+      `import os,socket,time;n=${JSON.stringify(path)};s=socket.socket(socket.AF_UNIX);s.bind(n+".new");s.listen();os.rename(n+".new",n);time.sleep(600)`,
     ),
     { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
   );
