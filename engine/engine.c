@@ -6,11 +6,11 @@
 #include "exports.h"
 #include "imports.h"
 
-enum { BROKEN = 70, MOST_REJECTIONS = 64, PROMISE_REJECTED = 2 };
+enum { BROKEN = 70, MOST_REJECTIONS = 64 };
 
 static value hooks[HOOK_COUNT];
 
-/* Promises that were rejected in this turn and that nobody has taken yet: they are ours until the jobs are done. */
+/* Promises that were rejected in this turn and that have no handler yet: they are ours until the jobs are done. */
 static value rejected[MOST_REJECTIONS];
 static u32 rejected_count;
 
@@ -82,7 +82,7 @@ static void do_jobs(void) {
   }
 }
 
-/* A rejection counts when all jobs are done and nobody has taken it. */
+/* A rejection counts when all jobs are done and it has no handler. */
 static void give_rejection(void) {
   value promise = rejected[--rejected_count];
   (void)export_JS_Throw(guest.context, export_JS_PromiseResult(guest.context, promise));

@@ -1,10 +1,10 @@
-/* The engine in this process: begun anew (only where an image is built) or from an image, and run turn by turn. */
+/* The engine in this process: begun from nothing (only where an image is built) or from an image, and run turn by turn. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
 #include "guest.h"
 
-/* What TypeScript gives the host to call: at the start, for each turn of the loop, and for an exception that nobody took. */
+/* What TypeScript gives the host to call: at the start, for each turn of the loop, and for an uncaught exception. */
 enum hook { HOOK_START, HOOK_TURN, HOOK_UNCAUGHT, HOOK_COUNT };
 
 /* Everything that is not in the engine's memory and has to be known to go on with it. An image holds it. */

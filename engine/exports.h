@@ -1,5 +1,5 @@
 /* The functions of the engine's module that are used. They are no stable interface: a version in which one is missing or has
- * another signature does not compile. What their values mean is checked when an image is built (check.c).
+ * another signature does not compile. What their values mean is checked by the build (fresh_check_values).
  *
  * A JSValue is a u64 here: its tag in the upper half, a number or an address in the module's memory in the lower one.
  * Everything that is u32 is an address in that memory, a length, or an int of C. */

@@ -63,7 +63,7 @@ static void release(struct replacement *want) {
 static void *replace_beside(void *argument) {
   struct replacement *want = argument;
   s32 error = replace(want);
-  /* Four bytes go into an empty pipe whole, unless its other end is closed: then nobody wants to know. */
+  /* Four bytes go into an empty pipe whole, unless its other end is closed: then the answer is not wanted. */
   ssize_t ignored = write(want->answer, &error, sizeof error);
   (void)ignored;
   release(want);
@@ -151,7 +151,7 @@ static void *read_beside(void *argument) {
   struct reading *want = argument;
   ssize_t length = read_whole(want);
   s32 error = length < 0 ? (s32)-length : 0;
-  /* What fits into no pipe waits until it is read; if its other end is closed, nobody wants to know. */
+  /* What fits into no pipe waits until it is read; if its other end is closed, it is not wanted. */
   if (write(want->answer, &error, sizeof error) == (ssize_t)sizeof error && length > 0)
     (void)write_whole(want->answer, want->bytes, (size_t)length);
   (void)close(want->answer);

@@ -117,7 +117,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     return { status, signal, stdout, stderr };
   };
 
-  test("has an exception that nobody took handed to TypeScript, thrown or rejected", () => {
+  test("hands an uncaught exception to TypeScript, thrown or rejected", () => {
     expect(ends("thrown", `run(() => { throw new Error("first"); });`)).toMatchObject({
       status: 9,
       stdout: "uncaught Error: first\n",

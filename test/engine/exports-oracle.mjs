@@ -19,7 +19,7 @@ const begin = () => {
   exports = new WebAssembly.Instance(module, imports).exports;
 };
 
-/** Set anew for each call: what one is called with does not depend on the others. */
+/** Set for each call: what one is called with does not depend on the others. */
 let state = 0;
 const next = () => {
   state = (state + 0x6d2b79f5) >>> 0;

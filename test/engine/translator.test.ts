@@ -11,7 +11,8 @@ import { readModule } from "../../tools/wasm-to-c/read-module.ts";
 import { Random } from "../sim/random.ts";
 import { type Call, type Case, hasWasm2c, runInV8, runTranslated, runWasm2c } from "./differential.ts";
 import { constant, opcode, type WrittenModule, writeModule } from "./module-writer.ts";
-import { FUEL_AT_START, type RandomOptions, randomBits, randomModule } from "./random-module.ts";
+import { FUEL_AT_START, type RandomOptions, randomModule } from "./random-module.ts";
+import { randomBits } from "./random-values.ts";
 
 const SEED = Number(process.env.CRANK_ENGINE_SEED ?? 2);
 const MODULES = Number(process.env.CRANK_ENGINE_MODULES ?? 1);

@@ -36,7 +36,7 @@ const isSignal = (event: string): event is SignalName => Object.hasOwn(SIGNALS, 
 const encoder = new TextEncoder();
 const PAUSE_MS = 5;
 
-/** Writes all of it, however long that takes; false if nobody reads it. */
+/** Writes all of it, however long that takes; false if there is no reader. */
 const writeWhole = (fd: number, what: string | Uint8Array): boolean => {
   const bytes = typeof what === "string" ? encoder.encode(what) : what;
   for (let at = 0; at < bytes.length; ) {

@@ -63,7 +63,7 @@ static inline wasm_function *wasm_entry(u32 place, u32 type) {
 /* Memory ----------------------------------------------------------------------------------------------------------- */
 
 #ifdef WASM_EXACT_LOADS
-/* A load whose result nobody uses is made all the same, as a test wants it; without this, it may be left out. */
+/* A load whose result is not used is made all the same, as a test wants it; without this, it may be left out. */
 #define WASM_LOADED(value) __asm__ volatile("" : : "m"(value))
 #else
 #define WASM_LOADED(value) ((void)0)

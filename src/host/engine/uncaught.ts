@@ -1,4 +1,4 @@
-// Exceptions that nobody caught, and rejections that nobody took.
+// Uncaught exceptions, and rejections without a handler.
 import { calls } from "./calls.ts";
 import { encodeText } from "./text.ts";
 
