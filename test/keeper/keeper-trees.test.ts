@@ -48,15 +48,18 @@ const signal = (worker: number, number: number, group = 1) =>
 describe("the tree of a worker", () => {
   test("is killed though its processes fork for ever", async () => {
     await keeper.start();
+    // They stop by themselves when the test's directory is gone, should the test itself be killed.
     const hopping = `
 import os,time
-open(${JSON.stringify(keeper.path("hops"))},"w").write("1")
+hops=${JSON.stringify(keeper.path("hops"))}
+open(hops,"w").write("1")
 for start in range(4):
     if os.fork()==0:
         os.setsid()
-        while True:
+        while os.path.exists(hops):
             if os.fork()>0: os._exit(0)
             time.sleep(0.001)
+        os._exit(0)
 os._exit(0)`;
     keeper.commit([plainSpawn(1, python(hopping))]);
     expect((await keeper.eventually("mainExited")).rest).toBeGreaterThan(0);
