@@ -149,7 +149,7 @@ demo-handover: all
 	$(RUNTIME) examples/hand-over/demo.ts
 
 .PHONY: test
-test: all
+test: all engine
 	$(RUNTIME) test/run.ts $(ONLY)
 
 # In a new Debian, with nothing installed but what the README names.

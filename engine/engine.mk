@@ -1,4 +1,4 @@
-# The engine that TypeScript will run on inside the program: `make engine`. Nothing else of the Makefile needs it yet.
+# The engine that TypeScript will run on inside the program: `make engine`. Of the rest of the Makefile only the tests need it yet.
 #
 #   quickjs.wasm ── translated ──▶ C ── compiled ──▶ objects          once for each version of quickjs-wasi (25 s)
 #   bundle ── build/engine/build ──▶ bytecode ──▶ image ──▶ program   at each change of TypeScript
