@@ -217,7 +217,11 @@ describe("connections that wait", () => {
     for (let sent = 0; sent < 36; sent++) (await keeper.connect()).send(large);
     const first = await expectEvent(end, "line");
     let last = first;
-    for (let heard = 1; heard < 32; heard++) last = await expectEvent(end, "line");
+    for (let heard = 1; heard < 32; heard++) {
+      last = await expectEvent(end, "line");
+      // It answers all the time and consumes nothing: under the sanitizers this takes longer than the keeper waits for an answer.
+      end.send(commit(first.seq - 1));
+    }
     for (let halves = 0; halves < 20; halves++) (await keeper.connect()).send("hal");
     for (let small = 0; small < 20; small++) (await keeper.connect()).send("small\n");
     // Everything is read before anything is consumed.
