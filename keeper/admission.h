@@ -1,5 +1,5 @@
 /* Which descriptors of others the keeper may hold: those that it can close, and that a process it starts can close, without
- * waiting for whoever made them. */
+ * waiting for the process that made them. */
 #ifndef KEEPER_ADMISSION_H
 #define KEEPER_ADMISSION_H
 

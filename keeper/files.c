@@ -205,7 +205,7 @@ static int look_in(int directory, const char *name, struct stat *status) {
   return look;
 }
 
-/* The file that was just made; -1: somebody has put another one in its place, which is not ours to touch. */
+/* The file that was just made; -1: another process has put its own in its place, which is not ours to touch. */
 static int settle_file(int fd, int directory, const char *name, const struct socket_file *file, struct file_identity *made,
                        const char **step) {
   struct stat status;

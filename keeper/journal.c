@@ -148,7 +148,7 @@ static int rewrite_on_disk(const char **step) {
   return result;
 }
 
-/* The file on the disk does not say any more what is the case: whoever finds it must not believe it. Each of the two is
+/* The file on the disk does not say any more what is the case: a later crank must not believe it. Each of the two is
  * enough, and either may be what the disk still does. */
 static void invalidate(void) {
   bool is_marked = stale_fd >= 0 && log_mark_stale(stale_fd) == 0;

@@ -222,7 +222,7 @@ static void tell(struct name *name, uint8_t state, uint32_t pid, int error) {
   events_post(0);
 }
 
-/* Who listens on the socket that is there now: its pid, 0 if that is not known, -1 for nobody. */
+/* The process that listens on the socket that is there now: its pid, 0 if that is not known, -1 if none does. */
 static int64_t listener_at(int look, int type) {
   char path[32];
   int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -340,7 +340,7 @@ void names_ready(void) {
         bool directory = name->directory_watch == event->wd;
         if (own) name->own_watch = -1; /* each tells once */
         if (directory) name->directory_watch = -1;
-        /* A rename is often the first half of an exchange, which is left to whoever is at it. */
+        /* A rename is often the first half of an exchange, which is left to finish. */
         uint64_t at_once = event->mask & IN_MOVE_SELF ? clock_now() + EXCHANGE_MS : 1;
         if ((own || directory) && name->watched) name->check_at = at_once;
       }

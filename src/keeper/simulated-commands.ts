@@ -11,7 +11,7 @@ const EEXIST = 17;
 const QUEUE_LIMIT = 4096;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-/** Of the socket behind a handle: whoever simulates /proc knows it by this. */
+/** Of the socket behind a handle: a simulated /proc shows it. */
 const FIRST_INODE = 70;
 
 /** What commands are carried out on, and how what comes of them is told. */

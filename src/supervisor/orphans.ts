@@ -1,4 +1,4 @@
-// Workers of a killed crank that no journal tells of, because its disk had failed or somebody has taken it away: found by
+// Workers of a killed crank that no journal tells of, because its disk had failed or something has removed it: found by
 // themselves (their user, what their environment names, the sockets that they hold), and turned into what a journal would
 // have said, as far as the record knows what they run. Changes nothing.
 import type { GoodSpec, Spec } from "../core/spec.ts";

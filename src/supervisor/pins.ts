@@ -72,7 +72,7 @@ export const startPlace = (memory: Memory, { number, spec }: Generation, worker:
   if (!resolved) return { cwd: spec.cwd, file: commandPath(memory, spec) };
   const gone = [
     ...(isThere(memory, resolved.cwd) ? [] : [resolved.cwd]),
-    // What has no slash is looked for by whoever executes it.
+    // What has no slash is looked for in PATH when it is executed.
     ...(memory.platform.isExecutable(resolved.file) || !resolved.file.startsWith("/") ? [] : [resolved.file]),
   ];
   if (gone.length === 0) return resolved;
