@@ -10,7 +10,7 @@
 /* A program is a row of these; LITERAL is followed by a u16 length (of this machine's order) and the bytes. */
 enum operation { LITERAL, GO_TIME, SLASH_TIME, SHORT_TIME, ISO_TIME, PID };
 
-static const size_t field_size[] = {[GO_TIME] = 19, [SLASH_TIME] = 19, [SHORT_TIME] = 15, [ISO_TIME] = 24, [PID] = 10};
+static const size_t field_size[] = {[GO_TIME] = 19, [SLASH_TIME] = 19, [SHORT_TIME] = 15, [ISO_TIME] = ISO_TIME_SIZE, [PID] = 10};
 
 static void add_literal(struct template *template, const char *bytes, size_t length) {
   if (length == 0) return;
@@ -105,13 +105,27 @@ static void put_date(char *out, const struct tm *tm, char between) {
   put_two(out + 8, tm->tm_mday);
 }
 
+/* An offset has whole minutes in ISO 8601, so the time before it is that of such a zone. */
+static void put_iso(struct time_text *times, time_t now, long offset) {
+  long minutes = offset / 60, size = labs(minutes);
+  time_t shifted = now + 60 * minutes;
+  struct tm tm = {.tm_mday = 1};
+  (void)gmtime_r(&shifted, &tm);
+  put_date(times->iso, &tm, '-');
+  times->iso[10] = 'T';
+  put_clock(times->iso + 11, &tm);
+  times->offset[0] = minutes < 0 ? '-' : '+';
+  put_two(times->offset + 1, (int)(size / 60));
+  times->offset[3] = ':';
+  put_two(times->offset + 4, (int)(size % 60));
+}
+
 static void update_times(struct time_text *times, uint64_t second) {
   if (times->valid && times->second == second) return;
   static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
   time_t now = (time_t)second;
-  struct tm local = {.tm_mday = 1}, universal = {.tm_mday = 1};
+  struct tm local = {.tm_mday = 1};
   (void)localtime_r(&now, &local);
-  (void)gmtime_r(&now, &universal);
   memcpy(times->go, months + 3 * (local.tm_mon % 12), 3);
   times->go[3] = ' ';
   put_two(times->go + 4, local.tm_mday);
@@ -121,9 +135,7 @@ static void update_times(struct time_text *times, uint64_t second) {
   put_date(times->slashes, &local, '/');
   times->slashes[10] = ' ';
   put_clock(times->slashes + 11, &local);
-  put_date(times->iso, &universal, '-');
-  times->iso[10] = 'T';
-  put_clock(times->iso + 11, &universal);
+  put_iso(times, now, local.tm_gmtoff);
   times->second = second;
   times->valid = true;
 }
@@ -140,8 +152,8 @@ size_t format_iso_time(struct time_text *times, uint64_t at, char *out) {
   update_times(times, at / 1000);
   memcpy(out, times->iso, 19);
   (void)put_thousandths(out + 19, at);
-  out[23] = 'Z';
-  return 24;
+  memcpy(out + 23, times->offset, 6);
+  return ISO_TIME_SIZE;
 }
 
 size_t format_number(uint64_t number, char *out) {

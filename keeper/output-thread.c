@@ -101,7 +101,7 @@ static void write_logs(struct output *output) {
 }
 
 static void report(struct output *output, struct sink *sink) {
-  char sentence[160], line[JSON_GROWTH * sizeof sentence + 128], time[24];
+  char sentence[160], line[JSON_GROWTH * sizeof sentence + 128], time[ISO_TIME_SIZE];
   uint64_t now = thread_time();
   size_t length = sink_take_report(sink, now, sentence, sizeof sentence);
   if (length == 0 || (sink == &output->err && sink->error != 0)) return;

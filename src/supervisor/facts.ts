@@ -19,7 +19,7 @@ export type KeeperFacts = {
   readonly executions: number;
   /** By which it was started first: absolute, links not followed. */
   readonly path: string;
-  /** The local time zone; without it the runtime's own is used. */
+  /** The local time zone; UTC without it. */
   readonly zone?: Zone;
 };
 
@@ -28,7 +28,7 @@ export type Zone = { readonly offset: number; readonly until: number; readonly n
 
 /** Seconds east of UTC at a time of the wall clock, ms. */
 export const offsetAt = ({ zone }: Pick<KeeperFacts, "zone">, wallMs: number): number => {
-  if (zone === undefined) return -60 * new Date(wallMs).getTimezoneOffset();
+  if (zone === undefined) return 0;
   return wallMs < zone.until * 1000 ? zone.offset : zone.nextOffset;
 };
 
@@ -41,16 +41,22 @@ export const localDate = (facts: Pick<KeeperFacts, "zone">, wallMs: number): Dat
 
 /** `+05:30` */
 export const offsetText = (offset: number): string => {
-  const minutes = Math.round(Math.abs(offset) / 60);
+  const minutes = Math.trunc(Math.abs(offset) / 60);
   const two = (number: number): string => String(number).padStart(2, "0");
   return `${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 };
 
-/** A CLOCK_MONOTONIC time as wall clock, ISO 8601. What happens at one time asks for it more than once. */
+/** A time of the wall clock as everybody is shown it: ISO 8601, local, with the offset from UTC, `2026-11-21T09:15:00.123+05:30`. */
+export const isoTime = (facts: Pick<KeeperFacts, "zone">, wallMs: number): string => {
+  const offset = Math.trunc(offsetAt(facts, wallMs) / 60) * 60;
+  return `${new Date(wallMs + offset * 1000).toISOString().slice(0, -1)}${offsetText(offset)}`;
+};
+
+/** A CLOCK_MONOTONIC time as wall clock, as `isoTime` writes it. What happens at one time asks for it more than once. */
 export const wallTime = (facts: KeeperFacts, monotonicMs: number): string => {
   const wallMs = monotonicMs + facts.realtimeOffset;
   if (wallMs !== madeFor) {
-    made = new Date(wallMs).toISOString();
+    made = isoTime(facts, wallMs);
     madeFor = wallMs;
   }
   return made;

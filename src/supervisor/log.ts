@@ -1,6 +1,6 @@
 // crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
 import { printable } from "../control/printable.ts";
-import { localDate } from "./facts.ts";
+import { isoTime, localDate } from "./facts.ts";
 import type { LogEntry } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
 import { syslogLine } from "./syslog.ts";
@@ -48,7 +48,7 @@ export const complain = (memory: Memory, message: string): void => {
 
 const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
   JSON.stringify({
-    time: new Date(wallMs).toISOString(),
+    time: isoTime(memory.facts, wallMs),
     level,
     service: memory.settings?.name ?? "",
     message,

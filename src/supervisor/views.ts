@@ -15,7 +15,7 @@ import type { Resolved, Spec } from "../core/spec.ts";
 import type { State, Waiting, Worker } from "../core/state.ts";
 import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
-import { offsetAt, offsetText, wallTime } from "./facts.ts";
+import { isoTime, offsetAt, offsetText, wallTime } from "./facts.ts";
 import { usageOf } from "./measurements.ts";
 import type { Memory, OpenSocket, Said } from "./memory.ts";
 import { nameProblem } from "./names.ts";
@@ -165,7 +165,7 @@ const drainingInfo = ({ core }: Memory): DrainingInfo => {
 export const history = (memory: Memory): HistoryEntry[] =>
   memory.core.history.map((good) => ({
     generation: good.generation,
-    at: new Date(good.at).toISOString(),
+    at: isoTime(memory.facts, good.at),
     current: good.generation === memory.core.service.current,
     command: good.spec.command,
     cwd: good.spec.cwd,

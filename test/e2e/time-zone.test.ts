@@ -1,12 +1,18 @@
 // One clock for workers' lines and crank's own, in zones that the runtime does not know.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { Bench } from "./harness/service.ts";
+import { Bench, CRANKCTL } from "./harness/service.ts";
+import { Terminals } from "./harness/terminal.ts";
 
 let bench: Bench;
+let terminals: Terminals;
 beforeEach(() => {
   bench = new Bench();
+  terminals = new Terminals(bench);
 });
-afterEach(() => bench.clean());
+afterEach(async () => {
+  await terminals.close();
+  await bench.clean();
+});
 
 test("a zone that is described as POSIX does is the one of both, and info says it", async () => {
   const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { TZ: "XXX-5:30" } });
@@ -20,4 +26,31 @@ test("a zone that is described as POSIX does is the one of both, and info says i
   expect(expected).toContain(its ?? "nothing");
   expect(expected).toContain(own ?? "nothing");
   expect((await bench.ctl("web", "info")).stdout).toContain("UTC+05:30");
+});
+
+test("whatever the zone of the client is, it shows the service's times", async () => {
+  await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { TZ: "XXX-5:30" } });
+  const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
+  await bench.ctl("web", "run", "-wait", "-sockets-optional", "--", "bash", "-c", shell);
+  const far = { TZ: "YYY+9" };
+  const ctl = (...args: readonly string[]) =>
+    bench.run([CRANKCTL, "-prefix", bench.directory, "-name", "web", ...args], { env: far });
+  const logs = (await ctl("logs")).stdout;
+  const [, shown] = /^\w+ +\d+ (\d+:\d+):.* here$/m.exec(logs) ?? [];
+  const events = (await ctl("events", "-once")).stdout.trimEnd().split("\n");
+  const times = events.map((line) => /^\S+/.exec(line)?.[0] ?? "");
+  const [past] = (await ctl("history")).stdout.match(/\S+\+05:30/) ?? [];
+  expect(times.every((time) => time.endsWith("+05:30"))).toBe(true);
+  const written = times.map((time) => time.slice(11, 16));
+  expect(written).toContain(shown ?? "nothing");
+  expect(written).toContain(past?.slice(11, 16) ?? "nothing");
+  expect(Math.abs(Date.parse(times.at(-1) ?? "") - Date.now())).toBeLessThan(120_000);
+  // A time without an offset is the service's, too.
+  const since = (minutes: number): string => new Date(Date.now() + (330 + minutes) * 60_000).toISOString().slice(0, 16);
+  expect((await ctl("events", "-once", "-since", since(-5))).stdout).toContain("+05:30");
+  expect((await ctl("events", "-once", "-since", since(5))).stdout).toBe("");
+  const terminal = await terminals.open({ columns: 100, rows: 24, env: far });
+  await terminal.watch("-name", "web", "watch");
+  await terminal.see("1 of 1 ready");
+  await terminal.see(`${times.at(-1)?.slice(11, 19)} `);
 });

@@ -1,6 +1,6 @@
 // Local time as the keeper's C library has it.
 import { expect, test } from "bun:test";
-import { localDate, offsetText } from "../../src/supervisor/facts.ts";
+import { isoTime, localDate, offsetText } from "../../src/supervisor/facts.ts";
 import { goTime } from "../../src/supervisor/log.ts";
 
 const CHANGE = Date.UTC(2026, 9, 25, 1) / 1000;
@@ -11,6 +11,18 @@ test("local time follows the zone's next change", () => {
   expect(localDate(facts, CHANGE * 1000).toISOString()).toBe("2026-10-25T02:00:00.000Z");
   // The log's time is all that is read of the memory.
   expect(goTime({ facts } as unknown as Parameters<typeof goTime>[0], CHANGE * 1000)).toBe("2026/10/25 02:00:00");
+});
+
+test("a time that is shown has the service's clock and its offset", () => {
+  expect(isoTime(facts, CHANGE * 1000 - 1)).toBe("2026-10-25T02:59:59.999+02:00");
+  expect(isoTime(facts, CHANGE * 1000)).toBe("2026-10-25T02:00:00.000+01:00");
+  expect(isoTime({}, 0)).toBe("1970-01-01T00:00:00.000+00:00");
+});
+
+test("a zone with odd seconds does not move the time that is meant", () => {
+  const odd = isoTime({ zone: { offset: -12_615, until: CHANGE, nextOffset: 0 } }, 1000);
+  expect(odd).toBe("1969-12-31T20:30:01.000-03:30");
+  expect(Date.parse(odd)).toBe(1000);
 });
 
 test("an offset is written as ISO 8601 has it", () => {

@@ -5,8 +5,9 @@ import { UsageError } from "../flags.ts";
 import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";
 import { describeEvent } from "./event-text.ts";
+import { logTime } from "./service-time.ts";
 import type { Session } from "./session.ts";
-import { describeGap, type Gap, gapBefore, parseSince, type Since } from "./since.ts";
+import { describeGap, type Gap, gapBefore, parseSince, type Since, timeFor } from "./since.ts";
 
 const FAILED = 1;
 
@@ -57,10 +58,9 @@ const streamEvents = (session: Session, since: Since | null, extent: "held" | "e
       // Answers keep their order: when this one is there, so are all the events before it.
       await client.call("info", {});
       const [first] = held;
-      const gap = since && gapBefore(since, bounds, first === undefined ? null : Date.parse(first.time));
+      const gap = since && gapBefore(since, bounds, first === undefined ? null : timeFor(since, first.time));
       if (gap) session.out.writeNow(gapLine(session, gap));
-      const earliest = since?.kind === "time" ? since.time : 0;
-      const wanted = held.filter((entry) => Date.parse(entry.time) >= earliest);
+      const wanted = held.filter((entry) => since?.kind !== "time" || timeFor(since, entry.time) >= since.time);
       session.out.writeNow(wanted.map((entry) => eventLine(session, entry)).join(""));
       isBegun = true;
       return extent === "endless" ? "endless" : "done";
@@ -145,15 +145,4 @@ const gapLine = (session: Session, gap: Gap): string =>
 const logLine = (session: Session, said: Notifications["log"], show: (line: string) => string): string =>
   session.json
     ? `${safeJson(said)}\n`
-    : `${escapeLine(`${localTime(said.time)} id=${said.worker} pid=${said.pid}`)} ${show(String(said.line))}\n`;
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/** As crank marks the lines that it passes on: `Jan  2 15:04:05.000`. */
-const localTime = (time: string): string => {
-  const date = new Date(time);
-  const two = (number: number) => String(number).padStart(2, "0");
-  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  const day = `${MONTHS[date.getMonth()] ?? "?"} ${String(date.getDate()).padStart(2)}`;
-  return `${day} ${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
-};
+    : `${escapeLine(`${logTime(said.time)} id=${said.worker} pid=${said.pid}`)} ${show(String(said.line))}\n`;

@@ -4,6 +4,7 @@ import type { EventEntry, RolloutInfo, Status } from "../../../control/messages.
 import { escapeControls, since, span } from "../../terminal.ts";
 import { describeEvent } from "../event-text.ts";
 import { pauses, waitsForPlace } from "../progress.ts";
+import { clockTime } from "../service-time.ts";
 import { asMuchAsFits } from "./columns.ts";
 import { drainsOf, readyIn, type ServiceView } from "./model.ts";
 import { bar, type Frame, isNarrow, type Line, type Piece, type Tone } from "./text.ts";
@@ -151,9 +152,8 @@ const barLine = (
 const eventLines = (view: ServiceView, room: number): readonly Line[] => [
   [],
   ...view.events.slice(-(room - 1)).map((entry): Line => {
-    const time = new Date(entry.time).toTimeString().slice(0, 8);
     return [
-      [`${time} `, "dim"],
+      [`${escapeControls(clockTime(entry.time))} `, "dim"],
       [escapeControls(describeEvent(entry)), BAD.has(entry.kind) ? "bad" : "plain"],
     ];
   }),
