@@ -1,4 +1,4 @@
-# Crank's build. `make` builds bin/ and dist/, `make demo` shows the main job, `make test` runs the tests; `make help`
+# Crank's build. `make` builds bin/ and dist/worker/, `make demo` shows the main job, `make test` runs the tests; `make help`
 # lists the rest. The first run installs the npm packages that package-lock.json pins, Bun among them.
 
 PREFIX  ?= /usr/local
@@ -12,26 +12,23 @@ KEEPER_FLAGS := -std=c11 -D_GNU_SOURCE -DCRANK_VERSION='"$(VERSION)"'
 WARNINGS     := -Wall -Wextra -Wconversion -Werror
 SANITIZERS   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1
 
-# Every command is a link to the keeper, which looks at the name it was called by.
+# Every command is a link to the one program, which looks at the name it was called by.
 COMMANDS := crank crankctl crankx socketmaster einhorn einhornsh einhyrningsins einhyrningsinsctl
 
 ARCH    := $(patsubst arm64,aarch64,$(patsubst x86_64,x64,$(shell uname -m)))
 RUNTIME := node_modules/@oven/bun-linux-$(ARCH)/bin/bun
-# Names and lines stay readable: minifying them too makes nothing start faster, and fills a screen when something breaks.
-BUNDLE  := --format=esm --minify-syntax
-COMPILE := --compile --bytecode --compile-exec-argv=--smol --no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 PACKAGES := node_modules/.crank-installed
 COMPILER := build/compiler-works
 
 KEEPER_SOURCES := $(wildcard keeper/*.c)
 KEEPER_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/keeper/%.o)
-STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o) build/strict/trim.o
+STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o)
 ASAN_OBJECTS   := $(KEEPER_SOURCES:keeper/%.c=build/sanitized/%.o)
 TYPESCRIPT     := $(shell find src -name '*.ts') package.json
 
-PROGRAMS := $(COMMANDS:%=bin/%)
-BUNDLES  := $(COMMANDS:%=dist/%.mjs)
+# bin/runtime is what a keeper calls its supervisor's program by.
+LINKS    := $(filter-out bin/crank,$(COMMANDS:%=bin/%)) bin/runtime
 MANUALS  := $(wildcard man/*.1)
 
 # A recipe's lines are not shown; V=1 shows them. A target whose recipe fails is not left half written.
@@ -40,11 +37,11 @@ $(if $(V),,.SILENT:)
 .SUFFIXES:
 
 .PHONY: all
-all: $(PROGRAMS) bin/runtime bin/trim.node $(BUNDLES) dist/worker/worker.js
+all: bin/crank $(LINKS) dist/worker/worker.js
 
 .PHONY: help
 help:
-	echo 'make            build bin/ and dist/'
+	echo 'make            build bin/ and dist/worker/'
 	echo 'make demo       five deploys under 500 connections; leaves a picture in build/'
 	echo 'make demo-handover  1 GiB there and back on one connection, through ten deploys'
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
@@ -52,7 +49,7 @@ help:
 	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
 	echo 'make chaos      random faults under load: SEED=N SECONDS=S; make test does it for 60 s'
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
-	echo 'make engine     build the JavaScript engine that is linked in (nothing uses it yet)'
+	echo 'make engine     build what only the tests of the JavaScript engine need; make test does it too'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
@@ -74,25 +71,31 @@ $(COMPILER): tools/check-compiler.sh
 	CC='$(CC)' sh tools/check-compiler.sh
 	touch $@
 
-# Rebuilds the keeper when the compiler or its flags are not those of last time: the file changes only if they do.
+# Rebuilds what is C when the compiler or its flags are not those of last time: the file changes only if they do.
 build/compiler-flags: always
 	mkdir -p $(@D)
 	echo '$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS)' > $@
 .PHONY: always
 always:
 
-# The keeper -----------------------------------------------------------------------------------------------------------
+# The program ----------------------------------------------------------------------------------------------------------
 
-bin/crank: $(KEEPER_OBJECTS)
+include engine/engine.mk
+
+# The keeper's objects come first, so that its pages are its own. The file appears whole: a running crank may be about to
+# open it.
+bin/crank: $(KEEPER_OBJECTS) $(ENGINE_LINKED)
 	mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -static -pthread -o $@ $^
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -s -o $@.new $^ -lm
+	mv -f $@.new $@
+	for link in $(LINKS); do ln -sfn crank $$link || exit 1; done
 
 build/keeper/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) $(CFLAGS) -pthread -MMD -MP -c -o $@ $<
 
-build/crank-sanitized: $(ASAN_OBJECTS)
-	$(CC) $(SANITIZERS) $(LDFLAGS) -pthread -o $@ $^
+build/crank-sanitized: $(ASAN_OBJECTS) $(ENGINE_ASAN)
+	$(CC) $(SANITIZERS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -lm
 
 build/sanitized/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
@@ -102,36 +105,12 @@ build/sanitized/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 build/strict/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) -O2 $(WARNINGS) -MMD -MP -c -o $@ $<
-build/strict/trim.o: trim/trim.c build/compiler-flags | $(COMPILER)
-	mkdir -p $(@D)
-	$(CC) $(KEEPER_FLAGS) -O2 $(WARNINGS) -fPIC -MMD -MP -c -o $@ $<
 
 -include $(KEEPER_OBJECTS:.o=.d) $(STRICT_OBJECTS:.o=.d) $(ASAN_OBJECTS:.o=.d)
 
-$(filter-out bin/crank,$(PROGRAMS)): | bin/crank
+# One that was taken away by hand comes back.
+$(LINKS): | bin/crank
 	ln -sfn crank $@
-
-# The commands compiled to bytecode and joined to the runtime: no source is parsed when one starts, nothing in the
-# working directory is read, and the one open file is all that a later start needs.
-bin/runtime: src/main.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
-	mkdir -p $(@D)
-	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) $(COMPILE)
-
-# Gives the runtime's text pages back at rest; crank runs without it too.
-bin/trim.node: trim/trim.c build/compiler-flags | $(COMPILER)
-	mkdir -p $(@D)
-	$(CC) $(KEEPER_FLAGS) $(CFLAGS) -fvisibility=hidden -fPIC -shared $(LDFLAGS) -o $@ $<
-
-include engine/engine.mk
-
-# The bundles ----------------------------------------------------------------------------------------------------------
-
-dist/%.mjs: src/commands/%.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
-	mkdir -p $(@D)
-	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) --target=node
-dist/%.mjs: src/frontends/%.ts $(TYPESCRIPT) Makefile $(PACKAGES) | $(RUNTIME)
-	mkdir -p $(@D)
-	sh tools/bundle.sh $(RUNTIME) $< $@ $(BUNDLE) --target=node
 
 # The library for workers: plain modules beside their types, as an application imports them.
 dist/worker/worker.js: $(wildcard src/worker/*) tsconfig.json Makefile $(PACKAGES)
@@ -180,7 +159,7 @@ bench: all
 	$(RUNTIME) bench/run.ts
 
 .PHONY: check check-types check-style check-warnings check-rooms check-lock
-check: check-types check-style check-warnings check-rooms check-lock
+check: check-types check-style check-warnings check-engine check-rooms check-lock
 	echo 'checked: types, lint and format, C warnings, import directions, lock file'
 check-types: $(PACKAGES) dist/worker/worker.js
 	node_modules/.bin/tsc --noEmit -p .
@@ -194,12 +173,14 @@ check-lock: | $(RUNTIME)
 	$(RUNTIME) tools/check-lock.ts
 
 # Installing -----------------------------------------------------------------------------------------------------------
-# PREFIX/lib/crank holds a home of its own (bin/crank, bin/runtime, dist/*.mjs) and the package crank/worker; PREFIX/bin/NAME
-# are links to its program.
+# PREFIX/lib/crank holds the program, bin/crank, with its licences, and the package crank/worker; PREFIX/bin/NAME are links
+# to the program.
 
 LIBRARY := $(DESTDIR)$(PREFIX)/lib/crank
 BINARY  := $(DESTDIR)$(PREFIX)/bin
 MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
+# What earlier versions installed.
+FORMER  := bin/trim.node $(COMMANDS:%=dist/%.mjs)
 UNITS   ?= $(PREFIX)/lib/systemd/system
 
 build/installed-package.json: package.json tools/installed-manifest.ts | $(RUNTIME)
@@ -208,16 +189,15 @@ build/installed-package.json: package.json tools/installed-manifest.ts | $(RUNTI
 
 .PHONY: install
 install: all build/installed-package.json
-	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker $(BINARY) $(MANUAL)
+	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker $(LIBRARY)/LICENSES $(BINARY) $(MANUAL)
 	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
-	sh tools/replace.sh 0755 bin/runtime $(LIBRARY)/bin/runtime
-	sh tools/replace.sh 0755 bin/trim.node $(LIBRARY)/bin/trim.node
-	for name in $(COMMANDS); do sh tools/replace.sh 0644 dist/$$name.mjs $(LIBRARY)/dist/$$name.mjs || exit 1; done
-	for file in dist/worker/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
+	ln -sfn crank $(LIBRARY)/bin/runtime.new && mv -fT $(LIBRARY)/bin/runtime.new $(LIBRARY)/bin/runtime
+	for file in dist/worker/* LICENSES/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
 	for name in $(COMMANDS); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
 	for page in $(MANUALS); do sh tools/replace.sh 0644 $$page $(MANUAL)/$${page##*/} || exit 1; done
 	sh tools/replace.sh 0644 LICENSE $(LIBRARY)/LICENSE
 	sh tools/replace.sh 0644 build/installed-package.json $(LIBRARY)/package.json
+	rm -f $(FORMER:%=$(LIBRARY)/%)
 
 # Only when it is asked for: a service crank@NAME for each file /etc/crank/NAME (contrib/systemd/README.md).
 .PHONY: install-systemd
@@ -231,9 +211,10 @@ install-systemd:
 uninstall:
 	rm -f $(DESTDIR)$(UNITS)/crank@.service
 	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
-	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/bin/trim.node $(COMMANDS:%=$(LIBRARY)/dist/%.mjs) $(LIBRARY)/LICENSE $(LIBRARY)/package.json
+	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/LICENSE $(LIBRARY)/package.json $(FORMER:%=$(LIBRARY)/%)
+	rm -f $(patsubst %,$(LIBRARY)/%,$(wildcard LICENSES/*))
 	rm -f $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.js,$(wildcard src/worker/*.ts)) $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.d.ts,$(wildcard src/worker/*.ts))
-	for directory in $(LIBRARY)/bin $(LIBRARY)/dist/worker $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
+	for directory in $(LIBRARY)/bin $(LIBRARY)/LICENSES $(LIBRARY)/dist/worker $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
 
 .PHONY: clean distclean
 clean:

@@ -1,7 +1,7 @@
-# The engine that TypeScript will run on inside the program: `make engine`. Of the rest of the Makefile only the tests need it yet.
+# The engine that TypeScript runs on inside bin/crank.
 #
-#   quickjs.wasm ── translated ──▶ C ── compiled ──▶ objects          once for each version of quickjs-wasi (25 s)
-#   bundle ── build/engine/build ──▶ bytecode ──▶ image ──▶ program   at each change of TypeScript
+#   quickjs.wasm ── translated ──▶ C ── compiled ──▶ objects              once for each version of quickjs-wasi (30 s)
+#   src/*.ts ── bundled ── build/engine/build ──▶ bytecode ──▶ image      at each change of TypeScript (3 s)
 
 ENGINE_MODULE   := node_modules/quickjs-wasi/quickjs.wasm
 ENGINE_CHECKSUM := c0bd8f296e18cf074969f6401b9ecb72609a1323818ec2b9bf7a8f8d740d1363
@@ -15,13 +15,18 @@ TRANSLATOR      := $(wildcard tools/wasm-to-c/*.ts)
 
 # Without contraction: one rounding after each operation, on machines with fused multiplication too.
 ENGINE_FLAGS    := -std=c11 -ffp-contract=off -Itools/wasm-to-c -Ibuild/engine -Ibuild/engine/module -DWASM_TABLE_ROOM=1
-ENGINE_SOURCES  := $(filter-out engine/build.c engine/fresh.c engine/main.c,$(wildcard engine/*.c))
+ENGINE_SOURCES  := $(filter-out engine/build.c engine/fresh.c,$(wildcard engine/*.c))
 ENGINE_OBJECTS  := $(ENGINE_SOURCES:engine/%.c=build/engine/%.o)
 BUILDER_OBJECTS := build/engine/build.o build/engine/fresh.o
 ENGINE_STRICT   := $(patsubst engine/%.c,build/engine/strict/%.o,$(wildcard engine/*.c))
 
+# What bin/crank is linked of besides the keeper.
+ENGINE_LINKED   := build/engine/commands.image.o $(ENGINE_OBJECTS) $(MODULE_OBJECTS)
+ENGINE_ASAN     := build/engine/commands.image.o $(ENGINE_SOURCES:engine/%.c=build/engine/sanitized/%.o) $(MODULE_OBJECTS)
+
+# What only the tests of the engine need.
 .PHONY: engine
-engine: build/engine/checked build/engine/build-sanitized build/crank-engine
+engine: build/engine/checked build/engine/build-sanitized
 
 # The module -----------------------------------------------------------------------------------------------------------
 
@@ -33,8 +38,9 @@ build/engine/module/translated: $(TRANSLATOR) engine/engine.mk $(PACKAGES) | $(R
 $(MODULE_C) $(MODULE_DATA:.o=.c): build/engine/module/translated ;
 
 # Four of them, about 7 s each. Generated: names that are never used and labels that are never reached are all right in it.
+COMPILING := Compiling the JavaScript engine, once for each version of it: this takes half a minute.
 build/engine/module/%.o: build/engine/module/%.c tools/wasm-to-c/wasm.h build/compiler-flags | $(COMPILER)
-	echo 'Compiling $(@F) of the engine, once for each version of it …'
+	$(if $(filter %_0.o,$@),echo '$(COMPILING)')
 	$(CC) $(ENGINE_FLAGS) -O2 -w -c -o $@ $<
 
 # The host -------------------------------------------------------------------------------------------------------------
@@ -61,26 +67,22 @@ build/engine/sanitized/%.o: engine/%.c build/engine/build-id.h build/compiler-fl
 build/engine/build-sanitized: $(patsubst build/engine/%,build/engine/sanitized/%,$(BUILDER_OBJECTS) $(ENGINE_OBJECTS)) $(MODULE_OBJECTS) $(MODULE_DATA) engine/no-image.S
 	$(CC) $(SANITIZERS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -lm
 
-# A program of a bundle: build/engine/NAME from build/engine/NAME.mjs.
+# The image of a bundle: build/engine/NAME.image.o from build/engine/NAME.mjs.
 build/engine/%.bytecode: build/engine/%.mjs build/engine/checked
 	build/engine/build compile $< $@
 build/engine/%.image: build/engine/%.bytecode build/engine/build
 	build/engine/build image $< $@
 build/engine/%.image.o: build/engine/%.image engine/image.S
 	$(CC) -DIMAGE='"$<"' -c -o $@ engine/image.S
-build/engine/%.program: build/engine/%.image.o build/engine/main.o $(ENGINE_OBJECTS) $(MODULE_OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $^ -lm
 
-# All commands of today on the engine, with what they import from Node in tools/engine/: to be called with a command's name.
+# All commands. What they still import from Node is in tools/engine/.
 build/engine/commands.mjs: $(wildcard tools/engine/*.ts) $(TYPESCRIPT) $(PACKAGES) | $(RUNTIME)
 	mkdir -p $(@D)
 	$(RUNTIME) tools/engine/bundle.ts $@
-build/crank-engine: build/engine/commands.program
-	cp $< $@.new && mv -f $@.new $@
 
 .PRECIOUS: build/engine/%.bytecode build/engine/%.image
 
-# Compiled only to be warned about; `make check` does not need the engine, so neither does this belong to it yet.
+# Compiled only to be warned about.
 .PHONY: check-engine
 check-engine: $(ENGINE_STRICT)
 build/engine/strict/%.o: engine/%.c build/engine/build-id.h | $(COMPILER)

@@ -14,9 +14,10 @@ int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[0], SHIM_NAME) == 0) shim_run(argv[1]);
   if (strcmp(argv[0], PROBE_NAME) == 0) probe_run(argc, argv);
   if (strcmp(argv[0], MEASURE_NAME) == 0) measure_run(argc, argv);
-  if (!programs_is_keeper(name)) return programs_execute(name, argv);
+  if (strcmp(name, RUNTIME_NAME) == 0) programs_supervisor(argc, argv);
+  if (!programs_is_keeper(name)) programs_command(name, argc, argv);
   /* What an upgrade calls the new program with; both are words of einhorn's, which wrapper scripts know. */
-  if (argc > 1 && strcmp(argv[1], "--upgrade-check") == 0) return programs_check(name, argv);
-  if (argc > 2 && strcmp(argv[1], "--with-state-fd") == 0 && programs_join(argv[2])) return programs_execute(name, argv);
+  if (argc > 1 && strcmp(argv[1], "--upgrade-check") == 0) programs_check(name, argc, argv);
+  if (argc > 2 && strcmp(argv[1], "--with-state-fd") == 0 && programs_join(argv[2])) programs_joined_supervisor(name, argc, argv);
   keeper_run(argc, argv);
 }

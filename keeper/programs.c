@@ -11,12 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../engine/start.h"
 #include "base.h"
 #include "candidate.h"
-#include "environment.h"
 #include "facts.h"
 #include "memory.h"
-#include "runtime.h"
 
 enum { CHANNEL_FD = 3 };
 
@@ -27,25 +26,6 @@ bool programs_is_keeper(const char *name) {
     if (strcmp(name, keepers[i]) == 0) return true;
   }
   return false;
-}
-
-static void clean_environment(void) {
-  for (char **variable = environ; *variable;) {
-    if (!environment_steers_runtime(*variable)) {
-      variable++;
-      continue;
-    }
-    size_t length = strcspn(*variable, "=");
-    char *name = memory_copy_text(*variable, length);
-    if (unsetenv(name) < 0) variable++;
-    free(name);
-  }
-  (void)setenv("BUN_JSC_useJIT", "0", 1);
-}
-
-static int complain(const char *name, const char *what, const char *path) {
-  (void)fprintf(stderr, "%s: the %s %s cannot be used: %s; install crank anew\n", name, what, path, strerror(errno));
-  return 1;
 }
 
 /* The keeper made the pair, so the kernel knows it as the peer at its end. */
@@ -66,36 +46,34 @@ bool programs_join(const char *number) {
   return setenv(CANDIDATE_VARIABLE, "1", 1) == 0 && chdir("/") == 0;
 }
 
-int programs_execute(const char *name, char **argv) {
-  char *home = facts_home();
-  if (!home) return complain(name, "link", "/proc/self/exe");
-  char *runtime = runtime_path(home, getenv("CRANK_RUNTIME"));
-  char *program = (char *)(uintptr_t)name; /* execv only reads it */
-  if (!runtime_has_commands(runtime)) {
-    size_t room = strlen(home) + strlen(name) + sizeof "/dist/.mjs";
-    program = memory_take(room);
-    (void)snprintf(program, room, "%s/dist/%s.mjs", home, name);
-    if (access(program, R_OK) < 0) return complain(name, "program", program);
-  }
-
-  const char *options[RUNTIME_OPTIONS];
-  uint32_t count = runtime_options(runtime, options);
-  size_t given = 0;
-  while (argv[given]) given++;
-  char **args = memory_take((count + given + 2) * sizeof *args);
-  for (uint32_t i = 0; i < count; i++) args[i] = (char *)(uintptr_t)options[i];
-  args[count] = program;
-  size_t last = count;
-  for (size_t i = 1; i < given; i++) args[++last] = argv[i];
-  args[last + 1] = NULL;
-  clean_environment();
-  (void)execv(runtime, args);
-  return complain(name, "runtime", runtime);
+/* Called by another name than the command's, or as one of the links. */
+_Noreturn static void start(const char *name, int argc, char **argv, enum engine_use use) {
+  char **args = memory_take(((size_t)argc + 2) * sizeof *args);
+  args[0] = argv[0];
+  args[1] = (char *)(uintptr_t)name; /* which is only read */
+  for (int i = 1; i <= argc; i++) args[i + 1] = argv[i];
+  engine_start(argc + 1, args, use);
 }
 
-int programs_check(const char *name, char **argv) {
+void programs_command(const char *name, int argc, char **argv) {
+  start(name, argc, argv, ENGINE_ENDS_SOON);
+}
+
+void programs_supervisor(int argc, char **argv) {
+  bool stays = argc > 1 && programs_is_keeper(argv[1]);
+  engine_start(argc, argv, stays ? ENGINE_STAYS : ENGINE_ENDS_SOON);
+}
+
+void programs_joined_supervisor(const char *name, int argc, char **argv) {
+  start(name, argc, argv, ENGINE_STAYS);
+}
+
+void programs_check(const char *name, int argc, char **argv) {
   char *home = facts_home();
-  if (!home || setenv("CRANK_HOME", home, 1) < 0) return complain(name, "link", "/proc/self/exe");
+  if (!home || setenv("CRANK_HOME", home, 1) < 0) {
+    (void)fprintf(stderr, "%s: the link /proc/self/exe cannot be read: %s; is /proc mounted?\n", name, strerror(errno));
+    exit(1);
+  }
   free(home);
-  return programs_execute(name, argv);
+  start(name, argc, argv, ENGINE_ENDS_SOON);
 }

@@ -1,19 +1,26 @@
-/* The other names of this program: each only executes the runtime with its bundle. */
+/* The other names of this program: each is a command, which runs on the engine in this process. */
 #ifndef KEEPER_PROGRAMS_H
 #define KEEPER_PROGRAMS_H
 
 #include <stdbool.h>
 
+/* What the keeper calls its supervisor's program by: bin/runtime, a link like the others. */
+#define RUNTIME_NAME "runtime"
+
 /* Whether this is the name of a supervisor, for which the keeper runs. */
 bool programs_is_keeper(const char *name);
-/* Executes dist/NAME.mjs; returns 1 after a sentence on stderr if that cannot be done. */
-int programs_execute(const char *name, char **argv);
+_Noreturn void programs_command(const char *name, int argc, char **argv);
 
-/* The same for a program that is asked whether it could take over, which is to say where it is, too. */
-int programs_check(const char *name, char **argv);
+/* Called as the keeper calls its supervisor: `argv[1]` is the command's name. */
+_Noreturn void programs_supervisor(int argc, char **argv);
+
+/* The command of a program that is asked whether it could take over, which is to say where it is, too. */
+_Noreturn void programs_check(const char *name, int argc, char **argv);
 
 /* This process is what comes out of the wrapper of a new supervisor: says on its descriptor `number` what the wrapper left
  * it, and makes that descriptor the supervisor's channel. False: nobody is at the other end. */
 bool programs_join(const char *number);
+/* Goes on as that supervisor. */
+_Noreturn void programs_joined_supervisor(const char *name, int argc, char **argv);
 
 #endif

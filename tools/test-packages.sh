@@ -16,7 +16,7 @@ gcc|command -v "${CC:-cc}"||
 libc6-dev|libc_is_there||
 nodejs|command -v node||
 npm|command -v npm||
-python3|command -v python3|test/e2e/ test/engine/commands test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign|test/worker/examples
+python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign|test/worker/examples
 git|command -v git|test/setup/clean-clone test/setup/missing|
 tmux|command -v tmux|test/e2e/watch|
 man-db|command -v man||test/docs/manual test/docs/options-manual

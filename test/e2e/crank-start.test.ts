@@ -228,7 +228,7 @@ describe("crank", () => {
   });
 
   test("says in one sentence that its runtime is missing or broken", async () => {
-    for (const runtime of ["/no/such/runtime", "/etc/passwd", "/bin/false"]) {
+    for (const runtime of ["/no/such/runtime", "/etc/passwd"]) {
       const ended = await bench.run([CRANK, "-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"], {
         env: { CRANK_RUNTIME: runtime },
       });

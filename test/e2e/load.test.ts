@@ -7,8 +7,7 @@ import { Bench, portOf, type Running, signal, supervisorOf, waitFor } from "./ha
 /** Its clients are sent on one after the other, so that a rollout goes on while the last worker still drains. */
 const SERVER = [compiled("worker"), "-drain", "500"];
 
-/** Node takes longer to start than 200 ms on a busy machine: killed that often, it would never get to do anything. */
-const KILL_EVERY_MS = process.env.CRANK_RUNTIME === undefined ? 200 : 1_500;
+const KILL_EVERY_MS = 200;
 
 let bench: Bench;
 beforeEach(() => {

@@ -262,9 +262,9 @@ describe("what the service manager tells crank", () => {
     for (const line of journal) expect(line).toMatch(/^<[346]>\d{4}\/\d\d\/\d\d /);
     expect(journal.some((line) => /^<3>.*ERROR: .*exited with status 3/.test(line))).toBe(true);
     expect(journal.some((line) => /^<6>.*Listening on/.test(line))).toBe(true);
-    const runtime = `: >${file}; export JOURNAL_STREAM=$(stat -c %d:%i ${file}) CRANK_RUNTIME=/bin/false; exec "$@" 2>${file}`;
+    const runtime = `: >${file}; export JOURNAL_STREAM=$(stat -c %d:%i ${file}) CRANK_RUNTIME=/no/such/runtime; exec "$@" 2>${file}`;
     await bench.run(["sh", "-c", runtime, "sh", CRANK, "-prefix", bench.directory, "-name", "web", ...BIND]);
-    expect(readFileSync(file, "utf8")).toMatch(/^<3>crank: .*\/bin\/false/);
+    expect(readFileSync(file, "utf8")).toMatch(/^<3>crank: .*\/no\/such\/runtime/);
     for (const line of await lines(join(bench.directory, "log"), "export JOURNAL_STREAM=1:1"))
       expect(line).toMatch(/^\d{4}\//);
   });

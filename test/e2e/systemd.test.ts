@@ -1,6 +1,6 @@
 // The units of contrib/systemd under a real systemd: started, deployed to, restarted, reloaded, killed and stopped under load.
 import { afterEach, beforeEach, describe, expect } from "bun:test";
-import { type Fact, needing } from "../needs.ts";
+import { needing } from "../needs.ts";
 import { compiled } from "./harness/apps.ts";
 import { Load } from "./harness/load.ts";
 import { Machine, machines } from "./harness/machine.ts";
@@ -8,7 +8,6 @@ import { freePorts } from "./harness/ports.ts";
 import { Bench, CRANKCTL, waitFor } from "./harness/service.ts";
 
 const withMachines = needing(machines());
-const onBun: Fact = { name: "crank on Bun", isMet: process.env.CRANK_RUNTIME === undefined };
 
 let bench: Bench;
 let running: Machine | null = null;
@@ -86,8 +85,7 @@ describe.each(Object.keys(PREFIXES))("the unit in %s", (folder) => {
   });
 });
 
-// The unit's timeouts have to be short for this, and Node may take as long to start.
-needing(machines(), onBun).test(
+needing(machines()).test(
   "a start and a stop may take as long as the workers may, whatever the unit's timeouts are",
   async () => {
     const [port = 0] = await freePorts(1);

@@ -36,8 +36,8 @@ const answer = (port: number): Promise<string> =>
 
 /** A runtime that ends at once with status 1 as long as the file `flag` is there. */
 const falteringRuntime = async (flag: string): Promise<string> => {
-  const program = join(bench.directory, "faltering");
-  const real = process.env.CRANK_RUNTIME ?? Bun.which("node");
+  const program = join(bench.directory, "runtime");
+  const real = join(CRANK, "../runtime");
   const source = `#include <unistd.h>
 int main(int count, char **words) { return access("${flag}", F_OK) == 0 || count < 1 ? 1 : execv("${real}", words); }`;
   writeFileSync(`${program}.c`, source);

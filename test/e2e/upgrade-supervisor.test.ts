@@ -6,8 +6,7 @@ import { RESPONDER } from "./harness/upgraded.ts";
 
 let service: Refusing;
 beforeEach(async () => {
-  // The runtime that is installed, whatever else the tests are run on.
-  service = await Refusing.open([], { CRANK_RUNTIME: "" });
+  service = await Refusing.open();
 });
 afterEach(() => service.clean());
 

@@ -1,21 +1,20 @@
 // Upgrades between versions that do not speak the same protocol: supervisor and keeper are exchanged at once.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { VERSION } from "../../src/version.ts";
-import { install } from "./harness/installation.ts";
+import { install, pointTo } from "./harness/installation.ts";
 import { ROOT } from "./harness/service.ts";
 import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
 
+const CC = process.env.CC ?? "cc";
 const LATER_PROTOCOL = PROTOCOL_VERSION + 1;
 const LATER_VERSION = "99.0.0";
 
 let service: Upgraded;
 beforeEach(() => {
-  // A runtime that takes bundles, for those can be changed here.
-  const bun = resolve(ROOT, `node_modules/@oven/bun-linux-${process.arch === "arm64" ? "aarch64" : "x64"}/bin/bun`);
-  service = new Upgraded({ CRANK_RUNTIME: process.env.CRANK_RUNTIME || bun });
+  service = new Upgraded();
 });
 afterEach(() => service.clean());
 
@@ -26,24 +25,49 @@ const replaced = (text: string, from: string | RegExp, to: string): string => {
   return changed;
 };
 
+/** Runs a program of the build; throws with its words if it fails. */
+const make = (words: readonly string[], directory: string): void => {
+  const ran = Bun.spawnSync([...words], { cwd: directory });
+  if (ran.exitCode !== 0) throw new Error(`${words.join(" ")}: ${ran.stderr}`);
+};
+
+const ENGINE = join(ROOT, "build/engine");
+const objectsIn = (directory: string, left: readonly string[]): readonly string[] =>
+  readdirSync(directory)
+    .filter((name) => name.endsWith(".o") && !left.includes(name))
+    .map((name) => join(directory, name));
+
+/** The image of a bundle that differs: the path of an object file. */
+const imageOf = (directory: string, change: (bundle: string) => string): string => {
+  const bundle = readFileSync(join(ENGINE, "commands.mjs"), "utf8");
+  writeFileSync(join(directory, "commands.mjs"), change(bundle));
+  const build = join(ENGINE, "build");
+  make([build, "compile", "commands.mjs", "bytecode"], directory);
+  make([build, "image", "bytecode", "image"], directory);
+  make([CC, '-DIMAGE="image"', "-c", "-o", "image.o", join(ROOT, "engine/image.S")], directory);
+  return join(directory, "image.o");
+};
+
 /** A later version, made of this one's sources. */
 const installLater = (directory: string): string => {
   const crank = install(directory);
   const sources = join(directory, "keeper");
   cpSync(join(ROOT, "keeper"), sources, { recursive: true });
+  cpSync(join(ROOT, "engine"), join(directory, "engine"), { recursive: true });
   const header = join(sources, "protocol.h");
   const define = `#define PROTOCOL_VERSION ${PROTOCOL_VERSION}`;
   writeFileSync(header, replaced(readFileSync(header, "utf8"), define, `#define PROTOCOL_VERSION ${LATER_PROTOCOL}`));
-  rmSync(crank);
+  const image = imageOf(directory, (bundle) => {
+    const speaks = replaced(bundle, `PROTOCOL_VERSION = ${PROTOCOL_VERSION}`, `PROTOCOL_VERSION = ${LATER_PROTOCOL}`);
+    return replaced(speaks, `"${VERSION}"`, `"${LATER_VERSION}"`);
+  });
+  const engine = objectsIn(ENGINE, ["build.o", "fresh.o", "commands.image.o"]);
+  const module = objectsIn(join(ENGINE, "module"), ["quickjs_data.o"]);
   const files = readdirSync(sources).filter((name) => name.endsWith(".c"));
-  const flags = ["-std=c11", "-D_GNU_SOURCE", `-DCRANK_VERSION="${LATER_VERSION}"`, "-static", "-pthread"];
-  const compiled = Bun.spawnSync([process.env.CC ?? "cc", ...flags, "-o", crank, ...files], { cwd: sources });
-  if (compiled.exitCode !== 0) throw new Error(compiled.stderr.toString());
-  rmSync(join(directory, "dist"));
-  mkdirSync(join(directory, "dist"));
-  const bundle = readFileSync(join(ROOT, "dist/crank.mjs"), "utf8");
-  const speaks = replaced(bundle, `PROTOCOL_VERSION = ${PROTOCOL_VERSION}`, `PROTOCOL_VERSION = ${LATER_PROTOCOL}`);
-  writeFileSync(join(directory, "dist/crank.mjs"), replaced(speaks, `"${VERSION}"`, `"${LATER_VERSION}"`));
+  const flags = ["-std=c11", "-D_GNU_SOURCE", `-DCRANK_VERSION="${LATER_VERSION}"`, "-static", "-no-pie", "-pthread"];
+  rmSync(crank);
+  make([CC, ...flags, "-o", crank, ...files, image, ...engine, ...module, "-lm"], sources);
+  pointTo(join(directory, "bin/runtime"), crank);
   return crank;
 };
 

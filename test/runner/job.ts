@@ -1,10 +1,10 @@
 // One test file in a process of its own: started, bounded in time, counted, and cleaned up after.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { endProcesses, MARK, processesOf } from "./leftovers.ts";
 
-export type Job = { readonly file: string; readonly runtime: "bun" | "node" };
+export type Job = { readonly file: string };
 
 export type JobResult = {
   /** Why this file was not run to its end though nothing is wrong with it; null when it was. */
@@ -53,15 +53,6 @@ const readCounts = (path: string): Counts | null => {
   return { tests: attribute("tests"), failures: attribute("failures"), skipped: attribute("skipped") };
 };
 
-/** Where Node is: the one that CRANK_TEST_NODE names (Node 20, say, beside a newer one), or the first in PATH. */
-const nodePath = (): string =>
-  process.env.CRANK_TEST_NODE ??
-  (process.env.PATH ?? "")
-    .split(":")
-    .map((directory) => join(directory, "node"))
-    .find((path) => existsSync(path)) ??
-  "node";
-
 type Ending = { readonly output: string; readonly status: string; readonly timedOut: boolean };
 
 const runTests = (options: JobOptions, mark: string, scratch: string, report: string): Promise<Ending> =>
@@ -71,7 +62,6 @@ const runTests = (options: JobOptions, mark: string, scratch: string, report: st
       cwd: options.root,
       env: {
         ...process.env,
-        ...(options.job.runtime === "node" ? { CRANK_RUNTIME: nodePath() } : {}),
         TMPDIR: scratch,
         [MARK]: mark,
       },

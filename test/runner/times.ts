@@ -29,7 +29,7 @@ const read = (path: string): Times => {
 };
 
 /** The key of a job, and what people call it. */
-export const nameOf = (job: Job): string => (job.runtime === "node" ? `${job.file} (on Node)` : job.file);
+export const nameOf = (job: Job): string => job.file;
 
 const known: Times = { ...read(CHECKED_IN), ...read(LOCAL) };
 

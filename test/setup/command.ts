@@ -11,7 +11,7 @@ export type RunOptions = { readonly cwd?: string; readonly env?: Readonly<Record
 
 /** Runs a command to its end. `env` comes on top of a plain environment: nothing of an outer make leaks in. */
 export const run = (command: string, words: readonly string[], options: RunOptions = {}): Ran => {
-  const { MAKEFLAGS, MAKELEVEL, MFLAGS, CRANK_RUNTIME, ...plain } = process.env;
+  const { MAKEFLAGS, MAKELEVEL, MFLAGS, ...plain } = process.env;
   const { status, stdout, stderr, error } = spawnSync(command, words, {
     cwd: options.cwd ?? ROOT,
     env: { ...plain, ...options.env },

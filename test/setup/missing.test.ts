@@ -1,9 +1,9 @@
-// What is missing is said in one sentence: the compiler, its static library, node, npm, the runtime.
+// What is missing is said in one sentence: the compiler, its static library, node, npm.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cloneInto, type Ran, ROOT, run, sparsePath } from "./command.ts";
+import { cloneInto, type Ran, run, sparsePath } from "./command.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -45,52 +45,30 @@ describe("make", () => {
   });
 
   test("says in one sentence that node is missing", () => {
-    const ran = run("make", ["bin/runtime"], { cwd: clone(), env: { PATH: path({}) } });
+    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone(), env: { PATH: path({}) } });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: node is missing: install Node.js 20 or newer/)]);
   });
 
   test("says in one sentence that node is too old", () => {
     const node = 'case "$1" in -p) echo 18 ;; *) echo v18.19.0 ;; esac';
-    const ran = run("make", ["bin/runtime"], { cwd: clone(), env: { PATH: path({ node }) } });
+    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone(), env: { PATH: path({ node }) } });
     expect(sentences(ran)).toEqual(["crank: node is too old: v18.19.0 is here, and 20 or newer is needed"]);
   });
 
   test("says in one sentence that npm is missing", () => {
-    const ran = run("make", ["bin/runtime"], { cwd: clone(), env: { PATH: path({ node: null }) } });
+    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone(), env: { PATH: path({ node: null }) } });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: npm is missing: install it/)]);
   });
 
   test("says why npm could not install, in npm's words and one sentence", () => {
     const npm = "echo 'npm error network is down' >&2; exit 1";
-    const ran = run("make", ["bin/runtime"], { cwd: clone(), env: { PATH: path({ node: null, npm }) } });
+    const ran = run("make", ["node_modules/.crank-installed"], {
+      cwd: clone(),
+      env: { PATH: path({ node: null, npm }) },
+    });
     const [words, sentence, ...more] = sentences(ran);
     expect(words).toBe("npm error network is down");
     expect(sentence).toMatch(/^crank: npm could not install/);
     expect(more).toEqual([]);
-  });
-});
-
-describe("a keeper without its home", () => {
-  const home = (): string => {
-    mkdirSync(join(directory, "home/bin"), { recursive: true });
-    copyFileSync(join(ROOT, "bin/crank"), join(directory, "home/bin/crank"));
-    return join(directory, "home/bin");
-  };
-
-  test("says in one sentence that the runtime is missing", () => {
-    const ran = run(join(home(), "crank"), ["-version"], { cwd: "/" });
-    expect(ran.status).not.toBe(0);
-    expect(ran.stdout).toBe("");
-    expect(ran.stderr).toMatch(/^crank: .*runtime.*\n$/);
-    expect(ran.stderr.trimEnd().split("\n")).toHaveLength(1);
-  });
-
-  test("says in one sentence that the runtime cannot be executed", () => {
-    const bin = home();
-    writeFileSync(join(bin, "runtime"), "not a program\n", { mode: 0o755 });
-    const ran = run(join(bin, "crank"), ["-version"], { cwd: "/" });
-    expect(ran.status).not.toBe(0);
-    expect(ran.stderr).toMatch(/^crank: .*runtime.*\n$/);
-    expect(ran.stderr.trimEnd().split("\n")).toHaveLength(1);
   });
 });

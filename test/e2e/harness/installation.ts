@@ -11,9 +11,7 @@ export const install = (directory: string): string => {
   mkdirSync(join(directory, "bin"), { recursive: true });
   const crank = join(directory, "bin/crank");
   copyFileSync(join(ROOT, "bin/crank"), crank);
-  symlinkSync(join(ROOT, "bin/runtime"), join(directory, "bin/runtime"));
-  symlinkSync(join(ROOT, "bin/trim.node"), join(directory, "bin/trim.node"));
-  symlinkSync(join(ROOT, "dist"), join(directory, "dist"));
+  symlinkSync(join(ROOT, "bin/crank"), join(directory, "bin/runtime"));
   for (const name of NAMES) symlinkSync("crank", join(directory, "bin", name));
   return crank;
 };
@@ -36,12 +34,10 @@ export const passesItsCheck = (directory: string): string => {
   return `if [ "$1" = --upgrade-check ]; then printf %s '${JSON.stringify(answer)}' >&4; exit 0; fi`;
 };
 
-/** An installation whose supervisors are this script, but for the check of an upgrade: the path of its bin/crank. */
+/** An installation whose supervisors are this script: the path of its bin/crank. */
 export const installRuntime = (directory: string, script: string): string => {
   const crank = install(directory);
-  const runtime = join(directory, "bin/runtime");
-  const check = `case "$*" in *--upgrade-check*) exec ${join(ROOT, "bin/runtime")} "$@";; esac`;
-  put(runtime, Buffer.from(`#!/bin/sh\n${check}\n${script}\n`));
+  put(join(directory, "bin/runtime"), Buffer.from(`#!/bin/sh\n${script}\n`));
   return crank;
 };
 

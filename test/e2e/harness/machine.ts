@@ -23,11 +23,9 @@ export class Machine {
     const units = join(directory, "units");
     mkdirSync(directory);
     cpSync(join(ROOT, "contrib/systemd", folder), units, { recursive: true });
-    const runtime = process.env.CRANK_RUNTIME;
-    const environment = runtime === undefined ? "" : `Environment=CRANK_RUNTIME=${runtime}\n`;
     for (const name of readdirSync(units)) {
       const unit = readFileSync(join(units, name), "utf8").replaceAll("/usr/local/bin/", `${ROOT}/bin/`);
-      writeFileSync(join(units, name), change(unit).replace(/^ExecStart=/m, `${environment}ExecStart=`));
+      writeFileSync(join(units, name), change(unit));
     }
     const boot = bench.start(["unshare", "--mount", "sh", SCRIPT, directory]);
     const pid = await waitFor("the machine's first process", () => {

@@ -1,5 +1,5 @@
 // A real crank for a test: its own prefix, every process noted and ended by pid, its output kept.
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -140,23 +140,12 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
 };
 
 /**
- * The supervisor's pid while it is awake: the descendant of the keeper that has the keeper's own arguments, but runs
- * another program. (A worker that is just being started is the keeper's program still, with the keeper's arguments.)
+ * The supervisor's pid while it is awake: the descendant of the keeper that has the keeper's own arguments behind others. (A
+ * worker that is just being started is called as the keeper is.)
  */
 export const supervisorOf = (crank: { readonly pid: number }): number | undefined => {
   const own = argumentsOf(crank.pid);
-  const keeper = programOf(crank.pid);
-  return descendants(crank.pid).find(
-    (pid) => own !== "" && argumentsOf(pid).endsWith(own) && ![keeper, null].includes(programOf(pid)),
-  );
-};
-
-const programOf = (pid: number): string | null => {
-  try {
-    return readlinkSync(`/proc/${pid}/exe`);
-  } catch {
-    return null;
-  }
+  return descendants(crank.pid).find((pid) => own !== "" && argumentsOf(pid) !== own && argumentsOf(pid).endsWith(own));
 };
 
 const argumentsOf = (pid: number): string => {
