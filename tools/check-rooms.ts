@@ -8,11 +8,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   host: ["node:"],
   worker: ["node:"],
-  keeper: ["node:"],
-  control: ["core", "keeper", "node:", "package"],
-  supervisor: ["control", "keeper", "core", "node:", "package"],
-  commands: ["supervisor", "control", "keeper", "core", "node:", "package"],
-  frontends: ["supervisor", "control", "keeper", "core", "commands", "node:", "package"],
+  keeper: ["host", "node:"],
+  control: ["host", "core", "keeper", "node:", "package"],
+  supervisor: ["host", "control", "keeper", "core", "node:", "package"],
+  commands: ["host", "supervisor", "control", "keeper", "core", "node:", "package"],
+  frontends: ["host", "supervisor", "control", "keeper", "core", "commands", "node:", "package"],
 };
 
 /** Costs Bun 6 to 10 ms at start when imported statically: `await import()` where it is needed. (Not so in the library
@@ -26,8 +26,8 @@ const DEAR_MODULES = new Set([
   "node:readline",
 ]);
 
-/** The files that may say `Bun.`, each with another way for Node behind the same functions: sockets, and printing. */
-const BUN_FILES = ["keeper/channel.ts", "commands/output.ts"];
+/** The files that may say `Bun.`, with another way for Node behind the same functions: printing. */
+const BUN_FILES = ["commands/output.ts"];
 
 /** `isFree`: it costs nothing at start, because only types are meant or because it is loaded when it is needed. */
 type Import = { readonly line: number; readonly from: string; readonly isFree: boolean };
@@ -52,6 +52,7 @@ const roomOf = (path: string): string => (path.includes(sep) ? (path.split(sep)[
 /** What an import is of: a room, "node:", "package", or "" for what any room but the core may use (version.ts). */
 const targetOf = (path: string, from: string): string => {
   if (from.startsWith("node:")) return "node:";
+  if (from === "#host") return "host";
   if (!from.startsWith(".")) return "package";
   return roomOf(normalize(join(dirname(path), from)));
 };

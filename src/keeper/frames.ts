@@ -1,5 +1,6 @@
 // Frames to bytes and back, driven by the tables in protocol.ts: what the supervisor sends and hears, and (for the
-// simulated keeper and the tests) the same seen from the keeper's side. Written to be quick with the JIT off.
+// simulated keeper and the tests) the same seen from the keeper's side. Written to be quick in an interpreter.
+import { joinBytes } from "../host/bytes.ts";
 import {
   commandsByCode,
   commandsByKind,
@@ -36,7 +37,7 @@ const cutBatch = (bytes: Uint8Array, consumed: number): readonly Uint8Array[] =>
     const end = at + HEADER_BYTES + view.getUint32(at, true);
     // The last frame is the commit, which the keeper does not count.
     if (end - start > LIMITS.batchBytes && end < bytes.length) {
-      parts.push(Buffer.concat([bytes.subarray(start, at), commit]));
+      parts.push(joinBytes([bytes.subarray(start, at), commit]));
       start = at;
     }
     at = end;
@@ -189,7 +190,7 @@ export class FrameDecoder<Decoded> {
     return value;
   }
 
-  /** A copy: what the socket handed in may be used again for the next read. (A Buffer's own slice would be none.) */
+  /** A copy: what the socket handed in may be used again for the next read. */
   #readBytes(): Uint8Array {
     const length = this.#readU32();
     const at = this.#advance(length);

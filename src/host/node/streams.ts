@@ -1,5 +1,5 @@
 // Stream connections on node:net, which is loaded when the first is wanted.
-import type { Socket } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
 import type { Stream, StreamHandlers, Streams } from "../streams.ts";
 import { asHostError, codeOf } from "./errors.ts";
 
@@ -8,6 +8,9 @@ type Net = typeof import("node:net");
 /** An inherited descriptor, whose connection there is already. */
 const inherited = async (fd: number, handlers: StreamHandlers): Promise<Stream> => {
   const net = await import("node:net");
+  // Bun 1.4.4 does nothing with the constructor's `fd`, and takes it here.
+  if (process.versions.bun !== undefined)
+    return new NodeStream(new net.Socket().connect({ fd } as unknown as NetConnectOpts), handlers);
   return new NodeStream(new net.Socket({ fd }), handlers);
 };
 
