@@ -43,6 +43,8 @@ npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 machine=$(mktemp -d /var/tmp/crank-fresh.XXXXXX)
 if [ "${FRESH_KEEP:-no}" = no ]; then trap 'rm -rf --one-file-system "$machine"' EXIT; else echo "kept: $machine"; fi
 trap 'exit 130' INT TERM
+# It becomes the root directory, which every user of the machine goes through.
+chmod 755 "$machine"
 
 if [ -n "${FRESH_BASE:-}" ]; then
   cp -a "$FRESH_BASE/." "$machine"

@@ -17,7 +17,9 @@ const canMount = (): boolean => spawnSync("unshare", ["--mount", "true"]).status
 
 /** Runs this program again where others can reach the checkout, if it has to be; its exit status, or null: it need not be. */
 export const runWhereReachable = async (root: string): Promise<number | null> => {
-  if (process.getuid?.() !== 0 || isReachable(root) || !canMount()) return null;
+  // Where the temporary directory is closed to others too, a second place is no better, and neither is a third.
+  const isHelped = !isReachable(root) && isReachable(tmpdir());
+  if (process.getuid?.() !== 0 || !isHelped || !canMount()) return null;
   const directory = mkdtempSync(join(tmpdir(), "crank-checkout-"));
   const place = join(directory, "crank");
   chmodSync(directory, 0o711);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
+import { mountNamespaces, needing } from "../needs.ts";
 import { failuresFirst, failuresIn, needsIn, skippedIn } from "../runner/output.ts";
 import { ROOT, run, sparsePath } from "./command.ts";
 
@@ -78,6 +79,18 @@ describe("a run", () => {
     expect(lastLine(ran.stdout)).toBe("0 passed, 0 failed, 1 not run: the limit of 0.001 s was reached");
     expect(ran.status).toBe(1);
   });
+
+  needing(mountNamespaces()).test(
+    "starts once where neither the checkout nor the temporary directory is open to other users",
+    () => {
+      const closed =
+        'mount -t tmpfs -o mode=700 none "$1" && mkdir "$1/checkout" && mount --bind . "$1/checkout" && cd "$1/checkout"';
+      const limited = 'TMPDIR=$1 exec timeout 60 "$2" test/run.ts no-such-file';
+      const inside = ["sh", "-c", `${closed} && ${limited}`, "sh", directory, process.execPath];
+      const ran = run("unshare", ["--mount", "--pid", "--fork", "--kill-child", ...inside]);
+      expect(ran.stdout).toBe("no test file was found\n0 passed, 1 failed\n");
+    },
+  );
 });
 
 describe("the table of packages", () => {
