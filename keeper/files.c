@@ -310,8 +310,3 @@ void files_remove_socket(const char *path, const struct file_identity *expected)
   }
   (void)close(directory);
 }
-
-int files_open_named(const char *path, int flags, mode_t mode) {
-  /* Without O_NONBLOCK a fifo that nobody writes to would hold up everything. */
-  return open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
-}

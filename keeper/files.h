@@ -62,7 +62,4 @@ int files_link(int look, const char *path);
 /* Removes a socket's file, if it is this one (NULL: any socket's). */
 void files_remove_socket(const char *path, const struct file_identity *expected);
 
-/* Opens whatever the supervisor names, without waiting for it. -1 with errno. */
-int files_open_named(const char *path, int flags, mode_t mode);
-
 #endif

@@ -21,14 +21,12 @@
   COMMAND(takeJournal, 15, "path:text") \
   COMMAND(openSocket, 20, "handle:u64 domain:u32 type:u32 protocol:u32 address:bytes options:numbers backlog:u32 mode:u32 uid:u32 gid:u32") \
   COMMAND(inheritSocket, 21, "handle:u64 fd:u32 backlog:u32") \
-  COMMAND(setOption, 22, "handle:u64 level:u32 name:u32 value:i32") \
   COMMAND(statSocket, 23, "request:u64 handle:u64") \
   COMMAND(closeHandle, 24, "handle:u64") \
   COMMAND(openDatagram, 25, "handle:u64 domain:u32 address:bytes") \
   COMMAND(sendDatagram, 26, "handle:u64 worker:u64 bytes:bytes handles:numbers") \
   COMMAND(keepDescriptor, 27, "event:u64 index:u32 handle:u64") \
   COMMAND(takeDescriptor, 28, "handle:u64 pid:u32 startTime:u64 fd:u32 uid:u32 gid:u32") \
-  COMMAND(openFile, 29, "handle:u64 path:text flags:u32 mode:u32") \
   COMMAND(storeHandle, 30, "handle:u64 poll:u8") \
   COMMAND(hand, 31, "worker:u64 bytes:bytes handles:numbers") \
   COMMAND(watchName, 32, "handle:u64 spare:text") \

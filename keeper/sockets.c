@@ -147,17 +147,6 @@ void sockets_inherit(struct reader *command) {
   }
 }
 
-void sockets_set_option(struct reader *command) {
-  uint64_t id = read_u64(command);
-  int level = read_i32(command);
-  int name = read_i32(command);
-  int value = read_i32(command);
-  int fd = handles_fd(id);
-  if (fd < 0 || setsockopt(fd, level, name, &value, sizeof value) < 0) {
-    (void)fail(COMMAND_setOption, id, "option", -1);
-  }
-}
-
 void sockets_stat(struct reader *command) {
   uint64_t request = read_u64(command);
   uint64_t id = read_u64(command);
@@ -272,24 +261,6 @@ void sockets_store(struct reader *command) {
   uint64_t id = read_u64(command);
   bool poll = read_u8(command) == 1;
   if (handles_store(id, poll) < 0) (void)fail(COMMAND_storeHandle, id, "watch", -1);
-}
-
-void sockets_open_file(struct reader *command) {
-  uint64_t id = read_u64(command);
-  char *path = span_text(read_bytes(command));
-  int flags = read_i32(command);
-  mode_t mode = (mode_t)(read_u32(command) & 07777);
-  int fd = files_open_named(path, flags, mode);
-  int error = errno;
-  free(path);
-  errno = error;
-  if (fd < 0) {
-    (void)fail(COMMAND_openFile, id, "open", -1);
-    return;
-  }
-  /* The description is new, so nobody else's is changed. */
-  if (!(flags & O_NONBLOCK)) (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-  if (handles_add(id, fd, 0) < 0) (void)fail(COMMAND_openFile, id, "handle", fd);
 }
 
 /* A shutdown gives the port back if the kernel had chosen it (tcp_set_state, inet_put_port): it is taken again first.

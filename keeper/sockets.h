@@ -1,4 +1,4 @@
-/* Commands on sockets and files: opening, taking over, options, accept queues, single datagrams. A failure becomes an event. */
+/* Commands on sockets: opening, taking over, accept queues, single datagrams. A failure becomes an event. */
 #ifndef KEEPER_SOCKETS_H
 #define KEEPER_SOCKETS_H
 
@@ -19,13 +19,11 @@ struct destination {
 bool sockets_is_non_blocking(int fd);
 void sockets_open(struct reader *command);
 void sockets_inherit(struct reader *command);
-void sockets_set_option(struct reader *command);
 void sockets_stat(struct reader *command);
 void sockets_keep_backlog(struct reader *command);
 void sockets_open_datagram(struct reader *command);
 void sockets_keep(struct reader *command);
 void sockets_store(struct reader *command);
-void sockets_open_file(struct reader *command);
 /* Something happened to a listening socket: if somebody shut it down, it is made to listen again. */
 void sockets_check(uint64_t handle);
 /* One datagram with the descriptors of handles; never waits. -1 with errno. */

@@ -75,7 +75,6 @@ export const COMMANDS = {
   },
   /** Takes over the descriptor `fd` that the keeper was started with; listens if it is a stream socket that does not yet and backlog > 0. */
   inheritSocket: { code: 21, fields: { handle: "u64", fd: "u32", backlog: "u32" } },
-  setOption: { code: 22, fields: { handle: "u64", level: "u32", name: "u32", value: "i32" } },
   /** Asks for a socket's accept queue; answered by `socketStat`. */
   statSocket: { code: 23, fields: { request: "u64", handle: "u64" } },
   closeHandle: { code: 24, fields: { handle: "u64" } },
@@ -90,8 +89,6 @@ export const COMMANDS = {
     code: 28,
     fields: { handle: "u64", pid: "u32", startTime: "u64", fd: "u32", uid: "u32", gid: "u32" },
   },
-  /** Opens a file, a fifo or a /proc entry. */
-  openFile: { code: 29, fields: { handle: "u64", path: "text", flags: "u32", mode: "u32" } },
 
   /** Keeps a handle for a later worker: a listening socket is not made to listen again any more, and with `poll` 1 `hungUp` is told of what loses its peer. */
   storeHandle: { code: 30, fields: { handle: "u64", poll: "u8" } },

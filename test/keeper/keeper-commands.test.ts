@@ -1,8 +1,7 @@
-// The real keeper's commands for adoption, for files and datagrams, and for its own surroundings: what each does, and at
+// The real keeper's commands for adoption, for datagrams, and for its own surroundings: what each does, and at
 // which step it says that it could not.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
-  constants,
   copyFileSync,
   existsSync,
   readFileSync,
@@ -180,30 +179,6 @@ describe("takeDescriptor", () => {
       expect(await failure()).toEqual({ command, id: 2, step: "descriptor", errno: EPERM });
     },
   );
-});
-
-describe("openFile", () => {
-  test("opens a file that a worker then has", async () => {
-    const path = keeper.path("file");
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
-    keeper.commit([
-      { kind: "openFile", handle: 1, path, flags, mode: 0o640 },
-      plainSpawn(1, sh("echo written >&5"), { descriptors: [1, 5] }),
-    ]);
-    expect(await keeper.event("opened")).toMatchObject({ handle: 1, domain: 0, type: 0, listening: 0 });
-    await keeper.eventually("exited");
-    expect(readFileSync(path, "utf8")).toBe("written\n");
-  });
-
-  test("does not wait for who writes to a fifo, and says what cannot be opened", async () => {
-    await Bun.spawn(["mkfifo", keeper.path("fifo")]).exited;
-    keeper.commit([
-      { kind: "openFile", handle: 1, path: keeper.path("fifo"), flags: constants.O_RDONLY, mode: 0 },
-      { kind: "openFile", handle: 2, path: keeper.path("missing"), flags: constants.O_RDONLY, mode: 0 },
-    ]);
-    expect(await keeper.event("opened")).toMatchObject({ handle: 1 });
-    expect(await failure()).toEqual({ command: COMMANDS.openFile.code, id: 2, step: "open", errno: ENOENT });
-  });
 });
 
 describe("datagrams", () => {
