@@ -100,7 +100,8 @@ static void close_elsewhere(int fd) {
   pid_t child = is_pipe ? fork() : -1;
   if (child == 0) {
     char byte;
-    descriptors_close_but(fd, ends[0]);
+    int kept[] = {fd, ends[0]};
+    (void)descriptors_close_but(kept, 2);
     (void)!read(ends[0], &byte, sizeof byte);
     _exit(0);
   }

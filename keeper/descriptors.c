@@ -74,12 +74,24 @@ int descriptors_mark_from(uint32_t from) {
   return end_range(from, ~0U, true);
 }
 
-void descriptors_close_but(int one, int other) {
-  uint32_t low = (uint32_t)(one < other ? one : other);
-  uint32_t high = (uint32_t)(one < other ? other : one);
-  if (low > 3) (void)descriptors_close_range(3, low - 1);
-  (void)descriptors_close_range(low + 1, high - 1);
-  (void)descriptors_close_range(high + 1, ~0U);
+static void sort(int *fds, uint32_t count) {
+  for (uint32_t i = 1; i < count; i++) {
+    int fd = fds[i];
+    uint32_t at = i;
+    for (; at > 0 && fds[at - 1] > fd; at--) fds[at] = fds[at - 1];
+    fds[at] = fd;
+  }
+}
+
+int descriptors_close_but(int *kept, uint32_t count) {
+  uint32_t from = 3;
+  sort(kept, count);
+  for (uint32_t i = 0; i < count; i++) {
+    if (kept[i] < (int)from) continue;
+    if (descriptors_close_range(from, (uint32_t)kept[i] - 1) < 0) return -1;
+    from = (uint32_t)kept[i] + 1;
+  }
+  return descriptors_close_range(from, ~0U);
 }
 
 void descriptors_close_on_exec(void) {

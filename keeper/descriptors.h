@@ -8,8 +8,8 @@
 void save_descriptor(struct buffer *out, int fd);
 /* Reads it, and makes it close on exec again. */
 int load_descriptor(struct reader *in);
-/* Closes everything above 2 but these two. Async-signal-safe. */
-void descriptors_close_but(int one, int other);
+/* Closes everything above 2 but these, which it sorts; -1 with errno. Async-signal-safe. */
+int descriptors_close_but(int *kept, uint32_t count);
 /* Closes what lies between these numbers, both included; -1 with errno. Async-signal-safe. */
 int descriptors_close_range(uint32_t from, uint32_t to);
 /* Marks everything from a number on to be closed by the next exec; -1 with errno. Async-signal-safe. */

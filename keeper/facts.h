@@ -23,7 +23,6 @@ struct facts {
   char *path;            /* by which the first image was started: absolute, links not followed */
   char *called_by;       /* argv[0] */
   char **args;           /* without argv[0]; NULL at the end */
-  int self;              /* this program's file, held for the shim */
   uint32_t executions;
   struct rlimit files;   /* RLIMIT_NOFILE as it was */
   int oom_score;         /* as it was; INHERITED_OOM_SCORE if it could not be read */

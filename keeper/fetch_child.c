@@ -41,7 +41,8 @@ static bool tell(int channel, struct fetch_head *head, const struct iovec *bytes
 
 static void begin(int channel, int other) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  descriptors_close_but(channel, other);
+  int kept[] = {channel, other};
+  (void)descriptors_close_but(kept, 2);
   peek_without_reader();
 }
 

@@ -3,97 +3,81 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "facts.h"
+#include "launching.h"
+#include "memory.h"
 #include "protocol.h"
 
-static void add_list(struct buffer *out, const struct list *list) {
-  buffer_u32(out, list->count);
-  buffer_add(out, list->data, list->length);
-}
-
-static void encode(struct buffer *out, const struct launch *launch, int report) {
-  buffer_u32(out, (uint32_t)report);
-  buffer_u32(out, (uint32_t)launch->program);
-  buffer_text(out, launch->file);
-  add_list(out, &launch->args);
-  buffer_text(out, launch->cwd);
-  buffer_add(out, launch->environment->data, launch->environment->length);
-  add_list(out, &launch->own_pid);
-  buffer_u32(out, launch->placement_count);
-  for (uint32_t i = 0; i < launch->placement_count; i++) {
-    buffer_u32(out, (uint32_t)launch->placements[i].source);
-    buffer_u32(out, launch->placements[i].target);
+/* The texts with a NUL behind each, in one block behind the pointers to them; `more` pointers are left over. */
+static char **unpack(const struct list *list, uint32_t more) {
+  size_t pointers = ((size_t)list->count + more + 1) * sizeof(char *);
+  char **texts = memory_take(pointers + list->length); /* each has a length there, which is longer than a NUL */
+  char *at = (char *)texts + pointers;
+  struct reader reader = reader_of(list->data, list->length);
+  for (uint32_t i = 0; i < list->count; i++) {
+    struct span text = read_bytes(&reader);
+    texts[i] = at;
+    if (text.length > 0) memcpy(at, text.data, text.length);
+    at[text.length] = '\0';
+    at += text.length + 1;
   }
-  add_list(out, &launch->identity);
-  add_list(out, &launch->limits);
-  buffer_u64(out, facts->files.rlim_cur);
-  buffer_u64(out, facts->files.rlim_max);
-  buffer_u32(out, launch->umask);
-  buffer_u32(out, (uint32_t)(launch->sets_nice ? launch->nice : launch->nice + facts->urgency));
-  buffer_u8(out, launch->sets_nice ? 1 : 0);
-  buffer_u8(out, launch->no_new_privs ? 1 : 0);
-  buffer_u32(out, (uint32_t)(launch->oom_score == INHERITED_OOM_SCORE ? facts->oom_score : launch->oom_score));
-  buffer_u32(out, launch->death_signal);
-  buffer_u32(out, facts->pid);
-  buffer_u32(out, launch->connect_fd);
-  buffer_text(out, launch->connect_path ? launch->connect_path : "");
+  texts[list->count] = NULL;
+  return texts;
 }
 
-static int make_payload(const struct launch *launch, int report) {
-  int fd = memfd_create("crank-launch", MFD_CLOEXEC);
-  if (fd < 0) return -1;
-  struct buffer bytes = {0};
-  encode(&bytes, launch, report);
-  int result = buffer_write(&bytes, fd);
-  int error = errno;
-  buffer_free(&bytes);
-  if (result == 0) return fd;
-  (void)close(fd);
-  errno = error;
-  return -1;
+static bool has_name(const char *variable, struct span name) {
+  return strncmp(variable, (const char *)name.data, name.length) == 0 && variable[name.length] == '=';
 }
 
-/* In the child: only async-signal-safe calls, for there are threads. */
-_Noreturn static void become_shim(const struct launch *launch, int payload, int report, char *number) {
-  char *const args[] = {(char[]){SHIM_NAME}, number, NULL};
-  char *const environment[] = {NULL};
-  if (launch->cgroup > 0) (void)!write(launch->cgroup, "0", 1);
-  if (launch->own_session) (void)setsid();
-  else if (launch->own_group) (void)setpgid(0, 0);
-  (void)fcntl(payload, F_SETFD, 0);
-  (void)fcntl(report, F_SETFD, 0);
-  if (launch->program >= 0) (void)fcntl(launch->program, F_SETFD, 0);
-  for (uint32_t i = 0; i < launch->placement_count; i++) (void)fcntl(launch->placements[i].source, F_SETFD, 0);
-  (void)execveat(facts->self, "", args, environment, AT_EMPTY_PATH);
-  int error = errno;
-  char message[5 + 5] = {REPORT_FAILED};
-  memcpy(message + 1, &error, sizeof error);
-  memcpy(message + 5, "start", 5);
-  ssize_t n = write(report, message, sizeof message);
-  _exit(n > 0 ? 127 : 126);
+/* Puts NAME= into the environment, with room for a pid behind it; where that room is. */
+static char *leave_room(char **environment, struct span name) {
+  char *variable = memory_take(name.length + 1 + PID_DIGITS);
+  (void)snprintf(variable, name.length + 2, "%.*s=", (int)name.length, (const char *)name.data);
+  uint32_t at = 0;
+  while (environment[at] && !has_name(environment[at], name)) at++;
+  if (!environment[at]) environment[at + 1] = NULL;
+  environment[at] = variable;
+  return variable + name.length + 1;
+}
+
+static struct order make_order(const struct launch *launch, int report) {
+  struct order order = {.launch = launch, .report = report, .args = unpack(&launch->args, 0)};
+  struct reader environment = reader_of(launch->environment->data, launch->environment->length);
+  struct list variables = read_texts(&environment);
+  order.environment = unpack(&variables, launch->own_pid.count);
+  order.own_pid = memory_take(launch->own_pid.count * sizeof *order.own_pid);
+  struct reader names = reader_of(launch->own_pid.data, launch->own_pid.length);
+  for (uint32_t i = 0; i < launch->own_pid.count; i++) order.own_pid[i] = leave_room(order.environment, read_bytes(&names));
+  order.groups = memory_take(launch->identity.count * sizeof *order.groups);
+  for (uint32_t i = 2; i < launch->identity.count; i++) order.groups[i - 2] = (gid_t)list_number(&launch->identity, i);
+  int score = launch->oom_score == INHERITED_OOM_SCORE ? facts->oom_score : launch->oom_score;
+  if (score != INHERITED_OOM_SCORE) (void)snprintf(order.oom_score, sizeof order.oom_score, "%d", score);
+  return order;
+}
+
+static void free_order(struct order *order) {
+  struct reader names = reader_of(order->launch->own_pid.data, order->launch->own_pid.length);
+  for (uint32_t i = 0; i < order->launch->own_pid.count; i++) free(order->own_pid[i] - read_bytes(&names).length - 1);
+  free(order->own_pid);
+  free(order->args);
+  free(order->environment);
+  free(order->groups);
 }
 
 pid_t launch_start(const struct launch *launch, struct report *report, const char **step) {
   int ends[2];
   *step = "pipe";
   if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-  *step = "payload";
-  int payload = make_payload(launch, ends[1]);
-  pid_t pid = -1;
-  if (payload >= 0) {
-    char number[16];
-    (void)snprintf(number, sizeof number, "%d", payload);
-    *step = "fork";
-    pid = fork();
-    if (pid == 0) become_shim(launch, payload, ends[1], number);
-  }
+  *step = "fork";
+  struct order order = make_order(launch, ends[1]);
+  pid_t pid = fork();
+  if (pid == 0) launch_become(&order);
   int error = errno;
-  if (payload >= 0) (void)close(payload);
+  free_order(&order);
   (void)close(ends[1]);
   if (pid < 0) {
     (void)close(ends[0]);

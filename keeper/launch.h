@@ -1,5 +1,5 @@
-/* Starting a process: everything that it is to be goes into a memory file, a fork executes the keeper's own program as a
- * shim, which makes itself into it step by step (shim.c) and says on a pipe what failed. */
+/* Starting a process: everything that it is to be is made ready, and a fork makes itself into it step by step (launch_child.c)
+ * and says on a pipe what failed. */
 #ifndef KEEPER_LAUNCH_H
 #define KEEPER_LAUNCH_H
 
@@ -41,10 +41,10 @@ struct launch {
   const char *connect_path;
 };
 
-/* The reading end of the shim's pipe, -1 when it is over. */
+/* The reading end of the forked process's pipe, -1 when it is over. */
 struct report {
   int fd;
-  bool executes;       /* the shim has said that it does, now */
+  bool executes;       /* it has said that it does, now */
   uint64_t start_time; /* and when it was started: what it has executed may not let that be read any more. 0: it did not say */
 };
 
@@ -55,9 +55,7 @@ enum launch_result { LAUNCH_WAITING, LAUNCH_DONE, LAUNCH_FAILED };
 /* Looks at the report without waiting; closes nothing. LAUNCH_FAILED: `step` (of `room` bytes) and `error` say what. */
 enum launch_result launch_read(struct report *report, char *step, size_t room, int *error);
 
-/* What argv[0] makes the keeper's program the shim; argv[1] is the number of the memory file. */
-#define SHIM_NAME "crank-shim"
-/* What the shim writes: just before it executes the target, a mark and its u64 start time; or a u32 errno and the step's name
+/* What the forked process writes: just before it executes the target, a mark and its u64 start time; or a u32 errno and the step's name
  * behind a mark. Earlier versions wrote no start time. */
 #define REPORT_EXECUTES 'X'
 #define REPORT_EXECUTED_BEFORE 'x'

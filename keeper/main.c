@@ -1,17 +1,14 @@
-/* One program with many names: the keeper, its shim, its probe, its measuring, and the commands that are links to it. */
+/* One program with many names: the keeper, its probe, its measuring, and the commands that are links to it. */
 #include <string.h>
 
 #include "facts.h"
 #include "keeper.h"
-#include "launch.h"
 #include "measure.h"
 #include "probe.h"
 #include "programs.h"
-#include "shim.h"
 
 int main(int argc, char **argv) {
   const char *name = facts_name(argv[0]);
-  if (argc == 2 && strcmp(argv[0], SHIM_NAME) == 0) shim_run(argv[1]);
   if (strcmp(argv[0], PROBE_NAME) == 0) probe_run(argc, argv);
   if (strcmp(argv[0], MEASURE_NAME) == 0) measure_run(argc, argv);
   if (strcmp(name, RUNTIME_NAME) == 0) programs_supervisor(argc, argv);

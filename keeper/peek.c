@@ -149,7 +149,7 @@ _Noreturn static void answer_all(int channel) {
   static struct packet packet;
   struct question question;
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  descriptors_close_but(channel, channel);
+  (void)descriptors_close_but(&(int){channel}, 1);
   for (;;) {
     ssize_t n = recv(channel, &question, sizeof question, 0);
     if (n < 0 && errno == EINTR) continue;

@@ -109,7 +109,7 @@ bool program_prepare(void) {
   return opened;
 }
 
-/* As a list of texts, as the shim takes it. */
+/* As a list of texts. */
 static struct list arguments(const struct program *program, struct buffer *bytes) {
   const char *options[RUNTIME_OPTIONS];
   uint32_t count = runtime_options_for(program->path, facts->program, options);

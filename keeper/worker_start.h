@@ -31,7 +31,7 @@ struct spawn {
 };
 
 struct spawn worker_start_read(struct reader *command);
-/* Starts it. The pid, and its notify sockets, the shim's report and the reading end of its output (-1 for none); or -1
+/* Starts it. The pid, and its notify sockets, the report of its start and the reading end of its output (-1 for none); or -1
  * with errno and the step. */
 pid_t worker_start(const struct spawn *spawn, struct notify *notify, struct report *report, int *output, const char **step);
 

@@ -44,7 +44,6 @@ const STEPS: Readonly<Record<string, (failed: Failed) => string>> = {
     const path = notifySocketPath(settings, worker.id);
     return `its notify socket${path === "" ? "" : ` ${path}`} cannot be made: ${describeErrno(errno)}`;
   },
-  payload: ({ errno }) => `no memory for what it is started with: ${describeErrno(errno)}`,
   pipe: ({ errno }) => `no pipe for its start: ${describeErrno(errno)}`,
   output: ({ errno }) => `no pipe for its output: ${describeErrno(errno)}`,
   stdin: ({ errno }) => `/dev/null cannot be opened: ${describeErrno(errno)}`,

@@ -1,5 +1,6 @@
 // What a real keeper starts, what that says to it, and how the keeper executes itself in place.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { COMMANDS, NO_LIMIT, SPAWN_FLAGS } from "../../src/keeper/protocol.ts";
@@ -106,6 +107,41 @@ describe("a spawn", () => {
     }
     expect(first.pid).not.toBe(second.pid);
   });
+
+  needing(ROOT_USER).test(
+    "that waits in a step holds nothing of the keeper's, and no one else can look into it",
+    async () => {
+      await keeper.start();
+      const path = keeper.path("full");
+      keeper.commit([{ ...openUnix(1, path, SOCK_STREAM, 0o666), backlog: 1 }, openTcp(2, "127.0.0.1")]);
+      await keeper.eventually("opened");
+      const clients = [connect(path), connect(path)];
+      await Promise.all(clients.map((client) => once(client, "connect")));
+      chmodSync(keeper.directory, 0o711);
+      keeper.commit([
+        plainSpawn(1, ["/bin/true"], {
+          connectFd: 5,
+          connectPath: path,
+          identity: [65534, 65534],
+          descriptors: [2, 3],
+        }),
+      ]);
+      const children = (): string[] =>
+        readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, "utf8").trim().split(" ");
+      const is = (pid: string): boolean => /^Uid:\t65534/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+      const pid = await until("the process that waits", () => children().find(is));
+      // The keeper's epoll, timer, signals and events; and the socket that the process itself connects.
+      const held = (of: string | number): string[] =>
+        readdirSync(`/proc/${of}/fd`).map((fd) => readlinkSync(`/proc/${of}/fd/${fd}`));
+      expect(held(keeper.pid).filter((name) => name.startsWith("anon_inode:")).length).toBeGreaterThan(3);
+      expect(held(pid).filter((name) => name.startsWith("anon_inode:"))).toEqual([]);
+      for (const file of ["mem", "environ", "maps"]) expect(statSync(`/proc/${pid}/${file}`).uid).toBe(0);
+      expect(Bun.spawnSync(["head", "-c1", `/proc/${pid}/environ`], { uid: 65534, gid: 65534 }).exitCode).not.toBe(0);
+      keeper.commit([{ kind: "signal", worker: 1, signal: 9, group: 0 }]);
+      expect(await keeper.eventually("spawnFailed")).toMatchObject({ worker: 1, step: "start" });
+      for (const client of clients) client.destroy();
+    },
+  );
 
   test("sets the nice level itself, whatever the keeper's is", async () => {
     await keeper.start({ wrapper: ["nice", "-n", "3"] });
