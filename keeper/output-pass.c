@@ -56,7 +56,7 @@ static void render(struct route *route, struct mark *mark, uint32_t pid, uint64_
 size_t pass_bound(const struct route *route, const struct mark *mark, size_t wanted) {
   // The worst are empty lines: each byte becomes a mark. The room kept free is for a half line and for crank's own lines.
   size_t each = longest_mark(route, mark) + AROUND + JSON_GROWTH, kept = 4 * JSON_GROWTH * LINE_LIMIT;
-  size_t bound = (SINK_CAPACITY - kept) / each;
+  size_t bound = (route->sink->capacity - kept) / each;
   return bound < wanted ? bound : wanted;
 }
 

@@ -16,7 +16,7 @@
 enum { REPORT_PERIOD_MS = 60 * 1000 };
 
 void sink_start(struct sink *sink, const char *name, int fd) {
-  *sink = (struct sink){.name = name, .fd = fd, .own_fd = -1};
+  *sink = (struct sink){.name = name, .fd = fd, .own_fd = -1, .capacity = SINK_CAPACITY};
 }
 
 /* Inherited descriptions are shared with whoever started us, so they are never made non-blocking: a pipe or a terminal
@@ -130,14 +130,14 @@ bool sink_write(struct sink *sink) {
 }
 
 char *sink_room(struct sink *sink, size_t bytes) {
-  if (!sink->pages) sink->pages = pages_take(SINK_CAPACITY);
-  if (SINK_CAPACITY - sink->end < bytes + 1 && !sink->stuck) (void)sink_write(sink);
-  if (SINK_CAPACITY - sink->end < bytes + 1) {
+  if (!sink->pages) sink->pages = pages_take_some(SINK_CAPACITY, SINK_LEAST_CAPACITY, &sink->capacity);
+  if (sink->capacity - sink->end < bytes + 1 && !sink->stuck) (void)sink_write(sink);
+  if (sink->capacity - sink->end < bytes + 1) {
     memmove(sink->pages, sink->pages + sink->start, sink->end - sink->start);
     sink->end -= sink->start;
     sink->start = 0;
   }
-  if (SINK_CAPACITY - sink->end < bytes + 1) return NULL;
+  if (sink->capacity - sink->end < bytes + 1) return NULL;
   if (sink->is_torn) sink->pages[sink->end++] = '\n';
   sink->is_torn = false;
   return sink->pages + sink->end;
@@ -187,12 +187,12 @@ size_t sink_take_report(struct sink *sink, uint64_t now, char *out, size_t cap) 
 
 void sink_rest(struct sink *sink) {
   if (sink->start < sink->end || sink->messages > 0) return;
-  pages_free(sink->pages, SINK_CAPACITY);
+  pages_free(sink->pages, sink->capacity);
   sink->pages = NULL;
 }
 
 void sink_stop(struct sink *sink) {
-  pages_free(sink->pages, SINK_CAPACITY);
+  pages_free(sink->pages, sink->capacity);
   sink->pages = NULL;
   sink->start = sink->end = sink->messages = 0;
   sink->stuck = false;

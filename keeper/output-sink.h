@@ -12,6 +12,8 @@
 enum {
   /* The most bytes that wait for a sink. Only addresses until they are used. */
   SINK_CAPACITY = 16 * 1024 * 1024,
+  /* The same where there are not so many addresses. */
+  SINK_LEAST_CAPACITY = 2 * 1024 * 1024,
   /* More than this waiting is a reason to write. */
   SINK_FULL_WRITE = 192 * 1024,
   SINK_MESSAGES = 64,
@@ -35,6 +37,8 @@ struct sink {
   enum sink_kind kind;
   int own_fd;
   char *pages;
+  /* How many bytes the pages have; while there are none, how many they had or will have. */
+  size_t capacity;
   size_t start;
   size_t end;
   /* Waits until poll says POLLOUT. */
