@@ -1,8 +1,10 @@
 #include "descriptors.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +17,14 @@ int load_descriptor(struct reader *in) {
   int fd = read_i32(in);
   if (fd > 2) (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
   return fd;
+}
+
+int descriptors_open_null(void) {
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0 || errno != ENOENT) return null;
+  int empty = memfd_create("crank-null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (empty >= 0) (void)fcntl(empty, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+  return empty;
 }
 
 /* As the kernel writes it (getdents64(2)). */

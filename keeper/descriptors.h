@@ -10,6 +10,9 @@ void save_descriptor(struct buffer *out, int fd);
 int load_descriptor(struct reader *in);
 /* Closes everything above 2 but these, which it sorts; -1 with errno. Async-signal-safe. */
 int descriptors_close_but(int *kept, uint32_t count);
+/* /dev/null for reading and writing, closed by the next exec; -1 with errno. Where there is none, as in a bare chroot, an empty
+ * file in memory that stays so: reading gives its end, and writing fails. */
+int descriptors_open_null(void);
 /* Closes what lies between these numbers, both included; -1 with errno. Async-signal-safe. */
 int descriptors_close_range(uint32_t from, uint32_t to);
 /* Marks everything from a number on to be closed by the next exec; -1 with errno. Async-signal-safe. */

@@ -15,8 +15,9 @@ static uint32_t count;
 static int open_standard(void) {
   for (int fd = 0; fd <= 2; fd++) {
     if (fcntl(fd, F_GETFD) >= 0) continue;
-    int opened = open("/dev/null", O_RDWR);
+    int opened = descriptors_open_null();
     if (opened < 0) return -1;
+    (void)fcntl(opened, F_SETFD, 0);
     if (opened != fd) {
       (void)close(opened);
       errno = EBADF;
@@ -57,7 +58,7 @@ bool inherited_has(uint32_t fd) {
 static int take_standard(int fd) {
   int taken = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (taken < 0) return -1;
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  int null = descriptors_open_null();
   if (null >= 0) {
     (void)dup2(null, fd);
     (void)close(null);

@@ -122,7 +122,7 @@ pid_t program_start(const struct program *program, int channel_end, const char *
   char held[32];
   (void)snprintf(held, sizeof held, "/proc/self/fd/%d", program->bundle);
   *step = "bundle";
-  int input = open(program->bundle < 0 ? "/dev/null" : held, O_RDONLY | O_CLOEXEC); /* anew, for it is read from its beginning */
+  int input = program->bundle < 0 ? descriptors_open_null() : open(held, O_RDONLY | O_CLOEXEC); /* anew, for it is read from its beginning */
   if (input < 0) return -1;
   struct placement placements[] = {
       {input, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {channel_end, CHANNEL_FD}};

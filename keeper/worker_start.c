@@ -9,6 +9,7 @@
 
 #include "base.h"
 #include "cgroup.h"
+#include "descriptors.h"
 #include "environment.h"
 #include "facts.h"
 #include "handles.h"
@@ -165,7 +166,7 @@ pid_t worker_start(const struct spawn *spawn, struct notify *notify, struct repo
   *output = -1;
   pid_t pid = -1;
   *step = "stdin";
-  parts.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  parts.null = descriptors_open_null();
   bool ready = parts.null >= 0;
   if (ready && spawn->output_kind == OUTPUT_ROUTED) {
     *step = "output";
