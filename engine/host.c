@@ -2,10 +2,12 @@
 #include "host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "exports.h"
 
@@ -125,7 +127,16 @@ static u64 dispatch(u32 context, u64 this, u32 count, u32 values, u32 number) {
   return finish(&in, function, result);
 }
 
+/* A standard descriptor that is closed would be the number of the next file or connection, which would get what is printed. In its
+ * place comes one that can be neither read nor written: EBADF, as if it were closed. */
+static void keep_standard_places(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) < 0) (void)open("/", O_PATH);
+  }
+}
+
 void host_prepare(int argc, char **argv) {
+  keep_standard_places();
   /* A reader that is gone is the error EPIPE; programs that are started get the default back. */
   (void)signal(SIGPIPE, SIG_IGN);
   argument_count = argc;

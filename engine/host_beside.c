@@ -15,6 +15,8 @@
 
 #include "host.h"
 
+enum { THREAD_STACK = 256 * 1024 };
+
 struct replacement {
   int directory;
   int answer;
@@ -93,7 +95,14 @@ static int start(void *(*work)(void *), void *want) {
   (void)sigfillset(&all);
   if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return EINVAL;
   pthread_t thread;
-  int error = pthread_create(&thread, NULL, work, want);
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error == 0) {
+    /* The usual size is that of the process's stack, which may be more than there is room for (ulimit -v). */
+    (void)pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    error = pthread_create(&thread, &attributes, work, want);
+    (void)pthread_attr_destroy(&attributes);
+  }
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (error == 0) (void)pthread_detach(thread);
   return error;

@@ -102,19 +102,26 @@ static const char *out_of_room(void) {
   return errno == EEXIST ? "something else is in memory where the engine has to be" : strerror(errno);
 }
 
-static const char *copy(int fd, size_t at, const struct header *header) {
-  if (heap_map_huge((size_t)header->state.pages * WASM_PAGE) < 0) return out_of_room();
+static const char *fill(int fd, size_t at, const struct header *header) {
   ssize_t count = read_at(fd, (void *)(WASM_MEMORY + header->from), header->length, at);
   return count == (ssize_t)header->length ? NULL : "it cannot be read to its end";
+}
+
+static const char *copy(int fd, size_t at, const struct header *header) {
+  if (heap_map_huge((size_t)header->state.pages * WASM_PAGE) < 0) return out_of_room();
+  return fill(fd, at, header);
 }
 
 static const char *map(int fd, size_t at, const struct header *header) {
   size_t end = header->from + header->length;
   size_t size = (size_t)header->state.pages * WASM_PAGE;
-  if (heap_map(0, header->from) < 0 || heap_map_file(header->from, header->length, fd, (off_t)at) < 0 ||
-      heap_map(end, size - end) < 0)
-    return out_of_room();
-  return NULL;
+  if (heap_map(0, header->from) < 0) return out_of_room();
+  if (heap_map_file(header->from, header->length, fd, (off_t)at) == 0)
+    return heap_map(end, size - end) == 0 ? NULL : out_of_room();
+  /* EINVAL: the system's pages are larger than those of the image. ENODEV: its file system cannot map files. */
+  bool must_read = errno == EINVAL || errno == ENODEV;
+  if (!must_read || heap_map(header->from, size - header->from) < 0) return out_of_room();
+  return fill(fd, at, header);
 }
 
 const char *image_load(int fd, size_t at, size_t length, enum image_use use) {
