@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "wasm.h"
@@ -15,6 +16,9 @@ enum { BROKEN = 70 };
 #define HUGE_PAGE ((size_t)2 << 20)
 /* As far as a 32-bit address and a 32-bit offset reach, and the eight bytes of the widest access. */
 #define WINDOW_END (WASM_MEMORY + (2ul << 32) + 8)
+/* Without a limit on the stack; and mmap(2)'s stack_guard_gap, 256 pages, doubled. */
+#define MOST_STACK_BYTES ((uintptr_t)1 << 30)
+#define STACK_GAP_BYTES ((uintptr_t)2 << 20)
 
 u32 wasm_memory_pages;
 /* So far the memory is mapped; a little more than its pages, where the last huge page is not full. */
@@ -84,24 +88,39 @@ bool heap_has_huge_pages(void) {
 
 u32 wasm_memory_grow(u32 pages) {
   u32 before = wasm_memory_pages;
-  if (pages > HEAP_MOST_PAGES - before) return UINT32_MAX;
+  if (pages > HEAP_MOST_PAGES - before) stop("it needs more than 256 MiB of memory");
   size_t end = ((size_t)before + pages) * WASM_PAGE;
-  if (end > mapped && heap_map(mapped, end - mapped) < 0) return UINT32_MAX;
+  if (end > mapped && heap_map(mapped, end - mapped) < 0)
+    stop(errno == EEXIST ? "something else lies where its memory would grow" : "the system gives it no more memory");
   wasm_memory_pages = before + pages;
   return before;
+}
+
+/* Where the stack of the process was when all was well. */
+static uintptr_t stack_start;
+
+/* Below that, and no further than the stack may grow and the guard page is wide. */
+static bool is_below_stack(uintptr_t at) {
+  struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+  (void)getrlimit(RLIMIT_STACK, &limit);
+  uintptr_t most = limit.rlim_cur < MOST_STACK_BYTES ? limit.rlim_cur : MOST_STACK_BYTES;
+  return at < stack_start && stack_start - at < most + STACK_GAP_BYTES;
 }
 
 static void on_fault(int number, siginfo_t *info, void *context) {
   (void)number;
   (void)context;
   uintptr_t at = (uintptr_t)info->si_addr;
+  if (info->si_code <= 0) stop("a process sent it the signal of a fault");
   if (at >= WASM_MEMORY && at < WINDOW_END) stop("it went beyond its memory, or the file of its image is cut off");
-  stop("it ran out of stack, or came upon a fault of its own");
+  if (is_below_stack(at)) stop("it ran out of stack");
+  stop("it came upon a fault of its own, or the file of the program is cut off");
 }
 
 void heap_guard(void) {
   /* A stack of its own, since the usual one may be what is used up. */
   static char other[32 * 1024];
+  stack_start = (uintptr_t)__builtin_frame_address(0);
   stack_t stack = {.ss_sp = other, .ss_size = sizeof other};
   (void)sigaltstack(&stack, NULL);
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};

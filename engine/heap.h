@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The most that an engine may use: 512 MiB, then it is out of memory. */
-enum { HEAP_MOST_PAGES = 8192 };
+/* The most that an engine may use: 256 MiB, several times what a supervisor of 1,000 workers with a full history wants, and little
+ * enough that one that has gone wild takes no memory from the workers. One that wants more ends, with one sentence and
+ * status 70: an exception could be caught, and the program would go on with half of what it wanted. */
+enum { HEAP_MOST_PAGES = 4096 };
 
 /* Maps zeros for bytes [from, from + length) of the memory; both are whole pages of the system. 0, or -1 with errno:
  * EEXIST, something else lies there. */
