@@ -7,14 +7,22 @@ import { ROOT } from "./service.ts";
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"];
 
 /** The program that test/apps/NAME.c makes: its path. Throws if it does not compile. */
-export const compiled = (name: "worker" | "starter"): string => {
+export const compiled = (name: "worker" | "starter"): string => compiledBy(process.env.CC ?? "cc", name, []);
+
+/** The same by another compiler, or with more flags; `suffix` sets the file apart. */
+export const compiledBy = (
+  compiler: string,
+  name: "worker" | "starter",
+  flags: readonly string[],
+  suffix = "",
+): string => {
   const source = join(ROOT, "test/apps", `${name}.c`);
-  const program = join(ROOT, "build/apps", name);
+  const program = join(ROOT, "build/apps", `${name}${suffix}`);
   if (changedAt(program) > changedAt(source)) return program;
   mkdirSync(join(ROOT, "build/apps"), { recursive: true });
   // Tests run beside each other: each compiles into a file of its own, and the last one stays.
   const fresh = `${program}.${process.pid}`;
-  const { status, stderr } = spawnSync(process.env.CC ?? "cc", [...FLAGS, "-o", fresh, source], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(compiler, [...FLAGS, ...flags, "-o", fresh, source], { encoding: "utf8" });
   if (status !== 0) throw new Error(`${source} does not compile: ${stderr}`);
   renameSync(fresh, program);
   return program;

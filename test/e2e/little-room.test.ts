@@ -1,0 +1,97 @@
+// A machine or a container that gives less than usual: address space, stack, standard descriptors, huge pages, the layout of
+// memory. crank runs, or says in one sentence what it needs.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { mountNamespaces, needing } from "../needs.ts";
+import { compiled } from "./harness/apps.ts";
+import { EngineService, hasEngine } from "./harness/engine.ts";
+import { Bench, portOf, waitFor } from "./harness/service.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.clean());
+
+const answer = (port: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const client = connect(port, "127.0.0.1", () => client.write("once\n"));
+    client.on("data", (bytes) => resolve(bytes.toString().split(" ")[0] ?? "")).on("error", reject);
+  });
+
+/** A shell's words in front of a command. */
+const shell = (words: string): readonly string[] => ["bash", "-c", `${words} exec "$@"`, "bash"];
+
+/** crank and crankctl, each with these words in front of it: a deploy, a question, and the end. */
+const lives = async (before: readonly string[]): Promise<void> => {
+  const service = new EngineService(bench, before);
+  const crank = await service.start(0);
+  const worker = compiled("worker");
+  for (const version of ["one", "two"]) {
+    const deployed = await service.ctl("run", "-wait", "--", worker, version);
+    expect(deployed).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
+    expect(await answer(portOf(crank))).toBe(version);
+  }
+  const shown = await service.ctl("ps");
+  expect(shown).toMatchObject({ status: 0, stdout: expect.stringContaining("two"), stderr: "" });
+  expect(await service.ctl("shutdown", "-wait")).toMatchObject({ status: 0, stderr: "" });
+  expect(await crank.ended).toMatchObject({ status: 0 });
+};
+
+describe.skipIf(!hasEngine)("crank serves (make engine)", () => {
+  test.each([
+    ["with 16 MB of address space", "ulimit -v 16000;"],
+    ["with 512 KiB of stack", "ulimit -s 512;"],
+    ["with a stack of 4 GiB", "ulimit -s 4194304;"],
+    ["without a limit on the stack, which changes the layout of memory", "ulimit -s unlimited;"],
+    ["without random addresses", 'set -- setarch -R "$@";'],
+    ["with the layout of memory of old kernels", 'set -- setarch -L "$@";'],
+    ["without standard input", "exec <&-;"],
+    [
+      "with a broken zone, and a language that this machine does not have",
+      'set -- env TZ=:/nonexistent LANG=tr_TR LC_ALL=zz_ZZ.latin9 "$@";',
+    ],
+  ])("%s", (_name, words) => lives(shell(words)));
+
+  needing(mountNamespaces()).describe("where the kernel", () => {
+    const over = (place: string, made: string): readonly string[] => {
+      const mounts = `mount --bind ${made} ${place};`;
+      return ["unshare", "--mount", ...shell(mounts)];
+    };
+    test("never gives huge pages", async () => {
+      const file = join(bench.directory, "enabled");
+      writeFileSync(file, "always madvise [never]\n");
+      await lives(over("/sys/kernel/mm/transparent_hugepage/enabled", file));
+    });
+    test("shows nothing of huge pages", async () => {
+      const empty = join(bench.directory, "empty");
+      mkdirSync(empty);
+      await lives(over("/sys", empty));
+    });
+  });
+});
+
+test.skipIf(!hasEngine)(
+  "crankctl without standard descriptors prints nothing into its connection (make engine)",
+  async () => {
+    const service = new EngineService(bench);
+    await service.start();
+    const [command, ...words] = service.command("events");
+    const ctl = bench.start([...shell("exec <&- >&- 2>&-;"), command ?? "", ...words]);
+    const target = (place: string): string => {
+      try {
+        return readlinkSync(`/proc/${ctl.pid}/${place}`);
+      } catch {
+        return "none"; // closed meanwhile
+      }
+    };
+    // Not the shell's, which are those of the test.
+    const isConnected = (): boolean =>
+      target("exe") === service.program &&
+      readdirSync(`/proc/${ctl.pid}/fd`).some((fd) => target(`fd/${fd}`).startsWith("socket:"));
+    await waitFor("its connection", isConnected);
+    expect(["fd/0", "fd/1", "fd/2"].map(target)).toEqual(["/", "/", "/"]);
+  },
+);
