@@ -1,12 +1,14 @@
 // The directory that a command was called in, as who called it sees it.
-import { statSync } from "node:fs";
+import { host } from "#host";
+import { HostError } from "../host/errors.ts";
+import type { FileStatus } from "../host/files.ts";
 import { UsageError } from "./flags.ts";
 
 /** By the links on the way, where the shell says so (PWD): `current` stays `current`, and not the release that it leads to just now. */
 export const callerDirectory = (): string => {
   const directory = ownDirectory();
   // The runtime replaces what is not UTF-8, and a directory of that name is not there.
-  if (directory.includes(REPLACED) && !statSync(directory, { throwIfNoEntry: false })) throw new UsageError(NOT_UTF8);
+  if (directory.includes(REPLACED) && statusOf(directory) === null) throw new UsageError(NOT_UTF8);
   return directory;
 };
 
@@ -16,12 +18,11 @@ const NOT_UTF8 =
 
 const ownDirectory = (): string => {
   try {
-    const real = process.cwd();
-    const said = process.env.PWD ?? "";
+    const real = host.processes.workingDirectory();
+    const said = host.processes.environment().PWD ?? "";
     return isPlain(said) && isSameDirectory(said, real) ? said : real;
   } catch {
-    const isThere = statSync("/proc/self/cwd", { throwIfNoEntry: false })?.nlink ?? 0;
-    if (isThere > 0) throw new UsageError(NOT_UTF8);
+    if ((statusOf("/proc/self/cwd")?.links ?? 0) > 0) throw new UsageError(NOT_UTF8);
     throw new UsageError(
       "the directory in which this is called is gone; go to another, or give -cwd with an absolute path",
     );
@@ -32,6 +33,16 @@ const ownDirectory = (): string => {
 const isPlain = (path: string): boolean => path.startsWith("/") && !/\/\.{1,2}(\/|$)/.test(path);
 
 const isSameDirectory = (one: string, other: string): boolean => {
-  const [a, b] = [statSync(one, { throwIfNoEntry: false }), statSync(other)];
-  return a !== undefined && a.dev === b.dev && a.ino === b.ino;
+  const status = statusOf(one);
+  return status !== null && status.identity === host.files.status(other).identity;
+};
+
+/** Null: there is nothing of that name. */
+const statusOf = (path: string): FileStatus | null => {
+  try {
+    return host.files.status(path);
+  } catch (error) {
+    if (error instanceof HostError && error.code === "ENOENT") return null;
+    throw error;
+  }
 };

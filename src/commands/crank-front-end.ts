@@ -3,6 +3,7 @@
 import { printable } from "../control/printable.ts";
 import { describeNote } from "../core/describe.ts";
 import type { Note } from "../core/effects.ts";
+import { acknowledgements } from "../supervisor/acknowledgement.ts";
 import { reload, shutDown, upgrade } from "../supervisor/actions.ts";
 import type { FrontEnd, LogEntry } from "../supervisor/front-end.ts";
 import { goTime, type Level } from "../supervisor/log.ts";
@@ -44,7 +45,7 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
 export const CRANK: FrontEnd = {
   parse: crankInvocation,
   signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },
-  dialect: async () => (await import("../supervisor/acknowledgement.ts")).acknowledgements,
+  dialect: async () => acknowledgements,
   describe: (_memory, note) => ({ level: levelOf(note), message: describeNote(note) }),
   logLine,
 };

@@ -3,4 +3,4 @@ import { crankx } from "./crankx/main.ts";
 import { Output } from "./output.ts";
 import { runProgram } from "./program.ts";
 
-await runProgram("crankx", () => crankx(process.argv.slice(2), process.env, new Output(1), new Output(2)));
+await runProgram("crankx", (args, environment) => crankx(args, environment, new Output(1), new Output(2)));

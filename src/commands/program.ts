@@ -1,35 +1,70 @@
-// The end of every program that is called by people: its exit status, or one sentence where it found a fault. Nothing else
-// of a program ends in a stack trace.
+// The beginning and the end of every program that is called by people: its arguments, and its exit status, or one sentence
+// where it found a fault. Nothing else of a program ends in a stack trace.
+import { host } from "#host";
+import { brokenArgument } from "../supervisor/arguments.ts";
+import { Output } from "./output.ts";
 import { escapeControls } from "./terminal.ts";
+
+/** What a program does with its arguments and its environment; gives its exit status. */
+export type Work = (
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+) => Promise<number>;
 
 /** EX_SOFTWARE of sysexits(3). */
 const FAULT = 70;
 
 const WRONG_USAGE = 2;
 
+const leaving = new Set<() => void>();
+
+/** Calls `act` when the program ends, wherever that is decided. Returns what takes that back. */
+export const atEnd = (act: () => void): (() => void) => {
+  leaving.add(act);
+  return () => void leaving.delete(act);
+};
+
+const leave = (): void => {
+  for (const act of leaving) {
+    leaving.delete(act);
+    act();
+  }
+};
+
+/** Ends the program. */
+export const endProgram = (status: number): never => {
+  leave();
+  return host.processes.exit(status);
+};
+
 /** Runs a program to its end, and the process with it. */
-export const runProgram = async (name: string, work: () => Promise<number>): Promise<never> => {
+export const runProgram = async (name: string, work: Work): Promise<never> => {
+  const { processes } = host;
+  const environment = processes.environment();
   const fail = (error: unknown): never => {
-    // Last of all: a full screen is given back at the exit, and what was written on it is gone then.
-    process.once("exit", () => {
-      process.stderr.write(`${name}: ${escapeControls(sentence(error))}\n`);
-      if (process.env.CRANK_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-    });
-    process.exit(isDirectoryGone(error) ? 1 : FAULT);
+    // A full screen is given back first: what is written on it is gone then.
+    leave();
+    say(`${name}: ${escapeControls(sentence(error))}\n`);
+    if (environment.CRANK_DEBUG !== undefined && error instanceof Error) say(`${error.stack}\n`);
+    return processes.exit(isDirectoryGone(error) ? 1 : FAULT);
   };
-  process.on("uncaughtException", fail);
-  process.on("unhandledRejection", fail);
+  processes.onUncaught(fail);
   try {
-    const args = process.argv.slice(2);
-    // Almost always there is nothing to look at.
-    const broken = args.some((argument) => argument.includes("\ufffd"))
-      ? (await import("../supervisor/arguments.ts")).brokenArgument(args)
-      : null;
-    if (broken === null) process.exit(await work());
-    process.stderr.write(`${name}: ${escapeControls(broken)}\n`);
-    process.exit(WRONG_USAGE);
+    const args = processes.arguments();
+    const broken = brokenArgument(args);
+    if (broken === null) return endProgram(await work(args, environment));
+    say(`${name}: ${escapeControls(broken)}\n`);
+    return processes.exit(WRONG_USAGE);
   } catch (error) {
     return fail(error);
+  }
+};
+
+const say = (text: string): void => {
+  try {
+    new Output(2).write(text);
+  } catch {
+    // There is nowhere else to say it.
   }
 };
 

@@ -1,11 +1,12 @@
 // Whose control socket a client speaks to, where that is neither root's nor the caller's own.
+import { host } from "#host";
 import { socketOwner } from "../keeper/channel.ts";
+import { findUser } from "../supervisor/users.ts";
 
 /** A sentence about the owner of the socket at `path`; null: root or the caller, or it cannot be seen. */
 export const strangeOwner = async (path: string): Promise<string | null> => {
   const uid = await socketOwner(path);
-  if (uid === null || uid === 0 || uid === process.getuid?.()) return null;
-  const { findUser } = await import("../supervisor/users.ts");
+  if (uid === null || uid === 0 || uid === host.processes.identity().uid) return null;
   const name = findUser(String(uid))?.name;
   return `the control socket ${path} belongs to user ${uid}${name === undefined ? "" : ` (${name})`}, who decides what it says`;
 };

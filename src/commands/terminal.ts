@@ -1,4 +1,5 @@
 // What makes text from elsewhere (a worker, a path, an answer) safe and readable to show: escapes, quotes, tables, spans.
+import { host } from "#host";
 import { UNSAFE } from "../control/printable.ts";
 
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
@@ -58,4 +59,4 @@ export const size = (bytes: number): string => {
 };
 
 /** How long ago an ISO 8601 time was. */
-export const since = (time: string): string => span(Date.now() - Date.parse(time));
+export const since = (time: string): string => span(host.clock.wallNow() - Date.parse(time));

@@ -1,5 +1,8 @@
 // A client of the control protocol: one connection, typed calls, notifications as they come. What is asked again
 // after a lost connection, and how, is in deploy-call.ts.
+import { host } from "#host";
+import { joinBytes } from "../host/bytes.ts";
+import type { Timer } from "../host/clock.ts";
 import { type Channel, ChannelError, connectTcp, connectUnix } from "../keeper/channel.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { encodeRequest, parseServerLine } from "./jsonrpc.ts";
@@ -59,7 +62,7 @@ type Waiting = {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
   /** Ends the wait for an answer that is due at once. */
-  readonly timer?: ReturnType<typeof setTimeout>;
+  readonly timer?: Timer;
 };
 
 /** An open connection to a crank. */
@@ -158,7 +161,9 @@ class Connection implements Client {
     if (line.length > LIMITS.lineBytes) return Promise.reject(tooLong(line.length));
     this.#channel?.write(line);
     return new Promise((resolve, reject) => {
-      const timer = isDueAtOnce(method, params) ? setTimeout(() => this.#giveUp(method), this.#answerMs) : undefined;
+      const timer = isDueAtOnce(method, params)
+        ? host.clock.after(this.#answerMs, () => this.#giveUp(method))
+        : undefined;
       // The answer to a request has the result of its method: the protocol says so, and the peer is our own crank.
       const waiting = { resolve: (result: unknown) => resolve(result as Methods[M]["result"]), reject };
       this.#waiting.set(id, timer === undefined ? waiting : { ...waiting, timer });
@@ -186,7 +191,7 @@ class Connection implements Client {
     if (this.#lost !== null) return;
     this.#lost = error;
     for (const waiting of this.#waiting.values()) {
-      clearTimeout(waiting.timer);
+      waiting.timer?.cancel();
       waiting.reject(error);
     }
     this.#waiting.clear();
@@ -218,7 +223,7 @@ class Connection implements Client {
 
   #joined(rest: Uint8Array): Uint8Array {
     if (this.#partial.length === 0) return rest;
-    const whole = Buffer.concat([...this.#partial, rest]);
+    const whole = joinBytes([...this.#partial, rest]);
     this.#partial = [];
     this.#partialBytes = 0;
     return whole;
@@ -234,7 +239,7 @@ class Connection implements Client {
     if (line.kind === "other") return;
     const waiting = typeof line.id === "number" ? this.#waiting.get(line.id) : undefined;
     if (waiting === undefined) return;
-    clearTimeout(waiting.timer);
+    waiting.timer?.cancel();
     this.#waiting.delete(Number(line.id));
     if (line.kind === "result") waiting.resolve(line.result);
     else waiting.reject(new CallError(line.error));

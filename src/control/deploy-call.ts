@@ -1,5 +1,7 @@
 // A deploy that outlives its connection: `run`, `reload` and `rollback` carry a client's own id, so that a client that
 // lost its connection can ask again, and gets the answer of the rollout that it began.
+import { host } from "#host";
+import { hexOf } from "../host/bytes.ts";
 import { type Client, ConnectError, ConnectionLostError, NoAnswerError } from "./client.ts";
 import type { Methods, RunResult } from "./messages.ts";
 
@@ -21,7 +23,7 @@ export const callDeploy = async <M extends DeployMethod>(
   params: Methods[M]["params"],
   patience: Patience = PATIENCE,
 ): Promise<RunResult> => {
-  const asked = { clientId: crypto.randomUUID(), ...params };
+  const asked = { clientId: newId(), ...params };
   let client = await connect();
   for (let attempt = 1; ; attempt++) {
     const answer = await answerOrLoss(client, method, asked);
@@ -29,6 +31,13 @@ export const callDeploy = async <M extends DeployMethod>(
     if (attempt === MAX_ATTEMPTS) throw answer;
     client = await reconnect(connect, answer, patience);
   }
+};
+
+/** As random as a UUID. */
+const newId = (): string => {
+  const bytes = new Uint8Array(16);
+  host.clock.random(bytes);
+  return hexOf(bytes);
 };
 
 /** The answer, or that the connection was lost before it came; it is closed either way. */
@@ -55,15 +64,15 @@ const reconnect = async (
   lost: ConnectionLostError,
   patience: Patience,
 ): Promise<Client> => {
-  const giveUpAt = Date.now() + patience.giveUpAfterMs;
+  const giveUpAt = host.clock.monotonicNow() + patience.giveUpAfterMs;
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, patience.pauseMs));
+    await new Promise<void>((resolve) => void host.clock.after(patience.pauseMs, resolve));
     try {
       return await connect();
     } catch (error) {
       if (!(error instanceof ConnectError || error instanceof ConnectionLostError)) throw error;
       if (error instanceof NoAnswerError) throw error;
-      if (Date.now() < giveUpAt) continue;
+      if (host.clock.monotonicNow() < giveUpAt) continue;
       throw new ConnectionLostError(`${lost.message}, and there is no crank any more`, { cause: error });
     }
   }

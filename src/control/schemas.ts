@@ -1,6 +1,7 @@
 // What the parameters of every method may be, every bound said. A schema is built when its method is first called:
 // most supervisors live for one event and never see most of them.
 import * as v from "valibot";
+import { byteLength } from "../host/bytes.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError, type RunParams } from "./messages.ts";
 
 /** A request whose parameters have been checked. */
@@ -81,7 +82,6 @@ const sentence = (method: Method, issue: v.BaseIssue<unknown>): string => {
 const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 const quote = (text: string): string => JSON.stringify(shorten(text));
 
-const bytes = (text: string): number => Buffer.byteLength(text);
 const isClean = (text: string): boolean => !text.includes("\0");
 
 const parameters = <E extends v.ObjectEntries>(entries: E) => v.strictObject(entries, "must be an object");
@@ -99,14 +99,14 @@ const text = (maxBytes: number) => {
   const message = `must be a string of at most ${maxBytes} bytes without a zero byte`;
   return v.pipe(
     v.string(message),
-    v.check((value) => bytes(value) <= maxBytes && isClean(value), message),
+    v.check((value) => byteLength(value) <= maxBytes && isClean(value), message),
   );
 };
 const word = (maxBytes: number) => {
   const message = `must be a string of 1 to ${maxBytes} bytes without a zero byte`;
   return v.pipe(
     v.string(message),
-    v.check((value) => value !== "" && bytes(value) <= maxBytes && isClean(value), message),
+    v.check((value) => value !== "" && byteLength(value) <= maxBytes && isClean(value), message),
   );
 };
 const clientId = () => v.exactOptional(word(128));
@@ -161,7 +161,7 @@ const environment = () =>
         if (!isEnvironmentName(name)) return `has ${quote(name)}, which cannot be the name of an environment variable`;
         const value = entries[name] ?? "";
         if (!isClean(value)) return `gives ${quote(name)} a value with a zero byte, which no variable can have`;
-        if (bytes(name) + bytes(value) + 1 > BOUNDS.argumentBytes)
+        if (byteLength(name) + byteLength(value) + 1 > BOUNDS.argumentBytes)
           return `gives ${quote(name)} a value that is longer than ${BOUNDS.argumentBytes} bytes`;
       }
       return null;
@@ -171,7 +171,7 @@ const environment = () =>
 
 // `__proto__` would change an object's prototype instead of becoming a name in it.
 const isEnvironmentName = (name: string): boolean =>
-  name !== "" && name !== "__proto__" && bytes(name) <= BOUNDS.environmentNameBytes && !/[=\0]/.test(name);
+  name !== "" && name !== "__proto__" && byteLength(name) <= BOUNDS.environmentNameBytes && !/[=\0]/.test(name);
 
 const limits = () =>
   table(

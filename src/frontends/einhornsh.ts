@@ -3,4 +3,6 @@ import { Output } from "../commands/output.ts";
 import { runProgram } from "../commands/program.ts";
 import { einhornsh } from "./einhornsh/main.ts";
 
-await runProgram("einhornsh", () => einhornsh(process.argv.slice(2), { out: new Output(1), err: new Output(2) }));
+await runProgram("einhornsh", (args, environment) =>
+  einhornsh(args, environment, { out: new Output(1), err: new Output(2) }),
+);

@@ -3,4 +3,4 @@ import { Output } from "../commands/output.ts";
 import { runProgram } from "../commands/program.ts";
 import { einhyrningsinsctl } from "./einhyrningsinsctl/main.ts";
 
-await runProgram("einhyrningsinsctl", () => einhyrningsinsctl(process.argv.slice(2), new Output(1)));
+await runProgram("einhyrningsinsctl", (args) => einhyrningsinsctl(args, new Output(1)));

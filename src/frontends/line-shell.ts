@@ -22,7 +22,7 @@ export const runShell = async ({ out, complete, answer }: Shell): Promise<void> 
     await takeLines(lines, answer);
   } finally {
     lines.close();
-    await out.write("\n");
+    out.write("\n");
   }
 };
 

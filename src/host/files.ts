@@ -79,6 +79,8 @@ export type Files = {
   read(fd: number, bytes: Uint8Array, position?: number): number;
   /** Returns how many bytes were taken, which may be fewer. */
   write(fd: number, bytes: Uint8Array, position?: number): number;
+  /** Holds up everything until a write is worth trying again: behind EAGAIN, which a descriptor gives that is shared with a program that made it non-blocking. */
+  waitUntilWritable(fd: number): void;
   /** Of the file that a path leads to. */
   status(path: string, directory?: Directory): FileStatus;
   /** Of the link itself, if it is one. */

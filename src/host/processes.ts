@@ -9,7 +9,7 @@ export type Processes = {
   /** `name runtime` on the engine, for log lines. */
   readonly runtime: string;
   identity(): Identity;
-  /** What this program was called with, behind its own name. */
+  /** What the command was called with, behind its name. */
   arguments(): readonly string[];
   environment(): Readonly<Record<string, string | undefined>>;
   workingDirectory(): string;

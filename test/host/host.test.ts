@@ -161,11 +161,11 @@ const engineImage = async (program: string): Promise<string> => {
 describe.skipIf(!isBuilt)("every behaviour of the host on the engine (make engine)", () => {
   test.each(["copied", "mapped"] as const)("%s", async (use) => {
     const image = await engineImage(BUILD);
-    expect(await resultsOf(BUILD, ["run", use, image, "an", "argument"])).toEqual(EXPECTED);
+    expect(await resultsOf(BUILD, ["run", use, image, "behaviours", "an", "argument"])).toEqual(EXPECTED);
   });
 
   test("under the sanitizers", async () => {
     const image = await engineImage(SANITIZED);
-    expect(await resultsOf(SANITIZED, ["run", "copied", image, "an", "argument"])).toEqual(EXPECTED);
+    expect(await resultsOf(SANITIZED, ["run", "copied", image, "behaviours", "an", "argument"])).toEqual(EXPECTED);
   });
 });

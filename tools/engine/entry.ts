@@ -18,9 +18,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   socketmaster: () => import("../../src/frontends/socketmaster.ts"),
 };
 
-programOf(() => {
+programOf((name) => {
   beginProcess();
-  const name = process.argv.splice(2, 1)[0] ?? "";
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command !== undefined) return void command();
   process.stderr.write(`This is the runtime of crank; call one of ${Object.keys(COMMANDS).join(", ")} instead.\n`);

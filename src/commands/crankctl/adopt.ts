@@ -1,7 +1,13 @@
 // crankctl adopt -dry-run: what the next crank of this name would take over. It needs no crank, and changes nothing.
-import { readFileSync, statSync } from "node:fs";
+import { host } from "#host";
+import { HostError } from "../../host/errors.ts";
 import { FileError, readOwnFile } from "../../supervisor/files.ts";
 import type { Adoption } from "../../supervisor/left.ts";
+import { readLeft } from "../../supervisor/left-service.ts";
+import { linuxPlatform } from "../../supervisor/linux.ts";
+import { bindHandle } from "../../supervisor/sockets.ts";
+import { strangers, survey } from "../../supervisor/survey.ts";
+import { CRANK } from "../crank-front-end.ts";
 import { UsageError } from "../flags.ts";
 import { escapeControls } from "../terminal.ts";
 import { command, refuseWords } from "./command.ts";
@@ -32,24 +38,19 @@ export const adopt = command({
       if (address.kind !== "unix")
         throw new UsageError("what was left is known on its own machine: give -name or a path");
       const prospect = await lookAt(`${address.path.replace(/\.ctl$/, "")}.run`);
-      await session.print(prospect, describeProspect);
+      session.print(prospect, describeProspect);
       return prospect.kind === "nothing" ? 1 : 0;
     };
   },
 });
 
 const lookAt = async (directory: string): Promise<Prospect> => {
-  const holder = lockHolder(`${directory}/lock`);
+  const holder = await lockHolder(`${directory}/lock`);
   if (holder !== null) return { kind: "running", pid: holder === 0 ? null : holder };
   const bytes = bytesOf(`${directory}/journal`);
   if (typeof bytes === "string") return { kind: "nothing", reason: bytes };
-  const { readLeft } = await import("../../supervisor/left-service.ts");
-  const { linuxPlatform } = await import("../../supervisor/linux.ts");
-  const { bindHandle } = await import("../../supervisor/sockets.ts");
-  const { strangers, survey } = await import("../../supervisor/survey.ts");
-  const { CRANK } = await import("../crank-front-end.ts");
-  const platform = linuxPlatform(() => Math.round(performance.now()));
-  const left = readLeft({ platform, frontEnd: CRANK, facts: { ...NO_FACTS, bootId: bootId() } }, bytes);
+  const platform = linuxPlatform(() => Math.round(host.clock.monotonicNow()));
+  const left = readLeft({ platform, frontEnd: CRANK, facts: { ...NO_FACTS, bootId: await bootId() } }, bytes);
   if (typeof left === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${left}` };
   const looker = { uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
   const processes = await platform.processes();
@@ -66,7 +67,14 @@ const NO_FACTS = {
   ...{ fresh: true, consumed: 0, executions: 0, path: "" },
 };
 
-const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+const bootId = async (): Promise<string> => (await textOf("/proc/sys/kernel/random/boot_id")).trim();
+
+/** All locks of a machine: more than any has. */
+const MOST_TEXT_BYTES = 16 * 1024 * 1024;
+
+/** A file of /proc. */
+const textOf = async (path: string): Promise<string> =>
+  new TextDecoder().decode(await host.files.readBeside(path, MOST_TEXT_BYTES));
 
 const MOST_JOURNAL_BYTES = 256 * 1024 * 1024;
 
@@ -82,12 +90,22 @@ const bytesOf = (path: string): Uint8Array | string => {
 };
 
 /** Who holds flock(2) on the file, as /proc/locks says; 0 if that is nobody of this pid namespace, null for nobody. */
-const lockHolder = (path: string): number | null => {
-  const inode = statSync(path, { throwIfNoEntry: false })?.ino;
-  if (inode === undefined) return null;
-  const held = readFileSync("/proc/locks", "utf8").matchAll(/^\d+: FLOCK\s+\S+\s+\S+\s+(\d+) \S+:(\d+) /gm);
-  for (const [, pid, of] of held) if (Number(of) === inode) return Number(pid);
+const lockHolder = async (path: string): Promise<number | null> => {
+  const inode = inodeOf(path);
+  if (inode === null) return null;
+  const held = (await textOf("/proc/locks")).matchAll(/^\d+: FLOCK\s+\S+\s+\S+\s+(\d+) \S+:(\d+) /gm);
+  for (const [, pid, of] of held) if (of === inode) return Number(pid);
   return null;
+};
+
+/** In decimal, as /proc/locks has it; null: there is no such file. */
+const inodeOf = (path: string): string | null => {
+  try {
+    return host.files.status(path).identity.split(":")[1] ?? null;
+  } catch (error) {
+    if (error instanceof HostError && error.code === "ENOENT") return null;
+    throw error;
+  }
 };
 
 const describeProspect = (prospect: Prospect): string => {

@@ -1,8 +1,10 @@
 // What run, reload and rollback share: the rollout is begun, waited for if that is wanted, and its end told.
+import { host } from "#host";
 import { CallError } from "../../control/client.ts";
 import { callDeploy, type DeployMethod } from "../../control/deploy-call.ts";
 import { ERROR_CODES, type FailureData, type Methods, type RunParams, type RunResult } from "../../control/messages.ts";
 import { Output } from "../output.ts";
+import { endProgram } from "../program.ts";
 import { escapeControls, escapeLine, safeJson } from "../terminal.ts";
 import type { Action } from "./command.ts";
 import { LiveLine } from "./progress.ts";
@@ -16,7 +18,7 @@ const INTERRUPTED = 130;
 export const deploy =
   <M extends DeployMethod>(method: M, params: Methods[M]["params"]): Action =>
   async (session) => {
-    const live = params.wait === true ? await liveLine(session) : null;
+    const live = params.wait === true ? liveLine(session) : null;
     const forget = params.wait === true ? onInterrupt(live) : () => {};
     const connect = () =>
       session.connect((notification) => {
@@ -29,11 +31,11 @@ export const deploy =
         session.address.kind === "tcp" ? asFromElsewhere(params) : params,
       );
       live?.end();
-      return await tellSuccess(session, result);
+      return tellSuccess(session, result);
     } catch (error) {
       live?.end();
       if (!(error instanceof CallError)) throw error;
-      return await tellFailure(session, error);
+      return tellFailure(session, error);
     } finally {
       forget();
     }
@@ -68,37 +70,33 @@ const callKnown = async <M extends DeployMethod>(
   }
 };
 
-const liveLine = async (session: Session): Promise<LiveLine | null> => {
-  if (session.json || process.env.TERM === "dumb" || !(await session.out.isTerminal())) return null;
-  await session.out.startStreaming();
+const liveLine = (session: Session): LiveLine | null => {
+  if (session.json || host.processes.environment().TERM === "dumb" || !session.out.isTerminal) return null;
   return new LiveLine(session.out);
 };
 
 /** The rollout is crank's, not ours: whoever interrupts us only stops watching. */
-const onInterrupt = (live: LiveLine | null): (() => void) => {
-  const leave = async () => {
+const onInterrupt = (live: LiveLine | null): (() => void) =>
+  host.signals.on("SIGINT", () => {
     live?.end();
     // Not the session's: that may be kept back until other services are done.
-    await new Output(2).write("The rollout goes on without us; 'crankctl status' shows how far it is.\n");
-    process.exit(INTERRUPTED);
-  };
-  process.once("SIGINT", leave);
-  return () => process.off("SIGINT", leave);
-};
+    new Output(2).write("The rollout goes on without us; 'crankctl status' shows how far it is.\n");
+    endProgram(INTERRUPTED);
+  });
 
-const tellSuccess = async (session: Session, result: RunResult): Promise<number> => {
-  await session.print(result, () => "Started successfully\n");
-  if (result.warning !== undefined) await session.err.write(`WARNING: ${escapeControls(result.warning)}\n`);
+const tellSuccess = (session: Session, result: RunResult): number => {
+  session.print(result, () => "Started successfully\n");
+  if (result.warning !== undefined) session.err.write(`WARNING: ${escapeControls(result.warning)}\n`);
   return 0;
 };
 
-const tellFailure = async (session: Session, error: CallError): Promise<number> => {
+const tellFailure = (session: Session, error: CallError): number => {
   const { rpc } = error;
   // What was tried and failed says so itself, in one of the original's two forms.
   const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;
-  await session.out.write(session.json ? `${safeJson({ error: rpc })}\n` : `${escapeControls(text)}\n`);
+  session.out.write(session.json ? `${safeJson({ error: rpc })}\n` : `${escapeControls(text)}\n`);
   const reason = text.replace(/^Failed to start: /, "");
-  await session.err.write(`ERROR: command failed: ${escapeControls(reason)}\n${lastLines(rpc.data)}`);
+  session.err.write(`ERROR: command failed: ${escapeControls(reason)}\n${lastLines(rpc.data)}`);
   return FAILED;
 };
 

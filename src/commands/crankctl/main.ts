@@ -97,8 +97,8 @@ export const act = async (
   } catch (error) {
     const told = failure(error) ?? strangeAnswer(error);
     if (told === null) throw error;
-    if (isJson && error instanceof CallError) await out.write(`${safeJson({ error: error.rpc })}\n`);
-    await err.write(`ERROR: ${escapeControls(told.message)}\n`);
+    if (isJson && error instanceof CallError) out.write(`${safeJson({ error: error.rpc })}\n`);
+    err.write(`ERROR: ${escapeControls(told.message)}\n`);
     return told.status;
   }
 };
@@ -133,7 +133,7 @@ export const crankctl = async (
 ): Promise<number> => {
   try {
     if (args.length === 0) {
-      await err.write(topHelp());
+      err.write(topHelp());
       return EXIT.wrongUsage;
     }
     const plan = planFor(args, environment);
@@ -143,11 +143,11 @@ export const crankctl = async (
         : labelled("crankctl", () => controlAddress(plan.flags, environment));
       return await act(plan.action, address, plan.flags, out, err);
     }
-    await out.write(plan.text);
+    out.write(plan.text);
     return EXIT.done;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    await err.write(usageMessage(error));
+    err.write(usageMessage(error));
     return EXIT.wrongUsage;
   }
 };

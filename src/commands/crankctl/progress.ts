@@ -1,6 +1,8 @@
 // The one live line of `run -wait` on a terminal: made from what crank tells while the rollout goes on.
+import { host } from "#host";
 import type { CoreEntry } from "../../control/messages.ts";
 import { describeNote } from "../../core/describe.ts";
+import type { Timer } from "../../host/clock.ts";
 import type { Output } from "../output.ts";
 import { escapeControls, span } from "../terminal.ts";
 
@@ -90,15 +92,15 @@ const CLEAR_LINE = "\r\x1b[K";
 /** Draws the live line on a terminal, anew with every note and every second, until it is ended. */
 export class LiveLine {
   readonly #out: Output;
-  readonly #startedAt = Date.now();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #startedAt = host.clock.monotonicNow();
+  readonly #timer: Timer;
   #progress = NO_PROGRESS;
   #drawn = "";
 
-  /** `out` has to be a terminal that is streaming. */
+  /** `out` has to be a terminal. */
   constructor(out: Output) {
     this.#out = out;
-    this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
+    this.#timer = host.clock.every(REDRAW_MS, () => this.#draw());
     this.#draw();
   }
 
@@ -111,7 +113,7 @@ export class LiveLine {
 
   /** Takes the line away. */
   end(): void {
-    clearInterval(this.#timer);
+    this.#timer.cancel();
     this.#out.writeNow(CLEAR_LINE);
   }
 
@@ -121,7 +123,8 @@ export class LiveLine {
   }
 
   #draw(): void {
-    const line = progressLine(this.#progress, Date.now() - this.#startedAt, Date.now());
+    const { monotonicNow, wallNow } = host.clock;
+    const line = progressLine(this.#progress, monotonicNow() - this.#startedAt, wallNow());
     if (line === this.#drawn) return;
     this.#drawn = line;
     this.#out.writeNow(`${CLEAR_LINE}${line}`);

@@ -88,7 +88,7 @@ export class Session {
     this.#isOwnerKnown = true;
     const strange = this.address.kind === "unix" ? await strangeOwner(this.address.path) : null;
     this.#isStrangers = strange !== null;
-    if (strange !== null) await this.err.write(`WARNING: ${escapeControls(strange)}\n`);
+    if (strange !== null) this.err.write(`WARNING: ${escapeControls(strange)}\n`);
     return client;
   }
 
@@ -108,7 +108,7 @@ export class Session {
   }
 
   /** Prints a result: as JSON when that is wanted, else as the text that `describe` makes of it. */
-  async print<T>(result: T, describe: (result: T) => string | Promise<string>): Promise<void> {
-    await this.out.write(this.json ? `${safeJson(result)}\n` : escapeLines(await describe(result)));
+  print<T>(result: T, describe: (result: T) => string): void {
+    this.out.write(this.json ? `${safeJson(result)}\n` : escapeLines(describe(result)));
   }
 }

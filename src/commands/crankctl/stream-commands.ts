@@ -1,4 +1,5 @@
 // crankctl events and logs: what goes on until somebody ends it.
+import { host } from "#host";
 import type { Client, Notification } from "../../control/client.ts";
 import type { EventEntry, Notifications } from "../../control/messages.ts";
 import { UsageError } from "../flags.ts";
@@ -36,7 +37,7 @@ export const events = command({
       throw new UsageError("-from and -since exclude each other");
     const oldest = flags.once === true ? "0" : undefined;
     const given = flags.since ?? (flags.from === undefined ? oldest : String(flags.from));
-    const since = given === undefined ? null : parseSince(given, Date.now());
+    const since = given === undefined ? null : parseSince(given, host.clock.wallNow());
     return (session) => streamEvents(session, since, flags.once === true ? "held" : "endless");
   },
 });
@@ -87,7 +88,7 @@ export const logs = command({
       ...(flags.pid === undefined ? {} : { pid: flags.pid }),
     };
     return async (session) => {
-      const isTerminal = await session.out.isTerminal();
+      const isTerminal = session.out.isTerminal;
       const show = (line: string): string => (isTerminal || session.isStrangers ? escapeLine(line) : line);
       return stream(session, {
         show: (notification) => (notification.method === "log" ? logLine(session, notification.params, show) : null),
@@ -109,7 +110,6 @@ type Stream = {
 
 /** Writes each line before the next one is read, so that a slow reader holds up crank's connection and not our memory. */
 const stream = async (session: Session, { show, begin }: Stream): Promise<number> => {
-  await session.out.startStreaming();
   let status = FAILED;
   let problem: unknown = null;
   const client = await session.connect((notification) => {
@@ -132,7 +132,7 @@ const stream = async (session: Session, { show, begin }: Stream): Promise<number
     client.close();
   }
   if (problem !== null) throw problem;
-  if (status !== 0) await session.err.write("crank has closed the connection\n");
+  if (status !== 0) session.err.write("crank has closed the connection\n");
   return status;
 };
 

@@ -1,5 +1,5 @@
 // crankctl upgrade: crank itself is replaced by what is installed now, or by another one.
-import { resolve } from "node:path";
+import { host } from "#host";
 import type { UpgradeDone } from "../../control/messages.ts";
 import { UsageError } from "../flags.ts";
 import { command, refuseWords } from "./command.ts";
@@ -19,15 +19,19 @@ export const upgrade = command({
   prepare: (flags, words) => {
     refuseWords(words);
     if (flags.exec === "") throw new UsageError("-exec must name a program");
-    const exec = flags.exec === undefined ? {} : { exec: resolve(flags.exec) };
+    const exec = flags.exec === undefined ? {} : { exec: absolute(flags.exec) };
     const wait = flags.wait === true ? { wait: true } : {};
     return async (session) => {
       const { done } = await session.ask((client) => client.call("upgrade", { ...exec, ...wait }));
-      await session.print({ done }, () => describe(done));
+      session.print({ done }, () => describe(done));
       return 0;
     };
   },
 });
+
+/** crank has another working directory. */
+const absolute = (path: string): string =>
+  path.startsWith("/") ? path : `${host.processes.workingDirectory()}/${path}`;
 
 const describe = (done: UpgradeDone | null): string => {
   if (done === null) return "The upgrade has begun\n";

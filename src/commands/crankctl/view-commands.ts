@@ -1,4 +1,5 @@
 // crankctl status, info, history and shutdown: one question each.
+import { host } from "#host";
 import type { HistoryEntry, Info, RolloutInfo, Status } from "../../control/messages.ts";
 import { VERSION } from "../../version.ts";
 import { escapeControls, since, table } from "../terminal.ts";
@@ -19,7 +20,7 @@ export const status = command({
   prepare: (_, words) => {
     refuseWords(words);
     return async (session) => {
-      await session.print(await session.ask((client) => measured(client, "status", {})), describeStatus);
+      session.print(await session.ask((client) => measured(client, "status", {})), describeStatus);
       return 0;
     };
   },
@@ -87,7 +88,7 @@ const rollout = ({ rollout: now }: Status): string => {
 
 const waits = (waiting: NonNullable<RolloutInfo["waiting"]>): string => {
   if (waiting.kind === "draining") return waitsForPlace(waiting.limit);
-  return pauses(Math.max(0, Date.parse(waiting.until) - Date.now()));
+  return pauses(Math.max(0, Date.parse(waiting.until) - host.clock.wallNow()));
 };
 
 const draining = ({ draining: now }: Status): string => {
@@ -110,7 +111,7 @@ export const info = command({
     refuseWords(words);
     return async (session) => {
       const about = await session.ask((client) => client.call("info", {}));
-      await session.print({ client: VERSION, ...about }, () => describeInfo(about));
+      session.print({ client: VERSION, ...about }, () => describeInfo(about));
       return 0;
     };
   },
@@ -144,7 +145,7 @@ export const history = command({
   prepare: (_, words) => {
     refuseWords(words);
     return async (session) => {
-      await session.print(await session.ask((client) => client.call("history", {})), describeHistory);
+      session.print(await session.ask((client) => client.call("history", {})), describeHistory);
       return 0;
     };
   },
@@ -177,9 +178,7 @@ export const shutdown = command({
     const waits = flags.wait === true;
     return async (session) => {
       const result = await session.ask((client) => client.call("shutdown", waits ? { wait: true } : {}));
-      await session.print(result, ({ workers }) =>
-        waits ? "Shut down\n" : `Shutting down, workers left: ${workers}\n`,
-      );
+      session.print(result, ({ workers }) => (waits ? "Shut down\n" : `Shutting down, workers left: ${workers}\n`));
       return 0;
     };
   },

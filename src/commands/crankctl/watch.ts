@@ -1,8 +1,8 @@
-// crankctl watch: its command line. What it shows is in watch/, and loaded only when it is asked for.
+// crankctl watch: its command line. What it shows is in watch/.
 import { UsageError } from "../flags.ts";
 import { command } from "./command.ts";
 import { controlAddress, DEFAULT_PREFIX } from "./session.ts";
-import type { Watched } from "./watch/main.ts";
+import { type Watched, watchUntilLeft } from "./watch/main.ts";
 
 export const watch = command({
   name: "watch",
@@ -25,6 +25,6 @@ export const watch = command({
     const watched: Watched = isOne
       ? { kind: "one", name: flags.name ?? flags.ctl ?? "", address: controlAddress(flags, environment) }
       : { kind: "all", prefix: prefix ?? "", directory: flags.prefix ?? DEFAULT_PREFIX };
-    return async (session) => (await import("./watch/main.ts")).watch(watched, environment, session);
+    return (session) => watchUntilLeft(watched, environment, session);
   },
 });

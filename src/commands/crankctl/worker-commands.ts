@@ -38,12 +38,12 @@ export const ps = command({
     refuseWords(words);
     return async (session) => {
       // The plain lines have nothing that would have to be measured.
-      const isTable = session.json || (await session.out.isTerminal());
+      const isTable = session.json || session.out.isTerminal;
       const which = selector(flags);
       const workers = await session.ask((client) =>
         isTable ? measured(client, "ps", which) : client.call("ps", which),
       );
-      await session.print(workers, () => (isTable ? workerTable(workers) : workerLines(workers)));
+      session.print(workers, () => (isTable ? workerTable(workers) : workerLines(workers)));
       return 0;
     };
   },
@@ -72,13 +72,13 @@ export const kill = command({
         ...(flags.wait === true ? { wait: true } : {}),
       };
       const result = await session.ask((client) => client.call("kill", params));
-      if (session.json) await session.print(result, () => "");
+      if (session.json) session.print(result, () => "");
       if (result.pids.length > 0) return 0;
       if (which.pid === undefined) {
-        await session.err.write("No worker was signalled: there is none of those that were selected.\n");
+        session.err.write("No worker was signalled: there is none of those that were selected.\n");
         return 0;
       }
-      await session.err.write(`ERROR: command failed: no worker that was selected has the pid ${which.pid}\n`);
+      session.err.write(`ERROR: command failed: no worker that was selected has the pid ${which.pid}\n`);
       return FAILED;
     };
   },
@@ -97,7 +97,7 @@ export const scale = command({
     const params = scaleParams(flags.by, words);
     return async (session) => {
       const result = await session.ask((client) => client.call("scale", params));
-      await session.print(result, ({ from, to }) => `Scaled from ${from} to ${to}\n`);
+      session.print(result, ({ from, to }) => `Scaled from ${from} to ${to}\n`);
       return 0;
     };
   },

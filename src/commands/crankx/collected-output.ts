@@ -13,8 +13,8 @@ export class Collection {
   }
 
   /** Writes all of it where it belongs. */
-  async flush(): Promise<void> {
-    for (const { to, text } of this.#pieces) await to.write(text);
+  flush(): void {
+    for (const { to, text } of this.#pieces) to.write(text);
     this.#pieces = [];
   }
 }
@@ -24,7 +24,6 @@ export class CollectedOutput extends Output {
   readonly #to: Output;
   readonly #name: string;
   readonly #collection: Collection;
-  readonly #decoder = new TextDecoder();
 
   constructor(fd: 1 | 2, to: Output, name: string, collection: Collection) {
     super(fd);
@@ -37,20 +36,15 @@ export class CollectedOutput extends Output {
     return this.#to.hasReader;
   }
 
-  override async isTerminal(): Promise<boolean> {
+  override get isTerminal(): boolean {
     return false;
   }
 
-  override async write(text: string): Promise<void> {
+  override write(text: string): void {
     if (text !== "") this.#collection.add({ to: this.#to, text });
   }
 
-  override startStreaming(): Promise<void> {
-    return this.#to.startStreaming();
-  }
-
-  override writeNow(text: string | Uint8Array): void {
-    const line = typeof text === "string" ? text : this.#decoder.decode(text);
+  override writeNow(line: string): void {
     if (line !== "") this.#to.writeNow(`${this.#name}: ${line}`);
   }
 }

@@ -30,7 +30,7 @@ export const crankx = async (
     return await perform(args, environment, out, err);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    await err.write(usageMessage(error));
+    err.write(usageMessage(error));
     return EXIT.wrongUsage;
   }
 };
@@ -44,13 +44,13 @@ const perform = async (
   const { flags, words, help } = ownFlags(args, environment);
   const [prefix, ...rest] = words;
   if (help || prefix === undefined || prefix === "") {
-    await out.write(helpPage());
+    out.write(helpPage());
     return help ? EXIT.done : EXIT.failed;
   }
   // The service is for us to say, whatever the environment names.
   const plan = planFor(rest, { ...environment, CRANK_CTL: undefined, CRANK_NAME: undefined, CRANK_PREFIX: undefined });
   if (plan.kind === "say") {
-    await out.write(plan.text);
+    out.write(plan.text);
     return EXIT.done;
   }
   if (plan.findsServices)
@@ -60,9 +60,9 @@ const perform = async (
       throw new UsageError(`crankx: the services are those of PREFIX; leave -${flag} out of crankctl's arguments`);
   }
   const directory = flags.prefix ?? DEFAULT_PREFIX;
-  const services = await servicesOf(prefix, directory);
+  const services = servicesOf(prefix, directory);
   if (typeof services === "string") {
-    await err.write(`crankx: ${escapeControls(services)}\n`);
+    err.write(`crankx: ${escapeControls(services)}\n`);
     return EXIT.failed;
   }
   const { parallel = 1, "keep-going": keepGoing = false } = flags;
@@ -79,9 +79,9 @@ const ownFlags = (args: readonly string[], environment: Environment) => {
 };
 
 /** The services, or why there are none. */
-const servicesOf = async (prefix: string, directory: string): Promise<readonly Service[] | string> => {
+const servicesOf = (prefix: string, directory: string): readonly Service[] | string => {
   try {
-    const services = await findServices(prefix, directory);
+    const services = findServices(prefix, directory);
     return services.length > 0 ? services : `there is no control socket that begins with ${prefix}`;
   } catch (error) {
     return `couldn't look for control sockets: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,5 +1,5 @@
 // Which services a PREFIX means: the control sockets whose paths begin with it.
-import { readdir } from "node:fs/promises";
+import { host } from "#host";
 
 /** A service by its control socket. */
 export type Service = { readonly name: string; readonly path: string };
@@ -15,17 +15,24 @@ const placeOf = (prefix: string, directory: string): { readonly directory: strin
 };
 
 /** The services of a prefix, sorted as `LC_ALL=C` sorts. As with a shell's `*`, hidden ones only if it begins with a dot. */
-export const findServices = async (prefix: string, directory: string): Promise<readonly Service[]> => {
+export const findServices = (prefix: string, directory: string): readonly Service[] => {
   const place = placeOf(prefix, directory);
-  const names = await readdir(place.directory);
-  return names
+  return host.files
+    .list(place.directory)
     .filter(
       (name) =>
         name.startsWith(place.start) && name.endsWith(SUFFIX) && name.length >= place.start.length + SUFFIX.length,
     )
     .filter((name) => place.start.startsWith(".") || !name.startsWith("."))
-    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .sort(byCodePoint)
     .map((name) => ({ name: name.slice(0, -SUFFIX.length), path: joined(place.directory, name) }));
+};
+
+/** UTF-8 sorts as its code points do, and UTF-16 does not. */
+const byCodePoint = (one: string, other: string): number => {
+  const [a, b] = [[...one], [...other]];
+  const at = a.findIndex((character, index) => character !== b[index]);
+  return at < 0 ? a.length - b.length : (a[at]?.codePointAt(0) ?? 0) - (b[at]?.codePointAt(0) ?? 0);
 };
 
 const joined = (directory: string, name: string): string =>

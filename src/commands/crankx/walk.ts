@@ -20,11 +20,10 @@ export const walk = async (services: readonly Service[], how: Walk): Promise<num
   const left = [...services];
   const failed: Failed[] = [];
   const atOnce = Math.min(how.parallel, services.length);
-  const board = atOnce > 1 && (await how.err.isTerminal()) ? new Board(how.err, services.length) : null;
-  const turns = new Turns();
+  const board = atOnce > 1 && how.err.isTerminal ? new Board(how.err, services.length) : null;
   const worker = async () => {
     for (let service = left.shift(); service !== undefined; service = left.shift()) {
-      const status = await (atOnce > 1 ? collected(service, how, board, turns) : plainly(service, how));
+      const status = await (atOnce > 1 ? collected(service, how, board) : plainly(service, how));
       if (status === EXIT.done) continue;
       failed.push({ name: service.name, status });
       if (!how.keepGoing) return left.splice(0).map((other) => other.name);
@@ -34,7 +33,7 @@ export const walk = async (services: readonly Service[], how: Walk): Promise<num
   const skipped = (await Promise.all(Array.from({ length: atOnce }, worker))).flat();
   const [first] = failed;
   if (first === undefined) return EXIT.done;
-  if (services.length > 1) await how.err.write(summary(services.length, failed, skipped));
+  if (services.length > 1) how.err.write(summary(services.length, failed, skipped));
   return first.status;
 };
 
@@ -45,39 +44,25 @@ const summary = (total: number, failed: readonly Failed[], skipped: readonly str
 };
 
 const plainly = async (service: Service, { plan, out, err }: Walk): Promise<number> => {
-  await heading(service, plan, out, err);
+  heading(service, plan, out, err);
   return await act(plan.action, { kind: "unix", path: service.path }, plan.flags, out, err);
 };
 
-const collected = async (service: Service, walk: Walk, board: Board | null, turns: Turns): Promise<number> => {
+const collected = async (service: Service, walk: Walk, board: Board | null): Promise<number> => {
   const collection = new Collection();
   const out = new CollectedOutput(1, walk.out, service.name, collection);
   const err = new CollectedOutput(2, walk.err, service.name, collection);
-  await turns.take(async () => board?.begin(service.name));
+  board?.begin(service.name);
   const status = await plainly(service, { ...walk, out, err });
-  await turns.take(async () => {
-    await board?.clear();
-    await collection.flush();
-    await board?.end(service.name);
-  });
+  board?.clear();
+  collection.flush();
+  board?.end(service.name);
   return status;
 };
 
-/** One at a time, in the order in which they asked: what services say is never mixed. */
-class Turns {
-  #last: Promise<void> = Promise.resolve();
-
-  take(work: () => Promise<void>): Promise<void> {
-    const mine = this.#last.then(work);
-    // Who waits behind a failure is not to fail with it.
-    this.#last = mine.catch(() => {});
-    return mine;
-  }
-}
-
 // With -json standard output is for documents only.
-const heading = async ({ name }: Service, plan: Walk["plan"], out: Output, err: Output): Promise<void> => {
-  await (plan.flags.json === true ? err : out).write(`For ${escapeControls(name)}\n`);
+const heading = ({ name }: Service, plan: Walk["plan"], out: Output, err: Output): void => {
+  (plan.flags.json === true ? err : out).write(`For ${escapeControls(name)}\n`);
 };
 
 /** The line on a terminal that says which services are being worked on. */
@@ -92,24 +77,24 @@ class Board {
     this.#total = total;
   }
 
-  async begin(name: string): Promise<void> {
+  begin(name: string): void {
     this.#running.push(name);
-    await this.#draw();
+    this.#draw();
   }
 
-  async end(name: string): Promise<void> {
+  end(name: string): void {
     this.#running = this.#running.filter((other) => other !== name);
     this.#done += 1;
-    if (this.#running.length > 0) await this.#draw();
+    if (this.#running.length > 0) this.#draw();
   }
 
-  async clear(): Promise<void> {
-    await this.#err.write("\r\x1b[K");
+  clear(): void {
+    this.#err.write("\r\x1b[K");
   }
 
-  async #draw(): Promise<void> {
+  #draw(): void {
     const names = escapeControls(this.#running.join(", "));
-    await this.#err.write(`\r\x1b[K${this.#done} of ${this.#total} done, at ${names}`.slice(0, MAX_BOARD_LENGTH));
+    this.#err.write(`\r\x1b[K${this.#done} of ${this.#total} done, at ${names}`.slice(0, MAX_BOARD_LENGTH));
   }
 }
 

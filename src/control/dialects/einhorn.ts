@@ -4,6 +4,7 @@
 import { LIMITS } from "../../keeper/protocol.ts";
 import { parseFlatJson } from "../json.ts";
 import { readPlainDocument, yamlDocument } from "./einhorn-yaml.ts";
+import { readYaml } from "./yaml-reader.ts";
 
 /** The version of the original that this protocol is of. */
 export const EINHORN_VERSION = "1.1.1";
@@ -43,21 +44,18 @@ export const EINHORN_COMMANDS = {
 /** As long as a line may be that a server of this protocol takes, or gives. */
 const LONGEST_YAML = LIMITS.connectionOutputBytes;
 
-/** Reads a line; null if it is no mapping. The reader of YAML is loaded for a line that is neither JSON nor what this project writes itself. */
-export const parseEinhornLine = async (line: string): Promise<EinhornRequest | null> => {
+/** Reads a line; null if it is no mapping. */
+export const parseEinhornLine = (line: string): EinhornRequest | null => {
   const text = unescapeLine(line);
-  const value = parseFlatJson(text) ?? (await parseYaml(text));
+  const value = parseFlatJson(text) ?? parseYaml(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   return requestFrom(value);
 };
 
 /** Any YAML value; undefined if it is none, or one of a kind that no client of einhorn writes. */
-export const parseYaml = async (text: string): Promise<unknown> => {
+export const parseYaml = (text: string): unknown => {
   if (text.length > LONGEST_YAML || text.trim() === "") return undefined;
-  const plain = readPlainDocument(text);
-  if (plain) return plain;
-  const { readYaml } = await import("./yaml-reader.ts");
-  return readYaml(text);
+  return readPlainDocument(text) ?? readYaml(text);
 };
 
 const requestFrom = (value: object): EinhornRequest => {
@@ -107,9 +105,9 @@ export type EinhornReply = {
 };
 
 /** Reads an answer; null if it is none. */
-export const parseEinhornAnswer = async (line: string): Promise<EinhornReply | null> => {
+export const parseEinhornAnswer = (line: string): EinhornReply | null => {
   const text = unescapeLine(line);
-  const value = parseFlatJson(text) ?? (await parseYaml(text));
+  const value = parseFlatJson(text) ?? parseYaml(text);
   if (typeof value !== "object" || value === null || !("message" in value)) return null;
   const fields = new Map<string, unknown>(Object.entries(value));
   return {

@@ -15,9 +15,9 @@ import type { Dialect, ForeignLine } from "../../supervisor/front-end.ts";
 import { type Memory, rememberSettings } from "../../supervisor/memory.ts";
 import { sendLine } from "../../supervisor/replies.ts";
 import { parseSignal } from "../../supervisor/signals.ts";
-import { shutDownWith } from "./front-end.ts";
 import { VERBOSITIES } from "./invocation.ts";
 import { rememberPing, rememberSignal } from "./own.ts";
+import { shutDownWith } from "./shutdown.ts";
 import { stateText } from "./state.ts";
 import { reload, subscribe, upgrade } from "./upgrade.ts";
 
@@ -25,8 +25,8 @@ const MOST_WORKERS = 1000;
 
 /** Every line that is no JSON-RPC is meant for it: what it cannot read it says so itself. */
 export const einhornDialect: Dialect = {
-  take: async (memory, line) => {
-    const request = line.text === null ? null : await parseEinhornLine(line.text);
+  take: (memory, line) => {
+    const request = line.text === null ? null : parseEinhornLine(line.text);
     if (request === null) {
       const close = line.mayControl ? 0 : 1;
       write(memory, line, encodeEinhornAnswer({ message: "Could not parse command" }), close);
@@ -38,7 +38,7 @@ export const einhornDialect: Dialect = {
       write(memory, line, encodeEinhornAnswer({ message: "This master belongs to another user" }), 1);
       return true;
     }
-    await fulfil(memory, line, request);
+    fulfil(memory, line, request);
     return true;
   },
 };
@@ -62,11 +62,11 @@ const takeWorkersWord = (
   return waiting ? waiting.then(() => true) : true;
 };
 
-const fulfil = async (memory: Memory, line: ForeignLine, request: EinhornRequest): Promise<void> => {
+const fulfil = (memory: Memory, line: ForeignLine, request: EinhornRequest): void => {
   const command = Object.hasOwn(COMMANDS, request.command) ? COMMANDS[request.command] : undefined;
   if (!command) return answer(memory, line, request, unrecognized(request.command));
   if (WANT_ARGS.has(request.command) && request.args === null) return answer(memory, line, request, "No args provided");
-  await command(memory, line, request);
+  command(memory, line, request);
 };
 
 const WANT_ARGS: ReadonlySet<string> = new Set(["signal", "die", "set_workers", "config"]);
@@ -91,26 +91,26 @@ const answer = (
   sendLine(memory, event.connection, encodeEinhornAnswer({ message, ...numbered, ...(more ? { wait: true } : {}) }));
 };
 
-type Command = (memory: Memory, line: ForeignLine, request: EinhornRequest) => Promise<void> | void;
+type Command = (memory: Memory, line: ForeignLine, request: EinhornRequest) => void;
 
 /** A command that is done with the sentence that it is answered by. */
 const saying =
-  (sentence: (memory: Memory, request: EinhornRequest, now: number) => Promise<string> | string): Command =>
-  async (memory, line, request) =>
-    answer(memory, line, request, await sentence(memory, request, line.event.deliveredAt));
+  (sentence: (memory: Memory, request: EinhornRequest, now: number) => string): Command =>
+  (memory, line, request) =>
+    answer(memory, line, request, sentence(memory, request, line.event.deliveredAt));
 
 const upgrading =
   (order: "oneByOne" | "fleet", sentence: string): Command =>
-  async (memory, line, request) => {
+  (memory, line, request) => {
     const { connection, deliveredAt } = line.event;
-    const asked = await upgrade(memory, order, deliveredAt);
+    const asked = upgrade(memory, order, deliveredAt);
     if (typeof asked === "string") return answer(memory, line, request, asked);
     answer(memory, line, request, sentence, request.id === undefined ? 0 : 1);
     if (request.id !== undefined) subscribe(memory, { connection, requestId: request.id, upgrade: asked });
   };
 
-const reloading = async (memory: Memory, _request: EinhornRequest, now: number): Promise<string> => {
-  const asked = await reload(memory, now);
+const reloading = (memory: Memory, _request: EinhornRequest, now: number): string => {
+  const asked = reload(memory, now);
   return typeof asked === "string" ? asked : "Reloading, as commanded";
 };
 
@@ -172,8 +172,8 @@ const setVerbosity = (memory: Memory, level: number): string => {
 const verbosityOf = ({ settings }: Memory): number => VERBOSITIES.indexOf(settings?.verbosity ?? "normal");
 
 /** Takes a mapping of what can be changed while the master runs; nothing of it if there is anything else in it. */
-const configure = async (memory: Memory, { args }: EinhornRequest, now: number): Promise<string> => {
-  const value = await parseYaml((args ?? []).join(" "));
+const configure = (memory: Memory, { args }: EinhornRequest, now: number): string => {
+  const value = parseYaml((args ?? []).join(" "));
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return "Invalid config: give a YAML mapping, as in {verbosity: 0}";
   const changes = Object.entries(value).map(([key, change]) => [key.replace(/^:/, ""), change] as const);

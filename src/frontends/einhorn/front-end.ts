@@ -1,15 +1,18 @@
 // einhorn as a front end of the supervisor: its signals, and how its log reads.
+import { host } from "#host";
 import { printable } from "../../control/printable.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
-import { abandonWorkers, shutDownBy } from "../../supervisor/actions.ts";
+import { abandonWorkers } from "../../supervisor/actions.ts";
 import { runErrand } from "../../supervisor/errands.ts";
-import type { FrontEnd, LogEntry, ReceivedSignal } from "../../supervisor/front-end.ts";
+import type { FrontEnd, LogEntry } from "../../supervisor/front-end.ts";
 import type { Level } from "../../supervisor/log.ts";
 import { log } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
-import { einhornInvocation, stepsBeginningWith, unknownBindWords } from "./invocation.ts";
+import { einhornDialect } from "./dialect.ts";
+import { einhornInvocation, unknownBindWords } from "./invocation.ts";
 import { rememberSignal } from "./own.ts";
+import { shutDownWith } from "./shutdown.ts";
 import { tellSubscribers, upgradeBy, upgraded, wrapper } from "./upgrade.ts";
 
 const LEVELS: Readonly<Record<Note["kind"], Level>> = {
@@ -40,19 +43,13 @@ const MARKS = { error: "ERROR", warning: "ERROR", info: "INFO", debug: "DEBUG" }
 const logLine = ({ facts }: Memory, { level, message }: LogEntry): string =>
   `[MASTER ${facts.pid}] ${MARKS[level]}: ${printable(message)}`;
 
-/** Sends every worker `signal`, then, if -t says so, SIGKILL, and ends when they are gone. */
-export const shutDownWith = (signal: string) => (memory: Memory, received: ReceivedSignal) => {
-  const timeoutMs = memory.settings?.defaults.stopTimeoutMs ?? null;
-  shutDownBy(stepsBeginningWith(signal, timeoutMs))(memory, received);
-};
-
 const told = (memory: Memory, note: Note): void => {
   if (note.kind === "workerStopping") rememberSignal(memory, note.worker, note.signal);
   if (note.kind === "workerStarted") reniceWorker(memory, note.pid);
   tellSubscribers(memory, note);
 };
 
-const begun = async (memory: Memory): Promise<void> => {
+const begun = (memory: Memory): void => {
   const { binds = [], extras } = memory.settings ?? {};
   for (const bind of binds) {
     const words = unknownBindWords(bind);
@@ -61,7 +58,7 @@ const begun = async (memory: Memory): Promise<void> => {
   const { master = null, command = null } = extras?.nice ?? {};
   if (master === null) return;
   if (command !== null) runErrand(memory, reniceCommand(command, master, memory.facts.pid));
-  else await renice(memory, master);
+  else renice(memory, master);
 };
 
 /** Its own words first: what is given is a command and perhaps options of its own. */
@@ -76,10 +73,9 @@ const reniceWorker = (memory: Memory, pid: number): void => {
 const errandFailed = (memory: Memory, how: string): void =>
   log(memory, "error", `--nice: the command ${memory.settings?.extras?.nice.command} ${how}`);
 
-const renice = async (memory: Memory, level: number): Promise<void> => {
-  const { setPriority } = await import("node:os");
+const renice = (memory: Memory, level: number): void => {
   try {
-    for (const pid of [memory.facts.pid, memory.platform.pid]) setPriority(pid, level);
+    for (const pid of [memory.facts.pid, memory.platform.pid]) host.processes.setPriority(pid, level);
   } catch (error) {
     log(memory, "error", `--nice ${level}: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -96,7 +92,7 @@ export const EINHORN: FrontEnd = {
     SIGTERM: shutDownWith("SIGTERM"),
     SIGQUIT: abandonWorkers("SIGQUIT", 1),
   },
-  dialect: async () => (await import("./dialect.ts")).einhornDialect,
+  dialect: async () => einhornDialect,
   describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
   told,
   begun,

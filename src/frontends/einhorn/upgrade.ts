@@ -10,20 +10,21 @@ import { advance } from "../../supervisor/carry-out.ts";
 import type { ReceivedSignal, UpgradeOutcome, Wrapper } from "../../supervisor/front-end.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { sendLine } from "../../supervisor/replies.ts";
+import { requestUpgrade } from "../../supervisor/upgrade.ts";
 import { einhornMemory, rememberDropped, rememberSequels, rememberSubscribers, type Subscriber } from "./own.ts";
 
 /** Replaces the master. `by`: the signal that asks for it. Its upgrade's number, or a sentence that says why not. */
-export const reload = async (memory: Memory, now: number, by: string | null = null): Promise<number | string> =>
-  (await import("../../supervisor/upgrade.ts")).requestUpgrade(memory, { exec: null, by, now });
+export const reload = (memory: Memory, now: number, by: string | null = null): number | string =>
+  requestUpgrade(memory, { exec: null, by, now });
 
 /** Replaces the master, then all workers. The number of the master's upgrade, or a sentence that says why not. */
-export const upgrade = async (
+export const upgrade = (
   memory: Memory,
   order: RolloutOrder,
   now: number,
   by: string | null = null,
-): Promise<number | string> => {
-  const asked = await reload(memory, now, by);
+): number | string => {
+  const asked = reload(memory, now, by);
   if (typeof asked === "number") rememberSequels(memory, [...einhornMemory(memory).sequels, { upgrade: asked, order }]);
   return asked;
 };
@@ -31,8 +32,8 @@ export const upgrade = async (
 /** The same, for a signal. */
 export const upgradeBy =
   (order: RolloutOrder) =>
-  async (memory: Memory, { name, now }: ReceivedSignal): Promise<void> => {
-    await upgrade(memory, order, now, name);
+  (memory: Memory, { name, now }: ReceivedSignal): void => {
+    upgrade(memory, order, now, name);
   };
 
 /** What the master is started through, with --reexec-as. */

@@ -1,6 +1,8 @@
 // A connection to an einhorn's control socket: requests with numbers, and for each one answer or several.
+import { host } from "#host";
 import { AnswerLines, MOST_LINE_BYTES } from "../../control/answer-lines.ts";
 import { encodeMessage, parseEinhornAnswer } from "../../control/dialects/einhorn.ts";
+import type { Timer } from "../../host/clock.ts";
 import { type Channel, connectUnix } from "../../keeper/channel.ts";
 
 /** The connection ended before the last answer came, or what is at its other end is no einhorn. */
@@ -11,8 +13,8 @@ export class LostError extends Error {
 
 type Waiting = {
   /** Ends the wait for the first answer, which is due at once. */
-  readonly timer: ReturnType<typeof setTimeout>;
-  readonly say: (message: string) => Promise<void>;
+  readonly timer: Timer;
+  readonly say: (message: string) => void;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 };
@@ -24,7 +26,6 @@ export class Connection {
   #channel: Channel | null = null;
   #isLost = false;
   #requests = 0;
-  #work: Promise<void> = Promise.resolve();
   readonly #lines = new AnswerLines();
   readonly #waiting = new Map<number, Waiting>();
 
@@ -33,7 +34,7 @@ export class Connection {
     const connection = new Connection();
     connection.#channel = await connectUnix(path, {
       data: (bytes) => connection.#take(bytes),
-      close: () => connection.#lose(),
+      close: () => connection.#end(lost()),
     });
     return connection;
   }
@@ -41,14 +42,14 @@ export class Connection {
   /** Sends a command; `say` gets each message, and the promise resolves after the last. Rejects with LostError. */
   ask(
     request: { readonly command: string; readonly args?: readonly string[]; readonly user?: string },
-    say: (message: string) => Promise<void>,
+    say: (message: string) => void,
   ): Promise<void> {
     if (this.#isLost) return Promise.reject(lost());
     this.#requests += 1;
     const id = this.#requests;
     this.#channel?.write(new TextEncoder().encode(encodeMessage({ ...request, id })));
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#refuse(`no answer within ${ANSWER_MS / 1000} s`), ANSWER_MS);
+      const timer = host.clock.after(ANSWER_MS, () => this.#refuse(`no answer within ${ANSWER_MS / 1000} s`));
       this.#waiting.set(id, { say, resolve, reject, timer });
     });
   }
@@ -61,7 +62,7 @@ export class Connection {
     if (this.#isLost) return;
     const lines = this.#lines.take(bytes);
     if (lines === null) return this.#refuse(`a line of more than ${MOST_LINE_BYTES} bytes came`);
-    for (const line of lines) this.#work = this.#work.then(() => this.#answer(line));
+    for (const line of lines) this.#answer(line);
   }
 
   /** What is at the other end is no einhorn. */
@@ -70,29 +71,24 @@ export class Connection {
     this.#channel?.destroy();
   }
 
-  async #answer(line: string): Promise<void> {
+  #answer(line: string): void {
     if (this.#isLost) return;
-    const reply = await parseEinhornAnswer(line);
+    const reply = parseEinhornAnswer(line);
     if (!reply) return this.#refuse("what answers does not speak einhorn's protocol");
     const id = Number(reply?.requestId ?? Number.NaN);
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
-    clearTimeout(waiting.timer);
-    await waiting.say(reply.message);
+    waiting.timer.cancel();
+    waiting.say(reply.message);
     if (reply.wait) return;
     this.#waiting.delete(id);
     waiting.resolve();
   }
 
-  /** Answers that have come are given first. */
-  #lose(): void {
-    this.#work = this.#work.then(() => this.#end(lost()));
-  }
-
   #end(error: LostError): void {
     this.#isLost = true;
     for (const waiting of this.#waiting.values()) {
-      clearTimeout(waiting.timer);
+      waiting.timer.cancel();
       waiting.reject(error);
     }
     this.#waiting.clear();

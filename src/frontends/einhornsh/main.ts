@@ -1,4 +1,5 @@
 // einhornsh's command line from end to end: the commands of -e, or a shell.
+import { host } from "#host";
 import type { Output } from "../../commands/output.ts";
 import { strangeOwner } from "../../commands/socket-owner.ts";
 import { escapeControls, escapeLine } from "../../commands/terminal.ts";
@@ -16,18 +17,20 @@ export const EINHORNSH_OPTIONS = {
   help: { short: "h", help: "show this text" },
 } as const satisfies OptionTable;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 export type Sinks = { readonly out: Output; readonly err: Output };
 
 /** einhornsh as a program; gives its exit status. */
-export const einhornsh = async (args: readonly string[], sinks: Sinks): Promise<number> => {
+export const einhornsh = async (args: readonly string[], environment: Environment, sinks: Sinks): Promise<number> => {
   try {
     const { given, words } = parseOptions(EINHORNSH_OPTIONS, args, "anywhere", "last");
-    if (given.help) return await say(sinks.out, usage(), FAILED);
+    if (given.help) return say(sinks.out, usage(), FAILED);
     const [name = given["command-name"]?.[0] ?? "", ...more] = words;
     if (more.length > 0 || (words.length > 0 && given["command-name"]))
       throw new OptionError(`${JSON.stringify(words.at(-1))} is one word too many: commands come with -e`);
-    const path = given["socket-path"]?.[0] ?? defaultPath(process.env, name, "sock");
-    return await control(path, given.execute?.[0], sinks);
+    const path = given["socket-path"]?.[0] ?? defaultPath(environment, name, "sock");
+    return await control(path, given.execute?.[0], environment.USER ?? "", sinks);
   } catch (error) {
     if (error instanceof OptionError)
       return say(sinks.err, `einhornsh: ${escapeControls(error.message)}\n\n${usage()}`, FAILED);
@@ -36,8 +39,8 @@ export const einhornsh = async (args: readonly string[], sinks: Sinks): Promise<
   }
 };
 
-const say = async (output: Output, text: string, status: number): Promise<number> => {
-  await output.write(text);
+const say = (output: Output, text: string, status: number): number => {
+  output.write(text);
   return status;
 };
 
@@ -48,13 +51,13 @@ Sends commands to einhorn, or starts a shell for them; 'help' lists them.
 ${optionHelp(EINHORNSH_OPTIONS)}
 `;
 
-const control = async (path: string, commands: string | undefined, sinks: Sinks): Promise<number> => {
+const control = async (path: string, commands: string | undefined, user: string, sinks: Sinks): Promise<number> => {
   const connection = await open(path);
   if (typeof connection === "string") return say(sinks.err, connection, FAILED);
   const strange = await strangeOwner(path);
-  if (strange !== null) await sinks.err.write(`einhornsh: ${escapeControls(strange)}\n`);
+  if (strange !== null) sinks.err.write(`einhornsh: ${escapeControls(strange)}\n`);
   try {
-    if (process.stdin.isTTY && commands === undefined) await greet(connection, sinks);
+    if (host.terminal.isTerminal(0) && commands === undefined) await greet(connection, user, sinks);
     if (commands === undefined) return await (await import("./shell.ts")).shell(connection, sinks);
     for (const command of commands.split(";")) await answerTo(connection, command, sinks.out);
     return 0;
@@ -73,8 +76,8 @@ const open = async (path: string): Promise<Connection | string> => {
   }
 };
 
-const greet = (connection: Connection, { err }: Sinks): Promise<void> =>
-  connection.ask({ command: "ehlo", user: process.env.USER ?? "" }, (message) =>
+const greet = (connection: Connection, user: string, { err }: Sinks): Promise<void> =>
+  connection.ask({ command: "ehlo", user }, (message) =>
     err.write(`${shown(message)}\nEnter 'help' for the commands, 'quit' to leave.\n`),
   );
 

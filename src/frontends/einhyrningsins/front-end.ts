@@ -8,6 +8,7 @@ import type { FrontEnd, LogEntry, ReceivedSignal } from "../../supervisor/front-
 import type { Level } from "../../supervisor/log.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { syslogTime } from "../../supervisor/syslog.ts";
+import { einhyrningsinsDialect } from "./dialect.ts";
 import { einhyrningsinsInvocation, TERMINATION } from "./invocation.ts";
 
 /** Ends the workers by SIGTERM instead of asking them first. Again it means nothing: timeout(1), for one, always sends two. */
@@ -60,7 +61,7 @@ export const EINHYRNINGSINS: FrontEnd = {
     SIGTERM: terminate,
     SIGQUIT: terminate,
   },
-  dialect: async () => (await import("./dialect.ts")).einhyrningsinsDialect,
+  dialect: async () => einhyrningsinsDialect,
   describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
   logLine,
   setUpFailure: { sink: "stdout", status: 255 },

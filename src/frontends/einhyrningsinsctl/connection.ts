@@ -1,6 +1,8 @@
 // A connection to an einhyrningsins' control socket: a request is a line, and so is its answer.
+import { host } from "#host";
 import { AnswerLines, MOST_LINE_BYTES } from "../../control/answer-lines.ts";
 import { decodeAnswer, encodeRequest } from "../../control/dialects/einhyrningsins.ts";
+import type { Timer } from "../../host/clock.ts";
 import { type Channel, connectUnix } from "../../keeper/channel.ts";
 
 /** The connection ended before the answer came, or what is at its other end is no einhyrningsins. */
@@ -12,7 +14,7 @@ export class LostError extends Error {
 type Waiting = {
   readonly resolve: (answer: string) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: ReturnType<typeof setTimeout>;
+  readonly timer: Timer;
 };
 
 const ANSWER_MS = 15_000;
@@ -39,7 +41,7 @@ export class Connection {
     if (this.#isLost) return Promise.reject(lost());
     this.#channel?.write(new TextEncoder().encode(encodeRequest(command, args)));
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#refuse(`no answer within ${ANSWER_MS / 1000} s`), ANSWER_MS);
+      const timer = host.clock.after(ANSWER_MS, () => this.#refuse(`no answer within ${ANSWER_MS / 1000} s`));
       this.#waiting.push({ resolve, reject, timer });
     });
   }
@@ -54,7 +56,7 @@ export class Connection {
     if (lines === null) return this.#refuse(`a line of more than ${MOST_LINE_BYTES} bytes came`);
     for (const line of lines) {
       const waiting = this.#waiting.shift();
-      clearTimeout(waiting?.timer);
+      waiting?.timer.cancel();
       // The answer to `ehlo` ends with a carriage return behind its newline.
       waiting?.resolve(decodeAnswer(line.replace(/^\r/, "")));
     }
@@ -73,7 +75,7 @@ export class Connection {
   #end(error: LostError): void {
     this.#isLost = true;
     for (const waiting of this.#waiting.splice(0)) {
-      clearTimeout(waiting.timer);
+      waiting.timer.cancel();
       waiting.reject(error);
     }
   }

@@ -26,8 +26,8 @@ export const EINHYRNINGSINSCTL_OPTIONS = {
 export const einhyrningsinsctl = async (args: readonly string[], out: Output): Promise<number> => {
   try {
     const { given, words } = parseOptions(EINHYRNINGSINSCTL_OPTIONS, args, "anywhere");
-    if (given.help) return await say(out, helpPage(), 0);
-    if (given.version) return await say(out, `einhyrningsinsctl ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
+    if (given.help) return say(out, helpPage(), 0);
+    if (given.version) return say(out, `einhyrningsinsctl ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
     if (words.length > 0)
       throw new OptionError(`${JSON.stringify(words[0])} is one word too many: a command comes with -e`);
     return await control(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, given.execute?.[0], out);
@@ -38,8 +38,8 @@ export const einhyrningsinsctl = async (args: readonly string[], out: Output): P
   }
 };
 
-const say = async (out: Output, text: string, status: number): Promise<number> => {
-  await out.write(text);
+const say = (out: Output, text: string, status: number): number => {
+  out.write(text);
   return status;
 };
 
@@ -55,7 +55,7 @@ const control = async (path: string, command: string | undefined, out: Output): 
   const connection = await open(path);
   if (typeof connection === "string") return say(out, connection, FAILED);
   const strange = await strangeOwner(path);
-  if (strange !== null) await out.write(`${escapeControls(strange)}\n`);
+  if (strange !== null) out.write(`${escapeControls(strange)}\n`);
   try {
     await connection.ask("ehlo", []);
     if (command === undefined) return await (await import("./shell.ts")).shell(connection, out);
@@ -80,5 +80,5 @@ const open = async (path: string): Promise<Connection | string> => {
 export const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
   const [command = "", ...args] = line.trim().split(/\s+/);
   const answer = await connection.ask(command, args);
-  await out.write(`${answer.replace(/\n$/, "").split("\n").map(escapeLine).join("\n")}\n`);
+  out.write(`${answer.replace(/\n$/, "").split("\n").map(escapeLine).join("\n")}\n`);
 };

@@ -7,7 +7,7 @@ import { answerTo } from "./main.ts";
 
 /** Runs until the end of the input, ^C, or `quit`; gives the exit status. Throws LostError. */
 export const shell = async (connection: Connection, out: Output): Promise<number> => {
-  await out.write("The shell of einhyrningsins: 'help' lists its commands, 'quit' leaves\n");
+  out.write("The shell of einhyrningsins: 'help' lists its commands, 'quit' leaves\n");
   await runShell({ out, complete, answer: (line) => answerTo(connection, line, out) });
   return 0;
 };

@@ -3,6 +3,7 @@
 import { printable } from "../../control/printable.ts";
 import { describeEnding, describeNote, describeStep } from "../../core/describe.ts";
 import type { Note } from "../../core/effects.ts";
+import { acknowledgements } from "../../supervisor/acknowledgement.ts";
 import { cancelReload, forward, reload, upgrade } from "../../supervisor/actions.ts";
 import type { FrontEnd, ReceivedSignal } from "../../supervisor/front-end.ts";
 import { goTime } from "../../supervisor/log.ts";
@@ -43,7 +44,7 @@ export const SOCKETMASTER: FrontEnd = {
   unheldSockets: "warn",
   parse: socketmasterInvocation,
   signals: { SIGHUP: reload, SIGUSR1: upgrade, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },
-  dialect: async () => (await import("../../supervisor/acknowledgement.ts")).acknowledgements,
+  dialect: async () => acknowledgements,
   describe: (memory, note) => {
     const message = sentenceFor(memory, note);
     return message === null ? null : { level: "info", message };

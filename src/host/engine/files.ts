@@ -1,7 +1,8 @@
 // Files on the engine's host calls.
+import { joinBytes } from "../bytes.ts";
 import type { Directory, FileKind, FileStatus, Files, OpenOptions, Replacement } from "../files.ts";
 import { calls, checked, EAGAIN, EINTR, failure, type StatusValues } from "./calls.ts";
-import { addWatch, READABLE, removeWatch, type Watch } from "./loop.ts";
+import { addWatch, READABLE, removeWatch, type Watch, WRITABLE } from "./loop.ts";
 
 /** fcntl.h: the working directory. */
 const AT_FDCWD = -100;
@@ -62,6 +63,10 @@ export const engineFiles: Files = {
       uninterrupted(() => calls.write(fd, bytes, 0, bytes.length, position)),
       "write",
     ),
+  waitUntilWritable: (fd) => {
+    const pair = new Int32Array([fd, WRITABLE]);
+    calls.poll(new Uint8Array(pair.buffer), 1, -1);
+  },
   status: (path, directory) => statusFrom(checked(calls.status(at(directory), path, true), "stat", path)),
   linkStatus: (path, directory) => statusFrom(checked(calls.status(at(directory), path, false), "lstat", path)),
   statusOf: (fd) => statusFrom(checked(calls.statusOf(fd), "fstat")),
@@ -121,7 +126,7 @@ const answerOf = (started: number, call: string, subject: string): Promise<Uint8
         if (count > 0) return void parts.push(part.subarray(0, count));
         removeWatch(watch);
         calls.close(fd);
-        const answer = joined(parts);
+        const answer = joinBytes(parts);
         const error = answer.length < 4 ? EIO : new DataView(answer.buffer).getInt32(0, true);
         if (error === 0) resolve(answer.subarray(4));
         else reject(failure(-error, call, subject));
@@ -133,13 +138,3 @@ const answerOf = (started: number, call: string, subject: string): Promise<Uint8
 
 /** The thread was ended before it could answer. */
 const EIO = 5;
-
-const joined = (parts: readonly Uint8Array[]): Uint8Array => {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-};

@@ -85,7 +85,8 @@ const askNow = (words: readonly string[], limitMs: number): Answer => {
 export const engineProcesses: Processes = {
   runtime: "engine",
   identity,
-  arguments: () => calls.processArguments().slice(1),
+  // The program's own name, and the command's (keeper/programs.c).
+  arguments: () => calls.processArguments().slice(2),
   environment,
   workingDirectory: () => checked(calls.workingDirectory(), "getcwd"),
   exit: (status) => calls.exit(status & 0xff),

@@ -4,9 +4,9 @@ import { calls } from "./calls.ts";
 import { turn } from "./loop.ts";
 import { uncaught } from "./uncaught.ts";
 
-/** Makes `main` what the program does when it is started. To be called once, while the image is built. */
-export const programOf = (main: () => void): void => {
-  calls.setHooks(main, turn, uncaught);
+/** Makes `main` what the program does when it is started, with the name of a command. To be called once, while the image is built. */
+export const programOf = (main: (name: string) => void): void => {
+  calls.setHooks(() => main(calls.processArguments()[1] ?? ""), turn, uncaught);
   // Only the host's own modules call it.
   Reflect.deleteProperty(globalThis, "hostCalls");
 };

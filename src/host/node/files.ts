@@ -38,6 +38,8 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = fs.constants;
 const flagsOf = ({ flags, noFollow, mustBeDirectory, pathOnly }: OpenOptions): number =>
   flags | (noFollow ? O_NOFOLLOW : 0) | (mustBeDirectory ? O_DIRECTORY : 0) | (pathOnly ? O_PATH : 0);
 
+const RETRY_MS = 5;
+
 export const nodeFiles: Files = {
   open: (path, options) =>
     asHost("open", path, () => fs.openSync(at(path, options.directory), flagsOf(options), options.mode ?? 0)),
@@ -46,6 +48,10 @@ export const nodeFiles: Files = {
     asHost("read", undefined, () => fs.readSync(fd, bytes, 0, bytes.length, position ?? null)),
   write: (fd, bytes, position) =>
     asHost("write", undefined, () => fs.writeSync(fd, bytes, 0, bytes.length, position ?? null)),
+  // There is no poll(2) here.
+  waitUntilWritable: () => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+  },
   status: (path, directory) =>
     asHost("stat", path, () => statusFrom(fs.statSync(at(path, directory), { bigint: true }))),
   linkStatus: (path, directory) =>

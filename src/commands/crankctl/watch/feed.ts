@@ -1,5 +1,6 @@
 // One service being watched: a connection that is made again whenever it is lost, events as they come, and the status behind
 // each of them and once a second.
+import { host } from "#host";
 import {
   CallError,
   type Client,
@@ -8,6 +9,7 @@ import {
   type ControlAddress,
   connect,
 } from "../../../control/client.ts";
+import type { Timer } from "../../../host/clock.ts";
 import { measured } from "../measured.ts";
 import { afterEvent, afterStatus, type ServiceView, unseen } from "./model.ts";
 
@@ -25,8 +27,8 @@ export class Feed {
   #client: Client | null = null;
   #isOver = false;
   #isMeasuring = false;
-  #settling: ReturnType<typeof setTimeout> | null = null;
-  #ticking: ReturnType<typeof setInterval> | null = null;
+  #settling: Timer | null = null;
+  #ticking: Timer | null = null;
   #isConnecting = false;
 
   /** `past`: whether what happened before is told too, as far back as crank holds it. */
@@ -43,14 +45,14 @@ export class Feed {
 
   /** Begins to watch. */
   start(): void {
-    this.#ticking = setInterval(() => this.#tick(), REFRESH_MS);
+    this.#ticking = host.clock.every(REFRESH_MS, () => this.#tick());
     this.#connect().catch(this.#fail);
   }
 
   stop(): void {
     this.#isOver = true;
-    if (this.#ticking !== null) clearInterval(this.#ticking);
-    if (this.#settling !== null) clearTimeout(this.#settling);
+    this.#ticking?.cancel();
+    this.#settling?.cancel();
     this.#client?.close();
   }
 
@@ -125,14 +127,14 @@ export class Feed {
 
   #settle(): void {
     if (this.#settling !== null) return;
-    this.#settling = setTimeout(() => {
+    this.#settling = host.clock.after(SETTLE_MS, () => {
       this.#settling = null;
       const client = this.#client;
       if (client === null) return;
       this.#ask(async () => {
         this.#show(afterStatus(this.#view, await client.call("status", {})));
       }).catch(this.#fail);
-    }, SETTLE_MS);
+    });
   }
 
   /** A question whose failure is told by the link: it is lost, or crank says why not. */
@@ -150,7 +152,7 @@ export class Feed {
     this.#client = null;
     if (this.#isOver) return;
     const { link } = this.#view;
-    const since = link.kind === "lost" ? link.since : Date.now();
+    const since = link.kind === "lost" ? link.since : host.clock.wallNow();
     this.#show({ ...this.#view, link: { kind: "lost", reason, since } });
   }
 

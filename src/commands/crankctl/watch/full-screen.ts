@@ -1,4 +1,6 @@
 // watch on a terminal: which page is shown, what keys do, and when it is drawn.
+import { host } from "#host";
+import type { Timer } from "../../../host/clock.ts";
 import type { Output } from "../../output.ts";
 import { escapeControls } from "../../terminal.ts";
 import type { Feed } from "./feed.ts";
@@ -28,7 +30,7 @@ export class FullScreen {
   #chosen = 0;
   #question: { readonly text: string; readonly feed: Feed; readonly order: Order } | null = null;
   #message: { readonly text: string; readonly at: number } | null = null;
-  #drawing: ReturnType<typeof setTimeout> | null = null;
+  #drawing: Timer | null = null;
   #finish: (status: number) => void = () => {};
 
   /** `only`: there is one service, and no list. */
@@ -54,14 +56,14 @@ export class FullScreen {
     const ended = new Promise<number>((resolve) => {
       this.#finish = resolve;
     });
-    const clock = setInterval(() => this.changed(), CLOCK_MS);
+    const clock = host.clock.every(CLOCK_MS, () => this.changed());
     try {
       this.#screen.open();
       this.#draw();
       return await ended;
     } finally {
-      clearInterval(clock);
-      if (this.#drawing !== null) clearTimeout(this.#drawing);
+      clock.cancel();
+      this.#drawing?.cancel();
       this.#screen.close();
     }
   }
@@ -74,10 +76,10 @@ export class FullScreen {
 
   /** Something may look different now. */
   changed(): void {
-    this.#drawing ??= setTimeout(() => {
+    this.#drawing ??= host.clock.after(DRAW_EVERY_MS, () => {
       this.#drawing = null;
       this.#draw();
-    }, DRAW_EVERY_MS);
+    });
   }
 
   #draw(): void {
@@ -99,7 +101,8 @@ export class FullScreen {
 
   #footer(columns: number): Line {
     if (this.#question !== null) return [[this.#question.text, "warn"]];
-    if (this.#message !== null && Date.now() < this.#message.at + MESSAGE_MS) return [[this.#message.text, "title"]];
+    if (this.#message !== null && host.clock.monotonicNow() < this.#message.at + MESSAGE_MS)
+      return [[this.#message.text, "title"]];
     const back = this.#page.kind === "list" ? "Enter open" : this.#isList ? "Esc back" : "";
     const long = ["r reload", "+ - scale", "b rollback", "j k move", back, "q quit"].filter((word) => word !== "");
     return [[columns < 60 ? "r + - b j k q" : long.join("   "), "dim"]];
@@ -134,7 +137,7 @@ export class FullScreen {
   }
 
   #say(text: string): void {
-    this.#message = { text, at: Date.now() };
+    this.#message = { text, at: host.clock.monotonicNow() };
     this.changed();
   }
 

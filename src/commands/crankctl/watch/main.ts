@@ -1,6 +1,8 @@
 // crankctl watch: finds the services, chooses between the full screen and lines, and ends cleanly.
-import { existsSync } from "node:fs";
+import { host } from "#host";
 import { type ControlAddress, connect } from "../../../control/client.ts";
+import { HostError } from "../../../host/errors.ts";
+import { ACCESS } from "../../../host/files.ts";
 import { findServices } from "../../crankx/services.ts";
 import type { Output } from "../../output.ts";
 import { escapeControls } from "../../terminal.ts";
@@ -20,19 +22,25 @@ export type Watched =
 const LOOK_MS = 2000;
 
 /** Until somebody leaves it; says the exit status. */
-export const watch = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
+export const watchUntilLeft = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
   // Whoever mistypes a name is told so, as by every other command; only a crank that was there is waited for.
   if (watched.kind === "one") (await connect(watched.address, () => {})).close();
-  else if (!existsSync(watched.directory)) {
-    await session.err.write(
-      `ERROR: there is no directory ${escapeControls(watched.directory)}; -prefix names another\n`,
-    );
+  else if (!isThere(watched.directory)) {
+    session.err.write(`ERROR: there is no directory ${escapeControls(watched.directory)}; -prefix names another\n`);
     return 1;
   }
-  await session.out.startStreaming();
-  const reason = await whyNotFullScreen(session.out, environment);
-  if (reason !== null && reason !== "") await session.err.write(`${reason}\n`);
+  const reason = whyNotFullScreen(session.out, environment);
+  if (reason !== null && reason !== "") session.err.write(`${reason}\n`);
   return reason === null ? onScreen(watched, lookOf(environment), session.out) : asLines(watched, session.out);
+};
+
+const isThere = (path: string): boolean => {
+  try {
+    host.files.access(path, ACCESS.exists);
+    return true;
+  } catch {
+    return false;
+  }
 };
 
 /** Terminals that understand the sequences of screen.ts, by what they call themselves; the rest is `-256color` and the like. */
@@ -40,8 +48,8 @@ const KNOWN_TERMINALS =
   /^(alacritty|ansi|contour|cygwin|eterm|foot|ghostty|gnome|iterm|kitty|konsole|linux|mintty|ms-terminal|nsterm|putty|rio|rxvt|screen|st|tmux|vt[1-5]\d\d|vte|wezterm|xterm)\b/i;
 
 /** Null where it can be; "" where nobody looks; else a sentence. */
-const whyNotFullScreen = async (out: Output, { TERM = "" }: Environment): Promise<string | null> => {
-  if (!(await out.isTerminal())) return "";
+const whyNotFullScreen = (out: Output, { TERM = "" }: Environment): string | null => {
+  if (!out.isTerminal) return "";
   if (KNOWN_TERMINALS.test(TERM)) return null;
   const type = TERM === "" ? "TERM is not set" : `TERM is ${escapeControls(JSON.stringify(TERM))}`;
   return `crankctl watch: ${type}, and what such a terminal understands is not known: showing lines. (TERM=xterm crankctl watch tries the full screen.)`;
@@ -122,21 +130,23 @@ const during = async (
   work: () => Promise<number>,
 ): Promise<number> => {
   if (watched.kind === "one") return await work();
-  const look = async (): Promise<void> => {
-    feeds.keep(await findServices(watched.prefix, watched.directory));
+  const look = (): void => {
+    feeds.keep(findServices(watched.prefix, watched.directory));
     found();
   };
-  await look();
-  const looking = setInterval(() => {
-    look().catch((error: unknown) => {
+  look();
+  const looking = host.clock.every(LOOK_MS, () => {
+    try {
+      look();
+    } catch (error) {
       // The directory may be made anew; a service that cannot be seen any more is gone.
-      if (!(error instanceof Error && "code" in error)) throw error;
-    });
-  }, LOOK_MS);
+      if (!(error instanceof HostError)) throw error;
+    }
+  });
   try {
     return await work();
   } finally {
-    clearInterval(looking);
+    looking.cancel();
   }
 };
 

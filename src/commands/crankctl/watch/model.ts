@@ -4,7 +4,7 @@ import type { EventEntry, Status, Usage } from "../../../control/messages.ts";
 export type Link =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
-  /** crank cannot be reached; `since`: ms, Date.now(). It is being tried again. */
+  /** crank cannot be reached; `since`: wall clock, ms. It is being tried again. */
   | { readonly kind: "lost"; readonly reason: string; readonly since: number };
 
 export type ServiceView = {

@@ -1,6 +1,8 @@
-// The terminal: taken over, drawn on, and given back as it was, whatever ends or stops us. Loaded by watch alone: the
-// runtime's own terminal streams cost some milliseconds.
+// The terminal: taken over, drawn on, and given back as it was, whatever ends or stops us.
+import { host } from "#host";
+import { SIGNALS, type SignalName } from "../../../host/signals.ts";
 import type { Output } from "../../output.ts";
+import { atEnd } from "../../program.ts";
 
 /** xterm's control sequences, which all terminals of today share: the other screen, no cursor, no wrapping of long lines. */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
@@ -29,12 +31,12 @@ export class Screen {
   }
 
   get size(): { readonly columns: number; readonly rows: number } {
-    const [columns, rows] = process.stdout.getWindowSize();
+    const { columns, rows } = host.terminal.size(1) ?? { columns: 0, rows: 0 };
     // A terminal that does not know its size says 0.
     return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
   }
 
-  /** Takes the terminal, until `close`. The output has to be streaming. */
+  /** Takes the terminal, until `close`. */
   open(): void {
     this.#on("SIGINT", () => this.#end(128 + 2));
     this.#on("SIGTERM", () => this.#end(128 + 15));
@@ -43,9 +45,8 @@ export class Screen {
     this.#on("SIGTSTP", () => this.suspend());
     this.#on("SIGCONT", () => this.#resume());
     this.#on("SIGWINCH", () => this.#resize());
-    // The last way out: process.exit from anywhere.
-    this.#on("exit", () => this.#leave());
-    if (process.stdin.isTTY) this.#listen();
+    this.#forget.push(atEnd(() => this.#leave()));
+    if (host.terminal.isTerminal(0)) this.#listen();
     this.#enter();
   }
 
@@ -53,13 +54,12 @@ export class Screen {
   close(): void {
     this.#leave();
     for (const forget of this.#forget.splice(0)) forget();
-    process.stdin.pause();
   }
 
   /** Stops as any program does at Ctrl-Z, with the terminal as it was; `fg` brings it back. */
   suspend(): void {
     this.#leave();
-    process.kill(process.pid, "SIGSTOP");
+    host.processes.kill(host.processes.identity().pid, SIGNALS.SIGSTOP);
   }
 
   /** Shows these lines, one for each row of the screen. Only what has changed since the last time is written. */
@@ -76,16 +76,13 @@ export class Screen {
     this.#write(text);
   }
 
-  #on(event: string, listener: () => void): void {
-    process.on(event, listener);
-    this.#forget.push(() => process.off(event, listener));
+  #on(name: SignalName, listener: () => void): void {
+    this.#forget.push(host.signals.on(name, listener));
   }
 
   #listen(): void {
-    const listener = (bytes: Buffer | string): void => this.#events.typed(bytes.toString());
-    const gone = (): void => this.#end(128 + 1);
-    process.stdin.on("data", listener).on("end", gone).on("error", gone);
-    this.#forget.push(() => process.stdin.off("data", listener).off("end", gone).off("error", gone));
+    const ended = (): void => this.#end(128 + 1);
+    this.#forget.push(host.terminal.read({ typed: this.#events.typed, ended }));
   }
 
   #enter(): void {
@@ -114,9 +111,9 @@ export class Screen {
   }
 
   #setRaw(isRaw: boolean): void {
-    if (!process.stdin.isTTY) return;
+    if (!host.terminal.isTerminal(0)) return;
     try {
-      process.stdin.setRawMode(isRaw);
+      host.terminal.setRaw(isRaw ? "raw" : "cooked");
     } catch (error) {
       // The terminal is gone, and with it whatever there was to set.
       if (isRaw) throw error;

@@ -1,5 +1,6 @@
 // The page of one service: what it is, its rollout and drains as bars, its workers, what happened last. A function of what is
 // known and of the terminal's size; it writes nothing.
+import { host } from "#host";
 import type { EventEntry, RolloutInfo, Status } from "../../../control/messages.ts";
 import { escapeControls, since, span } from "../../terminal.ts";
 import { describeEvent } from "../event-text.ts";
@@ -59,7 +60,7 @@ const titleLine = (view: ServiceView, frame: Frame): Line => {
 export const linkLines = ({ link }: ServiceView): readonly Line[] => {
   if (link.kind === "live") return [];
   if (link.kind === "connecting") return [[["Connecting", "dim"]]];
-  return [[[`No crank for ${span(Date.now() - link.since)}: ${escapeControls(link.reason)}`, "bad"]]];
+  return [[[`No crank for ${span(host.clock.wallNow() - link.since)}: ${escapeControls(link.reason)}`, "bad"]]];
 };
 
 const MOST_SOCKETS = 3;
@@ -127,7 +128,7 @@ const rolloutBars = (status: Status, rollout: RolloutInfo, frame: Frame): Line[]
 const waits = (waiting: NonNullable<RolloutInfo["waiting"]>, frame: Frame): string => {
   if (waiting.kind === "draining")
     return isNarrow(frame) ? `waits: ${waiting.limit} drain` : capital(waitsForPlace(waiting.limit));
-  const leftMs = Math.max(0, Date.parse(waiting.until) - Date.now());
+  const leftMs = Math.max(0, Date.parse(waiting.until) - host.clock.wallNow());
   return isNarrow(frame) ? `next in ${span(leftMs)}` : `Pausing: ${pauses(leftMs)}`;
 };
 
