@@ -1,17 +1,17 @@
 // JSON from others, bounded before it is built: each level and each list of it costs many times the byte that it is sent in,
 // and what is deep enough ends a recursion of whatever works on it later.
 
-/** Limits for one text. */
-export type JsonLimits = { readonly depth: number; readonly lists: number };
+/** How deep lists and objects may nest, whatever the text is. Far deeper than anything of ours. */
+export const MOST_DEPTH = 32;
 
-/** No request of ours nests deeper than 3, or has more lists and objects than its stop steps make. */
-export const REQUEST_LIMITS: JsonLimits = { depth: 32, lists: 256 };
-/** A fleet of 1000 workers with all that is told of each is the longest answer. */
-export const ANSWER_LIMITS: JsonLimits = { depth: 32, lists: 1_000_000 };
+/** How many lists and objects a text may have: no request of ours has more than its stop steps make. */
+export const REQUEST_LISTS = 256;
+/** A fleet of 1000 workers with all that is told of each is the longest answer; no file is longer. */
+export const ANSWER_LISTS = 1_000_000;
 
 /** What a text says; undefined if it is no JSON. `null` as a text is a value too. Throws JsonTooDeepError. */
-export const parseJson = (text: string, limits: JsonLimits): unknown => {
-  if (isTooDeep(text, limits)) throw new JsonTooDeepError(limits);
+export const parseJson = (text: string, mostLists: number): unknown => {
+  if (isTooDeep(text, mostLists)) throw new JsonTooDeepError(mostLists);
   try {
     return JSON.parse(text);
   } catch {
@@ -20,9 +20,9 @@ export const parseJson = (text: string, limits: JsonLimits): unknown => {
 };
 
 /** The same, with a text that is too deep as one that is no JSON. */
-export const parseFlatJson = (text: string, limits: JsonLimits = REQUEST_LIMITS): unknown => {
+export const parseFlatJson = (text: string, mostLists = REQUEST_LISTS): unknown => {
   try {
-    return parseJson(text, limits);
+    return parseJson(text, mostLists);
   } catch (error) {
     if (error instanceof JsonTooDeepError) return undefined;
     throw error;
@@ -32,15 +32,20 @@ export const parseFlatJson = (text: string, limits: JsonLimits = REQUEST_LIMITS)
 /** A text that is not built, because it nests too deep or has too many lists and objects. */
 export class JsonTooDeepError extends Error {
   override readonly name = "JsonTooDeepError";
-  constructor({ depth, lists }: JsonLimits) {
-    super(`the line nests deeper than ${depth} levels, or has more than ${lists} lists and objects`);
+  /** Completes "the line …", or whatever the text is. */
+  readonly reason: string;
+
+  constructor(mostLists: number) {
+    const reason = `nests deeper than ${MOST_DEPTH} levels, or has more than ${mostLists} lists and objects`;
+    super(`the line ${reason}`);
+    this.reason = reason;
   }
 }
 
 // Almost every line has fewer brackets than levels are allowed, which native searches tell quickly; only the others
 // are read bracket by bracket, strings skipped, and a line that is all brackets is given up at the limit.
-const isTooDeep = (text: string, { depth: most, lists }: JsonLimits): boolean => {
-  if (hasFewBrackets(text, most)) return false;
+const isTooDeep = (text: string, mostLists: number): boolean => {
+  if (hasFewBrackets(text)) return false;
   const token = /["[{\]}]/g;
   let depth = 0;
   let opened = 0;
@@ -52,7 +57,7 @@ const isTooDeep = (text: string, { depth: most, lists }: JsonLimits): boolean =>
     const opens = match[0] === "[" || match[0] === "{";
     depth += opens ? 1 : -1;
     opened += opens ? 1 : 0;
-    if (depth > most || opened > lists) return true;
+    if (depth > MOST_DEPTH || opened > mostLists) return true;
   }
   return false;
 };
@@ -67,11 +72,11 @@ const endOfString = (text: string, from: number): number => {
   return text.length;
 };
 
-const hasFewBrackets = (text: string, most: number): boolean => {
+const hasFewBrackets = (text: string): boolean => {
   let seen = 0;
   for (const bracket of "[{") {
     for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
-      if (++seen > most) return false;
+      if (++seen > MOST_DEPTH) return false;
     }
   }
   return true;

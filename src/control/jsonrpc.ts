@@ -1,6 +1,6 @@
 // JSON-RPC 2.0 on single lines: what a line from a client is, what a line from crank is, and how both are written.
 // What the parameters of a method may be is in schemas.ts.
-import { ANSWER_LIMITS, JsonTooDeepError, parseFlatJson, parseJson, REQUEST_LIMITS } from "./json.ts";
+import { ANSWER_LISTS, JsonTooDeepError, parseFlatJson, parseJson, REQUEST_LISTS } from "./json.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "./messages.ts";
 
 export type RpcId = string | number | null;
@@ -42,7 +42,7 @@ export const parseClientLine = (line: Uint8Array): ClientLine => {
 /** Says what a line from crank is. Never throws. */
 export const parseServerLine = (line: Uint8Array): ServerLine => {
   const text = decode(line) ?? new TextDecoder().decode(line);
-  const value = parseFlatJson(text, ANSWER_LIMITS);
+  const value = parseFlatJson(text, ANSWER_LISTS);
   if (!isObject(value)) return { kind: "other", text };
   const id = readId(value.id) ?? null;
   if ("result" in value) return { kind: "result", id, result: value.result };
@@ -112,7 +112,7 @@ const decode = (bytes: Uint8Array): string | null => {
 
 const parse = (text: string): unknown => {
   try {
-    return parseJson(text, REQUEST_LIMITS);
+    return parseJson(text, REQUEST_LISTS);
   } catch (error) {
     return error;
   }

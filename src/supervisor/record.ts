@@ -1,6 +1,7 @@
 // The record: the last good specs, on disk. Its four outer keys are the original crank's, which can read the file; the
 // rest is ours. Reading and writing texts only; the file itself is the platform's.
 import * as v from "valibot";
+import { ANSWER_LISTS, JsonTooDeepError, parseJson } from "../control/json.ts";
 import { historyOf } from "../core/history.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../core/spec.ts";
 import { FD_STORE, type SpecDefaults } from "./settings.ts";
@@ -44,10 +45,12 @@ export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): 
   if (text.trim() === "") return { kind: "unusable", reason: "is empty" };
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
-    return { kind: "unusable", reason: "is not JSON, or was cut off" };
+    value = parseJson(text, ANSWER_LISTS);
+  } catch (error) {
+    if (!(error instanceof JsonTooDeepError)) throw error;
+    return { kind: "unusable", reason: error.reason };
   }
+  if (value === undefined) return { kind: "unusable", reason: "is not JSON, or was cut off" };
   if (Array.isArray(value)) return { kind: "unusable", reason: "has a list where an object belongs" };
   const version = v.safeParse(v.object({ crank: v.object({ version: v.number() }) }), value);
   if (version.success && version.output.crank.version > RECORD_VERSION) {

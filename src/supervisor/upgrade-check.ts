@@ -1,6 +1,7 @@
 // The check of an upgrade, on both of its sides: the running crank starts the new program with a copy of the journal, and the
 // new program, called with --upgrade-check, says whether it could go on from there.
 import { readFileSync, writeSync } from "node:fs";
+import { parseFlatJson } from "../control/json.ts";
 import { nextDeadline } from "../core/deadline.ts";
 import { readJournal } from "../keeper/journal.ts";
 import { INHERITED_OOM_SCORE, PROTOCOL_VERSION, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
@@ -62,13 +63,11 @@ export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade):
 
 /** What the new program answered; null if that is no answer. */
 export const parseUpgradeAnswer = (bytes: Uint8Array): UpgradeAnswer | null => {
-  try {
-    const { crank: version, protocol, home, runtime } = JSON.parse(new TextDecoder().decode(bytes));
-    const isWhole = typeof version === "string" && typeof protocol === "number";
-    return isWhole && isDirectory(home) && isPath(runtime) ? { version, protocol, home, runtime } : null;
-  } catch {
-    return null;
-  }
+  const answer = parseFlatJson(new TextDecoder().decode(bytes));
+  if (typeof answer !== "object" || answer === null) return null;
+  const { crank: version, protocol, home, runtime } = Object.fromEntries(Object.entries(answer));
+  const isWhole = typeof version === "string" && typeof protocol === "number";
+  return isWhole && isDirectory(home) && isPath(runtime) ? { version, protocol, home, runtime } : null;
 };
 
 /** That of what is installed right below the root is empty. */

@@ -66,6 +66,9 @@ const talk = async (
   return { code: await closed, received, sum, unsent };
 };
 
+/** pipe(7) */
+const MOST_IN_PIPE = 64 * 1024;
+
 const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 7) & 0xff);
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
@@ -95,6 +98,29 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
       textOf(path).length,
       files.access(path, ACCESS.read),
     ];
+  },
+
+  "a full pipe that does not block is waited for": async ({ directory }) => {
+    const path = `${directory}/pipe`;
+    processes.askNow(["mkfifo", path], 10_000);
+    const fd = files.open(path, { flags: OPEN.readWrite | OPEN.nonBlocking });
+    const bytes = new Uint8Array(MOST_IN_PIPE);
+    const first = files.write(fd, bytes);
+    const full = refusal(() => files.write(fd, bytes));
+    const reader = processes.ask(["sh", "-c", `head -c ${4 * MOST_IN_PIPE} '${path}' | wc -c`], 10_000);
+    let waits = 0;
+    for (let written = first; written < 4 * MOST_IN_PIPE; ) {
+      try {
+        written += files.write(fd, bytes.subarray(0, 4 * MOST_IN_PIPE - written));
+      } catch (error) {
+        if (!(error instanceof HostError && error.code === "EAGAIN")) throw error;
+        files.waitUntilWritable(fd);
+        waits += 1;
+      }
+    }
+    const { output } = await reader;
+    files.close(fd);
+    return [first === MOST_IN_PIPE, full, Number(output), waits > 0];
   },
 
   "what the system refuses has its code": ({ directory }) => [

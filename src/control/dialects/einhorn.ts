@@ -41,20 +41,22 @@ export const EINHORN_COMMANDS = {
   "worker:ping": "a worker says that it is alive",
 } as const;
 
-/** As long as a line may be that a server of this protocol takes, or gives. */
-const LONGEST_YAML = LIMITS.connectionOutputBytes;
+/** In UTF-16 units. No client sends as much; more would take longer to read than crank's other clients should wait. */
+const LONGEST_REQUEST = 64 * 1024;
+/** As long as a line may be that a server of this protocol gives. */
+const LONGEST_ANSWER = LIMITS.connectionOutputBytes;
 
 /** Reads a line; null if it is no mapping. */
 export const parseEinhornLine = (line: string): EinhornRequest | null => {
   const text = unescapeLine(line);
-  const value = parseFlatJson(text) ?? parseYaml(text);
+  const value = parseFlatJson(text) ?? parseYaml(text, LONGEST_REQUEST);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   return requestFrom(value);
 };
 
-/** Any YAML value; undefined if it is none, or one of a kind that no client of einhorn writes. */
-export const parseYaml = (text: string): unknown => {
-  if (text.length > LONGEST_YAML || text.trim() === "") return undefined;
+/** Any YAML value; undefined if it is none, or one of a kind that no client of einhorn writes, or longer than `most`. */
+export const parseYaml = (text: string, most = LONGEST_REQUEST): unknown => {
+  if (text.length > most || text.trim() === "") return undefined;
   return readPlainDocument(text) ?? readYaml(text);
 };
 
@@ -94,8 +96,7 @@ export const encodeMessage = (message: Parameters<typeof yamlDocument>[0]): stri
 
 const escapeDocument = (text: string): string => text.replaceAll("%", "%25").replaceAll("\n", "%0A");
 
-const unescapeLine = (line: string): string =>
-  line.includes("%") ? line.replace(/%(25|0A)/g, (_, code) => (code === "25" ? "%" : "\n")) : line;
+const unescapeLine = (line: string): string => line.replaceAll("%0A", "\n").replaceAll("%25", "%");
 
 /** What an answer says: its message, and whether more follow. */
 export type EinhornReply = {
@@ -107,7 +108,7 @@ export type EinhornReply = {
 /** Reads an answer; null if it is none. */
 export const parseEinhornAnswer = (line: string): EinhornReply | null => {
   const text = unescapeLine(line);
-  const value = parseFlatJson(text) ?? parseYaml(text);
+  const value = parseFlatJson(text) ?? parseYaml(text, LONGEST_ANSWER);
   if (typeof value !== "object" || value === null || !("message" in value)) return null;
   const fields = new Map<string, unknown>(Object.entries(value));
   return {

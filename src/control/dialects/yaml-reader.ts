@@ -1,9 +1,9 @@
 // YAML as far as einhorn's messages use it, read in one pass: a document of mappings, lists and scalars in every style, with
 // anchors for scalars. Time and memory grow with the text's length and no faster, whatever it says: depth and nodes are
 // bounded, and nothing is read twice. What is rarer (tags, complex keys, directives, further documents) is refused.
+import { MOST_DEPTH } from "../json.ts";
 import { resolveScalar, unescapeDouble, YamlFault } from "./yaml-scalars.ts";
 
-const MOST_DEPTH = 16;
 const MOST_NODES = 10_000;
 
 /** What a document says, in the core schema of YAML 1.2; undefined: it is none, or one that is not read here. */
@@ -424,7 +424,9 @@ const isShallow = (raw: string, above: number): boolean =>
 const foldQuoted = (raw: string, isDouble: boolean): string => {
   if (!raw.includes("\n")) return raw;
   const rows = raw.split("\n");
-  let folded = "";
+  // Joined at the end: a text that grows is copied whenever its end is looked at.
+  const folded: string[] = [];
+  let before = "";
   let empty = 0;
   for (const [index, row] of rows.entries()) {
     const text = trimmed(row, index > 0, index < rows.length - 1, isDouble);
@@ -433,14 +435,14 @@ const foldQuoted = (raw: string, isDouble: boolean): string => {
       continue;
     }
     if (index > 0) {
-      const isJoined = isDouble && isContinued(folded);
-      if (isJoined) folded = folded.slice(0, -1) + "\n".repeat(empty);
-      else folded += empty > 0 ? "\n".repeat(empty) : " ";
+      const isJoined = isDouble && isContinued(before);
+      folded.push(isJoined ? before.slice(0, -1) : before);
+      folded.push(empty > 0 ? "\n".repeat(empty) : isJoined ? "" : " ");
     }
     empty = 0;
-    folded += text;
+    before = text;
   }
-  return folded;
+  return folded.join("") + before;
 };
 
 const trimmed = (row: string, atStart: boolean, atEnd: boolean, hasEscapes: boolean): string => {
