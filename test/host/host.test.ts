@@ -80,7 +80,7 @@ const EXPECTED = {
     12,
     null,
   ],
-  "a full pipe that does not block is waited for": [true, "EAGAIN", 256 * 1024, true],
+  "a full pipe that does not block is waited for": [true, "EAGAIN", true, true],
   "what the system refuses has its code": [
     ...["ENOENT", "ENOTDIR", "EEXIST", "EISDIR", "ENOTDIR", "ENOTEMPTY", "EBADF", "EBADF", "EINVAL", "ENOENT"],
     ...["ENAMETOOLONG", "ESRCH"],
