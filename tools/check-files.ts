@@ -7,19 +7,9 @@ import { join } from "node:path";
 type Exceptions = Readonly<Record<string, { readonly names: readonly string[]; readonly why: string }>>;
 
 const IN_TYPESCRIPT: Exceptions = {
-  "host/node/files.ts": {
-    names: ["promises"],
-    why: "the system's functions as such; nothing of crank's own calls them yet",
-  },
-  "supervisor/linux.ts": { names: ["openSync", "readFileSync"], why: "/proc, and programs that are compared" },
-  "supervisor/processes.ts": { names: ["openSync", "readFileSync", "promises"], why: "/proc" },
-  "supervisor/process-tree.ts": { names: ["readFileSync"], why: "/proc" },
-  "supervisor/mid-exec.ts": { names: ["readFileSync"], why: "/proc" },
-  "supervisor/arguments.ts": { names: ["readFileSync"], why: "/proc" },
+  "supervisor/system-files.ts": { names: ["open"], why: "files of the system, which are only read" },
+  "supervisor/linux.ts": { names: ["open"], why: "programs, which are looked at" },
   "worker/environment.ts": { names: ["readFileSync"], why: "/proc/PID/cmdline" },
-  "supervisor/users.ts": { names: ["readFileSync"], why: "the system's user database" },
-  "supervisor/upgrade-check.ts": { names: ["readFileSync"], why: "a descriptor that was handed over" },
-  "commands/crankctl/adopt.ts": { names: ["readFileSync"], why: "/proc" },
 };
 
 const IN_C: Exceptions = {
@@ -45,6 +35,10 @@ const IN_C: Exceptions = {
 const OPENING =
   /^(open|opendir|openAsBlob|readFile|writeFile|appendFile|createReadStream|createWriteStream|rename|unlink|rm|rmdir|mkdir|mkdtemp|symlink|link|chmod|chown|lchmod|lchown|truncate|copyFile|cp|utimes|lutimes|promises)(Sync)?$/;
 
+/** The same of the host, whose other functions only look, or take a descriptor that was opened (`readBeside` is for /proc). */
+const HOST_CALLS =
+  /\bfiles\s*\.(open|changeMode|changeOwner|truncate|makeDirectory|removeFile|removeDirectory|rename|replace)\(/g;
+
 /** The same for C: those that only look (stat, access) are not among them. */
 const CALLS =
   /\b(open|openat|openat2|creat|fopen|freopen|rename|renameat|renameat2|unlink|unlinkat|remove|rmdir|mkdir|mkdirat|mkfifo|mkfifoat|mknod|mknodat|symlink|symlinkat|link|linkat|chmod|fchmodat|chown|lchown|fchownat|truncate|bind|mkstemp|mkdtemp|tmpfile)\(([^,)]*)/g;
@@ -68,12 +62,13 @@ const namesImported = (text: string): readonly string[] => {
 };
 
 for (const path of readdirSync("src", { recursive: true, encoding: "utf8" }).sort()) {
-  if (!path.endsWith(".ts") || path === "supervisor/files.ts") continue;
+  if (!path.endsWith(".ts") || path === "supervisor/files.ts" || path.startsWith("host/")) continue;
   const allowed = IN_TYPESCRIPT[path]?.names ?? [];
-  for (const name of namesImported(readFileSync(join("src", path), "utf8"))) {
-    if (OPENING.test(name) && !allowed.includes(name))
-      complaints.push(`src/${path}: ${name} of node:fs is for src/supervisor/files.ts alone`);
-  }
+  const text = readFileSync(join("src", path), "utf8");
+  const opening = namesImported(text).filter((name) => OPENING.test(name));
+  const called = [...text.matchAll(HOST_CALLS)].map(([, name = ""]) => name);
+  for (const name of [...opening, ...called])
+    if (!allowed.includes(name)) complaints.push(`src/${path}: ${name} is for src/supervisor/files.ts alone`);
 }
 
 for (const path of readdirSync("keeper").sort()) {

@@ -1,4 +1,5 @@
 // The URIs of -bind and -ctl: text to an Address and its options. Nothing is looked up or opened here.
+import { byteLength } from "../host/bytes.ts";
 import type { SocketOptions } from "./settings.ts";
 
 export type Address =
@@ -131,7 +132,7 @@ const passed = (uri: string, name: string): Address => {
 
 const unix = (uri: string, type: "stream" | "seqpacket" | "datagram", path: string): Address => {
   if (path === "" || path.includes("\0")) throw new AddressError(`${JSON.stringify(uri)}: a unix socket wants a path`);
-  const bytes = Buffer.byteLength(path);
+  const bytes = byteLength(path);
   if (bytes > MAX_UNIX_PATH_BYTES) {
     throw new AddressError(
       `${uri}: the path has ${bytes} bytes, and a unix socket's may have ${MAX_UNIX_PATH_BYTES}; choose a shorter one`,

@@ -1,5 +1,5 @@
 // Arguments that are not UTF-8: the runtime would replace their bytes, and something else would be run than was asked for.
-import { readFileSync } from "node:fs";
+import { orNull, readWhole } from "./system-files.ts";
 
 const REPLACED = "\ufffd";
 
@@ -14,18 +14,15 @@ export const brokenArgument = (args: readonly string[], pid: number | "self" = "
 
 /** The last arguments of a process as bytes; null: they cannot be read. */
 const rawArguments = (count: number, pid: number | "self"): readonly Uint8Array[] | null => {
-  try {
-    const bytes = readFileSync(`/proc/${pid}/cmdline`);
-    const all: Uint8Array[] = [];
-    for (let start = 0; start < bytes.length; ) {
-      const end = bytes.indexOf(0, start);
-      all.push(bytes.subarray(start, end < 0 ? bytes.length : end));
-      start = end < 0 ? bytes.length : end + 1;
-    }
-    return all.slice(-count);
-  } catch {
-    return null;
+  const bytes = orNull(() => readWhole(`/proc/${pid}/cmdline`));
+  if (bytes === null) return null;
+  const all: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(0, start);
+    all.push(bytes.subarray(start, end < 0 ? bytes.length : end));
+    start = end < 0 ? bytes.length : end + 1;
   }
+  return all.slice(-count);
 };
 
 /** What cannot be read may be the character itself. */

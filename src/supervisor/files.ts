@@ -1,24 +1,13 @@
 // The one module that opens, creates, replaces, renames and removes crank's own files. Root may run crank in a directory that
 // other users can write to, so nothing here trusts a path twice: the directory is opened first, a file is opened in it
 // without following links and without opening what it is (O_PATH), and only what fstat(2) then says decides whether it is
-// used. Node has no openat(2): /proc/self/fd/N/NAME is the same. `make check` proves that no other module does any of this.
-import {
-  accessSync,
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  promises,
-  readdirSync,
-  readSync,
-  renameSync,
-  type Stats,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+// used; opened it is by way of /proc/self/fd. `make check` proves that no other module does any of this.
+import { host } from "#host";
+import { bytesOf, hexOf, joinBytes } from "../host/bytes.ts";
+import { HostError } from "../host/errors.ts";
+import { ACCESS, type FileStatus, OPEN } from "../host/files.ts";
+
+const { files } = host;
 
 /** A file that is not used, or could not be. The message completes "the file PATH cannot be used: …". */
 export class FileError extends Error {
@@ -35,18 +24,15 @@ export class FileError extends Error {
 /** Who may have made what is read: crank's own user and root, or any user where nothing but a person reads what it says. */
 export type Trust = "own" | "any";
 
-/** open(2): neither in Node's constants nor in Bun's. */
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
-const LOOK = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+/** What is there is neither followed nor opened. */
+const LOOK = { flags: OPEN.readOnly, noFollow: true, pathOnly: true } as const;
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
 /** The whole file, which has at most `limit` bytes. Throws FileError. */
 export const readOwnFile = (path: string, limit: number, trust: Trust = "own"): Uint8Array =>
   inDirectory(path, (directory) =>
-    withFile(directory, O_RDONLY, (file, status) => {
+    withFile(directory, OPEN.readOnly, (file, status) => {
       if (trust === "own") refuseForeign(status);
       if (status.size > limit) throw tooLong(limit);
       return readBounded(file, limit);
@@ -58,8 +44,8 @@ export const ensureOwnFile = (path: string, text: string): void =>
   inDirectory(path, (directory) => {
     refuseExchangeable(directory);
     create(directory, text);
-    withFile(directory, O_RDWR, (_, status) => refuseForeign(status));
-    attempt(() => accessSync(at(directory.fd), constants.W_OK));
+    withFile(directory, OPEN.readWrite, (_, status) => refuseForeign(status));
+    attempt(() => files.access(".", ACCESS.write, directory.fd));
   });
 
 /** Throws FileError if others can exchange what is made at this path, because of the directory that it is in. */
@@ -73,47 +59,34 @@ export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): 
   inDirectory(path, (parent) => {
     refuseExchangeable(parent);
     const isNew = make(parent);
-    const fd = attempt(() => openSync(parent.file, LOOK));
-    try {
-      const status = fstatSync(fd);
-      if (status.isSymbolicLink()) throw refused("it is a link, which is not followed");
-      if (!status.isDirectory()) throw refused("not a directory");
+    looking(parent, (fd, status) => {
+      if (status.kind === "link") throw refused("it is a link, which is not followed");
+      if (status.kind !== "directory") throw refused("not a directory");
       if (status.uid !== ownUid()) throw refused(`it belongs to another user (uid ${status.uid})`);
       // The umask took more away than it should; workers of another user pass through it.
-      if (access === "owner") chmodSync(at(fd), 0o700);
-      else if (isNew) chmodSync(at(fd), DIRECTORY_MODE);
+      if (access === "owner") files.changeMode(fd, 0o700);
+      else if (isNew) files.changeMode(fd, DIRECTORY_MODE);
       else if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, `chmod go-w ${path}`));
-      attempt(() => accessSync(at(fd), constants.W_OK | constants.X_OK));
-    } finally {
-      closeSync(fd);
-    }
+      attempt(() => files.access(".", ACCESS.write | ACCESS.execute, fd));
+    });
   });
 const DIRECTORY_MODE = 0o711;
 
 /**
- * Replaces the file: who reads it sees the old text or the new one, whatever is cut off when. Readable as it was, or by its
- * owner alone. Not with the functions that wait: on a disk that hangs each of these steps may take for ever. Rejects with FileError.
+ * Replaces the file: a reader sees the old text or the new one, whatever is cut off when. Readable as it was, or by its
+ * owner alone. Holds up nothing meanwhile: on a disk that hangs it may take for ever. Rejects with FileError.
  */
 export const replaceOwnFile = async (path: string, text: string, readers: "asBefore" | "owner"): Promise<void> => {
   const { parent, name } = split(path);
-  const directory = await promises.open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC).catch(fail);
+  const directory = attempt(() => files.open(parent, { flags: OPEN.readOnly, mustBeDirectory: true }));
   try {
-    refuseExchangeable({ status: await directory.stat(), path: parent });
-    const file = `${at(directory.fd)}/${name}`;
-    const mode = (await modeOf(file)) & (readers === "owner" ? OWNER_ONLY : 0o7777);
-    const temporary = `${at(directory.fd)}/${temporaryName(name)}`;
-    try {
-      await writeDurably(temporary, text, mode);
-      await promises.rename(temporary, file);
-    } catch (error) {
-      await promises.unlink(temporary).catch(() => {});
-      throw error;
-    }
-    await syncDirectory(at(directory.fd));
+    refuseExchangeable({ status: files.statusOf(directory), path: parent });
+    const mode = modeOf(name, directory) & (readers === "owner" ? OWNER_ONLY : ALL_BITS);
+    await files.replace({ directory, name, temporaryName: temporaryName(name), bytes: bytesOf(text), mode });
   } catch (error) {
     fail(error);
   } finally {
-    await directory.close();
+    files.close(directory);
   }
 };
 const OWNER_ONLY = 0o600;
@@ -123,8 +96,8 @@ export const setOwnFileAside = (path: string): string =>
   inDirectory(path, (directory) => {
     let number = 1;
     // When all are taken, the last one gives way.
-    while (number < MOST_KEPT_ASIDE && isThere(`${directory.file}.bad-${number}`)) number++;
-    attempt(() => renameSync(directory.file, `${directory.file}.bad-${number}`));
+    while (number < MOST_KEPT_ASIDE && isThere(`${directory.name}.bad-${number}`, directory.fd)) number++;
+    attempt(() => files.rename(directory.name, `${directory.name}.bad-${number}`, directory.fd));
     return `${path}.bad-${number}`;
   });
 /** How many unusable files of one name are kept. */
@@ -134,8 +107,8 @@ const MOST_KEPT_ASIDE = 9;
 export const removeOwnFile = (path: string, kind: "file" | "socket"): void =>
   inDirectory(path, (directory) =>
     looking(directory, (_, status) => {
-      const isMeant = kind === "socket" ? status.isSocket() : status.isFile() && status.uid === ownUid();
-      if (isMeant) attempt(() => unlinkSync(directory.file));
+      const isMeant = status.kind === kind && (kind === "socket" || status.uid === ownUid());
+      if (isMeant) attempt(() => files.removeFile(directory.name, directory.fd));
     }),
   );
 
@@ -143,11 +116,10 @@ export const removeOwnFile = (path: string, kind: "file" | "socket"): void =>
 export const removeTemporaries = (path: string): void => {
   try {
     inDirectory(path, ({ fd, name }) => {
-      for (const entry of readdirSync(at(fd))) {
+      for (const entry of files.list(".", fd)) {
         if (!isTemporaryOf(name, entry)) continue;
-        const left = { fd, name: entry, file: `${at(fd)}/${entry}` };
-        looking(left, (_, status) => {
-          if (status.isFile() && status.uid === ownUid()) unlinkSync(left.file);
+        looking({ fd, name: entry }, (_, status) => {
+          if (status.kind === "file" && status.uid === ownUid()) files.removeFile(entry, fd);
         });
       }
     });
@@ -160,15 +132,15 @@ export const removeTemporaries = (path: string): void => {
 export const atSocketFile = async <T>(path: string, use: (held: string) => Promise<T>): Promise<T | false | null> => {
   let fd: number;
   try {
-    fd = inDirectory(path, ({ file }) => attempt(() => openSync(file, LOOK)));
+    fd = inDirectory(path, (directory) => look(directory));
   } catch (error) {
     if (error instanceof FileError && error.code === "ENOENT") return null;
     throw error;
   }
   try {
-    return fstatSync(fd).isSocket() ? await use(at(fd)) : false;
+    return files.statusOf(fd).kind === "socket" ? await use(at(fd)) : false;
   } finally {
-    closeSync(fd);
+    files.close(fd);
   }
 };
 
@@ -180,11 +152,11 @@ export const closedDirectory = (
   if (uid === 0) return null;
   for (let end = 0; end >= 0; end = end === path.length ? -1 : nextEnd(path, end)) {
     const directory = path.slice(0, end) || "/";
-    const status = statSync(directory, { throwIfNoEntry: false });
-    if (status === undefined) return null;
+    const status = statusAt(directory);
+    if (status === null) return null;
     const isOfGroup = status.gid === gid || groups.includes(status.gid);
     const passes = status.uid === uid ? 0o100 : isOfGroup ? 0o010 : 0o001;
-    if ((status.mode & passes) === 0) return { path: directory, mode: status.mode & 0o7777 };
+    if ((status.mode & passes) === 0) return { path: directory, mode: status.mode };
   }
   return null;
 };
@@ -197,90 +169,105 @@ const nextEnd = (path: string, end: number): number => {
 
 // One directory, one file in it -----------------------------------------------------------------------------------------
 
-type InDirectory = { readonly fd: number; readonly name: string; readonly file: string };
-type Parent = InDirectory & { readonly status: Stats; readonly path: string };
+type InDirectory = { readonly fd: number; readonly name: string };
+type Parent = InDirectory & { readonly status: FileStatus; readonly path: string };
 
 /** Opens the directory that a path leads to and calls `use` with it. Links on the way are followed, as the administrator made them. */
 const inDirectory = <T>(path: string, use: (directory: Parent) => T): T => {
   const { parent, name } = split(path);
-  needProc();
-  const fd = attempt(() => openSync(parent, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const fd = attempt(() => files.open(parent, { flags: OPEN.readOnly, mustBeDirectory: true, pathOnly: true }));
   try {
-    return use({ fd, name, file: `${at(fd)}/${name}`, status: fstatSync(fd), path: parent });
+    return use({ fd, name, status: files.statusOf(fd), path: parent });
   } finally {
-    closeSync(fd);
+    files.close(fd);
   }
 };
 
-/** (node:path costs a start 1 ms, and 1 MB.) */
 const split = (path: string): { readonly parent: string; readonly name: string } => {
-  const slash = path.lastIndexOf("/");
-  return { parent: slash < 0 ? "." : path.slice(0, Math.max(1, slash)), name: path.slice(slash + 1) };
+  const trimmed = path.replace(/(?<=.)\/+$/, "");
+  const slash = trimmed.lastIndexOf("/");
+  return { parent: slash < 0 ? "." : trimmed.slice(0, Math.max(1, slash)), name: trimmed.slice(slash + 1) || "." };
 };
 
 const at = (fd: number): string => `/proc/self/fd/${fd}`;
 
 const needProc = (): void => {
-  isProcThere ??= isThereAtAll("/proc/self/fd");
-  if (!isProcThere)
+  if (statusAt("/proc/self/fd") === null)
     throw refused("/proc is not mounted, and crank opens its files by way of it: mount -t proc proc /proc");
 };
-let isProcThere: boolean | undefined;
 
-const isThereAtAll = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+const statusAt = (path: string): FileStatus | null => {
+  try {
+    return files.status(path);
+  } catch {
+    return null;
+  }
+};
+
+const look = ({ name, fd }: InDirectory): number => attempt(() => files.open(name, { ...LOOK, directory: fd }));
 
 /** Calls `use` with what is at the name, opened only to be looked at. */
-const looking = <T>({ file }: InDirectory, use: (fd: number, status: Stats) => T): T => {
-  const fd = attempt(() => openSync(file, LOOK));
+const looking = <T>(directory: InDirectory, use: (fd: number, status: FileStatus) => T): T => {
+  const fd = look(directory);
   try {
-    return use(fd, fstatSync(fd));
+    return use(fd, files.statusOf(fd));
   } finally {
-    closeSync(fd);
+    files.close(fd);
   }
 };
 
 /** Opens a plain file. A fifo or a device is never opened, so that none of them can do anything. */
-const withFile = <T>(directory: InDirectory, flags: number, use: (fd: number, status: Stats) => T): T =>
-  looking(directory, (held, status) => {
-    if (status.isSymbolicLink()) throw refused("it is a link, which is not followed");
-    if (!status.isFile()) throw refused("not a plain file");
-    const fd = attempt(() => openSync(at(held), flags | O_NONBLOCK | O_CLOEXEC));
+const withFile = <T>(directory: InDirectory, flags: number, use: (fd: number, status: FileStatus) => T): T =>
+  looking(directory, (held, { kind }) => {
+    if (kind === "link") throw refused("it is a link, which is not followed");
+    if (kind !== "file") throw refused("not a plain file");
+    const fd = attempt(() => open(held, flags));
     try {
-      return use(fd, fstatSync(fd));
+      return use(fd, files.statusOf(fd));
     } finally {
-      closeSync(fd);
+      files.close(fd);
     }
   });
 
-const isThere = (file: string): boolean => {
+const open = (held: number, flags: number): number => {
   try {
-    closeSync(openSync(file, LOOK));
+    return files.open(at(held), { flags: flags | OPEN.nonBlocking });
+  } catch (error) {
+    needProc();
+    throw error;
+  }
+};
+
+const isThere = (name: string, directory: number): boolean => {
+  try {
+    files.linkStatus(name, directory);
     return true;
   } catch (error) {
     return codeOf(error) !== "ENOENT";
   }
 };
 
-/** True: it was not there. */
-const create = (directory: InDirectory, text: string): void => {
+/** Nothing is done if something is there. */
+const create = ({ name, fd: directory }: InDirectory, text: string): void => {
+  const flags = OPEN.writeOnly | OPEN.create | OPEN.exclusive;
   let fd: number;
   try {
-    fd = openSync(directory.file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644);
+    fd = files.open(name, { flags, mode: NEW_MODE, noFollow: true, directory });
   } catch (error) {
     if (codeOf(error) === "EEXIST") return;
     return fail(error);
   }
   try {
-    attempt(() => writeSync(fd, text));
+    attempt(() => files.write(fd, bytesOf(text)));
   } finally {
-    closeSync(fd);
+    files.close(fd);
   }
 };
 
 /** True: the directory was not there. */
-const make = (parent: InDirectory): boolean => {
+const make = ({ name, fd }: InDirectory): boolean => {
   try {
-    mkdirSync(parent.file, { mode: DIRECTORY_MODE });
+    files.makeDirectory(name, DIRECTORY_MODE, fd);
     return true;
   } catch (error) {
     if (codeOf(error) !== "EEXIST") fail(error);
@@ -293,68 +280,43 @@ const readBounded = (file: number, limit: number): Uint8Array => {
   let length = 0;
   for (;;) {
     const part = new Uint8Array(CHUNK_BYTES);
-    const count = attempt(() => readSync(file, part, 0, CHUNK_BYTES, length));
-    if (count === 0) break;
+    const count = attempt(() => files.read(file, part, length));
+    if (count === 0) return joinBytes(parts);
     length += count;
     if (length > limit) throw tooLong(limit);
     parts.push(part.subarray(0, count));
   }
-  const whole = new Uint8Array(length);
-  let end = 0;
-  for (const part of parts) {
-    whole.set(part, end);
-    end += part.length;
-  }
-  return whole;
 };
 const CHUNK_BYTES = 64 * 1024;
 
 const temporaryName = (name: string): string => {
-  const number = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
-  return `.${name}.${number.toString(16).padStart(16, "0")}.new`;
+  const number = new Uint8Array(8);
+  host.clock.random(number);
+  return `.${name}.${hexOf(number)}.new`;
 };
 
 /** The keeper gives the same names. */
 const isTemporaryOf = (name: string, entry: string): boolean =>
   entry.startsWith(`.${name}.`) && /^[0-9a-f]{16}\.new$/.test(entry.slice(name.length + 2));
 
-const modeOf = async (file: string): Promise<number> => {
+const modeOf = (name: string, directory: number): number => {
   try {
-    const status = await promises.lstat(file);
-    return status.isFile() && isOurs(status) ? status.mode & 0o7777 & ~OTHERS_WRITE : NEW_MODE;
+    const status = files.linkStatus(name, directory);
+    return status.kind === "file" && isOurs(status) ? status.mode & ~OTHERS_WRITE : NEW_MODE;
   } catch {
     return NEW_MODE;
   }
 };
 const NEW_MODE = 0o644;
-
-const writeDurably = async (path: string, text: string, mode: number): Promise<void> => {
-  const file = await promises.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, OWNER_ONLY);
-  try {
-    await file.chmod(mode);
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-};
-
-const syncDirectory = async (path: string): Promise<void> => {
-  const directory = await promises.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-};
+const ALL_BITS = 0o7777;
 
 // What is refused --------------------------------------------------------------------------------------------------------
 
-const ownUid = (): number => process.getuid?.() ?? 0;
+const ownUid = (): number => host.processes.identity().uid;
 
-const isOurs = ({ uid }: Stats): boolean => uid === 0 || uid === ownUid();
+const isOurs = ({ uid }: FileStatus): boolean => uid === 0 || uid === ownUid();
 
-const refuseForeign = (status: Stats): void => {
+const refuseForeign = (status: FileStatus): void => {
   if (!isOurs(status)) throw refused(`it belongs to another user (uid ${status.uid})`);
   if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, "chmod go-w"));
 };
@@ -366,8 +328,8 @@ const refuseExchangeable = ({ status, path }: Pick<Parent, "status" | "path">): 
     throw refused(`its directory ${path} is not crank's alone, ${writable(status, `chmod go-w ${path}`)}`);
 };
 
-const writable = ({ mode }: Stats, advice: string): string =>
-  `other users can write to it (mode ${(mode & 0o7777).toString(8).padStart(4, "0")}; ${advice})`;
+const writable = ({ mode }: FileStatus, advice: string): string =>
+  `other users can write to it (mode ${mode.toString(8).padStart(4, "0")}; ${advice})`;
 
 const refused = (message: string): FileError => new FileError("REFUSED", message);
 
@@ -385,7 +347,7 @@ const fail = (error: unknown): never => {
   throw error instanceof FileError ? error : new FileError(codeOf(error), reasonOf(error), error);
 };
 
-const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
+const codeOf = (error: unknown): string => (error instanceof HostError ? error.code : "");
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or directory",

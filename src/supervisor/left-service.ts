@@ -118,7 +118,7 @@ export const examineOrphans = async (
   const pid = found.workers.at(-1)?.keeper ?? 0;
   const left = orphansLeft(surroundings, { pid, sockets: [], workers: [], lost: [], orphans });
   if (!left) return { kind: "unknown", orphans: found.workers };
-  const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  const looker = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   return { kind: "adopt", adoption: { ...(await survey(processes, left, looker)), orphans } };
 };
 
@@ -127,7 +127,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   const left = readLeft(surroundings, bytes);
   if (typeof left === "string") return { kind: "aside", reason: left, isStale: readJournal(bytes).kind === "stale" };
   const { platform } = surroundings;
-  const looker = { uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  const looker = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   try {
     const adoption = await survey(await platform.processes(), left, looker);
     const known: Known = {

@@ -1,16 +1,9 @@
 // The real platform: /proc and the programs that crank executes. Its own files are in files.ts, the user database in users.ts.
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  realpathSync,
-  statSync,
-} from "node:fs";
+import { host } from "#host";
+import { areSameBytes, textOf } from "../host/bytes.ts";
+import { HostError } from "../host/errors.ts";
+import { ACCESS, OPEN } from "../host/files.ts";
+import { type AddressFamily, addressesOf } from "../host/names.ts";
 import { connectUnix } from "../keeper/channel.ts";
 import {
   atSocketFile,
@@ -27,19 +20,24 @@ import {
 } from "./files.ts";
 import { isMidExec } from "./mid-exec.ts";
 import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./platform.ts";
+import { linuxProcessTree } from "./process-tree.ts";
+import { linuxProcesses } from "./processes.ts";
+import { linkAt, orNull, partsOf, textAt } from "./system-files.ts";
 import { findGroup, findUser } from "./users.ts";
+
+const { files } = host;
 
 /** The platform of this process. `clock` gives CLOCK_MONOTONIC in ms. */
 export const linuxPlatform = (clock: () => number): Platform => ({
-  pid: process.pid,
-  uid: process.getuid?.() ?? 0,
-  runtime: process.versions.bun === undefined ? `node ${process.versions.node}` : `bun ${process.versions.bun}`,
-  environment: process.env,
-  wallNow: Date.now,
+  pid: host.processes.identity().pid,
+  uid: host.processes.identity().uid,
+  runtime: host.processes.runtime,
+  environment: host.processes.environment(),
+  wallNow: () => host.clock.wallNow(),
   monotonicNow: clock,
   readText,
   readBytes,
-  kernelText,
+  kernelText: textAt,
   replaceFile: (path, text, readers) => replaceOwnFile(path, text, readers).then(() => null, reasonOf),
   ensureFile: (path, text) => attempt(() => ensureOwnFile(path, text)),
   ensureDirectory: (path, access) => attempt(() => ensureOwnDirectory(path, access)),
@@ -58,13 +56,13 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   lineage,
   descriptorTarget,
   isExecutable,
-  isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
+  isFile,
   beginning,
-  realPath,
+  realPath: (path) => orNull(() => files.realPath(path)),
   isSameFile,
   kernelLimits,
-  processes: async () => (await import("./processes.ts")).linuxProcesses,
-  processTree: async () => (await import("./process-tree.ts")).linuxProcessTree,
+  processes: async () => linuxProcesses,
+  processTree: async () => linuxProcessTree,
   endsInHalfLine,
 });
 
@@ -92,13 +90,12 @@ const MOST_JOURNAL_BYTES = 256 * 1024 * 1024;
 
 const readText = (path: string): FileText => {
   try {
-    return { kind: "text", text: decoder.decode(readOwnFile(path, MOST_TEXT_BYTES)) };
+    return { kind: "text", text: textOf(readOwnFile(path, MOST_TEXT_BYTES)) };
   } catch (error) {
     const reason = reasonOf(error);
     return codeOf(error) === "ENOENT" ? { kind: "missing" } : { kind: "failed", reason };
   }
 };
-const decoder = new TextDecoder();
 
 const readBytes = (path: string): Uint8Array | null => {
   try {
@@ -106,14 +103,6 @@ const readBytes = (path: string): Uint8Array | null => {
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
     throw error;
-  }
-};
-
-const kernelText = (path: string): string | null => {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
   }
 };
 
@@ -159,109 +148,88 @@ const isListening = async (held: string): Promise<"live" | "stale"> => {
   }
 };
 
-/** The keeper takes a supervisor that says nothing for 10 s for dead. */
-const RESOLVE_LIMIT_MS = 5_000;
-
-const resolveHost = async (host: string, family: "any" | "4" | "6"): Promise<readonly string[]> => {
-  const { lookup } = await import("node:dns/promises");
-  const late = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error("late")), RESOLVE_LIMIT_MS).unref();
-  });
+const resolveHost = async (name: string, family: AddressFamily): Promise<readonly string[]> => {
   try {
-    const found = await Promise.race([
-      lookup(host, { all: true, family: family === "any" ? 0 : Number(family) }),
-      late,
-    ]);
-    return found.map((entry) => entry.address);
-  } catch {
-    throw new Error(`the host ${JSON.stringify(host)} cannot be resolved`);
+    return await addressesOf(name, family);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw new Error(`the host ${JSON.stringify(name)} cannot be resolved: ${error.message}`);
   }
 };
 
-const streamIdentity = (fd: number): string | null => {
-  try {
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return null;
-  }
-};
+const streamIdentity = (fd: number): string | null => orNull(() => files.statusOf(fd).identity);
 
 /** proc_pid_status(5). The owner of the directory says less: it is root's where a process may not be traced. */
 const lineage = (pid: number): Lineage | null => {
-  const [, parent, uid] = LINEAGE.exec(kernelText(`/proc/${pid}/status`) ?? "") ?? [];
+  const [, parent, uid] = LINEAGE.exec(textAt(`/proc/${pid}/status`) ?? "") ?? [];
   return parent === undefined ? null : { parent: Number(parent), uid: Number(uid) };
 };
 const LINEAGE = /^PPid:\s*(\d+)$[\s\S]*?^Uid:\s*(\d+)/m;
 
-const descriptorTarget = (pid: number, fd: number): string | null => {
-  if (isMidExec(pid)) return null;
-  try {
-    return readlinkSync(`/proc/${pid}/fd/${fd}`);
-  } catch {
-    return null;
-  }
-};
+const descriptorTarget = (pid: number, fd: number): string | null =>
+  isMidExec(pid) ? null : linkAt(`/proc/${pid}/fd/${fd}`);
+
+const isFile = (path: string): boolean => orNull(() => files.status(path).kind === "file") === true;
 
 const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
+  const mayExecute = orNull(() => {
+    files.access(path, ACCESS.execute);
+    return true;
+  });
+  return mayExecute === true && isFile(path);
 };
 
 /** As much as the kernel looks at (execve(2), BINPRM_BUF_SIZE). */
 const MOST_OF_A_BEGINNING = 256;
 
-const beginning = (path: string): string | null => {
-  let file: number | null = null;
+const beginning = (path: string): string | null =>
+  // A terminal is not to be opened: it would become this session's.
+  isFile(path)
+    ? withFile(path, (fd) => {
+        const bytes = new Uint8Array(MOST_OF_A_BEGINNING);
+        return textOf(bytes.subarray(0, files.read(fd, bytes, 0)));
+      })
+    : null;
+
+/** Null if that cannot be read. */
+const withFile = <T>(path: string, use: (fd: number) => T): T | null =>
+  orNull(() => {
+    const fd = files.open(path, { flags: OPEN.readOnly | OPEN.nonBlocking });
+    try {
+      return use(fd);
+    } finally {
+      files.close(fd);
+    }
+  });
+
+const isSameFile = (one: string, other: string): boolean =>
+  orNull(() => {
+    const [a, b] = [files.status(one), files.status(other)];
+    return a.identity === b.identity || (a.size === b.size && holdTheSame(one, other));
+  }) === true;
+
+const holdTheSame = (one: string, other: string): boolean => {
+  const others = partsOf(other);
   try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    if (!fstatSync(file).isFile()) return null;
-    const bytes = Buffer.alloc(MOST_OF_A_BEGINNING);
-    return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, 0));
-  } catch {
-    return null;
+    for (const part of partsOf(one)) if (!areSameBytes(part, others.next().value ?? NOTHING)) return false;
+    return true;
   } finally {
-    if (file !== null) closeSync(file);
+    others.return(undefined);
   }
 };
+const NOTHING = new Uint8Array(0);
 
-const realPath = (path: string): string | null => {
-  try {
-    return realpathSync(path);
-  } catch {
-    return null;
-  }
-};
-
-const isSameFile = (one: string, other: string): boolean => {
-  try {
-    const [a, b] = [statSync(one), statSync(other)];
-    if (a.dev === b.dev && a.ino === b.ino) return true;
-    return a.size === b.size && readFileSync(one).equals(readFileSync(other));
-  } catch {
-    return false;
-  }
-};
-
-/** A file is looked at; what went into a pipe cannot be, and who was killed while writing to it may have stopped anywhere. */
-const endsInHalfLine = (fd: number): boolean => {
-  try {
-    const status = fstatSync(fd);
-    if (status.isFIFO() || status.isSocket()) return true;
-    if (!status.isFile() || status.size === 0) return false;
-    const file = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY);
+/** A file is looked at; what went into a pipe cannot be, and what was killed while writing to it may have stopped anywhere. */
+const endsInHalfLine = (fd: number): boolean =>
+  orNull(() => {
+    const { kind, size } = files.statusOf(fd);
+    if (kind === "pipe" || kind === "socket") return true;
+    if (kind !== "file" || size === 0) return false;
     const last = new Uint8Array(1);
-    readSync(file, last, 0, 1, status.size - 1);
-    closeSync(file);
-    return last[0] !== 0x0a;
-  } catch {
-    return false;
-  }
-};
+    withFile(`/proc/self/fd/${fd}`, (file) => files.read(file, last, size - 1));
+    return last[0] !== NEWLINE;
+  }) === true;
+const NEWLINE = 0x0a;
 
 /** They stay what they are for as long as this process lives. */
 const kernelLimits = (): KernelLimits => {
@@ -271,8 +239,8 @@ const kernelLimits = (): KernelLimits => {
 let knownLimits: KernelLimits | undefined;
 
 const readLimits = (): KernelLimits => {
-  const somaxconn = kernelText("/proc/sys/net/core/somaxconn");
-  const limits = kernelText("/proc/self/limits") ?? "";
+  const somaxconn = textAt("/proc/sys/net/core/somaxconn");
+  const limits = textAt("/proc/self/limits") ?? "";
   const found = (pattern: RegExp): number | null => {
     const number = pattern.exec(limits)?.[1];
     return number === undefined ? null : Number(number);

@@ -1,5 +1,6 @@
 // The locks that keep two cranks from each other's files. That of the run directory tells two of one name apart; beside
 // the record and the control socket there is one more, since -conf and -ctl lead there whatever the name is.
+import { host } from "#host";
 import type { KeeperEvent, SentCommand } from "../keeper/protocol.ts";
 import { describeErrno } from "./errno.ts";
 import type { Memory } from "./memory.ts";
@@ -47,7 +48,7 @@ export const lockProblem = async (
   const isPatient = event.deliveredAt - facts.startedAt < PATIENCE_MS;
   // One that was killed has its locks until the kernel has taken it apart; one that has just begun has not said its pid yet.
   if (isPatient && (!/^\d+$/.test(pid) || (await platform.processes()).facts(Number(pid)) === null)) {
-    await new Promise((done) => setTimeout(done, PAUSE_MS));
+    await new Promise<void>((done) => void host.clock.after(PAUSE_MS, done));
     return { kind: "tryAgain", lock };
   }
   return { kind: "failure", message: held(lock, settings, pid === "" ? "unknown" : pid) };

@@ -1,5 +1,8 @@
 // The supervisor as a process: descriptor 3 is the way to the keeper, a hello comes in, events are taken one after the
 // other, and after a while with nothing to do it asks to be let go.
+import { host } from "#host";
+import { bytesOf } from "../host/bytes.ts";
+import type { Timer } from "../host/clock.ts";
 import { openChannel } from "../keeper/channel.ts";
 import { encodeBatch, encodeCommands, MessageDecoder } from "../keeper/frames.ts";
 import {
@@ -13,36 +16,28 @@ import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
 import { linuxPlatform } from "./linux.ts";
 import { type Hello, type Link, Supervisor } from "./supervisor.ts";
-import { trimMemory } from "./trim.ts";
+import { answerUpgradeCheck } from "./upgrade-check.ts";
 
+const { clock, files, processes } = host;
+
+const STDERR = 2;
 const KEEPER_FD = 3;
-/**
- * How long nothing has to happen before memory is given back, and after how many events it is worth it again; and after how
- * many it is given back even though more may come at once (the next one then takes a few milliseconds longer).
- */
-const QUIET_MS = 500;
-const TRIM_EVERY = 250;
-const TRIM_BUSY_EVERY = 1000;
 /** EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
 const BROKEN = 70;
 
 /** Runs until the keeper lets it go. */
 export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
-  if (process.argv[2] === "--upgrade-check") {
-    const { answerUpgradeCheck } = await import("./upgrade-check.ts");
-    return answerUpgradeCheck(frontEnd);
-  }
-  process.on("uncaughtException", breakDown);
-  process.on("unhandledRejection", breakDown);
+  if (processes.arguments()[0] === "--upgrade-check") return answerUpgradeCheck(frontEnd);
+  processes.onUncaught(breakDown);
   const decoder = new MessageDecoder();
   const life = new Life(frontEnd);
   const channel = await openChannel(KEEPER_FD, {
     data: (bytes) => {
       for (const message of decoder.push(bytes)) life.take(message);
     },
-    close: () => process.exit(0),
+    close: () => processes.exit(0),
   });
-  if (process.env.CRANK_CANDIDATE !== undefined) channel.write(encodeCommands([{ kind: "present" }]));
+  if (processes.environment().CRANK_CANDIDATE !== undefined) channel.write(encodeCommands([{ kind: "present" }]));
   let consumed = 0;
   life.connect({
     send: (commands) => {
@@ -63,9 +58,18 @@ const consumedBy = (commands: readonly SentCommand[]): number | undefined => {
 /** One sentence, and a new start: what is half done is in no batch, so nothing is lost. */
 const breakDown = (error: unknown): void => {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`crank: the supervisor found a fault in itself and starts anew: ${message}\n`);
-  if (process.env.CRANK_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  process.exit(BROKEN);
+  complain(`crank: the supervisor found a fault in itself and starts anew: ${message}`);
+  if (processes.environment().CRANK_DEBUG !== undefined && error instanceof Error) complain(error.stack ?? "");
+  processes.exit(BROKEN);
+};
+
+/** A line on stderr, as much of it as is taken at once. */
+const complain = (line: string): void => {
+  try {
+    files.write(STDERR, bytesOf(`${line}\n`));
+  } catch {
+    // It is closed, or full.
+  }
 };
 
 /** One supervisor from its hello to its sleep. */
@@ -77,11 +81,7 @@ class Life {
   #greetings: Greeting[] = [];
   #supervisor: Supervisor | null = null;
   #isBusy = false;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
-  #home = "";
-  /** The last event before memory was given back; null: not yet. `#begunAt`: the last one before this life. */
-  #trimmedAt: number | null = null;
-  #begunAt = 0;
+  #idleTimer: Timer | undefined;
 
   constructor(frontEnd: FrontEnd) {
     this.#frontEnd = frontEnd;
@@ -104,7 +104,7 @@ class Life {
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       const waiting = typeof next === "function" ? next() : this.#handle(next, this.#link);
       if (!waiting) continue;
-      clearTimeout(this.#idleTimer);
+      this.#idleTimer?.cancel();
       waiting.then(() => {
         this.#isBusy = false;
         this.#work();
@@ -118,8 +118,7 @@ class Life {
   #handle(message: Message, link: Link): Promise<void> | undefined {
     switch (message.kind) {
       case "sleep":
-        process.exit(0);
-        break;
+        return processes.exit(0);
       case "helloEnd":
         return this.#begin(link);
       case "hello":
@@ -138,39 +137,22 @@ class Life {
   #begin(link: Link): Promise<void> {
     const hello = collect(this.#greetings);
     this.#greetings = [];
-    const startedAt = performance.now();
+    const startedAt = clock.monotonicNow();
     const now = hello.now;
-    this.#home = hello.facts.home;
-    const platform = linuxPlatform(() => now + Math.round(performance.now() - startedAt));
+    const platform = linuxPlatform(() => now + Math.round(clock.monotonicNow() - startedAt));
     const supervisor = new Supervisor({ platform, frontEnd: this.#frontEnd }, hello, link);
     this.#supervisor = supervisor;
-    this.#begunAt = supervisor.consumed;
     link.send([{ kind: "attach", protocol: PROTOCOL_VERSION }]);
     return supervisor.start();
   }
 
-  /** Nothing to do: after a moment memory is given back, after `lingerMs` the keeper is asked to let this supervisor go. */
+  /** Nothing to do: after `lingerMs` the keeper is asked to let this supervisor go. */
   #rest(link: Link): void {
-    clearTimeout(this.#idleTimer);
+    this.#idleTimer?.cancel();
     const supervisor = this.#supervisor;
     if (!supervisor || supervisor.recording !== null) return;
     const { lingerMs, consumed } = supervisor;
-    if (consumed - (this.#trimmedAt ?? this.#begunAt) >= TRIM_BUSY_EVERY) this.#trim(consumed);
-    const leave = (): void => link.send([{ kind: "idle", seen: consumed }]);
-    const isWorthIt = this.#trimmedAt === null || consumed - this.#trimmedAt >= TRIM_EVERY;
-    if (lingerMs <= QUIET_MS || !isWorthIt) {
-      this.#idleTimer = setTimeout(leave, lingerMs);
-      return;
-    }
-    this.#idleTimer = setTimeout(() => {
-      this.#trim(consumed);
-      this.#idleTimer = setTimeout(leave, lingerMs - QUIET_MS);
-    }, QUIET_MS);
-  }
-
-  #trim(consumed: number): void {
-    this.#trimmedAt = consumed;
-    trimMemory(this.#home);
+    this.#idleTimer = clock.after(lingerMs, () => link.send([{ kind: "idle", seen: consumed }]));
   }
 }
 

@@ -1,6 +1,7 @@
 // Measuring the workers, only when somebody asks: a short-lived process of its own (crank's program under the name
 // crank-measure), which the keeper starts as it starts probes, says what they use and which connections they hold. So
 // however many those are, nothing else waits for it.
+import { hexOf } from "../host/bytes.ts";
 import { type Command, INHERITED_OOM_SCORE, type KeeperEvent, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { parseUri } from "./addresses.ts";
 import { FOREIGN_VARIABLES } from "./launch.ts";
@@ -89,13 +90,11 @@ const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSo
 const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
   const { address } = parseUri(uri);
   if (type === SOCK_DGRAM) return "";
-  if (address.kind === "unix") return hex(unixAddress(address.path));
+  if (address.kind === "unix") return hexOf(unixAddress(address.path));
   if (address.kind !== "internet") return "";
   const all = domain === AF_INET6 ? "::" : "0.0.0.0";
-  return hex(internetAddress(address.host === "" ? all : address.host, address.port).bytes);
+  return hexOf(internetAddress(address.host === "" ? all : address.host, address.port).bytes);
 };
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 /** Takes a part of what a measurement says. Returns what it was about when it has said everything, null before. */
 export const takeMeasured = (

@@ -1,6 +1,9 @@
 // Processes in the middle of execve(2). Until the kernel has closed what is to be closed there, most of what /proc shows of such
 // a process makes the reader wait (stat, the links of fd/ and ns/, environ), for as long as a file system of its own likes.
-import { readFileSync } from "node:fs";
+import { host } from "#host";
+import { textAt } from "./system-files.ts";
+
+const { clock } = host;
 
 /** An ordinary execve is over by then, ms. */
 const PATIENCE_MS = 20;
@@ -18,25 +21,21 @@ let waitedMs = 0;
  */
 export const isMidExec = (pid: number): boolean => {
   if (!isBetweenPrograms(pid)) return false;
-  const begun = performance.now();
+  const begun = clock.monotonicNow();
   if (begun >= periodUntil) {
     held.clear();
     periodUntil = begun + PERIOD_MS;
     waitedMs = 0;
   }
   if (held.has(pid) || waitedMs >= BUDGET_MS) return true;
-  while (performance.now() - begun < PATIENCE_MS) if (!isBetweenPrograms(pid)) return false;
-  waitedMs += performance.now() - begun;
+  while (clock.monotonicNow() - begun < PATIENCE_MS) if (!isBetweenPrograms(pid)) return false;
+  waitedMs += clock.monotonicNow() - begun;
   held.add(pid);
   return true;
 };
 
 /** proc_pid_statm(5) does not wait. Its memory is new then, and has a stack, and no program yet. */
 const isBetweenPrograms = (pid: number): boolean => {
-  try {
-    const [size, , , text, , data] = readFileSync(`/proc/${pid}/statm`, "latin1").split(" ");
-    return text === "0" && size !== "0" && size === data;
-  } catch {
-    return false;
-  }
+  const [size, , , text, , data] = (textAt(`/proc/${pid}/statm`) ?? "").split(" ");
+  return text === "0" && size !== "0" && size === data;
 };

@@ -1,6 +1,8 @@
 // Where workers' notify sockets are bound: a path whose length does not grow with the number of starts, so that one that fits at
 // crank's start fits for ever, and whether a worker's user gets there.
+
 import type { Spec } from "../core/spec.ts";
+import { byteLength } from "../host/bytes.ts";
 import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
 import type { Platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
@@ -11,7 +13,7 @@ const DIGITS = 6;
 /** Where a worker's NOTIFY_SOCKET is bound. "" (NOTIFY_FD alone) where the path would be too long for a socket. */
 export const notifySocketPath = (settings: Settings, worker: number): string => {
   const path = wantedPath(settings, worker);
-  return path !== null && Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
+  return path !== null && byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
 };
 
 const wantedPath = ({ runDirectory, notifyNames }: Settings, worker: number): string | null => {
@@ -22,7 +24,7 @@ const wantedPath = ({ runDirectory, notifyNames }: Settings, worker: number): st
 /** Why these paths are of no use, as a sentence without its end; null: they fit. */
 export const notifyProblem = (settings: Settings): string | null => {
   const path = wantedPath(settings, 1);
-  const bytes = path === null ? 0 : Buffer.byteLength(path);
+  const bytes = path === null ? 0 : byteLength(path);
   return bytes <= MAX_UNIX_PATH_BYTES
     ? null
     : `the path of a notify socket, ${path}, has ${bytes} bytes, and a unix socket's may have ${MAX_UNIX_PATH_BYTES}`;

@@ -33,7 +33,7 @@ export const findOrphans = async (processes: ProcessTable, look: Look): Promise<
   const users = [look.platform.uid, ...look.history.flatMap(({ spec }) => spec.user?.uid ?? [])];
   const named: { readonly facts: ProcessFacts; readonly name: Name; readonly inodes: ReadonlySet<number> }[] = [];
   for (const pid of processes.list()) {
-    const facts = pid === process.pid ? null : processes.facts(pid);
+    const facts = pid === look.platform.pid ? null : processes.facts(pid);
     // Another user can write such an environment; it cannot become this one.
     if (!facts || !hasOnly(facts, users)) continue;
     const environment = await processes.environment(pid);

@@ -1,8 +1,10 @@
 // What a process has started, which sockets it has open and where it listens, as /proc shows it. Loaded when a worker does
 // not hold its sockets where it was given them. The tests hand in others.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { host } from "#host";
+import { HostError } from "../host/errors.ts";
 import { isMidExec } from "./mid-exec.ts";
 import { type BoundSocket, boundSockets } from "./processes.ts";
+import { linkAt, namesIn, textAt } from "./system-files.ts";
 
 /** The sockets that a process has open, by inode. `looked`: at so many descriptors; `isWhole` false: not at all of them. */
 export type OpenSockets = {
@@ -27,46 +29,22 @@ export type ProcessTree = {
 /** /proc, as it is at each question. */
 export const linuxProcessTree: ProcessTree = {
   children: (pid) =>
-    namesIn(`/proc/${pid}/task`).flatMap((thread) =>
-      (textOf(`/proc/${pid}/task/${thread}/children`) ?? "").split(" ").filter(Boolean).map(Number),
+    (namesIn(`/proc/${pid}/task`) ?? []).flatMap((thread) =>
+      (textAt(`/proc/${pid}/task/${thread}/children`) ?? "").split(" ").filter(Boolean).map(Number),
     ),
   openSockets: (pid, most) => openSocketsOf(pid, most),
   boundSockets: (pid) => boundSockets(`/proc/${pid}/net`),
-  networkOf: (pid) => (isMidExec(pid) ? null : targetOf(`/proc/${pid}/ns/net`)) ?? `process ${pid}`,
-  name: (pid) => (textOf(`/proc/${pid}/comm`) ?? "").trimEnd(),
-};
-
-const textOf = (path: string): string | null => {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
-};
-
-const targetOf = (path: string): string | null => {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return null;
-  }
-};
-
-const namesIn = (path: string): readonly string[] => {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
+  networkOf: (pid) => (isMidExec(pid) ? null : linkAt(`/proc/${pid}/ns/net`)) ?? `process ${pid}`,
+  name: (pid) => (textAt(`/proc/${pid}/comm`) ?? "").trimEnd(),
 };
 
 /** A process of other rights exists (EPERM of kill(2)), though proc(5) mounted with hidepid does not even show it. */
 const isOfOthers = (pid: number): boolean => {
   try {
-    process.kill(pid, 0);
+    host.processes.kill(pid, 0);
     return false;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return error instanceof HostError && error.code === "EPERM";
   }
 };
 
@@ -75,16 +53,16 @@ const openSocketsOf = (pid: number, most: number): OpenSockets | null => {
   if (isMidExec(pid)) return { inodes, looked: 0, isWhole: false };
   let names: readonly string[];
   try {
-    names = readdirSync(`/proc/${pid}/fd`);
+    names = host.files.list(`/proc/${pid}/fd`);
   } catch (error) {
-    const isThere = (error instanceof Error && "code" in error && error.code === "EACCES") || isOfOthers(pid);
+    const isThere = (error instanceof HostError && error.code === "EACCES") || isOfOthers(pid);
     return isThere ? { inodes, looked: 0, isWhole: false } : null;
   }
   const fds = names.map(Number).sort((a, b) => a - b);
-  if (fds.length === 0 && / \(.*\) [ZX] /s.test(textOf(`/proc/${pid}/stat`) ?? "")) return null;
+  if (fds.length === 0 && / \(.*\) [ZX] /s.test(textAt(`/proc/${pid}/stat`) ?? "")) return null;
   let shown = 0;
   for (const fd of fds.slice(0, most)) {
-    const target = targetOf(`/proc/${pid}/fd/${fd}`);
+    const target = linkAt(`/proc/${pid}/fd/${fd}`);
     if (target === null) continue;
     shown += 1;
     if (target.startsWith("socket:[")) inodes.add(Number(target.slice("socket:[".length, -1)));

@@ -1,7 +1,10 @@
 // Processes and sockets as /proc shows them, for finding what a killed crank left. The tests hand in others.
-import { closeSync, openSync, promises, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { host } from "#host";
+import { textOf } from "../host/bytes.ts";
+import { HostError } from "../host/errors.ts";
 import { isMidExec } from "./mid-exec.ts";
 import { AF_INET, AF_INET6, describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
+import { linkAt, namesIn, orNull, partsOf, textAt } from "./system-files.ts";
 
 /** A process as one value: a pid alone may be another process's by the time that it is used. */
 export type ProcessRef = {
@@ -59,11 +62,11 @@ export const linuxProcesses: ProcessTable = {
   environment: (pid) => environmentOf(pid),
   command: async (pid) => {
     const words = (await memoryTextOf(pid, "cmdline"))?.split("\0").join(" ").trim() ?? "";
-    return words === "" ? (textOf(`/proc/${pid}/comm`) ?? "").trim() : words;
+    return words === "" ? (textAt(`/proc/${pid}/comm`) ?? "").trim() : words;
   },
   descriptors: (pid) => descriptorsOf(pid),
   accessMode: (pid, fd) => {
-    const flags = /^flags:\s*([0-7]+)/m.exec(textOf(`/proc/${pid}/fdinfo/${fd}`) ?? "")?.[1];
+    const flags = /^flags:\s*([0-7]+)/m.exec(textAt(`/proc/${pid}/fdinfo/${fd}`) ?? "")?.[1];
     return flags === undefined ? null : Number.parseInt(flags, 8) & 3;
   },
   sockets: () => boundSockets("/proc/net"),
@@ -73,30 +76,14 @@ export const linuxProcesses: ProcessTable = {
 export const boundSockets = (directory: string): ReadonlyMap<number, BoundSocket> => {
   const found = new Map<number, BoundSocket>();
   for (const [file, type] of INTERNET_FILES) readInternet(firstOf(`${directory}/${file}`, type), type, found);
-  readUnix(textOf(`${directory}/unix`) ?? "", found);
+  readUnix(textAt(`${directory}/unix`) ?? "", found);
   return found;
-};
-
-const textOf = (path: string): string | null => {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
-};
-
-const namesIn = (path: string): string[] | null => {
-  try {
-    return readdirSync(path);
-  } catch {
-    return null;
-  }
 };
 
 /** proc_pid_stat(5): the command's name may hold anything, so fields are counted from its closing parenthesis. */
 const factsOf = (pid: number): ProcessFacts | null => {
-  const stat = isMidExec(pid) ? null : textOf(`/proc/${pid}/stat`);
-  const status = textOf(`/proc/${pid}/status`) ?? "";
+  const stat = isMidExec(pid) ? null : textAt(`/proc/${pid}/stat`);
+  const status = textAt(`/proc/${pid}/status`) ?? "";
   const uids = /^Uid:\s*(\d+)\s+(\d+)\s+(\d+)/m.exec(status);
   if (stat === null || !uids) return null;
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -130,18 +117,21 @@ const MOST_HELD_UP = 2;
 const memoryTextOf = async (pid: number, name: "environ" | "cmdline"): Promise<string | null> => {
   if (heldUp >= MOST_HELD_UP || isMidExec(pid)) return null;
   heldUp++;
-  const reading = promises
-    .readFile(`/proc/${pid}/${name}`, "utf8")
-    .catch(() => null)
+  const reading = host.files
+    .readBeside(`/proc/${pid}/${name}`, MOST_MEMORY_BYTES)
+    .then(textOf, () => null)
     .finally(() => heldUp--);
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let giveUp: () => void = () => {};
   const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), READ_LIMIT_MS);
+    giveUp = () => resolve(null);
   });
+  const timer = host.clock.after(READ_LIMIT_MS, giveUp);
   const text = await Promise.race([reading, late]);
-  clearTimeout(timer);
+  timer.cancel();
   return text;
 };
+/** The arguments and the environment of a process have 6 MiB together, unless its stack may be larger (execve(2)). */
+const MOST_MEMORY_BYTES = 16 * 1024 * 1024;
 
 const environmentOf = async (pid: number): Promise<Environment | null> => {
   const text = await memoryTextOf(pid, "environ");
@@ -157,21 +147,18 @@ const environmentOf = async (pid: number): Promise<Environment | null> => {
 
 const descriptorsOf = (pid: number): Descriptors => {
   if (isMidExec(pid)) return { kind: "hidden", reason: "it is executing a program" };
-  let names: string[];
+  let names: readonly string[];
   try {
-    names = readdirSync(`/proc/${pid}/fd`);
+    names = host.files.list(`/proc/${pid}/fd`);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    return { kind: "hidden", reason: code === "EACCES" || code === "EPERM" ? "permission denied" : "it is gone" };
+    const isRefused = error instanceof HostError && (error.code === "EACCES" || error.code === "EPERM");
+    return { kind: "hidden", reason: isRefused ? "permission denied" : "it is gone" };
   }
-  const descriptors: Descriptor[] = [];
-  for (const name of names) {
-    try {
-      descriptors.push({ fd: Number(name), target: readlinkSync(`/proc/${pid}/fd/${name}`) });
-    } catch {
-      // Closed meanwhile.
-    }
-  }
+  // Without those that were closed meanwhile.
+  const descriptors = names.flatMap((name) => {
+    const target = linkAt(`/proc/${pid}/fd/${name}`);
+    return target === null ? [] : [{ fd: Number(name), target }];
+  });
   if (names.length > 0 && descriptors.length === 0) return { kind: "hidden", reason: "permission denied" };
   return { kind: "shown", descriptors: descriptors.sort((a, b) => a.fd - b.fd) };
 };
@@ -181,23 +168,18 @@ const descriptorsOf = (pid: number): Descriptors => {
  * rest, tens of thousands of connections that were closed a minute ago, is not read.
  */
 const firstOf = (path: string, type: number): string => {
-  if (type !== SOCK_STREAM) return textOf(path) ?? "";
+  if (type !== SOCK_STREAM) return textAt(path) ?? "";
   let text = "";
-  try {
-    const file = openSync(path, "r");
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    for (let count = readSync(file, chunk); count > 0; count = readSync(file, chunk)) {
-      const more = chunk.toString("latin1", 0, count);
+  // Without the protocol, its table is not there.
+  orNull(() => {
+    for (const part of partsOf(path)) {
+      const more = textOf(part);
       text += more;
       if (ANOTHER_STATE.test(more)) break;
     }
-    closeSync(file);
-  } catch {
-    // Without the protocol, its table is not there.
-  }
+  });
   return text;
 };
-const CHUNK_BYTES = 16 * 1024;
 /** A line of a socket that does not listen. */
 const ANOTHER_STATE = /:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (?!0A)[0-9A-F]{2} /;
 

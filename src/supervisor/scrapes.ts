@@ -1,5 +1,6 @@
 // The metrics socket: HTTP requests, of which the keeper delivers the first line when their head is complete, and their
 // answers. Each connection is for one request, and how many wait is bounded: a client too many is refused.
+import { byteLength } from "../host/bytes.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { forgetPending, type Memory, nextRequest, rememberPending } from "./memory.ts";
@@ -85,7 +86,7 @@ export const answerScrapes = (memory: Memory): void => {
   );
   if (waiting.length === 0) return;
   const answer: Answer = { status: 200, text: metricsText(memory), type: EXPOSITION };
-  const most = Math.max(1, Math.floor(MOST_BYTES / Buffer.byteLength(answer.text)));
+  const most = Math.max(1, Math.floor(MOST_BYTES / byteLength(answer.text)));
   for (const [index, { request, pending }] of waiting.entries())
     answerScrape(memory, request, pending, index < most ? answer : BUSY);
 };
@@ -95,7 +96,7 @@ const answerScrape = (memory: Memory, request: number, { connection, method }: S
   const head = [
     `HTTP/1.1 ${answer.status} ${REASONS[answer.status] ?? ""}`,
     `Content-Type: ${answer.type ?? PLAIN}`,
-    `Content-Length: ${Buffer.byteLength(answer.text)}`,
+    `Content-Length: ${byteLength(answer.text)}`,
     "Cache-Control: no-store",
     "Connection: close",
     ...(answer.headers ?? []),

@@ -2,6 +2,7 @@
 // told anew as a whole after a pause: none of it does harm when it comes twice.
 
 import { printable } from "../control/printable.ts";
+import { byteLength } from "../host/bytes.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { MAX_UNIX_PATH_BYTES } from "./addresses.ts";
 import { describeErrno } from "./errno.ts";
@@ -20,7 +21,7 @@ export const meetServiceManager = (memory: Memory): void => {
   const hasJournal = journal !== undefined && journal === platform.streamIdentity(STDERR);
   rememberManager(memory, { hasJournal });
   if (socket === "") return;
-  if (!/^[/@]./.test(socket) || Buffer.byteLength(socket) > MAX_UNIX_PATH_BYTES)
+  if (!/^[/@]./.test(socket) || byteLength(socket) > MAX_UNIX_PATH_BYTES)
     return log(
       memory,
       "warning",

@@ -1,5 +1,6 @@
 // Opening what -bind and -ctl name: addresses resolved, stale files cleared away, the keeper told what to open, and what
 // it answers turned into sentences.
+import { isIpv4, isIpv6 } from "../host/names.ts";
 import { type Command, UNCHANGED } from "../keeper/protocol.ts";
 import { type Address, DEFAULT_OPTIONS, formatAddress } from "./addresses.ts";
 import { describeErrno } from "./errno.ts";
@@ -179,8 +180,6 @@ const openInternet = (
   };
 };
 
-const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
-
 const literalHost = async (
   platform: Platform,
   uri: string,
@@ -188,12 +187,12 @@ const literalHost = async (
 ): Promise<string> => {
   const { host, family } = address;
   if (host === "") return family === "4" ? "0.0.0.0" : "::";
-  if (host.includes(":") || IPV4.test(host)) {
-    const isIpv6 = host.includes(":");
-    if ((family === "4" && isIpv6) || (family === "6" && !isIpv6)) {
+  if (host.includes(":") || isIpv4(host)) {
+    const hasColon = host.includes(":");
+    if ((family === "4" && hasColon) || (family === "6" && !hasColon)) {
       throw new StartError(`${uri}: ${host} is not an IPv${family} address`);
     }
-    if (isIpv6 && !isIpv6Literal(host)) throw new StartError(`${uri}: ${host} is not an IPv6 address`);
+    if (hasColon && !isIpv6(host.replace(/%\d+$/, ""))) throw new StartError(`${uri}: ${host} is not an IPv6 address`);
     return host;
   }
   try {
@@ -204,8 +203,6 @@ const literalHost = async (
   }
   throw new StartError(`${uri}: the host ${host} has no address`);
 };
-
-const isIpv6Literal = (host: string): boolean => URL.canParse(`http://[${host.replace(/%\d+$/, "")}]/`);
 
 /** Why a socket could not be opened, for the user. */
 export const openFailure = (uri: string, step: string, errno: number): string => {

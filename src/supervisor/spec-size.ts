@@ -1,6 +1,8 @@
 // How large a spec may be: so that the kernel takes it (execve(2), "Limits on size of arguments and environment"), and so
 // that crank can keep it.
+
 import type { Spec } from "../core/spec.ts";
+import { byteLength } from "../host/bytes.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import type { Platform } from "./platform.ts";
 
@@ -26,7 +28,7 @@ export const sizeProblem = (platform: Platform, spec: Spec): string | null => {
 };
 
 /** How long a spec is where crank keeps it. */
-export const keptBytes = (spec: Spec): number => Buffer.byteLength(JSON.stringify(spec));
+export const keptBytes = (spec: Spec): number => byteLength(JSON.stringify(spec));
 
 /** What execve(2) has to copy: every string with its end, and the pointer to it. */
 const executedBytes = ({ environment }: Platform, { command, env }: Spec): number => {
@@ -38,7 +40,7 @@ const executedBytes = ({ environment }: Platform, { command, env }: Spec): numbe
   return bytes;
 };
 
-const stringBytes = (text: string): number => Buffer.byteLength(text) + 1 + 8;
+const stringBytes = (text: string): number => byteLength(text) + 1 + 8;
 
 /** A quarter of the stack limit that the worker will have. */
 const grantedBytes = (platform: Platform, { limits }: Spec): number => {

@@ -21,7 +21,13 @@ export type Left = {
 };
 
 /** Who looks: its own user, and for which binds. */
-export type Looker = { readonly uid: number; readonly binds: readonly Bind[]; handleOf(bind: number): number };
+export type Looker = {
+  /** This process, which is nothing that was left. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly binds: readonly Bind[];
+  handleOf(bind: number): number;
+};
 
 const FIRST_FD = 3;
 const O_RDWR = 2;
@@ -99,7 +105,7 @@ class Inspector {
     const taken = new Set(Object.values(this.#left.core.workers).map(({ pid }) => pid));
     const owner = this.#ownerOf(worker);
     const candidates = this.#processes.list().flatMap((pid) => {
-      const facts = taken.has(pid) || pid === process.pid ? null : this.#processes.facts(pid);
+      const facts = taken.has(pid) || pid === this.#looker.pid ? null : this.#processes.facts(pid);
       if (!facts || !hasOnly(facts, [owner]) || this.#descendsFrom(pid, taken)) return [];
       return facts;
     });
@@ -118,7 +124,7 @@ class Inspector {
     if (pid === null || this.#processes.facts(pid)?.startTime === startTime) return null;
     const rest: ProcessRef[] = [];
     for (const other of this.#processes.list()) {
-      const facts = other === process.pid ? null : this.#processes.facts(other);
+      const facts = other === this.#looker.pid ? null : this.#processes.facts(other);
       if (!facts || facts.startTime < startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
       const environment = await this.#processes.environment(other);
       // The process that was started itself is the worker, and the journal says otherwise.
@@ -165,7 +171,7 @@ class Inspector {
     const known = new Set(workers.map(({ pid }) => pid));
     const inodes = this.#allInodes();
     return this.#processes.list().flatMap((pid) => {
-      if (pid === process.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
+      if (pid === this.#looker.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
       if (this.#descendsFrom(pid, known)) return [];
       return [`Process ${pid} holds a socket of this service and is no worker of it that is known; it is left alone`];
     });

@@ -1,8 +1,9 @@
 // The check of an upgrade, on both of its sides: the running crank starts the new program with a copy of the journal, and the
 // new program, called with --upgrade-check, says whether it could go on from there.
-import { readFileSync, writeSync } from "node:fs";
+import { host } from "#host";
 import { parseFlatJson } from "../control/json.ts";
 import { nextDeadline } from "../core/deadline.ts";
+import { bytesOf, textOf } from "../host/bytes.ts";
 import { readJournal } from "../keeper/journal.ts";
 import { INHERITED_OOM_SCORE, PROTOCOL_VERSION, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
@@ -13,6 +14,7 @@ import type { Memory } from "./memory.ts";
 import { checkWorker } from "./probes.ts";
 import { programPath } from "./program-path.ts";
 import { formatProblem, recall } from "./recall.ts";
+import { readWhole } from "./system-files.ts";
 import type { Upgrade, UpgradeAnswer } from "./upgrade-stages.ts";
 import { status } from "./views.ts";
 
@@ -20,6 +22,7 @@ import { status } from "./views.ts";
 const VARIABLE = "CRANK_UPGRADE_CHECK";
 const JOURNAL_FD = 3;
 const ANSWER_FD = 4;
+const STDERR = 2;
 const SIGKILL = 9;
 /** Copies of the journal are handles whose numbers nobody else ever has. */
 const FIRST_COPY = 2 ** 33;
@@ -63,7 +66,7 @@ export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade):
 
 /** What the new program answered; null if that is no answer. */
 export const parseUpgradeAnswer = (bytes: Uint8Array): UpgradeAnswer | null => {
-  const answer = parseFlatJson(new TextDecoder().decode(bytes));
+  const answer = parseFlatJson(textOf(bytes));
   if (typeof answer !== "object" || answer === null) return null;
   const { crank: version, protocol, home, runtime } = Object.fromEntries(Object.entries(answer));
   const isWhole = typeof version === "string" && typeof protocol === "number";
@@ -76,21 +79,22 @@ const isPath = (path: unknown): path is string => typeof path === "string" && pa
 
 /** Answers the check that this process was started for, and ends it: status 0 if this program could go on from the journal. */
 export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
-  const told = /^(\d+):(\d+)$/.exec(process.env[VARIABLE] ?? "");
+  const { files, processes } = host;
+  const told = /^(\d+):(\d+)$/.exec(processes.environment()[VARIABLE] ?? "");
   // Called by hand, or through a wrapper that lost it: being able to run at all is the answer.
-  if (!told) process.exit(0);
-  const problem = problemWith(frontEnd, readFileSync(`/proc/self/fd/${told[1]}`));
+  if (!told) return processes.exit(0);
+  const problem = problemWith(frontEnd, readWhole(`/proc/self/fd/${told[1]}`));
   if (problem !== null) {
-    process.stderr.write(`crank ${VERSION} cannot go on: ${problem}\n`);
-    process.exit(1);
+    files.write(STDERR, bytesOf(`crank ${VERSION} cannot go on: ${problem}\n`));
+    return processes.exit(1);
   }
-  writeSync(Number(told[2]), JSON.stringify(answer()));
-  process.exit(0);
+  files.write(Number(told[2]), bytesOf(JSON.stringify(answer())));
+  processes.exit(0);
 };
 
 /** The keeper's program says where it is (keeper/programs.c). */
 const answer = (): Record<string, unknown> => {
-  const { CRANK_HOME: home, CRANK_RUNTIME: chosen } = process.env;
+  const { CRANK_HOME: home, CRANK_RUNTIME: chosen } = host.processes.environment();
   return { crank: VERSION, protocol: PROTOCOL_VERSION, home, runtime: chosen || `${home}/bin/runtime` };
 };
 
@@ -105,7 +109,7 @@ export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | nul
   const problem = formatProblem(journal.entries);
   if (problem !== null) return `the journal ${problem}`;
   try {
-    const now = Math.round(performance.now());
+    const now = Math.round(host.clock.monotonicNow());
     const memory = recall({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
     // As a start would: everything is looked at once.
     void [status(memory, {}), nextDeadline(memory.core)];

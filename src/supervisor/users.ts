@@ -1,6 +1,7 @@
 // The system's user database: users and groups by name or number, from its files, else by the name service's own program.
-import { readFileSync } from "node:fs";
+import { host } from "#host";
 import type { Identity } from "../core/spec.ts";
+import { orNull, textAt } from "./system-files.ts";
 
 /** A user by login or uid, with the groups that it has in the database; null: there is none. */
 export const findUser = (name: string): Identity | null => {
@@ -24,26 +25,21 @@ const databaseLine = (database: "passwd" | "group", name: string): readonly stri
 };
 
 /** Users that are not in the files (LDAP, systemd-homed): the name service's own program knows them. */
-const askNameService = (database: "passwd" | "group", name: string): readonly string[] | null => {
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const found = spawnSync("getent", [database, "--", name], {
-    encoding: "utf8",
-    timeout: 3_000,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  if (found.status !== 0) return null;
-  return found.stdout.trim().split(":");
-};
+const askNameService = (database: "passwd" | "group", name: string): readonly string[] | null =>
+  answerOf(database, name)?.split(":") ?? null;
 
 const groupsOf = (login: string, primary: number): number[] => {
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const found = spawnSync("getent", ["initgroups", "--", login], {
-    encoding: "utf8",
-    timeout: 3_000,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const listed = found.status === 0 ? found.stdout.trim().split(/\s+/).slice(1).map(Number) : groupsInFile(login);
+  const answer = answerOf("initgroups", login);
+  const listed = answer === null ? groupsInFile(login) : answer.split(/\s+/).slice(1).map(Number);
   return [...new Set([primary, ...listed.filter(Number.isInteger)])];
+};
+
+const LIMIT_MS = 3_000;
+
+/** What getent(1) says, without the line's end; null: it knows nothing of it, or is not there. */
+const answerOf = (database: "passwd" | "group" | "initgroups", name: string): string | null => {
+  const answer = orNull(() => host.processes.askNow(["getent", database, "--", name], LIMIT_MS));
+  return answer?.status === 0 ? answer.output.trim() : null;
 };
 
 const groupsInFile = (login: string): number[] =>
@@ -52,12 +48,5 @@ const groupsInFile = (login: string): number[] =>
     .map((fields) => Number(fields[2]));
 
 /** The fields of each line of a file of the database; none if it cannot be read. */
-const linesOf = (database: "passwd" | "group"): string[][] => {
-  try {
-    return readFileSync(`/etc/${database}`, "utf8")
-      .split("\n")
-      .map((line) => line.split(":"));
-  } catch {
-    return [];
-  }
-};
+const linesOf = (database: "passwd" | "group"): readonly (readonly string[])[] =>
+  (textAt(`/etc/${database}`) ?? "").split("\n").map((line) => line.split(":"));

@@ -1,7 +1,9 @@
 // What a worker says on its notify socket beside READY=1, word by word, as systemd understands it (sd_notify(3)). Loaded
 // when a worker first says any of it.
+
 import { printable } from "../control/printable.ts";
 import type { Worker } from "../core/state.ts";
+import { latin1Of } from "../host/bytes.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
@@ -83,12 +85,10 @@ const takeStatus = (memory: Memory, word: Word): void => {
 
 /** Whether the line of a datagram that begins so is UTF-8. */
 const isText = (bytes: Uint8Array, beginning: string): boolean => {
-  const line = Buffer.from(bytes)
-    .toString("latin1")
-    .split("\n")
-    .find((text) => text.startsWith(beginning));
+  const lines = latin1Of(bytes).split("\n");
+  const line = lines.find((text) => text.startsWith(beginning)) ?? "";
   try {
-    new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(line ?? "", "latin1"));
+    new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(line, (character) => character.charCodeAt(0)));
     return true;
   } catch {
     return false;

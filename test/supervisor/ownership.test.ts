@@ -116,7 +116,7 @@ const found = async (processes: Processes): Promise<number | undefined> => {
   );
   if (!settings) throw new Error("it does not serve");
   const left: Left = { pid: 50, settings, core, sockets, unstarted: [], keeperOf: () => 50 };
-  const looker = { uid: SVC, binds: settings.binds, handleOf: (bind: number) => bind };
+  const looker = { pid: 0, uid: SVC, binds: settings.binds, handleOf: (bind: number) => bind };
   return (await survey(tableOf(processes), left, looker)).workers[0]?.pid;
 };
 

@@ -52,7 +52,7 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   const platform = linuxPlatform(() => Math.round(host.clock.monotonicNow()));
   const left = readLeft({ platform, frontEnd: CRANK, facts: { ...NO_FACTS, bootId: await bootId() } }, bytes);
   if (typeof left === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${left}` };
-  const looker = { uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
+  const looker = { pid: platform.pid, uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
   const processes = await platform.processes();
   const found = await survey(processes, left, looker);
   if (found.workers.length === 0 && found.lost.length === 0)
