@@ -18,7 +18,7 @@ nodejs|command -v node||
 npm|command -v npm||
 python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign|test/worker/examples
 git|command -v git|test/setup/clean-clone test/setup/missing|
-tmux|command -v tmux|test/e2e/watch|
+tmux|command -v tmux|test/e2e/watch test/e2e/line-editor|
 man-db|command -v man||test/docs/manual test/docs/options-manual
 curl|command -v curl|test/docs/five-minutes test/e2e/socket-names|
 procps|command -v pgrep|test/docs/five-minutes|

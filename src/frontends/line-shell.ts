@@ -1,54 +1,47 @@
-// The shell of the control programs: a prompt, a history for as long as it runs, and completion. The one part that wants
-// node:readline, which is therefore loaded with it.
-import type { Interface } from "node:readline";
+// The shell of the control programs: a prompt, lines that are edited on a terminal, and what each of them is answered.
+import { host } from "#host";
 import type { Output } from "../commands/output.ts";
+import type { Completer } from "./line-editor/completion.ts";
+import { LineEditor } from "./line-editor/editor.ts";
+import type { Lines } from "./line-editor/lines.ts";
+import { PlainLines } from "./line-editor/plain-lines.ts";
 
 /** The words that end a shell, besides ^C and the end of the input. */
 export const LEAVING: readonly string[] = ["exit", "quit"];
 
+const PROMPT = "> ";
+
 export type Shell = {
   readonly out: Output;
-  /** The words that the last one of the line begins, and what of the line they stand for, as node:readline wants them. */
-  readonly complete: (line: string) => [string[], string];
+  readonly complete: Completer;
   /** Takes one line and prints what it leads to. */
   readonly answer: (line: string) => Promise<void>;
 };
 
 /** Runs until the end of the input, ^C, or a word of LEAVING. Rejects when a line cannot be answered. */
 export const runShell = async ({ out, complete, answer }: Shell): Promise<void> => {
-  const { createInterface } = await import("node:readline");
-  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: "> ", completer: complete });
+  const lines = openLines(out, complete);
   try {
-    await takeLines(lines, answer);
+    // ^C ends it while a line is answered too; the answer is not waited for then.
+    await Promise.race([takeLines(lines, answer), lines.interrupted]);
   } finally {
     lines.close();
-    out.write("\n");
   }
 };
 
-/** Hands on one line after the other, until there are no more. Rejects when one cannot be answered. */
-const takeLines = (lines: Interface, answer: (line: string) => Promise<void>): Promise<void> =>
-  new Promise((resolve, reject) => {
-    let work = Promise.resolve();
-    let isOpen = true;
-    let hasLeft = false;
-    const take = async (line: string): Promise<void> => {
-      if (LEAVING.includes(line)) {
-        hasLeft = true;
-        lines.close();
-      }
-      if (hasLeft) return;
-      if (line !== "") await answer(line);
-      if (isOpen) lines.prompt();
-    };
-    lines.on("line", (line) => {
-      work = work.then(() => take(line.trim()));
-      work.catch(reject);
-    });
-    lines.on("SIGINT", () => lines.close());
-    lines.on("close", () => {
-      isOpen = false;
-      work.then(resolve, reject);
-    });
-    lines.prompt();
-  });
+const openLines = (out: Output, complete: Completer): Lines => {
+  const { terminal, processes } = host;
+  const isPlain = !terminal.isTerminal(0) || !terminal.isTerminal(1) || processes.environment().TERM === "dumb";
+  return isPlain ? new PlainLines(out, PROMPT) : new LineEditor(out, PROMPT, complete);
+};
+
+const takeLines = async (lines: Lines, answer: (line: string) => Promise<void>): Promise<void> => {
+  for (let text = await lines.next(); text !== null; text = await lines.next()) {
+    for (const line of text.split("\n").map((part) => part.trim())) {
+      if (LEAVING.includes(line)) return;
+      if (line === "") continue;
+      lines.remember(line);
+      await answer(line);
+    }
+  }
+};

@@ -1,4 +1,4 @@
-// What crank uses of Node's other modules, on the host: net, tty, os, path, dns, child_process, readline.
+// What crank uses of Node's other modules, on the host: net, tty, os, path, dns, child_process.
 import { host } from "#host";
 import { HostError } from "../../src/host/errors.ts";
 import type { Stream, StreamHandlers } from "../../src/host/streams.ts";
@@ -145,49 +145,3 @@ export class Socket {
 }
 
 export const connect = (target: Target): Socket => new Socket(target);
-
-// readline --------------------------------------------------------------------------------------------------------------
-
-type InterfaceOptions = { readonly prompt: string; readonly output: { write(text: string): unknown } };
-
-/** Whole lines, without editing. */
-class LineInterface {
-  readonly #options: InterfaceOptions;
-  readonly #listeners = new Map<string, Listener>();
-  readonly #stop: () => void;
-  #rest = "";
-  #isOpen = true;
-
-  constructor(options: InterfaceOptions) {
-    this.#options = options;
-    const ended = (): void => {
-      if (this.#rest !== "") this.#listeners.get("line")?.(this.#rest);
-      this.close();
-    };
-    this.#stop = terminal.read({ typed: (text) => this.#take(text), ended });
-  }
-
-  on(event: string, listener: Listener): this {
-    this.#listeners.set(event, listener);
-    return this;
-  }
-
-  prompt(): void {
-    this.#options.output.write(this.#options.prompt);
-  }
-
-  close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#stop();
-    this.#listeners.get("close")?.();
-  }
-
-  #take(text: string): void {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop() ?? "";
-    for (const line of lines) this.#listeners.get("line")?.(line);
-  }
-}
-
-export const createInterface = (options: InterfaceOptions): LineInterface => new LineInterface(options);

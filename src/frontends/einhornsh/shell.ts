@@ -10,7 +10,7 @@ export const shell = async (connection: Connection, { out }: Sinks): Promise<num
   return 0;
 };
 
-/** The commands that a line begins, as node:readline wants them. */
+/** The commands that a line begins, and what of the line they stand for. */
 const complete = (line: string): [string[], string] => [
   [...Object.keys(EINHORN_COMMANDS), ...LEAVING].filter((name) => name.startsWith(line)),
   line,

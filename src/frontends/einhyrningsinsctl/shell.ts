@@ -12,7 +12,7 @@ export const shell = async (connection: Connection, out: Output): Promise<number
   return 0;
 };
 
-/** The words that the last one begins, as node:readline wants them. */
+/** The words that the last one begins, and what of the line they stand for. */
 export const complete = (line: string): [string[], string] => {
   const [, signal] = /^\s*signal\s+(\S*)$/.exec(line) ?? [];
   if (signal !== undefined) {

@@ -40,6 +40,12 @@ export class Terminal {
     await this.#tmux("send-keys", ...keys);
   }
 
+  /** Pastes text, marked as pasted where the program has asked for that. */
+  async paste(text: string): Promise<void> {
+    await this.#tmux("set-buffer", text);
+    await this.#tmux("paste-buffer", "-p", "-r");
+  }
+
   /** `crankctl ARGS`, and then its status, as a line for the shell. */
   line(...args: readonly string[]): string {
     return `clear; ${CRANKCTL} -prefix ${this.#bench.directory} ${args.join(" ")}; echo "ended with $?"`;
@@ -88,6 +94,11 @@ export class Terminal {
 
   async resize(columns: number, rows: number): Promise<void> {
     await this.#tmux("resize-window", "-x", String(columns), "-y", String(rows));
+  }
+
+  /** In which column the cursor is, from 0 on. */
+  async cursorColumn(): Promise<number> {
+    return Number((await this.#tmux("display-message", "-p", "#{cursor_x}")).trim());
   }
 
   /** What of the terminal a program may leave changed. */
