@@ -18,6 +18,13 @@ export type Shell = {
   readonly answer: (line: string) => Promise<void>;
 };
 
+/** The signals that a word begins, with or without SIG as it has them. */
+export const signalsFor = (word: string, signals: readonly string[]): string[] => {
+  const begun = word.toUpperCase();
+  const names = begun.startsWith("SIG") ? signals : signals.map((name) => name.slice(3));
+  return names.filter((name) => name.startsWith(begun));
+};
+
 /** Runs until the end of the input, ^C, or a word of LEAVING. Rejects when a line cannot be answered. */
 export const runShell = async ({ out, complete, answer }: Shell): Promise<void> => {
   const lines = openLines(out, complete);

@@ -1,6 +1,6 @@
 // einhornsh's shell: what completes its lines.
 import { EINHORN_COMMANDS } from "../../control/dialects/einhorn.ts";
-import { LEAVING, runShell } from "../line-shell.ts";
+import { LEAVING, runShell, signalsFor } from "../line-shell.ts";
 import type { Connection } from "./connection.ts";
 import { answerTo, type Sinks } from "./main.ts";
 
@@ -10,8 +10,15 @@ export const shell = async (connection: Connection, { out }: Sinks): Promise<num
   return 0;
 };
 
-/** The commands that a line begins, and what of the line they stand for. */
-const complete = (line: string): [string[], string] => [
-  [...Object.keys(EINHORN_COMMANDS), ...LEAVING].filter((name) => name.startsWith(line)),
-  line,
+/** What workers are sent by hand. The master takes any other signal too. */
+const SIGNALS: readonly string[] = [
+  ...["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGKILL", "SIGUSR1", "SIGUSR2"],
+  ...["SIGTTIN", "SIGTTOU", "SIGSTOP", "SIGCONT"],
 ];
+
+/** The words that the last one begins, and what of the line they stand for. */
+export const complete = (line: string): [string[], string] => {
+  const [, signal] = /^\s*(?:die|signal(?:\s+\S+)*)\s+(\S*)$/.exec(line) ?? [];
+  if (signal !== undefined) return [signalsFor(signal, SIGNALS), signal];
+  return [[...Object.keys(EINHORN_COMMANDS), ...LEAVING].filter((name) => name.startsWith(line)), line];
+};

@@ -1,7 +1,7 @@
 // einhyrningsinsctl's shell: its greeting, and what completes its lines.
 import type { Output } from "../../commands/output.ts";
 import { COMMANDS, SIGNALS } from "../../control/dialects/einhyrningsins.ts";
-import { LEAVING, runShell } from "../line-shell.ts";
+import { LEAVING, runShell, signalsFor } from "../line-shell.ts";
 import type { Connection } from "./connection.ts";
 import { answerTo } from "./main.ts";
 
@@ -15,9 +15,6 @@ export const shell = async (connection: Connection, out: Output): Promise<number
 /** The words that the last one begins, and what of the line they stand for. */
 export const complete = (line: string): [string[], string] => {
   const [, signal] = /^\s*signal\s+(\S*)$/.exec(line) ?? [];
-  if (signal !== undefined) {
-    const names = signal.toUpperCase().startsWith("SIG") ? SIGNALS : SIGNALS.map((name) => name.slice(3));
-    return [names.filter((name) => name.startsWith(signal.toUpperCase())), signal];
-  }
+  if (signal !== undefined) return [signalsFor(signal, SIGNALS), signal];
   return [[...Object.keys(COMMANDS), ...LEAVING].filter((name) => name.startsWith(line)), line];
 };

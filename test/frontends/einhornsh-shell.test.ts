@@ -1,0 +1,14 @@
+// What the shell of einhornsh completes.
+import { expect, test } from "bun:test";
+import { complete } from "../../src/frontends/einhornsh/shell.ts";
+
+test("einhorn's commands are completed by how they begin", () => {
+  expect(complete("worker:")).toEqual([["worker:ack", "worker:ping"], "worker:"]);
+  expect(complete("q")).toEqual([["quieter", "quit"], "q"]);
+});
+
+test("signals are completed behind die, and any number of them behind signal", () => {
+  expect(complete("die te")).toEqual([["TERM"], "te"]);
+  expect(complete("signal HUP SIGU")).toEqual([["SIGUSR1", "SIGUSR2"], "SIGU"]);
+  expect(complete("set_workers ")).toEqual([[], "set_workers "]);
+});
