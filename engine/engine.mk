@@ -22,7 +22,6 @@ ENGINE_STRICT   := $(patsubst engine/%.c,build/engine/strict/%.o,$(wildcard engi
 
 # What bin/crank is linked of besides the keeper.
 ENGINE_LINKED   := build/engine/commands.image.o $(ENGINE_OBJECTS) $(MODULE_OBJECTS)
-ENGINE_ASAN     := build/engine/commands.image.o $(ENGINE_SOURCES:engine/%.c=build/engine/sanitized/%.o) $(MODULE_OBJECTS)
 
 # What only the tests of the engine need.
 .PHONY: engine

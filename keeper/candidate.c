@@ -23,7 +23,7 @@
 enum phase { BEFORE_PRESENT = 0, TOO_LATE = 1, BEFORE_COMMIT = 2 };
 enum { READ_BYTES = 4096, AFTER_ITS_END_MS = 10 * 1000 };
 
-static struct program program = {.runtime = -1, .bundle = -1};
+static struct program program = NO_PROGRAM;
 static int channel = -1;
 static pid_t pid;     /* what was started; 0 once it is reaped */
 static pid_t speaker; /* who says that it is the supervisor */
@@ -128,13 +128,25 @@ static pid_t start_wrapper(const struct wrapper *wrapper, int end, const char **
   return started;
 }
 
+static pid_t start_directly(int end, const char **step) {
+  struct buffer pair = {0};
+  buffer_text(&pair, CANDIDATE_VARIABLE);
+  buffer_text(&pair, "1");
+  struct list variables = {.data = pair.data, .length = pair.length, .count = 1};
+  pid_t started = program_start(&program, end, &variables, &report, step);
+  int error = errno;
+  buffer_free(&pair);
+  errno = error;
+  return started;
+}
+
 static void launch_it(const struct wrapper *wrapper, uint32_t patience) {
   const char *step = "channel";
   int end = -1;
   channel = open_pair(&end);
   pid_t started = -1;
   if (channel >= 0 && is_wrapped) started = start_wrapper(wrapper, end, &step);
-  else if (channel >= 0) started = program_start(&program, end, CANDIDATE_VARIABLE "=1", &report, &step);
+  else if (channel >= 0) started = start_directly(end, &step);
   int error = errno;
   if (end >= 0) (void)close(end);
   if (started < 0) {
@@ -150,25 +162,23 @@ static void launch_it(const struct wrapper *wrapper, uint32_t patience) {
 }
 
 void candidate_start(struct reader *command) {
-  char *runtime = span_text(read_bytes(command));
-  char *bundle = span_text(read_bytes(command));
+  char *path = span_text(read_bytes(command));
+  (void)read_bytes(command); /* the bundle */
   struct wrapper wrapper = {.file = read_bytes(command)};
   wrapper.args = read_texts(command);
   wrapper.unset = read_texts(command);
   wrapper.fd = read_u32(command);
   uint32_t patience = read_u32(command);
-  const char *step = "candidate";
-  bool is_free = channel < 0 && program.runtime < 0;
+  bool is_free = channel < 0 && program.fd < 0;
   if (!is_free) {
-    events_failed(COMMAND_replaceSupervisor, 0, step, EBUSY);
-  } else if (program_open(&program, runtime, bundle, &step) < 0) {
-    fail_start(step, errno);
+    events_failed(COMMAND_replaceSupervisor, 0, "candidate", EBUSY);
+  } else if (program_open(&program, path) < 0) {
+    fail_start("runtime", errno);
   } else {
     is_wrapped = wrapper.file.length > 0;
     launch_it(&wrapper, patience);
   }
-  free(runtime);
-  free(bundle);
+  free(path);
 }
 
 void candidate_report_ready(void) {

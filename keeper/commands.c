@@ -102,17 +102,15 @@ static void copy_journal(struct reader *fields) {
 
 static void set_program(struct reader *fields) {
   struct program program = NO_PROGRAM;
-  char *runtime = span_text(read_bytes(fields));
-  char *bundle = span_text(read_bytes(fields));
-  const char *step = "";
-  if (program_open(&program, runtime, bundle, &step) == 0) {
+  char *path = span_text(read_bytes(fields));
+  (void)read_bytes(fields); /* the bundle */
+  if (program_open(&program, path) == 0) {
     program_use(&program);
   } else {
-    events_failed(COMMAND_setProgram, 0, step, errno);
+    events_failed(COMMAND_setProgram, 0, "runtime", errno);
     has_wrong_program = true;
   }
-  free(runtime);
-  free(bundle);
+  free(path);
 }
 
 static void set_title(struct reader *fields) {

@@ -22,14 +22,6 @@ static bool has_name(const char *variable, struct span name) {
   return length == name.length && memcmp(variable, name.data, length) == 0;
 }
 
-const char *environment_get(const char *name) {
-  struct span wanted = {.data = (const uint8_t *)name, .length = strlen(name)};
-  for (uint32_t i = 0; i < count; i++) {
-    if (has_name(base[i], wanted)) return base[i][wanted.length] == '=' ? base[i] + wanted.length + 1 : "";
-  }
-  return NULL;
-}
-
 static void remove_variable(struct span name) {
   for (uint32_t i = 0; i < count;) {
     if (!has_name(base[i], name)) {
@@ -85,27 +77,6 @@ void environment_build(struct buffer *out, const struct list *pairs, const struc
     buffer_add(out, name.data, name.length);
     buffer_u8(out, '=');
     buffer_add(out, value.data, value.length);
-    written++;
-  }
-  buffer_set_u32(out, count_at, written);
-}
-
-bool environment_steers_runtime(const char *variable) {
-  return strncmp(variable, "BUN_", 4) == 0 || strncmp(variable, "NODE_", 5) == 0;
-}
-
-void environment_build_for_runtime(struct buffer *out, const char *extra) {
-  size_t count_at = out->length;
-  uint32_t written = 1;
-  buffer_u32(out, 0);
-  for (uint32_t i = 0; i < count; i++) {
-    if (environment_steers_runtime(base[i])) continue;
-    buffer_text(out, base[i]);
-    written++;
-  }
-  buffer_text(out, "BUN_JSC_useJIT=0");
-  if (extra) {
-    buffer_text(out, extra);
     written++;
   }
   buffer_set_u32(out, count_at, written);

@@ -7,17 +7,12 @@
 #include "wire.h"
 
 void environment_start(char **from);
-const char *environment_get(const char *name);
 /* Changes the base. */
 void environment_set(const struct list *pairs, const struct list *unset);
 /* Appends a list of texts NAME=VALUE: the base without what is unset, and with the pairs. */
 void environment_build(struct buffer *out, const struct list *pairs, const struct list *unset);
-/* The same for the supervisor: without what would change the runtime, with the JIT off, and with `extra` (NULL for none). */
-void environment_build_for_runtime(struct buffer *out, const char *extra);
 /* Takes these (a list of texts NAME=VALUE) for the base. */
 void environment_replace(const struct list *texts);
-/* Whether a variable (NAME=VALUE) would change what the runtime does. */
-bool environment_steers_runtime(const char *variable);
 
 void environment_save(struct buffer *out);
 bool environment_load(struct reader *in);

@@ -95,7 +95,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
     signals_collect_children();
   } else {
     start_output();
-    if (!program_prepare()) keeper_leave(1, false);
+    if (program_use_own() < 0) cannot_start("program");
     supervisor_wake();
   }
   loop_run();

@@ -5,13 +5,14 @@
 #include "keeper.h"
 #include "measure.h"
 #include "probe.h"
+#include "program.h"
 #include "programs.h"
 
 int main(int argc, char **argv) {
   const char *name = facts_name(argv[0]);
   if (strcmp(argv[0], PROBE_NAME) == 0) probe_run(argc, argv);
   if (strcmp(argv[0], MEASURE_NAME) == 0) measure_run(argc, argv);
-  if (strcmp(name, RUNTIME_NAME) == 0) programs_supervisor(argc, argv);
+  if (strcmp(argv[0], SUPERVISOR_NAME) == 0 || strcmp(name, FORMER_SUPERVISOR_NAME) == 0) programs_supervisor(argc, argv);
   if (!programs_is_keeper(name)) programs_command(name, argc, argv);
   /* What an upgrade calls the new program with; both are words of einhorn's, which wrapper scripts know. */
   if (argc > 1 && strcmp(argv[1], "--upgrade-check") == 0) programs_check(name, argc, argv);

@@ -16,6 +16,7 @@
 #include "candidate.h"
 #include "facts.h"
 #include "memory.h"
+#include "program.h"
 
 enum { CHANNEL_FD = 3 };
 
@@ -60,6 +61,8 @@ void programs_command(const char *name, int argc, char **argv) {
 }
 
 void programs_supervisor(int argc, char **argv) {
+  /* Which is the number of a descriptor otherwise (execveat(2)). */
+  (void)prctl(PR_SET_NAME, SUPERVISOR_NAME);
   bool stays = argc > 1 && programs_is_keeper(argv[1]);
   engine_start(argc, argv, stays ? ENGINE_STAYS : ENGINE_ENDS_SOON);
 }

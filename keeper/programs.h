@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* What the keeper calls its supervisor's program by: bin/runtime, a link like the others. */
-#define RUNTIME_NAME "runtime"
+/* What the keeper of an earlier version calls its supervisor by: bin/runtime, which is a link like the others. */
+#define FORMER_SUPERVISOR_NAME "runtime"
 
 /* Whether this is the name of a supervisor, for which the keeper runs. */
 bool programs_is_keeper(const char *name);

@@ -51,7 +51,7 @@ static uint64_t pause_after(uint32_t failures) {
 uint64_t setbacks_start_failed(const char *what, bool at_boot) {
   failed_starts++;
   if (at_boot && failed_starts >= STARTS_AT_BOOT) {
-    say("the supervisor cannot be started: %s; check the runtime %s", what, program_used()->path);
+    say("the supervisor cannot be started: %s; check %s", what, program_used()->path);
     keeper_leave(1, false);
   }
   if (!at_boot && !said_trouble) {

@@ -143,7 +143,7 @@ void supervisor_report_ready(void) {
   close_report();
   if (result == LAUNCH_DONE || killed_by_us) return;
   if (is_at_boot()) {
-    say("the runtime %s cannot be started: %s: %s", program_used()->path, step, strerror(error));
+    say("the supervisor cannot be started from %s: %s: %s", program_used()->path, step, strerror(error));
     keeper_leave(1, false);
   }
 }

@@ -25,7 +25,7 @@ const IN_C: Exceptions = {
   "probe_owner.c": { names: ["fopen"], why: "/proc/PID" },
   "processes.c": { names: ["open"], why: "/proc/PID" },
   "peek.c": { names: ["open"], why: "files of /proc of another process" },
-  "program.c": { names: ["open"], why: "the runtime and the bundle, which are executed" },
+  "program.c": { names: ["open"], why: "programs, which are executed" },
   "sockets.c": { names: ["bind"], why: "internet sockets, which have no file" },
   "worker_adopt.c": { names: ["open"], why: "/proc/PID/fd" },
   "worker_start.c": { names: ["open"], why: "/proc/self/fd" },

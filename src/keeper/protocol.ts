@@ -37,7 +37,7 @@ export const COMMANDS = {
   present: { code: 4, fields: {} },
   /**
    * Before that, where it came through a wrapper: what that left it. `limits` are (resource, soft, hard) in turn. Said by the
-   * keeper's program, which starts the runtime.
+   * keeper's program before it becomes the supervisor.
    */
   base: { code: 5, fields: { environment: "texts", cwd: "text", umask: "u32", nice: "i32", limits: "numbers" } },
 
@@ -206,14 +206,14 @@ export const COMMANDS = {
 
   /** Answered by the event `reached` when everything before it in this batch has been done or has failed. */
   barrier: { code: 70, fields: { token: "u64" } },
-  /** Which runtime and bundle the next supervisor is started from; opened now and held. */
+  /** Which program `runtime` the next supervisor is started from; opened now and held. `bundle` is of earlier versions, and empty. */
   setProgram: { code: 71, fields: { runtime: "text", bundle: "text" } },
   /** Executes the keeper anew in place from `path`, all state kept. A failure becomes an event. */
   execute: { code: 72, fields: { path: "text" } },
   /** Ends the keeper with `status` when output is flushed. `keepJournal` 0 removes the journal file. Workers are left alone. */
   exit: { code: 73, fields: { status: "u32", keepJournal: "u8" } },
   /**
-   * Starts the supervisor that is to take this one's place, from `runtime` and `bundle`, which are opened now, or through the
+   * Starts the supervisor that is to take this one's place, from the program `runtime`, which is opened now (`bundle` as in setProgram), or through the
    * program `file` (not "") with `args`, in the base environment without `unset`, with its end of the channel as descriptor
    * `fd`. This one serves until that one is present. Answered by `supervisorReplaced` or `supervisorKept`. `patienceMs`: how
    * long it may take, 0 for ever.

@@ -169,7 +169,6 @@ export const FOREIGN_VARIABLES = [
   "FDSTORE",
   "MAINPID",
   "CRANK_CTL_TOKEN",
-  "CRANK_RUNTIME",
 ];
 
 const workerEnvironment = (

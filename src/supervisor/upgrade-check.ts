@@ -94,8 +94,8 @@ export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
 
 /** The keeper's program says where it is (keeper/programs.c). */
 const answer = (): Record<string, unknown> => {
-  const { CRANK_HOME: home, CRANK_RUNTIME: chosen } = host.processes.environment();
-  return { crank: VERSION, protocol: PROTOCOL_VERSION, home, runtime: chosen || `${home}/bin/runtime` };
+  const home = host.processes.environment().CRANK_HOME;
+  return { crank: VERSION, protocol: PROTOCOL_VERSION, home, runtime: `${home}/bin/runtime` };
 };
 
 /** What keeps this program from going on from a journal; null: nothing. */

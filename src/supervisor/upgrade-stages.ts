@@ -1,9 +1,10 @@
 // An upgrade in place while it is under way: its shapes.
 
-/** Where a crank is installed: its keeper's program `file`, and what its supervisors are started from. */
+/** Where a crank is installed: its keeper's program `file`, and what its supervisors are started from: a link to it. */
 export type InstalledProgram = {
   readonly file: string;
   readonly runtime: string;
+  /** What an earlier version's supervisors were started from besides; empty. */
   readonly bundle: string;
   /** Whether the keeper's program is another one than the one that runs. */
   readonly isNewKeeper: boolean;

@@ -57,14 +57,13 @@ const begin = (memory: Memory, number: number, exec: string | null, now: number)
   if (file === null) return cannot(path, "there is no such file");
   if (!platform.isExecutable(file)) return cannot(path, "it is no program that may be executed");
   const home = file.split("/").slice(0, -2).join("/");
-  const runtime = platform.environment.CRANK_RUNTIME || `${home}/bin/runtime`;
   const patienceMs = patience(wrapperOf(memory));
   const upgrade: Upgrade = {
     number,
     stage: "checking",
     path,
     exec,
-    program: installedAt(memory, home, file, runtime),
+    program: installedAt(memory, home, file, `${home}/bin/runtime`),
     from: VERSION,
     answer: null,
     checkedBy: patienceMs === 0 ? null : now + patienceMs,
@@ -82,7 +81,7 @@ const begin = (memory: Memory, number: number, exec: string | null, now: number)
 const installedAt = ({ facts, platform }: Memory, home: string, file: string, runtime: string): InstalledProgram => ({
   file,
   runtime,
-  bundle: `${home}/dist/${facts.program}.mjs`,
+  bundle: "",
   isNewKeeper: home !== facts.home || !platform.isSameFile(`/proc/${facts.pid}/exe`, file),
 });
 
@@ -256,7 +255,6 @@ const whyFailed = ({ program }: Upgrade, { command, step, errno }: EventOf<"fail
   if (command === COMMANDS.copyJournal.code) return `the journal cannot be copied for the check: ${reason}`;
   if (command === COMMANDS.execute.code)
     return `its supervisor has taken over, but the keeper cannot execute its program: ${step}: ${reason}`;
-  if (step === "runtime") return `its runtime ${program.runtime} cannot be used: ${reason}`;
-  if (step === "bundle") return `its program ${program.bundle} cannot be used: ${reason}`;
+  if (step === "runtime") return `its program ${program.runtime} cannot be used: ${reason}`;
   return `its supervisor cannot be started: ${step}: ${reason}`;
 };

@@ -208,33 +208,4 @@ describe("crank", () => {
     expect(existsSync(join(bench.directory, "web.ctl"))).toBe(false);
     expect(readdirSync(join(bench.directory, "web.run"))).not.toContain("journal");
   });
-
-  test("is not impressed by what lies in the working directory and the environment", async () => {
-    const hostile = join(bench.directory, "hostile");
-    mkdirSync(hostile);
-    writeFileSync(join(hostile, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
-    writeFileSync(join(hostile, "evil.ts"), 'require("node:fs").writeFileSync("evil-was-here", "");\n');
-    writeFileSync(join(hostile, ".env"), "BUN_JSC_useJIT=maybe\nCRANK_NAME=evil\n");
-    writeFileSync(join(hostile, "package.json"), "{ not json");
-    writeFileSync(join(hostile, "tsconfig.json"), "{ not json");
-    const env = { BUN_OPTIONS: "--preload ./evil.ts", BUN_JSC_nonsense: "1", NODE_OPTIONS: "--require ./evil.ts" };
-    await bench.crank("web", ["-bind", "127.0.0.1:0"], { cwd: hostile, env });
-    const info = await bench.run([join(CRANK, "../crankctl"), "-prefix", bench.directory, "-name", "web", "info"], {
-      cwd: hostile,
-      env,
-    });
-    expect(info).toMatchObject({ status: 0, stderr: "" });
-    expect(existsSync(join(hostile, "evil-was-here"))).toBe(false);
-  });
-
-  test("says in one sentence that its runtime is missing or broken", async () => {
-    for (const runtime of ["/no/such/runtime", "/etc/passwd"]) {
-      const ended = await bench.run([CRANK, "-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"], {
-        env: { CRANK_RUNTIME: runtime },
-      });
-      expect(ended.status).toBe(1);
-      expect(ended.stderr).toContain(runtime);
-      expect(ended.stderr.trim().split("\n")).toHaveLength(1);
-    }
-  });
 });

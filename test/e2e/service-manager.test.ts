@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { installDamaged } from "./harness/installation.ts";
 import { Bench, CRANK, ROOT, signal, supervisorOf, waitFor } from "./harness/service.ts";
 import { ServiceManager } from "./harness/service-manager.ts";
 
@@ -262,9 +263,12 @@ describe("what the service manager tells crank", () => {
     for (const line of journal) expect(line).toMatch(/^<[346]>\d{4}\/\d\d\/\d\d /);
     expect(journal.some((line) => /^<3>.*ERROR: .*exited with status 3/.test(line))).toBe(true);
     expect(journal.some((line) => /^<6>.*Listening on/.test(line))).toBe(true);
-    const runtime = `: >${file}; export JOURNAL_STREAM=$(stat -c %d:%i ${file}) CRANK_RUNTIME=/no/such/runtime; exec "$@" 2>${file}`;
-    await bench.run(["sh", "-c", runtime, "sh", CRANK, "-prefix", bench.directory, "-name", "web", ...BIND]);
-    expect(readFileSync(file, "utf8")).toMatch(/^<3>crank: .*\/no\/such\/runtime/);
+    const damaged = installDamaged(join(bench.directory, "damaged"));
+    const toFile = `: >${file}; export JOURNAL_STREAM=$(stat -c %d:%i ${file}); exec "$@" 2>${file}`;
+    await bench.run(["sh", "-c", toFile, "sh", damaged, "-prefix", bench.directory, "-name", "web", ...BIND]);
+    expect(readFileSync(file, "utf8")).toMatch(
+      /^<3>crank: the supervisor cannot be started: .*\/damaged\/bin\/crank$/m,
+    );
     for (const line of await lines(join(bench.directory, "log"), "export JOURNAL_STREAM=1:1"))
       expect(line).toMatch(/^\d{4}\//);
   });

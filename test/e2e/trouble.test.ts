@@ -1,10 +1,11 @@
-// What may go wrong with the machine while crank runs: its runtime fails, its disk is full. Workers go on, and so does crank
-// when it is over.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+// What may go wrong with the machine while crank runs: its supervisor cannot be started, its disk is full. Workers go on,
+// and so does crank when it is over.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
+import { installDamaged, installRuntime } from "./harness/installation.ts";
 import {
   Bench,
   CRANK,
@@ -17,6 +18,7 @@ import {
   supervisorOf,
   waitFor,
 } from "./harness/service.ts";
+import { Upgraded } from "./harness/upgraded.ts";
 
 const RESPONDER = join(ROOT, "test/apps/responder.py");
 
@@ -34,47 +36,50 @@ const answer = (port: number): Promise<string> =>
       .on("error", reject);
   });
 
-/** A runtime that ends at once with status 1 as long as the file `flag` is there. */
-const falteringRuntime = async (flag: string): Promise<string> => {
-  const program = join(bench.directory, "runtime");
-  const real = join(CRANK, "../runtime");
-  const source = `#include <unistd.h>
-int main(int count, char **words) { return access("${flag}", F_OK) == 0 || count < 1 ? 1 : execv("${real}", words); }`;
-  writeFileSync(`${program}.c`, source);
-  expect(await bench.run([process.env.CC ?? "cc", "-o", program, `${program}.c`])).toMatchObject({ status: 0 });
-  return program;
-};
-
-test("a runtime that fails is tried again and again, and workers go on meanwhile", async () => {
-  const flag = join(bench.directory, "fails");
-  const runtime = await falteringRuntime(flag);
-  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"], {
-    env: { CRANK_RUNTIME: runtime },
+describe("a supervisor", () => {
+  let service: Upgraded;
+  beforeEach(() => {
+    service = new Upgraded();
   });
-  const port = portOf(crank);
-  expect(await bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
-  const before = await answer(port);
-  writeFileSync(flag, "");
-  signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
-  await waitFor("the complaint", () =>
-    crank.stderr().includes("it ended with status 1; what runs goes on, and it is tried again"),
-  );
-  expect(await answer(port)).toBe(before);
-  // Whoever asks now has the answer when it works again.
-  const asked = bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "two");
-  rmSync(flag);
-  expect(await asked).toMatchObject({ status: 0, stdout: "Started successfully\n" });
-  expect(isAlive(crank.pid)).toBe(true);
+  afterEach(() => service.clean());
+
+  test("that cannot be started is started again and again, and workers go on meanwhile", async () => {
+    const flag = service.path("fails");
+    const real = join(CRANK, "../runtime");
+    const faltering = installRuntime(service.path("two"), `[ -e "${flag}" ] && exit 1\nexec "${real}" "$@"`);
+    const crank = await service.start("-linger", "60");
+    await service.deploy("python3", RESPONDER, "one");
+    expect(await service.ctl("upgrade", "-wait", "-exec", faltering)).toMatchObject({ status: 0 });
+    const before = await service.answer();
+    writeFileSync(flag, "");
+    signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
+    await waitFor("the complaint", () =>
+      crank.stderr().includes("it ended with status 1; what runs goes on, and it is tried again"),
+    );
+    expect(await service.answer()).toBe(before);
+    // Whoever asks now has the answer when it works again.
+    const asked = service.deploy("python3", RESPONDER, "two");
+    rmSync(flag);
+    expect(await asked).toMatchObject({ status: 0, stdout: "Started successfully\n" });
+    expect(isAlive(crank.pid)).toBe(true);
+  });
+
+  test("is started although everything that was installed is gone", async () => {
+    const crank = await service.start("-linger", "60");
+    rmSync(service.path("one"), { recursive: true });
+    signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
+    const ctl = [join(CRANK, "../crankctl"), "-prefix", service.bench.directory, "-name", "web"];
+    const words = ["run", "-wait", "--", "python3", RESPONDER, "one"];
+    expect(await service.bench.run([...ctl, ...words])).toMatchObject({ status: 0 });
+  });
 });
 
-test("a runtime whose file is gone goes on being used", async () => {
-  const runtime = await falteringRuntime(join(bench.directory, "never"));
-  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"], {
-    env: { CRANK_RUNTIME: runtime },
-  });
-  rmSync(runtime);
-  signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
-  expect(await bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
+test("a program that is damaged is named in one sentence after a few attempts", async () => {
+  const crank = installDamaged(join(bench.directory, "damaged"));
+  const ended = await bench.run([crank, "-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0"]);
+  expect(ended.status).toBe(1);
+  const own = ended.stderr.split("\n").filter((line) => !line.includes("it is not an image of the engine"));
+  expect(own).toEqual([`crank: the supervisor cannot be started: it ended with status 70; check ${crank}`, ""]);
 });
 
 needing(mountNamespaces()).test(

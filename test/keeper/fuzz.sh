@@ -28,7 +28,7 @@ for target in "${targets[@]}"; do
   # shellcheck disable=SC2086 # the sources are a list
   if ! "$clang" -std=c11 -D_GNU_SOURCE -DCRANK_VERSION='"fuzz"' -g -O1 -fno-omit-frame-pointer -pthread \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Wno-unused-command-line-argument \
-    "test/keeper/fuzz-$target.c" $sources -o "build/fuzz/$target"; then
+    "test/keeper/fuzz-$target.c" test/keeper/stand-in.c $sources -o "build/fuzz/$target"; then
     echo "the fuzzer for $target cannot be built" >&2
     broken=1
     continue

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { COMMANDS } from "../../src/keeper/protocol.ts";
 import { bytesOf, DrivenKeeper, sh, until, untilThere } from "./driven-keeper.ts";
 import { type CommandOf, plainSpawn, type SupervisorEnd } from "./keeper-under-test.ts";
-import { testPrograms } from "./real-keeper.ts";
 
 let keeper: DrivenKeeper;
 beforeEach(() => {
@@ -17,8 +16,8 @@ afterEach(() => keeper.clean());
 /** The command, for a candidate of the keeper's own installation. */
 const replacement = (changes: Partial<CommandOf<"replaceSupervisor">> = {}): CommandOf<"replaceSupervisor"> => ({
   kind: "replaceSupervisor",
-  runtime: join(testPrograms(), "stand-in"),
-  bundle: join(keeper.keeper.home, "dist/crank.mjs"),
+  runtime: keeper.keeper.program,
+  bundle: "",
   file: "",
   args: [],
   unset: [],

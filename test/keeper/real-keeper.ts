@@ -1,7 +1,8 @@
-// The real keeper under test: bin/crank (or CRANK_KEEPER) in a home of its own, with test/keeper/stand-in.c for a runtime.
+// The real keeper under test: build/crank-stand-in (or CRANK_KEEPER) in a home of its own. It is bin/crank with
+// test/keeper/stand-in.c in place of the engine.
 import { afterAll } from "bun:test";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,24 +13,18 @@ import type { Client, KeeperUnderTest, SupervisorEnd } from "./keeper-under-test
 import { MessageQueue } from "./message-queue.ts";
 
 const SOURCES = import.meta.dirname;
-const KEEPER = process.env.CRANK_KEEPER ?? join(SOURCES, "../../bin/crank");
+const KEEPER = process.env.CRANK_KEEPER ?? join(SOURCES, "../../build/crank-stand-in");
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 
 let programs: string | null = null;
 
-/** Where stand-in and worker are, compiled once for each test file, and removed after it. */
+/** Where the worker is, compiled once for each test file, and removed after it. */
 export const testPrograms = (): string => {
   if (programs !== null) return programs;
   const directory = mkdtempSync(join(tmpdir(), "crank-programs-"));
-  for (const name of ["stand-in", "scripted-worker"])
-    execFileSync(process.env.CC ?? "cc", [
-      "-O1",
-      "-D_GNU_SOURCE",
-      "-o",
-      join(directory, name),
-      join(SOURCES, `${name}.c`),
-    ]);
+  const [program, source] = [join(directory, "scripted-worker"), join(SOURCES, "scripted-worker.c")];
+  execFileSync(process.env.CC ?? "cc", ["-O1", "-D_GNU_SOURCE", "-o", program, source]);
   chmodSync(directory, 0o755);
   programs = directory;
   return directory;
@@ -64,9 +59,7 @@ export const startReal = async (options: RealOptions = {}): Promise<RealKeeper> 
   // For keepers of other users.
   chmodSync(home, 0o755);
   mkdirSync(join(home, "bin"));
-  mkdirSync(join(home, "dist"));
   copyFileSync(KEEPER, join(home, "bin/crank"));
-  writeFileSync(join(home, "dist/crank.mjs"), "// never executed\n");
   const meeting = join(home, "meeting");
   const supervisors = new Arrivals();
   const server = createServer((socket) => takeSupervisor(socket, supervisors, pids));
@@ -79,7 +72,6 @@ export const startReal = async (options: RealOptions = {}): Promise<RealKeeper> 
     env: {
       ...process.env,
       ...options.env,
-      CRANK_RUNTIME: join(testPrograms(), "stand-in"),
       CRANK_TEST_SOCKET: meeting,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -199,9 +191,16 @@ class Real implements RealKeeper {
     return join(this.home, "bin/crank");
   }
   replacement(): ReturnType<KeeperUnderTest["replacement"]> {
-    const runtime = join(testPrograms(), "stand-in");
-    const bundle = join(this.home, "dist/crank.mjs");
-    return { kind: "replaceSupervisor", runtime, bundle, file: "", args: [], unset: [], fd: 3, patienceMs: 30_000 };
+    return {
+      kind: "replaceSupervisor",
+      runtime: this.program,
+      bundle: "",
+      file: "",
+      args: [],
+      unset: [],
+      fd: 3,
+      patienceMs: 30_000,
+    };
   }
   async candidate(): Promise<SupervisorEnd> {
     const end = await this.supervisor();

@@ -1,4 +1,4 @@
-/* Stands in for the runtime: what the keeper starts as its supervisor. Passes bytes between descriptor 3 and the unix
+/* Stands in for the engine in build/crank-stand-in: what the keeper starts as its supervisor. Passes bytes between descriptor 3 and the unix
  * socket in CRANK_TEST_SOCKET, where the test is, after a line with its pid. When the test closes and all that it said
  * has been passed on, it ends as it was told before: exits 0, or (after SIGUSR1) aborts, or (after SIGUSR2) is killed. */
 #include <errno.h>
@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "../../engine/start.h"
 
 enum { KEEPER = 3, PIECE = 64 * 1024 };
 
@@ -44,7 +46,7 @@ static int pass(int from, int to) {
   return 1;
 }
 
-int main(void) {
+static int run(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   const char *path = getenv("CRANK_TEST_SOCKET");
   int test = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -65,4 +67,9 @@ int main(void) {
     if (ends[0].revents && !pass(KEEPER, test)) return 0;
     if (ends[1].revents && !pass(test, KEEPER)) return ending != 0 ? raise(ending) : 0;
   }
+}
+
+_Noreturn void engine_start(int argc, char **argv, enum engine_use use) {
+  (void)argc, (void)argv, (void)use;
+  exit(run());
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PROTOCOL_VERSION } from "../../../src/keeper/protocol.ts";
 import { ROOT } from "./service.ts";
 
+const PAGE = 4096;
 const NAMES = ["crankctl", "socketmaster", "einhorn"];
 
 /** Installs crank into a directory that does not exist yet: the path of its bin/crank. */
@@ -38,6 +39,17 @@ export const passesItsCheck = (directory: string): string => {
 export const installRuntime = (directory: string, script: string): string => {
   const crank = install(directory);
   put(join(directory, "bin/runtime"), Buffer.from(`#!/bin/sh\n${script}\n`));
+  return crank;
+};
+
+/** An installation whose program is damaged where the image of its commands begins: the path of its bin/crank. */
+export const installDamaged = (directory: string): string => {
+  const crank = install(directory);
+  const bytes = readFileSync(crank);
+  let at = bytes.indexOf("crankimg");
+  while (at % PAGE !== 0) at = bytes.indexOf("crankimg", at + 1);
+  bytes.write("nothing.", at);
+  put(crank, bytes);
   return crank;
 };
 
