@@ -5,9 +5,10 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFil
 import { connect } from "node:net";
 import { join } from "node:path";
 import { readJournal } from "../../src/keeper/journal.ts";
-import { COMMANDS, LIMITS, UNCHANGED } from "../../src/keeper/protocol.ts";
+import { COMMANDS, LIMITS, type Message, UNCHANGED } from "../../src/keeper/protocol.ts";
 import { internetAddress } from "../../src/supervisor/sockaddr.ts";
 import { needing, ROOT_USER } from "../needs.ts";
+import { until } from "./driven-keeper.ts";
 import { attached, type CommandOf, commit, expectEvent, put, readHello, spawnOf } from "./keeper-under-test.ts";
 import { endProcess, type RealKeeper, type RealOptions, startReal } from "./real-keeper.ts";
 
@@ -25,6 +26,15 @@ afterEach(async () => {
   for (const keeper of running) await keeper.stop();
   running = [];
 });
+
+/** Whether a process waits in sendto(2), for room in its peer's queue. */
+const isSending = (pid: number): boolean => {
+  const number = process.arch === "arm64" ? "206" : "44";
+  return (
+    readFileSync(`/proc/${pid}/stat`, "utf8").includes(") S ") &&
+    readFileSync(`/proc/${pid}/syscall`, "utf8").startsWith(`${number} `)
+  );
+};
 
 /** A worker in Python; its output comes with its exit. */
 const python = (keeper: RealKeeper, worker: number, program: string, changes: Partial<CommandOf<"spawn">> = {}) =>
@@ -135,6 +145,52 @@ describe("datagrams", () => {
     expect(datagram.flags).toBe(1);
     expect(datagram.bytes.length).toBe(LIMITS.datagramBytes);
   });
+
+  test("of many workers that nobody consumes wait in the kernel, but for a share", async () => {
+    const keeper = await fresh();
+    const { end } = await attached(keeper);
+    // More than what the keeper reads and what the kernel holds of a socket, which is some 200 KiB.
+    const each = 200;
+    const workers = Array.from({ length: 10 }, (_, index) => index + 1);
+    const go = join(keeper.home, "go");
+    const program = `import os, socket, time
+s = socket.socket(fileno=3)
+s.send(b"WORD=up")
+while not os.path.exists(${JSON.stringify(go)}): time.sleep(0.01)
+for number in range(${each}): s.send(b"WORD=%04000d" % number)`;
+    end.send(...workers.map((worker) => python(keeper, worker, program)), commit(0));
+    const pids: number[] = [];
+    let datagrams = 0;
+    let last = 0;
+    const take = async (): Promise<Message> => {
+      const message = await end.next();
+      if (message.kind === "spawned") pids.push(message.pid);
+      if (message.kind === "datagram") datagrams += 1;
+      if ("seq" in message) last = message.seq;
+      return message;
+    };
+    while (pids.length < workers.length || datagrams < workers.length) {
+      await take();
+      end.send(commit(last));
+    }
+    datagrams = 0;
+    const consumed = last;
+    writeFileSync(go, "");
+    while (datagrams < 512) await take();
+    // All that they say behind that waits for room in their sockets' queues.
+    for (let token = 1; token <= 3; token++) {
+      await until("all to wait", () => pids.every(isSending));
+      end.send({ kind: "barrier", token }, commit(consumed));
+      for (let message = await take(); message.kind !== "reached"; message = await take());
+    }
+    expect(datagrams).toBeLessThanOrEqual(512 + 4 * workers.length);
+    let exits = 0;
+    while (exits < workers.length) {
+      end.send(commit(last));
+      if ((await take()).kind === "exited") exits += 1;
+    }
+    expect(datagrams).toBe(each * workers.length);
+  }, 60_000);
 
   test("of a worker that is gone are all told before its exit", async () => {
     const keeper = await fresh();

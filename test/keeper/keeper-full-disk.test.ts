@@ -12,6 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => keeper.clean());
 
+const EROFS = 30;
 const BALLAST = "ballast";
 const rooted = needing(ROOT_USER);
 
@@ -167,6 +168,19 @@ rooted.test("the room of what an earlier keeper left is the journal's", async ()
   await keeper.event("journalFailed");
   expect(await put("other")).toEqual(["journalRestored"]);
   expect(lastValue(readFileSync(join(disk, "journal")))).toBe("other");
+});
+
+rooted.test("a journal that cannot move to a read-only disk stays in memory", async () => {
+  await startWithSmallDisk();
+  const there = ["nsenter", "-t", String(keeper.pid), "--mount"];
+  const { exitCode } = Bun.spawnSync([...there, "mount", "-o", "remount,ro", keeper.path("disk")]);
+  expect(exitCode).toBe(0);
+  keeper.commit([{ kind: "openJournal", path: keeper.path("disk/journal") }]);
+  expect((await keeper.event("failed")).errno).toBe(EROFS);
+  expect(await put("unwritten")).toEqual([]);
+  const hello = await keeper.replaceSupervisor();
+  const entries = hello.flatMap((message) => (message.kind === "helloEntry" ? [textOf(message.value)] : []));
+  expect(entries).toEqual(["unwritten"]);
 });
 
 test("a journal that was marked is not believed", () => {
