@@ -24,6 +24,7 @@ COMPILER := build/compiler-works
 KEEPER_SOURCES := $(wildcard keeper/*.c)
 KEEPER_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/keeper/%.o)
 STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o)
+OLDER_OBJECTS  := $(KEEPER_SOURCES:keeper/%.c=build/older/%.o)
 ASAN_OBJECTS   := $(KEEPER_SOURCES:keeper/%.c=build/sanitized/%.o)
 TYPESCRIPT     := $(shell find src -name '*.ts') package.json
 
@@ -104,12 +105,24 @@ build/sanitized/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) $(SANITIZERS) -pthread -MMD -MP -c -o $@ $<
 
+# For the tests: as where the kernel lists no children of a process, and cannot kill a control group (before Linux 5.14).
+build/older/bin/crank: $(OLDER_OBJECTS) $(ENGINE_LINKED)
+	mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -s -o $@ $^ -lm
+
+build/crank-older-stand-in: $(OLDER_OBJECTS) test/keeper/stand-in.c engine/start.h
+	$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $(filter-out %.h,$^)
+
+build/older/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(KEEPER_FLAGS) -DOLDER_KERNEL $(CFLAGS) -pthread -MMD -MP -c -o $@ $<
+
 # Compiled only to be warned about.
 build/strict/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) -O2 $(WARNINGS) -MMD -MP -c -o $@ $<
 
--include $(KEEPER_OBJECTS:.o=.d) $(STRICT_OBJECTS:.o=.d) $(ASAN_OBJECTS:.o=.d)
+-include $(KEEPER_OBJECTS:.o=.d) $(STRICT_OBJECTS:.o=.d) $(ASAN_OBJECTS:.o=.d) $(OLDER_OBJECTS:.o=.d)
 
 # One that was taken away by hand comes back.
 $(LINKS): | bin/crank
@@ -131,7 +144,7 @@ demo-handover: all
 	$(RUNTIME) examples/hand-over/demo.ts
 
 .PHONY: test
-test: all engine build/crank-stand-in
+test: all engine build/crank-stand-in build/crank-older-stand-in build/older/bin/crank
 	$(RUNTIME) test/run.ts $(ONLY)
 
 # In a new Debian, with nothing installed but what the README names.

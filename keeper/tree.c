@@ -90,7 +90,7 @@ static void take_all(struct tree *tree, struct pids *pids) {
 }
 
 static bool are_children_listed(uint32_t pid, void (*take)(void *context, uint32_t child), void *context) {
-#ifdef TREE_BY_SCANNING
+#ifdef OLDER_KERNEL
   (void)pid, (void)take, (void)context;
   return false;
 #else

@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, CRANK, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { endLeft } from "./harness/left.ts";
+import { freePorts } from "./harness/ports.ts";
+import { Bench, CRANK, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const REFUSE = ["python3", join(ROOT, "test/apps/refuse_syscalls.py")];
 const isRoot = process.getuid?.() === 0;
@@ -11,7 +13,10 @@ let bench: Bench;
 beforeEach(() => {
   bench = new Bench();
 });
-afterEach(() => bench.clean());
+afterEach(async () => {
+  await bench.clean();
+  await endLeft(bench);
+});
 
 /** crank where these calls are refused with this error. */
 const start = async (errno: string, names: string, bind = "127.0.0.1:0"): Promise<Running> => {
@@ -50,6 +55,22 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     await second.wrote("stderr", "Adopted");
     expect(await run("-env", "NEXT=1")).toMatchObject({ status: 0 });
     await waitFor("the end of the adopted worker", () => !existsSync(`/proc/${before?.pid}`));
+  });
+
+  test("of pidfd_getfd: a next crank that cannot take the socket says so, and the workers go on", async () => {
+    const [port = 0] = await freePorts(1);
+    const first = await start(errno, "close_range", `127.0.0.1:${port}`);
+    expect(await run()).toMatchObject({ status: 0 });
+    const [worker] = await ps();
+    process.kill(first.pid, "SIGKILL");
+    await first.ended;
+    const own = ["-prefix", bench.directory, "-name", "web", "-bind", `127.0.0.1:${port}`];
+    const { status, stderr } = await bench.run([...REFUSE, errno, "pidfd_getfd", CRANK, ...own]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^crank: .*the socket cannot be taken back from the workers that hold it: worker 1 .*\n$/);
+    expect(isAlive(worker?.pid ?? 0)).toBe(true);
+    await bench.crank("web", ["-bind", `127.0.0.1:${port}`]);
+    expect((await ps()).map(({ pid }) => pid)).toEqual([worker?.pid ?? 0]);
   });
 
   test("of pidfd_open: it is said at the start what cannot be done, and workers are started and stopped", async () => {

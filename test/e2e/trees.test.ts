@@ -13,7 +13,7 @@ import {
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { killCrank, Service } from "./harness/left.ts";
-import { isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { CRANK, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const PATIENT = `python3 ${join(ROOT, "test/apps/patient.py")}`;
 
@@ -298,9 +298,9 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
   });
 
   /** crank, started in the group. */
-  const start = async (): Promise<Running> => {
+  const start = async (program = CRANK): Promise<Running> => {
     const script = 'echo $$ > "$0/cgroup.procs"; exec "$@"';
-    const crank = service.bench.start(["sh", "-c", script, group, ...service.command]);
+    const crank = service.bench.start(["sh", "-c", script, group, program, ...service.command.slice(1)]);
     await waitFor("its start", () => crank.stderr().includes("Listening on"));
     return crank;
   };
@@ -319,6 +319,33 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
     crank.signal("SIGTERM");
     await crank.ended;
     expect(groups()).toEqual([]);
+  });
+
+  test.each([
+    ["at once where the kernel can kill a group", CRANK],
+    ["one by one where it cannot", join(ROOT, "build/older/bin/crank")],
+  ])("what forks for ever in it is killed, %s", async (_, program) => {
+    const crank = await start(program);
+    // It ends by itself when the test's directory is gone.
+    const hopping = `import os, time
+for start in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        while os.path.exists(${JSON.stringify(service.bench.directory)}):
+            if os.fork() > 0: os._exit(0)
+            time.sleep(0.001)
+        os._exit(0)`;
+    await deploy("-stop", "0.2", ...sh(`python3 -c '${hopping}'; exec ${PATIENT} old`));
+    expect(
+      readFileSync(join(group, groups()[0] ?? "", "cgroup.procs"), "utf8")
+        .trim()
+        .split("\n").length,
+    ).toBeGreaterThan(1);
+    await deploy(...sh(`exec ${PATIENT} new`));
+    await waitFor("the old worker's end", async () => (await shown(1)) === undefined);
+    await waitFor("the new one's group alone", () => groups().length === 1);
+    crank.signal("SIGTERM");
+    await crank.ended;
   });
 
   test("what an adopted worker has started is found by it", async () => {
