@@ -41,7 +41,7 @@ import {
   StartError,
   withoutIpv6,
 } from "./sockets.ts";
-import { sizeProblem } from "./spec-size.ts";
+import { settingsProblem, sizeProblem } from "./spec-size.ts";
 import { syslogRoute } from "./syslog.ts";
 import { serviceSockets } from "./views.ts";
 
@@ -72,7 +72,7 @@ export const begin = async (memory: Memory): Promise<void> => {
   const settled = settle({ ...invocation.settings, cwd: ownDirectory(memory) }, passed);
   if (typeof settled === "string") return giveUp(memory, settled);
   const { settings, problem: unsafe } = withSafeRunDirectory(memory, settled);
-  const tooLarge = settings.first ? sizeProblem(platform, settings.first) : null;
+  const tooLarge = (settings.first && sizeProblem(platform, settings.first)) ?? settingsProblem(settings);
   if (tooLarge !== null) return giveUp(memory, tooLarge);
   const tooLong = notifyProblem(settings);
   if (tooLong !== null && settings.program === "crank")

@@ -1,10 +1,11 @@
-// How large a spec may be: so that the kernel takes it (execve(2), "Limits on size of arguments and environment"), and so
+// How large a spec and the settings may be: so that the kernel takes it (execve(2), "Limits on size of arguments and environment"), and so
 // that crank can keep it.
 
 import type { Spec } from "../core/spec.ts";
 import { byteLength } from "../host/bytes.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import type { Platform } from "./platform.ts";
+import type { Settings } from "./settings.ts";
 
 /** As JSON. A control line has no more; ten of them, the whole record, fit into one of the keeper's batches. */
 export const MOST_SPEC_BYTES = LIMITS.lineBytes;
@@ -25,6 +26,16 @@ export const sizeProblem = (platform: Platform, spec: Spec): string | null => {
   const granted = grantedBytes(platform, spec);
   if (wanted <= granted) return null;
   return `The arguments and the environment would take ${wanted} bytes, more than the ${granted} that the kernel grants at this stack limit; pass less, pass it in a file, or raise it with -limit stack=BYTES`;
+};
+
+/** The journal keeps them as one value, with each batch that changes them: in half of what one of the keeper's frames takes. */
+const MOST_SETTINGS_BYTES = LIMITS.frameBytes / 2;
+
+/** Why crank cannot keep what it was started with, as a sentence; null if it can. */
+export const settingsProblem = (settings: Settings): string | null => {
+  const kept = Buffer.byteLength(JSON.stringify(settings));
+  if (kept <= MOST_SETTINGS_BYTES) return null;
+  return `The sockets and settings would take ${kept} bytes, more than the ${MOST_SETTINGS_BYTES} that crank keeps; name fewer sockets, or divide them among several cranks`;
 };
 
 /** How long a spec is where crank keeps it. */

@@ -122,6 +122,15 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   });
 });
 
+test("more sockets than crank can keep are refused at the start, with one sentence", async () => {
+  const ended = await named(...Array.from({ length: 16_000 }, () => ["-bind", "127.0.0.1:0"]).flat());
+  expect(ended.status).toBe(1);
+  expect(ended.stderr).toMatch(
+    /^crank: The sockets and settings would take \d+ bytes, more than the 4194304 that crank keeps; name fewer sockets, .*\n$/,
+  );
+  expect(readdirSync(bench.directory)).toEqual([]);
+});
+
 describe("a record that cannot be used is kept aside and named, and crank starts empty", () => {
   test.each([
     ["empty", ""],
