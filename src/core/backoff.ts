@@ -4,6 +4,8 @@ import { changeService, type Turn } from "./turn.ts";
 
 const MAX_DELAY_MS = 30_000;
 const GROWTH = 1.5;
+/** Where starts may follow at once, those after a failure grow from this. */
+const LEAST_BASE_MS = 100;
 /** For starts that a rollback needs where nothing is respawned otherwise. */
 const DEFAULT_BASE_MS = 1000;
 
@@ -13,8 +15,17 @@ export const respawns = (
   wanted: Pick<Generation, "instances"> | null,
 ): boolean => respawn !== null && (respawn.pools !== true || (wanted?.instances ?? 0) > 1);
 
-/** How long after one start the next may follow, in ms. Grows by half with each death before available, to 30 s. */
-export const startDelay = (baseMs: number, deaths: number): number => Math.min(baseMs * GROWTH ** deaths, MAX_DELAY_MS);
+/**
+ * How long after one start the next may follow, in ms. Grows by half with each death before available, to 30 s; a base of 0
+ * is for the first of them only.
+ */
+export const startDelay = (baseMs: number, deaths: number): number => {
+  const base = deaths > 0 ? Math.max(baseMs, LEAST_BASE_MS) : baseMs;
+  return Math.min(base * GROWTH ** deaths, MAX_DELAY_MS);
+};
+
+/** How long after a deploy that crank itself tries the next one may follow, when `failures` have failed. */
+export const retryDelay = (failures: number): number => startDelay(DEFAULT_BASE_MS, failures);
 
 /**
  * Counts a death. The delay runs from the dead worker's start, so one that had lived for longer is replaced at once.

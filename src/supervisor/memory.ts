@@ -59,7 +59,9 @@ export type SocketName = {
   readonly pid: number;
   readonly reason: string | null;
   readonly oldWorkers: number | null;
-  readonly isTried: boolean;
+  /** How often a rollout for it was begun, and when the next may begin, CLOCK_MONOTONIC ms. Missing: none was. */
+  readonly tries?: number;
+  readonly tryAt?: number;
   /** A new socket is being bound. */
   readonly isBinding?: true;
   readonly told?: Seldom;

@@ -1,6 +1,7 @@
 // The names in the file system by which crank's unix sockets are reached. The keeper watches them and puts them back
 // (keeper/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
 // service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
+import { retryDelay } from "../core/backoff.ts";
 import { COMMANDS, type KeeperEvent, NAME_STATES } from "../keeper/protocol.ts";
 import { secondNames } from "./boot-files.ts";
 import { count } from "./counters.ts";
@@ -58,7 +59,7 @@ const tell = (memory: Memory, handle: number, news: News, now: number | null): v
   if (now === null || !socket) return;
   if (news.state !== "bound") count(memory, "namesLost");
   const { untold, next } = oneMore(before?.told, now, MOST_TOLD);
-  rememberName(memory, handle, { oldWorkers: null, isTried: false, ...before, ...news, told: next });
+  rememberName(memory, handle, { oldWorkers: null, ...before, ...news, told: next });
   if (untold === null) return;
   const command = news.pid === 0 ? null : (memory.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
   happen(memory, { kind: "socketName", address: socket.address, ...news, command, more: untold }, now);
@@ -83,30 +84,46 @@ export const atShutDown = (memory: Memory, handle: number): void => {
 /** A new socket has the name. */
 export const atBoundAgain = (memory: Memory, handle: number, now: number): void => {
   tell(memory, handle, { state: "bound", pid: 0, reason: null }, now);
-  const { isBinding: _, ...name } = memory.names.get(handle) ?? NOTHING_KNOWN;
+  const { isBinding: _, tries: __, tryAt: ___, ...name } = memory.names.get(handle) ?? NOTHING_KNOWN;
   const isServed = bindOf(handle) !== null;
   const oldWorkers = isServed ? Math.max(0, ...Object.keys(memory.core.workers).map(Number)) : null;
-  rememberName(memory, handle, { ...name, oldWorkers, isTried: false });
+  rememberName(memory, handle, { ...name, oldWorkers });
   lookAtNames(memory);
 };
 
-/** What is to be done for names, when nothing else goes on; `redeploy` rolls out what runs. */
-export const settleNames = (memory: Memory, redeploy: () => void): void => {
+/** What is to be done for names, when nothing else goes on; `redeploy` rolls out what runs, again after a growing pause if that fails. */
+export const settleNames = (memory: Memory, now: number, redeploy: () => void): void => {
   let isWanted = false;
   for (const [handle, name] of memory.names) {
     if (name.oldWorkers === null) continue;
-    const { oldWorkers } = name;
-    const olds = Object.values(memory.core.workers).filter(({ id }) => id <= oldWorkers);
+    const olds = oldWorkersOf(memory, name);
     if (olds.length === 0) {
       memory.outbox.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
       rememberName(memory, handle, { ...name, oldWorkers: null });
-    } else if (!name.isTried && olds.some(({ kind }) => kind !== "stopping") && mayDeploy(memory)) {
-      rememberName(memory, handle, { ...name, isTried: true });
+    } else if (now >= rolloutDueAt(memory, name)) {
+      const tries = (name.tries ?? 0) + 1;
+      rememberName(memory, handle, { ...name, tries, tryAt: now + retryDelay(tries) });
       isWanted = true;
     }
   }
   if (isWanted) redeploy();
 };
+
+/** When the next rollout is due that gives workers a new socket, CLOCK_MONOTONIC ms; null: none is. */
+export const namesDueAt = (memory: Memory): number | null => {
+  let dueAt = Number.POSITIVE_INFINITY;
+  for (const name of memory.names.values()) dueAt = Math.min(dueAt, rolloutDueAt(memory, name));
+  return dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
+};
+
+const rolloutDueAt = (memory: Memory, name: SocketName): number => {
+  const isWanted = oldWorkersOf(memory, name).some(({ kind }) => kind !== "stopping") && mayDeploy(memory);
+  return isWanted ? (name.tryAt ?? 0) : Number.POSITIVE_INFINITY;
+};
+
+/** The living workers that do not have the new socket. */
+const oldWorkersOf = ({ core }: Memory, { oldWorkers }: SocketName) =>
+  oldWorkers === null ? [] : Object.values(core.workers).filter(({ id }) => id <= oldWorkers);
 
 const mayDeploy = ({ core: { service } }: Memory): boolean =>
   service.rollout === null && service.phase.kind === "running" && service.current !== null;
@@ -132,7 +149,7 @@ export const atNameFailure = (
 };
 
 const ESTALE = 116;
-const NOTHING_KNOWN: SocketName = { state: "restored", pid: 0, reason: null, oldWorkers: null, isTried: false };
+const NOTHING_KNOWN: SocketName = { state: "restored", pid: 0, reason: null, oldWorkers: null };
 
 const FAILED: Readonly<Record<number, string>> = {
   [COMMANDS.watchName.code]: "its file cannot be watched, and is looked at when something is deployed",

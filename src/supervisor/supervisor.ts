@@ -12,7 +12,7 @@ import type { KeeperFacts } from "./facts.ts";
 import { happen } from "./happen.ts";
 import { reconcileMeasurement } from "./measuring.ts";
 import type { Memory } from "./memory.ts";
-import { settleNames } from "./names.ts";
+import { namesDueAt, settleNames } from "./names.ts";
 import { reconcileProbes } from "./probe-results.ts";
 import { recall, rememberFormat } from "./recall.ts";
 import { formatRecord, holdsSecrets } from "./record.ts";
@@ -92,7 +92,8 @@ export class Supervisor {
 
   #finish(event: KeeperEvent): void {
     this.#consumed = event.seq;
-    if (this.#memory.names.size > 0) settleNames(this.#memory, () => redeploy(this.#memory, event.deliveredAt));
+    const now = event.deliveredAt;
+    if (this.#memory.names.size > 0) settleNames(this.#memory, now, () => redeploy(this.#memory, now));
     if (event.kind === "tick") this.#tickAt = 0;
     this.#commit();
   }
@@ -166,6 +167,7 @@ const nextTick = (memory: Memory): number => {
   const deadline = Math.min(
     nextDeadline(memory.core) ?? Number.POSITIVE_INFINITY,
     managerDeadline(memory) ?? Number.POSITIVE_INFINITY,
+    namesDueAt(memory) ?? Number.POSITIVE_INFINITY,
     memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
   );
   return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;

@@ -1,5 +1,6 @@
 // Services whose workers may fail as often as they like, are started at a pace, and are replaced as a fleet: einhorn's.
 import { expect, test } from "bun:test";
+import { nextDeadline } from "../../src/core/deadline.ts";
 import { CRANKS_MANNER, type Manner } from "../../src/core/state.ts";
 import { EXIT_1, Service } from "./service.ts";
 
@@ -53,6 +54,22 @@ test("a fleet's old workers stay until all of the new are ready, and go together
   expect(alive(service)).toBe(6);
   makeReady(service, 6);
   expect(alive(service)).toBe(3);
+});
+
+test("where starts follow at once, those after a failure do not", () => {
+  const service = new Service({ manner: MANNER, respawn: { baseMs: 0 } });
+  service.run({ surge: 100, startTimeoutMs: null, instances: 1 }, { order: "fleet", request: null });
+  const pauses: number[] = [];
+  for (let worker = 1; worker <= 20; worker++) {
+    service.spawned(worker);
+    service.exited(worker, EXIT_1);
+    const due = nextDeadline(service.state) ?? Number.NaN;
+    pauses.push(due - service.now);
+    pass(service, due - service.now);
+    expect(alive(service)).toBe(1);
+  }
+  expect(pauses.slice(0, 3)).toEqual([150, 225, 337.5]);
+  expect(pauses.at(-1)).toBe(30_000);
 });
 
 test("workers that fail are followed by others, later and later, and the rollout goes on", () => {

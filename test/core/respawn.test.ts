@@ -8,7 +8,7 @@ describe("the delay before a start", () => {
     expect([0, 1, 2, 3].map((deaths) => startDelay(1000, deaths))).toEqual([1000, 1500, 2250, 3375]);
     expect(startDelay(1000, 9)).toBe(30_000);
     expect(startDelay(1000, 1_000_000)).toBe(30_000);
-    expect(startDelay(0, 5)).toBe(0);
+    expect([0, 1, 2].map((deaths) => startDelay(0, deaths))).toEqual([0, 150, 225]);
   });
 });
 

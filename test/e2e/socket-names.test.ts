@@ -109,6 +109,24 @@ describe("the socket's file", () => {
     await answered("one");
   });
 
+  test("that is a new socket's is handed out again and again until a rollout succeeds", async () => {
+    const crank = await start();
+    const broken = join(bench.directory, "broken");
+    const shell = 'test ! -e "$0" || exit 1; exec python3 -c "$1" one';
+    await bench.ctl("web", "run", "-wait", "--", "bash", "-c", shell, broken, SERVER);
+    const before = (await status()).workers[0].pid;
+    writeFileSync(broken, "");
+    crank.signal("SIGSTOP");
+    rmSync(path());
+    rmSync(join(bench.directory, "web.run/names/10"));
+    crank.signal("SIGCONT");
+    await crank.wrote("stderr", /(rolled back[\s\S]*){2}/i);
+    expect((await status()).workers.map(({ pid }: { pid: number }) => pid)).toContain(before);
+    rmSync(broken);
+    await answered("one");
+    await waitFor("the old worker to be gone", () => !isAlive(before));
+  });
+
   test("in whose place another process listens is left to it, said in status, and taken back when it is gone", async () => {
     const crank = await start();
     await run("one");
