@@ -71,17 +71,11 @@ describe("ps", () => {
 test("output that cannot be written is an error", async () => {
   desk.serve("web", (_, reply) => reply.result([WORKER]));
   const full = openSync("/dev/full", "w");
-  const child = Bun.spawn(
-    [
-      process.execPath,
-      "run",
-      `${import.meta.dirname}/../../src/commands/crankctl.ts`,
-      "-ctl",
-      `${desk.directory}/web.ctl`,
-      "ps",
-    ],
-    { stdin: "ignore", stdout: full, stderr: "pipe" },
-  );
+  const child = Bun.spawn([`${import.meta.dirname}/../../bin/crankctl`, "-ctl", `${desk.directory}/web.ctl`, "ps"], {
+    stdin: "ignore",
+    stdout: full,
+    stderr: "pipe",
+  });
   expect(await child.exited).toBe(1);
   expect(await new Response(child.stderr).text()).toBe("ERROR: couldn't write the output: ENOSPC\n");
   closeSync(full);

@@ -128,7 +128,7 @@ describe("run", () => {
       reply.notify("progress", { seq: 6, time, kind: "rolloutWaiting", generation: 4, reason: pause });
       reply.result({ generation: 4, accepted: true, pids: [] });
     });
-    const shell = `${process.execPath} run ${import.meta.dirname}/../../src/commands/crankctl.ts -ctl ${desk.directory}/web.ctl run -wait`;
+    const shell = `${import.meta.dirname}/../../bin/crankctl -ctl ${desk.directory}/web.ctl run -wait`;
     const child = Bun.spawn(["script", "-qec", shell, "/dev/null"], {
       env: { ...process.env, TERM: "xterm" },
       stdin: "ignore",

@@ -213,14 +213,11 @@ const frontEndAt = async (
   command: string,
   path: string,
 ): Promise<Ended> => {
-  const child = Bun.spawn(
-    [process.execPath, "run", join(ROOT, `src/frontends/${program}.ts`), "-d", path, "-e", command],
-    {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    },
-  );
+  const child = Bun.spawn([join(ROOT, "bin", program), "-d", path, "-e", command], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   return { status: await child.exited, stdout, stderr };
 };

@@ -1,5 +1,4 @@
-// A crank that says what a test wants it to say, on a real unix socket; and crankctl and crankx run against it from
-// their sources.
+// A crank that says what a test wants it to say, on a real unix socket; and crankctl and crankx run against it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -38,9 +37,9 @@ export class Desk {
     return server.port;
   }
 
-  /** Starts a command from its source. */
+  /** Starts a command as it is installed. */
   start(program: "crankctl" | "crankx", args: readonly string[], env: Record<string, string> = {}) {
-    const child = Bun.spawn([process.execPath, "run", join(ROOT, `src/commands/${program}.ts`), ...args], {
+    const child = Bun.spawn([join(ROOT, "bin", program), ...args], {
       cwd: this.directory,
       env: { PATH: process.env.PATH, CRANK_PREFIX: this.directory, TERM: "xterm", TZ: "UTC", ...env },
       stdin: "ignore",

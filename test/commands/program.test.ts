@@ -1,0 +1,84 @@
+// What a program does with its outputs, and how it ends, whatever becomes of it.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Desk } from "./harness/scripted-crank.ts";
+
+const CRANKCTL = join(import.meta.dirname, "../../bin/crankctl");
+const WORKER = { pid: 41, id: 7, generation: 3, state: "ready", cwd: "/", command: ["sh"], restarts: 0, uptime: 1 };
+
+let desk: Desk;
+beforeEach(() => {
+  desk = new Desk();
+});
+afterEach(() => desk.clean());
+
+const run = async (command: readonly string[], env: Record<string, string> = {}) => {
+  const child = Bun.spawn([...command], {
+    cwd: desk.directory,
+    env: { ...process.env, CRANK_PREFIX: desk.directory, CRANK_NAME: "web", TERM: "xterm", ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { status: await child.exited, stdout, stderr };
+};
+
+/** Gives a program a pipe that does not block, reads nothing of it until it is full, and then all of it. */
+const SLOW_READER = `
+import array, fcntl, os, subprocess, sys, termios, time
+reading, writing = os.pipe()
+os.set_blocking(writing, False)
+child = subprocess.Popen(sys.argv[1:], stdout=writing)
+waiting = array.array("i", [0])
+end = time.monotonic() + 60
+while waiting[0] < 60_000 and time.monotonic() < end:
+    fcntl.ioctl(reading, termios.FIONREAD, waiting)
+    time.sleep(0.01)
+os.close(writing)
+count = 0
+while part := os.read(reading, 4096):
+    count += part.count(b"\\n")
+print(child.wait(), count)
+`;
+
+describe("output", () => {
+  test("is whole on a pipe that is full and does not block", async () => {
+    desk.serve("web", (_, reply) => reply.result(Array.from({ length: 20_000 }, () => WORKER)));
+    const ended = await run(["python3", "-c", SLOW_READER, CRANKCTL, "ps"]);
+    expect(ended).toEqual({ status: 0, stdout: "0 20000\n", stderr: "" });
+  });
+
+  test("that was closed before is no error", async () => {
+    desk.serve("web", (_, reply) => reply.result([WORKER]));
+    for (const closed of [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+      expect(await run(["sh", "-c", `${CRANKCTL} ps ${closed}`])).toMatchObject({ status: 0, stderr: "" });
+  });
+});
+
+describe("a program that cannot go on", () => {
+  test("says what the fault is, and where only with CRANK_DEBUG", async () => {
+    desk.serve("web", (_, reply) => reply.notify("progress", null));
+    const shell = ["script", "-qec", `${CRANKCTL} run -wait`, "/dev/null"];
+    const { status, stdout } = await run(shell);
+    expect(status).toBe(70);
+    expect(stdout.trimEnd().split("\n").at(-1)).toMatch(
+      /crankctl: unexpected answer or fault: .*; set CRANK_DEBUG=1 to see where$/,
+    );
+    expect((await run(shell, { CRANK_DEBUG: "1" })).stdout).toMatch(/\n +at /);
+  });
+
+  test("says that its directory is gone", async () => {
+    const there = (words: string) =>
+      run(["sh", "-c", `mkdir gone && cd gone && rmdir "$PWD" && exec ${CRANKCTL} ${words}`]);
+    expect(await there("upgrade -exec crank")).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "crankctl: the working directory does not exist any more: change to another one, and try again\n",
+    });
+    expect(await there("run -- true")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("the directory in which this is called is gone"),
+    });
+  });
+});
