@@ -1,5 +1,5 @@
-// JSON from others, bounded before it is built: each level and each list of it costs many times the byte that it is sent in,
-// and what is deep enough ends a recursion of whatever works on it later.
+// JSON from others, bounded: each level and each list of it costs many times the byte that it is sent in, and what is deep
+// enough ends a recursion of whatever works on it later.
 
 /** How deep lists and objects may nest, whatever the text is. Far deeper than anything of ours. */
 export const MOST_DEPTH = 32;
@@ -11,12 +11,31 @@ export const ANSWER_LISTS = 1_000_000;
 
 /** What a text says; undefined if it is no JSON. `null` as a text is a value too. Throws JsonTooDeepError. */
 export const parseJson = (text: string, mostLists: number): unknown => {
-  if (isTooDeep(text, mostLists)) throw new JsonTooDeepError(mostLists);
+  const opened = openedIn(text, Math.min(mostLists, BUILT_UNREAD));
+  const isRead = opened > mostLists || opened > BUILT_UNREAD;
+  if (isRead && isTooDeep(text, mostLists)) throw new JsonTooDeepError(mostLists);
+  const value = built(text);
+  if (!isRead && opened > MOST_DEPTH && isDeeperThan(value, MOST_DEPTH)) throw new JsonTooDeepError(mostLists);
+  return value;
+};
+
+/** So many lists and objects cost little, and the parser has room for them however they nest; only more have to be looked at before. */
+const BUILT_UNREAD = 5000;
+
+const built = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
+};
+
+const isDeeperThan = (value: unknown, levels: number): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  for (const item of Object.values(value))
+    if (typeof item === "object" && item !== null && isDeeperThan(item, levels - 1)) return true;
+  return false;
 };
 
 /** The same, with a text that is too deep as one that is no JSON. */
@@ -29,7 +48,7 @@ export const parseFlatJson = (text: string, mostLists = REQUEST_LISTS): unknown 
   }
 };
 
-/** A text that is not built, because it nests too deep or has too many lists and objects. */
+/** A text that is not taken, because it nests too deep or has too many lists and objects. */
 export class JsonTooDeepError extends Error {
   override readonly name = "JsonTooDeepError";
   /** Completes "the line …", or whatever the text is. */
@@ -42,10 +61,8 @@ export class JsonTooDeepError extends Error {
   }
 }
 
-// Almost every line has fewer brackets than levels are allowed, which native searches tell quickly; only the others
-// are read bracket by bracket, strings skipped, and a line that is all brackets is given up at the limit.
+/** Reads bracket by bracket, strings skipped; a text that is all brackets is given up at the limit. */
 const isTooDeep = (text: string, mostLists: number): boolean => {
-  if (hasFewBrackets(text)) return false;
   const token = /["[{\]}]/g;
   let depth = 0;
   let opened = 0;
@@ -72,12 +89,14 @@ const endOfString = (text: string, from: number): number => {
   return text.length;
 };
 
-const hasFewBrackets = (text: string): boolean => {
+/** How many lists and objects a text has at most, by what the native search sees, strings included; it stops behind `enough`. */
+const openedIn = (text: string, enough: number): number => {
   let seen = 0;
   for (const bracket of "[{") {
     for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
-      if (++seen > MOST_DEPTH) return false;
+      seen += 1;
+      if (seen > enough) return seen;
     }
   }
-  return true;
+  return seen;
 };
