@@ -16,7 +16,7 @@ SANITIZERS   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fn
 COMMANDS := crank crankctl crankx socketmaster einhorn einhornsh einhyrningsins einhyrningsinsctl
 
 ARCH    := $(patsubst arm64,aarch64,$(patsubst x86_64,x64,$(shell uname -m)))
-RUNTIME := node_modules/@oven/bun-linux-$(ARCH)/bin/bun
+BUN     := node_modules/@oven/bun-linux-$(ARCH)/bin/bun
 
 PACKAGES := node_modules/.crank-installed
 COMPILER := build/compiler-works
@@ -60,11 +60,11 @@ help:
 # Packages and compiler ------------------------------------------------------------------------------------------------
 
 $(PACKAGES): package.json package-lock.json tools/install-packages.sh
-	sh tools/install-packages.sh $(RUNTIME)
+	sh tools/install-packages.sh $(BUN)
 	touch $@
 
-# The runtime is part of the packages; taking it away by hand brings it back.
-$(RUNTIME): $(PACKAGES)
+# Bun is part of the packages; taking it away by hand brings it back.
+$(BUN): $(PACKAGES)
 	test -x $@ || { rm -f $(PACKAGES); $(MAKE) --no-print-directory $(PACKAGES); }
 
 $(COMPILER): tools/check-compiler.sh
@@ -137,15 +137,15 @@ dist/worker/worker.js: $(wildcard src/worker/*) tsconfig.json Makefile $(PACKAGE
 
 .PHONY: demo
 demo: all
-	$(RUNTIME) examples/demo/main.ts
+	$(BUN) examples/demo/main.ts
 
 .PHONY: demo-handover
 demo-handover: all
-	$(RUNTIME) examples/hand-over/demo.ts
+	$(BUN) examples/hand-over/demo.ts
 
 .PHONY: test
 test: all engine build/crank-stand-in build/crank-older-stand-in build/older/bin/crank
-	$(RUNTIME) test/run.ts $(ONLY)
+	$(BUN) test/run.ts $(ONLY)
 
 # In a new Debian, with nothing installed but what the README names.
 .PHONY: test-fresh
@@ -155,7 +155,7 @@ test-fresh:
 # nginx, HAProxy, Gunicorn and others, each by the commands of its page in docs/recipes/.
 .PHONY: test-apps
 test-apps: all
-	$(RUNTIME) test/run.ts test/recipes/
+	$(BUN) test/run.ts test/recipes/
 
 # Only the tests of the library want Deno, and it weighs as much as Bun: so it is not among the packages.
 .PHONY: deno
@@ -168,11 +168,11 @@ build/deno/package.json: test/deno/package.json test/deno/package-lock.json
 # Random deploys, kills, stops and full disks under load; a failure prints its seed.
 .PHONY: chaos
 chaos: all
-	$(RUNTIME) test/chaos/main.ts "$(SEED)" "$(SECONDS)" "$(WITHOUT)"
+	$(BUN) test/chaos/main.ts "$(SEED)" "$(SECONDS)" "$(WITHOUT)"
 
 .PHONY: bench
 bench: all
-	$(RUNTIME) bench/run.ts
+	$(BUN) bench/run.ts
 
 .PHONY: check check-types check-style check-warnings check-rooms check-lock
 check: check-types check-style check-warnings check-engine check-rooms check-lock
@@ -182,11 +182,11 @@ check-types: $(PACKAGES) dist/worker/worker.js
 check-style: $(PACKAGES)
 	node_modules/.bin/biome check --error-on-warnings --log-level=warn
 check-warnings: $(STRICT_OBJECTS)
-check-rooms: | $(RUNTIME)
-	$(RUNTIME) tools/check-rooms.ts
-	$(RUNTIME) tools/check-files.ts
-check-lock: | $(RUNTIME)
-	$(RUNTIME) tools/check-lock.ts
+check-rooms: | $(BUN)
+	$(BUN) tools/check-rooms.ts
+	$(BUN) tools/check-files.ts
+check-lock: | $(BUN)
+	$(BUN) tools/check-lock.ts
 
 # Installing -----------------------------------------------------------------------------------------------------------
 # PREFIX/lib/crank holds the program, bin/crank, with its licences, and the package crank/worker; PREFIX/bin/NAME are links
@@ -199,9 +199,9 @@ MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
 FORMER  := bin/trim.node $(COMMANDS:%=dist/%.mjs)
 UNITS   ?= $(PREFIX)/lib/systemd/system
 
-build/installed-package.json: package.json tools/installed-manifest.ts | $(RUNTIME)
+build/installed-package.json: package.json tools/installed-manifest.ts | $(BUN)
 	mkdir -p $(@D)
-	$(RUNTIME) tools/installed-manifest.ts > $@
+	$(BUN) tools/installed-manifest.ts > $@
 
 .PHONY: install
 install: all build/installed-package.json

@@ -29,9 +29,9 @@ engine: build/engine/checked build/engine/build-sanitized
 
 # The module -----------------------------------------------------------------------------------------------------------
 
-build/engine/module/translated: $(TRANSLATOR) engine/engine.mk $(PACKAGES) | $(RUNTIME)
+build/engine/module/translated: $(TRANSLATOR) engine/engine.mk $(PACKAGES) | $(BUN)
 	mkdir -p $(@D)
-	$(RUNTIME) tools/wasm-to-c/main.ts $(ENGINE_MODULE) $(ENGINE_CHECKSUM) build/engine/module/quickjs $(words $(ENGINE_PARTS))
+	$(BUN) tools/wasm-to-c/main.ts $(ENGINE_MODULE) $(ENGINE_CHECKSUM) build/engine/module/quickjs $(words $(ENGINE_PARTS))
 	touch $@
 
 $(MODULE_C) $(MODULE_DATA:.o=.c): build/engine/module/translated ;
@@ -74,10 +74,10 @@ build/engine/%.image: build/engine/%.bytecode build/engine/build
 build/engine/%.image.o: build/engine/%.image engine/image.S
 	$(CC) -DIMAGE='"$<"' -c -o $@ engine/image.S
 
-# All commands. What they still import from Node is in tools/engine/.
-build/engine/commands.mjs: $(wildcard tools/engine/*.ts) $(TYPESCRIPT) $(PACKAGES) | $(RUNTIME)
+# All commands.
+build/engine/commands.mjs: tools/bundle.ts $(TYPESCRIPT) $(PACKAGES) | $(BUN)
 	mkdir -p $(@D)
-	$(RUNTIME) tools/engine/bundle.ts $@
+	$(BUN) tools/bundle.ts $@
 
 .PRECIOUS: build/engine/%.bytecode build/engine/%.image
 

@@ -1,6 +1,13 @@
-// The one program that bin/runtime is: every command, compiled ahead of time together with the runtime that it needs.
-// The keeper's executable calls it with the command's name as the first argument.
+// All commands as one program, which the image holds. The keeper's program starts it with the name of a command.
+import { programOf } from "./host/engine/program.ts";
+// Evaluated while the image is built, so that a start has nothing left to load.
+import "./supervisor/main.ts";
+import "./commands/crankctl/main.ts";
+import "./commands/crank-front-end.ts";
+import { Output } from "./commands/output.ts";
+import { runProgram } from "./commands/program.ts";
 
+/** Each begins when its module is loaded. */
 const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   crank: () => import("./commands/crank.ts"),
   crankctl: () => import("./commands/crankctl.ts"),
@@ -12,12 +19,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   socketmaster: () => import("./frontends/socketmaster.ts"),
 };
 
-const name = process.argv.splice(2, 1)[0] ?? "";
-const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-if (!command) {
-  process.stderr.write(`This is the runtime of crank; call one of ${Object.keys(COMMANDS).join(", ")} instead.\n`);
-  process.exit(2);
-}
-await command();
+const WRONG_USAGE = 2;
 
-export {};
+const complain = (name: string): Promise<never> =>
+  runProgram("crank", async () => {
+    new Output(2).write(`crank: no command "${name}": call it as one of ${Object.keys(COMMANDS).join(", ")}\n`);
+    return WRONG_USAGE;
+  });
+
+programOf((name) => {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  void (command ?? (() => complain(name)))();
+});

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what package-lock.json pins, unless node_modules already holds exactly that. Usage: install-packages.sh RUNTIME
+# Installs what package-lock.json pins, unless node_modules already holds exactly that. Usage: install-packages.sh BUN
 # Says nothing when it works, one sentence when something is missing, and npm's own words when npm fails.
 set -u
-runtime=$1
+bun=$1
 
 fail() {
   echo "crank: $*" >&2
@@ -27,7 +27,7 @@ complete='
     if (path === "" || !fits(entry)) continue;
     if (read(`${path}/package.json`).version !== entry.version) process.exit(1);
   }'
-if [ -x "$runtime" ] && node -e "$complete" 2>/dev/null; then
+if [ -x "$bun" ] && node -e "$complete" 2>/dev/null; then
   exit 0
 fi
 
@@ -36,7 +36,7 @@ said=$(npm ci --include=dev --include=optional --ignore-scripts --no-audit --no-
   echo "$said" | grep -v '^npm error *$' | head -n 12 >&2
   fail "npm could not install the packages of package-lock.json (its words are above); is the npm registry within reach?"
 }
-[ -x "$runtime" ] ||
-  fail "there is no Bun for this machine ($(uname -sm), ${runtime} is missing): Linux with glibc on x86_64 or aarch64 is needed"
-"$runtime" --version >/dev/null 2>&1 ||
+[ -x "$bun" ] ||
+  fail "there is no Bun for this machine ($(uname -sm), ${bun} is missing): Linux with glibc on x86_64 or aarch64 is needed"
+"$bun" --version >/dev/null 2>&1 ||
   fail "Bun does not run on this machine ($(uname -sm)): on x86_64 it needs a processor with AVX2"
