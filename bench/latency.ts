@@ -11,6 +11,8 @@ import { buildStopwatch, deploy, STOPWATCH, withBench } from "./subject.ts";
 const NS_PER_MS = 1e6;
 /** How long a worker takes until it is ready: long enough for its own start to be over. */
 const WARM_MS = 2;
+const FRESH_DAEMONS = 20;
+const FIRST_DEPLOYS = 3;
 
 type Setting = {
   readonly linger: string;
@@ -79,13 +81,24 @@ const measureDeploys = ({ linger, deploys, delayMs, flood }: Setting): Promise<n
     return ready.map((moment, index) => ((term[index] ?? Number.NaN) - moment) / NS_PER_MS);
   });
 
+/** What users see: hardly anybody deploys a hundred times in a row. The last READY of each daemon is not told. */
+const measureFresh = async (): Promise<number[]> => {
+  const samples: number[] = [];
+  for (let daemon = 0; daemon < FRESH_DAEMONS; daemon++) {
+    samples.push(
+      ...(await measureDeploys({ linger: "60", deploys: FIRST_DEPLOYS + 1, delayMs: WARM_MS, flood: "no" })),
+    );
+  }
+  return samples;
+};
+
 const figures = (name: string, samples: readonly number[]): Figure[] => {
   const p99 = percentile(
     [...samples].sort((a, b) => a - b),
     0.99,
   );
   return [
-    { name, unit: "ms", samples, target: { holds: "median", atMost: 0.5 } },
+    { name, unit: "ms", samples, target: { holds: "median", atMost: 0.4 } },
     { name: `${name}, p99`, unit: "ms", samples: [p99], target: { holds: "median", atMost: 5 } },
   ];
 };
@@ -94,17 +107,24 @@ export const latency: Measurement = {
   name: "latency",
   measure: async () => {
     buildStopwatch();
+    const fresh = await measureFresh();
     const awake = await measureDeploys({ linger: "60", deploys: 120, delayMs: WARM_MS, flood: "no" });
     const flooded = await measureDeploys({ linger: "60", deploys: 120, delayMs: WARM_MS, flood: "yes" });
     const asleep = await measureDeploys({ linger: "0.1", deploys: 20, delayMs: 600, flood: "no" });
     return [
-      ...figures("READY sent → SIGTERM at the old worker", awake),
+      {
+        name: "READY sent → SIGTERM at the old worker, first deploys of a fresh daemon",
+        unit: "ms",
+        samples: fresh,
+        target: { holds: "median", atMost: 0.8 },
+      },
+      ...figures("… when it has deployed before", awake),
       ...figures("… while another worker floods its output", flooded),
       {
-        name: "the same while the supervisor sleeps",
+        name: "… while the supervisor sleeps",
         unit: "ms",
         samples: asleep,
-        target: { holds: "median", atMost: 25 },
+        target: { holds: "median", atMost: 10 },
       },
     ];
   },

@@ -65,7 +65,9 @@ int heap_map(size_t from, size_t length) {
 }
 
 int heap_map_file(size_t from, size_t length, int fd, off_t at) {
-  return map_at(from, length, 0, fd, at);
+  /* A supervisor that was woken writes to two pages of five, one at boot to nearly all: copied at once, they cost a third of what
+   * the faults do. */
+  return map_at(from, length, MAP_POPULATE, fd, at);
 }
 
 int heap_map_huge(size_t length) {
