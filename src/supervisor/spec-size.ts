@@ -33,7 +33,7 @@ const MOST_SETTINGS_BYTES = LIMITS.frameBytes / 2;
 
 /** Why crank cannot keep what it was started with, as a sentence; null if it can. */
 export const settingsProblem = (settings: Settings): string | null => {
-  const kept = Buffer.byteLength(JSON.stringify(settings));
+  const kept = byteLength(JSON.stringify(settings));
   if (kept <= MOST_SETTINGS_BYTES) return null;
   return `The sockets and settings would take ${kept} bytes, more than the ${MOST_SETTINGS_BYTES} that crank keeps; name fewer sockets, or divide them among several cranks`;
 };

@@ -7,6 +7,7 @@ import { ChannelError } from "../../keeper/channel.ts";
 import { defaultPath } from "../einhorn/paths.ts";
 import { OptionError, type OptionTable, optionHelp, parseOptions } from "../options.ts";
 import { Connection, LostError } from "./connection.ts";
+import { shell } from "./shell.ts";
 
 const FAILED = 1;
 
@@ -58,7 +59,7 @@ const control = async (path: string, commands: string | undefined, user: string,
   if (strange !== null) sinks.err.write(`einhornsh: ${escapeControls(strange)}\n`);
   try {
     if (host.terminal.isTerminal(0) && commands === undefined) await greet(connection, user, sinks);
-    if (commands === undefined) return await (await import("./shell.ts")).shell(connection, sinks);
+    if (commands === undefined) return await shell(sinks.out, (line) => answerTo(connection, line, sinks.out));
     for (const command of commands.split(";")) await answerTo(connection, command, sinks.out);
     return 0;
   } finally {
@@ -82,7 +83,7 @@ const greet = (connection: Connection, user: string, { err }: Sinks): Promise<vo
   );
 
 /** Sends a line of the shell, its first word the command, and prints what it is answered. Throws LostError. */
-export const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
+const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
   const [command = "", ...args] = line.trim().split(/\s+/);
   if (command !== "") await connection.ask({ command, args }, (message) => out.write(`${shown(message)}\n`));
 };

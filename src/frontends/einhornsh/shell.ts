@@ -1,12 +1,11 @@
 // einhornsh's shell: what completes its lines.
+import type { Output } from "../../commands/output.ts";
 import { EINHORN_COMMANDS } from "../../control/dialects/einhorn.ts";
-import { LEAVING, runShell, signalsFor } from "../line-shell.ts";
-import type { Connection } from "./connection.ts";
-import { answerTo, type Sinks } from "./main.ts";
+import { LEAVING, runShell, type Shell, signalsFor } from "../line-shell.ts";
 
-/** Runs until the end of the input, ^C, or `quit`; gives the exit status. Throws LostError. */
-export const shell = async (connection: Connection, { out }: Sinks): Promise<number> => {
-  await runShell({ out, complete, answer: (line) => answerTo(connection, line, out) });
+/** Runs until the end of the input, ^C, or `quit`; gives the exit status. Throws what `answer` does. */
+export const shell = async (out: Output, answer: Shell["answer"]): Promise<number> => {
+  await runShell({ out, complete, answer });
   return 0;
 };
 

@@ -8,6 +8,7 @@ import { VERSION } from "../../version.ts";
 import { DEFAULT_SOCKET_PATH } from "../einhyrningsins/options.ts";
 import { OptionError, type OptionTable, optionHelp, parseOptions } from "../options.ts";
 import { Connection, LostError } from "./connection.ts";
+import { shell } from "./shell.ts";
 
 const FAILED = 255;
 
@@ -58,7 +59,7 @@ const control = async (path: string, command: string | undefined, out: Output): 
   if (strange !== null) out.write(`${escapeControls(strange)}\n`);
   try {
     await connection.ask("ehlo", []);
-    if (command === undefined) return await (await import("./shell.ts")).shell(connection, out);
+    if (command === undefined) return await shell(out, (line) => answerTo(connection, line, out));
     await answerTo(connection, command, out);
     return 0;
   } finally {
@@ -77,7 +78,7 @@ const open = async (path: string): Promise<Connection | string> => {
 };
 
 /** Sends a line of the shell, its first word the command, and prints what it is answered. Throws LostError. */
-export const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
+const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
   const [command = "", ...args] = line.trim().split(/\s+/);
   const answer = await connection.ask(command, args);
   out.write(`${answer.replace(/\n$/, "").split("\n").map(escapeLine).join("\n")}\n`);

@@ -1,14 +1,12 @@
 // einhyrningsinsctl's shell: its greeting, and what completes its lines.
 import type { Output } from "../../commands/output.ts";
 import { COMMANDS, SIGNALS } from "../../control/dialects/einhyrningsins.ts";
-import { LEAVING, runShell, signalsFor } from "../line-shell.ts";
-import type { Connection } from "./connection.ts";
-import { answerTo } from "./main.ts";
+import { LEAVING, runShell, type Shell, signalsFor } from "../line-shell.ts";
 
-/** Runs until the end of the input, ^C, or `quit`; gives the exit status. Throws LostError. */
-export const shell = async (connection: Connection, out: Output): Promise<number> => {
+/** Runs until the end of the input, ^C, or `quit`; gives the exit status. Throws what `answer` does. */
+export const shell = async (out: Output, answer: Shell["answer"]): Promise<number> => {
   out.write("The shell of einhyrningsins: 'help' lists its commands, 'quit' leaves\n");
-  await runShell({ out, complete, answer: (line) => answerTo(connection, line, out) });
+  await runShell({ out, complete, answer });
   return 0;
 };
 
