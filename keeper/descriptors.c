@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,18 @@ int descriptors_open_null(void) {
   int empty = memfd_create("crank-null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (empty >= 0) (void)fcntl(empty, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
   return empty;
+}
+
+int descriptors_execute(int file, char *const *args, char *const *environment) {
+  (void)execveat(file, "", args, environment, AT_EMPTY_PATH);
+  if (errno != ENOSYS && errno != EPERM) return -1;
+  char path[32] = "/proc/self/fd/";
+  char *end = path + strlen(path);
+  int scale = 1;
+  while (file / scale >= 10) scale *= 10;
+  for (; scale > 0; scale /= 10) *end++ = (char)('0' + file / scale % 10);
+  *end = '\0';
+  return execve(path, args, environment);
 }
 
 /* As the kernel writes it (getdents64(2)). */

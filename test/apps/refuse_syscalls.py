@@ -16,6 +16,7 @@ NUMBERS = {  # x86-64, aarch64
     "statx": (332, 291),
     "pidfd_send_signal": (424, 424),
     "pidfd_open": (434, 434),
+    "execveat": (322, 281),
     "close_range": (436, 436),
     "pidfd_getfd": (438, 438),
 }

@@ -1,10 +1,10 @@
 // Kernels and containers that do not have every system call: crank does what the call was for in another way, or says what it cannot do.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { endLeft } from "./harness/left.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, CRANK, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { Bench, CRANK, isAlive, ROOT, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 
 const REFUSE = ["python3", join(ROOT, "test/apps/refuse_syscalls.py")];
 const isRoot = process.getuid?.() === 0;
@@ -80,6 +80,20 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     const [before] = await ps();
     expect(await run("-env", "NEXT=1")).toMatchObject({ status: 0 });
     await waitFor("the end of the worker before", () => !existsSync(`/proc/${before?.pid}`));
+  });
+
+  test("of execveat: workers and supervisors are started all the same, though the program was replaced meanwhile", async () => {
+    const copy = join(bench.directory, "home/bin");
+    mkdirSync(copy, { recursive: true });
+    copyFileSync(CRANK, join(copy, "crank"));
+    symlinkSync("crank", join(copy, "runtime"));
+    const own = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0", "-linger", "60"];
+    const crank = bench.start([...REFUSE, errno, "execveat", join(copy, "crank"), ...own]);
+    await crank.wrote("stderr", "Listening on");
+    rmSync(join(copy, "crank"));
+    writeFileSync(join(copy, "crank"), "#!/bin/false\n", { mode: 0o755 });
+    signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
+    expect(await run()).toMatchObject({ status: 0 });
   });
 
   test("of memfd_create: crank does not start, and says what it needs", async () => {
