@@ -51,6 +51,7 @@ help:
 	echo 'make chaos      random faults under load: SEED=N SECONDS=S; make test does it for 60 s'
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make engine     build what only the tests of the JavaScript engine need; make test does it too'
+	echo 'make cross MACHINE=aarch64  the program for another machine, below build/cross/'
 	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
@@ -82,6 +83,7 @@ always:
 # The program ----------------------------------------------------------------------------------------------------------
 
 include engine/engine.mk
+include engine/cross.mk
 
 # The keeper's objects come first, so that its pages are its own. The file appears whole: a running crank may be about to
 # open it.
@@ -90,6 +92,10 @@ bin/crank: $(KEEPER_OBJECTS) $(ENGINE_LINKED)
 	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -s -o $@.new $^ -lm
 	mv -f $@.new $@
 	for link in $(LINKS); do ln -sfn crank $$link || exit 1; done
+
+# The same with its symbols, which only tests want.
+build/crank-symbols: bin/crank
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $(KEEPER_OBJECTS) $(ENGINE_LINKED) -lm
 
 build/keeper/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)

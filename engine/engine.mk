@@ -25,7 +25,7 @@ ENGINE_LINKED   := build/engine/commands.image.o $(ENGINE_OBJECTS) $(MODULE_OBJE
 
 # What only the tests of the engine need.
 .PHONY: engine
-engine: build/engine/checked build/engine/build-sanitized
+engine: build/engine/checked build/engine/build-sanitized build/crank-symbols
 
 # The module -----------------------------------------------------------------------------------------------------------
 

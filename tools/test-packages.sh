@@ -14,6 +14,11 @@ table() {
 make|command -v make||
 gcc|command -v "${CC:-cc}"||
 libc6-dev|libc_is_there||
+qemu-user|command -v qemu-riscv64||
+gcc-aarch64-linux-gnu|command -v aarch64-linux-gnu-gcc||
+gcc-riscv64-linux-gnu|command -v riscv64-linux-gnu-gcc||
+libc6-dev-arm64-cross|test -f /usr/aarch64-linux-gnu/lib/libc.a||
+libc6-dev-riscv64-cross|test -f /usr/riscv64-linux-gnu/lib/libc.a||
 nodejs|command -v node||
 npm|command -v npm||
 python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign|test/worker/examples
