@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,16 +29,24 @@ int descriptors_open_null(void) {
   return empty;
 }
 
-int descriptors_execute(int file, char *const *args, char *const *environment) {
+static bool is_still(int file, const char *path) {
+  struct stat open_one, named;
+  return fstat(file, &open_one) == 0 && stat(path, &named) == 0 && open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+/* Where execveat(2) is missing, or refused by a container's filter: by the name, while it is that file's, so that /proc shows it;
+ * else by way of /proc. */
+int descriptors_execute(int file, const char *path, char *const *args, char *const *environment) {
   (void)execveat(file, "", args, environment, AT_EMPTY_PATH);
   if (errno != ENOSYS && errno != EPERM) return -1;
-  char path[32] = "/proc/self/fd/";
-  char *end = path + strlen(path);
+  if (is_still(file, path)) return execve(path, args, environment);
+  char link[32] = "/proc/self/fd/";
+  char *end = link + strlen(link);
   int scale = 1;
   while (file / scale >= 10) scale *= 10;
   for (; scale > 0; scale /= 10) *end++ = (char)('0' + file / scale % 10);
   *end = '\0';
-  return execve(path, args, environment);
+  return execve(link, args, environment);
 }
 
 /* As the kernel writes it (getdents64(2)). */

@@ -8,9 +8,8 @@
 void save_descriptor(struct buffer *out, int fd);
 /* Reads it, and makes it close on exec again. */
 int load_descriptor(struct reader *in);
-/* Executes the file that is open there, whatever has become of its name; -1 with errno. Where execveat(2) is missing (Linux 3.19) or
- * refused by a container's filter, by way of /proc. Async-signal-safe. */
-int descriptors_execute(int file, char *const *args, char *const *environment);
+/* Executes the file that is open there, whatever has become of its name, which is `path`; -1 with errno. Async-signal-safe. */
+int descriptors_execute(int file, const char *path, char *const *args, char *const *environment);
 /* Closes everything above 2 but these, which it sorts; -1 with errno. Async-signal-safe. */
 int descriptors_close_but(int *kept, uint32_t count);
 /* /dev/null for reading and writing, closed by the next exec; -1 with errno. Where there is none, as in a bare chroot, an empty

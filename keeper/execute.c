@@ -96,7 +96,7 @@ static const char *become(int image, const char *path, int state, unsigned int p
   memcpy(args + 1, facts->args, (count + 1) * sizeof *args);
   (void)fcntl(state, F_SETFD, 0);
   signals_dead_mans_alarm(patience);
-  (void)descriptors_execute(image, args, environ);
+  (void)descriptors_execute(image, path, args, environ);
   (void)execve(path, args, environ);
   int error = errno;
   signals_dead_mans_alarm(0);

@@ -56,7 +56,8 @@ static void open_everything(void) {
   int signals = signals_open();
   if (signals < 0 || loop_watch(signals, WATCH_SIGNALS, 0, EPOLLIN) < 0) cannot_start("signals");
   if (journal_start(facts->boot_id) < 0) cannot_start("journal");
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) cannot_start("subreaper");
+  /* The first process of a container is one without asking. */
+  if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) cannot_start("subreaper");
   events_on_gone(event_gone);
 }
 

@@ -195,7 +195,7 @@ _Noreturn static void execute(const struct order *order, int program) {
   memcpy(mark + 1, &start_time, sizeof start_time);
   (void)!write(order->report, mark, sizeof mark);
   if (program >= 0) {
-    (void)descriptors_execute(program, order->args, order->environment);
+    (void)descriptors_execute(program, order->launch->file, order->args, order->environment);
     /* A script cannot be executed by descriptor, for its interpreter would look for it after it was closed. */
   }
   (void)execve(order->launch->file, order->args, order->environment);

@@ -3,29 +3,28 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { callOf, EngineService, hasEngine, poke, symbolsOf } from "./harness/engine.ts";
-import { Bench, isAlive, portOf, ROOT, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
+import { compiled } from "./harness/apps.ts";
+import { callOf, hasSymbols, poke, Service, symbols } from "./harness/engine.ts";
+import { Bench, isAlive, portOf, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
 
-const RESPONDER = join(ROOT, "test/apps/responder.py");
+const WORKER = compiled("worker");
 const CANNOT_GO_ON = "crank: the JavaScript engine cannot go on: ";
 
 let bench: Bench;
-let service: EngineService;
+let service: Service;
 let crank: Running;
 beforeEach(async () => {
-  if (!hasEngine) return;
   bench = new Bench();
-  service = new EngineService(bench);
+  service = new Service(bench);
   crank = await service.start();
-  expect(await service.ctl("run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
+  expect(await service.ctl("run", "-wait", "--", WORKER, "one")).toMatchObject({ status: 0 });
 });
-afterEach(async () => bench?.clean());
+afterEach(async () => bench.clean());
 
 const answer = (port: number): Promise<string> =>
   new Promise((resolve, reject) => {
-    connect(port, "127.0.0.1")
-      .on("data", (bytes) => resolve(bytes.toString().split(" ")[0] ?? ""))
-      .on("error", reject);
+    const client = connect(port, "127.0.0.1", () => client.write("once\n"));
+    client.on("data", (bytes) => resolve(bytes.toString().split(" ")[0] ?? "")).on("error", reject);
   });
 
 /** Connects again and again while `act` goes on. Returns what was answered, each answer once. */
@@ -56,20 +55,19 @@ const survives = async (before: number, sentence: string): Promise<void> => {
   expect(isAlive(before)).toBe(false);
   await crank.wrote("stderr", sentence);
   await crank.wrote("stderr", "supervisor ended");
-  expect(await service.ctl("run", "-wait", "--", "python3", RESPONDER, "two")).toMatchObject({ status: 0 });
+  expect(await service.ctl("run", "-wait", "--", WORKER, "two")).toMatchObject({ status: 0 });
   expect(crank.stderr().split(CANNOT_GO_ON).length - 1).toBe(sentence.startsWith(CANNOT_GO_ON) ? 1 : 0);
 };
 
-describe.skipIf(!hasEngine || process.arch !== "x64")("a supervisor (make engine)", () => {
+describe.skipIf(!hasSymbols || process.arch !== "x64")("a supervisor (make engine)", () => {
   /** What the host is called for from then on is this. */
-  const breaks = async (code: (symbols: ReadonlyMap<string, number>) => Uint8Array): Promise<number> => {
+  const breaks = async (code: (at: ReadonlyMap<string, number>) => Uint8Array): Promise<number> => {
     const supervisor = await service.awake(crank);
-    const symbols = symbolsOf(service.program);
-    poke(supervisor, symbols.get("dispatch") ?? 0, code(symbols));
+    const at = symbols();
+    poke(supervisor, at.get("dispatch") ?? 0, code(at));
     return supervisor;
   };
-  const trap = (number: number) => (symbols: ReadonlyMap<string, number>) =>
-    callOf(symbols.get("wasm_trap") ?? 0, number);
+  const trap = (number: number) => (at: ReadonlyMap<string, number>) => callOf(at.get("wasm_trap") ?? 0, number);
 
   test.each([
     [0, "it came upon a state that it holds for impossible"],
@@ -83,7 +81,7 @@ describe.skipIf(!hasEngine || process.arch !== "x64")("a supervisor (make engine
   });
 
   test("that wants more than 256 MiB is followed by another", async () => {
-    const before = await breaks((symbols) => callOf(symbols.get("wasm_memory_grow") ?? 0, 4096));
+    const before = await breaks((at) => callOf(at.get("wasm_memory_grow") ?? 0, 4096));
     await survives(before, `${CANNOT_GO_ON}it needs more than 256 MiB of memory.\n`);
   });
 
@@ -106,17 +104,16 @@ describe.skipIf(!hasEngine || process.arch !== "x64")("a supervisor (make engine
 
   test("that accesses what lies outside of its memory is followed by another", async () => {
     const before = await service.awake(crank);
-    const symbols = symbolsOf(service.program);
     // Where the host believes the context of the engine.
-    poke(before, symbols.get("guest") ?? 0, Uint8Array.of(0, 0, 0xff, 0xff));
+    poke(before, symbols().get("guest") ?? 0, Uint8Array.of(0, 0, 0xff, 0xff));
     await survives(before, `${CANNOT_GO_ON}it went beyond its memory, or the file of its image is cut off.\n`);
   });
 });
 
-describe.skipIf(!hasEngine)("a supervisor", () => {
-  test("whose table of functions is overwritten is followed by another", async () => {
+describe("a supervisor", () => {
+  test.skipIf(!hasSymbols)("whose table of functions is overwritten is followed by another", async () => {
     const before = await service.awake(crank);
-    poke(before, symbolsOf(service.program).get("wasm_table") ?? 0, new Uint8Array(16 * 256));
+    poke(before, symbols().get("wasm_table") ?? 0, new Uint8Array(16 * 256));
     await survives(before, `${CANNOT_GO_ON}it called a function that is not there.\n`);
   });
 
@@ -134,7 +131,7 @@ describe.skipIf(!hasEngine)("a supervisor", () => {
   });
 
   test("that gets no more memory is followed by another, whatever it was doing, and no deploy is lost or done twice", async () => {
-    for (let pages = 0; pages < 8; pages++) {
+    for (let pages = 0; pages < 6; pages++) {
       const before = await service.awake(crank);
       const size = Number(/VmSize:\s+(\d+)/.exec(await Bun.file(`/proc/${before}/status`).text())?.[1]) * 1024;
       expect(await bench.run(["prlimit", `--pid=${before}`, `--as=${size + pages * 65_536}:`])).toMatchObject({
@@ -144,7 +141,7 @@ describe.skipIf(!hasEngine)("a supervisor", () => {
       const word = `${pages}${"x".repeat(100_000)}`;
       await servedDuring(async () => {
         const flags = ["-env", `LONG=${word}`];
-        const deployed = await service.ctl("run", "-wait", ...flags, "--", "python3", RESPONDER, `v${pages}`);
+        const deployed = await service.ctl("run", "-wait", ...flags, "--", WORKER, `v${pages}`);
         expect(deployed).toMatchObject({ status: 0, stdout: "Started successfully\n" });
       });
       expect(await answer(portOf(crank))).toBe(`v${pages}`);

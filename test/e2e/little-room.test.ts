@@ -6,8 +6,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
 import { compiled } from "./harness/apps.ts";
-import { EngineService, hasEngine } from "./harness/engine.ts";
-import { Bench, portOf, waitFor } from "./harness/service.ts";
+import { Service } from "./harness/engine.ts";
+import { Bench, CRANK, portOf, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
 beforeEach(() => {
@@ -26,7 +26,7 @@ const shell = (words: string): readonly string[] => ["bash", "-c", `${words} exe
 
 /** crank and crankctl, each with these words in front of it: a deploy, a question, and the end. */
 const lives = async (before: readonly string[]): Promise<void> => {
-  const service = new EngineService(bench, before);
+  const service = new Service(bench, before);
   const crank = await service.start(0);
   const worker = compiled("worker");
   for (const version of ["one", "two"]) {
@@ -40,7 +40,7 @@ const lives = async (before: readonly string[]): Promise<void> => {
   expect(await crank.ended).toMatchObject({ status: 0 });
 };
 
-describe.skipIf(!hasEngine)("crank serves (make engine)", () => {
+describe("crank serves", () => {
   test.each([
     ["with 16 MB of address space", "ulimit -v 16000;"],
     ["with 512 KiB of stack", "ulimit -s 512;"],
@@ -73,25 +73,22 @@ describe.skipIf(!hasEngine)("crank serves (make engine)", () => {
   });
 });
 
-test.skipIf(!hasEngine)(
-  "crankctl without standard descriptors prints nothing into its connection (make engine)",
-  async () => {
-    const service = new EngineService(bench);
-    await service.start();
-    const [command, ...words] = service.command("events");
-    const ctl = bench.start([...shell("exec <&- >&- 2>&-;"), command ?? "", ...words]);
-    const target = (place: string): string => {
-      try {
-        return readlinkSync(`/proc/${ctl.pid}/${place}`);
-      } catch {
-        return "none"; // closed meanwhile
-      }
-    };
-    // Not the shell's, which are those of the test.
-    const isConnected = (): boolean =>
-      target("exe") === service.program &&
-      readdirSync(`/proc/${ctl.pid}/fd`).some((fd) => target(`fd/${fd}`).startsWith("socket:"));
-    await waitFor("its connection", isConnected);
-    expect(["fd/0", "fd/1", "fd/2"].map(target)).toEqual(["/", "/", "/"]);
-  },
-);
+test("crankctl without standard descriptors prints nothing into its connection", async () => {
+  const service = new Service(bench);
+  await service.start();
+  const [command, ...words] = service.command("events");
+  const ctl = bench.start([...shell("exec <&- >&- 2>&-;"), command ?? "", ...words]);
+  const target = (place: string): string => {
+    try {
+      return readlinkSync(`/proc/${ctl.pid}/${place}`);
+    } catch {
+      return "none"; // closed meanwhile
+    }
+  };
+  // Not the shell's, which are those of the test.
+  const isConnected = (): boolean =>
+    target("exe") === CRANK &&
+    readdirSync(`/proc/${ctl.pid}/fd`).some((fd) => target(`fd/${fd}`).startsWith("socket:"));
+  await waitFor("its connection", isConnected);
+  expect(["fd/0", "fd/1", "fd/2"].map(target)).toEqual(["/", "/", "/"]);
+});

@@ -1,50 +1,30 @@
-// A crank whose supervisor runs on the engine, and faults in that supervisor from outside: its memory is written to through
-// /proc/PID/mem, as a debugger does. The product has no back door for this.
+// Faults in the engine of a supervisor, from outside: its memory is written to through /proc/PID/mem, as a debugger does. The
+// product has no back door for this.
 import { spawnSync } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, symlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type Bench, type Ended, ROOT, type Running, supervisorOf, waitFor } from "./service.ts";
+import { type Bench, CRANK, CRANKCTL, type Ended, ROOT, type Running, supervisorOf, waitFor } from "./service.ts";
 
-const ENGINE = join(ROOT, "build/crank-engine");
-/** The engine is built by `make engine` alone. */
-export const hasEngine = existsSync(ENGINE);
+/** bin/crank with its symbols, which `make engine` builds. */
+const SYMBOLS = join(ROOT, "build/crank-symbols");
+export const hasSymbols = existsSync(SYMBOLS);
 
-/** A home of crank's whose runtime is the engine; `program` has the engine's symbols. */
-export const engineHome = (
-  directory: string,
-): { readonly crank: string; readonly ctl: string; readonly program: string } => {
-  const bin = join(directory, "home/bin");
-  const program = join(bin, "runtime");
-  mkdirSync(bin, { recursive: true });
-  copyFileSync(join(ROOT, "bin/crank"), join(bin, "crank"));
-  copyFileSync(ENGINE, program);
-  symlinkSync("crank", join(bin, "crankctl"));
-  return { crank: join(bin, "crank"), ctl: join(bin, "crankctl"), program };
-};
-
-/** A service on the engine. */
-export class EngineService {
-  readonly program: string;
+/** A service whose commands have something in front of them. */
+export class Service {
   readonly #bench: Bench;
   readonly #own: readonly string[];
-  readonly #crank: string;
-  readonly #ctl: string;
   readonly #before: readonly string[];
 
   /** `before`: words in front of each command, a wrapper. */
   constructor(bench: Bench, before: readonly string[] = []) {
-    const { crank, ctl, program } = engineHome(bench.directory);
     this.#bench = bench;
     this.#own = ["-prefix", bench.directory, "-name", "web"];
-    this.#crank = crank;
-    this.#ctl = ctl;
-    this.program = program;
     this.#before = before;
   }
 
   /** The supervisor stays awake for `linger` seconds after the last event. */
   async start(linger = 60): Promise<Running> {
-    const words = [this.#crank, ...this.#own, "-bind", "127.0.0.1:0", "-verbose", "-linger", String(linger)];
+    const words = [CRANK, ...this.#own, "-bind", "127.0.0.1:0", "-verbose", "-linger", String(linger)];
     const crank = this.#bench.start([...this.#before, ...words]);
     await crank.wrote("stderr", "Listening on");
     return crank;
@@ -52,7 +32,7 @@ export class EngineService {
 
   /** A command line of crankctl. */
   command(...args: readonly string[]): readonly string[] {
-    return [...this.#before, this.#ctl, ...this.#own, ...args];
+    return [...this.#before, CRANKCTL, ...this.#own, ...args];
   }
 
   ctl(...args: readonly string[]): Promise<Ended> {
@@ -66,9 +46,9 @@ export class EngineService {
   }
 }
 
-/** Where the functions and variables of a program are. */
-export const symbolsOf = (program: string): ReadonlyMap<string, number> => {
-  const { stdout } = spawnSync("nm", [program], { encoding: "utf8", maxBuffer: 1 << 26 });
+/** Where the functions and variables of bin/crank are. */
+export const symbols = (): ReadonlyMap<string, number> => {
+  const { stdout } = spawnSync("nm", [SYMBOLS], { encoding: "utf8", maxBuffer: 1 << 26 });
   const lines = stdout.split("\n").map((line) => line.split(" "));
   return new Map(lines.map(([address = "", , name = ""]) => [name, Number.parseInt(address, 16)]));
 };
