@@ -153,6 +153,8 @@ void fresh_evaluate(const u8 *bytecode, size_t length) {
   value module = export_JS_ReadObject(guest.context, at, (u32)length, OBJECT_BYTECODE);
   if (value_tag(module) == TAG_EXCEPTION) engine_die("the bytecode cannot be read");
   if ((s32)export_JS_ResolveModule(guest.context, module) < 0) engine_die("the bundle imports something");
+  host_refuse_system();
+  (void)imports_were_asked();
   value done = export_JS_EvalFunction(guest.context, module);
   if (value_tag(done) == TAG_EXCEPTION) engine_die("a module failed when it was evaluated");
   engine_drain();
@@ -161,6 +163,7 @@ void fresh_evaluate(const u8 *bytecode, size_t length) {
     engine_die("a module failed when it was evaluated");
   }
   value_free(done);
+  if (imports_were_asked()) fail("a module asks for the time while it is loaded, which would be part of the image");
 }
 
 void fresh_settle(void) {

@@ -17,6 +17,7 @@ static const struct host_function *const subjects[] = {
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects, SUBJECT_SHIFT = 8, GENERIC_MAGIC = 1 };
 
+static bool is_refusing;
 static int argument_count;
 static char *const *argument_texts;
 
@@ -111,6 +112,14 @@ static value finish(struct arguments *in, const struct host_function *function, 
   return value_throw(message);
 }
 
+void host_refuse_system(void) {
+  is_refusing = true;
+}
+
+static bool asks_system(u32 subject) {
+  return subjects[subject] != host_text && subjects[subject] != host_engine;
+}
+
 /* What the engine calls for each of the functions; `number` says which. */
 static u64 dispatch(u32 context, u64 this, u32 count, u32 values, u32 number) {
   (void)context;
@@ -123,7 +132,9 @@ static u64 dispatch(u32 context, u64 this, u32 count, u32 values, u32 number) {
   const u8 *given = guest_range(values, in.count * 8);
   if (given == NULL) wasm_trap(TRAP_OUT_OF_BOUNDS);
   memcpy(in.values, given, in.count * 8);
-  value result = function->call(&in);
+  bool is_refused = is_refusing && asks_system(subject);
+  if (is_refused) in.wrong = "called while a module is loaded: the answer would be part of the image";
+  value result = is_refused ? VALUE_UNDEFINED : function->call(&in);
   return finish(&in, function, result);
 }
 

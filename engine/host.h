@@ -41,6 +41,8 @@ void host_add_functions(value object);
 /* Puts the one C function that stands behind all of them into the module's table, and keeps what this program was called
  * with: first of all, at each start. */
 void host_prepare(int argc, char **argv);
+/* From now on every function throws that asks the system, until this process ends. */
+void host_refuse_system(void);
 int host_argument_count(void);
 char *const *host_arguments(void);
 

@@ -2,7 +2,6 @@
 #include "imports.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,10 +13,17 @@
 enum { WASI_BADF = 8, WASI_IO = 29 };
 
 static bool is_fixed;
+static bool was_asked;
 static rejection_handler *on_rejection;
 
 void imports_fix(void) {
   is_fixed = true;
+}
+
+bool imports_were_asked(void) {
+  bool asked = was_asked;
+  was_asked = false;
+  return asked;
 }
 
 void imports_on_rejection(rejection_handler *handler) {
@@ -26,6 +32,7 @@ void imports_on_rejection(rejection_handler *handler) {
 
 u32 import_clock_time_get(u32 id, u64 precision, u32 out) {
   (void)precision;
+  was_asked = is_fixed;
   struct timespec now = {0};
   if (!is_fixed && clock_gettime(id == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &now) < 0) return WASI_IO;
   u64 ns = (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
@@ -52,6 +59,7 @@ u32 import_random_get(u32 at, u32 length) {
 u32 import_host_get_timezone_offset(u32 high, u32 low) {
   time_t at = (time_t)((u64)high << 32 | low);
   struct tm local;
+  was_asked = is_fixed;
   if (is_fixed || localtime_r(&at, &local) == NULL) return 0;
   return (u32)local.tm_gmtoff;
 }

@@ -1,29 +1,44 @@
 // All commands as one program, which the image holds. The keeper's program starts it with the name of a command.
-import { programOf } from "./host/engine/program.ts";
-// Evaluated while the image is built, so that a start has nothing left to load.
-import "./supervisor/main.ts";
-import "./commands/crankctl/main.ts";
-import "./commands/crank-front-end.ts";
+// The globals come before any other module.
+import "./host/engine/globals.ts";
+import { CRANK } from "./commands/crank-front-end.ts";
+import { crankctl } from "./commands/crankctl/main.ts";
+import { crankx } from "./commands/crankx/main.ts";
 import { Output } from "./commands/output.ts";
 import { runProgram } from "./commands/program.ts";
+import { EINHORN } from "./frontends/einhorn/front-end.ts";
+import { einhornsh } from "./frontends/einhornsh/main.ts";
+import { EINHYRNINGSINS } from "./frontends/einhyrningsins/front-end.ts";
+import { einhyrningsinsctl } from "./frontends/einhyrningsinsctl/main.ts";
+import { SOCKETMASTER } from "./frontends/socketmaster/front-end.ts";
+import { programOf } from "./host/engine/program.ts";
+import { superviseAs } from "./supervisor/main.ts";
 
-/** Each begins when its module is loaded. */
+const STDOUT = 1;
+const STDERR = 2;
+
+/** The supervisors have their keeper's name. */
 const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
-  crank: () => import("./commands/crank.ts"),
-  crankctl: () => import("./commands/crankctl.ts"),
-  crankx: () => import("./commands/crankx.ts"),
-  einhorn: () => import("./frontends/einhorn.ts"),
-  einhornsh: () => import("./frontends/einhornsh.ts"),
-  einhyrningsins: () => import("./frontends/einhyrningsins.ts"),
-  einhyrningsinsctl: () => import("./frontends/einhyrningsinsctl.ts"),
-  socketmaster: () => import("./frontends/socketmaster.ts"),
+  crank: () => superviseAs(CRANK),
+  crankctl: () =>
+    runProgram("crankctl", (args, environment) => crankctl(args, environment, new Output(STDOUT), new Output(STDERR))),
+  crankx: () =>
+    runProgram("crankx", (args, environment) => crankx(args, environment, new Output(STDOUT), new Output(STDERR))),
+  einhorn: () => superviseAs(EINHORN),
+  einhornsh: () =>
+    runProgram("einhornsh", (args, environment) =>
+      einhornsh(args, environment, { out: new Output(STDOUT), err: new Output(STDERR) }),
+    ),
+  einhyrningsins: () => superviseAs(EINHYRNINGSINS),
+  einhyrningsinsctl: () => runProgram("einhyrningsinsctl", (args) => einhyrningsinsctl(args, new Output(STDOUT))),
+  socketmaster: () => superviseAs(SOCKETMASTER),
 };
 
 const WRONG_USAGE = 2;
 
 const complain = (name: string): Promise<never> =>
   runProgram("crank", async () => {
-    new Output(2).write(`crank: no command "${name}": call it as one of ${Object.keys(COMMANDS).join(", ")}\n`);
+    new Output(STDERR).write(`crank: no command "${name}": call it as one of ${Object.keys(COMMANDS).join(", ")}\n`);
     return WRONG_USAGE;
   });
 

@@ -25,22 +25,31 @@ test("an import that points the wrong way is named with its file and line", () =
   expect(stderr).toBe("src/core/a.ts:2: core must not import from keeper (../keeper/c.ts)\n");
 });
 
-test("imports of Node's modules are found, but for those of the library and of the host that tests use", () => {
+test("the runtime's modules, the clock and chance outside of the host are found, wherever they are loaded", () => {
   write("src/core/a.ts", 'import { join } from "node:path";\n');
-  write("src/supervisor/b.ts", 'const late = () => import("node:net");\n');
-  write("src/host/engine/c.ts", 'import { join } from "node:path";\n');
-  write("src/host/node/d.ts", 'import { join } from "node:path";\n');
-  write("src/worker/e.ts", 'import { join } from "node:path";\n');
+  write("src/host/node/files.ts", 'import { readFileSync } from "node:fs";\nconst now = Date.now();\n');
+  write("src/host/engine/files.ts", 'const late = () => import("node:net");\n');
+  write("src/supervisor/b.ts", "// Date.now() is not for here\nconst now = Date.now();\nconst then = new Date(0);\n");
+  write("src/worker/c.ts", 'import { connect } from "node:net";\nconst chance = Math.random();\n');
+  write("src/main.ts", 'import { test } from "bun:test";\n');
   expect(check("check-rooms.ts").stderr.trimEnd().split("\n")).toEqual([
     "src/core/a.ts:1: core must not import from node: (node:path)",
-    "src/host/engine/c.ts:1: only host/node may import from node: (node:path)",
-    "src/supervisor/b.ts:1: supervisor must not import from node: (node:net)",
+    "src/host/engine/files.ts:1: host must not import from node: (node:net)",
+    "src/main.ts:1: src/ must not import from node: (bun:test)",
+    "src/supervisor/b.ts:2: the clock and chance are #host's",
   ]);
 });
 
-test("Bun's own API is found", () => {
-  write("src/supervisor/a.ts", "// Bun.connect is not for here\nexport const now = () => Bun.nanoseconds();\n");
-  expect(check("check-rooms.ts").stderr).toBe("src/supervisor/a.ts: Bun's own API is not there on the engine\n");
+test("a global of the runtime is refused wherever it would not be there", () => {
+  copyFileSync(join(ROOT, "biome.json"), join(directory, "biome.json"));
+  const paths = ["src/supervisor", "src/host/engine", "src/host/node", "src/worker", "tools"].map(
+    (room) => `${room}/a.ts`,
+  );
+  for (const path of paths) write(path, "export const pid = process.pid;\n");
+  const { status, stderr } = run(join(ROOT, "node_modules/.bin/biome"), ["lint"], { cwd: directory });
+  expect(status).toBe(1);
+  expect(stderr).toContain("It is not on the engine");
+  expect(paths.filter((path) => stderr.includes(path))).toEqual(["src/supervisor/a.ts", "src/host/engine/a.ts"]);
 });
 
 test("a module that opens, replaces or gives away files beside the one that is for it is found, in both languages", () => {
