@@ -5,6 +5,7 @@ import { cpus, release, totalmem } from "node:os";
 import { adoption } from "./adoption.ts";
 import { connections } from "./connections.ts";
 import { controlCost } from "./control-cost.ts";
+import { core } from "./core.ts";
 import { counting } from "./counting.ts";
 import { fleet } from "./fleet.ts";
 import { frontEnds } from "./front-ends.ts";
@@ -28,6 +29,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   supervisorMemory,
   rest,
   output,
+  core,
   fleet,
   growth,
   connections,

@@ -6,6 +6,7 @@ import type { RequestId } from "./state.ts";
 import { repeatLastStep } from "./stopping.ts";
 import { changeService, putWorker, type Turn } from "./turn.ts";
 import { tellWorker } from "./worker-life.ts";
+import { allWorkers, findWorker } from "./workers.ts";
 
 /** Goes on with what was left. A shutdown is over with the crank that was shutting down: whoever starts another wants it to serve. */
 export const takeOver = (turn: Turn, event: Adopted): void => {
@@ -21,12 +22,12 @@ export const takeOver = (turn: Turn, event: Adopted): void => {
   if (phase.kind === "stopping") changeService(turn, { phase: { kind: "running" }, lastOutcome: "clean" });
   for (const worker of lost)
     tellWorker(turn, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
-  for (const worker of Object.values(turn.workers)) {
+  for (const worker of allWorkers(turn.workers)) {
     if (worker.kind === "starting" && worker.unheard !== true) putWorker(turn, { ...worker, unheard: true });
     if (worker.kind === "ready") beginWatch(turn, worker);
   }
   for (const id of unsure) {
-    const worker = turn.workers[id];
+    const worker = findWorker(turn.workers, id);
     if (worker?.kind === "stopping") repeatLastStep(turn, worker);
   }
 };

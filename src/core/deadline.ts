@@ -7,15 +7,11 @@ import { recyclingDueAt } from "./recycling.ts";
 import { reloadDueAt } from "./reload.ts";
 import { deadlineCounts } from "./rollout.ts";
 import type { State } from "./state.ts";
-import { dueAt } from "./worker-life.ts";
+import { workersDueAt } from "./workers.ts";
 
 /** When the next tick is due, CLOCK_MONOTONIC ms; null if nothing is waited for. A time that has passed means at once. */
 export const nextDeadline = (state: State): number | null => {
-  let earliest = Number.POSITIVE_INFINITY;
-  for (const worker of Object.values(state.workers)) {
-    const due = dueAt(worker);
-    if (due !== null && due < earliest) earliest = due;
-  }
+  let earliest = workersDueAt(state.workers);
   const { rollout } = state.service;
   if (rollout && rollout.deadlineAt !== null && deadlineCounts(state.service))
     earliest = Math.min(earliest, rollout.deadlineAt);

@@ -2,9 +2,12 @@
 // workers are respawned or not. How it is replaced follows from the rollout's rules: for them a dismissed worker is one of
 // those that are to go.
 import { countDeath, respawns } from "./backoff.ts";
+import { takeCensus } from "./pool.ts";
+import { STANDING, serves } from "./standing.ts";
 import type { Dismissal, Generation, Service, State, Worker } from "./state.ts";
 import { identityOf } from "./stopping.ts";
 import { changeService, note, putWorker, type Turn } from "./turn.ts";
+import { countIncoming, countOf } from "./workers.ts";
 
 type Ready = Extract<Worker, { kind: "ready" }>;
 type View = Pick<State, "service" | "workers">;
@@ -28,27 +31,13 @@ export const dismiss = (turn: Turn, worker: Ready, reason: Dismissal): void => {
   });
 };
 
-/** Whether one that goes for this reason serves as before until its successor is available. */
-export const serves = ({ kind }: Dismissal): boolean => kind !== "notAlive" && kind !== "watchdog";
-
-/** Whether a worker is dismissed and has not been told to go yet. */
-export const isDismissed = (worker: Worker): boolean => worker.kind === "ready" && worker.dismissal !== undefined;
-
-/** Whether a worker is to go because it does not serve. */
-export const isBroken = (worker: Worker): boolean =>
-  worker.kind === "ready" && worker.dismissal !== undefined && !serves(worker.dismissal);
-
 /** Whether somebody is being replaced: dismissed and still there, or followed by one that is not started or not available yet. */
-export const isReplacing = ({ service, workers }: View): boolean => {
-  if (service.owed > 0) return true;
-  for (const worker of Object.values(workers)) {
-    if (isDismissed(worker) || (worker.replacement === true && isOnItsWay(worker))) return true;
-  }
-  return false;
-};
-
-const isOnItsWay = (worker: Worker): boolean =>
-  worker.kind === "starting" || (worker.kind === "ready" && worker.availableAt !== null);
+export const isReplacing = ({ service, workers }: View): boolean =>
+  service.owed > 0 ||
+  countIncoming(workers) > 0 ||
+  countOf(workers, STANDING.outgoing) > 0 ||
+  countOf(workers, STANDING.outgoingEarly) > 0 ||
+  countOf(workers, STANDING.broken) > 0;
 
 /** A successor that ended before it was available: outside of rollouts, which count for themselves, its place is owed again. Returns whether it is. */
 export const oweAgain = (turn: Turn, worker: Worker): boolean => {
@@ -71,11 +60,7 @@ export const takePlace = (turn: Turn): boolean => {
 export const limitOwed = (turn: Turn, wanted: Generation | null): void => {
   const { owed } = turn.service;
   if (owed === 0) return;
-  let filled = 0;
-  for (const worker of Object.values(turn.workers)) {
-    if (worker.kind !== "stopping" && worker.generation === wanted?.number && !isDismissed(worker)) filled += 1;
-  }
-  const most = wanted === null ? 0 : Math.max(0, wanted.instances - filled);
+  const most = wanted === null ? 0 : Math.max(0, wanted.instances - takeCensus(turn, wanted).wantedAlive);
   if (owed > most) changeService(turn, { owed: most });
 };
 

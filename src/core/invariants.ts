@@ -6,13 +6,16 @@
 // is replaced. A superseded generation's available workers go by the rules of
 // the rollout that superseded it. Exempt are shutdown, and the way back to nothing: there, everything goes at once.
 import { respawns } from "./backoff.ts";
-import { isBroken, isDismissed, isReplacing, serves } from "./dismissal.ts";
+import { isReplacing } from "./dismissal.ts";
 import type { Effect } from "./effects.ts";
 import type { CoreEvent } from "./events.ts";
-import { isAvailable } from "./pool.ts";
+import { whatIsKeptWrongly } from "./kept.ts";
+import { plainOf, stateOf } from "./plain-state.ts";
 import { HISTORY_LENGTH } from "./spec.ts";
+import { isAvailable, isBroken, isDismissed, serves } from "./standing.ts";
 import type { Dismissal, Generation, RequestId, State, Worker } from "./state.ts";
 import { step } from "./step.ts";
+import { allWorkers, countWorkers, findWorker } from "./workers.ts";
 
 export type Transition = {
   readonly before: State;
@@ -72,7 +75,7 @@ export const boundsSurge: Invariant = (transition) => {
   if (after.service.rollout?.order === "fleet") return null;
   const limit = Math.max(...acting.map(({ instances, spec }) => instances + spec.surge));
   if (alive > limit) return `${alive} starting or ready, ${limit} are allowed`;
-  const processes = count(after, () => true);
+  const processes = countWorkers(after.workers);
   const overlaps = acting.length > 0 && acting.every(({ spec }) => spec.surge === 0) && processes > limit;
   return overlaps ? `${processes} processes without a surge (${event.kind})` : null;
 };
@@ -89,7 +92,8 @@ export const boundsDraining: Invariant = (transition) => {
   // Of a generation that was scaled down while another one was wanted, the way back finds more than there should be.
   const isExcess = ({ generation, ...worker }: Worker): boolean =>
     acting.some(({ number }) => number === generation) && !("dismissal" in worker);
-  if (told.some((id) => transition.before.workers[id] && isExcess(transition.before.workers[id]))) return null;
+  const before = told.flatMap((id) => findWorker(transition.before.workers, id) ?? []);
+  if (before.some(isExcess)) return null;
   const draining = count(transition.after, (worker) => worker.kind === "stopping" && worker.wasReady);
   const limit = Math.max(...limits);
   return limits.length === 0 || draining <= limit ? null : `${draining} drain, and ${limit} may`;
@@ -121,7 +125,7 @@ export const recyclesOneByOne: Invariant = ({ before, after, effects }) => {
   if (recycled.length === 0) return null;
   if (recycled.length > 1) return `${recycled.length} are replaced at once`;
   if (before.service.rollout || after.service.rollout) return "a rollout is in flight";
-  const others = Object.values(after.workers).filter(({ id }) => before.workers[id] && id !== recycled[0]);
+  const others = allWorkers(after.workers).filter(({ id }) => findWorker(before.workers, id) && id !== recycled[0]);
   const isBusy = others.some((worker) => isDismissed(worker) || (worker.kind !== "stopping" && !isAvailable(worker)));
   return isBusy || before.service.owed > 0 ? "one is being replaced already" : null;
 };
@@ -152,7 +156,7 @@ const endsOnce: Invariant = ({ before, event, after, effects }) => {
   const ended = hasEnded(after) && !hasEnded(before) ? 1 : 0;
   if (exits !== ended) return `${exits} exits, ${ended} ends`;
   if (hasEnded(before) && !hasEnded(after) && event.kind !== "adopted") return "risen from the dead";
-  const isEmpty = count(after, () => true) === 0 && after.service.pendingRecord === null;
+  const isEmpty = countWorkers(after.workers) === 0 && after.service.pendingRecord === null;
   if (exits > 0 && !isEmpty) return "ended before the last worker, or the record";
   if (after.service.phase.kind === "stopping" && isEmpty && !hasEnded(after)) return "nothing is left, and it stays";
   return null;
@@ -178,9 +182,11 @@ export const recordsDeploys: Invariant = ({ before, after, effects }) => {
 
 /** 6. A supervisor that has only the state's JSON does the same, in the same order. */
 export const survivesKill: Invariant = ({ before, event, after, effects }) => {
-  const again = step(throughJson(before), throughJson(event));
+  const again = step(stateOf(throughJson(plainOf(before))), throughJson(event));
   if (JSON.stringify(again.effects) !== JSON.stringify(effects)) return "other effects after a restart";
-  return JSON.stringify(again.state) === JSON.stringify(after) ? null : "another state after a restart";
+  return JSON.stringify(plainOf(again.state)) === JSON.stringify(plainOf(after))
+    ? null
+    : "another state after a restart";
 };
 
 /** Beside the six: the history has each generation once, in order, and no more of them than are kept. */
@@ -196,16 +202,17 @@ export const keepsHistory: Invariant = ({ after: { history, service } }) => {
 /** Whatever is referred to exists, ids are never used again, and only who is there is signalled. */
 export const isWellFormed: Invariant = ({ before, after, effects }) => {
   const indexes = new Set<number>();
-  for (const worker of Object.values(after.workers)) {
+  for (const worker of allWorkers(after.workers)) {
     if (!after.generations[worker.generation]) return `worker ${worker.id} is of a forgotten generation`;
     if (worker.id >= after.service.nextWorker) return `worker ${worker.id} has a number that was not given`;
     if (indexes.has(worker.index)) return `index ${worker.index} is used twice`;
     indexes.add(worker.index);
   }
   for (const effect of effects) {
-    if (effect.kind === "start" && before.workers[effect.worker]) return `worker ${effect.worker} started twice`;
+    if (effect.kind === "start" && findWorker(before.workers, effect.worker))
+      return `worker ${effect.worker} started twice`;
     if (effect.kind === "start" && effect.worker < before.service.nextWorker) return `${effect.worker} used again`;
-    if (effect.kind === "signal" && after.workers[effect.worker]?.kind !== "stopping")
+    if (effect.kind === "signal" && findWorker(after.workers, effect.worker)?.kind !== "stopping")
       return `worker ${effect.worker} was signalled and is not stopping`;
   }
   return null;
@@ -213,23 +220,26 @@ export const isWellFormed: Invariant = ({ before, after, effects }) => {
 
 /** A worker whose main process has ended is stopping, what is left of it has been signalled, and it is gone only with that. */
 export const endsTrees: Invariant = ({ before, event, after, effects }) => {
-  if (event.kind === "mainExited" && before.workers[event.worker]) {
-    const worker = after.workers[event.worker];
+  if (event.kind === "mainExited" && findWorker(before.workers, event.worker)) {
+    const worker = findWorker(after.workers, event.worker);
     if (worker?.kind !== "stopping" || worker.rest === undefined) return `what is left of ${event.worker} is forgotten`;
-    const isNew = !hasRest(before.workers[event.worker]);
+    const isNew = !hasRest(findWorker(before.workers, event.worker));
     const isTold = effects.some(
       (effect) => effect.kind === "signal" && effect.worker === event.worker && effect.target === "tree",
     );
     if (isNew && !isTold) return `what is left of ${event.worker} was not told to go`;
   }
   for (const effect of effects) {
-    if (effect.kind === "signal" && effect.target === "process" && hasRest(after.workers[effect.worker]))
+    if (effect.kind === "signal" && effect.target === "process" && hasRest(findWorker(after.workers, effect.worker)))
       return `${effect.signal} for the main process of ${effect.worker}, which has ended`;
   }
   return null;
 };
 
 const hasRest = (worker: Worker | undefined): boolean => worker?.kind === "stopping" && worker.rest !== undefined;
+
+/** What is kept of all workers is what would be counted. */
+export const keepsCounts: Invariant = ({ event, after }) => whatIsKeptWrongly(after, event.now);
 
 const CHEAP: Readonly<Record<string, Invariant>> = {
   keepsAvailable,
@@ -243,6 +253,7 @@ const CHEAP: Readonly<Record<string, Invariant>> = {
   keepsHistory,
   isWellFormed,
   endsTrees,
+  keepsCounts,
 };
 
 /** All that is wrong with a step, but for `survivesKill`, which costs as much as everything else together. */
@@ -255,19 +266,20 @@ export const violations = (transition: Transition): readonly string[] =>
 const availableToldToGo = (transition: Transition): number[] => {
   const { before, event, after } = transition;
   const told: number[] = [];
-  for (const worker of Object.values(before.workers)) {
+  for (const worker of allWorkers(before.workers)) {
     const isDue = event.kind === "tick" && worker.kind === "ready" && (worker.availableAt ?? 0) <= event.now;
     const was = isAvailable(worker) || isDue;
     const dismissal = dismissalOf(transition, worker.id);
     const isAlive = dismissal === undefined || serves(dismissal);
     const isOwnDoing = event.kind === "leaving" || event.kind === "mainExited";
-    if (was && isAlive && !isOwnDoing && after.workers[worker.id]?.kind === "stopping") told.push(worker.id);
+    if (was && isAlive && !isOwnDoing && findWorker(after.workers, worker.id)?.kind === "stopping")
+      told.push(worker.id);
   }
   return told;
 };
 
 const dismissalOf = ({ after }: Transition, id: number): Dismissal | undefined => {
-  const worker = after.workers[id];
+  const worker = findWorker(after.workers, id);
   return worker?.kind === "stopping" ? worker.dismissal : undefined;
 };
 
@@ -311,7 +323,7 @@ const openRequests = ({ service: { rollout, pendingRecord, phase } }: State): Re
 ];
 
 const count = (state: State, matches: (worker: Worker) => boolean): number =>
-  Object.values(state.workers).filter(matches).length;
+  allWorkers(state.workers).filter(matches).length;
 
 const currentOf = ({ service, generations }: State): Generation | undefined =>
   service.current === null ? undefined : generations[service.current];

@@ -1,4 +1,5 @@
 // How slowly replacements follow one another: a pause after each, and so many places for workers that drain.
+import { someOther } from "./others.ts";
 import { type Census, mayStop, startsWanted } from "./pool.ts";
 import type { Generation, Service, Waiting } from "./state.ts";
 import { changeService, note, type Turn } from "./turn.ts";
@@ -26,15 +27,22 @@ export const pauseDueAt = ({ rollout, pausedUntil }: Service): number | null => 
 export const noteWaiting = (turn: Turn, wanted: Generation, census: Census): void => {
   const { rollout } = turn.service;
   if (!rollout) return;
-  const { waiting: before = null, ...going } = rollout;
+  const before = rollout.waiting ?? null;
   const waiting = waitingFor(turn, wanted, census);
-  if (JSON.stringify(waiting) === JSON.stringify(before)) return;
+  if (isSameWaiting(waiting, before)) return;
+  const { waiting: _, ...going } = rollout;
   changeService(turn, { rollout: waiting === null ? going : { ...going, waiting } });
   const { generation } = rollout;
   if (waiting === null) return note(turn, { kind: "rolloutGoesOn", generation });
   const { pauseMs } = wanted.spec;
   const reason = waiting.kind === "pause" ? ({ kind: "pause", afterMs: pauseMs } as const) : waiting;
   note(turn, { kind: "rolloutWaiting", generation, reason });
+};
+
+const isSameWaiting = (a: Waiting | null, b: Waiting | null): boolean => {
+  if (a === null || b === null) return a === b;
+  if (a.kind === "pause") return b.kind === "pause" && a.until === b.until;
+  return b.kind === "draining" && a.limit === b.limit;
 };
 
 const waitingFor = (turn: Turn, wanted: Generation, census: Census): Waiting | null => {
@@ -47,11 +55,10 @@ const waitingFor = (turn: Turn, wanted: Generation, census: Census): Waiting | n
   const unlimited = { ...wanted, spec: { ...wanted.spec, maxDraining: null } };
   const isHeldUp =
     startsWanted(turn, unlimited, census) > startsWanted(turn, wanted, census) ||
-    census.others.some(
-      (worker) =>
-        turn.workers[worker.id] === worker &&
-        mayStop(turn, unlimited, census, worker) &&
-        !mayStop(turn, wanted, census, worker),
+    someOther(
+      turn,
+      wanted,
+      (worker) => mayStop(turn, unlimited, census, worker) && !mayStop(turn, wanted, census, worker),
     );
   return isHeldUp ? { kind: "draining", limit } : null;
 };

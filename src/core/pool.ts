@@ -1,9 +1,10 @@
 // The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
 // Everything here is a question; the answers are acted on elsewhere.
 import { respawns } from "./backoff.ts";
-import { isBroken, isDismissed, serves } from "./dismissal.ts";
-import type { Generation, Rollout, State, Worker } from "./state.ts";
+import { isAvailable, isBroken, isDismissed, STANDING } from "./standing.ts";
+import type { Generation, Rollout, State } from "./state.ts";
 import type { Living } from "./stopping.ts";
+import { countIn, countOf, countWorkers } from "./workers.ts";
 
 /** What the questions are asked of: a state, or a turn in the making. */
 export type View = Pick<State, "service" | "generations" | "workers">;
@@ -21,9 +22,7 @@ export type Census = {
   broken: number;
   /** Workers that have been ready and are stopping. */
   draining: number;
-  /** The living workers of all other generations, and those that are dismissed, in the order in which they are to go. */
-  readonly others: readonly Living[];
-  /** How many of them have not been told to go. */
+  /** Living workers of all other generations, and those that are dismissed, that have not been told to go. */
   othersLeft: number;
 };
 
@@ -35,58 +34,30 @@ export const wantedGeneration = ({ service, generations }: View): Generation | n
   return number === null ? null : (generations[number] ?? null);
 };
 
-/** Whether a worker counts as available: ready for long enough, and not dismissed for being dead. */
-export const isAvailable = (worker: Worker): boolean =>
-  worker.kind === "ready" &&
-  worker.availableAt === null &&
-  (worker.dismissal === undefined || serves(worker.dismissal));
-
-/** Counts who there is, seen from the generation that is wanted; null: nobody is. */
-export const takeCensus = (view: View, wanted: Generation | null): Census => {
-  const others: Living[] = [];
-  const census = {
-    processes: 0,
-    alive: 0,
-    available: 0,
-    wantedAlive: 0,
-    wantedAvailable: 0,
-    dismissed: 0,
-    broken: 0,
-    draining: 0,
-    others,
-    othersLeft: 0,
+/** How many there are, seen from the generation that is wanted; null: none is. */
+export const takeCensus = ({ workers }: View, wanted: Generation | null): Census => {
+  const processes = countWorkers(workers);
+  const draining = countOf(workers, STANDING.draining);
+  const alive = processes - draining - countOf(workers, STANDING.stopping);
+  const outgoing = countOf(workers, STANDING.outgoing);
+  const broken = countOf(workers, STANDING.broken);
+  const number = wanted === null ? NO_GENERATION : wanted.number;
+  const wantedAvailable = countIn(workers, number, STANDING.available);
+  const wantedAlive =
+    wantedAvailable + countIn(workers, number, STANDING.starting) + countIn(workers, number, STANDING.unproven);
+  return {
+    processes,
+    alive,
+    available: countOf(workers, STANDING.available) + outgoing,
+    wantedAlive,
+    wantedAvailable,
+    dismissed: outgoing + countOf(workers, STANDING.outgoingEarly) + broken,
+    broken,
+    draining,
+    othersLeft: alive - wantedAlive,
   };
-  const unavailable: Living[] = [];
-  const leftover: Living[] = [];
-  const current: Living[] = [];
-  const number = wanted?.number;
-  const workers = Object.values(view.workers);
-  census.processes = workers.length;
-  // Keys that are whole numbers come in their order, so the oldest worker comes first. (`for in` would do the same, but
-  // costs eight times as much where nothing is compiled.)
-  for (const worker of workers) {
-    if (worker.kind === "stopping") {
-      if (worker.wasReady) census.draining += 1;
-      continue;
-    }
-    census.alive += 1;
-    const available = isAvailable(worker);
-    const dismissed = isDismissed(worker);
-    if (available) census.available += 1;
-    if (dismissed) census.dismissed += 1;
-    if (dismissed && isBroken(worker)) census.broken += 1;
-    if (worker.generation === number && !dismissed) {
-      census.wantedAlive += 1;
-      if (available) census.wantedAvailable += 1;
-    } else if (!available) unavailable.push(worker);
-    else if (worker.generation === view.service.current && !dismissed) current.push(worker);
-    else leftover.push(worker);
-  }
-  // Those that are not available first; then what neither is nor stays current; then the oldest.
-  others.push(...unavailable, ...leftover, ...current);
-  census.othersLeft = others.length;
-  return census;
 };
+const NO_GENERATION = -1;
 
 /**
  * How many workers stay available whatever a rollout does. With a surge every replacement comes first, so that nothing

@@ -4,6 +4,7 @@ import type { Recorded } from "./events.ts";
 import { takeQueuedReload } from "./reload.ts";
 import type { Service } from "./state.ts";
 import { answer, changeService, type Turn } from "./turn.ts";
+import { allWorkers } from "./workers.ts";
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 300_000;
@@ -35,7 +36,7 @@ export const takeRecorded = (turn: Turn, { error }: Recorded): void => {
   changeService(turn, { pendingRecord: null });
   const { generation, requests } = pendingRecord;
   const pids: number[] = [];
-  for (const worker of Object.values(turn.workers)) {
+  for (const worker of allWorkers(turn.workers)) {
     if (worker.generation === generation && worker.kind === "ready" && worker.pid !== null) pids.push(worker.pid);
   }
   answer(turn, requests, { kind: "deployed", generation, pids, recordError: error });

@@ -1,24 +1,18 @@
 // Replacing the current generation with the incoming one, and, when that has failed, the way back, which is the same
 // thing in the other direction. What is done next follows from the state alone, whatever event led to it.
 import { forgetBackoff, keepPace } from "./backoff.ts";
-import { isBroken, isDismissed, limitOwed, takePlace } from "./dismissal.ts";
+import { limitOwed, takePlace } from "./dismissal.ts";
 import type { Run } from "./events.ts";
 import { withGood } from "./history.ts";
+import { takeOthers, takeWanted } from "./others.ts";
 import { endReplacement, forgetPause, noteWaiting } from "./pacing.ts";
-import {
-  type Census,
-  isAvailable,
-  isComplete,
-  mayAllGo,
-  mayStop,
-  startsWanted,
-  takeCensus,
-  wantedGeneration,
-} from "./pool.ts";
+import { type Census, isComplete, mayAllGo, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import { isAvailable, isBroken, isDismissed } from "./standing.ts";
 import { startWorker } from "./starting.ts";
 import type { Failure, Generation, Rollout, Worker } from "./state.ts";
-import { beginStop, type Living } from "./stopping.ts";
+import { beginStop } from "./stopping.ts";
 import { answer, changeService, emit, note, putGeneration, type Turn } from "./turn.ts";
+import { findWorker } from "./workers.ts";
 
 /** Makes a spec the incoming generation. One that is already on its way is superseded. */
 export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "now" | "wallNow" | "order">): void => {
@@ -142,31 +136,34 @@ export const advanceRollout = (turn: Turn): void => {
 };
 
 /** Scaled down on the way, there may be more of the wanted generation than are wanted: those that are not available go first. */
-const stopExcess = (turn: Turn, { number }: Generation, excess: number): void => {
-  const mine = Object.values(turn.workers).filter(
-    (worker): worker is Living => worker.kind !== "stopping" && worker.generation === number && !isDismissed(worker),
-  );
-  const inOrder = [...mine.filter((worker) => !isAvailable(worker)), ...mine.filter((worker) => isAvailable(worker))];
-  for (const worker of inOrder.slice(0, excess)) beginStop(turn, worker);
+const stopExcess = (turn: Turn, wanted: Generation, excess: number): void => {
+  let left = excess;
+  takeWanted(turn, wanted, (worker) => {
+    if (left === 0) return false;
+    beginStop(turn, worker);
+    left -= 1;
+    return true;
+  });
 };
 
 /** Tells those of the others to go that may. */
 export const stopOthers = (turn: Turn, wanted: Generation | null, census: Census): void => {
-  let left = census.others.length;
+  if (census.othersLeft === 0) return;
   let isServing = false;
-  for (const worker of census.others) {
-    if (!mayStop(turn, wanted, census, worker)) continue;
+  takeOthers(turn, wanted, (worker) => {
+    if (!mayStop(turn, wanted, census, worker)) return false;
     beginStop(turn, worker);
-    left -= 1;
+    census.othersLeft -= 1;
     census.alive -= 1;
     if (isAvailable(worker)) census.available -= 1;
     if (isDismissed(worker)) census.dismissed -= 1;
     if (isBroken(worker)) census.broken -= 1;
-    if (worker.kind !== "ready") continue;
-    census.draining += 1;
-    if (isAvailable(worker)) isServing = true;
-  }
-  census.othersLeft = left;
+    if (worker.kind === "ready") {
+      census.draining += 1;
+      if (isAvailable(worker)) isServing = true;
+    }
+    return true;
+  });
   // With a surge a replacement ends here; without one, when the successor is available.
   if (isServing && wanted && wanted.spec.surge > 0 && census.wantedAvailable > 0) endReplacement(turn, wanted);
 };
@@ -206,7 +203,7 @@ const complete = (turn: Turn, rollout: Rollout, { number, spec, createdAt, creat
 const finishRollback = (turn: Turn, rollout: Rollout, wanted: Generation | null, census: Census): void => {
   const { rollingBack } = rollout;
   if (!rollingBack) return;
-  const isKnown = rollingBack.worker === null || turn.workers[rollingBack.worker] === undefined;
+  const isKnown = rollingBack.worker === null || findWorker(turn.workers, rollingBack.worker) === undefined;
   if (!rollingBack.told && !isKnown) return;
   if (!rollingBack.told) tell(turn, rollout, rollingBack);
   const isRestored = !turn.service.manner.restores || wanted === null || census.wantedAlive >= wanted.instances;

@@ -1,11 +1,13 @@
 // Changing how many workers there should be.
-import { isDismissed, limitOwed } from "./dismissal.ts";
+import { limitOwed } from "./dismissal.ts";
 import type { Refusal } from "./effects.ts";
 import type { Scale } from "./events.ts";
+import { takeOthers } from "./others.ts";
 import { takeCensus, wantedGeneration } from "./pool.ts";
+import { isDismissed } from "./standing.ts";
 import { startWorker } from "./starting.ts";
 import type { Generation } from "./state.ts";
-import { beginStop } from "./stopping.ts";
+import { beginStop, type Living } from "./stopping.ts";
 import { answerOne, changeService, note, putGeneration, type Turn } from "./turn.ts";
 
 const MAX_INSTANCES = 1000;
@@ -52,7 +54,11 @@ const fitPool = (turn: Turn, wanted: Generation): void => {
   // As seen by nobody, all workers are others: those that are not available first, then the oldest. Who is dismissed goes
   // anyway, and its place is filled with those that are owed.
   const census = takeCensus(turn, null);
-  const others = census.others.filter((worker) => !isDismissed(worker));
+  const others: Living[] = [];
+  takeOthers(turn, null, (worker) => {
+    if (!isDismissed(worker)) others.push(worker);
+    return true;
+  });
   limitOwed(turn, wanted);
   // Where starts have a pace, those that are missing are started like others that are.
   const missing = turn.service.manner.pace === null ? wanted.instances - others.length - turn.service.owed : 0;

@@ -1,6 +1,6 @@
 // What follows from the state as it is now, whatever has just happened: the end of every step.
 import { respawns } from "./backoff.ts";
-import { isDismissed, limitOwed, poolOf } from "./dismissal.ts";
+import { limitOwed, poolOf } from "./dismissal.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 import { advanceRollout, startMissing, stopOthers } from "./rollout.ts";
 import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
@@ -31,9 +31,10 @@ const settlePool = (turn: Turn): void => {
 const replaceLost = (turn: Turn): void => {
   const generation = wantedGeneration(turn);
   limitOwed(turn, generation);
-  const isIdle = !respawns(turn.service, generation) && turn.service.owed === 0;
-  if (!generation || (isIdle && !Object.values(turn.workers).some(isDismissed))) return;
+  if (!generation) return;
   const census = takeCensus(turn, generation);
+  const isIdle = !respawns(turn.service, generation) && turn.service.owed === 0;
+  if (isIdle && census.dismissed === 0) return;
   const wanted = poolOf(turn.service, generation, census.wantedAlive);
   stopOthers(turn, wanted, census);
   startMissing(turn, wanted, census);

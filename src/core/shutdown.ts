@@ -4,6 +4,7 @@ import type { Shutdown } from "./events.ts";
 import { abandonRollout } from "./rollout.ts";
 import { beginStop, restartStop, takeNextStep } from "./stopping.ts";
 import { answer, answerOne, changeService, emit, note, type Turn } from "./turn.ts";
+import { allWorkers, countWorkers } from "./workers.ts";
 
 /** What a shutdown is for the core, whoever wanted it. */
 type Wish = Pick<Shutdown, "request" | "steps">;
@@ -17,7 +18,7 @@ export const shutDown = (turn: Turn, { request, steps }: Wish): void => {
     const requests = request === null ? phase.requests : [...phase.requests, request];
     changeService(turn, { phase: { ...phase, requests, steps: steps ?? phase.steps } });
   }
-  for (const worker of Object.values(turn.workers)) {
+  for (const worker of allWorkers(turn.workers)) {
     if (worker.kind !== "stopping") continue;
     if (steps === null) takeNextStep(turn, worker);
     else if (worker.failure === null) restartStop(turn, worker);
@@ -31,7 +32,7 @@ export const beginShutdown = (turn: Turn, status: number, { request, steps }: Wi
   changeService(turn, { queuedReload: null, phase: { kind: "stopping", status, requests, ended: false, steps } });
   note(turn, { kind: "shutdownStarted" });
   emit(turn, { kind: "closeSockets" });
-  for (const worker of Object.values(turn.workers)) {
+  for (const worker of allWorkers(turn.workers)) {
     if (worker.kind !== "stopping") beginStop(turn, worker);
     else if (steps !== null && worker.failure === null) restartStop(turn, worker);
   }
@@ -67,4 +68,4 @@ const end = (turn: Turn, status: number): void => {
   emit(turn, { kind: "exit", status });
 };
 
-const hasWorkers = (turn: Turn): boolean => Object.values(turn.workers).length > 0;
+const hasWorkers = (turn: Turn): boolean => countWorkers(turn.workers) > 0;

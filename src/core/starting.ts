@@ -2,13 +2,14 @@
 
 import { restartsAt } from "./losses.ts";
 import type { Generation, GenerationNumber, Worker } from "./state.ts";
-import { changeService, emit, note, putGeneration, putWorker, type Turn, takeIndex } from "./turn.ts";
+import { changeService, emit, note, putGeneration, putWorker, type Turn } from "./turn.ts";
+import { freeIndex } from "./workers.ts";
 
 /** Starts one more worker of a generation: one more of the pool, or one in the place of another that was dismissed. */
 export const startWorker = (turn: Turn, { number, spec }: Generation, as: "another" | "replacement"): void => {
   const id = turn.service.nextWorker;
   const attempt = takeAttempt(turn, number);
-  const index = takeIndex(turn);
+  const index = freeIndex(turn.workers);
   const restarts = restartsAt(turn, index, number);
   const worker: Worker = {
     id,

@@ -1,6 +1,8 @@
-// The supervisor's whole state as plain JSON: service, generations, workers, requests. Immutable; `step` makes the next one.
+// The supervisor's whole state: service, generations, workers, requests. Immutable; `step` makes the next one. All of it is
+// plain JSON but `workers`, which follows from a list of them (workers.ts).
 import { numberAfter } from "./history.ts";
 import type { GoodSpec, Spec, StopStep } from "./spec.ts";
+import { NO_WORKERS, type Workers } from "./workers.ts";
 
 export type WorkerId = number;
 export type GenerationNumber = number;
@@ -272,7 +274,7 @@ export type Service = {
 export type State = {
   readonly service: Service;
   readonly generations: Readonly<Record<GenerationNumber, Generation>>;
-  readonly workers: Readonly<Record<WorkerId, Worker>>;
+  readonly workers: Workers;
   /** The last good specs, newest last, at most HISTORY_LENGTH. */
   readonly history: readonly GoodSpec[];
 };
@@ -305,6 +307,6 @@ export const initialState = (options: {
     manner: options.manner ?? CRANKS_MANNER,
   },
   generations: {},
-  workers: {},
+  workers: NO_WORKERS,
   history: options.history,
 });

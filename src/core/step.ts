@@ -14,6 +14,7 @@ import { shutDown } from "./shutdown.ts";
 import type { RequestId, State } from "./state.ts";
 import { answerOne, beginTurn, changeService, endTurn, type Turn } from "./turn.ts";
 import { tellDueWorkers, tellWorker } from "./worker-life.ts";
+import { allWorkers } from "./workers.ts";
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] };
 
@@ -75,7 +76,7 @@ const refusalOf = (turn: Turn, { supersede, expectPid }: Run): Refusal | null =>
   if (phase.kind === "stopping") return { kind: "shuttingDown" };
   if (isInFlight(turn.service) && !supersede) return { kind: "rolloutInFlight" };
   if (expectPid === null) return null;
-  const ready = Object.values(turn.workers).filter((worker) => worker.kind === "ready" && worker.pid !== null);
+  const ready = allWorkers(turn.workers).filter((worker) => worker.kind === "ready" && worker.pid !== null);
   const shown = (ready.find((worker) => worker.generation === current) ?? ready[0])?.pid ?? null;
   if (shown === null || ready.some((worker) => worker.pid === expectPid)) return null;
   return { kind: "wrongPid", passed: expectPid, current: shown };

@@ -3,6 +3,7 @@ import type { MainExited } from "./events.ts";
 import type { Spec, StopStep } from "./spec.ts";
 import type { Ending, Failure, Worker } from "./state.ts";
 import { emit, note, putWorker, specOf, type Turn } from "./turn.ts";
+import { findWorker } from "./workers.ts";
 
 export type Stopping = Extract<Worker, { kind: "stopping" }>;
 export type Living = Exclude<Worker, { kind: "stopping" }>;
@@ -71,7 +72,7 @@ export const takeNextStep = (turn: Turn, worker: Stopping): void => {
     nextStep += 1;
     if (stepAt === null || stepAt > turn.now) break;
   }
-  const before = turn.workers[worker.id];
+  const before = findWorker(turn.workers, worker.id);
   const isSame = before?.kind === "stopping" && before.nextStep === nextStep && before.stepAt === stepAt;
   if (!isSame) putWorker(turn, { ...worker, nextStep, stepAt });
 };
@@ -173,25 +174,16 @@ const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process
   if (pid !== null) note(turn, { kind: "workerStopping", worker: id, generation, pid, signal });
 };
 
+type Identity = Pick<Worker, "id" | "generation" | "index" | "attempt" | "pid" | "startTime" | "startedAt"> & {
+  replacement?: true;
+  restarts?: number;
+};
+
 /** What a worker is, whatever its state. */
-export const identityOf = ({
-  id,
-  generation,
-  index,
-  attempt,
-  pid,
-  startTime,
-  startedAt,
-  replacement,
-  restarts,
-}: Worker) => ({
-  id,
-  generation,
-  index,
-  attempt,
-  pid,
-  startTime,
-  startedAt,
-  ...(replacement === true ? { replacement } : {}),
-  ...(restarts === undefined ? {} : { restarts }),
-});
+export const identityOf = (worker: Worker): Identity => {
+  const { id, generation, index, attempt, pid, startTime, startedAt, replacement, restarts } = worker;
+  const identity: Identity = { id, generation, index, attempt, pid, startTime, startedAt };
+  if (replacement === true) identity.replacement = replacement;
+  if (restarts !== undefined) identity.restarts = restarts;
+  return identity;
+};

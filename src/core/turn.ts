@@ -1,7 +1,10 @@
 // One step in the making: a draft of the next state that shares with the last one whatever stays, and the effects so far.
 // Mutable, and never seen outside of the step that made it.
+
+import { oldAt } from "./age.ts";
 import type { Effect, Note, Outcome } from "./effects.ts";
 import type { Generation, GenerationNumber, RequestId, Service, State, Worker, WorkerId } from "./state.ts";
+import { withoutWorker, withWorker } from "./workers.ts";
 
 export type Turn = {
   readonly before: State;
@@ -12,8 +15,6 @@ export type Turn = {
   workers: State["workers"];
   history: State["history"];
   readonly effects: Effect[];
-  /** The worker indexes in use, and below which of them none is free; found when the first worker is started. */
-  indexes: { readonly used: Set<number>; lowest: number } | null;
 };
 
 /** A draft of the state after `state`. `now`: CLOCK_MONOTONIC, ms. */
@@ -25,7 +26,6 @@ export const beginTurn = (state: State, now: number): Turn => ({
   workers: state.workers,
   history: state.history,
   effects: [],
-  indexes: null,
 });
 
 /** The next state; the last one itself if nothing has changed. */
@@ -39,9 +39,10 @@ export const endTurn = (turn: Turn): State => {
   return isSame ? before : { service, generations, workers, history };
 };
 
-/** Changes parts of the service. */
+/** Changes parts of the service: copied once in a turn, and the turn's own from there on. */
 export const changeService = (turn: Turn, changes: Partial<Service>): void => {
-  turn.service = { ...turn.service, ...changes };
+  if (turn.service === turn.before.service) turn.service = { ...turn.service, ...changes };
+  else Object.assign(turn.service, changes);
 };
 
 /** Adds a generation, or puts it in the place of the one with its number. */
@@ -51,29 +52,12 @@ export const putGeneration = (turn: Turn, generation: Generation): void => {
 
 /** Adds a worker, or puts it in the place of the one with its id. */
 export const putWorker = (turn: Turn, worker: Worker): void => {
-  ownWorkers(turn)[worker.id] = worker;
+  turn.workers = withWorker(turn.workers, worker, oldAt(worker, specOf(turn, worker.generation)));
 };
 
 /** Takes out a worker that is gone; its index is free again. */
 export const removeWorker = (turn: Turn, id: WorkerId): void => {
-  delete ownWorkers(turn)[id];
-  turn.indexes = null;
-};
-
-/** Copied once in a turn, however many workers change: a fleet that is told to stop is one copy, not five hundred. */
-const ownWorkers = (turn: Turn): Record<WorkerId, Worker> => {
-  if (turn.workers === turn.before.workers) turn.workers = { ...turn.workers };
-  // The copy is the turn's own until the turn ends, so it may be written to.
-  return turn.workers as Record<WorkerId, Worker>;
-};
-
-/** Takes the lowest index from 0 that no living worker has. */
-export const takeIndex = (turn: Turn): number => {
-  turn.indexes ??= { used: new Set(Object.values(turn.workers).map((worker) => worker.index)), lowest: 0 };
-  const { indexes } = turn;
-  while (indexes.used.has(indexes.lowest)) indexes.lowest += 1;
-  indexes.used.add(indexes.lowest);
-  return indexes.lowest;
+  turn.workers = withoutWorker(turn.workers, id);
 };
 
 /** Wants something done, behind what was wanted before. */
@@ -100,14 +84,14 @@ export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generat
 /** Forgets the generations that nothing refers to any more. */
 export const pruneGenerations = (turn: Turn): void => {
   const { current, rollout, pendingRecord } = turn.service;
-  const workers = Object.values(turn.workers);
+  const { pools } = turn.workers;
   const isUsed = ({ number }: Generation): boolean =>
     number === current ||
     number === rollout?.generation ||
     number === pendingRecord?.generation ||
-    workers.some(({ generation }) => generation === number);
+    pools[number] !== undefined;
   const generations = Object.values(turn.generations);
+  if (generations.every(isUsed)) return;
   const used = generations.filter(isUsed);
-  if (used.length < generations.length)
-    turn.generations = Object.fromEntries(used.map((generation) => [generation.number, generation]));
+  turn.generations = Object.fromEntries(used.map((generation) => [generation.number, generation]));
 };

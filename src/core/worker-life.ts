@@ -1,7 +1,7 @@
 // The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
 // What follows from it for the pool is decided afterwards, in settle.ts.
 import { countDeath, forgetDeaths } from "./backoff.ts";
-import { dismiss, oweAgain, serves } from "./dismissal.ts";
+import { dismiss, oweAgain } from "./dismissal.ts";
 import type {
   Dismiss,
   Extended,
@@ -21,9 +21,11 @@ import { failPlace } from "./places.ts";
 import { wantedGeneration } from "./pool.ts";
 import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./probing.ts";
 import { completeFailure, failAttempt } from "./rollout.ts";
+import { serves } from "./standing.ts";
 import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./state.ts";
 import { beginLeaving, endFailed, identityOf, killRest, stopRest, takeNextStep } from "./stopping.ts";
 import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
+import { dueWorkers, findWorker } from "./workers.ts";
 
 type Life = {
   spawned: Spawned;
@@ -91,39 +93,21 @@ const LIFE = {
 
 /** Tells one worker what has happened to it. One that is not known any more stays so. */
 export const tellWorker = (turn: Turn, event: Life[Exclude<keyof Life, "due">]): void => {
-  const worker = turn.workers[event.worker];
+  const worker = findWorker(turn.workers, event.worker);
   // The row is the worker's state and the column the event's kind, so the handler is the one for both.
   if (worker) (LIFE[worker.kind][event.kind] as Handler)(turn, worker, event);
 };
 
 /** Lets every worker whose deadline has passed take notice of it. */
 export const tellDueWorkers = (turn: Turn, event: Tick): void => {
-  for (const worker of Object.values(turn.workers)) {
-    const due = dueAt(worker);
-    // As in tellWorker.
-    if (due !== null && due <= turn.now) (LIFE[worker.kind].due as Handler)(turn, worker, event);
-  }
+  // As in tellWorker.
+  for (const worker of dueWorkers(turn.workers, turn.now)) (LIFE[worker.kind].due as Handler)(turn, worker, event);
 };
-
-/** The worker's own next deadline, CLOCK_MONOTONIC ms. */
-export const dueAt = (worker: Worker): number | null => {
-  switch (worker.kind) {
-    case "starting":
-      return earlier(worker.readyBy, worker.probing?.nextAt ?? null);
-    case "ready":
-      return earlier(worker.availableAt, worker.probing?.nextAt ?? null);
-    case "stopping":
-      return worker.stepAt;
-  }
-};
-
-const earlier = (a: number | null, b: number | null): number | null =>
-  a === null || b === null ? (a ?? b) : Math.min(a, b);
 
 const beginLife = (turn: Turn, worker: In<"starting">, event: Spawned): void => {
   if (worker.pid !== null) return;
   noteSpawned(turn, { ...worker, ...delayedReadiness(turn, worker) }, event);
-  const begun = turn.workers[worker.id];
+  const begun = findWorker(turn.workers, worker.id);
   if (begun?.kind === "starting" && isProbed(turn, begun)) beginProbe(turn, begun);
 };
 

@@ -1,6 +1,7 @@
 // Workers that say that they are ready in a line on the control socket, as the libraries of einhorn's workers do: under
 // every front end.
 import { parseFlatJson } from "../control/json.ts";
+import { allWorkers } from "../core/workers.ts";
 import type { Dialect, ForeignLine } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
 import { takeReady } from "./serving.ts";
@@ -37,7 +38,7 @@ const LONGEST_ACK = 1024;
  * does so whatever it says; a pid that no worker has is told of once.
  */
 export const acknowledge = (memory: Memory, { event, mayControl }: ForeignLine, pid: number): Promise<void> | void => {
-  const worker = Object.values(memory.core.workers).find((known) => known.pid === pid);
+  const worker = allWorkers(memory.core.workers).find((known) => known.pid === pid);
   if (!worker) return import("./misunderstood.ts").then(({ takeOddLine }) => takeOddLine(memory, event));
   const spec = memory.core.generations[worker.generation]?.spec;
   if (!spec || !(mayControl || event.uid === spec.user?.uid) || spec.readiness.kind === "delay") return;

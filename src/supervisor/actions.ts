@@ -1,6 +1,7 @@
 // What can be done to the service as a whole, for signals and dialects alike.
 import { describeHappening } from "../control/happenings.ts";
 import type { StopStep } from "../core/spec.ts";
+import { allWorkers, countWorkers } from "../core/workers.ts";
 import { advance, leave } from "./carry-out.ts";
 import type { ReceivedSignal } from "./front-end.ts";
 import { happen } from "./happen.ts";
@@ -43,7 +44,7 @@ export const shutDownBy =
 
 /** Passes a signal on to every worker, whatever it is doing. */
 export const forward = (memory: Memory, { name }: Pick<ReceivedSignal, "name">): void => {
-  for (const worker of Object.values(memory.core.workers))
+  for (const worker of allWorkers(memory.core.workers))
     memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(name), group: 0 });
 };
 
@@ -70,7 +71,7 @@ export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<vo
     log(memory, "warning", `${signal.name}: ${obstacle}; the workers are stopped instead`);
     return frontEnd.signals.SIGTERM?.(memory, { ...signal, name: "SIGTERM" });
   }
-  const leaving = { kind: "workersLeft", count: Object.keys(core.workers).length } as const;
+  const leaving = { kind: "workersLeft", count: countWorkers(core.workers) } as const;
   happen(memory, leaving, signal.now);
   tellManagerWhy(memory, describeHappening(leaving));
   memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });

@@ -1,6 +1,7 @@
 // Who else may connect to the control socket: the user of workers that acknowledge there, until others are started. What
 // such a connection may say is for conversation.ts; how many of them there may be, for the keeper.
 import type { Spec } from "../core/spec.ts";
+import { allWorkers } from "../core/workers.ts";
 import { UNCHANGED } from "../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "./addresses.ts";
 import type { Memory } from "./memory.ts";
@@ -45,6 +46,6 @@ const acknowledgingUser = (spec: Spec | undefined): number | null =>
 
 /** Whether a worker of another user has still to acknowledge. */
 const isAwaited = ({ core: { workers, generations } }: Memory): boolean =>
-  Object.values(workers).some(
+  allWorkers(workers).some(
     ({ kind, generation }) => kind === "starting" && acknowledgingUser(generations[generation]?.spec) !== null,
   );

@@ -2,6 +2,7 @@
 // is: whatever kills this crank meanwhile, the next one finds the same.
 import { isSameHistory, mergeHistories, numberAfter } from "../core/history.ts";
 import { asGiven, type GoodSpec } from "../core/spec.ts";
+import { allWorkers, findWorker } from "../core/workers.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError, parseUri } from "./addresses.ts";
 import { keepCopy } from "./boot-files.ts";
@@ -103,7 +104,7 @@ export const takeOver = async (
   await inheritHistory(memory, settings, left, recorded);
   const requests = keepRequests(memory, left);
   for (const found of adoption.workers) {
-    const worker = memory.core.workers[found.id];
+    const worker = findWorker(memory.core.workers, found.id);
     if (!worker) continue;
     const keeper = left.keeperOf(worker.id);
     rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper });
@@ -183,7 +184,8 @@ const keepRequests = (memory: Memory, left: LeftService): number[] => {
  */
 const noteFound = (memory: Memory, { workers }: Adoption, now: number): void => {
   for (const { id, pid, startTime } of workers) {
-    if (memory.core.workers[id]?.pid === null) advance(memory, { kind: "spawned", now, worker: id, pid, startTime });
+    if (findWorker(memory.core.workers, id)?.pid === null)
+      advance(memory, { kind: "spawned", now, worker: id, pid, startTime });
   }
 };
 
@@ -207,7 +209,7 @@ const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: 
 const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
   const { service, workers, generations } = memory.core;
   const { current, rollout } = service;
-  const isServed = Object.values(workers).some((worker) => worker.kind !== "stopping");
+  const isServed = allWorkers(workers).some((worker) => worker.kind !== "stopping");
   const spec = current === null ? null : generations[current]?.spec;
   const wanted = settings.first;
   if (rollout !== null) return;
@@ -218,7 +220,7 @@ const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
 
 /** The keeper could not do what adopting a worker takes. */
 export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): void => {
-  const named = { worker: event.id, pid: memory.core.workers[event.id]?.pid ?? null };
+  const named = { worker: event.id, pid: findWorker(memory.core.workers, event.id)?.pid ?? null };
   const reason = describeErrno(event.errno);
   const loss = LOSSES[event.step];
   if (loss !== undefined) return happen(memory, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);

@@ -5,6 +5,7 @@
 import type { DescriptorsLost } from "../control/happenings.ts";
 import { willStart } from "../core/pool.ts";
 import type { Worker } from "../core/state.ts";
+import { findWorker } from "../core/workers.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
 import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
@@ -213,7 +214,7 @@ export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): 
   if (place.kind !== "taking") return;
   memory.outbox.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
   rememberStored(memory, { ...stored, place: { kind: "kept" } });
-  const worker = memory.core.workers[from];
+  const worker = findWorker(memory.core.workers, from);
   if (worker) {
     answer(memory, worker, String(place.fd), null);
     tellStored(memory, worker, { name, count: 1 }, now);
@@ -224,10 +225,11 @@ export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): 
 /** What the keeper was told about a stored descriptor could not be done. False: it was about something else. */
 export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolean => {
   if (event.command === COMMANDS.hand.code) return notHanded(memory, event);
-  if (event.command === COMMANDS.sendDatagram.code && memory.core.workers[event.id] !== undefined) return true;
+  if (event.command === COMMANDS.sendDatagram.code && findWorker(memory.core.workers, event.id) !== undefined)
+    return true;
   const stored = memory.stored.get(event.id);
   if (!stored) return event.command === COMMANDS.storeHandle.code;
-  const worker = memory.core.workers[stored.from];
+  const worker = findWorker(memory.core.workers, stored.from);
   const reason = whyNotTaken(event);
   forgetStored(memory, event.id);
   if (event.command === COMMANDS.storeHandle.code) memory.outbox.command({ kind: "closeHandle", handle: event.id });

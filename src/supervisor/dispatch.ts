@@ -1,6 +1,7 @@
 // What each kind of event that the keeper tells of means: a handler for each, and no more than who takes it from there.
 import { ERROR_CODES } from "../control/messages.ts";
 import type { Ending, Worker } from "../core/state.ts";
+import { findWorker } from "../core/workers.ts";
 import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../keeper/protocol.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
 import { atBarrier, atFailure, atOpened, cancelStart } from "./boot.ts";
@@ -88,7 +89,7 @@ const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   }
   const probe = probeNumber(event.worker);
   if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
-  const worker = memory.core.workers[event.worker];
+  const worker = findWorker(memory.core.workers, event.worker);
   if (!worker) return;
   const said = parseNotification(event.bytes);
   // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
@@ -169,7 +170,7 @@ const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled 
   if (measurement !== null) return measurementIsGone(memory, measurement, deliveredAt);
   const probe = probeNumber(worker);
   if (probe !== null) return probeIsGone(memory, probe, event);
-  const failed = memory.core.workers[worker];
+  const failed = findWorker(memory.core.workers, worker);
   if (!failed) return;
   return import("./spawn-failure.ts").then(({ describeSpawnFailure }) => {
     const detail = describeSpawnFailure(memory, failed, { step, errno });

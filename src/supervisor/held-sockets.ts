@@ -2,6 +2,7 @@
 // does not hold them as it was given them, or was not ready in time.
 import { printable } from "../control/printable.ts";
 import type { SocketFinding, Worker } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 import { formatAddress } from "./addresses.ts";
 import { happen } from "./happen.ts";
 import type { Memory } from "./memory.ts";
@@ -119,7 +120,7 @@ const lookAt = async (
   if (!walk.down(worker.pid, isDone)) return null;
   const table = await platform.processes();
   const name = nameOfWorker(memory, worker);
-  const known = new Set([platform.pid, ...Object.values(memory.core.workers).map(({ pid }) => pid)]);
+  const known = new Set([platform.pid, ...allWorkers(memory.core.workers).map(({ pid }) => pid)]);
   // Orphans of an adopted worker are left to whatever it was left to.
   const reapers = new Set([facts.pid, platform.lineage(worker.pid)?.parent ?? facts.pid]);
   for (const orphan of [...reapers].flatMap((reaper) => processes.children(reaper))) {

@@ -1,6 +1,7 @@
 // What a crank that was killed left: its journal read and understood, and what of it still lives. Changes nothing.
 import type { DescriptorsLost } from "../control/happenings.ts";
 import type { GoodSpec } from "../core/spec.ts";
+import { allWorkers } from "../core/workers.ts";
 import { readJournal } from "../keeper/journal.ts";
 import { COMMANDS } from "../keeper/protocol.ts";
 import type { KeeperFacts } from "./facts.ts";
@@ -132,7 +133,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
     const adoption = await survey(await platform.processes(), left, looker);
     const known: Known = {
       pid: left.pid,
-      workers: Object.values(left.core.workers).map(({ id }) => id),
+      workers: allWorkers(left.core.workers).map(({ id }) => id),
       history: left.core.history,
       recordPath: left.settings.recordPath,
       nextGeneration: left.core.service.nextGeneration,

@@ -1,5 +1,6 @@
 // Whether a process may be taken for a worker's main one (MAINPID= of sd_notify(3)): it has to be one of the worker's own.
 import type { Worker } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 import type { Memory } from "./memory.ts";
 import { whyNotItsOwn } from "./ownership.ts";
 import type { ProcessRef } from "./processes.ts";
@@ -9,7 +10,7 @@ export const mainProcess = async (memory: Memory, worker: Worker, pid: number): 
   const processes = await memory.platform.processes();
   const facts = processes.facts(pid);
   if (!facts) return "there is no such process";
-  const others = new Set(Object.values(memory.core.workers).map((other) => other.pid));
+  const others = new Set(allWorkers(memory.core.workers).map((other) => other.pid));
   if (others.has(pid) || pid === memory.facts.pid) return "it is another one's";
   return (await whyNotItsOwn(memory, processes, worker, facts)) ?? facts;
 };

@@ -2,6 +2,7 @@
 // crank-measure), which the keeper starts as it starts probes, says what they use and which connections they hold. So
 // however many those are, nothing else waits for it.
 import { hexOf } from "../host/bytes.ts";
+import { allWorkers } from "../core/workers.ts";
 import { type Command, INHERITED_OOM_SCORE, type KeeperEvent, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { parseUri } from "./addresses.ts";
 import { FOREIGN_VARIABLES } from "./launch.ts";
@@ -51,7 +52,7 @@ const countedSockets = (memory: Memory): readonly OpenSocket[] => [...serviceSoc
 const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSocket[]): Command => {
   const open = sockets.filter(({ handle }) => memory.sockets.has(handle));
   const fds = new Map(open.map(({ handle }, index) => [handle, FIRST_SOCKET_FD + index]));
-  const workers = Object.values(memory.core.workers).filter(({ pid }) => pid !== null);
+  const workers = allWorkers(memory.core.workers).filter(({ pid }) => pid !== null);
   return {
     kind: "spawn",
     worker: FIRST_MEASUREMENT + number,

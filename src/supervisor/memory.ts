@@ -2,7 +2,8 @@
 // every hello (recall.ts): a supervisor that starts is in no other position than one that went on.
 
 import type { GoodSpec } from "../core/spec.ts";
-import type { Generation, GenerationNumber, State, Worker } from "../core/state.ts";
+import type { GenerationNumber, State, Worker } from "../core/state.ts";
+import { changedWorkers, findWorker } from "../core/workers.ts";
 import { type Counters, count } from "./counters.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { FrontEnd } from "./front-end.ts";
@@ -164,9 +165,8 @@ export const rememberCore = (memory: Memory, next: State): void => {
   memory.core = next;
   if (before.service !== next.service) memory.outbox.put("service", next.service);
   if (before.history !== next.history) rememberHistory(memory, before.history, next.history);
-  if (before.generations !== next.generations)
-    rememberRecords(memory, "generation", numberOfGeneration, before.generations, next.generations);
-  if (before.workers !== next.workers) rememberRecords(memory, "worker", numberOfWorker, before.workers, next.workers);
+  if (before.generations !== next.generations) rememberGenerations(memory, before.generations, next.generations);
+  if (before.workers !== next.workers) rememberWorkers(memory, before.workers, next.workers);
 };
 
 /** A key for each good spec: most of them are the same from deploy to deploy. */
@@ -179,33 +179,21 @@ const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: read
   }
 };
 
-const numberOfGeneration = ({ number }: Generation): number => number;
-const numberOfWorker = ({ id }: Worker): number => id;
+const rememberGenerations = (memory: Memory, before: State["generations"], next: State["generations"]): void => {
+  for (const generation of Object.values(next)) {
+    const { number } = generation;
+    if (generation !== before[number]) memory.outbox.put(`generation/${number}`, generation);
+  }
+  for (const number of Object.keys(before)) {
+    if (!(number in next)) memory.outbox.remove(`generation/${number}`);
+  }
+};
 
-/** Writes what has changed. Both are in the order of their numbers, and most of what is in them is the same in both. */
-const rememberRecords = <T>(
-  memory: Memory,
-  prefix: string,
-  numberOf: (record: T) => number,
-  before: Readonly<Record<number, T>>,
-  next: Readonly<Record<number, T>>,
-): void => {
-  const left = Object.values(before);
-  const right = Object.values(next);
-  for (let i = 0, j = 0; i < left.length || j < right.length; ) {
-    const old = left[i];
-    const record = right[j];
-    if (old === record) {
-      i += 1;
-      j += 1;
-      continue;
-    }
-    const gone = old === undefined ? Number.POSITIVE_INFINITY : numberOf(old);
-    const there = record === undefined ? Number.POSITIVE_INFINITY : numberOf(record);
-    if (there <= gone) memory.outbox.put(`${prefix}/${there}`, record);
-    else memory.outbox.remove(`${prefix}/${gone}`);
-    if (gone <= there) i += 1;
-    if (there <= gone) j += 1;
+const rememberWorkers = (memory: Memory, before: State["workers"], next: State["workers"]): void => {
+  for (const id of changedWorkers(before, next)) {
+    const worker = findWorker(next, id);
+    if (worker) memory.outbox.put(`worker/${id}`, worker);
+    else memory.outbox.remove(`worker/${id}`);
   }
 };
 

@@ -1,8 +1,9 @@
 // What a crank shows to Prometheus, in its text format (prometheus.io, "Exposition formats"), by its conventions: base
 // units, `_total` for what only grows. Reads the memory, changes nothing.
 
-import { isAvailable } from "../core/pool.ts";
+import { isAvailable } from "../core/standing.ts";
 import type { Worker, WorkerState } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 import { VERSION } from "../version.ts";
 import type { Memory } from "./memory.ts";
 import { nameProblem } from "./names.ts";
@@ -24,7 +25,7 @@ const STATES: readonly WorkerState[] = ["starting", "ready", "stopping"];
 
 /** Whether it serves, and how it is, for people. */
 export const health = ({ core }: Memory): { readonly isHealthy: boolean; readonly sentence: string } => {
-  const serves = Object.values(core.workers).some((worker) => worker.kind === "ready");
+  const serves = allWorkers(core.workers).some((worker) => worker.kind === "ready");
   return { isHealthy: serves && core.service.phase.kind === "running", sentence: statusLine(core, null) };
 };
 
@@ -61,7 +62,7 @@ const ofCrank = ({ core, boot, facts, counters, settings, platform }: Memory): r
 
 const ofWorkers = ({ core, counters, measurements }: Memory): readonly Family[] => {
   const { service, generations, workers } = core;
-  const all = Object.values(workers);
+  const all = allWorkers(workers);
   const wanted = generations[service.current ?? service.rollout?.generation ?? 0]?.instances ?? 0;
   const measured = measurements.last?.scope === "everything";
   const connectionsOf = (state: WorkerState): number | null =>
@@ -99,7 +100,7 @@ const isIn =
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 const ofEachWorker = ({ core, facts, measurements }: Memory): readonly Family[] => {
-  const each = Object.values(core.workers).map((worker) => ({
+  const each = allWorkers(core.workers).map((worker) => ({
     worker,
     labels: { worker: worker.id, generation: worker.generation },
     usage: measurements.worker(worker.id),

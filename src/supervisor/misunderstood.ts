@@ -1,6 +1,7 @@
 // What a worker says and crank does not understand: told once for a generation, in the log and in the events, since a program
 // that is misunderstood usually waits for something. Loaded when there is something.
 import type { Worker } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { happen } from "./happen.ts";
 import type { Memory } from "./memory.ts";
@@ -63,7 +64,7 @@ export const sayOnce = (
 };
 
 const workerOf = ({ core, platform }: Memory, client: number): Worker | null => {
-  const workers = new Map(Object.values(core.workers).map((worker) => [worker.pid, worker] as const));
+  const workers = new Map(allWorkers(core.workers).map((worker) => [worker.pid, worker] as const));
   for (let pid = client, step = 0; pid > 1 && step < MOST_ANCESTORS; step++) {
     const worker = workers.get(pid);
     if (worker) return worker;

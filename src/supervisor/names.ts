@@ -2,6 +2,7 @@
 // (keeper/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
 // service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
 import { retryDelay } from "../core/backoff.ts";
+import { allWorkers } from "../core/workers.ts";
 import { COMMANDS, type KeeperEvent, NAME_STATES } from "../keeper/protocol.ts";
 import { secondNames } from "./boot-files.ts";
 import { count } from "./counters.ts";
@@ -86,7 +87,7 @@ export const atBoundAgain = (memory: Memory, handle: number, now: number): void 
   tell(memory, handle, { state: "bound", pid: 0, reason: null }, now);
   const { isBinding: _, tries: __, tryAt: ___, ...name } = memory.names.get(handle) ?? NOTHING_KNOWN;
   const isServed = bindOf(handle) !== null;
-  const oldWorkers = isServed ? Math.max(0, ...Object.keys(memory.core.workers).map(Number)) : null;
+  const oldWorkers = isServed ? Math.max(0, ...allWorkers(memory.core.workers).map(({ id }) => id)) : null;
   rememberName(memory, handle, { ...name, oldWorkers });
   lookAtNames(memory);
 };

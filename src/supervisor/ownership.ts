@@ -4,6 +4,7 @@
 // all of its user ids are the worker's: any user can write such an environment, but not become another user.
 import type { Spec } from "../core/spec.ts";
 import type { Worker } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 import type { Memory } from "./memory.ts";
 import type { Environment, ProcessFacts, ProcessTable } from "./processes.ts";
 
@@ -50,7 +51,7 @@ export type Ancestry = "its own" | "orphan" | "foreign" | "gone" | "interrupted"
 /** Follows the ancestors of a process up to the worker. */
 export const ancestryOf = (memory: Memory, worker: Worker, pid: number): Ancestry => {
   const reapers = reapersOf(memory, worker);
-  const others = new Set(Object.values(memory.core.workers).flatMap((other) => (other === worker ? [] : [other.pid])));
+  const others = new Set(allWorkers(memory.core.workers).flatMap((other) => (other === worker ? [] : [other.pid])));
   for (let walk = 0; walk < MAX_WALKS; walk++) {
     const found = walkUp(memory, worker, { pid, reapers, others });
     if (found !== "interrupted") return found;

@@ -1,5 +1,6 @@
 // What probes found, as events of the core.
 import type { CoreEvent } from "../core/events.ts";
+import { allWorkers } from "../core/workers.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { advance } from "./carry-out.ts";
 import { log } from "./log.ts";
@@ -37,7 +38,7 @@ const tellCore = (
   { verdict, detail }: Found,
   { happenedAt, deliveredAt }: Times,
 ): Promise<void> | void => {
-  for (const worker of Object.values(memory.core.workers)) {
+  for (const worker of allWorkers(memory.core.workers)) {
     const probing = worker.kind === "stopping" ? null : worker.probing;
     if (probing?.probe !== probe || probing.nextAt !== null) continue;
     if (verdict !== "ok") log(memory, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
@@ -50,7 +51,7 @@ const tellCore = (
 
 /** Probes that were under way and of which the keeper knows nothing have found nothing. */
 export const reconcileProbes = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
-  for (const worker of Object.values(memory.core.workers)) {
+  for (const worker of allWorkers(memory.core.workers)) {
     const probing = worker.kind === "stopping" ? null : worker.probing;
     if (!probing || probing.nextAt !== null || known.has(probeWorker(probing.probe))) continue;
     probeIsGone(memory, probing.probe, { happenedAt: now, deliveredAt: now });

@@ -1,4 +1,6 @@
 // The way back: out of the journal's entries into the supervisor's memory, at every hello. What is written is in memory.ts.
+
+import { stateOf } from "../core/plain-state.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { initialState } from "../core/state.ts";
@@ -63,7 +65,7 @@ export const restoreEntries = (memory: Memory, entries: Iterable<readonly [strin
     const restore = RESTORE[slash < 0 ? key : key.slice(0, slash)];
     restore?.(memory, name, bytes, generations, workers);
   }
-  memory.core = { ...memory.core, generations, workers };
+  memory.core = stateOf({ ...memory.core, generations, workers });
 };
 
 /** What a journal key holds goes back where it came from; `name` is what stands behind the slash, "" without one. */

@@ -1,12 +1,13 @@
 // What a measurement says of the workers' memory, for the core to judge, where the service's spec has a limit to it.
 import { wantedGeneration } from "../core/pool.ts";
+import { allWorkers } from "../core/workers.ts";
 import { advance } from "./carry-out.ts";
 import type { Memory } from "./memory.ts";
 
 /** Tells the core how large the workers were when they were measured last. Those whose memory may not be read stay as they are. */
 export const recycleByMemory = (memory: Memory, now: number): void => {
   if ((wantedGeneration(memory.core)?.spec.maxMemory ?? null) === null) return;
-  const sizes = Object.values(memory.core.workers).flatMap(({ id }) => {
+  const sizes = allWorkers(memory.core.workers).flatMap(({ id }) => {
     const bytes = memory.measurements.worker(id)?.memory ?? null;
     return bytes === null ? [] : [{ worker: id, bytes }];
   });

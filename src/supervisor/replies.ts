@@ -5,6 +5,7 @@ import { describeFailure, describeRefusal, describeServing } from "../core/descr
 import type { Outcome } from "../core/effects.ts";
 import type { Spec } from "../core/spec.ts";
 import type { State } from "../core/state.ts";
+import { findWorker } from "../core/workers.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { keepBacklogs } from "./backlog.ts";
 import { forgetPending, type Memory, rememberFinished, rememberPending } from "./memory.ts";
@@ -177,7 +178,7 @@ export const signalWasRefused = (memory: Memory, worker: number, reason: string)
   const asked = [...memory.pending].filter(
     ([, pending]) => pending.kind === "signals" && pending.workers.includes(worker),
   );
-  const pid = memory.core.workers[worker]?.pid ?? 0;
+  const pid = findWorker(memory.core.workers, worker)?.pid ?? 0;
   for (const [request, pending] of asked) {
     if (pending.kind === "signals")
       rememberPending(memory, request, { ...pending, refused: `Process ${pid} cannot be signalled: ${reason}` });
@@ -191,7 +192,7 @@ export const signalsAreSent = (memory: Memory, token: number): void => {
   const pending = memory.pending.get(request);
   if (pending?.kind !== "signals") return;
   const { connection, rpc, pids, refused } = pending;
-  const workers = pending.workers.filter((worker) => memory.core.workers[worker] !== undefined);
+  const workers = pending.workers.filter((worker) => findWorker(memory.core.workers, worker) !== undefined);
   if (refused === null && pending.wait && workers.length > 0)
     return rememberPending(memory, request, { kind: "gone", connection, rpc, workers, pids });
   forgetPending(memory, request);

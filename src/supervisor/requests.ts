@@ -4,6 +4,7 @@ import { isHappening } from "../control/happenings.ts";
 import type { RpcId } from "../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RunParams } from "../control/messages.ts";
 import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
+import { allWorkers, countWorkers } from "../core/workers.ts";
 import { advance } from "./carry-out.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { addFollower, authenticate, type Memory, nextRequest, rememberPending } from "./memory.ts";
@@ -253,7 +254,7 @@ const logs: Handler<"logs"> = (memory, call, params) => {
       "With -log-format raw the workers write to crank's own output; crank sees none of their lines",
     );
   const worker =
-    params.pid === undefined ? 0 : Object.values(memory.core.workers).find((known) => known.pid === params.pid)?.id;
+    params.pid === undefined ? 0 : allWorkers(memory.core.workers).find((known) => known.pid === params.pid)?.id;
   if (worker === undefined) return refuse(memory, call, `There is no worker with the pid ${params.pid}`);
   reply(memory, call, {});
   memory.outbox.command({
@@ -274,7 +275,7 @@ const upgrade: Handler<"upgrade"> = async (memory, call, params) => {
 };
 
 const shutdown: Handler<"shutdown"> = (memory, call, params) => {
-  const workers = Object.keys(memory.core.workers).length;
+  const workers = countWorkers(memory.core.workers);
   if (params.wait !== true) {
     reply(memory, call, { workers });
     advance(memory, { kind: "shutdown", now: call.now, request: null, steps: null });

@@ -3,6 +3,7 @@
 import { isInFlight } from "../core/rollout.ts";
 import type { Spec, StopStep } from "../core/spec.ts";
 import type { Rollout, State, Worker } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 
 /** One line for `systemctl status`: what runs, what is on its way, what went wrong last. */
 export const statusLine = (state: State, lastFailure: string | null): string => {
@@ -15,7 +16,7 @@ export const statusLine = (state: State, lastFailure: string | null): string => 
 
 const present = (state: State): string => {
   const { phase, current, rollout } = state.service;
-  const all = Object.values(state.workers);
+  const all = allWorkers(state.workers);
   if (phase.kind === "stopping") return all.length === 0 ? "Shut down" : `Shutting down, ${count(all.length)} left`;
   if (current === null) return rollout ? "Starting" : "Waiting for a first deploy (crankctl run)";
   const ready = all.filter((worker) => worker.generation === current && worker.kind === "ready").length;
@@ -26,7 +27,7 @@ const present = (state: State): string => {
 
 const onItsWay = (state: State, { generation, rollingBack, waiting }: Rollout): string => {
   if (rollingBack) return `going back from generation ${generation}`;
-  const ready = Object.values(state.workers).filter(
+  const ready = allWorkers(state.workers).filter(
     (worker) => worker.generation === generation && worker.kind === "ready",
   ).length;
   const why = waiting === undefined ? "" : WAITING[waiting.kind];
@@ -46,7 +47,7 @@ const UNLIMITED_MS = 365 * 24 * 3600 * 1000;
  */
 export const phaseMayLastUntil = (state: State): number | null => {
   const { phase, rollout, nextStartAt, pausedUntil } = state.service;
-  const workers = Object.values(state.workers);
+  const workers = allWorkers(state.workers);
   if (phase.kind === "stopping") {
     const ends = workers.map((worker) => goneBy(state, worker, phase.steps));
     return ends.length === 0 ? null : Math.max(...ends);

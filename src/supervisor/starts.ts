@@ -3,6 +3,7 @@
 import { probeFor } from "../core/probing.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
+import { allWorkers, findWorker } from "../core/workers.ts";
 import { admitFor } from "./admission.ts";
 import { spawnCommand } from "./launch.ts";
 import { log } from "./log.ts";
@@ -16,7 +17,7 @@ const PLAIN_BYTES = 8 * 1024;
 
 /** Starts a worker with the event's own batch, or, where that is full, with one behind it. */
 export const startWorker = (memory: Memory, worker: number): void => {
-  const generation = memory.core.generations[memory.core.workers[worker]?.generation ?? 0];
+  const generation = memory.core.generations[findWorker(memory.core.workers, worker)?.generation ?? 0];
   if (!generation) return;
   admitFor(memory, generation.spec);
   sayWhatIsClosed(memory, generation);
@@ -26,7 +27,7 @@ export const startWorker = (memory: Memory, worker: number): void => {
 /** Once for each generation. */
 const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => {
   if (spec.user === null || !memory.settings) return;
-  const workers = Object.values(memory.core.workers).filter(({ generation }) => generation === number);
+  const workers = allWorkers(memory.core.workers).filter(({ generation }) => generation === number);
   const closed = workers.length === 1 ? closedTo(memory.platform, memory.settings, spec) : null;
   if (closed !== null) log(memory, "warning", closed);
 };
@@ -53,7 +54,7 @@ const startOrPostpone = (memory: Memory, process: number): void => {
 const putStart = (memory: Memory, process: number): boolean => {
   const { settings, core, outbox } = memory;
   const probe = probeNumber(process);
-  const worker = probe === null ? core.workers[process] : probedBy(memory, probe);
+  const worker = probe === null ? findWorker(core.workers, process) : probedBy(memory, probe);
   const generation = worker && core.generations[worker.generation];
   if (!settings || !worker || !generation) return true;
   const bytes = PLAIN_BYTES + mostBytes(generation.spec);
@@ -72,7 +73,7 @@ const namesBytes = (stored: readonly StoredDescriptor[]): number =>
 
 /** The worker that a probe is for. */
 const probedBy = ({ core }: Memory, probe: number): Worker | undefined =>
-  Object.values(core.workers).find((worker) => worker.kind !== "stopping" && worker.probing?.probe === probe);
+  allWorkers(core.workers).find((worker) => worker.kind !== "stopping" && worker.probing?.probe === probe);
 
 /** UTF-8 has at most three bytes for each UTF-16 unit: counting them would take longer than it is worth. */
 const mostBytes = ({ command, env, cwd, resolved, readiness, liveness }: Spec): number => {

@@ -2,6 +2,7 @@
 // them. What workers say about them is in descriptor-words.ts, which is loaded when one does.
 import type { Spec } from "../core/spec.ts";
 import type { Worker, WorkerId } from "../core/state.ts";
+import { findWorker } from "../core/workers.ts";
 import { happen } from "./happen.ts";
 import type { Memory } from "./memory.ts";
 import type { Seldom } from "./seldom.ts";
@@ -80,7 +81,7 @@ export const settleStored = (memory: Memory, now: number): void => {
   const { workers } = memory.core;
   for (const stored of memory.stored.values()) {
     if (stored.place.kind !== "lent") continue;
-    const worker = workers[stored.place.to];
+    const worker = findWorker(workers, stored.place.to);
     if (worker === undefined) rememberStored(memory, { ...stored, place: { kind: "kept" } });
     else if (wasReady(worker)) dropStored(memory, stored.handle);
   }
@@ -92,12 +93,12 @@ export const settleStored = (memory: Memory, now: number): void => {
 const tellRest = (memory: Memory, now: number): void => {
   const { store, core } = memory;
   const known = Object.entries(store.telling?.stored ?? {});
-  const left = known.filter(([id]) => core.workers[Number(id)] !== undefined);
+  const left = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
   if (left.length === known.length) return;
   rememberStore(memory, { ...store, telling: { ...store.telling, stored: Object.fromEntries(left) } });
   for (const [id, { more: count, name }] of known) {
     const worker = Number(id);
-    if (core.workers[worker] === undefined && count > 0)
+    if (findWorker(core.workers, worker) === undefined && count > 0)
       happen(memory, { kind: "descriptorsStored", worker, pid: null, name, count }, now);
   }
 };
@@ -109,11 +110,11 @@ const wasReady = (worker: Worker): boolean =>
 const forgetWorkers = (memory: Memory): void => {
   const { store, core } = memory;
   const asking = store.asking.filter((id) => {
-    const worker = core.workers[id];
+    const worker = findWorker(core.workers, id);
     return worker !== undefined && worker.kind !== "stopping";
   });
   const known = Object.entries(store.startedWith);
-  const left = known.filter(([id]) => core.workers[Number(id)] !== undefined);
+  const left = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
   if (asking.length === store.asking.length && left.length === known.length) return;
   rememberStore(memory, { ...store, asking, startedWith: Object.fromEntries(left) });
 };

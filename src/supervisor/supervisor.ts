@@ -4,6 +4,7 @@
 import { nextDeadline } from "../core/deadline.ts";
 import { isRecordWanted } from "../core/recording.ts";
 import type { GoodSpec } from "../core/spec.ts";
+import { allWorkers } from "../core/workers.ts";
 import type { Greeting, KeeperEvent, SentCommand } from "../keeper/protocol.ts";
 import { begin } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
@@ -179,7 +180,7 @@ const reconcile = (memory: Memory, hello: Hello): void => {
   const now = memory.platform.monotonicNow();
   reconcileProbes(memory, known, now);
   reconcileMeasurement(memory, known, now);
-  for (const worker of Object.values(memory.core.workers)) {
+  for (const worker of allWorkers(memory.core.workers)) {
     if (!known.has(worker.id))
       advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
   }

@@ -1,5 +1,6 @@
 // Looks at what a killed crank left: which of its workers live and are its own, and who holds its sockets. Changes nothing.
 import type { State, Worker } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "./addresses.ts";
 import type { Adoption, Holder, LeftSocket, LeftWorker } from "./left.ts";
 import type { OpenSocket } from "./memory.ts";
@@ -37,7 +38,7 @@ export const survey = async (processes: ProcessTable, left: Left, looker: Looker
   const inspector = new Inspector(processes, left, looker);
   const workers: LeftWorker[] = [];
   const lost: { id: number; reason: string }[] = [];
-  for (const worker of Object.values(left.core.workers)) {
+  for (const worker of allWorkers(left.core.workers)) {
     if (left.unstarted.includes(worker.id)) continue;
     const found = await (worker.pid === null
       ? inspector.findIntended(worker)
@@ -102,7 +103,7 @@ class Inspector {
    * not somebody's who has only written the same environment, so it has to have that user's ids alone.
    */
   async findIntended(worker: Worker): Promise<Recognised> {
-    const taken = new Set(Object.values(this.#left.core.workers).map(({ pid }) => pid));
+    const taken = new Set(allWorkers(this.#left.core.workers).map(({ pid }) => pid));
     const owner = this.#ownerOf(worker);
     const candidates = this.#processes.list().flatMap((pid) => {
       const facts = taken.has(pid) || pid === this.#looker.pid ? null : this.#processes.facts(pid);

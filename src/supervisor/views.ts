@@ -13,6 +13,7 @@ import type {
 import { wantedGeneration } from "../core/pool.ts";
 import type { Resolved, Spec } from "../core/spec.ts";
 import type { State, Waiting, Worker } from "../core/state.ts";
+import { allWorkers } from "../core/workers.ts";
 import { PROTOCOL_VERSION } from "../keeper/protocol.ts";
 import { VERSION } from "../version.ts";
 import { isoTime, offsetAt, offsetText, wallTime } from "./facts.ts";
@@ -22,8 +23,8 @@ import { nameProblem } from "./names.ts";
 import { storeLimit } from "./stored-descriptors.ts";
 
 /** The workers that a selector means: the state flags add up, the pid narrows. `none` is what no selector at all means. */
-export const selectWorkers = (state: State, selector: Selector, none: "all" | "nobody"): Worker[] => {
-  const workers = Object.values(state.workers);
+export const selectWorkers = (state: State, selector: Selector, none: "all" | "nobody"): readonly Worker[] => {
+  const workers = allWorkers(state.workers);
   const kinds = (["starting", "ready", "stopping"] as const).filter((kind) => selector[kind] === true);
   if (kinds.length === 0 && selector.pid === undefined) return none === "all" ? workers : [];
   return workers.filter(
@@ -87,7 +88,7 @@ export const status = (memory: Memory, queues: Queues): Status => {
     sockets: serviceSockets(memory).map((socket) => socketInfo(memory, socket, queues)),
     rollout: rolloutInfo(memory),
     draining: drainingInfo(memory),
-    workers: Object.values(memory.core.workers).map((worker) => workerInfo(memory, worker)),
+    workers: allWorkers(memory.core.workers).map((worker) => workerInfo(memory, worker)),
     ...unwritten(memory),
     ...(memory.stored.size === 0 ? {} : { stored: storedInfo(memory, generations[shown ?? 0]?.spec) }),
   };
@@ -132,7 +133,7 @@ const rolloutInfo = (memory: Memory): RolloutInfo | null => {
   const incoming = rollout ? generations[rollout.generation] : undefined;
   if (!rollout || !incoming) return null;
   const now = memory.platform.monotonicNow();
-  const all = Object.values(workers);
+  const all = allWorkers(workers);
   const mine = all.filter((worker) => worker.generation === rollout.generation);
   const available = (worker: Worker): boolean =>
     worker.kind === "ready" && worker.readyAt + incoming.spec.minReadyMs <= now;
@@ -153,7 +154,7 @@ const waitingInfo = (memory: Memory, waiting: Waiting | null): NonNullable<Rollo
   waiting?.kind === "pause" ? { kind: "pause", until: wallTime(memory.facts, waiting.until) } : waiting;
 
 const drainingInfo = ({ core }: Memory): DrainingInfo => {
-  const draining = Object.values(core.workers).filter((worker) => worker.kind === "stopping" && worker.wasReady);
+  const draining = allWorkers(core.workers).filter((worker) => worker.kind === "stopping" && worker.wasReady);
   return {
     workers: draining.length,
     generations: [...new Set(draining.map((worker) => worker.generation))],

@@ -4,6 +4,7 @@
 import { printable } from "../control/printable.ts";
 import type { Worker } from "../core/state.ts";
 import { latin1Of } from "../host/bytes.ts";
+import { findWorker } from "../core/workers.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
@@ -142,7 +143,7 @@ const takePeriod = (memory: Memory, word: Word): void => {
   if (period === null || period === 0 || !isWatched) return;
   const watchdogMs = Math.ceil(Math.min(period, MOST_PERIOD_MS));
   rememberSaid(memory, worker.id, { ...saidBy(memory, word), watchdogMs });
-  if (memory.core.workers[worker.id]?.kind === "ready")
+  if (findWorker(memory.core.workers, worker.id)?.kind === "ready")
     memory.outbox.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
 };
 /** The keeper's number for it has 32 bits. */
@@ -182,7 +183,7 @@ export const atFollowFailure = (memory: Memory, { id, step, errno }: EventOf<"fa
 /** A worker has not fed its watchdog. */
 export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpired">): void => {
   const { worker, periodMs, strangers, stranger, deliveredAt } = event;
-  if (memory.core.workers[worker]?.kind !== "ready") return;
+  if (findWorker(memory.core.workers, worker)?.kind !== "ready") return;
   if (strangers > 0) happen(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
   advance(memory, { kind: "dismiss", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
 };

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
 import { CRANKS_MANNER, type Manner } from "../../src/core/state.ts";
+import { allWorkers } from "../../src/core/workers.ts";
 import { EXIT_1, Service } from "./service.ts";
 
 const MANNER: Manner = { ...CRANKS_MANNER, restores: false, attempts: "endless", pace: { maxUnready: 2 } };
@@ -13,7 +14,7 @@ const fleet = (spec: { readonly instances: number; readonly surge?: number }): S
 };
 
 const alive = (service: Service): number =>
-  Object.values(service.state.workers).filter((worker) => worker.kind !== "stopping").length;
+  allWorkers(service.state.workers).filter((worker) => worker.kind !== "stopping").length;
 
 const makeReady = (service: Service, ...workers: readonly number[]): void => {
   for (const worker of workers) {

@@ -1,6 +1,7 @@
 // Services whose workers hand over: they do not overlap, and whoever leaves something may ask whether somebody comes after it.
 import { expect, test } from "bun:test";
 import { willStart } from "../../src/core/pool.ts";
+import { findWorker } from "../../src/core/workers.ts";
 import { EXIT_0, EXIT_1, Service, signals, started } from "./service.ts";
 
 const HAND_OVER = { handOver: true, surge: 0, unavailable: 1 };
@@ -40,7 +41,7 @@ test("after a failure what ran before is started, for what the failed one was gi
   service.exited(1, EXIT_0);
   service.spawned(2);
   expect(started(service.exited(2, EXIT_1))).toEqual([3]);
-  expect(service.state.workers[3]?.generation).toBe(1);
+  expect(findWorker(service.state.workers, 3)?.generation).toBe(1);
 });
 
 test("nobody comes after one that goes because fewer are wanted, or that goes by itself", () => {

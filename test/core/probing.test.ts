@@ -1,5 +1,6 @@
 // Readiness by probes: when they are sent, what they prove, and what they do not.
 import { describe, expect, test } from "bun:test";
+import { findWorker } from "../../src/core/workers.ts";
 import { EXIT_1, PROBED, Service, signals } from "./service.ts";
 
 const probes = (service: Service) =>
@@ -13,7 +14,8 @@ const begun = (): Service => {
   return service;
 };
 
-const stateOf = (service: Service, worker: number): string | undefined => service.state.workers[worker]?.kind;
+const stateOf = (service: Service, worker: number): string | undefined =>
+  findWorker(service.state.workers, worker)?.kind;
 
 describe("a worker that is probed", () => {
   test("gets its first probe when it runs, and not before", () => {

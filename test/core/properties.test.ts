@@ -18,10 +18,12 @@ import {
   replacesFirst,
   survivesKill,
 } from "../../src/core/invariants.ts";
+import { plainOf } from "../../src/core/plain-state.ts";
 import { recyclingDueAt } from "../../src/core/recycling.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { type Dismissal, initialState, type Manner, type Respawn, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
+import { allWorkers, findWorker } from "../../src/core/workers.ts";
 import { ASKED, freeze, PROBED, SPEC, WALL } from "./service.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);
@@ -152,7 +154,7 @@ const live = (
 
 const eventOf = (happening: Happening, state: State, now: number, request: number): CoreEvent => {
   const { kind, pick, spec, flag } = happening;
-  const ids = Object.keys(state.workers).map(Number);
+  const ids = allWorkers(state.workers).map(({ id }) => id);
   // One more than there are: nobody.
   const worker = ids[pick % (ids.length + 1)] ?? 99_999;
   switch (kind) {
@@ -291,9 +293,9 @@ describe("whatever happens in whatever order", () => {
       fc.assert(
         fc.property(services, (life) => {
           live(life, (before, _event, after) => {
-            if (JSON.stringify(before) === JSON.stringify(after)) expect(after).toBe(before);
-            for (const [id, worker] of Object.entries(after.workers)) {
-              const was = before.workers[Number(id)];
+            if (JSON.stringify(plainOf(before)) === JSON.stringify(plainOf(after))) expect(after).toBe(before);
+            for (const worker of allWorkers(after.workers)) {
+              const was = findWorker(before.workers, worker.id);
               if (JSON.stringify(was) === JSON.stringify(worker)) expect(worker).toBe(was as typeof worker);
             }
           });

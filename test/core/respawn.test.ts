@@ -1,6 +1,7 @@
 // Workers that die between rollouts: started again with respawn, and without it the end of crank with the last of them.
 import { describe, expect, test } from "bun:test";
 import { startDelay } from "../../src/core/backoff.ts";
+import { findWorker } from "../../src/core/workers.ts";
 import { EXIT_0, EXIT_1, exitStatus, KILLED, notes, Service, signals, started } from "./service.ts";
 
 describe("the delay before a start", () => {
@@ -130,7 +131,7 @@ describe("with respawn", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ instances: 3 });
     service.exited(2, EXIT_1);
-    expect(service.state.workers[4]?.index).toBe(1);
+    expect(findWorker(service.state.workers, 4)?.index).toBe(1);
   });
 });
 

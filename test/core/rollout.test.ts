@@ -1,5 +1,6 @@
 // Rollouts of pools: how many start and go at once, and the way back.
 import { describe, expect, test } from "bun:test";
+import { findWorker } from "../../src/core/workers.ts";
 import { EXIT_1, exitStatus, outcomeOf, Service, signals, started } from "./service.ts";
 
 describe("a rollout of a pool", () => {
@@ -115,7 +116,7 @@ describe("the way back", () => {
     expect(outcomeOf(effects, request)?.kind).toBe("rolledBack");
     expect(started(effects)).toEqual([6]);
     expect(signals(effects)).toEqual([]);
-    expect(service.state.workers[6]?.generation).toBe(1);
+    expect(findWorker(service.state.workers, 6)?.generation).toBe(1);
     service.spawned(6);
     expect(signals(service.ready(6))).toEqual(["4 SIGTERM"]);
     expect(service.state.service.rollout).toBeNull();
@@ -146,7 +147,7 @@ describe("the way back", () => {
     expect(signals(service.pass(1000))).toEqual(["2 SIGTERM"]);
     expect(service.ids("starting")).toEqual([]);
     expect(started(service.exited(2))).toEqual([3]);
-    expect(service.state.workers[3]?.generation).toBe(1);
+    expect(findWorker(service.state.workers, 3)?.generation).toBe(1);
     expect(service.state.service.rollout).toBeNull();
   });
 

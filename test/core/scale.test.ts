@@ -1,5 +1,6 @@
 // Scaling: more or fewer workers of what is current.
 import { describe, expect, test } from "bun:test";
+import { findWorker } from "../../src/core/workers.ts";
 import { EXIT_1, exitStatus, notes, outcomeOf, Service, signals, started } from "./service.ts";
 
 describe("scaling", () => {
@@ -69,7 +70,7 @@ describe("scaling", () => {
       service.spawned(worker);
       service.ready(worker);
     }
-    expect(service.state.workers[2]?.kind).toBe("stopping");
+    expect(findWorker(service.state.workers, 2)?.kind).toBe("stopping");
     service.exited(2);
     service.pass(5000);
     expect(service.ids("starting")).toEqual([8]);

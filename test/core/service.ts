@@ -18,6 +18,7 @@ import {
   type Worker,
 } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
+import { allWorkers } from "../../src/core/workers.ts";
 
 export const WALL = 1_700_000_000_000;
 
@@ -199,7 +200,7 @@ export class Service {
 
   workers<K extends Worker["kind"]>(kind: K): Extract<Worker, { kind: K }>[] {
     // The filter has left only those of that kind.
-    return Object.values(this.state.workers).filter((worker) => worker.kind === kind) as Extract<Worker, { kind: K }>[];
+    return allWorkers(this.state.workers).filter((worker) => worker.kind === kind) as Extract<Worker, { kind: K }>[];
   }
 
   ids(kind: Worker["kind"]): number[] {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
 import type { CoreEvent } from "../../src/core/events.ts";
+import { findWorker } from "../../src/core/workers.ts";
 import { EXIT_1, Service } from "./service.ts";
 
 describe("step", () => {
@@ -32,13 +33,13 @@ describe("step", () => {
     const { workers, generations, history } = service.state;
     service.scale({ by: 1 });
     expect(service.state.workers).not.toBe(workers);
-    for (const id of [1, 2, 3]) expect(service.state.workers[id]).toBe(workers[id]);
+    for (const id of [1, 2, 3]) expect(findWorker(service.state.workers, id)).toBe(findWorker(workers, id));
     expect(service.state.history).toBe(history);
     service.spawned(4);
     expect(service.state.generations).not.toBe(generations);
     const { service: before } = service.state;
     service.exited(1, EXIT_1);
-    expect(service.state.workers[2]).toBe(workers[2]);
+    expect(findWorker(service.state.workers, 2)).toBe(findWorker(workers, 2));
     expect(service.state.service).not.toBe(before);
   });
 

@@ -18,6 +18,7 @@ import {
   type State,
 } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
+import { allWorkers, countWorkers, findWorker } from "../../src/core/workers.ts";
 import {
   type Behaviour,
   calmBehaviour,
@@ -205,7 +206,7 @@ class World {
   }
 
   #dismiss(): void {
-    const worker = this.#random.pick([999, ...Object.keys(this.#state.workers).map(Number)]);
+    const worker = this.#random.pick([999, ...allWorkers(this.#state.workers).map(({ id }) => id)]);
     const reason = this.#random.pick<Dismissal>([
       { kind: "notAlive", detail: "does not answer" },
       { kind: "watchdog", afterMs: 100 },
@@ -290,7 +291,7 @@ class World {
   /** Some measurements end without a word. */
   #measure(): void {
     if (this.#random.chance(0.2)) return;
-    const ids = Object.keys(this.#state.workers).map(Number);
+    const ids = allWorkers(this.#state.workers).map(({ id }) => id);
     const sizes = ids.map((worker) => ({ worker, bytes: this.#random.between(0, 1100) }));
     this.#tell(this.#random.between(1, 400), { kind: "measured", now: 0, sizes });
   }
@@ -307,7 +308,7 @@ class World {
   }
 
   #start(worker: number): void {
-    const generation = this.#state.workers[worker]?.generation ?? 0;
+    const generation = findWorker(this.#state.workers, worker)?.generation ?? 0;
     const quality = this.#qualities.get(generation) ?? randomQuality(this.#random);
     this.#qualities.set(generation, quality);
     const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
@@ -411,14 +412,14 @@ class World {
     if (service.phase.kind !== "running" || !wanted) return;
     if (!service.rollout && isReplacing(this.#state)) this.#fail("somebody who was dismissed was not replaced");
     if (!respawns(service, wanted)) return;
-    const ready = Object.values(workers).filter((worker) => worker.kind === "ready" && worker.availableAt === null);
+    const ready = allWorkers(workers).filter((worker) => worker.kind === "ready" && worker.availableAt === null);
     if (ready.length !== wanted.instances) this.#fail(`${ready.length} of ${wanted.instances} workers are there`);
   }
 
   #expectEnd(): void {
     if (this.#exitStatus === null) this.#fail("it was told to shut down, and it is still there");
     if (this.#waiting.size > 0) this.#fail(`nobody answered ${[...this.#waiting].join()}`);
-    if (Object.keys(this.#state.workers).length > 0) this.#fail("it ended before its workers");
+    if (countWorkers(this.#state.workers) > 0) this.#fail("it ended before its workers");
   }
 
   #fail(message: string): never {

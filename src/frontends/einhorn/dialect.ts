@@ -8,6 +8,7 @@ import {
 } from "../../control/dialects/einhorn.ts";
 import { describeRefusal } from "../../core/describe.ts";
 import { wantedGeneration } from "../../core/pool.ts";
+import { allWorkers } from "../../core/workers.ts";
 import { acknowledge } from "../../supervisor/acknowledgement.ts";
 import { forward } from "../../supervisor/actions.ts";
 import { advance } from "../../supervisor/carry-out.ts";
@@ -55,7 +56,7 @@ const takeWorkersWord = (
   if (command !== "worker:ack" && command !== "worker:ping") return null;
   const waiting = command === "worker:ack" && pid !== null ? acknowledge(memory, line, pid) : null;
   if (command === "worker:ping") {
-    const worker = Object.values(memory.core.workers).find((known) => known.pid === pid);
+    const worker = allWorkers(memory.core.workers).find((known) => known.pid === pid);
     if (worker) rememberPing(memory, worker.id, { at: memory.platform.wallNow(), requestId });
   }
   write(memory, line, "", 1);
@@ -151,7 +152,7 @@ const signalWorkers = (memory: Memory, { args }: EinhornRequest): string => {
   if (typeof signals === "string") return signals;
   for (const name of signals) {
     forward(memory, { name });
-    for (const worker of Object.values(memory.core.workers)) rememberSignal(memory, worker.id, name);
+    for (const worker of allWorkers(memory.core.workers)) rememberSignal(memory, worker.id, name);
   }
   return "";
 };

@@ -1,5 +1,6 @@
 // What einhorn has to remember besides the service: what an upgrade is to lead to, who follows it, and which workers have pinged.
 import type { RolloutOrder } from "../../core/state.ts";
+import { findWorker } from "../../core/workers.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { type Own, ownPart } from "../../supervisor/own.ts";
 
@@ -67,7 +68,7 @@ export const rememberSignal = (memory: Memory, worker: number, signal: string): 
 const ofLiving = <T>({ core }: Memory, entries: Readonly<Record<number, T>>): Record<number, T> => {
   const kept: Record<number, T> = {};
   for (const [worker, entry] of Object.entries(entries)) {
-    if (core.workers[Number(worker)]) kept[Number(worker)] = entry;
+    if (findWorker(core.workers, Number(worker))) kept[Number(worker)] = entry;
   }
   return kept;
 };

@@ -2,6 +2,7 @@
 import { RubySet, RubySymbol, RubyTime, type YamlMapping, yamlDocument } from "../../control/dialects/einhorn-yaml.ts";
 import { wantedGeneration } from "../../core/pool.ts";
 import type { Worker } from "../../core/state.ts";
+import { allWorkers } from "../../core/workers.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import type { Settings } from "../../supervisor/settings.ts";
 import { serviceSockets } from "../../supervisor/views.ts";
@@ -78,7 +79,7 @@ const boundPorts = (memory: Memory): readonly number[] =>
 
 const childrenOf = (memory: Memory): YamlMapping => {
   const children: Record<string, YamlMapping> = {};
-  for (const worker of Object.values(memory.core.workers)) {
+  for (const worker of allWorkers(memory.core.workers)) {
     if (worker.pid !== null) children[worker.pid] = childOf(memory, worker);
   }
   return children;

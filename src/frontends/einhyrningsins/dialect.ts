@@ -9,6 +9,7 @@ import {
 } from "../../control/dialects/einhyrningsins.ts";
 import { describeRefusal } from "../../core/describe.ts";
 import { wantedGeneration } from "../../core/pool.ts";
+import { allWorkers } from "../../core/workers.ts";
 import { acknowledge } from "../../supervisor/acknowledgement.ts";
 import { forward, reload, shutDown } from "../../supervisor/actions.ts";
 import { advance } from "../../supervisor/carry-out.ts";
@@ -86,7 +87,7 @@ const increment = (memory: Memory, now: number): string => {
 };
 
 const decrement = (memory: Memory, now: number): string => {
-  const isAnybodyThere = Object.values(memory.core.workers).some((worker) => worker.kind !== "stopping");
+  const isAnybodyThere = allWorkers(memory.core.workers).some((worker) => worker.kind !== "stopping");
   if (!isShuttingDown(memory) && wantedNumber(memory) === 0) return "Already at count=0, no-op";
   if (!isAnybodyThere) return "No live workers to shutdown! :(";
   const { from, to } = scaleBy(memory, now, -1);

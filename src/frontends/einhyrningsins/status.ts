@@ -3,6 +3,7 @@ import { span } from "../../commands/terminal.ts";
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
 import { wantedGeneration } from "../../core/pool.ts";
 import type { Worker } from "../../core/state.ts";
+import { allWorkers } from "../../core/workers.ts";
 import type { Memory } from "../../supervisor/memory.ts";
 import { VERSION } from "../../version.ts";
 
@@ -11,7 +12,7 @@ const STATES = { starting: "infant", ready: "healthy", stopping: "shutting down"
 /** `einhyrningsins 0.2.0 (crank 0.2.0), pid 1, running`, then `2 wanted: 2 healthy, 0 infant, 0 shutting down`, then the workers. */
 export const statusText = (memory: Memory): string => {
   const { core, facts } = memory;
-  const workers = Object.values(core.workers);
+  const workers = allWorkers(core.workers);
   const counts = (["ready", "starting", "stopping"] as const).map(
     (kind) => `${workers.filter((worker) => worker.kind === kind).length} ${STATES[kind]}`,
   );

@@ -1,0 +1,20 @@
+// The state as plain JSON, as the journal and tests have it, and the way back.
+import { oldAt } from "./age.ts";
+import type { State, Worker, WorkerId } from "./state.ts";
+import { allWorkers, NO_WORKERS, withWorker } from "./workers.ts";
+
+export type PlainState = Omit<State, "workers"> & { readonly workers: Readonly<Record<WorkerId, Worker>> };
+
+/** The state that this is. */
+export const stateOf = (plain: PlainState): State => {
+  let workers = NO_WORKERS;
+  for (const worker of Object.values(plain.workers))
+    workers = withWorker(workers, worker, oldAt(worker, plain.generations[worker.generation]?.spec));
+  return { ...plain, workers };
+};
+
+/** What of it cannot be derived from the rest. */
+export const plainOf = (state: State): PlainState => ({
+  ...state,
+  workers: Object.fromEntries(allWorkers(state.workers).map((worker) => [worker.id, worker])),
+});
