@@ -109,9 +109,8 @@ const TRIALS: Readonly<Record<string, (workers: number) => Trial>> = {
     return { state, event: { kind: "workerReady", now, at: now, worker } };
   },
   "exit of a draining worker": (workers) => {
-    const fleet = new Fleet().deploy(workers);
-    fleet.run(workers);
-    fleet.ready(fleet.newest);
+    const fleet = new Fleet().deploy(workers + 1);
+    fleet.send({ kind: "scale", now: fleet.now, request: null, change: { by: -1 }, inRollout: "refuse" });
     const { state, now } = fleet;
     return { state, event: { kind: "workerExited", now, at: now, worker: 1, ending: EXIT, tail: "" } };
   },

@@ -3,11 +3,11 @@
 // those that are to go.
 import { countDeath, respawns } from "./backoff.ts";
 import { takeCensus } from "./pool.ts";
-import { STANDING, serves } from "./standing.ts";
+import { serves } from "./standing.ts";
 import type { Dismissal, Generation, Service, State, Worker } from "./state.ts";
 import { identityOf } from "./stopping.ts";
 import { changeService, note, putWorker, type Turn } from "./turn.ts";
-import { countIncoming, countOf } from "./workers.ts";
+import { countDismissed, countIncoming } from "./workers.ts";
 
 type Ready = Extract<Worker, { kind: "ready" }>;
 type View = Pick<State, "service" | "workers">;
@@ -33,11 +33,7 @@ export const dismiss = (turn: Turn, worker: Ready, reason: Dismissal): void => {
 
 /** Whether somebody is being replaced: dismissed and still there, or followed by one that is not started or not available yet. */
 export const isReplacing = ({ service, workers }: View): boolean =>
-  service.owed > 0 ||
-  countIncoming(workers) > 0 ||
-  countOf(workers, STANDING.outgoing) > 0 ||
-  countOf(workers, STANDING.outgoingEarly) > 0 ||
-  countOf(workers, STANDING.broken) > 0;
+  service.owed > 0 || countIncoming(workers) > 0 || countDismissed(workers) > 0;
 
 /** A successor that ended before it was available: outside of rollouts, which count for themselves, its place is owed again. Returns whether it is. */
 export const oweAgain = (turn: Turn, worker: Worker): boolean => {

@@ -8,140 +8,165 @@ export const NEVER = Number.POSITIVE_INFINITY;
 /** Bits of an id for each level, and so many slots in a node. */
 const BITS = 5;
 const SLOTS = 2 ** BITS;
+const LAST = SLOTS - 1;
 
-/** `taken`: a bit for each slot that is not empty. */
-type Node<T> = {
-  readonly taken: number;
-  readonly slots: readonly (T | Node<T> | undefined)[];
-  readonly dues: readonly number[];
-  readonly earliest: number;
-};
+// Where in a node: behind the slots the times when they are due; the earliest of those; a bit for each slot that is not
+// empty; a bit for each that is ever due; how many entries there are below; and how many bits of an id stand below those
+// that choose among the slots.
+const DUE = SLOTS;
+const EARLIEST = 2 * SLOTS;
+const TAKEN = EARLIEST + 1;
+const WAITING = EARLIEST + 2;
+const COUNT = EARLIEST + 3;
+const LEVEL = EARLIEST + 4;
 
-/** `level`: how many bits of an id stand below those that choose among the root's slots. */
-export type IdMap<T> = { readonly size: number; readonly level: number; readonly root: Node<T> };
+/** On level 0 the slots hold values, above it nodes. One array, because arrays are copied sooner than objects are made. */
+type Node = readonly unknown[];
 
-const NOTHING: Node<never> = {
-  taken: 0,
-  slots: Array(SLOTS).fill(undefined),
-  dues: Array(SLOTS).fill(NEVER),
-  earliest: NEVER,
-};
+/** The root. `of` is only a type: of the values. */
+export type IdMap<T> = Node & { readonly of?: T };
+
+const emptyNode = (level: number): Node => [
+  ...Array<undefined>(SLOTS).fill(undefined),
+  ...Array<number>(SLOTS).fill(NEVER),
+  NEVER,
+  0,
+  0,
+  0,
+  level,
+];
+const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
 
 /** Nothing in it. */
-export const EMPTY: IdMap<never> = { size: 0, level: 0, root: NOTHING };
+export const EMPTY: IdMap<never> = emptyNode(0);
+
+// Of a node, by where it is. What the places hold is known by the layout above.
+const numberAt = (node: Node, place: number): number => node[place] as number;
+const childAt = (node: Node, slot: number): Node | undefined => node[slot] as Node | undefined;
+
+/** How many entries it has. */
+export const sizeOf = (map: IdMap<unknown>): number => map[COUNT] as number;
 
 /** What belongs to an id. */
-export const find = <T>({ level, root }: IdMap<T>, id: number): T | undefined => {
-  if (id >>> level >= SLOTS) return undefined;
-  let node: Node<T> | undefined = root;
-  for (let below = level; below > 0 && node; below -= BITS)
-    node = node.slots[(id >>> below) & (SLOTS - 1)] as Node<T> | undefined; // Above level 0 all slots are nodes.
-  return node?.slots[id & (SLOTS - 1)] as T | undefined; // And there they are values.
+export const find = <T>(map: IdMap<T>, id: number): T | undefined => {
+  let level = map[LEVEL] as number;
+  if (id >>> level > LAST) return undefined;
+  let node: Node | undefined = map;
+  for (; level > 0 && node; level -= BITS) node = node[(id >>> level) & LAST] as Node | undefined;
+  return node?.[id & LAST] as T | undefined;
 };
 
 /** The map with an entry more, or with another one in the place of that with its id. */
 export const withEntry = <T>(map: IdMap<T>, id: number, value: T, dueAt = NEVER): IdMap<T> => {
-  const size = find(map, id) === undefined ? map.size + 1 : map.size;
-  let { level, root } = map;
-  while (id >>> level >= SLOTS) {
-    root = root.taken === 0 ? NOTHING : withSlot<T>(NOTHING, 0, root, root.earliest);
-    level += BITS;
-  }
-  return { size, level, root: put(root, level, id, value, dueAt) };
+  let root: Node = map;
+  while (id >>> numberAt(root, LEVEL) > LAST) root = raised(root);
+  return put(root, id, value, dueAt);
 };
 
 /** The map without an entry, if there was one. */
-export const withoutEntry = <T>(map: IdMap<T>, id: number): IdMap<T> => {
-  if (find(map, id) === undefined) return map;
-  const root = drop(map.root, map.level, id);
-  return root ? { size: map.size - 1, level: map.level, root } : EMPTY;
+export const withoutEntry = <T>(map: IdMap<T>, id: number): IdMap<T> =>
+  find(map, id) === undefined ? map : (drop(map, id) ?? EMPTY);
+
+/** The same with one level more. */
+const raised = (root: Node): Node => {
+  const above = EMPTY_NODES[numberAt(root, LEVEL) / BITS + 1] ?? [];
+  return numberAt(root, COUNT) === 0 ? above : changed(above, 0, root, numberAt(root, EARLIEST), numberAt(root, COUNT));
 };
 
-const put = <T>(node: Node<T>, level: number, id: number, value: T, dueAt: number): Node<T> => {
-  const slot = (id >>> level) & (SLOTS - 1);
-  if (level === 0) return withSlot(node, slot, value, dueAt);
-  // As in `find`.
-  const child = put((node.slots[slot] ?? NOTHING) as Node<T>, level - BITS, id, value, dueAt);
-  return withSlot(node, slot, child, child.earliest);
+const put = (node: Node, id: number, value: unknown, dueAt: number): Node => {
+  const level = node[LEVEL] as number;
+  const slot = (id >>> level) & LAST;
+  const before = node[slot];
+  if (level === 0) return changed(node, slot, value, dueAt, before === undefined ? 1 : 0);
+  const old = (before ?? EMPTY_NODES[level / BITS - 1]) as Node;
+  const child = put(old, id, value, dueAt);
+  return changed(node, slot, child, child[EARLIEST] as number, (child[COUNT] as number) - (old[COUNT] as number));
 };
 
-const drop = <T>(node: Node<T>, level: number, id: number): Node<T> | undefined => {
-  const slot = (id >>> level) & (SLOTS - 1);
-  // As in `find`.
-  const child = level === 0 ? undefined : drop(node.slots[slot] as Node<T>, level - BITS, id);
-  if (child === undefined && node.taken === bit(slot)) return undefined;
-  return withSlot(node, slot, child, child?.earliest ?? NEVER);
+const drop = (node: Node, id: number): Node | undefined => {
+  if (node[COUNT] === 1) return undefined;
+  const level = node[LEVEL] as number;
+  const slot = (id >>> level) & LAST;
+  const child = level === 0 ? undefined : drop(node[slot] as Node, id);
+  return changed(node, slot, child, child === undefined ? NEVER : (child[EARLIEST] as number), -1);
 };
 
-const withSlot = <T>(node: Node<T>, slot: number, content: T | Node<T> | undefined, dueAt: number): Node<T> => {
-  const taken = content === undefined ? node.taken & ~bit(slot) : node.taken | bit(slot);
-  const slots = node.slots.with(slot, content);
-  const { dues, earliest } = node;
-  const before = dues[slot] ?? NEVER;
-  if (before === dueAt) return { taken, slots, dues, earliest };
-  const next = dues.with(slot, dueAt);
-  if (dueAt <= earliest) return { taken, slots, dues: next, earliest: dueAt };
-  return { taken, slots, dues: next, earliest: before > earliest ? earliest : Math.min(...next) };
+/** A copy of the node with other contents of a slot, and `more` entries. */
+const changed = (node: Node, slot: number, content: unknown, dueAt: number, more: number): Node => {
+  // Its own until it is returned.
+  const next = node.with(slot, content);
+  const before = next[DUE + slot] as number;
+  const earliest = next[EARLIEST] as number;
+  if (more !== 0) {
+    const taken = next[TAKEN] as number;
+    next[TAKEN] = content === undefined ? taken & ~(1 << slot) : taken | (1 << slot);
+    next[COUNT] = (next[COUNT] as number) + more;
+  }
+  if (before === dueAt) return next;
+  const waiting = next[WAITING] as number;
+  next[WAITING] = dueAt === NEVER ? waiting & ~(1 << slot) : waiting | (1 << slot);
+  next[DUE + slot] = dueAt;
+  if (dueAt <= earliest) next[EARLIEST] = dueAt;
+  else if (before === earliest) next[EARLIEST] = earliestIn(next);
+  return next;
 };
 
-const bit = (slot: number): number => 1 << slot;
+// Called, because the same with three dots goes through an iterator, which takes longer than all the rest.
+const earliestIn = (node: Node): number =>
+  node[WAITING] === 0 ? NEVER : Math.min.apply(null, node.slice(DUE, EARLIEST) as number[]);
+
 const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);
 
 /** All values, in the order of their ids. */
-export const valuesOf = <T>({ level, root }: IdMap<T>): T[] => dueIn(root, level, NEVER, []);
+export const valuesOf = <T>(map: IdMap<T>): T[] => dueIn<T>(map, NEVER, []);
 
 /** When the first entry is due; NEVER: none is. */
-export const earliestOf = <T>({ root }: IdMap<T>): number => root.earliest;
+export const earliestOf = (map: IdMap<unknown>): number => map[EARLIEST] as number;
 
 /** The values that are due by `now`, in the order of their ids. */
-export const valuesDue = <T>({ level, root }: IdMap<T>, now: number): T[] => dueIn(root, level, now, []);
+export const valuesDue = <T>(map: IdMap<T>, now: number): T[] => dueIn<T>(map, now, []);
 
-const dueIn = <T>(node: Node<T>, level: number, now: number, found: T[]): T[] => {
-  if (node.earliest > now) return found;
-  for (let bits = node.taken; bits !== 0; bits &= bits - 1) {
+const dueIn = <T>(node: Node, now: number, found: T[]): T[] => {
+  if (numberAt(node, EARLIEST) > now) return found;
+  for (let bits = numberAt(node, TAKEN); bits !== 0; bits &= bits - 1) {
     const slot = lowest(bits);
-    if ((node.dues[slot] ?? NEVER) > now) continue;
-    // As in `find`.
-    if (level > 0) dueIn(node.slots[slot] as Node<T>, level - BITS, now, found);
-    else found.push(node.slots[slot] as T);
+    if (numberAt(node, DUE + slot) > now) continue;
+    if (node[LEVEL] === 0) found.push(node[slot] as T);
+    else dueIn(node[slot] as Node, now, found);
   }
   return found;
 };
 
 /** The lowest id of those that are due first; null: none is. */
-export const firstDue = <T>({ level, root }: IdMap<T>): number | null => {
-  if (root.earliest === NEVER) return null;
-  let node = root;
+export const firstDue = (map: IdMap<unknown>): number | null => {
+  if (map[EARLIEST] === NEVER) return null;
+  let node: Node = map;
   let id = 0;
-  for (let below = level; ; below -= BITS) {
-    const slot = node.dues.indexOf(node.earliest);
+  for (;;) {
+    const slot = node.indexOf(node[EARLIEST], DUE) - DUE;
     id = id * SLOTS + slot;
-    if (below === 0) return id;
-    node = node.slots[slot] as Node<T>; // As in `find`.
+    if (node[LEVEL] === 0) return id;
+    node = node[slot] as Node;
   }
 };
 
 /** The ids under which two maps do not hold the same, in their order: what both share is passed over. */
 export const differences = <T>(before: IdMap<T>, after: IdMap<T>): number[] => {
-  const level = Math.max(before.level, after.level);
-  return differencesIn(raised(before, level), raised(after, level), level, 0, []);
+  let [a, b]: [Node, Node] = [before, after];
+  while (numberAt(a, LEVEL) < numberAt(b, LEVEL)) a = raised(a);
+  while (numberAt(b, LEVEL) < numberAt(a, LEVEL)) b = raised(b);
+  return differencesIn(a, b, 0, []);
 };
 
-const raised = <T>({ level, root }: IdMap<T>, to: number): Node<T> => {
-  let node = root;
-  for (let reached = level; reached < to && node.taken !== 0; reached += BITS)
-    node = withSlot<T>(NOTHING, 0, node, node.earliest);
-  return node;
-};
-
-const differencesIn = <T>(a: Node<T>, b: Node<T>, level: number, base: number, found: number[]): number[] => {
-  for (let bits = a.taken | b.taken; bits !== 0; bits &= bits - 1) {
+const differencesIn = (a: Node, b: Node, base: number, found: number[]): number[] => {
+  const level = numberAt(a, LEVEL);
+  for (let bits = numberAt(a, TAKEN) | numberAt(b, TAKEN); bits !== 0; bits &= bits - 1) {
     const slot = lowest(bits);
-    const [left, right] = [a.slots[slot], b.slots[slot]];
-    if (left === right) continue;
+    if (a[slot] === b[slot]) continue;
     const id = base + slot * 2 ** level;
+    const none = EMPTY_NODES[level / BITS - 1] ?? [];
     if (level === 0) found.push(id);
-    else differencesIn((left ?? NOTHING) as Node<T>, (right ?? NOTHING) as Node<T>, level - BITS, id, found); // As in `find`.
+    else differencesIn(childAt(a, slot) ?? none, childAt(b, slot) ?? none, id, found);
   }
   return found;
 };

@@ -4,70 +4,93 @@
 /** Bits of a number for each level, and so many slots in a node. */
 const BITS = 5;
 const SLOTS = 2 ** BITS;
+const LAST = SLOTS - 1;
 
-/** `taken`: a bit for each slot that is not empty. On the lowest level the slots are words. */
-type Node = { readonly taken: number; readonly slots: readonly (Node | number)[] };
+// Where in a node, behind the slots: a bit for each slot that is not empty; how many numbers there are below; and how many
+// bits of a number stand below those that choose among the slots.
+const TAKEN = SLOTS;
+const COUNT = SLOTS + 1;
+const LEVEL = SLOTS + 2;
 
-/** `level`: how many bits of a number stand below those that choose among the root's slots. */
-export type IdSet = { readonly size: number; readonly level: number; readonly root: Node };
+/** On level BITS the slots hold words, above it nodes; 0: an empty one. One array, because arrays are copied sooner than objects are made. */
+type Node = readonly (number | Node)[];
+/** The root. */
+export type IdSet = Node;
 
-const NOTHING: Node = { taken: 0, slots: Array(SLOTS).fill(0) };
+const emptyNode = (level: number): Node => [...Array<number>(SLOTS).fill(0), 0, 0, level];
+const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
 
 /** Nothing in it. */
-export const NO_IDS: IdSet = { size: 0, level: BITS, root: NOTHING };
+export const NO_IDS: IdSet = emptyNode(BITS);
+
+/** How many there are. */
+export const sizeOf = (ids: IdSet): number => ids[COUNT] as number;
 
 /** The set with a number that it does not have. */
-export const withId = ({ size, level, root }: IdSet, id: number): IdSet => {
-  let [node, above] = [root, level];
-  for (; id >>> above >= SLOTS; above += BITS) node = node.taken === 0 ? NOTHING : withSlot(NOTHING, 0, node);
-  return { size: size + 1, level: above, root: put(node, above, id) };
+export const withId = (ids: IdSet, id: number): IdSet => {
+  let root: Node = ids;
+  while (id >>> (root[LEVEL] as number) > LAST) {
+    const above = EMPTY_NODES[(root[LEVEL] as number) / BITS + 1] ?? [];
+    root = root[COUNT] === 0 ? above : changed(above, 0, root, root[COUNT] as number);
+  }
+  return put(root, id);
 };
 
 /** The set without a number that it has. */
-export const withoutId = ({ size, level, root }: IdSet, id: number): IdSet =>
-  size === 1 ? NO_IDS : { size: size - 1, level, root: drop(root, level, id) };
+export const withoutId = (ids: IdSet, id: number): IdSet => (ids[COUNT] === 1 ? NO_IDS : drop(ids, id));
 
-const put = (node: Node, level: number, id: number): Node => {
-  const slot = (id >>> level) & (SLOTS - 1);
-  const content = node.slots[slot] ?? 0;
-  if (typeof content === "number" && level === BITS) return withSlot(node, slot, content | bit(id));
-  return withSlot(node, slot, put(typeof content === "number" ? NOTHING : content, level - BITS, id));
+const put = (node: Node, id: number): Node => {
+  const level = node[LEVEL] as number;
+  const slot = (id >>> level) & LAST;
+  const content = node[slot] ?? 0;
+  // A shift takes the lowest five bits of what it shifts by.
+  if (level === BITS) return changed(node, slot, (content as number) | (1 << id), 1);
+  const below = content === 0 ? (EMPTY_NODES[level / BITS - 1] as Node) : (content as Node);
+  return changed(node, slot, put(below, id), 1);
 };
 
-const drop = (node: Node, level: number, id: number): Node => {
-  const slot = (id >>> level) & (SLOTS - 1);
-  const content = node.slots[slot] ?? 0;
-  if (typeof content === "number") return withSlot(node, slot, content & ~bit(id));
-  const left = drop(content, level - BITS, id);
-  return withSlot(node, slot, left.taken === 0 ? 0 : left);
+const drop = (node: Node, id: number): Node => {
+  const level = node[LEVEL] as number;
+  const slot = (id >>> level) & LAST;
+  const content = node[slot] ?? 0;
+  if (level === BITS) return changed(node, slot, (content as number) & ~(1 << id), -1);
+  const below = content as Node;
+  return changed(node, slot, below[COUNT] === 1 ? 0 : drop(below, id), -1);
 };
 
-const withSlot = ({ taken, slots }: Node, slot: number, content: Node | number): Node => ({
-  taken: content === 0 ? taken & ~bit(slot) : taken | bit(slot),
-  slots: slots.with(slot, content),
-});
-
-/** Of the word's 32 bits: a shift takes the lowest five bits of what it shifts by. */
-const bit = (id: number): number => 1 << id;
-const lowest = (word: number): number => 31 - Math.clz32(word & -word);
+/** A copy of the node with other contents of a slot, and `more` numbers. */
+const changed = (node: Node, slot: number, content: number | Node, more: number): Node => {
+  // Its own until it is returned.
+  const next = node.with(slot, content);
+  const taken = next[TAKEN] as number;
+  next[TAKEN] = content === 0 ? taken & ~(1 << slot) : taken | (1 << slot);
+  next[COUNT] = (next[COUNT] as number) + more;
+  return next;
+};
 
 /** The lowest number from `from` on; null: there is none. */
-export const nextId = ({ level, root }: IdSet, from: number): number | null => {
-  const id = from >>> level >= SLOTS ? -1 : nextIn(root, level, from);
+export const nextId = (ids: IdSet, from: number): number | null => {
+  const id = from >>> (ids[LEVEL] as number) > LAST ? -1 : nextIn(ids, from);
   return id < 0 ? null : id;
 };
 
-const nextIn = (content: Node | number, level: number, from: number): number => {
-  const first = (from >>> level) & (SLOTS - 1);
-  if (typeof content === "number") {
-    const word = content & (-1 << first);
-    return word === 0 ? -1 : lowest(word);
-  }
-  for (let left = content.taken & (-1 << first); left !== 0; left &= left - 1) {
+const nextIn = (node: Node, from: number): number => {
+  const level = node[LEVEL] as number;
+  const first = (from >>> level) & LAST;
+  for (let left = (node[TAKEN] as number) & (-1 << first); left !== 0; left &= left - 1) {
     const slot = lowest(left);
+    const content = node[slot] ?? 0;
     // Behind the slot of `from` every number counts.
-    const below = nextIn(content.slots[slot] ?? 0, level - BITS, slot === first ? from : 0);
+    const start = slot === first ? from : 0;
+    const below = level === BITS ? lowestFrom(content as number, start & LAST) : nextIn(content as Node, start);
     if (below >= 0) return slot * 2 ** level + below;
   }
   return -1;
 };
+
+const lowestFrom = (word: number, from: number): number => {
+  const left = word & (-1 << from);
+  return left === 0 ? -1 : lowest(left);
+};
+
+const lowest = (word: number): number => 31 - Math.clz32(word & -word);

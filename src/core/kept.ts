@@ -1,7 +1,7 @@
 // Whether what is kept of all workers is what would be counted now. For the invariants: counts everything, the plain way.
 import { oldAt } from "./age.ts";
-import { earliestOf, NEVER } from "./id-map.ts";
-import { type IdSet, nextId } from "./id-set.ts";
+import { earliestOf, NEVER, sizeOf } from "./id-map.ts";
+import { type IdSet, nextId, sizeOf as sizeOfSet } from "./id-set.ts";
 import { dueAt, isIncoming, STANDING, standingOf } from "./standing.ts";
 import type { State, Worker } from "./state.ts";
 import {
@@ -53,7 +53,7 @@ const isPoolRight = (
   const available = mine.filter((worker) => standingOf(worker) === STANDING.available);
   const olds = available.map((worker) => oldAt(worker, state.generations[number]?.spec)).filter((at) => at !== NEVER);
   if (pool?.processes !== mine.length || pool.generation !== number || mine.length === 0) return false;
-  if (pool.ages.size !== olds.length || earliestOf(pool.ages) !== Math.min(NEVER, ...olds)) return false;
+  if (sizeOf(pool.ages) !== olds.length || earliestOf(pool.ages) !== Math.min(NEVER, ...olds)) return false;
   return pool.living.every(
     (ids, standing) => membersOf(ids) === idsOf(mine.filter((worker) => standingOf(worker) === standing)),
   );
@@ -64,5 +64,5 @@ const idsOf = (workers: readonly Worker[]): string => workers.map(({ id }) => id
 const membersOf = (ids: IdSet): string => {
   const found: number[] = [];
   for (let id = nextId(ids, 0); id !== null; id = nextId(ids, id + 1)) found.push(id);
-  return found.length === ids.size ? found.join() : `${ids.size} of ${found.join()}`;
+  return found.length === sizeOfSet(ids) ? found.join() : `${sizeOfSet(ids)} of ${found.join()}`;
 };

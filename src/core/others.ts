@@ -1,6 +1,6 @@
 // In which order workers go that are not wanted any more: of other generations, or dismissed. Workers of one generation and
 // standing are of one kind, and the rules of a rollout say the same of all of a kind; so nobody has to look at each of them.
-import { type IdSet, nextId } from "./id-set.ts";
+import { type IdSet, nextId, sizeOf } from "./id-set.ts";
 import type { View } from "./pool.ts";
 import { STANDING, type Standing } from "./standing.ts";
 import type { Generation } from "./state.ts";
@@ -55,10 +55,16 @@ const othersOf = ({ service, workers }: View, wanted: Generation | null): readon
 
 const addKind = (kinds: IdSet[], { living }: Pool, standing: Standing): void => {
   const ids = living[standing];
-  if (ids && ids.size > 0) kinds.push(ids);
+  if (ids && sizeOf(ids) > 0) kinds.push(ids);
 };
 
 const takeInOrder = (workers: Workers, kinds: Kinds, take: (worker: Living) => boolean): void => {
+  const only = kinds[0];
+  if (!only) return;
+  if (kinds.length === 1) {
+    for (let id = nextId(only, 0); id !== null; id = nextId(only, id + 1)) if (!take(living(workers, id))) return;
+    return;
+  }
   const left = kinds.map((ids) => ({ ids, next: nextId(ids, 0) }));
   for (;;) {
     let first: (typeof left)[number] | null = null;

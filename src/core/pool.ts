@@ -4,7 +4,7 @@ import { respawns } from "./backoff.ts";
 import { isAvailable, isBroken, isDismissed, STANDING } from "./standing.ts";
 import type { Generation, Rollout, State } from "./state.ts";
 import type { Living } from "./stopping.ts";
-import { countIn, countOf, countWorkers } from "./workers.ts";
+import { countDismissed, countIn, countOf, countWorkers } from "./workers.ts";
 
 /** What the questions are asked of: a state, or a turn in the making. */
 export type View = Pick<State, "service" | "generations" | "workers">;
@@ -39,8 +39,7 @@ export const takeCensus = ({ workers }: View, wanted: Generation | null): Census
   const processes = countWorkers(workers);
   const draining = countOf(workers, STANDING.draining);
   const alive = processes - draining - countOf(workers, STANDING.stopping);
-  const outgoing = countOf(workers, STANDING.outgoing);
-  const broken = countOf(workers, STANDING.broken);
+  const dismissed = countDismissed(workers);
   const number = wanted === null ? NO_GENERATION : wanted.number;
   const wantedAvailable = countIn(workers, number, STANDING.available);
   const wantedAlive =
@@ -48,11 +47,11 @@ export const takeCensus = ({ workers }: View, wanted: Generation | null): Census
   return {
     processes,
     alive,
-    available: countOf(workers, STANDING.available) + outgoing,
+    available: countOf(workers, STANDING.available) + (dismissed === 0 ? 0 : countOf(workers, STANDING.outgoing)),
     wantedAlive,
     wantedAvailable,
-    dismissed: outgoing + countOf(workers, STANDING.outgoingEarly) + broken,
-    broken,
+    dismissed,
+    broken: dismissed === 0 ? 0 : countOf(workers, STANDING.broken),
     draining,
     othersLeft: alive - wantedAlive,
   };

@@ -83,15 +83,12 @@ export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generat
 
 /** Forgets the generations that nothing refers to any more. */
 export const pruneGenerations = (turn: Turn): void => {
-  const { current, rollout, pendingRecord } = turn.service;
-  const { pools } = turn.workers;
-  const isUsed = ({ number }: Generation): boolean =>
-    number === current ||
-    number === rollout?.generation ||
-    number === pendingRecord?.generation ||
-    pools[number] !== undefined;
-  const generations = Object.values(turn.generations);
-  if (generations.every(isUsed)) return;
-  const used = generations.filter(isUsed);
-  turn.generations = Object.fromEntries(used.map((generation) => [generation.number, generation]));
+  const { service, workers } = turn;
+  for (const { number } of Object.values(turn.generations)) {
+    const { current, rollout, pendingRecord } = service;
+    if (number === current || number === rollout?.generation || number === pendingRecord?.generation) continue;
+    if (workers.pools[number] !== undefined) continue;
+    const { [number]: _, ...used } = turn.generations;
+    turn.generations = used;
+  }
 };

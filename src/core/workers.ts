@@ -7,12 +7,13 @@ import {
   find,
   type IdMap,
   NEVER,
+  sizeOf,
   valuesDue,
   valuesOf,
   withEntry,
   withoutEntry,
 } from "./id-map.ts";
-import { type IdSet, NO_IDS, nextId, withId, withoutId } from "./id-set.ts";
+import { type IdSet, NO_IDS, nextId, sizeOf as sizeOfSet, withId, withoutId } from "./id-set.ts";
 import { dueAt, isIncoming, STANDING, type Standing, standingOf } from "./standing.ts";
 import type { GenerationNumber, Worker, WorkerId } from "./state.ts";
 
@@ -56,17 +57,21 @@ export const NO_WORKERS: Workers = {
 };
 
 /** How many there are. */
-export const countWorkers = ({ byId }: Workers): number => byId.size;
+export const countWorkers = ({ byId }: Workers): number => sizeOf(byId);
 
 /** How many have this standing. */
 export const countOf = ({ counts }: Workers, standing: Standing): number => counts[standing] ?? 0;
+
+/** How many are dismissed and have not been told to go yet. */
+export const countDismissed = ({ counts }: Workers): number =>
+  (counts[STANDING.outgoing] ?? 0) + (counts[STANDING.outgoingEarly] ?? 0) + (counts[STANDING.broken] ?? 0);
 
 /** How many were started in the places of others that were dismissed, and are not available yet. */
 export const countIncoming = ({ counts }: Workers): number => counts[INCOMING] ?? 0;
 
 /** How many of a generation have this standing, which is one of those that live. */
 export const countIn = ({ pools }: Workers, generation: GenerationNumber, standing: Standing): number =>
-  pools[generation]?.living[standing]?.size ?? 0;
+  sizeOfSet(pools[generation]?.living[standing] ?? NO_IDS);
 
 /** The available workers of a generation, each due when it is too old. */
 export const agesOf = ({ pools }: Workers, generation: GenerationNumber): IdMap<true> =>
@@ -93,27 +98,26 @@ export const freeIndex = ({ freeIndexes, indexes }: Workers): number => nextId(f
 
 /** With one worker more, or in the place of the one with its id. `oldAt`: when it is too old; NEVER: that is not asked. */
 export const withWorker = (workers: Workers, worker: Worker, oldAt: number): Workers => {
-  const before = find(workers.byId, worker.id);
-  const byId = withEntry(workers.byId, worker.id, worker, dueAt(worker) ?? NEVER);
   const { counts, pools, freeIndexes, indexes } = workers;
+  const { id, generation, index } = worker;
+  const before = find(workers.byId, id);
+  const byId = withEntry(workers.byId, id, worker, dueAt(worker) ?? NEVER);
   const to = standingOf(worker);
-  if (!before) {
-    const pool = entered(pools[worker.generation] ?? noPool(worker.generation), worker, to, oldAt);
-    const { processes } = pool;
+  const pool = pools[generation] ?? noPool(generation);
+  if (before === undefined)
     return {
       byId,
       counts: counted(counts, worker, to, 1),
-      pools: { ...pools, [worker.generation]: { ...pool, processes: processes + 1 } },
-      ...withIndex(workers, worker.index),
+      pools: { ...pools, [generation]: withStanding(pool, id, NOWHERE, to, 1, oldAt) },
+      freeIndexes: index < indexes ? withoutId(freeIndexes, index) : withIds(freeIndexes, indexes, index),
+      indexes: Math.max(indexes, index + 1),
     };
-  }
   const from = standingOf(before);
   if (from === to && isIncoming(before) === isIncoming(worker)) return { byId, counts, pools, freeIndexes, indexes };
-  const pool = entered(left(pools[worker.generation] ?? noPool(worker.generation), before, from), worker, to, oldAt);
   return {
     byId,
     counts: counted(counted(counts, before, from, -1), worker, to, 1),
-    pools: { ...pools, [worker.generation]: pool },
+    pools: { ...pools, [generation]: withStanding(pool, id, from, to, 0, oldAt) },
     freeIndexes,
     indexes,
   };
@@ -138,43 +142,38 @@ const counted = (counts: Counts, worker: Worker, standing: Standing, by: 1 | -1)
   return isIncoming(worker) ? next.with(INCOMING, (next[INCOMING] ?? 0) + by) : next;
 };
 
-/** A worker has this standing now. */
-const entered = (pool: Pool, { id }: Worker, standing: Standing, oldAt: number): Pool => {
-  const ids = pool.living[standing];
-  if (!ids) return pool;
-  const { generation, processes, living, ages } = pool;
-  const isAging = standing === STANDING.available && oldAt !== NEVER;
-  return {
-    generation,
-    processes,
-    living: living.with(standing, withId(ids, id)),
-    ages: isAging ? withEntry<true>(ages, id, true, oldAt) : ages,
-  };
-};
+/** The standing of one that is not there. */
+const NOWHERE = -1;
 
-/** A worker has this standing no more. */
-const left = (pool: Pool, { id }: Worker, standing: Standing): Pool => {
-  const ids = pool.living[standing];
-  if (!ids) return pool;
-  const { generation, processes, living, ages } = pool;
-  return {
-    generation,
-    processes,
-    living: living.with(standing, withoutId(ids, id)),
-    ages: ages.size === 0 ? ages : withoutEntry(ages, id),
-  };
+/** The pool after a worker has changed its standing, with `more` processes. */
+const withStanding = (
+  pool: Pool,
+  id: WorkerId,
+  from: Standing | typeof NOWHERE,
+  to: Standing | typeof NOWHERE,
+  more: number,
+  oldAt: number,
+): Pool => {
+  let { living, ages } = pool;
+  const left = living[from];
+  if (left) living = living.with(from, withoutId(left, id));
+  const entered = living[to];
+  if (entered) living = living.with(to, withId(entered, id));
+  if (to === STANDING.available && oldAt !== NEVER) ages = withEntry<true>(ages, id, true, oldAt);
+  else if (ages !== EMPTY) ages = withoutEntry(ages, id);
+  return { generation: pool.generation, processes: pool.processes + more, living, ages };
 };
 
 /** A generation that has no process has no pool. */
-const withoutProcess = (pools: Workers["pools"], worker: Worker, standing: Standing): Workers["pools"] => {
-  const { [worker.generation]: pool, ...others } = pools;
-  if (!pool || pool.processes === 1) return others;
-  return { ...pools, [worker.generation]: { ...left(pool, worker, standing), processes: pool.processes - 1 } };
+const withoutProcess = (pools: Workers["pools"], { id, generation }: Worker, from: Standing): Workers["pools"] => {
+  const pool = pools[generation];
+  if (pool && pool.processes > 1) return { ...pools, [generation]: withStanding(pool, id, from, NOWHERE, -1, NEVER) };
+  const { [generation]: _, ...others } = pools;
+  return others;
 };
 
-const withIndex = ({ freeIndexes, indexes }: Workers, index: number): Pick<Workers, "freeIndexes" | "indexes"> => {
-  if (index < indexes) return { freeIndexes: withoutId(freeIndexes, index), indexes };
-  let free = freeIndexes;
-  for (let skipped = indexes; skipped < index; skipped++) free = withId(free, skipped);
-  return { freeIndexes: free, indexes: index + 1 };
+const withIds = (ids: IdSet, from: number, below: number): IdSet => {
+  let all = ids;
+  for (let id = from; id < below; id++) all = withId(all, id);
+  return all;
 };

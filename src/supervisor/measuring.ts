@@ -1,8 +1,9 @@
 // Measuring the workers, only when somebody asks: a short-lived process of its own (crank's program under the name
 // crank-measure), which the keeper starts as it starts probes, says what they use and which connections they hold. So
 // however many those are, nothing else waits for it.
-import { hexOf } from "../host/bytes.ts";
+
 import { allWorkers } from "../core/workers.ts";
+import { hexOf } from "../host/bytes.ts";
 import { type Command, INHERITED_OOM_SCORE, type KeeperEvent, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { parseUri } from "./addresses.ts";
 import { FOREIGN_VARIABLES } from "./launch.ts";

@@ -124,7 +124,7 @@ const rolloutDueAt = (memory: Memory, name: SocketName): number => {
 
 /** The living workers that do not have the new socket. */
 const oldWorkersOf = ({ core }: Memory, { oldWorkers }: SocketName) =>
-  oldWorkers === null ? [] : Object.values(core.workers).filter(({ id }) => id <= oldWorkers);
+  oldWorkers === null ? [] : allWorkers(core.workers).filter(({ id }) => id <= oldWorkers);
 
 const mayDeploy = ({ core: { service } }: Memory): boolean =>
   service.rollout === null && service.phase.kind === "running" && service.current !== null;

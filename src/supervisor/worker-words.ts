@@ -3,8 +3,8 @@
 
 import { printable } from "../control/printable.ts";
 import type { Worker } from "../core/state.ts";
-import { latin1Of } from "../host/bytes.ts";
 import { findWorker } from "../core/workers.ts";
+import { latin1Of } from "../host/bytes.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
