@@ -73,6 +73,16 @@ export const countIncoming = ({ counts }: Workers): number => counts[INCOMING] ?
 export const countIn = ({ pools }: Workers, generation: GenerationNumber, standing: Standing): number =>
   sizeOfSet(pools[generation]?.living[standing] ?? NO_IDS);
 
+/** How many of a generation are ready, whatever else they are. */
+export const countReady = ({ pools }: Workers, generation: GenerationNumber): number => {
+  const living = pools[generation]?.living ?? [];
+  return living.reduce((ready, ids, standing) => (standing === STANDING.starting ? ready : ready + sizeOfSet(ids)), 0);
+};
+
+/** How many processes of a generation there are. */
+export const countProcesses = ({ pools }: Workers, generation: GenerationNumber): number =>
+  pools[generation]?.processes ?? 0;
+
 /** The available workers of a generation, each due when it is too old. */
 export const agesOf = ({ pools }: Workers, generation: GenerationNumber): IdMap<true> =>
   pools[generation]?.ages ?? EMPTY;

@@ -1,7 +1,8 @@
 // Who else may connect to the control socket: the user of workers that acknowledge there, until others are started. What
 // such a connection may say is for conversation.ts; how many of them there may be, for the keeper.
 import type { Spec } from "../core/spec.ts";
-import { allWorkers } from "../core/workers.ts";
+import { STANDING } from "../core/standing.ts";
+import { countIn } from "../core/workers.ts";
 import { UNCHANGED } from "../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "./addresses.ts";
 import type { Memory } from "./memory.ts";
@@ -46,6 +47,6 @@ const acknowledgingUser = (spec: Spec | undefined): number | null =>
 
 /** Whether a worker of another user has still to acknowledge. */
 const isAwaited = ({ core: { workers, generations } }: Memory): boolean =>
-  allWorkers(workers).some(
-    ({ kind, generation }) => kind === "starting" && acknowledgingUser(generations[generation]?.spec) !== null,
+  Object.values(generations).some(
+    ({ number, spec }) => countIn(workers, number, STANDING.starting) > 0 && acknowledgingUser(spec) !== null,
   );

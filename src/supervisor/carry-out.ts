@@ -50,6 +50,7 @@ const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, n
       });
       return;
     case "probe":
+      memory.probed.set(effect.probe, effect.worker);
       return startProbe(memory, effect.probe);
     case "measure":
       return beginMeasurement(memory, now, "memory");

@@ -2,7 +2,7 @@
 // every hello (recall.ts): a supervisor that starts is in no other position than one that went on.
 
 import type { GoodSpec } from "../core/spec.ts";
-import type { GenerationNumber, State, Worker } from "../core/state.ts";
+import type { GenerationNumber, State, Worker, WorkerId } from "../core/state.ts";
 import { changedWorkers, findWorker } from "../core/workers.ts";
 import { type Counters, count } from "./counters.ts";
 import type { KeeperFacts } from "./facts.ts";
@@ -117,6 +117,8 @@ export type Memory = {
   readonly finished: Finished[];
   /** Workers and probes of the core, by the keeper's numbers, whose starts it has not been told of yet, in their order. */
   unstarted: readonly number[];
+  /** By their numbers, whose probes this supervisor has begun: who is not in it is looked for. */
+  readonly probed: Map<number, WorkerId>;
   /** By worker. */
   readonly said: Map<number, Said>;
   /** Of what is said once for a generation: for which one it was said last (once.ts). */

@@ -5,7 +5,7 @@ import type { KeeperEvent } from "../keeper/protocol.ts";
 import { advance } from "./carry-out.ts";
 import { log } from "./log.ts";
 import type { Memory } from "./memory.ts";
-import { probeWorker } from "./probes.ts";
+import { probedBy, probeWorker } from "./probes.ts";
 import { whyNotServing } from "./serving.ts";
 
 type Times = Pick<KeeperEvent, "happenedAt" | "deliveredAt">;
@@ -30,6 +30,7 @@ export const takeProbeResult = (
 export const probeIsGone = (memory: Memory, probe: number, times: Times): void => {
   // What went badly is told without waiting for anything.
   void tellCore(memory, probe, { verdict: "no", detail: "could not be probed" }, times);
+  memory.probed.delete(probe);
 };
 
 const tellCore = (
@@ -38,15 +39,13 @@ const tellCore = (
   { verdict, detail }: Found,
   { happenedAt, deliveredAt }: Times,
 ): Promise<void> | void => {
-  for (const worker of allWorkers(memory.core.workers)) {
-    const probing = worker.kind === "stopping" ? null : worker.probing;
-    if (probing?.probe !== probe || probing.nextAt !== null) continue;
-    if (verdict !== "ok") log(memory, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
-    const found = { now: deliveredAt, at: happenedAt, worker: worker.id, probe, verdict, detail };
-    const waiting = verdict === "ok" ? whyNotServing(memory, worker) : null;
-    if (!waiting) return advance(memory, { kind: "probed", ...found });
-    return waiting.then((sockets) => advance(memory, { kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
-  }
+  const worker = probedBy(memory, probe);
+  if (!worker || worker.kind === "stopping" || worker.probing?.nextAt !== null) return;
+  if (verdict !== "ok") log(memory, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
+  const found = { now: deliveredAt, at: happenedAt, worker: worker.id, probe, verdict, detail };
+  const waiting = verdict === "ok" ? whyNotServing(memory, worker) : null;
+  if (!waiting) return advance(memory, { kind: "probed", ...found });
+  return waiting.then((sockets) => advance(memory, { kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
 };
 
 /** Probes that were under way and of which the keeper knows nothing have found nothing. */

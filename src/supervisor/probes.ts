@@ -3,6 +3,7 @@
 // nobody, and a supervisor that sleeps or is killed meanwhile misses nothing.
 import type { Probe } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
+import { allWorkers, findWorker } from "../core/workers.ts";
 import { type Command, INHERITED_OOM_SCORE, SPAWN_FLAGS, UNCHANGED } from "../keeper/protocol.ts";
 import { type Address, AddressError, parseUri } from "./addresses.ts";
 import { FOREIGN_VARIABLES } from "./launch.ts";
@@ -150,3 +151,13 @@ const isLiteral = (address: Address): boolean => {
   if (address.kind !== "internet" || address.transport !== "tcp") return false;
   return /^(|localhost|[\d.]+|[\da-f:.]*:[\da-f:.]*)$/i.test(address.host);
 };
+
+/** The worker that a probe is for, while it is of use. */
+export const probedBy = ({ core: { workers }, probed }: Memory, probe: number): Worker | undefined => {
+  const known = findWorker(workers, probed.get(probe) ?? 0);
+  if (known && isProbedBy(known, probe)) return known;
+  return probed.has(probe) ? undefined : allWorkers(workers).find((worker) => isProbedBy(worker, probe));
+};
+
+const isProbedBy = (worker: Worker, probe: number): boolean =>
+  worker.kind !== "stopping" && worker.probing?.probe === probe;

@@ -40,6 +40,7 @@ export const recall = (
     pending: new Map(),
     finished: [],
     unstarted: [],
+    probed: new Map(),
     said: new Map(),
     once: {},
     inodes: new Map(),

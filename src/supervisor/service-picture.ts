@@ -2,8 +2,9 @@
 // take. Reads the core's state, and nothing else.
 import { isInFlight } from "../core/rollout.ts";
 import type { Spec, StopStep } from "../core/spec.ts";
+import { STANDING } from "../core/standing.ts";
 import type { Rollout, State, Worker } from "../core/state.ts";
-import { allWorkers } from "../core/workers.ts";
+import { allWorkers, countOf, countReady, countWorkers } from "../core/workers.ts";
 
 /** One line for `systemctl status`: what runs, what is on its way, what went wrong last. */
 export const statusLine = (state: State, lastFailure: string | null): string => {
@@ -16,20 +17,18 @@ export const statusLine = (state: State, lastFailure: string | null): string => 
 
 const present = (state: State): string => {
   const { phase, current, rollout } = state.service;
-  const all = allWorkers(state.workers);
-  if (phase.kind === "stopping") return all.length === 0 ? "Shut down" : `Shutting down, ${count(all.length)} left`;
+  const all = countWorkers(state.workers);
+  if (phase.kind === "stopping") return all === 0 ? "Shut down" : `Shutting down, ${count(all)} left`;
   if (current === null) return rollout ? "Starting" : "Waiting for a first deploy (crankctl run)";
-  const ready = all.filter((worker) => worker.generation === current && worker.kind === "ready").length;
-  const draining = all.filter((worker) => worker.kind === "stopping").length;
+  const ready = countReady(state.workers, current);
+  const draining = countOf(state.workers, STANDING.draining) + countOf(state.workers, STANDING.stopping);
   const wanted = state.generations[current]?.instances ?? 0;
   return `Generation ${current}: ${ready} of ${count(wanted)} ready${draining > 0 ? `, ${draining} draining` : ""}`;
 };
 
 const onItsWay = (state: State, { generation, rollingBack, waiting }: Rollout): string => {
   if (rollingBack) return `going back from generation ${generation}`;
-  const ready = allWorkers(state.workers).filter(
-    (worker) => worker.generation === generation && worker.kind === "ready",
-  ).length;
+  const ready = countReady(state.workers, generation);
   const why = waiting === undefined ? "" : WAITING[waiting.kind];
   return `rolling out generation ${generation}, ${ready} of ${state.generations[generation]?.instances ?? 0} ready${why}`;
 };

@@ -4,7 +4,7 @@
 import type { WorkerReady } from "../core/events.ts";
 import type { Spec } from "../core/spec.ts";
 import type { SocketFinding, Worker, WorkerId } from "../core/state.ts";
-import { allWorkers } from "../core/workers.ts";
+import { dueWorkers } from "../core/workers.ts";
 import { advance } from "./carry-out.ts";
 import type { Memory } from "./memory.ts";
 import { serviceSockets } from "./views.ts";
@@ -42,7 +42,7 @@ export const whyNotServing = (memory: Memory, worker: Worker): Promise<SocketFin
 
 /** Whether some worker's time to get ready is over. */
 export const someAreDue = ({ core }: Memory, now: number): boolean => {
-  for (const worker of allWorkers(core.workers)) if (isDue(worker, now)) return true;
+  for (const worker of dueWorkers(core.workers, now)) if (isDue(worker, now)) return true;
   return false;
 };
 
@@ -53,7 +53,7 @@ const isDue = (worker: Worker, now: number): boolean =>
 export const takeTick = async (memory: Memory, now: number): Promise<void> => {
   const sockets: Record<WorkerId, SocketFinding> = {};
   let examined = 0;
-  for (const worker of allWorkers(memory.core.workers)) {
+  for (const worker of dueWorkers(memory.core.workers, now)) {
     if (!isDue(worker, now)) continue;
     const isReady = specOf(memory, worker)?.readiness.kind === "delay";
     if (isReady && holdsAll(memory, worker, null)) continue;

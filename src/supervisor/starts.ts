@@ -2,14 +2,14 @@
 // written down until then, so that a supervisor that is killed between two of them is followed by one that goes on.
 import { probeFor } from "../core/probing.ts";
 import type { Spec } from "../core/spec.ts";
-import type { Generation, Worker } from "../core/state.ts";
-import { allWorkers, findWorker } from "../core/workers.ts";
+import type { Generation } from "../core/state.ts";
+import { countProcesses, findWorker } from "../core/workers.ts";
 import { admitFor } from "./admission.ts";
 import { spawnCommand } from "./launch.ts";
 import { log } from "./log.ts";
 import { type Memory, rememberUnstarted } from "./memory.ts";
 import { closedTo } from "./notify-path.ts";
-import { probeCommand, probeNumber, probeWorker } from "./probes.ts";
+import { probeCommand, probedBy, probeNumber, probeWorker } from "./probes.ts";
 import { lendStored, type StoredDescriptor } from "./stored-descriptors.ts";
 
 /** What a start takes beside what its spec says: the sockets, crank's own variables, paths. */
@@ -27,8 +27,8 @@ export const startWorker = (memory: Memory, worker: number): void => {
 /** Once for each generation. */
 const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => {
   if (spec.user === null || !memory.settings) return;
-  const workers = allWorkers(memory.core.workers).filter(({ generation }) => generation === number);
-  const closed = workers.length === 1 ? closedTo(memory.platform, memory.settings, spec) : null;
+  const isFirst = countProcesses(memory.core.workers, number) === 1;
+  const closed = isFirst ? closedTo(memory.platform, memory.settings, spec) : null;
   if (closed !== null) log(memory, "warning", closed);
 };
 
@@ -70,10 +70,6 @@ const putStart = (memory: Memory, process: number): boolean => {
 
 const namesBytes = (stored: readonly StoredDescriptor[]): number =>
   stored.reduce((bytes, { name }) => bytes + name.length + 1, 0);
-
-/** The worker that a probe is for. */
-const probedBy = ({ core }: Memory, probe: number): Worker | undefined =>
-  allWorkers(core.workers).find((worker) => worker.kind !== "stopping" && worker.probing?.probe === probe);
 
 /** UTF-8 has at most three bytes for each UTF-16 unit: counting them would take longer than it is worth. */
 const mostBytes = ({ command, env, cwd, resolved, readiness, liveness }: Spec): number => {
