@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exports.h"
+#include "utf8.h"
 
 struct guest guest;
 
@@ -30,7 +31,18 @@ static value make_of_copy(const void *bytes, size_t length, u64 (*make)(u32, u32
   return made;
 }
 
+/* With U+FFFD for what is not UTF-8. */
+static value repaired(const u8 *bytes, size_t length) {
+  u32 copy = length < UINT32_MAX / 3 ? export_malloc((u32)length * 3) : 0;
+  if (copy == 0) return value_throw("out of memory");
+  size_t made = utf8_repair((u8 *)(WASM_MEMORY + copy), bytes, length);
+  value text = export_JS_NewStringLen(guest.context, copy, (u32)made);
+  export_free(copy);
+  return text;
+}
+
 value value_text(const char *bytes, size_t length) {
+  if (!utf8_is_valid((const u8 *)bytes, length)) return repaired((const u8 *)bytes, length);
   return make_of_copy(bytes, length, export_JS_NewStringLen);
 }
 
@@ -112,6 +124,7 @@ const char *value_to_text(value v, size_t *length) {
     return NULL;
   }
   *length = load_u32(guest.scratch);
+  utf8_replace_surrogates((u8 *)(WASM_MEMORY + at), *length);
   return (const char *)(WASM_MEMORY + at);
 }
 

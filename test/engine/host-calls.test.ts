@@ -114,6 +114,24 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     ]);
   });
 
+  test("take any bytes apart, and any string, as V8 does", () => {
+    const body = `const pool = [0x61, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff]; let state = ${SEED};
+      const next = (end) => { state = (Math.imul(state, 1103515245) + 12345) >>> 0; return (state >>> 16) % end; };
+      const units = [0x61, 0xe4, 0x20ac, 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000, 0xfffd]; const lines = [];
+      for (let turn = 0; turn < 3000; turn++) {
+        const text = decode(Uint8Array.from({ length: 1 + next(7) }, () => pool[next(pool.length)]));
+        const other = encode(Array.from({ length: 1 + next(5) }, () => String.fromCharCode(units[next(units.length)])).join(""));
+        lines.push([...text].map((one) => one.codePointAt(0).toString(16)).join(" ") + "/" + [...other].map((one) => one.toString(16)).join(" "));
+      }`;
+    const here = said(
+      "any",
+      `const decode = (bytes) => sys.decode(bytes, 0, bytes.length, false); const encode = sys.encode; ${body} for (const line of lines) say(line);`,
+    );
+    const there = `const decode = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes); const encode = (text) => new TextEncoder().encode(text); ${body} console.log(lines.join("\\n"));`;
+    const { stdout } = Bun.spawnSync(["node", "-e", there]);
+    expect(here).toEqual(stdout.toString().trimEnd().split("\n"));
+  });
+
   test("start a program, read what it prints, and say how it ended", () => {
     const lines = said(
       "processes",
