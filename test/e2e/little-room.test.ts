@@ -5,9 +5,9 @@ import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
-import { compiled } from "./harness/apps.ts";
+import { compiledBy } from "./harness/apps.ts";
 import { Service } from "./harness/engine.ts";
-import { Bench, CRANK, portOf, waitFor } from "./harness/service.ts";
+import { Bench, CRANK, portOf, ROOT, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
 beforeEach(() => {
@@ -28,7 +28,7 @@ const shell = (words: string): readonly string[] => ["bash", "-c", `${words} exe
 const lives = async (before: readonly string[]): Promise<void> => {
   const service = new Service(bench, before);
   const crank = await service.start(0);
-  const worker = compiled("worker");
+  const worker = compiledBy(process.env.CC ?? "cc", "worker", ["-static"], "-static");
   for (const version of ["one", "two"]) {
     const deployed = await service.ctl("run", "-wait", "--", worker, version);
     expect(deployed).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
@@ -54,6 +54,13 @@ describe("crank serves", () => {
       'set -- env TZ=:/nonexistent LANG=tr_TR LC_ALL=zz_ZZ.latin9 "$@";',
     ],
   ])("%s", (_name, words) => lives(shell(words)));
+
+  const REFUSE = ["python3", join(ROOT, "test/apps/refuse_syscalls.py")];
+  test.each([
+    ["has no huge pages at all", "EINVAL", "madvise"],
+    ["has larger pages than the image was made for", "EINVAL", "mmap-file"],
+    ["has the program on a file system that cannot map it for writing", "ENODEV", "mmap-file"],
+  ])("where the system %s", (_name, errno, call) => lives([...REFUSE, errno, call]));
 
   needing(mountNamespaces()).describe("where the kernel", () => {
     const over = (place: string, made: string): readonly string[] => {

@@ -4,7 +4,17 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, 
 import { join } from "node:path";
 import { endLeft } from "./harness/left.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, CRANK, isAlive, ROOT, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
+import {
+  Bench,
+  CRANK,
+  CRANKCTL,
+  isAlive,
+  ROOT,
+  type Running,
+  signal,
+  supervisorOf,
+  waitFor,
+} from "./harness/service.ts";
 
 const REFUSE = ["python3", join(ROOT, "test/apps/refuse_syscalls.py")];
 const isRoot = process.getuid?.() === 0;
@@ -29,6 +39,31 @@ type Worker = { readonly id: number; readonly pid: number };
 const ps = async (): Promise<Worker[]> => JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
 const run = (...words: readonly string[]) =>
   bench.ctl("web", "run", "-wait", "-stop", "2", "-ready", "delay:0.1", ...words, "--", "sleep", "600");
+
+/** Docker's default profile, as its documentation lists what it refuses. */
+const REFUSED_BY_DOCKER =
+  "acct,add_key,bpf,clock_adjtime,clock_settime,delete_module,finit_module,get_mempolicy,init_module,io_uring_enter,io_uring_register,io_uring_setup,kcmp,kexec_file_load,kexec_load,mbind,mount,move_pages,open_by_handle_at,perf_event_open,personality,pivot_root,process_vm_readv,process_vm_writev,ptrace,quotactl,reboot,request_key,set_mempolicy,setns,settimeofday,swapoff,swapon,umount2,unshare,userfaultfd,keyctl,pidfd_getfd";
+
+test("what Docker's default profile refuses is not needed, but to take sockets back after crank was killed", async () => {
+  const docker = [...REFUSE, "ENOSYS", "clone3", ...REFUSE, "EPERM", REFUSED_BY_DOCKER];
+  const own = ["-prefix", bench.directory, "-name", "web"];
+  const words = [...docker, CRANK, ...own, "-bind", "127.0.0.1:0", "-linger", "0", "-verbose"];
+  const first = bench.start(words);
+  await first.wrote("stderr", "Listening on");
+  for (const value of ["one", "two"]) expect(await run("-env", `VALUE=${value}`)).toMatchObject({ status: 0 });
+  expect(await bench.run([...docker, CRANKCTL, ...own, "kill", "-signal", "CONT", "-ready"])).toMatchObject({
+    status: 0,
+  });
+  const [before] = await ps();
+  process.kill(first.pid, "SIGKILL");
+  await first.ended;
+  const second = await bench.run(words);
+  expect(second.status).toBe(1);
+  expect(second.stderr).toContain(
+    `(pid ${before?.pid}): operation not permitted; start crank with the right to do that (CAP_SYS_PTRACE), or end those workers and`,
+  );
+  process.kill(before?.pid ?? Number.NaN, "SIGKILL");
+});
 
 describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
   test("of close_range: workers get their descriptors and no others", async () => {
