@@ -1,15 +1,21 @@
-// `make bench`: measures everything, or what is named on the command line, and prints each figure with its target.
+// `make bench`: measures everything, or what is named on the command line, and prints each figure with its target. With
+// `--beside DIRECTORY` the same figures of another build, a checkout of crank that was made, are measured in turn with these.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { adoption } from "./adoption.ts";
+import { type Beside, measureBeside } from "./beside.ts";
 import { connections } from "./connections.ts";
 import { controlCost } from "./control-cost.ts";
 import { core } from "./core.ts";
 import { counting } from "./counting.ts";
+import { deployCost } from "./deploy-cost.ts";
 import { fleet } from "./fleet.ts";
 import { frontEnds } from "./front-ends.ts";
 import { growth } from "./growth.ts";
+import { installed } from "./installed.ts";
 import { kills } from "./kills.ts";
 import { latency } from "./latency.ts";
 import { describeTarget, type Figure, isReached, type Measurement, summarize } from "./measure.ts";
@@ -20,12 +26,16 @@ import { spread } from "./spread.ts";
 import { startUp } from "./start-up.ts";
 import { supervisorMemory } from "./supervisor-memory.ts";
 import { upgrades } from "./upgrades.ts";
+import { scale } from "./whole-process.ts";
 
 /** In this order; a new comparison is one more file and one more entry. */
 const MEASUREMENTS: readonly Measurement[] = [
+  scale,
   startUp,
   controlCost,
+  deployCost,
   latency,
+  installed,
   supervisorMemory,
   rest,
   output,
@@ -56,22 +66,34 @@ const NAME_WIDTH = 72;
 const round = (value: number): string =>
   Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(2) : value.toFixed(3);
 
-const line = (figure: Figure): string => {
-  const { min, median, max } = summarize(figure.samples);
+/** What stands in front of every figure, and its target behind it. */
+const line = (figure: Figure, numbers: readonly string[], runs: number): string => {
   const reached = isReached(figure);
   const verdict = reached === null ? "" : reached ? "reached" : "MISSED";
-  const cells = [
-    figure.name.padEnd(NAME_WIDTH),
-    figure.unit.padEnd(6),
-    ...[min, median, max].map((value) => round(value).padStart(9)),
-    String(figure.samples.length).padStart(5),
-  ];
-  return `${cells.join(" ")}  ${describeTarget(figure.target).padEnd(14)} ${verdict}`;
+  const cells = [figure.name.padEnd(NAME_WIDTH), figure.unit.padEnd(6), ...numbers.map((cell) => cell.padStart(9))];
+  return `${cells.join(" ")} ${String(runs).padStart(5)}  ${describeTarget(figure.target).padEnd(14)} ${verdict}`;
+};
+
+const alone = (figure: Figure): string => {
+  const { min, median, max } = summarize(figure.samples);
+  return line(figure, [min, median, max].map(round), figure.samples.length);
+};
+
+const beside = ({ figure, other, ratios }: Beside): string => {
+  const { min, median, max } = summarize(ratios);
+  const ratio = ratios.length === 0 ? ["", "", ""] : [median, min, max].map(round);
+  const medians = [figure.samples, other].map((samples) =>
+    samples.length === 0 ? "" : round(summarize(samples).median),
+  );
+  return line(figure, [...medians, ...ratio], figure.samples.length);
 };
 
 const withSummary = (figure: Figure) => ({ ...figure, ...summarize(figure.samples), reached: isReached(figure) });
 
-const named = process.argv.slice(2);
+const { values: options, positionals: named } = parseArgs({
+  allowPositionals: true,
+  options: { beside: { type: "string" }, rounds: { type: "string", default: "3" }, json: { type: "boolean" } },
+});
 const unknown = named.filter((name) => !MEASUREMENTS.some((measurement) => measurement.name === name));
 if (unknown.length > 0) {
   console.error(
@@ -79,21 +101,39 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
+const chosen = MEASUREMENTS.filter(({ name }) => named.length === 0 || named.includes(name));
+
+// For `--beside`, which runs this program for each build.
+if (options.json) {
+  const figures: Figure[] = [];
+  for (const measurement of chosen) figures.push(...(await measurement.measure()));
+  console.log(JSON.stringify(figures));
+  process.exit(0);
+}
+
+const COLUMNS = options.beside === undefined ? ["min", "median", "max"] : ["this", "other", "ratio", "min", "max"];
 
 console.log(`${machine()}\n`);
 console.log(
-  `${"figure".padEnd(NAME_WIDTH)} ${"unit".padEnd(6)} ${["min", "median", "max"].map((head) => head.padStart(9)).join(" ")} runs   target`,
+  `${"figure".padEnd(NAME_WIDTH)} ${"unit".padEnd(6)} ${COLUMNS.map((head) => head.padStart(9)).join(" ")}  runs  target`,
 );
 const figures: Figure[] = [];
-for (const measurement of MEASUREMENTS) {
-  if (named.length > 0 && !named.includes(measurement.name)) continue;
+for (const measurement of chosen) {
   const before = pace();
-  for (const figure of await measurement.measure()) {
-    figures.push(figure);
-    console.log(line(figure));
+  if (options.beside === undefined) {
+    for (const figure of await measurement.measure()) {
+      figures.push(figure);
+      console.log(alone(figure));
+    }
+  } else {
+    for (const pair of measureBeside(measurement.name, resolve(options.beside), Number(options.rounds))) {
+      figures.push(pair.figure);
+      console.log(beside(pair));
+    }
   }
+  const [load = Number.NaN] = loadavg();
   console.log(
-    `  (${measurement.name}: a fixed loop took ${round(before)} ms before it, and ${round(pace())} ms after it)`,
+    `  (${measurement.name}: a fixed loop took ${round(before)} ms before it, and ${round(pace())} ms after it; load ${round(load)})`,
   );
 }
 mkdirSync("build", { recursive: true });

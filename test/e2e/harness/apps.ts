@@ -6,16 +6,17 @@ import { ROOT } from "./service.ts";
 
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"];
 
+type App = "empty" | "prompt" | "starter" | "timer" | "worker";
+
 /** The program that test/apps/NAME.c makes: its path. Throws if it does not compile. */
-export const compiled = (name: "worker" | "starter"): string => compiledBy(process.env.CC ?? "cc", name, []);
+export const compiled = (name: App): string => compiledBy(process.env.CC ?? "cc", name, []);
+
+/** The same, linked statically: it starts as fast as a program can. */
+export const compiledStatically = (name: App): string =>
+  compiledBy(process.env.CC ?? "cc", name, ["-static"], "-static");
 
 /** The same by another compiler, or with more flags; `suffix` sets the file apart. */
-export const compiledBy = (
-  compiler: string,
-  name: "worker" | "starter",
-  flags: readonly string[],
-  suffix = "",
-): string => {
+export const compiledBy = (compiler: string, name: App, flags: readonly string[], suffix = ""): string => {
   const source = join(ROOT, "test/apps", `${name}.c`);
   const program = join(ROOT, "build/apps", `${name}${suffix}`);
   if (changedAt(program) > changedAt(source)) return program;

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROTOCOL_VERSION } from "../../../src/keeper/protocol.ts";
-import { ROOT } from "./service.ts";
+import { BUILD, CRANK } from "./service.ts";
 
 const PAGE = 4096;
 const NAMES = ["crankctl", "socketmaster", "einhorn"];
@@ -11,8 +11,9 @@ const NAMES = ["crankctl", "socketmaster", "einhorn"];
 export const install = (directory: string): string => {
   mkdirSync(join(directory, "bin"), { recursive: true });
   const crank = join(directory, "bin/crank");
-  copyFileSync(join(ROOT, "bin/crank"), crank);
-  symlinkSync(join(ROOT, "bin/crank"), join(directory, "bin/runtime"));
+  copyFileSync(CRANK, crank);
+  symlinkSync(join(BUILD, "bin/runtime"), join(directory, "bin/runtime"));
+  symlinkSync(join(BUILD, "dist"), join(directory, "dist"));
   for (const name of NAMES) symlinkSync("crank", join(directory, "bin", name));
   return crank;
 };

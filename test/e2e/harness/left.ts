@@ -5,7 +5,7 @@ import { createConnection } from "node:net";
 import { join } from "node:path";
 import { killCrank } from "./kill-crank.ts";
 import { freePorts } from "./ports.ts";
-import { Bench, isAlive, ROOT, type Running, waitFor } from "./service.ts";
+import { Bench, CRANK, isAlive, ROOT, type Running, waitFor } from "./service.ts";
 
 export { killCrank } from "./kill-crank.ts";
 
@@ -29,15 +29,7 @@ export class Service {
 
   /** crank's command line. */
   get command(): readonly string[] {
-    return [
-      join(ROOT, "bin/crank"),
-      "-prefix",
-      this.bench.directory,
-      "-name",
-      "web",
-      "-bind",
-      `127.0.0.1:${this.port}`,
-    ];
+    return [CRANK, "-prefix", this.bench.directory, "-name", "web", "-bind", `127.0.0.1:${this.port}`];
   }
 
   start(...args: readonly string[]): Promise<Running> {

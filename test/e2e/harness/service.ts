@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 export const ROOT = resolve(import.meta.dir, "../../..");
-export const CRANK = join(ROOT, "bin/crank");
-export const CRANKCTL = join(ROOT, "bin/crankctl");
+/** The checkout whose programs run: this one, or, for `make bench`, another one that was built. */
+export const BUILD = process.env.CRANK_BENCH_BUILD ?? ROOT;
+export const CRANK = join(BUILD, "bin/crank");
+export const CRANKCTL = join(BUILD, "bin/crankctl");
 
 /** How long a condition may take before the test fails; generous, because the machine may be busy. */
 const PATIENCE_MS = 60_000;
