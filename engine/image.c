@@ -14,7 +14,7 @@
 #include "exports.h"
 #include "heap.h"
 
-enum { FORMAT = 1, PAGE = 4096, BROKEN = 70 };
+enum { FORMAT = 2, PAGE = 4096, BROKEN = 70 };
 
 static const char MAGIC[8] = "crankimg";
 
@@ -28,12 +28,22 @@ struct header {
   char padding[7];
   u64 length;
   struct engine_state state;
+  /* Of all that is before it. */
+  u64 checksum;
 };
 _Static_assert(sizeof(struct header) <= PAGE, "the header is one page");
 
 static _Noreturn void fail(const char *what, const char *why) {
   (void)fprintf(stderr, "crank: %s: %s\n", what, why);
   _exit(BROKEN);
+}
+
+/* FNV-1a: not against anyone, but against what disks and copies do. */
+static u64 checksum_of(const struct header *header) {
+  const u8 *bytes = (const u8 *)header;
+  u64 sum = 14695981039346656037u;
+  for (size_t i = 0; i < offsetof(struct header, checksum); i++) sum = (sum ^ bytes[i]) * 1099511628211u;
+  return sum;
 }
 
 /* Writing ---------------------------------------------------------------------------------------------------------- */
@@ -62,9 +72,15 @@ void image_write(const char *path) {
   size_t end = (size_t)state.pages * WASM_PAGE;
   while (end > state.stack && is_zero(memory + end - PAGE, PAGE)) end -= PAGE;
 
-  struct header header = {.format = FORMAT, .from = state.stack, .length = end - state.stack, .state = state};
+  struct header header;
+  memset(&header, 0, sizeof header);
+  header.format = FORMAT;
+  header.from = state.stack;
+  header.length = end - state.stack;
+  header.state = state;
   memcpy(header.magic, MAGIC, sizeof MAGIC);
   memcpy(header.build_id, ENGINE_BUILD_ID, sizeof header.build_id);
+  header.checksum = checksum_of(&header);
   char first[PAGE] = {0};
   memcpy(first, &header, sizeof header);
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -93,6 +109,7 @@ static const char *check(const struct header *header, size_t length) {
   if (memcmp(header->build_id, ENGINE_BUILD_ID, sizeof header->build_id) != 0) return "it was made by another build";
   if (header->length != length - PAGE) return "it is cut off, or something was added to it";
   const struct engine_state *state = &header->state;
+  if (header->checksum != checksum_of(header)) return "it is damaged";
   bool is_whole = header->from % PAGE == 0 && header->length % PAGE == 0 && state->stack == header->from;
   bool fits = state->pages <= HEAP_MOST_PAGES && header->from + header->length <= (u64)state->pages * WASM_PAGE;
   return is_whole && fits ? NULL : "it is damaged";

@@ -61,6 +61,9 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     // Where it begins, and how many pages it wants: those of an image of 4 GiB.
     expect(altered((bytes) => bytes.writeUInt32LE(0x1000, 12))).toBe("it is damaged");
     expect(altered((bytes) => bytes.writeUInt32LE(0xffff, 96))).toBe("it is damaged");
+    // Any bit of the state that it goes on with.
+    for (let at = 96; at < 152; at += 3)
+      expect(altered((bytes) => bytes.writeUInt8(whole.readUInt8(at) ^ 4, at))).toBe("it is damaged");
   });
 
   test("whose file is cut off while it is in use ends the process with a sentence and status 70", () => {
