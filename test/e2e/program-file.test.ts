@@ -1,0 +1,71 @@
+// The one file that crank is, damaged on the disk: a start says so in one sentence, and what runs goes on without it.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Bench, CRANK } from "./harness/service.ts";
+
+let bench: Bench;
+let bin: string;
+beforeEach(() => {
+  bench = new Bench();
+  bin = join(bench.directory, "home/bin");
+  mkdirSync(bin, { recursive: true });
+  for (const name of ["crankctl", "runtime"]) symlinkSync("crank", join(bin, name));
+});
+afterEach(() => bench.clean());
+
+/** As an installation puts it there: a new file under the old name. */
+const install = (bytes: Uint8Array): void => {
+  const fresh = join(bin, "crank.new");
+  writeFileSync(fresh, bytes);
+  chmodSync(fresh, 0o755);
+  renameSync(fresh, join(bin, "crank"));
+};
+
+/** A copy of the program with a byte of the image's header that is another one. */
+const damaged = (place: number): Uint8Array => {
+  const bytes = readFileSync(CRANK);
+  // In the image, at the beginning of a page; the same letters are in the text that compares with them.
+  let header = bytes.indexOf("crankimg");
+  while (header % 4096 !== 0) header = bytes.indexOf("crankimg", header + 1);
+  bytes.writeUInt8(bytes.readUInt8(header + place) ^ 1, header + place);
+  return bytes;
+};
+
+test.each([
+  [0, "it is not an image of the engine"],
+  [8, "it has another format than this program reads"],
+  [20, "it was made by another build"],
+  [100, "it is damaged"],
+])("a program whose image has another byte %i says so, as a command and as a supervisor", async (place, why) => {
+  install(damaged(place));
+  const sentence = `crank: the image in this program cannot be used: ${why}\n`;
+  expect(await bench.run([join(bin, "crankctl"), "ps"])).toEqual({ status: 70, stdout: "", stderr: sentence });
+  const { status, stderr } = await bench.run([join(bin, "crank"), "-prefix", bench.directory, "-bind", "127.0.0.1:0"]);
+  expect(status).toBe(1);
+  expect(stderr).toContain(sentence);
+  expect(stderr).toContain("the supervisor cannot be started: it ended with status 70");
+});
+
+test.each([
+  ["cut off", (whole: Buffer) => whole.subarray(0, whole.length / 2)],
+  ["empty", () => new Uint8Array(0)],
+  ["damaged", () => damaged(100)],
+])("crank does not upgrade to a program that is %s, and goes on", async (_how, broken) => {
+  install(readFileSync(CRANK));
+  const own = ["-prefix", bench.directory, "-name", "web"];
+  const ctl = (...words: readonly string[]) => bench.run([CRANK.replace(/crank$/, "crankctl"), ...own, ...words]);
+  const crank = bench.start([join(bin, "crank"), ...own, "-bind", "127.0.0.1:0", "-linger", "0"]);
+  await crank.wrote("stderr", "Listening on");
+  expect(await ctl("run", "-wait", "-ready", "delay:0.1", "--", "sleep", "600")).toMatchObject({ status: 0 });
+  install(broken(readFileSync(CRANK)));
+  const upgraded = await ctl("upgrade", "-wait");
+  expect(upgraded.status).toBe(1);
+  expect(upgraded.stderr).toMatch(/^ERROR: [^\n]+\n/);
+  // Supervisors that start from now on, too.
+  expect(await ctl("run", "-wait", "-ready", "delay:0.1", "-env", "NEXT=1", "--", "sleep", "600")).toMatchObject({
+    status: 0,
+  });
+  expect(await ctl("shutdown", "-wait")).toMatchObject({ status: 0 });
+  expect(await crank.ended).toMatchObject({ status: 0 });
+});
