@@ -35,9 +35,9 @@ export const core: Measurement = {
   name: "core",
   measure: async () => {
     await bundle();
-    run("make", ["--no-print-directory", `${NAME}.program`]);
+    run("make", ["--no-print-directory", `${NAME}.image`]);
     // What was printed by measureEvents.
-    const samples = JSON.parse(run(join(ROOT, `${NAME}.program`), [])) as Sample[];
+    const samples = JSON.parse(run("build/engine/build", ["run", "mapped", `${NAME}.image`])) as Sample[];
     const costs = samples.map(
       ({ event, workers, micros }): Figure => ({
         name: `core on the engine, ${event}: ${workers === 1 ? "1 worker" : `${workers} workers`}`,

@@ -127,12 +127,14 @@ export const earliestOf = (map: IdMap<unknown>): number => map[EARLIEST] as numb
 export const valuesDue = <T>(map: IdMap<T>, now: number): T[] => dueIn<T>(map, now, []);
 
 const dueIn = <T>(node: Node, now: number, found: T[]): T[] => {
-  if (numberAt(node, EARLIEST) > now) return found;
-  for (let bits = numberAt(node, TAKEN); bits !== 0; bits &= bits - 1) {
-    const slot = lowest(bits);
-    if (numberAt(node, DUE + slot) > now) continue;
-    if (node[LEVEL] === 0) found.push(node[slot] as T);
-    else dueIn(node[slot] as Node, now, found);
+  if ((node[EARLIEST] as number) > now) return found;
+  for (let slot = 0; slot < SLOTS; slot++) {
+    if ((node[DUE + slot] as number) > now) continue;
+    const content = node[slot];
+    // What is empty is never due either.
+    if (content === undefined) continue;
+    if (node[LEVEL] === 0) found.push(content as T);
+    else dueIn(content as Node, now, found);
   }
   return found;
 };
