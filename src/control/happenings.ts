@@ -70,6 +70,18 @@ export type Happening =
       readonly pid: number | null;
       readonly sockets: readonly string[];
     }
+  /**
+   * A worker holds these sockets and listens elsewhere, and nothing is seen to accept at the former. `waiting`: so many
+   * connections wait there. Told once for a generation.
+   */
+  | {
+      readonly kind: "socketsUnaccepted";
+      readonly worker: number;
+      readonly pid: number | null;
+      readonly sockets: readonly string[];
+      readonly listens: readonly string[];
+      readonly waiting: number;
+    }
   /** `message` is the whole sentence; `by` the signal that asked for it, null for a request. */
   | { readonly kind: "upgradeRefused"; readonly by: string | null; readonly message: string }
   | { readonly kind: "upgradeStarted"; readonly upgrade: number; readonly from: string; readonly path: string }
@@ -253,6 +265,8 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
   socketsNotHeld: (worker) => `${nameOf(worker)} is ready but ${describeSockets(worker.sockets)}`,
   socketsUnseen: (worker) =>
     `Whether w${nameOf(worker).slice(1)} holds ${worker.sockets.join(", ")} cannot be seen (a process of it has other rights than crank); it is taken for ready`,
+  socketsUnaccepted: ({ sockets, listens, waiting, ...worker }) =>
+    `${nameOf(worker)} holds ${sockets.join(", ")} but is not seen to accept connections there; it listens on ${listens.join(", ")}. ${describeWaiting(waiting)}; let it serve on the descriptor that it is given`,
   upgradeRefused: ({ by, message }) => (by === null ? message : `${by}: ${message}`),
   upgradeStarted: ({ from, path }) => `Upgrading from ${from} to what ${path} is`,
   upgradeDone: ({ from, to, keeper }) =>
@@ -321,6 +335,11 @@ const describeLoss = (lost: DescriptorsLost): string => {
         ? `Lost with crank ${lost.pid}, which alone held them: ${named(lost)}; to whoever is at the other end the connection is closed`
         : `Lost if the worker that has them fails before it is ready, for crank ${lost.pid} held copies: ${named(lost)}`;
   }
+};
+
+const describeWaiting = (waiting: number): string => {
+  if (waiting === 0) return "Clients would wait";
+  return waiting === 1 ? "1 connection waits" : `${waiting} connections wait`;
 };
 
 const howIt = (ending: Ending): string => {

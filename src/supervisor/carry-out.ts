@@ -5,6 +5,7 @@ import type { Effect, Note } from "../core/effects.ts";
 import type { CoreEvent } from "../core/events.ts";
 import { step } from "../core/step.ts";
 import { LIMITS } from "../keeper/protocol.ts";
+import { beginLook } from "./accepting.ts";
 import { keepBacklogs } from "./backlog.ts";
 import { restoreRunDirectory } from "./boot-files.ts";
 import { countNote } from "./counters.ts";
@@ -12,7 +13,7 @@ import { wallTime } from "./facts.ts";
 import { logHappening } from "./happen.ts";
 import { log } from "./log.ts";
 import { beginMeasurement } from "./measuring.ts";
-import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore } from "./memory.ts";
+import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore, rememberLook } from "./memory.ts";
 import { closeName, lookAtNames } from "./names.ts";
 import { withPins } from "./pins.ts";
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
@@ -94,6 +95,8 @@ const removePid = ({ platform, settings, facts }: Memory): void => {
 /** Ends crank: what is left of its sockets goes, workers that still run stay. */
 export const leave = (memory: Memory, status: number): void => {
   abandonUpgrades(memory);
+  if (memory.look) rememberLook(memory, null);
+  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
   closeSockets(memory);
   removePid(memory);
   for (const handle of [CONTROL_HANDLE, METRICS_HANDLE]) {
@@ -138,6 +141,7 @@ const tell = (memory: Memory, note: Note, json: string): void => {
   }
   // Behind the deeds: nothing waits for it.
   if (note.kind === "workerReady") keepBacklogs(memory);
+  if (note.kind === "rolloutComplete") beginLook(memory, note.generation);
   if (note.kind !== "workerGone") return;
   workerIsGone(memory, note.worker);
   forgetSaid(memory, note.worker);

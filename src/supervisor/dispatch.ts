@@ -3,6 +3,7 @@ import { ERROR_CODES } from "../control/messages.ts";
 import type { Ending, Worker } from "../core/state.ts";
 import { findWorker } from "../core/workers.ts";
 import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../keeper/protocol.ts";
+import { lookDueAt } from "./accepting.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
 import { atBarrier, atFailure, atOpened, cancelStart } from "./boot.ts";
 import { restoreRunDirectory } from "./boot-files.ts";
@@ -65,9 +66,17 @@ const atUpgrade = (memory: Memory, event: KeeperEvent): Promise<void> =>
 
 const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
   if (someAreDue(memory, event.deliveredAt))
-    return takeTick(memory, event.deliveredAt).then(() => endUpgradeCheck(memory, event));
+    return takeTick(memory, event.deliveredAt).then(() => lookWhetherAccepted(memory, event));
   advance(memory, { kind: "tick", now: event.deliveredAt });
-  return endUpgradeCheck(memory, event);
+  return lookWhetherAccepted(memory, event);
+};
+
+const lookWhetherAccepted = (memory: Memory, event: EventOf<"tick">): Handled => {
+  const { deliveredAt } = event;
+  if ((lookDueAt(memory) ?? Number.POSITIVE_INFINITY) > deliveredAt) return endUpgradeCheck(memory, event);
+  return import("./unaccepted.ts")
+    .then(({ takeLook }) => takeLook(memory, deliveredAt))
+    .then(() => endUpgradeCheck(memory, event));
 };
 
 const endUpgradeCheck = (memory: Memory, event: EventOf<"tick">): Handled => {

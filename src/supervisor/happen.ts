@@ -37,6 +37,7 @@ const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K
   backlogRestored: "warning",
   socketsNotHeld: "warning",
   socketsUnseen: "warning",
+  socketsUnaccepted: "warning",
   // Whoever sent a request has been told.
   upgradeRefused: ({ by }) => (by === null ? "debug" : "error"),
   upgradeStarted: "debug",

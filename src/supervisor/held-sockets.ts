@@ -5,12 +5,12 @@ import type { SocketFinding, Worker } from "../core/state.ts";
 import { allWorkers } from "../core/workers.ts";
 import { formatAddress } from "./addresses.ts";
 import { happen } from "./happen.ts";
+import { type Listener, listenersOf } from "./listeners.ts";
 import type { Memory } from "./memory.ts";
 import { isFirst } from "./once.ts";
 import { isNamedBy, nameOfWorker } from "./ownership.ts";
 import type { OpenSockets, ProcessTree } from "./process-tree.ts";
 import type { BoundSocket } from "./processes.ts";
-import { type Listener, listenersOf } from "./serving.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
 
 /** What is looked at of one worker: processes, and descriptors of all of them together. */
@@ -23,7 +23,7 @@ const MOST_ADDRESSES = 8;
 
 type Seen = Pick<OpenSockets, "inodes"> & { readonly pid: number };
 /** `isWhole` false: there may be more that is not seen. */
-type Tree = { readonly processes: readonly Seen[]; readonly isWhole: boolean };
+export type Tree = { readonly processes: readonly Seen[]; readonly isWhole: boolean };
 
 /** What is wrong with a worker that is ready; null: nothing, or nothing that can be seen, or nothing that its program minds. */
 export const judge = async (memory: Memory, worker: Worker, sender: number | null): Promise<SocketFinding | null> => {
@@ -79,20 +79,27 @@ const judgeSender = (
 };
 
 const apart = (processes: ProcessTree, holder: Seen, listener: Seen): NonNullable<SocketFinding["apart"]> => {
-  const named = ({ pid }: Seen): string => `${pid} (${printable(processes.name(pid)) || "?"})`;
-  return { holder: named(holder), listener: named(listener) };
+  const process = ({ pid }: Seen): string => `${pid} (${printable(processes.name(pid)) || "?"})`;
+  return { holder: process(holder), listener: process(listener) };
 };
 
 const findingOf = (tree: Tree, listeners: readonly Listener[], others: readonly Elsewhere[]): SocketFinding => {
   const missing = notHeld(tree, listeners);
+  return {
+    missing: missing.map(named),
+    held: listeners.length - missing.length,
+    listens: addressesOf(others),
+  };
+};
+
+/** `tcp://:8080 (descriptor 3)` */
+export const named = ({ address, fd }: Listener): string => `${address} (descriptor ${fd})`;
+
+/** Each once, and not too many. */
+export const addressesOf = (others: readonly Elsewhere[]): readonly string[] => {
   const addresses = [...new Set(others.map(({ address }) => address))];
   const listens = addresses.slice(0, MOST_ADDRESSES);
-  if (addresses.length > listens.length) listens.push("…");
-  return {
-    missing: missing.map(({ address, fd }) => `${address} (descriptor ${fd})`),
-    held: listeners.length - missing.length,
-    listens,
-  };
+  return addresses.length > listens.length ? [...listens, "…"] : listens;
 };
 
 const holdsSome = ({ inodes }: Pick<Seen, "inodes">, listeners: readonly Listener[]): boolean =>
@@ -107,7 +114,7 @@ type Question = { readonly processes: ProcessTree; readonly listeners: readonly 
  * Looks at a worker's processes, from its main one down, then at those that were left to the keeper, until all sockets are
  * found; with `all`, at every process. null: its main process has ended, which is told in its own time.
  */
-const lookAt = async (
+export const lookAt = async (
   memory: Memory,
   worker: Worker,
   { processes, listeners, all = false }: Question,
@@ -172,13 +179,18 @@ class Walk implements Tree {
   }
 }
 
-type Elsewhere = { readonly seen: Seen; readonly address: string };
+export type Elsewhere = {
+  readonly seen: Seen;
+  readonly inode: number;
+  readonly bound: BoundSocket;
+  readonly address: string;
+};
 
 /**
  * Where processes listen beside the service's sockets: internet streams first, then unix ones; datagram sockets only where
  * the service has some, because every client of a name server has one.
  */
-const elsewhere = (
+export const elsewhere = (
   processes: ProcessTree,
   seen: readonly Seen[],
   listeners: readonly Listener[],
@@ -194,7 +206,7 @@ const elsewhere = (
     for (const inode of one.inodes) {
       const bound = own.has(inode) ? undefined : table.get(inode);
       if (!bound || (bound.type === SOCK_DGRAM && !hasDatagrams)) continue;
-      found.push({ seen: one, address: shown(bound), rank: "path" in bound.at ? 1 : 0 });
+      found.push({ seen: one, inode, bound, address: shown(bound), rank: "path" in bound.at ? 1 : 0 });
     }
   }
   return found.sort((a, b) => a.rank - b.rank);
@@ -214,6 +226,9 @@ const shown = ({ type, at }: BoundSocket): string => {
 const sayUnseen = (memory: Memory, worker: Worker, missing: readonly Listener[]): void => {
   if (!isFirst(memory, "socketsUnseen", worker.generation)) return;
   const { id, pid } = worker;
-  const sockets = missing.map(({ address, fd }) => `${address} (descriptor ${fd})`);
-  happen(memory, { kind: "socketsUnseen", worker: id, pid, sockets }, memory.platform.monotonicNow());
+  happen(
+    memory,
+    { kind: "socketsUnseen", worker: id, pid, sockets: missing.map(named) },
+    memory.platform.monotonicNow(),
+  );
 };

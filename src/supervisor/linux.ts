@@ -21,6 +21,7 @@ import {
 import { isMidExec } from "./mid-exec.ts";
 import type { FileText, KernelLimits, Lineage, Platform, SocketPath } from "./platform.ts";
 import { linuxProcessTree } from "./process-tree.ts";
+import { watchesAll } from "./process-waits.ts";
 import { linuxProcesses } from "./processes.ts";
 import { linkAt, orNull, partsOf, textAt } from "./system-files.ts";
 import { findGroup, findUser } from "./users.ts";
@@ -55,6 +56,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   streamIdentity,
   lineage,
   descriptorTarget,
+  watchesAll,
   isExecutable,
   isFile,
   beginning,

@@ -89,6 +89,17 @@ export type Said = {
   readonly refused?: { readonly ready?: Seldom; readonly others?: Seldom };
 };
 
+/**
+ * A generation is in place, and its worker may serve elsewhere than at the service's sockets (accepting.ts). `at`, `until`: when
+ * it is looked at next, and last, CLOCK_MONOTONIC ms. `waited`: so many looks in a row found connections that nothing accepted.
+ */
+export type Look = {
+  readonly generation: GenerationNumber;
+  readonly at: number;
+  readonly until: number;
+  readonly waited: number;
+};
+
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
 export type Memory = {
   readonly platform: Platform;
@@ -131,6 +142,8 @@ export type Memory = {
   readonly authenticated: Set<number>;
   /** How often wrong tokens were told, by this supervisor: the next one begins to count again. */
   penalties: Seldom | undefined;
+  /** While there is something to be found out. */
+  look: Look | null;
   /** While it is under way. */
   upgrade: Upgrade | null;
   /** What the last upgrade by `-exec` was to; null: crank is found where it was started. */
@@ -277,6 +290,13 @@ export const forgetSaid = (memory: Memory, worker: number): void => {
 export const rememberOnce = (memory: Memory, once: Memory["once"]): void => {
   memory.once = once;
   memory.outbox.put("once", once);
+};
+
+/** Whether a worker accepts is to be looked at; null: it is known. */
+export const rememberLook = (memory: Memory, look: Look | null): void => {
+  memory.look = look;
+  if (look) memory.outbox.put("look", look);
+  else memory.outbox.remove("look");
 };
 
 /** A connection wants to hear of events. */

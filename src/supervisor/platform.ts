@@ -68,6 +68,8 @@ export type Platform = {
   lineage(pid: number): Lineage | null;
   /** What a descriptor of another process is open on, as /proc/PID/fd says (`socket:[INODE]`); null if it is closed or not shown. */
   descriptorTarget(pid: number, fd: number): string | null;
+  /** Whether another process watches all these sockets, by their inodes, as far as that is shown at a glance. */
+  watchesAll(pid: number, inodes: readonly number[]): boolean;
   isExecutable(path: string): boolean;
   /** Whether a file is there that could be executed, as far as can be seen. */
   isFile(path: string): boolean;

@@ -3,6 +3,7 @@
 import { host } from "#host";
 import { HostError } from "../host/errors.ts";
 import { isMidExec } from "./mid-exec.ts";
+import { type Queue, queuesOf, type Waits, waitsOf } from "./process-waits.ts";
 import { type BoundSocket, boundSockets } from "./processes.ts";
 import { linkAt, namesIn, textAt } from "./system-files.ts";
 
@@ -24,6 +25,10 @@ export type ProcessTree = {
   networkOf(pid: number): string;
   /** The name that ps shows of it; "" if it is gone. */
   name(pid: number): string;
+  /** What it waits at. */
+  waits(pid: number): Waits;
+  /** How many connections there are of these sockets, which listen in the network namespace of a process. */
+  queues(pid: number, inodes: ReadonlySet<number>): ReadonlyMap<number, Queue>;
 };
 
 /** /proc, as it is at each question. */
@@ -36,6 +41,8 @@ export const linuxProcessTree: ProcessTree = {
   boundSockets: (pid) => boundSockets(`/proc/${pid}/net`),
   networkOf: (pid) => (isMidExec(pid) ? null : linkAt(`/proc/${pid}/ns/net`)) ?? `process ${pid}`,
   name: (pid) => (textAt(`/proc/${pid}/comm`) ?? "").trimEnd(),
+  waits: waitsOf,
+  queues: queuesOf,
 };
 
 /** A process of other rights exists (EPERM of kill(2)), though proc(5) mounted with hidepid does not even show it. */

@@ -47,6 +47,7 @@ export const recall = (
     followers: new Set(),
     authenticated: new Set(),
     penalties: undefined,
+    look: null,
     upgrade: null,
     program: null,
     format: FIRST_FORMAT,
@@ -162,6 +163,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   own: (memory, _name, bytes) => {
     memory.own = parse(bytes);
+  },
+  look: (memory, _name, bytes) => {
+    memory.look = parse(bytes);
   },
   upgrade: (memory, _name, bytes) => {
     memory.upgrade = parse(bytes);

@@ -4,7 +4,7 @@ import { ERROR_CODES, type Method, type Methods, type RpcError } from "../contro
 import { describeFailure, describeRefusal, describeServing } from "../core/describe.ts";
 import type { Outcome } from "../core/effects.ts";
 import type { Spec } from "../core/spec.ts";
-import type { State } from "../core/state.ts";
+import type { GenerationNumber, State } from "../core/state.ts";
 import { findWorker } from "../core/workers.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { keepBacklogs } from "./backlog.ts";
@@ -81,18 +81,30 @@ export const answer = (memory: Memory, request: number, outcome: Outcome, before
   if (!pending) return;
   const said = outcomeMessage(memory, outcome, before);
   // Its progress comes first, and that is told behind the deeds.
-  if (pending.kind === "rollout" && memory.notes.hasUntold)
+  if (pending.kind === "rollout" && (memory.notes.hasUntold || pending.generation === memory.look?.generation))
     return rememberPending(memory, request, { ...pending, said: JSON.stringify(said) });
   forgetPending(memory, request);
   finish(memory, pending, said);
 };
 
-/** Gives the answers that waited for their progress to be told. */
+/** Gives the answers that waited for their progress to be told. One that waits for a look at its worker goes on to. */
 export const giveHeldAnswers = (memory: Memory): void => {
   for (const [request, pending] of memory.pending) {
-    if (pending.kind !== "rollout" || pending.said === null) continue;
+    if (pending.kind !== "rollout" || pending.said === null || pending.generation === memory.look?.generation) continue;
     forgetPending(memory, request);
     finish(memory, pending, JSON.parse(pending.said));
+  }
+};
+
+/** Adds a warning to the answers of the deploys of a generation that have not been given yet. */
+export const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: string): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || pending.said === null || pending.generation !== generation) continue;
+    const said = JSON.parse(pending.said);
+    if (!said.result) continue;
+    const warnings = [said.result.warning, warning].filter((one) => one !== undefined);
+    const result = { ...said.result, warning: warnings.join(". ") };
+    rememberPending(memory, request, { ...pending, said: JSON.stringify({ result }) });
   }
 };
 

@@ -6,25 +6,12 @@ import type { Spec } from "../core/spec.ts";
 import type { SocketFinding, Worker, WorkerId } from "../core/state.ts";
 import { dueWorkers } from "../core/workers.ts";
 import { advance } from "./carry-out.ts";
+import { type Listener, listenersOf } from "./listeners.ts";
 import type { Memory } from "./memory.ts";
-import { serviceSockets } from "./views.ts";
-
-/** A socket of the service, by its inode, and as which descriptor workers are given it. */
-export type Listener = { readonly inode: number; readonly fd: number; readonly address: string };
 
 type Handled = Promise<void> | void;
 /** `sender`: the process that said it; null: nobody knows, or it does not matter. */
 type Said = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number | null };
-
-/** sd_listen_fds(3). */
-const FIRST_FD = 3;
-
-/** The service's sockets that are open. */
-export const listenersOf = (memory: Memory): readonly Listener[] =>
-  serviceSockets(memory).flatMap(({ handle, bind, address }) => {
-    const inode = memory.inodes.get(handle) ?? 0;
-    return inode === 0 || bind === null ? [] : [{ inode, fd: FIRST_FD + bind, address }];
-  });
 
 /** A worker says that it is ready: the core hears of it, and of what is wrong with its sockets. */
 export const takeReady = (memory: Memory, worker: Worker, { sender, ...said }: Said): Handled => {

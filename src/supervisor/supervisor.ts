@@ -6,6 +6,7 @@ import { isRecordWanted } from "../core/recording.ts";
 import type { GoodSpec } from "../core/spec.ts";
 import { allWorkers } from "../core/workers.ts";
 import type { Greeting, KeeperEvent, SentCommand } from "../keeper/protocol.ts";
+import { lookDueAt } from "./accepting.ts";
 import { begin } from "./boot.ts";
 import { advance, tellNotes } from "./carry-out.ts";
 import { dispatch } from "./dispatch.ts";
@@ -169,6 +170,7 @@ const nextTick = (memory: Memory): number => {
     nextDeadline(memory.core) ?? Number.POSITIVE_INFINITY,
     managerDeadline(memory) ?? Number.POSITIVE_INFINITY,
     namesDueAt(memory) ?? Number.POSITIVE_INFINITY,
+    lookDueAt(memory) ?? Number.POSITIVE_INFINITY,
     memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
   );
   return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;

@@ -63,6 +63,7 @@ export const simulatedPlatform = (
   lineage: () => null,
   // As the simulated keeper numbers its sockets, and as they are given to workers.
   descriptorTarget: (_pid, fd) => `socket:[${SIMULATED_INODE + fd - 3}]`,
+  watchesAll: () => true,
   isExecutable: () => true,
   isFile: () => true,
   beginning: () => null,
@@ -83,6 +84,8 @@ export const simulatedPlatform = (
     boundSockets: () => new Map([[1, { type: SOCK_STREAM, at: { host: "0.0.0.0", port: 9292 } }]]),
     networkOf: () => "net:[1]",
     name: () => "server",
+    waits: () => ({ watched: new Set(), isWhole: true }),
+    queues: () => new Map(),
   }),
   endsInHalfLine: () => false,
   kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000, stack: 8 * 1024 * 1024 }),

@@ -1,0 +1,16 @@
+// The service's sockets as workers are given them.
+import type { Memory } from "./memory.ts";
+import { serviceSockets } from "./views.ts";
+
+/** A socket of the service, by its inode, and as which descriptor workers are given it. */
+export type Listener = { readonly inode: number; readonly fd: number; readonly address: string };
+
+/** sd_listen_fds(3). */
+const FIRST_FD = 3;
+
+/** The service's sockets that are open. */
+export const listenersOf = (memory: Memory): readonly Listener[] =>
+  serviceSockets(memory).flatMap(({ handle, bind, address }) => {
+    const inode = memory.inodes.get(handle) ?? 0;
+    return inode === 0 || bind === null ? [] : [{ inode, fd: FIRST_FD + bind, address }];
+  });

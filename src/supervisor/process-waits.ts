@@ -1,0 +1,115 @@
+// What the threads of a process wait for, and how many connections wait at a socket that listens, as /proc shows it: whether
+// anything accepts.
+import { isMidExec } from "./mid-exec.ts";
+import { linkAt, namesIn, orNull, partsOf, textAt } from "./system-files.ts";
+
+/** `watched`: the sockets that it waits at, by inode. `isWhole` false: it may wait at others, in ways that are not shown. */
+export type Waits = { readonly watched: ReadonlySet<number>; readonly isWhole: boolean };
+
+/** Connections of a socket that listens: those that nothing has accepted yet, and those that something has and has not closed. */
+export type Queue = { readonly waiting: number; readonly accepted: number };
+
+/** What is looked at of one process. */
+const MOST_DESCRIPTORS = 4096;
+const MOST_THREADS = 256;
+
+/** Whether a process watches all these sockets by epoll(7). */
+export const watchesAll = (pid: number, inodes: readonly number[]): boolean => {
+  const { watched } = watchedByEpoll(pid);
+  return inodes.every((inode) => watched.has(inode));
+};
+
+/** What a process waits at, by epoll(7) or in accept(2). */
+export const waitsOf = (pid: number): Waits => {
+  const { watched, isWhole } = watchedByEpoll(pid);
+  const all = new Set(watched);
+  const threads = namesIn(`/proc/${pid}/task`) ?? [];
+  const calls = threads.slice(0, MOST_THREADS).map((thread) => waitOf(pid, thread));
+  for (const call of calls) if (typeof call === "number") all.add(call);
+  return { watched: all, isWhole: isWhole && threads.length <= MOST_THREADS && !calls.includes("not shown") };
+};
+
+const watchedByEpoll = (pid: number): Waits => {
+  const watched = new Set<number>();
+  const fds = isMidExec(pid) ? null : namesIn(`/proc/${pid}/fd`);
+  let isWhole = fds !== null && fds.length <= MOST_DESCRIPTORS;
+  for (const fd of fds?.slice(0, MOST_DESCRIPTORS) ?? []) {
+    const target = linkAt(`/proc/${pid}/fd/${fd}`);
+    // What io_uring(7) waits for is in memory that it shares with the process.
+    if (target === "anon_inode:[io_uring]") isWhole = false;
+    if (target !== "anon_inode:[eventpoll]") continue;
+    const info = textAt(`/proc/${pid}/fdinfo/${fd}`);
+    const targets = info?.match(/^tfd:.*$/gm) ?? [];
+    const inodes = targets.flatMap((line) => / ino:([0-9a-f]+)/.exec(line)?.[1] ?? []);
+    for (const inode of inodes) watched.add(Number.parseInt(inode, 16));
+    if (info === null || inodes.length < targets.length) isWhole = false;
+  }
+  return { watched, isWhole };
+};
+
+/** The socket that a thread accepts from, by inode; `elsewhere`: it waits for something else. */
+const waitOf = (pid: number, thread: string): number | "elsewhere" | "not shown" => {
+  const calls = callsOfMachine();
+  const text = isMidExec(pid) ? null : textAt(`/proc/${pid}/task/${thread}/syscall`);
+  // `running`, or the number of the call and its arguments (proc_pid_syscall(5)).
+  const [call = "", fd = ""] = text?.split(" ") ?? [];
+  if (calls === null || !/^\d+$/.test(call)) return "not shown";
+  if (calls.elsewhere.has(Number(call))) return "elsewhere";
+  if (!calls.accept.has(Number(call))) return "not shown";
+  const inode = /^socket:\[(\d+)\]$/.exec(linkAt(`/proc/${pid}/fd/${Number(fd)}`) ?? "")?.[1];
+  return inode === undefined ? "not shown" : Number(inode);
+};
+
+/** Calls by number: those that accept a connection, and those that wait for something else, or for what epoll descriptors name. poll(2) and select(2) are neither: what they wait for is in the process's memory. */
+type Calls = { readonly accept: ReadonlySet<number>; readonly elsewhere: ReadonlySet<number> };
+
+/** accept, accept4; read, nanosleep, clock_nanosleep, pause, wait4, waitid, futex, rt_sigtimedwait, rt_sigsuspend, epoll_wait, epoll_pwait, epoll_pwait2, recvfrom, recvmsg. */
+const X86_64: Calls = {
+  accept: new Set([43, 288]),
+  elsewhere: new Set([0, 35, 230, 34, 61, 247, 202, 128, 130, 232, 281, 441, 45, 47]),
+};
+/** The same, without pause and epoll_wait, which these do not have (asm-generic/unistd.h). */
+const GENERIC: Calls = {
+  accept: new Set([202, 242]),
+  elsewhere: new Set([63, 101, 115, 260, 95, 98, 137, 133, 22, 441, 207, 212]),
+};
+
+/** By e_machine of elf(5). */
+const CALLS: Readonly<Record<number, Calls>> = { 62: X86_64, 183: GENERIC, 243: GENERIC };
+const E_MACHINE = 18;
+
+const callsOfMachine = (): Calls | null =>
+  orNull(() => {
+    const parts = partsOf("/proc/self/exe");
+    const { value: header = new Uint8Array(0) } = parts.next();
+    parts.return(undefined);
+    return CALLS[(header[E_MACHINE] ?? 0) | ((header[E_MACHINE + 1] ?? 0) << 8)] ?? null;
+  });
+
+/** The queues of sockets that listen on internet addresses, by inode, in the network namespace of a process. */
+export const queuesOf = (pid: number, inodes: ReadonlySet<number>): ReadonlyMap<number, Queue> => {
+  const queues = new Map<number, Queue>();
+  for (const file of ["tcp", "tcp6"]) {
+    const lines = [...(textAt(`/proc/${pid}/net/${file}`) ?? "").matchAll(TCP_LINE)].map(toTcpLine);
+    for (const listener of lines) {
+      if (!listener.listens || !inodes.has(listener.inode)) continue;
+      // What nothing has accepted yet is no open file, and has no inode.
+      const accepted = lines.filter(({ port, listens, inode }) => port === listener.port && !listens && inode !== 0);
+      queues.set(listener.inode, { waiting: listener.received, accepted: accepted.length });
+    }
+  }
+  return queues;
+};
+
+// Sl, local address, remote address, state, sizes of both queues, timer, retransmits, uid, timeout, inode.
+const TCP_LINE =
+  /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) [0-9A-F]+:([0-9A-F]+) \S+ \S+\s+\d+\s+\d+\s+(\d+)/gm;
+const TCP_LISTEN = "0A";
+
+const toTcpLine = ([, port, state, received = "", inode]: RegExpMatchArray) => ({
+  port,
+  listens: state === TCP_LISTEN,
+  /** Of a socket that listens: how many connections wait to be accepted. */
+  received: Number.parseInt(received, 16),
+  inode: Number(inode),
+});

@@ -1,0 +1,40 @@
+# A worker that keeps descriptor 3 and listens on a port of its own, on all addresses or on that of its argument. Arguments:
+# how it waits for connections at its own port, how at descriptor 3 (epoll, poll, accept, nothing), and the address.
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+
+own, given, address = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else "0.0.0.0"
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+
+def answer(listener):
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+    connection.close()
+
+
+def serve(listener, how):
+    if how == "nothing":
+        return
+    waiting = {"epoll": selectors.EpollSelector, "poll": selectors.PollSelector}.get(how)
+    selector = waiting() if waiting else None
+    if selector:
+        selector.register(listener, selectors.EVENT_READ)
+    while True:
+        if selector:
+            selector.select()
+        answer(listener)
+
+
+beside = socket.create_server((address, 0))
+for listener, how in ((beside, own), (socket.socket(fileno=3), given)):
+    threading.Thread(target=serve, args=(listener, how), daemon=True).start()
+    if how == "nothing":
+        listener.detach()
+os.write(int(os.environ["NOTIFY_FD"]), b"READY=1")
+signal.pause()
