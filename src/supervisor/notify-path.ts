@@ -31,10 +31,32 @@ export const notifyProblem = (settings: Settings): string | null => {
 };
 
 /** Which directory on the way to its NOTIFY_SOCKET is closed to the user of such a worker, as a sentence; null: none. */
-export const closedTo = (platform: Platform, { runDirectory }: Settings, { user }: Spec): string | null => {
-  if (user === null || runDirectory === null) return null;
-  const closed = platform.closedDirectory(`${runDirectory}/notify`, user);
-  if (closed === null) return null;
+export const closedTo = (platform: Platform, settings: Settings, spec: Spec): string | null => {
+  const closed = closedDirectory(platform, settings, spec);
+  if (closed === null || spec.user === null) return null;
   const { path, mode } = closed;
-  return `The user ${user.name} cannot reach NOTIFY_SOCKET: the directory ${path} is closed to it (mode ${mode.toString(8).padStart(4, "0")}); make it passable (chmod o+x ${path}), or choose another -prefix`;
+  return `The user ${spec.user.name} cannot reach NOTIFY_SOCKET: the directory ${path} is closed to it (mode ${mode.toString(8).padStart(4, "0")}); make it passable (chmod o+x ${path}), or choose another -prefix`;
 };
+
+/**
+ * Why no worker of a spec can say that it is ready, as a sentence; null: it can, or that is not certain. It is where NOTIFY_FD
+ * is taken from it. `current`: what runs; if it runs as the same user, there is a way.
+ */
+export const whyNeverReady = (
+  platform: Platform,
+  settings: Settings,
+  { spec, current }: { readonly spec: Spec; readonly current: Spec | null },
+): string | null => {
+  const isByPath = (spec.env.NOTIFY_FD ?? null) === null && Object.hasOwn(spec.env, "NOTIFY_FD");
+  const isOwnPath = Object.hasOwn(spec.env, "NOTIFY_SOCKET");
+  if (spec.readiness.kind !== "notify" || !isByPath || isOwnPath || current?.user?.uid === spec.user?.uid) return null;
+  const closed = closedDirectory(platform, settings, spec);
+  // With an access control list (acl(5)) the group's bits are what any of its entries may grant.
+  if (closed === null || (closed.mode & GROUP_PASSES) !== 0) return null;
+  const sentence = closedTo(platform, settings, spec);
+  return sentence === null ? null : `${sentence}; or leave NOTIFY_FD in its environment`;
+};
+const GROUP_PASSES = 0o010;
+
+const closedDirectory = (platform: Platform, { runDirectory }: Settings, { user }: Spec) =>
+  user === null || runDirectory === null ? null : platform.closedDirectory(`${runDirectory}/notify`, user);

@@ -8,6 +8,7 @@ import { allWorkers, countWorkers } from "../core/workers.ts";
 import { advance } from "./carry-out.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { addFollower, authenticate, type Memory, nextRequest, rememberPending } from "./memory.ts";
+import { whyNeverReady } from "./notify-path.ts";
 import { NOBODY, type Pending } from "./pending.ts";
 import { whyNotAgain } from "./pins.ts";
 import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
@@ -108,6 +109,9 @@ const run: Handler<"run"> = (memory, call, params) => {
   if (!settings) return;
   try {
     const spec = specFrom(memory.platform, settings, baseSpec(memory), params);
+    const current = memory.core.generations[memory.core.service.current ?? 0]?.spec ?? null;
+    const problem = whyNeverReady(memory.platform, settings, { spec, current });
+    if (problem !== null) throw new SpecError(problem);
     deploy(memory, call, spec, deployOptions(params));
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;

@@ -258,6 +258,31 @@ asRoot.test(
   },
 );
 
+asRoot.test("a worker that could only be ready through such a directory is refused before it starts", async () => {
+  const closed = directory("closed", 0o700);
+  const running = bench.start([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
+  await running.wrote("stderr", "Listening on");
+  const run = (...flags: readonly string[]): Promise<Ended> => {
+    const words = ["/usr/bin/env", "python3", "-c", READY_BY_DESCRIPTOR];
+    const asNobody = ["-user", "nobody", "-cwd", "/", ...flags];
+    return bench.run([CRANKCTL, "-prefix", closed, "-name", "web", "run", "-wait", ...asNobody, "--", ...words]);
+  };
+  const refused = await run("-unset-env", "NOTIFY_FD");
+  expect(refused.status).toBe(1);
+  expect(refused.stdout + refused.stderr).toContain(`the directory ${closed} is closed to it (mode 0700)`);
+  expect(refused.stdout + refused.stderr).toContain("or leave NOTIFY_FD in its environment");
+  expect(running.stderr()).not.toContain("Started worker");
+  // One that may use the descriptor, one that is probed, and one of a user that runs already.
+  expect(await run()).toMatchObject({ status: 0 });
+  const again = await run("-unset-env", "NOTIFY_FD");
+  expect(again.stdout + again.stderr).not.toContain("or leave NOTIFY_FD");
+  expect(await run("-unset-env", "NOTIFY_FD", "-ready", "delay:0.1")).toMatchObject({ status: 0 });
+});
+
+const READY_BY_DESCRIPTOR = `import os, signal
+os.write(int(os.environ.get("NOTIFY_FD", 4)), b"READY=1")
+signal.pause()`;
+
 asRoot.test("einhorn in another user's directory serves, and says what it does without", async () => {
   const app = directory("app", 0o755, NOBODY);
   const words = ["-d", join(app, "einhorn.sock"), "-b", "127.0.0.1:0", "-m", "0.1", "--", "sleep", "600"];
