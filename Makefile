@@ -52,7 +52,7 @@ help:
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make engine     build what only the tests of the JavaScript engine need; make test does it too'
 	echo 'make cross MACHINE=aarch64  the program for another machine, below build/cross/'
-	echo 'make check      types, lint, format, C warnings, import directions, the lock file'
+	echo 'make check      types, lint, format, C warnings, import directions, lock file, licenses'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
 	echo 'make install-systemd  the unit crank@.service, into UNITS=$(UNITS)'
@@ -180,9 +180,9 @@ chaos: all
 bench: all
 	$(BUN) bench/run.ts
 
-.PHONY: check check-types check-style check-warnings check-rooms check-lock
-check: check-types check-style check-warnings check-engine check-rooms check-lock
-	echo 'checked: types, lint and format, C warnings, import directions, lock file'
+.PHONY: check check-types check-style check-warnings check-rooms check-lock check-licenses
+check: check-types check-style check-warnings check-engine check-rooms check-lock check-licenses
+	echo 'checked: types, lint and format, C warnings, import directions, lock file, licenses'
 check-types: $(PACKAGES) dist/worker/worker.js
 	node_modules/.bin/tsc --noEmit -p .
 check-style: $(PACKAGES)
