@@ -5,6 +5,7 @@
 
 #include "exports.h"
 #include "imports.h"
+#include "terminal.h"
 
 enum { BROKEN = 70, MOST_REJECTIONS = 64 };
 
@@ -54,6 +55,7 @@ static void print_text(value v) {
 }
 
 _Noreturn void engine_die(const char *what) {
+  terminal_give_back();
   value error = export_JS_GetException(guest.context);
   (void)fprintf(stderr, "crank: %s:\n", what);
   if (value_tag(error) == TAG_OBJECT) {

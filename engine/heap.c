@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "terminal.h"
 #include "wasm.h"
 
 /* EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
@@ -25,6 +26,7 @@ u32 wasm_memory_pages;
 static size_t mapped;
 
 static _Noreturn void stop(const char *what) {
+  terminal_give_back(); /* first: what follows is read on the usual screen */
   static const char start[] = "crank: the JavaScript engine cannot go on: ";
   ssize_t ignored = write(STDERR_FILENO, start, sizeof start - 1);
   ignored = write(STDERR_FILENO, what, strlen(what));

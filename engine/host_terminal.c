@@ -1,15 +1,61 @@
-/* The terminal: whether there is one, how large it is, and its raw mode, which ends with the process. */
+/* The terminal: whether there is one, how large it is, its raw mode, and how it is given back. Raw mode outlives the process
+ * (termios(3)): TypeScript ends it; where a fault or a signal ends the process first, it is ended here. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "host.h"
+#include "terminal.h"
 
+enum { MOST_UNDO_BYTES = 256 };
+
+/* What a signal handler reads is written before the number that says that it is there. */
 static struct termios before;
-static int raw_fd = -1;
+static volatile sig_atomic_t raw_fd = -1;
+static char undo[MOST_UNDO_BYTES];
+static volatile sig_atomic_t undo_length;
+
+/* Of those that end a process, all that it may still do something at; the engine has its own handlers of SIGSEGV and SIGBUS
+ * (heap.c). One that TypeScript listens to is blocked (host_signals.c), and does not come here. */
+static const int ending[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1,
+                             SIGUSR2, SIGABRT, SIGILL,  SIGFPE,  SIGSYS,  SIGXCPU, SIGXFSZ};
+
+/* In the background the terminal is another's. */
+static bool is_in_foreground(int fd) {
+  return tcgetpgrp(fd) == getpgrp();
+}
+
+void terminal_give_back(void) {
+  int fd = raw_fd;
+  int length = undo_length;
+  undo_length = 0;
+  if (length > 0 && is_in_foreground(STDOUT_FILENO)) (void)!write(STDOUT_FILENO, undo, (size_t)length);
+  if (fd >= 0 && is_in_foreground(fd)) (void)tcsetattr(fd, TCSANOW, &before);
+}
+
+/* The signal's own action, which it has again (SA_RESETHAND), follows when this returns. */
+static void on_ending(int number) {
+  int error = errno;
+  terminal_give_back();
+  (void)raise(number);
+  errno = error;
+}
+
+/* What is ignored, as under nohup(1), stays so. */
+static void watch_ends(bool is_watched) {
+  struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
+  action.sa_handler = is_watched ? on_ending : SIG_DFL;
+  for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+    struct sigaction now;
+    if (sigaction(ending[i], NULL, &now) < 0) continue;
+    if (now.sa_handler == (is_watched ? SIG_DFL : on_ending)) (void)sigaction(ending[i], &action, NULL);
+  }
+}
 
 static value terminal_is(struct arguments *in) {
   int fd = take_fd(in, 0);
@@ -35,8 +81,12 @@ static value terminal_set_raw(struct arguments *in) {
   if (!are_right(in)) return VALUE_UNDEFINED;
   if (!is_raw) {
     if (raw_fd != fd) return value_int(0);
+    int result = tcsetattr(fd, TCSADRAIN, &before);
+    int error = errno;
     raw_fd = -1;
-    return result_of(tcsetattr(fd, TCSADRAIN, &before));
+    watch_ends(undo_length > 0);
+    errno = error;
+    return result_of(result);
   }
   struct termios raw;
   if (tcgetattr(fd, &raw) < 0) return result_of(-1);
@@ -44,12 +94,28 @@ static value terminal_set_raw(struct arguments *in) {
   cfmakeraw(&raw);
   raw.c_oflag |= OPOST | ONLCR;
   raw_fd = fd;
+  watch_ends(true);
   return result_of(tcsetattr(fd, TCSADRAIN, &raw));
+}
+
+/* undoScreen(text): what is written to standard output if the process ends on a fault from now on; empty: nothing */
+static value terminal_undo_screen(struct arguments *in) {
+  const char *text = take_text(in, 0);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  size_t length = strlen(text);
+  errno = EINVAL;
+  if (length > sizeof undo) return result_of(-1);
+  undo_length = 0;
+  memcpy(undo, text, length);
+  undo_length = (int)length;
+  watch_ends(length > 0 || raw_fd >= 0);
+  return value_int(0);
 }
 
 const struct host_function host_terminal[] = {
     {"isTerminal", 1, terminal_is},
     {"terminalSize", 1, terminal_size},
     {"setRaw", 2, terminal_set_raw},
+    {"undoScreen", 1, terminal_undo_screen},
     {0},
 };

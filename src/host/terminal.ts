@@ -13,6 +13,8 @@ export type Terminal = {
   size(fd: number): { readonly columns: number; readonly rows: number } | null;
   /** Keys come one by one and unchanged. Throws HostError. */
   setRaw(isRaw: "raw" | "cooked"): void;
+  /** What is written to standard output if a fault or an unheard signal ends the process, at most 256 bytes; raw mode ends then in any case. Empty: nothing. */
+  undoScreen(text: string): void;
   /** Reads standard input from now on, which keeps the process alive. Returns what ends that; it can be done again. */
   read(handlers: InputHandlers): () => void;
 };

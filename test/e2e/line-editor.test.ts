@@ -165,6 +165,8 @@ describe("the shell's line editor", () => {
       [async () => process.kill(await pid(), "SIGHUP"), "ended with 129"],
       [async () => process.kill(await pid(), "SIGINT"), "ended with 130"],
       [() => terminal.type("C-\\"), "ended with 131"],
+      [async () => process.kill(await pid(), "SIGSEGV"), "ended with 70"],
+      [async () => process.kill(await pid(), "SIGABRT"), "ended with 134"],
     ];
     for (const [act, end] of ways) {
       await act();

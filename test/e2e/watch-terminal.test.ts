@@ -50,6 +50,24 @@ describe("the terminal is given back", () => {
     await terminal.expectRestored();
   });
 
+  test("when a fault of its engine ends it, or a signal that it does not hear", async () => {
+    const terminal = await started();
+    for (const [signal, status] of [
+      ["SIGSEGV", 70],
+      ["SIGBUS", 70],
+      ["SIGABRT", 134],
+      ["SIGUSR1", 138],
+    ] as const) {
+      process.kill(await terminal.foreground(), signal);
+      const screen = await terminal.see(`ended with ${status}`);
+      if (status === 70) expect(screen).toContain("crank: the JavaScript engine cannot go on: ");
+      await terminal.expectRestored();
+      await terminal.watch("-name", "web", "watch");
+    }
+    await terminal.type("q");
+    await terminal.see("ended with 0");
+  });
+
   test("while it is stopped, and taken again when it goes on", async () => {
     const terminal = await started();
     const pid = await terminal.foreground();

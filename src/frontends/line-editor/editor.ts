@@ -228,12 +228,14 @@ export class LineEditor implements Lines {
   #take(): void {
     terminal.setRaw("raw");
     this.#isTaken = true;
+    terminal.undoScreen(PASTE_OFF);
     this.#write(PASTE_ON);
   }
 
   #release(): void {
     if (!this.#isTaken) return;
     this.#write(PASTE_OFF);
+    terminal.undoScreen("");
     this.#isTaken = false;
     try {
       terminal.setRaw("cooked");

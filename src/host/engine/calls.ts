@@ -54,6 +54,7 @@ export type HostCalls = {
   isTerminal(fd: number): boolean;
   terminalSize(fd: number): Or<readonly [columns: number, rows: number]>;
   setRaw(fd: number, isRaw: boolean): Result;
+  undoScreen(text: string): Result;
 
   monotonicNow(): number;
   wallNow(): number;

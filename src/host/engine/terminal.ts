@@ -32,5 +32,8 @@ export const engineTerminal: Terminal = {
   setRaw: (isRaw) => {
     checked(calls.setRaw(STDIN, isRaw === "raw"), "tcsetattr");
   },
+  undoScreen: (text) => {
+    checked(calls.undoScreen(text), "undoScreen");
+  },
   read,
 };

@@ -51,6 +51,7 @@ const nodeTerminal: Terminal = {
   setRaw: (isRaw) => {
     asHost("tcsetattr", undefined, () => process.stdin.setRawMode(isRaw === "raw"));
   },
+  undoScreen: () => {},
   read: ({ typed, ended }) => {
     const stop = (): void => {
       process.stdin.off("data", typed).off("end", ended).off("error", ended);

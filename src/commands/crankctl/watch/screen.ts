@@ -89,6 +89,7 @@ export class Screen {
     this.#isTaken = true;
     this.#drawn = [];
     this.#setRaw(true);
+    host.terminal.undoScreen(LEAVE);
     this.#write(ENTER);
   }
 
@@ -96,6 +97,7 @@ export class Screen {
     if (!this.#isTaken) return;
     this.#isTaken = false;
     this.#write(LEAVE);
+    host.terminal.undoScreen("");
     this.#setRaw(false);
   }
 
