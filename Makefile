@@ -28,7 +28,7 @@ OLDER_OBJECTS  := $(KEEPER_SOURCES:keeper/%.c=build/older/%.o)
 ASAN_OBJECTS   := $(KEEPER_SOURCES:keeper/%.c=build/sanitized/%.o)
 TYPESCRIPT     := $(shell find src -name '*.ts') package.json
 
-# bin/runtime is what a keeper calls its supervisor's program by.
+# bin/runtime is the name by which keepers of versions that ran on Bun start supervisors and commands.
 LINKS    := $(filter-out bin/crank,$(COMMANDS:%=bin/%)) bin/runtime
 MANUALS  := $(wildcard man/*.1)
 
@@ -201,6 +201,9 @@ check-lock: | $(BUN)
 LIBRARY := $(DESTDIR)$(PREFIX)/lib/crank
 BINARY  := $(DESTDIR)$(PREFIX)/bin
 MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
+# A second name of the same file, and no symbolic link: when such a version is installed over this one, bin/crank is the first to
+# be replaced, and would execute itself.
+INSTALL_RUNTIME := ln -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime.new && mv -fT $(LIBRARY)/bin/runtime.new $(LIBRARY)/bin/runtime
 # What earlier versions installed.
 FORMER  := bin/trim.node $(COMMANDS:%=dist/%.mjs)
 UNITS   ?= $(PREFIX)/lib/systemd/system
@@ -213,7 +216,7 @@ build/installed-package.json: package.json tools/installed-manifest.ts | $(BUN)
 install: all build/installed-package.json
 	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker $(LIBRARY)/LICENSES $(BINARY) $(MANUAL)
 	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
-	ln -sfn crank $(LIBRARY)/bin/runtime.new && mv -fT $(LIBRARY)/bin/runtime.new $(LIBRARY)/bin/runtime
+	$(INSTALL_RUNTIME)
 	for file in dist/worker/* LICENSES/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
 	for name in $(COMMANDS); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
 	for page in $(MANUALS); do sh tools/replace.sh 0644 $$page $(MANUAL)/$${page##*/} || exit 1; done

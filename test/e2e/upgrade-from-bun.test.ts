@@ -146,6 +146,23 @@ holds("a supervisor that sleeps while the other build is installed wakes up as w
   }
 });
 
+holds("commands work while one build is installed over the other, and one of its programs is there", async () => {
+  const version = await bench.run([CRANKCTL, "-version"]);
+  for (const [from, to] of [
+    ["bun", "engine"],
+    ["engine", "bun"],
+  ] as const) {
+    const next = join(bench.directory, `next-${to}`);
+    INSTALLS[from](prefix);
+    INSTALLS[to](next);
+    for (const name of ["crank", "runtime"]) {
+      replaceBy(program(name), readFileSync(join(next, "lib/crank/bin", name)));
+      const ran = await bench.run(["timeout", "20", join(prefix, "bin/crankctl"), "-version"]);
+      expect(ran).toEqual(version);
+    }
+  }
+});
+
 holds("the supervisor alone goes to the other build and back", async () => {
   await start("bun");
   const bun = program("bun-runtime");

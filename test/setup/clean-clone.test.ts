@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -152,10 +151,12 @@ describe("make install", () => {
     const files = lines.filter((line) => line.startsWith("-"));
     for (const name of COMMANDS) expect(lines).toContain(`lrwxrwxrwx bin/${name} ../lib/crank/bin/crank`);
     expect(files).toContain("-rwxr-xr-x lib/crank/bin/crank");
-    expect(lines).toContain("lrwxrwxrwx lib/crank/bin/runtime crank");
     for (const name of readdirSync(join(clone, "LICENSES")))
       expect(files).toContain(`-rw-r--r-- lib/crank/LICENSES/${name}`);
-    expect(files.filter((line) => line.startsWith("-rwx"))).toEqual(["-rwxr-xr-x lib/crank/bin/crank"]);
+    expect(files.filter((line) => line.startsWith("-rwx"))).toEqual([
+      "-rwxr-xr-x lib/crank/bin/crank",
+      "-rwxr-xr-x lib/crank/bin/runtime",
+    ]);
     for (const name of COMMANDS) expect(files).toContain(`-rw-r--r-- share/man/man1/${name}.1`);
     for (const line of lines) if (line.startsWith("d")) expect(line).toStartWith("drwxr-xr-x");
   });
@@ -206,7 +207,7 @@ describe("make install", () => {
     }
     shell(`make install PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
     expect(former.map((path) => existsSync(path))).toEqual([true, false, false]);
-    expect(readlinkSync(join(library, "bin/runtime"))).toBe("crank");
+    expect(statSync(join(library, "bin/runtime")).ino).toBe(statSync(join(library, "bin/crank")).ino);
   });
 
   test("replaces a program that is running, which goes on", () => {
