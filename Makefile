@@ -73,10 +73,12 @@ $(COMPILER): tools/check-compiler.sh
 	CC='$(CC)' sh tools/check-compiler.sh
 	touch $@
 
-# Rebuilds what is C when the compiler or its flags are not those of last time: the file changes only if they do.
-build/compiler-flags: always
+# Rebuilds what is C when the compiler or its flags are not those of last time: the files change only if they do.
+build/compiler-flags: FLAGS = $(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS)
+build/module-flags: FLAGS = $(CC) $(ENGINE_FLAGS)
+build/compiler-flags build/module-flags: always
 	mkdir -p $(@D)
-	echo '$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS)' > $@
+	echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 .PHONY: always
 always:
 

@@ -38,7 +38,7 @@ $(MODULE_C) $(MODULE_DATA:.o=.c): build/engine/module/translated ;
 
 # Four of them, about 7 s each. Generated: names that are never used and labels that are never reached are all right in it.
 COMPILING := Compiling the JavaScript engine, once for each version of it: this takes half a minute.
-build/engine/module/%.o: build/engine/module/%.c tools/wasm-to-c/wasm.h build/compiler-flags | $(COMPILER)
+build/engine/module/%.o: build/engine/module/%.c tools/wasm-to-c/wasm.h build/module-flags | $(COMPILER)
 	$(if $(filter %_0.o,$@),echo '$(COMPILING)')
 	$(CC) $(ENGINE_FLAGS) -O2 -w -c -o $@ $<
 
