@@ -8,7 +8,7 @@ export class OutputError extends Error {
   override readonly name = "OutputError";
   readonly code: string;
   constructor(code: string, options?: ErrorOptions) {
-    super(`couldn't write the output: ${code}`, options);
+    super(`couldn't write the output: ${code === CLOSED ? "standard output is closed" : code}`, options);
     this.code = code;
   }
 }
@@ -49,12 +49,15 @@ export class Output {
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       if (error.code === "EAGAIN") host.files.waitUntilWritable(this.#fd);
-      else if (GONE.has(error.code)) this.#hasReader = false;
+      else if (GONE.has(error.code) || (error.code === CLOSED && this.#fd === 2)) this.#hasReader = false;
       else throw new OutputError(error.code, { cause: error });
       return 0;
     }
   }
 }
 
-/** No reader: a closed pipe, a socket whose other end was closed with bytes unread, a descriptor that was closed before we were started. */
-const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "EBADF"]);
+/** No reader: a closed pipe, a socket whose other end was closed with bytes unread. */
+const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET"]);
+/** The descriptor was closed before the program started. As with coreutils, output that goes there is lost, an error; where
+ * standard error is closed, errors are not wanted. */
+const CLOSED = "EBADF";

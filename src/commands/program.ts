@@ -2,7 +2,7 @@
 // where it found a fault. Nothing else of a program ends in a stack trace.
 import { host } from "#host";
 import { brokenArgument } from "../supervisor/arguments.ts";
-import { Output } from "./output.ts";
+import { Output, OutputError } from "./output.ts";
 import { escapeControls } from "./terminal.ts";
 
 /** What a program does with its arguments and its environment; gives its exit status. */
@@ -46,7 +46,7 @@ export const runProgram = async (name: string, work: Work): Promise<never> => {
     leave();
     say(`${name}: ${escapeControls(sentence(error))}\n`);
     if (environment.CRANK_DEBUG !== undefined && error instanceof Error) say(`${error.stack}\n`);
-    return processes.exit(isDirectoryGone(error) ? 1 : FAULT);
+    return processes.exit(isOfSystem(error) ? 1 : FAULT);
   };
   processes.onUncaught(fail);
   try {
@@ -75,7 +75,11 @@ const isDirectoryGone = (error: unknown): boolean =>
   error.code === "ENOENT" &&
   /cwd/.test(`${error.message} ${"syscall" in error ? error.syscall : ""}`);
 
+/** The surroundings are at fault, not the program. */
+const isOfSystem = (error: unknown): boolean => isDirectoryGone(error) || error instanceof OutputError;
+
 const sentence = (error: unknown): string => {
+  if (error instanceof OutputError) return error.message;
   if (isDirectoryGone(error))
     return "the working directory does not exist any more: change to another one, and try again";
   const what = error instanceof Error ? error.message : String(error);

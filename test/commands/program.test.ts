@@ -49,10 +49,25 @@ describe("output", () => {
     expect(ended).toEqual({ status: 0, stdout: "0 20000\n", stderr: "" });
   });
 
-  test("that was closed before is no error", async () => {
+  test("that cannot be written is an error, and what is not to be written is none", async () => {
     desk.serve("web", (_, reply) => reply.result([WORKER]));
-    for (const closed of [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-      expect(await run(["sh", "-c", `${CRANKCTL} ps ${closed}`])).toMatchObject({ status: 0, stderr: "" });
+    const ended = (words: string) => run(["sh", "-c", `${CRANKCTL} ${words}`]);
+    const closed = "couldn't write the output: standard output is closed\n";
+    expect(await ended("ps >&-")).toEqual({ status: 1, stdout: "", stderr: `ERROR: ${closed}` });
+    expect(await ended("-version >&-")).toEqual({ status: 1, stdout: "", stderr: `crankctl: ${closed}` });
+    expect(await ended("ps >&- 2>&- <&-")).toEqual({ status: 1, stdout: "", stderr: "" });
+    expect(await ended("-version >/dev/full")).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "crankctl: couldn't write the output: ENOSPC\n",
+    });
+    for (const other of ["2>&-", "<&-"])
+      expect(await ended(`ps ${other}`)).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining("41"),
+        stderr: "",
+      });
+    expect(await ended("no-such-command 2>&-")).toMatchObject({ status: 2, stdout: "", stderr: "" });
   });
 });
 
