@@ -111,13 +111,24 @@ static void refuse_head(struct connection *connection) {
   connection->due = clock_now() + CLOSE_MS;
 }
 
+/* Sent if there is room for it now: what the client goes on to send is not read. */
+static void refuse_line(struct connection *connection) {
+  static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the line is too long: it may have "
+                               "1 MiB, and a stranger's first one 64 KiB\"}}\n";
+  connection_add_output(connection, answer, sizeof answer - 1);
+  (void)connection_send(connection);
+}
+
 /* After anything happened to it: sends, watches, or closes. */
 static void settle(struct connection *connection, enum outcome outcome) {
   if (outcome == TOO_LONG && connection->has_heads && !connection->closing) {
     refuse_head(connection);
     outcome = GOES_ON;
   }
-  if (outcome == TOO_LONG) return drop(connection, CLOSED_LINE_TOO_LONG);
+  if (outcome == TOO_LONG) {
+    if (!connection->closing) refuse_line(connection);
+    return drop(connection, CLOSED_LINE_TOO_LONG);
+  }
   if (outcome == PEER_ENDED) return drop(connection, CLOSED_BY_PEER);
   do {
     take_followed_output(connection);

@@ -82,7 +82,8 @@ const sentence = (method: Method, issue: v.BaseIssue<unknown>): string => {
 const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 const quote = (text: string): string => JSON.stringify(shorten(text));
 
-const isClean = (text: string): boolean => !text.includes("\0");
+/** A system's string, and UTF-8: half a surrogate pair would become another character. */
+const isClean = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text);
 
 const parameters = <E extends v.ObjectEntries>(entries: E) => v.strictObject(entries, "must be an object");
 
@@ -96,14 +97,14 @@ const duration = () => {
 };
 const flag = () => v.exactOptional(v.boolean("must be true or false"));
 const text = (maxBytes: number) => {
-  const message = `must be a string of at most ${maxBytes} bytes without a zero byte`;
+  const message = `must be a string of at most ${maxBytes} bytes without a zero byte or half a surrogate pair`;
   return v.pipe(
     v.string(message),
     v.check((value) => byteLength(value) <= maxBytes && isClean(value), message),
   );
 };
 const word = (maxBytes: number) => {
-  const message = `must be a string of 1 to ${maxBytes} bytes without a zero byte`;
+  const message = `must be a string of 1 to ${maxBytes} bytes without a zero byte or half a surrogate pair`;
   return v.pipe(
     v.string(message),
     v.check((value) => value !== "" && byteLength(value) <= maxBytes && isClean(value), message),
@@ -160,7 +161,8 @@ const environment = () =>
       for (const name of names) {
         if (!isEnvironmentName(name)) return `has ${quote(name)}, which cannot be the name of an environment variable`;
         const value = entries[name] ?? "";
-        if (!isClean(value)) return `gives ${quote(name)} a value with a zero byte, which no variable can have`;
+        if (!isClean(value))
+          return `gives ${quote(name)} a value with a zero byte or half a surrogate pair, which no variable can have`;
         if (byteLength(name) + byteLength(value) + 1 > BOUNDS.argumentBytes)
           return `gives ${quote(name)} a value that is longer than ${BOUNDS.argumentBytes} bytes`;
       }
@@ -171,7 +173,11 @@ const environment = () =>
 
 // `__proto__` would change an object's prototype instead of becoming a name in it.
 const isEnvironmentName = (name: string): boolean =>
-  name !== "" && name !== "__proto__" && byteLength(name) <= BOUNDS.environmentNameBytes && !/[=\0]/.test(name);
+  name !== "" &&
+  name !== "__proto__" &&
+  byteLength(name) <= BOUNDS.environmentNameBytes &&
+  isClean(name) &&
+  !name.includes("=");
 
 const limits = () =>
   table(

@@ -57,12 +57,19 @@ export class SimulatedStreams {
     if (this.#heads.has(connection.listener)) return this.#receiveHead(connection, bytes);
     let rest = joined(connection.held, bytes);
     for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
-      if (end > longestLine(connection)) return this.#close(connection, CLOSED.lineTooLong);
+      if (end > longestLine(connection)) return this.#refuseLine(connection);
       this.#tell(connection, rest.slice(0, end));
       rest = rest.subarray(end + 1);
     }
     connection.held = rest.slice();
-    if (rest.length > longestLine(connection)) this.#close(connection, CLOSED.lineTooLong);
+    if (rest.length > longestLine(connection)) this.#refuseLine(connection);
+  }
+
+  #refuseLine(connection: Connection): void {
+    const error = { code: -32600, message: "the line is too long" };
+    const answer = `${JSON.stringify({ jsonrpc: "2.0", id: null, error })}\n`;
+    this.#world.answer(connection.id, new TextEncoder().encode(answer));
+    this.#close(connection, CLOSED.lineTooLong);
   }
 
   /** The first line of a request is told when its head has ended, and nothing of what follows. */

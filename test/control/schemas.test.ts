@@ -100,12 +100,28 @@ describe("checkCall", () => {
       [{ command: [] }, "command must be a list of 1 to 16384 strings, the first of them not empty"],
       [{ command: [""] }, "command must be a list of 1 to 16384 strings, the first of them not empty"],
       [{ command: "ls" }, "command must be a list of 1 to 16384 strings, the first of them not empty"],
-      [{ command: ["a", 1] }, "command[1] must be a string of at most 131071 bytes without a zero byte"],
-      [{ command: ["a\0"] }, "command[0] must be a string of at most 131071 bytes without a zero byte"],
-      [{ command: ["ä".repeat(70_000)] }, "command[0] must be a string of at most 131071 bytes without a zero byte"],
+      [
+        { command: ["a", 1] },
+        "command[1] must be a string of at most 131071 bytes without a zero byte or half a surrogate pair",
+      ],
+      [
+        { command: ["a\ud800"] },
+        "command[0] must be a string of at most 131071 bytes without a zero byte or half a surrogate pair",
+      ],
+      [
+        { command: ["a\0"] },
+        "command[0] must be a string of at most 131071 bytes without a zero byte or half a surrogate pair",
+      ],
+      [
+        { command: ["ä".repeat(70_000)] },
+        "command[0] must be a string of at most 131071 bytes without a zero byte or half a surrogate pair",
+      ],
       [{ cwd: "srv" }, "cwd must be an absolute path"],
-      [{ cwd: "" }, "cwd must be a string of 1 to 4095 bytes without a zero byte"],
-      [{ clientId: "x".repeat(129) }, "clientId must be a string of 1 to 128 bytes without a zero byte"],
+      [{ cwd: "" }, "cwd must be a string of 1 to 4095 bytes without a zero byte or half a surrogate pair"],
+      [
+        { clientId: "x".repeat(129) },
+        "clientId must be a string of 1 to 128 bytes without a zero byte or half a surrogate pair",
+      ],
       [{ killMode: "all" }, 'killMode must be "group" or "process"'],
       [{ umask: 0o1000 }, "umask must be a whole number from 0 to 511"],
       [{ stopSteps: [] }, "stopSteps must be a list of 1 to 32 steps"],
@@ -118,7 +134,10 @@ describe("checkCall", () => {
       [{ env: { A: 1 } }, "env must be an object of strings, and null for what is to be unset"],
       [{ env: { "A=B": "c" } }, 'env has "A=B", which cannot be the name of an environment variable'],
       [{ env: { "": "c" } }, 'env has "", which cannot be the name of an environment variable'],
-      [{ env: { A: "\0" } }, 'env gives "A" a value with a zero byte, which no variable can have'],
+      [
+        { env: { A: "\0" } },
+        'env gives "A" a value with a zero byte or half a surrogate pair, which no variable can have',
+      ],
       [{ env: { A: "x".repeat(131_070) } }, 'env gives "A" a value that is longer than 131071 bytes'],
       [
         { env: Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`A${i}`, ""])) },

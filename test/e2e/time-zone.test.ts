@@ -28,6 +28,34 @@ test("a zone that is described as POSIX does is the one of both, and info says i
   expect((await bench.ctl("web", "info")).stdout).toContain("UTC+05:30");
 });
 
+test.each([
+  ["a file that is not there", { TZ: ":/nonexistent" }, 0],
+  ["nothing", { TZ: "" }, 0],
+  ["a name in angle brackets", { TZ: "<+0530>-5:30" }, 330],
+  ["what makes no sense", { TZ: "=;\u00ff-99:99:99", LANG: "C" }, 0],
+  ["a zone, in a Turkish locale", { TZ: "<+0530>-5:30", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" }, 330],
+  ["a zone, in a locale that is none", { TZ: "<-03>3", LANG: "../../../etc", LC_ALL: "\u00ff", LC_TIME: "zz" }, -180],
+] as const)("TZ is %s: all times are of one zone", async (_, env, minutes) => {
+  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"], { env });
+  const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
+  const ctl = (...args: readonly string[]) =>
+    bench.run([CRANKCTL, "-prefix", bench.directory, "-name", "web", ...args], { env });
+  await ctl("run", "-wait", "-sockets-optional", "--", "bash", "-c", shell);
+  await crank.wrote("stdout", /here/);
+  await crank.wrote("stderr", "is in place");
+  const texts = [
+    /^\w+ +\d+ (\d+:\d+):.* here$/m.exec(crank.stdout()),
+    /(\d+:\d+):\d+ \[manager\] Listening/.exec(crank.stderr()),
+    /(\d+:\d+):\d+ \[manager\] .*is in place/.exec(crank.stderr()),
+    /^\w+ +\d+ (\d+:\d+):.* here$/m.exec((await ctl("logs")).stdout),
+    /T(\d+:\d+):/.exec((await ctl("history")).stdout),
+    /T(\d+:\d+):/.exec((await ctl("events", "-once")).stdout),
+  ];
+  const now = Date.now() + minutes * 60_000;
+  const expected = [0, 1, 2].map((ago) => new Date(now - ago * 60_000).toISOString().slice(11, 16));
+  for (const text of texts) expect(expected).toContain(text?.[1] ?? "nothing");
+});
+
 test("whatever the zone of the client is, it shows the service's times", async () => {
   await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { TZ: "XXX-5:30" } });
   const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
