@@ -1,4 +1,5 @@
-// Checks that imports point one way, as docs/architecture.md draws it, and that the system is asked through src/host/ alone.
+// Checks that imports point one way, as docs/architecture.md draws it, that no modules import each other in a circle, and that
+// the system is asked through src/host/ alone.
 // `make check` runs it; it prints each place that is wrong and ends with status 1. (Globals of the runtime are for biome.json.)
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, sep } from "node:path";
@@ -18,6 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 
 /** The clock and chance, as the language has them: they are the host's (`new Date(ms)` is none of it). */
 const ASKED_ELSEWHERE = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b/;
+const IMPORTED_LATE = /\bimport\(/;
 const MAY_ASK = ["host/node", "worker"];
 
 type Line = { readonly number: number; readonly text: string };
@@ -52,17 +54,47 @@ const complaintAbout = (room: string, path: string, from: string): string | null
   return `${room} must not import from ${target} (${from})`;
 };
 
-const complaints = readdirSync("src", { recursive: true, encoding: "utf8" })
+const modules = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))
-  .sort()
-  .flatMap((path) => {
+  .sort();
+
+/** The modules of ours whose values one needs when it is evaluated. Types leave nothing behind. */
+const neededBy = (path: string): readonly string[] =>
+  [...readFileSync(join("src", path), "utf8").matchAll(/^(?:import|export) (?!type )[^;"]*?from "(\.[^"]+)"/gm)].map(
+    ([, from = ""]) => normalize(join(dirname(path), from)),
+  );
+
+/** Circles of modules, each told once. A module that is not done yet when it is met again closes one. */
+const circles = (): readonly string[] => {
+  const found: string[] = [];
+  const way: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string): void => {
+    if (done.has(path)) return;
+    const from = way.indexOf(path);
+    if (from >= 0) return void found.push([...way.slice(from), path].map((one) => `src/${one}`).join(" → "));
+    way.push(path);
+    neededBy(path).forEach(visit);
+    way.pop();
+    done.add(path);
+  };
+  modules.forEach(visit);
+  return found;
+};
+
+const complaints = [
+  ...circles().map((circle) => `${circle}: these import each other in a circle`),
+  ...modules.flatMap((path) => {
     const room = roomOf(path);
     return linesOf(readFileSync(join("src", path), "utf8")).flatMap((line) => {
       const found = importsOf(line).map((from) => complaintAbout(room, path, from));
       if (!MAY_ASK.includes(room) && ASKED_ELSEWHERE.test(line.text)) found.push("the clock and chance are #host's");
+      if (!MAY_ASK.includes(room) && IMPORTED_LATE.test(line.text))
+        found.push("the image holds all modules: import() saves nothing");
       return found.flatMap((complaint) => (complaint === null ? [] : [`src/${path}:${line.number}: ${complaint}`]));
     });
-  });
+  }),
+];
 
 for (const complaint of complaints) console.error(complaint);
 process.exitCode = complaints.length > 0 ? 1 : 0;

@@ -45,7 +45,7 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
 export const CRANK: FrontEnd = {
   parse: crankInvocation,
   signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },
-  dialect: async () => acknowledgements,
+  dialect: acknowledgements,
   describe: (_memory, note) => ({ level: levelOf(note), message: describeNote(note) }),
   logLine,
 };

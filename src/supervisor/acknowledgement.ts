@@ -1,9 +1,12 @@
 // Workers that say that they are ready in a line on the control socket, as the libraries of einhorn's workers do: under
 // every front end.
+
+import { parseEinhornLine } from "../control/dialects/einhorn.ts";
 import { parseFlatJson } from "../control/json.ts";
 import { allWorkers } from "../core/workers.ts";
 import type { Dialect, ForeignLine } from "./front-end.ts";
 import type { Memory } from "./memory.ts";
+import { takeOddLine } from "./misunderstood.ts";
 import { takeReady } from "./serving.ts";
 
 /**
@@ -24,10 +27,9 @@ const take = (memory: Memory, line: ForeignLine, pid: number): Promise<true> | t
   return waiting ? waiting.then(() => true) : true;
 };
 
-const takeYaml = async (memory: Memory, line: ForeignLine): Promise<boolean> => {
+const takeYaml = (memory: Memory, line: ForeignLine): Promise<true> | boolean => {
   if (line.text === null || line.text.length > LONGEST_ACK) return false;
-  const { parseEinhornLine } = await import("../control/dialects/einhorn.ts");
-  const pid = acknowledgedPid(await parseEinhornLine(line.text));
+  const pid = acknowledgedPid(parseEinhornLine(line.text));
   return pid === null ? false : take(memory, line, pid);
 };
 /** In UTF-16 units; einhorn's own has about 40. */
@@ -39,7 +41,7 @@ const LONGEST_ACK = 1024;
  */
 export const acknowledge = (memory: Memory, { event, mayControl }: ForeignLine, pid: number): Promise<void> | void => {
   const worker = allWorkers(memory.core.workers).find((known) => known.pid === pid);
-  if (!worker) return import("./misunderstood.ts").then(({ takeOddLine }) => takeOddLine(memory, event));
+  if (!worker) return takeOddLine(memory, event);
   const spec = memory.core.generations[worker.generation]?.spec;
   if (!spec || !(mayControl || event.uid === spec.user?.uid) || spec.readiness.kind === "delay") return;
   return takeReady(memory, worker, { now: event.deliveredAt, at: event.happenedAt, sign: "ack", sender: null });

@@ -1,4 +1,5 @@
 // What can be done to the service as a whole, for signals and dialects alike.
+
 import { describeHappening } from "../control/happenings.ts";
 import type { StopStep } from "../core/spec.ts";
 import { allWorkers, countWorkers } from "../core/workers.ts";
@@ -11,6 +12,7 @@ import { redeployAnew } from "./requests.ts";
 import { noteRestart } from "./service-manager.ts";
 import { tellManagerWhy } from "./service-manager-link.ts";
 import { signalNumber } from "./signals.ts";
+import { requestUpgrade } from "./upgrade.ts";
 
 /** Deploys what runs once more, after the rollout in flight if there is one. */
 export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
@@ -23,8 +25,7 @@ export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
 };
 
 /** Replaces supervisor and keeper by what is installed now, and loses nothing; one more after it if one is under way. */
-export const upgrade = async (memory: Memory, { name, now }: ReceivedSignal): Promise<void> => {
-  const { requestUpgrade } = await import("./upgrade.ts");
+export const upgrade = (memory: Memory, { name, now }: ReceivedSignal): void => {
   requestUpgrade(memory, { exec: null, by: name, now });
 };
 

@@ -1,5 +1,4 @@
 // Who has an address that crank wants: by the inodes of the sockets that are bound there, and the descriptors of every process.
-// Loaded when an address is in use.
 import { printable } from "../control/printable.ts";
 import type { Address } from "./addresses.ts";
 import type { BoundSocket, ProcessFacts, ProcessTable } from "./processes.ts";

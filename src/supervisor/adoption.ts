@@ -5,7 +5,6 @@ import { asGiven, type GoodSpec } from "../core/spec.ts";
 import { allWorkers, findWorker } from "../core/workers.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";
 import { AddressError, parseUri } from "./addresses.ts";
-import { keepCopy } from "./boot-files.ts";
 import { advance } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
@@ -17,6 +16,7 @@ import { type Memory, rememberAdoption, rememberCore, rememberPending, rememberS
 import { wayToOpen } from "./openings.ts";
 import { reconcileProbes } from "./probe-results.ts";
 import { restoreEntries } from "./recall.ts";
+import { keepCopy } from "./record-file.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
 import { respawnOf, type Settings } from "./settings.ts";
 import { isOpenAt, type Opening, openCommand } from "./sockets.ts";

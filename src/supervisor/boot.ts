@@ -5,19 +5,14 @@ import { mergeHistories } from "../core/history.ts";
 import type { GoodSpec } from "../core/spec.ts";
 import { initialState } from "../core/state.ts";
 import { COMMANDS, type KeeperEvent } from "../keeper/protocol.ts";
+import { describeHolders } from "./address-holders.ts";
 import { AddressError } from "./addresses.ts";
-import {
-  adoptOrphans,
-  type LeftJournal,
-  lookForLeft,
-  prepareFiles,
-  readRecord,
-  runPath,
-  withSafeRunDirectory,
-} from "./boot-files.ts";
+import { isTheLeftOne, takeElsewhere, takeOver } from "./adoption.ts";
+import { brokenArgument } from "./arguments.ts";
 import { leave } from "./carry-out.ts";
 import { describeErrno } from "./errno.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
+import { adoptOrphans, type LeftJournal, lookForLeft } from "./left-journal.ts";
 import { lockCommand, lockProblem, locksOf } from "./locks.ts";
 import { complain, log } from "./log.ts";
 import { type Boot, forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "./memory.ts";
@@ -25,7 +20,9 @@ import { lookAtNames } from "./names.ts";
 import { notifyProblem } from "./notify-path.ts";
 import { discard, FIRST_STRAY_HANDLE, openingOf, openings, socketsPassedTo, type Way, wayToOpen } from "./openings.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "./passed-sockets.ts";
+import { prepareRecord, readRecord } from "./record-file.ts";
 import { deployForNobody, redeploy } from "./requests.ts";
+import { makeRunDirectory, runPath, withSafeRunDirectory } from "./run-directory.ts";
 import { discardStored } from "./service-manager.ts";
 import { meetServiceManager, tellManagerWhy } from "./service-manager-link.ts";
 import { type Extras, respawnOf, type Settings } from "./settings.ts";
@@ -54,7 +51,7 @@ type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 export const begin = async (memory: Memory): Promise<void> => {
   const { platform, frontEnd, facts } = memory;
   const broken = facts.args.some((argument) => argument.includes("\ufffd"))
-    ? (await import("./arguments.ts")).brokenArgument(facts.args, facts.pid)
+    ? brokenArgument(facts.args, facts.pid)
     : null;
   if (broken !== null) return giveUp(memory, broken);
   const invocation = await frontEnd.parse(facts.args, platform.environment, facts.cwd, platform);
@@ -80,7 +77,7 @@ export const begin = async (memory: Memory): Promise<void> => {
       memory,
       `${tooLong}; choose a shorter ${settings.name === "" ? "path for -ctl" : "-prefix or -name"}`,
     );
-  const obstacle = prepareFiles(memory, settings);
+  const obstacle = prepareRecord(memory, settings) ?? makeRunDirectory(memory, settings);
   if (obstacle !== null) return giveUp(memory, obstacle);
   rememberSettings(memory, settings);
   noteKilled(memory, settings);
@@ -174,8 +171,7 @@ const giveUpOrAdopt = async (
     if (!(error instanceof StartError)) throw error;
     return giveUp(memory, error.message);
   }
-  const { describeHolders } = await import("./address-holders.ts");
-  const holders = opening ? await describeHolders(await memory.platform.processes(), opening.address) : null;
+  const holders = opening ? await describeHolders(memory.platform.processes, opening.address) : null;
   giveUp(memory, holders === null ? (boot.failure ?? "") : `${boot.failure}: it is ${holders}`);
 };
 
@@ -229,7 +225,6 @@ const TAKING: ReadonlySet<number> = new Set([COMMANDS.takeDescriptor.code, COMMA
 
 /** A socket of the crank before could not be had where it was looked for. */
 const takeAgain = async (memory: Memory, opening: Opening, reason: string): Promise<void> => {
-  const { takeElsewhere } = await import("./adoption.ts");
   try {
     const failure = await takeElsewhere(memory, opening, reason);
     if (failure !== null) return noteFailure(memory, failure);
@@ -357,7 +352,6 @@ const note = (memory: Memory, { address }: Opening, event: EventOf<"opened">): v
 
 /** What a descriptor was said to be is believed only when the kernel says the same of it. */
 const atTaken = async (memory: Memory, opening: Opening, event: EventOf<"opened">): Promise<void> => {
-  const { isTheLeftOne } = await import("./adoption.ts");
   if (isTheLeftOne(memory, opening, event)) return note(memory, opening, event);
   memory.outbox.command({ kind: "closeHandle", handle: opening.handle });
   return takeAgain(memory, opening, "the descriptor is another socket");
@@ -369,7 +363,6 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   const bytes = path === null ? null : memory.platform.readBytes(path);
   if (path === null || (bytes === null && !memory.adoption?.orphans))
     return giveUp(memory, `the journal ${path} has gone while it was being read`);
-  const { takeOver } = await import("./adoption.ts");
   memory.outbox.command({ kind: "takeJournal", path });
   nextStage(memory, "serving");
   sayWhere(memory);

@@ -7,7 +7,6 @@ import { step } from "../core/step.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { beginLook } from "./accepting.ts";
 import { keepBacklogs } from "./backlog.ts";
-import { restoreRunDirectory } from "./boot-files.ts";
 import { countNote } from "./counters.ts";
 import { wallTime } from "./facts.ts";
 import { logHappening } from "./happen.ts";
@@ -17,6 +16,7 @@ import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore, reme
 import { closeName, lookAtNames } from "./names.ts";
 import { withPins } from "./pins.ts";
 import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "./replies.ts";
+import { restoreRunDirectory } from "./run-directory.ts";
 import { noteForManager } from "./service-manager.ts";
 import { signalNumber } from "./signals.ts";
 import { CONTROL_HANDLE, METRICS_HANDLE } from "./sockets.ts";

@@ -1,12 +1,15 @@
 // One line from a control connection: who says it, whether they may, what it is.
+
 import { type ClientLine, parseClientLine } from "../control/jsonrpc.ts";
 import { ERROR_CODES } from "../control/messages.ts";
 import { checkCall } from "../control/schemas.ts";
 import { type KeeperEvent, UNCHANGED } from "../keeper/protocol.ts";
 import { isAdmitted } from "./admission.ts";
 import type { Memory } from "./memory.ts";
+import { takeOddLine } from "./misunderstood.ts";
 import { type Asker, endConnection, replyError } from "./replies.ts";
 import { handleCall } from "./requests.ts";
+import { takeRequestLine } from "./scrapes.ts";
 import { METRICS_HANDLE } from "./sockets.ts";
 
 type Line = Extract<KeeperEvent, { kind: "line" }>;
@@ -14,11 +17,10 @@ type Foreign = Extract<ClientLine, { kind: "foreign" }>;
 
 /** Takes a line: does what it asks for, or answers why not. Nothing that a client sends ends anything but its own request. */
 export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
-  if (event.listener === METRICS_HANDLE)
-    return import("./scrapes.ts").then(({ takeRequestLine }) => takeRequestLine(memory, event));
+  if (event.listener === METRICS_HANDLE) return takeRequestLine(memory, event);
   const line = parseClientLine(event.bytes);
   if (line.kind === "foreign") return takeForeign(memory, event, line);
-  if (line.kind === "broken") return takeOddLine(memory, event, line.reply);
+  if (line.kind === "broken") return answerOddLine(memory, event, line.reply);
   const asker: Asker = { connection: event.connection, rpc: line.kind === "request" ? line.id : undefined };
   const obstacle = whyNot(memory, event, line.method);
   if (obstacle !== null) return turnAway(memory, asker, obstacle);
@@ -33,15 +35,15 @@ const turnAway = (memory: Memory, { connection, rpc }: Asker, message: string): 
 
 /** No JSON-RPC: the front end's dialect may know it. */
 const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign): Promise<void> => {
-  const dialect = await memory.frontEnd.dialect();
+  const { dialect } = memory.frontEnd;
   const mayControl = whyNot(memory, event, "") === null;
-  if (!(await dialect.take(memory, { event, text, mayControl }))) return takeOddLine(memory, event, reply);
+  if (!(await dialect.take(memory, { event, text, mayControl }))) return answerOddLine(memory, event, reply);
   // One line is all that an acknowledgement takes.
   if (!mayControl) memory.outbox.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
 };
 
-const takeOddLine = async (memory: Memory, event: Line, reply: string): Promise<void> => {
-  (await import("./misunderstood.ts")).takeOddLine(memory, event);
+const answerOddLine = (memory: Memory, event: Line, reply: string): void => {
+  takeOddLine(memory, event);
   const close = whyNot(memory, event, "") === null ? 0 : 1;
   memory.outbox.command({ kind: "write", connection: event.connection, bytes: reply, close });
 };

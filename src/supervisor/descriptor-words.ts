@@ -39,9 +39,9 @@ const MOST_AT_ONCE = 16;
 const EBADF = 9;
 
 /** Does what a worker's notification says about stored descriptors. */
-export const takeStoreWords = async (memory: Memory, worker: Worker, said: Said, event: Datagram): Promise<void> => {
+export const takeStoreWords = (memory: Memory, worker: Worker, said: Said, event: Datagram): void => {
   if (said.get("FDSTOREREMOVE") === "1") remove(memory, worker, said.get("FDNAME"));
-  if (said.get("FDSTORE") === "1") await store(memory, worker, said, event);
+  if (said.get("FDSTORE") === "1") store(memory, worker, said, event);
   if (said.get("FDTAKE") === "1") ask(memory, worker);
   serveAsking(memory);
 };
@@ -61,7 +61,7 @@ const remove = (memory: Memory, worker: Worker, name: string | undefined): void 
   }
 };
 
-const store = async (memory: Memory, worker: Worker, said: Said, event: Datagram): Promise<void> => {
+const store = (memory: Memory, worker: Worker, said: Said, event: Datagram): void => {
   const name = usableName(memory, worker, said.get("FDNAME"));
   const poll = said.get("FDPOLL") !== "0";
   const number = said.get("FDNUMBER");
@@ -82,7 +82,7 @@ const store = async (memory: Memory, worker: Worker, said: Said, event: Datagram
     memory.outbox.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
   }
   tellStored(memory, worker, { name, count: event.descriptors }, event.deliveredAt);
-  if (number !== undefined) await storeNumber(memory, worker, { number, name, poll }, event);
+  if (number !== undefined) storeNumber(memory, worker, { number, name, poll }, event);
 };
 
 const usableName = (memory: Memory, worker: Worker, name: string | undefined): string => {
@@ -151,16 +151,11 @@ const tellFailed = (memory: Memory, now: number, loss: (more: number) => Descrip
 type Numbered = { readonly number: string; readonly name: string; readonly poll: boolean };
 
 /** Takes a descriptor that the sender has under a number. It waits for the answer before it closes its own. */
-const storeNumber = async (
-  memory: Memory,
-  worker: Worker,
-  { number, name, poll }: Numbered,
-  event: Datagram,
-): Promise<void> => {
+const storeNumber = (memory: Memory, worker: Worker, { number, name, poll }: Numbered, event: Datagram): void => {
   const isNumber = /^\d{1,7}$/.test(number);
   const obstacle = isNumber ? (whyNotStored(memory, worker, name) ?? whyInVain(memory, worker)) : "it is no number";
   if (obstacle !== null) return answer(memory, worker, number, obstacle);
-  const startTime = event.pid === worker.pid ? worker.startTime : await startTimeOf(memory, event.pid);
+  const startTime = event.pid === worker.pid ? worker.startTime : startTimeOf(memory, event.pid);
   if (!usersOf(memory, worker).includes(event.uid))
     return answer(memory, worker, number, `process ${event.pid} belongs to user ${event.uid}`);
   if (startTime === null) return answer(memory, worker, number, `process ${event.pid} is not there`);
@@ -171,8 +166,8 @@ const storeNumber = async (
   memory.outbox.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
 };
 
-const startTimeOf = async ({ platform }: Memory, pid: number): Promise<number | null> =>
-  (await platform.processes()).facts(pid)?.startTime ?? null;
+const startTimeOf = ({ platform }: Memory, pid: number): number | null =>
+  platform.processes.facts(pid)?.startTime ?? null;
 
 /** Whoever hands over what a client waits at the other end of has to know that somebody will serve it. */
 const whyInVain = ({ core, store }: Memory, { id }: Worker): string | null =>

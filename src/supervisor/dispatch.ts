@@ -5,15 +5,18 @@ import { findWorker } from "../core/workers.ts";
 import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../keeper/protocol.ts";
 import { lookDueAt } from "./accepting.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
+import { atAdoptFailure } from "./adoption.ts";
+import { atRestored } from "./backlog.ts";
 import { atBarrier, atFailure, atOpened, cancelStart } from "./boot.ts";
-import { restoreRunDirectory } from "./boot-files.ts";
 import { advance } from "./carry-out.ts";
 import { takeLine } from "./conversation.ts";
+import { atHanded, atHungUp, atStoreFailure, atTaken, takeStoreWords } from "./descriptor-words.ts";
 import { errandIsGone, isErrand } from "./errands.ts";
 import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
 import { log } from "./log.ts";
-import { measured, measurementIsGone, measurementNumber, takeMeasured } from "./measuring.ts";
+import { measured, measurementIsGone } from "./measurement-end.ts";
+import { measurementNumber, takeMeasured } from "./measuring.ts";
 import {
   countDeath,
   forgetConnection,
@@ -23,18 +26,24 @@ import {
   rememberPending,
   rememberSaid,
 } from "./memory.ts";
+import { takeOddDatagram } from "./misunderstood.ts";
 import { atBoundAgain, atNameChanged, atNameFailure, atShutDown, lookAtNames } from "./names.ts";
 import { probeIsGone, takeProbeResult } from "./probe-results.ts";
 import { isCheck, probeNumber } from "./probes.ts";
 import { BY_PAIR, maySpeakFor, parseNotification } from "./readiness.ts";
 import { recycleByMemory } from "./recycling.ts";
 import { endConnection, queueIsKnown, queuesStayUnknown, signalsAreSent, signalWasRefused } from "./replies.ts";
+import { restoreRunDirectory } from "./run-directory.ts";
 import { oneMore } from "./seldom.ts";
 import { noteReload } from "./service-manager.ts";
 import { atManagerFailure } from "./service-manager-link.ts";
 import { someAreDue, takeReady, takeTick } from "./serving.ts";
 import { signalName } from "./signals.ts";
+import { describeSpawnFailure } from "./spawn-failure.ts";
 import { concernsStore } from "./stored-descriptors.ts";
+import { takeLook } from "./unaccepted.ts";
+import { takeUpgradeEvent } from "./upgrade.ts";
+import { atFollowFailure, atWatchdogExpired, takeOtherWords } from "./worker-words.ts";
 
 type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
 type Handled = Promise<void> | void;
@@ -60,10 +69,6 @@ const onSignal = (memory: Memory, event: EventOf<"signalled">): Handled => {
   if (isServing) return memory.frontEnd.signals[name]?.(memory, signal);
 };
 
-/** What comes of an upgrade: few supervisors ever see one. */
-const atUpgrade = (memory: Memory, event: KeeperEvent): Promise<void> =>
-  import("./upgrade.ts").then(({ takeUpgradeEvent }) => takeUpgradeEvent(memory, event));
-
 const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
   if (someAreDue(memory, event.deliveredAt))
     return takeTick(memory, event.deliveredAt).then(() => lookWhetherAccepted(memory, event));
@@ -74,21 +79,19 @@ const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
 const lookWhetherAccepted = (memory: Memory, event: EventOf<"tick">): Handled => {
   const { deliveredAt } = event;
   if ((lookDueAt(memory) ?? Number.POSITIVE_INFINITY) > deliveredAt) return endUpgradeCheck(memory, event);
-  return import("./unaccepted.ts")
-    .then(({ takeLook }) => takeLook(memory, deliveredAt))
-    .then(() => endUpgradeCheck(memory, event));
+  return takeLook(memory, deliveredAt).then(() => endUpgradeCheck(memory, event));
 };
 
 const endUpgradeCheck = (memory: Memory, event: EventOf<"tick">): Handled => {
   const limit = memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY;
-  if (limit <= event.deliveredAt) return atUpgrade(memory, event);
+  if (limit <= event.deliveredAt) return takeUpgradeEvent(memory, event);
 };
 
 /** What counts before the sockets are open, whatever it means later. */
 const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
 
 const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
-  if (isCheck(event.worker)) return atUpgrade(memory, event);
+  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
   const measurement = measurementNumber(event.worker);
   if (measurement !== null) {
     const scope = takeMeasured(memory, measurement, event);
@@ -104,7 +107,7 @@ const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
   // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
   // answer (sd_notify_barrier(3)). Nothing else may stand beside it.
   if (said.has("BARRIER")) return;
-  if (said.size === 0) return import("./misunderstood.ts").then((odd) => odd.takeOddDatagram(memory, worker, event));
+  if (said.size === 0) return takeOddDatagram(memory, worker, event);
   const isItsWord = maySpeakFor(memory, worker, event);
   if (typeof isItsWord === "boolean") return hear(memory, worker, { said, event }, isItsWord);
   return isItsWord.then((isIt) => hear(memory, worker, { said, event }, isIt));
@@ -114,9 +117,8 @@ type Heard = { readonly said: Words; readonly event: EventOf<"datagram"> };
 
 const hear = (memory: Memory, worker: Worker, { said, event }: Heard, isItsWord: boolean): Handled => {
   if (!isItsWord) return refuseWords(memory, worker, said, event);
-  if (!concernsStore(said)) return takeWords(memory, worker, said, event);
-  const stored = withStoreWords(({ takeStoreWords }) => takeStoreWords(memory, worker, said, event));
-  return stored.then(() => takeWords(memory, worker, said, event));
+  if (concernsStore(said)) takeStoreWords(memory, worker, said, event);
+  return takeWords(memory, worker, said, event);
 };
 
 type Words = ReadonlyMap<string, string>;
@@ -132,7 +134,7 @@ const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"
 
 const takeRest = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
   const isAll = said.size === 1 && said.get("READY") === "1" && !memory.said.has(worker.id);
-  if (!isAll) return withOtherWords(({ takeOtherWords }) => takeOtherWords(memory, worker, said, event));
+  if (!isAll) return takeOtherWords(memory, worker, said, event);
 };
 
 const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {
@@ -150,13 +152,9 @@ const MOST_QUOTED = 64;
 /** Of those that say they are ready, and of all others, for each worker. */
 const MOST_REFUSED = { most: 5, perMs: 60_000 };
 
-/** What few workers say is loaded when one does. */
-const withOtherWords = (act: (words: typeof import("./worker-words.ts")) => Handled): Promise<void> =>
-  import("./worker-words.ts").then(act);
-
 const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
   if (isErrand(event.worker)) return errandIsGone(memory, event);
-  if (isCheck(event.worker)) return atUpgrade(memory, event);
+  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
   const measurement = measurementNumber(event.worker);
   if (measurement !== null) return measurementIsGone(memory, measurement, event.deliveredAt);
   const probe = probeNumber(event.worker);
@@ -173,7 +171,7 @@ const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
 
 const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled => {
   if (isErrand(event.worker)) return errandIsGone(memory, event);
-  if (isCheck(event.worker)) return atUpgrade(memory, event);
+  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
   const { worker, step, errno, deliveredAt } = event;
   const measurement = measurementNumber(worker);
   if (measurement !== null) return measurementIsGone(memory, measurement, deliveredAt);
@@ -181,11 +179,9 @@ const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled 
   if (probe !== null) return probeIsGone(memory, probe, event);
   const failed = findWorker(memory.core.workers, worker);
   if (!failed) return;
-  return import("./spawn-failure.ts").then(({ describeSpawnFailure }) => {
-    const detail = describeSpawnFailure(memory, failed, { step, errno });
-    const known = detail === undefined ? {} : { detail };
-    advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno, ...known });
-  });
+  const detail = describeSpawnFailure(memory, failed, { step, errno });
+  const known = detail === undefined ? {} : { detail };
+  advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno, ...known });
 };
 
 const endingOf = (ending: number, status: number): Ending => {
@@ -211,18 +207,16 @@ const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (atManagerFailure(memory, event)) return;
   if (memory.boot.stage !== "serving") return atFailure(memory, event);
   if (atNameFailure(memory, event)) return;
-  if (STORING.has(event.command) && memory.store.handles > 0)
-    return withStoreWords(({ atStoreFailure }) => {
-      if (!atStoreFailure(memory, event)) warnOf(memory, event);
-    });
+  if (STORING.has(event.command) && memory.store.handles > 0) {
+    if (!atStoreFailure(memory, event)) warnOf(memory, event);
+    return;
+  }
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
-  if (event.command === COMMANDS.adopt.code)
-    return import("./adoption.ts").then(({ atAdoptFailure }) => atAdoptFailure(memory, event));
-  if (event.command === COMMANDS.followMain.code)
-    return withOtherWords(({ atFollowFailure }) => atFollowFailure(memory, event));
+  if (event.command === COMMANDS.adopt.code) return atAdoptFailure(memory, event);
+  if (event.command === COMMANDS.followMain.code) return atFollowFailure(memory, event);
   // Its client has hung up meanwhile, which `closed` tells.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
-  if (UPGRADE_COMMANDS.has(event.command)) return atUpgrade(memory, event);
+  if (UPGRADE_COMMANDS.has(event.command)) return takeUpgradeEvent(memory, event);
   if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, describeErrno(event.errno))) return;
   warnOf(memory, event);
 };
@@ -238,10 +232,6 @@ const STORING: ReadonlySet<number> = new Set([
   COMMANDS.hand.code,
   COMMANDS.sendDatagram.code,
 ]);
-
-/** What few services need is loaded when one does. */
-const withStoreWords = (act: (words: typeof import("./descriptor-words.ts")) => Handled): Promise<void> =>
-  import("./descriptor-words.ts").then(act);
 
 const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
   COMMANDS.copyJournal.code,
@@ -279,9 +269,9 @@ const ON_EVENT: Handlers = {
     countDeath(memory);
     happen(memory, { kind: "supervisorDied", ending: endingOf(event.ending, event.status) }, event.deliveredAt);
   },
-  supervisorReplaced: atUpgrade,
-  supervisorKept: atUpgrade,
-  rehearsed: atUpgrade,
+  supervisorReplaced: takeUpgradeEvent,
+  supervisorKept: takeUpgradeEvent,
+  rehearsed: takeUpgradeEvent,
   setAside: onSetAside,
   journalFailed: (memory, { step, errno, deliveredAt }) => {
     restoreRunDirectory(memory, deliveredAt);
@@ -299,13 +289,11 @@ const ON_EVENT: Handlers = {
     if (!stored && memory.boot.stage === "serving" && memory.sockets.has(event.handle))
       return atBoundAgain(memory, event.handle, event.deliveredAt);
     if (!stored) return atOpened(memory, event);
-    return stored.place.kind === "taking"
-      ? withStoreWords(({ atTaken }) => atTaken(memory, stored, event.deliveredAt))
-      : undefined;
+    if (stored.place.kind === "taking") return atTaken(memory, stored, event.deliveredAt);
   },
-  backlogRestored: (memory, event) => import("./backlog.ts").then(({ atRestored }) => atRestored(memory, event)),
-  hungUp: (memory, event) => withStoreWords(({ atHungUp }) => atHungUp(memory, event)),
-  handed: (memory, event) => withStoreWords(({ atHanded }) => atHanded(memory, event)),
+  backlogRestored: atRestored,
+  hungUp: atHungUp,
+  handed: atHanded,
   socketStat: (memory, event) =>
     queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
   nameChanged: atNameChanged,
@@ -333,7 +321,7 @@ const ON_EVENT: Handlers = {
   moved: (memory, { deliveredAt, worker, pid, startTime }) =>
     advance(memory, { kind: "moved", now: deliveredAt, worker, pid, startTime }),
   datagram: onDatagram,
-  watchdogExpired: (memory, event) => withOtherWords(({ atWatchdogExpired }) => atWatchdogExpired(memory, event)),
+  watchdogExpired: atWatchdogExpired,
   line: takeLine,
   penalized: onPenalty,
   closed: onClosed,

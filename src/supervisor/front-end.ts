@@ -60,8 +60,7 @@ export type FrontEnd = {
   ) => Invocation | Promise<Invocation>;
   /** What each signal leads to; one that is not here is ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end it instead. */
   readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => Promise<void> | void>>;
-  /** Loads the dialect, when a line first wants it. */
-  readonly dialect: () => Promise<Dialect>;
+  readonly dialect: Dialect;
   /** What the log has for a note; null: nothing. */
   readonly describe: (memory: Memory, note: Note) => Pick<LogEntry, "level" | "message"> | null;
   /** Hears of every note when it is told, after the log. */

@@ -1,5 +1,5 @@
-// Which of the service's sockets the processes of a worker hold, and where they listen beside them. Loaded when a worker
-// does not hold them as it was given them, or was not ready in time.
+// Which of the service's sockets the processes of a worker hold, and where they listen beside them: found out when a
+// worker does not hold them as it was given them, or was not ready in time.
 import { printable } from "../control/printable.ts";
 import type { SocketFinding, Worker } from "../core/state.ts";
 import { allWorkers } from "../core/workers.ts";
@@ -28,7 +28,7 @@ export type Tree = { readonly processes: readonly Seen[]; readonly isWhole: bool
 /** What is wrong with a worker that is ready; null: nothing, or nothing that can be seen, or nothing that its program minds. */
 export const judge = async (memory: Memory, worker: Worker, sender: number | null): Promise<SocketFinding | null> => {
   const listeners = listenersOf(memory);
-  const processes = await memory.platform.processTree();
+  const processes = memory.platform.processTree;
   const tree = await lookAt(memory, worker, { processes, listeners });
   if (tree === null) return null;
   const missing = notHeld(tree, listeners);
@@ -50,7 +50,7 @@ export const judge = async (memory: Memory, worker: Worker, sender: number | nul
 export const explain = async (memory: Memory, worker: Worker): Promise<SocketFinding | null> => {
   const listeners = listenersOf(memory);
   if (worker.pid === null || listeners.length === 0) return null;
-  const processes = await memory.platform.processTree();
+  const processes = memory.platform.processTree;
   const tree = await lookAt(memory, worker, { processes, listeners, all: true });
   if (tree === null || (!tree.isWhole && notHeld(tree, listeners).length > 0)) return null;
   const others = elsewhere(processes, tree.processes, listeners);
@@ -125,7 +125,7 @@ export const lookAt = async (
   const walk = new Walk(processes, () => platform.monotonicNow() > until);
   const isDone = (): boolean => !all && notHeld(walk, listeners).length === 0;
   if (!walk.down(worker.pid, isDone)) return null;
-  const table = await platform.processes();
+  const table = platform.processes;
   const name = nameOfWorker(memory, worker);
   const known = new Set([platform.pid, ...allWorkers(memory.core.workers).map(({ pid }) => pid)]);
   // Orphans of an adopted worker are left to whatever it was left to.

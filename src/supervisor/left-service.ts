@@ -110,7 +110,7 @@ export const examineOrphans = async (
   isWanted: (orphans: readonly Orphan[]) => boolean = (orphans) => orphans.length > 0,
 ): Promise<OrphanVerdict> => {
   const { platform } = surroundings;
-  const processes = await platform.processes();
+  const processes = platform.processes;
   const look = { platform, settings, history };
   const found = await findOrphans(processes, look);
   if (!isWanted(found.workers)) return { kind: "none" };
@@ -130,7 +130,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   const { platform } = surroundings;
   const looker = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   try {
-    const adoption = await survey(await platform.processes(), left, looker);
+    const adoption = await survey(platform.processes, left, looker);
     const known: Known = {
       pid: left.pid,
       workers: allWorkers(left.core.workers).map(({ id }) => id),

@@ -63,8 +63,8 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   realPath: (path) => orNull(() => files.realPath(path)),
   isSameFile,
   kernelLimits,
-  processes: async () => linuxProcesses,
-  processTree: async () => linuxProcessTree,
+  processes: linuxProcesses,
+  processTree: linuxProcessTree,
   endsInHalfLine,
 });
 

@@ -47,7 +47,7 @@ export const lockProblem = async (
   const pid = holder.kind === "text" ? holder.text.trim() : "";
   const isPatient = event.deliveredAt - facts.startedAt < PATIENCE_MS;
   // One that was killed has its locks until the kernel has taken it apart; one that has just begun has not said its pid yet.
-  if (isPatient && (!/^\d+$/.test(pid) || (await platform.processes()).facts(Number(pid)) === null)) {
+  if (isPatient && (!/^\d+$/.test(pid) || platform.processes.facts(Number(pid)) === null)) {
     await new Promise<void>((done) => void host.clock.after(PAUSE_MS, done));
     return { kind: "tryAgain", lock };
   }

@@ -7,7 +7,7 @@ import type { ProcessRef } from "./processes.ts";
 
 /** The process as it can be watched; or why it cannot be taken, as part of a sentence. */
 export const mainProcess = async (memory: Memory, worker: Worker, pid: number): Promise<ProcessRef | string> => {
-  const processes = await memory.platform.processes();
+  const processes = memory.platform.processes;
   const facts = processes.facts(pid);
   if (!facts) return "there is no such process";
   const others = new Set(allWorkers(memory.core.workers).map((other) => other.pid));

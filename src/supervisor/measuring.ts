@@ -10,7 +10,6 @@ import { FOREIGN_VARIABLES } from "./launch.ts";
 import type { Measurement, Scope } from "./measurements.ts";
 import type { Memory, OpenSocket } from "./memory.ts";
 import { FIRST_ERRAND, FIRST_MEASUREMENT } from "./probes.ts";
-import { answerMeasured, isMeasurementAwaited } from "./replies.ts";
 import { AF_INET6, internetAddress, SOCK_DGRAM, unixAddress } from "./sockaddr.ts";
 import { serviceSockets } from "./views.ts";
 
@@ -38,7 +37,7 @@ export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
 const nextAt = ({ begunAt, endedAt }: Measurement): number =>
   begunAt + Math.max(PAUSE_MS, PAUSE_TIMES * ((endedAt ?? begunAt) - begunAt));
 
-/** Begins a measurement, unless one is under way. When it is complete, `measured` is called. */
+/** Begins a measurement, unless one is under way. When it is complete, `measured` (measurement-end.ts) is called. */
 export const beginMeasurement = (memory: Memory, now: number, scope: Scope): void => {
   if (memory.measurements.current !== null) return;
   const sockets = scope === "everything" ? countedSockets(memory) : [];
@@ -107,30 +106,4 @@ export const takeMeasured = (
   const { current } = memory.measurements;
   if (current?.number !== number) return null;
   return memory.measurements.take(memory.outbox, event.bytes, event.happenedAt) ? current.scope : null;
-};
-
-/** A measurement is gone. One that has said everything is not waited for any more. */
-export const measurementIsGone = (memory: Memory, number: number, now: number): Promise<void> | void => {
-  if (memory.measurements.current?.number !== number) return;
-  memory.measurements.abandon(memory.outbox);
-  return measured(memory, now, null);
-};
-
-/** One that was under way and of which the keeper knows nothing is gone: who waits for it waits for the next one. */
-export const reconcileMeasurement = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
-  const { current } = memory.measurements;
-  if (!current || known.has(FIRST_MEASUREMENT + current.number)) return;
-  memory.measurements.abandon(memory.outbox);
-  if (isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
-};
-
-/** A measurement has come to its end, with something or with nothing. */
-export const measured = (memory: Memory, now: number, scope: Scope | null): Promise<void> | void => {
-  if (scope === "memory" && isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
-  else return answerAll(memory);
-};
-
-const answerAll = (memory: Memory): Promise<void> | void => {
-  answerMeasured(memory);
-  if (isMeasurementAwaited(memory)) return import("./scrapes.ts").then(({ answerScrapes }) => answerScrapes(memory));
 };

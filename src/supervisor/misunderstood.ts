@@ -1,5 +1,5 @@
 // What a worker says and crank does not understand: told once for a generation, in the log and in the events, since a program
-// that is misunderstood usually waits for something. Loaded when there is something.
+// that is misunderstood usually waits for something.
 import type { Worker } from "../core/state.ts";
 import { allWorkers } from "../core/workers.ts";
 import type { KeeperEvent } from "../keeper/protocol.ts";

@@ -4,11 +4,11 @@
 import { retryDelay } from "../core/backoff.ts";
 import { allWorkers } from "../core/workers.ts";
 import { COMMANDS, type KeeperEvent, NAME_STATES } from "../keeper/protocol.ts";
-import { secondNames } from "./boot-files.ts";
 import { count } from "./counters.ts";
 import { describeErrno } from "./errno.ts";
 import { happen } from "./happen.ts";
 import { forgetName, type Memory, type OpenSocket, rememberName, type SocketName } from "./memory.ts";
+import { secondNames } from "./run-directory.ts";
 import { oneMore } from "./seldom.ts";
 import { AF_UNIX } from "./sockaddr.ts";
 import { bindOf } from "./sockets.ts";

@@ -80,10 +80,8 @@ export type Platform = {
   /** Whether two files are one, or hold the same. */
   isSameFile(one: string, other: string): boolean;
   kernelLimits(): KernelLimits;
-  /** Loaded when it is wanted: only what a killed crank left is looked for in it. */
-  processes(): Promise<ProcessTable>;
-  /** Likewise, for workers that do not hold their sockets where they were given them. */
-  processTree(): Promise<ProcessTree>;
+  readonly processes: ProcessTable;
+  readonly processTree: ProcessTree;
   /** Whether what is written to a descriptor of this process now goes on in the middle of a line. */
   endsInHalfLine(fd: number): boolean;
 };

@@ -1,5 +1,4 @@
-// What a process has started, which sockets it has open and where it listens, as /proc shows it. Loaded when a worker does
-// not hold its sockets where it was given them. The tests hand in others.
+// What a process has started, which sockets it has open and where it listens, as /proc shows it. The tests hand in others.
 import { host } from "#host";
 import { HostError } from "../host/errors.ts";
 import { isMidExec } from "./mid-exec.ts";

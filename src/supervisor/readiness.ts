@@ -63,7 +63,7 @@ const isOfItsUser = (memory: Memory, worker: Worker, uid: number): boolean =>
 
 /** An orphan is known by its environment; one that has gone meanwhile, by its user. */
 const isNamed = async (memory: Memory, worker: Worker, { pid, uid }: Datagram): Promise<boolean> => {
-  const processes = await memory.platform.processes();
+  const processes = memory.platform.processes;
   const environment = await processes.environment(pid);
   if (!isOfItsUser(memory, worker, uid)) return false;
   return processes.facts(pid) === null || isNamedBy(environment, nameOfWorker(memory, worker));

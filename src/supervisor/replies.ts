@@ -163,7 +163,6 @@ const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generat
   }
 };
 
-/** The token of the mark behind a request's signals. Those of crank's own start are small numbers. */
 /** Tells those who wait for the upgrade with this number how it went. */
 export const answerUpgrade = (memory: Memory, upgrade: number, said: Said): void => {
   for (const [request, pending] of memory.pending) {

@@ -15,6 +15,7 @@ import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError
 import { parseSignal, signalNumber } from "./signals.ts";
 import { SpecError } from "./spec-error.ts";
 import { specFrom } from "./specs.ts";
+import { requestUpgrade } from "./upgrade.ts";
 import { history, info, selectWorkers, status, workersFor } from "./views.ts";
 
 /** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
@@ -270,8 +271,7 @@ const logs: Handler<"logs"> = (memory, call, params) => {
   });
 };
 
-const upgrade: Handler<"upgrade"> = async (memory, call, params) => {
-  const { requestUpgrade } = await import("./upgrade.ts");
+const upgrade: Handler<"upgrade"> = (memory, call, params) => {
   const asked = requestUpgrade(memory, { exec: params.exec ?? null, by: null, now: call.now });
   if (typeof asked === "string") return refuse(memory, call, asked);
   if (params.wait !== true) return reply(memory, call, { done: null });

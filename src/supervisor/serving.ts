@@ -6,6 +6,7 @@ import type { Spec } from "../core/spec.ts";
 import type { SocketFinding, Worker, WorkerId } from "../core/state.ts";
 import { dueWorkers } from "../core/workers.ts";
 import { advance } from "./carry-out.ts";
+import { explain, judge } from "./held-sockets.ts";
 import { type Listener, listenersOf } from "./listeners.ts";
 import type { Memory } from "./memory.ts";
 
@@ -20,12 +21,12 @@ export const takeReady = (memory: Memory, worker: Worker, { sender, ...said }: S
   const spec = memory.core.generations[worker.generation]?.spec;
   const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe";
   if (!counts || holdsAll(memory, worker, sender)) return tell(null);
-  return lookCloser(memory, worker, sender).then(tell);
+  return judge(memory, worker, sender).then(tell);
 };
 
 /** What is wrong with the sockets of a worker whose probe went well; null: nothing. */
 export const whyNotServing = (memory: Memory, worker: Worker): Promise<SocketFinding | null> | null =>
-  worker.kind !== "starting" || holdsAll(memory, worker, null) ? null : lookCloser(memory, worker, null);
+  worker.kind !== "starting" || holdsAll(memory, worker, null) ? null : judge(memory, worker, null);
 
 /** Whether some worker's time to get ready is over. */
 export const someAreDue = ({ core }: Memory, now: number): boolean => {
@@ -46,7 +47,7 @@ export const takeTick = async (memory: Memory, now: number): Promise<void> => {
     if (isReady && holdsAll(memory, worker, null)) continue;
     // Why many were late is told by the first of them.
     if (!isReady && ++examined > MOST_EXAMINED) continue;
-    const found = isReady ? await lookCloser(memory, worker, null) : await explain(memory, worker);
+    const found = isReady ? await judge(memory, worker, null) : await explain(memory, worker);
     if (found) sockets[worker.id] = found;
   }
   advance(memory, { kind: "tick", now, ...(Object.keys(sockets).length > 0 ? { sockets } : {}) });
@@ -67,9 +68,3 @@ const holdsAll = (memory: Memory, worker: Worker, sender: number | null): boolea
   const isOther = sender !== null && sender !== pid;
   return !isOther || listeners.length === 0 || listeners.some((listener) => holds(sender, listener));
 };
-
-const lookCloser = (memory: Memory, worker: Worker, sender: number | null): Promise<SocketFinding | null> =>
-  import("./held-sockets.ts").then(({ judge }) => judge(memory, worker, sender));
-
-const explain = (memory: Memory, worker: Worker): Promise<SocketFinding | null> =>
-  import("./held-sockets.ts").then((held) => held.explain(memory, worker));

@@ -1,5 +1,5 @@
 // Why a worker could not be started, as a sentence that names what the kernel was asked for: the command, its interpreter,
-// the directory, the user. Loaded when a start fails.
+// the directory, the user.
 import { printable } from "../control/printable.ts";
 import { describeErrno } from "../core/errno.ts";
 import type { Spec } from "../core/spec.ts";

@@ -1,5 +1,5 @@
 // The descriptors that workers leave for later ones: which there are, who is started with them, and when crank lets go of
-// them. What workers say about them is in descriptor-words.ts, which is loaded when one does.
+// them. What workers say about them is in descriptor-words.ts.
 import type { Spec } from "../core/spec.ts";
 import type { Worker, WorkerId } from "../core/state.ts";
 import { findWorker } from "../core/workers.ts";

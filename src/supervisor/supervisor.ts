@@ -12,7 +12,7 @@ import { advance, tellNotes } from "./carry-out.ts";
 import { dispatch } from "./dispatch.ts";
 import type { KeeperFacts } from "./facts.ts";
 import { happen } from "./happen.ts";
-import { reconcileMeasurement } from "./measuring.ts";
+import { reconcileMeasurement } from "./measurement-end.ts";
 import type { Memory } from "./memory.ts";
 import { namesDueAt, settleNames } from "./names.ts";
 import { reconcileProbes } from "./probe-results.ts";
@@ -22,6 +22,7 @@ import { redeploy } from "./requests.ts";
 import { managerDeadline } from "./service-manager-link.ts";
 import { startPostponed } from "./starts.ts";
 import { tellServiceManager } from "./tell-service-manager.ts";
+import { resumeUpgrade } from "./upgrade.ts";
 
 /** All that a hello says, collected. */
 export type Hello = {
@@ -65,7 +66,7 @@ export class Supervisor {
   async start(): Promise<void> {
     rememberFormat(this.#memory);
     if (this.#memory.facts.fresh) await begin(this.#memory);
-    if (this.#memory.upgrade) (await import("./upgrade.ts")).resumeUpgrade(this.#memory);
+    if (this.#memory.upgrade) resumeUpgrade(this.#memory);
     this.#commit();
   }
 

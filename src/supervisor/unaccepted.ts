@@ -1,6 +1,6 @@
 // A worker that holds the service's sockets and serves elsewhere: its clients wait for ever. It is seen by where it listens
-// besides, by connections that nothing accepts, and by what its threads wait for. Loaded when a worker is not seen to
-// accept at a glance (accepting.ts).
+// besides, by connections that nothing accepts, and by what its threads wait for: looked at where a worker is not seen
+// to accept at a glance (accepting.ts).
 import { describeHappening, type Happening } from "../control/happenings.ts";
 import type { Worker } from "../core/state.ts";
 import { acceptingListeners, lookedAt } from "./accepting.ts";
@@ -54,7 +54,7 @@ const doubtOf = async (memory: Memory, worker: Worker): Promise<Doubt | null> =>
   const { pid } = worker;
   const listeners = acceptingListeners(memory);
   if (pid === null || listeners.length === 0) return null;
-  const processes = await memory.platform.processTree();
+  const processes = memory.platform.processTree;
   const tree = await lookAt(memory, worker, { processes, listeners, all: true });
   if (!tree?.isWhole) return null;
   const others = elsewhere(processes, tree.processes, listeners).filter((other) => isPublic(memory, other));

@@ -1,5 +1,4 @@
-// What a worker says on its notify socket beside READY=1, word by word, as systemd understands it (sd_notify(3)). Loaded
-// when a worker first says any of it.
+// What a worker says on its notify socket beside READY=1, word by word, as systemd understands it (sd_notify(3)).
 
 import { printable } from "../control/printable.ts";
 import type { Worker } from "../core/state.ts";

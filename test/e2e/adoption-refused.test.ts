@@ -52,7 +52,7 @@ describe("a journal", () => {
     const { bootId, entries } = journal();
     const settings: Settings = JSON.parse(new TextDecoder().decode(entries.get("settings")));
     const table = remembering(linuxProcesses);
-    const platform = { ...linuxPlatform(() => 0), processes: async () => table };
+    const platform = { ...linuxPlatform(() => 0), processes: table };
     const facts = { bootId, pid: 1, version: "", startedAt: 0, realtimeOffset: 0, home: "/", cwd: "/", args: [] };
     const surroundings = {
       platform,

@@ -69,7 +69,7 @@ export const simulatedPlatform = (
   beginning: () => null,
   realPath: (path) => path,
   isSameFile,
-  processes: async () => ({
+  processes: {
     list: () => [],
     facts: () => null,
     environment: async () => null,
@@ -77,8 +77,8 @@ export const simulatedPlatform = (
     descriptors: () => ({ kind: "hidden", reason: "it is gone" }),
     accessMode: () => null,
     sockets: () => new Map(),
-  }),
-  processTree: async () => ({
+  },
+  processTree: {
     children: () => [],
     openSockets: () => ({ inodes: new Set(), looked: 1, isWhole: true }),
     boundSockets: () => new Map([[1, { type: SOCK_STREAM, at: { host: "0.0.0.0", port: 9292 } }]]),
@@ -86,7 +86,7 @@ export const simulatedPlatform = (
     name: () => "server",
     waits: () => ({ watched: new Set(), isWhole: true }),
     queues: () => new Map(),
-  }),
+  },
   endsInHalfLine: () => false,
   kernelLimits: () => ({ somaxconn: 4096, openFiles: 1_000_000, stack: 8 * 1024 * 1024 }),
 });

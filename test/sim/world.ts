@@ -373,7 +373,7 @@ class World implements SimulatedWorld {
         this.#journalFile = null;
         return `${JOURNAL}.aside`;
       },
-      processes: async () => leftProcesses(() => [...this.#living(), ...this.#rests()]),
+      processes: leftProcesses(() => [...this.#living(), ...this.#rests()]),
       descriptorTarget: (pid, fd) =>
         [...this.#processes.values()].some((process) => process.pid === pid && process.isAstray)
           ? null

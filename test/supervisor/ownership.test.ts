@@ -51,7 +51,7 @@ const isFollowed = async (pid: number, processes: Processes): Promise<boolean> =
     return process ? { parent: process.parent, uid: process.uids[0] ?? 0 } : null;
   };
   const findUser = (name: string) => ({ name, uid: Number(name), gid: 0, groups: [] });
-  const service = new Supervised({ platform: { lineage, findUser, processes: async () => tableOf(all) } });
+  const service = new Supervised({ platform: { lineage, findUser, processes: tableOf(all) } });
   await service.serve();
   await service.ask("run", { command: ["/bin/server"], user: String(SVC) });
   await service.send({ kind: "spawned", worker: 1, pid: WORKER, startTime: WORKER });

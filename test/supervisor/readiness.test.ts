@@ -41,7 +41,7 @@ const serving = async (processes: Processes, { named = {}, ...flags }: Flags): P
     return answers[Math.min(time, answers.length - 1)] ?? null;
   };
   const findUser = (name: string) => ({ name, uid: Number(name), gid: 0, groups: [] });
-  const table = async (): Promise<ProcessTable> => ({
+  const table: ProcessTable = {
     ...NO_PROCESSES,
     facts: (pid) => (processes[pid] ? { pid, startTime: 1, parent: KEEPER, group: pid, uids: [0, 0, 0] } : null),
     environment: async (pid) => {
@@ -53,7 +53,7 @@ const serving = async (processes: Processes, { named = {}, ...flags }: Flags): P
         ["CRANK_NAME", "one"],
       ]);
     },
-  });
+  };
   const service = new Supervised({ platform: { lineage, findUser, processes: table } });
   await service.serve();
   await service.ask("run", { command: ["/bin/server"], instances: 2, ...flags });

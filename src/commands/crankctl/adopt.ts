@@ -53,7 +53,7 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   const left = readLeft({ platform, frontEnd: CRANK, facts: { ...NO_FACTS, bootId: await bootId() } }, bytes);
   if (typeof left === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${left}` };
   const looker = { pid: platform.pid, uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
-  const processes = await platform.processes();
+  const processes = platform.processes;
   const found = await survey(processes, left, looker);
   if (found.workers.length === 0 && found.lost.length === 0)
     return { kind: "nothing", reason: `crank ${left.pid} left no worker` };

@@ -92,7 +92,7 @@ export const EINHORN: FrontEnd = {
     SIGTERM: shutDownWith("SIGTERM"),
     SIGQUIT: abandonWorkers("SIGQUIT", 1),
   },
-  dialect: async () => einhornDialect,
+  dialect: einhornDialect,
   describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
   told,
   begun,

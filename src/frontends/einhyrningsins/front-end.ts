@@ -61,7 +61,7 @@ export const EINHYRNINGSINS: FrontEnd = {
     SIGTERM: terminate,
     SIGQUIT: terminate,
   },
-  dialect: async () => einhyrningsinsDialect,
+  dialect: einhyrningsinsDialect,
   describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
   logLine,
   setUpFailure: { sink: "stdout", status: 255 },

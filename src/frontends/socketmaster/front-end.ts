@@ -44,7 +44,7 @@ export const SOCKETMASTER: FrontEnd = {
   unheldSockets: "warn",
   parse: socketmasterInvocation,
   signals: { SIGHUP: reload, SIGUSR1: upgrade, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },
-  dialect: async () => acknowledgements,
+  dialect: acknowledgements,
   describe: (memory, note) => {
     const message = sentenceFor(memory, note);
     return message === null ? null : { level: "info", message };
