@@ -19,7 +19,7 @@ const NOT_UTF8 =
 const ownDirectory = (): string => {
   try {
     const real = host.processes.workingDirectory();
-    const said = host.processes.environment().PWD ?? "";
+    const said = host.processes.variable("PWD") ?? "";
     return isPlain(said) && isSameDirectory(said, real) ? said : real;
   } catch {
     if ((statusOf("/proc/self/cwd")?.links ?? 0) > 0) throw new UsageError(NOT_UTF8);

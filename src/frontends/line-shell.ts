@@ -38,7 +38,7 @@ export const runShell = async ({ out, complete, answer }: Shell): Promise<void> 
 
 const openLines = (out: Output, complete: Completer): Lines => {
   const { terminal, processes } = host;
-  const isPlain = !terminal.isTerminal(0) || !terminal.isTerminal(1) || processes.environment().TERM === "dumb";
+  const isPlain = !terminal.isTerminal(0) || !terminal.isTerminal(1) || processes.variable("TERM") === "dumb";
   return isPlain ? new PlainLines(out, PROMPT) : new LineEditor(out, PROMPT, complete);
 };
 

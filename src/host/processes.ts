@@ -12,6 +12,8 @@ export type Processes = {
   /** What the command was called with, behind its name. */
   arguments(): readonly string[];
   environment(): Readonly<Record<string, string | undefined>>;
+  /** One variable of it. */
+  variable(name: string): string | undefined;
   workingDirectory(): string;
   /** Ends this process at once. */
   exit(status: number): never;

@@ -33,7 +33,10 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   pid: host.processes.identity().pid,
   uid: host.processes.identity().uid,
   runtime: host.processes.runtime,
-  environment: host.processes.environment(),
+  // Read where crank is started, and by few others.
+  get environment() {
+    return host.processes.environment();
+  },
   wallNow: () => host.clock.wallNow(),
   monotonicNow: clock,
   readText,

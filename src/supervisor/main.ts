@@ -33,11 +33,11 @@ export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
   const life = new Life(frontEnd);
   const channel = await openChannel(KEEPER_FD, {
     data: (bytes) => {
-      for (const message of decoder.push(bytes)) life.take(message);
+      life.take(decoder.push(bytes));
     },
     close: () => processes.exit(0),
   });
-  if (processes.environment().CRANK_CANDIDATE !== undefined) channel.write(encodeCommands([{ kind: "present" }]));
+  if (processes.variable("CRANK_CANDIDATE") !== undefined) channel.write(encodeCommands([{ kind: "present" }]));
   let consumed = 0;
   life.connect({
     send: (commands) => {
@@ -45,7 +45,7 @@ export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
       consumed = consumedBy(commands) ?? consumed;
     },
     flushed: () => channel.flushed(),
-    between: (act) => life.take(act),
+    between: (act) => life.take([act]),
   });
 };
 
@@ -59,7 +59,7 @@ const consumedBy = (commands: readonly SentCommand[]): number | undefined => {
 const breakDown = (error: unknown): void => {
   const message = error instanceof Error ? error.message : String(error);
   complain(`crank: the supervisor found a fault in itself and starts anew: ${message}`);
-  if (processes.environment().CRANK_DEBUG !== undefined && error instanceof Error) complain(error.stack ?? "");
+  if (processes.variable("CRANK_DEBUG") !== undefined && error instanceof Error) complain(error.stack ?? "");
   processes.exit(BROKEN);
 };
 
@@ -92,8 +92,8 @@ class Life {
     this.#work();
   }
 
-  take(next: Message | (() => void)): void {
-    this.#queue.push(next);
+  take(next: readonly (Message | (() => void))[]): void {
+    this.#queue.push(...next);
     this.#work();
   }
 
@@ -163,9 +163,8 @@ const collect = (greetings: readonly Greeting[]): Hello & { readonly now: number
     throw new Error(`the keeper speaks protocol ${hello.protocol}, this supervisor ${PROTOCOL_VERSION}`);
   const zone = greetings.find((greeting) => greeting.kind === "helloZone");
   const facts: KeeperFacts = { ...hello, fresh: hello.fresh === 1, ...(zone ? { zone } : {}) };
-  const entries = new Map(
-    greetings.flatMap((greeting) => (greeting.kind === "helloEntry" ? [[greeting.key, greeting.value] as const] : [])),
-  );
+  const entries = new Map<string, Uint8Array>();
+  for (const greeting of greetings) if (greeting.kind === "helloEntry") entries.set(greeting.key, greeting.value);
   const workers = greetings.filter((greeting) => greeting.kind === "helloWorker");
   const handles = greetings.filter((greeting) => greeting.kind === "helloHandle");
   return { facts, entries, workers, handles, now: hello.now };

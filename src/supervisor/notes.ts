@@ -68,9 +68,9 @@ export class NoteLog {
 
   /** Takes a page back from the journal: `count` entries from number `first` on. The pages may come in any order. */
   restore(first: number, count: number, words: number, bytes: Uint8Array): void {
-    const isInOrder = first > (this.#pages.at(-1)?.first ?? 0);
-    this.#pages.push({ first, count, words, texts: bytes });
-    if (!isInOrder) this.#pages.sort((a, b) => a.first - b.first);
+    let place = this.#pages.length;
+    while (place > 0 && (this.#pages[place - 1]?.first ?? 0) > first) place--;
+    this.#pages.splice(place, 0, { first, count, words, texts: bytes });
     this.#held += count - words;
     this.#words += words;
     this.#unmerged += count < PAGES_MERGED ? 1 : 0;

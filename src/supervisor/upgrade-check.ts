@@ -80,7 +80,7 @@ const isPath = (path: unknown): path is string => typeof path === "string" && pa
 /** Answers the check that this process was started for, and ends it: status 0 if this program could go on from the journal. */
 export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
   const { files, processes } = host;
-  const told = /^(\d+):(\d+)$/.exec(processes.environment()[VARIABLE] ?? "");
+  const told = /^(\d+):(\d+)$/.exec(processes.variable(VARIABLE) ?? "");
   // Called by hand, or through a wrapper that lost it: being able to run at all is the answer.
   if (!told) return processes.exit(0);
   const problem = problemWith(frontEnd, readWhole(`/proc/self/fd/${told[1]}`));
@@ -94,7 +94,7 @@ export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
 
 /** The keeper's program says where it is (keeper/programs.c). */
 const answer = (): Record<string, unknown> => {
-  const home = host.processes.environment().CRANK_HOME;
+  const home = host.processes.variable("CRANK_HOME");
   return { crank: VERSION, protocol: PROTOCOL_VERSION, home, runtime: `${home}/bin/runtime` };
 };
 

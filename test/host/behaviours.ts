@@ -315,6 +315,8 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
       processes.arguments(),
       processes.environment().CRANK_WORD,
       processes.environment().CRANK_MISSING ?? null,
+      processes.variable("CRANK_WORD"),
+      processes.variable("CRANK_WOR") ?? null,
       processes.workingDirectory() === files.realPath("."),
       pid > 1 && parent > 0 && uid >= 0 && gid >= 0,
       terminal.isTerminal(0),

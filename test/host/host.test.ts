@@ -138,7 +138,17 @@ const EXPECTED = {
     "a\ufffdb",
     new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, byte) => byte)),
   ],
-  "the process knows what it was started with": [["an", "argument"], "a word", null, true, true, false, null],
+  "the process knows what it was started with": [
+    ["an", "argument"],
+    "a word",
+    null,
+    "a word",
+    null,
+    true,
+    true,
+    false,
+    null,
+  ],
   "what is typed comes as characters, and its end is said": "typed: ä€\n",
 };
 

@@ -71,7 +71,7 @@ const callKnown = async <M extends DeployMethod>(
 };
 
 const liveLine = (session: Session): LiveLine | null => {
-  if (session.json || host.processes.environment().TERM === "dumb" || !session.out.isTerminal) return null;
+  if (session.json || host.processes.variable("TERM") === "dumb" || !session.out.isTerminal) return null;
   return new LiveLine(session.out);
 };
 

@@ -23,6 +23,12 @@ const environment = (): Readonly<Record<string, string>> => {
   return variables;
 };
 
+const variable = (name: string): string | undefined => {
+  const start = `${name}=`;
+  for (const entry of calls.environment()) if (entry.startsWith(start)) return entry.slice(start.length);
+  return undefined;
+};
+
 /** A program that was started, and what it has printed so far. */
 class Asked {
   readonly pid: number;
@@ -88,6 +94,7 @@ export const engineProcesses: Processes = {
   // The program's own name, and the command's (keeper/programs.c).
   arguments: () => calls.processArguments().slice(2),
   environment,
+  variable,
   workingDirectory: () => checked(calls.workingDirectory(), "getcwd"),
   exit: (status) => calls.exit(status & 0xff),
   onUncaught,

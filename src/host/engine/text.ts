@@ -17,8 +17,10 @@ export class EngineTextEncoder {
 
 type DecoderOptions = { readonly fatal?: boolean; readonly ignoreBOM?: boolean };
 
-/** U+FEFF at the start, which says that it is UTF-8 and is no character of the text. */
-const BOM: readonly number[] = [0xef, 0xbb, 0xbf];
+/** U+FEFF at the start says that it is UTF-8, and is no character of the text. */
+const beginsWithBom = (bytes: Uint8Array): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+const BOM_BYTES = 3;
+const NOTHING = new Uint8Array(0);
 /** By label, as the standard names them: what is called latin1 is windows-1252. */
 const ENCODINGS: Readonly<Record<string, "utf-8" | "windows-1252">> = {
   "utf-8": "utf-8",
@@ -42,7 +44,7 @@ export class EngineTextDecoder {
   readonly fatal: boolean;
   readonly ignoreBOM: boolean;
   /** A character that was cut off. */
-  #rest: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = NOTHING;
   #isAtStart = true;
 
   constructor(label = "utf-8", { fatal = false, ignoreBOM = false }: DecoderOptions = {}) {
@@ -54,16 +56,16 @@ export class EngineTextDecoder {
   }
 
   /** Throws TypeError if it is fatal and `bytes` are not UTF-8. With `stream`, a character may go on in the next call. */
-  decode(bytes: Uint8Array = new Uint8Array(0), { stream = false }: { readonly stream?: boolean } = {}): string {
+  decode(bytes: Uint8Array = NOTHING, options?: { readonly stream?: boolean }): string {
     if (this.encoding === "windows-1252") return decodeWindows1252(bytes);
+    const isPart = options?.stream === true;
     const all = joined(this.#rest, bytes);
-    const end = stream ? wholeCharacters(all) : all.length;
-    this.#rest = all.slice(end);
-    const start =
-      this.#isAtStart && !this.ignoreBOM && BOM.every((byte, index) => all[index] === byte) ? BOM.length : 0;
-    if (end > 0) this.#isAtStart = false;
-    if (!stream) this.#isAtStart = true;
-    const text = calls.decode(all, Math.min(start, end), Math.max(0, end - start), this.fatal);
+    const end = isPart ? wholeCharacters(all) : all.length;
+    this.#rest = end < all.length ? all.slice(end) : NOTHING;
+    const start = this.#isAtStart && !this.ignoreBOM && beginsWithBom(all) ? Math.min(BOM_BYTES, end) : 0;
+    if (!isPart) this.#isAtStart = true;
+    else if (end > 0) this.#isAtStart = false;
+    const text = calls.decode(all, start, end - start, this.fatal);
     if (text === undefined) throw new TypeError("the bytes are not UTF-8");
     return text;
   }

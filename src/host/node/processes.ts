@@ -46,6 +46,7 @@ export const nodeProcesses: Processes = {
   }),
   arguments: () => process.argv.slice(2),
   environment: () => process.env,
+  variable: (name) => process.env[name],
   workingDirectory: () => asHost("getcwd", undefined, () => process.cwd()),
   exit: (status) => process.exit(status),
   onUncaught: (handler) => {
