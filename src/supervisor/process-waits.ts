@@ -13,10 +13,10 @@ export type Queue = { readonly waiting: number; readonly accepted: number };
 const MOST_DESCRIPTORS = 4096;
 const MOST_THREADS = 256;
 
-/** Whether a process watches all these sockets by epoll(7). */
+/** Whether a process is seen to wait at all these sockets. */
 export const watchesAll = (pid: number, inodes: readonly number[]): boolean => {
-  const { watched } = watchedByEpoll(pid);
-  return inodes.every((inode) => watched.has(inode));
+  const isIn = ({ watched }: Waits): boolean => inodes.every((inode) => watched.has(inode));
+  return isIn(watchedByEpoll(pid)) || isIn(waitsOf(pid));
 };
 
 /** What a process waits at, by epoll(7) or in accept(2). */
