@@ -152,6 +152,7 @@ class FunctionWriter {
       this.#call,
       this.#callIndirect,
       this.#branchByTable,
+      this.#return,
       this.#dead,
     ];
     const choices = depth > 0 ? [...shallow, ...deep, ...deep] : shallow;
@@ -199,7 +200,7 @@ class FunctionWriter {
   /** Mostly one that cannot trap: what comes behind a trap is not tried. */
   #anyOperator(type: ValueType): Operator {
     const one = this.#random.pick(nonEmpty(OPERATORS_OF[type]));
-    return one.canTrap && this.#random.chance(0.9) ? this.#anyOperator(type) : one;
+    return one.canTrap && this.#random.chance(0.8) ? this.#anyOperator(type) : one;
   }
 
   #load(type: ValueType, depth: number): Bytes {
@@ -335,6 +336,14 @@ class FunctionWriter {
       return [...value, ...index, 0x0e, ...u32(targets.length), ...targets.flat(), ...target()];
     };
     return [...this.#value("i32", 1), 0x04, 0x40, ...this.#inside(null, branch), 0x0b];
+  }
+
+  /** In an if, as a table of branches, and rarely: it ends the function too. */
+  #return(depth: number): Bytes {
+    const { result } = this.#in.signature;
+    const code = (): Bytes => [...(result === null ? [] : this.#value(result, Math.min(depth, 1))), 0x0f];
+    const isRare = [...this.#value("i32", 1), ...constant("i32", 15n), ...opcode("i32.and"), 0x45];
+    return [...isRare, 0x04, 0x40, ...this.#inside(null, code), 0x0b];
   }
 
   /** Instructions behind a branch, which an engine reads over. */

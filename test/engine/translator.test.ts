@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WasmError } from "../../tools/wasm-to-c/bytes.ts";
+import { type Instruction, readInstruction } from "../../tools/wasm-to-c/instructions.ts";
 import { moduleToC } from "../../tools/wasm-to-c/module-to-c.ts";
 import { LOADS, OPERATORS, SATURATING, STORES } from "../../tools/wasm-to-c/operators.ts";
 import { readModule } from "../../tools/wasm-to-c/read-module.ts";
@@ -12,7 +13,7 @@ import { Random } from "../sim/random.ts";
 import { type Call, type Case, hasWasm2c, runInV8, runTranslated, runWasm2c } from "./differential.ts";
 import { constant, opcode, type WrittenModule, writeModule } from "./module-writer.ts";
 import { FUEL_AT_START, type RandomOptions, randomModule } from "./random-module.ts";
-import { randomBits } from "./random-values.ts";
+import { randomBits, TYPES } from "./random-values.ts";
 
 const SEED = Number(process.env.CRANK_ENGINE_SEED ?? 2);
 const MODULES = Number(process.env.CRANK_ENGINE_MODULES ?? 1);
@@ -72,6 +73,34 @@ describe.each(Array.from({ length: MODULES }, (_, index) => SEED + index))("a ra
       ...labelled(one, runWasm2c(one)),
     ]);
   });
+});
+
+/** An instruction by its name: an operator's, an access's, or its kind. */
+const nameOf = (instruction: Instruction): string => {
+  if (instruction.kind === "operator") return instruction.operator.name;
+  if (instruction.kind === "load" || instruction.kind === "store") return instruction.access.name;
+  return instruction.kind === "constant" ? `${instruction.literal.type}.const` : instruction.kind;
+};
+/** Those that are one instruction each. A new kind that is not here is an error of types. */
+const KINDS: Readonly<Record<Exclude<Instruction["kind"], "operator" | "load" | "store" | "constant">, true>> = {
+  ...{ unreachable: true, nop: true, else: true, end: true, return: true, drop: true, select: true },
+  ...{ memorySize: true, memoryGrow: true, memoryCopy: true, memoryFill: true, block: true, loop: true, if: true },
+  ...{ br: true, brIf: true, brTable: true, call: true, callIndirect: true },
+  ...{ localGet: true, localSet: true, localTee: true, globalGet: true, globalSet: true },
+};
+
+test("random modules have every instruction that the translator knows", () => {
+  const seen = new Set<string>();
+  for (const seed of [SEED, SEED + 5000, SEED + 9000]) {
+    const options = { seed, functions: FUNCTIONS, memoryTraps: "some" } as const;
+    for (const definition of readModule(writeModule(randomModule(options))).functions) {
+      if (!("code" in definition)) continue;
+      for (const reader = definition.code(); !reader.isAtEnd; ) seen.add(nameOf(readInstruction(reader)));
+    }
+  }
+  const tables = [...OPERATORS.values(), ...SATURATING, ...LOADS.values(), ...STORES.values()];
+  const known = [...tables.map(({ name }) => name), ...TYPES.map((type) => `${type}.const`), ...Object.keys(KINDS)];
+  expect(known.filter((name) => !seen.has(name))).toEqual([]);
 });
 
 const bare: WrittenModule = {
