@@ -1,6 +1,7 @@
 // Maps from whole numbers to values that never change: a change makes another map, which shares with the one before
 // everything but the path to what has changed. Each entry has a time at which it is due, and each node the earliest of those
-// below it, so that what is due next is found without a look at the rest.
+// below it, so that what is due next is found without a look at the rest. Changes with one owner share their copies (owner.ts).
+import type { Owner } from "./owner.ts";
 
 /** The time of what is never due. */
 export const NEVER = Number.POSITIVE_INFINITY;
@@ -12,13 +13,14 @@ const LAST = SLOTS - 1;
 
 // Where in a node: behind the slots the times when they are due; the earliest of those; a bit for each slot that is not
 // empty; a bit for each that is ever due; how many entries there are below; and how many bits of an id stand below those
-// that choose among the slots.
+// that choose among the slots; and the node's owner.
 const DUE = SLOTS;
 const EARLIEST = 2 * SLOTS;
 const TAKEN = EARLIEST + 1;
 const WAITING = EARLIEST + 2;
 const COUNT = EARLIEST + 3;
 const LEVEL = EARLIEST + 4;
+const OWNER = EARLIEST + 5;
 
 /** On level 0 the slots hold values, above it nodes. One array, because arrays are copied sooner than objects are made. */
 type Node = readonly unknown[];
@@ -34,6 +36,7 @@ const emptyNode = (level: number): Node => [
   0,
   0,
   level,
+  null,
 ];
 const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
 
@@ -57,44 +60,50 @@ export const find = <T>(map: IdMap<T>, id: number): T | undefined => {
 };
 
 /** The map with an entry more, or with another one in the place of that with its id. */
-export const withEntry = <T>(map: IdMap<T>, id: number, value: T, dueAt = NEVER): IdMap<T> => {
+export const withEntry = <T>(map: IdMap<T>, id: number, value: T, dueAt = NEVER, owner: Owner = null): IdMap<T> => {
   let root: Node = map;
-  while (id >>> numberAt(root, LEVEL) > LAST) root = raised(root);
-  return put(root, id, value, dueAt);
+  while (id >>> numberAt(root, LEVEL) > LAST) root = raised(root, owner);
+  return put(root, id, value, dueAt, owner);
 };
 
 /** The map without an entry, if there was one. */
-export const withoutEntry = <T>(map: IdMap<T>, id: number): IdMap<T> =>
-  find(map, id) === undefined ? map : (drop(map, id) ?? EMPTY);
+export const withoutEntry = <T>(map: IdMap<T>, id: number, owner: Owner = null): IdMap<T> =>
+  find(map, id) === undefined ? map : (drop(map, id, owner) ?? EMPTY);
 
 /** The same with one level more. */
-const raised = (root: Node): Node => {
+const raised = (root: Node, owner: Owner): Node => {
   const above = EMPTY_NODES[numberAt(root, LEVEL) / BITS + 1] ?? [];
-  return numberAt(root, COUNT) === 0 ? above : changed(above, 0, root, numberAt(root, EARLIEST), numberAt(root, COUNT));
+  const count = numberAt(root, COUNT);
+  return count === 0 ? above : changed(above, 0, root, numberAt(root, EARLIEST), count, owner);
 };
 
-const put = (node: Node, id: number, value: unknown, dueAt: number): Node => {
+const put = (node: Node, id: number, value: unknown, dueAt: number, owner: Owner): Node => {
   const level = node[LEVEL] as number;
   const slot = (id >>> level) & LAST;
   const before = node[slot];
-  if (level === 0) return changed(node, slot, value, dueAt, before === undefined ? 1 : 0);
+  if (level === 0) return changed(node, slot, value, dueAt, before === undefined ? 1 : 0, owner);
   const old = (before ?? EMPTY_NODES[level / BITS - 1]) as Node;
-  const child = put(old, id, value, dueAt);
-  return changed(node, slot, child, child[EARLIEST] as number, (child[COUNT] as number) - (old[COUNT] as number));
+  const count = old[COUNT] as number;
+  const child = put(old, id, value, dueAt, owner);
+  return changed(node, slot, child, child[EARLIEST] as number, (child[COUNT] as number) - count, owner);
 };
 
-const drop = (node: Node, id: number): Node | undefined => {
+const drop = (node: Node, id: number, owner: Owner): Node | undefined => {
   if (node[COUNT] === 1) return undefined;
   const level = node[LEVEL] as number;
   const slot = (id >>> level) & LAST;
-  const child = level === 0 ? undefined : drop(node[slot] as Node, id);
-  return changed(node, slot, child, child === undefined ? NEVER : (child[EARLIEST] as number), -1);
+  const child = level === 0 ? undefined : drop(node[slot] as Node, id, owner);
+  return changed(node, slot, child, child === undefined ? NEVER : (child[EARLIEST] as number), -1, owner);
 };
 
-/** A copy of the node with other contents of a slot, and `more` entries. */
-const changed = (node: Node, slot: number, content: unknown, dueAt: number, more: number): Node => {
-  // Its own until it is returned.
-  const next = node.with(slot, content);
+/** The node, or a copy if it has another owner, with other contents of a slot, and `more` entries. */
+const changed = (node: Node, slot: number, content: unknown, dueAt: number, more: number, owner: Owner): Node => {
+  let next = node as unknown[];
+  if (owner === null || next[OWNER] !== owner) {
+    // Sooner done on this engine than with slice().
+    next = next.with(OWNER, owner);
+  }
+  next[slot] = content;
   const before = next[DUE + slot] as number;
   const earliest = next[EARLIEST] as number;
   if (more !== 0) {
@@ -155,8 +164,8 @@ export const firstDue = (map: IdMap<unknown>): number | null => {
 /** The ids under which two maps do not hold the same, in their order: what both share is passed over. */
 export const differences = <T>(before: IdMap<T>, after: IdMap<T>): number[] => {
   let [a, b]: [Node, Node] = [before, after];
-  while (numberAt(a, LEVEL) < numberAt(b, LEVEL)) a = raised(a);
-  while (numberAt(b, LEVEL) < numberAt(a, LEVEL)) b = raised(b);
+  while (numberAt(a, LEVEL) < numberAt(b, LEVEL)) a = raised(a, null);
+  while (numberAt(b, LEVEL) < numberAt(a, LEVEL)) b = raised(b, null);
   return differencesIn(a, b, 0, []);
 };
 

@@ -1,5 +1,6 @@
 // Sets of whole numbers that never change: a change makes another set, which shares with the one before everything but the
-// path to what has changed. 32 numbers are the bits of one word.
+// path to what has changed. 32 numbers are the bits of one word. Changes with one owner share their copies (owner.ts).
+import type { Owner } from "./owner.ts";
 
 /** Bits of a number for each level, and so many slots in a node. */
 const BITS = 5;
@@ -7,17 +8,18 @@ const SLOTS = 2 ** BITS;
 const LAST = SLOTS - 1;
 
 // Where in a node, behind the slots: a bit for each slot that is not empty; how many numbers there are below; and how many
-// bits of a number stand below those that choose among the slots.
+// bits of a number stand below those that choose among the slots; and the node's owner.
 const TAKEN = SLOTS;
 const COUNT = SLOTS + 1;
 const LEVEL = SLOTS + 2;
+const OWNER = SLOTS + 3;
 
 /** On level BITS the slots hold words, above it nodes; 0: an empty one. One array, because arrays are copied sooner than objects are made. */
-type Node = readonly (number | Node)[];
+type Node = readonly (number | Node | Owner)[];
 /** The root. */
 export type IdSet = Node;
 
-const emptyNode = (level: number): Node => [...Array<number>(SLOTS).fill(0), 0, 0, level];
+const emptyNode = (level: number): Node => [...Array<number>(SLOTS).fill(0), 0, 0, level, null];
 const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
 
 /** Nothing in it. */
@@ -27,41 +29,46 @@ export const NO_IDS: IdSet = emptyNode(BITS);
 export const sizeOf = (ids: IdSet): number => ids[COUNT] as number;
 
 /** The set with a number that it does not have. */
-export const withId = (ids: IdSet, id: number): IdSet => {
+export const withId = (ids: IdSet, id: number, owner: Owner = null): IdSet => {
   let root: Node = ids;
   while (id >>> (root[LEVEL] as number) > LAST) {
     const above = EMPTY_NODES[(root[LEVEL] as number) / BITS + 1] ?? [];
-    root = root[COUNT] === 0 ? above : changed(above, 0, root, root[COUNT] as number);
+    root = root[COUNT] === 0 ? above : changed(above, 0, root, root[COUNT] as number, owner);
   }
-  return put(root, id);
+  return put(root, id, owner);
 };
 
 /** The set without a number that it has. */
-export const withoutId = (ids: IdSet, id: number): IdSet => (ids[COUNT] === 1 ? NO_IDS : drop(ids, id));
+export const withoutId = (ids: IdSet, id: number, owner: Owner = null): IdSet =>
+  ids[COUNT] === 1 ? NO_IDS : drop(ids, id, owner);
 
-const put = (node: Node, id: number): Node => {
+const put = (node: Node, id: number, owner: Owner): Node => {
   const level = node[LEVEL] as number;
   const slot = (id >>> level) & LAST;
   const content = node[slot] ?? 0;
   // A shift takes the lowest five bits of what it shifts by.
-  if (level === BITS) return changed(node, slot, (content as number) | (1 << id), 1);
+  if (level === BITS) return changed(node, slot, (content as number) | (1 << id), 1, owner);
   const below = content === 0 ? (EMPTY_NODES[level / BITS - 1] as Node) : (content as Node);
-  return changed(node, slot, put(below, id), 1);
+  return changed(node, slot, put(below, id, owner), 1, owner);
 };
 
-const drop = (node: Node, id: number): Node => {
+const drop = (node: Node, id: number, owner: Owner): Node => {
   const level = node[LEVEL] as number;
   const slot = (id >>> level) & LAST;
   const content = node[slot] ?? 0;
-  if (level === BITS) return changed(node, slot, (content as number) & ~(1 << id), -1);
+  if (level === BITS) return changed(node, slot, (content as number) & ~(1 << id), -1, owner);
   const below = content as Node;
-  return changed(node, slot, below[COUNT] === 1 ? 0 : drop(below, id), -1);
+  return changed(node, slot, below[COUNT] === 1 ? 0 : drop(below, id, owner), -1, owner);
 };
 
-/** A copy of the node with other contents of a slot, and `more` numbers. */
-const changed = (node: Node, slot: number, content: number | Node, more: number): Node => {
-  // Its own until it is returned.
-  const next = node.with(slot, content);
+/** The node, or a copy if it has another owner, with other contents of a slot, and `more` numbers. */
+const changed = (node: Node, slot: number, content: number | Node, more: number, owner: Owner): Node => {
+  let next = node as (number | Node | Owner)[];
+  if (owner === null || next[OWNER] !== owner) {
+    // Sooner done on this engine than with slice().
+    next = next.with(OWNER, owner);
+  }
+  next[slot] = content;
   const taken = next[TAKEN] as number;
   next[TAKEN] = content === 0 ? taken & ~(1 << slot) : taken | (1 << slot);
   next[COUNT] = (next[COUNT] as number) + more;

@@ -10,6 +10,7 @@ import {
   countOf,
   countWorkers,
   dueWorkers,
+  findPool,
   findWorker,
   freeIndex,
   workersDueAt,
@@ -38,7 +39,9 @@ export const whatIsKeptWrongly = ({ workers, generations }: State, now: number):
   const indexes = new Set(all.map(({ index }) => index));
   const free = all.findIndex((_, index) => !indexes.has(index));
   if (freeIndex(workers) !== (free < 0 ? all.length : free)) return `index ${freeIndex(workers)} is said to be free`;
-  const numbers = [...new Set([...all.map(({ generation }) => generation), ...Object.keys(workers.pools).map(Number)])];
+  const numbers = [
+    ...new Set([...all.map(({ generation }) => generation), ...workers.pools.map(({ generation }) => generation)]),
+  ];
   const wrong = numbers.find((number) => !isPoolRight({ workers, generations }, number, all));
   return wrong === undefined ? null : `the pool of generation ${wrong} is kept wrongly`;
 };
@@ -48,7 +51,7 @@ const isPoolRight = (
   number: number,
   all: readonly Worker[],
 ): boolean => {
-  const pool = state.workers.pools[number];
+  const pool = findPool(state.workers, number);
   const mine = all.filter(({ generation }) => generation === number);
   const available = mine.filter((worker) => standingOf(worker) === STANDING.available);
   const olds = available.map((worker) => oldAt(worker, state.generations[number]?.spec)).filter((at) => at !== NEVER);

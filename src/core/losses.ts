@@ -10,8 +10,10 @@ export const countLoss = (turn: Turn, { index, generation, restarts = 0 }: Worke
 
 /** How often a worker was started again at this place, with the one that is being started now. */
 export const restartsAt = (turn: Turn, index: number, generation: GenerationNumber): number => {
-  const { [index]: loss, ...others } = turn.service.losses ?? {};
+  const { losses } = turn.service;
+  const loss = losses?.[index];
   if (loss === undefined) return 0;
+  const { [index]: _, ...others } = losses ?? {};
   changeService(turn, { losses: others });
   return loss.generation === generation ? loss.restarts : 0;
 };

@@ -5,7 +5,7 @@ import type { View } from "./pool.ts";
 import { STANDING, type Standing } from "./standing.ts";
 import type { Generation } from "./state.ts";
 import type { Living } from "./stopping.ts";
-import { findWorker, type Pool, type Workers } from "./workers.ts";
+import { countDismissed, findPool, findWorker, type Pool, type Workers } from "./workers.ts";
 
 /** Some kinds: of their workers the oldest goes first. */
 type Kinds = readonly IdSet[];
@@ -16,7 +16,8 @@ type Kinds = readonly IdSet[];
  */
 export const takeOthers = (view: View, wanted: Generation | null, take: (worker: Living) => boolean): void => {
   const { workers } = view;
-  for (const kinds of othersOf(view, wanted)) takeInOrder(workers, kinds, take);
+  const kinds = othersOf(view, wanted);
+  for (let place = 0; place < kinds.length; place++) takeInOrder(workers, kinds[place] as Kinds, take);
 };
 
 /** Whether it is true for one of the others, and so for all of its kind. */
@@ -25,7 +26,7 @@ export const someOther = (view: View, wanted: Generation | null, isTrue: (worker
 
 /** Offers those of the wanted generation that are not dismissed, likewise. */
 export const takeWanted = ({ workers }: View, { number }: Generation, take: (worker: Living) => boolean): void => {
-  const pool = workers.pools[number];
+  const pool = findPool(workers, number);
   if (!pool) return;
   const unavailable: IdSet[] = [];
   addKind(unavailable, pool, STANDING.starting);
@@ -41,11 +42,17 @@ const othersOf = ({ service, workers }: View, wanted: Generation | null): readon
   const unavailable: IdSet[] = [];
   const leftover: IdSet[] = [];
   const current: IdSet[] = [];
-  for (const pool of Object.values(workers.pools)) {
-    addKind(unavailable, pool, STANDING.outgoingEarly);
-    addKind(unavailable, pool, STANDING.broken);
-    addKind(leftover, pool, STANDING.outgoing);
-    if (pool.generation === wanted?.number) continue;
+  const { pools } = workers;
+  const areDismissed = countDismissed(workers) > 0;
+  const number = wanted?.number;
+  for (let place = 0; place < pools.length; place++) {
+    const pool = pools[place] as Pool;
+    if (areDismissed) {
+      addKind(unavailable, pool, STANDING.outgoingEarly);
+      addKind(unavailable, pool, STANDING.broken);
+      addKind(leftover, pool, STANDING.outgoing);
+    }
+    if (pool.generation === number) continue;
     addKind(unavailable, pool, STANDING.starting);
     addKind(unavailable, pool, STANDING.unproven);
     addKind(pool.generation === service.current ? current : leftover, pool, STANDING.available);

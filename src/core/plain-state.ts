@@ -8,8 +8,9 @@ export type PlainState = Omit<State, "workers"> & { readonly workers: Readonly<R
 /** The state that this is. */
 export const stateOf = (plain: PlainState): State => {
   let workers = NO_WORKERS;
+  const owner = {};
   for (const worker of Object.values(plain.workers))
-    workers = withWorker(workers, worker, oldAt(worker, plain.generations[worker.generation]?.spec));
+    workers = withWorker(workers, worker, oldAt(worker, plain.generations[worker.generation]?.spec), owner);
   return { ...plain, workers };
 };
 

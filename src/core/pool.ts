@@ -4,7 +4,7 @@ import { respawns } from "./backoff.ts";
 import { isAvailable, isBroken, isDismissed, STANDING } from "./standing.ts";
 import type { Generation, Rollout, State } from "./state.ts";
 import type { Living } from "./stopping.ts";
-import { countDismissed, countIn, countOf, countWorkers } from "./workers.ts";
+import { countDismissed, countIn, countOf, countWorkers, findPool } from "./workers.ts";
 
 /** What the questions are asked of: a state, or a turn in the making. */
 export type View = Pick<State, "service" | "generations" | "workers">;
@@ -40,10 +40,9 @@ export const takeCensus = ({ workers }: View, wanted: Generation | null): Census
   const draining = countOf(workers, STANDING.draining);
   const alive = processes - draining - countOf(workers, STANDING.stopping);
   const dismissed = countDismissed(workers);
-  const number = wanted === null ? NO_GENERATION : wanted.number;
-  const wantedAvailable = countIn(workers, number, STANDING.available);
-  const wantedAlive =
-    wantedAvailable + countIn(workers, number, STANDING.starting) + countIn(workers, number, STANDING.unproven);
+  const pool = wanted === null ? undefined : findPool(workers, wanted.number);
+  const wantedAvailable = countIn(pool, STANDING.available);
+  const wantedAlive = wantedAvailable + countIn(pool, STANDING.starting) + countIn(pool, STANDING.unproven);
   return {
     processes,
     alive,
@@ -56,7 +55,6 @@ export const takeCensus = ({ workers }: View, wanted: Generation | null): Census
     othersLeft: alive - wantedAlive,
   };
 };
-const NO_GENERATION = -1;
 
 /**
  * How many workers stay available whatever a rollout does. With a surge every replacement comes first, so that nothing

@@ -51,8 +51,9 @@ export const finishShutdown = (turn: Turn): void => {
  * stay for, or not, as the program's manner is.
  */
 export const endIfNothingRuns = (turn: Turn): void => {
+  if (hasWorkers(turn)) return;
   const { phase, rollout, pendingRecord, current, lastOutcome, manner, owed } = turn.service;
-  if (phase.kind !== "running" || rollout || pendingRecord || current === null || hasWorkers(turn)) return;
+  if (phase.kind !== "running" || rollout || pendingRecord || current === null) return;
   if (owed > 0) return;
   const wanted = turn.generations[current] ?? null;
   const isEmpty = wanted?.instances === 0;

@@ -1,6 +1,7 @@
 // How a worker is started: as a number of its own, before anybody knows its pid.
 
 import { restartsAt } from "./losses.ts";
+import type { Own } from "./owner.ts";
 import type { Generation, GenerationNumber, Worker } from "./state.ts";
 import { changeService, emit, note, putGeneration, putWorker, type Turn } from "./turn.ts";
 import { freeIndex } from "./workers.ts";
@@ -11,20 +12,20 @@ export const startWorker = (turn: Turn, { number, spec }: Generation, as: "anoth
   const attempt = takeAttempt(turn, number);
   const index = freeIndex(turn.workers);
   const restarts = restartsAt(turn, index, number);
-  const worker: Worker = {
+  const worker: Own<Worker> = {
     id,
     generation: number,
     index,
     attempt,
-    ...(restarts > 0 ? { restarts } : {}),
     pid: null,
     startTime: 0,
     startedAt: turn.now,
-    ...(as === "replacement" ? { replacement: true } : {}),
     kind: "starting",
     readyBy: spec.startTimeoutMs === null ? null : turn.now + spec.startTimeoutMs,
     probing: null,
   };
+  if (restarts > 0) worker.restarts = restarts;
+  if (as === "replacement") worker.replacement = true;
   changeService(turn, { nextWorker: id + 1 });
   putWorker(turn, worker);
   emit(turn, { kind: "start", worker: id });
@@ -34,8 +35,8 @@ export const startWorker = (turn: Turn, { number, spec }: Generation, as: "anoth
 /** The next attempt at a place whose last worker failed, if there is one; else the first. */
 const takeAttempt = (turn: Turn, number: GenerationNumber): number => {
   const generation = turn.generations[number];
-  const [failed, ...others] = generation?.retrying ?? [];
+  const failed = generation?.retrying[0];
   if (!generation || failed === undefined) return 1;
-  putGeneration(turn, { ...generation, retrying: others });
+  putGeneration(turn, { ...generation, retrying: generation.retrying.slice(1) });
   return failed + 1;
 };

@@ -1,5 +1,6 @@
 // How a worker is stopped: its spec's steps, one after the other, each at its time after the first.
 import type { MainExited } from "./events.ts";
+import type { Own } from "./owner.ts";
 import type { Spec, StopStep } from "./spec.ts";
 import type { Ending, Failure, Worker } from "./state.ts";
 import { emit, note, putWorker, specOf, type Turn } from "./turn.ts";
@@ -11,70 +12,85 @@ export type Living = Exclude<Worker, { kind: "stopping" }>;
 const DEFAULT_STEPS: readonly StopStep[] = [{ signal: "SIGTERM", afterMs: 0 }];
 
 /** Tells a worker to go: the first step is taken now. */
-export const beginStop = (turn: Turn, worker: Living): void =>
-  takeNextStep(turn, {
-    ...identityOf(worker),
-    ...(worker.kind === "ready" && worker.dismissal !== undefined ? { dismissal: worker.dismissal } : {}),
+export const beginStop = (turn: Turn, worker: Living): void => {
+  const stopping = stoppingFrom(turn, worker);
+  if (worker.kind === "ready" && worker.dismissal !== undefined) stopping.dismissal = worker.dismissal;
+  takeSteps(turn, stopping);
+  putWorker(turn, stopping);
+};
+
+/** What it is when it has been told nothing yet. Its own fields, not copied from another object: that takes longer. */
+const stoppingFrom = (turn: Turn, worker: Living): Own<Stopping> => {
+  const { now } = turn;
+  const stopping: Own<Stopping> = {
+    id: worker.id,
+    generation: worker.generation,
+    index: worker.index,
+    attempt: worker.attempt,
+    pid: worker.pid,
+    startTime: worker.startTime,
+    startedAt: worker.startedAt,
     kind: "stopping",
-    stoppingAt: turn.now,
+    stoppingAt: now,
     wasReady: worker.kind === "ready",
     nextStep: 0,
-    stepAt: turn.now,
+    stepAt: now,
     failure: null,
-  });
+  };
+  if (worker.replacement === true) stopping.replacement = true;
+  if (worker.restarts !== undefined) stopping.restarts = worker.restarts;
+  return stopping;
+};
 
 /** A worker goes by itself, as if its first step had been taken already. */
 export const beginLeaving = (turn: Turn, worker: Living): void => {
-  const stopping: Stopping = {
-    ...identityOf(worker),
-    kind: "stopping",
-    stoppingAt: turn.now,
-    wasReady: worker.kind === "ready",
-    nextStep: 1,
-    stepAt: null,
-    failure: null,
-    unasked: true,
-  };
+  const stopping = stoppingFrom(turn, worker);
+  stopping.unasked = true;
   const steps = stepsFor(turn, specOf(turn, worker.generation), stopping);
-  putWorker(turn, { ...stopping, stepAt: dueAfter(turn.now, steps, 0) });
+  stopping.nextStep = 1;
+  stopping.stepAt = dueAfter(turn.now, steps, 0);
+  putWorker(turn, stopping);
 };
 
 /** Ends a worker that has failed: at once, or by the steps that the program has for it. */
 export const endFailed = (turn: Turn, worker: Living, failure: Failure): void => {
-  const stopping = {
-    ...identityOf(worker),
-    kind: "stopping" as const,
-    stoppingAt: turn.now,
-    wasReady: worker.kind === "ready",
-    failure,
-  };
+  const stopping = stoppingFrom(turn, worker);
+  stopping.failure = failure;
   const isUnheard = worker.kind === "starting" && worker.unheard === true;
   // One that holds some of the sockets may serve clients there.
   const isServing = failure.kind === "notServing" && failure.sockets.held > 0;
-  if (turn.service.manner.failSteps !== null || isUnheard || isServing)
-    return takeNextStep(turn, { ...stopping, nextStep: 0, stepAt: turn.now });
+  if (turn.service.manner.failSteps !== null || isUnheard || isServing) return takeNextStep(turn, stopping);
   const spec = specOf(turn, worker.generation);
-  putWorker(turn, { ...stopping, nextStep: Math.max(1, spec?.stopSteps.length ?? 0), stepAt: null });
+  stopping.nextStep = Math.max(1, spec?.stopSteps.length ?? 0);
+  stopping.stepAt = null;
+  putWorker(turn, stopping);
   sendSignal(turn, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "tree");
 };
 
 /** Takes the next step now, due or not, and those that belong to the same moment. */
 export const takeNextStep = (turn: Turn, worker: Stopping): void => {
+  const next = { ...worker };
+  takeSteps(turn, next);
+  const before = findWorker(turn.workers, worker.id);
+  const isSame = before?.kind === "stopping" && before.nextStep === next.nextStep && before.stepAt === next.stepAt;
+  if (!isSame) putWorker(turn, next);
+};
+
+const takeSteps = (turn: Turn, worker: Own<Stopping>): void => {
   const spec = specOf(turn, worker.generation);
   const steps = stepsFor(turn, spec, worker);
-  let { nextStep, stepAt } = worker;
+  const last = steps.length - 1;
   // Of a rest that has no more steps, and is to go all the same.
-  if (worker.rest !== undefined && nextStep >= steps.length) return sendSignal(turn, worker, "SIGKILL", "tree");
-  for (let step = steps[nextStep]; step; step = steps[nextStep]) {
-    const isLast = nextStep === steps.length - 1;
-    sendSignal(turn, worker, step.signal, targetOf(worker, spec, isLast && nextStep > 0));
-    stepAt = dueAfter(turn.now, steps, nextStep);
-    nextStep += 1;
-    if (stepAt === null || stepAt > turn.now) break;
+  if (worker.rest !== undefined && worker.nextStep > last) return sendSignal(turn, worker, "SIGKILL", "tree");
+  for (let taken = worker.nextStep; ; taken++) {
+    const step = steps[taken];
+    if (!step) return;
+    sendSignal(turn, worker, step.signal, targetOf(worker, spec, taken > 0 && taken === last));
+    const stepAt = dueAfter(turn.now, steps, taken);
+    worker.nextStep = taken + 1;
+    worker.stepAt = stepAt;
+    if (stepAt === null || stepAt > turn.now) return;
   }
-  const before = findWorker(turn.workers, worker.id);
-  const isSame = before?.kind === "stopping" && before.nextStep === nextStep && before.stepAt === stepAt;
-  if (!isSame) putWorker(turn, { ...worker, nextStep, stepAt });
 };
 
 /** Takes the steps from the first one on, whatever was taken before: on the way down there may be others than before. */
@@ -117,17 +133,12 @@ export const killRest = (
   { ending, rest }: Pick<MainExited, "ending" | "rest">,
   failure: Failure | null,
 ): void => {
-  const left: Stopping = {
-    ...identityOf(worker),
-    kind: "stopping",
-    stoppingAt: turn.now,
-    wasReady: worker.kind === "ready",
-    nextStep: Math.max(1, specOf(turn, worker.generation)?.stopSteps.length ?? 0),
-    stepAt: null,
-    failure,
-    unasked: true,
-    rest,
-  };
+  const left = stoppingFrom(turn, worker);
+  left.nextStep = Math.max(1, specOf(turn, worker.generation)?.stopSteps.length ?? 0);
+  left.stepAt = null;
+  left.failure = failure;
+  left.unasked = true;
+  left.rest = rest;
   putWorker(turn, left);
   signalRest(turn, left, ending, "SIGKILL");
 };

@@ -4,7 +4,7 @@
 import { oldAt } from "./age.ts";
 import type { Effect, Note, Outcome } from "./effects.ts";
 import type { Generation, GenerationNumber, RequestId, Service, State, Worker, WorkerId } from "./state.ts";
-import { withoutWorker, withWorker } from "./workers.ts";
+import { findPool, withoutWorker, withWorker } from "./workers.ts";
 
 export type Turn = {
   readonly before: State;
@@ -15,6 +15,10 @@ export type Turn = {
   workers: State["workers"];
   history: State["history"];
   readonly effects: Effect[];
+  /** All changes of the turn are one. */
+  readonly owner: object;
+  /** Whether a worker was taken out. */
+  hasRemoved: boolean;
 };
 
 /** A draft of the state after `state`. `now`: CLOCK_MONOTONIC, ms. */
@@ -26,6 +30,8 @@ export const beginTurn = (state: State, now: number): Turn => ({
   workers: state.workers,
   history: state.history,
   effects: [],
+  owner: {},
+  hasRemoved: false,
 });
 
 /** The next state; the last one itself if nothing has changed. */
@@ -52,12 +58,13 @@ export const putGeneration = (turn: Turn, generation: Generation): void => {
 
 /** Adds a worker, or puts it in the place of the one with its id. */
 export const putWorker = (turn: Turn, worker: Worker): void => {
-  turn.workers = withWorker(turn.workers, worker, oldAt(worker, specOf(turn, worker.generation)));
+  turn.workers = withWorker(turn.workers, worker, oldAt(worker, specOf(turn, worker.generation)), turn.owner);
 };
 
 /** Takes out a worker that is gone; its index is free again. */
 export const removeWorker = (turn: Turn, id: WorkerId): void => {
-  turn.workers = withoutWorker(turn.workers, id);
+  turn.hasRemoved = true;
+  turn.workers = withoutWorker(turn.workers, id, turn.owner);
 };
 
 /** Wants something done, behind what was wanted before. */
@@ -83,11 +90,19 @@ export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generat
 
 /** Forgets the generations that nothing refers to any more. */
 export const pruneGenerations = (turn: Turn): void => {
-  const { service, workers } = turn;
+  const { before, service, workers } = turn;
+  const { service: last } = before;
+  const isUsedAsBefore =
+    !turn.hasRemoved &&
+    turn.generations === before.generations &&
+    service.rollout === last.rollout &&
+    service.current === last.current &&
+    service.pendingRecord === last.pendingRecord;
+  if (isUsedAsBefore) return;
   for (const { number } of Object.values(turn.generations)) {
     const { current, rollout, pendingRecord } = service;
     if (number === current || number === rollout?.generation || number === pendingRecord?.generation) continue;
-    if (workers.pools[number] !== undefined) continue;
+    if (findPool(workers, number) !== undefined) continue;
     const { [number]: _, ...used } = turn.generations;
     turn.generations = used;
   }

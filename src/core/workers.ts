@@ -1,5 +1,6 @@
 // All workers of a service, with what is asked of them all at every event kept rather than counted: how many there are of
-// each standing, who is due next, which index is free. Never changed: a change makes another value, which shares the rest.
+// each standing, who is due next, which index is free. Never changed: a change makes another value, which shares the rest; the
+// changes of one owner make one (owner.ts).
 import {
   differences,
   EMPTY,
@@ -14,6 +15,7 @@ import {
   withoutEntry,
 } from "./id-map.ts";
 import { type IdSet, NO_IDS, nextId, sizeOf as sizeOfSet, withId, withoutId } from "./id-set.ts";
+import type { Own, Owner } from "./owner.ts";
 import { dueAt, isIncoming, STANDING, type Standing, standingOf } from "./standing.ts";
 import type { GenerationNumber, Worker, WorkerId } from "./state.ts";
 
@@ -26,6 +28,7 @@ export type Pool = {
   readonly processes: number;
   readonly living: readonly IdSet[];
   readonly ages: IdMap<true>;
+  readonly owner: Owner;
 };
 /** How many workers have each standing; and, behind those, how many are `INCOMING`. */
 type Counts = readonly number[];
@@ -35,25 +38,23 @@ const INCOMING = 8;
 export type Workers = {
   readonly byId: IdMap<Worker>;
   readonly counts: Counts;
-  readonly pools: Readonly<Record<GenerationNumber, Pool>>;
+  /** Of the generations that have processes. */
+  readonly pools: readonly Pool[];
   /** The indexes below `indexes` that no worker has. */
   readonly freeIndexes: IdSet;
   readonly indexes: number;
+  readonly owner: Owner;
 };
 
-const noPool = (generation: GenerationNumber): Pool => ({
-  generation,
-  processes: 0,
-  living: Array(STANDING.broken + 1).fill(NO_IDS),
-  ages: EMPTY,
-});
+const NOBODY: readonly IdSet[] = Array(STANDING.broken + 1).fill(NO_IDS);
 
 export const NO_WORKERS: Workers = {
   byId: EMPTY,
   counts: Array(INCOMING + 1).fill(0),
-  pools: {},
+  pools: [],
   freeIndexes: NO_IDS,
   indexes: 0,
+  owner: null,
 };
 
 /** How many there are. */
@@ -69,23 +70,33 @@ export const countDismissed = ({ counts }: Workers): number =>
 /** How many were started in the places of others that were dismissed, and are not available yet. */
 export const countIncoming = ({ counts }: Workers): number => counts[INCOMING] ?? 0;
 
-/** How many of a generation have this standing, which is one of those that live. */
-export const countIn = ({ pools }: Workers, generation: GenerationNumber, standing: Standing): number =>
-  sizeOfSet(pools[generation]?.living[standing] ?? NO_IDS);
+/** The workers of a generation, if it has any. */
+export const findPool = ({ pools }: Workers, generation: GenerationNumber): Pool | undefined => {
+  // The newest is last, and asked for most often.
+  for (let place = pools.length - 1; place >= 0; place--)
+    if (pools[place]?.generation === generation) return pools[place];
+  return undefined;
+};
+
+/** How many in a pool have this standing, which is one of those that live. */
+export const countIn = (pool: Pool | undefined, standing: Standing): number => {
+  const ids = pool?.living[standing];
+  return ids === undefined ? 0 : sizeOfSet(ids);
+};
 
 /** How many of a generation are ready, whatever else they are. */
-export const countReady = ({ pools }: Workers, generation: GenerationNumber): number => {
-  const living = pools[generation]?.living ?? [];
+export const countReady = (workers: Workers, generation: GenerationNumber): number => {
+  const living = findPool(workers, generation)?.living ?? [];
   return living.reduce((ready, ids, standing) => (standing === STANDING.starting ? ready : ready + sizeOfSet(ids)), 0);
 };
 
 /** How many processes of a generation there are. */
-export const countProcesses = ({ pools }: Workers, generation: GenerationNumber): number =>
-  pools[generation]?.processes ?? 0;
+export const countProcesses = (workers: Workers, generation: GenerationNumber): number =>
+  findPool(workers, generation)?.processes ?? 0;
 
 /** The available workers of a generation, each due when it is too old. */
-export const agesOf = ({ pools }: Workers, generation: GenerationNumber): IdMap<true> =>
-  pools[generation]?.ages ?? EMPTY;
+export const agesOf = (workers: Workers, generation: GenerationNumber): IdMap<true> =>
+  findPool(workers, generation)?.ages ?? EMPTY;
 
 /** The worker with this id. */
 export const findWorker = ({ byId }: Workers, id: WorkerId): Worker | undefined => find(byId, id);
@@ -107,83 +118,102 @@ export const changedWorkers = (before: Workers, after: Workers): readonly Worker
 export const freeIndex = ({ freeIndexes, indexes }: Workers): number => nextId(freeIndexes, 0) ?? indexes;
 
 /** With one worker more, or in the place of the one with its id. `oldAt`: when it is too old; NEVER: that is not asked. */
-export const withWorker = (workers: Workers, worker: Worker, oldAt: number): Workers => {
-  const { counts, pools, freeIndexes, indexes } = workers;
-  const { id, generation, index } = worker;
-  const before = find(workers.byId, id);
-  const byId = withEntry(workers.byId, id, worker, dueAt(worker) ?? NEVER);
+export const withWorker = (workers: Workers, worker: Worker, oldAt: number, owner: Owner): Workers => {
+  const { id } = worker;
+  const next = owned(workers, owner);
+  const before = find(next.byId, id);
+  next.byId = withEntry(next.byId, id, worker, dueAt(worker) ?? NEVER, owner);
   const to = standingOf(worker);
-  const pool = pools[generation] ?? noPool(generation);
-  if (before === undefined)
-    return {
-      byId,
-      counts: counted(counts, worker, to, 1),
-      pools: { ...pools, [generation]: withStanding(pool, id, NOWHERE, to, 1, oldAt) },
-      freeIndexes: index < indexes ? withoutId(freeIndexes, index) : withIds(freeIndexes, indexes, index),
-      indexes: Math.max(indexes, index + 1),
-    };
+  if (before === undefined) {
+    takeIndex(next, worker.index);
+    count(next, worker, to, 1);
+    move(ownPool(next, worker.generation), id, NOWHERE, to, oldAt).processes += 1;
+    return next;
+  }
   const from = standingOf(before);
-  if (from === to && isIncoming(before) === isIncoming(worker)) return { byId, counts, pools, freeIndexes, indexes };
-  return {
-    byId,
-    counts: counted(counted(counts, before, from, -1), worker, to, 1),
-    pools: { ...pools, [generation]: withStanding(pool, id, from, to, 0, oldAt) },
-    freeIndexes,
-    indexes,
-  };
+  if (from === to && isIncoming(before) === isIncoming(worker)) return next;
+  count(next, before, from, -1);
+  count(next, worker, to, 1);
+  move(ownPool(next, worker.generation), id, from, to, oldAt);
+  return next;
 };
 
 /** Without the worker with this id; its index is free again. */
-export const withoutWorker = (workers: Workers, id: WorkerId): Workers => {
+export const withoutWorker = (workers: Workers, id: WorkerId, owner: Owner): Workers => {
   const worker = find(workers.byId, id);
   if (!worker) return workers;
+  const next = owned(workers, owner);
   const from = standingOf(worker);
-  return {
-    byId: withoutEntry(workers.byId, id),
-    counts: counted(workers.counts, worker, from, -1),
-    pools: withoutProcess(workers.pools, worker, from),
-    freeIndexes: withId(workers.freeIndexes, worker.index),
-    indexes: workers.indexes,
-  };
+  next.byId = withoutEntry(next.byId, id, owner);
+  next.freeIndexes = withId(next.freeIndexes, worker.index, owner);
+  count(next, worker, from, -1);
+  const pool = move(ownPool(next, worker.generation), id, from, NOWHERE, NEVER);
+  pool.processes -= 1;
+  // A generation that has no process has no pool.
+  if (pool.processes === 0) next.pools = next.pools.filter((other) => other !== pool);
+  return next;
 };
 
-const counted = (counts: Counts, worker: Worker, standing: Standing, by: 1 | -1): Counts => {
-  const next = counts.with(standing, (counts[standing] ?? 0) + by);
-  return isIncoming(worker) ? next.with(INCOMING, (next[INCOMING] ?? 0) + by) : next;
+// What is its owner's, to be changed in place ----------------------------------------------------------------------------
+
+type OwnWorkers = Own<Workers> & { counts: number[]; pools: Pool[] };
+/** Where this engine takes the short way, as it does not for slice(). */
+const copyOf = <T>(list: readonly T[]): T[] => (list.length === 0 ? [] : list.with(0, list[0] as T));
+
+type OwnPool = Own<Pool> & { living: IdSet[] };
+
+const owned = (workers: Workers, owner: Owner): OwnWorkers => {
+  // What its owner has was made below.
+  if (owner !== null && workers.owner === owner) return workers as OwnWorkers;
+  const { byId, counts, pools, freeIndexes, indexes } = workers;
+  return { byId, counts: copyOf(counts), pools: copyOf(pools), freeIndexes, indexes, owner };
+};
+
+const ownPool = ({ pools, owner }: OwnWorkers, generation: GenerationNumber): OwnPool => {
+  let place = pools.length - 1;
+  while (place >= 0 && pools[place]?.generation !== generation) place -= 1;
+  const pool = pools[place];
+  // As above.
+  if (pool && owner !== null && pool.owner === owner) return pool as OwnPool;
+  const own: OwnPool = pool
+    ? { generation, processes: pool.processes, living: copyOf(pool.living), ages: pool.ages, owner }
+    : { generation, processes: 0, living: copyOf(NOBODY), ages: EMPTY, owner };
+  pools[pool ? place : pools.length] = own;
+  return own;
+};
+
+const takeIndex = (workers: OwnWorkers, index: number): void => {
+  const { owner } = workers;
+  if (index < workers.indexes) {
+    workers.freeIndexes = withoutId(workers.freeIndexes, index, owner);
+    return;
+  }
+  for (let id = workers.indexes; id < index; id++) workers.freeIndexes = withId(workers.freeIndexes, id, owner);
+  workers.indexes = index + 1;
+};
+
+const count = ({ counts }: OwnWorkers, worker: Worker, standing: Standing, by: 1 | -1): void => {
+  counts[standing] = (counts[standing] ?? 0) + by;
+  if (isIncoming(worker)) counts[INCOMING] = (counts[INCOMING] ?? 0) + by;
 };
 
 /** The standing of one that is not there. */
 const NOWHERE = -1;
 
-/** The pool after a worker has changed its standing, with `more` processes. */
-const withStanding = (
-  pool: Pool,
+/** A worker of the pool changes its standing. */
+const move = (
+  pool: OwnPool,
   id: WorkerId,
   from: Standing | typeof NOWHERE,
   to: Standing | typeof NOWHERE,
-  more: number,
   oldAt: number,
-): Pool => {
-  let { living, ages } = pool;
+): OwnPool => {
+  const { living, owner } = pool;
   const left = living[from];
-  if (left) living = living.with(from, withoutId(left, id));
+  if (left) living[from] = withoutId(left, id, owner);
   const entered = living[to];
-  if (entered) living = living.with(to, withId(entered, id));
-  if (to === STANDING.available && oldAt !== NEVER) ages = withEntry<true>(ages, id, true, oldAt);
-  else if (ages !== EMPTY) ages = withoutEntry(ages, id);
-  return { generation: pool.generation, processes: pool.processes + more, living, ages };
-};
-
-/** A generation that has no process has no pool. */
-const withoutProcess = (pools: Workers["pools"], { id, generation }: Worker, from: Standing): Workers["pools"] => {
-  const pool = pools[generation];
-  if (pool && pool.processes > 1) return { ...pools, [generation]: withStanding(pool, id, from, NOWHERE, -1, NEVER) };
-  const { [generation]: _, ...others } = pools;
-  return others;
-};
-
-const withIds = (ids: IdSet, from: number, below: number): IdSet => {
-  let all = ids;
-  for (let id = from; id < below; id++) all = withId(all, id);
-  return all;
+  if (entered) living[to] = withId(entered, id, owner);
+  if (to === STANDING.available && oldAt !== NEVER) pool.ages = withEntry<true>(pool.ages, id, true, oldAt, owner);
+  else if (pool.ages !== EMPTY) pool.ages = withoutEntry(pool.ages, id, owner);
+  return pool;
 };

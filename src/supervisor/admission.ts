@@ -2,7 +2,7 @@
 // such a connection may say is for conversation.ts; how many of them there may be, for the keeper.
 import type { Spec } from "../core/spec.ts";
 import { STANDING } from "../core/standing.ts";
-import { countIn } from "../core/workers.ts";
+import { countIn, findPool } from "../core/workers.ts";
 import { UNCHANGED } from "../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "./addresses.ts";
 import type { Memory } from "./memory.ts";
@@ -48,5 +48,5 @@ const acknowledgingUser = (spec: Spec | undefined): number | null =>
 /** Whether a worker of another user has still to acknowledge. */
 const isAwaited = ({ core: { workers, generations } }: Memory): boolean =>
   Object.values(generations).some(
-    ({ number, spec }) => countIn(workers, number, STANDING.starting) > 0 && acknowledgingUser(spec) !== null,
+    ({ number, spec }) => countIn(findPool(workers, number), STANDING.starting) > 0 && acknowledgingUser(spec) !== null,
   );

@@ -74,6 +74,34 @@ describe("a map by id", () => {
   });
 });
 
+/** Makes all changes of a life, so many with one owner; what is there between two owners must stay, so it is frozen. */
+const made = (life: readonly { id: number; isThere: boolean; dueAt: number }[], together: number) => {
+  let map: IdMap<number> = EMPTY;
+  let set: IdSet = NO_IDS;
+  const model = new Set<number>();
+  let owner = {};
+  for (const [index, { id, isThere, dueAt }] of life.entries()) {
+    if (index % together === 0) {
+      owner = {};
+      freeze([map, set]);
+    }
+    map = isThere ? withEntry(map, id, id, dueAt, owner) : withoutEntry(map, id, owner);
+    if (isThere !== model.has(id)) set = isThere ? withId(set, id, owner) : withoutId(set, id, owner);
+    if (isThere) model.add(id);
+    else model.delete(id);
+  }
+  return { map, set };
+};
+
+test("changes that are made as one lead to what each of them by itself leads to, and change nothing that was there before", () => {
+  fc.assert(
+    fc.property(changes, fc.integer({ min: 2, max: 20 }), (life, together) => {
+      expect(made(life, together)).toEqual(made(life, 1));
+    }),
+    { numRuns: RUNS },
+  );
+});
+
 test("a set of ids holds what a Set holds, in order", () => {
   fc.assert(
     fc.property(changes, ids, (life, from) => {
