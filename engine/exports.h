@@ -53,6 +53,7 @@ USED(JS_ReadObject, u64, u32, u32, u32, u32);
 USED(JS_ResolveModule, u32, u32, u64);
 USED(JS_EvalFunction, u64, u32, u64);
 USED(JS_RunGC, void, u32);
+USED(JS_SetGCThreshold, void, u32, u32);
 USED(JS_SetMaxStackSize, void, u32, u32);
 
 /* The end of the module's own stack: it grows down from here to address 0, and data lies behind it. */

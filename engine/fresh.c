@@ -168,5 +168,9 @@ void fresh_evaluate(const u8 *bytecode, size_t length) {
 
 void fresh_settle(void) {
   export_JS_RunGC(guest.runtime);
+  /* The next collection comes when the heap is half as large again, as after one that the engine has begun itself: not in the
+   * first milliseconds of a process. */
+  u32 heap = wasm_memory_pages * WASM_PAGE - GUEST_STACK;
+  export_JS_SetGCThreshold(guest.runtime, heap + heap / 2);
   memset((void *)WASM_MEMORY, 0, GUEST_STACK);
 }

@@ -67,16 +67,15 @@ int heap_map(size_t from, size_t length) {
 }
 
 int heap_map_file(size_t from, size_t length, int fd, off_t at) {
-  /* A supervisor that was woken writes to two pages of five, one at boot to nearly all: copied at once, they cost a third of what
-   * the faults do. */
+  /* Copied at once: a supervisor writes to two pages of five at least, and each fault costs more than its page. */
   return map_at(from, length, MAP_POPULATE, fd, at);
 }
 
-int heap_map_huge(size_t length) {
-  size_t whole = (length + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-  if (heap_map(0, whole) < 0) return -1;
+int heap_map_huge(size_t from, size_t length) {
+  size_t whole = (length - from + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  if (heap_map(0, from + whole) < 0) return -1;
   /* Without huge pages it is memory all the same. */
-  (void)madvise((void *)WASM_MEMORY, whole, MADV_HUGEPAGE);
+  (void)madvise((void *)(WASM_MEMORY + from), whole, MADV_HUGEPAGE);
   return 0;
 }
 

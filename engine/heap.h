@@ -17,8 +17,8 @@ enum { HEAP_MOST_PAGES = 4096 };
 int heap_map(size_t from, size_t length);
 /* The same, of a file. It is written to in private. */
 int heap_map_file(size_t from, size_t length, int fd, off_t at);
-/* Maps zeros for the first `length` bytes, in pages of 2 MiB where the system has some. */
-int heap_map_huge(size_t length);
+/* Maps zeros for the first `length` bytes, from `from` on in pages of 2 MiB where the system has some. */
+int heap_map_huge(size_t from, size_t length);
 /* Whether the system gives pages of 2 MiB to a process that asks for them. */
 bool heap_has_huge_pages(void);
 

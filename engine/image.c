@@ -125,7 +125,7 @@ static const char *fill(int fd, size_t at, const struct header *header) {
 }
 
 static const char *copy(int fd, size_t at, const struct header *header) {
-  if (heap_map_huge((size_t)header->state.pages * WASM_PAGE) < 0) return out_of_room();
+  if (heap_map_huge(header->from, (size_t)header->state.pages * WASM_PAGE) < 0) return out_of_room();
   return fill(fd, at, header);
 }
 
@@ -186,11 +186,11 @@ static ssize_t offset_of(const char *address) {
   return -1;
 }
 
-void image_load_own(enum image_use use) {
+void image_load_own(void) {
   ssize_t at = offset_of(image_start);
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   if (fd < 0 || at < 0) fail("/proc/self/exe cannot be opened", at < 0 ? "it holds no image" : strerror(errno));
-  const char *wrong = image_load(fd, (size_t)at, (size_t)(image_end - image_start), use);
+  const char *wrong = image_load(fd, (size_t)at, (size_t)(image_end - image_start), IMAGE_COPIED);
   if (wrong != NULL) fail("the image in this program cannot be used", wrong);
   (void)close(fd);
 }

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 enum image_use {
-  /* Copied into huge pages: least time for a process that ends soon. */
+  /* Copied into huge pages, where the system has some: a fault costs more than a page of copying. */
   IMAGE_COPIED,
-  /* Mapped: least memory for one that stays. */
+  /* Mapped, as where there are none. */
   IMAGE_MAPPED,
 };
 
@@ -19,6 +19,6 @@ void image_write(const char *path);
  * wrong with it. `fd` is not needed any more afterwards. */
 const char *image_load(int fd, size_t at, size_t length, enum image_use use);
 /* The same of the image that is linked into this program; the process ends with a sentence if it cannot be used. */
-void image_load_own(enum image_use use);
+void image_load_own(void);
 
 #endif

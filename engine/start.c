@@ -4,8 +4,8 @@
 #include "host.h"
 #include "image.h"
 
-_Noreturn void engine_start(int argc, char **argv, enum engine_use use) {
+_Noreturn void engine_start(int argc, char **argv) {
   host_prepare(argc, argv);
-  image_load_own(use == ENGINE_STAYS ? IMAGE_MAPPED : IMAGE_COPIED);
+  image_load_own();
   engine_run();
 }

@@ -2,14 +2,7 @@
 #ifndef ENGINE_START_H
 #define ENGINE_START_H
 
-enum engine_use {
-  /* A command, which ends soon: least time. */
-  ENGINE_ENDS_SOON,
-  /* A supervisor: least memory. */
-  ENGINE_STAYS,
-};
-
 /* Goes on with the image in this program. `argv[1]` is the name of a command, what follows are its arguments. */
-_Noreturn void engine_start(int argc, char **argv, enum engine_use use);
+_Noreturn void engine_start(int argc, char **argv);
 
 #endif

@@ -48,27 +48,26 @@ bool programs_join(const char *number) {
 }
 
 /* Called by another name than the command's, or as one of the links. */
-_Noreturn static void start(const char *name, int argc, char **argv, enum engine_use use) {
+_Noreturn static void start(const char *name, int argc, char **argv) {
   char **args = memory_take(((size_t)argc + 2) * sizeof *args);
   args[0] = argv[0];
   args[1] = (char *)(uintptr_t)name; /* which is only read */
   for (int i = 1; i <= argc; i++) args[i + 1] = argv[i];
-  engine_start(argc + 1, args, use);
+  engine_start(argc + 1, args);
 }
 
 void programs_command(const char *name, int argc, char **argv) {
-  start(name, argc, argv, ENGINE_ENDS_SOON);
+  start(name, argc, argv);
 }
 
 void programs_supervisor(int argc, char **argv) {
   /* Which is the number of a descriptor otherwise (execveat(2)). */
   (void)prctl(PR_SET_NAME, SUPERVISOR_NAME);
-  bool stays = argc > 1 && programs_is_keeper(argv[1]);
-  engine_start(argc, argv, stays ? ENGINE_STAYS : ENGINE_ENDS_SOON);
+  engine_start(argc, argv);
 }
 
 void programs_joined_supervisor(const char *name, int argc, char **argv) {
-  start(name, argc, argv, ENGINE_STAYS);
+  start(name, argc, argv);
 }
 
 void programs_check(const char *name, int argc, char **argv) {
@@ -78,5 +77,5 @@ void programs_check(const char *name, int argc, char **argv) {
     exit(1);
   }
   free(home);
-  start(name, argc, argv, ENGINE_ENDS_SOON);
+  start(name, argc, argv);
 }

@@ -69,7 +69,7 @@ static int run(void) {
   }
 }
 
-_Noreturn void engine_start(int argc, char **argv, enum engine_use use) {
-  (void)argc, (void)argv, (void)use;
+_Noreturn void engine_start(int argc, char **argv) {
+  (void)argc, (void)argv;
   exit(run());
 }

@@ -23,9 +23,10 @@ typedef double f64;
 #error "translated WebAssembly needs a 64-bit little-endian machine"
 #endif
 
-/* Below 2 GiB: x86_64 then has it as the displacement of each access, at no cost. */
+/* Below 2 GiB: x86_64 then has it as the displacement of each access, at no cost. A huge page begins 1 MiB behind it, where the
+ * data of a module does whose stack is that large. */
 #ifndef WASM_MEMORY
-#define WASM_MEMORY 0x50000000ul
+#define WASM_MEMORY 0x50100000ul
 #endif
 #define WASM_PAGE 65536u
 
