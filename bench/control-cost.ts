@@ -1,7 +1,7 @@
 // `crankctl ps` as a whole process, against `node -e 0` as a whole process, in pairs.
 import { CRANKCTL, type Running } from "../test/e2e/harness/service.ts";
 import type { Measurement } from "./measure.ts";
-import { buildStopwatch, deploy, STOPWATCH, untilAsleep, untilAwake, withBench } from "./subject.ts";
+import { deploy, STOPWATCH, untilAsleep, untilAwake, withBench } from "./subject.ts";
 import { besideNode, type Pair, timeBesideNode } from "./whole-process.ts";
 
 const PAIRS = 25;
@@ -23,7 +23,6 @@ const pairs = (linger: string, prepare: (crank: Running) => Promise<unknown>): P
 export const controlCost: Measurement = {
   name: "control-cost",
   measure: async () => {
-    buildStopwatch();
     return [
       ...besideNode("crankctl ps, supervisor awake", await pairs("60", untilAwake), 0.07),
       ...besideNode("crankctl ps, supervisor asleep", await pairs("0", untilAsleep), 0.14),

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Bench } from "../test/e2e/harness/service.ts";
 import type { Measurement } from "./measure.ts";
-import { buildStopwatch, deploy, STOPWATCH, withBench } from "./subject.ts";
+import { deploy, STOPWATCH, withBench } from "./subject.ts";
 import { request } from "./supervisor-memory.ts";
 
 const WORKERS = 500;
@@ -24,7 +24,6 @@ export const fleet: Measurement = {
   name: "fleet",
   measure: () =>
     withBench(async (bench) => {
-      buildStopwatch();
       await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"]);
       const flags = ["-instances", String(WORKERS), "-surge", "10"];
       const start = await timed(deploy(bench, flags, [STOPWATCH]));

@@ -1,6 +1,6 @@
 // What grows over 1,000 replacements: descriptors and memory of the keeper, memory of the supervisor.
 import type { Measurement } from "./measure.ts";
-import { buildStopwatch, deploy, memoryOf, openFiles, STOPWATCH, untilAwake, withBench } from "./subject.ts";
+import { deploy, memoryOf, openFiles, STOPWATCH, untilAwake, withBench } from "./subject.ts";
 
 const WARM_UP = 50;
 const REPLACEMENTS = 1_000;
@@ -11,7 +11,6 @@ export const growth: Measurement = {
   name: "growth",
   measure: () =>
     withBench(async (bench) => {
-      buildStopwatch();
       const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"]);
       const look = async () => {
         await Bun.sleep(QUIET_MS);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { CRANK, waitFor } from "../test/e2e/harness/service.ts";
 import { type Figure, type Measurement, percentile } from "./measure.ts";
 import { traceSignals } from "./sent-signals.ts";
-import { buildStopwatch, deploy, STOPWATCH, withBench } from "./subject.ts";
+import { deploy, STOPWATCH, withBench } from "./subject.ts";
 
 const NS_PER_MS = 1e6;
 /** How long a worker takes until it is ready: long enough for its own start to be over. */
@@ -106,7 +106,6 @@ const figures = (name: string, samples: readonly number[]): Figure[] => {
 export const latency: Measurement = {
   name: "latency",
   measure: async () => {
-    buildStopwatch();
     const fresh = await measureFresh();
     const awake = await measureDeploys({ linger: "60", deploys: 120, delayMs: WARM_MS, flood: "no" });
     const flooded = await measureDeploys({ linger: "60", deploys: 120, delayMs: WARM_MS, flood: "yes" });

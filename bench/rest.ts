@@ -1,6 +1,6 @@
 // crank at rest with four workers: its memory, and how often anything of it wakes up.
 import type { Measurement } from "./measure.ts";
-import { buildStopwatch, deploy, memoryOf, STOPWATCH, switchesOf, untilAsleep, withBench } from "./subject.ts";
+import { deploy, memoryOf, STOPWATCH, switchesOf, untilAsleep, withBench } from "./subject.ts";
 
 const SETTLE_MS = 30_000;
 const WATCH_MS = 60_000;
@@ -9,7 +9,6 @@ export const rest: Measurement = {
   name: "rest",
   measure: () =>
     withBench(async (bench) => {
-      buildStopwatch();
       const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "1"]);
       await deploy(bench, ["-instances", "4"], [STOPWATCH]);
       await untilAsleep(crank);

@@ -1,9 +1,10 @@
 // What is measured: a crank with its own prefix, the processes that belong to it, and what /proc says of them.
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Bench, ROOT, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
+import { compiled } from "../test/e2e/harness/apps.ts";
+import { Bench, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
 
-export const STOPWATCH = join(ROOT, "build/stopwatch");
+/** The worker that measures. */
+export const STOPWATCH = compiled("stopwatch");
 
 /** Gives `use` a bench of its own and cleans it up. */
 export const withBench = async <T>(use: (bench: Bench) => Promise<T>): Promise<T> => {
@@ -13,12 +14,6 @@ export const withBench = async <T>(use: (bench: Bench) => Promise<T>): Promise<T
   } finally {
     await bench.clean();
   }
-};
-
-/** Compiles the measuring worker, if that has not been done. */
-export const buildStopwatch = (): void => {
-  const compiled = Bun.spawnSync(["cc", "-O2", "-o", STOPWATCH, join(ROOT, "test/apps/stopwatch.c")]);
-  if (compiled.exitCode !== 0) throw new Error(`the measuring worker does not compile: ${compiled.stderr.toString()}`);
 };
 
 /** Runs a deploy to its end, which has to be a good one. */

@@ -1,7 +1,7 @@
 // The supervisor's memory after many events, and after many more.
 import { join } from "node:path";
 import type { Figure, Measurement } from "./measure.ts";
-import { buildStopwatch, deploy, memoryOf, STOPWATCH, untilAwake, withBench } from "./subject.ts";
+import { deploy, memoryOf, STOPWATCH, untilAwake, withBench } from "./subject.ts";
 
 /** How many in all when it is looked at. */
 const EVENTS = [20_000, 100_000] as const;
@@ -40,7 +40,6 @@ export const supervisorMemory: Measurement = {
   name: "supervisor-memory",
   measure: () =>
     withBench(async (bench) => {
-      buildStopwatch();
       const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-linger", "60"]);
       await deploy(bench, ["-instances", "4"], [STOPWATCH]);
       const looks: { readonly awake: number; readonly rested: number }[] = [];

@@ -1,7 +1,6 @@
 /* A worker that measures: it says READY=1 (after STOPWATCH_DELAY_MS), waits for SIGTERM, and tells both moments on
  * CLOCK_MONOTONIC in the file STOPWATCH_FILE, a line each: `ready NS` just before it says so, `term NS` when the
  * signal is there. With STOPWATCH_FLOOD it writes output as fast as it can instead, and is deaf to SIGTERM. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
