@@ -22,10 +22,11 @@ const WORDS: ReadonlySet<AnyNote["kind"]> = new Set([
   "tokenRefused",
 ] as const);
 /**
- * So many pages become one when there are as many that have not been: each page is a key of the journal, and a supervisor
- * that starts is told of each.
+ * Each page is a key of the journal, and a supervisor that starts is told of each: so many small ones become one, again and
+ * again until that has as many entries as a page is to have.
  */
-const PAGES_MERGED = 32;
+const PAGES_MERGED = 8;
+const SMALL_PAGE = 32;
 /** A page is not made longer than this, in UTF-16 units: a journal value has to fit into one of the keeper's frames. */
 const MOST_PAGE_UNITS = 256 * 1024;
 const decoder = new TextDecoder();
@@ -58,7 +59,7 @@ export class NoteLog {
   #untold: Told[] = [];
   /** What this event has led to so far. */
   #texts: Text[] = [];
-  /** The pages behind the last merged one. */
+  /** Small pages that came since some were merged, or that were in the journal. */
   #unmerged = 0;
 
   /** Takes back from the journal how far the telling had come. */
@@ -73,7 +74,7 @@ export class NoteLog {
     this.#pages.splice(place, 0, { first, count, words, texts: bytes });
     this.#held += count - words;
     this.#words += words;
-    this.#unmerged += count < PAGES_MERGED ? 1 : 0;
+    this.#unmerged += count < SMALL_PAGE ? 1 : 0;
     this.#next = Math.max(this.#next, first + count);
   }
 
@@ -104,7 +105,7 @@ export class NoteLog {
       this.#pages.push(page);
       this.#held += page.count - page.words;
       this.#words += page.words;
-      this.#unmerged += page.count < PAGES_MERGED ? 1 : 0;
+      this.#unmerged += page.count < SMALL_PAGE ? 1 : 0;
     }
     this.#texts = [];
     for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
@@ -156,7 +157,7 @@ export class NoteLog {
     for (const page of this.#withoutOldWords(outbox)) {
       const last = small.at(-1);
       if (last && last.first + last.count !== page.first) close();
-      if (page.count < PAGES_MERGED) small.push(page);
+      if (isSmall(page)) small.push(page);
       else {
         close();
         pages.push(page);
@@ -194,6 +195,13 @@ export class NoteLog {
       .flatMap((page) => textsOf(page).slice(Math.max(0, seq - page.first)));
   }
 }
+
+/** One that is long need not have many entries: it would be written again and again. */
+const isSmall = ({ count, texts }: Page): boolean => {
+  if (count >= SMALL_PAGE) return false;
+  const units = texts instanceof Uint8Array ? texts.length : texts.reduce((sum, text) => sum + text.length, 0);
+  return units < MOST_PAGE_UNITS / 2;
+};
 
 /** Where a page is in the journal: its first entry's number and how many there are, and words among them, so that it need not be read for that. */
 const keyOf = ({ first, count, words }: Page): string => `notes/${first}+${count}${words === 0 ? "" : `+${words}`}`;
