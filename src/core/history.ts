@@ -6,7 +6,8 @@ import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
 export const withGood = (history: readonly GoodSpec[], good: GoodSpec): readonly GoodSpec[] => {
   const newest = history.at(-1);
   const others = newest && isSameSpec(newest.spec, good.spec) ? history.slice(0, -1) : history;
-  return [...others, good].slice(-HISTORY_LENGTH);
+  const all = others.concat([good]);
+  return all.length > HISTORY_LENGTH ? all.slice(-HISTORY_LENGTH) : all;
 };
 
 /** A history out of entries as they come: each number once (the last one counts), in order, the same again once, the newest. */

@@ -128,11 +128,13 @@ export const HISTORY_LENGTH = 10;
 
 /** Whether two specs say the same. Most that do are one and the same object, and most that do not differ in the command. */
 export const isSameSpec = (a: Spec, b: Spec): boolean =>
-  a === b ||
-  (a.command.length === b.command.length &&
-    a.command.every((word, index) => word === b.command[index]) &&
-    // Most that say the same were written by the same program; as texts they are compared much sooner.
-    (JSON.stringify(a) === JSON.stringify(b) || isSame(known(a, b), known(b, a))));
+  a === b || (isSame(a.command, b.command) && (isSame(a, b) || isSameAsKnown(a, b)));
+
+const isSameAsKnown = (a: Spec, b: Spec): boolean => {
+  const left = known(a, b);
+  const right = known(b, a);
+  return (left !== a || right !== b) && isSame(left, right);
+};
 
 /** What of a spec can be compared with another that an earlier crank wrote: there, what was given is where it ran. */
 const known = (spec: Spec, other: Spec): Spec =>
@@ -145,6 +147,17 @@ export const asGiven = ({ resolved: _, ...given }: Spec): Spec => given;
 const isSame = (a: unknown, b: unknown): boolean => {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  const [left, right] = [Object.entries(a), new Map(Object.entries(b))];
-  return left.length === right.size && left.every(([key, value]) => right.has(key) && isSame(value, right.get(key)));
+  // A worker's READY waits for this: as lists of entries, or as texts, they take this engine more than twice as long.
+  const left = a as Readonly<Record<string, unknown>>;
+  const right = b as Readonly<Record<string, unknown>>;
+  let more = 0;
+  for (const key in left) {
+    const value = left[key];
+    // JSON has no such member.
+    if (value === undefined) continue;
+    if (value !== right[key] && !(Object.hasOwn(right, key) && isSame(value, right[key]))) return false;
+    more += 1;
+  }
+  for (const key in right) if (right[key] !== undefined) more -= 1;
+  return more === 0;
 };

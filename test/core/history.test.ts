@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { historyOf, isSameHistory, mergeHistories, numberAfter, withGood } from "../../src/core/history.ts";
-import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "../../src/core/spec.ts";
+import { type GoodSpec, HISTORY_LENGTH, isSameSpec, type Spec } from "../../src/core/spec.ts";
 import { SPEC } from "./service.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);
@@ -119,4 +119,16 @@ test("two histories are the same only if every run is", () => {
   expect(isSameHistory([run(1)], [run(1, "other")])).toBe(false);
   expect(isSameHistory([run(1)], [run(1), run(2)])).toBe(false);
   expect(isSameHistory([run(1)], [{ ...run(1), at: 99 }])).toBe(false);
+});
+
+test("specs say the same if all of their members do, whatever the variables of the environment are called", () => {
+  const withEnv = (env: string): Spec => ({ ...run(1).spec, env: JSON.parse(env) });
+  const same = (a: string, b: string): boolean => isSameSpec(withEnv(a), withEnv(b));
+  expect(same('{"A":"1","B":"2"}', '{"B":"2","A":"1"}')).toBe(true);
+  expect(same('{"A":"1"}', '{"A":"1","B":"2"}')).toBe(false);
+  expect(same('{"A":"1","B":"2"}', '{"A":"1"}')).toBe(false);
+  expect(same('{"A":"1"}', '{"B":"1"}')).toBe(false);
+  expect(same('{"constructor":"1"}', '{"toString":"1"}')).toBe(false);
+  expect(same('{"__proto__":"1"}', '{"__proto__":"1"}')).toBe(true);
+  expect(same('{"__proto__":"1"}', '{"A":"1"}')).toBe(false);
 });
