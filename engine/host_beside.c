@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,25 +136,51 @@ struct reading {
   int answer;
   char *path;
   size_t limit;
-  u8 bytes[];
+  size_t room;
+  u8 *bytes;
 };
 
-/* How many bytes there were, or the negative error number: EFBIG if they are more than the limit. */
+/* The first room, which doubles. Files of /proc/sys answer ENOMEM to a read of 4 MiB (KMALLOC_MAX_SIZE), however short they are. */
+enum { FIRST_ROOM = 64 * 1024, MOST_AT_ONCE = 1024 * 1024 };
+
+/* Makes room for at least one byte more; one byte more than the limit has room. False: there is no memory. */
+static bool make_room(struct reading *want, size_t length) {
+  if (length < want->room) return true;
+  size_t room = want->room == 0 ? FIRST_ROOM : want->room * 2;
+  if (room > want->limit + 1) room = want->limit + 1;
+  u8 *bytes = realloc(want->bytes, room);
+  if (bytes == NULL) return false;
+  want->bytes = bytes;
+  want->room = room;
+  return true;
+}
+
+/* How many bytes there were, or the negative error number. */
+static ssize_t read_open(struct reading *want, int fd) {
+  size_t length = 0;
+  while (length <= want->limit) {
+    if (!make_room(want, length)) return -ENOMEM;
+    size_t room = want->room - length;
+    ssize_t count = read(fd, want->bytes + length, room < MOST_AT_ONCE ? room : MOST_AT_ONCE);
+    if (count == 0) return (ssize_t)length;
+    if (count > 0) length += (size_t)count;
+    else if (errno != EINTR) return -errno;
+  }
+  return -EFBIG;
+}
+
 static ssize_t read_whole(struct reading *want) {
   int fd = open(want->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return -errno;
-  size_t length = 0;
-  ssize_t count = 1;
-  while (count > 0 && length <= want->limit) {
-    /* One byte more than the limit has room. */
-    count = read(fd, want->bytes + length, want->limit + 1 - length);
-    if (count < 0 && errno == EINTR) count = 1;
-    else if (count > 0) length += (size_t)count;
-  }
-  int error = errno;
+  ssize_t length = read_open(want, fd);
   (void)close(fd);
-  if (count < 0) return -error;
-  return length > want->limit ? -EFBIG : (ssize_t)length;
+  return length;
+}
+
+static void end_reading(struct reading *want) {
+  free(want->bytes);
+  free(want->path);
+  free(want);
 }
 
 static void *read_beside(void *argument) {
@@ -164,8 +191,7 @@ static void *read_beside(void *argument) {
   if (write(want->answer, &error, sizeof error) == (ssize_t)sizeof error && length > 0)
     (void)write_whole(want->answer, want->bytes, (size_t)length);
   (void)close(want->answer);
-  free(want->path);
-  free(want);
+  end_reading(want);
   return NULL;
 }
 
@@ -176,7 +202,7 @@ static value reading_start(struct arguments *in) {
   const char *path = take_text(in, 0);
   size_t limit = (size_t)take_int(in, 1, 0, MOST_READ);
   if (!are_right(in)) return VALUE_UNDEFINED;
-  struct reading *want = malloc(sizeof *want + limit + 1);
+  struct reading *want = malloc(sizeof *want);
   if (want == NULL) return value_int(-ENOMEM);
   *want = (struct reading){.answer = -1, .path = strdup(path), .limit = limit};
   int ends[2] = {-1, -1};
@@ -186,8 +212,7 @@ static value reading_start(struct arguments *in) {
   if (error == 0) return value_int(ends[0]);
   if (ends[0] >= 0) (void)close(ends[0]);
   if (ends[1] >= 0) (void)close(ends[1]);
-  free(want->path);
-  free(want);
+  end_reading(want);
   return value_int(-error);
 }
 

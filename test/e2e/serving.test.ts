@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compiled } from "./harness/apps.ts";
 import { Bench, type Ended, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
 
 const ELSEWHERE = join(ROOT, "test/apps/elsewhere.py");
@@ -211,11 +212,11 @@ const WRAPPER = `require("node:child_process").spawn(process.execPath, ["server.
 
 describe("under other names a ready worker that does not hold the socket is ready, and a warning names it", () => {
   const WARNING = /is ready but does not hold tcp:\S+ \(descriptor 3\); it listens on 127\.0\.0\.1:\d+/;
-  const words = [ELSEWHERE, "3", "tcp"];
+  const moved = compiled("moved");
 
   test("socketmaster", async () => {
-    const flags = ["-command", "python3", "-listen", "tcp://127.0.0.1:0", "-start", "2500"];
-    const master = bench.start([join(ROOT, "bin/socketmaster"), ...flags, "--", ...words]);
+    const flags = ["-command", moved, "-listen", "tcp://127.0.0.1:0", "-start", "2500"];
+    const master = bench.start([join(ROOT, "bin/socketmaster"), ...flags]);
     await master.wrote("stderr", WARNING);
     expect(master.stderr()).not.toContain("SIGKILL");
   });
@@ -223,13 +224,13 @@ describe("under other names a ready worker that does not hold the socket is read
   test("einhorn", async () => {
     const files = ["-d", "e.sock", "-e", "e.pid", "-f", "e.lock"];
     const flags = [...files, "-b", "127.0.0.1:0", "-m", "2.5"];
-    const master = bench.start([join(ROOT, "bin/einhorn"), ...flags, "python3", ...words]);
+    const master = bench.start([join(ROOT, "bin/einhorn"), ...flags, moved]);
     await waitFor("the warning", () => WARNING.test(master.stdout() + master.stderr()));
   });
 
   test("einhyrningsins", async () => {
     const flags = ["-d", join(bench.directory, "s.sock"), "-b", "127.0.0.1:0"];
-    const master = bench.start([join(ROOT, "bin/einhyrningsins"), ...flags, "python3", ...words]);
+    const master = bench.start([join(ROOT, "bin/einhyrningsins"), ...flags, moved]);
     await waitFor("the warning", () => WARNING.test(master.stdout() + master.stderr()));
   });
 });

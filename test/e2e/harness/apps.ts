@@ -6,7 +6,7 @@ import { ROOT } from "./service.ts";
 
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"];
 
-type App = "empty" | "prompt" | "starter" | "stopwatch" | "timer" | "worker";
+type App = "empty" | "moved" | "prompt" | "starter" | "stopwatch" | "timer" | "worker";
 
 /** The program that test/apps/NAME.c makes: its path. Throws if it does not compile. */
 export const compiled = (name: App): string => compiledBy(process.env.CC ?? "cc", name, []);
