@@ -23,6 +23,9 @@
 #include "protocol.h"
 #include "urgency.h"
 
+/* Of a user or a group: the number above leaves each id as it is (setresuid(2)), so the process would stay root. */
+#define MOST_ID (UINT32_MAX - 1)
+
 _Noreturn static void give_up(int report, const char *step) {
   int error = errno;
   char message[REPORT_BYTES] = {REPORT_FAILED};
@@ -68,14 +71,19 @@ static void keep_only(const struct order *order) {
   if (descriptors_close_but(kept, launch->placement_count + 2) < 0) give_up(order->report, "descriptor");
 }
 
+/* The usual limit on descriptors (fs.nr_open). */
+enum { MOST_TARGET = 1024 * 1024 };
+
 static int place_descriptors(struct order *order) {
   const struct launch *launch = order->launch;
   struct placement *placements = launch->placements;
   uint32_t highest = launch->connect_fd > 2 ? launch->connect_fd : 2;
+  errno = EBADF;
+  if (highest > MOST_TARGET) give_up(order->report, "descriptor");
   for (uint32_t i = 0; i < launch->placement_count; i++) {
     uint32_t target = placements[i].target;
     errno = EBADF;
-    if (target > 1024 * 1024) give_up(order->report, "descriptor");
+    if (target > MOST_TARGET) give_up(order->report, "descriptor");
     if (target > highest) highest = target;
   }
   int report = move_above(order->report, highest);
@@ -146,6 +154,10 @@ static void allow_keeper(const struct order *order) {
 static void set_identity(const struct order *order) {
   const struct list *identity = &order->launch->identity;
   if (identity->count < 2) return;
+  errno = EINVAL;
+  for (uint32_t i = 0; i < identity->count; i++) {
+    if (list_number(identity, i) > MOST_ID) give_up(order->report, i == 0 ? "setuid" : i == 1 ? "setgid" : "setgroups");
+  }
   uid_t uid = (uid_t)list_number(identity, 0);
   gid_t gid = (gid_t)list_number(identity, 1);
   if (syscall(SYS_setgroups, (size_t)identity->count - 2, order->groups) < 0) give_up(order->report, "setgroups");

@@ -42,9 +42,13 @@ bool programs_join(const char *number) {
   if (*end != '\0' || end == number || fd < 3 || fd > INT_MAX) return false;
   if (!base_say((int)fd)) return false;
   if (is_child_of_peer((int)fd)) (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (fd == CHANNEL_FD) (void)fcntl(CHANNEL_FD, F_SETFD, 0);
-  else if (dup2((int)fd, CHANNEL_FD) < 0 || close((int)fd) < 0) return false;
+  if (fd != CHANNEL_FD && (dup2((int)fd, CHANNEL_FD) < 0 || close((int)fd) < 0)) return false;
   return setenv(CANDIDATE_VARIABLE, "1", 1) == 0 && chdir("/") == 0;
+}
+
+/* For this process alone: programs that it starts (getent(1)) do not get it. */
+static void keep_channel(void) {
+  (void)fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC);
 }
 
 /* Called by another name than the command's, or as one of the links. */
@@ -63,10 +67,12 @@ void programs_command(const char *name, int argc, char **argv) {
 void programs_supervisor(int argc, char **argv) {
   /* Which is the number of a descriptor otherwise (execveat(2)). */
   (void)prctl(PR_SET_NAME, SUPERVISOR_NAME);
+  keep_channel();
   engine_start(argc, argv);
 }
 
 void programs_joined_supervisor(const char *name, int argc, char **argv) {
+  keep_channel();
   start(name, argc, argv);
 }
 

@@ -8,16 +8,23 @@ export const findUser = (name: string): Identity | null => {
   const fields = databaseLine("passwd", name);
   if (!fields) return null;
   const [login = name, , uid, gid, , home = "/", shell = ""] = fields;
-  const groups = groupsOf(login, Number(gid));
+  const [user, group] = [idOf(uid), idOf(gid)];
+  if (user === null || group === null) return null;
   // passwd(5): an empty field is the standard shell.
-  return { name: login, uid: Number(uid), gid: Number(gid), groups, home, shell: shell === "" ? "/bin/sh" : shell };
+  return { name: login, uid: user, gid: group, groups: groupsOf(login, group), home, shell: shell || "/bin/sh" };
 };
 
 /** The gid of a group by name or number; null: there is none. */
 export const findGroup = (name: string): number | null => {
   const fields = databaseLine("group", name);
-  return fields ? Number(fields[2]) : null;
+  return fields ? idOf(fields[2]) : null;
 };
+
+/** 2^32 - 1 leaves a process its id (setresuid(2)). */
+const MOST_ID = 2 ** 32 - 2;
+
+/** A uid or gid; null where the field is none: an empty one would be root's. */
+const idOf = (field = ""): number | null => (/^\d+$/.test(field) && Number(field) <= MOST_ID ? Number(field) : null);
 
 const databaseLine = (database: "passwd" | "group", name: string): readonly string[] | null => {
   const match = linesOf(database).find((fields) => fields[0] === name || fields[2] === name);
@@ -30,8 +37,8 @@ const askNameService = (database: "passwd" | "group", name: string): readonly st
 
 const groupsOf = (login: string, primary: number): number[] => {
   const answer = answerOf("initgroups", login);
-  const listed = answer === null ? groupsInFile(login) : answer.split(/\s+/).slice(1).map(Number);
-  return [...new Set([primary, ...listed.filter(Number.isInteger)])];
+  const listed = answer === null ? groupsInFile(login) : answer.split(/\s+/).slice(1);
+  return [...new Set([primary, ...listed.map(idOf).filter((gid) => gid !== null)])];
 };
 
 const LIMIT_MS = 3_000;
@@ -42,10 +49,10 @@ const answerOf = (database: "passwd" | "group" | "initgroups", name: string): st
   return answer?.status === 0 ? answer.output.trim() : null;
 };
 
-const groupsInFile = (login: string): number[] =>
+const groupsInFile = (login: string): string[] =>
   linesOf("group")
     .filter((fields) => (fields[3] ?? "").split(",").includes(login))
-    .map((fields) => Number(fields[2]));
+    .map((fields) => fields[2] ?? "");
 
 /** The fields of each line of a file of the database; none if it cannot be read. */
 const linesOf = (database: "passwd" | "group"): readonly (readonly string[])[] =>

@@ -93,3 +93,32 @@ test("a worker with more sockets than a shell can count still says in a shell th
   expect(environmentOf(worker.pid).get("LISTEN_FDS")).toBe("9");
   expect(environmentOf(worker.pid).get("NOTIFY_FD")).toBe("0");
 });
+
+/** A crank whose getent(1) is a script, which answers for a user that no file has; where it notes what it has open. */
+const crankAsking = async (answer: string): Promise<string> => {
+  const noted = join(bench.directory, "descriptors");
+  const script = `#!/bin/sh\nreadlink /proc/$$/fd/* >> ${noted}\n[ "$1" = passwd ] && echo '${answer}'\n`;
+  writeFileSync(join(bench.directory, "getent"), script, { mode: 0o755 });
+  const env = { PATH: `${bench.directory}:${process.env.PATH}` };
+  await bench.crank("web", ["-bind", "127.0.0.1:0"], { env });
+  return noted;
+};
+const runAsGhost = () =>
+  bench.ctl("web", "run", "-wait", "-user", "ghost", "-cwd", "/", "-ready", "delay:0.1", "--", "sleep", "600");
+
+needing(ROOT_USER).test("getent gets none of crank's sockets", async () => {
+  const noted = await crankAsking("ghost:x:65000:65000::/:");
+  expect(await runAsGhost()).toMatchObject({ status: 0 });
+  expect(readFileSync(noted, "utf8")).toContain("/getent\n");
+  expect(readFileSync(noted, "utf8")).not.toContain("socket:");
+});
+
+needing(ROOT_USER).test("a user whose entry has no uid, or one that stands for no change, is no user", async () => {
+  for (const uid of ["", "x", "4294967295", "4294967296"]) {
+    await crankAsking(`ghost:x:${uid}:65000::/:`);
+    const { status, stderr } = await runAsGhost();
+    expect({ uid, status, isNamed: stderr.includes('no user "ghost"') }).toEqual({ uid, status: 1, isNamed: true });
+    await bench.clean();
+    bench = new Bench();
+  }
+});

@@ -102,9 +102,13 @@ describe("a start that fails", () => {
     "a death signal that does not exist": [{ deathSignal: 200 }, "death-signal", EINVAL],
     "a socket to connect to that is not there": [{ connectFd: 9, connectPath: "/nowhere" }, "connect", ENOENT],
     "a path to connect to that is too long": [{ connectFd: 9, connectPath: "x".repeat(200) }, "connect", ENAMETOOLONG],
+    "a descriptor to connect that no process can have": [{ connectFd: 2 ** 32 - 1 }, "descriptor", EBADF],
   };
   const asAnother = {
     "a directory that its user may not enter": [{ cwd: "/root", identity: [65534, 65534] }, "chdir", EACCES],
+    "a uid that stands for no change": [{ identity: [2 ** 32 - 1, 65534] }, "setuid", EINVAL],
+    "a gid that is root's in 32 bits": [{ identity: [65534, 2 ** 32] }, "setgid", EINVAL],
+    "a group that is root's in 32 bits": [{ identity: [65534, 65534, 2 ** 32] }, "setgroups", EINVAL],
   } as const;
   for (const [what, [changes, step, errno]] of Object.entries({ ...failures, ...asAnother })) {
     needing(...(what in asAnother ? [ROOT_USER] : [])).test(
