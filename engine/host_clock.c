@@ -37,12 +37,6 @@ static struct timespec span_of(double ms) {
   return (struct timespec){.tv_sec = seconds, .tv_nsec = (long)((bounded - (double)seconds * 1e3) * 1e6)};
 }
 
-static value clock_sleep(struct arguments *in) {
-  struct timespec span = span_of(take_number(in, 0));
-  if (are_right(in)) (void)nanosleep(&span, NULL);
-  return VALUE_UNDEFINED;
-}
-
 /* poll(bytes, count, ms): `count` pairs of 32-bit numbers, descriptor and events of poll(2). The events become those that
  * have come. Returns how many descriptors have some. Less than 0 ms waits for ever. */
 static value clock_poll(struct arguments *in) {
@@ -77,6 +71,6 @@ static value clock_random(struct arguments *in) {
 }
 
 const struct host_function host_clock[] = {
-    {"monotonicNow", 0, clock_monotonic}, {"wallNow", 0, clock_wall}, {"sleep", 1, clock_sleep},
-    {"poll", 3, clock_poll},              {"random", 1, clock_random}, {0},
+    {"monotonicNow", 0, clock_monotonic}, {"wallNow", 0, clock_wall}, {"poll", 3, clock_poll},
+    {"random", 1, clock_random},          {0},
 };

@@ -52,13 +52,12 @@ static value directories_make(struct arguments *in) {
   return result_of(mkdirat(directory, path, mode));
 }
 
-/* remove(directory, path, isDirectory) */
+/* remove(directory, path): not a directory */
 static value directories_remove(struct arguments *in) {
   int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
   const char *path = take_text(in, 1);
-  bool is_directory = take_bool(in, 2);
   if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(unlinkat(directory, path, is_directory ? AT_REMOVEDIR : 0));
+  return result_of(unlinkat(directory, path, 0));
 }
 
 /* rename(directory, path, newDirectory, newPath) */
@@ -95,7 +94,7 @@ static value directories_working(struct arguments *in) {
 
 const struct host_function host_directories[] = {
     {"list", 2, directories_list},         {"makeDirectory", 3, directories_make},
-    {"remove", 3, directories_remove},     {"rename", 4, directories_rename},
+    {"remove", 2, directories_remove},     {"rename", 4, directories_rename},
     {"readLink", 2, directories_read_link}, {"realPath", 1, directories_real_path},
     {"workingDirectory", 0, directories_working}, {0},
 };

@@ -1,4 +1,4 @@
-/* The engine itself: what the host calls in TypeScript, and its memory. */
+/* The engine itself: what the host calls in TypeScript. */
 #include "engine.h"
 #include "exports.h"
 #include "host.h"
@@ -13,20 +13,7 @@ static value engine_hooks(struct arguments *in) {
   return VALUE_UNDEFINED;
 }
 
-static value engine_collect(struct arguments *in) {
-  (void)in;
-  export_JS_RunGC(guest.runtime);
-  return VALUE_UNDEFINED;
-}
-
-static value engine_memory(struct arguments *in) {
-  (void)in;
-  return value_number((double)wasm_memory_pages * WASM_PAGE);
-}
-
 const struct host_function host_engine[] = {
     {"setHooks", 3, engine_hooks},
-    {"collectGarbage", 0, engine_collect},
-    {"memoryBytes", 0, engine_memory},
     {0},
 };

@@ -124,28 +124,6 @@ static value files_change_mode(struct arguments *in) {
   return result_of(result);
 }
 
-/* changeOwner(fd, uid, gid): -1 leaves one as it is. Of a descriptor that was opened for its path only, too. */
-static value files_change_owner(struct arguments *in) {
-  int fd = take_fd(in, 0);
-  uid_t uid = (uid_t)take_whole(in, 1, -1);
-  gid_t gid = (gid_t)take_whole(in, 2, -1);
-  if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
-}
-
-static value files_synchronize(struct arguments *in) {
-  int fd = take_fd(in, 0);
-  if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(fsync(fd));
-}
-
-static value files_truncate(struct arguments *in) {
-  int fd = take_fd(in, 0);
-  s64 length = take_whole(in, 1, 0);
-  if (!are_right(in)) return VALUE_UNDEFINED;
-  return result_of(ftruncate(fd, length));
-}
-
 const struct host_function host_files[] = {
     {"open", 4, files_open},
     {"close", 1, files_close},
@@ -155,8 +133,5 @@ const struct host_function host_files[] = {
     {"statusOf", 1, files_status_of},
     {"access", 3, files_access},
     {"changeMode", 2, files_change_mode},
-    {"changeOwner", 3, files_change_owner},
-    {"synchronize", 1, files_synchronize},
-    {"truncate", 2, files_truncate},
     {0},
 };

@@ -11,7 +11,8 @@ static value text_decode(struct arguments *in) {
   return value_text((const char *)part.at, part.length);
 }
 
-static value encoded(struct arguments *in, value (*make)(const char *text, size_t length)) {
+/* encode(text): a NUL is a character like any other here. */
+static value text_encode(struct arguments *in) {
   size_t length = 0;
   const char *text = in->count > 0 ? value_to_text(in->values[0], &length) : NULL;
   if (text == NULL) {
@@ -19,30 +20,11 @@ static value encoded(struct arguments *in, value (*make)(const char *text, size_
     return VALUE_UNDEFINED;
   }
   in->texts[0] = text;
-  return make(text, length);
-}
-
-static value bytes_of(const char *text, size_t length) {
   return value_bytes(text, length);
-}
-
-static value length_of(const char *text, size_t length) {
-  (void)text;
-  return value_number((double)length);
-}
-
-/* A NUL is a character like any other here. */
-static value text_encode(struct arguments *in) {
-  return encoded(in, bytes_of);
-}
-
-static value text_encoded_length(struct arguments *in) {
-  return encoded(in, length_of);
 }
 
 const struct host_function host_text[] = {
     {"decode", 4, text_decode},
     {"encode", 1, text_encode},
-    {"encodedLength", 1, text_encoded_length},
     {0},
 };

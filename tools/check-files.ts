@@ -36,8 +36,7 @@ const OPENING =
   /^(open|opendir|openAsBlob|readFile|writeFile|appendFile|createReadStream|createWriteStream|rename|unlink|rm|rmdir|mkdir|mkdtemp|symlink|link|chmod|chown|lchmod|lchown|truncate|copyFile|cp|utimes|lutimes|promises)(Sync)?$/;
 
 /** The same of the host, whose other functions only look, or take a descriptor that was opened (`readBeside` is for /proc). */
-const HOST_CALLS =
-  /\bfiles\s*\.(open|changeMode|changeOwner|truncate|makeDirectory|removeFile|removeDirectory|rename|replace)\(/g;
+const HOST_CALLS = /\bfiles\s*\.(open|changeMode|makeDirectory|removeFile|rename|replace)\(/g;
 
 /** The same for C: those that only look (stat, access) are not among them. */
 const CALLS =

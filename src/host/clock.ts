@@ -14,8 +14,6 @@ export type Clock = {
   /** Calls once, after at least so many ms. */
   after(ms: number, act: () => void): Timer;
   every(ms: number, act: () => void): Timer;
-  /** Holds up everything. */
-  pause(ms: number): void;
   /** Fills at most 256 bytes with random numbers. */
   random(bytes: Uint8Array): void;
 };

@@ -89,17 +89,11 @@ export type Files = {
   /** Whether this process's real user may do that. Throws if not. */
   access(path: string, mode: number, directory?: Directory): void;
   changeMode(fd: number, mode: number): void;
-  /** `null` leaves one as it is. */
-  changeOwner(fd: number, uid: number | null, gid: number | null): void;
-  truncate(fd: number, length: number): void;
-  /** Returns when it is on the disk. */
-  synchronize(fd: number): void;
   /** Names, without "." and "..". */
   list(path: string, directory?: Directory): readonly string[];
   /** `mode` less the umask. */
   makeDirectory(path: string, mode: number, directory?: Directory): void;
   removeFile(path: string, directory?: Directory): void;
-  removeDirectory(path: string, directory?: Directory): void;
   /** Both names are in the same directory, or absolute. */
   rename(path: string, newPath: string, directory?: Directory): void;
   readLink(path: string, directory?: Directory): string;

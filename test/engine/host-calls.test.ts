@@ -50,7 +50,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
       `${CALLS} const fd = sys.open(HERE, "file", 2, 0); const room = new Uint8Array(8);
        show(sys.read(fd, room, 2, 4, -1)); show([...room]); show(sys.read(fd, room, 0, 8, 7));
        show(sys.write(fd, sys.encode("abc"), 1, 2, 0)); const status = sys.statusOf(fd); show([status[2] & 0o170000, status[7], status.length]);
-       show(sys.status(HERE, "file", false)[10] === status[10]); show(sys.truncate(fd, 5)); show(sys.synchronize(fd));
+       show(sys.status(HERE, "file", false)[10] === status[10]);
        show(sys.changeMode(fd, 0o600)); show(sys.close(fd)); show(sys.close(fd)); show(sys.open(HERE, "missing", 0, 0)); show(sys.open(HERE, "nu\\0l", 0, 0));`,
     );
     expect(lines).toEqual([
@@ -62,13 +62,11 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
       "true",
       "0",
       "0",
-      "0",
-      "0",
       "-9",
       "-2",
       "-22",
     ]);
-    expect(readFileSync(join(home, "file"), "utf8")).toBe("bc234");
+    expect(readFileSync(join(home, "file"), "utf8")).toBe("bc23456789");
     expect(statSync(join(home, "file")).mode & 0o777).toBe(0o600);
   });
 
@@ -78,36 +76,23 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     const lines = said(
       "directories",
       `${CALLS} show(sys.makeDirectory(HERE, "room/new", 0o700)); show(sys.rename(HERE, "room/new", HERE, "room/old")); show(sys.list(HERE, "room"));
-       show(sys.remove(HERE, "room/old", false)); show(sys.remove(HERE, "room/old", true)); show(sys.list(HERE, "nowhere")); show(sys.readLink(HERE, "link"));
+       show(sys.remove(HERE, "room/old")); show(sys.list(HERE, "nowhere")); show(sys.readLink(HERE, "link"));
        show(sys.status(HERE, "link", false)[2] >> 12); show(sys.open(HERE, "link", 1 << 24, 0)); show(sys.realPath("link")); show(sys.workingDirectory() === sys.realPath("."));`,
     );
-    expect(lines).toEqual([
-      "0",
-      "0",
-      '["old"]',
-      "-21",
-      "0",
-      "-2",
-      '"/etc/passwd"',
-      "10",
-      "-40",
-      '"/etc/passwd"',
-      "true",
-    ]);
-    expect(readdirSync(join(home, "room"))).toEqual([]);
+    expect(lines).toEqual(["0", "0", '["old"]', "-21", "-2", '"/etc/passwd"', "10", "-40", '"/etc/passwd"', "true"]);
+    expect(readdirSync(join(home, "room"))).toEqual(["old"]);
   });
 
   test("take UTF-8 apart and put it together as the standard says", () => {
     const lines = said(
       "text",
       `${CALLS} const decode = (...bytes) => sys.decode(new Uint8Array(bytes), 0, bytes.length, true);
-       show([...sys.encode("a\\0\\u00e4\\u20ac\\u{1f600}")]); show(sys.encodedLength("\\u20ac\\0")); show(decode(0x61, 0, 0xe2, 0x82, 0xac));
+       show([...sys.encode("a\\0\\u00e4\\u20ac\\u{1f600}")]); show(decode(0x61, 0, 0xe2, 0x82, 0xac));
        for (const bad of [[0xc0, 0x80], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf0, 0x80, 0x80, 0x80], [0xff], [0xe2, 0x82], [0x80]]) show(decode(...bad));
        show(sys.decode(new Uint8Array([0x61, 0xff, 0x62]), 0, 3, false));`,
     );
     expect(lines).toEqual([
       "[97,0,195,164,226,130,172,240,159,152,128]",
-      "4",
       '"a\\u0000€"',
       ...Array(8).fill("undefined"),
       '"a\ufffdb"',
@@ -203,7 +188,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
       let state = ${SEED} >>> 0;
       const next = () => { state = (state + 0x6d2b79f5) >>> 0; let m = state; m = Math.imul(m ^ (m >>> 15), m | 1); m ^= m + Math.imul(m ^ (m >>> 7), m | 61); return ((m ^ (m >>> 14)) >>> 0) / 2 ** 32; };
       const pick = (list) => list[Math.floor(next() * list.length)];
-      const left = ["exit", "kill", "setPriority", "sleep", "wait", "start", "setHooks", "setRaw"];
+      const left = ["exit", "kill", "setPriority", "wait", "start", "setHooks", "setRaw"];
       const names = Object.keys(sys).filter((name) => !left.includes(name));
       const buffer = new Uint8Array(64); const frozen = Object.freeze({ length: 3 });
       const gone = new Uint8Array(16); structuredCloneLike(gone);
@@ -219,7 +204,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
         const list = Array.from({ length: count }, () => next() < 0.4 ? pick(small) : next() < 0.3 ? pick(bytes) : next() < 0.3 ? pick(numbers) : pick(values));
         // Descriptors of its own, nothing that waits, and no name outside of this directory.
         if (name === "poll") list[2] = 0;
-        if (["close", "read", "receive", "write", "truncate", "send", "changeMode", "changeOwner", "endSending", "startReplacing"].includes(name) && !(typeof list[0] === "number" && list[0] >= 3)) list[0] = 1000;
+        if (["close", "read", "receive", "write", "send", "changeMode", "endSending", "startReplacing"].includes(name) && !(typeof list[0] === "number" && list[0] >= 3)) list[0] = 1000;
         if (["open", "makeDirectory", "rename", "remove"].includes(name)) { list[0] = pick([-100, 1000, "x"]); list[1] = pick(["a", "b", "a/b", "nul\\0", "x".repeat(300), 7]); }
         if (name === "open") { list[2] = pick([0, 64, 65, 1 << 24, 1 << 25, 1 << 26, 1 << 27, 2048, -1]) | 2048; list[3] = 0o600; }
         if (name === "rename") { list[2] = -100; list[3] = pick(["a", "b", 1]); }

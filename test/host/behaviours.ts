@@ -74,15 +74,13 @@ const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
 
 export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
-  "files are written, read anywhere, cut, and described": ({ directory }) => {
+  "files are written, read anywhere, and described": ({ directory }) => {
     const path = `${directory}/file`;
     const fd = files.open(path, { flags: OPEN.readWrite | OPEN.create | OPEN.exclusive, mode: 0o640 });
     const written = files.write(fd, encoder.encode("0123456789"));
     const bytes = new Uint8Array(6);
     const middle = files.read(fd, bytes.subarray(1, 4), 4);
     files.write(fd, encoder.encode("X"), 9);
-    files.truncate(fd, 12);
-    files.synchronize(fd);
     files.changeMode(fd, 0o600);
     const { kind, mode, size, identity } = files.statusOf(fd);
     const isSame = identity === files.status(path).identity;
@@ -130,7 +128,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     refusal(() => files.open(`${directory}/file`, { flags: OPEN.writeOnly | OPEN.create | OPEN.exclusive })),
     refusal(() => files.open(directory, { flags: OPEN.writeOnly })),
     refusal(() => files.list(`${directory}/file`)),
-    refusal(() => files.removeDirectory(directory)),
+    refusal(() => files.removeFile(directory)),
     refusal(() => files.close(999)),
     refusal(() => files.read(999, new Uint8Array(1))),
     refusal(() => files.readLink(`${directory}/file`)),
@@ -153,11 +151,9 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     const refused = refusal(() => files.open(`${directory}/link-to-file`, { flags: OPEN.readOnly, noFollow: true }));
     const path = files.open("two", { flags: OPEN.readOnly, directory: room, pathOnly: true });
     files.changeMode(path, 0o604);
-    files.changeOwner(path, null, null);
     const mode = files.statusOf(path).mode;
     const unreadable = refusal(() => files.read(path, new Uint8Array(1)));
     files.removeFile("two", room);
-    files.removeDirectory("inner", room);
     return [names, kinds, link, followed, refused, mode, unreadable, files.list(`${directory}/room`)];
   },
 
@@ -269,15 +265,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     // This one would keep the process for a minute.
     clock.after(60_000, () => {}).release();
     await wait(60);
-    const before = clock.monotonicNow();
-    clock.pause(5);
-    return [
-      came,
-      turns,
-      clock.monotonicNow() - before >= 5,
-      clock.wallNow() > 1.7e12,
-      Number.isInteger(clock.wallNow()),
-    ];
+    return [came, turns, clock.wallNow() > 1.7e12, Number.isInteger(clock.wallNow())];
   },
 
   "random bytes differ": () => {

@@ -15,9 +15,6 @@ export type HostCalls = {
   statusOf(fd: number): Or<StatusValues>;
   access(directory: number, path: string, mode: number): Result;
   changeMode(fd: number, mode: number): Result;
-  changeOwner(fd: number, uid: number, gid: number): Result;
-  synchronize(fd: number): Result;
-  truncate(fd: number, length: number): Result;
   /** A descriptor from which the error number can be read when it is done: four bytes. */
   startReplacing(directory: number, name: string, temporary: string, bytes: Uint8Array, mode: number): Result;
   /** The same, and then the file's bytes: at most `limit`, else the error is EFBIG. */
@@ -25,7 +22,7 @@ export type HostCalls = {
 
   list(directory: number, path: string): Or<readonly string[]>;
   makeDirectory(directory: number, path: string, mode: number): Result;
-  remove(directory: number, path: string, isDirectory: boolean): Result;
+  remove(directory: number, path: string): Result;
   rename(directory: number, path: string, newDirectory: number, newPath: string): Result;
   readLink(directory: number, path: string): Or<string>;
   realPath(path: string): Or<string>;
@@ -58,17 +55,13 @@ export type HostCalls = {
 
   monotonicNow(): number;
   wallNow(): number;
-  sleep(ms: number): void;
   poll(pairs: Uint8Array, count: number, ms: number): Result;
   random(bytes: Uint8Array): Result;
 
   decode(bytes: Uint8Array, start: number, length: number, isStrict: boolean): string | undefined;
   encode(text: string): Uint8Array;
-  encodedLength(text: string): number;
 
   setHooks(start: () => void, turn: () => number, uncaught: (error: unknown) => void): void;
-  collectGarbage(): void;
-  memoryBytes(): number;
 };
 
 /** device, inode, mode, links, uid, gid, special device, size, modified ms, changed ms, "DEVICE:INODE" */

@@ -19,7 +19,6 @@ export const engineClock: Clock = {
   after: (ms, act) => started(ms, null, act),
   // One that is always due would leave no turn to anything else.
   every: (ms, act) => started(ms, Math.max(1, ms), act),
-  pause: (ms) => calls.sleep(ms),
   random: (bytes) => {
     checked(calls.random(bytes), "getrandom");
   },

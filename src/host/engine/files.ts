@@ -76,24 +76,12 @@ export const engineFiles: Files = {
   changeMode: (fd, mode) => {
     checked(calls.changeMode(fd, mode), "chmod");
   },
-  changeOwner: (fd, uid, gid) => {
-    checked(calls.changeOwner(fd, uid ?? -1, gid ?? -1), "chown");
-  },
-  truncate: (fd, length) => {
-    checked(calls.truncate(fd, length), "truncate");
-  },
-  synchronize: (fd) => {
-    checked(calls.synchronize(fd), "fsync");
-  },
   list: (path, directory) => checked(calls.list(at(directory), path), "read directory", path),
   makeDirectory: (path, mode, directory) => {
     checked(calls.makeDirectory(at(directory), path, mode), "mkdir", path);
   },
   removeFile: (path, directory) => {
-    checked(calls.remove(at(directory), path, false), "unlink", path);
-  },
-  removeDirectory: (path, directory) => {
-    checked(calls.remove(at(directory), path, true), "rmdir", path);
+    checked(calls.remove(at(directory), path), "unlink", path);
   },
   rename: (path, newPath, directory) => {
     checked(calls.rename(at(directory), path, at(directory), newPath), "rename", path);

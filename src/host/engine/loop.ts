@@ -20,7 +20,7 @@ export type LoopTimer = { at: number; act: (() => void) | null; readonly everyMs
 type Ready = { readonly watch: Watch; readonly events: number };
 
 /** Nothing is left to wait for. */
-export const NOTHING_LEFT = 0;
+const NOTHING_LEFT = 0;
 const GO_ON = -1;
 
 /** Sorted by time; those of the same time in the order in which they were set. */

@@ -59,17 +59,12 @@ export const nodeFiles: Files = {
   statusOf: (fd) => asHost("fstat", undefined, () => statusFrom(fs.fstatSync(fd, { bigint: true }))),
   access: (path, mode, directory) => asHost("access", path, () => fs.accessSync(at(path, directory), mode)),
   changeMode: (fd, mode) => asHost("chmod", undefined, () => fs.chmodSync(`/proc/self/fd/${fd}`, mode)),
-  changeOwner: (fd, uid, gid) =>
-    asHost("chown", undefined, () => fs.chownSync(`/proc/self/fd/${fd}`, uid ?? -1, gid ?? -1)),
-  truncate: (fd, length) => asHost("truncate", undefined, () => fs.ftruncateSync(fd, length)),
-  synchronize: (fd) => asHost("fsync", undefined, () => fs.fsyncSync(fd)),
   list: (path, directory) => asHost("read directory", path, () => fs.readdirSync(at(path, directory))),
   makeDirectory: (path, mode, directory) =>
     asHost("mkdir", path, () => {
       fs.mkdirSync(at(path, directory), { mode });
     }),
   removeFile: (path, directory) => asHost("unlink", path, () => fs.unlinkSync(at(path, directory))),
-  removeDirectory: (path, directory) => asHost("rmdir", path, () => fs.rmdirSync(at(path, directory))),
   rename: (path, newPath, directory) =>
     asHost("rename", path, () => fs.renameSync(at(path, directory), at(newPath, directory))),
   readLink: (path, directory) => asHost("readlink", path, () => fs.readlinkSync(at(path, directory))),

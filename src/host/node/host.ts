@@ -22,9 +22,6 @@ const nodeClock: Clock = {
   monotonicNow: () => Number(process.hrtime.bigint()) / 1e6,
   after: (ms, act) => timerOf(setTimeout(act, ms)),
   every: (ms, act) => timerOf(setInterval(act, ms)),
-  pause: (ms) => {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-  },
   random: (bytes) => {
     crypto.getRandomValues(bytes);
   },
