@@ -1,4 +1,4 @@
-/* What may take for ever, done beside everything else: replacing a file, on a disk that may hang, and reading one, of /proc of
+/* What may never end, done beside everything else: replacing a file, on a disk that may hang, and reading one, of /proc of
  * a process that may hold it up. A thread does it, and says through a pipe what came of it: four bytes, 0 or the error
  * number, and then what was read. A thread that hangs stays where it is, and holds up nothing. */
 #define _GNU_SOURCE

@@ -38,7 +38,7 @@ static struct timespec span_of(double ms) {
 }
 
 /* poll(bytes, count, ms): `count` pairs of 32-bit numbers, descriptor and events of poll(2). The events become those that
- * have come. Returns how many descriptors have some. Less than 0 ms waits for ever. */
+ * have come. Returns how many descriptors have some. Less than 0 ms is no limit. */
 static value clock_poll(struct arguments *in) {
   static struct pollfd waited[MOST_WAITED];
   struct bytes pairs = take_bytes(in, 0);

@@ -1,4 +1,4 @@
-/* This process and others: who it is, what it was started with, signals to others, and small programs that it asks. */
+/* This process and others: its ids, what it was started with, signals to others, and small programs that it asks. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -38,7 +38,7 @@ static _Noreturn void fail(const char *what, const char *why) {
   _exit(BROKEN);
 }
 
-/* FNV-1a: not against anyone, but against what disks and copies do. */
+/* FNV-1a: it finds what disks and copies damage, and keeps out no attacker. */
 static u64 checksum_of(const struct header *header) {
   const u8 *bytes = (const u8 *)header;
   u64 sum = 14695981039346656037u;

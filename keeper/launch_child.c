@@ -184,8 +184,8 @@ static void connect_socket(const struct order *order) {
 
 static void reset_signals(int report) {
   for (int signal_number = 1; signal_number <= SIGRTMAX; signal_number++) {
-    /* By the kernel's own call: glibc's refuses the two signals that it keeps for itself, and who started us may have
-     * left them ignored. All zero is SIG_DFL, without flags and mask. SIGKILL and SIGSTOP are refused. */
+    /* By the kernel's own call: glibc's refuses the two signals that it keeps for itself, and the program that started
+     * the keeper may have left them ignored. All zero is SIG_DFL, without flags and mask. SIGKILL and SIGSTOP are refused. */
     static const uint64_t plain[4];
     (void)syscall(SYS_rt_sigaction, signal_number, plain, NULL, 8);
   }

@@ -156,7 +156,7 @@ static void set_time_limit(bool answered) {
 }
 
 static void complain_and_kill(const char *what) {
-  say("the supervisor (pid %d) said %s; it is started anew", (int)pid, what);
+  say("the supervisor (pid %d) said %s; it is restarted", (int)pid, what);
   kill_it();
 }
 
@@ -225,7 +225,7 @@ void supervisor_channel_ready(void) {
 
 void supervisor_too_slow(void) {
   if (state == STARTING || state == ATTACHED || state == LEAVING) {
-    say("the supervisor (pid %d) has not answered for %d s; it is started anew", (int)pid, ANSWER_MS / 1000);
+    say("the supervisor (pid %d) has not answered for %d s; it is restarted", (int)pid, ANSWER_MS / 1000);
     kill_it();
   } else if (state == DYING) {
     kill_it();

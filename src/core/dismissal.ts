@@ -20,7 +20,7 @@ export const dismiss = (turn: Turn, worker: Ready, reason: Dismissal): void => {
   const asked = serves(reason) && probing !== undefined ? { probing } : {};
   putWorker(turn, { ...identityOf(worker), kind: "ready", readyAt, availableAt, ...asked, dismissal: reason });
   if (before === undefined) changeService(turn, { owed: turn.service.owed + 1 });
-  // One that keeps failing is started anew no faster than one that keeps dying.
+  // One that keeps failing is restarted no faster than one that keeps dying.
   if (!serves(reason)) countDeath(turn, worker, availableAt === null ? "after available" : "before available");
   note(turn, {
     kind: "workerDismissed",

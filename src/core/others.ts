@@ -1,5 +1,5 @@
 // In which order workers go that are not wanted any more: of other generations, or dismissed. Workers of one generation and
-// standing are of one kind, and the rules of a rollout say the same of all of a kind; so nobody has to look at each of them.
+// standing are of one kind, and the rules of a rollout say the same of all of a kind; so not each of them has to be looked at.
 import { type IdSet, nextId, sizeOf } from "./id-set.ts";
 import type { View } from "./pool.ts";
 import { STANDING, type Standing } from "./standing.ts";

@@ -101,6 +101,6 @@ export type Files = {
   realPath(path: string): string;
   /** Reads a whole file of at most `limit` bytes (EFBIG if it has more), and holds up nothing meanwhile: /proc of a process that hangs may never answer. */
   readBeside(path: string, limit: number): Promise<Uint8Array>;
-  /** Writes a new file and puts it in the place: a reader sees the old text or the new one, whatever is cut off when. Holds up nothing meanwhile: on a disk that hangs each step may take for ever. */
+  /** Writes a new file and puts it in the place: a reader sees the old text or the new one, whatever is cut off when. Holds up nothing meanwhile: on a disk that hangs a step may never end. */
   replace(replacement: Replacement): Promise<void>;
 };

@@ -1,4 +1,4 @@
-// A worker that holds the service's sockets and serves elsewhere: its clients wait for ever. It is seen by where it listens
+// A worker that holds the service's sockets and serves elsewhere: its clients get no answer. It is seen by where it listens
 // besides, by connections that nothing accepts, and by what its threads wait for: looked at where a worker is not seen
 // to accept at a glance (accepting.ts).
 import { describeHappening, type Happening } from "../control/happenings.ts";

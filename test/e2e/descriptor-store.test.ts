@@ -1,4 +1,4 @@
-// The service manager keeps crank's sockets while crank is started anew: nobody is refused, whatever ended it.
+// The service manager keeps crank's sockets while crank is restarted: no connection is refused, whatever ended it.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, statSync, unlinkSync } from "node:fs";
 import { createConnection } from "node:net";

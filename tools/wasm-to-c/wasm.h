@@ -1,6 +1,6 @@
 /* What translated WebAssembly stands on: types, memory at a fixed address, and the operators that C does not have. Accesses
  * to memory are not checked: the 8 GiB that an address and an offset can reach are kept free of anything else, so what
- * lies outside the memory faults. Whoever includes this provides the functions that are only declared here.
+ * lies outside the memory faults. The program that includes this provides the functions that are only declared here.
  *
  * Compile what is generated with -ffp-contract=off: a fused multiplication and addition rounds once instead of twice. */
 #pragma once

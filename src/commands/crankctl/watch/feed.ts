@@ -102,7 +102,7 @@ export class Feed {
       .catch(this.#fail);
     await this.#ask(async () => {
       const status = await client.call("status", {});
-      // A crank that was started anew may count its events anew: all that it still holds are told again.
+      // A crank that was restarted may count its events from the start: all that it still holds are shown again.
       this.#show(afterStatus({ ...this.#view, link: { kind: "live" }, events: [] }, status));
       await client.call("events", { ...(this.#past === "told" ? { from: 0 } : {}), follow: true });
       await this.#measure();
