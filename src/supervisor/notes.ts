@@ -3,6 +3,7 @@
 import type { Happening } from "../control/happenings.ts";
 import type { EventEntry } from "../control/messages.ts";
 import type { Note } from "../core/effects.ts";
+import { keptValue } from "./kept-value.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** What is held for clients that ask later, at least; workers' words are not counted in it. */
@@ -264,6 +265,6 @@ const countWithin = (told: readonly Told[], most: number): number => {
 
 const textsOf = ({ texts }: Page): readonly string[] => {
   if (!(texts instanceof Uint8Array)) return texts;
-  const entries: EventEntry[] = JSON.parse(decoder.decode(texts));
+  const entries: EventEntry[] = keptValue(decoder.decode(texts));
   return entries.map((entry) => JSON.stringify(entry));
 };

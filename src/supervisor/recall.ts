@@ -5,6 +5,7 @@ import { type GoodSpec, type Spec, UNPACED } from "../core/spec.ts";
 import type { Generation, Worker } from "../core/state.ts";
 import { initialState } from "../core/state.ts";
 import { NOTHING_COUNTED } from "./counters.ts";
+import { keptValue } from "./kept-value.ts";
 import { Measurements } from "./measurements.ts";
 import type { Memory } from "./memory.ts";
 import { NoteLog } from "./notes.ts";
@@ -80,9 +81,7 @@ type Restore = (
 ) => void;
 
 const decoder = new TextDecoder();
-// The journal is private to crank and checksummed, and its version was compared: what comes out is what `put` took.
-// biome-ignore lint/suspicious/noExplicitAny: the one place where bytes become typed values again
-const parse = (bytes: Uint8Array): any => JSON.parse(decoder.decode(bytes));
+const parse = (bytes: Uint8Array) => keptValue(decoder.decode(bytes));
 
 /** An earlier version's spec says less. */
 const completed = (spec: Spec): Spec => (Object.hasOwn(spec, "pauseMs") ? spec : { ...spec, ...UNPACED });

@@ -8,6 +8,7 @@ import type { GenerationNumber, State } from "../core/state.ts";
 import { findWorker } from "../core/workers.ts";
 import { LIMITS } from "../keeper/protocol.ts";
 import { keepBacklogs } from "./backlog.ts";
+import { keptValue } from "./kept-value.ts";
 import { forgetPending, type Memory, rememberFinished, rememberPending } from "./memory.ts";
 import { closedTo } from "./notify-path.ts";
 import { NOBODY, type Pending } from "./pending.ts";
@@ -92,7 +93,7 @@ export const giveHeldAnswers = (memory: Memory): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation === memory.look?.generation) continue;
     forgetPending(memory, request);
-    finish(memory, pending, JSON.parse(pending.said));
+    finish(memory, pending, keptValue(pending.said));
   }
 };
 
@@ -100,7 +101,7 @@ export const giveHeldAnswers = (memory: Memory): void => {
 export const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: string): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation !== generation) continue;
-    const said = JSON.parse(pending.said);
+    const said = keptValue(pending.said);
     if (!said.result) continue;
     const warnings = [said.result.warning, warning].filter((one) => one !== undefined);
     const result = { ...said.result, warning: warnings.join(". ") };

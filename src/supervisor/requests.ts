@@ -6,6 +6,7 @@ import { ERROR_CODES, type Method, type Methods, type RunParams } from "../contr
 import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../core/spec.ts";
 import { allWorkers, countWorkers } from "../core/workers.ts";
 import { advance } from "./carry-out.ts";
+import { keptValue } from "./kept-value.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { addFollower, authenticate, type Memory, nextRequest, rememberPending } from "./memory.ts";
 import { whyNeverReady } from "./notify-path.ts";
@@ -135,7 +136,7 @@ const resumed = (memory: Memory, call: Call, clientId: string | undefined): bool
   if (clientId === undefined) return false;
   const finished = memory.finished.find((known) => known.clientId === clientId);
   if (finished) {
-    const said = JSON.parse(finished.reply);
+    const said = keptValue(finished.reply);
     if ("error" in said) replyError(memory, call, said.error);
     else reply(memory, call, said.result);
     return true;

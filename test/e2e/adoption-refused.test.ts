@@ -87,8 +87,14 @@ describe("a journal", () => {
       [journalFile({ ...journal() }, 2), "was written by a later version of crank (format 2)"],
       [journalFile({ ...journal(), bootId: "another" }), "is from before the machine was started"],
       [journalFile({ ...journal(), entries: new Map([["settings", Buffer.from("{")]]) }), "cannot be understood"],
+      [
+        journalFile({ ...journal(), entries: new Map([["settings", Buffer.from(`[${"[],".repeat(3_000_000)}[]]`)]]) }),
+        "cannot be understood: a value nests deeper than 32 levels",
+      ],
     ] as const) {
       leave(bytes);
+      const { status, stdout } = await service.bench.ctl("web", "adopt", "-dry-run");
+      expect([status, stdout]).toEqual([1, expect.stringContaining(`web.run/journal ${complaint}`)]);
       const said = await fails();
       expect(said).toContain(`web.run/journal ${complaint}`);
       expect(said).toContain("it is kept as");

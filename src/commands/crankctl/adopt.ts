@@ -54,7 +54,14 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   if (typeof left === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${left}` };
   const looker = { pid: platform.pid, uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
   const processes = platform.processes;
-  const found = await survey(processes, left, looker);
+  let found: Adoption;
+  try {
+    found = await survey(processes, left, looker);
+  } catch (error) {
+    // Values of the wrong shape under the right checksum.
+    const reason = error instanceof Error ? error.message : String(error);
+    return { kind: "nothing", reason: `the journal ${directory}/journal cannot be understood: ${reason}` };
+  }
   if (found.workers.length === 0 && found.lost.length === 0)
     return { kind: "nothing", reason: `crank ${left.pid} left no worker` };
   const { pid: keeper, ...adoption } = found;
