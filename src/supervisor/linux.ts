@@ -24,7 +24,7 @@ import { linuxProcessTree } from "./process-tree.ts";
 import { watchesAll } from "./process-waits.ts";
 import { linuxProcesses } from "./processes.ts";
 import { linkAt, orNull, partsOf, textAt } from "./system-files.ts";
-import { findGroup, findUser } from "./users.ts";
+import { canAskForUsers, findGroup, findUser } from "./users.ts";
 
 const { files } = host;
 
@@ -56,6 +56,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   resolveHost,
   findUser,
   findGroup,
+  canAskForUsers,
   streamIdentity,
   lineage,
   descriptorTarget,

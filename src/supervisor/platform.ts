@@ -63,6 +63,8 @@ export type Platform = {
   /** A user by name or number; null if there is none. */
   findUser(name: string): Identity | null;
   findGroup(name: string): number | null;
+  /** Whether users that are not in /etc/passwd can be found: getent(1) can be executed. */
+  canAskForUsers(): boolean;
   /** Which file a descriptor of this process is open on: `DEVICE:INODE`, as in JOURNAL_STREAM; null if it is closed. */
   streamIdentity(fd: number): string | null;
   lineage(pid: number): Lineage | null;

@@ -8,6 +8,7 @@ import type { Settings, SpecDefaults } from "./settings.ts";
 import { parseSignal } from "./signals.ts";
 import { SpecError } from "./spec-error.ts";
 import { sizeProblem } from "./spec-size.ts";
+import { MOST_ID } from "./users.ts";
 
 /** The spec that these parameters ask for on top of `base` (null: nothing was ever deployed). Throws SpecError. */
 export const specFrom = (platform: Platform, settings: Settings, base: Spec | null, params: RunParams): Spec => {
@@ -102,11 +103,26 @@ const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["e
   return { ...base, ...changes };
 };
 
-/** Only a crank that runs as root can start workers as somebody else. */
-const userFor = (platform: Platform, name: string): Identity | null => {
+/**
+ * A user of the database, or UID:GID, which needs none. As in chroot(1), a uid alone does not do without the database: a
+ * group that nobody named might be allowed more than is meant.
+ */
+const userFor = (platform: Platform, name: string): Identity => {
+  const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(name) ?? [];
+  if (uid !== undefined && gid !== undefined) return numbered(platform, Number(uid), Number(gid));
   const user = platform.findUser(name);
-  if (!user) throw new SpecError(`There is no user ${JSON.stringify(name)}`);
-  return user;
+  if (user) return user;
+  const unasked = platform.canAskForUsers()
+    ? ""
+    : ", and getent, which knows users that are not in /etc/passwd, cannot be executed";
+  if (!/^\d+$/.test(name)) throw new SpecError(`There is no user ${JSON.stringify(name)}${unasked}`);
+  throw new SpecError(`There is no user with the uid ${name}, so its group is not known${unasked}; give UID:GID`);
+};
+
+/** With that group and no others, whatever the database says. */
+const numbered = (platform: Platform, uid: number, gid: number): Identity => {
+  if (Math.max(uid, gid) > MOST_ID) throw new SpecError(`${uid}:${gid} are no uid and gid: ${MOST_ID} is the highest`);
+  return { name: String(uid), home: "/", shell: "/bin/sh", ...platform.findUser(String(uid)), uid, gid, groups: [gid] };
 };
 
 const mergeLimits = (base: readonly Limit[], changes: RunParams["limits"]): readonly Limit[] => {

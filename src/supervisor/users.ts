@@ -21,7 +21,7 @@ export const findGroup = (name: string): number | null => {
 };
 
 /** 2^32 - 1 leaves a process its id (setresuid(2)). */
-const MOST_ID = 2 ** 32 - 2;
+export const MOST_ID = 2 ** 32 - 2;
 
 /** A uid or gid; null where the field is none: an empty one would be root's. */
 const idOf = (field = ""): number | null => (/^\d+$/.test(field) && Number(field) <= MOST_ID ? Number(field) : null);
@@ -48,6 +48,10 @@ const answerOf = (database: "passwd" | "group" | "initgroups", name: string): st
   const answer = orNull(() => host.processes.askNow(["getent", database, "--", name], LIMIT_MS));
   return answer?.status === 0 ? answer.output.trim() : null;
 };
+
+/** Whether getent(1) can be executed. */
+export const canAskForUsers = (): boolean =>
+  orNull(() => host.processes.askNow(["getent", "--version"], LIMIT_MS)) !== null;
 
 const groupsInFile = (login: string): string[] =>
   linesOf("group")

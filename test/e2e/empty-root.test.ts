@@ -1,7 +1,7 @@
 // A root directory with nothing in it but crank, one static worker and /proc: no /dev, no /etc, no /tmp, no shell, no zone
 // files, no user database. crank needs none of them.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chownSync, cpSync, mkdirSync, symlinkSync } from "node:fs";
+import { chownSync, cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { needing } from "../needs.ts";
@@ -30,6 +30,8 @@ const inside = (user: number, ...words: readonly string[]): readonly string[] =>
   const mounted = `mount --bind /proc "$1/proc" && cd "$1" && exec chroot --userspec="$2:$2" "$1" "\${@:3}"`;
   return ["unshare", "--mount", "bash", "-c", mounted, "bash", root, String(user), ...words];
 };
+
+const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, "utf8");
 
 const answer = (port: number): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -65,5 +67,26 @@ needing(roots).describe("in an empty root directory", () => {
     expect(await ctl("run", "-wait", "--", "/no/such/program")).toMatchObject({ status: 1 });
     expect(await ctl("shutdown", "-wait")).toMatchObject({ status: 0, stderr: "" });
     expect(await crank.ended).toMatchObject({ status: 0 });
+  });
+
+  test("a worker gets a user by its numbers, and a name or a uid alone is refused with the reason", async () => {
+    const own = ["-prefix", "/run", "-name", "web"];
+    const crank = bench.start(inside(0, "/bin/crank", ...own, "-bind", "127.0.0.1:0"));
+    const run = (user: string) =>
+      bench.run(inside(0, "/bin/crankctl", ...own, "run", "-user", user, "-wait", "--", "/worker", "one"));
+    await crank.wrote("stderr", "Listening on");
+    const unasked = ", and getent, which knows users that are not in /etc/passwd, cannot be executed";
+    const refused = (reason: string) => ({ status: 1, stderr: expect.stringContaining(reason) });
+    expect(await run("www")).toMatchObject(refused(`There is no user "www"${unasked}`));
+    expect(await run("4321")).toMatchObject(
+      refused(`There is no user with the uid 4321, so its group is not known${unasked}; give UID:GID`),
+    );
+    expect(await run("4321:4294967295")).toMatchObject(refused("4321:4294967295 are no uid and gid"));
+    expect(await run("4321:4322")).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
+    expect(await answer(portOf(crank))).toBe("one");
+    const ids = descendants(crank.pid).map((pid) =>
+      /^Uid:\t(\d+)[\s\S]*^Gid:\t(\d+)[\s\S]*^Groups:\t(.*)$/m.exec(statusOf(pid)),
+    );
+    expect(ids.map((found) => found?.slice(1).map((text) => text.trim()))).toContainEqual(["4321", "4322", "4322"]);
   });
 });

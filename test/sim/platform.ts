@@ -59,6 +59,7 @@ export const simulatedPlatform = (
   resolveHost: async (host) => [host],
   findUser: () => null,
   findGroup: () => null,
+  canAskForUsers: () => true,
   streamIdentity: () => null,
   lineage: () => null,
   // As the simulated keeper numbers its sockets, and as they are given to workers.

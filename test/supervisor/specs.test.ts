@@ -11,6 +11,7 @@ import { specFrom } from "../../src/supervisor/specs.ts";
 const platform = {
   environment: {},
   kernelLimits: () => ({ somaxconn: null, openFiles: null, stack: 8 * 1024 * 1024 }),
+  canAskForUsers: () => true,
   findUser: (name: string) => (name === "www" ? { name, uid: 33, gid: 33, groups: [33] } : null),
 } as Platform;
 const settings = { cwd: "/srv", defaults: CRANK_DEFAULTS } as Settings;

@@ -193,7 +193,12 @@ export const RUN_FLAGS = {
     help: "set an environment variable, beside those that crank was started with",
   },
   "unset-env": { kind: "texts", argument: "NAME", group: "Process", help: "take an environment variable out" },
-  user: { kind: "text", argument: "USER", group: "Process", help: "run as this user, with all of their groups" },
+  user: {
+    kind: "text",
+    argument: "USER",
+    group: "Process",
+    help: "run as this user, with all of its groups, or as UID:GID",
+  },
   umask: { kind: "text", argument: "MASK", group: "Process", help: "file creation mask, octal, as in 027" },
   "no-new-privs": {
     kind: "switch",
