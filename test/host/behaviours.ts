@@ -231,6 +231,9 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     processes.askNow(["sh", "-c", "cat; echo answer; echo error >&2"], 5000),
     (await processes.ask(["sleep", "60"], 20)).status,
     processes.askNow(["sleep", "60"], 20).status,
+    // It closes what it prints to, and goes on.
+    (await processes.ask(["sh", "-c", "exec >&-; exec sleep 60"], 100)).status,
+    processes.askNow(["sh", "-c", "exec >&-; exec sleep 60"], 100).status,
     (await processes.ask(["sh", "-c", "kill -9 $$"], 5000)).status,
     await refusalOf(processes.ask(["/nowhere/program"], 5000)),
     refusal(() => processes.askNow(["/nowhere/program"], 5000)),

@@ -107,6 +107,8 @@ const EXPECTED = {
     null,
     null,
     null,
+    null,
+    null,
     "ENOENT",
     "ENOENT",
   ],

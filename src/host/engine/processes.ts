@@ -29,14 +29,19 @@ const variable = (name: string): string | undefined => {
   return undefined;
 };
 
+const NOTHING = new Uint8Array(0);
+
 /** A program that was started, and what it has printed so far. */
 class Asked {
   readonly pid: number;
   readonly fd: number;
   readonly #output = new Uint8Array(MOST_OUTPUT);
+  /** CLOCK_MONOTONIC, ms. */
+  readonly #until: number;
   #length = 0;
 
-  constructor(words: readonly string[]) {
+  constructor(words: readonly string[], limitMs: number) {
+    this.#until = calls.monotonicNow() + limitMs;
     const [pid, fd] = checked(calls.start(words), "start", words[0]);
     this.pid = pid;
     this.fd = fd;
@@ -50,42 +55,54 @@ class Asked {
     return count > 0 && this.#length < MOST_OUTPUT;
   }
 
-  /** It has closed its output, or `wasLate`: then it is killed. */
-  finish(wasLate: "late" | "ended"): Answer {
+  get msLeft(): number {
+    return Math.max(0, this.#until - calls.monotonicNow());
+  }
+
+  /** Nothing more of it is read: it has closed its output, or was too late. */
+  finish(): Answer {
     calls.close(this.fd);
-    if (wasLate === "late") calls.kill(this.pid, SIGNALS.SIGKILL);
-    const status = calls.wait(this.pid, true);
+    const status = this.#status();
     const output = decodeText(this.#output.subarray(0, this.#length));
-    return { status: wasLate === "late" || status < 0 || status > 255 ? null : status, output };
+    return { status: status < 0 || status > 255 ? null : status, output };
+  }
+
+  /** Waits until it ends; at the limit it is killed. One that has closed its output may go on. */
+  #status(): number {
+    for (; this.msLeft > 0; calls.poll(NOTHING, 0, 1)) {
+      const status = calls.wait(this.pid, false);
+      if (status !== EAGAIN) return status;
+    }
+    calls.kill(this.pid, SIGNALS.SIGKILL);
+    return calls.wait(this.pid, true);
   }
 }
 
 const ask = async (words: readonly string[], limitMs: number): Promise<Answer> => {
-  const asked = new Asked(words);
+  const asked = new Asked(words, limitMs);
   return new Promise((resolve) => {
-    const finish = (how: "late" | "ended"): void => {
+    const finish = (): void => {
       removeWatch(watch);
       removeTimer(timer);
-      resolve(asked.finish(how));
+      resolve(asked.finish());
     };
     const ready = (): void => {
-      if (!asked.read()) finish("ended");
+      if (!asked.read()) finish();
     };
     const watch: Watch = { fd: asked.fd, events: READABLE, holds: true, ready };
-    const timer = addTimer(limitMs, null, () => finish("late"));
+    const timer = addTimer(limitMs, null, finish);
     addWatch(watch);
   });
 };
 
 const askNow = (words: readonly string[], limitMs: number): Answer => {
-  const asked = new Asked(words);
-  const until = calls.monotonicNow() + limitMs;
+  const asked = new Asked(words, limitMs);
   const pair = new Int32Array(2);
-  for (let left = limitMs; left > 0; left = until - calls.monotonicNow()) {
+  for (let left = limitMs; left > 0; left = asked.msLeft) {
     pair.set([asked.fd, READABLE]);
-    if (calls.poll(new Uint8Array(pair.buffer), 1, left) > 0 && !asked.read()) return asked.finish("ended");
+    if (calls.poll(new Uint8Array(pair.buffer), 1, left) > 0 && !asked.read()) break;
   }
-  return asked.finish("late");
+  return asked.finish();
 };
 
 export const engineProcesses: Processes = {
