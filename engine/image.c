@@ -189,7 +189,8 @@ static ssize_t offset_of(const char *address) {
 void image_load_own(void) {
   ssize_t at = offset_of(image_start);
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || at < 0) fail("/proc/self/exe cannot be opened", at < 0 ? "it holds no image" : strerror(errno));
+  if (at < 0) fail("this program cannot be used", "it holds no image");
+  if (fd < 0) fail("/proc/self/exe cannot be opened", errno == ENOENT ? "/proc must be mounted" : strerror(errno));
   const char *wrong = image_load(fd, (size_t)at, (size_t)(image_end - image_start), IMAGE_COPIED);
   if (wrong != NULL) fail("the image in this program cannot be used", wrong);
   (void)close(fd);

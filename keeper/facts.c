@@ -87,6 +87,13 @@ static char *current_directory(void) {
   return memory_copy_text(path, strlen(path));
 }
 
+bool facts_have_directory(void) {
+  char path[PATH_MAX];
+  if (getcwd(path, sizeof path) || errno != ENOENT) return true;
+  say("the working directory does not exist any more: change to another one, and try again");
+  return false;
+}
+
 static void raise_limits(void) {
   if (getrlimit(RLIMIT_NOFILE, &known.files) < 0) known.files = (struct rlimit){.rlim_cur = 1024, .rlim_max = 4096};
   struct rlimit raised = {.rlim_cur = known.files.rlim_max, .rlim_max = known.files.rlim_max};

@@ -33,6 +33,8 @@ extern const struct facts *const facts;
 
 /* Collects them. False, with a sentence on stderr. */
 bool facts_collect(int argc, char **argv);
+/* False, with a sentence on stderr: it was removed, and relative paths would lead elsewhere. */
+bool facts_have_directory(void);
 /* Raises the limit of descriptors, the odds against the out-of-memory killer, and the urgency; all outlast an execution. */
 void facts_take_precedence(void);
 /* A wrapper changed the directory. */

@@ -71,11 +71,12 @@ _Noreturn void keeper_run(int argc, char **argv) {
   memory_setup();
   argv = title_start(argc, argv);
   int state = execute_left_state();
+  /* First: it says what to do where there is no /proc. */
+  if (!facts_collect(argc, argv)) exit(1);
   if (state < 0 && inherited_collect() < 0) cannot_start("descriptors");
   environment_start(environ);
-  if (!facts_collect(argc, argv)) exit(1);
   if (state < 0) {
-    if (!kernel_serves()) exit(1);
+    if (!kernel_serves() || !facts_have_directory()) exit(1);
     facts_take_precedence();
     signals_block();
   }

@@ -259,6 +259,10 @@ const create = ({ name, fd: directory }: InDirectory, text: string): void => {
   }
   try {
     attempt(() => files.write(fd, bytesOf(text)));
+  } catch (error) {
+    // A full disk. What is left would be taken for a file that was damaged.
+    attempt(() => files.removeFile(name, directory));
+    throw error;
   } finally {
     files.close(fd);
   }

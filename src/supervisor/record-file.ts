@@ -9,9 +9,9 @@ import { StartError } from "./sockets.ts";
 /** Makes sure that the record can be used. Returns what is in the way. */
 export const prepareRecord = ({ platform }: Memory, { recordPath }: Settings): string | null => {
   const failure = recordPath === null ? null : platform.ensureFile(recordPath, EMPTY_RECORD);
-  return failure === null
-    ? null
-    : `the record ${recordPath} cannot be written: ${failure}; make its directory, or choose another with -prefix or -conf`;
+  if (failure === null) return null;
+  const advice = failure === "no such file or directory" ? "make its directory, or choose" : "choose";
+  return `the record ${recordPath} cannot be written: ${failure}; ${advice} another with -prefix or -conf`;
 };
 
 /** The good specs that the record holds. What cannot be understood is kept aside; if that is all, crank starts empty. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { needing, ROOT_USER } from "../needs.ts";
+import { mountNamespaces, needing, ROOT_USER } from "../needs.ts";
 import { Bench, CRANK, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
@@ -98,6 +98,26 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     server.close();
     expect(ended).toMatchObject({ status: 1 });
     expect(ended.stderr).toContain("another process is listening");
+  });
+
+  test("a working directory that was removed: nothing is made in another one", async () => {
+    const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -bind ./web.sock -name web -prefix .';
+    const ended = await bench.run(["bash", "-c", `cd ${bench.directory} && ${script}`, CRANK]);
+    const stderr = "crank: the working directory does not exist any more: change to another one, and try again\n";
+    expect(ended).toEqual({ status: 1, stdout: "", stderr });
+  });
+
+  needing(mountNamespaces()).test("a full disk, on which no record is left", async () => {
+    const full = 'mount -t tmpfs -o size=64k crank-test "$1"; head -c 64k /dev/zero >"$1/full" && "$0" "${@:2}"';
+    const words = ["bash", "-c", `${full}; status=$?; ls "$1"; exit $status`, CRANK, bench.directory];
+    const flags = ["-bind", "127.0.0.1:0", "-name", "web", "-prefix", bench.directory];
+    const ended = await bench.run(["unshare", "--mount", ...words, ...flags]);
+    const record = join(bench.directory, "web.conf");
+    expect(ended).toEqual({
+      status: 1,
+      stdout: "full\n",
+      stderr: `crank: the record ${record} cannot be written: no space left on device; choose another with -prefix or -conf\n`,
+    });
   });
 
   test("a descriptor that is not open", async () => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
 import { compiledBy } from "./harness/apps.ts";
 import { Service } from "./harness/engine.ts";
-import { Bench, CRANK, portOf, ROOT, waitFor } from "./harness/service.ts";
+import { Bench, CRANK, CRANKCTL, portOf, ROOT, waitFor } from "./harness/service.ts";
 
 let bench: Bench;
 beforeEach(() => {
@@ -78,6 +78,15 @@ describe("crank serves", () => {
       await lives(over("/sys", empty));
     });
   });
+});
+
+needing(mountNamespaces()).test("without /proc crank and crankctl say that it must be mounted", async () => {
+  const without = ["unshare", "--mount", ...shell("umount --lazy /proc;")];
+  for (const command of [CRANK, CRANKCTL]) {
+    const ended = await bench.run([...without, command, "-name", "web", "-prefix", bench.directory, "ps"]);
+    expect(ended).toMatchObject({ stdout: "", stderr: expect.stringMatching(/^crank: [^\n]*\/proc must be mounted\n$/) });
+    expect(ended.status).toBeGreaterThan(0);
+  }
 });
 
 test("crankctl without standard descriptors prints nothing into its connection", async () => {
