@@ -200,7 +200,7 @@ export type Info = {
   readonly protocol: number;
   readonly pid: number;
   readonly supervisorPid: number;
-  /** `bun 1.4.4`, `node 20.20.2`. */
+  /** What supervisors run on: `engine`, the program itself. Earlier cranks name another program, as `bun 1.4.4`. */
   readonly runtime: string;
   readonly startedAt: string;
   /** Of the times in its log and before workers' lines, as `+05:30`. Missing from an earlier crank. */

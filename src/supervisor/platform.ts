@@ -26,7 +26,7 @@ export type Platform = {
   readonly pid: number;
   /** Who crank runs as. */
   readonly uid: number;
-  /** `bun 1.4.4`, `node 20.20.2`. */
+  /** What the supervisor runs on: `engine`. */
   readonly runtime: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Wall clock, ms. */
