@@ -28,7 +28,7 @@ describe("the exit status", () => {
     const wrong: [string[], string][] = [
       [["ps", "-naem", "x"], "crankctl ps: there is no flag -naem; did you mean -name?"],
       [["pz"], 'crankctl: there is no command "pz"; did you mean ps?'],
-      [["ps", "x"], 'crankctl ps: "x" is one word too many'],
+      [["ps", "x"], 'crankctl ps: unexpected argument "x"'],
       [["run", "-start"], "crankctl run: -start needs a value: -start SEC"],
       [["run", "-retries", "-1"], "crankctl run: -retries must not be negative, but is -1"],
       [

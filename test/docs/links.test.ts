@@ -61,7 +61,9 @@ describe.each(documents)("%s", (document) => {
 
 test("every target of make that the documents name is one", () => {
   const top = readFileSync(join(ROOT, "Makefile"), "utf8");
-  const included = [...top.matchAll(/^include (.*)$/gm)].map((match) => readFileSync(join(ROOT, match[1] ?? ""), "utf8"));
+  const included = [...top.matchAll(/^include (.*)$/gm)].map((match) =>
+    readFileSync(join(ROOT, match[1] ?? ""), "utf8"),
+  );
   const makefile = [top, ...included].join("\n");
   const targets = new Set(
     [...makefile.matchAll(/^(?:\.PHONY: (.*)|([\w/.-]+):.*)$/gm)].flatMap((match) =>

@@ -108,8 +108,8 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   });
 
   needing(mountNamespaces()).test("a full disk, on which no record is left", async () => {
-    const full = 'mount -t tmpfs -o size=64k crank-test "$1"; head -c 64k /dev/zero >"$1/full" && "$0" "${@:2}"';
-    const words = ["bash", "-c", `${full}; status=$?; ls "$1"; exit $status`, CRANK, bench.directory];
+    const full = 'disk="$1"; shift; mount -t tmpfs -o size=64k crank-test "$disk"; head -c 64k /dev/zero >"$disk/full"';
+    const words = ["bash", "-c", `${full}; "$0" "$@"; status=$?; ls "$disk"; exit $status`, CRANK, bench.directory];
     const flags = ["-bind", "127.0.0.1:0", "-name", "web", "-prefix", bench.directory];
     const ended = await bench.run(["unshare", "--mount", ...words, ...flags]);
     const record = join(bench.directory, "web.conf");

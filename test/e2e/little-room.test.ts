@@ -84,7 +84,10 @@ needing(mountNamespaces()).test("without /proc crank and crankctl say that it mu
   const without = ["unshare", "--mount", ...shell("umount --lazy /proc;")];
   for (const command of [CRANK, CRANKCTL]) {
     const ended = await bench.run([...without, command, "-name", "web", "-prefix", bench.directory, "ps"]);
-    expect(ended).toMatchObject({ stdout: "", stderr: expect.stringMatching(/^crank: [^\n]*\/proc must be mounted\n$/) });
+    expect(ended).toMatchObject({
+      stdout: "",
+      stderr: expect.stringMatching(/^crank: [^\n]*\/proc must be mounted\n$/),
+    });
     expect(ended.status).toBeGreaterThan(0);
   }
 });

@@ -57,5 +57,5 @@ export const command = <const T extends FlagTable>(definition: Definition<T>): C
 
 /** For commands that take flags only. Throws UsageError. */
 export const refuseWords = (words: readonly string[]): void => {
-  if (words.length > 0) throw new UsageError(`${JSON.stringify(words[0])} is one word too many`);
+  if (words.length > 0) throw new UsageError(`unexpected argument ${JSON.stringify(words[0])}`);
 };

@@ -18,7 +18,7 @@ export const watch = command({
   findsServices: true,
   prepare: (_, words, { flags, environment }) => {
     const [prefix, more] = words;
-    if (more !== undefined) throw new UsageError(`${JSON.stringify(more)} is one word too many`);
+    if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
     if (flags.json === true)
       throw new UsageError("there is no JSON to watch; events -json tells what happens, status -json what is");
     const isOne = prefix === undefined && ((flags.name ?? "") !== "" || flags.ctl !== undefined);

@@ -29,7 +29,7 @@ export const einhornsh = async (args: readonly string[], environment: Environmen
     if (given.help) return say(sinks.out, usage(), FAILED);
     const [name = given["command-name"]?.[0] ?? "", ...more] = words;
     if (more.length > 0 || (words.length > 0 && given["command-name"]))
-      throw new OptionError(`${JSON.stringify(words.at(-1))} is one word too many: commands come with -e`);
+      throw new OptionError(`unexpected argument ${JSON.stringify(words.at(-1))}: commands come with -e`);
     const path = given["socket-path"]?.[0] ?? defaultPath(environment, name, "sock");
     return await control(path, given.execute?.[0], environment.USER ?? "", sinks);
   } catch (error) {

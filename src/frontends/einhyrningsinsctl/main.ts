@@ -30,7 +30,7 @@ export const einhyrningsinsctl = async (args: readonly string[], out: Output): P
     if (given.help) return say(out, helpPage(), 0);
     if (given.version) return say(out, `einhyrningsinsctl ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
     if (words.length > 0)
-      throw new OptionError(`${JSON.stringify(words[0])} is one word too many: a command comes with -e`);
+      throw new OptionError(`unexpected argument ${JSON.stringify(words[0])}: a command comes with -e`);
     return await control(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, given.execute?.[0], out);
   } catch (error) {
     if (error instanceof OptionError) return say(out, `${escapeControls(error.message)}\n\n${helpPage()}`, FAILED);
