@@ -9,8 +9,11 @@ export type Listener = { readonly inode: number; readonly fd: number; readonly a
 const FIRST_FD = 3;
 
 /** The service's sockets that are open. */
-export const listenersOf = (memory: Memory): readonly Listener[] =>
-  serviceSockets(memory).flatMap(({ handle, bind, address }) => {
+export const listenersOf = (memory: Memory): readonly Listener[] => {
+  const listeners: Listener[] = [];
+  for (const { handle, bind, address } of serviceSockets(memory)) {
     const inode = memory.inodes.get(handle) ?? 0;
-    return inode === 0 || bind === null ? [] : [{ inode, fd: FIRST_FD + bind, address }];
-  });
+    if (inode !== 0 && bind !== null) listeners.push({ inode, fd: FIRST_FD + bind, address });
+  }
+  return listeners;
+};

@@ -1,7 +1,7 @@
 // Processes in the middle of execve(2). Until the kernel has closed what is to be closed there, most of what /proc shows of such
 // a process makes the reader wait (stat, the links of fd/ and ns/, environ), for as long as a file system of its own likes.
 import { host } from "#host";
-import { textAt } from "./system-files.ts";
+import { beginningAt } from "./system-files.ts";
 
 const { clock } = host;
 
@@ -35,7 +35,8 @@ export const isMidExec = (pid: number): boolean => {
 };
 
 /** proc_pid_statm(5) does not wait. Its memory is new then, and has a stack, and no program yet. */
-const isBetweenPrograms = (pid: number): boolean => {
-  const [size, , , text, , data] = (textAt(`/proc/${pid}/statm`) ?? "").split(" ");
-  return text === "0" && size !== "0" && size === data;
-};
+const isBetweenPrograms = (pid: number): boolean => BETWEEN_PROGRAMS.test(beginningAt(`/proc/${pid}/statm`, room) ?? "");
+/** Size, two others, no text, another one, and as much data as its size. */
+const BETWEEN_PROGRAMS = /^([1-9]\d*) \d+ \d+ 0 \d+ \1 /;
+/** Seven numbers. */
+const room = new Uint8Array(256);

@@ -91,8 +91,8 @@ export class NoteLog {
 
   /** Takes note of what happened; `write` writes it down. */
   add(note: AnyNote, time: string): void {
-    const entry: EventEntry = { seq: this.#next, time, ...note };
-    const json = JSON.stringify(entry);
+    // An EventEntry. The longer part of it is made by the engine, without a copy of the note.
+    const json = `{"seq":${this.#next},"time":"${time}",${JSON.stringify(note).slice(1)}`;
     this.#next += 1;
     this.#texts.push({ json, isWord: WORDS.has(note.kind) });
     this.#untold.push({ note, json });
@@ -233,15 +233,32 @@ const jsonOf = ({ texts }: { readonly texts: readonly string[] }): string => `[$
 
 type WrittenPage = Page & { readonly texts: readonly string[] };
 
+/** So few as one event leads to are one page at once, if they are not long. */
+const FEW = 8;
+
+const pageOf = (first: number, entries: readonly Text[]): WrittenPage => {
+  const texts: string[] = [];
+  let words = 0;
+  for (const { json, isWord } of entries) {
+    texts.push(json);
+    if (isWord) words += 1;
+  }
+  return { first, count: texts.length, words, texts };
+};
+
+const unitsOf = ({ texts }: WrittenPage): number => texts.reduce((sum, text) => sum + text.length, 0);
+
 /** Entries from number `first` on, cut into pages that are not too long. */
 const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] => {
+  if (texts.length <= FEW) {
+    const page = pageOf(first, texts);
+    if (unitsOf(page) <= MOST_PAGE_UNITS) return [page];
+  }
   const pages: WrittenPage[] = [];
   let begun = 0;
   let units = 0;
   const close = (end: number): void => {
-    const some = texts.slice(begun, end);
-    const words = some.filter(({ isWord }) => isWord).length;
-    pages.push({ first: first + begun, count: some.length, words, texts: some.map(({ json }) => json) });
+    pages.push(pageOf(first + begun, texts.slice(begun, end)));
     begun = end;
     units = 0;
   };

@@ -17,7 +17,8 @@ const MOST_START_BYTES = LIMITS.batchBytes / 4;
  * in the order in which it was wanted: a signal does not wait for a line of the log.
  */
 export class Outbox {
-  #changes = new Map<string, string | undefined>();
+  /** By journal key. */
+  #changes = new Map<string, SentCommand>();
   #deeds: SentCommand[] = [];
   #words: SentCommand[] = [];
   #ends: SentCommand[] = [];
@@ -30,12 +31,12 @@ export class Outbox {
 
   /** Sets a journal key to a value that is JSON already. */
   putText(key: string, json: string): void {
-    this.#changes.set(key, json);
+    this.#changes.set(key, { kind: "put", key, value: json });
   }
 
   /** Removes a journal key. */
   remove(key: string): void {
-    this.#changes.set(key, undefined);
+    this.#changes.set(key, { kind: "remove", key });
   }
 
   command(command: SentCommand): void {
@@ -67,13 +68,13 @@ export class Outbox {
   /** The whole batch, ended by its commit; the outbox is empty afterwards. */
   take(consumed: number, tickAt: number): SentCommand[] {
     const batch: SentCommand[] = [];
-    for (const [key, value] of this.#changes) {
-      if (value === undefined) batch.push({ kind: "remove", key });
-      else batch.push({ kind: "put", key, value });
-    }
-    for (const command of this.#deeds) batch.push(command);
-    for (const command of this.#words) batch.push(command);
-    for (const command of this.#ends) batch.push(command);
+    const add = (command: SentCommand): void => {
+      batch.push(command);
+    };
+    this.#changes.forEach(add);
+    this.#deeds.forEach(add);
+    this.#words.forEach(add);
+    this.#ends.forEach(add);
     batch.push({ kind: "commit", consumed, tickAt });
     this.#changes.clear();
     this.#deeds = [];

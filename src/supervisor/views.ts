@@ -109,8 +109,13 @@ const storedInfo = (memory: Memory, spec: Spec | undefined): StoredInfo => ({
 });
 
 /** The sockets that workers inherit, in -bind order. */
-export const serviceSockets = (memory: Memory): OpenSocket[] =>
-  [...memory.sockets.values()].filter((socket) => socket.bind !== null).sort((a, b) => a.handle - b.handle);
+export const serviceSockets = (memory: Memory): OpenSocket[] => {
+  const sockets: OpenSocket[] = [];
+  memory.sockets.forEach((socket) => {
+    if (socket.bind !== null) sockets.push(socket);
+  });
+  return sockets.length > 1 ? sockets.sort((a, b) => a.handle - b.handle) : sockets;
+};
 
 const socketInfo = (memory: Memory, socket: OpenSocket, queues: Queues): SocketInfo => ({
   name: memory.settings?.binds[socket.bind ?? 0]?.name ?? "",
