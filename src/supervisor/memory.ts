@@ -16,6 +16,7 @@ import type { Platform } from "./platform.ts";
 import type { Seldom } from "./seldom.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import type { Settings } from "./settings.ts";
+import { generationText, goodSpecText } from "./spec-texts.ts";
 import type { DescriptorStore, StoredDescriptor } from "./stored-descriptors.ts";
 import type { Upgrade } from "./upgrade-stages.ts";
 
@@ -187,7 +188,7 @@ export const rememberCore = (memory: Memory, next: State): void => {
 /** A key for each good spec: most of them are the same from deploy to deploy. */
 const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: readonly GoodSpec[]): void => {
   for (const good of next) {
-    if (!before.includes(good)) memory.outbox.put(`history/${good.generation}`, good);
+    if (!before.includes(good)) memory.outbox.putText(`history/${good.generation}`, goodSpecText(good));
   }
   for (const good of before) {
     if (!next.some((other) => other.generation === good.generation)) memory.outbox.remove(`history/${good.generation}`);
@@ -197,7 +198,7 @@ const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: read
 const rememberGenerations = (memory: Memory, before: State["generations"], next: State["generations"]): void => {
   for (const generation of Object.values(next)) {
     const { number } = generation;
-    if (generation !== before[number]) memory.outbox.put(`generation/${number}`, generation);
+    if (generation !== before[number]) memory.outbox.putText(`generation/${number}`, generationText(generation));
   }
   for (const number of Object.keys(before)) {
     if (!(number in next)) memory.outbox.remove(`generation/${number}`);

@@ -35,7 +35,8 @@ export const isMidExec = (pid: number): boolean => {
 };
 
 /** proc_pid_statm(5) does not wait. Its memory is new then, and has a stack, and no program yet. */
-const isBetweenPrograms = (pid: number): boolean => BETWEEN_PROGRAMS.test(beginningAt(`/proc/${pid}/statm`, room) ?? "");
+const isBetweenPrograms = (pid: number): boolean =>
+  BETWEEN_PROGRAMS.test(beginningAt(`/proc/${pid}/statm`, room) ?? "");
 /** Size, two others, no text, another one, and as much data as its size. */
 const BETWEEN_PROGRAMS = /^([1-9]\d*) \d+ \d+ 0 \d+ \1 /;
 /** Seven numbers. */

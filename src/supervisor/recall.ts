@@ -11,6 +11,7 @@ import type { Memory } from "./memory.ts";
 import { NoteLog } from "./notes.ts";
 import { Outbox } from "./outbox.ts";
 import { NO_SERVICE_MANAGER } from "./service-manager.ts";
+import { rememberSpecText } from "./spec-texts.ts";
 import { EMPTY_STORE } from "./stored-descriptors.ts";
 
 const EMPTY_CORE = initialState({ respawn: null, history: [] });
@@ -104,7 +105,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   generation: (_memory, name, bytes, generations) => {
     const generation: Generation = parse(bytes);
-    generations[Number(name)] = { ...generation, spec: completed(generation.spec) };
+    const spec = completed(generation.spec);
+    if (spec === generation.spec) rememberSpecText(spec, bytes);
+    generations[Number(name)] = { ...generation, spec };
   },
   worker: (_memory, name, bytes, _generations, workers) => {
     workers[Number(name)] = parse(bytes);
