@@ -13,7 +13,7 @@
 
 static const struct host_function *const subjects[] = {
     host_files,   host_beside, host_directories, host_sockets, host_processes,
-    host_signals, host_terminal,  host_clock,       host_text,    host_engine,
+    host_signals, host_terminal,  host_clock,       host_text,    host_fields, host_engine,
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects, SUBJECT_SHIFT = 8, GENERIC_MAGIC = 1 };
 
@@ -117,7 +117,7 @@ void host_refuse_system(void) {
 }
 
 static bool asks_system(u32 subject) {
-  return subjects[subject] != host_text && subjects[subject] != host_engine;
+  return subjects[subject] != host_text && subjects[subject] != host_fields && subjects[subject] != host_engine;
 }
 
 /* What the engine calls for each of the functions; `number` says which. */

@@ -34,6 +34,7 @@ extern const struct host_function host_signals[];
 extern const struct host_function host_terminal[];
 extern const struct host_function host_clock[];
 extern const struct host_function host_text[];
+extern const struct host_function host_fields[];
 extern const struct host_function host_engine[];
 
 /* Adds all of them to an object, as functions. */

@@ -17,7 +17,17 @@ export class FrameError extends Error {
 }
 
 export type Field = { readonly name: string; readonly type: FieldType };
-export type Plan = { readonly kind: string; readonly code: number; readonly fields: readonly Field[] };
+/**
+ * `layout`: of all fields, as the host's `unpack` wants it; null: some are lists. `packed`: the names of up to three fields that
+ * are no lists, as its `pack` wants them, "" in the place of none.
+ */
+export type Plan = {
+  readonly kind: string;
+  readonly code: number;
+  readonly fields: readonly Field[];
+  readonly layout: string | null;
+  readonly packed: readonly [string, string, string] | null;
+};
 /** What a field's value can be. */
 export type Value =
   | number
@@ -36,16 +46,31 @@ const EVENT_HEADER: readonly Field[] = [
   { name: "deliveredAt", type: "u64" },
 ];
 
+const LETTERS: Readonly<Record<FieldType, string | null>> = {
+  u8: "b",
+  u32: "w",
+  i32: "i",
+  u64: "q",
+  text: "t",
+  bytes: "y",
+  texts: null,
+  numbers: null,
+  pairs: null,
+};
+
 const planOf = (
   kind: string,
   code: number,
   table: Readonly<Record<string, FieldType>>,
   header: readonly Field[],
-): Plan => ({
-  kind,
-  code,
-  fields: [...header, ...Object.entries(table).map(([name, type]) => ({ name, type }))],
-});
+): Plan => {
+  const fields = [...header, ...Object.entries(table).map(([name, type]) => ({ name, type }))];
+  const letters = fields.map(({ type }) => LETTERS[type]);
+  const layout = letters.includes(null) ? null : letters.join("");
+  const [first, second, third, ...others] = fields;
+  const packed = [first?.name ?? "", second?.name ?? "", third?.name ?? ""] as const;
+  return { kind, code, fields, layout, packed: layout === null || others.length > 0 ? null : packed };
+};
 
 const commandPlans = Object.entries(COMMANDS).map(([kind, frame]) => planOf(kind, frame.code, frame.fields, []));
 const messagePlans = Object.entries(MESSAGES).map(([kind, frame]) =>

@@ -1,70 +1,92 @@
 // Values into bytes: one growing buffer. Written to be quick in an interpreter.
+import { host } from "#host";
 import { bytesOf } from "../host/bytes.ts";
 import { type Field, FrameError, HEADER_BYTES, type Plan, TWO_TO_32, type Value } from "./frame-plans.ts";
 import { LIMITS } from "./protocol.ts";
+
+const { pack } = host.fields;
 
 /** The bytes of frames, one after the other, in an array of their own. Throws FrameError. */
 export const encodeAll = (
   plans: ReadonlyMap<string, Plan>,
   frames: readonly { readonly kind: string }[],
 ): Uint8Array => {
-  writer.at = 0;
-  for (const frame of frames) {
+  at = 0;
+  for (let place = 0; place < frames.length; place++) {
+    const frame = frames[place] as { readonly kind: string };
     const plan = plans.get(frame.kind);
     if (plan === undefined) throw new FrameError("unknownCode", `there is no frame named ${frame.kind}`);
     // The unions are derived from the tables that the plans are made of, so every field of the plan is there.
     writeFrame(plan, frame as unknown as Readonly<Record<string, Value>>);
   }
-  const bytes = new Uint8Array(writer.bytes.subarray(0, writer.at));
-  if (writer.bytes.length > SPARE_BYTES) resetWriter();
-  return bytes;
+  const encoded = bytes.slice(0, at);
+  if (bytes.length > SPARE_BYTES) resetWriter();
+  return encoded;
 };
 
 /** What the encoder keeps between calls; a larger buffer is let go after its batch. */
 const SPARE_BYTES = 64 * 1024;
-const writer = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)), at: 0 };
+let bytes = new Uint8Array(0);
+let view = new DataView(bytes.buffer);
+let at = 0;
 
 const resetWriter = (size = 4096): void => {
-  const memory = new ArrayBuffer(size);
-  writer.bytes = new Uint8Array(memory);
-  writer.view = new DataView(memory);
+  bytes = new Uint8Array(size);
+  view = new DataView(bytes.buffer);
 };
 resetWriter();
 
 const reserve = (count: number): void => {
-  const needed = writer.at + count;
-  if (needed <= writer.bytes.length) return;
-  const held = writer.bytes;
+  const needed = at + count;
+  if (needed <= bytes.length) return;
+  const held = bytes;
   resetWriter(Math.max(needed, held.length * 2));
-  writer.bytes.set(held.subarray(0, writer.at));
+  bytes.set(held.subarray(0, at));
 };
 
 const writeFrame = (plan: Plan, frame: Readonly<Record<string, Value>>): void => {
-  const start = writer.at;
+  const start = at;
   reserve(HEADER_BYTES + 1);
-  writer.at += HEADER_BYTES;
-  writer.view.setUint8(writer.at++, plan.code);
-  for (const field of plan.fields) writeField(plan, field, frame[field.name]);
-  const length = writer.at - start - HEADER_BYTES;
+  bytes[start + HEADER_BYTES] = plan.code;
+  at = start + HEADER_BYTES + 1;
+  const end = packFields(plan, frame);
+  if (end < 0) writeFields(plan, frame);
+  else at = end;
+  const length = at - start - HEADER_BYTES;
   if (length > LIMITS.frameBytes)
     throw new FrameError(
       "tooLong",
       `${plan.kind} takes ${length} bytes, more than the ${LIMITS.frameBytes} of a frame`,
     );
-  writer.view.setUint32(start, length, true);
+  view.setUint32(start, length, true);
+};
+
+/** Most frames, in one call. */
+const packFields = ({ layout, packed }: Plan, frame: Readonly<Record<string, Value>>): number =>
+  layout === null || packed === null
+    ? -1
+    : pack(bytes, at, layout, frame[packed[0]], frame[packed[1]], frame[packed[2]]);
+
+/** One after the other, whatever they are; with more room where there is too little, and with a reason for what cannot be. */
+const writeFields = (plan: Plan, frame: Readonly<Record<string, Value>>): void => {
+  const { fields } = plan;
+  for (let place = 0; place < fields.length; place++) {
+    const field = fields[place];
+    if (field !== undefined) writeField(plan, field, frame[field.name]);
+  }
 };
 
 // Each cast below is what the field's type in the table says of the value; protocol.ts derives the value's type from it.
 const writeField = (plan: Plan, field: Field, value: Value | undefined): void => {
   switch (field.type) {
-    case "u8":
-    case "u32":
-    case "i32":
-    case "u64":
-      writeNumber(plan, field, field.type, value as number);
-      return;
     case "text":
       writeText(value as string);
+      return;
+    case "u64":
+    case "u32":
+    case "u8":
+    case "i32":
+      writeNumber(plan, field, field.type, value as number);
       return;
     case "bytes":
       if (typeof value === "string") writeText(value);
@@ -96,35 +118,33 @@ const RANGES = {
 } as const;
 
 const writeNumber = (plan: Plan, field: Field, type: keyof typeof RANGES, value: number): void => {
+  reserve(8);
   const range = RANGES[type];
   if (!Number.isInteger(value) || value < range.low || value > range.high)
     throw new FrameError("badNumber", `${plan.kind}.${field.name} cannot be ${value}: it is a ${type}`);
-  reserve(8);
-  const { view, at } = writer;
   if (type === "u8") {
-    view.setUint8(at, value);
-    writer.at += 1;
+    bytes[at++] = value;
     return;
   }
   // Two's complement: setUint32 of a negative i32 writes the same bits as setInt32.
   view.setUint32(at, value % TWO_TO_32, true);
-  writer.at += 4;
+  at += 4;
   if (type !== "u64") return;
-  view.setUint32(at + 4, Math.floor(value / TWO_TO_32), true);
-  writer.at += 4;
+  view.setUint32(at, Math.floor(value / TWO_TO_32), true);
+  at += 4;
 };
 
 const writeCount = (count: number): void => {
   reserve(4);
-  writer.view.setUint32(writer.at, count, true);
-  writer.at += 4;
+  view.setUint32(at, count, true);
+  at += 4;
 };
 
 const writeText = (text: string): void => writeBytes(bytesOf(text));
 
-const writeBytes = (bytes: Uint8Array): void => {
-  reserve(4 + bytes.length);
-  writer.view.setUint32(writer.at, bytes.length, true);
-  writer.bytes.set(bytes, writer.at + 4);
-  writer.at += 4 + bytes.length;
+const writeBytes = (given: Uint8Array): void => {
+  reserve(4 + given.length);
+  view.setUint32(at, given.length, true);
+  bytes.set(given, at + 4);
+  at += 4 + given.length;
 };

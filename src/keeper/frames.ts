@@ -9,11 +9,10 @@ import {
   messagesByCode,
   messagesByKind,
   type Plan,
-  TWO_TO_32,
-  type Value,
 } from "./frame-plans.ts";
+import { readFrame, readFrom } from "./frame-reader.ts";
 import { encodeAll } from "./frame-writer.ts";
-import type { Command, FieldType, Message, SentCommand } from "./protocol.ts";
+import type { Command, Message, SentCommand } from "./protocol.ts";
 import { LIMITS } from "./protocol.ts";
 
 /** The bytes of commands, one frame after the other, in an array of their own. Throws FrameError for what has no place in a frame. */
@@ -53,7 +52,6 @@ export const encodeMessages = (messages: readonly Message[]): Uint8Array => enco
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const NOTHING = new Uint8Array(0);
-const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Turns what arrives, however it is split, into whole frames. */
 export class FrameDecoder<Decoded> {
@@ -61,11 +59,6 @@ export class FrameDecoder<Decoded> {
   /** The start of a frame whose rest is not there yet: `#length` bytes of it. */
   #partial: Uint8Array = NOTHING;
   #length = 0;
-  /** The bytes being read, where the frame in them ends, and how far it is read. */
-  #bytes: Uint8Array = NOTHING;
-  #view: DataView = viewOf(NOTHING);
-  #end = 0;
-  #at = 0;
 
   constructor(plans: readonly (Plan | undefined)[]) {
     this.#plans = plans;
@@ -120,97 +113,19 @@ export class FrameDecoder<Decoded> {
 
   /** Reads the frames that lie whole in `bytes`; returns how far. */
   #readWhole(bytes: Uint8Array, decoded: Decoded[]): number {
-    this.#bytes = bytes;
-    this.#view = viewOf(bytes);
+    const view = viewOf(bytes);
+    const plans = this.#plans;
+    const { length } = bytes;
+    readFrom(bytes, view);
     let start = 0;
-    while (bytes.length - start >= HEADER_BYTES) {
-      const length = checkedLength(this.#view.getUint32(start, true));
-      const end = start + HEADER_BYTES + length;
-      if (end > bytes.length) break;
-      this.#at = start + HEADER_BYTES;
-      this.#end = end;
-      decoded.push(this.#readFrame());
+    while (length - start >= HEADER_BYTES) {
+      const end = start + HEADER_BYTES + checkedLength(view.getUint32(start, true));
+      if (end > length) break;
+      // The plan is made of the table that the union is derived from.
+      decoded.push(readFrame(plans, start + HEADER_BYTES, end) as unknown as Decoded);
       start = end;
     }
-    this.#bytes = NOTHING;
     return start;
-  }
-
-  #readFrame(): Decoded {
-    const code = this.#view.getUint8(this.#at++);
-    const plan = this.#plans[code];
-    if (plan === undefined) throw new FrameError("unknownCode", `a frame with the unknown code ${code}`);
-    const frame: Record<string, Value> = { kind: plan.kind };
-    for (const field of plan.fields) frame[field.name] = this.#readField(field.type);
-    if (this.#at !== this.#end)
-      throw new FrameError("leftOver", `${plan.kind} is ${this.#end - this.#at} bytes longer than its fields`);
-    // The plan is made of the table that the union is derived from.
-    return frame as unknown as Decoded;
-  }
-
-  #readField(type: FieldType): Value {
-    switch (type) {
-      case "u8":
-        return this.#view.getUint8(this.#advance(1));
-      case "u32":
-        return this.#readU32();
-      case "i32":
-        return this.#view.getInt32(this.#advance(4), true);
-      case "u64":
-        return this.#readU64();
-      case "text":
-        return this.#readText();
-      case "bytes":
-        return this.#readBytes();
-      case "texts":
-        return this.#readMany(4, () => this.#readText());
-      case "numbers":
-        return this.#readMany(8, () => this.#readU64());
-      case "pairs":
-        return this.#readMany(8, () => [this.#readText(), this.#readText()] as const);
-    }
-  }
-
-  /** Steps over `count` bytes of the frame and says where they are. */
-  #advance(count: number): number {
-    const at = this.#at;
-    if (count > this.#end - at) throw new FrameError("tooShort", "a frame ends in the middle of a field");
-    this.#at = at + count;
-    return at;
-  }
-
-  #readU32(): number {
-    return this.#view.getUint32(this.#advance(4), true);
-  }
-
-  #readU64(): number {
-    const at = this.#advance(8);
-    const value = this.#view.getUint32(at + 4, true) * TWO_TO_32 + this.#view.getUint32(at, true);
-    if (value > Number.MAX_SAFE_INTEGER) throw new FrameError("badNumber", "a number of 2^53 or more");
-    return value;
-  }
-
-  /** A copy: what the socket handed in may be used again for the next read. */
-  #readBytes(): Uint8Array {
-    const length = this.#readU32();
-    const at = this.#advance(length);
-    return new Uint8Array(this.#bytes.subarray(at, at + length));
-  }
-
-  #readText(): string {
-    const length = this.#readU32();
-    const at = this.#advance(length);
-    return textDecoder.decode(this.#bytes.subarray(at, at + length));
-  }
-
-  /** `least` bytes for each item: a count that the frame cannot hold is refused before anything is read. */
-  #readMany<Item>(least: number, read: () => Item): Item[] {
-    const count = this.#readU32();
-    if (count * least > this.#end - this.#at)
-      throw new FrameError("tooShort", "a frame holds fewer items than it says");
-    const items: Item[] = [];
-    for (let index = 0; index < count; index++) items.push(read());
-    return items;
   }
 }
 

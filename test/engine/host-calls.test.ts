@@ -99,6 +99,28 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     ]);
   });
 
+  test("pack fields into bytes, unpack them, and leave what does not fit", () => {
+    const lines = said(
+      "fields",
+      `${CALLS} const room = new Uint8Array(16);
+       show(sys.pack(room, 1, "bwq", 255, 4294967295, 9007199254740991)); show([...room]); show(sys.unpack(room, 1, 14, "bwq"));
+       show(sys.pack(room, 0, "it", -2, "\u00e4")); show([...room.subarray(0, 10)]); show(sys.unpack(room, 0, 10, "it")); show([...sys.unpack(room, 4, 10, "y")[0]]);
+       for (const [layout, value] of [["b", 256], ["b", -1], ["w", 4294967296], ["w", 0.5], ["i", 2147483648], ["q", 9007199254740992], ["q", NaN], ["q", "7"], ["t", 7], ["t", "thirteen more"], ["b", undefined]]) show(sys.pack(room, 0, layout, value));
+       show(sys.pack(room, 16, "b", 1)); show(sys.pack(room, 99, "b", 1)); show(sys.pack(room, 0, "bb", 1));
+       room.fill(255); show(sys.unpack(room, 0, 8, "q")); show(sys.unpack(room, 0, 16, "t")); show(sys.unpack(room, 0, 2, "b")); show(sys.unpack(room, 0, 3, "w")); show(sys.unpack(room, 0, 17, "b")); show(sys.unpack(room, 4, 2, "b"));`,
+    );
+    expect(lines).toEqual([
+      "14",
+      "[0,255,255,255,255,255,255,255,255,255,255,255,31,0,0,0]",
+      "[255,4294967295,9007199254740991]",
+      "10",
+      "[254,255,255,255,2,0,0,0,195,164]",
+      '[-2,"ä"]',
+      "[195,164]",
+      ...Array(20).fill("-1"),
+    ]);
+  });
+
   test("take any bytes apart, and any string, as V8 does", () => {
     const body = `const pool = [0x61, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff]; let state = ${SEED};
       const next = (end) => { state = (Math.imul(state, 1103515245) + 12345) >>> 0; return (state >>> 16) % end; };
@@ -171,6 +193,8 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
       'status(-100, "file", 1)',
       "setHooks(1, 2, 3)",
       "encode(7)",
+      'pack(new Uint8Array(4), -1, "b", 1)',
+      "unpack(new Uint8Array(4), 0, 4, 7)",
       "watchSignal(0)",
     ];
     const lines = said(

@@ -1,6 +1,8 @@
 // The functions of the host in C (engine/host_*.c), with their types. A call of the system that fails returns the negative
 // error number.
+
 import { errorName, type HostError, hostError } from "../errors.ts";
+import type { Fields } from "../fields.ts";
 
 /** A number, or less than 0: which error. */
 type Result = number;
@@ -60,6 +62,9 @@ export type HostCalls = {
 
   decode(bytes: Uint8Array, start: number, length: number, isStrict: boolean): string | undefined;
   encode(text: string): Uint8Array;
+
+  pack: Fields["pack"];
+  unpack: Fields["unpack"];
 
   setHooks(start: () => void, turn: () => number, uncaught: (error: unknown) => void): void;
 };

@@ -1,5 +1,6 @@
 // The system on the engine that is linked into the program.
 import type { Host } from "../host.ts";
+import { calls } from "./calls.ts";
 import { engineClock } from "./clock.ts";
 import { engineFiles } from "./files.ts";
 import { engineProcesses } from "./processes.ts";
@@ -9,6 +10,7 @@ import { engineTerminal } from "./terminal.ts";
 
 export const host: Host = {
   clock: engineClock,
+  fields: { pack: calls.pack, unpack: calls.unpack },
   files: engineFiles,
   processes: engineProcesses,
   signals: engineSignals,
