@@ -191,7 +191,9 @@ const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: read
     if (!before.includes(good)) memory.outbox.putText(`history/${good.generation}`, goodSpecText(good));
   }
   for (const good of before) {
-    if (!next.some((other) => other.generation === good.generation)) memory.outbox.remove(`history/${good.generation}`);
+    // Most are still there as they were, which is found out soonest.
+    if (next.includes(good) || next.some((other) => other.generation === good.generation)) continue;
+    memory.outbox.remove(`history/${good.generation}`);
   }
 };
 

@@ -58,8 +58,10 @@ export class NoteLog {
   /** The last note that was told. */
   #told = 0;
   #untold: Told[] = [];
-  /** What this event has led to so far. */
-  #texts: Text[] = [];
+  /** What this event has led to so far, as JSON; how many of these are workers' words; and how long they are together, UTF-16 units. */
+  #added: string[] = [];
+  #addedWords = 0;
+  #addedUnits = 0;
   /** Small pages that came since some were merged, or that were in the journal. */
   #unmerged = 0;
 
@@ -94,21 +96,23 @@ export class NoteLog {
     // An EventEntry. The longer part of it is made by the engine, without a copy of the note.
     const json = `{"seq":${this.#next},"time":"${time}",${JSON.stringify(note).slice(1)}`;
     this.#next += 1;
-    this.#texts.push({ json, isWord: WORDS.has(note.kind) });
+    this.#added.push(json);
+    this.#addedUnits += json.length;
+    if (WORDS.has(note.kind)) this.#addedWords += 1;
     this.#untold.push({ note, json });
   }
 
   /** Writes down what was added, as one page, and lets the oldest pages go that have been told. */
   write(outbox: Outbox): void {
-    if (this.#texts.length === 0) return;
-    for (const page of pagesOf(this.#next - this.#texts.length, this.#texts)) {
-      outbox.putText(keyOf(page), jsonOf(page));
-      this.#pages.push(page);
-      this.#held += page.count - page.words;
-      this.#words += page.words;
-      this.#unmerged += page.count < SMALL_PAGE ? 1 : 0;
-    }
-    this.#texts = [];
+    const texts = this.#added;
+    const count = texts.length;
+    if (count === 0) return;
+    const added: WrittenPage = { first: this.#next - count, count, words: this.#addedWords, texts };
+    if (this.#addedUnits <= MOST_PAGE_UNITS) this.#write(added, outbox);
+    else for (const page of pagesOf(added.first, markedTextsOf(added))) this.#write(page, outbox);
+    this.#added = [];
+    this.#addedWords = 0;
+    this.#addedUnits = 0;
     for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
       const isTold = oldest.first + oldest.count - 1 <= this.#told;
       if (!isTold || this.#held - (oldest.count - oldest.words) < NOTES_KEPT) return;
@@ -117,6 +121,15 @@ export class NoteLog {
       this.#words -= oldest.words;
       outbox.remove(keyOf(oldest));
     }
+  }
+
+  #write(page: WrittenPage, outbox: Outbox): void {
+    const { count, words } = page;
+    outbox.putText(keyOf(page), jsonOf(page));
+    this.#pages.push(page);
+    this.#held += count - words;
+    this.#words += words;
+    if (count < SMALL_PAGE) this.#unmerged += 1;
   }
 
   get hasUntold(): boolean {
@@ -233,32 +246,15 @@ const jsonOf = ({ texts }: { readonly texts: readonly string[] }): string => `[$
 
 type WrittenPage = Page & { readonly texts: readonly string[] };
 
-/** So few as one event leads to are one page at once, if they are not long. */
-const FEW = 8;
-
-const pageOf = (first: number, entries: readonly Text[]): WrittenPage => {
-  const texts: string[] = [];
-  let words = 0;
-  for (const { json, isWord } of entries) {
-    texts.push(json);
-    if (isWord) words += 1;
-  }
-  return { first, count: texts.length, words, texts };
-};
-
-const unitsOf = ({ texts }: WrittenPage): number => texts.reduce((sum, text) => sum + text.length, 0);
-
 /** Entries from number `first` on, cut into pages that are not too long. */
 const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] => {
-  if (texts.length <= FEW) {
-    const page = pageOf(first, texts);
-    if (unitsOf(page) <= MOST_PAGE_UNITS) return [page];
-  }
   const pages: WrittenPage[] = [];
   let begun = 0;
   let units = 0;
   const close = (end: number): void => {
-    pages.push(pageOf(first + begun, texts.slice(begun, end)));
+    const some = texts.slice(begun, end);
+    const words = some.filter(({ isWord }) => isWord).length;
+    pages.push({ first: first + begun, count: some.length, words, texts: some.map(({ json }) => json) });
     begun = end;
     units = 0;
   };

@@ -98,7 +98,7 @@ class EngineStream implements Stream {
 
   /** Gives the kernel what it takes. */
   #send(): void {
-    for (let [first] = this.#queue; first !== undefined; [first] = this.#queue) {
+    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       const count = calls.send(this.#watch.fd, first, 0, first.length);
       if (count === EINTR) continue;
       if (count === EAGAIN) {
