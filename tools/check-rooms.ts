@@ -58,11 +58,11 @@ const modules = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))
   .sort();
 
-/** The modules of ours whose values one needs when it is evaluated. Types leave nothing behind. */
+/** The modules of ours whose values one needs when it is evaluated. Types leave nothing behind. One that is missing is the compiler's to name. */
 const neededBy = (path: string): readonly string[] =>
-  [...readFileSync(join("src", path), "utf8").matchAll(/^(?:import|export) (?!type )[^;"]*?from "(\.[^"]+)"/gm)].map(
-    ([, from = ""]) => normalize(join(dirname(path), from)),
-  );
+  [...readFileSync(join("src", path), "utf8").matchAll(/^(?:import|export) (?!type )[^;"]*?from "(\.[^"]+)"/gm)]
+    .map(([, from = ""]) => normalize(join(dirname(path), from)))
+    .filter((needed) => modules.includes(needed));
 
 /** Circles of modules, each told once. A module that is not done yet when it is met again closes one. */
 const circles = (): readonly string[] => {

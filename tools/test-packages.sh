@@ -21,9 +21,9 @@ libc6-dev-arm64-cross|test -f /usr/aarch64-linux-gnu/lib/libc.a||
 libc6-dev-riscv64-cross|test -f /usr/riscv64-linux-gnu/lib/libc.a||
 nodejs|command -v node||
 npm|command -v npm||
-python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign|test/worker/examples
+python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign test/commands/program|test/worker/examples
 git|command -v git|test/setup/clean-clone test/setup/missing|
-tmux|command -v tmux|test/e2e/watch test/e2e/line-editor|
+tmux|command -v tmux|test/e2e/watch test/e2e/line-editor test/e2e/time-zone|
 man-db|command -v man||test/docs/manual test/docs/options-manual
 curl|command -v curl|test/docs/five-minutes test/e2e/socket-names|
 procps|command -v pgrep|test/docs/five-minutes|

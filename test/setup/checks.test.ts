@@ -35,6 +35,7 @@ test("the runtime's modules, the clock and chance outside of the host are found,
   expect(check("check-rooms.ts").stderr.trimEnd().split("\n")).toEqual([
     "src/core/a.ts:1: core must not import from node: (node:path)",
     "src/host/engine/files.ts:1: host must not import from node: (node:net)",
+    "src/host/engine/files.ts:1: the image holds all modules: import() saves nothing",
     "src/main.ts:1: src/ must not import from node: (bun:test)",
     "src/supervisor/b.ts:2: the clock and chance are #host's",
   ]);
