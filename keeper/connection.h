@@ -25,6 +25,7 @@ struct connection {
   bool closing;      /* to be closed when `out` is sent */
   bool paused;       /* too many lines wait for the supervisor */
   bool is_held;      /* not read from before `due`: others of its address were turned away */
+  uint64_t heard_by;  /* held back no longer than until then; 0: not at all */
   bool following;
   bool output_waits; /* lines to follow that were not taken yet */
   bool watched;

@@ -23,6 +23,7 @@
 enum {
   FIRST_LINE_MS = 60 * 1000,
   CLOSE_MS = 30 * 1000,       /* for what is still to be sent before a close */
+  MOST_HELD_MS = 10 * 1000,   /* for wrong tokens of others of its address: crankctl waits 15 s for its answer */
   ACCEPT_PAUSE_MS = 1000,     /* after an accept failed for want of descriptors or memory */
   ACCEPT_AT_ONCE = 64,
   FOLLOW_BYTES = 64 * 1024,
@@ -207,11 +208,11 @@ static void penalize(const struct connection *refused) {
   for (uint32_t i = 0; i < count; i++) {
     struct connection *connection = connections[i];
     bool is_silent = connection != refused && !connection->is_unix && !connection->spoke && !connection->has_heads;
-    /* One that waits already is not held up for ever by others that go on guessing. */
-    if (!is_silent || connection->is_held || !penalty_source(connection->fd, &other, ignored)) continue;
-    if (memcmp(&source, &other, sizeof source) != 0) continue;
+    /* One that waits already is not held up for ever by others that go on guessing, nor is one that has waited. */
+    if (!is_silent || connection->is_held || connection->heard_by <= clock_now()) continue;
+    if (!penalty_source(connection->fd, &other, ignored) || memcmp(&source, &other, sizeof source) != 0) continue;
     connection->is_held = true;
-    connection->due = until;
+    connection->due = until < connection->heard_by ? until : connection->heard_by;
     connection_watch(connection);
   }
   if ((times & (times - 1)) != 0) return;
@@ -233,6 +234,7 @@ static void add_connection(int fd, const struct handle *handle) {
   bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
   connection->due = is_expected ? 0 : clock_now() + (handle->has_heads ? HEAD_MS : FIRST_LINE_MS);
   uint64_t held_until = is_unix ? 0 : held_until_of(fd);
+  connection->heard_by = clock_now() + MOST_HELD_MS;
   connection->is_held = held_until != 0;
   if (connection->is_held) connection->due = held_until;
   bool has_room = !connection->is_stranger || make_room_among_strangers();
