@@ -2,9 +2,10 @@
 // `core.ts` builds and runs it. A step is a pure function, so the same one is taken again and again from the same state.
 import { nextDeadline } from "../src/core/deadline.ts";
 import type { CoreEvent } from "../src/core/events.ts";
-import { type Spec, UNPACED } from "../src/core/spec.ts";
+import type { Spec } from "../src/core/spec.ts";
 import { initialState, type State } from "../src/core/state.ts";
 import { step } from "../src/core/step.ts";
+import { SPEC } from "../test/core/spec.ts";
 
 export const FLEETS = [1, 4, 500, 1000] as const;
 const BATCHES = 61;
@@ -14,32 +15,6 @@ const BATCH_MS = 1;
 /** What is measured, and of how many workers: µs for each event, one sample for each batch. */
 export type Sample = { readonly event: string; readonly workers: number; readonly micros: readonly number[] };
 
-const SPEC: Spec = {
-  command: ["server"],
-  cwd: "/",
-  env: {},
-  user: null,
-  umask: null,
-  limits: [],
-  instances: 1,
-  surge: 1,
-  unavailable: 0,
-  readiness: { kind: "notify" },
-  liveness: null,
-  minReadyMs: 0,
-  startTimeoutMs: 30_000,
-  stopTimeoutMs: 30_000,
-  stopSteps: [
-    { signal: "SIGTERM", afterMs: 0 },
-    { signal: "SIGKILL", afterMs: 30_000 },
-  ],
-  killMode: "group",
-  handOver: false,
-  fdStore: 512,
-  retries: 0,
-  rolloutDeadlineMs: null,
-  ...UNPACED,
-};
 const LIVENESS: Spec["liveness"] = {
   kind: "probe",
   check: { kind: "tcp" },

@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include "exports.h"
+#include "heap.h"
 #include "imports.h"
 #include "terminal.h"
 
-enum { BROKEN = 70, MOST_REJECTIONS = 64 };
+enum { MOST_REJECTIONS = 64 };
 
 static value hooks[HOOK_COUNT];
 

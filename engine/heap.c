@@ -12,8 +12,6 @@
 #include "terminal.h"
 #include "wasm.h"
 
-/* EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
-enum { BROKEN = 70 };
 #define HUGE_PAGE ((size_t)2 << 20)
 /* As far as a 32-bit address and a 32-bit offset reach, and the eight bytes of the widest access. */
 #define WINDOW_END (WASM_MEMORY + (2ul << 32) + 8)

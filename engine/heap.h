@@ -12,6 +12,9 @@
  * status 70: an exception could be caught, and the program would go on with half of what it wanted. */
 enum { HEAP_MOST_PAGES = 4096 };
 
+/* EX_SOFTWARE of sysexits(3), the status after a fault of the engine: the keeper starts another supervisor. */
+enum { BROKEN = 70 };
+
 /* Maps zeros for bytes [from, from + length) of the memory; both are whole pages of the system. 0, or -1 with errno:
  * EEXIST, something else lies there. */
 int heap_map(size_t from, size_t length);

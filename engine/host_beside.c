@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "write.h"
 
 enum { THREAD_STACK = 256 * 1024 };
 
@@ -27,16 +28,6 @@ struct replacement {
   size_t length;
   u8 bytes[];
 };
-
-static bool write_whole(int fd, const u8 *bytes, size_t length) {
-  for (size_t done = 0; done < length;) {
-    ssize_t count = write(fd, bytes + done, length - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    done += (size_t)count;
-  }
-  return true;
-}
 
 /* 0, or the error number. The temporary file is gone then. */
 static int replace(const struct replacement *want) {

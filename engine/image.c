@@ -13,8 +13,9 @@
 #include "engine.h"
 #include "exports.h"
 #include "heap.h"
+#include "write.h"
 
-enum { FORMAT = 2, PAGE = 4096, BROKEN = 70 };
+enum { FORMAT = 2, PAGE = 4096 };
 
 static const char MAGIC[8] = "crankimg";
 
@@ -48,16 +49,6 @@ static u64 checksum_of(const struct header *header) {
 
 /* Writing ---------------------------------------------------------------------------------------------------------- */
 
-static bool write_all(int fd, const void *bytes, size_t length) {
-  for (size_t done = 0; done < length;) {
-    ssize_t count = write(fd, (const char *)bytes + done, length - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    done += (size_t)count;
-  }
-  return true;
-}
-
 static bool is_zero(const char *bytes, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if (bytes[i] != 0) return false;
@@ -85,7 +76,7 @@ void image_write(const char *path) {
   memcpy(first, &header, sizeof header);
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) fail(path, strerror(errno));
-  if (!write_all(fd, first, sizeof first) || !write_all(fd, memory + state.stack, header.length) || close(fd) < 0)
+  if (!write_whole(fd, first, sizeof first) || !write_whole(fd, memory + state.stack, header.length) || close(fd) < 0)
     fail(path, strerror(errno));
 }
 

@@ -1,5 +1,5 @@
-// Who may change a node of a map or set in place: the change that made it, until it ends. Nobody else has seen the node
-// yet, so for all others maps and sets never change.
+// Who may change a node of a map or set in place: the change that made it, until it ends. No one else can hold
+// the node by then, so outside of the change maps and sets are immutable.
 
 /** One change, which may have many parts; compared by identity. null: each part makes its own copies. */
 export type Owner = object | null;

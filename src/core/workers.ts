@@ -46,7 +46,7 @@ export type Workers = {
   readonly owner: Owner;
 };
 
-const NOBODY: readonly IdSet[] = Array(STANDING.broken + 1).fill(NO_IDS);
+const NONE_LIVING: readonly IdSet[] = Array(STANDING.broken + 1).fill(NO_IDS);
 
 export const NO_WORKERS: Workers = {
   byId: EMPTY,
@@ -177,7 +177,7 @@ const ownPool = ({ pools, owner }: OwnWorkers, generation: GenerationNumber): Ow
   if (pool && owner !== null && pool.owner === owner) return pool as OwnPool;
   const own: OwnPool = pool
     ? { generation, processes: pool.processes, living: copyOf(pool.living), ages: pool.ages, owner }
-    : { generation, processes: 0, living: copyOf(NOBODY), ages: EMPTY, owner };
+    : { generation, processes: 0, living: copyOf(NONE_LIVING), ages: EMPTY, owner };
   pools[pool ? place : pools.length] = own;
   return own;
 };

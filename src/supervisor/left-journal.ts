@@ -71,7 +71,7 @@ export const lookForLeft = async (
   if (!isLeaving && (await adoptOrphans(memory, settings, merged, isOlder)))
     return { isAdopting: true, history, nextGeneration };
   if (verdict.kind === "nobody") {
-    log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting anew`);
+    log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting without any`);
     for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
     for (const loss of verdict.losses) logHappening(memory, loss);
     return { isAdopting: false, history, nextGeneration };

@@ -58,7 +58,7 @@ const consumedBy = (commands: readonly SentCommand[]): number | undefined => {
 /** One sentence, and a new start: what is half done is in no batch, so nothing is lost. */
 const breakDown = (error: unknown): void => {
   const message = error instanceof Error ? error.message : String(error);
-  complain(`crank: the supervisor found a fault in itself and starts anew: ${message}`);
+  complain(`crank: the supervisor found a fault in itself and restarts: ${message}`);
   if (processes.variable("CRANK_DEBUG") !== undefined && error instanceof Error) complain(error.stack ?? "");
   processes.exit(BROKEN);
 };

@@ -197,7 +197,7 @@ const scale: Handler<"scale"> = (memory, call, params) => {
 const kill: Handler<"kill"> = (memory, call, params) => {
   const signal = parseSignal(params.signal ?? "TERM");
   if (signal === null) return refuse(memory, call, `Unknown signal ${params.signal}`);
-  const workers = selectWorkers(memory.core, params, "nobody").filter((worker) => worker.pid !== null);
+  const workers = selectWorkers(memory.core, params, "none").filter((worker) => worker.pid !== null);
   const pids = workers.flatMap((worker) => worker.pid ?? []);
   if (workers.length === 0) return reply(memory, call, { pids });
   const request = nextRequest(memory);

@@ -9,7 +9,7 @@ export const runPath = ({ runDirectory }: Settings, name: "journal" | "notify"):
   runDirectory === null ? null : `${runDirectory}/${name}`;
 
 /**
- * A run directory that nobody named lies beside the control socket. Where others can exchange it there, crank does without one;
+ * A run directory that no flag names lies beside the control socket. Where others can exchange it there, crank does without one;
  * `problem` says so.
  */
 export const withSafeRunDirectory = (
@@ -25,7 +25,7 @@ export const withSafeRunDirectory = (
 };
 
 /**
- * Where the files of crank's unix sockets have their second names (keeper/names.c). Nobody else gets there: the directory of the
+ * Where the files of crank's unix sockets have their second names (keeper/names.c). Only its owner can enter it: the directory of the
  * first name may be what protects a socket.
  */
 export const secondNames = ({ runDirectory }: Settings): string | null =>

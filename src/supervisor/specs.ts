@@ -105,7 +105,7 @@ const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["e
 
 /**
  * A user of the database, or UID:GID, which needs none. As in chroot(1), a uid alone does not do without the database: a
- * group that nobody named might be allowed more than is meant.
+ * group that was not named might be allowed more than is meant.
  */
 const userFor = (platform: Platform, name: string): Identity => {
   const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(name) ?? [];

@@ -22,11 +22,11 @@ import type { Memory, OpenSocket, Said } from "./memory.ts";
 import { nameProblem } from "./names.ts";
 import { storeLimit } from "./stored-descriptors.ts";
 
-/** The workers that a selector means: the state flags add up, the pid narrows. `none` is what no selector at all means. */
-export const selectWorkers = (state: State, selector: Selector, none: "all" | "nobody"): readonly Worker[] => {
+/** The workers that a selector means: the state flags add up, the pid narrows. `unselected` is what no selector at all means. */
+export const selectWorkers = (state: State, selector: Selector, unselected: "all" | "none"): readonly Worker[] => {
   const workers = allWorkers(state.workers);
   const kinds = (["starting", "ready", "stopping"] as const).filter((kind) => selector[kind] === true);
-  if (kinds.length === 0 && selector.pid === undefined) return none === "all" ? workers : [];
+  if (kinds.length === 0 && selector.pid === undefined) return unselected === "all" ? workers : [];
   return workers.filter(
     (worker) =>
       (kinds.length === 0 || kinds.includes(worker.kind)) &&

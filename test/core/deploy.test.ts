@@ -1,6 +1,7 @@
 // A deploy of one worker: what starts when, what goes when, what is recorded and what is answered.
 import { describe, expect, test } from "bun:test";
-import { EXIT_0, EXIT_1, KILLED, notes, outcomeOf, Service, SPEC, signals, started, WALL } from "./service.ts";
+import { EXIT_0, EXIT_1, KILLED, notes, outcomeOf, Service, signals, started, WALL } from "./service.ts";
+import { SPEC } from "./spec.ts";
 
 describe("a deploy of one worker", () => {
   test("that is the first starts it, and answers when it is ready and recorded", () => {

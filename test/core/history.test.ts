@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { historyOf, isSameHistory, mergeHistories, numberAfter, withGood } from "../../src/core/history.ts";
 import { type GoodSpec, HISTORY_LENGTH, isSameSpec, type Spec } from "../../src/core/spec.ts";
-import { SPEC } from "./service.ts";
+import { SPEC } from "./spec.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);
 

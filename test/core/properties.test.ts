@@ -24,7 +24,8 @@ import type { Spec } from "../../src/core/spec.ts";
 import { type Dismissal, initialState, type Manner, type Respawn, type State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 import { allWorkers, findWorker } from "../../src/core/workers.ts";
-import { ASKED, freeze, PROBED, SPEC, WALL } from "./service.ts";
+import { ASKED, freeze, PROBED, WALL } from "./service.ts";
+import { SPEC } from "./spec.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);
 const TIMEOUT_MS = 120_000;

@@ -30,7 +30,7 @@ describe("scaling", () => {
     expect(service.state.generations[1]?.spec.instances).toBe(1);
   });
 
-  test("to nothing leaves crank there, and up again starts anew", () => {
+  test("to nothing leaves crank there, and up again starts new workers", () => {
     const service = new Service();
     service.deploy();
     service.scale({ to: 0 });

@@ -5,7 +5,7 @@ import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Note, Outcome } from "../../src/core/effects.ts";
 import type { CoreEvent, Scale } from "../../src/core/events.ts";
 import { survivesKill, violations } from "../../src/core/invariants.ts";
-import { type GoodSpec, type Spec, type StopStep, UNPACED } from "../../src/core/spec.ts";
+import type { GoodSpec, Spec, StopStep } from "../../src/core/spec.ts";
 import {
   CRANKS_MANNER,
   type Dismissal,
@@ -19,35 +19,9 @@ import {
 } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
 import { allWorkers } from "../../src/core/workers.ts";
+import { SPEC } from "./spec.ts";
 
 export const WALL = 1_700_000_000_000;
-
-export const SPEC: Spec = {
-  command: ["server"],
-  cwd: "/",
-  env: {},
-  user: null,
-  umask: null,
-  limits: [],
-  instances: 1,
-  surge: 1,
-  unavailable: 0,
-  readiness: { kind: "notify" },
-  liveness: null,
-  minReadyMs: 0,
-  startTimeoutMs: 30_000,
-  stopTimeoutMs: 30_000,
-  stopSteps: [
-    { signal: "SIGTERM", afterMs: 0 },
-    { signal: "SIGKILL", afterMs: 30_000 },
-  ],
-  killMode: "group",
-  handOver: false,
-  fdStore: 512,
-  retries: 0,
-  rolloutDeadlineMs: null,
-  ...UNPACED,
-};
 
 /** A readiness that is asked for: two good answers in a row. */
 export const PROBED: Spec["readiness"] = {

@@ -57,7 +57,7 @@ describe("a supervisor", () => {
       crank.stderr().includes("it ended with status 1; what runs goes on, and it is tried again"),
     );
     expect(await service.answer()).toBe(before);
-    // Whoever asks now has the answer when it works again.
+    // A request made now is answered when it works again.
     const asked = service.deploy("python3", RESPONDER, "two");
     rmSync(flag);
     expect(await asked).toMatchObject({ status: 0, stdout: "Started successfully\n" });

@@ -92,7 +92,7 @@ const numberedLines = (text: string): number[][] => {
 const asleep = (): Promise<unknown> => waitFor("the supervisor to sleep", () => supervisorOf(crank) === undefined);
 
 holds(
-  "from Bun and back, twice and under load: nobody is refused or reset, and everything is still there",
+  "from Bun and back, twice and under load: no connection is refused or reset, and everything is still there",
   async () => {
     await start("bun");
     expect(await ctl("run", "-wait", "-instances", "2", ...server("v0"))).toMatchObject({ status: 0 });

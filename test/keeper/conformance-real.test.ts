@@ -150,7 +150,7 @@ describe("datagrams", () => {
     expect(datagram.bytes.length).toBe(LIMITS.datagramBytes);
   });
 
-  test("of many workers that nobody consumes wait in the kernel, but for a share", async () => {
+  test("of many workers that are not consumed wait in the kernel, but for a share", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     // More than what the keeper reads and what the kernel holds of a socket, which is some 200 KiB.
