@@ -8,8 +8,8 @@ const ctl = (stage: Stage, ...args: readonly string[]): Promise<Ended> =>
   stage.bench.run([EINHYRNINGSINSCTL, "-d", stage.socket, ...args]);
 
 /** A master that notes every line and answers each with its number; it ends with the first connection. */
-const RECORDER = `import socket, sys
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()
+const RECORDER = `import os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + ".new"); s.listen(); os.rename(sys.argv[1] + ".new", sys.argv[1])
 c, _ = s.accept(); lines = c.makefile("rb"); number = 0
 for line in lines:
     number += 1

@@ -7,8 +7,8 @@ import { Bench, ROOT, type Running, waitFor } from "./harness/service.ts";
 import { type Terminal, Terminals } from "./harness/terminal.ts";
 
 /** A master that prints each command with its arguments, answers it with its words, and never answers `wait`. */
-const MASTER = `import json, socket, sys
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()
+const MASTER = `import json, os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + ".new"); s.listen(); os.rename(sys.argv[1] + ".new", sys.argv[1])
 while True:
     c, _ = s.accept()
     for line in c.makefile("rb"):

@@ -59,8 +59,9 @@ export class Service {
     return JSON.parse(stdout).workers ?? JSON.parse(stdout);
   }
 
+  /** The processes that are to go on; a deploy is complete while those before it are still being stopped. */
   async pids(): Promise<number[]> {
-    return (await this.workers()).map(({ pid }) => pid);
+    return (await this.workers()).filter(({ state }) => state !== "stopping").map(({ pid }) => pid);
   }
 
   /** What the responder answers to a connection. */
