@@ -48,15 +48,14 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /**
- * Where the commit of the clone was built a second time. That is this checkout, if it holds that commit, built and
- * unchanged: to compile the engine takes longer than any other test.
+ * Where the commit of the clone is built a second time. That is this checkout, which `make test` has built, if it holds that
+ * commit unchanged: compiling the engine takes longer than any other test.
  */
 const buildElsewhere = (): string => {
   const head = (at: string): string => shell("git rev-parse HEAD", { cwd: at });
   const isSame = head(ROOT) === head(clone) && shell("git status --porcelain", { cwd: ROOT }) === "";
-  if (isSame && run("make", ["-q"], { cwd: ROOT }).status === 0) return ROOT;
-  const other = join(directory, "other place");
-  shell('git clone --quiet --no-hardlinks "$FROM" "$TO"', { env: { FROM: clone, TO: other } });
+  const other = isSame ? ROOT : join(directory, "other place");
+  if (!isSame) shell('git clone --quiet --no-hardlinks "$FROM" "$TO"', { env: { FROM: clone, TO: other } });
   expect(run("make", ["-j4"], { cwd: other, env: fromCache }).status).toBe(0);
   return other;
 };
