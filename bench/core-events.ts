@@ -1,9 +1,9 @@
 // What one event costs the core, by itself: a program for the engine (and for Bun, beside it) that prints one line of JSON.
 // `core.ts` builds and runs it. A step is a pure function, so the same one is taken again and again from the same state.
 import { nextDeadline } from "../src/core/deadline.ts";
-import type { CoreEvent } from "../src/core/events.ts";
-import type { Spec } from "../src/core/spec.ts";
-import { initialState, type State } from "../src/core/state.ts";
+import type { CoreEvent } from "../src/core/model/events.ts";
+import type { Spec } from "../src/core/model/spec.ts";
+import { initialState, type State } from "../src/core/model/state.ts";
 import { step } from "../src/core/step.ts";
 import { SPEC } from "../test/core/spec.ts";
 

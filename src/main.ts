@@ -1,7 +1,7 @@
 // All commands as one program, which the image holds. The keeper's program starts it with the name of a command.
 // The globals come before any other module.
 import "./host/engine/globals.ts";
-import { CRANK } from "./commands/crank-front-end.ts";
+import { CRANK } from "./commands/crank/front-end.ts";
 import { crankctl } from "./commands/crankctl/main.ts";
 import { crankx } from "./commands/crankx/main.ts";
 import { Output } from "./commands/output.ts";
@@ -12,7 +12,7 @@ import { EINHYRNINGSINS } from "./frontends/einhyrningsins/front-end.ts";
 import { einhyrningsinsctl } from "./frontends/einhyrningsinsctl/main.ts";
 import { SOCKETMASTER } from "./frontends/socketmaster/front-end.ts";
 import { programOf } from "./host/engine/program.ts";
-import { superviseAs } from "./supervisor/main.ts";
+import { superviseAs } from "./supervisor/loop/main.ts";
 
 const STDOUT = 1;
 const STDERR = 2;

@@ -1,4 +1,4 @@
-// Checks that only one module on each side opens, creates, renames, removes and gives away files: src/supervisor/files.ts and
+// Checks that only one module on each side opens, creates, renames, removes and gives away files: src/supervisor/os/files.ts and
 // keeper/files.c. `make check` runs it; it prints each call that is out of place and ends with status 1.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,8 +7,8 @@ import { join } from "node:path";
 type Exceptions = Readonly<Record<string, { readonly names: readonly string[]; readonly why: string }>>;
 
 const IN_TYPESCRIPT: Exceptions = {
-  "supervisor/system-files.ts": { names: ["open"], why: "files of the system, which are only read" },
-  "supervisor/linux.ts": { names: ["open"], why: "programs, which are looked at" },
+  "supervisor/os/system-files.ts": { names: ["open"], why: "files of the system, which are only read" },
+  "supervisor/os/linux.ts": { names: ["open"], why: "programs, which are looked at" },
   "worker/environment.ts": { names: ["readFileSync"], why: "/proc/PID/cmdline" },
 };
 
@@ -61,13 +61,13 @@ const namesImported = (text: string): readonly string[] => {
 };
 
 for (const path of readdirSync("src", { recursive: true, encoding: "utf8" }).sort()) {
-  if (!path.endsWith(".ts") || path === "supervisor/files.ts" || path.startsWith("host/")) continue;
+  if (!path.endsWith(".ts") || path === "supervisor/os/files.ts" || path.startsWith("host/")) continue;
   const allowed = IN_TYPESCRIPT[path]?.names ?? [];
   const text = readFileSync(join("src", path), "utf8");
   const opening = namesImported(text).filter((name) => OPENING.test(name));
   const called = [...text.matchAll(HOST_CALLS)].map(([, name = ""]) => name);
   for (const name of [...opening, ...called])
-    if (!allowed.includes(name)) complaints.push(`src/${path}: ${name} is for src/supervisor/files.ts alone`);
+    if (!allowed.includes(name)) complaints.push(`src/${path}: ${name} is for src/supervisor/os/files.ts alone`);
 }
 
 for (const path of readdirSync("keeper").sort()) {

@@ -1,7 +1,7 @@
 // The beginning and the end of every program that is called by people: its arguments, and its exit status, or one sentence
 // where it found a fault. Nothing else of a program ends in a stack trace.
 import { host } from "#host";
-import { brokenArgument } from "../supervisor/arguments.ts";
+import { brokenArgument } from "../supervisor/startup/arguments.ts";
 import { Output, OutputError } from "./output.ts";
 import { escapeControls } from "./terminal.ts";
 

@@ -1,7 +1,7 @@
 // Whose control socket a client speaks to, where that is neither root's nor the caller's own.
 import { host } from "#host";
 import { socketOwner } from "../keeper/channel.ts";
-import { findUser } from "../supervisor/users.ts";
+import { findUser } from "../supervisor/os/users.ts";
 
 /** A sentence about the owner of the socket at `path`; null: root or the caller, or it cannot be seen. */
 export const strangeOwner = async (path: string): Promise<string | null> => {

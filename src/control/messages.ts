@@ -1,6 +1,6 @@
 // The control protocol's vocabulary: every method with its parameters, its result and what it streams. JSON-RPC 2.0, one message a line.
-import type { Note } from "../core/effects.ts";
-import type { Failure } from "../core/state.ts";
+import type { Note } from "../core/model/effects.ts";
+import type { Failure } from "../core/model/state.ts";
 import type { Happening } from "./happenings.ts";
 
 /** Durations are ms; null means no limit; what is left out is taken from the last good spec. */

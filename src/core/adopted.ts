@@ -1,12 +1,13 @@
 // What a crank makes of the state that a killed one left: who is gone is gone for unknown reasons, who asked is not there
 // any more, and everything else goes on from where it was.
-import type { Adopted } from "./events.ts";
-import { beginWatch } from "./probing.ts";
-import type { RequestId } from "./state.ts";
-import { repeatLastStep } from "./stopping.ts";
-import { changeService, putWorker, type Turn } from "./turn.ts";
+
+import { changeService, putWorker, type Turn } from "./model/draft.ts";
+import type { Adopted } from "./model/events.ts";
+import type { RequestId } from "./model/state.ts";
+import { allWorkers, findWorker } from "./model/workers.ts";
+import { beginWatch } from "./worker/probing.ts";
+import { repeatLastStep } from "./worker/stopping.ts";
 import { tellWorker } from "./worker-life.ts";
-import { allWorkers, findWorker } from "./workers.ts";
 
 /** Goes on with what was left. A shutdown is over with the crank that was shutting down: whoever starts another wants it to serve. */
 export const takeOver = (turn: Turn, event: Adopted): void => {

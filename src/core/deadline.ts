@@ -1,13 +1,14 @@
 // When the core wants to be woken: the earliest of all deadlines that its state holds.
-import { poolOf } from "./dismissal.ts";
-import { pauseDueAt } from "./pacing.ts";
-import { startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+
+import type { State } from "./model/state.ts";
+import { workersDueAt } from "./model/workers.ts";
+import { poolOf } from "./pool/eviction.ts";
+import { pauseDueAt } from "./pool/pacing.ts";
+import { startsWanted, takeCensus, wantedGeneration } from "./pool/pool.ts";
+import { recyclingDueAt } from "./pool/recycling.ts";
+import { reloadDueAt } from "./pool/reload.ts";
+import { deadlineCounts } from "./pool/rollout.ts";
 import { recordDueAt } from "./recording.ts";
-import { recyclingDueAt } from "./recycling.ts";
-import { reloadDueAt } from "./reload.ts";
-import { deadlineCounts } from "./rollout.ts";
-import type { State } from "./state.ts";
-import { workersDueAt } from "./workers.ts";
 
 /** When the next tick is due, CLOCK_MONOTONIC ms; null if nothing is waited for. A time that has passed means at once. */
 export const nextDeadline = (state: State): number | null => {

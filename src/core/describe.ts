@@ -1,8 +1,9 @@
 // Sentences for people: endings, failures, refusals and notes. Text only; of what a worker said itself, its status alone is
 // part of it, which was escaped when it was taken.
-import type { Note, Refusal } from "./effects.ts";
+
 import { describeErrno } from "./errno.ts";
-import type { Dismissal, Ending, Failure, SocketFinding } from "./state.ts";
+import type { Note, Refusal } from "./model/effects.ts";
+import type { Dismissal, Ending, Failure, SocketFinding } from "./model/state.ts";
 
 /** How a process ended, after its name: `exited with status 1`. */
 export const describeEnding = (ending: Ending): string => {

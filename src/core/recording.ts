@@ -1,10 +1,11 @@
 // The record on disk. A deploy is answered when it is written, or when that has failed; a record that could not be written
 // is tried again, later and later, until it says what the history says: what is on disk is what a reboot would start.
-import type { Recorded } from "./events.ts";
-import { takeQueuedReload } from "./reload.ts";
-import type { Service } from "./state.ts";
-import { answer, changeService, type Turn } from "./turn.ts";
-import { allWorkers } from "./workers.ts";
+
+import { answer, changeService, type Turn } from "./model/draft.ts";
+import type { Recorded } from "./model/events.ts";
+import type { Service } from "./model/state.ts";
+import { allWorkers } from "./model/workers.ts";
+import { takeQueuedReload } from "./pool/reload.ts";
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 300_000;

@@ -1,10 +1,11 @@
 // Going down: everything is stopped, whoever waits is answered, and when the last worker is gone crank ends.
-import { respawns } from "./backoff.ts";
-import type { Shutdown } from "./events.ts";
-import { abandonRollout } from "./rollout.ts";
-import { beginStop, restartStop, takeNextStep } from "./stopping.ts";
-import { answer, answerOne, changeService, emit, note, type Turn } from "./turn.ts";
-import { allWorkers, countWorkers } from "./workers.ts";
+
+import { answer, answerOne, changeService, emit, note, type Turn } from "./model/draft.ts";
+import type { Shutdown } from "./model/events.ts";
+import { allWorkers, countWorkers } from "./model/workers.ts";
+import { abandonRollout } from "./pool/rollout.ts";
+import { respawns } from "./worker/backoff.ts";
+import { beginStop, restartStop, takeNextStep } from "./worker/stopping.ts";
 
 /** What a shutdown is for the core, whoever wanted it. */
 type Wish = Pick<Shutdown, "request" | "steps">;

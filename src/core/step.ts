@@ -1,20 +1,20 @@
 // The supervisor as a pure function: from a state and an event to the next state and what is to be done. No clock, no
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import { takeOver } from "./adopted.ts";
-import type { Effect, Refusal } from "./effects.ts";
-import type { Abandoned, CoreEvent, Run, Tick } from "./events.ts";
-import { endPause } from "./pacing.ts";
+import { answerOne, beginTurn, changeService, endTurn, type Turn } from "./model/draft.ts";
+import type { Effect, Refusal } from "./model/effects.ts";
+import type { Abandoned, CoreEvent, Run, Tick } from "./model/events.ts";
+import type { RequestId, State } from "./model/state.ts";
+import { allWorkers } from "./model/workers.ts";
+import { endPause } from "./pool/pacing.ts";
+import { recycle, takeMeasured } from "./pool/recycling.ts";
+import { cancelReload, reload, takeQueuedReload } from "./pool/reload.ts";
+import { beginRollout, checkDeadline, isInFlight } from "./pool/rollout.ts";
+import { scale } from "./pool/scale.ts";
+import { settle } from "./reconcile.ts";
 import { retryRecord, takeRecorded } from "./recording.ts";
-import { recycle, takeMeasured } from "./recycling.ts";
-import { cancelReload, reload, takeQueuedReload } from "./reload.ts";
-import { beginRollout, checkDeadline, isInFlight } from "./rollout.ts";
-import { scale } from "./scale.ts";
-import { settle } from "./settle.ts";
 import { shutDown } from "./shutdown.ts";
-import type { RequestId, State } from "./state.ts";
-import { answerOne, beginTurn, changeService, endTurn, type Turn } from "./turn.ts";
 import { tellDueWorkers, tellWorker } from "./worker-life.ts";
-import { allWorkers } from "./workers.ts";
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] };
 

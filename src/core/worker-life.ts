@@ -1,7 +1,7 @@
 // The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
-// What follows from it for the pool is decided afterwards, in settle.ts.
-import { countDeath, forgetDeaths } from "./backoff.ts";
-import { dismiss, oweAgain } from "./dismissal.ts";
+// What follows from it for the pool is decided afterwards, in reconcile.ts.
+
+import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./model/draft.ts";
 import type {
   Dismiss,
   Extended,
@@ -14,18 +14,19 @@ import type {
   Tick,
   WorkerExited,
   WorkerReady,
-} from "./events.ts";
-import { countLoss } from "./losses.ts";
-import { endReplacement } from "./pacing.ts";
-import { failPlace } from "./places.ts";
-import { wantedGeneration } from "./pool.ts";
-import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./probing.ts";
-import { completeFailure, failAttempt } from "./rollout.ts";
-import { serves } from "./standing.ts";
-import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./state.ts";
-import { beginLeaving, endFailed, identityOf, killRest, stopRest, takeNextStep } from "./stopping.ts";
-import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./turn.ts";
-import { dueWorkers, findWorker } from "./workers.ts";
+} from "./model/events.ts";
+import { serves } from "./model/standing.ts";
+import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./model/state.ts";
+import { dueWorkers, findWorker } from "./model/workers.ts";
+import { dismiss, oweAgain } from "./pool/eviction.ts";
+import { endReplacement } from "./pool/pacing.ts";
+import { wantedGeneration } from "./pool/pool.ts";
+import { completeFailure, failAttempt } from "./pool/rollout.ts";
+import { failPlace } from "./pool/slot-retries.ts";
+import { countDeath, forgetDeaths } from "./worker/backoff.ts";
+import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./worker/probing.ts";
+import { countLoss } from "./worker/restart-counts.ts";
+import { beginLeaving, endFailed, identityOf, killRest, stopRest, takeNextStep } from "./worker/stopping.ts";
 
 type Life = {
   spawned: Spawned;

@@ -1,6 +1,6 @@
 // Where on events are wanted from, and what of that is missing.
 import { expect, test } from "bun:test";
-import { describeGap, gapBefore, parseSince, timeFor } from "../../src/commands/crankctl/since.ts";
+import { describeGap, gapBefore, parseSince, timeFor } from "../../src/commands/crankctl/streams/since.ts";
 import { UsageError } from "../../src/commands/flags.ts";
 
 const NOW = Date.parse("2026-02-03T04:05:06Z");

@@ -1,9 +1,9 @@
 // The sentences for what happens to crank itself, and how much of it is told.
 import { expect, test } from "bun:test";
-import { describeEvent } from "../../src/commands/crankctl/event-text.ts";
+import { describeEvent } from "../../src/commands/crankctl/streams/event-text.ts";
 import { describeHappening, type Happening, isHappening } from "../../src/control/happenings.ts";
 import type { EventEntry } from "../../src/control/messages.ts";
-import { oneMore, type Seldom } from "../../src/supervisor/seldom.ts";
+import { oneMore, type Seldom } from "../../src/supervisor/state/rate-limit.ts";
 
 test.each<[Happening, string]>([
   [

@@ -1,8 +1,8 @@
 // Services whose workers may fail as often as they like, are started at a pace, and are replaced as a fleet: einhorn's.
 import { expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
-import { CRANKS_MANNER, type Manner } from "../../src/core/state.ts";
-import { allWorkers } from "../../src/core/workers.ts";
+import { CRANKS_MANNER, type Manner } from "../../src/core/model/state.ts";
+import { allWorkers } from "../../src/core/model/workers.ts";
 import { EXIT_1, Service } from "./service.ts";
 
 const MANNER: Manner = { ...CRANKS_MANNER, restores: false, attempts: "endless", pace: { maxUnready: 2 } };

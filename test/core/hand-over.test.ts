@@ -1,7 +1,7 @@
 // Services whose workers hand over: they do not overlap, and whoever leaves something may ask whether somebody comes after it.
 import { expect, test } from "bun:test";
-import { willStart } from "../../src/core/pool.ts";
-import { findWorker } from "../../src/core/workers.ts";
+import { findWorker } from "../../src/core/model/workers.ts";
+import { willStart } from "../../src/core/pool/pool.ts";
 import { EXIT_0, EXIT_1, Service, signals, started } from "./service.ts";
 
 const HAND_OVER = { handOver: true, surge: 0, unavailable: 1 };

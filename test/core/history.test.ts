@@ -1,8 +1,8 @@
 // The history of good runs: what one way in or another makes of it, and what two sources come to together.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { historyOf, isSameHistory, mergeHistories, numberAfter, withGood } from "../../src/core/history.ts";
-import { type GoodSpec, HISTORY_LENGTH, isSameSpec, type Spec } from "../../src/core/spec.ts";
+import { historyOf, isSameHistory, mergeHistories, numberAfter, withGood } from "../../src/core/model/history.ts";
+import { type GoodSpec, HISTORY_LENGTH, isSameSpec, type Spec } from "../../src/core/model/spec.ts";
 import { SPEC } from "./spec.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 2000);

@@ -1,6 +1,6 @@
 // Attempts place by place: every worker has its own, in rollouts and between them.
 import { describe, expect, test } from "bun:test";
-import { CRANKS_MANNER } from "../../src/core/state.ts";
+import { CRANKS_MANNER } from "../../src/core/model/state.ts";
 import { EXIT_0, EXIT_1, exitStatus, notes, Service, signals, started } from "./service.ts";
 
 const MANNER = {

@@ -1,6 +1,6 @@
 // Readiness by probes: when they are sent, what they prove, and what they do not.
 import { describe, expect, test } from "bun:test";
-import { findWorker } from "../../src/core/workers.ts";
+import { findWorker } from "../../src/core/model/workers.ts";
 import { EXIT_1, PROBED, Service, signals } from "./service.ts";
 
 const probes = (service: Service) =>

@@ -3,7 +3,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { nextDeadline } from "../../src/core/deadline.ts";
-import type { CoreEvent } from "../../src/core/events.ts";
+import type { CoreEvent } from "../../src/core/model/events.ts";
+import { plainOf } from "../../src/core/model/plain-state.ts";
+import type { Spec } from "../../src/core/model/spec.ts";
+import { type Dismissal, initialState, type Manner, type Respawn, type State } from "../../src/core/model/state.ts";
+import { allWorkers, findWorker } from "../../src/core/model/workers.ts";
+import { recyclingDueAt } from "../../src/core/pool/recycling.ts";
+import { step } from "../../src/core/step.ts";
 import {
   answersOnce,
   boundsDraining,
@@ -17,13 +23,7 @@ import {
   recyclesOneByOne,
   replacesFirst,
   survivesKill,
-} from "../../src/core/invariants.ts";
-import { plainOf } from "../../src/core/plain-state.ts";
-import { recyclingDueAt } from "../../src/core/recycling.ts";
-import type { Spec } from "../../src/core/spec.ts";
-import { type Dismissal, initialState, type Manner, type Respawn, type State } from "../../src/core/state.ts";
-import { step } from "../../src/core/step.ts";
-import { allWorkers, findWorker } from "../../src/core/workers.ts";
+} from "../simulator/invariants.ts";
 import { ASKED, freeze, PROBED, WALL } from "./service.ts";
 import { SPEC } from "./spec.ts";
 

@@ -1,7 +1,7 @@
 // Replacing workers that serve because they are old or large.
 import { describe, expect, test } from "bun:test";
-import { ownLimit } from "../../src/core/age.ts";
 import { nextDeadline } from "../../src/core/deadline.ts";
+import { ownLimit } from "../../src/core/model/age.ts";
 import { EXIT_1, notes, Service, signals, started } from "./service.ts";
 
 const HOUR = 3_600_000;

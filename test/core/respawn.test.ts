@@ -1,7 +1,7 @@
 // Workers that die between rollouts: started again with respawn, and without it the end of crank with the last of them.
 import { describe, expect, test } from "bun:test";
-import { startDelay } from "../../src/core/backoff.ts";
-import { findWorker } from "../../src/core/workers.ts";
+import { findWorker } from "../../src/core/model/workers.ts";
+import { startDelay } from "../../src/core/worker/backoff.ts";
 import { EXIT_0, EXIT_1, exitStatus, KILLED, notes, Service, signals, started } from "./service.ts";
 
 describe("the delay before a start", () => {

@@ -1,6 +1,6 @@
 // Rollouts of pools: how many start and go at once, and the way back.
 import { describe, expect, test } from "bun:test";
-import { findWorker } from "../../src/core/workers.ts";
+import { findWorker } from "../../src/core/model/workers.ts";
 import { EXIT_1, exitStatus, outcomeOf, Service, signals, started } from "./service.ts";
 
 describe("a rollout of a pool", () => {

@@ -1,6 +1,6 @@
 // Scaling: more or fewer workers of what is current.
 import { describe, expect, test } from "bun:test";
-import { findWorker } from "../../src/core/workers.ts";
+import { findWorker } from "../../src/core/model/workers.ts";
 import { EXIT_1, exitStatus, notes, outcomeOf, Service, signals, started } from "./service.ts";
 
 describe("scaling", () => {

@@ -2,10 +2,9 @@
 // invariants, with the state frozen, so that a step that writes to it is found.
 import { expect } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
-import type { Effect, Note, Outcome } from "../../src/core/effects.ts";
-import type { CoreEvent, Scale } from "../../src/core/events.ts";
-import { survivesKill, violations } from "../../src/core/invariants.ts";
-import type { GoodSpec, Spec, StopStep } from "../../src/core/spec.ts";
+import type { Effect, Note, Outcome } from "../../src/core/model/effects.ts";
+import type { CoreEvent, Scale } from "../../src/core/model/events.ts";
+import type { GoodSpec, Spec, StopStep } from "../../src/core/model/spec.ts";
 import {
   CRANKS_MANNER,
   type Dismissal,
@@ -16,9 +15,10 @@ import {
   type RolloutOrder,
   type State,
   type Worker,
-} from "../../src/core/state.ts";
+} from "../../src/core/model/state.ts";
+import { allWorkers } from "../../src/core/model/workers.ts";
 import { step } from "../../src/core/step.ts";
-import { allWorkers } from "../../src/core/workers.ts";
+import { survivesKill, violations } from "../simulator/invariants.ts";
 import { SPEC } from "./spec.ts";
 
 export const WALL = 1_700_000_000_000;

@@ -1,5 +1,5 @@
 // A plain spec, from which tests and measurements of the core make theirs.
-import { type Spec, UNPACED } from "../../src/core/spec.ts";
+import { type Spec, UNPACED } from "../../src/core/model/spec.ts";
 
 export const SPEC: Spec = {
   command: ["server"],

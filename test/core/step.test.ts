@@ -1,8 +1,8 @@
 // What holds for the step function as such: it never throws, shares what has not changed, and names its next deadline.
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
-import type { CoreEvent } from "../../src/core/events.ts";
-import { findWorker } from "../../src/core/workers.ts";
+import type { CoreEvent } from "../../src/core/model/events.ts";
+import { findWorker } from "../../src/core/model/workers.ts";
 import { EXIT_1, Service } from "./service.ts";
 
 describe("step", () => {

@@ -14,8 +14,8 @@ import {
   valuesOf,
   withEntry,
   withoutEntry,
-} from "../../src/core/id-map.ts";
-import { type IdSet, NO_IDS, nextId, sizeOf as sizeOfSet, withId, withoutId } from "../../src/core/id-set.ts";
+} from "../../src/core/model/id-map.ts";
+import { type IdSet, NO_IDS, nextId, sizeOf as sizeOfSet, withId, withoutId } from "../../src/core/model/id-set.ts";
 import { freeze } from "./service.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 500);

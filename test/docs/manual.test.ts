@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { CRANK_FLAGS } from "../../src/commands/crank-flags.ts";
+import { CRANK_FLAGS } from "../../src/commands/crank/flags.ts";
 import { COMMANDS, TOP_FLAGS } from "../../src/commands/crankctl/main.ts";
 import { CRANKX_FLAGS } from "../../src/commands/crankx/main.ts";
 import type { Flag, FlagTable } from "../../src/commands/flags.ts";

@@ -3,12 +3,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CRANK as FRONT_END } from "../../src/commands/crank-front-end.ts";
+import { CRANK as FRONT_END } from "../../src/commands/crank/front-end.ts";
 import { type Journal, readJournal } from "../../src/keeper/journal.ts";
-import { examine } from "../../src/supervisor/left-service.ts";
-import { linuxPlatform } from "../../src/supervisor/linux.ts";
-import { linuxProcesses, type ProcessTable } from "../../src/supervisor/processes.ts";
-import type { Settings } from "../../src/supervisor/settings.ts";
+import { examine } from "../../src/supervisor/adoption/orphaned-service.ts";
+import { linuxPlatform } from "../../src/supervisor/os/linux.ts";
+import { linuxProcesses, type ProcessTable } from "../../src/supervisor/os/processes.ts";
+import type { Settings } from "../../src/supervisor/state/settings.ts";
 import { needing, ROOT_USER } from "../needs.ts";
 import { changed, journalFile } from "./harness/journal-file.ts";
 import { killCrank, RESPONDER, Service } from "./harness/left.ts";

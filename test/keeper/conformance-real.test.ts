@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { readJournal } from "../../src/keeper/journal.ts";
 import { COMMANDS, LIMITS, type Message, UNCHANGED } from "../../src/keeper/protocol.ts";
-import { internetAddress } from "../../src/supervisor/sockaddr.ts";
+import { internetAddress } from "../../src/supervisor/os/sockaddr.ts";
 import { needing, ROOT_USER } from "../needs.ts";
 import { until } from "./driven-keeper.ts";
 import { attached, type CommandOf, commit, expectEvent, put, readHello, spawnOf } from "./keeper-under-test.ts";

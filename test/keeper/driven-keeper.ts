@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command, EventKind, Message } from "../../src/keeper/protocol.ts";
 import { UNCHANGED } from "../../src/keeper/protocol.ts";
-import { AF_UNIX, internetAddress, SOCK_DGRAM, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { AF_UNIX, internetAddress, SOCK_DGRAM, SOCK_STREAM, unixAddress } from "../../src/supervisor/os/sockaddr.ts";
 import { ATTACH, type EventOf, type SupervisorEnd } from "./keeper-under-test.ts";
 import { type RealKeeper, type RealOptions, startReal } from "./real-keeper.ts";
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { COMMANDS, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
-import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../src/supervisor/os/sockaddr.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, sh, textOf, until } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";
 

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { COMMANDS, SPAWN_FLAGS, UNCHANGED } from "../../src/keeper/protocol.ts";
-import { AF_UNIX, describeAddress, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { AF_UNIX, describeAddress, SOCK_STREAM, unixAddress } from "../../src/supervisor/os/sockaddr.ts";
 import { needing, ROOT_USER } from "../needs.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, python, sh, until, untilThere } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";

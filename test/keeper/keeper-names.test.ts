@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, lstatSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { COMMANDS, NAME_STATES } from "../../src/keeper/protocol.ts";
-import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+import { SOCK_STREAM } from "../../src/supervisor/os/sockaddr.ts";
 import { needing, ROOT_USER } from "../needs.ts";
 import { DrivenKeeper, openUnix, python, until, untilThere } from "./driven-keeper.ts";
 import { endProcess } from "./real-keeper.ts";

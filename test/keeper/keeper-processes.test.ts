@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { COMMANDS, NO_LIMIT, SPAWN_FLAGS } from "../../src/keeper/protocol.ts";
-import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../src/supervisor/os/sockaddr.ts";
 import { needing, ROOT_USER } from "../needs.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, sh, textOf, until } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { connect } from "node:net";
-import { describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+import { describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../src/supervisor/os/sockaddr.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, python, sh, textOf, until, untilThere } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";
 

@@ -1,7 +1,7 @@
 // What a keeper leaves for its next self, damaged: the next one ends with a sentence, and takes nothing half.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+import { SOCK_STREAM } from "../../src/supervisor/os/sockaddr.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, sh } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";
 import { endProcess } from "./real-keeper.ts";

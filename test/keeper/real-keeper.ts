@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
 import { UNCHANGED } from "../../src/keeper/protocol.ts";
-import { unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { unixAddress } from "../../src/supervisor/os/sockaddr.ts";
 import type { Client, KeeperUnderTest, SupervisorEnd } from "./keeper-under-test.ts";
 import { MessageQueue } from "./message-queue.ts";
 

@@ -1,10 +1,10 @@
 // The simulated keeper under test: time passes when a test waits, and workers do what their arguments say.
 import { encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
 import { type Command, UNCHANGED } from "../../src/keeper/protocol.ts";
-import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
-import type { Ending } from "../../src/keeper/simulated-workers.ts";
-import type { Failing, Opened, SimulatedSupervisor, SimulatedWorld } from "../../src/keeper/simulated-world.ts";
 import { Timeline } from "../sim/timeline.ts";
+import { SimulatedKeeper } from "../simulator/keeper.ts";
+import type { Ending } from "../simulator/workers.ts";
+import type { Failing, Opened, SimulatedSupervisor, SimulatedWorld } from "../simulator/world.ts";
 import type { Client, CommandOf, KeeperUnderTest, SupervisorEnd } from "./keeper-under-test.ts";
 import { MessageQueue } from "./message-queue.ts";
 

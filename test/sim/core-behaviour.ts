@@ -1,5 +1,12 @@
 // What may become of a worker in the simulator, and what anybody may ask for: chosen by chance, good and bad.
-import { type Liveness, type Pacing, type Readiness, type Spec, type StopStep, UNPACED } from "../../src/core/spec.ts";
+import {
+  type Liveness,
+  type Pacing,
+  type Readiness,
+  type Spec,
+  type StopStep,
+  UNPACED,
+} from "../../src/core/model/spec.ts";
 import type { Random } from "./random.ts";
 
 /** How one fake process lives. Times in ms, from its start, from its readiness, or from the signal. */

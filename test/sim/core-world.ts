@@ -1,14 +1,11 @@
 // A world around the core: fake processes, clients and a keeper in virtual time, driven by chance from one seed. Every
 // step is checked against the invariants, many are taken once more with a state that has been through JSON, as if the
 // supervisor had been killed before, and at the end everybody has to have been answered and crank has to be gone.
-import { respawns } from "../../src/core/backoff.ts";
+
 import { nextDeadline } from "../../src/core/deadline.ts";
-import { isReplacing } from "../../src/core/dismissal.ts";
-import type { Effect, Outcome } from "../../src/core/effects.ts";
-import type { CoreEvent, Run } from "../../src/core/events.ts";
-import { survivesKill, violations } from "../../src/core/invariants.ts";
-import { recyclingDueAt } from "../../src/core/recycling.ts";
-import type { GoodSpec } from "../../src/core/spec.ts";
+import type { Effect, Outcome } from "../../src/core/model/effects.ts";
+import type { CoreEvent, Run } from "../../src/core/model/events.ts";
+import type { GoodSpec } from "../../src/core/model/spec.ts";
 import {
   CRANKS_MANNER,
   type Dismissal,
@@ -16,9 +13,13 @@ import {
   initialState,
   type Manner,
   type State,
-} from "../../src/core/state.ts";
+} from "../../src/core/model/state.ts";
+import { allWorkers, countWorkers, findWorker } from "../../src/core/model/workers.ts";
+import { isReplacing } from "../../src/core/pool/eviction.ts";
+import { recyclingDueAt } from "../../src/core/pool/recycling.ts";
 import { step } from "../../src/core/step.ts";
-import { allWorkers, countWorkers, findWorker } from "../../src/core/workers.ts";
+import { respawns } from "../../src/core/worker/backoff.ts";
+import { survivesKill, violations } from "../simulator/invariants.ts";
 import {
   type Behaviour,
   calmBehaviour,

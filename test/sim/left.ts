@@ -1,7 +1,7 @@
 // What a simulated keeper that was killed leaves, as the next crank sees it in /proc: its workers, and the socket and the
 // pipe that each of them holds.
-import type { ProcessTable } from "../../src/supervisor/processes.ts";
-import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+import type { ProcessTable } from "../../src/supervisor/os/processes.ts";
+import { SOCK_STREAM } from "../../src/supervisor/os/sockaddr.ts";
 import { SIMULATED_INODE } from "./platform.ts";
 
 /** A process that lives. `environment` is what it was started with. */

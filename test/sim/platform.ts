@@ -1,6 +1,6 @@
 // The operating system as a simulated supervisor sees it: a handful of files in a map, and a clock.
-import type { Platform } from "../../src/supervisor/platform.ts";
-import { SOCK_STREAM } from "../../src/supervisor/sockaddr.ts";
+import type { Platform } from "../../src/supervisor/os/platform.ts";
+import { SOCK_STREAM } from "../../src/supervisor/os/sockaddr.ts";
 
 /** Of the first socket of the service. */
 export const SIMULATED_INODE = 80;

@@ -1,7 +1,8 @@
 // What the world of a simulated crank knows about descriptors that its workers leave: each goes to one worker that gets ready,
 // and until then to one living worker at a time.
-import type { CommandOf } from "../../src/keeper/simulated-world.ts";
-import { FIRST_STORED_HANDLE } from "../../src/supervisor/stored-descriptors.ts";
+
+import { FIRST_STORED_HANDLE } from "../../src/supervisor/workers/start/stored-descriptors.ts";
+import type { CommandOf } from "../simulator/world.ts";
 
 type Left = {
   readonly name: string;

@@ -1,10 +1,10 @@
-// One supervisor of a simulated crank, from its hello to its sleep or its violent end: what src/supervisor/main.ts is for
+// One supervisor of a simulated crank, from its hello to its sleep or its violent end: what src/supervisor/loop/main.ts is for
 // a process, without one.
 import { encodeBatch, encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
 import { type Greeting, type Message, PROTOCOL_VERSION, type SentCommand } from "../../src/keeper/protocol.ts";
-import type { FrontEnd } from "../../src/supervisor/front-end.ts";
-import type { Platform } from "../../src/supervisor/platform.ts";
-import { type Hello, type Link, Supervisor } from "../../src/supervisor/supervisor.ts";
+import { type Hello, type Link, Supervisor } from "../../src/supervisor/loop/supervisor.ts";
+import type { Platform } from "../../src/supervisor/os/platform.ts";
+import type { FrontEnd } from "../../src/supervisor/state/front-end.ts";
 
 /** Where a supervisor is in its work: a place where it can be killed. */
 export type Moment = "before an event" | "before sending" | "within a batch" | "after sending";

@@ -1,7 +1,7 @@
 // One seed's life. Odd seeds are lived twice, undisturbed and with the supervisor killed, and nothing may come out
 // different; even ones once, with the supervisor killed where that cannot go unnoticed. Of six, one is of a crank where every
 // worker has attempts of its own.
-import { CRANK } from "../../src/commands/crank-front-end.ts";
+import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { Broken, CRANK_BY_PLACES, type Killing, type Life, live } from "./world.ts";
 
 export type Outcome =

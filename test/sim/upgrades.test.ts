@@ -1,7 +1,7 @@
 // Lives with an upgrade at every event of them, of the supervisor alone and of the keeper too, some of which fail: what is
 // done to workers, clients and record, and when, is the same as without.
 import { expect, test } from "bun:test";
-import { CRANK } from "../../src/commands/crank-front-end.ts";
+import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { Random } from "./random.ts";
 import { differenceOf } from "./try-life.ts";
 import { Broken, type Life, live, type Upgrading } from "./world.ts";

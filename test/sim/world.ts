@@ -1,26 +1,19 @@
 // A whole crank in virtual time, all from one seed: the supervisor as it is, a simulated keeper, made-up processes and
 // clients. The same life can be lived again with the supervisor killed at any moment, and nothing may come out different.
 
-import { CRANK } from "../../src/commands/crank-front-end.ts";
-import { HISTORY_LENGTH } from "../../src/core/spec.ts";
+import { CRANK } from "../../src/commands/crank/front-end.ts";
+import { HISTORY_LENGTH } from "../../src/core/model/spec.ts";
 import { MANNER } from "../../src/frontends/einhyrningsins/invocation.ts";
 import { type Command, NAME_STATES, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
-import { SimulatedKeeper } from "../../src/keeper/simulated.ts";
-import type { Ending } from "../../src/keeper/simulated-workers.ts";
-import type {
-  CommandOf,
-  Failing,
-  Opened,
-  SimulatedSupervisor,
-  SimulatedWorld,
-  Taken,
-} from "../../src/keeper/simulated-world.ts";
-import type { FrontEnd } from "../../src/supervisor/front-end.ts";
-import { measurementNumber } from "../../src/supervisor/measuring.ts";
-import type { Platform } from "../../src/supervisor/platform.ts";
-import { isCheck } from "../../src/supervisor/probes.ts";
-import { parseRecord } from "../../src/supervisor/record.ts";
-import { CRANK_DEFAULTS } from "../../src/supervisor/settings.ts";
+import { parseRecord } from "../../src/supervisor/adoption/record.ts";
+import { measurementNumber } from "../../src/supervisor/metrics/measuring.ts";
+import type { Platform } from "../../src/supervisor/os/platform.ts";
+import type { FrontEnd } from "../../src/supervisor/state/front-end.ts";
+import { CRANK_DEFAULTS } from "../../src/supervisor/state/settings.ts";
+import { isCheck } from "../../src/supervisor/workers/serving/probes.ts";
+import { SimulatedKeeper } from "../simulator/keeper.ts";
+import type { Ending } from "../simulator/workers.ts";
+import type { CommandOf, Failing, Opened, SimulatedSupervisor, SimulatedWorld, Taken } from "../simulator/world.ts";
 import { Clients } from "./clients.ts";
 import { type Behaviour, calmBehaviour, type Quality, randomBehaviour, randomQuality } from "./core-behaviour.ts";
 import { type LeftProcess, leftProcesses } from "./left.ts";

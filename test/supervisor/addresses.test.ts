@@ -1,7 +1,7 @@
 // The addresses of -bind and -ctl: as text, and as the kernel wants them.
 import { describe, expect, test } from "bun:test";
-import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../src/supervisor/addresses.ts";
-import { describeAddress, internetAddress, unixAddress } from "../../src/supervisor/sockaddr.ts";
+import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../src/supervisor/os/addresses.ts";
+import { describeAddress, internetAddress, unixAddress } from "../../src/supervisor/os/sockaddr.ts";
 
 describe("what -bind and -ctl understand", () => {
   test.each([

@@ -28,7 +28,7 @@ import {
   removeTemporaries,
   replaceOwnFile,
   setOwnFileAside,
-} from "../../src/supervisor/files.ts";
+} from "../../src/supervisor/os/files.ts";
 import { needing, ROOT_USER } from "../needs.ts";
 
 const NOBODY = 65534;

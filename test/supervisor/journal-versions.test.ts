@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CRANK } from "../../src/commands/crank-front-end.ts";
+import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { readJournal } from "../../src/keeper/journal.ts";
-import { FORMAT } from "../../src/supervisor/recall.ts";
-import { problemWith } from "../../src/supervisor/upgrade-check.ts";
+import { FORMAT } from "../../src/supervisor/state/restore.ts";
+import { problemWith } from "../../src/supervisor/upgrade/check.ts";
 import { changed, journalFile } from "../e2e/harness/journal-file.ts";
 import { readFixture } from "../fixtures/read-journal.ts";
 

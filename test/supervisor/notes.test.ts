@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { LIMITS } from "../../src/keeper/protocol.ts";
-import { type AnyNote, NoteLog } from "../../src/supervisor/notes.ts";
-import { Outbox } from "../../src/supervisor/outbox.ts";
+import { Outbox } from "../../src/supervisor/state/batch.ts";
+import { type AnyNote, NoteLog } from "../../src/supervisor/state/event-log.ts";
 
 const TIME = "2026-01-01T00:00:00.000Z";
 const word = (errno: number): AnyNote => ({ kind: "workerErrno", worker: 1, pid: 2, errno, reason: "x" });

@@ -1,11 +1,11 @@
 // Whose process it is: what makes a process a worker's, for MAINPID= and for the start that a killed keeper left half done.
 import { expect, test } from "bun:test";
-import { CRANK } from "../../src/commands/crank-front-end.ts";
-import { linuxPlatform } from "../../src/supervisor/linux.ts";
-import type { Lineage } from "../../src/supervisor/platform.ts";
-import type { Environment, ProcessFacts, ProcessTable } from "../../src/supervisor/processes.ts";
-import { recall } from "../../src/supervisor/recall.ts";
-import { type Left, survey } from "../../src/supervisor/survey.ts";
+import { CRANK } from "../../src/commands/crank/front-end.ts";
+import { type Left, survey } from "../../src/supervisor/adoption/survey.ts";
+import { linuxPlatform } from "../../src/supervisor/os/linux.ts";
+import type { Lineage } from "../../src/supervisor/os/platform.ts";
+import type { Environment, ProcessFacts, ProcessTable } from "../../src/supervisor/os/processes.ts";
+import { recall } from "../../src/supervisor/state/restore.ts";
 import { Supervised } from "./supervised.ts";
 
 const KEEPER = 1;

@@ -1,7 +1,7 @@
 // Who may say READY=1 for a worker on its notify socket, by what the system says of the sender.
 import { expect, test } from "bun:test";
-import type { Lineage } from "../../src/supervisor/platform.ts";
-import type { ProcessTable } from "../../src/supervisor/processes.ts";
+import type { Lineage } from "../../src/supervisor/os/platform.ts";
+import type { ProcessTable } from "../../src/supervisor/os/processes.ts";
 import { type Batch, Supervised } from "./supervised.ts";
 
 const KEEPER = 1;

@@ -1,8 +1,8 @@
 // The record as text: written, read back, and the original crank's.
 import { describe, expect, test } from "bun:test";
-import type { GoodSpec } from "../../src/core/spec.ts";
-import { formatRecord, parseRecord } from "../../src/supervisor/record.ts";
-import { CRANK_DEFAULTS } from "../../src/supervisor/settings.ts";
+import type { GoodSpec } from "../../src/core/model/spec.ts";
+import { formatRecord, parseRecord } from "../../src/supervisor/adoption/record.ts";
+import { CRANK_DEFAULTS } from "../../src/supervisor/state/settings.ts";
 
 const good = (generation: number): GoodSpec => ({
   generation,

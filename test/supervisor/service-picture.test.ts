@@ -1,6 +1,6 @@
 // What the service manager is shown: the line for `systemctl status`, and how long a phase may take.
 import { describe, expect, test } from "bun:test";
-import { phaseMayLastUntil, statusLine } from "../../src/supervisor/service-picture.ts";
+import { phaseMayLastUntil, statusLine } from "../../src/core/service-status.ts";
 import { EXIT_1, Service } from "../core/service.ts";
 
 const YEAR = 365 * 24 * 3600 * 1000;

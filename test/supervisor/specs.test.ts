@@ -1,11 +1,11 @@
 // From a `run` request to a spec: what is filled in, and what is refused.
 import { describe, expect, test } from "bun:test";
 import type { RunParams } from "../../src/control/messages.ts";
-import type { Spec } from "../../src/core/spec.ts";
-import type { Platform } from "../../src/supervisor/platform.ts";
-import { CRANK_DEFAULTS, type Settings } from "../../src/supervisor/settings.ts";
-import { SpecError } from "../../src/supervisor/spec-error.ts";
-import { specFrom } from "../../src/supervisor/specs.ts";
+import type { Spec } from "../../src/core/model/spec.ts";
+import { SpecError } from "../../src/supervisor/control/spec-error.ts";
+import { specFrom } from "../../src/supervisor/control/specs.ts";
+import type { Platform } from "../../src/supervisor/os/platform.ts";
+import { CRANK_DEFAULTS, type Settings } from "../../src/supervisor/state/settings.ts";
 
 // Only what specs.ts asks of a platform and of the settings.
 const platform = {

@@ -1,10 +1,10 @@
 // A supervisor without a process: a keeper that only keeps its journal and what it was told, so that a test can hand it
 // one event after the other, and put another supervisor in its place between any two batches.
-import { CRANK } from "../../src/commands/crank-front-end.ts";
+import { CRANK } from "../../src/commands/crank/front-end.ts";
 import type { KeeperEvent, SentCommand } from "../../src/keeper/protocol.ts";
-import type { KeeperFacts } from "../../src/supervisor/facts.ts";
-import type { Platform } from "../../src/supervisor/platform.ts";
-import { type Hello, Supervisor } from "../../src/supervisor/supervisor.ts";
+import { type Hello, Supervisor } from "../../src/supervisor/loop/supervisor.ts";
+import type { Platform } from "../../src/supervisor/os/platform.ts";
+import type { KeeperFacts } from "../../src/supervisor/state/facts.ts";
 import { simulatedPlatform, WALL_OFFSET } from "../sim/platform.ts";
 
 export type Batch = readonly SentCommand[];

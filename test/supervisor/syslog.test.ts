@@ -1,8 +1,8 @@
 // Log lines as syslog wants them.
 import { expect, test } from "bun:test";
-import type { Memory } from "../../src/supervisor/memory.ts";
-import type { Settings } from "../../src/supervisor/settings.ts";
-import { syslogLine, syslogRoute } from "../../src/supervisor/syslog.ts";
+import { syslogLine, syslogRoute } from "../../src/supervisor/events/syslog.ts";
+import type { Settings } from "../../src/supervisor/state/settings.ts";
+import type { Memory } from "../../src/supervisor/state/store.ts";
 
 // What syslog.ts reads of it.
 const memoryWith = (syslog: Settings["syslog"]): Memory =>

@@ -11,15 +11,15 @@ import { helpText } from "../flag-help.ts";
 import { nearest, parseFlags, UsageError } from "../flags.ts";
 import { type Output, OutputError } from "../output.ts";
 import { escapeControls, safeJson } from "../terminal.ts";
-import { adopt } from "./adopt.ts";
 import type { Action, Command } from "./command.ts";
-import { reload, rollback, run } from "./deploy-commands.ts";
+import { reload, rollback, run } from "./deploy/commands.ts";
+import { adopt } from "./service/adopt.ts";
+import { history, info, shutdown, status } from "./service/commands.ts";
+import { upgrade } from "./service/upgrade.ts";
 import { COMMON_FLAGS, type CommonFlags, controlAddress, type Environment, Session } from "./session.ts";
-import { events, logs } from "./stream-commands.ts";
-import { upgrade } from "./upgrade.ts";
-import { history, info, shutdown, status } from "./view-commands.ts";
-import { watch } from "./watch.ts";
-import { kill, ps, scale } from "./worker-commands.ts";
+import { events, logs } from "./streams/commands.ts";
+import { watch } from "./watch/command.ts";
+import { kill, ps, scale } from "./workers/commands.ts";
 
 /** Every command, in the order in which the help lists them. */
 export const COMMANDS: readonly Command[] = [

@@ -1,6 +1,6 @@
 // What a crankctl command works with: the crank that it speaks to, and where it writes.
 import { type Client, type ControlAddress, connect, type Notification } from "../../control/client.ts";
-import { AddressError, parseUri } from "../../supervisor/addresses.ts";
+import { AddressError, parseUri } from "../../supervisor/os/addresses.ts";
 import { type FlagTable, type FlagValues, UsageError } from "../flags.ts";
 import type { Output } from "../output.ts";
 import { strangeOwner } from "../socket-owner.ts";

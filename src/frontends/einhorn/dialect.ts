@@ -7,15 +7,15 @@ import {
   parseYaml,
 } from "../../control/dialects/einhorn.ts";
 import { describeRefusal } from "../../core/describe.ts";
-import { wantedGeneration } from "../../core/pool.ts";
-import { allWorkers } from "../../core/workers.ts";
-import { acknowledge } from "../../supervisor/acknowledgement.ts";
-import { forward } from "../../supervisor/actions.ts";
-import { advance } from "../../supervisor/carry-out.ts";
-import type { Dialect, ForeignLine } from "../../supervisor/front-end.ts";
-import { type Memory, rememberSettings } from "../../supervisor/memory.ts";
-import { sendLine } from "../../supervisor/replies.ts";
-import { parseSignal } from "../../supervisor/signals.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { wantedGeneration } from "../../core/pool/pool.ts";
+import { sendLine } from "../../supervisor/control/replies.ts";
+import { forward } from "../../supervisor/loop/actions.ts";
+import { advance } from "../../supervisor/loop/apply-effects.ts";
+import { parseSignal } from "../../supervisor/os/signals.ts";
+import type { Dialect, ForeignLine } from "../../supervisor/state/front-end.ts";
+import { type Memory, rememberSettings } from "../../supervisor/state/store.ts";
+import { acknowledge } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { VERBOSITIES } from "./invocation.ts";
 import { rememberPing, rememberSignal } from "./own.ts";
 import { shutDownWith } from "./shutdown.ts";

@@ -1,10 +1,10 @@
 // einhorn's command line as settings for the supervisor.
 import { EINHORN_VERSION } from "../../control/dialects/einhorn.ts";
-import { type Readiness, type Spec, type StopStep, UNPACED } from "../../core/spec.ts";
-import { CRANKS_MANNER } from "../../core/state.ts";
-import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
-import type { Invocation } from "../../supervisor/front-end.ts";
-import type { Platform } from "../../supervisor/platform.ts";
+import { type Readiness, type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
+import { CRANKS_MANNER } from "../../core/model/state.ts";
+import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
+import type { Platform } from "../../supervisor/os/platform.ts";
+import type { Invocation } from "../../supervisor/state/front-end.ts";
 import {
   type Bind,
   type Extras,
@@ -12,7 +12,7 @@ import {
   type Settings,
   type SpecDefaults,
   type Verbosity,
-} from "../../supervisor/settings.ts";
+} from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";

@@ -1,8 +1,8 @@
 // What einhorn has to remember besides the service: what an upgrade is to lead to, who follows it, and which workers have pinged.
-import type { RolloutOrder } from "../../core/state.ts";
-import { findWorker } from "../../core/workers.ts";
-import type { Memory } from "../../supervisor/memory.ts";
-import { type Own, ownPart } from "../../supervisor/own.ts";
+import type { RolloutOrder } from "../../core/model/state.ts";
+import { findWorker } from "../../core/model/workers.ts";
+import { type Own, ownPart } from "../../supervisor/state/own.ts";
+import type { Memory } from "../../supervisor/state/store.ts";
 
 /** A request that gets the progress of an upgrade, and its end. `upgrade`: that of the master it waits for; null: the workers' turn has come. */
 export type Subscriber = {

@@ -1,11 +1,11 @@
 // The answer to `state`: the master's whole state as the original's clients read it, Ruby's symbols, sets and times included.
 import { RubySet, RubySymbol, RubyTime, type YamlMapping, yamlDocument } from "../../control/dialects/einhorn-yaml.ts";
-import { wantedGeneration } from "../../core/pool.ts";
-import type { Worker } from "../../core/state.ts";
-import { allWorkers } from "../../core/workers.ts";
-import type { Memory } from "../../supervisor/memory.ts";
-import type { Settings } from "../../supervisor/settings.ts";
-import { serviceSockets } from "../../supervisor/views.ts";
+import type { Worker } from "../../core/model/state.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { wantedGeneration } from "../../core/pool/pool.ts";
+import { serviceSockets } from "../../supervisor/control/queries.ts";
+import type { Settings } from "../../supervisor/state/settings.ts";
+import type { Memory } from "../../supervisor/state/store.ts";
 import { VERBOSITIES } from "./invocation.ts";
 import { einhornMemory } from "./own.ts";
 

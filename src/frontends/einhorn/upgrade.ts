@@ -2,15 +2,15 @@
 // its own; and those who wait for it are told how it goes.
 import { encodeEinhornAnswer } from "../../control/dialects/einhorn.ts";
 import { describeNote } from "../../core/describe.ts";
-import type { Note } from "../../core/effects.ts";
-import { wantedGeneration } from "../../core/pool.ts";
-import { asGiven } from "../../core/spec.ts";
-import type { RolloutOrder } from "../../core/state.ts";
-import { advance } from "../../supervisor/carry-out.ts";
-import type { ReceivedSignal, UpgradeOutcome, Wrapper } from "../../supervisor/front-end.ts";
-import type { Memory } from "../../supervisor/memory.ts";
-import { sendLine } from "../../supervisor/replies.ts";
-import { requestUpgrade } from "../../supervisor/upgrade.ts";
+import type { Note } from "../../core/model/effects.ts";
+import { asGiven } from "../../core/model/spec.ts";
+import type { RolloutOrder } from "../../core/model/state.ts";
+import { wantedGeneration } from "../../core/pool/pool.ts";
+import { sendLine } from "../../supervisor/control/replies.ts";
+import { advance } from "../../supervisor/loop/apply-effects.ts";
+import type { ReceivedSignal, UpgradeOutcome, Wrapper } from "../../supervisor/state/front-end.ts";
+import type { Memory } from "../../supervisor/state/store.ts";
+import { requestUpgrade } from "../../supervisor/upgrade/upgrade.ts";
 import { einhornMemory, rememberDropped, rememberSequels, rememberSubscribers, type Subscriber } from "./own.ts";
 
 /** Replaces the master. `by`: the signal that asks for it. Its upgrade's number, or a sentence that says why not. */

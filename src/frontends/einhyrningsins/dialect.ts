@@ -8,14 +8,14 @@ import {
   type Request,
 } from "../../control/dialects/einhyrningsins.ts";
 import { describeRefusal } from "../../core/describe.ts";
-import { wantedGeneration } from "../../core/pool.ts";
-import { allWorkers } from "../../core/workers.ts";
-import { acknowledge } from "../../supervisor/acknowledgement.ts";
-import { forward, reload, shutDown } from "../../supervisor/actions.ts";
-import { advance } from "../../supervisor/carry-out.ts";
-import type { Dialect, ForeignLine } from "../../supervisor/front-end.ts";
-import type { Memory } from "../../supervisor/memory.ts";
-import { sendLine } from "../../supervisor/replies.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { wantedGeneration } from "../../core/pool/pool.ts";
+import { sendLine } from "../../supervisor/control/replies.ts";
+import { forward, reload, shutDown } from "../../supervisor/loop/actions.ts";
+import { advance } from "../../supervisor/loop/apply-effects.ts";
+import type { Dialect, ForeignLine } from "../../supervisor/state/front-end.ts";
+import type { Memory } from "../../supervisor/state/store.ts";
+import { acknowledge } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { statusText } from "./status.ts";
 
 /** Every line that is no JSON-RPC is meant for it: what it cannot read it says so itself. */

@@ -1,11 +1,11 @@
 // einhyrningsins' command line as settings for the supervisor.
 
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
-import { type Spec, type StopStep, UNPACED } from "../../core/spec.ts";
-import { CRANKS_MANNER, type Manner } from "../../core/state.ts";
-import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/addresses.ts";
-import type { Invocation } from "../../supervisor/front-end.ts";
-import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/settings.ts";
+import { type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
+import { CRANKS_MANNER, type Manner } from "../../core/model/state.ts";
+import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
+import type { Invocation } from "../../supervisor/state/front-end.ts";
+import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";

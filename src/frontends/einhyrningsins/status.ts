@@ -1,10 +1,10 @@
 // The answer to `status`, for people: a line on the whole and one for each worker.
 import { span } from "../../commands/terminal.ts";
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
-import { wantedGeneration } from "../../core/pool.ts";
-import type { Worker } from "../../core/state.ts";
-import { allWorkers } from "../../core/workers.ts";
-import type { Memory } from "../../supervisor/memory.ts";
+import type { Worker } from "../../core/model/state.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { wantedGeneration } from "../../core/pool/pool.ts";
+import type { Memory } from "../../supervisor/state/store.ts";
 import { VERSION } from "../../version.ts";
 
 const STATES = { starting: "infant", ready: "healthy", stopping: "shutting down" } as const;

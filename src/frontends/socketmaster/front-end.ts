@@ -2,12 +2,12 @@
 
 import { printable } from "../../control/printable.ts";
 import { describeEnding, describeNote, describeStep } from "../../core/describe.ts";
-import type { Note } from "../../core/effects.ts";
-import { acknowledgements } from "../../supervisor/acknowledgement.ts";
-import { cancelReload, forward, reload, upgrade } from "../../supervisor/actions.ts";
-import type { FrontEnd, ReceivedSignal } from "../../supervisor/front-end.ts";
-import { goTime } from "../../supervisor/log.ts";
-import type { Memory } from "../../supervisor/memory.ts";
+import type { Note } from "../../core/model/effects.ts";
+import { goTime } from "../../supervisor/events/log.ts";
+import { cancelReload, forward, reload, upgrade } from "../../supervisor/loop/actions.ts";
+import type { FrontEnd, ReceivedSignal } from "../../supervisor/state/front-end.ts";
+import type { Memory } from "../../supervisor/state/store.ts";
+import { acknowledgements } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { socketmasterInvocation } from "./invocation.ts";
 
 /** Whoever wants all of them gone does not want the one more that waits. */

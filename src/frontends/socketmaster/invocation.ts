@@ -1,8 +1,8 @@
 // socketmaster's command line as settings for the supervisor: one socket, one program, replaced by time.
 import { helpText } from "../../commands/flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
-import { type Identity, type Spec, UNPACED } from "../../core/spec.ts";
-import { CRANKS_MANNER } from "../../core/state.ts";
+import { type Identity, type Spec, UNPACED } from "../../core/model/spec.ts";
+import { CRANKS_MANNER } from "../../core/model/state.ts";
 import {
   type Address,
   AddressError,
@@ -10,10 +10,10 @@ import {
   formatAddress,
   locate,
   parseUri,
-} from "../../supervisor/addresses.ts";
-import type { Invocation } from "../../supervisor/front-end.ts";
-import type { Platform } from "../../supervisor/platform.ts";
-import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/settings.ts";
+} from "../../supervisor/os/addresses.ts";
+import type { Platform } from "../../supervisor/os/platform.ts";
+import type { Invocation } from "../../supervisor/state/front-end.ts";
+import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
 import { SOCKETMASTER_FLAGS } from "./flags.ts";

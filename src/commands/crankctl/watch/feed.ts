@@ -10,7 +10,7 @@ import {
   connect,
 } from "../../../control/client.ts";
 import type { Timer } from "../../../host/clock.ts";
-import { measured } from "../measured.ts";
+import { measured } from "../workers/measured.ts";
 import { afterEvent, afterStatus, type ServiceView, unseen } from "./model.ts";
 
 /** How often what workers use is asked for, and a lost crank is looked for: ms. */

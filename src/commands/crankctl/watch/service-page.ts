@@ -3,9 +3,9 @@
 import { host } from "#host";
 import type { EventEntry, RolloutInfo, Status } from "../../../control/messages.ts";
 import { escapeControls, since, span } from "../../terminal.ts";
-import { describeEvent } from "../event-text.ts";
-import { pauses, waitsForPlace } from "../progress.ts";
-import { clockTime } from "../service-time.ts";
+import { pauses, waitsForPlace } from "../deploy/progress.ts";
+import { describeEvent } from "../streams/event-text.ts";
+import { clockTime } from "../streams/service-time.ts";
 import { asMuchAsFits } from "./columns.ts";
 import { drainsOf, readyIn, type ServiceView } from "./model.ts";
 import { bar, type Frame, isNarrow, type Line, type Piece, type Tone } from "./text.ts";

@@ -1,7 +1,7 @@
 // The workers of a service as a table: what finds room on a line, and on a narrow screen a line more for what else there is.
 import type { WorkerInfo } from "../../../control/messages.ts";
 import { escapeControls, span } from "../../terminal.ts";
-import { wordsOn } from "../workers.ts";
+import { wordsOn } from "../workers/table.ts";
 import { type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { cpuShare, type ServiceView } from "./model.ts";
 import { bar, type Frame, isNarrow, type Line, type Look, type Tone } from "./text.ts";

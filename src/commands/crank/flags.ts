@@ -1,0 +1,73 @@
+// crank's flags, in the order in which -help shows them; the manual page crank(1) says more of each.
+import type { FlagTable } from "../flags.ts";
+
+export const CRANK_FLAGS = {
+  bind: {
+    kind: "texts",
+    argument: "URI",
+    environment: "CRANK_BIND",
+    help: "the socket that workers inherit: PATH, [HOST]:PORT, fd://N or SCHEME://…, with ?option=value&… behind it",
+  },
+  name: {
+    kind: "text",
+    argument: "NAME",
+    environment: "CRANK_NAME",
+    help: "the service's name: -conf and -ctl default to PREFIX/NAME.conf and PREFIX/NAME.ctl",
+  },
+  conf: { kind: "text", argument: "PATH", environment: "CRANK_CONF", help: "where the last good runs are recorded" },
+  ctl: {
+    kind: "text",
+    argument: "URI",
+    environment: "CRANK_CTL",
+    help: "the control socket, with options as for -bind; a tcp address wants a secret in CRANK_CTL_TOKEN",
+  },
+  metrics: {
+    kind: "text",
+    argument: "ADDR",
+    environment: "CRANK_METRICS",
+    help: "serve /metrics for Prometheus, and /healthz, on HOST:PORT or a unix socket's PATH, to all who can connect",
+  },
+  prefix: {
+    kind: "text",
+    argument: "DIR",
+    environment: "CRANK_PREFIX",
+    help: "where the service's files are (default /var/crank)",
+  },
+  respawn: {
+    kind: "switch",
+    group: "Workers",
+    help: "start a worker again that dies, instead of exiting with the last one (the default where more than one is wanted; -respawn=false turns it off)",
+  },
+  "sockets-optional": {
+    kind: "switch",
+    group: "Workers",
+    help: "unless crankctl run says otherwise, a worker may be ready without holding all of the sockets",
+  },
+  "no-adopt": {
+    kind: "switch",
+    group: "Workers",
+    help: "leave alone what a crank of this name that was killed has left, instead of taking it over",
+  },
+  linger: {
+    kind: "seconds",
+    argument: "SEC",
+    max: 86_400,
+    group: "Cost",
+    help: "how long an idle supervisor stays in memory (default 10)",
+  },
+  "log-format": {
+    kind: "choice",
+    argument: "FORMAT",
+    choices: ["text", "json", "raw"],
+    group: "Output",
+    help: "how workers' lines are passed on: text, json, or raw (workers write to crank's own output)",
+  },
+  syslog: {
+    kind: "switch",
+    group: "Output",
+    help: "send workers' lines and crank's own log to syslog instead, as text",
+  },
+  quiet: { kind: "switch", group: "Output", help: "log errors only" },
+  verbose: { kind: "switch", group: "Output", help: "log every step" },
+  version: { kind: "switch", help: "print the version and exit" },
+} as const satisfies FlagTable;

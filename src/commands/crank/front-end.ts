@@ -1,0 +1,51 @@
+// crank as a front end of the supervisor: its command line, its signals, and how its log reads.
+
+import { printable } from "../../control/printable.ts";
+import { describeNote } from "../../core/describe.ts";
+import type { Note } from "../../core/model/effects.ts";
+import { goTime, type Level } from "../../supervisor/events/log.ts";
+import { reload, shutDown, upgrade } from "../../supervisor/loop/actions.ts";
+import type { FrontEnd, LogEntry } from "../../supervisor/state/front-end.ts";
+import type { Memory } from "../../supervisor/state/store.ts";
+import { acknowledgements } from "../../supervisor/workers/serving/acknowledgement.ts";
+import { crankInvocation } from "./invocation.ts";
+
+const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as const;
+
+const logLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
+  `${goTime(memory, wallMs)} [manager] ${MARKS[level]}${printable(message)}`;
+
+const levelOf = (note: Note): Level =>
+  note.kind === "workerGone" && !note.expected ? "warning" : NOTE_LEVELS[note.kind];
+
+const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
+  workerStarting: "debug",
+  workerStarted: "info",
+  workerReady: "info",
+  workerStopping: "info",
+  workerGone: "info",
+  workerFailed: "error",
+  workerStatus: "debug",
+  workerLeaving: "info",
+  workerMainGone: "info",
+  workerMoved: "info",
+  workerDismissed: "warning",
+  placeGivenUp: "error",
+  rolloutStarted: "info",
+  rolloutWaiting: "info",
+  rolloutGoesOn: "debug",
+  rolloutComplete: "info",
+  rolloutRolledBack: "error",
+  respawnScheduled: "info",
+  scaled: "info",
+  shutdownStarted: "info",
+};
+
+/** crank under its own name. */
+export const CRANK: FrontEnd = {
+  parse: crankInvocation,
+  signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },
+  dialect: acknowledgements,
+  describe: (_memory, note) => ({ level: levelOf(note), message: describeNote(note) }),
+  logLine,
+};

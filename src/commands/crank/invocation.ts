@@ -1,0 +1,156 @@
+// crank's command line: the flags and environment of the original, and ours, as settings for the supervisor.
+
+import { CRANKS_MANNER } from "../../core/model/state.ts";
+import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../supervisor/os/addresses.ts";
+import type { Invocation } from "../../supervisor/state/front-end.ts";
+import {
+  type Bind,
+  CRANK_DEFAULTS,
+  type LogFormat,
+  type Settings,
+  type Verbosity,
+} from "../../supervisor/state/settings.ts";
+import { VERSION } from "../../version.ts";
+import { helpText } from "../flag-help.ts";
+import { type FlagValues, parseFlags, UsageError } from "../flags.ts";
+import { CRANK_FLAGS } from "./flags.ts";
+
+const DEFAULT_PREFIX = "/var/crank";
+const DEFAULT_LINGER_MS = 10_000;
+const WRONG_USAGE = 2;
+
+type Flags = FlagValues<typeof CRANK_FLAGS>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads crank's command line (without the program's name). Wrong usage is something to say, not an exception. */
+export const crankInvocation = (args: readonly string[], environment: Environment, cwd: string): Invocation => {
+  try {
+    const { flags, words, help } = parseFlags(CRANK_FLAGS, args, environment);
+    if (help) return say(helpPage());
+    if (flags.version === true) return say(`${VERSION}\n`);
+    if (words.length > 0)
+      throw new UsageError(`crank takes no command; ${JSON.stringify(words[0])} is to be given to crankctl run`);
+    return { kind: "serve", settings: settingsFrom(flags, environment, cwd) };
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof AddressError)) throw error;
+    return { kind: "say", sink: "stderr", text: `crank: ${error.message}\nTry 'crank -help'.\n`, status: WRONG_USAGE };
+  }
+};
+
+const say = (text: string): Invocation => ({ kind: "say", sink: "stdout", text, status: 0 });
+
+const helpPage = (): string =>
+  helpText({
+    usage: ["crank -bind URI -name NAME [flags]"],
+    about: [
+      "Owns the listening sockets, and starts what crankctl run says: a new worker inherits them, proves that it is ready, and only then is the old one stopped.",
+    ],
+    flags: CRANK_FLAGS,
+    after: [
+      "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, nonblock, name; for unix sockets mode, owner, group.",
+    ],
+  });
+
+const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Settings => {
+  const uris = flags.bind ?? [];
+  if (uris.length === 0) throw new UsageError("-bind is missing: the socket that workers inherit, as in -bind :8080");
+  const name = flags.name ?? "";
+  if (!/^[^/\s]*$/.test(name) || name.startsWith("."))
+    throw new UsageError(
+      `-name ${JSON.stringify(name)} is to be the name of files: no slash, no space, no dot in front`,
+    );
+  const base = name === "" ? null : `${absolute(flags.prefix ?? DEFAULT_PREFIX, cwd)}/${name}`;
+  const control = controlFrom(flags.ctl ?? (base === null ? undefined : `unix://${base}.ctl`), environment, cwd);
+  const conf = flags.conf ?? (base === null ? undefined : `${base}.conf`);
+  if (conf === undefined)
+    throw new UsageError("-conf is missing: where runs are recorded; or give a -name, which sets it");
+  const recordPath = absolute(conf, cwd);
+  return {
+    program: "crank",
+    name,
+    binds: uris.map((uri, index) => bindFrom(uri, index, cwd)),
+    control,
+    ...(flags.metrics === undefined ? {} : { metrics: metricsFrom(flags.metrics, cwd) }),
+    recordPath,
+    runDirectory:
+      base === null
+        ? runDirectoryBeside(control.address.kind === "unix" ? control.address.path : recordPath)
+        : `${base}.run`,
+    first: null,
+    cwd,
+    respawnMs: flags.respawn === false ? null : RESPAWN_MS,
+    ...(flags.respawn === undefined ? { respawns: "pools" } : {}),
+    manner: CRANKS_MANNER,
+    lingerMs: flags.linger ?? DEFAULT_LINGER_MS,
+    logFormat: logFormat(flags),
+    // In syslog, date and tag come with the message.
+    linePrefix: flags.syslog === true ? "id=%w pid=%p " : "%t id=%w pid=%p ",
+    outputSink: "stdout",
+    syslog: flags.syslog === true ? { carries: "everything" } : null,
+    workerInput: "null",
+    verbosity: verbosity(flags),
+    leftWorkers: flags["no-adopt"] === true ? "leave" : "adopt",
+    defaults: flags["sockets-optional"] === true ? { ...CRANK_DEFAULTS, socketsOptional: true } : CRANK_DEFAULTS,
+  };
+};
+
+/** The first wait before a worker that died is started again. */
+const RESPAWN_MS = 1000;
+
+const absolute = (path: string, cwd: string): string =>
+  path.startsWith("/") ? path : `${cwd === "/" ? "" : cwd}/${path}`;
+
+const runDirectoryBeside = (path: string): string => `${path.replace(/\.(ctl|conf)$/, "")}.run`;
+
+const bindFrom = (uri: string, index: number, cwd: string): Bind => {
+  const { address, options, name } = parseUri(uri);
+  return {
+    uri,
+    // What is passed to crank has a name already.
+    name: name ?? (address.kind === "passed" ? "" : `socket${index}`),
+    address: locate(`-bind ${uri}`, address, cwd),
+    options,
+  };
+};
+
+const controlFrom = (
+  uri: string | undefined,
+  environment: Environment,
+  cwd: string,
+): NonNullable<Settings["control"]> => {
+  if (uri === undefined) throw new UsageError("-ctl is missing: the control socket; or give a -name, which sets it");
+  const parsed = parseUri(uri);
+  const { address } = parsed;
+  const options = controlOptions(uri, parsed);
+  if (address.kind === "internet" && address.transport === "tcp") {
+    if ((environment.CRANK_CTL_TOKEN ?? "") === "")
+      throw new UsageError(`-ctl ${uri}: a tcp address is open to all; set a secret in CRANK_CTL_TOKEN`);
+    return { uri, address, options };
+  }
+  if (address.kind !== "unix" || address.type !== "stream")
+    throw new UsageError(`-ctl ${uri}: the control socket is a unix or tcp stream, as in -ctl unix:///run/web.ctl`);
+  if (address.path.startsWith("@")) throw new UsageError(`-ctl ${uri}: a control socket has a file, which protects it`);
+  const located = locate(`-ctl ${uri}`, address, cwd);
+  return { uri: formatAddress(located), address: located, options };
+};
+
+const metricsFrom = (uri: string, cwd: string): NonNullable<Settings["metrics"]> => {
+  const { address, options } = parseUri(uri);
+  if (address.kind === "internet" && address.transport === "tcp") return { uri, address, options };
+  if (address.kind !== "unix" || address.type !== "stream")
+    throw new UsageError(`-metrics ${uri}: metrics are served on a tcp or unix stream, as in -metrics 127.0.0.1:9180`);
+  return { uri, address: locate(`-metrics ${uri}`, address, cwd), options };
+};
+
+const logFormat = (flags: Flags): LogFormat => {
+  const format = flags["log-format"] ?? "text";
+  if (flags.syslog === true && format !== "text")
+    throw new UsageError(`-syslog carries text; leave out -log-format ${format}`);
+  return format;
+};
+
+const verbosity = (flags: Flags): Verbosity => {
+  if (flags.quiet === true && flags.verbose === true) throw new UsageError("-quiet and -verbose exclude each other");
+  if (flags.quiet === true) return "quiet";
+  return flags.verbose === true ? "verbose" : "normal";
+};

@@ -1,0 +1,52 @@
+// crankctl run, reload and rollback.
+import { callerDirectory } from "../../caller-directory.ts";
+import { command, refuseWords } from "../command.ts";
+import { deploy } from "./deploy.ts";
+import { RUN_FLAGS, runParams } from "./run-flags.ts";
+
+const WAIT = { kind: "switch", help: RUN_FLAGS.wait.help } as const;
+
+export const run = command({
+  name: "run",
+  summary: "start a command, or the last one anew, and replace what runs with it",
+  usage: "[flags] [--] [COMMAND ARG...]",
+  about: [
+    "Starts COMMAND as the next generation. When its workers are available the old ones are stopped; when one fails, everything stays as it was. What is not given, the command included, is taken from the last successful run; the defaults in parentheses are those of the first one.",
+    "Without -wait it ends as soon as the rollout has begun. Seconds may have fractions.",
+  ],
+  flags: RUN_FLAGS,
+  placement: "first",
+  prepare: (flags, words) => deploy("run", runParams(flags, words, callerDirectory)),
+});
+
+export const reload = command({
+  name: "reload",
+  summary: "replace the workers by new ones of the same command",
+  usage: "[flags]",
+  about: ["Rolls out once more what is running now, as SIGHUP to crank does."],
+  flags: { wait: WAIT },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    return deploy("reload", flags.wait === true ? { wait: true } : {});
+  },
+});
+
+export const rollback = command({
+  name: "rollback",
+  summary: "go back to an earlier generation",
+  usage: "[-to N] [flags]",
+  about: ["Rolls out an earlier good run as a new generation; crankctl history lists them."],
+  flags: {
+    to: { kind: "whole", argument: "N", min: 1, help: "the generation to go back to (the one before the current)" },
+    wait: WAIT,
+  },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    return deploy("rollback", {
+      ...(flags.to === undefined ? {} : { to: flags.to }),
+      ...(flags.wait === true ? { wait: true } : {}),
+    });
+  },
+});

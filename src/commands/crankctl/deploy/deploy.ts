@@ -1,0 +1,116 @@
+// What run, reload and rollback share: the rollout is begun, waited for if that is wanted, and its end told.
+import { host } from "#host";
+import { CallError } from "../../../control/client.ts";
+import { callDeploy, type DeployMethod } from "../../../control/deploy-call.ts";
+import {
+  ERROR_CODES,
+  type FailureData,
+  type Methods,
+  type RunParams,
+  type RunResult,
+} from "../../../control/messages.ts";
+import { Output } from "../../output.ts";
+import { endProgram } from "../../program.ts";
+import { escapeControls, escapeLine, safeJson } from "../../terminal.ts";
+import type { Action } from "../command.ts";
+import type { Session } from "../session.ts";
+import { LiveLine } from "./progress.ts";
+
+const FAILED = 1;
+/** What a shell reports for a command that SIGINT ended. */
+const INTERRUPTED = 130;
+
+/** Begins a rollout and says how it went. */
+export const deploy =
+  <M extends DeployMethod>(method: M, params: Methods[M]["params"]): Action =>
+  async (session) => {
+    const live = params.wait === true ? liveLine(session) : null;
+    const forget = params.wait === true ? onInterrupt(live) : () => {};
+    const connect = () =>
+      session.connect((notification) => {
+        if (notification.method === "progress") live?.tell(notification.params);
+      });
+    try {
+      const result = await callKnown(
+        connect,
+        method,
+        session.address.kind === "tcp" ? asFromElsewhere(params) : params,
+      );
+      live?.end();
+      return tellSuccess(session, result);
+    } catch (error) {
+      live?.end();
+      if (!(error instanceof CallError)) throw error;
+      return tellFailure(session, error);
+    } finally {
+      forget();
+    }
+  };
+
+type Connect = Parameters<typeof callDeploy>[0];
+
+/** On another machine, a directory of this one means nothing. */
+const asFromElsewhere = <P extends object>(params: P): P => {
+  if (!("callerCwd" in params)) return params;
+  const { callerCwd: _, ...others } = params;
+  // What was left out is optional.
+  return others as P;
+};
+
+/** A crank of an earlier version does not know whose directory it is: it is told which one is meant. */
+const callKnown = async <M extends DeployMethod>(
+  connect: Connect,
+  method: M,
+  params: Methods[M]["params"],
+): Promise<RunResult> => {
+  try {
+    return await callDeploy(connect, method, params);
+  } catch (error) {
+    const isUnknown =
+      error instanceof CallError &&
+      error.rpc.code === ERROR_CODES.invalidParams &&
+      error.rpc.message.includes('"callerCwd"');
+    const given: RunParams = params;
+    if (!isUnknown || given.callerCwd === undefined) throw error;
+    return await callDeploy(connect, "run", { ...asFromElsewhere(given), cwd: given.cwd ?? given.callerCwd });
+  }
+};
+
+const liveLine = (session: Session): LiveLine | null => {
+  if (session.json || host.processes.variable("TERM") === "dumb" || !session.out.isTerminal) return null;
+  return new LiveLine(session.out);
+};
+
+/** The rollout is crank's, not ours: whoever interrupts us only stops watching. */
+const onInterrupt = (live: LiveLine | null): (() => void) =>
+  host.signals.on("SIGINT", () => {
+    live?.end();
+    // Not the session's: that may be kept back until other services are done.
+    new Output(2).write("The rollout goes on without us; 'crankctl status' shows how far it is.\n");
+    endProgram(INTERRUPTED);
+  });
+
+const tellSuccess = (session: Session, result: RunResult): number => {
+  session.print(result, () => "Started successfully\n");
+  if (result.warning !== undefined) session.err.write(`WARNING: ${escapeControls(result.warning)}\n`);
+  return 0;
+};
+
+const tellFailure = (session: Session, error: CallError): number => {
+  const { rpc } = error;
+  // What was tried and failed says so itself, in one of the original's two forms.
+  const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;
+  session.out.write(session.json ? `${safeJson({ error: rpc })}\n` : `${escapeControls(text)}\n`);
+  const reason = text.replace(/^Failed to start: /, "");
+  session.err.write(`ERROR: command failed: ${escapeControls(reason)}\n${lastLines(rpc.data)}`);
+  return FAILED;
+};
+
+/** The failing worker's last lines, marked as its own. */
+const lastLines = (data: FailureData | undefined): string => {
+  const tail = data !== undefined && "tail" in data.failure ? data.failure.tail.trimEnd() : "";
+  if (data === undefined || tail === "") return "";
+  const who = `worker ${data.worker ?? "?"}${data.pid === null ? "" : ` (pid ${data.pid})`}`;
+  const lines = tail.split("\n").map((line) => `  | ${escapeLine(line)}\n`);
+  return `The last lines of ${who}:\n${lines.join("")}`;
+};

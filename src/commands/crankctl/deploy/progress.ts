@@ -1,0 +1,132 @@
+// The one live line of `run -wait` on a terminal: made from what crank tells while the rollout goes on.
+import { host } from "#host";
+import type { CoreEntry } from "../../../control/messages.ts";
+import { describeNote } from "../../../core/describe.ts";
+import type { Timer } from "../../../host/clock.ts";
+import type { Output } from "../../output.ts";
+import { escapeControls, span } from "../../terminal.ts";
+
+/** How far a rollout is, as its notes tell it. */
+export type Progress = {
+  readonly generation: number | null;
+  readonly wanted: number | null;
+  readonly starting: ReadonlySet<number>;
+  readonly ready: ReadonlySet<number>;
+  readonly stopping: ReadonlySet<number>;
+  /** What it waits for. `until`: wall clock, ms. */
+  readonly waiting:
+    | { readonly kind: "pause"; readonly until: number }
+    | { readonly kind: "draining"; readonly limit: number }
+    | null;
+};
+
+const NO_PROGRESS: Progress = {
+  generation: null,
+  wanted: null,
+  starting: new Set(),
+  ready: new Set(),
+  stopping: new Set(),
+  waiting: null,
+};
+
+/** What is known after one more note. */
+const progressAfter = (before: Progress, note: CoreEntry): Progress => {
+  switch (note.kind) {
+    case "rolloutStarted":
+      return { ...before, generation: note.generation, wanted: note.instances };
+    case "workerStarting":
+      return { ...without(before, note.worker), starting: new Set([...before.starting, note.worker]) };
+    case "workerReady":
+      return { ...without(before, note.worker), ready: new Set([...before.ready, note.worker]) };
+    case "workerStopping":
+    case "workerMainGone":
+      return { ...without(before, note.worker), stopping: new Set([...before.stopping, note.worker]) };
+    case "rolloutWaiting":
+      return { ...before, waiting: waitingSince(note) };
+    case "rolloutGoesOn":
+      return { ...before, waiting: null };
+    case "workerFailed":
+    case "workerGone":
+      return without(before, note.worker);
+    default:
+      return before;
+  }
+};
+
+const waitingSince = ({ reason, time }: Extract<CoreEntry, { kind: "rolloutWaiting" }>): Progress["waiting"] =>
+  reason.kind === "pause" ? { kind: "pause", until: Date.parse(time) + reason.afterMs } : reason;
+
+/** What is said in a pause, ms before the next replacement. */
+export const pauses = (leftMs: number): string => `the next one in ${span(leftMs)}`;
+
+/** What is said while too many workers drain. */
+export const waitsForPlace = (limit: number): string => `waiting for a drain to end (at most ${limit} at once)`;
+
+/** The live line: `Generation 8: 2 of 4 ready, 1 starting, 1 stopping, 3.2 s`. */
+const progressLine = (progress: Progress, elapsedMs: number, wallNow: number): string => {
+  const { generation, wanted, starting, ready, stopping, waiting } = progress;
+  const parts = [
+    `${ready.size}${wanted === null ? "" : ` of ${wanted}`} ready`,
+    ...(starting.size > 0 ? [`${starting.size} starting`] : []),
+    ...(stopping.size > 0 ? [`${stopping.size} stopping`] : []),
+    ...(waiting?.kind === "pause" ? [pauses(Math.max(0, waiting.until - wallNow))] : []),
+    ...(waiting?.kind === "draining" ? [waitsForPlace(waiting.limit)] : []),
+    span(elapsedMs),
+  ];
+  return `${generation === null ? "Rolling out" : `Generation ${generation}`}: ${parts.join(", ")}`;
+};
+
+const without = (progress: Progress, worker: number): Progress => {
+  const rest = (workers: ReadonlySet<number>) => new Set([...workers].filter((other) => other !== worker));
+  return {
+    ...progress,
+    starting: rest(progress.starting),
+    ready: rest(progress.ready),
+    stopping: rest(progress.stopping),
+  };
+};
+
+const REDRAW_MS = 1000;
+const CLEAR_LINE = "\r\x1b[K";
+
+/** Draws the live line on a terminal, anew with every note and every second, until it is ended. */
+export class LiveLine {
+  readonly #out: Output;
+  readonly #startedAt = host.clock.monotonicNow();
+  readonly #timer: Timer;
+  #progress = NO_PROGRESS;
+  #drawn = "";
+
+  /** `out` has to be a terminal. */
+  constructor(out: Output) {
+    this.#out = out;
+    this.#timer = host.clock.every(REDRAW_MS, () => this.#draw());
+    this.#draw();
+  }
+
+  /** Takes a note; what failed with attempts left stays to be read above the line. */
+  tell(note: CoreEntry): void {
+    this.#progress = progressAfter(this.#progress, note);
+    if (note.kind === "workerFailed") this.#tellAbove(describeNote(note));
+    this.#draw();
+  }
+
+  /** Takes the line away. */
+  end(): void {
+    this.#timer.cancel();
+    this.#out.writeNow(CLEAR_LINE);
+  }
+
+  #tellAbove(text: string): void {
+    this.#out.writeNow(`${CLEAR_LINE}${escapeControls(text)}\n`);
+    this.#drawn = "";
+  }
+
+  #draw(): void {
+    const { monotonicNow, wallNow } = host.clock;
+    const line = progressLine(this.#progress, monotonicNow() - this.#startedAt, wallNow());
+    if (line === this.#drawn) return;
+    this.#drawn = line;
+    this.#out.writeNow(`${CLEAR_LINE}${line}`);
+  }
+}

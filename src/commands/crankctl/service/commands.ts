@@ -1,0 +1,185 @@
+// crankctl status, info, history and shutdown: one question each.
+import { host } from "#host";
+import type { HistoryEntry, Info, RolloutInfo, Status } from "../../../control/messages.ts";
+import { VERSION } from "../../../version.ts";
+import { escapeControls, since, table } from "../../terminal.ts";
+import { command, refuseWords } from "../command.ts";
+import { pauses, waitsForPlace } from "../deploy/progress.ts";
+import { measured } from "../workers/measured.ts";
+import { commandText, directoryText, workerTable } from "../workers/table.ts";
+
+export const status = command({
+  name: "status",
+  summary: "show the service: sockets, rollout, workers",
+  usage: "[flags]",
+  about: [
+    "Shows the service with its sockets and their connections, the rollout in flight, and the workers with what they use.",
+  ],
+  flags: {},
+  placement: "anywhere",
+  prepare: (_, words) => {
+    refuseWords(words);
+    return async (session) => {
+      session.print(await session.ask((client) => measured(client, "status", {})), describeStatus);
+      return 0;
+    };
+  },
+});
+
+/** A status for people. */
+const describeStatus = (status: Status): string =>
+  [summary(status), sockets(status), stored(status), rollout(status), draining(status), workers(status)]
+    .filter((part) => part !== "")
+    .join("\n");
+
+const summary = (status: Status): string => {
+  const { name, pid, generation, instances, restarts } = status;
+  const ready = status.workers.filter((worker) => worker.state === "ready").length;
+  const serves = generation === null ? "nothing deployed yet" : `generation ${generation}`;
+  const phase = status.phase === "stopping" ? ", shutting down" : "";
+  const restarted = restarts === 0 ? "" : `, ${restarts} started again`;
+  return (
+    `${name === "" ? "crank" : escapeControls(name)}: ${serves}, ${ready} of ${instances} ready${restarted}${phase}\n` +
+    `crank is pid ${pid}, up ${since(status.startedAt)}\n${(status.unwritten ?? []).map((what) => UNWRITTEN[what]).join("")}`
+  );
+};
+
+const UNWRITTEN = {
+  journal: "The journal cannot be written to disk and goes on in memory: if crank is killed, the next one knows less\n",
+  record: "The record could not be written: a reboot would start what it holds, not what is in place\n",
+} as const;
+
+const sockets = (status: Status): string => {
+  const rows = status.sockets.map((socket) => [
+    escapeControls(socket.name),
+    escapeControls(socket.address),
+    socket.queue === null ? "-" : `${socket.queue} of ${socket.limit ?? "?"}`,
+    String(socket.connections ?? "-"),
+    String(socket.drops ?? "-"),
+  ]);
+  const problems = status.sockets.flatMap(({ name, problem }) =>
+    problem === undefined ? [] : [`${escapeControls(name)}: ${escapeControls(problem)}\n`],
+  );
+  if (rows.length === 0) return "";
+  return `${table(["SOCKET", "ADDRESS", ">WAITING", ">CONNECTIONS", ">DROPPED"], rows)}${problems.join("")}`;
+};
+
+const MOST_NAMES = 10;
+
+const stored = ({ stored: left }: Status): string => {
+  if (left === undefined) return "";
+  const names = left.names.slice(0, MOST_NAMES).map(escapeControls);
+  const more = left.names.length > MOST_NAMES ? ", …" : "";
+  return `Stored for a later worker: ${left.count} of ${left.limit} descriptors (${names.join(", ")}${more})\n`;
+};
+
+const rollout = ({ rollout: now }: Status): string => {
+  if (now === null) return "";
+  const parts = [
+    `${now.available} of ${now.wanted} available`,
+    `${now.ready} ready`,
+    `${now.starting} starting`,
+    `${now.oldLeft} old left`,
+    ...(now.attemptsLeft === 0 ? [] : [`attempts left: ${now.attemptsLeft}`]),
+    ...(now.waiting ? [waits(now.waiting)] : []),
+  ];
+  return `Rolling out generation ${now.generation} for ${since(now.startedAt)}: ${parts.join(", ")}\n`;
+};
+
+const waits = (waiting: NonNullable<RolloutInfo["waiting"]>): string => {
+  if (waiting.kind === "draining") return waitsForPlace(waiting.limit);
+  return pauses(Math.max(0, Date.parse(waiting.until) - host.clock.wallNow()));
+};
+
+const draining = ({ draining: now }: Status): string => {
+  if (!now || now.workers === 0) return "";
+  const { workers: count, generations, limit } = now;
+  const who = `${count} of generation${generations.length === 1 ? "" : "s"} ${generations.join(", ")}`;
+  return `Draining: ${who}${limit === null ? "" : `, at most ${limit}`}\n`;
+};
+
+const workers = (status: Status): string => (status.workers.length === 0 ? "" : workerTable(status.workers));
+
+export const info = command({
+  name: "info",
+  summary: "show versions and pids",
+  usage: "[flags]",
+  about: ["Shows the versions of crankctl and of crank, what crank runs on, and since when."],
+  flags: {},
+  placement: "anywhere",
+  prepare: (_, words) => {
+    refuseWords(words);
+    return async (session) => {
+      const about = await session.ask((client) => client.call("info", {}));
+      session.print({ client: VERSION, ...about }, () => describeInfo(about));
+      return 0;
+    };
+  },
+});
+
+const describeInfo = (about: Info): string => {
+  const lines: [string, string | number][] = [
+    ["crankctl", VERSION],
+    ["crank", about.version],
+    ["keeper", about.keeperVersion],
+    ["protocol", about.protocol],
+    ["name", about.name],
+    ["pid", about.pid],
+    ["supervisor", `pid ${about.supervisorPid}, ${about.runtime}`],
+    ["up", since(about.startedAt)],
+    ...(about.timeZone === undefined ? [] : ([["times in the log", `UTC${about.timeZone}`]] as [string, string][])),
+    ["upgrades", about.upgrades],
+    ["supervisor deaths", about.supervisorDeaths],
+  ];
+  const width = Math.max(...lines.map(([label]) => label.length));
+  return lines.map(([label, value]) => `${label.padEnd(width)}  ${escapeControls(String(value))}\n`).join("");
+};
+
+export const history = command({
+  name: "history",
+  summary: "list the good runs that rollback can go back to",
+  usage: "[flags]",
+  about: ["Lists the last good runs, newest last; the current one has an asterisk."],
+  flags: {},
+  placement: "anywhere",
+  prepare: (_, words) => {
+    refuseWords(words);
+    return async (session) => {
+      session.print(await session.ask((client) => client.call("history", {})), describeHistory);
+      return 0;
+    };
+  },
+});
+
+const describeHistory = (entries: readonly HistoryEntry[]): string =>
+  table(
+    ["", ">GEN", "AT", ">WORKERS", "DIRECTORY", "COMMAND"],
+    entries.map((entry) => [
+      entry.current ? "*" : "",
+      String(entry.generation),
+      escapeControls(entry.at),
+      String(entry.instances),
+      directoryText(entry),
+      commandText(entry),
+    ]),
+  );
+
+export const shutdown = command({
+  name: "shutdown",
+  summary: "stop the workers and crank",
+  usage: "[-wait] [flags]",
+  about: [
+    "Closes the sockets, stops every worker, and ends crank when they are gone. A second one takes the next stop step at once.",
+  ],
+  flags: { wait: { kind: "switch", help: "wait until the last worker is gone" } },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    const waits = flags.wait === true;
+    return async (session) => {
+      const result = await session.ask((client) => client.call("shutdown", waits ? { wait: true } : {}));
+      session.print(result, ({ workers }) => (waits ? "Shut down\n" : `Shutting down, workers left: ${workers}\n`));
+      return 0;
+    };
+  },
+});

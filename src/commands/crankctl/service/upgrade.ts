@@ -1,0 +1,39 @@
+// crankctl upgrade: crank itself is replaced by what is installed now, or by another one.
+import { host } from "#host";
+import type { UpgradeDone } from "../../../control/messages.ts";
+import { UsageError } from "../../flags.ts";
+import { command, refuseWords } from "../command.ts";
+
+export const upgrade = command({
+  name: "upgrade",
+  summary: "replace crank itself by the version that is installed now",
+  usage: "[-wait] [-exec PATH] [flags]",
+  about: [
+    "Replaces crank's own processes, under the same pid, by the program that is now at the path by which crank was started, as SIGUSR1 does. Sockets, workers and connections are kept, and whatever is under way goes on. The new program is tried beside the running one first: if it cannot go on from there, everything stays as it is.",
+  ],
+  flags: {
+    wait: { kind: "switch", help: "wait until it is done or refused, and say which" },
+    exec: { kind: "text", argument: "PATH", help: "the program to go to: the bin/crank of another installation" },
+  },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    if (flags.exec === "") throw new UsageError("-exec must name a program");
+    const exec = flags.exec === undefined ? {} : { exec: absolute(flags.exec) };
+    const wait = flags.wait === true ? { wait: true } : {};
+    return async (session) => {
+      const { done } = await session.ask((client) => client.call("upgrade", { ...exec, ...wait }));
+      session.print({ done }, () => describe(done));
+      return 0;
+    };
+  },
+});
+
+/** crank has another working directory. */
+const absolute = (path: string): string =>
+  path.startsWith("/") ? path : `${host.processes.workingDirectory()}/${path}`;
+
+const describe = (done: UpgradeDone | null): string => {
+  if (done === null) return "The upgrade has begun\n";
+  return `Upgraded from ${done.from} to ${done.to}, ${done.keeper ? "supervisor and keeper" : "the supervisor"}\n`;
+};

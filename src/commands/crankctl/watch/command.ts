@@ -1,0 +1,30 @@
+// crankctl watch: its command line. What it shows is in watch/.
+import { UsageError } from "../../flags.ts";
+import { command } from "../command.ts";
+import { controlAddress, DEFAULT_PREFIX } from "../session.ts";
+import { type Watched, watchUntilLeft } from "./main.ts";
+
+export const watch = command({
+  name: "watch",
+  summary: "look at a service, or at all of them, on the whole screen",
+  usage: "[PREFIX] [flags]",
+  about: [
+    "Shows the service with its rollout and drains as bars, what the next replacement waits for, its workers with what they say of themselves, and what happens, on the whole terminal, until q is typed. Without a name, or with PREFIX, it shows all services whose control sockets begin with PREFIX.",
+    "Keys: r reloads, + and - scale, b rolls back (what stops workers is asked about first); j and k or the arrows move, Enter opens a service of the list, Esc goes back, q leaves.",
+    "On what is no terminal, or one that is not known (TERM), it writes lines. NO_COLOR turns colours off.",
+  ],
+  flags: {},
+  placement: "anywhere",
+  findsServices: true,
+  prepare: (_, words, { flags, environment }) => {
+    const [prefix, more] = words;
+    if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
+    if (flags.json === true)
+      throw new UsageError("there is no JSON to watch; events -json tells what happens, status -json what is");
+    const isOne = prefix === undefined && ((flags.name ?? "") !== "" || flags.ctl !== undefined);
+    const watched: Watched = isOne
+      ? { kind: "one", name: flags.name ?? flags.ctl ?? "", address: controlAddress(flags, environment) }
+      : { kind: "all", prefix: prefix ?? "", directory: flags.prefix ?? DEFAULT_PREFIX };
+    return (session) => watchUntilLeft(watched, environment, session);
+  },
+});

@@ -1,0 +1,115 @@
+// crankctl ps, kill and scale.
+import type { Selector } from "../../../control/messages.ts";
+import { type FlagTable, type FlagValues, UsageError } from "../../flags.ts";
+import { command, refuseWords } from "../command.ts";
+import { measured } from "./measured.ts";
+import { workerLines, workerTable } from "./table.ts";
+
+const FAILED = 1;
+
+const SELECTOR_FLAGS = {
+  starting: { kind: "switch", group: "Which workers", help: "those that are starting" },
+  ready: { kind: "switch", group: "Which workers", help: "those that are ready" },
+  stopping: { kind: "switch", group: "Which workers", help: "those that are stopping" },
+  pid: {
+    kind: "whole",
+    argument: "PID",
+    max: 4_194_304,
+    group: "Which workers",
+    help: "of these, or of all, the one with this pid; 0 is any",
+  },
+} as const satisfies FlagTable;
+
+const selector = (flags: FlagValues<typeof SELECTOR_FLAGS>): Selector => ({
+  ...(flags.starting === true ? { starting: true } : {}),
+  ...(flags.ready === true ? { ready: true } : {}),
+  ...(flags.stopping === true ? { stopping: true } : {}),
+  ...(flags.pid === undefined || flags.pid === 0 ? {} : { pid: flags.pid }),
+});
+
+export const ps = command({
+  name: "ps",
+  summary: "list the workers",
+  usage: "[flags]",
+  about: ['Lists all workers, or those that are selected: PID ID STATE "CWD" [COMMAND], or on a terminal a table.'],
+  flags: SELECTOR_FLAGS,
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    return async (session) => {
+      // The plain lines have nothing that would have to be measured.
+      const isTable = session.json || session.out.isTerminal;
+      const which = selector(flags);
+      const workers = await session.ask((client) =>
+        isTable ? measured(client, "ps", which) : client.call("ps", which),
+      );
+      session.print(workers, () => (isTable ? workerTable(workers) : workerLines(workers)));
+      return 0;
+    };
+  },
+});
+
+export const kill = command({
+  name: "kill",
+  summary: "send a signal to workers",
+  usage: "[flags]",
+  about: ["Sends a signal to the workers that are selected. SIGTERM if not told otherwise."],
+  flags: {
+    signal: { kind: "text", argument: "NAME", help: "which signal, with or without SIG, in any case (TERM)" },
+    wait: { kind: "switch", help: "wait until the workers that got it are gone" },
+    ...SELECTOR_FLAGS,
+  },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    refuseWords(words);
+    const which = selector(flags);
+    if (Object.keys(which).length === 0)
+      throw new UsageError("which workers? Select them with -starting, -ready, -stopping or -pid PID");
+    return async (session) => {
+      const params = {
+        ...which,
+        ...(flags.signal === undefined ? {} : { signal: flags.signal }),
+        ...(flags.wait === true ? { wait: true } : {}),
+      };
+      const result = await session.ask((client) => client.call("kill", params));
+      if (session.json) session.print(result, () => "");
+      if (result.pids.length > 0) return 0;
+      if (which.pid === undefined) {
+        session.err.write("No worker was signalled: there is none of those that were selected.\n");
+        return 0;
+      }
+      session.err.write(`ERROR: command failed: no worker that was selected has the pid ${which.pid}\n`);
+      return FAILED;
+    };
+  },
+});
+
+export const scale = command({
+  name: "scale",
+  summary: "change the number of workers",
+  usage: "N | -by N",
+  about: ["Sets how many workers there are to be, or adds to it. Workers too many are stopped, the oldest first."],
+  flags: {
+    by: { kind: "whole", argument: "N", min: -1000, max: 1000, help: "add N workers; -by -1 takes one away" },
+  },
+  placement: "anywhere",
+  prepare: (flags, words) => {
+    const params = scaleParams(flags.by, words);
+    return async (session) => {
+      const result = await session.ask((client) => client.call("scale", params));
+      session.print(result, ({ from, to }) => `Scaled from ${from} to ${to}\n`);
+      return 0;
+    };
+  },
+});
+
+const scaleParams = (by: number | undefined, words: readonly string[]): { to: number } | { by: number } => {
+  const [text] = words;
+  if ((text === undefined) === (by === undefined))
+    throw new UsageError("how many workers? Write scale N for a number, or scale -by N to add");
+  if (text === undefined) return { by: by ?? 0 };
+  refuseWords(words.slice(1));
+  if (!/^\d{1,4}$/.test(text) || Number(text) > 1000)
+    throw new UsageError(`N must be a whole number from 0 to 1000, not ${JSON.stringify(text)}`);
+  return { to: Number(text) };
+};

@@ -1,0 +1,23 @@
+// Questions that a crank of an earlier version refuses for one parameter that it does not know: it is asked again without.
+// What its answers lack is missing in their types.
+import { CallError, type Client } from "../../../control/client.ts";
+import { ERROR_CODES, type Methods } from "../../../control/messages.ts";
+
+type Measurable = "ps" | "status";
+
+/** Asks for workers with what they use, or without it where crank cannot measure that yet. Throws as `call` does. */
+export const measured = async <M extends Measurable>(
+  client: Pick<Client, "call">,
+  method: M,
+  params: Omit<Methods[M]["params"], "measure">,
+): Promise<Methods[M]["result"]> => {
+  try {
+    return await client.call(method, { ...params, measure: true });
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+    return client.call(method, params);
+  }
+};
+
+const isUnknown = (error: unknown): boolean =>
+  error instanceof CallError && error.code === ERROR_CODES.invalidParams && error.message.includes('"measure"');

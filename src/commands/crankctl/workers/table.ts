@@ -1,0 +1,75 @@
+// Workers as crankctl shows them: the original's lines for programs, a table for people.
+import type { Usage, WorkerInfo } from "../../../control/messages.ts";
+import { escapeControls, quoted, size, span, table } from "../../terminal.ts";
+
+/** `PID ID STATE "CWD" [COMMAND]`, a line for each. */
+export const workerLines = (workers: readonly WorkerInfo[]): string =>
+  workers
+    .map(
+      (worker) =>
+        `${worker.pid ?? 0} ${worker.id} ${worker.state.toUpperCase()} ${quoted(worker.cwd)} [${commandText(worker)}]\n`,
+    )
+    .join("");
+
+/** A table with a header. */
+export const workerTable = (workers: readonly WorkerInfo[]): string => {
+  // Few services hand anything over, and few say what they are doing.
+  const hasTaken = workers.some(({ descriptors }) => descriptors !== undefined);
+  const hasStatus = workers.some((worker) => wordsOn(worker) !== null);
+  return table(
+    [
+      ">PID",
+      ">ID",
+      ">GEN",
+      "STATE",
+      ">UP",
+      ">RESTARTS",
+      ">MEMORY",
+      ">CPU",
+      ">CONNECTIONS",
+      ...(hasTaken ? [">TAKEN"] : []),
+      ...(hasStatus ? ["STATUS"] : []),
+      "DIRECTORY",
+      "COMMAND",
+    ],
+    workers.map((worker) => [
+      String(worker.pid ?? "-"),
+      String(worker.id),
+      String(worker.generation),
+      worker.state,
+      span(worker.uptime * 1000),
+      String(worker.restarts ?? "-"),
+      ...usageCells(worker.usage),
+      ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
+      ...(hasStatus ? [statusText(wordsOn(worker) ?? "-")] : []),
+      directoryText(worker),
+      commandText(worker),
+    ]),
+  );
+};
+
+/** What there is to say of a worker: that only others of its processes are left, or what it says itself; null: nothing. */
+export const wordsOn = ({ rest, status }: WorkerInfo): string | null =>
+  rest === undefined ? (status ?? null) : `main process ended, ${rest} left`;
+
+/** So much of a status text stands in the table; all of it is in `-json`. */
+const STATUS_WIDTH = 40;
+const statusText = (said: string): string => {
+  const shown = escapeControls(said);
+  return shown.length > STATUS_WIDTH ? `${shown.slice(0, STATUS_WIDTH - 1)}…` : shown;
+};
+
+/** Memory, processor time and connections; what is not known is a dash. */
+const usageCells = (usage: Usage | null | undefined): readonly string[] => [
+  usage?.memory == null ? "-" : size(usage.memory),
+  usage == null ? "-" : span(usage.cpu * 1000),
+  String(usage?.connections ?? "-"),
+];
+
+/** A directory as it was given, and, where a link was on the way, what it led to when it was deployed. */
+export const directoryText = ({ cwd, resolved }: Pick<WorkerInfo, "cwd" | "resolved">): string =>
+  escapeControls(resolved === undefined || resolved.cwd === cwd ? cwd : `${cwd} -> ${resolved.cwd}`);
+
+/** A command line on one line, as it was given. */
+export const commandText = (of: { readonly command: readonly string[] }): string =>
+  escapeControls(of.command.join(" "));

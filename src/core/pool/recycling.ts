@@ -1,0 +1,77 @@
+// Replacing workers that serve because they are old or large, one at a time, when nothing else is going on.
+import { ownLimit } from "../model/age.ts";
+import { changeService, emit, type Turn } from "../model/draft.ts";
+import type { Measured } from "../model/events.ts";
+import { earliestOf, firstDue } from "../model/id-map.ts";
+import type { Spec } from "../model/spec.ts";
+import type { Generation, State, Worker } from "../model/state.ts";
+import { agesOf, findWorker } from "../model/workers.ts";
+import { dismiss, isReplacing, poolOf } from "./eviction.ts";
+import { takeCensus } from "./pool.ts";
+
+type Ready = Extract<Worker, { kind: "ready" }>;
+type View = Pick<State, "service" | "generations" | "workers">;
+
+/** When the next worker is too old, or the memory is to be looked at, CLOCK_MONOTONIC ms; null: that is not waited for. */
+export const recyclingDueAt = (view: View): number | null => {
+  const current = recycledGeneration(view);
+  if (!current || !mayReplace(view, current)) return null;
+  const ageDueAt = Math.max(firstOldAt(view, current), view.service.pausedUntil ?? 0);
+  const dueAt = Math.min(ageDueAt, measureDueAt(view, current));
+  return dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
+};
+
+/** Replaces the worker that has been too old for the longest time, and has the memory looked at when it is time for that. */
+export const recycle = (turn: Turn): void => {
+  const current = recycledGeneration(turn);
+  if (!current || !mayReplace(turn, current)) return;
+  if (measureDueAt(turn, current) <= turn.now) {
+    changeService(turn, { measuredAt: turn.now });
+    emit(turn, { kind: "measure" });
+  }
+  if (turn.now < (turn.service.pausedUntil ?? 0)) return;
+  if (firstOldAt(turn, current) > turn.now) return;
+  const oldest = findWorker(turn.workers, firstDue(agesOf(turn.workers, current.number)) ?? 0);
+  if (oldest?.kind !== "ready") return;
+  dismiss(turn, oldest, { kind: "age", afterMs: Math.round(turn.now - oldest.startedAt) });
+};
+
+/** Replaces the worker that has grown furthest beyond its limit. Who is beyond it too has its turn at a later look. */
+export const takeMeasured = (turn: Turn, { sizes }: Measured): void => {
+  const current = recycledGeneration(turn);
+  const limit = current?.spec.maxMemory ?? null;
+  if (!current || limit === null || !mayReplace(turn, current) || turn.now < (turn.service.pausedUntil ?? 0)) return;
+  let largest: { readonly worker: Ready; readonly bytes: number; readonly limit: number } | null = null;
+  for (const { worker: id, bytes } of sizes) {
+    const worker = findWorker(turn.workers, id);
+    const own = ownLimit(limit, id);
+    if (worker?.kind !== "ready" || worker.generation !== current.number || bytes <= own) continue;
+    if (largest === null || bytes - own > largest.bytes - largest.limit) largest = { worker, bytes, limit: own };
+  }
+  if (largest) dismiss(turn, largest.worker, { kind: "memory", bytes: largest.bytes, limit: largest.limit });
+};
+
+/** The generation whose workers are replaced when they are too old or too large; null while something else goes on, or nobody asked for it. */
+const recycledGeneration = ({ service, generations }: View): Generation | null => {
+  const { phase, rollout, current } = service;
+  if (phase.kind === "stopping" || rollout !== null || current === null) return null;
+  const generation = generations[current];
+  return generation && isLimited(generation.spec) ? generation : null;
+};
+
+const isLimited = ({ maxAgeMs, maxMemory }: Spec): boolean => maxAgeMs !== null || maxMemory !== null;
+
+/** All that are wanted serve, nobody is being replaced, and there is a place for one that drains. */
+const mayReplace = (view: View, current: Generation): boolean => {
+  if (isReplacing(view)) return false;
+  const census = takeCensus(view, current);
+  const { instances, spec } = poolOf(view.service, current, census.wantedAlive);
+  const isWhole = census.wantedAvailable === census.alive && census.alive === instances && instances > 0;
+  return isWhole && (spec.maxDraining === null || census.draining < spec.maxDraining);
+};
+
+/** When the first of the available ones is too old: where a worker may be replaced, those are all that live. */
+const firstOldAt = ({ workers }: View, { number }: Generation): number => earliestOf(agesOf(workers, number));
+
+const measureDueAt = ({ service }: View, { spec, createdAt }: Generation): number =>
+  spec.maxMemory === null ? Number.POSITIVE_INFINITY : Math.max(service.measuredAt, createdAt) + spec.memoryIntervalMs;

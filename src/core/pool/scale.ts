@@ -1,0 +1,72 @@
+// Changing how many workers there should be.
+
+import { answerOne, changeService, note, putGeneration, type Turn } from "../model/draft.ts";
+import type { Refusal } from "../model/effects.ts";
+import type { Scale } from "../model/events.ts";
+import { isDismissed } from "../model/standing.ts";
+import type { Generation } from "../model/state.ts";
+import { startWorker } from "../worker/starting.ts";
+import { beginStop, type Living } from "../worker/stopping.ts";
+import { limitOwed } from "./eviction.ts";
+import { takeOthers } from "./others.ts";
+import { takeCensus, wantedGeneration } from "./pool.ts";
+
+const MAX_INSTANCES = 1000;
+
+/** Starts or stops workers until as many live as are wanted now, and answers at once. A rollout in flight goes on with the new number. */
+export const scale = (turn: Turn, { request, change, inRollout }: Scale): void => {
+  const wanted = wantedGeneration(turn);
+  const refusal = refusalOf(turn, wanted, inRollout);
+  if (refusal || !wanted) {
+    return answerOne(turn, request, { kind: "refused", refusal: refusal ?? { kind: "nothingToScale" } });
+  }
+  const from = wanted.instances;
+  const to = "to" in change ? change.to : from + change.by;
+  if (!Number.isInteger(to) || to < 0 || to > MAX_INSTANCES) {
+    return answerOne(turn, request, { kind: "refused", refusal: { kind: "outOfRange", instances: to } });
+  }
+  if (to !== from) {
+    setInstances(turn, to);
+    note(turn, { kind: "scaled", from, to });
+  }
+  // A rollout starts and stops what it takes at the end of the step.
+  if (turn.service.rollout === null) fitPool(turn, { ...wanted, instances: to });
+  answerOne(turn, request, { kind: "scaled", from, to });
+};
+
+const refusalOf = (turn: Turn, wanted: Generation | null, inRollout: Scale["inRollout"]): Refusal | null => {
+  if (turn.service.phase.kind === "stopping") return { kind: "shuttingDown" };
+  if (turn.service.rollout && inRollout === "refuse") return { kind: "rolloutInFlight" };
+  return wanted ? null : { kind: "nothingToScale" };
+};
+
+/** Of the current generation and of the incoming one: whichever it will be, that is its number. */
+const setInstances = (turn: Turn, to: number): void => {
+  const { current, rollout } = turn.service;
+  for (const number of new Set([current, rollout?.generation ?? null])) {
+    const generation = number === null ? undefined : turn.generations[number];
+    if (!generation) continue;
+    const retrying = to < generation.instances ? [] : generation.retrying;
+    putGeneration(turn, { ...generation, instances: to, retrying });
+  }
+};
+
+const fitPool = (turn: Turn, wanted: Generation): void => {
+  // As seen by nobody, all workers are others: those that are not available first, then the oldest. Who is dismissed goes
+  // anyway, and its place is filled with those that are owed.
+  const census = takeCensus(turn, null);
+  const others: Living[] = [];
+  takeOthers(turn, null, (worker) => {
+    if (!isDismissed(worker)) others.push(worker);
+    return true;
+  });
+  limitOwed(turn, wanted);
+  // Where starts have a pace, those that are missing are started like others that are.
+  const missing = turn.service.manner.pace === null ? wanted.instances - others.length - turn.service.owed : 0;
+  // Until those that are dismissed are gone, they take places. What does not fit beside them is owed.
+  const surge = census.dismissed > 0 ? wanted.spec.surge : 0;
+  const starts = Math.max(0, Math.min(missing, wanted.instances + surge - census.alive));
+  for (let started = 0; started < starts; started++) startWorker(turn, wanted, "another");
+  if (missing > starts) changeService(turn, { owed: turn.service.owed + missing - starts });
+  for (const worker of others.slice(0, Math.max(0, others.length - wanted.instances))) beginStop(turn, worker);
+};

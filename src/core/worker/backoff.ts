@@ -1,0 +1,58 @@
+// Whether and when a worker that died is started again: at once if it had lived for a while, later and later if it keeps dying.
+
+import { changeService, type Turn } from "../model/draft.ts";
+import type { Generation, Service, Worker } from "../model/state.ts";
+
+const MAX_DELAY_MS = 30_000;
+const GROWTH = 1.5;
+/** Where starts may follow at once, those after a failure grow from this. */
+const LEAST_BASE_MS = 100;
+/** For starts that a rollback needs where nothing is respawned otherwise. */
+const DEFAULT_BASE_MS = 1000;
+
+/** Whether workers of this generation that die between rollouts are started again. */
+export const respawns = (
+  { respawn }: Pick<Service, "respawn">,
+  wanted: Pick<Generation, "instances"> | null,
+): boolean => respawn !== null && (respawn.pools !== true || (wanted?.instances ?? 0) > 1);
+
+/**
+ * How long after one start the next may follow, in ms. Grows by half with each death before available, to 30 s; a base of 0
+ * is for the first of them only.
+ */
+export const startDelay = (baseMs: number, deaths: number): number => {
+  const base = deaths > 0 ? Math.max(baseMs, LEAST_BASE_MS) : baseMs;
+  return Math.min(base * GROWTH ** deaths, MAX_DELAY_MS);
+};
+
+/** How long after a deploy that crank itself tries the next one may follow, when `failures` have failed. */
+export const retryDelay = (failures: number): number => startDelay(DEFAULT_BASE_MS, failures);
+
+/**
+ * Counts a death. The delay runs from the dead worker's start, so one that had lived for longer is replaced at once.
+ * `before available` deaths make the next delay longer, until a worker is available.
+ */
+export const countDeath = (turn: Turn, worker: Worker, when: "before available" | "after available"): void => {
+  const { respawn, nextStartAt } = turn.service;
+  const deaths = turn.service.deaths + (when === "before available" ? 1 : 0);
+  const delay = startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths);
+  changeService(turn, { deaths, nextStartAt: Math.max(nextStartAt, worker.startedAt + delay) });
+};
+
+/** Something was started: where starts have a pace, the next one waits. */
+export const keepPace = (turn: Turn): void => {
+  const { manner, respawn, deaths } = turn.service;
+  if (manner.pace === null) return;
+  changeService(turn, { nextStartAt: turn.now + startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths) });
+};
+
+/** A worker is available: the next death counts as the first. */
+export const forgetDeaths = (turn: Turn): void => {
+  if (turn.service.deaths > 0) changeService(turn, { deaths: 0 });
+};
+
+/** Whoever deploys does not wait for the sins of what ran before. */
+export const forgetBackoff = (turn: Turn): void => {
+  const { deaths, nextStartAt } = turn.service;
+  if (deaths > 0 || nextStartAt > 0) changeService(turn, { deaths: 0, nextStartAt: 0 });
+};

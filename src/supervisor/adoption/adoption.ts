@@ -1,0 +1,243 @@
+// Taking over what a killed crank left. Until this crank has all of it, and has written it down, the old journal stays as it
+// is: whatever kills this crank meanwhile, the next one finds the same.
+import { isSameHistory, mergeHistories, numberAfter } from "../../core/model/history.ts";
+import { asGiven, type GoodSpec } from "../../core/model/spec.ts";
+import { allWorkers, findWorker } from "../../core/model/workers.ts";
+import type { KeeperEvent } from "../../keeper/protocol.ts";
+import { deployForNobody, redeploy } from "../control/requests.ts";
+import { log } from "../events/log.ts";
+import { happen } from "../events/supervisor-event.ts";
+import { advance } from "../loop/apply-effects.ts";
+import { AddressError, parseUri } from "../os/addresses.ts";
+import { describeErrno } from "../os/errno.ts";
+import { wayToOpen } from "../sockets/openings.ts";
+import { isOpenAt, type Opening, openCommand } from "../sockets/sockets.ts";
+import type { Adoption, LeftSocket } from "../state/left.ts";
+import { restoreEntries } from "../state/restore.ts";
+import { respawnOf, type Settings } from "../state/settings.ts";
+import { type Memory, rememberAdoption, rememberCore, rememberPending, rememberSaid } from "../state/store.ts";
+import { reconcileProbes } from "../workers/serving/probe-results.ts";
+import { adoptCommand } from "../workers/start/launch.ts";
+import { type LeftService, lostDescriptors, orphansLeft, readLeft } from "./orphaned-service.ts";
+import { keepCopy } from "./record-file.ts";
+
+/** The adopted socket behind a handle. */
+const leftSocket = (memory: Memory, handle: number): LeftSocket | undefined =>
+  memory.adoption?.sockets.find((socket) => socket.handle === handle);
+
+/** Takes the socket elsewhere: from the next who holds it, or beside them; else a sentence that says why it cannot be had. */
+export const takeElsewhere = async (memory: Memory, opening: Opening, reason: string): Promise<string | null> => {
+  const { adoption } = memory;
+  const socket = leftSocket(memory, opening.handle);
+  if (!adoption || !socket) return null;
+  const { taken } = socket;
+  const fails = taken ? [...socket.fails, `worker ${taken.worker} (pid ${taken.pid}): ${reason}`] : socket.fails;
+  const next = { ...socket, fails, taken: null };
+  rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
+  if (next.holders.length > 0) {
+    memory.outbox.command((await wayToOpen(memory, { ...opening, stored: null })).command);
+    return null;
+  }
+  const why = `${opening.uri}: the socket cannot be taken back from the workers that hold it: ${fails.join("; ")}`;
+  if (!opening.options.reusePort)
+    return `${why}; start crank with the right to do that (CAP_SYS_PTRACE), or end those workers and start it with -no-adopt`;
+  log(memory, "warning", `${why}; it is opened once more beside them (reuseport)`);
+  memory.outbox.command(await openCommand(memory.platform, { ...opening, address: fixedAddress(opening, socket) }));
+  return null;
+};
+
+/** With the port that it has. */
+const fixedAddress = (opening: Opening, socket: LeftSocket): Opening["address"] => {
+  try {
+    return parseUri(socket.address).address;
+  } catch (error) {
+    if (error instanceof AddressError) return opening.address;
+    throw error;
+  }
+};
+
+/** Whether what was taken is the socket that was meant. */
+export const isTheLeftOne = (
+  memory: Memory,
+  opening: Opening,
+  event: Extract<KeeperEvent, { kind: "opened" }>,
+): boolean => {
+  const socket = leftSocket(memory, opening.handle);
+  return !socket || isOpenAt(fixedAddress(opening, socket), event);
+};
+
+/** What of the old journal goes on; the rest (settings, sockets, connections) is this crank's own. */
+const GOES_ON = new Set([
+  "service",
+  "generation",
+  "worker",
+  "counters",
+  "finished",
+  "notes",
+  "told",
+  "unstarted",
+  "store",
+  "said",
+  "once",
+]);
+
+/** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */
+export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
+  rememberAdoption(memory, adoption);
+  if (memory.platform.endsInHalfLine(STDOUT)) memory.outbox.command({ kind: "log", sink: STDOUT, bytes: "\n" });
+};
+const STDOUT = 1;
+
+/** Everything is open: takes charge of the workers, and goes on where the other crank was. */
+export const takeOver = async (
+  memory: Memory,
+  settings: Settings,
+  bytes: Uint8Array | null,
+  now: number,
+): Promise<void> => {
+  const { adoption } = memory;
+  if (!adoption) return;
+  const left = adoption.orphans ? orphansLeft(memory, adoption) : bytes === null ? null : readLeft(memory, bytes);
+  if (left === null || typeof left === "string") return;
+  const recorded = memory.core.history;
+  inherit(memory, left);
+  await inheritHistory(memory, settings, left, recorded);
+  const requests = keepRequests(memory, left);
+  for (const found of adoption.workers) {
+    const worker = findWorker(memory.core.workers, found.id);
+    if (!worker) continue;
+    const keeper = left.keeperOf(worker.id);
+    rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper });
+    memory.outbox.command(adoptCommand(memory, { settings, before: left.settings, keeper }, worker, found));
+  }
+  advance(memory, {
+    kind: "adopted",
+    now,
+    requests,
+    lost: adoption.lost.map(({ id }) => id),
+    unsure: left.unsure,
+    respawn: respawnOf(settings),
+    manner: settings.manner,
+    isRecordOutdated: settings.recordPath !== null && !isSameHistory(memory.core.history, recorded),
+  });
+  for (const { id, rest } of adoption.workers)
+    if (rest !== undefined)
+      advance(memory, {
+        ...{ kind: "mainExited", now, at: now, worker: id },
+        ...{ ending: { kind: "unknown" }, rest: rest.length },
+      });
+  // Probes end with their keeper.
+  reconcileProbes(memory, new Set(memory.unstarted), now);
+  noteFound(memory, adoption, now);
+  report(memory, adoption, now);
+  for (const loss of lostDescriptors(left)) happen(memory, loss, now);
+  rememberAdoption(memory, null);
+  serveAgain(memory, settings, now);
+  // What nobody knows gives way to what was good last.
+  const last = memory.core.history.at(-1);
+  if (adoption.orphans?.isUncertain === true && memory.core.service.rollout === null && last)
+    deployForNobody(memory, last.spec, now);
+};
+
+const decoder = new TextDecoder();
+
+const inherit = (memory: Memory, { entries }: LeftService): void => {
+  const kept = [...entries].filter(([key]) => GOES_ON.has(key.split("/")[0] ?? ""));
+  for (const [key, value] of kept) memory.outbox.putText(key, decoder.decode(value));
+  restoreEntries(memory, kept);
+};
+
+/** The good runs of both, and numbers for the next that neither has given. */
+const inheritHistory = async (
+  memory: Memory,
+  settings: Settings,
+  left: LeftService,
+  recorded: readonly GoodSpec[],
+): Promise<void> => {
+  const path = settings.recordPath;
+  const { history, leftOut } = mergeHistories(left.core.history, recorded, left.settings.recordPath !== path);
+  const { service } = memory.core;
+  const nextGeneration = Math.max(service.nextGeneration, numberAfter(recorded));
+  rememberCore(memory, { ...memory.core, history, service: { ...service, nextGeneration } });
+  if (path === null || leftOut.length === 0) return;
+  const file = memory.platform.readText(path);
+  const copy = await keepCopy(memory, path, file.kind === "text" ? file.text : "");
+  const numbers = leftOut.map(({ generation }) => generation).join(", ");
+  const why = `holds other runs than the service that is adopted under these generations: ${numbers}`;
+  log(memory, "warning", `The record ${path} ${why}; they are left out, and a copy of it is kept as ${copy}`);
+};
+
+/** Whoever asked has lost the connection; a client that named its request may come back for the answer. */
+const keepRequests = (memory: Memory, left: LeftService): number[] => {
+  const kept: number[] = [];
+  for (const [request, pending] of left.memory.pending) {
+    if (pending.kind !== "rollout" || pending.clientId === null) continue;
+    rememberPending(memory, request, { ...pending, connection: 0 });
+    kept.push(request);
+  }
+  return kept;
+};
+
+/**
+ * A start that was only intended has been found: who it is is written down with the adoption. If this crank is killed too
+ * before it is told so, the next one would look for a start of this one.
+ */
+const noteFound = (memory: Memory, { workers }: Adoption, now: number): void => {
+  for (const { id, pid, startTime } of workers) {
+    if (findWorker(memory.core.workers, id)?.pid === null)
+      advance(memory, { kind: "spawned", now, worker: id, pid, startTime });
+  }
+};
+
+const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: number): void => {
+  for (const { uri, address, taken } of sockets) {
+    if (taken === null) continue;
+    const { worker, pid: holder, fd } = taken;
+    happen(memory, { kind: "socketTaken", address, uri, worker, pid: holder, fd }, now);
+  }
+  for (const { id, reason } of lost) happen(memory, { kind: "workerNotAdopted", worker: id, pid: null, reason }, now);
+  for (const { id, pid: process, losses } of workers) {
+    for (const loss of losses)
+      happen(memory, { kind: "adoptionLoss", worker: id, pid: process, loss, reason: null }, now);
+  }
+  const pids = workers.map((worker) => worker.pid);
+  const afterMs = Math.max(0, now - memory.facts.startedAt);
+  happen(memory, { kind: "adopted", pid, pids, of: workers.length + lost.length, afterMs }, now);
+};
+
+/** What is to run does, or is on its way; else it is started as at any start. */
+const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
+  const { service, workers, generations } = memory.core;
+  const { current, rollout } = service;
+  const isServed = allWorkers(workers).some((worker) => worker.kind !== "stopping");
+  const spec = current === null ? null : generations[current]?.spec;
+  const wanted = settings.first;
+  if (rollout !== null) return;
+  if (wanted !== null && (!spec || JSON.stringify(wanted) !== JSON.stringify(asGiven(spec))))
+    return deployForNobody(memory, wanted, now);
+  if (!isServed) redeploy(memory, now);
+};
+
+/** The keeper could not do what adopting a worker takes. */
+export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): void => {
+  const named = { worker: event.id, pid: findWorker(memory.core.workers, event.id)?.pid ?? null };
+  const reason = describeErrno(event.errno);
+  const loss = LOSSES[event.step];
+  if (loss !== undefined) return happen(memory, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);
+  happen(memory, { kind: "workerNotAdopted", ...named, reason: `${event.step}: ${reason}` }, event.deliveredAt);
+  advance(memory, {
+    kind: "workerExited",
+    now: event.deliveredAt,
+    at: event.happenedAt,
+    worker: event.id,
+    ending: { kind: "unknown" },
+    tail: "",
+  });
+};
+
+/** Without these it is watched all the same. */
+const LOSSES: Readonly<Record<string, string>> = {
+  output: "its output cannot be had back",
+  "notify-socket": "its NOTIFY_SOCKET cannot be bound anew, nobody hears what it says there",
+  "notify-descriptor": "its NOTIFY_FD cannot be had back, nobody hears what it says there; NOTIFY_SOCKET works",
+};

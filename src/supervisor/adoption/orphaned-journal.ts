@@ -1,0 +1,114 @@
+// What a crank that was killed left, looked at when another one starts: its journal, or its workers without one. What cannot be
+// used is kept aside.
+import { mergeHistories } from "../../core/model/history.ts";
+import type { GoodSpec } from "../../core/model/spec.ts";
+import { log } from "../events/log.ts";
+import { logHappening } from "../events/supervisor-event.ts";
+import { FileError } from "../os/files.ts";
+import { StartError } from "../sockets/sockets.ts";
+import type { Settings } from "../state/settings.ts";
+import { type Memory, rememberBoot } from "../state/store.ts";
+import { beginAdoption } from "./adoption.ts";
+import { examine, examineOrphans } from "./orphaned-service.ts";
+import type { Orphan } from "./orphaned-workers.ts";
+
+/** The journal that is at the path; null: there is none. Throws StartError if it is not one to be believed. */
+const leftJournal = ({ platform }: Memory, path: string): Uint8Array | null => {
+  try {
+    return platform.readBytes(path);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    throw new StartError(`the journal ${path} cannot be used: ${error.message}; remove it`);
+  }
+};
+
+/**
+ * What a journal that is still there says: it was left by a crank that was killed. `isAdopting`: its workers live, and are to
+ * be adopted. `history`, `nextGeneration`: what it knew beyond the record.
+ */
+export type LeftJournal = {
+  readonly isAdopting: boolean;
+  readonly history: readonly GoodSpec[];
+  readonly nextGeneration: number;
+};
+const NO_JOURNAL: LeftJournal = { isAdopting: false, history: [], nextGeneration: 1 };
+
+/** Looks at what a crank that was killed left, if one was: its journal, or, without one that counts, its workers by themselves. */
+export const lookForLeft = async (
+  memory: Memory,
+  settings: Settings,
+  path: string,
+  recorded: readonly GoodSpec[],
+): Promise<LeftJournal> => {
+  memory.platform.removeTemporaries(path);
+  const bytes = leftJournal(memory, path);
+  const isLeaving = settings.leftWorkers === "leave";
+  if (bytes === null) {
+    const isLeft = memory.boot.follows === "killed" && !isLeaving && (await adoptOrphans(memory, settings, recorded));
+    return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
+  }
+  rememberBoot(memory, { ...memory.boot, follows: "journal" });
+  const verdict = await examine(memory, settings, bytes);
+  if (verdict.kind === "aside") {
+    setJournalAside(memory, path, verdict.reason);
+    const isLeft = verdict.isStale && !isLeaving && (await adoptOrphans(memory, settings, recorded));
+    return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
+  }
+  const { nextGeneration } = verdict;
+  // A run may have been good, and everything killed before it was recorded.
+  const history = verdict.recordPath === settings.recordPath ? verdict.history : [];
+  if (isLeaving && verdict.kind === "adopt") {
+    const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
+    setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
+    return { isAdopting: false, history, nextGeneration };
+  }
+  // A journal that could neither be written nor removed is older than the workers that it does not know.
+  const known = verdict.kind === "adopt" ? verdict.adoption.workers : [];
+  const isOlder = (orphans: readonly Orphan[]): boolean =>
+    orphans.some(({ worker, keeper, holds }) => holds && keeper === verdict.pid && !verdict.workers.includes(worker)) &&
+    known.every(({ pid }) => orphans.some(({ facts }) => facts.pid === pid));
+  const merged = mergeHistories(history, recorded, false).history;
+  if (!isLeaving && (await adoptOrphans(memory, settings, merged, isOlder)))
+    return { isAdopting: true, history, nextGeneration };
+  if (verdict.kind === "nobody") {
+    log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting without any`);
+    for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
+    for (const loss of verdict.losses) logHappening(memory, loss);
+    return { isAdopting: false, history, nextGeneration };
+  }
+  beginAdoption(memory, verdict.adoption);
+  return { isAdopting: true, history, nextGeneration };
+};
+
+/** Takes note of workers that no journal tells of, if there are any that can be adopted. Throws StartError where there are others. */
+export const adoptOrphans = async (
+  memory: Memory,
+  settings: Settings,
+  history: readonly GoodSpec[],
+  isWanted?: (orphans: readonly Orphan[]) => boolean,
+): Promise<boolean> => {
+  const verdict = await examineOrphans(memory, settings, history, isWanted);
+  if (verdict.kind === "none") return false;
+  if (verdict.kind === "unknown") {
+    const pids = verdict.orphans.map(({ facts }) => facts.pid);
+    throw new StartError(
+      `a crank that was killed left workers (pid ${pids.join(", ")}) without a journal, and the record ${settings.recordPath} does not say what they run; end them (kill ${pids.join(" ")}), then start crank again`,
+    );
+  }
+  const { adoption } = verdict;
+  const named = adoption.workers.map(({ id, pid }) => `${id} (pid ${pid})`).join(", ");
+  const rest = adoption.orphans?.isUncertain === true ? "; what the record holds is deployed in their place" : "";
+  log(
+    memory,
+    "warning",
+    `No journal tells of the workers ${named}; they are adopted by what the record says of them${rest}`,
+  );
+  beginAdoption(memory, adoption);
+  return true;
+};
+
+const setJournalAside = (memory: Memory, path: string, reason: string): void => {
+  const aside = memory.platform.setAside(path);
+  if (aside === null) throw new StartError(`the journal ${path} that another crank left cannot be renamed; remove it`);
+  log(memory, "warning", `The journal ${path} ${reason}; it is kept as ${aside}`);
+};

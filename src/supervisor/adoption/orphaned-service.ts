@@ -1,0 +1,166 @@
+// What a crank that was killed left: its journal read and understood, and what of it still lives. Changes nothing.
+import type { DescriptorsLost } from "../../control/happenings.ts";
+import type { GoodSpec } from "../../core/model/spec.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { readJournal } from "../../keeper/journal.ts";
+import { COMMANDS } from "../../keeper/protocol.ts";
+import { bindHandle } from "../sockets/sockets.ts";
+import type { KeeperFacts } from "../state/facts.ts";
+import type { Adoption } from "../state/left.ts";
+import { formatProblem, recall } from "../state/restore.ts";
+import type { Settings } from "../state/settings.ts";
+import type { Memory } from "../state/store.ts";
+import { findOrphans, type Orphan, reconstruct } from "./orphaned-workers.ts";
+import { type Left, survey } from "./survey.ts";
+
+type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
+
+/** What is to be made of a journal that was left: `aside` completes "the journal FILE …". */
+export type Verdict =
+  /** `isStale`: its keeper itself has said that it does not count. */
+  | { readonly kind: "aside"; readonly reason: string; readonly isStale: boolean }
+  | ({
+      readonly kind: "nobody";
+      readonly lost: Adoption["lost"];
+      /** What else is lost. */
+      readonly losses: readonly DescriptorsLost[];
+    } & Known)
+  | ({ readonly kind: "adopt"; readonly adoption: Adoption } & Known);
+
+/** What it knew of good runs, in which file it recorded them, and which number the next was to have. */
+type Known = {
+  readonly pid: number;
+  /** The numbers of all workers that it knew. */
+  readonly workers: readonly number[];
+  readonly history: readonly GoodSpec[];
+  readonly recordPath: string | null;
+  readonly nextGeneration: number;
+};
+
+/** A journal of this boot, as its crank knew it. */
+export type LeftService = Left & {
+  readonly memory: Memory;
+  readonly entries: ReadonlyMap<string, Uint8Array>;
+  /** Workers to which a signal was perhaps sent and perhaps not. */
+  readonly unsure: readonly number[];
+};
+
+/** Understands a journal; a text completes "the journal FILE …" and says why that is not possible. */
+export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftService | string => {
+  const journal = readJournal(bytes);
+  switch (journal.kind) {
+    case "empty":
+      return "is empty";
+    case "stale":
+      return "is not the last state: its disk had failed, and crank was killed before it could be written again";
+    case "newer":
+      return `was written by a later version of crank (format ${journal.version})`;
+    case "corrupt":
+      return `is damaged: ${journal.reason}`;
+    case "entries":
+      break;
+  }
+  if (journal.bootId !== surroundings.facts.bootId) return "is from before the machine was started";
+  const unsure = journal.unconfirmed.flatMap(({ code, id }) => (code === COMMANDS.signal.code ? [id] : []));
+  return understand(surroundings, journal, unsure);
+};
+
+type Written = { readonly pid: number; readonly entries: ReadonlyMap<string, Uint8Array> };
+
+const understand = (
+  surroundings: Surroundings,
+  { pid, entries }: Written,
+  unsure: readonly number[],
+): LeftService | string => {
+  try {
+    const problem = formatProblem(entries);
+    if (problem !== null) return problem;
+    const memory = recall(surroundings, entries);
+    const { settings, core, sockets, unstarted } = memory;
+    if (!settings) return "was left by a crank that was killed before it had begun";
+    const keeperOf = (worker: number) => memory.said.get(worker)?.keeper ?? pid;
+    return { pid, settings, core, sockets, unstarted, keeperOf, memory, entries, unsure };
+  } catch (error) {
+    return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
+  }
+};
+
+/** What is known of workers that no journal tells of; null: it cannot be understood. */
+export const orphansLeft = (surroundings: Surroundings, { pid, orphans }: Adoption): LeftService | null => {
+  const encoder = new TextEncoder();
+  const entries = new Map(
+    Object.entries(orphans?.entries ?? {}).map(([key, value]) => [key, encoder.encode(JSON.stringify(value))] as const),
+  );
+  // They are told to go once more: nobody knows which of them have been.
+  const left = understand(surroundings, { pid, entries }, []);
+  return typeof left === "string" ? null : left;
+};
+
+/** The workers that no journal tells of. `unknown`: those that hold the sockets, with pids and commands, of which the record says nothing. */
+export type OrphanVerdict =
+  | { readonly kind: "none" }
+  | { readonly kind: "unknown"; readonly orphans: readonly Orphan[] }
+  | { readonly kind: "adopt"; readonly adoption: Adoption };
+
+/** Looks for workers of this service by themselves, and what could be made of them. `isWanted`: whether they count. */
+export const examineOrphans = async (
+  surroundings: Surroundings,
+  settings: Settings,
+  history: readonly GoodSpec[],
+  isWanted: (orphans: readonly Orphan[]) => boolean = (orphans) => orphans.length > 0,
+): Promise<OrphanVerdict> => {
+  const { platform } = surroundings;
+  const processes = platform.processes;
+  const look = { platform, settings, history };
+  const found = await findOrphans(processes, look);
+  if (!isWanted(found.workers)) return { kind: "none" };
+  const orphans = reconstruct(look, found, platform.monotonicNow());
+  if (!orphans) return { kind: "unknown", orphans: found.workers };
+  const pid = found.workers.at(-1)?.keeper ?? 0;
+  const left = orphansLeft(surroundings, { pid, sockets: [], workers: [], lost: [], orphans });
+  if (!left) return { kind: "unknown", orphans: found.workers };
+  const looker = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  return { kind: "adopt", adoption: { ...(await survey(processes, left, looker)), orphans } };
+};
+
+/** Looks at what was left, and decides. */
+export const examine = async (surroundings: Surroundings, settings: Settings, bytes: Uint8Array): Promise<Verdict> => {
+  const left = readLeft(surroundings, bytes);
+  if (typeof left === "string") return { kind: "aside", reason: left, isStale: readJournal(bytes).kind === "stale" };
+  const { platform } = surroundings;
+  const looker = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  try {
+    const adoption = await survey(platform.processes, left, looker);
+    const known: Known = {
+      pid: left.pid,
+      workers: allWorkers(left.core.workers).map(({ id }) => id),
+      history: left.core.history,
+      recordPath: left.settings.recordPath,
+      nextGeneration: left.core.service.nextGeneration,
+    };
+    if (adoption.workers.length === 0)
+      return { kind: "nobody", lost: adoption.lost, losses: lostDescriptors(left), ...known };
+    return { kind: "adopt", adoption, ...known };
+  } catch (error) {
+    // Values of the wrong shape under the right checksum: somebody else's doing.
+    return {
+      kind: "aside",
+      isStale: false,
+      reason: `cannot be understood: ${error instanceof Error ? error.message : String(error)}`,
+    };
+  }
+};
+
+/** What of the descriptors that workers had left for later ones is lost with the keeper that held them. */
+export const lostDescriptors = ({ pid, memory }: LeftService): readonly DescriptorsLost[] => {
+  const all = [...memory.stored.values()];
+  const lost = all.filter(({ place }) => place.kind !== "lent").map(({ name }) => name);
+  const lent = all.filter(({ place }) => place.kind === "lent").map(({ name }) => name);
+  const loss = { kind: "descriptorsLost", cause: "killed", pid } as const;
+  const named = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, MOST_NAMES) });
+  return [
+    ...(lost.length > 0 ? [{ ...loss, extent: "surely", ...named(lost) } as const] : []),
+    ...(lent.length > 0 ? [{ ...loss, extent: "perhaps", ...named(lent) } as const] : []),
+  ];
+};
+const MOST_NAMES = 10;

@@ -1,0 +1,69 @@
+// The record as a file: made, and read when crank starts. What of it cannot be used is kept aside.
+import type { GoodSpec } from "../../core/model/spec.ts";
+import { log } from "../events/log.ts";
+import { StartError } from "../sockets/sockets.ts";
+import type { Settings } from "../state/settings.ts";
+import type { Memory } from "../state/store.ts";
+import { EMPTY_RECORD, parseRecord } from "./record.ts";
+
+/** Makes sure that the record can be used. Returns what is in the way. */
+export const prepareRecord = ({ platform }: Memory, { recordPath }: Settings): string | null => {
+  const failure = recordPath === null ? null : platform.ensureFile(recordPath, EMPTY_RECORD);
+  if (failure === null) return null;
+  const advice = failure === "no such file or directory" ? "make its directory, or choose" : "choose";
+  return `the record ${recordPath} cannot be written: ${failure}; ${advice} another with -prefix or -conf`;
+};
+
+/** The good specs that the record holds. What cannot be understood is kept aside; if that is all, crank starts empty. */
+export const readRecord = async (memory: Memory, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
+  const { platform } = memory;
+  platform.removeTemporaries(path);
+  const file = platform.readText(path);
+  if (file.kind !== "text")
+    throw new StartError(`the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`);
+  const reading = parseRecord(file.text, settings.defaults, settings.cwd);
+  if (reading.kind === "history") {
+    if (reading.leftOut.length > 0) await sayLeftOut(memory, path, file.text, reading);
+    return reading.history;
+  }
+  const aside = platform.setAside(path);
+  const failure = aside === null ? "it cannot be renamed" : await platform.replaceFile(path, EMPTY_RECORD, "asBefore");
+  if (failure !== null)
+    throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);
+  log(memory, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);
+  return [];
+};
+
+const sayLeftOut = async (
+  memory: Memory,
+  path: string,
+  text: string,
+  { leftOut, history }: { readonly leftOut: readonly string[]; readonly history: readonly GoodSpec[] },
+): Promise<void> => {
+  const copy = await keepCopy(memory, path, text);
+  const kept = history.length === 1 ? "one good run" : `${history.length} good runs`;
+  log(
+    memory,
+    "warning",
+    `The record ${path} ${leftOut.slice(0, MOST_TOLD).join("; it ")}; crank goes on with ${kept} of it, and keeps a copy of all as ${copy}`,
+  );
+};
+/** Of a record that is damaged all over, so many faults are told. */
+const MOST_TOLD = 3;
+
+/**
+ * Keeps what the record holds in another file, before it is replaced. The record itself stays where it is meanwhile:
+ * however crank is interrupted, the next one finds it.
+ */
+export const keepCopy = async ({ platform }: Memory, path: string, text: string): Promise<string> => {
+  const isTaken = (name: string): boolean => {
+    const file = platform.readText(name);
+    return file.kind === "failed" || (file.kind === "text" && file.text !== text);
+  };
+  let number = 1;
+  while (number < MOST_COPIES && isTaken(`${path}.bad-${number}`)) number++;
+  const name = `${path}.bad-${number}`;
+  const failure = await platform.replaceFile(name, text, "owner");
+  return failure === null ? name : `nothing (${name}: ${failure})`;
+};
+const MOST_COPIES = 9;

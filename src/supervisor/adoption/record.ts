@@ -1,0 +1,240 @@
+// The record: the last good specs, on disk. Its four outer keys are the original crank's, which can read the file; the
+// rest is ours. Reading and writing texts only; the file itself is the platform's.
+import * as v from "valibot";
+import { ANSWER_LISTS, JsonTooDeepError, parseJson } from "../../control/json.ts";
+import { historyOf } from "../../core/model/history.ts";
+import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
+import { FD_STORE, type SpecDefaults } from "../state/settings.ts";
+import { keptBytes, MOST_SPEC_BYTES } from "../state/spec-size.ts";
+
+const RECORD_VERSION = 1;
+const NS_PER_MS = 1_000_000;
+
+export type RecordReading =
+  /** `leftOut` says of each entry that could not be understood what is wrong with it; it completes "the record FILE …". */
+  | { readonly kind: "history"; readonly history: readonly GoodSpec[]; readonly leftOut: readonly string[] }
+  /** Nothing of it is usable; `reason` completes "the record FILE …". */
+  | { readonly kind: "unusable"; readonly reason: string };
+
+/** What is written into a new record. */
+export const EMPTY_RECORD = "{}\n";
+
+/** The file's text for this history. The newest spec is the one that the original would run. */
+export const formatRecord = (given: readonly GoodSpec[]): string => {
+  const history = historyOf(given);
+  const newest = history.at(-1)?.spec;
+  if (!newest) return EMPTY_RECORD;
+  return `${JSON.stringify({
+    cwd: newest.cwd,
+    command: newest.command,
+    start_timeout: (newest.startTimeoutMs ?? 0) * NS_PER_MS,
+    stop_timeout: (newest.stopTimeoutMs ?? 0) * NS_PER_MS,
+    crank: { version: RECORD_VERSION, history },
+  })}\n`;
+};
+
+/** Whether anything in it may be a secret: the value of an environment variable, which the worker's own /proc entry hides as well. */
+export const holdsSecrets = (history: readonly GoodSpec[]): boolean =>
+  history.some(({ spec }) => Object.values(spec.env).some((value) => value !== null));
+
+/**
+ * Reads a record, ours or the original's: as much of it as can be understood. `defaults` fill what the original's does not
+ * say.
+ */
+export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): RecordReading => {
+  if (text.trim() === "") return { kind: "unusable", reason: "is empty" };
+  let value: unknown;
+  try {
+    value = parseJson(text, ANSWER_LISTS);
+  } catch (error) {
+    if (!(error instanceof JsonTooDeepError)) throw error;
+    return { kind: "unusable", reason: error.reason };
+  }
+  if (value === undefined) return { kind: "unusable", reason: "is not JSON, or was cut off" };
+  if (Array.isArray(value)) return { kind: "unusable", reason: "has a list where an object belongs" };
+  const version = v.safeParse(v.object({ crank: v.object({ version: v.number() }) }), value);
+  if (version.success && version.output.crank.version > RECORD_VERSION) {
+    return {
+      kind: "unusable",
+      reason: `was written by a later version of crank (format ${version.output.crank.version}, this one reads ${RECORD_VERSION})`,
+    };
+  }
+  const ours = v.safeParse(historySchema(), value);
+  if (ours.success) {
+    const { history, leftOut } = readEntries(ours.output.crank.history);
+    if (history.length > 0 || leftOut.length === 0) return { kind: "history", history, leftOut };
+    const newest = readOriginal(value, defaults, cwd);
+    if (typeof newest === "string" || newest.length === 0) return { kind: "unusable", reason: leftOut[0] ?? "" };
+    return { kind: "history", history: newest, leftOut };
+  }
+  const original = readOriginal(value, defaults, cwd);
+  const hasHistory = typeof value === "object" && value !== null && "crank" in value;
+  if (typeof original === "string") return { kind: "unusable", reason: original };
+  if (!hasHistory) return { kind: "history", history: original, leftOut: [] };
+  const wrong = wrongValue(ours.issues[0]);
+  return original.length === 0
+    ? { kind: "unusable", reason: wrong }
+    : { kind: "history", history: original, leftOut: [wrong] };
+};
+
+type Issue = v.BaseIssue<unknown>;
+
+const wrongValue = (issue: Issue, below = ""): string =>
+  `has a wrong value at ${[below, v.getDotPath(issue) ?? ""].filter((part) => part !== "").join(".") || "its top"}: ${issue.message}`;
+
+/** Each entry by itself: one that was damaged costs none of the others. */
+const readEntries = (entries: readonly unknown[]): { history: readonly GoodSpec[]; leftOut: readonly string[] } => {
+  const good: GoodSpec[] = [];
+  const leftOut: string[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const parsed = v.safeParse(goodSpecSchema(), entry);
+    if (!parsed.success) {
+      leftOut.push(wrongValue(parsed.issues[0], `crank.history.${index}`));
+      continue;
+    }
+    const bytes = keptBytes(parsed.output.spec);
+    if (bytes <= MOST_SPEC_BYTES + RESOLVED_BYTES) good.push(parsed.output);
+    else
+      leftOut.push(
+        `has a spec of ${bytes} bytes (generation ${parsed.output.generation}), more than the ${MOST_SPEC_BYTES} that crank keeps`,
+      );
+  }
+  return { history: historyOf(good), leftOut };
+};
+
+/** What a spec gets that has been taken: where it leads to, and how many workers it was scaled to. */
+const RESOLVED_BYTES = 16 * 1024;
+
+const readOriginal = (value: unknown, defaults: SpecDefaults, cwd: string): GoodSpec[] | string => {
+  const parsed = v.safeParse(originalSchema(), value);
+  return parsed.success ? fromOriginal(parsed.output, defaults, cwd) : wrongValue(parsed.issues[0]);
+};
+
+type Original = {
+  cwd?: string | undefined;
+  command?: string[] | null | undefined;
+  start_timeout?: number | undefined;
+  stop_timeout?: number | undefined;
+};
+
+const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): GoodSpec[] => {
+  const command = original.command ?? [];
+  if (command.length === 0) return [];
+  const stopTimeoutMs = fromNanoseconds(original.stop_timeout);
+  const spec: Spec = {
+    command,
+    cwd: original.cwd === undefined || original.cwd === "" ? cwd : original.cwd,
+    env: {},
+    user: null,
+    umask: null,
+    limits: [],
+    instances: defaults.instances,
+    surge: defaults.surge,
+    unavailable: defaults.unavailable,
+    readiness: defaults.readiness,
+    liveness: null,
+    minReadyMs: 0,
+    startTimeoutMs: fromNanoseconds(original.start_timeout),
+    stopTimeoutMs,
+    stopSteps: [
+      { signal: "SIGTERM", afterMs: 0 },
+      ...(stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }]),
+    ],
+    killMode: defaults.killMode,
+    handOver: defaults.handOver,
+    fdStore: defaults.fdStore,
+    ...(defaults.socketsOptional === true ? { socketsOptional: true } : {}),
+    retries: 0,
+    rolloutDeadlineMs: null,
+    ...UNPACED,
+  };
+  return [{ generation: 0, at: 0, spec }];
+};
+
+/** Nothing, zero or less is no limit. */
+const fromNanoseconds = (ns: number | undefined): number | null =>
+  ns === undefined || ns <= 0 ? null : ns / NS_PER_MS;
+
+// Built when a record is read, and not before: most supervisors never read one.
+const originalSchema = () =>
+  v.object({
+    cwd: v.optional(v.string()),
+    command: v.nullish(v.array(v.string())),
+    start_timeout: v.optional(v.number()),
+    stop_timeout: v.optional(v.number()),
+  });
+
+const historySchema = () =>
+  v.object({ crank: v.object({ version: v.literal(RECORD_VERSION), history: v.array(v.unknown()) }) });
+
+const goodSpecSchema = () => v.object({ generation: wholeNumber(), at: v.number(), spec: specSchema() });
+
+const wholeNumber = () => v.pipe(v.number(), v.integer(), v.minValue(0));
+const duration = () => v.pipe(v.number(), v.minValue(0));
+const limitValue = () => v.nullable(wholeNumber());
+
+const probeSchema = () =>
+  v.object({
+    kind: v.literal("probe"),
+    check: v.variant("kind", [
+      v.object({ kind: v.literal("tcp") }),
+      v.object({ kind: v.literal("http"), path: v.string() }),
+      v.object({ kind: v.literal("exec"), command: v.pipe(v.array(v.string()), v.minLength(1)) }),
+    ]),
+    address: v.nullable(v.string()),
+    intervalMs: duration(),
+    timeoutMs: duration(),
+    threshold: wholeNumber(),
+  });
+
+const specSchema = () =>
+  v.object({
+    command: v.pipe(v.array(v.string()), v.minLength(1)),
+    cwd: v.string(),
+    callerCwd: v.exactOptional(v.string()),
+    resolved: v.exactOptional(v.object({ cwd: v.string(), file: v.string(), name: v.exactOptional(v.string()) })),
+    env: v.record(v.string(), v.nullable(v.string())),
+    user: v.nullable(
+      v.object({
+        name: v.string(),
+        uid: wholeNumber(),
+        gid: wholeNumber(),
+        groups: v.array(wholeNumber()),
+        home: v.exactOptional(v.string()),
+        shell: v.exactOptional(v.string()),
+      }),
+    ),
+    umask: v.nullable(wholeNumber()),
+    noNewPrivs: v.exactOptional(v.boolean()),
+    limits: v.array(v.object({ name: v.string(), soft: limitValue(), hard: limitValue() })),
+    instances: wholeNumber(),
+    surge: wholeNumber(),
+    unavailable: wholeNumber(),
+    readiness: v.variant("kind", [
+      v.object({ kind: v.literal("notify") }),
+      v.object({ kind: v.literal("ack") }),
+      v.object({ kind: v.literal("delay"), afterMs: duration() }),
+      probeSchema(),
+    ]),
+    // Records of earlier versions know none.
+    liveness: v.optional(
+      v.nullable(v.variant("kind", [v.object({ kind: v.literal("watchdog"), periodMs: duration() }), probeSchema()])),
+      null,
+    ),
+    minReadyMs: duration(),
+    startTimeoutMs: v.nullable(duration()),
+    stopTimeoutMs: v.nullable(duration()),
+    stopSteps: v.pipe(v.array(v.object({ signal: v.string(), afterMs: duration() })), v.minLength(1)),
+    killMode: v.picklist(["group", "process"]),
+    handOver: v.optional(v.boolean(), false),
+    fdStore: v.optional(wholeNumber(), FD_STORE),
+    socketsOptional: v.exactOptional(v.literal(true)),
+    retries: wholeNumber(),
+    rolloutDeadlineMs: v.nullable(duration()),
+    // An earlier version wrote down less.
+    pauseMs: v.optional(duration(), UNPACED.pauseMs),
+    maxDraining: v.optional(v.nullable(wholeNumber()), UNPACED.maxDraining),
+    maxAgeMs: v.optional(v.nullable(duration()), UNPACED.maxAgeMs),
+    maxMemory: v.optional(v.nullable(wholeNumber()), UNPACED.maxMemory),
+    memoryIntervalMs: v.optional(duration(), UNPACED.memoryIntervalMs),
+  });

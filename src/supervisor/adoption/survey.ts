@@ -1,0 +1,300 @@
+// Looks at what a killed crank left: which of its workers live and are its own, and who holds its sockets. Changes nothing.
+import type { State, Worker } from "../../core/model/state.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { type Address, AddressError, formatAddress, parseUri } from "../os/addresses.ts";
+import type { BoundSocket, Descriptors, Environment, ProcessFacts, ProcessRef, ProcessTable } from "../os/processes.ts";
+import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../os/sockaddr.ts";
+import type { Adoption, Holder, LeftSocket, LeftWorker } from "../state/left.ts";
+import type { Bind, Settings } from "../state/settings.ts";
+import type { OpenSocket } from "../state/store.ts";
+import { hasOnly, isNamedBy } from "../workers/notify/ownership.ts";
+
+/** What a journal holds, as far as the survey asks. `pid` is the keeper that wrote it. */
+export type Left = {
+  readonly pid: number;
+  readonly settings: Settings;
+  readonly core: State;
+  readonly sockets: ReadonlyMap<number, OpenSocket>;
+  /** Workers that the keeper was not told to start yet: they still will be. */
+  readonly unstarted: readonly number[];
+  /** The pid of the keeper that started a worker: this one, or one that was killed before it. */
+  keeperOf(worker: number): number;
+};
+
+/** Who looks: its own user, and for which binds. */
+export type Looker = {
+  /** This process, which is nothing that was left. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly binds: readonly Bind[];
+  handleOf(bind: number): number;
+};
+
+const FIRST_FD = 3;
+const O_RDWR = 2;
+
+/** Looks at everything. `adoption.workers` is empty when nobody is left. */
+export const survey = async (processes: ProcessTable, left: Left, looker: Looker): Promise<Adoption> => {
+  const inspector = new Inspector(processes, left, looker);
+  const workers: LeftWorker[] = [];
+  const lost: { id: number; reason: string }[] = [];
+  for (const worker of allWorkers(left.core.workers)) {
+    if (left.unstarted.includes(worker.id)) continue;
+    const found = await (worker.pid === null
+      ? inspector.findIntended(worker)
+      : inspector.recognise(worker, worker.pid));
+    const rest = "reason" in found ? await inspector.restOf(worker) : null;
+    if (rest !== null) workers.push(rest);
+    else if ("reason" in found) lost.push({ id: worker.id, reason: found.reason });
+    else workers.push(inspector.describe(worker, found));
+  }
+  const holders = workers.flatMap(({ id, pid, startTime, rest }) =>
+    (rest ?? [{ pid, startTime }]).map((holder) => ({ worker: id, ...holder })),
+  );
+  const sockets = looker.binds.flatMap((bind, index) => inspector.findSocket(bind, index, holders) ?? []);
+  return { pid: left.pid, sockets, workers, lost };
+};
+
+/** Processes that hold the sockets and are nobody's worker, as sentences. It looks at every process that there is. */
+export const strangers = (
+  processes: ProcessTable,
+  left: Left,
+  looker: Looker,
+  { workers }: Adoption,
+): readonly string[] => new Inspector(processes, left, looker).strangers(workers);
+
+type Recognised = ProcessFacts | { readonly reason: string };
+
+class Inspector {
+  readonly #processes: ProcessTable;
+  readonly #left: Left;
+  readonly #looker: Looker;
+  readonly #bound: ReadonlyMap<number, BoundSocket>;
+  readonly #descriptors = new Map<number, Descriptors>();
+  /** The inodes of the old sockets, by the index of their bind then. */
+  readonly #inodes: ReadonlyMap<number, ReadonlySet<number>>;
+
+  constructor(processes: ProcessTable, left: Left, looker: Looker) {
+    this.#processes = processes;
+    this.#left = left;
+    this.#looker = looker;
+    this.#bound = processes.sockets();
+    this.#inodes = new Map(
+      [...left.sockets.values()].flatMap((socket) =>
+        socket.bind === null ? [] : [[socket.bind, this.#inodesAt(socket)] as const],
+      ),
+    );
+  }
+
+  /** Whether `pid` still is this worker: pid and start time name a process, its user says that nobody else has become it. */
+  async recognise(worker: Worker, pid: number): Promise<Recognised> {
+    const facts = this.#processes.facts(pid);
+    if (!facts) return { reason: `process ${pid} is gone` };
+    if (facts.startTime !== worker.startTime) return { reason: `process ${pid} is another one now, started later` };
+    const owner = this.#ownerOf(worker);
+    if (facts.uids.includes(owner) || (await this.#isProvenBy(worker, facts))) return facts;
+    return {
+      reason: `process ${pid} belongs to user ${facts.uids[0]}, not ${owner}, and nothing else shows that it is this worker`,
+    };
+  }
+
+  /**
+   * The process of a start that was asked for in the very last moment, if there is one. Nothing but its user says that it is
+   * not somebody's who has only written the same environment, so it has to have that user's ids alone.
+   */
+  async findIntended(worker: Worker): Promise<Recognised> {
+    const taken = new Set(allWorkers(this.#left.core.workers).map(({ pid }) => pid));
+    const owner = this.#ownerOf(worker);
+    const candidates = this.#processes.list().flatMap((pid) => {
+      const facts = taken.has(pid) || pid === this.#looker.pid ? null : this.#processes.facts(pid);
+      if (!facts || !hasOnly(facts, [owner]) || this.#descendsFrom(pid, taken)) return [];
+      return facts;
+    });
+    for (const facts of candidates) if (await this.#isNamed(worker, facts.pid)) return facts;
+    const nameless: ProcessFacts[] = [];
+    for (const facts of candidates) if (await this.#mayBe(facts)) nameless.push(facts);
+    const [only, ...others] = nameless;
+    if (only && others.length === 0) return only;
+    if (only) return { reason: "its start was only just asked for, and more than one process may be it" };
+    return { reason: "its start was only just asked for, and no process of it is there" };
+  }
+
+  /** What is left of a worker whose main process has ended: as itself, adopted only to be ended. null: nothing. */
+  async restOf(worker: Worker): Promise<LeftWorker | null> {
+    const { id, pid, startTime } = worker;
+    if (pid === null || this.#processes.facts(pid)?.startTime === startTime) return null;
+    const rest: ProcessRef[] = [];
+    for (const other of this.#processes.list()) {
+      const facts = other === this.#looker.pid ? null : this.#processes.facts(other);
+      if (!facts || facts.startTime < startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
+      const environment = await this.#processes.environment(other);
+      // The process that was started itself is the worker, and the journal says otherwise.
+      const isFirst = environment?.get("LISTEN_PID") === String(other);
+      if (!isFirst && this.#isStartedBy(worker, environment)) rest.push({ pid: other, startTime: facts.startTime });
+    }
+    if (rest.length === 0) return null;
+    const others = rest.length === 1 ? "1 other process of it is" : `${rest.length} other processes of it are`;
+    return { id, pid, startTime, output: null, losses: [`has ended; ${others} left`], rest };
+  }
+
+  describe(worker: Worker, { pid, startTime }: ProcessFacts): LeftWorker {
+    const losses: string[] = [];
+    const output = this.#outputOf(pid, losses);
+    if (worker.kind === "starting")
+      losses.push("was still starting: if it said READY=1 while nobody was there, nobody has heard it");
+    return { id: worker.id, pid, startTime, output, losses };
+  }
+
+  /** Who holds the socket that this bind had; null if the crank before did not have it. */
+  findSocket(bind: Bind, index: number, workers: readonly Omit<Holder, "fd">[]): LeftSocket | null {
+    const old = this.#oldSocket(bind, index);
+    if (!old || old.bind === null) return null;
+    const inodes = this.#inodes.get(old.bind) ?? new Set();
+    const holders: Holder[] = [];
+    const fails: string[] = [];
+    const usual = FIRST_FD + old.bind;
+    for (const worker of workers) {
+      const open = this.#open(worker.pid);
+      if (open.kind === "hidden") {
+        fails.push(`${nameOf(worker)}: its descriptors cannot be seen: ${open.reason}`);
+        holders.push({ ...worker, fd: usual });
+        continue;
+      }
+      const fds = open.descriptors.flatMap(({ fd, target }) => (inodes.has(inodeOf(target, "socket")) ? [fd] : []));
+      const fd = fds.includes(usual) ? usual : fds[0];
+      if (fd === undefined) fails.push(`${nameOf(worker)} has closed it`);
+      else holders.push({ ...worker, fd });
+    }
+    return { handle: this.#looker.handleOf(index), uri: bind.uri, address: old.address, holders, taken: null, fails };
+  }
+
+  strangers(workers: readonly LeftWorker[]): readonly string[] {
+    const known = new Set(workers.map(({ pid }) => pid));
+    const inodes = this.#allInodes();
+    return this.#processes.list().flatMap((pid) => {
+      if (pid === this.#looker.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
+      if (this.#descendsFrom(pid, known)) return [];
+      return [`Process ${pid} holds a socket of this service and is no worker of it that is known; it is left alone`];
+    });
+  }
+
+  #ownerOf(worker: Worker): number {
+    return this.#left.core.generations[worker.generation]?.spec.user?.uid ?? this.#looker.uid;
+  }
+
+  /** A worker that has changed its user is known by what only it was given. */
+  async #isProvenBy(worker: Worker, { pid }: ProcessFacts): Promise<boolean> {
+    return this.#holds(pid, this.#allInodes()) || (await this.#isNamed(worker, pid));
+  }
+
+  /** LISTEN_PID is the pid that the keeper gave it, so what a worker starts itself is not taken for it. */
+  async #isNamed(worker: Worker, pid: number): Promise<boolean> {
+    const environment = await this.#processes.environment(pid);
+    return environment?.get("LISTEN_PID") === String(pid) && this.#isStartedBy(worker, environment);
+  }
+
+  /** Whether the environment is the one that the worker was given, and hands on. */
+  #isStartedBy({ id, generation }: Worker, environment: Environment | null): boolean {
+    const { settings, core } = this.#left;
+    return isNamedBy(environment, {
+      service: settings.name,
+      keeper: this.#left.keeperOf(id),
+      worker: id,
+      generation,
+      changes: core.generations[generation]?.spec.env ?? {},
+    });
+  }
+
+  /** A process that overwrote its environment at once: one that holds the sockets and leads a group. */
+  async #mayBe({ pid, group }: ProcessFacts): Promise<boolean> {
+    if (group !== pid || !this.#holds(pid, this.#allInodes())) return false;
+    // One that says that it is another worker, or another crank's, is that.
+    return (await this.#processes.environment(pid))?.has("CRANK_WORKER") !== true;
+  }
+
+  #allInodes(): ReadonlySet<number> {
+    return new Set([...this.#inodes.values()].flatMap((set) => [...set]));
+  }
+
+  #descendsFrom(pid: number, ancestors: ReadonlySet<number | null>): boolean {
+    for (let at = pid, step = 0; step < MOST_ANCESTORS; step++) {
+      const parent = this.#processes.facts(at)?.parent ?? 0;
+      if (parent <= 1) return false;
+      if (ancestors.has(parent)) return true;
+      at = parent;
+    }
+    return false;
+  }
+
+  #open(pid: number): Descriptors {
+    const known = this.#descriptors.get(pid) ?? this.#processes.descriptors(pid);
+    this.#descriptors.set(pid, known);
+    return known;
+  }
+
+  #holds(pid: number, inodes: ReadonlySet<number>): boolean {
+    const open = this.#open(pid);
+    return open.kind === "shown" && open.descriptors.some(({ target }) => inodes.has(inodeOf(target, "socket")));
+  }
+
+  /** Its own pipe is the one that it has open both ways: nobody else opens pipes like that, and nobody else's is to be read. */
+  #outputOf(pid: number, losses: string[]): number | null {
+    if (this.#left.settings.logFormat === "raw") return null;
+    const open = this.#open(pid);
+    if (open.kind === "hidden") {
+      losses.push(`writes on into its pipe, which cannot be had back: ${open.reason}`);
+      return null;
+    }
+    const pipe = open.descriptors.find(
+      ({ fd, target }) => target.startsWith("pipe:") && this.#processes.accessMode(pid, fd) === O_RDWR,
+    );
+    if (!pipe) losses.push("has closed its output: what it says is not heard");
+    return pipe?.fd ?? null;
+  }
+
+  /** The socket that this bind had before: the one at the same address, or the same words at the same place. */
+  #oldSocket(bind: Bind, index: number): OpenSocket | null {
+    const before = this.#left.settings.binds;
+    const olds = [...this.#left.sockets.values()];
+    const at = (place: number) => olds.find((socket) => socket.bind === place) ?? null;
+    const isSame = (other: Bind | undefined) =>
+      other !== undefined && formatAddress(other.address) === formatAddress(bind.address);
+    if (isSame(before[index])) return at(index);
+    const elsewhere = before.findIndex(isSame);
+    return elsewhere < 0 ? null : at(elsewhere);
+  }
+
+  #inodesAt(socket: OpenSocket): ReadonlySet<number> {
+    const wanted = addressOf(socket);
+    const found = new Set<number>();
+    for (const [inode, bound] of this.#bound) {
+      if (wanted && bound.type === socket.type && isAt(wanted, bound)) found.add(inode);
+    }
+    return found;
+  }
+}
+
+const MOST_ANCESTORS = 64;
+
+const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number }): string =>
+  `worker ${worker} (pid ${pid})`;
+
+const inodeOf = (target: string, kind: "socket"): number =>
+  target.startsWith(`${kind}:[`) ? Number(target.slice(kind.length + 2, -1)) : -1;
+
+/** Where a socket listens; null for what no URI says. */
+const addressOf = ({ address }: OpenSocket): Address | null => {
+  try {
+    return parseUri(address).address;
+  } catch (error) {
+    if (error instanceof AddressError) return null;
+    throw error;
+  }
+};
+
+const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
+
+const isAt = (address: Address, { type, at }: BoundSocket): boolean => {
+  if (address.kind === "unix") return "path" in at && at.path === address.path && type === UNIX_TYPES[address.type];
+  return address.kind === "internet" && "port" in at && at.port === address.port && at.host === address.host;
+};

@@ -1,0 +1,80 @@
+// How workers are asked, as a `run` request wants it: for readiness and for liveness. What was said before holds until it is
+// said otherwise.
+import type { LiveParams, ReadyParams, RunParams } from "../../control/messages.ts";
+import type { Liveness, Probe, Readiness } from "../../core/model/spec.ts";
+import { probeAddressProblem } from "../workers/serving/probes.ts";
+import { SpecError } from "./spec-error.ts";
+
+/** What can be said of the probes of either; undefined: nothing. */
+type Terms = {
+  readonly interval: number | undefined;
+  readonly timeout: number | undefined;
+  readonly threshold: number | undefined;
+  readonly address: string | undefined;
+};
+
+const READINESS_TERMS = { address: null, intervalMs: 250, timeoutMs: 2000, threshold: 1 } as const;
+const LIVENESS_TERMS = { address: null, intervalMs: 10_000, timeoutMs: 5000, threshold: 3 } as const;
+
+/** How a worker proves that it can serve. Throws SpecError. */
+export const readinessFrom = (from: Readiness, params: RunParams): Readiness => {
+  const { ready, probeAddress, probeInterval, probeTimeout, probeThreshold } = params;
+  const asked = ready === undefined ? from : askedReadiness(ready, from);
+  const terms = { interval: probeInterval, timeout: probeTimeout, threshold: probeThreshold, address: probeAddress };
+  if (asked.kind === "probe") return { kind: "probe", ...withTerms(asked, terms, "probe") };
+  if (isSaid(terms))
+    throw new SpecError("There is no probe whose times or address could be changed; say -ready tcp, http or exec");
+  return asked;
+};
+
+/** How a ready worker shows that it is alive; null: it need not. Throws SpecError. */
+export const livenessFrom = (from: Liveness | null, params: RunParams): Liveness | null => {
+  const { live, liveAddress, liveInterval, liveTimeout, liveThreshold } = params;
+  const asked = live === undefined ? from : askedLiveness(live, from);
+  const terms = { interval: liveInterval, timeout: liveTimeout, threshold: liveThreshold, address: liveAddress };
+  if (asked?.kind === "probe") return { kind: "probe", ...withTerms(asked, terms, "liveness probe") };
+  if (isSaid(terms))
+    throw new SpecError(
+      "There is no liveness probe whose times or address could be changed; say -live tcp, http or exec",
+    );
+  return asked;
+};
+
+const isSaid = (terms: Terms): boolean => Object.values(terms).some((value) => value !== undefined);
+
+const askedReadiness = (ready: ReadyParams, from: Readiness): Readiness => {
+  switch (ready.kind) {
+    case "notify":
+    case "ack":
+      return { kind: ready.kind };
+    case "delay":
+      return { kind: "delay", afterMs: ready.after };
+    default:
+      // What was said of the last probe holds for the next one.
+      return { ...READINESS_TERMS, ...(from.kind === "probe" ? from : {}), kind: "probe", check: ready };
+  }
+};
+
+const askedLiveness = (live: LiveParams, from: Liveness | null): Liveness | null => {
+  switch (live.kind) {
+    case "off":
+      return null;
+    case "watchdog":
+      return { kind: "watchdog", periodMs: live.period };
+    default:
+      return { ...LIVENESS_TERMS, ...(from?.kind === "probe" ? from : {}), kind: "probe", check: live };
+  }
+};
+
+const withTerms = (asked: Probe, { interval, timeout, threshold, address }: Terms, what: string): Probe => {
+  const problem = address === undefined || address === "" ? null : probeAddressProblem(address);
+  if (problem !== null)
+    throw new SpecError(`The ${what}'s address ${JSON.stringify(address)} cannot be used: ${problem}`);
+  return {
+    check: asked.check,
+    address: address === undefined ? asked.address : address === "" ? null : address,
+    intervalMs: interval ?? asked.intervalMs,
+    timeoutMs: timeout ?? asked.timeoutMs,
+    threshold: threshold ?? asked.threshold,
+  };
+};

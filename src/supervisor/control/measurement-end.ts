@@ -1,0 +1,34 @@
+// What the end of a measurement leads to: answers for all who waited for it, or the next one.
+
+import { beginMeasurement } from "../metrics/measuring.ts";
+import { answerScrapes } from "../metrics/scrapes.ts";
+import type { Scope } from "../state/measurements.ts";
+import type { Memory } from "../state/store.ts";
+import { FIRST_MEASUREMENT } from "../workers/serving/probes.ts";
+import { answerMeasured, isMeasurementAwaited } from "./replies.ts";
+
+/** A measurement is gone. One that has said everything is not waited for any more. */
+export const measurementIsGone = (memory: Memory, number: number, now: number): void => {
+  if (memory.measurements.current?.number !== number) return;
+  memory.measurements.abandon(memory.outbox);
+  return measured(memory, now, null);
+};
+
+/** One that was under way and of which the keeper knows nothing is gone: who waits for it waits for the next one. */
+export const reconcileMeasurement = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
+  const { current } = memory.measurements;
+  if (!current || known.has(FIRST_MEASUREMENT + current.number)) return;
+  memory.measurements.abandon(memory.outbox);
+  if (isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
+};
+
+/** A measurement has come to its end, with something or with nothing. */
+export const measured = (memory: Memory, now: number, scope: Scope | null): void => {
+  if (scope === "memory" && isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
+  else return answerAll(memory);
+};
+
+const answerAll = (memory: Memory): void => {
+  answerMeasured(memory);
+  answerScrapes(memory);
+};

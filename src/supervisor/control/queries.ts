@@ -1,0 +1,195 @@
+// The answers to questions: ps, status, history, info. Reads the memory, changes nothing.
+import type {
+  DrainingInfo,
+  HistoryEntry,
+  Info,
+  RolloutInfo,
+  Selector,
+  SocketInfo,
+  Status,
+  StoredInfo,
+  WorkerInfo,
+} from "../../control/messages.ts";
+import type { Resolved, Spec } from "../../core/model/spec.ts";
+import type { State, Waiting, Worker } from "../../core/model/state.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { wantedGeneration } from "../../core/pool/pool.ts";
+import { PROTOCOL_VERSION } from "../../keeper/protocol.ts";
+import { VERSION } from "../../version.ts";
+import { nameProblem } from "../sockets/names.ts";
+import { isoTime, offsetAt, offsetText, wallTime } from "../state/facts.ts";
+import { usageOf } from "../state/measurements.ts";
+import type { Memory, OpenSocket, Said } from "../state/store.ts";
+import { storeLimit } from "../workers/start/stored-descriptors.ts";
+
+/** The workers that a selector means: the state flags add up, the pid narrows. `unselected` is what no selector at all means. */
+export const selectWorkers = (state: State, selector: Selector, unselected: "all" | "none"): readonly Worker[] => {
+  const workers = allWorkers(state.workers);
+  const kinds = (["starting", "ready", "stopping"] as const).filter((kind) => selector[kind] === true);
+  if (kinds.length === 0 && selector.pid === undefined) return unselected === "all" ? workers : [];
+  return workers.filter(
+    (worker) =>
+      (kinds.length === 0 || kinds.includes(worker.kind)) &&
+      (selector.pid === undefined || worker.pid === selector.pid),
+  );
+};
+
+const shown = ({ cwd, file }: Resolved): { cwd: string; file: string } => ({ cwd, file });
+
+const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
+  const spec = memory.core.generations[worker.generation]?.spec;
+  const descriptors = memory.store.startedWith[worker.id];
+  return {
+    pid: worker.pid,
+    id: worker.id,
+    generation: worker.generation,
+    state: worker.kind,
+    cwd: spec?.cwd ?? "",
+    command: spec?.command ?? [],
+    ...(spec?.resolved ? { resolved: shown(spec.resolved) } : {}),
+    startedAt: wallTime(memory.facts, worker.startedAt),
+    uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
+    ...(descriptors === undefined ? {} : { descriptors }),
+    restarts: worker.restarts ?? 0,
+    usage: usageOf(memory, worker.id),
+    ...ownWords(memory.said.get(worker.id)),
+    ...(worker.kind === "stopping" && worker.rest !== undefined ? { rest: worker.rest } : {}),
+  };
+};
+
+/** What it has said of itself. */
+const ownWords = (said: Said = {}): Pick<WorkerInfo, "status" | "errno" | "reloading"> => {
+  const { status = "", errno = 0, reloading } = said;
+  return {
+    ...(status === "" ? {} : { status }),
+    ...(errno === 0 ? {} : { errno }),
+    ...(reloading === true ? { reloading } : {}),
+  };
+};
+
+/** What `ps` answers. */
+export const workersFor = (memory: Memory, selector: Selector): WorkerInfo[] =>
+  selectWorkers(memory.core, selector, "all").map((worker) => workerInfo(memory, worker));
+
+type Queues = Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
+
+/** What `status` answers. `queues`: of each socket, by its handle. */
+export const status = (memory: Memory, queues: Queues): Status => {
+  const { service, generations } = memory.core;
+  const shown = service.current ?? service.rollout?.generation ?? null;
+  return {
+    name: memory.settings?.name ?? "",
+    pid: memory.facts.pid,
+    generation: service.current,
+    instances: shown === null ? 0 : (generations[shown]?.instances ?? 0),
+    phase: service.phase.kind,
+    startedAt: wallTime(memory.facts, memory.facts.startedAt),
+    restarts: service.restarts,
+    sockets: serviceSockets(memory).map((socket) => socketInfo(memory, socket, queues)),
+    rollout: rolloutInfo(memory),
+    draining: drainingInfo(memory),
+    workers: allWorkers(memory.core.workers).map((worker) => workerInfo(memory, worker)),
+    ...unwritten(memory),
+    ...(memory.stored.size === 0 ? {} : { stored: storedInfo(memory, generations[shown ?? 0]?.spec) }),
+  };
+};
+
+const unwritten = ({ boot, core }: Memory): Pick<Status, "unwritten"> => {
+  const all = [
+    ...(boot.journal === "memory" ? (["journal"] as const) : []),
+    ...(core.service.unrecorded ? (["record"] as const) : []),
+  ];
+  return all.length === 0 ? {} : { unwritten: all };
+};
+
+const storedInfo = (memory: Memory, spec: Spec | undefined): StoredInfo => ({
+  count: memory.stored.size,
+  limit: spec ? storeLimit(memory, spec) : 0,
+  names: [...new Set([...memory.stored.values()].map(({ name }) => name))],
+});
+
+/** The sockets that workers inherit, in -bind order. */
+export const serviceSockets = (memory: Memory): OpenSocket[] => {
+  const sockets: OpenSocket[] = [];
+  memory.sockets.forEach((socket) => {
+    if (socket.bind !== null) sockets.push(socket);
+  });
+  return sockets.length > 1 ? sockets.sort((a, b) => a.handle - b.handle) : sockets;
+};
+
+const socketInfo = (memory: Memory, socket: OpenSocket, queues: Queues): SocketInfo => ({
+  name: memory.settings?.binds[socket.bind ?? 0]?.name ?? "",
+  address: socket.address,
+  queue: queues[socket.handle]?.queue ?? null,
+  limit: queues[socket.handle]?.limit ?? null,
+  connections: memory.measurements.socket(socket.handle)?.connections ?? null,
+  drops: memory.measurements.socket(socket.handle)?.drops ?? null,
+  ...problemOf(memory, socket),
+});
+
+const problemOf = (memory: Memory, { handle }: OpenSocket): Pick<SocketInfo, "problem"> => {
+  const problem = nameProblem(memory, handle);
+  return problem === null ? {} : { problem };
+};
+
+const rolloutInfo = (memory: Memory): RolloutInfo | null => {
+  const { service, workers, generations } = memory.core;
+  const { rollout } = service;
+  const incoming = rollout ? generations[rollout.generation] : undefined;
+  if (!rollout || !incoming) return null;
+  const now = memory.platform.monotonicNow();
+  const all = allWorkers(workers);
+  const mine = all.filter((worker) => worker.generation === rollout.generation);
+  const available = (worker: Worker): boolean =>
+    worker.kind === "ready" && worker.readyAt + incoming.spec.minReadyMs <= now;
+  return {
+    generation: rollout.generation,
+    startedAt: wallTime(memory.facts, rollout.startedAt),
+    wanted: incoming.instances,
+    starting: mine.filter((worker) => worker.kind === "starting").length,
+    ready: mine.filter((worker) => worker.kind === "ready").length,
+    available: mine.filter(available).length,
+    oldLeft: all.filter((worker) => worker.generation !== rollout.generation && worker.kind !== "stopping").length,
+    attemptsLeft: rollout.attemptsLeft,
+    waiting: waitingInfo(memory, rollout.waiting ?? null),
+  };
+};
+
+const waitingInfo = (memory: Memory, waiting: Waiting | null): NonNullable<RolloutInfo["waiting"]> | null =>
+  waiting?.kind === "pause" ? { kind: "pause", until: wallTime(memory.facts, waiting.until) } : waiting;
+
+const drainingInfo = ({ core }: Memory): DrainingInfo => {
+  const draining = allWorkers(core.workers).filter((worker) => worker.kind === "stopping" && worker.wasReady);
+  return {
+    workers: draining.length,
+    generations: [...new Set(draining.map((worker) => worker.generation))],
+    limit: wantedGeneration(core)?.spec.maxDraining ?? null,
+  };
+};
+
+/** What `history` answers. */
+export const history = (memory: Memory): HistoryEntry[] =>
+  memory.core.history.map((good) => ({
+    generation: good.generation,
+    at: isoTime(memory.facts, good.at),
+    current: good.generation === memory.core.service.current,
+    command: good.spec.command,
+    cwd: good.spec.cwd,
+    instances: good.spec.instances,
+    ...(good.spec.resolved ? { resolved: shown(good.spec.resolved) } : {}),
+  }));
+
+/** What `info` answers. */
+export const info = (memory: Memory): Info => ({
+  name: memory.settings?.name ?? "",
+  version: VERSION,
+  keeperVersion: memory.facts.version,
+  protocol: PROTOCOL_VERSION,
+  pid: memory.facts.pid,
+  supervisorPid: memory.platform.pid,
+  runtime: memory.platform.runtime,
+  startedAt: wallTime(memory.facts, memory.facts.startedAt),
+  timeZone: offsetText(offsetAt(memory.facts, memory.platform.wallNow())),
+  upgrades: memory.counters.upgrades,
+  supervisorDeaths: memory.counters.supervisorDeaths,
+});

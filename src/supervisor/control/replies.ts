@@ -1,0 +1,279 @@
+// What goes back over control connections: answers, errors and notifications, and who follows what.
+import { encodeError, encodeResult, type RpcId } from "../../control/jsonrpc.ts";
+import { ERROR_CODES, type Method, type Methods, type RpcError } from "../../control/messages.ts";
+import { describeFailure, describeRefusal, describeServing } from "../../core/describe.ts";
+import type { Outcome } from "../../core/model/effects.ts";
+import type { Spec } from "../../core/model/spec.ts";
+import type { GenerationNumber, State } from "../../core/model/state.ts";
+import { findWorker } from "../../core/model/workers.ts";
+import { LIMITS } from "../../keeper/protocol.ts";
+import { SOCK_DGRAM } from "../os/sockaddr.ts";
+import { keepBacklogs } from "../sockets/backlog.ts";
+import { closedTo } from "../sockets/notify-path.ts";
+import { keptValue } from "../state/kept-value.ts";
+import { NOBODY, type Pending } from "../state/pending.ts";
+import { forgetPending, type Memory, rememberFinished, rememberPending } from "../state/store.ts";
+import { serviceSockets, status, workersFor } from "./queries.ts";
+
+/** What some method answers. */
+export type Result = Methods[Method]["result"];
+
+/** Where an answer goes. `rpc` undefined: a notification, which gets none. */
+export type Asker = { readonly connection: number; readonly rpc: RpcId | undefined };
+
+/** Sends a line that is complete with its newline. */
+export const sendLine = (memory: Memory, connection: number, line: string): void => {
+  if (connection === NOBODY) return;
+  memory.outbox.command({ kind: "write", connection, bytes: line, close: 0 });
+};
+
+/** The longest answer, in UTF-16 units: with UTF-8's three bytes for each it fits into what a connection may hold. */
+const LONGEST_ANSWER = Math.floor(LIMITS.connectionOutputBytes / 3) - 1024;
+
+/** Sends the result of a request; an answer that is too long for a connection becomes an error. */
+export const reply = (memory: Memory, asker: Asker, result: Result): void => {
+  if (asker.rpc === undefined) return;
+  const line = encodeResult(asker.rpc, result);
+  if (line.length <= LONGEST_ANSWER) return sendLine(memory, asker.connection, line);
+  replyError(memory, asker, {
+    code: ERROR_CODES.internal,
+    message: `The answer would have ${line.length} characters, more than a connection takes`,
+  });
+};
+
+/** Ends a connection with a word why. `guess`: it showed a secret that is none, and the next one of its address waits longer. */
+export const endConnection = (
+  memory: Memory,
+  connection: number,
+  error: RpcError,
+  rpc: RpcId = null,
+  because: "end" | "guess" = "end",
+): void => {
+  memory.outbox.command({
+    kind: "write",
+    connection,
+    bytes: encodeError(rpc, error),
+    close: because === "guess" ? 2 : 1,
+  });
+};
+
+/** Sends an error, unless whoever asked wants no answer. */
+export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {
+  if (asker.rpc !== undefined) sendLine(memory, asker.connection, encodeError(asker.rpc, error));
+};
+
+/** Sends a refusal: nothing has changed. */
+export const refuse = (memory: Memory, asker: Asker, message: string): void =>
+  replyError(memory, asker, { code: ERROR_CODES.refused, message });
+
+/** Sends a notification whose parameters (an EventEntry) are JSON already. */
+export const notify = (
+  memory: Memory,
+  connection: number,
+  method: "progress" | "event" | "happening",
+  json: string,
+): void => {
+  sendLine(memory, connection, `{"jsonrpc":"2.0","method":"${method}","params":${json}}\n`);
+};
+
+/** The core's answer to a request, passed on to whoever asked, if they are still there. */
+export const answer = (memory: Memory, request: number, outcome: Outcome, before: State["generations"]): void => {
+  const pending = memory.pending.get(request);
+  if (!pending) return;
+  const said = outcomeMessage(memory, outcome, before);
+  // Its progress comes first, and that is told behind the deeds.
+  if (pending.kind === "rollout" && (memory.notes.hasUntold || pending.generation === memory.look?.generation))
+    return rememberPending(memory, request, { ...pending, said: JSON.stringify(said) });
+  forgetPending(memory, request);
+  finish(memory, pending, said);
+};
+
+/** Gives the answers that waited for their progress to be told. One that waits for a look at its worker goes on to. */
+export const giveHeldAnswers = (memory: Memory): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || pending.said === null || pending.generation === memory.look?.generation) continue;
+    forgetPending(memory, request);
+    finish(memory, pending, keptValue(pending.said));
+  }
+};
+
+/** Adds a warning to the answers of the deploys of a generation that have not been given yet. */
+export const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: string): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || pending.said === null || pending.generation !== generation) continue;
+    const said = keptValue(pending.said);
+    if (!said.result) continue;
+    const warnings = [said.result.warning, warning].filter((one) => one !== undefined);
+    const result = { ...said.result, warning: warnings.join(". ") };
+    rememberPending(memory, request, { ...pending, said: JSON.stringify({ result }) });
+  }
+};
+
+type Said = { readonly result: Result } | { readonly error: RpcError };
+
+/** Says the last word on a request, and keeps it for a client that lost its connection. */
+export const finish = (memory: Memory, pending: Pending, said: Said): void => {
+  if (pending.kind === "rollout" && pending.clientId !== null) {
+    rememberFinished(memory, { clientId: pending.clientId, reply: JSON.stringify(said) });
+  }
+  if ("error" in said) replyError(memory, pending, said.error);
+  else reply(memory, pending, said.result);
+};
+
+/** What may have kept a worker from saying that it is ready. */
+const unreached = (memory: Memory, spec: Spec | undefined): string => {
+  const closed = memory.settings && spec ? closedTo(memory.platform, memory.settings, spec) : null;
+  return closed === null ? "" : `. ${closed}`;
+};
+
+const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generations"]): Said => {
+  switch (outcome.kind) {
+    case "refused":
+      return { error: { code: ERROR_CODES.refused, message: describeRefusal(outcome.refusal) } };
+    case "deployed":
+      return {
+        result: {
+          generation: outcome.generation,
+          accepted: true,
+          pids: outcome.pids,
+          ...(outcome.recordError === null
+            ? {}
+            : {
+                warning: `The deploy stands, but it could not be recorded in ${memory.settings?.recordPath ?? "the record"}: ${outcome.recordError}`,
+              }),
+        },
+      };
+    case "rolledBack": {
+      const { generation, worker, pid, failure } = outcome;
+      return {
+        error: {
+          code: ERROR_CODES.failed,
+          // An exit is said in the original's words alone.
+          message:
+            describeFailure(failure) +
+            unreached(memory, before[generation]?.spec) +
+            (failure.kind === "spawn" ? describeServing(memory.core.service.current) : ""),
+          data: { generation, worker, pid, failure },
+        },
+      };
+    }
+    case "scaled":
+      return { result: { from: outcome.from, to: outcome.to } };
+    case "shutDown":
+      return { result: { workers: 0 } };
+  }
+};
+
+/** Tells those who wait for the upgrade with this number how it went. */
+export const answerUpgrade = (memory: Memory, upgrade: number, said: Said): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "upgrade" || pending.upgrade !== upgrade) continue;
+    forgetPending(memory, request);
+    finish(memory, pending, said);
+  }
+};
+
+/** Crank ends: no upgrade comes to its end any more. */
+export const abandonUpgrades = (memory: Memory): void => {
+  const message = "Crank has ended; it was not upgraded";
+  for (const pending of [...memory.pending.values()])
+    if (pending.kind === "upgrade")
+      answerUpgrade(memory, pending.upgrade, { error: { code: ERROR_CODES.refused, message } });
+};
+
+/** The token of the barrier behind a request's signals. Those of crank's own start are small numbers. */
+export const signalToken = (request: number): number => FIRST_SIGNAL_TOKEN + request;
+const FIRST_SIGNAL_TOKEN = 2 ** 32;
+
+/** The keeper could not send a worker a signal that somebody asked for; who asked is told with the rest. False: nobody did. */
+export const signalWasRefused = (memory: Memory, worker: number, reason: string): boolean => {
+  const asked = [...memory.pending].filter(
+    ([, pending]) => pending.kind === "signals" && pending.workers.includes(worker),
+  );
+  const pid = findWorker(memory.core.workers, worker)?.pid ?? 0;
+  for (const [request, pending] of asked) {
+    if (pending.kind === "signals")
+      rememberPending(memory, request, { ...pending, refused: `Process ${pid} cannot be signalled: ${reason}` });
+  }
+  return asked.length > 0;
+};
+
+/** All signals of a request are sent: it is answered, or waits for the workers' end. */
+export const signalsAreSent = (memory: Memory, token: number): void => {
+  const request = token - FIRST_SIGNAL_TOKEN;
+  const pending = memory.pending.get(request);
+  if (pending?.kind !== "signals") return;
+  const { connection, rpc, pids, refused } = pending;
+  const workers = pending.workers.filter((worker) => findWorker(memory.core.workers, worker) !== undefined);
+  if (refused === null && pending.wait && workers.length > 0)
+    return rememberPending(memory, request, { kind: "gone", connection, rpc, workers, pids });
+  forgetPending(memory, request);
+  if (refused === null) reply(memory, pending, { pids });
+  else refuse(memory, pending, refused);
+};
+
+/** Takes the gone worker out of every `kill -wait`, and answers those that waited for it alone. */
+export const workerIsGone = (memory: Memory, worker: number): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "gone" || !pending.workers.includes(worker)) continue;
+    const workers = pending.workers.filter((other) => other !== worker);
+    if (workers.length > 0) {
+      rememberPending(memory, request, { ...pending, workers });
+      continue;
+    }
+    forgetPending(memory, request);
+    reply(memory, pending, { pids: pending.pids });
+  }
+};
+
+/** One more socket's queue is known; answers the `status` that waited for the last. */
+export const queueIsKnown = (
+  memory: Memory,
+  request: number,
+  handle: number,
+  queue: { readonly queue: number; readonly limit: number },
+): void => {
+  const pending = memory.pending.get(request);
+  if (pending?.kind !== "status") return;
+  const waiting = pending.waiting.filter((other) => other !== handle);
+  const queues = { ...pending.queues, [handle]: queue };
+  answerStatus(memory, request, { ...pending, waiting, queues });
+};
+
+/** The kernel does not say how full a queue is; answers the `status` that waited for it with what is known. */
+export const queuesStayUnknown = (memory: Memory, request: number): void => {
+  const pending = memory.pending.get(request);
+  if (pending?.kind === "status") answerStatus(memory, request, { ...pending, waiting: [] });
+};
+
+/** Answers a `status` if it has all that it waits for. */
+const answerStatus = (memory: Memory, request: number, pending: Extract<Pending, { kind: "status" }>): void => {
+  if (pending.waiting.length > 0 || pending.isMeasuring) return rememberPending(memory, request, pending);
+  forgetPending(memory, request);
+  reply(memory, pending, status(memory, pending.queues));
+};
+
+/** Whether somebody waits for a measurement. */
+export const isMeasurementAwaited = ({ pending }: Memory): boolean =>
+  [...pending.values()].some(
+    (one) => one.kind === "ps" || (one.kind === "status" && one.isMeasuring) || one.kind === "scrape",
+  );
+
+/** The workers are measured as well as they can be: answers who waited for that. */
+export const answerMeasured = (memory: Memory): void => {
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind === "status") answerStatus(memory, request, { ...pending, isMeasuring: false });
+    if (pending.kind !== "ps") continue;
+    forgetPending(memory, request);
+    reply(memory, pending, workersFor(memory, pending.selector));
+  }
+};
+
+/** Asks the keeper how full the queues are, for a `status` that waits. */
+export const askQueues = (memory: Memory, request: number): readonly number[] => {
+  keepBacklogs(memory);
+  const streams = serviceSockets(memory).filter((socket) => socket.type !== SOCK_DGRAM);
+  const handles = streams.map((socket) => socket.handle);
+  for (const handle of handles) memory.outbox.command({ kind: "statSocket", request, handle });
+  return handles;
+};

@@ -1,0 +1,334 @@
+// What can be asked on the control socket: a handler for every method of the protocol.
+
+import { isHappening } from "../../control/happenings.ts";
+import type { RpcId } from "../../control/jsonrpc.ts";
+import { ERROR_CODES, type Method, type Methods, type RunParams } from "../../control/messages.ts";
+import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../../core/model/spec.ts";
+import { allWorkers, countWorkers } from "../../core/model/workers.ts";
+import { advance } from "../loop/apply-effects.ts";
+import { beginMeasurement, isMeasured } from "../metrics/measuring.ts";
+import { parseSignal, signalNumber } from "../os/signals.ts";
+import { whyNeverReady } from "../sockets/notify-path.ts";
+import { keptValue } from "../state/kept-value.ts";
+import { NOBODY, type Pending } from "../state/pending.ts";
+import { addFollower, authenticate, type Memory, nextRequest, rememberPending } from "../state/store.ts";
+import { requestUpgrade } from "../upgrade/upgrade.ts";
+import { whyNotAgain } from "../workers/start/pins.ts";
+import { history, info, selectWorkers, status, workersFor } from "./queries.ts";
+import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
+import { SpecError } from "./spec-error.ts";
+import { specFrom } from "./specs.ts";
+
+/** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
+export type Call = Asker & { readonly now: number };
+type Handler<M extends Method> = (memory: Memory, call: Call, params: Methods[M]["params"]) => Promise<void> | void;
+
+/** Who waits for the answer. A notification is carried out all the same, and nobody waits for it. */
+const waiterOf = ({ connection, rpc }: Call): { readonly connection: number; readonly rpc: RpcId } =>
+  rpc === undefined ? { connection: NOBODY, rpc: null } : { connection, rpc };
+
+/** Answers one request. Its parameters have been validated. */
+export const handleCall = <M extends Method>(
+  memory: Memory,
+  call: Call,
+  method: M,
+  params: Methods[M]["params"],
+): Promise<void> | void => {
+  // Narrowed by the key: the table below has for each method the handler of that method's parameters.
+  const handler = HANDLERS[method] as Handler<M>;
+  return handler(memory, call, params);
+};
+
+/** Deploys the last good spec as it ran, for nobody who waits: crank's own start. */
+export const redeploy = (memory: Memory, now: number): void => {
+  const spec = currentSpec(memory);
+  if (spec) deployForNobody(memory, spec, now);
+};
+
+/** The same as a reload of what did not start: resolved once more. */
+export const redeployAnew = (memory: Memory, now: number): void => {
+  const spec = currentSpec(memory);
+  if (spec) deployForNobody(memory, asGiven(spec), now);
+};
+
+/** Deploys a spec that nobody waits for. */
+export const deployForNobody = (memory: Memory, spec: Spec, now: number): void =>
+  advance(memory, {
+    kind: "run",
+    now,
+    request: null,
+    wallNow: memory.platform.wallNow(),
+    spec,
+    supersede: false,
+    order: "fleet",
+    expectPid: null,
+  });
+
+/** The spec in effect, at the number of workers that it was scaled to; else the last good one. */
+const currentSpec = (memory: Memory): Spec | null => {
+  const { service, generations } = memory.core;
+  const current = service.current === null ? undefined : generations[service.current];
+  // Scaled to nothing, a deploy of none would prove nothing.
+  const instances = Math.max(1, current?.instances ?? 1);
+  if (current) return instances === current.spec.instances ? current.spec : { ...current.spec, instances };
+  return memory.core.history.at(-1)?.spec ?? null;
+};
+
+type Deploy = {
+  readonly wait: boolean;
+  readonly clientId: string | null;
+  readonly supersede: boolean;
+  readonly expectPid: number | null;
+};
+
+const deploy = (memory: Memory, call: Call, spec: Spec, { wait, clientId, supersede, expectPid }: Deploy): void => {
+  const request = nextRequest(memory);
+  const generation = memory.core.service.nextGeneration;
+  const pending: Pending = {
+    kind: "rollout",
+    ...waiterOf(call),
+    clientId,
+    wait,
+    said: null,
+    generation,
+  };
+  rememberPending(memory, request, pending);
+  advance(memory, {
+    kind: "run",
+    now: call.now,
+    request,
+    wallNow: memory.platform.wallNow(),
+    spec,
+    supersede,
+    order: "oneByOne",
+    expectPid,
+  });
+};
+
+const run: Handler<"run"> = (memory, call, params) => {
+  if (resumed(memory, call, params.clientId)) return;
+  const { settings } = memory;
+  if (!settings) return;
+  try {
+    const spec = specFrom(memory.platform, settings, baseSpec(memory), params);
+    const current = memory.core.generations[memory.core.service.current ?? 0]?.spec ?? null;
+    const problem = whyNeverReady(memory.platform, settings, { spec, current });
+    if (problem !== null) throw new SpecError(problem);
+    deploy(memory, call, spec, deployOptions(params));
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    refuse(memory, call, error.message);
+  }
+};
+
+const deployOptions = (params: RunParams): Deploy => ({
+  wait: params.wait ?? false,
+  clientId: params.clientId ?? null,
+  supersede: params.supersede ?? false,
+  expectPid: params.pid ?? null,
+});
+
+/** What is not given is taken from the last successful run, at its present number of workers. */
+const baseSpec = (memory: Memory): Spec | null => currentSpec(memory);
+
+/** A client that lost its connection asks again by its own id: it gets the same rollout's answer. */
+const resumed = (memory: Memory, call: Call, clientId: string | undefined): boolean => {
+  if (clientId === undefined) return false;
+  const finished = memory.finished.find((known) => known.clientId === clientId);
+  if (finished) {
+    const said = keptValue(finished.reply);
+    if ("error" in said) replyError(memory, call, said.error);
+    else reply(memory, call, said.result);
+    return true;
+  }
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || pending.clientId !== clientId) continue;
+    rememberPending(memory, request, { ...pending, ...waiterOf(call) });
+    return true;
+  }
+  return false;
+};
+
+const reload: Handler<"reload"> = (memory, call, params) => {
+  if (resumed(memory, call, params.clientId)) return;
+  const spec = currentSpec(memory);
+  if (!spec) return refuse(memory, call, "Nothing has been run yet that could be reloaded");
+  deploy(memory, call, asGiven(spec), deployOptions(params));
+};
+
+const rollback: Handler<"rollback"> = (memory, call, params) => {
+  if (resumed(memory, call, params.clientId)) return;
+  const target = rollbackTarget(memory, params.to);
+  if (typeof target === "string") return refuse(memory, call, target);
+  const obstacle = whyNotAgain(memory, target.spec);
+  if (obstacle !== null)
+    return refuse(
+      memory,
+      call,
+      `Generation ${target.generation} cannot be rolled back to: ${obstacle}. Put it back, or choose another generation with -to (crankctl history lists them)`,
+    );
+  deploy(memory, call, target.spec, deployOptions(params));
+};
+
+/** The good spec to go back to, or why there is none. */
+const rollbackTarget = (memory: Memory, to: number | undefined): GoodSpec | string => {
+  const known = memory.core.history;
+  const listed = known.map((good) => good.generation).join(", ");
+  if (to !== undefined)
+    return (
+      known.find((good) => good.generation === to) ??
+      `Generation ${to} is not in the record, which has ${listed === "" ? "none" : listed}`
+    );
+  const { service, generations } = memory.core;
+  const running = service.current === null ? undefined : generations[service.current]?.spec;
+  // Records of old have the same again more than once.
+  const isOther = ({ generation, spec }: GoodSpec): boolean =>
+    generation !== service.current && !(running && isSameSpec(spec, running));
+  return known.findLast(isOther) ?? "There is no earlier generation to roll back to";
+};
+
+const scale: Handler<"scale"> = (memory, call, params) => {
+  const change = params.to === undefined ? { by: params.by ?? 0 } : { to: params.to };
+  const request = nextRequest(memory);
+  rememberPending(memory, request, { kind: "scale", ...waiterOf(call) });
+  advance(memory, { kind: "scale", now: call.now, request, change, inRollout: "refuse" });
+};
+
+const kill: Handler<"kill"> = (memory, call, params) => {
+  const signal = parseSignal(params.signal ?? "TERM");
+  if (signal === null) return refuse(memory, call, `Unknown signal ${params.signal}`);
+  const workers = selectWorkers(memory.core, params, "none").filter((worker) => worker.pid !== null);
+  const pids = workers.flatMap((worker) => worker.pid ?? []);
+  if (workers.length === 0) return reply(memory, call, { pids });
+  const request = nextRequest(memory);
+  for (const worker of workers)
+    memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(signal), group: 0 });
+  // Answered when the keeper has sent them all: only then it is known that it may.
+  memory.outbox.command({ kind: "mark", token: signalToken(request) });
+  rememberPending(memory, request, {
+    kind: "signals",
+    ...waiterOf(call),
+    workers: workers.map((worker) => worker.id),
+    pids,
+    wait: params.wait === true,
+    refused: null,
+  });
+};
+
+const ps: Handler<"ps"> = (memory, call, selector) => {
+  if (!measuresFor(memory, call, selector.measure)) return reply(memory, call, workersFor(memory, selector));
+  rememberPending(memory, nextRequest(memory), { kind: "ps", ...waiterOf(call), selector });
+};
+
+/** Whether the answer has to wait for the workers to be measured, which has begun then. */
+const measuresFor = (memory: Memory, { now }: Call, isWanted: boolean | undefined): boolean => {
+  if (isWanted !== true || isMeasured(memory, now)) return false;
+  beginMeasurement(memory, now, "everything");
+  return true;
+};
+
+const askStatus: Handler<"status"> = (memory, call, { measure }) => {
+  const request = nextRequest(memory);
+  const waiting = askQueues(memory, request);
+  const isMeasuring = measuresFor(memory, call, measure);
+  if (waiting.length === 0 && !isMeasuring) return reply(memory, call, status(memory, {}));
+  rememberPending(memory, request, {
+    kind: "status",
+    ...waiterOf(call),
+    isMeasuring,
+    waiting,
+    queues: {},
+  });
+};
+
+const events: Handler<"events"> = (memory, call, params) => {
+  reply(memory, call, { first: memory.notes.first, next: memory.notes.next });
+  if (params.from !== undefined) {
+    for (const text of memory.notes.from(params.from))
+      notify(memory, call.connection, isHappening(JSON.parse(text)) ? "happening" : "event", text);
+  }
+  if (params.follow === true) addFollower(memory, call.connection);
+};
+
+const DEFAULT_LOG_LINES = 10;
+
+const logs: Handler<"logs"> = (memory, call, params) => {
+  if (memory.settings?.logFormat === "raw")
+    return refuse(
+      memory,
+      call,
+      "With -log-format raw the workers write to crank's own output; crank sees none of their lines",
+    );
+  const worker =
+    params.pid === undefined ? 0 : allWorkers(memory.core.workers).find((known) => known.pid === params.pid)?.id;
+  if (worker === undefined) return refuse(memory, call, `There is no worker with the pid ${params.pid}`);
+  reply(memory, call, {});
+  memory.outbox.command({
+    kind: "follow",
+    connection: call.connection,
+    worker,
+    lines: params.lines ?? DEFAULT_LOG_LINES,
+    follow: params.follow === true ? 1 : 0,
+  });
+};
+
+const upgrade: Handler<"upgrade"> = (memory, call, params) => {
+  const asked = requestUpgrade(memory, { exec: params.exec ?? null, by: null, now: call.now });
+  if (typeof asked === "string") return refuse(memory, call, asked);
+  if (params.wait !== true) return reply(memory, call, { done: null });
+  rememberPending(memory, nextRequest(memory), { kind: "upgrade", ...waiterOf(call), upgrade: asked });
+};
+
+const shutdown: Handler<"shutdown"> = (memory, call, params) => {
+  const workers = countWorkers(memory.core.workers);
+  if (params.wait !== true) {
+    reply(memory, call, { workers });
+    advance(memory, { kind: "shutdown", now: call.now, request: null, steps: null });
+    return;
+  }
+  const request = nextRequest(memory);
+  rememberPending(memory, request, { kind: "shutdown", ...waiterOf(call) });
+  advance(memory, { kind: "shutdown", now: call.now, request, steps: null });
+};
+
+const checkToken: Handler<"authenticate"> = (memory, call, params) => {
+  const secret = memory.platform.environment.CRANK_CTL_TOKEN;
+  if (secret === undefined || secret === "" || !isSame(secret, params.token)) {
+    const message = "The token in CRANK_CTL_TOKEN is not the one that this crank was started with";
+    return endConnection(
+      memory,
+      call.connection,
+      { code: ERROR_CODES.unauthorized, message },
+      call.rpc ?? null,
+      "guess",
+    );
+  }
+  authenticate(memory, call.connection);
+  reply(memory, call, {});
+};
+
+/** Compared over the whole length, so that the time taken tells nothing. */
+const isSame = (secret: string, given: string): boolean => {
+  const a = new TextEncoder().encode(secret);
+  const b = new TextEncoder().encode(given);
+  let difference = a.length ^ b.length;
+  for (let index = 0; index < b.length; index++) difference |= (a[index % a.length] ?? 0) ^ (b[index] ?? 0);
+  return difference === 0;
+};
+
+const HANDLERS = {
+  authenticate: checkToken,
+  info: (memory, call) => reply(memory, call, info(memory)),
+  run,
+  reload,
+  rollback,
+  history: (memory, call) => reply(memory, call, history(memory)),
+  scale,
+  ps,
+  status: askStatus,
+  kill,
+  events,
+  logs,
+  upgrade,
+  shutdown,
+} as const satisfies { [M in Method]: Handler<M> };

@@ -1,0 +1,174 @@
+// From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
+import type { RunParams } from "../../control/messages.ts";
+import { asGiven, type Identity, type Limit, type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
+import { LIMIT_NAMES, limitNumber } from "../os/limits.ts";
+import type { Platform } from "../os/platform.ts";
+import { parseSignal } from "../os/signals.ts";
+import { MOST_ID } from "../os/users.ts";
+import type { Settings, SpecDefaults } from "../state/settings.ts";
+import { sizeProblem } from "../state/spec-size.ts";
+import { livenessFrom, readinessFrom } from "./checks.ts";
+import { SpecError } from "./spec-error.ts";
+
+/** The spec that these parameters ask for on top of `base` (null: nothing was ever deployed). Throws SpecError. */
+export const specFrom = (platform: Platform, settings: Settings, base: Spec | null, params: RunParams): Spec => {
+  const { callerCwd, ...from } = base ? asGiven(base) : firstSpec(settings.defaults, settings.cwd);
+  const isNew = params.command !== undefined && params.command.length > 0;
+  const command = isNew && params.command ? params.command : from.command;
+  // Of any other command it says nothing.
+  const isRelative = command[0]?.includes("/") === true && !command[0].startsWith("/");
+  const caller = !isRelative ? undefined : isNew ? params.callerCwd : callerCwd;
+  if (command.length === 0) throw new SpecError("Command is missing");
+  const { socketsOptional, ...others } = from;
+  const isOptional = params.socketsOptional ?? socketsOptional ?? false;
+  const spec: Spec = {
+    ...others,
+    ...(isOptional ? { socketsOptional: true } : {}),
+    command,
+    cwd: params.cwd ?? (isNew ? params.callerCwd : undefined) ?? from.cwd,
+    ...(caller === undefined ? {} : { callerCwd: caller }),
+    env: mergeEnvironment(from.env, params.env),
+    user: params.user === undefined ? from.user : userFor(platform, params.user),
+    umask: params.umask ?? from.umask,
+    ...(params.noNewPrivs === undefined ? {} : { noNewPrivs: params.noNewPrivs }),
+    limits: mergeLimits(from.limits, params.limits),
+    instances: params.instances ?? from.instances,
+    ...overlap(settings.defaults, from, params),
+    minReadyMs: params.minReady ?? from.minReadyMs,
+    startTimeoutMs: params.startTimeout === undefined ? from.startTimeoutMs : params.startTimeout,
+    killMode: params.killMode ?? from.killMode,
+    fdStore: params.fdStore ?? from.fdStore,
+    readiness: readinessFrom(from.readiness, params),
+    liveness: livenessFrom(from.liveness ?? null, params),
+    retries: params.retries ?? from.retries,
+    rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
+    pauseMs: params.pause ?? from.pauseMs,
+    maxDraining: params.draining === undefined ? from.maxDraining : params.draining,
+    maxMemory: params.maxMemory === undefined ? from.maxMemory : params.maxMemory,
+    memoryIntervalMs: params.memoryInterval ?? from.memoryIntervalMs,
+    maxAgeMs: params.maxAge === undefined ? from.maxAgeMs : params.maxAge,
+    ...stopping(from, params),
+  };
+  if (spec.surge === 0 && spec.unavailable === 0) {
+    throw new SpecError(
+      "With a surge of 0, unavailable has to be at least 1: otherwise no worker could ever be replaced",
+    );
+  }
+  const problem = sizeProblem(platform, spec);
+  if (problem !== null) throw new SpecError(problem);
+  return spec;
+};
+
+/**
+ * How old and new workers overlap. Where workers hand over, they do not: the successor is started with what was left. Who
+ * says that they do not any more gets the overlap of a first run back.
+ */
+const overlap = (
+  defaults: SpecDefaults,
+  from: Spec,
+  params: RunParams,
+): Pick<Spec, "handOver" | "surge" | "unavailable"> => {
+  const handOver = params.handOver ?? from.handOver;
+  const base = from.handOver && !handOver ? defaults : from;
+  const { surge = base.surge, unavailable = base.unavailable } = params;
+  if (!handOver) return { handOver, surge, unavailable };
+  if (params.surge !== undefined && params.surge > 0)
+    throw new SpecError(
+      "Workers that hand over are gone before their successors are started: say -surge 0, or -hand-over=false",
+    );
+  return { handOver, surge: 0, unavailable: Math.max(1, unavailable) };
+};
+
+const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({
+  ...defaults,
+  command: [],
+  cwd,
+  env: {},
+  user: null,
+  umask: null,
+  limits: [],
+  liveness: null,
+  minReadyMs: 0,
+  retries: 0,
+  rolloutDeadlineMs: null,
+  ...UNPACED,
+});
+
+const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["env"] => {
+  if (!changes) return base;
+  for (const name of Object.keys(changes)) {
+    if (name === "" || /[=\0]/.test(name))
+      throw new SpecError(`${JSON.stringify(name)} cannot be the name of an environment variable`);
+  }
+  return { ...base, ...changes };
+};
+
+/**
+ * A user of the database, or UID:GID, which needs none. As in chroot(1), a uid alone does not do without the database: a
+ * group that was not named might be allowed more than is meant.
+ */
+const userFor = (platform: Platform, name: string): Identity => {
+  const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(name) ?? [];
+  if (uid !== undefined && gid !== undefined) return numbered(platform, Number(uid), Number(gid));
+  const user = platform.findUser(name);
+  if (user) return user;
+  const unasked = platform.canAskForUsers()
+    ? ""
+    : ", and getent, which knows users that are not in /etc/passwd, cannot be executed";
+  if (!/^\d+$/.test(name)) throw new SpecError(`There is no user ${JSON.stringify(name)}${unasked}`);
+  throw new SpecError(`There is no user with the uid ${name}, so its group is not known${unasked}; give UID:GID`);
+};
+
+/** With that group and no others, whatever the database says. */
+const numbered = (platform: Platform, uid: number, gid: number): Identity => {
+  if (Math.max(uid, gid) > MOST_ID) throw new SpecError(`${uid}:${gid} are no uid and gid: ${MOST_ID} is the highest`);
+  return { name: String(uid), home: "/", shell: "/bin/sh", ...platform.findUser(String(uid)), uid, gid, groups: [gid] };
+};
+
+const mergeLimits = (base: readonly Limit[], changes: RunParams["limits"]): readonly Limit[] => {
+  if (!changes) return base;
+  const merged = new Map(base.map((limit) => [limit.name, limit]));
+  for (const [name, value] of Object.entries(changes)) {
+    if (limitNumber(name) === null)
+      throw new SpecError(`There is no limit ${JSON.stringify(name)}; there are ${LIMIT_NAMES.join(", ")}`);
+    merged.set(name, { name, soft: value, hard: value });
+  }
+  return [...merged.values()];
+};
+
+const stopping = (from: Spec, params: RunParams): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {
+  if (params.stopSteps !== undefined && params.stopSteps.length > 0)
+    return givenSteps(params.stopSteps, params.stopTimeout);
+  if (params.stopTimeout === undefined && params.stopSignal === undefined) {
+    return { stopSteps: from.stopSteps, stopTimeoutMs: from.stopTimeoutMs };
+  }
+  const stopTimeoutMs = params.stopTimeout === undefined ? from.stopTimeoutMs : params.stopTimeout;
+  const signal = knownSignal(params.stopSignal ?? from.stopSteps[0]?.signal ?? "SIGTERM");
+  const last: StopStep[] = stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }];
+  return { stopTimeoutMs, stopSteps: [{ signal, afterMs: 0 }, ...last] };
+};
+
+const givenSteps = (
+  steps: readonly { readonly signal: string; readonly after: number }[],
+  stopTimeout: number | null | undefined,
+): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {
+  const stopSteps = steps.map((step) => ({ signal: knownSignal(step.signal), afterMs: step.after }));
+  if (stopSteps[0]?.afterMs !== 0) throw new SpecError("The first stop step has to come at 0 seconds");
+  for (const [index, step] of stopSteps.entries()) {
+    if (index > 0 && step.afterMs < (stopSteps[index - 1]?.afterMs ?? 0))
+      throw new SpecError("The stop steps have to be in the order of their times");
+  }
+  const last = stopSteps.at(-1);
+  const stopTimeoutMs = stopTimeout ?? (last?.signal === "SIGKILL" ? last.afterMs : null);
+  if (last?.signal === "SIGKILL" || stopTimeoutMs === null) return { stopSteps, stopTimeoutMs };
+  return {
+    stopSteps: [...stopSteps, { signal: "SIGKILL", afterMs: Math.max(stopTimeoutMs, last?.afterMs ?? 0) }],
+    stopTimeoutMs,
+  };
+};
+
+const knownSignal = (text: string): string => {
+  const signal = parseSignal(text);
+  if (signal === null) throw new SpecError(`Unknown signal ${text}`);
+  return signal;
+};

@@ -1,0 +1,70 @@
+// crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
+import { printable } from "../../control/printable.ts";
+import { isoTime, localDate } from "../state/facts.ts";
+import type { LogEntry } from "../state/front-end.ts";
+import type { Memory } from "../state/store.ts";
+import { syslogLine } from "./syslog.ts";
+
+export type Level = "error" | "warning" | "info" | "debug";
+
+const SHOWN = {
+  quiet: ["error"],
+  normal: ["error", "warning", "info"],
+  verbose: ["error", "warning", "info", "debug"],
+} as const satisfies Record<string, readonly Level[]>;
+
+const STDOUT = 1;
+const STDERR = 2;
+const SYSLOG = 3;
+
+/** Says something in the log, as the front end's lines look. */
+export const log = (memory: Memory, level: Level, message: string): void => {
+  const shown: readonly Level[] = SHOWN[memory.settings?.verbosity ?? "normal"];
+  if (!shown.includes(level)) return;
+  const entry: LogEntry = { level, message: bounded(message), wallMs: memory.platform.wallNow() };
+  const forSyslog = syslogLine(memory, entry);
+  if (forSyslog !== null) memory.outbox.command({ kind: "log", sink: SYSLOG, bytes: printable(forSyslog) });
+  if (memory.settings?.syslog?.carries === "everything") return;
+  const line = memory.settings?.logFormat === "json" ? jsonLine(memory, entry) : memory.frontEnd.logLine(memory, entry);
+  memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${priority(memory, level)}${line}\n` });
+};
+
+/** A message quotes what others said, and nobody reads more of it, UTF-16 units. */
+const LONGEST_MESSAGE = 16 * 1024;
+const bounded = (message: string): string =>
+  message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)} … (${message.length} characters)`;
+
+/** What systemd's journal takes for the line's priority (sd-daemon(3)); it is not shown. */
+const priority = (memory: Memory, level: Level): string =>
+  memory.serviceManager.hasJournal ? `<${PRIORITIES[level]}>` : "";
+const PRIORITIES = { error: 3, warning: 4, info: 6, debug: 7 } as const satisfies Record<Level, number>;
+
+/** A plain sentence without a time, on stderr or where the front end says it: what a user reads who has just called the program. */
+export const complain = (memory: Memory, message: string): void => {
+  const line = `${priority(memory, "error")}${printable(message)}\n`;
+  const sink = memory.frontEnd.setUpFailure?.sink === "stdout" ? STDOUT : STDERR;
+  memory.outbox.command({ kind: "log", sink, bytes: line });
+};
+
+const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
+  JSON.stringify({
+    time: isoTime(memory.facts, wallMs),
+    level,
+    service: memory.settings?.name ?? "",
+    message,
+  });
+
+/** `2006/01/02 15:04:05`, local time, as Go's log package writes it; made once a second. */
+export const goTime = ({ facts }: Pick<Memory, "facts">, wallMs: number): string => {
+  const second = Math.floor(wallMs / 1000);
+  if (second !== madeFor) {
+    const date = localDate(facts, wallMs);
+    made = `${date.getUTCFullYear()}/${two(date.getUTCMonth() + 1)}/${two(date.getUTCDate())} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
+    madeFor = second;
+  }
+  return made;
+};
+let madeFor = Number.NaN;
+let made = "";
+
+const two = (number: number): string => String(number).padStart(2, "0");

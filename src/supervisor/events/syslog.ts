@@ -1,0 +1,56 @@
+// The system's log (syslog(3)): RFC 3164 datagrams to /dev/log, written by the keeper's output thread, which never waits
+// for a reader. Each datagram finds its way anew, so a syslogd that is missing or started again costs the messages of
+// meanwhile and nothing else.
+//
+// A front end that has a flag for it sets `settings.syslog`, and nothing more:
+// - `carries: "everything"`: workers' lines (behind `settings.linePrefix`) and the program's own go to syslog, level info,
+//   instead of to standard output or error;
+// - `carries: "warnings"`: the program's own warnings and errors go there as well, each with its level.
+// `program[PID]` is the tag. startup.ts routes output with `syslogRoute`, and log.ts takes its lines from `syslogLine`.
+
+import type { Command } from "../../keeper/protocol.ts";
+import { unixAddress } from "../os/sockaddr.ts";
+import { localDate } from "../state/facts.ts";
+import type { LogEntry } from "../state/front-end.ts";
+import type { Settings } from "../state/settings.ts";
+import type { Memory } from "../state/store.ts";
+
+const DEV_LOG = "/dev/log";
+const DATAGRAMS = 1;
+const TEXT = 0;
+
+/** Facility daemon (3) in the upper bits, the level in the lower three (RFC 3164, 4.1.1). */
+const DAEMON = 3 << 3;
+const SEVERITY = { error: 3, warning: 4, info: 6, debug: 7 } as const;
+
+/** The command that opens the way to syslog; null where nothing is to go there. */
+export const syslogRoute = (memory: Memory, settings: Settings): Command | null => {
+  if (settings.syslog === null) return null;
+  // Lines that come behind this header are all of one level; warnings and errors bring their own.
+  const header =
+    settings.syslog.carries === "everything" ? `<${DAEMON | SEVERITY.info}>%T ${tag(memory, settings)}: ` : "";
+  return { kind: "routeOutput", format: TEXT, sink: DATAGRAMS, address: unixAddress(DEV_LOG), header };
+};
+
+/** What syslog gets of a line of the log, without a newline; null: nothing. */
+export const syslogLine = (memory: Memory, { level, message, wallMs }: LogEntry): string | null => {
+  const { settings } = memory;
+  if (!settings?.syslog) return null;
+  if (settings.syslog.carries === "everything") return message;
+  if (level !== "error" && level !== "warning") return null;
+  return `<${DAEMON | SEVERITY[level]}>${syslogTime(memory, wallMs)} ${tag(memory, settings)}: ${message}`;
+};
+
+const tag = (memory: Memory, { program }: Settings): string => `${program}[${memory.facts.pid}]`;
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
+
+/** `Jan  2 15:04:05`, local time (RFC 3164, 4.1.2). */
+export const syslogTime = ({ facts }: Pick<Memory, "facts">, wallMs: number): string => {
+  const date = localDate(facts, wallMs);
+  const day = String(date.getUTCDate()).padStart(2, " ");
+  const [hours, minutes, seconds] = [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()].map((number) =>
+    String(number).padStart(2, "0"),
+  );
+  return `${MONTHS[date.getUTCMonth()]} ${day} ${hours}:${minutes}:${seconds}`;
+};

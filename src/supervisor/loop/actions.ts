@@ -1,0 +1,84 @@
+// What can be done to the service as a whole, for signals and dialects alike.
+
+import { describeHappening } from "../../control/happenings.ts";
+import type { StopStep } from "../../core/model/spec.ts";
+import { allWorkers, countWorkers } from "../../core/model/workers.ts";
+import { redeployAnew } from "../control/requests.ts";
+import { log } from "../events/log.ts";
+import { happen } from "../events/supervisor-event.ts";
+import { signalNumber } from "../os/signals.ts";
+import type { ReceivedSignal } from "../state/front-end.ts";
+import { noteRestart } from "../state/service-manager.ts";
+import type { Memory } from "../state/store.ts";
+import { tellManagerWhy } from "../systemd/link.ts";
+import { requestUpgrade } from "../upgrade/upgrade.ts";
+import { advance, leave } from "./apply-effects.ts";
+
+/** Deploys what runs once more, after the rollout in flight if there is one. */
+export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
+  const { service, history } = memory.core;
+  if (service.phase.kind === "stopping") return log(memory, "warning", `${name}: not now, crank is shutting down`);
+  if (service.current !== null || service.rollout !== null)
+    return advance(memory, { kind: "reload", now, wallNow: memory.platform.wallNow() });
+  if (history.length === 0) return log(memory, "warning", `${name}: nothing has been run yet that could be reloaded`);
+  redeployAnew(memory, now);
+};
+
+/** Replaces supervisor and keeper by what is installed now, and loses nothing; one more after it if one is under way. */
+export const upgrade = (memory: Memory, { name, now }: ReceivedSignal): void => {
+  requestUpgrade(memory, { exec: null, by: name, now });
+};
+
+/** Forgets a reload that still waits for its turn. */
+export const cancelReload = (memory: Memory, { now }: ReceivedSignal): void =>
+  advance(memory, { kind: "cancelReload", now });
+
+/** Stops every worker by its spec's stop steps, and ends when the last one is gone. Again: takes the next steps now. */
+export const shutDown = (memory: Memory, { now }: ReceivedSignal): void =>
+  advance(memory, { kind: "shutdown", now, request: null, steps: null });
+
+/** Stops every worker by these steps instead of its spec's, those that are stopping too, and ends when the last one is gone. */
+export const shutDownBy =
+  (steps: readonly StopStep[]) =>
+  (memory: Memory, { now }: ReceivedSignal): void =>
+    advance(memory, { kind: "shutdown", now, request: null, steps });
+
+/** Passes a signal on to every worker, whatever it is doing. */
+export const forward = (memory: Memory, { name }: Pick<ReceivedSignal, "name">): void => {
+  for (const worker of allWorkers(memory.core.workers))
+    memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(name), group: 0 });
+};
+
+/** Sends every worker `signal` and ends at once with `status`: the workers are left to themselves. */
+export const abandonWorkers =
+  (signal: string, status: number) =>
+  (memory: Memory): void => {
+    forward(memory, { name: signal });
+    leave(memory, status);
+  };
+
+/** The signal on which crank goes and leaves its workers to the next crank, under every front end: no program that crank stands in for has a use for it. */
+export const LEAVING = "SIGRTMIN+1";
+
+/**
+ * Ends crank as if it had been killed, but for what is still on its way out: workers, sockets and the journal stay for the
+ * next crank to adopt. Where there would be nothing to adopt, they are stopped.
+ */
+export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<void> | void => {
+  const { core, frontEnd } = memory;
+  noteRestart(memory);
+  const obstacle = whyNobodyCouldAdopt(memory);
+  if (obstacle !== null) {
+    log(memory, "warning", `${signal.name}: ${obstacle}; the workers are stopped instead`);
+    return frontEnd.signals.SIGTERM?.(memory, { ...signal, name: "SIGTERM" });
+  }
+  const leaving = { kind: "workersLeft", count: countWorkers(core.workers) } as const;
+  happen(memory, leaving, signal.now);
+  tellManagerWhy(memory, describeHappening(leaving));
+  memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
+};
+
+const whyNobodyCouldAdopt = ({ settings, facts }: Memory): string | null => {
+  if (settings?.runDirectory === null) return "without a run directory nobody could find the workers again";
+  return facts.pid === 1 ? "with the first process of a container all others end" : null;
+};

@@ -1,0 +1,148 @@
+// One event through the core, and every effect of it carried out: into commands, answers, notes and the log.
+
+import { isHappening } from "../../control/happenings.ts";
+import type { Effect, Note } from "../../core/model/effects.ts";
+import type { CoreEvent } from "../../core/model/events.ts";
+import { step } from "../../core/step.ts";
+import { LIMITS } from "../../keeper/protocol.ts";
+import { serviceSockets } from "../control/queries.ts";
+import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "../control/replies.ts";
+import { log } from "../events/log.ts";
+import { logHappening } from "../events/supervisor-event.ts";
+import { beginMeasurement } from "../metrics/measuring.ts";
+import { signalNumber } from "../os/signals.ts";
+import { keepBacklogs } from "../sockets/backlog.ts";
+import { closeName, lookAtNames } from "../sockets/names.ts";
+import { restoreRunDirectory } from "../sockets/run-directory.ts";
+import { CONTROL_HANDLE, METRICS_HANDLE } from "../sockets/sockets.ts";
+import { countNote } from "../state/counters.ts";
+import { wallTime } from "../state/facts.ts";
+import { noteForManager } from "../state/service-manager.ts";
+import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore, rememberLook } from "../state/store.ts";
+import { beginLook } from "../workers/serving/accepting.ts";
+import { withPins } from "../workers/start/pins.ts";
+import { startProbe, startWorker } from "../workers/start/starts.ts";
+import { settleStored } from "../workers/start/stored-descriptors.ts";
+
+/** Lets the core take one event, remembers its new state and carries out what it wants. */
+export const advance = (memory: Memory, event: CoreEvent): void => {
+  const before = memory.core.generations;
+  const { state, effects } = step(memory.core, event);
+  rememberCore(memory, withPins(memory, memory.core, state));
+  settleStored(memory, event.now);
+  for (const effect of effects) {
+    // What failed may be gone with the answer.
+    if (effect.kind === "answer") answer(memory, effect.request, effect.outcome, before);
+    else carryOut(memory, effect, event.now);
+  }
+};
+
+const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
+  switch (effect.kind) {
+    case "start":
+      restoreRunDirectory(memory, now);
+      return startWorker(memory, effect.worker);
+    case "signal":
+      memory.outbox.command({
+        kind: "signal",
+        worker: effect.worker,
+        signal: signalNumber(effect.signal),
+        group: effect.target === "tree" ? 1 : 0,
+      });
+      return;
+    case "probe":
+      memory.probed.set(effect.probe, effect.worker);
+      return startProbe(memory, effect.probe);
+    case "measure":
+      return beginMeasurement(memory, now, "memory");
+    case "watch":
+      return watch(memory, effect.worker, effect.periodMs);
+    case "record":
+      // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
+      return;
+    case "note":
+      if (effect.note.kind === "rolloutStarted") lookAtNames(memory);
+      return memory.notes.add(effect.note, wallTime(memory.facts, now));
+    case "closeSockets":
+      return closeSockets(memory);
+    case "exit":
+      return leave(memory, effect.status);
+  }
+};
+
+/** A worker may have chosen another period. */
+const watch = (memory: Memory, worker: number, periodMs: number): void =>
+  memory.outbox.command({ kind: "watchdog", worker, periodMs: memory.said.get(worker)?.watchdogMs ?? periodMs });
+
+const closeSockets = (memory: Memory): void => {
+  for (const socket of serviceSockets(memory)) {
+    if (memory.settings?.binds[socket.bind ?? 0]?.address.kind === "unix")
+      memory.outbox.command({ kind: "removeName", handle: socket.handle });
+    memory.outbox.command({ kind: "closeHandle", handle: socket.handle });
+    closeName(memory, socket.handle);
+    closeSocket(memory, socket);
+  }
+};
+
+/** The file may be another's by now. */
+const removePid = ({ platform, settings, facts }: Memory): void => {
+  const path = settings?.extras?.pidPath;
+  const file = path === undefined ? null : platform.readText(path);
+  if (path !== undefined && file?.kind === "text" && file.text.trim() === String(facts.pid))
+    platform.removeFile(path, "file");
+};
+
+/** Ends crank: what is left of its sockets goes, workers that still run stay. */
+export const leave = (memory: Memory, status: number): void => {
+  abandonUpgrades(memory);
+  if (memory.look) rememberLook(memory, null);
+  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
+  closeSockets(memory);
+  removePid(memory);
+  for (const handle of [CONTROL_HANDLE, METRICS_HANDLE]) {
+    if (memory.sockets.has(handle)) memory.outbox.command({ kind: "removeName", handle });
+  }
+  memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
+};
+
+/** How much of what was noted is told at once, in UTF-16 units, for all listeners together. */
+const TOLD_AT_ONCE = LIMITS.batchBytes / 8;
+
+/**
+ * Tells what has been noted: to the log, to the followers, to the clients that wait for a deploy. A part of it where many
+ * listen: events that came meanwhile are handled before the rest.
+ */
+export const tellNotes = (memory: Memory): void => {
+  const listeners = 1 + memory.followers.size + memory.pending.size;
+  for (const { note, json } of memory.notes.takeUntold(memory.outbox, TOLD_AT_ONCE / listeners)) {
+    if (isHappening(note)) {
+      logHappening(memory, note);
+      for (const connection of memory.followers) notify(memory, connection, "happening", json);
+    } else tell(memory, note, json);
+  }
+  // Its progress comes before a deploy's answer.
+  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
+};
+
+const tell = (memory: Memory, note: Note, json: string): void => {
+  noteForManager(memory, note);
+  countNote(memory, note);
+  const said = memory.frontEnd.describe(memory, note);
+  if (said !== null) log(memory, said.level, said.message);
+  memory.frontEnd.told?.(memory, note);
+  for (const connection of memory.followers) notify(memory, connection, "event", json);
+  for (const [request, pending] of memory.pending) {
+    if (pending.kind !== "rollout" || !("generation" in note) || note.generation !== pending.generation) continue;
+    if (pending.wait && pending.connection !== 0) notify(memory, pending.connection, "progress", json);
+    if (!pending.wait && note.kind === "workerStarted") {
+      forgetPending(memory, request);
+      finish(memory, pending, { result: { generation: note.generation, accepted: true, pids: [note.pid] } });
+    }
+  }
+  // Behind the deeds: nothing waits for it.
+  if (note.kind === "workerReady") keepBacklogs(memory);
+  if (note.kind === "rolloutComplete") beginLook(memory, note.generation);
+  if (note.kind !== "workerGone") return;
+  workerIsGone(memory, note.worker);
+  forgetSaid(memory, note.worker);
+};

@@ -1,0 +1,334 @@
+// What each kind of event that the keeper tells of means: a handler for each, and no more than who takes it from there.
+import { ERROR_CODES } from "../../control/messages.ts";
+import type { Ending, Worker } from "../../core/model/state.ts";
+import { findWorker } from "../../core/model/workers.ts";
+import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../../keeper/protocol.ts";
+import { atAdoptFailure } from "../adoption/adoption.ts";
+import { takeLine } from "../control/connection.ts";
+import { measured, measurementIsGone } from "../control/measurement-end.ts";
+import {
+  endConnection,
+  queueIsKnown,
+  queuesStayUnknown,
+  signalsAreSent,
+  signalWasRefused,
+} from "../control/replies.ts";
+import { log } from "../events/log.ts";
+import { happen } from "../events/supervisor-event.ts";
+import { measurementNumber, takeMeasured } from "../metrics/measuring.ts";
+import { describeErrno } from "../os/errno.ts";
+import { signalName } from "../os/signals.ts";
+import { atRestored } from "../sockets/backlog.ts";
+import { atBoundAgain, atNameChanged, atNameFailure, atShutDown, lookAtNames } from "../sockets/names.ts";
+import { restoreRunDirectory } from "../sockets/run-directory.ts";
+import { atBarrier, atFailure, atOpened, cancelStart } from "../startup/startup.ts";
+import { oneMore } from "../state/rate-limit.ts";
+import { noteReload } from "../state/service-manager.ts";
+import {
+  countDeath,
+  forgetConnection,
+  forgetPending,
+  type Memory,
+  rememberBoot,
+  rememberPending,
+  rememberSaid,
+} from "../state/store.ts";
+import { atManagerFailure } from "../systemd/link.ts";
+import { takeUpgradeEvent } from "../upgrade/upgrade.ts";
+import { atHanded, atHungUp, atStoreFailure, atTaken, takeStoreWords } from "../workers/notify/descriptor-requests.ts";
+import { takeOddDatagram } from "../workers/notify/misunderstood.ts";
+import { BY_PAIR, maySpeakFor, parseNotification } from "../workers/notify/notification.ts";
+import { atFollowFailure, atWatchdogExpired, takeOtherWords } from "../workers/notify/worker-report.ts";
+import { lookDueAt } from "../workers/serving/accepting.ts";
+import { probeIsGone, takeProbeResult } from "../workers/serving/probe-results.ts";
+import { isCheck, probeNumber } from "../workers/serving/probes.ts";
+import { recycleByMemory } from "../workers/serving/recycling.ts";
+import { someAreDue, takeReady, takeTick } from "../workers/serving/serving.ts";
+import { takeLook } from "../workers/serving/unaccepted.ts";
+import { errandIsGone, isErrand } from "../workers/start/helper-commands.ts";
+import { describeSpawnFailure } from "../workers/start/spawn-failure.ts";
+import { concernsStore } from "../workers/start/stored-descriptors.ts";
+import { LEAVING, leaveWorkers } from "./actions.ts";
+import { advance } from "./apply-effects.ts";
+
+type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
+type Handled = Promise<void> | void;
+type Handlers = { [K in EventKind]: (memory: Memory, event: EventOf<K>) => Handled };
+
+/** Takes in what an event says. Returns nothing to wait for where there is nothing. */
+export const dispatch = (memory: Memory, event: KeeperEvent): Handled => {
+  // Narrowed by the key: the table has for each kind the handler of that kind's events.
+  const handler = ON_EVENT[event.kind] as (memory: Memory, event: KeeperEvent) => Handled;
+  return handler(memory, event);
+};
+
+const decoder = new TextDecoder();
+
+const onSignal = (memory: Memory, event: EventOf<"signalled">): Handled => {
+  const name = signalName(event.signal);
+  const signal = { name, now: event.deliveredAt };
+  const isServing = memory.boot.stage === "serving";
+  if (!isServing && ENDING.has(name)) return cancelStart(memory);
+  if (name === LEAVING) return leaveWorkers(memory, signal);
+  if (name === "SIGHUP") noteReload(memory, signal.now);
+  if (isServing && name === "SIGHUP") lookAtNames(memory);
+  if (isServing) return memory.frontEnd.signals[name]?.(memory, signal);
+};
+
+const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
+  if (someAreDue(memory, event.deliveredAt))
+    return takeTick(memory, event.deliveredAt).then(() => lookWhetherAccepted(memory, event));
+  advance(memory, { kind: "tick", now: event.deliveredAt });
+  return lookWhetherAccepted(memory, event);
+};
+
+const lookWhetherAccepted = (memory: Memory, event: EventOf<"tick">): Handled => {
+  const { deliveredAt } = event;
+  if ((lookDueAt(memory) ?? Number.POSITIVE_INFINITY) > deliveredAt) return endUpgradeCheck(memory, event);
+  return takeLook(memory, deliveredAt).then(() => endUpgradeCheck(memory, event));
+};
+
+const endUpgradeCheck = (memory: Memory, event: EventOf<"tick">): Handled => {
+  const limit = memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY;
+  if (limit <= event.deliveredAt) return takeUpgradeEvent(memory, event);
+};
+
+/** What counts before the sockets are open, whatever it means later. */
+const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
+
+const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
+  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
+  const measurement = measurementNumber(event.worker);
+  if (measurement !== null) {
+    const scope = takeMeasured(memory, measurement, event);
+    if (scope === null) return;
+    recycleByMemory(memory, event.deliveredAt);
+    return measured(memory, event.deliveredAt, scope);
+  }
+  const probe = probeNumber(event.worker);
+  if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
+  const worker = findWorker(memory.core.workers, event.worker);
+  if (!worker) return;
+  const said = parseNotification(event.bytes);
+  // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
+  // answer (sd_notify_barrier(3)). Nothing else may stand beside it.
+  if (said.has("BARRIER")) return;
+  if (said.size === 0) return takeOddDatagram(memory, worker, event);
+  const isItsWord = maySpeakFor(memory, worker, event);
+  if (typeof isItsWord === "boolean") return hear(memory, worker, { said, event }, isItsWord);
+  return isItsWord.then((isIt) => hear(memory, worker, { said, event }, isIt));
+};
+
+type Heard = { readonly said: Words; readonly event: EventOf<"datagram"> };
+
+const hear = (memory: Memory, worker: Worker, { said, event }: Heard, isItsWord: boolean): Handled => {
+  if (!isItsWord) return refuseWords(memory, worker, said, event);
+  if (concernsStore(said)) takeStoreWords(memory, worker, said, event);
+  return takeWords(memory, worker, said, event);
+};
+
+type Words = ReadonlyMap<string, string>;
+
+const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
+  const { deliveredAt: now, happenedAt: at, source, pid: sender } = event;
+  const waiting =
+    said.get("READY") === "1"
+      ? takeReady(memory, worker, { now, at, sender: source === BY_PAIR ? null : sender })
+      : null;
+  return waiting ? waiting.then(() => takeRest(memory, worker, said, event)) : takeRest(memory, worker, said, event);
+};
+
+const takeRest = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
+  const isAll = said.size === 1 && said.get("READY") === "1" && !memory.said.has(worker.id);
+  if (!isAll) return takeOtherWords(memory, worker, said, event);
+};
+
+const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {
+  const before = memory.said.get(id) ?? {};
+  const which = said.has("READY") ? "ready" : "others";
+  const { untold, next } = oneMore(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
+  rememberSaid(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
+  if (untold === null) return;
+  const [first = ["", ""]] = which === "ready" ? [["READY", said.get("READY")]] : said;
+  const { pid, uid, deliveredAt } = event;
+  const words = first.join("=").slice(0, MOST_QUOTED);
+  happen(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: untold }, deliveredAt);
+};
+const MOST_QUOTED = 64;
+/** Of those that say they are ready, and of all others, for each worker. */
+const MOST_REFUSED = { most: 5, perMs: 60_000 };
+
+const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
+  if (isErrand(event.worker)) return errandIsGone(memory, event);
+  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
+  const measurement = measurementNumber(event.worker);
+  if (measurement !== null) return measurementIsGone(memory, measurement, event.deliveredAt);
+  const probe = probeNumber(event.worker);
+  if (probe !== null) return probeIsGone(memory, probe, event);
+  advance(memory, {
+    kind: "workerExited",
+    now: event.deliveredAt,
+    at: event.happenedAt,
+    worker: event.worker,
+    ending: endingOf(event.ending, event.status),
+    tail: decoder.decode(event.tail),
+  });
+};
+
+const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled => {
+  if (isErrand(event.worker)) return errandIsGone(memory, event);
+  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
+  const { worker, step, errno, deliveredAt } = event;
+  const measurement = measurementNumber(worker);
+  if (measurement !== null) return measurementIsGone(memory, measurement, deliveredAt);
+  const probe = probeNumber(worker);
+  if (probe !== null) return probeIsGone(memory, probe, event);
+  const failed = findWorker(memory.core.workers, worker);
+  if (!failed) return;
+  const detail = describeSpawnFailure(memory, failed, { step, errno });
+  const known = detail === undefined ? {} : { detail };
+  advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno, ...known });
+};
+
+const endingOf = (ending: number, status: number): Ending => {
+  if (ending === 0) return { kind: "exit", code: status };
+  if (ending === 3) return { kind: "unknown" };
+  return { kind: "signal", signal: signalName(status), core: ending === 2 };
+};
+
+const onClosed = (memory: Memory, event: EventOf<"closed">): void => {
+  forgetConnection(memory, event.connection);
+  for (const [request, pending] of memory.pending) {
+    if (pending.connection !== event.connection) continue;
+    // A client that named its request may come back for the answer.
+    if (pending.kind === "rollout" && pending.clientId !== null) {
+      rememberPending(memory, request, { ...pending, connection: 0 });
+    } else {
+      forgetPending(memory, request);
+    }
+  }
+};
+
+const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
+  if (atManagerFailure(memory, event)) return;
+  if (memory.boot.stage !== "serving") return atFailure(memory, event);
+  if (atNameFailure(memory, event)) return;
+  if (STORING.has(event.command) && memory.store.handles > 0) {
+    if (!atStoreFailure(memory, event)) warnOf(memory, event);
+    return;
+  }
+  if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
+  if (event.command === COMMANDS.adopt.code) return atAdoptFailure(memory, event);
+  if (event.command === COMMANDS.followMain.code) return atFollowFailure(memory, event);
+  // Its client has hung up meanwhile, which `closed` tells.
+  if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
+  if (UPGRADE_COMMANDS.has(event.command)) return takeUpgradeEvent(memory, event);
+  if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, describeErrno(event.errno))) return;
+  warnOf(memory, event);
+};
+
+const warnOf = (memory: Memory, { step, errno }: EventOf<"failed">): void =>
+  log(memory, "warning", `${step}: ${describeErrno(errno)}`);
+
+/** What the store of descriptors has done by the keeper. */
+const STORING: ReadonlySet<number> = new Set([
+  COMMANDS.keepDescriptor.code,
+  COMMANDS.takeDescriptor.code,
+  COMMANDS.storeHandle.code,
+  COMMANDS.hand.code,
+  COMMANDS.sendDatagram.code,
+]);
+
+const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
+  COMMANDS.copyJournal.code,
+  COMMANDS.setProgram.code,
+  COMMANDS.replaceSupervisor.code,
+  COMMANDS.execute.code,
+]);
+
+const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
+  happen(memory, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
+  if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
+  // What a line says begins with its connection's number.
+  const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
+  const message = "This request ended the supervisor three times and was set aside";
+  endConnection(memory, connection, { code: ERROR_CODES.internal, message });
+};
+
+/** Addresses are many: of all of them together some are told. */
+const onPenalty = (memory: Memory, { address, times, waitMs, deliveredAt }: EventOf<"penalized">): void => {
+  const { untold, next } = oneMore(memory.penalties, deliveredAt, MOST_PENALTIES);
+  memory.penalties = next;
+  if (untold !== null) happen(memory, { kind: "tokenRefused", address, times, waitMs }, deliveredAt);
+};
+const MOST_PENALTIES = { most: 10, perMs: 60_000 };
+
+const ON_EVENT: Handlers = {
+  tick: onTick,
+  signalled: onSignal,
+  failed: onFailure,
+  reached: (memory, event) => {
+    signalsAreSent(memory, event.token);
+    return atBarrier(memory, event);
+  },
+  supervisorDied: (memory, event) => {
+    countDeath(memory);
+    happen(memory, { kind: "supervisorDied", ending: endingOf(event.ending, event.status) }, event.deliveredAt);
+  },
+  supervisorReplaced: takeUpgradeEvent,
+  supervisorKept: takeUpgradeEvent,
+  rehearsed: takeUpgradeEvent,
+  setAside: onSetAside,
+  journalFailed: (memory, { step, errno, deliveredAt }) => {
+    restoreRunDirectory(memory, deliveredAt);
+    rememberBoot(memory, { ...memory.boot, journal: "memory" });
+    happen(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt);
+  },
+  journalRestored: (memory, { afterMs, deliveredAt }) => {
+    const { journal: _, ...boot } = memory.boot;
+    rememberBoot(memory, boot);
+    happen(memory, { kind: "journalRestored", afterMs }, deliveredAt);
+  },
+  opened: (memory, event) => {
+    memory.inodes.set(event.handle, event.inode);
+    const stored = memory.stored.get(event.handle);
+    if (!stored && memory.boot.stage === "serving" && memory.sockets.has(event.handle))
+      return atBoundAgain(memory, event.handle, event.deliveredAt);
+    if (!stored) return atOpened(memory, event);
+    if (stored.place.kind === "taking") return atTaken(memory, stored, event.deliveredAt);
+  },
+  backlogRestored: atRestored,
+  hungUp: atHungUp,
+  handed: atHanded,
+  socketStat: (memory, event) =>
+    queueIsKnown(memory, event.request, event.handle, { queue: event.queue, limit: event.limit }),
+  nameChanged: atNameChanged,
+  relistened: (memory, event) => {
+    const address = memory.sockets.get(event.handle)?.address ?? `socket ${event.handle}`;
+    const failure = event.errno === 0 ? null : describeErrno(event.errno);
+    happen(memory, { kind: "listenerShutDown", address, failure }, event.deliveredAt);
+    if (failure !== null) atShutDown(memory, event.handle);
+  },
+  spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
+    isErrand(worker) || isCheck(worker)
+      ? undefined
+      : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
+  spawnFailed: onSpawnFailure,
+  exited: onExit,
+  mainExited: (memory, { deliveredAt, happenedAt, worker, ending, status, rest }) =>
+    advance(memory, {
+      ...{ kind: "mainExited", now: deliveredAt, at: happenedAt, worker, rest },
+      ending: endingOf(ending, status),
+    }),
+  killed: (memory, { deliveredAt, worker, count, pids, commands }) => {
+    const processes = pids.map((pid, index) => ({ pid, command: commands[index] ?? "" }));
+    happen(memory, { kind: "processesKilled", worker, count, processes }, deliveredAt);
+  },
+  moved: (memory, { deliveredAt, worker, pid, startTime }) =>
+    advance(memory, { kind: "moved", now: deliveredAt, worker, pid, startTime }),
+  datagram: onDatagram,
+  watchdogExpired: atWatchdogExpired,
+  line: takeLine,
+  penalized: onPenalty,
+  closed: onClosed,
+};

@@ -1,0 +1,190 @@
+// The supervisor: a hello becomes its memory, every keeper event becomes one batch. It holds nothing that is not in the
+// journal when the batch is out, so it may be killed between any two events.
+
+import { nextDeadline } from "../../core/deadline.ts";
+import type { GoodSpec } from "../../core/model/spec.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { isRecordWanted } from "../../core/recording.ts";
+import type { Greeting, KeeperEvent, SentCommand } from "../../keeper/protocol.ts";
+import { formatRecord, holdsSecrets } from "../adoption/record.ts";
+import { reconcileMeasurement } from "../control/measurement-end.ts";
+import { redeploy } from "../control/requests.ts";
+import { happen } from "../events/supervisor-event.ts";
+import { namesDueAt, settleNames } from "../sockets/names.ts";
+import { begin } from "../startup/startup.ts";
+import type { KeeperFacts } from "../state/facts.ts";
+import { recall, rememberFormat } from "../state/restore.ts";
+import type { Memory } from "../state/store.ts";
+import { managerDeadline } from "../systemd/link.ts";
+import { tellServiceManager } from "../systemd/tell-service-manager.ts";
+import { resumeUpgrade } from "../upgrade/upgrade.ts";
+import { lookDueAt } from "../workers/serving/accepting.ts";
+import { reconcileProbes } from "../workers/serving/probe-results.ts";
+import { startPostponed } from "../workers/start/starts.ts";
+import { advance, tellNotes } from "./apply-effects.ts";
+import { dispatch } from "./dispatch.ts";
+
+/** All that a hello says, collected. */
+export type Hello = {
+  readonly facts: KeeperFacts;
+  readonly entries: ReadonlyMap<string, Uint8Array>;
+  readonly workers: readonly Extract<Greeting, { kind: "helloWorker" }>[];
+  readonly handles: readonly Extract<Greeting, { kind: "helloHandle" }>[];
+};
+
+/** The way to the keeper. */
+export type Link = {
+  send(commands: readonly SentCommand[]): void;
+  /** Resolves when the keeper has been sent all of it. */
+  flushed(): Promise<void>;
+  /** Has something done between two events, as soon as it may be. */
+  between(act: () => void): void;
+};
+
+/** Where a supervisor lives: the system beneath it, and the program that it was called as. */
+export type Surroundings = Pick<Memory, "platform" | "frontEnd">;
+
+export class Supervisor {
+  readonly #memory: Memory;
+  readonly #link: Link;
+  #consumed: number;
+  /** The tick that the keeper was asked for last, CLOCK_MONOTONIC ms; 0: none. */
+  #tickAt = 0;
+  #recording: Promise<void> | null = null;
+  /** The rest of what was noted is told in a moment. */
+  #isTelling = false;
+
+  constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
+    this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries);
+    this.#link = link;
+    for (const { handle, inode } of hello.handles) this.#memory.inodes.set(handle, inode);
+    this.#consumed = hello.facts.consumed;
+    reconcile(this.#memory, hello);
+  }
+
+  /** The first batch: on a fresh crank its start, later whatever was left undone. */
+  async start(): Promise<void> {
+    rememberFormat(this.#memory);
+    if (this.#memory.facts.fresh) await begin(this.#memory);
+    if (this.#memory.upgrade) resumeUpgrade(this.#memory);
+    this.#commit();
+  }
+
+  /** Takes one event to its end: its batch is on its way when this resolves. Returns nothing to wait for where there is nothing. */
+  handle(event: KeeperEvent): Promise<void> | undefined {
+    const waiting = dispatch(this.#memory, event);
+    if (waiting) return waiting.then(() => this.#finish(event));
+    this.#finish(event);
+    return undefined;
+  }
+
+  /** How long to stay with nothing to do, ms. */
+  get lingerMs(): number {
+    return this.#memory.settings?.lingerMs ?? 0;
+  }
+
+  /** The last event that was consumed. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  /** The record that is being written; resolves when it is known how that went. Nobody may leave before. */
+  get recording(): Promise<void> | null {
+    return this.#recording;
+  }
+
+  #finish(event: KeeperEvent): void {
+    this.#consumed = event.seq;
+    const now = event.deliveredAt;
+    if (this.#memory.names.size > 0) settleNames(this.#memory, now, () => redeploy(this.#memory, now));
+    if (event.kind === "tick") this.#tickAt = 0;
+    this.#commit();
+  }
+
+  /** Sends what the event led to, and in a batch of its own what there is to tell of it: nothing waits for words. */
+  #commit(): void {
+    const memory = this.#memory;
+    memory.notes.write(memory.outbox);
+    if (!memory.outbox.isLast) this.#send();
+    while (startPostponed(memory)) {
+      memory.notes.write(memory.outbox);
+      this.#send();
+    }
+    this.#tell();
+    if (this.#recording === null && isRecordWanted(memory.core.service)) this.#recording = this.#record();
+  }
+
+  /** Tells what was noted, in batches of bounded size; what has come from the keeper meanwhile goes before the next one. */
+  #tell(): void {
+    const memory = this.#memory;
+    if (memory.notes.hasUntold) tellNotes(memory);
+    while (memory.outbox.isLast && memory.notes.hasUntold) tellNotes(memory);
+    tellServiceManager(memory);
+    if (!memory.outbox.isEmpty) this.#send("next");
+    if (!memory.notes.hasUntold || this.#isTelling) return;
+    this.#isTelling = true;
+    this.#link.between(() => {
+      this.#isTelling = false;
+      this.#tell();
+    });
+  }
+
+  /** Where words follow, the next tick goes with them: no deed waits until it is known when that is. */
+  #send(tick: "next" | "repeated" = this.#memory.notes.hasUntold ? "repeated" : "next"): void {
+    if (tick === "next") this.#tickAt = nextTick(this.#memory);
+    this.#link.send(this.#memory.outbox.take(this.#consumed, this.#tickAt));
+  }
+
+  /**
+   * Writes the record after the batch that wants it is out, and beside the events that follow: a disk that hangs holds up
+   * who waits for the record, and nobody else.
+   */
+  async #record(): Promise<void> {
+    await this.#link.flushed();
+    const { platform, settings, core } = this.#memory;
+    const { history } = core;
+    const path = settings?.recordPath ?? null;
+    const readers = holdsSecrets(history) ? "owner" : "asBefore";
+    const error = path === null ? null : await platform.replaceFile(path, formatRecord(history), readers);
+    this.#link.between(() => this.#recorded(history, path, error));
+  }
+
+  #recorded(history: readonly GoodSpec[], path: string | null, error: string | null): void {
+    this.#recording = null;
+    const memory = this.#memory;
+    const { pendingRecord, unrecorded } = memory.core.service;
+    // What has been good meanwhile is not in it: it is written once more, and only that counts.
+    if (history !== memory.core.history) return this.#commit();
+    const now = memory.platform.monotonicNow();
+    // Of the attempts that follow, nothing is said until one goes well.
+    if (error !== null && (pendingRecord || !unrecorded))
+      happen(memory, { kind: "recordFailed", path, reason: error }, now);
+    if (error === null && unrecorded) happen(memory, { kind: "recordRestored", path }, now);
+    advance(memory, { kind: "recorded", now, error });
+    this.#commit();
+  }
+}
+
+/** When the supervisor is to be woken at the latest, CLOCK_MONOTONIC ms; 0: only when something happens. */
+const nextTick = (memory: Memory): number => {
+  const deadline = Math.min(
+    nextDeadline(memory.core) ?? Number.POSITIVE_INFINITY,
+    managerDeadline(memory) ?? Number.POSITIVE_INFINITY,
+    namesDueAt(memory) ?? Number.POSITIVE_INFINITY,
+    lookDueAt(memory) ?? Number.POSITIVE_INFINITY,
+    memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
+  );
+  return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;
+};
+
+/** Workers that the keeper was told of and does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
+const reconcile = (memory: Memory, hello: Hello): void => {
+  const known = new Set([...hello.workers.map((worker) => worker.worker), ...memory.unstarted]);
+  const now = memory.platform.monotonicNow();
+  reconcileProbes(memory, known, now);
+  reconcileMeasurement(memory, known, now);
+  for (const worker of allWorkers(memory.core.workers)) {
+    if (!known.has(worker.id))
+      advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
+  }
+};

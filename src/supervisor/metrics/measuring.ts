@@ -1,0 +1,109 @@
+// Measuring the workers, only when somebody asks: a short-lived process of its own (crank's program under the name
+// crank-measure), which the keeper starts as it starts probes, says what they use and which connections they hold. So
+// however many those are, nothing else waits for it.
+
+import { allWorkers } from "../../core/model/workers.ts";
+import { hexOf } from "../../host/bytes.ts";
+import { type Command, INHERITED_OOM_SCORE, type KeeperEvent, SPAWN_FLAGS, UNCHANGED } from "../../keeper/protocol.ts";
+import { serviceSockets } from "../control/queries.ts";
+import { parseUri } from "../os/addresses.ts";
+import { AF_INET6, internetAddress, SOCK_DGRAM, unixAddress } from "../os/sockaddr.ts";
+import type { Measurement, Scope } from "../state/measurements.ts";
+import type { Memory, OpenSocket } from "../state/store.ts";
+import { FIRST_ERRAND, FIRST_MEASUREMENT } from "../workers/serving/probes.ts";
+import { FOREIGN_VARIABLES } from "../workers/start/launch.ts";
+
+const SAY_FD = 3;
+const FIRST_SOCKET_FD = 4;
+const NOTHING = 2;
+const SIGKILL = 9;
+
+/** After this what has not been found out yet stays unknown. */
+const TIME_LIMIT_MS = 5000;
+/** How long after the beginning of one the next may begin: so long at least, and so many times what the last one took. */
+const PAUSE_MS = 1000;
+const PAUSE_TIMES = 10;
+
+/** The number of the measurement that the keeper knows under this worker number; null: it is a worker's, or a probe's. */
+export const measurementNumber = (worker: number): number | null =>
+  worker >= FIRST_MEASUREMENT && worker < FIRST_ERRAND ? worker - FIRST_MEASUREMENT : null;
+
+/** Whether the last measurement is so young that nothing newer is to be had. */
+export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
+  const { last } = measurements;
+  return last !== null && last.scope === "everything" && now < nextAt(last);
+};
+
+const nextAt = ({ begunAt, endedAt }: Measurement): number =>
+  begunAt + Math.max(PAUSE_MS, PAUSE_TIMES * ((endedAt ?? begunAt) - begunAt));
+
+/** Begins a measurement, unless one is under way. When it is complete, `measured` (measurement-end.ts) is called. */
+export const beginMeasurement = (memory: Memory, now: number, scope: Scope): void => {
+  if (memory.measurements.current !== null) return;
+  const sockets = scope === "everything" ? countedSockets(memory) : [];
+  const handles = sockets.map(({ handle }) => handle);
+  const number = memory.measurements.begin(memory.outbox, { scope, begunAt: now, handles });
+  memory.outbox.command(measureCommand(memory, number, sockets));
+};
+
+/** Those that crank has closed for its end as well: their connections are still being served. */
+const countedSockets = (memory: Memory): readonly OpenSocket[] => [...serviceSockets(memory), ...memory.closed];
+
+const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSocket[]): Command => {
+  const open = sockets.filter(({ handle }) => memory.sockets.has(handle));
+  const fds = new Map(open.map(({ handle }, index) => [handle, FIRST_SOCKET_FD + index]));
+  const workers = allWorkers(memory.core.workers).filter(({ pid }) => pid !== null);
+  return {
+    kind: "spawn",
+    worker: FIRST_MEASUREMENT + number,
+    file: `${memory.facts.home}/bin/crank`,
+    args: [
+      "crank-measure",
+      String(TIME_LIMIT_MS),
+      String(sockets.length),
+      ...sockets.map((socket) => `${fds.get(socket.handle) ?? "-"}:${addressOf(socket)}`),
+      ...workers.map(({ id, pid, startTime }) => `${id}:${pid}:${startTime}`),
+    ],
+    cwd: "/",
+    env: [],
+    unset: FOREIGN_VARIABLES,
+    ownPid: [],
+    descriptors: [...fds].flat(),
+    stdin: 0,
+    output: NOTHING,
+    notifyFd: SAY_FD,
+    notifyPath: "",
+    identity: [],
+    umask: UNCHANGED,
+    limits: [],
+    nice: 0,
+    oomScore: INHERITED_OOM_SCORE,
+    deathSignal: SIGKILL,
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
+    prefix: "",
+    json: "",
+    connectFd: 0,
+    connectPath: "",
+  };
+};
+
+/** The bytes of its address in hexadecimal; "" for a socket that has no connections. */
+const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
+  const { address } = parseUri(uri);
+  if (type === SOCK_DGRAM) return "";
+  if (address.kind === "unix") return hexOf(unixAddress(address.path));
+  if (address.kind !== "internet") return "";
+  const all = domain === AF_INET6 ? "::" : "0.0.0.0";
+  return hexOf(internetAddress(address.host === "" ? all : address.host, address.port).bytes);
+};
+
+/** Takes a part of what a measurement says. Returns what it was about when it has said everything, null before. */
+export const takeMeasured = (
+  memory: Memory,
+  number: number,
+  event: Extract<KeeperEvent, { kind: "datagram" }>,
+): Scope | null => {
+  const { current } = memory.measurements;
+  if (current?.number !== number) return null;
+  return memory.measurements.take(memory.outbox, event.bytes, event.happenedAt) ? current.scope : null;
+};

@@ -1,0 +1,227 @@
+// What a crank shows to Prometheus, in its text format (prometheus.io, "Exposition formats"), by its conventions: base
+// units, `_total` for what only grows. Reads the memory, changes nothing.
+
+import { isAvailable } from "../../core/model/standing.ts";
+import type { Worker, WorkerState } from "../../core/model/state.ts";
+import { allWorkers } from "../../core/model/workers.ts";
+import { statusLine } from "../../core/service-status.ts";
+import { VERSION } from "../../version.ts";
+import { serviceSockets } from "../control/queries.ts";
+import { AF_UNIX } from "../os/sockaddr.ts";
+import { nameProblem } from "../sockets/names.ts";
+import type { Memory } from "../state/store.ts";
+
+type Labels = Readonly<Record<string, string | number>>;
+type Sample = readonly [labels: Labels, value: number | null | undefined];
+type Family = {
+  readonly name: string;
+  readonly type: "gauge" | "counter";
+  readonly help: string;
+  /** What is not known has no sample. */
+  readonly samples: readonly Sample[];
+};
+
+const STATES: readonly WorkerState[] = ["starting", "ready", "stopping"];
+
+/** Whether it serves, and how it is, for people. */
+export const health = ({ core }: Memory): { readonly isHealthy: boolean; readonly sentence: string } => {
+  const serves = allWorkers(core.workers).some((worker) => worker.kind === "ready");
+  return { isHealthy: serves && core.service.phase.kind === "running", sentence: statusLine(core, null) };
+};
+
+/** All of it, as it was last measured. */
+export const metricsText = (memory: Memory): string =>
+  [...ofCrank(memory), ...ofWorkers(memory), ...ofEachWorker(memory), ...ofSockets(memory)].map(familyText).join("");
+
+const ofCrank = ({ core, boot, facts, counters, settings, platform }: Memory): readonly Family[] => [
+  gauge("crank_build_info", "What runs here; always 1.", [
+    [{ service: settings?.name ?? "", version: VERSION, keeper: facts.version, runtime: platform.runtime }, 1],
+  ]),
+  gauge("crank_start_time_seconds", "When crank was started, in seconds since 1970.", [
+    [{}, (facts.startedAt + facts.realtimeOffset) / 1000],
+  ]),
+  counter("crank_supervisor_deaths_total", "Supervisors that ended without being asked to.", [
+    [{}, counters.supervisorDeaths],
+  ]),
+  gauge("crank_journal_on_disk", "0 while the journal cannot be written and goes on in memory.", [
+    [{}, boot.journal === "memory" ? 0 : 1],
+  ]),
+  gauge("crank_record_on_disk", "0 while the record could not be written and is not what is in place.", [
+    [{}, core.service.unrecorded ? 0 : 1],
+  ]),
+  counter("crank_upgrades_total", "Upgrades of crank in place.", [[{}, counters.upgrades]]),
+  gauge("crank_generation", "The generation that is in place; 0 before the first.", [[{}, core.service.current ?? 0]]),
+  gauge("crank_rollout_in_progress", "1 while a generation is being replaced.", [
+    [{}, core.service.rollout === null ? 0 : 1],
+  ]),
+  counter("crank_rollouts_total", "Rollouts that have ended, by their outcome.", [
+    [{ outcome: "complete" }, counters.rolloutsComplete],
+    [{ outcome: "rolled_back" }, counters.rolloutsRolledBack],
+  ]),
+];
+
+const ofWorkers = ({ core, counters, measurements }: Memory): readonly Family[] => {
+  const { service, generations, workers } = core;
+  const all = allWorkers(workers);
+  const wanted = generations[service.current ?? service.rollout?.generation ?? 0]?.instances ?? 0;
+  const measured = measurements.last?.scope === "everything";
+  const connectionsOf = (state: WorkerState): number | null =>
+    measured ? sum(all.filter(isIn(state)).map(({ id }) => measurements.worker(id)?.connections ?? 0)) : null;
+  return [
+    gauge(
+      "crank_workers",
+      "Workers, by their state.",
+      STATES.map((state) => [{ state }, all.filter(isIn(state)).length]),
+    ),
+    gauge("crank_workers_wanted", "How many workers there are to be.", [[{}, wanted]]),
+    gauge("crank_workers_available", "Workers that have been ready for long enough to count.", [
+      [{}, all.filter(isAvailable).length],
+    ]),
+    counter("crank_worker_starts_total", "Workers that were started.", [[{}, counters.starts]]),
+    counter("crank_worker_restarts_total", "Workers that were started again in the place of one that was lost.", [
+      [{}, service.restarts],
+    ]),
+    counter("crank_worker_exits_total", "Workers that are gone: because crank stopped them, or unasked.", [
+      [{ asked: "yes" }, counters.exitsAsked],
+      [{ asked: "no" }, counters.exitsUnasked],
+    ]),
+    gauge(
+      "crank_connections",
+      "Connections that workers have accepted and not closed, by the state of the worker.",
+      STATES.map((state) => [{ state }, connectionsOf(state)]),
+    ),
+  ];
+};
+
+const isIn =
+  (state: WorkerState) =>
+  ({ kind }: Worker): boolean =>
+    kind === state;
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+const ofEachWorker = ({ core, facts, measurements }: Memory): readonly Family[] => {
+  const each = allWorkers(core.workers).map((worker) => ({
+    worker,
+    labels: { worker: worker.id, generation: worker.generation },
+    usage: measurements.worker(worker.id),
+  }));
+  return [
+    gauge(
+      "crank_worker_info",
+      "Each worker with its pid and state; always 1.",
+      each.map(({ worker, labels }) => [{ ...labels, pid: worker.pid ?? 0, state: worker.kind }, 1]),
+    ),
+    gauge(
+      "crank_worker_start_time_seconds",
+      "When the worker was started, in seconds since 1970.",
+      each.map(({ worker, labels }) => [labels, (worker.startedAt + facts.realtimeOffset) / 1000]),
+    ),
+    gauge(
+      "crank_worker_memory_bytes",
+      "Memory of the worker's process tree: its proportional share where that may be read, else what is resident.",
+      each.map(({ labels, usage }) => [labels, usage?.memory]),
+    ),
+    counter(
+      "crank_worker_cpu_seconds_total",
+      "Processor time of the worker's process tree, user and system.",
+      each.map(({ labels, usage }) => [labels, usage && usage.cpuMs / 1000]),
+    ),
+    gauge(
+      "crank_worker_processes",
+      "Processes of the worker's tree.",
+      each.map(({ labels, usage }) => [labels, usage?.processes]),
+    ),
+    gauge(
+      "crank_worker_connections",
+      "Connections that the worker has accepted and not closed.",
+      each.map(({ labels, usage }) => [labels, usage?.connections]),
+    ),
+  ];
+};
+
+const ofSockets = (memory: Memory): readonly Family[] => {
+  const { measurements, settings } = memory;
+  const each = serviceSockets(memory).map(({ handle, bind, address }) => ({
+    labels: { socket: settings?.binds[bind ?? 0]?.name ?? "", address },
+    usage: measurements.socket(handle),
+  }));
+  const { counters } = measurements;
+  return [
+    gauge(
+      "crank_socket_connections",
+      "Connections of this socket that workers have accepted and not closed.",
+      each.map(({ labels, usage }) => [labels, usage?.connections]),
+    ),
+    gauge(
+      "crank_socket_accept_queue_length",
+      "Connections that wait to be accepted.",
+      each.map(({ labels, usage }) => [labels, usage?.queue]),
+    ),
+    gauge(
+      "crank_socket_accept_queue_limit",
+      "How many may wait to be accepted.",
+      each.map(({ labels, usage }) => [labels, usage?.limit]),
+    ),
+    counter(
+      "crank_socket_drops_total",
+      "What the kernel has dropped at this socket, above all because its accept queue was full.",
+      each.map(({ labels, usage }) => [labels, usage?.drops]),
+    ),
+    gauge(
+      "crank_socket_reachable",
+      "Whether the file of the unix socket leads to it; 0: something else has its path.",
+      unixSockets(memory).map(({ handle, labels }) => [labels, nameProblem(memory, handle) === null ? 1 : 0]),
+    ),
+    counter(
+      "crank_socket_files_lost_total",
+      "How often the file of a unix socket, the control socket's included, was gone or replaced.",
+      [[{}, memory.counters.namesLost]],
+    ),
+    counter(
+      "crank_network_listen_overflows_total",
+      "Connections that found an accept queue full, of all TCP sockets of this network namespace.",
+      [[{}, counters?.overflows]],
+    ),
+    counter(
+      "crank_network_listen_drops_total",
+      "Connections that were dropped on their way in, of all TCP sockets of this network namespace.",
+      [[{}, counters?.drops]],
+    ),
+  ];
+};
+
+const unixSockets = (memory: Memory): readonly { readonly handle: number; readonly labels: Labels }[] =>
+  serviceSockets(memory)
+    .filter(({ domain }) => domain === AF_UNIX)
+    .map(({ handle, bind, address }) => ({
+      handle,
+      labels: { socket: memory.settings?.binds[bind ?? 0]?.name ?? "", address },
+    }));
+
+const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({
+  name,
+  type: "gauge",
+  help,
+  samples,
+});
+const counter = (name: string, help: string, samples: readonly Sample[]): Family => ({
+  name,
+  type: "counter",
+  help,
+  samples,
+});
+
+const familyText = ({ name, type, help, samples }: Family): string => {
+  const lines = samples.flatMap(([labels, value]) =>
+    value === null || value === undefined ? [] : [`${name}${labelsText(labels)} ${value}\n`],
+  );
+  return lines.length === 0 ? "" : `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+};
+
+const labelsText = (labels: Labels): string => {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(String(value))}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+};
+
+const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
+const escaped = (text: string): string => text.replace(/[\\"\n]/g, (character) => ESCAPES[character] ?? character);

@@ -1,0 +1,106 @@
+// The metrics socket: HTTP requests, of which the keeper delivers the first line when their head is complete, and their
+// answers. Each connection is for one request, and how many wait is bounded: a client too many is refused.
+import { byteLength } from "../../host/bytes.ts";
+import type { KeeperEvent } from "../../keeper/protocol.ts";
+import type { Pending } from "../state/pending.ts";
+import { forgetPending, type Memory, nextRequest, rememberPending } from "../state/store.ts";
+import { beginMeasurement, isMeasured } from "./measuring.ts";
+import { health, metricsText } from "./metrics.ts";
+
+type Line = Extract<KeeperEvent, { kind: "line" }>;
+type Scrape = Extract<Pending, { kind: "scrape" }>;
+type Answer = {
+  readonly status: number;
+  readonly text: string;
+  readonly type?: string;
+  readonly headers?: readonly string[];
+};
+
+/** One more than these puts out the one that came first. */
+const MOST_SCRAPES = 128;
+/** What one batch may carry: more answers than fit into that are put off, by those who asked. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  503: "Service Unavailable",
+};
+const PLAIN = "text/plain; charset=utf-8";
+/** The text format of Prometheus. */
+const EXPOSITION = "text/plain; version=0.0.4; charset=utf-8";
+
+const decoder = new TextDecoder();
+
+/** Takes a request by its first line, and answers it as soon as it can. */
+export const takeRequestLine = (memory: Memory, event: Line): void => {
+  // From a keeper that delivers all lines of a head, as earlier ones do: what comes behind the first one is no request.
+  const isKnown = [...memory.pending.values()].some(
+    (pending) => pending.kind === "scrape" && pending.connection === event.connection,
+  );
+  if (isKnown) return;
+  const text = decoder.decode(event.bytes).replace(/\r$/, "");
+  const [, method = "", target = ""] = /^([!-~]+) ([!-~]+) HTTP\/1\.[01]$/.exec(text) ?? [];
+  const scrape: Scrape = {
+    kind: "scrape",
+    connection: event.connection,
+    rpc: null,
+    method,
+    path: target.split("?")[0] ?? "",
+  };
+  const request = nextRequest(memory);
+  const answer = target === "" ? NO_HTTP : answerAtOnce(memory, scrape);
+  if (answer) return answerScrape(memory, request, scrape, answer);
+  const others = [...memory.pending].filter(([, pending]) => pending.kind === "scrape");
+  const [first] = others;
+  if (others.length >= MOST_SCRAPES && first?.[1].kind === "scrape") answerScrape(memory, first[0], first[1], BUSY);
+  rememberPending(memory, request, scrape);
+  if (isMeasured(memory, event.deliveredAt)) answerScrapes(memory);
+  else beginMeasurement(memory, event.deliveredAt, "everything");
+};
+
+const NO_HTTP: Answer = { status: 400, text: "This is no HTTP request; ask as in GET /metrics HTTP/1.1\n" };
+const BUSY: Answer = {
+  status: 503,
+  text: "Too many ask at the same time; come back in a moment\n",
+  headers: ["Retry-After: 1"],
+};
+
+/** null: for the answer the workers have to be measured. */
+const answerAtOnce = (memory: Memory, { method, path }: Scrape): Answer | null => {
+  if (path !== "/metrics" && path !== "/healthz")
+    return { status: 404, text: "There are /metrics and /healthz here\n" };
+  if (method !== "GET" && method !== "HEAD")
+    return { status: 405, text: `${path} is read with GET\n`, headers: ["Allow: GET, HEAD"] };
+  if (path === "/metrics") return null;
+  const { isHealthy, sentence } = health(memory);
+  return { status: isHealthy ? 200 : 503, text: `${sentence}\n` };
+};
+
+/** The workers are measured: answers who waited for that. */
+export const answerScrapes = (memory: Memory): void => {
+  const waiting = [...memory.pending].flatMap(([request, pending]) =>
+    pending.kind === "scrape" ? [{ request, pending }] : [],
+  );
+  if (waiting.length === 0) return;
+  const answer: Answer = { status: 200, text: metricsText(memory), type: EXPOSITION };
+  const most = Math.max(1, Math.floor(MOST_BYTES / byteLength(answer.text)));
+  for (const [index, { request, pending }] of waiting.entries())
+    answerScrape(memory, request, pending, index < most ? answer : BUSY);
+};
+
+const answerScrape = (memory: Memory, request: number, { connection, method }: Scrape, answer: Answer): void => {
+  forgetPending(memory, request);
+  const head = [
+    `HTTP/1.1 ${answer.status} ${REASONS[answer.status] ?? ""}`,
+    `Content-Type: ${answer.type ?? PLAIN}`,
+    `Content-Length: ${byteLength(answer.text)}`,
+    "Cache-Control: no-store",
+    "Connection: close",
+    ...(answer.headers ?? []),
+  ];
+  const body = method === "HEAD" ? "" : answer.text;
+  memory.outbox.command({ kind: "write", connection, bytes: `${head.join("\r\n")}\r\n\r\n${body}`, close: 1 });
+};

@@ -1,0 +1,374 @@
+// The one module that opens, creates, replaces, renames and removes crank's own files. Root may run crank in a directory that
+// other users can write to, so nothing here trusts a path twice: the directory is opened first, a file is opened in it
+// without following links and without opening what it is (O_PATH), and only what fstat(2) then says decides whether it is
+// used; opened it is by way of /proc/self/fd. `make check` proves that no other module does any of this.
+import { host } from "#host";
+import { bytesOf, hexOf, joinBytes } from "../../host/bytes.ts";
+import { HostError } from "../../host/errors.ts";
+import { ACCESS, type FileStatus, OPEN } from "../../host/files.ts";
+
+const { files } = host;
+
+/** A file that is not used, or could not be. The message completes "the file PATH cannot be used: …". */
+export class FileError extends Error {
+  override name = "FileError";
+  /** The system's (`ENOENT`), or `REFUSED`: it could be opened, but others can change or exchange it. */
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** Who may have made what is read: crank's own user and root, or any user where nothing but a person reads what it says. */
+export type Trust = "own" | "any";
+
+/** What is there is neither followed nor opened. */
+const LOOK = { flags: OPEN.readOnly, noFollow: true, pathOnly: true } as const;
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
+
+/** The whole file, which has at most `limit` bytes. Throws FileError. */
+export const readOwnFile = (path: string, limit: number, trust: Trust = "own"): Uint8Array =>
+  inDirectory(path, (directory) =>
+    withFile(directory, OPEN.readOnly, (file, status) => {
+      if (trust === "own") refuseForeign(status);
+      if (status.size > limit) throw tooLong(limit);
+      return readBounded(file, limit);
+    }),
+  );
+
+/** Makes sure that a plain file of crank's is there (0644 less the umask, with `text` if it is new), and can be replaced. Throws FileError. */
+export const ensureOwnFile = (path: string, text: string): void =>
+  inDirectory(path, (directory) => {
+    refuseExchangeable(directory);
+    create(directory, text);
+    withFile(directory, OPEN.readWrite, (_, status) => refuseForeign(status));
+    attempt(() => files.access(".", ACCESS.write, directory.fd));
+  });
+
+/** Throws FileError if others can exchange what is made at this path, because of the directory that it is in. */
+export const refuseUnsafePlace = (path: string): void => inDirectory(path, refuseExchangeable);
+
+/**
+ * Makes sure that a directory of crank's is there, which nobody else can write to: one that others may pass (0711 if it is new,
+ * whatever the umask), or its owner's alone (0700). Throws FileError.
+ */
+export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): void =>
+  inDirectory(path, (parent) => {
+    refuseExchangeable(parent);
+    const isNew = make(parent);
+    looking(parent, (fd, status) => {
+      if (status.kind === "link") throw refused("it is a link, which is not followed");
+      if (status.kind !== "directory") throw refused("not a directory");
+      if (status.uid !== ownUid()) throw refused(`it belongs to another user (uid ${status.uid})`);
+      // The umask took more away than it should; workers of another user pass through it.
+      if (access === "owner") files.changeMode(fd, 0o700);
+      else if (isNew) files.changeMode(fd, DIRECTORY_MODE);
+      else if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, `chmod go-w ${path}`));
+      attempt(() => files.access(".", ACCESS.write | ACCESS.execute, fd));
+    });
+  });
+const DIRECTORY_MODE = 0o711;
+
+/**
+ * Replaces the file: a reader sees the old text or the new one, whatever is cut off when. Readable as it was, or by its
+ * owner alone. Holds up nothing meanwhile: on a disk that hangs it may take for ever. Rejects with FileError.
+ */
+export const replaceOwnFile = async (path: string, text: string, readers: "asBefore" | "owner"): Promise<void> => {
+  const { parent, name } = split(path);
+  const directory = attempt(() => files.open(parent, { flags: OPEN.readOnly, mustBeDirectory: true }));
+  try {
+    refuseExchangeable({ status: files.statusOf(directory), path: parent });
+    const mode = modeOf(name, directory) & (readers === "owner" ? OWNER_ONLY : ALL_BITS);
+    await files.replace({ directory, name, temporaryName: temporaryName(name), bytes: bytesOf(text), mode });
+  } catch (error) {
+    fail(error);
+  } finally {
+    files.close(directory);
+  }
+};
+const OWNER_ONLY = 0o600;
+
+/** Renames an unusable file out of the way. Returns the new path. Throws FileError. */
+export const setOwnFileAside = (path: string): string =>
+  inDirectory(path, (directory) => {
+    let number = 1;
+    // When all are taken, the last one gives way.
+    while (number < MOST_KEPT_ASIDE && isThere(`${directory.name}.bad-${number}`, directory.fd)) number++;
+    attempt(() => files.rename(directory.name, `${directory.name}.bad-${number}`, directory.fd));
+    return `${path}.bad-${number}`;
+  });
+/** How many unusable files of one name are kept. */
+const MOST_KEPT_ASIDE = 9;
+
+/** Removes a plain file of crank's, or a socket's file; anything else at the path stays. Throws FileError. */
+export const removeOwnFile = (path: string, kind: "file" | "socket"): void =>
+  inDirectory(path, (directory) =>
+    looking(directory, (_, status) => {
+      const isMeant = status.kind === kind && (kind === "socket" || status.uid === ownUid());
+      if (isMeant) attempt(() => files.removeFile(directory.name, directory.fd));
+    }),
+  );
+
+/** Removes what a crank that was killed left while it replaced this file. Nothing is said of what cannot be removed. */
+export const removeTemporaries = (path: string): void => {
+  try {
+    inDirectory(path, ({ fd, name }) => {
+      for (const entry of files.list(".", fd)) {
+        if (!isTemporaryOf(name, entry)) continue;
+        looking({ fd, name: entry }, (_, status) => {
+          if (status.kind === "file" && status.uid === ownUid()) files.removeFile(entry, fd);
+        });
+      }
+    });
+  } catch {
+    // They take little room.
+  }
+};
+
+/** Calls `use` with a path by which a socket's file is reached that is at `path` now, whatever is put there meanwhile. Null: there is none; false: it is no socket. */
+export const atSocketFile = async <T>(path: string, use: (held: string) => Promise<T>): Promise<T | false | null> => {
+  let fd: number;
+  try {
+    fd = inDirectory(path, (directory) => look(directory));
+  } catch (error) {
+    if (error instanceof FileError && error.code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    return files.statusOf(fd).kind === "socket" ? await use(at(fd)) : false;
+  } finally {
+    files.close(fd);
+  }
+};
+
+/** The first directory on the way into this one that a user may not pass, by its mode: access lists may say otherwise. Null: there is none. */
+export const closedDirectory = (
+  path: string,
+  { uid, gid, groups }: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] },
+): { readonly path: string; readonly mode: number } | null => {
+  if (uid === 0) return null;
+  for (let end = 0; end >= 0; end = end === path.length ? -1 : nextEnd(path, end)) {
+    const directory = path.slice(0, end) || "/";
+    const status = statusAt(directory);
+    if (status === null) return null;
+    const isOfGroup = status.gid === gid || groups.includes(status.gid);
+    const passes = status.uid === uid ? 0o100 : isOfGroup ? 0o010 : 0o001;
+    if ((status.mode & passes) === 0) return { path: directory, mode: status.mode };
+  }
+  return null;
+};
+
+/** Where the next component of a path ends. */
+const nextEnd = (path: string, end: number): number => {
+  const slash = path.indexOf("/", end + 1);
+  return slash < 0 ? path.length : slash;
+};
+
+// One directory, one file in it -----------------------------------------------------------------------------------------
+
+type InDirectory = { readonly fd: number; readonly name: string };
+type Parent = InDirectory & { readonly status: FileStatus; readonly path: string };
+
+/** Opens the directory that a path leads to and calls `use` with it. Links on the way are followed, as the administrator made them. */
+const inDirectory = <T>(path: string, use: (directory: Parent) => T): T => {
+  const { parent, name } = split(path);
+  const fd = attempt(() => files.open(parent, { flags: OPEN.readOnly, mustBeDirectory: true, pathOnly: true }));
+  try {
+    return use({ fd, name, status: files.statusOf(fd), path: parent });
+  } finally {
+    files.close(fd);
+  }
+};
+
+const split = (path: string): { readonly parent: string; readonly name: string } => {
+  const trimmed = path.replace(/(?<=.)\/+$/, "");
+  const slash = trimmed.lastIndexOf("/");
+  return { parent: slash < 0 ? "." : trimmed.slice(0, Math.max(1, slash)), name: trimmed.slice(slash + 1) || "." };
+};
+
+const at = (fd: number): string => `/proc/self/fd/${fd}`;
+
+const needProc = (): void => {
+  if (statusAt("/proc/self/fd") === null)
+    throw refused("/proc is not mounted, and crank opens its files by way of it: mount -t proc proc /proc");
+};
+
+const statusAt = (path: string): FileStatus | null => {
+  try {
+    return files.status(path);
+  } catch {
+    return null;
+  }
+};
+
+const look = ({ name, fd }: InDirectory): number => attempt(() => files.open(name, { ...LOOK, directory: fd }));
+
+/** Calls `use` with what is at the name, opened only to be looked at. */
+const looking = <T>(directory: InDirectory, use: (fd: number, status: FileStatus) => T): T => {
+  const fd = look(directory);
+  try {
+    return use(fd, files.statusOf(fd));
+  } finally {
+    files.close(fd);
+  }
+};
+
+/** Opens a plain file. A fifo or a device is never opened, so that none of them can do anything. */
+const withFile = <T>(directory: InDirectory, flags: number, use: (fd: number, status: FileStatus) => T): T =>
+  looking(directory, (held, { kind }) => {
+    if (kind === "link") throw refused("it is a link, which is not followed");
+    if (kind !== "file") throw refused("not a plain file");
+    const fd = attempt(() => open(held, flags));
+    try {
+      return use(fd, files.statusOf(fd));
+    } finally {
+      files.close(fd);
+    }
+  });
+
+const open = (held: number, flags: number): number => {
+  try {
+    return files.open(at(held), { flags: flags | OPEN.nonBlocking });
+  } catch (error) {
+    needProc();
+    throw error;
+  }
+};
+
+const isThere = (name: string, directory: number): boolean => {
+  try {
+    files.linkStatus(name, directory);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "ENOENT";
+  }
+};
+
+/** Nothing is done if something is there. */
+const create = ({ name, fd: directory }: InDirectory, text: string): void => {
+  const flags = OPEN.writeOnly | OPEN.create | OPEN.exclusive;
+  let fd: number;
+  try {
+    fd = files.open(name, { flags, mode: NEW_MODE, noFollow: true, directory });
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    return fail(error);
+  }
+  try {
+    attempt(() => files.write(fd, bytesOf(text)));
+  } catch (error) {
+    // A full disk. What is left would be taken for a file that was damaged.
+    attempt(() => files.removeFile(name, directory));
+    throw error;
+  } finally {
+    files.close(fd);
+  }
+};
+
+/** True: the directory was not there. */
+const make = ({ name, fd }: InDirectory): boolean => {
+  try {
+    files.makeDirectory(name, DIRECTORY_MODE, fd);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") fail(error);
+    return false;
+  }
+};
+
+const readBounded = (file: number, limit: number): Uint8Array => {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const part = new Uint8Array(CHUNK_BYTES);
+    const count = attempt(() => files.read(file, part, length));
+    if (count === 0) return joinBytes(parts);
+    length += count;
+    if (length > limit) throw tooLong(limit);
+    parts.push(part.subarray(0, count));
+  }
+};
+const CHUNK_BYTES = 64 * 1024;
+
+const temporaryName = (name: string): string => {
+  const number = new Uint8Array(8);
+  host.clock.random(number);
+  return `.${name}.${hexOf(number)}.new`;
+};
+
+/** The keeper gives the same names. */
+const isTemporaryOf = (name: string, entry: string): boolean =>
+  entry.startsWith(`.${name}.`) && /^[0-9a-f]{16}\.new$/.test(entry.slice(name.length + 2));
+
+const modeOf = (name: string, directory: number): number => {
+  try {
+    const status = files.linkStatus(name, directory);
+    return status.kind === "file" && isOurs(status) ? status.mode & ~OTHERS_WRITE : NEW_MODE;
+  } catch {
+    return NEW_MODE;
+  }
+};
+const NEW_MODE = 0o644;
+const ALL_BITS = 0o7777;
+
+// What is refused --------------------------------------------------------------------------------------------------------
+
+const ownUid = (): number => host.processes.identity().uid;
+
+const isOurs = ({ uid }: FileStatus): boolean => uid === 0 || uid === ownUid();
+
+const refuseForeign = (status: FileStatus): void => {
+  if (!isOurs(status)) throw refused(`it belongs to another user (uid ${status.uid})`);
+  if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, "chmod go-w"));
+};
+
+/** In a sticky directory others can make names, but take none of ours away. */
+const refuseExchangeable = ({ status, path }: Pick<Parent, "status" | "path">): void => {
+  if (!isOurs(status)) throw refused(`its directory ${path} belongs to another user (uid ${status.uid})`);
+  if ((status.mode & OTHERS_WRITE) !== 0 && (status.mode & STICKY) === 0)
+    throw refused(`its directory ${path} is not crank's alone, ${writable(status, `chmod go-w ${path}`)}`);
+};
+
+const writable = ({ mode }: FileStatus, advice: string): string =>
+  `other users can write to it (mode ${mode.toString(8).padStart(4, "0")}; ${advice})`;
+
+const refused = (message: string): FileError => new FileError("REFUSED", message);
+
+const tooLong = (limit: number): FileError => refused(`it has more than ${limit} bytes`);
+
+const attempt = <T>(action: () => T): T => {
+  try {
+    return action();
+  } catch (error) {
+    return fail(error);
+  }
+};
+
+const fail = (error: unknown): never => {
+  throw error instanceof FileError ? error : new FileError(codeOf(error), reasonOf(error), error);
+};
+
+const codeOf = (error: unknown): string => (error instanceof HostError ? error.code : "");
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  EROFS: "read-only file system",
+  ENOSPC: "no space left on device",
+  EDQUOT: "disk quota exceeded",
+  ENOTDIR: "not a directory",
+  EISDIR: "is a directory",
+  EMFILE: "too many open files",
+  EIO: "input/output error",
+  EFBIG: "file too large",
+  ELOOP: "it is a link, which is not followed",
+};
+
+const reasonOf = (error: unknown): string => {
+  const code = codeOf(error);
+  return REASONS[code] ?? (code !== "" ? code : error instanceof Error ? error.message : String(error));
+};

@@ -1,0 +1,52 @@
+// Who else may connect to the control socket: the user of workers that acknowledge there, until others are started. What
+// such a connection may say is for connection.ts; how many of them there may be, for the keeper.
+import type { Spec } from "../../core/model/spec.ts";
+import { STANDING } from "../../core/model/standing.ts";
+import { countIn, findPool } from "../../core/model/workers.ts";
+import { UNCHANGED } from "../../keeper/protocol.ts";
+import { DEFAULT_OPTIONS } from "../os/addresses.ts";
+import type { Memory } from "../state/store.ts";
+import { CONTROL_HANDLE, uidOf } from "./sockets.ts";
+
+/**
+ * Gives the control socket's file to whom a worker that is about to start needs it for: its own user if it acknowledges
+ * there, else crank's, unless workers that are still starting need it as it is.
+ */
+export const admitFor = (memory: Memory, spec: Spec): void => {
+  const address = memory.settings?.control?.address;
+  if (address?.kind !== "unix" || address.path.startsWith("@")) return;
+  const uid = acknowledgingUser(spec) ?? (isAwaited(memory) ? null : ownerOf(memory));
+  if (uid !== null && memory.sockets.has(CONTROL_HANDLE))
+    memory.outbox.command({ kind: "giveName", handle: CONTROL_HANDLE, uid, gid: UNCHANGED });
+};
+
+/** Whose the file is when no worker needs it: the user's that -ctl names, else crank's own. */
+const ownerOf = ({ settings, platform }: Memory): number => {
+  const { uri, options } = settings?.control ?? { uri: "" };
+  return options?.owner ? uidOf(platform, uri, options.owner) : platform.uid;
+};
+
+/**
+ * Whether -ctl lets this user in beside root and crank's own: the owner that it names, and the members of the group. That they can
+ * connect is for the file's mode.
+ */
+export const isAdmitted = (
+  { settings, platform }: Memory,
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+): boolean => {
+  const { owner, group } = settings?.control?.options ?? DEFAULT_OPTIONS;
+  if ((owner === null && group === null) || uid === UNCHANGED) return false;
+  const user = platform.findUser(String(uid));
+  if (owner !== null && (owner === String(uid) || owner === user?.name)) return true;
+  const wanted = group === null ? null : (platform.findGroup(group) ?? Number(group));
+  return wanted !== null && (gid === wanted || user?.groups.includes(wanted) === true);
+};
+
+const acknowledgingUser = (spec: Spec | undefined): number | null =>
+  spec?.readiness.kind === "ack" ? (spec.user?.uid ?? null) : null;
+
+/** Whether a worker of another user has still to acknowledge. */
+const isAwaited = ({ core: { workers, generations } }: Memory): boolean =>
+  Object.values(generations).some(
+    ({ number, spec }) => countIn(findPool(workers, number), STANDING.starting) > 0 && acknowledgingUser(spec) !== null,
+  );

@@ -1,0 +1,34 @@
+// How many connections may wait at the service's sockets: that is the socket's, not a worker's, and any of the processes that
+// share it changes it for all by listen(2). What a worker has shortened is restored.
+import { wantedGeneration } from "../../core/pool/pool.ts";
+import type { KeeperEvent } from "../../keeper/protocol.ts";
+import { serviceSockets } from "../control/queries.ts";
+import { isFirst } from "../events/once.ts";
+import { happen } from "../events/supervisor-event.ts";
+import { SOCK_DGRAM } from "../os/sockaddr.ts";
+import type { Memory, OpenSocket } from "../state/store.ts";
+
+/** Lets the keeper look at all queues, and restore those that are shorter than they should be. */
+export const keepBacklogs = (memory: Memory): void => {
+  for (const socket of serviceSockets(memory)) {
+    const backlog = socket.type === SOCK_DGRAM ? 0 : backlogOf(memory, socket);
+    if (backlog > 0) memory.outbox.command({ kind: "keepBacklog", handle: socket.handle, backlog });
+  }
+};
+
+/** What `-bind` says; of a socket that crank was given, what it had then. 0: not known. */
+const backlogOf = ({ settings }: Memory, { bind, limit }: OpenSocket): number => {
+  const given = bind === null ? undefined : settings?.binds[bind];
+  if (!given) return 0;
+  const isOwn = given.address.kind === "internet" || given.address.kind === "unix";
+  return isOwn ? given.options.backlog : (limit ?? 0);
+};
+
+/** One was shorter. Said once for each socket and generation, however often its workers do it. */
+export const atRestored = (memory: Memory, event: Extract<KeeperEvent, { kind: "backlogRestored" }>): void => {
+  const { handle, before, after, deliveredAt } = event;
+  const address = memory.sockets.get(handle)?.address;
+  const generation = wantedGeneration(memory.core)?.number ?? 0;
+  if (address === undefined || !isFirst(memory, `backlog/${handle}`, generation)) return;
+  happen(memory, { kind: "backlogRestored", address, generation, before, after }, deliveredAt);
+};

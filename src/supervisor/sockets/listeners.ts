@@ -1,0 +1,20 @@
+// The service's sockets as workers are given them.
+
+import { serviceSockets } from "../control/queries.ts";
+import type { Memory } from "../state/store.ts";
+
+/** A socket of the service, by its inode, and as which descriptor workers are given it. */
+export type Listener = { readonly inode: number; readonly fd: number; readonly address: string };
+
+/** sd_listen_fds(3). */
+const FIRST_FD = 3;
+
+/** The service's sockets that are open. */
+export const listenersOf = (memory: Memory): readonly Listener[] => {
+  const listeners: Listener[] = [];
+  for (const { handle, bind, address } of serviceSockets(memory)) {
+    const inode = memory.inodes.get(handle) ?? 0;
+    if (inode !== 0 && bind !== null) listeners.push({ inode, fd: FIRST_FD + bind, address });
+  }
+  return listeners;
+};

@@ -1,0 +1,183 @@
+// The names in the file system by which crank's unix sockets are reached. The keeper watches them and puts them back
+// (keeper/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
+// service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
+
+import { allWorkers } from "../../core/model/workers.ts";
+import { retryDelay } from "../../core/worker/backoff.ts";
+import { COMMANDS, type KeeperEvent, NAME_STATES } from "../../keeper/protocol.ts";
+import { happen } from "../events/supervisor-event.ts";
+import { describeErrno } from "../os/errno.ts";
+import { AF_UNIX } from "../os/sockaddr.ts";
+import { count } from "../state/counters.ts";
+import { oneMore } from "../state/rate-limit.ts";
+import { forgetName, type Memory, type OpenSocket, rememberName, type SocketName } from "../state/store.ts";
+import { secondNames } from "./run-directory.ts";
+import { bindOf } from "./sockets.ts";
+
+type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
+
+/** Of each socket, what others can make happen at will. */
+const MOST_TOLD = { most: 10, perMs: 60_000 };
+/** The keeper's numbers for sockets whose names are gone. */
+const FIRST_KEPT = 500_000;
+
+/** Has the keeper look at every name that is crank's own, and go on watching it. */
+export const lookAtNames = (memory: Memory): void => {
+  const directory = memory.settings && secondNames(memory.settings);
+  for (const socket of memory.sockets.values()) {
+    if (!hasOwnName(memory, socket)) continue;
+    const { handle } = socket;
+    memory.outbox.command({ kind: "watchName", handle, spare: directory ? `${directory}/${handle}` : "" });
+  }
+};
+
+/** The name of a socket that was passed to crank belongs to the program that made it. */
+const hasOwnName = ({ settings }: Memory, { domain, bind }: OpenSocket): boolean =>
+  domain === AF_UNIX && (bind === null || settings?.binds[bind]?.address.kind === "unix");
+
+/** The keeper has found that a name was gone, or still is. */
+export const atNameChanged = (memory: Memory, event: EventOf<"nameChanged">): void => {
+  const { handle, pid, errno, deliveredAt } = event;
+  const before = memory.names.get(handle);
+  const state = STATES[event.state] ?? "blocked";
+  const same = before?.state === state && state !== "restored";
+  tell(memory, handle, { state, pid, reason: errno === 0 ? null : describeErrno(errno) }, same ? null : deliveredAt);
+  if (state === "lost") bindAgain(memory, handle);
+};
+
+const STATES: Readonly<Record<number, SocketName["state"]>> = {
+  [NAME_STATES.restored]: "restored",
+  [NAME_STATES.taken]: "taken",
+  [NAME_STATES.blocked]: "blocked",
+  [NAME_STATES.lost]: "lost",
+};
+
+type News = Pick<SocketName, "state" | "pid" | "reason">;
+
+/** Remembers it; `now` null: it is known already, and not told again. */
+const tell = (memory: Memory, handle: number, news: News, now: number | null): void => {
+  const before = memory.names.get(handle);
+  const socket = memory.sockets.get(handle);
+  if (now === null || !socket) return;
+  if (news.state !== "bound") count(memory, "namesLost");
+  const { untold, next } = oneMore(before?.told, now, MOST_TOLD);
+  rememberName(memory, handle, { oldWorkers: null, ...before, ...news, told: next });
+  if (untold === null) return;
+  const command = news.pid === 0 ? null : (memory.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
+  happen(memory, { kind: "socketName", address: socket.address, ...news, command, more: untold }, now);
+};
+
+const bindAgain = (memory: Memory, handle: number): void => {
+  const before = memory.names.get(handle) ?? NOTHING_KNOWN;
+  if (before.isBinding) return;
+  rememberName(memory, handle, { ...before, isBinding: true });
+  const kept = bindOf(handle) === null ? 0 : FIRST_KEPT + handle;
+  if (before.oldWorkers !== null && kept > 0) memory.outbox.command({ kind: "closeHandle", handle: kept });
+  memory.outbox.command({ kind: "bindAgain", handle, kept });
+  if (kept === 0) memory.outbox.command({ kind: "acceptOn", handle });
+};
+
+/** A socket of crank's own was shut down for all, and cannot be made to listen again. */
+export const atShutDown = (memory: Memory, handle: number): void => {
+  const socket = memory.sockets.get(handle);
+  if (socket && hasOwnName(memory, socket)) bindAgain(memory, handle);
+};
+
+/** A new socket has the name. */
+export const atBoundAgain = (memory: Memory, handle: number, now: number): void => {
+  tell(memory, handle, { state: "bound", pid: 0, reason: null }, now);
+  const { isBinding: _, tries: __, tryAt: ___, ...name } = memory.names.get(handle) ?? NOTHING_KNOWN;
+  const isServed = bindOf(handle) !== null;
+  const oldWorkers = isServed ? Math.max(0, ...allWorkers(memory.core.workers).map(({ id }) => id)) : null;
+  rememberName(memory, handle, { ...name, oldWorkers });
+  lookAtNames(memory);
+};
+
+/** What is to be done for names, when nothing else goes on; `redeploy` rolls out what runs, again after a growing pause if that fails. */
+export const settleNames = (memory: Memory, now: number, redeploy: () => void): void => {
+  let isWanted = false;
+  for (const [handle, name] of memory.names) {
+    if (name.oldWorkers === null) continue;
+    const olds = oldWorkersOf(memory, name);
+    if (olds.length === 0) {
+      memory.outbox.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+      rememberName(memory, handle, { ...name, oldWorkers: null });
+    } else if (now >= rolloutDueAt(memory, name)) {
+      const tries = (name.tries ?? 0) + 1;
+      rememberName(memory, handle, { ...name, tries, tryAt: now + retryDelay(tries) });
+      isWanted = true;
+    }
+  }
+  if (isWanted) redeploy();
+};
+
+/** When the next rollout is due that gives workers a new socket, CLOCK_MONOTONIC ms; null: none is. */
+export const namesDueAt = (memory: Memory): number | null => {
+  let dueAt = Number.POSITIVE_INFINITY;
+  for (const name of memory.names.values()) dueAt = Math.min(dueAt, rolloutDueAt(memory, name));
+  return dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
+};
+
+const rolloutDueAt = (memory: Memory, name: SocketName): number => {
+  const isWanted = oldWorkersOf(memory, name).some(({ kind }) => kind !== "stopping") && mayDeploy(memory);
+  return isWanted ? (name.tryAt ?? 0) : Number.POSITIVE_INFINITY;
+};
+
+/** The living workers that do not have the new socket. */
+const oldWorkersOf = ({ core }: Memory, { oldWorkers }: SocketName) =>
+  oldWorkers === null ? [] : allWorkers(core.workers).filter(({ id }) => id <= oldWorkers);
+
+const mayDeploy = ({ core: { service } }: Memory): boolean =>
+  service.rollout === null && service.phase.kind === "running" && service.current !== null;
+
+/** The keeper could not do what concerns a name. False: it was something else. */
+export const atNameFailure = (
+  memory: Memory,
+  { command, id, step, errno, deliveredAt }: EventOf<"failed">,
+): boolean => {
+  if (!OF_NAMES.has(command)) return false;
+  const address = memory.sockets.get(id)?.address;
+  const said = errno === ESTALE ? "its path leads to another file" : describeErrno(errno);
+  const reason = step === "chown" || step === "bind" ? said : `${step}: ${said}`;
+  const what = FAILED[command];
+  if (address === undefined || what === undefined) return true;
+  const before = memory.names.get(id);
+  const { untold, next } = oneMore(before?.failed, deliveredAt, MOST_TOLD);
+  const { isBinding, ...name } = before ?? NOTHING_KNOWN;
+  const goesOn = isBinding && command !== COMMANDS.bindAgain.code;
+  rememberName(memory, id, { ...name, ...(goesOn ? { isBinding } : {}), failed: next });
+  if (untold !== null) happen(memory, { kind: "socketNameFailed", address, what, reason, more: untold }, deliveredAt);
+  return true;
+};
+
+const ESTALE = 116;
+const NOTHING_KNOWN: SocketName = { state: "restored", pid: 0, reason: null, oldWorkers: null };
+
+const FAILED: Readonly<Record<number, string>> = {
+  [COMMANDS.watchName.code]: "its file cannot be watched, and is looked at when something is deployed",
+  [COMMANDS.giveName.code]: "its file cannot be given to the workers' user, who then cannot acknowledge there",
+  [COMMANDS.bindAgain.code]: "its file is gone, and no new socket can be bound there; it is tried again",
+};
+const OF_NAMES: ReadonlySet<number> = new Set(Object.keys(FAILED).map(Number));
+
+/** Why a socket is not reached by its name; null: it is. */
+export const nameProblem = (memory: Memory, handle: number): string | null => {
+  const name = memory.names.get(handle);
+  return name === undefined ? null : (PROBLEMS[name.state]?.(name) ?? null);
+};
+
+const PROBLEMS: { readonly [S in SocketName["state"]]?: (name: SocketName) => string | null } = {
+  taken: ({ pid }) => (pid === 0 ? "another process listens there" : `process ${pid} listens there`),
+  blocked: ({ reason }) => `something else has its path (${reason ?? "not a socket"})`,
+  lost: ({ reason }) => `its file is gone (${reason ?? "unknown"})`,
+  bound: ({ oldWorkers }) =>
+    oldWorkers === null ? null : "a new socket has its path, which workers from before do not have",
+};
+
+/** The socket is closed. */
+export const closeName = (memory: Memory, handle: number): void => {
+  const name = memory.names.get(handle);
+  if (name === undefined) return;
+  if (name.oldWorkers !== null) memory.outbox.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+  forgetName(memory, handle);
+};

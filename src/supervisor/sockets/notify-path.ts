@@ -1,0 +1,62 @@
+// Where workers' notify sockets are bound: a path whose length does not grow with the number of starts, so that one that fits at
+// crank's start fits for ever, and whether a worker's user gets there.
+
+import type { Spec } from "../../core/model/spec.ts";
+import { byteLength } from "../../host/bytes.ts";
+import { MAX_UNIX_PATH_BYTES } from "../os/addresses.ts";
+import type { Platform } from "../os/platform.ts";
+import type { Settings } from "../state/settings.ts";
+
+/** Enough for two thousand million starts, each with a name of its own. */
+const DIGITS = 6;
+
+/** Where a worker's NOTIFY_SOCKET is bound. "" (NOTIFY_FD alone) where the path would be too long for a socket. */
+export const notifySocketPath = (settings: Settings, worker: number): string => {
+  const path = wantedPath(settings, worker);
+  return path !== null && byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
+};
+
+const wantedPath = ({ runDirectory, notifyNames }: Settings, worker: number): string | null => {
+  if (runDirectory === null) return null;
+  return `${runDirectory}/notify/${notifyNames === "fixed" ? worker.toString(36).padStart(DIGITS, "0") : worker}`;
+};
+
+/** Why these paths are of no use, as a sentence without its end; null: they fit. */
+export const notifyProblem = (settings: Settings): string | null => {
+  const path = wantedPath(settings, 1);
+  const bytes = path === null ? 0 : byteLength(path);
+  return bytes <= MAX_UNIX_PATH_BYTES
+    ? null
+    : `the path of a notify socket, ${path}, has ${bytes} bytes, and a unix socket's may have ${MAX_UNIX_PATH_BYTES}`;
+};
+
+/** Which directory on the way to its NOTIFY_SOCKET is closed to the user of such a worker, as a sentence; null: none. */
+export const closedTo = (platform: Platform, settings: Settings, spec: Spec): string | null => {
+  const closed = closedDirectory(platform, settings, spec);
+  if (closed === null || spec.user === null) return null;
+  const { path, mode } = closed;
+  return `The user ${spec.user.name} cannot reach NOTIFY_SOCKET: the directory ${path} is closed to it (mode ${mode.toString(8).padStart(4, "0")}); make it passable (chmod o+x ${path}), or choose another -prefix`;
+};
+
+/**
+ * Why no worker of a spec can say that it is ready, as a sentence; null: it can, or that is not certain. It is where NOTIFY_FD
+ * is taken from it. `current`: what runs; if it runs as the same user, there is a way.
+ */
+export const whyNeverReady = (
+  platform: Platform,
+  settings: Settings,
+  { spec, current }: { readonly spec: Spec; readonly current: Spec | null },
+): string | null => {
+  const isByPath = (spec.env.NOTIFY_FD ?? null) === null && Object.hasOwn(spec.env, "NOTIFY_FD");
+  const isOwnPath = Object.hasOwn(spec.env, "NOTIFY_SOCKET");
+  if (spec.readiness.kind !== "notify" || !isByPath || isOwnPath || current?.user?.uid === spec.user?.uid) return null;
+  const closed = closedDirectory(platform, settings, spec);
+  // With an access control list (acl(5)) the group's bits are what any of its entries may grant.
+  if (closed === null || (closed.mode & GROUP_PASSES) !== 0) return null;
+  const sentence = closedTo(platform, settings, spec);
+  return sentence === null ? null : `${sentence}; or leave NOTIFY_FD in its environment`;
+};
+const GROUP_PASSES = 0o010;
+
+const closedDirectory = (platform: Platform, { runDirectory }: Settings, { user }: Spec) =>
+  user === null || runDirectory === null ? null : platform.closedDirectory(`${runDirectory}/notify`, user);

@@ -1,0 +1,56 @@
+// The run directory: where it may be, what lies in it, and that it is there.
+import { happen } from "../events/supervisor-event.ts";
+import type { Settings } from "../state/settings.ts";
+import type { Memory } from "../state/store.ts";
+import { lockCommand, locksOf } from "./locks.ts";
+
+/** A file of the run directory; null: there is no such directory. */
+export const runPath = ({ runDirectory }: Settings, name: "journal" | "notify"): string | null =>
+  runDirectory === null ? null : `${runDirectory}/${name}`;
+
+/**
+ * A run directory that no flag names lies beside the control socket. Where others can exchange it there, crank does without one;
+ * `problem` says so.
+ */
+export const withSafeRunDirectory = (
+  { platform }: Memory,
+  settings: Settings,
+): { readonly settings: Settings; readonly problem: string | null } => {
+  const { program, name, runDirectory } = settings;
+  const isNamed = program === "crank" && name !== "";
+  const unsafe = isNamed || runDirectory === null ? null : platform.unsafePlace(runDirectory);
+  if (unsafe === null) return { settings, problem: null };
+  const problem = `The directory ${runDirectory} is not used: ${unsafe}. The journal is in memory, so that workers cannot be adopted should crank be killed, and they are given NOTIFY_FD, but no NOTIFY_SOCKET`;
+  return { settings: { ...settings, runDirectory: null }, problem };
+};
+
+/**
+ * Where the files of crank's unix sockets have their second names (keeper/names.c). Only its owner can enter it: the directory of the
+ * first name may be what protects a socket.
+ */
+export const secondNames = ({ runDirectory }: Settings): string | null =>
+  runDirectory === null ? null : `${runDirectory}/names`;
+
+/** Makes the run directory and what belongs in it, if it is missing. Returns what is in the way. */
+export const makeRunDirectory = ({ platform }: Memory, settings: Settings): string | null => {
+  const names = secondNames(settings);
+  for (const directory of [settings.runDirectory, runPath(settings, "notify"), names]) {
+    const failure =
+      directory === null ? null : platform.ensureDirectory(directory, directory === names ? "owner" : "passable");
+    if (failure !== null) return `the directory ${directory} cannot be used: ${failure}`;
+  }
+  return null;
+};
+
+/**
+ * Looks at the run directory again, which something else may have removed (a cleaner of /tmp): workers are given a socket in
+ * it, and the keeper's journal goes back there by itself. The lock is taken again with it.
+ */
+export const restoreRunDirectory = (memory: Memory, now: number): void => {
+  const { settings, platform } = memory;
+  const notify = settings === null ? null : runPath(settings, "notify");
+  if (settings === null || notify === null || platform.realPath(notify) !== null) return;
+  const failure = makeRunDirectory(memory, settings);
+  for (const lock of failure === null ? locksOf(settings) : []) memory.outbox.command(lockCommand(lock));
+  happen(memory, { kind: "runDirectoryGone", directory: settings.runDirectory ?? notify, failure }, now);
+};

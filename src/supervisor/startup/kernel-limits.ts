@@ -1,0 +1,28 @@
+// Limits of the system that would spoil what was asked for: said once, at the start.
+import { log } from "../events/log.ts";
+import type { Settings } from "../state/settings.ts";
+import type { Memory } from "../state/store.ts";
+
+/** Fewer descriptors than this, and a server of long-lived connections will not get far. */
+const FEW_OPEN_FILES = 4096;
+
+/** Warns of a listen queue that the kernel cuts short, and of too few descriptors. */
+export const warnOfKernelLimits = (memory: Memory, settings: Settings): void => {
+  const { somaxconn, openFiles } = memory.platform.kernelLimits();
+  const cut = settings.binds.filter((bind) => somaxconn !== null && bind.options.backlog > somaxconn);
+  if (cut.length > 0) {
+    const which = cut.map((bind) => bind.uri).join(", ");
+    log(
+      memory,
+      "warning",
+      `net.core.somaxconn is ${somaxconn}, below the backlog of ${which}: connections beyond it are refused in a burst; raise it with sysctl`,
+    );
+  }
+  if (openFiles !== null && openFiles < FEW_OPEN_FILES) {
+    log(
+      memory,
+      "warning",
+      `Workers may open no more than ${openFiles} descriptors each; raise the limit (ulimit -n, LimitNOFILE=) for more connections`,
+    );
+  }
+};

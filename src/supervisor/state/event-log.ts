@@ -1,0 +1,283 @@
+// The last things that happened, numbered, for `crankctl events`: kept in the journal, so that they outlive a sleep.
+// Noting and telling are two batches: what happened is written down with its deeds, and told (logged, streamed) after.
+import type { Happening } from "../../control/happenings.ts";
+import type { EventEntry } from "../../control/messages.ts";
+import type { Note } from "../../core/model/effects.ts";
+import type { Outbox } from "./batch.ts";
+import { keptValue } from "./kept-value.ts";
+
+/** What is held for clients that ask later, at least; workers' words are not counted in it. */
+const NOTES_KEPT = 1024;
+/** Of those that a worker makes by saying something, as often as it likes: the oldest go first, and nothing else for them. */
+const WORDS_KEPT = 256;
+const WORDS: ReadonlySet<AnyNote["kind"]> = new Set([
+  "workerStatus",
+  "workerErrno",
+  "workerMoved",
+  "wordsRefused",
+  "wordsNotUnderstood",
+  "watchdogRefused",
+  "descriptorsStored",
+  "descriptorsGiven",
+  "descriptorsLost",
+  "tokenRefused",
+] as const);
+/**
+ * Each page is a key of the journal, and a supervisor that starts is told of each: so many small ones become one, again and
+ * again until that has as many entries as a page is to have.
+ */
+const PAGES_MERGED = 8;
+const SMALL_PAGE = 32;
+/** A page is not made longer than this, in UTF-16 units: a journal value has to fit into one of the keeper's frames. */
+const MOST_PAGE_UNITS = 256 * 1024;
+const decoder = new TextDecoder();
+
+/** What the core notes, and what the supervisor does. */
+export type AnyNote = Note | Happening;
+export type Told = { readonly note: AnyNote; readonly json: string };
+
+/** What one event led to: the entries from number `first` on, as one journal key has them: read only when somebody asks. */
+type Page = {
+  readonly first: number;
+  readonly count: number;
+  /** How many of them are workers' words. */
+  readonly words: number;
+  readonly texts: readonly string[] | Uint8Array;
+};
+/** An entry's JSON. */
+type Text = { readonly json: string; readonly isWord: boolean };
+
+/** The notes that are held. */
+export class NoteLog {
+  /** In the order of their numbers. */
+  #pages: Page[] = [];
+  /** Without workers' words. */
+  #held = 0;
+  #words = 0;
+  #next = 1;
+  /** The last note that was told. */
+  #told = 0;
+  #untold: Told[] = [];
+  /** What this event has led to so far, as JSON; how many of these are workers' words; and how long they are together, UTF-16 units. */
+  #added: string[] = [];
+  #addedWords = 0;
+  #addedUnits = 0;
+  /** Small pages that came since some were merged, or that were in the journal. */
+  #unmerged = 0;
+
+  /** Takes back from the journal how far the telling had come. */
+  restoreTold(seq: number): void {
+    this.#told = seq;
+  }
+
+  /** Takes a page back from the journal: `count` entries from number `first` on. The pages may come in any order. */
+  restore(first: number, count: number, words: number, bytes: Uint8Array): void {
+    let place = this.#pages.length;
+    while (place > 0 && (this.#pages[place - 1]?.first ?? 0) > first) place--;
+    this.#pages.splice(place, 0, { first, count, words, texts: bytes });
+    this.#held += count - words;
+    this.#words += words;
+    this.#unmerged += count < SMALL_PAGE ? 1 : 0;
+    this.#next = Math.max(this.#next, first + count);
+  }
+
+  /** The number of the oldest note that is held; that of the next one if there is none. */
+  get first(): number {
+    return this.#pages[0]?.first ?? this.#next;
+  }
+
+  /** The number that the next note will get. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Takes note of what happened; `write` writes it down. */
+  add(note: AnyNote, time: string): void {
+    // An EventEntry. The longer part of it is made by the engine, without a copy of the note.
+    const json = `{"seq":${this.#next},"time":"${time}",${JSON.stringify(note).slice(1)}`;
+    this.#next += 1;
+    this.#added.push(json);
+    this.#addedUnits += json.length;
+    if (WORDS.has(note.kind)) this.#addedWords += 1;
+    this.#untold.push({ note, json });
+  }
+
+  /** Writes down what was added, as one page, and lets the oldest pages go that have been told. */
+  write(outbox: Outbox): void {
+    const texts = this.#added;
+    const count = texts.length;
+    if (count === 0) return;
+    const added: WrittenPage = { first: this.#next - count, count, words: this.#addedWords, texts };
+    if (this.#addedUnits <= MOST_PAGE_UNITS) this.#write(added, outbox);
+    else for (const page of pagesOf(added.first, markedTextsOf(added))) this.#write(page, outbox);
+    this.#added = [];
+    this.#addedWords = 0;
+    this.#addedUnits = 0;
+    for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
+      const isTold = oldest.first + oldest.count - 1 <= this.#told;
+      if (!isTold || this.#held - (oldest.count - oldest.words) < NOTES_KEPT) return;
+      this.#pages.shift();
+      this.#held -= oldest.count - oldest.words;
+      this.#words -= oldest.words;
+      outbox.remove(keyOf(oldest));
+    }
+  }
+
+  #write(page: WrittenPage, outbox: Outbox): void {
+    const { count, words } = page;
+    outbox.putText(keyOf(page), jsonOf(page));
+    this.#pages.push(page);
+    this.#held += count - words;
+    this.#words += words;
+    if (count < SMALL_PAGE) this.#unmerged += 1;
+  }
+
+  get hasUntold(): boolean {
+    return this.#told < this.#next - 1;
+  }
+
+  /**
+   * The notes that are to be told now, each with its JSON (an EventEntry): as many as have `most` UTF-16 units together, and
+   * at least one. They count as told.
+   */
+  takeUntold(outbox: Outbox, most: number): readonly Told[] {
+    const untold =
+      this.#untold.length === this.#next - 1 - this.#told
+        ? this.#untold
+        : this.from(this.#told + 1).map((json) => ({ note: JSON.parse(json), json }));
+    const count = countWithin(untold, most);
+    this.#untold = untold.slice(count);
+    this.#told += count;
+    outbox.put("told", this.#told);
+    if (this.#unmerged >= PAGES_MERGED) this.#merge(outbox);
+    return untold.slice(0, count);
+  }
+
+  /** Makes one page of each row of small ones. */
+  #merge(outbox: Outbox): void {
+    const pages: Page[] = [];
+    let small: Page[] = [];
+    const close = (): void => {
+      const [first] = small;
+      if (first && small.length > 1) {
+        for (const page of small) outbox.remove(keyOf(page));
+        for (const merged of pagesOf(first.first, small.flatMap(markedTextsOf))) {
+          outbox.putText(keyOf(merged), jsonOf(merged));
+          pages.push(merged);
+        }
+      } else pages.push(...small);
+      small = [];
+    };
+    for (const page of this.#withoutOldWords(outbox)) {
+      const last = small.at(-1);
+      if (last && last.first + last.count !== page.first) close();
+      if (isSmall(page)) small.push(page);
+      else {
+        close();
+        pages.push(page);
+      }
+    }
+    close();
+    this.#pages = pages;
+    this.#unmerged = 0;
+  }
+
+  /** The pages with what is left of them when the oldest words too many have gone. Numbers that are gone are missing. */
+  #withoutOldWords(outbox: Outbox): readonly Page[] {
+    const pages: Page[] = [];
+    for (const page of this.#pages) {
+      const surplus = Math.min(page.words, this.#words - WORDS_KEPT);
+      const isTold = page.first + page.count - 1 <= this.#told;
+      if (surplus <= 0 || !isTold) {
+        pages.push(page);
+        continue;
+      }
+      outbox.remove(keyOf(page));
+      this.#words -= surplus;
+      for (const rest of remainder(page, surplus)) {
+        outbox.putText(keyOf(rest), jsonOf(rest));
+        pages.push(rest);
+      }
+    }
+    return pages;
+  }
+
+  /** The held notes from `seq` on, each as its JSON text. */
+  from(seq: number): string[] {
+    return this.#pages
+      .filter((page) => page.first + page.count > seq)
+      .flatMap((page) => textsOf(page).slice(Math.max(0, seq - page.first)));
+  }
+}
+
+/** One that is long need not have many entries: it would be written again and again. */
+const isSmall = ({ count, texts }: Page): boolean => {
+  if (count >= SMALL_PAGE) return false;
+  const units = texts instanceof Uint8Array ? texts.length : texts.reduce((sum, text) => sum + text.length, 0);
+  return units < MOST_PAGE_UNITS / 2;
+};
+
+/** Where a page is in the journal: its first entry's number and how many there are, and words among them, so that it need not be read for that. */
+const keyOf = ({ first, count, words }: Page): string => `notes/${first}+${count}${words === 0 ? "" : `+${words}`}`;
+
+/** What is left of a page without its oldest words, in rows without gaps. */
+const remainder = (page: Page, surplus: number): readonly WrittenPage[] => {
+  const pages: WrittenPage[] = [];
+  let row: Text[] = [];
+  let left = surplus;
+  const close = (end: number): void => {
+    if (row.length > 0) pages.push(...pagesOf(end - row.length, row));
+    row = [];
+  };
+  for (const [index, text] of markedTextsOf(page).entries()) {
+    if (text.isWord && left > 0) {
+      left -= 1;
+      close(page.first + index);
+    } else row.push(text);
+  }
+  close(page.first + page.count);
+  return pages;
+};
+
+const markedTextsOf = (page: Page): readonly Text[] =>
+  textsOf(page).map((json) => ({ json, isWord: page.words > 0 && WORDS.has(JSON.parse(json).kind) }));
+
+const jsonOf = ({ texts }: { readonly texts: readonly string[] }): string => `[${texts.join(",")}]`;
+
+type WrittenPage = Page & { readonly texts: readonly string[] };
+
+/** Entries from number `first` on, cut into pages that are not too long. */
+const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] => {
+  const pages: WrittenPage[] = [];
+  let begun = 0;
+  let units = 0;
+  const close = (end: number): void => {
+    const some = texts.slice(begun, end);
+    const words = some.filter(({ isWord }) => isWord).length;
+    pages.push({ first: first + begun, count: some.length, words, texts: some.map(({ json }) => json) });
+    begun = end;
+    units = 0;
+  };
+  for (const [index, { json }] of texts.entries()) {
+    if (index > begun && units + json.length > MOST_PAGE_UNITS) close(index);
+    units += json.length;
+  }
+  close(texts.length);
+  return pages;
+};
+
+/** How many of them have so many UTF-16 units together; one, if the first is longer. */
+const countWithin = (told: readonly Told[], most: number): number => {
+  let units = 0;
+  for (const [index, { json }] of told.entries()) {
+    units += json.length;
+    if (index > 0 && units > most) return index;
+  }
+  return told.length;
+};
+
+const textsOf = ({ texts }: Page): readonly string[] => {
+  if (!(texts instanceof Uint8Array)) return texts;
+  const entries: EventEntry[] = keptValue(decoder.decode(texts));
+  return entries.map((entry) => JSON.stringify(entry));
+};

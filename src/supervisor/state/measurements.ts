@@ -1,0 +1,195 @@
+// What was measured of the workers and sockets: the last complete measurement, and the one that is under way. Kept in the
+// journal as it was said, and read only when somebody wants to see it.
+import type { Usage } from "../../control/messages.ts";
+import type { Outbox } from "./batch.ts";
+import { wallTime } from "./facts.ts";
+import type { Memory } from "./store.ts";
+
+/** `memory`: nothing whose cost grows with the number of connections. */
+export type Scope = "memory" | "everything";
+
+/** What is known of one measurement. `begunAt`, `endedAt`: CLOCK_MONOTONIC ms. */
+export type Measurement = {
+  readonly number: number;
+  readonly scope: Scope;
+  readonly begunAt: number;
+  /** null: it is under way. */
+  readonly endedAt: number | null;
+  /** The handles that its sockets had, in its order. */
+  readonly handles: readonly number[];
+};
+
+/** Of a worker's process tree; null is what may not be known. */
+export type WorkerUsage = {
+  readonly processes: number;
+  /** Bytes. */
+  readonly memory: number | null;
+  /** ms. */
+  readonly cpuMs: number;
+  readonly connections: number | null;
+};
+
+export type SocketUsage = {
+  readonly connections: number | null;
+  readonly queue: number | null;
+  readonly limit: number | null;
+  readonly drops: number | null;
+};
+
+/** Of all TCP sockets of the network namespace. */
+export type ListenCounters = { readonly overflows: number; readonly drops: number };
+
+type Found = {
+  readonly workers: ReadonlyMap<number, WorkerUsage>;
+  readonly sockets: ReadonlyMap<number, SocketUsage>;
+  readonly counters: ListenCounters | null;
+};
+
+const NOTHING: Found = { workers: new Map(), sockets: new Map(), counters: null };
+const decoder = new TextDecoder();
+
+/** The last measurement and the one under way, decoded when somebody looks. */
+export class Measurements {
+  #number = 0;
+  #last: Measurement | null = null;
+  #current: Measurement | null = null;
+  /** What each said, by the number of the measurement. */
+  readonly #said = new Map<number, Uint8Array[]>();
+  #found: Found | null = null;
+
+  /** Takes back from the journal what is known of the last measurements. */
+  restore({ number, last, current }: Journalled): void {
+    this.#number = number;
+    this.#last = last;
+    this.#current = current;
+  }
+
+  /** Takes back from the journal one part of what a measurement said. The parts may come in any order. */
+  restorePart(name: string, bytes: Uint8Array): void {
+    const [number = 0, part = 0] = name.split("-").map(Number);
+    const parts = this.#said.get(number) ?? [];
+    parts[part] = bytes;
+    this.#said.set(number, parts);
+  }
+
+  /** The last one that was completed. */
+  get last(): Measurement | null {
+    return this.#last;
+  }
+
+  get current(): Measurement | null {
+    return this.#current;
+  }
+
+  /** Begins the next one. Returns its number. */
+  begin(outbox: Outbox, { scope, begunAt, handles }: Pick<Measurement, "scope" | "begunAt" | "handles">): number {
+    this.#number += 1;
+    this.#current = { number: this.#number, scope, begunAt, endedAt: null, handles };
+    this.#write(outbox);
+    return this.#number;
+  }
+
+  /** Takes a part of what the one under way has to say. Returns whether it has said everything. */
+  take(outbox: Outbox, bytes: Uint8Array, at: number): boolean {
+    const current = this.#current;
+    if (!current) return false;
+    const parts = this.#said.get(current.number) ?? [];
+    // The bytes are the event's own.
+    const kept = bytes.slice();
+    outbox.putText(partKey(current.number, parts.length), decoder.decode(kept));
+    parts.push(kept);
+    this.#said.set(current.number, parts);
+    if (!decoder.decode(kept.subarray(-END.length)).endsWith(END)) return false;
+    this.#forget(outbox, this.#last);
+    this.#last = { ...current, endedAt: at };
+    this.#current = null;
+    this.#found = null;
+    this.#write(outbox);
+    return true;
+  }
+
+  /** The one under way has come to nothing; what was measured before still counts. */
+  abandon(outbox: Outbox): void {
+    this.#forget(outbox, this.#current);
+    this.#current = null;
+    this.#write(outbox);
+  }
+
+  worker(id: number): WorkerUsage | null {
+    return this.#read().workers.get(id) ?? null;
+  }
+
+  /** By the socket's handle. */
+  socket(handle: number): SocketUsage | null {
+    return this.#read().sockets.get(handle) ?? null;
+  }
+
+  get counters(): ListenCounters | null {
+    return this.#read().counters;
+  }
+
+  #write(outbox: Outbox): void {
+    const known: Journalled = { number: this.#number, last: this.#last, current: this.#current };
+    outbox.put("measured", known);
+  }
+
+  #forget(outbox: Outbox, measurement: Measurement | null): void {
+    if (!measurement) return;
+    const parts = this.#said.get(measurement.number) ?? [];
+    for (const part of parts.keys()) outbox.remove(partKey(measurement.number, part));
+    this.#said.delete(measurement.number);
+  }
+
+  #read(): Found {
+    const last = this.#last;
+    this.#found ??= last ? readParts(last, this.#said.get(last.number) ?? []) : NOTHING;
+    return this.#found;
+  }
+}
+
+/** What a worker used when it was measured last. */
+export const usageOf = (memory: Memory, worker: number): Usage | null => {
+  const { last } = memory.measurements;
+  const usage = last && memory.measurements.worker(worker);
+  if (!last || !usage) return null;
+  const { processes, memory: bytes, cpuMs, connections } = usage;
+  return {
+    at: wallTime(memory.facts, last.endedAt ?? last.begunAt),
+    processes,
+    memory: bytes,
+    cpu: cpuMs / 1000,
+    connections,
+  };
+};
+
+type Journalled = {
+  readonly number: number;
+  readonly last: Measurement | null;
+  readonly current: Measurement | null;
+};
+
+const END = "end\n";
+
+const partKey = (number: number, part: number): string => `usage/${number}-${part}`;
+
+/** Reads what keeper/measure.h describes. */
+const readParts = ({ handles }: Measurement, parts: readonly Uint8Array[]): Found => {
+  const workers = new Map<number, WorkerUsage>();
+  const sockets = new Map<number, SocketUsage>();
+  let counters: ListenCounters | null = null;
+  for (const part of parts) {
+    for (const line of decoder.decode(part).split("\n")) {
+      const [kind, ...words] = line.split(" ");
+      const [first = 0, ...rest] = words.map(numberOrNull);
+      const [a = null, b = null, c = null, d = null] = rest;
+      if (kind === "w" && first !== null)
+        workers.set(first, { processes: a ?? 0, memory: b, cpuMs: c ?? 0, connections: d });
+      if (kind === "s" && first !== null)
+        sockets.set(handles[first] ?? 0, { connections: a, queue: b, limit: c, drops: d });
+      if (kind === "n" && first !== null && a !== null) counters = { overflows: first, drops: a };
+    }
+  }
+  return { workers, sockets, counters };
+};
+
+const numberOrNull = (word: string): number | null => (word === "-" || word === "" ? null : Number(word));

@@ -1,0 +1,210 @@
+// The way back: out of the journal's entries into the supervisor's memory, at every hello. What is written is in store.ts.
+
+import { stateOf } from "../../core/model/plain-state.ts";
+import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
+import type { Generation, Worker } from "../../core/model/state.ts";
+import { initialState } from "../../core/model/state.ts";
+import { EMPTY_STORE } from "../workers/start/stored-descriptors.ts";
+import { Outbox } from "./batch.ts";
+import { NOTHING_COUNTED } from "./counters.ts";
+import { NoteLog } from "./event-log.ts";
+import { keptValue } from "./kept-value.ts";
+import { Measurements } from "./measurements.ts";
+import { NO_SERVICE_MANAGER } from "./service-manager.ts";
+import { rememberSpecText } from "./spec-texts.ts";
+import type { Memory } from "./store.ts";
+
+const EMPTY_CORE = initialState({ respawn: null, history: [] });
+
+/** Rebuilds the memory from the journal's entries. Values are our own, written by `remember*`; the version is checked before. */
+export const recall = (
+  { platform, frontEnd, facts }: Pick<Memory, "platform" | "frontEnd" | "facts">,
+  entries: ReadonlyMap<string, Uint8Array>,
+): Memory => {
+  const memory: Memory = {
+    platform,
+    frontEnd,
+    facts,
+    outbox: new Outbox(),
+    notes: new NoteLog(),
+    measurements: new Measurements(),
+    settings: null,
+    boot: { stage: "fresh", barrier: 0, failure: null, isUnwanted: false },
+    core: EMPTY_CORE,
+    counters: NOTHING_COUNTED,
+    serviceManager: NO_SERVICE_MANAGER,
+    adoption: null,
+    sockets: new Map(),
+    names: new Map(),
+    stored: new Map(),
+    store: EMPTY_STORE,
+    closed: [],
+    pending: new Map(),
+    finished: [],
+    unstarted: [],
+    probed: new Map(),
+    said: new Map(),
+    once: {},
+    inodes: new Map(),
+    followers: new Set(),
+    authenticated: new Set(),
+    penalties: undefined,
+    look: null,
+    upgrade: null,
+    program: null,
+    format: FIRST_FORMAT,
+    own: null,
+  };
+  restoreEntries(memory, entries);
+  return memory;
+};
+
+/** Puts back what journal entries hold. */
+export const restoreEntries = (memory: Memory, entries: Iterable<readonly [string, Uint8Array]>): void => {
+  const generations: Record<number, Generation> = {};
+  const workers: Record<number, Worker> = {};
+  for (const [key, bytes] of entries) {
+    const slash = key.indexOf("/");
+    const name = slash < 0 ? "" : key.slice(slash + 1);
+    const restore = RESTORE[slash < 0 ? key : key.slice(0, slash)];
+    restore?.(memory, name, bytes, generations, workers);
+  }
+  memory.core = stateOf({ ...memory.core, generations, workers });
+};
+
+/** What a journal key holds goes back where it came from; `name` is what stands behind the slash, "" without one. */
+type Restore = (
+  memory: Memory,
+  name: string,
+  bytes: Uint8Array,
+  generations: Record<number, Generation>,
+  workers: Record<number, Worker>,
+) => void;
+
+const decoder = new TextDecoder();
+const parse = (bytes: Uint8Array) => keptValue(decoder.decode(bytes));
+
+/** An earlier version's spec says less. */
+const completed = (spec: Spec): Spec => (Object.hasOwn(spec, "pauseMs") ? spec : { ...spec, ...UNPACED });
+
+const RESTORE: Readonly<Record<string, Restore>> = {
+  settings: (memory, _name, bytes) => {
+    memory.settings = parse(bytes);
+  },
+  boot: (memory, _name, bytes) => {
+    memory.boot = parse(bytes);
+  },
+  service: (memory, _name, bytes) => {
+    // An earlier version wrote down less.
+    memory.core = { ...memory.core, service: { ...memory.core.service, ...parse(bytes) } };
+  },
+  history: (memory, _name, bytes) => {
+    const good: GoodSpec = parse(bytes);
+    const history: GoodSpec[] = [...memory.core.history, { ...good, spec: completed(good.spec) }];
+    memory.core = { ...memory.core, history: history.sort((a, b) => a.generation - b.generation) };
+  },
+  generation: (_memory, name, bytes, generations) => {
+    const generation: Generation = parse(bytes);
+    const spec = completed(generation.spec);
+    if (spec === generation.spec) rememberSpecText(spec, bytes);
+    generations[Number(name)] = { ...generation, spec };
+  },
+  worker: (_memory, name, bytes, _generations, workers) => {
+    workers[Number(name)] = parse(bytes);
+  },
+  counters: (memory, _name, bytes) => {
+    memory.counters = { ...memory.counters, ...parse(bytes) };
+  },
+  once: (memory, _name, bytes) => {
+    memory.once = parse(bytes);
+  },
+  serviceManager: (memory, _name, bytes) => {
+    memory.serviceManager = parse(bytes);
+  },
+  adoption: (memory, _name, bytes) => {
+    memory.adoption = parse(bytes);
+  },
+  socket: (memory, name, bytes) => {
+    memory.sockets.set(Number(name), parse(bytes));
+  },
+  name: (memory, name, bytes) => {
+    memory.names.set(Number(name), parse(bytes));
+  },
+  stored: (memory, name, bytes) => {
+    memory.stored.set(Number(name), parse(bytes));
+  },
+  store: (memory, _name, bytes) => {
+    memory.store = parse(bytes);
+  },
+  closed: (memory, _name, bytes) => {
+    memory.closed = parse(bytes);
+  },
+  measured: (memory, _name, bytes) => {
+    memory.measurements.restore(parse(bytes));
+  },
+  usage: (memory, name, bytes) => {
+    memory.measurements.restorePart(name, bytes);
+  },
+  pending: (memory, name, bytes) => {
+    memory.pending.set(Number(name), parse(bytes));
+  },
+  finished: (memory, _name, bytes) => {
+    memory.finished.push(...parse(bytes));
+  },
+  unstarted: (memory, _name, bytes) => {
+    memory.unstarted = parse(bytes);
+  },
+  said: (memory, name, bytes) => {
+    memory.said.set(Number(name), parse(bytes));
+  },
+  followers: (memory, _name, bytes) => {
+    for (const connection of parse(bytes)) memory.followers.add(connection);
+  },
+  authenticated: (memory, _name, bytes) => {
+    for (const connection of parse(bytes)) memory.authenticated.add(connection);
+  },
+  own: (memory, _name, bytes) => {
+    memory.own = parse(bytes);
+  },
+  look: (memory, _name, bytes) => {
+    memory.look = parse(bytes);
+  },
+  upgrade: (memory, _name, bytes) => {
+    memory.upgrade = parse(bytes);
+  },
+  program: (memory, _name, bytes) => {
+    memory.program = parse(bytes);
+  },
+  format: (memory, _name, bytes) => {
+    memory.format = parse(bytes);
+  },
+  told: (memory, _name, bytes) => {
+    memory.notes.restoreTold(parse(bytes));
+  },
+  notes: (memory, name, bytes) => {
+    const [first, count, words] = name.split("+").map(Number);
+    memory.notes.restore(first ?? 0, count ?? 0, words ?? 0, bytes);
+  },
+};
+
+/** Raised when what the journal's values are changes so that an older crank would read them wrongly. */
+export const FORMAT = 2;
+/** Before it was written down. */
+const FIRST_FORMAT = 1;
+
+/** Says in the journal how it is to be read, if it does not say so yet. */
+export const rememberFormat = (memory: Memory): void => {
+  if (memory.format === FORMAT) return;
+  memory.format = FORMAT;
+  memory.outbox.put("format", FORMAT);
+};
+
+/** Why entries cannot be understood; null if they can. It completes "the journal …". */
+export const formatProblem = (entries: ReadonlyMap<string, Uint8Array>): string | null => {
+  const written = entries.get("format");
+  const format: unknown = written === undefined ? FIRST_FORMAT : parse(written);
+  if (typeof format !== "number" || format > FORMAT)
+    return `was written by a later version of crank (its values have format ${format}, this one knows ${FORMAT})`;
+  const unknown = [...entries.keys()].find((key) => !Object.hasOwn(RESTORE, key.split("/")[0] ?? ""));
+  return unknown === undefined ? null : `holds ${JSON.stringify(unknown)}, which this version of crank does not know`;
+};

@@ -1,0 +1,117 @@
+// The way to the service manager: a datagram socket that the keeper holds and never waits for. What could not be sent is
+// told anew as a whole after a pause: none of it does harm when it comes twice.
+
+import { printable } from "../../control/printable.ts";
+import { byteLength } from "../../host/bytes.ts";
+import { COMMANDS, type KeeperEvent } from "../../keeper/protocol.ts";
+import { log } from "../events/log.ts";
+import { MAX_UNIX_PATH_BYTES } from "../os/addresses.ts";
+import { describeErrno } from "../os/errno.ts";
+import { AF_UNIX, unixAddress } from "../os/sockaddr.ts";
+import { NOTHING_TOLD, rememberManager } from "../state/service-manager.ts";
+import type { Memory } from "../state/store.ts";
+
+/** The keeper's handle of the socket to the manager. */
+const HANDLE = 2;
+
+/** Finds out which service manager there is, and connects to it. The first thing that a crank does. */
+export const meetServiceManager = (memory: Memory): void => {
+  const { platform, facts } = memory;
+  const { NOTIFY_SOCKET: socket = "", JOURNAL_STREAM: journal } = platform.environment;
+  const hasJournal = journal !== undefined && journal === platform.streamIdentity(STDERR);
+  rememberManager(memory, { hasJournal });
+  if (socket === "") return;
+  if (!/^[/@]./.test(socket) || byteLength(socket) > MAX_UNIX_PATH_BYTES)
+    return log(
+      memory,
+      "warning",
+      `NOTIFY_SOCKET=${socket} is not a unix socket that can be reached; nobody is notified`,
+    );
+  rememberManager(memory, { socket, heartbeatMs: heartbeatPeriod(memory, facts.pid) });
+  connect(memory);
+};
+
+const STDERR = 2;
+
+/** Half of what the watchdog allows (sd_watchdog_enabled(3)). */
+const heartbeatPeriod = ({ platform }: Memory, pid: number): number | null => {
+  const { WATCHDOG_USEC: allowed = "", WATCHDOG_PID: owner = "" } = platform.environment;
+  if (!/^\d{1,15}$/.test(allowed) || Number(allowed) === 0 || (owner !== "" && owner !== String(pid))) return null;
+  return Math.min(Math.max(1, Math.floor(Number(allowed) / 2000)), 2 ** 31);
+};
+
+const connect = (memory: Memory): void => {
+  const { socket, heartbeatMs } = memory.serviceManager;
+  if (socket === null) return;
+  memory.outbox.command({ kind: "openDatagram", handle: HANDLE, domain: AF_UNIX, address: unixAddress(socket) });
+  if (heartbeatMs === null) return;
+  memory.outbox.command({
+    kind: "heartbeat",
+    handle: HANDLE,
+    periodMs: heartbeatMs,
+    bytes: "WATCHDOG=1",
+  });
+};
+
+/** Sends one datagram, with the descriptors of `handles`. */
+export const sendToManager = (memory: Memory, assignments: readonly string[], handles: readonly number[] = []): void =>
+  memory.outbox.command({
+    kind: "sendDatagram",
+    handle: HANDLE,
+    worker: 0,
+    bytes: assignments.join("\n"),
+    handles,
+  });
+
+/** Says why crank ends now. */
+export const tellManagerWhy = (memory: Memory, sentence: string): void => {
+  if (memory.serviceManager.socket !== null) sendToManager(memory, ["STOPPING=1", `STATUS=${printable(sentence)}`]);
+};
+
+/** When what could not be sent is to be sent again, CLOCK_MONOTONIC ms; null: there is nothing. */
+export const managerDeadline = ({ boot, serviceManager }: Memory): number | null =>
+  boot.stage === "serving" ? (serviceManager.trouble?.retryAt ?? null) : null;
+
+/** Begins anew, when what failed is tried again. */
+export const reconnect = (memory: Memory): void => {
+  memory.outbox.command({ kind: "closeHandle", handle: HANDLE });
+  connect(memory);
+  const { trouble } = memory.serviceManager;
+  rememberManager(memory, { trouble: trouble && { ...trouble, retryAt: null } });
+};
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 30_000;
+/** About five minutes. */
+const MOST_FAILURES = 16;
+
+/** Takes a failure that was about the manager's socket; false if it was about something else. Nothing else suffers from it. */
+export const atManagerFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): boolean => {
+  if (event.id !== HANDLE || !ABOUT_THE_MANAGER.has(event.command)) return false;
+  const { socket, trouble, reload } = memory.serviceManager;
+  // One batch may fail in several places.
+  if (socket === null || (trouble !== null && trouble.retryAt !== null)) return true;
+  const now = event.deliveredAt;
+  const before = trouble !== null && now - trouble.failedAt < 2 * LONGEST_PAUSE_MS ? trouble.failures : 0;
+  const failures = before + 1;
+  const words = `NOTIFY_SOCKET=${socket}: ${event.step}: ${describeErrno(event.errno)}`;
+  if (failures > MOST_FAILURES) {
+    log(memory, "error", `${words}; crank goes on without telling the service manager`);
+    rememberManager(memory, { socket: null, trouble: null });
+    return true;
+  }
+  if (failures === 1) log(memory, "warning", `${words}; crank goes on, and tries to tell the service manager again`);
+  const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+  rememberManager(memory, {
+    trouble: { failures, failedAt: now, retryAt: now + pause },
+    told: NOTHING_TOLD,
+    reload: reload && { ...reload, isOver: false },
+  });
+  return true;
+};
+
+const ABOUT_THE_MANAGER: ReadonlySet<number> = new Set([
+  COMMANDS.openDatagram.code,
+  COMMANDS.sendDatagram.code,
+  COMMANDS.heartbeat.code,
+]);

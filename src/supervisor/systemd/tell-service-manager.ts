@@ -1,0 +1,102 @@
+// What the service manager is told, and when (sd_notify(3)): that crank is ready, reloading, stopping, how it does; and
+// which sockets the manager is to keep. What has been told is in the journal with the batch that tells it, so each
+// supervisor tells what is new.
+import { isInFlight } from "../../core/pool/rollout.ts";
+import { phaseMayLastUntil, statusLine } from "../../core/service-status.ts";
+import { storeName } from "../sockets/passed-sockets.ts";
+import { bindHandle } from "../sockets/sockets.ts";
+import { rememberManager, type Told } from "../state/service-manager.ts";
+import type { Memory } from "../state/store.ts";
+import { reconnect, sendToManager } from "./link.ts";
+
+/** Tells the manager what is new since it was told last. */
+export const tellServiceManager = (memory: Memory): void => {
+  const { serviceManager, boot } = memory;
+  if (serviceManager.socket === null || boot.stage !== "serving") return;
+  const now = memory.platform.monotonicNow();
+  const retryAt = serviceManager.trouble?.retryAt ?? null;
+  if (retryAt !== null && now < retryAt) return;
+  if (retryAt !== null) reconnect(memory);
+  const { told } = memory.serviceManager;
+  const next: Told = { ...told, ...store(memory), ...tellState(memory), mayLastUntil: extend(memory, now) };
+  if (JSON.stringify(next) !== JSON.stringify(told)) rememberManager(memory, { told: next });
+};
+
+/** The state as it is now: one datagram for a change of it, after those of a reload. */
+const tellState = (memory: Memory): Omit<Told, "stored" | "mayLastUntil"> => {
+  const { core, serviceManager } = memory;
+  const { told, reload, lastFailure } = serviceManager;
+  const isStopping = core.service.phase.kind === "stopping";
+  // What was running before is as good as ready: a start that finds workers to take over has nothing to wait for.
+  const isReady = told.isReady || (!isStopping && (!isInFlight(core.service) || core.service.current !== null));
+  const status = statusLine(core, lastFailure);
+  const assignments: string[] = [];
+  let reloadAt = told.reloadAt;
+  if (reload && !reload.isOver) {
+    if (reloadAt !== reload.at) sendToManager(memory, ["RELOADING=1", `MONOTONIC_USEC=${microseconds(reload.at)}`]);
+    reloadAt = reload.at;
+    if (!isReloading(memory)) {
+      reloadAt = null;
+      rememberManager(memory, { reload: { ...reload, isOver: true } });
+      assignments.push("READY=1");
+    }
+  }
+  if (isReady && !told.isReady) assignments.push("READY=1", ...mainPid(memory.facts.pid));
+  if (isStopping && !told.isStopping) assignments.push("STOPPING=1");
+  if (status !== told.status) assignments.push(`STATUS=${status}`);
+  if (assignments.length > 0) sendToManager(memory, [...new Set(assignments)]);
+  return { isReady, isStopping, reloadAt, status };
+};
+
+/** The manager of a container's host knows the container's first process by another number. */
+const mainPid = (pid: number): string[] => (pid === 1 ? [] : [`MAINPID=${pid}`]);
+
+/** A reload is over when nothing is being rolled out any more, or nothing ever will be. */
+const isReloading = ({ core }: Memory): boolean =>
+  core.service.phase.kind === "running" && (isInFlight(core.service) || core.service.queuedReload !== null);
+
+/** systemd takes only what is not before the moment of its request, which it knows more exactly than in milliseconds. */
+const microseconds = (ms: number): number => (Math.floor(ms) + 1) * 1000;
+
+/** Lets the manager keep the sockets that crank has bound itself: for the next start, whatever becomes of this crank. */
+const store = (memory: Memory): Pick<Told, "stored"> => {
+  const { settings, serviceManager, core } = memory;
+  const { phase } = core.service;
+  const { stored } = serviceManager.told;
+  const own = (settings?.binds ?? []).map((bind, index) => ({ name: storeName(bind), handle: bindHandle(index) }));
+  const names = own.flatMap(({ name }) => name ?? []);
+  if (phase.kind === "stopping") {
+    // Asked to end: who comes now is to be refused at once. After a failure the manager will start crank again.
+    if (phase.ended || phase.status !== 0 || serviceManager.isRestarting || stored?.length === 0) return { stored };
+    for (const name of new Set(names)) sendToManager(memory, ["FDSTOREREMOVE=1", `FDNAME=${name}`]);
+    return { stored: [] };
+  }
+  if (stored !== null) return { stored };
+  const { discarded } = serviceManager;
+  for (const name of discarded) sendToManager(memory, ["FDSTOREREMOVE=1", `FDNAME=${name}`]);
+  for (const { name, handle } of own) {
+    // FDPOLL=0: a worker that shuts the socket down does not make the manager forget it.
+    if (name !== null && memory.sockets.has(handle))
+      sendToManager(memory, ["FDSTORE=1", `FDNAME=${name}`, "FDPOLL=0"], [handle]);
+  }
+  return { stored: names };
+};
+
+/** Whatever the unit's timeouts are, a phase may last as long as the specs allow, and this much longer. */
+const SPARE_MS = 15_000;
+/** A time that changes by less is not worth a message. */
+const WORTH_TELLING_MS = 5_000;
+
+const extend = (memory: Memory, now: number): number | null => {
+  const { told, reload } = memory.serviceManager;
+  const { phase } = memory.core.service;
+  const isStopping = phase.kind === "stopping" && !phase.ended;
+  const isWaitedFor = isStopping || !told.isReady || (reload !== null && !reload.isOver);
+  const until = isWaitedFor ? phaseMayLastUntil(memory.core) : null;
+  if (until === null) return null;
+  // Each phase has a timeout of its own.
+  const known = isStopping && !told.isStopping ? null : told.mayLastUntil;
+  if (known !== null && until < known + WORTH_TELLING_MS) return known;
+  sendToManager(memory, [`EXTEND_TIMEOUT_USEC=${microseconds(Math.max(0, until - now) + SPARE_MS)}`]);
+  return until;
+};

@@ -1,0 +1,136 @@
+// The check of an upgrade, on both of its sides: the running crank starts the new program with a copy of the journal, and the
+// new program, called with --upgrade-check, says whether it could go on from there.
+import { host } from "#host";
+import { parseFlatJson } from "../../control/json.ts";
+import { nextDeadline } from "../../core/deadline.ts";
+import { bytesOf, textOf } from "../../host/bytes.ts";
+import { readJournal } from "../../keeper/journal.ts";
+import { INHERITED_OOM_SCORE, PROTOCOL_VERSION, SPAWN_FLAGS, UNCHANGED } from "../../keeper/protocol.ts";
+import { VERSION } from "../../version.ts";
+import { status } from "../control/queries.ts";
+import { linuxPlatform } from "../os/linux.ts";
+import { programPath } from "../os/program-path.ts";
+import { readWhole } from "../os/system-files.ts";
+import type { KeeperFacts } from "../state/facts.ts";
+import type { FrontEnd } from "../state/front-end.ts";
+import { formatProblem, recall } from "../state/restore.ts";
+import type { Memory } from "../state/store.ts";
+import type { Upgrade, UpgradeAnswer } from "../state/upgrade-stages.ts";
+import { checkWorker } from "../workers/serving/probes.ts";
+
+/** `JOURNAL:ANSWER`, the check's descriptors. */
+const VARIABLE = "CRANK_UPGRADE_CHECK";
+const JOURNAL_FD = 3;
+const ANSWER_FD = 4;
+const STDERR = 2;
+const SIGKILL = 9;
+/** Copies of the journal are handles whose numbers nobody else ever has. */
+const FIRST_COPY = 2 ** 33;
+
+/** The keeper's handle of the journal's copy. */
+export const copyHandle = (upgrade: number): number => FIRST_COPY + upgrade;
+
+/** Starts the check, through the front end's wrapper if it has one. */
+export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade): void => {
+  const { facts, settings, outbox } = memory;
+  const wrapper = memory.frontEnd.wrapper?.(memory) ?? null;
+  const args = wrapper?.check ?? [facts.program, "--upgrade-check", ...facts.args];
+  outbox.command({ kind: "copyJournal", handle: copyHandle(number) });
+  outbox.command({
+    kind: "spawn",
+    worker: checkWorker(number),
+    file: wrapper ? programPath(memory, args[0] ?? "", "") : program.file,
+    args,
+    cwd: "",
+    env: [[VARIABLE, `${JOURNAL_FD}:${ANSWER_FD}`]],
+    unset: wrapper?.unset ?? [],
+    ownPid: [],
+    descriptors: [copyHandle(number), JOURNAL_FD],
+    stdin: 0,
+    output: 0,
+    notifyFd: ANSWER_FD,
+    notifyPath: "",
+    identity: [],
+    umask: UNCHANGED,
+    limits: [],
+    nice: 0,
+    oomScore: INHERITED_OOM_SCORE,
+    deathSignal: SIGKILL,
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
+    prefix: (settings?.linePrefix ?? "").replace("%w", "upgrade").replace("%m", String(facts.pid)),
+    json: `"service":${JSON.stringify(settings?.name ?? "")},"upgrade":${number}`,
+    connectFd: 0,
+    connectPath: "",
+  });
+};
+
+/** What the new program answered; null if that is no answer. */
+export const parseUpgradeAnswer = (bytes: Uint8Array): UpgradeAnswer | null => {
+  const answer = parseFlatJson(textOf(bytes));
+  if (typeof answer !== "object" || answer === null) return null;
+  const { crank: version, protocol, home, runtime } = Object.fromEntries(Object.entries(answer));
+  const isWhole = typeof version === "string" && typeof protocol === "number";
+  return isWhole && isDirectory(home) && isPath(runtime) ? { version, protocol, home, runtime } : null;
+};
+
+/** That of what is installed right below the root is empty. */
+const isDirectory = (path: unknown): path is string => path === "" || isPath(path);
+const isPath = (path: unknown): path is string => typeof path === "string" && path.startsWith("/");
+
+/** Answers the check that this process was started for, and ends it: status 0 if this program could go on from the journal. */
+export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
+  const { files, processes } = host;
+  const told = /^(\d+):(\d+)$/.exec(processes.variable(VARIABLE) ?? "");
+  // Called by hand, or through a wrapper that lost it: being able to run at all is the answer.
+  if (!told) return processes.exit(0);
+  const problem = problemWith(frontEnd, readWhole(`/proc/self/fd/${told[1]}`));
+  if (problem !== null) {
+    files.write(STDERR, bytesOf(`crank ${VERSION} cannot go on: ${problem}\n`));
+    return processes.exit(1);
+  }
+  files.write(Number(told[2]), bytesOf(JSON.stringify(answer())));
+  processes.exit(0);
+};
+
+/** The keeper's program says where it is (keeper/programs.c). */
+const answer = (): Record<string, unknown> => {
+  const home = host.processes.variable("CRANK_HOME");
+  return { crank: VERSION, protocol: PROTOCOL_VERSION, home, runtime: `${home}/bin/runtime` };
+};
+
+/** What keeps this program from going on from a journal; null: nothing. */
+export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | null => {
+  const journal = readJournal(bytes);
+  if (journal.kind === "empty") return "the journal is empty";
+  if (journal.kind === "stale") return "the journal is not the last state";
+  if (journal.kind === "newer")
+    return `the journal was written by a later version of crank (format ${journal.version})`;
+  if (journal.kind === "corrupt") return `the journal is damaged: ${journal.reason}`;
+  const problem = formatProblem(journal.entries);
+  if (problem !== null) return `the journal ${problem}`;
+  try {
+    const now = Math.round(host.clock.monotonicNow());
+    const memory = recall({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
+    // As a start would: everything is looked at once.
+    void [status(memory, {}), nextDeadline(memory.core)];
+    return memory.settings === null ? "the journal says nothing of what crank is to do" : null;
+  } catch (error) {
+    return `the journal cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
+  }
+};
+
+/** There is no keeper here. */
+const FACTS: KeeperFacts = {
+  ...{
+    pid: 0,
+    version: "",
+    startedAt: 0,
+    realtimeOffset: 0,
+    bootId: "",
+    home: "",
+    cwd: "/",
+    args: [],
+    program: "crank",
+  },
+  ...{ fresh: false, consumed: 0, executions: 0, path: "" },
+};

@@ -1,0 +1,285 @@
+// What workers say about descriptors that they leave for later ones (sd_notify(3): FDSTORE, FDNAME, FDPOLL, FDSTOREREMOVE),
+// and in crank's own words: FDNUMBER, for programs that cannot send a descriptor, and FDTAKE, for running ones that want what
+// is stored.
+
+import type { DescriptorsLost } from "../../../control/happenings.ts";
+import type { Worker } from "../../../core/model/state.ts";
+import { findWorker } from "../../../core/model/workers.ts";
+import { willStart } from "../../../core/pool/pool.ts";
+import { COMMANDS, type KeeperEvent } from "../../../keeper/protocol.ts";
+import { log } from "../../events/log.ts";
+import { happen } from "../../events/supervisor-event.ts";
+import { describeErrno } from "../../os/errno.ts";
+import { oneMore } from "../../state/rate-limit.ts";
+import type { Memory } from "../../state/store.ts";
+import {
+  dropStored,
+  FIRST_STORED_HANDLE,
+  forgetStored,
+  type Place,
+  rememberStore,
+  rememberStored,
+  type StoredDescriptor,
+  storeLimit,
+} from "../start/stored-descriptors.ts";
+import { usersOf } from "./ownership.ts";
+
+type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
+type Datagram = EventOf<"datagram">;
+type Said = ReadonlyMap<string, string>;
+
+/** `datagram.flags`: descriptors that came with it were lost on their way. */
+const DESCRIPTORS_LOST = 2;
+/** What sd_pid_notify_with_fds(3) calls a descriptor that has no name. */
+const UNNAMED = "stored";
+/** What all names together may take: they are one environment variable (execve(2), MAX_ARG_STRLEN). */
+const MOST_NAME_BYTES = 64 * 1024;
+/** How many a running worker is sent at once; it asks again for the rest. */
+const MOST_AT_ONCE = 16;
+const EBADF = 9;
+
+/** Does what a worker's notification says about stored descriptors. */
+export const takeStoreWords = (memory: Memory, worker: Worker, said: Said, event: Datagram): void => {
+  if (said.get("FDSTOREREMOVE") === "1") remove(memory, worker, said.get("FDNAME"));
+  if (said.get("FDSTORE") === "1") store(memory, worker, said, event);
+  if (said.get("FDTAKE") === "1") ask(memory, worker);
+  serveAsking(memory);
+};
+
+const nameOf = ({ id, pid }: Worker): string => `Worker ${id} (pid ${pid ?? "unknown"})`;
+
+/** The names that LISTEN_FDNAMES can hold: ASCII without control characters and colons. */
+const isName = (text: string): boolean => /^[ -9;-~]{0,255}$/.test(text);
+
+const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+
+const remove = (memory: Memory, worker: Worker, name: string | undefined): void => {
+  if (name === undefined || !isName(name))
+    return log(memory, "warning", `${nameOf(worker)} said FDSTOREREMOVE=1 without a usable FDNAME; ignored`);
+  for (const stored of memory.stored.values()) {
+    if (stored.name === name && stored.place.kind === "kept") dropStored(memory, stored.handle);
+  }
+};
+
+const store = (memory: Memory, worker: Worker, said: Said, event: Datagram): void => {
+  const name = usableName(memory, worker, said.get("FDNAME"));
+  const poll = said.get("FDPOLL") !== "0";
+  const number = said.get("FDNUMBER");
+  const areLost = (event.flags & DESCRIPTORS_LOST) !== 0;
+  if (areLost)
+    tellFailed(memory, event.deliveredAt, (more) => ({ ...named(worker), kind: LOST, cause: "overflow", more }));
+  else if (event.descriptors === 0 && number === undefined)
+    log(memory, "warning", `${nameOf(worker)} said FDSTORE=1 without a descriptor; ignored`);
+  for (let index = 0; index < event.descriptors; index++) {
+    const obstacle = whyNotStored(memory, worker, name);
+    // What is not kept is closed with the event.
+    if (obstacle !== null) {
+      tellStored(memory, worker, { name, count: index }, event.deliveredAt);
+      return sayFull(memory, worker, obstacle, event.deliveredAt);
+    }
+    const handle = add(memory, worker, name, { kind: "kept" });
+    memory.outbox.command({ kind: "keepDescriptor", event: event.seq, index, handle });
+    memory.outbox.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
+  }
+  tellStored(memory, worker, { name, count: event.descriptors }, event.deliveredAt);
+  if (number !== undefined) storeNumber(memory, worker, { number, name, poll }, event);
+};
+
+const usableName = (memory: Memory, worker: Worker, name: string | undefined): string => {
+  if (name === undefined) return UNNAMED;
+  if (isName(name)) return name;
+  const why = "at most 255 characters of ASCII, without a colon";
+  log(memory, "warning", `${nameOf(worker)} named a descriptor ${quote(name)}, which is no name (${why}); ignored`);
+  return UNNAMED;
+};
+
+const add = (memory: Memory, worker: Worker, name: string, place: Place): number => {
+  const handles = memory.store.handles + 1;
+  const handle = FIRST_STORED_HANDLE + handles;
+  rememberStore(memory, { ...memory.store, handles, isFull: false });
+  rememberStored(memory, { handle, name, from: worker.id, place });
+  return handle;
+};
+
+/** Why no more is stored, as part of a sentence; null if it can be. */
+const whyNotStored = (memory: Memory, worker: Worker, name: string): string | null => {
+  const spec = memory.core.generations[worker.generation]?.spec;
+  if (memory.core.service.phase.kind === "stopping" || !spec) return "crank is shutting down";
+  const limit = storeLimit(memory, spec);
+  if (limit === 0) return "this service keeps none (-fd-store 0)";
+  if (memory.stored.size >= limit) return `${limit} are stored, which is the limit (-fd-store)`;
+  let bytes = name.length;
+  for (const stored of memory.stored.values()) bytes += 1 + stored.name.length;
+  return bytes > MOST_NAME_BYTES ? `their names take more than ${MOST_NAME_BYTES} bytes` : null;
+};
+
+/** Once, however many it sends. */
+const sayFull = (memory: Memory, worker: Worker, reason: string, now: number): void => {
+  if (memory.store.isFull || memory.core.service.phase.kind === "stopping") return;
+  rememberStore(memory, { ...memory.store, isFull: true });
+  happen(memory, { ...named(worker), kind: LOST, cause: "full", reason }, now);
+};
+
+const LOST = "descriptorsLost";
+const named = ({ id, pid }: Worker) => ({ worker: id, pid });
+
+/** So much is told of what a worker leaves, and of what is lost: a server may hand over a thousand connections at once. */
+const MOST_TOLD = { most: 3, perMs: 10_000 };
+
+const tellStored = (
+  memory: Memory,
+  worker: Worker,
+  { name, count }: { readonly name: string; readonly count: number },
+  now: number,
+): void => {
+  if (count === 0) return;
+  const { telling = {} } = memory.store;
+  const { untold, next } = oneMore(telling.stored?.[worker.id], now, MOST_TOLD, count);
+  const stored = { ...telling.stored, [worker.id]: { ...next, name } };
+  rememberStore(memory, { ...memory.store, telling: { ...telling, stored } });
+  if (untold === null) return;
+  happen(memory, { ...named(worker), kind: "descriptorsStored", name, count: count + untold }, now);
+};
+
+const tellFailed = (memory: Memory, now: number, loss: (more: number) => DescriptorsLost): void => {
+  const { telling = {} } = memory.store;
+  const { untold, next } = oneMore(telling.failed, now, MOST_TOLD);
+  rememberStore(memory, { ...memory.store, telling: { ...telling, failed: next } });
+  if (untold !== null) happen(memory, loss(untold), now);
+};
+
+type Numbered = { readonly number: string; readonly name: string; readonly poll: boolean };
+
+/** Takes a descriptor that the sender has under a number. It waits for the answer before it closes its own. */
+const storeNumber = (memory: Memory, worker: Worker, { number, name, poll }: Numbered, event: Datagram): void => {
+  const isNumber = /^\d{1,7}$/.test(number);
+  const obstacle = isNumber ? (whyNotStored(memory, worker, name) ?? whyInVain(memory, worker)) : "it is no number";
+  if (obstacle !== null) return answer(memory, worker, number, obstacle);
+  const startTime = event.pid === worker.pid ? worker.startTime : startTimeOf(memory, event.pid);
+  if (!usersOf(memory, worker).includes(event.uid))
+    return answer(memory, worker, number, `process ${event.pid} belongs to user ${event.uid}`);
+  if (startTime === null) return answer(memory, worker, number, `process ${event.pid} is not there`);
+  const fd = Number(number);
+  const handle = add(memory, worker, name, { kind: "taking", fd, poll });
+  // As it was when it said that: what has become another user's since, by a set-id program, is not taken from.
+  const { pid, uid, gid } = event;
+  memory.outbox.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
+};
+
+const startTimeOf = ({ platform }: Memory, pid: number): number | null =>
+  platform.processes.facts(pid)?.startTime ?? null;
+
+/** Whoever hands over what a client waits at the other end of has to know that somebody will serve it. */
+const whyInVain = ({ core, store }: Memory, { id }: Worker): string | null =>
+  willStart(core) || store.asking.some((later) => later > id)
+    ? null
+    : "no worker is about to be started that could take it over (-hand-over)";
+
+/** Tells who named a number that crank has it now, or why not. */
+const answer = (memory: Memory, worker: Worker, number: string, refused: string | null): void => {
+  const said = refused === null ? "FDSTORED=1" : `FDREFUSED=${refused}`;
+  const bytes = `${said}\nFDNUMBER=${number.slice(0, 16)}`;
+  memory.outbox.command({ kind: "sendDatagram", handle: 0, worker: worker.id, bytes, handles: [] });
+};
+
+/** A running worker wants what is stored, now or later; one answer for each time that it asks. */
+const ask = (memory: Memory, worker: Worker): void => {
+  const { store: now } = memory;
+  if (worker.kind === "stopping" || now.asking.includes(worker.id)) return;
+  rememberStore(memory, { ...now, asking: [...now.asking, worker.id] });
+};
+
+/** Sends what is kept to those who asked, if they came after the worker that left it. */
+const serveAsking = (memory: Memory): void => {
+  for (const id of memory.store.asking) {
+    const mine = [...memory.stored.values()].filter(({ place, from }) => place.kind === "kept" && from < id);
+    const sent = mine.slice(0, MOST_AT_ONCE);
+    if (sent.length === 0) continue;
+    for (const stored of sent) rememberStored(memory, { ...stored, place: { kind: "sent", to: id } });
+    const names = sent.map(({ name }) => name).join(":");
+    const bytes = `FDNAMES=${names}\nFDLEFT=${mine.length - sent.length}`;
+    memory.outbox.command({ kind: "hand", worker: id, bytes, handles: sent.map(({ handle }) => handle) });
+    rememberStore(memory, { ...memory.store, asking: memory.store.asking.filter((other) => other !== id) });
+  }
+};
+
+/** A descriptor that was named by its number is crank's. */
+export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): void => {
+  const { handle, place, from, name } = stored;
+  if (place.kind !== "taking") return;
+  memory.outbox.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
+  rememberStored(memory, { ...stored, place: { kind: "kept" } });
+  const worker = findWorker(memory.core.workers, from);
+  if (worker) {
+    answer(memory, worker, String(place.fd), null);
+    tellStored(memory, worker, { name, count: 1 }, now);
+  }
+  serveAsking(memory);
+};
+
+/** What the keeper was told about a stored descriptor could not be done. False: it was about something else. */
+export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolean => {
+  if (event.command === COMMANDS.hand.code) return notHanded(memory, event);
+  if (event.command === COMMANDS.sendDatagram.code && findWorker(memory.core.workers, event.id) !== undefined)
+    return true;
+  const stored = memory.stored.get(event.id);
+  if (!stored) return event.command === COMMANDS.storeHandle.code;
+  const worker = findWorker(memory.core.workers, stored.from);
+  const reason = whyNotTaken(event);
+  forgetStored(memory, event.id);
+  if (event.command === COMMANDS.storeHandle.code) memory.outbox.command({ kind: "closeHandle", handle: event.id });
+  if (worker && stored.place.kind === "taking") answer(memory, worker, String(stored.place.fd), reason);
+  else {
+    const { name, from } = stored;
+    tellFailed(memory, event.deliveredAt, (more) => ({
+      kind: LOST,
+      cause: "failed",
+      worker: from,
+      name,
+      reason,
+      more,
+    }));
+  }
+  return true;
+};
+
+/** What the keeper's errors mean where a descriptor is stored or taken. */
+const whyNotTaken = ({ command, errno, step }: EventOf<"failed">): string => {
+  if (command !== COMMANDS.takeDescriptor.code) return describeErrno(errno);
+  if (errno === EBADF) return "it is not open";
+  if (errno === EXDEV) return "it is open on a device, or on a file system that can hold up whatever closes it";
+  if (errno === EPERM && step === "process") return "the process is not its user's alone: it runs a set-id program";
+  if (errno === EPERM)
+    return "the kernel allows its user no access to the process: a set-id program, not dumpable, or Yama (kernel.yama.ptrace_scope)";
+  return describeErrno(errno);
+};
+const [EPERM, EXDEV] = [1, 18];
+
+/** It could not be sent: whoever comes next gets it. */
+const notHanded = (memory: Memory, { id, errno }: EventOf<"failed">): boolean => {
+  for (const stored of sentTo(memory, id)) rememberStored(memory, { ...stored, place: { kind: "kept" } });
+  log(memory, "warning", `Worker ${id} could not be sent stored descriptors, which stay: ${describeErrno(errno)}`);
+  return true;
+};
+
+const sentTo = (memory: Memory, worker: number): StoredDescriptor[] =>
+  [...memory.stored.values()].filter(({ place }) => place.kind === "sent" && place.to === worker);
+
+/** They are the worker's. */
+export const atHanded = (memory: Memory, { worker, deliveredAt }: EventOf<"handed">): void => {
+  const sent = sentTo(memory, worker);
+  for (const { handle } of sent) forgetStored(memory, handle);
+  happen(memory, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
+};
+
+/** Nobody is at the other end any more. */
+export const atHungUp = (memory: Memory, { handle, deliveredAt }: EventOf<"hungUp">): void => {
+  const stored = memory.stored.get(handle);
+  if (!stored) return;
+  dropStored(memory, handle);
+  const { telling = {} } = memory.store;
+  const { untold, next } = oneMore(telling.peers, deliveredAt, MOST_TOLD);
+  rememberStore(memory, { ...memory.store, telling: { ...telling, peers: next } });
+  const { name, from: worker } = stored;
+  if (untold !== null) happen(memory, { kind: LOST, cause: "peer", worker, name, more: untold }, deliveredAt);
+};

@@ -1,0 +1,16 @@
+// Whether a process may be taken for a worker's main one (MAINPID= of sd_notify(3)): it has to be one of the worker's own.
+import type { Worker } from "../../../core/model/state.ts";
+import { allWorkers } from "../../../core/model/workers.ts";
+import type { ProcessRef } from "../../os/processes.ts";
+import type { Memory } from "../../state/store.ts";
+import { whyNotItsOwn } from "./ownership.ts";
+
+/** The process as it can be watched; or why it cannot be taken, as part of a sentence. */
+export const mainProcess = async (memory: Memory, worker: Worker, pid: number): Promise<ProcessRef | string> => {
+  const processes = memory.platform.processes;
+  const facts = processes.facts(pid);
+  if (!facts) return "there is no such process";
+  const others = new Set(allWorkers(memory.core.workers).map((other) => other.pid));
+  if (others.has(pid) || pid === memory.facts.pid) return "it is another one's";
+  return (await whyNotItsOwn(memory, processes, worker, facts)) ?? facts;
+};

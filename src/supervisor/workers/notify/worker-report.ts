@@ -1,0 +1,199 @@
+// What a worker says on its notify socket beside READY=1, word by word, as systemd understands it (sd_notify(3)).
+
+import { printable } from "../../../control/printable.ts";
+import type { Worker } from "../../../core/model/state.ts";
+import { findWorker } from "../../../core/model/workers.ts";
+import { latin1Of } from "../../../host/bytes.ts";
+import type { KeeperEvent } from "../../../keeper/protocol.ts";
+import { log } from "../../events/log.ts";
+import { happen } from "../../events/supervisor-event.ts";
+import { advance } from "../../loop/apply-effects.ts";
+import { describeErrno } from "../../os/errno.ts";
+import { wallTime } from "../../state/facts.ts";
+import { oneMore } from "../../state/rate-limit.ts";
+import { type Memory, rememberSaid, type Said } from "../../state/store.ts";
+import { mainProcess } from "./main-process.ts";
+import { oddWord, sayOnce } from "./misunderstood.ts";
+
+type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
+
+/** A word's value, from whom, and in which datagram. */
+type Word = { readonly value: string; readonly worker: Worker; readonly event: EventOf<"datagram"> };
+type Take = (memory: Memory, word: Word) => Promise<void> | void;
+
+/** Of a status, in UTF-16 units; the rest is cut off. */
+const MOST_STATUS = 512;
+/**
+ * A worker that says a new status more often is believed, and noted this often, ms: while it starts and stops somebody may be
+ * waiting for it; while it serves its words must not push out what else is held.
+ */
+const NOTE_EVERY_MS = { starting: 1000, ready: 60_000, stopping: 1000 } as const;
+/** As long as any time may be, ms. */
+const LONGEST_MS = 1e12;
+/** errno(3): the kernel's largest. */
+const MOST_ERRNO = 4095;
+
+/** Takes the words of one datagram, in the table's order. Words that are not in it mean nothing to crank. */
+export const takeOtherWords = async (
+  memory: Memory,
+  worker: Worker,
+  said: ReadonlyMap<string, string>,
+  event: EventOf<"datagram">,
+): Promise<void> => {
+  for (const [name, take] of WORDS) {
+    const value = said.get(name);
+    if (value !== undefined) await take(memory, { value, worker, event });
+  }
+  const odd = oddWord(said, KNOWN);
+  if (odd !== null) sayOnce(memory, worker, { channel: "notify", words: odd }, event.deliveredAt);
+};
+
+const WORDS: readonly (readonly [string, Take])[] = [
+  ["MAINPID", (memory, word) => takeMainPid(memory, word)],
+  ["RELOADING", (memory, word) => takeReloading(memory, word)],
+  ["READY", (memory, word) => takeReloaded(memory, word)],
+  ["STOPPING", (memory, word) => takeStopping(memory, word)],
+  ["STATUS", (memory, word) => takeStatus(memory, word)],
+  ["ERRNO", (memory, word) => takeErrno(memory, word)],
+  ["EXTEND_TIMEOUT_USEC", (memory, word) => takeExtension(memory, word)],
+  ["WATCHDOG_USEC", (memory, word) => takePeriod(memory, word)],
+  ["WATCHDOG", (memory, word) => takeTrigger(memory, word)],
+];
+
+const KNOWN: ReadonlySet<string> = new Set(WORDS.map(([name]) => name));
+
+const saidBy = (memory: Memory, { worker }: Word): Said => memory.said.get(worker.id) ?? {};
+
+const takeStatus = (memory: Memory, word: Word): void => {
+  const { worker, event } = word;
+  if (!isText(event.bytes, "STATUS="))
+    return log(memory, "debug", `Worker ${worker.id} said a status that is not UTF-8; ignored`);
+  // What reaches a terminal, a log or a client's screen afterwards can do nothing there.
+  const text = printable(word.value.slice(0, MOST_STATUS));
+  const before = saidBy(memory, word);
+  if (text === (before.status ?? "")) return;
+  const { notedAt, notedIn } = before;
+  const isNoted =
+    notedAt === undefined || notedIn !== worker.kind || event.deliveredAt >= notedAt + NOTE_EVERY_MS[worker.kind];
+  const noted = isNoted ? { notedAt: event.deliveredAt, notedIn: worker.kind } : {};
+  rememberSaid(memory, worker.id, { ...before, status: text, ...noted });
+  if (!isNoted) return;
+  const { id, generation, pid } = worker;
+  const note = { kind: "workerStatus", worker: id, generation, pid: pid ?? 0, status: text } as const;
+  memory.notes.add(note, wallTime(memory.facts, event.deliveredAt));
+};
+
+/** Whether the line of a datagram that begins so is UTF-8. */
+const isText = (bytes: Uint8Array, beginning: string): boolean => {
+  const lines = latin1Of(bytes).split("\n");
+  const line = lines.find((text) => text.startsWith(beginning)) ?? "";
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(line, (character) => character.charCodeAt(0)));
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const takeErrno = (memory: Memory, word: Word): void => {
+  const errno = wholeNumber(word.value);
+  const before = saidBy(memory, word);
+  if (errno === null || errno > MOST_ERRNO || errno === before.errno) return;
+  const { worker, event } = word;
+  if (errno === 0) return rememberSaid(memory, worker.id, { ...before, errno });
+  const { untold, next } = oneMore(before.failures, event.deliveredAt, MOST_TOLD);
+  rememberSaid(memory, worker.id, { ...before, errno, failures: next });
+  if (untold === null) return;
+  const { id, pid } = worker;
+  const reason = describeErrno(errno);
+  happen(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: untold }, event.deliveredAt);
+};
+
+/** What a worker can say as often as it likes is told so often, for each worker. */
+const MOST_TOLD = { most: 5, perMs: 60_000 };
+
+/** Until it says READY=1 again; it serves meanwhile. */
+const takeReloading = (memory: Memory, word: Word): void => {
+  if (word.value === "1") rememberSaid(memory, word.worker.id, { ...saidBy(memory, word), reloading: true });
+};
+
+const takeReloaded = (memory: Memory, word: Word): void => {
+  const { reloading, ...others } = saidBy(memory, word);
+  if (reloading === true && word.value === "1") rememberSaid(memory, word.worker.id, others);
+};
+
+/** It goes by itself: it has as long for that as if it had been told to. */
+const takeStopping = (memory: Memory, { value, worker, event }: Word): void => {
+  if (value === "1") advance(memory, { kind: "leaving", now: event.deliveredAt, worker: worker.id });
+};
+
+const takeExtension = (memory: Memory, { value, worker, event }: Word): void => {
+  const byMs = milliseconds(value);
+  if (byMs === null || byMs === 0) return;
+  const until = event.happenedAt + Math.min(byMs, LONGEST_MS);
+  advance(memory, { kind: "extended", now: event.deliveredAt, worker: worker.id, until });
+};
+
+/** Another period for its watchdog, where it has one. */
+const takePeriod = (memory: Memory, word: Word): void => {
+  const { worker } = word;
+  const period = milliseconds(word.value);
+  const isWatched = memory.core.generations[worker.generation]?.spec.liveness?.kind === "watchdog";
+  if (period === null || period === 0 || !isWatched) return;
+  const watchdogMs = Math.ceil(Math.min(period, MOST_PERIOD_MS));
+  rememberSaid(memory, worker.id, { ...saidBy(memory, word), watchdogMs });
+  if (findWorker(memory.core.workers, worker.id)?.kind === "ready")
+    memory.outbox.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
+};
+/** The keeper's number for it has 32 bits. */
+const MOST_PERIOD_MS = 0xffffffff;
+
+/** WATCHDOG=1 is the keeper's affair; with `trigger` a worker that finds itself broken asks to be replaced. */
+const takeTrigger = (memory: Memory, { value, worker, event }: Word): void => {
+  if (value !== "trigger") return;
+  const reason = { kind: "watchdog", afterMs: null } as const;
+  advance(memory, { kind: "dismiss", now: event.deliveredAt, worker: worker.id, reason });
+};
+
+const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Promise<void> => {
+  const pid = wholeNumber(value);
+  if (pid === null || pid === worker.pid) return;
+  const main = await mainProcess(memory, worker, pid);
+  if (typeof main === "string") {
+    const before = memory.said.get(worker.id) ?? {};
+    const { untold, next } = oneMore(before.mains, event.deliveredAt, MOST_TOLD);
+    rememberSaid(memory, worker.id, { ...before, mains: next });
+    if (untold === null) return;
+    const more = untold === 0 ? "" : `, and ${untold} more before it`;
+    const message = `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored${more}`;
+    return log(memory, "warning", message);
+  }
+  memory.outbox.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
+};
+
+/** The keeper could not watch what a worker named as its main process. */
+export const atFollowFailure = (memory: Memory, { id, step, errno }: EventOf<"failed">): void =>
+  log(
+    memory,
+    "warning",
+    `The main process that worker ${id} named (MAINPID=) cannot be watched: ${step}: ${describeErrno(errno)}; it stays as it was`,
+  );
+
+/** A worker has not fed its watchdog. */
+export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpired">): void => {
+  const { worker, periodMs, strangers, stranger, deliveredAt } = event;
+  if (findWorker(memory.core.workers, worker)?.kind !== "ready") return;
+  if (strangers > 0) happen(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
+  advance(memory, { kind: "dismiss", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
+};
+
+const wholeNumber = (text: string): number | null => {
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(number) ? number : null;
+};
+
+/** Microseconds, as ms. */
+const milliseconds = (text: string): number | null => {
+  if (!/^\d{1,20}$/.test(text)) return null;
+  return Number(text) / 1000;
+};

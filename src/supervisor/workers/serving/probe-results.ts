@@ -1,0 +1,58 @@
+// What probes found, as events of the core.
+import type { CoreEvent } from "../../../core/model/events.ts";
+import { allWorkers } from "../../../core/model/workers.ts";
+import type { KeeperEvent } from "../../../keeper/protocol.ts";
+import { log } from "../../events/log.ts";
+import { advance } from "../../loop/apply-effects.ts";
+import type { Memory } from "../../state/store.ts";
+import { probedBy, probeWorker } from "./probes.ts";
+import { whyNotServing } from "./serving.ts";
+
+type Times = Pick<KeeperEvent, "happenedAt" | "deliveredAt">;
+
+type Found = Pick<Extract<CoreEvent, { kind: "probed" }>, "verdict" | "detail">;
+
+const decoder = new TextDecoder();
+
+/** Takes what a probe said (keeper/probe.h): `ok`, or `no ` or `unsure ` and why. */
+export const takeProbeResult = (
+  memory: Memory,
+  probe: number,
+  said: Uint8Array,
+  times: Times,
+): Promise<void> | void => {
+  const [, verdict = "no", detail = ""] = /^(ok|no|unsure)(?: (.*))?$/.exec(decoder.decode(said)) ?? [];
+  // The pattern has nothing else in its place.
+  return tellCore(memory, probe, { verdict: verdict as Found["verdict"], detail }, times);
+};
+
+/** A probe is gone. One that has said what it found is not waited for any more. */
+export const probeIsGone = (memory: Memory, probe: number, times: Times): void => {
+  // What went badly is told without waiting for anything.
+  void tellCore(memory, probe, { verdict: "no", detail: "could not be probed" }, times);
+  memory.probed.delete(probe);
+};
+
+const tellCore = (
+  memory: Memory,
+  probe: number,
+  { verdict, detail }: Found,
+  { happenedAt, deliveredAt }: Times,
+): Promise<void> | void => {
+  const worker = probedBy(memory, probe);
+  if (!worker || worker.kind === "stopping" || worker.probing?.nextAt !== null) return;
+  if (verdict !== "ok") log(memory, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
+  const found = { now: deliveredAt, at: happenedAt, worker: worker.id, probe, verdict, detail };
+  const waiting = verdict === "ok" ? whyNotServing(memory, worker) : null;
+  if (!waiting) return advance(memory, { kind: "probed", ...found });
+  return waiting.then((sockets) => advance(memory, { kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
+};
+
+/** Probes that were under way and of which the keeper knows nothing have found nothing. */
+export const reconcileProbes = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
+  for (const worker of allWorkers(memory.core.workers)) {
+    const probing = worker.kind === "stopping" ? null : worker.probing;
+    if (!probing || probing.nextAt !== null || known.has(probeWorker(probing.probe))) continue;
+    probeIsGone(memory, probing.probe, { happenedAt: now, deliveredAt: now });
+  }
+};

@@ -1,0 +1,163 @@
+// Probes: a worker is asked whether it can serve by a short-lived process of its own (crank's program under the name
+// crank-probe), which the keeper starts and which says on its notify socket what it found. So a server that hangs holds up
+// nobody, and a supervisor that sleeps or is killed meanwhile misses nothing.
+import type { Probe } from "../../../core/model/spec.ts";
+import type { Generation, Worker } from "../../../core/model/state.ts";
+import { allWorkers, findWorker } from "../../../core/model/workers.ts";
+import { type Command, INHERITED_OOM_SCORE, SPAWN_FLAGS, UNCHANGED } from "../../../keeper/protocol.ts";
+import { serviceSockets } from "../../control/queries.ts";
+import { type Address, AddressError, parseUri } from "../../os/addresses.ts";
+import { SOCK_STREAM } from "../../os/sockaddr.ts";
+import type { Memory } from "../../state/store.ts";
+import { FOREIGN_VARIABLES } from "../start/launch.ts";
+import { directoryOf } from "../start/pins.ts";
+
+/** Probes are processes of the keeper as workers are; their numbers begin where no worker's ever comes. */
+const FIRST_PROBE = 2 ** 40;
+/** And those of upgrades' checks behind them. */
+const FIRST_CHECK = 2 ** 41;
+/** And those of measurements (measuring.ts). */
+export const FIRST_MEASUREMENT = 2 ** 42;
+/** And those of errands (helper-commands.ts). */
+export const FIRST_ERRAND = 2 ** 43;
+const SAY_FD = 3;
+const NOTHING = 2;
+const SIGKILL = 9;
+
+/** The number of the probe that the keeper knows under this worker number; null: it is a worker's. */
+export const probeNumber = (worker: number): number | null =>
+  worker >= FIRST_PROBE && worker < FIRST_CHECK ? worker - FIRST_PROBE : null;
+
+/** Whether the keeper knows the check of an upgrade under this worker number; and the number of that one's. */
+export const isCheck = (worker: number): boolean => worker >= FIRST_CHECK && worker < FIRST_MEASUREMENT;
+/** The keeper's number for the check of an upgrade. */
+export const checkWorker = (upgrade: number): number => FIRST_CHECK + upgrade;
+
+/** The keeper's number for a probe. */
+export const probeWorker = (probe: number): number => FIRST_PROBE + probe;
+
+/** The command that starts probe number `probe` of a worker. */
+export const probeCommand = (
+  memory: Memory,
+  worker: Worker,
+  { spec }: Generation,
+  asked: Probe,
+  probe: number,
+): Command => {
+  // Only a command is run as the worker's user; to see who has accepted a connection may take crank's own rights.
+  const own = asked.check.kind === "exec";
+  const env = own
+    ? Object.entries(spec.env).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]))
+    : [];
+  const unset = own ? Object.keys(spec.env).filter((name) => spec.env[name] === null) : [];
+  return {
+    kind: "spawn",
+    worker: probeWorker(probe),
+    file: `${memory.facts.home}/bin/crank`,
+    args: ["crank-probe", String(asked.timeoutMs), ...question(memory, worker, asked)],
+    cwd: own ? directoryOf(memory, spec) : "/",
+    env: [...env, ...identityOf(memory, worker)],
+    unset: [...FOREIGN_VARIABLES, ...unset],
+    ownPid: [],
+    descriptors: [],
+    stdin: 0,
+    output: NOTHING,
+    notifyFd: SAY_FD,
+    notifyPath: "",
+    identity: own && spec.user ? [spec.user.uid, spec.user.gid, ...spec.user.groups] : [],
+    umask: (own ? spec.umask : null) ?? UNCHANGED,
+    limits: [],
+    nice: 0,
+    oomScore: INHERITED_OOM_SCORE,
+    deathSignal: SIGKILL,
+    // A command that starts others and leaves them behind leaves nobody behind.
+    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
+    prefix: "",
+    json: "",
+    connectFd: 0,
+    connectPath: "",
+  };
+};
+
+const identityOf = (memory: Memory, worker: Worker): (readonly [string, string])[] => [
+  ["CRANK_WORKER_PID", String(worker.pid ?? 0)],
+  ["CRANK_WORKER", String(worker.id)],
+  ["CRANK_GENERATION", String(worker.generation)],
+  ["CRANK_NAME", memory.settings?.name ?? ""],
+];
+
+/** What follows the time limit on a probe's command line, see keeper/probe.h. */
+const question = (memory: Memory, worker: Worker, { check, address }: Probe): readonly string[] => {
+  if (check.kind === "exec") return ["exec", ...check.command];
+  // At an address of its own whoever answers is the worker; at a socket that all share it has to be shown.
+  const owner = address === null ? (worker.pid ?? 0) : 0;
+  const where = address === null ? sharedAddress(memory) : fillIn(address, worker);
+  const path = check.kind === "http" ? [check.path] : [];
+  return [check.kind, ...placeOf(where), String(owner), ...path];
+};
+
+/** The first stream socket of the service. Where there is none, nothing can be connected to, and the probe says so. */
+const sharedAddress = (memory: Memory): string =>
+  serviceSockets(memory).find((socket) => socket.type === SOCK_STREAM)?.address ?? "unix:///";
+
+const fillIn = (template: string, { pid, id, index, generation }: Worker): string =>
+  template
+    .replaceAll("{pid}", String(pid ?? 0))
+    .replaceAll("{worker}", String(id))
+    .replaceAll("{index}", String(index))
+    .replaceAll("{generation}", String(generation));
+
+/** FAMILY HOST PORT. An address that stands for all of the machine's is asked on the loopback. */
+const placeOf = (uri: string): readonly [string, string, string] => {
+  const { address } = parseUri(uri);
+  if (address.kind === "unix") return ["unix", address.path, "0"];
+  if (address.kind !== "internet") return ["unix", "", "0"];
+  const port = String(address.port);
+  const host = address.host === "localhost" ? "" : address.host;
+  if (host === "" || host === "::") return address.family === "6" ? ["6", "::1", port] : ["4", "127.0.0.1", port];
+  if (host === "0.0.0.0") return ["4", "127.0.0.1", port];
+  return [host.includes(":") ? "6" : "4", host, port];
+};
+
+/** What is wrong with a template for -probe-addr; null: nothing. */
+export const probeAddressProblem = (template: string): string | null => {
+  const unknown = /\{(?!(?:pid|worker|index|generation)\})[^}]*\}?/.exec(template);
+  if (unknown) return `${unknown[0]} is not known; there are {pid}, {worker}, {index} and {generation}`;
+  try {
+    // The longest numbers that may come.
+    const { address } = parseUri(fillIn(template, SAMPLE));
+    return isLiteral(address) ? null : "give an IP address and a port, or the path of a unix socket";
+  } catch (error) {
+    if (error instanceof AddressError) return error.message;
+    throw error;
+  }
+};
+
+const SAMPLE: Worker = {
+  id: 1,
+  generation: 1,
+  index: 1,
+  attempt: 1,
+  pid: 1,
+  startTime: 0,
+  startedAt: 0,
+  kind: "starting",
+  readyBy: null,
+  probing: null,
+};
+
+const isLiteral = (address: Address): boolean => {
+  if (address.kind === "unix") return address.type === "stream";
+  if (address.kind !== "internet" || address.transport !== "tcp") return false;
+  return /^(|localhost|[\d.]+|[\da-f:.]*:[\da-f:.]*)$/i.test(address.host);
+};
+
+/** The worker that a probe is for, while it is of use. */
+export const probedBy = ({ core: { workers }, probed }: Memory, probe: number): Worker | undefined => {
+  const known = findWorker(workers, probed.get(probe) ?? 0);
+  if (known && isProbedBy(known, probe)) return known;
+  return probed.has(probe) ? undefined : allWorkers(workers).find((worker) => isProbedBy(worker, probe));
+};
+
+const isProbedBy = (worker: Worker, probe: number): boolean =>
+  worker.kind !== "stopping" && worker.probing?.probe === probe;

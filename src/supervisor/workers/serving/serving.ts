@@ -1,0 +1,70 @@
+// Ready means that it serves: a worker that is ready has to hold the service's sockets, itself or in a process that it has
+// started. Most hold them where they were given them, which is one link of /proc each; only of others more is found out
+// (held-sockets.ts).
+import type { WorkerReady } from "../../../core/model/events.ts";
+import type { Spec } from "../../../core/model/spec.ts";
+import type { SocketFinding, Worker, WorkerId } from "../../../core/model/state.ts";
+import { dueWorkers } from "../../../core/model/workers.ts";
+import { advance } from "../../loop/apply-effects.ts";
+import { type Listener, listenersOf } from "../../sockets/listeners.ts";
+import type { Memory } from "../../state/store.ts";
+import { explain, judge } from "./held-sockets.ts";
+
+type Handled = Promise<void> | void;
+/** `sender`: the process that said it; null: nobody knows, or it does not matter. */
+type Said = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number | null };
+
+/** A worker says that it is ready: the core hears of it, and of what is wrong with its sockets. */
+export const takeReady = (memory: Memory, worker: Worker, { sender, ...said }: Said): Handled => {
+  const tell = (sockets: SocketFinding | null): void =>
+    advance(memory, { kind: "workerReady", worker: worker.id, ...said, ...(sockets ? { sockets } : {}) });
+  const spec = memory.core.generations[worker.generation]?.spec;
+  const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe";
+  if (!counts || holdsAll(memory, worker, sender)) return tell(null);
+  return judge(memory, worker, sender).then(tell);
+};
+
+/** What is wrong with the sockets of a worker whose probe went well; null: nothing. */
+export const whyNotServing = (memory: Memory, worker: Worker): Promise<SocketFinding | null> | null =>
+  worker.kind !== "starting" || holdsAll(memory, worker, null) ? null : judge(memory, worker, null);
+
+/** Whether some worker's time to get ready is over. */
+export const someAreDue = ({ core }: Memory, now: number): boolean => {
+  for (const worker of dueWorkers(core.workers, now)) if (isDue(worker, now)) return true;
+  return false;
+};
+
+const isDue = (worker: Worker, now: number): boolean =>
+  worker.kind === "starting" && worker.readyBy !== null && worker.readyBy <= now;
+
+/** Lets the core take a tick, with what is wrong with the sockets of the workers whose time to get ready is over. */
+export const takeTick = async (memory: Memory, now: number): Promise<void> => {
+  const sockets: Record<WorkerId, SocketFinding> = {};
+  let examined = 0;
+  for (const worker of dueWorkers(memory.core.workers, now)) {
+    if (!isDue(worker, now)) continue;
+    const isReady = specOf(memory, worker)?.readiness.kind === "delay";
+    if (isReady && holdsAll(memory, worker, null)) continue;
+    // Why many were late is told by the first of them.
+    if (!isReady && ++examined > MOST_EXAMINED) continue;
+    const found = isReady ? await judge(memory, worker, null) : await explain(memory, worker);
+    if (found) sockets[worker.id] = found;
+  }
+  advance(memory, { kind: "tick", now, ...(Object.keys(sockets).length > 0 ? { sockets } : {}) });
+};
+const MOST_EXAMINED = 4;
+
+const specOf = ({ core }: Memory, { generation }: Worker): Spec | undefined => core.generations[generation]?.spec;
+
+/** Whether a worker holds all sockets as the descriptors that it was given; so does, in part, the process that speaks for it. */
+const holdsAll = (memory: Memory, worker: Worker, sender: number | null): boolean => {
+  const { pid } = worker;
+  if (pid === null || specOf(memory, worker)?.socketsOptional === true) return true;
+  const { platform } = memory;
+  const holds = (holder: number, { fd, inode }: Listener): boolean =>
+    platform.descriptorTarget(holder, fd) === `socket:[${inode}]`;
+  const listeners = listenersOf(memory);
+  if (!listeners.every((listener) => holds(pid, listener))) return false;
+  const isOther = sender !== null && sender !== pid;
+  return !isOther || listeners.length === 0 || listeners.some((listener) => holds(sender, listener));
+};

@@ -1,0 +1,95 @@
+// Why a worker could not be started, as a sentence that names what the kernel was asked for: the command, its interpreter,
+// the directory, the user.
+import { printable } from "../../../control/printable.ts";
+import { describeErrno } from "../../../core/errno.ts";
+import type { Spec } from "../../../core/model/spec.ts";
+import type { Worker } from "../../../core/model/state.ts";
+import { programPath, searchPath } from "../../os/program-path.ts";
+import { notifySocketPath } from "../../sockets/notify-path.ts";
+import type { Settings } from "../../state/settings.ts";
+import type { Memory } from "../../state/store.ts";
+
+const ENOENT = 2;
+const ENOEXEC = 8;
+const EACCES = 13;
+
+type Step = { readonly step: string; readonly errno: number };
+
+/** What failed, as part of a sentence; undefined where the step's own name says all that is known. */
+export const describeSpawnFailure = (memory: Memory, worker: Worker, failed: Step): string | undefined => {
+  const spec = memory.core.generations[worker.generation]?.spec;
+  const { settings } = memory;
+  if (!spec || !settings) return undefined;
+  const sentence = STEPS[failed.step]?.({ memory, settings, spec, worker, ...failed });
+  return sentence === undefined ? undefined : printable(sentence.slice(0, MOST_CHARACTERS));
+};
+/** A command or a PATH may be as long as anything. */
+const MOST_CHARACTERS = 2000;
+
+type Failed = Step & {
+  readonly memory: Memory;
+  readonly settings: Settings;
+  readonly spec: Spec;
+  readonly worker: Worker;
+};
+
+const STEPS: Readonly<Record<string, (failed: Failed) => string>> = {
+  exec: (failed) => exec(failed),
+  chdir: ({ memory, spec, errno }) =>
+    `cannot change to the directory ${directoryOf(memory, spec)}${asUser(spec)}: ${describeErrno(errno)}`,
+  setgroups: (failed) => identity(failed),
+  setgid: (failed) => identity(failed),
+  setuid: (failed) => identity(failed),
+  notify: ({ settings, worker, errno }) => {
+    const path = notifySocketPath(settings, worker.id);
+    return `its notify socket${path === "" ? "" : ` ${path}`} cannot be made: ${describeErrno(errno)}`;
+  },
+  pipe: ({ errno }) => `no pipe for its start: ${describeErrno(errno)}`,
+  output: ({ errno }) => `no pipe for its output: ${describeErrno(errno)}`,
+  stdin: ({ errno }) => `/dev/null cannot be opened: ${describeErrno(errno)}`,
+  fork: ({ errno }) =>
+    `no process can be made: ${describeErrno(errno)} (pid_max, pids.max of the cgroup, RLIMIT_NPROC)`,
+  descriptor: ({ errno }) => `its descriptors cannot be put in place: ${describeErrno(errno)} (RLIMIT_NOFILE)`,
+  keyring: ({ errno }) => `no session keyring can be made for it: ${describeErrno(errno)}`,
+  "no-new-privs": ({ errno }) => `the kernel does not know -no-new-privs: ${describeErrno(errno)}`,
+  limit: ({ errno }) => `its limits cannot be set: ${describeErrno(errno)}`,
+  nice: ({ errno }) => `its nice value cannot be set: ${describeErrno(errno)}`,
+  "oom-score": ({ errno }) => `/proc/self/oom_score_adj cannot be written: ${describeErrno(errno)}`,
+};
+
+const asUser = ({ user }: Spec): string => (user ? ` as user ${user.name}` : "");
+
+const directoryOf = ({ facts }: Memory, { cwd, resolved }: Spec): string => (resolved?.cwd ?? cwd) || facts.cwd;
+
+const identity = ({ spec: { user }, errno }: Failed): string =>
+  `cannot become user ${user ? `${user.name} (uid ${user.uid}, gid ${user.gid})` : "that was asked for"}: ${describeErrno(errno)}`;
+
+const exec = (failed: Failed): string => {
+  const { memory, spec, errno } = failed;
+  const [command = ""] = spec.command;
+  const file = fileOf(memory, spec);
+  if (errno === ENOENT && !memory.platform.isFile(file)) {
+    if (command.includes("/")) return `command not found: ${file}`;
+    return `command not found: ${command} (PATH ${searchPath(memory)})`;
+  }
+  const interpreter = interpreterOf(memory, file);
+  if (errno === ENOENT && interpreter !== null)
+    return `${file}: its interpreter ${interpreter} is not there (the file's first line names it)`;
+  if (errno === ENOENT) return `${file}: its loader or a library of it is not there: a program of another system`;
+  if (errno === EACCES && interpreter !== null && memory.platform.isExecutable(file))
+    return `${file}: it or its interpreter ${interpreter} may not be executed${asUser(spec)}: ${describeErrno(errno)}`;
+  if (errno === EACCES) return `${file}: not executable${asUser(spec)}: ${describeErrno(errno)}`;
+  if (errno === ENOEXEC)
+    return `${file}: not a program of this machine, and without a first line #!: ${describeErrno(errno)}`;
+  return `${file}: ${describeErrno(errno)}`;
+};
+
+/** What was executed, absolute. */
+const fileOf = (memory: Memory, { command, cwd, resolved }: Spec): string => {
+  const file = resolved?.file ?? programPath(memory, command[0] ?? "", cwd);
+  return file.startsWith("/") ? file : `${memory.facts.cwd === "/" ? "" : memory.facts.cwd}/${file}`;
+};
+
+/** What the first line of a script names (execve(2)); null: it is none, or cannot be read. */
+const interpreterOf = ({ platform }: Memory, file: string): string | null =>
+  /^#![ \t]*([^\n]*?)[ \t]*(?:\n|$)/.exec(platform.beginning(file) ?? "")?.[1] || null;

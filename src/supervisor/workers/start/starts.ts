@@ -1,0 +1,84 @@
+// Starting workers, however many one event wants at once: what does not fit into its batch goes with the next ones, and is
+// written down until then, so that a supervisor that is killed between two of them is followed by one that goes on.
+
+import type { Spec } from "../../../core/model/spec.ts";
+import type { Generation } from "../../../core/model/state.ts";
+import { countProcesses, findWorker } from "../../../core/model/workers.ts";
+import { probeFor } from "../../../core/worker/probing.ts";
+import { log } from "../../events/log.ts";
+import { admitFor } from "../../sockets/admission.ts";
+import { closedTo } from "../../sockets/notify-path.ts";
+import { type Memory, rememberUnstarted } from "../../state/store.ts";
+import { probeCommand, probedBy, probeNumber, probeWorker } from "../serving/probes.ts";
+import { spawnCommand } from "./launch.ts";
+import { lendStored, type StoredDescriptor } from "./stored-descriptors.ts";
+
+/** What a start takes beside what its spec says: the sockets, crank's own variables, paths. */
+const PLAIN_BYTES = 8 * 1024;
+
+/** Starts a worker with the event's own batch, or, where that is full, with one behind it. */
+export const startWorker = (memory: Memory, worker: number): void => {
+  const generation = memory.core.generations[findWorker(memory.core.workers, worker)?.generation ?? 0];
+  if (!generation) return;
+  admitFor(memory, generation.spec);
+  sayWhatIsClosed(memory, generation);
+  startOrPostpone(memory, worker);
+};
+
+/** Once for each generation. */
+const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => {
+  if (spec.user === null || !memory.settings) return;
+  const isFirst = countProcesses(memory.core.workers, number) === 1;
+  const closed = isFirst ? closedTo(memory.platform, memory.settings, spec) : null;
+  if (closed !== null) log(memory, "warning", closed);
+};
+
+/** Starts a probe of a worker likewise. */
+export const startProbe = (memory: Memory, probe: number): void => startOrPostpone(memory, probeWorker(probe));
+
+/** Puts as many of the postponed starts as it takes into the next batch. Returns whether there were any. */
+export const startPostponed = (memory: Memory): boolean => {
+  const { unstarted } = memory;
+  if (unstarted.length === 0) return false;
+  let count = 0;
+  while (count < unstarted.length && putStart(memory, unstarted[count] ?? 0)) count += 1;
+  rememberUnstarted(memory, unstarted.slice(count));
+  return true;
+};
+
+const startOrPostpone = (memory: Memory, process: number): void => {
+  const { unstarted } = memory;
+  if (unstarted.length > 0 || !putStart(memory, process)) rememberUnstarted(memory, [...unstarted, process]);
+};
+
+/** False if there is no room for it in the batch. One that is not wanted any more needs none. */
+const putStart = (memory: Memory, process: number): boolean => {
+  const { settings, core, outbox } = memory;
+  const probe = probeNumber(process);
+  const worker = probe === null ? findWorker(core.workers, process) : probedBy(memory, probe);
+  const generation = worker && core.generations[worker.generation];
+  if (!settings || !worker || !generation) return true;
+  const bytes = PLAIN_BYTES + mostBytes(generation.spec);
+  if (!outbox.hasRoomToStart(bytes)) return false;
+  const asked = probeFor(generation.spec, worker);
+  if (probe === null) {
+    const stored = lendStored(memory, worker.id);
+    outbox.start(spawnCommand(memory, settings, { worker, generation, stored }), bytes + namesBytes(stored));
+  }
+  if (probe !== null && asked) outbox.start(probeCommand(memory, worker, generation, asked, probe), bytes);
+  return true;
+};
+
+const namesBytes = (stored: readonly StoredDescriptor[]): number =>
+  stored.reduce((bytes, { name }) => bytes + name.length + 1, 0);
+
+/** UTF-8 has at most three bytes for each UTF-16 unit: counting them would take longer than it is worth. */
+const mostBytes = ({ command, env, cwd, resolved, readiness, liveness }: Spec): number => {
+  const checks = [readiness, liveness].flatMap((asked) =>
+    asked?.kind === "probe" && asked.check.kind === "exec" ? asked.check.command : [],
+  );
+  let units = cwd.length + (resolved ? resolved.cwd.length + resolved.file.length : 0);
+  for (const argument of [...command, ...checks]) units += argument.length;
+  for (const [name, value] of Object.entries(env)) units += name.length + (value?.length ?? 0);
+  return 3 * units;
+};

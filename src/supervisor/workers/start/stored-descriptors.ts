@@ -1,0 +1,144 @@
+// The descriptors that workers leave for later ones: which there are, who is started with them, and when crank lets go of
+// them. What workers say about them is in descriptor-requests.ts.
+import type { Spec } from "../../../core/model/spec.ts";
+import type { Worker, WorkerId } from "../../../core/model/state.ts";
+import { findWorker } from "../../../core/model/workers.ts";
+import { happen } from "../../events/supervisor-event.ts";
+import type { Seldom } from "../../state/rate-limit.ts";
+import type { Memory } from "../../state/store.ts";
+
+export type StoredDescriptor = {
+  /** The keeper's number for it. */
+  readonly handle: number;
+  readonly name: string;
+  /** The worker that left it. */
+  readonly from: WorkerId;
+  readonly place: Place;
+};
+
+/**
+ * `taking`: it is being taken out of the process that named its number there, `fd`. `kept`: whoever comes next gets it.
+ * `lent`: a worker was started with it and is not ready yet; if that one fails, it is kept again. `sent`: a running worker
+ * is being sent it.
+ */
+export type Place =
+  | { readonly kind: "taking"; readonly fd: number; readonly poll: boolean }
+  | { readonly kind: "kept" }
+  | { readonly kind: "lent"; readonly to: WorkerId }
+  | { readonly kind: "sent"; readonly to: WorkerId };
+
+export type DescriptorStore = {
+  /** How many handles there were, so that none is used twice. */
+  readonly handles: number;
+  /** Running workers that want what is stored, in the order in which they asked. */
+  readonly asking: readonly WorkerId[];
+  /** It was said in the log that no more are kept, and that is still so. */
+  readonly isFull: boolean;
+  /** With how many a living worker was started. */
+  readonly startedWith: Readonly<Record<WorkerId, number>>;
+  /** How much of what happens to it was told; missing: nothing yet. */
+  readonly telling?: Telling;
+};
+
+/** What was told, or not, of the descriptors that each living worker left, of what it lost, and of those that lost their peer. */
+export type Telling = {
+  readonly stored?: Readonly<Record<WorkerId, Seldom & { readonly name: string }>>;
+  readonly failed?: Seldom;
+  readonly peers?: Seldom;
+};
+
+export const EMPTY_STORE: DescriptorStore = { handles: 0, asking: [], isFull: false, startedWith: {} };
+
+/** Behind those of sockets and of what is only taken to be closed. */
+export const FIRST_STORED_HANDLE = 3_000_000;
+
+const WORDS = ["FDSTORE", "FDSTOREREMOVE", "FDTAKE"] as const;
+
+/** Whether a notification says something about stored descriptors. */
+export const concernsStore = (said: ReadonlyMap<string, string>): boolean => WORDS.some((word) => said.has(word));
+
+/** At most a quarter of the descriptors that crank may have: without room for others no worker could be started. */
+export const storeLimit = ({ platform }: Memory, { fdStore }: Spec): number => {
+  if (fdStore === 0) return 0;
+  const { openFiles } = platform.kernelLimits();
+  return openFiles === null ? fdStore : Math.min(fdStore, Math.floor(openFiles / 4));
+};
+
+/** What a worker that is being started gets: all that is kept. It counts as lent until the worker is ready. */
+export const lendStored = (memory: Memory, worker: WorkerId): readonly StoredDescriptor[] => {
+  const kept = [...memory.stored.values()].filter(({ place }) => place.kind === "kept");
+  if (kept.length === 0) return kept;
+  for (const stored of kept) rememberStored(memory, { ...stored, place: { kind: "lent", to: worker } });
+  const { store, platform } = memory;
+  rememberStore(memory, { ...store, startedWith: { ...store.startedWith, [worker]: kept.length } });
+  happen(memory, { kind: "descriptorsGiven", worker, count: kept.length, way: "start" }, platform.monotonicNow());
+  return kept;
+};
+
+/** What follows for the store from what has become of the workers. */
+export const settleStored = (memory: Memory, now: number): void => {
+  if (memory.store === EMPTY_STORE) return;
+  const { workers } = memory.core;
+  for (const stored of memory.stored.values()) {
+    if (stored.place.kind !== "lent") continue;
+    const worker = findWorker(workers, stored.place.to);
+    if (worker === undefined) rememberStored(memory, { ...stored, place: { kind: "kept" } });
+    else if (wasReady(worker)) dropStored(memory, stored.handle);
+  }
+  forgetWorkers(memory);
+  tellRest(memory, now);
+};
+
+/** Of those who are gone, what they had left and was not told. */
+const tellRest = (memory: Memory, now: number): void => {
+  const { store, core } = memory;
+  const known = Object.entries(store.telling?.stored ?? {});
+  const left = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
+  if (left.length === known.length) return;
+  rememberStore(memory, { ...store, telling: { ...store.telling, stored: Object.fromEntries(left) } });
+  for (const [id, { more: count, name }] of known) {
+    const worker = Number(id);
+    if (findWorker(core.workers, worker) === undefined && count > 0)
+      happen(memory, { kind: "descriptorsStored", worker, pid: null, name, count }, now);
+  }
+};
+
+const wasReady = (worker: Worker): boolean =>
+  worker.kind === "ready" || (worker.kind === "stopping" && worker.wasReady);
+
+/** Those who are gone were started with nothing, and those who go want nothing. */
+const forgetWorkers = (memory: Memory): void => {
+  const { store, core } = memory;
+  const asking = store.asking.filter((id) => {
+    const worker = findWorker(core.workers, id);
+    return worker !== undefined && worker.kind !== "stopping";
+  });
+  const known = Object.entries(store.startedWith);
+  const left = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
+  if (asking.length === store.asking.length && left.length === known.length) return;
+  rememberStore(memory, { ...store, asking, startedWith: Object.fromEntries(left) });
+};
+
+/** Closes crank's own copy. */
+export const dropStored = (memory: Memory, handle: number): void => {
+  memory.outbox.command({ kind: "closeHandle", handle });
+  forgetStored(memory, handle);
+};
+
+/** A descriptor is stored, or is somewhere else now. */
+export const rememberStored = (memory: Memory, stored: StoredDescriptor): void => {
+  memory.stored.set(stored.handle, stored);
+  memory.outbox.put(`stored/${stored.handle}`, stored);
+};
+
+/** A stored descriptor is not crank's any more. */
+export const forgetStored = (memory: Memory, handle: number): void => {
+  memory.stored.delete(handle);
+  memory.outbox.remove(`stored/${handle}`);
+};
+
+/** The store as a whole. */
+export const rememberStore = (memory: Memory, store: DescriptorStore): void => {
+  memory.store = store;
+  memory.outbox.put("store", store);
+};
