@@ -8,7 +8,7 @@ CFLAGS  ?= -O2
 LDFLAGS ?=
 # What the keeper needs whatever CFLAGS says: it is one static program, so that it starts anywhere and weighs little.
 VERSION      := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
-KEEPER_FLAGS := -std=c11 -D_GNU_SOURCE -DCRANK_VERSION='"$(VERSION)"'
+KEEPER_FLAGS := -std=c11 -D_GNU_SOURCE -Ikeeper -DCRANK_VERSION='"$(VERSION)"'
 WARNINGS     := -Wall -Wextra -Wconversion -Werror
 SANITIZERS   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1
 
@@ -21,7 +21,7 @@ BUN     := node_modules/@oven/bun-linux-$(ARCH)/bin/bun
 PACKAGES := node_modules/.crank-installed
 COMPILER := build/compiler-works
 
-KEEPER_SOURCES := $(wildcard keeper/*.c)
+KEEPER_SOURCES := $(wildcard keeper/*/*.c)
 KEEPER_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/keeper/%.o)
 STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o)
 OLDER_OBJECTS  := $(KEEPER_SOURCES:keeper/%.c=build/older/%.o)

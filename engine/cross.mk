@@ -16,7 +16,7 @@ $(CROSS)/bin/crank: $(CROSS_OBJECTS)
 	ln -sfn crank $(@D)/crankctl
 	ln -sfn crank $(@D)/runtime
 
-$(CROSS)/keeper/%.o: keeper/%.c $(wildcard keeper/*.h)
+$(CROSS)/keeper/%.o: keeper/%.c $(wildcard keeper/*/*.h)
 	mkdir -p $(@D)
 	$(CROSS_CC) $(KEEPER_FLAGS) -O2 -pthread -c -o $@ $<
 $(CROSS)/engine/%.o: engine/%.c build/engine/build-id.h

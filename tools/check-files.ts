@@ -1,5 +1,5 @@
 // Checks that only one module on each side opens, creates, renames, removes and gives away files: src/supervisor/os/files.ts and
-// keeper/files.c. `make check` runs it; it prints each call that is out of place and ends with status 1.
+// keeper/app/files.c. `make check` runs it; it prints each call that is out of place and ends with status 1.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,22 +13,22 @@ const IN_TYPESCRIPT: Exceptions = {
 };
 
 const IN_C: Exceptions = {
-  "cgroup.c": {
+  "process/cgroup.c": {
     names: ["open", "fopen", "mkdir", "rmdir"],
     why: "/proc/PID, and the kernel's file system of control groups",
   },
-  "execute.c": { names: ["open"], why: "the program that is executed" },
-  "facts.c": { names: ["open"], why: "/proc, by a function that takes the path" },
-  "measured_processes.c": { names: ["open"], why: "/proc/PID" },
-  "notify.c": { names: ["bind"], why: "an abstract name" },
-  "output-sink.c": { names: ["open"], why: "/proc/self/fd" },
-  "probe_owner.c": { names: ["fopen"], why: "/proc/PID" },
-  "processes.c": { names: ["open"], why: "/proc/PID" },
-  "peek.c": { names: ["open"], why: "files of /proc of another process" },
-  "program.c": { names: ["open"], why: "programs, which are executed" },
-  "sockets.c": { names: ["bind"], why: "internet sockets, which have no file" },
-  "worker_adopt.c": { names: ["open"], why: "/proc/PID/fd" },
-  "worker_start.c": { names: ["open"], why: "/proc/self/fd" },
+  "reexec/reexec.c": { names: ["open"], why: "the program that is executed" },
+  "app/facts.c": { names: ["open"], why: "/proc, by a function that takes the path" },
+  "helpers/measured_processes.c": { names: ["open"], why: "/proc/PID" },
+  "worker/notify.c": { names: ["bind"], why: "an abstract name" },
+  "output/sink.c": { names: ["open"], why: "/proc/self/fd" },
+  "helpers/probe_owner.c": { names: ["fopen"], why: "/proc/PID" },
+  "process/processes.c": { names: ["open"], why: "/proc/PID" },
+  "process/peek.c": { names: ["open"], why: "files of /proc of another process" },
+  "supervisor/program.c": { names: ["open"], why: "programs, which are executed" },
+  "sockets/sockets.c": { names: ["bind"], why: "internet sockets, which have no file" },
+  "worker/adopt.c": { names: ["open"], why: "/proc/PID/fd" },
+  "worker/start.c": { names: ["open"], why: "/proc/self/fd" },
 };
 
 /** Functions of node:fs that open a path, or change what is there; with and without Sync. */
@@ -70,13 +70,13 @@ for (const path of readdirSync("src", { recursive: true, encoding: "utf8" }).sor
     if (!allowed.includes(name)) complaints.push(`src/${path}: ${name} is for src/supervisor/os/files.ts alone`);
 }
 
-for (const path of readdirSync("keeper").sort()) {
-  if (!path.endsWith(".c") || path === "files.c") continue;
+for (const path of readdirSync("keeper", { recursive: true, encoding: "utf8" }).sort()) {
+  if (!path.endsWith(".c") || path === "app/files.c") continue;
   const allowed = IN_C[path]?.names ?? [];
   const text = readFileSync(join("keeper", path), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
   for (const [, name = "", argument = ""] of text.matchAll(CALLS)) {
     if (!allowed.includes(name) && !KERNELS_OWN.test(argument.trim()))
-      complaints.push(`keeper/${path}: ${name}(${argument.trim()} … is for keeper/files.c alone`);
+      complaints.push(`keeper/${path}: ${name}(${argument.trim()} … is for keeper/app/files.c alone`);
   }
 }
 

@@ -186,7 +186,7 @@ class Cursor {
   }
 }
 
-/** CRC-32 (ISO 3309, as in gzip), four bits at a time: the table of keeper/checksum.c. */
+/** CRC-32 (ISO 3309, as in gzip), four bits at a time: the table of keeper/journal/checksum.c. */
 export const checksum = (bytes: Uint8Array): number => {
   let value = 0xffffffff;
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-// The keeper's protocol as one table: every frame, its number and its fields in order. `keeper/protocol.h` says the
+// The keeper's protocol as one table: every frame, its number and its fields in order. `keeper/protocol/protocol.h` says the
 // same in C, and a test holds the two against each other. What each frame means is in docs/keeper-protocol.md.
 
 /** Raised whenever a frame changes its shape. Both sides must agree on it in `hello` and `attach`. */

@@ -1,11 +1,11 @@
-// keeper/protocol.h and src/keeper/protocol.ts say the same: every frame, its code, its fields in order, every limit.
+// keeper/protocol/protocol.h and src/keeper/protocol.ts say the same: every frame, its code, its fields in order, every limit.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FieldType } from "../../src/keeper/protocol.ts";
 import * as protocol from "../../src/keeper/protocol.ts";
 
-const header = readFileSync(join(import.meta.dirname, "../../keeper/protocol.h"), "utf8");
+const header = readFileSync(join(import.meta.dirname, "../../keeper/protocol/protocol.h"), "utf8");
 
 type Row = { readonly name: string; readonly code: number; readonly fields: string };
 const rowsOf = (macro: string): Row[] =>
@@ -30,7 +30,7 @@ const byCode = (rows: readonly Row[]): Row[] => [...rows].sort((a, b) => a.code 
 /** A constant of the header: a number, or a product of numbers in parentheses. */
 const constant = (name: string): number => {
   const value = header.match(new RegExp(`^#define ${name} (.+)$`, "m"))?.[1];
-  if (value === undefined) throw new Error(`keeper/protocol.h has no ${name}`);
+  if (value === undefined) throw new Error(`keeper/protocol/protocol.h has no ${name}`);
   return value
     .replace(/[()]/g, "")
     .split("*")

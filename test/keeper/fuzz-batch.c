@@ -3,14 +3,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "../../keeper/batch.h"
-#include "../../keeper/channel.h"
-#include "../../keeper/commands.h"
-#include "../../keeper/events.h"
-#include "../../keeper/journal.h"
-#include "../../keeper/protocol.h"
-#include "../../keeper/worker_start.h"
 #include "fuzz-input.h"
+#include "journal/journal.h"
+#include "main/commands.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "supervisor/batch.h"
+#include "supervisor/channel.h"
+#include "worker/start.h"
 
 struct kind {
   uint8_t code;

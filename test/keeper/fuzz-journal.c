@@ -2,9 +2,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../keeper/events.h"
-#include "../../keeper/journal.h"
 #include "fuzz-input.h"
+#include "journal/journal.h"
+#include "protocol/events.h"
 
 enum { KEYS = 12, MOST_VALUE = 40 * 1024, MOST_STEPS = 300 };
 

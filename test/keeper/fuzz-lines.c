@@ -3,11 +3,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../keeper/connection.h"
-#include "../../keeper/events.h"
-#include "../../keeper/memory.h"
-#include "../../keeper/protocol.h"
+#include "app/memory.h"
+#include "connections/connection.h"
 #include "fuzz-input.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
 
 enum { FRAME_HEADER = 4 + 1 + 24, LINE_HEADER = 8 + 8 + 4 + 4 + 4, MOST_PIECES = 200, LONG_PIECE = 60000 };
 

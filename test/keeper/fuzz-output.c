@@ -1,16 +1,16 @@
 /* A libFuzzer target for how lines are cut, marked, quoted and kept. The first byte chooses what the rest is: worker
  * output, a template, or the state that a keeper leaves for its successor. Each is held against a slower, plainer way.
  *
- *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -pthread -o fuzz \
- *     test/keeper/fuzz-output.c keeper/output*.c keeper/wire.c keeper/memory.c */
+ *   clang -std=c11 -D_GNU_SOURCE -Ikeeper -g -O1 -fsanitize=fuzzer,address,undefined -pthread -o fuzz \
+ *     test/keeper/fuzz-output.c keeper/output/*.c keeper/protocol/wire.c keeper/app/memory.c */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../keeper/memory.h"
-#include "../../keeper/output-thread.h"
+#include "app/memory.h"
+#include "output/thread.h"
 
 enum { PIECES = 5, OUT_SIZE = 4 * 1024 * 1024 };
 

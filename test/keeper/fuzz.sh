@@ -23,10 +23,10 @@ each=$(((seconds + ${#targets[@]} - 1) / ${#targets[@]}))
 broken=0
 for target in "${targets[@]}"; do
   # The batch target stands in for the channel and the commands.
-  sources=$(ls keeper/*.c | grep -v '/main\.c$')
+  sources=$(ls keeper/*/*.c | grep -v '/main\.c$')
   [ "$target" = batch ] && sources=$(echo "$sources" | grep -v -e '/channel\.c$' -e '/commands\.c$')
   # shellcheck disable=SC2086 # the sources are a list
-  if ! "$clang" -std=c11 -D_GNU_SOURCE -DCRANK_VERSION='"fuzz"' -g -O1 -fno-omit-frame-pointer -pthread \
+  if ! "$clang" -std=c11 -D_GNU_SOURCE -Ikeeper -DCRANK_VERSION='"fuzz"' -g -O1 -fno-omit-frame-pointer -pthread \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Wno-unused-command-line-argument \
     "test/keeper/fuzz-$target.c" test/keeper/stand-in.c $sources -o "build/fuzz/$target"; then
     echo "the fuzzer for $target cannot be built" >&2

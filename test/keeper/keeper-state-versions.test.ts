@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
 const FIXTURES = join(ROOT, "test/fixtures");
-const VERSION = Number(/STATE_VERSION = (\d+)/.exec(readFileSync(join(ROOT, "keeper/execute.c"), "utf8"))?.[1]);
+const VERSION = Number(/STATE_VERSION = (\d+)/.exec(readFileSync(join(ROOT, "keeper/reexec/reexec.c"), "utf8"))?.[1]);
 const names = readdirSync(FIXTURES).filter((name) => /^keeper-state-\d+$/.test(name));
 
 /** Every descriptor that a state may name is something that can be watched; then the keeper tries to take it over. */

@@ -21,8 +21,8 @@ const newest = (paths: readonly string[]): number => Math.max(...paths.map((path
 export const compileHarness = (build: Build): string => {
   const directory = join(root, "build/harness");
   const program = join(directory, `output-${build}`);
-  const keeper = readdirSync(join(root, "keeper")).filter((name) =>
-    /^(output.*|wire|memory|urgency)\.[ch]$/.test(name),
+  const keeper = readdirSync(join(root, "keeper"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    /^(output\/.*|protocol\/wire|app\/(memory|priority))\.[ch]$/.test(name),
   );
   const files = [...keeper.map((name) => join(root, "keeper", name)), join(root, "test/keeper/output-harness.c")];
   if (existsSync(program) && newest([program]) > newest(files)) return program;
@@ -30,7 +30,7 @@ export const compileHarness = (build: Build): string => {
   const result = spawnSync(
     process.env.CC ?? "cc",
     [
-      ...["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"],
+      ...["-std=c11", "-D_GNU_SOURCE", "-Ikeeper", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"],
       ...[...FLAGS[build], "-o", `${program}.${process.pid}`],
       ...files.filter((file) => file.endsWith(".c")),
     ],

@@ -1,4 +1,4 @@
-/* Drives keeper/output*.c from outside. Commands come on standard input, one a line with fields between tabs; replies
+/* Drives keeper/output/ from outside. Commands come on standard input, one a line with fields between tabs; replies
  * go to descriptor 3, so that standard output and standard error are the sinks alone. Also measures (`pass`, `cat`) and
  * is a log socket (`receive`). */
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../keeper/memory.h"
-#include "../../keeper/output.h"
+#include "app/memory.h"
+#include "output/output.h"
 
 enum { REPLIES = 3, PIPE_SIZE = 1024 * 1024, MOST_FIELDS = 8, LINE_BYTES = 100 };
 

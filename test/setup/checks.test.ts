@@ -57,14 +57,14 @@ test("a module that opens, replaces or gives away files beside the one that is f
   write("src/supervisor/a.ts", "const fd = host.files.open(path, options);\nfiles.status(path);\n");
   write("src/supervisor/os/files.ts", "const fd = files.open(path, options);\n");
   write("src/worker/b.ts", 'import { readFileSync, statSync } from "node:fs";\n');
-  write("keeper/a.c", "/* open(path) in words */\nint a(void) { return chown(path, 1, 1); }\n");
-  write("keeper/files.c", "int b(void) { return open(path, 0); }\n");
+  write("keeper/worker/a.c", "/* open(path) in words */\nint a(void) { return chown(path, 1, 1); }\n");
+  write("keeper/app/files.c", "int b(void) { return open(path, 0); }\n");
   const { status, stderr } = check("check-files.ts");
   expect(status).toBe(1);
   expect(stderr.trimEnd().split("\n")).toEqual([
     "src/supervisor/a.ts: open is for src/supervisor/os/files.ts alone",
     "src/worker/b.ts: readFileSync is for src/supervisor/os/files.ts alone",
-    "keeper/a.c: chown(path … is for keeper/files.c alone",
+    "keeper/worker/a.c: chown(path … is for keeper/app/files.c alone",
   ]);
 });
 

@@ -108,7 +108,7 @@ describe("a clean clone", () => {
     "is built again where something has changed, and only there",
     () => {
       const before = builtAt();
-      shell('for file in keeper/*.c; do touch "$file"; break; done', { cwd: clone });
+      shell('for file in keeper/*/*.c; do touch "$file"; break; done', { cwd: clone });
       expect(run("make", [], { cwd: clone }).status).toBe(0);
       const afterC = builtAt();
       expect(afterC["bin/crank"]).toBeGreaterThan(before["bin/crank"] ?? 0);

@@ -108,7 +108,7 @@ const askNow = (words: readonly string[], limitMs: number): Answer => {
 export const engineProcesses: Processes = {
   runtime: "engine",
   identity,
-  // The program's own name, and the command's (keeper/programs.c).
+  // The program's own name, and the command's (keeper/main/programs.c).
   arguments: () => calls.processArguments().slice(2),
   environment,
   variable,

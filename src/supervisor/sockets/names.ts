@@ -1,5 +1,5 @@
 // The names in the file system by which crank's unix sockets are reached. The keeper watches them and puts them back
-// (keeper/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
+// (keeper/sockets/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
 // service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
 
 import { allWorkers } from "../../core/model/workers.ts";

@@ -25,7 +25,7 @@ export const withSafeRunDirectory = (
 };
 
 /**
- * Where the files of crank's unix sockets have their second names (keeper/names.c). Only its owner can enter it: the directory of the
+ * Where the files of crank's unix sockets have their second names (keeper/sockets/names.c). Only its owner can enter it: the directory of the
  * first name may be what protects a socket.
  */
 export const secondNames = ({ runDirectory }: Settings): string | null =>

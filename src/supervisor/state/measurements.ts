@@ -172,7 +172,7 @@ const END = "end\n";
 
 const partKey = (number: number, part: number): string => `usage/${number}-${part}`;
 
-/** Reads what keeper/measure.h describes. */
+/** Reads what keeper/helpers/measure.h describes. */
 const readParts = ({ handles }: Measurement, parts: readonly Uint8Array[]): Found => {
   const workers = new Map<number, WorkerUsage>();
   const sockets = new Map<number, SocketUsage>();

@@ -92,7 +92,7 @@ export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
   processes.exit(0);
 };
 
-/** The keeper's program says where it is (keeper/programs.c). */
+/** The keeper's program says where it is (keeper/main/programs.c). */
 const answer = (): Record<string, unknown> => {
   const home = host.processes.variable("CRANK_HOME");
   return { crank: VERSION, protocol: PROTOCOL_VERSION, home, runtime: `${home}/bin/runtime` };

@@ -157,7 +157,7 @@ const atRehearsed = (memory: Memory, upgrade: Upgrade, event: EventOf<"rehearsed
   execute(memory, upgrade);
 };
 
-/** What a keeper says in a rehearsal (keeper/execute.h). */
+/** What a keeper says in a rehearsal (keeper/reexec/reexec.h). */
 const LATER_VERSION = 2;
 
 const replaceSupervisor = (memory: Memory, upgrade: Upgrade): void => {

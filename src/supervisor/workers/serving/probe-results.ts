@@ -14,7 +14,7 @@ type Found = Pick<Extract<CoreEvent, { kind: "probed" }>, "verdict" | "detail">;
 
 const decoder = new TextDecoder();
 
-/** Takes what a probe said (keeper/probe.h): `ok`, or `no ` or `unsure ` and why. */
+/** Takes what a probe said (keeper/helpers/probe.h): `ok`, or `no ` or `unsure ` and why. */
 export const takeProbeResult = (
   memory: Memory,
   probe: number,

@@ -86,7 +86,7 @@ const identityOf = (memory: Memory, worker: Worker): (readonly [string, string])
   ["CRANK_NAME", memory.settings?.name ?? ""],
 ];
 
-/** What follows the time limit on a probe's command line, see keeper/probe.h. */
+/** What follows the time limit on a probe's command line, see keeper/helpers/probe.h. */
 const question = (memory: Memory, worker: Worker, { check, address }: Probe): readonly string[] => {
   if (check.kind === "exec") return ["exec", ...check.command];
   // At an address of its own whoever answers is the worker; at a socket that all share it has to be shown.

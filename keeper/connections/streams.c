@@ -1,0 +1,492 @@
+#include "connections/streams.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/clock.h"
+#include "app/memory.h"
+#include "connections/connection.h"
+#include "connections/penalties.h"
+#include "loop/loop.h"
+#include "output/output.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/handles.h"
+#include "sockets/sockets.h"
+#include "worker/workers.h"
+
+enum {
+  FIRST_LINE_MS = 60 * 1000,
+  CLOSE_MS = 30 * 1000,       /* for what is still to be sent before a close */
+  MOST_HELD_MS = 10 * 1000,   /* for wrong tokens of others of its address: crankctl waits 15 s for its answer */
+  ACCEPT_PAUSE_MS = 1000,     /* after an accept failed for want of descriptors or memory */
+  ACCEPT_AT_ONCE = 64,
+  FOLLOW_BYTES = 64 * 1024,
+  MOST_HELD_BYTES = 128 * 1024 * 1024,
+  MOST_SILENT_STRANGERS = 128,
+  CLOSE_REFUSED = 2,
+  MOST_STRANGERS = LIMIT_CONNECTIONS, /* beside those of the owner */
+  HEAD_MS = 10 * 1000,  /* for the whole head of an HTTP request */
+};
+
+static struct connection **connections;
+static uint32_t count;
+static uint32_t strangers; /* of them */
+static uint32_t capacity;
+static uint64_t last_id;
+static bool accepting_paused;
+
+static struct connection *find(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (connections[i]->id == id) return connections[i];
+  }
+  return NULL;
+}
+
+static void pause_listeners(bool pause) {
+  for (uint32_t i = 0; i < handles_count(); i++) {
+    struct handle *handle = handles_at(i);
+    if (handle->accepting) (void)handles_accept(handle, !pause);
+  }
+  accepting_paused = pause;
+}
+
+static struct connection *append(struct connection *connection) {
+  if (count == capacity) {
+    capacity = capacity == 0 ? 4 : capacity * 2;
+    connections = memory_resize(connections, capacity * sizeof(struct connection *));
+  }
+  connections[count++] = connection;
+  if (connection->is_stranger) strangers++;
+  return connection;
+}
+
+/* Armed for the connection that is due first, and for nobody who has spoken or gone meanwhile. */
+static void arm(void) {
+  uint64_t first = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t due = connections[i]->due;
+    if (due != 0 && (first == 0 || due < first)) first = due;
+  }
+  if (clock_get(DEADLINE_STREAMS) != first) clock_set(DEADLINE_STREAMS, first);
+}
+
+static void drop(struct connection *connection, enum closed reason) {
+  if (connection->following) output_unfollow(connection->id);
+  if (connection->spoke) {
+    struct buffer *event = events_begin(MESSAGE_closed);
+    buffer_u64(event, connection->id);
+    buffer_u8(event, (uint8_t)reason);
+    events_post(connection->id);
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    if (connections[i] == connection) connections[i] = connections[--count];
+  }
+  if (connection->is_stranger) strangers--;
+  connection_free(connection);
+  arm();
+  streams_accept_again();
+}
+
+static void take_followed_output(struct connection *connection) {
+  if (!connection->output_waits || connection->closing || connection_unsent(connection) >= FOLLOW_BYTES) return;
+  char *bytes = memory_take(FOLLOW_BYTES);
+  uint64_t dropped = 0;
+  size_t n = output_take(connection->id, bytes, FOLLOW_BYTES, &dropped);
+  connection_add_output(connection, bytes, n);
+  free(bytes);
+  connection->output_waits = n > 0;
+}
+
+/* RFC 6585, section 5. */
+static void refuse_head(struct connection *connection) {
+  static const char answer[] = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain\r\n"
+                               "Content-Length: 38\r\nConnection: close\r\n\r\nA request's head has at most 16 KiB.\r\n";
+  connection_add_output(connection, answer, sizeof answer - 1);
+  connection->closing = true;
+  connection->due = clock_now() + CLOSE_MS;
+}
+
+/* Sent if there is room for it now: what the client goes on to send is not read. */
+static void refuse_line(struct connection *connection) {
+  static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the line is too long: it may have "
+                               "1 MiB, and a stranger's first one 64 KiB\"}}\n";
+  connection_add_output(connection, answer, sizeof answer - 1);
+  (void)connection_send(connection);
+}
+
+/* After anything happened to it: sends, watches, or closes. */
+static void settle(struct connection *connection, enum outcome outcome) {
+  if (outcome == TOO_LONG && connection->has_heads && !connection->closing) {
+    refuse_head(connection);
+    outcome = GOES_ON;
+  }
+  if (outcome == TOO_LONG) {
+    if (!connection->closing) refuse_line(connection);
+    return drop(connection, CLOSED_LINE_TOO_LONG);
+  }
+  if (outcome == PEER_ENDED) return drop(connection, CLOSED_BY_PEER);
+  do {
+    take_followed_output(connection);
+    if (outcome == BROKEN || !connection_send(connection)) return drop(connection, CLOSED_BY_ERROR);
+  } while (connection->output_waits && connection_unsent(connection) == 0);
+  if (connection->closing && connection_unsent(connection) == 0) return drop(connection, CLOSED_BY_US);
+  /* What it said before it hung up is still delivered. */
+  if (connection->hung_up && connection->input_ended && !connection->paused) return drop(connection, CLOSED_BY_PEER);
+  arm();
+  connection_watch(connection);
+  streams_accept_again();
+}
+
+static void accept_on(struct reader *command, uint8_t code, bool heads) {
+  uint64_t id = read_u64(command);
+  struct handle *handle = handles_find(id);
+  if (handle) handle->has_heads = heads;
+  else errno = EBADF;
+  if (!handle || handles_accept(handle, !accepting_paused) < 0) events_failed(code, id, "accept", errno);
+}
+
+void streams_accept_on(struct reader *command) {
+  accept_on(command, COMMAND_acceptOn, false);
+}
+
+void streams_accept_heads(struct reader *command) {
+  accept_on(command, COMMAND_acceptHeads, true);
+}
+
+static struct ucred credentials_of(int fd, bool is_unix) {
+  struct ucred peer = {.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
+  socklen_t length = sizeof peer;
+  if (is_unix) (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+  return peer;
+}
+
+/* Neither root nor who the keeper runs as; over tcp no peer is known. */
+static bool is_stranger(const struct ucred *peer) {
+  return peer->uid != 0 && peer->uid != geteuid();
+}
+
+/* The supervisor cannot send away what it has not heard of: so the stranger that has said nothing for longest leaves for the
+ * next one. Those that the supervisor knows are not touched, nor is one of its own user that has just come. False: there are
+ * too many that it knows. */
+static bool make_room_among_strangers(void) {
+  struct connection *oldest = NULL;
+  uint32_t silent = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    if (!connection->is_stranger || connection->spoke || connection->due == 0) continue;
+    silent++;
+    if (!oldest || connection->id < oldest->id) oldest = connection;
+  }
+  if (strangers < MOST_STRANGERS && silent < MOST_SILENT_STRANGERS) return true;
+  if (!oldest) return false;
+  drop(oldest, CLOSED_TOO_SLOW);
+  return true;
+}
+
+static uint64_t held_until_of(int fd) {
+  struct source source;
+  char text[PENALTY_ADDRESS_TEXT];
+  return penalty_source(fd, &source, text) ? penalty_until(&source) : 0;
+}
+
+/* The supervisor turns one away for what it showed: whatever else of its address has said nothing yet waits, and so does
+ * what comes after it. It is told when the number has doubled: at any rate, that is seldom. */
+static void penalize(const struct connection *refused) {
+  struct source source;
+  struct source other;
+  char text[PENALTY_ADDRESS_TEXT];
+  char ignored[PENALTY_ADDRESS_TEXT];
+  if (refused->is_unix || !penalty_source(refused->fd, &source, text)) return;
+  uint64_t until = 0;
+  uint32_t times = penalty_add(&source, &until);
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    bool is_silent = connection != refused && !connection->is_unix && !connection->spoke && !connection->has_heads;
+    /* One that waits already is not held up for ever by others that go on guessing, nor is one that has waited. */
+    if (!is_silent || connection->is_held || connection->heard_by <= clock_now()) continue;
+    if (!penalty_source(connection->fd, &other, ignored) || memcmp(&source, &other, sizeof source) != 0) continue;
+    connection->is_held = true;
+    connection->due = until < connection->heard_by ? until : connection->heard_by;
+    connection_watch(connection);
+  }
+  if ((times & (times - 1)) != 0) return;
+  struct buffer *event = events_begin(MESSAGE_penalized);
+  buffer_text(event, text);
+  buffer_u32(event, times);
+  buffer_u32(event, (uint32_t)(until - clock_now()));
+  events_post(0);
+}
+
+static void add_connection(int fd, const struct handle *handle) {
+  struct connection *connection = memory_take_zeroed(sizeof *connection);
+  bool is_unix = handle->domain == AF_UNIX;
+  *connection = (struct connection){.id = ++last_id, .listener = handle->id, .fd = fd, .is_unix = is_unix};
+  connection->peer = credentials_of(fd, is_unix);
+  connection->is_stranger = is_stranger(&connection->peer);
+  connection->has_heads = handle->has_heads;
+  /* A worker may take its time until it has something to say. */
+  bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
+  connection->due = is_expected ? 0 : clock_now() + (handle->has_heads ? HEAD_MS : FIRST_LINE_MS);
+  uint64_t held_until = is_unix ? 0 : held_until_of(fd);
+  connection->heard_by = clock_now() + MOST_HELD_MS;
+  connection->is_held = held_until != 0;
+  if (connection->is_held) connection->due = held_until;
+  bool has_room = !connection->is_stranger || make_room_among_strangers();
+  uint32_t events = connection->is_held ? 0 : EPOLLIN | EPOLLRDHUP;
+  if (!has_room || loop_watch(fd, WATCH_CONNECTION, connection->id, events) < 0) {
+    connection_free(connection);
+    return;
+  }
+  connection->watched = true;
+  (void)append(connection);
+  arm();
+}
+
+/* True: go on. Errors of the connection itself are its own affair (accept(2)); for the others we wait. */
+static bool accept_failed(int error) {
+  switch (error) {
+    case EAGAIN:
+      return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      pause_listeners(true);
+      clock_set(DEADLINE_ACCEPT, clock_now() + ACCEPT_PAUSE_MS);
+      return false;
+    case EINVAL:
+    case EBADF:
+      return false;
+    default:
+      return true;
+  }
+}
+
+/* Connections that have come and gone count as well, until the supervisor has heard of it. */
+static bool is_full(void) {
+  return count - strangers >= LIMIT_CONNECTIONS || events_count(MESSAGE_closed) >= LIMIT_CONNECTIONS ||
+         connection_bytes_held() > MOST_HELD_BYTES;
+}
+
+void streams_listener_ready(uint64_t id) {
+  sockets_check(id);
+  for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+    struct handle *handle = handles_find(id);
+    if (!handle || !handle->accepting) return;
+    if (is_full()) {
+      pause_listeners(true); /* the others wait in the accept queue until one leaves */
+      return;
+    }
+    /* The listener may be one that blocks, and another process may be faster: so it is asked first. */
+    struct pollfd waits = {.fd = handle->fd, .events = POLLIN};
+    if (poll(&waits, 1, 0) != 1 || !(waits.revents & POLLIN)) return;
+    int fd = accept4(handle->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) add_connection(fd, handle);
+    else if (!accept_failed(errno)) return;
+  }
+}
+
+void streams_accept_again(void) {
+  if (accepting_paused && clock_get(DEADLINE_ACCEPT) == 0 && !is_full()) pause_listeners(false);
+}
+
+void streams_output_ready(uint64_t id) {
+  struct connection *connection = find(id);
+  if (!connection) {
+    output_unfollow(id);
+    return;
+  }
+  connection->output_waits = true;
+  settle(connection, GOES_ON);
+}
+
+/* Strangers of one user at one listener share a limit: no other user waits behind them. */
+static void count_elsewhere(struct connection *connection) {
+  if (!connection->is_stranger) return;
+  connection->elsewhere = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const struct connection *other = connections[i];
+    bool shares = other != connection && other->is_stranger && other->peer.uid == connection->peer.uid &&
+                  other->listener == connection->listener;
+    if (shares) connection->elsewhere += other->queued;
+  }
+}
+
+/* The paused one that may go on: of the owner's before all strangers', and of either the one that has waited for longest. */
+static struct connection *next_to_resume(void) {
+  struct connection *next = NULL;
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    if (!connection->paused || connection->is_held) continue;
+    bool is_behind = next && (connection->is_stranger != next->is_stranger
+                                  ? connection->is_stranger
+                                  : connection->paused_since > next->paused_since);
+    if (is_behind) continue;
+    count_elsewhere(connection);
+    if (!connection_is_full(connection)) next = connection;
+  }
+  return next;
+}
+
+static void deliver_more(struct connection *connection) {
+  enum outcome outcome = connection_deliver(connection);
+  if (outcome == GOES_ON && connection->hung_up && !connection->paused) outcome = connection_read(connection);
+  settle(connection, outcome);
+}
+
+/* Each one that goes on delivers a line at least, or waits no more: so this ends. */
+static void resume_all(void) {
+  for (struct connection *next = next_to_resume(); next; next = next_to_resume()) deliver_more(next);
+}
+
+void streams_line_consumed(uint64_t id, uint32_t size) {
+  struct connection *consumed = find(id);
+  if (consumed) {
+    if (consumed->queued > 0) consumed->queued--;
+    consumed->queued_bytes -= size < consumed->queued_bytes ? size : consumed->queued_bytes;
+  }
+  resume_all();
+}
+
+void streams_ready(uint64_t id, uint32_t events) {
+  struct connection *connection = find(id);
+  if (!connection) return;
+  if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
+  enum outcome outcome = GOES_ON;
+  count_elsewhere(connection);
+  if (!connection->paused && !connection->is_held && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) outcome = connection_read(connection);
+  settle(connection, outcome);
+}
+
+void streams_expire(void) {
+  uint64_t now = clock_now();
+  for (uint32_t i = 0; i < count;) {
+    struct connection *connection = connections[i];
+    bool is_due = connection->due != 0 && connection->due <= now;
+    if (is_due && connection->is_held) {
+      connection->is_held = false;
+      connection->due = now + FIRST_LINE_MS;
+      connection_watch(connection);
+    } else if (is_due) {
+      drop(connection, CLOSED_TOO_SLOW);
+      continue;
+    }
+    i++;
+  }
+  resume_all();
+  arm();
+}
+
+/* All together hold too much: the one that holds most goes, strangers first. False: it is this one. */
+static bool make_room_for_output(const struct connection *writing, size_t length) {
+  while (connection_bytes_held() + length > MOST_HELD_BYTES) {
+    struct connection *worst = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+      struct connection *connection = connections[i];
+      bool is_worse = !worst || (connection->is_stranger != worst->is_stranger
+                                     ? connection->is_stranger
+                                     : connection_bytes_of(connection) > connection_bytes_of(worst));
+      if (connection_bytes_of(connection) > 0 && is_worse) worst = connection;
+    }
+    if (!worst || worst == writing) return false;
+    drop(worst, CLOSED_TOO_SLOW);
+  }
+  return true;
+}
+
+void streams_write(struct reader *command) {
+  uint64_t id = read_u64(command);
+  struct span bytes = read_bytes(command);
+  uint8_t close = read_u8(command);
+  bool close_after = close != 0;
+  struct connection *connection = find(id);
+  if (!connection || connection->closing) {
+    /* To close what is closed is no error. */
+    if (bytes.length > 0 || !close_after) events_failed(COMMAND_write, id, "write", ENOTCONN);
+    return;
+  }
+  bool is_too_slow = connection_unsent(connection) + bytes.length > LIMIT_CONNECTION_OUTPUT_BYTES;
+  if (is_too_slow || !make_room_for_output(connection, bytes.length)) {
+    drop(connection, CLOSED_TOO_SLOW);
+    return;
+  }
+  connection_add_output(connection, bytes.data, bytes.length);
+  if (close == CLOSE_REFUSED) penalize(connection);
+  if (close_after) {
+    connection->closing = true;
+    connection->due = clock_now() + CLOSE_MS;
+  }
+  settle(connection, GOES_ON);
+}
+
+void streams_follow(struct reader *command) {
+  uint64_t id = read_u64(command);
+  uint64_t worker = read_u64(command);
+  uint32_t lines = read_u32(command);
+  int follow = read_u8(command) == 1 ? 1 : 0;
+  struct connection *connection = find(id);
+  if (!connection || connection->closing) errno = ENOTCONN;
+  if (!connection || connection->closing || output_follow(id, worker, lines, follow) < 0) {
+    events_failed(COMMAND_follow, id, "follow", errno);
+    return;
+  }
+  connection->following = true;
+  connection->output_waits = true;
+  settle(connection, GOES_ON);
+}
+
+void streams_hello(struct buffer *out) {
+  for (uint32_t i = 0; i < count; i++) {
+    const struct connection *connection = connections[i];
+    if (!connection->spoke) continue;
+    buffer_u32(out, 1 + 8 + 8 + 4 + 4 + 4);
+    buffer_u8(out, MESSAGE_helloConnection);
+    buffer_u64(out, connection->id);
+    buffer_u64(out, connection->listener);
+    buffer_u32(out, (uint32_t)connection->peer.pid);
+    buffer_u32(out, connection->peer.uid);
+    buffer_u32(out, connection->peer.gid);
+  }
+}
+
+void streams_flush(int timeout_ms) {
+  uint64_t until = clock_now() + (uint64_t)timeout_ms;
+  for (uint32_t i = 0; i < count; i++) {
+    struct connection *connection = connections[i];
+    while (connection_send(connection) && connection_unsent(connection) > 0) {
+      uint64_t now = clock_now();
+      if (now >= until) return;
+      struct pollfd writable = {.fd = connection->fd, .events = POLLOUT};
+      if (poll(&writable, 1, (int)(until - now)) < 0 && errno != EINTR) break;
+    }
+  }
+}
+
+void streams_save(struct buffer *out) {
+  buffer_u64(out, last_id);
+  buffer_u32(out, count);
+  for (uint32_t i = 0; i < count; i++) {
+    connection_save(connections[i], out);
+  }
+}
+
+bool streams_load(struct reader *in) {
+  last_id = read_u64(in);
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    struct connection *connection = connection_load(in);
+    if (!connection) return false;
+    connection->is_stranger = is_stranger(&connection->peer);
+    const struct handle *listener = handles_find(connection->listener);
+    connection->has_heads = listener && listener->has_heads;
+    connection_watch(append(connection));
+    arm();
+  }
+  return !in->failed;
+}

@@ -1,0 +1,59 @@
+#include "einhorn/process_title.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/memory.h"
+
+static char *place; /* from the first argument to the last byte of the environment */
+static size_t room;
+static bool has_moved;
+static char *current;
+
+/* Each text begins where the one before ends; who started us may have seen to it that they do not. */
+static char *end_of(char **texts, char *end) {
+  for (; *texts && *texts == end; texts++) end = *texts + strlen(*texts) + 1;
+  return end;
+}
+
+char **title_start(int argc, char **argv) {
+  place = argv[0];
+  room = place ? (size_t)(end_of(environ, end_of(argv, place)) - place) : 0;
+  char **copies = memory_take(((size_t)argc + 1) * sizeof *copies);
+  for (int i = 0; i < argc; i++) copies[i] = memory_copy_text(argv[i], strlen(argv[i]));
+  copies[argc] = NULL;
+  return copies;
+}
+
+/* What is executed later takes its variables from `environ`. */
+static void move_environment(void) {
+  size_t count = 0;
+  while (environ[count]) count++;
+  char **copies = memory_take((count + 1) * sizeof *copies);
+  for (size_t i = 0; i < count; i++) copies[i] = memory_copy_text(environ[i], strlen(environ[i]));
+  copies[count] = NULL;
+  environ = copies;
+}
+
+void title_set(struct span title) {
+  free(current);
+  current = span_text(title);
+  if (room == 0) return;
+  if (!has_moved) move_environment();
+  has_moved = true;
+  size_t length = strlen(current);
+  memset(place, 0, room);
+  memcpy(place, current, length < room ? length : room - 1);
+}
+
+void title_save(struct buffer *out) {
+  buffer_text(out, current ? current : "");
+}
+
+bool title_load(struct reader *in) {
+  struct span title = read_bytes(in);
+  if (in->failed) return false;
+  if (title.length > 0) title_set(title);
+  return true;
+}

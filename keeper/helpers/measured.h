@@ -1,0 +1,48 @@
+/* What is measured: workers with their process trees, and the sockets that their connections come in by. */
+#ifndef KEEPER_HELPERS_MEASURED_H
+#define KEEPER_HELPERS_MEASURED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct measured_worker {
+  uint64_t id;
+  uint32_t pid;
+  uint64_t start;
+  uint32_t processes; /* 0: it is gone */
+  uint64_t ticks;
+  uint64_t memory;
+  uint32_t connections;
+  bool hides_memory;
+  bool hides_connections;
+};
+
+struct measured_socket {
+  int fd;
+  int domain;
+  bool has_connections;
+  struct sockaddr_storage address;
+  socklen_t length;
+  uint32_t connections;
+};
+
+/* A process of a worker's tree; `worker` is an index. */
+struct measured_process {
+  uint32_t pid;
+  uint32_t worker;
+};
+
+/* Looks at every process of the machine once. Returns those of the workers' trees, and counts them and their time. */
+struct measured_process *measured_processes(struct measured_worker *workers, size_t count, size_t *found);
+/* The bytes of memory that a process uses; 0 if it is gone. False if that may not be known. */
+bool measured_memory(uint32_t pid, uint64_t *bytes);
+
+/* Learns of all connections that came in by the sockets. False if the kernel does not tell. */
+bool measured_connections_learn(struct measured_socket *sockets, size_t count);
+/* Counts those that a process has open, each once for its worker. False if that may not be known, or not until the time
+ * `until` (CLOCK_MONOTONIC ms). */
+bool measured_connections_count(struct measured_process process, struct measured_worker *worker, uint64_t until);
+
+#endif

@@ -1,0 +1,156 @@
+/* The process trees of workers, and what a process uses, as /proc tells it. One look at every process costs less than
+ * asking every thread of every worker for its children, and sees who has lost its parent too. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/memory.h"
+#include "helpers/measured.h"
+#include "process/peek.h"
+
+enum { STAT_BYTES = 1024, ROLLUP_BYTES = 2048, PATH_BYTES = 64, NOBODY = UINT32_MAX };
+
+struct process {
+  uint32_t pid;
+  uint32_t parent;
+  uint32_t group;
+  uint64_t start;
+  uint64_t ticks;
+  uint32_t worker;
+};
+
+static struct process *processes;
+static size_t process_count;
+
+/* A small file of /proc as text; the length, or -1 with errno. */
+static ssize_t read_text(const char *path, char *text, size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t n = read(fd, text, size - 1);
+  int error = errno;
+  (void)close(fd);
+  errno = error;
+  if (n >= 0) text[n] = '\0';
+  return n;
+}
+
+/* Fields of proc_pid_stat(5), counted from 1; the second one is a name in parentheses that may hold anything. */
+static bool parse_stat(const char *text, struct process *process) {
+  enum { PARENT = 4, GROUP = 5, OWN_TIME = 14, OF_THE_DEAD = 17, START = 22 };
+  const char *at = strrchr(text, ')');
+  if (!at) return false;
+  at += 2; /* to the third field, which is a letter */
+  for (int field = 3; field <= START; field++) {
+    uint64_t value = strtoull(at, NULL, 10);
+    if (field == PARENT) process->parent = (uint32_t)value;
+    if (field == GROUP) process->group = (uint32_t)value;
+    if (field >= OWN_TIME && field <= OF_THE_DEAD) process->ticks += value;
+    if (field == START) process->start = value;
+    at = strchr(at, ' ');
+    if (!at) return false;
+    at++;
+  }
+  return true;
+}
+
+static void read_process(uint32_t pid) {
+  static size_t room;
+  char text[STAT_BYTES];
+  struct process process = {.pid = pid, .worker = NOBODY};
+  text[peek_file(pid, "stat", text, sizeof text - 1)] = '\0';
+  if (!parse_stat(text, &process)) return; /* it is gone, or does not let itself be looked at */
+  if (process_count == room) {
+    room = room == 0 ? 256 : room * 2;
+    processes = memory_resize(processes, room * sizeof *processes);
+  }
+  processes[process_count++] = process;
+}
+
+static int by_pid(const void *a, const void *b) {
+  uint32_t left = ((const struct process *)a)->pid;
+  uint32_t right = ((const struct process *)b)->pid;
+  return left < right ? -1 : left > right;
+}
+
+static void read_processes(void) {
+  DIR *directory = opendir("/proc");
+  if (!directory) return;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    char *end = NULL;
+    unsigned long pid = strtoul(entry->d_name, &end, 10);
+    if (end != entry->d_name && *end == '\0') read_process((uint32_t)pid);
+  }
+  (void)closedir(directory);
+  if (process_count > 0) qsort(processes, process_count, sizeof *processes, by_pid);
+}
+
+static struct process *find(uint32_t pid) {
+  const struct process wanted = {.pid = pid};
+  if (process_count == 0) return NULL;
+  return bsearch(&wanted, processes, process_count, sizeof *processes, by_pid);
+}
+
+/* Who has lost its parent is still in the worker's group, if it has one of its own. */
+static void join_group(struct process *process) {
+  const struct process *leader = process->worker == NOBODY ? find(process->group) : NULL;
+  bool is_worker = leader && leader->worker != NOBODY && leader->group == leader->pid;
+  if (is_worker) process->worker = leader->worker;
+}
+
+/* Goes up to the first one that belongs to a worker; the steps are bounded, for what was read is no picture of one moment. */
+static void join_tree(struct process *process) {
+  uint32_t worker = process->worker;
+  const struct process *above = process;
+  for (size_t steps = 0; worker == NOBODY && above && above->parent > 1 && steps < process_count; steps++) {
+    above = find(above->parent);
+    if (above) worker = above->worker;
+  }
+  process->worker = worker;
+}
+
+struct measured_process *measured_processes(struct measured_worker *workers, size_t count, size_t *found) {
+  read_processes();
+  for (size_t i = 0; i < count; i++) {
+    struct process *process = find(workers[i].pid);
+    if (process && process->start == workers[i].start) process->worker = (uint32_t)i;
+  }
+  for (size_t i = 0; i < process_count; i++) join_group(&processes[i]);
+  for (size_t i = 0; i < process_count; i++) join_tree(&processes[i]);
+  struct measured_process *members = memory_take((process_count + 1) * sizeof *members);
+  *found = 0;
+  for (size_t i = 0; i < process_count; i++) {
+    const struct process *process = &processes[i];
+    if (process->worker == NOBODY) continue;
+    struct measured_worker *worker = &workers[process->worker];
+    worker->processes++;
+    worker->ticks += process->ticks;
+    members[(*found)++] = (struct measured_process){.pid = process->pid, .worker = process->worker};
+  }
+  return members;
+}
+
+/* Pages that processes share count by shares (proc_pid_smaps(5)), so that the sum over a tree is right. */
+static bool read_shares(uint32_t pid, uint64_t *bytes) {
+  char text[ROLLUP_BYTES];
+  text[peek_file(pid, "smaps_rollup", text, sizeof text - 1)] = '\0';
+  const char *line = strstr(text, "\nPss:");
+  if (!line) return false;
+  *bytes = strtoull(line + strlen("\nPss:"), NULL, 10) * 1024;
+  return true;
+}
+
+bool measured_memory(uint32_t pid, uint64_t *bytes) {
+  if (read_shares(pid, bytes)) return true;
+  char path[PATH_BYTES];
+  char text[STAT_BYTES];
+  (void)snprintf(path, sizeof path, "/proc/%u/statm", pid);
+  *bytes = 0;
+  if (read_text(path, text, sizeof text) <= 0) return errno == ENOENT || errno == ESRCH;
+  const char *resident = strchr(text, ' ');
+  if (resident) *bytes = strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+  return true;
+}

@@ -1,0 +1,398 @@
+/* The format, byte by byte, is in docs/keeper-protocol.md. */
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/clock.h"
+#include "app/descriptors.h"
+#include "app/files.h"
+#include "app/memory.h"
+#include "journal/index.h"
+#include "journal/log.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+
+enum {
+  CHANGE_PUT = 1,
+  CHANGE_REMOVE = 2,
+  COMPACT_BYTES = 256 * 1024,
+  COMPACT_TIMES = 4,
+  RESERVE_BYTES = 128 * 1024,
+  FIRST_PAUSE_MS = 1000,
+  LONGEST_PAUSE_MS = 60 * 1000,
+};
+
+static struct log journal = {.fd = -1};
+static char boot[64];
+static char *journal_path; /* NULL while it was never given one */
+static bool in_memory = true;
+/* While the journal has a path and is in memory all the same: the file that it was in, and how the disk is tried again. */
+static int stale_fd = -1;
+static bool is_left_valid; /* the file at the path is an earlier keeper's, and says what this journal says */
+static uint64_t displaced_at;
+static uint64_t pause_ms;
+static uint64_t compact_from; /* after a compaction that failed: how long the file may become until the next */
+static uint64_t number;
+static uint64_t numbered_consumed;
+
+static struct buffer record; /* the batch in the making */
+static struct buffer commands;
+static uint32_t change_count;
+static uint32_t command_count;
+static size_t change_count_at;
+
+static int copy_entry(struct log *log, struct buffer *buffer, const struct entry *entry, uint64_t *offset) {
+  log_begin_record(buffer, RECORD_ENTRY);
+  buffer_bytes(buffer, entry->key, entry->key_length);
+  buffer_u32(buffer, entry->length);
+  *offset = log->size + buffer->length;
+  buffer_reserve(buffer, entry->length);
+  if (log_read(&journal, buffer->data + buffer->length, entry->length, entry->offset) < 0) return -1;
+  buffer->length += entry->length;
+  return log_append(log, buffer);
+}
+
+/* Writes everything that counts into an empty file; where each value came to lie. */
+static int write_all(struct log *fresh, uint64_t *offsets) {
+  struct buffer buffer = {0};
+  int result = log_write_header(fresh, boot);
+  log_begin_record(&buffer, RECORD_NUMBERS);
+  buffer_u64(&buffer, number);
+  buffer_u64(&buffer, numbered_consumed);
+  if (result == 0) result = log_append(fresh, &buffer);
+  for (uint32_t i = 0; i < index_count() && result == 0; i++)
+    result = copy_entry(fresh, &buffer, index_entry(i), &offsets[i]);
+  buffer_free(&buffer);
+  return result;
+}
+
+/* Goes on in a file that holds everything. What was before stays open, and is the caller's. */
+static int go_on_in(const struct log *fresh, const uint64_t *offsets) {
+  int before = journal.fd;
+  for (uint32_t i = 0; i < index_count(); i++) index_move(i, offsets[i]);
+  journal = *fresh;
+  return before;
+}
+
+static uint64_t *take_offsets(void) {
+  return memory_take(((size_t)index_count() + 1) * sizeof(uint64_t));
+}
+
+static void close_file(int fd) {
+  if (fd >= 0) (void)close(fd);
+}
+
+int journal_copy(void) {
+  int fd = memfd_create("crank-journal-copy", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  struct log copy = {.fd = fd, .size = 0};
+  uint64_t *offsets = take_offsets();
+  int result = write_all(&copy, offsets);
+  int error = errno;
+  free(offsets);
+  if (result == 0) return fd;
+  (void)close(fd);
+  errno = error;
+  return -1;
+}
+
+/* Writes everything into memory, and goes on there. Returns -1 with errno, or what it was in before, which may be -1 too. */
+static int rewrite_in_memory(int *before) {
+  int fd = memfd_create("crank-journal", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  struct log fresh = {.fd = fd, .size = 0};
+  uint64_t *offsets = take_offsets();
+  int result = write_all(&fresh, offsets);
+  int error = errno;
+  if (result == 0) {
+    *before = go_on_in(&fresh, offsets);
+    in_memory = true;
+  } else {
+    (void)close(fd);
+  }
+  free(offsets);
+  errno = error;
+  return result;
+}
+
+/* Replaces the file by a new one, which takes its name only when it is whole. If that fails, everything is as it was. */
+static int rewrite_on_disk(const char **step) {
+  struct replacement replacement;
+  if (files_begin_replacement(&replacement, journal_path, step) < 0) return -1;
+  *step = "write";
+  struct log fresh = {.fd = replacement.fd, .size = 0};
+  uint64_t *offsets = take_offsets();
+  int result = write_all(&fresh, offsets);
+  if (result == 0) result = files_finish_replacement(&replacement);
+  int error = errno;
+  if (result == 0) {
+    log_reserve(&fresh, RESERVE_BYTES);
+    close_file(go_on_in(&fresh, offsets));
+    close_file(stale_fd);
+    stale_fd = -1;
+    in_memory = false;
+    is_left_valid = false;
+    clock_set(DEADLINE_JOURNAL, 0);
+  } else {
+    (void)close(replacement.fd);
+    files_drop_replacement(&replacement);
+  }
+  free(offsets);
+  errno = error;
+  return result;
+}
+
+/* The file on the disk does not say any more what is the case: a later crank must not believe it. Each of the two is
+ * enough, and either may be what the disk still does. */
+static void invalidate(void) {
+  bool is_marked = stale_fd >= 0 && log_mark_stale(stale_fd) == 0;
+  bool is_gone = files_remove_own(journal_path);
+  if (!is_marked && !is_gone) return;
+  close_file(stale_fd);
+  stale_fd = -1;
+}
+
+static void try_disk_later(void) {
+  clock_set(DEADLINE_JOURNAL, clock_now() + pause_ms);
+  pause_ms = pause_ms * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause_ms * 2;
+}
+
+static bool is_displaced(void) {
+  return in_memory && journal_path != NULL;
+}
+
+static void report_failure(const char *step, int error) {
+  struct buffer *event = events_begin(MESSAGE_journalFailed);
+  buffer_text(event, step);
+  buffer_u32(event, (uint32_t)error);
+  events_post(0);
+}
+
+static void begin_displaced(int error) {
+  displaced_at = clock_now();
+  pause_ms = FIRST_PAUSE_MS;
+  try_disk_later();
+  report_failure("write", error);
+}
+
+/* The disk does not take the journal: it goes on in memory, and in the same moment the file counts no more. */
+static bool leave_disk(int error) {
+  int before = -1;
+  if (rewrite_in_memory(&before) < 0) return false;
+  stale_fd = before;
+  invalidate();
+  begin_displaced(error);
+  return true;
+}
+
+/* The journal is about to differ from the one that an earlier keeper left. That gives its room back, too. */
+static void leave_behind(void) {
+  if (!is_left_valid) return;
+  is_left_valid = false;
+  invalidate();
+  journal_try_disk();
+}
+
+void journal_try_disk(void) {
+  if (!is_displaced()) return;
+  const char *step = "";
+  if (rewrite_on_disk(&step) < 0) {
+    /* What the disk refused before it may do now. */
+    if (!is_left_valid) invalidate();
+    try_disk_later();
+    return;
+  }
+  struct buffer *event = events_begin(MESSAGE_journalRestored);
+  buffer_u64(event, clock_now() - displaced_at);
+  events_post(0);
+}
+
+int journal_start(const char *boot_id) {
+  (void)snprintf(boot, sizeof boot, "%s", boot_id);
+  int before = -1;
+  int result = rewrite_in_memory(&before);
+  close_file(before);
+  return result;
+}
+
+/* Whatever journal was there counts until the new one is whole, and then no more. */
+int journal_move(const char *path, const char **step) {
+  char *before = journal_path;
+  journal_path = memory_copy_text(path, strlen(path));
+  if (rewrite_on_disk(step) == 0) {
+    free(before);
+    return 0;
+  }
+  int error = errno;
+  free(journal_path);
+  journal_path = before;
+  errno = error;
+  return -1;
+}
+
+int journal_take(const char *path, const char **step) {
+  if (journal_move(path, step) == 0) return 0;
+  if (errno != ENOSPC && errno != EDQUOT) return -1;
+  int error = errno;
+  free(journal_path);
+  journal_path = memory_copy_text(path, strlen(path));
+  is_left_valid = true;
+  begin_displaced(error);
+  return 0;
+}
+
+void journal_begin(uint64_t consumed) {
+  log_begin_record(&record, RECORD_BATCH);
+  commands.length = 0;
+  change_count = command_count = 0;
+  numbered_consumed = consumed;
+  buffer_u64(&record, number + 1);
+  buffer_u64(&record, consumed);
+  change_count_at = record.length;
+  buffer_u32(&record, 0);
+}
+
+void journal_put(struct span key, struct span value) {
+  buffer_u8(&record, CHANGE_PUT);
+  buffer_bytes(&record, key.data, key.length);
+  buffer_bytes(&record, value.data, value.length);
+  change_count++;
+}
+
+void journal_remove(struct span key) {
+  buffer_u8(&record, CHANGE_REMOVE);
+  buffer_bytes(&record, key.data, key.length);
+  change_count++;
+}
+
+void journal_command(uint8_t code, uint64_t id) {
+  buffer_u8(&commands, code);
+  buffer_u64(&commands, id);
+  command_count++;
+}
+
+/* Appends the record; a disk that does not take it is left for memory. */
+static bool append_somewhere(struct buffer *buffer) {
+  if (log_append(&journal, buffer) == 0) return true;
+  int error = errno;
+  return !in_memory && leave_disk(error) && log_append(&journal, buffer) == 0;
+}
+
+/* Brings the index up to date with the record that was just written at `offset`. */
+static void index_record(uint64_t offset) {
+  struct reader reader = reader_of(record.data, record.length);
+  reader.at += change_count_at;
+  uint32_t changes = read_u32(&reader);
+  for (uint32_t i = 0; i < changes && !reader.failed; i++) {
+    uint8_t change = read_u8(&reader);
+    struct span key = read_bytes(&reader);
+    if (change == CHANGE_PUT) {
+      struct span value = read_bytes(&reader);
+      index_set(key, offset + (uint64_t)(value.data - record.data), (uint32_t)value.length);
+    } else {
+      index_remove(key);
+    }
+  }
+}
+
+/* Something has removed the file, or its directory: the next keeper would not find what is written to it. */
+static bool is_removed(void) {
+  struct stat status;
+  return !in_memory && fstat(journal.fd, &status) == 0 && status.st_nlink == 0;
+}
+
+bool journal_write(void) {
+  leave_behind();
+  if (is_removed()) (void)leave_disk(ENOENT);
+  buffer_set_u32(&record, change_count_at, change_count);
+  buffer_u32(&record, command_count);
+  buffer_add(&record, commands.data, commands.length);
+  bool written = append_somewhere(&record);
+  if (written) {
+    number++;
+    index_record(journal.size - record.length);
+  }
+  if (record.capacity > 16 * 1024) buffer_free(&record);
+  if (commands.capacity > 16 * 1024) buffer_free(&commands);
+  return written;
+}
+
+/* If that fails, the old one goes on, and grows: what it takes is worth more than how long it is. */
+static void compact(void) {
+  if (in_memory) {
+    int before = -1;
+    if (rewrite_in_memory(&before) == 0) close_file(before);
+    return;
+  }
+  const char *step = "";
+  if (rewrite_on_disk(&step) < 0) compact_from = journal.size * 2;
+  else compact_from = 0;
+}
+
+void journal_mark_applied(void) {
+  log_begin_record(&record, RECORD_APPLIED);
+  buffer_u64(&record, number);
+  (void)append_somewhere(&record); /* without the mark the commands count as perhaps done, which is the safe side */
+  bool is_big = journal.size > COMPACT_BYTES && journal.size > COMPACT_TIMES * index_bytes();
+  if (is_big && journal.size >= compact_from) compact();
+  if (!in_memory) log_reserve(&journal, RESERVE_BYTES);
+  if (is_displaced() && clock_get(DEADLINE_JOURNAL) <= clock_now()) journal_try_disk();
+}
+
+uint32_t journal_entries(void) {
+  return index_count();
+}
+
+bool journal_read_entry(uint32_t index, struct buffer *out) {
+  if (index >= index_count()) return false;
+  const struct entry *entry = index_entry(index);
+  buffer_bytes(out, entry->key, entry->key_length);
+  buffer_u32(out, entry->length);
+  buffer_reserve(out, entry->length);
+  if (log_read(&journal, out->data + out->length, entry->length, entry->offset) < 0) return false;
+  out->length += entry->length;
+  return true;
+}
+
+bool journal_keep(void) {
+  journal_try_disk();
+  return !is_displaced();
+}
+
+void journal_delete(void) {
+  if (journal_path) files_remove_own(journal_path);
+}
+
+void journal_save(struct buffer *out) {
+  save_descriptor(out, journal.fd);
+  buffer_u64(out, journal.size);
+  buffer_text(out, journal_path ? journal_path : "");
+  buffer_u8(out, in_memory ? 1 : 0);
+  buffer_u64(out, number);
+  buffer_u64(out, numbered_consumed);
+  index_save(out);
+}
+
+bool journal_load(struct reader *in) {
+  if (journal.fd >= 0) (void)close(journal.fd);
+  journal.fd = load_descriptor(in);
+  journal.size = read_u64(in);
+  struct span path = read_bytes(in);
+  journal_path = path.length > 0 ? span_text(path) : NULL;
+  in_memory = read_u8(in) == 1;
+  number = read_u64(in);
+  numbered_consumed = read_u64(in);
+  index_load(in);
+  if (is_displaced()) {
+    displaced_at = clock_now();
+    pause_ms = FIRST_PAUSE_MS;
+    try_disk_later();
+  }
+  return !in->failed;
+}

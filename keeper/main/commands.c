@@ -1,0 +1,227 @@
+#include "main/commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/environment.h"
+#include "app/memory.h"
+#include "connections/streams.h"
+#include "einhorn/process_title.h"
+#include "journal/journal.h"
+#include "journal/lock.h"
+#include "output/output.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "reexec/dry_run.h"
+#include "sockets/fetch.h"
+#include "sockets/handles.h"
+#include "sockets/heartbeat.h"
+#include "sockets/names.h"
+#include "sockets/sockets.h"
+#include "supervisor/candidate.h"
+#include "supervisor/program.h"
+#include "supervisor/tick.h"
+#include "worker/tree.h"
+#include "worker/watchdog.h"
+#include "worker/workers.h"
+
+struct barrier {
+  uint64_t token;
+  uint64_t start; /* reached when the starts up to this one are decided */
+  uint64_t fetch; /* and the descriptors up to this one taken; none are under way in an execution */
+};
+
+static struct barrier *barriers;
+static uint32_t barrier_count;
+static bool has_wrong_program; /* this batch's: nobody is to be executed for it */
+static struct ending ending;
+
+static void open_journal(struct reader *fields) {
+  char *path = span_text(read_bytes(fields));
+  const char *step = "";
+  if (journal_move(path, &step) < 0) events_failed(COMMAND_openJournal, 0, step, errno);
+  free(path);
+}
+
+static void take_journal(struct reader *fields) {
+  char *path = span_text(read_bytes(fields));
+  const char *step = "";
+  if (journal_take(path, &step) < 0) events_failed(COMMAND_takeJournal, 0, step, errno);
+  free(path);
+}
+
+static void take_lock(struct reader *fields) {
+  uint64_t id = read_u64(fields);
+  char *path = span_text(read_bytes(fields));
+  const char *step = "";
+  if (lock_take(path, &step) < 0) events_failed(COMMAND_lock, id, step, errno);
+  free(path);
+}
+
+static void set_base(struct reader *fields) {
+  struct list pairs = read_pairs(fields);
+  struct list unset = read_texts(fields);
+  environment_set(&pairs, &unset);
+}
+
+static void route_output(struct reader *fields) {
+  int format = read_u8(fields);
+  int sink = read_u8(fields);
+  struct span address = read_bytes(fields);
+  char *header = span_text(read_bytes(fields));
+  if (output_format(format, sink, address, header) < 0) events_failed(COMMAND_routeOutput, 0, "output", errno);
+  free(header);
+}
+
+static void write_log(struct reader *fields) {
+  uint8_t sink = read_u8(fields);
+  struct span bytes = read_bytes(fields);
+  if (output_log(sink, (const char *)bytes.data, bytes.length) < 0) events_failed(COMMAND_log, sink, "log", errno);
+}
+
+static void add_barrier(struct reader *fields) {
+  barriers = memory_resize(barriers, ((size_t)barrier_count + 1) * sizeof *barriers);
+  barriers[barrier_count++] = (struct barrier){.token = read_u64(fields), .start = workers_starts(), .fetch = fetch_begun()};
+}
+
+static void tell_mark(struct reader *fields) {
+  struct buffer *event = events_begin(MESSAGE_reached);
+  buffer_u64(event, read_u64(fields));
+  events_post(0);
+}
+
+static void copy_journal(struct reader *fields) {
+  uint64_t handle = read_u64(fields);
+  int copy = journal_copy();
+  const char *step = copy < 0 ? "memory" : "handle";
+  if (copy >= 0 && handles_add(handle, copy, 0) == 0) return;
+  events_failed(COMMAND_copyJournal, handle, step, errno);
+  if (copy >= 0) (void)close(copy);
+}
+
+static void set_program(struct reader *fields) {
+  struct program program = NO_PROGRAM;
+  char *path = span_text(read_bytes(fields));
+  (void)read_bytes(fields); /* the bundle */
+  if (program_open(&program, path) == 0) {
+    program_use(&program);
+  } else {
+    events_failed(COMMAND_setProgram, 0, "runtime", errno);
+    has_wrong_program = true;
+  }
+  free(path);
+}
+
+static void set_title(struct reader *fields) {
+  title_set(read_bytes(fields));
+}
+
+static void ask_for_exit(struct reader *fields) {
+  ending.exits = true;
+  ending.status = read_u32(fields) & 0xff;
+  ending.keeps_journal = read_u8(fields) == 1;
+}
+
+static void ask_for_execution(struct reader *fields) {
+  free(ending.execute);
+  ending.execute = has_wrong_program ? NULL : span_text(read_bytes(fields));
+}
+
+static void close_handle(struct reader *fields) {
+  handles_close(read_u64(fields));
+}
+
+static void (*const carry_out[256])(struct reader *fields) = {
+    [COMMAND_openJournal] = open_journal,
+    [COMMAND_takeJournal] = take_journal,
+    [COMMAND_lock] = take_lock,
+    [COMMAND_copyJournal] = copy_journal,
+    [COMMAND_openSocket] = sockets_open,
+    [COMMAND_inheritSocket] = sockets_inherit,
+    [COMMAND_statSocket] = sockets_stat,
+    [COMMAND_closeHandle] = close_handle,
+    [COMMAND_openDatagram] = sockets_open_datagram,
+    [COMMAND_sendDatagram] = workers_send,
+    [COMMAND_keepDescriptor] = sockets_keep,
+    [COMMAND_takeDescriptor] = fetch_descriptor,
+    [COMMAND_storeHandle] = sockets_store,
+    [COMMAND_hand] = workers_hand,
+    [COMMAND_watchName] = names_watch,
+    [COMMAND_removeName] = names_remove,
+    [COMMAND_giveName] = names_give,
+    [COMMAND_bindAgain] = names_bind_again,
+    [COMMAND_keepBacklog] = sockets_keep_backlog,
+    [COMMAND_spawn] = workers_spawn,
+    [COMMAND_signal] = workers_signal,
+    [COMMAND_adopt] = workers_adopt,
+    [COMMAND_setBase] = set_base,
+    [COMMAND_watchdog] = watchdog_set,
+    [COMMAND_followMain] = workers_follow_main,
+    [COMMAND_acceptOn] = streams_accept_on,
+    [COMMAND_acceptHeads] = streams_accept_heads,
+    [COMMAND_write] = streams_write,
+    [COMMAND_follow] = streams_follow,
+    [COMMAND_routeOutput] = route_output,
+    [COMMAND_log] = write_log,
+    [COMMAND_heartbeat] = heartbeat_set,
+    [COMMAND_barrier] = add_barrier,
+    [COMMAND_setProgram] = set_program,
+    [COMMAND_execute] = ask_for_execution,
+    [COMMAND_exit] = ask_for_exit,
+    [COMMAND_mark] = tell_mark,
+    [COMMAND_replaceSupervisor] = candidate_start,
+    [COMMAND_rehearse] = rehearsal_start,
+    [COMMAND_setTitle] = set_title,
+};
+
+void commands_run(uint8_t code, struct reader *fields) {
+  if (carry_out[code]) carry_out[code](fields);
+}
+
+void commands_end_batch(uint64_t tick_at) {
+  has_wrong_program = false;
+  tick_set(tick_at);
+  worker_trees_decide();
+  commands_check_barriers();
+}
+
+void commands_check_barriers(void) {
+  uint32_t reached = 0;
+  while (reached < barrier_count && workers_started_up_to(barriers[reached].start) && fetch_taken_up_to(barriers[reached].fetch)) {
+    struct buffer *event = events_begin(MESSAGE_reached);
+    buffer_u64(event, barriers[reached].token);
+    events_post(0);
+    reached++;
+  }
+  if (reached == 0) return;
+  barrier_count -= reached;
+  for (uint32_t i = 0; i < barrier_count; i++) barriers[i] = barriers[i + reached];
+  if (barrier_count > 0) return;
+  free(barriers);
+  barriers = NULL;
+}
+
+struct ending commands_take_ending(void) {
+  struct ending taken = ending;
+  ending = (struct ending){0};
+  return taken;
+}
+
+void commands_save(struct buffer *out) {
+  buffer_u32(out, barrier_count);
+  for (uint32_t i = 0; i < barrier_count; i++) {
+    buffer_u64(out, barriers[i].token);
+    buffer_u64(out, barriers[i].start);
+  }
+}
+
+bool commands_load(struct reader *in) {
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    barriers = memory_resize(barriers, ((size_t)barrier_count + 1) * sizeof *barriers);
+    barriers[barrier_count] = (struct barrier){.token = read_u64(in)};
+    barriers[barrier_count++].start = read_u64(in);
+  }
+  return !in->failed;
+}

@@ -1,0 +1,87 @@
+#include "main/programs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../engine/start.h"
+#include "app/facts.h"
+#include "app/memory.h"
+#include "einhorn/base.h"
+#include "supervisor/candidate.h"
+#include "supervisor/program.h"
+
+enum { CHANNEL_FD = 3 };
+
+static const char *const keepers[] = {"crank", "socketmaster", "einhorn", "einhyrningsins"};
+
+bool programs_is_keeper(const char *name) {
+  for (size_t i = 0; i < sizeof keepers / sizeof *keepers; i++) {
+    if (strcmp(name, keepers[i]) == 0) return true;
+  }
+  return false;
+}
+
+/* The keeper made the pair, so the kernel knows it as the peer at its end. */
+static bool is_child_of_peer(int fd) {
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == getppid();
+}
+
+bool programs_join(const char *number) {
+  char *end;
+  long fd = strtol(number, &end, 10);
+  if (*end != '\0' || end == number || fd < 3 || fd > INT_MAX) return false;
+  if (!base_say((int)fd)) return false;
+  if (is_child_of_peer((int)fd)) (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (fd != CHANNEL_FD && (dup2((int)fd, CHANNEL_FD) < 0 || close((int)fd) < 0)) return false;
+  return setenv(CANDIDATE_VARIABLE, "1", 1) == 0 && chdir("/") == 0;
+}
+
+/* For this process alone: programs that it starts (getent(1)) do not get it. */
+static void keep_channel(void) {
+  (void)fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC);
+}
+
+/* Called by another name than the command's, or as one of the links. */
+_Noreturn static void start(const char *name, int argc, char **argv) {
+  char **args = memory_take(((size_t)argc + 2) * sizeof *args);
+  args[0] = argv[0];
+  args[1] = (char *)(uintptr_t)name; /* which is only read */
+  for (int i = 1; i <= argc; i++) args[i + 1] = argv[i];
+  engine_start(argc + 1, args);
+}
+
+void programs_command(const char *name, int argc, char **argv) {
+  start(name, argc, argv);
+}
+
+void programs_supervisor(int argc, char **argv) {
+  /* Which is the number of a descriptor otherwise (execveat(2)). */
+  (void)prctl(PR_SET_NAME, SUPERVISOR_NAME);
+  keep_channel();
+  engine_start(argc, argv);
+}
+
+void programs_joined_supervisor(const char *name, int argc, char **argv) {
+  keep_channel();
+  start(name, argc, argv);
+}
+
+void programs_check(const char *name, int argc, char **argv) {
+  char *home = facts_home();
+  if (!home || setenv("CRANK_HOME", home, 1) < 0) {
+    (void)fprintf(stderr, "%s: the link /proc/self/exe cannot be read: %s; is /proc mounted?\n", name, strerror(errno));
+    exit(1);
+  }
+  free(home);
+  start(name, argc, argv);
+}

@@ -1,0 +1,105 @@
+#include "main/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "process/peek.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "reexec/dry_run.h"
+#include "sockets/fetch.h"
+#include "supervisor/candidate.h"
+#include "supervisor/supervisor.h"
+#include "worker/tree.h"
+#include "worker/workers.h"
+
+enum { MOST_OUTSTANDING = 256 };
+
+static int signal_fd = -1;
+
+/* All but those that a fault in ourselves raises, and Ctrl-Z. */
+static sigset_t blocked_signals(void) {
+  static const int left_alone[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGTSTP};
+  sigset_t set;
+  (void)sigfillset(&set);
+  for (size_t i = 0; i < sizeof left_alone / sizeof *left_alone; i++) (void)sigdelset(&set, left_alone[i]);
+  return set;
+}
+
+void signals_block(void) {
+  sigset_t set = blocked_signals();
+  (void)sigprocmask(SIG_SETMASK, &set, NULL);
+  /* A signal that was ignored when we were started (nohup) would never show in the descriptor. */
+  static const int told[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGALRM, SIGWINCH, SIGCONT, SIGCHLD};
+  struct sigaction plain = {.sa_handler = SIG_DFL};
+  for (size_t i = 0; i < sizeof told / sizeof *told; i++) (void)sigaction(told[i], &plain, NULL);
+  struct sigaction ignored = {.sa_handler = SIG_IGN};
+  (void)sigaction(SIGPIPE, &ignored, NULL);
+}
+
+int signals_open(void) {
+  sigset_t set = blocked_signals();
+  (void)sigdelset(&set, SIGPIPE);
+  signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  return signal_fd;
+}
+
+static void tell(const struct signalfd_siginfo *info) {
+  if (events_count(MESSAGE_signalled) >= MOST_OUTSTANDING) return;
+  struct buffer *event = events_begin(MESSAGE_signalled);
+  buffer_u32(event, info->ssi_signo);
+  buffer_u32(event, info->ssi_pid);
+  buffer_u32(event, info->ssi_uid);
+  events_post(0);
+}
+
+/* Whether anything ended that may have been of a worker. */
+static bool reap_all(void) {
+  bool has_ended = false;
+  for (;;) {
+    siginfo_t info = {0};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
+      if (errno == EINTR) continue;
+      return has_ended;
+    }
+    if (info.si_pid == 0) return has_ended;
+    if (peek_child_gone(&info)) continue;
+    has_ended = true;
+    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || rehearsal_child_gone(&info) || fetch_child_gone(&info) || workers_child_gone(&info);
+    if (is_known) continue;
+    /* A worker's orphan, or a start that had failed. */
+    while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;
+  }
+}
+
+void signals_collect_children(void) {
+  /* Looking at trees takes a reader, whose end is no reason to look again. */
+  if (reap_all()) worker_trees_check();
+}
+
+void signals_read(void) {
+  struct signalfd_siginfo info;
+  for (;;) {
+    ssize_t n = read(signal_fd, &info, sizeof info);
+    if (n < 0 && errno == EINTR) continue;
+    if (n != (ssize_t)sizeof info) break;
+    if (info.ssi_signo != SIGCHLD) tell(&info);
+  }
+  signals_collect_children();
+}
+
+void signals_dead_mans_alarm(unsigned int seconds) {
+  sigset_t alarm_only;
+  (void)sigemptyset(&alarm_only);
+  (void)sigaddset(&alarm_only, SIGALRM);
+  /* One that somebody else sent before must not end us now. */
+  const struct timespec at_once = {0};
+  if (seconds > 0) (void)sigtimedwait(&alarm_only, NULL, &at_once);
+  (void)alarm(seconds);
+  (void)sigprocmask(seconds > 0 ? SIG_UNBLOCK : SIG_BLOCK, &alarm_only, NULL);
+}

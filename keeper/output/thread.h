@@ -1,0 +1,152 @@
+/* The thread that passes output on, and the table that it shares with the main loop. Internal to output*.c.
+ *
+ * The lock is held only while a few bytes are copied, never over a system call that can block. What is not marked as
+ * locked belongs to the thread alone, or to the main loop while there is no thread. */
+#ifndef KEEPER_OUTPUT_THREAD_H
+#define KEEPER_OUTPUT_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "output/follow.h"
+#include "output/pass.h"
+#include "output/ring.h"
+#include "output/sink.h"
+#include "protocol/wire.h"
+
+enum {
+  /* How much is read from one pipe before another has its turn. No more, so that a flood does not push everybody else
+   * out of the processor's second cache: a supervisor that has to fetch its code anew answers half as fast. */
+  CHUNK_SIZE = 64 * 1024,
+  /* How many turns there are before the main loop's wishes are looked at again. */
+  TURNS = 8,
+  /* The lines of all workers that are kept for output_follow. */
+  KEPT_LIMIT = 128 * 1024,
+  /* The most bytes of crank's own lines that wait for one sink. */
+  LOG_LIMIT = 256 * 1024,
+  /* Big buffers are given back when nothing has happened for so long. */
+  REST_AFTER_MS = 1000,
+};
+
+enum drain { DRAIN_NONE, DRAIN_ASKED, DRAIN_DONE, DRAIN_TOLD };
+
+/* A worker's pipe. */
+struct source {
+  /* Locked. */
+  struct source *next;
+  struct source *next_wish;
+  bool has_wish;
+  bool is_leaving;
+  uint32_t pid;
+  enum drain drain;
+  struct tail tail;
+  /* Never changes. */
+  uint64_t worker;
+  bool is_kept;
+  char *prefix;
+  char *json;
+  /* The thread's. fd -1: it has ended. */
+  int fd;
+  struct mark mark;
+  char *half;
+  size_t half_length;
+  size_t half_capacity;
+};
+
+/* A change of route, as output_format gave it. */
+struct wanted_route {
+  enum format format;
+  /* Standard error instead of standard output. */
+  bool to_stderr;
+  /* -1: to a stream. */
+  int datagram_fd;
+  struct sockaddr_un address;
+  socklen_t address_length;
+  char *header;
+};
+
+enum { LOG_STDOUT, LOG_STDERR, LOG_DATAGRAMS, LOG_SINKS };
+
+struct log_queue {
+  struct buffer bytes;
+  uint64_t lost;
+};
+
+struct output {
+  pthread_mutex_t lock;
+  pthread_cond_t flushed;
+  pthread_t thread;
+  bool is_open;
+  bool is_running;
+  bool is_stopped;
+  int wake_fd;
+  int event_fd;
+  int pipes_fd;
+  /* Locked. */
+  bool stop;
+  struct source *sources;
+  struct source *first_wish;
+  struct source *last_wish;
+  size_t drained;
+  struct ring kept;
+  struct followers followers;
+  struct log_queue logs[LOG_SINKS];
+  struct wanted_route *wanted;
+  uint64_t flush_wanted;
+  uint64_t flush_done;
+  /* The thread's. */
+  struct route route;
+  char *header;
+  struct sink out;
+  struct sink err;
+  struct sink datagrams;
+  char *chunk;
+};
+
+/* Runs until output->stop. */
+void *thread_main(void *output);
+
+/* CLOCK_REALTIME, ms. */
+uint64_t thread_time(void);
+/* Reads once, at most `wanted` bytes, and passes them on. Returns how many, 0 when there is nothing now or never again. */
+size_t read_source(struct output *output, struct source *source, size_t wanted);
+/* Reads what is in the pipe now, even when the sink is stuck: an exit may not wait for whoever reads our output. Not
+ * more than that, for what the worker left behind may go on writing. */
+void drain_source(struct output *output, struct source *source);
+/* Nothing more comes: the half line becomes a line, and the pipe is closed. */
+void end_source(struct output *output, struct source *source);
+
+/* Does what the thread left to do when it stopped. */
+void thread_finish(struct output *output);
+
+/* The one table, made when it is first asked for; and its thread. -1 with errno. */
+int table_open(struct output **table);
+int table_start_thread(void);
+void table_lock(struct output *output);
+void table_unlock(struct output *output);
+void table_wake(const struct output *output);
+
+/* What follows takes the table as it is: the caller holds the lock, or there is no thread. */
+struct source *table_find(const struct output *output, uint64_t worker);
+struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, int fd, const char *prefix,
+                         const char *json, bool is_kept);
+/* The thread is to look at this source. */
+void table_wish(struct output *output, struct source *source);
+void table_free(struct output *output, struct source *source);
+/* Makes the pipe non-blocking and has the thread read it. */
+int table_watch(const struct output *output, struct source *source);
+/* FD_CLOEXEC or 0 for all that lives on through an execution in place. */
+int table_close_on_exec(const struct output *output, int flag);
+/* Tells the main loop that there is something to ask for; and, if there is nothing, no more. */
+void table_signal(const struct output *output);
+void table_clear_signal(const struct output *output);
+/* Takes effect at once; without a thread only. */
+void thread_set_route(struct output *output, struct wanted_route *wanted);
+
+void table_save(const struct output *output, struct buffer *out);
+/* False: not what table_save wrote. What it had read by then is kept. */
+bool table_load(struct output *output, struct reader *in);
+
+#endif

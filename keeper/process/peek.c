@@ -1,0 +1,391 @@
+#include "process/peek.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/clock.h"
+#include "app/descriptors.h"
+
+enum {
+  PATIENCE_MS = 100,     /* for one answer */
+  LITTLE_PATIENCE_MS = 1, /* when too much has been waited already */
+  BUDGET_MS = 300,       /* of waiting in vain, in one period */
+  PERIOD_MS = 5000,      /* also how long a process that has held up a reader is left alone */
+  STARVED_MS = 2000,     /* a reader that runs, but gets no processor, has this long */
+  MOST_HELD_UP = 256,
+  MOST_READERS = 32,
+  PATH_ROOM = 64,
+  PACKET_BYTES = 4096,
+  MOST_AT_ONCE = 128,    /* processes in one question */
+  STAT_BYTES = 1024,
+};
+
+enum kind { READ_FILE, READ_LINK, READ_IDENTITY, READ_INODES, READ_STATS };
+
+struct question {
+  enum kind kind;
+  size_t room;
+  char path[PATH_ROOM];
+  uint32_t count; /* of the pids, for READ_STATS */
+  uint32_t pids[MOST_AT_ONCE];
+};
+
+/* An answer is packets: a mark, and bytes behind it. */
+enum { MORE = 'm', LAST = 'l' };
+
+struct packet {
+  char mark;
+  char bytes[PACKET_BYTES];
+};
+
+/* In the reader: nothing but async-signal-safe calls, for there are threads. -------------------------------------------------- */
+
+static bool put(int channel, char mark, struct packet *packet, size_t length) {
+  packet->mark = mark;
+  ssize_t n;
+  do n = send(channel, packet, 1 + length, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  return n > 0;
+}
+
+static void answer_file(int channel, const struct question *question, struct packet *packet) {
+  int fd = open(question->path, O_RDONLY | O_CLOEXEC);
+  size_t length = 0;
+  for (size_t left = question->room; fd >= 0 && left > 0;) {
+    size_t room = PACKET_BYTES - length < left ? PACKET_BYTES - length : left;
+    ssize_t n = read(fd, packet->bytes + length, room);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    length += (size_t)n;
+    left -= (size_t)n;
+    if (length < PACKET_BYTES) continue;
+    if (!put(channel, MORE, packet, length)) _exit(0);
+    length = 0;
+  }
+  if (fd >= 0) (void)close(fd);
+  (void)put(channel, LAST, packet, length);
+}
+
+static void answer_link(int channel, const struct question *question, struct packet *packet) {
+  ssize_t n = readlink(question->path, packet->bytes, question->room < PACKET_BYTES ? question->room : PACKET_BYTES);
+  (void)put(channel, LAST, packet, n > 0 ? (size_t)n : 0);
+}
+
+static void answer_identity(int channel, const struct question *question, struct packet *packet) {
+  struct stat status;
+  bool is_there = stat(question->path, &status) == 0;
+  const uint64_t identity[2] = {is_there ? status.st_dev : 0, is_there ? status.st_ino : 0};
+  memcpy(packet->bytes, identity, sizeof identity);
+  (void)put(channel, LAST, packet, is_there ? sizeof identity : 0);
+}
+
+/* Of `pipe:[INODE]` and `socket:[INODE]`; 0 of anything else. */
+static uint64_t inode_of(const char *target) {
+  bool has_inode = strncmp(target, "pipe:[", 6) == 0 || strncmp(target, "socket:[", 8) == 0;
+  uint64_t inode = 0;
+  if (!has_inode) return 0;
+  for (const char *at = strchr(target, '[') + 1; *at >= '0' && *at <= '9'; at++) inode = inode * 10 + (uint64_t)(*at - '0');
+  return inode;
+}
+
+/* As getdents64(2) writes them; opendir(3) would allocate. */
+struct entry {
+  uint64_t inode;
+  int64_t offset;
+  uint16_t length;
+  uint8_t type;
+  char name[];
+};
+
+static void answer_inodes(int channel, const struct question *question, struct packet *packet) {
+  _Alignas(struct entry) static char entries[PACKET_BYTES];
+  int directory = open(question->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  size_t length = 0;
+  size_t left = question->room;
+  for (long n; directory >= 0 && left > 0 && (n = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0;) {
+    for (long at = 0; at < n && left > 0;) {
+      const struct entry *entry = (const void *)(entries + at);
+      char target[PATH_ROOM];
+      at += entry->length;
+      ssize_t size = readlinkat(directory, entry->name, target, sizeof target - 1);
+      target[size > 0 ? size : 0] = '\0';
+      uint64_t inode = inode_of(target);
+      if (inode == 0) continue;
+      memcpy(packet->bytes + length, &inode, sizeof inode);
+      length += sizeof inode;
+      left--;
+      if (length < PACKET_BYTES) continue;
+      if (!put(channel, MORE, packet, length)) _exit(0);
+      length = 0;
+    }
+  }
+  if (directory >= 0) (void)close(directory);
+  (void)put(channel, LAST, packet, length);
+}
+
+/* One packet for each; which one is missing says who holds it up. */
+static void answer_stats(int channel, const struct question *question, struct packet *packet) {
+  for (uint32_t i = 0; i < question->count && i < MOST_AT_ONCE; i++) {
+    char path[PATH_ROOM];
+    (void)snprintf(path, sizeof path, "/proc/%u/stat", question->pids[i]);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, packet->bytes, STAT_BYTES - 1) : 0;
+    if (fd >= 0) (void)close(fd);
+    if (!put(channel, LAST, packet, n > 0 ? (size_t)n : 0)) _exit(0);
+  }
+}
+
+_Noreturn static void answer_all(int channel) {
+  static struct packet packet;
+  struct question question;
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)descriptors_close_but(&(int){channel}, 1);
+  for (;;) {
+    ssize_t n = recv(channel, &question, sizeof question, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n != (ssize_t)sizeof question) _exit(0);
+    if (question.kind == READ_FILE) answer_file(channel, &question, &packet);
+    else if (question.kind == READ_LINK) answer_link(channel, &question, &packet);
+    else if (question.kind == READ_IDENTITY) answer_identity(channel, &question, &packet);
+    else if (question.kind == READ_STATS) answer_stats(channel, &question, &packet);
+    else answer_inodes(channel, &question, &packet);
+  }
+}
+
+/* In the keeper -------------------------------------------------------------------------------------------------------------- */
+
+static int channel = -1;
+static uint32_t reader;
+/* Readers that are not reaped yet; the oldest gives way. */
+static uint32_t readers[MOST_READERS];
+static uint32_t next_reader;
+
+static struct {
+  uint32_t pid;
+  uint64_t until;
+} held_up[MOST_HELD_UP];
+static uint32_t next_held_up;
+
+static uint64_t period_until;
+static uint64_t waited_ms; /* in vain, in this period */
+
+/* This process is a fork of the keeper's that is given up itself. */
+static bool is_alone;
+
+void peek_without_reader(void) {
+  is_alone = true;
+}
+
+bool peek_is_open(void) {
+  return channel >= 0;
+}
+
+void peek_close(void) {
+  if (channel >= 0) (void)close(channel);
+  channel = -1;
+  reader = 0;
+}
+
+static bool open_reader(void) {
+  int ends[2];
+  if (channel >= 0) return true;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return false;
+  pid_t child = fork();
+  if (child == 0) answer_all(ends[1]);
+  (void)close(ends[1]);
+  if (child < 0) {
+    (void)close(ends[0]);
+    return false;
+  }
+  channel = ends[0];
+  reader = (uint32_t)child;
+  readers[next_reader++ % MOST_READERS] = reader;
+  return true;
+}
+
+bool peek_has_child(uint32_t pid) {
+  for (uint32_t i = 0; i < MOST_READERS; i++) {
+    if (readers[i] == pid) return true;
+  }
+  return false;
+}
+
+bool peek_child_gone(const siginfo_t *info) {
+  for (uint32_t i = 0; i < MOST_READERS; i++) {
+    if (readers[i] != (uint32_t)info->si_pid) continue;
+    siginfo_t reaped;
+    while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+    if (readers[i] == reader) peek_close();
+    readers[i] = 0;
+    return true;
+  }
+  return false;
+}
+
+bool peek_is_held_up(uint32_t pid) {
+  uint64_t now = clock_now();
+  for (uint32_t i = 0; i < MOST_HELD_UP; i++) {
+    if (held_up[i].pid == pid && now < held_up[i].until) return true;
+  }
+  return false;
+}
+
+static uint64_t patience(void) {
+  uint64_t now = clock_now();
+  if (now >= period_until) {
+    period_until = now + PERIOD_MS;
+    waited_ms = 0;
+  }
+  return waited_ms < BUDGET_MS ? PATIENCE_MS : LITTLE_PATIENCE_MS;
+}
+
+static void give_up(uint32_t pid, uint64_t since) {
+  uint64_t now = clock_now();
+  waited_ms += now - since;
+  held_up[next_held_up].pid = pid;
+  held_up[next_held_up].until = now + PERIOD_MS;
+  next_held_up = (next_held_up + 1) % MOST_HELD_UP;
+  (void)kill((pid_t)reader, SIGKILL);
+  peek_close();
+}
+
+/* Whether the reader is short of a processor, and not held up. It is our own fork, and executes nothing: its file does not wait. */
+static bool is_starved(void) {
+  char path[PATH_ROOM];
+  char text[256];
+  (void)snprintf(path, sizeof path, "/proc/%u/stat", reader);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  (void)close(fd);
+  text[n > 0 ? n : 0] = '\0';
+  const char *name_end = strrchr(text, ')');
+  return name_end && name_end[1] == ' ' && name_end[2] == 'R';
+}
+
+/* 1: there is a packet, or the reader has ended; 0: it is late. */
+static int wait_for_packet(uint64_t since) {
+  uint64_t until = since + patience();
+  for (;;) {
+    uint64_t now = clock_now();
+    struct pollfd waited = {.fd = channel, .events = POLLIN};
+    int ready = poll(&waited, 1, now < until ? (int)(until - now) : 0);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready != 0) return 1;
+    if (now < until) continue;
+    if (now >= since + STARVED_MS || !is_starved()) return 0;
+    until = now + PATIENCE_MS;
+  }
+}
+
+/* As the reader does it. */
+static size_t read_here(const struct question *question, void *bytes) {
+  int fd = question->kind == READ_FILE ? open(question->path, O_RDONLY | O_CLOEXEC) : -1;
+  size_t length = 0;
+  while (fd >= 0 && length < question->room) {
+    ssize_t n = read(fd, (char *)bytes + length, question->room - length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    length += (size_t)n;
+  }
+  if (fd >= 0) (void)close(fd);
+  return length;
+}
+
+static size_t ask(uint32_t pid, enum kind kind, const char *name, size_t units, void *bytes, size_t room) {
+  static struct packet packet;
+  struct question question = {.kind = kind, .room = units};
+  size_t length = 0;
+  (void)snprintf(question.path, sizeof question.path, "/proc/%u/%s", pid, name);
+  if (is_alone) return read_here(&question, bytes);
+  if (peek_is_held_up(pid) || !open_reader()) return 0;
+  uint64_t since = clock_now();
+  if (send(channel, &question, sizeof question, MSG_NOSIGNAL) < 0) {
+    peek_close();
+    return 0;
+  }
+  for (packet.mark = MORE; packet.mark == MORE;) {
+    if (wait_for_packet(since) == 0) {
+      give_up(pid, since);
+      return 0;
+    }
+    ssize_t n = recv(channel, &packet, sizeof packet, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      peek_close();
+      return 0;
+    }
+    size_t more = (size_t)n - 1 < room - length ? (size_t)n - 1 : room - length;
+    memcpy((char *)bytes + length, packet.bytes, more);
+    length += more;
+  }
+  return length;
+}
+
+size_t peek_file(uint32_t pid, const char *name, void *bytes, size_t room) {
+  return ask(pid, READ_FILE, name, room, bytes, room);
+}
+
+/* How many of them were answered; one that is not, holds the reader up, or the reader has ended. */
+static size_t ask_stats(const struct question *question, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
+  static struct packet packet;
+  if (send(channel, question, sizeof *question, MSG_NOSIGNAL) < 0) {
+    peek_close();
+    return 0;
+  }
+  for (size_t i = 0; i < question->count; i++) {
+    uint64_t since = clock_now();
+    if (wait_for_packet(since) == 0) {
+      give_up(question->pids[i], since);
+      return i;
+    }
+    ssize_t n;
+    do n = recv(channel, &packet, sizeof packet - 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+      peek_close();
+      return i;
+    }
+    packet.bytes[n - 1] = '\0';
+    take(context, question->pids[i], packet.bytes, (size_t)n - 1);
+  }
+  return question->count;
+}
+
+void peek_stats(const uint32_t *pids, size_t count, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
+  for (size_t at = 0; at < count;) {
+    struct question question = {.kind = READ_STATS};
+    if (peek_is_held_up(pids[at]) || !open_reader()) {
+      take(context, pids[at++], "", 0);
+      continue;
+    }
+    for (size_t i = at; i < count && question.count < MOST_AT_ONCE && !peek_is_held_up(pids[i]); i++) {
+      question.pids[question.count++] = pids[i];
+    }
+    size_t answered = ask_stats(&question, take, context);
+    at += answered;
+    if (answered < question.count) take(context, pids[at++], "", 0);
+  }
+}
+
+size_t peek_link(uint32_t pid, const char *name, void *bytes, size_t room) {
+  return ask(pid, READ_LINK, name, room, bytes, room);
+}
+
+bool peek_identity(uint32_t pid, const char *name, uint64_t identity[2]) {
+  return ask(pid, READ_IDENTITY, name, 1, identity, 2 * sizeof *identity) == 2 * sizeof *identity;
+}
+
+size_t peek_inodes(uint32_t pid, uint64_t *inodes, size_t room) {
+  return ask(pid, READ_INODES, "fd", room, inodes, room * sizeof *inodes) / sizeof *inodes;
+}

@@ -1,0 +1,70 @@
+/* Bytes in and out: growing buffers, and readers that never go beyond what is there. Little-endian throughout. */
+#ifndef KEEPER_PROTOCOL_WIRE_H
+#define KEEPER_PROTOCOL_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes that lie in somebody else's buffer. */
+struct span {
+  const uint8_t *data;
+  size_t length;
+};
+
+/* A counted list that lies in somebody else's buffer: texts, pairs (two texts an item) or numbers. */
+struct list {
+  const uint8_t *data;
+  size_t length;
+  uint32_t count;
+};
+
+struct buffer {
+  uint8_t *data;
+  size_t length;
+  size_t capacity;
+};
+
+/* Reading beyond the end yields zeros and sets `failed`. */
+struct reader {
+  const uint8_t *at;
+  const uint8_t *end;
+  bool failed;
+};
+
+void buffer_reserve(struct buffer *buffer, size_t more);
+void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
+void buffer_u8(struct buffer *buffer, uint8_t value);
+void buffer_u32(struct buffer *buffer, uint32_t value);
+void buffer_u64(struct buffer *buffer, uint64_t value);
+void buffer_bytes(struct buffer *buffer, const void *bytes, size_t length);
+void buffer_text(struct buffer *buffer, const char *text);
+/* Puts a u32 over bytes that were written before. */
+void buffer_set_u32(struct buffer *buffer, size_t offset, uint32_t value);
+void buffer_set_u64(struct buffer *buffer, size_t offset, uint64_t value);
+/* Takes the first bytes away; a buffer that gets empty gives its memory back. */
+/* Writes all of it into a file; -1 with errno. */
+int buffer_write(const struct buffer *buffer, int fd);
+void buffer_drop(struct buffer *buffer, size_t length);
+void buffer_free(struct buffer *buffer);
+
+struct reader reader_of(const void *bytes, size_t length);
+uint8_t read_u8(struct reader *reader);
+uint32_t read_u32(struct reader *reader);
+int32_t read_i32(struct reader *reader);
+uint64_t read_u64(struct reader *reader);
+struct span read_bytes(struct reader *reader);
+struct list read_texts(struct reader *reader);
+struct list read_pairs(struct reader *reader);
+struct list read_numbers(struct reader *reader);
+/* Number `index` of a list of numbers. */
+uint64_t list_number(const struct list *list, uint32_t index);
+
+/* A copy with a NUL behind it, for the system; the caller frees it. */
+char *span_text(struct span span);
+bool span_equals(struct span span, const char *text);
+
+/* Whether the bytes are exactly the fields of a signature such as "worker:u64 file:text": lengths, counts, no NUL in a text. */
+bool wire_matches(const char *signature, const void *bytes, size_t length);
+
+#endif

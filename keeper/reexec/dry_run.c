@@ -1,0 +1,96 @@
+#include "reexec/dry_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "output/output.h"
+#include "process/launch.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "reexec/reexec.h"
+
+static pid_t pid;
+static struct report report = {.fd = -1};
+
+static void tell(const char *step, int error, uint8_t ending, uint32_t status) {
+  struct buffer *event = events_begin(MESSAGE_rehearsed);
+  buffer_text(event, step);
+  buffer_u32(event, (uint32_t)error);
+  buffer_u8(event, ending);
+  buffer_u32(event, status);
+  events_post(0);
+}
+
+/* In the child, where no other thread ever was: the output thread is stopped while the keeper forks. */
+_Noreturn static void become_rehearsal(const char *path, int out) {
+  char message[REPORT_BYTES] = {REPORT_FAILED};
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const char *step = execute_rehearsal(path);
+  int error = errno;
+  size_t length = strlen(step);
+  memcpy(message + 1, &error, sizeof error);
+  memcpy(message + 1 + sizeof error, step, length);
+  ssize_t n = write(out, message, 1 + sizeof error + length);
+  _exit(n > 0 ? 127 : 126);
+}
+
+void rehearsal_start(struct reader *command) {
+  int ends[2];
+  if (pid > 0 || pipe2(ends, O_CLOEXEC) < 0) {
+    tell(pid > 0 ? "rehearsal" : "pipe", pid > 0 ? EBUSY : errno, 0, 0);
+    return;
+  }
+  char *path = span_text(read_bytes(command));
+  output_stop();
+  pid_t child = fork();
+  if (child == 0) become_rehearsal(path, ends[1]);
+  int error = errno;
+  (void)output_start();
+  (void)close(ends[1]);
+  free(path);
+  if (child < 0) {
+    (void)close(ends[0]);
+    tell("fork", error, 0, 0);
+    return;
+  }
+  (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  report = (struct report){.fd = ends[0], .executes = true};
+  pid = child;
+}
+
+static void forget(void) {
+  (void)close(report.fd);
+  report.fd = -1;
+  pid = 0;
+}
+
+bool rehearsal_is(pid_t child) {
+  return pid > 0 && child == pid;
+}
+
+bool rehearsal_child_gone(const siginfo_t *info) {
+  if (pid == 0 || info->si_pid != pid) return false;
+  siginfo_t reaped;
+  char step[REPORT_BYTES];
+  int error = 0;
+  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  enum launch_result result = launch_read(&report, step, sizeof step, &error);
+  forget();
+  uint8_t ending = info->si_code == CLD_EXITED ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  if (result == LAUNCH_FAILED) tell(step, error, 0, 0);
+  else tell("", 0, ending, (uint32_t)info->si_status);
+  return true;
+}
+
+void rehearsal_end(void) {
+  if (pid == 0) return;
+  siginfo_t reaped;
+  (void)kill(pid, SIGKILL);
+  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  forget();
+}

@@ -1,0 +1,199 @@
+#include "reexec/reexec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/descriptors.h"
+#include "app/environment.h"
+#include "app/facts.h"
+#include "app/memory.h"
+#include "connections/streams.h"
+#include "einhorn/base.h"
+#include "einhorn/process_title.h"
+#include "journal/journal.h"
+#include "journal/lock.h"
+#include "main/commands.h"
+#include "main/signals.h"
+#include "output/output.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "reexec/dry_run.h"
+#include "sockets/fetch.h"
+#include "sockets/handles.h"
+#include "sockets/heartbeat.h"
+#include "sockets/inherited.h"
+#include "sockets/names.h"
+#include "supervisor/program.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/tick.h"
+#include "worker/kin.h"
+#include "worker/watchdog.h"
+#include "worker/workers.h"
+
+#define STATE_VARIABLE "CRANK_KEEPER_STATE"
+#define REHEARSAL_VARIABLE "CRANK_KEEPER_REHEARSAL"
+#define STATE_MAGIC "crankkpr"
+
+enum { STATE_VERSION = 5, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
+
+struct part {
+  void (*save)(struct buffer *out);
+  bool (*load)(struct reader *in);
+  uint32_t since; /* the version that brought it */
+};
+
+/* In this order, which the version stands for. Workers and streams come late: they watch and use what is before them. What a
+ * version adds is a part of its own, so that every earlier one can still be read. */
+static const struct part parts[] = {
+    {facts_save, facts_load, 1},         {environment_save, environment_load, 1}, {inherited_save, inherited_load, 1},
+    {program_save, program_load, 1},     {lock_save, lock_load, 1},               {journal_save, journal_load, 1},
+    {events_save, events_load, 1},       {handles_save, handles_load, 1},         {workers_save, workers_load, 1},
+    {streams_save, streams_load, 1},     {tick_save, tick_load, 1},               {heartbeat_save, heartbeat_load, 1},
+    {commands_save, commands_load, 1},   {supervisor_save, supervisor_load, 1},   {facts_save_path, facts_load_path, 2},
+    {base_save, base_load, 2},           {title_save, title_load, 3},
+    {watchdog_save, watchdog_load, 4},   {worker_main_save, worker_main_load, 4},
+    {names_save, names_load, 5},
+    {kin_save, kin_load, 5},
+};
+
+static bool is_rehearsal; /* this image only shows that it could take over */
+
+bool execute_is_rehearsal(void) {
+  return is_rehearsal;
+}
+
+/* The state as it lies in the file: magic, version, length of the parts, the parts, then what the output thread writes. */
+static int save_state(int fd) {
+  struct buffer state = {0};
+  buffer_add(&state, STATE_MAGIC, 8);
+  buffer_u32(&state, STATE_VERSION);
+  buffer_u64(&state, 0);
+  size_t start = state.length;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i].save(&state);
+  buffer_set_u64(&state, start - 8, state.length - start);
+  int result = buffer_write(&state, fd);
+  if (result == 0) result = output_save(fd);
+  int error = errno;
+  buffer_free(&state);
+  errno = error;
+  return result;
+}
+
+static const char *become(int image, const char *path, int state, unsigned int patience) {
+  char variable[48];
+  (void)snprintf(variable, sizeof variable, "%d", state);
+  if (setenv(STATE_VARIABLE, variable, 1) < 0) return "environment";
+  size_t count = 0;
+  while (facts->args[count]) count++;
+  char **args = memory_take((count + 2) * sizeof *args);
+  args[0] = facts->called_by;
+  memcpy(args + 1, facts->args, (count + 1) * sizeof *args);
+  (void)fcntl(state, F_SETFD, 0);
+  signals_dead_mans_alarm(patience);
+  (void)descriptors_execute(image, path, args, environ);
+  (void)execve(path, args, environ);
+  int error = errno;
+  signals_dead_mans_alarm(0);
+  (void)unsetenv(STATE_VARIABLE);
+  free(args);
+  errno = error;
+  return "exec";
+}
+
+static const char *execute_image(const char *path, unsigned int patience) {
+  const char *step = "open";
+  int image = open(path, O_PATH | O_CLOEXEC);
+  int state = -1;
+  bool ready = image >= 0 && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+  if (ready) {
+    step = "memory";
+    state = memfd_create("crank-state", MFD_CLOEXEC);
+    ready = state >= 0;
+  }
+  if (ready) {
+    step = "state";
+    ready = save_state(state) == 0;
+  }
+  if (ready) step = become(image, path, state, patience);
+  int error = errno;
+  if (image >= 0) (void)close(image);
+  if (state >= 0) (void)close(state);
+  errno = error;
+  return step;
+}
+
+const char *execute_rehearsal(const char *path) {
+  if (setenv(REHEARSAL_VARIABLE, "1", 1) < 0) return "environment";
+  return execute_image(path, REHEARSAL_SECONDS);
+}
+
+/* What it takes is looked for before the supervisor is ended for it. */
+static const char *look_ahead(const char *path) {
+  if (access(path, X_OK) < 0) return "open";
+  int state = memfd_create("crank-state", MFD_CLOEXEC);
+  if (state < 0) return "memory";
+  (void)close(state);
+  return NULL;
+}
+
+void execute_run(const char *path) {
+  const char *step = look_ahead(path);
+  int error = errno;
+  if (!step) {
+    fetch_settle();
+    output_stop();
+    rehearsal_end();
+    supervisor_end();
+    step = execute_image(path, DEAD_MANS_SECONDS);
+    error = errno;
+    descriptors_close_on_exec();
+    (void)output_start();
+  }
+  events_failed(COMMAND_execute, 0, step, error);
+}
+
+int execute_left_state(void) {
+  const char *variable = getenv(STATE_VARIABLE);
+  if (!variable) return -1;
+  int fd = atoi(variable);
+  (void)unsetenv(STATE_VARIABLE);
+  is_rehearsal = getenv(REHEARSAL_VARIABLE) != NULL;
+  (void)unsetenv(REHEARSAL_VARIABLE);
+  uint8_t magic[8];
+  bool is_ours = fd > 2 && pread(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic && memcmp(magic, STATE_MAGIC, 8) == 0;
+  return is_ours ? fd : -1;
+}
+
+static enum resumed load_parts(int state) {
+  struct stat status;
+  uint8_t head[20];
+  if (fstat(state, &status) < 0 || pread(state, head, sizeof head, 0) != (ssize_t)sizeof head) return RESUME_DAMAGED;
+  struct reader reader = reader_of(head + 8, 12);
+  uint32_t version = read_u32(&reader);
+  uint64_t length = read_u64(&reader);
+  if (version > STATE_VERSION) return RESUME_LATER_VERSION;
+  if (version == 0 || length > (uint64_t)status.st_size - sizeof head) return RESUME_DAMAGED;
+  void *bytes = mmap(NULL, sizeof head + length, PROT_READ, MAP_PRIVATE, state, 0);
+  if (bytes == MAP_FAILED) return RESUME_DAMAGED;
+  struct reader in = reader_of((uint8_t *)bytes + sizeof head, length);
+  bool loaded = true;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts && loaded; i++) {
+    if (parts[i].since <= version) loaded = parts[i].load(&in);
+  }
+  loaded = loaded && in.at == in.end; /* of a version that we know, there is nothing that we do not know */
+  (void)munmap(bytes, sizeof head + length);
+  loaded = loaded && lseek(state, (off_t)(sizeof head + length), SEEK_SET) >= 0 && output_restore(state) == 0;
+  return loaded ? RESUME_DONE : RESUME_DAMAGED;
+}
+
+enum resumed execute_resume(int state) {
+  enum resumed resumed = load_parts(state);
+  (void)close(state);
+  return resumed;
+}

@@ -1,0 +1,341 @@
+#include "sockets/fetch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/admission.h"
+#include "app/clock.h"
+#include "app/memory.h"
+#include "loop/loop.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/fetching.h"
+#include "sockets/handles.h"
+#include "worker/workers.h"
+
+enum {
+  MOST_PROCESSES = 64,     /* those that cannot be killed while their file system holds them up, too */
+  MOST_OF_ONE_WORKER = 4,
+  PATIENCE_MS = 1000,
+  SETTLE_MS = 300,
+  RETRY_MS = 100, /* when no process could be forked */
+};
+
+enum kind { DATAGRAMS, DESCRIPTOR, NOTIFY_END };
+
+/* Waiting (no child), at work (with a channel), or killed and not collected yet (without one). */
+struct fetch {
+  uint64_t id;
+  enum kind kind;
+  uint64_t owner; /* a worker; of DESCRIPTOR the handle */
+  uint8_t source;
+  struct fetch_target target;
+  pid_t child;
+  int channel;
+  uint64_t until;
+};
+
+static struct fetch *fetches;
+static uint32_t count;
+static uint64_t last_id;
+static uint64_t retry_at;
+static bool is_settling; /* nothing more begins */
+
+static struct fetch *find(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].id == id) return &fetches[i];
+  }
+  return NULL;
+}
+
+static struct fetch *add(enum kind kind, uint64_t owner) {
+  fetches = memory_resize(fetches, ((size_t)count + 1) * sizeof *fetches);
+  fetches[count] = (struct fetch){.id = ++last_id, .kind = kind, .owner = owner, .channel = -1};
+  return &fetches[count++];
+}
+
+static void discard(struct fetch *fetch) {
+  *fetch = fetches[--count];
+}
+
+static uint32_t processes(void) {
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < count; i++) found += fetches[i].child > 0 ? 1 : 0;
+  return found;
+}
+
+static uint32_t processes_of(uint64_t worker) {
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].kind != DESCRIPTOR && fetches[i].owner == worker && fetches[i].child > 0) found++;
+  }
+  return found;
+}
+
+static void arm(void) {
+  uint64_t next = retry_at;
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].channel >= 0 && (next == 0 || fetches[i].until < next)) next = fetches[i].until;
+  }
+  clock_set(DEADLINE_FETCH, next);
+}
+
+/* Forks the process, and watches what it says. -1 with errno. */
+static int start(struct fetch *fetch, int socket) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    if (fetch->kind == DATAGRAMS) fetch_child_receive(ends[1], socket);
+    fetch_child_take(ends[1], &fetch->target);
+  }
+  int error = errno;
+  (void)close(ends[1]);
+  if (child > 0 && loop_watch(ends[0], WATCH_FETCH, fetch->id, EPOLLIN) == 0) {
+    fetch->child = child;
+    fetch->channel = ends[0];
+    fetch->until = clock_now() + PATIENCE_MS;
+    arm();
+    return 0;
+  }
+  if (child > 0) {
+    error = errno;
+    (void)kill(child, SIGKILL); /* collected as one that nothing knows */
+  }
+  (void)close(ends[0]);
+  errno = error;
+  return -1;
+}
+
+static void tell_failure(const struct fetch *fetch, const char *step, int error) {
+  if (fetch->kind == DESCRIPTOR) events_failed(COMMAND_takeDescriptor, fetch->owner, step, error);
+  if (fetch->kind == NOTIFY_END) events_failed(COMMAND_adopt, fetch->owner, "notify-descriptor", error);
+}
+
+static void take_descriptor(const struct fetch *fetch, int fd) {
+  if (fetch->kind == NOTIFY_END) {
+    if (workers_lead_notify(fetch->owner, fd) < 0) tell_failure(fetch, "", errno);
+    admission_close(fd);
+  } else if (handles_add_foreign(fetch->owner, fd) < 0) {
+    int error = errno;
+    admission_close(fd);
+    tell_failure(fetch, "handle", error);
+  }
+}
+
+/* As many of those that wait as there is room for. */
+static void start_waiting(void) {
+  for (uint32_t i = 0; i < count && processes() < MOST_PROCESSES / 2;) {
+    struct fetch *fetch = &fetches[i];
+    if (fetch->child > 0 || start(fetch, -1) == 0) {
+      i++;
+      continue;
+    }
+    tell_failure(fetch, "fork", errno);
+    discard(fetch);
+  }
+}
+
+/* The process has said all, or is ended. What it held up can go on. */
+static void finish(struct fetch *fetch, int error) {
+  struct fetch ended = *fetch;
+  loop_forget(fetch->channel);
+  (void)close(fetch->channel);
+  (void)kill(fetch->child, SIGKILL); /* not collected yet, so the number is still its own */
+  fetch->channel = -1;
+  fetch->owner = fetch->kind == DESCRIPTOR ? 0 : fetch->owner;
+  arm();
+  if (error != 0) tell_failure(&ended, "process", error);
+  if (ended.kind == DATAGRAMS) workers_fetched(ended.owner, ended.source);
+}
+
+static uint32_t received_descriptors(struct msghdr *message, int *fds) {
+  struct cmsghdr *header = CMSG_FIRSTHDR(message);
+  if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return 0;
+  uint32_t found = (uint32_t)((header->cmsg_len - CMSG_LEN(0)) / sizeof *fds);
+  memcpy(fds, CMSG_DATA(header), found * sizeof *fds);
+  return found;
+}
+
+/* One message of the process; 0 at its end, -1 when none waits. `fetch` is found again by its number after each. */
+static int hear(struct fetch *fetch) {
+  struct fetch_head head = {0};
+  uint8_t bytes[LIMIT_DATAGRAM_BYTES];
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FETCH_MOST_DESCRIPTORS * sizeof(int))];
+  struct iovec parts[] = {{.iov_base = &head, .iov_len = sizeof head}, {.iov_base = bytes, .iov_len = sizeof bytes}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t n;
+  do n = recvmsg(fetch->channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return errno == EAGAIN ? -1 : 0;
+  if (n < (ssize_t)sizeof head) return 0;
+  int fds[FETCH_MOST_DESCRIPTORS];
+  uint32_t found = received_descriptors(&message, fds);
+  if (message.msg_flags & MSG_CTRUNC) head.lost++;
+  if (head.kind == FETCH_DATAGRAM) {
+    struct datagram datagram = {.sender = head.sender, .flags = (int)head.flags, .lost = head.lost, .fds = fds, .fd_count = found};
+    datagram.said = (struct span){.data = bytes, .length = (size_t)n - sizeof head};
+    workers_take_datagram(fetch->owner, fetch->source, &datagram);
+    return 1;
+  }
+  if (head.kind == FETCH_TAKEN && found == 1) take_descriptor(fetch, fds[0]);
+  else tell_failure(fetch, head.kind == FETCH_FAILED ? head.step : "descriptor", head.kind == FETCH_FAILED ? head.error : EMFILE);
+  return 2;
+}
+
+void fetch_ready(uint64_t id) {
+  for (;;) {
+    struct fetch *fetch = find(id);
+    if (!fetch || fetch->channel < 0) return;
+    int heard = hear(fetch);
+    if (heard < 0) return;
+    fetch = find(id);
+    if (!fetch || fetch->channel < 0) return;
+    if (heard == 1) continue;
+    finish(fetch, heard == 0 && fetch->kind != DATAGRAMS ? ECANCELED : 0);
+    return;
+  }
+}
+
+void fetch_expire(void) {
+  uint64_t now = clock_now();
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].channel >= 0 && fetches[i].until <= now) finish(&fetches[i], ETIMEDOUT);
+  }
+  bool retries = retry_at != 0 && retry_at <= now;
+  if (retries) retry_at = 0;
+  arm();
+  if (retries) workers_fetch_again();
+}
+
+bool fetch_has_child(uint32_t pid) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].child == (pid_t)pid) return true;
+  }
+  return false;
+}
+
+bool fetch_child_gone(const siginfo_t *info) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].child != info->si_pid) continue;
+    uint64_t id = fetches[i].id;
+    fetch_ready(id); /* what it said before it ended comes first */
+    struct fetch *fetch = find(id);
+    if (fetch && fetch->channel >= 0) finish(fetch, fetch->kind == DATAGRAMS ? 0 : ECANCELED);
+    siginfo_t reaped;
+    while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+    fetch = find(id);
+    if (fetch) discard(fetch);
+    start_waiting();
+    workers_fetch_again();
+    return true;
+  }
+  return false;
+}
+
+/* Whose ids are the keeper's own could do the same to the keeper, and is asked as the ancestor that it is (Yama). */
+static bool is_trusted(const struct fetch_target *target) {
+  return target->uid == UNCHANGED ? geteuid() != 0 : target->uid == geteuid();
+}
+
+static void take_at_once(const struct fetch *fetch) {
+  const char *step = "";
+  int fd = fetch_take(&fetch->target, &step);
+  if (fd >= 0 && admission_allows(fd)) take_descriptor(fetch, fd);
+  else if (fd >= 0) {
+    admission_close(fd);
+    tell_failure(fetch, "descriptor", EXDEV);
+  } else tell_failure(fetch, step, errno);
+}
+
+static void take(enum kind kind, uint64_t owner, const struct fetch_target *target) {
+  struct fetch wanted = {.kind = kind, .owner = owner, .target = *target};
+  if (is_trusted(target)) {
+    take_at_once(&wanted);
+    return;
+  }
+  add(kind, owner)->target = *target;
+  start_waiting();
+}
+
+void fetch_descriptor(struct reader *command) {
+  uint64_t handle = read_u64(command);
+  struct fetch_target target = {.pid = read_u32(command)};
+  target.start_time = read_u64(command);
+  target.number = read_u32(command);
+  target.uid = read_u32(command);
+  target.gid = read_u32(command);
+  take(DESCRIPTOR, handle, &target);
+}
+
+void fetch_notify_end(uint64_t worker, uint32_t pid, uint64_t start_time, uint32_t number) {
+  struct fetch_target target = {.pid = pid, .start_time = start_time, .number = number, .uid = UNCHANGED, .gid = UNCHANGED};
+  take(NOTIFY_END, worker, &target);
+}
+
+int fetch_datagrams(uint64_t worker, uint8_t source, int socket) {
+  if (is_settling || processes() >= MOST_PROCESSES || processes_of(worker) >= MOST_OF_ONE_WORKER) return -1;
+  struct fetch *fetch = add(DATAGRAMS, worker);
+  fetch->source = source;
+  if (start(fetch, socket) == 0) return 0;
+  discard(fetch);
+  retry_at = clock_now() + RETRY_MS;
+  arm();
+  return -1;
+}
+
+bool fetch_is_receiving(uint64_t worker) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].kind == DATAGRAMS && fetches[i].owner == worker && fetches[i].channel >= 0) return true;
+  }
+  return false;
+}
+
+uint64_t fetch_begun(void) {
+  return last_id;
+}
+
+bool fetch_taken_up_to(uint64_t begun) {
+  for (uint32_t i = 0; i < count; i++) {
+    bool is_open = fetches[i].channel >= 0 || fetches[i].child == 0;
+    if (fetches[i].kind != DATAGRAMS && fetches[i].id <= begun && is_open) return false;
+  }
+  return true;
+}
+
+void fetch_forget(uint64_t worker) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].kind == DATAGRAMS && fetches[i].owner == worker && fetches[i].channel >= 0) finish(&fetches[i], 0);
+  }
+}
+
+static bool is_at_work(void) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].channel >= 0 || fetches[i].child == 0) return true;
+  }
+  return false;
+}
+
+void fetch_settle(void) {
+  uint64_t until = clock_now() + SETTLE_MS;
+  while (is_at_work() && clock_now() < until) {
+    for (uint32_t i = 0; i < count; i++) {
+      struct pollfd waited = {.fd = fetches[i].channel, .events = POLLIN};
+      if (fetches[i].channel >= 0 && poll(&waited, 1, 5) > 0) fetch_ready(fetches[i].id);
+    }
+    start_waiting();
+  }
+  is_settling = true;
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i].channel >= 0) finish(&fetches[i], ECANCELED);
+    else if (fetches[i].child == 0) tell_failure(&fetches[i], "process", ECANCELED);
+  }
+  count = 0; /* the next image collects the children as ones that nothing knows */
+  is_settling = false;
+}

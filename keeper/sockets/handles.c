@@ -1,0 +1,269 @@
+#include "sockets/handles.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/admission.h"
+#include "app/descriptors.h"
+#include "app/memory.h"
+#include "loop/loop.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/accept_queue.h"
+#include "sockets/names.h"
+
+enum { MOST_HANDLES = 4096 };
+
+static struct handle **handles;
+static uint32_t count;
+static uint32_t capacity;
+
+struct handle *handles_find(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (handles[i]->id == id) return handles[i];
+  }
+  return NULL;
+}
+
+uint32_t handles_count(void) {
+  return count;
+}
+
+struct handle *handles_at(uint32_t index) {
+  return handles[index];
+}
+
+int handles_fd(uint64_t id) {
+  struct handle *handle = handles_find(id);
+  if (handle) return handle->fd;
+  errno = EBADF;
+  return -1;
+}
+
+size_t handles_address(int fd, uint8_t *bytes, size_t room) {
+  socklen_t length = (socklen_t)room;
+  if (getsockname(fd, (struct sockaddr *)(void *)bytes, &length) < 0) return 0;
+  return length < room ? length : room;
+}
+
+/* 0 for what is not a socket or has no such option. */
+static uint32_t socket_fact(int fd, int name) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  if (getsockopt(fd, SOL_SOCKET, name, &value, &length) < 0 || value < 0) return 0;
+  return (uint32_t)value;
+}
+
+/* Nothing but a shutdown wakes us: EPOLLET, because a socket that cannot be made to listen again stays shut. */
+static uint32_t watched_events(const struct handle *handle) {
+  if (handle->accepting) return EPOLLIN | EPOLLRDHUP;
+  return EPOLLET | (handle->domain == AF_UNIX ? (uint32_t)EPOLLRDHUP : 0);
+}
+
+static void note_address(struct handle *handle) {
+  if (!handle->listening || handle->domain == AF_UNIX) return;
+  handle->address_length = (uint32_t)handles_address(handle->fd, handle->address, sizeof handle->address);
+}
+
+/* systemd's store asks for no event, too: EPOLLHUP and EPOLLERR come anyway. Once is enough: it is not going to get better. */
+static int watch_peer(const struct handle *handle) {
+  if (loop_watch(handle->fd, WATCH_PEER, handle->id, EPOLLONESHOT) == 0) return 0;
+  return errno == EPERM ? 0 : -1; /* a file, which has no peer */
+}
+
+static int watch_handle(const struct handle *handle) {
+  if (handle->polled) return watch_peer(handle);
+  if (!handle->listening) return 0;
+  return loop_watch(handle->fd, handle->accepting ? WATCH_LISTENER : WATCH_SOCKET, handle->id, watched_events(handle));
+}
+
+static struct handle *append(void) {
+  if (count == capacity) {
+    capacity = capacity == 0 ? 8 : capacity * 2;
+    handles = memory_resize(handles, capacity * sizeof *handles);
+  }
+  struct handle *handle = memory_take_zeroed(sizeof *handle);
+  handles[count++] = handle;
+  return handle;
+}
+
+uint64_t handles_inode(const struct handle *handle) {
+  struct stat status;
+  /* Of a socket alone: a file of a worker's own file system could make this wait. */
+  return handle->domain == 0 || fstat(handle->fd, &status) < 0 ? 0 : (uint64_t)status.st_ino;
+}
+
+static uint32_t queue_limit(const struct handle *handle) {
+  uint32_t queue = 0;
+  uint32_t limit = 0;
+  return handle->listening && accept_queue(handle->fd, handle->domain, &queue, &limit) == 0 ? limit : 0;
+}
+
+/* A connection's address is not asked for where it is another's, who can make that wait (inet_getname takes the lock). */
+static void tell_opened(const struct handle *handle, bool is_foreign) {
+  _Alignas(8) uint8_t address[128];
+  bool is_foreign_connection = is_foreign && handle->type == SOCK_STREAM && !handle->listening;
+  size_t length = handle->domain != 0 && !is_foreign_connection ? handles_address(handle->fd, address, sizeof address) : 0;
+  struct buffer *event = events_begin(MESSAGE_opened);
+  buffer_u64(event, handle->id);
+  buffer_u32(event, handle->domain);
+  buffer_u32(event, handle->type);
+  buffer_u8(event, handle->listening ? 1 : 0);
+  buffer_u32(event, is_foreign ? 0 : queue_limit(handle));
+  buffer_u64(event, handles_inode(handle));
+  buffer_bytes(event, address, length);
+  events_post(0);
+}
+
+static int add(uint64_t id, int fd, uint32_t backlog, bool is_foreign) {
+  if (handles_find(id) || count >= MOST_HANDLES) {
+    errno = count >= MOST_HANDLES ? EMFILE : EEXIST;
+    return -1;
+  }
+  struct handle *handle = append();
+  *handle = (struct handle){.id = id, .fd = fd, .backlog = backlog};
+  handle->domain = socket_fact(fd, SO_DOMAIN);
+  handle->type = socket_fact(fd, SO_TYPE);
+  handle->listening = socket_fact(fd, SO_ACCEPTCONN) == 1;
+  note_address(handle);
+  if (watch_handle(handle) < 0) {
+    int error = errno;
+    free(handle);
+    count--;
+    errno = error;
+    return -1;
+  }
+  tell_opened(handle, is_foreign);
+  return 0;
+}
+
+int handles_add(uint64_t id, int fd, uint32_t backlog) {
+  return add(id, fd, backlog, false);
+}
+
+int handles_add_foreign(uint64_t id, int fd) {
+  return add(id, fd, 0, true);
+}
+
+void handles_close(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    struct handle *handle = handles[i];
+    if (handle->id != id) continue;
+    if (handle->listening || handle->polled) loop_forget(handle->fd);
+    names_forget(id);
+    admission_close(handle->fd);
+    free(handle);
+    handles[i] = handles[--count];
+    return;
+  }
+}
+
+int handles_exchange(uint64_t id, int fd, uint64_t kept) {
+  struct handle *handle = handles_find(id);
+  if (!handle || (kept != 0 && (handles_find(kept) || count >= MOST_HANDLES))) {
+    errno = handle ? EEXIST : EBADF;
+    return -1;
+  }
+  struct handle next = *handle;
+  next.fd = fd;
+  next.listening = socket_fact(fd, SO_ACCEPTCONN) == 1;
+  if (watch_handle(&next) < 0) return -1;
+  int old = handle->fd;
+  if (handle->listening || handle->polled) loop_forget(old);
+  *handle = next;
+  tell_opened(handle, false);
+  if (kept == 0) {
+    (void)close(old);
+  } else {
+    struct handle *other = append();
+    *other = (struct handle){.id = kept, .fd = old, .domain = next.domain, .type = next.type, .backlog = next.backlog};
+  }
+  return 0;
+}
+
+void handles_close_all(void) {
+  while (count > 0) handles_close(handles[count - 1]->id);
+}
+
+void handles_stop_listening(struct handle *handle) {
+  if (handle->listening) loop_forget(handle->fd);
+  handle->listening = handle->accepting = false;
+}
+
+int handles_accept(struct handle *handle, bool now) {
+  if (!handle->listening) {
+    errno = EINVAL;
+    return -1;
+  }
+  handle->accepting = true;
+  uint32_t events = now ? (uint32_t)(EPOLLIN | EPOLLRDHUP) : 0;
+  return loop_change(handle->fd, WATCH_LISTENER, handle->id, events);
+}
+
+int handles_store(uint64_t id, bool poll) {
+  struct handle *handle = handles_find(id);
+  if (!handle) {
+    errno = EBADF;
+    return -1;
+  }
+  if (handle->listening || handle->polled) loop_forget(handle->fd);
+  handle->listening = handle->accepting = false;
+  handle->polled = poll;
+  if (watch_handle(handle) == 0) return 0;
+  handle->polled = false;
+  return -1;
+}
+
+void handles_hung_up(uint64_t id) {
+  const struct handle *handle = handles_find(id);
+  if (!handle || !handle->polled) return;
+  struct buffer *event = events_begin(MESSAGE_hungUp);
+  buffer_u64(event, id);
+  events_post(0);
+}
+
+/* What lies in the state for a handle; what a keeper does not know is nothing to it. */
+enum { SAVED_PLAIN = 0, SAVED_ACCEPTING = 1, SAVED_POLLED = 2, SAVED_ACCEPTING_HEADS = 3 };
+
+static uint8_t saved_use(const struct handle *handle) {
+  if (handle->accepting) return handle->has_heads ? SAVED_ACCEPTING_HEADS : SAVED_ACCEPTING;
+  return handle->polled ? SAVED_POLLED : SAVED_PLAIN;
+}
+
+void handles_save(struct buffer *out) {
+  buffer_u32(out, count);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct handle *handle = handles[i];
+    buffer_u64(out, handle->id);
+    save_descriptor(out, handle->fd);
+    buffer_u32(out, handle->domain);
+    buffer_u32(out, handle->type);
+    buffer_u32(out, handle->backlog);
+    buffer_u8(out, handle->listening ? 1 : 0);
+    buffer_u8(out, saved_use(handle));
+  }
+}
+
+bool handles_load(struct reader *in) {
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    struct handle handle = {.id = read_u64(in)};
+    handle.fd = load_descriptor(in);
+    handle.domain = read_u32(in);
+    handle.type = read_u32(in);
+    handle.backlog = read_u32(in);
+    handle.listening = read_u8(in) == 1;
+    uint8_t use = read_u8(in);
+    handle.has_heads = use == SAVED_ACCEPTING_HEADS;
+    handle.accepting = use == SAVED_ACCEPTING || handle.has_heads;
+    handle.polled = use == SAVED_POLLED;
+    note_address(&handle);
+    if (in->failed || watch_handle(&handle) < 0) return false;
+    *append() = handle;
+  }
+  return !in->failed;
+}

@@ -1,0 +1,103 @@
+#include "sockets/heartbeat.h"
+
+#include <errno.h>
+
+#include "app/clock.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/handles.h"
+#include "sockets/sockets.h"
+
+/* An event that nobody consumes for so long means that crank hangs, whatever the keeper does. */
+enum { MOST_BEATS = 4, CONSUMED_WITHIN_MS = 30 * 1000 };
+
+struct beat {
+  uint64_t handle; /* 0: free */
+  uint64_t next;
+  uint32_t period;
+  struct buffer bytes;
+};
+
+static struct beat beats[MOST_BEATS];
+
+static void arm(void) {
+  uint64_t next = 0;
+  for (int i = 0; i < MOST_BEATS; i++) {
+    if (beats[i].handle != 0 && (next == 0 || beats[i].next < next)) next = beats[i].next;
+  }
+  clock_set(DEADLINE_HEARTBEAT, next);
+}
+
+static struct beat *find(uint64_t handle) {
+  for (int i = 0; i < MOST_BEATS; i++) {
+    if (beats[i].handle == handle) return &beats[i];
+  }
+  return NULL;
+}
+
+static void end(struct beat *beat) {
+  buffer_free(&beat->bytes);
+  *beat = (struct beat){0};
+}
+
+void heartbeat_set(struct reader *command) {
+  uint64_t handle = read_u64(command);
+  uint32_t period = read_u32(command);
+  struct span bytes = read_bytes(command);
+  struct beat *beat = find(handle);
+  if (beat && handle != 0) end(beat);
+  if (period > 0) {
+    beat = find(0);
+    if (!beat || handle == 0 || handles_fd(handle) < 0) {
+      events_failed(COMMAND_heartbeat, handle, "heartbeat", beat ? EBADF : ENOSPC);
+      return;
+    }
+    *beat = (struct beat){.handle = handle, .next = clock_now(), .period = period};
+    buffer_add(&beat->bytes, bytes.data, bytes.length);
+  }
+  arm();
+}
+
+static bool events_are_consumed(uint64_t now) {
+  uint64_t oldest = events_oldest();
+  return oldest == 0 || now < oldest + CONSUMED_WITHIN_MS;
+}
+
+void heartbeat_beat(void) {
+  uint64_t now = clock_now();
+  for (int i = 0; i < MOST_BEATS; i++) {
+    struct beat *beat = &beats[i];
+    if (beat->handle == 0 || beat->next > now) continue;
+    beat->next = now + beat->period;
+    int fd = handles_fd(beat->handle);
+    if (fd < 0) {
+      end(beat);
+      continue;
+    }
+    struct span bytes = {.data = beat->bytes.data, .length = beat->bytes.length};
+    /* One that is lost is no harm: the receiver waits for two periods. */
+    if (events_are_consumed(now)) (void)sockets_send(&(struct destination){.fd = fd}, bytes, NULL);
+  }
+  arm();
+}
+
+void heartbeat_save(struct buffer *out) {
+  for (int i = 0; i < MOST_BEATS; i++) {
+    buffer_u64(out, beats[i].handle);
+    buffer_u64(out, beats[i].next);
+    buffer_u32(out, beats[i].period);
+    buffer_bytes(out, beats[i].bytes.data, beats[i].bytes.length);
+  }
+}
+
+bool heartbeat_load(struct reader *in) {
+  for (int i = 0; i < MOST_BEATS; i++) {
+    beats[i].handle = read_u64(in);
+    beats[i].next = read_u64(in);
+    beats[i].period = read_u32(in);
+    struct span bytes = read_bytes(in);
+    buffer_add(&beats[i].bytes, bytes.data, bytes.length);
+  }
+  arm();
+  return !in->failed;
+}

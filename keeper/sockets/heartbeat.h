@@ -1,0 +1,17 @@
+/* Datagrams at a period (a watchdog's, to the machine's supervisor), for as long as events are being consumed. */
+#ifndef KEEPER_SOCKETS_HEARTBEAT_H
+#define KEEPER_SOCKETS_HEARTBEAT_H
+
+#include <stdbool.h>
+
+#include "protocol/wire.h"
+
+/* The command. */
+void heartbeat_set(struct reader *command);
+/* Sends what is due. */
+void heartbeat_beat(void);
+
+void heartbeat_save(struct buffer *out);
+bool heartbeat_load(struct reader *in);
+
+#endif

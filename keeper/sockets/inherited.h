@@ -1,0 +1,19 @@
+/* The descriptors that the keeper was started with: closed on exec from the first moment, kept for `inheritSocket`. */
+#ifndef KEEPER_SOCKETS_INHERITED_H
+#define KEEPER_SOCKETS_INHERITED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/wire.h"
+
+/* Finds them; makes sure that 0, 1 and 2 are open. Before anything else is opened. -1 with errno. */
+int inherited_collect(void);
+bool inherited_has(uint32_t fd);
+/* Takes one over; it is not inherited any more. -1 with errno. */
+int inherited_take(uint32_t fd);
+
+void inherited_save(struct buffer *out);
+bool inherited_load(struct reader *in);
+
+#endif

@@ -1,0 +1,289 @@
+#include "sockets/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/admission.h"
+#include "app/files.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/accept_queue.h"
+#include "sockets/handles.h"
+#include "sockets/inherited.h"
+#include "sockets/names.h"
+
+enum { MOST_DESCRIPTORS = 253 /* SCM_MAX_FD */, MOST_RELISTENED = 64 };
+
+static int fail(uint8_t command, uint64_t id, const char *step, int fd) {
+  int error = errno;
+  if (fd >= 0) (void)close(fd);
+  events_failed(command, id, step, error);
+  return -1;
+}
+
+struct opening {
+  uint64_t handle;
+  uint32_t domain, type, protocol;
+  struct span address;
+  struct list options;
+  uint32_t backlog, mode, uid, gid;
+};
+
+static int set_options(int fd, const struct list *options) {
+  for (uint32_t i = 0; i + 2 < options->count; i += 3) {
+    int level = (int)list_number(options, i);
+    int name = (int)list_number(options, i + 1);
+    int value = (int)list_number(options, i + 2);
+    if (setsockopt(fd, level, name, &value, sizeof value) < 0) return -1;
+  }
+  return 0;
+}
+
+/* The path of a socket that has a file; NULL for the others. `path` has 108 bytes and a NUL. */
+static const char *socket_file(const struct opening *opening, char *path, size_t room) {
+  size_t prefix = sizeof(sa_family_t);
+  if (opening->domain != AF_UNIX || opening->address.length <= prefix || opening->address.data[prefix] == 0) return NULL;
+  size_t length = opening->address.length - prefix;
+  if (length >= room) return NULL;
+  memcpy(path, opening->address.data + prefix, length);
+  path[length] = '\0';
+  return path;
+}
+
+static const char *bind_socket(int fd, const struct opening *opening, const char *path, struct file_identity *made) {
+  struct sockaddr_storage address = {0};
+  const char *step = "bind";
+  if (opening->address.length > sizeof address || opening->address.length < sizeof(sa_family_t)) {
+    errno = EINVAL;
+    return step;
+  }
+  memcpy(&address, opening->address.data, opening->address.length);
+  socklen_t length = (socklen_t)opening->address.length;
+  if (opening->domain != AF_UNIX) return bind(fd, (struct sockaddr *)&address, length) < 0 ? step : NULL;
+  struct socket_file file = {.path = path, .mode = opening->mode, .uid = opening->uid, .gid = opening->gid};
+  return files_bind(fd, (struct sockaddr *)&address, length, &file, made, &step) < 0 ? step : NULL;
+}
+
+static const char *set_up(int fd, const struct opening *opening, const char *path, struct file_identity *made) {
+  if (set_options(fd, &opening->options) < 0) return "option";
+  const char *step = bind_socket(fd, opening, path, made);
+  if (step) return step;
+  if (opening->backlog > 0 && listen(fd, (int)opening->backlog) < 0) return "listen";
+  return NULL;
+}
+
+bool sockets_is_non_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
+void sockets_open(struct reader *command) {
+  struct opening opening = {.handle = read_u64(command)};
+  opening.domain = read_u32(command);
+  opening.type = read_u32(command);
+  opening.protocol = read_u32(command);
+  opening.address = read_bytes(command);
+  opening.options = read_numbers(command);
+  opening.backlog = read_u32(command);
+  opening.mode = read_u32(command);
+  opening.uid = read_u32(command);
+  opening.gid = read_u32(command);
+  if (opening.backlog > 0x7fffffffU) opening.backlog = 0x7fffffffU;
+
+  int type = (int)(opening.type & (0xff | SOCK_NONBLOCK)) | SOCK_CLOEXEC;
+  int fd = socket((int)opening.domain, type, (int)opening.protocol);
+  if (fd < 0) {
+    (void)fail(COMMAND_openSocket, opening.handle, "socket", -1);
+    return;
+  }
+  char room[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+  const char *path = socket_file(&opening, room, sizeof room);
+  struct file_identity made = {0};
+  const char *step = set_up(fd, &opening, path, &made);
+  if (!step && handles_add(opening.handle, fd, opening.backlog) < 0) step = "handle";
+  if (!step && path) names_made(opening.handle, path);
+  if (!step) return;
+  int error = errno;
+  if (made.inode != 0) files_remove_socket(path, &made);
+  errno = error;
+  (void)fail(COMMAND_openSocket, opening.handle, step, fd);
+}
+
+static int socket_value(int fd, int name) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return getsockopt(fd, SOL_SOCKET, name, &value, &length) < 0 ? -1 : value;
+}
+
+void sockets_inherit(struct reader *command) {
+  uint64_t id = read_u64(command);
+  uint32_t number = read_u32(command);
+  uint32_t backlog = read_u32(command);
+  int type = inherited_has(number) ? socket_value((int)number, SO_TYPE) : -1;
+  if (type < 0) {
+    if (!inherited_has(number)) errno = EBADF;
+    (void)fail(COMMAND_inheritSocket, id, "descriptor", -1);
+    return;
+  }
+  int fd = inherited_take(number);
+  if (fd < 0) {
+    (void)fail(COMMAND_inheritSocket, id, "descriptor", -1);
+    return;
+  }
+  bool is_stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;
+  bool listens = socket_value(fd, SO_ACCEPTCONN) == 1;
+  if (is_stream && !listens && backlog > 0 && listen(fd, (int)backlog) < 0) {
+    (void)fail(COMMAND_inheritSocket, id, "listen", fd);
+  } else if (handles_add(id, fd, backlog) < 0) {
+    (void)fail(COMMAND_inheritSocket, id, "handle", fd);
+  }
+}
+
+void sockets_stat(struct reader *command) {
+  uint64_t request = read_u64(command);
+  uint64_t id = read_u64(command);
+  struct handle *handle = handles_find(id);
+  uint32_t queue = 0;
+  uint32_t limit = 0;
+  if (!handle) errno = EBADF;
+  if (!handle || accept_queue(handle->fd, handle->domain, &queue, &limit) < 0) {
+    (void)fail(COMMAND_statSocket, request, "stat", -1);
+    return;
+  }
+  struct buffer *event = events_begin(MESSAGE_socketStat);
+  buffer_u64(event, request);
+  buffer_u64(event, id);
+  buffer_u32(event, queue);
+  buffer_u32(event, limit);
+  events_post(0);
+}
+
+/* listen(2) changes a listening socket's limit, for all that share it (inet_csk_listen_start is left out, unix_listen likewise). */
+void sockets_keep_backlog(struct reader *command) {
+  uint64_t id = read_u64(command);
+  uint32_t backlog = read_u32(command);
+  const struct handle *handle = handles_find(id);
+  uint32_t queue = 0;
+  uint32_t before = 0;
+  uint32_t after = 0;
+  if (backlog > 0x7fffffffU) backlog = 0x7fffffffU;
+  /* A socket that is shut down, or whose queue is not known, is left as it is. */
+  if (!handle || !handle->listening || accept_queue(handle->fd, handle->domain, &queue, &before) < 0 || before >= backlog) return;
+  if (listen(handle->fd, (int)backlog) < 0) {
+    (void)fail(COMMAND_keepBacklog, id, "listen", -1);
+    return;
+  }
+  /* The kernel's own limit (net.core.somaxconn) may be lower than what is wanted. */
+  if (accept_queue(handle->fd, handle->domain, &queue, &after) < 0 || after <= before) return;
+  struct buffer *event = events_begin(MESSAGE_backlogRestored);
+  buffer_u64(event, id);
+  buffer_u32(event, before);
+  buffer_u32(event, after);
+  events_post(0);
+}
+
+void sockets_open_datagram(struct reader *command) {
+  uint64_t id = read_u64(command);
+  int domain = read_i32(command);
+  struct span bytes = read_bytes(command);
+  struct sockaddr_storage address = {0};
+  if (bytes.length > sizeof address || bytes.length < sizeof(sa_family_t)) {
+    errno = EINVAL;
+    (void)fail(COMMAND_openDatagram, id, "connect", -1);
+    return;
+  }
+  memcpy(&address, bytes.data, bytes.length);
+  int fd = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) {
+    (void)fail(COMMAND_openDatagram, id, "socket", -1);
+  } else if (connect(fd, (struct sockaddr *)&address, (socklen_t)bytes.length) < 0) {
+    (void)fail(COMMAND_openDatagram, id, "connect", fd);
+  } else if (handles_add(id, fd, 0) < 0) {
+    (void)fail(COMMAND_openDatagram, id, "handle", fd);
+  }
+}
+
+int sockets_send(const struct destination *to, struct span bytes, const struct list *handles) {
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
+  struct iovec part = {.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.length};
+  struct sockaddr_un address = to->address;
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (to->length > 0) {
+    message.msg_name = &address;
+    message.msg_namelen = to->length;
+  }
+  if (handles && handles->count > MOST_DESCRIPTORS) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (handles && handles->count > 0) {
+    memset(control, 0, sizeof control);
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(handles->count * sizeof(int));
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    header->cmsg_len = CMSG_LEN(handles->count * sizeof(int));
+    for (uint32_t i = 0; i < handles->count; i++) {
+      int passed = handles_fd(list_number(handles, i));
+      if (passed < 0) return -1;
+      memcpy(CMSG_DATA(header) + i * sizeof passed, &passed, sizeof passed);
+    }
+  }
+  ssize_t n;
+  do n = sendmsg(to->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  return n < 0 ? -1 : 0;
+}
+
+void sockets_keep(struct reader *command) {
+  uint64_t seq = read_u64(command);
+  uint32_t index = read_u32(command);
+  uint64_t id = read_u64(command);
+  int fd = events_take_descriptor(seq, index);
+  if (fd < 0) (void)fail(COMMAND_keepDescriptor, id, "descriptor", -1);
+  else if (handles_add_foreign(id, fd) < 0) {
+    int error = errno;
+    admission_close(fd);
+    errno = error;
+    (void)fail(COMMAND_keepDescriptor, id, "handle", -1);
+  }
+}
+
+void sockets_store(struct reader *command) {
+  uint64_t id = read_u64(command);
+  bool poll = read_u8(command) == 1;
+  if (handles_store(id, poll) < 0) (void)fail(COMMAND_storeHandle, id, "watch", -1);
+}
+
+/* A shutdown gives the port back if the kernel had chosen it (tcp_set_state, inet_put_port): it is taken again first.
+ * EINVAL says that the socket is bound still. */
+static int listen_again(const struct handle *handle) {
+  if (handle->address_length > 0 && bind(handle->fd, (const struct sockaddr *)(const void *)handle->address, handle->address_length) < 0 &&
+      errno != EINVAL)
+    return -1;
+  return listen(handle->fd, handle->backlog > 0 ? (int)handle->backlog : SOMAXCONN);
+}
+
+void sockets_check(uint64_t id) {
+  struct handle *handle = handles_find(id);
+  if (!handle || !handle->listening) return;
+  if (!accept_queue_is_shut(handle->fd, handle->domain)) return;
+  int error = 0;
+  /* A unix socket that was shut down stays so (unix(7) has no way back): its file would have to be bound anew. */
+  if (handle->domain == AF_UNIX) error = ESHUTDOWN;
+  else if (listen_again(handle) < 0) error = errno;
+  if (error != 0) handles_stop_listening(handle);
+  else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* somebody does it all the time */
+  struct buffer *event = events_begin(MESSAGE_relistened);
+  buffer_u64(event, id);
+  buffer_u32(event, (uint32_t)error);
+  events_post(0);
+}

@@ -1,0 +1,168 @@
+#include "supervisor/batch.h"
+
+#include <stdio.h>
+
+#include "journal/journal.h"
+#include "main/commands.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "protocol/wire.h"
+#include "supervisor/channel.h"
+
+struct kind {
+  uint8_t code;
+  const char *name;
+  const char *signature;
+};
+
+#define TABLE_ENTRY(name, code, fields) {code, #name, fields},
+static const struct kind kinds[] = {COMMANDS(TABLE_ENTRY)};
+#undef TABLE_ENTRY
+
+static struct buffer in;
+static size_t scanned; /* bytes of `in` that are whole, checked frames of the batch in the making */
+static char complaint[160];
+
+const char *batch_complaint(void) {
+  return complaint;
+}
+
+void batch_forget(void) {
+  buffer_free(&in);
+  scanned = 0;
+}
+
+bool batch_is_begun(void) {
+  return in.length > 0;
+}
+
+static struct said_what nonsense(const char *what, const char *of) {
+  (void)snprintf(complaint, sizeof complaint, "%s%s%s", what, of[0] != '\0' ? " " : "", of);
+  return (struct said_what){.said = SAID_NONSENSE};
+}
+
+static const struct kind *find_kind(uint8_t code) {
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (kinds[i].code == code) return &kinds[i];
+  }
+  return NULL;
+}
+
+/* The next frame from `at` on; its length with the length field, 0 if it is not whole yet. */
+static size_t whole_frame(size_t at) {
+  if (in.length - at < 4) return 0;
+  struct reader reader = reader_of(in.data + at, 4);
+  size_t length = 4 + (size_t)read_u32(&reader);
+  return in.length - at < length ? 0 : length;
+}
+
+static bool has_sane_length(size_t at) {
+  if (in.length - at < 4) return true;
+  struct reader reader = reader_of(in.data + at, 4);
+  uint32_t length = read_u32(&reader);
+  return length >= 1 && length <= LIMIT_FRAME_BYTES;
+}
+
+static struct reader fields_of(size_t at, size_t length) {
+  return reader_of(in.data + at + 5, length - 5);
+}
+
+static bool has_sane_key(struct reader fields) {
+  struct span key = read_bytes(&fields);
+  return key.length > 0 && key.length <= LIMIT_KEY_BYTES;
+}
+
+/* The number that a command is about: its first field, if that is one. */
+static uint64_t id_of(const struct kind *kind, struct reader fields) {
+  for (const char *at = kind->signature; *at; at++) {
+    if (*at == ':') return at[1] == 'u' && at[2] == '6' ? read_u64(&fields) : 0;
+  }
+  return 0;
+}
+
+static void journal_frame(uint8_t code, struct reader fields) {
+  if (code == COMMAND_put) {
+    struct span key = read_bytes(&fields);
+    journal_put(key, read_bytes(&fields));
+  } else if (code == COMMAND_remove) {
+    journal_remove(read_bytes(&fields));
+  } else {
+    journal_command(code, id_of(find_kind(code), fields));
+  }
+}
+
+static void apply_frame(uint8_t code, struct reader fields) {
+  if (code != COMMAND_put && code != COMMAND_remove) commands_run(code, &fields);
+}
+
+/* Calls for each frame of the batch; how many there were. */
+static uint32_t each_frame(void (*take)(uint8_t code, struct reader fields)) {
+  uint32_t count = 0;
+  for (size_t at = 0; at < scanned; count++) {
+    size_t length = whole_frame(at);
+    if (take) take(in.data[at + 4], fields_of(at, length));
+    at += length;
+  }
+  return count;
+}
+
+/* Journal, commands, mark: whoever finds the journal without the mark knows what may have been done and may not. */
+static struct said_what apply(struct reader commit) {
+  uint64_t consumed = read_u64(&commit);
+  uint64_t tick_at = read_u64(&commit);
+  if (consumed > events_delivered()) return nonsense("a commit of an event that it was not given", "");
+  if (scanned > 0) {
+    journal_begin(consumed);
+    (void)each_frame(journal_frame);
+    if (!journal_write()) return nonsense("the journal could not be written, not even in memory", "");
+    (void)each_frame(apply_frame);
+  }
+  (void)events_consume(consumed);
+  if (scanned > 0) journal_mark_applied();
+  commands_end_batch(tick_at);
+  return (struct said_what){.said = SAID_COMMIT};
+}
+
+static struct said_what take_frame(size_t length, bool attached) {
+  uint8_t code = in.data[scanned + 4];
+  struct reader fields = fields_of(scanned, length);
+  const struct kind *kind = find_kind(code);
+  if (!kind) return nonsense("a command that does not exist", "");
+  if (!wire_matches(kind->signature, fields.at, (size_t)(fields.end - fields.at))) return nonsense("a malformed", kind->name);
+  if (code == COMMAND_present || code == COMMAND_base) return nonsense("what only a candidate says:", kind->name);
+  bool stands_alone = code == COMMAND_attach || code == COMMAND_idle;
+  if (stands_alone && scanned > 0) return nonsense("in the middle of a batch", kind->name);
+  if ((code == COMMAND_attach) == attached) return nonsense("at the wrong time", kind->name);
+  bool has_key = code == COMMAND_put || code == COMMAND_remove;
+  if (has_key && !has_sane_key(fields)) return nonsense("a key that is empty or too long in", kind->name);
+  if (!stands_alone && code != COMMAND_commit) {
+    scanned += length;
+    if (scanned > LIMIT_BATCH_BYTES) return nonsense("a batch that is too big", "");
+    return (struct said_what){.said = SAID_NOTHING};
+  }
+  struct said_what what = {.said = SAID_ATTACH};
+  if (code == COMMAND_commit) what = apply(fields);
+  else if (code == COMMAND_attach) what.number = read_u32(&fields);
+  else what = (struct said_what){.said = SAID_IDLE, .number = read_u64(&fields)};
+  buffer_drop(&in, scanned + length);
+  scanned = 0;
+  return what;
+}
+
+struct said_what batch_next(bool attached) {
+  enum channel_result result = CHANNEL_MORE;
+  for (;;) {
+    while (in.length > scanned) {
+      if (!has_sane_length(scanned)) return nonsense("a frame of impossible length", "");
+      size_t length = whole_frame(scanned);
+      if (length == 0) break;
+      struct said_what what = take_frame(length, attached);
+      if (what.said != SAID_NOTHING) return what;
+    }
+    if (result == CHANNEL_EMPTY) break;
+    result = channel_read(&in);
+    if (result == CHANNEL_GONE) return (struct said_what){.said = SAID_GOODBYE};
+  }
+  if (in.length == 0) buffer_free(&in);
+  return (struct said_what){.said = SAID_NOTHING};
+}

@@ -1,0 +1,358 @@
+#include "supervisor/candidate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/clock.h"
+#include "app/environment.h"
+#include "app/memory.h"
+#include "einhorn/base.h"
+#include "loop/loop.h"
+#include "process/launch.h"
+#include "process/processes.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "supervisor/program.h"
+#include "supervisor/supervisor.h"
+
+enum phase { BEFORE_PRESENT = 0, TOO_LATE = 1, BEFORE_COMMIT = 2 };
+enum { READ_BYTES = 4096, AFTER_ITS_END_MS = 10 * 1000 };
+
+static struct program program = NO_PROGRAM;
+static int channel = -1;
+static pid_t pid;     /* what was started; 0 once it is reaped */
+static pid_t speaker; /* who says that it is the supervisor */
+static bool has_forked;
+static bool is_present;
+static bool is_wrapped;
+static struct report report = {.fd = -1};
+static struct buffer in;
+static struct buffer base; /* a whole `base` frame */
+static uint8_t last_ending;
+static uint32_t last_status;
+
+static void close_report(void) {
+  if (report.fd < 0) return;
+  loop_forget(report.fd);
+  (void)close(report.fd);
+  report.fd = -1;
+}
+
+static void close_channel(void) {
+  if (channel < 0) return;
+  loop_forget(channel);
+  (void)close(channel);
+  channel = -1;
+}
+
+/* All that is left of it goes. A child of it may live on in its group. */
+static void forget(void) {
+  clock_set(DEADLINE_CANDIDATE, 0);
+  close_report();
+  close_channel();
+  if (pid > 0) {
+    (void)kill(-pid, SIGKILL);
+    (void)kill(pid, SIGKILL); /* reaped as a child of nobody's */
+  }
+  pid = speaker = 0;
+  is_present = false;
+  buffer_free(&in);
+  buffer_free(&base);
+  program_close(&program);
+}
+
+static void tell_kept(enum phase phase, uint8_t ending, uint32_t status) {
+  forget();
+  struct buffer *event = events_begin(MESSAGE_supervisorKept);
+  buffer_u8(event, (uint8_t)phase);
+  buffer_u8(event, ending);
+  buffer_u32(event, status);
+  events_post(0);
+}
+
+static void fail_start(const char *step, int error) {
+  forget();
+  events_failed(COMMAND_replaceSupervisor, 0, step, error);
+}
+
+/* Both ends; who writes at the other one is told by the kernel (unix(7)). */
+static int open_pair(int *theirs) {
+  int ends[2];
+  int on = 1;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -1;
+  bool ready = setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0;
+  if (ready) ready = loop_watch(ends[0], WATCH_CANDIDATE, 0, EPOLLIN) == 0;
+  if (ready) {
+    *theirs = ends[1];
+    return ends[0];
+  }
+  int error = errno;
+  (void)close(ends[0]);
+  (void)close(ends[1]);
+  errno = error;
+  return -1;
+}
+
+struct wrapper {
+  struct span file;
+  struct list args;
+  struct list unset;
+  uint32_t fd;
+};
+
+static pid_t start_wrapper(const struct wrapper *wrapper, int end, const char **step) {
+  struct placement placements[] = {
+      {STDIN_FILENO, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {end, wrapper->fd}};
+  struct list none = {0};
+  struct buffer environment = {0};
+  struct buffer limits = {0};
+  environment_build(&environment, &none, &wrapper->unset);
+  char *file = span_text(wrapper->file);
+  struct launch launch = {
+      .file = file, .program = -1, .args = wrapper->args, .cwd = "", .environment = &environment,
+      .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
+      .limits = base_limits(&limits, &none), .nice = base_nice(), .oom_score = INHERITED_OOM_SCORE,
+      .death_signal = SIGKILL, .own_group = true,
+  };
+  pid_t started = launch_start(&launch, &report, step);
+  int error = errno;
+  buffer_free(&environment);
+  buffer_free(&limits);
+  free(file);
+  errno = error;
+  return started;
+}
+
+static pid_t start_directly(int end, const char **step) {
+  struct buffer pair = {0};
+  buffer_text(&pair, CANDIDATE_VARIABLE);
+  buffer_text(&pair, "1");
+  struct list variables = {.data = pair.data, .length = pair.length, .count = 1};
+  pid_t started = program_start(&program, end, &variables, &report, step);
+  int error = errno;
+  buffer_free(&pair);
+  errno = error;
+  return started;
+}
+
+static void launch_it(const struct wrapper *wrapper, uint32_t patience) {
+  const char *step = "channel";
+  int end = -1;
+  channel = open_pair(&end);
+  pid_t started = -1;
+  if (channel >= 0 && is_wrapped) started = start_wrapper(wrapper, end, &step);
+  else if (channel >= 0) started = start_directly(end, &step);
+  int error = errno;
+  if (end >= 0) (void)close(end);
+  if (started < 0) {
+    fail_start(step, error);
+    return;
+  }
+  pid = started;
+  has_forked = is_present = false;
+  last_ending = 0;
+  last_status = 0;
+  (void)loop_watch(report.fd, WATCH_CANDIDATE, 1, EPOLLIN);
+  clock_set(DEADLINE_CANDIDATE, patience > 0 ? clock_now() + patience : 0);
+}
+
+void candidate_start(struct reader *command) {
+  char *path = span_text(read_bytes(command));
+  (void)read_bytes(command); /* the bundle */
+  struct wrapper wrapper = {.file = read_bytes(command)};
+  wrapper.args = read_texts(command);
+  wrapper.unset = read_texts(command);
+  wrapper.fd = read_u32(command);
+  uint32_t patience = read_u32(command);
+  bool is_free = channel < 0 && program.fd < 0;
+  if (!is_free) {
+    events_failed(COMMAND_replaceSupervisor, 0, "candidate", EBUSY);
+  } else if (program_open(&program, path) < 0) {
+    fail_start("runtime", errno);
+  } else {
+    is_wrapped = wrapper.file.length > 0;
+    launch_it(&wrapper, patience);
+  }
+  free(path);
+}
+
+void candidate_report_ready(void) {
+  char step[REPORT_BYTES];
+  int error = 0;
+  if (report.fd < 0) return;
+  enum launch_result result = launch_read(&report, step, sizeof step, &error);
+  if (result == LAUNCH_WAITING) return;
+  close_report();
+  if (result == LAUNCH_FAILED && !is_present) fail_start(step, error);
+}
+
+/* Whether the frame that begins the bytes that came is whole, and what it is; 0 if it is not, or NONSENSE. */
+enum { NONSENSE = 255 };
+static uint8_t next_frame(size_t *length) {
+  if (in.length < 5) return 0;
+  struct reader reader = reader_of(in.data, in.length);
+  *length = 4 + (size_t)read_u32(&reader);
+  uint8_t code = read_u8(&reader);
+  bool is_known = (code == COMMAND_present && *length == 5) || (code == COMMAND_base && is_wrapped && base.length == 0);
+  if (!is_known || *length < 5 || *length > LIMIT_FRAME_BYTES) return NONSENSE;
+  return in.length < *length ? 0 : code;
+}
+
+static bool take_base(size_t length) {
+  if (!wire_matches("environment:texts cwd:text umask:u32 nice:i32 limits:numbers", in.data + 5, length - 5)) return false;
+  buffer_add(&base, in.data, length);
+  buffer_drop(&in, length);
+  return true;
+}
+
+/* Whoever stands between us and the one that speaks is ended: then that one is our child, for we are the subreaper. False: it
+ * is not of ours at all, and its end would never be told. */
+static bool end_those_between(void) {
+  enum { MOST = 16 };
+  pid_t between[MOST];
+  int count = 0;
+  pid_t above = (pid_t)processes_parent((uint32_t)speaker);
+  while (above > 0 && above != getpid() && count < MOST) {
+    between[count++] = above;
+    above = (pid_t)processes_parent((uint32_t)above);
+  }
+  if (above != getpid()) return false;
+  for (int i = 0; i < count; i++) (void)kill(between[i], SIGKILL);
+  return true;
+}
+
+static void arrive(void) {
+  clock_set(DEADLINE_CANDIDATE, 0);
+  if (speaker == 0) speaker = pid; /* of a namespace that has no name for it here */
+  if (speaker == 0 || !end_those_between()) {
+    tell_kept(BEFORE_PRESENT, last_ending, last_status);
+    return;
+  }
+  is_present = true;
+  has_forked = speaker != pid;
+  pid = speaker;
+  int off = 0;
+  (void)setsockopt(channel, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
+  loop_forget(channel);
+  supervisor_replace();
+}
+
+static void note_speaker(struct msghdr *message) {
+  struct cmsghdr *part = CMSG_FIRSTHDR(message);
+  if (!part || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) return;
+  struct ucred sender;
+  memcpy(&sender, CMSG_DATA(part), sizeof sender);
+  if (sender.pid > 0) speaker = sender.pid;
+}
+
+/* Reads what there is. False: nobody is at the other end any more. */
+static bool receive(void) {
+  for (;;) {
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
+    buffer_reserve(&in, READ_BYTES);
+    struct iovec part = {.iov_base = in.data + in.length, .iov_len = in.capacity - in.length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    if (n == 0) return false;
+    note_speaker(&message);
+    in.length += (size_t)n;
+    if (in.length > LIMIT_FRAME_BYTES) return true; /* next_frame says what that is */
+  }
+}
+
+void candidate_ready(void) {
+  if (channel < 0 || is_present) return;
+  bool is_there = receive();
+  for (;;) {
+    size_t length = 0;
+    uint8_t code = next_frame(&length);
+    if (code == 0) break;
+    if (code == COMMAND_present) {
+      arrive();
+      return;
+    }
+    if (code == NONSENSE || !take_base(length)) {
+      tell_kept(BEFORE_PRESENT, last_ending, last_status);
+      return;
+    }
+  }
+  if (is_there) return;
+  loop_forget(channel);
+  /* How it ended is known in a moment; who only closed the channel has failed as well. */
+  if (pid > 0) clock_set(DEADLINE_CANDIDATE, clock_now() + 1000);
+  else tell_kept(BEFORE_PRESENT, last_ending, last_status);
+}
+
+void candidate_too_late(void) {
+  if (channel < 0 || is_present) return;
+  tell_kept(TOO_LATE, 1, SIGKILL);
+}
+
+bool candidate_is(pid_t child) {
+  return pid > 0 && child == pid;
+}
+
+bool candidate_child_gone(const siginfo_t *info) {
+  if (pid == 0 || info->si_pid != pid) return false;
+  siginfo_t reaped;
+  candidate_report_ready();
+  if (pid == 0) return true; /* it could not be started; reaped as a child of nobody's */
+  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  pid = 0;
+  bool exited = info->si_code == CLD_EXITED;
+  last_ending = exited ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  last_status = (uint32_t)info->si_status;
+  if (!is_present) {
+    bool was_alone = channel >= 0;
+    candidate_ready(); /* what it said before counts */
+    /* Somebody else of its own has the channel: a wrapper that forked, or nobody who will ever say anything. */
+    if (was_alone && channel >= 0 && !is_present && clock_get(DEADLINE_CANDIDATE) == 0)
+      clock_set(DEADLINE_CANDIDATE, clock_now() + AFTER_ITS_END_MS);
+    return true;
+  }
+  tell_kept(BEFORE_COMMIT, last_ending, last_status);
+  return true;
+}
+
+bool candidate_is_present(void) {
+  return is_present;
+}
+
+pid_t candidate_take(int *taken) {
+  *taken = channel;
+  channel = -1;
+  close_report();
+  pid = 0;
+  is_present = false;
+  buffer_free(&in);
+  return speaker;
+}
+
+void candidate_settle(void) {
+  program_use(&program);
+  if (base.length > 0) base_take(reader_of(base.data + 5, base.length - 5));
+  buffer_free(&base);
+  struct buffer *event = events_begin(MESSAGE_supervisorReplaced);
+  buffer_u32(event, (uint32_t)speaker);
+  buffer_u8(event, has_forked ? 1 : 0);
+  events_post(0);
+  speaker = 0;
+}
+
+void candidate_fail(uint8_t ending, uint32_t status) {
+  tell_kept(BEFORE_COMMIT, ending, status);
+}
+
+void candidate_end(void) {
+  pid_t process = pid;
+  forget();
+  siginfo_t reaped;
+  while (process > 0 && waitid(P_PID, (id_t)process, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+}

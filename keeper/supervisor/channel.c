@@ -1,0 +1,90 @@
+#include "supervisor/channel.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+
+enum { READ_BYTES = 64 * 1024 };
+
+static int channel = -1;
+static struct buffer out;
+static size_t sent;
+static bool waits_for_room;
+
+int channel_open(void) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -1;
+  if (loop_watch(ends[0], WATCH_CHANNEL, 0, EPOLLIN) < 0) {
+    int error = errno;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    errno = error;
+    return -1;
+  }
+  channel = ends[0];
+  waits_for_room = false;
+  return ends[1];
+}
+
+bool channel_take(int fd) {
+  channel = fd;
+  waits_for_room = false;
+  return loop_watch(fd, WATCH_CHANNEL, 0, EPOLLIN) == 0;
+}
+
+void channel_close(void) {
+  if (channel >= 0) {
+    loop_forget(channel);
+    (void)close(channel);
+  }
+  channel = -1;
+  buffer_free(&out);
+  sent = 0;
+}
+
+bool channel_is_open(void) {
+  return channel >= 0;
+}
+
+struct buffer *channel_out(void) {
+  return &out;
+}
+
+bool channel_send(void) {
+  if (channel < 0) return false;
+  bool is_blocked = false;
+  while (sent < out.length && !is_blocked) {
+    ssize_t n = send(channel, out.data + sent, out.length - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return false;
+    if (n < 0) is_blocked = true;
+    else sent += (size_t)n;
+  }
+  if (!is_blocked) {
+    sent = 0;
+    if (out.capacity > 4096) buffer_free(&out);
+    out.length = 0;
+  } else if (sent > READ_BYTES) {
+    buffer_drop(&out, sent);
+    sent = 0;
+  }
+  if (is_blocked == waits_for_room) return true;
+  waits_for_room = is_blocked;
+  return loop_change(channel, WATCH_CHANNEL, 0, is_blocked ? EPOLLIN | EPOLLOUT : EPOLLIN) == 0;
+}
+
+enum channel_result channel_read(struct buffer *in) {
+  if (channel < 0) return CHANNEL_GONE;
+  buffer_reserve(in, 4096);
+  size_t room = in->capacity - in->length;
+  ssize_t n;
+  do n = recv(channel, in->data + in->length, room, MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? CHANNEL_EMPTY : CHANNEL_GONE;
+  if (n == 0) return CHANNEL_GONE;
+  in->length += (size_t)n;
+  return (size_t)n < room ? CHANNEL_EMPTY : CHANNEL_MORE;
+}

@@ -1,0 +1,13 @@
+/* The hello: everything that a new supervisor is told before it takes over. */
+#ifndef KEEPER_SUPERVISOR_HELLO_H
+#define KEEPER_SUPERVISOR_HELLO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/wire.h"
+
+/* False: the journal cannot be read. */
+bool hello_write(struct buffer *out, uint32_t crashes);
+
+#endif

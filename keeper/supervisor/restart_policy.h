@@ -1,0 +1,35 @@
+/* What is held against supervisors that die: how often in a row, which event was to blame, and how long to pause before the
+ * next one. Rule 8 of docs/keeper-protocol.md. */
+#ifndef KEEPER_SUPERVISOR_RESTART_POLICY_H
+#define KEEPER_SUPERVISOR_RESTART_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The pause after the first failure, ms; it doubles with each one more. */
+enum { FIRST_PAUSE_MS = 100 };
+
+/* One has been greeted, has attached, has committed a batch: what that makes good. */
+void setbacks_greeted(void);
+void setbacks_attached(void);
+void setbacks_committed(void);
+/* One has gone to sleep, or taken another's place: those that died before count no more. */
+void setbacks_forget(void);
+
+/* One has died. */
+void setbacks_count(void);
+/* It could not be started, or had not attached. `what`: how, for people; `at_boot`: no one ever has, and there are no
+ * workers, so the keeper leaves when it happens too often. The pause before the next one, ms. */
+uint64_t setbacks_start_failed(const char *what, bool at_boot);
+/* It had attached; `from_outside`: by a SIGKILL that is no fault of its own. The pause before the next one, ms; 0: none. */
+uint64_t setbacks_died(const char *what, bool from_outside);
+
+/* How many have died since one slept. */
+uint32_t setbacks_crashes(void);
+void setbacks_restore(uint32_t crashes);
+/* The last start failed. */
+bool setbacks_start_is_owed(void);
+/* An event has been blamed before: none is to be sent beside another. */
+bool setbacks_one_at_a_time(void);
+
+#endif

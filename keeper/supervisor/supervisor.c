@@ -1,0 +1,347 @@
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/clock.h"
+#include "app/facts.h"
+#include "app/memory.h"
+#include "loop/loop.h"
+#include "main/keeper.h"
+#include "process/launch.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "supervisor/batch.h"
+#include "supervisor/candidate.h"
+#include "supervisor/channel.h"
+#include "supervisor/hello.h"
+#include "supervisor/program.h"
+#include "supervisor/restart_policy.h"
+#include "supervisor/tick.h"
+#include "worker/workers.h"
+
+enum state {
+  ASLEEP,
+  STARTING,   /* greeted, has not attached yet */
+  ATTACHED,
+  LEAVING,    /* was told to sleep */
+  DYING,      /* killed, not reaped yet */
+  PAUSING,    /* a start failed; the next one is due later */
+};
+
+enum {
+  ANSWER_MS = 10 * 1000,
+  GOODBYE_MS = 1000,
+  SENT_AT_ONCE = 256 * 1024,
+  MOST_AFTER_SLEEP = 64,
+};
+
+static enum state state = ASLEEP;
+static pid_t pid;
+static struct report report = {.fd = -1};
+static bool wanted;              /* to be started although no event is outstanding */
+static bool has_attached;        /* this one */
+static bool ever_attached;       /* any one, since the keeper was started */
+static bool killed_by_us;
+static bool is_replaced;         /* it is being ended for the candidate */
+static bool is_unsettled;        /* was the candidate, and has sent no batch yet */
+
+static void close_report(void) {
+  if (report.fd < 0) return;
+  loop_forget(report.fd);
+  (void)close(report.fd);
+  report.fd = -1;
+}
+
+static void kill_it(void) {
+  killed_by_us = true;
+  state = DYING;
+  clock_set(DEADLINE_ANSWER, 0);
+  (void)kill(-pid, SIGKILL);
+  (void)kill(pid, SIGKILL);
+}
+
+static void pause_before_next(uint64_t pause) {
+  state = PAUSING;
+  clock_set(DEADLINE_RESTART, clock_now() + pause);
+}
+
+static bool is_at_boot(void) {
+  return !ever_attached && workers_alive() == 0;
+}
+
+/* It could not be started, or died before it had attached. */
+static void start_failed(const char *what) {
+  pause_before_next(setbacks_start_failed(what, is_at_boot()));
+}
+
+/* Greets the one that has just come. */
+static void greet(void) {
+  state = STARTING;
+  wanted = has_attached = killed_by_us = false;
+  setbacks_greeted();
+  events_rewind();
+  clock_set(DEADLINE_RESTART, 0);
+  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+  if (!hello_write(channel_out(), setbacks_crashes()) || !channel_send()) kill_it();
+}
+
+static void start(void) {
+  int end = channel_open();
+  const char *step = "channel";
+  struct report new_report = {.fd = -1};
+  pid_t child = end < 0 ? -1 : program_start(program_used(), end, NULL, &new_report, &step);
+  int error = errno;
+  if (end >= 0) (void)close(end);
+  if (child < 0) {
+    char what[128];
+    (void)snprintf(what, sizeof what, "%s: %s", step, strerror(error));
+    channel_close();
+    start_failed(what);
+    return;
+  }
+  pid = child;
+  report = new_report;
+  (void)loop_watch(report.fd, WATCH_STARTING, 0, EPOLLIN);
+  greet();
+}
+
+/* The place is free. */
+static void promote(void) {
+  int channel = -1;
+  pid = candidate_take(&channel);
+  is_unsettled = true;
+  if (!channel_take(channel)) kill_it();
+  else greet();
+}
+
+void supervisor_replace(void) {
+  if (pid == 0) {
+    promote();
+    return;
+  }
+  /* Batches that it has sent whole still count: its channel is read to the end when it is reaped. */
+  is_replaced = true;
+  (void)kill(-pid, SIGKILL);
+  (void)kill(pid, SIGKILL);
+}
+
+void supervisor_wake(void) {
+  wanted = true;
+}
+
+void supervisor_report_ready(void) {
+  char step[REPORT_BYTES];
+  int error = 0;
+  if (report.fd < 0) return;
+  enum launch_result result = launch_read(&report, step, sizeof step, &error);
+  if (result == LAUNCH_WAITING) return;
+  close_report();
+  if (result == LAUNCH_DONE || killed_by_us) return;
+  if (is_at_boot()) {
+    say("the supervisor cannot be started from %s: %s: %s", program_used()->path, step, strerror(error));
+    keeper_leave(1, false);
+  }
+}
+
+/* The time limit runs while it has been given something and has not answered. */
+static void set_time_limit(bool answered) {
+  bool owes = events_delivered() > events_consumed();
+  if (!owes) clock_set(DEADLINE_ANSWER, 0);
+  else if (answered || clock_get(DEADLINE_ANSWER) == 0) clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+}
+
+static void complain_and_kill(const char *what) {
+  say("the supervisor (pid %d) said %s; it is restarted", (int)pid, what);
+  kill_it();
+}
+
+static void attach(uint64_t protocol) {
+  if (protocol != PROTOCOL_VERSION) {
+    complain_and_kill("that it speaks another protocol");
+    return;
+  }
+  state = ATTACHED;
+  has_attached = ever_attached = true;
+  setbacks_attached();
+  set_time_limit(true);
+}
+
+static void consider_sleep(uint64_t seen) {
+  bool has_news = events_outstanding() > 0 || seen < events_last() || tick_is_due() || batch_is_begun();
+  if (has_news) return;
+  struct buffer *out = channel_out();
+  buffer_u32(out, 1);
+  buffer_u8(out, MESSAGE_sleep);
+  state = LEAVING;
+  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+}
+
+static void committed(void) {
+  if (is_unsettled) {
+    is_unsettled = false;
+    setbacks_forget();
+    candidate_settle();
+  }
+  setbacks_committed();
+  set_time_limit(true);
+  keeper_end_if_asked();
+}
+
+/* What was on its way when it was told to sleep still counts. One that goes on talking is ended: it would keep the keeper from
+ * everything else. */
+static void watch_it_leave(void) {
+  for (int heard = 0; heard < MOST_AFTER_SLEEP; heard++) {
+    enum said said = batch_next(true).said;
+    if (said == SAID_GOODBYE) channel_close();
+    if (said == SAID_NONSENSE) complain_and_kill(batch_complaint());
+    if (said == SAID_COMMIT) keeper_end_if_asked();
+    if (said == SAID_NOTHING || said == SAID_GOODBYE || said == SAID_NONSENSE) return;
+  }
+  complain_and_kill("more after it was told to sleep");
+}
+
+void supervisor_channel_ready(void) {
+  while (state == STARTING || state == ATTACHED) {
+    struct said_what what = batch_next(has_attached);
+    if (what.said == SAID_NOTHING) break;
+    if (what.said == SAID_GOODBYE) {
+      /* It is ending, how will be seen in a moment; or it only closed the channel, and is of no more use. */
+      state = DYING;
+      clock_set(DEADLINE_ANSWER, clock_now() + GOODBYE_MS);
+    }
+    if (what.said == SAID_NONSENSE) complain_and_kill(batch_complaint());
+    if (what.said == SAID_ATTACH) attach(what.number);
+    if (what.said == SAID_COMMIT) committed();
+    if (what.said == SAID_IDLE) consider_sleep(what.number);
+  }
+  if (state == LEAVING) watch_it_leave();
+  if (state == DYING) channel_close();
+}
+
+void supervisor_too_slow(void) {
+  if (state == STARTING || state == ATTACHED || state == LEAVING) {
+    say("the supervisor (pid %d) has not answered for %d s; it is restarted", (int)pid, ANSWER_MS / 1000);
+    kill_it();
+  } else if (state == DYING) {
+    kill_it();
+  }
+}
+
+static void tell_death(uint8_t ending, uint32_t status) {
+  if (events_count(MESSAGE_supervisorDied) > 0) return; /* the next one hears of it once */
+  uint64_t last = events_delivered();
+  struct buffer *event = events_begin(MESSAGE_supervisorDied);
+  buffer_u8(event, ending);
+  buffer_u32(event, status);
+  buffer_u64(event, last);
+  events_post(0);
+}
+
+static void died(const siginfo_t *info) {
+  char what[64];
+  bool exited = info->si_code == CLD_EXITED;
+  uint8_t ending = exited ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  if (is_unsettled) {
+    is_unsettled = false;
+    candidate_fail(ending, (uint32_t)info->si_status);
+    state = ASLEEP;
+    wanted = true;
+    return;
+  }
+  bool from_outside = !exited && info->si_status == SIGKILL && !killed_by_us;
+  setbacks_count();
+  (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
+  if (!has_attached) {
+    if (from_outside) pause_before_next(FIRST_PAUSE_MS); /* no fault of its own: the pauses do not grow */
+    else start_failed(what);
+    return;
+  }
+  uint64_t pause = setbacks_died(what, from_outside);
+  tell_death(ending, (uint32_t)info->si_status);
+  state = ASLEEP;
+  wanted = true;
+  if (pause > 0) pause_before_next(pause);
+}
+
+bool supervisor_is(pid_t child) {
+  return pid > 0 && child == pid;
+}
+
+bool supervisor_child_gone(const siginfo_t *info) {
+  if (pid == 0 || info->si_pid != pid) return false;
+  siginfo_t reaped;
+  if (state == STARTING || state == ATTACHED || state == LEAVING) supervisor_channel_ready(); /* what it said before counts */
+  if (pid == 0) return true; /* the last thing it said was `execute`, which failed: it is reaped already */
+  enum state before = state;
+  (void)kill(-pid, SIGKILL); /* whatever it may have started */
+  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  supervisor_report_ready();
+  pid = 0;
+  close_report();
+  channel_close();
+  batch_forget();
+  clock_set(DEADLINE_ANSWER, 0);
+  if (is_replaced) {
+    is_replaced = false;
+    state = ASLEEP;
+    wanted = true;
+    if (candidate_is_present()) promote(); /* it may have ended meanwhile, then the one before goes on */
+  } else if (before == LEAVING && info->si_code == CLD_EXITED && !is_unsettled) {
+    setbacks_forget();
+    state = ASLEEP;
+    memory_trim();
+  } else {
+    died(info);
+  }
+  return true;
+}
+
+static void deliver(void) {
+  struct buffer *out = channel_out();
+  bool one_at_a_time = setbacks_one_at_a_time();
+  bool is_free = !one_at_a_time || events_delivered() <= events_consumed();
+  while (is_free && out->length < SENT_AT_ONCE && events_deliver(out)) is_free = !one_at_a_time;
+  set_time_limit(false);
+}
+
+void supervisor_attend(void) {
+  if (state == PAUSING && clock_get(DEADLINE_RESTART) == 0) state = ASLEEP;
+  if (state == ASLEEP && (wanted || setbacks_start_is_owed() || events_outstanding() > 0)) start();
+  if (state == ATTACHED) deliver();
+  if ((state == STARTING || state == ATTACHED || state == LEAVING) && channel_is_open() && !channel_send()) {
+    /* It is gone or going; its end follows. */
+    channel_close();
+  }
+}
+
+void supervisor_end(void) {
+  is_replaced = is_unsettled = false;
+  candidate_end();
+  if (pid == 0) return;
+  kill_it();
+  siginfo_t reaped;
+  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  pid = 0;
+  close_report();
+  channel_close();
+  batch_forget();
+  state = ASLEEP;
+  wanted = true;
+}
+
+void supervisor_save(struct buffer *out) {
+  buffer_u32(out, setbacks_crashes());
+  buffer_u8(out, ever_attached ? 1 : 0);
+}
+
+bool supervisor_load(struct reader *in) {
+  setbacks_restore(read_u32(in));
+  ever_attached = read_u8(in) == 1;
+  wanted = true;
+  return !in->failed;
+}

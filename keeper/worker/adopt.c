@@ -1,0 +1,160 @@
+/* Taking charge of a worker that a keeper before this one started: watched by pidfd, its pipe opened anew through /proc,
+ * its notify socket bound anew. What of it cannot be had back is told; the worker is watched all the same. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "process/processes.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/fetch.h"
+#include "worker/notify.h"
+#include "worker/tree.h"
+#include "worker/worker.h"
+#include "worker/workers.h"
+
+struct adoption {
+  uint64_t worker;
+  uint32_t pid;
+  uint64_t start_time;
+  uint32_t keeper;
+  uint64_t generation;
+  uint32_t flags;
+  uint32_t output;
+  uint32_t notify_fd;
+  struct span notify_path;
+  struct list identity;
+  struct span prefix;
+  struct span json;
+};
+
+static struct adoption read_adoption(struct reader *command) {
+  struct adoption adoption = {.worker = read_u64(command)};
+  adoption.pid = read_u32(command);
+  adoption.start_time = read_u64(command);
+  adoption.keeper = read_u32(command);
+  adoption.generation = read_u64(command);
+  adoption.flags = read_u32(command);
+  adoption.output = read_u32(command);
+  adoption.notify_fd = read_u32(command);
+  adoption.notify_path = read_bytes(command);
+  adoption.identity = read_numbers(command);
+  adoption.prefix = read_bytes(command);
+  adoption.json = read_bytes(command);
+  return adoption;
+}
+
+/* Reading only: the worker holds its own reading end, so nothing that it wrote meanwhile is lost. */
+static int open_output(const struct adoption *adoption) {
+  char path[64];
+  struct stat status;
+  (void)snprintf(path, sizeof path, "/proc/%u/fd/%u", adoption->pid, adoption->output);
+  /* Asked first: opening a device or a socket through /proc is something else. */
+  if (stat(path, &status) < 0) return -1;
+  int fd = -1;
+  errno = EPROTOTYPE;
+  if (S_ISFIFO(status.st_mode)) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return -1;
+  bool is_its_own = processes_start_time(adoption->pid) == adoption->start_time;
+  if (is_its_own && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode)) return fd;
+  (void)close(fd);
+  errno = ESRCH;
+  return -1;
+}
+
+static void take_output(struct worker *worker, const struct adoption *adoption) {
+  if (adoption->output == UNCHANGED) return;
+  int fd = open_output(adoption);
+  if (fd >= 0 && worker_route_output(worker, fd, adoption->prefix, adoption->json) == 0) return;
+  int error = errno;
+  if (fd >= 0) (void)close(fd);
+  events_failed(COMMAND_adopt, worker->id, "output", error);
+}
+
+static int bind_notify(struct worker *worker, const struct adoption *adoption) {
+  bool has_user = adoption->identity.count >= 2;
+  uint32_t uid = has_user ? (uint32_t)list_number(&adoption->identity, 0) : UNCHANGED;
+  uint32_t gid = has_user ? (uint32_t)list_number(&adoption->identity, 1) : UNCHANGED;
+  char *path = span_text(adoption->notify_path);
+  int none = -1;
+  int result = notify_open(&worker->notify, false, path, uid, gid, &none);
+  int error = errno;
+  free(path);
+  errno = error;
+  return result == 0 ? notify_watch(&worker->notify, worker->id) : -1;
+}
+
+/* The worker's end of the pair is the same socket in both processes: what is connected here is connected there. */
+int workers_lead_notify(uint64_t id, int fd) {
+  const struct worker *worker = worker_find(id);
+  if (worker && worker->state == WORKER_RUNNING) return notify_lead(&worker->notify, fd);
+  errno = ESRCH;
+  return -1;
+}
+
+static void take_notify(struct worker *worker, const struct adoption *adoption) {
+  if (adoption->notify_path.length == 0) return;
+  if (bind_notify(worker, adoption) < 0) events_failed(COMMAND_adopt, worker->id, "notify-socket", errno);
+  else if (adoption->notify_fd > 0) fetch_notify_end(worker->id, worker->pid, worker->start_time, adoption->notify_fd);
+}
+
+/* The process, held and watched; -1 with errno and the step. */
+static int hold_process(const struct adoption *adoption, const char **step) {
+  *step = "worker";
+  if (worker_find(adoption->worker)) {
+    errno = EEXIST;
+    return -1;
+  }
+  *step = "process";
+  int process = processes_open(adoption->pid, adoption->start_time);
+  if (process < 0) return -1;
+  *step = "watch";
+  if (loop_watch(process, WATCH_PROCESS, adoption->worker, EPOLLIN) == 0) return process;
+  int error = errno;
+  (void)close(process);
+  errno = error;
+  return -1;
+}
+
+static struct worker *add_adopted(const struct adoption *adoption, enum worker_state state) {
+  struct worker *worker = worker_add(adoption->worker);
+  worker->pid = adoption->pid;
+  worker->flags = adoption->flags;
+  worker->start_time = adoption->start_time;
+  worker->state = state;
+  bool has_user = adoption->identity.count >= 2;
+  uint32_t user = has_user ? (uint32_t)list_number(&adoption->identity, 0) : geteuid();
+  worker_tree_adopt(worker, adoption->keeper, adoption->generation, user);
+  return worker;
+}
+
+/* Its main process has ended; what it has started may be there. */
+static bool take_rest(const struct adoption *adoption) {
+  struct worker *worker = add_adopted(adoption, WORKER_LINGERING);
+  worker->ending = ENDING_UNKNOWN;
+  if (worker_tree_adopt_rest(worker)) return true;
+  worker_discard(worker);
+  return false;
+}
+
+void workers_adopt(struct reader *command) {
+  struct adoption adoption = read_adoption(command);
+  const char *step = "";
+  int process = hold_process(&adoption, &step);
+  if (process < 0) {
+    int error = errno;
+    if (error == ESRCH && take_rest(&adoption)) return;
+    events_failed(COMMAND_adopt, adoption.worker, step, error);
+    return;
+  }
+  struct worker *worker = add_adopted(&adoption, WORKER_RUNNING);
+  worker->process = process;
+  worker_tell_spawned(worker);
+  take_output(worker, &adoption);
+  take_notify(worker, &adoption);
+}

@@ -1,0 +1,183 @@
+/* The ends of workers: collected, and told after everything that they said before. */
+#include <errno.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/admission.h"
+#include "app/clock.h"
+#include "loop/loop.h"
+#include "output/output.h"
+#include "process/processes.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/fetch.h"
+#include "worker/tree.h"
+#include "worker/watchdog.h"
+#include "worker/worker.h"
+#include "worker/workers.h"
+
+enum {
+  DRAIN_MS = 200,   /* how long an exit waits for output that a blocked sink does not take */
+  LISTEN_MS = 1500, /* and for datagrams that bring descriptors: longer than it takes to give up receiving one (fetch.c) */
+};
+
+static void tell_exit(struct worker *worker) {
+  char tail[LIMIT_TAIL_BYTES];
+  size_t length = worker->routed ? output_tail(worker->id, tail, sizeof tail) : 0;
+  struct buffer *event = events_begin(MESSAGE_exited);
+  events_happened_at(worker->ended_at);
+  buffer_u64(event, worker->id);
+  buffer_u32(event, worker->pid);
+  buffer_u8(event, worker->ending);
+  buffer_u32(event, worker->status);
+  buffer_bytes(event, tail, length);
+  events_post(worker->id);
+  if (worker->routed) output_remove(worker->id);
+  worker->routed = false;
+  worker->state = WORKER_TOLD;
+  fetch_forget(worker->id);
+  notify_close(&worker->notify);
+}
+
+bool worker_is_receiving(const struct worker *worker) {
+  return fetch_is_receiving(worker->id) || notify_waits_to_fetch(&worker->notify);
+}
+
+/* When an exit is told at the latest. */
+static uint64_t tell_until(const struct worker *worker) {
+  return worker->ended_at + (worker_is_receiving(worker) ? LISTEN_MS : DRAIN_MS);
+}
+
+static void arm(const struct worker *worker) {
+  uint64_t until = tell_until(worker);
+  uint64_t other = clock_get(DEADLINE_EXITS);
+  if (other == 0 || until < other) clock_set(DEADLINE_EXITS, until);
+}
+
+static void tell_exit_if_heard(struct worker *worker) {
+  if (worker->state != WORKER_ENDING || worker_is_receiving(worker)) return;
+  notify_close(&worker->notify);
+  if (!worker->routed || worker->drained) tell_exit(worker);
+  else arm(worker);
+}
+
+void worker_begin_end(struct worker *worker) {
+  worker->state = WORKER_ENDING;
+  worker->ended_at = clock_now();
+  watchdog_forget(worker->id);
+  notify_finish(&worker->notify, worker->id);
+  if (worker->routed) output_drain(worker->id);
+  tell_exit_if_heard(worker);
+  if (worker->state == WORKER_ENDING) arm(worker);
+}
+
+void workers_output_drained(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (!worker) return;
+  worker->drained = true;
+  tell_exit_if_heard(worker);
+}
+
+void workers_take_datagram(uint64_t id, uint8_t source, const struct datagram *datagram) {
+  struct worker *worker = worker_find(id);
+  if (worker && worker->state != WORKER_TOLD) {
+    notify_take(&worker->notify, id, source, datagram);
+    return;
+  }
+  for (uint32_t i = 0; i < datagram->fd_count; i++) admission_close(datagram->fds[i]);
+}
+
+/* What waited behind the datagrams that were received elsewhere. */
+static void go_on_listening(struct worker *worker) {
+  bool is_heard = worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && !worker->is_undecided);
+  if (is_heard) (void)workers_listen(worker->id);
+  if (worker->is_undecided) notify_finish(&worker->notify, worker->id);
+  worker_trees_decide();
+  if (worker->state != WORKER_ENDING) return;
+  notify_finish(&worker->notify, worker->id);
+  tell_exit_if_heard(worker);
+}
+
+void workers_fetched(uint64_t id, uint8_t source) {
+  struct worker *worker = worker_find(id);
+  if (!worker || worker->state == WORKER_TOLD) return;
+  notify_fetched(&worker->notify, id, source);
+  go_on_listening(worker);
+}
+
+void workers_fetch_again(void) {
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (!notify_waits_to_fetch(&worker->notify)) continue;
+    notify_fetch_again(&worker->notify, worker->id);
+    go_on_listening(worker);
+  }
+}
+
+void workers_tell_late_exits(void) {
+  uint64_t now = clock_now();
+  uint64_t next = 0;
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (worker->state != WORKER_ENDING) continue;
+    uint64_t until = tell_until(worker);
+    if (until <= now) tell_exit(worker);
+    else if (next == 0 || until < next) next = until;
+  }
+  clock_set(DEADLINE_EXITS, next);
+}
+
+/* What wakes the loop may have been about the process that it was before. */
+static bool has_ended(int process) {
+  struct pollfd looked = {.fd = process, .events = POLLIN};
+  return poll(&looked, 1, 0) > 0;
+}
+
+static void let_go(struct worker *worker) {
+  if (worker->process < 0) return;
+  loop_forget(worker->process);
+  (void)close(worker->process);
+  worker->process = -1;
+}
+
+void workers_process_gone(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (!worker || worker->process < 0 || worker->state != WORKER_RUNNING || !has_ended(worker->process)) return;
+  let_go(worker);
+  worker->ending = ENDING_UNKNOWN;
+  worker_tree_main_ended(worker);
+}
+
+static struct worker *find_child(pid_t pid) {
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    bool has_main = worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING;
+    if ((pid_t)worker->pid != pid || !has_main) continue;
+    /* A main process whose parent has ended is a child of ours as well. */
+    if (worker->process < 0 || processes_start_time(worker->pid) == worker->start_time) return worker;
+  }
+  return NULL;
+}
+
+static uint8_t ending_of(const siginfo_t *info) {
+  if (info->si_code == CLD_EXITED) return ENDING_EXIT;
+  return info->si_code == CLD_DUMPED ? ENDING_CORE : ENDING_SIGNAL;
+}
+
+bool workers_child_gone(const siginfo_t *info) {
+  struct worker *worker = find_child(info->si_pid);
+  if (!worker) return false;
+  if (worker->state == WORKER_STARTING) {
+    /* Its end of the report is closed, so this decides it: a target that ended at once was spawned, and comes first. */
+    (void)worker_settle_start(worker);
+  }
+  siginfo_t reaped;
+  while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  let_go(worker);
+  if (worker->state != WORKER_RUNNING) return true; /* it never was started */
+  worker->ending = ending_of(info);
+  worker->status = (uint32_t)info->si_status;
+  worker_tree_main_ended(worker);
+  return true;
+}

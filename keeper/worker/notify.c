@@ -1,0 +1,346 @@
+#include "worker/notify.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/admission.h"
+#include "app/descriptors.h"
+#include "app/files.h"
+#include "app/memory.h"
+#include "loop/loop.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/fetch.h"
+#include "worker/watchdog.h"
+
+enum {
+  MOST_QUEUED = 64,       /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
+  MOST_IN_ALL = 512,      /* of all workers; beyond that each has MOST_BEYOND */
+  MOST_BEYOND = 4,
+  MOST_AT_ONCE = 256,     /* read in one round, should nothing of it be for the supervisor */
+  MOST_AT_END = 1024,     /* read when the worker is gone, should somebody else go on sending */
+  MOST_HELD = 1024,       /* descriptors held by events altogether */
+  ANSWER_SECONDS = 5,     /* how long a worker's read waits */
+  FLAG_TRUNCATED = 1,
+  FLAG_DESCRIPTORS_LOST = 2,
+};
+
+static uint32_t held;
+
+static int set_up(int fd) {
+  int on = 1;
+  return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+
+/* A worker that waits for an answer learns in the end that nobody is there any more: of its peer's end a datagram socket is
+ * not told while it reads. */
+static int limit_waiting(int fd) {
+  struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+  return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+}
+
+static int open_pair(struct notify *notify, int *workers_end) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0) return -1;
+  if (set_up(ends[0]) < 0 || limit_waiting(ends[1]) < 0) {
+    int error = errno;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    errno = error;
+    return -1;
+  }
+  notify->pair = ends[0];
+  *workers_end = ends[1];
+  return 0;
+}
+
+static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct file_identity made;
+  const char *step;
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, length);
+  bool abstract = path[0] == '@';
+  if (abstract) address.sun_path[0] = '\0';
+  /* A worker's number is never used twice, but a keeper that was killed may have left a socket of that name. */
+  else files_remove_socket(path, NULL);
+  socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
+  struct socket_file file = {.path = abstract ? NULL : path, .mode = 0600, .uid = uid, .gid = gid};
+  return files_bind(fd, (struct sockaddr *)&address, size, &file, &made, &step);
+}
+
+/* The name of a worker's end that was led here: the path's, in the abstract namespace. It hears nobody but its peer. */
+static struct destination name_of_end(const struct notify *notify) {
+  struct destination end = {.fd = notify->bound, .address = {.sun_family = AF_UNIX}};
+  size_t length = strlen(notify->path);
+  if (length >= sizeof end.address.sun_path) return (struct destination){.fd = -1};
+  memcpy(end.address.sun_path + 1, notify->path, length);
+  end.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+  return end;
+}
+
+/* The name that one of the two functions gives; -1 with errno. */
+static socklen_t name_by(int (*name_of)(int, struct sockaddr *restrict, socklen_t *restrict), int fd, struct sockaddr_un *name) {
+  socklen_t length = sizeof *name;
+  if (name_of(fd, (struct sockaddr *)name, &length) == 0) return length;
+  name->sun_family = AF_UNIX;
+  return errno == ENOTCONN ? (socklen_t)sizeof name->sun_family : 0;
+}
+
+static bool is_nameless(const struct sockaddr_un *name, socklen_t length) {
+  return name->sun_family == AF_UNIX && length == sizeof name->sun_family;
+}
+
+static bool is_named(const struct sockaddr_un *name, socklen_t length, const struct destination *as) {
+  return length == as->length && memcmp(name, &as->address, length) == 0;
+}
+
+/* A write says whether the other end lives; an empty datagram means nothing to anybody. */
+static bool has_lost_its_peer(int fd) {
+  if (send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) == 0) return false;
+  return errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET || errno == EPIPE;
+}
+
+int notify_lead(const struct notify *notify, int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return -1;
+  /* One that was led by a keeper before has its name already, and that keeper's socket for a peer. */
+  struct destination end = name_of_end(notify);
+  struct destination bound = {.length = sizeof bound.address};
+  if (getsockname(notify->bound, (struct sockaddr *)&bound.address, &bound.length) < 0) return -1;
+  struct sockaddr_un own = {0};
+  struct sockaddr_un peer = {0};
+  socklen_t own_length = name_by(getsockname, fd, &own);
+  socklen_t peer_length = name_by(getpeername, fd, &peer);
+  bool has_name = end.fd >= 0 && is_named(&own, own_length, &end);
+  bool is_an_end = (has_name || is_nameless(&own, own_length)) &&
+                   (is_nameless(&peer, peer_length) || is_named(&peer, peer_length, &bound));
+  if (type != SOCK_DGRAM || !is_an_end || !has_lost_its_peer(fd)) {
+    errno = EPROTOTYPE;
+    return -1;
+  }
+  /* Without a name it is heard all the same, and not answered. */
+  if (!has_name && end.fd >= 0) (void)!bind(fd, (struct sockaddr *)&end.address, end.length);
+  return connect(fd, (struct sockaddr *)&bound.address, bound.length);
+}
+
+struct destination notify_destination(const struct notify *notify) {
+  if (notify->pair >= 0) return (struct destination){.fd = notify->pair};
+  if (notify->bound >= 0 && notify->path) return name_of_end(notify);
+  return (struct destination){.fd = -1};
+}
+
+static int open_bound(struct notify *notify, const char *path, uint32_t uid, uint32_t gid) {
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (set_up(fd) < 0 || bind_named(fd, path, uid, gid) < 0) {
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return -1;
+  }
+  notify->bound = fd;
+  notify->path = memory_copy_text(path, strlen(path));
+  return 0;
+}
+
+int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end) {
+  *notify = (struct notify){.pair = -1, .bound = -1};
+  *workers_end = -1;
+  int result = pair ? open_pair(notify, workers_end) : 0;
+  if (result == 0 && path[0] != '\0') result = open_bound(notify, path, uid, gid);
+  if (result == 0) return 0;
+  int error = errno;
+  if (*workers_end >= 0) (void)close(*workers_end);
+  notify_close(notify);
+  errno = error;
+  return -1;
+}
+
+int notify_watch(struct notify *notify, uint64_t worker) {
+  if (notify->pair >= 0 && loop_watch(notify->pair, WATCH_PAIR, worker, EPOLLIN) < 0) return -1;
+  if (notify->bound >= 0 && loop_watch(notify->bound, WATCH_PATH, worker, EPOLLIN) < 0) return -1;
+  notify->watched = true;
+  notify->paused = false;
+  return 0;
+}
+
+static void watch_again(const struct notify *notify, uint64_t worker) {
+  if (!notify->watched) return;
+  uint32_t events = notify->paused || notify->fetching ? 0 : EPOLLIN;
+  if (notify->pair >= 0) (void)loop_change(notify->pair, WATCH_PAIR, worker, events);
+  if (notify->bound >= 0) (void)loop_change(notify->bound, WATCH_PATH, worker, events);
+}
+
+static void pause_reading(struct notify *notify, uint64_t worker, bool pause) {
+  if (!notify->watched || notify->paused == pause) return;
+  notify->paused = pause;
+  watch_again(notify, worker);
+}
+
+static void tell(uint64_t worker, uint8_t source, const struct datagram *datagram) {
+  uint32_t flags = datagram->flags & MSG_TRUNC ? FLAG_TRUNCATED : 0;
+  uint32_t count = datagram->fd_count;
+  if ((datagram->flags & MSG_CTRUNC) || datagram->lost > 0) flags |= FLAG_DESCRIPTORS_LOST;
+  if (held + count > MOST_HELD) {
+    for (uint32_t i = 0; i < count; i++) admission_close(datagram->fds[i]);
+    count = 0;
+    flags |= FLAG_DESCRIPTORS_LOST;
+  }
+  held += count;
+  struct buffer *event = events_begin(MESSAGE_datagram);
+  buffer_u64(event, worker);
+  buffer_u8(event, source);
+  buffer_u32(event, (uint32_t)datagram->sender.pid);
+  buffer_u32(event, datagram->sender.uid);
+  buffer_u32(event, datagram->sender.gid);
+  buffer_u32(event, flags);
+  buffer_u32(event, count);
+  buffer_bytes(event, datagram->said.data, datagram->said.length);
+  events_post_with(worker, datagram->fds, count);
+}
+
+/* Whether one of its lines begins with the word. */
+static bool says(struct span said, const char *word) {
+  size_t length = strlen(word);
+  for (const uint8_t *at = said.data, *end = at + said.length; at && (size_t)(end - at) >= length; at++) {
+    if (memcmp(at, word, length) == 0) return true;
+    at = memchr(at, '\n', (size_t)(end - at));
+    if (!at) break;
+  }
+  return false;
+}
+
+void notify_take(struct notify *notify, uint64_t worker, uint8_t source, const struct datagram *datagram) {
+  if (watchdog_hears(worker, datagram->sender.pid, datagram->said) && datagram->fd_count + datagram->lost == 0) return;
+  notify->queued++;
+  tell(worker, source, datagram);
+  if (says(datagram->said, "MAINPID=")) notify->names_main = events_last();
+}
+
+static struct ucred sender_of(struct msghdr *message) {
+  struct ucred sender = {.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
+  struct cmsghdr *header = CMSG_FIRSTHDR(message);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof sender);
+  return sender;
+}
+
+static void fetch(struct notify *notify, uint64_t worker, uint8_t source, int fd) {
+  uint8_t bit = (uint8_t)(1U << source);
+  notify->fetching |= bit;
+  if (fetch_datagrams(worker, source, fd) < 0) notify->waiting |= bit;
+  watch_again(notify, worker);
+}
+
+/* Takes one datagram; false when none waits, or what waits is received elsewhere. It is looked at first: one that brings
+ * descriptors, for which the look has no room (MSG_CTRUNC), never gives them to this process. Until that one is there,
+ * nothing behind it is taken, from neither socket. */
+static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
+  uint8_t bytes[LIMIT_DATAGRAM_BYTES];
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
+  int fd = source == 0 ? notify->pair : notify->bound;
+  if (fd < 0 || notify->fetching) return false;
+  struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t n;
+  do n = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return false;
+  if (message.msg_flags & MSG_CTRUNC) {
+    fetch(notify, worker, source, fd);
+    return false;
+  }
+  (void)recv(fd, NULL, 0, MSG_DONTWAIT);
+  struct datagram datagram = {.sender = sender_of(&message), .flags = message.msg_flags};
+  datagram.said = (struct span){.data = bytes, .length = (size_t)n};
+  notify_take(notify, worker, source, &datagram);
+  return true;
+}
+
+void notify_fetched(struct notify *notify, uint64_t worker, uint8_t source) {
+  notify->fetching &= (uint8_t)~(1U << source);
+  watch_again(notify, worker);
+}
+
+bool notify_waits_to_fetch(const struct notify *notify) {
+  return notify->waiting != 0;
+}
+
+void notify_fetch_again(struct notify *notify, uint64_t worker) {
+  for (uint8_t source = 0; source <= 1; source++) {
+    if (!(notify->waiting & (1U << source))) continue;
+    notify->waiting &= (uint8_t)~(1U << source);
+    notify_fetched(notify, worker, source);
+  }
+}
+
+/* While many wait already, each worker gets a few: exits and starts wait behind all of them. */
+static uint32_t most_queued(void) {
+  return events_count(MESSAGE_datagram) < MOST_IN_ALL ? MOST_QUEUED : MOST_BEYOND;
+}
+
+void notify_read(struct notify *notify, uint64_t worker, uint8_t source) {
+  for (int i = 0; notify->queued < most_queued(); i++) {
+    if (i == MOST_AT_ONCE || !receive(notify, worker, source)) return;
+  }
+  pause_reading(notify, worker, true);
+}
+
+void notify_finish(struct notify *notify, uint64_t worker) {
+  for (uint8_t source = 0; source <= 1; source++) {
+    for (int i = 0; i < MOST_AT_END && receive(notify, worker, source); i++) continue;
+  }
+}
+
+void notify_consumed(struct notify *notify, uint64_t worker) {
+  if (notify->queued > 0) notify->queued--;
+  if (notify->queued <= MOST_QUEUED / 2) pause_reading(notify, worker, false);
+}
+
+void notify_descriptors_gone(uint32_t count) {
+  held -= count < held ? count : held;
+}
+
+static void close_one(int *fd, bool watched) {
+  if (*fd < 0) return;
+  if (watched) loop_forget(*fd);
+  admission_close_unread(*fd);
+  *fd = -1;
+}
+
+void notify_close(struct notify *notify) {
+  close_one(&notify->pair, notify->watched);
+  close_one(&notify->bound, notify->watched);
+  if (notify->path && notify->path[0] != '@') files_remove_socket(notify->path, NULL);
+  free(notify->path);
+  notify->path = NULL;
+  notify->watched = false;
+  notify->fetching = notify->waiting = 0;
+}
+
+void notify_save(const struct notify *notify, struct buffer *out) {
+  save_descriptor(out, notify->pair);
+  save_descriptor(out, notify->bound);
+  buffer_text(out, notify->path ? notify->path : "");
+  buffer_u32(out, notify->queued);
+}
+
+void notify_load(struct notify *notify, struct reader *in) {
+  *notify = (struct notify){.pair = load_descriptor(in)};
+  notify->bound = load_descriptor(in);
+  struct span path = read_bytes(in);
+  notify->path = path.length > 0 ? span_text(path) : NULL;
+  notify->queued = read_u32(in);
+}

@@ -1,0 +1,190 @@
+#include "worker/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/descriptors.h"
+#include "app/environment.h"
+#include "app/facts.h"
+#include "einhorn/base.h"
+#include "process/cgroup.h"
+#include "protocol/protocol.h"
+#include "sockets/handles.h"
+#include "worker/kin.h"
+
+enum { PIPE_BYTES = 1024 * 1024, OUTPUT_ROUTED = 0, OUTPUT_OWN = 1, STDIN_OWN = 1, STDIN_NOTIFY = 2 };
+
+struct spawn worker_start_read(struct reader *command) {
+  struct spawn spawn = {.worker = read_u64(command)};
+  spawn.file = read_bytes(command);
+  spawn.args = read_texts(command);
+  spawn.cwd = read_bytes(command);
+  spawn.env = read_pairs(command);
+  spawn.unset = read_texts(command);
+  spawn.own_pid = read_texts(command);
+  spawn.descriptors = read_numbers(command);
+  spawn.stdin_kind = read_u8(command);
+  spawn.output_kind = read_u8(command);
+  spawn.notify_fd = read_u32(command);
+  spawn.notify_path = read_bytes(command);
+  spawn.identity = read_numbers(command);
+  spawn.umask = read_u32(command);
+  spawn.limits = read_numbers(command);
+  spawn.nice = read_i32(command);
+  spawn.oom_score = read_i32(command);
+  spawn.death_signal = read_u32(command);
+  spawn.flags = read_u32(command);
+  spawn.prefix = read_bytes(command);
+  spawn.json = read_bytes(command);
+  spawn.connect_fd = read_u32(command);
+  spawn.connect_path = read_bytes(command);
+  return spawn;
+}
+
+/* What is open only for the child, and closed here in any case. */
+struct parts {
+  int null;
+  int output_write;
+  int notify_end;
+};
+
+static void close_parts(const struct parts *parts) {
+  if (parts->null >= 0) (void)close(parts->null);
+  if (parts->output_write >= 0) (void)close(parts->output_write);
+  if (parts->notify_end >= 0) (void)close(parts->notify_end);
+}
+
+/* The worker holds its pipe open for reading as well: a write to it never fails, not even while no keeper is there. */
+static int open_output(const struct spawn *spawn, int *reading, int *writing) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* less where it is not allowed */
+  bool has_user = spawn->identity.count >= 2;
+  uid_t uid = (uid_t)list_number(&spawn->identity, 0);
+  gid_t gid = (gid_t)list_number(&spawn->identity, 1);
+  char path[32];
+  (void)snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
+  int both = open(path, O_RDWR | O_CLOEXEC);
+  /* Its owner, so that the worker can open /dev/stdout. */
+  if (both >= 0 && has_user && fchown(ends[1], uid, gid) < 0) {
+    int error = errno;
+    (void)close(both);
+    both = -1;
+    errno = error;
+  }
+  int error = errno;
+  (void)close(ends[1]);
+  if (both < 0) {
+    (void)close(ends[0]);
+    errno = error;
+    return -1;
+  }
+  *reading = ends[0];
+  *writing = both;
+  return 0;
+}
+
+static uint32_t place(struct placement *placements, uint32_t count, int source, uint32_t target) {
+  placements[count] = (struct placement){.source = source, .target = target};
+  return count + 1;
+}
+
+/* 0, 1, 2, the sockets, the notify pair's end. The number of placements, or 0 with errno. */
+static uint32_t place_all(const struct spawn *spawn, const struct parts *parts, struct placement *placements) {
+  const struct list *wanted = &spawn->descriptors;
+  if (wanted->count / 2 + 4 > LAUNCH_DESCRIPTORS || wanted->count % 2 != 0) {
+    errno = EINVAL;
+    return 0;
+  }
+  int output = spawn->output_kind == OUTPUT_ROUTED ? parts->output_write : parts->null;
+  bool own = spawn->output_kind == OUTPUT_OWN;
+  int input = spawn->stdin_kind == STDIN_OWN ? STDIN_FILENO : parts->null;
+  if (spawn->stdin_kind == STDIN_NOTIFY && parts->notify_end >= 0) input = parts->notify_end;
+  uint32_t count = place(placements, 0, input, 0);
+  count = place(placements, count, own ? STDOUT_FILENO : output, 1);
+  count = place(placements, count, own ? STDERR_FILENO : output, 2);
+  for (uint32_t i = 0; i < wanted->count; i += 2) {
+    int source = handles_fd(list_number(wanted, i));
+    if (source < 0) return 0;
+    count = place(placements, count, source, (uint32_t)list_number(wanted, i + 1));
+  }
+  if (parts->notify_end >= 0) count = place(placements, count, parts->notify_end, spawn->notify_fd);
+  return count;
+}
+
+static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, struct report *report, const char **step) {
+  struct placement placements[LAUNCH_DESCRIPTORS];
+  *step = "descriptor";
+  uint32_t count = place_all(spawn, parts, placements);
+  if (count == 0) return -1;
+  struct buffer environment = {0};
+  struct buffer limits = {0};
+  environment_build(&environment, &spawn->env, &spawn->unset);
+  char *file = span_text(spawn->file);
+  char *cwd = span_text(spawn->cwd);
+  char *connect_path = span_text(spawn->connect_path);
+  struct launch launch = {
+      .file = file, .program = -1, .args = spawn->args, .cwd = cwd,
+      .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
+      .identity = spawn->identity, .limits = base_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + base_nice(),
+      .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_session = (spawn->flags & SPAWN_GROUP) != 0,
+      .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .no_new_privs = (spawn->flags & SPAWN_NO_NEW_PRIVS) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
+  };
+  bool is_helper = (spawn->flags & SPAWN_HELPER) != 0;
+  if (!is_helper) launch.cgroup = cgroup_make((struct cgroup){.keeper = facts->pid, .worker = spawn->worker});
+  pid_t pid = launch_start(&launch, report, step);
+  int error = errno;
+  if (launch.cgroup > 0) (void)close(launch.cgroup);
+  buffer_free(&environment);
+  buffer_free(&limits);
+  free(file);
+  free(cwd);
+  free(connect_path);
+  errno = error;
+  return pid;
+}
+
+static int open_notify(const struct spawn *spawn, struct notify *notify, int *workers_end) {
+  bool has_user = spawn->identity.count >= 2;
+  uint32_t uid = has_user ? (uint32_t)list_number(&spawn->identity, 0) : UNCHANGED;
+  uint32_t gid = has_user ? (uint32_t)list_number(&spawn->identity, 1) : UNCHANGED;
+  char *path = span_text(spawn->notify_path);
+  int result = notify_open(notify, spawn->notify_fd > 0, path, uid, gid, workers_end);
+  int error = errno;
+  free(path);
+  errno = error;
+  return result;
+}
+
+pid_t worker_start(const struct spawn *spawn, struct notify *notify, struct report *report, int *output, const char **step) {
+  struct parts parts = {.null = -1, .output_write = -1, .notify_end = -1};
+  *notify = (struct notify){.pair = -1, .bound = -1};
+  *output = -1;
+  pid_t pid = -1;
+  *step = "stdin";
+  parts.null = descriptors_open_null();
+  bool ready = parts.null >= 0;
+  if (ready && spawn->output_kind == OUTPUT_ROUTED) {
+    *step = "output";
+    ready = open_output(spawn, output, &parts.output_write) == 0;
+  }
+  if (ready) {
+    *step = "notify";
+    ready = open_notify(spawn, notify, &parts.notify_end) == 0;
+  }
+  if (ready) pid = launch_with(spawn, &parts, report, step);
+  int error = errno;
+  notify->end = kin_inode(parts.notify_end);
+  close_parts(&parts);
+  if (pid < 0) {
+    notify_close(notify);
+    if (*output >= 0) (void)close(*output);
+    *output = -1;
+  }
+  errno = error;
+  return pid;
+}

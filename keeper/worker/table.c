@@ -1,0 +1,194 @@
+/* The table of workers: who there is, what a hello says of them, and how they are handed on to the keeper's next image. */
+#include "worker/worker.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "app/clock.h"
+#include "app/descriptors.h"
+#include "app/facts.h"
+#include "app/memory.h"
+#include "loop/loop.h"
+#include "output/output.h"
+#include "process/processes.h"
+#include "protocol/protocol.h"
+#include "worker/kin.h"
+#include "worker/watchdog.h"
+#include "worker/workers.h"
+
+static struct worker **workers;
+static uint32_t count;
+static uint32_t capacity;
+static uint64_t starts;
+
+struct worker *worker_find(uint64_t id) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (workers[i]->id == id) return workers[i];
+  }
+  return NULL;
+}
+
+struct worker *worker_add(uint64_t id) {
+  if (count == capacity) {
+    capacity = capacity == 0 ? 8 : capacity * 2;
+    workers = memory_resize(workers, capacity * sizeof(struct worker *));
+  }
+  struct worker *worker = memory_take_zeroed(sizeof *worker);
+  *worker = (struct worker){.id = id, .report.fd = -1, .process = -1, .notify = {.pair = -1, .bound = -1}};
+  workers[count++] = worker;
+  return worker;
+}
+
+void worker_close_report(struct worker *worker) {
+  if (worker->report.fd < 0) return;
+  loop_forget(worker->report.fd);
+  (void)close(worker->report.fd);
+  worker->report.fd = -1;
+}
+
+void worker_release(struct worker *worker) {
+  watchdog_forget(worker->id);
+  worker_close_report(worker);
+  notify_close(&worker->notify);
+  tree_free(&worker->spared);
+  if (worker->process >= 0) {
+    loop_forget(worker->process);
+    (void)close(worker->process);
+    worker->process = -1;
+  }
+  if (worker->routed) output_remove(worker->id);
+  worker->routed = false;
+}
+
+void worker_discard(struct worker *worker) {
+  cgroup_remove(kin_cgroup(worker));
+  worker_release(worker);
+  for (uint32_t i = 0; i < count; i++) {
+    if (workers[i] == worker) workers[i] = workers[--count];
+  }
+  free(worker);
+}
+
+uint32_t worker_count(void) {
+  return count;
+}
+
+struct worker *worker_at(uint32_t index) {
+  return workers[index];
+}
+
+uint64_t worker_count_start(void) {
+  return ++starts;
+}
+
+uint64_t workers_starts(void) {
+  return starts;
+}
+
+bool workers_started_up_to(uint64_t start) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (workers[i]->state == WORKER_STARTING && workers[i]->start <= start) return false;
+  }
+  return true;
+}
+
+uint32_t workers_alive(void) {
+  uint32_t alive = 0;
+  for (uint32_t i = 0; i < count; i++) alive += workers[i]->state != WORKER_TOLD ? 1 : 0;
+  return alive;
+}
+
+static uint8_t hello_state(enum worker_state state) {
+  if (state == WORKER_STARTING) return 0;
+  if (state == WORKER_LINGERING) return 3;
+  return state == WORKER_RUNNING ? 1 : 2;
+}
+
+void workers_hello(struct buffer *out) {
+  for (uint32_t i = 0; i < count; i++) {
+    const struct worker *worker = workers[i];
+    buffer_u32(out, 1 + 8 + 4 + 8 + 1);
+    buffer_u8(out, MESSAGE_helloWorker);
+    buffer_u64(out, worker->id);
+    buffer_u32(out, worker->pid);
+    buffer_u64(out, worker->start_time);
+    buffer_u8(out, hello_state(worker->state));
+  }
+}
+
+void workers_leave(void) {
+  for (uint32_t i = 0; i < count; i++) notify_close(&workers[i]->notify);
+}
+
+void workers_save(struct buffer *out) {
+  buffer_u64(out, starts);
+  buffer_u32(out, count);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct worker *worker = workers[i];
+    buffer_u64(out, worker->id);
+    buffer_u32(out, worker->pid);
+    buffer_u32(out, worker->flags);
+    buffer_u64(out, worker->start_time);
+    buffer_u32(out, worker->state);
+    buffer_u64(out, worker->start);
+    save_descriptor(out, worker->report.fd);
+    buffer_u8(out, worker->report.executes ? 1 : 0);
+    save_descriptor(out, worker->process);
+    buffer_u8(out, worker->routed ? 1 : 0);
+    buffer_u8(out, worker->ending);
+    buffer_u32(out, worker->status);
+    buffer_u64(out, worker->ended_at);
+    notify_save(&worker->notify, out);
+  }
+}
+
+/* Watches again what is to be watched. What happened meanwhile waits in the descriptors and in the pending SIGCHLD. */
+static bool resume(struct worker *worker) {
+  switch (worker->state) {
+    case WORKER_STARTING:
+      return loop_watch(worker->report.fd, WATCH_STARTING, worker->id, EPOLLIN) == 0;
+    case WORKER_RUNNING:
+      if (worker->process >= 0 && loop_watch(worker->process, WATCH_PROCESS, worker->id, EPOLLIN) < 0) return false;
+      return notify_watch(&worker->notify, worker->id) == 0;
+    case WORKER_LINGERING:
+      return notify_watch(&worker->notify, worker->id) == 0;
+    case WORKER_ENDING:
+      clock_set(DEADLINE_EXITS, clock_now() + 1);
+      return true;
+    case WORKER_TOLD:
+      return true;
+  }
+  return false;
+}
+
+/* What an earlier version's state does not say: its workers have no sessions of their own. */
+static void know_kin(struct worker *worker) {
+  worker->kin = (struct kin){.keeper = facts->pid, .user = (uint32_t)-1, .began = worker->start_time};
+  bool is_child = processes_parent(worker->pid) == (uint32_t)getpid();
+  if (worker->process >= 0 && !is_child) worker->flags |= WORKER_ADOPTED;
+}
+
+bool workers_load(struct reader *in) {
+  starts = read_u64(in);
+  uint32_t saved = read_u32(in);
+  for (uint32_t i = 0; i < saved && !in->failed; i++) {
+    struct worker *worker = worker_add(read_u64(in));
+    worker->pid = read_u32(in);
+    worker->flags = read_u32(in);
+    worker->start_time = read_u64(in);
+    worker->state = (enum worker_state)read_u32(in);
+    worker->start = read_u64(in);
+    worker->report.fd = load_descriptor(in);
+    worker->report.executes = read_u8(in) == 1;
+    worker->process = load_descriptor(in);
+    worker->routed = read_u8(in) == 1;
+    worker->ending = read_u8(in);
+    worker->status = read_u32(in);
+    worker->ended_at = read_u64(in);
+    notify_load(&worker->notify, in);
+    know_kin(worker);
+    if (in->failed || !resume(worker)) return false;
+  }
+  return !in->failed;
+}

@@ -1,0 +1,386 @@
+#include "worker/tree.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/clock.h"
+#include "app/facts.h"
+#include "app/memory.h"
+#include "loop/loop.h"
+#include "process/pipeline.h"
+#include "process/processes.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "worker/kin.h"
+#include "worker/watchdog.h"
+#include "worker/workers.h"
+
+enum {
+  MOST_ROUNDS = 16,     /* of one kill: what forks faster than that is killed again when the first of them have ended */
+  MOST_NAMED = 32,      /* processes that are named when they were killed */
+  COMMAND_BYTES = 200,
+  MOST_MEMBERS = 64,    /* watched of one adopted worker's rest; the others when these are gone */
+  AGAIN_MS = 200,       /* where none of them can be watched */
+  READ_ON_MS = 1000,    /* how long what reads from a pipe has when nothing writes to it any more */
+  LEAVE_MS = 5000,      /* how long the keeper's end waits for what it has killed */
+};
+
+void worker_tree_begin(struct worker *worker) {
+  bool has_session = (worker->flags & SPAWN_GROUP) != 0;
+  worker->kin.session = has_session ? worker->pid : 0;
+  worker->kin.keeper = facts->pid;
+  worker->kin.user = (uint32_t)-1;
+  worker->kin.began = worker->start_time;
+  if (!(worker->flags & SPAWN_HELPER)) kin_note_start(worker->start_time, has_session);
+}
+
+/* The session counts only if it is surely the worker's: what an earlier crank started is in that crank's own, and the
+ * number of a process that is gone may be another's. */
+static uint32_t session_of(const struct worker *worker) {
+  struct process main;
+  bool is_alive = processes_look(worker->pid, &main) && main.start_time == worker->start_time;
+  if (is_alive && main.session == worker->pid) return main.session;
+  uint32_t session = is_alive ? main.session : worker->pid;
+  return kin_is_session_of(worker, session) ? session : 0;
+}
+
+void worker_tree_adopt(struct worker *worker, uint32_t keeper, uint64_t generation, uint32_t user) {
+  worker->flags |= WORKER_ADOPTED;
+  worker->kin = (struct kin){.keeper = keeper, .generation = generation, .user = user, .began = worker->start_time};
+  worker->kin.session = session_of(worker);
+}
+
+static bool is_main(const struct worker *worker, const struct process *process) {
+  return worker->state != WORKER_LINGERING && process->pid == worker->pid;
+}
+
+static uint32_t count_rest(const struct worker *worker, const struct tree *tree) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < tree->count; i++) count += !processes_has_ended(&tree->list[i]) && !is_main(worker, &tree->list[i]) ? 1 : 0;
+  return count;
+}
+
+uint32_t worker_tree_rest(struct worker *worker) {
+  struct tree tree = kin_of(worker);
+  uint32_t count = count_rest(worker, &tree);
+  tree_free(&tree);
+  return count;
+}
+
+/* What was killed, and what could not be. */
+struct kills {
+  struct tree done;
+  uint32_t refused;
+  int error;
+  uint32_t count; /* of those that are named */
+  uint32_t named;
+  uint32_t pids[MOST_NAMED];
+  char commands[MOST_NAMED][COMMAND_BYTES];
+};
+
+/* All of a group at once, those included that are being forked: every member is in the worker's session. */
+static void kill_group(const struct worker *worker, const struct process *process) {
+  bool is_its_own = worker && kin_is_in_session(worker, process);
+  if (is_its_own && process->group > 1 && process->group != (uint32_t)getpgrp()) (void)kill(-(pid_t)process->group, SIGKILL);
+}
+
+static int send_to(const struct worker *worker, const struct process *process, int signal_number) {
+  bool is_unreaped = worker && worker->process < 0 && is_main(worker, process);
+  if (is_unreaped) return kill((pid_t)process->pid, signal_number);
+  return processes_signal(process->pid, process->start_time, signal_number);
+}
+
+static bool kill_one(struct kills *kills, const struct worker *worker, const struct process *process, bool is_named) {
+  char command[COMMAND_BYTES] = "";
+  if (is_named && kills->named < MOST_NAMED) processes_command(process->pid, command, sizeof command);
+  int result = send_to(worker, process, SIGKILL);
+  (void)tree_take(&kills->done, process);
+  if (result < 0 && errno != ESRCH) {
+    kills->refused++;
+    kills->error = errno;
+  }
+  if (result < 0) return false;
+  if (!is_named) return true;
+  kills->count++;
+  if (kills->named == MOST_NAMED) return true;
+  kills->pids[kills->named] = process->pid;
+  memcpy(kills->commands[kills->named++], command, sizeof command);
+  return true;
+}
+
+static struct tree look(struct worker *worker) {
+  return worker ? kin_of(worker) : kin_left();
+}
+
+/* Kills all of a worker, or (NULL) what workers have left that are gone. Returns how many are about to end. */
+static uint32_t kill_all(struct worker *worker, struct kills *kills) {
+  uint32_t left = 0;
+  for (int round = 0; round < MOST_ROUNDS; round++) {
+    struct tree tree = look(worker);
+    bool is_new = false;
+    left = 0;
+    for (uint32_t i = 0; i < tree.count; i++) {
+      const struct process *process = &tree.list[i];
+      if (processes_has_ended(process)) continue;
+      left++;
+      if (tree_holds(&kills->done, process)) continue;
+      if (kill_one(kills, worker, process, !worker || !is_main(worker, process))) is_new = true;
+      kill_group(worker, process);
+    }
+    tree_free(&tree);
+    if (!is_new) break;
+  }
+  return left > kills->refused ? left - kills->refused : 0;
+}
+
+static void tell_killed(uint64_t worker, const struct kills *kills) {
+  if (kills->count == 0) return;
+  struct buffer *event = events_begin(MESSAGE_killed);
+  buffer_u64(event, worker);
+  buffer_u32(event, kills->count);
+  buffer_u32(event, kills->named);
+  for (uint32_t i = 0; i < kills->named; i++) buffer_u64(event, kills->pids[i]);
+  buffer_u32(event, kills->named);
+  for (uint32_t i = 0; i < kills->named; i++) buffer_text(event, kills->commands[i]);
+  events_post(worker);
+}
+
+/* How many are about to end. Told the first time only: a fork bomb has no end of names. */
+static uint32_t kill_worker(struct worker *worker, int *error) {
+  struct kills *kills = memory_take_zeroed(sizeof *kills);
+  uint32_t left = kill_all(worker, kills);
+  /* What has forked faster than it was found. */
+  if (left > 0) cgroup_kill(kin_cgroup(worker));
+  bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
+  if (!worker->is_killed && !is_helper) tell_killed(worker->id, kills);
+  if (error) *error = kills->error;
+  worker->is_killed = true;
+  tree_free(&kills->done);
+  free(kills);
+  return left;
+}
+
+int worker_tree_signal(struct worker *worker, int signal_number) {
+  int error = 0;
+  if (signal_number == SIGKILL) {
+    bool is_first = !worker->is_killed;
+    (void)kill_worker(worker, &error);
+    errno = error;
+    return error != 0 && is_first ? -1 : 0;
+  }
+  struct tree tree = kin_of(worker);
+  tree_free(&worker->spared);
+  if (worker->state == WORKER_LINGERING) worker->spared = pipeline_readers(&tree);
+  worker->signal = (uint32_t)signal_number;
+  worker->spared_until = 0;
+  for (uint32_t i = 0; i < tree.count; i++) {
+    const struct process *process = &tree.list[i];
+    if (processes_has_ended(process) || tree_holds(&worker->spared, process)) continue;
+    if (send_to(worker, process, signal_number) < 0 && errno != ESRCH) error = errno;
+  }
+  tree_free(&tree);
+  errno = error;
+  return error == 0 ? 0 : -1;
+}
+
+/* The processes of adopted workers' rests, which are not our children. */
+struct member {
+  uint64_t worker;
+  int process; /* a pidfd */
+};
+
+static struct member *members;
+static uint32_t member_count;
+
+static void forget_members(uint64_t worker) {
+  for (uint32_t i = member_count; i-- > 0;) {
+    if (members[i].worker != worker) continue;
+    loop_forget(members[i].process);
+    (void)close(members[i].process);
+    members[i] = members[--member_count];
+  }
+  if (member_count > 0) return;
+  free(members);
+  members = NULL;
+}
+
+static void look_again_at(uint64_t at) {
+  uint64_t other = clock_get(DEADLINE_TREES);
+  if (other == 0 || at < other) clock_set(DEADLINE_TREES, at);
+}
+
+static void watch_members(const struct worker *worker) {
+  forget_members(worker->id);
+  if (!(worker->flags & WORKER_ADOPTED)) return;
+  struct tree tree = kin_of(worker_find(worker->id));
+  uint32_t watched = 0;
+  for (uint32_t i = 0; i < tree.count && watched < MOST_MEMBERS; i++) {
+    int process = processes_open(tree.list[i].pid, tree.list[i].start_time);
+    if (process < 0) continue;
+    if (loop_watch(process, WATCH_MEMBER, worker->id, EPOLLIN) < 0) {
+      (void)close(process);
+      continue;
+    }
+    members = memory_resize(members, ((size_t)member_count + 1) * sizeof *members);
+    members[member_count++] = (struct member){.worker = worker->id, .process = process};
+    watched++;
+  }
+  tree_free(&tree);
+  if (watched == 0) look_again_at(clock_now() + AGAIN_MS);
+}
+
+static void finish(struct worker *worker) {
+  forget_members(worker->id);
+  bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
+  if (!is_helper) cgroup_remove(kin_cgroup(worker));
+  worker_begin_end(worker);
+  if (is_helper || !kin_has_strays()) return;
+  /* What it may have left is nobody else's now. */
+  struct kills *kills = memory_take_zeroed(sizeof *kills);
+  (void)kill_all(NULL, kills);
+  tell_killed(0, kills);
+  tree_free(&kills->done);
+  free(kills);
+}
+
+static void tell_main_exited(const struct worker *worker, uint32_t rest) {
+  struct buffer *event = events_begin(MESSAGE_mainExited);
+  events_happened_at(worker->ended_at);
+  buffer_u64(event, worker->id);
+  buffer_u32(event, worker->pid);
+  buffer_u8(event, worker->ending);
+  buffer_u32(event, worker->status);
+  buffer_u32(event, rest);
+  events_post(worker->id);
+}
+
+bool worker_tree_adopt_rest(struct worker *worker) {
+  worker->ended_at = clock_now();
+  uint32_t rest = worker_tree_rest(worker);
+  if (rest == 0) return false;
+  worker_tell_spawned(worker);
+  tell_main_exited(worker, rest);
+  watch_members(worker);
+  return true;
+}
+
+/* Nothing that it has said can make another process its main one any more. */
+static void decide(struct worker *worker) {
+  worker->is_undecided = false;
+  bool is_ended_at_once = worker->is_killed || worker->flags & SPAWN_HELPER;
+  if (is_ended_at_once) {
+    if (kill_worker(worker, NULL) == 0) finish(worker);
+    else watch_members(worker);
+    return;
+  }
+  uint32_t rest = worker_tree_rest(worker);
+  if (rest == 0) {
+    finish(worker);
+    return;
+  }
+  tell_main_exited(worker, rest);
+  watch_members(worker);
+}
+
+static bool waits_to_move(const struct worker *worker) {
+  return worker->notify.names_main > events_consumed() || worker_is_receiving(worker);
+}
+
+void worker_tree_main_ended(struct worker *worker) {
+  worker->state = WORKER_LINGERING;
+  worker->ended_at = clock_now();
+  watchdog_forget(worker->id);
+  /* A process that was named as the main one, and lives, is the worker from then on, if the supervisor takes it for that. */
+  notify_finish(&worker->notify, worker->id);
+  worker->is_undecided = waits_to_move(worker);
+  if (!worker->is_undecided) decide(worker);
+}
+
+/* Those that were spared get their signal when nothing writes to them any more and they have not ended of that. */
+static void signal_spared(struct worker *worker) {
+  struct tree tree = kin_of(worker);
+  bool reads = false;
+  for (uint32_t i = 0; i < worker->spared.count; i++) {
+    const struct process *process = &worker->spared.list[i];
+    if (tree_holds(&tree, process) && pipeline_reads(&tree, process)) reads = true;
+  }
+  tree_free(&tree);
+  if (reads) return;
+  uint64_t now = clock_now();
+  if (worker->spared_until == 0) worker->spared_until = now + READ_ON_MS;
+  if (now < worker->spared_until) {
+    look_again_at(worker->spared_until);
+    return;
+  }
+  for (uint32_t i = 0; i < worker->spared.count; i++) {
+    const struct process *process = &worker->spared.list[i];
+    (void)processes_signal(process->pid, process->start_time, (int)worker->signal);
+  }
+  tree_free(&worker->spared);
+}
+
+static void check(struct worker *worker) {
+  if (worker->is_undecided) return;
+  if (!worker->is_killed && worker->spared.count > 0) signal_spared(worker);
+  uint32_t left = worker->is_killed ? kill_worker(worker, NULL) : worker_tree_rest(worker);
+  if (left == 0) finish(worker);
+  else if (worker->flags & WORKER_ADOPTED) watch_members(worker);
+}
+
+void worker_trees_check(void) {
+  (void)clock_take(DEADLINE_TREES);
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (worker->state == WORKER_LINGERING) check(worker);
+  }
+}
+
+void worker_trees_decide(void) {
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (worker->is_undecided && worker->state == WORKER_LINGERING && !waits_to_move(worker)) decide(worker);
+  }
+}
+
+void worker_tree_member_gone(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (worker && worker->state == WORKER_LINGERING) check(worker);
+  else forget_members(id);
+}
+
+/* Reaps what has ended. */
+static void reap(void) {
+  siginfo_t info = {0};
+  for (;;) {
+    info.si_pid = 0;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 && errno == EINTR) continue;
+    if (info.si_pid == 0) return;
+  }
+}
+
+void worker_trees_end(void) {
+  sigset_t children;
+  (void)sigemptyset(&children);
+  (void)sigaddset(&children, SIGCHLD);
+  const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+  struct kills *kills = memory_take_zeroed(sizeof *kills);
+  for (uint64_t until = clock_now() + LEAVE_MS; clock_now() < until; (void)sigtimedwait(&children, NULL, &moment)) {
+    uint32_t left = kill_all(NULL, kills);
+    for (uint32_t i = 0; i < worker_count(); i++) {
+      struct worker *worker = worker_at(i);
+      bool is_over = worker->state == WORKER_LINGERING || worker->flags & SPAWN_HELPER;
+      if (is_over && worker->state != WORKER_TOLD && worker->state != WORKER_ENDING) left += kill_all(worker, kills);
+    }
+    reap();
+    if (left == 0) break;
+  }
+  tree_free(&kills->done);
+  free(kills);
+}

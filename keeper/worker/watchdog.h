@@ -1,0 +1,24 @@
+/* Workers that have to say WATCHDOG=1 at least once in a period: the keeper hears it for them, and tells of who did not. */
+#ifndef KEEPER_WORKER_WATCHDOG_H
+#define KEEPER_WORKER_WATCHDOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "protocol/wire.h"
+
+/* The command: begins a period, or ends the watching. */
+void watchdog_set(struct reader *command);
+/* Looks for WATCHDOG=1 in what `sender` said on a worker's notify socket. True if there was nothing else in it, so that
+ * nobody else has to hear of it. */
+bool watchdog_hears(uint64_t worker, pid_t sender, struct span said);
+/* A worker is gone. */
+void watchdog_forget(uint64_t worker);
+/* Some period may be over. */
+void watchdog_check(void);
+
+void watchdog_save(struct buffer *out);
+bool watchdog_load(struct reader *in);
+
+#endif

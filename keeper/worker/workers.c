@@ -1,0 +1,219 @@
+/* Commands on workers, and their starts up to the moment when they are decided. */
+#include "worker/workers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "app/facts.h"
+#include "loop/loop.h"
+#include "output/output.h"
+#include "process/launch.h"
+#include "process/processes.h"
+#include "protocol/events.h"
+#include "protocol/protocol.h"
+#include "sockets/handles.h"
+#include "sockets/sockets.h"
+#include "worker/kin.h"
+#include "worker/notify.h"
+#include "worker/start.h"
+#include "worker/tree.h"
+#include "worker/worker.h"
+
+static void tell_spawn_failed(uint64_t id, const char *step, int error) {
+  struct buffer *event = events_begin(MESSAGE_spawnFailed);
+  buffer_u64(event, id);
+  buffer_text(event, step);
+  buffer_u32(event, (uint32_t)error);
+  events_post(id);
+}
+
+/* It stays known until that is consumed: a hello before then lists everybody of whom there is still something to be told. */
+static void fail_start(struct worker *worker, const char *step, int error) {
+  worker_release(worker);
+  worker->state = WORKER_TOLD;
+  tell_spawn_failed(worker->id, step, error);
+}
+
+void worker_tell_spawned(const struct worker *worker) {
+  struct buffer *event = events_begin(MESSAGE_spawned);
+  buffer_u64(event, worker->id);
+  buffer_u32(event, worker->pid);
+  buffer_u64(event, worker->start_time);
+  events_post(worker->id);
+}
+
+int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix_span, struct span json_span) {
+  char *prefix = span_text(prefix_span);
+  char *json = span_text(json_span);
+  int result = output_add(worker->id, worker->pid, pipe_fd, prefix, json, (worker->flags & SPAWN_HELPER) == 0);
+  int error = errno;
+  free(prefix);
+  free(json);
+  errno = error;
+  worker->routed = result == 0;
+  return result;
+}
+
+void workers_spawn(struct reader *command) {
+  struct spawn spawn = worker_start_read(command);
+  struct notify notify;
+  struct report report = {.fd = -1};
+  int output = -1;
+  const char *step = "";
+  uint64_t start = worker_count_start();
+  if (worker_find(spawn.worker)) {
+    tell_spawn_failed(spawn.worker, "worker", EEXIST);
+    return;
+  }
+  pid_t pid = worker_start(&spawn, &notify, &report, &output, &step);
+  int error = errno;
+  struct worker *worker = worker_add(spawn.worker);
+  if (pid < 0) {
+    fail_start(worker, step, error);
+    return;
+  }
+  worker->pid = (uint32_t)pid;
+  worker->flags = spawn.flags | (spawn.connect_fd > 0 ? WORKER_CONNECTS : 0);
+  worker->start = start;
+  worker->notify = notify;
+  worker->report = report;
+  worker->kin.keeper = facts->pid;
+  worker->kin.pipe = kin_inode(output);
+  worker->kin.pair = notify.end;
+  bool ready = loop_watch(report.fd, WATCH_STARTING, worker->id, EPOLLIN) == 0;
+  step = "watch";
+  if (ready && output >= 0) {
+    step = "output";
+    ready = worker_route_output(worker, output, spawn.prefix, spawn.json) == 0;
+    if (!ready) (void)close(output);
+  }
+  if (ready) return;
+  error = errno;
+  (void)kill(pid, SIGKILL); /* reaped as a child that is no worker */
+  fail_start(worker, step, error);
+}
+
+/* One that has lingered has no main process any more: the rest gets it. */
+static int send_signal(struct worker *worker, int signal_number, bool all) {
+  if (all || worker->state == WORKER_LINGERING) return worker_tree_signal(worker, signal_number);
+  if (worker->process >= 0) return processes_signal_by(worker->process, worker->pid, worker->start_time, signal_number);
+  return kill((pid_t)worker->pid, signal_number);
+}
+
+void workers_signal(struct reader *command) {
+  uint64_t id = read_u64(command);
+  int signal_number = read_i32(command);
+  bool all = read_u8(command) == 1;
+  struct worker *worker = worker_find(id);
+  bool is_there = worker && (worker->state <= WORKER_RUNNING || worker->state == WORKER_LINGERING);
+  if (!is_there) return; /* its end is on the way, or was told */
+  if (send_signal(worker, signal_number, all) == 0 || errno == ESRCH) return;
+  events_failed(COMMAND_signal, id, "kill", errno);
+}
+
+/* Where it hears; no descriptor, and ENOTCONN, if it does not. */
+static struct destination worker_destination(uint64_t id) {
+  const struct worker *worker = worker_find(id);
+  struct destination to = {.fd = -1};
+  if (worker) to = notify_destination(&worker->notify);
+  if (to.fd < 0) errno = ENOTCONN;
+  return to;
+}
+
+void workers_send(struct reader *command) {
+  uint64_t handle = read_u64(command);
+  uint64_t id = read_u64(command);
+  struct span bytes = read_bytes(command);
+  struct list handles = read_numbers(command);
+  struct destination to = id > 0 ? worker_destination(id) : (struct destination){.fd = handles_fd(handle)};
+  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0) events_failed(COMMAND_sendDatagram, id > 0 ? id : handle, "send", errno);
+}
+
+void workers_hand(struct reader *command) {
+  uint64_t id = read_u64(command);
+  struct span bytes = read_bytes(command);
+  struct list handles = read_numbers(command);
+  struct destination to = worker_destination(id);
+  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0) {
+    events_failed(COMMAND_hand, id, "send", errno);
+    return;
+  }
+  for (uint32_t i = 0; i < handles.count; i++) handles_close(list_number(&handles, i));
+  struct buffer *event = events_begin(MESSAGE_handed);
+  buffer_u64(event, id);
+  events_post(0);
+}
+
+bool worker_settle_start(struct worker *worker) {
+  char step[REPORT_BYTES];
+  int error = 0;
+  switch (launch_read(&worker->report, step, sizeof step, &error)) {
+    case LAUNCH_WAITING:
+      return false;
+    case LAUNCH_FAILED:
+      fail_start(worker, step, error);
+      return true;
+    case LAUNCH_DONE:
+      break;
+  }
+  worker_close_report(worker);
+  worker->start_time = worker->report.start_time;
+  if (worker->start_time == 0) worker->start_time = processes_start_time(worker->pid) & ~PROCESS_HELD_UP;
+  worker->state = WORKER_RUNNING;
+  worker_tree_begin(worker);
+  if (worker->routed) output_pid(worker->id, worker->pid);
+  worker_tell_spawned(worker);
+  if (notify_watch(&worker->notify, worker->id) < 0) {
+    events_failed(COMMAND_spawn, worker->id, "watch", errno);
+  }
+  return true;
+}
+
+void workers_report_ready(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (worker && worker->state == WORKER_STARTING) (void)worker_settle_start(worker);
+}
+
+void workers_datagram_ready(uint64_t id, uint8_t source) {
+  struct worker *worker = worker_find(id);
+  if (worker && (worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING)) notify_read(&worker->notify, id, source);
+}
+
+bool workers_expect_connection(uint32_t pid) {
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (worker->pid != pid || worker->state > WORKER_RUNNING || !(worker->flags & WORKER_CONNECTS)) continue;
+    worker->flags &= ~WORKER_CONNECTS;
+    return true;
+  }
+  return false;
+}
+
+void workers_sweep(void) {
+  for (uint32_t i = 0; i < worker_count(); i++) (void)workers_listen(worker_at(i)->id);
+}
+
+uint32_t workers_process(uint64_t id) {
+  const struct worker *worker = worker_find(id);
+  return worker && worker->state == WORKER_RUNNING ? worker->pid : 0;
+}
+
+bool workers_listen(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (!worker || (worker->state != WORKER_RUNNING && worker->state != WORKER_LINGERING)) return true;
+  notify_read(&worker->notify, id, 0);
+  notify_read(&worker->notify, id, 1);
+  return !worker->notify.paused;
+}
+
+void workers_datagram_consumed(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (worker) notify_consumed(&worker->notify, id);
+}
+
+void workers_end_consumed(uint64_t id) {
+  struct worker *worker = worker_find(id);
+  if (worker && worker->state == WORKER_TOLD) worker_discard(worker);
+}
