@@ -1,8 +1,9 @@
-// Ten thousand whole lives, each from its seed. By hand, any number: `bun test/sim/core.ts --seeds N --from SEED`.
+// Whole lives of the core, each from its seed. By hand, any number: `bun test/sim/core.ts --seeds N --from SEED`.
 import { expect, test } from "bun:test";
 import { Broken, describeTrace, simulate } from "../sim/core-world.ts";
+import { livesToLive } from "../sim/lives-count.ts";
 
-const SEEDS = 10_000;
+const SEEDS = livesToLive(4000);
 const TRACED_STEPS = 30;
 const TIMEOUT_MS = 600_000;
 

@@ -1,10 +1,11 @@
 // Whole cranks, each from its seed, in parts that a test file each lives (test/core/simulator.test.ts lives more, without the rest). By hand, any number:
 // `bun test/sim/run.ts --seeds N --from SEED`.
 import { test } from "bun:test";
+import { livesToLive } from "./lives-count.ts";
 import { tryLife } from "./try-life.ts";
 
-const SEEDS = 3_000;
 const PARTS = 3;
+const SEEDS = PARTS * livesToLive(400);
 const TRACED_LINES = 30;
 const TIMEOUT_MS = 900_000;
 
