@@ -52,7 +52,13 @@ help:
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make engine     build what only the tests of the JavaScript engine need; make test does it too'
 	echo 'make cross MACHINE=aarch64  the program for another machine, below build/cross/'
-	echo 'make check      types, lint, format, C warnings, import directions, lock file, licenses'
+	echo 'make check      types, lint, format, C warnings, import directions, lock file, licenses, generated docs'
+	echo 'make format     put style right: biome, and clang-format where it is installed'
+	echo 'make docs       write the reference of the control protocol from src/control/schemas.ts'
+	echo 'make coverage   lines that the tests run, TypeScript and C: a table, and build/coverage/lcov.info'
+	echo 'make sanitize   the tests of the keeper under the address and undefined-behaviour sanitizers'
+	echo 'make fuzz       all fuzzers, SECONDS=S altogether (60)'
+	echo 'make compile_commands.json  the compilation database, for editors and clangd'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
 	echo 'make install-systemd  the unit crank@.service, into UNITS=$(UNITS)'
@@ -182,9 +188,9 @@ chaos: all
 bench: all
 	$(BUN) bench/run.ts
 
-.PHONY: check check-types check-style check-warnings check-rooms check-lock check-licenses
-check: check-types check-style check-warnings check-engine check-rooms check-lock check-licenses
-	echo 'checked: types, lint and format, C warnings, import directions, lock file, licenses'
+.PHONY: check check-types check-style check-warnings check-rooms check-lock check-licenses check-docs
+check: check-types check-style check-warnings check-engine check-rooms check-lock check-licenses check-docs
+	echo 'checked: types, lint and format, C warnings, import directions, lock file, licenses, generated docs'
 check-types: $(PACKAGES) dist/worker/worker.js
 	node_modules/.bin/tsc --noEmit -p .
 check-style: $(PACKAGES)
@@ -195,6 +201,8 @@ check-rooms: | $(BUN)
 	$(BUN) tools/check-files.ts
 check-lock: | $(BUN)
 	$(BUN) tools/check-lock.ts
+
+include tools/develop.mk
 
 # Installing -----------------------------------------------------------------------------------------------------------
 # PREFIX/lib/crank holds the program, bin/crank, with its licences, and the package crank/worker; PREFIX/bin/NAME are links
@@ -247,4 +255,4 @@ uninstall:
 clean:
 	rm -rf bin dist build
 distclean: clean
-	rm -rf node_modules
+	rm -rf node_modules compile_commands.json
