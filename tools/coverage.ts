@@ -37,7 +37,10 @@ const writeLoadingTest = (): string => {
   const path = `${OUTPUT}/load-all.test.ts`;
   const modules = filesBelow("src", ".ts").filter((file) => !NOT_ON_BUN.test(file));
   const imports = modules.map((file) => `await import(${JSON.stringify(relative(OUTPUT, file))});`);
-  writeFileSync(path, `import { test } from "bun:test";\ntest("loads all", async () => {\n${imports.join("\n")}\n});\n`);
+  writeFileSync(
+    path,
+    `import { test } from "bun:test";\ntest("loads all", async () => {\n${imports.join("\n")}\n});\n`,
+  );
   return path;
 };
 
@@ -118,7 +121,8 @@ const folderOf = (file: string): string => file.slice(0, file.lastIndexOf("/"));
 
 const print = (title: string, hits: Hits): void => {
   const folders = [...new Set([...hits.keys()].map(folderOf))].sort();
-  const inFolder = (folder: string) => [...hits].filter(([file]) => folderOf(file) === folder).map(([, lines]) => lines);
+  const inFolder = (folder: string) =>
+    [...hits].filter(([file]) => folderOf(file) === folder).map(([, lines]) => lines);
   const sums = [...folders.map((folder) => sumOf(folder, inFolder(folder))), sumOf("all", [...hits.values()])];
   console.log(`\n${row([title, "files", "lines", "run", "share"])}`);
   for (const sum of sums)

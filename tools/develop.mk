@@ -11,9 +11,9 @@ format: $(PACKAGES)
 # The reference of the control protocol, from the schemas; `make check` fails when it is out of date.
 .PHONY: docs
 docs: $(PACKAGES) | $(BUN)
-	$(BUN) tools/control-reference.ts --write
+	$(BUN) tools/control-reference/main.ts --write
 check-docs: $(PACKAGES) | $(BUN)
-	$(BUN) tools/control-reference.ts --check
+	$(BUN) tools/control-reference/main.ts --check
 
 # For editors and clangd: each C file with the flags that the build compiles it with.
 compile_commands.json: always | $(BUN)

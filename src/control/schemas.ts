@@ -2,7 +2,8 @@
 // most supervisors live for one event and never see most of them.
 import * as v from "valibot";
 import { byteLength } from "../host/bytes.ts";
-import { ERROR_CODES, type Method, type Methods, type RpcError, type RunParams } from "./messages.ts";
+import { ERROR_CODES, type Method, type Methods, type RpcError } from "./messages.ts";
+import type { RunParams } from "./run-params.ts";
 
 /** A request whose parameters have been checked. */
 export type Call = { [M in Method]: { readonly method: M; readonly params: Methods[M]["params"] } }[Method];
@@ -60,7 +61,8 @@ const isMethod = (text: string): text is Method => Object.hasOwn(builders, text)
 
 const built = new Map<Method, v.GenericSchema>();
 
-const schemaOf = (method: Method): v.GenericSchema => {
+/** The schema of a method's parameters. */
+export const schemaOf = (method: Method): v.GenericSchema => {
   const known = built.get(method);
   if (known !== undefined) return known;
   const schema = builders[method]();

@@ -1,6 +1,6 @@
 // From a `run` request to a spec: what is filled in, and what is refused.
 import { describe, expect, test } from "bun:test";
-import type { RunParams } from "../../src/control/messages.ts";
+import type { RunParams } from "../../src/control/run-params.ts";
 import type { Spec } from "../../src/core/model/spec.ts";
 import { SpecError } from "../../src/supervisor/control/spec-error.ts";
 import { specFrom } from "../../src/supervisor/control/specs.ts";

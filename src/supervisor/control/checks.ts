@@ -1,6 +1,6 @@
 // How workers are asked, as a `run` request wants it: for readiness and for liveness. What was said before holds until it is
 // said otherwise.
-import type { LiveParams, ReadyParams, RunParams } from "../../control/messages.ts";
+import type { LiveParams, ReadyParams, RunParams } from "../../control/run-params.ts";
 import type { Liveness, Probe, Readiness } from "../../core/model/spec.ts";
 import { probeAddressProblem } from "../workers/serving/probes.ts";
 import { SpecError } from "./spec-error.ts";

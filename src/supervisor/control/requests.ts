@@ -2,7 +2,8 @@
 
 import { isHappening } from "../../control/happenings.ts";
 import type { RpcId } from "../../control/jsonrpc.ts";
-import { ERROR_CODES, type Method, type Methods, type RunParams } from "../../control/messages.ts";
+import { ERROR_CODES, type Method, type Methods } from "../../control/messages.ts";
+import type { RunParams } from "../../control/run-params.ts";
 import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../../core/model/spec.ts";
 import { allWorkers, countWorkers } from "../../core/model/workers.ts";
 import { advance } from "../loop/apply-effects.ts";

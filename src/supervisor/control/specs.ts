@@ -1,5 +1,5 @@
 // From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
-import type { RunParams } from "../../control/messages.ts";
+import type { RunParams } from "../../control/run-params.ts";
 import { asGiven, type Identity, type Limit, type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
 import { LIMIT_NAMES, limitNumber } from "../os/limits.ts";
 import type { Platform } from "../os/platform.ts";

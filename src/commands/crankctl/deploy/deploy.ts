@@ -2,13 +2,8 @@
 import { host } from "#host";
 import { CallError } from "../../../control/client.ts";
 import { callDeploy, type DeployMethod } from "../../../control/deploy-call.ts";
-import {
-  ERROR_CODES,
-  type FailureData,
-  type Methods,
-  type RunParams,
-  type RunResult,
-} from "../../../control/messages.ts";
+import { ERROR_CODES, type FailureData, type Methods, type RunResult } from "../../../control/messages.ts";
+import type { RunParams } from "../../../control/run-params.ts";
 import { Output } from "../../output.ts";
 import { endProgram } from "../../program.ts";
 import { escapeControls, escapeLine, safeJson } from "../../terminal.ts";

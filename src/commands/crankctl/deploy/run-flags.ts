@@ -1,5 +1,5 @@
 // The flags of crankctl run, and the parameters that they make.
-import type { LiveParams, ReadyParams, RunParams } from "../../../control/messages.ts";
+import type { LiveParams, ReadyParams, RunParams } from "../../../control/run-params.ts";
 import { type FlagTable, type FlagValues, MAX_SECONDS, UsageError } from "../../flags.ts";
 
 export const RUN_FLAGS = {
