@@ -47,7 +47,7 @@ help:
 	echo 'make demo-handover  1 GiB there and back on one connection, through ten deploys'
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
 	echo 'make test-fresh run make test in a new Debian, as root with debootstrap'
-	echo 'make test-apps  deploy the programs of docs/recipes/ under load, those that are installed'
+	echo 'make test-apps  deploy the programs of docs/how-to/recipes/ under load, those that are installed'
 	echo 'make chaos      random faults under load: SEED=N SECONDS=S; make test does it for 60 s'
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make engine     build what only the tests of the JavaScript engine need; make test does it too'
@@ -166,7 +166,7 @@ test: all engine build/crank-stand-in build/crank-older-stand-in build/older/bin
 test-fresh:
 	sh tools/test-fresh.sh $(if $(ONLY),ONLY='$(ONLY)')
 
-# nginx, HAProxy, Gunicorn and others, each by the commands of its page in docs/recipes/.
+# nginx, HAProxy, Gunicorn and others, each by the commands of its page in docs/how-to/recipes/.
 .PHONY: test-apps
 test-apps: all
 	$(BUN) test/run.ts test/recipes/

@@ -1,4 +1,4 @@
-// Checks that imports point one way, as docs/architecture.md draws it, that no modules import each other in a circle, and that
+// Checks that imports point one way, as docs/explanation/architecture.md draws it, that no modules import each other in a circle, and that
 // the system is asked through src/host/ alone.
 // `make check` runs it; it prints each place that is wrong and ends with status 1. (Globals of the runtime are for biome.json.)
 import { readdirSync, readFileSync } from "node:fs";

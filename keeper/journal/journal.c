@@ -1,4 +1,4 @@
-/* The format, byte by byte, is in docs/keeper-protocol.md. */
+/* The format, byte by byte, is in docs/reference/keeper-protocol.md. */
 #include "journal/journal.h"
 
 #include <errno.h>

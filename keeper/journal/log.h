@@ -1,4 +1,5 @@
-/* The journal's file as a log: a header, then records behind a length and a checksum. docs/keeper-protocol.md has it byte by byte. */
+/* The journal's file as a log: a header, then records behind a length and a checksum.
+ * docs/reference/keeper-protocol.md has it byte by byte. */
 #ifndef KEEPER_JOURNAL_LOG_H
 #define KEEPER_JOURNAL_LOG_H
 

@@ -1,5 +1,5 @@
 /* What is held against supervisors that die: how often in a row, which event was to blame, and how long to pause before the
- * next one. Rule 8 of docs/keeper-protocol.md. */
+ * next one. Rule 8 of docs/reference/keeper-protocol.md. */
 #ifndef KEEPER_SUPERVISOR_RESTART_POLICY_H
 #define KEEPER_SUPERVISOR_RESTART_POLICY_H
 

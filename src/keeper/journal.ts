@@ -1,5 +1,5 @@
 // Reads the keeper's journal as a file (what another crank left behind): bytes in, values out. The format is the
-// keeper's (docs/keeper-protocol.md, "The journal"); a living keeper's entries come with its hello instead.
+// keeper's (docs/reference/keeper-protocol.md, "The journal"); a living keeper's entries come with its hello instead.
 
 /** A command of a batch, as the journal lists it: its code, and the worker, handle or connection that it was for. */
 export type ListedCommand = { readonly code: number; readonly id: number };

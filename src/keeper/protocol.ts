@@ -1,5 +1,5 @@
 // The keeper's protocol as one table: every frame, its number and its fields in order. `keeper/protocol/protocol.h` says the
-// same in C, and a test holds the two against each other. What each frame means is in docs/keeper-protocol.md.
+// same in C, and a test holds the two against each other. What each frame means is in docs/reference/keeper-protocol.md.
 
 /** Raised whenever a frame changes its shape. Both sides must agree on it in `hello` and `attach`. */
 export const PROTOCOL_VERSION = 3;
@@ -119,7 +119,7 @@ export const COMMANDS = {
    * `limits` are (resource, soft, hard) in turn, 2^53 - 1 meaning no limit. `umask`: 0xffffffff leaves it. `nice`: added to the keeper's.
    * `oomScore`: 0x7fffffff restores what the keeper was started with. `deathSignal`: 0 for none.
    * `connectFd`: the target of a stream socket that is connected to the unix socket `connectPath`, 0 for none.
-   * `flags`: see SPAWN_FLAGS. `prefix` and `json`: how its output lines are marked, see docs/keeper-protocol.md.
+   * `flags`: see SPAWN_FLAGS. `prefix` and `json`: how its output lines are marked, see docs/reference/keeper-protocol.md.
    */
   spawn: {
     code: 40,

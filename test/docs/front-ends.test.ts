@@ -1,10 +1,10 @@
-// docs/front-ends.md names the tests that show what it says: each name is one of a test that is there.
+// docs/reference/front-ends.md names the tests that show what it says: each name is one of a test that is there.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const page = readFileSync(join(ROOT, "docs/front-ends.md"), "utf8");
+const page = readFileSync(join(ROOT, "docs/reference/front-ends.md"), "utf8");
 
 /** What the names of a section's tests begin with, and the file that these stand in; where nothing stands before a name, it is any of them. */
 const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {

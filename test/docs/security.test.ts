@@ -1,10 +1,10 @@
-// docs/security.md: each of its promises names a test file that is there.
+// docs/explanation/security.md: each of its promises names a test file that is there.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const page = readFileSync(join(ROOT, "docs/security.md"), "utf8");
+const page = readFileSync(join(ROOT, "docs/explanation/security.md"), "utf8");
 
 /** Sections without promises: whom to trust, and what is not promised. */
 const OTHER_SECTIONS = ["Who is trusted with what", "What crank does not promise"];
@@ -20,14 +20,14 @@ const promisesIn = (text: string): readonly string[] =>
   [...text.matchAll(/^- .*\n(?: {2}.*\n)*/gm)].map(([item]) => item);
 
 const testsIn = (promise: string): readonly string[] =>
-  [...promise.matchAll(/\]\(\.\.\/(test\/[^)]+\.test\.ts)\)/g)].map(([, path = ""]) => path);
+  [...promise.matchAll(/\]\((?:\.\.\/)+(test\/[^)]+\.test\.ts)\)/g)].map(([, path = ""]) => path);
 
-test("docs/security.md has sections with promises", () => {
+test("docs/explanation/security.md has sections with promises", () => {
   expect(sections.map(({ title }) => title)).toContain("Workers");
   for (const { title, text } of sections) expect([title, promisesIn(text).length > 0]).toEqual([title, true]);
 });
 
-describe.each(sections)("each promise of docs/security.md about $title", ({ text }) => {
+describe.each(sections)("each promise of docs/explanation/security.md about $title", ({ text }) => {
   test("names its test", () => {
     expect(promisesIn(text).filter((promise) => testsIn(promise).length === 0)).toEqual([]);
   });

@@ -124,7 +124,7 @@ describe("/metrics", () => {
       expect(samples.some(({ labels }) => labels.address?.endsWith('/a"b\\c.sock'))).toBe(true);
       expect(find(samples, "crank_network_listen_overflows_total")).toBeGreaterThanOrEqual(0);
       const described = [
-        ...readFileSync(join(ROOT, "docs/metrics.md"), "utf8").matchAll(/^\| `(crank_\w+)` \| (\w+) /gm),
+        ...readFileSync(join(ROOT, "docs/reference/metrics.md"), "utf8").matchAll(/^\| `(crank_\w+)` \| (\w+) /gm),
       ];
       const shown = new Map(samples.map(({ name, type }) => [name, type]));
       expect([...shown].sort()).toEqual(

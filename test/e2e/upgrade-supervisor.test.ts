@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => service.clean());
 
-/** The frame `present` (docs/keeper-protocol.md), on the channel. */
+/** The frame `present` (docs/reference/keeper-protocol.md), on the channel. */
 const PRESENT = "printf '\\001\\000\\000\\000\\004' >&3";
 
 describe("an upgrade whose supervisor", () => {

@@ -1,4 +1,4 @@
-// What a keeper does for its supervisor, by the rules of docs/keeper-protocol.md: hellos, batches, sleep and ticks, the same for
+// What a keeper does for its supervisor, by the rules of docs/reference/keeper-protocol.md: hellos, batches, sleep and ticks, the same for
 // the real one and the simulated one. What only a kernel can show (sockets, processes, time limits) is in the other tests.
 import { describe, expect, test } from "bun:test";
 import { encodeCommands } from "../../src/keeper/frames.ts";

@@ -1,4 +1,4 @@
-// A page of docs/recipes, done as it is written: its files are put into a directory, its crank is started there, and its
+// A page of docs/how-to/recipes, done as it is written: its files are put into a directory, its crank is started there, and its
 // `crankctl run` is what deploys, again and again, while clients ask.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { Bench, descendants, ROOT, waitFor } from "../e2e/harness/service.ts";
 import { Clients } from "./clients.ts";
 
 export type Recipe = {
-  /** docs/recipes/PAGE.md. */
+  /** docs/how-to/recipes/PAGE.md. */
   readonly page: string;
   /** Debian's packages that the page needs, each with a command that says whether it is there. */
   readonly needs: Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ type Page = {
 
 /** Blocks with a name behind their language are files; the first block in `sh` without one holds the commands. */
 const readPage = (name: string): Page => {
-  const text = readFileSync(join(ROOT, `docs/recipes/${name}.md`), "utf8");
+  const text = readFileSync(join(ROOT, `docs/how-to/recipes/${name}.md`), "utf8");
   const files = new Map<string, string>();
   let commands = "";
   for (const [, language, file, body = ""] of text.matchAll(/^```(\w+)(?: (\S+))?\n(.*?)^```$/gms)) {
@@ -48,7 +48,7 @@ const readPage = (name: string): Page => {
   }
   const [crank = "", deploy = ""] = commands.split(/^(?=crankctl)/m);
   if (!crank.includes("crank -bind") || !deploy.startsWith("crankctl"))
-    throw new Error(`docs/recipes/${name}.md has no block with crank and crankctl run`);
+    throw new Error(`docs/how-to/recipes/${name}.md has no block with crank and crankctl run`);
   return { files, crank: crank.trim().replace(/ &$/, ""), deploy };
 };
 
