@@ -1,7 +1,7 @@
 // What happens to crank itself and to what it holds, beside what the core notes of workers and rollouts: the shapes of the
 // events, and the one sentence for each of them, which the log and `crankctl events` share.
 import { describeEnding, describeSockets } from "../core/describe.ts";
-import type { Ending, SocketFinding } from "../core/model/state.ts";
+import type { Ending, SocketFinding } from "../core/model/worker.ts";
 
 /** One such thing. `more`: so many of its kind have not been told since the last one that was. */
 export type Happening =

@@ -1,7 +1,7 @@
 // The control protocol: every method with its parameters, its result and what it streams. JSON-RPC 2.0, one message a line.
 // docs/reference/control-protocol.md is generated from these types and schemas.ts.
 import type { Note } from "../core/model/effects.ts";
-import type { Failure } from "../core/model/state.ts";
+import type { Failure } from "../core/model/worker.ts";
 import type { Happening } from "./happenings.ts";
 import type { RunParams } from "./run-params.ts";
 

@@ -3,7 +3,7 @@
 
 import { describeErrno } from "./errno.ts";
 import type { Note, Refusal } from "./model/effects.ts";
-import type { Dismissal, Ending, Failure, SocketFinding } from "./model/state.ts";
+import type { Dismissal, Ending, Failure, SocketFinding } from "./model/worker.ts";
 
 /** How a process ended, after its name: `exited with status 1`. */
 export const describeEnding = (ending: Ending): string => {

@@ -3,7 +3,8 @@
 
 import type { Spec, StopStep } from "./model/spec.ts";
 import { STANDING } from "./model/standing.ts";
-import type { Rollout, State, Worker } from "./model/state.ts";
+import type { Rollout, State } from "./model/state.ts";
+import type { Worker } from "./model/worker.ts";
 import { allWorkers, countOf, countReady, countWorkers } from "./model/workers.ts";
 import { isInFlight } from "./pool/rollout.ts";
 

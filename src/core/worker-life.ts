@@ -16,7 +16,7 @@ import type {
   WorkerReady,
 } from "./model/events.ts";
 import { serves } from "./model/standing.ts";
-import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./model/state.ts";
+import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./model/worker.ts";
 import { dueWorkers, findWorker } from "./model/workers.ts";
 import { dismiss, oweAgain } from "./pool/eviction.ts";
 import { endReplacement } from "./pool/pacing.ts";

@@ -1,6 +1,6 @@
 // Workers that crank itself takes away and replaces: in which order, by which signals, and whatever `-respawn` says.
 import { describe, expect, test } from "bun:test";
-import type { Dismissal } from "../../src/core/model/state.ts";
+import type { Dismissal } from "../../src/core/model/worker.ts";
 import { EXIT_0, EXIT_1, exitStatus, notes, Service, signals, started } from "./service.ts";
 
 const WATCHDOG: Dismissal = { kind: "watchdog", afterMs: 10_000 };

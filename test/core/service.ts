@@ -7,15 +7,13 @@ import type { CoreEvent, Scale } from "../../src/core/model/events.ts";
 import type { GoodSpec, Spec, StopStep } from "../../src/core/model/spec.ts";
 import {
   CRANKS_MANNER,
-  type Dismissal,
-  type Ending,
   initialState,
   type Manner,
   type Respawn,
   type RolloutOrder,
   type State,
-  type Worker,
 } from "../../src/core/model/state.ts";
+import type { Dismissal, Ending, Worker } from "../../src/core/model/worker.ts";
 import { allWorkers } from "../../src/core/model/workers.ts";
 import { step } from "../../src/core/step.ts";
 import { survivesKill, violations } from "../simulator/invariants.ts";

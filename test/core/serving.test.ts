@@ -1,7 +1,7 @@
 // Workers that show that they are ready and do not hold the service's sockets: they have failed like any other that cannot serve.
 import { describe, expect, test } from "bun:test";
 import { describeFailure } from "../../src/core/describe.ts";
-import type { Failure, SocketFinding } from "../../src/core/model/state.ts";
+import type { Failure, SocketFinding } from "../../src/core/model/worker.ts";
 import { KILLED, notes, outcomeOf, PROBED, Service, signals, started } from "./service.ts";
 
 const NONE: SocketFinding = { missing: ["tcp://:80 (descriptor 3)"], held: 0, listens: ["0.0.0.0:9292"] };

@@ -1,7 +1,7 @@
 // How workers are told to go: which signal, when, and to whom.
 import { describe, expect, test } from "bun:test";
 import type { Spec } from "../../src/core/model/spec.ts";
-import type { Ending } from "../../src/core/model/state.ts";
+import type { Ending } from "../../src/core/model/worker.ts";
 import { EXIT_0, EXIT_1, exitStatus, notes, outcomeOf, Service, signals } from "./service.ts";
 
 const LADDER: Partial<Spec> = {

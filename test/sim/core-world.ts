@@ -6,14 +6,8 @@ import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Outcome } from "../../src/core/model/effects.ts";
 import type { CoreEvent, Run } from "../../src/core/model/events.ts";
 import type { GoodSpec } from "../../src/core/model/spec.ts";
-import {
-  CRANKS_MANNER,
-  type Dismissal,
-  type Ending,
-  initialState,
-  type Manner,
-  type State,
-} from "../../src/core/model/state.ts";
+import { CRANKS_MANNER, initialState, type Manner, type State } from "../../src/core/model/state.ts";
+import type { Dismissal, Ending } from "../../src/core/model/worker.ts";
 import { allWorkers, countWorkers, findWorker } from "../../src/core/model/workers.ts";
 import { isReplacing } from "../../src/core/pool/eviction.ts";
 import { recyclingDueAt } from "../../src/core/pool/recycling.ts";

@@ -3,7 +3,8 @@ import { oldAt } from "../../src/core/model/age.ts";
 import { earliestOf, NEVER, sizeOf } from "../../src/core/model/id-map.ts";
 import { type IdSet, nextId, sizeOf as sizeOfSet } from "../../src/core/model/id-set.ts";
 import { dueAt, isIncoming, STANDING, standingOf } from "../../src/core/model/standing.ts";
-import type { State, Worker } from "../../src/core/model/state.ts";
+import type { State } from "../../src/core/model/state.ts";
+import type { Worker } from "../../src/core/model/worker.ts";
 import {
   allWorkers,
   countIncoming,

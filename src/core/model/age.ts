@@ -2,7 +2,7 @@
 // that were started together do not go together.
 import { NEVER } from "./id-map.ts";
 import type { Spec } from "./spec.ts";
-import type { Worker, WorkerId } from "./state.ts";
+import type { Worker, WorkerId } from "./worker.ts";
 
 /** How much earlier than its limit says a worker goes at most, as a share of the limit. */
 const JITTER = 0.1;

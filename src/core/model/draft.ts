@@ -3,7 +3,8 @@
 
 import { oldAt } from "./age.ts";
 import type { Effect, Note, Outcome } from "./effects.ts";
-import type { Generation, GenerationNumber, RequestId, Service, State, Worker, WorkerId } from "./state.ts";
+import type { Generation, RequestId, Service, State } from "./state.ts";
+import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
 import { findPool, withoutWorker, withWorker } from "./workers.ts";
 
 export type Turn = {

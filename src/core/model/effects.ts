@@ -1,5 +1,6 @@
 // All that the core can want done. The supervisor turns each into keeper commands, an answer or a line of the log.
-import type { Dismissal, Ending, Failure, GenerationNumber, RequestId, WorkerId } from "./state.ts";
+import type { RequestId } from "./state.ts";
+import type { Dismissal, Ending, Failure, GenerationNumber, WorkerId } from "./worker.ts";
 
 export type Refusal =
   | { readonly kind: "rolloutInFlight" }

@@ -1,16 +1,7 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
 import type { Spec, StopStep } from "./spec.ts";
-import type {
-  Dismissal,
-  Ending,
-  Manner,
-  RequestId,
-  Respawn,
-  RolloutOrder,
-  Sign,
-  SocketFinding,
-  WorkerId,
-} from "./state.ts";
+import type { Manner, RequestId, Respawn, RolloutOrder } from "./state.ts";
+import type { Dismissal, Ending, Sign, SocketFinding, WorkerId } from "./worker.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
 export type Run = {

@@ -1,6 +1,7 @@
 // The state as plain JSON, as the journal and tests have it, and the way back.
 import { oldAt } from "./age.ts";
-import type { State, Worker, WorkerId } from "./state.ts";
+import type { State } from "./state.ts";
+import type { Worker, WorkerId } from "./worker.ts";
 import { allWorkers, NO_WORKERS, withWorker } from "./workers.ts";
 
 export type PlainState = Omit<State, "workers"> & { readonly workers: Readonly<Record<WorkerId, Worker>> };

@@ -1,5 +1,5 @@
 // How a worker stands in its pool: what counts of it, and when it wants to be looked at. Questions about one worker only.
-import type { Dismissal, Worker } from "./state.ts";
+import type { Dismissal, Worker } from "./worker.ts";
 
 /**
  * What a worker counts as: a place in what is kept for each. `starting`, `stopping`: as in its state; `draining`: stopping, and

@@ -17,7 +17,7 @@ import {
 import { type IdSet, NO_IDS, nextId, sizeOf as sizeOfSet, withId, withoutId } from "./id-set.ts";
 import type { Own, Owner } from "./owner.ts";
 import { dueAt, isIncoming, STANDING, type Standing, standingOf } from "./standing.ts";
-import type { GenerationNumber, Worker, WorkerId } from "./state.ts";
+import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
 
 /**
  * The workers of one generation. `processes`: all that there are, those that are stopping too. `living`: for each standing

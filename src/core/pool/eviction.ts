@@ -4,7 +4,8 @@
 
 import { changeService, note, putWorker, type Turn } from "../model/draft.ts";
 import { serves } from "../model/standing.ts";
-import type { Dismissal, Generation, Service, State, Worker } from "../model/state.ts";
+import type { Generation, Service, State } from "../model/state.ts";
+import type { Dismissal, Worker } from "../model/worker.ts";
 import { countDismissed, countIncoming } from "../model/workers.ts";
 import { countDeath, respawns } from "../worker/backoff.ts";
 import { identityOf } from "../worker/stopping.ts";

@@ -5,7 +5,8 @@ import { answer, changeService, emit, note, putGeneration, type Turn } from "../
 import type { Run } from "../model/events.ts";
 import { withGood } from "../model/history.ts";
 import { isAvailable, isBroken, isDismissed } from "../model/standing.ts";
-import type { Failure, Generation, Rollout, Worker } from "../model/state.ts";
+import type { Generation, Rollout } from "../model/state.ts";
+import type { Failure, Worker } from "../model/worker.ts";
 import { findWorker } from "../model/workers.ts";
 import { forgetBackoff, keepPace } from "../worker/backoff.ts";
 import { startWorker } from "../worker/starting.ts";

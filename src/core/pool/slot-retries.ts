@@ -2,7 +2,7 @@
 // attempt at its place, until there is none left; then the place is given up, and the service goes on with the others.
 
 import { changeService, note, putGeneration, type Turn } from "../model/draft.ts";
-import type { Failure, Worker } from "../model/state.ts";
+import type { Failure, Worker } from "../model/worker.ts";
 import { wantedGeneration } from "./pool.ts";
 import { rollBack } from "./rollout.ts";
 

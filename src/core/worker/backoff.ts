@@ -1,7 +1,8 @@
 // Whether and when a worker that died is started again: at once if it had lived for a while, later and later if it keeps dying.
 
 import { changeService, type Turn } from "../model/draft.ts";
-import type { Generation, Service, Worker } from "../model/state.ts";
+import type { Generation, Service } from "../model/state.ts";
+import type { Worker } from "../model/worker.ts";
 
 const MAX_DELAY_MS = 30_000;
 const GROWTH = 1.5;

@@ -4,7 +4,7 @@
 import { changeService, emit, putWorker, specOf, type Turn } from "../model/draft.ts";
 import type { Probed } from "../model/events.ts";
 import type { Probe, Spec } from "../model/spec.ts";
-import type { Probing, Worker } from "../model/state.ts";
+import type { Probing, Worker } from "../model/worker.ts";
 
 type Starting = Extract<Worker, { kind: "starting" }>;
 type Ready = Extract<Worker, { kind: "ready" }>;

@@ -2,7 +2,7 @@
 // one another there. For people; nothing is decided by it.
 
 import { changeService, type Turn } from "../model/draft.ts";
-import type { GenerationNumber, Worker } from "../model/state.ts";
+import type { GenerationNumber, Worker } from "../model/worker.ts";
 
 /** A worker was lost: who comes to its place next was started again. Once more for the same one changes nothing. */
 export const countLoss = (turn: Turn, { index, generation, restarts = 0 }: Worker): void => {

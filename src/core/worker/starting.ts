@@ -2,7 +2,8 @@
 
 import { changeService, emit, note, putGeneration, putWorker, type Turn } from "../model/draft.ts";
 import type { Own } from "../model/owner.ts";
-import type { Generation, GenerationNumber, Worker } from "../model/state.ts";
+import type { Generation } from "../model/state.ts";
+import type { GenerationNumber, Worker } from "../model/worker.ts";
 import { freeIndex } from "../model/workers.ts";
 import { restartsAt } from "./restart-counts.ts";
 

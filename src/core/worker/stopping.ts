@@ -4,7 +4,7 @@ import { emit, note, putWorker, specOf, type Turn } from "../model/draft.ts";
 import type { MainExited } from "../model/events.ts";
 import type { Own } from "../model/owner.ts";
 import type { Spec, StopStep } from "../model/spec.ts";
-import type { Ending, Failure, Worker } from "../model/state.ts";
+import type { Ending, Failure, Worker } from "../model/worker.ts";
 import { findWorker } from "../model/workers.ts";
 
 export type Stopping = Extract<Worker, { kind: "stopping" }>;

@@ -1,6 +1,6 @@
 // The answer to `state`: the master's whole state as the original's clients read it, Ruby's symbols, sets and times included.
 import { RubySet, RubySymbol, RubyTime, type YamlMapping, yamlDocument } from "../../control/dialects/einhorn-yaml.ts";
-import type { Worker } from "../../core/model/state.ts";
+import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import { serviceSockets } from "../../supervisor/control/queries.ts";

@@ -1,7 +1,7 @@
 // The answer to `status`, for people: a line on the whole and one for each worker.
 import { span } from "../../commands/terminal.ts";
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
-import type { Worker } from "../../core/model/state.ts";
+import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import type { Memory } from "../../supervisor/state/store.ts";

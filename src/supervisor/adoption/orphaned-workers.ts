@@ -2,7 +2,8 @@
 // themselves (their user, what their environment names, the sockets that they hold), and turned into what a journal would
 // have said, as far as the record knows what they run. Changes nothing.
 import type { GoodSpec, Spec } from "../../core/model/spec.ts";
-import { type Generation, initialState, type Worker } from "../../core/model/state.ts";
+import { type Generation, initialState } from "../../core/model/state.ts";
+import type { Worker } from "../../core/model/worker.ts";
 import { type Address, formatAddress } from "../os/addresses.ts";
 import type { BoundSocket, Environment, ProcessFacts, ProcessTable } from "../os/processes.ts";
 import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../os/sockaddr.ts";

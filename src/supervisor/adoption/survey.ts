@@ -1,5 +1,6 @@
 // Looks at what a killed crank left: which of its workers live and are its own, and who holds its sockets. Changes nothing.
-import type { State, Worker } from "../../core/model/state.ts";
+import type { State } from "../../core/model/state.ts";
+import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "../os/addresses.ts";
 import type { BoundSocket, Descriptors, Environment, ProcessFacts, ProcessRef, ProcessTable } from "../os/processes.ts";

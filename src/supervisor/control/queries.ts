@@ -11,7 +11,8 @@ import type {
   WorkerInfo,
 } from "../../control/messages.ts";
 import type { Resolved, Spec } from "../../core/model/spec.ts";
-import type { State, Waiting, Worker } from "../../core/model/state.ts";
+import type { State, Waiting } from "../../core/model/state.ts";
+import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import { PROTOCOL_VERSION } from "../../keeper/protocol.ts";

@@ -4,7 +4,8 @@ import { ERROR_CODES, type Method, type Methods, type RpcError } from "../../con
 import { describeFailure, describeRefusal, describeServing } from "../../core/describe.ts";
 import type { Outcome } from "../../core/model/effects.ts";
 import type { Spec } from "../../core/model/spec.ts";
-import type { GenerationNumber, State } from "../../core/model/state.ts";
+import type { State } from "../../core/model/state.ts";
+import type { GenerationNumber } from "../../core/model/worker.ts";
 import { findWorker } from "../../core/model/workers.ts";
 import { LIMITS } from "../../keeper/protocol.ts";
 import { SOCK_DGRAM } from "../os/sockaddr.ts";

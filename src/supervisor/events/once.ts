@@ -1,5 +1,5 @@
 // What would be said of every worker of a generation, and is said of the first: remembered beyond the supervisor's life.
-import type { GenerationNumber } from "../../core/model/state.ts";
+import type { GenerationNumber } from "../../core/model/worker.ts";
 import { type Memory, rememberOnce } from "../state/store.ts";
 
 /** Whether nothing of this kind was said for this generation yet. It counts as said from now on. */

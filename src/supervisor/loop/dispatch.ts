@@ -1,6 +1,6 @@
 // What each kind of event that the keeper tells of means: a handler for each, and no more than who takes it from there.
 import { ERROR_CODES } from "../../control/messages.ts";
-import type { Ending, Worker } from "../../core/model/state.ts";
+import type { Ending, Worker } from "../../core/model/worker.ts";
 import { findWorker } from "../../core/model/workers.ts";
 import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../../keeper/protocol.ts";
 import { atAdoptFailure } from "../adoption/adoption.ts";

@@ -2,7 +2,7 @@
 // units, `_total` for what only grows. Reads the memory, changes nothing.
 
 import { isAvailable } from "../../core/model/standing.ts";
-import type { Worker, WorkerState } from "../../core/model/state.ts";
+import type { Worker, WorkerState } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { statusLine } from "../../core/service-status.ts";
 import { VERSION } from "../../version.ts";

@@ -2,8 +2,9 @@
 
 import { stateOf } from "../../core/model/plain-state.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
-import type { Generation, Worker } from "../../core/model/state.ts";
+import type { Generation } from "../../core/model/state.ts";
 import { initialState } from "../../core/model/state.ts";
+import type { Worker } from "../../core/model/worker.ts";
 import { EMPTY_STORE } from "../workers/start/stored-descriptors.ts";
 import { Outbox } from "./batch.ts";
 import { NOTHING_COUNTED } from "./counters.ts";

@@ -2,7 +2,8 @@
 // every hello (restore.ts): a supervisor that starts is in no other position than one that went on.
 
 import type { GoodSpec } from "../../core/model/spec.ts";
-import type { GenerationNumber, State, Worker, WorkerId } from "../../core/model/state.ts";
+import type { State } from "../../core/model/state.ts";
+import type { GenerationNumber, Worker, WorkerId } from "../../core/model/worker.ts";
 import { changedWorkers, findWorker } from "../../core/model/workers.ts";
 import type { Platform } from "../os/platform.ts";
 import type { DescriptorStore, StoredDescriptor } from "../workers/start/stored-descriptors.ts";

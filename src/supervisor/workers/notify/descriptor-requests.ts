@@ -3,7 +3,7 @@
 // is stored.
 
 import type { DescriptorsLost } from "../../../control/happenings.ts";
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
 import { willStart } from "../../../core/pool/pool.ts";
 import { COMMANDS, type KeeperEvent } from "../../../keeper/protocol.ts";

@@ -1,5 +1,5 @@
 // Whether a process may be taken for a worker's main one (MAINPID= of sd_notify(3)): it has to be one of the worker's own.
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { ProcessRef } from "../../os/processes.ts";
 import type { Memory } from "../../state/store.ts";

@@ -1,6 +1,6 @@
 // What a worker says and crank does not understand: told once for a generation, in the log and in the events, since a program
 // that is misunderstood usually waits for something.
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { isFirst } from "../../events/once.ts";

@@ -1,5 +1,5 @@
 // What a worker says on its notify socket (sd_notify(3)), and whether the one who said it may.
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import type { Memory } from "../../state/store.ts";
 import { ancestryOf, isNamedBy, nameOfWorker, usersOf } from "./ownership.ts";

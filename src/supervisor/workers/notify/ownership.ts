@@ -3,7 +3,7 @@
 // are given to, a process belongs to the worker only if its environment names service, keeper, generation and worker, and
 // all of its user ids are the worker's: any user can write such an environment, but not become another user.
 import type { Spec } from "../../../core/model/spec.ts";
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { Environment, ProcessFacts, ProcessTable } from "../../os/processes.ts";
 import type { Memory } from "../../state/store.ts";

@@ -1,7 +1,7 @@
 // What a worker says on its notify socket beside READY=1, word by word, as systemd understands it (sd_notify(3)).
 
 import { printable } from "../../../control/printable.ts";
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
 import { latin1Of } from "../../../host/bytes.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";

@@ -1,6 +1,6 @@
 // Whether a generation that is in place accepts at the service's sockets: which one is to be looked at, and when. What is
 // seen then is in unaccepted.ts.
-import type { GenerationNumber, Worker } from "../../../core/model/state.ts";
+import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import { type Listener, listenersOf } from "../../sockets/listeners.ts";
 import { type Memory, rememberLook } from "../../state/store.ts";

@@ -1,7 +1,7 @@
 // Which of the service's sockets the processes of a worker hold, and where they listen beside them: found out when a
 // worker does not hold them as it was given them, or was not ready in time.
 import { printable } from "../../../control/printable.ts";
-import type { SocketFinding, Worker } from "../../../core/model/state.ts";
+import type { SocketFinding, Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import { isFirst } from "../../events/once.ts";
 import { happen } from "../../events/supervisor-event.ts";

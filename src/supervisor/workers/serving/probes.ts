@@ -2,7 +2,8 @@
 // crank-probe), which the keeper starts and which says on its notify socket what it found. So a server that hangs holds up
 // nobody, and a supervisor that sleeps or is killed meanwhile misses nothing.
 import type { Probe } from "../../../core/model/spec.ts";
-import type { Generation, Worker } from "../../../core/model/state.ts";
+import type { Generation } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers, findWorker } from "../../../core/model/workers.ts";
 import { type Command, INHERITED_OOM_SCORE, SPAWN_FLAGS, UNCHANGED } from "../../../keeper/protocol.ts";
 import { serviceSockets } from "../../control/queries.ts";

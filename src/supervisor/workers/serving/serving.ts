@@ -3,7 +3,7 @@
 // (held-sockets.ts).
 import type { WorkerReady } from "../../../core/model/events.ts";
 import type { Spec } from "../../../core/model/spec.ts";
-import type { SocketFinding, Worker, WorkerId } from "../../../core/model/state.ts";
+import type { SocketFinding, Worker, WorkerId } from "../../../core/model/worker.ts";
 import { dueWorkers } from "../../../core/model/workers.ts";
 import { advance } from "../../loop/apply-effects.ts";
 import { type Listener, listenersOf } from "../../sockets/listeners.ts";

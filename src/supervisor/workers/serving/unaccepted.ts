@@ -2,7 +2,7 @@
 // besides, by connections that nothing accepts, and by what its threads wait for: looked at where a worker is not seen
 // to accept at a glance (accepting.ts).
 import { describeHappening, type Happening } from "../../../control/happenings.ts";
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { giveHeldAnswers, warnHeldAnswers } from "../../control/replies.ts";
 import { isFirst } from "../../events/once.ts";
 import { happen } from "../../events/supervisor-event.ts";

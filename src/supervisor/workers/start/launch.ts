@@ -1,6 +1,7 @@
 // Starting a worker: its generation's spec and crank's settings turned into one `spawn` command.
 import type { Spec } from "../../../core/model/spec.ts";
-import type { Generation, Worker } from "../../../core/model/state.ts";
+import type { Generation } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../../../keeper/protocol.ts";
 import { limitNumber } from "../../os/limits.ts";
 import { signalNumber } from "../../os/signals.ts";

@@ -2,7 +2,8 @@
 // a deploy resolves it, and what it led to is part of the generation, so that a worker that is started again, or a rollback
 // to it, runs what was deployed and nothing else.
 import type { Resolved, Spec } from "../../../core/model/spec.ts";
-import type { Generation, GenerationNumber, State } from "../../../core/model/state.ts";
+import type { Generation, State } from "../../../core/model/state.ts";
+import type { GenerationNumber } from "../../../core/model/worker.ts";
 import { happen } from "../../events/supervisor-event.ts";
 import type { Platform } from "../../os/platform.ts";
 import { programPath } from "../../os/program-path.ts";

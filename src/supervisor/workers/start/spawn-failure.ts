@@ -3,7 +3,7 @@
 import { printable } from "../../../control/printable.ts";
 import { describeErrno } from "../../../core/errno.ts";
 import type { Spec } from "../../../core/model/spec.ts";
-import type { Worker } from "../../../core/model/state.ts";
+import type { Worker } from "../../../core/model/worker.ts";
 import { programPath, searchPath } from "../../os/program-path.ts";
 import { notifySocketPath } from "../../sockets/notify-path.ts";
 import type { Settings } from "../../state/settings.ts";

@@ -1,7 +1,7 @@
 // The descriptors that workers leave for later ones: which there are, who is started with them, and when crank lets go of
 // them. What workers say about them is in descriptor-requests.ts.
 import type { Spec } from "../../../core/model/spec.ts";
-import type { Worker, WorkerId } from "../../../core/model/state.ts";
+import type { Worker, WorkerId } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
 import { happen } from "../../events/supervisor-event.ts";
 import type { Seldom } from "../../state/rate-limit.ts";
