@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { describeEvent } from "../../src/commands/crankctl/streams/event-text.ts";
 import { describeHappening, type Happening, isHappening } from "../../src/control/happenings.ts";
 import type { EventEntry } from "../../src/control/messages.ts";
-import { oneMore, type Seldom } from "../../src/supervisor/state/rate-limit.ts";
+import { oneMore, type Seldom } from "../../src/supervisor/state/parts/rate-limit.ts";
 
 test.each<[Happening, string]>([
   [

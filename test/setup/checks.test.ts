@@ -25,11 +25,51 @@ test("an import that points the wrong way is named with its file and line", () =
   expect(stderr).toBe("src/core/a.ts:2: core must not import from keeper (../keeper/c.ts)\n");
 });
 
+test("an import between the folders of a room that points the wrong way is named, of a type as well", () => {
+  write("src/supervisor/os/a.ts", 'import type { B } from "../state/b.ts";\n');
+  write("src/supervisor/state/b.ts", "export type B = 1;\n");
+  write("src/supervisor/metrics/c.ts", 'import {\n  d,\n} from "../control/d.ts";\n');
+  write("src/supervisor/control/d.ts", 'import { e } from "../metrics/e.ts";\n');
+  write("src/supervisor/other/f.ts", 'import { b } from "../state/b.ts";\n');
+  write("src/core/model/g.ts", 'import { step } from "../step.ts";\n');
+  const { status, stderr } = check("check-rooms.ts");
+  expect(status).toBe(1);
+  expect(stderr.trimEnd().split("\n")).toEqual([
+    "src/core/model/g.ts:1: core/model must not import from core (../step.ts)",
+    "src/supervisor/metrics/c.ts:3: supervisor/metrics must not import from supervisor/control (../control/d.ts)",
+    "src/supervisor/os/a.ts:1: supervisor/os must not import from supervisor/state (../state/b.ts)",
+    "src/supervisor/other/f.ts:1: src/supervisor/other is not in tools/check-rooms.ts",
+  ]);
+});
+
+test("modules and folders that import each other in a circle are named, by types alone as well", () => {
+  write("src/keeper/a.ts", 'import type { B } from "./b.ts";\nexport type A = B;\n');
+  write("src/keeper/b.ts", 'import type { A } from "./a.ts";\nexport type B = A;\n');
+  write("src/control/one/a.ts", 'import { b } from "../two/b.ts";\n');
+  write("src/control/two/b.ts", "export const b = 1;\n");
+  write("src/control/two/c.ts", 'import { d } from "../one/d.ts";\n');
+  write("src/control/one/d.ts", "export const d = 1;\n");
+  const { status, stderr } = check("check-rooms.ts");
+  expect(status).toBe(1);
+  expect(stderr.trimEnd().split("\n")).toEqual([
+    "src/keeper/a.ts → src/keeper/b.ts → src/keeper/a.ts: these import each other in a circle",
+    "src/control/one → src/control/two → src/control/one: these import each other in a circle",
+  ]);
+});
+
+test("a folder with more files than one keeps in mind is named", () => {
+  for (let index = 0; index < 21; index++) write(`src/keeper/a${index}.ts`, "export const a = 1;\n");
+  expect(check("check-rooms.ts").stderr).toBe("src/keeper: 21 files in one folder, more than 20\n");
+});
+
 test("the runtime's modules, the clock and chance outside of the host are found, wherever they are loaded", () => {
   write("src/core/a.ts", 'import { join } from "node:path";\n');
   write("src/host/node/files.ts", 'import { readFileSync } from "node:fs";\nconst now = Date.now();\n');
   write("src/host/engine/files.ts", 'const late = () => import("node:net");\n');
-  write("src/supervisor/b.ts", "// Date.now() is not for here\nconst now = Date.now();\nconst then = new Date(0);\n");
+  write(
+    "src/supervisor/loop/b.ts",
+    "// Date.now() is not for here\nconst now = Date.now();\nconst then = new Date(0);\n",
+  );
   write("src/worker/c.ts", 'import { connect } from "node:net";\nconst chance = Math.random();\n');
   write("src/main.ts", 'import { test } from "bun:test";\n');
   expect(check("check-rooms.ts").stderr.trimEnd().split("\n")).toEqual([
@@ -37,7 +77,7 @@ test("the runtime's modules, the clock and chance outside of the host are found,
     "src/host/engine/files.ts:1: host must not import from node: (node:net)",
     "src/host/engine/files.ts:1: the image holds all modules: import() saves nothing",
     "src/main.ts:1: src/ must not import from node: (bun:test)",
-    "src/supervisor/b.ts:2: the clock and chance are #host's",
+    "src/supervisor/loop/b.ts:2: the clock and chance are #host's",
   ]);
 });
 

@@ -4,7 +4,7 @@ import { encodeBatch, encodeCommands, MessageDecoder } from "../../src/keeper/fr
 import { type Greeting, type Message, PROTOCOL_VERSION, type SentCommand } from "../../src/keeper/protocol.ts";
 import { type Hello, type Link, Supervisor } from "../../src/supervisor/loop/supervisor.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
-import type { FrontEnd } from "../../src/supervisor/state/front-end.ts";
+import type { FrontEnd } from "../../src/supervisor/state/store.ts";
 
 /** Where a supervisor is in its work: a place where it can be killed. */
 export type Moment = "before an event" | "before sending" | "within a batch" | "after sending";

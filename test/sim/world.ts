@@ -6,11 +6,10 @@ import { HISTORY_LENGTH } from "../../src/core/model/spec.ts";
 import { MANNER } from "../../src/frontends/einhyrningsins/invocation.ts";
 import { type Command, NAME_STATES, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { parseRecord } from "../../src/supervisor/adoption/record.ts";
-import { measurementNumber } from "../../src/supervisor/metrics/measuring.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
-import type { FrontEnd } from "../../src/supervisor/state/front-end.ts";
+import { kindOf } from "../../src/supervisor/state/process-ids.ts";
 import { CRANK_DEFAULTS } from "../../src/supervisor/state/settings.ts";
-import { isCheck } from "../../src/supervisor/workers/serving/probes.ts";
+import type { FrontEnd } from "../../src/supervisor/state/store.ts";
 import { SimulatedKeeper } from "../simulator/keeper.ts";
 import type { Ending } from "../simulator/workers.ts";
 import type { CommandOf, Failing, Opened, SimulatedSupervisor, SimulatedWorld, Taken } from "../simulator/world.ts";
@@ -436,8 +435,8 @@ class World implements SimulatedWorld {
 
   startProcess(command: CommandOf<"spawn">): void {
     const { worker } = command;
-    if (isCheck(worker)) return this.#check(worker);
-    if (measurementNumber(worker) !== null) return this.#measure(command);
+    if (kindOf(worker) === "upgradeCheck") return this.#check(worker);
+    if (kindOf(worker) === "measurement") return this.#measure(command);
     const before = this.#processes.get(worker);
     // Where nobody is left of a service, the next keeper begins anew, with its numbers too.
     if (before && (before.state !== "gone" || this.#keepers === 1))
@@ -526,7 +525,7 @@ class World implements SimulatedWorld {
   }
 
   signalProcess(worker: number, signal: number): void {
-    if (isCheck(worker)) return;
+    if (kindOf(worker) === "upgradeCheck") return;
     const process = this.#processes.get(worker);
     if (!process || process.state === "gone" || signal === SIGNALS.SIGUSR1) return;
     const { ignoresTerm, stopMs, rest } = process.behaviour;
@@ -639,7 +638,7 @@ const endingOf = (how: string): Ending => {
 /** What only an upgrade has done, and leaves nothing behind. */
 const isOfUpgrade = (command: Command): boolean =>
   UPGRADE_COMMANDS.has(command.kind) ||
-  (command.kind === "spawn" && isCheck(command.worker)) ||
+  (command.kind === "spawn" && kindOf(command.worker) === "upgradeCheck") ||
   (command.kind === "closeHandle" && command.handle >= 2 ** 33);
 const UPGRADE_COMMANDS: ReadonlySet<Command["kind"]> = new Set([
   "copyJournal",

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { LIMITS } from "../../src/keeper/protocol.ts";
 import { Outbox } from "../../src/supervisor/state/batch.ts";
-import { type AnyNote, NoteLog } from "../../src/supervisor/state/event-log.ts";
+import { type AnyNote, NoteLog } from "../../src/supervisor/state/parts/event-log.ts";
 
 const TIME = "2026-01-01T00:00:00.000Z";
 const word = (errno: number): AnyNote => ({ kind: "workerErrno", worker: 1, pid: 2, errno, reason: "x" });

@@ -1,6 +1,7 @@
 // Sockets that a service manager passed: which there are, and which -bind takes which.
 import { describe, expect, test } from "bun:test";
 import { parseUri } from "../../src/supervisor/os/addresses.ts";
+import type { Bind } from "../../src/supervisor/state/settings.ts";
 import {
   type Passed,
   passedSockets,
@@ -8,8 +9,7 @@ import {
   storeName,
   straySockets,
   withPassedSockets,
-} from "../../src/supervisor/sockets/passed-sockets.ts";
-import type { Bind } from "../../src/supervisor/state/settings.ts";
+} from "../../src/supervisor/systemd/passed-sockets.ts";
 
 const PID = 4711;
 const ours = (count: number, names?: string): Passed =>

@@ -3,10 +3,10 @@
 import { printable } from "../../control/printable.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/model/effects.ts";
-import { goTime, type Level } from "../../supervisor/events/log.ts";
+import { goTime } from "../../supervisor/events/log.ts";
 import { reload, shutDown, upgrade } from "../../supervisor/loop/actions.ts";
-import type { FrontEnd, LogEntry } from "../../supervisor/state/front-end.ts";
-import type { Memory } from "../../supervisor/state/store.ts";
+import type { Level, LogEntry } from "../../supervisor/state/front-end.ts";
+import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
 import { acknowledgements } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { crankInvocation } from "./invocation.ts";
 

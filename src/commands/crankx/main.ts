@@ -4,8 +4,8 @@ import { DEFAULT_PREFIX, type Environment } from "../crankctl/session.ts";
 import { helpText } from "../flag-help.ts";
 import { type FlagTable, parseFlags, UsageError } from "../flags.ts";
 import type { Output } from "../output.ts";
+import { findServices, type Service } from "../services.ts";
 import { escapeControls } from "../terminal.ts";
-import { findServices, type Service } from "./services.ts";
 import { walk } from "./walk.ts";
 
 export const CRANKX_FLAGS = {

@@ -1,9 +1,9 @@
 // The walk over the services: one after the other, or several at once.
 import { act, EXIT, type Plan } from "../crankctl/main.ts";
 import type { Output } from "../output.ts";
+import type { Service } from "../services.ts";
 import { escapeControls } from "../terminal.ts";
 import { CollectedOutput, Collection } from "./collected-output.ts";
-import type { Service } from "./services.ts";
 
 export type Walk = {
   readonly plan: Extract<Plan, { readonly kind: "act" }>;

@@ -3,7 +3,7 @@ import { RubySet, RubySymbol, RubyTime, type YamlMapping, yamlDocument } from ".
 import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
-import { serviceSockets } from "../../supervisor/control/queries.ts";
+import { serviceSockets } from "../../supervisor/sockets/listeners.ts";
 import type { Settings } from "../../supervisor/state/settings.ts";
 import type { Memory } from "../../supervisor/state/store.ts";
 import { VERBOSITIES } from "./invocation.ts";

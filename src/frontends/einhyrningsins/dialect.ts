@@ -13,8 +13,8 @@ import { wantedGeneration } from "../../core/pool/pool.ts";
 import { sendLine } from "../../supervisor/control/replies.ts";
 import { forward, reload, shutDown } from "../../supervisor/loop/actions.ts";
 import { advance } from "../../supervisor/loop/apply-effects.ts";
-import type { Dialect, ForeignLine } from "../../supervisor/state/front-end.ts";
-import type { Memory } from "../../supervisor/state/store.ts";
+import type { ForeignLine } from "../../supervisor/state/front-end.ts";
+import type { Dialect, Memory } from "../../supervisor/state/store.ts";
 import { acknowledge } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { statusText } from "./status.ts";
 

@@ -3,11 +3,10 @@
 import { printable } from "../../control/printable.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/model/effects.ts";
-import type { Level } from "../../supervisor/events/log.ts";
 import { syslogTime } from "../../supervisor/events/syslog.ts";
 import { forward, reload, shutDown, shutDownBy } from "../../supervisor/loop/actions.ts";
-import type { FrontEnd, LogEntry, ReceivedSignal } from "../../supervisor/state/front-end.ts";
-import type { Memory } from "../../supervisor/state/store.ts";
+import type { Level, LogEntry, ReceivedSignal } from "../../supervisor/state/front-end.ts";
+import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
 import { einhyrningsinsDialect } from "./dialect.ts";
 import { einhyrningsinsInvocation, TERMINATION } from "./invocation.ts";
 

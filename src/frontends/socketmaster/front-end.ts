@@ -5,8 +5,8 @@ import { describeEnding, describeNote, describeStep } from "../../core/describe.
 import type { Note } from "../../core/model/effects.ts";
 import { goTime } from "../../supervisor/events/log.ts";
 import { cancelReload, forward, reload, upgrade } from "../../supervisor/loop/actions.ts";
-import type { FrontEnd, ReceivedSignal } from "../../supervisor/state/front-end.ts";
-import type { Memory } from "../../supervisor/state/store.ts";
+import type { ReceivedSignal } from "../../supervisor/state/front-end.ts";
+import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
 import { acknowledgements } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { socketmasterInvocation } from "./invocation.ts";
 

@@ -1,5 +1,7 @@
 // Taking over what a killed crank left. Until this crank has all of it, and has written it down, the old journal stays as it
 // is: whatever kills this crank meanwhile, the next one finds the same.
+
+import { describeErrno } from "../../core/errno.ts";
 import { isSameHistory, mergeHistories, numberAfter } from "../../core/model/history.ts";
 import { asGiven, type GoodSpec } from "../../core/model/spec.ts";
 import { allWorkers, findWorker } from "../../core/model/workers.ts";
@@ -7,15 +9,14 @@ import type { KeeperEvent } from "../../keeper/protocol.ts";
 import { deployForNobody, redeploy } from "../control/requests.ts";
 import { log } from "../events/log.ts";
 import { happen } from "../events/supervisor-event.ts";
-import { advance } from "../loop/apply-effects.ts";
 import { AddressError, parseUri } from "../os/addresses.ts";
-import { describeErrno } from "../os/errno.ts";
 import { wayToOpen } from "../sockets/openings.ts";
 import { isOpenAt, type Opening, openCommand } from "../sockets/sockets.ts";
-import type { Adoption, LeftSocket } from "../state/left.ts";
+import type { Adoption, LeftSocket } from "../state/parts/adoption.ts";
+import { rememberAdoption, rememberCore, rememberPending, rememberSaid } from "../state/remember.ts";
 import { restoreEntries } from "../state/restore.ts";
 import { respawnOf, type Settings } from "../state/settings.ts";
-import { type Memory, rememberAdoption, rememberCore, rememberPending, rememberSaid } from "../state/store.ts";
+import type { Memory } from "../state/store.ts";
 import { reconcileProbes } from "../workers/serving/probe-results.ts";
 import { adoptCommand } from "../workers/start/launch.ts";
 import { type LeftService, lostDescriptors, orphansLeft, readLeft } from "./orphaned-service.ts";
@@ -110,7 +111,7 @@ export const takeOver = async (
     rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper });
     memory.outbox.command(adoptCommand(memory, { settings, before: left.settings, keeper }, worker, found));
   }
-  advance(memory, {
+  memory.advance({
     kind: "adopted",
     now,
     requests,
@@ -122,7 +123,7 @@ export const takeOver = async (
   });
   for (const { id, rest } of adoption.workers)
     if (rest !== undefined)
-      advance(memory, {
+      memory.advance({
         ...{ kind: "mainExited", now, at: now, worker: id },
         ...{ ending: { kind: "unknown" }, rest: rest.length },
       });
@@ -185,7 +186,7 @@ const keepRequests = (memory: Memory, left: LeftService): number[] => {
 const noteFound = (memory: Memory, { workers }: Adoption, now: number): void => {
   for (const { id, pid, startTime } of workers) {
     if (findWorker(memory.core.workers, id)?.pid === null)
-      advance(memory, { kind: "spawned", now, worker: id, pid, startTime });
+      memory.advance({ kind: "spawned", now, worker: id, pid, startTime });
   }
 };
 
@@ -225,7 +226,7 @@ export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kin
   const loss = LOSSES[event.step];
   if (loss !== undefined) return happen(memory, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);
   happen(memory, { kind: "workerNotAdopted", ...named, reason: `${event.step}: ${reason}` }, event.deliveredAt);
-  advance(memory, {
+  memory.advance({
     kind: "workerExited",
     now: event.deliveredAt,
     at: event.happenedAt,

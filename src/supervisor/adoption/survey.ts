@@ -5,7 +5,7 @@ import { allWorkers } from "../../core/model/workers.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "../os/addresses.ts";
 import type { BoundSocket, Descriptors, Environment, ProcessFacts, ProcessRef, ProcessTable } from "../os/processes.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../os/sockaddr.ts";
-import type { Adoption, Holder, LeftSocket, LeftWorker } from "../state/left.ts";
+import type { Adoption, Holder, LeftSocket, LeftWorker } from "../state/parts/adoption.ts";
 import type { Bind, Settings } from "../state/settings.ts";
 import type { OpenSocket } from "../state/store.ts";
 import { hasOnly, isNamedBy } from "../workers/notify/ownership.ts";

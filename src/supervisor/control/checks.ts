@@ -2,7 +2,7 @@
 // said otherwise.
 import type { LiveParams, ReadyParams, RunParams } from "../../control/run-params.ts";
 import type { Liveness, Probe, Readiness } from "../../core/model/spec.ts";
-import { probeAddressProblem } from "../workers/serving/probes.ts";
+import { probeAddressProblem } from "../workers/start/probes.ts";
 import { SpecError } from "./spec-error.ts";
 
 /** What can be said of the probes of either; undefined: nothing. */

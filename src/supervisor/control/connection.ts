@@ -6,17 +6,17 @@ import { checkCall } from "../../control/schemas.ts";
 import { type KeeperEvent, UNCHANGED } from "../../keeper/protocol.ts";
 import { takeRequestLine } from "../metrics/scrapes.ts";
 import { isAdmitted } from "../sockets/admission.ts";
-import { METRICS_HANDLE } from "../sockets/sockets.ts";
+import { METRICS_HANDLE } from "../state/handles.ts";
 import type { Memory } from "../state/store.ts";
 import { takeOddLine } from "../workers/notify/misunderstood.ts";
 import { type Asker, endConnection, replyError } from "./replies.ts";
-import { handleCall } from "./requests.ts";
+import { handleCall, type MethodHandlers } from "./requests.ts";
 
 type Line = Extract<KeeperEvent, { kind: "line" }>;
 type Foreign = Extract<ClientLine, { kind: "foreign" }>;
 
 /** Takes a line: does what it asks for, or answers why not. Nothing that a client sends ends anything but its own request. */
-export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
+export const takeLine = (memory: Memory, event: Line, handlers: MethodHandlers): Promise<void> | void => {
   if (event.listener === METRICS_HANDLE) return takeRequestLine(memory, event);
   const line = parseClientLine(event.bytes);
   if (line.kind === "foreign") return takeForeign(memory, event, line);
@@ -26,7 +26,7 @@ export const takeLine = (memory: Memory, event: Line): Promise<void> | void => {
   if (obstacle !== null) return turnAway(memory, asker, obstacle);
   const checked = checkCall(line.method, line.params);
   if (!checked.ok) return replyError(memory, asker, checked.error);
-  return handleCall(memory, { ...asker, now: event.deliveredAt }, checked.call.method, checked.call.params);
+  return handleCall(memory, handlers, { ...asker, now: event.deliveredAt }, checked.call);
 };
 
 /** Who may not ask has nothing to do here: its connection is closed, so that it takes nobody's place. */

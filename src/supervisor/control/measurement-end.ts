@@ -2,9 +2,9 @@
 
 import { beginMeasurement } from "../metrics/measuring.ts";
 import { answerScrapes } from "../metrics/scrapes.ts";
-import type { Scope } from "../state/measurements.ts";
+import type { Scope } from "../state/parts/measurements.ts";
+import { processId } from "../state/process-ids.ts";
 import type { Memory } from "../state/store.ts";
-import { FIRST_MEASUREMENT } from "../workers/serving/probes.ts";
 import { answerMeasured, isMeasurementAwaited } from "./replies.ts";
 
 /** A measurement is gone. One that has said everything is not waited for any more. */
@@ -17,7 +17,7 @@ export const measurementIsGone = (memory: Memory, number: number, now: number): 
 /** One that was under way and of which the keeper knows nothing is gone: who waits for it waits for the next one. */
 export const reconcileMeasurement = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
   const { current } = memory.measurements;
-  if (!current || known.has(FIRST_MEASUREMENT + current.number)) return;
+  if (!current || known.has(processId("measurement", current.number))) return;
   memory.measurements.abandon(memory.outbox);
   if (isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
 };

@@ -17,9 +17,10 @@ import { allWorkers } from "../../core/model/workers.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import { PROTOCOL_VERSION } from "../../keeper/protocol.ts";
 import { VERSION } from "../../version.ts";
+import { usageOf } from "../metrics/usage.ts";
+import { serviceSockets } from "../sockets/listeners.ts";
 import { nameProblem } from "../sockets/names.ts";
 import { isoTime, offsetAt, offsetText, wallTime } from "../state/facts.ts";
-import { usageOf } from "../state/measurements.ts";
 import type { Memory, OpenSocket, Said } from "../state/store.ts";
 import { storeLimit } from "../workers/start/stored-descriptors.ts";
 
@@ -108,15 +109,6 @@ const storedInfo = (memory: Memory, spec: Spec | undefined): StoredInfo => ({
   limit: spec ? storeLimit(memory, spec) : 0,
   names: [...new Set([...memory.stored.values()].map(({ name }) => name))],
 });
-
-/** The sockets that workers inherit, in -bind order. */
-export const serviceSockets = (memory: Memory): OpenSocket[] => {
-  const sockets: OpenSocket[] = [];
-  memory.sockets.forEach((socket) => {
-    if (socket.bind !== null) sockets.push(socket);
-  });
-  return sockets.length > 1 ? sockets.sort((a, b) => a.handle - b.handle) : sockets;
-};
 
 const socketInfo = (memory: Memory, socket: OpenSocket, queues: Queues): SocketInfo => ({
   name: memory.settings?.binds[socket.bind ?? 0]?.name ?? "",

@@ -10,11 +10,13 @@ import { findWorker } from "../../core/model/workers.ts";
 import { LIMITS } from "../../keeper/protocol.ts";
 import { SOCK_DGRAM } from "../os/sockaddr.ts";
 import { keepBacklogs } from "../sockets/backlog.ts";
+import { serviceSockets } from "../sockets/listeners.ts";
 import { closedTo } from "../sockets/notify-path.ts";
 import { keptValue } from "../state/kept-value.ts";
-import { NOBODY, type Pending } from "../state/pending.ts";
-import { forgetPending, type Memory, rememberFinished, rememberPending } from "../state/store.ts";
-import { serviceSockets, status, workersFor } from "./queries.ts";
+import { NOBODY, type Pending } from "../state/parts/pending.ts";
+import { forgetPending, rememberFinished, rememberPending } from "../state/remember.ts";
+import type { Memory } from "../state/store.ts";
+import { status, workersFor } from "./queries.ts";
 
 /** What some method answers. */
 export type Result = Methods[Method]["result"];
@@ -99,7 +101,7 @@ export const giveHeldAnswers = (memory: Memory): void => {
 };
 
 /** Adds a warning to the answers of the deploys of a generation that have not been given yet. */
-export const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: string): void => {
+const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: string): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation !== generation) continue;
     const said = keptValue(pending.said);
@@ -108,6 +110,15 @@ export const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, wa
     const result = { ...said.result, warning: warnings.join(". ") };
     rememberPending(memory, request, { ...pending, said: JSON.stringify({ result }) });
   }
+};
+
+/** The looks at a generation's worker are over: its deploys get their answers, with a warning if there is one. */
+export const endHeldAnswers = (
+  memory: Memory,
+  { generation, warning }: { readonly generation: GenerationNumber; readonly warning: string | null },
+): void => {
+  if (warning !== null) warnHeldAnswers(memory, generation, warning);
+  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
 };
 
 type Said = { readonly result: Result } | { readonly error: RpcError };

@@ -6,14 +6,13 @@ import { ERROR_CODES, type Method, type Methods } from "../../control/messages.t
 import type { RunParams } from "../../control/run-params.ts";
 import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../../core/model/spec.ts";
 import { allWorkers, countWorkers } from "../../core/model/workers.ts";
-import { advance } from "../loop/apply-effects.ts";
 import { beginMeasurement, isMeasured } from "../metrics/measuring.ts";
 import { parseSignal, signalNumber } from "../os/signals.ts";
 import { whyNeverReady } from "../sockets/notify-path.ts";
 import { keptValue } from "../state/kept-value.ts";
-import { NOBODY, type Pending } from "../state/pending.ts";
-import { addFollower, authenticate, type Memory, nextRequest, rememberPending } from "../state/store.ts";
-import { requestUpgrade } from "../upgrade/upgrade.ts";
+import { NOBODY, type Pending } from "../state/parts/pending.ts";
+import { addFollower, authenticate, nextRequest, rememberPending } from "../state/remember.ts";
+import type { Memory } from "../state/store.ts";
 import { whyNotAgain } from "../workers/start/pins.ts";
 import { history, info, selectWorkers, status, workersFor } from "./queries.ts";
 import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
@@ -22,21 +21,26 @@ import { specFrom } from "./specs.ts";
 
 /** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
 export type Call = Asker & { readonly now: number };
-type Handler<M extends Method> = (memory: Memory, call: Call, params: Methods[M]["params"]) => Promise<void> | void;
-
-/** Who waits for the answer. A notification is carried out all the same, and nobody waits for it. */
-const waiterOf = ({ connection, rpc }: Call): { readonly connection: number; readonly rpc: RpcId } =>
-  rpc === undefined ? { connection: NOBODY, rpc: null } : { connection, rpc };
-
-/** Answers one request. Its parameters have been validated. */
-export const handleCall = <M extends Method>(
+export type Handler<M extends Method> = (
   memory: Memory,
   call: Call,
-  method: M,
   params: Methods[M]["params"],
+) => Promise<void> | void;
+export type MethodHandlers = { readonly [M in Method]: Handler<M> };
+
+/** Who waits for the answer. A notification is carried out all the same, and nobody waits for it. */
+export const waiterOf = ({ connection, rpc }: Call): { readonly connection: number; readonly rpc: RpcId } =>
+  rpc === undefined ? { connection: NOBODY, rpc: null } : { connection, rpc };
+
+/** Answers one request by its method's handler. Its parameters have been validated. */
+export const handleCall = <M extends Method>(
+  memory: Memory,
+  handlers: MethodHandlers,
+  call: Call,
+  { method, params }: { readonly method: M; readonly params: Methods[M]["params"] },
 ): Promise<void> | void => {
-  // Narrowed by the key: the table below has for each method the handler of that method's parameters.
-  const handler = HANDLERS[method] as Handler<M>;
+  // Narrowed by the key: the table has for each method the handler of that method's parameters.
+  const handler = handlers[method] as Handler<M>;
   return handler(memory, call, params);
 };
 
@@ -54,7 +58,7 @@ export const redeployAnew = (memory: Memory, now: number): void => {
 
 /** Deploys a spec that nobody waits for. */
 export const deployForNobody = (memory: Memory, spec: Spec, now: number): void =>
-  advance(memory, {
+  memory.advance({
     kind: "run",
     now,
     request: null,
@@ -94,7 +98,7 @@ const deploy = (memory: Memory, call: Call, spec: Spec, { wait, clientId, supers
     generation,
   };
   rememberPending(memory, request, pending);
-  advance(memory, {
+  memory.advance({
     kind: "run",
     now: call.now,
     request,
@@ -192,7 +196,7 @@ const scale: Handler<"scale"> = (memory, call, params) => {
   const change = params.to === undefined ? { by: params.by ?? 0 } : { to: params.to };
   const request = nextRequest(memory);
   rememberPending(memory, request, { kind: "scale", ...waiterOf(call) });
-  advance(memory, { kind: "scale", now: call.now, request, change, inRollout: "refuse" });
+  memory.advance({ kind: "scale", now: call.now, request, change, inRollout: "refuse" });
 };
 
 const kill: Handler<"kill"> = (memory, call, params) => {
@@ -273,23 +277,16 @@ const logs: Handler<"logs"> = (memory, call, params) => {
   });
 };
 
-const upgrade: Handler<"upgrade"> = (memory, call, params) => {
-  const asked = requestUpgrade(memory, { exec: params.exec ?? null, by: null, now: call.now });
-  if (typeof asked === "string") return refuse(memory, call, asked);
-  if (params.wait !== true) return reply(memory, call, { done: null });
-  rememberPending(memory, nextRequest(memory), { kind: "upgrade", ...waiterOf(call), upgrade: asked });
-};
-
 const shutdown: Handler<"shutdown"> = (memory, call, params) => {
   const workers = countWorkers(memory.core.workers);
   if (params.wait !== true) {
     reply(memory, call, { workers });
-    advance(memory, { kind: "shutdown", now: call.now, request: null, steps: null });
+    memory.advance({ kind: "shutdown", now: call.now, request: null, steps: null });
     return;
   }
   const request = nextRequest(memory);
   rememberPending(memory, request, { kind: "shutdown", ...waiterOf(call) });
-  advance(memory, { kind: "shutdown", now: call.now, request, steps: null });
+  memory.advance({ kind: "shutdown", now: call.now, request, steps: null });
 };
 
 const checkToken: Handler<"authenticate"> = (memory, call, params) => {
@@ -317,7 +314,8 @@ const isSame = (secret: string, given: string): boolean => {
   return difference === 0;
 };
 
-const HANDLERS = {
+/** All methods but `upgrade`, whose handler is where upgrades are. */
+export const CONTROL_METHODS: Omit<MethodHandlers, "upgrade"> = {
   authenticate: checkToken,
   info: (memory, call) => reply(memory, call, info(memory)),
   run,
@@ -330,6 +328,5 @@ const HANDLERS = {
   kill,
   events,
   logs,
-  upgrade,
   shutdown,
-} as const satisfies { [M in Method]: Handler<M> };
+};

@@ -1,11 +1,9 @@
 // crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
 import { printable } from "../../control/printable.ts";
 import { isoTime, localDate } from "../state/facts.ts";
-import type { LogEntry } from "../state/front-end.ts";
+import type { Level, LogEntry } from "../state/front-end.ts";
 import type { Memory } from "../state/store.ts";
 import { syslogLine } from "./syslog.ts";
-
-export type Level = "error" | "warning" | "info" | "debug";
 
 const SHOWN = {
   quiet: ["error"],

@@ -1,8 +1,9 @@
 // What the supervisor has to tell beside the core's notes: noted in the same numbers, and logged when it is told.
 import { describeHappening, type Happening } from "../../control/happenings.ts";
 import { wallTime } from "../state/facts.ts";
+import type { Level } from "../state/front-end.ts";
 import type { Memory } from "../state/store.ts";
-import { type Level, log } from "./log.ts";
+import { log } from "./log.ts";
 
 /**
  * Takes note of it; `now` is CLOCK_MONOTONIC ms. Before crank serves, it goes to the log alone: if another crank's workers are

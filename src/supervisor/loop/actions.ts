@@ -7,12 +7,13 @@ import { redeployAnew } from "../control/requests.ts";
 import { log } from "../events/log.ts";
 import { happen } from "../events/supervisor-event.ts";
 import { signalNumber } from "../os/signals.ts";
+import { leave } from "../startup/exit.ts";
 import type { ReceivedSignal } from "../state/front-end.ts";
-import { noteRestart } from "../state/service-manager.ts";
 import type { Memory } from "../state/store.ts";
 import { tellManagerWhy } from "../systemd/link.ts";
+import { noteRestart } from "../systemd/tell-service-manager.ts";
 import { requestUpgrade } from "../upgrade/upgrade.ts";
-import { advance, leave } from "./apply-effects.ts";
+import { advance } from "./apply-effects.ts";
 
 /** Deploys what runs once more, after the rollout in flight if there is one. */
 export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {

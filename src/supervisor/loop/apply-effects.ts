@@ -5,20 +5,19 @@ import type { Effect, Note } from "../../core/model/effects.ts";
 import type { CoreEvent } from "../../core/model/events.ts";
 import { step } from "../../core/step.ts";
 import { LIMITS } from "../../keeper/protocol.ts";
-import { serviceSockets } from "../control/queries.ts";
-import { abandonUpgrades, answer, finish, giveHeldAnswers, notify, workerIsGone } from "../control/replies.ts";
+import { answer, finish, giveHeldAnswers, notify, workerIsGone } from "../control/replies.ts";
 import { log } from "../events/log.ts";
 import { logHappening } from "../events/supervisor-event.ts";
 import { beginMeasurement } from "../metrics/measuring.ts";
 import { signalNumber } from "../os/signals.ts";
 import { keepBacklogs } from "../sockets/backlog.ts";
-import { closeName, lookAtNames } from "../sockets/names.ts";
+import { lookAtNames } from "../sockets/names.ts";
 import { restoreRunDirectory } from "../sockets/run-directory.ts";
-import { CONTROL_HANDLE, METRICS_HANDLE } from "../sockets/sockets.ts";
-import { countNote } from "../state/counters.ts";
+import { closeSockets, leave } from "../startup/exit.ts";
 import { wallTime } from "../state/facts.ts";
-import { noteForManager } from "../state/service-manager.ts";
-import { closeSocket, forgetPending, forgetSaid, type Memory, rememberCore, rememberLook } from "../state/store.ts";
+import { countNote, forgetPending, forgetSaid, rememberCore } from "../state/remember.ts";
+import type { Memory } from "../state/store.ts";
+import { noteForManager } from "../systemd/tell-service-manager.ts";
 import { beginLook } from "../workers/serving/accepting.ts";
 import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
@@ -73,37 +72,6 @@ const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, n
 /** A worker may have chosen another period. */
 const watch = (memory: Memory, worker: number, periodMs: number): void =>
   memory.outbox.command({ kind: "watchdog", worker, periodMs: memory.said.get(worker)?.watchdogMs ?? periodMs });
-
-const closeSockets = (memory: Memory): void => {
-  for (const socket of serviceSockets(memory)) {
-    if (memory.settings?.binds[socket.bind ?? 0]?.address.kind === "unix")
-      memory.outbox.command({ kind: "removeName", handle: socket.handle });
-    memory.outbox.command({ kind: "closeHandle", handle: socket.handle });
-    closeName(memory, socket.handle);
-    closeSocket(memory, socket);
-  }
-};
-
-/** The file may be another's by now. */
-const removePid = ({ platform, settings, facts }: Memory): void => {
-  const path = settings?.extras?.pidPath;
-  const file = path === undefined ? null : platform.readText(path);
-  if (path !== undefined && file?.kind === "text" && file.text.trim() === String(facts.pid))
-    platform.removeFile(path, "file");
-};
-
-/** Ends crank: what is left of its sockets goes, workers that still run stay. */
-export const leave = (memory: Memory, status: number): void => {
-  abandonUpgrades(memory);
-  if (memory.look) rememberLook(memory, null);
-  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
-  closeSockets(memory);
-  removePid(memory);
-  for (const handle of [CONTROL_HANDLE, METRICS_HANDLE]) {
-    if (memory.sockets.has(handle)) memory.outbox.command({ kind: "removeName", handle });
-  }
-  memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
-};
 
 /** How much of what was noted is told at once, in UTF-16 units, for all listeners together. */
 const TOLD_AT_ONCE = LIMITS.batchBytes / 8;

@@ -1,5 +1,6 @@
 // What each kind of event that the keeper tells of means: a handler for each, and no more than who takes it from there.
 import { ERROR_CODES } from "../../control/messages.ts";
+import { describeErrno } from "../../core/errno.ts";
 import type { Ending, Worker } from "../../core/model/worker.ts";
 import { findWorker } from "../../core/model/workers.ts";
 import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../../keeper/protocol.ts";
@@ -8,32 +9,35 @@ import { takeLine } from "../control/connection.ts";
 import { measured, measurementIsGone } from "../control/measurement-end.ts";
 import {
   endConnection,
+  endHeldAnswers,
   queueIsKnown,
   queuesStayUnknown,
   signalsAreSent,
   signalWasRefused,
 } from "../control/replies.ts";
+import { CONTROL_METHODS, type MethodHandlers } from "../control/requests.ts";
 import { log } from "../events/log.ts";
 import { happen } from "../events/supervisor-event.ts";
-import { measurementNumber, takeMeasured } from "../metrics/measuring.ts";
-import { describeErrno } from "../os/errno.ts";
+import { takeMeasured } from "../metrics/measuring.ts";
 import { signalName } from "../os/signals.ts";
 import { atRestored } from "../sockets/backlog.ts";
 import { atBoundAgain, atNameChanged, atNameFailure, atShutDown, lookAtNames } from "../sockets/names.ts";
 import { restoreRunDirectory } from "../sockets/run-directory.ts";
 import { atBarrier, atFailure, atOpened, cancelStart } from "../startup/startup.ts";
-import { oneMore } from "../state/rate-limit.ts";
-import { noteReload } from "../state/service-manager.ts";
+import { oneMore } from "../state/parts/rate-limit.ts";
+import { kindOf, numberOf, type ProcessKind } from "../state/process-ids.ts";
 import {
   countDeath,
   forgetConnection,
   forgetPending,
-  type Memory,
   rememberBoot,
   rememberPending,
   rememberSaid,
-} from "../state/store.ts";
+} from "../state/remember.ts";
+import type { Memory } from "../state/store.ts";
 import { atManagerFailure } from "../systemd/link.ts";
+import { noteReload } from "../systemd/tell-service-manager.ts";
+import { upgrade } from "../upgrade/request.ts";
 import { takeUpgradeEvent } from "../upgrade/upgrade.ts";
 import { atHanded, atHungUp, atStoreFailure, atTaken, takeStoreWords } from "../workers/notify/descriptor-requests.ts";
 import { takeOddDatagram } from "../workers/notify/misunderstood.ts";
@@ -41,11 +45,10 @@ import { BY_PAIR, maySpeakFor, parseNotification } from "../workers/notify/notif
 import { atFollowFailure, atWatchdogExpired, takeOtherWords } from "../workers/notify/worker-report.ts";
 import { lookDueAt } from "../workers/serving/accepting.ts";
 import { probeIsGone, takeProbeResult } from "../workers/serving/probe-results.ts";
-import { isCheck, probeNumber } from "../workers/serving/probes.ts";
 import { recycleByMemory } from "../workers/serving/recycling.ts";
 import { someAreDue, takeReady, takeTick } from "../workers/serving/serving.ts";
 import { takeLook } from "../workers/serving/unaccepted.ts";
-import { errandIsGone, isErrand } from "../workers/start/helper-commands.ts";
+import { errandIsGone } from "../workers/start/helper-commands.ts";
 import { describeSpawnFailure } from "../workers/start/spawn-failure.ts";
 import { concernsStore } from "../workers/start/stored-descriptors.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
@@ -85,7 +88,10 @@ const onTick = (memory: Memory, event: EventOf<"tick">): Handled => {
 const lookWhetherAccepted = (memory: Memory, event: EventOf<"tick">): Handled => {
   const { deliveredAt } = event;
   if ((lookDueAt(memory) ?? Number.POSITIVE_INFINITY) > deliveredAt) return endUpgradeCheck(memory, event);
-  return takeLook(memory, deliveredAt).then(() => endUpgradeCheck(memory, event));
+  return takeLook(memory, deliveredAt).then((end) => {
+    if (end) endHeldAnswers(memory, end);
+    return endUpgradeCheck(memory, event);
+  });
 };
 
 const endUpgradeCheck = (memory: Memory, event: EventOf<"tick">): Handled => {
@@ -96,17 +102,55 @@ const endUpgradeCheck = (memory: Memory, event: EventOf<"tick">): Handled => {
 /** What counts before the sockets are open, whatever it means later. */
 const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
 
-const onDatagram = (memory: Memory, event: EventOf<"datagram">): Handled => {
-  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
-  const measurement = measurementNumber(event.worker);
-  if (measurement !== null) {
-    const scope = takeMeasured(memory, measurement, event);
+/** What each kind of process means by a datagram, by its end, and by not having been started. */
+type ByKind<K extends EventKind> = { readonly [P in ProcessKind]: (memory: Memory, event: EventOf<K>) => Handled };
+
+const NOTHING = (): void => undefined;
+
+const ON_DATAGRAM: ByKind<"datagram"> = {
+  worker: (memory, event) => onNotification(memory, event),
+  probe: (memory, event) => takeProbeResult(memory, numberOf(event.worker), event.bytes, event),
+  upgradeCheck: takeUpgradeEvent,
+  measurement: (memory, event) => {
+    const scope = takeMeasured(memory, numberOf(event.worker), event);
     if (scope === null) return;
     recycleByMemory(memory, event.deliveredAt);
     return measured(memory, event.deliveredAt, scope);
-  }
-  const probe = probeNumber(event.worker);
-  if (probe !== null) return takeProbeResult(memory, probe, event.bytes, event);
+  },
+  helperCommand: NOTHING,
+};
+
+const ON_EXIT: ByKind<"exited"> = {
+  worker: (memory, event) =>
+    advance(memory, {
+      kind: "workerExited",
+      now: event.deliveredAt,
+      at: event.happenedAt,
+      worker: event.worker,
+      ending: endingOf(event.ending, event.status),
+      tail: decoder.decode(event.tail),
+    }),
+  probe: (memory, event) => probeIsGone(memory, numberOf(event.worker), event),
+  upgradeCheck: takeUpgradeEvent,
+  measurement: (memory, event) => measurementIsGone(memory, numberOf(event.worker), event.deliveredAt),
+  helperCommand: errandIsGone,
+};
+
+const ON_SPAWN_FAILURE: ByKind<"spawnFailed"> = {
+  worker: (memory, { worker, step, errno, deliveredAt }) => {
+    const failed = findWorker(memory.core.workers, worker);
+    if (!failed) return;
+    const detail = describeSpawnFailure(memory, failed, { step, errno });
+    const known = detail === undefined ? {} : { detail };
+    advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno, ...known });
+  },
+  probe: (memory, event) => probeIsGone(memory, numberOf(event.worker), event),
+  upgradeCheck: takeUpgradeEvent,
+  measurement: (memory, event) => measurementIsGone(memory, numberOf(event.worker), event.deliveredAt),
+  helperCommand: errandIsGone,
+};
+
+const onNotification = (memory: Memory, event: EventOf<"datagram">): Handled => {
   const worker = findWorker(memory.core.workers, event.worker);
   if (!worker) return;
   const said = parseNotification(event.bytes);
@@ -157,38 +201,6 @@ const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf
 const MOST_QUOTED = 64;
 /** Of those that say they are ready, and of all others, for each worker. */
 const MOST_REFUSED = { most: 5, perMs: 60_000 };
-
-const onExit = (memory: Memory, event: EventOf<"exited">): Handled => {
-  if (isErrand(event.worker)) return errandIsGone(memory, event);
-  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
-  const measurement = measurementNumber(event.worker);
-  if (measurement !== null) return measurementIsGone(memory, measurement, event.deliveredAt);
-  const probe = probeNumber(event.worker);
-  if (probe !== null) return probeIsGone(memory, probe, event);
-  advance(memory, {
-    kind: "workerExited",
-    now: event.deliveredAt,
-    at: event.happenedAt,
-    worker: event.worker,
-    ending: endingOf(event.ending, event.status),
-    tail: decoder.decode(event.tail),
-  });
-};
-
-const onSpawnFailure = (memory: Memory, event: EventOf<"spawnFailed">): Handled => {
-  if (isErrand(event.worker)) return errandIsGone(memory, event);
-  if (isCheck(event.worker)) return takeUpgradeEvent(memory, event);
-  const { worker, step, errno, deliveredAt } = event;
-  const measurement = measurementNumber(worker);
-  if (measurement !== null) return measurementIsGone(memory, measurement, deliveredAt);
-  const probe = probeNumber(worker);
-  if (probe !== null) return probeIsGone(memory, probe, event);
-  const failed = findWorker(memory.core.workers, worker);
-  if (!failed) return;
-  const detail = describeSpawnFailure(memory, failed, { step, errno });
-  const known = detail === undefined ? {} : { detail };
-  advance(memory, { kind: "spawnFailed", now: deliveredAt, worker, step, errno, ...known });
-};
 
 const endingOf = (ending: number, status: number): Ending => {
   if (ending === 0) return { kind: "exit", code: status };
@@ -263,6 +275,9 @@ const onPenalty = (memory: Memory, { address, times, waitMs, deliveredAt }: Even
 };
 const MOST_PENALTIES = { most: 10, perMs: 60_000 };
 
+/** Everything that can be asked on the control socket. */
+const METHODS: MethodHandlers = { ...CONTROL_METHODS, upgrade };
+
 const ON_EVENT: Handlers = {
   tick: onTick,
   signalled: onSignal,
@@ -310,11 +325,11 @@ const ON_EVENT: Handlers = {
     if (failure !== null) atShutDown(memory, event.handle);
   },
   spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
-    isErrand(worker) || isCheck(worker)
-      ? undefined
-      : advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime }),
-  spawnFailed: onSpawnFailure,
-  exited: onExit,
+    kindOf(worker) === "worker"
+      ? advance(memory, { kind: "spawned", now: deliveredAt, worker, pid, startTime })
+      : undefined,
+  spawnFailed: (memory, event) => ON_SPAWN_FAILURE[kindOf(event.worker)](memory, event),
+  exited: (memory, event) => ON_EXIT[kindOf(event.worker)](memory, event),
   mainExited: (memory, { deliveredAt, happenedAt, worker, ending, status, rest }) =>
     advance(memory, {
       ...{ kind: "mainExited", now: deliveredAt, at: happenedAt, worker, rest },
@@ -326,9 +341,9 @@ const ON_EVENT: Handlers = {
   },
   moved: (memory, { deliveredAt, worker, pid, startTime }) =>
     advance(memory, { kind: "moved", now: deliveredAt, worker, pid, startTime }),
-  datagram: onDatagram,
+  datagram: (memory, event) => ON_DATAGRAM[kindOf(event.worker)](memory, event),
   watchdogExpired: atWatchdogExpired,
-  line: takeLine,
+  line: (memory, event) => takeLine(memory, event, METHODS),
   penalized: onPenalty,
   closed: onClosed,
 };

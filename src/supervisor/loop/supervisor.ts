@@ -55,7 +55,7 @@ export class Supervisor {
   #isTelling = false;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
-    this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries);
+    this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries, advance);
     this.#link = link;
     for (const { handle, inode } of hello.handles) this.#memory.inodes.set(handle, inode);
     this.#consumed = hello.facts.consumed;

@@ -4,29 +4,22 @@
 
 import { allWorkers } from "../../core/model/workers.ts";
 import { hexOf } from "../../host/bytes.ts";
-import { type Command, INHERITED_OOM_SCORE, type KeeperEvent, SPAWN_FLAGS, UNCHANGED } from "../../keeper/protocol.ts";
-import { serviceSockets } from "../control/queries.ts";
+import type { Command, KeeperEvent } from "../../keeper/protocol.ts";
 import { parseUri } from "../os/addresses.ts";
+import { helperProcess, REPORT_FD } from "../os/helper-process.ts";
 import { AF_INET6, internetAddress, SOCK_DGRAM, unixAddress } from "../os/sockaddr.ts";
-import type { Measurement, Scope } from "../state/measurements.ts";
+import { serviceSockets } from "../sockets/listeners.ts";
+import type { Measurement, Scope } from "../state/parts/measurements.ts";
+import { processId } from "../state/process-ids.ts";
 import type { Memory, OpenSocket } from "../state/store.ts";
-import { FIRST_ERRAND, FIRST_MEASUREMENT } from "../workers/serving/probes.ts";
-import { FOREIGN_VARIABLES } from "../workers/start/launch.ts";
 
-const SAY_FD = 3;
 const FIRST_SOCKET_FD = 4;
-const NOTHING = 2;
-const SIGKILL = 9;
 
 /** After this what has not been found out yet stays unknown. */
 const TIME_LIMIT_MS = 5000;
 /** How long after the beginning of one the next may begin: so long at least, and so many times what the last one took. */
 const PAUSE_MS = 1000;
 const PAUSE_TIMES = 10;
-
-/** The number of the measurement that the keeper knows under this worker number; null: it is a worker's, or a probe's. */
-export const measurementNumber = (worker: number): number | null =>
-  worker >= FIRST_MEASUREMENT && worker < FIRST_ERRAND ? worker - FIRST_MEASUREMENT : null;
 
 /** Whether the last measurement is so young that nothing newer is to be had. */
 export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
@@ -53,9 +46,8 @@ const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSo
   const open = sockets.filter(({ handle }) => memory.sockets.has(handle));
   const fds = new Map(open.map(({ handle }, index) => [handle, FIRST_SOCKET_FD + index]));
   const workers = allWorkers(memory.core.workers).filter(({ pid }) => pid !== null);
-  return {
-    kind: "spawn",
-    worker: FIRST_MEASUREMENT + number,
+  return helperProcess({
+    worker: processId("measurement", number),
     file: `${memory.facts.home}/bin/crank`,
     args: [
       "crank-measure",
@@ -64,27 +56,9 @@ const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSo
       ...sockets.map((socket) => `${fds.get(socket.handle) ?? "-"}:${addressOf(socket)}`),
       ...workers.map(({ id, pid, startTime }) => `${id}:${pid}:${startTime}`),
     ],
-    cwd: "/",
-    env: [],
-    unset: FOREIGN_VARIABLES,
-    ownPid: [],
     descriptors: [...fds].flat(),
-    stdin: 0,
-    output: NOTHING,
-    notifyFd: SAY_FD,
-    notifyPath: "",
-    identity: [],
-    umask: UNCHANGED,
-    limits: [],
-    nice: 0,
-    oomScore: INHERITED_OOM_SCORE,
-    deathSignal: SIGKILL,
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
-    prefix: "",
-    json: "",
-    connectFd: 0,
-    connectPath: "",
-  };
+    notifyFd: REPORT_FD,
+  });
 };
 
 /** The bytes of its address in hexadecimal; "" for a socket that has no connections. */

@@ -6,8 +6,8 @@ import type { Worker, WorkerState } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { statusLine } from "../../core/service-status.ts";
 import { VERSION } from "../../version.ts";
-import { serviceSockets } from "../control/queries.ts";
 import { AF_UNIX } from "../os/sockaddr.ts";
+import { serviceSockets } from "../sockets/listeners.ts";
 import { nameProblem } from "../sockets/names.ts";
 import type { Memory } from "../state/store.ts";
 

@@ -2,8 +2,9 @@
 // answers. Each connection is for one request, and how many wait is bounded: a client too many is refused.
 import { byteLength } from "../../host/bytes.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
-import type { Pending } from "../state/pending.ts";
-import { forgetPending, type Memory, nextRequest, rememberPending } from "../state/store.ts";
+import type { Pending } from "../state/parts/pending.ts";
+import { forgetPending, nextRequest, rememberPending } from "../state/remember.ts";
+import type { Memory } from "../state/store.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { health, metricsText } from "./metrics.ts";
 

@@ -1,6 +1,5 @@
 // The URIs of -bind and -ctl: text to an Address and its options. Nothing is looked up or opened here.
 import { byteLength } from "../../host/bytes.ts";
-import type { SocketOptions } from "../state/settings.ts";
 
 export type Address =
   | {
@@ -260,4 +259,24 @@ const refuseMisplaced = (uri: string, key: string, address: Address): void => {
   if (TCP_OPTIONS.has(key) && !(address.kind === "internet" && address.transport === "tcp")) {
     throw new AddressError(`${uri}: ${key} is for tcp sockets only`);
   }
+};
+
+export type SocketOptions = {
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+  /** Seconds, 0 for off. */
+  readonly deferAccept: number;
+  /** Queue length, 0 for off. */
+  readonly fastOpen: number;
+  /** null: as the scheme says. */
+  readonly v6Only: boolean | null;
+  /** O_NONBLOCK, which all workers share with the socket. */
+  readonly nonBlocking: boolean;
+  /** Of a unix socket's file; null leaves what the umask gives. */
+  readonly mode: number | null;
+  /** Names or numbers, looked up when the socket is opened. */
+  readonly owner: string | null;
+  readonly group: string | null;
 };

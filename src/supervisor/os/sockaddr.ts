@@ -1,5 +1,5 @@
 // Addresses and socket options as the numbers and bytes that the kernel wants (Linux, little-endian hosts).
-import type { SocketOptions } from "../state/settings.ts";
+import type { SocketOptions } from "./addresses.ts";
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;

@@ -5,8 +5,9 @@ import { STANDING } from "../../core/model/standing.ts";
 import { countIn, findPool } from "../../core/model/workers.ts";
 import { UNCHANGED } from "../../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "../os/addresses.ts";
+import { CONTROL_HANDLE } from "../state/handles.ts";
 import type { Memory } from "../state/store.ts";
-import { CONTROL_HANDLE, uidOf } from "./sockets.ts";
+import { uidOf } from "./sockets.ts";
 
 /**
  * Gives the control socket's file to whom a worker that is about to start needs it for: its own user if it acknowledges

@@ -2,11 +2,11 @@
 // share it changes it for all by listen(2). What a worker has shortened is restored.
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
-import { serviceSockets } from "../control/queries.ts";
 import { isFirst } from "../events/once.ts";
 import { happen } from "../events/supervisor-event.ts";
 import { SOCK_DGRAM } from "../os/sockaddr.ts";
 import type { Memory, OpenSocket } from "../state/store.ts";
+import { serviceSockets } from "./listeners.ts";
 
 /** Lets the keeper look at all queues, and restore those that are shorter than they should be. */
 export const keepBacklogs = (memory: Memory): void => {

@@ -1,7 +1,6 @@
 // The service's sockets as workers are given them.
 
-import { serviceSockets } from "../control/queries.ts";
-import type { Memory } from "../state/store.ts";
+import type { Memory, OpenSocket } from "../state/store.ts";
 
 /** A socket of the service, by its inode, and as which descriptor workers are given it. */
 export type Listener = { readonly inode: number; readonly fd: number; readonly address: string };
@@ -17,4 +16,13 @@ export const listenersOf = (memory: Memory): readonly Listener[] => {
     if (inode !== 0 && bind !== null) listeners.push({ inode, fd: FIRST_FD + bind, address });
   }
   return listeners;
+};
+
+/** The sockets that workers inherit, in -bind order. */
+export const serviceSockets = (memory: Memory): OpenSocket[] => {
+  const sockets: OpenSocket[] = [];
+  memory.sockets.forEach((socket) => {
+    if (socket.bind !== null) sockets.push(socket);
+  });
+  return sockets.length > 1 ? sockets.sort((a, b) => a.handle - b.handle) : sockets;
 };

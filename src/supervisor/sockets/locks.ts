@@ -1,8 +1,8 @@
 // The locks that keep two cranks from each other's files. That of the run directory tells two of one name apart; beside
 // the record and the control socket there is one more, since -conf and -ctl lead there whatever the name is.
 import { host } from "#host";
+import { describeErrno } from "../../core/errno.ts";
 import type { KeeperEvent, SentCommand } from "../../keeper/protocol.ts";
-import { describeErrno } from "../os/errno.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Memory } from "../state/store.ts";
 

@@ -2,17 +2,17 @@
 // (keeper/sockets/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
 // service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
 
+import { describeErrno } from "../../core/errno.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { retryDelay } from "../../core/worker/backoff.ts";
 import { COMMANDS, type KeeperEvent, NAME_STATES } from "../../keeper/protocol.ts";
 import { happen } from "../events/supervisor-event.ts";
-import { describeErrno } from "../os/errno.ts";
 import { AF_UNIX } from "../os/sockaddr.ts";
-import { count } from "../state/counters.ts";
-import { oneMore } from "../state/rate-limit.ts";
-import { forgetName, type Memory, type OpenSocket, rememberName, type SocketName } from "../state/store.ts";
+import { bindOf } from "../state/handles.ts";
+import { oneMore } from "../state/parts/rate-limit.ts";
+import { count, forgetName, rememberName } from "../state/remember.ts";
+import type { Memory, OpenSocket, SocketName } from "../state/store.ts";
 import { secondNames } from "./run-directory.ts";
-import { bindOf } from "./sockets.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 

@@ -1,11 +1,12 @@
 // What crank has to open at its start: the sockets of -bind, out of the service manager's store where they are in it, and
 // the control socket.
 import { type Command, UNCHANGED } from "../../keeper/protocol.ts";
-import { discardStored } from "../state/service-manager.ts";
+import { bindHandle, METRICS_HANDLE } from "../state/handles.ts";
+import { discardStored, rememberAdoption } from "../state/remember.ts";
 import type { Bind, Settings } from "../state/settings.ts";
-import { type Memory, rememberAdoption } from "../state/store.ts";
-import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "./passed-sockets.ts";
-import { bindHandle, controlOpening, isStillReachable, METRICS_HANDLE, type Opening, openCommand } from "./sockets.ts";
+import type { Memory } from "../state/store.ts";
+import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "../systemd/passed-sockets.ts";
+import { controlOpening, isStillReachable, type Opening, openCommand } from "./sockets.ts";
 
 /** What the service manager passed to this crank. */
 export const socketsPassedTo = ({ platform, facts }: Memory): Passed => passedSockets(platform.environment, facts.pid);

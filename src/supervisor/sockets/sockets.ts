@@ -1,9 +1,10 @@
 // Opening what -bind and -ctl name: addresses resolved, stale files cleared away, the keeper told what to open, and what
 // it answers turned into sentences.
+
+import { describeErrno } from "../../core/errno.ts";
 import { isIpv4, isIpv6 } from "../../host/names.ts";
 import { type Command, UNCHANGED } from "../../keeper/protocol.ts";
-import { type Address, DEFAULT_OPTIONS, formatAddress } from "../os/addresses.ts";
-import { describeErrno } from "../os/errno.ts";
+import { type Address, DEFAULT_OPTIONS, formatAddress, type SocketOptions } from "../os/addresses.ts";
 import type { Platform } from "../os/platform.ts";
 import {
   AF_INET,
@@ -18,20 +19,12 @@ import {
   socketOptions,
   unixAddress,
 } from "../os/sockaddr.ts";
-import type { Settings, SocketOptions } from "../state/settings.ts";
-import { type Memory, type OpenSocket, rememberSocket } from "../state/store.ts";
+import { CONTROL_HANDLE } from "../state/handles.ts";
+import { rememberSocket } from "../state/remember.ts";
+import type { Settings } from "../state/settings.ts";
+import type { Memory, OpenSocket } from "../state/store.ts";
 
-export const CONTROL_HANDLE = 1;
-export const METRICS_HANDLE = 2;
-const FIRST_BIND_HANDLE = 10;
 const CONTROL_BACKLOG = 128;
-
-/** Which of `settings.binds` has the socket of this handle; null: it is one of crank's own. */
-export const bindOf = (handle: number): number | null =>
-  handle < FIRST_BIND_HANDLE ? null : handle - FIRST_BIND_HANDLE;
-
-/** The keeper's number for the socket of `settings.binds[index]`. */
-export const bindHandle = (index: number): number => FIRST_BIND_HANDLE + index;
 
 /** A socket to be opened; `uri` is what the user wrote. */
 export type Opening = {

@@ -1,6 +1,7 @@
 // crank's own start: settings from the command line, the lock, the record, the sockets, and the first run. Each stage
 // ends at a barrier in the keeper, and is written down, so that a supervisor that dies in it is followed by one that goes on.
 
+import { describeErrno } from "../../core/errno.ts";
 import { mergeHistories } from "../../core/model/history.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { initialState } from "../../core/model/state.ts";
@@ -8,13 +9,11 @@ import { COMMANDS, type KeeperEvent } from "../../keeper/protocol.ts";
 import { isTheLeftOne, takeElsewhere, takeOver } from "../adoption/adoption.ts";
 import { adoptOrphans, type LeftJournal, lookForLeft } from "../adoption/orphaned-journal.ts";
 import { prepareRecord, readRecord } from "../adoption/record-file.ts";
-import { serviceSockets } from "../control/queries.ts";
 import { deployForNobody, redeploy } from "../control/requests.ts";
 import { complain, log } from "../events/log.ts";
 import { syslogRoute } from "../events/syslog.ts";
-import { leave } from "../loop/apply-effects.ts";
 import { AddressError } from "../os/addresses.ts";
-import { describeErrno } from "../os/errno.ts";
+import { serviceSockets } from "../sockets/listeners.ts";
 import { lockCommand, lockProblem, locksOf } from "../sockets/locks.ts";
 import { lookAtNames } from "../sockets/names.ts";
 import { notifyProblem } from "../sockets/notify-path.ts";
@@ -27,27 +26,26 @@ import {
   type Way,
   wayToOpen,
 } from "../sockets/openings.ts";
-import { type Passed, storeName, straySockets, withPassedSockets } from "../sockets/passed-sockets.ts";
 import { makeRunDirectory, runPath, withSafeRunDirectory } from "../sockets/run-directory.ts";
 import {
   AddressInUse,
-  bindOf,
-  CONTROL_HANDLE,
   isOpenAt,
-  METRICS_HANDLE,
   noteOpened,
   type Opening,
   openFailure,
   StartError,
   withoutIpv6,
 } from "../sockets/sockets.ts";
-import { discardStored } from "../state/service-manager.ts";
+import { bindOf, CONTROL_HANDLE, METRICS_HANDLE } from "../state/handles.ts";
+import { discardStored, forgetSocket, rememberBoot, rememberCore, rememberSettings } from "../state/remember.ts";
 import { type Extras, respawnOf, type Settings } from "../state/settings.ts";
 import { settingsProblem, sizeProblem } from "../state/spec-size.ts";
-import { type Boot, forgetSocket, type Memory, rememberBoot, rememberCore, rememberSettings } from "../state/store.ts";
+import type { Boot, Memory } from "../state/store.ts";
 import { meetServiceManager, tellManagerWhy } from "../systemd/link.ts";
+import { type Passed, storeName, straySockets, withPassedSockets } from "../systemd/passed-sockets.ts";
 import { describeHolders } from "./address-holders.ts";
 import { brokenArgument } from "./arguments.ts";
+import { leave } from "./exit.ts";
 import { warnOfKernelLimits } from "./kernel-limits.ts";
 
 const STDOUT = 1;

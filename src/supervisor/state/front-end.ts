@@ -1,12 +1,8 @@
 // What a program that crank can be called as has to say. What differs is data in the settings where it can be, and one of
 // these functions otherwise; none of them supervises: they call what actions.ts and requests.ts offer to all.
 import type { UpgradeDone } from "../../control/messages.ts";
-import type { Note } from "../../core/model/effects.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
-import type { Level } from "../events/log.ts";
-import type { Platform } from "../os/platform.ts";
 import type { Settings } from "./settings.ts";
-import type { Memory } from "./store.ts";
 
 /** What the command line asks for. `say`: print and exit, as for -help, -version and wrong usage. */
 export type Invocation =
@@ -21,12 +17,6 @@ export type ForeignLine = {
   readonly event: Extract<KeeperEvent, { kind: "line" }>;
   readonly text: string | null;
   readonly mayControl: boolean;
-};
-
-/** Another protocol on the control socket. */
-export type Dialect = {
-  /** Takes the line and answers it. False: it means nothing to this dialect, and is answered as no JSON-RPC. */
-  readonly take: (memory: Memory, line: ForeignLine) => boolean | Promise<boolean>;
 };
 
 /** One line of the program's own log, still without its newline. */
@@ -50,33 +40,4 @@ export type UpgradeOutcome = { readonly number: number } & (
   | { readonly kind: "failed"; readonly message: string }
 );
 
-export type FrontEnd = {
-  /** Reads the arguments (without the program's name). Called once in a crank's life. */
-  readonly parse: (
-    args: readonly string[],
-    environment: Readonly<Record<string, string | undefined>>,
-    cwd: string,
-    platform: Platform,
-  ) => Invocation | Promise<Invocation>;
-  /** What each signal leads to; one that is not here is ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end it instead. */
-  readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => Promise<void> | void>>;
-  readonly dialect: Dialect;
-  /** What the log has for a note; null: nothing. */
-  readonly describe: (memory: Memory, note: Note) => Pick<LogEntry, "level" | "message"> | null;
-  /** Hears of every note when it is told, after the log. */
-  readonly told?: (memory: Memory, note: Note) => void;
-  /** Says what there is to say when the sockets are open. */
-  readonly begun?: (memory: Memory) => Promise<void> | void;
-  /** The wrapper of its upgrades, if it has one. */
-  readonly wrapper?: (memory: Memory) => Wrapper | null;
-  /** Hears how an upgrade went, in the batch in which that is known: from the new supervisor, or from the one that stays. */
-  readonly upgraded?: (memory: Memory, outcome: UpgradeOutcome, now: number) => void;
-  /** Hears that an errand (helper-commands.ts) failed; `how` completes "the command …". */
-  readonly errandFailed?: (memory: Memory, how: string) => void;
-  /** A worker that is ready and does not hold the sockets has failed; `warn`: its protocol takes it for ready all the same. */
-  readonly unheldSockets?: "warn";
-  /** How a line of the log looks in the text format. */
-  readonly logLine: (memory: Memory, entry: LogEntry) => string;
-  /** Where it is said why it cannot start, and what it ends with then; by default standard error, and 1. */
-  readonly setUpFailure?: { readonly sink: "stdout" | "stderr"; readonly status: number };
-};
+export type Level = "error" | "warning" | "info" | "debug";

@@ -1,6 +1,8 @@
 // A front end's own part of the memory: what it has to know from one event to the next and what is no part of the service.
 // Plain JSON in one journal key; each front end has its own shape for it, and one supervisor only ever has one front end.
-import { type Memory, rememberOwn } from "./store.ts";
+
+import { rememberOwn } from "./remember.ts";
+import type { Memory } from "./store.ts";
 
 /** A way to keep a value of type T. `empty` is what it is before it was ever written. */
 export type Own<T> = {

@@ -1,31 +1,41 @@
 // The way back: out of the journal's entries into the supervisor's memory, at every hello. What is written is in store.ts.
 
+import type { CoreEvent } from "../../core/model/events.ts";
 import { stateOf } from "../../core/model/plain-state.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
 import type { Generation } from "../../core/model/state.ts";
 import { initialState } from "../../core/model/state.ts";
 import type { Worker } from "../../core/model/worker.ts";
-import { EMPTY_STORE } from "../workers/start/stored-descriptors.ts";
 import { Outbox } from "./batch.ts";
-import { NOTHING_COUNTED } from "./counters.ts";
-import { NoteLog } from "./event-log.ts";
 import { keptValue } from "./kept-value.ts";
-import { Measurements } from "./measurements.ts";
-import { NO_SERVICE_MANAGER } from "./service-manager.ts";
+import { NOTHING_COUNTED } from "./parts/counters.ts";
+import { NoteLog } from "./parts/event-log.ts";
+import { Measurements } from "./parts/measurements.ts";
+import { NO_SERVICE_MANAGER } from "./parts/service-manager.ts";
+import { EMPTY_STORE } from "./parts/stored-descriptors.ts";
 import { rememberSpecText } from "./spec-texts.ts";
 import type { Memory } from "./store.ts";
 
 const EMPTY_CORE = initialState({ respawn: null, history: [] });
 
+/** What lets the core take an event (loop/apply-effects.ts). */
+type Advance = (memory: Memory, event: CoreEvent) => void;
+
+const onlyRead: Advance = (_memory, { kind }) => {
+  throw new Error(`A state that was restored to be read takes no event (${kind})`);
+};
+
 /** Rebuilds the memory from the journal's entries. Values are our own, written by `remember*`; the version is checked before. */
 export const recall = (
   { platform, frontEnd, facts }: Pick<Memory, "platform" | "frontEnd" | "facts">,
   entries: ReadonlyMap<string, Uint8Array>,
+  advance: Advance = onlyRead,
 ): Memory => {
   const memory: Memory = {
     platform,
     frontEnd,
     facts,
+    advance: (event) => advance(memory, event),
     outbox: new Outbox(),
     notes: new NoteLog(),
     measurements: new Measurements(),

@@ -1,7 +1,7 @@
 // What crank was started with: the same for every supervisor of its life. A front end makes it from its own flags.
 import type { KillMode, Readiness, Spec, StopStep } from "../../core/model/spec.ts";
 import type { Manner, Respawn } from "../../core/model/state.ts";
-import type { Address } from "../os/addresses.ts";
+import type { Address, SocketOptions } from "../os/addresses.ts";
 
 export type LogFormat = "text" | "json" | "raw";
 /** `quiet`: errors only. `verbose`: every step of every worker. */
@@ -15,26 +15,6 @@ export type Bind = {
   readonly name: string;
   readonly address: Address;
   readonly options: SocketOptions;
-};
-
-export type SocketOptions = {
-  readonly backlog: number;
-  readonly reusePort: boolean;
-  readonly noDelay: boolean;
-  readonly keepAlive: boolean;
-  /** Seconds, 0 for off. */
-  readonly deferAccept: number;
-  /** Queue length, 0 for off. */
-  readonly fastOpen: number;
-  /** null: as the scheme says. */
-  readonly v6Only: boolean | null;
-  /** O_NONBLOCK, which all workers share with the socket. */
-  readonly nonBlocking: boolean;
-  /** Of a unix socket's file; null leaves what the umask gives. */
-  readonly mode: number | null;
-  /** Names or numbers, looked up when the socket is opened. */
-  readonly owner: string | null;
-  readonly group: string | null;
 };
 
 export type Settings = {

@@ -1,25 +1,24 @@
 // All that the supervisor knows, and which journal key holds which part of it. Written whenever it changes, read at
 // every hello (restore.ts): a supervisor that starts is in no other position than one that went on.
 
-import type { GoodSpec } from "../../core/model/spec.ts";
+import type { Note } from "../../core/model/effects.ts";
+import type { CoreEvent } from "../../core/model/events.ts";
 import type { State } from "../../core/model/state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "../../core/model/worker.ts";
-import { changedWorkers, findWorker } from "../../core/model/workers.ts";
 import type { Platform } from "../os/platform.ts";
-import type { DescriptorStore, StoredDescriptor } from "../workers/start/stored-descriptors.ts";
 import type { Outbox } from "./batch.ts";
-import { type Counters, count } from "./counters.ts";
-import type { NoteLog } from "./event-log.ts";
 import type { KeeperFacts } from "./facts.ts";
-import type { FrontEnd } from "./front-end.ts";
-import type { Adoption } from "./left.ts";
-import type { Measurements } from "./measurements.ts";
-import type { Finished, Pending } from "./pending.ts";
-import type { Seldom } from "./rate-limit.ts";
-import type { ServiceManager } from "./service-manager.ts";
+import type { ForeignLine, Invocation, LogEntry, ReceivedSignal, UpgradeOutcome, Wrapper } from "./front-end.ts";
+import type { Adoption } from "./parts/adoption.ts";
+import type { Counters } from "./parts/counters.ts";
+import type { NoteLog } from "./parts/event-log.ts";
+import type { Measurements } from "./parts/measurements.ts";
+import type { Finished, Pending } from "./parts/pending.ts";
+import type { Seldom } from "./parts/rate-limit.ts";
+import type { ServiceManager } from "./parts/service-manager.ts";
+import type { DescriptorStore, StoredDescriptor } from "./parts/stored-descriptors.ts";
+import type { Upgrade } from "./parts/upgrade.ts";
 import type { Settings } from "./settings.ts";
-import { generationText, goodSpecText } from "./spec-texts.ts";
-import type { Upgrade } from "./upgrade-stages.ts";
 
 /**
  * How far crank's own start has come. `barrier` is the token that ends the stage. `failure` is why crank cannot start, and
@@ -71,8 +70,6 @@ export type SocketName = {
   readonly failed?: Seldom;
 };
 
-const FINISHED_KEPT = 16;
-
 /**
  * What a worker has said of itself on its notify socket, escaped and bounded. `notedAt`, `notedIn`: when its status was last
  * told, and in which state it was. `failures`, `mains`: how often its ERRNO= and its wrong MAINPID= were told. `watchdogMs`: the period that it has chosen itself. `refused`: what others said for it,
@@ -108,6 +105,8 @@ export type Memory = {
   /** The program that crank was called as. */
   readonly frontEnd: FrontEnd;
   readonly facts: KeeperFacts;
+  /** Lets the core take one event, at once and to its end (loop/apply-effects.ts). */
+  readonly advance: (event: CoreEvent) => void;
   readonly outbox: Outbox;
   readonly notes: NoteLog;
   readonly measurements: Measurements;
@@ -156,195 +155,39 @@ export type Memory = {
   own: unknown;
 };
 
-/** What crank was started with. */
-export const rememberSettings = (memory: Memory, settings: Settings): void => {
-  memory.settings = settings;
-  memory.outbox.put("settings", settings);
+/** Another protocol on the control socket. */
+export type Dialect = {
+  /** Takes the line and answers it. False: it means nothing to this dialect, and is answered as no JSON-RPC. */
+  readonly take: (memory: Memory, line: ForeignLine) => boolean | Promise<boolean>;
 };
 
-/** How far crank's own start is. */
-export const rememberBoot = (memory: Memory, boot: Boot): void => {
-  memory.boot = boot;
-  memory.outbox.put("boot", boot);
-};
-
-/** How far the taking over of what a killed crank left is; null: it is over. */
-export const rememberAdoption = (memory: Memory, adoption: Adoption | null): void => {
-  memory.adoption = adoption;
-  if (adoption) memory.outbox.put("adoption", adoption);
-  else memory.outbox.remove("adoption");
-};
-
-/** Takes the core's next state; only what has changed (by reference) is written. */
-export const rememberCore = (memory: Memory, next: State): void => {
-  const before = memory.core;
-  if (before === next) return;
-  memory.core = next;
-  if (before.service !== next.service) memory.outbox.put("service", next.service);
-  if (before.history !== next.history) rememberHistory(memory, before.history, next.history);
-  if (before.generations !== next.generations) rememberGenerations(memory, before.generations, next.generations);
-  if (before.workers !== next.workers) rememberWorkers(memory, before.workers, next.workers);
-};
-
-/** A key for each good spec: most of them are the same from deploy to deploy. */
-const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: readonly GoodSpec[]): void => {
-  for (const good of next) {
-    if (!before.includes(good)) memory.outbox.putText(`history/${good.generation}`, goodSpecText(good));
-  }
-  for (const good of before) {
-    // Most are still there as they were, which is found out soonest.
-    if (next.includes(good) || next.some((other) => other.generation === good.generation)) continue;
-    memory.outbox.remove(`history/${good.generation}`);
-  }
-};
-
-const rememberGenerations = (memory: Memory, before: State["generations"], next: State["generations"]): void => {
-  for (const generation of Object.values(next)) {
-    const { number } = generation;
-    if (generation !== before[number]) memory.outbox.putText(`generation/${number}`, generationText(generation));
-  }
-  for (const number of Object.keys(before)) {
-    if (!(number in next)) memory.outbox.remove(`generation/${number}`);
-  }
-};
-
-const rememberWorkers = (memory: Memory, before: State["workers"], next: State["workers"]): void => {
-  for (const id of changedWorkers(before, next)) {
-    const worker = findWorker(next, id);
-    if (worker) memory.outbox.put(`worker/${id}`, worker);
-    else memory.outbox.remove(`worker/${id}`);
-  }
-};
-
-export const rememberSocket = (memory: Memory, socket: OpenSocket): void => {
-  memory.sockets.set(socket.handle, socket);
-  memory.outbox.put(`socket/${socket.handle}`, socket);
-};
-
-/** A socket is gone. */
-export const forgetSocket = (memory: Memory, handle: number): void => {
-  memory.sockets.delete(handle);
-  memory.outbox.remove(`socket/${handle}`);
-};
-
-export const rememberName = (memory: Memory, handle: number, name: SocketName): void => {
-  memory.names.set(handle, name);
-  memory.outbox.put(`name/${handle}`, name);
-};
-
-export const forgetName = (memory: Memory, handle: number): void => {
-  if (memory.names.delete(handle)) memory.outbox.remove(`name/${handle}`);
-};
-
-/** Forgets a socket of the service that crank closes, but for where it was. */
-export const closeSocket = (memory: Memory, socket: OpenSocket): void => {
-  forgetSocket(memory, socket.handle);
-  memory.closed = [...memory.closed, socket];
-  memory.outbox.put("closed", memory.closed);
-};
-
-/** A number for a request that nobody had before. */
-export const nextRequest = (memory: Memory): number => {
-  count(memory, "requests");
-  return memory.counters.requests;
-};
-
-/** A supervisor has ended unasked. */
-export const countDeath = (memory: Memory): void => {
-  count(memory, "supervisorDeaths");
-};
-
-/** A request waits for its answer. */
-export const rememberPending = (memory: Memory, request: number, pending: Pending): void => {
-  memory.pending.set(request, pending);
-  memory.outbox.put(`pending/${request}`, pending);
-};
-
-/** A request has been answered, or nobody waits for it any more. */
-export const forgetPending = (memory: Memory, request: number): void => {
-  if (memory.pending.delete(request)) memory.outbox.remove(`pending/${request}`);
-};
-
-/** An answer that may be asked for again; the last few are kept. */
-export const rememberFinished = (memory: Memory, finished: Finished): void => {
-  memory.finished.push(finished);
-  if (memory.finished.length > FINISHED_KEPT) memory.finished.shift();
-  memory.outbox.put("finished", memory.finished);
-};
-
-/** The workers whose start did not fit into a batch, all of them. */
-export const rememberUnstarted = (memory: Memory, workers: readonly number[]): void => {
-  memory.unstarted = workers;
-  if (workers.length > 0) memory.outbox.put("unstarted", workers);
-  else memory.outbox.remove("unstarted");
-};
-
-/** What a worker says of itself. */
-export const rememberSaid = (memory: Memory, worker: number, said: Said): void => {
-  memory.said.set(worker, said);
-  memory.outbox.put(`said/${worker}`, said);
-};
-
-/** A worker that said something is gone. */
-export const forgetSaid = (memory: Memory, worker: number): void => {
-  if (memory.said.delete(worker)) memory.outbox.remove(`said/${worker}`);
-};
-
-/** What was said once. */
-export const rememberOnce = (memory: Memory, once: Memory["once"]): void => {
-  memory.once = once;
-  memory.outbox.put("once", once);
-};
-
-/** Whether a worker accepts is to be looked at; null: it is known. */
-export const rememberLook = (memory: Memory, look: Look | null): void => {
-  memory.look = look;
-  if (look) memory.outbox.put("look", look);
-  else memory.outbox.remove("look");
-};
-
-/** A connection wants to hear of events. */
-export const addFollower = (memory: Memory, connection: number): void => {
-  memory.followers.add(connection);
-  memory.outbox.put("followers", [...memory.followers]);
-};
-
-/** A connection has shown the secret. */
-export const authenticate = (memory: Memory, connection: number): void => {
-  memory.authenticated.add(connection);
-  memory.outbox.put("authenticated", [...memory.authenticated]);
-};
-
-/** How far an upgrade is; null: there is none. */
-export const rememberUpgrade = (memory: Memory, upgrade: Upgrade | null): void => {
-  memory.upgrade = upgrade;
-  if (upgrade) memory.outbox.put("upgrade", upgrade);
-  else memory.outbox.remove("upgrade");
-};
-
-/** An upgrade begins; its number is taken. */
-export const beginUpgrade = (memory: Memory, upgrade: Upgrade): void => {
-  memory.counters = { ...memory.counters, upgradesBegun: upgrade.number };
-  memory.outbox.put("counters", memory.counters);
-  rememberUpgrade(memory, upgrade);
-};
-
-/** An upgrade has come to its good end; `program` is what the next one is to, when nobody says otherwise. */
-export const countUpgrade = (memory: Memory, program: string | null): void => {
-  count(memory, "upgrades");
-  if (program === memory.program) return;
-  memory.program = program;
-  memory.outbox.put("program", program);
-};
-
-/** The front end's own part, as own.ts wants it. */
-export const rememberOwn = (memory: Memory, own: unknown): void => {
-  memory.own = own;
-  memory.outbox.put("own", own);
-};
-
-/** Forgets all that hung on a connection that is gone. */
-export const forgetConnection = (memory: Memory, connection: number): void => {
-  if (memory.followers.delete(connection)) memory.outbox.put("followers", [...memory.followers]);
-  if (memory.authenticated.delete(connection)) memory.outbox.put("authenticated", [...memory.authenticated]);
+export type FrontEnd = {
+  /** Reads the arguments (without the program's name). Called once in a crank's life. */
+  readonly parse: (
+    args: readonly string[],
+    environment: Readonly<Record<string, string | undefined>>,
+    cwd: string,
+    platform: Platform,
+  ) => Invocation | Promise<Invocation>;
+  /** What each signal leads to; one that is not here is ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end it instead. */
+  readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => Promise<void> | void>>;
+  readonly dialect: Dialect;
+  /** What the log has for a note; null: nothing. */
+  readonly describe: (memory: Memory, note: Note) => Pick<LogEntry, "level" | "message"> | null;
+  /** Hears of every note when it is told, after the log. */
+  readonly told?: (memory: Memory, note: Note) => void;
+  /** Says what there is to say when the sockets are open. */
+  readonly begun?: (memory: Memory) => Promise<void> | void;
+  /** The wrapper of its upgrades, if it has one. */
+  readonly wrapper?: (memory: Memory) => Wrapper | null;
+  /** Hears how an upgrade went, in the batch in which that is known: from the new supervisor, or from the one that stays. */
+  readonly upgraded?: (memory: Memory, outcome: UpgradeOutcome, now: number) => void;
+  /** Hears that an errand (helper-commands.ts) failed; `how` completes "the command …". */
+  readonly errandFailed?: (memory: Memory, how: string) => void;
+  /** A worker that is ready and does not hold the sockets has failed; `warn`: its protocol takes it for ready all the same. */
+  readonly unheldSockets?: "warn";
+  /** How a line of the log looks in the text format. */
+  readonly logLine: (memory: Memory, entry: LogEntry) => string;
+  /** Where it is said why it cannot start, and what it ends with then; by default standard error, and 1. */
+  readonly setUpFailure?: { readonly sink: "stdout" | "stderr"; readonly status: number };
 };

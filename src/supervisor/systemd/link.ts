@@ -2,13 +2,14 @@
 // told anew as a whole after a pause: none of it does harm when it comes twice.
 
 import { printable } from "../../control/printable.ts";
+import { describeErrno } from "../../core/errno.ts";
 import { byteLength } from "../../host/bytes.ts";
 import { COMMANDS, type KeeperEvent } from "../../keeper/protocol.ts";
 import { log } from "../events/log.ts";
 import { MAX_UNIX_PATH_BYTES } from "../os/addresses.ts";
-import { describeErrno } from "../os/errno.ts";
 import { AF_UNIX, unixAddress } from "../os/sockaddr.ts";
-import { NOTHING_TOLD, rememberManager } from "../state/service-manager.ts";
+import { NOTHING_TOLD } from "../state/parts/service-manager.ts";
+import { rememberManager } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
 
 /** The keeper's handle of the socket to the manager. */

@@ -1,13 +1,18 @@
 // What the service manager is told, and when (sd_notify(3)): that crank is ready, reloading, stopping, how it does; and
 // which sockets the manager is to keep. What has been told is in the journal with the batch that tells it, so each
 // supervisor tells what is new.
+
+import { printable } from "../../control/printable.ts";
+import { describeNote } from "../../core/describe.ts";
+import type { Note } from "../../core/model/effects.ts";
 import { isInFlight } from "../../core/pool/rollout.ts";
 import { phaseMayLastUntil, statusLine } from "../../core/service-status.ts";
-import { storeName } from "../sockets/passed-sockets.ts";
-import { bindHandle } from "../sockets/sockets.ts";
-import { rememberManager, type Told } from "../state/service-manager.ts";
+import { bindHandle } from "../state/handles.ts";
+import type { Told } from "../state/parts/service-manager.ts";
+import { rememberManager } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
 import { reconnect, sendToManager } from "./link.ts";
+import { storeName } from "./passed-sockets.ts";
 
 /** Tells the manager what is new since it was told last. */
 export const tellServiceManager = (memory: Memory): void => {
@@ -100,3 +105,21 @@ const extend = (memory: Memory, now: number): number | null => {
   sendToManager(memory, [`EXTEND_TIMEOUT_USEC=${microseconds(Math.max(0, until - now) + SPARE_MS)}`]);
   return until;
 };
+
+/** The manager asks for a reload by SIGHUP, and waits to hear that it has begun and that it is over. */
+export const noteReload = (memory: Memory, at: number): void => {
+  if (memory.serviceManager.socket !== null) rememberManager(memory, { reload: { at, isOver: false } });
+};
+
+/** Keeps what went wrong last, to be shown until a deploy succeeds. */
+export const noteForManager = (memory: Memory, note: Note): void => {
+  if (memory.serviceManager.socket === null) return;
+  const isFailure =
+    note.kind === "workerFailed" || note.kind === "rolloutRolledBack" || (note.kind === "workerGone" && !note.expected);
+  if (isFailure) rememberManager(memory, { lastFailure: printable(describeNote(note)) });
+  else if (note.kind === "rolloutComplete" && memory.serviceManager.lastFailure !== null)
+    rememberManager(memory, { lastFailure: null });
+};
+
+/** The manager starts crank again as soon as this one has ended. */
+export const noteRestart = (memory: Memory): void => rememberManager(memory, { isRestarting: true });

@@ -5,25 +5,24 @@ import { parseFlatJson } from "../../control/json.ts";
 import { nextDeadline } from "../../core/deadline.ts";
 import { bytesOf, textOf } from "../../host/bytes.ts";
 import { readJournal } from "../../keeper/journal.ts";
-import { INHERITED_OOM_SCORE, PROTOCOL_VERSION, SPAWN_FLAGS, UNCHANGED } from "../../keeper/protocol.ts";
+import { PROTOCOL_VERSION } from "../../keeper/protocol.ts";
 import { VERSION } from "../../version.ts";
 import { status } from "../control/queries.ts";
+import { helperProcess } from "../os/helper-process.ts";
 import { linuxPlatform } from "../os/linux.ts";
 import { programPath } from "../os/program-path.ts";
 import { readWhole } from "../os/system-files.ts";
 import type { KeeperFacts } from "../state/facts.ts";
-import type { FrontEnd } from "../state/front-end.ts";
+import type { Upgrade, UpgradeAnswer } from "../state/parts/upgrade.ts";
+import { processId } from "../state/process-ids.ts";
 import { formatProblem, recall } from "../state/restore.ts";
-import type { Memory } from "../state/store.ts";
-import type { Upgrade, UpgradeAnswer } from "../state/upgrade-stages.ts";
-import { checkWorker } from "../workers/serving/probes.ts";
+import type { FrontEnd, Memory } from "../state/store.ts";
 
 /** `JOURNAL:ANSWER`, the check's descriptors. */
 const VARIABLE = "CRANK_UPGRADE_CHECK";
 const JOURNAL_FD = 3;
 const ANSWER_FD = 4;
 const STDERR = 2;
-const SIGKILL = 9;
 /** Copies of the journal are handles whose numbers nobody else ever has. */
 const FIRST_COPY = 2 ** 33;
 
@@ -36,32 +35,21 @@ export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade):
   const wrapper = memory.frontEnd.wrapper?.(memory) ?? null;
   const args = wrapper?.check ?? [facts.program, "--upgrade-check", ...facts.args];
   outbox.command({ kind: "copyJournal", handle: copyHandle(number) });
-  outbox.command({
-    kind: "spawn",
-    worker: checkWorker(number),
-    file: wrapper ? programPath(memory, args[0] ?? "", "") : program.file,
-    args,
-    cwd: "",
-    env: [[VARIABLE, `${JOURNAL_FD}:${ANSWER_FD}`]],
-    unset: wrapper?.unset ?? [],
-    ownPid: [],
-    descriptors: [copyHandle(number), JOURNAL_FD],
-    stdin: 0,
-    output: 0,
-    notifyFd: ANSWER_FD,
-    notifyPath: "",
-    identity: [],
-    umask: UNCHANGED,
-    limits: [],
-    nice: 0,
-    oomScore: INHERITED_OOM_SCORE,
-    deathSignal: SIGKILL,
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
-    prefix: (settings?.linePrefix ?? "").replace("%w", "upgrade").replace("%m", String(facts.pid)),
-    json: `"service":${JSON.stringify(settings?.name ?? "")},"upgrade":${number}`,
-    connectFd: 0,
-    connectPath: "",
-  });
+  outbox.command(
+    helperProcess({
+      worker: processId("upgradeCheck", number),
+      file: wrapper ? programPath(memory, args[0] ?? "", "") : program.file,
+      args,
+      cwd: "",
+      env: [[VARIABLE, `${JOURNAL_FD}:${ANSWER_FD}`]],
+      unset: wrapper?.unset ?? [],
+      descriptors: [copyHandle(number), JOURNAL_FD],
+      output: 0,
+      notifyFd: ANSWER_FD,
+      prefix: (settings?.linePrefix ?? "").replace("%w", "upgrade").replace("%m", String(facts.pid)),
+      json: `"service":${JSON.stringify(settings?.name ?? "")},"upgrade":${number}`,
+    }),
+  );
 };
 
 /** What the new program answered; null if that is no answer. */

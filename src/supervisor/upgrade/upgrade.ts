@@ -3,20 +3,21 @@
 // new program leaves things as they are. Each stage is in the journal, and ends with an event.
 import { ERROR_CODES, type UpgradeDone } from "../../control/messages.ts";
 import { printable } from "../../control/printable.ts";
+import { describeErrno } from "../../core/errno.ts";
 import { COMMANDS, type KeeperEvent, PROTOCOL_VERSION } from "../../keeper/protocol.ts";
 import { VERSION } from "../../version.ts";
 import { answerUpgrade } from "../control/replies.ts";
 import { log } from "../events/log.ts";
 import { happen } from "../events/supervisor-event.ts";
-import { describeErrno } from "../os/errno.ts";
 import { programPath } from "../os/program-path.ts";
 import { signalName } from "../os/signals.ts";
 import { lookAtNames } from "../sockets/names.ts";
-import { METRICS_HANDLE } from "../sockets/sockets.ts";
 import type { UpgradeOutcome, Wrapper } from "../state/front-end.ts";
-import { beginUpgrade, countUpgrade, type Memory, rememberUpgrade } from "../state/store.ts";
-import type { InstalledProgram, Upgrade } from "../state/upgrade-stages.ts";
-import { checkWorker } from "../workers/serving/probes.ts";
+import { METRICS_HANDLE } from "../state/handles.ts";
+import type { InstalledProgram, Upgrade } from "../state/parts/upgrade.ts";
+import { processId } from "../state/process-ids.ts";
+import { beginUpgrade, countUpgrade, rememberUpgrade } from "../state/remember.ts";
+import type { Memory } from "../state/store.ts";
 import { copyHandle, parseUpgradeAnswer, startUpgradeCheck } from "./check.ts";
 
 /** How long the check and the start of the supervisor may take, each, where no wrapper says otherwise. */
@@ -96,17 +97,22 @@ export const takeUpgradeEvent = (memory: Memory, event: KeeperEvent): void => {
   if (!upgrade) return;
   switch (event.kind) {
     case "datagram":
-      if (event.worker !== checkWorker(upgrade.number)) return;
+      if (event.worker !== processId("upgradeCheck", upgrade.number)) return;
       return rememberUpgrade(memory, { ...upgrade, answer: parseUpgradeAnswer(event.bytes) });
     case "tick":
       // Its end follows.
-      memory.outbox.command({ kind: "signal", worker: checkWorker(upgrade.number), signal: SIGKILL, group: 1 });
+      memory.outbox.command({
+        kind: "signal",
+        worker: processId("upgradeCheck", upgrade.number),
+        signal: SIGKILL,
+        group: 1,
+      });
       return rememberUpgrade(memory, { ...upgrade, checkedBy: null, isLate: true });
     case "spawnFailed":
-      if (event.worker !== checkWorker(upgrade.number)) return;
+      if (event.worker !== processId("upgradeCheck", upgrade.number)) return;
       return fail(memory, upgrade, `it cannot be executed: ${describeErrno(event.errno)}`, event.deliveredAt);
     case "exited":
-      if (event.worker === checkWorker(upgrade.number)) atCheckEnd(memory, upgrade, event);
+      if (event.worker === processId("upgradeCheck", upgrade.number)) atCheckEnd(memory, upgrade, event);
       return;
     case "rehearsed":
       return atRehearsed(memory, upgrade, event);

@@ -3,23 +3,22 @@
 // is stored.
 
 import type { DescriptorsLost } from "../../../control/happenings.ts";
+import { describeErrno } from "../../../core/errno.ts";
 import type { Worker } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
 import { willStart } from "../../../core/pool/pool.ts";
 import { COMMANDS, type KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
 import { happen } from "../../events/supervisor-event.ts";
-import { describeErrno } from "../../os/errno.ts";
-import { oneMore } from "../../state/rate-limit.ts";
+import { oneMore } from "../../state/parts/rate-limit.ts";
+import type { Place, StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Memory } from "../../state/store.ts";
 import {
   dropStored,
   FIRST_STORED_HANDLE,
   forgetStored,
-  type Place,
   rememberStore,
   rememberStored,
-  type StoredDescriptor,
   storeLimit,
 } from "../start/stored-descriptors.ts";
 import { usersOf } from "./ownership.ts";

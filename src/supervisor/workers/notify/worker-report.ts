@@ -1,17 +1,17 @@
 // What a worker says on its notify socket beside READY=1, word by word, as systemd understands it (sd_notify(3)).
 
 import { printable } from "../../../control/printable.ts";
+import { describeErrno } from "../../../core/errno.ts";
 import type { Worker } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
 import { latin1Of } from "../../../host/bytes.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
 import { happen } from "../../events/supervisor-event.ts";
-import { advance } from "../../loop/apply-effects.ts";
-import { describeErrno } from "../../os/errno.ts";
 import { wallTime } from "../../state/facts.ts";
-import { oneMore } from "../../state/rate-limit.ts";
-import { type Memory, rememberSaid, type Said } from "../../state/store.ts";
+import { oneMore } from "../../state/parts/rate-limit.ts";
+import { rememberSaid } from "../../state/remember.ts";
+import type { Memory, Said } from "../../state/store.ts";
 import { mainProcess } from "./main-process.ts";
 import { oddWord, sayOnce } from "./misunderstood.ts";
 
@@ -124,14 +124,14 @@ const takeReloaded = (memory: Memory, word: Word): void => {
 
 /** It goes by itself: it has as long for that as if it had been told to. */
 const takeStopping = (memory: Memory, { value, worker, event }: Word): void => {
-  if (value === "1") advance(memory, { kind: "leaving", now: event.deliveredAt, worker: worker.id });
+  if (value === "1") memory.advance({ kind: "leaving", now: event.deliveredAt, worker: worker.id });
 };
 
 const takeExtension = (memory: Memory, { value, worker, event }: Word): void => {
   const byMs = milliseconds(value);
   if (byMs === null || byMs === 0) return;
   const until = event.happenedAt + Math.min(byMs, LONGEST_MS);
-  advance(memory, { kind: "extended", now: event.deliveredAt, worker: worker.id, until });
+  memory.advance({ kind: "extended", now: event.deliveredAt, worker: worker.id, until });
 };
 
 /** Another period for its watchdog, where it has one. */
@@ -152,7 +152,7 @@ const MOST_PERIOD_MS = 0xffffffff;
 const takeTrigger = (memory: Memory, { value, worker, event }: Word): void => {
   if (value !== "trigger") return;
   const reason = { kind: "watchdog", afterMs: null } as const;
-  advance(memory, { kind: "dismiss", now: event.deliveredAt, worker: worker.id, reason });
+  memory.advance({ kind: "dismiss", now: event.deliveredAt, worker: worker.id, reason });
 };
 
 const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Promise<void> => {
@@ -184,7 +184,7 @@ export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpire
   const { worker, periodMs, strangers, stranger, deliveredAt } = event;
   if (findWorker(memory.core.workers, worker)?.kind !== "ready") return;
   if (strangers > 0) happen(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
-  advance(memory, { kind: "dismiss", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
+  memory.advance({ kind: "dismiss", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
 };
 
 const wholeNumber = (text: string): number | null => {

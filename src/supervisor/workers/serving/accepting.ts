@@ -3,7 +3,8 @@
 import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import { type Listener, listenersOf } from "../../sockets/listeners.ts";
-import { type Memory, rememberLook } from "../../state/store.ts";
+import { rememberLook } from "../../state/remember.ts";
+import type { Memory } from "../../state/store.ts";
 
 /** How long a worker that has said that it is ready may take until it is seen to accept, ms. */
 const LOOKED_FOR_MS = 1000;

@@ -4,8 +4,8 @@
 import { parseEinhornLine } from "../../../control/dialects/einhorn.ts";
 import { parseFlatJson } from "../../../control/json.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
-import type { Dialect, ForeignLine } from "../../state/front-end.ts";
-import type { Memory } from "../../state/store.ts";
+import type { ForeignLine } from "../../state/front-end.ts";
+import type { Dialect, Memory } from "../../state/store.ts";
 import { takeOddLine } from "../notify/misunderstood.ts";
 import { takeReady } from "./serving.ts";
 

@@ -3,9 +3,9 @@ import type { CoreEvent } from "../../../core/model/events.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
-import { advance } from "../../loop/apply-effects.ts";
+import { processId } from "../../state/process-ids.ts";
 import type { Memory } from "../../state/store.ts";
-import { probedBy, probeWorker } from "./probes.ts";
+import { probedBy } from "../start/probes.ts";
 import { whyNotServing } from "./serving.ts";
 
 type Times = Pick<KeeperEvent, "happenedAt" | "deliveredAt">;
@@ -44,15 +44,15 @@ const tellCore = (
   if (verdict !== "ok") log(memory, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
   const found = { now: deliveredAt, at: happenedAt, worker: worker.id, probe, verdict, detail };
   const waiting = verdict === "ok" ? whyNotServing(memory, worker) : null;
-  if (!waiting) return advance(memory, { kind: "probed", ...found });
-  return waiting.then((sockets) => advance(memory, { kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
+  if (!waiting) return memory.advance({ kind: "probed", ...found });
+  return waiting.then((sockets) => memory.advance({ kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
 };
 
 /** Probes that were under way and of which the keeper knows nothing have found nothing. */
 export const reconcileProbes = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
   for (const worker of allWorkers(memory.core.workers)) {
     const probing = worker.kind === "stopping" ? null : worker.probing;
-    if (!probing || probing.nextAt !== null || known.has(probeWorker(probing.probe))) continue;
+    if (!probing || probing.nextAt !== null || known.has(processId("probe", probing.probe))) continue;
     probeIsGone(memory, probing.probe, { happenedAt: now, deliveredAt: now });
   }
 };

@@ -2,7 +2,6 @@
 
 import { allWorkers } from "../../../core/model/workers.ts";
 import { wantedGeneration } from "../../../core/pool/pool.ts";
-import { advance } from "../../loop/apply-effects.ts";
 import type { Memory } from "../../state/store.ts";
 
 /** Tells the core how large the workers were when they were measured last. Those whose memory may not be read stay as they are. */
@@ -12,5 +11,5 @@ export const recycleByMemory = (memory: Memory, now: number): void => {
     const bytes = memory.measurements.worker(id)?.memory ?? null;
     return bytes === null ? [] : [{ worker: id, bytes }];
   });
-  advance(memory, { kind: "measured", now, sizes });
+  memory.advance({ kind: "measured", now, sizes });
 };

@@ -5,7 +5,6 @@ import type { WorkerReady } from "../../../core/model/events.ts";
 import type { Spec } from "../../../core/model/spec.ts";
 import type { SocketFinding, Worker, WorkerId } from "../../../core/model/worker.ts";
 import { dueWorkers } from "../../../core/model/workers.ts";
-import { advance } from "../../loop/apply-effects.ts";
 import { type Listener, listenersOf } from "../../sockets/listeners.ts";
 import type { Memory } from "../../state/store.ts";
 import { explain, judge } from "./held-sockets.ts";
@@ -17,7 +16,7 @@ type Said = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number
 /** A worker says that it is ready: the core hears of it, and of what is wrong with its sockets. */
 export const takeReady = (memory: Memory, worker: Worker, { sender, ...said }: Said): Handled => {
   const tell = (sockets: SocketFinding | null): void =>
-    advance(memory, { kind: "workerReady", worker: worker.id, ...said, ...(sockets ? { sockets } : {}) });
+    memory.advance({ kind: "workerReady", worker: worker.id, ...said, ...(sockets ? { sockets } : {}) });
   const spec = memory.core.generations[worker.generation]?.spec;
   const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe";
   if (!counts || holdsAll(memory, worker, sender)) return tell(null);
@@ -50,7 +49,7 @@ export const takeTick = async (memory: Memory, now: number): Promise<void> => {
     const found = isReady ? await judge(memory, worker, null) : await explain(memory, worker);
     if (found) sockets[worker.id] = found;
   }
-  advance(memory, { kind: "tick", now, ...(Object.keys(sockets).length > 0 ? { sockets } : {}) });
+  memory.advance({ kind: "tick", now, ...(Object.keys(sockets).length > 0 ? { sockets } : {}) });
 };
 const MOST_EXAMINED = 4;
 

@@ -2,12 +2,12 @@
 // besides, by connections that nothing accepts, and by what its threads wait for: looked at where a worker is not seen
 // to accept at a glance (accepting.ts).
 import { describeHappening, type Happening } from "../../../control/happenings.ts";
-import type { Worker } from "../../../core/model/worker.ts";
-import { giveHeldAnswers, warnHeldAnswers } from "../../control/replies.ts";
+import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { isFirst } from "../../events/once.ts";
 import { happen } from "../../events/supervisor-event.ts";
 import { SOCK_STREAM } from "../../os/sockaddr.ts";
-import { type Look, type Memory, rememberLook } from "../../state/store.ts";
+import { rememberLook } from "../../state/remember.ts";
+import type { Memory } from "../../state/store.ts";
 import { acceptingListeners, lookedAt } from "./accepting.ts";
 import { addressesOf, type Elsewhere, elsewhere, lookAt, named } from "./held-sockets.ts";
 
@@ -24,29 +24,39 @@ type Doubt = {
   readonly idle: boolean;
 };
 
-/** Looks whether a worker accepts. The last look decides. */
-export const takeLook = async (memory: Memory, now: number): Promise<void> => {
+/** The looks at a generation are over. `warning`: what is wrong with it; null: nothing is known to be. */
+export type LookEnd = { readonly generation: GenerationNumber; readonly warning: string | null };
+
+/** Looks whether a worker accepts. The last look decides; null until then. */
+export const takeLook = async (memory: Memory, now: number): Promise<LookEnd | null> => {
   const { look } = memory;
-  if (look === null) return;
+  if (look === null) return null;
   const worker = lookedAt(memory, look.generation);
   const doubt = worker ? await doubtOf(memory, worker) : null;
   const waited = doubt !== null && doubt.waiting > 0 ? look.waited + 1 : 0;
-  if (doubt !== null && now < look.until)
-    return rememberLook(memory, { ...look, at: Math.min(now + BETWEEN_LOOKS_MS, look.until), waited });
+  if (doubt !== null && now < look.until) {
+    rememberLook(memory, { ...look, at: Math.min(now + BETWEEN_LOOKS_MS, look.until), waited });
+    return null;
+  }
   rememberLook(memory, null);
   const isSure = doubt !== null && (doubt.idle || waited >= LOOKS_WITH_WAITING);
-  if (worker && isSure) warn(memory, look, { worker, doubt, now });
-  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
+  const { generation } = look;
+  return { generation, warning: worker && isSure ? warn(memory, generation, { worker, doubt, now }) : null };
 };
 
 type Warning = { readonly worker: Worker; readonly doubt: Doubt; readonly now: number };
 
-const warn = (memory: Memory, { generation }: Look, { worker: { id, pid }, doubt, now }: Warning): void => {
-  if (!isFirst(memory, "socketsUnaccepted", generation)) return;
+/** The sentence, the first time. */
+const warn = (
+  memory: Memory,
+  generation: GenerationNumber,
+  { worker: { id, pid }, doubt, now }: Warning,
+): string | null => {
+  if (!isFirst(memory, "socketsUnaccepted", generation)) return null;
   const { sockets, listens, waiting } = doubt;
   const happening: Happening = { kind: "socketsUnaccepted", worker: id, pid, sockets, listens, waiting };
   happen(memory, happening, now);
-  warnHeldAnswers(memory, generation, describeHappening(happening));
+  return describeHappening(happening);
 };
 
 /** null: it is seen to accept, or listens nowhere else, or not all of it can be seen. */

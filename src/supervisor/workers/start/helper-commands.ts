@@ -1,44 +1,23 @@
 // Commands that a front end has run on the side, as processes of the keeper: a supervisor that sleeps meanwhile misses nothing.
-import { INHERITED_OOM_SCORE, type KeeperEvent, SPAWN_FLAGS, UNCHANGED } from "../../../keeper/protocol.ts";
-import { describeErrno } from "../../os/errno.ts";
-import { signalName, signalNumber } from "../../os/signals.ts";
-import { type Memory, nextRequest } from "../../state/store.ts";
-import { FIRST_ERRAND } from "../serving/probes.ts";
-import { FOREIGN_VARIABLES } from "./launch.ts";
 
-const NOTHING = 2;
-
-/** Whether the keeper knows an errand under this worker number. */
-export const isErrand = (worker: number): boolean => worker >= FIRST_ERRAND;
+import { describeErrno } from "../../../core/errno.ts";
+import type { KeeperEvent } from "../../../keeper/protocol.ts";
+import { helperProcess } from "../../os/helper-process.ts";
+import { signalName } from "../../os/signals.ts";
+import { processId } from "../../state/process-ids.ts";
+import { nextRequest } from "../../state/remember.ts";
+import type { Memory } from "../../state/store.ts";
 
 /** Has a shell run a command line. The front end hears of it only if it fails. */
 export const runErrand = (memory: Memory, commandLine: string): void =>
-  memory.outbox.command({
-    kind: "spawn",
-    worker: FIRST_ERRAND + nextRequest(memory),
-    file: "/bin/sh",
-    args: ["sh", "-c", commandLine],
-    cwd: "",
-    env: [],
-    unset: FOREIGN_VARIABLES,
-    ownPid: [],
-    descriptors: [],
-    stdin: 0,
-    output: NOTHING,
-    notifyFd: 0,
-    notifyPath: "",
-    identity: [],
-    umask: UNCHANGED,
-    limits: [],
-    nice: 0,
-    oomScore: INHERITED_OOM_SCORE,
-    deathSignal: signalNumber("SIGKILL"),
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
-    prefix: "",
-    json: "",
-    connectFd: 0,
-    connectPath: "",
-  });
+  memory.outbox.command(
+    helperProcess({
+      worker: processId("helperCommand", nextRequest(memory)),
+      file: "/bin/sh",
+      args: ["sh", "-c", commandLine],
+      cwd: "",
+    }),
+  );
 
 /** An errand is done, or was never begun. */
 export const errandIsGone = (memory: Memory, event: Extract<KeeperEvent, { kind: "exited" | "spawnFailed" }>): void => {

@@ -3,15 +3,17 @@ import type { Spec } from "../../../core/model/spec.ts";
 import type { Generation } from "../../../core/model/state.ts";
 import type { Worker } from "../../../core/model/worker.ts";
 import { type Command, INHERITED_OOM_SCORE, NO_LIMIT, SPAWN_FLAGS, UNCHANGED } from "../../../keeper/protocol.ts";
+import { FOREIGN_VARIABLES } from "../../os/helper-process.ts";
 import { limitNumber } from "../../os/limits.ts";
 import { signalNumber } from "../../os/signals.ts";
 import { notifySocketPath } from "../../sockets/notify-path.ts";
-import { bindHandle } from "../../sockets/sockets.ts";
-import type { LeftWorker } from "../../state/left.ts";
+import { bindHandle } from "../../state/handles.ts";
+import type { LeftWorker } from "../../state/parts/adoption.ts";
+import type { StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Settings } from "../../state/settings.ts";
 import type { Memory } from "../../state/store.ts";
 import { startPlace } from "./pins.ts";
-import { type StoredDescriptor, storeLimit } from "./stored-descriptors.ts";
+import { storeLimit } from "./stored-descriptors.ts";
 
 /** The first descriptor that a worker is given (sd_listen_fds(3)). */
 const FIRST_FD = 3;
@@ -155,22 +157,6 @@ const deathSignal = ({ extras }: Settings): number => (extras?.deathSignal ? sig
 
 /** A session of its own, which no terminal reaches; but what is to read from crank's terminal has to stay in the group that the terminal is for. */
 const sessionFlag = ({ workerInput }: Settings): number => (workerInput === "inherit" ? 0 : SPAWN_FLAGS.group);
-
-/** What the machine's supervisor told crank, and crank's own secret: none of a worker's business. */
-export const FOREIGN_VARIABLES = [
-  "LISTEN_FDS",
-  "LISTEN_PID",
-  "LISTEN_FDNAMES",
-  "LISTEN_PIDFDID",
-  "NOTIFY_SOCKET",
-  "NOTIFY_FD",
-  "WATCHDOG_USEC",
-  "WATCHDOG_PID",
-  "STOP_TIMEOUT_USEC",
-  "FDSTORE",
-  "MAINPID",
-  "CRANK_CTL_TOKEN",
-];
 
 const workerEnvironment = (
   memory: Memory,

@@ -8,10 +8,13 @@ import { probeFor } from "../../../core/worker/probing.ts";
 import { log } from "../../events/log.ts";
 import { admitFor } from "../../sockets/admission.ts";
 import { closedTo } from "../../sockets/notify-path.ts";
-import { type Memory, rememberUnstarted } from "../../state/store.ts";
-import { probeCommand, probedBy, probeNumber, probeWorker } from "../serving/probes.ts";
+import type { StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
+import { kindOf, numberOf, processId } from "../../state/process-ids.ts";
+import { rememberUnstarted } from "../../state/remember.ts";
+import type { Memory } from "../../state/store.ts";
 import { spawnCommand } from "./launch.ts";
-import { lendStored, type StoredDescriptor } from "./stored-descriptors.ts";
+import { probeCommand, probedBy } from "./probes.ts";
+import { lendStored } from "./stored-descriptors.ts";
 
 /** What a start takes beside what its spec says: the sockets, crank's own variables, paths. */
 const PLAIN_BYTES = 8 * 1024;
@@ -34,7 +37,7 @@ const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => 
 };
 
 /** Starts a probe of a worker likewise. */
-export const startProbe = (memory: Memory, probe: number): void => startOrPostpone(memory, probeWorker(probe));
+export const startProbe = (memory: Memory, probe: number): void => startOrPostpone(memory, processId("probe", probe));
 
 /** Puts as many of the postponed starts as it takes into the next batch. Returns whether there were any. */
 export const startPostponed = (memory: Memory): boolean => {
@@ -54,7 +57,7 @@ const startOrPostpone = (memory: Memory, process: number): void => {
 /** False if there is no room for it in the batch. One that is not wanted any more needs none. */
 const putStart = (memory: Memory, process: number): boolean => {
   const { settings, core, outbox } = memory;
-  const probe = probeNumber(process);
+  const probe = kindOf(process) === "probe" ? numberOf(process) : null;
   const worker = probe === null ? findWorker(core.workers, process) : probedBy(memory, probe);
   const generation = worker && core.generations[worker.generation];
   if (!settings || !worker || !generation) return true;

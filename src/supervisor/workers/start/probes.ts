@@ -5,37 +5,14 @@ import type { Probe } from "../../../core/model/spec.ts";
 import type { Generation } from "../../../core/model/state.ts";
 import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers, findWorker } from "../../../core/model/workers.ts";
-import { type Command, INHERITED_OOM_SCORE, SPAWN_FLAGS, UNCHANGED } from "../../../keeper/protocol.ts";
-import { serviceSockets } from "../../control/queries.ts";
+import { type Command, UNCHANGED } from "../../../keeper/protocol.ts";
 import { type Address, AddressError, parseUri } from "../../os/addresses.ts";
+import { FOREIGN_VARIABLES, helperProcess, REPORT_FD } from "../../os/helper-process.ts";
 import { SOCK_STREAM } from "../../os/sockaddr.ts";
+import { serviceSockets } from "../../sockets/listeners.ts";
+import { processId } from "../../state/process-ids.ts";
 import type { Memory } from "../../state/store.ts";
-import { FOREIGN_VARIABLES } from "../start/launch.ts";
-import { directoryOf } from "../start/pins.ts";
-
-/** Probes are processes of the keeper as workers are; their numbers begin where no worker's ever comes. */
-const FIRST_PROBE = 2 ** 40;
-/** And those of upgrades' checks behind them. */
-const FIRST_CHECK = 2 ** 41;
-/** And those of measurements (measuring.ts). */
-export const FIRST_MEASUREMENT = 2 ** 42;
-/** And those of errands (helper-commands.ts). */
-export const FIRST_ERRAND = 2 ** 43;
-const SAY_FD = 3;
-const NOTHING = 2;
-const SIGKILL = 9;
-
-/** The number of the probe that the keeper knows under this worker number; null: it is a worker's. */
-export const probeNumber = (worker: number): number | null =>
-  worker >= FIRST_PROBE && worker < FIRST_CHECK ? worker - FIRST_PROBE : null;
-
-/** Whether the keeper knows the check of an upgrade under this worker number; and the number of that one's. */
-export const isCheck = (worker: number): boolean => worker >= FIRST_CHECK && worker < FIRST_MEASUREMENT;
-/** The keeper's number for the check of an upgrade. */
-export const checkWorker = (upgrade: number): number => FIRST_CHECK + upgrade;
-
-/** The keeper's number for a probe. */
-export const probeWorker = (probe: number): number => FIRST_PROBE + probe;
+import { directoryOf } from "./pins.ts";
 
 /** The command that starts probe number `probe` of a worker. */
 export const probeCommand = (
@@ -51,33 +28,17 @@ export const probeCommand = (
     ? Object.entries(spec.env).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]))
     : [];
   const unset = own ? Object.keys(spec.env).filter((name) => spec.env[name] === null) : [];
-  return {
-    kind: "spawn",
-    worker: probeWorker(probe),
+  return helperProcess({
+    worker: processId("probe", probe),
     file: `${memory.facts.home}/bin/crank`,
     args: ["crank-probe", String(asked.timeoutMs), ...question(memory, worker, asked)],
     cwd: own ? directoryOf(memory, spec) : "/",
     env: [...env, ...identityOf(memory, worker)],
     unset: [...FOREIGN_VARIABLES, ...unset],
-    ownPid: [],
-    descriptors: [],
-    stdin: 0,
-    output: NOTHING,
-    notifyFd: SAY_FD,
-    notifyPath: "",
+    notifyFd: REPORT_FD,
     identity: own && spec.user ? [spec.user.uid, spec.user.gid, ...spec.user.groups] : [],
     umask: (own ? spec.umask : null) ?? UNCHANGED,
-    limits: [],
-    nice: 0,
-    oomScore: INHERITED_OOM_SCORE,
-    deathSignal: SIGKILL,
-    // A command that starts others and leaves them behind leaves nobody behind.
-    flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper,
-    prefix: "",
-    json: "",
-    connectFd: 0,
-    connectPath: "",
-  };
+  });
 };
 
 const identityOf = (memory: Memory, worker: Worker): (readonly [string, string])[] => [

@@ -1,7 +1,3 @@
-// What only grows while crank lives, counted for whoever watches it.
-import type { Note } from "../../core/model/effects.ts";
-import type { Memory } from "./store.ts";
-
 export type Counters = {
   /** The supervisor's own numbers of requests and upgrades: the last ones that were given. */
   readonly requests: number;
@@ -30,18 +26,4 @@ export const NOTHING_COUNTED: Counters = {
   rolloutsComplete: 0,
   rolloutsRolledBack: 0,
   namesLost: 0,
-};
-
-/** Adds one. */
-export const count = (memory: Memory, what: keyof Counters): void => {
-  memory.counters = { ...memory.counters, [what]: memory.counters[what] + 1 };
-  memory.outbox.put("counters", memory.counters);
-};
-
-/** Counts what a note tells of workers and rollouts. */
-export const countNote = (memory: Memory, note: Note): void => {
-  if (note.kind === "workerStarted") count(memory, "starts");
-  else if (note.kind === "workerGone") count(memory, note.expected ? "exitsAsked" : "exitsUnasked");
-  else if (note.kind === "rolloutComplete") count(memory, "rolloutsComplete");
-  else if (note.kind === "rolloutRolledBack") count(memory, "rolloutsRolledBack");
 };

@@ -1,11 +1,6 @@
 // What is known of the machine's service manager (sd_notify(3)): how it is reached, what it was told, what it has to be
 // told of. Part of the supervisor's memory; systemd/link.ts sends, systemd/tell-service-manager.ts decides what.
 
-import { printable } from "../../control/printable.ts";
-import { describeNote } from "../../core/describe.ts";
-import type { Note } from "../../core/model/effects.ts";
-import type { Memory } from "./store.ts";
-
 /** What the manager knows of crank. `stored`: the names under which it keeps crank's sockets; null: not known. */
 export type Told = {
   readonly isReady: boolean;
@@ -60,33 +55,3 @@ export const NO_SERVICE_MANAGER: ServiceManager = {
   told: NOTHING_TOLD,
   trouble: null,
 };
-
-/** Changes what is known, in the journal too. */
-export const rememberManager = (memory: Memory, changes: Partial<ServiceManager>): void => {
-  memory.serviceManager = { ...memory.serviceManager, ...changes };
-  memory.outbox.put("serviceManager", memory.serviceManager);
-};
-
-/** What lies in the store under this name has to go: it is of no use. */
-export const discardStored = (memory: Memory, name: string): void => {
-  const { discarded } = memory.serviceManager;
-  if (!discarded.includes(name)) rememberManager(memory, { discarded: [...discarded, name] });
-};
-
-/** The manager asks for a reload by SIGHUP, and waits to hear that it has begun and that it is over. */
-export const noteReload = (memory: Memory, at: number): void => {
-  if (memory.serviceManager.socket !== null) rememberManager(memory, { reload: { at, isOver: false } });
-};
-
-/** Keeps what went wrong last, to be shown until a deploy succeeds. */
-export const noteForManager = (memory: Memory, note: Note): void => {
-  if (memory.serviceManager.socket === null) return;
-  const isFailure =
-    note.kind === "workerFailed" || note.kind === "rolloutRolledBack" || (note.kind === "workerGone" && !note.expected);
-  if (isFailure) rememberManager(memory, { lastFailure: printable(describeNote(note)) });
-  else if (note.kind === "rolloutComplete" && memory.serviceManager.lastFailure !== null)
-    rememberManager(memory, { lastFailure: null });
-};
-
-/** The manager starts crank again as soon as this one has ended. */
-export const noteRestart = (memory: Memory): void => rememberManager(memory, { isRestarting: true });

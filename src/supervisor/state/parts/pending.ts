@@ -1,6 +1,6 @@
 // Control requests that have not been answered, and answers that may be asked for again: their shapes.
-import type { RpcId } from "../../control/jsonrpc.ts";
-import type { Selector } from "../../control/messages.ts";
+import type { RpcId } from "../../../control/jsonrpc.ts";
+import type { Selector } from "../../../control/messages.ts";
 
 /** In the place of a connection: whoever asked is gone, or wants no answer. */
 export const NOBODY = 0;

@@ -1,9 +1,4 @@
-// What was measured of the workers and sockets: the last complete measurement, and the one that is under way. Kept in the
-// journal as it was said, and read only when somebody wants to see it.
-import type { Usage } from "../../control/messages.ts";
-import type { Outbox } from "./batch.ts";
-import { wallTime } from "./facts.ts";
-import type { Memory } from "./store.ts";
+import type { Outbox } from "../batch.ts";
 
 /** `memory`: nothing whose cost grows with the number of connections. */
 export type Scope = "memory" | "everything";
@@ -146,21 +141,6 @@ export class Measurements {
     return this.#found;
   }
 }
-
-/** What a worker used when it was measured last. */
-export const usageOf = (memory: Memory, worker: number): Usage | null => {
-  const { last } = memory.measurements;
-  const usage = last && memory.measurements.worker(worker);
-  if (!last || !usage) return null;
-  const { processes, memory: bytes, cpuMs, connections } = usage;
-  return {
-    at: wallTime(memory.facts, last.endedAt ?? last.begunAt),
-    processes,
-    memory: bytes,
-    cpu: cpuMs / 1000,
-    connections,
-  };
-};
 
 type Journalled = {
   readonly number: number;

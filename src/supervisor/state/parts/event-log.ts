@@ -1,10 +1,10 @@
 // The last things that happened, numbered, for `crankctl events`: kept in the journal, so that they outlive a sleep.
 // Noting and telling are two batches: what happened is written down with its deeds, and told (logged, streamed) after.
-import type { Happening } from "../../control/happenings.ts";
-import type { EventEntry } from "../../control/messages.ts";
-import type { Note } from "../../core/model/effects.ts";
-import type { Outbox } from "./batch.ts";
-import { keptValue } from "./kept-value.ts";
+import type { Happening } from "../../../control/happenings.ts";
+import type { EventEntry } from "../../../control/messages.ts";
+import type { Note } from "../../../core/model/effects.ts";
+import type { Outbox } from "../batch.ts";
+import { keptValue } from "../kept-value.ts";
 
 /** What is held for clients that ask later, at least; workers' words are not counted in it. */
 const NOTES_KEPT = 1024;

@@ -1,5 +1,5 @@
 // What a killed crank left, while another takes it over: its shapes.
-import type { ProcessRef } from "../os/processes.ts";
+import type { ProcessRef } from "../../os/processes.ts";
 
 /** Where a descriptor can be had: it is number `fd` of the living process `pid` that began at `startTime`. */
 export type Holder = ProcessRef & { readonly fd: number; readonly worker: number };

@@ -1,0 +1,19 @@
+// What one worker uses, as the last measurement found it.
+import type { Usage } from "../../control/messages.ts";
+import { wallTime } from "../state/facts.ts";
+import type { Memory } from "../state/store.ts";
+
+/** What a worker used when it was measured last. */
+export const usageOf = (memory: Memory, worker: number): Usage | null => {
+  const { last } = memory.measurements;
+  const usage = last && memory.measurements.worker(worker);
+  if (!last || !usage) return null;
+  const { processes, memory: bytes, cpuMs, connections } = usage;
+  return {
+    at: wallTime(memory.facts, last.endedAt ?? last.begunAt),
+    processes,
+    memory: bytes,
+    cpu: cpuMs / 1000,
+    connections,
+  };
+};
