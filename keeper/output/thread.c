@@ -112,7 +112,7 @@ static void report(struct output *output, struct sink *sink) {
                  (int)length, sentence);
   } else {
     (void)format_iso_time(&output->route.times, now, time);
-    n = snprintf(line, sizeof line, "%.19s [manager] WARNING: %.*s\n", output->route.times.slashes, (int)length, sentence);
+    n = snprintf(line, sizeof line, "%.19s WARNING: %.*s\n", output->route.times.slashes, (int)length, sentence);
   }
   if (n > 0) pass_own_lines(&output->route, &output->err, 0, now, line, (size_t)n);
 }

@@ -20,7 +20,7 @@ test("a zone that is described as POSIX does is the one of both, and info says i
   await bench.ctl("web", "run", "-wait", "-sockets-optional", "--", "bash", "-c", shell);
   await crank.wrote("stdout", /here/);
   const [, its] = /^\w+ +\d+ (\d+:\d+):/m.exec(crank.stdout()) ?? [];
-  const [, own] = /(\d+:\d+):\d+ \[manager\] .*is ready/.exec(crank.stderr()) ?? [];
+  const [, own] = /(\d+:\d+):\d+ .*is ready/.exec(crank.stderr()) ?? [];
   const now = Date.now() + 5.5 * 3600 * 1000;
   const expected = [0, 1, 2].map((minutes) => new Date(now - minutes * 60_000).toISOString().slice(11, 16));
   expect(expected).toContain(its ?? "nothing");
@@ -45,8 +45,8 @@ test.each([
   await crank.wrote("stderr", "is in place");
   const texts = [
     /^\w+ +\d+ (\d+:\d+):.* here$/m.exec(crank.stdout()),
-    /(\d+:\d+):\d+ \[manager\] Listening/.exec(crank.stderr()),
-    /(\d+:\d+):\d+ \[manager\] .*is in place/.exec(crank.stderr()),
+    /(\d+:\d+):\d+ Listening/.exec(crank.stderr()),
+    /(\d+:\d+):\d+ .*is in place/.exec(crank.stderr()),
     /^\w+ +\d+ (\d+:\d+):.* here$/m.exec((await ctl("logs")).stdout),
     /T(\d+:\d+):/.exec((await ctl("history")).stdout),
     /T(\d+:\d+):/.exec((await ctl("events", "-once")).stdout),

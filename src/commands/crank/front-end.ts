@@ -13,7 +13,7 @@ import { crankInvocation } from "./invocation.ts";
 const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as const;
 
 const logLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
-  `${goTime(memory, wallMs)} [manager] ${MARKS[level]}${printable(message)}`;
+  `${goTime(memory, wallMs)} ${MARKS[level]}${printable(message)}`;
 
 const levelOf = (note: Note): Level =>
   note.kind === "workerGone" && !note.expected ? "warning" : NOTE_LEVELS[note.kind];
