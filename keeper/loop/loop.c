@@ -143,8 +143,8 @@ _Noreturn void loop_run(void) {
     tick_consider(sweep);
     supervisor_attend();
     clock_arm();
-    int count = epoll_wait(epoll, ready, AT_ONCE, peek_is_open() ? 0 : -1);
-    if (count == 0) peek_close();
+    int count = epoll_wait(epoll, ready, AT_ONCE, peek_is_open() || supervisor_is_behind() ? 0 : -1);
+    if (count == 0 && !supervisor_is_behind()) peek_close();
     if (count < 0) continue; /* EINTR, after SIGSTOP and SIGCONT; nothing else can happen to a valid descriptor */
     for (int kind = 0; kind < WATCHES; kind++) {
       for (int i = 0; i < count; i++) {
@@ -152,6 +152,7 @@ _Noreturn void loop_run(void) {
         if ((int)(data >> WATCH_SHIFT) != kind) continue;
         take((enum watch)kind, data & ((1ULL << WATCH_SHIFT) - 1), ready[i].events);
       }
+      if (kind == WATCH_CHANNEL && supervisor_is_behind()) supervisor_channel_ready();
     }
   }
 }

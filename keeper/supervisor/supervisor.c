@@ -38,6 +38,7 @@ enum {
   GOODBYE_MS = 1000,
   SENT_AT_ONCE = 256 * 1024,
   MOST_AFTER_SLEEP = 64,
+  ROUND_MS = 1, /* of batches, in one round of the loop: a start takes as long */
 };
 
 static enum state state = ASLEEP;
@@ -49,6 +50,7 @@ static bool ever_attached;       /* any one, since the keeper was started */
 static bool killed_by_us;
 static bool is_replaced;         /* it is being ended for the candidate */
 static bool is_unsettled;        /* was the candidate, and has sent no batch yet */
+static bool is_behind;           /* has sent more than the last round took */
 
 static void close_report(void) {
   if (report.fd < 0) return;
@@ -205,8 +207,9 @@ static void watch_it_leave(void) {
   complain_and_kill("more after it was told to sleep");
 }
 
-void supervisor_channel_ready(void) {
-  while (state == STARTING || state == ATTACHED) {
+static void take_batches(uint64_t until) {
+  is_behind = false;
+  while (!is_behind && (state == STARTING || state == ATTACHED)) {
     struct said_what what = batch_next(has_attached);
     if (what.said == SAID_NOTHING) break;
     if (what.said == SAID_GOODBYE) {
@@ -218,9 +221,18 @@ void supervisor_channel_ready(void) {
     if (what.said == SAID_ATTACH) attach(what.number);
     if (what.said == SAID_COMMIT) committed();
     if (what.said == SAID_IDLE) consider_sleep(what.number);
+    is_behind = clock_now() >= until;
   }
   if (state == LEAVING) watch_it_leave();
   if (state == DYING) channel_close();
+}
+
+void supervisor_channel_ready(void) {
+  take_batches(clock_now() + ROUND_MS);
+}
+
+bool supervisor_is_behind(void) {
+  return is_behind;
 }
 
 void supervisor_too_slow(void) {
@@ -275,7 +287,7 @@ bool supervisor_is(pid_t child) {
 bool supervisor_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;
-  if (state == STARTING || state == ATTACHED || state == LEAVING) supervisor_channel_ready(); /* what it said before counts */
+  if (state == STARTING || state == ATTACHED || state == LEAVING) take_batches(UINT64_MAX); /* what it said before counts */
   if (pid == 0) return true; /* the last thing it said was `execute`, which failed: it is reaped already */
   enum state before = state;
   (void)kill(-pid, SIGKILL); /* whatever it may have started */
@@ -285,6 +297,7 @@ bool supervisor_child_gone(const siginfo_t *info) {
   close_report();
   channel_close();
   batch_forget();
+  is_behind = false;
   clock_set(DEADLINE_ANSWER, 0);
   if (is_replaced) {
     is_replaced = false;
@@ -330,6 +343,7 @@ void supervisor_end(void) {
   close_report();
   channel_close();
   batch_forget();
+  is_behind = false;
   state = ASLEEP;
   wanted = true;
 }

@@ -12,6 +12,8 @@
 
 /* What the loop saw. */
 void supervisor_channel_ready(void);
+/* Whether batches may wait that are in no descriptor any more: the next round must not wait, and takes them. */
+bool supervisor_is_behind(void);
 void supervisor_report_ready(void);
 void supervisor_too_slow(void);
 /* Whether it is this child. */

@@ -46,6 +46,11 @@ export class DrivenKeeper {
     return this.#hello;
   }
 
+  /** The last event that was looked at. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
   path(name: string): string {
     return join(this.directory, name);
   }

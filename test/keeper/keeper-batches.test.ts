@@ -2,10 +2,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { COMMANDS, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
+import { constants } from "node:os";
+import { COMMANDS, type Command, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../src/supervisor/os/sockaddr.ts";
 import { bytesOf, DrivenKeeper, openTcp, openUnix, sh, textOf, until } from "./driven-keeper.ts";
 import { plainSpawn } from "./keeper-under-test.ts";
+
+const ATTEMPTS = 10;
+const AT_ONCE = 60;
+const { SIGSTOP, SIGCONT } = constants.signals;
 
 let keeper: DrivenKeeper;
 beforeEach(() => {
@@ -72,6 +77,45 @@ describe("a batch", () => {
     messages = await keeper.replaceSupervisor();
     expect(messages.some((message) => message.kind === "helloEntry")).toBe(true);
   });
+
+  test("that comes with many others does not keep a client's line waiting until the last of them is applied", async () => {
+    await keeper.start();
+    keeper.commit([openUnix(1, keeper.path("c"), SOCK_STREAM), { kind: "acceptOn", handle: 1 }]);
+    await keeper.event("opened");
+    // Which of them comes first is left to the kernel's scheduler, so there are several attempts.
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const first = 1 + attempt * AT_ONCE;
+      const speaker = plainSpawn(first, sh("echo x >&5; exec sleep 600"), {
+        connectFd: 5,
+        connectPath: keeper.path("c"),
+      });
+      const others = Array.from({ length: AT_ONCE - 1 }, (_, index) =>
+        plainSpawn(first + 1 + index, ["/bin/sleep", "600"]),
+      );
+      const last = { kind: "mark", token: 1 } as const;
+      const consumed = keeper.consumed;
+      // It finds all of them at once.
+      keeper.keeper.signal(SIGSTOP);
+      keeper.end.send(
+        ...[speaker, ...others, last].flatMap((command): Command[] => [
+          command,
+          { kind: "commit", consumed, tickAt: 0 },
+        ]),
+      );
+      await Bun.sleep(50);
+      keeper.keeper.signal(SIGCONT);
+      const kinds: string[] = [];
+      while (kinds.length < AT_ONCE + 2) {
+        const { kind } = await keeper.next();
+        // It is told of SIGCONT as well.
+        if (kind !== "signalled") kinds.push(kind);
+      }
+      keeper.commit([]);
+      console.error(attempt, kinds.join(" "));
+      if (kinds.indexOf("line") < kinds.indexOf("reached")) return;
+    }
+    throw new Error("each time the line came behind the last batch");
+  }, 60_000);
 
   test("that has a failing command goes on, and the failure is an event", async () => {
     await keeper.start();
