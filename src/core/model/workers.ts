@@ -63,6 +63,10 @@ export const countWorkers = ({ byId }: Workers): number => sizeOf(byId);
 /** How many have this standing. */
 export const countOf = ({ counts }: Workers, standing: Standing): number => counts[standing] ?? 0;
 
+/** How many have not been told to stop yet. */
+export const countLiving = (workers: Workers): number =>
+  countWorkers(workers) - countOf(workers, STANDING.draining) - countOf(workers, STANDING.stopping);
+
 /** How many are dismissed and have not been told to go yet. */
 export const countDismissed = ({ counts }: Workers): number =>
   (counts[STANDING.outgoing] ?? 0) + (counts[STANDING.outgoingEarly] ?? 0) + (counts[STANDING.broken] ?? 0);

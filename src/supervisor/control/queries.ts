@@ -11,9 +11,10 @@ import type {
   WorkerInfo,
 } from "../../control/messages.ts";
 import type { Resolved, Spec } from "../../core/model/spec.ts";
+import { STANDING, standingOf } from "../../core/model/standing.ts";
 import type { State, Waiting } from "../../core/model/state.ts";
 import type { Worker } from "../../core/model/worker.ts";
-import { allWorkers } from "../../core/model/workers.ts";
+import { allWorkers, countIn, countLiving, countOf, countReady, findPool } from "../../core/model/workers.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import { PROTOCOL_VERSION } from "../../keeper/protocol.ts";
 import { VERSION } from "../../version.ts";
@@ -130,19 +131,17 @@ const rolloutInfo = (memory: Memory): RolloutInfo | null => {
   const { rollout } = service;
   const incoming = rollout ? generations[rollout.generation] : undefined;
   if (!rollout || !incoming) return null;
-  const now = memory.platform.monotonicNow();
-  const all = allWorkers(workers);
-  const mine = all.filter((worker) => worker.generation === rollout.generation);
-  const available = (worker: Worker): boolean =>
-    worker.kind === "ready" && worker.readyAt + incoming.spec.minReadyMs <= now;
+  const pool = findPool(workers, rollout.generation);
+  const starting = countIn(pool, STANDING.starting);
+  const ready = countReady(workers, rollout.generation);
   return {
     generation: rollout.generation,
     startedAt: wallTime(memory.facts, rollout.startedAt),
     wanted: incoming.instances,
-    starting: mine.filter((worker) => worker.kind === "starting").length,
-    ready: mine.filter((worker) => worker.kind === "ready").length,
-    available: mine.filter(available).length,
-    oldLeft: all.filter((worker) => worker.generation !== rollout.generation && worker.kind !== "stopping").length,
+    starting,
+    ready,
+    available: countIn(pool, STANDING.available) + countIn(pool, STANDING.outgoing),
+    oldLeft: countLiving(workers) - starting - ready,
     attemptsLeft: rollout.attemptsLeft,
     waiting: waitingInfo(memory, rollout.waiting ?? null),
   };
@@ -152,12 +151,11 @@ const waitingInfo = (memory: Memory, waiting: Waiting | null): NonNullable<Rollo
   waiting?.kind === "pause" ? { kind: "pause", until: wallTime(memory.facts, waiting.until) } : waiting;
 
 const drainingInfo = ({ core }: Memory): DrainingInfo => {
-  const draining = allWorkers(core.workers).filter((worker) => worker.kind === "stopping" && worker.wasReady);
-  return {
-    workers: draining.length,
-    generations: [...new Set(draining.map((worker) => worker.generation))],
-    limit: wantedGeneration(core)?.spec.maxDraining ?? null,
-  };
+  const count = countOf(core.workers, STANDING.draining);
+  const generations = new Set<number>();
+  for (const worker of count === 0 ? [] : allWorkers(core.workers))
+    if (standingOf(worker) === STANDING.draining) generations.add(worker.generation);
+  return { workers: count, generations: [...generations], limit: wantedGeneration(core)?.spec.maxDraining ?? null };
 };
 
 /** What `history` answers. */
