@@ -82,6 +82,18 @@ export class Supervised {
     });
   }
 
+  /** A value of the journal; undefined: it is not there. */
+  value(key: string): unknown {
+    const text = this.#journal.get(key);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  /** Another supervisor takes an event that changes nothing. */
+  consumeOneMore(): void {
+    this.#seq += 1;
+    this.#consumed = this.#seq;
+  }
+
   /** Delivers one event. Returns the batches that it led to. */
   send(said: Said): Promise<readonly Batch[]> {
     this.#seq += 1;

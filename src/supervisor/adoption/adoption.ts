@@ -12,6 +12,7 @@ import { happen } from "../events/supervisor-event.ts";
 import { AddressError, parseUri } from "../os/addresses.ts";
 import { wayToOpen } from "../sockets/openings.ts";
 import { isOpenAt, type Opening, openCommand } from "../sockets/sockets.ts";
+import { completeDecision } from "../state/decision.ts";
 import type { Adoption, LeftSocket } from "../state/parts/adoption.ts";
 import { rememberAdoption, rememberCore, rememberPending, rememberSaid } from "../state/remember.ts";
 import { restoreEntries } from "../state/restore.ts";
@@ -70,6 +71,7 @@ export const isTheLeftOne = (
 /** What of the old journal goes on; the rest (settings, sockets, connections) is this crank's own. */
 const GOES_ON = new Set([
   "service",
+  "decision",
   "generation",
   "worker",
   "counters",
@@ -104,6 +106,7 @@ export const takeOver = async (
   inherit(memory, left);
   await inheritHistory(memory, settings, left, recorded);
   const requests = keepRequests(memory, left);
+  completeDecision(memory, left.consumed);
   for (const found of adoption.workers) {
     const worker = findWorker(memory.core.workers, found.id);
     if (!worker) continue;

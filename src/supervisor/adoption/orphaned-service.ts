@@ -43,6 +43,8 @@ export type LeftService = Left & {
   readonly entries: ReadonlyMap<string, Uint8Array>;
   /** Workers to which a signal was perhaps sent and perhaps not. */
   readonly unsure: readonly number[];
+  /** The last event that was consumed. */
+  readonly consumed: number;
 };
 
 /** Understands a journal; a text completes "the journal FILE …" and says why that is not possible. */
@@ -65,11 +67,15 @@ export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftSer
   return understand(surroundings, journal, unsure);
 };
 
-type Written = { readonly pid: number; readonly entries: ReadonlyMap<string, Uint8Array> };
+type Written = {
+  readonly pid: number;
+  readonly entries: ReadonlyMap<string, Uint8Array>;
+  readonly consumed: number;
+};
 
 const understand = (
   surroundings: Surroundings,
-  { pid, entries }: Written,
+  { pid, entries, consumed }: Written,
   unsure: readonly number[],
 ): LeftService | string => {
   try {
@@ -79,7 +85,7 @@ const understand = (
     const { settings, core, sockets, unstarted } = memory;
     if (!settings) return "was left by a crank that was killed before it had begun";
     const keeperOf = (worker: number) => memory.said.get(worker)?.keeper ?? pid;
-    return { pid, settings, core, sockets, unstarted, keeperOf, memory, entries, unsure };
+    return { pid, settings, core, sockets, unstarted, keeperOf, memory, entries, unsure, consumed };
   } catch (error) {
     return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -92,7 +98,7 @@ export const orphansLeft = (surroundings: Surroundings, { pid, orphans }: Adopti
     Object.entries(orphans?.entries ?? {}).map(([key, value]) => [key, encoder.encode(JSON.stringify(value))] as const),
   );
   // They are told to go once more: nobody knows which of them have been.
-  const left = understand(surroundings, { pid, entries }, []);
+  const left = understand(surroundings, { pid, entries, consumed: 0 }, []);
   return typeof left === "string" ? null : left;
 };
 

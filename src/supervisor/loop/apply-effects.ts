@@ -2,8 +2,8 @@
 
 import { isHappening } from "../../control/happenings.ts";
 import type { Effect, Note } from "../../core/model/effects.ts";
-import type { CoreEvent } from "../../core/model/events.ts";
-import { step } from "../../core/step.ts";
+import type { CoreEvent, WorkerReady } from "../../core/model/events.ts";
+import { type Step, step } from "../../core/step.ts";
 import { LIMITS } from "../../keeper/protocol.ts";
 import { answer, finish, giveHeldAnswers, notify, workerIsGone } from "../control/replies.ts";
 import { log } from "../events/log.ts";
@@ -23,20 +23,33 @@ import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
 import { settleStored } from "../workers/start/stored-descriptors.ts";
 
-/** Lets the core take one event, remembers its new state and carries out what it wants. */
-export const advance = (memory: Memory, event: CoreEvent): void => {
+/** Lets the core take one event, remembers its new state and carries out what it wants; `signals`: whether they were sent already. */
+export const advance = (memory: Memory, event: CoreEvent, signals: "unsent" | "sent" = "unsent"): void =>
+  follow(memory, event, step(memory.core, event), signals);
+
+/** The same when all else of the keeper's event is done: what it leads to can be sent in two parts (decision.ts). */
+export const advanceLast = (memory: Memory, event: WorkerReady): void => {
+  memory.last = event;
+};
+
+/** Remembers the state after a step, and carries out its effects; `signals`: whether they were sent already. */
+export const follow = (
+  memory: Memory,
+  event: CoreEvent,
+  { state, effects }: Step,
+  signals: "unsent" | "sent" = "unsent",
+): void => {
   const before = memory.core.generations;
-  const { state, effects } = step(memory.core, event);
   rememberCore(memory, withPins(memory, memory.core, state));
   settleStored(memory, event.now);
   for (const effect of effects) {
     // What failed may be gone with the answer.
     if (effect.kind === "answer") answer(memory, effect.request, effect.outcome, before);
-    else carryOut(memory, effect, event.now);
+    else if (effect.kind !== "signal" || signals === "unsent") carryOut(memory, effect, event.now);
   }
 };
 
-const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
+export const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
   switch (effect.kind) {
     case "start":
       restoreRunDirectory(memory, now);

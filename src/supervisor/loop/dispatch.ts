@@ -52,7 +52,7 @@ import { errandIsGone } from "../workers/start/helper-commands.ts";
 import { describeSpawnFailure } from "../workers/start/spawn-failure.ts";
 import { concernsStore } from "../workers/start/stored-descriptors.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
-import { advance } from "./apply-effects.ts";
+import { advance, advanceLast } from "./apply-effects.ts";
 
 type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
 type Handled = Promise<void> | void;
@@ -174,17 +174,14 @@ const hear = (memory: Memory, worker: Worker, { said, event }: Heard, isItsWord:
 type Words = ReadonlyMap<string, string>;
 
 const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
+  if (said.get("READY") !== "1") return takeOtherWords(memory, worker, said, event);
   const { deliveredAt: now, happenedAt: at, source, pid: sender } = event;
-  const waiting =
-    said.get("READY") === "1"
-      ? takeReady(memory, worker, { now, at, sender: source === BY_PAIR ? null : sender })
-      : null;
-  return waiting ? waiting.then(() => takeRest(memory, worker, said, event)) : takeRest(memory, worker, said, event);
-};
-
-const takeRest = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
-  const isAll = said.size === 1 && said.get("READY") === "1" && !memory.said.has(worker.id);
-  if (!isAll) return takeOtherWords(memory, worker, said, event);
+  const ready = { now, at, sender: source === BY_PAIR ? null : sender };
+  const isAll = said.size === 1 && !memory.said.has(worker.id);
+  if (isAll) return takeReady(memory, worker, ready, (event) => advanceLast(memory, event));
+  const waiting = takeReady(memory, worker, ready);
+  if (!waiting) return takeOtherWords(memory, worker, said, event);
+  return waiting.then(() => takeOtherWords(memory, worker, said, event));
 };
 
 const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {

@@ -3,6 +3,7 @@
 
 import { nextDeadline } from "../../core/deadline.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
+import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { isRecordWanted } from "../../core/recording.ts";
 import type { Greeting, KeeperEvent, SentCommand } from "../../keeper/protocol.ts";
@@ -12,6 +13,7 @@ import { redeploy } from "../control/requests.ts";
 import { happen } from "../events/supervisor-event.ts";
 import { namesDueAt, settleNames } from "../sockets/names.ts";
 import { begin } from "../startup/startup.ts";
+import { completeDecision } from "../state/decision.ts";
 import type { KeeperFacts } from "../state/facts.ts";
 import { recall, rememberFormat } from "../state/restore.ts";
 import type { Memory } from "../state/store.ts";
@@ -22,6 +24,7 @@ import { lookDueAt } from "../workers/serving/accepting.ts";
 import { reconcileProbes } from "../workers/serving/probe-results.ts";
 import { startPostponed } from "../workers/start/starts.ts";
 import { advance, tellNotes } from "./apply-effects.ts";
+import { takeLast } from "./decision.ts";
 import { dispatch } from "./dispatch.ts";
 
 /** All that a hello says, collected. */
@@ -59,7 +62,9 @@ export class Supervisor {
     this.#link = link;
     for (const { handle, inode } of hello.handles) this.#memory.inodes.set(handle, inode);
     this.#consumed = hello.facts.consumed;
-    reconcile(this.#memory, hello);
+    const workers = allWorkers(this.#memory.core.workers);
+    completeDecision(this.#memory, this.#consumed);
+    reconcile(this.#memory, hello, workers);
   }
 
   /** The first batch: on a fresh crank its start, later whatever was left undone. */
@@ -94,18 +99,23 @@ export class Supervisor {
   }
 
   #finish(event: KeeperEvent): void {
-    this.#consumed = event.seq;
-    const now = event.deliveredAt;
-    if (this.#memory.names.size > 0) settleNames(this.#memory, now, () => redeploy(this.#memory, now));
+    const memory = this.#memory;
+    const { seq, deliveredAt: now } = event;
+    this.#consumed = seq;
     if (event.kind === "tick") this.#tickAt = 0;
-    this.#commit();
+    const isAhead = memory.last !== null && takeLast(memory, memory.last, seq, () => this.#send("repeated"));
+    if (memory.names.size > 0) settleNames(memory, now, () => redeploy(memory, now));
+    this.#commit(isAhead ? "signals" : "nothing");
   }
 
-  /** Sends what the event led to, and in a batch of its own what there is to tell of it: nothing waits for words. */
-  #commit(): void {
+  /**
+   * Sends what the event led to, and in a batch of its own what there is to tell of it: no deed waits for words. Where the signals
+   * were sent `ahead`, and nothing else is to be done, one batch holds both.
+   */
+  #commit(ahead: "signals" | "nothing" = "nothing"): void {
     const memory = this.#memory;
     memory.notes.write(memory.outbox);
-    if (!memory.outbox.isLast) this.#send();
+    if (!memory.outbox.isLast && (ahead === "nothing" || memory.outbox.hasDeeds)) this.#send();
     while (startPostponed(memory)) {
       memory.notes.write(memory.outbox);
       this.#send();
@@ -177,13 +187,13 @@ const nextTick = (memory: Memory): number => {
   return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;
 };
 
-/** Workers that the keeper was told of and does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
-const reconcile = (memory: Memory, hello: Hello): void => {
+/** Those of the workers that the keeper was told of that it does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
+const reconcile = (memory: Memory, hello: Hello, workers: readonly Worker[]): void => {
   const known = new Set([...hello.workers.map((worker) => worker.worker), ...memory.unstarted]);
   const now = memory.platform.monotonicNow();
   reconcileProbes(memory, known, now);
   reconcileMeasurement(memory, known, now);
-  for (const worker of allWorkers(memory.core.workers)) {
+  for (const worker of workers) {
     if (!known.has(worker.id))
       advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
   }

@@ -60,6 +60,11 @@ export class Outbox {
     return this.#changes.size === 0 && this.#deeds.length === 0 && this.#words.length === 0 && this.#ends.length === 0;
   }
 
+  /** Whether something is to be done, not only written down or said. */
+  get hasDeeds(): boolean {
+    return this.#deeds.length > 0 || this.#ends.length > 0;
+  }
+
   /** Whether the keeper's own end is in it: then nothing can be said afterwards. */
   get isLast(): boolean {
     return this.#ends.some((command) => command.kind === "exit");
@@ -68,13 +73,12 @@ export class Outbox {
   /** The whole batch, ended by its commit; the outbox is empty afterwards. */
   take(consumed: number, tickAt: number): SentCommand[] {
     const batch: SentCommand[] = [];
-    const add = (command: SentCommand): void => {
-      batch.push(command);
-    };
-    this.#changes.forEach(add);
-    this.#deeds.forEach(add);
-    this.#words.forEach(add);
-    this.#ends.forEach(add);
+    this.#changes.forEach((change) => {
+      batch.push(change);
+    });
+    append(batch, this.#deeds);
+    append(batch, this.#words);
+    append(batch, this.#ends);
     batch.push({ kind: "commit", consumed, tickAt });
     this.#changes.clear();
     this.#deeds = [];
@@ -84,3 +88,7 @@ export class Outbox {
     return batch;
   }
 }
+
+const append = (batch: SentCommand[], commands: readonly SentCommand[]): void => {
+  for (let place = 0; place < commands.length; place++) batch.push(commands[place] as SentCommand);
+};

@@ -1,6 +1,5 @@
 // The way back: out of the journal's entries into the supervisor's memory, at every hello. What is written is in store.ts.
 
-import type { CoreEvent } from "../../core/model/events.ts";
 import { stateOf } from "../../core/model/plain-state.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
 import type { Generation } from "../../core/model/state.ts";
@@ -19,7 +18,7 @@ import type { Memory } from "./store.ts";
 const EMPTY_CORE = initialState({ respawn: null, history: [] });
 
 /** What lets the core take an event (loop/apply-effects.ts). */
-type Advance = (memory: Memory, event: CoreEvent) => void;
+type Advance = (memory: Memory, ...taken: Parameters<Memory["advance"]>) => void;
 
 const onlyRead: Advance = (_memory, { kind }) => {
   throw new Error(`A state that was restored to be read takes no event (${kind})`);
@@ -35,13 +34,15 @@ export const recall = (
     platform,
     frontEnd,
     facts,
-    advance: (event) => advance(memory, event),
+    advance: (event, signals) => advance(memory, event, signals),
     outbox: new Outbox(),
     notes: new NoteLog(),
     measurements: new Measurements(),
     settings: null,
     boot: { stage: "fresh", barrier: 0, failure: null, isUnwanted: false },
     core: EMPTY_CORE,
+    last: null,
+    decision: null,
     counters: NOTHING_COUNTED,
     serviceManager: NO_SERVICE_MANAGER,
     adoption: null,
@@ -122,6 +123,9 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
   worker: (_memory, name, bytes, _generations, workers) => {
     workers[Number(name)] = parse(bytes);
+  },
+  decision: (memory, _name, bytes) => {
+    memory.decision = parse(bytes);
   },
   counters: (memory, _name, bytes) => {
     memory.counters = { ...memory.counters, ...parse(bytes) };

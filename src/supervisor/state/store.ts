@@ -2,7 +2,7 @@
 // every hello (restore.ts): a supervisor that starts is in no other position than one that went on.
 
 import type { Note } from "../../core/model/effects.ts";
-import type { CoreEvent } from "../../core/model/events.ts";
+import type { CoreEvent, WorkerReady } from "../../core/model/events.ts";
 import type { State } from "../../core/model/state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "../../core/model/worker.ts";
 import type { Platform } from "../os/platform.ts";
@@ -99,20 +99,27 @@ export type Look = {
   readonly waited: number;
 };
 
+/** That a worker is ready, when the signals that this leads to were sent with the commit of the keeper's event `seq` (loop/decision.ts). */
+export type Decision = Pick<WorkerReady, "worker" | "now" | "at"> & { readonly seq: number };
+
 /** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
 export type Memory = {
   readonly platform: Platform;
   /** The program that crank was called as. */
   readonly frontEnd: FrontEnd;
   readonly facts: KeeperFacts;
-  /** Lets the core take one event, at once and to its end (loop/apply-effects.ts). */
-  readonly advance: (event: CoreEvent) => void;
+  /** Lets the core take one event, at once and to its end (loop/apply-effects.ts). `signals`: whether they were sent already. */
+  readonly advance: (event: CoreEvent, signals?: "unsent" | "sent") => void;
   readonly outbox: Outbox;
   readonly notes: NoteLog;
   readonly measurements: Measurements;
   settings: Settings | null;
   boot: Boot;
   core: State;
+  /** What the core is told when all else of the keeper's event is done; null: nothing. */
+  last: WorkerReady | null;
+  /** What an earlier supervisor had decided and not written out. */
+  decision: Decision | null;
   counters: Counters;
   serviceManager: ServiceManager;
   /** While it is under way. */

@@ -132,6 +132,11 @@ export class NoteLog {
     if (count < SMALL_PAGE) this.#unmerged += 1;
   }
 
+  /** Whether something was added that is not written down yet. */
+  get hasAdded(): boolean {
+    return this.#added.length > 0;
+  }
+
   get hasUntold(): boolean {
     return this.#told < this.#next - 1;
   }

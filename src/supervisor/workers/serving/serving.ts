@@ -2,6 +2,7 @@
 // started. Most hold them where they were given them, which is one link of /proc each; only of others more is found out
 // (held-sockets.ts).
 import type { WorkerReady } from "../../../core/model/events.ts";
+import type { Own } from "../../../core/model/owner.ts";
 import type { Spec } from "../../../core/model/spec.ts";
 import type { SocketFinding, Worker, WorkerId } from "../../../core/model/worker.ts";
 import { dueWorkers } from "../../../core/model/workers.ts";
@@ -13,10 +14,19 @@ type Handled = Promise<void> | void;
 /** `sender`: the process that said it; null: nobody knows, or it does not matter. */
 type Said = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number | null };
 
-/** A worker says that it is ready: the core hears of it, and of what is wrong with its sockets. */
-export const takeReady = (memory: Memory, worker: Worker, { sender, ...said }: Said): Handled => {
-  const tell = (sockets: SocketFinding | null): void =>
-    memory.advance({ kind: "workerReady", worker: worker.id, ...said, ...(sockets ? { sockets } : {}) });
+/** A worker says that it is ready: the core hears of it, and of what is wrong with its sockets, by `take`. */
+export const takeReady = (
+  memory: Memory,
+  worker: Worker,
+  { sender, now, at, sign }: Said,
+  take: (event: WorkerReady) => void = memory.advance,
+): Handled => {
+  const tell = (sockets: SocketFinding | null): void => {
+    const event: Own<WorkerReady> = { kind: "workerReady", worker: worker.id, now, at };
+    if (sign !== undefined) event.sign = sign;
+    if (sockets) event.sockets = sockets;
+    take(event);
+  };
   const spec = memory.core.generations[worker.generation]?.spec;
   const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe";
   if (!counts || holdsAll(memory, worker, sender)) return tell(null);

@@ -1,0 +1,42 @@
+// Signals that are sent before the state that they follow from is written. The core is a pure function, so the journal's last
+// state and the event that the core takes hold the whole decision, and that event is short. If the supervisor is killed before
+// it has written the rest, the next one takes the event again, with the same result, and sends no signal.
+import type { Effect } from "../../core/model/effects.ts";
+import type { WorkerReady } from "../../core/model/events.ts";
+import { step } from "../../core/step.ts";
+import { DECISION_KEY } from "../state/decision.ts";
+import type { Memory } from "../state/store.ts";
+import { carryOut, follow } from "./apply-effects.ts";
+
+/**
+ * Takes what `advanceLast` has left for the end of the keeper's event `seq`. Calls `send` when the outbox holds the signals and
+ * the decision, and nothing else. Returns whether it did.
+ */
+export const takeLast = (memory: Memory, event: WorkerReady, seq: number, send: () => void): boolean => {
+  memory.last = null;
+  const taken = step(memory.core, event);
+  // What else has happened in this turn would be lost with the supervisor; and what has failed leads to more than signals.
+  const isAlone = memory.outbox.isEmpty && !memory.notes.hasAdded && event.sockets === undefined;
+  if (!isAlone || !putSignals(memory, taken.effects, event.now)) {
+    follow(memory, event, taken);
+    return false;
+  }
+  const { worker, now, at } = event;
+  memory.outbox.putText(DECISION_KEY, `{"seq":${seq},"worker":${worker},"now":${now},"at":${at}}`);
+  send();
+  memory.outbox.remove(DECISION_KEY);
+  follow(memory, event, taken, "sent");
+  return true;
+};
+
+/** Returns whether there are any. */
+const putSignals = (memory: Memory, effects: readonly Effect[], now: number): boolean => {
+  let hasSignals = false;
+  for (let place = 0; place < effects.length; place++) {
+    const effect = effects[place];
+    if (effect?.kind !== "signal") continue;
+    carryOut(memory, effect, now);
+    hasSignals = true;
+  }
+  return hasSignals;
+};
