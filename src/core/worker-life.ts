@@ -15,6 +15,7 @@ import type {
   WorkerExited,
   WorkerReady,
 } from "./model/events.ts";
+import type { Own } from "./model/owner.ts";
 import { serves } from "./model/standing.ts";
 import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./model/worker.ts";
 import { dueWorkers, findWorker } from "./model/workers.ts";
@@ -26,7 +27,7 @@ import { failPlace } from "./pool/slot-retries.ts";
 import { countDeath, forgetDeaths } from "./worker/backoff.ts";
 import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./worker/probing.ts";
 import { countLoss } from "./worker/restart-counts.ts";
-import { beginLeaving, endFailed, identityOf, killRest, stopRest, takeNextStep } from "./worker/stopping.ts";
+import { beginLeaving, endFailed, killRest, stopRest, takeNextStep } from "./worker/stopping.ts";
 
 type Life = {
   spawned: Spawned;
@@ -158,15 +159,28 @@ const judgeReady = (turn: Turn, worker: In<"starting">, event: Shown, sign: Sign
 };
 
 const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
-  const { id, generation, pid, startedAt } = worker;
+  const { id, generation, index, attempt, pid, startTime, startedAt, replacement, restarts } = worker;
+  const { now } = turn;
   const minReadyMs = specOf(turn, generation)?.minReadyMs ?? 0;
-  putWorker(turn, {
-    ...identityOf(worker),
+  const availableAt = minReadyMs > 0 ? now + minReadyMs : null;
+  // Not copied from another object: that takes longer.
+  const ready: Own<In<"ready">> = {
+    id,
+    generation,
+    index,
+    attempt,
+    pid,
+    startTime,
+    startedAt,
     kind: "ready",
-    readyAt: turn.now,
-    availableAt: minReadyMs > 0 ? turn.now + minReadyMs : null,
-    ...livenessProbing(turn, worker),
-  });
+    readyAt: now,
+    availableAt,
+  };
+  if (replacement === true) ready.replacement = true;
+  if (restarts !== undefined) ready.restarts = restarts;
+  const probing = livenessProbing(turn, worker);
+  if (probing !== null) ready.probing = probing;
+  putWorker(turn, ready);
   beginWatch(turn, worker);
   if (minReadyMs === 0) noteAvailable(turn, worker);
   note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });

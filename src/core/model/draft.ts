@@ -100,8 +100,9 @@ export const pruneGenerations = (turn: Turn): void => {
     service.current === last.current &&
     service.pendingRecord === last.pendingRecord;
   if (isUsedAsBefore) return;
-  for (const { number } of Object.values(turn.generations)) {
-    const { current, rollout, pendingRecord } = service;
+  const { current, rollout, pendingRecord } = service;
+  for (const key in turn.generations) {
+    const number = Number(key);
     if (number === current || number === rollout?.generation || number === pendingRecord?.generation) continue;
     if (findPool(workers, number) !== undefined) continue;
     const { [number]: _, ...used } = turn.generations;

@@ -5,8 +5,8 @@ import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
 /** The history after another good run. The same again takes the place of what it was: the way back leads to something else. */
 export const withGood = (history: readonly GoodSpec[], good: GoodSpec): readonly GoodSpec[] => {
   const newest = history.at(-1);
-  const others = newest && isSameSpec(newest.spec, good.spec) ? history.slice(0, -1) : history;
-  const all = others.concat([good]);
+  if (newest && isSameSpec(newest.spec, good.spec)) return history.with(-1, good);
+  const all = history.concat([good]);
   return all.length > HISTORY_LENGTH ? all.slice(-HISTORY_LENGTH) : all;
 };
 

@@ -130,6 +130,12 @@ export const HISTORY_LENGTH = 10;
 export const isSameSpec = (a: Spec, b: Spec): boolean =>
   a === b || (isSame(a.command, b.command) && (isSame(a, b) || isSameAsKnown(a, b)));
 
+/** `spec`, or `other` if that is equal to it: what is one object is compared at once. */
+export const sharedSpec = (spec: Spec, other: Spec | undefined): Spec => {
+  if (!other || (other.resolved === undefined) !== (spec.resolved === undefined)) return spec;
+  return isSame(other.command, spec.command) && isSame(other, spec) ? other : spec;
+};
+
 const isSameAsKnown = (a: Spec, b: Spec): boolean => {
   const left = known(a, b);
   const right = known(b, a);
@@ -147,7 +153,7 @@ export const asGiven = ({ resolved: _, ...given }: Spec): Spec => given;
 const isSame = (a: unknown, b: unknown): boolean => {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  // A worker's READY waits for this: as lists of entries, or as texts, they take this engine more than twice as long.
+  // As lists of entries, or as texts, they take this engine more than twice as long.
   const left = a as Readonly<Record<string, unknown>>;
   const right = b as Readonly<Record<string, unknown>>;
   let more = 0;

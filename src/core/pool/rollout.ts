@@ -4,6 +4,7 @@
 import { answer, changeService, emit, note, putGeneration, type Turn } from "../model/draft.ts";
 import type { Run } from "../model/events.ts";
 import { withGood } from "../model/history.ts";
+import { sharedSpec } from "../model/spec.ts";
 import { isAvailable, isBroken, isDismissed } from "../model/standing.ts";
 import type { Generation, Rollout } from "../model/state.ts";
 import type { Failure, Worker } from "../model/worker.ts";
@@ -20,7 +21,9 @@ import { type Census, isComplete, mayAllGo, mayStop, startsWanted, takeCensus, w
 export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "now" | "wallNow" | "order">): void => {
   if (turn.service.rollout) abandonRollout(turn, { kind: "superseded" });
   const number = turn.service.nextGeneration;
-  const { spec, request, now } = run;
+  const { request, now } = run;
+  // Compared now, and not when the rollout is complete and an old worker is to be stopped (withGood).
+  const spec = sharedSpec(run.spec, turn.history.at(-1)?.spec);
   putGeneration(turn, {
     number,
     spec,

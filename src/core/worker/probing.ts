@@ -20,11 +20,11 @@ const probeOf = (turn: Turn, worker: Worker): Probe | null => probeFor(specOf(tu
 /** Whether it has to be asked whether it can serve. */
 export const isProbed = (turn: Turn, worker: Starting): boolean => probeOf(turn, worker) !== null;
 
-/** The probes of a worker that gets ready: the first one comes after an interval. Empty if it is not asked. */
-export const livenessProbing = (turn: Turn, worker: Worker): { readonly probing?: Probing } => {
+/** The probes of a worker that gets ready: the first one comes after an interval. null: it is not asked. */
+export const livenessProbing = (turn: Turn, worker: Worker): Probing | null => {
   const liveness = specOf(turn, worker.generation)?.liveness;
-  if (liveness?.kind !== "probe") return {};
-  return { probing: { probe: 0, streak: 0, nextAt: turn.now + liveness.intervalMs, detail: "" } };
+  if (liveness?.kind !== "probe") return null;
+  return { probe: 0, streak: 0, nextAt: turn.now + liveness.intervalMs, detail: "" };
 };
 
 /** Lets the keeper watch over a ready worker that has to say by itself that it is alive. */

@@ -1,7 +1,7 @@
 // Where a generation's workers run. What is given (a directory, a command) may be a link that is moved from release to release:
 // a deploy resolves it, and what it led to is part of the generation, so that a worker that is started again, or a rollback
 // to it, runs what was deployed and nothing else.
-import type { Resolved, Spec } from "../../../core/model/spec.ts";
+import { type Resolved, type Spec, sharedSpec } from "../../../core/model/spec.ts";
 import type { Generation, State } from "../../../core/model/state.ts";
 import type { GenerationNumber } from "../../../core/model/worker.ts";
 import { happen } from "../../events/supervisor-event.ts";
@@ -15,10 +15,11 @@ export const withPins = (memory: Memory, before: State, state: State): State => 
   const isNew = ({ number, spec }: Generation): boolean => !spec.resolved && !before.generations[number];
   const fresh = Object.values(state.generations).filter(isNew);
   if (fresh.length === 0) return state;
-  const pinned = fresh.map((generation): [GenerationNumber, Generation] => [
-    generation.number,
-    { ...generation, spec: { ...generation.spec, resolved: resolve(memory, generation.spec) } },
-  ]);
+  const newest = state.history.at(-1)?.spec;
+  const pinned = fresh.map((generation): [GenerationNumber, Generation] => {
+    const spec = { ...generation.spec, resolved: resolve(memory, generation.spec) };
+    return [generation.number, { ...generation, spec: sharedSpec(spec, newest) }];
+  });
   return { ...state, generations: { ...state.generations, ...Object.fromEntries(pinned) } };
 };
 
