@@ -158,7 +158,7 @@ bool facts_collect(int argc, char **argv) {
 void facts_take_precedence(void) {
   raise_limits();
   lower_oom_score();
-  known.urgency = urgency_take();
+  known.raised_by = priority_take();
 }
 
 void facts_set_cwd(struct span cwd) {
@@ -176,7 +176,7 @@ void facts_save(struct buffer *out) {
   buffer_u64(out, known.files.rlim_cur);
   buffer_u64(out, known.files.rlim_max);
   buffer_u32(out, (uint32_t)known.oom_score);
-  buffer_u32(out, (uint32_t)known.urgency);
+  buffer_u32(out, (uint32_t)known.raised_by);
   buffer_text(out, known.cwd);
 }
 
@@ -186,7 +186,7 @@ bool facts_load(struct reader *in) {
   known.files.rlim_cur = read_u64(in);
   known.files.rlim_max = read_u64(in);
   known.oom_score = read_i32(in);
-  known.urgency = read_i32(in);
+  known.raised_by = read_i32(in);
   struct span cwd = read_bytes(in);
   if (in->failed) return false;
   facts_set_cwd(cwd);

@@ -26,7 +26,7 @@ struct facts {
   uint32_t executions;
   struct rlimit files;   /* RLIMIT_NOFILE as it was */
   int oom_score;         /* as it was; INHERITED_OOM_SCORE if it could not be read */
-  int urgency;           /* by how much its nice value is lower than it was; workers get theirs back */
+  int raised_by;          /* by how much its nice value is lower than it was; workers get theirs back */
 };
 
 extern const struct facts *const facts;
@@ -35,7 +35,7 @@ extern const struct facts *const facts;
 bool facts_collect(int argc, char **argv);
 /* False, with a sentence on stderr: it was removed, and relative paths would lead elsewhere. */
 bool facts_have_directory(void);
-/* Raises the limit of descriptors, the odds against the out-of-memory killer, and the urgency; all outlast an execution. */
+/* Raises the limit of descriptors, the odds against the out-of-memory killer, and the priority; all outlast an execution. */
 void facts_take_precedence(void);
 /* A wrapper changed the directory. */
 void facts_set_cwd(struct span cwd);

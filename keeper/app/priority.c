@@ -53,24 +53,24 @@ static int lower(int by) {
   return before - getpriority(PRIO_PROCESS, 0);
 }
 
-int urgency_take(void) {
+int priority_take(void) {
   int lowered = lower(URGENT_BY);
   set_slice(SHORT_SLICE_NS, AS_BEFORE);
   return lowered;
 }
 
-void urgency_give_way(void) {
+void priority_give_way(void) {
   /* A nice value is a thread's own on Linux (sched(7)). */
   (void)lower(-LOWER_BY);
   set_slice(OWN_SLICE, AS_BEFORE);
 }
 
-void urgency_stand_back(void) {
+void priority_stand_back(void) {
   /* Woken by the one who acts on what it decides, it must not interrupt that one: who is interrupted is not woken, and so
    * interrupts nobody, and would stand there until all has been said and done. */
   set_slice(SECOND_SLICE_NS, PATIENT);
 }
 
-void urgency_drop(void) {
+void priority_drop(void) {
   set_slice(OWN_SLICE, AS_BEFORE);
 }

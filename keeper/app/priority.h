@@ -5,12 +5,12 @@
 
 /* A readiness, an exit or a deadline is a matter of microseconds: the calling thread, and what it starts, goes first
  * from now on. Returns by how much its nice value is lower than it was. */
-int urgency_take(void);
+int priority_take(void);
 /* The calling thread gives way to all others. */
-void urgency_give_way(void);
-/* The calling thread, and what it executes, goes before workers, and after whoever has called urgency_take(). */
-void urgency_stand_back(void);
+void priority_give_way(void);
+/* The calling thread, and what it executes, goes before workers, and after whoever has called priority_take(). */
+void priority_stand_back(void);
 /* The calling thread, and what it executes, runs as what we were started by, but for its nice value. */
-void urgency_drop(void);
+void priority_drop(void);
 
 #endif

@@ -55,7 +55,7 @@ void base_take(struct reader fields) {
   (void)umask((mode_t)(mask & 0777));
   errno = 0;
   int own = getpriority(PRIO_PROCESS, 0);
-  if (errno == 0) added_nice = nice_value - (own + facts->urgency);
+  if (errno == 0) added_nice = nice_value - (own + facts->raised_by);
   keep_limits(&numbers);
 }
 

@@ -17,7 +17,7 @@ static char *end_of(char **texts, char *end) {
   return end;
 }
 
-char **title_start(int argc, char **argv) {
+char **process_title_start(int argc, char **argv) {
   place = argv[0];
   room = place ? (size_t)(end_of(environ, end_of(argv, place)) - place) : 0;
   char **copies = memory_take(((size_t)argc + 1) * sizeof *copies);
@@ -36,7 +36,7 @@ static void move_environment(void) {
   environ = copies;
 }
 
-void title_set(struct span title) {
+void process_title_set(struct span title) {
   free(current);
   current = span_text(title);
   if (room == 0) return;
@@ -47,13 +47,13 @@ void title_set(struct span title) {
   memcpy(place, current, length < room ? length : room - 1);
 }
 
-void title_save(struct buffer *out) {
+void process_title_save(struct buffer *out) {
   buffer_text(out, current ? current : "");
 }
 
-bool title_load(struct reader *in) {
+bool process_title_load(struct reader *in) {
   struct span title = read_bytes(in);
   if (in->failed) return false;
-  if (title.length > 0) title_set(title);
+  if (title.length > 0) process_title_set(title);
   return true;
 }

@@ -8,11 +8,11 @@
 #include "protocol/wire.h"
 
 /* Notes where they lie. Returns copies of the arguments, which a title leaves alone. */
-char **title_start(int argc, char **argv);
+char **process_title_start(int argc, char **argv);
 /* A title that is longer than the place is cut. */
-void title_set(struct span title);
+void process_title_set(struct span title);
 
-void title_save(struct buffer *out);
-bool title_load(struct reader *in);
+void process_title_save(struct buffer *out);
+bool process_title_load(struct reader *in);
 
 #endif

@@ -113,8 +113,8 @@ static void set_program(struct reader *fields) {
   free(path);
 }
 
-static void set_title(struct reader *fields) {
-  title_set(read_bytes(fields));
+static void set_process_title(struct reader *fields) {
+  process_title_set(read_bytes(fields));
 }
 
 static void ask_for_exit(struct reader *fields) {
@@ -171,8 +171,8 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_exit] = ask_for_exit,
     [COMMAND_mark] = tell_mark,
     [COMMAND_replaceSupervisor] = candidate_start,
-    [COMMAND_rehearse] = rehearsal_start,
-    [COMMAND_setTitle] = set_title,
+    [COMMAND_rehearse] = dry_run_start,
+    [COMMAND_setTitle] = set_process_title,
 };
 
 void commands_run(uint8_t code, struct reader *fields) {

@@ -69,8 +69,8 @@ static void start_output(void) {
 
 _Noreturn void keeper_run(int argc, char **argv) {
   memory_setup();
-  argv = title_start(argc, argv);
-  int state = execute_left_state();
+  argv = process_title_start(argc, argv);
+  int state = reexec_left_state();
   /* First: it says what to do where there is no /proc. */
   if (!facts_collect(argc, argv)) exit(1);
   if (state < 0 && inherited_collect() < 0) cannot_start("descriptors");
@@ -82,9 +82,9 @@ _Noreturn void keeper_run(int argc, char **argv) {
   }
   open_everything();
   if (state >= 0) {
-    if (execute_is_rehearsal()) output_stop(); /* what is to be written is the other's to write */
-    enum resumed resumed = execute_resume(state);
-    if (execute_is_rehearsal()) exit(resumed);
+    if (reexec_is_dry_run()) output_stop(); /* what is to be written is the other's to write */
+    enum resumed resumed = reexec_resume(state);
+    if (reexec_is_dry_run()) exit(resumed);
     if (resumed != RESUME_DONE) {
       /* Nothing is lost but this process: the next crank adopts what runs. */
       say("the state that the keeper before this one left cannot be understood; it ends, start crank again to adopt its workers");
@@ -104,7 +104,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
 }
 
 _Noreturn void keeper_leave(int status, bool keep_journal) {
-  rehearsal_end();
+  dry_run_end();
   supervisor_end();
   (void)output_flush(FLUSH_OUTPUT_MS);
   streams_flush(FLUSH_STREAMS_MS);
@@ -121,6 +121,6 @@ void keeper_end_if_asked(void) {
   struct ending ending = commands_take_ending();
   if (ending.exits) keeper_leave((int)ending.status, ending.keeps_journal);
   if (!ending.execute) return;
-  execute_run(ending.execute);
+  reexec_run(ending.execute);
   free(ending.execute);
 }

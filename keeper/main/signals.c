@@ -70,7 +70,7 @@ static bool reap_all(void) {
     if (info.si_pid == 0) return has_ended;
     if (peek_child_gone(&info)) continue;
     has_ended = true;
-    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || rehearsal_child_gone(&info) || fetch_child_gone(&info) || workers_child_gone(&info);
+    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || dry_run_child_gone(&info) || fetch_child_gone(&info) || workers_child_gone(&info);
     if (is_known) continue;
     /* A worker's orphan, or a start that had failed. */
     while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;

@@ -185,7 +185,7 @@ static void wait_for_work(struct output *output) {
 
 void *thread_main(void *argument) {
   struct output *output = argument;
-  urgency_give_way(); /* passing bulk on may wait; a readiness or an exit, which the other thread hears of, may not */
+  priority_give_way(); /* passing bulk on may wait; a readiness or an exit, which the other thread hears of, may not */
   do {
     take_route(output);
     fulfil_wishes(output);

@@ -115,7 +115,7 @@ static void set_oom_score(const struct order *order) {
 
 static void set_nice(const struct order *order) {
   const struct launch *launch = order->launch;
-  int added = launch->nice + facts->urgency;
+  int added = launch->nice + facts->raised_by;
   errno = 0;
   if (launch->sets_nice) (void)setpriority(PRIO_PROCESS, 0, launch->nice);
   else if (added != 0) (void)nice(added); /* -1 is a level, too */
@@ -222,8 +222,8 @@ _Noreturn void launch_become(struct order *order) {
   set_own_pid(order);
   int program = place_descriptors(order);
   set_oom_score(order);
-  if (program < 0) urgency_drop();
-  else urgency_stand_back();
+  if (program < 0) priority_drop();
+  else priority_stand_back();
   set_nice(order);
   set_limits(order);
   if (launch->umask != UNCHANGED) (void)umask((mode_t)(launch->umask & 0777));

@@ -27,10 +27,10 @@ static void tell(const char *step, int error, uint8_t ending, uint32_t status) {
 }
 
 /* In the child, where no other thread ever was: the output thread is stopped while the keeper forks. */
-_Noreturn static void become_rehearsal(const char *path, int out) {
+_Noreturn static void become_dry_run(const char *path, int out) {
   char message[REPORT_BYTES] = {REPORT_FAILED};
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const char *step = execute_rehearsal(path);
+  const char *step = reexec_dry_run(path);
   int error = errno;
   size_t length = strlen(step);
   memcpy(message + 1, &error, sizeof error);
@@ -39,7 +39,7 @@ _Noreturn static void become_rehearsal(const char *path, int out) {
   _exit(n > 0 ? 127 : 126);
 }
 
-void rehearsal_start(struct reader *command) {
+void dry_run_start(struct reader *command) {
   int ends[2];
   if (pid > 0 || pipe2(ends, O_CLOEXEC) < 0) {
     tell(pid > 0 ? "rehearsal" : "pipe", pid > 0 ? EBUSY : errno, 0, 0);
@@ -48,7 +48,7 @@ void rehearsal_start(struct reader *command) {
   char *path = span_text(read_bytes(command));
   output_stop();
   pid_t child = fork();
-  if (child == 0) become_rehearsal(path, ends[1]);
+  if (child == 0) become_dry_run(path, ends[1]);
   int error = errno;
   (void)output_start();
   (void)close(ends[1]);
@@ -69,11 +69,11 @@ static void forget(void) {
   pid = 0;
 }
 
-bool rehearsal_is(pid_t child) {
+bool dry_run_is(pid_t child) {
   return pid > 0 && child == pid;
 }
 
-bool rehearsal_child_gone(const siginfo_t *info) {
+bool dry_run_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;
   char step[REPORT_BYTES];
@@ -87,7 +87,7 @@ bool rehearsal_child_gone(const siginfo_t *info) {
   return true;
 }
 
-void rehearsal_end(void) {
+void dry_run_end(void) {
   if (pid == 0) return;
   siginfo_t reaped;
   (void)kill(pid, SIGKILL);

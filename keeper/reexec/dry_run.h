@@ -10,12 +10,12 @@
 #include "protocol/wire.h"
 
 /* What a `rehearse` says. */
-void rehearsal_start(struct reader *command);
+void dry_run_start(struct reader *command);
 /* Whether it is this child. */
-bool rehearsal_is(pid_t child);
+bool dry_run_is(pid_t child);
 /* A child has ended. False: it is not that one, and not reaped. */
-bool rehearsal_child_gone(const siginfo_t *info);
+bool dry_run_child_gone(const siginfo_t *info);
 /* Ends it, if there is one, without a word. */
-void rehearsal_end(void);
+void dry_run_end(void);
 
 #endif

@@ -37,10 +37,10 @@
 #include "worker/workers.h"
 
 #define STATE_VARIABLE "CRANK_KEEPER_STATE"
-#define REHEARSAL_VARIABLE "CRANK_KEEPER_REHEARSAL"
+#define DRY_RUN_VARIABLE "CRANK_KEEPER_REHEARSAL"
 #define STATE_MAGIC "crankkpr"
 
-enum { STATE_VERSION = 5, DEAD_MANS_SECONDS = 10, REHEARSAL_SECONDS = 5 };
+enum { STATE_VERSION = 5, DEAD_MANS_SECONDS = 10, DRY_RUN_SECONDS = 5 };
 
 struct part {
   void (*save)(struct buffer *out);
@@ -56,16 +56,16 @@ static const struct part parts[] = {
     {events_save, events_load, 1},       {handles_save, handles_load, 1},         {workers_save, workers_load, 1},
     {streams_save, streams_load, 1},     {tick_save, tick_load, 1},               {heartbeat_save, heartbeat_load, 1},
     {commands_save, commands_load, 1},   {supervisor_save, supervisor_load, 1},   {facts_save_path, facts_load_path, 2},
-    {base_save, base_load, 2},           {title_save, title_load, 3},
+    {base_save, base_load, 2},           {process_title_save, process_title_load, 3},
     {watchdog_save, watchdog_load, 4},   {worker_main_save, worker_main_load, 4},
     {names_save, names_load, 5},
     {kin_save, kin_load, 5},
 };
 
-static bool is_rehearsal; /* this image only shows that it could take over */
+static bool is_dry_run; /* this image only shows that it could take over */
 
-bool execute_is_rehearsal(void) {
-  return is_rehearsal;
+bool reexec_is_dry_run(void) {
+  return is_dry_run;
 }
 
 /* The state as it lies in the file: magic, version, length of the parts, the parts, then what the output thread writes. */
@@ -106,7 +106,7 @@ static const char *become(int image, const char *path, int state, unsigned int p
   return "exec";
 }
 
-static const char *execute_image(const char *path, unsigned int patience) {
+static const char *reexec_image(const char *path, unsigned int patience) {
   const char *step = "open";
   int image = open(path, O_PATH | O_CLOEXEC);
   int state = -1;
@@ -128,9 +128,9 @@ static const char *execute_image(const char *path, unsigned int patience) {
   return step;
 }
 
-const char *execute_rehearsal(const char *path) {
-  if (setenv(REHEARSAL_VARIABLE, "1", 1) < 0) return "environment";
-  return execute_image(path, REHEARSAL_SECONDS);
+const char *reexec_dry_run(const char *path) {
+  if (setenv(DRY_RUN_VARIABLE, "1", 1) < 0) return "environment";
+  return reexec_image(path, DRY_RUN_SECONDS);
 }
 
 /* What it takes is looked for before the supervisor is ended for it. */
@@ -142,15 +142,15 @@ static const char *look_ahead(const char *path) {
   return NULL;
 }
 
-void execute_run(const char *path) {
+void reexec_run(const char *path) {
   const char *step = look_ahead(path);
   int error = errno;
   if (!step) {
     fetch_settle();
     output_stop();
-    rehearsal_end();
+    dry_run_end();
     supervisor_end();
-    step = execute_image(path, DEAD_MANS_SECONDS);
+    step = reexec_image(path, DEAD_MANS_SECONDS);
     error = errno;
     descriptors_close_on_exec();
     (void)output_start();
@@ -158,13 +158,13 @@ void execute_run(const char *path) {
   events_failed(COMMAND_execute, 0, step, error);
 }
 
-int execute_left_state(void) {
+int reexec_left_state(void) {
   const char *variable = getenv(STATE_VARIABLE);
   if (!variable) return -1;
   int fd = atoi(variable);
   (void)unsetenv(STATE_VARIABLE);
-  is_rehearsal = getenv(REHEARSAL_VARIABLE) != NULL;
-  (void)unsetenv(REHEARSAL_VARIABLE);
+  is_dry_run = getenv(DRY_RUN_VARIABLE) != NULL;
+  (void)unsetenv(DRY_RUN_VARIABLE);
   uint8_t magic[8];
   bool is_ours = fd > 2 && pread(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic && memcmp(magic, STATE_MAGIC, 8) == 0;
   return is_ours ? fd : -1;
@@ -192,7 +192,7 @@ static enum resumed load_parts(int state) {
   return loaded ? RESUME_DONE : RESUME_DAMAGED;
 }
 
-enum resumed execute_resume(int state) {
+enum resumed reexec_resume(int state) {
   enum resumed resumed = load_parts(state);
   (void)close(state);
   return resumed;

@@ -5,19 +5,19 @@
 #include <stdbool.h>
 
 /* Executes `path`. Returns only if that failed, which is told as an event; everything goes on then. */
-void execute_run(const char *path);
+void reexec_run(const char *path);
 /* In a child, whose output thread was stopped when it was forked: executes `path` there, which is to show that it could take
  * over. Returns only if that failed: the step, with errno. */
-const char *execute_rehearsal(const char *path);
+const char *reexec_dry_run(const char *path);
 
 /* The memory file that the image before this one left, or -1; takes it out of the environment. */
-int execute_left_state(void);
-/* Whether that was left to a rehearsal. */
-bool execute_is_rehearsal(void);
+int reexec_left_state(void);
+/* Whether that was left to a dry run. */
+bool reexec_is_dry_run(void);
 
-/* Also what a rehearsal ends with. */
+/* Also what a dry run ends with. */
 enum resumed { RESUME_DONE = 0, RESUME_DAMAGED = 1, RESUME_LATER_VERSION = 2 };
 /* Takes the state over. */
-enum resumed execute_resume(int state);
+enum resumed reexec_resume(int state);
 
 #endif

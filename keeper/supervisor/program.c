@@ -78,7 +78,7 @@ pid_t program_start(const struct program *program, int channel_end, const struct
       .file = program->path, .program = program->fd, .args = arguments(&args), .cwd = "/", .environment = &environment,
       .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
       .oom_score = INHERITED_OOM_SCORE, .death_signal = SIGKILL, .own_group = true,
-      .nice = -facts->urgency, /* as urgent as the keeper itself */
+      .nice = -facts->raised_by, /* the priority of the keeper itself */
   };
   pid_t pid = launch_start(&launch, report, step);
   int error = errno;

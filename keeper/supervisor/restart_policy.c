@@ -19,26 +19,26 @@ static uint64_t consumed_at_start;
 static bool one_at_a_time;
 static bool said_trouble;
 
-void setbacks_greeted(void) {
+void restart_policy_greeted(void) {
   consumed_at_start = events_consumed();
 }
 
-void setbacks_attached(void) {
+void restart_policy_attached(void) {
   said_trouble = false;
   failed_starts = 0;
 }
 
-void setbacks_committed(void) {
+void restart_policy_committed(void) {
   if (events_consumed() <= consumed_at_start) return;
   stuck_deaths = 0;
   one_at_a_time = false;
 }
 
-void setbacks_forget(void) {
+void restart_policy_forget(void) {
   crashes = 0;
 }
 
-void setbacks_count(void) {
+void restart_policy_count(void) {
   crashes++;
 }
 
@@ -48,7 +48,7 @@ static uint64_t pause_after(uint32_t failures) {
   return pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
 }
 
-uint64_t setbacks_start_failed(const char *what, bool at_boot) {
+uint64_t restart_policy_start_failed(const char *what, bool at_boot) {
   failed_starts++;
   if (at_boot && failed_starts >= STARTS_AT_BOOT) {
     say("the supervisor cannot be started: %s; check %s", what, program_used()->path);
@@ -70,7 +70,7 @@ static void blame(void) {
   if (times >= BLAMED_TOO_OFTEN && events_set_first_aside()) stuck_deaths = 1;
 }
 
-uint64_t setbacks_died(const char *what, bool from_outside) {
+uint64_t restart_policy_died(const char *what, bool from_outside) {
   if (from_outside) return 0;
   blame();
   if (stuck_deaths <= DEATHS_WITHOUT_PROGRESS) return 0;
@@ -79,18 +79,18 @@ uint64_t setbacks_died(const char *what, bool from_outside) {
   return pause_after(stuck_deaths - DEATHS_WITHOUT_PROGRESS);
 }
 
-uint32_t setbacks_crashes(void) {
+uint32_t restart_policy_crashes(void) {
   return crashes;
 }
 
-void setbacks_restore(uint32_t number) {
+void restart_policy_restore(uint32_t number) {
   crashes = number;
 }
 
-bool setbacks_start_is_owed(void) {
+bool restart_policy_start_is_owed(void) {
   return failed_starts > 0;
 }
 
-bool setbacks_one_at_a_time(void) {
+bool restart_policy_one_at_a_time(void) {
   return one_at_a_time;
 }

@@ -10,26 +10,26 @@
 enum { FIRST_PAUSE_MS = 100 };
 
 /* One has been greeted, has attached, has committed a batch: what that makes good. */
-void setbacks_greeted(void);
-void setbacks_attached(void);
-void setbacks_committed(void);
+void restart_policy_greeted(void);
+void restart_policy_attached(void);
+void restart_policy_committed(void);
 /* One has gone to sleep, or taken another's place: those that died before count no more. */
-void setbacks_forget(void);
+void restart_policy_forget(void);
 
 /* One has died. */
-void setbacks_count(void);
+void restart_policy_count(void);
 /* It could not be started, or had not attached. `what`: how, for people; `at_boot`: no one ever has, and there are no
  * workers, so the keeper leaves when it happens too often. The pause before the next one, ms. */
-uint64_t setbacks_start_failed(const char *what, bool at_boot);
+uint64_t restart_policy_start_failed(const char *what, bool at_boot);
 /* It had attached; `from_outside`: by a SIGKILL that is no fault of its own. The pause before the next one, ms; 0: none. */
-uint64_t setbacks_died(const char *what, bool from_outside);
+uint64_t restart_policy_died(const char *what, bool from_outside);
 
 /* How many have died since one slept. */
-uint32_t setbacks_crashes(void);
-void setbacks_restore(uint32_t crashes);
+uint32_t restart_policy_crashes(void);
+void restart_policy_restore(uint32_t crashes);
 /* The last start failed. */
-bool setbacks_start_is_owed(void);
+bool restart_policy_start_is_owed(void);
 /* An event has been blamed before: none is to be sent beside another. */
-bool setbacks_one_at_a_time(void);
+bool restart_policy_one_at_a_time(void);
 
 #endif

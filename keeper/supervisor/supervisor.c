@@ -78,18 +78,18 @@ static bool is_at_boot(void) {
 
 /* It could not be started, or died before it had attached. */
 static void start_failed(const char *what) {
-  pause_before_next(setbacks_start_failed(what, is_at_boot()));
+  pause_before_next(restart_policy_start_failed(what, is_at_boot()));
 }
 
 /* Greets the one that has just come. */
 static void greet(void) {
   state = STARTING;
   wanted = has_attached = killed_by_us = false;
-  setbacks_greeted();
+  restart_policy_greeted();
   events_rewind();
   clock_set(DEADLINE_RESTART, 0);
   clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
-  if (!hello_write(channel_out(), setbacks_crashes()) || !channel_send()) kill_it();
+  if (!hello_write(channel_out(), restart_policy_crashes()) || !channel_send()) kill_it();
 }
 
 static void start(void) {
@@ -169,7 +169,7 @@ static void attach(uint64_t protocol) {
   }
   state = ATTACHED;
   has_attached = ever_attached = true;
-  setbacks_attached();
+  restart_policy_attached();
   set_time_limit(true);
 }
 
@@ -186,10 +186,10 @@ static void consider_sleep(uint64_t seen) {
 static void committed(void) {
   if (is_unsettled) {
     is_unsettled = false;
-    setbacks_forget();
+    restart_policy_forget();
     candidate_settle();
   }
-  setbacks_committed();
+  restart_policy_committed();
   set_time_limit(true);
   keeper_end_if_asked();
 }
@@ -266,14 +266,14 @@ static void died(const siginfo_t *info) {
     return;
   }
   bool from_outside = !exited && info->si_status == SIGKILL && !killed_by_us;
-  setbacks_count();
+  restart_policy_count();
   (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
   if (!has_attached) {
     if (from_outside) pause_before_next(FIRST_PAUSE_MS); /* no fault of its own: the pauses do not grow */
     else start_failed(what);
     return;
   }
-  uint64_t pause = setbacks_died(what, from_outside);
+  uint64_t pause = restart_policy_died(what, from_outside);
   tell_death(ending, (uint32_t)info->si_status);
   state = ASLEEP;
   wanted = true;
@@ -305,7 +305,7 @@ bool supervisor_child_gone(const siginfo_t *info) {
     wanted = true;
     if (candidate_is_present()) promote(); /* it may have ended meanwhile, then the one before goes on */
   } else if (before == LEAVING && info->si_code == CLD_EXITED && !is_unsettled) {
-    setbacks_forget();
+    restart_policy_forget();
     state = ASLEEP;
     memory_trim();
   } else {
@@ -316,7 +316,7 @@ bool supervisor_child_gone(const siginfo_t *info) {
 
 static void deliver(void) {
   struct buffer *out = channel_out();
-  bool one_at_a_time = setbacks_one_at_a_time();
+  bool one_at_a_time = restart_policy_one_at_a_time();
   bool is_free = !one_at_a_time || events_delivered() <= events_consumed();
   while (is_free && out->length < SENT_AT_ONCE && events_deliver(out)) is_free = !one_at_a_time;
   set_time_limit(false);
@@ -324,7 +324,7 @@ static void deliver(void) {
 
 void supervisor_attend(void) {
   if (state == PAUSING && clock_get(DEADLINE_RESTART) == 0) state = ASLEEP;
-  if (state == ASLEEP && (wanted || setbacks_start_is_owed() || events_outstanding() > 0)) start();
+  if (state == ASLEEP && (wanted || restart_policy_start_is_owed() || events_outstanding() > 0)) start();
   if (state == ATTACHED) deliver();
   if ((state == STARTING || state == ATTACHED || state == LEAVING) && channel_is_open() && !channel_send()) {
     /* It is gone or going; its end follows. */
@@ -349,12 +349,12 @@ void supervisor_end(void) {
 }
 
 void supervisor_save(struct buffer *out) {
-  buffer_u32(out, setbacks_crashes());
+  buffer_u32(out, restart_policy_crashes());
   buffer_u8(out, ever_attached ? 1 : 0);
 }
 
 bool supervisor_load(struct reader *in) {
-  setbacks_restore(read_u32(in));
+  restart_policy_restore(read_u32(in));
   ever_attached = read_u8(in) == 1;
   wanted = true;
   return !in->failed;

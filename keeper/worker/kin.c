@@ -55,7 +55,7 @@ static void note_mains(void) {
 static bool is_known(uint32_t pid) {
   pid_t number = (pid_t)pid;
   if (bsearch(&pid, mains, main_count, sizeof *mains, compare_pids)) return true;
-  return supervisor_is(number) || candidate_is(number) || rehearsal_is(number) || fetch_has_child(pid) || peek_has_child(pid);
+  return supervisor_is(number) || candidate_is(number) || dry_run_is(number) || fetch_has_child(pid) || peek_has_child(pid);
 }
 
 /* Children of the keeper's that were nothing of that, when they were looked at last. */
