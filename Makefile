@@ -198,6 +198,7 @@ check-style: $(PACKAGES)
 check-warnings: $(STRICT_OBJECTS)
 check-rooms: | $(BUN)
 	$(BUN) tools/check-rooms.ts
+	$(BUN) tools/check-keeper-rooms.ts
 	$(BUN) tools/check-files.ts
 check-lock: | $(BUN)
 	$(BUN) tools/check-lock.ts

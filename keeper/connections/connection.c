@@ -10,7 +10,6 @@
 #include "app/clock.h"
 #include "app/descriptors.h"
 #include "app/memory.h"
-#include "loop/loop.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 
@@ -221,14 +220,14 @@ void connection_watch(struct connection *connection) {
   if (connection_unsent(connection) > 0) events |= EPOLLOUT;
   /* A hang-up is reported whatever is asked for: once it is known, and while nothing can be done, nothing is watched. */
   bool wanted = events != 0 || !connection->hung_up;
-  if (!wanted && connection->watched) loop_forget(connection->fd);
-  else if (wanted && connection->watched) (void)loop_change(connection->fd, WATCH_CONNECTION, connection->id, events);
-  else if (wanted) wanted = loop_watch(connection->fd, WATCH_CONNECTION, connection->id, events) == 0;
+  if (!wanted && connection->watched) poller_remove(connection->fd, &connection->watcher);
+  else if (wanted && connection->watched) (void)poller_change(connection->fd, &connection->watcher, events);
+  else if (wanted) wanted = poller_add(connection->fd, &connection->watcher, events) == 0;
   connection->watched = wanted;
 }
 
 void connection_free(struct connection *connection) {
-  if (connection->watched) loop_forget(connection->fd);
+  if (connection->watched) poller_remove(connection->fd, &connection->watcher);
   if (connection->is_unix) admission_close_unread(connection->fd);
   else (void)close(connection->fd);
   bytes_held -= connection->in.length + connection->out.length;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "loop/poller.h"
 #include "protocol/wire.h"
 
 /* Why a connection is gone, as `closed` says it. */
@@ -37,6 +38,7 @@ struct connection {
   uint64_t queued_bytes;
   uint32_t elsewhere;    /* lines that wait of the same user's other connections, where these share a limit */
   uint64_t paused_since; /* a number that grows: the one that has waited for longest goes on first */
+  struct watcher watcher;
   uint64_t due;      /* when it is too slow, CLOCK_MONOTONIC ms; 0 for never */
 };
 

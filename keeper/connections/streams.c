@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,7 +13,7 @@
 #include "app/memory.h"
 #include "connections/connection.h"
 #include "connections/penalties.h"
-#include "loop/loop.h"
+#include "loop/timer.h"
 #include "output/output.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
@@ -34,6 +35,10 @@ enum {
   HEAD_MS = 10 * 1000,  /* for the whole head of an HTTP request */
 };
 
+static void expire(void);
+
+static struct timer slow = {.expired = expire};
+static struct timer accept_pause = {.expired = streams_accept_again};
 static struct connection **connections;
 static uint32_t count;
 static uint32_t strangers; /* of them */
@@ -73,7 +78,7 @@ static void arm(void) {
     uint64_t due = connections[i]->due;
     if (due != 0 && (first == 0 || due < first)) first = due;
   }
-  if (clock_get(DEADLINE_STREAMS) != first) clock_set(DEADLINE_STREAMS, first);
+  timer_set(&slow, first);
 }
 
 static void drop(struct connection *connection, enum closed reason) {
@@ -223,6 +228,8 @@ static void penalize(const struct connection *refused) {
   events_post(0);
 }
 
+static void ready(struct watcher *watcher, uint32_t events);
+
 static void add_connection(int fd, const struct handle *handle) {
   struct connection *connection = memory_take_zeroed(sizeof *connection);
   bool is_unix = handle->domain == AF_UNIX;
@@ -230,6 +237,7 @@ static void add_connection(int fd, const struct handle *handle) {
   connection->peer = credentials_of(fd, is_unix);
   connection->is_stranger = is_stranger(&connection->peer);
   connection->has_heads = handle->has_heads;
+  connection->watcher = (struct watcher){.ready = ready, .turn = TURN_CONNECTIONS};
   /* A worker may take its time until it has something to say. */
   bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
   connection->due = is_expected ? 0 : clock_now() + (handle->has_heads ? HEAD_MS : FIRST_LINE_MS);
@@ -239,7 +247,7 @@ static void add_connection(int fd, const struct handle *handle) {
   if (connection->is_held) connection->due = held_until;
   bool has_room = !connection->is_stranger || make_room_among_strangers();
   uint32_t events = connection->is_held ? 0 : EPOLLIN | EPOLLRDHUP;
-  if (!has_room || loop_watch(fd, WATCH_CONNECTION, connection->id, events) < 0) {
+  if (!has_room || poller_add(fd, &connection->watcher, events) < 0) {
     connection_free(connection);
     return;
   }
@@ -258,7 +266,7 @@ static bool accept_failed(int error) {
     case ENOBUFS:
     case ENOMEM:
       pause_listeners(true);
-      clock_set(DEADLINE_ACCEPT, clock_now() + ACCEPT_PAUSE_MS);
+      timer_set(&accept_pause, clock_now() + ACCEPT_PAUSE_MS);
       return false;
     case EINVAL:
     case EBADF:
@@ -274,8 +282,9 @@ static bool is_full(void) {
          connection_bytes_held() > MOST_HELD_BYTES;
 }
 
-void streams_listener_ready(uint64_t id) {
-  sockets_check(id);
+void streams_accept(struct handle *listener) {
+  uint64_t id = listener->id;
+  sockets_check(listener);
   for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
     struct handle *handle = handles_find(id);
     if (!handle || !handle->accepting) return;
@@ -293,7 +302,7 @@ void streams_listener_ready(uint64_t id) {
 }
 
 void streams_accept_again(void) {
-  if (accepting_paused && clock_get(DEADLINE_ACCEPT) == 0 && !is_full()) pause_listeners(false);
+  if (accepting_paused && accept_pause.at == 0 && !is_full()) pause_listeners(false);
 }
 
 void streams_output_ready(uint64_t id) {
@@ -354,9 +363,8 @@ void streams_line_consumed(uint64_t id, uint32_t size) {
   resume_all();
 }
 
-void streams_ready(uint64_t id, uint32_t events) {
-  struct connection *connection = find(id);
-  if (!connection) return;
+static void ready(struct watcher *watcher, uint32_t events) {
+  struct connection *connection = WATCHER_OWNER(watcher, struct connection, watcher);
   if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
   enum outcome outcome = GOES_ON;
   count_elsewhere(connection);
@@ -364,7 +372,8 @@ void streams_ready(uint64_t id, uint32_t events) {
   settle(connection, outcome);
 }
 
-void streams_expire(void) {
+/* Closes those that were too slow. */
+static void expire(void) {
   uint64_t now = clock_now();
   for (uint32_t i = 0; i < count;) {
     struct connection *connection = connections[i];
@@ -485,6 +494,7 @@ bool streams_load(struct reader *in) {
     connection->is_stranger = is_stranger(&connection->peer);
     const struct handle *listener = handles_find(connection->listener);
     connection->has_heads = listener && listener->has_heads;
+    connection->watcher = (struct watcher){.ready = ready, .turn = TURN_CONNECTIONS};
     connection_watch(append(connection));
     arm();
   }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "protocol/wire.h"
+#include "sockets/handles.h"
 
 /* Commands. A failure becomes an event. */
 void streams_accept_on(struct reader *command);
@@ -14,12 +15,11 @@ void streams_accept_heads(struct reader *command);
 void streams_write(struct reader *command);
 void streams_follow(struct reader *command);
 
-/* What the loop saw. */
-void streams_listener_ready(uint64_t handle);
-void streams_ready(uint64_t connection, uint32_t events);
+/* Connections wait on a listening socket. */
+void streams_accept(struct handle *listener);
+/* There are lines for one that follows. */
 void streams_output_ready(uint64_t connection);
-/* Closes those that were too slow; tries to accept again. */
-void streams_expire(void);
+/* Accepts again, if there is room. */
 void streams_accept_again(void);
 
 /* A line of `size` bytes has been consumed: all that waited for that go on. */

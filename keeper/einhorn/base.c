@@ -13,32 +13,11 @@
 
 #include "app/environment.h"
 #include "app/facts.h"
+#include "process/defaults.h"
 #include "protocol/protocol.h"
 
-static int32_t added_nice;
-static struct buffer limits; /* numbers, as on the wire without their count */
-static uint32_t limit_count;
-
-int32_t base_nice(void) {
-  return added_nice;
-}
-
-static void keep_limits(const struct list *numbers) {
-  buffer_free(&limits);
-  limit_count = 0;
-  for (uint32_t i = 0; i + 2 < numbers->count; i += 3) {
-    uint64_t soft = list_number(numbers, i + 1);
-    uint64_t hard = list_number(numbers, i + 2);
-    struct rlimit files = {.rlim_cur = soft >= NO_LIMIT ? RLIM_INFINITY : (rlim_t)soft,
-                           .rlim_max = hard >= NO_LIMIT ? RLIM_INFINITY : (rlim_t)hard};
-    /* That one every process gets anyway. */
-    if (list_number(numbers, i) == RLIMIT_NOFILE) {
-      facts_set_files(files);
-      continue;
-    }
-    for (uint32_t j = 0; j < 3; j++) buffer_u64(&limits, list_number(numbers, i + j));
-    limit_count += 3;
-  }
+bool base_is_valid(const void *fields, size_t length) {
+  return wire_matches("environment:texts cwd:text umask:u32 nice:i32 limits:numbers", fields, length);
 }
 
 void base_take(struct reader fields) {
@@ -55,15 +34,8 @@ void base_take(struct reader fields) {
   (void)umask((mode_t)(mask & 0777));
   errno = 0;
   int own = getpriority(PRIO_PROCESS, 0);
-  if (errno == 0) added_nice = nice_value - (own + facts->raised_by);
-  keep_limits(&numbers);
-}
-
-struct list base_limits(struct buffer *out, const struct list *more) {
-  size_t start = out->length;
-  buffer_add(out, limits.data, limits.length);
-  buffer_add(out, more->data, more->length);
-  return (struct list){.data = out->data + start, .length = out->length - start, .count = limit_count + more->count};
+  if (errno == 0) defaults_set_nice(nice_value - (own + facts->raised_by));
+  defaults_set_limits(&numbers);
 }
 
 static void add_limits(struct buffer *out) {
@@ -117,20 +89,4 @@ bool base_say(int channel) {
   bool said = send_all(channel, &frame);
   buffer_free(&frame);
   return said;
-}
-
-void base_save(struct buffer *out) {
-  buffer_u32(out, (uint32_t)added_nice);
-  buffer_u32(out, limit_count);
-  buffer_add(out, limits.data, limits.length);
-}
-
-bool base_load(struct reader *in) {
-  added_nice = read_i32(in);
-  struct list numbers = read_numbers(in);
-  if (in->failed) return false;
-  buffer_free(&limits);
-  buffer_add(&limits, numbers.data, numbers.length);
-  limit_count = numbers.count;
-  return true;
 }

@@ -15,6 +15,7 @@
 #include "app/memory.h"
 #include "journal/index.h"
 #include "journal/log.h"
+#include "loop/timer.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 
@@ -35,6 +36,8 @@ static bool in_memory = true;
 /* While the journal has a path and is in memory all the same: the file that it was in, and how the disk is tried again. */
 static int stale_fd = -1;
 static bool is_left_valid; /* the file at the path is an earlier keeper's, and says what this journal says */
+static void try_disk(void);
+static struct timer next_try = {.expired = try_disk};
 static uint64_t displaced_at;
 static uint64_t pause_ms;
 static uint64_t compact_from; /* after a compaction that failed: how long the file may become until the next */
@@ -138,7 +141,7 @@ static int rewrite_on_disk(const char **step) {
     stale_fd = -1;
     in_memory = false;
     is_left_valid = false;
-    clock_set(DEADLINE_JOURNAL, 0);
+    timer_set(&next_try, 0);
   } else {
     (void)close(replacement.fd);
     files_drop_replacement(&replacement);
@@ -159,7 +162,7 @@ static void invalidate(void) {
 }
 
 static void try_disk_later(void) {
-  clock_set(DEADLINE_JOURNAL, clock_now() + pause_ms);
+  timer_set(&next_try, clock_now() + pause_ms);
   pause_ms = pause_ms * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause_ms * 2;
 }
 
@@ -196,10 +199,11 @@ static void leave_behind(void) {
   if (!is_left_valid) return;
   is_left_valid = false;
   invalidate();
-  journal_try_disk();
+  try_disk();
 }
 
-void journal_try_disk(void) {
+/* While it is in memory because the disk failed: tries the disk again, told by journalRestored. */
+static void try_disk(void) {
   if (!is_displaced()) return;
   const char *step = "";
   if (rewrite_on_disk(&step) < 0) {
@@ -342,7 +346,7 @@ void journal_mark_applied(void) {
   bool is_big = journal.size > COMPACT_BYTES && journal.size > COMPACT_TIMES * index_bytes();
   if (is_big && journal.size >= compact_from) compact();
   if (!in_memory) log_reserve(&journal, RESERVE_BYTES);
-  if (is_displaced() && clock_get(DEADLINE_JOURNAL) <= clock_now()) journal_try_disk();
+  if (is_displaced() && next_try.at <= clock_now()) try_disk();
 }
 
 uint32_t journal_entries(void) {
@@ -361,7 +365,7 @@ bool journal_read_entry(uint32_t index, struct buffer *out) {
 }
 
 bool journal_keep(void) {
-  journal_try_disk();
+  try_disk();
   return !is_displaced();
 }
 

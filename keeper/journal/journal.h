@@ -26,9 +26,6 @@ bool journal_write(void);
 /* The commands of the last batch have been carried out. */
 void journal_mark_applied(void);
 
-/* While it is in memory because the disk failed: tries the disk again, told by journalRestored. DEADLINE_JOURNAL says when. */
-void journal_try_disk(void);
-
 uint32_t journal_entries(void);
 /* Appends one helloEntry frame's fields (key, value) of entry `index`. False if it cannot be read any more. */
 bool journal_read_entry(uint32_t index, struct buffer *out);

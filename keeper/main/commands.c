@@ -19,8 +19,8 @@
 #include "sockets/heartbeat.h"
 #include "sockets/names.h"
 #include "sockets/sockets.h"
-#include "supervisor/candidate.h"
 #include "supervisor/program.h"
+#include "supervisor/supervisor.h"
 #include "supervisor/tick.h"
 #include "worker/tree.h"
 #include "worker/watchdog.h"
@@ -170,7 +170,7 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_execute] = ask_for_execution,
     [COMMAND_exit] = ask_for_exit,
     [COMMAND_mark] = tell_mark,
-    [COMMAND_replaceSupervisor] = candidate_start,
+    [COMMAND_replaceSupervisor] = supervisor_start_candidate,
     [COMMAND_rehearse] = dry_run_start,
     [COMMAND_setTitle] = set_process_title,
 };

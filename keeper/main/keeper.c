@@ -12,22 +12,34 @@
 #include "app/facts.h"
 #include "app/memory.h"
 #include "connections/streams.h"
+#include "einhorn/base.h"
 #include "einhorn/process_title.h"
+#include "einhorn/wrapper.h"
 #include "journal/journal.h"
 #include "journal/lock.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
+#include "loop/timer.h"
 #include "main/commands.h"
 #include "main/kernel.h"
 #include "main/signals.h"
+#include "main/state.h"
 #include "output/output.h"
+#include "process/peek.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "reexec/dry_run.h"
 #include "reexec/reexec.h"
+#include "sockets/fetch.h"
 #include "sockets/handles.h"
 #include "sockets/inherited.h"
+#include "sockets/names.h"
+#include "sockets/sockets.h"
+#include "supervisor/batch.h"
+#include "supervisor/candidate.h"
 #include "supervisor/program.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/tick.h"
+#include "worker/kin.h"
 #include "worker/notify.h"
 #include "worker/tree.h"
 #include "worker/workers.h"
@@ -50,25 +62,110 @@ _Noreturn static void cannot_start(const char *what) {
 }
 
 static void open_everything(void) {
-  if (loop_open() < 0) cannot_start("epoll");
-  int timer = clock_open();
-  if (timer < 0 || loop_watch(timer, WATCH_TIMER, 0, EPOLLIN) < 0) cannot_start("timer");
-  int signals = signals_open();
-  if (signals < 0 || loop_watch(signals, WATCH_SIGNALS, 0, EPOLLIN) < 0) cannot_start("signals");
+  if (poller_open() < 0) cannot_start("epoll");
+  if (timer_open() < 0) cannot_start("timer");
+  if (signals_open() < 0) cannot_start("signals");
   if (journal_start(facts->boot_id) < 0) cannot_start("journal");
   /* The first process of a container is one without asking. */
   if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) cannot_start("subreaper");
-  events_on_gone(event_gone);
+}
+
+static void output_ready(struct watcher *watcher, uint32_t events) {
+  uint64_t id;
+  (void)watcher;
+  (void)events;
+  while (output_next_drained(&id)) workers_output_drained(id);
+  while (output_next_ready(&id)) streams_output_ready(id);
 }
 
 static void start_output(void) {
+  static struct watcher watcher = {.ready = output_ready, .turn = TURN_OUTPUT};
   if (output_start() < 0) cannot_start("output");
-  if (loop_watch(output_eventfd(), WATCH_OUTPUT, 0, EPOLLIN) < 0) cannot_start("output");
+  if (poller_add(output_eventfd(), &watcher, EPOLLIN) < 0) cannot_start("output");
   say_through(output_log);
+}
+
+/* What waits besides a tick: readiness and ends come before the time that they had. */
+static void sweep(void) {
+  workers_sweep();
+  signals_collect_children();
+}
+
+_Noreturn static void loop(void) {
+  for (;;) {
+    commands_check_barriers();
+    tick_consider(sweep);
+    supervisor_attend();
+    timer_arm();
+    int count = poller_wait(peek_is_open() || supervisor_is_behind() ? 0 : -1);
+    if (supervisor_is_behind()) supervisor_go_on();
+    else if (count == 0) peek_close();
+  }
+}
+
+_Noreturn static void leave(int status, bool keep_journal) {
+  dry_run_end();
+  supervisor_end();
+  (void)output_flush(FLUSH_OUTPUT_MS);
+  streams_flush(FLUSH_STREAMS_MS);
+  if (!keep_journal) worker_trees_end();
+  workers_leave();
+  if (!keep_journal) journal_delete();
+  handles_close_all(); /* who gets the locks next finds the addresses free */
+  /* Without its journal, the lock says to the next crank that there is something to look for. */
+  if (!keep_journal || journal_keep()) lock_leave();
+  exit(status);
+}
+
+_Noreturn static void leave_without_supervisor(void) {
+  leave(1, false);
+}
+
+static void re_execute(const char *path) {
+  const char *step = reexec_look_ahead(path);
+  int error = errno;
+  if (!step) {
+    fetch_settle();
+    output_stop();
+    dry_run_end();
+    supervisor_end();
+    step = reexec_run(path);
+    error = errno;
+    (void)output_start();
+  }
+  events_failed(COMMAND_execute, 0, step, error);
+}
+
+static void end_if_asked(void) {
+  struct ending ending = commands_take_ending();
+  if (ending.exits) leave((int)ending.status, ending.keeps_journal);
+  if (!ending.execute) return;
+  re_execute(ending.execute);
+  free(ending.execute);
+}
+
+/* Who hears of what: the parts know each other by these alone. */
+static void connect_parts(void) {
+  static const struct batch_handler commands = {.run = commands_run, .end = commands_end_batch};
+  static const struct supervisor_owner keeper = {.committed = end_if_asked, .hopeless = leave_without_supervisor};
+  static const struct handles_owner sockets = {
+      .connection_waits = streams_accept, .may_be_shut = sockets_check, .closed = names_forget};
+  static const struct fetch_owner workers = {.received = workers_take_datagram, .finished = workers_fetched,
+                                             .has_room = workers_fetch_again, .took_notify_end = workers_lead_notify};
+  static const struct wrapping einhorn = {.start = wrapper_start, .is_base = base_is_valid, .settled = base_take};
+  batch_is_for(&commands);
+  supervisor_is_for(&keeper);
+  candidate_is_wrapped_by(&einhorn);
+  handles_are_for(&sockets);
+  fetch_is_for(&workers);
+  kin_leaves_out(signals_is_own_child);
+  events_on_gone(event_gone);
+  reexec_keeps(state_parts);
 }
 
 _Noreturn void keeper_run(int argc, char **argv) {
   memory_setup();
+  connect_parts();
   argv = process_title_start(argc, argv);
   int state = reexec_left_state();
   /* First: it says what to do where there is no /proc. */
@@ -92,7 +189,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
     }
     /* Who is executed by a descriptor is called by its number (execveat(2)). */
     (void)prctl(PR_SET_NAME, facts_name(facts->path));
-    signals_dead_mans_alarm(0);
+    reexec_dead_mans_alarm(0);
     start_output();
     signals_collect_children();
   } else {
@@ -100,27 +197,5 @@ _Noreturn void keeper_run(int argc, char **argv) {
     if (program_use_own() < 0) cannot_start("program");
     supervisor_wake();
   }
-  loop_run();
-}
-
-_Noreturn void keeper_leave(int status, bool keep_journal) {
-  dry_run_end();
-  supervisor_end();
-  (void)output_flush(FLUSH_OUTPUT_MS);
-  streams_flush(FLUSH_STREAMS_MS);
-  if (!keep_journal) worker_trees_end();
-  workers_leave();
-  if (!keep_journal) journal_delete();
-  handles_close_all(); /* who gets the locks next finds the addresses free */
-  /* Without its journal, the lock says to the next crank that there is something to look for. */
-  if (!keep_journal || journal_keep()) lock_leave();
-  exit(status);
-}
-
-void keeper_end_if_asked(void) {
-  struct ending ending = commands_take_ending();
-  if (ending.exits) keeper_leave((int)ending.status, ending.keeps_journal);
-  if (!ending.execute) return;
-  reexec_run(ending.execute);
-  free(ending.execute);
+  loop();
 }

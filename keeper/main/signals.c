@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "loop/poller.h"
 #include "process/peek.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
@@ -20,7 +20,10 @@
 
 enum { MOST_OUTSTANDING = 256 };
 
+static void signals_ready(struct watcher *watcher, uint32_t events);
+
 static int signal_fd = -1;
+static struct watcher watcher = {.ready = signals_ready, .turn = TURN_SIGNALS};
 
 /* All but those that a fault in ourselves raises, and Ctrl-Z. */
 static sigset_t blocked_signals(void) {
@@ -46,7 +49,7 @@ int signals_open(void) {
   sigset_t set = blocked_signals();
   (void)sigdelset(&set, SIGPIPE);
   signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  return signal_fd;
+  return signal_fd < 0 ? -1 : poller_add(signal_fd, &watcher, EPOLLIN);
 }
 
 static void tell(const struct signalfd_siginfo *info) {
@@ -56,6 +59,11 @@ static void tell(const struct signalfd_siginfo *info) {
   buffer_u32(event, info->ssi_pid);
   buffer_u32(event, info->ssi_uid);
   events_post(0);
+}
+
+bool signals_is_own_child(uint32_t pid) {
+  pid_t number = (pid_t)pid;
+  return supervisor_is(number) || candidate_is(number) || dry_run_is(number) || fetch_has_child(pid) || peek_has_child(pid);
 }
 
 /* Whether anything ended that may have been of a worker. */
@@ -82,7 +90,9 @@ void signals_collect_children(void) {
   if (reap_all()) worker_trees_check();
 }
 
-void signals_read(void) {
+static void signals_ready(struct watcher *self, uint32_t events) {
+  (void)self;
+  (void)events;
   struct signalfd_siginfo info;
   for (;;) {
     ssize_t n = read(signal_fd, &info, sizeof info);
@@ -91,15 +101,4 @@ void signals_read(void) {
     if (info.ssi_signo != SIGCHLD) tell(&info);
   }
   signals_collect_children();
-}
-
-void signals_dead_mans_alarm(unsigned int seconds) {
-  sigset_t alarm_only;
-  (void)sigemptyset(&alarm_only);
-  (void)sigaddset(&alarm_only, SIGALRM);
-  /* One that somebody else sent before must not end us now. */
-  const struct timespec at_once = {0};
-  if (seconds > 0) (void)sigtimedwait(&alarm_only, NULL, &at_once);
-  (void)alarm(seconds);
-  (void)sigprocmask(seconds > 0 ? SIG_UNBLOCK : SIG_BLOCK, &alarm_only, NULL);
 }

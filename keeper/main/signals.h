@@ -2,15 +2,16 @@
 #ifndef KEEPER_MAIN_SIGNALS_H
 #define KEEPER_MAIN_SIGNALS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Blocks them, with default dispositions. */
 void signals_block(void);
-/* Opens the descriptor; -1 with errno. */
+/* Opens the descriptor and watches it; -1 with errno. */
 int signals_open(void);
-/* Takes what has come: tells of it, and collects children. */
-void signals_read(void);
 /* Collects the children that have ended. */
 void signals_collect_children(void);
-/* Ends the process if it is not told otherwise within so many seconds, also when it executes itself (0: tells otherwise). */
-void signals_dead_mans_alarm(unsigned int seconds);
+/* Whether a child is the keeper's own and no worker's: the supervisor and its like. */
+bool signals_is_own_child(uint32_t pid);
 
 #endif

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "app/memory.h"
-#include "output/pages.h"
+#include "app/pages.h"
 #include "output/thread.h"
 
 /* A buffer for half lines that is not bigger stays with its worker. */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "app/memory.h"
+#include "app/pages.h"
 #include "output/format.h"
-#include "output/pages.h"
 
 size_t entry_cut(const char *bytes, size_t length) {
   if (length <= ENTRY_LIMIT) return length;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "output/pages.h"
+#include "app/pages.h"
 
 enum { REPORT_PERIOD_MS = 60 * 1000 };
 

@@ -8,8 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "app/pages.h"
 #include "app/priority.h"
-#include "output/pages.h"
 
 
 void thread_set_route(struct output *output, struct wanted_route *wanted) {

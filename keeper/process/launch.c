@@ -9,7 +9,7 @@
 
 #include "app/facts.h"
 #include "app/memory.h"
-#include "process/launching.h"
+#include "process/launch_child.h"
 #include "protocol/protocol.h"
 
 /* The texts with a NUL behind each, in one block behind the pointers to them; `more` pointers are left over. */

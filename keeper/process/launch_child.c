@@ -19,7 +19,7 @@
 #include "app/descriptors.h"
 #include "app/facts.h"
 #include "app/priority.h"
-#include "process/launching.h"
+#include "process/launch_child.h"
 #include "process/processes.h"
 #include "protocol/protocol.h"
 

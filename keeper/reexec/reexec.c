@@ -2,39 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/descriptors.h"
-#include "app/environment.h"
 #include "app/facts.h"
 #include "app/memory.h"
-#include "connections/streams.h"
-#include "einhorn/base.h"
-#include "einhorn/process_title.h"
-#include "journal/journal.h"
-#include "journal/lock.h"
-#include "main/commands.h"
-#include "main/signals.h"
 #include "output/output.h"
-#include "protocol/events.h"
-#include "protocol/protocol.h"
-#include "reexec/dry_run.h"
-#include "sockets/fetch.h"
-#include "sockets/handles.h"
-#include "sockets/heartbeat.h"
-#include "sockets/inherited.h"
-#include "sockets/names.h"
-#include "supervisor/program.h"
-#include "supervisor/supervisor.h"
-#include "supervisor/tick.h"
-#include "worker/kin.h"
-#include "worker/watchdog.h"
-#include "worker/workers.h"
 
 #define STATE_VARIABLE "CRANK_KEEPER_STATE"
 #define DRY_RUN_VARIABLE "CRANK_KEEPER_REHEARSAL"
@@ -42,30 +22,26 @@
 
 enum { STATE_VERSION = 5, DEAD_MANS_SECONDS = 10, DRY_RUN_SECONDS = 5 };
 
-struct part {
-  void (*save)(struct buffer *out);
-  bool (*load)(struct reader *in);
-  uint32_t since; /* the version that brought it */
-};
-
-/* In this order, which the version stands for. Workers and streams come late: they watch and use what is before them. What a
- * version adds is a part of its own, so that every earlier one can still be read. */
-static const struct part parts[] = {
-    {facts_save, facts_load, 1},         {environment_save, environment_load, 1}, {inherited_save, inherited_load, 1},
-    {program_save, program_load, 1},     {lock_save, lock_load, 1},               {journal_save, journal_load, 1},
-    {events_save, events_load, 1},       {handles_save, handles_load, 1},         {workers_save, workers_load, 1},
-    {streams_save, streams_load, 1},     {tick_save, tick_load, 1},               {heartbeat_save, heartbeat_load, 1},
-    {commands_save, commands_load, 1},   {supervisor_save, supervisor_load, 1},   {facts_save_path, facts_load_path, 2},
-    {base_save, base_load, 2},           {process_title_save, process_title_load, 3},
-    {watchdog_save, watchdog_load, 4},   {worker_main_save, worker_main_load, 4},
-    {names_save, names_load, 5},
-    {kin_save, kin_load, 5},
-};
-
+static const struct part *parts; /* ends with one that saves nothing */
 static bool is_dry_run; /* this image only shows that it could take over */
+
+void reexec_keeps(const struct part *list) {
+  parts = list;
+}
 
 bool reexec_is_dry_run(void) {
   return is_dry_run;
+}
+
+void reexec_dead_mans_alarm(unsigned int seconds) {
+  sigset_t alarm_only;
+  (void)sigemptyset(&alarm_only);
+  (void)sigaddset(&alarm_only, SIGALRM);
+  /* One that somebody else sent before must not end us now. */
+  const struct timespec at_once = {0};
+  if (seconds > 0) (void)sigtimedwait(&alarm_only, NULL, &at_once);
+  (void)alarm(seconds);
+  (void)sigprocmask(seconds > 0 ? SIG_UNBLOCK : SIG_BLOCK, &alarm_only, NULL);
 }
 
 /* The state as it lies in the file: magic, version, length of the parts, the parts, then what the output thread writes. */
@@ -75,7 +51,7 @@ static int save_state(int fd) {
   buffer_u32(&state, STATE_VERSION);
   buffer_u64(&state, 0);
   size_t start = state.length;
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i].save(&state);
+  for (const struct part *part = parts; part->save; part++) part->save(&state);
   buffer_set_u64(&state, start - 8, state.length - start);
   int result = buffer_write(&state, fd);
   if (result == 0) result = output_save(fd);
@@ -95,11 +71,11 @@ static const char *become(int image, const char *path, int state, unsigned int p
   args[0] = facts->called_by;
   memcpy(args + 1, facts->args, (count + 1) * sizeof *args);
   (void)fcntl(state, F_SETFD, 0);
-  signals_dead_mans_alarm(patience);
+  reexec_dead_mans_alarm(patience);
   (void)descriptors_execute(image, path, args, environ);
   (void)execve(path, args, environ);
   int error = errno;
-  signals_dead_mans_alarm(0);
+  reexec_dead_mans_alarm(0);
   (void)unsetenv(STATE_VARIABLE);
   free(args);
   errno = error;
@@ -133,8 +109,7 @@ const char *reexec_dry_run(const char *path) {
   return reexec_image(path, DRY_RUN_SECONDS);
 }
 
-/* What it takes is looked for before the supervisor is ended for it. */
-static const char *look_ahead(const char *path) {
+const char *reexec_look_ahead(const char *path) {
   if (access(path, X_OK) < 0) return "open";
   int state = memfd_create("crank-state", MFD_CLOEXEC);
   if (state < 0) return "memory";
@@ -142,20 +117,12 @@ static const char *look_ahead(const char *path) {
   return NULL;
 }
 
-void reexec_run(const char *path) {
-  const char *step = look_ahead(path);
+const char *reexec_run(const char *path) {
+  const char *step = reexec_image(path, DEAD_MANS_SECONDS);
   int error = errno;
-  if (!step) {
-    fetch_settle();
-    output_stop();
-    dry_run_end();
-    supervisor_end();
-    step = reexec_image(path, DEAD_MANS_SECONDS);
-    error = errno;
-    descriptors_close_on_exec();
-    (void)output_start();
-  }
-  events_failed(COMMAND_execute, 0, step, error);
+  descriptors_close_on_exec();
+  errno = error;
+  return step;
 }
 
 int reexec_left_state(void) {
@@ -183,8 +150,8 @@ static enum resumed load_parts(int state) {
   if (bytes == MAP_FAILED) return RESUME_DAMAGED;
   struct reader in = reader_of((uint8_t *)bytes + sizeof head, length);
   bool loaded = true;
-  for (size_t i = 0; i < sizeof parts / sizeof *parts && loaded; i++) {
-    if (parts[i].since <= version) loaded = parts[i].load(&in);
+  for (const struct part *part = parts; part->save && loaded; part++) {
+    if (part->since <= version) loaded = part->load(&in);
   }
   loaded = loaded && in.at == in.end; /* of a version that we know, there is nothing that we do not know */
   (void)munmap(bytes, sizeof head + length);

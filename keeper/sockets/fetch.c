@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,12 +13,12 @@
 #include "app/admission.h"
 #include "app/clock.h"
 #include "app/memory.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
+#include "loop/timer.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
-#include "sockets/fetching.h"
+#include "sockets/fetch_child.h"
 #include "sockets/handles.h"
-#include "worker/workers.h"
 
 enum {
   MOST_PROCESSES = 64,     /* those that cannot be killed while their file system holds them up, too */
@@ -38,42 +39,56 @@ struct fetch {
   struct fetch_target target;
   pid_t child;
   int channel;
+  struct watcher watcher; /* of the channel */
   uint64_t until;
 };
 
-static struct fetch *fetches;
+static void expire(void);
+
+static const struct fetch_owner *owner;
+static struct timer timer = {.expired = expire};
+static struct fetch **fetches;
 static uint32_t count;
 static uint64_t last_id;
 static uint64_t retry_at;
 static bool is_settling; /* nothing more begins */
 
+void fetch_is_for(const struct fetch_owner *whose) {
+  owner = whose;
+}
+
 static struct fetch *find(uint64_t id) {
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].id == id) return &fetches[i];
+    if (fetches[i]->id == id) return fetches[i];
   }
   return NULL;
 }
 
-static struct fetch *add(enum kind kind, uint64_t owner) {
+static struct fetch *add(enum kind kind, uint64_t whose) {
   fetches = memory_resize(fetches, ((size_t)count + 1) * sizeof *fetches);
-  fetches[count] = (struct fetch){.id = ++last_id, .kind = kind, .owner = owner, .channel = -1};
-  return &fetches[count++];
+  struct fetch *fetch = memory_take_zeroed(sizeof *fetch);
+  *fetch = (struct fetch){.id = ++last_id, .kind = kind, .owner = whose, .channel = -1};
+  fetches[count++] = fetch;
+  return fetch;
 }
 
 static void discard(struct fetch *fetch) {
-  *fetch = fetches[--count];
+  for (uint32_t i = 0; i < count; i++) {
+    if (fetches[i] == fetch) fetches[i] = fetches[--count];
+  }
+  free(fetch);
 }
 
 static uint32_t processes(void) {
   uint32_t found = 0;
-  for (uint32_t i = 0; i < count; i++) found += fetches[i].child > 0 ? 1 : 0;
+  for (uint32_t i = 0; i < count; i++) found += fetches[i]->child > 0 ? 1 : 0;
   return found;
 }
 
 static uint32_t processes_of(uint64_t worker) {
   uint32_t found = 0;
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].kind != DESCRIPTOR && fetches[i].owner == worker && fetches[i].child > 0) found++;
+    if (fetches[i]->kind != DESCRIPTOR && fetches[i]->owner == worker && fetches[i]->child > 0) found++;
   }
   return found;
 }
@@ -81,9 +96,16 @@ static uint32_t processes_of(uint64_t worker) {
 static void arm(void) {
   uint64_t next = retry_at;
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].channel >= 0 && (next == 0 || fetches[i].until < next)) next = fetches[i].until;
+    if (fetches[i]->channel >= 0 && (next == 0 || fetches[i]->until < next)) next = fetches[i]->until;
   }
-  clock_set(DEADLINE_FETCH, next);
+  timer_set(&timer, next);
+}
+
+static void go_on_hearing(uint64_t id);
+
+static void ready(struct watcher *watcher, uint32_t events) {
+  (void)events;
+  go_on_hearing(WATCHER_OWNER(watcher, struct fetch, watcher)->id);
 }
 
 /* Forks the process, and watches what it says. -1 with errno. */
@@ -97,7 +119,8 @@ static int start(struct fetch *fetch, int socket) {
   }
   int error = errno;
   (void)close(ends[1]);
-  if (child > 0 && loop_watch(ends[0], WATCH_FETCH, fetch->id, EPOLLIN) == 0) {
+  fetch->watcher = (struct watcher){.ready = ready, .turn = TURN_RECEIVED};
+  if (child > 0 && poller_add(ends[0], &fetch->watcher, EPOLLIN) == 0) {
     fetch->child = child;
     fetch->channel = ends[0];
     fetch->until = clock_now() + PATIENCE_MS;
@@ -120,7 +143,7 @@ static void tell_failure(const struct fetch *fetch, const char *step, int error)
 
 static void take_descriptor(const struct fetch *fetch, int fd) {
   if (fetch->kind == NOTIFY_END) {
-    if (workers_lead_notify(fetch->owner, fd) < 0) tell_failure(fetch, "", errno);
+    if (owner->took_notify_end(fetch->owner, fd) < 0) tell_failure(fetch, "", errno);
     admission_close(fd);
   } else if (handles_add_foreign(fetch->owner, fd) < 0) {
     int error = errno;
@@ -132,7 +155,7 @@ static void take_descriptor(const struct fetch *fetch, int fd) {
 /* As many of those that wait as there is room for. */
 static void start_waiting(void) {
   for (uint32_t i = 0; i < count && processes() < MOST_PROCESSES / 2;) {
-    struct fetch *fetch = &fetches[i];
+    struct fetch *fetch = fetches[i];
     if (fetch->child > 0 || start(fetch, -1) == 0) {
       i++;
       continue;
@@ -145,14 +168,14 @@ static void start_waiting(void) {
 /* The process has said all, or is ended. What it held up can go on. */
 static void finish(struct fetch *fetch, int error) {
   struct fetch ended = *fetch;
-  loop_forget(fetch->channel);
+  poller_remove(fetch->channel, &fetch->watcher);
   (void)close(fetch->channel);
   (void)kill(fetch->child, SIGKILL); /* not collected yet, so the number is still its own */
   fetch->channel = -1;
   fetch->owner = fetch->kind == DESCRIPTOR ? 0 : fetch->owner;
   arm();
   if (error != 0) tell_failure(&ended, "process", error);
-  if (ended.kind == DATAGRAMS) workers_fetched(ended.owner, ended.source);
+  if (ended.kind == DATAGRAMS) owner->finished(ended.owner, ended.source);
 }
 
 static uint32_t received_descriptors(struct msghdr *message, int *fds) {
@@ -181,7 +204,7 @@ static int hear(struct fetch *fetch) {
   if (head.kind == FETCH_DATAGRAM) {
     struct datagram datagram = {.sender = head.sender, .flags = (int)head.flags, .lost = head.lost, .fds = fds, .fd_count = found};
     datagram.said = (struct span){.data = bytes, .length = (size_t)n - sizeof head};
-    workers_take_datagram(fetch->owner, fetch->source, &datagram);
+    owner->received(fetch->owner, fetch->source, &datagram);
     return 1;
   }
   if (head.kind == FETCH_TAKEN && found == 1) take_descriptor(fetch, fds[0]);
@@ -189,7 +212,7 @@ static int hear(struct fetch *fetch) {
   return 2;
 }
 
-void fetch_ready(uint64_t id) {
+static void go_on_hearing(uint64_t id) {
   for (;;) {
     struct fetch *fetch = find(id);
     if (!fetch || fetch->channel < 0) return;
@@ -203,29 +226,29 @@ void fetch_ready(uint64_t id) {
   }
 }
 
-void fetch_expire(void) {
+static void expire(void) {
   uint64_t now = clock_now();
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].channel >= 0 && fetches[i].until <= now) finish(&fetches[i], ETIMEDOUT);
+    if (fetches[i]->channel >= 0 && fetches[i]->until <= now) finish(fetches[i], ETIMEDOUT);
   }
   bool retries = retry_at != 0 && retry_at <= now;
   if (retries) retry_at = 0;
   arm();
-  if (retries) workers_fetch_again();
+  if (retries) owner->has_room();
 }
 
 bool fetch_has_child(uint32_t pid) {
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].child == (pid_t)pid) return true;
+    if (fetches[i]->child == (pid_t)pid) return true;
   }
   return false;
 }
 
 bool fetch_child_gone(const siginfo_t *info) {
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].child != info->si_pid) continue;
-    uint64_t id = fetches[i].id;
-    fetch_ready(id); /* what it said before it ended comes first */
+    if (fetches[i]->child != info->si_pid) continue;
+    uint64_t id = fetches[i]->id;
+    go_on_hearing(id); /* what it said before it ended comes first */
     struct fetch *fetch = find(id);
     if (fetch && fetch->channel >= 0) finish(fetch, fetch->kind == DATAGRAMS ? 0 : ECANCELED);
     siginfo_t reaped;
@@ -233,7 +256,7 @@ bool fetch_child_gone(const siginfo_t *info) {
     fetch = find(id);
     if (fetch) discard(fetch);
     start_waiting();
-    workers_fetch_again();
+    owner->has_room();
     return true;
   }
   return false;
@@ -254,13 +277,13 @@ static void take_at_once(const struct fetch *fetch) {
   } else tell_failure(fetch, step, errno);
 }
 
-static void take(enum kind kind, uint64_t owner, const struct fetch_target *target) {
-  struct fetch wanted = {.kind = kind, .owner = owner, .target = *target};
+static void take(enum kind kind, uint64_t whose, const struct fetch_target *target) {
+  struct fetch wanted = {.kind = kind, .owner = whose, .target = *target};
   if (is_trusted(target)) {
     take_at_once(&wanted);
     return;
   }
-  add(kind, owner)->target = *target;
+  add(kind, whose)->target = *target;
   start_waiting();
 }
 
@@ -292,7 +315,7 @@ int fetch_datagrams(uint64_t worker, uint8_t source, int socket) {
 
 bool fetch_is_receiving(uint64_t worker) {
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].kind == DATAGRAMS && fetches[i].owner == worker && fetches[i].channel >= 0) return true;
+    if (fetches[i]->kind == DATAGRAMS && fetches[i]->owner == worker && fetches[i]->channel >= 0) return true;
   }
   return false;
 }
@@ -303,21 +326,21 @@ uint64_t fetch_begun(void) {
 
 bool fetch_taken_up_to(uint64_t begun) {
   for (uint32_t i = 0; i < count; i++) {
-    bool is_open = fetches[i].channel >= 0 || fetches[i].child == 0;
-    if (fetches[i].kind != DATAGRAMS && fetches[i].id <= begun && is_open) return false;
+    bool is_open = fetches[i]->channel >= 0 || fetches[i]->child == 0;
+    if (fetches[i]->kind != DATAGRAMS && fetches[i]->id <= begun && is_open) return false;
   }
   return true;
 }
 
 void fetch_forget(uint64_t worker) {
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].kind == DATAGRAMS && fetches[i].owner == worker && fetches[i].channel >= 0) finish(&fetches[i], 0);
+    if (fetches[i]->kind == DATAGRAMS && fetches[i]->owner == worker && fetches[i]->channel >= 0) finish(fetches[i], 0);
   }
 }
 
 static bool is_at_work(void) {
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].channel >= 0 || fetches[i].child == 0) return true;
+    if (fetches[i]->channel >= 0 || fetches[i]->child == 0) return true;
   }
   return false;
 }
@@ -326,16 +349,16 @@ void fetch_settle(void) {
   uint64_t until = clock_now() + SETTLE_MS;
   while (is_at_work() && clock_now() < until) {
     for (uint32_t i = 0; i < count; i++) {
-      struct pollfd waited = {.fd = fetches[i].channel, .events = POLLIN};
-      if (fetches[i].channel >= 0 && poll(&waited, 1, 5) > 0) fetch_ready(fetches[i].id);
+      struct pollfd waited = {.fd = fetches[i]->channel, .events = POLLIN};
+      if (fetches[i]->channel >= 0 && poll(&waited, 1, 5) > 0) go_on_hearing(fetches[i]->id);
     }
     start_waiting();
   }
   is_settling = true;
   for (uint32_t i = 0; i < count; i++) {
-    if (fetches[i].channel >= 0) finish(&fetches[i], ECANCELED);
-    else if (fetches[i].child == 0) tell_failure(&fetches[i], "process", ECANCELED);
+    if (fetches[i]->channel >= 0) finish(fetches[i], ECANCELED);
+    else if (fetches[i]->child == 0) tell_failure(fetches[i], "process", ECANCELED);
   }
-  count = 0; /* the next image collects the children as ones that nothing knows */
+  while (count > 0) free(fetches[--count]); /* the next image collects the children as ones that nothing knows */
   is_settling = false;
 }

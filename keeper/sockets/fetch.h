@@ -7,8 +7,31 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "protocol/wire.h"
+
+struct datagram {
+  struct ucred sender;
+  int flags; /* msg_flags */
+  uint32_t lost;
+  const int *fds;
+  uint32_t fd_count;
+  struct span said;
+};
+
+/* What has sent workers their sockets, and hears what is received from these. */
+struct fetch_owner {
+  /* The descriptors are its own from here on. */
+  void (*received)(uint64_t worker, uint8_t source, const struct datagram *datagram);
+  /* Nothing more is received for a worker, for now. */
+  void (*finished)(uint64_t worker, uint8_t source);
+  /* There may be room for what could not be received. */
+  void (*has_room)(void);
+  /* A worker's end of its notify pair, which was taken out of it. -1 with errno. */
+  int (*took_notify_end)(uint64_t worker, int fd);
+};
+void fetch_is_for(const struct fetch_owner *owner);
 
 /* COMMAND_takeDescriptor. */
 void fetch_descriptor(struct reader *command);
@@ -25,8 +48,6 @@ void fetch_forget(uint64_t worker);
 uint64_t fetch_begun(void);
 bool fetch_taken_up_to(uint64_t begun);
 
-void fetch_ready(uint64_t id);
-void fetch_expire(void);
 /* True if the child was one of these processes. */
 bool fetch_child_gone(const siginfo_t *info);
 bool fetch_has_child(uint32_t pid);

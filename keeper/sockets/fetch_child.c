@@ -13,7 +13,7 @@
 #include "process/peek.h"
 #include "process/processes.h"
 #include "protocol/protocol.h"
-#include "sockets/fetching.h"
+#include "sockets/fetch_child.h"
 
 enum { MOST_DATAGRAMS = 16 }; /* then the keeper looks again */
 

@@ -1,6 +1,8 @@
 #include "sockets/handles.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -10,17 +12,20 @@
 #include "app/admission.h"
 #include "app/descriptors.h"
 #include "app/memory.h"
-#include "loop/loop.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "sockets/accept_queue.h"
-#include "sockets/names.h"
 
 enum { MOST_HANDLES = 4096 };
 
+static const struct handles_owner *owner;
 static struct handle **handles;
 static uint32_t count;
 static uint32_t capacity;
+
+void handles_are_for(const struct handles_owner *whose) {
+  owner = whose;
+}
 
 struct handle *handles_find(uint64_t id) {
   for (uint32_t i = 0; i < count; i++) {
@@ -50,6 +55,11 @@ size_t handles_address(int fd, uint8_t *bytes, size_t room) {
   return length < room ? length : room;
 }
 
+bool handles_is_non_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
 /* 0 for what is not a socket or has no such option. */
 static uint32_t socket_fact(int fd, int name) {
   int value = 0;
@@ -70,15 +80,31 @@ static void note_address(struct handle *handle) {
 }
 
 /* systemd's store asks for no event, too: EPOLLHUP and EPOLLERR come anyway. Once is enough: it is not going to get better. */
-static int watch_peer(const struct handle *handle) {
-  if (loop_watch(handle->fd, WATCH_PEER, handle->id, EPOLLONESHOT) == 0) return 0;
+static int watch_peer(struct handle *handle) {
+  if (poller_add(handle->fd, &handle->watcher, EPOLLONESHOT) == 0) return 0;
   return errno == EPERM ? 0 : -1; /* a file, which has no peer */
 }
 
-static int watch_handle(const struct handle *handle) {
+/* A stored one has lost its peer, or failed. */
+static void tell_hung_up(const struct handle *handle) {
+  struct buffer *event = events_begin(MESSAGE_hungUp);
+  buffer_u64(event, handle->id);
+  events_post(0);
+}
+
+static void ready(struct watcher *watcher, uint32_t events) {
+  struct handle *handle = WATCHER_OWNER(watcher, struct handle, watcher);
+  (void)events;
+  if (handle->polled) tell_hung_up(handle);
+  else if (handle->accepting) owner->connection_waits(handle);
+  else owner->may_be_shut(handle);
+}
+
+static int watch_handle(struct handle *handle) {
+  handle->watcher = (struct watcher){.ready = ready, .turn = TURN_SOCKETS};
   if (handle->polled) return watch_peer(handle);
   if (!handle->listening) return 0;
-  return loop_watch(handle->fd, handle->accepting ? WATCH_LISTENER : WATCH_SOCKET, handle->id, watched_events(handle));
+  return poller_add(handle->fd, &handle->watcher, watched_events(handle));
 }
 
 static struct handle *append(void) {
@@ -149,12 +175,16 @@ int handles_add_foreign(uint64_t id, int fd) {
   return add(id, fd, 0, true);
 }
 
+static void unwatch(const struct handle *handle) {
+  if (handle->listening || handle->polled) poller_remove(handle->fd, &handle->watcher);
+}
+
 void handles_close(uint64_t id) {
   for (uint32_t i = 0; i < count; i++) {
     struct handle *handle = handles[i];
     if (handle->id != id) continue;
-    if (handle->listening || handle->polled) loop_forget(handle->fd);
-    names_forget(id);
+    unwatch(handle);
+    owner->closed(id);
     admission_close(handle->fd);
     free(handle);
     handles[i] = handles[--count];
@@ -168,19 +198,21 @@ int handles_exchange(uint64_t id, int fd, uint64_t kept) {
     errno = handle ? EEXIST : EBADF;
     return -1;
   }
-  struct handle next = *handle;
-  next.fd = fd;
-  next.listening = socket_fact(fd, SO_ACCEPTCONN) == 1;
-  if (watch_handle(&next) < 0) return -1;
-  int old = handle->fd;
-  if (handle->listening || handle->polled) loop_forget(old);
-  *handle = next;
+  struct handle before = *handle;
+  int old = before.fd;
+  handle->fd = fd;
+  handle->listening = socket_fact(fd, SO_ACCEPTCONN) == 1;
+  if (watch_handle(handle) < 0) {
+    *handle = before;
+    return -1;
+  }
+  if (before.listening || before.polled) poller_remove(old, &handle->watcher);
   tell_opened(handle, false);
   if (kept == 0) {
     (void)close(old);
   } else {
     struct handle *other = append();
-    *other = (struct handle){.id = kept, .fd = old, .domain = next.domain, .type = next.type, .backlog = next.backlog};
+    *other = (struct handle){.id = kept, .fd = old, .domain = before.domain, .type = before.type, .backlog = before.backlog};
   }
   return 0;
 }
@@ -190,7 +222,7 @@ void handles_close_all(void) {
 }
 
 void handles_stop_listening(struct handle *handle) {
-  if (handle->listening) loop_forget(handle->fd);
+  if (handle->listening) poller_remove(handle->fd, &handle->watcher);
   handle->listening = handle->accepting = false;
 }
 
@@ -201,7 +233,7 @@ int handles_accept(struct handle *handle, bool now) {
   }
   handle->accepting = true;
   uint32_t events = now ? (uint32_t)(EPOLLIN | EPOLLRDHUP) : 0;
-  return loop_change(handle->fd, WATCH_LISTENER, handle->id, events);
+  return poller_change(handle->fd, &handle->watcher, events);
 }
 
 int handles_store(uint64_t id, bool poll) {
@@ -210,20 +242,12 @@ int handles_store(uint64_t id, bool poll) {
     errno = EBADF;
     return -1;
   }
-  if (handle->listening || handle->polled) loop_forget(handle->fd);
+  unwatch(handle);
   handle->listening = handle->accepting = false;
   handle->polled = poll;
   if (watch_handle(handle) == 0) return 0;
   handle->polled = false;
   return -1;
-}
-
-void handles_hung_up(uint64_t id) {
-  const struct handle *handle = handles_find(id);
-  if (!handle || !handle->polled) return;
-  struct buffer *event = events_begin(MESSAGE_hungUp);
-  buffer_u64(event, id);
-  events_post(0);
 }
 
 /* What lies in the state for a handle; what a keeper does not know is nothing to it. */
@@ -262,8 +286,10 @@ bool handles_load(struct reader *in) {
     handle.accepting = use == SAVED_ACCEPTING || handle.has_heads;
     handle.polled = use == SAVED_POLLED;
     note_address(&handle);
-    if (in->failed || watch_handle(&handle) < 0) return false;
-    *append() = handle;
+    if (in->failed) return false;
+    struct handle *kept = append();
+    *kept = handle;
+    if (watch_handle(kept) < 0) return false;
   }
   return !in->failed;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "loop/poller.h"
 #include "protocol/wire.h"
 
 /* A struct sockaddr_in6. */
@@ -23,7 +24,16 @@ struct handle {
   /* Where a listening internet socket is bound (see sockets_check); nothing for others. */
   _Alignas(8) uint8_t address[HANDLE_ADDRESS_BYTES];
   uint32_t address_length;
+  struct watcher watcher;
 };
+
+/* What happens to handles elsewhere. */
+struct handles_owner {
+  void (*connection_waits)(struct handle *handle); /* on one that accepts */
+  void (*may_be_shut)(struct handle *handle);      /* a listening one: something has happened to it */
+  void (*closed)(uint64_t id);
+};
+void handles_are_for(const struct handles_owner *owner);
 
 struct handle *handles_find(uint64_t id);
 uint32_t handles_count(void);
@@ -45,12 +55,11 @@ int handles_accept(struct handle *handle, bool now);
 /* Takes it for one that is only kept for a later worker: a listening socket is not made to listen again, and with `poll` its
  * end is told (`hungUp`). -1 with errno. */
 int handles_store(uint64_t id, bool poll);
-/* A stored one has lost its peer, or failed. */
-void handles_hung_up(uint64_t id);
 /* The descriptor of a handle, or -1 with EBADF. */
 int handles_fd(uint64_t id);
 /* The inode by which /proc/PID/fd names a socket; 0 for what is not one. */
 uint64_t handles_inode(const struct handle *handle);
+bool handles_is_non_blocking(int fd);
 /* getsockname's bytes (at most `room`), or nothing. */
 size_t handles_address(int fd, uint8_t *bytes, size_t room);
 

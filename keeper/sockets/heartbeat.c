@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "app/clock.h"
+#include "loop/timer.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
@@ -18,6 +19,9 @@ struct beat {
   struct buffer bytes;
 };
 
+static void beat_due(void);
+
+static struct timer timer = {.expired = beat_due};
 static struct beat beats[MOST_BEATS];
 
 static void arm(void) {
@@ -25,7 +29,7 @@ static void arm(void) {
   for (int i = 0; i < MOST_BEATS; i++) {
     if (beats[i].handle != 0 && (next == 0 || beats[i].next < next)) next = beats[i].next;
   }
-  clock_set(DEADLINE_HEARTBEAT, next);
+  timer_set(&timer, next);
 }
 
 static struct beat *find(uint64_t handle) {
@@ -63,7 +67,8 @@ static bool events_are_consumed(uint64_t now) {
   return oldest == 0 || now < oldest + CONSUMED_WITHIN_MS;
 }
 
-void heartbeat_beat(void) {
+/* Sends what is due. */
+static void beat_due(void) {
   uint64_t now = clock_now();
   for (int i = 0; i < MOST_BEATS; i++) {
     struct beat *beat = &beats[i];

@@ -8,8 +8,6 @@
 
 /* The command. */
 void heartbeat_set(struct reader *command);
-/* Sends what is due. */
-void heartbeat_beat(void);
 
 void heartbeat_save(struct buffer *out);
 bool heartbeat_load(struct reader *in);

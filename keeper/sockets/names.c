@@ -17,11 +17,11 @@
 #include "app/descriptors.h"
 #include "app/files.h"
 #include "app/memory.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
+#include "loop/timer.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
-#include "sockets/sockets.h"
 
 /* Put back at once so often in a minute; then, and where it cannot be put back, after pauses that grow. */
 enum { MOST_AT_ONCE = 64, CALM_MS = 60 * 1000, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 300 * 1000, EXCHANGE_MS = 100, SPARE_BYTES = 300 };
@@ -45,6 +45,11 @@ static struct name **names;
 static uint32_t count;
 static int inotify = -1;
 
+static void inotify_ready(struct watcher *watcher, uint32_t events);
+static void look_at_due(void);
+static struct watcher inotify_watcher = {.ready = inotify_ready, .turn = TURN_SOCKETS};
+static struct timer timer = {.expired = look_at_due};
+
 static struct name *find(uint64_t handle) {
   for (uint32_t i = 0; i < count; i++) {
     if (names[i]->handle == handle) return names[i];
@@ -58,7 +63,7 @@ static void set_deadline(void) {
     uint64_t at = names[i]->check_at;
     if (at != 0 && (next == 0 || at < next)) next = at;
   }
-  clock_set(DEADLINE_NAMES, next);
+  timer_set(&timer, next);
 }
 
 /* The file ---------------------------------------------------------------------------------------------------------- */
@@ -155,7 +160,7 @@ static int open_inotify(void) {
   if (inotify >= 0) return 0;
   inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (inotify < 0) return -1;
-  if (loop_watch(inotify, WATCH_NAMES, 0, EPOLLIN) == 0) return 0;
+  if (poller_add(inotify, &inotify_watcher, EPOLLIN) == 0) return 0;
   int error = errno;
   (void)close(inotify);
   inotify = -1;
@@ -326,7 +331,9 @@ void names_watch(struct reader *command) {
   free(spare);
 }
 
-void names_ready(void) {
+static void inotify_ready(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  (void)events;
   _Alignas(struct inotify_event) char bytes[4096];
   ssize_t length;
   while ((length = read(inotify, bytes, sizeof bytes)) > 0) {
@@ -346,10 +353,10 @@ void names_ready(void) {
       }
     }
   }
-  names_expire();
+  look_at_due();
 }
 
-void names_expire(void) {
+static void look_at_due(void) {
   uint64_t now = clock_now();
   for (uint32_t i = 0; i < count; i++) {
     if (names[i]->check_at == 0 || names[i]->check_at > now) continue;
@@ -399,7 +406,7 @@ static int open_again(const struct name *name, const struct handle *handle, stru
   }
   memcpy(address.sun_path, name->path, length);
   *step = "socket";
-  int fd = socket(AF_UNIX, (int)handle->type | SOCK_CLOEXEC | (sockets_is_non_blocking(handle->fd) ? SOCK_NONBLOCK : 0), 0);
+  int fd = socket(AF_UNIX, (int)handle->type | SOCK_CLOEXEC | (handles_is_non_blocking(handle->fd) ? SOCK_NONBLOCK : 0), 0);
   if (fd < 0) return -1;
   /* One that was shut down has its name still. */
   struct file_identity old = identity(name);

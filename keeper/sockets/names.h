@@ -18,11 +18,6 @@ void names_watch(struct reader *command);
 void names_remove(struct reader *command);
 void names_bind_again(struct reader *command);
 
-/* inotify has something to say. */
-void names_ready(void);
-/* A pause is over. */
-void names_expire(void);
-
 void names_save(struct buffer *out);
 bool names_load(struct reader *in);
 

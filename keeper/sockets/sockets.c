@@ -1,7 +1,6 @@
 #include "sockets/sockets.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -78,11 +77,6 @@ static const char *set_up(int fd, const struct opening *opening, const char *pat
   if (step) return step;
   if (opening->backlog > 0 && listen(fd, (int)opening->backlog) < 0) return "listen";
   return NULL;
-}
-
-bool sockets_is_non_blocking(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
 
 void sockets_open(struct reader *command) {
@@ -272,9 +266,8 @@ static int listen_again(const struct handle *handle) {
   return listen(handle->fd, handle->backlog > 0 ? (int)handle->backlog : SOMAXCONN);
 }
 
-void sockets_check(uint64_t id) {
-  struct handle *handle = handles_find(id);
-  if (!handle || !handle->listening) return;
+void sockets_check(struct handle *handle) {
+  if (!handle->listening) return;
   if (!accept_queue_is_shut(handle->fd, handle->domain)) return;
   int error = 0;
   /* A unix socket that was shut down stays so (unix(7) has no way back): its file would have to be bound anew. */
@@ -283,7 +276,7 @@ void sockets_check(uint64_t id) {
   if (error != 0) handles_stop_listening(handle);
   else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* somebody does it all the time */
   struct buffer *event = events_begin(MESSAGE_relistened);
-  buffer_u64(event, id);
+  buffer_u64(event, handle->id);
   buffer_u32(event, (uint32_t)error);
   events_post(0);
 }

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "protocol/wire.h"
+#include "sockets/handles.h"
 
 /* Where a datagram goes: out through `fd`, to `address` unless that is connected (`length` 0). */
 struct destination {
@@ -16,7 +17,6 @@ struct destination {
   socklen_t length;
 };
 
-bool sockets_is_non_blocking(int fd);
 void sockets_open(struct reader *command);
 void sockets_inherit(struct reader *command);
 void sockets_stat(struct reader *command);
@@ -25,7 +25,7 @@ void sockets_open_datagram(struct reader *command);
 void sockets_keep(struct reader *command);
 void sockets_store(struct reader *command);
 /* Something happened to a listening socket: if somebody shut it down, it is made to listen again. */
-void sockets_check(uint64_t handle);
+void sockets_check(struct handle *handle);
 /* One datagram with the descriptors of handles; never waits. -1 with errno. */
 int sockets_send(const struct destination *to, struct span bytes, const struct list *handles);
 

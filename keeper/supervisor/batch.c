@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "journal/journal.h"
-#include "main/commands.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "protocol/wire.h"
@@ -19,9 +18,14 @@ struct kind {
 static const struct kind kinds[] = {COMMANDS(TABLE_ENTRY)};
 #undef TABLE_ENTRY
 
+static const struct batch_handler *handler;
 static struct buffer in;
 static size_t scanned; /* bytes of `in` that are whole, checked frames of the batch in the making */
 static char complaint[160];
+
+void batch_is_for(const struct batch_handler *whose) {
+  handler = whose;
+}
 
 const char *batch_complaint(void) {
   return complaint;
@@ -92,7 +96,7 @@ static void journal_frame(uint8_t code, struct reader fields) {
 }
 
 static void apply_frame(uint8_t code, struct reader fields) {
-  if (code != COMMAND_put && code != COMMAND_remove) commands_run(code, &fields);
+  if (code != COMMAND_put && code != COMMAND_remove) handler->run(code, &fields);
 }
 
 /* Calls for each frame of the batch; how many there were. */
@@ -119,7 +123,7 @@ static struct said_what apply(struct reader commit) {
   }
   (void)events_consume(consumed);
   if (scanned > 0) journal_mark_applied();
-  commands_end_batch(tick_at);
+  handler->end(tick_at);
   return (struct said_what){.said = SAID_COMMIT};
 }
 

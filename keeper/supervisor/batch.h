@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "protocol/wire.h"
+
 enum said {
   SAID_NOTHING,   /* no whole frame, or the middle of a batch */
   SAID_ATTACH,
@@ -18,6 +20,13 @@ struct said_what {
   enum said said;
   uint64_t number; /* attach: the protocol; idle: the event last seen */
 };
+
+/* What carries out the commands of a batch, and is called when all are. */
+struct batch_handler {
+  void (*run)(uint8_t code, struct reader *fields);
+  void (*end)(uint64_t tick_at);
+};
+void batch_is_for(const struct batch_handler *handler);
 
 /* Takes the next thing that the supervisor has said; SAID_NOTHING when there is no more for now. `attached`: commands are allowed. */
 struct said_what batch_next(bool attached);

@@ -9,20 +9,27 @@
 #include <unistd.h>
 
 #include "app/clock.h"
-#include "app/environment.h"
 #include "app/memory.h"
-#include "einhorn/base.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
+#include "loop/timer.h"
 #include "process/launch.h"
 #include "process/processes.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "supervisor/program.h"
-#include "supervisor/supervisor.h"
 
 enum phase { BEFORE_PRESENT = 0, TOO_LATE = 1, BEFORE_COMMIT = 2 };
 enum { READ_BYTES = 4096, AFTER_ITS_END_MS = 10 * 1000 };
 
+static void channel_ready(struct watcher *watcher, uint32_t events);
+static void report_ready(struct watcher *watcher, uint32_t events);
+static void too_late(void);
+
+static struct watcher channel_watcher = {.ready = channel_ready, .turn = TURN_SUPERVISOR};
+static struct watcher report_watcher = {.ready = report_ready, .turn = TURN_SUPERVISOR};
+static struct timer patience = {.expired = too_late};
+static const struct wrapping *wrapping;
+static void (*when_present)(void);
 static struct program program = NO_PROGRAM;
 static int channel = -1;
 static pid_t pid;     /* what was started; 0 once it is reaped */
@@ -32,27 +39,31 @@ static bool is_present;
 static bool is_wrapped;
 static struct report report = {.fd = -1};
 static struct buffer in;
-static struct buffer base; /* a whole `base` frame */
+static struct buffer base; /* a whole `base` frame, which one behind a wrapper says first */
 static uint8_t last_ending;
 static uint32_t last_status;
 
+void candidate_is_wrapped_by(const struct wrapping *how) {
+  wrapping = how;
+}
+
 static void close_report(void) {
   if (report.fd < 0) return;
-  loop_forget(report.fd);
+  poller_remove(report.fd, &report_watcher);
   (void)close(report.fd);
   report.fd = -1;
 }
 
 static void close_channel(void) {
   if (channel < 0) return;
-  loop_forget(channel);
+  poller_remove(channel, &channel_watcher);
   (void)close(channel);
   channel = -1;
 }
 
 /* All that is left of it goes. A child of it may live on in its group. */
 static void forget(void) {
-  clock_set(DEADLINE_CANDIDATE, 0);
+  timer_set(&patience, 0);
   close_report();
   close_channel();
   if (pid > 0) {
@@ -86,7 +97,7 @@ static int open_pair(int *theirs) {
   int on = 1;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -1;
   bool ready = setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0;
-  if (ready) ready = loop_watch(ends[0], WATCH_CANDIDATE, 0, EPOLLIN) == 0;
+  if (ready) ready = poller_add(ends[0], &channel_watcher, EPOLLIN) == 0;
   if (ready) {
     *theirs = ends[1];
     return ends[0];
@@ -96,36 +107,6 @@ static int open_pair(int *theirs) {
   (void)close(ends[1]);
   errno = error;
   return -1;
-}
-
-struct wrapper {
-  struct span file;
-  struct list args;
-  struct list unset;
-  uint32_t fd;
-};
-
-static pid_t start_wrapper(const struct wrapper *wrapper, int end, const char **step) {
-  struct placement placements[] = {
-      {STDIN_FILENO, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {end, wrapper->fd}};
-  struct list none = {0};
-  struct buffer environment = {0};
-  struct buffer limits = {0};
-  environment_build(&environment, &none, &wrapper->unset);
-  char *file = span_text(wrapper->file);
-  struct launch launch = {
-      .file = file, .program = -1, .args = wrapper->args, .cwd = "", .environment = &environment,
-      .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
-      .limits = base_limits(&limits, &none), .nice = base_nice(), .oom_score = INHERITED_OOM_SCORE,
-      .death_signal = SIGKILL, .own_group = true,
-  };
-  pid_t started = launch_start(&launch, &report, step);
-  int error = errno;
-  buffer_free(&environment);
-  buffer_free(&limits);
-  free(file);
-  errno = error;
-  return started;
 }
 
 static pid_t start_directly(int end, const char **step) {
@@ -140,12 +121,12 @@ static pid_t start_directly(int end, const char **step) {
   return started;
 }
 
-static void launch_it(const struct wrapper *wrapper, uint32_t patience) {
+static void launch_it(const struct wrapper *wrapper, uint32_t patience_ms) {
   const char *step = "channel";
   int end = -1;
   channel = open_pair(&end);
   pid_t started = -1;
-  if (channel >= 0 && is_wrapped) started = start_wrapper(wrapper, end, &step);
+  if (channel >= 0 && is_wrapped) started = wrapping->start(wrapper, end, &report, &step);
   else if (channel >= 0) started = start_directly(end, &step);
   int error = errno;
   if (end >= 0) (void)close(end);
@@ -157,18 +138,18 @@ static void launch_it(const struct wrapper *wrapper, uint32_t patience) {
   has_forked = is_present = false;
   last_ending = 0;
   last_status = 0;
-  (void)loop_watch(report.fd, WATCH_CANDIDATE, 1, EPOLLIN);
-  clock_set(DEADLINE_CANDIDATE, patience > 0 ? clock_now() + patience : 0);
+  (void)poller_add(report.fd, &report_watcher, EPOLLIN);
+  timer_set(&patience, patience_ms > 0 ? clock_now() + patience_ms : 0);
 }
 
-void candidate_start(struct reader *command) {
+void candidate_start(struct reader *command, void (*present)(void)) {
   char *path = span_text(read_bytes(command));
   (void)read_bytes(command); /* the bundle */
   struct wrapper wrapper = {.file = read_bytes(command)};
   wrapper.args = read_texts(command);
   wrapper.unset = read_texts(command);
   wrapper.fd = read_u32(command);
-  uint32_t patience = read_u32(command);
+  uint32_t patience_ms = read_u32(command);
   bool is_free = channel < 0 && program.fd < 0;
   if (!is_free) {
     events_failed(COMMAND_replaceSupervisor, 0, "candidate", EBUSY);
@@ -176,12 +157,13 @@ void candidate_start(struct reader *command) {
     fail_start("runtime", errno);
   } else {
     is_wrapped = wrapper.file.length > 0;
-    launch_it(&wrapper, patience);
+    when_present = present;
+    launch_it(&wrapper, patience_ms);
   }
   free(path);
 }
 
-void candidate_report_ready(void) {
+static void read_report(void) {
   char step[REPORT_BYTES];
   int error = 0;
   if (report.fd < 0) return;
@@ -204,7 +186,7 @@ static uint8_t next_frame(size_t *length) {
 }
 
 static bool take_base(size_t length) {
-  if (!wire_matches("environment:texts cwd:text umask:u32 nice:i32 limits:numbers", in.data + 5, length - 5)) return false;
+  if (!wrapping->is_base(in.data + 5, length - 5)) return false;
   buffer_add(&base, in.data, length);
   buffer_drop(&in, length);
   return true;
@@ -227,7 +209,7 @@ static bool end_those_between(void) {
 }
 
 static void arrive(void) {
-  clock_set(DEADLINE_CANDIDATE, 0);
+  timer_set(&patience, 0);
   if (speaker == 0) speaker = pid; /* of a namespace that has no name for it here */
   if (speaker == 0 || !end_those_between()) {
     tell_kept(BEFORE_PRESENT, last_ending, last_status);
@@ -238,8 +220,8 @@ static void arrive(void) {
   pid = speaker;
   int off = 0;
   (void)setsockopt(channel, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
-  loop_forget(channel);
-  supervisor_replace();
+  poller_remove(channel, &channel_watcher);
+  when_present();
 }
 
 static void note_speaker(struct msghdr *message) {
@@ -267,7 +249,7 @@ static bool receive(void) {
   }
 }
 
-void candidate_ready(void) {
+static void read_channel(void) {
   if (channel < 0 || is_present) return;
   bool is_there = receive();
   for (;;) {
@@ -284,13 +266,25 @@ void candidate_ready(void) {
     }
   }
   if (is_there) return;
-  loop_forget(channel);
+  poller_remove(channel, &channel_watcher);
   /* How it ended is known in a moment; who only closed the channel has failed as well. */
-  if (pid > 0) clock_set(DEADLINE_CANDIDATE, clock_now() + 1000);
+  if (pid > 0) timer_set(&patience, clock_now() + 1000);
   else tell_kept(BEFORE_PRESENT, last_ending, last_status);
 }
 
-void candidate_too_late(void) {
+static void channel_ready(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  (void)events;
+  read_channel();
+}
+
+static void report_ready(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  (void)events;
+  read_report();
+}
+
+static void too_late(void) {
   if (channel < 0 || is_present) return;
   tell_kept(TOO_LATE, 1, SIGKILL);
 }
@@ -302,7 +296,7 @@ bool candidate_is(pid_t child) {
 bool candidate_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;
-  candidate_report_ready();
+  read_report();
   if (pid == 0) return true; /* it could not be started; reaped as a child of nobody's */
   while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
   pid = 0;
@@ -311,10 +305,10 @@ bool candidate_child_gone(const siginfo_t *info) {
   last_status = (uint32_t)info->si_status;
   if (!is_present) {
     bool was_alone = channel >= 0;
-    candidate_ready(); /* what it said before counts */
+    read_channel(); /* what it said before counts */
     /* Somebody else of its own has the channel: a wrapper that forked, or nobody who will ever say anything. */
-    if (was_alone && channel >= 0 && !is_present && clock_get(DEADLINE_CANDIDATE) == 0)
-      clock_set(DEADLINE_CANDIDATE, clock_now() + AFTER_ITS_END_MS);
+    if (was_alone && channel >= 0 && !is_present && patience.at == 0)
+      timer_set(&patience, clock_now() + AFTER_ITS_END_MS);
     return true;
   }
   tell_kept(BEFORE_COMMIT, last_ending, last_status);
@@ -337,7 +331,7 @@ pid_t candidate_take(int *taken) {
 
 void candidate_settle(void) {
   program_use(&program);
-  if (base.length > 0) base_take(reader_of(base.data + 5, base.length - 5));
+  if (base.length > 0) wrapping->settled(reader_of(base.data + 5, base.length - 5));
   buffer_free(&base);
   struct buffer *event = events_begin(MESSAGE_supervisorReplaced);
   buffer_u32(event, (uint32_t)speaker);

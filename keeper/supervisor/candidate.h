@@ -8,17 +8,31 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "process/launch.h"
 #include "protocol/wire.h"
 
 /* The variable that tells a supervisor to say that it is there. */
 #define CANDIDATE_VARIABLE "CRANK_CANDIDATE"
 
-/* What a replaceSupervisor says. */
-void candidate_start(struct reader *command);
-/* What the loop saw: its channel, the report of its start, its time limit. */
-void candidate_ready(void);
-void candidate_report_ready(void);
-void candidate_too_late(void);
+/* The program that a front end puts between the keeper and the supervisor, as the command says it. */
+struct wrapper {
+  struct span file;
+  struct list args;
+  struct list unset;
+  uint32_t fd; /* of the channel's end */
+};
+
+struct wrapping {
+  pid_t (*start)(const struct wrapper *wrapper, int end, struct report *report, const char **step);
+  /* Whether these are the fields of a `base` frame: what the supervisor was left with behind the wrapper. */
+  bool (*is_base)(const void *fields, size_t length);
+  /* The supervisor can go on: the frame counts from here on. */
+  void (*settled)(struct reader fields);
+};
+void candidate_is_wrapped_by(const struct wrapping *wrapping);
+
+/* What a replaceSupervisor says. `present` is called when it is there, and waits for its hello. */
+void candidate_start(struct reader *command, void (*present)(void));
 /* Whether it is this child. */
 bool candidate_is(pid_t child);
 /* A child has ended. False: it is not the candidate, and not reaped. */

@@ -5,19 +5,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "loop/loop.h"
+#include "loop/poller.h"
+
 
 enum { READ_BYTES = 64 * 1024 };
 
 static int channel = -1;
+static struct watcher *watched_by;
 static struct buffer out;
 static size_t sent;
 static bool waits_for_room;
 
-int channel_open(void) {
+int channel_open(struct watcher *watcher) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -1;
-  if (loop_watch(ends[0], WATCH_CHANNEL, 0, EPOLLIN) < 0) {
+  if (poller_add(ends[0], watcher, EPOLLIN) < 0) {
     int error = errno;
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -25,19 +27,21 @@ int channel_open(void) {
     return -1;
   }
   channel = ends[0];
+  watched_by = watcher;
   waits_for_room = false;
   return ends[1];
 }
 
-bool channel_take(int fd) {
+bool channel_take(int fd, struct watcher *watcher) {
   channel = fd;
+  watched_by = watcher;
   waits_for_room = false;
-  return loop_watch(fd, WATCH_CHANNEL, 0, EPOLLIN) == 0;
+  return poller_add(fd, watcher, EPOLLIN) == 0;
 }
 
 void channel_close(void) {
   if (channel >= 0) {
-    loop_forget(channel);
+    poller_remove(channel, watched_by);
     (void)close(channel);
   }
   channel = -1;
@@ -73,7 +77,7 @@ bool channel_send(void) {
   }
   if (is_blocked == waits_for_room) return true;
   waits_for_room = is_blocked;
-  return loop_change(channel, WATCH_CHANNEL, 0, is_blocked ? EPOLLIN | EPOLLOUT : EPOLLIN) == 0;
+  return poller_change(channel, watched_by, is_blocked ? EPOLLIN | EPOLLOUT : EPOLLIN) == 0;
 }
 
 enum channel_result channel_read(struct buffer *in) {

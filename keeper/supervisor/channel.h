@@ -6,12 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "loop/poller.h"
 #include "protocol/wire.h"
 
-/* Opens a new pair. The supervisor's end, or -1 with errno. */
-int channel_open(void);
+/* Opens a new pair, and has this end watched. The supervisor's end, or -1 with errno. */
+int channel_open(struct watcher *watcher);
 /* Takes a pair that was opened elsewhere, this end of it. False: it cannot be watched. */
-bool channel_take(int fd);
+bool channel_take(int fd, struct watcher *watcher);
 void channel_close(void);
 bool channel_is_open(void);
 

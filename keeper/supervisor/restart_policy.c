@@ -1,7 +1,6 @@
 #include "supervisor/restart_policy.h"
 
 #include "app/facts.h"
-#include "main/keeper.h"
 #include "protocol/events.h"
 #include "supervisor/program.h"
 
@@ -52,7 +51,7 @@ uint64_t restart_policy_start_failed(const char *what, bool at_boot) {
   failed_starts++;
   if (at_boot && failed_starts >= STARTS_AT_BOOT) {
     say("the supervisor cannot be started: %s; check %s", what, program_used()->path);
-    keeper_leave(1, false);
+    return 0;
   }
   if (!at_boot && !said_trouble) {
     say("the supervisor cannot be started: %s; what runs goes on, and it is tried again", what);

@@ -19,7 +19,7 @@ void restart_policy_forget(void);
 /* One has died. */
 void restart_policy_count(void);
 /* It could not be started, or had not attached. `what`: how, for people; `at_boot`: no one ever has, and there are no
- * workers, so the keeper leaves when it happens too often. The pause before the next one, ms. */
+ * workers, so after too many times there is no next one: 0. The pause before the next one, ms. */
 uint64_t restart_policy_start_failed(const char *what, bool at_boot);
 /* It had attached; `from_outside`: by a SIGKILL that is no fault of its own. The pause before the next one, ms; 0: none. */
 uint64_t restart_policy_died(const char *what, bool from_outside);

@@ -10,8 +10,8 @@
 #include "app/clock.h"
 #include "app/facts.h"
 #include "app/memory.h"
-#include "loop/loop.h"
-#include "main/keeper.h"
+#include "loop/poller.h"
+#include "loop/timer.h"
 #include "process/launch.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
@@ -41,6 +41,15 @@ enum {
   ROUND_MS = 1, /* of batches, in one round of the loop: a start takes as long */
 };
 
+static void report_ready(struct watcher *watcher, uint32_t events);
+static void channel_ready(struct watcher *watcher, uint32_t events);
+static void too_slow(void);
+
+static const struct supervisor_owner *owner;
+static struct watcher report_watcher = {.ready = report_ready, .turn = TURN_STARTS};
+static struct watcher channel_watcher = {.ready = channel_ready, .turn = TURN_SUPERVISOR};
+static struct timer answer = {.expired = too_slow};
+static struct timer next_start; /* supervisor_attend looks whether it is set */
 static enum state state = ASLEEP;
 static pid_t pid;
 static struct report report = {.fd = -1};
@@ -52,9 +61,13 @@ static bool is_replaced;         /* it is being ended for the candidate */
 static bool is_unsettled;        /* was the candidate, and has sent no batch yet */
 static bool is_behind;           /* has sent more than the last round took */
 
+void supervisor_is_for(const struct supervisor_owner *whose) {
+  owner = whose;
+}
+
 static void close_report(void) {
   if (report.fd < 0) return;
-  loop_forget(report.fd);
+  poller_remove(report.fd, &report_watcher);
   (void)close(report.fd);
   report.fd = -1;
 }
@@ -62,14 +75,14 @@ static void close_report(void) {
 static void kill_it(void) {
   killed_by_us = true;
   state = DYING;
-  clock_set(DEADLINE_ANSWER, 0);
+  timer_set(&answer, 0);
   (void)kill(-pid, SIGKILL);
   (void)kill(pid, SIGKILL);
 }
 
 static void pause_before_next(uint64_t pause) {
   state = PAUSING;
-  clock_set(DEADLINE_RESTART, clock_now() + pause);
+  timer_set(&next_start, clock_now() + pause);
 }
 
 static bool is_at_boot(void) {
@@ -78,7 +91,9 @@ static bool is_at_boot(void) {
 
 /* It could not be started, or died before it had attached. */
 static void start_failed(const char *what) {
-  pause_before_next(restart_policy_start_failed(what, is_at_boot()));
+  uint64_t pause = restart_policy_start_failed(what, is_at_boot());
+  if (pause == 0) owner->hopeless();
+  pause_before_next(pause);
 }
 
 /* Greets the one that has just come. */
@@ -87,13 +102,13 @@ static void greet(void) {
   wanted = has_attached = killed_by_us = false;
   restart_policy_greeted();
   events_rewind();
-  clock_set(DEADLINE_RESTART, 0);
-  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+  timer_set(&next_start, 0);
+  timer_set(&answer, clock_now() + ANSWER_MS);
   if (!hello_write(channel_out(), restart_policy_crashes()) || !channel_send()) kill_it();
 }
 
 static void start(void) {
-  int end = channel_open();
+  int end = channel_open(&channel_watcher);
   const char *step = "channel";
   struct report new_report = {.fd = -1};
   pid_t child = end < 0 ? -1 : program_start(program_used(), end, NULL, &new_report, &step);
@@ -108,7 +123,7 @@ static void start(void) {
   }
   pid = child;
   report = new_report;
-  (void)loop_watch(report.fd, WATCH_STARTING, 0, EPOLLIN);
+  (void)poller_add(report.fd, &report_watcher, EPOLLIN);
   greet();
 }
 
@@ -117,11 +132,12 @@ static void promote(void) {
   int channel = -1;
   pid = candidate_take(&channel);
   is_unsettled = true;
-  if (!channel_take(channel)) kill_it();
+  if (!channel_take(channel, &channel_watcher)) kill_it();
   else greet();
 }
 
-void supervisor_replace(void) {
+/* The candidate is there: takes the place of this one, which is ended first. */
+static void replace(void) {
   if (pid == 0) {
     promote();
     return;
@@ -136,7 +152,7 @@ void supervisor_wake(void) {
   wanted = true;
 }
 
-void supervisor_report_ready(void) {
+static void read_report(void) {
   char step[REPORT_BYTES];
   int error = 0;
   if (report.fd < 0) return;
@@ -146,15 +162,15 @@ void supervisor_report_ready(void) {
   if (result == LAUNCH_DONE || killed_by_us) return;
   if (is_at_boot()) {
     say("the supervisor cannot be started from %s: %s: %s", program_used()->path, step, strerror(error));
-    keeper_leave(1, false);
+    owner->hopeless();
   }
 }
 
 /* The time limit runs while it has been given something and has not answered. */
 static void set_time_limit(bool answered) {
   bool owes = events_delivered() > events_consumed();
-  if (!owes) clock_set(DEADLINE_ANSWER, 0);
-  else if (answered || clock_get(DEADLINE_ANSWER) == 0) clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+  if (!owes) timer_set(&answer, 0);
+  else if (answered || answer.at == 0) timer_set(&answer, clock_now() + ANSWER_MS);
 }
 
 static void complain_and_kill(const char *what) {
@@ -180,7 +196,7 @@ static void consider_sleep(uint64_t seen) {
   buffer_u32(out, 1);
   buffer_u8(out, MESSAGE_sleep);
   state = LEAVING;
-  clock_set(DEADLINE_ANSWER, clock_now() + ANSWER_MS);
+  timer_set(&answer, clock_now() + ANSWER_MS);
 }
 
 static void committed(void) {
@@ -191,7 +207,7 @@ static void committed(void) {
   }
   restart_policy_committed();
   set_time_limit(true);
-  keeper_end_if_asked();
+  owner->committed();
 }
 
 /* What was on its way when it was told to sleep still counts. One that goes on talking is ended: it would keep the keeper from
@@ -201,7 +217,7 @@ static void watch_it_leave(void) {
     enum said said = batch_next(true).said;
     if (said == SAID_GOODBYE) channel_close();
     if (said == SAID_NONSENSE) complain_and_kill(batch_complaint());
-    if (said == SAID_COMMIT) keeper_end_if_asked();
+    if (said == SAID_COMMIT) owner->committed();
     if (said == SAID_NOTHING || said == SAID_GOODBYE || said == SAID_NONSENSE) return;
   }
   complain_and_kill("more after it was told to sleep");
@@ -215,7 +231,7 @@ static void take_batches(uint64_t until) {
     if (what.said == SAID_GOODBYE) {
       /* It is ending, how will be seen in a moment; or it only closed the channel, and is of no more use. */
       state = DYING;
-      clock_set(DEADLINE_ANSWER, clock_now() + GOODBYE_MS);
+      timer_set(&answer, clock_now() + GOODBYE_MS);
     }
     if (what.said == SAID_NONSENSE) complain_and_kill(batch_complaint());
     if (what.said == SAID_ATTACH) attach(what.number);
@@ -227,7 +243,28 @@ static void take_batches(uint64_t until) {
   if (state == DYING) channel_close();
 }
 
-void supervisor_channel_ready(void) {
+static void too_slow(void) {
+  if (state == STARTING || state == ATTACHED || state == LEAVING) {
+    say("the supervisor (pid %d) has not answered for %d s; it is restarted", (int)pid, ANSWER_MS / 1000);
+    kill_it();
+  } else if (state == DYING) {
+    kill_it();
+  }
+}
+
+static void report_ready(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  (void)events;
+  read_report();
+}
+
+static void channel_ready(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  (void)events;
+  supervisor_go_on();
+}
+
+void supervisor_go_on(void) {
   take_batches(clock_now() + ROUND_MS);
 }
 
@@ -235,13 +272,8 @@ bool supervisor_is_behind(void) {
   return is_behind;
 }
 
-void supervisor_too_slow(void) {
-  if (state == STARTING || state == ATTACHED || state == LEAVING) {
-    say("the supervisor (pid %d) has not answered for %d s; it is restarted", (int)pid, ANSWER_MS / 1000);
-    kill_it();
-  } else if (state == DYING) {
-    kill_it();
-  }
+void supervisor_start_candidate(struct reader *command) {
+  candidate_start(command, replace);
 }
 
 static void tell_death(uint8_t ending, uint32_t status) {
@@ -292,13 +324,13 @@ bool supervisor_child_gone(const siginfo_t *info) {
   enum state before = state;
   (void)kill(-pid, SIGKILL); /* whatever it may have started */
   while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
-  supervisor_report_ready();
+  read_report();
   pid = 0;
   close_report();
   channel_close();
   batch_forget();
   is_behind = false;
-  clock_set(DEADLINE_ANSWER, 0);
+  timer_set(&answer, 0);
   if (is_replaced) {
     is_replaced = false;
     state = ASLEEP;
@@ -323,7 +355,7 @@ static void deliver(void) {
 }
 
 void supervisor_attend(void) {
-  if (state == PAUSING && clock_get(DEADLINE_RESTART) == 0) state = ASLEEP;
+  if (state == PAUSING && next_start.at == 0) state = ASLEEP;
   if (state == ASLEEP && (wanted || restart_policy_start_is_owed() || events_outstanding() > 0)) start();
   if (state == ATTACHED) deliver();
   if ((state == STARTING || state == ATTACHED || state == LEAVING) && channel_is_open() && !channel_send()) {

@@ -10,12 +10,18 @@
 
 #include "protocol/wire.h"
 
-/* What the loop saw. */
-void supervisor_channel_ready(void);
-/* Whether batches may wait that are in no descriptor any more: the next round must not wait, and takes them. */
+/* Whose supervisor it is. */
+struct supervisor_owner {
+  void (*committed)(void); /* a batch was applied */
+  void (*hopeless)(void);  /* it cannot be started, and nothing runs: does not return */
+};
+void supervisor_is_for(const struct supervisor_owner *owner);
+
+/* The command replaceSupervisor. */
+void supervisor_start_candidate(struct reader *command);
+/* Whether batches may wait that are in no descriptor any more: the next round must not wait for one, and goes on with them. */
 bool supervisor_is_behind(void);
-void supervisor_report_ready(void);
-void supervisor_too_slow(void);
+void supervisor_go_on(void);
 /* Whether it is this child. */
 bool supervisor_is(pid_t child);
 /* A child has ended. False: it is not the supervisor, and not reaped. */
@@ -25,8 +31,6 @@ bool supervisor_child_gone(const siginfo_t *info);
 void supervisor_attend(void);
 /* The first one has to be started although nothing has happened. */
 void supervisor_wake(void);
-/* The candidate is there: takes the place of this one, which is ended first. */
-void supervisor_replace(void);
 /* Ends it and waits for it. */
 void supervisor_end(void);
 

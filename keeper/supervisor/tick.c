@@ -1,12 +1,16 @@
 #include "supervisor/tick.h"
 
 #include "app/clock.h"
+#include "loop/timer.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 
 /* One who never stops talking must not keep all deadlines from being seen. */
 enum { LONGEST_WAIT_MS = 1000 };
 
+static void expired(void);
+
+static struct timer timer = {.expired = expired};
 static uint64_t due_at;
 static bool is_due;
 static uint64_t consumed_then; /* when it became due */
@@ -17,10 +21,10 @@ void tick_set(uint64_t at) {
   if (at == due_at) return;
   due_at = at;
   is_due = false;
-  clock_set(DEADLINE_TICK, at);
+  timer_set(&timer, at);
 }
 
-void tick_expired(void) {
+static void expired(void) {
   is_due = true;
   consumed_then = events_consumed();
 }
@@ -52,6 +56,6 @@ void tick_save(struct buffer *out) {
 
 bool tick_load(struct reader *in) {
   due_at = read_u64(in);
-  clock_set(DEADLINE_TICK, due_at);
+  timer_set(&timer, due_at);
   return !in->failed;
 }

@@ -9,8 +9,6 @@
 
 /* From a commit: the next one is due at `at` (CLOCK_MONOTONIC ms), 0 for none. */
 void tick_set(uint64_t at);
-/* Its time has come. */
-void tick_expired(void);
 bool tick_is_due(void);
 /* At the end of a round: makes it if it is due, nothing else is outstanding and `sweep` finds nothing more. */
 void tick_consider(void (*sweep)(void));

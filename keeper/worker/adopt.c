@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "loop/loop.h"
+#include "loop/poller.h"
 #include "process/processes.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
@@ -86,7 +86,7 @@ static int bind_notify(struct worker *worker, const struct adoption *adoption) {
   int error = errno;
   free(path);
   errno = error;
-  return result == 0 ? notify_watch(&worker->notify, worker->id) : -1;
+  return result == 0 ? notify_watch(worker) : -1;
 }
 
 /* The worker's end of the pair is the same socket in both processes: what is connected here is connected there. */
@@ -103,22 +103,15 @@ static void take_notify(struct worker *worker, const struct adoption *adoption) 
   else if (adoption->notify_fd > 0) fetch_notify_end(worker->id, worker->pid, worker->start_time, adoption->notify_fd);
 }
 
-/* The process, held and watched; -1 with errno and the step. */
-static int hold_process(const struct adoption *adoption, const char **step) {
+/* A pidfd of the process; -1 with errno and the step. */
+static int open_process(const struct adoption *adoption, const char **step) {
   *step = "worker";
   if (worker_find(adoption->worker)) {
     errno = EEXIST;
     return -1;
   }
   *step = "process";
-  int process = processes_open(adoption->pid, adoption->start_time);
-  if (process < 0) return -1;
-  *step = "watch";
-  if (loop_watch(process, WATCH_PROCESS, adoption->worker, EPOLLIN) == 0) return process;
-  int error = errno;
-  (void)close(process);
-  errno = error;
-  return -1;
+  return processes_open(adoption->pid, adoption->start_time);
 }
 
 static struct worker *add_adopted(const struct adoption *adoption, enum worker_state state) {
@@ -145,7 +138,7 @@ static bool take_rest(const struct adoption *adoption) {
 void workers_adopt(struct reader *command) {
   struct adoption adoption = read_adoption(command);
   const char *step = "";
-  int process = hold_process(&adoption, &step);
+  int process = open_process(&adoption, &step);
   if (process < 0) {
     int error = errno;
     if (error == ESRCH && take_rest(&adoption)) return;
@@ -154,6 +147,11 @@ void workers_adopt(struct reader *command) {
   }
   struct worker *worker = add_adopted(&adoption, WORKER_RUNNING);
   worker->process = process;
+  if (poller_add(process, &worker->process_watcher, EPOLLIN) < 0) {
+    events_failed(COMMAND_adopt, adoption.worker, "watch", errno);
+    worker_discard(worker);
+    return;
+  }
   worker_tell_spawned(worker);
   take_output(worker, &adoption);
   take_notify(worker, &adoption);

@@ -1,17 +1,20 @@
 /* The ends of workers: collected, and told after everything that they said before. */
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/admission.h"
 #include "app/clock.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
+#include "loop/timer.h"
 #include "output/output.h"
 #include "process/processes.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "sockets/fetch.h"
+#include "worker/notify.h"
 #include "worker/tree.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
@@ -21,6 +24,14 @@ enum {
   DRAIN_MS = 200,   /* how long an exit waits for output that a blocked sink does not take */
   LISTEN_MS = 1500, /* and for datagrams that bring descriptors: longer than it takes to give up receiving one (fetch.c) */
 };
+
+static void tell_late_ends(void);
+
+static struct timer late = {.expired = tell_late_ends};
+
+void worker_tell_end_by(uint64_t at) {
+  timer_set_by(&late, at);
+}
 
 static void tell_exit(struct worker *worker) {
   char tail[LIMIT_TAIL_BYTES];
@@ -49,27 +60,21 @@ static uint64_t tell_until(const struct worker *worker) {
   return worker->ended_at + (worker_is_receiving(worker) ? LISTEN_MS : DRAIN_MS);
 }
 
-static void arm(const struct worker *worker) {
-  uint64_t until = tell_until(worker);
-  uint64_t other = clock_get(DEADLINE_EXITS);
-  if (other == 0 || until < other) clock_set(DEADLINE_EXITS, until);
-}
-
 static void tell_exit_if_heard(struct worker *worker) {
   if (worker->state != WORKER_ENDING || worker_is_receiving(worker)) return;
   notify_close(&worker->notify);
   if (!worker->routed || worker->drained) tell_exit(worker);
-  else arm(worker);
+  else worker_tell_end_by(tell_until(worker));
 }
 
 void worker_begin_end(struct worker *worker) {
   worker->state = WORKER_ENDING;
   worker->ended_at = clock_now();
-  watchdog_forget(worker->id);
-  notify_finish(&worker->notify, worker->id);
+  watchdog_end(worker);
+  notify_finish(worker);
   if (worker->routed) output_drain(worker->id);
   tell_exit_if_heard(worker);
-  if (worker->state == WORKER_ENDING) arm(worker);
+  if (worker->state == WORKER_ENDING) worker_tell_end_by(tell_until(worker));
 }
 
 void workers_output_drained(uint64_t id) {
@@ -82,7 +87,7 @@ void workers_output_drained(uint64_t id) {
 void workers_take_datagram(uint64_t id, uint8_t source, const struct datagram *datagram) {
   struct worker *worker = worker_find(id);
   if (worker && worker->state != WORKER_TOLD) {
-    notify_take(&worker->notify, id, source, datagram);
+    notify_take(worker, source, datagram);
     return;
   }
   for (uint32_t i = 0; i < datagram->fd_count; i++) admission_close(datagram->fds[i]);
@@ -91,18 +96,18 @@ void workers_take_datagram(uint64_t id, uint8_t source, const struct datagram *d
 /* What waited behind the datagrams that were received elsewhere. */
 static void go_on_listening(struct worker *worker) {
   bool is_heard = worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && !worker->is_undecided);
-  if (is_heard) (void)workers_listen(worker->id);
-  if (worker->is_undecided) notify_finish(&worker->notify, worker->id);
+  if (is_heard) (void)worker_listen(worker);
+  if (worker->is_undecided) notify_finish(worker);
   worker_trees_decide();
   if (worker->state != WORKER_ENDING) return;
-  notify_finish(&worker->notify, worker->id);
+  notify_finish(worker);
   tell_exit_if_heard(worker);
 }
 
 void workers_fetched(uint64_t id, uint8_t source) {
   struct worker *worker = worker_find(id);
   if (!worker || worker->state == WORKER_TOLD) return;
-  notify_fetched(&worker->notify, id, source);
+  notify_fetched(worker, source);
   go_on_listening(worker);
 }
 
@@ -110,12 +115,13 @@ void workers_fetch_again(void) {
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
     if (!notify_waits_to_fetch(&worker->notify)) continue;
-    notify_fetch_again(&worker->notify, worker->id);
+    notify_fetch_again(worker);
     go_on_listening(worker);
   }
 }
 
-void workers_tell_late_exits(void) {
+/* Some ends have waited long enough for a blocked sink. */
+static void tell_late_ends(void) {
   uint64_t now = clock_now();
   uint64_t next = 0;
   for (uint32_t i = 0; i < worker_count(); i++) {
@@ -125,7 +131,7 @@ void workers_tell_late_exits(void) {
     if (until <= now) tell_exit(worker);
     else if (next == 0 || until < next) next = until;
   }
-  clock_set(DEADLINE_EXITS, next);
+  timer_set(&late, next);
 }
 
 /* What wakes the loop may have been about the process that it was before. */
@@ -136,14 +142,15 @@ static bool has_ended(int process) {
 
 static void let_go(struct worker *worker) {
   if (worker->process < 0) return;
-  loop_forget(worker->process);
+  poller_remove(worker->process, &worker->process_watcher);
   (void)close(worker->process);
   worker->process = -1;
 }
 
-void workers_process_gone(uint64_t id) {
-  struct worker *worker = worker_find(id);
-  if (!worker || worker->process < 0 || worker->state != WORKER_RUNNING || !has_ended(worker->process)) return;
+void worker_process_ready(struct watcher *watcher, uint32_t events) {
+  struct worker *worker = WATCHER_OWNER(watcher, struct worker, process_watcher);
+  (void)events;
+  if (worker->process < 0 || worker->state != WORKER_RUNNING || !has_ended(worker->process)) return;
   let_go(worker);
   worker->ending = ENDING_UNKNOWN;
   worker_tree_main_ended(worker);

@@ -10,12 +10,14 @@
 #include "process/cgroup.h"
 #include "process/peek.h"
 #include "protocol/protocol.h"
-#include "reexec/dry_run.h"
-#include "sockets/fetch.h"
-#include "supervisor/candidate.h"
-#include "supervisor/supervisor.h"
 
 enum { ENVIRONMENT_BYTES = 256 * 1024, MOST_ROUNDS = 8 };
+
+static bool (*is_keepers_own)(uint32_t pid);
+
+void kin_leaves_out(bool (*is_own)(uint32_t pid)) {
+  is_keepers_own = is_own;
+}
 
 /* When the first worker that this keeper started began; what is older is no worker's. 0: it has started none. */
 static uint64_t first_start;
@@ -53,9 +55,8 @@ static void note_mains(void) {
 
 /* Whether a process is a worker's main one, or of the keeper's own (the supervisor and its like). */
 static bool is_known(uint32_t pid) {
-  pid_t number = (pid_t)pid;
   if (bsearch(&pid, mains, main_count, sizeof *mains, compare_pids)) return true;
-  return supervisor_is(number) || candidate_is(number) || dry_run_is(number) || fetch_has_child(pid) || peek_has_child(pid);
+  return is_keepers_own(pid);
 }
 
 /* Children of the keeper's that were nothing of that, when they were looked at last. */

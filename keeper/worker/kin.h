@@ -9,6 +9,8 @@
 #include "process/tree.h"
 #include "worker/worker.h"
 
+/* Which children of the keeper's are no worker's (the supervisor and its like). */
+void kin_leaves_out(bool (*is_own)(uint32_t pid));
 /* Whether a process is in a session that a process of the worker has begun. */
 bool kin_is_in_session(const struct worker *worker, const struct process *process);
 /* All processes of a worker, its main one first if that is there. Others that have ended may be among them. */

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "loop/loop.h"
+#include "loop/poller.h"
 #include "output/output.h"
 #include "process/processes.h"
 #include "protocol/events.h"
@@ -13,12 +13,12 @@
 #include "worker/workers.h"
 
 /* Holds and watches the process; -1 with errno and the step. */
-static int hold(uint64_t worker, uint32_t pid, uint64_t start_time, const char **step) {
+static int hold(struct worker *worker, uint32_t pid, uint64_t start_time, const char **step) {
   *step = "process";
   int fd = processes_open(pid, start_time);
   if (fd < 0) return -1;
   *step = "watch";
-  if (loop_watch(fd, WATCH_PROCESS, worker, EPOLLIN) == 0) return fd;
+  if (poller_add(fd, &worker->process_watcher, EPOLLIN) == 0) return fd;
   int error = errno;
   (void)close(fd);
   errno = error;
@@ -27,7 +27,7 @@ static int hold(uint64_t worker, uint32_t pid, uint64_t start_time, const char *
 
 static void move(struct worker *worker, uint32_t pid, uint64_t start_time, int process) {
   if (worker->process >= 0) {
-    loop_forget(worker->process);
+    poller_remove(worker->process, &worker->process_watcher);
     (void)close(worker->process);
   }
   worker->process = process;
@@ -51,7 +51,7 @@ void workers_follow_main(struct reader *command) {
   bool may_move = worker && (worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && worker->is_undecided));
   if (!may_move) return; /* its end is on the way, or was told */
   const char *step = "";
-  int process = hold(id, pid, start_time, &step);
+  int process = hold(worker, pid, start_time, &step);
   if (process < 0) events_failed(COMMAND_followMain, id, step, errno);
   else move(worker, pid, start_time, process);
 }

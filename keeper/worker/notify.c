@@ -14,10 +14,9 @@
 #include "app/descriptors.h"
 #include "app/files.h"
 #include "app/memory.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
-#include "sockets/fetch.h"
 #include "worker/watchdog.h"
 
 enum {
@@ -169,25 +168,42 @@ int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid
   return -1;
 }
 
-int notify_watch(struct notify *notify, uint64_t worker) {
-  if (notify->pair >= 0 && loop_watch(notify->pair, WATCH_PAIR, worker, EPOLLIN) < 0) return -1;
-  if (notify->bound >= 0 && loop_watch(notify->bound, WATCH_PATH, worker, EPOLLIN) < 0) return -1;
+static void ready(struct worker *worker, uint8_t source) {
+  if (worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING) notify_read(worker, source);
+}
+
+static void pair_ready(struct watcher *watcher, uint32_t events) {
+  (void)events;
+  ready(WATCHER_OWNER(watcher, struct worker, notify.pair_watcher), 0);
+}
+
+static void path_ready(struct watcher *watcher, uint32_t events) {
+  (void)events;
+  ready(WATCHER_OWNER(watcher, struct worker, notify.path_watcher), 1);
+}
+
+int notify_watch(struct worker *worker) {
+  struct notify *notify = &worker->notify;
+  notify->pair_watcher = (struct watcher){.ready = pair_ready, .turn = TURN_DATAGRAMS};
+  notify->path_watcher = (struct watcher){.ready = path_ready, .turn = TURN_DATAGRAMS};
+  if (notify->pair >= 0 && poller_add(notify->pair, &notify->pair_watcher, EPOLLIN) < 0) return -1;
+  if (notify->bound >= 0 && poller_add(notify->bound, &notify->path_watcher, EPOLLIN) < 0) return -1;
   notify->watched = true;
   notify->paused = false;
   return 0;
 }
 
-static void watch_again(const struct notify *notify, uint64_t worker) {
+static void watch_again(struct notify *notify) {
   if (!notify->watched) return;
   uint32_t events = notify->paused || notify->fetching ? 0 : EPOLLIN;
-  if (notify->pair >= 0) (void)loop_change(notify->pair, WATCH_PAIR, worker, events);
-  if (notify->bound >= 0) (void)loop_change(notify->bound, WATCH_PATH, worker, events);
+  if (notify->pair >= 0) (void)poller_change(notify->pair, &notify->pair_watcher, events);
+  if (notify->bound >= 0) (void)poller_change(notify->bound, &notify->path_watcher, events);
 }
 
-static void pause_reading(struct notify *notify, uint64_t worker, bool pause) {
+static void pause_reading(struct notify *notify, bool pause) {
   if (!notify->watched || notify->paused == pause) return;
   notify->paused = pause;
-  watch_again(notify, worker);
+  watch_again(notify);
 }
 
 static void tell(uint64_t worker, uint8_t source, const struct datagram *datagram) {
@@ -223,11 +239,11 @@ static bool says(struct span said, const char *word) {
   return false;
 }
 
-void notify_take(struct notify *notify, uint64_t worker, uint8_t source, const struct datagram *datagram) {
+void notify_take(struct worker *worker, uint8_t source, const struct datagram *datagram) {
   if (watchdog_hears(worker, datagram->sender.pid, datagram->said) && datagram->fd_count + datagram->lost == 0) return;
-  notify->queued++;
-  tell(worker, source, datagram);
-  if (says(datagram->said, "MAINPID=")) notify->names_main = events_last();
+  worker->notify.queued++;
+  tell(worker->id, source, datagram);
+  if (says(datagram->said, "MAINPID=")) worker->notify.names_main = events_last();
 }
 
 static struct ucred sender_of(struct msghdr *message) {
@@ -237,17 +253,19 @@ static struct ucred sender_of(struct msghdr *message) {
   return sender;
 }
 
-static void fetch(struct notify *notify, uint64_t worker, uint8_t source, int fd) {
+static void fetch(struct worker *worker, uint8_t source, int fd) {
+  struct notify *notify = &worker->notify;
   uint8_t bit = (uint8_t)(1U << source);
   notify->fetching |= bit;
-  if (fetch_datagrams(worker, source, fd) < 0) notify->waiting |= bit;
-  watch_again(notify, worker);
+  if (fetch_datagrams(worker->id, source, fd) < 0) notify->waiting |= bit;
+  watch_again(notify);
 }
 
 /* Takes one datagram; false when none waits, or what waits is received elsewhere. It is looked at first: one that brings
  * descriptors, for which the look has no room (MSG_CTRUNC), never gives them to this process. Until that one is there,
  * nothing behind it is taken, from neither socket. */
-static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
+static bool receive(struct worker *worker, uint8_t source) {
+  const struct notify *notify = &worker->notify;
   uint8_t bytes[LIMIT_DATAGRAM_BYTES];
   _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
   int fd = source == 0 ? notify->pair : notify->bound;
@@ -259,30 +277,32 @@ static bool receive(struct notify *notify, uint64_t worker, uint8_t source) {
   while (n < 0 && errno == EINTR);
   if (n < 0) return false;
   if (message.msg_flags & MSG_CTRUNC) {
-    fetch(notify, worker, source, fd);
+    fetch(worker, source, fd);
     return false;
   }
   (void)recv(fd, NULL, 0, MSG_DONTWAIT);
   struct datagram datagram = {.sender = sender_of(&message), .flags = message.msg_flags};
   datagram.said = (struct span){.data = bytes, .length = (size_t)n};
-  notify_take(notify, worker, source, &datagram);
+  notify_take(worker, source, &datagram);
   return true;
 }
 
-void notify_fetched(struct notify *notify, uint64_t worker, uint8_t source) {
+void notify_fetched(struct worker *worker, uint8_t source) {
+  struct notify *notify = &worker->notify;
   notify->fetching &= (uint8_t)~(1U << source);
-  watch_again(notify, worker);
+  watch_again(notify);
 }
 
 bool notify_waits_to_fetch(const struct notify *notify) {
   return notify->waiting != 0;
 }
 
-void notify_fetch_again(struct notify *notify, uint64_t worker) {
+void notify_fetch_again(struct worker *worker) {
+  struct notify *notify = &worker->notify;
   for (uint8_t source = 0; source <= 1; source++) {
     if (!(notify->waiting & (1U << source))) continue;
     notify->waiting &= (uint8_t)~(1U << source);
-    notify_fetched(notify, worker, source);
+    notify_fetched(worker, source);
   }
 }
 
@@ -291,38 +311,39 @@ static uint32_t most_queued(void) {
   return events_count(MESSAGE_datagram) < MOST_IN_ALL ? MOST_QUEUED : MOST_BEYOND;
 }
 
-void notify_read(struct notify *notify, uint64_t worker, uint8_t source) {
-  for (int i = 0; notify->queued < most_queued(); i++) {
-    if (i == MOST_AT_ONCE || !receive(notify, worker, source)) return;
+void notify_read(struct worker *worker, uint8_t source) {
+  for (int i = 0; worker->notify.queued < most_queued(); i++) {
+    if (i == MOST_AT_ONCE || !receive(worker, source)) return;
   }
-  pause_reading(notify, worker, true);
+  pause_reading(&worker->notify, true);
 }
 
-void notify_finish(struct notify *notify, uint64_t worker) {
+void notify_finish(struct worker *worker) {
   for (uint8_t source = 0; source <= 1; source++) {
-    for (int i = 0; i < MOST_AT_END && receive(notify, worker, source); i++) continue;
+    for (int i = 0; i < MOST_AT_END && receive(worker, source); i++) continue;
   }
 }
 
-void notify_consumed(struct notify *notify, uint64_t worker) {
+void notify_consumed(struct worker *worker) {
+  struct notify *notify = &worker->notify;
   if (notify->queued > 0) notify->queued--;
-  if (notify->queued <= MOST_QUEUED / 2) pause_reading(notify, worker, false);
+  if (notify->queued <= MOST_QUEUED / 2) pause_reading(notify, false);
 }
 
 void notify_descriptors_gone(uint32_t count) {
   held -= count < held ? count : held;
 }
 
-static void close_one(int *fd, bool watched) {
+static void close_one(int *fd, const struct watcher *watcher, bool watched) {
   if (*fd < 0) return;
-  if (watched) loop_forget(*fd);
+  if (watched) poller_remove(*fd, watcher);
   admission_close_unread(*fd);
   *fd = -1;
 }
 
 void notify_close(struct notify *notify) {
-  close_one(&notify->pair, notify->watched);
-  close_one(&notify->bound, notify->watched);
+  close_one(&notify->pair, &notify->pair_watcher, notify->watched);
+  close_one(&notify->bound, &notify->path_watcher, notify->watched);
   if (notify->path && notify->path[0] != '@') files_remove_socket(notify->path, NULL);
   free(notify->path);
   notify->path = NULL;

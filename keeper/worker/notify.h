@@ -7,29 +7,9 @@
 #include <sys/socket.h>
 
 #include "protocol/wire.h"
+#include "sockets/fetch.h"
 #include "sockets/sockets.h"
-
-struct notify {
-  int pair;         /* the keeper's end; -1 for none */
-  int bound;        /* -1 for none */
-  char *path;       /* of `bound`; NULL for none. A leading @ is an abstract one */
-  uint32_t queued;  /* datagrams that no commit has consumed */
-  uint64_t end;     /* the inode of the pair's other end */
-  uint64_t names_main; /* the number of the last event that names a main process (MAINPID=) */
-  bool watched;
-  bool paused;
-  uint8_t fetching; /* bits of the sources whose datagrams bring descriptors, and are received elsewhere (fetch.h) */
-  uint8_t waiting;  /* of those, the ones for which that could not begin yet */
-};
-
-struct datagram {
-  struct ucred sender;
-  int flags; /* msg_flags */
-  uint32_t lost;
-  const int *fds;
-  uint32_t fd_count;
-  struct span said;
-};
+#include "worker/worker.h"
 
 /* Opens what is wanted. `*workers_end`: the other end of the pair. -1 with errno, and nothing is open. */
 int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end);
@@ -39,23 +19,23 @@ int notify_lead(const struct notify *notify, int fd);
 /* Where the worker's end hears; no descriptor (-1) if it does not. */
 struct destination notify_destination(const struct notify *notify);
 /* From now on what comes wakes the loop. */
-int notify_watch(struct notify *notify, uint64_t worker);
+int notify_watch(struct worker *worker);
 /* Reads what waits on one of the two (source 0: the pair, 1: the name). */
-void notify_read(struct notify *notify, uint64_t worker, uint8_t source);
+void notify_read(struct worker *worker, uint8_t source);
 /* What was received elsewhere. */
-void notify_take(struct notify *notify, uint64_t worker, uint8_t source, const struct datagram *datagram);
+void notify_take(struct worker *worker, uint8_t source, const struct datagram *datagram);
 /* Nothing more comes from elsewhere: it is read here again. */
-void notify_fetched(struct notify *notify, uint64_t worker, uint8_t source);
+void notify_fetched(struct worker *worker, uint8_t source);
 /* Whether something is to be received elsewhere, and could not begin. */
 bool notify_waits_to_fetch(const struct notify *notify);
 /* There may be room again for that. */
-void notify_fetch_again(struct notify *notify, uint64_t worker);
+void notify_fetch_again(struct worker *worker);
 /* Reads both to the end: the worker is gone. */
-void notify_finish(struct notify *notify, uint64_t worker);
+void notify_finish(struct worker *worker);
 /* Events have let go of so many descriptors. */
 void notify_descriptors_gone(uint32_t count);
 /* One of its datagrams has been consumed. */
-void notify_consumed(struct notify *notify, uint64_t worker);
+void notify_consumed(struct worker *worker);
 void notify_close(struct notify *notify);
 
 void notify_save(const struct notify *notify, struct buffer *out);

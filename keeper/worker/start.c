@@ -10,11 +10,12 @@
 #include "app/descriptors.h"
 #include "app/environment.h"
 #include "app/facts.h"
-#include "einhorn/base.h"
 #include "process/cgroup.h"
+#include "process/defaults.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
 #include "worker/kin.h"
+#include "worker/notify.h"
 
 enum { PIPE_BYTES = 1024 * 1024, OUTPUT_ROUTED = 0, OUTPUT_OWN = 1, STDIN_OWN = 1, STDIN_NOTIFY = 2 };
 
@@ -130,7 +131,7 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
   struct launch launch = {
       .file = file, .program = -1, .args = spawn->args, .cwd = cwd,
       .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
-      .identity = spawn->identity, .limits = base_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + base_nice(),
+      .identity = spawn->identity, .limits = defaults_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + defaults_nice(),
       .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_session = (spawn->flags & SPAWN_GROUP) != 0,
       .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .no_new_privs = (spawn->flags & SPAWN_NO_NEW_PRIVS) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
   };
@@ -160,9 +161,8 @@ static int open_notify(const struct spawn *spawn, struct notify *notify, int *wo
   return result;
 }
 
-pid_t worker_start(const struct spawn *spawn, struct notify *notify, struct report *report, int *output, const char **step) {
+pid_t worker_start(const struct spawn *spawn, struct worker *worker, int *output, const char **step) {
   struct parts parts = {.null = -1, .output_write = -1, .notify_end = -1};
-  *notify = (struct notify){.pair = -1, .bound = -1};
   *output = -1;
   pid_t pid = -1;
   *step = "stdin";
@@ -174,14 +174,14 @@ pid_t worker_start(const struct spawn *spawn, struct notify *notify, struct repo
   }
   if (ready) {
     *step = "notify";
-    ready = open_notify(spawn, notify, &parts.notify_end) == 0;
+    ready = open_notify(spawn, &worker->notify, &parts.notify_end) == 0;
   }
-  if (ready) pid = launch_with(spawn, &parts, report, step);
+  if (ready) pid = launch_with(spawn, &parts, &worker->report, step);
   int error = errno;
-  notify->end = kin_inode(parts.notify_end);
+  worker->notify.end = kin_inode(parts.notify_end);
   close_parts(&parts);
   if (pid < 0) {
-    notify_close(notify);
+    notify_close(&worker->notify);
     if (*output >= 0) (void)close(*output);
     *output = -1;
   }

@@ -6,9 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "process/launch.h"
 #include "protocol/wire.h"
-#include "worker/notify.h"
+#include "worker/worker.h"
 
 /* The spawn command as it came. */
 struct spawn {
@@ -31,8 +30,8 @@ struct spawn {
 };
 
 struct spawn worker_start_read(struct reader *command);
-/* Starts it. The pid, and its notify sockets, the report of its start and the reading end of its output (-1 for none); or -1
- * with errno and the step. */
-pid_t worker_start(const struct spawn *spawn, struct notify *notify, struct report *report, int *output, const char **step);
+/* Starts it. The pid, with its notify sockets and the report of its start in the worker, and the reading end of its output (-1
+ * for none); or -1 with errno and the step. */
+pid_t worker_start(const struct spawn *spawn, struct worker *worker, int *output, const char **step);
 
 #endif

@@ -1,15 +1,18 @@
 /* The table of workers: who there is, what a hello says of them, and how they are handed on to the keeper's next image. */
+#include "app/clock.h"
+#include "loop/poller.h"
+#include "process/cgroup.h"
+#include "worker/notify.h"
+#include "worker/tree.h"
 #include "worker/worker.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "app/clock.h"
 #include "app/descriptors.h"
 #include "app/facts.h"
 #include "app/memory.h"
-#include "loop/loop.h"
 #include "output/output.h"
 #include "process/processes.h"
 #include "protocol/protocol.h"
@@ -36,24 +39,26 @@ struct worker *worker_add(uint64_t id) {
   }
   struct worker *worker = memory_take_zeroed(sizeof *worker);
   *worker = (struct worker){.id = id, .report.fd = -1, .process = -1, .notify = {.pair = -1, .bound = -1}};
+  worker->report_watcher = (struct watcher){.ready = worker_report_ready, .turn = TURN_STARTS};
+  worker->process_watcher = (struct watcher){.ready = worker_process_ready, .turn = TURN_PROCESSES};
   workers[count++] = worker;
   return worker;
 }
 
 void worker_close_report(struct worker *worker) {
   if (worker->report.fd < 0) return;
-  loop_forget(worker->report.fd);
+  poller_remove(worker->report.fd, &worker->report_watcher);
   (void)close(worker->report.fd);
   worker->report.fd = -1;
 }
 
 void worker_release(struct worker *worker) {
-  watchdog_forget(worker->id);
+  watchdog_end(worker);
   worker_close_report(worker);
   notify_close(&worker->notify);
-  tree_free(&worker->spared);
+  worker_tree_release(worker);
   if (worker->process >= 0) {
-    loop_forget(worker->process);
+    poller_remove(worker->process, &worker->process_watcher);
     (void)close(worker->process);
     worker->process = -1;
   }
@@ -147,14 +152,14 @@ void workers_save(struct buffer *out) {
 static bool resume(struct worker *worker) {
   switch (worker->state) {
     case WORKER_STARTING:
-      return loop_watch(worker->report.fd, WATCH_STARTING, worker->id, EPOLLIN) == 0;
+      return poller_add(worker->report.fd, &worker->report_watcher, EPOLLIN) == 0;
     case WORKER_RUNNING:
-      if (worker->process >= 0 && loop_watch(worker->process, WATCH_PROCESS, worker->id, EPOLLIN) < 0) return false;
-      return notify_watch(&worker->notify, worker->id) == 0;
+      if (worker->process >= 0 && poller_add(worker->process, &worker->process_watcher, EPOLLIN) < 0) return false;
+      return notify_watch(worker) == 0;
     case WORKER_LINGERING:
-      return notify_watch(&worker->notify, worker->id) == 0;
+      return notify_watch(worker) == 0;
     case WORKER_ENDING:
-      clock_set(DEADLINE_EXITS, clock_now() + 1);
+      worker_tell_end_by(clock_now() + 1);
       return true;
     case WORKER_TOLD:
       return true;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,14 +14,15 @@
 #include "app/clock.h"
 #include "app/facts.h"
 #include "app/memory.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
+#include "loop/timer.h"
 #include "process/pipeline.h"
 #include "process/processes.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "worker/kin.h"
+#include "worker/notify.h"
 #include "worker/watchdog.h"
-#include "worker/workers.h"
 
 enum {
   MOST_ROUNDS = 16,     /* of one kill: what forks faster than that is killed again when the first of them have ended */
@@ -190,54 +192,51 @@ int worker_tree_signal(struct worker *worker, int signal_number) {
   return error == 0 ? 0 : -1;
 }
 
-/* The processes of adopted workers' rests, which are not our children. */
-struct member {
-  uint64_t worker;
-  int process; /* a pidfd */
-};
-
-static struct member *members;
-static uint32_t member_count;
-
-static void forget_members(uint64_t worker) {
-  for (uint32_t i = member_count; i-- > 0;) {
-    if (members[i].worker != worker) continue;
-    loop_forget(members[i].process);
-    (void)close(members[i].process);
-    members[i] = members[--member_count];
+static void forget_members(struct worker *worker) {
+  for (uint32_t i = 0; i < worker->member_count; i++) {
+    poller_remove(worker->members[i].process, &worker->members[i].watcher);
+    (void)close(worker->members[i].process);
   }
-  if (member_count > 0) return;
-  free(members);
-  members = NULL;
+  worker->member_count = 0;
+  free(worker->members);
+  worker->members = NULL;
 }
 
-static void look_again_at(uint64_t at) {
-  uint64_t other = clock_get(DEADLINE_TREES);
-  if (other == 0 || at < other) clock_set(DEADLINE_TREES, at);
+void worker_tree_release(struct worker *worker) {
+  forget_members(worker);
+  tree_free(&worker->spared);
 }
 
-static void watch_members(const struct worker *worker) {
-  forget_members(worker->id);
+static struct timer next_look = {.expired = worker_trees_check};
+
+static void check(struct worker *worker);
+
+static void member_ready(struct watcher *watcher, uint32_t events) {
+  struct worker *worker = WATCHER_OWNER(watcher, struct member, watcher)->worker;
+  (void)events;
+  if (worker->state == WORKER_LINGERING) check(worker);
+  else forget_members(worker);
+}
+
+static void watch_members(struct worker *worker) {
+  forget_members(worker);
   if (!(worker->flags & WORKER_ADOPTED)) return;
-  struct tree tree = kin_of(worker_find(worker->id));
-  uint32_t watched = 0;
-  for (uint32_t i = 0; i < tree.count && watched < MOST_MEMBERS; i++) {
+  struct tree tree = kin_of(worker);
+  worker->members = memory_take_zeroed(MOST_MEMBERS * sizeof *worker->members);
+  for (uint32_t i = 0; i < tree.count && worker->member_count < MOST_MEMBERS; i++) {
+    struct member *member = &worker->members[worker->member_count];
     int process = processes_open(tree.list[i].pid, tree.list[i].start_time);
     if (process < 0) continue;
-    if (loop_watch(process, WATCH_MEMBER, worker->id, EPOLLIN) < 0) {
-      (void)close(process);
-      continue;
-    }
-    members = memory_resize(members, ((size_t)member_count + 1) * sizeof *members);
-    members[member_count++] = (struct member){.worker = worker->id, .process = process};
-    watched++;
+    *member = (struct member){.watcher = {.ready = member_ready, .turn = TURN_PROCESSES}, .worker = worker, .process = process};
+    if (poller_add(process, &member->watcher, EPOLLIN) == 0) worker->member_count++;
+    else (void)close(process);
   }
   tree_free(&tree);
-  if (watched == 0) look_again_at(clock_now() + AGAIN_MS);
+  if (worker->member_count == 0) timer_set_by(&next_look, clock_now() + AGAIN_MS);
 }
 
 static void finish(struct worker *worker) {
-  forget_members(worker->id);
+  forget_members(worker);
   bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
   if (!is_helper) cgroup_remove(kin_cgroup(worker));
   worker_begin_end(worker);
@@ -296,9 +295,9 @@ static bool waits_to_move(const struct worker *worker) {
 void worker_tree_main_ended(struct worker *worker) {
   worker->state = WORKER_LINGERING;
   worker->ended_at = clock_now();
-  watchdog_forget(worker->id);
+  watchdog_end(worker);
   /* A process that was named as the main one, and lives, is the worker from then on, if the supervisor takes it for that. */
-  notify_finish(&worker->notify, worker->id);
+  notify_finish(worker);
   worker->is_undecided = waits_to_move(worker);
   if (!worker->is_undecided) decide(worker);
 }
@@ -316,7 +315,7 @@ static void signal_spared(struct worker *worker) {
   uint64_t now = clock_now();
   if (worker->spared_until == 0) worker->spared_until = now + READ_ON_MS;
   if (now < worker->spared_until) {
-    look_again_at(worker->spared_until);
+    timer_set_by(&next_look, worker->spared_until);
     return;
   }
   for (uint32_t i = 0; i < worker->spared.count; i++) {
@@ -335,7 +334,7 @@ static void check(struct worker *worker) {
 }
 
 void worker_trees_check(void) {
-  (void)clock_take(DEADLINE_TREES);
+  if (next_look.at != 0 && next_look.at <= clock_now()) timer_set(&next_look, 0);
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
     if (worker->state == WORKER_LINGERING) check(worker);
@@ -347,12 +346,6 @@ void worker_trees_decide(void) {
     struct worker *worker = worker_at(i);
     if (worker->is_undecided && worker->state == WORKER_LINGERING && !waits_to_move(worker)) decide(worker);
   }
-}
-
-void worker_tree_member_gone(uint64_t id) {
-  struct worker *worker = worker_find(id);
-  if (worker && worker->state == WORKER_LINGERING) check(worker);
-  else forget_members(id);
 }
 
 /* Reaps what has ended. */

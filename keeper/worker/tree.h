@@ -22,8 +22,8 @@ void worker_tree_main_ended(struct worker *worker);
 void worker_trees_check(void);
 /* Events were consumed: tells the ends of main processes that waited for that. */
 void worker_trees_decide(void);
-/* Some process of an adopted worker's rest has ended. */
-void worker_tree_member_gone(uint64_t worker);
+/* Lets go of what it is about its processes. */
+void worker_tree_release(struct worker *worker);
 /* The keeper ends: ends all that workers have left, but for those that still run. */
 void worker_trees_end(void);
 

@@ -1,73 +1,45 @@
 #include "worker/watchdog.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/clock.h"
-#include "app/memory.h"
+#include "loop/timer.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
-#include "worker/workers.h"
 
 /* How long one waits whose datagrams cannot be read yet, because those before them have not been consumed. */
 enum { BEHIND_MS = 1000 };
 
 static const char feed[] = "WATCHDOG=1";
 
-struct watchdog {
-  uint64_t worker;
-  uint64_t until; /* 0: it was told that nothing came */
-  uint32_t period;
-  uint32_t strangers; /* what other processes said since it was fed last, which does not count */
-  uint32_t stranger;  /* the last of them */
-};
+static void check_all(void);
 
-static struct watchdog *watchdogs;
-static uint32_t count;
-
-static struct watchdog *find(uint64_t worker) {
-  for (uint32_t i = 0; i < count; i++) {
-    if (watchdogs[i].worker == worker) return &watchdogs[i];
-  }
-  return NULL;
-}
+static struct timer timer = {.expired = check_all};
 
 static void arm(void) {
   uint64_t next = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    uint64_t until = watchdogs[i].until;
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    uint64_t until = worker_at(i)->watchdog.until;
     if (until != 0 && (next == 0 || until < next)) next = until;
   }
-  clock_set(DEADLINE_WATCHDOG, next);
+  timer_set(&timer, next);
 }
 
-static struct watchdog *add(uint64_t worker) {
-  watchdogs = memory_resize(watchdogs, ((size_t)count + 1) * sizeof *watchdogs);
-  watchdogs[count] = (struct watchdog){.worker = worker};
-  return &watchdogs[count++];
-}
-
-void watchdog_forget(uint64_t worker) {
-  struct watchdog *watchdog = find(worker);
-  if (!watchdog) return;
-  *watchdog = watchdogs[--count];
-  if (count == 0) {
-    free(watchdogs);
-    watchdogs = NULL;
-  }
+void watchdog_end(struct worker *worker) {
+  if (worker->watchdog.period == 0) return;
+  worker->watchdog = (struct watchdog){0};
   arm();
 }
 
 void watchdog_set(struct reader *command) {
-  uint64_t worker = read_u64(command);
+  struct worker *worker = worker_find(read_u64(command));
   uint32_t period = read_u32(command);
-  if (period == 0 || workers_process(worker) == 0) {
-    watchdog_forget(worker);
+  if (!worker) return;
+  if (period == 0 || worker->state != WORKER_RUNNING) {
+    watchdog_end(worker);
     return;
   }
-  struct watchdog *watchdog = find(worker);
-  if (!watchdog) watchdog = add(worker);
-  *watchdog = (struct watchdog){.worker = worker, .period = period, .until = clock_now() + period};
+  worker->watchdog = (struct watchdog){.period = period, .until = clock_now() + period};
   arm();
 }
 
@@ -91,7 +63,7 @@ static struct span line_of(struct span said, struct span *rest) {
   return (struct span){.data = said.data, .length = length};
 }
 
-bool watchdog_hears(uint64_t worker, pid_t sender, struct span said) {
+bool watchdog_hears(struct worker *worker, pid_t sender, struct span said) {
   bool is_fed = false;
   bool is_all = true;
   while (said.length > 0) {
@@ -100,54 +72,62 @@ bool watchdog_hears(uint64_t worker, pid_t sender, struct span said) {
     else if (line.length > 0) is_all = false;
   }
   if (!is_fed) return false;
-  struct watchdog *watchdog = find(worker);
-  if (watchdog) take_feed(watchdog, sender > 0 && (uint32_t)sender == workers_process(worker), sender);
+  bool is_its_own = sender > 0 && worker->state == WORKER_RUNNING && (uint32_t)sender == worker->pid;
+  if (worker->watchdog.period > 0) take_feed(&worker->watchdog, is_its_own, sender);
   return is_all;
 }
 
-static void tell_expired(struct watchdog *watchdog) {
+static void tell_expired(struct worker *worker) {
+  struct watchdog *watchdog = &worker->watchdog;
   watchdog->until = 0;
   struct buffer *event = events_begin(MESSAGE_watchdogExpired);
-  buffer_u64(event, watchdog->worker);
+  buffer_u64(event, worker->id);
   buffer_u32(event, watchdog->period);
   buffer_u32(event, watchdog->strangers);
   buffer_u32(event, watchdog->stranger);
-  events_post(watchdog->worker);
+  events_post(worker->id);
 }
 
 /* What waits in its sockets was said in time, however late it is heard. */
-static void check(uint64_t worker) {
-  bool is_heard = workers_listen(worker);
-  struct watchdog *watchdog = find(worker);
+static void check(struct worker *worker) {
+  bool is_heard = worker_listen(worker);
+  struct watchdog *watchdog = &worker->watchdog;
   uint64_t now = clock_now();
-  if (!watchdog || watchdog->until == 0 || watchdog->until > now) return;
-  if (is_heard) tell_expired(watchdog);
+  if (watchdog->until == 0 || watchdog->until > now) return;
+  if (is_heard) tell_expired(worker);
   else watchdog->until = now + BEHIND_MS;
 }
 
-void watchdog_check(void) {
+/* Some period may be over. */
+static void check_all(void) {
   uint64_t now = clock_now();
-  for (uint32_t i = 0; i < count; i++) {
-    if (watchdogs[i].until != 0 && watchdogs[i].until <= now) check(watchdogs[i].worker);
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    struct worker *worker = worker_at(i);
+    if (worker->watchdog.until != 0 && worker->watchdog.until <= now) check(worker);
   }
   arm();
 }
 
 void watchdog_save(struct buffer *out) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < worker_count(); i++) count += worker_at(i)->watchdog.period > 0 ? 1 : 0;
   buffer_u32(out, count);
-  for (uint32_t i = 0; i < count; i++) {
-    buffer_u64(out, watchdogs[i].worker);
-    buffer_u64(out, watchdogs[i].until);
-    buffer_u32(out, watchdogs[i].period);
+  for (uint32_t i = 0; i < worker_count(); i++) {
+    const struct worker *worker = worker_at(i);
+    if (worker->watchdog.period == 0) continue;
+    buffer_u64(out, worker->id);
+    buffer_u64(out, worker->watchdog.until);
+    buffer_u32(out, worker->watchdog.period);
   }
 }
 
 bool watchdog_load(struct reader *in) {
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
-    struct watchdog *watchdog = add(read_u64(in));
-    watchdog->until = read_u64(in);
-    watchdog->period = read_u32(in);
+    struct worker *worker = worker_find(read_u64(in));
+    uint64_t until = read_u64(in);
+    uint32_t period = read_u32(in);
+    if (worker) worker->watchdog = (struct watchdog){.period = period, .until = until};
   }
   arm();
   return !in->failed;

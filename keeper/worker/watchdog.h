@@ -7,16 +7,15 @@
 #include <sys/types.h>
 
 #include "protocol/wire.h"
+#include "worker/worker.h"
 
 /* The command: begins a period, or ends the watching. */
 void watchdog_set(struct reader *command);
-/* Looks for WATCHDOG=1 in what `sender` said on a worker's notify socket. True if there was nothing else in it, so that
+/* Looks for WATCHDOG=1 in what `sender` said on the worker's notify socket. True if there was nothing else in it, so that
  * nobody else has to hear of it. */
-bool watchdog_hears(uint64_t worker, pid_t sender, struct span said);
-/* A worker is gone. */
-void watchdog_forget(uint64_t worker);
-/* Some period may be over. */
-void watchdog_check(void);
+bool watchdog_hears(struct worker *worker, pid_t sender, struct span said);
+/* A worker is gone, or its main process is. */
+void watchdog_end(struct worker *worker);
 
 void watchdog_save(struct buffer *out);
 bool watchdog_load(struct reader *in);

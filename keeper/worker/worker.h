@@ -6,9 +6,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "loop/poller.h"
 #include "process/launch.h"
 #include "process/tree.h"
-#include "worker/notify.h"
+#include "protocol/wire.h"
 
 /* Beside the SPAWN_ bits: its connection to the control socket has not been accepted yet. */
 #define WORKER_CONNECTS 0x80000000U
@@ -32,6 +33,37 @@ struct kin {
   uint64_t pair;
 };
 
+/* Its notify sockets (notify.h). */
+struct notify {
+  int pair;         /* the keeper's end; -1 for none */
+  int bound;        /* -1 for none */
+  char *path;       /* of `bound`; NULL for none. A leading @ is an abstract one */
+  uint32_t queued;  /* datagrams that no commit has consumed */
+  uint64_t end;     /* the inode of the pair's other end */
+  uint64_t names_main; /* the number of the last event that names a main process (MAINPID=) */
+  struct watcher pair_watcher;
+  struct watcher path_watcher;
+  bool watched;
+  bool paused;
+  uint8_t fetching; /* bits of the sources whose datagrams bring descriptors, and are received elsewhere (fetch.h) */
+  uint8_t waiting;  /* of those, the ones for which that could not begin yet */
+};
+
+/* It has to say WATCHDOG=1 at least once in a period (watchdog.h). */
+struct watchdog {
+  uint32_t period;    /* ms; 0: it need not */
+  uint64_t until;     /* 0: it was told that nothing came */
+  uint32_t strangers; /* what other processes said since it was fed last, which does not count */
+  uint32_t stranger;  /* the last of them */
+};
+
+/* A process of an adopted worker's rest, which is no child of ours. */
+struct member {
+  struct watcher watcher;
+  struct worker *worker;
+  int process; /* a pidfd */
+};
+
 /* How a main process has ended, as `exited` says it. */
 enum { ENDING_EXIT = 0, ENDING_SIGNAL = 1, ENDING_CORE = 2, ENDING_UNKNOWN = 3 };
 
@@ -43,8 +75,11 @@ struct worker {
   enum worker_state state;
   uint64_t start; /* ordinal of this start */
   struct report report;
+  struct watcher report_watcher;
   struct notify notify;
+  struct watchdog watchdog;
   int process; /* pidfd of one that is not our child; -1 */
+  struct watcher process_watcher;
   bool routed;
   bool drained; /* its output, after its end */
   uint8_t ending;
@@ -56,6 +91,8 @@ struct worker {
   struct tree spared; /* lingering: those that have not got `signal` yet, for they read what others write */
   uint32_t signal;
   uint64_t spared_until; /* 0: what they read from is there */
+  struct member *members; /* watched: its main process has ended */
+  uint32_t member_count;
 };
 
 struct worker *worker_find(uint64_t id);
@@ -66,6 +103,13 @@ struct worker *worker_add(uint64_t id);
 void worker_release(struct worker *worker);
 /* The same, and it is no more. */
 void worker_discard(struct worker *worker);
+/* Its report, and its process, are ready. */
+void worker_report_ready(struct watcher *watcher, uint32_t events);
+void worker_process_ready(struct watcher *watcher, uint32_t events);
+/* Reads what waits on its notify sockets. False if that is not all that it said: some of it has to be consumed first. */
+bool worker_listen(struct worker *worker);
+/* Its end is told at this time at the latest. */
+void worker_tell_end_by(uint64_t at);
 /* Whether something that it has said waits for the descriptors that it brings. */
 bool worker_is_receiving(const struct worker *worker);
 /* All of it is gone: tells that, behind all that it said. */

@@ -2,12 +2,13 @@
 #include "worker/workers.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "app/facts.h"
-#include "loop/loop.h"
+#include "loop/poller.h"
 #include "output/output.h"
 #include "process/launch.h"
 #include "process/processes.h"
@@ -58,8 +59,6 @@ int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix_s
 
 void workers_spawn(struct reader *command) {
   struct spawn spawn = worker_start_read(command);
-  struct notify notify;
-  struct report report = {.fd = -1};
   int output = -1;
   const char *step = "";
   uint64_t start = worker_count_start();
@@ -67,9 +66,9 @@ void workers_spawn(struct reader *command) {
     tell_spawn_failed(spawn.worker, "worker", EEXIST);
     return;
   }
-  pid_t pid = worker_start(&spawn, &notify, &report, &output, &step);
-  int error = errno;
   struct worker *worker = worker_add(spawn.worker);
+  pid_t pid = worker_start(&spawn, worker, &output, &step);
+  int error = errno;
   if (pid < 0) {
     fail_start(worker, step, error);
     return;
@@ -77,12 +76,10 @@ void workers_spawn(struct reader *command) {
   worker->pid = (uint32_t)pid;
   worker->flags = spawn.flags | (spawn.connect_fd > 0 ? WORKER_CONNECTS : 0);
   worker->start = start;
-  worker->notify = notify;
-  worker->report = report;
   worker->kin.keeper = facts->pid;
   worker->kin.pipe = kin_inode(output);
-  worker->kin.pair = notify.end;
-  bool ready = loop_watch(report.fd, WATCH_STARTING, worker->id, EPOLLIN) == 0;
+  worker->kin.pair = worker->notify.end;
+  bool ready = poller_add(worker->report.fd, &worker->report_watcher, EPOLLIN) == 0;
   step = "watch";
   if (ready && output >= 0) {
     step = "output";
@@ -165,20 +162,16 @@ bool worker_settle_start(struct worker *worker) {
   worker_tree_begin(worker);
   if (worker->routed) output_pid(worker->id, worker->pid);
   worker_tell_spawned(worker);
-  if (notify_watch(&worker->notify, worker->id) < 0) {
+  if (notify_watch(worker) < 0) {
     events_failed(COMMAND_spawn, worker->id, "watch", errno);
   }
   return true;
 }
 
-void workers_report_ready(uint64_t id) {
-  struct worker *worker = worker_find(id);
-  if (worker && worker->state == WORKER_STARTING) (void)worker_settle_start(worker);
-}
-
-void workers_datagram_ready(uint64_t id, uint8_t source) {
-  struct worker *worker = worker_find(id);
-  if (worker && (worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING)) notify_read(&worker->notify, id, source);
+void worker_report_ready(struct watcher *watcher, uint32_t events) {
+  struct worker *worker = WATCHER_OWNER(watcher, struct worker, report_watcher);
+  (void)events;
+  if (worker->state == WORKER_STARTING) (void)worker_settle_start(worker);
 }
 
 bool workers_expect_connection(uint32_t pid) {
@@ -192,25 +185,19 @@ bool workers_expect_connection(uint32_t pid) {
 }
 
 void workers_sweep(void) {
-  for (uint32_t i = 0; i < worker_count(); i++) (void)workers_listen(worker_at(i)->id);
+  for (uint32_t i = 0; i < worker_count(); i++) (void)worker_listen(worker_at(i));
 }
 
-uint32_t workers_process(uint64_t id) {
-  const struct worker *worker = worker_find(id);
-  return worker && worker->state == WORKER_RUNNING ? worker->pid : 0;
-}
-
-bool workers_listen(uint64_t id) {
-  struct worker *worker = worker_find(id);
-  if (!worker || (worker->state != WORKER_RUNNING && worker->state != WORKER_LINGERING)) return true;
-  notify_read(&worker->notify, id, 0);
-  notify_read(&worker->notify, id, 1);
+bool worker_listen(struct worker *worker) {
+  if (worker->state != WORKER_RUNNING && worker->state != WORKER_LINGERING) return true;
+  notify_read(worker, 0);
+  notify_read(worker, 1);
   return !worker->notify.paused;
 }
 
 void workers_datagram_consumed(uint64_t id) {
   struct worker *worker = worker_find(id);
-  if (worker) notify_consumed(&worker->notify, id);
+  if (worker) notify_consumed(worker);
 }
 
 void workers_end_consumed(uint64_t id) {

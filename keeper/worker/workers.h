@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "protocol/wire.h"
-#include "worker/notify.h"
+#include "sockets/fetch.h"
 
 /* Commands. A failure becomes an event. */
 void workers_spawn(struct reader *command);
@@ -17,13 +17,8 @@ void workers_send(struct reader *command);
 void workers_hand(struct reader *command);
 void workers_follow_main(struct reader *command);
 
-/* What the loop saw. */
-void workers_report_ready(uint64_t worker);
-void workers_datagram_ready(uint64_t worker, uint8_t source);
-void workers_process_gone(uint64_t worker);
+/* All of its output is passed on, after its end. */
 void workers_output_drained(uint64_t worker);
-/* Some ends have waited long enough for a blocked sink. */
-void workers_tell_late_exits(void);
 /* A child has ended. False: it is no worker, and not reaped. */
 bool workers_child_gone(const siginfo_t *info);
 
@@ -37,10 +32,6 @@ bool workers_expect_connection(uint32_t pid);
 /* The number of the latest start, and whether all starts up to one are decided: for barriers. */
 uint64_t workers_starts(void);
 bool workers_started_up_to(uint64_t start);
-/* The pid of one that runs; 0 for others. */
-uint32_t workers_process(uint64_t worker);
-/* Reads what waits on its notify sockets. False if that is not all that it said: some of it has to be consumed first. */
-bool workers_listen(uint64_t worker);
 /* How many are being started, running, or not told of yet. */
 uint32_t workers_alive(void);
 

@@ -1,11 +1,10 @@
 /* Fuzzes what a supervisor may say: the frame decoder and the batch applier, with the journal behind them. The channel
- * and the commands are stood in for: bytes come from the fuzzer in pieces, commands are read and not carried out. */
+ * is stood in for, bytes come from the fuzzer in pieces; commands are read and not carried out. */
 #include <stdbool.h>
 #include <string.h>
 
 #include "fuzz-input.h"
 #include "journal/journal.h"
-#include "main/commands.h"
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "supervisor/batch.h"
@@ -28,8 +27,8 @@ static struct buffer unused;
 
 /* The channel ------------------------------------------------------------------------------------------------------- */
 
-int channel_open(void) { return -1; }
-bool channel_take(int fd) { return fd < 0; }
+int channel_open(struct watcher *watcher) { return watcher ? -1 : 0; }
+bool channel_take(int fd, struct watcher *watcher) { return fd < 0 || watcher; }
 void channel_close(void) {}
 bool channel_is_open(void) { return true; }
 struct buffer *channel_out(void) { return &unused; }
@@ -68,7 +67,7 @@ static void read_field(struct reader *fields, const char *type) {
 }
 
 /* What is handed on has been checked: every field is there, and nothing is left. */
-void commands_run(uint8_t code, struct reader *fields) {
+static void run(uint8_t code, struct reader *fields) {
   struct reader again = *fields;
   const char *signature = signature_of(code);
   MUST(signature);
@@ -79,11 +78,7 @@ void commands_run(uint8_t code, struct reader *fields) {
     MUST(!again.failed);
   }
 }
-void commands_end_batch(uint64_t tick_at) { (void)tick_at; }
-void commands_check_barriers(void) {}
-struct ending commands_take_ending(void) { return (struct ending){0}; }
-void commands_save(struct buffer *out) { (void)out; }
-bool commands_load(struct reader *in) { return !in->failed; }
+static void end(uint64_t tick_at) { (void)tick_at; }
 
 /* What the supervisor says: any bytes, or frames that are nearly right ------------------------------------------------ */
 
@@ -152,6 +147,8 @@ static void check_journal(void) {
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc;
   (void)argv;
+  static const struct batch_handler handler = {.run = run, .end = end};
+  batch_is_for(&handler);
   MUST(journal_start("fuzz") == 0);
   return 0;
 }

@@ -22,7 +22,7 @@ export const compileHarness = (build: Build): string => {
   const directory = join(root, "build/harness");
   const program = join(directory, `output-${build}`);
   const keeper = readdirSync(join(root, "keeper"), { recursive: true, encoding: "utf8" }).filter((name) =>
-    /^(output\/.*|protocol\/wire|app\/(memory|priority))\.[ch]$/.test(name),
+    /^(output\/.*|protocol\/wire|app\/(memory|pages|priority))\.[ch]$/.test(name),
   );
   const files = [...keeper.map((name) => join(root, "keeper", name)), join(root, "test/keeper/output-harness.c")];
   if (existsSync(program) && newest([program]) > newest(files)) return program;

@@ -81,6 +81,31 @@ test("the runtime's modules, the clock and chance outside of the host are found,
   ]);
 });
 
+test("an include of the keeper that points the wrong way, or closes a circle, is named", () => {
+  write("keeper/app/memory.h", "");
+  write("keeper/loop/poller.c", '#include "loop/poller.h"\n#include "app/memory.h"\n');
+  write("keeper/loop/poller.h", "");
+  write("keeper/worker/table.c", '#include "app/memory.h"\n#include "supervisor/hello.h"\n#include "worker/tree.h"\n');
+  write("keeper/worker/tree.c", '#include "worker/tree.h"\n#include "worker/kin.h"\n');
+  write("keeper/worker/tree.h", "");
+  write("keeper/worker/kin.h", '#include "worker/table.h"\n');
+  write("keeper/worker/table.h", "");
+  write("keeper/supervisor/hello.h", '#include "worker/table.h"\n');
+  write("keeper/main/keeper.c", '#include "supervisor/hello.h"\n#include "worker/tree.h"\n');
+  write("keeper/new/a.c", '#include "app/memory.h"\n');
+  for (let file = 0; file < 21; file++) write(`keeper/output/a${file}.c`, "");
+  const { status, stderr } = check("check-keeper-rooms.ts");
+  expect(status).toBe(1);
+  expect(stderr.trimEnd().split("\n")).toEqual([
+    "keeper/loop/poller.c:2: loop must not include app/memory.h",
+    "keeper/new/a.c:1: the room new is not in tools/check-keeper-rooms.ts",
+    "keeper/worker/table.c:2: worker must not include from supervisor (supervisor/hello.h)",
+    "keeper/: supervisor/hello → worker/table → supervisor/hello: these include each other in a circle",
+    "keeper/: worker/table → worker/tree → worker/kin → worker/table: these include each other in a circle",
+    "keeper/output: 21 files are too many for one room",
+  ]);
+});
+
 test("a global of the runtime is refused wherever it would not be there", () => {
   copyFileSync(join(ROOT, "biome.json"), join(directory, "biome.json"));
   const paths = ["src/supervisor", "src/host/engine", "src/host/node", "src/worker", "tools"].map(

@@ -1,6 +1,6 @@
 /* Big buffers that exist only while they are needed: whole pages, given back to the system at once. */
-#ifndef KEEPER_OUTPUT_PAGES_H
-#define KEEPER_OUTPUT_PAGES_H
+#ifndef KEEPER_APP_PAGES_H
+#define KEEPER_APP_PAGES_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "output/pages.h"
+#include "app/pages.h"
 
 #include <sys/mman.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* What the keeper and its fetching process (fetch.c, fetch_child.c) say to each other. */
-#ifndef KEEPER_SOCKETS_FETCHING_H
-#define KEEPER_SOCKETS_FETCHING_H
+#ifndef KEEPER_SOCKETS_FETCH_CHILD_H
+#define KEEPER_SOCKETS_FETCH_CHILD_H
 
 #include <stdint.h>
 #include <sys/socket.h>

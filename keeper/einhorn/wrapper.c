@@ -1,0 +1,33 @@
+#include "einhorn/wrapper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/environment.h"
+#include "process/defaults.h"
+#include "protocol/protocol.h"
+
+pid_t wrapper_start(const struct wrapper *wrapper, int end, struct report *report, const char **step) {
+  struct placement placements[] = {
+      {STDIN_FILENO, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {end, wrapper->fd}};
+  struct list none = {0};
+  struct buffer environment = {0};
+  struct buffer limits = {0};
+  environment_build(&environment, &none, &wrapper->unset);
+  char *file = span_text(wrapper->file);
+  struct launch launch = {
+      .file = file, .program = -1, .args = wrapper->args, .cwd = "", .environment = &environment,
+      .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
+      .limits = defaults_limits(&limits, &none), .nice = defaults_nice(), .oom_score = INHERITED_OOM_SCORE,
+      .death_signal = SIGKILL, .own_group = true,
+  };
+  pid_t started = launch_start(&launch, report, step);
+  int error = errno;
+  buffer_free(&environment);
+  buffer_free(&limits);
+  free(file);
+  errno = error;
+  return started;
+}
