@@ -105,6 +105,12 @@ bin/crank: $(KEEPER_OBJECTS) $(ENGINE_LINKED)
 build/crank-symbols: bin/crank
 	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $(KEEPER_OBJECTS) $(ENGINE_LINKED) -lm
 
+# Written from the protocol's table. It is checked in, so that the C can be read and compiled without it.
+keeper/protocol/protocol.h: src/keeper/protocol.ts tools/write-keeper-protocol.ts | $(BUN)
+	$(BUN) tools/write-keeper-protocol.ts
+	touch $@
+$(KEEPER_OBJECTS) $(STRICT_OBJECTS) $(ASAN_OBJECTS) $(OLDER_OBJECTS): | keeper/protocol/protocol.h
+
 build/keeper/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) $(CFLAGS) -pthread -MMD -MP -c -o $@ $<
@@ -199,6 +205,7 @@ check-warnings: $(STRICT_OBJECTS)
 check-rooms: | $(BUN)
 	$(BUN) tools/check-rooms.ts
 	$(BUN) tools/check-keeper-rooms.ts
+	$(BUN) tools/write-keeper-protocol.ts --check
 	$(BUN) tools/check-files.ts
 check-lock: | $(BUN)
 	$(BUN) tools/check-lock.ts

@@ -55,7 +55,9 @@ const complaintAbout = ({ file, from, to }: Include): string | null => {
   const alone = ALONE[room];
   if (alone !== undefined) return alone.includes(to) ? null : `${room} must not include ${to}.h`;
   if (!(target in ROOMS)) return `${to}.h is no file of a room`;
-  return GROUND.includes(target) || allowed.includes(target) ? null : `${room} must not include from ${target} (${to}.h)`;
+  return GROUND.includes(target) || allowed.includes(target)
+    ? null
+    : `${room} must not include from ${target} (${to}.h)`;
 };
 
 /** Circles of subjects, each told once. */

@@ -1,12 +1,11 @@
-/* The keeper's protocol as one table: every frame, its code and its fields in order, as src/keeper/protocol.ts says it
- * in TypeScript. A test reads this file, so each frame and each limit is one line. */
+/* Written by tools/write-keeper-protocol.ts from src/keeper/protocol.ts, which says what each frame means. */
 #ifndef KEEPER_PROTOCOL_H
 #define KEEPER_PROTOCOL_H
 
 #define PROTOCOL_VERSION 3
 #define FIRST_EVENT 100
 
-/* What the supervisor tells the keeper. */
+/* From the supervisor to the keeper. */
 #define COMMANDS(COMMAND) \
   COMMAND(attach, 1, "protocol:u32") \
   COMMAND(commit, 2, "consumed:u64 tickAt:u64") \
@@ -41,9 +40,9 @@
   COMMAND(watchdog, 44, "worker:u64 periodMs:u32") \
   COMMAND(followMain, 45, "worker:u64 pid:u32 startTime:u64") \
   COMMAND(acceptOn, 50, "handle:u64") \
-  COMMAND(acceptHeads, 53, "handle:u64") \
   COMMAND(write, 51, "connection:u64 bytes:bytes close:u8") \
   COMMAND(follow, 52, "connection:u64 worker:u64 lines:u32 follow:u8") \
+  COMMAND(acceptHeads, 53, "handle:u64") \
   COMMAND(routeOutput, 60, "format:u8 sink:u8 address:bytes header:text") \
   COMMAND(log, 61, "sink:u8 bytes:bytes") \
   COMMAND(heartbeat, 62, "handle:u64 periodMs:u32 bytes:bytes") \
@@ -56,7 +55,7 @@
   COMMAND(mark, 76, "token:u64") \
   COMMAND(setTitle, 77, "title:text")
 
-/* What the keeper tells the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
+/* From the keeper to the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
 #define MESSAGES(MESSAGE) \
   MESSAGE(hello, 1, "protocol:u32 version:text pid:u32 startedAt:u64 now:u64 realtimeOffset:u64 bootId:text home:text cwd:text args:texts program:text fresh:u8 crashes:u32 consumed:u64 executions:u32 path:text") \
   MESSAGE(helloEntry, 2, "key:text value:bytes") \
@@ -96,14 +95,15 @@
   MESSAGE(closed, 141, "connection:u64 reason:u8") \
   MESSAGE(penalized, 142, "address:text times:u32 waitMs:u32")
 
-#define LIMIT_FRAME_BYTES (8 * 1024 * 1024)
-#define LIMIT_BATCH_BYTES (16 * 1024 * 1024)
-#define LIMIT_LINE_BYTES (1024 * 1024)
-#define LIMIT_DATAGRAM_BYTES (8 * 1024)
+/* Bytes and counts. */
+#define LIMIT_FRAME_BYTES 8388608
+#define LIMIT_BATCH_BYTES 16777216
+#define LIMIT_LINE_BYTES 1048576
+#define LIMIT_DATAGRAM_BYTES 8192
 #define LIMIT_CONNECTIONS 1024
-#define LIMIT_CONNECTION_OUTPUT_BYTES (8 * 1024 * 1024)
+#define LIMIT_CONNECTION_OUTPUT_BYTES 8388608
 #define LIMIT_KEY_BYTES 128
-#define LIMIT_TAIL_BYTES (8 * 1024)
+#define LIMIT_TAIL_BYTES 8192
 
 /* Bits of spawn.flags and adopt.flags. */
 #define SPAWN_GROUP 1
@@ -117,10 +117,9 @@
 #define NAME_BLOCKED 2
 #define NAME_LOST 3
 
-/* Leave it as it is (mode, uid, gid, umask); no limit; the oom score that the keeper was started with. */
-#define UNCHANGED 0xffffffffU
-#define NO_LIMIT 0x1fffffffffffffULL
-#define INHERITED_OOM_SCORE 0x7fffffff
+#define UNCHANGED 4294967295U
+#define NO_LIMIT 9007199254740991ULL
+#define INHERITED_OOM_SCORE 2147483647
 
 #define NAME_COMMAND(name, code, fields) COMMAND_##name = code,
 enum command { COMMANDS(NAME_COMMAND) };

@@ -1,5 +1,5 @@
-// The keeper's protocol as one table: every frame, its number and its fields in order. `keeper/protocol/protocol.h` says the
-// same in C, and a test holds the two against each other. What each frame means is in docs/reference/keeper-protocol.md.
+// The keeper's protocol as one table: every frame, its number and its fields in order. The same in C is
+// keeper/protocol/protocol.h, which tools/write-keeper-protocol.ts writes. What each frame means is in docs/reference/keeper-protocol.md.
 
 /** Raised whenever a frame changes its shape. Both sides must agree on it in `hello` and `attach`. */
 export const PROTOCOL_VERSION = 3;

@@ -54,7 +54,7 @@ const installLater = (directory: string): string => {
   const sources = join(directory, "keeper");
   cpSync(join(ROOT, "keeper"), sources, { recursive: true });
   cpSync(join(ROOT, "engine"), join(directory, "engine"), { recursive: true });
-  const header = join(sources, "protocol.h");
+  const header = join(sources, "protocol/protocol.h");
   const define = `#define PROTOCOL_VERSION ${PROTOCOL_VERSION}`;
   writeFileSync(header, replaced(readFileSync(header, "utf8"), define, `#define PROTOCOL_VERSION ${LATER_PROTOCOL}`));
   const image = imageOf(directory, (bundle) => {
@@ -63,8 +63,16 @@ const installLater = (directory: string): string => {
   });
   const engine = objectsIn(ENGINE, ["build.o", "fresh.o", "commands.image.o"]);
   const module = objectsIn(join(ENGINE, "module"), ["quickjs_data.o"]);
-  const files = readdirSync(sources).filter((name) => name.endsWith(".c"));
-  const flags = ["-std=c11", "-D_GNU_SOURCE", `-DCRANK_VERSION="${LATER_VERSION}"`, "-static", "-no-pie", "-pthread"];
+  const files = readdirSync(sources, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".c"));
+  const flags = [
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-I.",
+    `-DCRANK_VERSION="${LATER_VERSION}"`,
+    "-static",
+    "-no-pie",
+    "-pthread",
+  ];
   rmSync(crank);
   make([CC, ...flags, "-o", crank, ...files, image, ...engine, ...module, "-lm"], sources);
   pointTo(join(directory, "bin/runtime"), crank);

@@ -1,0 +1,76 @@
+// Writes keeper/protocol/protocol.h from src/keeper/protocol.ts; the build runs it when that has changed. With --check it writes
+// nothing, and ends with status 1 if the file is not what it would write.
+import { readFileSync, writeFileSync } from "node:fs";
+import * as protocol from "../src/keeper/protocol.ts";
+
+const PATH = "keeper/protocol/protocol.h";
+
+type Table = Readonly<Record<string, { readonly code: number; readonly fields: Readonly<Record<string, string>> }>>;
+
+/** SPAWN_NO_NEW_PRIVS of noNewPrivs. */
+const upper = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+
+const signature = (fields: Readonly<Record<string, string>>): string =>
+  Object.entries(fields)
+    .map(([name, type]) => `${name}:${type}`)
+    .join(" ");
+
+const byCode = (table: Table) => Object.entries(table).sort(([, a], [, b]) => a.code - b.code);
+
+/** A macro that calls another for each frame. */
+const frames = (table: Table, each: string): string =>
+  [
+    `#define ${each}S(${each}) \\`,
+    byCode(table)
+      .map(([name, { code, fields }]) => `  ${each}(${name}, ${code}, "${signature(fields)}")`)
+      .join(" \\\n"),
+  ].join("\n");
+
+const constants = (prefix: string, values: Readonly<Record<string, number>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `#define ${prefix}${upper(name)} ${value}`)
+    .join("\n");
+
+const text = `/* Written by tools/write-keeper-protocol.ts from src/keeper/protocol.ts, which says what each frame means. */
+#ifndef KEEPER_PROTOCOL_H
+#define KEEPER_PROTOCOL_H
+
+#define PROTOCOL_VERSION ${protocol.PROTOCOL_VERSION}
+#define FIRST_EVENT ${protocol.FIRST_EVENT}
+
+/* From the supervisor to the keeper. */
+${frames(protocol.COMMANDS, "COMMAND")}
+
+/* From the keeper to the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
+${frames(protocol.MESSAGES, "MESSAGE")}
+
+/* Bytes and counts. */
+${constants("LIMIT_", protocol.LIMITS)}
+
+/* Bits of spawn.flags and adopt.flags. */
+${constants("SPAWN_", protocol.SPAWN_FLAGS)}
+
+/* nameChanged.state. */
+${constants("NAME_", protocol.NAME_STATES)}
+
+#define UNCHANGED ${protocol.UNCHANGED}U
+#define NO_LIMIT ${protocol.NO_LIMIT}ULL
+#define INHERITED_OOM_SCORE ${protocol.INHERITED_OOM_SCORE}
+
+#define NAME_COMMAND(name, code, fields) COMMAND_##name = code,
+enum command { COMMANDS(NAME_COMMAND) };
+#undef NAME_COMMAND
+#define NAME_MESSAGE(name, code, fields) MESSAGE_##name = code,
+enum message { MESSAGES(NAME_MESSAGE) };
+#undef NAME_MESSAGE
+
+#endif
+`;
+
+const isUpToDate = readFileSync(PATH, "utf8") === text;
+if (!process.argv.includes("--check")) {
+  if (!isUpToDate) writeFileSync(PATH, text);
+} else if (!isUpToDate) {
+  console.error(`${PATH}: not what src/keeper/protocol.ts says; run make`);
+  process.exitCode = 1;
+}
