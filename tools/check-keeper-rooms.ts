@@ -1,4 +1,4 @@
-// Checks the includes of keeper/, as docs/architecture.md draws them: which room may use which, that no file includes another in a
+// Checks the includes of keeper/, as docs/explanation/architecture.md draws them: which room may use which, that no file includes another in a
 // circle (a .c file and its header are one), and how many files a room has. `make check` runs it; it prints each place that is
 // wrong and ends with status 1.
 import { readdirSync, readFileSync } from "node:fs";
@@ -21,6 +21,9 @@ const ROOMS: Readonly<Record<string, readonly string[] | "all">> = {
   main: "all",
 };
 const GROUND = ["app", "protocol"];
+
+/** Programs of their own, which the program's first function starts. No module of the keeper calls them. */
+const STARTED_BY: Readonly<Record<string, string>> = { helpers: "main/main" };
 
 /** The poller is included by all that watches, and includes none of it: only the ground's clock. */
 const ALONE: Readonly<Record<string, readonly string[]>> = { loop: ["app/clock"] };
@@ -51,7 +54,10 @@ const complaintAbout = ({ file, from, to }: Include): string | null => {
   const allowed = ROOMS[room];
   if (!file.includes("/")) return "a file stands in a room";
   if (allowed === undefined) return `the room ${room} is not in tools/check-keeper-rooms.ts`;
-  if (target === room || allowed === "all") return null;
+  if (target === room) return null;
+  const starter = STARTED_BY[target];
+  if (starter !== undefined && from !== starter) return `${target} is for ${starter}.c alone (${to}.h)`;
+  if (allowed === "all") return null;
   const alone = ALONE[room];
   if (alone !== undefined) return alone.includes(to) ? null : `${room} must not include ${to}.h`;
   if (!(target in ROOMS)) return `${to}.h is no file of a room`;

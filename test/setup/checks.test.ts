@@ -92,12 +92,16 @@ test("an include of the keeper that points the wrong way, or closes a circle, is
   write("keeper/worker/table.h", "");
   write("keeper/supervisor/hello.h", '#include "worker/table.h"\n');
   write("keeper/main/keeper.c", '#include "supervisor/hello.h"\n#include "worker/tree.h"\n');
+  write("keeper/main/signals.c", '#include "helpers/probe.h"\n');
+  write("keeper/main/main.c", '#include "helpers/probe.h"\n');
+  write("keeper/helpers/probe.h", "");
   write("keeper/new/a.c", '#include "app/memory.h"\n');
   for (let file = 0; file < 21; file++) write(`keeper/output/a${file}.c`, "");
   const { status, stderr } = check("check-keeper-rooms.ts");
   expect(status).toBe(1);
   expect(stderr.trimEnd().split("\n")).toEqual([
     "keeper/loop/poller.c:2: loop must not include app/memory.h",
+    "keeper/main/signals.c:1: helpers is for main/main.c alone (helpers/probe.h)",
     "keeper/new/a.c:1: the room new is not in tools/check-keeper-rooms.ts",
     "keeper/worker/table.c:2: worker must not include from supervisor (supervisor/hello.h)",
     "keeper/: supervisor/hello → worker/table → supervisor/hello: these include each other in a circle",
