@@ -72,7 +72,7 @@ export type Client = {
    * Throws CallError, ConnectionLostError, NoAnswerError or RequestTooLongError.
    */
   call<M extends Method>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]>;
-  /** Resolves when the connection has ended, whoever ended it. */
+  /** Resolves when the connection has ended, on either side. */
   readonly ended: Promise<void>;
   /** Ends the connection; calls that wait are rejected. */
   close(): void;

@@ -1,20 +1,20 @@
-// What happens to crank itself and to what it holds, beside what the core notes of workers and rollouts: the shapes of the
-// events, and the one sentence for each of them, which the log and `crankctl events` share.
+// Events that concern crank itself and what it holds, as opposed to workers and rollouts: their shapes, and one sentence for
+// each, which the log and `crankctl events` share.
 import { describeEnding, describeSockets } from "../core/describe.ts";
 import type { Ending, SocketFinding } from "../core/model/worker.ts";
 
-/** One such thing. `more`: so many of its kind have not been told since the last one that was. */
+/** `more`: how many events of this kind were not reported since the last one. */
 export type Happening =
   | { readonly kind: "supervisorDied"; readonly ending: Ending }
-  /** An event of the keeper's (its code, and how long what it says is) ended three supervisors, and is given to nobody any more. */
+  /** A keeper event (its code and length) crashed three supervisors, and is not delivered again. */
   | { readonly kind: "messageSetAside"; readonly event: number; readonly bytes: number }
-  /** `failure`: why it could not be made again. */
+  /** The run directory was removed. `failure`: why it could not be created again. */
   | { readonly kind: "runDirectoryGone"; readonly directory: string; readonly failure: string | null }
   | { readonly kind: "journalFailed"; readonly step: string; readonly reason: string }
-  /** It is on the disk again, so long after it had left it. */
+  /** The journal is on disk again, after it was in memory for `afterMs`. */
   | { readonly kind: "journalRestored"; readonly afterMs: number }
   | { readonly kind: "recordFailed"; readonly path: string | null; readonly reason: string }
-  /** Where a generation was deployed is gone: a worker of it is started where what was given leads now. */
+  /** The directory or program of a generation is gone: a worker is started from where the given path leads now. */
   | {
       readonly kind: "releaseGone";
       readonly generation: number;
@@ -23,13 +23,13 @@ export type Happening =
       readonly cwd: string;
       readonly file: string;
     }
-  /** After it had failed. */
+  /** The record is written again after a failure. */
   | { readonly kind: "recordRestored"; readonly path: string | null }
-  /** A worker has called shutdown(2) on a socket that all share. `failure`: why it does not listen again; null: it does. */
+  /** A worker called shutdown(2) on a shared socket. `failure`: why it does not listen again; null: it does. */
   | { readonly kind: "listenerShutDown"; readonly address: string; readonly failure: string | null }
   /**
-   * The file of a unix socket was gone, or something else has its name. `bound`: a new socket is bound there. `pid`, `command`:
-   * of who listens there, 0 and null where that is not known.
+   * The file of a unix socket was removed or replaced. `bound`: a new socket is bound there. `pid`, `command`: the process that
+   * listens there; 0 and null if unknown.
    */
   | {
       readonly kind: "socketName";
@@ -40,7 +40,7 @@ export type Happening =
       readonly reason: string | null;
       readonly more: number;
     }
-  /** `what` could not be done with a socket's file, and what that means. */
+  /** `what` failed with a socket's file, and the consequence. */
   | {
       readonly kind: "socketNameFailed";
       readonly address: string;
@@ -48,7 +48,7 @@ export type Happening =
       readonly reason: string;
       readonly more: number;
     }
-  /** A worker had shortened the queue of waiting connections; `generation` is the newest that runs. */
+  /** A worker had shortened the accept queue; `generation` is the newest that runs. */
   | {
       readonly kind: "backlogRestored";
       readonly address: string;
@@ -56,14 +56,14 @@ export type Happening =
       readonly before: number;
       readonly after: number;
     }
-  /** A worker is ready by its front end's protocol, and does not hold the sockets. */
+  /** A worker is ready by its front end's protocol but does not hold the sockets. */
   | {
       readonly kind: "socketsNotHeld";
       readonly worker: number;
       readonly pid: number | null;
       readonly sockets: SocketFinding;
     }
-  /** Whether a worker holds these sockets is not shown to crank. Told once for a generation. */
+  /** Crank may not see whether a worker holds these sockets. Reported once for a generation. */
   | {
       readonly kind: "socketsUnseen";
       readonly worker: number;
@@ -71,8 +71,8 @@ export type Happening =
       readonly sockets: readonly string[];
     }
   /**
-   * A worker holds these sockets and listens elsewhere, and nothing is seen to accept at the former. `waiting`: so many
-   * connections wait there. Told once for a generation.
+   * A worker holds these sockets but listens elsewhere, and no process is seen to accept on them. `waiting`: connections that
+   * wait there. Reported once for a generation.
    */
   | {
       readonly kind: "socketsUnaccepted";
@@ -82,7 +82,7 @@ export type Happening =
       readonly listens: readonly string[];
       readonly waiting: number;
     }
-  /** `message` is the whole sentence; `by` the signal that asked for it, null for a request. */
+  /** `message`: the whole sentence. `by`: the signal that requested it; null for a request of a client. */
   | { readonly kind: "upgradeRefused"; readonly by: string | null; readonly message: string }
   | { readonly kind: "upgradeStarted"; readonly upgrade: number; readonly from: string; readonly path: string }
   | {
@@ -93,7 +93,7 @@ export type Happening =
       readonly keeper: boolean;
     }
   | { readonly kind: "upgradeFailed"; readonly upgrade: number; readonly message: string }
-  /** The service's socket has been had back out of a worker of the crank that was killed. */
+  /** The service's socket was taken back from a worker of a killed crank. */
   | {
       readonly kind: "socketTaken";
       readonly address: string;
@@ -108,7 +108,7 @@ export type Happening =
       readonly pid: number | null;
       readonly reason: string;
     }
-  /** It is adopted, but for this. */
+  /** The worker is adopted, but something of it is lost. */
   | {
       readonly kind: "adoptionLoss";
       readonly worker: number;
@@ -116,7 +116,7 @@ export type Happening =
       readonly loss: string;
       readonly reason: string | null;
     }
-  /** What crank `pid` left, as which processes, of `of` workers. */
+  /** The workers of crank `pid` that were adopted, as `pids`, of `of` workers. */
   | {
       readonly kind: "adopted";
       readonly pid: number;
@@ -124,26 +124,26 @@ export type Happening =
       readonly of: number;
       readonly afterMs: number;
     }
-  /** Crank ends, and leaves so many workers to the next one. */
+  /** Crank exits and leaves its workers to the next one. */
   | { readonly kind: "workersLeft"; readonly count: number }
-  /** What was left of a worker, beside its main process, was ended with SIGKILL; the first of it are named. \`worker\` 0: of workers that are gone. */
+  /** Processes that a worker left were killed; the first of them are named. `worker` 0: of earlier workers. */
   | {
       readonly kind: "processesKilled";
       readonly worker: number;
       readonly count: number;
       readonly processes: readonly { readonly pid: number; readonly command: string }[];
     }
-  /** A worker says that something has failed (ERRNO=); told when it is another error than before. */
+  /** A worker reports an error (ERRNO=) that differs from the last one. */
   | {
       readonly kind: "workerErrno";
       readonly worker: number;
       readonly pid: number | null;
       readonly errno: number;
       readonly reason: string;
-      /** How many were not told before it; missing from an earlier crank. */
+      /** How many were not reported before; missing from earlier versions. */
       readonly more?: number;
     }
-  /** Process `pid` spoke for a worker to which it does not belong. `words`: the first of what it said. */
+  /** Process `pid` sent a notification for a worker to which it does not belong. `words`: its first part. */
   | {
       readonly kind: "wordsRefused";
       readonly worker: number;
@@ -152,7 +152,7 @@ export type Happening =
       readonly words: string;
       readonly more: number;
     }
-  /** A worker said this on its notify socket, or on the control socket, and it means nothing to crank. Told once for a generation. */
+  /** A worker sent an unknown message on its notify socket or the control socket. Reported once for a generation. */
   | {
       readonly kind: "wordsNotUnderstood";
       readonly worker: number;
@@ -160,11 +160,11 @@ export type Happening =
       readonly channel: "notify" | "control";
       readonly words: string;
     }
-  /** Clients of an internet address showed a wrong token so often by now; the next one has to wait for `waitMs`. */
+  /** How often clients of this address sent a wrong token; the next connection waits for `waitMs`. */
   | { readonly kind: "tokenRefused"; readonly address: string; readonly times: number; readonly waitMs: number }
-  /** A watchdog was fed by others than its worker alone. */
+  /** WATCHDOG=1 came from processes other than the worker. */
   | { readonly kind: "watchdogRefused"; readonly worker: number; readonly times: number; readonly pid: number }
-  /** A worker left descriptors for a later one. */
+  /** A worker stored descriptors for a later one. */
   | {
       readonly kind: "descriptorsStored";
       readonly worker: number;
@@ -172,7 +172,7 @@ export type Happening =
       readonly name: string;
       readonly count: number;
     }
-  /** A worker was started with what others had left, or was sent it because it asked. */
+  /** A worker was started with stored descriptors, or got them on request. */
   | {
       readonly kind: "descriptorsGiven";
       readonly worker: number;
@@ -182,7 +182,7 @@ export type Happening =
   | DescriptorsLost;
 
 export type DescriptorsLost =
-  /** More came at once than could be taken. */
+  /** More descriptors came at once than could be taken. */
   | {
       readonly kind: "descriptorsLost";
       readonly cause: "overflow";
@@ -190,7 +190,7 @@ export type DescriptorsLost =
       readonly pid: number | null;
       readonly more: number;
     }
-  /** No more are kept; told once, until there is room again. */
+  /** The store is full. Reported once, until there is room again. */
   | {
       readonly kind: "descriptorsLost";
       readonly cause: "full";
@@ -206,7 +206,7 @@ export type DescriptorsLost =
       readonly reason: string;
       readonly more: number;
     }
-  /** Nobody is at the other end any more. `worker` left it. */
+  /** The peer has hung up. `worker` stored it. */
   | {
       readonly kind: "descriptorsLost";
       readonly cause: "peer";
@@ -332,7 +332,7 @@ const describeLoss = (lost: DescriptorsLost): string => {
       return `The stored descriptor ${quote(lost.name)} has lost its peer and is dropped${untold(lost.more)}`;
     case "killed":
       return lost.extent === "surely"
-        ? `Lost with crank ${lost.pid}, which alone held them: ${named(lost)}; to whoever is at the other end the connection is closed`
+        ? `Lost with crank ${lost.pid}, which alone held them: ${named(lost)}; their connections are closed`
         : `Lost if the worker that has them fails before it is ready, for crank ${lost.pid} held copies: ${named(lost)}`;
   }
 };
@@ -350,7 +350,7 @@ const howIt = (ending: Ending): string => {
 const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number | null }): string =>
   `Worker ${worker}${pid === null ? "" : ` (pid ${pid})`}`;
 
-const untold = (more: number): string => (more === 0 ? "" : ` (${more} more like it were not told)`);
+const untold = (more: number): string => (more === 0 ? "" : ` (${more} more like it were not reported)`);
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
 

@@ -6,7 +6,7 @@ export const MOST_DEPTH = 32;
 
 /** How many lists and objects a text may have: no request of ours has more than its stop steps make. */
 export const REQUEST_LISTS = 256;
-/** A fleet of 1000 workers with all that is told of each is the longest answer; no file is longer. */
+/** The longest answer is the status of 1000 workers; no file is longer. */
 export const ANSWER_LISTS = 1_000_000;
 
 /** What a text says; undefined if it is no JSON. `null` as a text is a value too. Throws JsonTooDeepError. */

@@ -1,5 +1,5 @@
-// What the parameters of every method may be, every bound said. A schema is built when its method is first called:
-// most supervisors live for one event and never see most of them.
+// The parameters of every method, with their bounds. A schema is built when its method is first called: most supervisors
+// handle one event and need few of them.
 import * as v from "valibot";
 import { byteLength } from "../host/bytes.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "./messages.ts";
@@ -14,7 +14,7 @@ export const checkCall = (method: string, params: unknown): CheckedCall => {
   if (!isMethod(method)) return refuse(ERROR_CODES.methodNotFound, `there is no method ${quote(method)}`);
   // Most requests are questions without parameters: they are answered without a first schema's 1 ms and 0.5 MB.
   if (isEmpty(params) && !NEEDS_SOMETHING.has(method)) return { ok: true, call: { method, params: {} } as Call };
-  // An empty list would pass as an object: nobody's parameters go by position here.
+  // An empty list would pass as an object, but parameters by position are not supported.
   if (Array.isArray(params)) return refuse(ERROR_CODES.invalidParams, `the parameters of ${method} must be an object`);
   const result = v.safeParse(schemaOf(method), params ?? {}, { abortEarly: true });
   if (!result.success) return refuse(ERROR_CODES.invalidParams, sentence(method, result.issues[0]));

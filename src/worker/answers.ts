@@ -7,7 +7,7 @@ export type Answer = { readonly refused: string | null };
 /** A read waits 5 s at most; after so many of them crank is not there any more. */
 const MOST_SILENCES = 2;
 const ROOM = 4096;
-const NOBODY: Answer = { refused: "crank does not answer" };
+const NO_ANSWER: Answer = { refused: "crank does not answer" };
 
 const waiting = new Map<number, (answer: Answer) => void>();
 let isReading = false;
@@ -20,8 +20,8 @@ export const answerTo = (notifyFd: number, number: number): Promise<Answer> => {
   return answer;
 };
 
-/** Nobody was asked. */
-export const forgetAnswer = (number: number): void => answered(number, NOBODY);
+/** No request was sent. */
+export const forgetAnswer = (number: number): void => answered(number, NO_ANSWER);
 
 const answered = (number: number, answer: Answer): void => {
   const resolve = waiting.get(number);
@@ -52,6 +52,6 @@ const take = (text: string): void => {
 };
 
 const giveUp = (): void => {
-  for (const resolve of waiting.values()) resolve(NOBODY);
+  for (const resolve of waiting.values()) resolve(NO_ANSWER);
   waiting.clear();
 };

@@ -1,4 +1,4 @@
-// In which order and at which pace clients are asked to go: evenly over a time, whoever comes meanwhile included.
+// In which order and at which pace clients are asked to leave: evenly over a time, including clients that come meanwhile.
 import type { Client, Manners } from "./clients.ts";
 
 /** Clients are asked at most this often, several at once if need be: ms. */
@@ -26,7 +26,7 @@ export class Asking {
     this.#step();
   }
 
-  /** Asks one more: behind those that wait, or at once if nobody does. */
+  /** Asks one more client: after those that wait, or at once if none waits. */
   add(client: Client): void {
     if (this.#isOver) return;
     this.#waiting.push(client);
@@ -36,7 +36,7 @@ export class Asking {
     this.#step();
   }
 
-  /** Asks nobody any more. */
+  /** Stops asking. */
   stop(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -48,7 +48,7 @@ export class Asking {
     const left = this.#end - now;
     const since = now - this.#lastStep;
     this.#lastStep = now;
-    // From one client to the next: what is left of the time is for those who wait and, at its end, for nobody.
+    // Interval between two clients: the remaining time, divided among those that wait.
     const interval = (since + left) / (this.#waiting.length + 1);
     const due = left <= STEP_MS ? this.#waiting.length : Math.max(1, Math.round(since / interval));
     for (const client of this.#waiting.splice(0, due)) client.ask(this.#manners);

@@ -21,7 +21,7 @@ export interface Client {
   cut(): void;
 }
 
-/** A connection of a server that speaks something of its own. Nobody but the application knows how to ask. */
+/** A connection with a protocol of the application's own. Only the application can ask it to leave. */
 export const plainClient = (socket: Socket): Client => ({
   ask: ({ tell }) => tell?.(socket),
   cut: () => socket.destroy(),

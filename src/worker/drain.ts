@@ -1,5 +1,5 @@
-// Sending a server's clients away without hurry: nobody new is accepted, requests are finished, and those who stay are
-// asked to go one after the other, so that they do not all come back in the same moment.
+// Drains a server slowly: it stops accepting, finishes its requests, and asks the remaining clients to leave one after the
+// other, so that they do not all reconnect at the same moment.
 import type { Server, Socket } from "node:net";
 import { Asking } from "./asking.ts";
 import type { Client } from "./clients.ts";
@@ -38,7 +38,7 @@ const STATUS_EVERY_MS = 5_000;
 /**
  * Drains servers: they accept no more, finish their requests, and ask the clients that stay to go, evenly over `spreadMs`:
  * `Connection: close` with the next answer (HTTP/1), GOAWAY (HTTP/2), a close frame (WebSockets). Resolves when all have
- * gone. Crank's stop timeout bounds it: the spread is shortened to fit, and who is left at the end is cut off.
+ * gone. Crank's stop timeout limits it: the spread is shortened to fit, and clients that are left at the end are disconnected.
  *
  * Servers have to be known by `listen` or `watch`; this throws for one that is not. A server of `ws` brings the HTTP
  * server with it that it was made with.
@@ -133,7 +133,7 @@ class Progress {
   }
 }
 
-/** A drain does not fail because nobody can be told about it. */
+/** A drain does not fail because crank cannot be notified. */
 const tellIfPossible = (assignments: string): void => {
   try {
     notify(assignments);

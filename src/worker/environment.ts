@@ -10,7 +10,7 @@ export type LeftDescriptor = { readonly fd: number; readonly name: string };
 
 export type WorkerEnvironment = {
   readonly sockets: readonly PassedSocket[];
-  /** Why `sockets` is empty although somebody passed some; "" if nobody did. */
+  /** Why `sockets` is empty although sockets were passed; "" if none were. */
   readonly whyNoSockets: string;
   readonly left: readonly LeftDescriptor[];
   /** How many descriptors may be left for later workers. */

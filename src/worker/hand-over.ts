@@ -6,7 +6,7 @@ import { ownDescriptors } from "./environment.ts";
 import { notify } from "./notify.ts";
 
 export type HandOverOptions = {
-  /** What the next worker is told with it: at most 255 characters of ASCII, without a colon. Default: `stored`. */
+  /** The name that the next worker gets with it: at most 255 characters of ASCII, without a colon. Default: `stored`. */
   readonly name?: string;
   /** How long it may take until what was written before is on its way, ms. Default 5,000. */
   readonly graceMs?: number;
@@ -24,17 +24,17 @@ const LOOK_MS = 2;
 /**
  * Leaves a connection to the worker that comes next: sends what was written to it, names its descriptor to crank, and closes
  * it here when crank has it, so that the client sees nothing of it. True: it is not this worker's any more. False: there is
- * no crank, or nobody is about to take it, or it has ended, or what was written could not be sent in time: it is as it was.
+ * no crank, no worker will take it, it has ended, or written data could not be sent in time: the connection is unchanged.
  *
  * Nothing is read any more from the call on; what was read before has to be taken from it. Throws if it is behind TLS,
- * whose state nobody can hand over, and for names that no descriptor can have.
+ * whose state cannot be handed over, and for names that no descriptor can have.
  */
 export const handOver = async (socket: Socket, options: HandOverOptions = {}): Promise<boolean> => {
   const { name = "stored", graceMs = GRACE_MS } = options;
   if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a descriptor`);
   if ("encrypted" in socket) throw new Error("a connection behind TLS cannot be handed over: its keys stay here");
   const { notifyFd, storeLimit } = ownDescriptors();
-  // Deno tells nobody a connection's descriptor, and reads no answer.
+  // Deno exposes no connection's descriptor, and reads no answer.
   const isPossible = notifyFd !== null && storeLimit > 0 && process.versions.deno === undefined;
   if (!isPossible) return false;
   const reading = holdReading(socket);
@@ -66,7 +66,7 @@ const socketOn = (fd: number): Socket => {
   return socket;
 };
 
-/** The parts of a socket that every Node has (readStop), or Bun (pause, resume), and that nobody has typed. */
+/** The parts of a socket that every Node has (readStop), or Bun (pause, resume), which have no types. */
 type Handle = { readonly fd?: number; reading?: boolean; readStop?(): number; pause?(): void; resume?(): void };
 
 const handleOf = (socket: Socket): Handle | null =>

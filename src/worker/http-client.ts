@@ -34,7 +34,7 @@ export class HttpClient implements Client {
     });
   }
 
-  /** A request has come. "ours": the connection is closed already, nobody would get the answer, and nobody is to do the work. */
+  /** A request has come. "ours": the connection is already closed, so no answer could be sent, and the work is skipped. */
   request(request: IncomingMessage, response: ServerResponse): "ours" | undefined {
     if (this.#isClosed) return "ours";
     clearTimeout(this.#timer);

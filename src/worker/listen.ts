@@ -11,7 +11,7 @@ export type ListenOptions = {
   /** Where to listen without crank. */
   readonly port?: number;
   readonly host?: string;
-  /** How long the queue of waiting connections may get: whoever listens last decides it. Default: 4096. */
+  /** The length of the accept queue; the last call of listen(2) sets it. Default: 4096. */
   readonly backlog?: number;
   /** Bun only: the key and certificate of an `https` server, once more. */
   readonly tls?: TlsOptions;

@@ -11,7 +11,7 @@ const MAX_STATUS_CHARACTERS = 500;
 const NOBODY_LISTENS = new Set(["ECONNREFUSED", "ECONNRESET", "ENOTCONN", "EPIPE", "EAGAIN", "ENOBUFS"]);
 
 /**
- * Says that this worker can serve; crank now stops the ones that it replaces. Whether there was somebody to tell: false
+ * Reports that this worker serves; crank now stops the workers that it replaces. Returns whether crank could be notified: false
  * without crank. Throws if crank is there and cannot be told, because it would wait for this in vain.
  */
 export const ready = (): boolean => notify("READY=1");

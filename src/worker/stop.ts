@@ -9,7 +9,7 @@ export type StopSignal = (typeof STOP_SIGNALS)[number];
 
 export type Stop = {
   readonly signal: StopSignal;
-  /** How long the worker has from the signal to its end before it is killed, ms. Null: nobody said. */
+  /** Time from the signal until the worker is killed, ms. Null: unknown. */
   readonly budgetMs: number | null;
 };
 

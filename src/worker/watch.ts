@@ -23,7 +23,7 @@ export class WatchedServer {
   }
 
   /**
-   * Accepts nobody any more; resolves when all connections have ended. It is the plain server's `close` that is called:
+   * Stops accepting; resolves when all connections have ended. It is the plain server's `close` that is called:
    * the one of HTTP servers would end idle connections at once, under their next request.
    */
   close(): Promise<void> {
@@ -87,7 +87,7 @@ export const watch = (server: Server): void => {
     hearings[event]?.(watched, args[0], args[1]) === "ours" || emit(event, ...args);
 };
 
-/** Hears of an event with what the runtime passes to its listeners. "ours": nobody else is to hear of it. */
+/** A listener, with the runtime's arguments. "ours": no other listener is called. */
 type Hearing = (watched: WatchedServer, first: unknown, second: unknown) => "ours" | undefined;
 
 const hearingsFor = (server: Server): Readonly<Record<string, Hearing>> => {

@@ -34,7 +34,7 @@ test.each<[Happening, string]>([
   ],
   [
     { kind: "wordsRefused", worker: 2, pid: 9, uid: 7, words: "READY=1", more: 3 },
-    "Process 9 of user 7 said READY=1 for worker 2, to which it does not belong; ignored (3 more like it were not told)",
+    "Process 9 of user 7 said READY=1 for worker 2, to which it does not belong; ignored (3 more like it were not reported)",
   ],
   [
     { kind: "adoptionLoss", worker: 1, pid: 4, loss: "its output cannot be had back", reason: "no such process" },
@@ -42,7 +42,7 @@ test.each<[Happening, string]>([
   ],
   [
     { kind: "descriptorsLost", cause: "killed", pid: 5, extent: "surely", count: 11, names: ["a", "b"] },
-    "Lost with crank 5, which alone held them: 11 stored descriptors (a, b, …); to whoever is at the other end the connection is closed",
+    "Lost with crank 5, which alone held them: 11 stored descriptors (a, b, …); their connections are closed",
   ],
 ])("%j", (happening, sentence) => {
   expect(isHappening(happening)).toBe(true);

@@ -65,7 +65,7 @@ describe("SIGHUP", () => {
     const [, serves = 0] = await pids(master, 2);
     writeFileSync(flag, "");
     master.signal("SIGHUP");
-    await said(master, "nobody is signalled");
+    await said(master, "no process is signalled");
     expect(master.stderr()).not.toContain(`[${serves}] got SIGTERM`);
     expect(master.stderr().split(`[${oldest}] got SIGTERM`)).toHaveLength(2);
     expect([isAlive(oldest), isAlive(serves)]).toEqual([true, true]);

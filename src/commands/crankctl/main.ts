@@ -83,7 +83,7 @@ const labelled = <T>(label: string, work: () => T): T => {
   }
 };
 
-/** Does what was planned on the crank at `address`, and says the exit status. Every failure is told on `err`. */
+/** Runs the prepared command on the crank at `address`, and returns the exit status. Failures are printed on `err`. */
 export const act = async (
   action: Action,
   address: ControlAddress,

@@ -108,7 +108,7 @@ const text = (value: string): string => {
 
 /**
  * Reads a document of the plainest kind: a mapping of texts, numbers, truths and lists of texts, each on lines of its own, as
- * `yamlDocument` writes it. Undefined for any other, which may mean whatever YAML says: to be read by somebody who knows.
+ * `yamlDocument` writes it. Undefined for any other, which needs a full YAML reader.
  */
 export const readPlainDocument = (document: string): Readonly<Record<string, unknown>> | undefined => {
   const fields = new Map<string, unknown>();

@@ -108,7 +108,7 @@ const acknowledgement = (pid: unknown): Request =>
 
 const memberOf = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? // It has it, and what it is is looked at by whoever asks.
+    ? // It is present; the caller checks its type.
       (value as Readonly<Record<string, unknown>>)[name]
     : undefined;
 

@@ -39,7 +39,7 @@ const own: Own<EinhornMemory> = ownPart<EinhornMemory>({
 /** What is remembered. */
 export const einhornMemory = own.read;
 
-/** Who is told how the upgrade goes. */
+/** The connections that follow the upgrade. */
 export const rememberSubscribers = (memory: Memory, subscribers: readonly Subscriber[]): void =>
   own.write(memory, { ...own.read(memory), subscribers });
 

@@ -1,4 +1,4 @@
-// Where einhorn's files are when nobody says otherwise: in the system's temporary directory, named after the service.
+// Where einhorn's files are by default: in the system's temporary directory, named after the service.
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

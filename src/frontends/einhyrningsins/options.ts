@@ -1,7 +1,7 @@
 // einhyrningsins' options, in the order in which --help shows them; the manual page einhyrningsins(1) says more of each.
 import type { OptionTable } from "../options.ts";
 
-/** Where the control socket is when nobody says otherwise. */
+/** The default path of the control socket. */
 export const DEFAULT_SOCKET_PATH = "/tmp/einhorn.sock";
 
 export const EINHYRNINGSINS_OPTIONS = {

@@ -151,7 +151,7 @@ type Taken = {
   readonly key: Key | null;
   readonly length: number;
   readonly isPasting: boolean;
-  /** What is left of the input, where no more of it can be taken now. */
+  /** The rest of the input, if no more of it can be handled now. */
   readonly keeps?: string;
 };
 

@@ -10,7 +10,7 @@ import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
 import { acknowledgements } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { socketmasterInvocation } from "./invocation.ts";
 
-/** Whoever wants all of them gone does not want the one more that waits. */
+/** A stop of all processes also cancels the replacement that waits. */
 const forwardEnd = (memory: Memory, signal: ReceivedSignal): void => {
   cancelReload(memory, signal);
   forward(memory, signal);
@@ -33,7 +33,7 @@ const sentenceFor = (memory: Memory, note: Note): string | null => {
     case "workerMainGone":
       return describeNote(note);
     case "rolloutRolledBack":
-      return note.failure.kind === "exited" ? "The new process is gone before its time: nobody is signalled" : null;
+      return note.failure.kind === "exited" ? "The new process is gone before its time: no process is signalled" : null;
     default:
       return null;
   }

@@ -121,7 +121,7 @@ const controlFrom = (uri: string, cwd: string): NonNullable<Settings["control"]>
 const runDirectoryOf = (address: Address): string | null =>
   address.kind === "unix" && address.path.startsWith("/") ? runDirectoryBeside(address.path) : null;
 
-/** A process is ready when it has lived for -start; it is told to go by SIGTERM, and takes the time that it takes. */
+/** A process is ready when it has lived for -start. It is stopped by SIGTERM, without a time limit. */
 const defaultsFrom = (flags: Flags): SpecDefaults => ({
   instances: 1,
   surge: 1,

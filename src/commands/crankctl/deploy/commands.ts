@@ -8,7 +8,7 @@ const WAIT = { kind: "switch", help: RUN_FLAGS.wait.help } as const;
 
 export const run = command({
   name: "run",
-  summary: "start a command, or the last one anew, and replace what runs with it",
+  summary: "deploy a command, or the last one again",
   usage: "[flags] [--] [COMMAND ARG...]",
   about: [
     "Starts COMMAND as the next generation. When its workers are available the old ones are stopped; when one fails, everything stays as it was. What is not given, the command included, is taken from the last successful run; the defaults in parentheses are those of the first one.",

@@ -52,7 +52,7 @@ const asFromElsewhere = <P extends object>(params: P): P => {
   return others as P;
 };
 
-/** A crank of an earlier version does not know whose directory it is: it is told which one is meant. */
+/** An earlier version does not know `callerCwd`: the directory is sent as `cwd`. */
 const callKnown = async <M extends DeployMethod>(
   connect: Connect,
   method: M,
@@ -76,7 +76,7 @@ const liveLine = (session: Session): LiveLine | null => {
   return new LiveLine(session.out);
 };
 
-/** The rollout is crank's, not ours: whoever interrupts us only stops watching. */
+/** The rollout is crank's, not ours: an interrupt only ends the waiting. */
 const onInterrupt = (live: LiveLine | null): (() => void) =>
   host.signals.on("SIGINT", () => {
     live?.end();

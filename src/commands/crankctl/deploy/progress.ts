@@ -89,7 +89,7 @@ const without = (progress: Progress, worker: number): Progress => {
 const REDRAW_MS = 1000;
 const CLEAR_LINE = "\r\x1b[K";
 
-/** Draws the live line on a terminal, anew with every note and every second, until it is ended. */
+/** Draws the live line on a terminal, again with every event and every second, until it is ended. */
 export class LiveLine {
   readonly #out: Output;
   readonly #startedAt = host.clock.monotonicNow();

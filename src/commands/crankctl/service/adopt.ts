@@ -96,7 +96,7 @@ const bytesOf = (path: string): Uint8Array | string => {
   }
 };
 
-/** Who holds flock(2) on the file, as /proc/locks says; 0 if that is nobody of this pid namespace, null for nobody. */
+/** The pid that holds flock(2) on the file, by /proc/locks; 0 if it is outside this pid namespace, null if there is none. */
 const lockHolder = async (path: string): Promise<number | null> => {
   const inode = inodeOf(path);
   if (inode === null) return null;
@@ -134,7 +134,7 @@ const describeProspect = (prospect: Prospect): string => {
     const [holder] = holders;
     const from = holder
       ? `taken from worker ${holder.worker} (pid ${holder.pid}), descriptor ${holder.fd}`
-      : "opened anew";
+      : "opened again";
     lines.push(`socket ${address}: ${from}`);
     for (const fail of fails) lines.push(`  ${fail}`);
   }

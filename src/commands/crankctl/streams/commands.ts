@@ -1,4 +1,4 @@
-// crankctl events and logs: what goes on until somebody ends it.
+// crankctl events and logs: commands that run until they are interrupted.
 import { host } from "#host";
 import type { Client, Notification } from "../../../control/client.ts";
 import type { EventEntry, Notifications } from "../../../control/messages.ts";

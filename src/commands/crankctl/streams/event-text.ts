@@ -1,4 +1,4 @@
-// The sentence for an event, whoever noted it.
+// The sentence for an event of any kind.
 import { describeHappening, isHappening } from "../../../control/happenings.ts";
 import type { EventEntry } from "../../../control/messages.ts";
 import { describeNote } from "../../../core/describe.ts";

@@ -31,7 +31,7 @@ export class Feed {
   #ticking: Timer | null = null;
   #isConnecting = false;
 
-  /** `past`: whether what happened before is told too, as far back as crank holds it. */
+  /** `past`: whether past events are shown too, as far back as crank keeps them. */
   constructor(name: string, address: ControlAddress, past: "told" | "left out", changed: () => void) {
     this.#past = past;
     this.address = address;
@@ -114,7 +114,7 @@ export class Feed {
     else this.#measure().catch(this.#fail);
   }
 
-  /** The status with what the workers use; crank itself bounds how often that is measured anew. */
+  /** The status with what the workers use; crank itself limits how often it measures. */
   async #measure(): Promise<void> {
     const client = this.#client;
     if (client === null || this.#isMeasuring) return;
@@ -137,7 +137,7 @@ export class Feed {
     });
   }
 
-  /** A question whose failure is told by the link: it is lost, or crank says why not. */
+  /** A request whose failure the link reports: the connection is lost, or crank says why not. */
   async #ask(question: () => Promise<void>): Promise<void> {
     try {
       await question();
@@ -162,7 +162,7 @@ export class Feed {
     this.#changed();
   }
 
-  /** What nobody waits for must not be lost: it ends the program as any other exception does. */
+  /** An exception that nothing awaits must not be lost: it ends the program as any other does. */
   readonly #fail = (error: unknown): void => {
     if (this.#isOver) return;
     queueMicrotask(() => {

@@ -51,7 +51,7 @@ export class FullScreen {
     });
   }
 
-  /** Until somebody leaves it; says the exit status. */
+  /** Runs until the user quits; returns the exit status. */
   async run(): Promise<number> {
     const ended = new Promise<number>((resolve) => {
       this.#finish = resolve;

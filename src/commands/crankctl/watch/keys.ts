@@ -38,7 +38,7 @@ export const keysIn = (text: string): readonly Key[] =>
 export const isOrder = (key: Key): key is Order =>
   key === "reload" || key === "rollback" || key === "more" || key === "fewer";
 
-/** What is asked before it is done; null: it is done at once, because it harms nobody. */
+/** The question to ask first; null: no question, because it does no harm. */
 export const questionOf = (order: Order, view: ServiceView): string | null => {
   const name = escapeControls(view.name);
   const wanted = view.status?.instances ?? 0;
@@ -54,7 +54,7 @@ export const questionOf = (order: Order, view: ServiceView): string | null => {
   }
 };
 
-/** Does it, and says what came of it: crank's words are escaped by whoever shows them. */
+/** Does it, and returns the result as text. The caller escapes crank's text. */
 export const perform =
   (order: Order) =>
   async (client: Client): Promise<string> => {

@@ -21,9 +21,9 @@ export type Watched =
 /** How often new control sockets are looked for, ms. */
 const LOOK_MS = 2000;
 
-/** Until somebody leaves it; says the exit status. */
+/** Runs until the user quits; returns the exit status. */
 export const watchUntilLeft = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
-  // Whoever mistypes a name is told so, as by every other command; only a crank that was there is waited for.
+  // A mistyped name is an error, as in every other command; only a crank that was there is waited for.
   if (watched.kind === "one") (await connect(watched.address, () => {})).close();
   else if (!isThere(watched.directory)) {
     session.err.write(`ERROR: there is no directory ${escapeControls(watched.directory)}; -prefix names another\n`);
@@ -47,7 +47,7 @@ const isThere = (path: string): boolean => {
 const KNOWN_TERMINALS =
   /^(alacritty|ansi|contour|cygwin|eterm|foot|ghostty|gnome|iterm|kitty|konsole|linux|mintty|ms-terminal|nsterm|putty|rio|rxvt|screen|st|tmux|vt[1-5]\d\d|vte|wezterm|xterm)\b/i;
 
-/** Null where it can be; "" where nobody looks; else a sentence. */
+/** Null if it can be used; "" if there is no terminal; else the reason. */
 const whyNotFullScreen = (out: Output, { TERM = "" }: Environment): string | null => {
   if (!out.isTerminal) return "";
   if (KNOWN_TERMINALS.test(TERM)) return null;
@@ -102,7 +102,7 @@ const asLines = async (watched: Watched, out: Output): Promise<number> => {
     if (!out.hasReader) finish(0);
   };
   const feeds = new Feeds("left out", (feed) => {
-    // Whoever calls this is not who waits for the end.
+    // The caller does not wait for the end.
     try {
       tell(feed);
     } catch (error) {
@@ -139,7 +139,7 @@ const during = async (
     try {
       look();
     } catch (error) {
-      // The directory may be made anew; a service that cannot be seen any more is gone.
+      // The directory may be created again; a service that cannot be seen any more is gone.
       if (!(error instanceof HostError)) throw error;
     }
   });

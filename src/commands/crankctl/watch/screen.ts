@@ -11,7 +11,7 @@ const LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 export type ScreenEvents = {
   /** What was typed. Not called where standard input is no terminal. */
   readonly typed: (text: string) => void;
-  /** The size has changed, or we are back: everything has to be drawn anew. */
+  /** The size has changed, or we are back: everything must be redrawn. */
   readonly changed: () => void;
   /** A signal or the end of the terminal wants us to end, with this status. The screen has been left. */
   readonly ended: (status: number) => void;
