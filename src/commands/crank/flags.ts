@@ -6,7 +6,7 @@ export const CRANK_FLAGS = {
     kind: "texts",
     argument: "URI",
     environment: "CRANK_BIND",
-    help: "the socket that workers inherit: PATH, [HOST]:PORT, fd://N or SCHEME://…, with ?option=value&… behind it",
+    help: "a socket that workers inherit: PATH, [HOST]:PORT, fd://N or SCHEME://…, followed by ?option=value&…",
   },
   name: {
     kind: "text",
@@ -19,13 +19,13 @@ export const CRANK_FLAGS = {
     kind: "text",
     argument: "URI",
     environment: "CRANK_CTL",
-    help: "the control socket, with options as for -bind; a tcp address wants a secret in CRANK_CTL_TOKEN",
+    help: "the control socket, with options as for -bind; a tcp address requires a secret in CRANK_CTL_TOKEN",
   },
   metrics: {
     kind: "text",
     argument: "ADDR",
     environment: "CRANK_METRICS",
-    help: "serve /metrics for Prometheus, and /healthz, on HOST:PORT or a unix socket's PATH, to all who can connect",
+    help: "serve /metrics for Prometheus, and /healthz, on HOST:PORT or a unix socket's PATH, without access control",
   },
   prefix: {
     kind: "text",
@@ -36,7 +36,7 @@ export const CRANK_FLAGS = {
   respawn: {
     kind: "switch",
     group: "Workers",
-    help: "start a worker again that dies, instead of exiting with the last one (the default where more than one is wanted; -respawn=false turns it off)",
+    help: "restart workers that die, instead of exiting with the last one (the default for more than one worker; -respawn=false turns it off)",
   },
   "sockets-optional": {
     kind: "switch",
@@ -46,7 +46,7 @@ export const CRANK_FLAGS = {
   "no-adopt": {
     kind: "switch",
     group: "Workers",
-    help: "leave alone what a crank of this name that was killed has left, instead of taking it over",
+    help: "do not adopt the workers that a killed crank of this name left",
   },
   linger: {
     kind: "seconds",

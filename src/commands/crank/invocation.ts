@@ -43,7 +43,7 @@ const helpPage = (): string =>
   helpText({
     usage: ["crank -bind URI -name NAME [flags]"],
     about: [
-      "Owns the listening sockets, and starts what crankctl run says: a new worker inherits them, proves that it is ready, and only then is the old one stopped.",
+      "Owns the listening sockets and starts what crankctl run deploys. A new worker inherits them and proves that it is ready; only then is the old one stopped.",
     ],
     flags: CRANK_FLAGS,
     after: [

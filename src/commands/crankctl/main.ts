@@ -169,7 +169,7 @@ const unknownCommand = (name: string): string => {
 const topHelp = (): string =>
   helpText({
     usage: ["crankctl [flags] COMMAND [flags]", "crankctl COMMAND -help"],
-    about: ["Tells a crank what to run, and asks it what it does."],
+    about: ["Deploys to a running crank, and shows its state."],
     list: { heading: "Commands", rows: COMMANDS.map((command) => [command.name, command.summary] as const) },
     flags: TOP_FLAGS,
     after: [

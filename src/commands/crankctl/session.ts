@@ -29,7 +29,7 @@ export const COMMON_FLAGS = {
     argument: "URI",
     group: "Service",
     environment: "CRANK_CTL",
-    help: "the control socket itself: PATH, unix://PATH, HOST:PORT or tcp://HOST:PORT; beats -name",
+    help: "the control socket: PATH, unix://PATH, HOST:PORT or tcp://HOST:PORT; overrides -name",
   },
   json: { kind: "switch", group: "Output", help: "print JSON, one document a line" },
 } as const satisfies FlagTable;

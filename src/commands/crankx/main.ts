@@ -10,7 +10,7 @@ import { walk } from "./walk.ts";
 
 export const CRANKX_FLAGS = {
   parallel: { kind: "whole", argument: "N", min: 1, max: 1000, help: "how many services at once (1)" },
-  "keep-going": { kind: "switch", help: "go on with the other services when one fails" },
+  "keep-going": { kind: "switch", help: "continue with the other services when one fails" },
   prefix: {
     kind: "text",
     argument: "DIR",

@@ -11,7 +11,7 @@ export const EINHORN_OPTIONS = {
   "command-name": {
     short: "c",
     argument: "NAME",
-    help: "what the service is called: in the process title and in the paths below",
+    help: "the service's name: in the process title and in the paths below",
   },
   "socket-path": { short: "d", argument: "PATH", help: "where to make the control socket" },
   pidfile: { short: "e", argument: "PATH", help: "where to write the pid" },
@@ -26,7 +26,7 @@ export const EINHORN_OPTIONS = {
   "ack-mode": {
     short: "m",
     argument: "SECONDS|manual",
-    help: "a worker is ready when it has lived for so long (default 1), or when it says worker:ack",
+    help: "a worker is ready when it has lived this long (default 1), or when it sends worker:ack",
   },
   number: { short: "n", argument: "COUNT", help: "how many workers to have (default 1)" },
   preload: { short: "p", argument: "PATH", help: "not possible here: workers are programs of their own" },
@@ -36,7 +36,7 @@ export const EINHORN_OPTIONS = {
   "drop-env-var": {
     argument: "VAR",
     repeats: true,
-    help: "take a variable out of the environment, from the first upgrade on",
+    help: "unset a variable, from the first upgrade on",
   },
   "reexec-as": {
     argument: "CMDLINE",
@@ -55,7 +55,7 @@ export const EINHORN_OPTIONS = {
   "signal-timeout": {
     short: "t",
     argument: "SECONDS",
-    help: "SIGKILL for workers that have been told to go for so long",
+    help: "SIGKILL for workers that have been stopping for this long",
   },
   "max-unacked": {
     argument: "N",

@@ -24,7 +24,7 @@ export const EINHYRNINGSINS_OPTIONS = {
     argument: "PATH",
     help: `where to make the control socket (default ${DEFAULT_SOCKET_PATH})`,
   },
-  "drop-env-var": { argument: "VAR", repeats: true, help: "take a variable out of the workers' environment" },
+  "drop-env-var": { argument: "VAR", repeats: true, help: "unset a variable in the workers' environment" },
   verbose: { short: "v", help: "log every step" },
   syslog: { help: "send warnings and errors to syslog too" },
   help: { short: "h", help: "show this text" },

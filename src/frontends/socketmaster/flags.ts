@@ -12,7 +12,7 @@ export const SOCKETMASTER_FLAGS = {
     kind: "whole",
     argument: "MILLIS",
     max: 86_400_000,
-    help: "how long a new process has to live before the others are told to go (default 3000); 0: not at all",
+    help: "how long a new process must live before the others are stopped (default 3000); 0: not at all",
   },
   syslog: { kind: "switch", help: "log to syslog instead of standard error" },
   user: { kind: "text", argument: "LOGIN", help: "run the program as this user (as root only)" },

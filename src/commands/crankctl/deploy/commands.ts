@@ -11,8 +11,8 @@ export const run = command({
   summary: "deploy a command, or the last one again",
   usage: "[flags] [--] [COMMAND ARG...]",
   about: [
-    "Starts COMMAND as the next generation. When its workers are available the old ones are stopped; when one fails, everything stays as it was. What is not given, the command included, is taken from the last successful run; the defaults in parentheses are those of the first one.",
-    "Without -wait it ends as soon as the rollout has begun. Seconds may have fractions.",
+    "Starts COMMAND as the next generation. When its workers are available, the old ones are stopped; if one fails, everything stays as it was. What is not given, including the command, is taken from the last successful run; the defaults in parentheses are those of the first one.",
+    "Without -wait it returns as soon as the rollout has begun. Seconds may have fractions.",
   ],
   flags: RUN_FLAGS,
   placement: "first",
@@ -23,7 +23,7 @@ export const reload = command({
   name: "reload",
   summary: "replace the workers by new ones of the same command",
   usage: "[flags]",
-  about: ["Rolls out once more what is running now, as SIGHUP to crank does."],
+  about: ["Rolls out the current run again, as SIGHUP to crank does."],
   flags: { wait: WAIT },
   placement: "anywhere",
   prepare: (flags, words) => {

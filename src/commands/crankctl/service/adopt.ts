@@ -22,10 +22,10 @@ export type Prospect =
 
 export const adopt = command({
   name: "adopt",
-  summary: "show what the next crank would take over",
+  summary: "show what the next crank would adopt",
   usage: "-dry-run [flags]",
   about: [
-    "Shows what a crank that was killed has left, and what of it the next crank of this name would adopt: workers, sockets, and what cannot be had back. Changes nothing; the adopting itself is done by crank when it is started.",
+    "Shows what a killed crank left, and what the next crank of this name would adopt: workers, sockets, and what cannot be recovered. Changes nothing; the adopting itself is done by crank when it is started.",
   ],
   flags: { "dry-run": { kind: "switch", help: "only show it" } },
   placement: "anywhere",

@@ -169,7 +169,7 @@ export const shutdown = command({
   summary: "stop the workers and crank",
   usage: "[-wait] [flags]",
   about: [
-    "Closes the sockets, stops every worker, and ends crank when they are gone. A second one takes the next stop step at once.",
+    "Closes the sockets, stops every worker, and ends crank when they are gone. A second shutdown takes the next stop step at once.",
   ],
   flags: { wait: { kind: "switch", help: "wait until the last worker is gone" } },
   placement: "anywhere",

@@ -12,8 +12,8 @@ export const upgrade = command({
     "Replaces crank's own processes, under the same pid, by the program that is now at the path by which crank was started, as SIGUSR1 does. Sockets, workers and connections are kept, and whatever is under way goes on. The new program is tried beside the running one first: if it cannot go on from there, everything stays as it is.",
   ],
   flags: {
-    wait: { kind: "switch", help: "wait until it is done or refused, and say which" },
-    exec: { kind: "text", argument: "PATH", help: "the program to go to: the bin/crank of another installation" },
+    wait: { kind: "switch", help: "wait until the upgrade is done or refused" },
+    exec: { kind: "text", argument: "PATH", help: "the new program: the bin/crank of another installation" },
   },
   placement: "anywhere",
   prepare: (flags, words) => {

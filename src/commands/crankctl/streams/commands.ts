@@ -14,21 +14,21 @@ const FAILED = 1;
 
 export const events = command({
   name: "events",
-  summary: "show what happens, as it happens",
+  summary: "show events as they happen",
   usage: "[flags]",
-  about: ["Shows each thing that happens to the service, a line each, until it is interrupted."],
+  about: ["Shows the events of the service, one a line, until it is interrupted."],
   flags: {
     from: {
       kind: "whole",
       argument: "SEQ",
-      help: "begin with event number SEQ, as far back as it is still held; 0 is the oldest (only what is new)",
+      help: "begin with event number SEQ; 0 is the oldest that is kept (new events only)",
     },
     since: {
       kind: "text",
       argument: "WHEN",
-      help: "the same with a number, a time (2026-01-31T12:00:00Z) or how long ago (90s, 15m, 2h, 1d)",
+      help: "begin with a number, a time (2026-01-31T12:00:00Z) or how long ago (90s, 15m, 2h, 1d)",
     },
-    once: { kind: "switch", help: "show what is held, from the oldest, -from or -since, and end" },
+    once: { kind: "switch", help: "show past events, from the oldest, -from or -since, and exit" },
   },
   placement: "anywhere",
   prepare: (flags, words) => {
@@ -71,13 +71,13 @@ const streamEvents = (session: Session, since: Since | null, extent: "held" | "e
 
 export const logs = command({
   name: "logs",
-  summary: "show what the workers say",
+  summary: "show the workers' output",
   usage: "[flags]",
   about: ["Shows the last lines of the workers' output."],
   flags: {
-    f: { kind: "switch", help: "follow: go on with each new line until it is interrupted" },
+    f: { kind: "switch", help: "follow: show new lines until interrupted" },
     n: { kind: "whole", argument: "LINES", max: 10_000, help: "how many of the last lines (10)" },
-    pid: { kind: "whole", argument: "PID", min: 1, max: 4_194_304, help: "only those of the worker with this pid" },
+    pid: { kind: "whole", argument: "PID", min: 1, max: 4_194_304, help: "only lines of the worker with this pid" },
   },
   placement: "anywhere",
   prepare: (flags, words) => {

@@ -6,12 +6,12 @@ import { type Watched, watchUntilLeft } from "./main.ts";
 
 export const watch = command({
   name: "watch",
-  summary: "look at a service, or at all of them, on the whole screen",
+  summary: "watch a service, or all services, on the whole terminal",
   usage: "[PREFIX] [flags]",
   about: [
-    "Shows the service with its rollout and drains as bars, what the next replacement waits for, its workers with what they say of themselves, and what happens, on the whole terminal, until q is typed. Without a name, or with PREFIX, it shows all services whose control sockets begin with PREFIX.",
-    "Keys: r reloads, + and - scale, b rolls back (what stops workers is asked about first); j and k or the arrows move, Enter opens a service of the list, Esc goes back, q leaves.",
-    "On what is no terminal, or one that is not known (TERM), it writes lines. NO_COLOR turns colours off.",
+    "Shows the service with its rollout and drains as bars, what the next replacement waits for, its workers with their status texts, and the events, on the whole terminal, until q is typed. Without a name, or with PREFIX, it shows all services whose control sockets begin with PREFIX.",
+    "Keys: r reloads, + and - scale, b rolls back (it asks before it stops workers); j and k or the arrows move, Enter opens a service of the list, Esc goes back, q quits.",
+    "Without a terminal, or on one of unknown type (TERM), it prints lines. NO_COLOR turns colours off.",
   ],
   flags: {},
   placement: "anywhere",

@@ -16,7 +16,7 @@ const SELECTOR_FLAGS = {
     argument: "PID",
     max: 4_194_304,
     group: "Which workers",
-    help: "of these, or of all, the one with this pid; 0 is any",
+    help: "the one with this pid; 0 is any",
   },
 } as const satisfies FlagTable;
 
@@ -31,7 +31,7 @@ export const ps = command({
   name: "ps",
   summary: "list the workers",
   usage: "[flags]",
-  about: ['Lists all workers, or those that are selected: PID ID STATE "CWD" [COMMAND], or on a terminal a table.'],
+  about: ['Lists all workers, or the selected ones: PID ID STATE "CWD" [COMMAND], or on a terminal a table.'],
   flags: SELECTOR_FLAGS,
   placement: "anywhere",
   prepare: (flags, words) => {
@@ -53,10 +53,10 @@ export const kill = command({
   name: "kill",
   summary: "send a signal to workers",
   usage: "[flags]",
-  about: ["Sends a signal to the workers that are selected. SIGTERM if not told otherwise."],
+  about: ["Sends a signal, by default SIGTERM, to the selected workers."],
   flags: {
     signal: { kind: "text", argument: "NAME", help: "which signal, with or without SIG, in any case (TERM)" },
-    wait: { kind: "switch", help: "wait until the workers that got it are gone" },
+    wait: { kind: "switch", help: "wait until the signalled workers are gone" },
     ...SELECTOR_FLAGS,
   },
   placement: "anywhere",
@@ -88,7 +88,7 @@ export const scale = command({
   name: "scale",
   summary: "change the number of workers",
   usage: "N | -by N",
-  about: ["Sets how many workers there are to be, or adds to it. Workers too many are stopped, the oldest first."],
+  about: ["Sets the number of workers, or adds to it. Surplus workers are stopped, the oldest first."],
   flags: {
     by: { kind: "whole", argument: "N", min: -1000, max: 1000, help: "add N workers; -by -1 takes one away" },
   },
