@@ -18,6 +18,7 @@ USED(qjs_set_promise_rejection_handler, void, u32);
 USED(malloc, u32, u32);
 USED(free, void, u32);
 
+USED(JS_GetVersion, u32, void);
 USED(JS_DupValue, u64, u32, u64);
 USED(JS_FreeValue, void, u32, u64);
 USED(JS_NewNumber, u64, u32, f64);

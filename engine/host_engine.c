@@ -13,7 +13,17 @@ static value engine_hooks(struct arguments *in) {
   return VALUE_UNDEFINED;
 }
 
+/* engineVersion(): of QuickJS-NG */
+static value engine_version(struct arguments *in) {
+  (void)in;
+  u32 text = export_JS_GetVersion();
+  u32 length = 0;
+  while (guest_range(text, length + 1) != NULL && *guest_range(text + length, 1) != 0) length++;
+  return value_text((const char *)guest_range(text, length), length);
+}
+
 const struct host_function host_engine[] = {
     {"setHooks", 3, engine_hooks},
+    {"engineVersion", 0, engine_version},
     {0},
 };

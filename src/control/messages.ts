@@ -135,7 +135,7 @@ export type Info = {
   readonly protocol: number;
   readonly pid: number;
   readonly supervisorPid: number;
-  /** What supervisors run on: `engine`, the program itself. Earlier versions name another program, such as `bun 1.4.4`. */
+  /** What supervisors run on: the engine in the program, such as `quickjs-ng 0.18.0`. Earlier versions name another program, such as `bun 1.4.4`. */
   readonly runtime: string;
   readonly startedAt: string;
   /** Time zone of the log, such as `+05:30`. Missing from earlier versions. */

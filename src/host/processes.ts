@@ -6,7 +6,7 @@ export type Identity = { readonly pid: number; readonly parent: number; readonly
 export type Answer = { readonly status: number | null; readonly output: string };
 
 export type Processes = {
-  /** `name runtime` on the engine, for log lines. */
+  /** What runs this TypeScript, and its version: `quickjs-ng 0.18.0`. */
   readonly runtime: string;
   identity(): Identity;
   /** What the command was called with, behind its name. */

@@ -66,6 +66,7 @@ export type HostCalls = {
   pack: Fields["pack"];
   unpack: Fields["unpack"];
 
+  engineVersion(): string;
   setHooks(start: () => void, turn: () => number, uncaught: (error: unknown) => void): void;
 };
 

@@ -106,7 +106,7 @@ const askNow = (words: readonly string[], limitMs: number): Answer => {
 };
 
 export const engineProcesses: Processes = {
-  runtime: "engine",
+  runtime: `quickjs-ng ${calls.engineVersion()}`,
   identity,
   // The program's own name, and the command's (keeper/main/programs.c).
   arguments: () => calls.processArguments().slice(2),
