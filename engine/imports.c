@@ -8,6 +8,7 @@
 
 #include "exports.h"
 #include "guest.h"
+#include "write.h"
 
 /* Errors of WASI (wasi_snapshot_preview1), whose numbers are its own. */
 enum { WASI_BADF = 8, WASI_IO = 29 };
@@ -73,9 +74,8 @@ u32 import_fd_write(u32 fd, u32 vectors, u32 count, u32 out) {
     u32 length = load_u32(vectors + 8 * i + 4);
     const u8 *bytes = guest_range(load_u32(vectors + 8 * i), length);
     if (bytes == NULL) return WASI_IO;
-    ssize_t written = write((int)fd, bytes, length);
-    if (written < 0) return WASI_IO;
-    total += (u32)written;
+    if (!write_whole((int)fd, bytes, length)) return WASI_IO;
+    total += length;
   }
   store_u32(out, total);
   return 0;
