@@ -177,12 +177,26 @@ static ssize_t offset_of(const char *address) {
   return -1;
 }
 
+/* Where /proc is not mounted: as the kernel has mapped it with the program, page by page. */
+static const char *load_mapped(size_t length) {
+  struct header header;
+  if (length < PAGE) return "it is cut off";
+  memcpy(&header, image_start, sizeof header);
+  const char *wrong = check(&header, length);
+  if (wrong != NULL) return wrong;
+  if (heap_map(0, (size_t)header.state.pages * WASM_PAGE) < 0) return out_of_room();
+  heap_guard();
+  memcpy((void *)(WASM_MEMORY + header.from), image_start + PAGE, header.length);
+  engine_resume(&header.state);
+  return NULL;
+}
+
 void image_load_own(void) {
   ssize_t at = offset_of(image_start);
+  size_t length = (size_t)(image_end - image_start);
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   if (at < 0) fail("this program cannot be used", "it holds no image");
-  if (fd < 0) fail("/proc/self/exe cannot be opened", errno == ENOENT ? "/proc must be mounted" : strerror(errno));
-  const char *wrong = image_load(fd, (size_t)at, (size_t)(image_end - image_start), IMAGE_COPIED);
+  const char *wrong = fd < 0 ? load_mapped(length) : image_load(fd, (size_t)at, length, IMAGE_COPIED);
   if (wrong != NULL) fail("the image in this program cannot be used", wrong);
-  (void)close(fd);
+  if (fd >= 0) (void)close(fd);
 }

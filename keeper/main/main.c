@@ -8,7 +8,14 @@
 #include "main/programs.h"
 #include "supervisor/program.h"
 
+/* execve(2): without any argument not even the name is there; Linux 5.18 and later put an empty one in its place. */
+static char *unnamed[] = {(char[]){""}, NULL};
+
 int main(int argc, char **argv) {
+  if (argc < 1) {
+    argc = 1;
+    argv = unnamed;
+  }
   const char *name = facts_name(argv[0]);
   if (strcmp(argv[0], PROBE_NAME) == 0) probe_run(argc, argv);
   if (strcmp(argv[0], MEASURE_NAME) == 0) measure_run(argc, argv);

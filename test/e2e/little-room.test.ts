@@ -1,7 +1,7 @@
 // A machine or a container that gives less than usual: address space, stack, standard descriptors, huge pages, the layout of
 // memory. crank runs, or says in one sentence what it needs.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
@@ -43,6 +43,8 @@ const lives = async (before: readonly string[]): Promise<void> => {
 describe("crank serves", () => {
   test.each([
     ["with 16 MB of address space", "ulimit -v 16000;"],
+    // Counted as vm.overcommit_memory=2 counts, which is the whole machine's: what a process may write to and has to itself.
+    ["with 16 MB of data", "ulimit -d 16000;"],
     ["with 512 KiB of stack", "ulimit -s 512;"],
     ["with a stack of 4 GiB", "ulimit -s 4194304;"],
     ["without a limit on the stack, which changes the layout of memory", "ulimit -s unlimited;"],
@@ -80,17 +82,55 @@ describe("crank serves", () => {
   });
 });
 
-needing(mountNamespaces()).test("without /proc crank and crankctl say that it must be mounted", async () => {
+needing(mountNamespaces()).describe("without /proc", () => {
   const without = ["unshare", "--mount", ...shell("umount --lazy /proc;")];
-  for (const command of [CRANK, CRANKCTL]) {
-    const ended = await bench.run([...without, command, "-name", "web", "-prefix", bench.directory, "ps"]);
-    expect(ended).toMatchObject({
+
+  test("crank says that it must be mounted", async () => {
+    expect(await bench.run([...without, CRANK, "-name", "web", "-prefix", bench.directory])).toMatchObject({
+      status: 1,
       stdout: "",
       stderr: expect.stringMatching(/^crank: [^\n]*\/proc must be mounted\n$/),
     });
-    expect(ended.status).toBeGreaterThan(0);
-  }
+  });
+
+  test("crankctl asks a crank that runs, and says where none runs", async () => {
+    const own = ["-name", "web", "-prefix", bench.directory];
+    expect(await bench.run([...without, CRANKCTL, ...own, "status"])).toMatchObject({
+      status: 3,
+      stdout: "",
+      stderr: expect.stringMatching(/^ERROR: couldn't connect: [^\n]*there is nothing there \(ENOENT\)\n$/),
+    });
+    await new Service(bench).start();
+    expect(await bench.run([...without, CRANKCTL, ...own, "status"])).toMatchObject({ status: 0, stderr: "" });
+  });
 });
+
+describe("the program's file", () => {
+  test("has no segment so low that vm.mmap_min_addr may forbid it", () => {
+    const bytes = readFileSync(CRANK);
+    const table = Number(bytes.readBigUInt64LE(32));
+    const [size, count] = [bytes.readUInt16LE(54), bytes.readUInt16LE(56)];
+    const headers = Array.from({ length: count }, (_, index) => table + index * size);
+    const segments = headers.filter((at) => bytes.readUInt32LE(at) === LOADED);
+    expect(segments.length).toBeGreaterThan(1);
+    // 65536 on every machine that Linux runs on, at most.
+    for (const at of segments) expect(Number(bytes.readBigUInt64LE(at + 16))).toBeGreaterThanOrEqual(65_536);
+  });
+
+  test("can be executed without any argument, not even a name", async () => {
+    const unnamed = join(bench.directory, "unnamed");
+    writeFileSync(
+      `${unnamed}.c`,
+      "#include <unistd.h>\nint main(int n, char **v) { char *none[1] = {0}; (void)n; return execve(v[1], none, none); }\n",
+    );
+    expect(await bench.run([process.env.CC ?? "cc", "-o", unnamed, `${unnamed}.c`])).toMatchObject({ status: 0 });
+    const { status, stdout, stderr } = await bench.run([unnamed, CRANK]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toStartWith('crank: no command "": call it as one of crank, crankctl,');
+  });
+});
+/** PT_LOAD of elf(5). */
+const LOADED = 1;
 
 test("crankctl without standard descriptors prints nothing into its connection", async () => {
   const service = new Service(bench);
