@@ -32,6 +32,16 @@ const damaged = (place: number): Uint8Array => {
   return bytes;
 };
 
+/** Where in the file the last segment begins that is loaded, which is the one that is written to (elf(5)). */
+const startOfData = (bytes: Buffer): number => {
+  const table = Number(bytes.readBigUInt64LE(32));
+  const [size, count] = [bytes.readUInt16LE(54), bytes.readUInt16LE(56)];
+  const headers = Array.from({ length: count }, (_, index) => table + index * size);
+  return Math.max(
+    ...headers.filter((at) => bytes.readUInt32LE(at) === 1).map((at) => Number(bytes.readBigUInt64LE(at + 8))),
+  );
+};
+
 test.each([
   [0, "it is not an image of the engine"],
   [8, "it has another format than this program reads"],
@@ -49,6 +59,9 @@ test.each([
 
 test.each([
   ["cut off", (whole: Buffer) => whole.subarray(0, whole.length / 2)],
+  // These end by a signal before any code of theirs runs.
+  ["cut off in its code", (whole: Buffer) => whole.subarray(0, 1 << 20)],
+  ["cut off before its data", (whole: Buffer) => whole.subarray(0, startOfData(whole))],
   ["empty", () => new Uint8Array(0)],
   ["damaged", () => damaged(100)],
 ])("crank does not upgrade to a program that is %s, and goes on", async (_how, broken) => {
