@@ -48,9 +48,11 @@ static value processes_exit(struct arguments *in) {
   _exit(status);
 }
 
-/* kill(pid, signal): a negative pid is a process group */
+/* kill(pid, signal): a negative pid is a process group. -1 would be every process of the machine (kill(2)): nothing here may
+ * ask for that, by whatever mistake. */
 static value processes_kill(struct arguments *in) {
   pid_t pid = take_int(in, 0, -INT_MAX, INT_MAX);
+  if (pid == -1) in->wrong = "-1 would be every process";
   int number = take_int(in, 1, 0, 64);
   if (!are_right(in)) return VALUE_UNDEFINED;
   return result_of(kill(pid, number));

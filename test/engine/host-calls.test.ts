@@ -188,6 +188,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
       "exit(256)",
       "kill(1, 65)",
       "kill(1e300, 0)",
+      "kill(-1, 0)",
       "open(-100, 7, 0, 0)",
       'open(-100, "file", -1, 0)',
       'status(-100, "file", 1)',
@@ -206,8 +207,65 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     );
   });
 
+  test("set a priority, and a terminal's mode where there is a terminal", () => {
+    const lines = said(
+      "others",
+      `${CALLS} show(sys.setPriority(0, 5)); show(sys.setPriority(sys.identity()[0], 6)); show(sys.setPriority(2147483647, 5));
+       show(sys.setRaw(0, true)); show(sys.setRaw(0, false)); show(sys.setRaw(1000, true)); show(sys.undoScreen("\\u001b[?25h")); show(typeof sys.engineVersion());`,
+    );
+    expect(lines).toEqual(["0", "0", "-3", "-25", "0", "-9", "0", '"string"']);
+  });
+
+  test("pass on what a getter, a proxy or a conversion throws, or refuse it, and go on", () => {
+    const lines = said(
+      "getters",
+      `const bad = () => { throw new RangeError("of the getter"); };
+       const odd = [Object.defineProperty([], 0, { get: bad }), Object.defineProperty(["a"], 1, { get: bad }), Object.defineProperty({}, "length", { get: bad }),
+         new Proxy([], { get: bad }), new Proxy(new Uint8Array(8), { get: bad, getPrototypeOf: bad }), { toString: bad, valueOf: bad, [Symbol.toPrimitive]: bad },
+         Object.defineProperty(new Uint8Array(8), "length", { get: bad }), Object.defineProperty(new Uint8Array(8), "buffer", { get: bad }), Object.setPrototypeOf(new Uint8Array(8), null)];
+       const last = { exit: 1, setHooks: 1 };
+       for (const name of Object.keys(sys)) {
+         if (last[name]) continue;
+         for (const value of odd) for (let place = 0; place < 5; place++) {
+           const list = name === "poll" ? [new Uint8Array(0), 0, 0] : name === "kill" || name === "setPriority" ? [2147483647, 0] : name === "setRaw" || name === "close" ? [1000, true] : [1000, "a", "b", "c", 0];
+           list[place] = value;
+           try { sys[name](...list); } catch (error) { if (!/^hostCalls\\./.test(error.message) && error.message !== "of the getter") throw error; }
+         }
+       }
+       try { sys.setHooks(odd[3], odd[4], odd[5]); } catch (error) { say(error.message.replace(/:.*/, "")); }
+       say("all is well");`,
+    );
+    expect(lines).toEqual(["hostCalls.setHooks", "all is well"]);
+  });
+
+  test("survive at random what ends, starts and waits for processes, too", () => {
+    const body = `
+      let state = ${SEED} >>> 0;
+      const next = () => { state = (state + 0x6d2b79f5) >>> 0; let m = state; m = Math.imul(m ^ (m >>> 15), m | 1); m ^= m + Math.imul(m ^ (m >>> 7), m | 61); return ((m ^ (m >>> 14)) >>> 0) / 2 ** 32; };
+      const pick = (list) => list[Math.floor(next() * list.length)];
+      // No process has such a number (proc_sys_kernel(5), pid_max), and no signal is sent but 0, which is none.
+      const pids = [4194305, 2147483647, 2147483648, -2147483648, 1.5, NaN, Infinity, "1", null, undefined, {}, 7n];
+      const odd = [-1, 0, 1, 64, 65, 1e300, NaN, "a", null, undefined, true, {}, [], Symbol.iterator, () => 1];
+      const words = ["/nowhere", "true", "", "nul\\0", "x".repeat(300), 7, null, undefined, {}, "\\ud800"];
+      let done = 0; let refused = 0;
+      for (let turn = 0; turn < ${Math.ceil(TURNS / 10)}; turn++) {
+        const name = pick(["kill", "setPriority", "wait", "start", "setRaw", "setHooks", "exit"]);
+        let list = [pick(pids), pick(odd), pick(odd)].slice(0, Math.floor(next() * 4));
+        if (name === "kill") list[1] = pick([0, -1, 65, 1e300, NaN, "a", null, {}]);
+        if (name === "wait") list[1] = pick([false, 0, "x", undefined]);
+        if (name === "start") list = [next() < 0.1 ? pick(odd) : ["/nowhere", ...Array.from({ length: Math.floor(next() * 20) }, () => pick(words))].slice(Math.floor(next() * 1.05))];
+        if (name === "setRaw") list[0] = pick([1000, -1, 4294967296, "0", null]);
+        if (name === "setHooks") list = [pick(odd.slice(0, -1)), pick(odd), pick(odd)];
+        if (name === "exit") list = [pick([-1, 256, 1.5, NaN, "0", null, undefined, {}])];
+        try { const result = sys[name](...list); done++; if (Array.isArray(result)) { sys.close(result[1]); sys.wait(result[0], true); } }
+        catch (error) { refused++; if (!/^hostCalls\\./.test(error.message)) throw error; }
+      }
+      say(String(done > 100) + String(refused > 100));`;
+    expect(said("ends", body)).toEqual(["truetrue"]);
+  });
+
   test("survive what is handed to them at random", () => {
-    // Not those that would end the process, or wait: what they take is tried in the test before this one.
+    // Not those that would end the process, or wait: what they take is tried in the tests before this one.
     const body = `
       let state = ${SEED} >>> 0;
       const next = () => { state = (state + 0x6d2b79f5) >>> 0; let m = state; m = Math.imul(m ^ (m >>> 15), m | 1); m ^= m + Math.imul(m ^ (m >>> 7), m | 61); return ((m ^ (m >>> 14)) >>> 0) / 2 ** 32; };
