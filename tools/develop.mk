@@ -35,6 +35,7 @@ fuzz: all engine
 # TypeScript: the tests that load src/ into their own process. C: test/keeper/ against a keeper that counts.
 
 COVERAGE_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/coverage/keeper/%.o)
+$(COVERAGE_OBJECTS): | keeper/protocol/protocol.h
 
 .PHONY: coverage
 coverage: all build/crank-coverage build/crank-stand-in build/crank-older-stand-in build/older/bin/crank
