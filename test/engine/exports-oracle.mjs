@@ -79,6 +79,8 @@ const call = (name, parameters) => {
 begin();
 call("_initialize", []);
 call("qjs_init", []);
+call("qjs_destroy", []);
+call("qjs_init", []);
 const context = call("qjs_get_context_ptr", []);
 const runtime = call("qjs_get_runtime_ptr", []);
 const text = call("malloc", [64]);
@@ -93,6 +95,9 @@ const bytes = call("JS_NewUint8ArrayCopy", [context, text, 40]);
 const number = call("JS_NewNumber", [context, 1.5]);
 call("JS_SetPropertyUint32", [context, array, 0, string]);
 const kept = call("JS_NewStringLen", [context, text, 12]);
+const units = call("JS_ToCStringLenUTF16", [context, 0, string]);
+const atom = call("JS_NewAtomLen", [context, text, 4]);
+const other = call("JS_NewRuntime", []);
 // A value in memory, where some functions want it.
 const boxed = call("qjs_new_object", []);
 
@@ -105,12 +110,86 @@ const restore = () => {
   exports.__stack_pointer.value = pointer;
 };
 
-/** They follow lists or count to a number in what they are given, and never end where it is something else. */
-const ENDLESS = new Set(
-  `JS_AtomToString JS_GetProperty JS_ToPropertyKey qjs_destroy js_calloc_rt JS_GetClassProto JS_AtomToCStringLen JS_DefinePropertyValueUint32 JS_DeleteProperty JS_SetClassProto JS_ComputeMemoryUsage JS_FreeCStringRT_UTF16 JS_SetPropertyValue JS_Invoke JS_ThrowDOMException js_free JS_FreeRuntime JS_ToCStringLen2 JS_ToCStringLenUTF16 js_string_codePointRange JS_FreeValueRT JS_AddIntrinsicMapSet JS_DefineProperty`.split(
-    " ",
-  ),
-);
+/** They follow lists or count to a number in what they are given, and never end where it is something else: they get what fits. `qjs_destroy`,
+ * which wants an engine of which nothing is held, was called at first. */
+const UNDEFINED = 3n << 32n;
+const SEVEN = 7n;
+const ALL = 7;
+const FITTING = {
+  JS_AtomToString: [
+    [context, atom],
+    [context, 1],
+  ],
+  JS_GetProperty: [
+    [context, object, atom],
+    [context, string, 1],
+    [context, UNDEFINED, atom],
+  ],
+  JS_ToPropertyKey: [
+    [context, string],
+    [context, SEVEN],
+    [context, object],
+  ],
+  js_calloc_rt: [[runtime, 3, 40]],
+  JS_GetClassProto: [
+    [context, 1],
+    [context, 2],
+  ],
+  JS_AtomToCStringLen: [
+    [context, room, atom],
+    [context, 0, 1],
+  ],
+  JS_DefinePropertyValueUint32: [
+    [context, array, 1, SEVEN, ALL],
+    [context, object, 4000000000, number, ALL],
+    [context, UNDEFINED, 0, SEVEN, ALL],
+  ],
+  JS_DeleteProperty: [
+    [context, object, atom, 0],
+    [context, array, 1, 1],
+  ],
+  JS_SetClassProto: [[context, 2, object]],
+  JS_ComputeMemoryUsage: [[runtime, room]],
+  JS_FreeCStringRT_UTF16: [[runtime, units]],
+  JS_SetPropertyValue: [
+    [context, object, string, SEVEN, 0],
+    [context, array, SEVEN, number, 0],
+    [context, UNDEFINED, string, SEVEN, 0],
+  ],
+  JS_Invoke: [
+    [context, array, atom, 0, 0],
+    [context, string, 1, 0, 0],
+  ],
+  JS_ThrowDOMException: [[context, text, text, 0]],
+  js_free: [
+    [context, room],
+    [context, 0],
+  ],
+  JS_ToCStringLen2: [
+    [context, room, string, 0],
+    [context, room, number, 1],
+    [context, 0, UNDEFINED, 0],
+  ],
+  JS_ToCStringLenUTF16: [
+    [context, room, string],
+    [context, room, number],
+  ],
+  js_string_codePointRange: [
+    [context, UNDEFINED, 0, room],
+    [context, UNDEFINED, 2, room],
+  ],
+  JS_FreeValueRT: [
+    [runtime, object],
+    [runtime, string],
+    [runtime, SEVEN],
+  ],
+  JS_AddIntrinsicMapSet: [[context]],
+  JS_DefineProperty: [
+    [context, object, atom, SEVEN, UNDEFINED, UNDEFINED, (ALL << 8) | ALL],
+    [context, array, 1, number, UNDEFINED, UNDEFINED, ALL],
+  ],
+  JS_FreeRuntime: [[other]],
+};
 
 const VALUES = [string, object, array, bytes, number, kept, 3n << 32n, 2n << 32n, (1n << 32n) | 1n, 7n, 0n];
 const argument = (type, place) => {
@@ -123,9 +202,16 @@ const argument = (type, place) => {
 
 for (let round = 0; round < Number(rounds); round++) {
   Object.keys(signatures).forEach((name, index) => {
-    if (ENDLESS.has(name)) return;
+    if (Object.hasOwn(FITTING, name) || name === "qjs_destroy") return;
     state = (Number(seed) * 1_000_003 + round * 10_007 + index) >>> 0;
     restore();
     call(name, signatures[name].params.map(argument));
   });
+}
+
+for (const [name, lists] of Object.entries(FITTING)) {
+  for (const list of lists) {
+    restore();
+    call(name, list);
+  }
 }
