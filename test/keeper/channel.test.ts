@@ -1,17 +1,13 @@
-// The channel from outside: a peer program on Bun and on Node talks to a server here, over a path, a port and an inherited descriptor.
+// The channel from outside: a peer program talks to a server here, over a path, a port and an inherited descriptor.
 import { afterAll, describe, expect, test } from "bun:test";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const home = mkdtempSync(join(tmpdir(), "crank-channel-"));
-const program = join(home, "peer.mjs");
-const source = join(import.meta.dirname, "channel-peer.ts");
-execFileSync(process.execPath, ["build", "--target=node", "--format=esm", source, `--outfile=${program}`], {
-  stdio: "ignore",
-});
+const program = join(import.meta.dirname, "channel-peer.ts");
 afterAll(() => rmSync(home, { recursive: true }));
 
 let sockets = 0;
@@ -33,89 +29,85 @@ const resultOf = (child: ChildProcess): Promise<Result> =>
     child.on("close", (status) => resolve({ status, output, errors }));
   });
 
-const runtimes = ["bun", "node"] as const;
-for (const runtime of runtimes) {
-  const executable = runtime === "bun" ? process.execPath : "node";
-  const peer = (...parameters: string[]): Promise<Result> =>
-    resultOf(spawn(executable, [program, ...parameters], { stdio: ["ignore", "pipe", "pipe"] }));
+const peer = (...parameters: string[]): Promise<Result> =>
+  resultOf(spawn(process.execPath, [program, ...parameters], { stdio: ["ignore", "pipe", "pipe"] }));
 
-  describe(`channels under ${runtime}`, () => {
-    test("what a slow reader does not take is kept, and flushed() waits for it", async () => {
-      let count = 0;
-      const path = socketPath();
-      const received = Promise.withResolvers<number>();
-      const server = await serve(path, (socket) => {
-        socket.pause();
-        setTimeout(() => socket.resume(), 50);
-        socket.on("data", (bytes) => (count += bytes.length));
-        socket.on("close", () => received.resolve(count));
-      });
-      const result = await peer("unix", path, "send");
-      expect(result).toEqual({ status: 0, output: "kept true\nunsent 0\n", errors: "" });
-      expect(await received.promise).toBe(6_400_000);
-      server.close();
+describe("channels", () => {
+  test("what a slow reader does not take is kept, and flushed() waits for it", async () => {
+    let count = 0;
+    const path = socketPath();
+    const received = Promise.withResolvers<number>();
+    const server = await serve(path, (socket) => {
+      socket.pause();
+      setTimeout(() => socket.resume(), 50);
+      socket.on("data", (bytes) => (count += bytes.length));
+      socket.on("close", () => received.resolve(count));
     });
-
-    test("end() sends everything first", async () => {
-      let sum = 0;
-      const path = socketPath();
-      const received = Promise.withResolvers<number>();
-      const server = await serve(path, (socket) => {
-        socket.on("data", (bytes) => {
-          for (const byte of Buffer.from(bytes)) sum += byte;
-        });
-        socket.on("end", () => received.resolve(sum));
-      });
-      expect((await peer("unix", path, "end")).output).toBe("closed after 0\n");
-      expect(await received.promise).toBe((100_000 * 63 * 64) / 2);
-      server.close();
-    });
-
-    test("bytes go both ways over tcp, and the peer's end is told as close", async () => {
-      const server = await serve(0, (socket) => {
-        socket.write("hello");
-        socket.once("data", (bytes) => socket.end(bytes));
-      });
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      expect((await peer("tcp", String(port), "echo")).output).toBe("closed after 10\n");
-      server.close();
-    });
-
-    test("an inherited socket pair is a channel", async () => {
-      const child = spawn(executable, [program, "fd", "3", "echo"], { stdio: ["ignore", "pipe", "pipe", "pipe"] });
-      const end = child.stdio[3] as Socket; // "pipe" makes a socket pair, and a Socket of our end
-      const echoed = new Promise<string>((resolve) => end.once("data", (bytes) => resolve(String(bytes))));
-      end.write("over the pair");
-      expect(await echoed).toBe("over the pair");
-      end.destroy();
-      expect((await resultOf(child)).output).toBe("closed after 13\n");
-    });
-
-    test("an exception in a handler ends the process", async () => {
-      const path = socketPath();
-      const server = await serve(path, (socket) => {
-        socket.on("error", () => {});
-        socket.write("x");
-      });
-      const result = await peer("unix", path, "throw");
-      expect(result.status).toBe(1);
-      expect(result.errors).toContain("thrown in a handler");
-      server.close();
-    });
-
-    test("a connection that cannot be made is a typed error with the system's code", async () => {
-      const absent = join(home, "absent");
-      const plain = join(home, "plain");
-      if (!existsSync(plain)) writeFileSync(plain, "");
-      expect(await peer("unix", absent)).toEqual({
-        status: 0,
-        output: `ENOENT: cannot connect to ${absent}: there is nothing there (ENOENT)\n`,
-        errors: "",
-      });
-      expect((await peer("unix", plain)).output).toStartWith("ECONNREFUSED: ");
-      expect((await peer("unix", `/tmp/${"x".repeat(120)}`)).output).toStartWith("ENAMETOOLONG: ");
-      expect((await peer("tcp", "1")).output).toStartWith("ECONNREFUSED: ");
-    });
+    const result = await peer("unix", path, "send");
+    expect(result).toEqual({ status: 0, output: "kept true\nunsent 0\n", errors: "" });
+    expect(await received.promise).toBe(6_400_000);
+    server.close();
   });
-}
+
+  test("end() sends everything first", async () => {
+    let sum = 0;
+    const path = socketPath();
+    const received = Promise.withResolvers<number>();
+    const server = await serve(path, (socket) => {
+      socket.on("data", (bytes) => {
+        for (const byte of Buffer.from(bytes)) sum += byte;
+      });
+      socket.on("end", () => received.resolve(sum));
+    });
+    expect((await peer("unix", path, "end")).output).toBe("closed after 0\n");
+    expect(await received.promise).toBe((100_000 * 63 * 64) / 2);
+    server.close();
+  });
+
+  test("bytes go both ways over tcp, and the peer's end is told as close", async () => {
+    const server = await serve(0, (socket) => {
+      socket.write("hello");
+      socket.once("data", (bytes) => socket.end(bytes));
+    });
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    expect((await peer("tcp", String(port), "echo")).output).toBe("closed after 10\n");
+    server.close();
+  });
+
+  test("an inherited socket pair is a channel", async () => {
+    const child = spawn(process.execPath, [program, "fd", "3", "echo"], { stdio: ["ignore", "pipe", "pipe", "pipe"] });
+    const end = child.stdio[3] as Socket; // "pipe" makes a socket pair, and a Socket of our end
+    const echoed = new Promise<string>((resolve) => end.once("data", (bytes) => resolve(String(bytes))));
+    end.write("over the pair");
+    expect(await echoed).toBe("over the pair");
+    end.destroy();
+    expect((await resultOf(child)).output).toBe("closed after 13\n");
+  });
+
+  test("an exception in a handler ends the process", async () => {
+    const path = socketPath();
+    const server = await serve(path, (socket) => {
+      socket.on("error", () => {});
+      socket.write("x");
+    });
+    const result = await peer("unix", path, "throw");
+    expect(result.status).toBe(1);
+    expect(result.errors).toContain("thrown in a handler");
+    server.close();
+  });
+
+  test("a connection that cannot be made is a typed error with the system's code", async () => {
+    const absent = join(home, "absent");
+    const plain = join(home, "plain");
+    if (!existsSync(plain)) writeFileSync(plain, "");
+    expect(await peer("unix", absent)).toEqual({
+      status: 0,
+      output: `ENOENT: cannot connect to ${absent}: there is nothing there (ENOENT)\n`,
+      errors: "",
+    });
+    expect((await peer("unix", plain)).output).toStartWith("ECONNREFUSED: ");
+    expect((await peer("unix", `/tmp/${"x".repeat(120)}`)).output).toStartWith("ENAMETOOLONG: ");
+    expect((await peer("tcp", "1")).output).toStartWith("ECONNREFUSED: ");
+  });
+});
