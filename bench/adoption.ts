@@ -1,9 +1,10 @@
 // Keeper and supervisor killed together, fifty times, under clients that come and stay, and started again after 0 to 5 s;
 // every third time in the middle of a deploy.
 import { compiled } from "../test/e2e/harness/apps.ts";
-import { killCrank, Service } from "../test/e2e/harness/left.ts";
+import type { Running } from "../test/e2e/harness/bench.ts";
 import { Load } from "../test/e2e/harness/load.ts";
-import { type Running, waitFor } from "../test/e2e/harness/service.ts";
+import { Service } from "../test/e2e/harness/service.ts";
+import { waitFor } from "../test/e2e/harness/wait.ts";
 import type { Figure, Measurement } from "./measure.ts";
 
 const KILLS = 50;
@@ -47,7 +48,8 @@ const notAdopted = (crank: Running): number =>
   ).length;
 
 const measure = async (): Promise<readonly Figure[]> => {
-  const service = await Service.open();
+  const service = new Service({ port: "fixed" });
+  await service.open();
   const torn: number[] = [];
   const lost: number[] = [];
   const took: number[] = [];
@@ -62,9 +64,9 @@ const measure = async (): Promise<readonly Figure[]> => {
         "lines of both",
         () => [...heard(crank.stdout()).numbers.values()].filter((n) => n.length > 3).length >= 2,
       );
-      const deploy = kill % DEPLOY_EVERY === 0 ? service.bench.ctl("web", "run", "-wait", "--", ...server(kill)) : null;
+      const deploy = kill % DEPLOY_EVERY === 0 ? service.run("--", ...server(kill)) : null;
       await Bun.sleep(Math.random() * 100);
-      await killCrank(crank);
+      await service.kill();
       const before = heard(crank.stdout());
       await Bun.sleep(kill % 2 === 0 ? 0 : Math.random() * LONGEST_PAUSE_MS);
       crank = await service.adopt("-respawn");

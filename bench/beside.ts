@@ -1,7 +1,7 @@
 // The figures of this build and of another one, measured in turn, so that what else the machine does goes into both alike.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { ROOT } from "../test/e2e/harness/service.ts";
+import { ROOT } from "../test/e2e/harness/bench.ts";
 import { type Figure, summarize } from "./measure.ts";
 
 /** One figure of both: all samples of this build, and of the other; `ratios`: this ÷ other, of the medians of each round. */

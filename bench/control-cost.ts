@@ -1,5 +1,5 @@
 // `crankctl ps` as a whole process, against `node -e 0` as a whole process, in pairs.
-import { CRANKCTL, type Running } from "../test/e2e/harness/service.ts";
+import { CRANKCTL, type Running } from "../test/e2e/harness/bench.ts";
 import type { Measurement } from "./measure.ts";
 import { deploy, STOPWATCH, untilAsleep, untilAwake, withBench } from "./subject.ts";
 import { besideNode, type Pair, timeBesideNode } from "./whole-process.ts";

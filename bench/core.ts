@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../test/e2e/harness/service.ts";
+import { ROOT } from "../test/e2e/harness/bench.ts";
 import { FLEETS, type Sample } from "./core-events.ts";
 import { type Figure, type Measurement, summarize } from "./measure.ts";
 

@@ -2,7 +2,8 @@
 // something else meanwhile notices of it.
 import { join } from "node:path";
 import { type Client, connect } from "../src/control/client.ts";
-import { type Bench, portOf, ROOT, waitFor } from "../test/e2e/harness/service.ts";
+import { type Bench, portOf, ROOT } from "../test/e2e/harness/bench.ts";
+import { waitFor } from "../test/e2e/harness/wait.ts";
 import { type Figure, type Measurement, summarize } from "./measure.ts";
 import { deploy, withBench } from "./subject.ts";
 

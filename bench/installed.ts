@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BUILD } from "../test/e2e/harness/service.ts";
+import { BUILD } from "../test/e2e/harness/bench.ts";
 import type { Measurement } from "./measure.ts";
 
 const MB = 1e6;

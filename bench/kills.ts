@@ -3,8 +3,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiled } from "../test/e2e/harness/apps.ts";
+import { type Bench, CRANKCTL, portOf, type Running } from "../test/e2e/harness/bench.ts";
 import { Load } from "../test/e2e/harness/load.ts";
-import { type Bench, CRANKCTL, portOf, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
+import { supervisorOf } from "../test/e2e/harness/processes.ts";
+import { waitFor } from "../test/e2e/harness/wait.ts";
 import type { Figure, Measurement } from "./measure.ts";
 import { deploy, withBench } from "./subject.ts";
 

@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { CRANK, waitFor } from "../test/e2e/harness/service.ts";
+import { CRANK } from "../test/e2e/harness/bench.ts";
+import { waitFor } from "../test/e2e/harness/wait.ts";
 import { type Figure, type Measurement, percentile } from "./measure.ts";
 import { traceSignals } from "./sent-signals.ts";
 import { deploy, STOPWATCH, withBench } from "./subject.ts";

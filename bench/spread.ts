@@ -3,7 +3,8 @@
 // docs/worker-spread.svg is a copy of one.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { portOf, ROOT, waitFor } from "../test/e2e/harness/service.ts";
+import { portOf, ROOT } from "../test/e2e/harness/bench.ts";
+import { waitFor } from "../test/e2e/harness/wait.ts";
 import type { Figure, Measurement } from "./measure.ts";
 import { type Comeback, spreadPicture } from "./spread-picture.ts";
 import { deploy, withBench } from "./subject.ts";

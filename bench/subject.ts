@@ -1,7 +1,9 @@
 // What is measured: a crank with its own prefix, the processes that belong to it, and what /proc says of them.
 import { readdirSync, readFileSync } from "node:fs";
 import { compiled } from "../test/e2e/harness/apps.ts";
-import { Bench, type Running, supervisorOf, waitFor } from "../test/e2e/harness/service.ts";
+import { Bench, type Running } from "../test/e2e/harness/bench.ts";
+import { supervisorOf } from "../test/e2e/harness/processes.ts";
+import { waitFor } from "../test/e2e/harness/wait.ts";
 
 /** The worker that measures. */
 export const STOPWATCH = compiled("stopwatch");

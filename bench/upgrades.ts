@@ -1,10 +1,11 @@
 // Two hundred upgrades in place under clients that come and stay, of the supervisor alone and of the keeper too, every tenth
 // in the middle of a deploy; and how long a client of the control socket waits meanwhile.
+import { createConnection, type Socket } from "node:net";
 import { compiled } from "../test/e2e/harness/apps.ts";
 import { changeKeeper, install, pointTo } from "../test/e2e/harness/installation.ts";
 import { Load } from "../test/e2e/harness/load.ts";
-import { waitFor } from "../test/e2e/harness/service.ts";
 import { Upgraded } from "../test/e2e/harness/upgraded.ts";
+import { waitFor } from "../test/e2e/harness/wait.ts";
 import type { Figure, Measurement } from "./measure.ts";
 
 const UPGRADES = 200;
@@ -18,14 +19,14 @@ const server = (version: number): readonly string[] => [compiled("worker"), "-dr
 
 /** A client that asks again and again: how long it waited for each answer. */
 class Asking {
-  readonly #socket: Awaited<ReturnType<Upgraded["control"]>>["socket"];
+  readonly #socket: Socket;
   #askedAt = 0;
   #longest = 0;
 
-  constructor({ socket }: Awaited<ReturnType<Upgraded["control"]>>) {
-    this.#socket = socket;
+  constructor(path: string) {
+    this.#socket = createConnection(path);
     let rest = 0;
-    socket.on("data", (bytes: Buffer) => {
+    this.#socket.on("data", (bytes: Buffer) => {
       rest += bytes.filter((byte) => byte === 10).length;
       if (rest === 0) return;
       rest = 0;
@@ -54,6 +55,7 @@ class Asking {
 
 const measure = async (): Promise<readonly Figure[]> => {
   const service = new Upgraded();
+  await service.open();
   const waits = { supervisor: [] as number[], keeper: [] as number[] };
   const took = { supervisor: [] as number[], keeper: [] as number[] };
   try {
@@ -63,11 +65,11 @@ const measure = async (): Promise<readonly Figure[]> => {
     await service.deploy("-instances", "2", "--", ...server(0));
     const load = new Load({ port: service.port, anew: ANEW, pauseMs: 20, stays: STAYS, talkMs: 1000 });
     await waitFor("the clients that stay", () => load.staying === STAYS);
-    const asking = new Asking(await service.control());
+    const asking = new Asking(service.path("web.ctl"));
     const commander = await service.control();
     const upgrade = async (id: number): Promise<void> => {
-      commander.socket.write(`{"jsonrpc":"2.0","id":${id},"method":"upgrade","params":{"wait":true}}\n`);
-      const answer = await waitFor("the upgrade", () => commander.lines.shift());
+      commander.say(`{"jsonrpc":"2.0","id":${id},"method":"upgrade","params":{"wait":true}}\n`);
+      const answer = (await commander.hearsLines(id + 1))[id] ?? "";
       if (!answer.includes('"done":{')) throw new Error(`an upgrade failed: ${answer}`);
     };
     await upgrade(0);
@@ -75,7 +77,7 @@ const measure = async (): Promise<readonly Figure[]> => {
     for (let count = 1; count <= UPGRADES; count++) {
       const kind = count % 2 === 0 ? "keeper" : "supervisor";
       if (kind === "keeper") pointTo(service.link, count % 4 === 0 ? service.installed : other);
-      const deploy = count % DEPLOY_EVERY === 0 ? service.deploy("--", ...server(count)) : null;
+      const deploy = count % DEPLOY_EVERY === 0 ? service.run("--", ...server(count)) : null;
       if (deploy) await Bun.sleep(Math.random() * 100);
       asking.takeLongest();
       const begun = performance.now();
@@ -86,7 +88,7 @@ const measure = async (): Promise<readonly Figure[]> => {
       const deployed = await deploy;
       if (deployed && deployed.status !== 0) throw new Error(`a deploy failed: ${deployed.stderr}`);
     }
-    await waitFor("what drains to be gone", async () => (await service.workers()).length === 2);
+    await service.settled(2);
     const more = await waitFor("the descriptors of before", () => {
       const now = service.descriptors().length - descriptors;
       return now <= 0 ? { now } : null;
@@ -95,7 +97,6 @@ const measure = async (): Promise<readonly Figure[]> => {
     const { pid, upgrades } = await service.info();
     const { refused, reset, cut } = await load.stop();
     asking.end();
-    commander.socket.destroy();
     const each = `${UPGRADES} upgrades`;
     const none = { unit: "count", target: { holds: "worst", atMost: 0 } } as const;
     return [

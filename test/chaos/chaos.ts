@@ -1,7 +1,7 @@
 // Chaos: random orders and random faults under load, all from one seed. Nobody is refused, no connection is lost but those
 // that killed workers held, every answer comes from a version that serves, the history is right, and nothing runs that the
 // service does not know.
-import { waitFor } from "../e2e/harness/service.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { Random } from "../sim/random.ts";
 import { Clients } from "./clients.ts";
 import { Disturbances, type Effect } from "./disturbances.ts";

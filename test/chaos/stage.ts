@@ -1,9 +1,10 @@
 // The service under chaos: its cranks one after the other, on a disk of its own that can be filled, and what runs of it.
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statfsSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { killCrank } from "../e2e/harness/kill-crank.ts";
+import { Bench, CRANK, CRANKCTL, type Ended, ROOT, type Running } from "../e2e/harness/bench.ts";
 import { freePorts } from "../e2e/harness/ports.ts";
-import { Bench, CRANK, CRANKCTL, type Ended, isAlive, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
+import { isAlive, killCrank } from "../e2e/harness/processes.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 
 /** Bytes of the disk: room for journal, record and locks, and little enough to be filled at once. */
 const DISK = "16m";

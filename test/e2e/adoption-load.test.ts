@@ -1,24 +1,15 @@
 // Cranks that are killed one after the other, while clients come and stay.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { compiled } from "./harness/apps.ts";
-import { killCrank, RESPONDER, Service } from "./harness/left.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { Load } from "./harness/load.ts";
-import { waitFor } from "./harness/service.ts";
+import { numberedLines } from "./harness/numbered-lines.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let service: Service;
-beforeEach(async () => {
-  service = await Service.open();
-});
-afterEach(() => service.clean());
-
-/** The numbered lines of each worker, in the order in which they came out. */
-const numberedLines = (text: string): Map<string, number[]> => {
-  const lines = new Map<string, number[]>();
-  for (const [, pid = "", number] of text.matchAll(/^\w+ .\d \S+ id=\d+ pid=(\d+) line (\d+) x*$/gm))
-    lines.set(pid, [...(lines.get(pid) ?? []), Number(number)]);
-  return lines;
-};
+const service = eachTest(new Service({ port: "fixed" }));
 
 describe("under load", () => {
   test("nobody is refused or reset, every worker is adopted, and its lines go on", async () => {
@@ -32,7 +23,7 @@ describe("under load", () => {
       await waitFor("more lines", () =>
         [...numberedLines(crank.stdout()).values()].every((lines) => lines.length > 20),
       );
-      await killCrank(crank);
+      await service.kill();
       said.push(crank.stdout());
       const { answered } = load.counts;
       await Bun.sleep(pause);
@@ -55,7 +46,7 @@ describe("under load", () => {
     }
     for (const lines of numberedLines(said.join("\n")).values())
       expect(lines).toEqual([...lines].sort((a, b) => a - b));
-    await service.bench.ctl("web", "shutdown");
+    await service.ctl("shutdown");
     expect(await crank.ended).toMatchObject({ status: 0 });
   });
 
@@ -64,16 +55,16 @@ describe("under load", () => {
     await service.deploy("--", ...RESPONDER, "v1");
     for (let round = 1; round <= 10; round++) {
       const before = await service.pids();
-      crank = await service.replace(crank, "-respawn");
+      crank = await service.replace("-respawn");
       expect(await service.pids()).toEqual(before);
       expect(await service.ask()).toEndWith(` ${before[0]}\n`);
       if (round === 3) await service.deploy("--", ...RESPONDER, "v2");
-      if (round === 6) expect((await service.bench.ctl("web", "reload", "-wait")).status).toBe(0);
+      if (round === 6) expect((await service.ctl("reload", "-wait")).status).toBe(0);
     }
-    expect((await service.bench.ctl("web", "rollback", "-wait")).status).toBe(0);
+    expect((await service.ctl("rollback", "-wait")).status).toBe(0);
     const [pid = 0] = await service.pids();
-    expect((await service.bench.ctl("web", "kill", "-pid", String(pid), "-signal", "KILL", "-wait")).status).toBe(0);
-    await waitFor("another worker", async () => (await service.workers()).some((worker) => worker.state === "ready"));
+    expect((await service.ctl("kill", "-pid", String(pid), "-signal", "KILL", "-wait")).status).toBe(0);
+    await service.ready();
     crank.signal("SIGTERM");
     expect(await crank.ended).toMatchObject({ status: 0 });
     expect(existsSync(service.path("web.ctl"))).toBe(false);

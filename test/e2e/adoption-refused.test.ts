@@ -1,6 +1,6 @@
 // What was left and cannot be taken as it is: damaged and foreign journals, workers that are hard to recognise, and a crank
 // that may not take what it finds.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CRANK as FRONT_END } from "../../src/commands/crank/front-end.ts";
@@ -10,15 +10,15 @@ import { linuxPlatform } from "../../src/supervisor/os/linux.ts";
 import { linuxProcesses, type ProcessTable } from "../../src/supervisor/os/processes.ts";
 import type { Settings } from "../../src/supervisor/state/settings.ts";
 import { needing, ROOT_USER } from "../needs.ts";
+import { CRANK, ROOT } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { changed, journalFile } from "./harness/journal-file.ts";
-import { killCrank, RESPONDER, Service } from "./harness/left.ts";
-import { CRANKCTL, isAlive, ROOT, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let service: Service;
-beforeEach(async () => {
-  service = await Service.open();
-});
-afterEach(() => service.clean());
+const service = eachTest(new Service({ port: "fixed" }));
 
 const UNRULY = ["python3", join(ROOT, "test/apps/unruly.py")];
 
@@ -31,17 +31,17 @@ const leave = (file: Uint8Array): void => writeFileSync(service.path("web.run/jo
 
 /** Starts crank where it will not get far. */
 const fails = async (...args: readonly string[]): Promise<string> => {
-  const { status, stderr } = await service.bench.run([...service.command, ...args]);
+  const { status, stderr } = await service.bench.run([...service.crankCommand(), ...args]);
   expect(status).toBe(1);
   return stderr;
 };
 
 /** Deploys, and kills the crank. The pids of its workers. */
 const killed = async (...args: readonly string[]): Promise<readonly number[]> => {
-  const crank = await service.start();
+  await service.start();
   await service.deploy(...args);
   const pids = await service.pids();
-  await killCrank(crank);
+  await service.kill();
   return pids;
 };
 
@@ -93,7 +93,7 @@ describe("a journal", () => {
       ],
     ] as const) {
       leave(bytes);
-      const { status, stdout } = await service.bench.ctl("web", "adopt", "-dry-run");
+      const { status, stdout } = await service.ctl("adopt", "-dry-run");
       expect([status, stdout]).toEqual([1, expect.stringContaining(`web.run/journal ${complaint}`)]);
       const said = await fails();
       expect(said).toContain(`web.run/journal ${complaint}`);
@@ -128,7 +128,7 @@ describe("a journal", () => {
       [{ pid: foreign.pid, startTime }, `process ${foreign.pid} belongs to user 65534, not 0`],
     ] as const) {
       leave(journalFile({ ...left, entries: changed(left.entries, "worker/1", changes) }));
-      expect((await service.bench.ctl("web", "adopt", "-dry-run")).stdout).toContain(reason);
+      expect((await service.ctl("adopt", "-dry-run")).stdout).toContain(reason);
       const said = await fails();
       expect(said).toContain("none of its workers is left");
       expect(said).toContain(reason);
@@ -148,7 +148,7 @@ describe("a journal", () => {
       expect(await service.pids()).toEqual([pid]);
       expect(await service.ask()).toBe(`unruly ${pid}\n`);
       // One that has overwritten its environment is found by nobody afterwards.
-      expect((await service.bench.ctl("web", "shutdown", "-wait")).status).toBe(0);
+      expect((await service.ctl("shutdown", "-wait")).status).toBe(0);
       await waitFor("its end", () => !isAlive(pid));
     },
   );
@@ -162,7 +162,7 @@ describe("a worker", () => {
     expect(await service.pids()).toEqual([pid]);
     expect(await service.ask()).toBe(`unruly ${pid}\n`);
     await service.deploy("--", ...RESPONDER, "v2");
-    expect(await service.ask()).toStartWith("v2 ");
+    await service.answers("v2");
     await waitFor("the end of the old one", () => !isAlive(pid));
   };
   for (const [deeds, told] of [
@@ -174,13 +174,13 @@ describe("a worker", () => {
   for (const deeds of [["changes-user"], ["overwrites", "changes-user"]])
     needing(ROOT_USER).test(`that ${deeds.join(" and ")} is adopted`, () => isAdopted(deeds, "Took"));
 
-  test("that closed everything is watched, and the socket is opened anew", async () => {
+  test("that closed everything is watched, and the socket is opened again", async () => {
     const [pid = 0] = await killed("-sockets-optional", "--", ...UNRULY, "closes-all");
     const next = await service.adopt();
     await next.wrote("stderr", "has closed its output");
     expect(await service.pids()).toEqual([pid]);
     await service.deploy("--", ...RESPONDER, "v2");
-    expect(await service.ask()).toStartWith("v2 ");
+    await service.answers("v2");
   });
 });
 
@@ -192,7 +192,7 @@ describe("a crank", () => {
     async () => {
       const [pid = 0] = await killed("--", ...RESPONDER, "v1");
       const before = readFileSync(service.path("web.run/journal"));
-      const { status, stderr } = await service.bench.run([...WEAK, ...service.command]);
+      const { status, stderr } = await service.bench.run([...WEAK, ...service.crankCommand()]);
       expect(status).toBe(1);
       expect(stderr).toContain(`the socket cannot be taken back from the workers that hold it: worker 1 (pid ${pid})`);
       expect(stderr).toContain("permission");
@@ -206,19 +206,18 @@ describe("a crank", () => {
 
   needing(ROOT_USER).test("without that right binds beside the workers where the socket was made for it", async () => {
     const bind = ["-bind", `127.0.0.1:${service.port}?reuseport=1`];
-    const command = [CRANKCTL.replace(/ctl$/, ""), "-prefix", service.bench.directory, "-name", "web", ...bind];
-    const first = service.bench.start(command);
-    await waitFor("crank", () => first.stderr().includes("Listening on"));
+    const command = [CRANK, ...service.own, ...bind];
+    await service.launch(command);
     await service.deploy("--", ...RESPONDER, "v1");
     const [pid = 0] = await service.pids();
-    await killCrank(first);
+    await service.kill();
     const next = service.bench.start([...WEAK, ...command]);
-    await waitFor("the adoption", () => next.stderr().includes("Adopted 1 of the 1 worker"));
+    await next.wrote("stderr", "Adopted 1 of the 1 worker");
     await next.wrote("stderr", "it is opened once more beside them (reuseport)");
     await next.wrote("stderr", "cannot be had back");
     await service.deploy("--", ...RESPONDER, "v2");
     await waitFor("the end of the old one", () => !isAlive(pid));
-    expect(await service.ask()).toStartWith("v2 ");
+    await service.answers("v2");
   });
 
   test("with -no-adopt leaves the workers alone and keeps the journal", async () => {
@@ -232,13 +231,13 @@ describe("a crank", () => {
   test("shows what it would adopt", async () => {
     const crank = await service.start();
     await service.deploy("-instances", "2", "--", ...RESPONDER, "v1");
-    const dryRun = (...flags: readonly string[]) => service.bench.ctl("web", "adopt", "-dry-run", ...flags);
+    const dryRun = (...flags: readonly string[]) => service.ctl("adopt", "-dry-run", ...flags);
     expect(await dryRun()).toMatchObject({
       status: 0,
       stdout: `crank is running with pid ${crank.pid}; there is nothing to adopt\n`,
     });
     const [first = 0, second = 0] = await service.pids();
-    await killCrank(crank);
+    await service.kill();
     process.kill(second, "SIGKILL");
     await waitFor("its end", () => !isAlive(second));
     const { status, stdout } = await dryRun();
@@ -252,7 +251,7 @@ describe("a crank", () => {
     next.signal("SIGTERM");
     await next.ended;
     expect(await dryRun()).toMatchObject({ status: 1, stdout: expect.stringContaining("there is no journal") });
-    expect((await service.bench.ctl("web", "adopt")).status).toBe(2);
+    expect((await service.ctl("adopt")).status).toBe(2);
   });
 });
 

@@ -1,14 +1,13 @@
 // How many connections may wait at a socket is the socket's: what a worker shortens by its own listen(2) is restored.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Bench, type Ended, type Running, waitFor } from "./harness/service.ts";
+import type { Ended, Running } from "./harness/bench.ts";
+import { CRANK } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 /** Whatever the machine allows. */
 const MOST = Math.min(4096, Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8")));
@@ -23,10 +22,9 @@ def listen(*_):
 ${when === "at once" ? "listen()" : "signal.signal(signal.SIGUSR1, listen)"}
 os.write(int(os.environ["NOTIFY_FD"]), b"READY=1")
 while True: signal.pause()`;
-  return bench.ctl("web", "run", "-wait", "--", "python3", "-c", program);
+  return web.run("--", "python3", "-c", program);
 };
-const limits = async (): Promise<readonly (number | null)[]> =>
-  JSON.parse((await bench.ctl("web", "status", "-json")).stdout).sockets.map(({ limit }: { limit: number }) => limit);
+const limits = async (): Promise<readonly (number | null)[]> => (await web.status()).sockets.map(({ limit }) => limit);
 const warnings = (crank: Running): readonly string[] =>
   crank
     .stderr()
@@ -35,8 +33,8 @@ const warnings = (crank: Running): readonly string[] =>
 
 describe("a queue that a worker has shortened", () => {
   test("is restored when the worker is ready, at each socket, and that is said once for a generation", async () => {
-    const path = join(bench.directory, "web.sock");
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-bind", path]);
+    const path = web.path("web.sock");
+    const crank = await web.start("-bind", path);
     expect(await run(5)).toMatchObject({ status: 0 });
     await crank.wrote(
       "stderr",
@@ -50,13 +48,14 @@ describe("a queue that a worker has shortened", () => {
   });
 
   test("is restored when the status is asked for, and that is not said again", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0?backlog=300"]);
+    const crank = await web.startOn(["127.0.0.1:0?backlog=300"]);
     await run(5, "later");
     for (let times = 1; times <= 2; times++) {
-      await bench.ctl("web", "kill", "-ready", "-signal", "USR1");
+      await web.ctl("kill", "-ready", "-signal", "USR1");
       await waitFor("the shorter queue", () => crank.stdout().split("shortened").length > times);
       expect(await limits()).toEqual([300]);
     }
+    await crank.wrote("stderr", "connections wait");
     expect(warnings(crank)).toHaveLength(1);
   });
 
@@ -66,16 +65,14 @@ s = socket.create_server(("127.0.0.1", 0), backlog=77)
 os.dup2(s.fileno(), 3)
 os.set_inheritable(3, True)
 os.execv(sys.argv[1], sys.argv[1:])`;
-    const flags = ["-prefix", bench.directory, "-name", "web", "-bind", "fd://3"];
-    const crank = bench.start(["python3", "-c", giver, join(import.meta.dir, "../../bin/crank"), ...flags]);
-    await crank.wrote("stderr", "Listening on");
+    const crank = await web.launch(["python3", "-c", giver, CRANK, ...web.own, "-bind", "fd://3"]);
     await run(5);
     await crank.wrote("stderr", "let only 5 connections wait; it is 77 again");
     expect(await limits()).toEqual([77]);
   });
 
   test("is left alone where a worker has made it longer", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0?backlog=50"]);
+    const crank = await web.startOn(["127.0.0.1:0?backlog=50"]);
     await run(60);
     expect(await limits()).toEqual([60]);
     expect(warnings(crank)).toEqual([]);

@@ -1,15 +1,13 @@
 // Bytes that are not UTF-8: refused where they would be changed, and passed on where they are only inherited.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { Bench, CRANK, CRANKCTL, type Ended, waitFor } from "./harness/service.ts";
+import { describe, expect, test } from "bun:test";
+import { CRANK, type Ended } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 /** Runs a line of bash, whose $'\xe4' are bytes. */
-const bash = (line: string): Promise<Ended> => bench.run(["bash", "-c", line]);
+const bash = (line: string): Promise<Ended> => web.bench.run(["bash", "-c", line]);
 
 describe("bytes that are not UTF-8", () => {
   test.each([
@@ -18,52 +16,35 @@ describe("bytes that are not UTF-8", () => {
     ["a value of -env", `run -env SECRET=p$'\\xe4'ss -- true`, 'argument 7 is not UTF-8: "SECRET=p?ss"'],
     ["a directory", `run -cwd /tmp/caf$'\\xe9' -- true`, 'argument 7 is not UTF-8: "/tmp/caf?"'],
   ])("in %s are refused, and the argument is named", async (_, words, sentence) => {
-    const ended = await bash(`${CRANKCTL} -prefix ${bench.directory} -name web ${words}`);
+    const ended = await bash(`${web.ctlCommand().join(" ")} ${words}`);
     expect([ended.status, ended.stderr]).toEqual([2, expect.stringContaining(sentence)]);
   });
 
   test("in crank's own arguments keep it from starting", async () => {
-    const ended = await bash(`${CRANK} -prefix ${bench.directory} -name caf$'\\xe9' -bind 127.0.0.1:0`);
+    const ended = await bash(`${CRANK} -prefix ${web.directory} -name caf$'\\xe9' -bind 127.0.0.1:0`);
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain('crank: argument 4 is not UTF-8: "caf?"');
   });
 
   test("in the directory where crankctl is called are refused with a sentence", async () => {
-    const there = `${bench.directory}/caf$'\\xe9'`;
-    const ended = await bash(
-      `mkdir ${there} && cd ${there} && ${CRANKCTL} -prefix ${bench.directory} -name web run -- true`,
-    );
+    const there = `${web.directory}/caf$'\\xe9'`;
+    const ended = await bash(`mkdir ${there} && cd ${there} && ${web.ctlCommand().join(" ")} run -- true`);
     expect(ended.status).toBe(2);
     expect(ended.stderr).toContain("is not UTF-8");
     expect(ended.stderr).not.toContain("    at ");
   });
 
   test("in the environment that crank was started with reach workers as they are", async () => {
-    const crank = bench.start([
-      "bash",
-      "-c",
-      `SECRET=p$'\\xe4'ss exec ${CRANK} -prefix ${bench.directory} -name web -bind 127.0.0.1:0`,
-    ]);
-    await waitFor("its start", () => crank.stderr().includes("Listening on"));
+    const crank = await web.launch(["bash", "-c", `SECRET=p$'\\xe4'ss exec ${web.crankCommand().join(" ")}`]);
     const shell = 'printf %s "$SECRET" | od -An -tx1; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
-    expect(await bench.ctl("web", "run", "-wait", "-sockets-optional", "--", "bash", "-c", shell)).toMatchObject({
+    expect(await web.run("-sockets-optional", "--", "bash", "-c", shell)).toMatchObject({
       status: 0,
     });
     await crank.wrote("stdout", /70 e4 73 73/);
   });
 
   test("do not mean the character that stands for them elsewhere", async () => {
-    const ended = await bench.run([
-      CRANKCTL,
-      "-prefix",
-      bench.directory,
-      "-name",
-      "web",
-      "run",
-      "--",
-      "true",
-      "\ufffd",
-    ]);
+    const ended = await web.ctl("run", "--", "true", "\ufffd");
     expect(ended.stderr).toContain("couldn't connect");
   });
 });

@@ -1,36 +1,29 @@
 // The connections that workers hold, as status shows them: counted exactly, held against what workers and clients know.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Status, WorkerInfo } from "../../src/control/messages.ts";
-import { Bench, descendants, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { ROOT } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { descendants } from "./harness/processes.ts";
+import { HOLDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-const HOLDER = join(ROOT, "test/apps/holder.py");
 const CROWD = join(ROOT, "test/apps/crowd.py");
 /** For 50,000 connections to be there. */
 const CROWD_MS = 120_000;
 
-let bench: Bench;
-let clients: Socket[];
-beforeEach(() => {
-  bench = new Bench();
-  clients = [];
-});
-afterEach(() => {
-  for (const client of clients) client.destroy();
-  return bench.clean();
+const web = eachTest(new Service());
+const clients: Socket[] = [];
+web.atEnd(() => {
+  for (const client of clients.splice(0)) client.destroy();
 });
 
-const start = (...args: string[]): Promise<Running> => bench.crank("web", ["-bind", "127.0.0.1:0", ...args]);
-const run = async (flags: readonly string[], children = 0, most = 1_000_000): Promise<void> => {
-  const env = ["-env", `HOLDER_DIR=${bench.directory}`];
-  const command = ["python3", HOLDER, String(children), String(most)];
-  const ended = await bench.ctl("web", "run", "-wait", ...env, ...flags, "--", ...command);
-  if (ended.status !== 0) throw new Error(ended.stderr);
-};
-const ps = async (): Promise<WorkerInfo[]> => JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
-const status = async (): Promise<Status> => JSON.parse((await bench.ctl("web", "status", "-json")).stdout);
+/** Deploys the holder: with so many children, each of which accepts so many connections. */
+const run = (flags: readonly string[], children = 0, most = 1_000_000): Promise<void> =>
+  web.deploy("-env", `HOLDER_DIR=${web.directory}`, ...flags, "--", ...HOLDER, String(children), String(most));
 
 const visit = async (target: { port: number; host: string } | { path: string }): Promise<void> => {
   const client = connect(target);
@@ -43,29 +36,29 @@ const sum = (numbers: readonly (number | null | undefined)[]): number =>
 
 /** How many connections the processes below a worker say that they hold. */
 const heldBy = async (worker: WorkerInfo, processes: number): Promise<number> => {
-  const pid = worker.pid ?? 0;
+  const pid = worker.pid ?? Number.NaN;
   const isTold = (name: string) => new RegExp(`^${worker.id}\\.\\d+$`).test(name);
-  for (const name of readdirSync(bench.directory).filter(isTold)) rmSync(join(bench.directory, name));
+  for (const name of readdirSync(web.directory).filter(isTold)) rmSync(web.path(name));
   for (const one of processes > 1 ? descendants(pid) : [pid]) process.kill(one, "SIGUSR1");
   const wanted = Math.max(1, processes - 1);
   const files = await waitFor("the worker's own count", () => {
-    const told = readdirSync(bench.directory).filter(isTold);
+    const told = readdirSync(web.directory).filter(isTold);
     return told.length === wanted && told;
   });
-  return sum(files.map((name) => Number(readFileSync(join(bench.directory, name), "utf8"))));
+  return sum(files.map((name) => Number(readFileSync(web.path(name), "utf8"))));
 };
 
 /** Waits until everybody who is connected has been accepted and counted. */
 const counted = (count: number): Promise<Status> =>
   waitFor(`${count} connections`, async () => {
-    const seen = await status();
+    const seen = await web.status();
     return sum(seen.workers.map(({ usage }) => usage?.connections)) === count && seen;
   });
 
 describe("connections", () => {
   test("are counted for each worker that has accepted them, on every socket of the service, and for nobody else", async () => {
-    const path = join(bench.directory, "web.sock");
-    const crank = await start("-respawn=false", "-bind", "localhost:0", "-bind", path);
+    const path = web.path("web.sock");
+    const crank = await web.start("-respawn=false", "-bind", "localhost:0", "-bind", path);
     await run(["-instances", "2"]);
     await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){3}/);
     const ports = [...crank.stderr().matchAll(/tcp:\/\/\S*:(\d+)/g)].map(([, port]) => Number(port));
@@ -83,18 +76,18 @@ describe("connections", () => {
     // Closed by the client alone, they are the worker's until it has closed them too.
     expect((await counted(6)).workers).toHaveLength(2);
     process.kill(seen.workers[0]?.pid ?? Number.NaN, "SIGINT");
-    await waitFor("the worker to be gone", async () => (await ps()).length === 1);
+    await waitFor("the worker to be gone", async () => (await web.ps()).length === 1);
     await counted(seen.workers[1]?.usage?.connections ?? Number.NaN);
   });
 
   test("that wait to be accepted are nobody's, and what the kernel drops for a full queue is told", async () => {
-    const crank = await start("-bind", "127.0.0.1:0?backlog=1");
+    const crank = await web.start("-bind", "127.0.0.1:0?backlog=1");
     await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){2}/);
     const port = Number([...crank.stderr().matchAll(/:(\d+)$/gm)].at(-1)?.[1]);
     await run([], 0, 0);
     for (let count = 0; count < 6; count++) clients.push(connect({ port, host: "127.0.0.1" }).on("error", () => {}));
     const seen = await waitFor("drops", async () => {
-      const now = await status();
+      const now = await web.status();
       const [, socket] = now.sockets;
       // The queue is asked for before the drops are counted.
       return (socket?.drops ?? 0) > 0 && socket?.queue === 2 && now;
@@ -105,18 +98,18 @@ describe("connections", () => {
   });
 
   test("of workers that drain are shown until they are gone, though crank has closed its sockets for its own end", async () => {
-    const crank = await start();
+    const crank = await web.start();
     await run(["-stop", "600"]);
-    await visit({ port: portOf(crank), host: "127.0.0.1" });
+    await visit({ port: web.port, host: "127.0.0.1" });
     await counted(1);
     await run(["-stop", "600"]);
-    await waitFor("the first to drain", async () => (await ps()).some(({ state }) => state === "stopping"));
-    await visit({ port: portOf(crank), host: "127.0.0.1" });
-    await visit({ port: portOf(crank), host: "127.0.0.1" });
+    await waitFor("the first to drain", async () => (await web.ps()).some(({ state }) => state === "stopping"));
+    await visit({ port: web.port, host: "127.0.0.1" });
+    await visit({ port: web.port, host: "127.0.0.1" });
     const shared = await counted(3);
     expect(shared.workers.map((worker) => worker.usage?.connections)).toEqual([1, 2]);
-    await bench.ctl("web", "shutdown");
-    await waitFor("no sockets", async () => (await status()).sockets.length === 0);
+    await web.ctl("shutdown");
+    await waitFor("no sockets", async () => (await web.status()).sockets.length === 0);
     expect((await counted(3)).workers.map(({ state }) => state)).toEqual(["stopping", "stopping"]);
     for (const worker of shared.workers) process.kill(worker.pid ?? Number.NaN, "SIGINT");
     expect((await crank.ended).status).toBe(0);
@@ -129,14 +122,14 @@ describe("connections", () => {
   ])(
     "are counted exactly when there are %i",
     async (count, children) => {
-      const crank = await start();
+      await web.start();
       // No process may have more descriptors than the machine allows: 20,000 or so.
       await run(["-instances", "2", "-stop", "1"], children, 15_000);
       const processes = Math.ceil(count / 13_000);
-      const crowd = bench.start(["python3", CROWD, String(portOf(crank)), String(count), String(processes)], {
+      const crowd = web.bench.start(["python3", CROWD, String(web.port), String(count), String(processes)], {
         stdin: "pipe",
       });
-      await waitFor("the crowd", () => crowd.stdout().includes("held"));
+      await crowd.wrote("stdout", "held");
       const seen = await counted(count);
       for (const worker of seen.workers) {
         expect(worker.usage?.connections).toBe(await heldBy(worker, children + 1));

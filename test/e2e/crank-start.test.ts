@@ -1,19 +1,18 @@
 // crank's start: what it refuses, in which words and with which status, and what it leaves behind then.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { mountNamespaces, needing, ROOT_USER } from "../needs.ts";
-import { Bench, CRANK, waitFor } from "./harness/service.ts";
+import { CRANK } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
-const crank = (...args: string[]) => bench.run([CRANK, ...args]);
-const named = (...args: string[]) => crank("-prefix", bench.directory, "-name", "web", ...args);
+const crank = (...args: string[]) => web.bench.run([CRANK, ...args]);
+const named = (...args: string[]) => crank(...web.own, ...args);
 
 describe("a wrong command line is refused with status 2 and one sentence", () => {
   test.each<[string[], string]>([
@@ -49,7 +48,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     server.close();
     expect(ended).toMatchObject({ status: 1 });
     expect(ended.stderr).toContain(`127.0.0.1:${port}: address already in use`);
-    expect(existsSync(join(bench.directory, "web.ctl"))).toBe(false);
+    expect(existsSync(web.path("web.ctl"))).toBe(false);
   });
 
   test("an address that is not this machine's", async () => {
@@ -59,11 +58,11 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   });
 
   needing(ROOT_USER).test("an address that it may not have", async () => {
-    const locked = join(bench.directory, "locked");
+    const locked = web.path("locked");
     mkdirSync(locked);
-    chmodSync(bench.directory, 0o1777);
-    const flags = ["-prefix", bench.directory, "-name", "web", "-bind", join(locked, "web.sock")];
-    const ended = await bench.run(["setpriv", "--reuid", "65534", "--clear-groups", CRANK, ...flags]);
+    chmodSync(web.directory, 0o1777);
+    const flags = [...web.own, "-bind", join(locked, "web.sock")];
+    const ended = await web.bench.run(["setpriv", "--reuid", "65534", "--clear-groups", CRANK, ...flags]);
     expect(ended).toMatchObject({ status: 1 });
     expect(ended.stderr).toContain(`${locked}/web.sock: permission denied`);
     expect(ended.stderr.trim().split("\n")).toHaveLength(1);
@@ -76,13 +75,13 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   });
 
   test("a host that does not resolve, beside a socket that could be opened: its file is not left behind", async () => {
-    const path = join(bench.directory, "web.sock");
+    const path = web.path("web.sock");
     expect(await named("-bind", path, "-bind", "tcp://no-such-host.invalid:80")).toMatchObject({ status: 1 });
     expect(existsSync(path)).toBe(false);
   });
 
   test("a plain file where the socket should be", async () => {
-    const path = join(bench.directory, "file");
+    const path = web.path("file");
     writeFileSync(path, "precious");
     const ended = await named("-bind", path);
     expect(ended).toMatchObject({ status: 1 });
@@ -91,7 +90,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   });
 
   test("a live socket, which goes on to be answered", async () => {
-    const path = join(bench.directory, "live.sock");
+    const path = web.path("live.sock");
     const server = createServer();
     await new Promise<void>((done) => server.listen(path, done));
     const ended = await named("-bind", path);
@@ -102,17 +101,17 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
 
   test("a working directory that was removed: nothing is made in another one", async () => {
     const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -bind ./web.sock -name web -prefix .';
-    const ended = await bench.run(["bash", "-c", `cd ${bench.directory} && ${script}`, CRANK]);
+    const ended = await web.bench.run(["bash", "-c", `cd ${web.directory} && ${script}`, CRANK]);
     const stderr = "crank: the working directory does not exist any more: change to another one, and try again\n";
     expect(ended).toEqual({ status: 1, stdout: "", stderr });
   });
 
   needing(mountNamespaces()).test("a full disk, on which no record is left", async () => {
     const full = 'disk="$1"; shift; mount -t tmpfs -o size=64k crank-test "$disk"; head -c 64k /dev/zero >"$disk/full"';
-    const words = ["bash", "-c", `${full}; "$0" "$@"; status=$?; ls "$disk"; exit $status`, CRANK, bench.directory];
-    const flags = ["-bind", "127.0.0.1:0", "-name", "web", "-prefix", bench.directory];
-    const ended = await bench.run(["unshare", "--mount", ...words, ...flags]);
-    const record = join(bench.directory, "web.conf");
+    const words = ["bash", "-c", `${full}; "$0" "$@"; status=$?; ls "$disk"; exit $status`, CRANK, web.directory];
+    const flags = ["-bind", "127.0.0.1:0", ...web.own];
+    const ended = await web.bench.run(["unshare", "--mount", ...words, ...flags]);
+    const record = web.path("web.conf");
     expect(ended).toEqual({
       status: 1,
       stdout: "full\n",
@@ -133,7 +132,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   });
 
   test("a prefix that does not exist, and one where nothing can be written", async () => {
-    for (const prefix of [join(bench.directory, "missing"), "/proc"]) {
+    for (const prefix of [web.path("missing"), "/proc"]) {
       const ended = await crank("-prefix", prefix, "-name", "web", "-bind", "127.0.0.1:0");
       expect(ended).toMatchObject({ status: 1 });
       expect(ended.stderr).toContain(`${prefix}/web.conf`);
@@ -148,7 +147,7 @@ test("more sockets than crank can keep are refused at the start, with one senten
   expect(ended.stderr).toMatch(
     /^crank: The sockets and settings would take \d+ bytes, more than the 4194304 that crank keeps; name fewer sockets, .*\n$/,
   );
-  expect(readdirSync(bench.directory)).toEqual([]);
+  expect(readdirSync(web.directory)).toEqual([]);
 });
 
 describe("a record that cannot be used is kept aside and named, and crank starts empty", () => {
@@ -159,14 +158,14 @@ describe("a record that cannot be used is kept aside and named, and crank starts
     ["of a later version", '{"command":["true"],"crank":{"version":7,"history":[]}}'],
     ["of wrong types", '{"command":"true","start_timeout":"soon"}'],
   ])("%s", async (_, text) => {
-    const record = join(bench.directory, "web.conf");
+    const record = web.path("web.conf");
     writeFileSync(record, text);
-    const running = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    const running = await web.start();
     await running.wrote("stderr", `The record ${record}`);
     await running.wrote("stderr", `kept as ${record}.bad-1`);
     expect(readFileSync(`${record}.bad-1`, "utf8")).toBe(text);
-    expect((await bench.ctl("web", "ps")).stdout).toBe("");
-    expect((await bench.ctl("web", "history", "-json")).stdout.trim()).toBe("[]");
+    expect((await web.ctl("ps")).stdout).toBe("");
+    expect((await web.ctl("history", "-json")).stdout.trim()).toBe("[]");
   });
 });
 
@@ -177,15 +176,15 @@ describe("a journal that cannot be used is kept aside and named, and crank start
     ["something else", Buffer.from('{"not":"a journal"}')],
     ["of a later version", Buffer.from("crankjnl\u0009\0\0\0\0\0\0\0\0\0\0\0")],
   ])("%s", async (_, bytes) => {
-    const journal = join(bench.directory, "web.run/journal");
-    mkdirSync(join(bench.directory, "web.run"));
+    const journal = web.path("web.run/journal");
+    mkdirSync(web.path("web.run"));
     writeFileSync(journal, bytes);
-    writeFileSync(join(bench.directory, "web.conf"), JSON.stringify({ cwd: "/", command: ["sleep", "600"] }));
-    const running = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    writeFileSync(web.path("web.conf"), JSON.stringify({ cwd: "/", command: ["sleep", "600"] }));
+    const running = await web.start();
     await running.wrote("stderr", `The journal ${journal}`);
     await running.wrote("stderr", `kept as ${journal}.bad-1`);
     expect(readFileSync(`${journal}.bad-1`)).toEqual(Buffer.from(bytes));
-    await waitFor("the worker of the record", async () => (await bench.ctl("web", "ps")).stdout.includes("sleep 600"));
+    await waitFor("the worker of the record", async () => (await web.ctl("ps")).stdout.includes("sleep 600"));
   });
 });
 
@@ -214,27 +213,27 @@ describe("crank", () => {
   });
 
   test("refuses a name that another crank has, and names that one's pid", async () => {
-    const first = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    const first = await web.start();
     const second = await named("-bind", "127.0.0.1:0");
     expect(second).toMatchObject({ status: 1 });
     expect(second.stderr).toContain(`with pid ${first.pid}`);
-    expect((await bench.ctl("web", "info", "-json")).status).toBe(0);
+    expect((await web.ctl("info", "-json")).status).toBe(0);
   });
 
   test("takes over a stale socket, and removes its sockets' files when it ends", async () => {
-    const path = join(bench.directory, "web.sock");
-    const dead = bench.start([
+    const path = web.path("web.sock");
+    const dead = web.bench.start([
       "python3",
       "-c",
       `import socket;s=socket.socket(socket.AF_UNIX);s.bind(${JSON.stringify(path)})`,
     ]);
     await dead.ended;
     expect(existsSync(path)).toBe(true);
-    const running = await bench.crank("web", ["-bind", path]);
+    const running = await web.startOn([path]);
     running.signal("SIGTERM");
     expect(await running.ended).toMatchObject({ status: 0 });
     expect(existsSync(path)).toBe(false);
-    expect(existsSync(join(bench.directory, "web.ctl"))).toBe(false);
-    expect(readdirSync(join(bench.directory, "web.run"))).not.toContain("journal");
+    expect(existsSync(web.path("web.ctl"))).toBe(false);
+    expect(readdirSync(web.path("web.run"))).not.toContain("journal");
   });
 });

@@ -1,37 +1,26 @@
 // Lists within lists, a hundred thousand deep, from wherever crank reads: each is answered by a sentence, and no supervisor
 // ends over it.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { connect } from "node:net";
-import { join } from "node:path";
+import { eachTest } from "./harness/each-test.ts";
 import { scene } from "./harness/einhorn.ts";
-import { Bench, ROOT } from "./harness/service.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
 
-const RESPONDER = join(ROOT, "test/apps/responder.py");
 const DEEP = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 /** The first line that is answered to a line. */
-const exchange = (path: string, line: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    let heard = "";
-    const socket = connect(path, () => socket.write(`${line}\n`));
-    socket.on("error", reject);
-    socket.on("close", () => resolve(heard));
-    socket.on("data", (bytes) => {
-      heard += bytes.toString();
-      if (heard.includes("\n")) socket.destroy();
-    });
-  });
+const exchange = async (line: string): Promise<string> => {
+  const talk = await web.control();
+  talk.say(`${line}\n`);
+  const [answer = ""] = await talk.hearsLines(1);
+  return answer;
+};
 
 test("a request that nests too deep is refused, and the supervisor goes on", async () => {
-  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-  const path = join(bench.directory, "web.ctl");
+  await web.start();
   for (const line of [
     DEEP,
     `{"jsonrpc":"2.0","id":1,"method":"ps","params":${DEEP}}`,
@@ -39,16 +28,16 @@ test("a request that nests too deep is refused, and the supervisor goes on", asy
     `[{"command":"worker:ack","pid":${DEEP}}]`,
     `---%0Acommand: ${DEEP}%0A`,
   ])
-    expect(JSON.parse(await exchange(path, line)).error.message).toContain("nests deeper than 32 levels");
-  expect(JSON.parse((await bench.ctl("web", "info", "-json")).stdout)).toMatchObject({ supervisorDeaths: 0 });
+    expect(JSON.parse(await exchange(line)).error.message).toContain("nests deeper than 32 levels");
+  expect(await web.info()).toMatchObject({ supervisorDeaths: 0 });
 });
 
 test("a record that nests too deep is put aside, and crank begins without it", async () => {
-  const path = join(bench.directory, "web.conf");
+  const path = web.path("web.conf");
   writeFileSync(path, `{"crank":{"version":1,"history":${DEEP}}}\n`);
-  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  const crank = await web.start();
   await crank.wrote("stderr", `The record ${path} nests deeper than 32 levels`);
-  expect(await bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "one")).toMatchObject({ status: 0 });
+  expect(await web.run("--", ...RESPONDER, "one")).toMatchObject({ status: 0 });
 });
 
 scene("a line to einhorn that nests too deep cannot be parsed, and the master's supervisor goes on", async (stage) => {

@@ -1,21 +1,19 @@
 // The service manager keeps crank's sockets while crank is restarted: no connection is refused, whatever ended it.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, statSync, unlinkSync } from "node:fs";
 import { createConnection } from "node:net";
-import { join } from "node:path";
 import { compiled } from "./harness/apps.ts";
+import { CRANK } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { Load } from "./harness/load.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, CRANK, waitFor } from "./harness/service.ts";
+import { Service } from "./harness/service.ts";
 import { ServiceManager } from "./harness/service-manager.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
-const run = (version: string) => bench.ctl("web", "run", "-wait", "--", compiled("worker"), version);
+const run = (version: string) => web.run("--", compiled("worker"), version);
 
 /** The port of the last crank; its log and what it says to the service manager come by different ways. */
 const portOf = (manager: ServiceManager): Promise<number> =>
@@ -37,7 +35,7 @@ const ask = (
     });
     connection.once("close", () => done(text)).once("error", fail);
   });
-  // Whoever only wants to connect does not mind what comes of it.
+  // A test that only connects looks at no answer.
   answer.catch(() => {});
   connected.catch(() => {});
   return { connected, answer };
@@ -45,7 +43,7 @@ const ask = (
 
 describe("nobody is refused or reset", () => {
   test.each(["SIGRTMIN+1", "SIGKILL"])("by restarts on %s under load", async (signal) => {
-    const manager = await ServiceManager.of(bench, ["-bind", "127.0.0.1:0"]);
+    const manager = await ServiceManager.of(web.bench, ["-bind", "127.0.0.1:0"]);
     await manager.startReady();
     expect((await run("v1")).status).toBe(0);
     const port = await portOf(manager);
@@ -64,7 +62,7 @@ describe("nobody is refused or reset", () => {
   });
 
   test("while no crank runs at all: who comes then is served by the next one", async () => {
-    const manager = await ServiceManager.of(bench, ["-bind", "127.0.0.1:0"]);
+    const manager = await ServiceManager.of(web.bench, ["-bind", "127.0.0.1:0"]);
     await manager.startReady();
     expect((await run("v1")).status).toBe(0);
     const port = await portOf(manager);
@@ -78,8 +76,8 @@ describe("nobody is refused or reset", () => {
   });
 
   test("on a unix socket, whose file stays", async () => {
-    const path = join(bench.directory, "web.sock");
-    const manager = await ServiceManager.of(bench, ["-bind", `${path}?mode=0660`]);
+    const path = web.path("web.sock");
+    const manager = await ServiceManager.of(web.bench, ["-bind", `${path}?mode=0660`]);
     await manager.startReady();
     expect((await run("v1")).status).toBe(0);
     const { ino } = statSync(path);
@@ -93,11 +91,11 @@ describe("nobody is refused or reset", () => {
 
 describe("what the store gives back", () => {
   test("is found by its address, whatever the order of -bind is now; what no -bind wants is given up", async () => {
-    const [first, second, third] = [1, 2, 3].map((number) => join(bench.directory, `${number}.sock`));
-    const binds = join(bench.directory, "binds");
+    const [first, second, third] = [1, 2, 3].map((number) => web.path(`${number}.sock`));
+    const binds = web.path("binds");
     const command = ["sh", "-c", `exec "$@" $(cat ${binds})`, "sh", CRANK];
     await Bun.write(binds, `-bind ${first} -bind ${second}`);
-    const manager = await ServiceManager.of(bench, [], { command });
+    const manager = await ServiceManager.of(web.bench, [], { command });
     await manager.startReady();
     await Bun.write(binds, `-bind ${third} -bind ${first}`);
     manager.order("restart SIGRTMIN+1");
@@ -111,8 +109,8 @@ describe("what the store gives back", () => {
   });
 
   test("is opened anew when a unix socket's file is gone", async () => {
-    const path = join(bench.directory, "web.sock");
-    const manager = await ServiceManager.of(bench, ["-bind", path]);
+    const path = web.path("web.sock");
+    const manager = await ServiceManager.of(web.bench, ["-bind", path]);
     await manager.startReady();
     unlinkSync(path);
     manager.order("restart SIGRTMIN+1");
@@ -130,7 +128,7 @@ describe("what the store gives back", () => {
 
   test.each(["listen", "file"])("is not taken when it is not what its name says (%s)", async (what) => {
     const [port = 0] = await freePorts(1);
-    const manager = await ServiceManager.of(bench, ["-bind", `127.0.0.1:${port}`]);
+    const manager = await ServiceManager.of(web.bench, ["-bind", `127.0.0.1:${port}`]);
     const name = `crank-bound-tcp%3A//127.0.0.1%3A${port}`;
     manager.order(what === "listen" ? `listen ${name} 127.0.0.1 0` : `file ${name}`);
     await manager.startReady();

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { compiled } from "./harness/apps.ts";
 import { Client, Stage } from "./harness/einhorn.ts";
 import { Load } from "./harness/load.ts";
-import { isAlive, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 /** This worker says READY=1, as crank's do. */
 const FLAGS = ["-s", "0", "-m", "manual", "-b", "127.0.0.1:0"];

@@ -2,8 +2,9 @@
 import { describe, expect } from "bun:test";
 import { join } from "node:path";
 import { EINHORN_COMMANDS } from "../../src/control/dialects/einhorn.ts";
+import { ROOT } from "./harness/bench.ts";
 import { scene } from "./harness/einhorn.ts";
-import { isAlive, ROOT } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
 
 describe("the protocol", () => {
   scene("takes YAML and JSON, and answers in YAML", async (stage) => {

@@ -1,8 +1,10 @@
 // How einhorn's master is replaced in place: by itself or through a command.
 import { describe, expect } from "bun:test";
 import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import type { Running } from "./harness/bench.ts";
 import { EINHORN, EXECUTES, niceOf, type Stage, scene, titleOf, WORKER, wrapper } from "./harness/einhorn.ts";
-import { isAlive, type Running, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const said = (path: string): string[] => readFileSync(`${path}.said`, "utf8").trim().split("\n");
 

@@ -2,7 +2,7 @@
 import { describe, expect } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { EINHORN, EINHORNSH, scene, titleOf } from "./harness/einhorn.ts";
-import { waitFor } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 describe("the command line", () => {
   scene("without a program shows the usage, with status 1", async ({ bench }) => {
@@ -66,7 +66,8 @@ describe("the log", () => {
       // The worker ends before its time: an error.
       const other = stage.start([flag, ...files, "-m", "60", "-s", "60", "true"]);
       await waitFor(`${mark} in the log`, () => other.stderr().includes(`[MASTER ${other.pid}] ${mark}`));
-      expect(other.stderr().includes("INFO")).toBe(flag === "-v");
+      if (flag === "-v") await other.wrote("stderr", "INFO");
+      else expect(other.stderr()).not.toContain("INFO");
     }
   });
 });
@@ -75,8 +76,10 @@ describe("the files", () => {
   scene("are named after -c, and all but the lock file go with the master", async (stage) => {
     const master = stage.start(["-c", "blue", "-m", "0", "sleep", "600"]);
     const path = (suffix: string): string => stage.path(`einhorn-blue.${suffix}`);
-    await waitFor("the pid file", () => existsSync(path("pid")));
-    expect(readFileSync(path("pid"), "utf8")).toBe(String(master.pid));
+    await waitFor(
+      "the pid file",
+      () => existsSync(path("pid")) && readFileSync(path("pid"), "utf8") === String(master.pid),
+    );
     const second = await stage.start(["-c", "blue", "true"]).ended;
     expect(second.status).toBe(1);
     expect(second.stderr).toContain(`-d ${path("sock")}`);
@@ -103,8 +106,8 @@ describe("the files", () => {
   scene("are where -d, -e and -f say", async (stage) => {
     const [control, pid, lock] = [stage.path("c"), stage.path("p"), stage.path("l")];
     const master = stage.start(["-d", control, "-e", pid, "-f", lock, "-m", "0", "sleep", "600"]);
-    await waitFor("the pid file", () => existsSync(pid));
-    expect(readFileSync(pid, "utf8")).toBe(String(master.pid));
+    await waitFor("the pid file", () => existsSync(pid) && readFileSync(pid, "utf8") === String(master.pid));
+    await master.wrote("stderr", "Started worker");
     expect([existsSync(control), existsSync(lock)]).toEqual([true, true]);
   });
 });
@@ -127,7 +130,7 @@ describe("the process title", () => {
       ["-m", "0", "-c", "y".repeat(200), "-d", stage.socket, "sh", "-c", `echo $1 $X; exec sleep 600`, "sh", words],
       { X: "kept" },
     );
-    await waitFor("the worker's words", () => master.stdout().includes(`${words} kept\n`));
+    await master.wrote("stdout", `${words} kept\n`);
     expect(titleOf(master.pid)).toBe(`einhorn: ruby ${"y".repeat(200)}`);
   });
 });
@@ -156,8 +159,8 @@ describe("einhornsh", () => {
   });
 
   scene("is a shell, and finds the master by -c", async (stage) => {
-    stage.start(["-c", "red", "-m", "0", "sleep", "600"]);
-    await waitFor("the socket", () => existsSync(stage.path("einhorn-red.sock")));
+    const master = stage.start(["-c", "red", "-m", "0", "sleep", "600"]);
+    await master.wrote("stderr", "Started worker");
     const shell = stage.bench.start([EINHORNSH, "red"], { stdin: "pipe", env: { TMPDIR: stage.bench.directory } });
     shell.write("louder\nquit\n");
     const ended = await shell.ended;

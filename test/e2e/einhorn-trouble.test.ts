@@ -2,7 +2,8 @@
 import { describe, expect } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { Client, EINHORN, EXECUTES, type Stage, scene, wrapper } from "./harness/einhorn.ts";
-import { isAlive, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 describe("an upgrade that fails", () => {
   const NOTHING_YET = "#!/bin/sh\nexit 1\n";

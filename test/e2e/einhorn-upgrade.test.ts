@@ -1,7 +1,9 @@
 // einhorn's upgrades from outside.
 import { describe, expect } from "bun:test";
+import type { Running } from "./harness/bench.ts";
 import { scene, WORKER } from "./harness/einhorn.ts";
-import { isAlive, type Running, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 describe("an upgrade", () => {
   for (const [command, first] of [

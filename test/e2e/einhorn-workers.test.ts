@@ -2,8 +2,10 @@
 import { describe, expect } from "bun:test";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CRANKCTL, ROOT } from "./harness/bench.ts";
 import { niceOf, Stage, scene, titleOf, WORKER } from "./harness/einhorn.ts";
-import { CRANKCTL, isAlive, ROOT, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 describe("workers", () => {
   scene("get their environment, a group of their own, and are ready by worker:ack", async (stage) => {

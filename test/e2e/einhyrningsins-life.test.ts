@@ -2,9 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { compiled } from "./harness/apps.ts";
+import { Bench, portOf, type Running } from "./harness/bench.ts";
 import { answerFrom, EINHYRNINGSINS, said, scene, workers, workersOf } from "./harness/einhyrningsins.ts";
 import { Load } from "./harness/load.ts";
-import { Bench, isAlive, portOf, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
+import { isAlive, signal, supervisorOf } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 /** So many attempts that a busy machine, on which a worker does not get there within 3 s, changes nothing. */
 const PATIENT = ["-r", "20"];

@@ -1,7 +1,9 @@
 // einhyrningsins' line protocol byte for byte, from a plain socket: what each command answers, and what bad lines do.
 import { describe, expect } from "bun:test";
+import { CRANKCTL, type Running } from "./harness/bench.ts";
 import { type Stage, said, scene, workers, workersOf } from "./harness/einhyrningsins.ts";
-import { CRANKCTL, isAlive, type Running, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const line = (command: string, ...args: string[]): string => `${JSON.stringify({ command, args })}\n`;
 

@@ -3,8 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { mountNamespaces } from "../needs.ts";
+import { Bench } from "./harness/bench.ts";
 import { answerFrom, EINHYRNINGSINS, said, scene, WORKER, workers } from "./harness/einhyrningsins.ts";
-import { Bench, isAlive, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 describe("the command line of einhyrningsins", () => {
   test.each([

@@ -1,8 +1,9 @@
 // einhyrningsinsctl from outside: what it sends, prints and ends with, one command at a time and as a shell.
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { Bench, type Ended } from "./harness/bench.ts";
 import { EINHYRNINGSINSCTL, type Stage, scene, WORKER, workers } from "./harness/einhyrningsins.ts";
-import { Bench, type Ended, waitFor } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const ctl = (stage: Stage, ...args: readonly string[]): Promise<Ended> =>
   stage.bench.run([EINHYRNINGSINSCTL, "-d", stage.socket, ...args]);

@@ -1,44 +1,26 @@
-// What crankctl events tells beside deploys: what happens to crank itself and to what it holds, in one row of numbers, each
+// What crankctl events shows beside deploys: what happens to crank itself and to what it holds, in one row of numbers, each
 // in the words of the log.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
-import { join } from "node:path";
 import type { EventEntry } from "../../src/control/messages.ts";
-import { endLeft, killCrank, Service } from "./harness/left.ts";
-import { Bench, type Ended, portOf, type Running, supervisorOf, waitFor } from "./harness/service.ts";
-import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
+import type { Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { supervisorOf } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { Upgraded } from "./harness/upgraded.ts";
+import { waitFor } from "./harness/wait.ts";
 
 /** signal(7): what glibc leaves of the real-time signals. */
 const SIGRTMIN = 34;
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(async () => {
-  await bench.clean();
-  await endLeft(bench);
-});
+const web = eachTest(new Service({ flags: ["-verbose"] }));
 
-const start = (...args: string[]): Promise<Running> =>
-  bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose", ...args]);
-const run = (...words: readonly string[]): Promise<Ended> => bench.ctl("web", "run", "-wait", ...words);
-
-type Asks = { ctl(...args: readonly string[]): Promise<Ended> };
-const web: Asks = { ctl: (...args) => bench.ctl("web", ...args) };
-
-const entriesIn = ({ stdout }: Pick<Ended, "stdout">): EventEntry[] =>
-  stdout
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line));
-const held = async (service: Asks = web): Promise<EventEntry[]> =>
-  entriesIn(await service.ctl("events", "-once", "-json"));
-const ofKind = async <K extends EventEntry["kind"]>(kind: K, service: Asks = web) =>
-  (await held(service)).filter((entry): entry is Extract<EventEntry, { kind: K }> => entry.kind === kind);
+const ofKind = async <K extends EventEntry["kind"]>(kind: K, service: Service = web) =>
+  (await service.events()).filter((entry): entry is Extract<EventEntry, { kind: K }> => entry.kind === kind);
 
 /** The event is there, and told in the log's words. Its numbers have no gap. */
-const told = async <K extends EventEntry["kind"]>(kind: K, crank: Running, service: Asks = web) => {
+const told = async <K extends EventEntry["kind"]>(kind: K, crank: Running, service: Service = web) => {
   const [entry] = await waitFor(kind, async () => {
     const found = await ofKind(kind, service);
     return found.length > 0 && found;
@@ -49,7 +31,7 @@ const told = async <K extends EventEntry["kind"]>(kind: K, crank: Running, servi
   expect(sentence).not.toBe("");
   await waitFor(`the line ${sentence}`, () => crank.stderr().includes(sentence));
   expect(crank.stderr().split(sentence)).toHaveLength(2);
-  const numbers = (await held(service)).map(({ seq }) => seq);
+  const numbers = (await service.events()).map(({ seq }) => seq);
   expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
   return entry;
 };
@@ -62,40 +44,40 @@ ctl.sendall(b'{"jsonrpc":"2.0","id":1,"method":"events","params":{"follow":true}
 for line in ctl.makefile():
     said = json.loads(line)
     print("following" if "id" in said else said["method"] + " " + said["params"]["kind"], flush=True)`;
-  const running = bench.start(["python3", "-c", script, join(bench.directory, "web.ctl")]);
+  const running = web.bench.start(["python3", "-c", script, web.path("web.ctl")]);
   return () => running.stdout().trim().split("\n");
 };
 
 describe("are told", () => {
-  test("the death of a supervisor, to who follows under a name that earlier clients pass over", async () => {
-    const crank = await start("-linger", "60");
+  test("the death of a supervisor, to a client that follows, under a name that earlier clients pass over", async () => {
+    const crank = await web.start("-linger", "60");
     const seen = following();
     await waitFor("the follower", () => seen().includes("following"));
     process.kill(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGABRT");
-    await run("-ready", "delay:0", "--", "sleep", "600");
+    await web.run("-ready", "delay:0", "--", "sleep", "600");
     expect(await told("supervisorDied", crank)).toMatchObject({ ending: { kind: "signal", signal: "SIGABRT" } });
     await waitFor("the end of the rollout", () => seen().includes("event rolloutComplete"));
     expect(seen()).toContain("happening supervisorDied");
     expect(seen().filter((said) => !said.endsWith(" supervisorDied") && said !== "following")).toEqual(
-      (await held()).flatMap(({ kind }) => (kind === "supervisorDied" ? [] : [`event ${kind}`])),
+      (await web.events()).flatMap(({ kind }) => (kind === "supervisorDied" ? [] : [`event ${kind}`])),
     );
   });
 
   test("a listener that a worker shut down, and a record that cannot be written", async () => {
-    const crank = await start();
-    await run("--", ...RESPONDER, "saboteur", "shutdown");
+    const crank = await web.start();
+    await web.run("--", ...RESPONDER, "saboteur", "shutdown");
     expect(await told("listenerShutDown", crank)).toMatchObject({
-      address: `tcp://127.0.0.1:${portOf(crank)}`,
+      address: `tcp://127.0.0.1:${web.port}`,
       failure: null,
     });
     // Others could exchange what is in it.
-    chmodSync(bench.directory, 0o777);
-    await run("--", ...RESPONDER, "two");
-    expect(await told("recordFailed", crank)).toMatchObject({ path: join(bench.directory, "web.conf") });
+    chmodSync(web.directory, 0o777);
+    await web.run("--", ...RESPONDER, "two");
+    expect(await told("recordFailed", crank)).toMatchObject({ path: web.path("web.conf") });
   });
 
   test("what is stored for a later worker, who gets it, and what is lost, however much it is", async () => {
-    const crank = await start();
+    const crank = await web.start();
     const saying = (...lines: readonly string[]) => [
       "python3",
       "-c",
@@ -108,7 +90,7 @@ describe("are told", () => {
         "signal.pause()",
       ].join("\n"),
     ];
-    await run(
+    await web.run(
       ...["-hand-over", "-fd-store", "40", "--"],
       ...saying(
         "ours, theirs = socket.socketpair()",
@@ -119,7 +101,7 @@ describe("are told", () => {
       ),
     );
     await told("descriptorsLost", crank);
-    await run("-hand-over", "--", ...saying());
+    await web.run("-hand-over", "--", ...saying());
     const stored = await ofKind("descriptorsStored");
     expect(stored.length).toBeLessThan(10);
     const all = stored.reduce((sum, { count }) => sum + count, 0);
@@ -131,11 +113,7 @@ describe("are told", () => {
 });
 
 describe("upgrades are told", () => {
-  let service: Upgraded;
-  beforeEach(() => {
-    service = new Upgraded();
-  });
-  afterEach(() => service.clean());
+  const service = eachTest(new Upgraded());
 
   test("when they begin, are done, refused, and when they fail", async () => {
     const crank = await service.start();
@@ -155,39 +133,34 @@ describe("upgrades are told", () => {
 });
 
 describe("an adoption", () => {
-  let service: Service;
-  beforeEach(async () => {
-    service = await Service.open();
-  });
-  afterEach(() => service.clean());
+  const service = eachTest(new Service({ port: "fixed" }));
 
   test("goes on with the numbers of the crank that was killed", async () => {
-    const asks: Asks = { ctl: (...args) => service.bench.ctl("web", ...args) };
     const crank = await service.start();
     await service.deploy("-instances", "2", "--", ...RESPONDER, "one");
     const [first = 0, second = 0] = await service.pids();
-    const before = await held(asks);
-    await killCrank(crank);
+    const before = await service.events();
+    await service.kill();
     process.kill(second, "SIGKILL");
     const next = await service.adopt();
-    expect(await told("adopted", next, asks)).toMatchObject({ pid: crank.pid, pids: [first], of: 2 });
-    expect(await told("socketTaken", next, asks)).toMatchObject({ pid: first, uri: `127.0.0.1:${service.port}` });
-    expect(await told("workerNotAdopted", next, asks)).toMatchObject({ worker: 2 });
-    expect((await held(asks)).slice(0, before.length)).toEqual(before);
+    expect(await told("adopted", next, service)).toMatchObject({ pid: crank.pid, pids: [first], of: 2 });
+    expect(await told("socketTaken", next, service)).toMatchObject({ pid: first, uri: `127.0.0.1:${service.port}` });
+    expect(await told("workerNotAdopted", next, service)).toMatchObject({ worker: 2 });
+    expect((await service.events()).slice(0, before.length)).toEqual(before);
   });
 });
 
 test("a crank that leaves its workers to the next one says so, in the events of both", async () => {
-  const service = await Service.open();
+  const service = new Service({ port: "fixed" });
+  await service.open();
   try {
-    const asks: Asks = { ctl: (...args) => service.bench.ctl("web", ...args) };
     const crank = await service.start();
     await service.deploy("--", ...RESPONDER, "one");
     process.kill(crank.pid, SIGRTMIN + 1);
     expect(await crank.ended).toMatchObject({ status: 0 });
     const next = await service.adopt();
-    expect(await told("adopted", next, asks)).toMatchObject({ pid: crank.pid, of: 1 });
-    expect(await ofKind("workersLeft", asks)).toMatchObject([{ count: 1 }]);
+    expect(await told("adopted", next, service)).toMatchObject({ pid: crank.pid, of: 1 });
+    expect(await ofKind("workersLeft", service)).toMatchObject([{ count: 1 }]);
     expect(crank.stderr().match(/Leaving 1 worker to the next crank/g)).toHaveLength(1);
     expect(next.stderr()).not.toContain("Leaving");
   } finally {
@@ -197,51 +170,49 @@ test("a crank that leaves its workers to the next one says so, in the events of 
 
 describe("who says much", () => {
   test("for a worker to which it does not belong is told five times a minute", async () => {
-    const crank = await start();
-    await bench.ctl("web", "run", "-start", "600", "--", "sleep", "600");
-    const path = join(bench.directory, "web.run/notify/000001");
+    const crank = await web.start();
+    await web.ctl("run", "-start", "600", "--", "sleep", "600");
+    const path = web.path("web.run/notify/000001");
     const stranger = `import socket, sys, time
 speaking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 for _ in range(100): speaking.sendto(b"READY=1", sys.argv[1])
 for _ in range(100): speaking.sendto(b"STATUS=mine", sys.argv[1])
 print("said", flush=True); time.sleep(600)`;
-    await waitFor("the worker", async () => (await held()).some(({ kind }) => kind === "workerStarted"));
-    const { pid, stdout } = bench.start(["python3", "-c", stranger, path]);
-    await waitFor("all of it", () => stdout().includes("said"));
+    await waitFor("the worker", async () => (await web.events()).some(({ kind }) => kind === "workerStarted"));
+    const { pid, wrote } = web.bench.start(["python3", "-c", stranger, path]);
+    await wrote("stdout", "said");
     const refused = await waitFor("the refusals", async () => {
       const found = await ofKind("wordsRefused");
       return found.length >= 10 && found;
     });
     expect(refused[0]).toMatchObject({ worker: 1, pid, uid: 0, words: "READY=1", more: 0 });
-    await bench.ctl("web", "ps");
+    await web.ctl("ps");
     const all = (await ofKind("wordsRefused")).map(({ words }) => words);
     expect(all).toEqual([...Array(5).fill("READY=1"), ...Array(5).fill("STATUS=mine")]);
+    await crank.wrote("stderr", /(to which it does not belong[\s\S]*){10}/);
     expect(crank.stderr().match(/to which it does not belong/g)).toHaveLength(10);
   });
 
   test("that something has failed is told when it is something else", async () => {
-    const crank = await start();
+    const crank = await web.start();
     const worker = `import os, signal, socket
 notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))
 for number in (2, 2, 2, 0, 2, 28): notify.send(b"ERRNO=%d" % number)
 notify.send(b"READY=1"); signal.pause()`;
-    await run("--", "python3", "-c", worker);
+    await web.run("--", "python3", "-c", worker);
     expect((await ofKind("workerErrno")).map(({ errno }) => errno)).toEqual([2, 2, 28]);
-    expect(crank.stderr()).toContain("Worker 1 reports a failure: no space left on device");
+    await crank.wrote("stderr", "Worker 1 reports a failure: no space left on device");
   });
 
   test("of itself while it serves is told once a minute, and shown as it is", async () => {
-    await start();
+    await web.start();
     const worker = `import os, signal, socket
 notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))
 notify.send(b"STATUS=begins"); notify.send(b"READY=1")
 for number in range(500): notify.send(b"STATUS=request %d" % number)
 signal.pause()`;
-    await run("--", "python3", "-c", worker);
-    await waitFor("the last status", async () => {
-      const [shown] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
-      return shown.status === "request 499";
-    });
+    await web.run("--", "python3", "-c", worker);
+    await waitFor("the last status", async () => (await web.ready()).status === "request 499");
     expect((await ofKind("workerStatus")).map(({ status }) => status)).toEqual(["begins", "request 0"]);
   });
 });

@@ -1,6 +1,6 @@
 // crank as root where other users can write: what they have put in its way is never used, followed or waited for, and what it
 // refuses it names. And what its workers of another user must still reach.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import {
   chmodSync,
   chownSync,
@@ -17,39 +17,36 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
-import { Bench, CRANK, CRANKCTL, type Ended, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { CRANK, CRANKCTL, type Ended, ROOT } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const NOBODY = 65534;
-const RESPONDER = join(ROOT, "test/apps/responder.py");
 const asRoot = needing(ROOT_USER);
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-  chmodSync(bench.directory, 0o755);
-});
-afterEach(() => bench.clean());
-
-const at = (name: string): string => join(bench.directory, name);
+const web = eachTest(new Service());
+beforeEach(() => chmodSync(web.directory, 0o755));
 
 /** A directory of `uid`'s. */
 const directory = (name: string, mode: number, uid = 0): string => {
-  mkdirSync(at(name));
-  chownSync(at(name), uid, uid);
-  chmodSync(at(name), mode);
-  return at(name);
+  mkdirSync(web.path(name));
+  chownSync(web.path(name), uid, uid);
+  chmodSync(web.path(name), mode);
+  return web.path(name);
 };
 
 /** Makes a fifo, or a file, of another user's. */
 const theirs = async (path: string, kind: "fifo" | "file"): Promise<void> => {
-  if (kind === "fifo") await bench.run(["mkfifo", path]);
+  if (kind === "fifo") await web.bench.run(["mkfifo", path]);
   else writeFileSync(path, "theirs");
   chownSync(path, NOBODY, NOBODY);
   chmodSync(path, 0o666);
 };
 
 const crank = (prefix: string, ...args: readonly string[]): Promise<Ended> =>
-  bench.run([CRANK, "-prefix", prefix, "-name", "web", "-bind", "127.0.0.1:0", ...args]);
+  web.bench.run([CRANK, "-prefix", prefix, "-name", "web", "-bind", "127.0.0.1:0", ...args]);
 
 /** It ends at once, with a sentence that names the path. */
 const refuses = async (prefix: string, named: string, why: string): Promise<void> => {
@@ -112,15 +109,15 @@ asRoot.test(
       ],
       ["web.conf.lock", "not a plain file", () => theirs(join(sticky, "web.conf.lock"), "fifo")],
       ["web.conf.lock", "belongs to another user", () => theirs(join(sticky, "web.conf.lock"), "file")],
-      ["web.conf.lock", "not a plain file", () => symlinkSync(at("victim"), join(sticky, "web.conf.lock"))],
-      ["web.run", "it is a link", () => symlinkSync(at("victim"), join(sticky, "web.run"))],
+      ["web.conf.lock", "not a plain file", () => symlinkSync(web.path("victim"), join(sticky, "web.conf.lock"))],
+      ["web.run", "it is a link", () => symlinkSync(web.path("victim"), join(sticky, "web.run"))],
     ];
     for (const [name, why, put] of ways) {
       await put();
       await refuses(sticky, join(sticky, name), why);
-      for (const entry of readdirSync(sticky)) await bench.run(["rm", "-rf", join(sticky, entry)]);
+      for (const entry of readdirSync(sticky)) await web.bench.run(["rm", "-rf", join(sticky, entry)]);
     }
-    expect(existsSync(at("victim"))).toBe(false);
+    expect(existsSync(web.path("victim"))).toBe(false);
   },
 );
 
@@ -128,22 +125,21 @@ asRoot.test(
   "a service starts in a sticky directory, past names that others have taken, and follows none of their links",
   async () => {
     const sticky = directory("sticky", 0o1777);
-    writeFileSync(at("victim"), "precious");
+    writeFileSync(web.path("victim"), "precious");
     for (const name of ["web.conf.new", "web.run.new", "web.ctl.lock"]) {
-      symlinkSync(at("victim"), join(sticky, name));
-      await bench.run(["chown", "-h", String(NOBODY), join(sticky, name)]);
+      symlinkSync(web.path("victim"), join(sticky, name));
+      await web.bench.run(["chown", "-h", String(NOBODY), join(sticky, name)]);
     }
     await theirs(join(sticky, "web.conf.bad-1"), "fifo");
     writeFileSync(join(sticky, "web.conf"), "{");
-    const running = bench.start([CRANK, "-prefix", sticky, "-name", "web", "-bind", "127.0.0.1:0"]);
-    await running.wrote("stderr", "Listening on");
-    const run = [CRANKCTL, "-prefix", sticky, "-name", "web", "run", "-wait", "--", "python3", RESPONDER, "one"];
-    expect(await bench.run(run)).toMatchObject({ status: 0 });
-    expect(readFileSync(join(sticky, "web.conf"), "utf8")).toContain(RESPONDER);
+    await web.launch([CRANK, "-prefix", sticky, "-name", "web", "-bind", "127.0.0.1:0"]);
+    const run = [CRANKCTL, "-prefix", sticky, "-name", "web", "run", "-wait", "--", ...RESPONDER, "one"];
+    expect(await web.bench.run(run)).toMatchObject({ status: 0 });
+    expect(readFileSync(join(sticky, "web.conf"), "utf8")).toContain("responder.py");
     expect(readFileSync(join(sticky, "web.conf.bad-2"), "utf8")).toBe("{");
-    expect([readFileSync(at("victim"), "utf8"), readlinkSync(join(sticky, "web.ctl.lock"))]).toEqual([
+    expect([readFileSync(web.path("victim"), "utf8"), readlinkSync(join(sticky, "web.ctl.lock"))]).toEqual([
       "precious",
-      at("victim"),
+      web.path("victim"),
     ]);
   },
 );
@@ -163,23 +159,23 @@ asRoot.test(
   "the control socket in a worker's own directory is given to it, and never what a link in its place leads to",
   async () => {
     const app = directory("app", 0o755, NOBODY);
-    writeFileSync(at("victim"), "root's");
-    chmodSync(at("victim"), 0o600);
+    writeFileSync(web.path("victim"), "root's");
+    chmodSync(web.path("victim"), 0o600);
     const control = join(app, "web.ctl");
-    const running = bench.start([
-      CRANK,
-      "-prefix",
-      bench.directory,
-      "-name",
-      "web",
-      "-bind",
-      "127.0.0.1:0",
-      "-ctl",
-      control,
-    ]);
-    await running.wrote("stderr", "Listening on");
-    const run = ["run", "-wait", "-user", "nobody", "-cwd", "/", "-ready", "ack", "-env", `VICTIM=${at("victim")}`];
-    const deployed = await bench.run([
+    const running = await web.start("-ctl", control);
+    const run = [
+      "run",
+      "-wait",
+      "-user",
+      "nobody",
+      "-cwd",
+      "/",
+      "-ready",
+      "ack",
+      "-env",
+      `VICTIM=${web.path("victim")}`,
+    ];
+    const deployed = await web.bench.run([
       CRANKCTL,
       "-ctl",
       control,
@@ -193,15 +189,15 @@ asRoot.test(
     await running.wrote("stderr", "something that is not a socket has this path now");
     running.signal("SIGHUP");
     await running.wrote("stderr", "its file cannot be given to the workers' user");
-    expect(statSync(at("victim"))).toMatchObject({ uid: 0, gid: 0 });
+    expect(statSync(web.path("victim"))).toMatchObject({ uid: 0, gid: 0 });
     expect(lstatSync(control).isSymbolicLink()).toBe(true);
   },
 );
 
 asRoot.test("a control socket with a group is for that group's members, and for no other user", async () => {
-  const control = at("web.ctl");
+  const control = web.path("web.ctl");
   const asNobody = (...args: readonly string[]) =>
-    bench.run([
+    web.bench.run([
       "setpriv",
       "--reuid",
       String(NOBODY),
@@ -213,12 +209,7 @@ asRoot.test("a control socket with a group is for that group's members, and for 
       control,
       ...args,
     ]);
-  const start = async (options: string): Promise<Running> => {
-    const flags = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0", "-ctl", `${control}?${options}`];
-    const running = bench.start([CRANK, ...flags]);
-    await running.wrote("stderr", "Listening on");
-    return running;
-  };
+  const start = (options: string) => web.start("-ctl", `${control}?${options}`);
   const first = await start(`mode=0660&group=${NOBODY}`);
   expect(await asNobody("ps")).toMatchObject({ status: 0 });
   expect(statSync(control)).toMatchObject({ uid: 0, gid: NOBODY });
@@ -234,23 +225,21 @@ asRoot.test("under a narrow umask a worker of another user reaches its NOTIFY_SO
   const notifying = `import os, signal, socket
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
 signal.pause()`;
-  const command = `umask 077; exec ${CRANK} -prefix ${bench.directory} -name web -bind 127.0.0.1:0`;
-  const running: Running = bench.start(["sh", "-c", command]);
-  await running.wrote("stderr", "Listening on");
+  const command = `umask 077; exec ${web.crankCommand().join(" ")}`;
+  await web.launch(["sh", "-c", command]);
   const words = ["-user", "nobody", "-cwd", "/", "--", "/usr/bin/python3", "-c", notifying];
-  expect(await bench.ctl("web", "run", "-wait", ...words)).toMatchObject({ status: 0 });
-  expect(statSync(at("web.ctl")).mode & 0o777).toBe(0o600);
-  expect(statSync(at("web.run")).mode & 0o777).toBe(0o711);
+  expect(await web.run(...words)).toMatchObject({ status: 0 });
+  expect(statSync(web.path("web.ctl")).mode & 0o777).toBe(0o600);
+  expect(statSync(web.path("web.run")).mode & 0o777).toBe(0o711);
 });
 
 asRoot.test(
   "a run directory that the worker's user cannot pass is named: in the log, and where the deploy fails",
   async () => {
     const closed = directory("closed", 0o700);
-    const running = bench.start([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
-    await running.wrote("stderr", "Listening on");
+    const running = await web.launch([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
     const words = ["run", "-wait", "-user", "nobody", "-cwd", "/", "--", "sh", "-c", "exit 7"];
-    const failed = await bench.run([CRANKCTL, "-prefix", closed, "-name", "web", ...words]);
+    const failed = await web.bench.run([CRANKCTL, "-prefix", closed, "-name", "web", ...words]);
     const sentence = `The user nobody cannot reach NOTIFY_SOCKET: the directory ${closed} is closed to it (mode 0700)`;
     expect(failed.status).toBe(1);
     expect(failed.stdout + failed.stderr).toContain(sentence);
@@ -260,12 +249,11 @@ asRoot.test(
 
 asRoot.test("a worker that could only be ready through such a directory is refused before it starts", async () => {
   const closed = directory("closed", 0o700);
-  const running = bench.start([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
-  await running.wrote("stderr", "Listening on");
+  const running = await web.launch([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
   const run = (...flags: readonly string[]): Promise<Ended> => {
     const words = ["/usr/bin/env", "python3", "-c", READY_BY_DESCRIPTOR];
     const asNobody = ["-user", "nobody", "-cwd", "/", ...flags];
-    return bench.run([CRANKCTL, "-prefix", closed, "-name", "web", "run", "-wait", ...asNobody, "--", ...words]);
+    return web.bench.run([CRANKCTL, "-prefix", closed, "-name", "web", "run", "-wait", ...asNobody, "--", ...words]);
   };
   const refused = await run("-unset-env", "NOTIFY_FD");
   expect(refused.status).toBe(1);
@@ -286,7 +274,7 @@ signal.pause()`;
 asRoot.test("einhorn in another user's directory serves, and says what it does without", async () => {
   const app = directory("app", 0o755, NOBODY);
   const words = ["-d", join(app, "einhorn.sock"), "-b", "127.0.0.1:0", "-m", "0.1", "--", "sleep", "600"];
-  const running = bench.start([join(ROOT, "bin/einhorn"), ...words], { env: { TMPDIR: bench.directory } });
+  const running = web.bench.start([join(ROOT, "bin/einhorn"), ...words], { env: { TMPDIR: web.directory } });
   const said = (text: string) => waitFor(text, () => (running.stdout() + running.stderr()).includes(text));
   await said("is not used: its directory");
   await said("is in place");
@@ -294,13 +282,13 @@ asRoot.test("einhorn in another user's directory serves, and says what it does w
 });
 
 test("paths that are too long for a socket are refused at the start, by their path and the limit", async () => {
-  const long = directory("d".repeat(90 - bench.directory.length), 0o755, process.getuid?.() ?? 0);
+  const long = directory("d".repeat(90 - web.directory.length), 0o755, process.getuid?.() ?? 0);
   const notify = await crank(long);
   expect(notify).toMatchObject({ status: 1 });
   expect(notify.stderr).toContain(`${long}/web.run/notify/000001, has`);
   expect(notify.stderr).toContain("bytes, and a unix socket's may have 107; choose a shorter -prefix or -name");
   const name = "s".repeat(60);
-  const bind = await bench.run([CRANK, "-prefix", bench.directory, "-name", "web", "-bind", `./${name}`], {
+  const bind = await web.bench.run([CRANK, "-prefix", web.directory, "-name", "web", "-bind", `./${name}`], {
     cwd: long,
   });
   expect(bind).toMatchObject({ status: 2 });

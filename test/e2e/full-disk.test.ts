@@ -1,43 +1,39 @@
 // A service whose disk fills up for longer than the journal's reserve lasts, and whose keeper is killed before there is room again.
-import { afterEach, beforeEach, expect } from "bun:test";
+import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
-import { join } from "node:path";
 import type { Status, WorkerInfo } from "../../src/control/messages.ts";
 import { readJournal } from "../../src/keeper/journal.ts";
 import { needing, ROOT_USER } from "../needs.ts";
-import { endLeft, killCrank, RESPONDER } from "./harness/left.ts";
+import { CRANK, CRANKCTL, type Ended, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, CRANK, CRANKCTL, type Ended, isAlive, type Running, waitFor } from "./harness/service.ts";
+import { isAlive } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(async () => {
-  await bench.clean();
-  await endLeft(bench);
-});
+const web = eachTest(new Service());
 
 needing(ROOT_USER).test(
   "the next crank knows every worker, though no journal tells of them",
   async () => {
-    const disk = join(bench.directory, "disk");
+    const disk = web.path("disk");
     mkdirSync(disk);
     // A disk of its own, for as long as this process lives.
     const mount = `mount -t tmpfs -o size=768k crank-test "${disk}" && echo there && exec sleep 600`;
-    const holder = bench.start(["unshare", "--mount", "--", "sh", "-c", mount]);
+    const holder = web.bench.start(["unshare", "--mount", "--", "sh", "-c", mount]);
     await holder.wrote("stdout", "there");
-    const inside = ["nsenter", "-t", String(holder.pid), "-m", `--wd=${bench.directory}`, "--"];
+    const inside = ["nsenter", "-t", String(holder.pid), "-m", `--wd=${web.directory}`, "--"];
     const seen = (name: string): string => `/proc/${holder.pid}/root${disk}/${name}`;
     const [port = 0] = await freePorts(1);
     const start = async (words: string): Promise<Running> => {
       const flags = ["-prefix", disk, "-name", "web", "-bind", `127.0.0.1:${port}`, "-respawn"];
-      const crank = bench.start([...inside, CRANK, ...flags]);
+      const crank = await web.launch([...inside, CRANK, ...flags]);
       await crank.wrote("stderr", words);
       return crank;
     };
     const ctl = (...args: string[]): Promise<Ended> =>
-      bench.run([...inside, CRANKCTL, "-prefix", disk, "-name", "web", ...args]);
+      web.bench.run([...inside, CRANKCTL, "-prefix", disk, "-name", "web", ...args]);
     const workers = async (): Promise<WorkerInfo[]> => {
       const status: Status = JSON.parse((await ctl("status", "-json")).stdout);
       return status.workers.filter(({ state }) => state === "ready");
@@ -45,7 +41,7 @@ needing(ROOT_USER).test(
     const crank = await start("Listening on");
     const run = (...args: string[]) => ctl("run", "-wait", "-stop", "2", ...args, "--", ...RESPONDER, "v1");
     expect(await run("-instances", "2")).toMatchObject({ status: 0 });
-    const fill = () => bench.run([...inside, "sh", "-c", `cat /dev/zero >> "${disk}/ballast"`]);
+    const fill = () => web.bench.run([...inside, "sh", "-c", `cat /dev/zero >> "${disk}/ballast"`]);
     await fill();
     // A spec that is long: a few deploys of it are more than is kept free for the journal.
     const long = `WORDS=${"x".repeat(30_000)}`;
@@ -64,7 +60,7 @@ needing(ROOT_USER).test(
     await ctl("scale", "3");
     await waitFor("three workers", async () => (await workers()).length === 3);
     const before = (await workers()).map(({ pid }) => pid ?? 0);
-    await killCrank(crank);
+    await web.kill();
     truncateSync(seen("ballast"), 0);
     const next = await start("Adopted 3 of the 3 workers");
     // Whether by a journal that has just been written again, by the record, or in its place: none goes on unseen.

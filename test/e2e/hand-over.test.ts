@@ -1,43 +1,30 @@
 // Connections that a worker hands over by their numbers, because it cannot send descriptors itself: the library's servers on
 // Node and Bun, and what crank makes of numbers that are wrong.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { transfer } from "../../examples/hand-over/client.ts";
 import { RUNTIMES } from "../worker/runtimes.ts";
-import { Talk } from "../worker/talk.ts";
-import { endLeft, killCrank } from "./harness/left.ts";
-import { freePorts } from "./harness/ports.ts";
-import { Bench, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { ROOT, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { HANDOVER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const SERVER = join(ROOT, "examples/hand-over/server.mjs");
-const PYTHON_SERVER = ["python3", join(ROOT, "test/apps/handover.py")];
 const NODE = RUNTIMES.get("Node") ?? [];
 const DEPLOYS = 10;
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(async () => {
-  await bench.clean();
-  await endLeft(bench);
-});
+const web = eachTest(new Service());
 
-const start = (): Promise<Running> => bench.crank("web", ["-bind", "127.0.0.1:0"]);
-const run = async (...args: readonly string[]): Promise<void> => {
-  const { status, stderr } = await bench.ctl("web", "run", "-wait", ...args);
-  if (status !== 0) throw new Error(stderr);
-};
 const reload = async (): Promise<void> => {
-  const { status, stderr } = await bench.ctl("web", "reload", "-wait");
-  if (status !== 0) throw new Error(stderr);
+  expect(await web.ctl("reload", "-wait")).toMatchObject({ status: 0, stderr: "" });
 };
 
 /** So many bytes there and back on one connection, under way during each of the deploys, and handed over in each. */
 const expectEqualThrough = async (deploys: number, crank: Running, total: number): Promise<void> => {
   let done = 0;
   let isServed = false;
-  const transferred = transfer({ host: "127.0.0.1", port: portOf(crank) }, total, (heard) => {
+  const transferred = transfer({ host: "127.0.0.1", port: web.port }, total, (heard) => {
     isServed ||= heard > 0;
     return (total * (done + 1)) / (deploys + 1);
   });
@@ -54,28 +41,27 @@ const expectEqualThrough = async (deploys: number, crank: Running, total: number
 };
 
 test("1 GiB goes there and back on one connection through ten deploys of a server on Node", async () => {
-  const crank = await start();
-  await run("-hand-over", "--", ...NODE, SERVER);
+  const crank = await web.start();
+  await web.deploy("-hand-over", "--", ...NODE, SERVER);
   await expectEqualThrough(DEPLOYS, crank, 2 ** 30);
 }, 180_000);
 
 test("64 MiB through ten deploys of a server on Bun", async () => {
-  const crank = await start();
-  await run("-hand-over", "--", process.execPath, SERVER);
+  const crank = await web.start();
+  await web.deploy("-hand-over", "--", process.execPath, SERVER);
   await expectEqualThrough(DEPLOYS, crank, 2 ** 26);
 });
 
 test("a hundred idle connections are handed over, and those above the limit are not lost by that", async () => {
-  const crank = await start();
-  await run("-hand-over", "-fd-store", "90", "--", ...NODE, SERVER);
-  const clients = await Promise.all(Array.from({ length: 100 }, () => Talk.open(portOf(crank), "plain")));
+  const crank = await web.start();
+  await web.deploy("-hand-over", "-fd-store", "90", "--", ...NODE, SERVER);
+  const clients = await Promise.all(Array.from({ length: 100 }, () => web.talk()));
   for (const [number, client] of clients.entries()) client.say(`${number}.`);
   for (const [number, client] of clients.entries()) await client.hears(`${number}.`);
   await reload();
-  await waitFor("the connections", () => crank.stdout().includes("serving, 90 connections taken over"));
-  const endings = clients.map(({ ending }) => ending);
+  await crank.wrote("stdout", "serving, 90 connections taken over");
   await waitFor("those that were told to go", () => clients.filter(({ ending }) => ending === "closed").length === 10);
-  expect(endings).not.toContain("reset");
+  expect(clients.map(({ ending }) => ending)).not.toContain("reset");
   for (const client of clients.filter(({ ending }) => ending === "open")) {
     client.say("again.");
     await client.hears("again.");
@@ -84,19 +70,18 @@ test("a hundred idle connections are handed over, and those above the limit are 
 });
 
 test("a process that is not crank's own child is asked for its descriptor all the same", async () => {
-  const crank = await start();
-  await run(
+  await web.start();
+  await web.deploy(
     "-hand-over",
     "--",
     "bash",
-    "-c",
-    // The descriptors are the child's own: a shell passes them on.
+    "-c", // The descriptors are the child's own: a shell passes them on.
     'trap "kill -TERM \\$child" TERM; (export LISTEN_PID=$BASHPID; exec "$@") & child=$!; wait; wait',
     "bash",
     ...NODE,
     SERVER,
   );
-  const client = await Talk.open(portOf(crank), "plain");
+  const client = await web.talk();
   client.say("one.");
   await client.hears("one.");
   await reload();
@@ -106,9 +91,9 @@ test("a process that is not crank's own child is asked for its descriptor all th
 });
 
 test("where nobody is started after it, a worker keeps its connection and ends it as ever", async () => {
-  const crank = await start();
-  await run("--", ...NODE, SERVER);
-  const client = await Talk.open(portOf(crank), "plain");
+  const crank = await web.start();
+  await web.deploy("--", ...NODE, SERVER);
+  const client = await web.talk();
   client.say("one.");
   await client.hears("one.");
   await reload();
@@ -117,24 +102,26 @@ test("where nobody is started after it, a worker keeps its connection and ends i
 });
 
 test("a worker that the next crank adopted hands over as before", async () => {
-  const [port = 0] = await freePorts(1);
-  const bind = ["-bind", `127.0.0.1:${port}`];
-  let crank = await bench.crank("web", bind);
-  await run("-hand-over", "--", ...PYTHON_SERVER, "v1", "numbers");
-  const client = await Talk.open(port, "plain");
-  client.say("one\n");
-  await client.hears("v1 one\n");
-  // Twice: what the second one finds is what the first one made.
-  for (let killed = 1; killed <= 2; killed++) {
-    await killCrank(crank);
-    crank = await bench.crank("web", bind);
-    await waitFor("the adoption", () => crank.stderr().includes("Adopted 1 "));
+  const service = new Service({ port: "fixed" });
+  await service.open();
+  try {
+    await service.start();
+    await service.deploy("-hand-over", "--", ...HANDOVER, "v1", "numbers");
+    const client = await service.talk();
+    client.say("one\n");
+    await client.hears("v1 one\n");
+    // Twice: what the second one finds is what the first one made.
+    for (let killed = 1; killed <= 2; killed++) {
+      const crank = await service.replace();
+      await crank.wrote("stderr", "Adopted 1 ");
+    }
+    await service.deploy("--", ...HANDOVER, "v2");
+    await service.crank.wrote("stdout", /heard FDSTORED=1 FDNUMBER=\d+$/m);
+    client.say("two\n");
+    await client.hears("v2 two\n");
+  } finally {
+    await service.clean();
   }
-  await run("--", ...PYTHON_SERVER, "v2");
-  await crank.wrote("stdout", /heard FDSTORED=1 FDNUMBER=\d+$/m);
-  client.say("two\n");
-  await client.hears("v2 two\n");
-  client.hangUp();
 });
 
 describe("a number", () => {
@@ -155,13 +142,13 @@ describe("a number", () => {
   };
 
   test("that is not open, or no number, is refused in words, and nothing is stored", async () => {
-    const crank = await start();
-    await run(
+    const crank = await web.start();
+    await web.deploy(
       "-hand-over",
       "--",
       ...leaving("FDSTORE=1\nFDNUMBER=777", "FDSTORE=1\nFDNUMBER=-1", "FDSTORE=1\nFDNUMBER=", "FDSTORE=1\nFDNUMBER=0"),
     );
-    await run("--", ...PYTHON_SERVER, "v2");
+    await web.deploy("--", ...HANDOVER, "v2");
     const heard = (): string[] => crank.stdout().match(/heard .*\n/g) ?? [];
     await waitFor("four answers", () => heard().length >= 4);
     expect(heard().map((line) => line.trimEnd())).toEqual([
@@ -174,9 +161,9 @@ describe("a number", () => {
   });
 
   test("is refused where crank shuts down", async () => {
-    const crank = await start();
-    await run("-hand-over", "--", ...leaving("FDSTORE=1\nFDNUMBER=0"));
-    await bench.ctl("web", "shutdown", "-wait");
+    const crank = await web.start();
+    await web.deploy("-hand-over", "--", ...leaving("FDSTORE=1\nFDNUMBER=0"));
+    await web.ctl("shutdown", "-wait");
     expect((await crank.ended).stdout).toContain("heard FDREFUSED=crank is shutting down FDNUMBER=0");
   });
 });

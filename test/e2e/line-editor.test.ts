@@ -1,14 +1,16 @@
 // The line editor of the shells on a real terminal: what a person sees, what the master gets, and how the
 // terminal is given back.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Bench, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { ROOT, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
 import { type Terminal, Terminals } from "./harness/terminal.ts";
+import { waitFor } from "./harness/wait.ts";
 
 /** A master that prints each command with its arguments, answers it with its words, and never answers `wait`. */
-const MASTER = `import json, os, socket, sys
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + ".new"); s.listen(); os.rename(sys.argv[1] + ".new", sys.argv[1])
+const MASTER = `import json, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print("listening", flush=True)
 while True:
     c, _ = s.accept()
     for line in c.makefile("rb"):
@@ -20,20 +22,14 @@ while True:
 
 const PROGRAM = join(ROOT, "bin/einhyrningsinsctl");
 
-let bench: Bench;
-let terminals: Terminals;
+const web = eachTest(new Service());
+const terminals = new Terminals(web);
 let master: Running;
 let socket: string;
 beforeEach(async () => {
-  bench = new Bench();
-  terminals = new Terminals(bench);
-  socket = join(bench.directory, "control.sock");
-  master = bench.start(["python3", "-c", MASTER, socket]);
-  await waitFor("the master", () => existsSync(socket));
-});
-afterEach(async () => {
-  await terminals.close();
-  await bench.clean();
+  socket = web.path("control.sock");
+  master = web.bench.start(["python3", "-c", MASTER, socket]);
+  await master.wrote("stdout", "listening\n");
 });
 
 describe("the shell's line editor", () => {
@@ -69,7 +65,7 @@ describe("the shell's line editor", () => {
     await terminal.see(/^answer to inc\n> signal HUP$/m);
     await terminal.type("C-e", " again", "Enter");
     await terminal.see("answer to signal HUP again");
-    expect(master.stdout()).toContain("got signal HUP again\n");
+    await master.wrote("stdout", "got signal HUP again\n");
   });
 
   test("completes commands and their arguments, and lists the candidates at the second Tab", async () => {
@@ -100,7 +96,8 @@ describe("the shell's line editor", () => {
     await terminal.see(/^> inc\^Jdec one$/m);
     await terminal.type("C-u");
     await terminal.see(/^> *$/m);
-    expect(master.stdout()).toBe("got ehlo\n");
+    await master.wrote("stdout", "got ehlo\n");
+    expect(master.stdout()).toBe("listening\ngot ehlo\n");
     await terminal.paste("inc\ndec one\n");
     await terminal.type("Enter");
     await terminal.see(/^answer to inc\nanswer to dec one\n> *$/m);

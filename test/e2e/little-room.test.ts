@@ -1,43 +1,37 @@
 // A machine or a container that gives less than usual: address space, stack, standard descriptors, huge pages, the layout of
 // memory. crank runs, or says in one sentence what it needs.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
-import { join } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
-import { compiledBy } from "./harness/apps.ts";
-import { Service } from "./harness/engine.ts";
-import { Bench, CRANK, CRANKCTL, portOf, ROOT, waitFor } from "./harness/service.ts";
+import { compiledStatically } from "./harness/apps.ts";
+import { CRANK } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { REFUSE_SYSCALLS } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
-
-const answer = (port: number): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const client = connect(port, "127.0.0.1", () => client.write("once\n"));
-    client.on("data", (bytes) => resolve(bytes.toString().split(" ")[0] ?? "")).on("error", reject);
-  });
+const web = eachTest(new Service());
 
 /** A shell's words in front of a command. */
 const shell = (words: string): readonly string[] => ["bash", "-c", `${words} exec "$@"`, "bash"];
 
 /** crank and crankctl, each with these words in front of it: a deploy, a question, and the end. */
 const lives = async (before: readonly string[]): Promise<void> => {
-  const service = new Service(bench, before);
-  const crank = await service.start(0);
-  const worker = compiledBy(process.env.CC ?? "cc", "worker", ["-static"], "-static");
-  for (const version of ["one", "two"]) {
-    const deployed = await service.ctl("run", "-wait", "--", worker, version);
-    expect(deployed).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
-    expect(await answer(portOf(crank))).toBe(version);
+  const service = new Service({ before, flags: ["-verbose", "-linger", "0"], app: [compiledStatically("worker")] });
+  await service.open();
+  try {
+    const crank = await service.start();
+    for (const version of ["one", "two"]) {
+      expect(await service.app(version)).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
+      await service.answers(version, "once\n");
+    }
+    const shown = await service.ctl("ps");
+    expect(shown).toMatchObject({ status: 0, stdout: expect.stringContaining("two"), stderr: "" });
+    expect(await service.ctl("shutdown", "-wait")).toMatchObject({ status: 0, stderr: "" });
+    expect(await crank.ended).toMatchObject({ status: 0 });
+  } finally {
+    await service.clean();
   }
-  const shown = await service.ctl("ps");
-  expect(shown).toMatchObject({ status: 0, stdout: expect.stringContaining("two"), stderr: "" });
-  expect(await service.ctl("shutdown", "-wait")).toMatchObject({ status: 0, stderr: "" });
-  expect(await crank.ended).toMatchObject({ status: 0 });
 };
 
 describe("crank serves", () => {
@@ -57,12 +51,11 @@ describe("crank serves", () => {
     ],
   ])("%s", (_name, words) => lives(shell(words)));
 
-  const REFUSE = ["python3", join(ROOT, "test/apps/refuse_syscalls.py")];
   test.each([
     ["has no huge pages at all", "EINVAL", "madvise"],
     ["has larger pages than the image was made for", "EINVAL", "mmap-file"],
     ["has the program on a file system that cannot map it for writing", "ENODEV", "mmap-file"],
-  ])("where the system %s", (_name, errno, call) => lives([...REFUSE, errno, call]));
+  ])("where the system %s", (_name, errno, call) => lives([...REFUSE_SYSCALLS, errno, call]));
 
   needing(mountNamespaces()).describe("where the kernel", () => {
     const over = (place: string, made: string): readonly string[] => {
@@ -70,12 +63,12 @@ describe("crank serves", () => {
       return ["unshare", "--mount", ...shell(mounts)];
     };
     test("never gives huge pages", async () => {
-      const file = join(bench.directory, "enabled");
+      const file = web.path("enabled");
       writeFileSync(file, "always madvise [never]\n");
       await lives(over("/sys/kernel/mm/transparent_hugepage/enabled", file));
     });
     test("shows nothing of huge pages", async () => {
-      const empty = join(bench.directory, "empty");
+      const empty = web.path("empty");
       mkdirSync(empty);
       await lives(over("/sys", empty));
     });
@@ -86,7 +79,7 @@ needing(mountNamespaces()).describe("without /proc", () => {
   const without = ["unshare", "--mount", ...shell("umount --lazy /proc;")];
 
   test("crank says that it must be mounted", async () => {
-    expect(await bench.run([...without, CRANK, "-name", "web", "-prefix", bench.directory])).toMatchObject({
+    expect(await web.bench.run([...without, CRANK, ...web.own])).toMatchObject({
       status: 1,
       stdout: "",
       stderr: expect.stringMatching(/^crank: [^\n]*\/proc must be mounted\n$/),
@@ -94,14 +87,13 @@ needing(mountNamespaces()).describe("without /proc", () => {
   });
 
   test("crankctl asks a crank that runs, and says where none runs", async () => {
-    const own = ["-name", "web", "-prefix", bench.directory];
-    expect(await bench.run([...without, CRANKCTL, ...own, "status"])).toMatchObject({
+    expect(await web.bench.run([...without, ...web.ctlCommand("status")])).toMatchObject({
       status: 3,
       stdout: "",
       stderr: expect.stringMatching(/^ERROR: couldn't connect: [^\n]*there is nothing there \(ENOENT\)\n$/),
     });
-    await new Service(bench).start();
-    expect(await bench.run([...without, CRANKCTL, ...own, "status"])).toMatchObject({ status: 0, stderr: "" });
+    await web.start();
+    expect(await web.bench.run([...without, ...web.ctlCommand("status")])).toMatchObject({ status: 0, stderr: "" });
   });
 });
 
@@ -118,13 +110,13 @@ describe("the program's file", () => {
   });
 
   test("can be executed without any argument, not even a name", async () => {
-    const unnamed = join(bench.directory, "unnamed");
+    const unnamed = web.path("unnamed");
     writeFileSync(
       `${unnamed}.c`,
       "#include <unistd.h>\nint main(int n, char **v) { char *none[1] = {0}; (void)n; return execve(v[1], none, none); }\n",
     );
-    expect(await bench.run([process.env.CC ?? "cc", "-o", unnamed, `${unnamed}.c`])).toMatchObject({ status: 0 });
-    const { status, stdout, stderr } = await bench.run([unnamed, CRANK]);
+    expect(await web.bench.run([process.env.CC ?? "cc", "-o", unnamed, `${unnamed}.c`])).toMatchObject({ status: 0 });
+    const { status, stdout, stderr } = await web.bench.run([unnamed, CRANK]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toStartWith('crank: no command "": call it as one of crank, crankctl,');
   });
@@ -133,10 +125,8 @@ describe("the program's file", () => {
 const LOADED = 1;
 
 test("crankctl without standard descriptors prints nothing into its connection", async () => {
-  const service = new Service(bench);
-  await service.start();
-  const [command, ...words] = service.command("events");
-  const ctl = bench.start([...shell("exec <&- >&- 2>&-;"), command ?? "", ...words]);
+  await web.start("-linger", "60");
+  const ctl = web.bench.start([...shell("exec <&- >&- 2>&-;"), ...web.ctlCommand("events")]);
   const target = (place: string): string => {
     try {
       return readlinkSync(`/proc/${ctl.pid}/${place}`);

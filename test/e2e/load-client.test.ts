@@ -1,26 +1,24 @@
 // The load clients themselves: a client that does not notice what goes wrong would prove nothing about crank.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Clients } from "../../examples/demo/clients.ts";
+import { ROOT } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { Load } from "./harness/load.ts";
-import { Bench, ROOT, waitFor } from "./harness/service.ts";
+import { freePorts } from "./harness/ports.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 const faulty = async (misdeed: string): Promise<number> => {
-  const server = bench.start(["python3", join(ROOT, "test/apps/faulty.py"), misdeed]);
+  const server = web.bench.start(["python3", join(ROOT, "test/apps/faulty.py"), misdeed]);
   return Number(await waitFor("the server's port", () => server.stdout().includes("\n") && server.stdout().trim()));
 };
 
-/** A port on which nobody listens. */
-const closedPort = (): number => {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  const { port } = listener;
-  listener.stop(true);
+/** A port at which nothing listens, and that no other process gets from the kernel. */
+const closedPort = async (): Promise<number> => {
+  const [port = 0] = await freePorts(1);
   return port;
 };
 
@@ -43,7 +41,7 @@ describe("the load client counts", () => {
   });
 
   test("a connection that is refused", async () => {
-    const load = new Load({ port: closedPort(), ...anew });
+    const load = new Load({ port: await closedPort(), ...anew });
     await waitFor("refusals", () => load.counts.refused > 3);
     expect(await load.stop()).toMatchObject({ answered: 0, reset: 0, cut: 0 });
   });
@@ -66,7 +64,7 @@ describe("the demo's clients count", () => {
   });
 
   test("a connection that is refused", async () => {
-    const clients = new Clients({ port: closedPort(), ...anew });
+    const clients = new Clients({ port: await closedPort(), ...anew });
     await waitFor("refusals", () => clients.counts.refused > 3);
     await clients.stop();
     expect(clients.counts).toMatchObject({ answered: 0, reset: 0, cut: 0 });

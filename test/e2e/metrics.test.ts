@@ -1,38 +1,29 @@
 // crank -metrics: read by a parser of the format that is not ours, and asked by clients good and bad.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { needing } from "../needs.ts";
-import { Bench, CRANK, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { ROOT, type Running } from "./harness/bench.ts";
+import { waitFor } from "./harness/wait.ts";
 
-const HOLDER = join(ROOT, "test/apps/holder.py");
-
-let bench: Bench;
-let clients: Socket[];
-beforeEach(() => {
-  bench = new Bench();
-  clients = [];
-});
-afterEach(() => {
-  for (const client of clients) client.destroy();
-  return bench.clean();
+const web = eachTest(new Service());
+const clients: Socket[] = [];
+web.atEnd(() => {
+  for (const client of clients.splice(0)) client.destroy();
 });
 
 const start = async (...args: string[]): Promise<Running> => {
-  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-metrics", "127.0.0.1:0", ...args]);
+  const crank = await web.start("-metrics", "127.0.0.1:0", ...args);
   await crank.wrote("stderr", /Metrics are served on .*\n/);
   return crank;
 };
+const run = (...flags: string[]): Promise<void> =>
+  web.deploy("-env", `HOLDER_DIR=${web.directory}`, ...flags, "--", ...HOLDER, "0", "100");
 const metricsPort = (crank: Running): number =>
   Number(/Metrics are served on tcp:\/\/127\.0\.0\.1:(\d+)/.exec(crank.stderr())?.[1]);
 const ask = (crank: Running, path: string, options: RequestInit = {}): Promise<Response> =>
   fetch(`http://127.0.0.1:${metricsPort(crank)}${path}`, options);
-const run = async (...flags: string[]): Promise<void> => {
-  const env = ["-env", `HOLDER_DIR=${bench.directory}`];
-  const ended = await bench.ctl("web", "run", "-wait", ...env, ...flags, "--", "python3", HOLDER, "0", "100");
-  if (ended.status !== 0) throw new Error(ended.stderr);
-};
 
 type Sample = {
   readonly name: string;
@@ -46,7 +37,7 @@ const PARSER = "python3-prometheus-client";
 
 /** What the parser of Prometheus' own Python client makes of it. */
 const parsed = async (text: string): Promise<readonly Sample[]> => {
-  const reader = bench.start([DEBIANS_PYTHON, "-c", READER], { stdin: "pipe" });
+  const reader = web.bench.start([DEBIANS_PYTHON, "-c", READER], { stdin: "pipe" });
   reader.write(JSON.stringify(text));
   reader.write("\n");
   const { status, stdout, stderr } = await reader.ended;
@@ -64,6 +55,10 @@ assert len({family.name for family in families}) == len(families), "a family tha
 print(json.dumps([{"name": sample.name, "type": family.type, "labels": sample.labels, "value": sample.value}
                   for family in families for sample in family.samples]))
 `;
+
+import { eachTest } from "./harness/each-test.ts";
+import { HOLDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
 
 const scrape = async (crank: Running): Promise<readonly Sample[]> =>
   parsed(await (await ask(crank, "/metrics")).text());
@@ -91,10 +86,10 @@ describe("/metrics", () => {
   needing(PARSER).test(
     "tells a parser of the format what is the case, in base units, with counters that say so",
     async () => {
-      const crank = await start("-linger", "0", "-bind", join(bench.directory, 'a"b\\c.sock'));
+      const crank = await start("-linger", "0", "-bind", web.path('a"b\\c.sock'));
       await run("-instances", "2", "-stop", "0.2");
       await run();
-      for (let count = 0; count < 3; count++) clients.push(connect({ host: "127.0.0.1", port: portOf(crank) }));
+      for (let count = 0; count < 3; count++) clients.push(connect({ host: "127.0.0.1", port: web.port }));
       const samples = await waitFor("three connections, and the first two workers to be gone", async () => {
         const now = await scrape(crank);
         const gone = find(now, "crank_worker_exits_total", { asked: "yes" });
@@ -138,7 +133,7 @@ describe("/metrics", () => {
     const crank = await start();
     await run();
     const scrapes = Array.from({ length: 100 }, () => ask(crank, "/metrics"));
-    const asked = await bench.ctl("web", "ps");
+    const asked = await web.ctl("ps");
     expect(asked.status).toBe(0);
     for (const scraped of await Promise.all(scrapes)) {
       expect(scraped.status).toBe(200);
@@ -148,20 +143,18 @@ describe("/metrics", () => {
   });
 
   needing(PARSER).test("is served by the crank that adopts the workers of one that was killed", async () => {
-    const crank = await start();
+    await start();
     await run("-stop", "0.2");
-    crank.signal("SIGKILL");
-    await crank.ended;
+    await web.kill();
     const next = await start();
+    await next.wrote("stderr", "Adopted 1 ");
     expect(find(await scrape(next), "crank_workers", { state: "ready" })).toBe(1);
     expect(find(await scrape(next), "crank_worker_starts_total")).toBe(1);
-    // Who was adopted is no child of this crank's: it has to end with it.
-    expect((await bench.ctl("web", "shutdown", "-wait")).status).toBe(0);
   });
 
   test("is served on a unix socket, whose file goes with crank", async () => {
-    const path = join(bench.directory, "metrics.sock");
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-metrics", path]);
+    const path = web.path("metrics.sock");
+    const crank = await web.start("-metrics", path);
     const answer = await fetch("http://localhost/metrics", { unix: path });
     expect(await answer.text()).toContain("crank_generation 0\n");
     crank.signal("SIGTERM");
@@ -179,7 +172,7 @@ test("/healthz is 200 while a worker is ready and crank stays", async () => {
   expect(await health()).toEqual([503, "Waiting for a first deploy (crankctl run)\n"]);
   await run("-stop", "600");
   expect(await health()).toEqual([200, "Generation 1: 1 of 1 worker ready\n"]);
-  await bench.ctl("web", "shutdown");
+  await web.ctl("shutdown");
   expect(await health()).toEqual([503, "Shutting down, 1 worker left\n"]);
 });
 
@@ -208,7 +201,7 @@ describe("who asks wrongly", () => {
     // Those who came first have to go; those who came last still have time.
     await waitFor("the first to be put out", () => slow.filter(({ socket }) => socket.closed).length >= 100);
     expect((await ask(crank, "/metrics")).status).toBe(200);
-    expect((await bench.ctl("web", "ps")).stdout).toContain("READY");
+    expect((await web.ctl("ps")).stdout).toContain("READY");
   });
 });
 
@@ -216,7 +209,7 @@ describe("clients that trickle a request without end", () => {
   test("wake no supervisor, and hold up no worker's replacement", async () => {
     const crank = await start("-respawn");
     await run();
-    const [before] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+    const before = await web.ready();
     let isOver = false;
     const trickle = async (): Promise<void> => {
       while (!isOver) {
@@ -245,16 +238,16 @@ describe("-metrics", () => {
     ["udp://127.0.0.1:9180", 2, "crank: -metrics udp://127.0.0.1:9180: metrics are served on a tcp or unix stream"],
     ["nowhere.invalid:9180", 1, "nowhere.invalid"],
   ])("%s is refused with a sentence", async (address, status, sentence) => {
-    const args = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0", "-metrics", address];
-    const ended = await bench.run([CRANK, ...args]);
+    const args = ["-metrics", address];
+    const ended = await web.bench.run(web.crankCommand(...args));
     expect([ended.status, ended.stderr]).toEqual([status, expect.stringContaining(sentence)]);
   });
 
   test("at an address that is taken keeps crank from starting, and names it", async () => {
     const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
     const address = `127.0.0.1:${taken.port}`;
-    const args = ["-prefix", bench.directory, "-name", "web", "-bind", "127.0.0.1:0", "-metrics", address];
-    const ended = await bench.run([CRANK, ...args]);
+    const args = ["-metrics", address];
+    const ended = await web.bench.run(web.crankCommand(...args));
     taken.stop(true);
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain(`${address}: address already in use`);

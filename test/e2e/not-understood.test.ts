@@ -1,14 +1,10 @@
 // What a worker says and crank does not understand is told once, and einhorn's own way to acknowledge is understood.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { Bench, type Ended, type Running } from "./harness/service.ts";
+import { describe, expect, test } from "bun:test";
+import type { Ended, Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
-
-const start = (...args: string[]): Promise<Running> => bench.crank("web", ["-bind", "127.0.0.1:0", ...args]);
+const web = eachTest(new Service());
 
 const PRELUDE = `import os, signal, socket
 notify = int(os.environ["NOTIFY_FD"])
@@ -20,8 +16,7 @@ def control(line):
 `;
 /** Deploys a worker that does these things before it says that it is ready, in each of two places. */
 const run = (lines: string, ...flags: string[]): Promise<Ended> =>
-  bench.ctl(
-    "web",
+  web.ctl(
     ...["run", "-wait", "-instances", "2", ...flags, "--", "python3", "-c"],
     `${PRELUDE}${lines}\nos.write(notify, b"READY=1")\nsignal.pause()`,
   );
@@ -39,7 +34,7 @@ describe("on its notify socket", () => {
     ["no assignment at all", 'b"ready\\n"', '"ready"'],
     ["what would move a cursor", 'b"\\x1b[2Jboo=1"', "boo=1"],
   ])("%s is told once for a generation", async (_what, bytes, quoted) => {
-    const crank = await start();
+    const crank = await web.start();
     expect(await run(`os.write(notify, ${bytes})`)).toMatchObject(DONE);
     await crank.wrote(
       "stderr",
@@ -53,7 +48,7 @@ describe("on its notify socket", () => {
   });
 
   test("what systemd knows, and what is for nobody, is not", async () => {
-    const crank = await start();
+    const crank = await web.start();
     await run('os.write(notify, b"MONOTONIC_USEC=1\\nX_MINE=2\\nSTATUS=busy\\n")');
     await crank.wrote("stderr", "Generation 1 is in place");
     expect(told(crank)).toEqual([]);
@@ -62,23 +57,23 @@ describe("on its notify socket", () => {
 
 describe("on the control socket", () => {
   test("a line that is none is told once for a generation", async () => {
-    const crank = await start();
+    const crank = await web.start();
     await run('control(b"i am ready")');
     await crank.wrote("stderr", /said "i am ready" on the control socket, which means nothing to crank; ignored/);
     expect(told(crank)).toHaveLength(1);
   });
 
   test("an acknowledgement for a pid that no worker has is told", async () => {
-    const crank = await start();
+    const crank = await web.start();
     await run('control(b\'{"command":"worker:ack","pid":1}\')');
     await crank.wrote("stderr", /said "\{\\"command\\":\\"worker:ack\\",\\"pid\\":1\}" on the control socket/);
   });
 
   test("the line of einhorn's gem, a YAML document, makes a worker ready with -ready ack", async () => {
-    const crank = await start();
+    const crank = await web.start();
     const program = `${PRELUDE}control(b"---%0Acommand: worker:ack%0Apid: " + str(os.getpid()).encode() + b"%0A")
 signal.pause()`;
-    const ended = await bench.ctl("web", "run", "-wait", "-ready", "ack", "--", "python3", "-c", program);
+    const ended = await web.run("-ready", "ack", "--", "python3", "-c", program);
     expect(ended).toMatchObject(DONE);
     expect(told(crank)).toEqual([]);
   });

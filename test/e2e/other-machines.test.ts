@@ -1,21 +1,18 @@
 // crank for other machines, which `make cross MACHINE=aarch64` builds, under qemu's user emulation. That has neither execveat(2)
 // nor subreapers: crank is the first process of a container here, and does what it does on kernels without the call.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { compiledBy } from "./harness/apps.ts";
-import { Bench, portOf, ROOT } from "./harness/service.ts";
+import { ROOT } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
 
 /** The e_machine of elf(5). */
 const MACHINES = { aarch64: 0xb7, riscv64: 0xf3 } as const;
 type Machine = keyof typeof MACHINES;
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 /** In a user namespace whose kernel hands programs of that machine to qemu (binfmt_misc, since Linux 6.7). */
 const emulating = (machine: Machine, flags: readonly string[] = []): readonly string[] => {
@@ -28,12 +25,6 @@ const emulating = (machine: Machine, flags: readonly string[] = []): readonly st
   return ["unshare", "--user", "--map-root-user", "--mount", ...flags, "bash", "-c", line, "bash"];
 };
 
-const answer = (port: number): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const client = connect(port, "127.0.0.1", () => client.write("once\n"));
-    client.on("data", (bytes) => resolve(bytes.toString().split(" ")[0] ?? "")).on("error", reject);
-  });
-
 describe.each(["aarch64", "riscv64"] as const)("on %s", (machine) => {
   const bin = join(ROOT, "build/cross", machine, "bin");
   const canEmulate = Bun.spawnSync([...emulating(machine), "true"]).success;
@@ -42,15 +33,21 @@ describe.each(["aarch64", "riscv64"] as const)("on %s", (machine) => {
     "crank deploys, lists, wakes up and ends (make cross)",
     async () => {
       const worker = compiledBy(`${machine}-linux-gnu-gcc`, "worker", ["-static"], `-${machine}`);
-      const own = ["-prefix", bench.directory, "-name", "web"];
       const ctl = (...words: readonly string[]) =>
-        bench.run([...emulating(machine), join(bin, "crankctl"), ...own, ...words]);
+        web.bench.run([...emulating(machine), join(bin, "crankctl"), ...web.own, ...words]);
       const first = emulating(machine, ["--pid", "--fork", "--kill-child", "--mount-proc"]);
-      const crank = bench.start([...first, join(bin, "crank"), ...own, "-bind", "127.0.0.1:0", "-linger", "0"]);
-      await crank.wrote("stderr", "Listening on");
+      const crank = await web.launch([
+        ...first,
+        join(bin, "crank"),
+        ...web.own,
+        "-bind",
+        "127.0.0.1:0",
+        "-linger",
+        "0",
+      ]);
       for (const version of ["one", "two"]) {
         expect(await ctl("run", "-wait", "--", worker, version)).toMatchObject({ status: 0, stderr: "" });
-        expect(await answer(portOf(crank))).toBe(version);
+        await web.answers(version, "once\n");
       }
       expect(await ctl("ps")).toMatchObject({ status: 0, stdout: expect.stringContaining("two]"), stderr: "" });
       expect(await ctl("shutdown", "-wait")).toMatchObject({ status: 0, stderr: "" });

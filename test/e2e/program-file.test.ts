@@ -1,18 +1,18 @@
 // The one file that crank is, damaged on the disk: a start says so in one sentence, and what runs goes on without it.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, CRANK } from "./harness/service.ts";
+import { CRANK } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
 
-let bench: Bench;
+const web = eachTest(new Service());
 let bin: string;
 beforeEach(() => {
-  bench = new Bench();
-  bin = join(bench.directory, "home/bin");
+  bin = web.path("home/bin");
   mkdirSync(bin, { recursive: true });
   for (const name of ["crankctl", "runtime"]) symlinkSync("crank", join(bin, name));
 });
-afterEach(() => bench.clean());
 
 /** As an installation puts it there: a new file under the old name. */
 const install = (bytes: Uint8Array): void => {
@@ -50,8 +50,14 @@ test.each([
 ])("a program whose image has another byte %i says so, as a command and as a supervisor", async (place, why) => {
   install(damaged(place));
   const sentence = `crank: the image in this program cannot be used: ${why}\n`;
-  expect(await bench.run([join(bin, "crankctl"), "ps"])).toEqual({ status: 70, stdout: "", stderr: sentence });
-  const { status, stderr } = await bench.run([join(bin, "crank"), "-prefix", bench.directory, "-bind", "127.0.0.1:0"]);
+  expect(await web.bench.run([join(bin, "crankctl"), "ps"])).toEqual({ status: 70, stdout: "", stderr: sentence });
+  const { status, stderr } = await web.bench.run([
+    join(bin, "crank"),
+    "-prefix",
+    web.directory,
+    "-bind",
+    "127.0.0.1:0",
+  ]);
   expect(status).toBe(1);
   expect(stderr).toContain(sentence);
   expect(stderr).toContain("the supervisor cannot be started: it ended with status 70");
@@ -66,9 +72,9 @@ test.each([
   ["damaged", () => damaged(100)],
 ])("crank does not upgrade to a program that is %s, and goes on", async (_how, broken) => {
   install(readFileSync(CRANK));
-  const own = ["-prefix", bench.directory, "-name", "web"];
-  const ctl = (...words: readonly string[]) => bench.run([CRANK.replace(/crank$/, "crankctl"), ...own, ...words]);
-  const crank = bench.start([join(bin, "crank"), ...own, "-bind", "127.0.0.1:0", "-linger", "0"]);
+  const own = ["-prefix", web.directory, "-name", "web"];
+  const ctl = (...words: readonly string[]) => web.bench.run([CRANK.replace(/crank$/, "crankctl"), ...own, ...words]);
+  const crank = web.bench.start([join(bin, "crank"), ...own, "-bind", "127.0.0.1:0", "-linger", "0"]);
   await crank.wrote("stderr", "Listening on");
   expect(await ctl("run", "-wait", "-ready", "delay:0.1", "--", "sleep", "600")).toMatchObject({ status: 0 });
   install(broken(readFileSync(CRANK)));

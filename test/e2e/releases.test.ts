@@ -1,5 +1,5 @@
 // Releases behind a link that is moved: what a deploy takes, what is started again, and what a rollback leads to.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   mkdirSync,
@@ -12,17 +12,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { HistoryEntry, Status } from "../../src/control/messages.ts";
-import { RESPONDER, Service } from "./harness/left.ts";
-import { CRANKCTL, type Ended, isAlive, type Running, waitFor } from "./harness/service.ts";
+import type { Ended, Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { isAlive } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let service: Service;
-beforeEach(async () => {
-  service = await Service.open();
+const service = eachTest(new Service({ port: "fixed" }));
+beforeEach(() => {
   for (const name of ["1", "2", "3"]) makeRelease(name);
   moveLink("1");
 });
-afterEach(() => service.clean());
 
 const release = (name: string): string => service.path(`releases/${name}`);
 const current = (): string => service.path("current");
@@ -43,7 +44,7 @@ const moveLink = (name: string): void => {
 
 /** Runs crankctl in a directory, as a shell that went there by this path. */
 const ctlIn = (directory: string, ...args: readonly string[]): Promise<Ended> =>
-  service.bench.run([CRANKCTL, "-prefix", service.bench.directory, "-name", "web", ...args], {
+  service.bench.run(service.ctlCommand(...args), {
     cwd: directory,
     env: { PWD: directory },
   });
@@ -54,18 +55,11 @@ const succeed = async (ended: Promise<Ended>): Promise<void> => {
 };
 
 const startIn = (directory: string, ...args: readonly string[]): Promise<Running> =>
-  service.bench.crank("web", ["-bind", `127.0.0.1:${service.port}`, ...args], {
-    cwd: directory,
-    env: { PWD: directory },
-  });
+  service.startWith({ cwd: directory, env: { PWD: directory } }, ...args);
 
 const answers = async (name: string): Promise<void> => {
-  expect(await service.ask()).toStartWith(`release-${name} `);
+  await service.answers(`release-${name}`);
 };
-
-const status = async (): Promise<Status> => JSON.parse((await service.bench.ctl("web", "status", "-json")).stdout);
-const history = async (): Promise<HistoryEntry[]> =>
-  JSON.parse((await service.bench.ctl("web", "history", "-json")).stdout);
 
 const directoryOf = async (): Promise<string> => readlinkSync(`/proc/${(await service.pids())[0]}/cwd`);
 
@@ -74,8 +68,8 @@ const respawn = async (): Promise<void> => {
   const [pid = 0] = await service.pids();
   process.kill(pid, "SIGKILL");
   await waitFor("the next worker", async () => {
-    const workers = await service.workers();
-    return !isAlive(pid) && workers.length === 1 && workers[0]?.state === "ready" && workers[0].pid !== pid;
+    const [next] = await service.settled(1);
+    return next?.pid !== pid && !isAlive(pid);
   });
 };
 
@@ -85,15 +79,15 @@ describe("a deploy follows the link", () => {
     await succeed(ctlIn(current(), "run", "-wait", "--", "./serve"));
     await answers("1");
     moveLink("2");
-    await succeed(service.bench.ctl("web", "reload", "-wait"));
+    await succeed(service.ctl("reload", "-wait"));
     await answers("2");
     expect(await directoryOf()).toBe(release("2"));
     rmSync(release("1"), { recursive: true });
-    await succeed(service.bench.ctl("web", "reload", "-wait"));
+    await succeed(service.ctl("reload", "-wait"));
   });
 
   test("when SIGHUP asks for it", async () => {
-    const crank = await startIn(service.bench.directory);
+    const crank = await startIn(service.directory);
     await succeed(ctlIn(current(), "run", "-wait", "--", "./serve"));
     moveLink("2");
     crank.signal("SIGHUP");
@@ -102,20 +96,20 @@ describe("a deploy follows the link", () => {
   });
 
   test("that -cwd names, and so does a run that gives no command", async () => {
-    await startIn(service.bench.directory);
-    await succeed(ctlIn(service.bench.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
+    await startIn(service.directory);
+    await succeed(ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
     await answers("1");
     moveLink("2");
     await succeed(ctlIn("/", "run", "-wait", "-env", "A=1"));
     await answers("2");
-    expect((await status()).workers[0]).toMatchObject({
+    expect((await service.settled(1))[0]).toMatchObject({
       cwd: current(),
       resolved: { cwd: release("2"), file: join(release("2"), "serve") },
     });
   });
 
   test("and a command runs in the directory in which it was given, whatever the last one's was", async () => {
-    await startIn(service.bench.directory);
+    await startIn(service.directory);
     await succeed(ctlIn(release("1"), "run", "-wait", "--", "./serve"));
     await succeed(ctlIn(release("2"), "run", "-wait", "--", "./serve"));
     await answers("2");
@@ -123,18 +117,18 @@ describe("a deploy follows the link", () => {
   });
 
   test("but a PWD that is not true counts for nothing", async () => {
-    await startIn(service.bench.directory);
-    const command = [CRANKCTL, "-prefix", service.bench.directory, "-name", "web", "run", "-wait", "--", "./serve"];
+    await startIn(service.directory);
+    const command = service.ctlCommand("run", "-wait", "--", "./serve");
     await succeed(service.bench.run(command, { cwd: release("2"), env: { PWD: current() } }));
     await answers("2");
-    expect((await status()).workers[0]?.cwd).toBe(release("2"));
+    expect((await service.settled(1))[0]?.cwd).toBe(release("2"));
   });
 });
 
 describe("what was deployed stays what it was", () => {
   test("for a worker that is started again between the move of the link and the deploy", async () => {
-    await startIn(service.bench.directory, "-respawn");
-    await succeed(ctlIn(service.bench.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
+    await startIn(service.directory, "-respawn");
+    await succeed(ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
     moveLink("2");
     await respawn();
     await answers("1");
@@ -142,37 +136,37 @@ describe("what was deployed stays what it was", () => {
   });
 
   test("for a rollback across moves, and history shows where each ran", async () => {
-    await startIn(service.bench.directory);
-    const run = () => ctlIn(service.bench.directory, "run", "-wait", "-cwd", "current", "--", "current/serve");
+    await startIn(service.directory);
+    const run = () => ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve");
     await succeed(run());
     moveLink("2");
     await succeed(run());
     moveLink("3");
-    await succeed(service.bench.ctl("web", "rollback", "-wait"));
+    await succeed(service.ctl("rollback", "-wait"));
     await answers("1");
     expect(await directoryOf()).toBe(release("1"));
-    expect((await history()).map(({ generation, resolved }) => [generation, resolved?.cwd])).toEqual([
+    expect((await service.history()).map(({ generation, resolved }) => [generation, resolved?.cwd])).toEqual([
       [1, release("1")],
       [2, release("2")],
       [3, release("1")],
     ]);
-    const listed = (await service.bench.ctl("web", "history")).stdout;
+    const listed = (await service.ctl("history")).stdout;
     expect(listed).toContain(`${current()} -> ${release("2")}`);
-    await succeed(service.bench.ctl("web", "reload", "-wait"));
+    await succeed(service.ctl("reload", "-wait"));
     await answers("3");
   });
 
   test("for the next crank that adopts it, and for one that starts from the record", async () => {
-    let crank = await startIn(service.bench.directory, "-respawn");
-    await succeed(ctlIn(service.bench.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
+    let crank = await startIn(service.directory, "-respawn");
+    await succeed(ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
     moveLink("2");
-    crank = await service.replace(crank, "-respawn");
+    crank = await service.replace("-respawn");
     await respawn();
     await answers("1");
     crank.signal("SIGTERM");
     await crank.ended;
-    await startIn(service.bench.directory);
-    await waitFor("a worker", async () => (await service.workers()).some(({ state }) => state === "ready"));
+    await startIn(service.directory);
+    await service.ready();
     await answers("1");
   });
 });
@@ -180,10 +174,10 @@ describe("what was deployed stays what it was", () => {
 test("a program that finds what belongs to it by its name finds that of its release", async () => {
   const python = realpathSync("/usr/bin/python3");
   for (const name of ["1", "2"]) symlinkSync(python, join(release(name), "interpreter"));
-  await startIn(service.bench.directory, "-respawn");
+  await startIn(service.directory, "-respawn");
   const [, script = ""] = RESPONDER;
   const command = [join(current(), "interpreter"), script, "v1"];
-  await succeed(ctlIn(service.bench.directory, "run", "-wait", "--", ...command));
+  await succeed(ctlIn(service.directory, "run", "-wait", "--", ...command));
   moveLink("2");
   await respawn();
   const [pid = 0] = await service.pids();
@@ -192,8 +186,8 @@ test("a program that finds what belongs to it by its name finds that of its rele
 
 describe("when what was deployed is gone", () => {
   test("a worker that is started again runs what was given, and that is said", async () => {
-    const crank = await startIn(service.bench.directory, "-respawn");
-    await succeed(ctlIn(service.bench.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
+    const crank = await startIn(service.directory, "-respawn");
+    await succeed(ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
     moveLink("2");
     rmSync(release("1"), { recursive: true });
     await respawn();
@@ -202,13 +196,13 @@ describe("when what was deployed is gone", () => {
   });
 
   test("a rollback to it is refused before anything is stopped", async () => {
-    await startIn(service.bench.directory);
+    await startIn(service.directory);
     await succeed(ctlIn(current(), "run", "-wait", "--", "./serve"));
     moveLink("2");
-    await succeed(service.bench.ctl("web", "reload", "-wait"));
+    await succeed(service.ctl("reload", "-wait"));
     rmSync(release("1"), { recursive: true });
     const before = await service.pids();
-    const refused = await service.bench.ctl("web", "rollback", "-wait");
+    const refused = await service.ctl("rollback", "-wait");
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain(`the directory ${release("1")}, in which it ran, is gone`);
     expect(await service.pids()).toEqual(before);

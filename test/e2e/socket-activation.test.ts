@@ -1,14 +1,13 @@
 // Sockets that the service manager opens: Debian's systemd-socket-activate starts crank as systemd would.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { compiled } from "./harness/apps.ts";
+import { CRANK, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, CRANK, type Running, waitFor } from "./harness/service.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 /** Asks until there is an answer: a connection waits in the queue for as long as it takes. */
 const ask = (port: number): Promise<string> =>
@@ -33,28 +32,28 @@ type Activated = { readonly crank: Running; readonly first: Promise<string> };
 
 /** Opens the ports, and has crank started by the first connection to the first of them. */
 const activate = async (ports: readonly number[], names: string, command: readonly string[]): Promise<Activated> => {
-  const crank = bench.start([
+  const crank = web.bench.start([
     "systemd-socket-activate",
     ...ports.flatMap((port) => ["-l", `127.0.0.1:${port}`]),
     ...(names === "" ? [] : [`--fdname=${names}`]),
     ...command,
   ]);
-  await waitFor("the sockets", () => crank.stderr().includes(`:${ports.at(-1)} as ${2 + ports.length}`));
+  await crank.wrote("stderr", `:${ports.at(-1)} as ${2 + ports.length}`);
   return { crank, first: ask(ports[0] ?? 0).catch(() => "") };
 };
 
-const CRANK_WEB = (...args: string[]): string[] => [CRANK, "-prefix", bench.directory, "-name", "web", ...args];
+const CRANK_WEB = (...args: string[]): string[] => [CRANK, ...web.own, ...args];
 
 test("the connection that started crank is answered by the first worker that it is told to run", async () => {
   const ports = await freePorts(2);
   const { crank, first } = await activate(ports, "http:admin", CRANK_WEB("-bind", "systemd:http", "-bind", "systemd"));
-  await waitFor("crank", () => crank.stderr().includes(`Listening on tcp4://127.0.0.1:${ports[1]}`));
+  await crank.wrote("stderr", `Listening on tcp4://127.0.0.1:${ports[1]}`);
   const worker = `echo names=$LISTEN_FDNAMES fds=$LISTEN_FDS >&2; exec ${compiled("worker")} v1`;
-  expect(await bench.ctl("web", "run", "-wait", "--", "sh", "-c", worker)).toMatchObject({ status: 0 });
+  expect(await web.run("--", "sh", "-c", worker)).toMatchObject({ status: 0 });
   expect(await first).toStartWith("v1 ");
   expect(await ask(ports[0] ?? 0)).toStartWith("v1 ");
-  await waitFor("what the worker says", () => crank.stdout().includes("names=http:admin fds=2"));
-  expect((await bench.ctl("web", "run", "-wait", "--", compiled("worker"), "v2")).status).toBe(0);
+  await crank.wrote("stdout", "names=http:admin fds=2");
+  expect((await web.run("--", compiled("worker"), "v2")).status).toBe(0);
   // The one before may still accept until it has seen its stop signal.
   await waitFor("an answer of v2", async () => (await ask(ports[0] ?? 0)).startsWith("v2 "));
   crank.signal("SIGTERM");
@@ -83,7 +82,7 @@ describe("with sockets that crank cannot use it ends with status 1 and a sentenc
     expect(await ended("http:admin", CRANK_WEB("-bind", "systemd:https"))).toContain("only http, admin");
   });
 
-  test("LISTEN_PID of somebody else", async () => {
+  test("LISTEN_PID of another process", async () => {
     expect(await ended("", through("LISTEN_PID=1", "systemd"))).toContain('LISTEN_PID is "1", and crank is process');
   });
 
@@ -111,20 +110,20 @@ describe("goes on with a warning", () => {
     const change = "export LISTEN_FDNAMES=http;";
     const command = ["sh", "-c", `${change} exec "$@"`, "sh", ...CRANK_WEB("-bind", "systemd")];
     const { crank } = await activate(ports, "", command);
-    await waitFor("crank", () => crank.stderr().includes(`Listening on tcp4://127.0.0.1:${ports[1]}`));
+    await crank.wrote("stderr", `Listening on tcp4://127.0.0.1:${ports[1]}`);
     await crank.wrote("stderr", "LISTEN_FDNAMES has 1 names for 2 sockets");
   });
 
-  test("when LISTEN_PID is somebody else's and no passed socket is wanted", async () => {
-    const running = await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { LISTEN_FDS: "2", LISTEN_PID: "1" } });
+  test("when LISTEN_PID is another process's and no passed socket is wanted", async () => {
+    const running = await web.startWith({ env: { LISTEN_FDS: "2", LISTEN_PID: "1" } });
     await running.wrote("stderr", "WARNING: LISTEN_PID");
   });
 
   test("and two sockets of one name are both taken, in order", async () => {
     const ports = await freePorts(3);
     const { crank } = await activate(ports, "http:admin:http", CRANK_WEB("-bind", "systemd:http"));
-    await waitFor("crank", () => crank.stderr().includes(`Listening on tcp4://127.0.0.1:${ports[2]}`));
+    await crank.wrote("stderr", `Listening on tcp4://127.0.0.1:${ports[2]}`);
     expect(crank.stderr()).not.toContain(`Listening on tcp4://127.0.0.1:${ports[1]}`);
-    expect((await bench.ctl("web", "status")).stdout).toMatch(/http .*\n.*http /);
+    expect((await web.ctl("status")).stdout).toMatch(/http .*\n.*http /);
   });
 });

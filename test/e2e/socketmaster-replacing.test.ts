@@ -1,20 +1,18 @@
 // socketmaster: one process in the place of another, and another socketmaster in its own.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiled } from "./harness/apps.ts";
+import { portOf } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { changeKeeper, install } from "./harness/installation.ts";
 import { Load } from "./harness/load.ts";
-import { isAlive, portOf, ROOT, waitFor } from "./harness/service.ts";
-import { ANY_PORT, childrenOf, LISTENER, MasterBench, pids, SOCKETMASTER, said } from "./harness/socketmaster.ts";
+import { isAlive } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } from "./harness/socketmaster.ts";
+import { waitFor } from "./harness/wait.ts";
 
-const RESPONDER = join(ROOT, "test/apps/responder.py");
-
-let bench: MasterBench;
-beforeEach(() => {
-  bench = new MasterBench();
-});
-afterEach(() => bench.clean());
+const bench = eachTest(new Masters());
 
 describe("SIGHUP", () => {
   test("starts another process, and tells the first to go when the second has lived for -start", async () => {
@@ -46,7 +44,7 @@ describe("SIGHUP", () => {
       "-command",
       "python3",
       "--",
-      RESPONDER,
+      ...RESPONDER.slice(1),
       "v1",
     ]);
     await said(master, "worker v1 serves");
@@ -54,9 +52,9 @@ describe("SIGHUP", () => {
     await said(master, "Sending SIGTERM to");
   });
 
-  test("signals nobody when the new process dies, even while an older one still drains", async () => {
-    const flag = join(bench.directory, "broken");
-    const wrapper = join(bench.directory, "wrapper");
+  test("signals no process when the new process dies, even while an older one still drains", async () => {
+    const flag = bench.path("broken");
+    const wrapper = bench.path("wrapper");
     writeFileSync(wrapper, `#!/bin/sh\n[ -e ${flag} ] && exit 7\nexec python3 ${LISTENER} v1 deaf\n`, { mode: 0o755 });
     const master = bench.start([SOCKETMASTER, ...ANY_PORT, "-start", "3000", "-command", wrapper]);
     const [oldest = 0] = await pids(master);
@@ -72,9 +70,9 @@ describe("SIGHUP", () => {
   });
 
   test("again and again in the middle of a replacement is one more replacement", async () => {
-    const gate = join(bench.directory, "gate");
+    const gate = bench.path("gate");
     writeFileSync(gate, "");
-    const flags = [...ANY_PORT, "-start", "3600000", "-command", "python3", "--", RESPONDER, "v1", "held"];
+    const flags = [...ANY_PORT, "-start", "3600000", "-command", "python3", "--", ...RESPONDER.slice(1), "v1", "held"];
     const master = bench.start([SOCKETMASTER, ...flags], { env: { HOLD: gate } });
     const count = (what: string): number => master.stderr().split(what).length - 1;
     await waitFor("the first", () => count("worker v1 serves") === 1);
@@ -90,7 +88,7 @@ describe("SIGHUP", () => {
   });
 
   test("whose program cannot be started says so, and the end is as before", async () => {
-    const program = join(bench.directory, "program");
+    const program = bench.path("program");
     writeFileSync(program, `#!/bin/sh\nexec python3 ${LISTENER} v1\n`, { mode: 0o755 });
     const master = bench.start([SOCKETMASTER, ...ANY_PORT, "-start", "0", "-command", program]);
     await pids(master);
@@ -106,7 +104,7 @@ describe("SIGHUP", () => {
 
 describe("SIGUSR1", () => {
   test("replaces socketmaster under the same pid; its socket, its processes and their output stay", async () => {
-    const home = join(bench.directory, "home");
+    const home = bench.path("home");
     const crank = install(home);
     const words = ["-command", "python3", ...ANY_PORT, "-start", "100", "--", LISTENER, "v1"];
     const master = bench.start([join(home, "bin/socketmaster"), ...words]);
@@ -127,7 +125,7 @@ describe("SIGUSR1", () => {
   });
 
   test("with a new program that cannot take over leaves everything as it is, and says why", async () => {
-    const home = join(bench.directory, "home");
+    const home = bench.path("home");
     install(home);
     const words = ["-command", "python3", ...ANY_PORT, "--", LISTENER, "v1"];
     const master = bench.start([join(home, "bin/socketmaster"), ...words]);
@@ -154,7 +152,7 @@ test("replacements under load refuse and reset nobody", async () => {
     "300",
     "v1",
   ]);
-  await waitFor("the socket", () => master.stderr().includes("Listening on"));
+  await master.wrote("stderr", "Listening on");
   const load = new Load({ port: portOf(master), anew: 50, pauseMs: 20, stays: 200, talkMs: 500 });
   await waitFor("the clients that stay", () => load.staying === 200);
   for (let replaced = 1; replaced <= 15; replaced++) {

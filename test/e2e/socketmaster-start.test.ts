@@ -1,16 +1,14 @@
 // socketmaster: its sockets and its command line.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { ROOT, waitFor } from "./harness/service.ts";
-import { ANY_PORT, LISTENER, MasterBench, pids, SOCKETMASTER } from "./harness/socketmaster.ts";
+import { ROOT } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { ANY_PORT, LISTENER, Masters, pids, SOCKETMASTER } from "./harness/socketmaster.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: MasterBench;
-beforeEach(() => {
-  bench = new MasterBench();
-});
-afterEach(() => bench.clean());
+const bench = eachTest(new Masters());
 
 describe("-listen", () => {
   test.each(["tcp", "tcp4"])("%s:// listens", async (scheme) => {
@@ -24,7 +22,7 @@ describe("-listen", () => {
   });
 
   test("unix:// listens, takes the place of a file that a dead one left, and leaves none itself", async () => {
-    const path = join(bench.directory, "app.sock");
+    const path = bench.path("app.sock");
     const left = createServer().listen(path);
     await waitFor("the socket", () => existsSync(path));
     const second = await bench.master(["-listen", `unix://${path}`], "v1").ended;

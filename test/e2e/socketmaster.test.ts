@@ -1,16 +1,15 @@
 // socketmaster: what it starts its program with, what it says, and how it ends.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
-import { CRANKCTL, isAlive, type Running, waitFor } from "./harness/service.ts";
-import { ANY_PORT, childrenOf, LISTENER, MasterBench, pids, SOCKETMASTER, said } from "./harness/socketmaster.ts";
+import { CRANKCTL, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { isAlive } from "./harness/processes.ts";
+import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } from "./harness/socketmaster.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: MasterBench;
-beforeEach(() => {
-  bench = new MasterBench();
-});
-afterEach(() => bench.clean());
+const bench = eachTest(new Masters());
 
 describe("the program that socketmaster starts", () => {
   test("gets the socket as descriptor 3, EINHORN_FDS, its arguments and socketmaster's standard input", async () => {
@@ -44,8 +43,8 @@ describe("the program that socketmaster starts", () => {
   });
 
   needing(mountNamespaces()).test("runs as the user of -user, with the user's own groups", async () => {
-    const passwd = join(bench.directory, "passwd");
-    const group = join(bench.directory, "group");
+    const passwd = bench.path("passwd");
+    const group = bench.path("group");
     writeFileSync(passwd, "root:x:0:0::/:/bin/sh\nalice:x:4711:4712::/:/bin/sh\n");
     writeFileSync(group, "root:x:0:\nalice:x:4712:\nchat:x:4713:bob,alice\nother:x:4714:bob\n");
     // In a mount namespace of its own, so that the machine's users stay what they are.
@@ -113,7 +112,7 @@ describe("the end", () => {
 needing(mountNamespaces()).test(
   "with -syslog the lines are datagrams at /dev/log, which may come, go and come back",
   async () => {
-    const dev = join(bench.directory, "dev");
+    const dev = bench.path("dev");
     await bench.run(["sh", "-c", `mkdir ${dev} && cp -a /dev/null /dev/zero /dev/urandom ${dev}`]);
     const syslogd = async (): Promise<Running> => {
       const script = `import os, socket, sys
@@ -121,7 +120,7 @@ if os.path.exists(sys.argv[1]): os.unlink(sys.argv[1])
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)
 while True: print(s.recv(9999).decode(), flush=True)`;
       const daemon = bench.start(["python3", "-c", script, join(dev, "log")]);
-      await waitFor("syslogd", () => daemon.stdout().includes("bound"));
+      await daemon.wrote("stdout", "bound");
       return daemon;
     };
     // In a mount namespace of its own, so that the machine's /dev stays what it is.
@@ -141,13 +140,13 @@ while True: print(s.recv(9999).decode(), flush=True)`;
     await waitFor("the replacement without a syslogd", replaced);
     const second = await syslogd();
     master.signal("SIGHUP");
-    await waitFor("a line at the new syslogd", () => second.stdout().includes("worker v1 has 3"));
+    await second.wrote("stdout", "worker v1 has 3");
     expect(master.stderr()).not.toContain("worker v1");
   },
 );
 
 test("crankctl works on the control socket of -ctl", async () => {
-  const ctl = `unix://${join(bench.directory, "sm.ctl")}`;
+  const ctl = `unix://${bench.path("sm.ctl")}`;
   const master = bench.master([...ANY_PORT, "-start", "0", "-ctl", ctl], "v1");
   const [old] = await pids(master);
   const listed = await bench.run([CRANKCTL, "-ctl", ctl, "ps", "-json"]);

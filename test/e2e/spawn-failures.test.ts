@@ -1,20 +1,16 @@
 // What is said when a worker cannot be started: the command, its interpreter, the directory, the user, and what serves on.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
-import { Bench, type Ended } from "./harness/service.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
 
-let bench: Bench;
-beforeEach(async () => {
-  bench = new Bench();
-  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
+beforeEach(() => web.start());
 
-const run = (...words: readonly string[]): Promise<Ended> => bench.ctl("web", "run", "-wait", "-stop", "2", ...words);
+const run = (...words: readonly string[]) => web.run("-stop", "2", ...words);
 const script = (name: string, text: string, mode = 0o755): string => {
-  const path = join(bench.directory, name);
+  const path = web.path(name);
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
@@ -47,7 +43,7 @@ test("a file that may not be executed, and one that is no program, are named", a
 });
 
 test("a directory that is not there, or is none, is named", async () => {
-  const nowhere = join(bench.directory, "nowhere");
+  const nowhere = web.path("nowhere");
   expect((await run("-cwd", nowhere, "--", "true")).stderr).toContain(
     `cannot change to the directory ${nowhere}: no such file or directory`,
   );
@@ -56,7 +52,7 @@ test("a directory that is not there, or is none, is named", async () => {
 });
 
 needing(ROOT_USER).test("a directory that its user cannot enter is named with the user", async () => {
-  const closed = join(bench.directory, "closed");
+  const closed = web.path("closed");
   mkdirSync(closed, { mode: 0o700 });
   chmodSync(closed, 0o700);
   expect((await run("-user", "nobody", "-cwd", closed, "--", "true")).stderr).toContain(

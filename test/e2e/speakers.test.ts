@@ -1,24 +1,18 @@
 // Who may say READY=1 for a worker, with real processes: its short-lived children always, strangers never.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
-import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
-import { Bench, isAlive, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
+import type { Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { isAlive, signal, supervisorOf } from "./harness/processes.ts";
+import { Service } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const CHILDREN = 200;
 const NOBODY = 65534;
 const REFUSED = "to which it does not belong";
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
-
-const start = (...args: string[]): Promise<Running> =>
-  bench.crank("web", ["-bind", "127.0.0.1:0", "-verbose", ...args]);
-const stateOf = async (): Promise<string | undefined> =>
-  JSON.parse((await bench.ctl("web", "ps", "-json")).stdout)[0]?.state;
+const web = eachTest(new Service({ flags: ["-verbose"] }));
 
 /** Says it as systemd-notify does: a process of its own, gone when it has spoken, and its parent perhaps before. */
 const SAYING = `import os, socket
@@ -32,7 +26,7 @@ def say():
 `;
 
 test("what children say who are gone as soon as they have said it counts, however many they are", async () => {
-  const crank = await start();
+  const crank = await web.start();
   // In batches, so that the kernel's queue has room for all of them.
   const worker = `${SAYING}
 for batch in range(${CHILDREN / 10}):
@@ -41,7 +35,7 @@ for batch in range(${CHILDREN / 10}):
         while True: os.wait()
     except ChildProcessError: pass
 `;
-  await bench.ctl("web", "run", "--", "python3", "-c", worker);
+  await web.ctl("run", "--", "python3", "-c", worker);
   // What a worker's people have said is heard before its end.
   await crank.ended;
   await crank.wrote("stderr", "is ready");
@@ -49,25 +43,13 @@ for batch in range(${CHILDREN / 10}):
 });
 
 test("each of as many workers gets ready whose child says so", async () => {
-  const crank = await start();
+  const crank = await web.start();
   const worker = `${SAYING}
 say()
 import signal
 signal.pause()`;
   for (let round = 0; round < 2; round++) {
-    const deployed = await bench.ctl(
-      "web",
-      "run",
-      "-wait",
-      "-instances",
-      "5",
-      "-surge",
-      "5",
-      "--",
-      "python3",
-      "-c",
-      worker,
-    );
+    const deployed = await web.run("-instances", "5", "-surge", "5", "--", "python3", "-c", worker);
     expect(deployed).toMatchObject({ status: 0 });
   }
   expect(crank.stderr()).not.toContain(REFUSED);
@@ -75,11 +57,11 @@ signal.pause()`;
 
 /** The notify socket of a worker that never says anything, where everybody can get at it. */
 const openToAll = async (): Promise<string> => {
-  await bench.ctl("web", "run", "-start", "600", "--", "sleep", "600");
-  await waitFor("the worker", async () => (await stateOf()) === "starting");
-  const path = join(bench.directory, "web.run/notify/000001");
+  await web.ctl("run", "-start", "600", "--", "sleep", "600");
+  await web.started();
+  const path = web.path("web.run/notify/000001");
   await waitFor("its socket", () => existsSync(path));
-  chmodSync(bench.directory, 0o711);
+  chmodSync(web.directory, 0o711);
   chmodSync(path, 0o666);
   return path;
 };
@@ -91,11 +73,11 @@ os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", sys.argv[1])
 print("said", flush=True)
 if sys.argv[3] == "stay": time.sleep(600)`;
-  return bench.start(["python3", "-c", program, path, String(user), then]);
+  return web.bench.start(["python3", "-c", program, path, String(user), then]);
 };
 
 needing(ROOT_USER).test("a stranger who lives and has the right address is refused, whoever it is", async () => {
-  const crank = await start();
+  const crank = await web.start();
   const path = await openToAll();
   for (const user of [0, NOBODY]) {
     const { pid } = stranger(path, user, "stay");
@@ -103,11 +85,11 @@ needing(ROOT_USER).test("a stranger who lives and has the right address is refus
       crank.stderr().includes(`Process ${pid} of user ${user} said READY=1 for worker 1, ${REFUSED}`),
     );
   }
-  expect(await stateOf()).toBe("starting");
+  expect(await web.ps()).toMatchObject([{ state: "starting" }]);
 });
 
 needing(ROOT_USER).test("a stranger of another user is refused who is gone before anybody looks", async () => {
-  const crank = await start("-linger", "60");
+  const crank = await web.start("-linger", "60");
   const path = await openToAll();
   const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
   process.kill(supervisor, "SIGSTOP");
@@ -118,5 +100,5 @@ needing(ROOT_USER).test("a stranger of another user is refused who is gone befor
   await waitFor("the refusal", () =>
     crank.stderr().includes(`Process ${pid} of user ${NOBODY} said READY=1 for worker 1, ${REFUSED}`),
   );
-  expect(await stateOf()).toBe("starting");
+  expect(await web.ps()).toMatchObject([{ state: "starting" }]);
 });

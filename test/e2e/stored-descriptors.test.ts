@@ -1,31 +1,19 @@
 // Descriptors that a worker leaves for a later one, as sd_notify(3) has it: established connections that live on.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { join } from "node:path";
-import { Talk } from "../worker/talk.ts";
+import { describe, expect, test } from "bun:test";
+import { eachTest } from "./harness/each-test.ts";
 import { changeKeeper } from "./harness/installation.ts";
-import { endLeft, killCrank } from "./harness/left.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, portOf, ROOT, type Running, signal, supervisorOf, waitFor } from "./harness/service.ts";
+import { signal, supervisorOf } from "./harness/processes.ts";
+import { HANDOVER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import type { Talk } from "./harness/talk.ts";
 import { Upgraded } from "./harness/upgraded.ts";
+import { waitFor } from "./harness/wait.ts";
 
-const SERVER = ["python3", join(ROOT, "test/apps/handover.py")];
+const web = eachTest(new Service({ app: HANDOVER }));
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(async () => {
-  await bench.clean();
-  // An adopted worker is nobody's child.
-  await endLeft(bench);
-});
-
-const start = (...args: readonly string[]): Promise<Running> =>
-  bench.crank("web", ["-bind", "127.0.0.1:0?name=echo", ...args]);
-const run = (version: string, words: readonly string[] = [], ...flags: readonly string[]) =>
-  bench.ctl("web", "run", "-wait", ...flags, "--", ...SERVER, version, ...words);
-const status = async () => JSON.parse((await bench.ctl("web", "status", "-json")).stdout);
-const storedCount = async (): Promise<number> => (await status()).stored?.count ?? 0;
+const start = (...args: readonly string[]) => web.startOn(["127.0.0.1:0?name=echo"], ...args);
+const storedCount = async (): Promise<number> => (await web.status()).stored?.count ?? 0;
 
 /** A worker that says one thing after the other and stays: lines of Python, with `say(text, *fds)`. */
 const saying = (...lines: readonly string[]): string[] => {
@@ -36,8 +24,7 @@ const saying = (...lines: readonly string[]): string[] => {
   ];
   return ["python3", "-c", [...head, ...lines, "say('READY=1')", "signal.pause()"].join("\n")];
 };
-const runSaying = (...lines: readonly string[]) =>
-  bench.ctl("web", "run", "-wait", "-hand-over", "--", ...saying(...lines));
+const runSaying = (...lines: readonly string[]) => web.run("-hand-over", "--", ...saying(...lines));
 
 /** The client says a word and hears who answers. */
 const asks = async (client: Talk, word: string, version: string): Promise<void> => {
@@ -46,13 +33,13 @@ const asks = async (client: Talk, word: string, version: string): Promise<void> 
 };
 
 describe("with -hand-over", () => {
-  test("a connection goes from worker to worker, each is given it at its start with its name, and none refuses anybody", async () => {
+  test("a connection goes from worker to worker, each is given it at its start with its name, and no client is refused", async () => {
     const crank = await start();
-    expect(await run("v1", [], "-hand-over")).toMatchObject({ status: 0 });
-    const client = await Talk.open(portOf(crank), "plain");
+    expect(await web.app("v1", "-hand-over")).toMatchObject({ status: 0 });
+    const client = await web.talk();
     await asks(client, "one", "v1");
     for (let version = 2; version <= 4; version++) {
-      expect(await run(`v${version}`)).toMatchObject({ status: 0 });
+      expect(await web.app(`v${version}`)).toMatchObject({ status: 0 });
       await waitFor("what it was given", () => crank.stdout().match(/given client-\d+\n/g)?.length === version - 1);
       await asks(client, `deploy-${version}`, `v${version}`);
       expect(await storedCount()).toBe(0);
@@ -60,68 +47,64 @@ describe("with -hand-over", () => {
     client.hangUp();
   });
 
-  test("nobody is started before the old worker is gone, and who connects meanwhile is served by the new one", async () => {
+  test("no worker is started before the old one is gone, and a client that connects meanwhile is served by the new one", async () => {
     const crank = await start();
-    await run("v1", [], "-hand-over");
-    const [before] = (await status()).workers;
-    const deploy = run("v2", [], "-stop", "60");
-    const client = await Talk.open(portOf(crank), "plain");
+    await web.app("v1", "-hand-over");
+    const [before] = (await web.status()).workers;
+    const deploy = web.app("v2", "-stop", "60");
+    const client = await web.talk();
     client.say("queued\n");
     expect(await deploy).toMatchObject({ status: 0 });
     await client.hears(" queued\n");
     await crank.wrote("stderr", "Started worker 2");
     const log = crank.stderr();
-    expect(log).toContain(`(pid ${before.pid}, generation 1) exited`);
-    expect(log.indexOf(`(pid ${before.pid}, generation 1) exited`)).toBeLessThan(log.indexOf("Started worker 2"));
+    expect(log).toContain(`(pid ${before?.pid}, generation 1) exited`);
+    expect(log.indexOf(`(pid ${before?.pid}, generation 1) exited`)).toBeLessThan(log.indexOf("Started worker 2"));
     client.hangUp();
   });
 
   test("what a failed deploy was given goes to what ran before", async () => {
-    const crank = await start();
-    await run("v1", [], "-hand-over");
-    const client = await Talk.open(portOf(crank), "plain");
+    await start();
+    await web.app("v1", "-hand-over");
+    const client = await web.talk();
     await asks(client, "one", "v1");
-    expect(await run("v2", ["fails"])).toMatchObject({ status: 1 });
+    expect(await web.app(["v2", "fails"])).toMatchObject({ status: 1 });
     await asks(client, "two", "v1");
-    expect(await bench.ctl("web", "run", "-wait", "--", "/nowhere/at/all")).toMatchObject({ status: 1 });
+    expect(await web.run("--", "/nowhere/at/all")).toMatchObject({ status: 1 });
     await asks(client, "three", "v1");
-    expect(await run("v3", ["hangs"], "-start", "0.5")).toMatchObject({ status: 1 });
+    expect(await web.app(["v3", "hangs"], "-start", "0.5")).toMatchObject({ status: 1 });
     await asks(client, "four", "v1");
-    expect(await run("v4")).toMatchObject({ status: 0 });
+    expect(await web.app("v4")).toMatchObject({ status: 0 });
     await asks(client, "five", "v4");
     client.hangUp();
   });
 
   test("in a pool every connection goes to one of the successors", async () => {
-    const crank = await start();
-    expect(await run("v1", [], "-hand-over", "-instances", "3")).toMatchObject({ status: 0 });
-    const clients = await Promise.all(Array.from({ length: 12 }, () => Talk.open(portOf(crank), "plain")));
+    await start();
+    expect(await web.app("v1", "-hand-over", "-instances", "3")).toMatchObject({ status: 0 });
+    const clients = await Promise.all(Array.from({ length: 12 }, () => web.talk()));
     for (const client of clients) await asks(client, "one", "v1");
     for (const version of ["v2", "v3"]) {
-      expect(await run(version)).toMatchObject({ status: 0 });
+      expect(await web.app(version)).toMatchObject({ status: 0 });
       for (const client of clients) await asks(client, "more", version);
     }
-    const workers: { readonly descriptors?: number }[] = JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
+    const workers = await web.ps();
     const taken = workers.map(({ descriptors = 0 }) => descriptors);
     expect(taken.reduce((sum, count) => sum + count, 0)).toBe(12);
-    expect((await bench.ctl("web", "status")).stdout).toContain("  TAKEN  ");
+    expect((await web.ctl("status")).stdout).toContain("  TAKEN  ");
     for (const client of clients) client.hangUp();
   });
 
   test("what is stored outlives an upgrade of supervisor and keeper", async () => {
-    const service = new Upgraded();
-    const crank = await service.start();
+    const service = new Upgraded({ app: HANDOVER });
+    await service.open();
     try {
-      const deployed = await service.deploy(
-        "-hand-over",
-        "--",
-        ...saying("say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=kept', 0)"),
-      );
-      expect(deployed).toMatchObject({ status: 0 });
+      const crank = await service.start();
+      await service.deploy("-hand-over", "--", ...saying("say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=kept', 0)"));
       changeKeeper(service.installed);
       expect((await service.ctl("upgrade", "-wait")).stdout).toContain("supervisor and keeper");
       expect((await service.status()).stored).toEqual({ count: 1, limit: 512, names: ["kept"] });
-      expect(await service.deploy("--", ...SERVER, "v2")).toMatchObject({ status: 0 });
+      expect(await service.app("v2")).toMatchObject({ status: 0 });
       await crank.wrote("stdout", /given kept$/m);
     } finally {
       await service.clean();
@@ -135,30 +118,30 @@ describe("with -hand-over", () => {
     const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
     signal(supervisor, "SIGKILL");
     await waitFor("the next supervisor", () => ![undefined, supervisor].includes(supervisorOf(crank)));
-    expect((await status()).stored).toEqual({ count: 1, limit: 512, names: ["mine"] });
-    expect(await run("v2")).toMatchObject({ status: 0 });
+    expect((await web.status()).stored).toEqual({ count: 1, limit: 512, names: ["mine"] });
+    expect(await web.app("v2")).toMatchObject({ status: 0 });
     await crank.wrote("stdout", /given mine$/m);
   });
 
   test("-surge above 0 is refused, and -hand-over=false takes it back", async () => {
     await start();
-    expect(await run("v1", [], "-hand-over", "-surge", "2")).toMatchObject({
+    expect(await web.app("v1", "-hand-over", "-surge", "2")).toMatchObject({
       status: 1,
       stderr: expect.stringContaining("say -surge 0, or -hand-over=false"),
     });
-    expect(await run("v1", [], "-hand-over")).toMatchObject({ status: 0 });
-    expect(await run("v2", [], "-surge", "1")).toMatchObject({ status: 1 });
-    expect(await run("v2", [], "-hand-over=false")).toMatchObject({ status: 0 });
-    expect(await run("v3", [], "-surge", "1")).toMatchObject({ status: 0 });
+    expect(await web.app("v1", "-hand-over")).toMatchObject({ status: 0 });
+    expect(await web.app("v2", "-surge", "1")).toMatchObject({ status: 1 });
+    expect(await web.app("v2", "-hand-over=false")).toMatchObject({ status: 0 });
+    expect(await web.app("v3", "-surge", "1")).toMatchObject({ status: 0 });
   });
 });
 
 test("a running worker that asks is sent what older ones leave", async () => {
   const crank = await start();
-  expect(await run("v1")).toMatchObject({ status: 0 });
-  const clients = await Promise.all(Array.from({ length: 20 }, () => Talk.open(portOf(crank), "plain")));
+  expect(await web.app("v1")).toMatchObject({ status: 0 });
+  const clients = await Promise.all(Array.from({ length: 20 }, () => web.talk()));
   for (const client of clients) await asks(client, "one", "v1");
-  expect(await run("v2", ["takes"])).toMatchObject({ status: 0 });
+  expect(await web.app(["v2", "takes"])).toMatchObject({ status: 0 });
   for (const client of clients) await asks(client, "two", "v2");
   await crank.wrote("stdout", /given nothing$[\s\S]*given nothing$/m);
   expect(await storedCount()).toBe(0);
@@ -168,10 +151,7 @@ test("a running worker that asks is sent what older ones leave", async () => {
 describe("what is wrong", () => {
   test("a thousand descriptors: as many as the limit are kept, the rest is closed, and the log says so once", async () => {
     const crank = await start();
-    await bench.ctl(
-      "web",
-      "run",
-      "-wait",
+    await web.run(
       "-hand-over",
       "-fd-store",
       "100",
@@ -183,7 +163,7 @@ describe("what is wrong", () => {
         "  os.close(reading), os.close(writing)",
       ),
     );
-    expect((await status()).stored).toMatchObject({ count: 100, limit: 100 });
+    expect((await web.status()).stored).toMatchObject({ count: 100, limit: 100 });
     // What is told behind it is read behind it.
     await crank.wrote("stderr", "Generation 1 is in place");
     const lines = crank
@@ -192,9 +172,9 @@ describe("what is wrong", () => {
       .filter((line) => line.includes("to be stored"));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain("100 are stored, which is the limit (-fd-store)");
-    expect(await run("v2")).toMatchObject({ status: 0 });
+    expect(await web.app("v2")).toMatchObject({ status: 0 });
     await crank.wrote("stdout", /given pipe-0:pipe-1:.*:pipe-99$/m);
-    await run("v3");
+    await web.app("v3");
     expect(await storedCount()).toBe(0);
   });
 
@@ -207,7 +187,7 @@ describe("what is wrong", () => {
       "  ours.close(), theirs.close()",
     );
     await waitFor("the drop", async () => (await storedCount()) === 1);
-    expect((await status()).stored.names).toEqual(["pair-kept"]);
+    expect((await web.status()).stored?.names).toEqual(["pair-kept"]);
   });
 
   test("names that no name can be are replaced, and FDSTOREREMOVE needs one", async () => {
@@ -219,7 +199,7 @@ describe("what is wrong", () => {
       "say('FDSTORE=1'), say('FDSTORE=1\\nFDNAME=nothing')",
       "store(b'twice'), store(b'twice'), store(b'left'), say('FDSTOREREMOVE=1\\nFDNAME=twice')",
     );
-    expect((await status()).stored).toMatchObject({ count: 7, names: ["stored", "", "fine one", "left"] });
+    expect((await web.status()).stored).toMatchObject({ count: 7, names: ["stored", "", "fine one", "left"] });
     await crank.wrote("stderr", "Generation 1 is in place");
     const log = crank.stderr();
     expect(log.match(/which is no name/g)).toHaveLength(4);
@@ -229,38 +209,38 @@ describe("what is wrong", () => {
     expect(log.match(/FDSTORE=1 without a descriptor/g)).toHaveLength(2);
   });
 
-  test("a service that keeps none closes them, and who shuts down keeps nothing", async () => {
+  test("a service that keeps none closes them, and nothing is kept at a shutdown", async () => {
     const crank = await start();
-    await bench.ctl("web", "run", "-wait", "-fd-store", "0", "--", ...saying("say('FDSTORE=1', 0)"));
+    await web.run("-fd-store", "0", "--", ...saying("say('FDSTORE=1', 0)"));
     expect(await storedCount()).toBe(0);
     await crank.wrote("stderr", "this service keeps none (-fd-store 0)");
-    await run("v2", [], "-hand-over");
-    const client = await Talk.open(portOf(crank), "plain");
+    await web.app("v2", "-hand-over");
+    const client = await web.talk();
     await asks(client, "one", "v2");
-    expect(await bench.ctl("web", "shutdown", "-wait")).toMatchObject({ status: 0 });
+    expect(await web.ctl("shutdown", "-wait")).toMatchObject({ status: 0 });
     expect(await client.isEnded()).toBe("closed");
     expect(await crank.ended).toMatchObject({ status: 0 });
   });
 
   test("after the keeper was killed, the next crank says what is lost with it, and what may be", async () => {
     const [port = 0] = await freePorts(1);
-    const bind = ["-bind", `127.0.0.1:${port}`];
-    const crank = await bench.crank("web", bind);
+    const startThere = () => web.startOn([`127.0.0.1:${port}`]);
+    await startThere();
     await runSaying("for name in ('one', 'two'): say(f'FDSTORE=1\\nFDPOLL=0\\nFDNAME={name}', 0)");
     await waitFor("both", async () => (await storedCount()) === 2);
-    await killCrank(crank);
-    const next = await bench.crank("web", bind);
-    await waitFor("the adoption", () => next.stderr().includes("Adopted 1 "));
+    await web.kill();
+    const next = await startThere();
+    await next.wrote("stderr", "Adopted 1 ");
     await next.wrote("stderr", /Lost with crank \d+, which alone held them: 2 stored descriptors \(one, two\)/);
     expect(await storedCount()).toBe(0);
     // The same again, with a worker that has them and is not ready yet.
     await runSaying("say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=three', 0)");
     await waitFor("the third", async () => (await storedCount()) === 1);
-    await bench.ctl("web", "run", "--", ...SERVER, "v2", "hangs");
-    await waitFor("its successor", () => next.stdout().includes("given three"));
-    await killCrank(next);
-    const last = await bench.crank("web", bind);
-    await waitFor("the adoption", () => last.stderr().includes("Adopted 1 "));
+    await web.ctl("run", "--", ...HANDOVER, "v2", "hangs");
+    await next.wrote("stdout", "given three");
+    await web.kill();
+    const last = await startThere();
+    await last.wrote("stderr", "Adopted 1 ");
     await last.wrote("stderr", /Lost if the worker that has them fails .*: 1 stored descriptor \(three\)/);
   });
 });

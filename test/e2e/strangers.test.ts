@@ -1,22 +1,21 @@
-// Connections to the control socket of those who may not control: none of them keeps the owner out.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+// Connections to the control socket of those who may not control: they do not keep the owner out.
+import { beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
-import { Bench, CRANK, CRANKCTL, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { CRANKCTL, ROOT, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { freePorts } from "./harness/ports.ts";
+import { Service } from "./harness/service.ts";
 
 const EINHORN_WORKER = join(ROOT, "test/apps/einhorn_worker.py");
 const NOBODY = 65534;
 /** More than there is room for in all. */
 const CROWD = 1100;
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-  // Another user has to find the way in.
-  chmodSync(bench.directory, 0o711);
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
+// Another user has to find the way in.
+beforeEach(() => chmodSync(web.directory, 0o711));
 
 /** Connects as often as asked, says something (or nothing) each time, and keeps all of them until it is ended. */
 const CROWDING = `import os, resource, socket, sys, time
@@ -34,50 +33,44 @@ print("here", flush=True)
 time.sleep(600)`;
 
 const crowd = async (address: string, user: number, word: string): Promise<Running> => {
-  const running = bench.start(["python3", "-c", CROWDING, address, String(user), String(CROWD), word]);
-  await waitFor("the crowd", () => running.stdout().includes("here"));
+  const running = web.bench.start(["python3", "-c", CROWDING, address, String(user), String(CROWD), word]);
+  await running.wrote("stdout", "here");
   return running;
 };
 
-const webSocketFile = (): string => join(bench.directory, "web.ctl");
+const webSocketFile = (): string => web.path("web.ctl");
 
 /** The owner's question, which has to be answered while the crowd stays. */
 const expectAnswered = async (command: readonly string[], env: Record<string, string> = {}): Promise<void> => {
-  expect(await bench.run(["timeout", "25", CRANKCTL, ...command, "ps"], { env })).toMatchObject({ status: 0 });
+  expect(await web.bench.run(["timeout", "25", CRANKCTL, ...command, "ps"], { env })).toMatchObject({ status: 0 });
 };
 
 needing(ROOT_USER).describe("more connections than there is room for, which stay", () => {
   test("over tcp, and never say anything", async () => {
-    const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-    const port = String(probe.port);
-    probe.stop(true);
+    const [port = 0] = await freePorts(1);
     const uri = `127.0.0.1:${port}`;
     const secret = { CRANK_CTL_TOKEN: "secret" };
-    const crank = bench.start(
-      [CRANK, "-prefix", bench.directory, "-name", "web", "-ctl", uri, "-bind", "127.0.0.1:0"],
-      { env: secret },
-    );
-    await waitFor("its start", () => crank.stderr().includes("Listening on"));
-    await crowd(port, 0, "");
+    await web.startWith({ env: secret }, "-ctl", uri);
+    await crowd(String(port), 0, "");
     await expectAnswered(["-ctl", uri], secret);
   });
 
   test.each([
     ["and never say anything", ""],
     ["and want what they may not have", '{"jsonrpc":"2.0","id":1,"method":"shutdown"}\n'],
-    ["and say what nobody understands", "hello\n"],
+    ["and say what crank does not understand", "hello\n"],
     ["and acknowledge", '{"command":"worker:ack","pid":1}\n'],
   ])("of another user, %s", async (_what, word) => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await web.start();
     chmodSync(webSocketFile(), 0o666);
     await crowd(webSocketFile(), NOBODY, word);
-    await expectAnswered(["-prefix", bench.directory, "-name", "web"]);
+    await expectAnswered(web.own);
   });
 
   test("of another user, under a front end with a protocol of its own", async () => {
-    const path = join(bench.directory, "e.sock");
-    const master = bench.start([join(ROOT, "bin/einhyrningsins"), "-d", path, "python3", EINHORN_WORKER, "one"]);
-    await waitFor("its worker", () => master.stdout().includes("is here"));
+    const path = web.path("e.sock");
+    const master = web.bench.start([join(ROOT, "bin/einhyrningsins"), "-d", path, "python3", EINHORN_WORKER, "one"]);
+    await master.wrote("stdout", "is here");
     chmodSync(path, 0o666);
     await crowd(path, NOBODY, '{"command":"worker:ack","pid":1}\n');
     await expectAnswered(["-ctl", path]);
@@ -85,18 +78,10 @@ needing(ROOT_USER).describe("more connections than there is room for, which stay
 });
 
 describe("wrong tokens on a tcp control address", () => {
-  test("are told in the log, slow their address down, and keep nobody with the right one out", async () => {
-    const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-    const port = probe.port;
-    probe.stop(true);
+  test("are told in the log, slow their address down, and do not keep out a client with the right one", async () => {
+    const [port = 0] = await freePorts(1);
     const uri = `127.0.0.1:${port}`;
-    const crank = bench.start(
-      [CRANK, "-prefix", bench.directory, "-name", "web", "-ctl", uri, "-bind", "127.0.0.1:0"],
-      {
-        env: { CRANK_CTL_TOKEN: "secret" },
-      },
-    );
-    await waitFor("its start", () => crank.stderr().includes("Listening on"));
+    const crank = await web.startWith({ env: { CRANK_CTL_TOKEN: "secret" } }, "-ctl", uri);
     let answered = 0;
     const line = `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "authenticate", params: { token: "guess" } })}\n`;
     const guesses = Array.from({ length: 60 }, () =>
@@ -120,7 +105,7 @@ describe("wrong tokens on a tcp control address", () => {
     expect(answered).toBeLessThan(30);
     const begun = Date.now();
     const asked = [CRANKCTL, "-ctl", uri, "info"];
-    expect(await bench.run(asked, { env: { CRANK_CTL_TOKEN: "secret" } })).toMatchObject({ status: 0 });
+    expect(await web.bench.run(asked, { env: { CRANK_CTL_TOKEN: "secret" } })).toMatchObject({ status: 0 });
     expect(Date.now() - begun).toBeGreaterThan(150);
     expect(crank.stderr().match(/wrong token/g)?.length).toBeLessThan(8);
   });

@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect } from "bun:test";
 import { needing } from "../needs.ts";
 import { compiled } from "./harness/apps.ts";
+import { Bench, CRANKCTL } from "./harness/bench.ts";
 import { Load } from "./harness/load.ts";
 import { Machine, machines } from "./harness/machine.ts";
 import { freePorts } from "./harness/ports.ts";
-import { Bench, CRANKCTL, waitFor } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const withMachines = needing(machines());
 

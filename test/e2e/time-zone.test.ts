@@ -1,31 +1,26 @@
 // One clock for workers' lines and crank's own, in zones that the runtime does not know.
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { Bench, CRANKCTL } from "./harness/service.ts";
+import { expect, test } from "bun:test";
+import { eachTest } from "./harness/each-test.ts";
+import { Service } from "./harness/service.ts";
 import { Terminals } from "./harness/terminal.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-let terminals: Terminals;
-beforeEach(() => {
-  bench = new Bench();
-  terminals = new Terminals(bench);
-});
-afterEach(async () => {
-  await terminals.close();
-  await bench.clean();
-});
+const web = eachTest(new Service());
+const terminals = new Terminals(web);
 
 test("a zone that is described as POSIX does is the one of both, and info says it", async () => {
-  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { TZ: "XXX-5:30" } });
+  const crank = await web.startWith({ env: { TZ: "XXX-5:30" } });
   const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
-  await bench.ctl("web", "run", "-wait", "-sockets-optional", "--", "bash", "-c", shell);
+  await web.run("-sockets-optional", "--", "bash", "-c", shell);
   await crank.wrote("stdout", /here/);
+  await crank.wrote("stderr", "is ready");
   const [, its] = /^\w+ +\d+ (\d+:\d+):/m.exec(crank.stdout()) ?? [];
   const [, own] = /(\d+:\d+):\d+ .*is ready/.exec(crank.stderr()) ?? [];
   const now = Date.now() + 5.5 * 3600 * 1000;
   const expected = [0, 1, 2].map((minutes) => new Date(now - minutes * 60_000).toISOString().slice(11, 16));
   expect(expected).toContain(its ?? "nothing");
   expect(expected).toContain(own ?? "nothing");
-  expect((await bench.ctl("web", "info")).stdout).toContain("UTC+05:30");
+  expect((await web.ctl("info")).stdout).toContain("UTC+05:30");
 });
 
 test.each([
@@ -36,10 +31,9 @@ test.each([
   ["a zone, in a Turkish locale", { TZ: "<+0530>-5:30", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" }, 330],
   ["a zone, in a locale that is none", { TZ: "<-03>3", LANG: "../../../etc", LC_ALL: "\u00ff", LC_TIME: "zz" }, -180],
 ] as const)("TZ is %s: all times are of one zone", async (_, env, minutes) => {
-  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"], { env });
+  const crank = await web.startWith({ env });
   const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
-  const ctl = (...args: readonly string[]) =>
-    bench.run([CRANKCTL, "-prefix", bench.directory, "-name", "web", ...args], { env });
+  const ctl = (...args: readonly string[]) => web.bench.run(web.ctlCommand(...args), { env });
   await ctl("run", "-wait", "-sockets-optional", "--", "bash", "-c", shell);
   await crank.wrote("stdout", /here/);
   await crank.wrote("stderr", "is in place");
@@ -57,13 +51,15 @@ test.each([
 });
 
 test("whatever the zone of the client is, it shows the service's times", async () => {
-  await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { TZ: "XXX-5:30" } });
+  await web.startWith({ env: { TZ: "XXX-5:30" } });
   const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
-  await bench.ctl("web", "run", "-wait", "-sockets-optional", "--", "bash", "-c", shell);
+  await web.run("-sockets-optional", "--", "bash", "-c", shell);
   const far = { TZ: "YYY+9" };
-  const ctl = (...args: readonly string[]) =>
-    bench.run([CRANKCTL, "-prefix", bench.directory, "-name", "web", ...args], { env: far });
-  const logs = (await ctl("logs")).stdout;
+  const ctl = (...args: readonly string[]) => web.bench.run(web.ctlCommand(...args), { env: far });
+  const logs = await waitFor("the line", async () => {
+    const { stdout } = await ctl("logs");
+    return stdout.includes(" here\n") && stdout;
+  });
   const [, shown] = /^\w+ +\d+ (\d+:\d+):.* here$/m.exec(logs) ?? [];
   const events = (await ctl("events", "-once")).stdout.trimEnd().split("\n");
   const times = events.map((line) => /^\S+/.exec(line)?.[0] ?? "");

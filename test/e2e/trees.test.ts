@@ -12,8 +12,11 @@ import {
 } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
-import { killCrank, Service } from "./harness/left.ts";
-import { CRANK, isAlive, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { CRANK, ROOT, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { isAlive } from "./harness/processes.ts";
+import { Service, type Worker } from "./harness/service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const PATIENT = `python3 ${join(ROOT, "test/apps/patient.py")}`;
 
@@ -30,14 +33,10 @@ const isWritable = (path: string): boolean => {
 };
 const HAS_GROUPS = isWritable(GROUPS);
 
-let service: Service;
-beforeEach(async () => {
-  service = await Service.open();
-});
-afterEach(() => service.clean());
+const service = eachTest(new Service({ port: "fixed" }));
 
 const flags = (): string[] => ["-env", `HOLD=${service.path("go")}`, "-env", `PIDS=${service.path("pids")}`];
-const run = (...words: string[]) => service.bench.ctl("web", "run", "-wait", ...flags(), ...words);
+const run = (...words: string[]) => service.run(...flags(), ...words);
 const deploy = async (...words: string[]): Promise<void> => service.deploy(...flags(), ...words);
 const sh = (script: string): string[] => ["--", "sh", "-c", script];
 /** The pids of all servers so far, in the order of their starts. */
@@ -67,9 +66,9 @@ const ask = (line: string): { readonly connected: Promise<void>; readonly answer
   return { connected: connected.promise, answer };
 };
 
-type Shown = { readonly id: number; readonly state: string; readonly pid: number; readonly rest?: number };
-const shown = async (id: number): Promise<Shown | undefined> =>
-  JSON.parse((await service.bench.ctl("web", "ps", "-json")).stdout).find((worker: Shown) => worker.id === id);
+/** A worker by its number, if it is there. */
+const shown = async (id: number): Promise<Worker | undefined> =>
+  (await service.ps()).find((worker) => worker.id === id);
 
 describe("a server behind a shell that does not pass signals on", () => {
   test.each([
@@ -89,8 +88,8 @@ describe("a server behind a shell that does not pass signals on", () => {
       return worker?.rest !== undefined && worker;
     });
     expect(old).toMatchObject({ state: "stopping" });
-    expect((await service.bench.ctl("web", "status")).stdout).toContain("stopping");
-    expect((await service.bench.ctl("web", "status")).stdout).toContain("left");
+    expect((await service.ctl("status")).stdout).toContain("stopping");
+    expect((await service.ctl("status")).stdout).toContain("left");
     expect(crank.stderr()).not.toMatch(/Worker 1 .* was ended/);
     await crank.wrote("stdout", "old stops");
     for (let times = 0; times < 5; times++) expect(await ask("now").answer).toStartWith("new ");
@@ -117,9 +116,9 @@ describe("a server behind a shell that does not pass signals on", () => {
   test("is ended at once when the shell crashes", async () => {
     const crank = await service.start("-respawn");
     await deploy(...sh(`${PATIENT} one; echo over`));
-    const [worker] = await service.workers();
+    const worker = await service.ready();
     const first = await server(0);
-    process.kill(worker?.pid ?? 0, "SIGKILL");
+    process.kill(worker.pid, "SIGKILL");
     const second = await server(1);
     expect(isAlive(first)).toBe(false);
     expect(await ask("now").answer).toBe(`one ${second}\n`);
@@ -173,10 +172,10 @@ describe("what a worker detaches", () => {
   });
 
   test.each([
-    ["shutdown -wait", async () => service.bench.ctl("web", "shutdown", "-wait")],
+    ["shutdown -wait", async () => service.ctl("shutdown", "-wait")],
     ["SIGTERM", async (crank: Running) => crank.signal("SIGTERM")],
     ["SIGINT", async (crank: Running) => crank.signal("SIGINT")],
-    ["the end of its last worker", async () => service.bench.ctl("web", "kill", "-ready")],
+    ["the end of its last worker", async () => service.ctl("kill", "-ready")],
   ])("is gone when crank ends by %s", async (_, end) => {
     const crank = await service.start();
     const all = Object.values(DETACHED)
@@ -227,23 +226,23 @@ while True:
         if ready==0: os.write(fd,said)
         elif said: os.write(1,said)
         else: sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid,0)[1]))`;
-    const crank = service.bench.start(["python3", "-c", terminal, ...service.command], { stdin: "pipe" });
+    const crank = service.bench.start(["python3", "-c", terminal, ...service.crankCommand()], { stdin: "pipe" });
     await crank.wrote("stdout", "Listening on");
     const heard = service.path("heard");
-    const script = `trap 'echo INT >> ${heard}' INT; trap 'echo TERM >> ${heard}; exit 0' TERM; while :; do sleep 0.05; done`;
-    await deploy("-ready", "delay:0.3", ...sh(script));
+    const script = `trap 'echo INT >> ${heard}' INT; trap 'echo TERM >> ${heard}; exit 0' TERM; printf READY=1 >&"$NOTIFY_FD"; while :; do sleep 0.05; done`;
+    await deploy(...sh(script));
     crank.write("\x03");
     expect(await crank.ended).toMatchObject({ status: 0 });
     expect(readFileSync(heard, "utf8")).toBe("TERM\n");
   });
 
   test("is not hung up when crank is killed while the worker is stopped", async () => {
-    const crank = await service.start();
+    await service.start();
     await deploy(...sh(`exec ${PATIENT} one`));
     const pid = await server(0);
     process.kill(pid, "SIGSTOP");
     await waitFor("its being stopped", () => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") T "));
-    await killCrank(crank);
+    await service.kill();
     process.kill(pid, "SIGCONT");
     await service.adopt();
     expect(await service.pids()).toEqual([pid]);
@@ -256,7 +255,7 @@ describe("when crank was killed", () => {
     let crank = await service.start();
     await deploy("-stop", "0.5", ...sh(`setsid ${PATIENT} old silent deaf & ${PATIENT} old; echo over`));
     await server(1);
-    crank = await service.replace(crank);
+    crank = await service.replace();
     await deploy(...sh(`exec ${PATIENT} new`));
     await waitFor("the old worker's end", async () => (await shown(1)) === undefined);
     expect(servers().slice(0, 2).filter(isAlive)).toEqual([]);
@@ -264,13 +263,13 @@ describe("when crank was killed", () => {
   });
 
   test("what a worker has left that has ended meanwhile is ended, and the service goes on", async () => {
-    const crank = await service.start();
+    await service.start();
     await deploy(...sh(`${PATIENT} one; echo over`));
-    const [worker] = await service.workers();
+    const worker = await service.ready();
     const first = await server(0);
-    await killCrank(crank);
-    process.kill(worker?.pid ?? 0, "SIGKILL");
-    await waitFor("its end", () => !isAlive(worker?.pid ?? 0));
+    await service.kill();
+    process.kill(worker.pid, "SIGKILL");
+    await waitFor("its end", () => !isAlive(worker.pid));
     expect(isAlive(first)).toBe(true);
     await service.start();
     const second = await server(1);
@@ -292,7 +291,7 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
     expect(marked.exitCode).toBe(0);
   });
   afterEach(async () => {
-    await service.clean();
+    await service.bench.clean();
     // A test that has failed leaves its workers' groups behind, with what runs in them.
     for (const name of groups()) await endGroup(join(group, name));
     await endGroup(group);
@@ -312,11 +311,9 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
   };
 
   /** crank, started in the group. */
-  const start = async (program = CRANK): Promise<Running> => {
+  const start = (program = CRANK): Promise<Running> => {
     const script = 'echo $$ > "$0/cgroup.procs"; exec "$@"';
-    const crank = service.bench.start(["sh", "-c", script, group, program, ...service.command.slice(1)]);
-    await waitFor("its start", () => crank.stderr().includes("Listening on"));
-    return crank;
+    return service.launch(["sh", "-c", script, group, program, ...service.crankCommand().slice(1)]);
   };
   const groups = (): string[] => readdirSync(group).filter((name) => name.startsWith("crank-"));
 
@@ -345,7 +342,7 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
 for start in range(3):
     if os.fork() == 0:
         os.setsid()
-        while os.path.exists(${JSON.stringify(service.bench.directory)}):
+        while os.path.exists(${JSON.stringify(service.directory)}):
             if os.fork() > 0: os._exit(0)
             time.sleep(0.001)
         os._exit(0)`;
@@ -363,11 +360,11 @@ for start in range(3):
   });
 
   test("what an adopted worker has started is found by it", async () => {
-    const first = await start();
+    await start();
     const lost = `setsid env -i PIDS=$PIDS PATH=$PATH ${PATIENT} old silent deaf </dev/null >/dev/null 2>&1 4<&-`;
     await deploy("-stop", "0.5", ...sh(`${lost} & exec ${PATIENT} old`));
     await waitFor("both", () => servers().length === 2);
-    await killCrank(first);
+    await service.kill();
     const second = await start();
     await second.wrote("stderr", "Adopted 1");
     await deploy(...sh(`exec ${PATIENT} new`));
@@ -386,7 +383,7 @@ test("an upgrade in place goes on with a stop whose main process has ended", asy
   await held.connected;
   await deploy(...sh(`exec ${PATIENT} new`));
   await waitFor("the shell's end", async () => (await shown(1))?.rest !== undefined);
-  expect(await service.bench.ctl("web", "upgrade", "-wait")).toMatchObject({ status: 0 });
+  expect(await service.ctl("upgrade", "-wait")).toMatchObject({ status: 0 });
   expect(await shown(1)).toMatchObject({ state: "stopping" });
   writeFileSync(service.path("go"), "");
   expect(await held.answer).toStartWith("old ");

@@ -6,19 +6,12 @@ import { join } from "node:path";
 import type { Info } from "../../src/control/messages.ts";
 import { needing } from "../needs.ts";
 import { compiled } from "./harness/apps.ts";
+import { Bench, CRANK, CRANKCTL, type Ended, portOf, type Running } from "./harness/bench.ts";
 import { BUN_BUILD, installBunBuild, installThisBuild } from "./harness/bun-build.ts";
 import { Load } from "./harness/load.ts";
-import {
-  Bench,
-  CRANK,
-  CRANKCTL,
-  type Ended,
-  portOf,
-  type Running,
-  signal,
-  supervisorOf,
-  waitFor,
-} from "./harness/service.ts";
+import { numberedLines } from "./harness/numbered-lines.ts";
+import { signal, supervisorOf } from "./harness/processes.ts";
+import { waitFor } from "./harness/wait.ts";
 
 /** The first of them builds, and each installs 113 MB several times. */
 const LIMIT_MS = 300_000;
@@ -83,14 +76,6 @@ const upgrade = async (to: Build, words = "supervisor and keeper"): Promise<void
 const generations = async (): Promise<readonly string[]> =>
   (await ctl("history")).stdout.split("\n").map((line) => line.replace(/\d+-\d+-\S+ +/, ""));
 
-/** The numbered lines of each worker, in the order in which they came out. */
-const numberedLines = (text: string): number[][] => {
-  const lines = new Map<string, number[]>();
-  for (const [, pid = "", number] of text.matchAll(/^\w+ [ \d]\d \S+ id=\d+ pid=(\d+) line (\d+) x*$/gm))
-    lines.set(pid, [...(lines.get(pid) ?? []), Number(number)]);
-  return [...lines.values()];
-};
-
 /** The supervisor has gone to sleep. */
 const asleep = (): Promise<unknown> => waitFor("the supervisor to sleep", () => supervisorOf(crank) === undefined);
 
@@ -119,7 +104,7 @@ holds(
     const seen = await load.stop();
     console.log(`from Bun and back, twice: ${JSON.stringify(seen)}`);
     expect(seen).toMatchObject({ refused: 0, reset: 0, cut: 0, problems: [] });
-    for (const lines of numberedLines(crank.stdout()))
+    for (const lines of numberedLines(crank.stdout()).values())
       expect(lines).toEqual(lines.map((_, index) => (lines[0] ?? 0) + index));
   },
 );

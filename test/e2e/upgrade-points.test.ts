@@ -3,8 +3,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { changeKeeper } from "./harness/installation.ts";
-import { waitFor } from "./harness/service.ts";
-import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Upgraded } from "./harness/upgraded.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const services: Upgraded[] = [];
 afterEach(async () => {
@@ -56,6 +57,7 @@ const lived = async (
   withUpgrades: "with" | "without",
 ): Promise<{ life: unknown; points: number }> => {
   const service = new Upgraded();
+  await service.open();
   services.push(service);
   await service.start("-respawn");
   let points = 0;
@@ -71,11 +73,11 @@ const lived = async (
 
 const rollout: Scenario = async (service, at) => {
   release(service, "one", 1);
-  const first = service.deploy("-instances", "2", ...held(service, "one"));
+  const first = service.run("-instances", "2", ...held(service, "one"));
   await untilHappened(service, "workerReady");
   release(service, "one", 2);
   await first;
-  const waiting = service.deploy(...held(service, "two"));
+  const waiting = service.run(...held(service, "two"));
   await untilHappened(service, "workerStarted", 3);
   await at();
   release(service, "two", 3);
@@ -87,13 +89,13 @@ const rollout: Scenario = async (service, at) => {
   const { status, stdout } = await waiting;
   await untilHappened(service, "workerGone", 2);
   await at();
-  return [status, stdout, (await service.answer()).split(" ")[0], await lives(service)];
+  return [status, stdout, (await service.ask()).split(" ")[0], await lives(service)];
 };
 
 const failure: Scenario = async (service, at) => {
   release(service, "one", 1);
   await service.deploy(...held(service, "one"));
-  const waiting = service.deploy("-retries", "1", ...held(service, "two", "exit-3"));
+  const waiting = service.run("-retries", "1", ...held(service, "two", "exit-3"));
   await untilHappened(service, "workerStarted", 2);
   await at();
   release(service, "two", 2);
@@ -102,7 +104,7 @@ const failure: Scenario = async (service, at) => {
   release(service, "two", 3);
   const { status, stdout } = await waiting;
   await at();
-  return [status, stdout, (await service.answer()).split(" ")[0], await lives(service)];
+  return [status, stdout, (await service.ask()).split(" ")[0], await lives(service)];
 };
 
 const drain: Scenario = async (service, at) => {
@@ -113,9 +115,9 @@ const drain: Scenario = async (service, at) => {
   await service.crank.wrote("stdout", "ready\n");
   release(service, "two", 2);
   await service.deploy(...held(service, "two"));
-  await waitFor("the first step", () => service.crank.stdout().includes("first\n"));
+  await service.crank.wrote("stdout", "first\n");
   await at();
-  await waitFor("the second step", () => service.crank.stdout().includes("second\n"));
+  await service.crank.wrote("stdout", "second\n");
   await at();
   writeFileSync(drained, "");
   await untilHappened(service, "workerGone");
@@ -126,7 +128,7 @@ const drain: Scenario = async (service, at) => {
 const backoff: Scenario = async (service, at) => {
   release(service, "one", 1);
   await service.deploy("-start", "60", ...held(service, "one"));
-  const [worker = 0] = await service.workers();
+  const { pid: worker } = await service.ready();
   process.kill(worker, "SIGKILL");
   await untilHappened(service, "workerGone");
   await at();
@@ -135,7 +137,7 @@ const backoff: Scenario = async (service, at) => {
   release(service, "one", 2);
   await untilHappened(service, "workerReady", 2);
   await at();
-  return [(await service.answer()).split(" ")[0], await lives(service)];
+  return [(await service.ask()).split(" ")[0], await lives(service)];
 };
 
 const shutdown: Scenario = async (service, at) => {

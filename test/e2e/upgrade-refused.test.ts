@@ -1,16 +1,14 @@
-// New programs that are not what they should be when they are tried: what runs goes on, and who asked is told what is wrong.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+// New programs that are not what they should be when they are tried: what runs goes on, and the client that asked is told what is wrong.
+import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { eachTest } from "./harness/each-test.ts";
 import { installScript, passesItsCheck } from "./harness/installation.ts";
+import { isAlive } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
 import { Refusing } from "./harness/refused.ts";
-import { isAlive, waitFor } from "./harness/service.ts";
-import { RESPONDER } from "./harness/upgraded.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let service: Refusing;
-beforeEach(async () => {
-  service = await Refusing.open();
-});
-afterEach(() => service.clean());
+const service = eachTest(new Refusing());
 
 describe("an upgrade to a program", () => {
   test("that does not exist, or cannot be executed, is refused", async () => {
@@ -40,7 +38,7 @@ describe("an upgrade to a program", () => {
     const hang = installScript(service.path("two"), `echo $$ >> ${pids}; sleep 600 & echo $! >> ${pids}; wait`);
     const answer = service.ctl("upgrade", "-wait", "-exec", hang);
     await waitFor("the check", () => existsSync(pids));
-    expect(await service.deploy(...RESPONDER, "one")).toMatchObject({ status: 0 });
+    expect(await service.run(...RESPONDER, "one")).toMatchObject({ status: 0 });
     expect(await answer).toMatchObject({ status: 1 });
     expect((await answer).stderr).toContain("its check took longer than 10 s");
     for (const pid of readFileSync(pids, "utf8").trim().split("\n").map(Number))

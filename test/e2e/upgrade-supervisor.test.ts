@@ -1,14 +1,11 @@
 // New supervisors that pass the check and then do not take over: the old one goes on.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { eachTest } from "./harness/each-test.ts";
 import { installRuntime } from "./harness/installation.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
 import { Refusing } from "./harness/refused.ts";
-import { RESPONDER } from "./harness/upgraded.ts";
 
-let service: Refusing;
-beforeEach(async () => {
-  service = await Refusing.open();
-});
-afterEach(() => service.clean());
+const service = eachTest(new Refusing());
 
 /** The frame `present` (docs/reference/keeper-protocol.md), on the channel. */
 const PRESENT = "printf '\\001\\000\\000\\000\\004' >&3";
@@ -40,8 +37,8 @@ describe("an upgrade whose supervisor", () => {
     const comes = installRuntime(service.path("comes"), `${PRESENT}; exit 4`);
     // Its word and its end come at the same moment, and either may be seen first.
     await service.expectRefusal(comes, "its supervisor ended with status 4 before it ");
-    expect(await service.deploy(...RESPONDER, "two")).toMatchObject({ status: 0 });
-    expect(await service.answer()).toStartWith("two ");
+    expect(await service.run(...RESPONDER, "two")).toMatchObject({ status: 0 });
+    await service.answers("two");
   });
 
   test("comes, hears what there is and ends is taken back", async () => {

@@ -1,15 +1,14 @@
 // Supervisor and keeper replaced in place: whatever is under way goes on.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { eachTest } from "./harness/each-test.ts";
 import { changeKeeper } from "./harness/installation.ts";
-import { isAlive, waitFor } from "./harness/service.ts";
-import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
+import { isAlive } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Upgraded } from "./harness/upgraded.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let service: Upgraded;
-beforeEach(() => {
-  service = new Upgraded();
-});
-afterEach(() => service.clean());
+const service = eachTest(new Upgraded());
 
 const isReady = ({ stdout }: { readonly stdout: string }): boolean => stdout.includes("Started successfully");
 
@@ -21,42 +20,42 @@ describe("with supervisor and keeper replaced,", () => {
     await service.upgrades(count);
   };
 
-  test("a deploy in its middle goes on, and who waits for it is answered", async () => {
+  test("a deploy in its middle goes on, and the client that waits for it is answered", async () => {
     const hold = service.path("hold");
     await service.start();
     await service.deploy(...RESPONDER, "one");
-    const waiting = service.deploy("-env", `HOLD=${hold}`, ...RESPONDER, "two", "held");
+    const waiting = service.run("-env", `HOLD=${hold}`, ...RESPONDER, "two", "held");
     const [, starting] = await waitFor("the new worker", async () => {
-      const workers = await service.workers();
+      const workers = await service.allPids();
       return workers.length === 2 && workers.every((pid) => pid > 0) && workers;
     });
     await upgradeAll();
     expect((await service.status()).rollout).not.toBeNull();
-    expect(await service.answer()).toStartWith("one ");
+    expect(await service.ask()).toStartWith("one ");
     writeFileSync(hold, "");
     expect(await waiting).toSatisfy(isReady);
-    expect(await service.answer()).toBe(`two ${starting}\n`);
+    expect(await service.answers("two")).toBe(`two ${starting}\n`);
   });
 
   test("a deadline that fell due meanwhile is kept: a worker that never gets ready fails its deploy", async () => {
     await service.start();
     await service.deploy(...RESPONDER, "one");
-    const waiting = service.deploy("-start", "5", ...RESPONDER, "two", "never-ready");
-    await waitFor("the new worker", async () => (await service.workers()).length === 2);
+    const waiting = service.run("-start", "5", ...RESPONDER, "two", "never-ready");
+    await waitFor("the new worker", async () => (await service.allPids()).length === 2);
     await upgradeAll();
     expect(await waiting).toMatchObject({ status: 1 });
-    expect(await service.answer()).toStartWith("one ");
+    expect(await service.ask()).toStartWith("one ");
   });
 
   test("a stop in its middle takes its next step", async () => {
     await service.start();
     await service.deploy("-stop", "5", ...RESPONDER, "one", "deaf");
-    const [deaf = 0] = await service.workers();
+    const { pid: deaf } = await service.ready();
     await service.deploy(...RESPONDER, "two");
     expect(isAlive(deaf)).toBe(true);
     await upgradeAll();
     await waitFor("the end of the deaf one", () => !isAlive(deaf));
-    expect(await service.answer()).toStartWith("two ");
+    await service.answers("two");
   });
 
   test("half a line of a worker's output, and half a request, are ended after it", async () => {
@@ -65,28 +64,26 @@ describe("with supervisor and keeper replaced,", () => {
     const script = `printf half; touch ${said}; while ! [ -e ${go} ]; do sleep 0.05; done; echo ' and half'; exec sleep 600`;
     await service.ctl("run", "--", "sh", "-c", script);
     await waitFor("half a line", () => existsSync(said));
-    const { socket, lines } = await service.control();
-    socket.write('{"jsonrpc":"2.0","id":7,"met');
+    const control = await service.control();
+    control.say('{"jsonrpc":"2.0","id":7,"met');
     await upgradeAll();
     writeFileSync(go, "");
     await waitFor("the line", () => / half and half\n/.test(crank.stdout()));
-    socket.write('hod":"info"}\n');
-    await waitFor("the answer", () => lines.length === 1);
-    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ id: 7, result: { pid: crank.pid, upgrades: 1 } });
-    socket.destroy();
+    control.say('hod":"info"}\n');
+    await control.hearsLines(1);
+    expect(JSON.parse(control.lines[0] ?? "")).toMatchObject({ id: 7, result: { pid: crank.pid, upgrades: 1 } });
   });
 
-  test("who follows events and logs goes on hearing them", async () => {
+  test("a client that follows events and logs goes on hearing them", async () => {
     await service.start();
-    const { socket, lines } = await service.control();
-    socket.write('{"jsonrpc":"2.0","id":1,"method":"events","params":{"follow":true}}\n');
-    socket.write('{"jsonrpc":"2.0","id":2,"method":"logs","params":{"follow":true}}\n');
-    await waitFor("the answers", () => lines.length >= 2);
+    const control = await service.control();
+    control.say('{"jsonrpc":"2.0","id":1,"method":"events","params":{"follow":true}}\n');
+    control.say('{"jsonrpc":"2.0","id":2,"method":"logs","params":{"follow":true}}\n');
+    await control.hearsLines(2);
     await upgradeAll();
     await service.deploy(...RESPONDER, "one");
-    await waitFor("the event", () => lines.some((line) => line.includes('"workerReady"')));
-    await waitFor("the line", () => lines.some((line) => line.includes("worker one serves")));
-    socket.destroy();
+    await waitFor("the event", () => control.lines.some((line) => line.includes('"workerReady"')));
+    await waitFor("the line", () => control.lines.some((line) => line.includes("worker one serves")));
   });
 
   test("a worker's notify sockets, by number and by path, are heard as before", async () => {
@@ -94,7 +91,7 @@ describe("with supervisor and keeper replaced,", () => {
       const hold = service.path(`hold${how}`);
       if (how === "") await service.start();
       const misdeeds = how === "" ? ["held"] : ["held", how];
-      const waiting = service.deploy("-env", `HOLD=${hold}`, ...RESPONDER, "new", ...misdeeds);
+      const waiting = service.run("-env", `HOLD=${hold}`, ...RESPONDER, "new", ...misdeeds);
       await waitFor("the rollout", async () => (await service.status()).rollout !== null);
       await upgradeAll(how === "" ? 1 : 2);
       writeFileSync(hold, "");
@@ -105,17 +102,14 @@ describe("with supervisor and keeper replaced,", () => {
   test("a worker that dies in the meantime is started again", async () => {
     await service.start("-respawn");
     await service.deploy(...RESPONDER, "one");
-    const [worker = 0] = await service.workers();
+    const { pid: worker } = await service.ready();
     changeKeeper(service.installed);
     process.kill(worker, "SIGSTOP");
     service.crank.signal("SIGUSR1");
     process.kill(worker, "SIGKILL");
     await service.upgrades(1);
-    await waitFor("the next worker", async () => {
-      const [now] = (await service.status()).workers;
-      return now?.state === "ready" && now.pid !== worker;
-    });
-    expect(await service.answer()).toStartWith("one ");
+    await service.ready(worker);
+    expect(await service.ask()).toStartWith("one ");
   });
 
   test("the pid's own facts stay: its limits, its name and its arguments", async () => {

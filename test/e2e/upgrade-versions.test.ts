@@ -1,22 +1,20 @@
 // Upgrades between versions that do not speak the same protocol: supervisor and keeper are exchanged at once.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { VERSION } from "../../src/version.ts";
+import { ROOT } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { install, pointTo } from "./harness/installation.ts";
-import { ROOT } from "./harness/service.ts";
-import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Upgraded } from "./harness/upgraded.ts";
 
 const CC = process.env.CC ?? "cc";
 const LATER_PROTOCOL = PROTOCOL_VERSION + 1;
 const LATER_VERSION = "99.0.0";
 
-let service: Upgraded;
-beforeEach(() => {
-  service = new Upgraded();
-});
-afterEach(() => service.clean());
+const service = eachTest(new Upgraded());
 
 /** Replaces what has to be there. */
 const replaced = (text: string, from: string | RegExp, to: string): string => {
@@ -83,16 +81,16 @@ test("an upgrade to a version with another protocol, and back, loses nothing", a
   const later = installLater(service.path("two"));
   const crank = await service.start();
   await service.deploy(...RESPONDER, "one");
-  const workers = await service.workers();
+  const workers = await service.allPids();
   const there = await service.ctl("upgrade", "-wait", "-exec", later);
   expect(there.stdout).toBe(`Upgraded from ${VERSION} to ${LATER_VERSION}, supervisor and keeper\n`);
   const info = await service.info();
   expect(info).toMatchObject({ pid: crank.pid, version: LATER_VERSION, keeperVersion: LATER_VERSION, upgrades: 1 });
   expect(info.protocol).toBe(LATER_PROTOCOL);
-  expect(await service.workers()).toEqual(workers);
-  expect(await service.deploy(...RESPONDER, "two")).toMatchObject({ status: 0 });
+  expect(await service.allPids()).toEqual(workers);
+  expect(await service.run(...RESPONDER, "two")).toMatchObject({ status: 0 });
   const back = await service.ctl("upgrade", "-wait", "-exec", service.installed);
   expect(back.stdout).toBe(`Upgraded from ${LATER_VERSION} to ${VERSION}, supervisor and keeper\n`);
   expect(await service.info()).toMatchObject({ pid: crank.pid, keeperVersion: VERSION, upgrades: 2 });
-  expect(await service.answer()).toStartWith("two ");
+  await service.answers("two");
 });

@@ -1,15 +1,14 @@
 // crank replaced in place, under the same pid: by which program, and how often.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { eachTest } from "./harness/each-test.ts";
 import { changeKeeper, install, pointTo } from "./harness/installation.ts";
-import { isAlive, supervisorOf, waitFor } from "./harness/service.ts";
-import { RESPONDER, Upgraded } from "./harness/upgraded.ts";
+import { isAlive, supervisorOf } from "./harness/processes.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Upgraded } from "./harness/upgraded.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let service: Upgraded;
-beforeEach(() => {
-  service = new Upgraded();
-});
-afterEach(() => service.clean());
+const service = eachTest(new Upgraded());
 
 const exeOf = (pid: number): string => readlinkSync(`/proc/${pid}/exe`);
 const isReady = ({ stdout }: { readonly stdout: string }): boolean => stdout.includes("Started successfully");
@@ -18,22 +17,22 @@ describe("an upgrade", () => {
   test("replaces the supervisor alone where the keeper's program is the same", async () => {
     const crank = await service.start("-linger", "600");
     await service.deploy(...RESPONDER, "one");
-    const workers = await service.workers();
+    const workers = await service.allPids();
     const before = await waitFor("the supervisor", () => supervisorOf(crank));
     const done = await service.ctl("upgrade", "-wait");
     expect(done).toMatchObject({ status: 0, stderr: "" });
     expect(done.stdout).toMatch(/^Upgraded from \S+ to \S+, the supervisor\n$/);
     expect(isAlive(before)).toBe(false);
     expect(await service.info()).toMatchObject({ pid: crank.pid, upgrades: 1, supervisorDeaths: 0 });
-    expect(await service.workers()).toEqual(workers);
-    expect(await service.answer()).toStartWith("one ");
+    expect(await service.allPids()).toEqual(workers);
+    expect(await service.ask()).toStartWith("one ");
   });
 
   test("executes a new keeper under the same pid, where the link leads to by now", async () => {
     const crank = await service.start();
     await service.deploy(...RESPONDER, "one");
     const [workers, descriptors, { startedAt }] = [
-      await service.workers(),
+      await service.allPids(),
       service.descriptors(),
       await service.info(),
     ];
@@ -46,17 +45,13 @@ describe("an upgrade", () => {
     expect(Math.abs(Date.parse(info.startedAt) - Date.parse(startedAt))).toBeLessThan(1000);
     expect(exeOf(crank.pid)).toBe(two);
     await crank.wrote("stderr", /Upgraded from \S+ to \S+, supervisor and keeper\n/);
-    expect(await service.workers()).toEqual(workers);
-    expect(await service.answer()).toStartWith("one ");
-    expect(await service.deploy(...RESPONDER, "two")).toSatisfy(isReady);
-    expect(await service.answer()).toStartWith("two ");
-    await waitFor("the old worker's end", async () => (await service.workers()).length === 1);
-    await waitFor("the descriptors of before", async () => {
-      // The supervisor is awake then, as it was.
-      await service.info();
-      return service.descriptors().length <= descriptors.length;
-    });
-    await waitFor("nobody to be left that has ended", () => service.zombies().length === 0);
+    expect(await service.allPids()).toEqual(workers);
+    expect(await service.ask()).toStartWith("one ");
+    expect(await service.run(...RESPONDER, "two")).toSatisfy(isReady);
+    await service.answers("two");
+    await service.settled(1);
+    await service.hasDescriptors(descriptors.length);
+    await service.hasNoZombies();
     crank.signal("SIGTERM");
     expect((await crank.ended).status).toBe(0);
     expect(existsSync(service.path("web.ctl"))).toBe(false);
@@ -84,14 +79,14 @@ describe("an upgrade", () => {
     expect((await service.info()).upgrades).toBe(3);
   });
 
-  test("that is asked for ten times at once is one and one more", async () => {
+  test("that is asked for ten times at once is done once, and once again for those that came meanwhile", async () => {
     const crank = await service.start();
-    const { socket, lines } = await service.control();
+    const control = await service.control();
     const ask = (_: unknown, index: number): string =>
       `${JSON.stringify({ jsonrpc: "2.0", id: index + 1, method: "upgrade", params: { wait: true } })}\n`;
-    socket.write(Array.from({ length: 10 }, ask).join(""));
-    await waitFor("ten answers", () => lines.length === 10);
-    for (const line of lines) expect(JSON.parse(line).result.done).not.toBeNull();
+    control.say(Array.from({ length: 10 }, ask).join(""));
+    await control.hearsLines(10);
+    for (const line of control.lines) expect(JSON.parse(line).result.done).not.toBeNull();
     expect((await service.info()).upgrades).toBe(2);
     for (let count = 0; count < 10; count++) crank.signal("SIGUSR1");
     // Signals that are pending already are one (signal(7)).
@@ -101,6 +96,5 @@ describe("an upgrade", () => {
       return info.upgrades > 2 && told === info.upgrades && info;
     });
     expect(upgrades).toBeLessThanOrEqual(4);
-    socket.destroy();
   });
 });

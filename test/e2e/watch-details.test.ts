@@ -1,25 +1,16 @@
 // What crankctl watch shows of workers beside numbers, and what a rollout waits for, on screens of every width.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { join } from "node:path";
+import { describe, expect, test } from "bun:test";
 import type { Status } from "../../src/control/messages.ts";
 import { UNSAFE } from "../../src/control/printable.ts";
-import { Bench, ROOT } from "./harness/service.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { TALKER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
 import { Terminals } from "./harness/terminal.ts";
 
-const TALKER = join(ROOT, "test/apps/talker.py");
-
-let bench: Bench;
-let terminals: Terminals;
+const web = eachTest(new Service());
+const terminals = new Terminals(web);
 let stop: () => void = () => {};
-beforeEach(() => {
-  bench = new Bench();
-  terminals = new Terminals(bench);
-});
-afterEach(async () => {
-  await terminals.close();
-  stop();
-  await bench.clean();
-});
+web.atEnd(() => stop());
 
 const AT = new Date(Date.now() - 75_000).toISOString();
 const STATUS: Status = {
@@ -39,7 +30,7 @@ const STATUS: Status = {
 /** A crank that always says the same. */
 const says = (status: Status): void => {
   const crank = Bun.listen({
-    unix: join(bench.directory, "web.ctl"),
+    unix: web.path("web.ctl"),
     socket: {
       data: (socket, bytes) => {
         for (const asked of bytes.toString().trim().split("\n"))
@@ -107,15 +98,11 @@ test("a pause is counted down, however narrow", async () => {
 });
 
 test("a real rollout that pauses is shown with what its workers say, as lines too", async () => {
-  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await web.start();
   const run = (version: string, ...flags: readonly string[]) =>
-    bench.ctl("web", "run", ...flags, "--", "python3", TALKER, version, `STATUS=I am ${version}\nREADY=1`);
+    web.ctl("run", ...flags, "--", ...TALKER, version, `STATUS=I am ${version}\nREADY=1`);
   expect(await run("one", "-wait", "-instances", "2")).toMatchObject({ status: 0 });
-  const lines = bench.start([
-    "bash",
-    "-c",
-    `${join(ROOT, "bin/crankctl")} -prefix ${bench.directory} -name web watch | cat`,
-  ]);
+  const lines = web.bench.start(["bash", "-c", `${web.ctlCommand("watch").join(" ")} | cat`]);
   const terminal = await watch(80, 24);
   await terminal.see(/^ +1 .* I am one$/m);
   await run("two", "-pause", "600");
@@ -123,5 +110,5 @@ test("a real rollout that pauses is shown with what its workers say, as lines to
   expect(screen).toContain("Rolling out generation 2");
   await terminal.see(/^ +3 .* I am two$/m);
   await terminal.see(/^.* Worker 3 .* says: I am two$/m);
-  expect(lines.stdout()).toMatch(/^web: .*1 of 2 available, pausing before the next replacement/m);
+  await lines.wrote("stdout", /^web: .*1 of 2 available, pausing before the next replacement/m);
 });

@@ -1,29 +1,24 @@
 // What crankctl watch does to a terminal: how it is given back, colours, and what is done where there is no full screen.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { join } from "node:path";
-import { Bench, CRANKCTL, isAlive, waitFor } from "./harness/service.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { CRANKCTL } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { isAlive } from "./harness/processes.ts";
+import { Service } from "./harness/service.ts";
 import { RESTORED, type Terminal, Terminals } from "./harness/terminal.ts";
+import { waitFor } from "./harness/wait.ts";
 
-let bench: Bench;
-let terminals: Terminals;
-beforeEach(() => {
-  bench = new Bench();
-  terminals = new Terminals(bench);
-});
-afterEach(async () => {
-  await terminals.close();
-  await bench.clean();
-});
+const web = eachTest(new Service());
+const terminals = new Terminals(web);
 
 const SMALL = { columns: 80, rows: 24 };
 const sleeper = async (): Promise<void> => {
   const ready = ["-ready", "delay:0"];
-  expect(await bench.ctl("web", "run", "-wait", ...ready, "--", "sleep", "600")).toMatchObject({ status: 0 });
+  expect(await web.run(...ready, "--", "sleep", "600")).toMatchObject({ status: 0 });
 };
 
 describe("the terminal is given back", () => {
   const started = async (): Promise<Terminal> => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await web.start();
     await sleeper();
     const terminal = await terminals.open(SMALL);
     await terminal.watch("-name", "web", "watch");
@@ -87,7 +82,7 @@ describe("the terminal is given back", () => {
 
   test("when what crank says makes no sense", async () => {
     const liar = Bun.listen({
-      unix: join(bench.directory, "web.ctl"),
+      unix: web.path("web.ctl"),
       socket: {
         data: (socket, bytes) => {
           for (const asked of bytes.toString().trim().split("\n"))
@@ -105,10 +100,10 @@ describe("the terminal is given back", () => {
 });
 
 test("a name or a directory that is not there is an error, and no empty screen", async () => {
-  const nobody = await bench.ctl("nobody", "watch");
+  const nobody = await web.bench.ctl("nobody", "watch");
   expect(nobody).toMatchObject({ status: 3, stdout: "" });
   expect(nobody.stderr).toContain("couldn't connect");
-  const nowhere = await bench.run([CRANKCTL, "-prefix", "/nowhere", "watch", "web"]);
+  const nowhere = await web.bench.run([CRANKCTL, "-prefix", "/nowhere", "watch", "web"]);
   expect(nowhere).toEqual({
     status: 1,
     stdout: "",
@@ -117,7 +112,7 @@ test("a name or a directory that is not there is an error, and no empty screen",
 });
 
 test("a terminal that goes away takes it along", async () => {
-  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await web.start();
   const terminal = await terminals.open(SMALL);
   await terminal.watch("-name", "web", "watch");
   const pid = await terminal.foreground();
@@ -130,7 +125,7 @@ describe("colours", () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
   const COLOUR = /\u001b\[[0-9;]*m/;
   beforeEach(async () => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await web.start();
     await sleeper();
   });
 
@@ -149,7 +144,7 @@ describe("colours", () => {
 
 describe("lines are written", () => {
   beforeEach(async () => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await web.start();
     await sleeper();
   });
 
@@ -161,7 +156,7 @@ describe("lines are written", () => {
     );
     await terminal.see(type === "" ? "TERM is not set" : `TERM is "${type}"`);
     await terminal.see("web: generation 1, 1 of 1 ready");
-    await bench.ctl("web", "scale", "2");
+    await web.ctl("scale", "2");
     await terminal.see("web: Scaling from 1 to 2 workers");
     await terminal.see("web: generation 1, 2 of 2 ready");
     expect(await terminal.state()).toEqual(RESTORED);
@@ -171,16 +166,16 @@ describe("lines are written", () => {
   });
 
   test("into a pipe, until its reader is gone", async () => {
-    const script = `${CRANKCTL} -prefix ${bench.directory} -name web watch | head -n 1`;
-    const reader = bench.start(["bash", "-c", script]);
-    await waitFor("the first line", () => reader.stdout().includes("web: generation 1, 1 of 1 ready"));
-    await bench.ctl("web", "scale", "2");
+    const script = `${web.ctlCommand("watch").join(" ")} | head -n 1`;
+    const reader = web.bench.start(["bash", "-c", script]);
+    await reader.wrote("stdout", "web: generation 1, 1 of 1 ready");
+    await web.ctl("scale", "2");
     expect(await reader.ended).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("onto a full disk ends with a sentence", async () => {
-    const script = `${CRANKCTL} -prefix ${bench.directory} -name web watch >/dev/full`;
-    expect(await bench.run(["bash", "-c", script])).toMatchObject({
+    const script = `${web.ctlCommand("watch").join(" ")} >/dev/full`;
+    expect(await web.bench.run(["bash", "-c", script])).toMatchObject({
       status: 1,
       stderr: "ERROR: couldn't write the output: ENOSPC\n",
     });
@@ -201,7 +196,7 @@ test("what a crank says is escaped before it is shown", async () => {
     workers: [],
   };
   const crank = Bun.listen({
-    unix: join(bench.directory, "web.ctl"),
+    unix: web.path("web.ctl"),
     socket: {
       data: (socket, bytes) => {
         for (const asked of bytes.toString().trim().split("\n"))

@@ -1,39 +1,29 @@
 // crankctl watch in a real terminal, held against its screen.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { join } from "node:path";
+import { describe, expect, test } from "bun:test";
 import { compiled } from "./harness/apps.ts";
+import { eachTest } from "./harness/each-test.ts";
 import { Load } from "./harness/load.ts";
-import { Bench, portOf, ROOT, waitFor } from "./harness/service.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
 import { Terminals } from "./harness/terminal.ts";
+import { waitFor } from "./harness/wait.ts";
 
-const RESPONDER = join(ROOT, "test/apps/responder.py");
 const SMALL = { columns: 80, rows: 24 };
 const LARGE = { columns: 200, rows: 50 };
 
-let bench: Bench;
-let terminals: Terminals;
-beforeEach(() => {
-  bench = new Bench();
-  terminals = new Terminals(bench);
-});
-afterEach(async () => {
-  await terminals.close();
-  await bench.clean();
-});
+const web = eachTest(new Service());
+const terminals = new Terminals(web);
 
-const deploy = async (...words: readonly string[]): Promise<void> => {
-  expect(await bench.ctl("web", "run", "-wait", ...words)).toMatchObject({ status: 0 });
-};
-const sleepers = (count: number) => deploy("-instances", String(count), "-ready", "delay:0", "--", "sleep", "600");
+const sleepers = (count: number) => web.deploy("-instances", String(count), "-ready", "delay:0", "--", "sleep", "600");
 
 const widest = (screen: string): number => Math.max(...screen.split("\n").map((row) => row.length));
 
 describe.each([SMALL, LARGE])("on $columns by $rows", ({ columns, rows }) => {
   test("a rollout is shown as bars, and a drain goes down to nothing", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await web.start();
     const server = [compiled("worker"), "-drain", "4000"];
-    await deploy("-instances", "2", "--", ...server);
-    const load = new Load({ port: portOf(crank), anew: 0, pauseMs: 20, stays: 60, talkMs: 1000 });
+    await web.deploy("-instances", "2", "--", ...server);
+    const load = new Load({ port: web.port, anew: 0, pauseMs: 20, stays: 60, talkMs: 1000 });
     await waitFor("the clients that stay", () => load.staying === 60);
     const terminal = await terminals.open({ columns, rows });
     await terminal.watch("-name", "web", "watch");
@@ -43,10 +33,10 @@ describe.each([SMALL, LARGE])("on $columns by $rows", ({ columns, rows }) => {
     expect(before.trimEnd().split("\n")).toHaveLength(rows);
     expect(widest(before)).toBeLessThanOrEqual(columns);
 
-    const stuck = bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "slow", "never-ready");
+    const stuck = web.run("--", ...RESPONDER, "slow", "never-ready");
     for (const words of [/^new .* 0 of 2 available/m, "Rolling out generation 2", /^old +█+ 2 of 2 serving/m])
       await terminal.see(words);
-    const next = bench.ctl("web", "run", "-wait", "-supersede", "--", ...server);
+    const next = web.run("-supersede", "--", ...server);
     await Promise.all([stuck, next]);
 
     const counts: number[] = [];
@@ -68,7 +58,7 @@ describe.each([SMALL, LARGE])("on $columns by $rows", ({ columns, rows }) => {
 
 describe("keys", () => {
   test("scale up at once, and down, reload and roll back after a yes", async () => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await web.start();
     await sleepers(1);
     const terminal = await terminals.open(SMALL);
     await terminal.watch("-name", "web", "watch");
@@ -89,21 +79,21 @@ describe("keys", () => {
     await terminal.see("generation 2");
     // The screen names it from its beginning on.
     await waitFor("the end of the rollout", async () => {
-      const { generation, rollout } = JSON.parse((await bench.ctl("web", "status", "-json")).stdout);
+      const { generation, rollout } = await web.status();
       return generation === 2 && rollout === null;
     });
-    await deploy("--", "sleep", "601");
+    await web.deploy("--", "sleep", "601");
     await terminal.see("generation 3");
     await terminal.type("b", "y");
     await terminal.see("generation 4");
     await terminal.type("Up", "Down", "x", "F5", "M-r", "q");
     await terminal.see("ended with 0");
-    expect((await bench.ctl("web", "ps")).stdout).toContain("[sleep 600]");
+    expect((await web.ctl("ps")).stdout).toContain("[sleep 600]");
   });
 });
 
-test("a resized terminal is drawn anew", async () => {
-  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+test("a resized terminal is drawn again", async () => {
+  await web.start();
   await sleepers(3);
   const terminal = await terminals.open(LARGE);
   await terminal.watch("-name", "web", "watch");
@@ -128,7 +118,7 @@ test("a resized terminal is drawn anew", async () => {
 });
 
 test("twenty columns show each worker's state and connections", async () => {
-  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await web.start();
   await sleepers(2);
   const terminal = await terminals.open({ columns: 20, rows: 12 });
   await terminal.type(terminal.line("-name", "web", "watch"), "Enter");
@@ -139,14 +129,14 @@ test("twenty columns show each worker's state and connections", async () => {
 });
 
 test("all services of a prefix are a list, from which one is opened", async () => {
-  const crank = await bench.crank("web-a", ["-bind", "127.0.0.1:0"]);
-  await bench.crank("other", ["-bind", "127.0.0.1:0"]);
-  await bench.ctl("web-a", "run", "-wait", "-ready", "delay:0", "--", "sleep", "600");
+  const crank = await web.bench.crank("web-a", ["-bind", "127.0.0.1:0"]);
+  await web.bench.crank("other", ["-bind", "127.0.0.1:0"]);
+  await web.bench.ctl("web-a", "run", "-wait", "-ready", "delay:0", "--", "sleep", "600");
   const terminal = await terminals.open(SMALL);
   await terminal.watch("watch", "web");
   const screen = await terminal.see(/^> web-a +1 +1\/1/m);
   expect(screen).not.toContain("other");
-  await bench.crank("web-b", ["-bind", "127.0.0.1:0"]);
+  await web.bench.crank("web-b", ["-bind", "127.0.0.1:0"]);
   await terminal.see(/^ {2}web-b +- +0\/0/m);
   await terminal.type("j", "Enter");
   await terminal.see("web-b  nothing deployed yet");
@@ -154,7 +144,7 @@ test("all services of a prefix are a list, from which one is opened", async () =
   await terminal.see(/^> web-b/m);
   await terminal.type("k", "+");
   await terminal.see(/^> web-a +1 +2\/2/m);
-  const workers: { pid: number }[] = JSON.parse((await bench.ctl("web-a", "ps", "-json")).stdout);
+  const workers: { pid: number }[] = JSON.parse((await web.bench.ctl("web-a", "ps", "-json")).stdout);
   crank.signal("SIGKILL");
   await terminal.see(/^> web-a +1 +gone/m);
   await terminal.type("r");
@@ -164,18 +154,16 @@ test("all services of a prefix are a list, from which one is opened", async () =
 });
 
 test("a crank that is killed and comes back is found again", async () => {
-  const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await web.start();
   await sleepers(1);
   const terminal = await terminals.open(SMALL);
   await terminal.watch("-name", "web", "watch");
   await terminal.see("1 of 1 ready");
-  crank.signal("SIGKILL");
-  await crank.ended;
+  await web.kill();
   await terminal.see("No crank for");
-  await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+  await web.start();
   await waitFor("the new one on the screen", async () => {
     const screen = await terminal.screen();
     return !screen.includes("No crank") && screen.includes("1 of 1 ready");
   });
-  expect(await bench.ctl("web", "shutdown", "-wait")).toMatchObject({ status: 0 });
 });

@@ -1,30 +1,20 @@
 // What a worker gets from crank, what becomes of its output, and rollouts as their workers see them.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
-import { Bench, CRANK, portOf, ROOT, type Running, waitFor } from "./harness/service.ts";
+import { CRANK, type Running } from "./harness/bench.ts";
+import { eachTest } from "./harness/each-test.ts";
+import { RESPONDER } from "./harness/python-apps.ts";
+import { Service } from "./harness/service.ts";
+import { Talk } from "./harness/talk.ts";
+import { waitFor } from "./harness/wait.ts";
 
 /** The bit of open(2) on Linux. */
 const O_NONBLOCK = 0o4000;
-const RESPONDER = join(ROOT, "test/apps/responder.py");
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service({ app: RESPONDER }));
 
-type Worker = { readonly pid: number; readonly id: number; readonly generation: number; readonly state: string };
-const ps = async (): Promise<Worker[]> => JSON.parse((await bench.ctl("web", "ps", "-json")).stdout);
-const only = async (): Promise<Worker> => {
-  const [worker] = await ps();
-  if (!worker) throw new Error("there is no worker");
-  return worker;
-};
-const run = (version: string, ...flags: string[]) =>
-  bench.ctl("web", "run", "-wait", ...flags, "--", "python3", RESPONDER, version);
 const environmentOf = (pid: number): Map<string, string> =>
   new Map(
     readFileSync(`/proc/${pid}/environ`, "utf8")
@@ -35,9 +25,8 @@ const environmentOf = (pid: number): Map<string, string> =>
 
 describe("a worker gets", () => {
   test("its sockets, its names and its numbers, and nothing that was meant for crank", async () => {
-    const crank = await bench.crank(
-      "web",
-      ["-bind", "127.0.0.1:0?name=http", "-bind", join(bench.directory, "web.sock")],
+    const crank = await web.launch(
+      [...web.crankCommand().slice(0, -1), "127.0.0.1:0?name=http", "-bind", web.path("web.sock")],
       {
         env: {
           LISTEN_PID: "1",
@@ -49,9 +38,9 @@ describe("a worker gets", () => {
         },
       },
     );
-    const started = await bench.ctl("web", "run", "--", "sleep", "600");
+    const started = await web.ctl("run", "--", "sleep", "600");
     expect(started).toMatchObject({ status: 0 });
-    const worker = await waitFor("the worker", async () => (await ps()).find((one) => one.pid !== null));
+    const worker = await web.started();
     const env = environmentOf(worker.pid);
     expect(Object.fromEntries(env)).toMatchObject({
       LISTEN_FDS: "2",
@@ -63,7 +52,7 @@ describe("a worker gets", () => {
       EINHORN_FD_1: "4",
       EINHORN_MASTER_PID: String(crank.pid),
       EINHORN_CHILD_INDEX: "0",
-      EINHORN_SOCK_PATH: join(bench.directory, "web.ctl"),
+      EINHORN_SOCK_PATH: web.path("web.ctl"),
       NOTIFY_FD: "5",
       CRANK_NAME: "web",
       CRANK_GENERATION: "1",
@@ -71,7 +60,7 @@ describe("a worker gets", () => {
       STOP_TIMEOUT_USEC: "30000000",
       KEPT: "yes",
     });
-    expect(env.get("NOTIFY_SOCKET")).toBe(join(bench.directory, "web.run/notify/000001"));
+    expect(env.get("NOTIFY_SOCKET")).toBe(web.path("web.run/notify/000001"));
     expect(env.has("WATCHDOG_USEC")).toBe(false);
     expect(env.has("CRANK_CTL_TOKEN")).toBe(false);
     const status = readFileSync(`/proc/${worker.pid}/status`, "utf8");
@@ -83,7 +72,7 @@ describe("a worker gets", () => {
   needing(ROOT_USER).test(
     "the user, groups, umask, limits, directory and environment that were asked for",
     async () => {
-      await bench.crank("web", ["-bind", "127.0.0.1:0"], { env: { GONE: "1" } });
+      await web.startWith({ env: { GONE: "1" } });
       const flags = [
         "-user",
         "nobody",
@@ -100,8 +89,8 @@ describe("a worker gets", () => {
         "-cwd",
         "/",
       ];
-      await bench.ctl("web", "run", ...flags, "--", "sleep", "600");
-      const worker = await waitFor("the worker", async () => (await ps()).find((one) => one.pid !== null));
+      await web.ctl("run", ...flags, "--", "sleep", "600");
+      const worker = await web.started();
       const env = environmentOf(worker.pid);
       expect(env.get("A")).toBe("b c");
       // systemd.exec(5), for User= and WorkingDirectory=.
@@ -120,8 +109,8 @@ describe("a worker gets", () => {
       expect(status).toMatch(/^Gid:\t65534/m);
       expect(status).toMatch(/^Umask:\t0027$/m);
       expect(readFileSync(`/proc/${worker.pid}/limits`, "utf8")).toMatch(/^Max open files\s+123\s+123/m);
-      expect(statSync(join(bench.directory, "web.run/notify", String(worker.id).padStart(6, "0"))).uid).toBe(65534);
-      expect(statSync(join(bench.directory, "web.run/journal")).mode & 0o777).toBe(0o600);
+      expect(statSync(join(web.directory, "web.run/notify", String(worker.id).padStart(6, "0"))).uid).toBe(65534);
+      expect(statSync(web.path("web.run/journal")).mode & 0o777).toBe(0o600);
     },
   );
 
@@ -130,41 +119,23 @@ describe("a worker gets", () => {
 s=socket.socket(); s.bind(("127.0.0.1",0)); s.listen(); os.dup2(s.fileno(),7,inheritable=True)
 print(s.getsockname()[1], flush=True)
 os.execv(sys.argv[1], sys.argv[1:])`;
-    const crank = bench.start([
-      "python3",
-      "-c",
-      script,
-      CRANK,
-      "-bind",
-      "fd://7",
-      "-prefix",
-      bench.directory,
-      "-name",
-      "web",
-    ]);
-    await waitFor("its start", () => crank.stderr().includes("Listening on"));
-    expect(await run("given")).toMatchObject({ status: 0 });
+    const crank = await web.launch(["python3", "-c", script, CRANK, ...web.own, "-bind", "fd://7"]);
+    expect(await web.app("given")).toMatchObject({ status: 0 });
     await crank.wrote("stdout", "\n");
     const port = Number(crank.stdout().split("\n")[0]);
-    const answer = await new Promise<string>((resolve, reject) => {
-      connect(port, "127.0.0.1")
-        .on("data", (bytes) => resolve(bytes.toString()))
-        .on("error", reject);
-    });
-    expect(answer).toStartWith("given");
+    const talk = await Talk.open(port);
+    await talk.isEnded();
+    expect(talk.heard).toStartWith("given");
   });
 });
 
 test("a socket that is asked not to block does not, and others do", async () => {
-  const path = join(bench.directory, "app.sock");
-  await bench.crank("web", [
-    ...["-bind", "127.0.0.1:0?nonblock", "-bind", `${path}?nonblock`],
-    ...["-bind", "127.0.0.1:0", "-bind", `${path}2`],
-  ]);
-  expect(await bench.ctl("web", "run", "-wait", "-ready", "delay:0", "--", "sleep", "600")).toMatchObject({
+  const path = web.path("app.sock");
+  await web.startOn(["127.0.0.1:0?nonblock", `${path}?nonblock`, "127.0.0.1:0", `${path}2`]);
+  expect(await web.run("-ready", "delay:0", "--", "sleep", "600")).toMatchObject({
     status: 0,
   });
-  const { pid } = await only();
+  const { pid } = await web.ready();
   const blocks = (fd: number): boolean => {
     const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"))?.[1] ?? "";
     return (Number.parseInt(flags, 8) & O_NONBLOCK) === 0;
@@ -175,19 +146,12 @@ test("a socket that is asked not to block does not, and others do", async () => 
 needing(ROOT_USER).test(
   "socket options and file modes are set, and status shows each socket with its queue",
   async () => {
-    const path = join(bench.directory, "app.sock");
-    await bench.crank("web", [
-      "-bind",
-      "127.0.0.1:0?backlog=17&name=a",
-      "-bind",
-      `${path}?mode=0660&group=nogroup`,
-      "-bind",
-      "udp://127.0.0.1:0",
-    ]);
+    const path = web.path("app.sock");
+    await web.startOn(["127.0.0.1:0?backlog=17&name=a", `${path}?mode=0660&group=nogroup`, "udp://127.0.0.1:0"]);
     const status = statSync(path);
     expect(status.mode & 0o777).toBe(0o660);
     expect(status.gid).toBe(65534);
-    const { sockets } = JSON.parse((await bench.ctl("web", "status", "-json")).stdout);
+    const { sockets } = await web.status();
     expect(sockets).toHaveLength(3);
     expect(sockets[0]).toMatchObject({ name: "a", queue: 0, limit: 17 });
     expect(sockets[1]).toMatchObject({ name: "socket1", queue: 0, limit: 4096 });
@@ -198,24 +162,24 @@ describe("output", () => {
   const chatter = ["sh", "-c", 'echo "hello \\"you\\""; echo oops >&2; exec sleep 600'];
 
   test("as text has the time, the worker's number and its pid before each line, and logs shows the last lines", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-    await bench.ctl("web", "run", "--", ...chatter);
+    const crank = await web.start();
+    await web.ctl("run", "--", ...chatter);
     await waitFor("both lines", () => crank.stdout().split("\n").length === 3);
-    const { pid } = await only();
+    const { pid } = await web.started();
     await crank.wrote(
       "stdout",
       new RegExp(`^[A-Z][a-z]{2} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{3} id=1 pid=${pid} hello "you"$`, "m"),
     );
-    const logs = await bench.ctl("web", "logs", "-n", "1");
+    const logs = await web.ctl("logs", "-n", "1");
     expect(logs.stdout).toContain("oops");
     expect(logs.stdout).not.toContain("hello");
   });
 
   test("as json is one object a line", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-log-format", "json"]);
-    await bench.ctl("web", "run", "--", ...chatter);
+    const crank = await web.start("-log-format", "json");
+    await web.ctl("run", "--", ...chatter);
     await waitFor("both lines", () => crank.stdout().split("\n").length === 3);
-    const { pid } = await only();
+    const { pid } = await web.started();
     expect(JSON.parse(crank.stdout().split("\n")[0] ?? "")).toMatchObject({
       service: "web",
       id: 1,
@@ -232,24 +196,16 @@ describe("output", () => {
   });
 
   test("as raw goes straight to crank's own stdout and stderr", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-log-format", "raw"]);
-    await bench.ctl("web", "run", "--", ...chatter);
+    const crank = await web.start("-log-format", "raw");
+    await web.ctl("run", "--", ...chatter);
     await waitFor("both lines", () => crank.stdout() === 'hello "you"\n' && crank.stderr().includes("oops\n"));
-    expect((await bench.ctl("web", "logs")).status).toBe(1);
+    expect((await web.ctl("logs")).status).toBe(1);
   });
 
   test("is followed by logs -f", async () => {
-    await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-    await bench.ctl("web", "run", "--", "sh", "-c", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.05; done");
-    const follower = bench.start([
-      join(ROOT, "bin/crankctl"),
-      "-prefix",
-      bench.directory,
-      "-name",
-      "web",
-      "logs",
-      "-f",
-    ]);
+    await web.start();
+    await web.ctl("run", "--", "sh", "-c", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.05; done");
+    const follower = web.bench.start(web.ctlCommand("logs", "-f"));
     await waitFor("twenty lines", () => follower.stdout().split("\n").length > 20);
     const numbers = [...follower.stdout().matchAll(/line (\d+)\n/g)].map((match) => Number(match[1]));
     expect(numbers).toEqual(Array.from(numbers, (_, index) => (numbers[0] ?? 0) + index));
@@ -261,90 +217,79 @@ describe("output", () => {
 describe("rollouts", () => {
   let crank: Running;
   beforeEach(async () => {
-    crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    crank = await web.start();
   });
 
   test("history lists the good ones, and rollback goes back to one", async () => {
-    for (const version of ["one", "two", "three"]) await run(version);
-    const list = JSON.parse((await bench.ctl("web", "history", "-json")).stdout);
-    expect(list.map((entry: { generation: number; current: boolean }) => [entry.generation, entry.current])).toEqual([
+    for (const version of ["one", "two", "three"]) await web.app(version);
+    const list = await web.history();
+    expect(list.map((entry) => [entry.generation, entry.current])).toEqual([
       [1, false],
       [2, false],
       [3, true],
     ]);
-    expect(await bench.ctl("web", "rollback", "-wait", "-to", "1")).toMatchObject({ status: 0 });
-    expect((await bench.ctl("web", "ps")).stdout).toContain("responder.py one");
-    expect(await bench.ctl("web", "rollback", "-to", "77")).toMatchObject({ status: 1 });
+    expect(await web.ctl("rollback", "-wait", "-to", "1")).toMatchObject({ status: 0 });
+    expect((await web.ctl("ps")).stdout).toContain("responder.py one");
+    expect(await web.ctl("rollback", "-to", "77")).toMatchObject({ status: 1 });
   });
 
   test("another one is refused while one is in flight, unless it supersedes it", async () => {
-    await run("one");
-    const hanging = bench.ctl("web", "run", "-wait", "--", "python3", RESPONDER, "stuck", "never-ready");
-    await waitFor("the second worker", async () => (await ps()).length === 2);
-    const refused = await run("two");
+    await web.app("one");
+    const hanging = web.app(["stuck", "never-ready"]);
+    await waitFor("the second worker", async () => (await web.ps()).length === 2);
+    const refused = await web.app("two");
     expect(refused).toMatchObject({ status: 1 });
     expect(refused.stderr).toContain("New process is already being started");
-    expect(await run("three", "-supersede")).toMatchObject({ status: 0 });
+    expect(await web.app("three", "-supersede")).toMatchObject({ status: 0 });
     expect((await hanging).status).toBe(1);
-    await waitFor("one worker", async () => (await ps()).length === 1);
-    expect((await bench.ctl("web", "ps")).stdout).toContain("responder.py three");
+    await web.settled(1);
+    expect((await web.ctl("ps")).stdout).toContain("responder.py three");
   });
 
   test("-pid refuses when another worker runs", async () => {
-    await run("one");
-    const { pid } = await only();
-    const refused = await run("two", "-pid", "1");
+    await web.app("one");
+    const { pid } = await web.ready();
+    const refused = await web.app("two", "-pid", "1");
     expect(refused).toMatchObject({ status: 1 });
     expect(refused.stderr).toContain(`Passed pid (1) doesn't match the current pid (${pid})`);
-    expect(await run("two", "-pid", String(pid))).toMatchObject({ status: 0 });
+    expect(await web.app("two", "-pid", String(pid))).toMatchObject({ status: 0 });
   });
 
   test("retries start another worker after one has failed, and a deadline ends a rollout", async () => {
-    await run("one");
-    const failed = await bench.ctl("web", "run", "-wait", "-retries", "2", "--", "python3", RESPONDER, "bad", "exit-3");
+    await web.app("one");
+    const failed = await web.app(["bad", "exit-3"], "-retries", "2");
     expect(failed.status).toBe(1);
     await waitFor(
       "three failures",
       () => [...crank.stderr().matchAll(/failed: it exited with status 3/g)].length === 3,
     );
-    const late = await bench.ctl(
-      "web",
-      "run",
-      "-wait",
-      "-deadline",
-      "0.5",
-      "--",
-      "python3",
-      RESPONDER,
-      "slow",
-      "never-ready",
-    );
+    const late = await web.app(["slow", "never-ready"], "-deadline", "0.5");
     expect(late.status).toBe(1);
-    expect((await only()).state).toBe("ready");
+    expect((await web.ready()).state).toBe("ready");
   });
 
   test("scale changes the number of workers, up and down", async () => {
-    await run("one");
-    expect(await bench.ctl("web", "scale", "3")).toMatchObject({ status: 0 });
-    await waitFor("three workers", async () => (await ps()).filter((worker) => worker.state === "ready").length === 3);
-    expect(await bench.ctl("web", "scale", "1")).toMatchObject({ status: 0 });
-    await waitFor("one worker", async () => (await ps()).length === 1);
+    await web.app("one");
+    expect(await web.ctl("scale", "3")).toMatchObject({ status: 0 });
+    await web.settled(3);
+    expect(await web.ctl("scale", "1")).toMatchObject({ status: 0 });
+    await web.settled(1);
   });
 
   test("shutdown -wait comes back when the last worker is gone", async () => {
-    await run("one");
-    const { pid } = await only();
-    expect(await bench.ctl("web", "shutdown", "-wait")).toMatchObject({ status: 0 });
+    await web.app("one");
+    const { pid } = await web.ready();
+    expect(await web.ctl("shutdown", "-wait")).toMatchObject({ status: 0 });
     expect(() => readFileSync(`/proc/${pid}/stat`)).toThrow();
     expect(await crank.ended).toMatchObject({ status: 0 });
-    expect(portOf(crank)).toBeGreaterThan(0);
+    expect(web.port).toBeGreaterThan(0);
   });
 
   test("kill -wait comes back when the signalled worker is gone", async () => {
-    await run("one");
-    const { pid } = await only();
-    expect(await bench.ctl("web", "kill", "-ready", "-signal", "nope")).toMatchObject({ status: 1 });
-    expect(await bench.ctl("web", "kill", "-ready", "-signal", "kill", "-wait")).toMatchObject({ status: 0 });
+    await web.app("one");
+    const { pid } = await web.ready();
+    expect(await web.ctl("kill", "-ready", "-signal", "nope")).toMatchObject({ status: 1 });
+    expect(await web.ctl("kill", "-ready", "-signal", "kill", "-wait")).toMatchObject({ status: 0 });
     expect(() => readFileSync(`/proc/${pid}/stat`)).toThrow();
   });
 });

@@ -5,8 +5,10 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
+import { Bench, ROOT } from "../e2e/harness/bench.ts";
 import { freePorts } from "../e2e/harness/ports.ts";
-import { Bench, descendants, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { descendants } from "../e2e/harness/processes.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { Clients } from "./clients.ts";
 
 export type Recipe = {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { Bench, ROOT } from "../e2e/harness/service.ts";
+import { Bench, ROOT } from "../e2e/harness/bench.ts";
 
 const UNITS = join(ROOT, "contrib/systemd");
 const files = readdirSync(UNITS, { recursive: true, encoding: "utf8" }).filter((path) =>

@@ -1,8 +1,9 @@
 // A service whose workers are test/apps/library-worker.mjs, deployed by a real crank.
 import { join } from "node:path";
-import { Bench, portOf, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
+import { Bench, portOf, ROOT, type Running } from "../e2e/harness/bench.ts";
+import { Talk } from "../e2e/harness/talk.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { RUNTIMES, type RuntimeName } from "./runtimes.ts";
-import { Talk } from "./talk.ts";
 
 export type Kind = "http" | "https" | "http2" | "http2 over TLS" | "net" | "tls" | "ws";
 

@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, portOf, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { Bench, portOf, ROOT } from "../e2e/harness/bench.ts";
+import { Talk } from "../e2e/harness/talk.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { type Fact, needing } from "../needs.ts";
 import { inPath, RUNTIMES } from "./runtimes.ts";
-import { Talk } from "./talk.ts";
 
 const EXAMPLES = join(ROOT, "examples/workers");
 const MAX_LINES = 60;

@@ -1,10 +1,11 @@
 // handOver where it does not come to it: the connection is as it was, and nothing that was on its way is lost.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { Bench, portOf, ROOT } from "../e2e/harness/bench.ts";
 import { freePorts } from "../e2e/harness/ports.ts";
-import { Bench, portOf, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { Talk } from "../e2e/harness/talk.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { RUNTIMES } from "./runtimes.ts";
-import { Talk } from "./talk.ts";
 
 const SERVER = join(ROOT, "test/apps/library-hand-over.mjs");
 

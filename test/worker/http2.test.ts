@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { join } from "node:path";
-import { waitFor } from "../e2e/harness/service.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { Deployment, type Kind } from "./deployment.ts";
 import { RUNTIMES } from "./runtimes.ts";
 

@@ -1,7 +1,7 @@
 // The runtimes that the library is for, and how each runs a program.
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { ROOT } from "../e2e/harness/service.ts";
+import { ROOT } from "../e2e/harness/bench.ts";
 
 /** Where a command is, if it is there. */
 export const inPath = (name: string): string | undefined =>

@@ -1,10 +1,11 @@
 // Which sockets the library finds, under crank and without it.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Bench, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
+import { Bench, ROOT, type Running } from "../e2e/harness/bench.ts";
+import { Talk } from "../e2e/harness/talk.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { needing } from "../needs.ts";
 import { RUNTIMES } from "./runtimes.ts";
-import { Talk } from "./talk.ts";
 
 const PROGRAM = join(ROOT, "test/apps/library-sockets.mjs");
 

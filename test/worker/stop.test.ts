@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, ROOT, type Running, waitFor } from "../e2e/harness/service.ts";
+import { Bench, ROOT, type Running } from "../e2e/harness/bench.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
 const PROGRAM = join(ROOT, "test/apps/library-stop.mjs");

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "../e2e/harness/service.ts";
+import { ROOT } from "../e2e/harness/bench.ts";
 
 const APPLICATION = `
 import { createServer } from "node:http";

@@ -2,9 +2,10 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, ROOT, waitFor } from "../e2e/harness/service.ts";
+import { Bench, ROOT } from "../e2e/harness/bench.ts";
+import { Talk } from "../e2e/harness/talk.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { RUNTIMES } from "./runtimes.ts";
-import { Talk } from "./talk.ts";
 
 let bench: Bench;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 // Servers of `ws` that use crank/worker, replaced by a real crank while clients hold WebSockets.
 import { afterEach, describe, expect, test } from "bun:test";
-import { waitFor } from "../e2e/harness/service.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
 import { Deployment } from "./deployment.ts";
 import { RUNTIMES } from "./runtimes.ts";
 

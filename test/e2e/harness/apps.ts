@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "./service.ts";
+import { ROOT } from "./bench.ts";
 
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"];
 

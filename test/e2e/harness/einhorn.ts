@@ -3,8 +3,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { type Needs, needing } from "../../needs.ts";
-import { endLeft } from "./left.ts";
-import { Bench, ROOT, type Running, waitFor } from "./service.ts";
+import { Bench, ROOT, type Running } from "./bench.ts";
+import { endLeft } from "./processes.ts";
+import { waitFor } from "./wait.ts";
 
 export const EINHORN = join(ROOT, "bin/einhorn");
 export const EINHORNSH = join(ROOT, "bin/einhornsh");
@@ -68,7 +69,7 @@ export class Stage {
 
   async clean(): Promise<void> {
     await this.bench.clean();
-    await endLeft(this.bench);
+    await endLeft(this.bench.directory);
   }
 }
 

@@ -2,7 +2,8 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import { type Needs, needing } from "../../needs.ts";
-import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions, waitFor } from "./service.ts";
+import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions } from "./bench.ts";
+import { waitFor } from "./wait.ts";
 
 export const EINHYRNINGSINS = join(ROOT, "bin/einhyrningsins");
 export const EINHYRNINGSINSCTL = join(ROOT, "bin/einhyrningsinsctl");

@@ -3,48 +3,20 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type Bench, CRANK, CRANKCTL, type Ended, ROOT, type Running, supervisorOf, waitFor } from "./service.ts";
+import { ROOT } from "./bench.ts";
+import { supervisorOf } from "./processes.ts";
+import type { Service } from "./service.ts";
+import { waitFor } from "./wait.ts";
 
 /** bin/crank with its symbols, which `make engine` builds. */
 const SYMBOLS = join(ROOT, "build/crank-symbols");
 export const hasSymbols = existsSync(SYMBOLS);
 
-/** A service whose commands have something in front of them. */
-export class Service {
-  readonly #bench: Bench;
-  readonly #own: readonly string[];
-  readonly #before: readonly string[];
-
-  /** `before`: words in front of each command, a wrapper. */
-  constructor(bench: Bench, before: readonly string[] = []) {
-    this.#bench = bench;
-    this.#own = ["-prefix", bench.directory, "-name", "web"];
-    this.#before = before;
-  }
-
-  /** The supervisor stays awake for `linger` seconds after the last event. */
-  async start(linger = 60): Promise<Running> {
-    const words = [CRANK, ...this.#own, "-bind", "127.0.0.1:0", "-verbose", "-linger", String(linger)];
-    const crank = this.#bench.start([...this.#before, ...words]);
-    await crank.wrote("stderr", "Listening on");
-    return crank;
-  }
-
-  /** A command line of crankctl. */
-  command(...args: readonly string[]): readonly string[] {
-    return [...this.#before, CRANKCTL, ...this.#own, ...args];
-  }
-
-  ctl(...args: readonly string[]): Promise<Ended> {
-    return this.#bench.run(this.command(...args));
-  }
-
-  /** The supervisor, which has been asked something and now waits. */
-  async awake(crank: Running): Promise<number> {
-    await this.ctl("ps");
-    return waitFor("the supervisor", () => supervisorOf(crank));
-  }
-}
+/** The supervisor, which has been asked something and now waits. */
+export const awake = async (service: Service): Promise<number> => {
+  await service.ctl("ps");
+  return waitFor("the supervisor", () => supervisorOf(service.crank));
+};
 
 /** Where the functions and variables of bin/crank are. */
 export const symbols = (): ReadonlyMap<string, number> => {

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROTOCOL_VERSION } from "../../../src/keeper/protocol.ts";
-import { BUILD, CRANK } from "./service.ts";
+import { BUILD, CRANK } from "./bench.ts";
 
 const PAGE = 4096;
 const NAMES = ["crankctl", "socketmaster", "einhorn"];

@@ -2,7 +2,9 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Fact } from "../../needs.ts";
-import { type Bench, descendants, type Ended, ROOT, type Running, waitFor } from "./service.ts";
+import { type Bench, type Ended, ROOT, type Running } from "./bench.ts";
+import { descendants } from "./processes.ts";
+import { waitFor } from "./wait.ts";
 
 const SCRIPT = join(ROOT, "test/e2e/harness/machine.sh");
 

@@ -1,30 +1,32 @@
 // The service `web` with one worker, and upgrades of its crank that are refused: nothing else may have changed then.
-
 import { expect } from "bun:test";
 import { readlinkSync } from "node:fs";
 import { changeKeeper, install } from "./installation.ts";
-import { waitFor } from "./service.ts";
-import { RESPONDER, Upgraded } from "./upgraded.ts";
+import { RESPONDER } from "./python-apps.ts";
+import { Upgraded } from "./upgraded.ts";
 
 export class Refusing extends Upgraded {
+  readonly #args: readonly string[];
   #workers: readonly number[] = [];
   #descriptors = 0;
 
-  /** Starts crank, with a worker and more variables. */
-  static async open(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<Refusing> {
-    const service = new Refusing(env);
-    await service.start(...args);
-    await service.deploy(...RESPONDER, "one");
-    await service.note();
-    return service;
+  /** `args`: flags of crank. */
+  constructor(...args: readonly string[]) {
+    super();
+    this.#args = args;
+  }
+
+  /** Starts crank, with a worker. */
+  override async open(): Promise<void> {
+    await super.open();
+    await this.start(...this.#args);
+    await this.deploy(...RESPONDER, "one");
+    await this.note();
   }
 
   /** What is now is what is not to change. */
   async note(): Promise<void> {
-    this.#workers = await waitFor("one worker", async () => {
-      const workers = await this.workers();
-      return workers.length === 1 && workers;
-    });
+    this.#workers = (await this.settled(1)).map(({ pid }) => pid);
     this.#descriptors = this.descriptors().length;
   }
 
@@ -41,20 +43,17 @@ export class Refusing extends Upgraded {
     const { crank } = this;
     expect(readlinkSync(`/proc/${crank.pid}/exe`)).toBe(this.installed);
     expect(await this.info()).toMatchObject({ pid: crank.pid, upgrades: 0, supervisorDeaths: 0 });
-    expect(await this.workers()).toEqual([...this.#workers]);
-    expect(await this.answer()).toStartWith("one ");
-    await waitFor("what was opened for it to be closed", async () => {
-      await this.info();
-      return this.descriptors().length <= this.#descriptors;
-    });
-    await waitFor("nobody to be left that has ended", () => this.zombies().length === 0);
+    expect(await this.allPids()).toEqual([...this.#workers]);
+    expect(await this.ask()).toStartWith("one ");
+    await this.hasDescriptors(this.#descriptors);
+    await this.hasNoZombies();
   }
 
-  /** Another one goes well all the same. */
+  /** A good program is upgraded to all the same. */
   async expectUpgrade(): Promise<void> {
     const good = install(this.path("good"));
     changeKeeper(good);
     expect((await this.ctl("upgrade", "-wait", "-exec", good)).stdout).toContain("supervisor and keeper");
-    expect(await this.workers()).toEqual([...this.#workers]);
+    expect(await this.allPids()).toEqual([...this.#workers]);
   }
 }

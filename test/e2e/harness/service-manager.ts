@@ -1,6 +1,7 @@
 // The service manager's side, played by test/apps/service-manager.py: what crank said to it, and what it was ordered to do.
 import { join } from "node:path";
-import { type Bench, CRANK, ROOT, type Running, type StartOptions, waitFor } from "./service.ts";
+import { type Bench, CRANK, ROOT, type Running, type StartOptions } from "./bench.ts";
+import { waitFor } from "./wait.ts";
 
 /** One thing that happened there, as it tells it. `fds`: how many descriptors came with what was said. */
 export type Happening = {

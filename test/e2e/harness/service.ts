@@ -1,192 +1,269 @@
-// A real crank for a test: its own prefix, every process noted and ended by pid, its output kept.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+// The service `web` of a test: its cranks one after the other, its commands, its workers and its clients.
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import type { EventEntry, HistoryEntry, Info, Status, WorkerInfo } from "../../../src/control/messages.ts";
+import { Bench, CRANK, CRANKCTL, type Ended, portOf, type Running, type StartOptions } from "./bench.ts";
+import { freePorts } from "./ports.ts";
+import { endLeft, killCrank } from "./processes.ts";
+import { Talk } from "./talk.ts";
+import { waitFor } from "./wait.ts";
 
-export const ROOT = resolve(import.meta.dir, "../../..");
-/** The checkout whose programs run: this one, or, for `make bench`, another one that was built. */
-export const BUILD = process.env.CRANK_BENCH_BUILD ?? ROOT;
-export const CRANK = join(BUILD, "bin/crank");
-export const CRANKCTL = join(BUILD, "bin/crankctl");
-
-/** How long a condition may take before the test fails; generous, because the machine may be busy. */
-const PATIENCE_MS = 60_000;
-
-/** A look often starts a command: the longer the wait, the rarer the looks, and no wait becomes a tenth longer by it. */
-const pauseAfter = (waitedMs: number): number => Math.min(100, Math.max(5, waitedMs / 10));
-
-/** Waits until `look` gives something other than null, undefined or false. */
-export const waitFor = async <T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<Exclude<T, false>>> => {
-  const begun = performance.now();
-  for (;;) {
-    const seen = await look();
-    if (seen !== null && seen !== undefined && seen !== false) return seen as NonNullable<Exclude<T, false>>;
-    const waited = performance.now() - begun;
-    if (waited > PATIENCE_MS) throw new Error(`waited ${PATIENCE_MS / 1000} s in vain for ${what}`);
-    await Bun.sleep(pauseAfter(waited));
-  }
+export type ServiceOptions = {
+  /** The port of every crank of the service: of the kernel's choice, or one that the next crank can have as well. */
+  readonly port?: "any" | "fixed";
+  /** More flags for every crank of the service. */
+  readonly flags?: readonly string[];
+  /** Words in front of crank and crankctl: a wrapper. */
+  readonly before?: readonly string[];
+  /** What `app` deploys. */
+  readonly app?: readonly string[];
 };
 
-export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
+/** A worker as `crankctl ps` shows it; its pid is NaN until its process has been started. */
+export type Worker = Omit<WorkerInfo, "pid"> & { readonly pid: number };
 
-/** A process of the test, with what it has said so far. */
-export type Running = {
-  readonly pid: number;
-  stdout(): string;
-  stderr(): string;
-  /** Waits until it has written this. Its output may come later than what else can be seen of it: assert nothing at once. */
-  wrote(stream: "stdout" | "stderr", words: string | RegExp): Promise<void>;
-  readonly ended: Promise<Ended>;
-  signal(name: NodeJS.Signals): void;
-  /** Writes to its standard input, if it was started with one. */
-  write(text: string): void;
-};
+export class Service {
+  readonly #options: ServiceOptions;
+  #bench: Bench | null = null;
+  #crank: Running | null = null;
+  #fixedPort = 0;
+  /** Cranks that were started, and whether one was killed: then workers may be left that are no descendants of a crank. */
+  #launches = 0;
+  #wasKilled = false;
+  #talks: Talk[] = [];
+  readonly #endings: (() => void | Promise<void>)[] = [];
 
-export type StartOptions = {
-  readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** `pipe`: `write` goes there. */
-  readonly stdin?: "ignore" | "pipe";
-};
-
-/** Everything that one test starts; `clean` ends it. */
-export class Bench {
-  readonly directory = mkdtempSync(join(tmpdir(), "crank-test-"));
-  #running: { readonly pid: number; readonly exited: Promise<number>; kill(signal: number): void }[] = [];
-
-  /** Starts a program; its output is collected. */
-  start(command: readonly string[], options: StartOptions = {}): Running {
-    const child = Bun.spawn([...command], {
-      cwd: options.cwd ?? this.directory,
-      env: { ...process.env, ...options.env },
-      stdin: options.stdin ?? "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    this.#running.push(child);
-    const stdout = collect(child.stdout);
-    const stderr = collect(child.stderr);
-    const ended = Promise.all([child.exited, stdout.done, stderr.done]).then(() => ({
-      status: child.exitCode,
-      stdout: stdout.text(),
-      stderr: stderr.text(),
-    }));
-    return {
-      pid: child.pid,
-      stdout: stdout.text,
-      stderr: stderr.text,
-      wrote: (stream, words) => hasText(stream === "stdout" ? stdout.text : stderr.text, words),
-      ended,
-      signal: (name) => child.kill(name),
-      write: (text) => {
-        child.stdin?.write(text);
-      },
-    };
+  constructor(options: ServiceOptions = {}) {
+    this.#options = options;
   }
 
-  /** Runs a program to its end. */
-  run(command: readonly string[], options: StartOptions = {}): Promise<Ended> {
-    return this.start(command, options).ended;
+  /** Makes the directory; nothing runs yet. */
+  async open(): Promise<void> {
+    this.#bench = new Bench();
+    if (this.#options.port === "fixed") [this.#fixedPort = 0] = await freePorts(1);
   }
 
-  /** Starts crank with this bench's directory as its prefix and waits until its control socket is there. */
-  async crank(name: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Running> {
-    const running = this.start([CRANK, "-prefix", this.directory, "-name", name, ...args], options);
-    const socket = join(this.directory, `${name}.ctl`);
-    await Promise.race([
-      waitFor(`${socket} of crank`, () => existsSync(socket) && running.stderr().includes("Listening on")),
-      running.ended.then((ended) => {
-        throw new Error(`crank ended with ${ended.status}: ${ended.stderr}`);
-      }),
-    ]);
-    return running;
-  }
-
-  /** Runs crankctl for one of this bench's cranks. */
-  ctl(name: string, ...args: readonly string[]): Promise<Ended> {
-    return this.run([CRANKCTL, "-prefix", this.directory, "-name", name, ...args]);
-  }
-
-  /** Ends every process that was started here, and what they left running, and removes the directory. */
+  /** Ends what runs, and what a killed crank has left, and removes the directory. */
   async clean(): Promise<void> {
-    for (const child of this.#running) {
-      if (isAlive(child.pid)) {
-        // Stopped first, so that nothing is started any more while its children are being ended.
-        signal(child.pid, "SIGSTOP");
-        for (const pid of descendants(child.pid)) signal(pid, "SIGKILL");
-        signal(child.pid, "SIGKILL");
-      }
-      await child.exited;
-    }
-    rmSync(this.directory, { recursive: true, force: true });
+    for (const talk of this.#talks.splice(0)) talk.hangUp();
+    for (const end of this.#endings) await end();
+    await this.bench.clean();
+    if (this.#wasKilled || this.#launches > 1) await endLeft(this.directory);
+    this.#bench = null;
+    this.#crank = null;
+    this.#wasKilled = false;
+    this.#launches = 0;
+  }
+
+  /** What is to be done at the end of each test, before its processes are ended. */
+  atEnd(end: () => void | Promise<void>): void {
+    this.#endings.push(end);
+  }
+
+  get bench(): Bench {
+    if (!this.#bench) throw new Error("the service has not been opened");
+    return this.#bench;
+  }
+
+  /** crank's prefix. */
+  get directory(): string {
+    return this.bench.directory;
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** The crank that was started last. */
+  get crank(): Running {
+    if (!this.#crank) throw new Error("crank has not been started");
+    return this.#crank;
+  }
+
+  get port(): number {
+    return this.#options.port === "fixed" ? this.#fixedPort : portOf(this.crank);
+  }
+
+  /** Flags that say which service is meant. */
+  get own(): readonly string[] {
+    return ["-prefix", this.directory, "-name", "web"];
+  }
+
+  /** crank's command line. */
+  crankCommand(...args: readonly string[]): readonly string[] {
+    const { before = [], flags = [] } = this.#options;
+    return [...before, this.program, ...this.own, "-bind", `127.0.0.1:${this.#fixedPort}`, ...flags, ...args];
+  }
+
+  /** crankctl's command line. */
+  ctlCommand(...args: readonly string[]): readonly string[] {
+    return [...(this.#options.before ?? []), CRANKCTL, ...this.own, ...args];
+  }
+
+  protected get program(): string {
+    return CRANK;
+  }
+
+  /** Starts crank with one socket and these flags, and waits until it listens. */
+  start(...args: readonly string[]): Promise<Running> {
+    return this.startWith({}, ...args);
+  }
+
+  startWith(options: StartOptions, ...args: readonly string[]): Promise<Running> {
+    return this.launch(this.crankCommand(...args), options);
+  }
+
+  /** Starts crank with these addresses in place of its one socket. */
+  startOn(addresses: readonly string[], ...args: readonly string[]): Promise<Running> {
+    const binds = addresses.flatMap((address) => ["-bind", address]);
+    return this.launch([...(this.#options.before ?? []), this.program, ...this.own, ...binds, ...args]);
+  }
+
+  /** Starts crank by a command line of the test's own, and waits until it listens. */
+  async launch(command: readonly string[], options: StartOptions = {}): Promise<Running> {
+    const crank = this.bench.start(command, options);
+    this.#crank = crank;
+    this.#launches += 1;
+    await this.bench.listens(crank);
+    return crank;
+  }
+
+  /** Kills crank as the machine would; its workers go on. */
+  async kill(): Promise<void> {
+    this.#wasKilled = true;
+    await killCrank(this.crank);
+  }
+
+  /** Starts the next crank, which adopts. */
+  async adopt(...args: readonly string[]): Promise<Running> {
+    const crank = await this.start(...args);
+    await crank.wrote("stderr", "Adopted ");
+    return crank;
+  }
+
+  async replace(...args: readonly string[]): Promise<Running> {
+    await this.kill();
+    return this.adopt(...args);
+  }
+
+  ctl(...args: readonly string[]): Promise<Ended> {
+    return this.bench.run(this.ctlCommand(...args));
+  }
+
+  async json<T>(...args: readonly string[]): Promise<T> {
+    const { status, stdout, stderr } = await this.ctl(...args, "-json");
+    if (status !== 0) throw new Error(`crankctl ${args.join(" ")}: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+
+  /** `crankctl run -wait`, with these words behind it. */
+  run(...args: readonly string[]): Promise<Ended> {
+    return this.ctl("run", "-wait", ...args);
+  }
+
+  /** The same, which has to succeed. */
+  async deploy(...args: readonly string[]): Promise<void> {
+    const { status, stdout, stderr } = await this.run(...args);
+    if (status !== 0) throw new Error(`${stdout}${stderr}`);
+  }
+
+  /** Deploys the test's application with these words, or with this one, and flags of `crankctl run`. */
+  app(words: string | readonly string[], ...flags: readonly string[]): Promise<Ended> {
+    return this.run(...flags, "--", ...(this.#options.app ?? []), ...(typeof words === "string" ? [words] : words));
+  }
+
+  async ps(): Promise<Worker[]> {
+    const workers = await this.json<WorkerInfo[]>("ps");
+    return workers.map((worker) => ({ ...worker, pid: worker.pid ?? Number.NaN }));
+  }
+
+  status(): Promise<Status> {
+    return this.json<Status>("status");
+  }
+
+  info(): Promise<Info> {
+    return this.json<Info>("info");
+  }
+
+  history(): Promise<HistoryEntry[]> {
+    return this.json<HistoryEntry[]>("history");
+  }
+
+  /** All events that are held. */
+  async events(...args: readonly string[]): Promise<EventEntry[]> {
+    const { stdout } = await this.ctl("events", "-once", "-json", ...args);
+    const lines = stdout.split("\n").filter((line) => line !== "");
+    return lines.map((line) => JSON.parse(line));
+  }
+
+  /** The processes that are to go on: a deploy is complete while those before it are still being stopped. */
+  async pids(): Promise<number[]> {
+    return (await this.ps()).filter(({ state }) => state !== "stopping").map(({ pid }) => pid);
+  }
+
+  /** The processes of all workers. */
+  async allPids(): Promise<number[]> {
+    return (await this.ps()).map(({ pid }) => pid);
+  }
+
+  /** Waits until there is a worker whose process has been started. */
+  started(): Promise<Worker> {
+    return waitFor("a worker", async () => (await this.ps()).find(({ pid }) => !Number.isNaN(pid)));
+  }
+
+  /** Waits until there is a worker that is ready, and is not one of these processes. */
+  ready(...not: readonly number[]): Promise<Worker> {
+    return waitFor("a ready worker", async () =>
+      (await this.ps()).find(({ state, pid }) => state === "ready" && !not.includes(pid)),
+    );
+  }
+
+  /** Waits until so many workers are there, all of them ready, and none that is being stopped. */
+  settled(count: number): Promise<Worker[]> {
+    return waitFor(`${count} ready workers and no others`, async () => {
+      const workers = await this.ps();
+      return workers.length === count && workers.every(({ state }) => state === "ready") && workers;
+    });
+  }
+
+  /** What the service answers to a connection that says this, until its end. */
+  ask(words = ""): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let text = "";
+      const connection = createConnection(this.port, "127.0.0.1", () => connection.write(words));
+      connection.on("data", (bytes) => {
+        text += bytes.toString();
+      });
+      connection.once("close", () => resolve(text)).once("error", reject);
+    });
+  }
+
+  /** Waits until new connections are answered by this version: the one before may accept until it has seen its signal. */
+  answers(version: string, words = ""): Promise<string> {
+    return waitFor(`an answer of ${version}`, async () => {
+      const answer = await this.ask(words);
+      return answer.startsWith(`${version} `) && answer;
+    });
+  }
+
+  /** What the service answers over HTTP. */
+  async get(path = "/"): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.port}${path}`)).text();
+  }
+
+  /** A connection to the service, which ends with the test. */
+  talk(): Promise<Talk> {
+    return this.#hold(Talk.open(this.port));
+  }
+
+  /** A connection to the control socket, which ends with the test. */
+  control(): Promise<Talk> {
+    return this.#hold(Talk.open(this.path("web.ctl")));
+  }
+
+  async #hold(opening: Promise<Talk>): Promise<Talk> {
+    const talk = await opening;
+    this.#talks.push(talk);
+    return talk;
   }
 }
-
-const hasText = async (text: () => string, words: string | RegExp): Promise<void> => {
-  const isThere = (): boolean => (typeof words === "string" ? text().includes(words) : words.test(text()));
-  await waitFor(`${words}`, isThere).catch((error: unknown) => {
-    throw new Error(`${error}, after:\n${text()}`);
-  });
-};
-
-/** The port of the first "Listening on tcp…" line. */
-export const portOf = (crank: Running): number => {
-  const match = /Listening on tcp[46]?:\/\/\S*:(\d+)/.exec(crank.stderr());
-  if (!match) throw new Error(`no port in: ${crank.stderr()}`);
-  return Number(match[1]);
-};
-
-/** Sends a signal to a process that may be gone already. */
-export const signal = (pid: number, name: NodeJS.Signals): void => {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
-  }
-};
-
-/**
- * The supervisor's pid while it is awake: the descendant of the keeper that has the keeper's own arguments behind others. (A
- * worker that is just being started is called as the keeper is.)
- */
-export const supervisorOf = (crank: { readonly pid: number }): number | undefined => {
-  const own = argumentsOf(crank.pid);
-  return descendants(crank.pid).find((pid) => own !== "" && argumentsOf(pid) !== own && argumentsOf(pid).endsWith(own));
-};
-
-const argumentsOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(1).join("\0");
-  } catch {
-    return "";
-  }
-};
-
-export const isAlive = (pid: number): boolean => {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
-};
-
-/** Every living process below `pid`. */
-export const descendants = (pid: number): number[] => {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return children === ""
-      ? []
-      : children.split(" ").flatMap((child) => [Number(child), ...descendants(Number(child))]);
-  } catch {
-    return [];
-  }
-};
-
-const collect = (stream: ReadableStream<Uint8Array>): { text(): string; readonly done: Promise<void> } => {
-  const decoder = new TextDecoder();
-  let text = "";
-  const done = (async () => {
-    for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
-  })();
-  return { text: () => text, done };
-};

@@ -1,20 +1,43 @@
 // socketmaster for a test: started with a program that says what it has got, and asked through its socket.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, portOf, ROOT, type Running, waitFor } from "./service.ts";
+import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions } from "./bench.ts";
+import { Talk } from "./talk.ts";
+import { waitFor } from "./wait.ts";
 
 export const SOCKETMASTER = join(ROOT, "bin/socketmaster");
 export const LISTENER = join(ROOT, "test/apps/listener.py");
 export const ANY_PORT = ["-listen", "tcp://127.0.0.1:0"];
 
-const CLIENT = `import socket, sys
-where = sys.argv[1]
-s = socket.create_connection(("127.0.0.1", int(where))) if where.isdigit() else socket.socket(socket.AF_UNIX)
-if not where.isdigit(): s.connect(where)
-print(s.makefile().read())`;
+/** The socketmasters of a test. */
+export class Masters {
+  #bench: Bench | null = null;
 
-/** A bench with socketmasters on it. */
-export class MasterBench extends Bench {
+  open(): void {
+    this.#bench = new Bench();
+  }
+
+  clean(): Promise<void> {
+    return this.bench.clean();
+  }
+
+  get bench(): Bench {
+    if (!this.#bench) throw new Error("the bench has not been opened");
+    return this.#bench;
+  }
+
+  path(name: string): string {
+    return join(this.bench.directory, name);
+  }
+
+  start(command: readonly string[], options: StartOptions = {}): Running {
+    return this.bench.start(command, options);
+  }
+
+  run(command: readonly string[]): Promise<Ended> {
+    return this.bench.run(command);
+  }
+
   /** Starts socketmaster with the listener as its program. */
   master(flags: readonly string[], ...words: readonly string[]): Running {
     return this.start([SOCKETMASTER, "-command", "python3", ...flags, "--", LISTENER, ...words]);
@@ -22,7 +45,9 @@ export class MasterBench extends Bench {
 
   /** What the listener says at this port, or at this path. */
   async answerFrom(where: number | string): Promise<string> {
-    return (await this.run(["python3", "-c", CLIENT, String(where)])).stdout.trim();
+    const talk = await Talk.open(where);
+    await talk.isEnded();
+    return talk.heard.trim();
   }
 
   /** The same, when there is one. */

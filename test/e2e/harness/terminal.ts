@@ -1,7 +1,10 @@
 // A real terminal for a test: tmux, whose screen is what a person would see.
 import { expect } from "bun:test";
 import { join } from "node:path";
-import { type Bench, CRANKCTL, waitFor } from "./service.ts";
+import { type Bench, CRANKCTL } from "./bench.ts";
+import { isAlive } from "./processes.ts";
+import type { Service } from "./service.ts";
+import { waitFor } from "./wait.ts";
 
 export type TerminalOptions = {
   readonly columns: number;
@@ -118,7 +121,7 @@ export class Terminal {
   async close(): Promise<void> {
     const server = Number((await this.#tmux("display-message", "-p", "#{pid}")).trim());
     await this.#tmux("kill-server");
-    await waitFor("the end of tmux", () => !exists(server));
+    await waitFor("the end of tmux", () => !isAlive(server));
   }
 
   async #tmux(...words: readonly string[]): Promise<string> {
@@ -133,17 +136,18 @@ export class Terminal {
   }
 }
 
-/** The terminals of one test. */
+/** The terminals of each test of a service. */
 export class Terminals {
-  readonly #bench: Bench;
+  readonly #service: Service;
   #open: Terminal[] = [];
 
-  constructor(bench: Bench) {
-    this.#bench = bench;
+  constructor(service: Service) {
+    this.#service = service;
+    service.atEnd(() => this.close());
   }
 
   async open(options: TerminalOptions): Promise<Terminal> {
-    const terminal = await Terminal.open(this.#bench, options);
+    const terminal = await Terminal.open(this.#service.bench, options);
     this.#open.push(terminal);
     return terminal;
   }
@@ -152,12 +156,3 @@ export class Terminals {
     for (const terminal of this.#open.splice(0)) await terminal.close();
   }
 }
-
-const exists = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { waitFor } from "../e2e/harness/service.ts";
+import { waitFor } from "./wait.ts";
 
 export class Talk {
   heard = "";
@@ -22,10 +22,10 @@ export class Talk {
     });
   }
 
-  /** Connects, behind TLS if asked to; resolves when the connection stands. */
-  static async open(port: number, transport: "plain" | "TLS"): Promise<Talk> {
-    const host = "127.0.0.1";
-    const socket = transport === "plain" ? connect(port, host) : connectTls({ port, host, rejectUnauthorized: false });
+  /** Connects to a port or to the path of a unix socket, behind TLS if asked to; resolves when the connection stands. */
+  static async open(where: number | string, transport: "plain" | "TLS" = "plain"): Promise<Talk> {
+    const target = typeof where === "string" ? { path: where } : { port: where, host: "127.0.0.1" };
+    const socket = transport === "plain" ? connect(target) : connectTls({ ...target, rejectUnauthorized: false });
     const talk = new Talk(socket);
     await once(socket, transport === "plain" ? "connect" : "secureConnect");
     return talk;
@@ -36,7 +36,12 @@ export class Talk {
     return this.#socket.localPort ?? Number.NaN;
   }
 
-  say(text: string): void {
+  /** The whole lines that came. */
+  get lines(): string[] {
+    return this.heard.split("\n").slice(0, -1);
+  }
+
+  say(text: string | Uint8Array): void {
     this.#socket.write(text);
   }
 
@@ -47,6 +52,11 @@ export class Talk {
 
   async hears(text: string): Promise<void> {
     await waitFor(`${JSON.stringify(text)} after ${JSON.stringify(this.heard)}`, () => this.heard.includes(text));
+  }
+
+  /** Waits for so many whole lines: all that came. */
+  async hearsLines(count: number): Promise<string[]> {
+    return waitFor(`${count} lines`, () => this.lines.length >= count && this.lines);
   }
 
   async isEnded(): Promise<"closed" | "reset"> {

@@ -1,0 +1,18 @@
+// The workers in Python of test/apps, as commands.
+import { join } from "node:path";
+import { ROOT } from "./bench.ts";
+
+const python = (name: string): readonly string[] => ["python3", join(ROOT, "test/apps", `${name}.py`)];
+
+/** Answers each connection with `VERSION PID`, and does the wrong thing when asked to. */
+export const RESPONDER = python("responder");
+/** Does what it is asked to over HTTP. */
+export const TALKER = python("talker");
+/** A web server that knows nothing of crank. */
+export const WEB_SERVER = python("web");
+/** Accepts connections and holds them. */
+export const HOLDER = python("holder");
+/** Leaves its connections to its successor. */
+export const HANDOVER = python("handover");
+/** Runs a command for which the kernel refuses some system calls. */
+export const REFUSE_SYSCALLS = python("refuse_syscalls");
