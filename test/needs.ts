@@ -17,13 +17,13 @@ export type Needs = readonly (string | Fact)[];
 const isRoot = process.getuid?.() === 0;
 const checkout = resolve(import.meta.dirname, "..");
 
-/** Root, who can run programs of this checkout as other users. */
+/** Root, which can run programs of this checkout as other users. */
 export const ROOT_USER: Fact =
   isRoot && !isReachable(checkout)
     ? { name: "a checkout that other users can reach", isMet: false }
     : { name: "root", isMet: isRoot };
 
-/** For what mounts something where nobody else sees it; a container mostly may not. */
+/** For mounts that no other process sees; a container mostly may not make them. */
 export const mountNamespaces = (): Fact => {
   const { status } = spawnSync("unshare", ["--mount", "true"]);
   return { name: "root with mount namespaces", isMet: status === 0 };

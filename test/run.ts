@@ -36,7 +36,7 @@ const describeResult = (job: Job, result: JobResult): string => {
   return `${line}\n${details.replace(/^/gm, "     ")}`;
 };
 
-/** Ends the run when its time is over or somebody interrupts it; the reason is a string. */
+/** Ends the run when its time is over or it is interrupted; the reason is a string. */
 const stopSignal = (): AbortSignal => {
   const controller = new AbortController();
   const stop = (reason: string): void => controller.abort(reason);

@@ -1,6 +1,6 @@
 // A server that tries to hand over a connection of crank/worker when its client says so, for Node and Bun: "hand", "badly"
 // (by a name that is none), "secret" (behind TLS), "flood" (after 32 MiB that the client does not read), "paused" (after
-// something that is read, and that nobody takes). Every other line comes back.
+// something that is read, and that is not taken). Every other line comes back.
 import { createServer } from "node:net";
 import { TLSSocket } from "node:tls";
 import { handOver, listen, ready, takeOver } from "crank/worker";

@@ -24,7 +24,7 @@ def take(number, _frame):
     global ends
     say("got", signal.Signals(number).name)
     ends = ends or ("deaf" not in habits and number in ENDING)
-    # Between two connections only, as soon as it accepts some: whoever was accepted is answered.
+    # Between two connections only, as soon as it accepts some: a client that was accepted is answered.
     if ends and not serves:
         os._exit(0)
 

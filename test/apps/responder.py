@@ -61,7 +61,7 @@ if "dies" in misdeeds:
     time.sleep(float(os.environ.get("DIE_AFTER", "0.05")))
     os._exit(9)
 
-# From here on SIGTERM ends it between two connections only: whoever was accepted is answered, whoever waits is left to the
+# From here on SIGTERM ends it between two connections only: a client that was accepted is answered, one that waits is left to the
 # next worker. (accept(2) returns a connection that came after the signal as well, and only then is the signal seen.)
 ended, wake = socket.socketpair()
 wake.setblocking(False)
@@ -73,7 +73,7 @@ listener.setblocking(False)
 print("worker", version, "serves", flush=True)
 while True:
     readable, _, _ = select.select([listener, ended], [], [])
-    # Looked at once more: a connection that came before this process ran again ends select(2) without a word of the signal.
+    # Looked at again: a connection that came before this process ran again ends select(2) without a word of the signal.
     if ended in readable or select.select([ended], [], [], 0)[0]:
         os._exit(0)
     try:

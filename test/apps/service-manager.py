@@ -172,7 +172,7 @@ class Manager:
 
 
 def run(path, command):
-    # Whoever loses its parent is still found below this process.
+    # A process that loses its parent is still found below this one.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     manager = Manager(path, command)
     awake, wake = os.pipe()

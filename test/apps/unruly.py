@@ -14,7 +14,7 @@ deeds = sys.argv[1:]
 listener = socket.socket(fileno=3)
 
 if "leaves-an-orphan" in deeds:
-    # What says READY=1 is nobody's child any more by then, and waits until it may.
+    # What says READY=1 is an orphan by then, and waits until it may.
     if os.fork() == 0:
         if os.fork() > 0:
             os._exit(0)

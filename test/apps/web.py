@@ -1,5 +1,5 @@
 """A web server for tests that knows nothing of crank: it answers GET on descriptor 3, or on the unix socket PATH of
-at=PATH, and misbehaves as it is told.
+at=PATH, and misbehaves as its words say.
 
 usage: web.py VERSION [status=N] [after=N] [hang] [dribble] [plain] [deaf] [fork] [at=PATH]
 """

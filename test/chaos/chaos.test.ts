@@ -7,7 +7,7 @@ const SECONDS = 60;
 const TIMEOUT_MS = 400_000;
 
 test(
-  `${SECONDS} s of deploys, kills, stops and full disks under load refuse nobody, lose nothing, and leave nothing behind`,
+  `${SECONDS} s of deploys, kills, stops and full disks under load refuse no connection, lose nothing, and leave nothing behind`,
   async () => {
     const seed = Number(process.env.CRANK_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
     const outcome = await runChaos({ seed, seconds: SECONDS });

@@ -1,4 +1,4 @@
-// Chaos: random orders and random faults under load, all from one seed. Nobody is refused, no connection is lost but those
+// Chaos: random orders and random faults under load, all from one seed. No client is refused, no connection is lost but those
 // that killed workers held, every answer comes from a version that serves, the history is right, and nothing runs that the
 // service does not know.
 import { waitFor } from "../e2e/harness/wait.ts";

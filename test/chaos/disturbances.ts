@@ -141,7 +141,7 @@ export class Disturbances {
       words: `kill the keeper, the next crank starts after ${pauseMs} ms`,
       effect: "answer",
       happen: async () => {
-        // With no worker nobody else holds the socket, and who connects is rightly refused.
+        // With no worker no other process holds the socket, and a client that connects is rightly refused.
         if ((await this.#ready()).length === 0) return;
         await this.#stage.replaceCrank(pauseMs);
         this.#truth.log(`  the next crank is ${this.#stage.crank.pid}`);

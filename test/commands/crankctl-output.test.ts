@@ -55,7 +55,7 @@ describe("ps", () => {
     expect(await desk.run("crankctl", ["ps", "-json"], { CRANK_CTL: ctl })).toMatchObject({ status: 0 });
   });
 
-  test("writes all of a long list to a slow pipe, and ends quietly when nobody reads", async () => {
+  test("writes all of a long list to a slow pipe, and ends quietly when its reader is gone", async () => {
     desk.serve("web", (_, reply) => reply.result(Array.from({ length: 20_000 }, () => WORKER)));
     const whole = await desk.run("crankctl", ["-name", "web", "ps"]);
     expect(whole.stdout.split("\n")).toHaveLength(20_001);
@@ -82,7 +82,7 @@ test("output that cannot be written is an error", async () => {
 });
 
 describe("kill, scale, rollback, reload, shutdown, history, info and status", () => {
-  test("ask what they were told to", async () => {
+  test("send the request that their flags say", async () => {
     const results: Record<string, unknown> = {
       kill: { pids: [41] },
       scale: { from: 1, to: 3 },
@@ -192,7 +192,7 @@ describe("logs and events", () => {
     ).toEqual(said("two \u001b[31m"));
   });
 
-  test("end quietly when nobody reads any more", async () => {
+  test("end quietly when their reader is gone", async () => {
     desk.serve("web", (_, reply) => {
       reply.result({});
       for (let count = 0; count < 30_000; count++) reply.notify("log", said("x".repeat(100)));

@@ -62,7 +62,7 @@ describe("an older crank", () => {
     await reader.cancel();
   });
 
-  test("that does not know whose directory it is told is told which directory is meant", async () => {
+  test("that does not know the caller's directory gets the directory that is meant", async () => {
     desk.serve("web", ({ method, params }, reply) => {
       if ("callerCwd" in params) reply.error({ code: -32602, message: `${method} has no parameter "callerCwd"` });
       else reply.result({ generation: 1, accepted: true, pids: [41] });

@@ -55,7 +55,7 @@ describe("crankx", () => {
     for (const name of ["web-1", "web-2", "web-3"])
       desk.serve(name, (_, reply) => {
         answer.push(() => reply.result([]));
-        // Nobody is answered before all three have asked: one after the other would never end.
+        // None is answered before all three have asked: one after the other would never end.
         if (answer.length === 3) for (const each of answer.splice(0)) each();
       });
     const together = await crankx("-parallel", "3", "web-", "history");

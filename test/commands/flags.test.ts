@@ -38,7 +38,7 @@ describe("parseFlags", () => {
     expect(parse("-wait", "--", "-name").words).toEqual(["-name"]);
   });
 
-  test("reads on behind free words when it is told to", () => {
+  test("reads flags after free words where that is asked for", () => {
     const { flags, words } = parseFlags(TABLE, ["4", "-wait", "5", "--", "-x"], {}, "anywhere");
     expect([flags.wait, words]).toEqual([true, ["4", "5", "-x"]]);
   });

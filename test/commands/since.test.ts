@@ -41,7 +41,7 @@ test.each([
   [{ kind: "seq", seq: 25 }, "Events 20 to 24 are not held here"],
   [{ kind: "time", time: NOW + 1, isLocal: false }, null],
   [{ kind: "time", time: NOW - 1, isLocal: false }, "Events up to number 9 are not held any more"],
-] as const)("from %j on, what is missing is told", (since, sentence) => {
+] as const)("from %j on, what is missing is named", (since, sentence) => {
   const gap = gapBefore(since, BOUNDS, NOW);
   expect(gap && describeGap(gap)).toBe(sentence);
 });

@@ -26,7 +26,7 @@ test("nothing that a terminal acts upon is left, and everything else is", () => 
   expect(safeJson("\u202e\u009b")).toBe('"\\u202e\\u009b"');
 });
 
-test("spans are told in their two largest units", () => {
+test("spans are written in their two largest units", () => {
   const spans = [0, 400, 9940, 59_400, 61_000, 3_600_000, 90_000_000].map(span);
   expect(spans).toEqual(["0 s", "0.4 s", "9.9 s", "59 s", "1 min 1 s", "1 h 0 min", "1 d 1 h"]);
 });

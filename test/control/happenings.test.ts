@@ -1,4 +1,4 @@
-// The sentences for what happens to crank itself, and how much of it is told.
+// The sentences for what happens to crank itself, and how much of it is reported.
 import { expect, test } from "bun:test";
 import { describeEvent } from "../../src/commands/crankctl/streams/event-text.ts";
 import { describeHappening, type Happening, isHappening } from "../../src/control/happenings.ts";
@@ -56,7 +56,7 @@ test("what the core notes is none of them, and what is not known yet is named", 
   expect(describeEvent(later)).toBe("moonRose, of which this crankctl knows nothing; -json shows it");
 });
 
-test("what happens often is told a few times, and counted from there on", () => {
+test("what happens often is reported a few times, and counted from there on", () => {
   const measure = { most: 2, perMs: 1000 };
   const told: (number | null)[] = [];
   let known: Seldom | undefined;

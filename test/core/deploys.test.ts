@@ -1,4 +1,4 @@
-// More than one deploy at a time: who is refused, and who takes the place of another.
+// More than one deploy at a time: which is refused, and which takes the place of another.
 import { describe, expect, test } from "bun:test";
 import { outcomeOf, Service, signals, started } from "./service.ts";
 
@@ -33,7 +33,7 @@ describe("a deploy is refused", () => {
     expect(started(service.effects)).toEqual([2]);
   });
 
-  test("but not for a wrong pid when nobody is ready", () => {
+  test("but not for a wrong pid when no worker is ready", () => {
     const service = new Service();
     service.run({}, { expectPid: 7 });
     expect(started(service.effects)).toEqual([1]);

@@ -20,7 +20,7 @@ const bringUp = (service: Service, worker: number): void => {
 };
 
 describe("a worker that is dismissed", () => {
-  test("is replaced first and told to go after, though nobody is respawned", () => {
+  test("is replaced first and stopped after, although -respawn is off", () => {
     const service = serving(1);
     service.dismiss(1);
     expect(started(service.effects)).toEqual([2]);
@@ -142,7 +142,7 @@ describe("a worker that is dismissed", () => {
     expect(started(service.pass(1000))).toEqual([2]);
   });
 
-  test("goes with the others in a deploy that comes meanwhile, which owes nobody anything afterwards", () => {
+  test("goes with the others in a deploy that comes meanwhile, after which no replacement is due", () => {
     const service = serving(2);
     service.dismiss(1);
     service.deploy({ instances: 2 });
@@ -152,7 +152,7 @@ describe("a worker that is dismissed", () => {
     expect(service.state.service.owed).toBe(0);
   });
 
-  test("has nobody in its place when the pool is scaled down", () => {
+  test("has no successor when the pool is scaled down", () => {
     const service = serving(2, NO_SURGE);
     service.dismiss(1);
     service.scale({ to: 1 });
@@ -162,7 +162,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("starting")).toEqual([]);
   });
 
-  test("is stopped by a shutdown like everybody, and nobody comes for it", () => {
+  test("is stopped by a shutdown like every other, and has no successor", () => {
     const service = serving(1, NO_SURGE);
     service.dismiss(1);
     service.shutdown();

@@ -1,4 +1,4 @@
-// Services whose workers hand over: they do not overlap, and whoever leaves something may ask whether somebody comes after it.
+// Services whose workers hand over: they do not overlap, and a worker that leaves something may ask whether it has a successor.
 import { expect, test } from "bun:test";
 import { findWorker } from "../../src/core/model/workers.ts";
 import { willStart } from "../../src/core/pool/pool.ts";
@@ -14,7 +14,7 @@ const deployedTwice = (instances: number): Service => {
   return service;
 };
 
-test("a worker is started when the one that it replaces is gone, and who stops knows that one will be", () => {
+test("a worker is started when the one that it replaces is gone, and the one that stops knows that it has a successor", () => {
   const service = deployedTwice(2);
   expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
   expect(started(service.effects)).toEqual([]);
@@ -27,7 +27,7 @@ test("a worker is started when the one that it replaces is gone, and who stops k
   expect(willStart(service.state)).toBe(false);
 });
 
-test("one that crank itself takes away is followed by another too, though nobody is respawned", () => {
+test("one that crank itself takes away is followed by another too, although -respawn is off", () => {
   const service = new Service();
   service.deploy(HAND_OVER);
   service.pass(60_000);
@@ -44,7 +44,7 @@ test("after a failure what ran before is started, for what the failed one was gi
   expect(findWorker(service.state.workers, 3)?.generation).toBe(1);
 });
 
-test("nobody comes after one that goes because fewer are wanted, or that goes by itself", () => {
+test("no worker comes after one that goes because fewer are wanted, or that goes by itself", () => {
   const service = new Service();
   service.deploy({ ...HAND_OVER, instances: 2 });
   expect(willStart(service.state)).toBe(false);

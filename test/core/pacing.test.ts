@@ -52,7 +52,7 @@ describe("a pause", () => {
     expect(nextDeadline(service.state)).toBeNull();
   });
 
-  test("does not slow down a first deploy, which replaces nobody", () => {
+  test("does not slow down a first deploy, which replaces no worker", () => {
     const service = new Service();
     service.run({ instances: 3, pauseMs: 5000 });
     expect(service.ids("starting")).toEqual([1, 2, 3]);
@@ -148,14 +148,14 @@ describe("with a limit on how many drain", () => {
     expect(started(service.effects)).toEqual([5]);
   });
 
-  test("a place that another one takes meanwhile is waited for before an old worker is told to go", () => {
+  test("a place that another one takes meanwhile is waited for before an old worker is stopped", () => {
     const service = serving({ instances: 2, surge: 2 });
     service.run({ instances: 2, surge: 2, maxDraining: 1 });
     // Only so many are started as will find a place.
     expect(started(service.effects)).toEqual([3]);
   });
 
-  test("without a surge nobody is told to go before there is a place", () => {
+  test("without a surge no worker is stopped before there is a place", () => {
     const service = serving({ instances: 4, surge: 0, unavailable: 3 });
     service.run({ instances: 4, surge: 0, unavailable: 3, maxDraining: 2 });
     expect(signals(service.effects)).toEqual(["1 SIGTERM", "2 SIGTERM"]);

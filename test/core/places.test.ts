@@ -17,7 +17,7 @@ const MANNER = {
 const service = (): Service => new Service({ respawn: { baseMs: 0 }, manner: MANNER });
 const ALL_AT_ONCE = { instances: 3, surge: 1000 };
 
-/** Lets everybody who starts get ready. */
+/** Lets every worker that starts become ready. */
 const allReady = (it: Service): void => {
   for (const { id } of it.workers("starting")) {
     it.spawned(id);
@@ -50,7 +50,7 @@ describe("a worker that fails before it is ready", () => {
     expect(it.state.service.current).toBe(1);
   });
 
-  test("at the first start leaves the others, and with nobody left it is the end", () => {
+  test("at the first start leaves the others, and with none left it is the end", () => {
     const it = service();
     it.run({ instances: 2 }, { request: null });
     it.exited(1, EXIT_1);

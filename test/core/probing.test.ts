@@ -36,7 +36,7 @@ describe("a worker that is probed", () => {
     expect(stateOf(service, 1)).toBe("ready");
   });
 
-  test("begins to count anew after a bad answer", () => {
+  test("starts to count again after a bad answer", () => {
     const service = begun();
     for (const [probe, ok] of [true, false, true].entries()) {
       service.probed(1, probe + 1, ok);
@@ -75,7 +75,7 @@ describe("a worker that is probed", () => {
     expect(request).toHaveLength(1);
   });
 
-  test("whose good answer comes after it was told to go stays on its way", () => {
+  test("whose good answer comes after its stop signal stays on its way", () => {
     const service = begun();
     service.shutdown();
     service.probed(1, 1, true);

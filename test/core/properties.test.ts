@@ -157,7 +157,7 @@ const live = (
 const eventOf = (happening: Happening, state: State, now: number, request: number): CoreEvent => {
   const { kind, pick, spec, flag } = happening;
   const ids = allWorkers(state.workers).map(({ id }) => id);
-  // One more than there are: nobody.
+  // One more than there are: none.
   const worker = ids[pick % (ids.length + 1)] ?? 99_999;
   switch (kind) {
     case "run":
@@ -212,7 +212,7 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
     case "recorded":
       return { kind, now, error: flag ? null : "disk full" };
     case "adopted":
-      // Where nobody lives, there is nothing to adopt.
+      // Where no worker lives, there is nothing to adopt.
       if (ids.length === 0) return { kind: "tick", now };
       return {
         ...{ kind, now, respawn: state.service.respawn, manner: state.service.manner },

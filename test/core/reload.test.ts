@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { EXIT_1, Service, started } from "./service.ts";
 
 describe("a reload", () => {
-  test("deploys what runs once more, at the number of workers that it was scaled to", () => {
+  test("deploys what runs again, at the number of workers that it was scaled to", () => {
     const service = new Service();
     service.deploy({ instances: 1, surge: 3 });
     service.scale({ to: 2 });

@@ -127,7 +127,7 @@ describe("with respawn", () => {
     expect(exitStatus(service.exited(1, EXIT_1))).toBeUndefined();
   });
 
-  test("a new worker gets the lowest index that nobody has", () => {
+  test("a new worker gets the lowest index that no worker has", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ instances: 3 });
     service.exited(2, EXIT_1);
@@ -188,7 +188,7 @@ describe("without respawn crank exits when the last worker is gone", () => {
     expect(exitStatus(service.exited(1, { kind: "signal", signal: "SIGSEGV", core: true }))).toBe(1);
   });
 
-  test("with status 1 when nobody can say how it ended", () => {
+  test("with status 1 when it is not known how it ended", () => {
     const service = new Service();
     service.deploy();
     expect(exitStatus(service.exited(1, { kind: "unknown" }))).toBe(1);

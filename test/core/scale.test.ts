@@ -76,7 +76,7 @@ describe("scaling", () => {
     expect(service.ids("starting")).toEqual([8]);
   });
 
-  test("to the number that there should be brings back who died", () => {
+  test("to the number that there should be replaces those that died", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.exited(1, EXIT_1);

@@ -26,7 +26,7 @@ describe("a worker that says that it is ready without its sockets", () => {
     expect(service.ids("ready")).toEqual([1]);
   });
 
-  test("is told to stop if it holds some of them: it may serve there", () => {
+  test("gets its stop signal if it holds some of them: it may serve there", () => {
     const { service } = deploying();
     const effects = service.send({ kind: "workerReady", now: service.now, at: service.now, worker: 2, sockets: SOME });
     expect(signals(effects)).toEqual(["2 SIGTERM"]);

@@ -1,4 +1,4 @@
-// Shutting down: everybody is told to go, everybody is answered, and crank goes last.
+// Shutting down: every worker is stopped, every client is answered, and crank ends last.
 import { describe, expect, test } from "bun:test";
 import { EXIT_0, EXIT_1, exitStatus, KILLED, outcomeOf, Service, signals, started } from "./service.ts";
 
@@ -109,7 +109,7 @@ describe("shutting down", () => {
     expect(outcomeOf(service.effects, request)).toEqual({ kind: "refused", refusal: { kind: "shuttingDown" } });
   });
 
-  test("copes with a start that fails after it was told to go", () => {
+  test("copes with a start that fails after its stop signal", () => {
     const service = new Service();
     service.run();
     service.shutdown();
@@ -123,7 +123,7 @@ describe("shutting down", () => {
     expect(service.effects).toEqual([{ kind: "answer", request, outcome: { kind: "shutDown" } }]);
   });
 
-  test("does not answer who has gone away", () => {
+  test("does not answer a client that has gone away", () => {
     const service = new Service();
     service.deploy();
     const request = service.shutdown();
@@ -143,7 +143,7 @@ describe("a request whose client has gone away", () => {
     expect(service.state.service.current).toBe(1);
   });
 
-  test("is still somebody's: crank stays when it fails", () => {
+  test("is still waited for: crank stays when it fails", () => {
     const service = new Service();
     const request = service.run();
     service.send({ kind: "abandoned", now: service.now, request });

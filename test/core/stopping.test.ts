@@ -1,4 +1,4 @@
-// How workers are told to go: which signal, when, and to whom.
+// How workers are stopped: which signal, when, and which processes.
 import { describe, expect, test } from "bun:test";
 import type { Spec } from "../../src/core/model/spec.ts";
 import type { Ending } from "../../src/core/model/worker.ts";
@@ -56,7 +56,7 @@ describe("stopping a worker", () => {
     expect(service.ids("stopping")).toEqual([1]);
   });
 
-  test("takes the steps one by one even if nobody was there when they were due", () => {
+  test("takes the steps one by one even if no crank ran when they were due", () => {
     const service = draining(LADDER);
     service.now += 60_000;
     expect(signals(service.send({ kind: "tick", now: service.now }))).toEqual(["1 SIGTERM"]);
@@ -120,13 +120,13 @@ describe("a worker whose main process has ended before others of its tree", () =
     expect(notes(service.exited(1, TERMINATED))).toMatchObject([{ kind: "workerGone", expected: true }]);
   });
 
-  test("is told to go as a whole where the kill mode is process", () => {
+  test("gets the stop signal as a whole where the kill mode is process", () => {
     const service = draining({ killMode: "process" });
     expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGTERM tree"]);
     expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("drains without a limit where the stop has none, until crank is told to end once more", () => {
+  test("drains without a limit where the stop has none, until crank gets another signal to end", () => {
     const service = draining({ stopTimeoutMs: null, stopSteps: [{ signal: "SIGUSR2", afterMs: 0 }] });
     expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGUSR2 tree"]);
     expect(signals(service.pass(86_400_000))).toEqual([]);

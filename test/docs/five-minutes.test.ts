@@ -32,7 +32,7 @@ test("the README's commands do what the README says, and no request fails", asyn
   // And a person is never so fast that the loop's last request is still under way at the shutdown.
   const asking = `kill %2\nwhile pgrep -f "^curl -sS localhost:${port}" >/dev/null; do sleep 0.05; done`;
   const [first = "", ...later] = script.split(/^(?=crankctl)/m);
-  const waiting = 'until test -S "$CRANK_PREFIX/web.ctl"; do sleep 0.05; done\n';
+  const waiting = 'until crankctl -ctl "$CRANK_PREFIX/web.ctl" info >/dev/null 2>&1; do sleep 0.05; done\n';
   const commands = first + waiting + later.join("").replace("kill %2", asking);
   const ran = spawnSync("bash", ["-c", commands], { cwd: directory, encoding: "utf8" });
 

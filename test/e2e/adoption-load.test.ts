@@ -12,7 +12,7 @@ import { waitFor } from "./harness/wait.ts";
 const service = eachTest(new Service({ port: "fixed" }));
 
 describe("under load", () => {
-  test("nobody is refused or reset, every worker is adopted, and its lines go on", async () => {
+  test("no connection is refused or reset, every worker is adopted, and its lines go on", async () => {
     let crank = await service.start();
     await service.deploy("-instances", "2", "--", compiled("worker"), "-lines", "5", "200", "v1");
     const before = await service.pids();

@@ -147,7 +147,7 @@ describe("a journal", () => {
       await service.adopt();
       expect(await service.pids()).toEqual([pid]);
       expect(await service.ask()).toBe(`unruly ${pid}\n`);
-      // One that has overwritten its environment is found by nobody afterwards.
+      // One that has overwritten its environment cannot be found afterwards.
       expect((await service.ctl("shutdown", "-wait")).status).toBe(0);
       await waitFor("its end", () => !isAlive(pid));
     },

@@ -80,10 +80,12 @@ describe("nothing that a control client does harms anybody else", () => {
     await expectHealth();
   });
 
-  needing(ROOT_USER).test("a client of another user, who is refused even if the socket lets them in", async () => {
-    chmodSync(web.directory, 0o711);
-    const path = web.path("web.ctl");
-    const script = `import os,socket
+  needing(ROOT_USER).test(
+    "a client of another user, which is refused even if the socket's mode lets it in",
+    async () => {
+      chmodSync(web.directory, 0o711);
+      const path = web.path("web.ctl");
+      const script = `import os,socket
 os.setgid(65534); os.setuid(65534)
 s=socket.socket(socket.AF_UNIX)
 try:
@@ -92,13 +94,14 @@ except PermissionError:
     print("not let in")
 else:
     s.send(b'{"jsonrpc":"2.0","id":1,"method":"shutdown"}\\n'); print(s.recv(4096).decode())`;
-    expect((await web.bench.run(["python3", "-c", script])).stdout).toContain("not let in");
-    chmodSync(path, 0o666);
-    const answer = JSON.parse((await web.bench.run(["python3", "-c", script])).stdout);
-    expect(answer).toMatchObject({ error: { code: 3 } });
-    expect(answer.error.message).toContain("65534");
-    await expectHealth();
-  });
+      expect((await web.bench.run(["python3", "-c", script])).stdout).toContain("not let in");
+      chmodSync(path, 0o666);
+      const answer = JSON.parse((await web.bench.run(["python3", "-c", script])).stdout);
+      expect(answer).toMatchObject({ error: { code: 3 } });
+      expect(answer.error.message).toContain("65534");
+      await expectHealth();
+    },
+  );
 });
 
 test("at the limit of descriptors crank goes on, and answers again when there are some", async () => {

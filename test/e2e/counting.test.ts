@@ -48,7 +48,7 @@ const heldBy = async (worker: WorkerInfo, processes: number): Promise<number> =>
   return sum(files.map((name) => Number(readFileSync(web.path(name), "utf8"))));
 };
 
-/** Waits until everybody who is connected has been accepted and counted. */
+/** Waits until every client that is connected has been accepted and counted. */
 const counted = (count: number): Promise<Status> =>
   waitFor(`${count} connections`, async () => {
     const seen = await web.status();
@@ -56,7 +56,7 @@ const counted = (count: number): Promise<Status> =>
   });
 
 describe("connections", () => {
-  test("are counted for each worker that has accepted them, on every socket of the service, and for nobody else", async () => {
+  test("are counted for each worker that has accepted them, on every socket of the service, and for no other process", async () => {
     const path = web.path("web.sock");
     const crank = await web.start("-respawn=false", "-bind", "localhost:0", "-bind", path);
     await run(["-instances", "2"]);
@@ -80,7 +80,7 @@ describe("connections", () => {
     await counted(seen.workers[1]?.usage?.connections ?? Number.NaN);
   });
 
-  test("that wait to be accepted are nobody's, and what the kernel drops for a full queue is told", async () => {
+  test("that wait to be accepted are no worker's, and what the kernel drops for a full queue is shown", async () => {
     const crank = await web.start("-bind", "127.0.0.1:0?backlog=1");
     await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){2}/);
     const port = Number([...crank.stderr().matchAll(/:(\d+)$/gm)].at(-1)?.[1]);

@@ -100,7 +100,7 @@ describe("generations", () => {
     expect((await web.ready()).command.at(-1)).toBe("one");
   });
 
-  test("that hold a variable are recorded for nobody else's eyes, and from then on", async () => {
+  test("that hold a variable are recorded in a file that other users cannot read, from then on", async () => {
     await web.start();
     await web.app("one");
     const mode = () => statSync(web.path("web.conf")).mode & 0o777;
@@ -278,7 +278,7 @@ describe("shutdown", () => {
   });
 });
 
-test("a control socket on tcp answers only those who know its secret", async () => {
+test("a control socket on tcp answers only clients that know its secret", async () => {
   const [port = 0] = await freePorts(1);
   const uri = `127.0.0.1:${port}`;
   const crank = await web.startWith({ env: { CRANK_CTL_TOKEN: "secret" } }, "-ctl", uri);

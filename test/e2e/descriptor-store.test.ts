@@ -41,7 +41,7 @@ const ask = (
   return { connected, answer };
 };
 
-describe("nobody is refused or reset", () => {
+describe("no connection is refused or reset", () => {
   test.each(["SIGRTMIN+1", "SIGKILL"])("by restarts on %s under load", async (signal) => {
     const manager = await ServiceManager.of(web.bench, ["-bind", "127.0.0.1:0"]);
     await manager.startReady();
@@ -61,7 +61,7 @@ describe("nobody is refused or reset", () => {
     expect(await portOf(manager)).toBe(port);
   });
 
-  test("while no crank runs at all: who comes then is served by the next one", async () => {
+  test("while no crank runs at all: a client that connects then is served by the next one", async () => {
     const manager = await ServiceManager.of(web.bench, ["-bind", "127.0.0.1:0"]);
     await manager.startReady();
     expect((await run("v1")).status).toBe(0);
@@ -108,7 +108,7 @@ describe("what the store gives back", () => {
     for (const path of [first, third]) await ask({ path: path ?? "" }).connected;
   });
 
-  test("is opened anew when a unix socket's file is gone", async () => {
+  test("is opened again when a unix socket's file is gone", async () => {
     const path = web.path("web.sock");
     const manager = await ServiceManager.of(web.bench, ["-bind", path]);
     await manager.startReady();

@@ -14,7 +14,7 @@ const WORKER = [compiled("worker"), "-drain", "300", "v1"];
 const portOf = async (stage: Stage): Promise<number> =>
   Number(/:bound_ports:\n {2}- (\d+)/.exec(await stage.state(/:acked: true/))?.[1]);
 
-test("replacements under load refuse and reset nobody", async () => {
+test("replacements under load refuse and reset no connection", async () => {
   const stage = new Stage();
   stage.start(["-n", "2", ...FLAGS, ...WORKER]);
   const load = new Load({ port: await portOf(stage), anew: 50, pauseMs: 20, stays: 200, talkMs: 500 });

@@ -1,4 +1,4 @@
-// Upgrades of einhorn's master that fail, or take long: what becomes of workers, clients and those who wait.
+// Upgrades of einhorn's master that fail, or take long: what becomes of workers, clients and those that wait.
 import { describe, expect } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { Client, EINHORN, EXECUTES, type Stage, scene, wrapper } from "./harness/einhorn.ts";
@@ -18,7 +18,7 @@ describe("an upgrade that fails", () => {
       /its supervisor was not there within 3 s/,
     ],
   ] as const)
-    scene(`because its command ${what} is told, and the next one does what it should`, async (stage) => {
+    scene(`because its command ${what} is reported, and the next one succeeds`, async (stage) => {
       const command = stage.path("command");
       if (script !== null) writeFileSync(command, script, { mode: 0o755 });
       // Whatever does not hang has its time, however busy the machine is.
@@ -89,7 +89,7 @@ describe("while a slow command is being executed", () => {
     },
   );
 
-  scene("another upgrade follows the first one, and both are told", async (stage) => {
+  scene("another upgrade follows the first one, and both clients are answered", async (stage) => {
     const { command, go, begun } = slow(stage);
     const master = stage.master(["--reexec-as", command]);
     await stage.ready(1);
@@ -104,7 +104,7 @@ describe("while a slow command is being executed", () => {
     expect(isAlive(master.pid)).toBe(true);
   });
 
-  scene("a shutdown is not held up, and who waits is told", async (stage) => {
+  scene("a shutdown is not held up, and the client that waits is answered", async (stage) => {
     const { command, begun } = slow(stage);
     const master = stage.master(["--reexec-as", command]);
     await stage.ready(1);

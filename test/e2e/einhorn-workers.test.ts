@@ -41,19 +41,16 @@ describe("workers", () => {
     expect(await stage.sh("state")).toContain(":command_socket_as_fd: true");
   });
 
-  scene(
-    "cannot be started with -g while nobody can reach the control socket, and are when somebody can",
-    async (stage) => {
-      const worker = ["python3", WORKER, "v1", "ack-fd"];
-      const master = stage.start(["-g", "-m", "manual", "-s", "0.1", "-b", "127.0.0.1:0", ...worker]);
-      const [pid = 0] = await stage.ready(1);
-      renameSync(stage.socket, stage.path("elsewhere"));
-      process.kill(pid, "SIGKILL");
-      await waitFor("the failure", () => master.stderr().includes("failed: connect: no such file or directory"));
-      renameSync(stage.path("elsewhere"), stage.socket);
-      await stage.ready(1);
-    },
-  );
+  scene("cannot be started with -g while the control socket cannot be reached, and are when it can", async (stage) => {
+    const worker = ["python3", WORKER, "v1", "ack-fd"];
+    const master = stage.start(["-g", "-m", "manual", "-s", "0.1", "-b", "127.0.0.1:0", ...worker]);
+    const [pid = 0] = await stage.ready(1);
+    renameSync(stage.socket, stage.path("elsewhere"));
+    process.kill(pid, "SIGKILL");
+    await waitFor("the failure", () => master.stderr().includes("failed: connect: no such file or directory"));
+    renameSync(stage.path("elsewhere"), stage.socket);
+    await stage.ready(1);
+  });
 
   scene("have the nice level of --nice, and the master its own", async (stage) => {
     const master = stage.master(["--nice", "15:17"]);

@@ -175,7 +175,7 @@ describe("a signal", () => {
       expect(master.stdout()).not.toContain("SIGUSR2");
     });
 
-  scene("SIGINT is followed by SIGTERM, and that by SIGKILL, for who does not heed it", async (stage) => {
+  scene("SIGINT is followed by SIGTERM, and that by SIGKILL, for a worker that ignores it", async (stage) => {
     const master = stage.master([], "v1", "deaf", "deaf-to-term");
     const [pid = 0] = await workers(master, 1);
     master.signal("SIGINT");
@@ -197,7 +197,7 @@ describe("a signal", () => {
   });
 });
 
-test("replacements under load refuse and reset nobody", async () => {
+test("replacements under load refuse and reset no connection", async () => {
   const bench = new Bench();
   const flags = ["-d", `${bench.directory}/control`, "-n", "2", "-b", "127.0.0.1:0"];
   // This worker says READY=1, as crank's do: it is healthy at once.

@@ -133,7 +133,7 @@ describe("a bad line", () => {
     );
   });
 
-  scene("that is too long or deep ends nobody but its connection", async (stage) => {
+  scene("that is too long or deep ends its connection and nothing else", async (stage) => {
     const master = await served(stage);
     await stage.exchange("x".repeat(1024 * 1024 + 1));
     await stage.exchange(`${"[".repeat(100_000)}\n`);

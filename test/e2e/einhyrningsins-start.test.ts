@@ -171,7 +171,7 @@ describe("a worker", () => {
 });
 
 scene(
-  "warnings and errors go to syslog with --syslog, and a syslogd that comes later or anew gets them",
+  "warnings and errors go to syslog with --syslog, and a syslogd that comes later or comes back gets them",
   async (stage) => {
     const log = stage.path("dev/log");
     // In a mount namespace of its own, whose /dev has our socket in it.
@@ -190,7 +190,7 @@ try: os.unlink(sys.argv[1])
 except FileNotFoundError: pass
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)
 print(s.recv(4096).decode(), flush=True)`;
-    // Nobody is there for the first warning; the second one has a syslogd.
+    // No syslogd is there for the first warning; the second one has a syslogd.
     process.kill(Number(pids()[0]), "SIGKILL");
     await waitFor("the first warning", () => master.stderr().includes("is given up"));
     const receiver = stage.bench.start(["python3", "-c", receive, log]);

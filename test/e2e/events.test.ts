@@ -36,7 +36,7 @@ const told = async <K extends EventEntry["kind"]>(kind: K, crank: Running, servi
   return entry;
 };
 
-/** One who follows over the socket itself: the names and kinds of what comes. */
+/** A client that follows over the socket itself: the names and kinds of what comes. */
 const following = (): (() => string[]) => {
   const script = `import json, socket, sys
 ctl = socket.socket(socket.AF_UNIX); ctl.connect(sys.argv[1])
@@ -48,7 +48,7 @@ for line in ctl.makefile():
   return () => running.stdout().trim().split("\n");
 };
 
-describe("are told", () => {
+describe("events report", () => {
   test("the death of a supervisor, to a client that follows, under a name that earlier clients pass over", async () => {
     const crank = await web.start("-linger", "60");
     const seen = following();
@@ -76,7 +76,7 @@ describe("are told", () => {
     expect(await told("recordFailed", crank)).toMatchObject({ path: web.path("web.conf") });
   });
 
-  test("what is stored for a later worker, who gets it, and what is lost, however much it is", async () => {
+  test("what is stored for a later worker, which worker gets it, and what is lost, however much it is", async () => {
     const crank = await web.start();
     const saying = (...lines: readonly string[]) => [
       "python3",
@@ -112,7 +112,7 @@ describe("are told", () => {
   });
 });
 
-describe("upgrades are told", () => {
+describe("upgrades are reported", () => {
   const service = eachTest(new Upgraded());
 
   test("when they begin, are done, refused, and when they fail", async () => {
@@ -168,8 +168,8 @@ test("a crank that leaves its workers to the next one says so, in the events of 
   }
 });
 
-describe("who says much", () => {
-  test("for a worker to which it does not belong is told five times a minute", async () => {
+describe("a process that says much", () => {
+  test("for a worker to which it does not belong is reported five times a minute", async () => {
     const crank = await web.start();
     await web.ctl("run", "-start", "600", "--", "sleep", "600");
     const path = web.path("web.run/notify/000001");
@@ -193,7 +193,7 @@ print("said", flush=True); time.sleep(600)`;
     expect(crank.stderr().match(/to which it does not belong/g)).toHaveLength(10);
   });
 
-  test("that something has failed is told when it is something else", async () => {
+  test("that something has failed is reported when it is something else", async () => {
     const crank = await web.start();
     const worker = `import os, signal, socket
 notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))
@@ -204,7 +204,7 @@ notify.send(b"READY=1"); signal.pause()`;
     await crank.wrote("stderr", "Worker 1 reports a failure: no space left on device");
   });
 
-  test("of itself while it serves is told once a minute, and shown as it is", async () => {
+  test("of itself while it serves is reported once a minute, and shown as it is", async () => {
     await web.start();
     const worker = `import os, signal, socket
 notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))

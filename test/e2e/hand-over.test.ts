@@ -30,7 +30,7 @@ const expectEqualThrough = async (deploys: number, crank: Running, total: number
   });
   // Awaited when the deploys are over.
   transferred.catch(() => {});
-  // A worker that is told to stop before it has accepted the connection leaves it in the queue, and has nothing to hand over.
+  // A worker that gets its stop signal before it has accepted the connection leaves it in the queue, and has nothing to hand over.
   await waitFor("the first bytes", () => isServed);
   for (; done < deploys; done++) await reload();
   const { sent, heard } = await transferred;
@@ -60,7 +60,7 @@ test("a hundred idle connections are handed over, and those above the limit are 
   for (const [number, client] of clients.entries()) await client.hears(`${number}.`);
   await reload();
   await crank.wrote("stdout", "serving, 90 connections taken over");
-  await waitFor("those that were told to go", () => clients.filter(({ ending }) => ending === "closed").length === 10);
+  await waitFor("those that were asked to go", () => clients.filter(({ ending }) => ending === "closed").length === 10);
   expect(clients.map(({ ending }) => ending)).not.toContain("reset");
   for (const client of clients.filter(({ ending }) => ending === "open")) {
     client.say("again.");
@@ -90,7 +90,7 @@ test("a process that is not crank's own child is asked for its descriptor all th
   client.hangUp();
 });
 
-test("where nobody is started after it, a worker keeps its connection and ends it as ever", async () => {
+test("where no worker is started after it, a worker keeps its connection and ends it as ever", async () => {
   const crank = await web.start();
   await web.deploy("--", ...NODE, SERVER);
   const client = await web.talk();
@@ -125,7 +125,7 @@ test("a worker that the next crank adopted hands over as before", async () => {
 });
 
 describe("a number", () => {
-  /** A worker that says these things when it is told to stop, and prints what it hears. */
+  /** A worker that says these things at its stop signal, and prints what it hears. */
   const leaving = (...said: readonly string[]): string[] => {
     const lines = [
       "import os, signal, socket",

@@ -1,4 +1,4 @@
-// Signals to workers by way of the control socket: who gets one, and what is answered, when, and to whom.
+// Signals to workers by way of the control socket: which workers get one, and what is answered, when, and to which client.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { needing, ROOT_USER } from "../needs.ts";
@@ -11,7 +11,7 @@ import { waitFor } from "./harness/wait.ts";
 const web = eachTest(new Service({ app: RESPONDER }));
 
 describe("kill", () => {
-  test("signals those that are selected, by any form of the name, and nobody else", async () => {
+  test("signals those that are selected, by any form of the name, and no others", async () => {
     await web.start();
     await web.app("one");
     const pid = (await web.ready()).pid;

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 
 const DONE = { status: 0, stdout: "Started successfully\n" };
-/** With time for an answer on a machine that is busy: who is well is never taken for ill here. */
+/** With time for an answer on a machine that is busy: a healthy worker is never taken for an ill one here. */
 const OFTEN = ["-live-interval", "0.1", "-live-timeout", "20", "-live-threshold", "2"];
 
 /** Until another worker serves, and the first one is gone. */
@@ -40,7 +40,7 @@ describe("-live http:PATH", () => {
       await web.get(ill);
       await untilReplaced(pid);
       await crank.wrote("stderr", `is replaced: ${reason}`);
-      // The successor was there before the old one was told to go.
+      // The successor was there before the old one got its signal.
       await crank.wrote("stderr", "Stopping worker 1");
       const said = crank.stderr();
       expect(said).toContain("Worker 2 (pid");

@@ -29,7 +29,7 @@ const deployUnderLoad = async (deploys: number, flags: readonly string[]) => {
   return load.stop();
 };
 
-describe("50 clients that connect anew and 500 that stay are never refused or reset", () => {
+describe("50 clients that open a connection for each request and 500 that stay are never refused or reset", () => {
   test("by replacements of one worker", async () => {
     await web.start();
     const counts = await deployUnderLoad(30, []);

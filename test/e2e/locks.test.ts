@@ -1,4 +1,4 @@
-// Two cranks that would get at one another's files: the second goes away again, and says who was there first.
+// Two cranks that would get at one another's files: the second goes away again, and names the first.
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

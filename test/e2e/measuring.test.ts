@@ -12,7 +12,7 @@ const HOLDS = [...HOLDER, "0", "1000000"];
 const run = (): Promise<void> => web.deploy("-env", `HOLDER_DIR=${web.directory}`, "--", ...HOLDS);
 
 describe("what a worker uses", () => {
-  test("is told of its whole tree, and not more than it is", async () => {
+  test("is shown for its whole tree, and no more than that", async () => {
     await web.start();
     const sums = "x = bytearray(64 << 20)\nwhile True: pass";
     const child = `import os, socket, subprocess, sys

@@ -129,7 +129,7 @@ describe("/metrics", () => {
     },
   );
 
-  test("is answered to a hundred who ask at the same time, while crankctl is answered too", async () => {
+  test("answers a hundred clients that ask at the same time, while crankctl is answered too", async () => {
     const crank = await start();
     await run();
     const scrapes = Array.from({ length: 100 }, () => ask(crank, "/metrics"));
@@ -176,7 +176,7 @@ test("/healthz is 200 while a worker is ready and crank stays", async () => {
   expect(await health()).toEqual([503, "Shutting down, 1 worker left\n"]);
 });
 
-describe("who asks wrongly", () => {
+describe("a wrong request", () => {
   test.each([
     ["GET /else HTTP/1.1\r\n\r\n", 404, "There are /metrics and /healthz here"],
     ["POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405, "/metrics is read with GET"],
@@ -184,7 +184,7 @@ describe("who asks wrongly", () => {
     ["GET /metrics\r\n\r\n", 400, "This is no HTTP request"],
     ['{"jsonrpc":"2.0","id":1,"method":"shutdown"}\r\n\r\n', 400, "This is no HTTP request"],
     ["GET /metrics?x=y HTTP/1.0\n\n", 200, "crank_generation"],
-  ])("is told so, and the connection is closed: %#", async (request, status, text) => {
+  ])("is answered so, and the connection is closed: %#", async (request, status, text) => {
     const crank = await start();
     const client = open(metricsPort(crank));
     client.socket.write(request);
@@ -193,12 +193,12 @@ describe("who asks wrongly", () => {
     expect(client.heard()).toStartWith(`HTTP/1.1 ${status} `);
   });
 
-  test("and never comes to an end keeps nobody else from asking", async () => {
+  test("that never ends does not keep other clients from asking", async () => {
     const crank = await start();
     await run();
     const slow = Array.from({ length: 300 }, () => open(metricsPort(crank)));
     for (const { socket } of slow) socket.write("GET /metrics HTTP/1.1\r\nHost: x\r\n");
-    // Those who came first have to go; those who came last still have time.
+    // The first clients have to go; the last still have time.
     await waitFor("the first to be put out", () => slow.filter(({ socket }) => socket.closed).length >= 100);
     expect((await ask(crank, "/metrics")).status).toBe(200);
     expect((await web.ctl("ps")).stdout).toContain("READY");

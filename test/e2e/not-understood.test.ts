@@ -1,4 +1,4 @@
-// What a worker says and crank does not understand is told once, and einhorn's own way to acknowledge is understood.
+// What a worker says and crank does not understand is reported once, and einhorn's own way to acknowledge is understood.
 import { describe, expect, test } from "bun:test";
 import type { Ended, Running } from "./harness/bench.ts";
 import { eachTest } from "./harness/each-test.ts";
@@ -33,7 +33,7 @@ describe("on its notify socket", () => {
     ["a value that the word cannot have", 'b"READY=yes"', '"READY=yes"'],
     ["no assignment at all", 'b"ready\\n"', '"ready"'],
     ["what would move a cursor", 'b"\\x1b[2Jboo=1"', "boo=1"],
-  ])("%s is told once for a generation", async (_what, bytes, quoted) => {
+  ])("%s is reported once for a generation", async (_what, bytes, quoted) => {
     const crank = await web.start();
     expect(await run(`os.write(notify, ${bytes})`)).toMatchObject(DONE);
     await crank.wrote(
@@ -47,7 +47,7 @@ describe("on its notify socket", () => {
     expect(told(crank)).toHaveLength(2);
   });
 
-  test("what systemd knows, and what is for nobody, is not", async () => {
+  test("what systemd knows, and what is private, is not", async () => {
     const crank = await web.start();
     await run('os.write(notify, b"MONOTONIC_USEC=1\\nX_MINE=2\\nSTATUS=busy\\n")');
     await crank.wrote("stderr", "Generation 1 is in place");
@@ -56,14 +56,14 @@ describe("on its notify socket", () => {
 });
 
 describe("on the control socket", () => {
-  test("a line that is none is told once for a generation", async () => {
+  test("a line that is no request is reported once for a generation", async () => {
     const crank = await web.start();
     await run('control(b"i am ready")');
     await crank.wrote("stderr", /said "i am ready" on the control socket, which means nothing to crank; ignored/);
     expect(told(crank)).toHaveLength(1);
   });
 
-  test("an acknowledgement for a pid that no worker has is told", async () => {
+  test("an acknowledgement for a pid that no worker has is reported", async () => {
     const crank = await web.start();
     await run('control(b\'{"command":"worker:ack","pid":1}\')');
     await crank.wrote("stderr", /said "\{\\"command\\":\\"worker:ack\\",\\"pid\\":1\}" on the control socket/);

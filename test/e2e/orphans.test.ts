@@ -1,4 +1,4 @@
-// Workers of a killed crank without a journal that counts: the next crank finds them by themselves, or says who they are.
+// Workers of a killed crank without a journal that counts: the next crank finds them by themselves, or names them.
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { eachTest } from "./harness/each-test.ts";

@@ -168,7 +168,7 @@ describe("a NOTIFY_SOCKET", () => {
     },
   );
 
-  test("that goes and comes back is told everything again", async () => {
+  test("that goes and comes back gets everything again", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     manager.order("close");
@@ -180,7 +180,7 @@ describe("a NOTIFY_SOCKET", () => {
     await manager.hears("STATUS", "Generation 1: 1 of 1 worker ready");
   });
 
-  test("that is full holds nothing up, and is told how things are when there is room", async () => {
+  test("that is full holds nothing up, and gets the present state when there is room", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     manager.order("deaf");

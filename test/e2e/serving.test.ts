@@ -81,7 +81,7 @@ signal.pause()`;
     expect(failed.stdout + failed.stderr).toContain("it listens nowhere");
   });
 
-  test("and holds another one is told to stop, because it may serve there, and only the missing one is named", async () => {
+  test("and holds another one gets its stop signal, because it may serve there, and only the missing one is named", async () => {
     const crank = await web.start("-bind", web.path("web.sock"), "-bind", "udp://127.0.0.1:0");
     const failed = await web.app(["4,5", "udp"]);
     expect(failed.status).toBe(1);

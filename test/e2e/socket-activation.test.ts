@@ -44,7 +44,7 @@ const activate = async (ports: readonly number[], names: string, command: readon
 
 const CRANK_WEB = (...args: string[]): string[] => [CRANK, ...web.own, ...args];
 
-test("the connection that started crank is answered by the first worker that it is told to run", async () => {
+test("the connection that started crank is answered by the first worker that is deployed", async () => {
   const ports = await freePorts(2);
   const { crank, first } = await activate(ports, "http:admin", CRANK_WEB("-bind", "systemd:http", "-bind", "systemd"));
   await crank.wrote("stderr", `Listening on tcp4://127.0.0.1:${ports[1]}`);

@@ -10,7 +10,7 @@ import { waitFor } from "./harness/wait.ts";
 
 const web = eachTest(new Service());
 
-/** Answers its word; with `tidy` it removes the socket's file when it is told to go, as asyncio does on Python 3.13. */
+/** Answers its word; with `tidy` it removes the socket's file at its stop signal, as asyncio does on Python 3.13. */
 const SERVER = `import os, signal, socket, sys
 def go(*_):
     if "tidy" in sys.argv:
@@ -54,7 +54,7 @@ describe("the socket's file", () => {
     await answered("three");
   });
 
-  test("that is removed is back at once, is told of in log, events and metrics, and goes with crank", async () => {
+  test("that is removed is back at once, is reported in log, events and metrics, and goes with crank", async () => {
     const crank = await start("-metrics", web.path("metrics.sock"));
     await run("one");
     rmSync(path());

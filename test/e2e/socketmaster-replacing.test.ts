@@ -139,7 +139,7 @@ describe("SIGUSR1", () => {
   });
 });
 
-test("replacements under load refuse and reset nobody", async () => {
+test("replacements under load refuse and reset no connection", async () => {
   const master = bench.start([
     SOCKETMASTER,
     ...ANY_PORT,

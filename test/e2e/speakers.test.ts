@@ -1,4 +1,4 @@
-// Who may say READY=1 for a worker, with real processes: its short-lived children always, strangers never.
+// Which processes may say READY=1 for a worker: its short-lived children always, strangers never.
 import { expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
 import { needing, ROOT_USER } from "../needs.ts";
@@ -25,7 +25,7 @@ def say():
         os._exit(0)
 `;
 
-test("what children say who are gone as soon as they have said it counts, however many they are", async () => {
+test("what children say counts even if they end at once, however many they are", async () => {
   const crank = await web.start();
   // In batches, so that the kernel's queue has room for all of them.
   const worker = `${SAYING}
@@ -42,7 +42,7 @@ for batch in range(${CHILDREN / 10}):
   expect(crank.stderr()).not.toContain(REFUSED);
 });
 
-test("each of as many workers gets ready whose child says so", async () => {
+test("each of many workers becomes ready when a child of it says so", async () => {
   const crank = await web.start();
   const worker = `${SAYING}
 say()
@@ -76,19 +76,22 @@ if sys.argv[3] == "stay": time.sleep(600)`;
   return web.bench.start(["python3", "-c", program, path, String(user), then]);
 };
 
-needing(ROOT_USER).test("a stranger who lives and has the right address is refused, whoever it is", async () => {
-  const crank = await web.start();
-  const path = await openToAll();
-  for (const user of [0, NOBODY]) {
-    const { pid } = stranger(path, user, "stay");
-    await waitFor("the refusal", () =>
-      crank.stderr().includes(`Process ${pid} of user ${user} said READY=1 for worker 1, ${REFUSED}`),
-    );
-  }
-  expect(await web.ps()).toMatchObject([{ state: "starting" }]);
-});
+needing(ROOT_USER).test(
+  "a stranger that lives and has the right address is refused, whichever user it runs as",
+  async () => {
+    const crank = await web.start();
+    const path = await openToAll();
+    for (const user of [0, NOBODY]) {
+      const { pid } = stranger(path, user, "stay");
+      await waitFor("the refusal", () =>
+        crank.stderr().includes(`Process ${pid} of user ${user} said READY=1 for worker 1, ${REFUSED}`),
+      );
+    }
+    expect(await web.ps()).toMatchObject([{ state: "starting" }]);
+  },
+);
 
-needing(ROOT_USER).test("a stranger of another user is refused who is gone before anybody looks", async () => {
+needing(ROOT_USER).test("a stranger of another user that has ended before crank looks is refused", async () => {
   const crank = await web.start("-linger", "60");
   const path = await openToAll();
   const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));

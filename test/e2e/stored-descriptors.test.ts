@@ -26,7 +26,7 @@ const saying = (...lines: readonly string[]): string[] => {
 };
 const runSaying = (...lines: readonly string[]) => web.run("-hand-over", "--", ...saying(...lines));
 
-/** The client says a word and hears who answers. */
+/** The client says a word and hears which version answers. */
 const asks = async (client: Talk, word: string, version: string): Promise<void> => {
   client.say(`${word}\n`);
   await client.hears(`${version} ${word}\n`);
@@ -164,7 +164,7 @@ describe("what is wrong", () => {
       ),
     );
     expect((await web.status()).stored).toMatchObject({ count: 100, limit: 100 });
-    // What is told behind it is read behind it.
+    // What is logged after it is read after it.
     await crank.wrote("stderr", "Generation 1 is in place");
     const lines = crank
       .stderr()

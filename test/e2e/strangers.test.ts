@@ -1,4 +1,4 @@
-// Connections to the control socket of those who may not control: they do not keep the owner out.
+// Connections to the control socket by clients that may not control: they do not keep the owner out.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
@@ -78,7 +78,7 @@ needing(ROOT_USER).describe("more connections than there is room for, which stay
 });
 
 describe("wrong tokens on a tcp control address", () => {
-  test("are told in the log, slow their address down, and do not keep out a client with the right one", async () => {
+  test("are logged, slow their address down, and do not keep out a client with the right one", async () => {
     const [port = 0] = await freePorts(1);
     const uri = `127.0.0.1:${port}`;
     const crank = await web.startWith({ env: { CRANK_CTL_TOKEN: "secret" } }, "-ctl", uri);

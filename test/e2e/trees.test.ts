@@ -155,7 +155,7 @@ describe("what a worker detaches", () => {
     },
   );
 
-  test.each(GONE)("%s is told to go when its worker is, and has the time of the stop", async (_, start) => {
+  test.each(GONE)("%s gets the stop signal when its worker does, and has the time of the stop", async (_, start) => {
     const crank = await service.start();
     await deploy("-ready", "delay:0.3", ...sh(`${start} & exec sleep 600`));
     await server(0);

@@ -18,7 +18,7 @@ type Scenario = (service: Upgraded, at: Point) => Promise<unknown>;
 
 type Happened = { readonly kind: string; readonly worker?: number };
 
-/** What has happened, but for times, pids and numbers, and for what is told of the upgrades themselves. */
+/** What has happened, but for times, pids and numbers, and for what is reported of the upgrades themselves. */
 const happened = async (service: Upgraded): Promise<Happened[]> =>
   (await service.ctl("events", "-once", "-json")).stdout
     .trim()

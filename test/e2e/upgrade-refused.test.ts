@@ -1,4 +1,4 @@
-// New programs that are not what they should be when they are tried: what runs goes on, and the client that asked is told what is wrong.
+// New programs that are not what they should be when they are tried: what runs goes on, and the client that asked gets the reason.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { eachTest } from "./harness/each-test.ts";

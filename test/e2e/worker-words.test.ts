@@ -20,7 +20,7 @@ const untilShown = (what: Partial<Record<keyof Worker, unknown>>): Promise<Worke
   });
 
 describe("ERRNO=", () => {
-  test("said without end leaves all other events where they are, and is told a few times and then counted", async () => {
+  test("said without end leaves all other events where they are, and is reported a few times and then counted", async () => {
     await web.start();
     await web.app("one");
     const many = Array.from({ length: 60 }, (_, round) =>

@@ -211,7 +211,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     expect(() => images.make("later", 'await Promise.resolve(); throw new Error("later");')).toThrow("later");
   });
 
-  test("is told of a reader that is gone by an error, as of anything else", () => {
+  test("gets an error for a reader that is gone, as for anything else", () => {
     const image = images.make(
       "pipe",
       `run(() => { const bytes = new Uint8Array(1 << 17); let result = 0;

@@ -1,4 +1,4 @@
-// HTTP clients for the programs of docs/how-to/recipes, as browsers and scripts behave: some connect anew for every request, some
+// HTTP clients for the programs of docs/how-to/recipes, as browsers and scripts behave: some open a connection for each request, some
 // keep their connection, some take their time over a long answer. They cause nothing themselves: what they count as broken
 // was broken by the other side.
 import { connect, type Socket } from "node:net";

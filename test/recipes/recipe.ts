@@ -68,7 +68,7 @@ export const testRecipe = (recipe: Recipe): void => {
 
   const isTried = missing.length === 0;
   test.if(isTried)(
-    `${recipe.page}${isTried ? "" : ` (needs ${missing.join(", ")})`}: ${DEPLOYS} deploys under load refuse nobody, reset nobody and cut nobody off`,
+    `${recipe.page}${isTried ? "" : ` (needs ${missing.join(", ")})`}: ${DEPLOYS} deploys under load refuse, reset and cut off no connection`,
     () => deployUnderLoad(bench, recipe),
     LIMIT_MS,
   );
@@ -126,11 +126,11 @@ const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
   const kills = crank.stderr().match(/^.*SIGKILL.*$/gm) ?? [];
   expect(kills).toEqual([]);
   expect(descendants(crank.pid).length).toBeGreaterThan(0);
-  // Whoever is told of a connection that another one takes would stand still until the next; clients see it once in many runs.
+  // A server that blocks in accept(2) for a connection that another one took stands still until the next; clients see it once in many runs.
   expect(isBlocking(crank.pid, port)).toBe(false);
 };
 
-/** Whether the socket that listens at a port blocks who accepts; its flags are the same for all who have it. */
+/** Whether accept(2) blocks on the socket that listens at a port; its flags are the same for all processes that have it. */
 const isBlocking = (pid: number, port: number): boolean => {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const listening = readFileSync("/proc/net/tcp", "utf8")

@@ -34,7 +34,7 @@ const NOTHING = { passed: 0, failed: 0, skipped: 0, complaints: [], output: "", 
 
 /** One test's limit when the test names none: ms. */
 const TEST_LIMIT_MS = 180_000;
-/** How long processes that were told to end may take to be gone: ms. */
+/** How long processes that were sent a signal to end may take to be gone: ms. */
 const SETTLE_MS = 15_000;
 
 type Counts = { readonly tests: number; readonly failures: number; readonly skipped: number };

@@ -82,7 +82,7 @@ describe("a large deploy that many follow", () => {
       .map(([, seq]) => Number(seq));
   const sizes = (batches: readonly Batch[]): number[] => batches.map((batch) => encodeCommands(batch).length);
 
-  test("is told in batches that are far below what the keeper takes, to every follower once and in order", async () => {
+  test("is sent in batches that are far below what the keeper takes, to every follower once and in order", async () => {
     const service = await followed();
     const batches = await service.tick(10);
     expect(batches.length).toBeGreaterThan(3);
@@ -93,7 +93,7 @@ describe("a large deploy that many follow", () => {
     expect(told(batches, FOLLOWERS)).toEqual(seqs);
   });
 
-  test("is told once, wherever between two of them the supervisor is killed", async () => {
+  test("is sent once, wherever between two of them the supervisor is killed", async () => {
     const whole = told(await (await followed()).tick(10), 7);
     for (const batchesLeft of [1, 2, 3]) {
       const service = await followed();

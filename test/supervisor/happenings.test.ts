@@ -1,4 +1,4 @@
-// What a keeper tells of trouble is an event with a number, and a line of the log, once each, whoever is killed between.
+// What a keeper reports of trouble is an event with a number, and a line of the log, once each, whichever process is killed between.
 import { expect, test } from "bun:test";
 import type { SentCommand } from "../../src/keeper/protocol.ts";
 import { Supervised } from "./supervised.ts";

@@ -1,4 +1,4 @@
-// Measurements as the supervisor sees them: asked for once for all who wait, said in parts, and sometimes come to nothing.
+// Measurements as the supervisor sees them: asked for once for all clients that wait, sent in parts, and sometimes without a result.
 import { describe, expect, test } from "bun:test";
 import { Supervised } from "./supervised.ts";
 
@@ -36,7 +36,7 @@ const usages = (answer: { usage: { memory: number; connections: number } | null 
   answer?.map(({ usage }) => usage && [usage.memory, usage.connections]);
 
 describe("a measurement", () => {
-  test("is told who the workers are, and gets the sockets", async () => {
+  test("gets the list of the workers, and the sockets", async () => {
     const service = await withWorkers();
     await service.ask("ps", { measure: true });
     const [spawn] = measurements(service);
@@ -52,7 +52,7 @@ describe("a measurement", () => {
     expect(spawn?.descriptors).toEqual([10, 4]);
   });
 
-  test("is one for all who ask, and theirs who ask within a second", async () => {
+  test("is one for all clients that ask, and for those that ask within a second", async () => {
     const service = await withWorkers();
     for (let count = 0; count < 3; count++) await service.ask("ps", { measure: true });
     expect(measurements(service)).toHaveLength(1);
@@ -106,7 +106,7 @@ describe("a measurement", () => {
     ]);
   });
 
-  test("that comes to nothing leaves what was known before, and nobody waiting", async () => {
+  test("without a result leaves what was known before, and no client waiting", async () => {
     const service = await withWorkers();
     await service.ask("ps", { measure: true });
     await say(service, "w 1 1 4096 50 7\nend\n");

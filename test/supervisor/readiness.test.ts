@@ -1,4 +1,4 @@
-// Who may say READY=1 for a worker on its notify socket, by what the system says of the sender.
+// Which processes may say READY=1 for a worker on its notify socket, by what the system says of the sender.
 import { expect, test } from "bun:test";
 import type { Lineage } from "../../src/supervisor/os/platform.ts";
 import type { ProcessTable } from "../../src/supervisor/os/processes.ts";
@@ -20,7 +20,7 @@ const NO_PROCESSES: ProcessTable = {
 };
 const READY = new TextEncoder().encode("READY=1");
 
-/** Who there is: what is asked of a process number, time after time; the last answer stays. */
+/** Which processes there are: what each look at a process number finds; the last answer stays. */
 type Processes = Readonly<Record<number, readonly (Lineage | null)[]>>;
 
 const child = (parent: number, uid = 0): Lineage => ({ parent, uid });
@@ -64,7 +64,7 @@ const serving = async (processes: Processes, { named = {}, ...flags }: Flags): P
 
 type Sender = { readonly pid: number; readonly uid?: number; readonly source?: number };
 
-/** Whether the first worker is ready after somebody has said so. */
+/** Whether the first worker is ready after a process has said so. */
 const isHeard = async (sender: Sender, processes: Processes = {}, flags: Flags = {}) => {
   const service = await serving(processes, flags);
   const batches = await service.send({
@@ -107,22 +107,22 @@ test("an orphan of an adopted worker, which has the same parent, if its environm
   expect(await isHeard({ pid: 202, uid: 33 }, adopted, { named: { 202: [KEEPER, 1, 1] } })).toBe(false);
 });
 
-test("nobody who descends from another worker, or from nobody of crank's", async () => {
+test("no process that descends from another worker, or from none of crank's", async () => {
   expect(await isHeard({ pid: OTHER_WORKER })).toBe(false);
   expect(await isHeard({ pid: 202 }, { 202: [child(OTHER_WORKER)] })).toBe(false);
   expect(await isHeard({ pid: 202 }, { 202: [child(77)], 77: [child(0)] })).toBe(false);
 });
 
-test("whoever has the worker's end of the pair, even out of another world of processes", async () => {
+test("any process that has the worker's end of the pair, even one of another pid namespace", async () => {
   expect(await isHeard({ pid: 0, uid: 65534, source: PAIR })).toBe(true);
   expect(await isHeard({ pid: 202, uid: 65534, source: PAIR }, { 202: [child(77)], 77: [child(0)] })).toBe(true);
 });
 
-test("nobody out of another world of processes who has found the path", async () => {
+test("no process of another pid namespace that has found the path", async () => {
   expect(await isHeard({ pid: 0 })).toBe(false);
 });
 
-test("one who is gone already, if it was the worker's user's or root's", async () => {
+test("a process that has ended already, if it was the worker's user's or root's", async () => {
   expect(await isHeard({ pid: 202, uid: 0 })).toBe(true);
   expect(await isHeard({ pid: 202, uid: 33 })).toBe(false);
   expect(await isHeard({ pid: 202, uid: 33 }, {}, { user: "33" })).toBe(true);
@@ -131,7 +131,7 @@ test("one who is gone already, if it was the worker's user's or root's", async (
   expect(await isHeard({ pid: 202, uid: 33 }, { [WORKER]: [child(KEEPER, 33)] })).toBe(true);
 });
 
-test("one whose ancestor ends while it is looked up: the way up begins anew", async () => {
+test("one whose ancestor ends while it is looked up: the look-up starts again", async () => {
   const orphaned = [child(201), child(KEEPER)];
   expect(await isHeard({ pid: 202 }, { 202: orphaned, 201: [null] }, { named: { 202: [KEEPER, 1, 1] } })).toBe(true);
   const strayed = [child(201), child(77)];

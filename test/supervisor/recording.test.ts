@@ -1,4 +1,4 @@
-// A record that takes long to be written: whoever waits for it waits, and nobody else.
+// A record that takes long to be written: the clients that wait for it wait, and no others.
 import { expect, test } from "bun:test";
 import { Supervised } from "./supervised.ts";
 
@@ -94,7 +94,7 @@ test("is tried again when it could not be written, later and later, and that is 
   expect(writes).toHaveLength(3);
 });
 
-test("that does not hold what has been good meanwhile is written once more before it counts", async () => {
+test("that does not hold what has been good meanwhile is written again before it counts", async () => {
   const { service, writes } = await withSlowDisk();
   writes[0]?.("no space left on device");
   await written(service);

@@ -1,4 +1,4 @@
-// A supervisor without a process: a keeper that only keeps its journal and what it was told, so that a test can hand it
+// A supervisor without a process: a keeper that only keeps its journal and what it was sent, so that a test can hand it
 // one event after the other, and put another supervisor in its place between any two batches.
 import { CRANK } from "../../src/commands/crank/front-end.ts";
 import type { KeeperEvent, SentCommand } from "../../src/keeper/protocol.ts";
@@ -65,7 +65,7 @@ export class Supervised {
     return this.#consumed === this.#seq;
   }
 
-  /** Starts the first supervisor, or the next one, from what the journal holds; it gets the events that nobody has consumed. Returns the batches that it sent. */
+  /** Starts the first supervisor, or the next one, from what the journal holds; it gets the events that have not been consumed. Returns the batches that it sent. */
   start(): Promise<readonly Batch[]> {
     return this.#collect(async () => {
       const encoder = new TextEncoder();

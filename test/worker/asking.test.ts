@@ -55,7 +55,7 @@ test("all are asked at once without a spread", () => {
   expect(askedAt).toHaveLength(100);
 });
 
-test("who comes meanwhile is asked behind the others, and at once when nobody waits", () => {
+test("a client that comes meanwhile is asked after the others, and at once when none waits", () => {
   const { clients, askedAt } = crowd(2);
   const asking = new Asking(clients, MANNERS, 1000);
   const meanwhile = crowd(1);
@@ -71,7 +71,7 @@ test("who comes meanwhile is asked behind the others, and at once when nobody wa
   expect(asking.count).toBe(4);
 });
 
-test("nobody is asked after the end", () => {
+test("no client is asked after the end", () => {
   const { clients, askedAt } = crowd(3);
   const asking = new Asking(clients, MANNERS, 1000);
   asking.stop();

@@ -1,9 +1,11 @@
 // The workers of examples/workers, each in its own language: replaced by a real crank under clients that notice nothing.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, portOf, ROOT } from "../e2e/harness/bench.ts";
+import { ROOT } from "../e2e/harness/bench.ts";
+import { eachTest } from "../e2e/harness/each-test.ts";
+import { Service } from "../e2e/harness/service.ts";
 import { Talk } from "../e2e/harness/talk.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { type Fact, needing } from "../needs.ts";
@@ -44,11 +46,7 @@ const LANGUAGES: readonly (readonly [string, readonly (string | Fact)[], Command
   ["TypeScript on Deno", [DENO], onRuntime("Deno")],
 ];
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 /** Whether the server's side of this connection has been accepted: until then the kernel knows no file for it. */
 const isAccepted = (port: number, clientPort: number): boolean => {
@@ -62,7 +60,7 @@ const isAccepted = (port: number, clientPort: number): boolean => {
     });
 };
 
-/** Asks again and again, on connections of its own, until it is told to stop; what went wrong. */
+/** Asks again and again, on connections of its own, until it is stopped; what went wrong. */
 const askAgainAndAgain = async (port: number, isOver: () => boolean): Promise<string[]> => {
   const wrong: string[] = [];
   while (!isOver()) {
@@ -80,14 +78,14 @@ const askAgainAndAgain = async (port: number, isOver: () => boolean): Promise<st
 
 describe.each(LANGUAGES)("the example in %s", (_, needs, command) => {
   needing(...needs).test("is replaced again and again without a client noticing", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
+    await web.start();
     const program = command();
     const deploy = async (version: number): Promise<void> => {
-      const ended = await bench.ctl("web", "run", "-wait", "--", ...program, "version", String(version));
+      const ended = await web.run("--", ...program, "version", String(version));
       if (ended.status !== 0) throw new Error(`the deploy failed: ${ended.stderr}${ended.stdout}`);
     };
     await deploy(0);
-    const port = portOf(crank);
+    const { port } = web;
     let isOver = false;
     const asking = [1, 2, 3].map(() => askAgainAndAgain(port, () => isOver));
     for (let version = 1; version <= 4; version++) await deploy(version);
@@ -102,10 +100,8 @@ describe.each(LANGUAGES)("the example in %s", (_, needs, command) => {
     split.say("st: localhost\r\nConnection: close\r\n\r\n");
     expect(await split.isEnded()).toBe("closed");
     expect(split.heard).toMatch(/version 4 from \d+\n/);
-    await waitFor("the old workers to be gone", async () => {
-      return (await bench.ctl("web", "ps", "-stopping", "-json")).stdout.trim() === "[]";
-    });
-    const { stdout } = await bench.ctl("web", "events", "-once", "-json");
+    await web.settled(1);
+    const { stdout } = await web.ctl("events", "-once", "-json");
     expect(stdout).not.toMatch(/SIGKILL|"signal":9/);
   });
 });

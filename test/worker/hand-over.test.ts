@@ -1,33 +1,32 @@
 // handOver where it does not come to it: the connection is as it was, and nothing that was on its way is lost.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Bench, portOf, ROOT } from "../e2e/harness/bench.ts";
+import { ROOT } from "../e2e/harness/bench.ts";
+import { eachTest } from "../e2e/harness/each-test.ts";
 import { freePorts } from "../e2e/harness/ports.ts";
+import { HANDOVER } from "../e2e/harness/python-apps.ts";
+import { Service } from "../e2e/harness/service.ts";
 import { Talk } from "../e2e/harness/talk.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
 const SERVER = join(ROOT, "test/apps/library-hand-over.mjs");
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
-// Deno tells nobody the number of a connection's descriptor.
+// Deno does not give out the number of a connection's descriptor.
 for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno")) {
   describe(`on ${runtime}`, () => {
-    /** A service whose workers overlap, so that nobody takes anything over, and a client of it. */
+    /** A service whose workers overlap, so that no worker takes anything over, and a client of it. */
     const refusing = async (): Promise<Talk> => {
-      const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-      expect(await bench.ctl("web", "run", "-wait", "--", ...command, SERVER)).toMatchObject({ status: 0 });
-      return Talk.open(portOf(crank), "plain");
+      await web.start();
+      expect(await web.run("--", ...command, SERVER)).toMatchObject({ status: 0 });
+      return web.talk();
     };
 
     test("without crank it is false", async () => {
       const [port = 0] = await freePorts(1);
-      const server = bench.start([...command, SERVER], { env: { PORT: String(port) } });
+      const server = web.bench.start([...command, SERVER], { env: { PORT: String(port) } });
       const client = await waitFor("the server", () => Talk.open(port, "plain").catch(() => null));
       client.say("hand\n");
       await client.hears("hand: false\n");
@@ -44,7 +43,7 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
       client.hangUp();
     });
 
-    test("what nobody takes from the stream, or does not read at the other end, stays", async () => {
+    test("what is not taken from the stream, or not read at the other end, stays", async () => {
       const client = await refusing();
       client.say("paused\n");
       await client.hears("paused\n");
@@ -53,9 +52,7 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
       expect(client.heard).toBe("paused\npaused: false\nkept: kept\n");
       client.holdBack();
       client.say("flood\n");
-      await waitFor("the end of its time", async () =>
-        (await bench.ctl("web", "logs")).stdout.includes("flood: false"),
-      );
+      await waitFor("the end of its time", async () => (await web.ctl("logs")).stdout.includes("flood: false"));
       client.goOn();
       await client.hears("flood: false\n");
       expect(client.heard.match(/\./g)).toHaveLength(32 * 1024 * 1024);
@@ -72,13 +69,12 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
     });
 
     test("what was left comes once, with its name", async () => {
-      const crank = await bench.crank("web", ["-bind", "127.0.0.1:0"]);
-      const python = ["python3", join(ROOT, "test/apps/handover.py"), "v1"];
-      expect(await bench.ctl("web", "run", "-wait", "-hand-over", "--", ...python)).toMatchObject({ status: 0 });
-      const client = await Talk.open(portOf(crank), "plain");
+      await web.start();
+      expect(await web.run("-hand-over", "--", ...HANDOVER, "v1")).toMatchObject({ status: 0 });
+      const client = await web.talk();
       client.say("one\n");
       await client.hears("v1 one\n");
-      expect(await bench.ctl("web", "run", "-wait", "--", ...command, SERVER)).toMatchObject({ status: 0 });
+      expect(await web.run("--", ...command, SERVER)).toMatchObject({ status: 0 });
       await client.hears(`taken over as client-${client.port}\n`);
       client.say("two\n");
       await client.hears("two: two\n");

@@ -18,7 +18,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     service = new Deployment(runtime, kind);
     await service.start({ drain: { graceMs: FOR_EVER_MS } });
     const path = join(service.bench.directory, "go-on");
-    // The one that is heard last is accepted last: nobody is in the queue then.
+    // The one that is heard last is accepted last: the queue is empty then.
     const [resting, silent, split, busy] = await Promise.all([0, 1, 2, 3].map(() => service?.talk()));
     if (!resting || !busy || !silent || !split) throw new Error("no connections");
     resting.request("/");

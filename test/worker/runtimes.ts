@@ -16,7 +16,7 @@ export type RuntimeName = "Node" | "Bun" | "Deno";
 
 const deno = existsSync(installedDeno) ? installedDeno : inPath("deno");
 
-/** What stands before the program's path on a command line. Deno is missing if nobody has installed it (`make deno`). */
+/** What stands before the program's path on a command line. Deno is missing if it is not installed (`make deno`). */
 export const RUNTIMES: ReadonlyMap<RuntimeName, readonly string[]> = new Map<RuntimeName, readonly string[]>([
   ["Node", [process.env.CRANK_TEST_NODE ?? inPath("node") ?? "node"]],
   ["Bun", [process.execPath]],

@@ -1,7 +1,9 @@
 // Which sockets the library finds, under crank and without it.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Bench, ROOT, type Running } from "../e2e/harness/bench.ts";
+import { ROOT, type Running } from "../e2e/harness/bench.ts";
+import { eachTest } from "../e2e/harness/each-test.ts";
+import { Service } from "../e2e/harness/service.ts";
 import { Talk } from "../e2e/harness/talk.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { needing } from "../needs.ts";
@@ -9,11 +11,7 @@ import { RUNTIMES } from "./runtimes.ts";
 
 const PROGRAM = join(ROOT, "test/apps/library-sockets.mjs");
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
+const web = eachTest(new Service());
 
 /** The first line that the program has printed, which is JSON; before it may stand what crank puts before lines. */
 const foundBy = async (running: Running): Promise<unknown> => {
@@ -23,9 +21,8 @@ const foundBy = async (running: Running): Promise<unknown> => {
 
 describe.each([...RUNTIMES])("on %s", (_, runtime) => {
   test("sockets are found by name and by order, served on, and gone from the environment", async () => {
-    const binds = ["-bind", "127.0.0.1:0?name=main", "-bind", "127.0.0.1:0?name=admin"];
-    const crank = await bench.crank("web", binds);
-    const ended = await bench.ctl("web", "run", "-wait", "--", ...runtime, PROGRAM, "serve");
+    const crank = await web.startOn(["127.0.0.1:0?name=main", "127.0.0.1:0?name=admin"]);
+    const ended = await web.run("--", ...runtime, PROGRAM, "serve");
     expect(ended).toMatchObject({ status: 0 });
     const main = { fd: 3, name: "main" };
     const admin = { fd: 4, name: "admin" };
@@ -47,15 +44,15 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
   });
 
   test("einhorn's words for the sockets are understood where there are no others", async () => {
-    const crank = await bench.crank("web", ["-bind", "127.0.0.1:0", "-bind", "127.0.0.1:0"]);
+    const crank = await web.start("-bind", "127.0.0.1:0");
     const flags = ["-unset-env", "LISTEN_FDS", "-unset-env", "LISTEN_FDNAMES"];
-    await bench.ctl("web", "run", ...flags, "--", ...runtime, PROGRAM);
+    await web.ctl("run", ...flags, "--", ...runtime, PROGRAM);
     const all = [3, 4].map((fd) => ({ fd, name: String(fd) }));
     expect(await foundBy(crank)).toMatchObject({ all, second: [all[1]], environment: [] });
   });
 
   test("without crank there are none, and a port of one's own takes their place", async () => {
-    const program = bench.start([...runtime, PROGRAM, "own port"], { cwd: ROOT });
+    const program = web.bench.start([...runtime, PROGRAM, "own port"], { cwd: ROOT });
     const advice = "run the program under crank, or give a port";
     expect(await foundBy(program)).toEqual({
       all: [],
@@ -74,7 +71,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
 
   test("sockets that are meant for another process are left alone", async () => {
     const env = { LISTEN_FDS: "1", LISTEN_PID: "1" };
-    const { stdout } = await bench.run([...runtime, PROGRAM], { env, cwd: ROOT });
+    const { stdout } = await web.bench.run([...runtime, PROGRAM], { env, cwd: ROOT });
     expect(JSON.parse(stdout)).toMatchObject({
       all: [],
       admin: expect.stringMatching(/meant for process 1, and this is \d+: start the program directly, or with exec/),
@@ -83,7 +80,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
   });
 
   test("a descriptor that is no socket is named", async () => {
-    const { stdout } = await bench.run([...runtime, PROGRAM], { env: { LISTEN_FDS: "9000" }, cwd: ROOT });
+    const { stdout } = await web.bench.run([...runtime, PROGRAM], { env: { LISTEN_FDS: "9000" }, cwd: ROOT });
     expect(JSON.parse(stdout).all).toMatch(/^descriptor \d+ .* should be a listening socket and is not open/);
   });
 });
@@ -94,9 +91,9 @@ for (const permission of ["--allow-ffi", "--allow-run"])
   needing({ name: "deno", isMet: deno !== undefined }).test(
     `on Deno ${permission} is enough to tell crank something`,
     async () => {
-      await bench.crank("web", ["-bind", "127.0.0.1:0?name=main", "-bind", "127.0.0.1:0?name=admin"]);
+      await web.startOn(["127.0.0.1:0?name=main", "127.0.0.1:0?name=admin"]);
       const permissions = ["--no-prompt", "--no-lock", "--allow-env", "--allow-net", "--allow-read", permission];
-      const ended = await bench.ctl("web", "run", "-wait", "--", deno ?? "", "run", ...permissions, PROGRAM, "serve");
+      const ended = await web.run("--", deno ?? "", "run", ...permissions, PROGRAM, "serve");
       expect(ended).toMatchObject({ status: 0 });
     },
   );

@@ -1,26 +1,23 @@
-// What a process does that is told to stop and uses crank/worker.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+// What a process that uses crank/worker does at its stop signal.
+import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, ROOT, type Running } from "../e2e/harness/bench.ts";
-import { waitFor } from "../e2e/harness/wait.ts";
+import { ROOT, type Running } from "../e2e/harness/bench.ts";
+import { eachTest } from "../e2e/harness/each-test.ts";
+import { Service } from "../e2e/harness/service.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
 const PROGRAM = join(ROOT, "test/apps/library-stop.mjs");
 
-let bench: Bench;
-beforeEach(() => {
-  bench = new Bench();
-});
-afterEach(() => bench.clean());
-
-const says = (running: Running, words: string): Promise<unknown> =>
-  waitFor(words, () => running.stdout().includes(words));
+const web = eachTest(new Service());
 
 describe.each([...RUNTIMES])("on %s", (_, runtime) => {
   const start = async (...args: readonly string[]): Promise<Running> => {
-    const running = bench.start([...runtime, PROGRAM, ...args], { cwd: ROOT, env: { STOP_TIMEOUT_USEC: "1500000" } });
-    await says(running, "running");
+    const running = web.bench.start([...runtime, PROGRAM, ...args], {
+      cwd: ROOT,
+      env: { STOP_TIMEOUT_USEC: "1500000" },
+    });
+    await running.wrote("stdout", "running");
     return running;
   };
 
@@ -44,10 +41,10 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
   });
 
   test("the same signal again is ignored", async () => {
-    const path = join(bench.directory, "go-on");
+    const path = web.path("go-on");
     const running = await start("stay", path);
     running.signal("SIGTERM");
-    await says(running, "stopping");
+    await running.wrote("stdout", "stopping");
     running.signal("SIGTERM");
     writeFileSync(path, "");
     const { status, stdout } = await running.ended;
@@ -61,7 +58,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
   ] as const)("after %s, %s ends the process at once", async (first, second) => {
     const running = await start("stay", "/nowhere");
     running.signal(first);
-    await says(running, "stopping");
+    await running.wrote("stdout", "stopping");
     running.signal(second);
     expect((await running.ended).stdout).not.toContain("done");
   });

@@ -84,7 +84,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
   });
 });
 
-test("a spread that is longer than the time that crank gives is shortened, and nobody is cut off for it", async () => {
+test("a spread that is longer than the time that crank gives is shortened, and no client is cut off for it", async () => {
   service = new Deployment("Bun", "ws");
   const flags = ["-env", "STOP_TIMEOUT_USEC=5000000"];
   await service.start({ drain: { spreadMs: FOR_EVER_MS, graceMs: 500 }, flags });

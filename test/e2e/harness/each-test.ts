@@ -1,4 +1,4 @@
-// What each test of a file gets anew.
+// A fixture that each test of a file gets for itself.
 import { afterEach, beforeEach } from "bun:test";
 
 type Fixture = { open(): void | Promise<void>; clean(): Promise<void> };

@@ -1,12 +1,12 @@
-// Clients for a service under test: some connect anew for every request, some stay. They count what they see and cause
+// Clients for a service under test: some open a connection for each request, some stay. They count what they see and cause
 // nothing themselves: every socket is read to its end and closed in order.
 
-/** What the clients saw. `drained`: a staying connection was told `bye` and came back elsewhere. */
+/** What the clients saw. `drained`: a staying connection heard `bye` and came back elsewhere. */
 export type Counts = { answered: number; refused: number; reset: number; cut: number; drained: number; talks: number };
 
 export type LoadOptions = {
   readonly port: number;
-  /** Clients that connect anew for every request, and the pause of each between two, ms. */
+  /** Clients that open a connection for each request, and the pause of each between two, ms. */
   readonly anew: number;
   readonly pauseMs: number;
   /** Clients that stay, and how often each of them talks, ms. */
@@ -66,7 +66,7 @@ export class Load {
     return false;
   }
 
-  /** Holds a connection for as long as it is let, and another when it is told to go. */
+  /** Holds a connection for as long as it is let, and another when it is asked to go. */
   async #stay(index: number): Promise<void> {
     await Bun.sleep((index * this.#options.talkMs) / Math.max(1, this.#options.stays));
     while (!this.#isOver) await this.#stayOnce();

@@ -19,7 +19,7 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
   });
 
-/** Ports that were free a moment ago, and that nobody gets by chance. */
+/** Ports that were free a moment ago, and that no other process gets by chance. */
 export const freePorts = async (count: number): Promise<number[]> => {
   const end = lowestGivenAway();
   const ports = new Set<number>();
