@@ -4,13 +4,12 @@ import type { Status } from "../../src/control/messages.ts";
 import { UNSAFE } from "../../src/control/printable.ts";
 import { eachTest } from "./harness/each-test.ts";
 import { TALKER } from "./harness/python-apps.ts";
+import { answering } from "./harness/scripted-service.ts";
 import { Service } from "./harness/service.ts";
 import { Terminals } from "./harness/terminal.ts";
 
 const web = eachTest(new Service());
 const terminals = new Terminals(web);
-let stop: () => void = () => {};
-web.atEnd(() => stop());
 
 const AT = new Date(Date.now() - 75_000).toISOString();
 const STATUS: Status = {
@@ -25,20 +24,6 @@ const STATUS: Status = {
     ...(id === 2 ? { status: `evil \u001b[31m\u202e\n${"接".repeat(300)}` } : {}),
     ...(id === 3 ? { status: "serves 12 clients" } : {}),
   })),
-};
-
-/** A crank that always says the same. */
-const says = (status: Status): void => {
-  const crank = Bun.listen({
-    unix: web.path("web.ctl"),
-    socket: {
-      data: (socket, bytes) => {
-        for (const asked of bytes.toString().trim().split("\n"))
-          socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: JSON.parse(asked).id, result: status })}\n`);
-      },
-    },
-  });
-  stop = () => crank.stop(true);
 };
 
 const watch = async (columns: number, rows: number, env: Readonly<Record<string, string>> = {}) => {
@@ -58,7 +43,7 @@ describe.each([{}, { NO_COLOR: "1" }])("with %j", (env) => {
     [80, 24],
     [200, 50],
   ])("on %d by %d, status texts and restarts have columns, and what is waited for a line", async (columns, rows) => {
-    says(STATUS);
+    answering(web, STATUS);
     const terminal = await watch(columns, rows, env);
     const screen = await terminal.see("serves 12 clients");
     expectInside(screen, columns);
@@ -72,7 +57,7 @@ describe.each([{}, { NO_COLOR: "1" }])("with %j", (env) => {
   });
 
   test("on twenty columns, they have lines of their own", async () => {
-    says(STATUS);
+    answering(web, STATUS);
     const terminal = await watch(20, 16, env);
     const screen = await terminal.see("serves 12 clie");
     expectInside(screen, 20);
@@ -89,7 +74,7 @@ describe.each([{}, { NO_COLOR: "1" }])("with %j", (env) => {
 
 test("a pause is counted down, however narrow", async () => {
   const until = new Date(Date.now() + 600_000).toISOString();
-  says({ ...STATUS, rollout: STATUS.rollout && { ...STATUS.rollout, waiting: { kind: "pause", until } } });
+  answering(web, { ...STATUS, rollout: STATUS.rollout && { ...STATUS.rollout, waiting: { kind: "pause", until } } });
   const terminal = await watch(80, 24);
   await terminal.see(/^Pausing: the next one in 9 min \d+ s$/m);
   await terminal.resize(20, 16);

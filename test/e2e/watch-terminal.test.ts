@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { CRANKCTL } from "./harness/bench.ts";
 import { eachTest } from "./harness/each-test.ts";
 import { isAlive } from "./harness/processes.ts";
+import { answering } from "./harness/scripted-service.ts";
 import { Service } from "./harness/service.ts";
 import { RESTORED, type Terminal, Terminals } from "./harness/terminal.ts";
 import { waitFor } from "./harness/wait.ts";
@@ -81,21 +82,12 @@ describe("the terminal is given back", () => {
   });
 
   test("when what crank says makes no sense", async () => {
-    const liar = Bun.listen({
-      unix: web.path("web.ctl"),
-      socket: {
-        data: (socket, bytes) => {
-          for (const asked of bytes.toString().trim().split("\n"))
-            socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: JSON.parse(asked).id, result: { workers: 7 } })}\n`);
-        },
-      },
-    });
+    answering(web, { workers: 7 });
     const terminal = await terminals.open(SMALL);
     await terminal.type(terminal.line("-name", "web", "watch"), "Enter");
     await terminal.see("ended with 70");
     await terminal.see("unexpected answer");
     await terminal.expectRestored();
-    liar.stop(true);
   });
 });
 
@@ -195,19 +187,10 @@ test("what a crank says is escaped before it is shown", async () => {
     rollout: null,
     workers: [],
   };
-  const crank = Bun.listen({
-    unix: web.path("web.ctl"),
-    socket: {
-      data: (socket, bytes) => {
-        for (const asked of bytes.toString().trim().split("\n"))
-          socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: JSON.parse(asked).id, result: status })}\n`);
-      },
-    },
-  });
+  answering(web, status);
   const terminal = await terminals.open(SMALL);
   await terminal.watch("-name", "web", "watch");
   await terminal.see("\\x1b[2Jtcp\\u202e");
   await terminal.type("q");
   await terminal.see("ended with 0");
-  crank.stop(true);
 });

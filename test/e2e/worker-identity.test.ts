@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { needing, ROOT_USER } from "../needs.ts";
 import { eachTest } from "./harness/each-test.ts";
+import { environmentOf } from "./harness/processes.ts";
 import { Service } from "./harness/service.ts";
 import { waitFor } from "./harness/wait.ts";
 
@@ -10,14 +11,6 @@ import { waitFor } from "./harness/wait.ts";
 const PYTHON = "/usr/bin/python3";
 
 const web = eachTest(new Service());
-
-const environmentOf = (pid: number): Map<string, string> =>
-  new Map(
-    readFileSync(`/proc/${pid}/environ`, "utf8")
-      .split("\0")
-      .filter((pair) => pair !== "")
-      .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const),
-  );
 
 needing(ROOT_USER).test(
   "-env has the last word on HOME, and -no-new-privs keeps what it starts from gaining rights",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
 import { CRANK, type Running } from "./harness/bench.ts";
 import { eachTest } from "./harness/each-test.ts";
+import { environmentOf } from "./harness/processes.ts";
 import { RESPONDER } from "./harness/python-apps.ts";
 import { Service } from "./harness/service.ts";
 import { Talk } from "./harness/talk.ts";
@@ -14,14 +15,6 @@ import { waitFor } from "./harness/wait.ts";
 const O_NONBLOCK = 0o4000;
 
 const web = eachTest(new Service({ app: RESPONDER }));
-
-const environmentOf = (pid: number): Map<string, string> =>
-  new Map(
-    readFileSync(`/proc/${pid}/environ`, "utf8")
-      .split("\0")
-      .filter((pair) => pair !== "")
-      .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const),
-  );
 
 describe("a worker gets", () => {
   test("its sockets, its names and its numbers, and nothing that was meant for crank", async () => {

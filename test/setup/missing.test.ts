@@ -1,9 +1,17 @@
 // What is missing is said in one sentence: the compiler, its static library, node, npm.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cloneInto, type Ran, run, sparsePath } from "./command.ts";
+
+/** One clone for all tests: each of them fails before anything is built. */
+let clone = "";
+beforeAll(() => {
+  clone = mkdtempSync(join(tmpdir(), "setup-clone-"));
+  cloneInto(clone);
+});
+afterAll(() => rmSync(clone, { recursive: true, force: true }));
 
 let directory = "";
 beforeEach(() => {
@@ -20,50 +28,45 @@ const sentences = (ran: Ran): readonly string[] => {
 };
 
 describe("make", () => {
-  const clone = (): string => {
-    const path = join(directory, "clone");
-    cloneInto(path);
-    return path;
-  };
   const path = (extra: Readonly<Record<string, string | null>>): string => sparsePath(join(directory, "path"), extra);
 
   test("says in one sentence that there is no C compiler", () => {
-    const ran = run("make", ["bin/crank"], { cwd: clone(), env: { PATH: path({}) } });
+    const ran = run("make", ["bin/crank"], { cwd: clone, env: { PATH: path({}) } });
     expect(ran.status).not.toBe(0);
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: a C compiler is missing.*apt-get install gcc/)]);
   });
 
   test("says in one sentence that the compiler that was asked for is not there", () => {
-    const ran = run("make", ["CC=no-such-compiler", "bin/crank"], { cwd: clone() });
+    const ran = run("make", ["CC=no-such-compiler", "bin/crank"], { cwd: clone });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: a C compiler is missing \('no-such-compiler'/)]);
   });
 
   test("says in one sentence that the C library has no static part", () => {
     const cc = path({ cc: 'for word in "$@"; do test "$word" != -static || exit 1; done; exec /usr/bin/cc "$@"' });
-    const ran = run("make", ["bin/crank"], { cwd: clone(), env: { PATH: `${cc}:/usr/bin:/bin` } });
+    const ran = run("make", ["bin/crank"], { cwd: clone, env: { PATH: `${cc}:/usr/bin:/bin` } });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: 'cc' cannot link a static program.*libc6-dev/)]);
   });
 
   test("says in one sentence that node is missing", () => {
-    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone(), env: { PATH: path({}) } });
+    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone, env: { PATH: path({}) } });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: node is missing: install Node.js 20 or newer/)]);
   });
 
   test("says in one sentence that node is too old", () => {
     const node = 'case "$1" in -p) echo 18 ;; *) echo v18.19.0 ;; esac';
-    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone(), env: { PATH: path({ node }) } });
+    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone, env: { PATH: path({ node }) } });
     expect(sentences(ran)).toEqual(["crank: node is too old: v18.19.0 is here, and 20 or newer is needed"]);
   });
 
   test("says in one sentence that npm is missing", () => {
-    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone(), env: { PATH: path({ node: null }) } });
+    const ran = run("make", ["node_modules/.crank-installed"], { cwd: clone, env: { PATH: path({ node: null }) } });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: npm is missing: install it/)]);
   });
 
   test("says why npm could not install, in npm's words and one sentence", () => {
     const npm = "echo 'npm error network is down' >&2; exit 1";
     const ran = run("make", ["node_modules/.crank-installed"], {
-      cwd: clone(),
+      cwd: clone,
       env: { PATH: path({ node: null, npm }) },
     });
     const [words, sentence, ...more] = sentences(ran);

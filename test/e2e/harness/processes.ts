@@ -36,6 +36,15 @@ export const isAlive = (pid: number): boolean => {
   }
 };
 
+/** The environment that a process was started with. */
+export const environmentOf = (pid: number): ReadonlyMap<string, string> =>
+  new Map(
+    readFileSync(`/proc/${pid}/environ`, "utf8")
+      .split("\0")
+      .filter((pair) => pair !== "")
+      .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const),
+  );
+
 /** Every living process below `pid`. */
 export const descendants = (pid: number): number[] => {
   try {

@@ -30,8 +30,9 @@ export class Service {
   /** Cranks that were started, and whether one was killed: then workers may be left that are no descendants of a crank. */
   #launches = 0;
   #wasKilled = false;
-  #talks: Talk[] = [];
+  /** What ends with each test, and what ends with the present one. */
   readonly #endings: (() => void | Promise<void>)[] = [];
+  #held: (() => void)[] = [];
 
   constructor(options: ServiceOptions = {}) {
     this.#options = options;
@@ -45,7 +46,7 @@ export class Service {
 
   /** Ends what runs, and what a killed crank has left, and removes the directory. */
   async clean(): Promise<void> {
-    for (const talk of this.#talks.splice(0)) talk.hangUp();
+    for (const end of this.#held.splice(0)) end();
     for (const end of this.#endings) await end();
     await this.bench.clean();
     if (this.#wasKilled || this.#launches > 1) await endLeft(this.directory);
@@ -55,7 +56,12 @@ export class Service {
     this.#launches = 0;
   }
 
-  /** What is to be done at the end of each test, before its processes are ended. */
+  /** Does this at the end of the present test, before its processes are ended. */
+  hold(end: () => void): void {
+    this.#held.push(end);
+  }
+
+  /** Does this at the end of every test, before its processes are ended. */
   atEnd(end: () => void | Promise<void>): void {
     this.#endings.push(end);
   }
@@ -253,17 +259,17 @@ export class Service {
 
   /** A connection to the service, which ends with the test. */
   talk(): Promise<Talk> {
-    return this.#hold(Talk.open(this.port));
+    return this.#connected(Talk.open(this.port));
   }
 
   /** A connection to the control socket, which ends with the test. */
   control(): Promise<Talk> {
-    return this.#hold(Talk.open(this.path("web.ctl")));
+    return this.#connected(Talk.open(this.path("web.ctl")));
   }
 
-  async #hold(opening: Promise<Talk>): Promise<Talk> {
+  async #connected(opening: Promise<Talk>): Promise<Talk> {
     const talk = await opening;
-    this.#talks.push(talk);
+    this.hold(() => talk.hangUp());
     return talk;
   }
 }
