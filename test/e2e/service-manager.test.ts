@@ -153,7 +153,7 @@ describe("on SIGTERM crank says STOPPING=1", () => {
 
 describe("a NOTIFY_SOCKET", () => {
   test("that is abstract is used", async () => {
-    const manager = await ServiceManager.of(web.bench, BIND, { socket: `@crank-test-${process.pid}` });
+    const manager = await ServiceManager.of(web.bench, BIND, { socket: `@${web.directory}` });
     await manager.startReady();
   });
 
