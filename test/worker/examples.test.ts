@@ -89,6 +89,7 @@ describe.each(LANGUAGES)("the example in %s", (_, needs, command) => {
     let isOver = false;
     const asking = [1, 2, 3].map(() => askAgainAndAgain(port, () => isOver));
     for (let version = 1; version <= 4; version++) await deploy(version);
+    await web.settled(1);
 
     // Half a request before the deploy, the other half after it.
     const split = await Talk.open(port, "plain");
