@@ -17,6 +17,8 @@ enum {
   PATH_ONLY = 1 << 26,
 };
 
+enum { MOST_BEGINNING = 256 };
+
 static int system_flags(int flags) {
   int all = flags & SAME_EVERYWHERE;
   if (flags & NO_FOLLOW) all |= O_NOFOLLOW;
@@ -49,6 +51,19 @@ static value files_read(struct arguments *in) {
   s64 position = take_whole(in, 4, -1);
   if (!are_right(in)) return VALUE_UNDEFINED;
   return result_of(position < 0 ? read(fd, bytes.at, bytes.length) : pread(fd, bytes.at, bytes.length, position));
+}
+
+/* beginning(path): what one read gives, as text; for short files of /proc */
+static value files_beginning(struct arguments *in) {
+  char bytes[MOST_BEGINNING];
+  const char *path = take_text(in, 0);
+  if (!are_right(in)) return VALUE_UNDEFINED;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return result_of(-1);
+  ssize_t count = read(fd, bytes, sizeof bytes);
+  int error = errno;
+  (void)close(fd);
+  return count < 0 ? value_int(-error) : value_text(bytes, (size_t)count);
 }
 
 static value files_write(struct arguments *in) {
@@ -128,6 +143,7 @@ const struct host_function host_files[] = {
     {"open", 4, files_open},
     {"close", 1, files_close},
     {"read", 5, files_read},
+    {"beginning", 1, files_beginning},
     {"write", 5, files_write},
     {"status", 3, files_status},
     {"statusOf", 1, files_status_of},

@@ -77,6 +77,8 @@ export type Files = {
   close(fd: number): void;
   /** Reads where the file stands, or at `position`. Returns how many bytes came; 0 at the end. */
   read(fd: number, bytes: Uint8Array, position?: number): number;
+  /** What one read gives of the first 256 bytes of a file, as text: whole, where the kernel makes it. */
+  beginning(path: string): string;
   /** Returns how many bytes were taken, which may be fewer. */
   write(fd: number, bytes: Uint8Array, position?: number): number;
   /** Holds up everything until a write is worth trying again: behind EAGAIN, which a descriptor gives that is shared with a program that made it non-blocking. */

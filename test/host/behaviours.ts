@@ -98,6 +98,19 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     ];
   },
 
+  "of a short file one call gives the text, and of others the beginning": ({ directory }) => {
+    const path = `${directory}/short`;
+    writeText(path, "ä 1 2\n");
+    const short = files.beginning(path);
+    writeText(path, "x".repeat(1000));
+    return [
+      short,
+      files.beginning(path).length,
+      files.beginning(`/proc/${processes.identity().pid}/statm`).split(" ").length,
+      refusal(() => files.beginning(`${directory}/none`)),
+      refusal(() => files.beginning(directory)),
+    ];
+  },
   "a full pipe that does not block is waited for": async ({ directory }) => {
     const path = `${directory}/pipe`;
     processes.askNow(["mkfifo", path], 10_000);

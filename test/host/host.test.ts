@@ -70,6 +70,7 @@ const sumOf = (length: number): number => {
 
 const EXPECTED = {
   "files are written, read anywhere, and described": [10, 3, [0, 52, 53, 54, 0, 0], "file", 0o600, 10, true, 10, null],
+  "of a short file one call gives the text, and of others the beginning": ["ä 1 2\n", 256, 7, "ENOENT", "EISDIR"],
   "a full pipe that does not block is waited for": [true, "EAGAIN", true, true],
   "what the system refuses has its code": [
     ...["ENOENT", "ENOTDIR", "EEXIST", "EISDIR", "ENOTDIR", "EISDIR", "EBADF", "EBADF", "EINVAL", "ENOENT"],

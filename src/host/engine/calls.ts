@@ -12,6 +12,7 @@ export type HostCalls = {
   open(directory: number, path: string, flags: number, mode: number): Result;
   close(fd: number): Result;
   read(fd: number, bytes: Uint8Array, start: number, length: number, position: number): Result;
+  beginning(path: string): Or<string>;
   write(fd: number, bytes: Uint8Array, start: number, length: number, position: number): Result;
   status(directory: number, path: string, follows: boolean): Or<StatusValues>;
   statusOf(fd: number): Or<StatusValues>;

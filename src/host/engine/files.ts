@@ -58,6 +58,7 @@ export const engineFiles: Files = {
       uninterrupted(() => calls.read(fd, bytes, 0, bytes.length, position)),
       "read",
     ),
+  beginning: (path) => checked(calls.beginning(path), "read", path),
   write: (fd, bytes, position = -1) =>
     checked(
       uninterrupted(() => calls.write(fd, bytes, 0, bytes.length, position)),

@@ -46,6 +46,16 @@ export const nodeFiles: Files = {
   close: (fd) => asHost("close", undefined, () => fs.closeSync(fd)),
   read: (fd, bytes, position) =>
     asHost("read", undefined, () => fs.readSync(fd, bytes, 0, bytes.length, position ?? null)),
+  beginning: (path) =>
+    asHost("read", path, () => {
+      const fd = fs.openSync(path, "r");
+      try {
+        const bytes = Buffer.alloc(256);
+        return bytes.toString("utf8", 0, fs.readSync(fd, bytes));
+      } finally {
+        fs.closeSync(fd);
+      }
+    }),
   write: (fd, bytes, position) =>
     asHost("write", undefined, () => fs.writeSync(fd, bytes, 0, bytes.length, position ?? null)),
   // There is no poll(2) here.

@@ -35,9 +35,11 @@ export const isMidExec = (pid: number): boolean => {
 };
 
 /** proc_pid_statm(5) does not wait. Its memory is new then, and has a stack, and no program yet. */
-const isBetweenPrograms = (pid: number): boolean =>
-  BETWEEN_PROGRAMS.test(beginningAt(`/proc/${pid}/statm`, room) ?? "");
+const isBetweenPrograms = (pid: number): boolean => {
+  const statm = beginningAt(`/proc/${pid}/statm`) ?? "";
+  // Most have a program, and the fourth number is how large it is.
+  const third = statm.indexOf(" ", statm.indexOf(" ", statm.indexOf(" ") + 1) + 1);
+  return statm.startsWith(" 0 ", third) && BETWEEN_PROGRAMS.test(statm);
+};
 /** Size, two others, no text, another one, and as much data as its size. */
 const BETWEEN_PROGRAMS = /^([1-9]\d*) \d+ \d+ 0 \d+ \1 /;
-/** Seven numbers. */
-const room = new Uint8Array(256);

@@ -40,16 +40,8 @@ export function* partsOf(path: string): Generator<Uint8Array> {
 
 export const textAt = (path: string): string | null => orNull(() => textOf(readWhole(path)));
 
-/** What one read gives of a file that is shorter than `room`, which is used again. */
-export const beginningAt = (path: string, room: Uint8Array): string | null =>
-  orNull(() => {
-    const fd = files.open(path, { flags: OPEN.readOnly });
-    try {
-      return textOf(room.subarray(0, files.read(fd, room)));
-    } finally {
-      files.close(fd);
-    }
-  });
+/** What one read gives of a file of at most 256 bytes. */
+export const beginningAt = (path: string): string | null => orNull(() => files.beginning(path));
 
 /** What a link says. */
 export const linkAt = (path: string): string | null => orNull(() => files.readLink(path));

@@ -10,10 +10,9 @@ import type { Memory } from "../../state/store.ts";
 /** Behind those of sockets and of what is only taken to be closed. */
 export const FIRST_STORED_HANDLE = 3_000_000;
 
-const WORDS = ["FDSTORE", "FDSTOREREMOVE", "FDTAKE"] as const;
-
 /** Whether a notification says something about stored descriptors. */
-export const concernsStore = (said: ReadonlyMap<string, string>): boolean => WORDS.some((word) => said.has(word));
+export const concernsStore = (said: ReadonlyMap<string, string>): boolean =>
+  said.has("FDSTORE") || said.has("FDSTOREREMOVE") || said.has("FDTAKE");
 
 /** At most a quarter of the descriptors that crank may have: without room for others no worker could be started. */
 export const storeLimit = ({ platform }: Memory, { fdStore }: Spec): number => {
