@@ -185,7 +185,8 @@ describe("what is said", () => {
 
   test("is shown by events from any point that is held, by number or by time, and what is missing is said", async () => {
     await web.start("-linger", "0");
-    await web.app("one");
+    // A thousand events and more: of workers that start as fast as a program can.
+    await web.deploy("-ready", "delay:0", "--", "sleep", "600");
     const all = await web.events();
     expect(all[0]?.seq).toBe(1);
     const third = all[2];

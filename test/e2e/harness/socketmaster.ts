@@ -45,7 +45,13 @@ export class Masters {
 
   /** What the listener says at this port, or at this path. */
   async answerFrom(where: number | string): Promise<string> {
-    const talk = await Talk.open(where);
+    // Bun calls a connection to a unix socket reset if the peer has answered and closed it before Bun looks at it.
+    const talk = await waitFor("a connection", () =>
+      Talk.open(where).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ECONNRESET") throw error;
+        return null;
+      }),
+    );
     await talk.isEnded();
     return talk.heard.trim();
   }
