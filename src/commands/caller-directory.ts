@@ -1,4 +1,4 @@
-// The directory that a command was called in, as who called it sees it.
+// The caller's working directory, as its shell shows it.
 import { host } from "#host";
 import { HostError } from "../host/errors.ts";
 import type { FileStatus } from "../host/files.ts";

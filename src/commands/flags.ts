@@ -6,7 +6,7 @@ type FlagBase = {
   readonly help: string;
   /** Heading under which -help lists it; "" is the first, unnamed group. */
   readonly group?: string;
-  /** Environment variable that stands in when the flag is not given; an empty one counts as unset. */
+  /** Environment variable that is used if the flag is not given; an empty one counts as unset. */
   readonly environment?: string;
 };
 type Argument = { /** What -help calls the value, `SEC`. */ readonly argument: string };
@@ -35,12 +35,12 @@ type ValueOf<F extends Flag> = F extends { readonly kind: "switch" }
       : F extends { readonly kind: "choice"; readonly choices: readonly (infer C)[] }
         ? C
         : string;
-/** What was given, by flag name; `seconds` are ms here. */
+/** The given values, by flag name; `seconds` are ms here. */
 export type FlagValues<T extends FlagTable> = { readonly [K in keyof T]?: ValueOf<T[K]> };
 
 export type ParsedFlags<T extends FlagTable> = {
   readonly flags: FlagValues<T>;
-  /** The free words; with `-help` whatever had not been read. */
+  /** The arguments that are not flags; with `-help` all that were not read. */
   readonly words: readonly string[];
   /** -h or -help was given: nothing after it was looked at. */
   readonly help: boolean;
@@ -152,7 +152,7 @@ const readValue = (label: string, flag: ValuedFlag, text: string): string | numb
     case "seconds": {
       const max = flag.max ?? MAX_SECONDS;
       const value = readNumber(label, text, /^[+-]?(\d{1,15}(\.\d*)?|\.\d+)$/, "a number of seconds", flag.min, max);
-      // A duration that was asked for is never rounded away.
+      // A given duration is never rounded to zero.
       return value > 0 ? Math.max(1, Math.round(value * 1000)) : Math.round(value * 1000);
     }
   }

@@ -22,12 +22,12 @@ export class Output {
     this.#fd = fd;
   }
 
-  /** False when the other end of the pipe is closed: what is written from then on is dropped. */
+  /** False when the other end of the pipe is closed: later output is dropped. */
   get hasReader(): boolean {
     return this.#hasReader;
   }
 
-  /** Whether a person looks at it. */
+  /** Whether it is a terminal. */
   get isTerminal(): boolean {
     return host.terminal.isTerminal(this.#fd);
   }
@@ -38,7 +38,7 @@ export class Output {
     for (let at = 0; at < bytes.length && this.#hasReader; ) at += this.#writeSome(bytes.subarray(at));
   }
 
-  /** The same, for output that goes on and on: it is never kept back until the end. */
+  /** The same for endless output: it is never held back until the end. */
   writeNow(text: string): void {
     this.write(text);
   }

@@ -1,5 +1,5 @@
-// The beginning and the end of every program that is called by people: its arguments, and its exit status, or one sentence
-// where it found a fault. Nothing else of a program ends in a stack trace.
+// The frame of every command: its arguments, its exit status, or one sentence for a fault of its own. No failure prints a stack
+// trace.
 import { host } from "#host";
 import { brokenArgument } from "../supervisor/startup/arguments.ts";
 import { Output, OutputError } from "./output.ts";
@@ -75,7 +75,7 @@ const isDirectoryGone = (error: unknown): boolean =>
   error.code === "ENOENT" &&
   /cwd/.test(`${error.message} ${"syscall" in error ? error.syscall : ""}`);
 
-/** The surroundings are at fault, not the program. */
+/** The environment is at fault, not the program. */
 const isOfSystem = (error: unknown): boolean => isDirectoryGone(error) || error instanceof OutputError;
 
 const sentence = (error: unknown): string => {

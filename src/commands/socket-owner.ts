@@ -1,4 +1,4 @@
-// Whose control socket a client speaks to, where that is neither root's nor the caller's own.
+// The owner of a control socket, if it is neither root nor the caller.
 import { host } from "#host";
 import { socketOwner } from "../keeper/channel.ts";
 import { findUser } from "../supervisor/os/users.ts";

@@ -5,7 +5,7 @@ import { LIMITS } from "../keeper/protocol.ts";
 export const MOST_LINE_BYTES = LIMITS.connectionOutputBytes;
 const NEWLINE = "\n";
 
-/** Cuts what comes into lines. */
+/** Splits received bytes into lines. */
 export class AnswerLines {
   readonly #decoder = new TextDecoder();
   #text = "";

@@ -1,5 +1,5 @@
-// A client of the control protocol: one connection, typed calls, notifications as they come. What is asked again
-// after a lost connection, and how, is in deploy-call.ts.
+// A client of the control protocol: one connection, typed calls, notifications as they come. Retries after a
+// lost connection are in deploy-call.ts.
 import { host } from "#host";
 import { joinBytes } from "../host/bytes.ts";
 import type { Timer } from "../host/clock.ts";
@@ -8,7 +8,7 @@ import { LIMITS } from "../keeper/protocol.ts";
 import { encodeRequest, parseServerLine } from "./jsonrpc.ts";
 import type { Method, Methods, Notifications, RpcError } from "./messages.ts";
 
-/** Where a crank listens for control. Over tcp the token is shown first. */
+/** Where a crank listens for control. Over tcp the token is sent first. */
 export type ControlAddress =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly token: string };
@@ -34,19 +34,19 @@ export class ConnectionLostError extends Error {
   readonly code: string = "lost";
 }
 
-/** The connection was given up: no answer came although one was due at once, or what came is no crank's. */
+/** The connection was given up: an answer that was due at once did not come, or the peer is not a crank. */
 export class NoAnswerError extends ConnectionLostError {
   override readonly name = "NoAnswerError";
   override readonly code = "noAnswer";
 }
 
-/** A request that crank would not take: it was not sent. */
+/** A request that is too long for crank: it was not sent. */
 export class RequestTooLongError extends Error {
   override readonly name = "RequestTooLongError";
   readonly code = "tooLong";
 }
 
-/** crank answered with an error: `message` is its sentence, `rpc` the whole of it. */
+/** crank answered with an error: `message` is its sentence, `rpc` the whole error. */
 export class CallError extends Error {
   override readonly name = "CallError";
   readonly code: number;
@@ -68,7 +68,7 @@ type Waiting = {
 /** An open connection to a crank. */
 export type Client = {
   /**
-   * Asks, and waits for the answer: however long it takes if the request is to wait for something, else for `answerMs`.
+   * Sends a request and waits for the answer: without a limit if the request waits for something, else for `answerMs`.
    * Throws CallError, ConnectionLostError, NoAnswerError or RequestTooLongError.
    */
   call<M extends Method>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]>;
@@ -79,9 +79,8 @@ export type Client = {
 };
 
 /**
- * Connects, over tcp shows the token, and hands every notification to `onNotification` in the order in which it
- * came: those behind an answer come after that answer. Throws ConnectError, CallError when the token is refused, or what
- * a call throws when it is not answered.
+ * Connects, sends the token over tcp, and passes every notification to `onNotification` in order: those after an answer come
+ * after that answer. Throws ConnectError, CallError if the token is refused, or what a call throws if it is not answered.
  */
 export const connect = async (
   address: ControlAddress,
@@ -104,7 +103,7 @@ const ANSWER_MS = 15_000;
 
 /** The keeper holds no more for a connection, so no line of a crank is longer. */
 const MAX_LINE_BYTES = LIMITS.connectionOutputBytes;
-/** What comes while an answer is waited for that is due at once: the answer, and all events that are held at most. */
+/** Limit for received bytes while an answer is due at once: the answer, and all events that are kept. */
 const MAX_WAITING_BYTES = 8 * MAX_LINE_BYTES;
 const NEWLINE = 0x0a;
 
@@ -118,7 +117,7 @@ const open = (address: ControlAddress, connection: Connection): Promise<Channel>
     : connectTcp(address.host, address.port, handlers);
 };
 
-/** Whether the answer depends on nothing that has to happen first. A rollout waits for workers, and its answer with it. */
+/** Whether the answer is due at once. The answer of a rollout waits for workers. */
 const isDueAtOnce = (method: Method, params: object): boolean =>
   !ROLLOUTS.has(method) && !("wait" in params && params.wait === true);
 const ROLLOUTS: ReadonlySet<Method> = new Set(["run", "reload", "rollback"]);
@@ -198,7 +197,7 @@ class Connection implements Client {
     this.#tellEnd();
   }
 
-  /** What comes is no crank's: nothing more of it is read. */
+  /** The peer is not a crank: stop reading. */
   #refuse(what: string): void {
     this.#end(new NoAnswerError(`${what}; is this the control socket of a crank?`));
     this.#channel?.destroy();

@@ -1,5 +1,5 @@
 // A deploy that outlives its connection: `run`, `reload` and `rollback` carry a client's own id, so that a client that
-// lost its connection can ask again, and gets the answer of the rollout that it began.
+// lost its connection can send it again and gets the answer of its rollout.
 import { host } from "#host";
 import { hexOf } from "../host/bytes.ts";
 import { type Client, ConnectError, ConnectionLostError, NoAnswerError } from "./client.ts";
@@ -8,13 +8,13 @@ import type { Methods, RunResult } from "./messages.ts";
 /** The methods that begin a rollout. */
 export type DeployMethod = "run" | "reload" | "rollback";
 
-/** How long to go on trying after a lost connection, and how long to pause between tries, ms. */
+/** How long to retry after a lost connection, and the pause between two tries, ms. */
 export type Patience = { readonly giveUpAfterMs: number; readonly pauseMs: number };
 
 const PATIENCE: Patience = { giveUpAfterMs: 5000, pauseMs: 100 };
 
 /**
- * Begins a rollout and waits for its answer, over as many connections as it takes; `connect` makes each of them.
+ * Begins a rollout and waits for its answer, over as many connections as necessary; `connect` opens each.
  * Throws CallError, ConnectError if crank was never there, ConnectionLostError if it did not come back.
  */
 export const callDeploy = async <M extends DeployMethod>(
@@ -56,7 +56,7 @@ const answerOrLoss = async <M extends DeployMethod>(
   }
 };
 
-/** A crank that takes every connection and answers on none is not asked for ever. */
+/** The limit for a crank that accepts every connection and answers on none. */
 const MAX_ATTEMPTS = 20;
 
 const reconnect = async (

@@ -1,5 +1,5 @@
-// JSON from others, bounded: each level and each list of it costs many times the byte that it is sent in, and what is deep
-// enough ends a recursion of whatever works on it later.
+// Bounded JSON from others: each level and each list costs many times the byte that it is sent in, and deep nesting overflows
+// the stack of recursive code.
 
 /** How deep lists and objects may nest, whatever the text is. Far deeper than anything of ours. */
 export const MOST_DEPTH = 32;
@@ -19,7 +19,7 @@ export const parseJson = (text: string, mostLists: number): unknown => {
   return value;
 };
 
-/** So many lists and objects cost little, and the parser has room for them however they nest; only more have to be looked at before. */
+/** This many lists and objects are cheap, however they nest; only longer texts are checked before parsing. */
 const BUILT_UNREAD = 5000;
 
 const built = (text: string): unknown => {
@@ -48,7 +48,7 @@ export const parseFlatJson = (text: string, mostLists = REQUEST_LISTS): unknown 
   }
 };
 
-/** A text that is not taken, because it nests too deep or has too many lists and objects. */
+/** A text that is refused because it nests too deep or has too many lists and objects. */
 export class JsonTooDeepError extends Error {
   override readonly name = "JsonTooDeepError";
   /** Completes "the line …", or whatever the text is. */

@@ -1,4 +1,4 @@
-// What must not reach a terminal as it is, wherever the text came from: a worker, a client, a path.
+// Characters that must not reach a terminal unescaped, from any source: a worker, a client, a path.
 
 /**
  * C0 and DEL, C1, the bidirectional controls (UAX #9), the line and paragraph separators, the byte order mark that hides,

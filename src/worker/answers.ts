@@ -1,10 +1,10 @@
 // What crank answers on the descriptor NOTIFY_FD to a worker that has named a descriptor's number.
 import { read } from "node:fs";
 
-/** What crank made of a number: null if it has the descriptor now, else why not. */
+/** Crank's answer for a number: null if it has the descriptor now, else why not. */
 export type Answer = { readonly refused: string | null };
 
-/** A read waits 5 s at most; after so many of them crank is not there any more. */
+/** A read waits 5 s at most; after this many of them crank is gone. */
 const MOST_SILENCES = 2;
 const ROOM = 4096;
 const NO_ANSWER: Answer = { refused: "crank does not answer" };
@@ -13,7 +13,7 @@ const waiting = new Map<number, (answer: Answer) => void>();
 let isReading = false;
 let silences = 0;
 
-/** Resolves with what crank says to this number. Nothing else reads the descriptor. */
+/** Resolves with crank's answer for this number. Nothing else reads the descriptor. */
 export const answerTo = (notifyFd: number, number: number): Promise<Answer> => {
   const answer = new Promise<Answer>((resolve) => waiting.set(number, resolve));
   if (!isReading) readOn(notifyFd);

@@ -10,15 +10,15 @@ import { type WatchedServer, watchedServer } from "./watch.ts";
 import { WebSocketClients, type WebSocketServerLike } from "./websockets.ts";
 
 export type DrainOptions = {
-  /** The time over which clients are asked to go, ms. Default 0: all at once. */
+  /** The time over which clients are asked to leave, ms. Default 0: all at once. */
   readonly spreadMs?: number;
-  /** How long one that has been asked may take to act on it, ms. Default 5,000. */
+  /** How long a client that was asked may take to leave, ms. Default 5,000. */
   readonly graceMs?: number;
   /** What WebSockets are closed with: 1001 (going away, the default) or 1012 (service restart). */
   readonly closeCode?: number;
-  /** Words that go with the code. */
+  /** The reason that is sent with the code. */
   readonly reason?: string;
-  /** Tells a connection to go whose protocol is the application's own. Without it, such clients stay until they go. */
+  /** Asks a connection with the application's own protocol to leave. Without it, such clients stay until they leave by themselves. */
   readonly tell?: (socket: Socket) => void;
   /** When clients that are left are cut off, ms from now. Default: a little before crank's stop timeout; never without it. */
   readonly budgetMs?: number;
@@ -29,19 +29,19 @@ export type Drained = { readonly clients: number; readonly cut: number };
 
 const GRACE_MS = 5_000;
 const GOING_AWAY = 1001;
-/** What is kept of crank's budget for what follows the drain: a tenth, and at most this. */
+/** The part of crank's stop timeout that is reserved for the time after the drain: a tenth, and at most this. */
 const EXIT_MS = 1_000;
 /** How long connections that were cut off may take to be closed. */
 const CUT_MS = 500;
 const STATUS_EVERY_MS = 5_000;
 
 /**
- * Drains servers: they accept no more, finish their requests, and ask the clients that stay to go, evenly over `spreadMs`:
+ * Drains servers: they stop accepting, finish their requests, and ask the remaining clients to leave, evenly over `spreadMs`:
  * `Connection: close` with the next answer (HTTP/1), GOAWAY (HTTP/2), a close frame (WebSockets). Resolves when all have
- * gone. Crank's stop timeout limits it: the spread is shortened to fit, and clients that are left at the end are disconnected.
+ * left. Crank's stop timeout limits it: the spread is shortened to fit, and clients that are left at the end are disconnected.
  *
- * Servers have to be known by `listen` or `watch`; this throws for one that is not. A server of `ws` brings the HTTP
- * server with it that it was made with.
+ * Servers must be tracked by `listen` or `watch`; this throws for others. A server of `ws` includes the HTTP server that it
+ * was made with.
  */
 export const drain = async (
   what: Server | WebSocketServerLike | readonly (Server | WebSocketServerLike)[],
@@ -54,7 +54,7 @@ export const drain = async (
 
   const webSockets = new WebSocketClients(webSocketServers);
   const gone = Promise.all([...servers.map((server) => server.close()), webSockets.gone()]).then((): true => true);
-  // Upgraded connections are asked as WebSockets, if anybody knows them as such.
+  // Upgraded connections are asked as WebSockets, if a WebSocket server is given.
   const areWebSockets = webSocketServers.length > 0;
   const others = (): Client[] =>
     servers.flatMap(({ clients, upgraded }) => [...clients, ...(areWebSockets ? [] : upgraded)]);
@@ -112,7 +112,7 @@ const within = async (done: Promise<true>, limitMs: number): Promise<boolean> =>
   return isDone;
 };
 
-/** Tells crank how many clients are left: at the start, and now and then if it has changed. */
+/** Reports to crank how many clients are left: at the start, and from time to time if it has changed. */
 class Progress {
   readonly #timer: ReturnType<typeof setInterval>;
   #told = -1;

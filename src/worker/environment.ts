@@ -1,5 +1,5 @@
-// What crank tells a worker in its environment: read once, and then taken out of it, because descriptor numbers and
-// notify sockets are of no use to the worker's own children and dangerous in their hands (sd_notify(3)'s unset_environment).
+// Crank's variables in a worker's environment: read once and then removed, because descriptor numbers and notify sockets are
+// useless and dangerous in the worker's children (sd_notify(3)'s unset_environment).
 import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 
@@ -13,7 +13,7 @@ export type WorkerEnvironment = {
   /** Why `sockets` is empty although sockets were passed; "" if none were. */
   readonly whyNoSockets: string;
   readonly left: readonly LeftDescriptor[];
-  /** How many descriptors may be left for later workers. */
+  /** How many descriptors may be stored for later workers. */
   readonly storeLimit: number;
   /** Why the descriptors that crank passed on are not this process's; "" if they are, or without crank. */
   readonly whyForeign: string;
@@ -39,7 +39,8 @@ export const workerEnvironment = (): WorkerEnvironment => {
   return known;
 };
 
-/** The same for those who use a descriptor of it. Throws if they were passed to another process: the numbers mean something else here. */
+/** The same for callers that use a descriptor. Throws if the descriptors were passed to another process: here the numbers mean
+ * something else. */
 export const ownDescriptors = (): WorkerEnvironment => {
   const environment = workerEnvironment();
   if (environment.whyForeign !== "") throw new Error(environment.whyForeign);
@@ -69,7 +70,7 @@ const takeEnvironment = (): WorkerEnvironment => {
 };
 
 /**
- * Whose crank's descriptors are: LISTEN_PID says it (sd_listen_fds(3)), or for a direct child of crank EINHORN_MASTER_PID.
+ * Which process owns crank's descriptors: by LISTEN_PID (sd_listen_fds(3)), or for a direct child of crank EINHORN_MASTER_PID.
  * Returns why they are not this process's; "" if they are, or if there is no crank.
  */
 const findOwner = (): string => {
@@ -151,7 +152,7 @@ const expectSocket = (fd: number, name: string, what: string): void => {
     throw new Error(`descriptor ${fd} (${name}) should be ${what} and is not open, or is something else`);
 };
 
-/** Asked of /proc, because Deno's fstat knows no descriptors but its own. Who may not read /proc gets the benefit of the doubt. */
+/** By /proc, because Deno's fstat knows only its own descriptors. Without access to /proc, the descriptor is accepted. */
 const isSocket = (fd: number): boolean => {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");

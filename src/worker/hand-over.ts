@@ -1,4 +1,4 @@
-// Leaving an established connection to the next worker, and taking what an earlier one has left: the client notices nothing.
+// Hands an established connection over to the next worker, and takes over those of earlier workers.
 import { type NetConnectOpts, Socket } from "node:net";
 import process from "node:process";
 import { answerTo, forgetAnswer } from "./answers.ts";
@@ -8,11 +8,11 @@ import { notify } from "./notify.ts";
 export type HandOverOptions = {
   /** The name that the next worker gets with it: at most 255 characters of ASCII, without a colon. Default: `stored`. */
   readonly name?: string;
-  /** How long it may take until what was written before is on its way, ms. Default 5,000. */
+  /** How long it may take until written data has been sent, ms. Default 5,000. */
   readonly graceMs?: number;
 };
 
-/** A connection that an earlier worker has left. */
+/** A connection that an earlier worker handed over. */
 export type HandedOver = { readonly name: string; readonly socket: Socket };
 
 const GRACE_MS = 5_000;
@@ -22,11 +22,11 @@ const AT_ONCE = 8;
 const LOOK_MS = 2;
 
 /**
- * Leaves a connection to the worker that comes next: sends what was written to it, names its descriptor to crank, and closes
- * it here when crank has it, so that the client sees nothing of it. True: it is not this worker's any more. False: there is
+ * Passes a connection to the next worker: sends written data, names its descriptor to crank, and closes it here when crank has
+ * it. The client notices only a pause. True: it is not this worker's any more. False: there is
  * no crank, no worker will take it, it has ended, or written data could not be sent in time: the connection is unchanged.
  *
- * Nothing is read any more from the call on; what was read before has to be taken from it. Throws if it is behind TLS,
+ * Nothing is read after the call; data that was read before must be consumed. Throws if it is behind TLS,
  * whose state cannot be handed over, and for names that no descriptor can have.
  */
 export const handOver = async (socket: Socket, options: HandOverOptions = {}): Promise<boolean> => {
@@ -47,8 +47,8 @@ export const handOver = async (socket: Socket, options: HandOverOptions = {}): P
 let taken = false;
 
 /**
- * The connections that earlier workers have left and that this one was started with. They are this worker's for good when it
- * is ready: say `ready()` before anything is read from them or written to them. Only the first call has them.
+ * The connections from earlier workers that this one was started with. They belong to this worker once it is ready: call
+ * `ready()` before you read from them or write to them. Only the first call returns them.
  */
 export const takeOver = (): readonly HandedOver[] => {
   const { left } = ownDescriptors();
@@ -57,7 +57,7 @@ export const takeOver = (): readonly HandedOver[] => {
   return left.map(({ fd, name }) => ({ name, socket: socketOn(fd) }));
 };
 
-/** A connection that is there already. Bun hears nothing on a socket that is made with a descriptor, but on one that "connects" to it. */
+/** An existing connection. Bun hears nothing on a socket that is made with a descriptor, but on one that "connects" to it. */
 const socketOn = (fd: number): Socket => {
   if (process.versions.bun === undefined) return new Socket({ fd, readable: true, writable: true });
   const socket = new Socket();
@@ -70,12 +70,12 @@ const socketOn = (fd: number): Socket => {
 type Handle = { readonly fd?: number; reading?: boolean; readStop?(): number; pause?(): void; resume?(): void };
 
 const handleOf = (socket: Socket): Handle | null =>
-  // Looked at with care: each part may be missing.
+  // Each part may be missing.
   "_handle" in socket ? (socket._handle as Handle | null) : null;
 
 const nothing = (): void => {};
 
-/** Stands in for one of an object's functions. Returns what takes it back. */
+/** Replaces one of an object's functions. Returns a function that restores it. */
 const replace = (object: object, name: string): (() => void) => {
   Object.defineProperty(object, name, { value: nothing, configurable: true, writable: true });
   return () => {
@@ -84,7 +84,7 @@ const replace = (object: object, name: string): (() => void) => {
 };
 
 /**
- * Lets nothing more be read: what comes from now on is the next worker's. A stream that flows asks for more by itself, on
+ * Stops reading: later data is for the next worker. A stream that flows asks for more by itself, on
  * Node through its `_read`, on Bun through the handle's `resume`.
  */
 const holdReading = (socket: Socket): { goOn(): void } => {
@@ -103,7 +103,7 @@ const holdReading = (socket: Socket): { goOn(): void } => {
   };
 };
 
-/** Resolves when all that was read has been taken, and all that was written is the kernel's. False: not in time, or it has ended. */
+/** Resolves when all read data has been consumed and all written data is in the kernel. False: not in time, or it has ended. */
 const isQuiet = async (socket: Socket, graceMs: number): Promise<boolean> => {
   const end = performance.now() + graceMs;
   for (;;) {

@@ -1,18 +1,18 @@
-// A connection that speaks HTTP/1: which requests are under way on it, and how it is asked to go.
+// A connection that speaks HTTP/1: which requests are in flight on it, and how it is asked to leave.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Client, Manners } from "./clients.ts";
 
-/** How long the other side may take to close when this one has, ms. */
+/** How long the peer may take to close after this side has, ms. */
 const LINGER_MS = 1_000;
 
 /** How soon at most a connection is looked at again, ms. */
 const LOOK_AGAIN_MS = 100;
 
 /**
- * Requests that are under way are finished. From being asked on, answers carry `Connection: close`; a connection that
- * rests is given the grace time for one more request before it is closed, because closing it at once would hit those
- * whose next request is on its way.
+ * Requests in flight are finished. After the client was asked to leave, answers carry `Connection: close`. An idle connection
+ * has the grace time for one more request before it is closed, because closing it at once would break a request that is on
+ * its way.
  */
 export class HttpClient implements Client {
   readonly #socket: Socket;
@@ -21,7 +21,7 @@ export class HttpClient implements Client {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** How many bytes have come that belong to requests. */
   #bytesAtRest: number;
-  /** Ours no more: upgraded to another protocol. */
+  /** Upgraded to another protocol: not handled here any more. */
   #isUpgraded = false;
   #isClosed = false;
 
@@ -70,7 +70,7 @@ export class HttpClient implements Client {
     if (this.#answers.size > 0 || this.#isUpgraded || this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      // Half a request has come: the rest is waited for. (The server's own limits end one that stays half.)
+      // Half a request has arrived: wait for the rest. (The server's own limits end an incomplete one.)
       const isArriving = this.#socket.bytesRead > this.#bytesAtRest;
       if (isArriving) this.#closeLater(Math.max(delayMs, LOOK_AGAIN_MS));
       else this.#close();

@@ -1,4 +1,4 @@
-// Lets a server listen where crank says, rightly on each runtime.
+// Makes a server listen on crank's socket, on each runtime.
 import { Server as HttpsServer } from "node:https";
 import { type AddressInfo, createServer, Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
@@ -13,18 +13,18 @@ export type ListenOptions = {
   readonly host?: string;
   /** The length of the accept queue; the last call of listen(2) sets it. Default: 4096. */
   readonly backlog?: number;
-  /** Bun only: the key and certificate of an `https` server, once more. */
+  /** Bun only: the key and certificate of an `https` server again. */
   readonly tls?: TlsOptions;
 };
 
 const BACKLOG = 4096;
 
 /**
- * Lets a server of node:net, tls, http, https or http2 listen on a socket that crank passed on, or on `port` without
- * crank, and notes its connections for `drain`. Resolves with the address when it listens; rejects when it cannot.
+ * Makes a server of node:net, tls, http, https or http2 listen on a socket of crank, or on `port` without crank, and tracks
+ * its connections for `drain`. Resolves with the address when it listens; rejects when it cannot.
  *
  * Under Bun 1.4 the servers of node:http and node:https silently listen somewhere else when they are given a descriptor.
- * There, a plain server accepts for them and hands the connections over; so they emit no `listening` and know no address.
+ * There, a plain server accepts for them and passes the connections on. So they emit no `listening` and have no address.
  */
 export const listen = async (server: Server, options: ListenOptions = {}): Promise<AddressInfo | string | null> => {
   const target = targetOf(options);
@@ -39,7 +39,7 @@ export const listen = async (server: Server, options: ListenOptions = {}): Promi
       door.off("error", reject);
       resolve();
     };
-    // Node passes over a backlog beside `fd`, and listens with 511. As an argument it counts, but the types know no such call.
+    // Node ignores a backlog beside `fd`, and listens with 511. As an argument it counts, but the types lack that call.
     if ("fd" in target) Reflect.apply(door.listen, door, [{ fd: target.fd }, backlog, listening]);
     else door.listen({ ...target, backlog }, listening);
   });

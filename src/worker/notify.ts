@@ -1,4 +1,4 @@
-// What a worker tells crank: datagrams on the descriptor NOTIFY_FD, in the words of sd_notify(3).
+// Notifications to crank: datagrams of sd_notify(3) on the descriptor NOTIFY_FD.
 import { spawnSync } from "node:child_process";
 import { writeSync } from "node:fs";
 import process from "node:process";
@@ -7,16 +7,16 @@ import { ownDescriptors, workerEnvironment } from "./environment.ts";
 /** Longer texts are cut: they are for one line of a table. */
 const MAX_STATUS_CHARACTERS = 500;
 
-/** The other end is gone or has no room: a worker goes on serving without a supervisor. */
+/** The peer is gone or its queue is full: a worker keeps serving without a supervisor. */
 const NOBODY_LISTENS = new Set(["ECONNREFUSED", "ECONNRESET", "ENOTCONN", "EPIPE", "EAGAIN", "ENOBUFS"]);
 
 /**
  * Reports that this worker serves; crank now stops the workers that it replaces. Returns whether crank could be notified: false
- * without crank. Throws if crank is there and cannot be told, because it would wait for this in vain.
+ * without crank. Throws if crank is there and cannot be notified, because crank would wait in vain.
  */
 export const ready = (): boolean => notify("READY=1");
 
-/** Says in one line what the worker is doing, for `crankctl ps` and `status`. Line breaks become spaces. */
+/** Sends one line about what the worker is doing, for `crankctl ps` and `status`. Line breaks become spaces. */
 export const status = (text: string): boolean =>
   notify(`STATUS=${text.replace(/\s+/g, " ").trim().slice(0, MAX_STATUS_CHARACTERS)}`);
 
@@ -46,8 +46,8 @@ type DenoLibrary = {
 type DenoApi = { dlopen(file: string, symbols: object): DenoLibrary };
 
 /**
- * Deno's file functions know only descriptors that it has opened itself, and it opens no socket through /proc. What
- * is left is to call the C library (--allow-ffi), or to let a shell do it, which inherits the descriptor (--allow-run).
+ * Deno's file functions know only descriptors that it has opened itself, and it opens no socket through /proc. So
+ * it calls the C library (--allow-ffi), or a shell that inherits the descriptor (--allow-run).
  */
 const writeUnderDeno = (fd: number, text: string): void => {
   if (writeByLibrary(fd, text)) return;

@@ -1,4 +1,4 @@
-// The listening sockets that crank passes on, by name or by order.
+// The listening sockets of crank, by name or by order.
 import { ownDescriptors, type PassedSocket } from "./environment.ts";
 
 /** An address of the program's own, for when no socket was passed on: a run without crank. */
@@ -9,7 +9,7 @@ export type ListeningSocket = PassedSocket | OwnAddress;
 
 /**
  * The sockets that crank passed on, in the order of its `-bind`s; with `which`, those of this name, or the one with this
- * number (from 0). `fallback` stands in when crank passed none at all. Throws if that leaves nothing, and if they
+ * number (from 0). `fallback` is used if crank passed none. Throws if there is none then, and if they
  * were passed to another process, such as a wrapper that started this one.
  */
 export const sockets = (which?: string | number, fallback?: OwnAddress): readonly ListeningSocket[] => {

@@ -1,8 +1,8 @@
-// Being told to stop: a signal, and the time that crank gives from there to the end.
+// The request to stop: a signal, and the time until the worker is killed.
 import process from "node:process";
 import { workerEnvironment } from "./environment.ts";
 
-/** What crank, einhorn's words and a terminal send. */
+/** The stop signals of crank, einhorn and a terminal. */
 const STOP_SIGNALS = ["SIGTERM", "SIGUSR2", "SIGINT"] as const;
 
 export type StopSignal = (typeof STOP_SIGNALS)[number];
@@ -22,8 +22,8 @@ let signalledAt: number | null = null;
 export const stopSignalledAt = (): number | null => signalledAt;
 
 /**
- * Calls `handler` once when the worker is told to stop (SIGTERM, SIGUSR2 or SIGINT). When all handlers' promises are
- * fulfilled the process exits with 0; if one throws or rejects, that is printed and it exits with 1. The same signal
+ * Calls `handler` once on a request to stop (SIGTERM, SIGUSR2 or SIGINT). When all handlers' promises are fulfilled, the process
+ * exits with 0; if one throws or rejects, that is printed and it exits with 1. The same signal
  * again is ignored, except SIGINT; another one of the three ends the process as if there were no handler.
  */
 export const onStop = (handler: StopHandler): void => {

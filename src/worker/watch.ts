@@ -1,5 +1,5 @@
-// Which clients a server has. A server has to be watched from before its first connection, because none of the runtimes
-// can be asked for the connections, and for what goes on in them, afterwards.
+// Tracks the clients of a server. Tracking must begin before the first connection, because no runtime can list connections
+// and their state afterwards.
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Http2Session } from "node:http2";
 import { Server, type Socket } from "node:net";
@@ -8,13 +8,13 @@ import { Server as TlsServer } from "node:tls";
 import { type Client, http2Client, plainClient } from "./clients.ts";
 import { HttpClient } from "./http-client.ts";
 
-/** A server and the clients that it has now. */
+/** A server and its current clients. */
 export class WatchedServer {
   readonly clients = new Set<Client>();
   /** Connections that were HTTP once, and have been handed to another protocol. */
   readonly upgraded = new Set<Client>();
   onClient: (client: Client) => void = () => {};
-  /** Who accepts: the server itself, or another one where it cannot listen rightly. */
+  /** The server that accepts: itself, or another one if it cannot listen on a descriptor. */
   door: Server;
   readonly #httpClients = new WeakMap<Socket, HttpClient>();
 
@@ -32,7 +32,7 @@ export class WatchedServer {
       const { close } = (this.door instanceof Server ? Server : HttpServer).prototype;
       close.call(this.door, () => resolve());
       // Deno (2.9) ends a connection after its next answer if the server says that it does not listen, and tells the
-      // client nothing of it. Here it is the drain that says when a connection ends.
+      // client nothing of it. Here the drain decides when a connection ends.
       if (process.versions.deno !== undefined) Object.defineProperty(this.door, "listening", { value: true });
     });
   }
@@ -52,7 +52,7 @@ export class WatchedServer {
     return client;
   }
 
-  /** A connection speaks something else from now on. */
+  /** A connection changes to another protocol. */
   upgrade(socket: Socket): void {
     const http = this.http(socket);
     http.upgraded();
@@ -74,7 +74,7 @@ export const watchedServer = (server: Server): WatchedServer => {
   );
 };
 
-/** Notes a server's connections from now on, for a later `drain`. (`listen` calls it.) */
+/** Tracks a server's connections from now on, for a later `drain`. (`listen` calls it.) */
 export const watch = (server: Server): void => {
   if (known.has(server)) return;
   const watched = new WatchedServer(server);

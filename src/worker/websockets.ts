@@ -2,7 +2,7 @@
 import type { Server } from "node:net";
 import type { Client, Manners } from "./clients.ts";
 
-/** A WebSocket: `ws`'s, the standard's, or a connection of the application's own that can be closed in the same words. */
+/** A WebSocket: of `ws`, of the standard, or a connection of the application's own with the same `close`. */
 export interface WebSocketLike {
   close(code?: number, reason?: string): void;
   terminate?(): void;
@@ -39,7 +39,7 @@ class WebSocketClient implements Client {
   }
 }
 
-/** All clients of some WebSocket servers, those that come meanwhile included. */
+/** All clients of some WebSocket servers, including those that come meanwhile. */
 export class WebSocketClients {
   /** Those that are to be asked from the start on. */
   readonly first: Client[] = [];

@@ -41,7 +41,7 @@ const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
   shutdownStarted: "info",
 };
 
-/** crank under its own name. */
+/** crank, called as crank. */
 export const CRANK: FrontEnd = {
   parse: crankInvocation,
   signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },

@@ -22,7 +22,7 @@ const WRONG_USAGE = 2;
 type Flags = FlagValues<typeof CRANK_FLAGS>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads crank's command line (without the program's name). Wrong usage is something to say, not an exception. */
+/** Reads crank's command line (without the program's name). Wrong usage is a result, not an exception. */
 export const crankInvocation = (args: readonly string[], environment: Environment, cwd: string): Invocation => {
   try {
     const { flags, words, help } = parseFlags(CRANK_FLAGS, args, environment);
@@ -94,7 +94,7 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
   };
 };
 
-/** The first wait before a worker that died is started again. */
+/** The first restart delay. */
 const RESPAWN_MS = 1000;
 
 const absolute = (path: string, cwd: string): string =>

@@ -1,9 +1,9 @@
-// The shape of a crankctl command, and how its words are read into something that can be done.
+// The shape of a crankctl command, and how its arguments are parsed.
 import { helpText } from "../flag-help.ts";
 import { type FlagTable, type FlagValues, type Placement, parseFlags, UsageError } from "../flags.ts";
 import { COMMON_FLAGS, type CommonFlags, type Environment, type Session } from "./session.ts";
 
-/** Does it, and says the exit status. */
+/** Runs it, and returns the exit status. */
 export type Action = (session: Session) => Promise<number>;
 
 type Definition<T extends FlagTable> = {
@@ -14,11 +14,11 @@ type Definition<T extends FlagTable> = {
   readonly usage: string;
   readonly about: readonly string[];
   readonly flags: T;
-  /** `first` when free words are a command line of their own. */
+  /** `first` if the arguments are a command line of their own. */
   readonly placement: Placement;
-  /** It finds the services itself: none has to be named, and `session.address` is nothing to it. */
+  /** It finds the services itself: none must be named, and it ignores `session.address`. */
   readonly findsServices?: true;
-  /** Checks flags and words. Throws UsageError. */
+  /** Checks flags and arguments. Throws UsageError. */
   readonly prepare: (flags: FlagValues<T>, words: readonly string[], common: Common) => Action;
 };
 
@@ -38,7 +38,7 @@ export type Command = {
   readonly prepare: (args: readonly string[], environment: Environment) => Prepared;
 };
 
-/** Makes a command of its definition: reads its flags, and shows them when it is asked for help. */
+/** Makes a command from its definition: reads its flags, and shows them for -help. */
 export const command = <const T extends FlagTable>(definition: Definition<T>): Command => {
   const { name, summary } = definition;
   const flags = { ...definition.flags, ...COMMON_FLAGS };

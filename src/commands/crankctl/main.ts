@@ -1,4 +1,4 @@
-// crankctl's command line from end to end: which command, what it is asked, what its end means for the exit status.
+// crankctl's command line: chooses the command, runs it, and maps its result to the exit status.
 import {
   CallError,
   ConnectError,
@@ -43,7 +43,7 @@ export const COMMANDS: readonly Command[] = [
 /** crankctl's exit statuses. */
 export const EXIT = { done: 0, failed: 1, wrongUsage: 2, noCrank: 3 } as const;
 
-/** What a command line comes to: something to do on the service that `flags` name, or something to say. */
+/** The result of parsing: a command for the service that `flags` name, or a text to print. */
 export type Plan =
   | {
       readonly kind: "act";
@@ -110,7 +110,7 @@ const failure = (error: unknown): { message: string; status: number } | null => 
   return error instanceof OutputError ? { message: error.message, status: EXIT.failed } : null;
 };
 
-/** An answer is shown as the protocol has it: one that is otherwise is no crank's. */
+/** An answer that does not follow the protocol is not from a crank. */
 const strangeAnswer = (error: unknown): { message: string; status: number } | null =>
   error instanceof TypeError || error instanceof RangeError
     ? {
@@ -152,7 +152,7 @@ export const crankctl = async (
   }
 };
 
-/** What is said to wrong usage. */
+/** The message for wrong usage. */
 export const usageMessage = (error: UsageError): string => {
   const about = /^[\w ]+/.exec(error.message)?.[0] ?? "crankctl";
   return `${escapeControls(error.message)}\nTry '${about} -help'.\n`;

@@ -1,4 +1,4 @@
-// What a crankctl command works with: the crank that it speaks to, and where it writes.
+// The context of a crankctl command: its crank, and its output.
 import { type Client, type ControlAddress, connect, type Notification } from "../../control/client.ts";
 import { AddressError, parseUri } from "../../supervisor/os/addresses.ts";
 import { type FlagTable, type FlagValues, UsageError } from "../flags.ts";
@@ -66,7 +66,7 @@ const parsed = (uri: string) => {
   }
 };
 
-/** One command at work: whom it asks, in which form it prints. */
+/** A running command: its connection and its output format. */
 export class Session {
   readonly address: ControlAddress;
   readonly json: boolean;
@@ -97,7 +97,7 @@ export class Session {
     return this.#isStrangers;
   }
 
-  /** Asks one thing on a connection of its own. */
+  /** Sends one request on its own connection. */
   async ask<T>(question: (client: Client) => Promise<T>): Promise<T> {
     const client = await this.connect();
     try {
@@ -107,7 +107,7 @@ export class Session {
     }
   }
 
-  /** Prints a result: as JSON when that is wanted, else as the text that `describe` makes of it. */
+  /** Prints a result: as JSON with -json, else as the text of `describe`. */
   print<T>(result: T, describe: (result: T) => string): void {
     this.out.write(this.json ? `${safeJson(result)}\n` : escapeLines(describe(result)));
   }

@@ -1,5 +1,5 @@
-// The output of one service among several at once: kept together until the service is done, or passed on line by
-// line, each with the service's name, when it has no end.
+// The output of one of several concurrent services: collected until the service is done, or, if it is endless, passed on line
+// by line with the service's name.
 import { Output } from "../output.ts";
 
 type Piece = { readonly to: Output; readonly text: string };
@@ -19,7 +19,7 @@ export class Collection {
   }
 }
 
-/** Stands in for `to` while a service is being asked. No terminal: several live lines at once cannot be read. */
+/** Replaces `to` while a service is processed. Not a terminal: several live lines at once cannot be read. */
 export class CollectedOutput extends Output {
   readonly #to: Output;
   readonly #name: string;

@@ -1,4 +1,4 @@
-// crankx's command line: which services, and what crankctl is to do on each of them.
+// crankx's command line: which services, and the crankctl command for each.
 import { EXIT, planFor, usageMessage } from "../crankctl/main.ts";
 import { DEFAULT_PREFIX, type Environment } from "../crankctl/session.ts";
 import { helpText } from "../flag-help.ts";

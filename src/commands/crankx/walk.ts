@@ -15,7 +15,7 @@ export type Walk = {
 
 type Failed = { readonly name: string; readonly status: number };
 
-/** Does what is planned on every service; the exit status is that of the first one that failed. */
+/** Runs the command on every service; the exit status is that of the first failure. */
 export const walk = async (services: readonly Service[], how: Walk): Promise<number> => {
   const left = [...services];
   const failed: Failed[] = [];

@@ -1,6 +1,6 @@
 // einhorn's line protocol: a message is a YAML document on one line, with `%` written as %25 and a newline as %0A. JSON is
-// YAML, so a plain JSON line is a message too. What a line asks for, and how answers look; who does what is asked for is
-// the front end.
+// YAML, so a plain JSON line is a message too. How requests and answers look; the front end
+// carries them out.
 import { LIMITS } from "../../keeper/protocol.ts";
 import { parseFlatJson } from "../json.ts";
 import { readPlainDocument, yamlDocument } from "./einhorn-yaml.ts";
@@ -41,7 +41,7 @@ export const EINHORN_COMMANDS = {
   "worker:ping": "a worker says that it is alive",
 } as const;
 
-/** In UTF-16 units. No client sends as much; more would take longer to read than crank's other clients should wait. */
+/** In UTF-16 units. No client sends as much; parsing more would delay crank's other clients. */
 const LONGEST_REQUEST = 64 * 1024;
 /** As long as a line may be that a server of this protocol gives. */
 const LONGEST_ANSWER = LIMITS.connectionOutputBytes;
@@ -54,7 +54,7 @@ export const parseEinhornLine = (line: string): EinhornRequest | null => {
   return requestFrom(value);
 };
 
-/** Any YAML value; undefined if it is none, or one of a kind that no client of einhorn writes, or longer than `most`. */
+/** Any YAML value; undefined if it is not YAML, of a kind that no client of einhorn writes, or longer than `most`. */
 export const parseYaml = (text: string, most = LONGEST_REQUEST): unknown => {
   if (text.length > most || text.trim() === "") return undefined;
   return readPlainDocument(text) ?? readYaml(text);

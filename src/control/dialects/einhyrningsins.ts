@@ -1,5 +1,5 @@
-// einhyrningsins' line protocol: a request is a JSON object on a line, an answer a JSON string on a line. What a line asks
-// for, and how answers look; who does what is asked for is the front end.
+// einhyrningsins' line protocol: a request is a JSON object on a line, an answer a JSON string on a line. How requests and
+// answers look; the front end carries them out.
 
 import { parseFlatJson } from "../json.ts";
 

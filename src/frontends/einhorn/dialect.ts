@@ -1,4 +1,4 @@
-// What einhorn's line protocol asks for, done and answered.
+// Carries out and answers the requests of einhorn's line protocol.
 import {
   EINHORN_COMMANDS,
   type EinhornRequest,
@@ -48,7 +48,7 @@ export const einhornDialect: Dialect = {
 const write = (memory: Memory, { event }: ForeignLine, bytes: string, close: 0 | 1): void =>
   memory.outbox.command({ kind: "write", connection: event.connection, bytes, close });
 
-/** Workers get no answer; their connection ends. null: it is none of a worker's words. */
+/** Workers get no answer; their connection ends. null: not a command of a worker. */
 const takeWorkersWord = (
   memory: Memory,
   line: ForeignLine,

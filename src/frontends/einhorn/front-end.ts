@@ -60,7 +60,7 @@ const begun = (memory: Memory): void => {
   else renice(memory, master);
 };
 
-/** Its own words first: what is given is a command and perhaps options of its own. */
+/** Its own arguments first: the value is a command, perhaps with options. */
 const reniceCommand = (command: string, level: number, pid: number): string => `${command} ${level} -p ${pid}`;
 
 /** Where no command does it, the level is set as the worker starts. */
@@ -80,7 +80,7 @@ const renice = (memory: Memory, level: number): void => {
   }
 };
 
-/** crank under the name of einhorn. */
+/** crank, called as einhorn. */
 export const EINHORN: FrontEnd = {
   unheldSockets: "warn",
   parse: einhornInvocation,

@@ -146,7 +146,7 @@ const settingsFrom = (given: Options, words: readonly string[], place: Place): S
 const absolute = (path: string, cwd: string): string =>
   path.startsWith("/") ? path : `${cwd === "/" ? "" : cwd}/${path}`;
 
-/** einhorn counts the other way round: 0 says the most. */
+/** einhorn counts in reverse: 0 is the most verbose. */
 export const VERBOSITIES: readonly Verbosity[] = ["verbose", "normal", "quiet"];
 
 const verbosityOf = (level: number): Verbosity => VERBOSITIES[Math.max(0, Math.min(2, level))] ?? "normal";
@@ -196,7 +196,7 @@ const wholeNumber = (option: string, text: string, least: number, most: number):
   throw new OptionError(`${option} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
 };
 
-/** Seconds, with a fraction if one likes, as milliseconds. */
+/** Seconds, with an optional fraction, as milliseconds. */
 const milliseconds = (option: string, text: string): number => {
   const seconds = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (seconds <= MOST_SECONDS) return Math.round(seconds * 1000);
@@ -228,7 +228,7 @@ const defaultsFrom = (given: Options): SpecDefaults => {
   };
 };
 
-/** How workers are ended: by this signal, and after the time of -t, if there is one, by SIGKILL. */
+/** How workers are stopped: by this signal, and with -t by SIGKILL after that time. */
 export const stepsBeginningWith = (signal: string, timeoutMs: number | null): readonly StopStep[] => [
   { signal, afterMs: 0 },
   ...(timeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: timeoutMs }]),

@@ -1,4 +1,4 @@
-// What einhorn has to remember besides the service: what an upgrade is to lead to, who follows it, and which workers have pinged.
+// einhorn's own state besides the service: what follows an upgrade, which connections follow it, and which workers have pinged.
 import type { RolloutOrder } from "../../core/model/state.ts";
 import { findWorker } from "../../core/model/workers.ts";
 import { type Own, ownPart } from "../../supervisor/state/own.ts";
@@ -43,14 +43,14 @@ export const einhornMemory = own.read;
 export const rememberSubscribers = (memory: Memory, subscribers: readonly Subscriber[]): void =>
   own.write(memory, { ...own.read(memory), subscribers });
 
-/** What is to follow when the master has replaced itself. */
+/** What follows when the master has replaced itself. */
 export const rememberSequels = (memory: Memory, sequels: readonly Sequel[]): void =>
   own.write(memory, { ...own.read(memory), sequels });
 
 /** The variables of --drop-env-var are gone for good. */
 export const rememberDropped = (memory: Memory): void => own.write(memory, { ...own.read(memory), hasDropped: true });
 
-/** A worker has said that it is alive. */
+/** A worker has reported that it is alive. */
 export const rememberPing = (memory: Memory, worker: number, ping: Ping): void => {
   const known = own.read(memory);
   own.write(memory, { ...known, pings: { ...ofLiving(memory, known.pings), [worker]: ping } });

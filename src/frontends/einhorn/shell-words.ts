@@ -1,4 +1,4 @@
-// A command line split into words with sh(1)'s quoting, and nothing else of it: nothing is expanded.
+// Splits a command line into words with the quoting of sh(1), without any expansion.
 import { OptionError } from "../options.ts";
 
 /** What stands in a command line: blanks, a quoted part, a character behind a backslash, or one that means itself. */

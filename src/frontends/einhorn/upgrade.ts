@@ -1,5 +1,5 @@
-// Upgrades: first the master replaces itself in place, then come the workers, the same command once more as a generation of
-// its own; and those who wait for it are told how it goes.
+// Upgrades: first the master replaces itself in place, then the workers, with the same command as a new
+// generation. Clients that wait get its progress.
 import { encodeEinhornAnswer } from "../../control/dialects/einhorn.ts";
 import { describeNote } from "../../core/describe.ts";
 import type { Note } from "../../core/model/effects.ts";
@@ -13,7 +13,7 @@ import type { Memory } from "../../supervisor/state/store.ts";
 import { requestUpgrade } from "../../supervisor/upgrade/upgrade.ts";
 import { einhornMemory, rememberDropped, rememberSequels, rememberSubscribers, type Subscriber } from "./own.ts";
 
-/** Replaces the master. `by`: the signal that asks for it. Its upgrade's number, or a sentence that says why not. */
+/** Replaces the master. `by`: the signal that asks for it. Returns the number of its upgrade, or a sentence that says why not. */
 export const reload = (memory: Memory, now: number, by: string | null = null): number | string =>
   requestUpgrade(memory, { exec: null, by, now });
 

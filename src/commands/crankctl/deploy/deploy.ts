@@ -1,4 +1,4 @@
-// What run, reload and rollback share: the rollout is begun, waited for if that is wanted, and its end told.
+// What run, reload and rollback share: they begin the rollout, wait for it with -wait, and print its result.
 import { host } from "#host";
 import { CallError } from "../../../control/client.ts";
 import { callDeploy, type DeployMethod } from "../../../control/deploy-call.ts";
@@ -15,7 +15,7 @@ const FAILED = 1;
 /** What a shell reports for a command that SIGINT ended. */
 const INTERRUPTED = 130;
 
-/** Begins a rollout and says how it went. */
+/** Begins a rollout and prints its result. */
 export const deploy =
   <M extends DeployMethod>(method: M, params: Methods[M]["params"]): Action =>
   async (session) => {
@@ -93,7 +93,7 @@ const tellSuccess = (session: Session, result: RunResult): number => {
 
 const tellFailure = (session: Session, error: CallError): number => {
   const { rpc } = error;
-  // What was tried and failed says so itself, in one of the original's two forms.
+  // A failed deploy has its own message, in one of the original's two forms.
   const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;
   session.out.write(session.json ? `${safeJson({ error: rpc })}\n` : `${escapeControls(text)}\n`);
   const reason = text.replace(/^Failed to start: /, "");

@@ -1,4 +1,4 @@
-// The one live line of `run -wait` on a terminal: made from what crank tells while the rollout goes on.
+// The live line of `run -wait` on a terminal, made from the progress events of the rollout.
 import { host } from "#host";
 import type { CoreEntry } from "../../../control/messages.ts";
 import { describeNote } from "../../../core/describe.ts";
@@ -6,7 +6,7 @@ import type { Timer } from "../../../host/clock.ts";
 import type { Output } from "../../output.ts";
 import { escapeControls, span } from "../../terminal.ts";
 
-/** How far a rollout is, as its notes tell it. */
+/** The progress of a rollout, by its events. */
 export type Progress = {
   readonly generation: number | null;
   readonly wanted: number | null;
@@ -29,7 +29,7 @@ const NO_PROGRESS: Progress = {
   waiting: null,
 };
 
-/** What is known after one more note. */
+/** The progress after one more event. */
 const progressAfter = (before: Progress, note: CoreEntry): Progress => {
   switch (note.kind) {
     case "rolloutStarted":
@@ -56,10 +56,10 @@ const progressAfter = (before: Progress, note: CoreEntry): Progress => {
 const waitingSince = ({ reason, time }: Extract<CoreEntry, { kind: "rolloutWaiting" }>): Progress["waiting"] =>
   reason.kind === "pause" ? { kind: "pause", until: Date.parse(time) + reason.afterMs } : reason;
 
-/** What is said in a pause, ms before the next replacement. */
+/** The text during a pause, ms before the next replacement. */
 export const pauses = (leftMs: number): string => `the next one in ${span(leftMs)}`;
 
-/** What is said while too many workers drain. */
+/** The text while too many workers drain. */
 export const waitsForPlace = (limit: number): string => `waiting for a drain to end (at most ${limit} at once)`;
 
 /** The live line: `Generation 8: 2 of 4 ready, 1 starting, 1 stopping, 3.2 s`. */
@@ -104,14 +104,14 @@ export class LiveLine {
     this.#draw();
   }
 
-  /** Takes a note; what failed with attempts left stays to be read above the line. */
+  /** Handles an event; a failure with attempts left stays visible above the line. */
   tell(note: CoreEntry): void {
     this.#progress = progressAfter(this.#progress, note);
     if (note.kind === "workerFailed") this.#tellAbove(describeNote(note));
     this.#draw();
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   end(): void {
     this.#timer.cancel();
     this.#out.writeNow(CLEAR_LINE);

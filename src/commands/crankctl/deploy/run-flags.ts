@@ -215,7 +215,7 @@ export const RUN_FLAGS = {
 
 type RunFlags = FlagValues<typeof RUN_FLAGS>;
 
-/** What `run` is asked for. `cwd` is crankctl's own directory. Throws UsageError. */
+/** The parameters of `run`. `cwd` is crankctl's own directory. Throws UsageError. */
 export const runParams = (flags: RunFlags, command: readonly string[], cwd: () => string): RunParams => {
   const params: RunParams = {
     ...(command.length > 0 ? { command } : {}),

@@ -1,4 +1,4 @@
-// crankctl adopt -dry-run: what the next crank of this name would take over. It needs no crank, and changes nothing.
+// crankctl adopt -dry-run: what the next crank of this name would adopt. It needs no running crank, and changes nothing.
 import { host } from "#host";
 import { HostError } from "../../../host/errors.ts";
 import { readLeft } from "../../../supervisor/adoption/orphaned-service.ts";
@@ -12,7 +12,7 @@ import { UsageError } from "../../flags.ts";
 import { escapeControls } from "../../terminal.ts";
 import { command, refuseWords } from "../command.ts";
 
-/** `running`: the pid of the crank that lives and has the lock; nothing would be adopted then. */
+/** `running`: the pid of the running crank that has the lock; then nothing would be adopted. */
 export type Prospect =
   | { readonly kind: "running"; readonly pid: number | null }
   | { readonly kind: "nothing"; readonly reason: string }

@@ -42,7 +42,7 @@ export const events = command({
   },
 });
 
-/** Events are kept back until it is known, and said, what of them is missing. */
+/** Events are held back until the missing ones are known and reported. */
 const streamEvents = (session: Session, since: Since | null, extent: "held" | "endless"): Promise<number> => {
   const held: EventEntry[] = [];
   let isBegun = false;
@@ -104,11 +104,11 @@ export const logs = command({
 type Stream = {
   /** The line for a notification; null for one that is not shown. */
   readonly show: (notification: Notification) => string | null;
-  /** Asks for the stream. `endless`: until logEnd, or the connection's end. */
+  /** Requests the stream. `endless`: until logEnd, or the end of the connection. */
   readonly begin: (client: Client) => Promise<"endless" | "done">;
 };
 
-/** Writes each line before the next one is read, so that a slow reader holds up crank's connection and not our memory. */
+/** Writes each line before the next one is read, so that a slow reader blocks crank's connection and does not fill our memory. */
 const stream = async (session: Session, { show, begin }: Stream): Promise<number> => {
   let status = FAILED;
   let problem: unknown = null;
@@ -126,7 +126,7 @@ const stream = async (session: Session, { show, begin }: Stream): Promise<number
     if ((await begin(client)) === "done") return 0;
     await client.ended;
   } catch (error) {
-    // A call is cut off when we close because the output failed: that failure is the one to tell.
+    // Closing after a failed output aborts the call: report the failure of the output.
     if (problem === null) throw error;
   } finally {
     client.close();

@@ -1,4 +1,4 @@
-// From where on events are wanted: a number, a time, or how long ago; and what of that is not held any more.
+// Where to begin with events: a number, a time, or how long ago; and which of them are not kept any more.
 import { UsageError } from "../../flags.ts";
 
 /** `seq`: from this number on. `time`: from this time on, ms since 1970, as the service's own clock shows it if `isLocal`. */
@@ -30,7 +30,7 @@ const TIME = /^(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?(Z|[+-]\
 export const timeFor = (since: Since, time: string): number =>
   Date.parse(since.kind === "time" && since.isLocal ? time.replace(/(?:Z|[+-]\d\d:\d\d)$/, "Z") : time);
 
-/** What is missing of events from `since` on, when crank holds those from `first` to before `next`, the oldest of them of `firstTime`. */
+/** The events from `since` on that are missing, if crank keeps those from `first` to before `next`, the oldest from `firstTime`. */
 export const gapBefore = (
   since: Since,
   { first, next }: { readonly first: number; readonly next: number },

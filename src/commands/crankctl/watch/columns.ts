@@ -1,4 +1,4 @@
-// Tables that fit any width: columns that are least needed go first, and one may take what is left.
+// Tables that fit any width: the least important columns are left out first, and one column may grow.
 import { fit, type Line, type Piece, type Tone, widthOf } from "./text.ts";
 
 export type Column<T> = {

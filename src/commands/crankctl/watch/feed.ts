@@ -13,9 +13,9 @@ import type { Timer } from "../../../host/clock.ts";
 import { measured } from "../workers/measured.ts";
 import { afterEvent, afterStatus, type ServiceView, unseen } from "./model.ts";
 
-/** How often what workers use is asked for, and a lost crank is looked for: ms. */
+/** How often usage is requested, and a lost crank is retried: ms. */
 const REFRESH_MS = 1000;
-/** How soon after an event the status is asked for: a rollout's events come in bunches. */
+/** How soon after an event the status is requested: a rollout's events come in bursts. */
 const SETTLE_MS = 80;
 
 /** Follows one service until it is ended; `view` is what is known of it at the moment. */
@@ -56,7 +56,7 @@ export class Feed {
     this.#client?.close();
   }
 
-  /** Asks for something to be done, and gives the sentence to show. */
+  /** Sends a request, and returns the sentence to show. */
   async perform(ask: (client: Client) => Promise<string>): Promise<string> {
     if (this.#client === null) return "crank cannot be reached";
     try {
@@ -102,7 +102,7 @@ export class Feed {
       .catch(this.#fail);
     await this.#ask(async () => {
       const status = await client.call("status", {});
-      // A crank that was restarted may count its events from the start: all that it still holds are shown again.
+      // A restarted crank may count its events from 1 again: all that it keeps are shown again.
       this.#show(afterStatus({ ...this.#view, link: { kind: "live" }, events: [] }, status));
       await client.call("events", { ...(this.#past === "told" ? { from: 0 } : {}), follow: true });
       await this.#measure();

@@ -1,4 +1,4 @@
-// watch on a terminal: which page is shown, what keys do, and when it is drawn.
+// watch on a terminal: which page is shown, what the keys do, and when to draw.
 import { host } from "#host";
 import type { Timer } from "../../../host/clock.ts";
 import type { Output } from "../../output.ts";
@@ -14,12 +14,12 @@ import { drawLine, type Line, type Look } from "./text.ts";
 const DRAW_EVERY_MS = 100;
 /** Times and spans go on while nothing happens. */
 const CLOCK_MS = 1000;
-/** How long what came of a key is shown, unless another is typed, ms. */
+/** How long the result of a key is shown, unless another key is typed, ms. */
 const MESSAGE_MS = 10_000;
 
 type Page = { readonly kind: "list" } | { readonly kind: "service"; readonly feed: Feed; readonly scroll: number };
 
-/** The pages on a terminal, from its being taken over to its being given back. */
+/** The pages on a terminal, from taking it over to restoring it. */
 export class FullScreen {
   readonly #screen: Screen;
   readonly #look: Look;
@@ -160,7 +160,7 @@ export class FullScreen {
         this.#say(escapeControls(`${feed.view.name}: ${words}`));
       },
       (error: unknown) => {
-        // As an exception of anybody else's: the screen is left, and it is shown.
+        // As any other exception: the screen is left, and it is shown.
         queueMicrotask(() => {
           throw error;
         });

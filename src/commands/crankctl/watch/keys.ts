@@ -1,4 +1,4 @@
-// What keys mean, and what they ask of a service. Whatever stops workers is asked about first.
+// What keys mean, and which requests they send. Requests that stop workers are confirmed first.
 import type { Client } from "../../../control/client.ts";
 import { escapeControls } from "../../terminal.ts";
 import { readyIn, type ServiceView } from "./model.ts";
@@ -34,7 +34,7 @@ export const keysIn = (text: string): readonly Key[] =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what keys send
   [...text.matchAll(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b[^[O\x1b]|./gsu)].map(([key]) => KEYS[key] ?? "other");
 
-/** Whether a key asks the service for something, and does not only move about. */
+/** Whether a key sends a request, and does not only move. */
 export const isOrder = (key: Key): key is Order =>
   key === "reload" || key === "rollback" || key === "more" || key === "fewer";
 

@@ -80,7 +80,7 @@ const onScreen = async (watched: Watched, look: Look, out: Output): Promise<numb
   }
 };
 
-/** A line for each event, and one for each service whenever what it says of it has changed. */
+/** A line for each event, and one for each service when its summary has changed. */
 const asLines = async (watched: Watched, out: Output): Promise<number> => {
   const told = new Map<Feed, { summary: string; seq: number }>();
   let finish: (status: number) => void = () => {};

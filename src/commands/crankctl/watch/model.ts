@@ -1,4 +1,4 @@
-// What is known of a service while it is being watched. Values only: what crank said, and what follows from having watched.
+// The model of a watched service, as plain values: crank's answers, and what follows from them.
 import type { EventEntry, Status, Usage } from "../../../control/messages.ts";
 
 export type Link =
@@ -64,7 +64,7 @@ export const cpuShare = (view: ServiceView, worker: number): number | null => {
   return seconds > 0 ? Math.max(0, (known.last.cpu - known.before.cpu) / seconds) : null;
 };
 
-/** Workers that have been told to stop. `connections` and `most` are null where nothing was measured. */
+/** Workers that are stopping. `connections` and `most` are null where nothing was measured. */
 export type Drains = { readonly workers: number; readonly connections: number | null; readonly most: number | null };
 
 /** How far the drains are. */

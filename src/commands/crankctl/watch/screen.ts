@@ -1,4 +1,4 @@
-// The terminal: taken over, drawn on, and given back as it was, whatever ends or stops us.
+// The terminal: taken over, drawn on, and restored whenever the program ends or is stopped.
 import { host } from "#host";
 import { SIGNALS, type SignalName } from "../../../host/signals.ts";
 import type { Output } from "../../output.ts";
@@ -13,7 +13,7 @@ export type ScreenEvents = {
   readonly typed: (text: string) => void;
   /** The size has changed, or we are back: everything must be redrawn. */
   readonly changed: () => void;
-  /** A signal or the end of the terminal wants us to end, with this status. The screen has been left. */
+  /** A signal or the end of the terminal ends the program with this status. The screen has been left. */
   readonly ended: (status: number) => void;
 };
 
@@ -50,7 +50,7 @@ export class Screen {
     this.#enter();
   }
 
-  /** Gives it back. */
+  /** Restores it. */
   close(): void {
     this.#leave();
     for (const forget of this.#forget.splice(0)) forget();

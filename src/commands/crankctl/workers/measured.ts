@@ -1,11 +1,11 @@
-// Questions that a crank of an earlier version refuses for one parameter that it does not know: it is asked again without.
+// Requests that an earlier crank refuses because of an unknown parameter: they are sent again without it.
 // What its answers lack is missing in their types.
 import { CallError, type Client } from "../../../control/client.ts";
 import { ERROR_CODES, type Methods } from "../../../control/messages.ts";
 
 type Measurable = "ps" | "status";
 
-/** Asks for workers with what they use, or without it where crank cannot measure that yet. Throws as `call` does. */
+/** Requests workers with their usage, or without it if crank cannot measure yet. Throws as `call` does. */
 export const measured = async <M extends Measurable>(
   client: Pick<Client, "call">,
   method: M,

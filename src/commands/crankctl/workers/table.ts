@@ -48,7 +48,7 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
   );
 };
 
-/** What there is to say of a worker: that only others of its processes are left, or what it says itself; null: nothing. */
+/** The status of a worker: that its main process has ended, or its own status text; null: none. */
 export const wordsOn = ({ rest, status }: WorkerInfo): string | null =>
   rest === undefined ? (status ?? null) : `main process ended, ${rest} left`;
 
