@@ -23,9 +23,7 @@ const ownDirectory = (): string => {
     return isPlain(said) && isSameDirectory(said, real) ? said : real;
   } catch {
     if ((statusOf("/proc/self/cwd")?.links ?? 0) > 0) throw new UsageError(NOT_UTF8);
-    throw new UsageError(
-      "the directory in which this is called is gone; go to another, or give -cwd with an absolute path",
-    );
+    throw new UsageError("the working directory was removed; change to another, or give -cwd with an absolute path");
   }
 };
 

@@ -251,7 +251,7 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
   journalRestored: ({ afterMs }) => `The journal is on the disk again, after ${Math.ceil(afterMs / 1000)} s in memory`,
   recordFailed: ({ path, reason }) =>
     `The record ${path} could not be written: ${reason}; the deploy stands, and it is tried again`,
-  recordRestored: ({ path }) => `The record ${path} is written, and holds what is in place`,
+  recordRestored: ({ path }) => `The record ${path} is written again, with the current generation`,
   releaseGone: ({ generation, worker, gone, cwd, file }) =>
     `Generation ${generation} ran from ${gone}, which is gone; worker ${worker} is started from what was given, which leads to ${file} in ${cwd === "" ? "crank's directory" : cwd} now`,
   listenerShutDown: ({ address, failure }) =>

@@ -69,9 +69,7 @@ const known = new WeakMap<Server, WatchedServer>();
 export const watchedServer = (server: Server): WatchedServer => {
   const watched = known.get(server);
   if (watched) return watched;
-  throw new Error(
-    "this server's connections are not known: let it listen with listen(), or watch() it before it listens",
-  );
+  throw new Error("this server is not tracked: use listen(), or call watch() before it listens");
 };
 
 /** Tracks a server's connections from now on, for a later `drain`. (`listen` calls it.) */

@@ -110,7 +110,7 @@ describe("run", () => {
     await asked;
     child.kill("SIGINT");
     expect(await child.exited).toBe(130);
-    expect(await new Response(child.stderr).text()).toContain("The rollout goes on without us");
+    expect(await new Response(child.stderr).text()).toContain("The rollout continues");
     expect(await new Response(child.stdout).text()).toBe("");
   });
 

@@ -47,7 +47,7 @@ describe("the exit status", () => {
       ],
       [
         ["run", "-surge", "0", "-unavailable", "0"],
-        "crankctl run: with -surge 0, -unavailable has to be at least 1: otherwise no worker could ever be replaced",
+        "crankctl run: with -surge 0, -unavailable must be at least 1: otherwise no worker could be replaced",
       ],
       [["scale"], "crankctl scale: how many workers? Write scale N for a number, or scale -by N to add"],
       [["scale", "-1"], "crankctl scale: -1 is no flag, and a negative number is not wanted here"],

@@ -93,7 +93,7 @@ describe("a program that cannot go on", () => {
     });
     expect(await there("run -- true")).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("the directory in which this is called is gone"),
+      stderr: expect.stringContaining("the working directory was removed"),
     });
   });
 });

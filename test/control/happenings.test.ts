@@ -19,7 +19,7 @@ test.each<[Happening, string]>([
     "The journal cannot be written (write: no space left on device); it goes on in memory",
   ],
   [{ kind: "journalRestored", afterMs: 1200 }, "The journal is on the disk again, after 2 s in memory"],
-  [{ kind: "recordRestored", path: "/x.conf" }, "The record /x.conf is written, and holds what is in place"],
+  [{ kind: "recordRestored", path: "/x.conf" }, "The record /x.conf is written again, with the current generation"],
   [
     { kind: "releaseGone", generation: 3, worker: 7, gone: "/r/1", cwd: "/r/2", file: "/r/2/serve" },
     "Generation 3 ran from /r/1, which is gone; worker 7 is started from what was given, which leads to /r/2/serve in /r/2 now",

@@ -224,7 +224,10 @@ describe("run -wait", () => {
     const waiting = follow("run", "-wait", "-start", "60", "--", "sh", "-c", "echo here; sleep 600");
     await waitFor("the worker", async () => (await web.ps())[0]?.state === "starting");
     waiting.signal("SIGINT");
-    expect(await waiting.ended).toMatchObject({ status: 130, stderr: expect.stringContaining("goes on without us") });
+    expect(await waiting.ended).toMatchObject({
+      status: 130,
+      stderr: expect.stringContaining("The rollout continues"),
+    });
     expect((await web.ps())[0]?.state).toBe("starting");
   });
 

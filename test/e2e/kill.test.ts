@@ -19,7 +19,7 @@ describe("kill", () => {
     expect(unselected).toMatchObject({ status: 2, stderr: expect.stringContaining("-ready, -stopping or -pid PID") });
     expect(await web.ctl("kill", "-pid", "1")).toMatchObject({
       status: 1,
-      stderr: "ERROR: command failed: no worker that was selected has the pid 1\n",
+      stderr: "ERROR: command failed: no selected worker has the pid 1\n",
     });
     expect(await web.ctl("kill", "-signal", "usr3", "-ready")).toMatchObject({
       status: 1,

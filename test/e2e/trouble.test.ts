@@ -81,7 +81,7 @@ needing(mountNamespaces()).test(
     truncateSync(ballast, 0);
     // It is written by itself as soon as there is room.
     await waitFor("the record", () => readFileSync(join(seen, "web.conf"), "utf8").includes("two"));
-    await crank.wrote("stderr", "web.conf is written, and holds what is in place");
+    await crank.wrote("stderr", "web.conf is written again, with the current generation");
     expect((await ctl("status")).stdout).not.toContain("The record could not be written");
     expect(await run("three")).toMatchObject({ status: 0, stdout: "Started successfully\n" });
     expect(readFileSync(join(seen, "web.conf"), "utf8")).toContain("three");

@@ -29,7 +29,7 @@ export const crankInvocation = (args: readonly string[], environment: Environmen
     if (help) return say(helpPage());
     if (flags.version === true) return say(`${VERSION}\n`);
     if (words.length > 0)
-      throw new UsageError(`crank takes no command; ${JSON.stringify(words[0])} is to be given to crankctl run`);
+      throw new UsageError(`crank takes no command; ${JSON.stringify(words[0])} belongs to crankctl run`);
     return { kind: "serve", settings: settingsFrom(flags, environment, cwd) };
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof AddressError)) throw error;

@@ -66,7 +66,7 @@ export const planFor = (args: readonly string[], environment: Environment): Plan
   if (before.help) return { kind: "say", text: topHelp() };
   if (before.flags.version === true) return { kind: "say", text: `crankctl ${VERSION}\n` };
   const [name, ...rest] = before.words;
-  if (name === undefined) throw new UsageError("crankctl: there is no command");
+  if (name === undefined) throw new UsageError("crankctl: no command given");
   const found = COMMANDS.find((command) => command.name === name);
   if (found === undefined) throw new UsageError(`crankctl: ${unknownCommand(name)}`);
   const inFront = args.slice(0, args.length - before.words.length).filter((arg) => arg !== "--");

@@ -5,7 +5,7 @@ import { LEAVING, runShell, type Shell, signalsFor } from "../line-shell.ts";
 
 /** Runs until the end of the input, ^C, or `quit`; gives the exit status. Throws what `answer` does. */
 export const shell = async (out: Output, answer: Shell["answer"]): Promise<number> => {
-  out.write("The shell of einhyrningsins: 'help' lists its commands, 'quit' leaves\n");
+  out.write("The shell of einhyrningsins: 'help' lists its commands, 'quit' ends it\n");
   await runShell({ out, complete, answer });
   return 0;
 };

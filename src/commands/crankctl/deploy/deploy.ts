@@ -81,7 +81,7 @@ const onInterrupt = (live: LiveLine | null): (() => void) =>
   host.signals.on("SIGINT", () => {
     live?.end();
     // Not the session's: that may be kept back until other services are done.
-    new Output(2).write("The rollout goes on without us; 'crankctl status' shows how far it is.\n");
+    new Output(2).write("The rollout continues; 'crankctl status' shows its progress.\n");
     endProgram(INTERRUPTED);
   });
 

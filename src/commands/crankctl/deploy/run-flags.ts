@@ -261,9 +261,7 @@ export const runParams = (flags: RunFlags, command: readonly string[], cwd: () =
   if (params.stopSignal !== undefined && params.stopSteps !== undefined)
     throw new UsageError("-stop-signal and -stop-steps exclude each other: the first step is the stop signal");
   if (params.surge === 0 && params.unavailable === 0)
-    throw new UsageError(
-      "with -surge 0, -unavailable has to be at least 1: otherwise no worker could ever be replaced",
-    );
+    throw new UsageError("with -surge 0, -unavailable must be at least 1: otherwise no worker could be replaced");
   return params;
 };
 

@@ -36,7 +36,7 @@ export const adopt = command({
     return async (session) => {
       const { address } = session;
       if (address.kind !== "unix")
-        throw new UsageError("what was left is known on its own machine: give -name or a path");
+        throw new UsageError("adopt works on the service's own machine only: give -name or a path");
       const prospect = await lookAt(`${address.path.replace(/\.ctl$/, "")}.run`);
       session.print(prospect, describeProspect);
       return prospect.kind === "nothing" ? 1 : 0;

@@ -46,7 +46,7 @@ const summary = (status: Status): string => {
 
 const UNWRITTEN = {
   journal: "The journal cannot be written to disk and goes on in memory: if crank is killed, the next one knows less\n",
-  record: "The record could not be written: a reboot would start what it holds, not what is in place\n",
+  record: "The record could not be written: a reboot would start an earlier generation\n",
 } as const;
 
 const sockets = (status: Status): string => {

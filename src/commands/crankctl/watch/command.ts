@@ -19,8 +19,7 @@ export const watch = command({
   prepare: (_, words, { flags, environment }) => {
     const [prefix, more] = words;
     if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
-    if (flags.json === true)
-      throw new UsageError("there is no JSON to watch; events -json tells what happens, status -json what is");
+    if (flags.json === true) throw new UsageError("watch has no JSON; use events -json or status -json");
     const isOne = prefix === undefined && ((flags.name ?? "") !== "" || flags.ctl !== undefined);
     const watched: Watched = isOne
       ? { kind: "one", name: flags.name ?? flags.ctl ?? "", address: controlAddress(flags, environment) }

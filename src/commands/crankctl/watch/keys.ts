@@ -46,7 +46,7 @@ export const questionOf = (order: Order, view: ServiceView): string | null => {
     case "reload":
       return `Replace the ${readyIn(view)} workers of ${name}? y/n`;
     case "rollback":
-      return `Roll ${name} back to the run before generation ${view.status?.generation ?? "?"}? y/n`;
+      return `Roll ${name} back to the generation before ${view.status?.generation ?? "?"}? y/n`;
     case "fewer":
       return `Stop one of the ${wanted} workers of ${name}? y/n`;
     case "more":
@@ -63,5 +63,5 @@ export const perform =
       return `Scaled from ${from} to ${to}`;
     }
     const { generation } = await client.call(order, {});
-    return `Generation ${generation} is on its way`;
+    return `Rolling out generation ${generation}`;
   };

@@ -75,10 +75,10 @@ export const kill = command({
       if (session.json) session.print(result, () => "");
       if (result.pids.length > 0) return 0;
       if (which.pid === undefined) {
-        session.err.write("No worker was signalled: there is none of those that were selected.\n");
+        session.err.write("No worker was signalled: none matches the selection.\n");
         return 0;
       }
-      session.err.write(`ERROR: command failed: no worker that was selected has the pid ${which.pid}\n`);
+      session.err.write(`ERROR: command failed: no selected worker has the pid ${which.pid}\n`);
       return FAILED;
     };
   },
