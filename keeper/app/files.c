@@ -123,7 +123,7 @@ bool files_remove_own(const char *path) {
   return is_gone;
 }
 
-/* Whether nobody else can exchange what crank makes in a directory: in a sticky one, others can only add names. */
+/* Whether no other user can exchange what crank makes in a directory: in a sticky one, others can only add names. */
 static bool is_safe(int directory) {
   struct stat status;
   if (fstat(directory, &status) < 0 || !is_ours(&status)) return false;

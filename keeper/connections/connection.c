@@ -14,7 +14,7 @@
 #include "protocol/protocol.h"
 
 enum {
-  READ_BYTES = 64 * 1024,   /* at most so much in one turn, so that nobody starves the others */
+  READ_BYTES = 64 * 1024,   /* at most so much in one turn, so that no connection starves the others */
   MOST_LINES = 64,
   MOST_LINE_BYTES = 2 * 1024 * 1024,
   MOST_EVENT_BYTES = 32 * 1024 * 1024,
@@ -190,7 +190,7 @@ enum outcome connection_read(struct connection *connection) {
   if (n < 0 && error == ECONNRESET) return PEER_ENDED;
   if (n < 0) return error == EAGAIN || error == EWOULDBLOCK ? GOES_ON : BROKEN;
   connection->input_ended = true;
-  /* On a unix socket a peer may write no more and still wait for the answer (nc -N); a hang-up is told apart. */
+  /* On a unix socket a peer may end its writing and still wait for the answer (nc -N); a hang-up is another event. */
   return connection->is_unix ? GOES_ON : PEER_ENDED;
 }
 

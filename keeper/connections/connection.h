@@ -19,7 +19,7 @@ struct connection {
   struct ucred peer;
   bool is_unix;
   bool is_stranger;  /* neither root nor who the keeper runs as; over tcp that is not known of any */
-  bool has_heads;    /* HTTP: the first line of a request is told when its head is complete, and nothing else */
+  bool has_heads;    /* HTTP: one event, the first line of a request, when its head is complete */
   bool spoke;        /* it has delivered a line: the supervisor knows of it */
   bool input_ended;  /* the peer writes no more */
   bool hung_up;      /* nor reads */

@@ -71,7 +71,7 @@ static struct connection *append(struct connection *connection) {
   return connection;
 }
 
-/* Armed for the connection that is due first, and for nobody who has spoken or gone meanwhile. */
+/* Armed for the connection that is due first. One that has delivered a line, or is gone, is not due. */
 static void arm(void) {
   uint64_t first = 0;
   for (uint32_t i = 0; i < count; i++) {
@@ -201,7 +201,7 @@ static uint64_t held_until_of(int fd) {
 }
 
 /* The supervisor turns one away for what it showed: whatever else of its address has said nothing yet waits, and so does
- * what comes after it. It is told when the number has doubled: at any rate, that is seldom. */
+ * what comes after it. Reported when the number has doubled, which is seldom at any rate. */
 static void penalize(const struct connection *refused) {
   struct source source;
   struct source other;
@@ -213,7 +213,7 @@ static void penalize(const struct connection *refused) {
   for (uint32_t i = 0; i < count; i++) {
     struct connection *connection = connections[i];
     bool is_silent = connection != refused && !connection->is_unix && !connection->spoke && !connection->has_heads;
-    /* One that waits already is not held up for ever by others that go on guessing, nor is one that has waited. */
+    /* One that waits already is not held up without end by others that go on guessing, nor is one that has waited. */
     if (!is_silent || connection->is_held || connection->heard_by <= clock_now()) continue;
     if (!penalty_source(connection->fd, &other, ignored) || memcmp(&source, &other, sizeof source) != 0) continue;
     connection->is_held = true;

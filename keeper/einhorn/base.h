@@ -11,7 +11,7 @@
 bool base_is_valid(const void *fields, size_t length);
 /* Takes the fields of a `base` frame. */
 void base_take(struct reader fields);
-/* Says to whoever is at the other end of the channel what this process was left with. False: nobody is there any more. */
+/* Sends a `base` frame: what this process was left with. False: the other end of the channel is closed. */
 bool base_say(int channel);
 
 #endif

@@ -12,7 +12,7 @@
 #include "helpers/measured.h"
 #include "process/peek.h"
 
-enum { STAT_BYTES = 1024, ROLLUP_BYTES = 2048, PATH_BYTES = 64, NOBODY = UINT32_MAX };
+enum { STAT_BYTES = 1024, ROLLUP_BYTES = 2048, PATH_BYTES = 64, NO_WORKER = UINT32_MAX };
 
 struct process {
   uint32_t pid;
@@ -60,7 +60,7 @@ static bool parse_stat(const char *text, struct process *process) {
 static void read_process(uint32_t pid) {
   static size_t room;
   char text[STAT_BYTES];
-  struct process process = {.pid = pid, .worker = NOBODY};
+  struct process process = {.pid = pid, .worker = NO_WORKER};
   text[peek_file(pid, "stat", text, sizeof text - 1)] = '\0';
   if (!parse_stat(text, &process)) return; /* it is gone, or does not let itself be looked at */
   if (process_count == room) {
@@ -96,8 +96,8 @@ static struct process *find(uint32_t pid) {
 
 /* Who has lost its parent is still in the worker's group, if it has one of its own. */
 static void join_group(struct process *process) {
-  const struct process *leader = process->worker == NOBODY ? find(process->group) : NULL;
-  bool is_worker = leader && leader->worker != NOBODY && leader->group == leader->pid;
+  const struct process *leader = process->worker == NO_WORKER ? find(process->group) : NULL;
+  bool is_worker = leader && leader->worker != NO_WORKER && leader->group == leader->pid;
   if (is_worker) process->worker = leader->worker;
 }
 
@@ -105,7 +105,7 @@ static void join_group(struct process *process) {
 static void join_tree(struct process *process) {
   uint32_t worker = process->worker;
   const struct process *above = process;
-  for (size_t steps = 0; worker == NOBODY && above && above->parent > 1 && steps < process_count; steps++) {
+  for (size_t steps = 0; worker == NO_WORKER && above && above->parent > 1 && steps < process_count; steps++) {
     above = find(above->parent);
     if (above) worker = above->worker;
   }
@@ -124,7 +124,7 @@ struct measured_process *measured_processes(struct measured_worker *workers, siz
   *found = 0;
   for (size_t i = 0; i < process_count; i++) {
     const struct process *process = &processes[i];
-    if (process->worker == NOBODY) continue;
+    if (process->worker == NO_WORKER) continue;
     struct measured_worker *worker = &workers[process->worker];
     worker->processes++;
     worker->ticks += process->ticks;

@@ -145,7 +145,7 @@ _Noreturn static void read_answer(int fd) {
   say(sentence);
 }
 
-/* Waits until somebody has accepted the connection. */
+/* Waits until the connection is accepted. */
 static bool is_accepted_by_owner(int fd, const struct target *target) {
   for (;; wait_a_moment()) {
     uint32_t inode = 0;

@@ -11,7 +11,7 @@
  *   http FAMILY HOST PORT OWNER PATH                        an answer of status 2xx
  * FAMILY is 4, 6 or unix (HOST is then the path, @ in front for an abstract one, and PORT is not looked at). OWNER is the
  * pid of the worker whose process tree has to have accepted the connection: one that another process accepts counts for
- * nothing, and the next one is tried. 0: whoever accepts it counts.
+ * nothing, and the next one is tried. 0: any process may accept it.
  *
  * What it says on descriptor 3: `ok`; or `no ` and a reason that completes "the probe found that it …"; or `unsure ` and
  * likewise, when others accepted all connections until the time was over.

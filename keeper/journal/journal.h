@@ -21,7 +21,7 @@ void journal_begin(uint64_t consumed);
 void journal_put(struct span key, struct span value);
 void journal_remove(struct span key);
 void journal_command(uint8_t code, uint64_t id);
-/* Writes it. False: not even memory takes it, and nothing of it counts. A disk that fails is told by journalFailed. */
+/* Writes it. False: not even memory takes it, and nothing of it counts. journalFailed reports a disk that fails. */
 bool journal_write(void);
 /* The commands of the last batch have been carried out. */
 void journal_mark_applied(void);

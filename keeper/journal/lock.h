@@ -6,7 +6,7 @@
 
 #include "protocol/wire.h"
 
-/* Takes it, and writes our pid into the file. Taking the same one again is harmless. -1 with errno (EAGAIN: somebody has it) and the step. */
+/* Takes it, and writes our pid into the file. Taking the same one again is harmless. -1 with errno (EAGAIN: another process has it) and the step. */
 int lock_take(const char *path, const char **step);
 /* Removes the files of those that are held; the keeper ends, and the locks with it. */
 void lock_leave(void);

@@ -1,4 +1,4 @@
-/* Waits for descriptors. It knows nobody: a watcher is a field of what owns the descriptor, and carries what is called. */
+/* Waits for descriptors. It knows none of their owners: a watcher is a field of what owns the descriptor, and carries what is called. */
 #ifndef KEEPER_LOOP_POLLER_H
 #define KEEPER_LOOP_POLLER_H
 
@@ -35,7 +35,7 @@ int poller_change(int fd, struct watcher *watcher, uint32_t events);
 /* Must come before the descriptor is closed: others may share it. What it was ready for in this round is not called any more. */
 void poller_remove(int fd, const struct watcher *watcher);
 
-/* Waits for at most so long (ms; -1: for ever) and calls what is ready. How many were. */
+/* Waits for at most so long (ms; -1: without limit) and calls what is ready. How many were. */
 int poller_wait(int timeout);
 
 #endif

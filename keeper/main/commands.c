@@ -34,7 +34,7 @@ struct barrier {
 
 static struct barrier *barriers;
 static uint32_t barrier_count;
-static bool has_wrong_program; /* this batch's: nobody is to be executed for it */
+static bool has_wrong_program; /* this batch's: so it executes nothing */
 static struct ending ending;
 
 static void open_journal(struct reader *fields) {

@@ -14,7 +14,7 @@ void commands_end_batch(uint64_t tick_at);
 /* Tells of barriers whose commands are decided. */
 void commands_check_barriers(void);
 
-/* Whether the keeper is to end, or to execute itself anew; asked between two batches. */
+/* Whether the keeper is to end, or to execute itself; asked between two batches. */
 struct ending {
   bool exits;
   uint32_t status;

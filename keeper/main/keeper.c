@@ -187,7 +187,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
       say("the state that the keeper before this one left cannot be understood; it ends, start crank again to adopt its workers");
       exit(1);
     }
-    /* Who is executed by a descriptor is called by its number (execveat(2)). */
+    /* A program that is executed by descriptor has its number for a name (execveat(2)). */
     (void)prctl(PR_SET_NAME, facts_name(facts->path));
     reexec_dead_mans_alarm(0);
     start_output();

@@ -18,7 +18,7 @@ _Noreturn void programs_supervisor(int argc, char **argv);
 _Noreturn void programs_check(const char *name, int argc, char **argv);
 
 /* This process is what comes out of the wrapper of a new supervisor: says on its descriptor `number` what the wrapper left
- * it, and makes that descriptor the supervisor's channel. False: nobody is at the other end. */
+ * it, and makes that descriptor the supervisor's channel. False: the other end is closed. */
 bool programs_join(const char *number);
 /* Goes on as that supervisor. */
 _Noreturn void programs_joined_supervisor(const char *name, int argc, char **argv);

@@ -1,4 +1,4 @@
-// What output.h offers for executing the keeper anew in place.
+// What output.h offers for the re-exec of the keeper.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -17,7 +17,7 @@ struct follower {
   /* 0: all. */
   uint64_t worker;
   bool follows;
-  /* Somebody is to be told that there is something to take. */
+  /* The main loop has to learn that there is something to take. */
   bool is_ready;
   struct ring waiting;
   /* How far into the first entry it has been taken. */

@@ -7,7 +7,7 @@
  * "pid":1,"line":"…"}`, where what is not UTF-8 has become U+FFFD, and `json` is the fragment (may be empty). The time is
  * when the line's end was read. Neither is longer than 4096 bytes. How lines longer than 64 KiB go: pass.h.
  *
- * A sink that is stuck (a pipe that nobody reads) stops the reading of workers, so that they wait, and nothing else; one
+ * A sink that is stuck (a pipe without a reader) stops the reading of workers, so that they wait, and nothing else; one
  * that fails loses lines until it works again. Both failures and losses are told on standard error, at most once a minute. */
 #ifndef KEEPER_OUTPUT_H
 #define KEEPER_OUTPUT_H
@@ -43,8 +43,8 @@ void output_remove(uint64_t worker);
  * none), one datagram a line. A newline is added if the last line lacks one. 256 KiB wait for a sink that is stuck; more
  * is lost, and told when it works again. -1 only when the thread cannot be started, or for no such sink. */
 int output_log(int sink, const char *bytes, size_t n);
-/* format 0 text, 1 json; sink 0 stdout, 2 stderr, 1 datagrams to the unix socket at `address`: each is sent there anew, so
- * whoever is to read them may come later, go, and come back. `header` comes before each datagram, and is a template as a
+/* format 0 text, 1 json; sink 0 stdout, 2 stderr, 1 datagrams to the unix socket at `address`: the address is looked up
+ * for each, so the reader may come later, go, and come back. `header` comes before each datagram, and is a template as a
  * prefix is. */
 int output_format(int format, int sink, struct span address, const char *header);
 
@@ -53,7 +53,7 @@ int output_format(int format, int sink, struct span address, const char *header)
  * line; pieces of a line longer than 8 KiB have "partial":true but for the last. output_take copies as many whole ones
  * as `cap` holds (64 KiB always hold one) and counts the lines that were lost since the last time because it did not
  * take them: 256 KiB wait. output_eventfd becomes readable when there is some; output_next_ready says for whom (0:
- * nobody more), again only after it took something and some is left, or something came after it had taken all. */
+ * no more), again only after it took something and some is left, or something came after it had taken all. */
 int output_follow(uint64_t follower, uint64_t worker, uint32_t lines, int follow);
 void output_unfollow(uint64_t follower);
 int output_next_ready(uint64_t *follower);

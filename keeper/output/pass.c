@@ -70,7 +70,7 @@ static size_t room_for(const struct route *route, const struct mark *mark, size_
   return mark->length + AROUND + STEP + (route->format == FORMAT_JSON ? JSON_GROWTH * length : length);
 }
 
-/* Ends a long line that somebody else has begun here. */
+/* Ends a long line that another source has begun here. */
 static char *end_open_line(struct sink *sink, char *out) {
   if (sink->open) *out++ = '\n';
   sink->open = NULL;

@@ -1,7 +1,7 @@
 /* Passes one worker's bytes on to a sink, line by line. Used by the output thread only.
  *
  * A line longer than LINE_LIMIT is passed on in pieces, so that no worker can hold the others up or fill memory:
- * - as text, the pieces follow each other as they are, behind one prefix. If a line of somebody else has to come in
+ * - as text, the pieces follow each other as they are, behind one prefix. If a line of another source has to come in
  *   between, a newline ends the piece and the next piece has a prefix of its own;
  * - as JSON and as datagrams, each piece is a line of its own; JSON marks all but the last with "partial":true. */
 #ifndef KEEPER_OUTPUT_PASS_H
@@ -30,7 +30,7 @@ struct mark {
 };
 
 struct route {
-  /* Tells one route from the next, so that marks are rendered anew. */
+  /* Tells one route from the next, so that marks are rendered again. */
   uint32_t number;
   enum format format;
   struct sink *sink;

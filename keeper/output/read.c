@@ -101,6 +101,6 @@ void drain_source(struct output *output, struct source *source) {
     if (n == 0) break;
     left -= n;
   }
-  // One read more tells an end from a pause, so that a last half line is told with the rest.
+  // One read more tells an end from a pause, so that a last half line comes with the rest.
   if (source->fd >= 0 && left == 0) (void)read_source(output, source, 1);
 }

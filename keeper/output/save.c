@@ -1,4 +1,4 @@
-// The table as bytes, for a keeper that executes itself anew. Declared in thread.h.
+// The table as bytes, for the re-exec of the keeper. Declared in thread.h.
 #include <stdlib.h>
 #include <string.h>
 

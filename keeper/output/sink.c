@@ -19,8 +19,8 @@ void sink_start(struct sink *sink, const char *name, int fd) {
   *sink = (struct sink){.name = name, .fd = fd, .own_fd = -1, .capacity = SINK_CAPACITY};
 }
 
-/* Inherited descriptions are shared with whoever started us, so they are never made non-blocking: a pipe or a terminal
- * is opened once more. EACCES: it belongs to somebody else; ENXIO: nobody reads it now. */
+/* Inherited descriptions are shared with the process that started us, so they are never made non-blocking: a pipe or a terminal
+ * is opened once more. EACCES: it belongs to another user; ENXIO: it has no reader now. */
 static int find_kind(struct sink *sink) {
   struct stat status;
   if (fstat(sink->fd, &status) != 0) return -1;

@@ -17,8 +17,8 @@
 #include "protocol/wire.h"
 
 enum {
-  /* How much is read from one pipe before another has its turn. No more, so that a flood does not push everybody else
-   * out of the processor's second cache: a supervisor that has to fetch its code anew answers half as fast. */
+  /* How much is read from one pipe before another has its turn. No more, so that a flood does not push other code
+   * out of the processor's second cache: a supervisor that has to fetch its code again answers half as fast. */
   CHUNK_SIZE = 64 * 1024,
   /* How many turns there are before the main loop's wishes are looked at again. */
   TURNS = 8,
@@ -112,7 +112,7 @@ void *thread_main(void *output);
 uint64_t thread_time(void);
 /* Reads once, at most `wanted` bytes, and passes them on. Returns how many, 0 when there is nothing now or never again. */
 size_t read_source(struct output *output, struct source *source, size_t wanted);
-/* Reads what is in the pipe now, even when the sink is stuck: an exit may not wait for whoever reads our output. Not
+/* Reads what is in the pipe now, even when the sink is stuck: an exit may not wait for the reader of our output. Not
  * more than that, for what the worker left behind may go on writing. */
 void drain_source(struct output *output, struct source *source);
 /* Nothing more comes: the half line becomes a line, and the pipe is closed. */

@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes that lie in somebody else's buffer. */
+/* Bytes in another owner's buffer. */
 struct span {
   const uint8_t *data;
   size_t length;
 };
 
-/* A counted list that lies in somebody else's buffer: texts, pairs (two texts an item) or numbers. */
+/* A counted list in another owner's buffer: texts, pairs (two texts an item) or numbers. */
 struct list {
   const uint8_t *data;
   size_t length;

@@ -37,7 +37,7 @@ void reexec_dead_mans_alarm(unsigned int seconds) {
   sigset_t alarm_only;
   (void)sigemptyset(&alarm_only);
   (void)sigaddset(&alarm_only, SIGALRM);
-  /* One that somebody else sent before must not end us now. */
+  /* One that another process sent before must not end us now. */
   const struct timespec at_once = {0};
   if (seconds > 0) (void)sigtimedwait(&alarm_only, NULL, &at_once);
   (void)alarm(seconds);

@@ -1,4 +1,4 @@
-/* The keeper executes its own program anew in place: same pid, every descriptor kept, everything it knows in a memory file. */
+/* The keeper executes its program again in place: same pid, every descriptor kept, everything it knows in a memory file. */
 #ifndef KEEPER_REEXEC_H
 #define KEEPER_REEXEC_H
 

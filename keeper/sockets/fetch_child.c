@@ -59,7 +59,7 @@ static uint32_t descriptors_of(struct msghdr *message, struct ucred *sender, int
   return count;
 }
 
-/* One datagram; false when none waits. What cannot be held is closed after it was told: that may take for ever. */
+/* One datagram; false when none waits. What cannot be held is closed after it was reported: that may never end. */
 static bool receive_one(int channel, int socket) {
   uint8_t bytes[LIMIT_DATAGRAM_BYTES];
   _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FETCH_MOST_DESCRIPTORS * sizeof(int))];

@@ -12,7 +12,7 @@ enum {
   FETCH_FAILED = 3,
 };
 
-/* Who is expected where a descriptor is: all of its user ids, and all of its group ids. UNCHANGED: whatever they are. */
+/* The process that should have the descriptor: all of its user ids, and all of its group ids. UNCHANGED: whatever they are. */
 struct fetch_target {
   uint32_t pid;
   uint64_t start_time;

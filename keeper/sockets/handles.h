@@ -52,8 +52,8 @@ int handles_exchange(uint64_t id, int fd, uint64_t kept);
 void handles_stop_listening(struct handle *handle);
 /* Lets connections on it be accepted, or not for now. -1 with errno. */
 int handles_accept(struct handle *handle, bool now);
-/* Takes it for one that is only kept for a later worker: a listening socket is not made to listen again, and with `poll` its
- * end is told (`hungUp`). -1 with errno. */
+/* Takes it for one that is only kept for a later worker: a listening socket is not made to listen again, and with `poll` `hungUp`
+ * reports its end. -1 with errno. */
 int handles_store(uint64_t id, bool poll);
 /* The descriptor of a handle, or -1 with EBADF. */
 int handles_fd(uint64_t id);

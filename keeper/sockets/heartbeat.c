@@ -9,7 +9,7 @@
 #include "sockets/handles.h"
 #include "sockets/sockets.h"
 
-/* An event that nobody consumes for so long means that crank hangs, whatever the keeper does. */
+/* An event that is not consumed for so long means that crank hangs, whatever the keeper does. */
 enum { MOST_BEATS = 4, CONSUMED_WITHIN_MS = 30 * 1000 };
 
 struct beat {

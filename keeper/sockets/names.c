@@ -169,7 +169,7 @@ static int open_inotify(void) {
 }
 
 /* The file itself tells when it is renamed, and by its count of links when a name of it is removed or replaced; its directory,
- * when that goes. What else happens in the directory wakes nobody. */
+ * when that goes. Nothing else in the directory wakes the keeper. */
 static int arm(struct name *name) {
   char path[32];
   if (open_inotify() < 0) return -1;
@@ -252,7 +252,7 @@ static bool put_back(struct name *name, int *error) {
   return *error == 0;
 }
 
-/* A name that others use is not taken away from them; one that nobody listens at is. */
+/* A name at which another process listens is left alone; any other name is taken back. */
 static void take_name(struct name *name) {
   struct file_identity found;
   mode_t mode = 0;

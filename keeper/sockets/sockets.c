@@ -270,11 +270,11 @@ void sockets_check(struct handle *handle) {
   if (!handle->listening) return;
   if (!accept_queue_is_shut(handle->fd, handle->domain)) return;
   int error = 0;
-  /* A unix socket that was shut down stays so (unix(7) has no way back): its file would have to be bound anew. */
+  /* A unix socket that was shut down stays so (unix(7) has no way back): its file needs a new socket. */
   if (handle->domain == AF_UNIX) error = ESHUTDOWN;
   else if (listen_again(handle) < 0) error = errno;
   if (error != 0) handles_stop_listening(handle);
-  else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* somebody does it all the time */
+  else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* another process does it all the time */
   struct buffer *event = events_begin(MESSAGE_relistened);
   buffer_u64(event, handle->id);
   buffer_u32(event, (uint32_t)error);

@@ -24,7 +24,7 @@ void sockets_keep_backlog(struct reader *command);
 void sockets_open_datagram(struct reader *command);
 void sockets_keep(struct reader *command);
 void sockets_store(struct reader *command);
-/* Something happened to a listening socket: if somebody shut it down, it is made to listen again. */
+/* Something happened to a listening socket: if it was shut down, it is made to listen again. */
 void sockets_check(struct handle *handle);
 /* One datagram with the descriptors of handles; never waits. -1 with errno. */
 int sockets_send(const struct destination *to, struct span bytes, const struct list *handles);

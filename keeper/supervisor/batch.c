@@ -110,7 +110,7 @@ static uint32_t each_frame(void (*take)(uint8_t code, struct reader fields)) {
   return count;
 }
 
-/* Journal, commands, mark: whoever finds the journal without the mark knows what may have been done and may not. */
+/* Journal, commands, mark: a journal without the mark says that the commands may have been carried out or not. */
 static struct said_what apply(struct reader commit) {
   uint64_t consumed = read_u64(&commit);
   uint64_t tick_at = read_u64(&commit);

@@ -68,7 +68,7 @@ static void forget(void) {
   close_channel();
   if (pid > 0) {
     (void)kill(-pid, SIGKILL);
-    (void)kill(pid, SIGKILL); /* reaped as a child of nobody's */
+    (void)kill(pid, SIGKILL); /* reaped as an unknown child */
   }
   pid = speaker = 0;
   is_present = false;
@@ -91,7 +91,7 @@ static void fail_start(const char *step, int error) {
   events_failed(COMMAND_replaceSupervisor, 0, step, error);
 }
 
-/* Both ends; who writes at the other one is told by the kernel (unix(7)). */
+/* Both ends; the kernel says which process writes at the other one (unix(7)). */
 static int open_pair(int *theirs) {
   int ends[2];
   int on = 1;
@@ -192,8 +192,8 @@ static bool take_base(size_t length) {
   return true;
 }
 
-/* Whoever stands between us and the one that speaks is ended: then that one is our child, for we are the subreaper. False: it
- * is not of ours at all, and its end would never be told. */
+/* Ends the processes between the keeper and the one that speaks, which becomes the keeper's child then: the keeper is the
+ * subreaper. False: it does not descend from the keeper, which would never learn of its end. */
 static bool end_those_between(void) {
   enum { MOST = 16 };
   pid_t between[MOST];
@@ -232,7 +232,7 @@ static void note_speaker(struct msghdr *message) {
   if (sender.pid > 0) speaker = sender.pid;
 }
 
-/* Reads what there is. False: nobody is at the other end any more. */
+/* Reads what there is. False: the other end is closed. */
 static bool receive(void) {
   for (;;) {
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
@@ -297,7 +297,7 @@ bool candidate_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;
   read_report();
-  if (pid == 0) return true; /* it could not be started; reaped as a child of nobody's */
+  if (pid == 0) return true; /* it could not be started; reaped as an unknown child */
   while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
   pid = 0;
   bool exited = info->si_code == CLD_EXITED;
@@ -306,7 +306,7 @@ bool candidate_child_gone(const siginfo_t *info) {
   if (!is_present) {
     bool was_alone = channel >= 0;
     read_channel(); /* what it said before counts */
-    /* Somebody else of its own has the channel: a wrapper that forked, or nobody who will ever say anything. */
+    /* Another process of its own has the channel: a wrapper has forked, or the process will never say anything. */
     if (was_alone && channel >= 0 && !is_present && patience.at == 0)
       timer_set(&patience, clock_now() + AFTER_ITS_END_MS);
     return true;

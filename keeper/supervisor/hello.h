@@ -1,4 +1,4 @@
-/* The hello: everything that a new supervisor is told before it takes over. */
+/* The hello: everything that a new supervisor needs before it takes over. */
 #ifndef KEEPER_SUPERVISOR_HELLO_H
 #define KEEPER_SUPERVISOR_HELLO_H
 

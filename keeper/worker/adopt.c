@@ -1,5 +1,5 @@
-/* Taking charge of a worker that a keeper before this one started: watched by pidfd, its pipe opened anew through /proc,
- * its notify socket bound anew. What of it cannot be had back is told; the worker is watched all the same. */
+/* Taking charge of a worker that a keeper before this one started: watched by pidfd, its pipe opened again through
+ * /proc, its notify socket bound again. What cannot be had back is an event; the worker is watched all the same. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

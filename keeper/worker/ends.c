@@ -55,7 +55,7 @@ bool worker_is_receiving(const struct worker *worker) {
   return fetch_is_receiving(worker->id) || notify_waits_to_fetch(&worker->notify);
 }
 
-/* When an exit is told at the latest. */
+/* The latest time to report an exit. */
 static uint64_t tell_until(const struct worker *worker) {
   return worker->ended_at + (worker_is_receiving(worker) ? LISTEN_MS : DRAIN_MS);
 }

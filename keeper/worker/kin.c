@@ -111,7 +111,7 @@ static bool is_fork(uint32_t pid) {
 
 /* Whether a child of the keeper's can be what some worker has left at all. */
 static bool may_be_left(const struct process *child) {
-  /* As the first process of a namespace, the keeper gets everybody's orphans. */
+  /* As the first process of a namespace, the keeper gets the orphans of all processes. */
   if (getpid() == 1 || first_start == 0 || child->start_time < first_start) return false;
   if (child->session != (uint32_t)getsid(0)) return true;
   return shares_session && !is_fork(child->pid);
@@ -173,7 +173,7 @@ static struct worker *owner_of(const struct process *child, uint32_t *others) {
 }
 
 struct search {
-  struct worker *worker; /* NULL: what nobody who lives has left */
+  struct worker *worker; /* NULL: what was left by workers that are gone */
   struct tree *tree;
   uint32_t ended; /* children that have ended and are not reaped */
 };

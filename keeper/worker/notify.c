@@ -24,7 +24,7 @@ enum {
   MOST_IN_ALL = 512,      /* of all workers; beyond that each has MOST_BEYOND */
   MOST_BEYOND = 4,
   MOST_AT_ONCE = 256,     /* read in one round, should nothing of it be for the supervisor */
-  MOST_AT_END = 1024,     /* read when the worker is gone, should somebody else go on sending */
+  MOST_AT_END = 1024,     /* read when the worker is gone, should another process go on sending */
   MOST_HELD = 1024,       /* descriptors held by events altogether */
   ANSWER_SECONDS = 5,     /* how long a worker's read waits */
   FLAG_TRUNCATED = 1,
@@ -38,8 +38,7 @@ static int set_up(int fd) {
   return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }
 
-/* A worker that waits for an answer learns in the end that nobody is there any more: of its peer's end a datagram socket is
- * not told while it reads. */
+/* A worker that waits for an answer learns in the end that its peer is gone: a datagram socket does not report that to a reader. */
 static int limit_waiting(int fd) {
   struct timeval patience = {.tv_sec = ANSWER_SECONDS};
   return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -79,7 +78,7 @@ static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
   return files_bind(fd, (struct sockaddr *)&address, size, &file, &made, &step);
 }
 
-/* The name of a worker's end that was led here: the path's, in the abstract namespace. It hears nobody but its peer. */
+/* The name of a worker's end that was led here: the path's, in the abstract namespace. It receives from its peer alone. */
 static struct destination name_of_end(const struct notify *notify) {
   struct destination end = {.fd = notify->bound, .address = {.sun_family = AF_UNIX}};
   size_t length = strlen(notify->path);

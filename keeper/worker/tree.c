@@ -241,7 +241,7 @@ static void finish(struct worker *worker) {
   if (!is_helper) cgroup_remove(kin_cgroup(worker));
   worker_begin_end(worker);
   if (is_helper || !kin_has_strays()) return;
-  /* What it may have left is nobody else's now. */
+  /* What it may have left belongs to no other worker. */
   struct kills *kills = memory_take_zeroed(sizeof *kills);
   (void)kill_all(NULL, kills);
   tell_killed(0, kills);

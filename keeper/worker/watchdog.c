@@ -51,7 +51,7 @@ static void take_feed(struct watchdog *watchdog, bool is_its_own, pid_t sender) 
   }
   watchdog->strangers = 0;
   if (watchdog->until != 0) watchdog->until = clock_now() + watchdog->period;
-  /* The clock is not set anew for each: what is found not to be due yet when it rings is waited for then. */
+  /* The timer is not set again for each one: when it expires too early, it is set for what is due next. */
 }
 
 /* What stands in a line of it, the first one; `rest` is what comes behind. */

@@ -11,8 +11,8 @@
 
 /* The command: begins a period, or ends the watching. */
 void watchdog_set(struct reader *command);
-/* Looks for WATCHDOG=1 in what `sender` said on the worker's notify socket. True if there was nothing else in it, so that
- * nobody else has to hear of it. */
+/* Looks for WATCHDOG=1 in what `sender` said on the worker's notify socket. True if there was nothing else in it: then
+ * no event is made of it. */
 bool watchdog_hears(struct worker *worker, pid_t sender, struct span said);
 /* A worker is gone, or its main process is. */
 void watchdog_end(struct worker *worker);

@@ -108,7 +108,7 @@ void worker_report_ready(struct watcher *watcher, uint32_t events);
 void worker_process_ready(struct watcher *watcher, uint32_t events);
 /* Reads what waits on its notify sockets. False if that is not all that it said: some of it has to be consumed first. */
 bool worker_listen(struct worker *worker);
-/* Its end is told at this time at the latest. */
+/* The latest time to report its end. */
 void worker_tell_end_by(uint64_t at);
 /* Whether something that it has said waits for the descriptors that it brings. */
 bool worker_is_receiving(const struct worker *worker);

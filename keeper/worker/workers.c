@@ -30,7 +30,7 @@ static void tell_spawn_failed(uint64_t id, const char *step, int error) {
   events_post(id);
 }
 
-/* It stays known until that is consumed: a hello before then lists everybody of whom there is still something to be told. */
+/* It stays known until that is consumed: a hello before then lists every worker that has events outstanding. */
 static void fail_start(struct worker *worker, const char *step, int error) {
   worker_release(worker);
   worker->state = WORKER_TOLD;
