@@ -8,9 +8,7 @@
 int priority_take(void);
 /* The calling thread gives way to all others. */
 void priority_give_way(void);
-/* The calling thread, and what it executes, goes before workers, and after whoever has called priority_take(). */
-void priority_stand_back(void);
-/* The calling thread, and what it executes, runs as what we were started by, but for its nice value. */
-void priority_drop(void);
+/* The calling process gets the kernel's own slice: keepers of earlier versions had a shorter one, which outlasts a re-exec. */
+void priority_forget_slice(void);
 
 #endif

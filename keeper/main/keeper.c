@@ -11,6 +11,7 @@
 #include "app/environment.h"
 #include "app/facts.h"
 #include "app/memory.h"
+#include "app/priority.h"
 #include "connections/streams.h"
 #include "einhorn/base.h"
 #include "einhorn/process_title.h"
@@ -190,6 +191,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
     /* A program that is executed by descriptor has its number for a name (execveat(2)). */
     (void)prctl(PR_SET_NAME, facts_name(facts->path));
     reexec_dead_mans_alarm(0);
+    priority_forget_slice();
     start_output();
     signals_collect_children();
   } else {

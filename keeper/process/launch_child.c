@@ -18,7 +18,6 @@
 
 #include "app/descriptors.h"
 #include "app/facts.h"
-#include "app/priority.h"
 #include "process/launch_child.h"
 #include "process/processes.h"
 #include "protocol/protocol.h"
@@ -222,8 +221,6 @@ _Noreturn void launch_become(struct order *order) {
   set_own_pid(order);
   int program = place_descriptors(order);
   set_oom_score(order);
-  if (program < 0) priority_drop();
-  else priority_stand_back();
   set_nice(order);
   set_limits(order);
   if (launch->umask != UNCHANGED) (void)umask((mode_t)(launch->umask & 0777));

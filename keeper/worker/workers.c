@@ -128,7 +128,7 @@ void workers_send(struct reader *command) {
   if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0) events_failed(COMMAND_sendDatagram, id > 0 ? id : handle, "send", errno);
 }
 
-void workers_hand(struct reader *command) {
+void workers_send_descriptors(struct reader *command) {
   uint64_t id = read_u64(command);
   struct span bytes = read_bytes(command);
   struct list handles = read_numbers(command);

@@ -14,7 +14,7 @@ void workers_spawn(struct reader *command);
 void workers_adopt(struct reader *command);
 void workers_signal(struct reader *command);
 void workers_send(struct reader *command);
-void workers_hand(struct reader *command);
+void workers_send_descriptors(struct reader *command);
 void workers_follow_main(struct reader *command);
 
 /* All of its output is passed on, after its end. */
