@@ -1,10 +1,10 @@
 // The supervisor as a pure function: from a state and an event to the next state and what is to be done. No clock, no
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import { takeOver } from "./adopted.ts";
-import { answerOne, beginTurn, changeService, endTurn, type Turn } from "./model/draft.ts";
+import { answerOne, beginTurn, endTurn, type Turn } from "./model/draft.ts";
 import type { Effect, Refusal } from "./model/effects.ts";
-import type { Abandoned, CoreEvent, Run, Tick } from "./model/events.ts";
-import type { RequestId, State } from "./model/state.ts";
+import type { CoreEvent, Run, Tick } from "./model/events.ts";
+import type { State } from "./model/state.ts";
 import { allWorkers } from "./model/workers.ts";
 import { endPause } from "./pool/pacing.ts";
 import { recycle, takeMeasured } from "./pool/recycling.ts";
@@ -41,8 +41,6 @@ const handle = (turn: Turn, event: CoreEvent): void => {
       return scale(turn, event);
     case "shutdown":
       return shutDown(turn, event);
-    case "abandoned":
-      return forgetRequest(turn, event);
     case "recorded":
       return takeRecorded(turn, event);
     case "adopted":
@@ -94,16 +92,3 @@ const tick = (turn: Turn, event: Tick): void => {
   retryRecord(turn);
   recycle(turn);
 };
-
-const forgetRequest = (turn: Turn, { request }: Abandoned): void => {
-  const { rollout, pendingRecord, phase } = turn.service;
-  if (rollout?.requests.includes(request))
-    changeService(turn, { rollout: { ...rollout, requests: without(rollout.requests, request) } });
-  if (pendingRecord?.requests.includes(request))
-    changeService(turn, { pendingRecord: { ...pendingRecord, requests: without(pendingRecord.requests, request) } });
-  if (phase.kind === "stopping" && phase.requests.includes(request))
-    changeService(turn, { phase: { ...phase, requests: without(phase.requests, request) } });
-};
-
-const without = (requests: readonly RequestId[], request: RequestId): readonly RequestId[] =>
-  requests.filter((other) => other !== request);

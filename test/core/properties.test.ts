@@ -89,14 +89,7 @@ const happenings = fc.array(
       },
       {
         weight: 1,
-        arbitrary: fc.constantFrom<Happening["kind"]>(
-          "spawnFailed",
-          "scale",
-          "abandoned",
-          "reload",
-          "extended",
-          "moved",
-        ),
+        arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "reload", "extended", "moved"),
       },
       { weight: 1, arbitrary: fc.constantFrom<Happening["kind"]>("workerExited", "run", "shutdown", "adopted") },
     ),
@@ -185,8 +178,6 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind, now, request: flag ? request : null, steps: pick > 6 ? OTHER_STEPS : null };
     case "reload":
       return { kind, now, wallNow: WALL };
-    case "abandoned":
-      return { kind, now, request: Math.max(1, request - pick) };
     case "spawned":
       return { kind, now, worker, pid: 100 + worker, startTime: now };
     case "spawnFailed":

@@ -1,6 +1,6 @@
 // Shutting down: every worker is stopped, every client is answered, and crank ends last.
 import { describe, expect, test } from "bun:test";
-import { EXIT_0, EXIT_1, exitStatus, KILLED, outcomeOf, Service, signals, started } from "./service.ts";
+import { EXIT_1, exitStatus, KILLED, outcomeOf, Service, signals, started } from "./service.ts";
 
 describe("shutting down", () => {
   test("closes the sockets and tells every worker to go, those that are starting too", () => {
@@ -121,32 +121,5 @@ describe("shutting down", () => {
     service.shutdown();
     const request = service.shutdown();
     expect(service.effects).toEqual([{ kind: "answer", request, outcome: { kind: "shutDown" } }]);
-  });
-
-  test("does not answer a client that has gone away", () => {
-    const service = new Service();
-    service.deploy();
-    const request = service.shutdown();
-    service.send({ kind: "abandoned", now: service.now, request });
-    expect(outcomeOf(service.exited(1, EXIT_0), request)).toBeUndefined();
-  });
-});
-
-describe("a request whose client has gone away", () => {
-  test("is carried out all the same, and not answered", () => {
-    const service = new Service();
-    const request = service.run();
-    service.send({ kind: "abandoned", now: service.now, request });
-    service.spawned(1);
-    service.ready(1);
-    expect(outcomeOf(service.recorded(), request)).toBeUndefined();
-    expect(service.state.service.current).toBe(1);
-  });
-
-  test("is still waited for: crank stays when it fails", () => {
-    const service = new Service();
-    const request = service.run();
-    service.send({ kind: "abandoned", now: service.now, request });
-    expect(exitStatus(service.spawnFailed(1))).toBeUndefined();
   });
 });

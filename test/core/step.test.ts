@@ -17,7 +17,6 @@ describe("step", () => {
       { kind: "workerReady", now, at: now, worker: 77 },
       { kind: "workerReady", now, at: now, worker: 1 },
       { kind: "workerExited", now, at: now, worker: 77, ending: EXIT_1, tail: "" },
-      { kind: "abandoned", now, request: 77 },
       { kind: "recorded", now, error: null },
       { kind: "tick", now },
     ];

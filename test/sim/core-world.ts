@@ -170,7 +170,6 @@ class World {
   }
 
   #deliver(event: CoreEvent): void {
-    if (event.kind === "abandoned") this.#waiting.delete(event.request);
     const before = this.#state;
     const { state: after, effects } = step(before, event);
     this.#trace.push({ event, effects });
@@ -211,7 +210,7 @@ class World {
 
   #ask(): void {
     if (this.#isCalm) return;
-    const kind = this.#random.pick(["run", "run", "run", "scale", "scale", "abandoned", "reload", "shutdown"]);
+    const kind = this.#random.pick(["run", "run", "run", "scale", "scale", "reload", "shutdown"]);
     if (kind === "run") this.#queue.push(this.#run(this.#newRequest(), randomSpec(this.#random)));
     else if (kind === "scale")
       this.#queue.push({
@@ -221,7 +220,6 @@ class World {
         change: this.#change(),
         inRollout: this.#random.pick(["refuse", "apply"]),
       });
-    else if (kind === "abandoned") this.#abandon();
     else if (kind === "shutdown" && this.#random.chance(0.07)) {
       const steps = this.#random.chance(0.3) ? [{ signal: "SIGKILL", afterMs: 0 }] : null;
       this.#queue.push({ kind, now: 0, request: this.#random.chance(0.5) ? this.#newRequest() : null, steps });
@@ -230,12 +228,6 @@ class World {
 
   #change(): { readonly to: number } | { readonly by: number } {
     return this.#random.chance(0.5) ? { to: this.#random.between(-1, 6) } : { by: this.#random.between(-2, 2) };
-  }
-
-  #abandon(): void {
-    const [request] = this.#waiting;
-    if (request === undefined) return;
-    this.#queue.push({ kind: "abandoned", now: 0, request });
   }
 
   #run(request: number | null, spec: GoodSpec["spec"]): Run {

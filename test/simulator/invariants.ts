@@ -138,7 +138,6 @@ export const answersOnce: Invariant = ({ before, event, after, effects }) => {
   if ((event.kind === "run" || event.kind === "scale" || event.kind === "shutdown") && event.request !== null) {
     open.add(event.request);
   }
-  if (event.kind === "abandoned") open.delete(event.request);
   // Who asked a crank that was killed is not there any more.
   if (event.kind === "adopted")
     for (const request of [...open]) if (!event.requests.includes(request)) open.delete(request);

@@ -38,8 +38,6 @@ export type Shutdown = {
   readonly request: RequestId | null;
   readonly steps: readonly StopStep[] | null;
 };
-/** Nobody waits for this request any more (its connection is gone). */
-export type Abandoned = { readonly kind: "abandoned"; readonly now: number; readonly request: RequestId };
 
 export type Spawned = {
   readonly kind: "spawned";
@@ -158,7 +156,6 @@ export type CoreEvent =
   | CancelReload
   | Scale
   | Shutdown
-  | Abandoned
   | Spawned
   | SpawnFailed
   | WorkerReady
