@@ -148,7 +148,7 @@ const writeReport = (hits: Hits): void => {
 
 mkdirSync(`${OUTPUT}/keeper`, { recursive: true });
 const typeScript = await countTypeScript();
-const c = await countC(process.argv.slice(2));
 print("TypeScript, loaded by tests", typeScript);
+const c = await countC(process.argv.slice(2));
 print("C, the keeper's tests", c);
 writeReport(new Map([...typeScript, ...c]));
