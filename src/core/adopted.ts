@@ -1,7 +1,7 @@
 // What a crank makes of the state that a killed one left: who is gone is gone for unknown reasons, who asked is not there
 // any more, and everything else goes on from where it was.
 
-import { changeService, putWorker, type Turn } from "./model/draft.ts";
+import { changeService, type Draft, putWorker } from "./model/draft.ts";
 import type { Adopted } from "./model/events.ts";
 import type { RequestId } from "./model/state.ts";
 import { allWorkers, findWorker } from "./model/workers.ts";
@@ -10,26 +10,26 @@ import { repeatLastStep } from "./worker/stopping.ts";
 import { tellWorker } from "./worker-life.ts";
 
 /** Goes on with what was left. A shutdown is over with the crank that was shutting down: whoever starts another wants it to serve. */
-export const takeOver = (turn: Turn, event: Adopted): void => {
+export const takeOver = (draft: Draft, event: Adopted): void => {
   const { requests, respawn, manner, lost, unsure, now, isRecordOutdated } = event;
-  const { phase, ...before } = turn.service;
+  const { phase, ...before } = draft.service;
   const rollout = known(before.rollout, requests);
-  const generation = before.current ?? turn.history.at(-1)?.generation ?? 0;
+  const generation = before.current ?? draft.history.at(-1)?.generation ?? 0;
   const pendingRecord =
     known(before.pendingRecord, requests) ?? (isRecordOutdated ? { generation, requests: [] } : null);
   const isSame = rollout === before.rollout && pendingRecord === before.pendingRecord;
   if (!isSame || respawn !== before.respawn || manner !== before.manner)
-    changeService(turn, { respawn, manner, rollout, pendingRecord });
-  if (phase.kind === "stopping") changeService(turn, { phase: { kind: "running" }, lastOutcome: "clean" });
+    changeService(draft, { respawn, manner, rollout, pendingRecord });
+  if (phase.kind === "stopping") changeService(draft, { phase: { kind: "running" }, lastOutcome: "clean" });
   for (const worker of lost)
-    tellWorker(turn, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
-  for (const worker of allWorkers(turn.workers)) {
-    if (worker.kind === "starting" && worker.unheard !== true) putWorker(turn, { ...worker, unheard: true });
-    if (worker.kind === "ready") beginWatch(turn, worker);
+    tellWorker(draft, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
+  for (const worker of allWorkers(draft.workers)) {
+    if (worker.kind === "starting" && worker.unheard !== true) putWorker(draft, { ...worker, unheard: true });
+    if (worker.kind === "ready") beginWatch(draft, worker);
   }
   for (const id of unsure) {
-    const worker = findWorker(turn.workers, id);
-    if (worker?.kind === "stopping") repeatLastStep(turn, worker);
+    const worker = findWorker(draft.workers, id);
+    if (worker?.kind === "stopping") repeatLastStep(draft, worker);
   }
 };
 

@@ -1,7 +1,7 @@
 // The record on disk. A deploy is answered when it is written, or when that has failed; a record that could not be written
 // is tried again, later and later, until it says what the history says: what is on disk is what a reboot would start.
 
-import { answer, changeService, type Turn } from "./model/draft.ts";
+import { answer, changeService, type Draft } from "./model/draft.ts";
 import type { Recorded } from "./model/events.ts";
 import type { Service } from "./model/state.ts";
 import { allWorkers } from "./model/workers.ts";
@@ -19,27 +19,27 @@ export const recordDueAt = ({ phase, unrecorded }: Service): number | null =>
   phase.kind === "stopping" ? null : (unrecorded?.nextAt ?? null);
 
 /** The time may have come to try again. */
-export const retryRecord = (turn: Turn): void => {
-  const { unrecorded } = turn.service;
-  const dueAt = recordDueAt(turn.service);
-  if (unrecorded && dueAt !== null && dueAt <= turn.now)
-    changeService(turn, { unrecorded: { ...unrecorded, nextAt: null } });
+export const retryRecord = (draft: Draft): void => {
+  const { unrecorded } = draft.service;
+  const dueAt = recordDueAt(draft.service);
+  if (unrecorded && dueAt !== null && dueAt <= draft.now)
+    changeService(draft, { unrecorded: { ...unrecorded, nextAt: null } });
 };
 
 /** It is known how the writing went. The deploy is answered for only now: what was answered survives a reboot. */
-export const takeRecorded = (turn: Turn, { error }: Recorded): void => {
-  const { pendingRecord, unrecorded } = turn.service;
+export const takeRecorded = (draft: Draft, { error }: Recorded): void => {
+  const { pendingRecord, unrecorded } = draft.service;
   if (error !== null) {
     const pauseMs = unrecorded ? Math.min(2 * unrecorded.pauseMs, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
-    changeService(turn, { unrecorded: { pauseMs, nextAt: turn.now + pauseMs } });
-  } else if (unrecorded) changeService(turn, { unrecorded: null });
+    changeService(draft, { unrecorded: { pauseMs, nextAt: draft.now + pauseMs } });
+  } else if (unrecorded) changeService(draft, { unrecorded: null });
   if (!pendingRecord) return;
-  changeService(turn, { pendingRecord: null });
+  changeService(draft, { pendingRecord: null });
   const { generation, requests } = pendingRecord;
   const pids: number[] = [];
-  for (const worker of allWorkers(turn.workers)) {
+  for (const worker of allWorkers(draft.workers)) {
     if (worker.generation === generation && worker.kind === "ready" && worker.pid !== null) pids.push(worker.pid);
   }
-  answer(turn, requests, { kind: "deployed", generation, pids, recordError: error });
-  takeQueuedReload(turn);
+  answer(draft, requests, { kind: "deployed", generation, pids, recordError: error });
+  takeQueuedReload(draft);
 };

@@ -1,7 +1,7 @@
 // The supervisor as a pure function: from a state and an event to the next state and what is to be done. No clock, no
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import { takeOver } from "./adopted.ts";
-import { answerOne, beginTurn, endTurn, type Turn } from "./model/draft.ts";
+import { answerOne, beginDraft, endDraft, type Draft } from "./model/draft.ts";
 import type { Effect, Refusal } from "./model/effects.ts";
 import type { CoreEvent, Run, Tick } from "./model/events.ts";
 import type { State } from "./model/state.ts";
@@ -23,32 +23,32 @@ export type Step = { readonly state: State; readonly effects: readonly Effect[] 
  * worker that is not known, or that comes in a state where it means nothing, changes nothing.
  */
 export const step = (state: State, event: CoreEvent): Step => {
-  const turn = beginTurn(state, event.now);
-  handle(turn, event);
-  settle(turn);
-  return { state: endTurn(turn), effects: turn.effects };
+  const draft = beginDraft(state, event.now);
+  handle(draft, event);
+  settle(draft);
+  return { state: endDraft(draft), effects: draft.effects };
 };
 
-const handle = (turn: Turn, event: CoreEvent): void => {
+const handle = (draft: Draft, event: CoreEvent): void => {
   switch (event.kind) {
     case "run":
-      return run(turn, event);
+      return run(draft, event);
     case "reload":
-      return reload(turn, event);
+      return reload(draft, event);
     case "cancelReload":
-      return cancelReload(turn);
+      return cancelReload(draft);
     case "scale":
-      return scale(turn, event);
+      return scale(draft, event);
     case "shutdown":
-      return shutDown(turn, event);
+      return shutDown(draft, event);
     case "recorded":
-      return takeRecorded(turn, event);
+      return takeRecorded(draft, event);
     case "adopted":
-      return takeOver(turn, event);
+      return takeOver(draft, event);
     case "measured":
-      return takeMeasured(turn, event);
+      return takeMeasured(draft, event);
     case "tick":
-      return tick(turn, event);
+      return tick(draft, event);
     case "spawned":
     case "spawnFailed":
     case "workerReady":
@@ -59,22 +59,22 @@ const handle = (turn: Turn, event: CoreEvent): void => {
     case "leaving":
     case "extended":
     case "moved":
-      return tellWorker(turn, event);
+      return tellWorker(draft, event);
   }
 };
 
-const run = (turn: Turn, event: Run): void => {
-  const refusal = refusalOf(turn, event);
-  if (refusal) answerOne(turn, event.request, { kind: "refused", refusal });
-  else beginRollout(turn, event);
+const run = (draft: Draft, event: Run): void => {
+  const refusal = refusalOf(draft, event);
+  if (refusal) answerOne(draft, event.request, { kind: "refused", refusal });
+  else beginRollout(draft, event);
 };
 
-const refusalOf = (turn: Turn, { supersede, expectPid }: Run): Refusal | null => {
-  const { phase, current } = turn.service;
+const refusalOf = (draft: Draft, { supersede, expectPid }: Run): Refusal | null => {
+  const { phase, current } = draft.service;
   if (phase.kind === "stopping") return { kind: "shuttingDown" };
-  if (isInFlight(turn.service) && !supersede) return { kind: "rolloutInFlight" };
+  if (isInFlight(draft.service) && !supersede) return { kind: "rolloutInFlight" };
   if (expectPid === null) return null;
-  const ready = allWorkers(turn.workers).filter((worker) => worker.kind === "ready" && worker.pid !== null);
+  const ready = allWorkers(draft.workers).filter((worker) => worker.kind === "ready" && worker.pid !== null);
   const shown = (ready.find((worker) => worker.generation === current) ?? ready[0])?.pid ?? null;
   if (shown === null || ready.some((worker) => worker.pid === expectPid)) return null;
   return { kind: "wrongPid", passed: expectPid, current: shown };
@@ -84,11 +84,11 @@ const refusalOf = (turn: Turn, { supersede, expectPid }: Run): Refusal | null =>
  * Deadlines are looked at in ticks only: the keeper makes one when nothing else is waiting, so that a readiness or an
  * exit that is on its way counts before the deadline that it was in time for.
  */
-const tick = (turn: Turn, event: Tick): void => {
-  tellDueWorkers(turn, event);
-  endPause(turn);
-  checkDeadline(turn);
-  takeQueuedReload(turn);
-  retryRecord(turn);
-  recycle(turn);
+const tick = (draft: Draft, event: Tick): void => {
+  tellDueWorkers(draft, event);
+  endPause(draft);
+  checkDeadline(draft);
+  takeQueuedReload(draft);
+  retryRecord(draft);
+  recycle(draft);
 };

@@ -1,7 +1,7 @@
 // The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
 // What follows from it for the pool is decided afterwards, in reconcile.ts.
 
-import { changeService, note, putWorker, removeWorker, specOf, type Turn } from "./model/draft.ts";
+import { changeService, type Draft, note, putWorker, removeWorker, specOf } from "./model/draft.ts";
 import type {
   Dismiss,
   Extended,
@@ -45,117 +45,117 @@ type Life = {
 };
 type In<S extends WorkerState> = Extract<Worker, { kind: S }>;
 type Table = {
-  [S in WorkerState]: { [E in keyof Life]: (turn: Turn, worker: In<S>, event: Life[E]) => void };
+  [S in WorkerState]: { [E in keyof Life]: (draft: Draft, worker: In<S>, event: Life[E]) => void };
 };
-type Handler = (turn: Turn, worker: Worker, event: Life[keyof Life]) => void;
+type Handler = (draft: Draft, worker: Worker, event: Life[keyof Life]) => void;
 
 const nothing = (): void => {};
 
 const LIFE = {
   starting: {
-    spawned: (turn, worker, event) => beginLife(turn, worker, event),
-    spawnFailed: (turn, worker, event) => failSpawn(turn, worker, event),
-    workerReady: (turn, worker, event) => takeReady(turn, worker, event),
-    probed: (turn, worker, event) => takeProbe(turn, worker, event),
-    workerExited: (turn, worker, event) => failStart(turn, worker, event),
-    mainExited: (turn, worker, event) => failByMain(turn, worker, event),
+    spawned: (draft, worker, event) => beginLife(draft, worker, event),
+    spawnFailed: (draft, worker, event) => failSpawn(draft, worker, event),
+    workerReady: (draft, worker, event) => takeReady(draft, worker, event),
+    probed: (draft, worker, event) => takeProbe(draft, worker, event),
+    workerExited: (draft, worker, event) => failStart(draft, worker, event),
+    mainExited: (draft, worker, event) => failByMain(draft, worker, event),
     dismiss: nothing,
     leaving: nothing,
-    extended: (turn, worker, event) => extendStart(turn, worker, event),
-    moved: (turn, worker, event) => move(turn, worker, event),
-    due: (turn, worker, event) => startIsDue(turn, worker, event),
+    extended: (draft, worker, event) => extendStart(draft, worker, event),
+    moved: (draft, worker, event) => move(draft, worker, event),
+    due: (draft, worker, event) => startIsDue(draft, worker, event),
   },
   ready: {
-    spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
-    spawnFailed: (turn, worker, event) => failSpawn(turn, worker, event),
+    spawned: (draft, worker, event) => noteSpawned(draft, worker, event),
+    spawnFailed: (draft, worker, event) => failSpawn(draft, worker, event),
     workerReady: nothing,
-    probed: (turn, worker, event) => takeLiveness(turn, worker, event),
-    workerExited: (turn, worker, event) => loseReady(turn, worker, event),
-    mainExited: (turn, worker, event) => loseMain(turn, worker, event),
-    dismiss: (turn, worker, event) => takeDismissal(turn, worker, event),
-    leaving: (turn, worker) => takeLeaving(turn, worker),
+    probed: (draft, worker, event) => takeLiveness(draft, worker, event),
+    workerExited: (draft, worker, event) => loseReady(draft, worker, event),
+    mainExited: (draft, worker, event) => loseMain(draft, worker, event),
+    dismiss: (draft, worker, event) => takeDismissal(draft, worker, event),
+    leaving: (draft, worker) => takeLeaving(draft, worker),
     extended: nothing,
-    moved: (turn, worker, event) => move(turn, worker, event),
-    due: (turn, worker) => readyIsDue(turn, worker),
+    moved: (draft, worker, event) => move(draft, worker, event),
+    due: (draft, worker) => readyIsDue(draft, worker),
   },
   stopping: {
-    spawned: (turn, worker, event) => noteSpawned(turn, worker, event),
-    spawnFailed: (turn, worker) => finishStop(turn, worker, { ending: { kind: "unknown" }, tail: "" }),
+    spawned: (draft, worker, event) => noteSpawned(draft, worker, event),
+    spawnFailed: (draft, worker) => finishStop(draft, worker, { ending: { kind: "unknown" }, tail: "" }),
     workerReady: nothing,
     probed: nothing,
-    workerExited: (turn, worker, event) => finishStop(turn, worker, event),
-    mainExited: (turn, worker, event) => leaveRest(turn, worker, event),
+    workerExited: (draft, worker, event) => finishStop(draft, worker, event),
+    mainExited: (draft, worker, event) => leaveRest(draft, worker, event),
     dismiss: nothing,
     leaving: nothing,
-    extended: (turn, worker, event) => extendStop(turn, worker, event),
-    moved: (turn, worker, event) => move(turn, worker, event),
-    due: (turn, worker) => takeNextStep(turn, worker),
+    extended: (draft, worker, event) => extendStop(draft, worker, event),
+    moved: (draft, worker, event) => move(draft, worker, event),
+    due: (draft, worker) => takeNextStep(draft, worker),
   },
 } satisfies Table;
 
 /** Tells one worker what has happened to it. One that is not known any more stays so. */
-export const tellWorker = (turn: Turn, event: Life[Exclude<keyof Life, "due">]): void => {
-  const worker = findWorker(turn.workers, event.worker);
+export const tellWorker = (draft: Draft, event: Life[Exclude<keyof Life, "due">]): void => {
+  const worker = findWorker(draft.workers, event.worker);
   // The row is the worker's state and the column the event's kind, so the handler is the one for both.
-  if (worker) (LIFE[worker.kind][event.kind] as Handler)(turn, worker, event);
+  if (worker) (LIFE[worker.kind][event.kind] as Handler)(draft, worker, event);
 };
 
 /** Lets every worker whose deadline has passed take notice of it. */
-export const tellDueWorkers = (turn: Turn, event: Tick): void => {
+export const tellDueWorkers = (draft: Draft, event: Tick): void => {
   // As in tellWorker.
-  for (const worker of dueWorkers(turn.workers, turn.now)) (LIFE[worker.kind].due as Handler)(turn, worker, event);
+  for (const worker of dueWorkers(draft.workers, draft.now)) (LIFE[worker.kind].due as Handler)(draft, worker, event);
 };
 
-const beginLife = (turn: Turn, worker: In<"starting">, event: Spawned): void => {
+const beginLife = (draft: Draft, worker: In<"starting">, event: Spawned): void => {
   if (worker.pid !== null) return;
-  noteSpawned(turn, { ...worker, ...delayedReadiness(turn, worker) }, event);
-  const begun = findWorker(turn.workers, worker.id);
-  if (begun?.kind === "starting" && isProbed(turn, begun)) beginProbe(turn, begun);
+  noteSpawned(draft, { ...worker, ...delayedReadiness(draft, worker) }, event);
+  const begun = findWorker(draft.workers, worker.id);
+  if (begun?.kind === "starting" && isProbed(draft, begun)) beginProbe(draft, begun);
 };
 
-const noteSpawned = (turn: Turn, worker: Worker, { pid, startTime }: Spawned): void => {
+const noteSpawned = (draft: Draft, worker: Worker, { pid, startTime }: Spawned): void => {
   if (worker.pid !== null) return;
-  putWorker(turn, { ...worker, pid, startTime });
-  note(turn, { kind: "workerStarted", worker: worker.id, generation: worker.generation, pid });
+  putWorker(draft, { ...worker, pid, startTime });
+  note(draft, { kind: "workerStarted", worker: worker.id, generation: worker.generation, pid });
 };
 
 /** Its main process is another one; what is known of it stays as it is. */
-const move = (turn: Turn, worker: Worker, { pid, startTime }: Moved): void => {
+const move = (draft: Draft, worker: Worker, { pid, startTime }: Moved): void => {
   const { id, generation, pid: before } = worker;
   if (pid === before && startTime === worker.startTime) return;
-  putWorker(turn, { ...worker, pid, startTime });
-  note(turn, { kind: "workerMoved", worker: id, generation, before: before ?? 0, pid });
+  putWorker(draft, { ...worker, pid, startTime });
+  note(draft, { kind: "workerMoved", worker: id, generation, before: before ?? 0, pid });
 };
 
-const readinessDelay = (turn: Turn, worker: Worker): number | null => {
-  const readiness = specOf(turn, worker.generation)?.readiness;
+const readinessDelay = (draft: Draft, worker: Worker): number | null => {
+  const readiness = specOf(draft, worker.generation)?.readiness;
   return readiness?.kind === "delay" ? readiness.afterMs : null;
 };
 
 /** One that proves itself by being alive has only that deadline from the moment it runs. */
-const delayedReadiness = (turn: Turn, worker: In<"starting">): Partial<In<"starting">> => {
-  const delay = readinessDelay(turn, worker);
-  return delay === null || worker.pid !== null ? {} : { readyBy: turn.now + delay };
+const delayedReadiness = (draft: Draft, worker: In<"starting">): Partial<In<"starting">> => {
+  const delay = readinessDelay(draft, worker);
+  return delay === null || worker.pid !== null ? {} : { readyBy: draft.now + delay };
 };
 
-const takeReady = (turn: Turn, worker: In<"starting">, event: WorkerReady): void => {
+const takeReady = (draft: Draft, worker: In<"starting">, event: WorkerReady): void => {
   // One that is to be asked is not believed.
-  if (!isProbed(turn, worker)) judgeReady(turn, worker, event, event.sign ?? "notify");
+  if (!isProbed(draft, worker)) judgeReady(draft, worker, event, event.sign ?? "notify");
 };
 
-const takeProbe = (turn: Turn, worker: In<"starting">, event: Probed): void => {
-  if (takeProbed(turn, worker, event)) judgeReady(turn, worker, event, "probe");
+const takeProbe = (draft: Draft, worker: In<"starting">, event: Probed): void => {
+  if (takeProbed(draft, worker, event)) judgeReady(draft, worker, event, "probe");
 };
 
 type Shown = { readonly at: number; readonly sockets?: SocketFinding | undefined };
 
 /** Judged by when it was said, not by when it was heard, and by whether it can serve. */
-const judgeReady = (turn: Turn, worker: In<"starting">, event: Shown, sign: Sign): void => {
+const judgeReady = (draft: Draft, worker: In<"starting">, event: Shown, sign: Sign): void => {
   const { at, sockets } = event;
-  const isLate = worker.readyBy !== null && at > worker.readyBy && readinessDelay(turn, worker) === null;
-  if (isLate) failByTimeout(turn, worker, sockets);
-  else if (sockets === undefined) becomeReady(turn, worker, at);
-  else fail(turn, worker, { kind: "notServing", sign, sockets, tail: "" });
+  const isLate = worker.readyBy !== null && at > worker.readyBy && readinessDelay(draft, worker) === null;
+  if (isLate) failByTimeout(draft, worker, sockets);
+  else if (sockets === undefined) becomeReady(draft, worker, at);
+  else fail(draft, worker, { kind: "notServing", sign, sockets, tail: "" });
 };
 
 const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
@@ -186,191 +186,192 @@ const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
   note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });
 };
 
-const becomeAvailable = (turn: Turn, worker: In<"ready">): void => {
-  putWorker(turn, worker);
-  noteAvailable(turn, worker);
+const becomeAvailable = (draft: Draft, worker: In<"ready">): void => {
+  putWorker(draft, worker);
+  noteAvailable(draft, worker);
 };
 
-const noteAvailable = (turn: Turn, worker: Worker): void => {
-  forgetDeaths(turn);
-  endReplacementBy(turn, worker);
+const noteAvailable = (draft: Draft, worker: Worker): void => {
+  forgetDeaths(draft);
+  endReplacementBy(draft, worker);
 };
 
 /** A worker is available: without a surge, that was the last thing to be done for whom it replaces, if it replaces anybody. */
-const endReplacementBy = (turn: Turn, { generation: number, replacement }: Worker): void => {
-  const generation = turn.generations[number];
-  const isIncoming = turn.service.rollout !== null && turn.service.rollout.rollingBack === null;
-  if (generation?.spec.surge === 0 && (isIncoming || replacement === true)) endReplacement(turn, generation);
+const endReplacementBy = (draft: Draft, { generation: number, replacement }: Worker): void => {
+  const generation = draft.generations[number];
+  const isIncoming = draft.service.rollout !== null && draft.service.rollout.rollingBack === null;
+  if (generation?.spec.surge === 0 && (isIncoming || replacement === true)) endReplacement(draft, generation);
 };
 
 /** Its time is over, or the next probe is due. */
-const startIsDue = (turn: Turn, worker: In<"starting">, event: Tick): void => {
-  if (worker.readyBy !== null && worker.readyBy <= turn.now) endStart(turn, worker, event.sockets?.[worker.id]);
-  else beginProbe(turn, worker);
+const startIsDue = (draft: Draft, worker: In<"starting">, event: Tick): void => {
+  if (worker.readyBy !== null && worker.readyBy <= draft.now) endStart(draft, worker, event.sockets?.[worker.id]);
+  else beginProbe(draft, worker);
 };
 
-const endStart = (turn: Turn, worker: In<"starting">, sockets: SocketFinding | undefined): void => {
-  if (worker.pid !== null && readinessDelay(turn, worker) !== null)
-    judgeReady(turn, worker, { at: turn.now, sockets }, "delay");
-  else failByTimeout(turn, worker, sockets);
+const endStart = (draft: Draft, worker: In<"starting">, sockets: SocketFinding | undefined): void => {
+  if (worker.pid !== null && readinessDelay(draft, worker) !== null)
+    judgeReady(draft, worker, { at: draft.now, sockets }, "delay");
+  else failByTimeout(draft, worker, sockets);
 };
 
 /** One that proves itself by being alive is ready at its time; any other may have longer to get ready, never shorter. */
-const extendStart = (turn: Turn, worker: In<"starting">, { until }: Extended): void => {
-  if (worker.readyBy === null || worker.readyBy >= until || readinessDelay(turn, worker) !== null) return;
-  putWorker(turn, { ...worker, readyBy: until });
+const extendStart = (draft: Draft, worker: In<"starting">, { until }: Extended): void => {
+  if (worker.readyBy === null || worker.readyBy >= until || readinessDelay(draft, worker) !== null) return;
+  putWorker(draft, { ...worker, readyBy: until });
 };
 
-const extendStop = (turn: Turn, worker: In<"stopping">, { until }: Extended): void => {
-  if (worker.stepAt !== null && worker.stepAt < until) putWorker(turn, { ...worker, stepAt: until });
+const extendStop = (draft: Draft, worker: In<"stopping">, { until }: Extended): void => {
+  if (worker.stepAt !== null && worker.stepAt < until) putWorker(draft, { ...worker, stepAt: until });
 };
 
 /** Its failure counts from now on; what it said last is known when it is gone, and only then it is spoken of. */
-const failByTimeout = (turn: Turn, worker: In<"starting">, sockets?: SocketFinding): void => {
-  const afterMs = specOf(turn, worker.generation)?.startTimeoutMs ?? turn.now - worker.startedAt;
+const failByTimeout = (draft: Draft, worker: In<"starting">, sockets?: SocketFinding): void => {
+  const afterMs = specOf(draft, worker.generation)?.startTimeoutMs ?? draft.now - worker.startedAt;
   const probe = worker.probing?.detail ?? "";
   const why = { ...(probe === "" ? {} : { probe }), ...(sockets === undefined ? {} : { sockets }) };
-  fail(turn, worker, { kind: "timeout", afterMs, tail: "", ...why });
+  fail(draft, worker, { kind: "timeout", afterMs, tail: "", ...why });
 };
 
-const fail = (turn: Turn, worker: In<"starting" | "ready">, failure: Failure): void => {
-  endFailed(turn, worker, failure);
-  countFailure(turn, worker, failure);
+const fail = (draft: Draft, worker: In<"starting" | "ready">, failure: Failure): void => {
+  endFailed(draft, worker, failure);
+  countFailure(draft, worker, failure);
 };
 
-const failStart = (turn: Turn, worker: In<"starting">, { ending, tail }: WorkerExited): void => {
-  removeWorker(turn, worker.id);
+const failStart = (draft: Draft, worker: In<"starting">, { ending, tail }: WorkerExited): void => {
+  removeWorker(draft, worker.id);
   const failure: Failure = { kind: "exited", ending, tail };
-  noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
-  noteGone(turn, worker, ending, false);
+  noteFailed(draft, worker, failure, countFailure(draft, worker, failure));
+  noteGone(draft, worker, ending, false);
 };
 
-const failSpawn = (turn: Turn, worker: Worker, { step, errno, detail }: SpawnFailed): void => {
-  removeWorker(turn, worker.id);
+const failSpawn = (draft: Draft, worker: Worker, { step, errno, detail }: SpawnFailed): void => {
+  removeWorker(draft, worker.id);
   const failure: Failure = { kind: "spawn", step, errno, ...(detail === undefined ? {} : { detail }) };
-  noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
+  noteFailed(draft, worker, failure, countFailure(draft, worker, failure));
 };
 
 /** Its start has failed, and what else there is of it ends with it; what it said last is known when that is gone. */
-const failByMain = (turn: Turn, worker: In<"starting"> | In<"ready">, event: MainExited): void => {
+const failByMain = (draft: Draft, worker: In<"starting"> | In<"ready">, event: MainExited): void => {
   const failure: Failure = { kind: "exited", ending: event.ending, tail: "" };
-  killRest(turn, worker, event, failure);
-  countFailure(turn, worker, failure);
+  killRest(draft, worker, event, failure);
+  countFailure(draft, worker, failure);
 };
 
 /** A ready worker that ends unasked. If it was not available yet, that is a failed start like any other. */
-const loseReady = (turn: Turn, worker: In<"ready">, event: WorkerExited): void => {
-  if (isOnProbation(turn, worker)) return failUnavailable(turn, worker, event);
-  removeWorker(turn, worker.id);
-  countLost(turn, worker, event);
-  noteGone(turn, worker, event.ending, false);
+const loseReady = (draft: Draft, worker: In<"ready">, event: WorkerExited): void => {
+  if (isOnProbation(draft, worker)) return failUnavailable(draft, worker, event);
+  removeWorker(draft, worker.id);
+  countLost(draft, worker, event);
+  noteGone(draft, worker, event.ending, false);
 };
 
 /** It is lost with its main process, whatever else there is of it. */
-const loseMain = (turn: Turn, worker: In<"ready">, event: MainExited): void => {
-  if (isOnProbation(turn, worker)) return failByMain(turn, worker, event);
-  killRest(turn, worker, event, null);
-  countLost(turn, worker, event);
+const loseMain = (draft: Draft, worker: In<"ready">, event: MainExited): void => {
+  if (isOnProbation(draft, worker)) return failByMain(draft, worker, event);
+  killRest(draft, worker, event, null);
+  countLost(draft, worker, event);
 };
 
-const countLost = (turn: Turn, worker: In<"ready">, { ending }: { readonly ending: Ending }): void => {
-  const { rollout, current } = turn.service;
-  changeService(turn, { lastOutcome: outcomeOf(ending) });
-  if (worker.availableAt !== null && worker.dismissal === undefined) oweAgain(turn, worker);
+const countLost = (draft: Draft, worker: In<"ready">, { ending }: { readonly ending: Ending }): void => {
+  const { rollout, current } = draft.service;
+  changeService(draft, { lastOutcome: outcomeOf(ending) });
+  if (worker.availableAt !== null && worker.dismissal === undefined) oweAgain(draft, worker);
   const wanted = rollout && !rollout.rollingBack ? rollout.generation : current;
-  if (worker.generation === wanted) countDeath(turn, worker, whenGone(worker));
+  if (worker.generation === wanted) countDeath(draft, worker, whenGone(worker));
 };
 
 const whenGone = ({ availableAt }: In<"ready">): "before available" | "after available" =>
   availableAt === null ? "after available" : "before available";
 
-const failUnavailable = (turn: Turn, worker: In<"ready">, { ending, tail }: WorkerExited): void => {
-  removeWorker(turn, worker.id);
+const failUnavailable = (draft: Draft, worker: In<"ready">, { ending, tail }: WorkerExited): void => {
+  removeWorker(draft, worker.id);
   const failure: Failure = { kind: "exited", ending, tail };
-  noteFailed(turn, worker, failure, countFailure(turn, worker, failure));
-  noteGone(turn, worker, ending, false);
+  noteFailed(draft, worker, failure, countFailure(draft, worker, failure));
+  noteGone(draft, worker, ending, false);
 };
 
 /** It has been ready for long enough, or the next probe is due. */
-const readyIsDue = (turn: Turn, worker: In<"ready">): void => {
-  const isAvailable = worker.availableAt !== null && worker.availableAt <= turn.now;
+const readyIsDue = (draft: Draft, worker: In<"ready">): void => {
+  const isAvailable = worker.availableAt !== null && worker.availableAt <= draft.now;
   const next = isAvailable ? { ...worker, availableAt: null } : worker;
-  if (isAvailable) becomeAvailable(turn, next);
+  if (isAvailable) becomeAvailable(draft, next);
   const probeAt = worker.probing?.nextAt ?? null;
-  if (probeAt !== null && probeAt <= turn.now) beginProbe(turn, next);
+  if (probeAt !== null && probeAt <= draft.now) beginProbe(draft, next);
 };
 
-const takeLiveness = (turn: Turn, worker: In<"ready">, event: Probed): void => {
-  if (takeProbed(turn, worker, event))
-    takeDismissal(turn, worker, { reason: { kind: "notAlive", detail: event.detail } });
+const takeLiveness = (draft: Draft, worker: In<"ready">, event: Probed): void => {
+  if (takeProbed(draft, worker, event))
+    takeDismissal(draft, worker, { reason: { kind: "notAlive", detail: event.detail } });
 };
 
 /** What ends it now fails the rollout that it was started for. */
-const isOnProbation = ({ service: { rollout } }: Turn, worker: In<"ready">): boolean =>
+const isOnProbation = ({ service: { rollout } }: Draft, worker: In<"ready">): boolean =>
   worker.availableAt !== null && rollout?.generation === worker.generation && rollout.rollingBack === null;
 
 /** One that is not alive before it was available has failed like one that has exited; anybody else is replaced. */
-const takeDismissal = (turn: Turn, worker: In<"ready">, { reason }: Pick<Dismiss, "reason">): void => {
-  if (serves(reason) || !isOnProbation(turn, worker)) return dismiss(turn, worker, reason);
-  fail(turn, worker, { kind: "dismissed", reason, tail: "" });
+const takeDismissal = (draft: Draft, worker: In<"ready">, { reason }: Pick<Dismiss, "reason">): void => {
+  if (serves(reason) || !isOnProbation(draft, worker)) return dismiss(draft, worker, reason);
+  fail(draft, worker, { kind: "dismissed", reason, tail: "" });
 };
 
 /** It goes by itself: another may come for it, and it has the time of a stop. One on probation is judged by its end. */
-const takeLeaving = (turn: Turn, worker: In<"ready">): void => {
-  if (isOnProbation(turn, worker)) return;
+const takeLeaving = (draft: Draft, worker: In<"ready">): void => {
+  if (isOnProbation(draft, worker)) return;
   const { id, generation, pid } = worker;
-  note(turn, { kind: "workerLeaving", worker: id, generation, pid: pid ?? 0 });
-  beginLeaving(turn, worker);
-  const wanted = wantedGeneration(turn)?.number;
-  if (generation === wanted && worker.dismissal === undefined) countDeath(turn, worker, whenGone(worker));
+  note(draft, { kind: "workerLeaving", worker: id, generation, pid: pid ?? 0 });
+  beginLeaving(draft, worker);
+  const wanted = wantedGeneration(draft)?.number;
+  if (generation === wanted && worker.dismissal === undefined) countDeath(draft, worker, whenGone(worker));
 };
 
 /** How it ended itself counts now, whatever becomes of the rest. */
-const leaveRest = (turn: Turn, worker: In<"stopping">, event: MainExited): void => {
+const leaveRest = (draft: Draft, worker: In<"stopping">, event: MainExited): void => {
   if (worker.rest !== undefined) return;
-  if (worker.unasked === true && worker.failure === null) changeService(turn, { lastOutcome: outcomeOf(event.ending) });
-  stopRest(turn, worker, event);
+  if (worker.unasked === true && worker.failure === null)
+    changeService(draft, { lastOutcome: outcomeOf(event.ending) });
+  stopRest(draft, worker, event);
 };
 
 const finishStop = (
-  turn: Turn,
+  draft: Draft,
   worker: In<"stopping">,
   { ending, tail }: { readonly ending: Ending; readonly tail: string },
 ): void => {
-  removeWorker(turn, worker.id);
+  removeWorker(draft, worker.id);
   const { failure } = worker;
   if (failure) {
     const known = "tail" in failure ? { ...failure, tail } : failure;
-    completeFailure(turn, worker, known);
-    noteFailed(turn, worker, known, attemptsLeftFor(turn, worker));
+    completeFailure(draft, worker, known);
+    noteFailed(draft, worker, known, attemptsLeftFor(draft, worker));
   }
   if (worker.unasked === true && failure === null && worker.rest === undefined)
-    changeService(turn, { lastOutcome: outcomeOf(ending) });
-  noteGone(turn, worker, ending, worker.unasked !== true);
+    changeService(draft, { lastOutcome: outcomeOf(ending) });
+  noteGone(draft, worker, ending, worker.unasked !== true);
 };
 
 /** What a failure before a worker is available costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
-const countFailure = (turn: Turn, worker: Worker, failure: Failure): number => {
-  const { rollout, current, manner } = turn.service;
-  const isOwed = oweAgain(turn, worker);
-  if (manner.attempts === "place" && !isOwed) return failPlace(turn, worker, failure);
-  if (manner.attempts === "endless") return failAgain(turn, worker);
+const countFailure = (draft: Draft, worker: Worker, failure: Failure): number => {
+  const { rollout, current, manner } = draft.service;
+  const isOwed = oweAgain(draft, worker);
+  if (manner.attempts === "place" && !isOwed) return failPlace(draft, worker, failure);
+  if (manner.attempts === "endless") return failAgain(draft, worker);
   if (rollout && !rollout.rollingBack && rollout.generation === worker.generation)
-    return failAttempt(turn, rollout, worker, failure);
+    return failAttempt(draft, rollout, worker, failure);
   if (worker.generation !== current) return 0;
-  changeService(turn, { lastOutcome: "failed" });
-  if (!rollout || rollout.rollingBack) countDeath(turn, worker, "before available");
+  changeService(draft, { lastOutcome: "failed" });
+  if (!rollout || rollout.rollingBack) countDeath(draft, worker, "before available");
   return 0;
 };
 
 /** Costs nothing but time: the next start comes later. */
-const failAgain = (turn: Turn, worker: Worker): number => {
-  const isWanted = wantedGeneration(turn)?.number === worker.generation;
-  if (isWanted) countDeath(turn, worker, "before available");
+const failAgain = (draft: Draft, worker: Worker): number => {
+  const isWanted = wantedGeneration(draft)?.number === worker.generation;
+  if (isWanted) countDeath(draft, worker, "before available");
   return 0;
 };
 
-const attemptsLeftFor = ({ service: { rollout, manner }, generations }: Turn, worker: Worker): number => {
+const attemptsLeftFor = ({ service: { rollout, manner }, generations }: Draft, worker: Worker): number => {
   if (manner.attempts === "place") {
     const retries = generations[worker.generation]?.spec.retries ?? 0;
     return Math.max(0, retries + 1 - worker.attempt);
@@ -378,16 +379,16 @@ const attemptsLeftFor = ({ service: { rollout, manner }, generations }: Turn, wo
   return rollout?.generation === worker.generation ? rollout.attemptsLeft : 0;
 };
 
-const noteFailed = (turn: Turn, worker: Worker, failure: Failure, attemptsLeft: number): void => {
+const noteFailed = (draft: Draft, worker: Worker, failure: Failure, attemptsLeft: number): void => {
   const { id, generation, pid } = worker;
-  countLoss(turn, worker);
-  note(turn, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });
+  countLoss(draft, worker);
+  note(draft, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });
 };
 
-const noteGone = (turn: Turn, worker: Worker, ending: Ending, expected: boolean): void => {
+const noteGone = (draft: Draft, worker: Worker, ending: Ending, expected: boolean): void => {
   const { id, generation, pid } = worker;
-  if (!expected) countLoss(turn, worker);
-  note(turn, { kind: "workerGone", worker: id, generation, pid, ending, expected });
+  if (!expected) countLoss(draft, worker);
+  note(draft, { kind: "workerGone", worker: id, generation, pid, ending, expected });
 };
 
 /** What nobody could collect may have been anything, so it is no clean end. */

@@ -279,8 +279,8 @@ class FunctionWriter {
 
   /** Takes one from the fuel at each turn, and leaves when there is none. */
   #loop(depth: number): Bytes {
-    const turn = () => [...TAKE_FUEL, ...this.#statements(depth - 1), ...this.#value("i32", 1), 0x0d, 0];
-    return [0x03, 0x40, ...this.#inside(null, turn), 0x0b];
+    const draft = () => [...TAKE_FUEL, ...this.#statements(depth - 1), ...this.#value("i32", 1), 0x0d, 0];
+    return [0x03, 0x40, ...this.#inside(null, draft), 0x0b];
   }
 
   #ifElse(depth: number): Bytes {

@@ -7,7 +7,7 @@ import type { Generation, RequestId, Service, State } from "./state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
 import { findPool, withoutWorker, withWorker } from "./workers.ts";
 
-export type Turn = {
+export type Draft = {
   readonly before: State;
   readonly now: number;
   service: Service;
@@ -16,14 +16,14 @@ export type Turn = {
   workers: State["workers"];
   history: State["history"];
   readonly effects: Effect[];
-  /** All changes of the turn are one. */
+  /** All changes of the draft are one. */
   readonly owner: object;
   /** Whether a worker was taken out. */
   hasRemoved: boolean;
 };
 
 /** A draft of the state after `state`. `now`: CLOCK_MONOTONIC, ms. */
-export const beginTurn = (state: State, now: number): Turn => ({
+export const beginDraft = (state: State, now: number): Draft => ({
   before: state,
   now,
   service: state.service,
@@ -36,8 +36,8 @@ export const beginTurn = (state: State, now: number): Turn => ({
 });
 
 /** The next state; the last one itself if nothing has changed. */
-export const endTurn = (turn: Turn): State => {
-  const { before, service, generations, workers, history } = turn;
+export const endDraft = (draft: Draft): State => {
+  const { before, service, generations, workers, history } = draft;
   const isSame =
     service === before.service &&
     generations === before.generations &&
@@ -46,56 +46,56 @@ export const endTurn = (turn: Turn): State => {
   return isSame ? before : { service, generations, workers, history };
 };
 
-/** Changes parts of the service: copied once in a turn, and the turn's own from there on. */
-export const changeService = (turn: Turn, changes: Partial<Service>): void => {
-  if (turn.service === turn.before.service) turn.service = { ...turn.service, ...changes };
-  else Object.assign(turn.service, changes);
+/** Changes parts of the service: copied once in a draft, and the draft's own from there on. */
+export const changeService = (draft: Draft, changes: Partial<Service>): void => {
+  if (draft.service === draft.before.service) draft.service = { ...draft.service, ...changes };
+  else Object.assign(draft.service, changes);
 };
 
 /** Adds a generation, or puts it in the place of the one with its number. */
-export const putGeneration = (turn: Turn, generation: Generation): void => {
-  turn.generations = { ...turn.generations, [generation.number]: generation };
+export const putGeneration = (draft: Draft, generation: Generation): void => {
+  draft.generations = { ...draft.generations, [generation.number]: generation };
 };
 
 /** Adds a worker, or puts it in the place of the one with its id. */
-export const putWorker = (turn: Turn, worker: Worker): void => {
-  turn.workers = withWorker(turn.workers, worker, oldAt(worker, specOf(turn, worker.generation)), turn.owner);
+export const putWorker = (draft: Draft, worker: Worker): void => {
+  draft.workers = withWorker(draft.workers, worker, oldAt(worker, specOf(draft, worker.generation)), draft.owner);
 };
 
 /** Takes out a worker that is gone; its index is free again. */
-export const removeWorker = (turn: Turn, id: WorkerId): void => {
-  turn.hasRemoved = true;
-  turn.workers = withoutWorker(turn.workers, id, turn.owner);
+export const removeWorker = (draft: Draft, id: WorkerId): void => {
+  draft.hasRemoved = true;
+  draft.workers = withoutWorker(draft.workers, id, draft.owner);
 };
 
 /** Wants something done, behind what was wanted before. */
-export const emit = (turn: Turn, effect: Effect): void => {
-  turn.effects.push(effect);
+export const emit = (draft: Draft, effect: Effect): void => {
+  draft.effects.push(effect);
 };
 
 /** Wants people told what happened. */
-export const note = (turn: Turn, content: Note): void => emit(turn, { kind: "note", note: content });
+export const note = (draft: Draft, content: Note): void => emit(draft, { kind: "note", note: content });
 
 /** Answers requests, all in the same way. */
-export const answer = (turn: Turn, requests: readonly RequestId[], outcome: Outcome): void => {
-  for (const request of requests) emit(turn, { kind: "answer", request, outcome });
+export const answer = (draft: Draft, requests: readonly RequestId[], outcome: Outcome): void => {
+  for (const request of requests) emit(draft, { kind: "answer", request, outcome });
 };
 
 /** Answers a request that may be crank's own, which wants no answer. */
-export const answerOne = (turn: Turn, request: RequestId | null, outcome: Outcome): void => {
-  if (request !== null) emit(turn, { kind: "answer", request, outcome });
+export const answerOne = (draft: Draft, request: RequestId | null, outcome: Outcome): void => {
+  if (request !== null) emit(draft, { kind: "answer", request, outcome });
 };
 
 /** The spec of a generation, if it is not forgotten. */
-export const specOf = (turn: Turn, generation: GenerationNumber) => turn.generations[generation]?.spec;
+export const specOf = (draft: Draft, generation: GenerationNumber) => draft.generations[generation]?.spec;
 
 /** Forgets the generations that nothing refers to any more. */
-export const pruneGenerations = (turn: Turn): void => {
-  const { before, service, workers } = turn;
+export const pruneGenerations = (draft: Draft): void => {
+  const { before, service, workers } = draft;
   const { service: last } = before;
   const isUsedAsBefore =
-    !turn.hasRemoved &&
-    turn.generations === before.generations &&
+    !draft.hasRemoved &&
+    draft.generations === before.generations &&
     service.rollout === last.rollout &&
     service.current === last.current &&
     service.pendingRecord === last.pendingRecord;
@@ -105,7 +105,7 @@ export const pruneGenerations = (turn: Turn): void => {
     const number = Number(key);
     if (number === current || number === rollout?.generation || number === pendingRecord?.generation) continue;
     if (findPool(workers, number) !== undefined) continue;
-    const { [number]: _, ...used } = turn.generations;
-    turn.generations = used;
+    const { [number]: _, ...used } = draft.generations;
+    draft.generations = used;
   }
 };

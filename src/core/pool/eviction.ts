@@ -2,7 +2,7 @@
 // workers are respawned or not. How it is replaced follows from the rollout's rules: for them a dismissed worker is one of
 // those that are to go.
 
-import { changeService, note, putWorker, type Turn } from "../model/draft.ts";
+import { changeService, type Draft, note, putWorker } from "../model/draft.ts";
 import { serves } from "../model/standing.ts";
 import type { Generation, Service, State } from "../model/state.ts";
 import type { Dismissal, Worker } from "../model/worker.ts";
@@ -15,16 +15,16 @@ type Ready = Extract<Worker, { kind: "ready" }>;
 type View = Pick<State, "service" | "workers">;
 
 /** Takes a ready worker away as soon as another one may take its place. One that is dismissed already stays so, but may not serve any more. */
-export const dismiss = (turn: Turn, worker: Ready, reason: Dismissal): void => {
+export const dismiss = (draft: Draft, worker: Ready, reason: Dismissal): void => {
   const { dismissal: before } = worker;
   if (before !== undefined && (serves(reason) || !serves(before))) return;
   const { readyAt, availableAt, probing } = worker;
   const asked = serves(reason) && probing !== undefined ? { probing } : {};
-  putWorker(turn, { ...identityOf(worker), kind: "ready", readyAt, availableAt, ...asked, dismissal: reason });
-  if (before === undefined) changeService(turn, { owed: turn.service.owed + 1 });
+  putWorker(draft, { ...identityOf(worker), kind: "ready", readyAt, availableAt, ...asked, dismissal: reason });
+  if (before === undefined) changeService(draft, { owed: draft.service.owed + 1 });
   // One that keeps failing is restarted no faster than one that keeps dying.
-  if (!serves(reason)) countDeath(turn, worker, availableAt === null ? "after available" : "before available");
-  note(turn, {
+  if (!serves(reason)) countDeath(draft, worker, availableAt === null ? "after available" : "before available");
+  note(draft, {
     kind: "workerDismissed",
     worker: worker.id,
     generation: worker.generation,
@@ -38,28 +38,28 @@ export const isReplacing = ({ service, workers }: View): boolean =>
   service.owed > 0 || countIncoming(workers) > 0 || countDismissed(workers) > 0;
 
 /** A successor that ended before it was available: outside of rollouts, which count for themselves, its place is owed again. Returns whether it is. */
-export const oweAgain = (turn: Turn, worker: Worker): boolean => {
-  const { rollout, current, owed } = turn.service;
+export const oweAgain = (draft: Draft, worker: Worker): boolean => {
+  const { rollout, current, owed } = draft.service;
   const isCounted = rollout !== null && rollout.rollingBack === null;
   if (worker.replacement !== true || isCounted || worker.generation !== current) return false;
-  changeService(turn, { owed: owed + 1 });
+  changeService(draft, { owed: owed + 1 });
   return true;
 };
 
 /** Something was started: it takes the place of who was dismissed first. Returns whether there was such a place. */
-export const takePlace = (turn: Turn): boolean => {
-  const { owed } = turn.service;
+export const takePlace = (draft: Draft): boolean => {
+  const { owed } = draft.service;
   if (owed === 0) return false;
-  changeService(turn, { owed: owed - 1 });
+  changeService(draft, { owed: owed - 1 });
   return true;
 };
 
 /** No more places are owed than are free: scaled down, or brought to its number by a rollout, a pool needs fewer. */
-export const limitOwed = (turn: Turn, wanted: Generation | null): void => {
-  const { owed } = turn.service;
+export const limitOwed = (draft: Draft, wanted: Generation | null): void => {
+  const { owed } = draft.service;
   if (owed === 0) return;
-  const most = wanted === null ? 0 : Math.max(0, wanted.instances - takeCensus(turn, wanted).wantedAlive);
-  if (owed > most) changeService(turn, { owed: most });
+  const most = wanted === null ? 0 : Math.max(0, wanted.instances - takeCensus(draft, wanted).wantedAlive);
+  if (owed > most) changeService(draft, { owed: most });
 };
 
 /** A pool that nobody respawns is as large as what is left of it and what is owed: the dead are not missed. */

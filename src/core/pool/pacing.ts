@@ -1,43 +1,43 @@
 // How slowly replacements follow one another: a pause after each, and so many places for workers that drain.
 
-import { changeService, note, type Turn } from "../model/draft.ts";
+import { changeService, type Draft, note } from "../model/draft.ts";
 import type { Generation, Service, Waiting } from "../model/state.ts";
 import { someOther } from "./others.ts";
 import { type Census, mayStop, startsWanted } from "./pool.ts";
 
 /** A replacement is complete: the next one begins no sooner than after the pause. */
-export const endReplacement = (turn: Turn, { spec }: Generation): void => {
-  if (spec.pauseMs > 0) changeService(turn, { pausedUntil: turn.now + spec.pauseMs });
+export const endReplacement = (draft: Draft, { spec }: Generation): void => {
+  if (spec.pauseMs > 0) changeService(draft, { pausedUntil: draft.now + spec.pauseMs });
 };
 
 /** The pause after the last replacement is over. */
-export const endPause = (turn: Turn): void => {
-  const { pausedUntil } = turn.service;
-  if (pausedUntil !== null && pausedUntil <= turn.now) forgetPause(turn);
+export const endPause = (draft: Draft): void => {
+  const { pausedUntil } = draft.service;
+  if (pausedUntil !== null && pausedUntil <= draft.now) forgetPause(draft);
 };
 
 /** Whoever deploys anew, or goes back, does not wait for what was before. */
-export const forgetPause = (turn: Turn): void => {
-  if (turn.service.pausedUntil !== null) changeService(turn, { pausedUntil: null });
+export const forgetPause = (draft: Draft): void => {
+  if (draft.service.pausedUntil !== null) changeService(draft, { pausedUntil: null });
 };
 
 /** When the rollout in flight goes on after its pause, CLOCK_MONOTONIC ms; null: it does not wait for that. */
 export const pauseDueAt = ({ rollout, pausedUntil }: Service): number | null => (rollout === null ? null : pausedUntil);
 
 /** Keeps in the rollout what it waits for, and says so when that changes. */
-export const noteWaiting = (turn: Turn, wanted: Generation, census: Census): void => {
-  const { rollout } = turn.service;
+export const noteWaiting = (draft: Draft, wanted: Generation, census: Census): void => {
+  const { rollout } = draft.service;
   if (!rollout) return;
   const before = rollout.waiting ?? null;
-  const waiting = waitingFor(turn, wanted, census);
+  const waiting = waitingFor(draft, wanted, census);
   if (isSameWaiting(waiting, before)) return;
   const { waiting: _, ...going } = rollout;
-  changeService(turn, { rollout: waiting === null ? going : { ...going, waiting } });
+  changeService(draft, { rollout: waiting === null ? going : { ...going, waiting } });
   const { generation } = rollout;
-  if (waiting === null) return note(turn, { kind: "rolloutGoesOn", generation });
+  if (waiting === null) return note(draft, { kind: "rolloutGoesOn", generation });
   const { pauseMs } = wanted.spec;
   const reason = waiting.kind === "pause" ? ({ kind: "pause", afterMs: pauseMs } as const) : waiting;
-  note(turn, { kind: "rolloutWaiting", generation, reason });
+  note(draft, { kind: "rolloutWaiting", generation, reason });
 };
 
 const isSameWaiting = (a: Waiting | null, b: Waiting | null): boolean => {
@@ -46,8 +46,8 @@ const isSameWaiting = (a: Waiting | null, b: Waiting | null): boolean => {
   return b.kind === "draining" && a.limit === b.limit;
 };
 
-const waitingFor = (turn: Turn, wanted: Generation, census: Census): Waiting | null => {
-  const { rollout, pausedUntil } = turn.service;
+const waitingFor = (draft: Draft, wanted: Generation, census: Census): Waiting | null => {
+  const { rollout, pausedUntil } = draft.service;
   if (!rollout || rollout.rollingBack) return null;
   if (pausedUntil !== null) return census.othersLeft > 0 ? { kind: "pause", until: pausedUntil } : null;
   const limit = wanted.spec.maxDraining;
@@ -55,11 +55,11 @@ const waitingFor = (turn: Turn, wanted: Generation, census: Census): Waiting | n
   // It is for want of a place if something could be done without the limit.
   const unlimited = { ...wanted, spec: { ...wanted.spec, maxDraining: null } };
   const isHeldUp =
-    startsWanted(turn, unlimited, census) > startsWanted(turn, wanted, census) ||
+    startsWanted(draft, unlimited, census) > startsWanted(draft, wanted, census) ||
     someOther(
-      turn,
+      draft,
       wanted,
-      (worker) => mayStop(turn, unlimited, census, worker) && !mayStop(turn, wanted, census, worker),
+      (worker) => mayStop(draft, unlimited, census, worker) && !mayStop(draft, wanted, census, worker),
     );
   return isHeldUp ? { kind: "draining", limit } : null;
 };

@@ -7,7 +7,7 @@ import { countDismissed, countIn, countOf, countWorkers, findPool } from "../mod
 import { respawns } from "../worker/backoff.ts";
 import type { Living } from "../worker/stopping.ts";
 
-/** What the questions are asked of: a state, or a turn in the making. */
+/** What the questions are asked of: a state, or a draft of the next one. */
 export type View = Pick<State, "service" | "generations" | "workers">;
 
 /** `processes`: all, those that are stopping too. `alive`: starting or ready. `wanted…`: of the generation that is wanted. */

@@ -1,6 +1,6 @@
 // Replacing workers that serve because they are old or large, one at a time, when nothing else is going on.
 import { ownLimit } from "../model/age.ts";
-import { changeService, emit, type Turn } from "../model/draft.ts";
+import { changeService, type Draft, emit } from "../model/draft.ts";
 import type { Measured } from "../model/events.ts";
 import { earliestOf, firstDue } from "../model/id-map.ts";
 import type { Spec } from "../model/spec.ts";
@@ -23,33 +23,33 @@ export const recyclingDueAt = (view: View): number | null => {
 };
 
 /** Replaces the worker that has been too old for the longest time, and has the memory looked at when it is time for that. */
-export const recycle = (turn: Turn): void => {
-  const current = recycledGeneration(turn);
-  if (!current || !mayReplace(turn, current)) return;
-  if (measureDueAt(turn, current) <= turn.now) {
-    changeService(turn, { measuredAt: turn.now });
-    emit(turn, { kind: "measure" });
+export const recycle = (draft: Draft): void => {
+  const current = recycledGeneration(draft);
+  if (!current || !mayReplace(draft, current)) return;
+  if (measureDueAt(draft, current) <= draft.now) {
+    changeService(draft, { measuredAt: draft.now });
+    emit(draft, { kind: "measure" });
   }
-  if (turn.now < (turn.service.pausedUntil ?? 0)) return;
-  if (firstOldAt(turn, current) > turn.now) return;
-  const oldest = findWorker(turn.workers, firstDue(agesOf(turn.workers, current.number)) ?? 0);
+  if (draft.now < (draft.service.pausedUntil ?? 0)) return;
+  if (firstOldAt(draft, current) > draft.now) return;
+  const oldest = findWorker(draft.workers, firstDue(agesOf(draft.workers, current.number)) ?? 0);
   if (oldest?.kind !== "ready") return;
-  dismiss(turn, oldest, { kind: "age", afterMs: Math.round(turn.now - oldest.startedAt) });
+  dismiss(draft, oldest, { kind: "age", afterMs: Math.round(draft.now - oldest.startedAt) });
 };
 
 /** Replaces the worker that has grown furthest beyond its limit. Who is beyond it too has its turn at a later look. */
-export const takeMeasured = (turn: Turn, { sizes }: Measured): void => {
-  const current = recycledGeneration(turn);
+export const takeMeasured = (draft: Draft, { sizes }: Measured): void => {
+  const current = recycledGeneration(draft);
   const limit = current?.spec.maxMemory ?? null;
-  if (!current || limit === null || !mayReplace(turn, current) || turn.now < (turn.service.pausedUntil ?? 0)) return;
+  if (!current || limit === null || !mayReplace(draft, current) || draft.now < (draft.service.pausedUntil ?? 0)) return;
   let largest: { readonly worker: Ready; readonly bytes: number; readonly limit: number } | null = null;
   for (const { worker: id, bytes } of sizes) {
-    const worker = findWorker(turn.workers, id);
+    const worker = findWorker(draft.workers, id);
     const own = ownLimit(limit, id);
     if (worker?.kind !== "ready" || worker.generation !== current.number || bytes <= own) continue;
     if (largest === null || bytes - own > largest.bytes - largest.limit) largest = { worker, bytes, limit: own };
   }
-  if (largest) dismiss(turn, largest.worker, { kind: "memory", bytes: largest.bytes, limit: largest.limit });
+  if (largest) dismiss(draft, largest.worker, { kind: "memory", bytes: largest.bytes, limit: largest.limit });
 };
 
 /** The generation whose workers are replaced when they are too old or too large; null while something else goes on, or nobody asked for it. */

@@ -1,6 +1,6 @@
 // Changing how many workers there should be.
 
-import { answerOne, changeService, note, putGeneration, type Turn } from "../model/draft.ts";
+import { answerOne, changeService, type Draft, note, putGeneration } from "../model/draft.ts";
 import type { Refusal } from "../model/effects.ts";
 import type { Scale } from "../model/events.ts";
 import { isDismissed } from "../model/standing.ts";
@@ -14,59 +14,59 @@ import { takeCensus, wantedGeneration } from "./pool.ts";
 const MAX_INSTANCES = 1000;
 
 /** Starts or stops workers until as many live as are wanted now, and answers at once. A rollout in flight goes on with the new number. */
-export const scale = (turn: Turn, { request, change, inRollout }: Scale): void => {
-  const wanted = wantedGeneration(turn);
-  const refusal = refusalOf(turn, wanted, inRollout);
+export const scale = (draft: Draft, { request, change, inRollout }: Scale): void => {
+  const wanted = wantedGeneration(draft);
+  const refusal = refusalOf(draft, wanted, inRollout);
   if (refusal || !wanted) {
-    return answerOne(turn, request, { kind: "refused", refusal: refusal ?? { kind: "nothingToScale" } });
+    return answerOne(draft, request, { kind: "refused", refusal: refusal ?? { kind: "nothingToScale" } });
   }
   const from = wanted.instances;
   const to = "to" in change ? change.to : from + change.by;
   if (!Number.isInteger(to) || to < 0 || to > MAX_INSTANCES) {
-    return answerOne(turn, request, { kind: "refused", refusal: { kind: "outOfRange", instances: to } });
+    return answerOne(draft, request, { kind: "refused", refusal: { kind: "outOfRange", instances: to } });
   }
   if (to !== from) {
-    setInstances(turn, to);
-    note(turn, { kind: "scaled", from, to });
+    setInstances(draft, to);
+    note(draft, { kind: "scaled", from, to });
   }
   // A rollout starts and stops what it takes at the end of the step.
-  if (turn.service.rollout === null) fitPool(turn, { ...wanted, instances: to });
-  answerOne(turn, request, { kind: "scaled", from, to });
+  if (draft.service.rollout === null) fitPool(draft, { ...wanted, instances: to });
+  answerOne(draft, request, { kind: "scaled", from, to });
 };
 
-const refusalOf = (turn: Turn, wanted: Generation | null, inRollout: Scale["inRollout"]): Refusal | null => {
-  if (turn.service.phase.kind === "stopping") return { kind: "shuttingDown" };
-  if (turn.service.rollout && inRollout === "refuse") return { kind: "rolloutInFlight" };
+const refusalOf = (draft: Draft, wanted: Generation | null, inRollout: Scale["inRollout"]): Refusal | null => {
+  if (draft.service.phase.kind === "stopping") return { kind: "shuttingDown" };
+  if (draft.service.rollout && inRollout === "refuse") return { kind: "rolloutInFlight" };
   return wanted ? null : { kind: "nothingToScale" };
 };
 
 /** Of the current generation and of the incoming one: whichever it will be, that is its number. */
-const setInstances = (turn: Turn, to: number): void => {
-  const { current, rollout } = turn.service;
+const setInstances = (draft: Draft, to: number): void => {
+  const { current, rollout } = draft.service;
   for (const number of new Set([current, rollout?.generation ?? null])) {
-    const generation = number === null ? undefined : turn.generations[number];
+    const generation = number === null ? undefined : draft.generations[number];
     if (!generation) continue;
     const retrying = to < generation.instances ? [] : generation.retrying;
-    putGeneration(turn, { ...generation, instances: to, retrying });
+    putGeneration(draft, { ...generation, instances: to, retrying });
   }
 };
 
-const fitPool = (turn: Turn, wanted: Generation): void => {
+const fitPool = (draft: Draft, wanted: Generation): void => {
   // As seen by nobody, all workers are others: those that are not available first, then the oldest. Who is dismissed goes
   // anyway, and its place is filled with those that are owed.
-  const census = takeCensus(turn, null);
+  const census = takeCensus(draft, null);
   const others: Living[] = [];
-  takeOthers(turn, null, (worker) => {
+  takeOthers(draft, null, (worker) => {
     if (!isDismissed(worker)) others.push(worker);
     return true;
   });
-  limitOwed(turn, wanted);
+  limitOwed(draft, wanted);
   // Where starts have a pace, those that are missing are started like others that are.
-  const missing = turn.service.manner.pace === null ? wanted.instances - others.length - turn.service.owed : 0;
+  const missing = draft.service.manner.pace === null ? wanted.instances - others.length - draft.service.owed : 0;
   // Until those that are dismissed are gone, they take places. What does not fit beside them is owed.
   const surge = census.dismissed > 0 ? wanted.spec.surge : 0;
   const starts = Math.max(0, Math.min(missing, wanted.instances + surge - census.alive));
-  for (let started = 0; started < starts; started++) startWorker(turn, wanted, "another");
-  if (missing > starts) changeService(turn, { owed: turn.service.owed + missing - starts });
-  for (const worker of others.slice(0, Math.max(0, others.length - wanted.instances))) beginStop(turn, worker);
+  for (let started = 0; started < starts; started++) startWorker(draft, wanted, "another");
+  if (missing > starts) changeService(draft, { owed: draft.service.owed + missing - starts });
+  for (const worker of others.slice(0, Math.max(0, others.length - wanted.instances))) beginStop(draft, worker);
 };

@@ -1,6 +1,6 @@
 // Whether and when a worker that died is started again: at once if it had lived for a while, later and later if it keeps dying.
 
-import { changeService, type Turn } from "../model/draft.ts";
+import { changeService, type Draft } from "../model/draft.ts";
 import type { Generation, Service } from "../model/state.ts";
 import type { Worker } from "../model/worker.ts";
 
@@ -33,27 +33,27 @@ export const retryDelay = (failures: number): number => startDelay(DEFAULT_BASE_
  * Counts a death. The delay runs from the dead worker's start, so one that had lived for longer is replaced at once.
  * `before available` deaths make the next delay longer, until a worker is available.
  */
-export const countDeath = (turn: Turn, worker: Worker, when: "before available" | "after available"): void => {
-  const { respawn, nextStartAt } = turn.service;
-  const deaths = turn.service.deaths + (when === "before available" ? 1 : 0);
+export const countDeath = (draft: Draft, worker: Worker, when: "before available" | "after available"): void => {
+  const { respawn, nextStartAt } = draft.service;
+  const deaths = draft.service.deaths + (when === "before available" ? 1 : 0);
   const delay = startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths);
-  changeService(turn, { deaths, nextStartAt: Math.max(nextStartAt, worker.startedAt + delay) });
+  changeService(draft, { deaths, nextStartAt: Math.max(nextStartAt, worker.startedAt + delay) });
 };
 
 /** Something was started: where starts have a pace, the next one waits. */
-export const keepPace = (turn: Turn): void => {
-  const { manner, respawn, deaths } = turn.service;
+export const keepPace = (draft: Draft): void => {
+  const { manner, respawn, deaths } = draft.service;
   if (manner.pace === null) return;
-  changeService(turn, { nextStartAt: turn.now + startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths) });
+  changeService(draft, { nextStartAt: draft.now + startDelay(respawn?.baseMs ?? DEFAULT_BASE_MS, deaths) });
 };
 
 /** A worker is available: the next death counts as the first. */
-export const forgetDeaths = (turn: Turn): void => {
-  if (turn.service.deaths > 0) changeService(turn, { deaths: 0 });
+export const forgetDeaths = (draft: Draft): void => {
+  if (draft.service.deaths > 0) changeService(draft, { deaths: 0 });
 };
 
 /** Whoever deploys does not wait for the sins of what ran before. */
-export const forgetBackoff = (turn: Turn): void => {
-  const { deaths, nextStartAt } = turn.service;
-  if (deaths > 0 || nextStartAt > 0) changeService(turn, { deaths: 0, nextStartAt: 0 });
+export const forgetBackoff = (draft: Draft): void => {
+  const { deaths, nextStartAt } = draft.service;
+  if (deaths > 0 || nextStartAt > 0) changeService(draft, { deaths: 0, nextStartAt: 0 });
 };

@@ -1,7 +1,7 @@
 // Workers that are asked: whether they can serve, one probe after the other, until enough of them in a row went well; and
 // then whether they are alive, until enough of them in a row failed.
 
-import { changeService, emit, putWorker, specOf, type Turn } from "../model/draft.ts";
+import { changeService, type Draft, emit, putWorker, specOf } from "../model/draft.ts";
 import type { Probed } from "../model/events.ts";
 import type { Probe, Spec } from "../model/spec.ts";
 import type { Probing, Worker } from "../model/worker.ts";
@@ -15,10 +15,10 @@ export const probeFor = (spec: Spec | undefined, { kind }: Worker): Probe | null
   return asked?.kind === "probe" ? asked : null;
 };
 
-const probeOf = (turn: Turn, worker: Worker): Probe | null => probeFor(specOf(turn, worker.generation), worker);
+const probeOf = (draft: Draft, worker: Worker): Probe | null => probeFor(specOf(draft, worker.generation), worker);
 
 /** Whether it has to be asked whether it can serve. */
-export const isProbed = (turn: Turn, worker: Starting): boolean => probeOf(turn, worker) !== null;
+export const isProbed = (draft: Draft, worker: Starting): boolean => probeOf(draft, worker) !== null;
 
 /** The probes of a worker that gets ready: the first one comes after an interval. null: it is not asked. */
 export const livenessProbing = (turn: Turn, worker: Worker): Probing | null => {
@@ -28,28 +28,28 @@ export const livenessProbing = (turn: Turn, worker: Worker): Probing | null => {
 };
 
 /** Lets the keeper watch over a ready worker that has to say by itself that it is alive. */
-export const beginWatch = (turn: Turn, worker: Worker): void => {
-  const liveness = specOf(turn, worker.generation)?.liveness;
-  if (liveness?.kind === "watchdog") emit(turn, { kind: "watch", worker: worker.id, periodMs: liveness.periodMs });
+export const beginWatch = (draft: Draft, worker: Worker): void => {
+  const liveness = specOf(draft, worker.generation)?.liveness;
+  if (liveness?.kind === "watchdog") emit(draft, { kind: "watch", worker: worker.id, periodMs: liveness.periodMs });
 };
 
 /** Sends the first probe of a worker that runs now, or the next one of a worker whose time for it has come. */
-export const beginProbe = (turn: Turn, worker: Starting | Ready): void => {
-  const probe = turn.service.nextProbe;
+export const beginProbe = (draft: Draft, worker: Starting | Ready): void => {
+  const probe = draft.service.nextProbe;
   const { streak = 0, detail = "" } = worker.probing ?? {};
-  changeService(turn, { nextProbe: probe + 1 });
-  putWorker(turn, { ...worker, probing: { probe, streak, nextAt: null, detail } });
-  emit(turn, { kind: "probe", worker: worker.id, probe });
+  changeService(draft, { nextProbe: probe + 1 });
+  putWorker(draft, { ...worker, probing: { probe, streak, nextAt: null, detail } });
+  emit(draft, { kind: "probe", worker: worker.id, probe });
 };
 
 /** Takes a probe's result. Returns whether that decides: the worker can serve, or is not alive. If not, the next one follows after the interval. */
-export const takeProbed = (turn: Turn, worker: Starting | Ready, { probe, verdict, detail }: Probed): boolean => {
+export const takeProbed = (draft: Draft, worker: Starting | Ready, { probe, verdict, detail }: Probed): boolean => {
   const { probing } = worker;
-  const asked = probeOf(turn, worker);
+  const asked = probeOf(draft, worker);
   if (!asked || probing?.probe !== probe || probing.nextAt !== null) return false;
   const streak = STREAK_AFTER[worker.kind][verdict](probing.streak);
   if (streak >= asked.threshold) return true;
-  putWorker(turn, { ...worker, probing: { probe, streak, nextAt: turn.now + asked.intervalMs, detail } });
+  putWorker(draft, { ...worker, probing: { probe, streak, nextAt: draft.now + asked.intervalMs, detail } });
   return false;
 };
 

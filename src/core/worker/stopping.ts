@@ -1,6 +1,6 @@
 // How a worker is stopped: its spec's steps, one after the other, each at its time after the first.
 
-import { emit, note, putWorker, specOf, type Turn } from "../model/draft.ts";
+import { type Draft, emit, note, putWorker, specOf } from "../model/draft.ts";
 import type { MainExited } from "../model/events.ts";
 import type { Own } from "../model/owner.ts";
 import type { Spec, StopStep } from "../model/spec.ts";
@@ -13,16 +13,16 @@ export type Living = Exclude<Worker, { kind: "stopping" }>;
 const DEFAULT_STEPS: readonly StopStep[] = [{ signal: "SIGTERM", afterMs: 0 }];
 
 /** Tells a worker to go: the first step is taken now. */
-export const beginStop = (turn: Turn, worker: Living): void => {
-  const stopping = stoppingFrom(turn, worker);
+export const beginStop = (draft: Draft, worker: Living): void => {
+  const stopping = stoppingFrom(draft, worker);
   if (worker.kind === "ready" && worker.dismissal !== undefined) stopping.dismissal = worker.dismissal;
-  takeSteps(turn, stopping);
-  putWorker(turn, stopping);
+  takeSteps(draft, stopping);
+  putWorker(draft, stopping);
 };
 
 /** What it is when it has been told nothing yet. Its own fields, not copied from another object: that takes longer. */
-const stoppingFrom = (turn: Turn, worker: Living): Own<Stopping> => {
-  const { now } = turn;
+const stoppingFrom = (draft: Draft, worker: Living): Own<Stopping> => {
+  const { now } = draft;
   const stopping: Own<Stopping> = {
     id: worker.id,
     generation: worker.generation,
@@ -44,67 +44,67 @@ const stoppingFrom = (turn: Turn, worker: Living): Own<Stopping> => {
 };
 
 /** A worker goes by itself, as if its first step had been taken already. */
-export const beginLeaving = (turn: Turn, worker: Living): void => {
-  const stopping = stoppingFrom(turn, worker);
+export const beginLeaving = (draft: Draft, worker: Living): void => {
+  const stopping = stoppingFrom(draft, worker);
   stopping.unasked = true;
-  const steps = stepsFor(turn, specOf(turn, worker.generation), stopping);
+  const steps = stepsFor(draft, specOf(draft, worker.generation), stopping);
   stopping.nextStep = 1;
-  stopping.stepAt = dueAfter(turn.now, steps, 0);
-  putWorker(turn, stopping);
+  stopping.stepAt = dueAfter(draft.now, steps, 0);
+  putWorker(draft, stopping);
 };
 
 /** Ends a worker that has failed: at once, or by the steps that the program has for it. */
-export const endFailed = (turn: Turn, worker: Living, failure: Failure): void => {
-  const stopping = stoppingFrom(turn, worker);
+export const endFailed = (draft: Draft, worker: Living, failure: Failure): void => {
+  const stopping = stoppingFrom(draft, worker);
   stopping.failure = failure;
   const isUnheard = worker.kind === "starting" && worker.unheard === true;
   // One that holds some of the sockets may serve clients there.
   const isServing = failure.kind === "notServing" && failure.sockets.held > 0;
-  if (turn.service.manner.failSteps !== null || isUnheard || isServing) return takeNextStep(turn, stopping);
-  const spec = specOf(turn, worker.generation);
+  if (draft.service.manner.failSteps !== null || isUnheard || isServing) return takeNextStep(draft, stopping);
+  const spec = specOf(draft, worker.generation);
   stopping.nextStep = Math.max(1, spec?.stopSteps.length ?? 0);
   stopping.stepAt = null;
-  putWorker(turn, stopping);
-  sendSignal(turn, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "tree");
+  putWorker(draft, stopping);
+  sendSignal(draft, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "tree");
 };
 
 /** Takes the next step now, due or not, and those that belong to the same moment. */
-export const takeNextStep = (turn: Turn, worker: Stopping): void => {
+export const takeNextStep = (draft: Draft, worker: Stopping): void => {
   const next = { ...worker };
-  takeSteps(turn, next);
-  const before = findWorker(turn.workers, worker.id);
+  takeSteps(draft, next);
+  const before = findWorker(draft.workers, worker.id);
   const isSame = before?.kind === "stopping" && before.nextStep === next.nextStep && before.stepAt === next.stepAt;
-  if (!isSame) putWorker(turn, next);
+  if (!isSame) putWorker(draft, next);
 };
 
-const takeSteps = (turn: Turn, worker: Own<Stopping>): void => {
-  const spec = specOf(turn, worker.generation);
-  const steps = stepsFor(turn, spec, worker);
+const takeSteps = (draft: Draft, worker: Own<Stopping>): void => {
+  const spec = specOf(draft, worker.generation);
+  const steps = stepsFor(draft, spec, worker);
   const last = steps.length - 1;
   // Of a rest that has no more steps, and is to go all the same.
-  if (worker.rest !== undefined && worker.nextStep > last) return sendSignal(turn, worker, "SIGKILL", "tree");
+  if (worker.rest !== undefined && worker.nextStep > last) return sendSignal(draft, worker, "SIGKILL", "tree");
   for (let taken = worker.nextStep; ; taken++) {
     const step = steps[taken];
     if (!step) return;
-    sendSignal(turn, worker, step.signal, targetOf(worker, spec, taken > 0 && taken === last));
-    const stepAt = dueAfter(turn.now, steps, taken);
+    sendSignal(draft, worker, step.signal, targetOf(worker, spec, taken > 0 && taken === last));
+    const stepAt = dueAfter(draft.now, steps, taken);
     worker.nextStep = taken + 1;
     worker.stepAt = stepAt;
-    if (stepAt === null || stepAt > turn.now) return;
+    if (stepAt === null || stepAt > draft.now) return;
   }
 };
 
 /** Takes the steps from the first one on, whatever was taken before: on the way down there may be others than before. */
-export const restartStop = (turn: Turn, worker: Stopping): void =>
-  takeNextStep(turn, { ...worker, nextStep: 0, stepAt: turn.now });
+export const restartStop = (draft: Draft, worker: Stopping): void =>
+  takeNextStep(draft, { ...worker, nextStep: 0, stepAt: draft.now });
 
 /** Sends the signal of the step that was taken last once more: nobody knows whether it was sent. */
-export const repeatLastStep = (turn: Turn, worker: Stopping): void => {
-  const spec = specOf(turn, worker.generation);
-  const steps = stepsFor(turn, spec, worker);
+export const repeatLastStep = (draft: Draft, worker: Stopping): void => {
+  const spec = specOf(draft, worker.generation);
+  const steps = stepsFor(draft, spec, worker);
   const last = steps[worker.nextStep - 1];
   const isLast = worker.nextStep >= steps.length;
-  if (last) sendSignal(turn, worker, last.signal, targetOf(worker, spec, isLast && worker.nextStep > 1));
+  if (last) sendSignal(draft, worker, last.signal, targetOf(worker, spec, isLast && worker.nextStep > 1));
 };
 
 /**
@@ -118,41 +118,45 @@ const targetOf = (worker: Stopping, spec: Spec | undefined, isLastResort: boolea
  * The main process of a worker that was being stopped has ended before others of its tree: they get the signal that it got,
  * and what time is left. What was to be killed is killed.
  */
-export const stopRest = (turn: Turn, worker: Stopping, { ending, rest }: Pick<MainExited, "ending" | "rest">): void => {
-  const steps = stepsFor(turn, specOf(turn, worker.generation), worker);
-  const isFailed = worker.failure !== null && turn.service.manner.failSteps === null;
+export const stopRest = (
+  draft: Draft,
+  worker: Stopping,
+  { ending, rest }: Pick<MainExited, "ending" | "rest">,
+): void => {
+  const steps = stepsFor(draft, specOf(draft, worker.generation), worker);
+  const isFailed = worker.failure !== null && draft.service.manner.failSteps === null;
   const signal = isFailed ? "SIGKILL" : (steps[worker.nextStep - 1]?.signal ?? "SIGTERM");
   const left = { ...worker, rest };
-  putWorker(turn, left);
-  signalRest(turn, left, ending, signal);
+  putWorker(draft, left);
+  signalRest(draft, left, ending, signal);
 };
 
 /** The main process of a worker has ended that nobody was stopping: what else there is of it is killed. */
 export const killRest = (
-  turn: Turn,
+  draft: Draft,
   worker: Living,
   { ending, rest }: Pick<MainExited, "ending" | "rest">,
   failure: Failure | null,
 ): void => {
-  const left = stoppingFrom(turn, worker);
-  left.nextStep = Math.max(1, specOf(turn, worker.generation)?.stopSteps.length ?? 0);
+  const left = stoppingFrom(draft, worker);
+  left.nextStep = Math.max(1, specOf(draft, worker.generation)?.stopSteps.length ?? 0);
   left.stepAt = null;
   left.failure = failure;
   left.unasked = true;
   left.rest = rest;
-  putWorker(turn, left);
-  signalRest(turn, left, ending, "SIGKILL");
+  putWorker(draft, left);
+  signalRest(draft, left, ending, "SIGKILL");
 };
 
-const signalRest = (turn: Turn, worker: Stopping, ending: Ending, signal: string): void => {
+const signalRest = (draft: Draft, worker: Stopping, ending: Ending, signal: string): void => {
   const { id, generation, pid, rest = 0, unasked } = worker;
-  emit(turn, { kind: "signal", worker: id, signal, target: "tree" });
+  emit(draft, { kind: "signal", worker: id, signal, target: "tree" });
   const expected = unasked !== true;
-  note(turn, { kind: "workerMainGone", worker: id, generation, pid: pid ?? 0, ending, rest, signal, expected });
+  note(draft, { kind: "workerMainGone", worker: id, generation, pid: pid ?? 0, ending, rest, signal, expected });
 };
 
 const stepsFor = (
-  { service: { phase, manner } }: Turn,
+  { service: { phase, manner } }: Draft,
   spec: Spec | undefined,
   { failure, dismissal }: Stopping,
 ): readonly StopStep[] => {
@@ -180,10 +184,10 @@ const dueAfter = (now: number, steps: readonly StopStep[], taken: number): numbe
   return step && next ? now + Math.max(0, next.afterMs - step.afterMs) : null;
 };
 
-const sendSignal = (turn: Turn, worker: Worker, signal: string, target: "process" | "tree"): void => {
+const sendSignal = (draft: Draft, worker: Worker, signal: string, target: "process" | "tree"): void => {
   const { id, generation, pid } = worker;
-  emit(turn, { kind: "signal", worker: id, signal, target });
-  if (pid !== null) note(turn, { kind: "workerStopping", worker: id, generation, pid, signal });
+  emit(draft, { kind: "signal", worker: id, signal, target });
+  if (pid !== null) note(draft, { kind: "workerStopping", worker: id, generation, pid, signal });
 };
 
 type Identity = Pick<Worker, "id" | "generation" | "index" | "attempt" | "pid" | "startTime" | "startedAt"> & {
