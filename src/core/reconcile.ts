@@ -1,4 +1,4 @@
-// What follows from the state as it is now, whatever has just happened: the end of every step.
+// Reconciliation: runs at the end of every step.
 
 import { type Draft, note, pruneGenerations } from "./model/draft.ts";
 import { limitOwed, poolOf } from "./pool/eviction.ts";
@@ -8,14 +8,14 @@ import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
 import { respawns } from "./worker/backoff.ts";
 
 /** Does what is to be done next, by the rollout's rules, between rollouts, or on the way down. */
-export const settle = (draft: Draft): void => {
-  if (draft.service.phase.kind === "running") settlePool(draft);
+export const reconcile = (draft: Draft): void => {
+  if (draft.service.phase.kind === "running") reconcilePool(draft);
   if (draft.service.phase.kind === "running") endIfNothingRuns(draft);
   finishShutdown(draft);
   pruneGenerations(draft);
 };
 
-const settlePool = (draft: Draft): void => {
+const reconcilePool = (draft: Draft): void => {
   const { rollout } = draft.service;
   if (rollout) {
     advanceRollout(draft);

@@ -11,7 +11,7 @@ import { recycle, takeMeasured } from "./pool/recycling.ts";
 import { cancelReload, reload, takeQueuedReload } from "./pool/reload.ts";
 import { beginRollout, checkDeadline, isInFlight } from "./pool/rollout.ts";
 import { scale } from "./pool/scale.ts";
-import { settle } from "./reconcile.ts";
+import { reconcile } from "./reconcile.ts";
 import { retryRecord, takeRecorded } from "./recording.ts";
 import { shutDown } from "./shutdown.ts";
 import { tellDueWorkers, tellWorker } from "./worker-life.ts";
@@ -25,7 +25,7 @@ export type Step = { readonly state: State; readonly effects: readonly Effect[] 
 export const step = (state: State, event: CoreEvent): Step => {
   const draft = beginDraft(state, event.now);
   handle(draft, event);
-  settle(draft);
+  reconcile(draft);
   return { state: endDraft(draft), effects: draft.effects };
 };
 

@@ -21,7 +21,7 @@ import { noteForManager } from "../systemd/tell-service-manager.ts";
 import { beginLook } from "../workers/serving/accepting.ts";
 import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
-import { settleStored } from "../workers/start/stored-descriptors.ts";
+import { reconcileStored } from "../workers/start/stored-descriptors.ts";
 
 /** Lets the core take one event, remembers its new state and carries out what it wants; `signals`: whether they were sent already. */
 export const advance = (memory: Memory, event: CoreEvent, signals: "unsent" | "sent" = "unsent"): void =>
@@ -41,7 +41,7 @@ export const follow = (
 ): void => {
   const before = memory.core.generations;
   rememberCore(memory, withPins(memory, memory.core, state));
-  settleStored(memory, event.now);
+  reconcileStored(memory, event.now);
   for (const effect of effects) {
     // What failed may be gone with the answer.
     if (effect.kind === "answer") answer(memory, effect.request, effect.outcome, before);

@@ -11,7 +11,7 @@ import { formatRecord, holdsSecrets } from "../adoption/record.ts";
 import { reconcileMeasurement } from "../control/measurement-end.ts";
 import { redeploy } from "../control/requests.ts";
 import { happen } from "../events/supervisor-event.ts";
-import { namesDueAt, settleNames } from "../sockets/names.ts";
+import { namesDueAt, reconcileNames } from "../sockets/names.ts";
 import { begin } from "../startup/startup.ts";
 import { completeDecision } from "../state/decision.ts";
 import type { KeeperFacts } from "../state/facts.ts";

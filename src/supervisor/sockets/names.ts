@@ -94,7 +94,7 @@ export const atBoundAgain = (memory: Memory, handle: number, now: number): void 
 };
 
 /** What is to be done for names, when nothing else goes on; `redeploy` rolls out what runs, again after a growing pause if that fails. */
-export const settleNames = (memory: Memory, now: number, redeploy: () => void): void => {
+export const reconcileNames = (memory: Memory, now: number, redeploy: () => void): void => {
   let isWanted = false;
   for (const [handle, name] of memory.names) {
     if (name.oldWorkers === null) continue;

@@ -72,9 +72,9 @@ export const begin = async (memory: Memory): Promise<void> => {
   }
   meetServiceManager(memory);
   const passed = socketsPassedTo(memory);
-  const settled = settle({ ...invocation.settings, cwd: ownDirectory(memory) }, passed);
-  if (typeof settled === "string") return giveUp(memory, settled);
-  const { settings, problem: unsafe } = withSafeRunDirectory(memory, settled);
+  const completed = withPassed({ ...invocation.settings, cwd: ownDirectory(memory) }, passed);
+  if (typeof completed === "string") return giveUp(memory, completed);
+  const { settings, problem: unsafe } = withSafeRunDirectory(memory, completed);
   const tooLarge = (settings.first && sizeProblem(platform, settings.first)) ?? settingsProblem(settings);
   if (tooLarge !== null) return giveUp(memory, tooLarge);
   const tooLong = notifyProblem(settings);
@@ -108,7 +108,7 @@ const ownDirectory = ({ platform, facts }: Memory): string => {
 };
 
 /** The settings with the sockets that were passed in place of `systemd`; a sentence if they are not there. */
-const settle = (settings: Settings, passed: Passed): Settings | string => {
+const withPassed = (settings: Settings, passed: Passed): Settings | string => {
   try {
     return { ...settings, notifyNames: "fixed", binds: withPassedSockets(settings.binds, passed) };
   } catch (error) {

@@ -33,7 +33,7 @@ export const lendStored = (memory: Memory, worker: WorkerId): readonly StoredDes
 };
 
 /** What follows for the store from what has become of the workers. */
-export const settleStored = (memory: Memory, now: number): void => {
+export const reconcileStored = (memory: Memory, now: number): void => {
   if (memory.store === EMPTY_STORE) return;
   const { workers } = memory.core;
   for (const stored of memory.stored.values()) {
