@@ -24,7 +24,7 @@ export const nextDeadline = (state: State): number | null => {
 
 /** When workers that are missing may be started. */
 const nextStart = (state: State): number => {
-  // Asked first, because it is the rule: between rollouts, without respawn, only who was dismissed is missing.
+  // Asked first, because it is the rule: between rollouts, without respawn, only who was evicted is missing.
   const { rollout, respawn, owed, nextStartAt } = state.service;
   const isStarting = rollout !== null || respawn !== null || owed > 0;
   // A pool that waits for no time has started all that it can.

@@ -3,7 +3,7 @@
 
 import { describeErrno } from "./errno.ts";
 import type { Note, Refusal } from "./model/effects.ts";
-import type { Dismissal, Ending, Failure, SocketFinding } from "./model/worker.ts";
+import type { Ending, Eviction, Failure, SocketFinding } from "./model/worker.ts";
 
 /** How a process ended, after its name: `exited with status 1`. */
 export const describeEnding = (ending: Ending): string => {
@@ -63,7 +63,7 @@ export const describeNote = (note: Note): string => {
     case "workerMoved":
       return `Worker ${note.worker} is process ${note.pid} from now on, and was ${note.before}`;
     case "workerDismissed":
-      return `${capital(worker(note))} is replaced: ${describeDismissal(note.reason)}`;
+      return `${capital(worker(note))} is replaced: ${describeEviction(note.reason)}`;
     case "placeGivenUp":
       return `The place of ${worker(note)} is given up; ${count(note.left, "worker")} from now on`;
     case "rolloutStarted":
@@ -112,7 +112,7 @@ export const describeReason = (failure: Failure): string => {
     case "spawn":
       return failure.detail ?? describeStep(failure);
     case "dismissed":
-      return `it got ready, but before it was available ${describeDismissal(failure.reason)}`;
+      return `it got ready, but before it was available ${describeEviction(failure.reason)}`;
     case "deadline":
       return `the rollout was not complete within ${seconds(failure.afterMs)}`;
     case "superseded":
@@ -138,7 +138,7 @@ export const describeSockets = ({ missing, listens, apart }: SocketFinding): str
 };
 
 /** Why crank takes a worker away, as part of a sentence. */
-const describeDismissal = (reason: Dismissal): string => {
+const describeEviction = (reason: Eviction): string => {
   switch (reason.kind) {
     case "notAlive":
       return `it is not alive, the last probe found that it ${reason.detail}`;

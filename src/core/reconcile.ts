@@ -28,14 +28,14 @@ const reconcilePool = (draft: Draft): void => {
   } else replaceLost(draft);
 };
 
-/** Between rollouts, those that were dismissed are replaced, and with respawn on the workers that are missing are started again. */
+/** Between rollouts, those that were evicted are replaced, and with respawn on the workers that are missing are started again. */
 const replaceLost = (draft: Draft): void => {
   const generation = wantedGeneration(draft);
   limitOwed(draft, generation);
   if (!generation) return;
   const census = takeCensus(draft, generation);
   const isIdle = !respawns(draft.service, generation) && draft.service.owed === 0;
-  if (isIdle && census.dismissed === 0) return;
+  if (isIdle && census.evicted === 0) return;
   const wanted = poolOf(draft.service, generation, census.wantedAlive);
   stopOthers(draft, wanted, census);
   startMissing(draft, wanted, census);

@@ -55,7 +55,7 @@ const handle = (draft: Draft, event: CoreEvent): void => {
     case "probed":
     case "workerExited":
     case "mainExited":
-    case "dismiss":
+    case "evict":
     case "leaving":
     case "extended":
     case "moved":

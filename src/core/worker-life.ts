@@ -3,7 +3,7 @@
 
 import { changeService, type Draft, note, putWorker, removeWorker, specOf } from "./model/draft.ts";
 import type {
-  Dismiss,
+  Evict,
   Extended,
   Leaving,
   MainExited,
@@ -19,7 +19,7 @@ import type { Own } from "./model/owner.ts";
 import { serves } from "./model/standing.ts";
 import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./model/worker.ts";
 import { dueWorkers, findWorker } from "./model/workers.ts";
-import { dismiss, oweAgain } from "./pool/eviction.ts";
+import { evict, oweAgain } from "./pool/eviction.ts";
 import { endReplacement } from "./pool/pacing.ts";
 import { wantedGeneration } from "./pool/pool.ts";
 import { completeFailure, failAttempt } from "./pool/rollout.ts";
@@ -36,7 +36,7 @@ type Life = {
   probed: Probed;
   workerExited: WorkerExited;
   mainExited: MainExited;
-  dismiss: Dismiss;
+  evict: Evict;
   leaving: Leaving;
   extended: Extended;
   moved: Moved;
@@ -59,7 +59,7 @@ const LIFE = {
     probed: (draft, worker, event) => takeProbe(draft, worker, event),
     workerExited: (draft, worker, event) => failStart(draft, worker, event),
     mainExited: (draft, worker, event) => failByMain(draft, worker, event),
-    dismiss: nothing,
+    evict: nothing,
     leaving: nothing,
     extended: (draft, worker, event) => extendStart(draft, worker, event),
     moved: (draft, worker, event) => move(draft, worker, event),
@@ -72,7 +72,7 @@ const LIFE = {
     probed: (draft, worker, event) => takeLiveness(draft, worker, event),
     workerExited: (draft, worker, event) => loseReady(draft, worker, event),
     mainExited: (draft, worker, event) => loseMain(draft, worker, event),
-    dismiss: (draft, worker, event) => takeDismissal(draft, worker, event),
+    evict: (draft, worker, event) => takeEviction(draft, worker, event),
     leaving: (draft, worker) => takeLeaving(draft, worker),
     extended: nothing,
     moved: (draft, worker, event) => move(draft, worker, event),
@@ -85,7 +85,7 @@ const LIFE = {
     probed: nothing,
     workerExited: (draft, worker, event) => finishStop(draft, worker, event),
     mainExited: (draft, worker, event) => leaveRest(draft, worker, event),
-    dismiss: nothing,
+    evict: nothing,
     leaving: nothing,
     extended: (draft, worker, event) => extendStop(draft, worker, event),
     moved: (draft, worker, event) => move(draft, worker, event),
@@ -302,7 +302,7 @@ const readyIsDue = (draft: Draft, worker: In<"ready">): void => {
 
 const takeLiveness = (draft: Draft, worker: In<"ready">, event: Probed): void => {
   if (takeProbed(draft, worker, event))
-    takeDismissal(draft, worker, { reason: { kind: "notAlive", detail: event.detail } });
+    takeEviction(draft, worker, { reason: { kind: "notAlive", detail: event.detail } });
 };
 
 /** What ends it now fails the rollout that it was started for. */
@@ -310,8 +310,8 @@ const isOnProbation = ({ service: { rollout } }: Draft, worker: In<"ready">): bo
   worker.availableAt !== null && rollout?.generation === worker.generation && rollout.rollingBack === null;
 
 /** One that is not alive before it was available has failed like one that has exited; anybody else is replaced. */
-const takeDismissal = (draft: Draft, worker: In<"ready">, { reason }: Pick<Dismiss, "reason">): void => {
-  if (serves(reason) || !isOnProbation(draft, worker)) return dismiss(draft, worker, reason);
+const takeEviction = (draft: Draft, worker: In<"ready">, { reason }: Pick<Evict, "reason">): void => {
+  if (serves(reason) || !isOnProbation(draft, worker)) return evict(draft, worker, reason);
   fail(draft, worker, { kind: "dismissed", reason, tail: "" });
 };
 

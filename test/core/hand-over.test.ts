@@ -31,7 +31,7 @@ test("one that crank itself takes away is followed by another too, although -res
   const service = new Service();
   service.deploy(HAND_OVER);
   service.pass(60_000);
-  expect(signals(service.dismiss(1))).toEqual(["1 SIGTERM"]);
+  expect(signals(service.evict(1))).toEqual(["1 SIGTERM"]);
   expect(willStart(service.state)).toBe(true);
   expect(started(service.exited(1, EXIT_0))).toEqual([2]);
 });

@@ -84,7 +84,7 @@ describe("a pause", () => {
     const service = serving({ instances: 3 });
     service.run({ instances: 3, pauseMs: 5000 });
     bringUp(service, 4);
-    service.dismiss(2);
+    service.evict(2);
     expect(started(service.effects)).toEqual([5]);
   });
 
@@ -180,9 +180,9 @@ describe("with a limit on how many drain", () => {
     service.deploy({ instances: 2, maxDraining: 1 });
     service.pass(60_000);
     const [first, second] = service.ids("ready");
-    service.dismiss(first ?? 0);
+    service.evict(first ?? 0);
     bringUp(service, service.ids("starting")[0] ?? 0);
-    service.dismiss(second ?? 0);
+    service.evict(second ?? 0);
     bringUp(service, service.ids("starting")[0] ?? 0);
     expect(service.ids("stopping")).toEqual([first ?? 0, second ?? 0]);
   });

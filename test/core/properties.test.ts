@@ -7,7 +7,7 @@ import type { CoreEvent } from "../../src/core/model/events.ts";
 import { plainOf } from "../../src/core/model/plain-state.ts";
 import type { Spec } from "../../src/core/model/spec.ts";
 import { initialState, type Manner, type Respawn, type State } from "../../src/core/model/state.ts";
-import type { Dismissal } from "../../src/core/model/worker.ts";
+import type { Eviction } from "../../src/core/model/worker.ts";
 import { allWorkers, findWorker } from "../../src/core/model/workers.ts";
 import { recyclingDueAt } from "../../src/core/pool/recycling.ts";
 import { step } from "../../src/core/step.ts";
@@ -82,7 +82,7 @@ const happenings = fc.array(
           "workerExited",
           "mainExited",
           "tick",
-          "dismiss",
+          "evict",
           "measured",
           "leaving",
         ),
@@ -196,7 +196,7 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
       return { kind, now, worker, until: now + 10 * pick };
     case "moved":
       return { kind, now, worker, pid: 1000 + worker, startTime: now };
-    case "dismiss":
+    case "evict":
       return { kind, now, worker, reason: REASONS[pick % REASONS.length] ?? REASONS[0] };
     case "measured":
       return { kind, now, sizes: ids.map((id) => ({ worker: id, bytes: 800 + ((id + pick) % 5) * 100 })) };
@@ -220,7 +220,7 @@ const eventOf = (happening: Happening, state: State, now: number, request: numbe
 
 const ASTRAY = { missing: ["tcp://:80 (descriptor 3)"], held: 1, listens: ["0.0.0.0:9292"] };
 const VERDICTS = ["ok", "no", "unsure"] as const;
-const REASONS: readonly [Dismissal, ...Dismissal[]] = [
+const REASONS: readonly [Eviction, ...Eviction[]] = [
   { kind: "notAlive", detail: "hangs" },
   { kind: "watchdog", afterMs: 100 },
 ];

@@ -62,7 +62,7 @@ describe("scaling", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy({ instances: 2, surge: 0, unavailable: 1 });
     service.exited(1, EXIT_1);
-    service.dismiss(2, { kind: "notAlive", detail: "hangs" });
+    service.evict(2, { kind: "notAlive", detail: "hangs" });
     expect(started(service.pass(1500))).toEqual([3]);
     service.scale({ to: 6 });
     expect(started(service.effects)).toEqual([4, 5, 6, 7]);

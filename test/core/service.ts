@@ -13,7 +13,7 @@ import {
   type RolloutOrder,
   type State,
 } from "../../src/core/model/state.ts";
-import type { Dismissal, Ending, Worker } from "../../src/core/model/worker.ts";
+import type { Ending, Eviction, Worker } from "../../src/core/model/worker.ts";
 import { allWorkers } from "../../src/core/model/workers.ts";
 import { step } from "../../src/core/step.ts";
 import { survivesKill, violations } from "../simulator/invariants.ts";
@@ -38,7 +38,7 @@ export const EXIT_0: Ending = { kind: "exit", code: 0 };
 export const EXIT_1: Ending = { kind: "exit", code: 1 };
 export const KILLED: Ending = { kind: "signal", signal: "SIGKILL", core: false };
 
-const NOT_ALIVE: Dismissal = { kind: "notAlive", detail: "hangs" };
+const NOT_ALIVE: Eviction = { kind: "notAlive", detail: "hangs" };
 
 type Options = {
   readonly respawn?: Respawn | null;
@@ -131,8 +131,8 @@ export class Service {
     return this.send({ kind: "workerExited", now: this.now, at: this.now, worker, ending, tail });
   }
 
-  dismiss(worker: number, reason: Dismissal = NOT_ALIVE): readonly Effect[] {
-    return this.send({ kind: "dismiss", now: this.now, worker, reason });
+  evict(worker: number, reason: Eviction = NOT_ALIVE): readonly Effect[] {
+    return this.send({ kind: "evict", now: this.now, worker, reason });
   }
 
   recorded(error: string | null = null): readonly Effect[] {

@@ -7,7 +7,7 @@ import type { Effect, Outcome } from "../../src/core/model/effects.ts";
 import type { CoreEvent, Run } from "../../src/core/model/events.ts";
 import type { GoodSpec } from "../../src/core/model/spec.ts";
 import { CRANKS_MANNER, initialState, type Manner, type State } from "../../src/core/model/state.ts";
-import type { Dismissal, Ending } from "../../src/core/model/worker.ts";
+import type { Ending, Eviction } from "../../src/core/model/worker.ts";
 import { allWorkers, countWorkers, findWorker } from "../../src/core/model/workers.ts";
 import { isReplacing } from "../../src/core/pool/eviction.ts";
 import { recyclingDueAt } from "../../src/core/pool/recycling.ts";
@@ -195,17 +195,17 @@ class World {
   #disturb(): void {
     if (this.#random.chance(0.02)) this.#backAt = this.#now + this.#random.between(1, 3000);
     if (this.#random.chance(0.03)) this.#ask();
-    if (this.#random.chance(0.02)) this.#dismiss();
+    if (this.#random.chance(0.02)) this.#evict();
     if (this.#random.chance(0.01)) this.#queue.push({ kind: "workerReady", now: 0, at: this.#now, worker: 999 });
   }
 
-  #dismiss(): void {
+  #evict(): void {
     const worker = this.#random.pick([999, ...allWorkers(this.#state.workers).map(({ id }) => id)]);
-    const reason = this.#random.pick<Dismissal>([
+    const reason = this.#random.pick<Eviction>([
       { kind: "notAlive", detail: "does not answer" },
       { kind: "watchdog", afterMs: 100 },
     ]);
-    this.#queue.push({ kind: "dismiss", now: 0, worker, reason });
+    this.#queue.push({ kind: "evict", now: 0, worker, reason });
   }
 
   #ask(): void {
@@ -342,7 +342,7 @@ class World {
   #watch(worker: number, periodMs: number): void {
     if (this.#isCalm || this.#random.chance(0.7)) return;
     this.#tell(this.#random.between(periodMs, 3 * periodMs), {
-      kind: "dismiss",
+      kind: "evict",
       now: 0,
       worker,
       reason: { kind: "watchdog", afterMs: periodMs },

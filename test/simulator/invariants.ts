@@ -10,9 +10,9 @@ import type { Effect } from "../../src/core/model/effects.ts";
 import type { CoreEvent } from "../../src/core/model/events.ts";
 import { plainOf, stateOf } from "../../src/core/model/plain-state.ts";
 import { HISTORY_LENGTH } from "../../src/core/model/spec.ts";
-import { isAvailable, isBroken, isDismissed, serves } from "../../src/core/model/standing.ts";
+import { isAvailable, isBroken, isEvicted, serves } from "../../src/core/model/standing.ts";
 import type { Generation, RequestId, State } from "../../src/core/model/state.ts";
-import type { Dismissal, Worker } from "../../src/core/model/worker.ts";
+import type { Eviction, Worker } from "../../src/core/model/worker.ts";
 import { allWorkers, countWorkers, findWorker } from "../../src/core/model/workers.ts";
 import { isReplacing } from "../../src/core/pool/eviction.ts";
 import { step } from "../../src/core/step.ts";
@@ -69,7 +69,7 @@ export const boundsSurge: Invariant = (transition) => {
   const alive = count(after, (worker) => worker.kind !== "stopping");
   if (!isInRollout(transition)) {
     const wanted = currentOf(after);
-    const places = (wanted?.instances ?? 0) + (count(after, isDismissed) > 0 ? (wanted?.spec.surge ?? 0) : 0);
+    const places = (wanted?.instances ?? 0) + (count(after, isEvicted) > 0 ? (wanted?.spec.surge ?? 0) : 0);
     return alive <= places ? null : `${alive} workers in ${places} places outside of a rollout`;
   }
   const acting = actingGenerations(transition);
@@ -128,7 +128,7 @@ export const recyclesOneByOne: Invariant = ({ before, after, effects }) => {
   if (recycled.length > 1) return `${recycled.length} are replaced at once`;
   if (before.service.rollout || after.service.rollout) return "a rollout is in flight";
   const others = allWorkers(after.workers).filter(({ id }) => findWorker(before.workers, id) && id !== recycled[0]);
-  const isBusy = others.some((worker) => isDismissed(worker) || (worker.kind !== "stopping" && !isAvailable(worker)));
+  const isBusy = others.some((worker) => isEvicted(worker) || (worker.kind !== "stopping" && !isAvailable(worker)));
   return isBusy || before.service.owed > 0 ? "one is being replaced already" : null;
 };
 
@@ -284,7 +284,7 @@ const availableToldToGo = (transition: Transition): number[] => {
   return told;
 };
 
-const dismissalOf = ({ after }: Transition, id: number): Dismissal | undefined => {
+const dismissalOf = ({ after }: Transition, id: number): Eviction | undefined => {
   const worker = findWorker(after.workers, id);
   return worker?.kind === "stopping" ? worker.dismissal : undefined;
 };
@@ -299,7 +299,7 @@ const actingGenerations = ({ before, event, after, effects }: Transition): Gener
   const started = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutStarted");
   const turned = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutRolledBack");
   const [first, last] = [started ? null : before.service.rollout, after.service.rollout];
-  const replaces = isReplacing(before) || event.kind === "dismiss";
+  const replaces = isReplacing(before) || event.kind === "evict";
   if (!first && !last && !started && replaces) return poolAfter(after);
   const numbers = new Set<number | null>();
   if (first && !first.rollingBack) numbers.add(first.generation);
@@ -318,7 +318,7 @@ const actingGenerations = ({ before, event, after, effects }: Transition): Gener
 const poolAfter = (after: State): Generation[] => {
   const current = currentOf(after);
   if (!current || respawns(after.service, current)) return current ? [current] : [];
-  const alive = count(after, (worker) => worker.kind !== "stopping" && !isDismissed(worker));
+  const alive = count(after, (worker) => worker.kind !== "stopping" && !isEvicted(worker));
   return [{ ...current, instances: Math.min(current.instances, alive + after.service.owed) }];
 };
 

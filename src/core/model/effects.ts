@@ -1,6 +1,6 @@
 // All that the core can want done. The supervisor turns each into keeper commands, an answer or a line of the log.
 import type { RequestId } from "./state.ts";
-import type { Dismissal, Ending, Failure, GenerationNumber, WorkerId } from "./worker.ts";
+import type { Ending, Eviction, Failure, GenerationNumber, WorkerId } from "./worker.ts";
 
 export type Refusal =
   | { readonly kind: "rolloutInFlight" }
@@ -109,7 +109,7 @@ export type Note =
       readonly worker: WorkerId;
       readonly generation: GenerationNumber;
       readonly pid: number;
-      readonly reason: Dismissal;
+      readonly reason: Eviction;
     }
   /** Its last attempt failed, and nobody takes its place; so many workers are wanted from now on. */
   | {

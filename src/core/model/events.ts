@@ -1,7 +1,7 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
 import type { Spec, StopStep } from "./spec.ts";
 import type { Manner, RequestId, Respawn, RolloutOrder } from "./state.ts";
-import type { Dismissal, Ending, Sign, SocketFinding, WorkerId } from "./worker.ts";
+import type { Ending, Eviction, Sign, SocketFinding, WorkerId } from "./worker.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
 export type Run = {
@@ -97,11 +97,11 @@ export type MainExited = {
   readonly rest: number;
 };
 /** A ready worker is to be replaced by another of its generation; anybody else stays as it is. */
-export type Dismiss = {
-  readonly kind: "dismiss";
+export type Evict = {
+  readonly kind: "evict";
   readonly now: number;
   readonly worker: WorkerId;
-  readonly reason: Dismissal;
+  readonly reason: Eviction;
 };
 /** A ready worker says that it goes by itself. */
 export type Leaving = { readonly kind: "leaving"; readonly now: number; readonly worker: WorkerId };
@@ -162,7 +162,7 @@ export type CoreEvent =
   | Probed
   | WorkerExited
   | MainExited
-  | Dismiss
+  | Evict
   | Leaving
   | Extended
   | Moved

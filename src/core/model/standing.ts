@@ -1,10 +1,10 @@
 // How a worker stands in its pool: what counts of it, and when it wants to be looked at. Questions about one worker only.
-import type { Dismissal, Worker } from "./worker.ts";
+import type { Eviction, Worker } from "./worker.ts";
 
 /**
  * What a worker counts as: a place in what is kept for each. `starting`, `stopping`: as in its state; `draining`: stopping, and
- * has been ready. Of those that are ready: `unproven` is not available yet; `available` is; `outgoing` is dismissed and serves
- * until another has come for it, `outgoingEarly` too, but was not available; `broken` is dismissed and does not serve.
+ * has been ready. Of those that are ready: `unproven` is not available yet; `available` is; `outgoing` is evicted and serves
+ * until another has come for it, `outgoingEarly` too, but was not available; `broken` is evicted and does not serve.
  */
 export const STANDING = {
   starting: 0,
@@ -29,22 +29,22 @@ export const standingOf = (worker: Worker): Standing => {
 };
 
 /** Whether one that goes for this reason serves as before until its successor is available. */
-export const serves = ({ kind }: Dismissal): boolean => kind !== "notAlive" && kind !== "watchdog";
+export const serves = ({ kind }: Eviction): boolean => kind !== "notAlive" && kind !== "watchdog";
 
-/** Whether a worker counts as available: ready for long enough, and not dismissed for being dead. */
+/** Whether a worker counts as available: ready for long enough, and not evicted for being dead. */
 export const isAvailable = (worker: Worker): boolean =>
   worker.kind === "ready" &&
   worker.availableAt === null &&
   (worker.dismissal === undefined || serves(worker.dismissal));
 
-/** Whether a worker is dismissed and has not been told to go yet. */
-export const isDismissed = (worker: Worker): boolean => worker.kind === "ready" && worker.dismissal !== undefined;
+/** Whether a worker is evicted and has not been told to go yet. */
+export const isEvicted = (worker: Worker): boolean => worker.kind === "ready" && worker.dismissal !== undefined;
 
 /** Whether a worker is to go because it does not serve. */
 export const isBroken = (worker: Worker): boolean =>
   worker.kind === "ready" && worker.dismissal !== undefined && !serves(worker.dismissal);
 
-/** Whether it was started in the place of one that was dismissed, and is not available yet. */
+/** Whether it was started in the place of one that was evicted, and is not available yet. */
 export const isIncoming = (worker: Worker): boolean =>
   worker.replacement === true &&
   (worker.kind === "starting" || (worker.kind === "ready" && worker.availableAt !== null));

@@ -133,7 +133,7 @@ export type Service = {
   /** Deaths before available in a row, between rollouts; and the earliest next start, CLOCK_MONOTONIC ms. */
   readonly deaths: number;
   readonly nextStartAt: number;
-  /** Places of workers that were dismissed and whose successors are not started yet. */
+  /** Places of workers that were evicted and whose successors are not started yet. */
   readonly owed: number;
   /** By index: whose place was lost by a worker and not taken by another yet (restart-counts.ts); missing: nobody's. */
   readonly losses?: Readonly<Record<number, { readonly generation: GenerationNumber; readonly restarts: number }>>;

@@ -41,7 +41,7 @@ export type Failure =
   /** `detail`: the same as part of a sentence that names what the kernel was asked for. */
   | { readonly kind: "spawn"; readonly step: string; readonly errno: number; readonly detail?: string }
   /** It got ready, and was not alive any more before it was available. */
-  | { readonly kind: "dismissed"; readonly reason: Dismissal; readonly tail: string }
+  | { readonly kind: "dismissed"; readonly reason: Eviction; readonly tail: string }
   | { readonly kind: "deadline"; readonly afterMs: number }
   | { readonly kind: "superseded" }
   | { readonly kind: "shutdown" };
@@ -51,7 +51,7 @@ export type Failure =
  * last one found wrong. `watchdog`: it has not said for `afterMs` that it is alive; null: it has said that it is not. `age`: it was started `afterMs` ago.
  * `memory`: it and what it has started have grown to `bytes`, which is more than the spec's `limit` with its jitter.
  */
-export type Dismissal =
+export type Eviction =
   | { readonly kind: "notAlive"; readonly detail: string }
   | { readonly kind: "watchdog"; readonly afterMs: number | null }
   | { readonly kind: "age"; readonly afterMs: number }
@@ -83,7 +83,7 @@ type WorkerBase = {
   readonly startTime: number;
   /** When it was asked for, CLOCK_MONOTONIC ms. */
   readonly startedAt: number;
-  /** It was started to take the place of one that was dismissed. */
+  /** It was started to take the place of one that was evicted. */
   readonly replacement?: true;
 };
 
@@ -110,7 +110,7 @@ export type Worker = WorkerBase &
         readonly availableAt: number | null;
         /** Where it is asked whether it is alive. */
         readonly probing?: Probing;
-        readonly dismissal?: Dismissal;
+        readonly dismissal?: Eviction;
       }
     | {
         readonly kind: "stopping";
@@ -119,7 +119,7 @@ export type Worker = WorkerBase &
         readonly nextStep: number;
         readonly stepAt: number | null;
         readonly failure: Failure | null;
-        readonly dismissal?: Dismissal;
+        readonly dismissal?: Eviction;
         /** It goes by itself. */
         readonly unasked?: true;
         readonly rest?: number;

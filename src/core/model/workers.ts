@@ -67,11 +67,11 @@ export const countOf = ({ counts }: Workers, standing: Standing): number => coun
 export const countLiving = (workers: Workers): number =>
   countWorkers(workers) - countOf(workers, STANDING.draining) - countOf(workers, STANDING.stopping);
 
-/** How many are dismissed and have not been told to go yet. */
-export const countDismissed = ({ counts }: Workers): number =>
+/** How many are evicted and have not been told to go yet. */
+export const countEvicted = ({ counts }: Workers): number =>
   (counts[STANDING.outgoing] ?? 0) + (counts[STANDING.outgoingEarly] ?? 0) + (counts[STANDING.broken] ?? 0);
 
-/** How many were started in the places of others that were dismissed, and are not available yet. */
+/** How many were started in the places of others that were evicted, and are not available yet. */
 export const countIncoming = ({ counts }: Workers): number => counts[INCOMING] ?? 0;
 
 /** The workers of a generation, if it has any. */

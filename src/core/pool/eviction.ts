@@ -1,12 +1,12 @@
-// Dismissing a worker: crank itself takes a running one away and puts another of its generation in its place, whether
-// workers are respawned or not. How it is replaced follows from the rollout's rules: for them a dismissed worker is one of
+// Evicting a worker: crank itself takes a running one away and puts another of its generation in its place, whether
+// workers are respawned or not. How it is replaced follows from the rollout's rules: for them a evicted worker is one of
 // those that are to go.
 
 import { changeService, type Draft, note, putWorker } from "../model/draft.ts";
 import { serves } from "../model/standing.ts";
 import type { Generation, Service, State } from "../model/state.ts";
-import type { Dismissal, Worker } from "../model/worker.ts";
-import { countDismissed, countIncoming } from "../model/workers.ts";
+import type { Eviction, Worker } from "../model/worker.ts";
+import { countEvicted, countIncoming } from "../model/workers.ts";
 import { countDeath, respawns } from "../worker/backoff.ts";
 import { identityOf } from "../worker/stopping.ts";
 import { takeCensus } from "./pool.ts";
@@ -14,8 +14,8 @@ import { takeCensus } from "./pool.ts";
 type Ready = Extract<Worker, { kind: "ready" }>;
 type View = Pick<State, "service" | "workers">;
 
-/** Takes a ready worker away as soon as another one may take its place. One that is dismissed already stays so, but may not serve any more. */
-export const dismiss = (draft: Draft, worker: Ready, reason: Dismissal): void => {
+/** Takes a ready worker away as soon as another one may take its place. One that is evicted already stays so, but may not serve any more. */
+export const evict = (draft: Draft, worker: Ready, reason: Eviction): void => {
   const { dismissal: before } = worker;
   if (before !== undefined && (serves(reason) || !serves(before))) return;
   const { readyAt, availableAt, probing } = worker;
@@ -33,9 +33,9 @@ export const dismiss = (draft: Draft, worker: Ready, reason: Dismissal): void =>
   });
 };
 
-/** Whether somebody is being replaced: dismissed and still there, or followed by one that is not started or not available yet. */
+/** Whether somebody is being replaced: evicted and still there, or followed by one that is not started or not available yet. */
 export const isReplacing = ({ service, workers }: View): boolean =>
-  service.owed > 0 || countIncoming(workers) > 0 || countDismissed(workers) > 0;
+  service.owed > 0 || countIncoming(workers) > 0 || countEvicted(workers) > 0;
 
 /** A successor that ended before it was available: outside of rollouts, which count for themselves, its place is owed again. Returns whether it is. */
 export const oweAgain = (draft: Draft, worker: Worker): boolean => {
@@ -46,7 +46,7 @@ export const oweAgain = (draft: Draft, worker: Worker): boolean => {
   return true;
 };
 
-/** Something was started: it takes the place of who was dismissed first. Returns whether there was such a place. */
+/** Something was started: it takes the place of who was evicted first. Returns whether there was such a place. */
 export const takePlace = (draft: Draft): boolean => {
   const { owed } = draft.service;
   if (owed === 0) return false;

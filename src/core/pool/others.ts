@@ -1,9 +1,9 @@
-// In which order workers go that are not wanted any more: of other generations, or dismissed. Workers of one generation and
+// In which order workers go that are not wanted any more: of other generations, or evicted. Workers of one generation and
 // standing are of one kind, and the rules of a rollout say the same of all of a kind; so not each of them has to be looked at.
 import { type IdSet, nextId, sizeOf } from "../model/id-set.ts";
 import { STANDING, type Standing } from "../model/standing.ts";
 import type { Generation } from "../model/state.ts";
-import { countDismissed, findPool, findWorker, type Pool, type Workers } from "../model/workers.ts";
+import { countEvicted, findPool, findWorker, type Pool, type Workers } from "../model/workers.ts";
 import type { Living } from "../worker/stopping.ts";
 import type { View } from "./pool.ts";
 
@@ -24,7 +24,7 @@ export const takeOthers = (view: View, wanted: Generation | null, take: (worker:
 export const someOther = (view: View, wanted: Generation | null, isTrue: (worker: Living) => boolean): boolean =>
   othersOf(view, wanted).some((kinds) => kinds.some((ids) => isTrue(living(view.workers, nextId(ids, 0) ?? 0))));
 
-/** Offers those of the wanted generation that are not dismissed, likewise. */
+/** Offers those of the wanted generation that are not evicted, likewise. */
 export const takeWanted = ({ workers }: View, { number }: Generation, take: (worker: Living) => boolean): void => {
   const pool = findPool(workers, number);
   if (!pool) return;
@@ -43,11 +43,11 @@ const othersOf = ({ service, workers }: View, wanted: Generation | null): readon
   const leftover: IdSet[] = [];
   const current: IdSet[] = [];
   const { pools } = workers;
-  const areDismissed = countDismissed(workers) > 0;
+  const areEvicted = countEvicted(workers) > 0;
   const number = wanted?.number;
   for (let place = 0; place < pools.length; place++) {
     const pool = pools[place] as Pool;
-    if (areDismissed) {
+    if (areEvicted) {
       addKind(unavailable, pool, STANDING.outgoingEarly);
       addKind(unavailable, pool, STANDING.broken);
       addKind(leftover, pool, STANDING.outgoing);

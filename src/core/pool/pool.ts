@@ -1,9 +1,9 @@
 // The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
 // Everything here is a question; the answers are acted on elsewhere.
 
-import { isAvailable, isBroken, isDismissed, STANDING } from "../model/standing.ts";
+import { isAvailable, isBroken, isEvicted, STANDING } from "../model/standing.ts";
 import type { Generation, Rollout, State } from "../model/state.ts";
-import { countDismissed, countIn, countOf, countWorkers, findPool } from "../model/workers.ts";
+import { countEvicted, countIn, countOf, countWorkers, findPool } from "../model/workers.ts";
 import { respawns } from "../worker/backoff.ts";
 import type { Living } from "../worker/stopping.ts";
 
@@ -18,12 +18,12 @@ export type Census = {
   wantedAlive: number;
   wantedAvailable: number;
   /** Living workers that are to be replaced: they are among the others, of whatever generation. */
-  dismissed: number;
+  evicted: number;
   /** Those among them that do not serve until then. */
   broken: number;
   /** Workers that have been ready and are stopping. */
   draining: number;
-  /** Living workers of all other generations, and those that are dismissed, that have not been told to go. */
+  /** Living workers of all other generations, and those that are evicted, that have not been told to go. */
   othersLeft: number;
 };
 
@@ -40,18 +40,18 @@ export const takeCensus = ({ workers }: View, wanted: Generation | null): Census
   const processes = countWorkers(workers);
   const draining = countOf(workers, STANDING.draining);
   const alive = processes - draining - countOf(workers, STANDING.stopping);
-  const dismissed = countDismissed(workers);
+  const evicted = countEvicted(workers);
   const pool = wanted === null ? undefined : findPool(workers, wanted.number);
   const wantedAvailable = countIn(pool, STANDING.available);
   const wantedAlive = wantedAvailable + countIn(pool, STANDING.starting) + countIn(pool, STANDING.unproven);
   return {
     processes,
     alive,
-    available: countOf(workers, STANDING.available) + (dismissed === 0 ? 0 : countOf(workers, STANDING.outgoing)),
+    available: countOf(workers, STANDING.available) + (evicted === 0 ? 0 : countOf(workers, STANDING.outgoing)),
     wantedAlive,
     wantedAvailable,
-    dismissed,
-    broken: dismissed === 0 ? 0 : countOf(workers, STANDING.broken),
+    evicted,
+    broken: evicted === 0 ? 0 : countOf(workers, STANDING.broken),
     draining,
     othersLeft: alive - wantedAlive,
   };
@@ -65,7 +65,7 @@ const availableFloor = ({ spec, instances }: Generation): number =>
   spec.surge > 0 ? instances : Math.max(0, instances - Math.max(1, spec.unavailable));
 
 /**
- * Whether `worker`, dismissed or not of the wanted generation, may be told to go now.
+ * Whether `worker`, evicted or not of the wanted generation, may be told to go now.
  * One that is available goes when enough others are. One that is not goes then as well; earlier if its generation has
  * failed or was superseded; earlier if it takes the place without which nothing can be started; and earlier if its
  * successors fail, which may want what it holds.
@@ -84,9 +84,9 @@ export const mayStop = (view: View, wanted: Generation | null, census: Census, w
 export const mayAllGo = (view: View, { spec }: Generation, { draining, othersLeft }: Census): boolean =>
   !(spec.surge === 0 && isPausing(view)) && (spec.maxDraining === null || draining + othersLeft <= spec.maxDraining);
 
-/** A successor has failed, and none is on its way: one that is dismissed makes room, and one at a time is enough. */
+/** A successor has failed, and none is on its way: one that is evicted makes room, and one at a time is enough. */
 const isInTheWay = (view: View, { instances }: Generation, census: Census, worker: Living): boolean =>
-  isDismissed(worker) &&
+  isEvicted(worker) &&
   view.service.deaths > 0 &&
   census.alive >= instances &&
   census.wantedAlive === census.wantedAvailable;
@@ -107,8 +107,8 @@ export const startsWanted = (view: View, wanted: Generation | null, census: Cens
 const missed = ({ service }: View, wanted: Generation, census: Census): number => {
   const { rollout, manner, owed } = service;
   const isMixed = rollout?.rollingBack != null && !manner.restores;
-  const missing = wanted.instances - (isMixed ? census.alive - census.dismissed : census.wantedAlive);
-  // Where nobody is respawned, only who was dismissed is missed.
+  const missing = wanted.instances - (isMixed ? census.alive - census.evicted : census.wantedAlive);
+  // Where nobody is respawned, only who was evicted is missed.
   return !respawns(service, wanted) && (!rollout || isMixed) ? Math.min(missing, owed) : missing;
 };
 

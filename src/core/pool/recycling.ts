@@ -7,7 +7,7 @@ import type { Spec } from "../model/spec.ts";
 import type { Generation, State } from "../model/state.ts";
 import type { Worker } from "../model/worker.ts";
 import { agesOf, findWorker } from "../model/workers.ts";
-import { dismiss, isReplacing, poolOf } from "./eviction.ts";
+import { evict, isReplacing, poolOf } from "./eviction.ts";
 import { takeCensus } from "./pool.ts";
 
 type Ready = Extract<Worker, { kind: "ready" }>;
@@ -34,7 +34,7 @@ export const recycle = (draft: Draft): void => {
   if (firstOldAt(draft, current) > draft.now) return;
   const oldest = findWorker(draft.workers, firstDue(agesOf(draft.workers, current.number)) ?? 0);
   if (oldest?.kind !== "ready") return;
-  dismiss(draft, oldest, { kind: "age", afterMs: Math.round(draft.now - oldest.startedAt) });
+  evict(draft, oldest, { kind: "age", afterMs: Math.round(draft.now - oldest.startedAt) });
 };
 
 /** Replaces the worker that has grown furthest beyond its limit. Who is beyond it too has its turn at a later look. */
@@ -49,7 +49,7 @@ export const takeMeasured = (draft: Draft, { sizes }: Measured): void => {
     if (worker?.kind !== "ready" || worker.generation !== current.number || bytes <= own) continue;
     if (largest === null || bytes - own > largest.bytes - largest.limit) largest = { worker, bytes, limit: own };
   }
-  if (largest) dismiss(draft, largest.worker, { kind: "memory", bytes: largest.bytes, limit: largest.limit });
+  if (largest) evict(draft, largest.worker, { kind: "memory", bytes: largest.bytes, limit: largest.limit });
 };
 
 /** The generation whose workers are replaced when they are too old or too large; null while something else goes on, or nobody asked for it. */

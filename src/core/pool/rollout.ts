@@ -162,7 +162,7 @@ export const stopOthers = (draft: Draft, wanted: Generation | null, census: Cens
     census.othersLeft -= 1;
     census.alive -= 1;
     if (isAvailable(worker)) census.available -= 1;
-    if (isDismissed(worker)) census.dismissed -= 1;
+    if (isEvicted(worker)) census.evicted -= 1;
     if (isBroken(worker)) census.broken -= 1;
     if (worker.kind === "ready") {
       census.draining += 1;

@@ -3,7 +3,7 @@
 import { answerOne, changeService, type Draft, note, putGeneration } from "../model/draft.ts";
 import type { Refusal } from "../model/effects.ts";
 import type { Scale } from "../model/events.ts";
-import { isDismissed } from "../model/standing.ts";
+import { isEvicted } from "../model/standing.ts";
 import type { Generation } from "../model/state.ts";
 import { startWorker } from "../worker/starting.ts";
 import { beginStop, type Living } from "../worker/stopping.ts";
@@ -52,19 +52,19 @@ const setInstances = (draft: Draft, to: number): void => {
 };
 
 const fitPool = (draft: Draft, wanted: Generation): void => {
-  // As seen by nobody, all workers are others: those that are not available first, then the oldest. Who is dismissed goes
+  // As seen by nobody, all workers are others: those that are not available first, then the oldest. Who is evicted goes
   // anyway, and its place is filled with those that are owed.
   const census = takeCensus(draft, null);
   const others: Living[] = [];
   takeOthers(draft, null, (worker) => {
-    if (!isDismissed(worker)) others.push(worker);
+    if (!isEvicted(worker)) others.push(worker);
     return true;
   });
   limitOwed(draft, wanted);
   // Where starts have a pace, those that are missing are started like others that are.
   const missing = draft.service.manner.pace === null ? wanted.instances - others.length - draft.service.owed : 0;
-  // Until those that are dismissed are gone, they take places. What does not fit beside them is owed.
-  const surge = census.dismissed > 0 ? wanted.spec.surge : 0;
+  // Until those that are evicted are gone, they take places. What does not fit beside them is owed.
+  const surge = census.evicted > 0 ? wanted.spec.surge : 0;
   const starts = Math.max(0, Math.min(missing, wanted.instances + surge - census.alive));
   for (let started = 0; started < starts; started++) startWorker(draft, wanted, "another");
   if (missing > starts) changeService(draft, { owed: draft.service.owed + missing - starts });

@@ -7,7 +7,7 @@ import type { GenerationNumber, Worker } from "../model/worker.ts";
 import { freeIndex } from "../model/workers.ts";
 import { restartsAt } from "./restart-counts.ts";
 
-/** Starts one more worker of a generation: one more of the pool, or one in the place of another that was dismissed. */
+/** Starts one more worker of a generation: one more of the pool, or one in the place of another that was evicted. */
 export const startWorker = (draft: Draft, { number, spec }: Generation, as: "another" | "replacement"): void => {
   const id = draft.service.nextWorker;
   const attempt = takeAttempt(draft, number);

@@ -152,7 +152,7 @@ const MOST_PERIOD_MS = 0xffffffff;
 const takeTrigger = (memory: Memory, { value, worker, event }: Word): void => {
   if (value !== "trigger") return;
   const reason = { kind: "watchdog", afterMs: null } as const;
-  memory.advance({ kind: "dismiss", now: event.deliveredAt, worker: worker.id, reason });
+  memory.advance({ kind: "evict", now: event.deliveredAt, worker: worker.id, reason });
 };
 
 const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Promise<void> => {
@@ -184,7 +184,7 @@ export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpire
   const { worker, periodMs, strangers, stranger, deliveredAt } = event;
   if (findWorker(memory.core.workers, worker)?.kind !== "ready") return;
   if (strangers > 0) happen(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
-  memory.advance({ kind: "dismiss", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
+  memory.advance({ kind: "evict", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
 };
 
 const wholeNumber = (text: string): number | null => {

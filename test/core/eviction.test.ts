@@ -1,9 +1,9 @@
 // Workers that crank itself takes away and replaces: in which order, by which signals, and whatever `-respawn` says.
 import { describe, expect, test } from "bun:test";
-import type { Dismissal } from "../../src/core/model/worker.ts";
+import type { Eviction } from "../../src/core/model/worker.ts";
 import { EXIT_0, EXIT_1, exitStatus, notes, Service, signals, started } from "./service.ts";
 
-const WATCHDOG: Dismissal = { kind: "watchdog", afterMs: 10_000 };
+const WATCHDOG: Eviction = { kind: "watchdog", afterMs: 10_000 };
 const NO_SURGE = { surge: 0, unavailable: 1 };
 
 /** A service whose workers 1 … n have served for a while. */
@@ -22,7 +22,7 @@ const bringUp = (service: Service, worker: number): void => {
 describe("a worker that is dismissed", () => {
   test("is replaced first and stopped after, although -respawn is off", () => {
     const service = serving(1);
-    service.dismiss(1);
+    service.evict(1);
     expect(started(service.effects)).toEqual([2]);
     expect(signals(service.effects)).toEqual([]);
     service.spawned(2);
@@ -35,7 +35,7 @@ describe("a worker that is dismissed", () => {
 
   test("goes first where nothing may overlap, and crank waits for its successor", () => {
     const service = serving(1, NO_SURGE);
-    service.dismiss(1);
+    service.evict(1);
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
     expect(started(service.effects)).toEqual([]);
     service.exited(1, EXIT_1);
@@ -47,7 +47,7 @@ describe("a worker that is dismissed", () => {
 
   test("for its watchdog gets SIGABRT in the place of its first stop signal, and then its other ones", () => {
     const service = serving(1, NO_SURGE);
-    service.dismiss(1, WATCHDOG);
+    service.evict(1, WATCHDOG);
     expect(signals(service.effects)).toEqual(["1 SIGABRT"]);
     service.pass(30_000);
     expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
@@ -55,17 +55,17 @@ describe("a worker that is dismissed", () => {
 
   test("is dismissed once, and noted once", () => {
     const service = serving(1);
-    service.dismiss(1);
+    service.evict(1);
     expect(notes(service.effects)).toContainEqual(
       expect.objectContaining({ kind: "workerDismissed", worker: 1, pid: 101 }),
     );
-    service.dismiss(1, WATCHDOG);
+    service.evict(1, WATCHDOG);
     expect(service.effects).toEqual([]);
   });
 
   test("is not missed twice when it dies before its successor is there", () => {
     const service = serving(2);
-    service.dismiss(1);
+    service.evict(1);
     service.exited(1, EXIT_1);
     bringUp(service, 3);
     service.pass(60_000);
@@ -76,7 +76,7 @@ describe("a worker that is dismissed", () => {
   test("is followed by one successor, and the dead beside it by none, without respawn", () => {
     const service = serving(3);
     service.exited(2, EXIT_0);
-    service.dismiss(1);
+    service.evict(1);
     bringUp(service, 4);
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
     service.exited(1);
@@ -86,9 +86,9 @@ describe("a worker that is dismissed", () => {
 
   test("is one of several that are replaced within the surge", () => {
     const service = serving(3);
-    service.dismiss(1);
-    service.dismiss(2);
-    service.dismiss(3);
+    service.evict(1);
+    service.evict(2);
+    service.evict(3);
     expect(service.ids("starting")).toEqual([4]);
     for (const successor of [4, 5, 6]) {
       bringUp(service, successor);
@@ -99,7 +99,7 @@ describe("a worker that is dismissed", () => {
 
   test("goes before the next attempt when its successor has failed, which may want what it holds", () => {
     const service = serving(1);
-    service.dismiss(1);
+    service.evict(1);
     service.spawned(2);
     service.exited(2, EXIT_1);
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
@@ -111,7 +111,7 @@ describe("a worker that is dismissed", () => {
 
   test("is the only one that goes for a successor that has failed, however many are dismissed", () => {
     const service = serving(3);
-    for (const worker of [1, 2, 3]) service.dismiss(worker);
+    for (const worker of [1, 2, 3]) service.evict(worker);
     for (const successor of [4, 5, 6]) {
       service.spawned(successor);
       service.exited(successor, EXIT_1);
@@ -122,7 +122,7 @@ describe("a worker that is dismissed", () => {
 
   test("is replaced however often its successor fails, later and later", () => {
     const service = serving(1);
-    service.dismiss(1);
+    service.evict(1);
     service.exited(1);
     for (const successor of [2, 3, 4, 5]) {
       service.spawned(successor);
@@ -137,14 +137,14 @@ describe("a worker that is dismissed", () => {
   test("that is dismissed again and again is started no faster than one that dies", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
-    service.dismiss(1);
+    service.evict(1);
     expect(started(service.effects)).toEqual([]);
     expect(started(service.pass(1000))).toEqual([2]);
   });
 
   test("goes with the others in a deploy that comes meanwhile, after which no replacement is due", () => {
     const service = serving(2);
-    service.dismiss(1);
+    service.evict(1);
     service.deploy({ instances: 2 });
     service.bringUp();
     service.pass(60_000);
@@ -154,7 +154,7 @@ describe("a worker that is dismissed", () => {
 
   test("has no successor when the pool is scaled down", () => {
     const service = serving(2, NO_SURGE);
-    service.dismiss(1);
+    service.evict(1);
     service.scale({ to: 1 });
     service.exited(1);
     service.pass(60_000);
@@ -164,7 +164,7 @@ describe("a worker that is dismissed", () => {
 
   test("is stopped by a shutdown like every other, and has no successor", () => {
     const service = serving(1, NO_SURGE);
-    service.dismiss(1);
+    service.evict(1);
     service.shutdown();
     service.exited(1);
     expect(exitStatus(service.effects)).toBe(0);
@@ -176,7 +176,7 @@ describe("a new worker that is dismissed before it is available", () => {
     const service = serving(1);
     const request = service.run({ minReadyMs: 5000 });
     bringUp(service, 2);
-    service.dismiss(2);
+    service.evict(2);
     expect(signals(service.effects)).toEqual(["2 SIGKILL tree"]);
     service.exited(2);
     expect(service.effects).toContainEqual(
@@ -194,8 +194,8 @@ describe("what starts, stops or is gone", () => {
   test("cannot be dismissed", () => {
     const service = new Service();
     service.run();
-    service.dismiss(1);
-    service.dismiss(7);
+    service.evict(1);
+    service.evict(7);
     expect(service.effects).toEqual([]);
     expect(service.state.service.owed).toBe(0);
   });
