@@ -1,9 +1,9 @@
 // The control protocol: every method with its parameters, its result and what it streams. JSON-RPC 2.0, one message a line.
 // docs/reference/control-protocol.md is generated from these types and schemas.ts.
-import type { Note } from "../core/model/effects.ts";
+import type { ServiceEvent } from "../core/model/effects.ts";
 import type { Failure } from "../core/model/worker.ts";
-import type { Happening } from "./happenings.ts";
 import type { RunParams } from "./run-params.ts";
+import type { SupervisorEvent } from "./supervisor-events.ts";
 
 export type RunResult = {
   readonly generation: number;
@@ -161,9 +161,9 @@ export type HistoryEntry = {
 export type UpgradeDone = { readonly from: string; readonly to: string; readonly keeper: boolean };
 
 /** One event. `seq` grows by one with each event; `time` is ISO 8601. */
-export type EventEntry = CoreEntry | HappeningEntry;
-export type CoreEntry = Numbered & Note;
-export type HappeningEntry = Numbered & Happening;
+export type EventEntry = CoreEntry | SupervisorEventEntry;
+export type CoreEntry = Numbered & ServiceEvent;
+export type SupervisorEventEntry = Numbered & SupervisorEvent;
 type Numbered = { readonly seq: number; readonly time: string };
 
 /** For requests that deploy. */
@@ -281,7 +281,7 @@ export type Notifications = {
   /** An event of a worker or a rollout. */
   event: CoreEntry;
   /** Any other event. */
-  happening: HappeningEntry;
+  happening: SupervisorEventEntry;
   /** A line of a worker's output. `time` is ISO 8601. `partial`: part of a long line; the last part is without it. */
   log: {
     readonly time: string;

@@ -1,8 +1,8 @@
-// Sentences for people: endings, failures, refusals and notes. Text only; of what a worker said itself, its status alone is
+// Sentences for people: endings, failures, refusals and events. Text only; of what a worker said itself, its status alone is
 // part of it, which was escaped when it was taken.
 
 import { describeErrno } from "./errno.ts";
-import type { Note, Refusal } from "./model/effects.ts";
+import type { Refusal, ServiceEvent } from "./model/effects.ts";
 import type { Ending, Eviction, Failure, SocketFinding } from "./model/worker.ts";
 
 /** How a process ended, after its name: `exited with status 1`. */
@@ -40,48 +40,48 @@ export const describeRefusal = (refusal: Refusal): string => {
 };
 
 /** One line for the log. */
-export const describeNote = (note: Note): string => {
-  switch (note.kind) {
+export const describeServiceEvent = (event: ServiceEvent): string => {
+  switch (event.kind) {
     case "workerStarting":
-      return `Starting ${worker(note)}`;
+      return `Starting ${worker(event)}`;
     case "workerStarted":
-      return `Started ${worker(note)}`;
+      return `Started ${worker(event)}`;
     case "workerReady":
-      return `${capital(worker(note))} is ready after ${seconds(note.afterMs)}`;
+      return `${capital(worker(event))} is ready after ${seconds(event.afterMs)}`;
     case "workerStopping":
-      return `Stopping ${worker(note)} with ${note.signal}`;
+      return `Stopping ${worker(event)} with ${event.signal}`;
     case "workerGone":
-      return `${capital(worker(note))} ${describeEnding(note.ending)}${note.expected ? "" : ", unasked"}`;
+      return `${capital(worker(event))} ${describeEnding(event.ending)}${event.expected ? "" : ", unasked"}`;
     case "workerFailed":
-      return `${capital(worker(note))} failed: ${describeReason(note.failure)}${attempts(note.attemptsLeft)}`;
+      return `${capital(worker(event))} failed: ${describeReason(event.failure)}${attempts(event.attemptsLeft)}`;
     case "workerStatus":
-      return `${capital(worker(note))} says: ${note.status}`;
+      return `${capital(worker(event))} says: ${event.status}`;
     case "workerLeaving":
-      return `${capital(worker(note))} goes by itself`;
+      return `${capital(worker(event))} goes by itself`;
     case "workerMainGone":
-      return `The main process of ${worker(note)} ${describeEnding(note.ending)}${note.expected ? "" : ", unasked"}; ${describeRest(note)}`;
+      return `The main process of ${worker(event)} ${describeEnding(event.ending)}${event.expected ? "" : ", unasked"}; ${describeRest(event)}`;
     case "workerMoved":
-      return `Worker ${note.worker} is process ${note.pid} from now on, and was ${note.before}`;
+      return `Worker ${event.worker} is process ${event.pid} from now on, and was ${event.before}`;
     case "workerDismissed":
-      return `${capital(worker(note))} is replaced: ${describeEviction(note.reason)}`;
+      return `${capital(worker(event))} is replaced: ${describeEviction(event.reason)}`;
     case "placeGivenUp":
-      return `The place of ${worker(note)} is given up; ${count(note.left, "worker")} from now on`;
+      return `The place of ${worker(event)} is given up; ${count(event.left, "worker")} from now on`;
     case "rolloutStarted":
-      return `Rolling out generation ${note.generation}, ${count(note.instances, "worker")}`;
+      return `Rolling out generation ${event.generation}, ${count(event.instances, "worker")}`;
     case "rolloutWaiting":
-      return note.reason.kind === "pause"
-        ? `Generation ${note.generation} pauses for ${seconds(note.reason.afterMs)} before the next replacement`
-        : `Generation ${note.generation} waits: ${count(note.reason.limit, "worker")} may drain at once, and so many do`;
+      return event.reason.kind === "pause"
+        ? `Generation ${event.generation} pauses for ${seconds(event.reason.afterMs)} before the next replacement`
+        : `Generation ${event.generation} waits: ${count(event.reason.limit, "worker")} may drain at once, and so many do`;
     case "rolloutGoesOn":
-      return `Generation ${note.generation} goes on`;
+      return `Generation ${event.generation} goes on`;
     case "rolloutComplete":
-      return `Generation ${note.generation} is in place after ${seconds(note.tookMs)}`;
+      return `Generation ${event.generation} is in place after ${seconds(event.tookMs)}`;
     case "rolloutRolledBack":
-      return `Generation ${note.generation} was rolled back: ${describeReason(note.failure)}${describeServing(note.current)}`;
+      return `Generation ${event.generation} was rolled back: ${describeReason(event.failure)}${describeServing(event.current)}`;
     case "respawnScheduled":
-      return `The next start is in ${seconds(note.inMs)}`;
+      return `The next start is in ${seconds(event.inMs)}`;
     case "scaled":
-      return `Scaling from ${note.from} to ${count(note.to, "worker")}`;
+      return `Scaling from ${event.from} to ${count(event.to, "worker")}`;
     case "shutdownStarted":
       return "Shutting down";
   }

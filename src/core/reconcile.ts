@@ -1,6 +1,6 @@
 // Reconciliation: runs at the end of every step.
 
-import { type Draft, note, pruneGenerations } from "./model/draft.ts";
+import { type Draft, pruneGenerations, recordEvent } from "./model/draft.ts";
 import { limitOwed, poolOf } from "./pool/eviction.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool/pool.ts";
 import { advanceRollout, startMissing, stopOthers } from "./pool/rollout.ts";
@@ -42,5 +42,5 @@ const replaceLost = (draft: Draft): void => {
   const { nextStartAt } = draft.service;
   const isNews = nextStartAt !== draft.before.service.nextStartAt;
   if (isNews && nextStartAt > draft.now && startsWanted(draft, wanted, census) > 0)
-    note(draft, { kind: "respawnScheduled", inMs: nextStartAt - draft.now });
+    recordEvent(draft, { kind: "respawnScheduled", inMs: nextStartAt - draft.now });
 };

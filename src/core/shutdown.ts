@@ -1,6 +1,6 @@
 // Going down: everything is stopped, whoever waits is answered, and when the last worker is gone crank ends.
 
-import { answer, answerOne, changeService, type Draft, emit, note } from "./model/draft.ts";
+import { answer, answerOne, changeService, type Draft, emit, recordEvent } from "./model/draft.ts";
 import type { Shutdown } from "./model/events.ts";
 import { allWorkers, countWorkers } from "./model/workers.ts";
 import { abandonRollout } from "./pool/rollout.ts";
@@ -31,7 +31,7 @@ export const beginShutdown = (draft: Draft, status: number, { request, steps }: 
   abandonRollout(draft, { kind: "shutdown" });
   const requests = request === null ? [] : [request];
   changeService(draft, { queuedReload: null, phase: { kind: "stopping", status, requests, ended: false, steps } });
-  note(draft, { kind: "shutdownStarted" });
+  recordEvent(draft, { kind: "shutdownStarted" });
   emit(draft, { kind: "closeSockets" });
   for (const worker of allWorkers(draft.workers)) {
     if (worker.kind !== "stopping") beginStop(draft, worker);

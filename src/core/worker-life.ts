@@ -1,7 +1,7 @@
 // The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
 // What follows from it for the pool is decided afterwards, in reconcile.ts.
 
-import { changeService, type Draft, note, putWorker, removeWorker, specOf } from "./model/draft.ts";
+import { changeService, type Draft, putWorker, recordEvent, removeWorker, specOf } from "./model/draft.ts";
 import type {
   Evict,
   Extended,
@@ -116,7 +116,7 @@ const beginLife = (draft: Draft, worker: In<"starting">, event: Spawned): void =
 const noteSpawned = (draft: Draft, worker: Worker, { pid, startTime }: Spawned): void => {
   if (worker.pid !== null) return;
   putWorker(draft, { ...worker, pid, startTime });
-  note(draft, { kind: "workerStarted", worker: worker.id, generation: worker.generation, pid });
+  recordEvent(draft, { kind: "workerStarted", worker: worker.id, generation: worker.generation, pid });
 };
 
 /** Its main process is another one; what is known of it stays as it is. */
@@ -124,7 +124,7 @@ const move = (draft: Draft, worker: Worker, { pid, startTime }: Moved): void => 
   const { id, generation, pid: before } = worker;
   if (pid === before && startTime === worker.startTime) return;
   putWorker(draft, { ...worker, pid, startTime });
-  note(draft, { kind: "workerMoved", worker: id, generation, before: before ?? 0, pid });
+  recordEvent(draft, { kind: "workerMoved", worker: id, generation, before: before ?? 0, pid });
 };
 
 const readinessDelay = (draft: Draft, worker: Worker): number | null => {
@@ -319,7 +319,7 @@ const takeEviction = (draft: Draft, worker: In<"ready">, { reason }: Pick<Evict,
 const takeLeaving = (draft: Draft, worker: In<"ready">): void => {
   if (isOnProbation(draft, worker)) return;
   const { id, generation, pid } = worker;
-  note(draft, { kind: "workerLeaving", worker: id, generation, pid: pid ?? 0 });
+  recordEvent(draft, { kind: "workerLeaving", worker: id, generation, pid: pid ?? 0 });
   beginLeaving(draft, worker);
   const wanted = wantedGeneration(draft)?.number;
   if (generation === wanted && worker.dismissal === undefined) countDeath(draft, worker, whenGone(worker));
@@ -382,13 +382,13 @@ const attemptsLeftFor = ({ service: { rollout, manner }, generations }: Draft, w
 const noteFailed = (draft: Draft, worker: Worker, failure: Failure, attemptsLeft: number): void => {
   const { id, generation, pid } = worker;
   countLoss(draft, worker);
-  note(draft, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });
+  recordEvent(draft, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });
 };
 
 const noteGone = (draft: Draft, worker: Worker, ending: Ending, expected: boolean): void => {
   const { id, generation, pid } = worker;
   if (!expected) countLoss(draft, worker);
-  note(draft, { kind: "workerGone", worker: id, generation, pid, ending, expected });
+  recordEvent(draft, { kind: "workerGone", worker: id, generation, pid, ending, expected });
 };
 
 /** What nobody could collect may have been anything, so it is no clean end. */

@@ -1,6 +1,6 @@
 // A deploy of one worker: what starts when, what goes when, what is recorded and what is answered.
 import { describe, expect, test } from "bun:test";
-import { EXIT_0, EXIT_1, KILLED, notes, outcomeOf, Service, signals, started, WALL } from "./service.ts";
+import { EXIT_0, EXIT_1, eventsOf, KILLED, outcomeOf, Service, signals, started, WALL } from "./service.ts";
 import { SPEC } from "./spec.ts";
 
 describe("a deploy of one worker", () => {
@@ -168,7 +168,9 @@ describe("a deploy of one worker", () => {
     expect(started(service.spawnFailed(1))).toEqual([2]);
     service.spawned(2);
     expect(started(service.exited(2, EXIT_1))).toEqual([3]);
-    expect(notes(service.effects)).toContainEqual(expect.objectContaining({ kind: "workerFailed", attemptsLeft: 0 }));
+    expect(eventsOf(service.effects)).toContainEqual(
+      expect.objectContaining({ kind: "workerFailed", attemptsLeft: 0 }),
+    );
     expect(outcomeOf(service.spawnFailed(3), request)?.kind).toBe("rolledBack");
   });
 

@@ -1,6 +1,6 @@
 // The sentences that people read.
 import { expect, test } from "bun:test";
-import { describeEnding, describeFailure, describeNote, describeRefusal } from "../../src/core/describe.ts";
+import { describeEnding, describeFailure, describeRefusal, describeServiceEvent } from "../../src/core/describe.ts";
 
 test("endings say how a process ended", () => {
   expect(describeEnding({ kind: "exit", code: 3 })).toBe("exited with status 3");
@@ -27,8 +27,8 @@ test("failures of a deploy are in the original's words where it has some", () =>
 test("what a worker said never gets into a sentence", () => {
   const failure = { kind: "exited", ending: { kind: "exit", code: 1 }, tail: "\u001b[2J" } as const;
   expect(describeFailure(failure)).not.toContain("\u001b");
-  const note = { kind: "workerFailed", worker: 1, generation: 1, pid: 2, failure, attemptsLeft: 1 } as const;
-  expect(describeNote(note)).toBe(
+  const event = { kind: "workerFailed", worker: 1, generation: 1, pid: 2, failure, attemptsLeft: 1 } as const;
+  expect(describeServiceEvent(event)).toBe(
     "Worker 1 (pid 2, generation 1) failed: it exited with status 1 before it was available; 1 more attempt",
   );
 });
@@ -41,9 +41,11 @@ test("refusals are the original's", () => {
 });
 
 test("notes name the worker, its process if it has one, and its generation", () => {
-  expect(describeNote({ kind: "workerStarting", worker: 3, generation: 2 })).toBe("Starting worker 3 (generation 2)");
-  expect(describeNote({ kind: "workerReady", worker: 3, generation: 2, pid: 9, afterMs: 1234 })).toBe(
+  expect(describeServiceEvent({ kind: "workerStarting", worker: 3, generation: 2 })).toBe(
+    "Starting worker 3 (generation 2)",
+  );
+  expect(describeServiceEvent({ kind: "workerReady", worker: 3, generation: 2, pid: 9, afterMs: 1234 })).toBe(
     "Worker 3 (pid 9, generation 2) is ready after 1.234 s",
   );
-  expect(describeNote({ kind: "scaled", from: 2, to: 1 })).toBe("Scaling from 2 to 1 worker");
+  expect(describeServiceEvent({ kind: "scaled", from: 2, to: 1 })).toBe("Scaling from 2 to 1 worker");
 });

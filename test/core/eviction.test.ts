@@ -1,7 +1,7 @@
 // Workers that crank itself takes away and replaces: in which order, by which signals, and whatever `-respawn` says.
 import { describe, expect, test } from "bun:test";
 import type { Eviction } from "../../src/core/model/worker.ts";
-import { EXIT_0, EXIT_1, exitStatus, notes, Service, signals, started } from "./service.ts";
+import { EXIT_0, EXIT_1, eventsOf, exitStatus, Service, signals, started } from "./service.ts";
 
 const WATCHDOG: Eviction = { kind: "watchdog", afterMs: 10_000 };
 const NO_SURGE = { surge: 0, unavailable: 1 };
@@ -56,7 +56,7 @@ describe("a worker that is dismissed", () => {
   test("is dismissed once, and noted once", () => {
     const service = serving(1);
     service.evict(1);
-    expect(notes(service.effects)).toContainEqual(
+    expect(eventsOf(service.effects)).toContainEqual(
       expect.objectContaining({ kind: "workerDismissed", worker: 1, pid: 101 }),
     );
     service.evict(1, WATCHDOG);

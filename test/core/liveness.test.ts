@@ -1,6 +1,6 @@
 // Ready workers that are asked whether they are alive: when they are asked, and what their answers lead to.
 import { describe, expect, test } from "bun:test";
-import { ASKED, notes, Service, signals, started } from "./service.ts";
+import { ASKED, eventsOf, Service, signals, started } from "./service.ts";
 
 const probes = (service: Service) =>
   service.effects.flatMap((effect) => (effect.kind === "probe" ? [effect.probe] : []));
@@ -38,7 +38,7 @@ describe("a ready worker that is asked", () => {
     expect(started(service.effects)).toEqual([]);
     answer(service, false);
     answer(service, false);
-    expect(notes(service.effects)).toContainEqual(
+    expect(eventsOf(service.effects)).toContainEqual(
       expect.objectContaining({ kind: "workerDismissed", worker: 1, reason: { kind: "notAlive", detail: "hangs" } }),
     );
     expect(started(service.effects)).toEqual([2]);

@@ -1,7 +1,7 @@
 // The pace of a rollout: pauses between replacements, and places for those that drain.
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
-import { EXIT_1, notes, outcomeOf, Service, signals, started } from "./service.ts";
+import { EXIT_1, eventsOf, outcomeOf, Service, signals, started } from "./service.ts";
 
 const NO_SURGE = { surge: 0, unavailable: 1 };
 
@@ -19,7 +19,7 @@ const bringUp = (service: Service, worker: number): void => {
 };
 
 const waitings = (service: Service): unknown[] =>
-  notes(service.effects).filter(({ kind }) => kind === "rolloutWaiting" || kind === "rolloutGoesOn");
+  eventsOf(service.effects).filter(({ kind }) => kind === "rolloutWaiting" || kind === "rolloutGoesOn");
 
 describe("a pause", () => {
   test("lies between the end of one replacement and the start of the next", () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
 import { ownLimit } from "../../src/core/model/age.ts";
-import { EXIT_1, notes, Service, signals, started } from "./service.ts";
+import { EXIT_1, eventsOf, Service, signals, started } from "./service.ts";
 
 const HOUR = 3_600_000;
 const NO_SURGE = { surge: 0, unavailable: 1 };
@@ -19,7 +19,7 @@ const bringUp = (service: Service, worker: number): void => {
 };
 
 const dismissals = (service: Service): unknown[] =>
-  notes(service.effects).flatMap((note) => (note.kind === "workerDismissed" ? [note.reason.kind] : []));
+  eventsOf(service.effects).flatMap((event) => (event.kind === "workerDismissed" ? [event.reason.kind] : []));
 
 const sizes = (service: Service, bytes: Readonly<Record<number, number>>): void => {
   const all = Object.entries(bytes).map(([worker, size]) => ({ worker: Number(worker), bytes: size }));
@@ -147,7 +147,7 @@ describe("the memory", () => {
   test("makes a worker go that uses more than its limit, the one furthest beyond it first", () => {
     const service = serving(LIMITED);
     sizes(service, { 1: 1100, 2: 1900, 99: 5000 });
-    expect(notes(service.effects)).toContainEqual(
+    expect(eventsOf(service.effects)).toContainEqual(
       expect.objectContaining({
         kind: "workerDismissed",
         worker: 2,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { findWorker } from "../../src/core/model/workers.ts";
 import { startDelay } from "../../src/core/worker/backoff.ts";
-import { EXIT_0, EXIT_1, exitStatus, KILLED, notes, Service, signals, started } from "./service.ts";
+import { EXIT_0, EXIT_1, eventsOf, exitStatus, KILLED, Service, signals, started } from "./service.ts";
 
 describe("the delay before a start", () => {
   test("grows by half with each death before ready, to thirty seconds", () => {
@@ -27,7 +27,7 @@ describe("with respawn", () => {
     service.deploy();
     service.now += 400;
     expect(started(service.exited(1, EXIT_1))).toEqual([]);
-    expect(notes(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 600 });
+    expect(eventsOf(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 600 });
     expect(started(service.pass(599))).toEqual([]);
     expect(started(service.pass(1))).toEqual([2]);
   });
@@ -46,7 +46,7 @@ describe("with respawn", () => {
       service.spawned(id);
       service.ready(id);
       service.exited(id, EXIT_1);
-      expect(notes(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs });
+      expect(eventsOf(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs });
       service.pass(inMs);
     }
     const [id = 0] = service.ids("starting");
@@ -63,17 +63,17 @@ describe("with respawn", () => {
     service.now += 5000;
     service.exited(1, EXIT_1);
     service.spawnFailed(2);
-    expect(notes(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 1500 });
+    expect(eventsOf(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 1500 });
     expect(started(service.pass(1500))).toEqual([3]);
     service.spawned(3);
     service.exited(3, EXIT_0);
-    expect(notes(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 2250 });
+    expect(eventsOf(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 2250 });
     expect(started(service.pass(2250))).toEqual([4]);
     service.spawned(4);
     service.ready(4);
     expect(service.state.service.deaths).toBe(0);
     service.exited(4, EXIT_1);
-    expect(notes(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 1000 });
+    expect(eventsOf(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 1000 });
   });
 
   test("a worker that does not get ready in time is killed and another one started", () => {
@@ -85,7 +85,7 @@ describe("with respawn", () => {
     const effects = service.pass(30_000);
     expect(signals(effects)).toEqual(["2 SIGKILL tree"]);
     expect(started(effects)).toEqual([3]);
-    expect(notes(service.exited(2, KILLED, "last words"))).toContainEqual({
+    expect(eventsOf(service.exited(2, KILLED, "last words"))).toContainEqual({
       kind: "workerFailed",
       worker: 2,
       generation: 1,

@@ -1,7 +1,7 @@
 // Scaling: more or fewer workers of what is current.
 import { describe, expect, test } from "bun:test";
 import { findWorker } from "../../src/core/model/workers.ts";
-import { EXIT_1, exitStatus, notes, outcomeOf, Service, signals, started } from "./service.ts";
+import { EXIT_1, eventsOf, exitStatus, outcomeOf, Service, signals, started } from "./service.ts";
 
 describe("scaling", () => {
   test("up starts workers and answers at once", () => {
@@ -10,7 +10,7 @@ describe("scaling", () => {
     const request = service.scale({ to: 3 });
     expect(started(service.effects)).toEqual([2, 3]);
     expect(outcomeOf(service.effects, request)).toEqual({ kind: "scaled", from: 1, to: 3 });
-    expect(notes(service.effects)).toContainEqual({ kind: "scaled", from: 1, to: 3 });
+    expect(eventsOf(service.effects)).toContainEqual({ kind: "scaled", from: 1, to: 3 });
   });
 
   test("down stops those that are not available first, then the oldest", () => {
@@ -44,7 +44,7 @@ describe("scaling", () => {
     service.deploy();
     service.scale({ to: 2 });
     service.spawnFailed(2);
-    expect(notes(service.effects)).toContainEqual(expect.objectContaining({ kind: "workerFailed", worker: 2 }));
+    expect(eventsOf(service.effects)).toContainEqual(expect.objectContaining({ kind: "workerFailed", worker: 2 }));
     expect(started(service.pass(60_000))).toEqual([]);
     expect(service.ids("ready")).toEqual([1]);
   });

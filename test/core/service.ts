@@ -2,7 +2,7 @@
 // invariants, with the state frozen, so that a step that writes to it is found.
 import { expect } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
-import type { Effect, Note, Outcome } from "../../src/core/model/effects.ts";
+import type { Effect, Outcome, ServiceEvent } from "../../src/core/model/effects.ts";
 import type { CoreEvent, Scale } from "../../src/core/model/events.ts";
 import type { GoodSpec, Spec, StopStep } from "../../src/core/model/spec.ts";
 import {
@@ -198,8 +198,8 @@ export const signals = (effects: readonly Effect[]): string[] =>
 export const outcomeOf = (effects: readonly Effect[], request: number): Outcome | undefined =>
   effects.flatMap((effect) => (effect.kind === "answer" && effect.request === request ? [effect.outcome] : []))[0];
 
-export const notes = (effects: readonly Effect[]): Note[] =>
-  effects.flatMap((effect) => (effect.kind === "note" ? [effect.note] : []));
+export const eventsOf = (effects: readonly Effect[]): ServiceEvent[] =>
+  effects.flatMap((effect) => (effect.kind === "event" ? [effect.event] : []));
 
 export const exitStatus = (effects: readonly Effect[]): number | undefined =>
   effects.flatMap((effect) => (effect.kind === "exit" ? [effect.status] : []))[0];

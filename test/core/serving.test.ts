@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { describeFailure } from "../../src/core/describe.ts";
 import type { Failure, SocketFinding } from "../../src/core/model/worker.ts";
-import { KILLED, notes, outcomeOf, PROBED, Service, signals, started } from "./service.ts";
+import { eventsOf, KILLED, outcomeOf, PROBED, Service, signals, started } from "./service.ts";
 
 const NONE: SocketFinding = { missing: ["tcp://:80 (descriptor 3)"], held: 0, listens: ["0.0.0.0:9292"] };
 const SOME: SocketFinding = { ...NONE, held: 1 };
@@ -48,7 +48,7 @@ describe("a worker that says that it is ready without its sockets", () => {
     expect(started(service.exited(1))).toEqual([2]);
     service.spawned(2);
     service.send({ kind: "workerReady", now: service.now, at: service.now, worker: 2, sign: "ack", sockets: NONE });
-    expect(notes(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 1500 });
+    expect(eventsOf(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 1500 });
   });
 });
 

@@ -1,7 +1,7 @@
 // Attempts place by place: every worker has its own, in rollouts and between them.
 import { describe, expect, test } from "bun:test";
 import { CRANKS_MANNER } from "../../src/core/model/state.ts";
-import { EXIT_0, EXIT_1, exitStatus, notes, Service, signals, started } from "./service.ts";
+import { EXIT_0, EXIT_1, eventsOf, exitStatus, Service, signals, started } from "./service.ts";
 
 const MANNER = {
   ...CRANKS_MANNER,
@@ -37,7 +37,7 @@ describe("a worker that fails before it is ready", () => {
     expect(started(it.effects)).toEqual([5]);
     it.exited(5, EXIT_1);
     expect(started(it.effects)).toEqual([]);
-    expect(notes(it.effects)).toContainEqual({ kind: "placeGivenUp", worker: 5, generation: 1, left: 1 });
+    expect(eventsOf(it.effects)).toContainEqual({ kind: "placeGivenUp", worker: 5, generation: 1, left: 1 });
     expect(it.ids("ready")).toEqual([2]);
   });
 

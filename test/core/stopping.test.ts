@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Spec } from "../../src/core/model/spec.ts";
 import type { Ending } from "../../src/core/model/worker.ts";
-import { EXIT_0, EXIT_1, exitStatus, notes, outcomeOf, Service, signals } from "./service.ts";
+import { EXIT_0, EXIT_1, eventsOf, exitStatus, outcomeOf, Service, signals } from "./service.ts";
 
 const LADDER: Partial<Spec> = {
   stopSteps: [
@@ -80,7 +80,7 @@ describe("stopping a worker", () => {
   test("ends when the worker is gone", () => {
     const service = draining(LADDER);
     const effects = service.exited(1, EXIT_0);
-    expect(notes(effects)).toEqual([
+    expect(eventsOf(effects)).toEqual([
       { kind: "workerGone", worker: 1, generation: 1, pid: 101, ending: EXIT_0, expected: true },
     ]);
     expect(signals(service.pass(60_000))).toEqual([]);
@@ -117,7 +117,7 @@ describe("a worker whose main process has ended before others of its tree", () =
     expect(service.workers("stopping")).toMatchObject([{ id: 1, rest: 3 }]);
     expect(signals(service.pass(2999))).toEqual([]);
     expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
-    expect(notes(service.exited(1, TERMINATED))).toMatchObject([{ kind: "workerGone", expected: true }]);
+    expect(eventsOf(service.exited(1, TERMINATED))).toMatchObject([{ kind: "workerGone", expected: true }]);
   });
 
   test("gets the stop signal as a whole where the kill mode is process", () => {
@@ -160,7 +160,7 @@ describe("a worker whose main process has ended before others of its tree", () =
     expect(service.ids("ready")).toEqual([]);
     service.pass(0);
     expect(service.ids("starting")).toEqual([2]);
-    expect(notes(service.exited(1, EXIT_1))).toMatchObject([{ kind: "workerGone", expected: false }]);
+    expect(eventsOf(service.exited(1, EXIT_1))).toMatchObject([{ kind: "workerGone", expected: false }]);
   });
 
   test("keeps its place where workers may not overlap", () => {

@@ -598,7 +598,7 @@ class World implements SimulatedWorld {
       );
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: a look at the supervisor's own notes, from outside
+  // biome-ignore lint/suspicious/noExplicitAny: a look at the supervisor's journal, from outside
   #journalled(key: string): any {
     const bytes = this.#keeper.journalled(key);
     return bytes === undefined ? null : JSON.parse(new TextDecoder().decode(bytes));

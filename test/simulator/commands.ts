@@ -1,6 +1,6 @@
 // The simulated keeper's commands: what each does in a world without a kernel, and which handles and barriers there are.
 import { COMMANDS, type Command, type Greeting } from "../../src/keeper/protocol.ts";
-import type { Happening } from "./events.ts";
+import type { PostedEvent } from "./events.ts";
 import type { SimulatedStreams } from "./streams.ts";
 import type { SimulatedWorkers } from "./workers.ts";
 import type { CommandOf, Failing, SimulatedWorld } from "./world.ts";
@@ -19,7 +19,7 @@ export type Surface = {
   readonly world: SimulatedWorld;
   readonly workers: SimulatedWorkers;
   readonly streams: SimulatedStreams;
-  readonly post: (happening: Happening) => void;
+  readonly post: (happening: PostedEvent) => void;
   /** Takes a descriptor that came with an outstanding event; false if it is not there. */
   readonly takeDescriptor: (event: number, index: number) => boolean;
   /** Starts the supervisor that is to take the other's place. */

@@ -4,12 +4,12 @@ import { MESSAGES } from "../../src/keeper/protocol.ts";
 
 type WithoutHeader<E> = E extends KeeperEvent ? Omit<E, "seq" | "happenedAt" | "deliveredAt"> : never;
 /** An event as it is told, before it has a number and times. */
-export type Happening = WithoutHeader<KeeperEvent>;
+export type PostedEvent = WithoutHeader<KeeperEvent>;
 
 type Queued = {
   readonly seq: number;
   readonly happenedAt: number;
-  readonly happening: Happening;
+  readonly happening: PostedEvent;
   /** Which of the descriptors that came with it somebody has taken. */
   readonly taken: Set<number>;
   blamed: number;
@@ -19,14 +19,14 @@ const REPORTED_BYTES = 256;
 
 export class EventQueue {
   readonly #now: () => number;
-  readonly #onGone: (happening: Happening) => void;
+  readonly #onGone: (happening: PostedEvent) => void;
   #queue: Queued[] = [];
   #last = 0;
   #consumed = 0;
   #delivered = 0;
 
   /** `onGone` is called for each event that a commit has consumed. */
-  constructor(now: () => number, onGone: (happening: Happening) => void) {
+  constructor(now: () => number, onGone: (happening: PostedEvent) => void) {
     this.#now = now;
     this.#onGone = onGone;
   }
@@ -49,7 +49,7 @@ export class EventQueue {
     return this.#queue.some((queued) => queued.happening.kind === kind);
   }
 
-  post(happening: Happening, happenedAt: number = this.#now()): void {
+  post(happening: PostedEvent, happenedAt: number = this.#now()): void {
     this.#last += 1;
     this.#queue.push({ seq: this.#last, happenedAt, happening, taken: new Set(), blamed: 0 });
   }

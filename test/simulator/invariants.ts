@@ -120,8 +120,8 @@ export const keepsPause: Invariant = (transition) => {
 /** Nobody is replaced for age or size while anything else is under way. */
 export const recyclesOneByOne: Invariant = ({ before, after, effects }) => {
   const recycled = effects.flatMap((effect) =>
-    effect.kind === "note" && effect.note.kind === "workerDismissed" && serves(effect.note.reason)
-      ? [effect.note.worker]
+    effect.kind === "event" && effect.event.kind === "workerDismissed" && serves(effect.event.reason)
+      ? [effect.event.worker]
       : [],
   );
   if (recycled.length === 0) return null;
@@ -166,7 +166,7 @@ const endsOnce: Invariant = ({ before, event, after, effects }) => {
 /** 5. The record changes by a completed rollout, and by nothing else; so does what is current. */
 export const recordsDeploys: Invariant = ({ before, after, effects }) => {
   const completed = effects.flatMap((effect) =>
-    effect.kind === "note" && effect.note.kind === "rolloutComplete" ? [effect.note.generation] : [],
+    effect.kind === "event" && effect.event.kind === "rolloutComplete" ? [effect.event.generation] : [],
   );
   const records = effects.filter((effect) => effect.kind === "record").length;
   const isChanged =
@@ -292,12 +292,12 @@ const dismissalOf = ({ after }: Transition, id: number): Eviction | undefined =>
 const isInRollout = ({ before, after, effects }: Transition): boolean =>
   before.service.rollout !== null ||
   after.service.rollout !== null ||
-  effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutStarted");
+  effects.some((effect) => effect.kind === "event" && effect.event.kind === "rolloutStarted");
 
 /** The generations that this step wanted: one, or two when the rollout turned back in it. Empty on the way back to nothing. */
 const actingGenerations = ({ before, event, after, effects }: Transition): Generation[] => {
-  const started = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutStarted");
-  const turned = effects.some((effect) => effect.kind === "note" && effect.note.kind === "rolloutRolledBack");
+  const started = effects.some((effect) => effect.kind === "event" && effect.event.kind === "rolloutStarted");
+  const turned = effects.some((effect) => effect.kind === "event" && effect.event.kind === "rolloutRolledBack");
   const [first, last] = [started ? null : before.service.rollout, after.service.rollout];
   const replaces = isReplacing(before) || event.kind === "evict";
   if (!first && !last && !started && replaces) return poolAfter(after);

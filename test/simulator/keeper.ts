@@ -5,7 +5,7 @@ import { FrameError } from "../../src/keeper/frame-plans.ts";
 import { CommandDecoder } from "../../src/keeper/frames.ts";
 import { type Command, type Greeting, LIMITS, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { SimulatedCommands } from "./commands.ts";
-import { EventQueue, type Happening } from "./events.ts";
+import { EventQueue, type PostedEvent } from "./events.ts";
 import { encodeJournal } from "./journal.ts";
 import { SimulatedStreams } from "./streams.ts";
 import { type Death, SimulatedSupervision } from "./supervision.ts";
@@ -54,7 +54,7 @@ export class SimulatedKeeper {
     this.#world = world;
     this.#facts = facts;
     this.#startedAt = world.now();
-    const post = (happening: Happening): void => this.#events.post(happening);
+    const post = (happening: PostedEvent): void => this.#events.post(happening);
     this.#workers = new SimulatedWorkers(world, post, (happening) => this.#happen(() => post(happening)));
     this.#streams = new SimulatedStreams(world, post);
     this.#commands = new SimulatedCommands({

@@ -1,6 +1,6 @@
 // The simulated keeper's control connections: what clients send becomes lines, what is written goes back to them.
 import { LIMITS } from "../../src/keeper/protocol.ts";
-import type { Happening } from "./events.ts";
+import type { PostedEvent } from "./events.ts";
 import type { CommandOf, Failing, SimulatedWorld } from "./world.ts";
 
 type Peer = { readonly pid: number; readonly uid: number; readonly gid: number };
@@ -18,13 +18,13 @@ const ENOTCONN = 107;
 
 export class SimulatedStreams {
   readonly #world: SimulatedWorld;
-  readonly #post: (happening: Happening) => void;
+  readonly #post: (happening: PostedEvent) => void;
   readonly #connections = new Map<number, Connection>();
   /** Listeners that HTTP requests come in on. */
   readonly #heads = new Set<number>();
   #last = 0;
 
-  constructor(world: SimulatedWorld, post: (happening: Happening) => void) {
+  constructor(world: SimulatedWorld, post: (happening: PostedEvent) => void) {
     this.#world = world;
     this.#post = post;
   }

@@ -1,5 +1,5 @@
 // The simulated keeper's watchdogs: which worker has to say WATCHDOG=1, and who has not.
-import type { Happening } from "./events.ts";
+import type { PostedEvent } from "./events.ts";
 import type { CommandOf, SimulatedWorld } from "./world.ts";
 
 type Watchdog = { readonly periodMs: number; until: number; strangers: number; stranger: number };
@@ -8,10 +8,10 @@ const decoder = new TextDecoder();
 
 export class SimulatedWatchdogs {
   readonly #world: SimulatedWorld;
-  readonly #post: (happening: Happening) => void;
+  readonly #post: (happening: PostedEvent) => void;
   readonly #watchdogs = new Map<number, Watchdog>();
 
-  constructor(world: SimulatedWorld, post: (happening: Happening) => void) {
+  constructor(world: SimulatedWorld, post: (happening: PostedEvent) => void) {
     this.#world = world;
     this.#post = post;
   }

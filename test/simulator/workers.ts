@@ -1,5 +1,5 @@
 // The simulated keeper's workers: from the spawn command to the exit that a commit has consumed.
-import type { Happening } from "./events.ts";
+import type { PostedEvent } from "./events.ts";
 import { SimulatedWatchdogs } from "./watchdogs.ts";
 import type { CommandOf, Failing, SimulatedWorld } from "./world.ts";
 
@@ -29,13 +29,13 @@ const STATES = { starting: 0, running: 1, told: 2, lingering: 3 } as const;
 
 export class SimulatedWorkers {
   readonly #world: SimulatedWorld;
-  readonly #post: (happening: Happening) => void;
+  readonly #post: (happening: PostedEvent) => void;
   readonly #workers = new Map<number, Worker>();
   readonly #watchdogs: SimulatedWatchdogs;
   #starts = 0;
 
   /** `ring` posts what happens by itself, between two other things. */
-  constructor(world: SimulatedWorld, post: (happening: Happening) => void, ring: (happening: Happening) => void) {
+  constructor(world: SimulatedWorld, post: (happening: PostedEvent) => void, ring: (happening: PostedEvent) => void) {
     this.#world = world;
     this.#post = post;
     this.#watchdogs = new SimulatedWatchdogs(world, ring);

@@ -1,8 +1,8 @@
 // crank as a front end of the supervisor: its command line, its signals, and how its log reads.
 
 import { printable } from "../../control/printable.ts";
-import { describeNote } from "../../core/describe.ts";
-import type { Note } from "../../core/model/effects.ts";
+import { describeServiceEvent } from "../../core/describe.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import { goTime } from "../../supervisor/events/log.ts";
 import { reload, shutDown, upgrade } from "../../supervisor/loop/actions.ts";
 import type { Level, LogEntry } from "../../supervisor/state/front-end.ts";
@@ -15,10 +15,10 @@ const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as
 const logLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
   `${goTime(memory, wallMs)} ${MARKS[level]}${printable(message)}`;
 
-const levelOf = (note: Note): Level =>
-  note.kind === "workerGone" && !note.expected ? "warning" : NOTE_LEVELS[note.kind];
+const levelOf = (event: ServiceEvent): Level =>
+  event.kind === "workerGone" && !event.expected ? "warning" : EVENT_LEVELS[event.kind];
 
-const NOTE_LEVELS: Readonly<Record<Note["kind"], Level>> = {
+const EVENT_LEVELS: Readonly<Record<ServiceEvent["kind"], Level>> = {
   workerStarting: "debug",
   workerStarted: "info",
   workerReady: "info",
@@ -46,6 +46,6 @@ export const CRANK: FrontEnd = {
   parse: crankInvocation,
   signals: { SIGHUP: reload, SIGTERM: shutDown, SIGINT: shutDown, SIGQUIT: shutDown, SIGUSR1: upgrade },
   dialect: acknowledgements,
-  describe: (_memory, note) => ({ level: levelOf(note), message: describeNote(note) }),
+  describe: (_memory, event) => ({ level: levelOf(event), message: describeServiceEvent(event) }),
   logLine,
 };

@@ -2,7 +2,7 @@
 // Mutable, and never seen outside of the step that made it.
 
 import { oldAt } from "./age.ts";
-import type { Effect, Note, Outcome } from "./effects.ts";
+import type { Effect, Outcome, ServiceEvent } from "./effects.ts";
 import type { Generation, RequestId, Service, State } from "./state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
 import { findPool, withoutWorker, withWorker } from "./workers.ts";
@@ -74,7 +74,7 @@ export const emit = (draft: Draft, effect: Effect): void => {
 };
 
 /** Wants people told what happened. */
-export const note = (draft: Draft, content: Note): void => emit(draft, { kind: "note", note: content });
+export const recordEvent = (draft: Draft, event: ServiceEvent): void => emit(draft, { kind: "event", event });
 
 /** Answers requests, all in the same way. */
 export const answer = (draft: Draft, requests: readonly RequestId[], outcome: Outcome): void => {

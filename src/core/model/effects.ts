@@ -31,7 +31,7 @@ export type Outcome =
   | { readonly kind: "shutDown" };
 
 /** What a person or the `events` stream wants to hear; changes nothing. */
-export type Note =
+export type ServiceEvent =
   | { readonly kind: "workerStarting"; readonly worker: WorkerId; readonly generation: GenerationNumber }
   | {
       readonly kind: "workerStarted";
@@ -158,7 +158,7 @@ export type Effect =
   /** Write the record from `state.history`; answered by the event `recorded`. */
   | { readonly kind: "record" }
   | { readonly kind: "answer"; readonly request: RequestId; readonly outcome: Outcome }
-  | { readonly kind: "note"; readonly note: Note }
+  | { readonly kind: "event"; readonly event: ServiceEvent }
   /** Close the service's sockets: nobody new is taken from here on. */
   | { readonly kind: "closeSockets" }
   /** All is done: exit with this status. */

@@ -2,7 +2,7 @@
 // workers are respawned or not. How it is replaced follows from the rollout's rules: for them a evicted worker is one of
 // those that are to go.
 
-import { changeService, type Draft, note, putWorker } from "../model/draft.ts";
+import { changeService, type Draft, putWorker, recordEvent } from "../model/draft.ts";
 import { serves } from "../model/standing.ts";
 import type { Generation, Service, State } from "../model/state.ts";
 import type { Eviction, Worker } from "../model/worker.ts";
@@ -24,7 +24,7 @@ export const evict = (draft: Draft, worker: Ready, reason: Eviction): void => {
   if (before === undefined) changeService(draft, { owed: draft.service.owed + 1 });
   // One that keeps failing is restarted no faster than one that keeps dying.
   if (!serves(reason)) countDeath(draft, worker, availableAt === null ? "after available" : "before available");
-  note(draft, {
+  recordEvent(draft, {
     kind: "workerDismissed",
     worker: worker.id,
     generation: worker.generation,

@@ -1,6 +1,6 @@
 // How slowly replacements follow one another: a pause after each, and so many places for workers that drain.
 
-import { changeService, type Draft, note } from "../model/draft.ts";
+import { changeService, type Draft, recordEvent } from "../model/draft.ts";
 import type { Generation, Service, Waiting } from "../model/state.ts";
 import { someOther } from "./others.ts";
 import { type Census, mayStop, startsWanted } from "./pool.ts";
@@ -25,7 +25,7 @@ export const forgetPause = (draft: Draft): void => {
 export const pauseDueAt = ({ rollout, pausedUntil }: Service): number | null => (rollout === null ? null : pausedUntil);
 
 /** Keeps in the rollout what it waits for, and says so when that changes. */
-export const noteWaiting = (draft: Draft, wanted: Generation, census: Census): void => {
+export const recordWaiting = (draft: Draft, wanted: Generation, census: Census): void => {
   const { rollout } = draft.service;
   if (!rollout) return;
   const before = rollout.waiting ?? null;
@@ -34,10 +34,10 @@ export const noteWaiting = (draft: Draft, wanted: Generation, census: Census): v
   const { waiting: _, ...going } = rollout;
   changeService(draft, { rollout: waiting === null ? going : { ...going, waiting } });
   const { generation } = rollout;
-  if (waiting === null) return note(draft, { kind: "rolloutGoesOn", generation });
+  if (waiting === null) return recordEvent(draft, { kind: "rolloutGoesOn", generation });
   const { pauseMs } = wanted.spec;
   const reason = waiting.kind === "pause" ? ({ kind: "pause", afterMs: pauseMs } as const) : waiting;
-  note(draft, { kind: "rolloutWaiting", generation, reason });
+  recordEvent(draft, { kind: "rolloutWaiting", generation, reason });
 };
 
 const isSameWaiting = (a: Waiting | null, b: Waiting | null): boolean => {

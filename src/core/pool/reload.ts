@@ -6,7 +6,7 @@ import { asGiven } from "../model/spec.ts";
 import type { Service } from "../model/state.ts";
 import { beginRollout, isInFlight } from "./rollout.ts";
 
-/** Begins a reload, or takes note that it is wanted when its time comes. */
+/** Begins a reload, or remembers that it is wanted when its time comes. */
 export const reload = (draft: Draft, { now, wallNow }: Reload): void => {
   const { phase, rollout, current, queuedReload } = draft.service;
   if (phase.kind === "stopping" || queuedReload !== null || (rollout === null && current === null)) return;

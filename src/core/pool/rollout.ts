@@ -1,7 +1,7 @@
 // Replacing the current generation with the incoming one, and, when that has failed, the way back, which is the same
 // thing in the other direction. What is done next follows from the state alone, whatever event led to it.
 
-import { answer, changeService, type Draft, emit, note, putGeneration } from "../model/draft.ts";
+import { answer, changeService, type Draft, emit, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Run } from "../model/events.ts";
 import { withGood } from "../model/history.ts";
 import { sharedSpec } from "../model/spec.ts";
@@ -14,7 +14,7 @@ import { startWorker } from "../worker/starting.ts";
 import { beginStop } from "../worker/stopping.ts";
 import { limitOwed, takePlace } from "./eviction.ts";
 import { takeOthers, takeWanted } from "./others.ts";
-import { endReplacement, forgetPause, noteWaiting } from "./pacing.ts";
+import { endReplacement, forgetPause, recordWaiting } from "./pacing.ts";
 import { type Census, isComplete, mayAllGo, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 
 /** Makes a spec the incoming generation. One that is already on its way is superseded. */
@@ -47,7 +47,7 @@ export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "no
   });
   forgetBackoff(draft);
   forgetPause(draft);
-  note(draft, { kind: "rolloutStarted", generation: number, instances: spec.instances });
+  recordEvent(draft, { kind: "rolloutStarted", generation: number, instances: spec.instances });
 };
 
 /** Drops the rollout in flight and says so. One that had failed already says why, even if its last lines are not known yet. */
@@ -138,7 +138,7 @@ export const advanceRollout = (draft: Draft): void => {
   if (rollout?.rollingBack) finishRollback(draft, rollout, wanted, census);
   else if (rollout && wanted && isComplete(wanted, census) && draft.service.pendingRecord === null)
     complete(draft, rollout, wanted);
-  else if (wanted) noteWaiting(draft, wanted, census);
+  else if (wanted) recordWaiting(draft, wanted, census);
 };
 
 /** Scaled down on the way, there may be more of the wanted generation than are wanted: those that are not available go first. */
@@ -202,7 +202,7 @@ const complete = (draft: Draft, rollout: Rollout, { number, spec, createdAt, cre
     lastOutcome: "clean",
   });
   emit(draft, { kind: "record" });
-  note(draft, { kind: "rolloutComplete", generation: number, tookMs: draft.now - rollout.startedAt });
+  recordEvent(draft, { kind: "rolloutComplete", generation: number, tookMs: draft.now - rollout.startedAt });
 };
 
 /** Answers as soon as the failure is known in full; ends the way back when the current generation has its workers again. */
@@ -219,7 +219,7 @@ const finishRollback = (draft: Draft, rollout: Rollout, wanted: Generation | nul
     changeService(draft, { rollout: { ...rollout, requests: [], rollingBack: { ...rollingBack, told: true } } });
 };
 
-/** The rollout's answer and note: it was rolled back, and why. */
+/** The rollout's answer and event: it was rolled back, and why. */
 const tell = (
   draft: Draft,
   { generation, requests }: Rollout,
@@ -227,6 +227,6 @@ const tell = (
 ): void => {
   const { failure, worker, pid } = why;
   changeService(draft, { lastOutcome: "failed" });
-  note(draft, { kind: "rolloutRolledBack", generation, failure, current: draft.service.current });
+  recordEvent(draft, { kind: "rolloutRolledBack", generation, failure, current: draft.service.current });
   answer(draft, requests, { kind: "rolledBack", generation, worker, pid, failure });
 };

@@ -1,6 +1,6 @@
 // Changing how many workers there should be.
 
-import { answerOne, changeService, type Draft, note, putGeneration } from "../model/draft.ts";
+import { answerOne, changeService, type Draft, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Refusal } from "../model/effects.ts";
 import type { Scale } from "../model/events.ts";
 import { isEvicted } from "../model/standing.ts";
@@ -27,7 +27,7 @@ export const scale = (draft: Draft, { request, change, inRollout }: Scale): void
   }
   if (to !== from) {
     setInstances(draft, to);
-    note(draft, { kind: "scaled", from, to });
+    recordEvent(draft, { kind: "scaled", from, to });
   }
   // A rollout starts and stops what it takes at the end of the step.
   if (draft.service.rollout === null) fitPool(draft, { ...wanted, instances: to });

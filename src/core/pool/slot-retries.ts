@@ -1,7 +1,7 @@
 // Attempts counted place by place, for programs that give every worker its own: whoever fails is followed by the next
 // attempt at its place, until there is none left; then the place is given up, and the service goes on with the others.
 
-import { changeService, type Draft, note, putGeneration } from "../model/draft.ts";
+import { changeService, type Draft, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Failure, Worker } from "../model/worker.ts";
 import { wantedGeneration } from "./pool.ts";
 import { rollBack } from "./rollout.ts";
@@ -27,6 +27,6 @@ export const failPlace = (draft: Draft, worker: Worker, failure: Failure): numbe
   const instances = Math.max(0, generation.instances - 1);
   putGeneration(draft, { ...generation, instances });
   changeService(draft, { lastOutcome: "failed" });
-  note(draft, { kind: "placeGivenUp", worker: worker.id, generation: generation.number, left: instances });
+  recordEvent(draft, { kind: "placeGivenUp", worker: worker.id, generation: generation.number, left: instances });
   return 0;
 };

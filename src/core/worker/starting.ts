@@ -1,6 +1,6 @@
 // How a worker is started: as a number of its own, before anybody knows its pid.
 
-import { changeService, type Draft, emit, note, putGeneration, putWorker } from "../model/draft.ts";
+import { changeService, type Draft, emit, putGeneration, putWorker, recordEvent } from "../model/draft.ts";
 import type { Own } from "../model/owner.ts";
 import type { Generation } from "../model/state.ts";
 import type { GenerationNumber, Worker } from "../model/worker.ts";
@@ -30,7 +30,7 @@ export const startWorker = (draft: Draft, { number, spec }: Generation, as: "ano
   changeService(draft, { nextWorker: id + 1 });
   putWorker(draft, worker);
   emit(draft, { kind: "start", worker: id });
-  note(draft, { kind: "workerStarting", worker: id, generation: number });
+  recordEvent(draft, { kind: "workerStarting", worker: id, generation: number });
 };
 
 /** The next attempt at a place whose last worker failed, if there is one; else the first. */

@@ -1,6 +1,6 @@
 // How a worker is stopped: its spec's steps, one after the other, each at its time after the first.
 
-import { type Draft, emit, note, putWorker, specOf } from "../model/draft.ts";
+import { type Draft, emit, putWorker, recordEvent, specOf } from "../model/draft.ts";
 import type { MainExited } from "../model/events.ts";
 import type { Own } from "../model/owner.ts";
 import type { Spec, StopStep } from "../model/spec.ts";
@@ -152,7 +152,7 @@ const signalRest = (draft: Draft, worker: Stopping, ending: Ending, signal: stri
   const { id, generation, pid, rest = 0, unasked } = worker;
   emit(draft, { kind: "signal", worker: id, signal, target: "tree" });
   const expected = unasked !== true;
-  note(draft, { kind: "workerMainGone", worker: id, generation, pid: pid ?? 0, ending, rest, signal, expected });
+  recordEvent(draft, { kind: "workerMainGone", worker: id, generation, pid: pid ?? 0, ending, rest, signal, expected });
 };
 
 const stepsFor = (
@@ -187,7 +187,7 @@ const dueAfter = (now: number, steps: readonly StopStep[], taken: number): numbe
 const sendSignal = (draft: Draft, worker: Worker, signal: string, target: "process" | "tree"): void => {
   const { id, generation, pid } = worker;
   emit(draft, { kind: "signal", worker: id, signal, target });
-  if (pid !== null) note(draft, { kind: "workerStopping", worker: id, generation, pid, signal });
+  if (pid !== null) recordEvent(draft, { kind: "workerStopping", worker: id, generation, pid, signal });
 };
 
 type Identity = Pick<Worker, "id" | "generation" | "index" | "attempt" | "pid" | "startTime" | "startedAt"> & {

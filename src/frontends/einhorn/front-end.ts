@@ -1,8 +1,8 @@
 // einhorn as a front end of the supervisor: its signals, and how its log reads.
 import { host } from "#host";
 import { printable } from "../../control/printable.ts";
-import { describeNote } from "../../core/describe.ts";
-import type { Note } from "../../core/model/effects.ts";
+import { describeServiceEvent } from "../../core/describe.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import { log } from "../../supervisor/events/log.ts";
 import { abandonWorkers } from "../../supervisor/loop/actions.ts";
 import type { Level, LogEntry } from "../../supervisor/state/front-end.ts";
@@ -14,7 +14,7 @@ import { rememberSignal } from "./own.ts";
 import { shutDownWith } from "./shutdown.ts";
 import { tellSubscribers, upgradeBy, upgraded, wrapper } from "./upgrade.ts";
 
-const LEVELS: Readonly<Record<Note["kind"], Level>> = {
+const LEVELS: Readonly<Record<ServiceEvent["kind"], Level>> = {
   workerStarting: "debug",
   workerStarted: "info",
   workerReady: "info",
@@ -42,10 +42,10 @@ const MARKS = { error: "ERROR", warning: "ERROR", info: "INFO", debug: "DEBUG" }
 const logLine = ({ facts }: Memory, { level, message }: LogEntry): string =>
   `[MASTER ${facts.pid}] ${MARKS[level]}: ${printable(message)}`;
 
-const told = (memory: Memory, note: Note): void => {
-  if (note.kind === "workerStopping") rememberSignal(memory, note.worker, note.signal);
-  if (note.kind === "workerStarted") reniceWorker(memory, note.pid);
-  tellSubscribers(memory, note);
+const published = (memory: Memory, event: ServiceEvent): void => {
+  if (event.kind === "workerStopping") rememberSignal(memory, event.worker, event.signal);
+  if (event.kind === "workerStarted") reniceWorker(memory, event.pid);
+  tellSubscribers(memory, event);
 };
 
 const begun = (memory: Memory): void => {
@@ -92,8 +92,8 @@ export const EINHORN: FrontEnd = {
     SIGQUIT: abandonWorkers("SIGQUIT", 1),
   },
   dialect: einhornDialect,
-  describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
-  told,
+  describe: (_memory, event) => ({ level: LEVELS[event.kind], message: describeServiceEvent(event) }),
+  published,
   begun,
   wrapper,
   upgraded,

@@ -1,8 +1,8 @@
 // Upgrades: first the master replaces itself in place, then the workers, with the same command as a new
 // generation. Clients that wait get its progress.
 import { encodeEinhornAnswer } from "../../control/dialects/einhorn.ts";
-import { describeNote } from "../../core/describe.ts";
-import type { Note } from "../../core/model/effects.ts";
+import { describeServiceEvent } from "../../core/describe.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import { asGiven } from "../../core/model/spec.ts";
 import type { RolloutOrder } from "../../core/model/state.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
@@ -98,16 +98,16 @@ export const subscribe = (memory: Memory, subscriber: Subscriber): void =>
   rememberSubscribers(memory, [...einhornMemory(memory).subscribers, subscriber]);
 
 /** Tells those who wait for an upgrade what has happened, and the last of it. */
-export const tellSubscribers = (memory: Memory, note: Note): void => {
+export const tellSubscribers = (memory: Memory, event: ServiceEvent): void => {
   const { subscribers } = einhornMemory(memory);
   if (subscribers.length === 0) return;
-  const isDone = note.kind === "rolloutComplete" && memory.core.service.rollout === null;
-  const isOver = note.kind === "shutdownStarted";
+  const isDone = event.kind === "rolloutComplete" && memory.core.service.rollout === null;
+  const isOver = event.kind === "shutdownStarted";
   const hearing = isOver ? subscribers : subscribers.filter(({ upgrade }) => upgrade === null);
   for (const subscriber of hearing) {
     if (isOver) tell(memory, subscriber, "Upgrade abandoned: einhorn is going down", "last");
     else if (isDone) tell(memory, subscriber, "Upgrade done", "last");
-    else tell(memory, subscriber, describeNote(note), "more");
+    else tell(memory, subscriber, describeServiceEvent(event), "more");
   }
   if (isDone || isOver)
     rememberSubscribers(

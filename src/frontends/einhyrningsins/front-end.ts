@@ -1,8 +1,8 @@
 // einhyrningsins as a front end of the supervisor: its signals, and how its log reads.
 
 import { printable } from "../../control/printable.ts";
-import { describeNote } from "../../core/describe.ts";
-import type { Note } from "../../core/model/effects.ts";
+import { describeServiceEvent } from "../../core/describe.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import { syslogTime } from "../../supervisor/events/syslog.ts";
 import { forward, reload, shutDown, shutDownBy } from "../../supervisor/loop/actions.ts";
 import type { Level, LogEntry, ReceivedSignal } from "../../supervisor/state/front-end.ts";
@@ -17,7 +17,7 @@ const terminate = (memory: Memory, signal: ReceivedSignal): void => {
   if (!isUnderWay) shutDownBy(TERMINATION)(memory, signal);
 };
 
-const LEVELS: Readonly<Record<Note["kind"], Level>> = {
+const LEVELS: Readonly<Record<ServiceEvent["kind"], Level>> = {
   workerStarting: "debug",
   workerStarted: "info",
   workerReady: "info",
@@ -61,7 +61,7 @@ export const EINHYRNINGSINS: FrontEnd = {
     SIGQUIT: terminate,
   },
   dialect: einhyrningsinsDialect,
-  describe: (_memory, note) => ({ level: LEVELS[note.kind], message: describeNote(note) }),
+  describe: (_memory, event) => ({ level: LEVELS[event.kind], message: describeServiceEvent(event) }),
   logLine,
   setUpFailure: { sink: "stdout", status: 255 },
 };

@@ -8,7 +8,7 @@ import { allWorkers, findWorker } from "../../core/model/workers.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
 import { deployForNobody, redeploy } from "../control/requests.ts";
 import { log } from "../events/log.ts";
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import { AddressError, parseUri } from "../os/addresses.ts";
 import { wayToOpen } from "../sockets/openings.ts";
 import { isOpenAt, type Opening, openCommand } from "../sockets/sockets.ts";
@@ -134,7 +134,7 @@ export const takeOver = async (
   reconcileProbes(memory, new Set(memory.unstarted), now);
   noteFound(memory, adoption, now);
   report(memory, adoption, now);
-  for (const loss of lostDescriptors(left)) happen(memory, loss, now);
+  for (const loss of lostDescriptors(left)) recordEvent(memory, loss, now);
   rememberAdoption(memory, null);
   serveAgain(memory, settings, now);
   // What nobody knows gives way to what was good last.
@@ -197,16 +197,17 @@ const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: 
   for (const { uri, address, taken } of sockets) {
     if (taken === null) continue;
     const { worker, pid: holder, fd } = taken;
-    happen(memory, { kind: "socketTaken", address, uri, worker, pid: holder, fd }, now);
+    recordEvent(memory, { kind: "socketTaken", address, uri, worker, pid: holder, fd }, now);
   }
-  for (const { id, reason } of lost) happen(memory, { kind: "workerNotAdopted", worker: id, pid: null, reason }, now);
+  for (const { id, reason } of lost)
+    recordEvent(memory, { kind: "workerNotAdopted", worker: id, pid: null, reason }, now);
   for (const { id, pid: process, losses } of workers) {
     for (const loss of losses)
-      happen(memory, { kind: "adoptionLoss", worker: id, pid: process, loss, reason: null }, now);
+      recordEvent(memory, { kind: "adoptionLoss", worker: id, pid: process, loss, reason: null }, now);
   }
   const pids = workers.map((worker) => worker.pid);
   const afterMs = Math.max(0, now - memory.facts.startedAt);
-  happen(memory, { kind: "adopted", pid, pids, of: workers.length + lost.length, afterMs }, now);
+  recordEvent(memory, { kind: "adopted", pid, pids, of: workers.length + lost.length, afterMs }, now);
 };
 
 /** What is to run does, or is on its way; else it is started as at any start. */
@@ -227,8 +228,9 @@ export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kin
   const named = { worker: event.id, pid: findWorker(memory.core.workers, event.id)?.pid ?? null };
   const reason = describeErrno(event.errno);
   const loss = LOSSES[event.step];
-  if (loss !== undefined) return happen(memory, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);
-  happen(memory, { kind: "workerNotAdopted", ...named, reason: `${event.step}: ${reason}` }, event.deliveredAt);
+  if (loss !== undefined)
+    return recordEvent(memory, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);
+  recordEvent(memory, { kind: "workerNotAdopted", ...named, reason: `${event.step}: ${reason}` }, event.deliveredAt);
   memory.advance({
     kind: "workerExited",
     now: event.deliveredAt,

@@ -3,7 +3,7 @@
 import { mergeHistories } from "../../core/model/history.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { log } from "../events/log.ts";
-import { logHappening } from "../events/supervisor-event.ts";
+import { logSupervisorEvent } from "../events/supervisor-event.ts";
 import { FileError } from "../os/files.ts";
 import { StartError } from "../sockets/sockets.ts";
 import { rememberBoot } from "../state/remember.ts";
@@ -74,7 +74,7 @@ export const lookForLeft = async (
   if (verdict.kind === "nobody") {
     log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting without any`);
     for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
-    for (const loss of verdict.losses) logHappening(memory, loss);
+    for (const loss of verdict.losses) logSupervisorEvent(memory, loss);
     return { isAdopting: false, history, nextGeneration };
   }
   beginAdoption(memory, verdict.adoption);

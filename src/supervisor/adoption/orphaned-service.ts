@@ -1,5 +1,5 @@
 // What a crank that was killed left: its journal read and understood, and what of it still lives. Changes nothing.
-import type { DescriptorsLost } from "../../control/happenings.ts";
+import type { DescriptorsLost } from "../../control/supervisor-events.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { readJournal } from "../../keeper/journal.ts";

@@ -85,7 +85,7 @@ export const answer = (memory: Memory, request: number, outcome: Outcome, before
   if (!pending) return;
   const said = outcomeMessage(memory, outcome, before);
   // Its progress comes first, and that is told behind the deeds.
-  if (pending.kind === "rollout" && (memory.notes.hasUntold || pending.generation === memory.look?.generation))
+  if (pending.kind === "rollout" && (memory.events.hasUnpublished || pending.generation === memory.look?.generation))
     return rememberPending(memory, request, { ...pending, said: JSON.stringify(said) });
   forgetPending(memory, request);
   finish(memory, pending, said);
@@ -118,7 +118,7 @@ export const endHeldAnswers = (
   { generation, warning }: { readonly generation: GenerationNumber; readonly warning: string | null },
 ): void => {
   if (warning !== null) warnHeldAnswers(memory, generation, warning);
-  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
+  if (!memory.events.hasUnpublished) giveHeldAnswers(memory);
 };
 
 type Said = { readonly result: Result } | { readonly error: RpcError };

@@ -1,9 +1,9 @@
 // What can be asked on the control socket: a handler for every method of the protocol.
 
-import { isHappening } from "../../control/happenings.ts";
 import type { RpcId } from "../../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods } from "../../control/messages.ts";
 import type { RunParams } from "../../control/run-params.ts";
+import { isSupervisorEvent } from "../../control/supervisor-events.ts";
 import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../../core/model/spec.ts";
 import { allWorkers, countWorkers } from "../../core/model/workers.ts";
 import { beginMeasurement, isMeasured } from "../metrics/measuring.ts";
@@ -247,10 +247,10 @@ const askStatus: Handler<"status"> = (memory, call, { measure }) => {
 };
 
 const events: Handler<"events"> = (memory, call, params) => {
-  reply(memory, call, { first: memory.notes.first, next: memory.notes.next });
+  reply(memory, call, { first: memory.events.first, next: memory.events.next });
   if (params.from !== undefined) {
-    for (const text of memory.notes.from(params.from))
-      notify(memory, call.connection, isHappening(JSON.parse(text)) ? "happening" : "event", text);
+    for (const text of memory.events.from(params.from))
+      notify(memory, call.connection, isSupervisorEvent(JSON.parse(text)) ? "happening" : "event", text);
   }
   if (params.follow === true) addFollower(memory, call.connection);
 };

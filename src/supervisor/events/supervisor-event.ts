@@ -1,29 +1,29 @@
-// What the supervisor has to tell beside the core's notes: noted in the same numbers, and logged when it is told.
-import { describeHappening, type Happening } from "../../control/happenings.ts";
+// Events of the supervisor itself, numbered with those of the core, and logged when they are published.
+import { describeSupervisorEvent, type SupervisorEvent } from "../../control/supervisor-events.ts";
 import { wallTime } from "../state/facts.ts";
 import type { Level } from "../state/front-end.ts";
 import type { Memory } from "../state/store.ts";
 import { log } from "./log.ts";
 
 /**
- * Takes note of it; `now` is CLOCK_MONOTONIC ms. Before crank serves, it goes to the log alone: if another crank's workers are
+ * Records an event; `now` is CLOCK_MONOTONIC ms. Before crank serves, it goes to the log alone: if another crank's workers are
  * adopted, its events go on with that one's numbers.
  */
-export const happen = (memory: Memory, happening: Happening, now: number): void => {
-  if (memory.boot.stage === "serving") memory.notes.add(happening, wallTime(memory.facts, now));
-  else logHappening(memory, happening);
+export const recordEvent = (memory: Memory, event: SupervisorEvent, now: number): void => {
+  if (memory.boot.stage === "serving") memory.events.add(event, wallTime(memory.facts, now));
+  else logSupervisorEvent(memory, event);
 };
 
 /** The line of the log for it, the same under every front end. */
-export const logHappening = (memory: Memory, happening: Happening): void => {
+export const logSupervisorEvent = (memory: Memory, event: SupervisorEvent): void => {
   // Narrowed by the key: the table has for each kind the level of that kind, or the function that knows it.
-  const level = LEVELS[happening.kind] as Level | ((happening: Happening) => Level);
-  log(memory, typeof level === "string" ? level : level(happening), describeHappening(happening));
+  const level = LEVELS[event.kind] as Level | ((event: SupervisorEvent) => Level);
+  log(memory, typeof level === "string" ? level : level(event), describeSupervisorEvent(event));
 };
 
-type OfKind<K extends Happening["kind"]> = Extract<Happening, { kind: K }>;
+type OfKind<K extends SupervisorEvent["kind"]> = Extract<SupervisorEvent, { kind: K }>;
 
-const LEVELS: { readonly [K in Happening["kind"]]: Level | ((happening: OfKind<K>) => Level) } = {
+const LEVELS: { readonly [K in SupervisorEvent["kind"]]: Level | ((event: OfKind<K>) => Level) } = {
   supervisorDied: "warning",
   messageSetAside: "error",
   runDirectoryGone: "warning",

@@ -1,17 +1,17 @@
 // What can be done to the service as a whole, for signals and dialects alike.
 
-import { describeHappening } from "../../control/happenings.ts";
+import { describeSupervisorEvent } from "../../control/supervisor-events.ts";
 import type { StopStep } from "../../core/model/spec.ts";
 import { allWorkers, countWorkers } from "../../core/model/workers.ts";
 import { redeployAnew } from "../control/requests.ts";
 import { log } from "../events/log.ts";
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import { signalNumber } from "../os/signals.ts";
 import { leave } from "../startup/exit.ts";
 import type { ReceivedSignal } from "../state/front-end.ts";
 import type { Memory } from "../state/store.ts";
 import { tellManagerWhy } from "../systemd/link.ts";
-import { noteRestart } from "../systemd/tell-service-manager.ts";
+import { rememberRestart } from "../systemd/tell-service-manager.ts";
 import { requestUpgrade } from "../upgrade/upgrade.ts";
 import { advance } from "./apply-effects.ts";
 
@@ -67,15 +67,15 @@ export const LEAVING = "SIGRTMIN+1";
  */
 export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<void> | void => {
   const { core, frontEnd } = memory;
-  noteRestart(memory);
+  rememberRestart(memory);
   const obstacle = whyNobodyCouldAdopt(memory);
   if (obstacle !== null) {
     log(memory, "warning", `${signal.name}: ${obstacle}; the workers are stopped instead`);
     return frontEnd.signals.SIGTERM?.(memory, { ...signal, name: "SIGTERM" });
   }
   const leaving = { kind: "workersLeft", count: countWorkers(core.workers) } as const;
-  happen(memory, leaving, signal.now);
-  tellManagerWhy(memory, describeHappening(leaving));
+  recordEvent(memory, leaving, signal.now);
+  tellManagerWhy(memory, describeSupervisorEvent(leaving));
   memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 

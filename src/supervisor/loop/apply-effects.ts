@@ -1,4 +1,4 @@
-// One event through the core, and every effect of it carried out: into commands, answers, notes and the log.
+// One event through the core, and every effect of it carried out: into commands, answers, events and the log.
 
 import { isHappening } from "../../control/happenings.ts";
 import type { Effect, Note } from "../../core/model/effects.ts";
@@ -7,7 +7,7 @@ import { type Step, step } from "../../core/step.ts";
 import { LIMITS } from "../../keeper/protocol.ts";
 import { answer, finish, giveHeldAnswers, notify, workerIsGone } from "../control/replies.ts";
 import { log } from "../events/log.ts";
-import { logHappening } from "../events/supervisor-event.ts";
+import { logSupervisorEvent } from "../events/supervisor-event.ts";
 import { beginMeasurement } from "../metrics/measuring.ts";
 import { signalNumber } from "../os/signals.ts";
 import { keepBacklogs } from "../sockets/backlog.ts";
@@ -15,9 +15,9 @@ import { lookAtNames } from "../sockets/names.ts";
 import { restoreRunDirectory } from "../sockets/run-directory.ts";
 import { closeSockets, leave } from "../startup/exit.ts";
 import { wallTime } from "../state/facts.ts";
-import { countNote, forgetPending, forgetSaid, rememberCore } from "../state/remember.ts";
+import { countEvent, forgetPending, forgetSaid, rememberCore } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
-import { noteForManager } from "../systemd/tell-service-manager.ts";
+import { rememberLastFailure } from "../systemd/tell-service-manager.ts";
 import { beginLook } from "../workers/serving/accepting.ts";
 import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
@@ -72,9 +72,9 @@ export const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer
     case "record":
       // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
       return;
-    case "note":
-      if (effect.note.kind === "rolloutStarted") lookAtNames(memory);
-      return memory.notes.add(effect.note, wallTime(memory.facts, now));
+    case "event":
+      if (effect.event.kind === "rolloutStarted") lookAtNames(memory);
+      return memory.events.add(effect.event, wallTime(memory.facts, now));
     case "closeSockets":
       return closeSockets(memory);
     case "exit":
@@ -86,44 +86,44 @@ export const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer
 const watch = (memory: Memory, worker: number, periodMs: number): void =>
   memory.outbox.command({ kind: "watchdog", worker, periodMs: memory.said.get(worker)?.watchdogMs ?? periodMs });
 
-/** How much of what was noted is told at once, in UTF-16 units, for all listeners together. */
-const TOLD_AT_ONCE = LIMITS.batchBytes / 8;
+/** How much is published at once, in UTF-16 units, for all listeners together. */
+const PUBLISHED_AT_ONCE = LIMITS.batchBytes / 8;
 
 /**
- * Tells what has been noted: to the log, to the followers, to the clients that wait for a deploy. A part of it where many
+ * Publishes events: to the log, to the followers, to the clients that wait for a deploy. A part of it where many
  * listen: events that came meanwhile are handled before the rest.
  */
-export const tellNotes = (memory: Memory): void => {
+export const publishEvents = (memory: Memory): void => {
   const listeners = 1 + memory.followers.size + memory.pending.size;
-  for (const { note, json } of memory.notes.takeUntold(memory.outbox, TOLD_AT_ONCE / listeners)) {
-    if (isHappening(note)) {
-      logHappening(memory, note);
+  for (const { event, json } of memory.events.takeUnpublished(memory.outbox, PUBLISHED_AT_ONCE / listeners)) {
+    if (isSupervisorEvent(event)) {
+      logSupervisorEvent(memory, event);
       for (const connection of memory.followers) notify(memory, connection, "happening", json);
-    } else tell(memory, note, json);
+    } else publish(memory, event, json);
   }
   // Its progress comes before a deploy's answer.
-  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
+  if (!memory.events.hasUnpublished) giveHeldAnswers(memory);
 };
 
-const tell = (memory: Memory, note: Note, json: string): void => {
-  noteForManager(memory, note);
-  countNote(memory, note);
-  const said = memory.frontEnd.describe(memory, note);
+const publish = (memory: Memory, event: ServiceEvent, json: string): void => {
+  rememberLastFailure(memory, event);
+  countEvent(memory, event);
+  const said = memory.frontEnd.describe(memory, event);
   if (said !== null) log(memory, said.level, said.message);
-  memory.frontEnd.told?.(memory, note);
+  memory.frontEnd.published?.(memory, event);
   for (const connection of memory.followers) notify(memory, connection, "event", json);
   for (const [request, pending] of memory.pending) {
-    if (pending.kind !== "rollout" || !("generation" in note) || note.generation !== pending.generation) continue;
+    if (pending.kind !== "rollout" || !("generation" in event) || event.generation !== pending.generation) continue;
     if (pending.wait && pending.connection !== 0) notify(memory, pending.connection, "progress", json);
-    if (!pending.wait && note.kind === "workerStarted") {
+    if (!pending.wait && event.kind === "workerStarted") {
       forgetPending(memory, request);
-      finish(memory, pending, { result: { generation: note.generation, accepted: true, pids: [note.pid] } });
+      finish(memory, pending, { result: { generation: event.generation, accepted: true, pids: [event.pid] } });
     }
   }
   // Behind the deeds: nothing waits for it.
-  if (note.kind === "workerReady") keepBacklogs(memory);
-  if (note.kind === "rolloutComplete") beginLook(memory, note.generation);
-  if (note.kind !== "workerGone") return;
-  workerIsGone(memory, note.worker);
-  forgetSaid(memory, note.worker);
+  if (event.kind === "workerReady") keepBacklogs(memory);
+  if (event.kind === "rolloutComplete") beginLook(memory, event.generation);
+  if (event.kind !== "workerGone") return;
+  workerIsGone(memory, event.worker);
+  forgetSaid(memory, event.worker);
 };

@@ -17,7 +17,7 @@ import {
 } from "../control/replies.ts";
 import { CONTROL_METHODS, type MethodHandlers } from "../control/requests.ts";
 import { log } from "../events/log.ts";
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import { takeMeasured } from "../metrics/measuring.ts";
 import { signalName } from "../os/signals.ts";
 import { atRestored } from "../sockets/backlog.ts";
@@ -36,7 +36,7 @@ import {
 } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
 import { atManagerFailure } from "../systemd/link.ts";
-import { noteReload } from "../systemd/tell-service-manager.ts";
+import { rememberReload } from "../systemd/tell-service-manager.ts";
 import { upgrade } from "../upgrade/request.ts";
 import { takeUpgradeEvent } from "../upgrade/upgrade.ts";
 import { atHanded, atHungUp, atStoreFailure, atTaken, takeStoreWords } from "../workers/notify/descriptor-requests.ts";
@@ -73,7 +73,7 @@ const onSignal = (memory: Memory, event: EventOf<"signalled">): Handled => {
   const isServing = memory.boot.stage === "serving";
   if (!isServing && ENDING.has(name)) return cancelStart(memory);
   if (name === LEAVING) return leaveWorkers(memory, signal);
-  if (name === "SIGHUP") noteReload(memory, signal.now);
+  if (name === "SIGHUP") rememberReload(memory, signal.now);
   if (isServing && name === "SIGHUP") lookAtNames(memory);
   if (isServing) return memory.frontEnd.signals[name]?.(memory, signal);
 };
@@ -193,7 +193,7 @@ const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf
   const [first = ["", ""]] = which === "ready" ? [["READY", said.get("READY")]] : said;
   const { pid, uid, deliveredAt } = event;
   const words = first.join("=").slice(0, MOST_QUOTED);
-  happen(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: untold }, deliveredAt);
+  recordEvent(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: untold }, deliveredAt);
 };
 const MOST_QUOTED = 64;
 /** Of those that say they are ready, and of all others, for each worker. */
@@ -256,7 +256,7 @@ const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
 ]);
 
 const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
-  happen(memory, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
+  recordEvent(memory, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
   if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
   // What a line says begins with its connection's number.
   const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
@@ -268,7 +268,7 @@ const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
 const onPenalty = (memory: Memory, { address, times, waitMs, deliveredAt }: EventOf<"penalized">): void => {
   const { untold, next } = oneMore(memory.penalties, deliveredAt, MOST_PENALTIES);
   memory.penalties = next;
-  if (untold !== null) happen(memory, { kind: "tokenRefused", address, times, waitMs }, deliveredAt);
+  if (untold !== null) recordEvent(memory, { kind: "tokenRefused", address, times, waitMs }, deliveredAt);
 };
 const MOST_PENALTIES = { most: 10, perMs: 60_000 };
 
@@ -285,7 +285,7 @@ const ON_EVENT: Handlers = {
   },
   supervisorDied: (memory, event) => {
     countDeath(memory);
-    happen(memory, { kind: "supervisorDied", ending: endingOf(event.ending, event.status) }, event.deliveredAt);
+    recordEvent(memory, { kind: "supervisorDied", ending: endingOf(event.ending, event.status) }, event.deliveredAt);
   },
   supervisorReplaced: takeUpgradeEvent,
   supervisorKept: takeUpgradeEvent,
@@ -294,12 +294,12 @@ const ON_EVENT: Handlers = {
   journalFailed: (memory, { step, errno, deliveredAt }) => {
     restoreRunDirectory(memory, deliveredAt);
     rememberBoot(memory, { ...memory.boot, journal: "memory" });
-    happen(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt);
+    recordEvent(memory, { kind: "journalFailed", step, reason: describeErrno(errno) }, deliveredAt);
   },
   journalRestored: (memory, { afterMs, deliveredAt }) => {
     const { journal: _, ...boot } = memory.boot;
     rememberBoot(memory, boot);
-    happen(memory, { kind: "journalRestored", afterMs }, deliveredAt);
+    recordEvent(memory, { kind: "journalRestored", afterMs }, deliveredAt);
   },
   opened: (memory, event) => {
     memory.inodes.set(event.handle, event.inode);
@@ -318,7 +318,7 @@ const ON_EVENT: Handlers = {
   relistened: (memory, event) => {
     const address = memory.sockets.get(event.handle)?.address ?? `socket ${event.handle}`;
     const failure = event.errno === 0 ? null : describeErrno(event.errno);
-    happen(memory, { kind: "listenerShutDown", address, failure }, event.deliveredAt);
+    recordEvent(memory, { kind: "listenerShutDown", address, failure }, event.deliveredAt);
     if (failure !== null) atShutDown(memory, event.handle);
   },
   spawned: (memory, { worker, pid, startTime, deliveredAt }) =>
@@ -334,7 +334,7 @@ const ON_EVENT: Handlers = {
     }),
   killed: (memory, { deliveredAt, worker, count, pids, commands }) => {
     const processes = pids.map((pid, index) => ({ pid, command: commands[index] ?? "" }));
-    happen(memory, { kind: "processesKilled", worker, count, processes }, deliveredAt);
+    recordEvent(memory, { kind: "processesKilled", worker, count, processes }, deliveredAt);
   },
   moved: (memory, { deliveredAt, worker, pid, startTime }) =>
     advance(memory, { kind: "moved", now: deliveredAt, worker, pid, startTime }),

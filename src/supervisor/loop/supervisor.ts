@@ -10,7 +10,7 @@ import type { Greeting, KeeperEvent, SentCommand } from "../../keeper/protocol.t
 import { formatRecord, holdsSecrets } from "../adoption/record.ts";
 import { reconcileMeasurement } from "../control/measurement-end.ts";
 import { redeploy } from "../control/requests.ts";
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import { namesDueAt, reconcileNames } from "../sockets/names.ts";
 import { begin } from "../startup/startup.ts";
 import { completeDecision } from "../state/decision.ts";
@@ -54,8 +54,8 @@ export class Supervisor {
   /** The tick that the keeper was asked for last, CLOCK_MONOTONIC ms; 0: none. */
   #tickAt = 0;
   #recording: Promise<void> | null = null;
-  /** The rest of what was noted is told in a moment. */
-  #isTelling = false;
+  /** The rest of the events is published in a moment. */
+  #isPublishing = false;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
     this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries, advance);
@@ -117,30 +117,30 @@ export class Supervisor {
     memory.notes.write(memory.outbox);
     if (!memory.outbox.isLast && (ahead === "nothing" || memory.outbox.hasDeeds)) this.#send();
     while (startPostponed(memory)) {
-      memory.notes.write(memory.outbox);
+      memory.events.write(memory.outbox);
       this.#send();
     }
-    this.#tell();
+    this.#publish();
     if (this.#recording === null && isRecordWanted(memory.core.service)) this.#recording = this.#record();
   }
 
-  /** Tells what was noted, in batches of bounded size; what has come from the keeper meanwhile goes before the next one. */
-  #tell(): void {
+  /** Publishes events, in batches of bounded size; what has come from the keeper meanwhile goes before the next one. */
+  #publish(): void {
     const memory = this.#memory;
-    if (memory.notes.hasUntold) tellNotes(memory);
-    while (memory.outbox.isLast && memory.notes.hasUntold) tellNotes(memory);
+    if (memory.events.hasUnpublished) publishEvents(memory);
+    while (memory.outbox.isLast && memory.events.hasUnpublished) publishEvents(memory);
     tellServiceManager(memory);
     if (!memory.outbox.isEmpty) this.#send("next");
-    if (!memory.notes.hasUntold || this.#isTelling) return;
-    this.#isTelling = true;
+    if (!memory.events.hasUnpublished || this.#isPublishing) return;
+    this.#isPublishing = true;
     this.#link.between(() => {
-      this.#isTelling = false;
-      this.#tell();
+      this.#isPublishing = false;
+      this.#publish();
     });
   }
 
   /** Where words follow, the next tick goes with them: no deed waits until it is known when that is. */
-  #send(tick: "next" | "repeated" = this.#memory.notes.hasUntold ? "repeated" : "next"): void {
+  #send(tick: "next" | "repeated" = this.#memory.events.hasUnpublished ? "repeated" : "next"): void {
     if (tick === "next") this.#tickAt = nextTick(this.#memory);
     this.#link.send(this.#memory.outbox.take(this.#consumed, this.#tickAt));
   }
@@ -168,8 +168,8 @@ export class Supervisor {
     const now = memory.platform.monotonicNow();
     // Of the attempts that follow, nothing is said until one goes well.
     if (error !== null && (pendingRecord || !unrecorded))
-      happen(memory, { kind: "recordFailed", path, reason: error }, now);
-    if (error === null && unrecorded) happen(memory, { kind: "recordRestored", path }, now);
+      recordEvent(memory, { kind: "recordFailed", path, reason: error }, now);
+    if (error === null && unrecorded) recordEvent(memory, { kind: "recordRestored", path }, now);
     advance(memory, { kind: "recorded", now, error });
     this.#commit();
   }

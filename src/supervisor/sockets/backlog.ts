@@ -3,7 +3,7 @@
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
 import { isFirst } from "../events/once.ts";
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import { SOCK_DGRAM } from "../os/sockaddr.ts";
 import type { Memory, OpenSocket } from "../state/store.ts";
 import { serviceSockets } from "./listeners.ts";
@@ -30,5 +30,5 @@ export const atRestored = (memory: Memory, event: Extract<KeeperEvent, { kind: "
   const address = memory.sockets.get(handle)?.address;
   const generation = wantedGeneration(memory.core)?.number ?? 0;
   if (address === undefined || !isFirst(memory, `backlog/${handle}`, generation)) return;
-  happen(memory, { kind: "backlogRestored", address, generation, before, after }, deliveredAt);
+  recordEvent(memory, { kind: "backlogRestored", address, generation, before, after }, deliveredAt);
 };

@@ -6,7 +6,7 @@ import { describeErrno } from "../../core/errno.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { retryDelay } from "../../core/worker/backoff.ts";
 import { COMMANDS, type KeeperEvent, NAME_STATES } from "../../keeper/protocol.ts";
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import { AF_UNIX } from "../os/sockaddr.ts";
 import { bindOf } from "../state/handles.ts";
 import { oneMore } from "../state/parts/rate-limit.ts";
@@ -64,7 +64,7 @@ const tell = (memory: Memory, handle: number, news: News, now: number | null): v
   rememberName(memory, handle, { oldWorkers: null, ...before, ...news, told: next });
   if (untold === null) return;
   const command = news.pid === 0 ? null : (memory.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
-  happen(memory, { kind: "socketName", address: socket.address, ...news, command, more: untold }, now);
+  recordEvent(memory, { kind: "socketName", address: socket.address, ...news, command, more: untold }, now);
 };
 
 const bindAgain = (memory: Memory, handle: number): void => {
@@ -146,7 +146,8 @@ export const atNameFailure = (
   const { isBinding, ...name } = before ?? NOTHING_KNOWN;
   const goesOn = isBinding && command !== COMMANDS.bindAgain.code;
   rememberName(memory, id, { ...name, ...(goesOn ? { isBinding } : {}), failed: next });
-  if (untold !== null) happen(memory, { kind: "socketNameFailed", address, what, reason, more: untold }, deliveredAt);
+  if (untold !== null)
+    recordEvent(memory, { kind: "socketNameFailed", address, what, reason, more: untold }, deliveredAt);
   return true;
 };
 

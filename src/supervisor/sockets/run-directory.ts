@@ -1,5 +1,5 @@
 // The run directory: where it may be, what lies in it, and that it is there.
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Memory } from "../state/store.ts";
 import { lockCommand, locksOf } from "./locks.ts";
@@ -52,5 +52,5 @@ export const restoreRunDirectory = (memory: Memory, now: number): void => {
   if (settings === null || notify === null || platform.realPath(notify) !== null) return;
   const failure = makeRunDirectory(memory, settings);
   for (const lock of failure === null ? locksOf(settings) : []) memory.outbox.command(lockCommand(lock));
-  happen(memory, { kind: "runDirectoryGone", directory: settings.runDirectory ?? notify, failure }, now);
+  recordEvent(memory, { kind: "runDirectoryGone", directory: settings.runDirectory ?? notify, failure }, now);
 };

@@ -212,8 +212,8 @@ const ADVICE: Readonly<Record<number, string>> = {
   99: "use an address that this machine has",
 };
 
-/** Takes note of an opened socket; `uri` and address family decide how it is shown. */
-export const noteOpened = (
+/** Remembers an opened socket; `uri` and address family decide how it is shown. */
+export const rememberOpened = (
   memory: Memory,
   event: { handle: number; domain: number; type: number; limit: number; address: Uint8Array },
   bind: number | null,

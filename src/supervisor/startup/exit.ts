@@ -29,7 +29,7 @@ const removePid = ({ platform, settings, facts }: Memory): void => {
 export const leave = (memory: Memory, status: number): void => {
   abandonUpgrades(memory);
   if (memory.look) rememberLook(memory, null);
-  if (!memory.notes.hasUntold) giveHeldAnswers(memory);
+  if (!memory.events.hasUnpublished) giveHeldAnswers(memory);
   closeSockets(memory);
   removePid(memory);
   for (const handle of [CONTROL_HANDLE, METRICS_HANDLE]) {

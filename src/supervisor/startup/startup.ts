@@ -30,9 +30,9 @@ import { makeRunDirectory, runPath, withSafeRunDirectory } from "../sockets/run-
 import {
   AddressInUse,
   isOpenAt,
-  noteOpened,
   type Opening,
   openFailure,
+  rememberOpened,
   StartError,
   withoutIpv6,
 } from "../sockets/sockets.ts";
@@ -353,7 +353,7 @@ export const atOpened = (memory: Memory, event: EventOf<"opened">): Promise<void
 };
 
 const note = (memory: Memory, { address }: Opening, event: EventOf<"opened">): void => {
-  noteOpened(memory, event, bindOf(event.handle), address);
+  rememberOpened(memory, event, bindOf(event.handle), address);
 };
 
 /** What a descriptor was said to be is believed only when the kernel says the same of it. */

@@ -1,6 +1,6 @@
 // Changes to what the supervisor knows, each written to the journal with the batch of its event (store.ts says what there is).
 
-import type { Note } from "../../core/model/effects.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import type { State } from "../../core/model/state.ts";
 import { changedWorkers, findWorker } from "../../core/model/workers.ts";
@@ -226,10 +226,10 @@ export const count = (memory: Memory, what: keyof Counters): void => {
   memory.outbox.put("counters", memory.counters);
 };
 
-/** Counts what a note tells of workers and rollouts. */
-export const countNote = (memory: Memory, note: Note): void => {
-  if (note.kind === "workerStarted") count(memory, "starts");
-  else if (note.kind === "workerGone") count(memory, note.expected ? "exitsAsked" : "exitsUnasked");
-  else if (note.kind === "rolloutComplete") count(memory, "rolloutsComplete");
-  else if (note.kind === "rolloutRolledBack") count(memory, "rolloutsRolledBack");
+/** Counts workers and rollouts by their events. */
+export const countEvent = (memory: Memory, event: ServiceEvent): void => {
+  if (event.kind === "workerStarted") count(memory, "starts");
+  else if (event.kind === "workerGone") count(memory, event.expected ? "exitsAsked" : "exitsUnasked");
+  else if (event.kind === "rolloutComplete") count(memory, "rolloutsComplete");
+  else if (event.kind === "rolloutRolledBack") count(memory, "rolloutsRolledBack");
 };

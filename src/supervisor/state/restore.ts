@@ -8,7 +8,7 @@ import type { Worker } from "../../core/model/worker.ts";
 import { Outbox } from "./batch.ts";
 import { keptValue } from "./kept-value.ts";
 import { NOTHING_COUNTED } from "./parts/counters.ts";
-import { NoteLog } from "./parts/event-log.ts";
+import { EventLog } from "./parts/event-log.ts";
 import { Measurements } from "./parts/measurements.ts";
 import { NO_SERVICE_MANAGER } from "./parts/service-manager.ts";
 import { EMPTY_STORE } from "./parts/stored-descriptors.ts";
@@ -36,7 +36,7 @@ export const recall = (
     facts,
     advance: (event, signals) => advance(memory, event, signals),
     outbox: new Outbox(),
-    notes: new NoteLog(),
+    events: new EventLog(),
     measurements: new Measurements(),
     settings: null,
     boot: { stage: "fresh", barrier: 0, failure: null, isUnwanted: false },
@@ -194,11 +194,11 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     memory.format = parse(bytes);
   },
   told: (memory, _name, bytes) => {
-    memory.notes.restoreTold(parse(bytes));
+    memory.events.restorePublished(parse(bytes));
   },
   notes: (memory, name, bytes) => {
     const [first, count, words] = name.split("+").map(Number);
-    memory.notes.restore(first ?? 0, count ?? 0, words ?? 0, bytes);
+    memory.events.restore(first ?? 0, count ?? 0, words ?? 0, bytes);
   },
 };
 

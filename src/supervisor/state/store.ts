@@ -11,7 +11,7 @@ import type { KeeperFacts } from "./facts.ts";
 import type { ForeignLine, Invocation, LogEntry, ReceivedSignal, UpgradeOutcome, Wrapper } from "./front-end.ts";
 import type { Adoption } from "./parts/adoption.ts";
 import type { Counters } from "./parts/counters.ts";
-import type { NoteLog } from "./parts/event-log.ts";
+import type { EventLog } from "./parts/event-log.ts";
 import type { Measurements } from "./parts/measurements.ts";
 import type { Finished, Pending } from "./parts/pending.ts";
 import type { Seldom } from "./parts/rate-limit.ts";
@@ -111,7 +111,7 @@ export type Memory = {
   /** Lets the core take one event, at once and to its end (loop/apply-effects.ts). `signals`: whether they were sent already. */
   readonly advance: (event: CoreEvent, signals?: "unsent" | "sent") => void;
   readonly outbox: Outbox;
-  readonly notes: NoteLog;
+  readonly events: EventLog;
   readonly measurements: Measurements;
   settings: Settings | null;
   boot: Boot;
@@ -179,10 +179,10 @@ export type FrontEnd = {
   /** What each signal leads to; one that is not here is ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end it instead. */
   readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => Promise<void> | void>>;
   readonly dialect: Dialect;
-  /** What the log has for a note; null: nothing. */
-  readonly describe: (memory: Memory, note: Note) => Pick<LogEntry, "level" | "message"> | null;
-  /** Hears of every note when it is told, after the log. */
-  readonly told?: (memory: Memory, note: Note) => void;
+  /** What the log says of an event; null: nothing. */
+  readonly describe: (memory: Memory, event: ServiceEvent) => Pick<LogEntry, "level" | "message"> | null;
+  /** Hears of every event when it is published, after the log. */
+  readonly published?: (memory: Memory, event: ServiceEvent) => void;
   /** Says what there is to say when the sockets are open. */
   readonly begun?: (memory: Memory) => Promise<void> | void;
   /** The wrapper of its upgrades, if it has one. */

@@ -3,8 +3,8 @@
 // supervisor tells what is new.
 
 import { printable } from "../../control/printable.ts";
-import { describeNote } from "../../core/describe.ts";
-import type { Note } from "../../core/model/effects.ts";
+import { describeServiceEvent } from "../../core/describe.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import { isInFlight } from "../../core/pool/rollout.ts";
 import { phaseMayLastUntil, statusLine } from "../../core/service-status.ts";
 import { bindHandle } from "../state/handles.ts";
@@ -107,19 +107,21 @@ const extend = (memory: Memory, now: number): number | null => {
 };
 
 /** The manager asks for a reload by SIGHUP, and waits to hear that it has begun and that it is over. */
-export const noteReload = (memory: Memory, at: number): void => {
+export const rememberReload = (memory: Memory, at: number): void => {
   if (memory.serviceManager.socket !== null) rememberManager(memory, { reload: { at, isOver: false } });
 };
 
 /** Keeps what went wrong last, to be shown until a deploy succeeds. */
-export const noteForManager = (memory: Memory, note: Note): void => {
+export const rememberLastFailure = (memory: Memory, event: ServiceEvent): void => {
   if (memory.serviceManager.socket === null) return;
   const isFailure =
-    note.kind === "workerFailed" || note.kind === "rolloutRolledBack" || (note.kind === "workerGone" && !note.expected);
-  if (isFailure) rememberManager(memory, { lastFailure: printable(describeNote(note)) });
-  else if (note.kind === "rolloutComplete" && memory.serviceManager.lastFailure !== null)
+    event.kind === "workerFailed" ||
+    event.kind === "rolloutRolledBack" ||
+    (event.kind === "workerGone" && !event.expected);
+  if (isFailure) rememberManager(memory, { lastFailure: printable(describeServiceEvent(event)) });
+  else if (event.kind === "rolloutComplete" && memory.serviceManager.lastFailure !== null)
     rememberManager(memory, { lastFailure: null });
 };
 
 /** The manager starts crank again as soon as this one has ended. */
-export const noteRestart = (memory: Memory): void => rememberManager(memory, { isRestarting: true });
+export const rememberRestart = (memory: Memory): void => rememberManager(memory, { isRestarting: true });

@@ -8,7 +8,7 @@ import { COMMANDS, type KeeperEvent, PROTOCOL_VERSION } from "../../keeper/proto
 import { VERSION } from "../../version.ts";
 import { answerUpgrade } from "../control/replies.ts";
 import { log } from "../events/log.ts";
-import { happen } from "../events/supervisor-event.ts";
+import { recordEvent } from "../events/supervisor-event.ts";
 import { programPath } from "../os/program-path.ts";
 import { signalName } from "../os/signals.ts";
 import { lookAtNames } from "../sockets/names.ts";
@@ -31,7 +31,7 @@ type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 /** Begins an upgrade, or has it follow the one that is under way. Its number, or a sentence that says why not. */
 export const requestUpgrade = (memory: Memory, wish: UpgradeWish): number | string => {
   const asked = request(memory, wish);
-  if (typeof asked === "string") happen(memory, { kind: "upgradeRefused", by: wish.by, message: asked }, wish.now);
+  if (typeof asked === "string") recordEvent(memory, { kind: "upgradeRefused", by: wish.by, message: asked }, wish.now);
   return asked;
 };
 
@@ -74,7 +74,7 @@ const begin = (memory: Memory, number: number, exec: string | null, now: number)
   };
   beginUpgrade(memory, upgrade);
   lookAtNames(memory);
-  happen(memory, { kind: "upgradeStarted", upgrade: number, from: VERSION, path }, now);
+  recordEvent(memory, { kind: "upgradeStarted", upgrade: number, from: VERSION, path }, now);
   startUpgradeCheck(memory, upgrade);
   return number;
 };
@@ -209,7 +209,7 @@ const succeed = (memory: Memory, upgrade: Upgrade, now: number): void => {
   countUpgrade(memory, exec ?? memory.program);
   // An earlier crank had every line of a request delivered.
   if (memory.sockets.has(METRICS_HANDLE)) memory.outbox.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
-  happen(memory, { kind: "upgradeDone", upgrade: number, ...done }, now);
+  recordEvent(memory, { kind: "upgradeDone", upgrade: number, ...done }, now);
   answerUpgrade(memory, number, { result: { done } });
   goOn(memory, upgrade, { number, kind: "done", done }, now);
 };
@@ -222,7 +222,7 @@ const fail = (memory: Memory, upgrade: Upgrade, reason: string, now: number): vo
 };
 
 const tellFailure = (memory: Memory, number: number, message: string, now: number): void => {
-  happen(memory, { kind: "upgradeFailed", upgrade: number, message }, now);
+  recordEvent(memory, { kind: "upgradeFailed", upgrade: number, message }, now);
   answerUpgrade(memory, number, { error: { code: ERROR_CODES.refused, message } });
 };
 

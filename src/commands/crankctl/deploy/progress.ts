@@ -1,7 +1,7 @@
 // The live line of `run -wait` on a terminal, made from the progress events of the rollout.
 import { host } from "#host";
 import type { CoreEntry } from "../../../control/messages.ts";
-import { describeNote } from "../../../core/describe.ts";
+import { describeServiceEvent } from "../../../core/describe.ts";
 import type { Timer } from "../../../host/clock.ts";
 import type { Output } from "../../output.ts";
 import { escapeControls, span } from "../../terminal.ts";
@@ -30,24 +30,24 @@ const NO_PROGRESS: Progress = {
 };
 
 /** The progress after one more event. */
-const progressAfter = (before: Progress, note: CoreEntry): Progress => {
-  switch (note.kind) {
+const progressAfter = (before: Progress, event: CoreEntry): Progress => {
+  switch (event.kind) {
     case "rolloutStarted":
-      return { ...before, generation: note.generation, wanted: note.instances };
+      return { ...before, generation: event.generation, wanted: event.instances };
     case "workerStarting":
-      return { ...without(before, note.worker), starting: new Set([...before.starting, note.worker]) };
+      return { ...without(before, event.worker), starting: new Set([...before.starting, event.worker]) };
     case "workerReady":
-      return { ...without(before, note.worker), ready: new Set([...before.ready, note.worker]) };
+      return { ...without(before, event.worker), ready: new Set([...before.ready, event.worker]) };
     case "workerStopping":
     case "workerMainGone":
-      return { ...without(before, note.worker), stopping: new Set([...before.stopping, note.worker]) };
+      return { ...without(before, event.worker), stopping: new Set([...before.stopping, event.worker]) };
     case "rolloutWaiting":
-      return { ...before, waiting: waitingSince(note) };
+      return { ...before, waiting: waitingSince(event) };
     case "rolloutGoesOn":
       return { ...before, waiting: null };
     case "workerFailed":
     case "workerGone":
-      return without(before, note.worker);
+      return without(before, event.worker);
     default:
       return before;
   }
@@ -105,9 +105,9 @@ export class LiveLine {
   }
 
   /** Handles an event; a failure with attempts left stays visible above the line. */
-  tell(note: CoreEntry): void {
-    this.#progress = progressAfter(this.#progress, note);
-    if (note.kind === "workerFailed") this.#tellAbove(describeNote(note));
+  tell(event: CoreEntry): void {
+    this.#progress = progressAfter(this.#progress, event);
+    if (event.kind === "workerFailed") this.#tellAbove(describeServiceEvent(event));
     this.#draw();
   }
 

@@ -1,16 +1,17 @@
-// The last things that happened, numbered, for `crankctl events`: kept in the journal, so that they outlive a sleep.
-// Noting and telling are two batches: what happened is written down with its deeds, and told (logged, streamed) after.
-import type { Happening } from "../../../control/happenings.ts";
+// The last events, numbered, for `crankctl events`: kept in the journal, so that they outlive a sleep. Events are journalled in one
+// batch and published (logged, streamed) in the next, so that a published event is never lost.
+
 import type { EventEntry } from "../../../control/messages.ts";
-import type { Note } from "../../../core/model/effects.ts";
+import type { SupervisorEvent } from "../../../control/supervisor-events.ts";
+import type { ServiceEvent } from "../../../core/model/effects.ts";
 import type { Outbox } from "../batch.ts";
 import { keptValue } from "../kept-value.ts";
 
 /** What is held for clients that ask later, at least; workers' words are not counted in it. */
-const NOTES_KEPT = 1024;
+const EVENTS_KEPT = 1024;
 /** Of those that a worker makes by saying something, as often as it likes: the oldest go first, and nothing else for them. */
 const WORDS_KEPT = 256;
-const WORDS: ReadonlySet<AnyNote["kind"]> = new Set([
+const WORDS: ReadonlySet<AnyEvent["kind"]> = new Set([
   "workerStatus",
   "workerErrno",
   "workerMoved",
@@ -23,7 +24,7 @@ const WORDS: ReadonlySet<AnyNote["kind"]> = new Set([
   "tokenRefused",
 ] as const);
 /**
- * Each page is a key of the journal, and a supervisor that starts is told of each: so many small ones become one, again and
+ * Each page is a key of the journal, and a supervisor that starts is sent each: so many small ones become one, again and
  * again until that has as many entries as a page is to have.
  */
 const PAGES_MERGED = 8;
@@ -32,9 +33,9 @@ const SMALL_PAGE = 32;
 const MOST_PAGE_UNITS = 256 * 1024;
 const decoder = new TextDecoder();
 
-/** What the core notes, and what the supervisor does. */
-export type AnyNote = Note | Happening;
-export type Told = { readonly note: AnyNote; readonly json: string };
+/** An event of the core or of the supervisor. */
+export type AnyEvent = ServiceEvent | SupervisorEvent;
+export type Unpublished = { readonly event: AnyEvent; readonly json: string };
 
 /** What one event led to: the entries from number `first` on, as one journal key has them: read only when somebody asks. */
 type Page = {
@@ -47,17 +48,17 @@ type Page = {
 /** An entry's JSON. */
 type Text = { readonly json: string; readonly isWord: boolean };
 
-/** The notes that are held. */
-export class NoteLog {
+/** The events that are kept. */
+export class EventLog {
   /** In the order of their numbers. */
   #pages: Page[] = [];
   /** Without workers' words. */
   #held = 0;
   #words = 0;
   #next = 1;
-  /** The last note that was told. */
-  #told = 0;
-  #untold: Told[] = [];
+  /** The last event that was published. */
+  #published = 0;
+  #unpublished: Unpublished[] = [];
   /** What this event has led to so far, as JSON; how many of these are workers' words; and how long they are together, UTF-16 units. */
   #added: string[] = [];
   #addedWords = 0;
@@ -65,9 +66,9 @@ export class NoteLog {
   /** Small pages that came since some were merged, or that were in the journal. */
   #unmerged = 0;
 
-  /** Takes back from the journal how far the telling had come. */
-  restoreTold(seq: number): void {
-    this.#told = seq;
+  /** Restores from the journal which events were published. */
+  restorePublished(seq: number): void {
+    this.#published = seq;
   }
 
   /** Takes a page back from the journal: `count` entries from number `first` on. The pages may come in any order. */
@@ -81,28 +82,28 @@ export class NoteLog {
     this.#next = Math.max(this.#next, first + count);
   }
 
-  /** The number of the oldest note that is held; that of the next one if there is none. */
+  /** The number of the oldest event that is held; that of the next one if there is none. */
   get first(): number {
     return this.#pages[0]?.first ?? this.#next;
   }
 
-  /** The number that the next note will get. */
+  /** The number that the next event will get. */
   get next(): number {
     return this.#next;
   }
 
-  /** Takes note of what happened; `write` writes it down. */
-  add(note: AnyNote, time: string): void {
-    // An EventEntry. The longer part of it is made by the engine, without a copy of the note.
-    const json = `{"seq":${this.#next},"time":"${time}",${JSON.stringify(note).slice(1)}`;
+  /** Adds an event; `write` journals it. */
+  add(event: AnyEvent, time: string): void {
+    // An EventEntry. The longer part of it is made by the engine, without a copy of the event.
+    const json = `{"seq":${this.#next},"time":"${time}",${JSON.stringify(event).slice(1)}`;
     this.#next += 1;
     this.#added.push(json);
     this.#addedUnits += json.length;
-    if (WORDS.has(note.kind)) this.#addedWords += 1;
-    this.#untold.push({ note, json });
+    if (WORDS.has(event.kind)) this.#addedWords += 1;
+    this.#unpublished.push({ event, json });
   }
 
-  /** Writes down what was added, as one page, and lets the oldest pages go that have been told. */
+  /** Writes down what was added, as one page, and lets the oldest pages go that have been published. */
   write(outbox: Outbox): void {
     const texts = this.#added;
     const count = texts.length;
@@ -114,8 +115,8 @@ export class NoteLog {
     this.#addedWords = 0;
     this.#addedUnits = 0;
     for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
-      const isTold = oldest.first + oldest.count - 1 <= this.#told;
-      if (!isTold || this.#held - (oldest.count - oldest.words) < NOTES_KEPT) return;
+      const isPublished = oldest.first + oldest.count - 1 <= this.#published;
+      if (!isPublished || this.#held - (oldest.count - oldest.words) < EVENTS_KEPT) return;
       this.#pages.shift();
       this.#held -= oldest.count - oldest.words;
       this.#words -= oldest.words;
@@ -142,20 +143,20 @@ export class NoteLog {
   }
 
   /**
-   * The notes that are to be told now, each with its JSON (an EventEntry): as many as have `most` UTF-16 units together, and
-   * at least one. They count as told.
+   * The events that are to be published now, each with its JSON (an EventEntry): as many as have `most` UTF-16 units together, and
+   * at least one. They count as published.
    */
-  takeUntold(outbox: Outbox, most: number): readonly Told[] {
-    const untold =
-      this.#untold.length === this.#next - 1 - this.#told
-        ? this.#untold
-        : this.from(this.#told + 1).map((json) => ({ note: JSON.parse(json), json }));
-    const count = countWithin(untold, most);
-    this.#untold = untold.slice(count);
-    this.#told += count;
-    outbox.put("told", this.#told);
+  takeUnpublished(outbox: Outbox, most: number): readonly Unpublished[] {
+    const unpublished =
+      this.#unpublished.length === this.#next - 1 - this.#published
+        ? this.#unpublished
+        : this.from(this.#published + 1).map((json) => ({ event: JSON.parse(json), json }));
+    const count = countWithin(unpublished, most);
+    this.#unpublished = unpublished.slice(count);
+    this.#published += count;
+    outbox.put("told", this.#published);
     if (this.#unmerged >= PAGES_MERGED) this.#merge(outbox);
-    return untold.slice(0, count);
+    return unpublished.slice(0, count);
   }
 
   /** Makes one page of each row of small ones. */
@@ -192,8 +193,8 @@ export class NoteLog {
     const pages: Page[] = [];
     for (const page of this.#pages) {
       const surplus = Math.min(page.words, this.#words - WORDS_KEPT);
-      const isTold = page.first + page.count - 1 <= this.#told;
-      if (surplus <= 0 || !isTold) {
+      const isPublished = page.first + page.count - 1 <= this.#published;
+      if (surplus <= 0 || !isPublished) {
         pages.push(page);
         continue;
       }
@@ -207,7 +208,7 @@ export class NoteLog {
     return pages;
   }
 
-  /** The held notes from `seq` on, each as its JSON text. */
+  /** The held events from `seq` on, each as its JSON text. */
   from(seq: number): string[] {
     return this.#pages
       .filter((page) => page.first + page.count > seq)
@@ -272,13 +273,13 @@ const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] 
 };
 
 /** How many of them have so many UTF-16 units together; one, if the first is longer. */
-const countWithin = (told: readonly Told[], most: number): number => {
+const countWithin = (published: readonly Unpublished[], most: number): number => {
   let units = 0;
-  for (const [index, { json }] of told.entries()) {
+  for (const [index, { json }] of published.entries()) {
     units += json.length;
     if (index > 0 && units > most) return index;
   }
-  return told.length;
+  return published.length;
 };
 
 const textsOf = ({ texts }: Page): readonly string[] => {

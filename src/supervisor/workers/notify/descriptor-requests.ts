@@ -2,14 +2,14 @@
 // and in crank's own words: FDNUMBER, for programs that cannot send a descriptor, and FDTAKE, for running ones that want what
 // is stored.
 
-import type { DescriptorsLost } from "../../../control/happenings.ts";
+import type { DescriptorsLost } from "../../../control/supervisor-events.ts";
 import { describeErrno } from "../../../core/errno.ts";
 import type { Worker } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
 import { willStart } from "../../../core/pool/pool.ts";
 import { COMMANDS, type KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
-import { happen } from "../../events/supervisor-event.ts";
+import { recordEvent } from "../../events/supervisor-event.ts";
 import { oneMore } from "../../state/parts/rate-limit.ts";
 import type { Place, StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Memory } from "../../state/store.ts";
@@ -116,7 +116,7 @@ const whyNotStored = (memory: Memory, worker: Worker, name: string): string | nu
 const sayFull = (memory: Memory, worker: Worker, reason: string, now: number): void => {
   if (memory.store.isFull || memory.core.service.phase.kind === "stopping") return;
   rememberStore(memory, { ...memory.store, isFull: true });
-  happen(memory, { ...named(worker), kind: LOST, cause: "full", reason }, now);
+  recordEvent(memory, { ...named(worker), kind: LOST, cause: "full", reason }, now);
 };
 
 const LOST = "descriptorsLost";
@@ -137,14 +137,14 @@ const tellStored = (
   const stored = { ...telling.stored, [worker.id]: { ...next, name } };
   rememberStore(memory, { ...memory.store, telling: { ...telling, stored } });
   if (untold === null) return;
-  happen(memory, { ...named(worker), kind: "descriptorsStored", name, count: count + untold }, now);
+  recordEvent(memory, { ...named(worker), kind: "descriptorsStored", name, count: count + untold }, now);
 };
 
 const tellFailed = (memory: Memory, now: number, loss: (more: number) => DescriptorsLost): void => {
   const { telling = {} } = memory.store;
   const { untold, next } = oneMore(telling.failed, now, MOST_TOLD);
   rememberStore(memory, { ...memory.store, telling: { ...telling, failed: next } });
-  if (untold !== null) happen(memory, loss(untold), now);
+  if (untold !== null) recordEvent(memory, loss(untold), now);
 };
 
 type Numbered = { readonly number: string; readonly name: string; readonly poll: boolean };
@@ -268,7 +268,7 @@ const sentTo = (memory: Memory, worker: number): StoredDescriptor[] =>
 export const atHanded = (memory: Memory, { worker, deliveredAt }: EventOf<"handed">): void => {
   const sent = sentTo(memory, worker);
   for (const { handle } of sent) forgetStored(memory, handle);
-  happen(memory, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
+  recordEvent(memory, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
 };
 
 /** Nobody is at the other end any more. */
@@ -280,5 +280,5 @@ export const atHungUp = (memory: Memory, { handle, deliveredAt }: EventOf<"hungU
   const { untold, next } = oneMore(telling.peers, deliveredAt, MOST_TOLD);
   rememberStore(memory, { ...memory.store, telling: { ...telling, peers: next } });
   const { name, from: worker } = stored;
-  if (untold !== null) happen(memory, { kind: LOST, cause: "peer", worker, name, more: untold }, deliveredAt);
+  if (untold !== null) recordEvent(memory, { kind: LOST, cause: "peer", worker, name, more: untold }, deliveredAt);
 };

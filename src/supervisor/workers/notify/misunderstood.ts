@@ -4,7 +4,7 @@ import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { isFirst } from "../../events/once.ts";
-import { happen } from "../../events/supervisor-event.ts";
+import { recordEvent } from "../../events/supervisor-event.ts";
 import type { Memory } from "../../state/store.ts";
 import { maySpeakFor } from "./notification.ts";
 
@@ -60,7 +60,7 @@ export const sayOnce = (
   if (!isFirst(memory, `odd/${channel}`, worker.generation)) return;
   const { id, pid } = worker;
   const [line = ""] = words.slice(0, MOST_QUOTED).split("\n");
-  happen(memory, { kind: "wordsNotUnderstood", worker: id, pid, channel, words: line }, now);
+  recordEvent(memory, { kind: "wordsNotUnderstood", worker: id, pid, channel, words: line }, now);
 };
 
 const workerOf = ({ core, platform }: Memory, client: number): Worker | null => {

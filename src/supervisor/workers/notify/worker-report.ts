@@ -7,7 +7,7 @@ import { findWorker } from "../../../core/model/workers.ts";
 import { latin1Of } from "../../../host/bytes.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
-import { happen } from "../../events/supervisor-event.ts";
+import { recordEvent } from "../../events/supervisor-event.ts";
 import { wallTime } from "../../state/facts.ts";
 import { oneMore } from "../../state/parts/rate-limit.ts";
 import { rememberSaid } from "../../state/remember.ts";
@@ -79,8 +79,8 @@ const takeStatus = (memory: Memory, word: Word): void => {
   rememberSaid(memory, worker.id, { ...before, status: text, ...noted });
   if (!isNoted) return;
   const { id, generation, pid } = worker;
-  const note = { kind: "workerStatus", worker: id, generation, pid: pid ?? 0, status: text } as const;
-  memory.notes.add(note, wallTime(memory.facts, event.deliveredAt));
+  const status = { kind: "workerStatus", worker: id, generation, pid: pid ?? 0, status: text } as const;
+  memory.events.add(status, wallTime(memory.facts, event.deliveredAt));
 };
 
 /** Whether the line of a datagram that begins so is UTF-8. */
@@ -106,7 +106,7 @@ const takeErrno = (memory: Memory, word: Word): void => {
   if (untold === null) return;
   const { id, pid } = worker;
   const reason = describeErrno(errno);
-  happen(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: untold }, event.deliveredAt);
+  recordEvent(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: untold }, event.deliveredAt);
 };
 
 /** What a worker can say as often as it likes is told so often, for each worker. */
@@ -183,7 +183,8 @@ export const atFollowFailure = (memory: Memory, { id, step, errno }: EventOf<"fa
 export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpired">): void => {
   const { worker, periodMs, strangers, stranger, deliveredAt } = event;
   if (findWorker(memory.core.workers, worker)?.kind !== "ready") return;
-  if (strangers > 0) happen(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
+  if (strangers > 0)
+    recordEvent(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
   memory.advance({ kind: "evict", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
 };
 

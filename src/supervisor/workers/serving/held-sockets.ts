@@ -4,7 +4,7 @@ import { printable } from "../../../control/printable.ts";
 import type { SocketFinding, Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import { isFirst } from "../../events/once.ts";
-import { happen } from "../../events/supervisor-event.ts";
+import { recordEvent } from "../../events/supervisor-event.ts";
 import { formatAddress } from "../../os/addresses.ts";
 import type { OpenSockets, ProcessTree } from "../../os/process-tree.ts";
 import type { BoundSocket } from "../../os/processes.ts";
@@ -42,7 +42,7 @@ export const judge = async (memory: Memory, worker: Worker, sender: number | nul
       : judgeSender(processes, { tree, listeners, sender });
   if (finding === null || memory.frontEnd.unheldSockets !== "warn") return finding;
   const { id, pid } = worker;
-  happen(memory, { kind: "socketsNotHeld", worker: id, pid, sockets: finding }, memory.platform.monotonicNow());
+  recordEvent(memory, { kind: "socketsNotHeld", worker: id, pid, sockets: finding }, memory.platform.monotonicNow());
   return null;
 };
 
@@ -226,7 +226,7 @@ const shown = ({ type, at }: BoundSocket): string => {
 const sayUnseen = (memory: Memory, worker: Worker, missing: readonly Listener[]): void => {
   if (!isFirst(memory, "socketsUnseen", worker.generation)) return;
   const { id, pid } = worker;
-  happen(
+  recordEvent(
     memory,
     { kind: "socketsUnseen", worker: id, pid, sockets: missing.map(named) },
     memory.platform.monotonicNow(),

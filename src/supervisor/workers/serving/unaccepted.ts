@@ -1,10 +1,10 @@
 // A worker that holds the service's sockets and serves elsewhere: its clients get no answer. It is seen by where it listens
 // besides, by connections that nothing accepts, and by what its threads wait for: looked at where a worker is not seen
 // to accept at a glance (accepting.ts).
-import { describeHappening, type Happening } from "../../../control/happenings.ts";
+import { describeSupervisorEvent, type SupervisorEvent } from "../../../control/supervisor-events.ts";
 import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { isFirst } from "../../events/once.ts";
-import { happen } from "../../events/supervisor-event.ts";
+import { recordEvent } from "../../events/supervisor-event.ts";
 import { SOCK_STREAM } from "../../os/sockaddr.ts";
 import { rememberLook } from "../../state/remember.ts";
 import type { Memory } from "../../state/store.ts";
@@ -54,9 +54,9 @@ const warn = (
 ): string | null => {
   if (!isFirst(memory, "socketsUnaccepted", generation)) return null;
   const { sockets, listens, waiting } = doubt;
-  const happening: Happening = { kind: "socketsUnaccepted", worker: id, pid, sockets, listens, waiting };
-  happen(memory, happening, now);
-  return describeHappening(happening);
+  const event: SupervisorEvent = { kind: "socketsUnaccepted", worker: id, pid, sockets, listens, waiting };
+  recordEvent(memory, event, now);
+  return describeSupervisorEvent(event);
 };
 
 /** null: it is seen to accept, or listens nowhere else, or not all of it can be seen. */

@@ -4,7 +4,7 @@
 import { type Resolved, type Spec, sharedSpec } from "../../../core/model/spec.ts";
 import type { Generation, State } from "../../../core/model/state.ts";
 import type { GenerationNumber } from "../../../core/model/worker.ts";
-import { happen } from "../../events/supervisor-event.ts";
+import { recordEvent } from "../../events/supervisor-event.ts";
 import type { Platform } from "../../os/platform.ts";
 import { programPath } from "../../os/program-path.ts";
 import type { Memory } from "../../state/store.ts";
@@ -81,7 +81,7 @@ export const startPlace = (memory: Memory, { number, spec }: Generation, worker:
   const again = resolve(memory, spec);
   if (again.cwd === resolved.cwd && again.file === resolved.file) return resolved;
   const { cwd, file } = again;
-  happen(memory, { kind: "releaseGone", generation: number, worker, gone: gone[0] ?? "", cwd, file }, now);
+  recordEvent(memory, { kind: "releaseGone", generation: number, worker, gone: gone[0] ?? "", cwd, file }, now);
   return again;
 };
 

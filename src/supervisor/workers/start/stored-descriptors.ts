@@ -3,7 +3,7 @@
 import type { Spec } from "../../../core/model/spec.ts";
 import type { Worker, WorkerId } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
-import { happen } from "../../events/supervisor-event.ts";
+import { recordEvent } from "../../events/supervisor-event.ts";
 import { type DescriptorStore, EMPTY_STORE, type StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Memory } from "../../state/store.ts";
 
@@ -28,7 +28,7 @@ export const lendStored = (memory: Memory, worker: WorkerId): readonly StoredDes
   for (const stored of kept) rememberStored(memory, { ...stored, place: { kind: "lent", to: worker } });
   const { store, platform } = memory;
   rememberStore(memory, { ...store, startedWith: { ...store.startedWith, [worker]: kept.length } });
-  happen(memory, { kind: "descriptorsGiven", worker, count: kept.length, way: "start" }, platform.monotonicNow());
+  recordEvent(memory, { kind: "descriptorsGiven", worker, count: kept.length, way: "start" }, platform.monotonicNow());
   return kept;
 };
 
@@ -56,7 +56,7 @@ const tellRest = (memory: Memory, now: number): void => {
   for (const [id, { more: count, name }] of known) {
     const worker = Number(id);
     if (findWorker(core.workers, worker) === undefined && count > 0)
-      happen(memory, { kind: "descriptorsStored", worker, pid: null, name, count }, now);
+      recordEvent(memory, { kind: "descriptorsStored", worker, pid: null, name, count }, now);
   }
 };
 

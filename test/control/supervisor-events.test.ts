@@ -1,11 +1,15 @@
 // The sentences for what happens to crank itself, and how much of it is reported.
 import { expect, test } from "bun:test";
 import { describeEvent } from "../../src/commands/crankctl/streams/event-text.ts";
-import { describeHappening, type Happening, isHappening } from "../../src/control/happenings.ts";
 import type { EventEntry } from "../../src/control/messages.ts";
+import {
+  describeSupervisorEvent,
+  isSupervisorEvent,
+  type SupervisorEvent,
+} from "../../src/control/supervisor-events.ts";
 import { oneMore, type Seldom } from "../../src/supervisor/state/parts/rate-limit.ts";
 
-test.each<[Happening, string]>([
+test.each<[SupervisorEvent, string]>([
   [
     { kind: "supervisorDied", ending: { kind: "exit", code: 3 } },
     "The supervisor ended with status 3 and was started again; the workers did not notice",
@@ -45,13 +49,13 @@ test.each<[Happening, string]>([
     "Lost with crank 5, which alone held them: 11 stored descriptors (a, b, …); their connections are closed",
   ],
 ])("%j", (happening, sentence) => {
-  expect(isHappening(happening)).toBe(true);
-  expect(describeHappening(happening)).toBe(sentence);
+  expect(isSupervisorEvent(happening)).toBe(true);
+  expect(describeSupervisorEvent(happening)).toBe(sentence);
 });
 
 test("what the core notes is none of them, and what is not known yet is named", () => {
-  expect(isHappening({ kind: "workerStarted" })).toBe(false);
-  expect(isHappening({ kind: "constructor" })).toBe(false);
+  expect(isSupervisorEvent({ kind: "workerStarted" })).toBe(false);
+  expect(isSupervisorEvent({ kind: "constructor" })).toBe(false);
   const later = { seq: 1, time: "2030-01-01T00:00:00.000Z", kind: "moonRose" } as unknown as EventEntry;
   expect(describeEvent(later)).toBe("moonRose, of which this crankctl knows nothing; -json shows it");
 });

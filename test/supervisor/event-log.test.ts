@@ -3,39 +3,39 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { LIMITS } from "../../src/keeper/protocol.ts";
 import { Outbox } from "../../src/supervisor/state/batch.ts";
-import { type AnyNote, NoteLog } from "../../src/supervisor/state/parts/event-log.ts";
+import { type AnyEvent, EventLog } from "../../src/supervisor/state/parts/event-log.ts";
 
 const TIME = "2026-01-01T00:00:00.000Z";
-const word = (errno: number): AnyNote => ({ kind: "workerErrno", worker: 1, pid: 2, errno, reason: "x" });
-const deed = (worker: number): AnyNote => ({ kind: "socketTaken", address: "a", uri: "u", worker, pid: 1, fd: 3 });
+const word = (errno: number): AnyEvent => ({ kind: "workerErrno", worker: 1, pid: 2, errno, reason: "x" });
+const deed = (worker: number): AnyEvent => ({ kind: "socketTaken", address: "a", uri: "u", worker, pid: 1, fd: 3 });
 
 /** A log with its journal, which a supervisor's death can be tried on. */
 class Kept {
   readonly journal = new Map<string, string>();
-  notes = new NoteLog();
+  eventsOf = new EventLog();
 
-  add(...notes: readonly AnyNote[]): void {
+  add(...eventsOf: readonly AnyEvent[]): void {
     const outbox = new Outbox();
-    for (const note of notes) this.notes.add(note, TIME);
-    this.notes.write(outbox);
+    for (const event of eventsOf) this.eventsOf.add(event, TIME);
+    this.eventsOf.write(outbox);
     this.#apply(outbox);
-    while (this.notes.hasUntold) {
-      this.notes.takeUntold(outbox, 1000);
+    while (this.eventsOf.hasUnpublished) {
+      this.eventsOf.takeUnpublished(outbox, 1000);
       this.#apply(outbox);
     }
   }
 
   die(): void {
-    this.notes = new NoteLog();
+    this.eventsOf = new EventLog();
     for (const [key, value] of this.journal) {
-      if (key === "told") this.notes.restoreTold(Number(value));
+      if (key === "told") this.eventsOf.restorePublished(Number(value));
       const [first = 0, count = 0, words = 0] = key.startsWith("notes/") ? key.slice(6).split("+").map(Number) : [];
-      if (count > 0) this.notes.restore(first, count, words, new TextEncoder().encode(value));
+      if (count > 0) this.eventsOf.restore(first, count, words, new TextEncoder().encode(value));
     }
   }
 
   get entries(): { readonly seq: number; readonly kind: string }[] {
-    return this.notes.from(0).map((json) => JSON.parse(json));
+    return this.eventsOf.from(0).map((json) => JSON.parse(json));
   }
 
   #apply(outbox: Outbox): void {
@@ -77,7 +77,7 @@ describe("the history of events", () => {
           }
         }
         const { entries } = kept;
-        expect(kept.notes.next).toBe(added + 1);
+        expect(kept.eventsOf.next).toBe(added + 1);
         expect(entries.map(({ seq }) => seq)).toEqual(
           [...new Set(entries.map(({ seq }) => seq))].sort((a, b) => a - b),
         );
@@ -92,9 +92,9 @@ describe("the history of events", () => {
 
   test("has no journal value that is larger than a frame of the keeper's", () => {
     const kept = new Kept();
-    const long = (worker: number): AnyNote => ({ ...word(worker), reason: "x".repeat(60_000) }) as AnyNote;
+    const long = (worker: number): AnyEvent => ({ ...word(worker), reason: "x".repeat(60_000) }) as AnyEvent;
     for (let number = 1; number <= 1000; number++)
-      kept.add({ ...deed(number), address: "y".repeat(40_000) } as AnyNote, long(number));
+      kept.add({ ...deed(number), address: "y".repeat(40_000) } as AnyEvent, long(number));
     for (const value of kept.journal.values()) expect(value.length).toBeLessThan(LIMITS.frameBytes / 4);
   });
 });
