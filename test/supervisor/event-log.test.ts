@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { LIMITS } from "../../src/keeper/protocol.ts";
-import { Outbox } from "../../src/supervisor/state/batch.ts";
+import { Batch } from "../../src/supervisor/state/batch.ts";
 import { type AnyEvent, EventLog } from "../../src/supervisor/state/parts/event-log.ts";
 
 const TIME = "2026-01-01T00:00:00.000Z";
@@ -15,13 +15,13 @@ class Kept {
   eventsOf = new EventLog();
 
   add(...eventsOf: readonly AnyEvent[]): void {
-    const outbox = new Outbox();
+    const batch = new Batch();
     for (const event of eventsOf) this.eventsOf.add(event, TIME);
-    this.eventsOf.write(outbox);
-    this.#apply(outbox);
+    this.eventsOf.write(batch);
+    this.#apply(batch);
     while (this.eventsOf.hasUnpublished) {
-      this.eventsOf.takeUnpublished(outbox, 1000);
-      this.#apply(outbox);
+      this.eventsOf.takeUnpublished(batch, 1000);
+      this.#apply(batch);
     }
   }
 
@@ -38,8 +38,8 @@ class Kept {
     return this.eventsOf.from(0).map((json) => JSON.parse(json));
   }
 
-  #apply(outbox: Outbox): void {
-    for (const command of outbox.take(0, 0)) {
+  #apply(batch: Batch): void {
+    for (const command of batch.take(0, 0)) {
       if (command.kind === "put") this.journal.set(command.key, String(command.value));
       if (command.kind === "remove") this.journal.delete(command.key);
     }

@@ -46,7 +46,7 @@ export const einhornDialect: Dialect = {
 };
 
 const write = (memory: Memory, { event }: ForeignLine, bytes: string, close: 0 | 1): void =>
-  memory.outbox.command({ kind: "write", connection: event.connection, bytes, close });
+  memory.batch.command({ kind: "write", connection: event.connection, bytes, close });
 
 /** Workers get no answer; their connection ends. null: not a command of a worker. */
 const takeWorkersWord = (

@@ -89,7 +89,7 @@ const replaceWorkers = (memory: Memory, order: RolloutOrder, now: number): void 
 const renewBase = (memory: Memory): void => {
   const { dropOnUpgrade = [], reexec = null } = memory.settings?.extras ?? {};
   if (dropOnUpgrade.length === 0 || reexec !== null || einhornMemory(memory).hasDropped) return;
-  memory.outbox.command({ kind: "setBase", env: [], unset: dropOnUpgrade });
+  memory.batch.command({ kind: "setBase", env: [], unset: dropOnUpgrade });
   rememberDropped(memory);
 };
 

@@ -37,14 +37,14 @@ export const takeElsewhere = async (memory: Memory, opening: Opening, reason: st
   const next = { ...socket, fails, taken: null };
   rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
   if (next.holders.length > 0) {
-    memory.outbox.command((await wayToOpen(memory, { ...opening, stored: null })).command);
+    memory.batch.command((await wayToOpen(memory, { ...opening, stored: null })).command);
     return null;
   }
   const why = `${opening.uri}: the socket cannot be taken back from the workers that hold it: ${fails.join("; ")}`;
   if (!opening.options.reusePort)
     return `${why}; start crank with the right to do that (CAP_SYS_PTRACE), or end those workers and start it with -no-adopt`;
   log(memory, "warning", `${why}; it is opened once more beside them (reuseport)`);
-  memory.outbox.command(await openCommand(memory.platform, { ...opening, address: fixedAddress(opening, socket) }));
+  memory.batch.command(await openCommand(memory.platform, { ...opening, address: fixedAddress(opening, socket) }));
   return null;
 };
 
@@ -87,7 +87,7 @@ const GOES_ON = new Set([
 /** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */
 export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
   rememberAdoption(memory, adoption);
-  if (memory.platform.endsInHalfLine(STDOUT)) memory.outbox.command({ kind: "log", sink: STDOUT, bytes: "\n" });
+  if (memory.platform.endsInHalfLine(STDOUT)) memory.batch.command({ kind: "log", sink: STDOUT, bytes: "\n" });
 };
 const STDOUT = 1;
 
@@ -112,7 +112,7 @@ export const takeOver = async (
     if (!worker) continue;
     const keeper = left.keeperOf(worker.id);
     rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper });
-    memory.outbox.command(adoptCommand(memory, { settings, before: left.settings, keeper }, worker, found));
+    memory.batch.command(adoptCommand(memory, { settings, before: left.settings, keeper }, worker, found));
   }
   memory.advance({
     kind: "adopted",
@@ -147,7 +147,7 @@ const decoder = new TextDecoder();
 
 const inherit = (memory: Memory, { entries }: LeftService): void => {
   const kept = [...entries].filter(([key]) => GOES_ON.has(key.split("/")[0] ?? ""));
-  for (const [key, value] of kept) memory.outbox.putText(key, decoder.decode(value));
+  for (const [key, value] of kept) memory.batch.putText(key, decoder.decode(value));
   restoreEntries(memory, kept);
 };
 

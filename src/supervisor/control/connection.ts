@@ -39,13 +39,13 @@ const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign
   const mayControl = whyNot(memory, event, "") === null;
   if (!(await dialect.take(memory, { event, text, mayControl }))) return answerOddLine(memory, event, reply);
   // One line is all that an acknowledgement takes.
-  if (!mayControl) memory.outbox.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
+  if (!mayControl) memory.batch.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
 };
 
 const answerOddLine = (memory: Memory, event: Line, reply: string): void => {
   takeOddLine(memory, event);
   const close = whyNot(memory, event, "") === null ? 0 : 1;
-  memory.outbox.command({ kind: "write", connection: event.connection, bytes: reply, close });
+  memory.batch.command({ kind: "write", connection: event.connection, bytes: reply, close });
 };
 
 /** Why the sender may not ask for this; null if they may. Who crank runs as may, and root; over tcp who shows the secret. */

@@ -10,7 +10,7 @@ import { answerMeasured, isMeasurementAwaited } from "./replies.ts";
 /** A measurement is gone. One that has said everything is not waited for any more. */
 export const measurementIsGone = (memory: Memory, number: number, now: number): void => {
   if (memory.measurements.current?.number !== number) return;
-  memory.measurements.abandon(memory.outbox);
+  memory.measurements.abandon(memory.batch);
   return measured(memory, now, null);
 };
 
@@ -18,7 +18,7 @@ export const measurementIsGone = (memory: Memory, number: number, now: number): 
 export const reconcileMeasurement = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
   const { current } = memory.measurements;
   if (!current || known.has(processId("measurement", current.number))) return;
-  memory.measurements.abandon(memory.outbox);
+  memory.measurements.abandon(memory.batch);
   if (isMeasurementAwaited(memory)) beginMeasurement(memory, now, "everything");
 };
 

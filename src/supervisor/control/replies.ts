@@ -27,7 +27,7 @@ export type Asker = { readonly connection: number; readonly rpc: RpcId | undefin
 /** Sends a line that is complete with its newline. */
 export const sendLine = (memory: Memory, connection: number, line: string): void => {
   if (connection === NOBODY) return;
-  memory.outbox.command({ kind: "write", connection, bytes: line, close: 0 });
+  memory.batch.command({ kind: "write", connection, bytes: line, close: 0 });
 };
 
 /** The longest answer, in UTF-16 units: with UTF-8's three bytes for each it fits into what a connection may hold. */
@@ -52,7 +52,7 @@ export const endConnection = (
   rpc: RpcId = null,
   because: "end" | "guess" = "end",
 ): void => {
-  memory.outbox.command({
+  memory.batch.command({
     kind: "write",
     connection,
     bytes: encodeError(rpc, error),
@@ -286,6 +286,6 @@ export const askQueues = (memory: Memory, request: number): readonly number[] =>
   keepBacklogs(memory);
   const streams = serviceSockets(memory).filter((socket) => socket.type !== SOCK_DGRAM);
   const handles = streams.map((socket) => socket.handle);
-  for (const handle of handles) memory.outbox.command({ kind: "statSocket", request, handle });
+  for (const handle of handles) memory.batch.command({ kind: "statSocket", request, handle });
   return handles;
 };

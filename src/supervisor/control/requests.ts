@@ -207,9 +207,9 @@ const kill: Handler<"kill"> = (memory, call, params) => {
   if (workers.length === 0) return reply(memory, call, { pids });
   const request = nextRequest(memory);
   for (const worker of workers)
-    memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(signal), group: 0 });
+    memory.batch.command({ kind: "signal", worker: worker.id, signal: signalNumber(signal), group: 0 });
   // Answered when the keeper has sent them all: only then it is known that it may.
-  memory.outbox.command({ kind: "mark", token: signalToken(request) });
+  memory.batch.command({ kind: "mark", token: signalToken(request) });
   rememberPending(memory, request, {
     kind: "signals",
     ...waiterOf(call),
@@ -268,7 +268,7 @@ const logs: Handler<"logs"> = (memory, call, params) => {
     params.pid === undefined ? 0 : allWorkers(memory.core.workers).find((known) => known.pid === params.pid)?.id;
   if (worker === undefined) return refuse(memory, call, `There is no worker with the pid ${params.pid}`);
   reply(memory, call, {});
-  memory.outbox.command({
+  memory.batch.command({
     kind: "follow",
     connection: call.connection,
     worker,

@@ -21,10 +21,10 @@ export const log = (memory: Memory, level: Level, message: string): void => {
   if (!shown.includes(level)) return;
   const entry: LogEntry = { level, message: bounded(message), wallMs: memory.platform.wallNow() };
   const forSyslog = syslogLine(memory, entry);
-  if (forSyslog !== null) memory.outbox.command({ kind: "log", sink: SYSLOG, bytes: printable(forSyslog) });
+  if (forSyslog !== null) memory.batch.command({ kind: "log", sink: SYSLOG, bytes: printable(forSyslog) });
   if (memory.settings?.syslog?.carries === "everything") return;
   const line = memory.settings?.logFormat === "json" ? jsonLine(memory, entry) : memory.frontEnd.logLine(memory, entry);
-  memory.outbox.command({ kind: "log", sink: STDERR, bytes: `${priority(memory, level)}${line}\n` });
+  memory.batch.command({ kind: "log", sink: STDERR, bytes: `${priority(memory, level)}${line}\n` });
 };
 
 /** A message quotes what others said, and nobody reads more of it, UTF-16 units. */
@@ -41,7 +41,7 @@ const PRIORITIES = { error: 3, warning: 4, info: 6, debug: 7 } as const satisfie
 export const complain = (memory: Memory, message: string): void => {
   const line = `${priority(memory, "error")}${printable(message)}\n`;
   const sink = memory.frontEnd.setUpFailure?.sink === "stdout" ? STDOUT : STDERR;
-  memory.outbox.command({ kind: "log", sink, bytes: line });
+  memory.batch.command({ kind: "log", sink, bytes: line });
 };
 
 const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>

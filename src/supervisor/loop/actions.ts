@@ -47,7 +47,7 @@ export const shutDownBy =
 /** Passes a signal on to every worker, whatever it is doing. */
 export const forward = (memory: Memory, { name }: Pick<ReceivedSignal, "name">): void => {
   for (const worker of allWorkers(memory.core.workers))
-    memory.outbox.command({ kind: "signal", worker: worker.id, signal: signalNumber(name), group: 0 });
+    memory.batch.command({ kind: "signal", worker: worker.id, signal: signalNumber(name), group: 0 });
 };
 
 /** Sends every worker `signal` and ends at once with `status`: the workers are left to themselves. */
@@ -76,7 +76,7 @@ export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<vo
   const leaving = { kind: "workersLeft", count: countWorkers(core.workers) } as const;
   recordEvent(memory, leaving, signal.now);
   tellManagerWhy(memory, describeSupervisorEvent(leaving));
-  memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
+  memory.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 
 const whyNobodyCouldAdopt = ({ settings, facts }: Memory): string | null => {

@@ -55,7 +55,7 @@ export const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer
       restoreRunDirectory(memory, now);
       return startWorker(memory, effect.worker);
     case "signal":
-      memory.outbox.command({
+      memory.batch.command({
         kind: "signal",
         worker: effect.worker,
         signal: signalNumber(effect.signal),
@@ -84,7 +84,7 @@ export const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer
 
 /** A worker may have chosen another period. */
 const watch = (memory: Memory, worker: number, periodMs: number): void =>
-  memory.outbox.command({ kind: "watchdog", worker, periodMs: memory.said.get(worker)?.watchdogMs ?? periodMs });
+  memory.batch.command({ kind: "watchdog", worker, periodMs: memory.said.get(worker)?.watchdogMs ?? periodMs });
 
 /** How much is published at once, in UTF-16 units, for all listeners together. */
 const PUBLISHED_AT_ONCE = LIMITS.batchBytes / 8;
@@ -95,7 +95,7 @@ const PUBLISHED_AT_ONCE = LIMITS.batchBytes / 8;
  */
 export const publishEvents = (memory: Memory): void => {
   const listeners = 1 + memory.followers.size + memory.pending.size;
-  for (const { event, json } of memory.events.takeUnpublished(memory.outbox, PUBLISHED_AT_ONCE / listeners)) {
+  for (const { event, json } of memory.events.takeUnpublished(memory.batch, PUBLISHED_AT_ONCE / listeners)) {
     if (isSupervisorEvent(event)) {
       logSupervisorEvent(memory, event);
       for (const connection of memory.followers) notify(memory, connection, "happening", json);

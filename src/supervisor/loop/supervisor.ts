@@ -117,7 +117,7 @@ export class Supervisor {
     memory.notes.write(memory.outbox);
     if (!memory.outbox.isLast && (ahead === "nothing" || memory.outbox.hasDeeds)) this.#send();
     while (startPostponed(memory)) {
-      memory.events.write(memory.outbox);
+      memory.events.write(memory.batch);
       this.#send();
     }
     this.#publish();
@@ -128,9 +128,9 @@ export class Supervisor {
   #publish(): void {
     const memory = this.#memory;
     if (memory.events.hasUnpublished) publishEvents(memory);
-    while (memory.outbox.isLast && memory.events.hasUnpublished) publishEvents(memory);
+    while (memory.batch.isLast && memory.events.hasUnpublished) publishEvents(memory);
     tellServiceManager(memory);
-    if (!memory.outbox.isEmpty) this.#send("next");
+    if (!memory.batch.isEmpty) this.#send("next");
     if (!memory.events.hasUnpublished || this.#isPublishing) return;
     this.#isPublishing = true;
     this.#link.between(() => {
@@ -142,7 +142,7 @@ export class Supervisor {
   /** Where words follow, the next tick goes with them: no deed waits until it is known when that is. */
   #send(tick: "next" | "repeated" = this.#memory.events.hasUnpublished ? "repeated" : "next"): void {
     if (tick === "next") this.#tickAt = nextTick(this.#memory);
-    this.#link.send(this.#memory.outbox.take(this.#consumed, this.#tickAt));
+    this.#link.send(this.#memory.batch.take(this.#consumed, this.#tickAt));
   }
 
   /**

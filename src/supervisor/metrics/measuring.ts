@@ -35,8 +35,8 @@ export const beginMeasurement = (memory: Memory, now: number, scope: Scope): voi
   if (memory.measurements.current !== null) return;
   const sockets = scope === "everything" ? countedSockets(memory) : [];
   const handles = sockets.map(({ handle }) => handle);
-  const number = memory.measurements.begin(memory.outbox, { scope, begunAt: now, handles });
-  memory.outbox.command(measureCommand(memory, number, sockets));
+  const number = memory.measurements.begin(memory.batch, { scope, begunAt: now, handles });
+  memory.batch.command(measureCommand(memory, number, sockets));
 };
 
 /** Those that crank has closed for its end as well: their connections are still being served. */
@@ -79,5 +79,5 @@ export const takeMeasured = (
 ): Scope | null => {
   const { current } = memory.measurements;
   if (current?.number !== number) return null;
-  return memory.measurements.take(memory.outbox, event.bytes, event.happenedAt) ? current.scope : null;
+  return memory.measurements.take(memory.batch, event.bytes, event.happenedAt) ? current.scope : null;
 };

@@ -103,5 +103,5 @@ const answerScrape = (memory: Memory, request: number, { connection, method }: S
     ...(answer.headers ?? []),
   ];
   const body = method === "HEAD" ? "" : answer.text;
-  memory.outbox.command({ kind: "write", connection, bytes: `${head.join("\r\n")}\r\n\r\n${body}`, close: 1 });
+  memory.batch.command({ kind: "write", connection, bytes: `${head.join("\r\n")}\r\n\r\n${body}`, close: 1 });
 };

@@ -18,7 +18,7 @@ export const admitFor = (memory: Memory, spec: Spec): void => {
   if (address?.kind !== "unix" || address.path.startsWith("@")) return;
   const uid = acknowledgingUser(spec) ?? (isAwaited(memory) ? null : ownerOf(memory));
   if (uid !== null && memory.sockets.has(CONTROL_HANDLE))
-    memory.outbox.command({ kind: "giveName", handle: CONTROL_HANDLE, uid, gid: UNCHANGED });
+    memory.batch.command({ kind: "giveName", handle: CONTROL_HANDLE, uid, gid: UNCHANGED });
 };
 
 /** Whose the file is when no worker needs it: the user's that -ctl names, else crank's own. */

@@ -12,7 +12,7 @@ import { serviceSockets } from "./listeners.ts";
 export const keepBacklogs = (memory: Memory): void => {
   for (const socket of serviceSockets(memory)) {
     const backlog = socket.type === SOCK_DGRAM ? 0 : backlogOf(memory, socket);
-    if (backlog > 0) memory.outbox.command({ kind: "keepBacklog", handle: socket.handle, backlog });
+    if (backlog > 0) memory.batch.command({ kind: "keepBacklog", handle: socket.handle, backlog });
   }
 };
 

@@ -27,7 +27,7 @@ export const lookAtNames = (memory: Memory): void => {
   for (const socket of memory.sockets.values()) {
     if (!hasOwnName(memory, socket)) continue;
     const { handle } = socket;
-    memory.outbox.command({ kind: "watchName", handle, spare: directory ? `${directory}/${handle}` : "" });
+    memory.batch.command({ kind: "watchName", handle, spare: directory ? `${directory}/${handle}` : "" });
   }
 };
 
@@ -72,9 +72,9 @@ const bindAgain = (memory: Memory, handle: number): void => {
   if (before.isBinding) return;
   rememberName(memory, handle, { ...before, isBinding: true });
   const kept = bindOf(handle) === null ? 0 : FIRST_KEPT + handle;
-  if (before.oldWorkers !== null && kept > 0) memory.outbox.command({ kind: "closeHandle", handle: kept });
-  memory.outbox.command({ kind: "bindAgain", handle, kept });
-  if (kept === 0) memory.outbox.command({ kind: "acceptOn", handle });
+  if (before.oldWorkers !== null && kept > 0) memory.batch.command({ kind: "closeHandle", handle: kept });
+  memory.batch.command({ kind: "bindAgain", handle, kept });
+  if (kept === 0) memory.batch.command({ kind: "acceptOn", handle });
 };
 
 /** A socket of crank's own was shut down for all, and cannot be made to listen again. */
@@ -100,7 +100,7 @@ export const reconcileNames = (memory: Memory, now: number, redeploy: () => void
     if (name.oldWorkers === null) continue;
     const olds = oldWorkersOf(memory, name);
     if (olds.length === 0) {
-      memory.outbox.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+      memory.batch.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
       rememberName(memory, handle, { ...name, oldWorkers: null });
     } else if (now >= rolloutDueAt(memory, name)) {
       const tries = (name.tries ?? 0) + 1;
@@ -179,6 +179,6 @@ const PROBLEMS: { readonly [S in SocketName["state"]]?: (name: SocketName) => st
 export const closeName = (memory: Memory, handle: number): void => {
   const name = memory.names.get(handle);
   if (name === undefined) return;
-  if (name.oldWorkers !== null) memory.outbox.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+  if (name.oldWorkers !== null) memory.batch.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
   forgetName(memory, handle);
 };

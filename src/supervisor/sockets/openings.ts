@@ -17,8 +17,8 @@ export const FIRST_STRAY_HANDLE = 1_000_000;
 /** Closes what the service manager had stored and is of no use any more, there too. */
 export const discard = (memory: Memory, { fd, name }: PassedSocket): void => {
   const handle = FIRST_STRAY_HANDLE + fd;
-  memory.outbox.command({ kind: "inheritSocket", handle, fd, backlog: 0 });
-  memory.outbox.command({ kind: "closeHandle", handle });
+  memory.batch.command({ kind: "inheritSocket", handle, fd, backlog: 0 });
+  memory.batch.command({ kind: "closeHandle", handle });
   discardStored(memory, name);
 };
 

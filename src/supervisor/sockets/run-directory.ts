@@ -51,6 +51,6 @@ export const restoreRunDirectory = (memory: Memory, now: number): void => {
   const notify = settings === null ? null : runPath(settings, "notify");
   if (settings === null || notify === null || platform.realPath(notify) !== null) return;
   const failure = makeRunDirectory(memory, settings);
-  for (const lock of failure === null ? locksOf(settings) : []) memory.outbox.command(lockCommand(lock));
+  for (const lock of failure === null ? locksOf(settings) : []) memory.batch.command(lockCommand(lock));
   recordEvent(memory, { kind: "runDirectoryGone", directory: settings.runDirectory ?? notify, failure }, now);
 };

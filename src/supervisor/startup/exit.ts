@@ -10,8 +10,8 @@ import type { Memory } from "../state/store.ts";
 export const closeSockets = (memory: Memory): void => {
   for (const socket of serviceSockets(memory)) {
     if (memory.settings?.binds[socket.bind ?? 0]?.address.kind === "unix")
-      memory.outbox.command({ kind: "removeName", handle: socket.handle });
-    memory.outbox.command({ kind: "closeHandle", handle: socket.handle });
+      memory.batch.command({ kind: "removeName", handle: socket.handle });
+    memory.batch.command({ kind: "closeHandle", handle: socket.handle });
     closeName(memory, socket.handle);
     closeSocket(memory, socket);
   }
@@ -33,7 +33,7 @@ export const leave = (memory: Memory, status: number): void => {
   closeSockets(memory);
   removePid(memory);
   for (const handle of [CONTROL_HANDLE, METRICS_HANDLE]) {
-    if (memory.sockets.has(handle)) memory.outbox.command({ kind: "removeName", handle });
+    if (memory.sockets.has(handle)) memory.batch.command({ kind: "removeName", handle });
   }
-  memory.outbox.command({ kind: "exit", status, keepJournal: 0 });
+  memory.batch.command({ kind: "exit", status, keepJournal: 0 });
 };

@@ -62,12 +62,12 @@ export const begin = async (memory: Memory): Promise<void> => {
   if (broken !== null) return giveUp(memory, broken);
   const invocation = await frontEnd.parse(facts.args, platform.environment, facts.cwd, platform);
   if (invocation.kind === "say") {
-    memory.outbox.command({
+    memory.batch.command({
       kind: "log",
       sink: invocation.sink === "stdout" ? STDOUT : STDERR,
       bytes: invocation.text,
     });
-    memory.outbox.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
+    memory.batch.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
     return;
   }
   meetServiceManager(memory);
@@ -90,7 +90,7 @@ export const begin = async (memory: Memory): Promise<void> => {
   if (passed.problem !== null) log(memory, "warning", passed.problem);
   if (unsafe !== null) log(memory, "warning", unsafe);
   if (tooLong !== null) log(memory, "warning", `Workers are given no NOTIFY_SOCKET, but NOTIFY_FD: ${tooLong}`);
-  for (const lock of locksOf(settings)) memory.outbox.command(lockCommand(lock));
+  for (const lock of locksOf(settings)) memory.batch.command(lockCommand(lock));
   nextStage(memory, "locking");
 };
 
@@ -120,14 +120,14 @@ const withPassed = (settings: Settings, passed: Passed): Settings | string => {
 const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
   const barrier = memory.boot.barrier + 1;
   rememberBoot(memory, { ...memory.boot, stage, barrier });
-  if (stage !== "serving") memory.outbox.command({ kind: "barrier", token: barrier });
+  if (stage !== "serving") memory.batch.command({ kind: "barrier", token: barrier });
 };
 
 const giveUp = (memory: Memory, message: string): void => {
   complain(memory, `${memory.facts.program}: ${message}`);
   tellManagerWhy(memory, message);
   for (const socket of [...memory.sockets.values()]) removeSocketFile(memory, socket.handle);
-  memory.outbox.command({ kind: "exit", status: memory.frontEnd.setUpFailure?.status ?? 1, keepJournal: 0 });
+  memory.batch.command({ kind: "exit", status: memory.frontEnd.setUpFailure?.status ?? 1, keepJournal: 0 });
 };
 
 const removeSocketFile = (memory: Memory, handle: number): void => {
@@ -136,7 +136,7 @@ const removeSocketFile = (memory: Memory, handle: number): void => {
   // What the store keeps open is still reached by its file.
   const isLeft = memory.adoption?.sockets.some((left) => left.handle === handle) === true;
   const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isLeft;
-  if (isOurs) memory.outbox.command({ kind: "removeName", handle });
+  if (isOurs) memory.batch.command({ kind: "removeName", handle });
   forgetSocket(memory, handle);
 };
 
@@ -185,7 +185,7 @@ const giveUpOrAdopt = async (
 const makeRoom = (memory: Memory): void => {
   for (const { handle } of memory.adoption?.sockets ?? []) {
     if (!memory.sockets.has(handle)) continue;
-    memory.outbox.command({ kind: "closeHandle", handle });
+    memory.batch.command({ kind: "closeHandle", handle });
     forgetSocket(memory, handle);
   }
 };
@@ -193,7 +193,7 @@ const makeRoom = (memory: Memory): void => {
 /** Ends without having taken over: what was left stays as it is, for the next crank. */
 const stepBack = (memory: Memory): void => {
   for (const handle of [...memory.sockets.keys()]) removeSocketFile(memory, handle);
-  memory.outbox.command({ kind: "exit", status: 0, keepJournal: 1 });
+  memory.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 
 /** A command of the start failed. */
@@ -209,7 +209,7 @@ export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promi
   if (opening && (event.command === COMMANDS.openSocket.code || event.command === COMMANDS.inheritSocket.code)) {
     const retry = withoutIpv6(opening, event.errno);
     if (retry) {
-      memory.outbox.command(retry);
+      memory.batch.command(retry);
       return nextStage(memory, "opening");
     }
     if (event.errno === EADDRINUSE && boot.failure === null)
@@ -258,7 +258,7 @@ const atLockFailure = async (memory: Memory, settings: Settings, event: EventOf<
   const problem = await lockProblem(memory, settings, event);
   if (problem.kind === "failure") noteFailure(memory, problem.message);
   if (problem.kind !== "tryAgain") return;
-  memory.outbox.command(lockCommand(problem.lock));
+  memory.batch.command(lockCommand(problem.lock));
   nextStage(memory, "locking");
 };
 
@@ -295,10 +295,10 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
         manner: settings.manner,
       }),
     );
-    if (journal !== null && !isAdopting) memory.outbox.command({ kind: "openJournal", path: journal });
+    if (journal !== null && !isAdopting) memory.batch.command({ kind: "openJournal", path: journal });
     for (const { command, useless } of ways) {
       if (useless) discard(memory, useless);
-      memory.outbox.command(command);
+      memory.batch.command(command);
     }
     for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray);
     if (!isAdopting) acceptClients(memory, settings);
@@ -312,19 +312,19 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
   }
 };
 
-const acceptClients = ({ outbox }: Memory, { control, metrics }: Settings): void => {
-  if (control) outbox.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
-  if (metrics) outbox.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
+const acceptClients = ({ batch }: Memory, { control, metrics }: Settings): void => {
+  if (control) batch.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
+  if (metrics) batch.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
 };
 
 /** How workers' lines are passed on, where that is not as text on standard output. */
 const routeOutput = (memory: Memory, settings: Settings): void => {
   const { logFormat, outputSink } = settings;
   const syslog = syslogRoute(memory, settings);
-  if (syslog) return memory.outbox.command(syslog);
+  if (syslog) return memory.batch.command(syslog);
   if (logFormat === "raw" || (logFormat === "text" && outputSink === "stdout")) return;
   const [format, sink] = [logFormat === "json" ? 1 : 0, outputSink === "stderr" ? 2 : 0];
-  memory.outbox.command({ kind: "routeOutput", format, sink, address: new Uint8Array(), header: "" });
+  memory.batch.command({ kind: "routeOutput", format, sink, address: new Uint8Array(), header: "" });
 };
 
 /** What came out of the store is of no use: opens the socket as if nothing had been there. */
@@ -332,8 +332,8 @@ const openAnew = async (memory: Memory, opening: Opening): Promise<void> => {
   discardStored(memory, storeName(opening) ?? "");
   log(memory, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
   try {
-    memory.outbox.command({ kind: "closeHandle", handle: opening.handle });
-    memory.outbox.command((await wayToOpen(memory, { ...opening, stored: null })).command);
+    memory.batch.command({ kind: "closeHandle", handle: opening.handle });
+    memory.batch.command((await wayToOpen(memory, { ...opening, stored: null })).command);
     nextStage(memory, "opening");
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -359,7 +359,7 @@ const note = (memory: Memory, { address }: Opening, event: EventOf<"opened">): v
 /** What a descriptor was said to be is believed only when the kernel says the same of it. */
 const atTaken = async (memory: Memory, opening: Opening, event: EventOf<"opened">): Promise<void> => {
   if (isTheLeftOne(memory, opening, event)) return note(memory, opening, event);
-  memory.outbox.command({ kind: "closeHandle", handle: opening.handle });
+  memory.batch.command({ kind: "closeHandle", handle: opening.handle });
   return takeAgain(memory, opening, "the descriptor is another socket");
 };
 
@@ -369,7 +369,7 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   const bytes = path === null ? null : memory.platform.readBytes(path);
   if (path === null || (bytes === null && !memory.adoption?.orphans))
     return giveUp(memory, `the journal ${path} has gone while it was being read`);
-  memory.outbox.command({ kind: "takeJournal", path });
+  memory.batch.command({ kind: "takeJournal", path });
   nextStage(memory, "serving");
   sayWhere(memory);
   await present(memory, settings);
@@ -391,7 +391,7 @@ const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Ex
 const present = async (memory: Memory, { extras }: Settings): Promise<void> => {
   const failure = extras ? await writeFiles(memory, extras) : null;
   if (failure !== null) log(memory, "error", failure);
-  if (extras) memory.outbox.command({ kind: "setTitle", title: extras.title });
+  if (extras) memory.batch.command({ kind: "setTitle", title: extras.title });
   await memory.frontEnd.begun?.(memory);
 };
 

@@ -16,7 +16,7 @@ const MOST_START_BYTES = LIMITS.batchBytes / 4;
  * One batch in the making. Journal changes go first; then what is done to sockets and workers, then what is said, each
  * in the order in which it was wanted: a signal does not wait for a line of the log.
  */
-export class Outbox {
+export class Batch {
   /** By journal key. */
   #changes = new Map<string, SentCommand>();
   #deeds: SentCommand[] = [];
@@ -70,7 +70,7 @@ export class Outbox {
     return this.#ends.some((command) => command.kind === "exit");
   }
 
-  /** The whole batch, ended by its commit; the outbox is empty afterwards. */
+  /** The whole batch, ended by its commit; the batch is empty afterwards. */
   take(consumed: number, tickAt: number): SentCommand[] {
     const batch: SentCommand[] = [];
     this.#changes.forEach((change) => {

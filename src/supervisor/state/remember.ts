@@ -16,20 +16,20 @@ import type { Boot, Look, Memory, OpenSocket, Said, SocketName } from "./store.t
 /** What crank was started with. */
 export const rememberSettings = (memory: Memory, settings: Settings): void => {
   memory.settings = settings;
-  memory.outbox.put("settings", settings);
+  memory.batch.put("settings", settings);
 };
 
 /** How far crank's own start is. */
 export const rememberBoot = (memory: Memory, boot: Boot): void => {
   memory.boot = boot;
-  memory.outbox.put("boot", boot);
+  memory.batch.put("boot", boot);
 };
 
 /** How far the taking over of what a killed crank left is; null: it is over. */
 export const rememberAdoption = (memory: Memory, adoption: Adoption | null): void => {
   memory.adoption = adoption;
-  if (adoption) memory.outbox.put("adoption", adoption);
-  else memory.outbox.remove("adoption");
+  if (adoption) memory.batch.put("adoption", adoption);
+  else memory.batch.remove("adoption");
 };
 
 /** Takes the core's next state; only what has changed (by reference) is written. */
@@ -37,7 +37,7 @@ export const rememberCore = (memory: Memory, next: State): void => {
   const before = memory.core;
   if (before === next) return;
   memory.core = next;
-  if (before.service !== next.service) memory.outbox.put("service", next.service);
+  if (before.service !== next.service) memory.batch.put("service", next.service);
   if (before.history !== next.history) rememberHistory(memory, before.history, next.history);
   if (before.generations !== next.generations) rememberGenerations(memory, before.generations, next.generations);
   if (before.workers !== next.workers) rememberWorkers(memory, before.workers, next.workers);
@@ -46,58 +46,58 @@ export const rememberCore = (memory: Memory, next: State): void => {
 /** A key for each good spec: most of them are the same from deploy to deploy. */
 const rememberHistory = (memory: Memory, before: readonly GoodSpec[], next: readonly GoodSpec[]): void => {
   for (const good of next) {
-    if (!before.includes(good)) memory.outbox.putText(`history/${good.generation}`, goodSpecText(good));
+    if (!before.includes(good)) memory.batch.putText(`history/${good.generation}`, goodSpecText(good));
   }
   for (const good of before) {
     // Most are still there as they were, which is found out soonest.
     if (next.includes(good) || next.some((other) => other.generation === good.generation)) continue;
-    memory.outbox.remove(`history/${good.generation}`);
+    memory.batch.remove(`history/${good.generation}`);
   }
 };
 
 const rememberGenerations = (memory: Memory, before: State["generations"], next: State["generations"]): void => {
   for (const generation of Object.values(next)) {
     const { number } = generation;
-    if (generation !== before[number]) memory.outbox.putText(`generation/${number}`, generationText(generation));
+    if (generation !== before[number]) memory.batch.putText(`generation/${number}`, generationText(generation));
   }
   for (const number of Object.keys(before)) {
-    if (!(number in next)) memory.outbox.remove(`generation/${number}`);
+    if (!(number in next)) memory.batch.remove(`generation/${number}`);
   }
 };
 
 const rememberWorkers = (memory: Memory, before: State["workers"], next: State["workers"]): void => {
   for (const id of changedWorkers(before, next)) {
     const worker = findWorker(next, id);
-    if (worker) memory.outbox.put(`worker/${id}`, worker);
-    else memory.outbox.remove(`worker/${id}`);
+    if (worker) memory.batch.put(`worker/${id}`, worker);
+    else memory.batch.remove(`worker/${id}`);
   }
 };
 
 export const rememberSocket = (memory: Memory, socket: OpenSocket): void => {
   memory.sockets.set(socket.handle, socket);
-  memory.outbox.put(`socket/${socket.handle}`, socket);
+  memory.batch.put(`socket/${socket.handle}`, socket);
 };
 
 /** A socket is gone. */
 export const forgetSocket = (memory: Memory, handle: number): void => {
   memory.sockets.delete(handle);
-  memory.outbox.remove(`socket/${handle}`);
+  memory.batch.remove(`socket/${handle}`);
 };
 
 export const rememberName = (memory: Memory, handle: number, name: SocketName): void => {
   memory.names.set(handle, name);
-  memory.outbox.put(`name/${handle}`, name);
+  memory.batch.put(`name/${handle}`, name);
 };
 
 export const forgetName = (memory: Memory, handle: number): void => {
-  if (memory.names.delete(handle)) memory.outbox.remove(`name/${handle}`);
+  if (memory.names.delete(handle)) memory.batch.remove(`name/${handle}`);
 };
 
 /** Forgets a socket of the service that crank closes, but for where it was. */
 export const closeSocket = (memory: Memory, socket: OpenSocket): void => {
   forgetSocket(memory, socket.handle);
   memory.closed = [...memory.closed, socket];
-  memory.outbox.put("closed", memory.closed);
+  memory.batch.put("closed", memory.closed);
 };
 
 /** A number for a request that nobody had before. */
@@ -114,12 +114,12 @@ export const countDeath = (memory: Memory): void => {
 /** A request waits for its answer. */
 export const rememberPending = (memory: Memory, request: number, pending: Pending): void => {
   memory.pending.set(request, pending);
-  memory.outbox.put(`pending/${request}`, pending);
+  memory.batch.put(`pending/${request}`, pending);
 };
 
 /** A request has been answered, or nobody waits for it any more. */
 export const forgetPending = (memory: Memory, request: number): void => {
-  if (memory.pending.delete(request)) memory.outbox.remove(`pending/${request}`);
+  if (memory.pending.delete(request)) memory.batch.remove(`pending/${request}`);
 };
 
 const FINISHED_KEPT = 16;
@@ -128,63 +128,63 @@ const FINISHED_KEPT = 16;
 export const rememberFinished = (memory: Memory, finished: Finished): void => {
   memory.finished.push(finished);
   if (memory.finished.length > FINISHED_KEPT) memory.finished.shift();
-  memory.outbox.put("finished", memory.finished);
+  memory.batch.put("finished", memory.finished);
 };
 
 /** The workers whose start did not fit into a batch, all of them. */
 export const rememberUnstarted = (memory: Memory, workers: readonly number[]): void => {
   memory.unstarted = workers;
-  if (workers.length > 0) memory.outbox.put("unstarted", workers);
-  else memory.outbox.remove("unstarted");
+  if (workers.length > 0) memory.batch.put("unstarted", workers);
+  else memory.batch.remove("unstarted");
 };
 
 /** What a worker says of itself. */
 export const rememberSaid = (memory: Memory, worker: number, said: Said): void => {
   memory.said.set(worker, said);
-  memory.outbox.put(`said/${worker}`, said);
+  memory.batch.put(`said/${worker}`, said);
 };
 
 /** A worker that said something is gone. */
 export const forgetSaid = (memory: Memory, worker: number): void => {
-  if (memory.said.delete(worker)) memory.outbox.remove(`said/${worker}`);
+  if (memory.said.delete(worker)) memory.batch.remove(`said/${worker}`);
 };
 
 /** What was said once. */
 export const rememberOnce = (memory: Memory, once: Memory["once"]): void => {
   memory.once = once;
-  memory.outbox.put("once", once);
+  memory.batch.put("once", once);
 };
 
 /** Whether a worker accepts is to be looked at; null: it is known. */
 export const rememberLook = (memory: Memory, look: Look | null): void => {
   memory.look = look;
-  if (look) memory.outbox.put("look", look);
-  else memory.outbox.remove("look");
+  if (look) memory.batch.put("look", look);
+  else memory.batch.remove("look");
 };
 
 /** A connection wants to hear of events. */
 export const addFollower = (memory: Memory, connection: number): void => {
   memory.followers.add(connection);
-  memory.outbox.put("followers", [...memory.followers]);
+  memory.batch.put("followers", [...memory.followers]);
 };
 
 /** A connection has shown the secret. */
 export const authenticate = (memory: Memory, connection: number): void => {
   memory.authenticated.add(connection);
-  memory.outbox.put("authenticated", [...memory.authenticated]);
+  memory.batch.put("authenticated", [...memory.authenticated]);
 };
 
 /** How far an upgrade is; null: there is none. */
 export const rememberUpgrade = (memory: Memory, upgrade: Upgrade | null): void => {
   memory.upgrade = upgrade;
-  if (upgrade) memory.outbox.put("upgrade", upgrade);
-  else memory.outbox.remove("upgrade");
+  if (upgrade) memory.batch.put("upgrade", upgrade);
+  else memory.batch.remove("upgrade");
 };
 
 /** An upgrade begins; its number is taken. */
 export const beginUpgrade = (memory: Memory, upgrade: Upgrade): void => {
   memory.counters = { ...memory.counters, upgradesBegun: upgrade.number };
-  memory.outbox.put("counters", memory.counters);
+  memory.batch.put("counters", memory.counters);
   rememberUpgrade(memory, upgrade);
 };
 
@@ -193,25 +193,25 @@ export const countUpgrade = (memory: Memory, program: string | null): void => {
   count(memory, "upgrades");
   if (program === memory.program) return;
   memory.program = program;
-  memory.outbox.put("program", program);
+  memory.batch.put("program", program);
 };
 
 /** The front end's own part, as own.ts wants it. */
 export const rememberOwn = (memory: Memory, own: unknown): void => {
   memory.own = own;
-  memory.outbox.put("own", own);
+  memory.batch.put("own", own);
 };
 
 /** Forgets all that hung on a connection that is gone. */
 export const forgetConnection = (memory: Memory, connection: number): void => {
-  if (memory.followers.delete(connection)) memory.outbox.put("followers", [...memory.followers]);
-  if (memory.authenticated.delete(connection)) memory.outbox.put("authenticated", [...memory.authenticated]);
+  if (memory.followers.delete(connection)) memory.batch.put("followers", [...memory.followers]);
+  if (memory.authenticated.delete(connection)) memory.batch.put("authenticated", [...memory.authenticated]);
 };
 
 /** Changes what is known, in the journal too. */
 export const rememberManager = (memory: Memory, changes: Partial<ServiceManager>): void => {
   memory.serviceManager = { ...memory.serviceManager, ...changes };
-  memory.outbox.put("serviceManager", memory.serviceManager);
+  memory.batch.put("serviceManager", memory.serviceManager);
 };
 
 /** What lies in the store under this name has to go: it is of no use. */
@@ -223,7 +223,7 @@ export const discardStored = (memory: Memory, name: string): void => {
 /** Adds one. */
 export const count = (memory: Memory, what: keyof Counters): void => {
   memory.counters = { ...memory.counters, [what]: memory.counters[what] + 1 };
-  memory.outbox.put("counters", memory.counters);
+  memory.batch.put("counters", memory.counters);
 };
 
 /** Counts workers and rollouts by their events. */

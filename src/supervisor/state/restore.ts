@@ -5,7 +5,7 @@ import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
 import type { Generation } from "../../core/model/state.ts";
 import { initialState } from "../../core/model/state.ts";
 import type { Worker } from "../../core/model/worker.ts";
-import { Outbox } from "./batch.ts";
+import { Batch } from "./batch.ts";
 import { keptValue } from "./kept-value.ts";
 import { NOTHING_COUNTED } from "./parts/counters.ts";
 import { EventLog } from "./parts/event-log.ts";
@@ -211,7 +211,7 @@ const FIRST_FORMAT = 1;
 export const rememberFormat = (memory: Memory): void => {
   if (memory.format === FORMAT) return;
   memory.format = FORMAT;
-  memory.outbox.put("format", FORMAT);
+  memory.batch.put("format", FORMAT);
 };
 
 /** Why entries cannot be understood; null if they can. It completes "the journal …". */

@@ -6,7 +6,7 @@ import type { CoreEvent, WorkerReady } from "../../core/model/events.ts";
 import type { State } from "../../core/model/state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "../../core/model/worker.ts";
 import type { Platform } from "../os/platform.ts";
-import type { Outbox } from "./batch.ts";
+import type { Batch } from "./batch.ts";
 import type { KeeperFacts } from "./facts.ts";
 import type { ForeignLine, Invocation, LogEntry, ReceivedSignal, UpgradeOutcome, Wrapper } from "./front-end.ts";
 import type { Adoption } from "./parts/adoption.ts";

@@ -44,9 +44,9 @@ const heartbeatPeriod = ({ platform }: Memory, pid: number): number | null => {
 const connect = (memory: Memory): void => {
   const { socket, heartbeatMs } = memory.serviceManager;
   if (socket === null) return;
-  memory.outbox.command({ kind: "openDatagram", handle: HANDLE, domain: AF_UNIX, address: unixAddress(socket) });
+  memory.batch.command({ kind: "openDatagram", handle: HANDLE, domain: AF_UNIX, address: unixAddress(socket) });
   if (heartbeatMs === null) return;
-  memory.outbox.command({
+  memory.batch.command({
     kind: "heartbeat",
     handle: HANDLE,
     periodMs: heartbeatMs,
@@ -56,7 +56,7 @@ const connect = (memory: Memory): void => {
 
 /** Sends one datagram, with the descriptors of `handles`. */
 export const sendToManager = (memory: Memory, assignments: readonly string[], handles: readonly number[] = []): void =>
-  memory.outbox.command({
+  memory.batch.command({
     kind: "sendDatagram",
     handle: HANDLE,
     worker: 0,
@@ -75,7 +75,7 @@ export const managerDeadline = ({ boot, serviceManager }: Memory): number | null
 
 /** Begins anew, when what failed is tried again. */
 export const reconnect = (memory: Memory): void => {
-  memory.outbox.command({ kind: "closeHandle", handle: HANDLE });
+  memory.batch.command({ kind: "closeHandle", handle: HANDLE });
   connect(memory);
   const { trouble } = memory.serviceManager;
   rememberManager(memory, { trouble: trouble && { ...trouble, retryAt: null } });

@@ -31,11 +31,11 @@ export const copyHandle = (upgrade: number): number => FIRST_COPY + upgrade;
 
 /** Starts the check, through the front end's wrapper if it has one. */
 export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade): void => {
-  const { facts, settings, outbox } = memory;
+  const { facts, settings, batch } = memory;
   const wrapper = memory.frontEnd.wrapper?.(memory) ?? null;
   const args = wrapper?.check ?? [facts.program, "--upgrade-check", ...facts.args];
-  outbox.command({ kind: "copyJournal", handle: copyHandle(number) });
-  outbox.command(
+  batch.command({ kind: "copyJournal", handle: copyHandle(number) });
+  batch.command(
     helperProcess({
       worker: processId("upgradeCheck", number),
       file: wrapper ? programPath(memory, args[0] ?? "", "") : program.file,

@@ -101,7 +101,7 @@ export const takeUpgradeEvent = (memory: Memory, event: KeeperEvent): void => {
       return rememberUpgrade(memory, { ...upgrade, answer: parseUpgradeAnswer(event.bytes) });
     case "tick":
       // Its end follows.
-      memory.outbox.command({
+      memory.batch.command({
         kind: "signal",
         worker: processId("upgradeCheck", upgrade.number),
         signal: SIGKILL,
@@ -135,7 +135,7 @@ const atCheckEnd = (memory: Memory, before: Upgrade, event: EventOf<"exited">): 
     : before.program;
   const upgrade = { ...before, program, checkedBy: null };
   if (!program.isNewKeeper) return replaceSupervisor(memory, upgrade);
-  memory.outbox.command({ kind: "rehearse", path: program.file });
+  memory.batch.command({ kind: "rehearse", path: program.file });
   rememberUpgrade(memory, { ...upgrade, stage: "rehearsing" });
 };
 
@@ -159,7 +159,7 @@ const atRehearsed = (memory: Memory, upgrade: Upgrade, event: EventOf<"rehearsed
     return replaceSupervisor(memory, upgrade);
   // It speaks another language than this keeper: both at once.
   const { runtime, bundle } = upgrade.program;
-  memory.outbox.command({ kind: "setProgram", runtime, bundle });
+  memory.batch.command({ kind: "setProgram", runtime, bundle });
   execute(memory, upgrade);
 };
 
@@ -170,7 +170,7 @@ const replaceSupervisor = (memory: Memory, upgrade: Upgrade): void => {
   const { runtime, bundle } = upgrade.program;
   const wrapper = wrapperOf(memory);
   const args = wrapper?.command(CHANNEL_FD) ?? [];
-  memory.outbox.command({
+  memory.batch.command({
     kind: "replaceSupervisor",
     runtime,
     bundle,
@@ -192,7 +192,7 @@ const atReplaced = (memory: Memory, upgrade: Upgrade, event: EventOf<"supervisor
 };
 
 const execute = (memory: Memory, upgrade: Upgrade): void => {
-  memory.outbox.command({ kind: "execute", path: upgrade.program.file });
+  memory.batch.command({ kind: "execute", path: upgrade.program.file });
   rememberUpgrade(memory, { ...upgrade, stage: "executing", executions: memory.facts.executions });
 };
 
@@ -208,7 +208,7 @@ const succeed = (memory: Memory, upgrade: Upgrade, now: number): void => {
   const done: UpgradeDone = { from, to: VERSION, keeper: program.isNewKeeper };
   countUpgrade(memory, exec ?? memory.program);
   // An earlier crank had every line of a request delivered.
-  if (memory.sockets.has(METRICS_HANDLE)) memory.outbox.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
+  if (memory.sockets.has(METRICS_HANDLE)) memory.batch.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
   recordEvent(memory, { kind: "upgradeDone", upgrade: number, ...done }, now);
   answerUpgrade(memory, number, { result: { done } });
   goOn(memory, upgrade, { number, kind: "done", done }, now);
@@ -228,7 +228,7 @@ const tellFailure = (memory: Memory, number: number, message: string, now: numbe
 
 /** The next one, if one was asked for. */
 const goOn = (memory: Memory, { number, again }: Upgrade, outcome: UpgradeOutcome, now: number): void => {
-  memory.outbox.command({ kind: "closeHandle", handle: copyHandle(number) });
+  memory.batch.command({ kind: "closeHandle", handle: copyHandle(number) });
   rememberUpgrade(memory, null);
   memory.frontEnd.upgraded?.(memory, outcome, now);
   if (!again) return;

@@ -4,7 +4,7 @@
 import type { EventEntry } from "../../../control/messages.ts";
 import type { SupervisorEvent } from "../../../control/supervisor-events.ts";
 import type { ServiceEvent } from "../../../core/model/effects.ts";
-import type { Outbox } from "../batch.ts";
+import type { Batch } from "../batch.ts";
 import { keptValue } from "../kept-value.ts";
 
 /** What is held for clients that ask later, at least; workers' words are not counted in it. */
@@ -104,13 +104,13 @@ export class EventLog {
   }
 
   /** Writes down what was added, as one page, and lets the oldest pages go that have been published. */
-  write(outbox: Outbox): void {
+  write(batch: Batch): void {
     const texts = this.#added;
     const count = texts.length;
     if (count === 0) return;
     const added: WrittenPage = { first: this.#next - count, count, words: this.#addedWords, texts };
-    if (this.#addedUnits <= MOST_PAGE_UNITS) this.#write(added, outbox);
-    else for (const page of pagesOf(added.first, markedTextsOf(added))) this.#write(page, outbox);
+    if (this.#addedUnits <= MOST_PAGE_UNITS) this.#write(added, batch);
+    else for (const page of pagesOf(added.first, markedTextsOf(added))) this.#write(page, batch);
     this.#added = [];
     this.#addedWords = 0;
     this.#addedUnits = 0;
@@ -120,13 +120,13 @@ export class EventLog {
       this.#pages.shift();
       this.#held -= oldest.count - oldest.words;
       this.#words -= oldest.words;
-      outbox.remove(keyOf(oldest));
+      batch.remove(keyOf(oldest));
     }
   }
 
-  #write(page: WrittenPage, outbox: Outbox): void {
+  #write(page: WrittenPage, batch: Batch): void {
     const { count, words } = page;
-    outbox.putText(keyOf(page), jsonOf(page));
+    batch.putText(keyOf(page), jsonOf(page));
     this.#pages.push(page);
     this.#held += count - words;
     this.#words += words;
@@ -146,7 +146,7 @@ export class EventLog {
    * The events that are to be published now, each with its JSON (an EventEntry): as many as have `most` UTF-16 units together, and
    * at least one. They count as published.
    */
-  takeUnpublished(outbox: Outbox, most: number): readonly Unpublished[] {
+  takeUnpublished(batch: Batch, most: number): readonly Unpublished[] {
     const unpublished =
       this.#unpublished.length === this.#next - 1 - this.#published
         ? this.#unpublished
@@ -154,27 +154,27 @@ export class EventLog {
     const count = countWithin(unpublished, most);
     this.#unpublished = unpublished.slice(count);
     this.#published += count;
-    outbox.put("told", this.#published);
-    if (this.#unmerged >= PAGES_MERGED) this.#merge(outbox);
+    batch.put("told", this.#published);
+    if (this.#unmerged >= PAGES_MERGED) this.#merge(batch);
     return unpublished.slice(0, count);
   }
 
   /** Makes one page of each row of small ones. */
-  #merge(outbox: Outbox): void {
+  #merge(batch: Batch): void {
     const pages: Page[] = [];
     let small: Page[] = [];
     const close = (): void => {
       const [first] = small;
       if (first && small.length > 1) {
-        for (const page of small) outbox.remove(keyOf(page));
+        for (const page of small) batch.remove(keyOf(page));
         for (const merged of pagesOf(first.first, small.flatMap(markedTextsOf))) {
-          outbox.putText(keyOf(merged), jsonOf(merged));
+          batch.putText(keyOf(merged), jsonOf(merged));
           pages.push(merged);
         }
       } else pages.push(...small);
       small = [];
     };
-    for (const page of this.#withoutOldWords(outbox)) {
+    for (const page of this.#withoutOldWords(batch)) {
       const last = small.at(-1);
       if (last && last.first + last.count !== page.first) close();
       if (isSmall(page)) small.push(page);
@@ -189,7 +189,7 @@ export class EventLog {
   }
 
   /** The pages with what is left of them when the oldest words too many have gone. Numbers that are gone are missing. */
-  #withoutOldWords(outbox: Outbox): readonly Page[] {
+  #withoutOldWords(batch: Batch): readonly Page[] {
     const pages: Page[] = [];
     for (const page of this.#pages) {
       const surplus = Math.min(page.words, this.#words - WORDS_KEPT);
@@ -198,10 +198,10 @@ export class EventLog {
         pages.push(page);
         continue;
       }
-      outbox.remove(keyOf(page));
+      batch.remove(keyOf(page));
       this.#words -= surplus;
       for (const rest of remainder(page, surplus)) {
-        outbox.putText(keyOf(rest), jsonOf(rest));
+        batch.putText(keyOf(rest), jsonOf(rest));
         pages.push(rest);
       }
     }

@@ -1,4 +1,4 @@
-import type { Outbox } from "../batch.ts";
+import type { Batch } from "../batch.ts";
 
 /** `memory`: nothing whose cost grows with the number of connections. */
 export type Scope = "memory" | "everything";
@@ -77,37 +77,37 @@ export class Measurements {
   }
 
   /** Begins the next one. Returns its number. */
-  begin(outbox: Outbox, { scope, begunAt, handles }: Pick<Measurement, "scope" | "begunAt" | "handles">): number {
+  begin(batch: Batch, { scope, begunAt, handles }: Pick<Measurement, "scope" | "begunAt" | "handles">): number {
     this.#number += 1;
     this.#current = { number: this.#number, scope, begunAt, endedAt: null, handles };
-    this.#write(outbox);
+    this.#write(batch);
     return this.#number;
   }
 
   /** Takes a part of what the one under way has to say. Returns whether it has said everything. */
-  take(outbox: Outbox, bytes: Uint8Array, at: number): boolean {
+  take(batch: Batch, bytes: Uint8Array, at: number): boolean {
     const current = this.#current;
     if (!current) return false;
     const parts = this.#said.get(current.number) ?? [];
     // The bytes are the event's own.
     const kept = bytes.slice();
-    outbox.putText(partKey(current.number, parts.length), decoder.decode(kept));
+    batch.putText(partKey(current.number, parts.length), decoder.decode(kept));
     parts.push(kept);
     this.#said.set(current.number, parts);
     if (!decoder.decode(kept.subarray(-END.length)).endsWith(END)) return false;
-    this.#forget(outbox, this.#last);
+    this.#forget(batch, this.#last);
     this.#last = { ...current, endedAt: at };
     this.#current = null;
     this.#found = null;
-    this.#write(outbox);
+    this.#write(batch);
     return true;
   }
 
   /** The one under way has come to nothing; what was measured before still counts. */
-  abandon(outbox: Outbox): void {
-    this.#forget(outbox, this.#current);
+  abandon(batch: Batch): void {
+    this.#forget(batch, this.#current);
     this.#current = null;
-    this.#write(outbox);
+    this.#write(batch);
   }
 
   worker(id: number): WorkerUsage | null {
@@ -123,15 +123,15 @@ export class Measurements {
     return this.#read().counters;
   }
 
-  #write(outbox: Outbox): void {
+  #write(batch: Batch): void {
     const known: Journalled = { number: this.#number, last: this.#last, current: this.#current };
-    outbox.put("measured", known);
+    batch.put("measured", known);
   }
 
-  #forget(outbox: Outbox, measurement: Measurement | null): void {
+  #forget(batch: Batch, measurement: Measurement | null): void {
     if (!measurement) return;
     const parts = this.#said.get(measurement.number) ?? [];
-    for (const part of parts.keys()) outbox.remove(partKey(measurement.number, part));
+    for (const part of parts.keys()) batch.remove(partKey(measurement.number, part));
     this.#said.delete(measurement.number);
   }
 

@@ -77,8 +77,8 @@ const store = (memory: Memory, worker: Worker, said: Said, event: Datagram): voi
       return sayFull(memory, worker, obstacle, event.deliveredAt);
     }
     const handle = add(memory, worker, name, { kind: "kept" });
-    memory.outbox.command({ kind: "keepDescriptor", event: event.seq, index, handle });
-    memory.outbox.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
+    memory.batch.command({ kind: "keepDescriptor", event: event.seq, index, handle });
+    memory.batch.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
   }
   tellStored(memory, worker, { name, count: event.descriptors }, event.deliveredAt);
   if (number !== undefined) storeNumber(memory, worker, { number, name, poll }, event);
@@ -162,7 +162,7 @@ const storeNumber = (memory: Memory, worker: Worker, { number, name, poll }: Num
   const handle = add(memory, worker, name, { kind: "taking", fd, poll });
   // As it was when it said that: what has become another user's since, by a set-id program, is not taken from.
   const { pid, uid, gid } = event;
-  memory.outbox.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
+  memory.batch.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
 };
 
 const startTimeOf = ({ platform }: Memory, pid: number): number | null =>
@@ -178,7 +178,7 @@ const whyInVain = ({ core, store }: Memory, { id }: Worker): string | null =>
 const answer = (memory: Memory, worker: Worker, number: string, refused: string | null): void => {
   const said = refused === null ? "FDSTORED=1" : `FDREFUSED=${refused}`;
   const bytes = `${said}\nFDNUMBER=${number.slice(0, 16)}`;
-  memory.outbox.command({ kind: "sendDatagram", handle: 0, worker: worker.id, bytes, handles: [] });
+  memory.batch.command({ kind: "sendDatagram", handle: 0, worker: worker.id, bytes, handles: [] });
 };
 
 /** A running worker wants what is stored, now or later; one answer for each time that it asks. */
@@ -197,7 +197,7 @@ const serveAsking = (memory: Memory): void => {
     for (const stored of sent) rememberStored(memory, { ...stored, place: { kind: "sent", to: id } });
     const names = sent.map(({ name }) => name).join(":");
     const bytes = `FDNAMES=${names}\nFDLEFT=${mine.length - sent.length}`;
-    memory.outbox.command({ kind: "hand", worker: id, bytes, handles: sent.map(({ handle }) => handle) });
+    memory.batch.command({ kind: "hand", worker: id, bytes, handles: sent.map(({ handle }) => handle) });
     rememberStore(memory, { ...memory.store, asking: memory.store.asking.filter((other) => other !== id) });
   }
 };
@@ -206,7 +206,7 @@ const serveAsking = (memory: Memory): void => {
 export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): void => {
   const { handle, place, from, name } = stored;
   if (place.kind !== "taking") return;
-  memory.outbox.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
+  memory.batch.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
   rememberStored(memory, { ...stored, place: { kind: "kept" } });
   const worker = findWorker(memory.core.workers, from);
   if (worker) {
@@ -226,7 +226,7 @@ export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolea
   const worker = findWorker(memory.core.workers, stored.from);
   const reason = whyNotTaken(event);
   forgetStored(memory, event.id);
-  if (event.command === COMMANDS.storeHandle.code) memory.outbox.command({ kind: "closeHandle", handle: event.id });
+  if (event.command === COMMANDS.storeHandle.code) memory.batch.command({ kind: "closeHandle", handle: event.id });
   if (worker && stored.place.kind === "taking") answer(memory, worker, String(stored.place.fd), reason);
   else {
     const { name, from } = stored;

@@ -143,7 +143,7 @@ const takePeriod = (memory: Memory, word: Word): void => {
   const watchdogMs = Math.ceil(Math.min(period, MOST_PERIOD_MS));
   rememberSaid(memory, worker.id, { ...saidBy(memory, word), watchdogMs });
   if (findWorker(memory.core.workers, worker.id)?.kind === "ready")
-    memory.outbox.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
+    memory.batch.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
 };
 /** The keeper's number for it has 32 bits. */
 const MOST_PERIOD_MS = 0xffffffff;
@@ -168,7 +168,7 @@ const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Prom
     const message = `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored${more}`;
     return log(memory, "warning", message);
   }
-  memory.outbox.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
+  memory.batch.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
 };
 
 /** The keeper could not watch what a worker named as its main process. */

@@ -23,7 +23,7 @@ export const acknowledgements: Dialect = {
 const take = (memory: Memory, line: ForeignLine, pid: number): Promise<true> | true => {
   const waiting = acknowledge(memory, line, pid);
   const { connection } = line.event;
-  memory.outbox.command({ kind: "write", connection, bytes: new Uint8Array(), close: 1 });
+  memory.batch.command({ kind: "write", connection, bytes: new Uint8Array(), close: 1 });
   return waiting ? waiting.then(() => true) : true;
 };
 

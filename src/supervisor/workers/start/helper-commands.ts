@@ -10,7 +10,7 @@ import type { Memory } from "../../state/store.ts";
 
 /** Has a shell run a command line. The front end hears of it only if it fails. */
 export const runErrand = (memory: Memory, commandLine: string): void =>
-  memory.outbox.command(
+  memory.batch.command(
     helperProcess({
       worker: processId("helperCommand", nextRequest(memory)),
       file: "/bin/sh",

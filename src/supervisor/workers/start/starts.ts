@@ -56,19 +56,19 @@ const startOrPostpone = (memory: Memory, process: number): void => {
 
 /** False if there is no room for it in the batch. One that is not wanted any more needs none. */
 const putStart = (memory: Memory, process: number): boolean => {
-  const { settings, core, outbox } = memory;
+  const { settings, core, batch } = memory;
   const probe = kindOf(process) === "probe" ? numberOf(process) : null;
   const worker = probe === null ? findWorker(core.workers, process) : probedBy(memory, probe);
   const generation = worker && core.generations[worker.generation];
   if (!settings || !worker || !generation) return true;
   const bytes = PLAIN_BYTES + mostBytes(generation.spec);
-  if (!outbox.hasRoomToStart(bytes)) return false;
+  if (!batch.hasRoomToStart(bytes)) return false;
   const asked = probeFor(generation.spec, worker);
   if (probe === null) {
     const stored = lendStored(memory, worker.id);
-    outbox.start(spawnCommand(memory, settings, { worker, generation, stored }), bytes + namesBytes(stored));
+    batch.start(spawnCommand(memory, settings, { worker, generation, stored }), bytes + namesBytes(stored));
   }
-  if (probe !== null && asked) outbox.start(probeCommand(memory, worker, generation, asked, probe), bytes);
+  if (probe !== null && asked) batch.start(probeCommand(memory, worker, generation, asked, probe), bytes);
   return true;
 };
 

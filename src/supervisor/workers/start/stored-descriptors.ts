@@ -78,24 +78,24 @@ const forgetWorkers = (memory: Memory): void => {
 
 /** Closes crank's own copy. */
 export const dropStored = (memory: Memory, handle: number): void => {
-  memory.outbox.command({ kind: "closeHandle", handle });
+  memory.batch.command({ kind: "closeHandle", handle });
   forgetStored(memory, handle);
 };
 
 /** A descriptor is stored, or is somewhere else now. */
 export const rememberStored = (memory: Memory, stored: StoredDescriptor): void => {
   memory.stored.set(stored.handle, stored);
-  memory.outbox.put(`stored/${stored.handle}`, stored);
+  memory.batch.put(`stored/${stored.handle}`, stored);
 };
 
 /** A stored descriptor is not crank's any more. */
 export const forgetStored = (memory: Memory, handle: number): void => {
   memory.stored.delete(handle);
-  memory.outbox.remove(`stored/${handle}`);
+  memory.batch.remove(`stored/${handle}`);
 };
 
 /** The store as a whole. */
 export const rememberStore = (memory: Memory, store: DescriptorStore): void => {
   memory.store = store;
-  memory.outbox.put("store", store);
+  memory.batch.put("store", store);
 };
