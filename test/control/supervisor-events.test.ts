@@ -7,7 +7,7 @@ import {
   isSupervisorEvent,
   type SupervisorEvent,
 } from "../../src/control/supervisor-events.ts";
-import { oneMore, type Seldom } from "../../src/supervisor/state/parts/rate-limit.ts";
+import { limitRate, type RateLimit } from "../../src/supervisor/state/parts/rate-limit.ts";
 
 test.each<[SupervisorEvent, string]>([
   [
@@ -63,10 +63,10 @@ test("what the core notes is none of them, and what is not known yet is named", 
 test("what happens often is reported a few times, and counted from there on", () => {
   const measure = { most: 2, perMs: 1000 };
   const told: (number | null)[] = [];
-  let known: Seldom | undefined;
+  let known: RateLimit | undefined;
   for (const now of [0, 1, 2, 3, 999, 1000, 1001, 5000]) {
-    const { untold, next } = oneMore(known, now, measure);
-    told.push(untold);
+    const { suppressed, next } = limitRate(known, now, measure);
+    told.push(suppressed);
     known = next;
   }
   expect(told).toEqual([0, 0, null, null, null, 3, 0, 0]);

@@ -24,7 +24,7 @@ import { atRestored } from "../sockets/backlog.ts";
 import { atBoundAgain, atNameChanged, atNameFailure, atShutDown, lookAtNames } from "../sockets/names.ts";
 import { restoreRunDirectory } from "../sockets/run-directory.ts";
 import { atBarrier, atFailure, atOpened, cancelStart } from "../startup/startup.ts";
-import { oneMore } from "../state/parts/rate-limit.ts";
+import { limitRate } from "../state/parts/rate-limit.ts";
 import { kindOf, numberOf, type ProcessKind } from "../state/process-ids.ts";
 import {
   countDeath,
@@ -187,13 +187,13 @@ const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"
 const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {
   const before = memory.said.get(id) ?? {};
   const which = said.has("READY") ? "ready" : "others";
-  const { untold, next } = oneMore(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
+  const { suppressed, next } = limitRate(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
   rememberSaid(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
-  if (untold === null) return;
+  if (suppressed === null) return;
   const [first = ["", ""]] = which === "ready" ? [["READY", said.get("READY")]] : said;
   const { pid, uid, deliveredAt } = event;
   const words = first.join("=").slice(0, MOST_QUOTED);
-  recordEvent(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: untold }, deliveredAt);
+  recordEvent(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: suppressed }, deliveredAt);
 };
 const MOST_QUOTED = 64;
 /** Of those that say they are ready, and of all others, for each worker. */
@@ -266,9 +266,9 @@ const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
 
 /** Addresses are many: of all of them together some are told. */
 const onPenalty = (memory: Memory, { address, times, waitMs, deliveredAt }: EventOf<"penalized">): void => {
-  const { untold, next } = oneMore(memory.penalties, deliveredAt, MOST_PENALTIES);
+  const { suppressed, next } = limitRate(memory.penalties, deliveredAt, MOST_PENALTIES);
   memory.penalties = next;
-  if (untold !== null) recordEvent(memory, { kind: "tokenRefused", address, times, waitMs }, deliveredAt);
+  if (suppressed !== null) recordEvent(memory, { kind: "tokenRefused", address, times, waitMs }, deliveredAt);
 };
 const MOST_PENALTIES = { most: 10, perMs: 60_000 };
 

@@ -9,7 +9,7 @@ import { COMMANDS, type KeeperEvent, NAME_STATES } from "../../keeper/protocol.t
 import { recordEvent } from "../events/supervisor-event.ts";
 import { AF_UNIX } from "../os/sockaddr.ts";
 import { bindOf } from "../state/handles.ts";
-import { oneMore } from "../state/parts/rate-limit.ts";
+import { limitRate } from "../state/parts/rate-limit.ts";
 import { count, forgetName, rememberName } from "../state/remember.ts";
 import type { Memory, OpenSocket, SocketName } from "../state/store.ts";
 import { secondNames } from "./run-directory.ts";
@@ -60,11 +60,11 @@ const tell = (memory: Memory, handle: number, news: News, now: number | null): v
   const socket = memory.sockets.get(handle);
   if (now === null || !socket) return;
   if (news.state !== "bound") count(memory, "namesLost");
-  const { untold, next } = oneMore(before?.told, now, MOST_TOLD);
+  const { suppressed, next } = limitRate(before?.told, now, MOST_TOLD);
   rememberName(memory, handle, { oldWorkers: null, ...before, ...news, told: next });
-  if (untold === null) return;
+  if (suppressed === null) return;
   const command = news.pid === 0 ? null : (memory.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
-  recordEvent(memory, { kind: "socketName", address: socket.address, ...news, command, more: untold }, now);
+  recordEvent(memory, { kind: "socketName", address: socket.address, ...news, command, more: suppressed }, now);
 };
 
 const bindAgain = (memory: Memory, handle: number): void => {
@@ -142,12 +142,12 @@ export const atNameFailure = (
   const what = FAILED[command];
   if (address === undefined || what === undefined) return true;
   const before = memory.names.get(id);
-  const { untold, next } = oneMore(before?.failed, deliveredAt, MOST_TOLD);
+  const { suppressed, next } = limitRate(before?.failed, deliveredAt, MOST_TOLD);
   const { isBinding, ...name } = before ?? NOTHING_KNOWN;
   const goesOn = isBinding && command !== COMMANDS.bindAgain.code;
   rememberName(memory, id, { ...name, ...(goesOn ? { isBinding } : {}), failed: next });
-  if (untold !== null)
-    recordEvent(memory, { kind: "socketNameFailed", address, what, reason, more: untold }, deliveredAt);
+  if (suppressed !== null)
+    recordEvent(memory, { kind: "socketNameFailed", address, what, reason, more: suppressed }, deliveredAt);
   return true;
 };
 

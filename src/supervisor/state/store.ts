@@ -14,7 +14,7 @@ import type { Counters } from "./parts/counters.ts";
 import type { EventLog } from "./parts/event-log.ts";
 import type { Measurements } from "./parts/measurements.ts";
 import type { Finished, Pending } from "./parts/pending.ts";
-import type { Seldom } from "./parts/rate-limit.ts";
+import type { RateLimit } from "./parts/rate-limit.ts";
 import type { ServiceManager } from "./parts/service-manager.ts";
 import type { DescriptorStore, StoredDescriptor } from "./parts/stored-descriptors.ts";
 import type { Upgrade } from "./parts/upgrade.ts";
@@ -66,8 +66,8 @@ export type SocketName = {
   readonly tryAt?: number;
   /** A new socket is being bound. */
   readonly isBinding?: true;
-  readonly told?: Seldom;
-  readonly failed?: Seldom;
+  readonly told?: RateLimit;
+  readonly failed?: RateLimit;
 };
 
 /**
@@ -82,10 +82,10 @@ export type Said = {
   readonly errno?: number;
   readonly reloading?: true;
   readonly watchdogMs?: number;
-  readonly failures?: Seldom;
-  readonly mains?: Seldom;
+  readonly failures?: RateLimit;
+  readonly mains?: RateLimit;
   readonly keeper?: number;
-  readonly refused?: { readonly ready?: Seldom; readonly others?: Seldom };
+  readonly refused?: { readonly ready?: RateLimit; readonly others?: RateLimit };
 };
 
 /**
@@ -149,7 +149,7 @@ export type Memory = {
   /** Connections over tcp that have shown the secret. */
   readonly authenticated: Set<number>;
   /** How often wrong tokens were told, by this supervisor: the next one begins to count again. */
-  penalties: Seldom | undefined;
+  penalties: RateLimit | undefined;
   /** While there is something to be found out. */
   look: Look | null;
   /** While it is under way. */

@@ -1,23 +1,23 @@
-// What others can make happen as often as they like is told a few times, and counted from there on.
+// Rate limiter for events that untrusted parties can trigger.
 
-/** How often something was told since `since` (CLOCK_MONOTONIC ms), and how often it has happened untold. */
-export type Seldom = { readonly since: number; readonly told: number; readonly more: number };
+/** How many events were published since `since` (CLOCK_MONOTONIC ms), and how many more were suppressed. */
+export type RateLimit = { readonly since: number; readonly told: number; readonly more: number };
 
-/** So many in such a time are told. */
+/** At most `most` events are published in `perMs`. */
 export type Measure = { readonly most: number; readonly perMs: number };
 
 /**
- * One more of it (or `times` at once). `untold`: so many were not told before it; null if this is not to be told either.
+ * Counts one event, or `times` at once. `suppressed`: how many were suppressed before it; null: this one is suppressed, too.
  * `next` is what has to be remembered.
  */
-export const oneMore = (
-  before: Seldom | undefined,
+export const limitRate = (
+  before: RateLimit | undefined,
   now: number,
   { most, perMs }: Measure,
   times = 1,
-): { readonly untold: number | null; readonly next: Seldom } => {
+): { readonly suppressed: number | null; readonly next: RateLimit } => {
   const isNew = before === undefined || now >= before.since + perMs;
-  if (isNew) return { untold: before?.more ?? 0, next: { since: now, told: 1, more: 0 } };
-  if (before.told < most) return { untold: before.more, next: { ...before, told: before.told + 1, more: 0 } };
-  return { untold: null, next: { ...before, more: before.more + times } };
+  if (isNew) return { suppressed: before?.more ?? 0, next: { since: now, told: 1, more: 0 } };
+  if (before.told < most) return { suppressed: before.more, next: { ...before, told: before.told + 1, more: 0 } };
+  return { suppressed: null, next: { ...before, more: before.more + times } };
 };

@@ -1,6 +1,6 @@
 // The descriptors that workers leave for later ones: their shapes. What becomes of them is in workers/start/stored-descriptors.ts.
 import type { WorkerId } from "../../../core/model/worker.ts";
-import type { Seldom } from "./rate-limit.ts";
+import type { RateLimit } from "./rate-limit.ts";
 
 export type StoredDescriptor = {
   /** The keeper's number for it. */
@@ -37,9 +37,9 @@ export type DescriptorStore = {
 
 /** What was told, or not, of the descriptors that each living worker left, of what it lost, and of those that lost their peer. */
 export type Telling = {
-  readonly stored?: Readonly<Record<WorkerId, Seldom & { readonly name: string }>>;
-  readonly failed?: Seldom;
-  readonly peers?: Seldom;
+  readonly stored?: Readonly<Record<WorkerId, RateLimit & { readonly name: string }>>;
+  readonly failed?: RateLimit;
+  readonly peers?: RateLimit;
 };
 
 export const EMPTY_STORE: DescriptorStore = { handles: 0, asking: [], isFull: false, startedWith: {} };

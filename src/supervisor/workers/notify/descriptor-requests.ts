@@ -10,7 +10,7 @@ import { willStart } from "../../../core/pool/pool.ts";
 import { COMMANDS, type KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
-import { oneMore } from "../../state/parts/rate-limit.ts";
+import { limitRate } from "../../state/parts/rate-limit.ts";
 import type { Place, StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Memory } from "../../state/store.ts";
 import {
@@ -133,18 +133,18 @@ const tellStored = (
 ): void => {
   if (count === 0) return;
   const { telling = {} } = memory.store;
-  const { untold, next } = oneMore(telling.stored?.[worker.id], now, MOST_TOLD, count);
+  const { suppressed, next } = limitRate(telling.stored?.[worker.id], now, MOST_TOLD, count);
   const stored = { ...telling.stored, [worker.id]: { ...next, name } };
   rememberStore(memory, { ...memory.store, telling: { ...telling, stored } });
-  if (untold === null) return;
-  recordEvent(memory, { ...named(worker), kind: "descriptorsStored", name, count: count + untold }, now);
+  if (suppressed === null) return;
+  recordEvent(memory, { ...named(worker), kind: "descriptorsStored", name, count: count + suppressed }, now);
 };
 
 const tellFailed = (memory: Memory, now: number, loss: (more: number) => DescriptorsLost): void => {
   const { telling = {} } = memory.store;
-  const { untold, next } = oneMore(telling.failed, now, MOST_TOLD);
+  const { suppressed, next } = limitRate(telling.failed, now, MOST_TOLD);
   rememberStore(memory, { ...memory.store, telling: { ...telling, failed: next } });
-  if (untold !== null) recordEvent(memory, loss(untold), now);
+  if (suppressed !== null) recordEvent(memory, loss(suppressed), now);
 };
 
 type Numbered = { readonly number: string; readonly name: string; readonly poll: boolean };
@@ -277,8 +277,9 @@ export const atHungUp = (memory: Memory, { handle, deliveredAt }: EventOf<"hungU
   if (!stored) return;
   dropStored(memory, handle);
   const { telling = {} } = memory.store;
-  const { untold, next } = oneMore(telling.peers, deliveredAt, MOST_TOLD);
+  const { suppressed, next } = limitRate(telling.peers, deliveredAt, MOST_TOLD);
   rememberStore(memory, { ...memory.store, telling: { ...telling, peers: next } });
   const { name, from: worker } = stored;
-  if (untold !== null) recordEvent(memory, { kind: LOST, cause: "peer", worker, name, more: untold }, deliveredAt);
+  if (suppressed !== null)
+    recordEvent(memory, { kind: LOST, cause: "peer", worker, name, more: suppressed }, deliveredAt);
 };

@@ -9,7 +9,7 @@ import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { wallTime } from "../../state/facts.ts";
-import { oneMore } from "../../state/parts/rate-limit.ts";
+import { limitRate } from "../../state/parts/rate-limit.ts";
 import { rememberSaid } from "../../state/remember.ts";
 import type { Memory, Said } from "../../state/store.ts";
 import { mainProcess } from "./main-process.ts";
@@ -101,12 +101,12 @@ const takeErrno = (memory: Memory, word: Word): void => {
   if (errno === null || errno > MOST_ERRNO || errno === before.errno) return;
   const { worker, event } = word;
   if (errno === 0) return rememberSaid(memory, worker.id, { ...before, errno });
-  const { untold, next } = oneMore(before.failures, event.deliveredAt, MOST_TOLD);
+  const { suppressed, next } = limitRate(before.failures, event.deliveredAt, MOST_TOLD);
   rememberSaid(memory, worker.id, { ...before, errno, failures: next });
-  if (untold === null) return;
+  if (suppressed === null) return;
   const { id, pid } = worker;
   const reason = describeErrno(errno);
-  recordEvent(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: untold }, event.deliveredAt);
+  recordEvent(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: suppressed }, event.deliveredAt);
 };
 
 /** What a worker can say as often as it likes is told so often, for each worker. */
@@ -161,10 +161,10 @@ const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Prom
   const main = await mainProcess(memory, worker, pid);
   if (typeof main === "string") {
     const before = memory.said.get(worker.id) ?? {};
-    const { untold, next } = oneMore(before.mains, event.deliveredAt, MOST_TOLD);
+    const { suppressed, next } = limitRate(before.mains, event.deliveredAt, MOST_TOLD);
     rememberSaid(memory, worker.id, { ...before, mains: next });
-    if (untold === null) return;
-    const more = untold === 0 ? "" : `, and ${untold} more before it`;
+    if (suppressed === null) return;
+    const more = suppressed === 0 ? "" : `, and ${suppressed} more before it`;
     const message = `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored${more}`;
     return log(memory, "warning", message);
   }
