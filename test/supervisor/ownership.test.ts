@@ -5,7 +5,7 @@ import { type Left, survey } from "../../src/supervisor/adoption/survey.ts";
 import { linuxPlatform } from "../../src/supervisor/os/linux.ts";
 import type { Lineage } from "../../src/supervisor/os/platform.ts";
 import type { Environment, ProcessFacts, ProcessTable } from "../../src/supervisor/os/processes.ts";
-import { recall } from "../../src/supervisor/state/restore.ts";
+import { restoreStore } from "../../src/supervisor/state/restore.ts";
 import { Supervised } from "./supervised.ts";
 
 const KEEPER = 1;
@@ -110,7 +110,7 @@ const found = async (processes: Processes): Promise<number | undefined> => {
   await service.ask("run", { command: ["/bin/server"] });
   const puts = service.batches.flat().flatMap((command) => (command.kind === "put" ? [command] : []));
   const entries = new Map(puts.map(({ key, value }) => [key, Buffer.from(value)]));
-  const { settings, core, sockets } = recall(
+  const { settings, core, sockets } = restoreStore(
     { platform: linuxPlatform(() => 0), frontEnd: CRANK, facts: FACTS },
     entries,
   );

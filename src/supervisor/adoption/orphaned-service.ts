@@ -7,7 +7,7 @@ import { COMMANDS } from "../../keeper/protocol.ts";
 import type { KeeperFacts } from "../state/facts.ts";
 import { bindHandle } from "../state/handles.ts";
 import type { Adoption } from "../state/parts/adoption.ts";
-import { formatProblem, recall } from "../state/restore.ts";
+import { formatProblem, restoreStore } from "../state/restore.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Memory } from "../state/store.ts";
 import { findOrphans, type Orphan, reconstruct } from "./orphaned-workers.ts";
@@ -81,7 +81,7 @@ const understand = (
   try {
     const problem = formatProblem(entries);
     if (problem !== null) return problem;
-    const memory = recall(surroundings, entries);
+    const memory = restoreStore(surroundings, entries);
     const { settings, core, sockets, unstarted } = memory;
     if (!settings) return "was left by a crank that was killed before it had begun";
     const keeperOf = (worker: number) => memory.said.get(worker)?.keeper ?? pid;

@@ -15,7 +15,7 @@ import { namesDueAt, reconcileNames } from "../sockets/names.ts";
 import { begin } from "../startup/startup.ts";
 import { completeDecision } from "../state/decision.ts";
 import type { KeeperFacts } from "../state/facts.ts";
-import { recall, rememberFormat } from "../state/restore.ts";
+import { rememberFormat, restoreStore } from "../state/restore.ts";
 import type { Memory } from "../state/store.ts";
 import { managerDeadline } from "../systemd/link.ts";
 import { tellServiceManager } from "../systemd/tell-service-manager.ts";
@@ -58,7 +58,7 @@ export class Supervisor {
   #isPublishing = false;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
-    this.#memory = recall({ platform, frontEnd, facts: hello.facts }, hello.entries, advance);
+    this.#memory = restoreStore({ platform, frontEnd, facts: hello.facts }, hello.entries, advance);
     this.#link = link;
     for (const { handle, inode } of hello.handles) this.#memory.inodes.set(handle, inode);
     this.#consumed = hello.facts.consumed;

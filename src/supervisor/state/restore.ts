@@ -1,4 +1,4 @@
-// The way back: out of the journal's entries into the supervisor's memory, at every hello. What is written is in store.ts.
+// The way back: from the entries of the journal to the store, at every hello. What is written is in remember.ts.
 
 import { stateOf } from "../../core/model/plain-state.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
@@ -24,8 +24,8 @@ const onlyRead: Advance = (_memory, { kind }) => {
   throw new Error(`A state that was restored to be read takes no event (${kind})`);
 };
 
-/** Rebuilds the memory from the journal's entries. Values are our own, written by `remember*`; the version is checked before. */
-export const recall = (
+/** Rebuilds the store from the journal's entries. Values are our own, written by `remember*`; the version is checked before. */
+export const restoreStore = (
   { platform, frontEnd, facts }: Pick<Memory, "platform" | "frontEnd" | "facts">,
   entries: ReadonlyMap<string, Uint8Array>,
   advance: Advance = onlyRead,

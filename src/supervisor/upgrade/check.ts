@@ -15,7 +15,7 @@ import { readWhole } from "../os/system-files.ts";
 import type { KeeperFacts } from "../state/facts.ts";
 import type { Upgrade, UpgradeAnswer } from "../state/parts/upgrade.ts";
 import { processId } from "../state/process-ids.ts";
-import { formatProblem, recall } from "../state/restore.ts";
+import { formatProblem, restoreStore } from "../state/restore.ts";
 import type { FrontEnd, Memory } from "../state/store.ts";
 
 /** `JOURNAL:ANSWER`, the check's descriptors. */
@@ -98,7 +98,7 @@ export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | nul
   if (problem !== null) return `the journal ${problem}`;
   try {
     const now = Math.round(host.clock.monotonicNow());
-    const memory = recall({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
+    const memory = restoreStore({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
     // As a start would: everything is looked at once.
     void [status(memory, {}), nextDeadline(memory.core)];
     return memory.settings === null ? "the journal says nothing of what crank is to do" : null;
