@@ -7,7 +7,7 @@ import { log } from "../../supervisor/events/log.ts";
 import { abandonWorkers } from "../../supervisor/loop/actions.ts";
 import type { Level, LogEntry } from "../../supervisor/state/front-end.ts";
 import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
-import { runErrand } from "../../supervisor/workers/start/helper-commands.ts";
+import { runHelperCommand } from "../../supervisor/workers/start/helper-commands.ts";
 import { einhornDialect } from "./dialect.ts";
 import { einhornInvocation, unknownBindWords } from "./invocation.ts";
 import { rememberSignal } from "./own.ts";
@@ -56,7 +56,7 @@ const begun = (memory: Memory): void => {
   }
   const { master = null, command = null } = extras?.nice ?? {};
   if (master === null) return;
-  if (command !== null) runErrand(memory, reniceCommand(command, master, memory.facts.pid));
+  if (command !== null) runHelperCommand(memory, reniceCommand(command, master, memory.facts.pid));
   else renice(memory, master);
 };
 
@@ -66,10 +66,10 @@ const reniceCommand = (command: string, level: number, pid: number): string => `
 /** Where no command does it, the level is set as the worker starts. */
 const reniceWorker = (memory: Memory, pid: number): void => {
   const { worker = null, command = null } = memory.settings?.extras?.nice ?? {};
-  if (worker !== null && command !== null) runErrand(memory, reniceCommand(command, worker, pid));
+  if (worker !== null && command !== null) runHelperCommand(memory, reniceCommand(command, worker, pid));
 };
 
-const errandFailed = (memory: Memory, how: string): void =>
+const helperCommandFailed = (memory: Memory, how: string): void =>
   log(memory, "error", `--nice: the command ${memory.settings?.extras?.nice.command} ${how}`);
 
 const renice = (memory: Memory, level: number): void => {
@@ -97,6 +97,6 @@ export const EINHORN: FrontEnd = {
   begun,
   wrapper,
   upgraded,
-  errandFailed,
+  helperCommandFailed,
   logLine,
 };

@@ -48,7 +48,7 @@ import { probeIsGone, takeProbeResult } from "../workers/serving/probe-results.t
 import { recycleByMemory } from "../workers/serving/recycling.ts";
 import { someAreDue, takeReady, takeTick } from "../workers/serving/serving.ts";
 import { takeLook } from "../workers/serving/unaccepted.ts";
-import { errandIsGone } from "../workers/start/helper-commands.ts";
+import { helperCommandIsGone } from "../workers/start/helper-commands.ts";
 import { describeSpawnFailure } from "../workers/start/spawn-failure.ts";
 import { concernsStore } from "../workers/start/stored-descriptors.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
@@ -133,7 +133,7 @@ const ON_EXIT: ByKind<"exited"> = {
   probe: (memory, event) => probeIsGone(memory, numberOf(event.worker), event),
   upgradeCheck: takeUpgradeEvent,
   measurement: (memory, event) => measurementIsGone(memory, numberOf(event.worker), event.deliveredAt),
-  helperCommand: errandIsGone,
+  helperCommand: helperCommandIsGone,
 };
 
 const ON_SPAWN_FAILURE: ByKind<"spawnFailed"> = {
@@ -147,7 +147,7 @@ const ON_SPAWN_FAILURE: ByKind<"spawnFailed"> = {
   probe: (memory, event) => probeIsGone(memory, numberOf(event.worker), event),
   upgradeCheck: takeUpgradeEvent,
   measurement: (memory, event) => measurementIsGone(memory, numberOf(event.worker), event.deliveredAt),
-  helperCommand: errandIsGone,
+  helperCommand: helperCommandIsGone,
 };
 
 const onNotification = (memory: Memory, event: EventOf<"datagram">): Handled => {

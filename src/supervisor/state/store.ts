@@ -189,8 +189,8 @@ export type FrontEnd = {
   readonly wrapper?: (memory: Memory) => Wrapper | null;
   /** Hears how an upgrade went, in the batch in which that is known: from the new supervisor, or from the one that stays. */
   readonly upgraded?: (memory: Memory, outcome: UpgradeOutcome, now: number) => void;
-  /** Hears that an errand (helper-commands.ts) failed; `how` completes "the command …". */
-  readonly errandFailed?: (memory: Memory, how: string) => void;
+  /** Hears that a helper command (helper-commands.ts) failed; `how` completes "the command …". */
+  readonly helperCommandFailed?: (memory: Memory, how: string) => void;
   /** A worker that is ready and does not hold the sockets has failed; `warn`: its protocol takes it for ready all the same. */
   readonly unheldSockets?: "warn";
   /** How a line of the log looks in the text format. */

@@ -9,7 +9,7 @@ import { nextRequest } from "../../state/remember.ts";
 import type { Memory } from "../../state/store.ts";
 
 /** Has a shell run a command line. The front end hears of it only if it fails. */
-export const runErrand = (memory: Memory, commandLine: string): void =>
+export const runHelperCommand = (memory: Memory, commandLine: string): void =>
   memory.batch.command(
     helperProcess({
       worker: processId("helperCommand", nextRequest(memory)),
@@ -19,10 +19,13 @@ export const runErrand = (memory: Memory, commandLine: string): void =>
     }),
   );
 
-/** An errand is done, or was never begun. */
-export const errandIsGone = (memory: Memory, event: Extract<KeeperEvent, { kind: "exited" | "spawnFailed" }>): void => {
+/** A helper command has ended, or could not be started. */
+export const helperCommandIsGone = (
+  memory: Memory,
+  event: Extract<KeeperEvent, { kind: "exited" | "spawnFailed" }>,
+): void => {
   const how = howItFailed(event);
-  if (how !== null) memory.frontEnd.errandFailed?.(memory, how);
+  if (how !== null) memory.frontEnd.helperCommandFailed?.(memory, how);
 };
 
 const howItFailed = (event: Extract<KeeperEvent, { kind: "exited" | "spawnFailed" }>): string | null => {
