@@ -1,14 +1,14 @@
 // Services whose workers may fail as often as they like, are started at a pace, and are replaced as a fleet: einhorn's.
 import { expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
-import { CRANKS_MANNER, type Manner } from "../../src/core/model/state.ts";
+import { CRANK_POLICY, type Policy } from "../../src/core/model/state.ts";
 import { allWorkers } from "../../src/core/model/workers.ts";
 import { EXIT_1, Service } from "./service.ts";
 
-const MANNER: Manner = { ...CRANKS_MANNER, restores: false, attempts: "endless", pace: { maxUnready: 2 } };
+const POLICY: Policy = { ...CRANK_POLICY, restores: false, attempts: "endless", pace: { maxUnready: 2 } };
 
 const fleet = (spec: { readonly instances: number; readonly surge?: number }): Service => {
-  const service = new Service({ manner: MANNER, respawn: { baseMs: 100 } });
+  const service = new Service({ manner: POLICY, respawn: { baseMs: 100 } });
   service.run({ surge: 100, startTimeoutMs: null, ...spec }, { order: "fleet", request: null });
   return service;
 };
@@ -58,7 +58,7 @@ test("a fleet's old workers stay until all of the new are ready, and go together
 });
 
 test("where starts follow at once, those after a failure do not", () => {
-  const service = new Service({ manner: MANNER, respawn: { baseMs: 0 } });
+  const service = new Service({ manner: POLICY, respawn: { baseMs: 0 } });
   service.run({ surge: 100, startTimeoutMs: null, instances: 1 }, { order: "fleet", request: null });
   const pauses: number[] = [];
   for (let worker = 1; worker <= 20; worker++) {

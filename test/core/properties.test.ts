@@ -6,7 +6,7 @@ import { nextDeadline } from "../../src/core/deadline.ts";
 import type { CoreEvent } from "../../src/core/model/events.ts";
 import { plainOf } from "../../src/core/model/plain-state.ts";
 import type { Spec } from "../../src/core/model/spec.ts";
-import { initialState, type Manner, type Respawn, type State } from "../../src/core/model/state.ts";
+import { initialState, type Policy, type Respawn, type State } from "../../src/core/model/state.ts";
 import type { Eviction } from "../../src/core/model/worker.ts";
 import { allWorkers, findWorker } from "../../src/core/model/workers.ts";
 import { recyclingDueAt } from "../../src/core/pool/recycling.ts";
@@ -103,7 +103,7 @@ const happenings = fc.array(
 
 const OTHER_STEPS = [{ signal: "SIGINT", afterMs: 0 }];
 
-const manners = fc.record<Manner>({
+const policies = fc.record<Policy>({
   failureStatus: fc.constantFrom(0, 1),
   restores: fc.boolean(),
   attempts: fc.constantFrom("rollout", "place", "endless"),
@@ -119,7 +119,7 @@ const services = fc.record({
   respawn: fc.option(
     fc.record({ baseMs: fc.constantFrom(0, 10), pools: fc.constant(true as const) }, { requiredKeys: ["baseMs"] }),
   ),
-  manner: manners,
+  manner: policies,
   happenings,
 });
 
@@ -127,7 +127,7 @@ const services = fc.record({
 const live = (
   life: {
     readonly respawn: Respawn | null;
-    readonly manner: Manner;
+    readonly manner: Policy;
     readonly happenings: readonly SupervisorEvent[];
   },
   check: (before: State, event: CoreEvent, after: State, effects: ReturnType<typeof step>["effects"]) => void,

@@ -6,9 +6,9 @@ import type { Effect, Outcome, ServiceEvent } from "../../src/core/model/effects
 import type { CoreEvent, Scale } from "../../src/core/model/events.ts";
 import type { GoodSpec, Spec, StopStep } from "../../src/core/model/spec.ts";
 import {
-  CRANKS_MANNER,
+  CRANK_POLICY,
   initialState,
-  type Manner,
+  type Policy,
   type Respawn,
   type RolloutOrder,
   type State,
@@ -43,7 +43,7 @@ const NOT_ALIVE: Eviction = { kind: "notAlive", detail: "hangs" };
 type Options = {
   readonly respawn?: Respawn | null;
   readonly history?: readonly GoodSpec[];
-  readonly manner?: Manner;
+  readonly manner?: Policy;
 };
 type RunOptions = {
   readonly supersede?: boolean;
@@ -59,7 +59,7 @@ export class Service {
   effects: readonly Effect[] = [];
   #requests = 0;
 
-  constructor({ respawn = null, history = [], manner = CRANKS_MANNER }: Options = {}) {
+  constructor({ respawn = null, history = [], manner = CRANK_POLICY }: Options = {}) {
     this.state = initialState({ respawn, history, manner });
   }
 

@@ -1,10 +1,10 @@
 // Attempts place by place: every worker has its own, in rollouts and between them.
 import { describe, expect, test } from "bun:test";
-import { CRANKS_MANNER } from "../../src/core/model/state.ts";
+import { CRANK_POLICY } from "../../src/core/model/state.ts";
 import { EXIT_0, EXIT_1, eventsOf, exitStatus, Service, signals, started } from "./service.ts";
 
-const MANNER = {
-  ...CRANKS_MANNER,
+const POLICY = {
+  ...CRANK_POLICY,
   failureStatus: 0,
   restores: false,
   attempts: "place",
@@ -14,7 +14,7 @@ const MANNER = {
   ],
   whenEmpty: "end",
 } as const;
-const service = (): Service => new Service({ respawn: { baseMs: 0 }, manner: MANNER });
+const service = (): Service => new Service({ respawn: { baseMs: 0 }, manner: POLICY });
 const ALL_AT_ONCE = { instances: 3, surge: 1000 };
 
 /** Lets every worker that starts become ready. */

@@ -6,7 +6,7 @@ import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Outcome } from "../../src/core/model/effects.ts";
 import type { CoreEvent, Run } from "../../src/core/model/events.ts";
 import type { GoodSpec } from "../../src/core/model/spec.ts";
-import { CRANKS_MANNER, initialState, type Manner, type State } from "../../src/core/model/state.ts";
+import { CRANK_POLICY, initialState, type Policy, type State } from "../../src/core/model/state.ts";
 import type { Ending, Eviction } from "../../src/core/model/worker.ts";
 import { allWorkers, countWorkers, findWorker } from "../../src/core/model/workers.ts";
 import { isReplacing } from "../../src/core/pool/eviction.ts";
@@ -62,8 +62,8 @@ export const simulate = (seed: number): Life => new World(seed).live();
 export const describeTrace = (trace: readonly Traced[]): string =>
   trace.map(({ event, effects }) => `${event.now} ${JSON.stringify(event)} → ${JSON.stringify(effects)}`).join("\n");
 
-const randomManner = (random: Random): Manner => {
-  if (random.chance(0.5)) return CRANKS_MANNER;
+const randomPolicy = (random: Random): Policy => {
+  if (random.chance(0.5)) return CRANK_POLICY;
   const manner = {
     failureStatus: random.pick([0, 1]),
     restores: random.chance(0.5),
@@ -110,7 +110,7 @@ class World {
     const history: GoodSpec[] = this.#random.chance(0.5)
       ? [{ generation: 7, at: WALL, spec: randomSpec(this.#random) }]
       : [];
-    this.#state = initialState({ respawn, history, manner: randomManner(this.#random) });
+    this.#state = initialState({ respawn, history, manner: randomPolicy(this.#random) });
   }
 
   live(): Life {

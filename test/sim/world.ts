@@ -3,7 +3,7 @@
 
 import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { HISTORY_LENGTH } from "../../src/core/model/spec.ts";
-import { MANNER } from "../../src/frontends/einhyrningsins/invocation.ts";
+import { POLICY } from "../../src/frontends/einhyrningsins/invocation.ts";
 import { type Command, NAME_STATES, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
 import { parseRecord } from "../../src/supervisor/adoption/record.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
@@ -102,7 +102,7 @@ export const CRANK_BY_PLACES: FrontEnd = {
   parse: async (...given) => {
     const invocation = await CRANK.parse(...given);
     if (invocation.kind !== "serve") return invocation;
-    return { ...invocation, settings: { ...invocation.settings, manner: MANNER } };
+    return { ...invocation, settings: { ...invocation.settings, manner: POLICY } };
   },
 };
 

@@ -1,6 +1,6 @@
 // crank's command line: the flags and environment of the original, and ours, as settings for the supervisor.
 
-import { CRANKS_MANNER } from "../../core/model/state.ts";
+import { CRANK_POLICY } from "../../core/model/state.ts";
 import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
 import {
@@ -80,7 +80,7 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     cwd,
     respawnMs: flags.respawn === false ? null : RESPAWN_MS,
     ...(flags.respawn === undefined ? { respawns: "pools" } : {}),
-    manner: CRANKS_MANNER,
+    manner: CRANK_POLICY,
     lingerMs: flags.linger ?? DEFAULT_LINGER_MS,
     logFormat: logFormat(flags),
     // In syslog, date and tag come with the message.

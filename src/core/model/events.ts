@@ -1,6 +1,6 @@
 // All that can happen to a service. `now` is CLOCK_MONOTONIC in ms as the keeper delivered it; `at`, where it differs, is when it happened.
 import type { Spec, StopStep } from "./spec.ts";
-import type { Manner, RequestId, Respawn, RolloutOrder } from "./state.ts";
+import type { Policy, RequestId, Respawn, RolloutOrder } from "./state.ts";
 import type { Ending, Eviction, Sign, SocketFinding, WorkerId } from "./worker.ts";
 
 /** Deploys `spec` as the next generation. `request` null: crank's own wish (at its start, on SIGHUP). */
@@ -133,7 +133,7 @@ export type Adopted = {
   readonly lost: readonly WorkerId[];
   readonly unsure: readonly WorkerId[];
   readonly respawn: Respawn | null;
-  readonly manner: Manner;
+  readonly manner: Policy;
   /** The record holds something else than the state's history. */
   readonly isRecordOutdated: boolean;
 };

@@ -75,7 +75,7 @@ export type Phase =
     };
 
 /** What differs from program to program in how a service is kept. */
-export type Manner = {
+export type Policy = {
   /** What crank ends with after a failure of its workers. */
   readonly failureStatus: number;
   /** Whether a rollout that has failed starts what is missing of the generation before it; else workers of both make up the number. */
@@ -97,7 +97,7 @@ export type Manner = {
 export type Pace = { readonly maxUnready: number };
 
 /** crank's own; other programs differ. */
-export const CRANKS_MANNER: Manner = {
+export const CRANK_POLICY: Policy = {
   failureStatus: 1,
   restores: true,
   attempts: "rollout",
@@ -144,7 +144,7 @@ export type Service = {
   readonly restarts: number;
   /** Whether the last thing that ended unasked, a worker or a rollout, was a failure: decides the exit status. */
   readonly lastOutcome: "clean" | "failed";
-  readonly manner: Manner;
+  readonly manner: Policy;
 };
 
 export type State = {
@@ -161,7 +161,7 @@ export const initialState = (options: {
   readonly history: readonly GoodSpec[];
   /** At least; it follows on those of the history. */
   readonly nextGeneration?: GenerationNumber;
-  readonly manner?: Manner;
+  readonly manner?: Policy;
 }): State => ({
   service: {
     phase: { kind: "running" },
@@ -180,7 +180,7 @@ export const initialState = (options: {
     measuredAt: 0,
     restarts: 0,
     lastOutcome: "clean",
-    manner: options.manner ?? CRANKS_MANNER,
+    manner: options.manner ?? CRANK_POLICY,
   },
   generations: {},
   workers: NO_WORKERS,

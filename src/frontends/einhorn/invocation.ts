@@ -1,7 +1,7 @@
 // einhorn's command line as settings for the supervisor.
 import { EINHORN_VERSION } from "../../control/dialects/einhorn.ts";
 import { type Readiness, type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
-import { CRANKS_MANNER } from "../../core/model/state.ts";
+import { CRANK_POLICY } from "../../core/model/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
@@ -115,7 +115,7 @@ const settingsFrom = (given: Options, words: readonly string[], place: Place): S
     cwd,
     respawnMs: milliseconds("-s", given.seconds?.[0] ?? "1"),
     manner: {
-      ...CRANKS_MANNER,
+      ...CRANK_POLICY,
       failureStatus: 0,
       restores: false,
       attempts: "endless",

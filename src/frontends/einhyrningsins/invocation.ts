@@ -2,7 +2,7 @@
 
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
 import { type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
-import { CRANKS_MANNER, type Manner } from "../../core/model/state.ts";
+import { CRANK_POLICY, type Policy } from "../../core/model/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
 import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/state/settings.ts";
@@ -37,8 +37,8 @@ const SHUTDOWN: readonly StopStep[] = [
 ];
 
 /** Every worker has its own attempts; what a failed upgrade has brought up stays, and without workers there is no reason to. */
-export const MANNER: Manner = {
-  ...CRANKS_MANNER,
+export const POLICY: Policy = {
+  ...CRANK_POLICY,
   failureStatus: 0,
   restores: false,
   attempts: "place",
@@ -99,7 +99,7 @@ const settingsFrom = (given: Options, words: readonly string[], cwd: string): Se
     first: specFrom(given, words, cwd, { defaults, retries: Math.max(0, attempts - 1) }),
     cwd,
     respawnMs: 0,
-    manner: MANNER,
+    manner: POLICY,
     lingerMs: LINGER_MS,
     leftWorkers: "adopt",
     logFormat: "raw",

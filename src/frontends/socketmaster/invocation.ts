@@ -2,7 +2,7 @@
 import { helpText } from "../../commands/flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
 import { type Identity, type Spec, UNPACED } from "../../core/model/spec.ts";
-import { CRANKS_MANNER } from "../../core/model/state.ts";
+import { CRANK_POLICY } from "../../core/model/state.ts";
 import {
   type Address,
   AddressError,
@@ -81,7 +81,7 @@ const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users
     first: specFrom(flags, words, users),
     cwd,
     respawnMs: null,
-    manner: { ...CRANKS_MANNER, failureStatus: 0, restores: false },
+    manner: { ...CRANK_POLICY, failureStatus: 0, restores: false },
     lingerMs: LINGER_MS,
     logFormat: "text",
     // In syslog, date and tag come with the message.

@@ -1,6 +1,6 @@
 // What crank was started with: the same for every supervisor of its life. A front end makes it from its own flags.
 import type { KillMode, Readiness, Spec, StopStep } from "../../core/model/spec.ts";
-import type { Manner, Respawn } from "../../core/model/state.ts";
+import type { Policy, Respawn } from "../../core/model/state.ts";
 import type { Address, SocketOptions } from "../os/addresses.ts";
 
 export type LogFormat = "text" | "json" | "raw";
@@ -46,7 +46,7 @@ export type Settings = {
   readonly respawnMs: number | null;
   /** What is respawned; missing: every worker. `pools`: where more than one is wanted. */
   readonly respawns?: "pools";
-  readonly manner: Manner;
+  readonly manner: Policy;
   /** How long an idle supervisor stays, ms. */
   readonly lingerMs: number;
   readonly logFormat: LogFormat;
