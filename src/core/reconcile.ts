@@ -1,7 +1,7 @@
 // Reconciliation: runs at the end of every step.
 
 import { type Draft, pruneGenerations, recordEvent } from "./model/draft.ts";
-import { limitOwed, poolOf } from "./pool/eviction.ts";
+import { limitPendingReplacements, poolOf } from "./pool/eviction.ts";
 import { startsWanted, takeCensus, wantedGeneration } from "./pool/pool.ts";
 import { advanceRollout, startMissing, stopOthers } from "./pool/rollout.ts";
 import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
@@ -31,7 +31,7 @@ const reconcilePool = (draft: Draft): void => {
 /** Between rollouts, those that were evicted are replaced, and with respawn on the workers that are missing are started again. */
 const replaceLost = (draft: Draft): void => {
   const generation = wantedGeneration(draft);
-  limitOwed(draft, generation);
+  limitPendingReplacements(draft, generation);
   if (!generation) return;
   const census = takeCensus(draft, generation);
   const isIdle = !respawns(draft.service, generation) && draft.service.owed === 0;

@@ -19,11 +19,11 @@ import type { Own } from "./model/owner.ts";
 import { serves } from "./model/standing.ts";
 import type { Ending, Failure, Sign, SocketFinding, Worker, WorkerState } from "./model/worker.ts";
 import { dueWorkers, findWorker } from "./model/workers.ts";
-import { evict, oweAgain } from "./pool/eviction.ts";
+import { evict, replaceAgain } from "./pool/eviction.ts";
 import { endReplacement } from "./pool/pacing.ts";
 import { wantedGeneration } from "./pool/pool.ts";
 import { completeFailure, failAttempt } from "./pool/rollout.ts";
-import { failPlace } from "./pool/slot-retries.ts";
+import { retrySlot } from "./pool/slot-retries.ts";
 import { countDeath, forgetDeaths } from "./worker/backoff.ts";
 import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./worker/probing.ts";
 import { countLoss } from "./worker/restart-counts.ts";
@@ -276,7 +276,7 @@ const loseMain = (draft: Draft, worker: In<"ready">, event: MainExited): void =>
 const countLost = (draft: Draft, worker: In<"ready">, { ending }: { readonly ending: Ending }): void => {
   const { rollout, current } = draft.service;
   changeService(draft, { lastOutcome: outcomeOf(ending) });
-  if (worker.availableAt !== null && worker.dismissal === undefined) oweAgain(draft, worker);
+  if (worker.availableAt !== null && worker.dismissal === undefined) replaceAgain(draft, worker);
   const wanted = rollout && !rollout.rollingBack ? rollout.generation : current;
   if (worker.generation === wanted) countDeath(draft, worker, whenGone(worker));
 };
@@ -353,8 +353,8 @@ const finishStop = (
 /** What a failure before a worker is available costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
 const countFailure = (draft: Draft, worker: Worker, failure: Failure): number => {
   const { rollout, current, manner } = draft.service;
-  const isOwed = oweAgain(draft, worker);
-  if (manner.attempts === "place" && !isOwed) return failPlace(draft, worker, failure);
+  const isOwed = replaceAgain(draft, worker);
+  if (manner.attempts === "place" && !isOwed) return retrySlot(draft, worker, failure);
   if (manner.attempts === "endless") return failAgain(draft, worker);
   if (rollout && !rollout.rollingBack && rollout.generation === worker.generation)
     return failAttempt(draft, rollout, worker, failure);
@@ -381,13 +381,13 @@ const attemptsLeftFor = ({ service: { rollout, manner }, generations }: Draft, w
 
 const noteFailed = (draft: Draft, worker: Worker, failure: Failure, attemptsLeft: number): void => {
   const { id, generation, pid } = worker;
-  countLoss(draft, worker);
+  countRestart(draft, worker);
   recordEvent(draft, { kind: "workerFailed", worker: id, generation, pid, failure, attemptsLeft });
 };
 
 const noteGone = (draft: Draft, worker: Worker, ending: Ending, expected: boolean): void => {
   const { id, generation, pid } = worker;
-  if (!expected) countLoss(draft, worker);
+  if (!expected) countRestart(draft, worker);
   recordEvent(draft, { kind: "workerGone", worker: id, generation, pid, ending, expected });
 };
 

@@ -186,7 +186,7 @@ class World {
     if (event.kind === "tick" && !isLetGo && !isRecycling && deadline !== null && deadline <= event.now)
       this.#fail("the tick left a deadline due");
     this.#state = after;
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) this.#applyEffect(effect);
     if (this.#trace.length > MAX_STEPS) this.#fail("it does not come to rest");
     if (!this.#isCalm) this.#disturb();
   }
@@ -242,7 +242,7 @@ class World {
     return this.#requests;
   }
 
-  #carryOut(effect: Effect): void {
+  #applyEffect(effect: Effect): void {
     if (this.#exitStatus !== null && effect.kind !== "answer") this.#fail(`${effect.kind} after the exit`);
     switch (effect.kind) {
       case "start":

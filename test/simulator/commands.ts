@@ -72,7 +72,7 @@ export class SimulatedCommands {
   }
 
   /** What only a kernel can do is taken as done. */
-  carryOut(command: Command): void {
+  applyEffect(command: Command): void {
     const { world, workers, streams } = this.#surface;
     world.carriedOut(command);
     switch (command.kind) {

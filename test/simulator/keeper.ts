@@ -300,7 +300,7 @@ export class SimulatedKeeper {
     for (const command of listed) {
       if (this.#world.isKilledHere()) return this.kill();
       if (command.kind === "openJournal" || command.kind === "takeJournal") this.#hasJournalFile = true;
-      this.#commands.carryOut(command);
+      this.#commands.applyEffect(command);
     }
     this.#unconfirmed = [];
     this.#events.consume(commit.consumed);

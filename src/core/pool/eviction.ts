@@ -38,7 +38,7 @@ export const isReplacing = ({ service, workers }: View): boolean =>
   service.owed > 0 || countIncoming(workers) > 0 || countEvicted(workers) > 0;
 
 /** A successor that ended before it was available: outside of rollouts, which count for themselves, its place is owed again. Returns whether it is. */
-export const oweAgain = (draft: Draft, worker: Worker): boolean => {
+export const replaceAgain = (draft: Draft, worker: Worker): boolean => {
   const { rollout, current, owed } = draft.service;
   const isCounted = rollout !== null && rollout.rollingBack === null;
   if (worker.replacement !== true || isCounted || worker.generation !== current) return false;
@@ -47,7 +47,7 @@ export const oweAgain = (draft: Draft, worker: Worker): boolean => {
 };
 
 /** Something was started: it takes the place of who was evicted first. Returns whether there was such a place. */
-export const takePlace = (draft: Draft): boolean => {
+export const takeSlot = (draft: Draft): boolean => {
   const { owed } = draft.service;
   if (owed === 0) return false;
   changeService(draft, { owed: owed - 1 });
@@ -55,7 +55,7 @@ export const takePlace = (draft: Draft): boolean => {
 };
 
 /** No more places are owed than are free: scaled down, or brought to its number by a rollout, a pool needs fewer. */
-export const limitOwed = (draft: Draft, wanted: Generation | null): void => {
+export const limitPendingReplacements = (draft: Draft, wanted: Generation | null): void => {
   const { owed } = draft.service;
   if (owed === 0) return;
   const most = wanted === null ? 0 : Math.max(0, wanted.instances - takeCensus(draft, wanted).wantedAlive);

@@ -12,7 +12,7 @@ import { findWorker } from "../model/workers.ts";
 import { forgetBackoff, keepPace } from "../worker/backoff.ts";
 import { startWorker } from "../worker/starting.ts";
 import { beginStop } from "../worker/stopping.ts";
-import { limitOwed, takePlace } from "./eviction.ts";
+import { limitPendingReplacements, takeSlot } from "./eviction.ts";
 import { takeOthers, takeWanted } from "./others.ts";
 import { endReplacement, forgetPause, recordWaiting } from "./pacing.ts";
 import { type Census, isComplete, mayAllGo, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
@@ -126,7 +126,7 @@ export const completeFailure = (draft: Draft, worker: Worker, failure: Failure):
 /** Stops and starts whatever the rollout, or the way back, allows now, and ends it when it is done. */
 export const advanceRollout = (draft: Draft): void => {
   const wanted = wantedGeneration(draft);
-  limitOwed(draft, wanted);
+  limitPendingReplacements(draft, wanted);
   let census = takeCensus(draft, wanted);
   if (wanted && census.wantedAlive > wanted.instances) {
     stopExcess(draft, wanted, census.wantedAlive - wanted.instances);
@@ -179,7 +179,7 @@ export const startMissing = (draft: Draft, wanted: Generation, census: Census): 
   if (draft.now < draft.service.nextStartAt) return;
   const count = isFirstOfFleet(draft) ? wanted.instances - census.wantedAlive : startsWanted(draft, wanted, census);
   for (let started = 0; started < count; started++)
-    startWorker(draft, wanted, takePlace(draft) ? "replacement" : "another");
+    startWorker(draft, wanted, takeSlot(draft) ? "replacement" : "another");
   census.wantedAlive += count;
   census.alive += count;
   census.processes += count;

@@ -7,7 +7,7 @@ import { isEvicted } from "../model/standing.ts";
 import type { Generation } from "../model/state.ts";
 import { startWorker } from "../worker/starting.ts";
 import { beginStop, type Living } from "../worker/stopping.ts";
-import { limitOwed } from "./eviction.ts";
+import { limitPendingReplacements } from "./eviction.ts";
 import { takeOthers } from "./others.ts";
 import { takeCensus, wantedGeneration } from "./pool.ts";
 
@@ -60,7 +60,7 @@ const fitPool = (draft: Draft, wanted: Generation): void => {
     if (!isEvicted(worker)) others.push(worker);
     return true;
   });
-  limitOwed(draft, wanted);
+  limitPendingReplacements(draft, wanted);
   // Where starts have a pace, those that are missing are started like others that are.
   const missing = draft.service.manner.pace === null ? wanted.instances - others.length - draft.service.owed : 0;
   // Until those that are evicted are gone, they take places. What does not fit beside them is owed.

@@ -10,7 +10,7 @@ import { rollBack } from "./rollout.ts";
  * A worker failed before it was available. Its place is tried again, or given up; in a rollout that replaces something, or
  * at a first start that leaves nobody, that fails the rollout. Returns the attempts that the place has left.
  */
-export const failPlace = (draft: Draft, worker: Worker, failure: Failure): number => {
+export const retrySlot = (draft: Draft, worker: Worker, failure: Failure): number => {
   const generation = wantedGeneration(draft);
   if (generation?.number !== worker.generation) return 0;
   const left = generation.spec.retries + 1 - worker.attempt;

@@ -5,7 +5,7 @@ import { changeService, type Draft } from "../model/draft.ts";
 import type { GenerationNumber, Worker } from "../model/worker.ts";
 
 /** A worker was lost: who comes to its place next was started again. Once more for the same one changes nothing. */
-export const countLoss = (draft: Draft, { index, generation, restarts = 0 }: Worker): void => {
+export const countRestart = (draft: Draft, { index, generation, restarts = 0 }: Worker): void => {
   changeService(draft, { losses: { ...draft.service.losses, [index]: { generation, restarts: restarts + 1 } } });
 };
 

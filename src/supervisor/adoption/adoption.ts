@@ -14,7 +14,7 @@ import { wayToOpen } from "../sockets/openings.ts";
 import { isOpenAt, type Opening, openCommand } from "../sockets/sockets.ts";
 import { completeDecision } from "../state/decision.ts";
 import type { Adoption, LeftSocket } from "../state/parts/adoption.ts";
-import { rememberAdoption, rememberCore, rememberPending, rememberSaid } from "../state/remember.ts";
+import { rememberAdoption, rememberCore, rememberPending, rememberReport } from "../state/remember.ts";
 import { restoreEntries } from "../state/restore.ts";
 import { respawnOf, type Settings } from "../state/settings.ts";
 import type { Memory } from "../state/store.ts";
@@ -111,7 +111,7 @@ export const takeOver = async (
     const worker = findWorker(memory.core.workers, found.id);
     if (!worker) continue;
     const keeper = left.keeperOf(worker.id);
-    rememberSaid(memory, worker.id, { ...memory.said.get(worker.id), keeper });
+    rememberReport(memory, worker.id, { ...memory.reports.get(worker.id), keeper });
     memory.batch.command(adoptCommand(memory, { settings, before: left.settings, keeper }, worker, found));
   }
   memory.advance({

@@ -22,7 +22,7 @@ import { usageOf } from "../metrics/usage.ts";
 import { serviceSockets } from "../sockets/listeners.ts";
 import { nameProblem } from "../sockets/names.ts";
 import { isoTime, offsetAt, offsetText, wallTime } from "../state/facts.ts";
-import type { Memory, OpenSocket, Said } from "../state/store.ts";
+import type { Memory, OpenSocket, WorkerReport } from "../state/store.ts";
 import { storeLimit } from "../workers/start/stored-descriptors.ts";
 
 /** The workers that a selector means: the state flags add up, the pid narrows. `unselected` is what no selector at all means. */
@@ -55,13 +55,13 @@ const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     ...(descriptors === undefined ? {} : { descriptors }),
     restarts: worker.restarts ?? 0,
     usage: usageOf(memory, worker.id),
-    ...ownWords(memory.said.get(worker.id)),
+    ...ownWords(memory.reports.get(worker.id)),
     ...(worker.kind === "stopping" && worker.rest !== undefined ? { rest: worker.rest } : {}),
   };
 };
 
 /** What it has said of itself. */
-const ownWords = (said: Said = {}): Pick<WorkerInfo, "status" | "errno" | "reloading"> => {
+const ownWords = (said: WorkerReport = {}): Pick<WorkerInfo, "status" | "errno" | "reloading"> => {
   const { status = "", errno = 0, reloading } = said;
   return {
     ...(status === "" ? {} : { status }),

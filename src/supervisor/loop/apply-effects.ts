@@ -15,7 +15,7 @@ import { lookAtNames } from "../sockets/names.ts";
 import { restoreRunDirectory } from "../sockets/run-directory.ts";
 import { closeSockets, leave } from "../startup/exit.ts";
 import { wallTime } from "../state/facts.ts";
-import { countEvent, forgetPending, forgetSaid, rememberCore } from "../state/remember.ts";
+import { countEvent, forgetPending, forgetReport, rememberCore } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
 import { rememberLastFailure } from "../systemd/tell-service-manager.ts";
 import { beginLook } from "../workers/serving/accepting.ts";
@@ -84,7 +84,7 @@ export const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer
 
 /** A worker may have chosen another period. */
 const watch = (memory: Memory, worker: number, periodMs: number): void =>
-  memory.batch.command({ kind: "watchdog", worker, periodMs: memory.said.get(worker)?.watchdogMs ?? periodMs });
+  memory.batch.command({ kind: "watchdog", worker, periodMs: memory.reports.get(worker)?.watchdogMs ?? periodMs });
 
 /** How much is published at once, in UTF-16 units, for all listeners together. */
 const PUBLISHED_AT_ONCE = LIMITS.batchBytes / 8;
@@ -125,5 +125,5 @@ const publish = (memory: Memory, event: ServiceEvent, json: string): void => {
   if (event.kind === "rolloutComplete") beginLook(memory, event.generation);
   if (event.kind !== "workerGone") return;
   workerIsGone(memory, event.worker);
-  forgetSaid(memory, event.worker);
+  forgetReport(memory, event.worker);
 };

@@ -32,7 +32,7 @@ import {
   forgetPending,
   rememberBoot,
   rememberPending,
-  rememberSaid,
+  rememberReport,
 } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
 import { atManagerFailure } from "../systemd/link.ts";
@@ -185,10 +185,10 @@ const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"
 };
 
 const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {
-  const before = memory.said.get(id) ?? {};
+  const before = memory.reports.get(id) ?? {};
   const which = said.has("READY") ? "ready" : "others";
   const { suppressed, next } = limitRate(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
-  rememberSaid(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
+  rememberReport(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
   if (suppressed === null) return;
   const [first = ["", ""]] = which === "ready" ? [["READY", said.get("READY")]] : said;
   const { pid, uid, deliveredAt } = event;

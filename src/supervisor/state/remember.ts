@@ -11,7 +11,7 @@ import type { ServiceManager } from "./parts/service-manager.ts";
 import type { Upgrade } from "./parts/upgrade.ts";
 import type { Settings } from "./settings.ts";
 import { generationText, goodSpecText } from "./spec-texts.ts";
-import type { Boot, Look, Memory, OpenSocket, Said, SocketName } from "./store.ts";
+import type { Boot, Look, Memory, OpenSocket, SocketName, WorkerReport } from "./store.ts";
 
 /** What crank was started with. */
 export const rememberSettings = (memory: Memory, settings: Settings): void => {
@@ -139,14 +139,14 @@ export const rememberUnstarted = (memory: Memory, workers: readonly number[]): v
 };
 
 /** What a worker says of itself. */
-export const rememberSaid = (memory: Memory, worker: number, said: Said): void => {
-  memory.said.set(worker, said);
+export const rememberReport = (memory: Memory, worker: number, said: WorkerReport): void => {
+  memory.reports.set(worker, said);
   memory.batch.put(`said/${worker}`, said);
 };
 
 /** A worker that said something is gone. */
-export const forgetSaid = (memory: Memory, worker: number): void => {
-  if (memory.said.delete(worker)) memory.batch.remove(`said/${worker}`);
+export const forgetReport = (memory: Memory, worker: number): void => {
+  if (memory.reports.delete(worker)) memory.batch.remove(`said/${worker}`);
 };
 
 /** What was said once. */

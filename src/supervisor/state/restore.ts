@@ -55,7 +55,7 @@ export const restoreStore = (
     finished: [],
     unstarted: [],
     probed: new Map(),
-    said: new Map(),
+    reports: new Map(),
     once: {},
     inodes: new Map(),
     followers: new Set(),
@@ -170,7 +170,7 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     memory.unstarted = parse(bytes);
   },
   said: (memory, name, bytes) => {
-    memory.said.set(Number(name), parse(bytes));
+    memory.reports.set(Number(name), parse(bytes));
   },
   followers: (memory, _name, bytes) => {
     for (const connection of parse(bytes)) memory.followers.add(connection);

@@ -75,7 +75,7 @@ export type SocketName = {
  * told, and in which state it was. `failures`, `mains`: how often its ERRNO= and its wrong MAINPID= were told. `watchdogMs`: the period that it has chosen itself. `refused`: what others said for it,
  * that it is ready and whatever else. `keeper`: the pid of the killed crank that started it; missing: this one.
  */
-export type Said = {
+export type WorkerReport = {
   readonly status?: string;
   readonly notedAt?: number;
   readonly notedIn?: Worker["kind"];
@@ -139,7 +139,7 @@ export type Memory = {
   /** By their numbers, whose probes this supervisor has begun: who is not in it is looked for. */
   readonly probed: Map<number, WorkerId>;
   /** By worker. */
-  readonly said: Map<number, Said>;
+  readonly reports: Map<number, WorkerReport>;
   /** Of what is said once for a generation: for which one it was said last (once.ts). */
   once: Readonly<Record<string, GenerationNumber>>;
   /** By handle, as the keeper says in its hello and when it opens one. */

@@ -82,7 +82,7 @@ const walkUp = ({ platform }: Memory, worker: Worker, { pid: from, reapers, othe
 const reapersOf = (memory: Memory, worker: Worker): ReadonlySet<number> => {
   const keeper = memory.facts.pid;
   const parent = worker.pid === null ? undefined : memory.platform.lineage(worker.pid)?.parent;
-  const isAdopted = memory.said.get(worker.id)?.keeper !== undefined || (parent !== undefined && parent !== keeper);
+  const isAdopted = memory.reports.get(worker.id)?.keeper !== undefined || (parent !== undefined && parent !== keeper);
   if (!isAdopted) return new Set([keeper]);
   return new Set(parent === undefined ? [keeper, 0, 1] : [keeper, 0, 1, parent]);
 };
@@ -90,7 +90,7 @@ const reapersOf = (memory: Memory, worker: Worker): ReadonlySet<number> => {
 /** How its own environment names a worker. */
 export const nameOfWorker = (memory: Memory, worker: Worker): WorkerName => ({
   service: memory.settings?.name ?? "",
-  keeper: memory.said.get(worker.id)?.keeper ?? memory.facts.pid,
+  keeper: memory.reports.get(worker.id)?.keeper ?? memory.facts.pid,
   worker: worker.id,
   generation: worker.generation,
   changes: memory.core.generations[worker.generation]?.spec.env ?? {},

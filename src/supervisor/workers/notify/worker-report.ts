@@ -10,8 +10,8 @@ import { log } from "../../events/log.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { wallTime } from "../../state/facts.ts";
 import { limitRate } from "../../state/parts/rate-limit.ts";
-import { rememberSaid } from "../../state/remember.ts";
-import type { Memory, Said } from "../../state/store.ts";
+import { rememberReport } from "../../state/remember.ts";
+import type { Memory, WorkerReport } from "../../state/store.ts";
 import { mainProcess } from "./main-process.ts";
 import { oddWord, sayOnce } from "./misunderstood.ts";
 
@@ -62,7 +62,7 @@ const WORDS: readonly (readonly [string, Take])[] = [
 
 const KNOWN: ReadonlySet<string> = new Set(WORDS.map(([name]) => name));
 
-const saidBy = (memory: Memory, { worker }: Word): Said => memory.said.get(worker.id) ?? {};
+const saidBy = (memory: Memory, { worker }: Word): WorkerReport => memory.reports.get(worker.id) ?? {};
 
 const takeStatus = (memory: Memory, word: Word): void => {
   const { worker, event } = word;
@@ -76,7 +76,7 @@ const takeStatus = (memory: Memory, word: Word): void => {
   const isNoted =
     notedAt === undefined || notedIn !== worker.kind || event.deliveredAt >= notedAt + NOTE_EVERY_MS[worker.kind];
   const noted = isNoted ? { notedAt: event.deliveredAt, notedIn: worker.kind } : {};
-  rememberSaid(memory, worker.id, { ...before, status: text, ...noted });
+  rememberReport(memory, worker.id, { ...before, status: text, ...noted });
   if (!isNoted) return;
   const { id, generation, pid } = worker;
   const status = { kind: "workerStatus", worker: id, generation, pid: pid ?? 0, status: text } as const;
@@ -100,9 +100,9 @@ const takeErrno = (memory: Memory, word: Word): void => {
   const before = saidBy(memory, word);
   if (errno === null || errno > MOST_ERRNO || errno === before.errno) return;
   const { worker, event } = word;
-  if (errno === 0) return rememberSaid(memory, worker.id, { ...before, errno });
+  if (errno === 0) return rememberReport(memory, worker.id, { ...before, errno });
   const { suppressed, next } = limitRate(before.failures, event.deliveredAt, MOST_TOLD);
-  rememberSaid(memory, worker.id, { ...before, errno, failures: next });
+  rememberReport(memory, worker.id, { ...before, errno, failures: next });
   if (suppressed === null) return;
   const { id, pid } = worker;
   const reason = describeErrno(errno);
@@ -114,12 +114,12 @@ const MOST_TOLD = { most: 5, perMs: 60_000 };
 
 /** Until it says READY=1 again; it serves meanwhile. */
 const takeReloading = (memory: Memory, word: Word): void => {
-  if (word.value === "1") rememberSaid(memory, word.worker.id, { ...saidBy(memory, word), reloading: true });
+  if (word.value === "1") rememberReport(memory, word.worker.id, { ...saidBy(memory, word), reloading: true });
 };
 
 const takeReloaded = (memory: Memory, word: Word): void => {
   const { reloading, ...others } = saidBy(memory, word);
-  if (reloading === true && word.value === "1") rememberSaid(memory, word.worker.id, others);
+  if (reloading === true && word.value === "1") rememberReport(memory, word.worker.id, others);
 };
 
 /** It goes by itself: it has as long for that as if it had been told to. */
@@ -141,7 +141,7 @@ const takePeriod = (memory: Memory, word: Word): void => {
   const isWatched = memory.core.generations[worker.generation]?.spec.liveness?.kind === "watchdog";
   if (period === null || period === 0 || !isWatched) return;
   const watchdogMs = Math.ceil(Math.min(period, MOST_PERIOD_MS));
-  rememberSaid(memory, worker.id, { ...saidBy(memory, word), watchdogMs });
+  rememberReport(memory, worker.id, { ...saidBy(memory, word), watchdogMs });
   if (findWorker(memory.core.workers, worker.id)?.kind === "ready")
     memory.batch.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
 };
@@ -160,9 +160,9 @@ const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Prom
   if (pid === null || pid === worker.pid) return;
   const main = await mainProcess(memory, worker, pid);
   if (typeof main === "string") {
-    const before = memory.said.get(worker.id) ?? {};
+    const before = memory.reports.get(worker.id) ?? {};
     const { suppressed, next } = limitRate(before.mains, event.deliveredAt, MOST_TOLD);
-    rememberSaid(memory, worker.id, { ...before, mains: next });
+    rememberReport(memory, worker.id, { ...before, mains: next });
     if (suppressed === null) return;
     const more = suppressed === 0 ? "" : `, and ${suppressed} more before it`;
     const message = `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored${more}`;
