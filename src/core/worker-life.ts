@@ -26,7 +26,7 @@ import { completeFailure, failAttempt } from "./pool/rollout.ts";
 import { retrySlot } from "./pool/slot-retries.ts";
 import { countDeath, forgetDeaths } from "./worker/backoff.ts";
 import { beginProbe, beginWatch, isProbed, livenessProbing, takeProbed } from "./worker/probing.ts";
-import { countLoss } from "./worker/restart-counts.ts";
+import { countRestart } from "./worker/restart-counts.ts";
 import { beginLeaving, endFailed, killRest, stopRest, takeNextStep } from "./worker/stopping.ts";
 
 type Life = {
@@ -158,10 +158,10 @@ const judgeReady = (draft: Draft, worker: In<"starting">, event: Shown, sign: Si
   else fail(draft, worker, { kind: "notServing", sign, sockets, tail: "" });
 };
 
-const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
+const becomeReady = (draft: Draft, worker: In<"starting">, at: number): void => {
   const { id, generation, index, attempt, pid, startTime, startedAt, replacement, restarts } = worker;
-  const { now } = turn;
-  const minReadyMs = specOf(turn, generation)?.minReadyMs ?? 0;
+  const { now } = draft;
+  const minReadyMs = specOf(draft, generation)?.minReadyMs ?? 0;
   const availableAt = minReadyMs > 0 ? now + minReadyMs : null;
   // Not copied from another object: that takes longer.
   const ready: Own<In<"ready">> = {
@@ -178,12 +178,18 @@ const becomeReady = (turn: Turn, worker: In<"starting">, at: number): void => {
   };
   if (replacement === true) ready.replacement = true;
   if (restarts !== undefined) ready.restarts = restarts;
-  const probing = livenessProbing(turn, worker);
+  const probing = livenessProbing(draft, worker);
   if (probing !== null) ready.probing = probing;
-  putWorker(turn, ready);
-  beginWatch(turn, worker);
-  if (minReadyMs === 0) noteAvailable(turn, worker);
-  note(turn, { kind: "workerReady", worker: id, generation, pid: pid ?? 0, afterMs: Math.max(0, at - startedAt) });
+  putWorker(draft, ready);
+  beginWatch(draft, worker);
+  if (minReadyMs === 0) noteAvailable(draft, worker);
+  recordEvent(draft, {
+    kind: "workerReady",
+    worker: id,
+    generation,
+    pid: pid ?? 0,
+    afterMs: Math.max(0, at - startedAt),
+  });
 };
 
 const becomeAvailable = (draft: Draft, worker: In<"ready">): void => {

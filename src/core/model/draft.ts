@@ -101,7 +101,7 @@ export const pruneGenerations = (draft: Draft): void => {
     service.pendingRecord === last.pendingRecord;
   if (isUsedAsBefore) return;
   const { current, rollout, pendingRecord } = service;
-  for (const key in turn.generations) {
+  for (const key in draft.generations) {
     const number = Number(key);
     if (number === current || number === rollout?.generation || number === pendingRecord?.generation) continue;
     if (findPool(workers, number) !== undefined) continue;

@@ -5,7 +5,7 @@ import { answer, changeService, type Draft, emit, putGeneration, recordEvent } f
 import type { Run } from "../model/events.ts";
 import { withGood } from "../model/history.ts";
 import { sharedSpec } from "../model/spec.ts";
-import { isAvailable, isBroken, isDismissed } from "../model/standing.ts";
+import { isAvailable, isBroken, isEvicted } from "../model/standing.ts";
 import type { Generation, Rollout } from "../model/state.ts";
 import type { Failure, Worker } from "../model/worker.ts";
 import { findWorker } from "../model/workers.ts";
@@ -18,13 +18,13 @@ import { endReplacement, forgetPause, recordWaiting } from "./pacing.ts";
 import { type Census, isComplete, mayAllGo, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 
 /** Makes a spec the incoming generation. One that is already on its way is superseded. */
-export const beginRollout = (turn: Turn, run: Pick<Run, "spec" | "request" | "now" | "wallNow" | "order">): void => {
-  if (turn.service.rollout) abandonRollout(turn, { kind: "superseded" });
-  const number = turn.service.nextGeneration;
+export const beginRollout = (draft: Draft, run: Pick<Run, "spec" | "request" | "now" | "wallNow" | "order">): void => {
+  if (draft.service.rollout) abandonRollout(draft, { kind: "superseded" });
+  const number = draft.service.nextGeneration;
   const { request, now } = run;
   // Compared now, and not when the rollout is complete and an old worker is to be stopped (withGood).
-  const spec = sharedSpec(run.spec, turn.history.at(-1)?.spec);
-  putGeneration(turn, {
+  const spec = sharedSpec(run.spec, draft.history.at(-1)?.spec);
+  putGeneration(draft, {
     number,
     spec,
     instances: spec.instances,

@@ -21,10 +21,10 @@ const probeOf = (draft: Draft, worker: Worker): Probe | null => probeFor(specOf(
 export const isProbed = (draft: Draft, worker: Starting): boolean => probeOf(draft, worker) !== null;
 
 /** The probes of a worker that gets ready: the first one comes after an interval. null: it is not asked. */
-export const livenessProbing = (turn: Turn, worker: Worker): Probing | null => {
-  const liveness = specOf(turn, worker.generation)?.liveness;
+export const livenessProbing = (draft: Draft, worker: Worker): Probing | null => {
+  const liveness = specOf(draft, worker.generation)?.liveness;
   if (liveness?.kind !== "probe") return null;
-  return { probe: 0, streak: 0, nextAt: turn.now + liveness.intervalMs, detail: "" };
+  return { probe: 0, streak: 0, nextAt: draft.now + liveness.intervalMs, detail: "" };
 };
 
 /** Lets the keeper watch over a ready worker that has to say by itself that it is alive. */

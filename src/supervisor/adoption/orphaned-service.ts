@@ -84,7 +84,7 @@ const understand = (
     const memory = restoreStore(surroundings, entries);
     const { settings, core, sockets, unstarted } = memory;
     if (!settings) return "was left by a crank that was killed before it had begun";
-    const keeperOf = (worker: number) => memory.said.get(worker)?.keeper ?? pid;
+    const keeperOf = (worker: number) => memory.reports.get(worker)?.keeper ?? pid;
     return { pid, settings, core, sockets, unstarted, keeperOf, memory, entries, unsure, consumed };
   } catch (error) {
     return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;

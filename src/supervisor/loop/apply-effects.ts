@@ -1,7 +1,7 @@
 // One event through the core, and every effect of it carried out: into commands, answers, events and the log.
 
-import { isHappening } from "../../control/happenings.ts";
-import type { Effect, Note } from "../../core/model/effects.ts";
+import { isSupervisorEvent } from "../../control/supervisor-events.ts";
+import type { Effect, ServiceEvent } from "../../core/model/effects.ts";
 import type { CoreEvent, WorkerReady } from "../../core/model/events.ts";
 import { type Step, step } from "../../core/step.ts";
 import { LIMITS } from "../../keeper/protocol.ts";
@@ -45,11 +45,11 @@ export const follow = (
   for (const effect of effects) {
     // What failed may be gone with the answer.
     if (effect.kind === "answer") answer(memory, effect.request, effect.outcome, before);
-    else if (effect.kind !== "signal" || signals === "unsent") carryOut(memory, effect, event.now);
+    else if (effect.kind !== "signal" || signals === "unsent") applyEffect(memory, effect, event.now);
   }
 };
 
-export const carryOut = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
+export const applyEffect = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
   switch (effect.kind) {
     case "start":
       restoreRunDirectory(memory, now);

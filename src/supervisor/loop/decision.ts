@@ -6,7 +6,7 @@ import type { WorkerReady } from "../../core/model/events.ts";
 import { step } from "../../core/step.ts";
 import { DECISION_KEY } from "../state/decision.ts";
 import type { Memory } from "../state/store.ts";
-import { carryOut, follow } from "./apply-effects.ts";
+import { applyEffect, follow } from "./apply-effects.ts";
 
 /**
  * Takes what `advanceLast` has left for the end of the keeper's event `seq`. Calls `send` when the outbox holds the signals and
@@ -16,15 +16,15 @@ export const takeLast = (memory: Memory, event: WorkerReady, seq: number, send: 
   memory.last = null;
   const taken = step(memory.core, event);
   // What else has happened in this turn would be lost with the supervisor; and what has failed leads to more than signals.
-  const isAlone = memory.outbox.isEmpty && !memory.notes.hasAdded && event.sockets === undefined;
+  const isAlone = memory.batch.isEmpty && !memory.events.hasAdded && event.sockets === undefined;
   if (!isAlone || !putSignals(memory, taken.effects, event.now)) {
     follow(memory, event, taken);
     return false;
   }
   const { worker, now, at } = event;
-  memory.outbox.putText(DECISION_KEY, `{"seq":${seq},"worker":${worker},"now":${now},"at":${at}}`);
+  memory.batch.putText(DECISION_KEY, `{"seq":${seq},"worker":${worker},"now":${now},"at":${at}}`);
   send();
-  memory.outbox.remove(DECISION_KEY);
+  memory.batch.remove(DECISION_KEY);
   follow(memory, event, taken, "sent");
   return true;
 };
@@ -35,7 +35,7 @@ const putSignals = (memory: Memory, effects: readonly Effect[], now: number): bo
   for (let place = 0; place < effects.length; place++) {
     const effect = effects[place];
     if (effect?.kind !== "signal") continue;
-    carryOut(memory, effect, now);
+    applyEffect(memory, effect, now);
     hasSignals = true;
   }
   return hasSignals;

@@ -177,7 +177,7 @@ const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"
   if (said.get("READY") !== "1") return takeOtherWords(memory, worker, said, event);
   const { deliveredAt: now, happenedAt: at, source, pid: sender } = event;
   const ready = { now, at, sender: source === BY_PAIR ? null : sender };
-  const isAll = said.size === 1 && !memory.said.has(worker.id);
+  const isAll = said.size === 1 && !memory.reports.has(worker.id);
   if (isAll) return takeReady(memory, worker, ready, (event) => advanceLast(memory, event));
   const waiting = takeReady(memory, worker, ready);
   if (!waiting) return takeOtherWords(memory, worker, said, event);

@@ -23,7 +23,7 @@ import { resumeUpgrade } from "../upgrade/upgrade.ts";
 import { lookDueAt } from "../workers/serving/accepting.ts";
 import { reconcileProbes } from "../workers/serving/probe-results.ts";
 import { startPostponed } from "../workers/start/starts.ts";
-import { advance, tellNotes } from "./apply-effects.ts";
+import { advance, publishEvents } from "./apply-effects.ts";
 import { takeLast } from "./decision.ts";
 import { dispatch } from "./dispatch.ts";
 
@@ -104,7 +104,7 @@ export class Supervisor {
     this.#consumed = seq;
     if (event.kind === "tick") this.#tickAt = 0;
     const isAhead = memory.last !== null && takeLast(memory, memory.last, seq, () => this.#send("repeated"));
-    if (memory.names.size > 0) settleNames(memory, now, () => redeploy(memory, now));
+    if (memory.names.size > 0) reconcileNames(memory, now, () => redeploy(memory, now));
     this.#commit(isAhead ? "signals" : "nothing");
   }
 
@@ -114,8 +114,8 @@ export class Supervisor {
    */
   #commit(ahead: "signals" | "nothing" = "nothing"): void {
     const memory = this.#memory;
-    memory.notes.write(memory.outbox);
-    if (!memory.outbox.isLast && (ahead === "nothing" || memory.outbox.hasDeeds)) this.#send();
+    memory.events.write(memory.batch);
+    if (!memory.batch.isLast && (ahead === "nothing" || memory.batch.hasDeeds)) this.#send();
     while (startPostponed(memory)) {
       memory.events.write(memory.batch);
       this.#send();

@@ -12,7 +12,7 @@ export const completeDecision = (memory: Memory, consumed: number): void => {
   const { decision } = memory;
   if (decision === null) return;
   memory.decision = null;
-  memory.outbox.remove(DECISION_KEY);
+  memory.batch.remove(DECISION_KEY);
   const { seq, worker, now, at } = decision;
   if (seq === consumed) memory.advance({ kind: "workerReady", worker, now, at }, "sent");
 };

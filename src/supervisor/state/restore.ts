@@ -35,7 +35,7 @@ export const restoreStore = (
     frontEnd,
     facts,
     advance: (event, signals) => advance(memory, event, signals),
-    outbox: new Outbox(),
+    batch: new Batch(),
     events: new EventLog(),
     measurements: new Measurements(),
     settings: null,

@@ -1,7 +1,7 @@
 // All that the supervisor knows, and which journal key holds which part of it. Written whenever it changes, read at
 // every hello (restore.ts): a supervisor that starts is in no other position than one that went on.
 
-import type { Note } from "../../core/model/effects.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import type { CoreEvent, WorkerReady } from "../../core/model/events.ts";
 import type { State } from "../../core/model/state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "../../core/model/worker.ts";
@@ -110,7 +110,7 @@ export type Memory = {
   readonly facts: KeeperFacts;
   /** Lets the core take one event, at once and to its end (loop/apply-effects.ts). `signals`: whether they were sent already. */
   readonly advance: (event: CoreEvent, signals?: "unsent" | "sent") => void;
-  readonly outbox: Outbox;
+  readonly batch: Batch;
   readonly events: EventLog;
   readonly measurements: Measurements;
   settings: Settings | null;

@@ -138,8 +138,8 @@ export class EventLog {
     return this.#added.length > 0;
   }
 
-  get hasUntold(): boolean {
-    return this.#told < this.#next - 1;
+  get hasUnpublished(): boolean {
+    return this.#published < this.#next - 1;
   }
 
   /**
