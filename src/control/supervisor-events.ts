@@ -4,7 +4,7 @@ import { describeEnding, describeSockets } from "../core/describe.ts";
 import type { Ending, SocketFinding } from "../core/model/worker.ts";
 
 /** `more`: how many events of this kind were not reported since the last one. */
-export type Happening =
+export type SupervisorEvent =
   | { readonly kind: "supervisorDied"; readonly ending: Ending }
   /** A keeper event (its code and length) crashed three supervisors, and is not delivered again. */
   | { readonly kind: "messageSetAside"; readonly event: number; readonly bytes: number }
@@ -225,20 +225,20 @@ export type DescriptorsLost =
       readonly names: readonly string[];
     };
 
-type OfKind<K extends Happening["kind"]> = Extract<Happening, { kind: K }>;
+type OfKind<K extends SupervisorEvent["kind"]> = Extract<SupervisorEvent, { kind: K }>;
 
 /** Whether an event of this kind is one of these, and none of the core's. */
-export const isHappening = (event: { readonly kind: string }): event is Happening =>
+export const isSupervisorEvent = (event: { readonly kind: string }): event is SupervisorEvent =>
   Object.hasOwn(SENTENCES, event.kind);
 
 /** One line for the log. What comes from elsewhere in it is as it came. */
-export const describeHappening = (happening: Happening): string => {
+export const describeSupervisorEvent = (event: SupervisorEvent): string => {
   // Narrowed by the key: the table has for each kind the function of that kind.
-  const sentence = SENTENCES[happening.kind] as (happening: Happening) => string;
-  return sentence(happening);
+  const sentence = SENTENCES[event.kind] as (event: SupervisorEvent) => string;
+  return sentence(event);
 };
 
-const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => string } = {
+const SENTENCES: { readonly [K in SupervisorEvent["kind"]]: (event: OfKind<K>) => string } = {
   supervisorDied: ({ ending }) =>
     `The supervisor ended ${howIt(ending)} and was started again; the workers did not notice`,
   messageSetAside: ({ event, bytes }) =>
@@ -258,8 +258,8 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
     failure === null
       ? `${address}: a worker shut this socket down for everybody; it listens again`
       : `${address}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${failure}`,
-  socketName: (name) => `${name.address}: ${describeName(name)}${untold(name.more)}`,
-  socketNameFailed: ({ address, what, reason, more }) => `${address}: ${what}: ${reason}${untold(more)}`,
+  socketName: (name) => `${name.address}: ${describeName(name)}${suppressed(name.more)}`,
+  socketNameFailed: ({ address, what, reason, more }) => `${address}: ${what}: ${reason}${suppressed(more)}`,
   backlogRestored: ({ address, generation, before, after }) =>
     `${address}: a worker of generation ${generation} let only ${before} connections wait; it is ${after} again. Let it listen with a backlog of ${after}: on Node, server.listen({ fd: 3 }, ${after})`,
   socketsNotHeld: (worker) => `${nameOf(worker)} is ready but ${describeSockets(worker.sockets)}`,
@@ -281,9 +281,9 @@ const SENTENCES: { readonly [K in Happening["kind"]]: (happening: OfKind<K>) => 
     `Adopted ${pids.length} of the ${of === 1 ? "1 worker" : `${of} workers`} that crank ${pid} left (pid ${pids.join(", ")}), ${afterMs} ms after the start`,
   workersLeft: ({ count }) => `Leaving ${count === 1 ? "1 worker" : `${count} workers`} to the next crank`,
   processesKilled: (killed) => describeKilled(killed),
-  workerErrno: ({ worker, reason, more }) => `Worker ${worker} reports a failure: ${reason}${untold(more ?? 0)}`,
+  workerErrno: ({ worker, reason, more }) => `Worker ${worker} reports a failure: ${reason}${suppressed(more ?? 0)}`,
   wordsRefused: ({ worker, pid, uid, words, more }) =>
-    `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${untold(more)}`,
+    `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${suppressed(more)}`,
   wordsNotUnderstood: (said) =>
     `${nameOf(said)} said ${quote(said.words)} on ${said.channel === "notify" ? "its notify socket" : "the control socket"}, which means nothing to crank; ignored`,
   tokenRefused: ({ address, times, waitMs }) =>
@@ -323,13 +323,13 @@ const describeKilled = ({ worker, count, processes }: OfKind<"processesKilled">)
 const describeLoss = (lost: DescriptorsLost): string => {
   switch (lost.cause) {
     case "overflow":
-      return `${nameOf(lost)} sent more descriptors at once than could be taken; some are lost${untold(lost.more)}`;
+      return `${nameOf(lost)} sent more descriptors at once than could be taken; some are lost${suppressed(lost.more)}`;
     case "full":
       return `${nameOf(lost)} sent a descriptor to be stored, but ${lost.reason}; what more is sent is closed`;
     case "failed":
-      return `The descriptor ${quote(lost.name)} of worker ${lost.worker} is not stored: ${lost.reason}${untold(lost.more)}`;
+      return `The descriptor ${quote(lost.name)} of worker ${lost.worker} is not stored: ${lost.reason}${suppressed(lost.more)}`;
     case "peer":
-      return `The stored descriptor ${quote(lost.name)} has lost its peer and is dropped${untold(lost.more)}`;
+      return `The stored descriptor ${quote(lost.name)} has lost its peer and is dropped${suppressed(lost.more)}`;
     case "killed":
       return lost.extent === "surely"
         ? `Lost with crank ${lost.pid}, which alone held them: ${named(lost)}; their connections are closed`
@@ -350,7 +350,7 @@ const howIt = (ending: Ending): string => {
 const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number | null }): string =>
   `Worker ${worker}${pid === null ? "" : ` (pid ${pid})`}`;
 
-const untold = (more: number): string => (more === 0 ? "" : ` (${more} more like it were not reported)`);
+const suppressed = (more: number): string => (more === 0 ? "" : ` (${more} more like it were not reported)`);
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
 

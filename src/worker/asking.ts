@@ -7,7 +7,7 @@ const STEP_MS = 10;
 /** Asks clients to go until it is ended; `count` is how many there have been. */
 export class Asking {
   readonly #waiting: Client[] = [];
-  readonly #policies: Manners;
+  readonly #manners: Manners;
   /** When the last one is to be asked, as performance.now() tells it. */
   readonly #end: number;
   #lastStep: number;
@@ -17,8 +17,8 @@ export class Asking {
   count = 0;
 
   /** Asks these clients from now on, the last one before `spreadMs` have passed. */
-  constructor(clients: Iterable<Client>, policies: Manners, spreadMs: number) {
-    this.#policies = policies;
+  constructor(clients: Iterable<Client>, manners: Manners, spreadMs: number) {
+    this.#manners = manners;
     this.#lastStep = performance.now();
     this.#end = this.#lastStep + spreadMs;
     for (const client of clients) this.#waiting.push(client);
@@ -51,7 +51,7 @@ export class Asking {
     // Interval between two clients: the remaining time, divided among those that wait.
     const interval = (since + left) / (this.#waiting.length + 1);
     const due = left <= STEP_MS ? this.#waiting.length : Math.max(1, Math.round(since / interval));
-    for (const client of this.#waiting.splice(0, due)) client.ask(this.#policies);
+    for (const client of this.#waiting.splice(0, due)) client.ask(this.#manners);
     if (this.#waiting.length > 0)
       this.#timer = setTimeout(() => this.#step(), Math.max(STEP_MS, left / (this.#waiting.length + 1)));
   }

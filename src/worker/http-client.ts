@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS = 100;
 export class HttpClient implements Client {
   readonly #socket: Socket;
   readonly #answers = new Set<ServerResponse>();
-  #policies: Manners | null = null;
+  #manners: Manners | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** How many bytes have come that belong to requests. */
   #bytesAtRest: number;
@@ -40,12 +40,12 @@ export class HttpClient implements Client {
     clearTimeout(this.#timer);
     this.#answers.add(response);
     this.#bytesAtRest = this.#socket.bytesRead;
-    if (this.#policies) response.setHeader("connection", "close");
+    if (this.#manners) response.setHeader("connection", "close");
     response.once("close", () => {
       this.#answers.delete(response);
       // What came after a request's head was its body; without one, it was the next request.
       if (hasBody(request)) this.#bytesAtRest = this.#socket.bytesRead;
-      if (this.#policies) this.#closeLater(this.#policies.graceMs);
+      if (this.#manners) this.#closeLater(this.#manners.graceMs);
     });
     return undefined;
   }
@@ -55,11 +55,11 @@ export class HttpClient implements Client {
     clearTimeout(this.#timer);
   }
 
-  ask(policies: Manners): void {
-    this.#policies = policies;
+  ask(manners: Manners): void {
+    this.#manners = manners;
     if (this.#isUpgraded) return;
     for (const answer of this.#answers) if (!answer.headersSent) answer.setHeader("connection", "close");
-    this.#closeLater(policies.graceMs);
+    this.#closeLater(manners.graceMs);
   }
 
   cut(): void {

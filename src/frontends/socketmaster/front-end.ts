@@ -1,8 +1,8 @@
 // socketmaster as a front end of the supervisor: its signals, and how its log reads.
 
 import { printable } from "../../control/printable.ts";
-import { describeEnding, describeNote, describeStep } from "../../core/describe.ts";
-import type { Note } from "../../core/model/effects.ts";
+import { describeEnding, describeServiceEvent, describeStep } from "../../core/describe.ts";
+import type { ServiceEvent } from "../../core/model/effects.ts";
 import { goTime } from "../../supervisor/events/log.ts";
 import { cancelReload, forward, reload, upgrade } from "../../supervisor/loop/actions.ts";
 import type { ReceivedSignal } from "../../supervisor/state/front-end.ts";
@@ -16,7 +16,7 @@ const forwardEnd = (memory: Memory, signal: ReceivedSignal): void => {
   forward(memory, signal);
 };
 
-const sentenceFor = (memory: Memory, note: Note): string | null => {
+const sentenceFor = (memory: Memory, note: ServiceEvent): string | null => {
   switch (note.kind) {
     case "workerStarting": {
       const command = memory.core.generations[note.generation]?.spec.command ?? [];
@@ -31,7 +31,7 @@ const sentenceFor = (memory: Memory, note: Note): string | null => {
     case "workerStopping":
       return `Sending ${note.signal} to ${note.pid}`;
     case "workerMainGone":
-      return describeNote(note);
+      return describeServiceEvent(note);
     case "rolloutRolledBack":
       return note.failure.kind === "exited" ? "The new process is gone before its time: no process is signalled" : null;
     default:
