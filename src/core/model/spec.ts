@@ -120,6 +120,27 @@ export const UNPACED: Pacing = {
   memoryIntervalMs: 60_000,
 };
 
+/** What a spec says of which a front end has no opinion: no user, no limits, no liveness, one attempt, and all at once. */
+const NOTHING_ASKED = {
+  command: [],
+  cwd: "",
+  env: {},
+  user: null,
+  umask: null,
+  limits: [],
+  liveness: null,
+  minReadyMs: 0,
+  retries: 0,
+  rolloutDeadlineMs: null,
+  ...UNPACED,
+} as const satisfies Partial<Spec>;
+
+/** The part of a spec that a front end decides when the user says nothing. */
+export type SpecDefaults = Omit<Spec, keyof typeof NOTHING_ASKED | "callerCwd" | "resolved" | "noNewPrivs">;
+
+/** A spec of no command that asks for nothing but these defaults. */
+export const emptySpec = (defaults: SpecDefaults): Spec => ({ ...defaults, ...NOTHING_ASKED });
+
 /** A spec that was good: its rollout completed. `at` is wall clock, ms. */
 export type GoodSpec = { readonly generation: number; readonly at: number; readonly spec: Spec };
 

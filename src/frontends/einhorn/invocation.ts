@@ -1,18 +1,11 @@
 // einhorn's command line as settings for the supervisor.
 import { EINHORN_VERSION } from "../../control/dialects/einhorn.ts";
-import { type Readiness, type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
+import { emptySpec, type Readiness, type Spec, type SpecDefaults, type StopStep } from "../../core/model/spec.ts";
 import { CRANK_POLICY } from "../../core/model/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
-import {
-  type Bind,
-  type Extras,
-  FD_STORE,
-  type Settings,
-  type SpecDefaults,
-  type Verbosity,
-} from "../../supervisor/state/settings.ts";
+import { type Bind, type Extras, FD_STORE, type Settings, type Verbosity } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
@@ -235,19 +228,10 @@ export const stepsBeginningWith = (signal: string, timeoutMs: number | null): re
 ];
 
 const specFrom = (defaults: SpecDefaults, command: readonly string[]): Spec => ({
-  ...defaults,
+  ...emptySpec(defaults),
   command,
   // Where the master is: what it is started through at an upgrade may go elsewhere.
   cwd: "",
-  env: {},
-  user: null,
-  umask: null,
-  limits: [],
-  liveness: null,
-  minReadyMs: 0,
-  retries: 0,
-  rolloutDeadlineMs: null,
-  ...UNPACED,
 });
 
 const NON_BLOCKING = ["n", "o_nonblock"];

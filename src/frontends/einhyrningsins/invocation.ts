@@ -1,11 +1,11 @@
 // einhyrningsins' command line as settings for the supervisor.
 
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
-import { type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
+import { emptySpec, type Spec, type SpecDefaults, type StopStep } from "../../core/model/spec.ts";
 import { CRANK_POLICY, type Policy } from "../../core/model/state.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
-import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/state/settings.ts";
+import { type Bind, FD_STORE, type Settings } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
@@ -137,18 +137,11 @@ const specFrom = (
   cwd: string,
   { defaults, retries }: { readonly defaults: SpecDefaults; readonly retries: number },
 ): Spec => ({
-  ...defaults,
+  ...emptySpec(defaults),
   command,
   cwd,
   env: Object.fromEntries((given["drop-env-var"] ?? []).map((name) => [name, null])),
-  user: null,
-  umask: null,
-  limits: [],
-  liveness: null,
-  minReadyMs: 0,
   retries,
-  rolloutDeadlineMs: null,
-  ...UNPACED,
 });
 
 const bindFrom = (text: string, index: number, given: Options): Bind => {

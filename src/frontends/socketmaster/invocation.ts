@@ -1,7 +1,7 @@
 // socketmaster's command line as settings for the supervisor: one socket, one program, replaced by time.
 import { helpText } from "../../commands/flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
-import { type Identity, type Spec, UNPACED } from "../../core/model/spec.ts";
+import { emptySpec, type Identity, type Spec, type SpecDefaults } from "../../core/model/spec.ts";
 import { CRANK_POLICY } from "../../core/model/state.ts";
 import {
   type Address,
@@ -13,7 +13,7 @@ import {
 } from "../../supervisor/os/addresses.ts";
 import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
-import { type Bind, FD_STORE, type Settings, type SpecDefaults } from "../../supervisor/state/settings.ts";
+import { type Bind, FD_STORE, type Settings } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
 import { SOCKETMASTER_FLAGS } from "./flags.ts";
@@ -136,19 +136,11 @@ const defaultsFrom = (flags: Flags): SpecDefaults => ({
 });
 
 const specFrom = (flags: Flags, words: readonly string[], users: Users): Spec => ({
-  ...defaultsFrom(flags),
+  ...emptySpec(defaultsFrom(flags)),
   command: [flags.command ?? "", ...words],
   // Where socketmaster is, even if the user of -user could not go there.
   cwd: "",
-  env: {},
   user: flags.user === undefined ? null : userFrom(flags.user, users),
-  umask: null,
-  limits: [],
-  liveness: null,
-  minReadyMs: 0,
-  retries: 0,
-  rolloutDeadlineMs: null,
-  ...UNPACED,
 });
 
 const userFrom = (login: string, { uid, findUser }: Users): Identity => {

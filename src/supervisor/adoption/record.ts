@@ -3,8 +3,8 @@
 import * as v from "valibot";
 import { ANSWER_LISTS, JsonTooDeepError, parseJson } from "../../control/json.ts";
 import { historyOf } from "../../core/model/history.ts";
-import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
-import { FD_STORE, type SpecDefaults } from "../state/settings.ts";
+import { emptySpec, type GoodSpec, type Spec, type SpecDefaults, UNPACED } from "../../core/model/spec.ts";
+import { FD_STORE } from "../state/settings.ts";
 import { keptBytes, MOST_SPEC_BYTES } from "../state/spec-size.ts";
 
 const RECORD_VERSION = 1;
@@ -122,31 +122,15 @@ const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): 
   if (command.length === 0) return [];
   const stopTimeoutMs = fromNanoseconds(original.stop_timeout);
   const spec: Spec = {
+    ...emptySpec(defaults),
     command,
     cwd: original.cwd === undefined || original.cwd === "" ? cwd : original.cwd,
-    env: {},
-    user: null,
-    umask: null,
-    limits: [],
-    instances: defaults.instances,
-    surge: defaults.surge,
-    unavailable: defaults.unavailable,
-    readiness: defaults.readiness,
-    liveness: null,
-    minReadyMs: 0,
     startTimeoutMs: fromNanoseconds(original.start_timeout),
     stopTimeoutMs,
     stopSteps: [
       { signal: "SIGTERM", afterMs: 0 },
       ...(stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }]),
     ],
-    killMode: defaults.killMode,
-    handOver: defaults.handOver,
-    fdStore: defaults.fdStore,
-    ...(defaults.socketsOptional === true ? { socketsOptional: true } : {}),
-    retries: 0,
-    rolloutDeadlineMs: null,
-    ...UNPACED,
   };
   return [{ generation: 0, at: 0, spec }];
 };

@@ -1,11 +1,19 @@
 // From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
 import type { RunParams } from "../../control/run-params.ts";
-import { asGiven, type Identity, type Limit, type Spec, type StopStep, UNPACED } from "../../core/model/spec.ts";
+import {
+  asGiven,
+  emptySpec,
+  type Identity,
+  type Limit,
+  type Spec,
+  type SpecDefaults,
+  type StopStep,
+} from "../../core/model/spec.ts";
 import { LIMIT_NAMES, limitNumber } from "../os/limits.ts";
 import type { Platform } from "../os/platform.ts";
 import { parseSignal } from "../os/signals.ts";
 import { MOST_ID } from "../os/users.ts";
-import type { Settings, SpecDefaults } from "../state/settings.ts";
+import type { Settings } from "../state/settings.ts";
 import { sizeProblem } from "../state/spec-size.ts";
 import { livenessFrom, readinessFrom } from "./checks.ts";
 import { SpecError } from "./spec-error.ts";
@@ -79,20 +87,7 @@ const overlap = (
   return { handOver, surge: 0, unavailable: Math.max(1, unavailable) };
 };
 
-const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({
-  ...defaults,
-  command: [],
-  cwd,
-  env: {},
-  user: null,
-  umask: null,
-  limits: [],
-  liveness: null,
-  minReadyMs: 0,
-  retries: 0,
-  rolloutDeadlineMs: null,
-  ...UNPACED,
-});
+const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({ ...emptySpec(defaults), cwd });
 
 const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["env"] => {
   if (!changes) return base;

@@ -1,5 +1,5 @@
 // What crank was started with: the same for every supervisor of its life. A front end makes it from its own flags.
-import type { KillMode, Readiness, Spec, StopStep } from "../../core/model/spec.ts";
+import type { Spec, SpecDefaults } from "../../core/model/spec.ts";
 import type { Policy, Respawn } from "../../core/model/state.ts";
 import type { Address, SocketOptions } from "../os/addresses.ts";
 
@@ -90,21 +90,6 @@ export type Extras = {
   readonly nice: { readonly master: number | null; readonly worker: number | null; readonly command: string | null };
   /** Taken out of the environment of workers that are started after the first upgrade. */
   readonly dropOnUpgrade: readonly string[];
-};
-
-/** The part of a spec that a front end decides when nobody says otherwise. */
-export type SpecDefaults = {
-  readonly instances: number;
-  readonly surge: number;
-  readonly unavailable: number;
-  readonly readiness: Readiness;
-  readonly startTimeoutMs: number | null;
-  readonly stopTimeoutMs: number | null;
-  readonly stopSteps: readonly StopStep[];
-  readonly killMode: KillMode;
-  readonly handOver: boolean;
-  readonly fdStore: number;
-  readonly socketsOptional?: true;
 };
 
 /** How many descriptors are stored where nobody says otherwise. */
