@@ -60,6 +60,10 @@ export const encodeRequest = <M extends Method>(id: RpcId, method: M, params: Me
 export const encodeResult = <M extends Method>(id: RpcId, result: Methods[M]["result"]): string =>
   `${JSON.stringify({ jsonrpc: "2.0", id, result })}\n`;
 
+/** An answer that is JSON already, `{"result":…}` or `{"error":…}`, as a line. */
+export const encodeAnswer = (id: RpcId, answer: string): string =>
+  `{"jsonrpc":"2.0","id":${JSON.stringify(id)},${answer.slice(1)}\n`;
+
 /** A refusal or failure as a line, newline included. `id` null: it belongs to no request that could be read. */
 export const encodeError = (id: RpcId, error: RpcError): string => `${JSON.stringify({ jsonrpc: "2.0", id, error })}\n`;
 

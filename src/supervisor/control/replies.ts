@@ -1,5 +1,5 @@
 // What goes back over control connections: answers, errors and notifications, and who follows what.
-import { encodeError, encodeResult, type RpcId } from "../../control/jsonrpc.ts";
+import { encodeAnswer, encodeError, encodeResult, type RpcId } from "../../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "../../control/messages.ts";
 import { describeFailure, describeRefusal, describeServing } from "../../core/describe.ts";
 import type { Outcome } from "../../core/model/effects.ts";
@@ -35,8 +35,15 @@ const LONGEST_ANSWER = Math.floor(LIMITS.connectionOutputBytes / 3) - 1024;
 
 /** Sends the result of a request; an answer that is too long for a connection becomes an error. */
 export const reply = (memory: Memory, asker: Asker, result: Result): void => {
-  if (asker.rpc === undefined) return;
-  const line = encodeResult(asker.rpc, result);
+  if (asker.rpc !== undefined) sendBounded(memory, asker, encodeResult(asker.rpc, result));
+};
+
+/** Sends an answer that is JSON already, `{"result":…}` or `{"error":…}`. */
+export const sendAnswer = (memory: Memory, asker: Asker, answer: string): void => {
+  if (asker.rpc !== undefined) sendBounded(memory, asker, encodeAnswer(asker.rpc, answer));
+};
+
+const sendBounded = (memory: Memory, asker: Asker, line: string): void => {
   if (line.length <= LONGEST_ANSWER) return sendLine(memory, asker.connection, line);
   replyError(memory, asker, {
     code: ERROR_CODES.internal,
@@ -83,12 +90,12 @@ export const notify = (
 export const answer = (memory: Memory, request: number, outcome: Outcome, before: State["generations"]): void => {
   const pending = memory.pending.get(request);
   if (!pending) return;
-  const said = outcomeMessage(memory, outcome, before);
+  const said = JSON.stringify(outcomeMessage(memory, outcome, before));
   // Its progress comes first, and that is told behind the deeds.
   if (pending.kind === "rollout" && (memory.events.hasUnpublished || pending.generation === memory.look?.generation))
-    return rememberPending(memory, request, { ...pending, said: JSON.stringify(said) });
+    return rememberPending(memory, request, { ...pending, said });
   forgetPending(memory, request);
-  finish(memory, pending, said);
+  finishWith(memory, pending, said);
 };
 
 /** Gives the answers that waited for their progress to be told. One that waits for a look at its worker goes on to. */
@@ -96,7 +103,7 @@ export const giveHeldAnswers = (memory: Memory): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation === memory.look?.generation) continue;
     forgetPending(memory, request);
-    finish(memory, pending, keptValue(pending.said));
+    finishWith(memory, pending, pending.said);
   }
 };
 
@@ -124,12 +131,13 @@ export const endHeldAnswers = (
 type Said = { readonly result: Result } | { readonly error: RpcError };
 
 /** Says the last word on a request, and keeps it for a client that lost its connection. */
-export const finish = (memory: Memory, pending: Pending, said: Said): void => {
-  if (pending.kind === "rollout" && pending.clientId !== null) {
-    rememberFinished(memory, { clientId: pending.clientId, reply: JSON.stringify(said) });
-  }
-  if ("error" in said) replyError(memory, pending, said.error);
-  else reply(memory, pending, said.result);
+export const finish = (memory: Memory, pending: Pending, said: Said): void =>
+  finishWith(memory, pending, JSON.stringify(said));
+
+const finishWith = (memory: Memory, pending: Pending, said: string): void => {
+  if (pending.kind === "rollout" && pending.clientId !== null)
+    rememberFinished(memory, { clientId: pending.clientId, reply: said });
+  sendAnswer(memory, pending, said);
 };
 
 /** What may have kept a worker from saying that it is ready. */

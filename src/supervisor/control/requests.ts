@@ -9,13 +9,12 @@ import { allWorkers, countWorkers } from "../../core/model/workers.ts";
 import { beginMeasurement, isMeasured } from "../metrics/measuring.ts";
 import { parseSignal, signalNumber } from "../os/signals.ts";
 import { whyNeverReady } from "../sockets/notify-path.ts";
-import { keptValue } from "../state/kept-value.ts";
 import { NOBODY, type Pending } from "../state/parts/pending.ts";
 import { addFollower, authenticate, nextRequest, rememberPending } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
 import { whyNotAgain } from "../workers/start/pins.ts";
 import { history, info, selectWorkers, status, workersFor } from "./queries.ts";
-import { type Asker, askQueues, endConnection, notify, refuse, reply, replyError, signalToken } from "./replies.ts";
+import { type Asker, askQueues, endConnection, notify, refuse, reply, sendAnswer, signalToken } from "./replies.ts";
 import { SpecError } from "./spec-error.ts";
 import { specFrom } from "./specs.ts";
 
@@ -141,9 +140,7 @@ const resumed = (memory: Memory, call: Call, clientId: string | undefined): bool
   if (clientId === undefined) return false;
   const finished = memory.finished.find((known) => known.clientId === clientId);
   if (finished) {
-    const said = keptValue(finished.reply);
-    if ("error" in said) replyError(memory, call, said.error);
-    else reply(memory, call, said.result);
+    sendAnswer(memory, call, finished.reply);
     return true;
   }
   for (const [request, pending] of memory.pending) {
