@@ -1,7 +1,7 @@
 // What each kind of event that the keeper tells of means: a handler for each, and no more than who takes it from there.
 import { ERROR_CODES } from "../../control/messages.ts";
 import { describeErrno } from "../../core/errno.ts";
-import type { Ending, Worker } from "../../core/model/worker.ts";
+import type { Ending } from "../../core/model/worker.ts";
 import { findWorker } from "../../core/model/workers.ts";
 import { COMMANDS, type EventKind, type KeeperEvent, MESSAGES } from "../../keeper/protocol.ts";
 import { atAdoptFailure } from "../adoption/adoption.ts";
@@ -26,33 +26,24 @@ import { restoreRunDirectory } from "../sockets/run-directory.ts";
 import { atBarrier, atFailure, atOpened, cancelStart } from "../startup/startup.ts";
 import { limitRate } from "../state/parts/rate-limit.ts";
 import { kindOf, numberOf, type ProcessKind } from "../state/process-ids.ts";
-import {
-  countDeath,
-  forgetConnection,
-  forgetPending,
-  rememberBoot,
-  rememberPending,
-  rememberReport,
-} from "../state/remember.ts";
+import { countDeath, forgetConnection, forgetPending, rememberBoot, rememberPending } from "../state/remember.ts";
 import type { Memory } from "../state/store.ts";
 import { atManagerFailure } from "../systemd/link.ts";
 import { rememberReload } from "../systemd/tell-service-manager.ts";
 import { upgrade } from "../upgrade/request.ts";
 import { takeUpgradeEvent } from "../upgrade/upgrade.ts";
-import { atHanded, atHungUp, atStoreFailure, atTaken, takeStoreWords } from "../workers/notify/descriptor-requests.ts";
-import { takeOddDatagram } from "../workers/notify/misunderstood.ts";
-import { BY_PAIR, maySpeakFor, parseNotification } from "../workers/notify/notification.ts";
-import { atFollowFailure, atWatchdogExpired, takeOtherWords } from "../workers/notify/worker-report.ts";
+import { atHanded, atHungUp, atStoreFailure, atTaken } from "../workers/notify/descriptor-requests.ts";
+import { atFollowFailure, atWatchdogExpired } from "../workers/notify/worker-report.ts";
 import { lookDueAt } from "../workers/serving/accepting.ts";
 import { probeIsGone, takeProbeResult } from "../workers/serving/probe-results.ts";
 import { recycleByMemory } from "../workers/serving/recycling.ts";
-import { someAreDue, takeReady, takeTick } from "../workers/serving/serving.ts";
+import { someAreDue, takeTick } from "../workers/serving/serving.ts";
 import { takeLook } from "../workers/serving/unaccepted.ts";
 import { helperCommandIsGone } from "../workers/start/helper-commands.ts";
 import { describeSpawnFailure } from "../workers/start/spawn-failure.ts";
-import { concernsStore } from "../workers/start/stored-descriptors.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
-import { advance, advanceLast } from "./apply-effects.ts";
+import { advance } from "./apply-effects.ts";
+import { takeNotification } from "./notifications.ts";
 
 type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
 type Handled = Promise<void> | void;
@@ -108,7 +99,7 @@ type ByKind<K extends EventKind> = { readonly [P in ProcessKind]: (memory: Memor
 const NOTHING = (): void => undefined;
 
 const ON_DATAGRAM: ByKind<"datagram"> = {
-  worker: (memory, event) => onNotification(memory, event),
+  worker: takeNotification,
   probe: (memory, event) => takeProbeResult(memory, numberOf(event.worker), event.bytes, event),
   upgradeCheck: takeUpgradeEvent,
   measurement: (memory, event) => {
@@ -149,55 +140,6 @@ const ON_SPAWN_FAILURE: ByKind<"spawnFailed"> = {
   measurement: (memory, event) => measurementIsGone(memory, numberOf(event.worker), event.deliveredAt),
   helperCommand: helperCommandIsGone,
 };
-
-const onNotification = (memory: Memory, event: EventOf<"datagram">): Handled => {
-  const worker = findWorker(memory.core.workers, event.worker);
-  if (!worker) return;
-  const said = parseNotification(event.bytes);
-  // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
-  // answer (sd_notify_barrier(3)). Nothing else may stand beside it.
-  if (said.has("BARRIER")) return;
-  if (said.size === 0) return takeOddDatagram(memory, worker, event);
-  const isItsWord = maySpeakFor(memory, worker, event);
-  if (typeof isItsWord === "boolean") return hear(memory, worker, { said, event }, isItsWord);
-  return isItsWord.then((isIt) => hear(memory, worker, { said, event }, isIt));
-};
-
-type Heard = { readonly said: Words; readonly event: EventOf<"datagram"> };
-
-const hear = (memory: Memory, worker: Worker, { said, event }: Heard, isItsWord: boolean): Handled => {
-  if (!isItsWord) return refuseWords(memory, worker, said, event);
-  if (concernsStore(said)) takeStoreWords(memory, worker, said, event);
-  return takeWords(memory, worker, said, event);
-};
-
-type Words = ReadonlyMap<string, string>;
-
-const takeWords = (memory: Memory, worker: Worker, said: Words, event: EventOf<"datagram">): Handled => {
-  if (said.get("READY") !== "1") return takeOtherWords(memory, worker, said, event);
-  const { deliveredAt: now, happenedAt: at, source, pid: sender } = event;
-  const ready = { now, at, sender: source === BY_PAIR ? null : sender };
-  const isAll = said.size === 1 && !memory.reports.has(worker.id);
-  if (isAll) return takeReady(memory, worker, ready, (event) => advanceLast(memory, event));
-  const waiting = takeReady(memory, worker, ready);
-  if (!waiting) return takeOtherWords(memory, worker, said, event);
-  return waiting.then(() => takeOtherWords(memory, worker, said, event));
-};
-
-const refuseWords = (memory: Memory, { id }: Worker, said: Words, event: EventOf<"datagram">): void => {
-  const before = memory.reports.get(id) ?? {};
-  const which = said.has("READY") ? "ready" : "others";
-  const { suppressed, next } = limitRate(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
-  rememberReport(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
-  if (suppressed === null) return;
-  const [first = ["", ""]] = which === "ready" ? [["READY", said.get("READY")]] : said;
-  const { pid, uid, deliveredAt } = event;
-  const words = first.join("=").slice(0, MOST_QUOTED);
-  recordEvent(memory, { kind: "wordsRefused", worker: id, pid, uid, words, more: suppressed }, deliveredAt);
-};
-const MOST_QUOTED = 64;
-/** Of those that say they are ready, and of all others, for each worker. */
-const MOST_REFUSED = { most: 5, perMs: 60_000 };
 
 const endingOf = (ending: number, status: number): Ending => {
   if (ending === 0) return { kind: "exit", code: status };

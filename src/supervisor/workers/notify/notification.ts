@@ -11,21 +11,38 @@ const decoder = new TextDecoder();
 /** What a worker is doing: only the last of these in a notification counts; of anything else, the first. */
 const STATES: readonly string[] = ["READY", "RELOADING", "STOPPING"];
 
-/** What most workers say, and nothing else. */
-const JUST_READY: ReadonlyMap<string, string> = new Map([["READY", "1"]]);
+/** The assignments of a notification, by their names. */
+export type Words = ReadonlyMap<string, string>;
 
-/** The assignments of a notification. Anything that is not one is passed over. */
-export const parseNotification = (bytes: Uint8Array): ReadonlyMap<string, string> => {
-  const said = decoder.decode(bytes);
-  if (said === "READY=1") return JUST_READY;
+/**
+ * A notification. `ready`: READY=1 and nothing else, as most workers say it. `barrier`: nothing else may stand beside it.
+ * `noAssignment`: it means nothing.
+ */
+export type Notification =
+  | { readonly kind: "barrier" | "noAssignment" }
+  | { readonly kind: "ready" | "assignments"; readonly words: Words };
+
+const JUST_READY: Notification = { kind: "ready", words: new Map([["READY", "1"]]) };
+
+/** Reads a notification. Lines that are no assignments are passed over. */
+export const parseNotification = (bytes: Uint8Array): Notification => {
+  const text = decoder.decode(bytes);
+  if (text === "READY=1") return JUST_READY;
+  const words = assignmentsOf(text);
+  if (words.has("BARRIER")) return { kind: "barrier" };
+  if (words.size === 0) return { kind: "noAssignment" };
+  return { kind: words.size === 1 && words.get("READY") === "1" ? "ready" : "assignments", words };
+};
+
+const assignmentsOf = (text: string): Words => {
   const assignments = new Map<string, string>();
-  for (const line of said.split("\n")) {
-    const text = line.trim();
-    const equals = text.indexOf("=");
+  for (const line of text.split("\n")) {
+    const trimmed = line.trim();
+    const equals = trimmed.indexOf("=");
     if (equals <= 0) continue;
-    const name = text.slice(0, equals);
+    const name = trimmed.slice(0, equals);
     if (STATES.includes(name)) for (const state of STATES) assignments.delete(state);
-    if (!assignments.has(name)) assignments.set(name, text.slice(equals + 1));
+    if (!assignments.has(name)) assignments.set(name, trimmed.slice(equals + 1));
   }
   return assignments;
 };
