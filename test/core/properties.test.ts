@@ -60,7 +60,7 @@ const specs: fc.Arbitrary<Spec> = fc
   .map((changes) => ({ ...SPEC, ...changes }));
 
 /** What may happen; `pick` chooses the worker or request that it happens to among those that there are. */
-type SupervisorEvent = {
+type RandomEvent = {
   readonly kind: CoreEvent["kind"] | "deadline";
   readonly afterMs: number;
   readonly pick: number;
@@ -69,15 +69,15 @@ type SupervisorEvent = {
 };
 
 const happenings = fc.array(
-  fc.record<SupervisorEvent>({
+  fc.record<RandomEvent>({
     kind: fc.oneof(
       {
         weight: 6,
-        arbitrary: fc.constantFrom<SupervisorEvent["kind"]>("spawned", "workerReady", "probed", "deadline", "recorded"),
+        arbitrary: fc.constantFrom<RandomEvent["kind"]>("spawned", "workerReady", "probed", "deadline", "recorded"),
       },
       {
         weight: 3,
-        arbitrary: fc.constantFrom<SupervisorEvent["kind"]>(
+        arbitrary: fc.constantFrom<RandomEvent["kind"]>(
           "run",
           "workerExited",
           "mainExited",
@@ -89,9 +89,9 @@ const happenings = fc.array(
       },
       {
         weight: 1,
-        arbitrary: fc.constantFrom<Happening["kind"]>("spawnFailed", "scale", "reload", "extended", "moved"),
+        arbitrary: fc.constantFrom<RandomEvent["kind"]>("spawnFailed", "scale", "reload", "extended", "moved"),
       },
-      { weight: 1, arbitrary: fc.constantFrom<SupervisorEvent["kind"]>("workerExited", "run", "shutdown", "adopted") },
+      { weight: 1, arbitrary: fc.constantFrom<RandomEvent["kind"]>("workerExited", "run", "shutdown", "adopted") },
     ),
     afterMs: fc.constantFrom(0, 0, 1, 15, 120),
     pick: fc.nat(12),
@@ -128,7 +128,7 @@ const live = (
   life: {
     readonly respawn: Respawn | null;
     readonly manner: Policy;
-    readonly happenings: readonly SupervisorEvent[];
+    readonly happenings: readonly RandomEvent[];
   },
   check: (before: State, event: CoreEvent, after: State, effects: ReturnType<typeof step>["effects"]) => void,
 ): void => {
@@ -147,7 +147,7 @@ const live = (
   }
 };
 
-const eventOf = (happening: SupervisorEvent, state: State, now: number, request: number): CoreEvent => {
+const eventOf = (happening: RandomEvent, state: State, now: number, request: number): CoreEvent => {
   const { kind, pick, spec, flag } = happening;
   const ids = allWorkers(state.workers).map(({ id }) => id);
   // One more than there are: none.
