@@ -1,7 +1,7 @@
 // The supervisor as a pure function: from a state and an event to the next state and what is to be done. No clock, no
 // randomness, no I/O; the same state and event lead to the same place in every process.
 import { takeOver } from "./adopted.ts";
-import { answerOne, beginDraft, endDraft, type Draft } from "./model/draft.ts";
+import { answerOne, beginDraft, type Draft, endDraft } from "./model/draft.ts";
 import type { Effect, Refusal } from "./model/effects.ts";
 import type { CoreEvent, Run, Tick } from "./model/events.ts";
 import type { State } from "./model/state.ts";
