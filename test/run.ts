@@ -15,8 +15,8 @@ import { limitMs, nameOf, rememberTimes } from "./runner/times.ts";
 /** When the whole run is ended, if it is to be: s. Each file has a limit of its own besides (runner/times.ts). */
 const RUN_LIMIT_S = process.env.CRANK_TEST_SECONDS;
 
-/** One more than there are processors: most of what a test does is waiting. */
-const AT_A_TIME = availableParallelism() + 1;
+/** Two more than there are processors: most of what a test does is waiting. */
+const AT_A_TIME = availableParallelism() + 2;
 
 /** How many of the slowest files are named at the end of a long run. */
 const SLOWEST = 8;
