@@ -2,7 +2,7 @@
  * output, a template, or the state that a keeper leaves for its successor. Each is held against a slower, plainer way.
  *
  *   clang -std=c11 -D_GNU_SOURCE -Ikeeper -g -O1 -fsanitize=fuzzer,address,undefined -pthread -o fuzz \
- *     test/keeper/fuzz-output.c keeper/output/*.c keeper/protocol/wire.c keeper/app/memory.c */
+ *     test/keeper/fuzz-output.c $(ls keeper/output/?*.c) keeper/protocol/wire.c keeper/app/memory.c */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
