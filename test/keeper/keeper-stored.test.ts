@@ -124,7 +124,7 @@ describe("a stored descriptor", () => {
   });
 
   test("is a later worker's at the place that was said, and the connection lives on", async () => {
-    driven.commit([sender(1, "send('x', ours.fileno())", "theirs.sendall(b'waits in the queue')", "os.read(0, 1)")]);
+    driven.commit([sender(1, "send('x', ours.fileno())", "theirs.sendall(b'waits in the queue')", "signal.pause()")]);
     await keep(70, 1);
     const reader = plainSpawn(2, python("import socket; print(socket.socket(fileno=5).recv(99).decode())"), {
       file: "/usr/bin/env",
