@@ -8,8 +8,8 @@ import { failuresFirst, failuresIn, needsIn, skippedIn } from "./runner/output.t
 import { prepareMachine, reasonToLeaveOut } from "./runner/packages.ts";
 import { jobsFor } from "./runner/plan.ts";
 import { duration, Progress } from "./runner/progress.ts";
+import { pathWithPlainPython } from "./runner/python.ts";
 import { runWhereReachable } from "./runner/reachable.ts";
-import { pathWithoutShims } from "./runner/shims.ts";
 import { limitMs, nameOf, rememberTimes } from "./runner/times.ts";
 
 /** When the whole run is ended, if it is to be: s. Each file has a limit of its own besides (runner/times.ts). */
@@ -113,7 +113,7 @@ const main = async (): Promise<void> => {
     root,
     jobs.map(({ file }) => file),
   );
-  process.env.PATH = pathWithoutShims(process.env.PATH ?? "");
+  process.env.PATH = pathWithPlainPython(process.env.PATH ?? "", root);
   const leftOut = jobs.flatMap((job): NotRun[] => {
     const reason = reasonToLeaveOut(missing, job.file);
     return reason === null ? [] : [{ job, reason }];
