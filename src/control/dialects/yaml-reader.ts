@@ -165,7 +165,8 @@ class Reader {
   #anchored(line: Line, from: number, above: number, depth: number): unknown {
     const [whole = "", name = ""] = /^&([^\s,[\]{}]+) +/.exec(this.#text.slice(from, line.to)) ?? [];
     // `&a: b` may be an anchor "a:" or a key "a": the library warns of it.
-    if (name === "" || name.endsWith(":") || /^[&*]/.test(this.#text.slice(from + whole.length, line.to))) throw new YamlFault();
+    if (name === "" || name.endsWith(":") || /^[&*]/.test(this.#text.slice(from + whole.length, line.to)))
+      throw new YamlFault();
     if (from + whole.length >= line.to || this.#text[from + whole.length] === "#") throw new YamlFault();
     const value = this.#inline(line, from + whole.length, above, depth);
     // A list or mapping that is used more than once can be made to grow without end.
