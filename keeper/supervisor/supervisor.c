@@ -244,6 +244,11 @@ static void take_batches(uint64_t until) {
 }
 
 static void too_slow(void) {
+  /* Its answers wait here, and this process has been stopped meanwhile. */
+  if (is_behind) {
+    timer_set(&answer, clock_now() + ANSWER_MS);
+    return;
+  }
   if (state == STARTING || state == ATTACHED || state == LEAVING) {
     say("the supervisor (pid %d) has not answered for %d s; it is restarted", (int)pid, ANSWER_MS / 1000);
     kill_it();
