@@ -210,17 +210,18 @@ describe("what was there before", () => {
 
   test("a worker is adopted for what it has left, by what names it, and for nothing else", async () => {
     await keeper.start();
-    const named = ["env", "CRANK_WORKER=5", "CRANK_GENERATION=2", "EINHORN_MASTER_PID=4242"];
+    // Pids of this test's own: what a worker has left is looked for among all processes of the machine.
+    const [master, gone] = [Bun.spawn(["true"]), Bun.spawn(["true"])];
+    await Promise.all([master.exited, gone.exited]);
+    const named = ["env", "CRANK_WORKER=5", "CRANK_GENERATION=2", `EINHORN_MASTER_PID=${master.pid}`];
     const script = `echo $$ > ${keeper.path("rest")}; exec sleep 600`;
     const other = `echo $$ > ${keeper.path("other")}; exec sleep 600`;
     Bun.spawn(["setsid", ...named, "sh", "-c", script]);
     Bun.spawn(["setsid", ...named, "CRANK_GENERATION=3", "sh", "-c", other]);
     const [rest, foreign] = [await written("rest"), await written("other")];
     await untilThere(keeper.path("other"));
-    const gone = Bun.spawn(["true"]);
-    await gone.exited;
     const adopt: Omit<Extract<Command, { kind: "adopt" }>, "generation"> = {
-      ...{ kind: "adopt", worker: 5, pid: gone.pid, startTime: 1, keeper: 4242, flags: 1, output: UNCHANGED },
+      ...{ kind: "adopt", worker: 5, pid: gone.pid, startTime: 1, keeper: master.pid, flags: 1, output: UNCHANGED },
       ...{ notifyFd: 0, notifyPath: "", identity: [], prefix: "", json: "" },
     };
     keeper.commit([
