@@ -1,5 +1,6 @@
-/* flush of a file system is called at every close(2), release at the last: on FUSE, NFS and the like both wait for a server,
- * which on FUSE is any user's program. So sockets, pipes, memory and files of local file systems are held, and nothing else. */
+/* The kernel calls a file system's flush at every close(2) and its release at the last one. On FUSE, NFS and similar systems
+ * both wait for a server, which on FUSE can be any user's program. So only sockets, pipes, memory and files of local file
+ * systems are admitted. */
 #include "app/admission.h"
 
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 
 enum { MEMORY_DEVICES = 1 /* null, zero, full, random */, LINE_ROOM = 512 };
 
-/* Mounted where the keeper sees them, which takes root: none of them asks another process. */
+/* Local file systems: none of them asks another process. Mounting one where the keeper sees it takes root. */
 static const char *const local[] = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "tmpfs", "ramfs", "overlay", "devtmpfs"};
 
 static bool is_local(const char *type, size_t length) {
@@ -28,7 +29,8 @@ static unsigned int number_at(const char **at) {
   return number;
 }
 
-/* proc_pid_mountinfo(5): "36 35 98:0 /root /mount options - ext4 …"; a line's beginning and what follows its " - " count. */
+/* proc_pid_mountinfo(5): "36 35 98:0 /root /mount options - ext4 …". Only the beginning of a line and what follows " - "
+ * matter. */
 static bool is_local_line(const char *line, unsigned int major_number, unsigned int minor_number) {
   const char *at = line;
   for (int i = 0; i < 2 && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
@@ -40,7 +42,7 @@ static bool is_local_line(const char *line, unsigned int major_number, unsigned 
   return end && is_local(type, (size_t)(end - type));
 }
 
-/* Reads line by line without memory of its own. A line that does not fit counts for nothing. */
+/* Reads line by line without allocating memory. A line that does not fit is ignored. */
 static bool is_on_local_mount(unsigned int major_number, unsigned int minor_number) {
   char line[LINE_ROOM];
   char chunk[4096];
@@ -71,18 +73,18 @@ bool admission_allows(int fd) {
   if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) < 0) {
     int type = 0;
     socklen_t length = sizeof type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0; /* where a filter forbids statx(2) */
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0; /* a filter forbids statx(2) */
   }
   mode_t type = facts.stx_mode & S_IFMT;
   if (type == S_IFSOCK || type == S_IFIFO || type == 0 /* eventfd, timerfd and the like */) return true;
   if (type == S_IFCHR) return facts.stx_rdev_major == MEMORY_DEVICES;
   if (type != S_IFREG && type != S_IFDIR) return false;
-  /* Memory (memfd_create(2)) lies on no mount that is to be seen; nothing else has seals. */
+  /* Memory (memfd_create(2)) is on no visible mount; nothing else has seals. */
   if (type == S_IFREG && fcntl(fd, F_GET_SEALS) >= 0) return true;
   return is_on_local_mount(facts.stx_dev_major, facts.stx_dev_minor);
 }
 
-/* A socket whose last close waits for its peer (SO_LINGER); a file whose last close may have a disk to wait for. */
+/* True for a socket whose last close waits for its peer (SO_LINGER), and for a file whose last close may wait for a disk. */
 static bool may_take_its_time(int fd) {
   struct linger linger = {0};
   socklen_t length = sizeof linger;
@@ -92,8 +94,8 @@ static bool may_take_its_time(int fd) {
   return S_ISREG(facts.stx_mode) || S_ISDIR(facts.stx_mode);
 }
 
-/* The process has the descriptor too, and ends when the keeper has closed its own, so that its end is the last close. One that
- * ends does not linger (tcp_close). */
+/* The child holds the descriptor too and exits after the keeper has closed its own, so the last close is the child's exit. A
+ * process that exits does not linger (tcp_close). */
 static void close_elsewhere(int fd) {
   int ends[2];
   bool is_pipe = pipe2(ends, O_CLOEXEC) == 0;

@@ -1,16 +1,17 @@
-/* Which descriptors of others the keeper may hold: those that it can close, and that a process it starts can close, without
- * waiting for the process that made them. */
+/* Which foreign descriptors the keeper may hold: those that it, and each process that it starts, can close without waiting for
+ * the process that made them. */
 #ifndef KEEPER_APP_ADMISSION_H
 #define KEEPER_APP_ADMISSION_H
 
 #include <stdbool.h>
 
-/* Whether the keeper may hold it. May wait for the file system: only for a process of its own. Async-signal-safe. */
+/* Whether the keeper may hold the descriptor. May wait for the file system: for descriptors of untrusted processes, call it
+ * only in a separate process. Async-signal-safe. */
 bool admission_allows(int fd);
-/* Lets go of a descriptor that was admitted. The last close of one may take its time: then another process does it. */
+/* Closes an admitted descriptor. If its last close may take time, another process does it. */
 void admission_close(int fd);
-/* Closes a socket of the keeper's own. Descriptors of others that it has not received, and what their close waits for, are
- * another process's to let go of. */
+/* Closes a socket of the keeper. If unread data waits on it, another process does the last close: the data may carry foreign
+ * descriptors whose close waits. */
 void admission_close_unread(int fd);
 
 #endif

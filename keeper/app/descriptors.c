@@ -34,8 +34,8 @@ static bool is_still(int file, const char *path) {
   return fstat(file, &open_one) == 0 && stat(path, &named) == 0 && open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
-/* Where execveat(2) is missing, or refused by a container's filter: by the name, while it is that file's, so that /proc shows it;
- * else by way of /proc. */
+/* Fallback where execveat(2) is missing or a container's filter refuses it: by name while the name still leads to this file, so
+ * that /proc shows the name; else through /proc/self/fd. */
 int descriptors_execute(int file, const char *path, char *const *args, char *const *environment) {
   (void)execveat(file, "", args, environment, AT_EMPTY_PATH);
   if (errno != ENOSYS && errno != EPERM) return -1;
@@ -49,7 +49,7 @@ int descriptors_execute(int file, const char *path, char *const *args, char *con
   return execve(link, args, environment);
 }
 
-/* As the kernel writes it (getdents64(2)). */
+/* The kernel's layout (getdents64(2)). */
 struct entry {
   uint64_t inode;
   int64_t next;
@@ -58,7 +58,7 @@ struct entry {
   char name[];
 };
 
-/* The number of /proc/self/fd that a name says; -1 for "." and "..". */
+/* The number of an entry of /proc/self/fd; -1 for "." and "..". */
 static int number_of(const char *name) {
   int number = 0;
   if (*name < '0' || *name > '9') return -1;
@@ -71,8 +71,8 @@ static void end_one(int fd, bool only_marks) {
   else (void)close(fd);
 }
 
-/* One by one, as /proc lists them. What is closed meanwhile is not missed: the list is in the order of the numbers, and goes
- * on from the number that it has come to. */
+/* One by one, as /proc lists them. Closing during the listing skips none: the list is ordered by number and continues after the
+ * last number read. */
 static int end_listed(uint32_t from, uint32_t to, bool only_marks) {
   _Alignas(struct entry) char room[2048];
   int list = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -92,7 +92,7 @@ static int end_listed(uint32_t from, uint32_t to, bool only_marks) {
   return 0;
 }
 
-/* close_range(2) is of Linux 5.9, and its flag of 5.11; filters of containers refuse it with EPERM, too. */
+/* close_range(2) needs Linux 5.9, its flag 5.11; container filters may also refuse it with EPERM. */
 static int end_range(uint32_t from, uint32_t to, bool only_marks) {
   if (close_range(from, to, only_marks ? CLOSE_RANGE_CLOEXEC : 0) == 0) return 0;
   return end_listed(from, to, only_marks);

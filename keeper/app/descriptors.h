@@ -1,25 +1,25 @@
-/* Descriptor numbers in the state that is handed on to the next image of the keeper. */
+/* Descriptor numbers in the state that a re-exec hands to the next image, and operations on ranges of descriptors. */
 #ifndef KEEPER_APP_DESCRIPTORS_H
 #define KEEPER_APP_DESCRIPTORS_H
 
 #include "protocol/wire.h"
 
-/* Writes the number, and keeps the descriptor open across the execution. -1 is written as it is. */
+/* Writes the number and keeps the descriptor open across the exec. -1 is written as it is. */
 void save_descriptor(struct buffer *out, int fd);
-/* Reads it, and makes it close on exec again. */
+/* Reads the number and sets close-on-exec again. */
 int load_descriptor(struct reader *in);
-/* Executes the file that is open there, whatever has become of its name, which is `path`; -1 with errno. Async-signal-safe. */
+/* Executes the open file, whatever its name `path` leads to now; -1 with errno. Async-signal-safe. */
 int descriptors_execute(int file, const char *path, char *const *args, char *const *environment);
-/* Closes everything above 2 but these, which it sorts; -1 with errno. Async-signal-safe. */
+/* Closes all descriptors above 2 except `kept`, which it sorts; -1 with errno. Async-signal-safe. */
 int descriptors_close_but(int *kept, uint32_t count);
-/* /dev/null for reading and writing, closed by the next exec; -1 with errno. Where there is none, as in a bare chroot, an empty
- * file in memory that stays so: reading gives its end, and writing fails. */
+/* Opens /dev/null for reading and writing, close-on-exec; -1 with errno. Where it is missing, as in a bare chroot, opens a
+ * sealed empty file in memory: reads return end of file, writes fail. */
 int descriptors_open_null(void);
-/* Closes what lies between these numbers, both included; -1 with errno. Async-signal-safe. */
+/* Closes all descriptors from `from` to `to`, both included; -1 with errno. Async-signal-safe. */
 int descriptors_close_range(uint32_t from, uint32_t to);
-/* Marks everything from a number on to be closed by the next exec; -1 with errno. Async-signal-safe. */
+/* Sets close-on-exec on all descriptors from this number on; -1 with errno. Async-signal-safe. */
 int descriptors_mark_from(uint32_t from);
-/* The execution failed: everything above 2 is to be closed by the next exec again. */
+/* After a failed exec: sets close-on-exec on everything above 2 again. */
 void descriptors_close_on_exec(void);
 
 #endif

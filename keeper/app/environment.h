@@ -1,4 +1,4 @@
-/* The base environment: what the keeper was started with, and changes to it. What a process gets is that, with its own changes. */
+/* The base environment: the keeper's own at its start, plus later changes. A process gets it with the process's own changes. */
 #ifndef KEEPER_APP_ENVIRONMENT_H
 #define KEEPER_APP_ENVIRONMENT_H
 
@@ -9,9 +9,9 @@
 void environment_start(char **from);
 /* Changes the base. */
 void environment_set(const struct list *pairs, const struct list *unset);
-/* Appends a list of texts NAME=VALUE: the base without what is unset, and with the pairs. */
+/* Appends a list of texts NAME=VALUE: the base without the unset names, plus the pairs. */
 void environment_build(struct buffer *out, const struct list *pairs, const struct list *unset);
-/* Takes these (a list of texts NAME=VALUE) for the base. */
+/* Replaces the base with this list of texts NAME=VALUE. */
 void environment_replace(const struct list *texts);
 
 void environment_save(struct buffer *out);

@@ -31,7 +31,7 @@ void say_through(int (*write)(int sink, const char *bytes, size_t length)) {
   write_sentence = write;
 }
 
-/* Whether standard error is systemd's journal, which takes <N> in front of a line for its priority (sd-daemon(3)). */
+/* Whether stderr is systemd's journal, which reads a priority <N> at the start of a line (sd-daemon(3)). */
 static bool to_journal(void) {
   const char *journal = getenv("JOURNAL_STREAM");
   struct stat stream;
@@ -108,7 +108,7 @@ static void lower_oom_score(void) {
   if (known.oom_score <= LOW_OOM_SCORE) return;
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
-  (void)dprintf(fd, "%d", LOW_OOM_SCORE); /* refused without rights, which is as it should be */
+  (void)dprintf(fd, "%d", LOW_OOM_SCORE); /* refused without privileges, which is fine */
   (void)close(fd);
 }
 
@@ -118,11 +118,11 @@ static bool leads_to_us(const char *path) {
   return stat(path, &there) == 0 && stat("/proc/self/exe", &here) == 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino;
 }
 
-/* What the kernel was told to execute. Who executed a descriptor, as systemd does, mostly has the path in argv[0]; else it is
- * where the program is. */
+/* The path that the kernel executed. A parent that executes a descriptor, as systemd does, mostly puts the path into argv[0];
+ * else it is the location of the program. */
 static char *path_of_image(const char *called_by) {
   char absolute[2 * PATH_MAX];
-  /* A pointer that the kernel hands over as a number (getauxval(3)). */
+  /* getauxval(3) returns the pointer as a number. */
   const char *given = (const char *)(uintptr_t)getauxval(AT_EXECFN);
   bool is_path = given && given[0] != '\0' && strncmp(given, "/dev/fd/", 8) != 0;
   if (!is_path && strchr(called_by, '/') && leads_to_us(called_by)) {

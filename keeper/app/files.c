@@ -23,7 +23,8 @@ static int close_with(int fd, int result) {
   return result;
 }
 
-/* Opens the directory that a path leads to; links on the way are the administrator's. `name`: the last part. -1 with errno. */
+/* Opens the parent directory of a path. Follows links, which are the administrator's choice. `name`: the last part. -1 with
+ * errno. */
 static int open_parent(const char *path, const char **name) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
@@ -43,17 +44,17 @@ static bool is_ours(const struct stat *status) {
   return status->st_uid == 0 || status->st_uid == geteuid();
 }
 
-/* A path by which a descriptor's file is reached again, whatever it is called. */
+/* A path that opens the descriptor's file again, whatever its name is now. */
 static void held_path(char *path, size_t room, int fd) {
   (void)snprintf(path, room, "/proc/self/fd/%d", fd);
 }
 
-/* What speaks against using a plain file as crank's own; NULL: nothing. */
+/* Why a plain file must not be used as crank's own; NULL if it may be. */
 static const char *refusal(const struct stat *status) {
   if (!S_ISREG(status->st_mode)) return "type";
   if (!is_ours(status)) return "owner";
   if ((status->st_mode & OTHERS_WRITE) != 0) return "mode";
-  return status->st_nlink > 1 ? "links" : NULL; /* another name of a file that means something else */
+  return status->st_nlink > 1 ? "links" : NULL; /* another name leads to the same file, which may have another purpose */
 }
 
 static int open_existing(int directory, const char *name, const char **step) {
@@ -123,7 +124,7 @@ bool files_remove_own(const char *path) {
   return is_gone;
 }
 
-/* Whether no other user can exchange what crank makes in a directory: in a sticky one, others can only add names. */
+/* Whether no other user can replace crank's files in a directory. In a sticky directory others can only add names. */
 static bool is_safe(int directory) {
   struct stat status;
   if (fstat(directory, &status) < 0 || !is_ours(&status)) return false;
@@ -186,8 +187,8 @@ static struct file_identity identity_of(const struct stat *status) {
   return (struct file_identity){.device = status->st_dev, .inode = status->st_ino};
 }
 
-/* Whether a file is the one that a socket is bound to, as the kernel knows it (sock_diag(7)). Where it cannot say, nothing
- * speaks against it: unix_diag is missing, or the file system shows other numbers than the kernel has (overlayfs). */
+/* Whether the socket is bound to this file, according to the kernel (sock_diag(7)). True if the kernel cannot tell: unix_diag
+ * is missing, or the file system shows other inode numbers than the kernel has (overlayfs). */
 static bool may_be_its_file(int fd, int look, const struct stat *file) {
   struct stat socket_status;
   struct unix_diag_vfs vfs = {0};
@@ -205,7 +206,8 @@ static int look_in(int directory, const char *name, struct stat *status) {
   return look;
 }
 
-/* The file that was just made; -1: another process has put its own in its place, which is not ours to touch. */
+/* Identifies and chowns the file that bind(2) made. -1 with errno and the step; ESTALE: another process has replaced the file,
+ * so it is not ours to change. */
 static int settle_file(int fd, int directory, const char *name, const struct socket_file *file, struct file_identity *made,
                        const char **step) {
   struct stat status;
@@ -230,7 +232,7 @@ static int settle_file(int fd, int directory, const char *name, const struct soc
   return result;
 }
 
-/* The socket's own mode becomes the file's, less the umask: so the file never has a wider one, not for an instant. */
+/* bind(2) gives the file the socket's own mode, less the umask. So the file never has a wider mode, not even briefly. */
 static int bind_with_mode(int fd, const struct sockaddr *address, socklen_t length, uint32_t mode) {
   if (mode != UNCHANGED && fchmod(fd, mode & 0777) < 0) return -1;
   mode_t before = mode != UNCHANGED ? umask(0) : 0;
@@ -241,8 +243,8 @@ static int bind_with_mode(int fd, const struct sockaddr *address, socklen_t leng
   return result;
 }
 
-/* There is no bindat(2), and the name that a socket is bound by is seen by others (getsockname(2)): it is the path itself, and
- * what is in the directory afterwards decides. */
+/* There is no bindat(2), and other processes see the name that a socket is bound to (getsockname(2)). So the full path is
+ * bound, and the file found in the directory afterwards decides. */
 int files_bind(int fd, const struct sockaddr *address, socklen_t length, const struct socket_file *file,
                struct file_identity *made, const char **step) {
   const char *name;

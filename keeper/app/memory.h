@@ -1,16 +1,16 @@
-/* Memory that is always there: a keeper may not die of a full machine, so these wait and try again instead of failing. */
+/* Allocation that never fails: out of memory must not end the keeper, so these functions wait and retry. */
 #ifndef KEEPER_APP_MEMORY_H
 #define KEEPER_APP_MEMORY_H
 
 #include <stddef.h>
 
-/* Sets malloc up for a small process: big blocks go back to the system at once, one arena for both threads. */
+/* Configures malloc for a small process: returns big blocks to the system at once, one arena for both threads. */
 void memory_setup(void);
 void *memory_take(size_t bytes);
 void *memory_take_zeroed(size_t bytes);
 void *memory_resize(void *old, size_t bytes);
 char *memory_copy_text(const char *bytes, size_t length);
-/* Gives free memory back to the system; called before the keeper rests. */
+/* Returns free memory to the system; call it before the keeper goes idle. */
 void memory_trim(void);
 
 #endif

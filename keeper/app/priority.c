@@ -9,14 +9,14 @@
 
 enum { RAISED_BY = 10, LOWERED_BY = 10 };
 
-/* struct sched_attr of linux/sched/types.h in its first version; glibc has none before 2.41. */
+/* The first version of struct sched_attr (linux/sched/types.h); glibc has none before 2.41. */
 struct attributes {
   uint32_t size;
   uint32_t policy;
   uint64_t flags;
   int32_t nice;
   uint32_t priority;
-  uint64_t runtime; /* of SCHED_OTHER the slice, since Linux 6.12; 0 is the kernel's own */
+  uint64_t runtime; /* for SCHED_OTHER the time slice, since Linux 6.12; 0: the kernel's default */
   uint64_t deadline;
   uint64_t period;
 };
@@ -33,7 +33,7 @@ int priority_take(void) {
 }
 
 void priority_give_way(void) {
-  /* A nice value is a thread's own on Linux (sched(7)). */
+  /* On Linux each thread has its own nice value (sched(7)). */
   (void)lower_nice(-LOWERED_BY);
 }
 

@@ -1,14 +1,15 @@
-/* How soon a thread of ours runs when it is woken while others use all processors. Where something is not permitted, or
- * not known to the kernel, it stays as it was. */
+/* Scheduling priority of our threads when all processors are busy. What the system does not permit, or the kernel does not
+ * support, stays unchanged. */
 #ifndef KEEPER_APP_PRIORITY_H
 #define KEEPER_APP_PRIORITY_H
 
-/* A readiness, an exit or a deadline is a matter of microseconds: the calling thread, and what it starts, goes first
- * from now on. Returns by how much its nice value is lower than it was. */
+/* Raises the priority of the calling thread and of what it starts: a readiness, an exit or a deadline needs an answer within
+ * microseconds. Returns how far the nice value was lowered. */
 int priority_take(void);
-/* The calling thread gives way to all others. */
+/* Lowers the priority of the calling thread. */
 void priority_give_way(void);
-/* The calling process gets the kernel's own slice: keepers of earlier versions had a shorter one, which outlasts a re-exec. */
+/* Gives the calling process the kernel's default time slice. Keepers of earlier versions set a shorter one, which survives a
+ * re-exec. */
 void priority_forget_slice(void);
 
 #endif

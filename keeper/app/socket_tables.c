@@ -9,15 +9,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* MOST_BYTES: the kernel answers with at most so much at a time (netlink_dump in af_netlink.c). */
+/* MOST_BYTES: the kernel's limit for one answer (netlink_dump in af_netlink.c). */
 enum { ANSWER_BYTES = 4096, MOST_BYTES = 32 * 1024 };
 
-/* Puts a question to the kernel, and its answer's payload into ANSWER_BYTES bytes. Returns the length, or -1 with errno. */
+/* Sends a request to the kernel and copies the answer's payload to `payload` (ANSWER_BYTES). Returns the length, or -1 with
+ * errno. */
 static ssize_t ask(const void *question, size_t length, uint8_t *payload) {
   int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return -1;
   _Alignas(struct nlmsghdr) uint8_t answer[ANSWER_BYTES];
-  /* The kernel has put the answer there before send() returned. */
+  /* The kernel has queued the answer before send() returns. */
   ssize_t n = send(netlink, question, length, 0) < 0 ? -1 : recv(netlink, answer, sizeof answer, MSG_DONTWAIT);
   int error = errno;
   (void)close(netlink);
@@ -36,7 +37,7 @@ static ssize_t ask(const void *question, size_t length, uint8_t *payload) {
   return (ssize_t)size;
 }
 
-/* What an attribute holds; NULL with errno if it is not there. */
+/* The value of an attribute; NULL with errno if it is missing. */
 static const uint8_t *find_attribute(const uint8_t *at, size_t left, uint16_t wanted, size_t *size) {
   errno = ENODATA;
   while (left >= sizeof(struct rtattr)) {
@@ -103,7 +104,7 @@ int socket_tables_tcp(struct inet_diag_req_v2 *request, struct inet_diag_msg *an
 
 typedef void take_payload(const uint8_t *payload, size_t length, void *context);
 
-/* Takes what one read brought: 1 if more is to come, 0 if that was all, -1 with errno. */
+/* Handles the messages of one read: 1 if more follow, 0 if that was all, -1 with errno. */
 static int take_messages(const uint8_t *bytes, size_t left, take_payload *take, void *context) {
   const struct nlmsghdr *header = (const void *)bytes;
   for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
