@@ -14,16 +14,16 @@
 #include "protocol/protocol.h"
 
 enum {
-  READ_BYTES = 64 * 1024,   /* at most so much in one turn, so that no connection starves the others */
+  READ_BYTES = 64 * 1024,   /* limit for one turn, so that no connection starves the others */
   MOST_LINES = 64,
   MOST_LINE_BYTES = 2 * 1024 * 1024,
   MOST_EVENT_BYTES = 32 * 1024 * 1024,
   HALF_LINE_MS = 30 * 1000,
-  /* Of all strangers together: workers' lives and the owner's requests wait behind no more than this. */
+  /* For all strangers together: worker events and the owner's requests never wait behind more than this. */
   MOST_STRANGERS_LINES = 16,
   MOST_STRANGERS_BYTES = 2 * 1024 * 1024,
-  MOST_LINES_OF_ONE = 4, /* of one user at one listener */
-  /* Until the supervisor knows of it. A request's head has the same limit as most servers give it. */
+  MOST_LINES_OF_ONE = 4, /* per user and listener */
+  /* Before the supervisor knows the connection. The limit for a request's head is the one that most servers have. */
   MOST_FIRST_LINE = 64 * 1024,
   MOST_HEAD_BYTES = 16 * 1024,
 };
@@ -79,7 +79,8 @@ static void drop_input(struct connection *connection, size_t length) {
   bytes_held -= length;
 }
 
-/* Where a request's head ends: behind its empty line (RFC 9112); 0: not yet. `scanned` is behind the last newline seen. */
+/* The offset after the empty line that ends a request's head (RFC 9112); 0: not complete. `scanned` is the offset after the
+ * last newline seen. */
 static size_t end_of_head(struct connection *connection) {
   const uint8_t *data = connection->in.data;
   while (connection->scanned < connection->in.length) {
@@ -90,13 +91,13 @@ static size_t end_of_head(struct connection *connection) {
     bool is_first = connection->scanned == 0;
     connection->scanned += line + 1;
     if (line == 0 || (line == 1 && *from == '\r')) return connection->scanned;
-    /* What does not begin as HTTP does has no head to wait for. */
+    /* A first line that is not HTTP has no head to wait for. */
     if (is_first && !memmem(from, line, " HTTP/1.", 8)) return connection->scanned;
   }
   return 0;
 }
 
-/* What comes behind a head is no part of it, and nothing is done with it. */
+/* Ignores everything after the head. */
 static enum outcome deliver_head(struct connection *connection) {
   connection->paused = false;
   if (connection->spoke) {
@@ -121,7 +122,8 @@ static enum outcome deliver_head(struct connection *connection) {
   return GOES_ON;
 }
 
-/* The time for a half line starts with its first byte; one that has never said a line keeps the time from the accept. */
+/* The time limit for an incomplete line starts with its first byte. Before its first line, a connection keeps the time limit
+ * that starts with the accept. */
 static void set_due(struct connection *connection, bool had_half_line) {
   if (connection->paused) connection->due = 0;
   else if (connection->in.length == 0 && connection->spoke) connection->due = 0;
@@ -159,13 +161,13 @@ enum outcome connection_deliver(struct connection *connection) {
   return GOES_ON;
 }
 
-/* How much of what waits brings no descriptors, which nothing here wants, and whose close may wait (admission.h): as much as
- * was looked at, or -1 if some of that does. */
+/* How many of the waiting bytes can be received without receiving descriptors: all that were peeked at, or -1 if some carry
+ * descriptors. The keeper wants none here, and their close may wait (admission.h). */
 static ssize_t without_descriptors(const struct connection *connection, void *bytes, size_t room) {
   struct iovec part = {.iov_base = bytes, .iov_len = room};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
   ssize_t n = recvmsg(connection->fd, &message, MSG_PEEK | MSG_DONTWAIT);
-  if (n < 0) return (ssize_t)room; /* what it is shows when it is received */
+  if (n < 0) return (ssize_t)room; /* recv(2) will report the error */
   return (message.msg_flags & MSG_CTRUNC) ? -1 : n > 0 ? n : (ssize_t)room;
 }
 
@@ -190,7 +192,8 @@ enum outcome connection_read(struct connection *connection) {
   if (n < 0 && error == ECONNRESET) return PEER_ENDED;
   if (n < 0) return error == EAGAIN || error == EWOULDBLOCK ? GOES_ON : BROKEN;
   connection->input_ended = true;
-  /* On a unix socket a peer may end its writing and still wait for the answer (nc -N); a hang-up is another event. */
+  /* On a unix socket a peer may shut down its writing side and still wait for the answer (nc -N). A hang-up is another
+   * event. */
   return connection->is_unix ? GOES_ON : PEER_ENDED;
 }
 
@@ -218,7 +221,8 @@ void connection_watch(struct connection *connection) {
   bool reads = !connection->paused && !connection->is_held && !connection->input_ended && !connection->closing;
   if (reads) events |= EPOLLIN | EPOLLRDHUP;
   if (connection_unsent(connection) > 0) events |= EPOLLOUT;
-  /* A hang-up is reported whatever is asked for: once it is known, and while nothing can be done, nothing is watched. */
+  /* epoll reports a hang-up even if no event is asked for. So once the hang-up is known and there is nothing else to do, the
+   * descriptor is not watched. */
   bool wanted = events != 0 || !connection->hung_up;
   if (!wanted && connection->watched) poller_remove(connection->fd, &connection->watcher);
   else if (wanted && connection->watched) (void)poller_change(connection->fd, &connection->watcher, events);

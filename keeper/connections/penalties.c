@@ -10,7 +10,7 @@ enum {
   MOST = 256,
   FIRST_MS = 250,
   LONGEST_MS = 8 * 1000,
-  FORGOTTEN_MS = 10 * 60 * 1000, /* after so long without another one */
+  FORGOTTEN_MS = 10 * 60 * 1000, /* since the last penalty */
   MARK_4 = 4,
   MARK_6 = 6,
 };

@@ -1,5 +1,5 @@
-/* Addresses whose clients were turned away by the supervisor for what they showed: their next connections wait, each time
- * longer. Bounded; the address that has been quiet for longest is forgotten first. */
+/* Rate limit for addresses whose clients the supervisor refused: their next connections wait, longer with each refusal. The
+ * table is bounded; the address whose last refusal is oldest is dropped first. */
 #ifndef KEEPER_CONNECTIONS_PENALTIES_H
 #define KEEPER_CONNECTIONS_PENALTIES_H
 
@@ -9,16 +9,17 @@
 
 enum { PENALTY_ADDRESS_TEXT = 48 };
 
-/* An address without its port; of IPv6 the network that one customer has (/64). */
+/* An address without its port; for IPv6 only the /64 network, which one customer usually owns. */
 struct source {
-  uint8_t bytes[9]; /* the family's mark, then the address */
+  uint8_t bytes[9]; /* address family, then the address */
 };
 
-/* Of a connection's peer. False: it has none (a unix socket). */
+/* The source of a connection's peer. False if it has none (a unix socket). */
 bool penalty_source(int fd, struct source *source, char text[PENALTY_ADDRESS_TEXT]);
-/* One more. Returns how often it was by now; `until`: how long its connections wait, CLOCK_MONOTONIC ms. */
+/* Adds a refusal. Returns the number of refusals so far; `until`: the time until which connections of this source wait,
+ * CLOCK_MONOTONIC ms. */
 uint32_t penalty_add(const struct source *source, uint64_t *until);
-/* Until when a connection of it has to wait; 0: not at all. */
+/* The time until which a connection of this source must wait; 0: no wait. */
 uint64_t penalty_until(const struct source *source);
 
 #endif

@@ -23,15 +23,15 @@
 
 enum {
   FIRST_LINE_MS = 60 * 1000,
-  CLOSE_MS = 30 * 1000,       /* for what is still to be sent before a close */
-  MOST_HELD_MS = 10 * 1000,   /* for wrong tokens of others of its address: crankctl waits 15 s for its answer */
-  ACCEPT_PAUSE_MS = 1000,     /* after an accept failed for want of descriptors or memory */
+  CLOSE_MS = 30 * 1000,       /* to send the remaining output before a close */
+  MOST_HELD_MS = 10 * 1000,   /* longest wait for others' wrong tokens; crankctl waits 15 s for its answer */
+  ACCEPT_PAUSE_MS = 1000,     /* after accept(2) failed for lack of descriptors or memory */
   ACCEPT_AT_ONCE = 64,
   FOLLOW_BYTES = 64 * 1024,
   MOST_HELD_BYTES = 128 * 1024 * 1024,
   MOST_SILENT_STRANGERS = 128,
   CLOSE_REFUSED = 2,
-  MOST_STRANGERS = LIMIT_CONNECTIONS, /* beside those of the owner */
+  MOST_STRANGERS = LIMIT_CONNECTIONS, /* in addition to the owner's connections */
   HEAD_MS = 10 * 1000,  /* for the whole head of an HTTP request */
 };
 
@@ -41,7 +41,7 @@ static struct timer slow = {.expired = expire};
 static struct timer accept_pause = {.expired = streams_accept_again};
 static struct connection **connections;
 static uint32_t count;
-static uint32_t strangers; /* of them */
+static uint32_t strangers; /* among `connections` */
 static uint32_t capacity;
 static uint64_t last_id;
 static bool accepting_paused;
@@ -71,7 +71,7 @@ static struct connection *append(struct connection *connection) {
   return connection;
 }
 
-/* Armed for the connection that is due first. One that has delivered a line, or is gone, is not due. */
+/* Arms the timer for the earliest deadline. A connection that has delivered a line, or is closed, has none. */
 static void arm(void) {
   uint64_t first = 0;
   for (uint32_t i = 0; i < count; i++) {
@@ -108,7 +108,7 @@ static void take_followed_output(struct connection *connection) {
   connection->output_waits = n > 0;
 }
 
-/* RFC 6585, section 5. */
+/* 431: RFC 6585, section 5. */
 static void refuse_head(struct connection *connection) {
   static const char answer[] = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain\r\n"
                                "Content-Length: 38\r\nConnection: close\r\n\r\nA request's head has at most 16 KiB.\r\n";
@@ -117,7 +117,7 @@ static void refuse_head(struct connection *connection) {
   connection->due = clock_now() + CLOSE_MS;
 }
 
-/* Sent if there is room for it now: what the client goes on to send is not read. */
+/* Sends the refusal if there is room for it now. The rest of the client's input is not read. */
 static void refuse_line(struct connection *connection) {
   static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the line is too long: it may have "
                                "1 MiB, and a stranger's first one 64 KiB\"}}\n";
@@ -125,7 +125,7 @@ static void refuse_line(struct connection *connection) {
   (void)connection_send(connection);
 }
 
-/* After anything happened to it: sends, watches, or closes. */
+/* Runs after every event of a connection: sends, updates the watcher, or closes. */
 static void settle(struct connection *connection, enum outcome outcome) {
   if (outcome == TOO_LONG && connection->has_heads && !connection->closing) {
     refuse_head(connection);
@@ -141,7 +141,7 @@ static void settle(struct connection *connection, enum outcome outcome) {
     if (outcome == BROKEN || !connection_send(connection)) return drop(connection, CLOSED_BY_ERROR);
   } while (connection->output_waits && connection_unsent(connection) == 0);
   if (connection->closing && connection_unsent(connection) == 0) return drop(connection, CLOSED_BY_US);
-  /* What it said before it hung up is still delivered. */
+  /* Input that arrived before the hang-up is still delivered. */
   if (connection->hung_up && connection->input_ended && !connection->paused) return drop(connection, CLOSED_BY_PEER);
   arm();
   connection_watch(connection);
@@ -171,14 +171,14 @@ static struct ucred credentials_of(int fd, bool is_unix) {
   return peer;
 }
 
-/* Neither root nor who the keeper runs as; over tcp no peer is known. */
+/* Neither root nor the keeper's user; over TCP the user is unknown. */
 static bool is_stranger(const struct ucred *peer) {
   return peer->uid != 0 && peer->uid != geteuid();
 }
 
-/* The supervisor cannot send away what it has not heard of: so the stranger that has said nothing for longest leaves for the
- * next one. Those that the supervisor knows are not touched, nor is one of its own user that has just come. False: there are
- * too many that it knows. */
+/* The supervisor cannot refuse a connection that it does not know. So the stranger that has been silent for longest is closed
+ * to make room. Connections that the supervisor knows stay open, and so do a new worker's, which have no deadline. False if
+ * there is no silent one to close. */
 static bool make_room_among_strangers(void) {
   struct connection *oldest = NULL;
   uint32_t silent = 0;
@@ -200,8 +200,8 @@ static uint64_t held_until_of(int fd) {
   return penalty_source(fd, &source, text) ? penalty_until(&source) : 0;
 }
 
-/* The supervisor turns one away for what it showed: whatever else of its address has said nothing yet waits, and so does
- * what comes after it. Reported when the number has doubled, which is seldom at any rate. */
+/* The supervisor refused a connection for what it sent: other silent connections of the same address must wait, and so must new
+ * ones. The event is sent when the number of refusals reaches a power of two, which limits its rate. */
 static void penalize(const struct connection *refused) {
   struct source source;
   struct source other;
@@ -213,7 +213,7 @@ static void penalize(const struct connection *refused) {
   for (uint32_t i = 0; i < count; i++) {
     struct connection *connection = connections[i];
     bool is_silent = connection != refused && !connection->is_unix && !connection->spoke && !connection->has_heads;
-    /* One that waits already is not held up without end by others that go on guessing, nor is one that has waited. */
+    /* One that waits already is not delayed further by others that keep guessing, nor is one that has waited its maximum. */
     if (!is_silent || connection->is_held || connection->heard_by <= clock_now()) continue;
     if (!penalty_source(connection->fd, &other, ignored) || memcmp(&source, &other, sizeof source) != 0) continue;
     connection->is_held = true;
@@ -238,7 +238,7 @@ static void add_connection(int fd, const struct handle *handle) {
   connection->is_stranger = is_stranger(&connection->peer);
   connection->has_heads = handle->has_heads;
   connection->watcher = (struct watcher){.ready = ready, .turn = TURN_CONNECTIONS};
-  /* A worker may take its time until it has something to say. */
+  /* A worker has no time limit for its first line. */
   bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
   connection->due = is_expected ? 0 : clock_now() + (handle->has_heads ? HEAD_MS : FIRST_LINE_MS);
   uint64_t held_until = is_unix ? 0 : held_until_of(fd);
@@ -256,7 +256,7 @@ static void add_connection(int fd, const struct handle *handle) {
   arm();
 }
 
-/* True: go on. Errors of the connection itself are its own affair (accept(2)); for the others we wait. */
+/* True: continue. Errors of a single connection do not concern the listener (accept(2)); lack of resources pauses accepting. */
 static bool accept_failed(int error) {
   switch (error) {
     case EAGAIN:
@@ -276,7 +276,7 @@ static bool accept_failed(int error) {
   }
 }
 
-/* Connections that have come and gone count as well, until the supervisor has heard of it. */
+/* Closed connections count as well until the supervisor has consumed the event. */
 static bool is_full(void) {
   return count - strangers >= LIMIT_CONNECTIONS || events_count(MESSAGE_closed) >= LIMIT_CONNECTIONS ||
          connection_bytes_held() > MOST_HELD_BYTES;
@@ -289,10 +289,10 @@ void streams_accept(struct handle *listener) {
     struct handle *handle = handles_find(id);
     if (!handle || !handle->accepting) return;
     if (is_full()) {
-      pause_listeners(true); /* the others wait in the accept queue until one leaves */
+      pause_listeners(true); /* the others wait in the accept queue until a connection closes */
       return;
     }
-    /* The listener may be one that blocks, and another process may be faster: so it is asked first. */
+    /* The listener may be a blocking one, and another process may accept first. So poll(2) comes before accept4(2). */
     struct pollfd waits = {.fd = handle->fd, .events = POLLIN};
     if (poll(&waits, 1, 0) != 1 || !(waits.revents & POLLIN)) return;
     int fd = accept4(handle->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -315,7 +315,7 @@ void streams_output_ready(uint64_t id) {
   settle(connection, GOES_ON);
 }
 
-/* Strangers of one user at one listener share a limit: no other user waits behind them. */
+/* Strangers with the same user and listener share a limit, so that they do not delay other users. */
 static void count_elsewhere(struct connection *connection) {
   if (!connection->is_stranger) return;
   connection->elsewhere = 0;
@@ -327,7 +327,7 @@ static void count_elsewhere(struct connection *connection) {
   }
 }
 
-/* The paused one that may go on: of the owner's before all strangers', and of either the one that has waited for longest. */
+/* The paused connection to resume: the owner's before strangers', and within each group the one that has waited for longest. */
 static struct connection *next_to_resume(void) {
   struct connection *next = NULL;
   for (uint32_t i = 0; i < count; i++) {
@@ -349,7 +349,7 @@ static void deliver_more(struct connection *connection) {
   settle(connection, outcome);
 }
 
-/* Each one that goes on delivers a line at least, or waits no more: so this ends. */
+/* Terminates: each resumed connection delivers at least one line or is no longer paused. */
 static void resume_all(void) {
   for (struct connection *next = next_to_resume(); next; next = next_to_resume()) deliver_more(next);
 }
@@ -372,7 +372,7 @@ static void ready(struct watcher *watcher, uint32_t events) {
   settle(connection, outcome);
 }
 
-/* Closes those that were too slow. */
+/* Ends waits that are over, and closes connections whose deadline has passed. */
 static void expire(void) {
   uint64_t now = clock_now();
   for (uint32_t i = 0; i < count;) {
@@ -392,7 +392,8 @@ static void expire(void) {
   arm();
 }
 
-/* All together hold too much: the one that holds most goes, strangers first. False: it is this one. */
+/* While all connections together hold too much, closes the one that holds most, strangers first. False if that is `writing`
+ * itself. */
 static bool make_room_for_output(const struct connection *writing, size_t length) {
   while (connection_bytes_held() + length > MOST_HELD_BYTES) {
     struct connection *worst = NULL;
@@ -416,7 +417,7 @@ void streams_write(struct reader *command) {
   bool close_after = close != 0;
   struct connection *connection = find(id);
   if (!connection || connection->closing) {
-    /* To close what is closed is no error. */
+    /* Closing a closed connection is not an error. */
     if (bytes.length > 0 || !close_after) events_failed(COMMAND_write, id, "write", ENOTCONN);
     return;
   }

@@ -1,5 +1,5 @@
-/* Control connections: accepted, read by lines, written to, bounded in everything; none of it wakes a supervisor before a
- * complete line is there. */
+/* Control connections: accepted, read line by line, written to, with a limit on everything. No connection wakes a supervisor
+ * before it has sent a complete line. */
 #ifndef KEEPER_CONNECTIONS_STREAMS_H
 #define KEEPER_CONNECTIONS_STREAMS_H
 
@@ -9,24 +9,24 @@
 #include "protocol/wire.h"
 #include "sockets/handles.h"
 
-/* Commands. A failure becomes an event. */
+/* Commands. A failure is reported as an event. */
 void streams_accept_on(struct reader *command);
 void streams_accept_heads(struct reader *command);
 void streams_write(struct reader *command);
 void streams_follow(struct reader *command);
 
-/* Connections wait on a listening socket. */
+/* Connections wait on a listening socket: accepts them. */
 void streams_accept(struct handle *listener);
-/* There are lines for one that follows. */
+/* Output lines are available for a connection that follows. */
 void streams_output_ready(uint64_t connection);
-/* Accepts again, if there is room. */
+/* Resumes accepting if there is room. */
 void streams_accept_again(void);
 
-/* A line of `size` bytes has been consumed: all that waited for that go on. */
+/* A line of `size` bytes has been consumed: resumes the connections that waited for it. */
 void streams_line_consumed(uint64_t connection, uint32_t size);
 /* Appends the helloConnection frames. */
 void streams_hello(struct buffer *out);
-/* The keeper ends: sends what is queued, for at most so long. */
+/* Before the keeper exits: sends the queued output, for at most this time. */
 void streams_flush(int timeout_ms);
 
 void streams_save(struct buffer *out);
