@@ -1,5 +1,5 @@
-/* What later processes start from, where a wrapper of the supervisor has changed that: environment, directory, umask,
- * limits and nice value. */
+/* The base of later processes after a wrapper of the supervisor has changed it: environment, directory, umask, limits and nice
+ * value. */
 #ifndef KEEPER_EINHORN_BASE_H
 #define KEEPER_EINHORN_BASE_H
 
@@ -7,11 +7,11 @@
 
 #include "protocol/wire.h"
 
-/* Whether these are the fields of a `base` frame. */
+/* Whether the bytes are the fields of a `base` frame. */
 bool base_is_valid(const void *fields, size_t length);
-/* Takes the fields of a `base` frame. */
+/* Applies the fields of a `base` frame. */
 void base_take(struct reader fields);
-/* Sends a `base` frame: what this process was left with. False: the other end of the channel is closed. */
+/* Sends a `base` frame with the attributes of this process. False if the other end of the channel is closed. */
 bool base_say(int channel);
 
 #endif

@@ -6,12 +6,12 @@
 
 #include "app/memory.h"
 
-static char *place; /* from the first argument to the last byte of the environment */
+static char *place; /* from the first argument to the end of the environment */
 static size_t room;
 static bool has_moved;
 static char *current;
 
-/* Each text begins where the one before ends; who started us may have seen to it that they do not. */
+/* Each text normally begins where the one before it ends. Stops at the first gap: a parent may have arranged them otherwise. */
 static char *end_of(char **texts, char *end) {
   for (; *texts && *texts == end; texts++) end = *texts + strlen(*texts) + 1;
   return end;
@@ -26,7 +26,7 @@ char **process_title_start(int argc, char **argv) {
   return copies;
 }
 
-/* What is executed later takes its variables from `environ`. */
+/* Programs executed later get their variables from `environ`, so it must not point into the overwritten memory. */
 static void move_environment(void) {
   size_t count = 0;
   while (environ[count]) count++;

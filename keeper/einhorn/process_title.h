@@ -1,5 +1,5 @@
-/* The process title, as ps shows it. It takes the place of the arguments and the environment in the memory where the kernel
- * put them, which is where it looks for them (proc_pid_cmdline(5)). */
+/* The process title, as ps shows it. It overwrites the arguments and the environment where the kernel put them, because the
+ * kernel reads the title there (proc_pid_cmdline(5)). */
 #ifndef KEEPER_EINHORN_PROCESS_TITLE_H
 #define KEEPER_EINHORN_PROCESS_TITLE_H
 
@@ -7,9 +7,9 @@
 
 #include "protocol/wire.h"
 
-/* Notes where they lie. Returns copies of the arguments, which a title leaves alone. */
+/* Remembers where the arguments and the environment are. Returns copies of the arguments, which a title does not overwrite. */
 char **process_title_start(int argc, char **argv);
-/* A title that is longer than the place is cut. */
+/* Truncates a title that does not fit. */
 void process_title_set(struct span title);
 
 void process_title_save(struct buffer *out);

@@ -1,5 +1,5 @@
-/* Starts a supervisor behind a program of the operator's (einhorn's --reexec-as): that program may change what everything
- * later starts from (base.h). */
+/* Starts a supervisor through a program of the operator (einhorn's --reexec-as). That program may change the base of all later
+ * processes (base.h). */
 #ifndef KEEPER_EINHORN_WRAPPER_H
 #define KEEPER_EINHORN_WRAPPER_H
 
@@ -8,7 +8,7 @@
 #include "process/launch.h"
 #include "supervisor/candidate.h"
 
-/* The pid, and the report of its start; -1 with errno and the step. `end`: the supervisor's end of the channel. */
+/* Returns the pid and fills the report of the start; -1 with errno and the step. `end`: the supervisor's end of the channel. */
 pid_t wrapper_start(const struct wrapper *wrapper, int end, struct report *report, const char **step);
 
 #endif
