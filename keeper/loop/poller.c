@@ -6,11 +6,11 @@
 enum {
   AT_ONCE = 128,
   PAGE = 4096,
-  STACK = 4 * PAGE, /* more than a datagram is read on */
+  STACK = 4 * PAGE, /* more than reading a datagram needs */
 };
 
 static int epoll = -1;
-static struct epoll_event ready[AT_ONCE]; /* in this round; of those that were called or removed, without a watcher */
+static struct epoll_event ready[AT_ONCE]; /* events of this round; the watcher is NULL once it was called or removed */
 static int ready_count;
 
 int poller_open(void) {
@@ -47,8 +47,8 @@ static void call(enum turn turn) {
   }
 }
 
-/* After fork(2) the first write to each page is a fault, which takes tens of microseconds in a virtual machine. Takes the first ones
- * before the wait, so that a worker's READY=1 does not wait for them. */
+/* After fork(2) the first write to each page is a fault, which takes tens of microseconds in a virtual machine. Triggers these
+ * faults before the wait, so that a worker's READY=1 does not wait for them. */
 static __attribute__((noinline)) void take_faults(void) {
   volatile uint8_t stack[STACK];
   for (size_t at = 0; at < sizeof stack; at += PAGE) stack[at] = 0;
@@ -58,7 +58,7 @@ static __attribute__((noinline)) void take_faults(void) {
 int poller_wait(int timeout) {
   take_faults();
   int count = epoll_wait(epoll, ready, AT_ONCE, timeout);
-  /* EINTR, after SIGSTOP and SIGCONT; nothing else can happen to a valid descriptor. */
+  /* EINTR after SIGSTOP and SIGCONT; epoll_wait(2) has no other error with a valid descriptor. */
   ready_count = count > 0 ? count : 0;
   for (enum turn turn = 0; turn < TURNS; turn++) call(turn);
   ready_count = 0;

@@ -1,14 +1,14 @@
-/* Waits for descriptors. It knows none of their owners: a watcher is a field of what owns the descriptor, and carries what is called. */
+/* Waits for descriptors. It knows none of their owners: a watcher is a field of its owner and carries its callback. */
 #ifndef KEEPER_LOOP_POLLER_H
 #define KEEPER_LOOP_POLLER_H
 
 #include <stdint.h>
 
-/* What comes first in a round: the protocol's rule 4. */
+/* The order of callbacks within a round: rule 4 of the protocol. */
 enum turn {
   TURN_STARTS,      /* reports of processes that are being started */
-  TURN_DATAGRAMS,   /* what workers say */
-  TURN_RECEIVED,    /* what another process has received for us */
+  TURN_DATAGRAMS,   /* messages from workers */
+  TURN_RECEIVED,    /* descriptors that another process received for the keeper */
   TURN_SIGNALS,
   TURN_PROCESSES,   /* pidfds */
   TURN_OUTPUT,
@@ -19,23 +19,24 @@ enum turn {
   TURNS
 };
 
-/* Stays where it is in memory while it watches. */
+/* Must not move in memory while it is watched. */
 struct watcher {
   void (*ready)(struct watcher *watcher, uint32_t events);
   enum turn turn;
 };
 
-/* The owner, whose field `member` the watcher is. */
+/* The owner that contains the watcher as its field `member`. */
 #define WATCHER_OWNER(watcher, type, member) ((type *)(void *)((char *)(watcher) - offsetof(type, member)))
 
 /* Each returns 0, or -1 with errno. `events` are epoll's. */
 int poller_open(void);
 int poller_add(int fd, struct watcher *watcher, uint32_t events);
 int poller_change(int fd, struct watcher *watcher, uint32_t events);
-/* Must come before the descriptor is closed: others may share it. What it was ready for in this round is not called any more. */
+/* Call it before the descriptor is closed, which other processes may share. A pending callback of this round is dropped. */
 void poller_remove(int fd, const struct watcher *watcher);
 
-/* Waits for at most so long (ms; -1: without limit) and calls what is ready. How many were. */
+/* Waits for at most `timeout` ms (-1: without limit) and calls the ready watchers. Returns their number; -1 if the wait was
+ * interrupted. */
 int poller_wait(int timeout);
 
 #endif

@@ -13,7 +13,7 @@ static void descriptor_ready(struct watcher *watcher, uint32_t events);
 static int timer_fd = -1;
 static struct watcher watcher = {.ready = descriptor_ready, .turn = TURN_TIMERS};
 static uint64_t armed_for;
-static struct timer *first; /* of all that were ever set */
+static struct timer *first; /* list of all timers that were ever set */
 
 int timer_open(void) {
   timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -44,7 +44,7 @@ void timer_arm(void) {
   if (timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0) armed_for = next;
 }
 
-/* One that is set again while others are called is not called before the next round. */
+/* A timer that a callback sets again does not expire before the next round. */
 static void descriptor_ready(struct watcher *self, uint32_t events) {
   (void)self;
   (void)events;

@@ -1,5 +1,5 @@
-/* The deadlines that the keeper itself has: one timer descriptor, armed for the next of them, never periodic. A timer belongs
- * to what waits for it, and carries what is called. */
+/* The keeper's own deadlines: one timer descriptor, armed for the earliest of them, never periodic. A timer belongs to its user
+ * and carries its callback. */
 #ifndef KEEPER_LOOP_TIMER_H
 #define KEEPER_LOOP_TIMER_H
 
@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct timer {
-  void (*expired)(void); /* NULL: the owner looks whether it is set */
-  uint64_t at; /* CLOCK_MONOTONIC ms; 0: not set. Only to be read */
+  void (*expired)(void); /* NULL: the owner checks `at` itself */
+  uint64_t at; /* CLOCK_MONOTONIC ms; 0: not set. Read-only for owners */
   bool is_due;
   bool is_listed;
   struct timer *next;
@@ -16,11 +16,11 @@ struct timer {
 
 /* Opens the timer descriptor and watches it; -1 with errno. */
 int timer_open(void);
-/* Sets it for this time (CLOCK_MONOTONIC ms), 0 for none. */
+/* Sets the time (CLOCK_MONOTONIC ms); 0: none. */
 void timer_set(struct timer *timer, uint64_t at);
-/* The same, unless it is set for an earlier time. */
+/* Like timer_set, unless an earlier time is set. */
 void timer_set_by(struct timer *timer, uint64_t at);
-/* Arms the descriptor for the next one; before each wait. */
+/* Arms the descriptor for the earliest timer; call it before each wait. */
 void timer_arm(void);
 
 #endif
