@@ -19,7 +19,7 @@
 
 enum {
   SAY_FD = 3,
-  /* Below LIMITS.datagramBytes of src/keeper/protocol.ts. */
+  /* less than LIMITS.datagramBytes of src/keeper/protocol.ts */
   DATAGRAM_BYTES = 8000,
   LINE_BYTES = 160,
   NUMBER_BYTES = 24,
@@ -29,7 +29,8 @@ enum {
 static char datagram[DATAGRAM_BYTES];
 static size_t said;
 
-/* Waits where the keeper has not read what was said before. Who listens no more has no use for the rest either. */
+/* Blocks while the keeper has not read earlier datagrams. If the keeper no longer reads, the rest is useless too, so the
+ * process exits. */
 static void flush(void) {
   for (size_t length = said; length > 0 && send(SAY_FD, datagram, length, MSG_NOSIGNAL) < 0;) {
     if (errno != EINTR) _exit(1);
@@ -46,7 +47,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
   if (length > 0 && length < LINE_BYTES) said += (size_t)length;
 }
 
-/* A number, or `-` for one that is not known. */
+/* The number as text, or `-` if it is unknown. */
 static const char *number(char text[NUMBER_BYTES], bool is_known, uint64_t value) {
   (void)snprintf(text, NUMBER_BYTES, "%" PRIu64, value);
   return is_known ? text : "-";
@@ -56,7 +57,7 @@ static bool read_worker(const char *text, struct measured_worker *worker) {
   return sscanf(text, "%" SCNu64 ":%" SCNu32 ":%" SCNu64, &worker->id, &worker->pid, &worker->start) == 3;
 }
 
-/* Two digits for each byte. False if it is no address of a kind that has connections. */
+/* Two hexadecimal digits per byte. False if the address is not of a kind that has connections. */
 static bool read_address(const char *text, struct measured_socket *socket) {
   uint8_t *bytes = (void *)&socket->address;
   for (unsigned byte = 0; sscanf(text, "%2x", &byte) == 1 && socket->length < sizeof socket->address; text += 2) {
@@ -102,8 +103,8 @@ static void say_worker(const struct measured_worker *worker, bool with_connectio
       number(connections, with_connections && !worker->hides_connections, worker->connections));
 }
 
-/* A TCP socket that listens counts here what it could not take, above all what came while its accept queue was full; a UDP
- * socket the datagrams that came while its buffer was. */
+/* The kernel counts what a socket could not take: for a listening TCP socket mostly connections that arrived while its accept
+ * queue was full, for a UDP socket datagrams that arrived while its buffer was full. */
 static bool read_drops(const struct measured_socket *socket, uint32_t *drops) {
   uint32_t numbers[SK_MEMINFO_VARS] = {0};
   socklen_t size = sizeof numbers;
@@ -126,7 +127,7 @@ static void say_socket(size_t index, const struct measured_socket *socket, bool 
       number(waiting, has_queue, queue), number(most, has_queue, limit), number(dropped, has_drops, drops));
 }
 
-/* The value in the line of values that stands below `name` in the line of names, see netstat(8). */
+/* Finds the value that is in the same column as `name`: netstat has a line of names and a line of values (netstat(8)). */
 static bool find_counter(const char *names, const char *values, const char *name, uint64_t *value) {
   char name_room[64];
   char *end = NULL;
@@ -157,7 +158,7 @@ static void say_counters(void) {
   if (find_counter(names, values, "ListenDrops", &drops)) say("n %" PRIu64 " %" PRIu64 "\n", overflows, drops);
 }
 
-/* The clock in the loops ends what takes long; this ends what does not come back at all. */
+/* The deadline in the loops ends long work; this alarm ends a system call that does not return. */
 static void set_alarm(uint64_t ms) {
   struct itimerval limit = {.it_value = {.tv_sec = (time_t)(ms / 1000) + 1}};
   (void)setitimer(ITIMER_REAL, &limit, NULL);

@@ -1,4 +1,4 @@
-/* What is measured: workers with their process trees, and the sockets that their connections come in by. */
+/* The objects that are measured: workers with their process trees, and the sockets that their connections come from. */
 #ifndef KEEPER_HELPERS_MEASURED_H
 #define KEEPER_HELPERS_MEASURED_H
 
@@ -11,7 +11,7 @@ struct measured_worker {
   uint64_t id;
   uint32_t pid;
   uint64_t start;
-  uint32_t processes; /* 0: it is gone */
+  uint32_t processes; /* 0: the worker is gone */
   uint64_t ticks;
   uint64_t memory;
   uint32_t connections;
@@ -34,15 +34,16 @@ struct measured_process {
   uint32_t worker;
 };
 
-/* Looks at every process of the machine once. Returns those of the workers' trees, and counts them and their time. */
+/* Reads every process of the machine once. Returns those of the workers' trees, and adds their number and CPU time to the
+ * workers. */
 struct measured_process *measured_processes(struct measured_worker *workers, size_t count, size_t *found);
-/* The bytes of memory that a process uses; 0 if it is gone. False if that may not be known. */
+/* The memory that a process uses, in bytes; 0 if it is gone. False if the memory cannot be read. */
 bool measured_memory(uint32_t pid, uint64_t *bytes);
 
-/* Learns of all connections that came in by the sockets. False if the kernel does not tell. */
+/* Collects all connections that were accepted from the sockets. False if the kernel does not tell. */
 bool measured_connections_learn(struct measured_socket *sockets, size_t count);
-/* Counts those that a process has open, each once for its worker. False if that may not be known, or not until the time
- * `until` (CLOCK_MONOTONIC ms). */
+/* Counts the collected connections that a process has open, each once per worker. False if its descriptors cannot be read, or
+ * not before `until` (CLOCK_MONOTONIC ms). */
 bool measured_connections_count(struct measured_process process, struct measured_worker *worker, uint64_t until);
 
 #endif

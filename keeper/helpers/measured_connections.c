@@ -1,6 +1,6 @@
-/* Which worker holds which connection. The kernel's socket tables know every connection's inode, but not its process, and
- * /proc/PID/fd knows a process's inodes, but not what they are: so the first are put into a table, and the second looked
- * up in it. */
+/* Which worker holds which connection. The kernel's socket tables have each connection's inode, but not its process.
+ * /proc/PID/fd has a process's inodes, but not what they are. So the inodes of the socket tables go into a hash table, and
+ * those of the processes are looked up in it. */
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,13 +18,13 @@
 
 enum { PATH_BYTES = 32, LINK_BYTES = 32, FIRST_ROOM = 1024, LOOK_AT_CLOCK_EVERY = 4096 };
 
-/* What a process holds is in one of these; what it has not accepted yet, or has closed, has no inode. */
+/* A connection that a process holds is in one of these states. One that is not accepted yet, or closed, has no inode. */
 static const uint32_t held_states = 1U << TCP_ESTABLISHED | 1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 | 1U << TCP_CLOSE_WAIT;
 
 struct connection {
   uint32_t inode; /* 0: free */
   uint32_t socket;
-  uint32_t counted_for; /* the worker's index + 1 */
+  uint32_t counted_for; /* index + 1 of the last worker that it was counted for */
 };
 
 static struct connection *table;
@@ -64,7 +64,7 @@ static uint16_t port_of(const struct measured_socket *socket) {
   return ((const struct sockaddr_in *)&socket->address)->sin_port;
 }
 
-/* How well a listening socket's address fits a connection's own: 2 it is the same, 1 it stands for all, 0 it is another. */
+/* How well a listening address matches a connection's local address: 2 equal, 1 wildcard, 0 different. */
 static int fit(const struct measured_socket *socket, const struct inet_diag_msg *found) {
   if (socket->domain == AF_INET6) {
     const struct in6_addr *address = &((const struct sockaddr_in6 *)&socket->address)->sin6_addr;
@@ -91,7 +91,7 @@ static void take_internet(const struct inet_diag_msg *found, void *context) {
   if (best > 0) add(found->idiag_inode, chosen);
 }
 
-/* A connection has its listening socket's name (unix(7), accept). */
+/* An accepted connection has the name of its listening socket (unix(7)). */
 static void take_unix(uint32_t inode, const uint8_t *name, size_t length, void *context) {
   (void)context;
   for (size_t i = 0; length > 0 && i < socket_count; i++) {
@@ -104,7 +104,7 @@ static void take_unix(uint32_t inode, const uint8_t *name, size_t length, void *
   }
 }
 
-/* One look finds the connections of all sockets with the same port. */
+/* One query returns the connections of all sockets with the same port. */
 static bool is_looked_at(size_t index) {
   const struct measured_socket *socket = &sockets[index];
   for (size_t i = 0; i < index; i++) {
@@ -150,10 +150,10 @@ bool measured_connections_count(struct measured_process process, struct measured
   char path[PATH_BYTES];
   (void)snprintf(path, sizeof path, "/proc/%u/fd", process.pid);
   char first;
-  /* Where one link waits, all would (peek.h). */
+  /* If reading one link blocks, all would (peek.h). */
   if (peek_link(process.pid, "exe", &first, sizeof first) == 0 && peek_is_held_up(process.pid)) return true;
   DIR *directory = opendir(path);
-  if (!directory) return errno == ENOENT || errno == ESRCH; /* it is gone, and holds nothing */
+  if (!directory) return errno == ENOENT || errno == ESRCH; /* the process is gone and holds nothing */
   bool in_time = true;
   size_t seen = 0;
   for (struct dirent *entry; in_time && (entry = readdir(directory)); seen++) {

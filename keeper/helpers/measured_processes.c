@@ -1,5 +1,5 @@
-/* The process trees of workers, and what a process uses, as /proc tells it. One look at every process costs less than
- * asking every thread of every worker for its children, and sees who has lost its parent too. */
+/* The process trees of workers, and what a process uses, from /proc. One pass over all processes costs less than the children
+ * of every thread of every worker, and also finds processes that have lost their parent. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct process {
 static struct process *processes;
 static size_t process_count;
 
-/* A small file of /proc as text; the length, or -1 with errno. */
+/* Reads a small file of /proc as text. Returns the length, or -1 with errno. */
 static ssize_t read_text(const char *path, char *text, size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
@@ -38,12 +38,12 @@ static ssize_t read_text(const char *path, char *text, size_t size) {
   return n;
 }
 
-/* Fields of proc_pid_stat(5), counted from 1; the second one is a name in parentheses that may hold anything. */
+/* Fields of proc_pid_stat(5), counted from 1. The second is a name in parentheses, which may contain any character. */
 static bool parse_stat(const char *text, struct process *process) {
   enum { PARENT = 4, GROUP = 5, OWN_TIME = 14, OF_THE_DEAD = 17, START = 22 };
   const char *at = strrchr(text, ')');
   if (!at) return false;
-  at += 2; /* to the third field, which is a letter */
+  at += 2; /* to the third field, a letter */
   for (int field = 3; field <= START; field++) {
     uint64_t value = strtoull(at, NULL, 10);
     if (field == PARENT) process->parent = (uint32_t)value;
@@ -62,7 +62,7 @@ static void read_process(uint32_t pid) {
   char text[STAT_BYTES];
   struct process process = {.pid = pid, .worker = NO_WORKER};
   text[peek_file(pid, "stat", text, sizeof text - 1)] = '\0';
-  if (!parse_stat(text, &process)) return; /* it is gone, or does not let itself be looked at */
+  if (!parse_stat(text, &process)) return; /* it is gone or not readable */
   if (process_count == room) {
     room = room == 0 ? 256 : room * 2;
     processes = memory_resize(processes, room * sizeof *processes);
@@ -94,14 +94,15 @@ static struct process *find(uint32_t pid) {
   return bsearch(&wanted, processes, process_count, sizeof *processes, by_pid);
 }
 
-/* Who has lost its parent is still in the worker's group, if it has one of its own. */
+/* A process that has lost its parent is still in the worker's process group, if the worker leads one. */
 static void join_group(struct process *process) {
   const struct process *leader = process->worker == NO_WORKER ? find(process->group) : NULL;
   bool is_worker = leader && leader->worker != NO_WORKER && leader->group == leader->pid;
   if (is_worker) process->worker = leader->worker;
 }
 
-/* Goes up to the first one that belongs to a worker; the steps are bounded, for what was read is no picture of one moment. */
+/* Walks up to the first ancestor that belongs to a worker. The steps are bounded because the processes were not all read at the
+ * same moment, so there may be cycles. */
 static void join_tree(struct process *process) {
   uint32_t worker = process->worker;
   const struct process *above = process;
@@ -133,7 +134,7 @@ struct measured_process *measured_processes(struct measured_worker *workers, siz
   return members;
 }
 
-/* Pages that processes share count by shares (proc_pid_smaps(5)), so that the sum over a tree is right. */
+/* The proportional set size counts a shared page by shares (proc_pid_smaps(5)), so the sum over a tree is right. */
 static bool read_shares(uint32_t pid, uint64_t *bytes) {
   char text[ROLLUP_BYTES];
   text[peek_file(pid, "smaps_rollup", text, sizeof text - 1)] = '\0';

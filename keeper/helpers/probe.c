@@ -23,11 +23,11 @@
 enum {
   SAY_FD = 3,
   SENTENCE = 160,
-  /* A status line is short (RFC 9112, 4); who sends more without an end is no HTTP server. */
+  /* A status line is short (RFC 9112, 4); a longer one is not from an HTTP server. */
   STATUS_LINE = 1024,
   LOOK_EVERY_NS = 5 * 1000 * 1000,
   RING_AGAIN_US = 50 * 1000,
-  /* A command that goes on starting processes is left to its group's end. */
+  /* Descendants beyond this number are left to the kill of the process group. */
   MOST_ENDED = 4096,
 };
 
@@ -35,7 +35,7 @@ struct target {
   struct sockaddr_storage address;
   socklen_t length;
   int owner;
-  /* NULL: no request, a connection is enough. */
+  /* NULL: no request; an accepted connection is enough. */
   const char *path;
 };
 
@@ -50,7 +50,7 @@ _Noreturn static void say_error(const char *what) {
   say(sentence);
 }
 
-/* What it was about when the time was over. */
+/* The answer that is sent when the time is over. */
 static const char *volatile late = "no did not answer in time";
 
 static void too_late(int signal_number) {
@@ -70,7 +70,7 @@ static void set_time_limit(long ms, void (*handler)(int)) {
   struct sigaction action = {.sa_handler = handler};
   struct itimerval limit = {
       .it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000},
-      /* Again and again, in case the first one comes just before there is something to interrupt. */
+      /* Repeats, in case the first one arrives just before the call that it should interrupt. */
       .it_interval = {.tv_usec = RING_AGAIN_US},
   };
   if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &limit, NULL) < 0) say_error("cannot be timed");
@@ -117,7 +117,8 @@ static void send_all(int fd, const char *text) {
   }
 }
 
-/* All of the request but its end: who has accepted it has read it, and does not answer before it is known who that is. */
+/* Sends the request without its end. So the process that accepts the connection cannot answer before the probe knows which
+ * process that is. */
 static void begin_request(int fd, const char *path) {
   send_all(fd, "GET ");
   send_all(fd, path);
@@ -145,11 +146,11 @@ _Noreturn static void read_answer(int fd) {
   say(sentence);
 }
 
-/* Waits until the connection is accepted. */
+/* Waits until the connection is accepted. False if it is closed, or if another process accepted it. */
 static bool is_accepted_by_owner(int fd, const struct target *target) {
   for (;; wait_a_moment()) {
     uint32_t inode = 0;
-    if (probe_peer(fd, &inode) < 0) return false; /* closed again */
+    if (probe_peer(fd, &inode) < 0) return false; /* closed before that */
     if (inode != 0) return probe_owns(target->owner, inode);
   }
 }
@@ -172,8 +173,8 @@ _Noreturn static void ask(const struct target *target) {
   }
 }
 
-/* Ends what the command has started, and what that has started: as a subreaper this process is the parent of whatever is
- * left without one, in whatever session. */
+/* Kills the command's descendants. As a subreaper, this process is the parent of every descendant that has lost its own, in any
+ * session. */
 static void end_descendants(void) {
   for (int i = 0; i < MOST_ENDED; i++) {
     int child = probe_child();

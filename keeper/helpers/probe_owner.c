@@ -24,7 +24,7 @@ static void put_address(const struct sockaddr_storage *address, __be32 *into, __
   *port = four->sin_port;
 }
 
-/* The other end is the socket with the same two addresses the other way round. */
+/* The peer socket has the same two addresses, swapped. */
 static int internet_peer(int fd, uint32_t *inode) {
   struct sockaddr_storage here = {0}, there = {0};
   socklen_t here_length = sizeof here, there_length = sizeof there;
@@ -68,7 +68,7 @@ static bool has_open(int pid, const char *wanted) {
   return found;
 }
 
-/* Puts the children of all threads of a process behind `count` pids. Returns how many there are now. */
+/* Appends the children of all threads of a process to the first `count` pids. Returns the new number. */
 static size_t add_children(int pid, int *pids, size_t count) {
   char path[PATH_BYTES];
   (void)snprintf(path, sizeof path, "/proc/%d/task", pid);
