@@ -1,4 +1,4 @@
-/* CRC-32 as of IEEE 802.3 and zlib, over the journal's records. */
+/* CRC-32 of IEEE 802.3 and zlib, for the journal's records. */
 #ifndef KEEPER_JOURNAL_CHECKSUM_H
 #define KEEPER_JOURNAL_CHECKSUM_H
 

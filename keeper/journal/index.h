@@ -1,4 +1,4 @@
-/* Where in the journal's file each key's value lies: all of the journal that is in memory. */
+/* The offset of each key's value in the journal's file. It is the only part of the journal that is in memory. */
 #ifndef KEEPER_JOURNAL_INDEX_H
 #define KEEPER_JOURNAL_INDEX_H
 
@@ -11,16 +11,16 @@ struct entry {
   char *key;
   uint32_t key_length;
   uint32_t length;
-  uint64_t offset; /* of the value, in the file */
+  uint64_t offset; /* offset of the value in the file */
 };
 
 uint32_t index_count(void);
-/* How many bytes count: keys and values. */
+/* Size of the live data: keys and values. */
 uint64_t index_bytes(void);
 const struct entry *index_entry(uint32_t number);
 void index_set(struct span key, uint64_t offset, uint32_t length);
 void index_remove(struct span key);
-/* The same value lies elsewhere. */
+/* Notes that the value is at another offset now. */
 void index_move(uint32_t number, uint64_t offset);
 
 void index_save(struct buffer *out);

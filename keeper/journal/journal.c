@@ -31,20 +31,20 @@ enum {
 
 static struct log journal = {.fd = -1};
 static char boot[64];
-static char *journal_path; /* NULL while it was never given one */
+static char *journal_path; /* NULL until a path is given */
 static bool in_memory = true;
-/* While the journal has a path and is in memory all the same: the file that it was in, and how the disk is tried again. */
+/* Only while the journal has a path but is in memory: the file that it left, and the next attempt to use the disk. */
 static int stale_fd = -1;
-static bool is_left_valid; /* the file at the path is an earlier keeper's, and says what this journal says */
+static bool is_left_valid; /* the file at the path is an earlier keeper's and has the same content */
 static void try_disk(void);
 static struct timer next_try = {.expired = try_disk};
 static uint64_t displaced_at;
 static uint64_t pause_ms;
-static uint64_t compact_from; /* after a compaction that failed: how long the file may become until the next */
+static uint64_t compact_from; /* after a failed compaction: the file size that triggers the next one */
 static uint64_t number;
 static uint64_t numbered_consumed;
 
-static struct buffer record; /* the batch in the making */
+static struct buffer record; /* the batch that is being built */
 static struct buffer commands;
 static uint32_t change_count;
 static uint32_t command_count;
@@ -61,7 +61,7 @@ static int copy_entry(struct log *log, struct buffer *buffer, const struct entry
   return log_append(log, buffer);
 }
 
-/* Writes everything that counts into an empty file; where each value came to lie. */
+/* Writes all live data into an empty file; `offsets` gets the offset of each value. */
 static int write_all(struct log *fresh, uint64_t *offsets) {
   struct buffer buffer = {0};
   int result = log_write_header(fresh, boot);
@@ -75,7 +75,7 @@ static int write_all(struct log *fresh, uint64_t *offsets) {
   return result;
 }
 
-/* Goes on in a file that holds everything. What was before stays open, and is the caller's. */
+/* Switches to a file that holds all live data. The caller must close the returned previous descriptor. */
 static int go_on_in(const struct log *fresh, const uint64_t *offsets) {
   int before = journal.fd;
   for (uint32_t i = 0; i < index_count(); i++) index_move(i, offsets[i]);
@@ -105,7 +105,8 @@ int journal_copy(void) {
   return -1;
 }
 
-/* Writes everything into memory, and goes on there. Returns -1 with errno, or what it was in before, which may be -1 too. */
+/* Copies all live data into a memory file and switches to it. `before`: the previous descriptor, maybe -1. Returns 0, or -1
+ * with errno. */
 static int rewrite_in_memory(int *before) {
   int fd = memfd_create("crank-journal", MFD_CLOEXEC);
   if (fd < 0) return -1;
@@ -124,7 +125,7 @@ static int rewrite_in_memory(int *before) {
   return result;
 }
 
-/* Replaces the file by a new one, which takes its name only when it is whole. If that fails, everything is as it was. */
+/* Writes a new file, which gets its name only when it is complete, and switches to it. If that fails, nothing has changed. */
 static int rewrite_on_disk(const char **step) {
   struct replacement replacement;
   if (files_begin_replacement(&replacement, journal_path, step) < 0) return -1;
@@ -151,8 +152,8 @@ static int rewrite_on_disk(const char **step) {
   return result;
 }
 
-/* The file on the disk does not say any more what is the case: a later crank must not believe it. Each of the two is
- * enough, and either may be what the disk still does. */
+/* The file on the disk is out of date, so a later crank must not use it. Either step is enough, and on a failing disk perhaps
+ * only one of them works. */
 static void invalidate(void) {
   bool is_marked = stale_fd >= 0 && log_mark_stale(stale_fd) == 0;
   bool is_gone = files_remove_own(journal_path);
@@ -184,7 +185,7 @@ static void begin_displaced(int error) {
   report_failure("write", error);
 }
 
-/* The disk does not take the journal: it goes on in memory, and in the same moment the file counts no more. */
+/* The disk does not accept the journal: continues in memory and invalidates the file at the same time. */
 static bool leave_disk(int error) {
   int before = -1;
   if (rewrite_in_memory(&before) < 0) return false;
@@ -194,7 +195,8 @@ static bool leave_disk(int error) {
   return true;
 }
 
-/* The journal is about to differ from the one that an earlier keeper left. That gives its room back, too. */
+/* Runs before the journal first differs from the file that an earlier keeper left. Invalidating that file also frees its
+ * space. */
 static void leave_behind(void) {
   if (!is_left_valid) return;
   is_left_valid = false;
@@ -202,12 +204,12 @@ static void leave_behind(void) {
   try_disk();
 }
 
-/* While it is in memory because the disk failed: tries the disk again, told by journalRestored. */
+/* While the journal is in memory because the disk failed: retries the disk, and reports success by journalRestored. */
 static void try_disk(void) {
   if (!is_displaced()) return;
   const char *step = "";
   if (rewrite_on_disk(&step) < 0) {
-    /* What the disk refused before it may do now. */
+    /* An invalidation that failed before may work now. */
     if (!is_left_valid) invalidate();
     try_disk_later();
     return;
@@ -225,7 +227,7 @@ int journal_start(const char *boot_id) {
   return result;
 }
 
-/* Whatever journal was there counts until the new one is whole, and then no more. */
+/* An existing journal at the path stays valid until the new one is complete and replaces it. */
 int journal_move(const char *path, const char **step) {
   char *before = journal_path;
   journal_path = memory_copy_text(path, strlen(path));
@@ -281,14 +283,14 @@ void journal_command(uint8_t code, uint64_t id) {
   command_count++;
 }
 
-/* Appends the record; a disk that does not take it is left for memory. */
+/* Appends the record. If the disk does not accept it, switches to memory. */
 static bool append_somewhere(struct buffer *buffer) {
   if (log_append(&journal, buffer) == 0) return true;
   int error = errno;
   return !in_memory && leave_disk(error) && log_append(&journal, buffer) == 0;
 }
 
-/* Brings the index up to date with the record that was just written at `offset`. */
+/* Updates the index from the record that was written at `offset`. */
 static void index_record(uint64_t offset) {
   struct reader reader = reader_of(record.data, record.length);
   reader.at += change_count_at;
@@ -305,7 +307,7 @@ static void index_record(uint64_t offset) {
   }
 }
 
-/* Something has removed the file, or its directory: the next keeper would not find what is written to it. */
+/* The file or its directory was removed, so the next keeper would not find it. */
 static bool is_removed(void) {
   struct stat status;
   return !in_memory && fstat(journal.fd, &status) == 0 && status.st_nlink == 0;
@@ -327,7 +329,7 @@ bool journal_write(void) {
   return written;
 }
 
-/* If that fails, the old one goes on, and grows: what it takes is worth more than how long it is. */
+/* If compaction fails, the journal continues in the old file and grows: writing matters more than size. */
 static void compact(void) {
   if (in_memory) {
     int before = -1;
@@ -342,7 +344,7 @@ static void compact(void) {
 void journal_mark_applied(void) {
   log_begin_record(&record, RECORD_APPLIED);
   buffer_u64(&record, number);
-  (void)append_somewhere(&record); /* without the mark the commands count as perhaps done, which is the safe side */
+  (void)append_somewhere(&record); /* without the mark, the commands count as possibly done, which is safe */
   bool is_big = journal.size > COMPACT_BYTES && journal.size > COMPACT_TIMES * index_bytes();
   if (is_big && journal.size >= compact_from) compact();
   if (!in_memory) log_reserve(&journal, RESERVE_BYTES);

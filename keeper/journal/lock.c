@@ -12,7 +12,7 @@
 #include "app/files.h"
 #include "app/memory.h"
 
-/* How often a file may be removed between our open and our lock. */
+/* MOST_ATTEMPTS: how often the file may be removed between our open and our lock. */
 enum { MOST_LOCKS = 16, MOST_ATTEMPTS = 16 };
 
 struct lock {
@@ -37,7 +37,7 @@ static bool is_held(int fd) {
   return false;
 }
 
-/* The lock that was taken by this name: if its file is another one now, something has removed it. */
+/* The lock that was taken under this path. If its file is a different one now, the old file was removed. */
 static struct lock *find_path(const char *path) {
   for (uint32_t i = 0; i < count; i++) {
     if (strcmp(held[i].path, path) == 0) return &held[i];
@@ -52,14 +52,14 @@ static int write_pid(int fd) {
   return pwrite(fd, line, (size_t)length, 0) == length ? 0 : -1;
 }
 
-/* Opens and locks it. -1 with errno (ESTALE: the file is not the one of that name any more) and the step. */
+/* Opens and locks the file. -1 with errno (ESTALE: the path leads to another file now) and the step. */
 static int try_lock(const char *path, const char **step) {
   int fd = files_open_own(path, step);
   if (fd < 0) return -1;
   *step = "lock";
   int result = is_held(fd) ? 0 : flock(fd, LOCK_EX | LOCK_NB);
   int error = errno;
-  /* The one that had the lock before may have removed the file after we opened it. */
+  /* The previous holder of the lock may have removed the file after we opened it. */
   if (!files_leads_to(path, fd)) {
     result = -1;
     error = ESTALE;

@@ -1,4 +1,4 @@
-/* The locks that keep a second crank away from the files of this one. */
+/* Lock files that keep a second crank from using the files of this one. */
 #ifndef KEEPER_JOURNAL_LOCK_H
 #define KEEPER_JOURNAL_LOCK_H
 
@@ -6,9 +6,10 @@
 
 #include "protocol/wire.h"
 
-/* Takes it, and writes our pid into the file. Taking the same one again is harmless. -1 with errno (EAGAIN: another process has it) and the step. */
+/* Takes the lock and writes our pid into the file. Taking the same lock again has no effect. -1 with errno (EAGAIN: another
+ * process holds it) and the step. */
 int lock_take(const char *path, const char **step);
-/* Removes the files of those that are held; the keeper ends, and the locks with it. */
+/* Removes the files of all held locks before the keeper exits, which releases the locks. */
 void lock_leave(void);
 
 void lock_save(struct buffer *out);

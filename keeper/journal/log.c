@@ -67,7 +67,7 @@ int log_mark_stale(int fd) {
 void log_reserve(struct log *log, uint64_t bytes) {
   if (log->reserved >= log->size + bytes / 2) return;
   if (fallocate(log->fd, FALLOC_FL_KEEP_SIZE, (off_t)log->size, (off_t)bytes) == 0) log->reserved = log->size + bytes;
-  else if (errno == EOPNOTSUPP || errno == ENOSYS) log->reserved = UINT64_MAX; /* it never will */
+  else if (errno == EOPNOTSUPP || errno == ENOSYS) log->reserved = UINT64_MAX; /* not supported: does not try again */
 }
 
 void log_begin_record(struct buffer *buffer, uint8_t type) {

@@ -1,5 +1,5 @@
-/* The journal's file as a log: a header, then records behind a length and a checksum.
- * docs/reference/keeper-protocol.md has it byte by byte. */
+/* The journal's file as a log: a header, then records, each after its length and checksum. docs/reference/keeper-protocol.md
+ * describes each byte. */
 #ifndef KEEPER_JOURNAL_LOG_H
 #define KEEPER_JOURNAL_LOG_H
 
@@ -9,7 +9,7 @@
 
 enum { RECORD_HEADER = 8, RECORD_BATCH = 1, RECORD_APPLIED = 2, RECORD_ENTRY = 3, RECORD_NUMBERS = 4 };
 
-/* A file, how far it is written, and how far there is room for it in any case. */
+/* A log file, its size, and the size up to which disk space is reserved. */
 struct log {
   int fd;
   uint64_t size;
@@ -20,11 +20,12 @@ struct log {
 int log_write_header(struct log *log, const char *boot_id);
 int log_append(struct log *log, struct buffer *record);
 int log_read(const struct log *log, uint8_t *bytes, size_t length, uint64_t offset);
-/* Says in the header that what the file holds is not what counts any more. It takes no new block, so a full disk does it too. */
+/* Marks the file as out of date in its header. This needs no new block, so it works on a full disk. */
 int log_mark_stale(int fd);
-/* Keeps room for so many more bytes behind the last one, where the file system can: a disk that fills up takes them all the same. */
+/* Reserves disk space for this many bytes after the end, if the file system can. So the log can still grow when the disk fills
+ * up. */
 void log_reserve(struct log *log, uint64_t bytes);
-/* Begins a record in the buffer, with room for its header: add the body, then log_append. */
+/* Begins a record in the buffer and leaves room for its header: add the body, then call log_append. */
 void log_begin_record(struct buffer *buffer, uint8_t type);
 
 #endif
