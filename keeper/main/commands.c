@@ -28,13 +28,13 @@
 
 struct barrier {
   uint64_t token;
-  uint64_t start; /* reached when the starts up to this one are decided */
-  uint64_t fetch; /* and the descriptors up to this one taken; none are under way in an execution */
+  uint64_t start; /* reached when all starts up to this one are decided */
+  uint64_t fetch; /* and all descriptors up to this one are taken; a re-exec has none in progress */
 };
 
 static struct barrier *barriers;
 static uint32_t barrier_count;
-static bool has_wrong_program; /* this batch's: so it executes nothing */
+static bool has_wrong_program; /* in this batch, so that it does not re-exec */
 static struct ending ending;
 
 static void open_journal(struct reader *fields) {

@@ -1,4 +1,4 @@
-/* The commands of a batch, each handed to the part that carries it out; and what is left for the batch's end. */
+/* Dispatches the commands of a batch to the parts that carry them out, and collects what must wait for the end of the batch. */
 #ifndef KEEPER_MAIN_COMMANDS_H
 #define KEEPER_MAIN_COMMANDS_H
 
@@ -7,19 +7,19 @@
 
 #include "protocol/wire.h"
 
-/* Carries one out. Its fields have been checked against its signature. A failure becomes an event. */
+/* Carries out one command, whose fields have been checked against its signature. A failure is reported as an event. */
 void commands_run(uint8_t code, struct reader *fields);
-/* The batch is applied: the next tick is due at `tick_at`, and an exit or an execution that was asked for may be done. */
+/* The batch is applied: sets the next tick to `tick_at`. A requested exit or re-exec may follow. */
 void commands_end_batch(uint64_t tick_at);
-/* Tells of barriers whose commands are decided. */
+/* Reports the barriers that are reached. */
 void commands_check_barriers(void);
 
-/* Whether the keeper is to end, or to execute itself; asked between two batches. */
+/* Whether the keeper must exit or re-exec; read between two batches. */
 struct ending {
   bool exits;
   uint32_t status;
   bool keeps_journal;
-  char *execute; /* the path, to be freed; NULL for no */
+  char *execute; /* the path, which the caller frees; NULL: no re-exec */
 };
 struct ending commands_take_ending(void);
 

@@ -67,7 +67,7 @@ static void open_everything(void) {
   if (timer_open() < 0) cannot_start("timer");
   if (signals_open() < 0) cannot_start("signals");
   if (journal_start(facts->boot_id) < 0) cannot_start("journal");
-  /* The first process of a container is one without asking. */
+  /* The first process of a container is one anyway. */
   if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) cannot_start("subreaper");
 }
 
@@ -86,7 +86,7 @@ static void start_output(void) {
   say_through(output_log);
 }
 
-/* What waits besides a tick: readiness and ends come before the time that they had. */
+/* Before a tick, pending readiness and exits are handled, so that they come before the deadlines that the tick checks. */
 static void sweep(void) {
   workers_sweep();
   signals_collect_children();
@@ -112,8 +112,8 @@ _Noreturn static void leave(int status, bool keep_journal) {
   if (!keep_journal) worker_trees_end();
   workers_leave();
   if (!keep_journal) journal_delete();
-  handles_close_all(); /* who gets the locks next finds the addresses free */
-  /* Without its journal, the lock says to the next crank that there is something to look for. */
+  handles_close_all(); /* the next holder of the locks finds the addresses free */
+  /* If the journal could not be kept, the lock file tells the next crank that it must look for workers. */
   if (!keep_journal || journal_keep()) lock_leave();
   exit(status);
 }
@@ -145,7 +145,7 @@ static void end_if_asked(void) {
   free(ending.execute);
 }
 
-/* Who hears of what: the parts know each other by these alone. */
+/* Connects the parts by callbacks: they do not include each other. */
 static void connect_parts(void) {
   static const struct batch_handler commands = {.run = commands_run, .end = commands_end_batch};
   static const struct supervisor_owner keeper = {.committed = end_if_asked, .hopeless = leave_without_supervisor};
@@ -169,7 +169,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
   connect_parts();
   argv = process_title_start(argc, argv);
   int state = reexec_left_state();
-  /* First: it says what to do where there is no /proc. */
+  /* First, because it reports a missing /proc. */
   if (!facts_collect(argc, argv)) exit(1);
   if (state < 0 && inherited_collect() < 0) cannot_start("descriptors");
   environment_start(environ);
@@ -180,15 +180,15 @@ _Noreturn void keeper_run(int argc, char **argv) {
   }
   open_everything();
   if (state >= 0) {
-    if (reexec_is_dry_run()) output_stop(); /* what is to be written is the other's to write */
+    if (reexec_is_dry_run()) output_stop(); /* only the real keeper writes the queued output */
     enum resumed resumed = reexec_resume(state);
     if (reexec_is_dry_run()) exit(resumed);
     if (resumed != RESUME_DONE) {
-      /* Nothing is lost but this process: the next crank adopts what runs. */
+      /* Only this process is lost: the next crank adopts the running workers. */
       say("the state that the keeper before this one left cannot be understood; it ends, start crank again to adopt its workers");
       exit(1);
     }
-    /* A program that is executed by descriptor has its number for a name (execveat(2)). */
+    /* A program that is executed by descriptor gets its number as its name (execveat(2)). */
     (void)prctl(PR_SET_NAME, facts_name(facts->path));
     reexec_dead_mans_alarm(0);
     priority_forget_slice();

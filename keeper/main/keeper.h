@@ -1,4 +1,4 @@
-/* The keeper as a whole: how it starts, its loop, how it ends. Here the parts are connected, which do not know each other. */
+/* The keeper as a whole: its start, its loop and its end. It connects the parts, which do not know each other. */
 #ifndef KEEPER_MAIN_KEEPER_H
 #define KEEPER_MAIN_KEEPER_H
 

@@ -12,8 +12,8 @@
 
 #define OLDEST "5.6"
 
-/* The kernel does not have it, or a filter (seccomp(2), a container's profile) refuses it. Asked for with arguments that are
- * wrong, so that nothing happens: a call that is there says something else. */
+/* Whether the kernel lacks the call or a filter (seccomp(2), a container's profile) refuses it. The caller passes invalid
+ * arguments, so that an available call fails with another error and has no effect. */
 static bool is_missing(long result) {
   return result < 0 && (errno == ENOSYS || errno == EPERM);
 }

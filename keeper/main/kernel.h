@@ -1,10 +1,10 @@
-/* What the keeper needs of the kernel: asked for at its start, so that what is missing is one sentence. */
+/* Checks at the start which kernel features the keeper needs, so that a missing one gives a clear message. */
 #ifndef KEEPER_MAIN_KERNEL_H
 #define KEEPER_MAIN_KERNEL_H
 
 #include <stdbool.h>
 
-/* False, with a sentence on stderr, if it cannot run here at all. What it can do without is said, once. */
+/* False after it wrote a sentence to stderr, if the keeper cannot run here. Reports missing optional features once. */
 bool kernel_serves(void);
 
 #endif

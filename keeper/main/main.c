@@ -8,7 +8,7 @@
 #include "main/programs.h"
 #include "supervisor/program.h"
 
-/* execve(2): without any argument not even the name is there; Linux 5.18 and later put an empty one in its place. */
+/* execve(2) permits an empty argument list, even without a name; Linux 5.18 and later add an empty one. */
 static char *unnamed[] = {(char[]){""}, NULL};
 
 int main(int argc, char **argv) {
@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
   if (strcmp(argv[0], MEASURE_NAME) == 0) measure_run(argc, argv);
   if (strcmp(argv[0], SUPERVISOR_NAME) == 0 || strcmp(name, FORMER_SUPERVISOR_NAME) == 0) programs_supervisor(argc, argv);
   if (!programs_is_keeper(name)) programs_command(name, argc, argv);
-  /* What an upgrade calls the new program with; both are words of einhorn's, which wrapper scripts know. */
+  /* The arguments with which an upgrade calls the new program. Both come from einhorn, so wrapper scripts know them. */
   if (argc > 1 && strcmp(argv[1], "--upgrade-check") == 0) programs_check(name, argc, argv);
   if (argc > 2 && strcmp(argv[1], "--with-state-fd") == 0 && programs_join(argv[2])) programs_joined_supervisor(name, argc, argv);
   keeper_run(argc, argv);

@@ -29,7 +29,7 @@ bool programs_is_keeper(const char *name) {
   return false;
 }
 
-/* The keeper made the pair, so the kernel knows it as the peer at its end. */
+/* The keeper created the socket pair, so SO_PEERCRED shows the keeper as the peer. */
 static bool is_child_of_peer(int fd) {
   struct ucred peer;
   socklen_t length = sizeof peer;
@@ -46,16 +46,16 @@ bool programs_join(const char *number) {
   return setenv(CANDIDATE_VARIABLE, "1", 1) == 0 && chdir("/") == 0;
 }
 
-/* For this process alone: programs that it starts (getent(1)) do not get it. */
+/* Only for this process: programs that it starts (getent(1)) must not inherit it. */
 static void keep_channel(void) {
   (void)fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC);
 }
 
-/* Called by another name than the command's, or as one of the links. */
+/* Starts the engine for a command that argv[0] does not name itself: `name` becomes an extra first argument. */
 _Noreturn static void start(const char *name, int argc, char **argv) {
   char **args = memory_take(((size_t)argc + 2) * sizeof *args);
   args[0] = argv[0];
-  args[1] = (char *)(uintptr_t)name; /* which is only read */
+  args[1] = (char *)(uintptr_t)name; /* never written to */
   for (int i = 1; i <= argc; i++) args[i + 1] = argv[i];
   engine_start(argc + 1, args);
 }
@@ -65,7 +65,7 @@ void programs_command(const char *name, int argc, char **argv) {
 }
 
 void programs_supervisor(int argc, char **argv) {
-  /* Which is the number of a descriptor otherwise (execveat(2)). */
+  /* Otherwise its name is a descriptor number (execveat(2)). */
   (void)prctl(PR_SET_NAME, SUPERVISOR_NAME);
   keep_channel();
   engine_start(argc, argv);

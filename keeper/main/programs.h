@@ -1,26 +1,27 @@
-/* The other names of this program: each is a command, which runs on the engine in this process. */
+/* The other names of this program: each is a command that runs on the engine in this process. */
 #ifndef KEEPER_MAIN_PROGRAMS_H
 #define KEEPER_MAIN_PROGRAMS_H
 
 #include <stdbool.h>
 
-/* What the keeper of an earlier version calls its supervisor by: bin/runtime, which is a link like the others. */
+/* The name by which the keeper of an earlier version calls its supervisor: bin/runtime, a link like the others. */
 #define FORMER_SUPERVISOR_NAME "runtime"
 
-/* Whether this is the name of a supervisor, for which the keeper runs. */
+/* Whether this is the name of a supervisor program, for which the keeper runs. */
 bool programs_is_keeper(const char *name);
 _Noreturn void programs_command(const char *name, int argc, char **argv);
 
-/* Called as the keeper calls its supervisor: `argv[1]` is the command's name. */
+/* Called the way the keeper calls its supervisor: `argv[1]` is the command's name. */
 _Noreturn void programs_supervisor(int argc, char **argv);
 
-/* The command of a program that is asked whether it could take over, which is to say where it is, too. */
+/* Runs the command of a new program that must report whether it could take over, and where it is installed. */
 _Noreturn void programs_check(const char *name, int argc, char **argv);
 
-/* This process is what comes out of the wrapper of a new supervisor: says on its descriptor `number` what the wrapper left
- * it, and makes that descriptor the supervisor's channel. False: the other end is closed. */
+/* This process was executed by the wrapper of a new supervisor. Sends the base that the wrapper left (base.h) through
+ * descriptor `number` and makes it the supervisor's channel. False if the other end is closed or the channel cannot be set
+ * up. */
 bool programs_join(const char *number);
-/* Goes on as that supervisor. */
+/* Continues as that supervisor. */
 _Noreturn void programs_joined_supervisor(const char *name, int argc, char **argv);
 
 #endif

@@ -25,7 +25,7 @@ static void signals_ready(struct watcher *watcher, uint32_t events);
 static int signal_fd = -1;
 static struct watcher watcher = {.ready = signals_ready, .turn = TURN_SIGNALS};
 
-/* All but those that a fault in ourselves raises, and Ctrl-Z. */
+/* All but Ctrl-Z and the signals of faults in this process. */
 static sigset_t blocked_signals(void) {
   static const int left_alone[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGTSTP};
   sigset_t set;
@@ -37,7 +37,7 @@ static sigset_t blocked_signals(void) {
 void signals_block(void) {
   sigset_t set = blocked_signals();
   (void)sigprocmask(SIG_SETMASK, &set, NULL);
-  /* A signal that was ignored when we were started (nohup) would never show in the descriptor. */
+  /* A signal that is ignored at the start (nohup) would never arrive at the descriptor. */
   static const int told[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGALRM, SIGWINCH, SIGCONT, SIGCHLD};
   struct sigaction plain = {.sa_handler = SIG_DFL};
   for (size_t i = 0; i < sizeof told / sizeof *told; i++) (void)sigaction(told[i], &plain, NULL);
@@ -66,7 +66,7 @@ bool signals_is_own_child(uint32_t pid) {
   return supervisor_is(number) || candidate_is(number) || dry_run_is(number) || fetch_has_child(pid) || peek_has_child(pid);
 }
 
-/* Whether anything ended that may have been of a worker. */
+/* Returns whether a process has ended that may belong to a worker. */
 static bool reap_all(void) {
   bool has_ended = false;
   for (;;) {
@@ -80,13 +80,13 @@ static bool reap_all(void) {
     has_ended = true;
     bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || dry_run_child_gone(&info) || fetch_child_gone(&info) || workers_child_gone(&info);
     if (is_known) continue;
-    /* A worker's orphan, or a start that had failed. */
+    /* a worker's orphan or a failed start */
     while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;
   }
 }
 
 void signals_collect_children(void) {
-  /* Looking at trees takes a reader, whose end is no reason to look again. */
+  /* Checking the trees starts a reader process, whose end must not trigger another check. */
   if (reap_all()) worker_trees_check();
 }
 

@@ -1,17 +1,17 @@
-/* Signals, all blocked and read from a descriptor: ends of children, and what is the supervisor's to know. */
+/* Signals, all blocked and read from a descriptor: ends of children, and the signals that the supervisor handles. */
 #ifndef KEEPER_MAIN_SIGNALS_H
 #define KEEPER_MAIN_SIGNALS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Blocks them, with default dispositions. */
+/* Blocks them and resets their dispositions to the default. */
 void signals_block(void);
 /* Opens the descriptor and watches it; -1 with errno. */
 int signals_open(void);
 /* Collects the children that have ended. */
 void signals_collect_children(void);
-/* Whether a child is the keeper's own and no worker's: the supervisor and its like. */
+/* Whether a child belongs to the keeper itself, such as the supervisor, and not to a worker. */
 bool signals_is_own_child(uint32_t pid);
 
 #endif

@@ -22,8 +22,8 @@
 #include "worker/watchdog.h"
 #include "worker/workers.h"
 
-/* In this order, which the version stands for. Workers and streams come late: they watch and use what is before them. What a
- * version adds is a part of its own, so that every earlier one can still be read. */
+/* The version stands for this order. Workers and streams come late because they use the parts before them. New fields are a new
+ * part with a new version, so that the state of every earlier version can still be read. */
 const struct part state_parts[] = {
     {facts_save, facts_load, 1},         {environment_save, environment_load, 1}, {inherited_save, inherited_load, 1},
     {program_save, program_load, 1},     {lock_save, lock_load, 1},               {journal_save, journal_load, 1},

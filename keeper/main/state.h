@@ -1,4 +1,4 @@
-/* What the keeper hands on to its next image, part by part. */
+/* The parts of the state that a re-exec hands to the next image of the keeper. */
 #ifndef KEEPER_MAIN_STATE_H
 #define KEEPER_MAIN_STATE_H
 
