@@ -26,7 +26,7 @@ static void tell(const char *step, int error, uint8_t ending, uint32_t status) {
   events_post(0);
 }
 
-/* In the child, where no other thread ever was: the output thread is stopped while the keeper forks. */
+/* Runs in the child, which has no other thread: the output thread is stopped while the keeper forks. */
 _Noreturn static void become_dry_run(const char *path, int out) {
   char message[REPORT_BYTES] = {REPORT_FAILED};
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,5 +1,5 @@
-/* A new keeper's program shows, in a child that has a copy of everything, that it can take over; then it ends. What it
- * cannot do costs nothing that way. */
+/* Dry run of a re-exec: the new program shows in a child, which has a copy of the whole state, that it can take over, and
+ * exits. A failure has no effect on the keeper. */
 #ifndef KEEPER_REEXEC_DRY_RUN_H
 #define KEEPER_REEXEC_DRY_RUN_H
 
@@ -9,13 +9,13 @@
 
 #include "protocol/wire.h"
 
-/* What a `rehearse` says. */
+/* Carries out the command `rehearse`. */
 void dry_run_start(struct reader *command);
-/* Whether it is this child. */
+/* Whether the pid is the dry run's. */
 bool dry_run_is(pid_t child);
-/* A child has ended. False: it is not that one, and not reaped. */
+/* A child has ended. False if it is not the dry run; then it is not reaped. */
 bool dry_run_child_gone(const siginfo_t *info);
-/* Ends it, if there is one, without a word. */
+/* Ends a running dry run, without an event. */
 void dry_run_end(void);
 
 #endif

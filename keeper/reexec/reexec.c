@@ -22,7 +22,7 @@
 
 enum { STATE_VERSION = 5, DEAD_MANS_SECONDS = 10, DRY_RUN_SECONDS = 5 };
 
-static const struct part *parts; /* ends with one that saves nothing */
+static const struct part *parts; /* ends with an entry without `save` */
 static bool is_dry_run; /* this image only shows that it could take over */
 
 void reexec_keeps(const struct part *list) {
@@ -37,14 +37,14 @@ void reexec_dead_mans_alarm(unsigned int seconds) {
   sigset_t alarm_only;
   (void)sigemptyset(&alarm_only);
   (void)sigaddset(&alarm_only, SIGALRM);
-  /* One that another process sent before must not end us now. */
+  /* Discards a pending alarm from another process, which would end the keeper now. */
   const struct timespec at_once = {0};
   if (seconds > 0) (void)sigtimedwait(&alarm_only, NULL, &at_once);
   (void)alarm(seconds);
   (void)sigprocmask(seconds > 0 ? SIG_UNBLOCK : SIG_BLOCK, &alarm_only, NULL);
 }
 
-/* The state as it lies in the file: magic, version, length of the parts, the parts, then what the output thread writes. */
+/* The state file: magic, version, length of the parts, the parts, then the state of the output thread. */
 static int save_state(int fd) {
   struct buffer state = {0};
   buffer_add(&state, STATE_MAGIC, 8);
@@ -153,7 +153,7 @@ static enum resumed load_parts(int state) {
   for (const struct part *part = parts; part->save && loaded; part++) {
     if (part->since <= version) loaded = part->load(&in);
   }
-  loaded = loaded && in.at == in.end; /* of a version that we know, there is nothing that we do not know */
+  loaded = loaded && in.at == in.end; /* a known version has no unknown bytes at the end */
   (void)munmap(bytes, sizeof head + length);
   loaded = loaded && lseek(state, (off_t)(sizeof head + length), SEEK_SET) >= 0 && output_restore(state) == 0;
   return loaded ? RESUME_DONE : RESUME_DAMAGED;

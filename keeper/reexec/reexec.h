@@ -1,4 +1,4 @@
-/* The keeper executes its program again in place: same pid, every descriptor kept, everything it knows in a memory file. */
+/* Re-exec: the keeper executes its program again in place. The pid and all descriptors stay; a memory file holds the state. */
 #ifndef KEEPER_REEXEC_H
 #define KEEPER_REEXEC_H
 
@@ -7,33 +7,33 @@
 
 #include "protocol/wire.h"
 
-/* What is handed on to the next image: in this order, which the version stands for. */
+/* A part of the state. The version stands for the order of the parts. */
 struct part {
   void (*save)(struct buffer *out); /* NULL: the end of the list */
   bool (*load)(struct reader *in);
-  uint32_t since; /* the version that brought it */
+  uint32_t since; /* the version that added the part */
 };
 void reexec_keeps(const struct part *parts);
 
-/* Looks for what it takes, before the supervisor is ended for it. NULL, or the step that would fail, with errno. */
+/* Checks what a re-exec needs, before the supervisor is ended for it. NULL, or the step that would fail, with errno. */
 const char *reexec_look_ahead(const char *path);
-/* Executes `path`. Returns only if that failed: the step, with errno. Everything can go on then. */
+/* Executes `path`. Returns only on failure: the step, with errno. Then the keeper can continue. */
 const char *reexec_run(const char *path);
-/* In a child, whose output thread was stopped when it was forked: executes `path` there, which is to show that it could take
- * over. Returns only if that failed: the step, with errno. */
+/* Executes `path` as a dry run. Call it in a child that was forked while the output thread was stopped. Returns only on
+ * failure: the step, with errno. */
 const char *reexec_dry_run(const char *path);
 
-/* The memory file that the image before this one left, or -1; takes it out of the environment. */
+/* The memory file that the previous image left, or -1. Removes it from the environment. */
 int reexec_left_state(void);
-/* Whether that was left to a dry run. */
+/* Whether the state was left for a dry run. */
 bool reexec_is_dry_run(void);
 
-/* Ends this process if it takes longer than so many seconds; 0: no more. */
+/* Kills this process if it is still busy after this many seconds; 0 cancels that. */
 void reexec_dead_mans_alarm(unsigned int seconds);
 
-/* Also what a dry run ends with. */
+/* Also the exit status of a dry run. */
 enum resumed { RESUME_DONE = 0, RESUME_DAMAGED = 1, RESUME_LATER_VERSION = 2 };
-/* Takes the state over. */
+/* Restores the state. */
 enum resumed reexec_resume(int state);
 
 #endif
