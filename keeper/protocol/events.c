@@ -12,12 +12,12 @@
 #include "protocol/protocol.h"
 
 enum {
-  DELIVERED_AT = 4 + 1 + 8 + 8,  /* where deliveredAt lies in a frame */
+  DELIVERED_AT = 4 + 1 + 8 + 8,  /* offset of deliveredAt in a frame */
   HEADER = DELIVERED_AT + 8,
   REPORTED_BYTES = 256,
 };
 
-/* In an event's source: a line of a stranger. */
+/* Bit in an event's source: the event is a stranger's line. */
 #define STRANGERS (1ULL << 63)
 
 struct event {
@@ -232,7 +232,7 @@ bool events_set_first_aside(void) {
   size_t length = first->size - HEADER;
   buffer_u32(event, first->code);
   buffer_bytes(event, first->frame + HEADER, length < REPORTED_BYTES ? length : REPORTED_BYTES);
-  /* It takes the place and the number of the one that it reports, so that no number is missing. */
+  /* The report gets the sequence number of the event that it replaces, so that no number is missing. */
   struct event *report = make_event(first->happened_at, 0);
   last_seq--;
   report->seq = first->seq;

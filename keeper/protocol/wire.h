@@ -1,4 +1,4 @@
-/* Bytes in and out: growing buffers, and readers that never go beyond what is there. Little-endian throughout. */
+/* Encoding and decoding: growing buffers, and readers that never read past the end. All numbers are little-endian. */
 #ifndef KEEPER_PROTOCOL_WIRE_H
 #define KEEPER_PROTOCOL_WIRE_H
 
@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes in another owner's buffer. */
+/* Bytes in a buffer of another owner. */
 struct span {
   const uint8_t *data;
   size_t length;
 };
 
-/* A counted list in another owner's buffer: texts, pairs (two texts an item) or numbers. */
+/* A counted list in a buffer of another owner: texts, pairs (two texts per item) or numbers. */
 struct list {
   const uint8_t *data;
   size_t length;
@@ -25,7 +25,7 @@ struct buffer {
   size_t capacity;
 };
 
-/* Reading beyond the end yields zeros and sets `failed`. */
+/* Reading past the end returns zeros and sets `failed`. */
 struct reader {
   const uint8_t *at;
   const uint8_t *end;
@@ -39,12 +39,12 @@ void buffer_u32(struct buffer *buffer, uint32_t value);
 void buffer_u64(struct buffer *buffer, uint64_t value);
 void buffer_bytes(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_text(struct buffer *buffer, const char *text);
-/* Puts a u32 over bytes that were written before. */
+/* Overwrites four bytes that were written before. */
 void buffer_set_u32(struct buffer *buffer, size_t offset, uint32_t value);
 void buffer_set_u64(struct buffer *buffer, size_t offset, uint64_t value);
-/* Takes the first bytes away; a buffer that gets empty gives its memory back. */
-/* Writes all of it into a file; -1 with errno. */
+/* Writes the whole buffer to a file; -1 with errno. */
 int buffer_write(const struct buffer *buffer, int fd);
+/* Removes the first bytes. An empty buffer frees its memory. */
 void buffer_drop(struct buffer *buffer, size_t length);
 void buffer_free(struct buffer *buffer);
 
@@ -60,7 +60,7 @@ struct list read_numbers(struct reader *reader);
 /* Number `index` of a list of numbers. */
 uint64_t list_number(const struct list *list, uint32_t index);
 
-/* A copy with a NUL behind it, for the system; the caller frees it. */
+/* A NUL-terminated copy; the caller frees it. */
 char *span_text(struct span span);
 bool span_equals(struct span span, const char *text);
 
