@@ -1,4 +1,4 @@
-// What output.h offers to those who follow from a control connection.
+// The part of output.h for control connections that follow output.
 #include "output/output.h"
 #include "output/thread.h"
 

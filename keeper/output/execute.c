@@ -1,4 +1,4 @@
-// What output.h offers for the re-exec of the keeper.
+// The part of output.h for the re-exec of the keeper.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

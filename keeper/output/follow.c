@@ -55,7 +55,7 @@ bool followers_next_ready(struct followers *followers, uint64_t *id) {
   return true;
 }
 
-/* The length of the first line of `bytes`, its newline included; a piece counts as one. */
+/* The length of the first line of `bytes`, with its newline; an incomplete line counts as one. */
 static size_t line_length(const char *bytes, size_t length) {
   const char *newline = memchr(bytes, '\n', length);
   return newline ? (size_t)(newline - bytes) + 1 : length;
@@ -104,7 +104,7 @@ bool followers_offer(struct followers *followers, const struct entry *entry, con
   return followers->ready > before;
 }
 
-/* All of a notification but the line itself. */
+/* The size of a notification without its line. */
 enum { NOTIFICATION_FRAME = 192 };
 
 static char *put(char *out, const char *text) {
@@ -128,7 +128,7 @@ static size_t format_notification(struct time_text *times, const struct entry *e
   return (size_t)(to - out);
 }
 
-/* Where only a measured notification fits: makes it elsewhere first. 0 if it does not fit. */
+/* For little room: formats into a temporary buffer first, to know the exact size. 0 if it does not fit. */
 static size_t format_tightly(struct time_text *times, const struct entry *entry, const char *line, size_t length,
                              char *out, size_t cap) {
   char *made = memory_take(NOTIFICATION_FRAME + JSON_GROWTH * length);

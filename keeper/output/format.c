@@ -7,7 +7,7 @@
 
 #include "app/memory.h"
 
-/* A program is a row of these; LITERAL is followed by a u16 length (of this machine's order) and the bytes. */
+/* A program is a sequence of these. LITERAL is followed by a u16 length (native byte order) and the bytes. */
 enum operation { LITERAL, GO_TIME, SLASH_TIME, SHORT_TIME, ISO_TIME, PID };
 
 static const size_t field_size[] = {[GO_TIME] = 19, [SLASH_TIME] = 19, [SHORT_TIME] = 15, [ISO_TIME] = ISO_TIME_SIZE, [PID] = 10};
@@ -37,7 +37,8 @@ static enum operation field_of(char letter) {
   }
 }
 
-/* A field of two characters becomes one byte and cuts a literal in two (three bytes), so four times the text is enough. */
+/* A field of two characters becomes one byte and may split a literal, which adds three bytes, so four times the text is
+ * enough. */
 static int start_program(struct template *template, size_t text_length) {
   *template = (struct template){0};
   if (text_length > TEMPLATE_LIMIT) {
@@ -105,7 +106,7 @@ static void put_date(char *out, const struct tm *tm, char between) {
   put_two(out + 8, tm->tm_mday);
 }
 
-/* An offset has whole minutes in ISO 8601, so the time before it is that of such a zone. */
+/* An ISO 8601 offset has whole minutes, so the time is shifted by whole minutes too. */
 static void put_iso(struct time_text *times, time_t now, long offset) {
   long minutes = offset / 60, size = labs(minutes);
   time_t shifted = now + 60 * minutes;

@@ -1,4 +1,4 @@
-// The insides of JSON strings, and where UTF-8 may be cut. Declared in format.h.
+// Escapes JSON strings, and finds where UTF-8 may be cut. Declared in format.h.
 #include "output/format.h"
 
 #include <string.h>
@@ -6,8 +6,8 @@
 #define EACH_BYTE 0x0101010101010101u
 #define HIGH_BITS 0x8080808080808080u
 
-/* Whether any of eight bytes is a control character, a quote, a backslash or not ASCII: the subtractions borrow into a
- * byte's high bit when it is smaller, which is exact here because bytes that have it set are asked for as well. */
+/* Whether any of eight bytes is a control character, a quote, a backslash or not ASCII. A subtraction sets a byte's high bit if
+ * the byte is smaller. That is exact here because bytes with the high bit set count as special anyway. */
 static bool any_special(const char *bytes) {
   uint64_t word;
   memcpy(&word, bytes, sizeof word);
@@ -20,7 +20,7 @@ static bool is_special(uint8_t byte) {
   return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80;
 }
 
-/* How many bytes a character takes by its first one, and what the second one may be (Unicode, table 3-7). 0: none. */
+/* The length of a character with this first byte, and the range of its second byte (Unicode, table 3-7). 0: invalid. */
 static size_t character_shape(uint8_t first, uint8_t *low, uint8_t *high) {
   *low = 0x80;
   *high = 0xbf;
@@ -34,7 +34,7 @@ static size_t character_shape(uint8_t first, uint8_t *low, uint8_t *high) {
   return 0;
 }
 
-/* Takes one character that is not ASCII, or the longest beginning of one; `whole` says which. Returns its bytes. */
+/* Reads a character that is not ASCII, or the longest valid prefix of one; `whole` tells which. Returns the number of bytes. */
 static size_t take_character(const uint8_t *bytes, size_t length, bool *whole) {
   uint8_t low, high;
   size_t size = character_shape(bytes[0], &low, &high), got = 1;
@@ -64,7 +64,7 @@ size_t json_escape(char *out, const char *bytes, size_t length) {
   char *to = out;
   size_t at = 0;
   while (at < length) {
-    // `to` never has less room than what is left of `bytes`, so eight may be written where eight are left.
+    // `to` has at least as much room as is left of `bytes`, so eight bytes may be written where eight are left.
     while (length - at >= 8 && !any_special(bytes + at)) {
       memcpy(to, bytes + at, 8);
       to += 8;

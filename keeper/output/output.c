@@ -59,7 +59,8 @@ int table_open(struct output **table) {
   return 0;
 }
 
-/* Signals are the main thread's: a SIGPIPE here would end the keeper, another would be lost to its signalfd. */
+/* The thread blocks all signals: SIGPIPE would end the keeper here, and the others must arrive at the main thread's
+ * signalfd. */
 int table_start_thread(void) {
   struct output *table;
   if (table_open(&table) != 0) return -1;

@@ -1,14 +1,14 @@
-/* Worker output: a second thread that passes lines on from the workers' pipes to a sink, keeps the last ones of each
- * worker, and never holds up the main loop. All functions are called from the main thread only, and none blocks on a
- * sink. Functions that return int return 0, or -1 with errno.
+/* Worker output: a second thread reads lines from the workers' pipes, writes them to a sink, and keeps the last ones of each
+ * worker. It never delays the main loop. Call all functions from the main thread only; none blocks on a sink. Functions that
+ * return int return 0, or -1 with errno.
  *
- * Text goes behind `prefix`: %t is the time as `Jan _2 15:04:05.000`, %d as `2006/01/02 15:04:05`, %T as `Jan _2
- * 15:04:05` (all local), %p the worker's pid, %% a per cent sign. JSON is one object a line: `{"time":"…Z",FRAGMENT,
- * "pid":1,"line":"…"}`, where what is not UTF-8 has become U+FFFD, and `json` is the fragment (may be empty). The time is
- * when the line's end was read. Neither is longer than 4096 bytes. How lines longer than 64 KiB go: pass.h.
+ * A text line comes after `prefix`: %t is the time as `Jan _2 15:04:05.000`, %d as `2006/01/02 15:04:05`, %T as
+ * `Jan _2 15:04:05` (all local), %p the worker's pid, %% a percent sign. JSON is one object per line:
+ * `{"time":"…",FRAGMENT,"pid":1,"line":"…"}`, with invalid UTF-8 replaced by U+FFFD; `json` is the fragment, maybe empty. The
+ * time is when the end of the line was read. Prefix and fragment have at most 4096 bytes. Lines longer than 64 KiB: pass.h.
  *
- * A sink that is stuck (a pipe without a reader) stops the reading of workers, so that they wait, and nothing else; one
- * that fails loses lines until it works again. Both failures and losses are told on standard error, at most once a minute. */
+ * While a sink is stuck (a pipe without a reader), workers are not read, so they wait; nothing else does. A sink that fails
+ * loses lines until it works again. Failures and losses are reported on standard error, at most once a minute. */
 #ifndef KEEPER_OUTPUT_H
 #define KEEPER_OUTPUT_H
 
@@ -17,56 +17,55 @@
 
 #include "protocol/wire.h"
 
-/* Makes what output_eventfd gives. The thread starts with the first add, log or format. Calling it again is harmless. */
+/* Creates the event descriptor. The thread starts with the first add, log or format. Further calls have no effect. */
 int output_start(void);
 
-/* Passes on what comes out of `pipe_fd`: the thread owns it from here on, sets O_NONBLOCK on it and closes it (when this
- * fails, it is still the caller's). `pid` 0: not known yet, see output_pid. `keep`: its lines are kept for output_follow;
- * the last ones for output_tail are kept in any case. */
+/* Reads lines from `pipe_fd`: the thread owns it, sets O_NONBLOCK and closes it (on failure the caller still owns it). `pid` 0:
+ * not known yet, see output_pid. `keep`: keeps its lines for output_follow; the last bytes for output_tail are always kept. */
 int output_add(uint64_t worker, uint32_t pid, int pipe_fd, const char *prefix, const char *json, int keep);
 void output_pid(uint64_t worker, uint32_t pid);
 
-/* The worker is gone: read what is in its pipe now, also when the sink is stuck (16 MiB wait for it then, more is lost
- * and counted), then report it drained: output_eventfd() becomes readable and output_next_drained returns 1 with its
- * number (0: no more). The descriptor is clear when neither that nor output_next_ready has any more. */
+/* The worker is gone: reads what is in its pipe now, even if the sink is stuck (then 16 MiB are queued, and more is lost and
+ * counted). After that it reports the worker as drained: output_eventfd() becomes readable, and output_next_drained returns 1
+ * with the worker's number (0: none left). The descriptor is cleared when output_next_drained and output_next_ready have
+ * nothing left. */
 void output_drain(uint64_t worker);
 int output_eventfd(void);
 int output_next_drained(uint64_t *worker);
 
-/* Copies the worker's last raw bytes (at most cap, and 8 KiB), from the start of a line if there is one; a half line
- * at the end included. Returns how many. */
+/* Copies the worker's last raw bytes (at most cap, and 8 KiB), from the start of a line if possible, including an incomplete
+ * line at the end. Returns the length. */
 size_t output_tail(uint64_t worker, char *buf, size_t cap);
-/* Forgets the worker and closes its pipe. Its half line is passed on as a line first. */
+/* Forgets the worker and closes its pipe, after passing on its incomplete line as a line. */
 void output_remove(uint64_t worker);
 
-/* crank's own lines, each whole, in order with each other: 1 stdout, 2 stderr, 3 the log socket (stderr if there is
- * none), one datagram a line. A newline is added if the last line lacks one. 256 KiB wait for a sink that is stuck; more
- * is lost, and told when it works again. -1 only when the thread cannot be started, or for no such sink. */
+/* Writes crank's own lines, each unbroken and in order: 1 stdout, 2 stderr, 3 the log socket (stderr if there is none), one
+ * datagram per line. Adds a newline if the last line has none. A stuck sink has a queue of 256 KiB; more is lost, which is
+ * reported when the sink works again. -1 only if the thread cannot be started, or with EINVAL for an unknown sink. */
 int output_log(int sink, const char *bytes, size_t n);
-/* format 0 text, 1 json; sink 0 stdout, 2 stderr, 1 datagrams to the unix socket at `address`: the address is looked up
- * for each, so the reader may come later, go, and come back. `header` comes before each datagram, and is a template as a
- * prefix is. */
+/* format 0 text, 1 JSON; sink 0 stdout, 2 stderr, 1 datagrams to the unix socket at `address`. The address is resolved for each
+ * datagram, so its reader may start later and restart. `header` comes before each datagram, and is a template like a prefix. */
 int output_format(int format, int sink, struct span address, const char *header);
 
-/* A follower (a control connection) wants the last `lines` of `worker` (0: of all), and with `follow` all later ones;
- * without, it gets a `logEnd` behind them and is then forgotten. What it gets are complete control notifications, one a
- * line; pieces of a line longer than 8 KiB have "partial":true but for the last. output_take copies as many whole ones
- * as `cap` holds (64 KiB always hold one) and counts the lines that were lost since the last time because it did not
- * take them: 256 KiB wait. output_eventfd becomes readable when there is some; output_next_ready says for whom (0:
- * no more), again only after it took something and some is left, or something came after it had taken all. */
+/* A follower (a control connection) gets the last `lines` of `worker` (0: of all), and with `follow` all later ones. Without,
+ * it gets a `logEnd` after them and is then removed. It gets complete control notifications, one per line. A line longer than 8
+ * KiB comes in pieces; all but the last have "partial":true. output_take copies as many complete notifications as fit into
+ * `cap` (64 KiB always hold one). It also counts the lines that were lost since the last call because the follower's queue of
+ * 256 KiB was full. output_eventfd becomes readable when there is something to take. output_next_ready returns the follower (0:
+ * none left), and returns it again only when something is left after a take, or arrives after it took everything. */
 int output_follow(uint64_t follower, uint64_t worker, uint32_t lines, int follow);
 void output_unfollow(uint64_t follower);
 int output_next_ready(uint64_t *follower);
 size_t output_take(uint64_t follower, char *buf, size_t cap, uint64_t *dropped);
 
-/* Waits until crank's own lines and what was read of the workers' are written, at most timeout_ms. -1 with ETIMEDOUT. */
+/* Waits at most timeout_ms until crank's own lines and all lines read from workers are written. -1 with ETIMEDOUT. */
 int output_flush(int timeout_ms);
 
-/* For in-place execution. output_stop ends the thread between two writes (it waits for one to a file that is under way).
- * output_save writes everything (pipes' descriptor numbers, half lines, kept lines, followers, queued lines, format) to
- * `fd` from its current offset; the descriptors that it names lose FD_CLOEXEC until output_restore or output_start.
- * output_restore reads that back, of this or any earlier version, before the thread is started. After a failed
- * execution output_start goes on with what there was. */
+/* For the re-exec. output_stop ends the thread between two writes; it waits for a running write to a file. output_save writes
+ * the whole state (descriptor numbers of pipes, incomplete lines, kept lines, followers, queued lines, format) to `fd` from its
+ * current offset. The saved descriptors lose FD_CLOEXEC until output_restore or output_start. output_restore reads the state,
+ * of this or any earlier version, before the thread starts. After a failed exec, output_start continues with the current
+ * state. */
 void output_stop(void);
 int output_save(int fd);
 int output_restore(int fd);

@@ -6,9 +6,9 @@
 #include "app/memory.h"
 
 enum {
-  /* Marks are copied in steps of this many bytes, with room for it behind them. */
+  /* Marks are copied in steps of this many bytes, so there must be this much room after them. */
   STEP = 32,
-  /* The most that is put around a line besides its mark: newlines, and what ends a JSON object. */
+  /* Maximum bytes around a line in addition to its mark: newlines and the end of a JSON object. */
   AROUND = 32,
 };
 
@@ -54,13 +54,13 @@ static void render(struct route *route, struct mark *mark, uint32_t pid, uint64_
 }
 
 size_t pass_bound(const struct route *route, const struct mark *mark, size_t wanted) {
-  // The worst are empty lines: each byte becomes a mark. The room kept free is for a half line and for crank's own lines.
+  // Worst case: empty lines, each byte of which becomes a mark. Keeps room for an incomplete line and crank's own lines.
   size_t each = longest_mark(route, mark) + AROUND + JSON_GROWTH, kept = 4 * JSON_GROWTH * LINE_LIMIT;
   size_t bound = (route->sink->capacity - kept) / each;
   return bound < wanted ? bound : wanted;
 }
 
-/* May write up to STEP - 1 bytes too many, over what comes next. */
+/* May write up to STEP - 1 bytes more, which the next bytes overwrite. */
 static char *put_mark(char *out, const struct mark *mark) {
   for (size_t i = 0; i < mark->length; i += STEP) memcpy(out + i, mark->rendered + i, STEP);
   return out + mark->length;
@@ -70,7 +70,7 @@ static size_t room_for(const struct route *route, const struct mark *mark, size_
   return mark->length + AROUND + STEP + (route->format == FORMAT_JSON ? JSON_GROWTH * length : length);
 }
 
-/* Ends a long line that another source has begun here. */
+/* Ends an unfinished long line of another source. */
 static char *end_open_line(struct sink *sink, char *out) {
   if (sink->open) *out++ = '\n';
   sink->open = NULL;
@@ -109,7 +109,8 @@ static void put_line(struct route *route, const struct mark *mark, const char *l
   if (datagram) sink_end_message(sink);
 }
 
-/* The way that nearly all bytes go: short lines as text. Takes as many of them as have room, and writes now and then. */
+/* The fast path for nearly all bytes: short lines as text. Handles as many of them as there is room for, and writes when enough
+ * is queued. */
 static size_t pass_short_lines(struct route *route, const struct mark *mark, const char *bytes, size_t length) {
   struct sink *sink = route->sink;
   if (route->format != FORMAT_TEXT || sink->kind == SINK_DATAGRAMS || sink->open) return 0;
@@ -137,7 +138,7 @@ static size_t pass_short_lines(struct route *route, const struct mark *mark, con
 /* Ends the line that this worker has begun, if it was cut into pieces. */
 static void pass_end(struct route *route, const struct mark *mark) {
   if (route->sink->open == mark) put_line(route, mark, "", 0, true);
-  // No room: whatever comes next begins a line of its own.
+  // No room: the next output starts a new line.
   if (route->sink->open == mark) route->sink->is_torn = true;
   if (route->sink->open == mark) route->sink->open = NULL;
 }
@@ -148,7 +149,7 @@ struct piece {
   bool ends;
 };
 
-/* The next line of `bytes`, or a piece of it; nothing taken if it is neither whole nor too long. */
+/* The next line of `bytes`, or a piece of it; `taken` is 0 if the line is incomplete but not too long. */
 static struct piece next_piece(const char *bytes, size_t length, bool final) {
   const char *newline = memchr(bytes, '\n', length <= LINE_LIMIT ? length : LINE_LIMIT + 1);
   if (newline) {

@@ -1,4 +1,4 @@
-// Reading a worker's pipe, and what becomes of the bytes. Declared in thread.h.
+// Reads a worker's pipe and distributes the bytes. Declared in thread.h.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "app/pages.h"
 #include "output/thread.h"
 
-/* A buffer for half lines that is not bigger stays with its worker. */
+/* A buffer for an incomplete line up to this size is kept for its worker. */
 enum { SMALL_HALF = 256 };
 
 uint64_t thread_time(void) {
@@ -20,7 +20,7 @@ uint64_t thread_time(void) {
   return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
-/* Keeps what has been passed on, for those who follow now or ask later. The lock is let go between entries. */
+/* Keeps passed lines for current and later followers. The lock is released between entries. */
 static void keep_lines(struct output *output, const struct source *source, uint32_t pid, uint64_t at, const char *bytes,
                        size_t length) {
   if (!source->is_kept) return;
@@ -28,7 +28,7 @@ static void keep_lines(struct output *output, const struct source *source, uint3
   for (size_t done = 0; done < length; done += entry.length) {
     entry.length = (uint32_t)entry_cut(bytes + done, length - done);
     table_lock(output);
-    // What would be driven out again before the last entry is there need not go in.
+    // Skips entries that would be dropped again before the last one is stored.
     if (length - done <= KEPT_LIMIT - KEPT_LIMIT / 16) {
       ring_make_room(&output->kept, entry.length);
       (void)ring_put(&output->kept, &entry, bytes + done);
@@ -59,7 +59,7 @@ static void pass_on(struct output *output, struct source *source, uint64_t at, s
   table_unlock(output);
   size_t done = pass_lines(&output->route, &source->mark, pid, at, output->chunk, length, final);
   keep_half(source, output->chunk + done, length - done);
-  // For those who follow, too, the last half line is a line. There is room: what is left at the end is a half line.
+  // Followers also get the last incomplete line as a line. There is room: only an incomplete line is left at the end.
   if (final && done > 0 && output->chunk[done - 1] != '\n') output->chunk[done++] = '\n';
   keep_lines(output, source, pid, at, output->chunk, done);
 }
@@ -101,6 +101,6 @@ void drain_source(struct output *output, struct source *source) {
     if (n == 0) break;
     left -= n;
   }
-  // One read more tells an end from a pause, so that a last half line comes with the rest.
+  // One more read tells an end from a pause, so that a last incomplete line comes with the rest.
   if (source->fd >= 0 && left == 0) (void)read_source(output, source, 1);
 }

@@ -13,7 +13,8 @@ size_t entry_cut(const char *bytes, size_t length) {
   return newline ? (size_t)(newline - bytes) + 1 : text_cut(bytes, ENTRY_LIMIT);
 }
 
-/* Entries lie in a row; a quarter more than the limit, so that they are moved to the front only now and then. */
+/* Entries are stored one after another. A quarter more room than the limit, so that they seldom have to be moved to the
+ * front. */
 static size_t size_of(const struct ring *ring) {
   return ring->limit + ring->limit / 4;
 }

@@ -1,5 +1,5 @@
-/* Queues of lines as they were said, in bounded memory that is there only while they hold something; and the last raw
- * bytes of one worker. No locks of their own. */
+/* Queues of lines in bounded memory, which is allocated only while they hold something; and the last raw bytes of one worker.
+ * No locking here. */
 #ifndef KEEPER_OUTPUT_RING_H
 #define KEEPER_OUTPUT_RING_H
 
@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 enum {
-  /* The most bytes of one entry. A longer line is kept as several entries, of which only the last one ends it. */
+  /* Maximum length of an entry. A longer line becomes several entries; only the last one has its newline. */
   ENTRY_LIMIT = 8 * 1024,
   TAIL_SIZE = 8 * 1024,
 };
 
-/* Lines that one worker said at one time (CLOCK_REALTIME, ms). If they do not end with a newline, the last one goes on. */
+/* Lines that one worker wrote at one time (CLOCK_REALTIME, ms). Without a newline at the end, the last line continues in the
+ * next entry. */
 struct entry {
   uint64_t worker;
   uint64_t at;
@@ -21,7 +22,7 @@ struct entry {
   uint32_t length;
 };
 
-/* `limit`: the most bytes that it holds, entries' headers included. */
+/* `limit`: the maximum number of bytes, including the entries' headers. */
 struct ring {
   char *pages;
   size_t limit;
@@ -29,14 +30,14 @@ struct ring {
   size_t end;
 };
 
-/* The first entry's length out of `length` bytes: whole lines where one fits. */
+/* The length of the first entry within `length` bytes: complete lines if one fits. */
 size_t entry_cut(const char *bytes, size_t length);
 
-/* Puts an entry at the end: false if there is no room. */
+/* Appends an entry. False if there is no room. */
 bool ring_put(struct ring *ring, const struct entry *entry, const char *bytes);
-/* Drops the oldest entries until one of `length` bytes has room. */
+/* Drops the oldest entries until an entry of `length` bytes fits. */
 void ring_make_room(struct ring *ring, size_t length);
-/* Reads the entry at *at (0 for the first one) and moves *at behind it; false at the end. */
+/* Reads the entry at *at (0: the first one) and moves *at to the next; false at the end. */
 bool ring_read(const struct ring *ring, size_t *at, struct entry *entry, const char **bytes);
 void ring_drop_first(struct ring *ring);
 bool ring_is_empty(const struct ring *ring);
@@ -44,12 +45,12 @@ void ring_free(struct ring *ring);
 
 struct tail {
   char *bytes;
-  /* How many were ever written; the last TAIL_SIZE of them are there. */
+  /* Number of bytes ever written; the last TAIL_SIZE of them are kept. */
   uint64_t written;
 };
 
 void tail_add(struct tail *tail, const char *bytes, size_t length);
-/* Copies the last bytes, at most `cap`, from the start of a line if there is one. */
+/* Copies the last bytes, at most `cap`, from the start of a line if possible. */
 size_t tail_read(const struct tail *tail, char *out, size_t cap);
 void tail_free(struct tail *tail);
 

@@ -1,11 +1,11 @@
-// The table as bytes, for the re-exec of the keeper. Declared in thread.h.
+// Saves and loads the table for the re-exec of the keeper. Declared in thread.h.
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/memory.h"
 #include "output/thread.h"
 
-/* Raised when fields are added; they go to the end, and older ones are still read. */
+/* Raise it when fields are added, at the end only: older versions must stay readable. */
 enum { STATE_VERSION = 2 };
 
 static void save_fd(struct buffer *out, int fd) {
@@ -25,7 +25,7 @@ static void save_source(const struct output *output, const struct source *source
   buffer_text(out, source->json);
   buffer_u8(out, source->is_kept);
   buffer_u8(out, (uint8_t)source->drain);
-  // A long line that is open in the sink goes on there.
+  // An unfinished long line continues in the sink.
   buffer_u8(out, output->out.open == &source->mark);
   buffer_bytes(out, source->half, source->half_length);
   char tail[TAIL_SIZE];
@@ -136,7 +136,7 @@ static void load_sink(struct sink *sink, struct reader *in) {
   sink->is_midline = read_u8(in) != 0;
   sink->lost = read_u64(in);
   struct span waiting = read_bytes(in);
-  // Whatever was torn, what waits begins where it stopped.
+  // The queued bytes continue where the previous image stopped, so they need no newline before them.
   bool is_torn = sink->is_torn;
   sink->is_torn = false;
   char *room = waiting.length > 0 && waiting.length < SINK_CAPACITY ? sink_room(sink, waiting.length) : NULL;
@@ -145,7 +145,7 @@ static void load_sink(struct sink *sink, struct reader *in) {
   sink->is_torn = is_torn;
 }
 
-/* Bits of the first byte of a route. */
+/* Bits of a route's first byte. */
 enum { ROUTE_JSON = 1, ROUTE_STDERR = 2 };
 
 void table_save(const struct output *output, struct buffer *out) {
@@ -167,7 +167,7 @@ void table_save(const struct output *output, struct buffer *out) {
   save_followers(output, out);
 }
 
-/* The first version had its descriptor connected, and no address. */
+/* Version 1 had a connected descriptor and no address. */
 static void load_address(struct wanted_route *wanted, uint32_t version, struct reader *in) {
   if (version < 2) return;
   struct span address = read_bytes(in);

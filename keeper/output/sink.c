@@ -19,8 +19,8 @@ void sink_start(struct sink *sink, const char *name, int fd) {
   *sink = (struct sink){.name = name, .fd = fd, .own_fd = -1, .capacity = SINK_CAPACITY};
 }
 
-/* Inherited descriptions are shared with the process that started us, so they are never made non-blocking: a pipe or a terminal
- * is opened once more. EACCES: it belongs to another user; ENXIO: it has no reader now. */
+/* Inherited file descriptions are shared with our parent process, so they must not become non-blocking: a pipe or a terminal is
+ * opened again. EACCES: it belongs to another user. ENXIO: it has no reader now. */
 static int find_kind(struct sink *sink) {
   struct stat status;
   if (fstat(sink->fd, &status) != 0) return -1;
@@ -43,7 +43,7 @@ static ssize_t write_asked(int fd, const char *bytes, size_t length) {
     errno = EAGAIN;
     return -1;
   }
-  // pipe(7): with room for one page, a write of at most PIPE_BUF does not wait.
+  // pipe(7): if there is room for one page, a write of at most PIPE_BUF does not block.
   return write(fd, bytes, length < PIPE_BUF ? length : PIPE_BUF);
 }
 
@@ -95,7 +95,7 @@ static bool write_stream(struct sink *sink) {
   return true;
 }
 
-/* One message that cannot be sent is dropped; those behind it are still tried, for it may have been too long. */
+/* A message that cannot be sent is dropped. Later ones are still tried, because the message may only have been too long. */
 static void write_datagrams(struct sink *sink) {
   struct mmsghdr headers[SINK_MESSAGES];
   struct iovec parts[SINK_MESSAGES];
@@ -160,7 +160,7 @@ int sink_poll_fd(const struct sink *sink) {
   return sink->kind == SINK_OWN ? sink->own_fd : sink->fd;
 }
 
-/* How much of what snprintf wrote is there. */
+/* The length that snprintf really wrote. */
 static size_t written(size_t cap, int n) {
   return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
 }

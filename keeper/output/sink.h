@@ -1,5 +1,5 @@
-/* Where lines go: a stream that may be stuck, or a datagram socket. What a stream does not take waits here; nothing but
- * a write to a file can block, and nothing that goes wrong ends anything. Used by the output thread only. */
+/* Destinations for lines: a stream, which may be stuck, or a datagram socket. What a stream does not accept is queued here.
+ * Only a write to a file can block, and no error ends the keeper. Used only by the output thread. */
 #ifndef KEEPER_OUTPUT_SINK_H
 #define KEEPER_OUTPUT_SINK_H
 
@@ -10,22 +10,22 @@
 #include <sys/un.h>
 
 enum {
-  /* The most bytes that wait for a sink. Only addresses until they are used. */
+  /* Maximum bytes that wait for a sink. Only address space until they are used. */
   SINK_CAPACITY = 16 * 1024 * 1024,
-  /* The same where there are not so many addresses. */
+  /* The same if the address space is limited. */
   SINK_LEAST_CAPACITY = 2 * 1024 * 1024,
-  /* More than this waiting is a reason to write. */
+  /* Writes as soon as this much is queued. */
   SINK_FULL_WRITE = 192 * 1024,
   SINK_MESSAGES = 64,
 };
 
 enum sink_kind {
   SINK_UNKNOWN,
-  /* A file, or a device that takes everything. */
+  /* A file, or a device that never blocks. */
   SINK_FILE,
-  /* A pipe or a terminal through a description of our own, which is non-blocking. */
+  /* A pipe or a terminal, opened again as our own non-blocking description. */
   SINK_OWN,
-  /* The same where none can be had: asked before each write, which is small enough not to block then. */
+  /* The same if it cannot be opened again: polled before each write, and written in pieces that do not block then. */
   SINK_ASKED,
   SINK_SOCKET,
   SINK_DATAGRAMS,
@@ -37,24 +37,24 @@ struct sink {
   enum sink_kind kind;
   int own_fd;
   char *pages;
-  /* How many bytes the pages have; while there are none, how many they had or will have. */
+  /* Size of the pages; without pages, their previous or next size. */
   size_t capacity;
   size_t start;
   size_t end;
-  /* Waits until poll says POLLOUT. */
+  /* Waits until poll(2) reports POLLOUT. */
   bool stuck;
-  /* The last byte that it took is not a newline, and what should have followed was dropped. */
+  /* The last byte written is not a newline, and the rest of its line was dropped. */
   bool is_torn;
   bool is_midline;
-  /* Why the last write failed, 0 if it did not; and how many lines were dropped since that was told. */
+  /* The error of the last write, 0 if it succeeded; and the number of lines dropped since the last report. */
   int error;
   uint64_t lost;
-  /* That it fails has been told, and when anything was. */
+  /* Whether a failure was reported, and when the last report was made. */
   bool told_failure;
   uint64_t told_at;
-  /* Who has begun a line here that goes on: see pass.h. */
+  /* The mark of the worker whose long line is unfinished here: see pass.h. */
   const void *open;
-  /* Datagrams: where they go (length 0: where the descriptor is connected to), and where each message that waits ends. */
+  /* For datagrams: the address (length 0: the descriptor is connected), and the end of each queued message. */
   struct sockaddr_un address;
   socklen_t address_length;
   size_t ends[SINK_MESSAGES];
@@ -62,22 +62,22 @@ struct sink {
 };
 
 void sink_start(struct sink *sink, const char *name, int fd);
-/* Room for `bytes` at the end, after a write if need be. NULL: no room, for it is stuck. */
+/* Room for `bytes` at the end, after a write if necessary. NULL if the sink is stuck and there is no room. */
 char *sink_room(struct sink *sink, size_t bytes);
-/* So many bytes were put into the room. */
+/* Adds the bytes that were put into the room. */
 void sink_put(struct sink *sink, size_t bytes);
-/* A datagram ends here. */
+/* Ends a datagram. */
 void sink_end_message(struct sink *sink);
-/* Writes what waits, as far as it goes without blocking. True if nothing waits any more. */
+/* Writes queued bytes as far as possible without blocking. True if nothing is queued any more. */
 bool sink_write(struct sink *sink);
 size_t sink_waiting(const struct sink *sink);
-/* Which descriptor to poll for POLLOUT when it is stuck. */
+/* The descriptor to poll for POLLOUT while the sink is stuck. */
 int sink_poll_fd(const struct sink *sink);
-/* A sentence about a failure (at most once a minute), its end, or lost lines. Returns its length, 0 for none. */
+/* A sentence about a failure (at most once a minute), its end, or lost lines. Returns its length; 0: nothing to report. */
 size_t sink_take_report(struct sink *sink, uint64_t now, char *out, size_t cap);
-/* Gives the memory back, if nothing waits. */
+/* Frees the memory if nothing is queued. */
 void sink_rest(struct sink *sink);
-/* Forgets what waits, and the description of our own. */
+/* Drops what is queued, and closes our own description. */
 void sink_stop(struct sink *sink);
 
 #endif

@@ -1,4 +1,4 @@
-// The table of workers' pipes that the main loop and the output thread share. Declared in thread.h.
+// The table of worker pipes that the main loop and the output thread share. Declared in thread.h.
 #include "output/thread.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ void table_unlock(struct output *output) {
   (void)pthread_mutex_unlock(&output->lock);
 }
 
-/* EAGAIN means that it is readable already, which is all that matters. */
+/* EAGAIN: the counter is full, so the descriptor is readable anyway. */
 static void make_readable(int eventfd) {
   uint64_t one = 1;
   ssize_t n = write(eventfd, &one, sizeof one);
@@ -68,7 +68,7 @@ void table_free(struct output *output, struct source *source) {
   if (*link) *link = source->next;
   if (source->drain == DRAIN_DONE) output->drained--;
   if (source->fd >= 0) {
-    // A child that is just being made may hold the pipe open, so closing alone would not take it out of the epoll.
+    // A child between fork and exec may hold the pipe open, so closing it would not remove it from the epoll set.
     (void)epoll_ctl(output->pipes_fd, EPOLL_CTL_DEL, source->fd, NULL);
     (void)close(source->fd);
   }
@@ -85,11 +85,11 @@ void table_signal(const struct output *output) {
 }
 
 void table_clear_signal(const struct output *output) {
-  // Under the lock, so that nothing is added between the look and the read.
+  // The caller holds the lock, so nothing is added between the check and the read.
   if (output->drained > 0 || output->followers.ready > 0) return;
   uint64_t count;
   ssize_t n = read(output->event_fd, &count, sizeof count);
-  // EAGAIN: it was clear.
+  // EAGAIN: it was not readable.
   (void)n;
 }
 

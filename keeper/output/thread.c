@@ -89,7 +89,7 @@ static void write_logs(struct output *output) {
   struct log_queue taken[LOG_SINKS] = {0};
   table_lock(output);
   for (int i = 0; i < LOG_SINKS; i++) {
-    // A stuck sink's lines wait where they are counted.
+    // The lines of a stuck sink stay in the queue, where their number is limited.
     if (output->logs[i].bytes.length == 0 || log_sink(output, i)->stuck) continue;
     taken[i] = output->logs[i];
     output->logs[i] = (struct log_queue){0};
@@ -126,7 +126,7 @@ static void write_sinks(struct output *output) {
   if (!output->err.stuck) (void)sink_write(&output->err);
 }
 
-/* Each has one turn: the kernel puts a pipe that was told of behind the others. */
+/* Each pipe gets one turn: the kernel moves a reported pipe to the end of its list. */
 static void read_pipes(struct output *output) {
   struct epoll_event event;
   for (int turn = 0; turn < TURNS && !output->route.sink->stuck; turn++) {
@@ -135,7 +135,7 @@ static void read_pipes(struct output *output) {
   }
 }
 
-/* True when it is time to stop. */
+/* True if the thread must stop. */
 static bool look_at_table(struct output *output) {
   bool quiet = !output->out.stuck && !output->err.stuck;
   table_lock(output);
@@ -179,13 +179,13 @@ static void wait_for_work(struct output *output) {
   if (waits[2].revents != 0) (void)sink_write(&output->out);
   if (waits[3].revents != 0) (void)sink_write(&output->err);
   if (waits[1].revents == 0) return;
-  take_route(output); /* what was routed before a worker was added holds for its first line */
+  take_route(output); /* a route that was set before a worker was added applies to its first line */
   read_pipes(output);
 }
 
 void *thread_main(void *argument) {
   struct output *output = argument;
-  priority_give_way(); /* passing bulk on may wait; a readiness or an exit, which the other thread hears of, may not */
+  priority_give_way(); /* bulk output may wait; a readiness or an exit in the main thread must not */
   do {
     take_route(output);
     fulfil_wishes(output);

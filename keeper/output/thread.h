@@ -1,7 +1,7 @@
-/* The thread that passes output on, and the table that it shares with the main loop. Internal to output*.c.
+/* The thread that passes output on, and the table that it shares with the main loop. Internal to keeper/output.
  *
- * The lock is held only while a few bytes are copied, never over a system call that can block. What is not marked as
- * locked belongs to the thread alone, or to the main loop while there is no thread. */
+ * The lock is held only while a few bytes are copied, never during a system call that can block. Fields that are not marked as
+ * protected belong to the thread alone, or to the main loop while there is no thread. */
 #ifndef KEEPER_OUTPUT_THREAD_H
 #define KEEPER_OUTPUT_THREAD_H
 
@@ -17,16 +17,16 @@
 #include "protocol/wire.h"
 
 enum {
-  /* How much is read from one pipe before another has its turn. No more, so that a flood does not push other code
-   * out of the processor's second cache: a supervisor that has to fetch its code again answers half as fast. */
+  /* How much is read from one pipe before the next one's turn. Not more, so that a flood does not evict other code from the
+   * processor's L2 cache: a supervisor that must load its code again answers half as fast. */
   CHUNK_SIZE = 64 * 1024,
-  /* How many turns there are before the main loop's wishes are looked at again. */
+  /* Number of turns before the main loop's requests are checked again. */
   TURNS = 8,
-  /* The lines of all workers that are kept for output_follow. */
+  /* Size of the lines of all workers that are kept for output_follow. */
   KEPT_LIMIT = 128 * 1024,
-  /* The most bytes of crank's own lines that wait for one sink. */
+  /* Maximum bytes of crank's own lines that wait for one sink. */
   LOG_LIMIT = 256 * 1024,
-  /* Big buffers are given back when nothing has happened for so long. */
+  /* Idle time after which large buffers are freed. */
   REST_AFTER_MS = 1000,
 };
 
@@ -34,7 +34,7 @@ enum drain { DRAIN_NONE, DRAIN_ASKED, DRAIN_DONE, DRAIN_TOLD };
 
 /* A worker's pipe. */
 struct source {
-  /* Locked. */
+  /* Protected by the lock. */
   struct source *next;
   struct source *next_wish;
   bool has_wish;
@@ -42,12 +42,12 @@ struct source {
   uint32_t pid;
   enum drain drain;
   struct tail tail;
-  /* Never changes. */
+  /* Constant. */
   uint64_t worker;
   bool is_kept;
   char *prefix;
   char *json;
-  /* The thread's. fd -1: it has ended. */
+  /* Owned by the thread. fd -1: the pipe has ended. */
   int fd;
   struct mark mark;
   char *half;
@@ -55,7 +55,7 @@ struct source {
   size_t half_capacity;
 };
 
-/* A change of route, as output_format gave it. */
+/* A change of route, from output_format. */
 struct wanted_route {
   enum format format;
   /* Standard error instead of standard output. */
@@ -84,7 +84,7 @@ struct output {
   int wake_fd;
   int event_fd;
   int pipes_fd;
-  /* Locked. */
+  /* Protected by the lock. */
   bool stop;
   struct source *sources;
   struct source *first_wish;
@@ -96,7 +96,7 @@ struct output {
   struct wanted_route *wanted;
   uint64_t flush_wanted;
   uint64_t flush_done;
-  /* The thread's. */
+  /* Owned by the thread. */
   struct route route;
   char *header;
   struct sink out;
@@ -110,43 +110,44 @@ void *thread_main(void *output);
 
 /* CLOCK_REALTIME, ms. */
 uint64_t thread_time(void);
-/* Reads once, at most `wanted` bytes, and passes them on. Returns how many, 0 when there is nothing now or never again. */
+/* Reads once, at most `wanted` bytes, and passes them on. Returns the length; 0 if there is nothing now or the pipe has
+ * ended. */
 size_t read_source(struct output *output, struct source *source, size_t wanted);
-/* Reads what is in the pipe now, even when the sink is stuck: an exit may not wait for the reader of our output. Not
- * more than that, for what the worker left behind may go on writing. */
+/* Reads what is in the pipe now, even if the sink is stuck: an exit must not wait for the reader of our output. Reads no more
+ * than that, because processes that the worker left may keep writing. */
 void drain_source(struct output *output, struct source *source);
-/* Nothing more comes: the half line becomes a line, and the pipe is closed. */
+/* End of the pipe: passes on the incomplete line as a line, and closes the pipe. */
 void end_source(struct output *output, struct source *source);
 
-/* Does what the thread left to do when it stopped. */
+/* Does what the thread left undone when it stopped. */
 void thread_finish(struct output *output);
 
-/* The one table, made when it is first asked for; and its thread. -1 with errno. */
+/* The only table, created by the first call; and its thread. -1 with errno. */
 int table_open(struct output **table);
 int table_start_thread(void);
 void table_lock(struct output *output);
 void table_unlock(struct output *output);
 void table_wake(const struct output *output);
 
-/* What follows takes the table as it is: the caller holds the lock, or there is no thread. */
+/* For the functions below, the caller holds the lock, or there is no thread. */
 struct source *table_find(const struct output *output, uint64_t worker);
 struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, int fd, const char *prefix,
                          const char *json, bool is_kept);
-/* The thread is to look at this source. */
+/* Asks the thread to handle this source. */
 void table_wish(struct output *output, struct source *source);
 void table_free(struct output *output, struct source *source);
-/* Makes the pipe non-blocking and has the thread read it. */
+/* Makes the pipe non-blocking and lets the thread read it. */
 int table_watch(const struct output *output, struct source *source);
-/* FD_CLOEXEC or 0 for all that lives on through an execution in place. */
+/* Sets FD_CLOEXEC or 0 on all descriptors that survive a re-exec. */
 int table_close_on_exec(const struct output *output, int flag);
-/* Tells the main loop that there is something to ask for; and, if there is nothing, no more. */
+/* Tells the main loop that there is something to fetch; and clears that if there is nothing. */
 void table_signal(const struct output *output);
 void table_clear_signal(const struct output *output);
-/* Takes effect at once; without a thread only. */
+/* Takes effect at once; call it only without a thread or in the thread. */
 void thread_set_route(struct output *output, struct wanted_route *wanted);
 
 void table_save(const struct output *output, struct buffer *out);
-/* False: not what table_save wrote. What it had read by then is kept. */
+/* False if the state is malformed. What was read before that is kept. */
 bool table_load(struct output *output, struct reader *in);
 
 #endif
