@@ -16,12 +16,12 @@
 
 enum { LINE_BYTES = 4096, NAME_BYTES = 64 };
 
-/* The keeper's own group: its directory, and its path as /proc/PID/cgroup has it. NULL: not delegated, or not looked for yet. */
+/* The keeper's own group: its directory, and its path as in /proc/PID/cgroup. NULL: not delegated, or not determined yet. */
 static char *directory;
 static char *own_path;
 static bool is_looked_for;
 
-/* Where the groups are mounted, of which the mount shows those below `root`. */
+/* The mount point of cgroup2, and the group `root` that it shows there. */
 static bool find_mount(char *point, char *root) {
   FILE *mounts = fopen("/proc/self/mountinfo", "re");
   if (!mounts) return false;
@@ -36,7 +36,7 @@ static bool find_mount(char *point, char *root) {
   return is_found;
 }
 
-/* The path behind "0::" of /proc/PID/cgroup, to be freed; NULL if there is none. */
+/* The path after "0::" in /proc/PID/cgroup, which the caller frees; NULL if there is none. */
 static char *path_of(uint32_t pid) {
   char name[NAME_BYTES];
   char line[LINE_BYTES];
@@ -59,7 +59,8 @@ static bool is_marked(const char *path, const char *attribute) {
   return length == 1 && value[0] == '1';
 }
 
-/* As systemd marks it (Delegate=), or because it is the root of a namespace: the root of all groups has no cgroup.events. */
+/* systemd marks a delegated group (Delegate=); the root of a cgroup namespace is delegated too. The real root has no
+ * cgroup.events. */
 static bool is_delegated(const char *path, const char *own) {
   char events[LINE_BYTES + NAME_BYTES];
   if (access(path, W_OK) < 0) return false;
@@ -86,7 +87,7 @@ static void look_for_it(void) {
   }
 }
 
-/* A file of a group, or (name "") the group itself. False: there are no groups. */
+/* The path of a group's file, or (name "") of the group itself. False if there are no groups. */
 static bool file_of(struct cgroup group, const char *name, char *path, size_t room) {
   if (!is_looked_for) look_for_it();
   if (!directory || group.worker == 0) return false;
@@ -108,7 +109,7 @@ void cgroup_remove(struct cgroup group) {
   if (file_of(group, "", path, sizeof path)) (void)rmdir(path);
 }
 
-/* A build for the tests does without it, as an earlier kernel has to. */
+/* A build for the tests works without cgroup.kill, as on an older kernel. */
 #ifdef OLDER_KERNEL
 #define CGROUP_KILL "cgroup.kill of a later kernel"
 #else
@@ -119,7 +120,7 @@ void cgroup_kill(struct cgroup group) {
   char path[PATH_MAX];
   if (!file_of(group, CGROUP_KILL, path, sizeof path)) return;
   int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return; /* an earlier kernel: they are killed one by one */
+  if (fd < 0) return; /* older kernel: the processes are killed one by one */
   (void)!write(fd, "1", 1);
   (void)close(fd);
 }

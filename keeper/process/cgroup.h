@@ -1,25 +1,25 @@
-/* A control group (cgroups(7), version 2) for each worker, where the keeper's own is delegated to it: all that a worker starts is
- * in its group, whatever it does, unless it has the right to leave. Where there is none, the tree of processes has to do. */
+/* A control group (cgroups(7), version 2) per worker, if the keeper's own group is delegated to it. Everything that a worker
+ * starts stays in its group, unless it has the privilege to leave. Without groups, the process tree must be enough. */
 #ifndef KEEPER_PROCESS_CGROUP_H
 #define KEEPER_PROCESS_CGROUP_H
 
 #include <stdint.h>
 
-/* A worker's group is named after the keeper that started it and its number. */
+/* A worker's group is named after the keeper that started it and the worker's number. */
 struct cgroup {
   uint32_t keeper;
   uint64_t worker;
 };
 
-/* Makes the group. The descriptor to write "0" to in the process that is to be in it; 0 where there is none. */
+/* Creates the group. Returns the descriptor to which the process writes "0" to join it; 0 if there are no groups. */
 int cgroup_make(struct cgroup group);
-/* Removes it; not if anything is left in it. */
+/* Removes the group unless a process is left in it. */
 void cgroup_remove(struct cgroup group);
-/* Ends all that is in it with SIGKILL, at once where the kernel can (cgroup.kill, Linux 5.14). */
+/* Kills all processes in it, at once if the kernel can (cgroup.kill, Linux 5.14). */
 void cgroup_kill(struct cgroup group);
-/* Calls for every process in it. */
+/* Calls `take` for every process in it. */
 void cgroup_processes(struct cgroup group, void (*take)(void *context, uint32_t pid), void *context);
-/* The group that a process is in; .worker 0 if it is in none of these. */
+/* The group of a process; .worker 0 if it is in none of these groups. */
 struct cgroup cgroup_of(uint32_t pid);
 
 #endif

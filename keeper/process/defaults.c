@@ -6,7 +6,7 @@
 #include "protocol/protocol.h"
 
 static int32_t added_nice;
-static struct buffer limits; /* numbers, as on the wire without their count */
+static struct buffer limits; /* numbers as on the wire, without the count */
 static uint32_t limit_count;
 
 int32_t defaults_nice(void) {
@@ -25,7 +25,7 @@ void defaults_set_limits(const struct list *numbers) {
     uint64_t hard = list_number(numbers, i + 2);
     struct rlimit files = {.rlim_cur = soft >= NO_LIMIT ? RLIM_INFINITY : (rlim_t)soft,
                            .rlim_max = hard >= NO_LIMIT ? RLIM_INFINITY : (rlim_t)hard};
-    /* That one every process gets anyway. */
+    /* launch_child.c sets this limit for every process. */
     if (list_number(numbers, i) == RLIMIT_NOFILE) {
       facts_set_files(files);
       continue;

@@ -1,4 +1,4 @@
-/* What every process starts from besides the environment: nice value and limits, where these are not the keeper's own. */
+/* Defaults of every process besides the environment: nice value and limits, if they differ from the keeper's own. */
 #ifndef KEEPER_PROCESS_DEFAULTS_H
 #define KEEPER_PROCESS_DEFAULTS_H
 
@@ -7,9 +7,9 @@
 
 #include "protocol/wire.h"
 
-/* What is added to the nice value of what is started. */
+/* The value that is added to the nice value of started processes. */
 int32_t defaults_nice(void);
-/* Appends a list of numbers (resource, soft, hard): those of the defaults, then `more`. */
+/* Appends a list of numbers (resource, soft, hard): the defaults, then `more`. */
 struct list defaults_limits(struct buffer *out, const struct list *more);
 void defaults_set_nice(int32_t added);
 void defaults_set_limits(const struct list *numbers);

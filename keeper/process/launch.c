@@ -12,10 +12,10 @@
 #include "process/launch_child.h"
 #include "protocol/protocol.h"
 
-/* The texts with a NUL behind each, in one block behind the pointers to them; `more` pointers are left over. */
+/* The texts, NUL-terminated, in one block after the pointers to them; with room for `more` further pointers. */
 static char **unpack(const struct list *list, uint32_t more) {
   size_t pointers = ((size_t)list->count + more + 1) * sizeof(char *);
-  char **texts = memory_take(pointers + list->length); /* each has a length there, which is longer than a NUL */
+  char **texts = memory_take(pointers + list->length); /* each text has a length field there, which is longer than the NUL */
   char *at = (char *)texts + pointers;
   struct reader reader = reader_of(list->data, list->length);
   for (uint32_t i = 0; i < list->count; i++) {
@@ -33,7 +33,7 @@ static bool has_name(const char *variable, struct span name) {
   return strncmp(variable, (const char *)name.data, name.length) == 0 && variable[name.length] == '=';
 }
 
-/* Puts NAME= into the environment, with room for a pid behind it; where that room is. */
+/* Adds NAME= to the environment, with room for a pid after it. Returns that room. */
 static char *leave_room(char **environment, struct span name) {
   char *variable = memory_take(name.length + 1 + PID_DIGITS);
   (void)snprintf(variable, name.length + 2, "%.*s=", (int)name.length, (const char *)name.data);
@@ -84,10 +84,10 @@ pid_t launch_start(const struct launch *launch, struct report *report, const cha
     errno = error;
     return -1;
   }
-  /* Here too, so that a signal to the group finds it whichever is first. It fails once the child has executed: then it is
-   * done. The leader of a group could not begin a session any more. */
+  /* The child does the same. Both do it so that a signal to the group reaches the child, whichever is first. It fails with
+   * EACCES after the child's exec, when the child has done it. Not for a new session: a group leader cannot start one. */
   if (launch->own_group && !launch->own_session) (void)setpgid(pid, pid);
-  (void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* this end of the pipe is the keeper's alone */
+  (void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* only the keeper uses this end of the pipe */
   *report = (struct report){.fd = ends[0]};
   return pid;
 }
@@ -118,7 +118,7 @@ enum launch_result launch_read(struct report *report, char *step, size_t room, i
     if (length > 1 + sizeof *error) return read_failure(bytes + skipped, length, step, room, error);
   }
   if (report->executes) return LAUNCH_DONE;
-  /* It ended without a word: killed before it could execute anything. */
+  /* Ended without a report: killed before the exec. */
   *error = EINTR;
   (void)snprintf(step, room, "start");
   return LAUNCH_FAILED;

@@ -1,5 +1,5 @@
-/* Starting a process: everything that it is to be is made ready, and a fork makes itself into it step by step (launch_child.c)
- * and says on a pipe what failed. */
+/* Starts a process: prepares everything, then forks a child that sets itself up step by step (launch_child.c) and reports a
+ * failure through a pipe. */
 #ifndef KEEPER_PROCESS_LAUNCH_H
 #define KEEPER_PROCESS_LAUNCH_H
 
@@ -9,18 +9,18 @@
 
 #include "process/launch_child.h"
 
-/* The reading end of the forked process's pipe, -1 when it is over. */
+/* The read end of the child's pipe, -1 when it is closed. */
 struct report {
   int fd;
-  bool executes;       /* it has said that it does, now */
-  uint64_t start_time; /* and when it was started: what it has executed may not let that be read any more. 0: it did not say */
+  bool executes;       /* the child has reported that it executes now */
+  uint64_t start_time; /* its start time, reported because it may be unreadable after the exec. 0: not reported */
 };
 
-/* Forks. The pid, or -1 with errno and the step that failed. */
+/* Forks. Returns the pid, or -1 with errno and the step that failed. */
 pid_t launch_start(const struct launch *launch, struct report *report, const char **step);
 
 enum launch_result { LAUNCH_WAITING, LAUNCH_DONE, LAUNCH_FAILED };
-/* Looks at the report without waiting; closes nothing. LAUNCH_FAILED: `step` (of `room` bytes) and `error` say what. */
+/* Reads the report without waiting; closes nothing. For LAUNCH_FAILED it sets `step` (of `room` bytes) and `error`. */
 enum launch_result launch_read(struct report *report, char *step, size_t room, int *error);
 
 #endif

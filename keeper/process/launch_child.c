@@ -1,7 +1,7 @@
-/* The process between the keeper and what it starts: forked, so nothing but async-signal-safe calls. It makes itself into the
- * target step by step; nothing before the exec is the keeper's to wait for.
+/* The process between the keeper and the started program: forked, so only async-signal-safe calls. It sets itself up step by
+ * step; the keeper waits for none of the steps before the exec.
  *
- * It has a copy of the keeper's memory until then: as another user it must be open to no debugger and leave no core. */
+ * Until the exec it has a copy of the keeper's memory. So as another user it must allow no debugger and no core dump. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -22,7 +22,7 @@
 #include "process/processes.h"
 #include "protocol/protocol.h"
 
-/* Of a user or a group: the number above leaves each id as it is (setresuid(2)), so the process would stay root. */
+/* Maximum user or group id: the next number means "unchanged" (setresuid(2)), so the process would stay root. */
 #define MOST_ID (UINT32_MAX - 1)
 
 _Noreturn static void give_up(int report, const char *step) {
@@ -35,7 +35,7 @@ _Noreturn static void give_up(int report, const char *step) {
   _exit(n > 0 ? 127 : 126);
 }
 
-/* Until the last step: what another user sends must not end it with a core before it is closed to that user. */
+/* Until the last step: a signal from another user must not make it dump core before core dumps are disabled. */
 static void block_signals(void) {
   sigset_t all;
   (void)sigfillset(&all);
@@ -56,13 +56,13 @@ static void set_own_pid(const struct order *order) {
   for (uint32_t i = 0; i < order->launch->own_pid.count; i++) strcpy(order->own_pid[i], first);
 }
 
-/* Above everything that will be a target, so that no placement overwrites what a later one needs. */
+/* Moves a descriptor above all targets, so that no placement overwrites the source of a later one. */
 static int move_above(int fd, uint32_t highest) {
   return fcntl(fd, F_DUPFD_CLOEXEC, (int)highest + 1);
 }
 
-/* What the keeper holds is closed first: its locks must not outlast it because a step here waits, nor does what it holds count
- * against the limit of descriptors. */
+/* Closes the keeper's descriptors first: the keeper's locks must not outlive it while a step here waits, and its descriptors
+ * must not count against the limit. */
 static void keep_only(const struct order *order) {
   const struct launch *launch = order->launch;
   int kept[LAUNCH_DESCRIPTORS + 2] = {order->report, launch->program};
@@ -70,7 +70,7 @@ static void keep_only(const struct order *order) {
   if (descriptors_close_but(kept, launch->placement_count + 2) < 0) give_up(order->report, "descriptor");
 }
 
-/* The usual limit on descriptors (fs.nr_open). */
+/* The usual descriptor limit (fs.nr_open). */
 enum { MOST_TARGET = 1024 * 1024 };
 
 static int place_descriptors(struct order *order) {
@@ -95,7 +95,7 @@ static int place_descriptors(struct order *order) {
     if (moved < 0) give_up(report, "descriptor");
     placements[i].source = moved;
   }
-  /* Everything but 0, 1 and 2 is copied by now. */
+  /* All sources except 0, 1 and 2 are copied by now. */
   if (descriptors_close_range(3, highest) < 0) give_up(report, "descriptor");
   for (uint32_t i = 0; i < launch->placement_count; i++) {
     if (dup2(placements[i].source, (int)placements[i].target) < 0) give_up(report, "descriptor");
@@ -117,7 +117,7 @@ static void set_nice(const struct order *order) {
   int added = launch->nice + facts->raised_by;
   errno = 0;
   if (launch->sets_nice) (void)setpriority(PRIO_PROCESS, 0, launch->nice);
-  else if (added != 0) (void)nice(added); /* -1 is a level, too */
+  else if (added != 0) (void)nice(added); /* -1 is also a valid nice value */
   if (errno != 0) give_up(order->report, "nice");
 }
 
@@ -135,21 +135,23 @@ static void set_limits(const struct order *order) {
   }
 }
 
-/* What crank's session keyring holds (keyrings(7)) is crank's user's, and a process of another user would possess it. Made before
- * the user is another one, whose quota may be full. A kernel without keys has none to hide; where a filter forbids the call,
- * as containers' do, the worker cannot ask for them either. */
+/* Crank's session keyring (keyrings(7)) belongs to crank's user, and a process of another user would possess it. The new
+ * keyring is created before the user changes, whose quota may be full. Without keys in the kernel there is nothing to hide. If
+ * a filter forbids the call, as in containers, the worker cannot use keys either. */
 static void leave_keyring(const struct order *order) {
   if (order->launch->identity.count < 2) return;
   if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0) return;
   if (errno != ENOSYS && errno != EPERM && errno != EACCES) give_up(order->report, "keyring");
 }
 
-/* Lets the keeper, and what it starts, take descriptors with this user's rights where Yama asks for an ancestor (Yama.rst). */
+/* If Yama restricts ptrace(2) to ancestors, this lets the keeper and its children take descriptors with this user's rights
+ * (Yama.rst). */
 static void allow_keeper(const struct order *order) {
   if (order->launch->identity.count >= 2) (void)prctl(PR_SET_PTRACER, (unsigned long)facts->pid, 0, 0, 0); /* EINVAL: no Yama */
 }
 
-/* By the kernel's own calls: the C library's would tell the keeper's other threads, which are not here (nptl(7)). */
+/* System calls, because the C library's functions would signal the keeper's other threads, which do not exist here
+ * (nptl(7)). */
 static void set_identity(const struct order *order) {
   const struct list *identity = &order->launch->identity;
   if (identity->count < 2) return;
@@ -162,11 +164,12 @@ static void set_identity(const struct order *order) {
   if (syscall(SYS_setgroups, (size_t)identity->count - 2, order->groups) < 0) give_up(order->report, "setgroups");
   if (syscall(SYS_setresgid, gid, gid, gid) < 0) give_up(order->report, "setgid");
   if (syscall(SYS_setresuid, uid, uid, uid) < 0) give_up(order->report, "setuid");
-  /* Until the exec: no ptrace(2), no /proc/PID/mem, no core, whatever fs.suid_dumpable says, which the calls above go by. */
+  /* Until the exec: no ptrace(2), no /proc/PID/mem and no core dump, independent of fs.suid_dumpable, which the calls above
+   * apply. */
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) give_up(order->report, "setuid");
 }
 
-/* As itself, so that its credentials are what the other end sees (unix(7)). */
+/* Connects after the change of user, so that the peer sees the worker's credentials (unix(7)). */
 static void connect_socket(const struct order *order) {
   if (order->launch->connect_fd == 0) return;
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -183,8 +186,8 @@ static void connect_socket(const struct order *order) {
 
 static void reset_signals(int report) {
   for (int signal_number = 1; signal_number <= SIGRTMAX; signal_number++) {
-    /* By the kernel's own call: glibc's refuses the two signals that it keeps for itself, and the program that started
-     * the keeper may have left them ignored. All zero is SIG_DFL, without flags and mask. SIGKILL and SIGSTOP are refused. */
+    /* A system call, because glibc's function refuses the two signals that glibc reserves, and the parent of the keeper may
+     * have ignored them. All zero is SIG_DFL, without flags and mask. SIGKILL and SIGSTOP are refused. */
     static const uint64_t plain[4];
     (void)syscall(SYS_rt_sigaction, signal_number, plain, NULL, 8);
   }
@@ -193,11 +196,11 @@ static void reset_signals(int report) {
   if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) give_up(report, "signals");
 }
 
-/* Last but the exec: setuid and the like take it away again (prctl(2)). */
+/* Set last, because setuid and similar calls clear it (prctl(2)). */
 static void set_death_signal(const struct order *order) {
   if (order->launch->death_signal == 0) return;
   if (prctl(PR_SET_PDEATHSIG, order->launch->death_signal) < 0) give_up(order->report, "death-signal");
-  if ((uint32_t)getppid() != facts->pid) _exit(127); /* the keeper was gone already */
+  if ((uint32_t)getppid() != facts->pid) _exit(127); /* the keeper has already ended */
 }
 
 _Noreturn static void execute(const struct order *order, int program) {
@@ -207,7 +210,7 @@ _Noreturn static void execute(const struct order *order, int program) {
   (void)!write(order->report, mark, sizeof mark);
   if (program >= 0) {
     (void)descriptors_execute(program, order->launch->file, order->args, order->environment);
-    /* A script cannot be executed by descriptor, for its interpreter would look for it after it was closed. */
+    /* A script cannot be executed by descriptor: the interpreter would open it after it is closed. */
   }
   (void)execve(order->launch->file, order->args, order->environment);
   give_up(order->report, "exec");

@@ -1,4 +1,4 @@
-/* What a process is to be (launch.h), and what is made of that before the fork that becomes it. */
+/* The description of a process to start (launch.h), and what is prepared from it before the fork. */
 #ifndef KEEPER_PROCESS_LAUNCH_CHILD_H
 #define KEEPER_PROCESS_LAUNCH_CHILD_H
 
@@ -18,12 +18,12 @@ struct placement {
 
 struct launch {
   const char *file;
-  int program;              /* a descriptor of the program, executed in place of `file`; -1 for none */
+  int program;              /* a descriptor of the program, executed instead of `file`; -1: none */
   struct list args;
   const char *cwd;
-  const struct buffer *environment; /* a list of texts, encoded */
+  const struct buffer *environment; /* an encoded list of texts */
   struct list own_pid;
-  struct placement *placements;     /* 0, 1 and 2 among them */
+  struct placement *placements;     /* include 0, 1 and 2 */
   uint32_t placement_count;
   struct list identity;
   struct list limits;
@@ -32,16 +32,16 @@ struct launch {
   int32_t oom_score;
   uint32_t death_signal;
   bool own_group;
-  int cgroup;               /* where it writes "0" to be in its control group; 0: none */
-  bool own_session;         /* with a group of its own; no terminal reaches it */
+  int cgroup;               /* descriptor to which it writes "0" to join its control group; 0: none */
+  bool own_session;         /* with its own group; no terminal signal reaches it */
   bool no_new_privs;
-  bool sets_nice;           /* `nice` is the level itself, not added to the keeper's */
-  uint32_t connect_fd;      /* a stream socket that is connected to `connect_path`; 0 for none */
+  bool sets_nice;           /* `nice` is the value itself, not an addition to the keeper's */
+  uint32_t connect_fd;      /* becomes a stream socket connected to `connect_path`; 0: none */
   const char *connect_path;
 };
 
-/* What the forked process writes: just before it executes the target, a mark and its u64 start time; or a u32 errno and the step's name
- * behind a mark. Earlier versions wrote no start time. */
+/* What the child writes: just before the exec, a mark and its u64 start time; or a mark, a u32 errno and the name of the failed
+ * step. Earlier versions wrote no start time. */
 #define REPORT_EXECUTES 'X'
 #define REPORT_EXECUTED_BEFORE 'x'
 #define REPORT_FAILED 'f'
@@ -54,13 +54,13 @@ struct order {
   int report;
   char **args;
   char **environment;
-  /* Ends of variables such as LISTEN_PID=, with room for PID_DIGITS: only the process itself can know its pid. */
+  /* Room for PID_DIGITS after LISTEN_PID= and the like: only the child knows its pid. */
   char **own_pid;
   gid_t *groups;
-  char oom_score[16]; /* empty: as it is */
+  char oom_score[16]; /* empty: unchanged */
 };
 
-/* The forked process becomes what is ordered. */
+/* Sets up the forked process and executes the target. */
 _Noreturn void launch_become(struct order *order);
 
 #endif

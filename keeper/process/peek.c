@@ -17,16 +17,16 @@
 #include "app/descriptors.h"
 
 enum {
-  PATIENCE_MS = 100,     /* for one answer */
-  LITTLE_PATIENCE_MS = 1, /* when too much has been waited already */
-  BUDGET_MS = 300,       /* of waiting in vain, in one period */
-  PERIOD_MS = 5000,      /* also how long a process that has held up a reader is left alone */
-  STARVED_MS = 2000,     /* a reader that runs, but gets no processor, has this long */
+  PATIENCE_MS = 100,     /* limit for one answer */
+  LITTLE_PATIENCE_MS = 1, /* limit when too much time was lost already */
+  BUDGET_MS = 300,       /* maximum time lost per period */
+  PERIOD_MS = 5000,      /* a process that has blocked a reader is skipped for this long, too */
+  STARVED_MS = 2000,     /* limit for a reader that is runnable but gets no processor */
   MOST_HELD_UP = 256,
   MOST_READERS = 32,
   PATH_ROOM = 64,
   PACKET_BYTES = 4096,
-  MOST_AT_ONCE = 128,    /* processes in one question */
+  MOST_AT_ONCE = 128,    /* processes per question */
   STAT_BYTES = 1024,
 };
 
@@ -36,11 +36,11 @@ struct question {
   enum kind kind;
   size_t room;
   char path[PATH_ROOM];
-  uint32_t count; /* of the pids, for READ_STATS */
+  uint32_t count; /* of `pids`, for READ_STATS */
   uint32_t pids[MOST_AT_ONCE];
 };
 
-/* An answer is packets: a mark, and bytes behind it. */
+/* An answer consists of packets: a mark, then bytes. */
 enum { MORE = 'm', LAST = 'l' };
 
 struct packet {
@@ -48,7 +48,7 @@ struct packet {
   char bytes[PACKET_BYTES];
 };
 
-/* In the reader: nothing but async-signal-safe calls, for there are threads. -------------------------------------------------- */
+/* In the reader: only async-signal-safe calls, because the keeper has threads ---------------------------------------------- */
 
 static bool put(int channel, char mark, struct packet *packet, size_t length) {
   packet->mark = mark;
@@ -89,7 +89,7 @@ static void answer_identity(int channel, const struct question *question, struct
   (void)put(channel, LAST, packet, is_there ? sizeof identity : 0);
 }
 
-/* Of `pipe:[INODE]` and `socket:[INODE]`; 0 of anything else. */
+/* The inode in `pipe:[INODE]` or `socket:[INODE]`; 0 for anything else. */
 static uint64_t inode_of(const char *target) {
   bool has_inode = strncmp(target, "pipe:[", 6) == 0 || strncmp(target, "socket:[", 8) == 0;
   uint64_t inode = 0;
@@ -98,7 +98,7 @@ static uint64_t inode_of(const char *target) {
   return inode;
 }
 
-/* As getdents64(2) writes them; opendir(3) would allocate. */
+/* The layout of getdents64(2); opendir(3) would allocate. */
 struct entry {
   uint64_t inode;
   int64_t offset;
@@ -133,7 +133,7 @@ static void answer_inodes(int channel, const struct question *question, struct p
   (void)put(channel, LAST, packet, length);
 }
 
-/* One packet for each; which one is missing says who holds it up. */
+/* One packet per process; the first missing one shows which process blocks the reader. */
 static void answer_stats(int channel, const struct question *question, struct packet *packet) {
   for (uint32_t i = 0; i < question->count && i < MOST_AT_ONCE; i++) {
     char path[PATH_ROOM];
@@ -162,11 +162,11 @@ _Noreturn static void answer_all(int channel) {
   }
 }
 
-/* In the keeper -------------------------------------------------------------------------------------------------------------- */
+/* In the keeper ------------------------------------------------------------------------------------------------------------ */
 
 static int channel = -1;
 static uint32_t reader;
-/* Readers that are not reaped yet; the oldest gives way. */
+/* Readers that are not reaped yet; a new one replaces the oldest entry. */
 static uint32_t readers[MOST_READERS];
 static uint32_t next_reader;
 
@@ -177,9 +177,9 @@ static struct {
 static uint32_t next_held_up;
 
 static uint64_t period_until;
-static uint64_t waited_ms; /* in vain, in this period */
+static uint64_t waited_ms; /* time lost in this period */
 
-/* This process is a fork of the keeper's that is given up itself. */
+/* This process is a fork of the keeper that can itself be killed. */
 static bool is_alone;
 
 void peek_without_reader(void) {
@@ -259,7 +259,8 @@ static void give_up(uint32_t pid, uint64_t since) {
   peek_close();
 }
 
-/* Whether the reader is short of a processor, and not held up. It is our own fork, and executes nothing: its file does not wait. */
+/* Whether the reader only lacks a processor and is not blocked. Its own stat file never blocks: it is our fork and executes
+ * nothing. */
 static bool is_starved(void) {
   char path[PATH_ROOM];
   char text[256];
@@ -288,7 +289,7 @@ static int wait_for_packet(uint64_t since) {
   }
 }
 
-/* As the reader does it. */
+/* Like answer_file, in this process. */
 static size_t read_here(const struct question *question, void *bytes) {
   int fd = question->kind == READ_FILE ? open(question->path, O_RDONLY | O_CLOEXEC) : -1;
   size_t length = 0;
@@ -336,7 +337,7 @@ size_t peek_file(uint32_t pid, const char *name, void *bytes, size_t room) {
   return ask(pid, READ_FILE, name, room, bytes, room);
 }
 
-/* How many of them were answered; one that is not, holds the reader up, or the reader has ended. */
+/* Returns how many were answered. The next one then blocks the reader, or the reader has ended. */
 static size_t ask_stats(const struct question *question, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
   static struct packet packet;
   if (send(channel, question, sizeof *question, MSG_NOSIGNAL) < 0) {

@@ -5,7 +5,7 @@
 
 #include "app/memory.h"
 
-enum { MOST_PROCESSES = 256 }; /* of larger trees, all are treated alike */
+enum { MOST_PROCESSES = 256 }; /* in a larger tree, all processes are treated alike */
 
 struct ends {
   uint64_t in;
@@ -38,7 +38,7 @@ bool pipeline_reads(const struct tree *tree, const struct process *process) {
 
 enum role { UNKNOWN, FIRST, READER };
 
-/* From the first ones of each pipeline on. What only reads in a circle has no first one, and stays unknown. */
+/* Follows the pipelines from their first processes. Processes that read from each other in a circle stay UNKNOWN. */
 static void find_roles(const struct ends *ends, enum role *roles, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
     roles[i] = FIRST;

@@ -19,7 +19,7 @@
 enum { PATH_ROOM = 64, MOST_INODES = 16384 };
 enum { FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_GROUP = 5, FIELD_SESSION = 6, FIELD_START = 22 };
 
-/* Reads a file of a process into `bytes`. The length; 0 if there is nothing to be read. */
+/* Reads a file of a process into `bytes`. Returns the length; 0 if it cannot be read. */
 static size_t read_file(uint32_t pid, const char *name, char *bytes, size_t room) {
   char path[PATH_ROOM];
   (void)snprintf(path, sizeof path, "/proc/%u/%s", pid, name);
@@ -36,7 +36,8 @@ static size_t read_file(uint32_t pid, const char *name, char *bytes, size_t room
   return length;
 }
 
-/* The text of /proc/PID/stat. The second field is the name in parentheses, which may hold anything: count from the last one. */
+/* Parses /proc/PID/stat. The second field is the name in parentheses, which may contain anything, so fields are counted after
+ * the last ')'. */
 static bool parse(const char *text, struct process *process) {
   const char *at = strrchr(text, ')');
   *process = (struct process){0};
@@ -52,8 +53,8 @@ static bool parse(const char *text, struct process *process) {
   return process->start_time != 0;
 }
 
-/* What names a process whose start time cannot be read now: the inode of its pidfd, which no other process gets until the next
- * boot (pidfs, since Linux 6.9), behind a mark that no start time has. */
+/* Identifies a process whose start time cannot be read now: the inode of its pidfd, which is unique until the next boot (pidfs,
+ * since Linux 6.9), with a mark that no start time has. */
 static uint64_t stand_in(uint32_t pid) {
   struct stat status;
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -141,7 +142,7 @@ uint32_t processes_parent(uint32_t pid) {
   return processes_look_beside(pid, 0, &process) ? process.parent : 0;
 }
 
-/* Whether the four numbers behind a name, in the text of /proc/PID/status, are this one. */
+/* Whether all four numbers after a name in /proc/PID/status equal `wanted`. */
 static bool are_all(const char *text, const char *name, uint32_t wanted) {
   const char *at = strstr(text, name);
   if (wanted == UNCHANGED) return true;
@@ -156,7 +157,7 @@ static bool are_all(const char *text, const char *name, uint32_t wanted) {
 }
 
 bool processes_has_ids(uint32_t pid, uint32_t uid, uint32_t gid) {
-  char text[2048]; /* the ids are at the beginning; what is before them cannot be longer */
+  char text[2048]; /* the ids are near the start, so they are within this length */
   if (uid == UNCHANGED && gid == UNCHANGED) return true;
   size_t length = read_file(pid, "status", text, sizeof text - 1);
   if (length == 0) return false;
@@ -167,14 +168,14 @@ bool processes_has_ids(uint32_t pid, uint32_t uid, uint32_t gid) {
 int processes_open(uint32_t pid, uint64_t start_time) {
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (fd < 0) return -1;
-  /* Looked at after it is held: if it is the right one now, it was the right one then. */
+  /* Checked while the pidfd is open: if the pid is the right process now, the pidfd is, too. */
   if (processes_start_time(pid) == start_time) return fd;
   (void)close(fd);
   errno = ESRCH;
   return -1;
 }
 
-/* Between the look and the signal the number could go to another process: only where nothing better is to be had. */
+/* The pid could be reused between the check and the signal, so this is only a fallback. */
 static int signal_by_pid(uint32_t pid, uint64_t start_time, int signal_number) {
   if (processes_are_one(processes_start_time(pid), start_time)) return kill((pid_t)pid, signal_number);
   errno = ESRCH;
@@ -202,7 +203,7 @@ int processes_signal(uint32_t pid, uint64_t start_time, int signal_number) {
   return result;
 }
 
-/* The numbers of one thread's list; a number may lie across the end of what was read. */
+/* Reads the pids of one thread's children. A number may be split between two reads. */
 static bool read_children(const char *path, void (*take)(void *context, uint32_t child), void *context) {
   char text[4096];
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -235,7 +236,7 @@ bool processes_children(uint32_t pid, void (*take)(void *context, uint32_t child
   for (const struct dirent *thread = readdir(threads); thread && are_listed; thread = readdir(threads)) {
     if (!isdigit((unsigned char)thread->d_name[0])) continue;
     (void)snprintf(path, sizeof path, "/proc/%u/task/%.10s/children", pid, thread->d_name);
-    /* A thread may end meanwhile; without the kernel's support no thread has such a list. */
+    /* The thread may have ended meanwhile. Only without kernel support does no thread have this list. */
     if (!read_children(path, take, context)) are_listed = access("/proc/thread-self/children", F_OK) == 0;
   }
   (void)closedir(threads);
@@ -279,7 +280,7 @@ void processes_inodes(uint32_t pid, void (*take)(void *context, uint64_t inode),
 
 void processes_command(uint32_t pid, char *line, size_t room) {
   size_t length = peek_file(pid, "cmdline", line, room - 1);
-  if (length == 0) length = read_file(pid, "comm", line, room - 1); /* a kernel thread, or one that is about to end */
+  if (length == 0) length = read_file(pid, "comm", line, room - 1); /* a kernel thread, or a process that is about to end */
   while (length > 0 && (line[length - 1] == '\0' || line[length - 1] == '\n')) length--;
   for (size_t i = 0; i < length; i++) {
     if (line[i] == '\0') line[i] = ' ';

@@ -62,7 +62,7 @@ void pids_add(void *context, uint32_t pid) {
 struct tree pids_look(struct pids *pids) {
   struct tree found = {0};
   if (pids->count > 0) {
-    /* As much room as a tree of that many has. */
+    /* The same capacity as a tree of this size. */
     size_t room = ((size_t)pids->count + STEP - 1) / STEP * STEP;
     found.list = memory_take(room * sizeof *found.list);
     found.count = processes_look_at_all(pids->list, pids->count, found.list);
@@ -98,7 +98,7 @@ static bool are_children_listed(uint32_t pid, void (*take)(void *context, uint32
 #endif
 }
 
-/* Where the kernel lists no children, every process names its parent. */
+/* The fallback if the kernel does not list children: each process shows its parent. */
 static struct tree everything(void) {
   struct pids pids = {0};
   processes_all(pids_add, &pids);

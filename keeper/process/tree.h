@@ -1,5 +1,4 @@
-/* A list of processes that grows down the tree of parents and children. Which process belongs to which worker is
- * worker/tree.c's. */
+/* A list of processes that grows from parents to children. worker/tree.c decides which process belongs to which worker. */
 #ifndef KEEPER_PROCESS_TREE_H
 #define KEEPER_PROCESS_TREE_H
 
@@ -13,27 +12,27 @@ struct tree {
   uint32_t count;
 };
 
-/* Adds a process, once. False if it is gone. Only so many are taken that a fork bomb cannot fill the memory. */
+/* Adds a process once. False if it is gone. The number is limited, so that a fork bomb cannot fill the memory. */
 bool tree_add(struct tree *tree, uint32_t pid);
 /* The same for a process whose start time is known. */
 bool tree_add_known(struct tree *tree, uint32_t pid, uint64_t start_time);
-/* The same for one that has been looked at. */
+/* The same for a process that was read before. */
 bool tree_take(struct tree *tree, const struct process *process);
-/* Whether this very process is in it. */
+/* Whether the tree contains exactly this process. */
 bool tree_holds(const struct tree *tree, const struct process *process);
-/* Adds all that descends from those that are in it, but for what `is_other` says is not part of it. */
+/* Adds all descendants of its processes, except those for which `is_other` is true. */
 void tree_grow(struct tree *tree, bool (*is_other)(uint32_t pid));
-/* The pids of the keeper's own children, ended ones that are not reaped included. */
+/* Calls `take` for each child of the keeper, including ended ones that are not reaped. */
 void tree_own_children(void (*take)(void *context, uint32_t pid), void *context);
-/* Pids in the order in which they are found. */
+/* Pids in the order in which they were found. */
 struct pids {
   uint32_t *list;
   uint32_t count;
 };
 
-/* Adds one, once more if it is there already. For calls that take a function. */
+/* Appends one without checking for duplicates. Usable as a callback. */
 void pids_add(void *pids, uint32_t pid);
-/* Looks at all of them, and forgets the pids. Returns those that are there, to be freed. */
+/* Reads all of them and frees the pids. Returns the existing processes, which the caller frees. */
 struct tree pids_look(struct pids *pids);
 void tree_free(struct tree *tree);
 
