@@ -9,7 +9,8 @@
 
 #include "app/socket_tables.h"
 
-/* In the state LISTEN these two fields are the accept queue's length and limit (tcp_get_info in the kernel, and ss(8)). */
+/* In the state LISTEN, these two fields are the length and the limit of the accept queue (tcp_get_info in the kernel,
+ * ss(8)). */
 static int tcp_queue(int fd, uint32_t *queue, uint32_t *limit) {
   struct tcp_info info = {0};
   socklen_t length = sizeof info;

@@ -21,20 +21,20 @@
 #include "sockets/handles.h"
 
 enum {
-  MOST_PROCESSES = 64,     /* those that cannot be killed while their file system holds them up, too */
+  MOST_PROCESSES = 64,     /* includes killed ones that their file system still blocks */
   MOST_OF_ONE_WORKER = 4,
   PATIENCE_MS = 1000,
   SETTLE_MS = 300,
-  RETRY_MS = 100, /* when no process could be forked */
+  RETRY_MS = 100, /* after a fork failed */
 };
 
 enum kind { DATAGRAMS, DESCRIPTOR, NOTIFY_END };
 
-/* Waiting (no child), at work (with a channel), or killed and not collected yet (without one). */
+/* Queued (no child), active (with a channel), or killed and not reaped yet (no channel). */
 struct fetch {
   uint64_t id;
   enum kind kind;
-  uint64_t owner; /* a worker; of DESCRIPTOR the handle */
+  uint64_t owner; /* a worker; for DESCRIPTOR the handle */
   uint8_t source;
   struct fetch_target target;
   pid_t child;
@@ -51,7 +51,7 @@ static struct fetch **fetches;
 static uint32_t count;
 static uint64_t last_id;
 static uint64_t retry_at;
-static bool is_settling; /* nothing more begins */
+static bool is_settling; /* starts nothing more */
 
 void fetch_is_for(const struct fetch_owner *whose) {
   owner = whose;
@@ -108,7 +108,7 @@ static void ready(struct watcher *watcher, uint32_t events) {
   go_on_hearing(WATCHER_OWNER(watcher, struct fetch, watcher)->id);
 }
 
-/* Forks the process, and watches what it says. -1 with errno. */
+/* Forks the process and watches its channel. -1 with errno. */
 static int start(struct fetch *fetch, int socket) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
@@ -129,7 +129,7 @@ static int start(struct fetch *fetch, int socket) {
   }
   if (child > 0) {
     error = errno;
-    (void)kill(child, SIGKILL); /* collected as one that nothing knows */
+    (void)kill(child, SIGKILL); /* reaped as an unknown child */
   }
   (void)close(ends[0]);
   errno = error;
@@ -152,7 +152,7 @@ static void take_descriptor(const struct fetch *fetch, int fd) {
   }
 }
 
-/* As many of those that wait as there is room for. */
+/* Starts as many queued fetches as there is room for. */
 static void start_waiting(void) {
   for (uint32_t i = 0; i < count && processes() < MOST_PROCESSES / 2;) {
     struct fetch *fetch = fetches[i];
@@ -165,12 +165,12 @@ static void start_waiting(void) {
   }
 }
 
-/* The process has said all, or is ended. What it held up can go on. */
+/* The process has sent everything, or is killed. Resumes what waited for it. */
 static void finish(struct fetch *fetch, int error) {
   struct fetch ended = *fetch;
   poller_remove(fetch->channel, &fetch->watcher);
   (void)close(fetch->channel);
-  (void)kill(fetch->child, SIGKILL); /* not collected yet, so the number is still its own */
+  (void)kill(fetch->child, SIGKILL); /* not reaped yet, so the pid is still its own */
   fetch->channel = -1;
   fetch->owner = fetch->kind == DESCRIPTOR ? 0 : fetch->owner;
   arm();
@@ -186,7 +186,8 @@ static uint32_t received_descriptors(struct msghdr *message, int *fds) {
   return found;
 }
 
-/* One message of the process; 0 at its end, -1 when none waits. `fetch` is found again by its number after each. */
+/* Reads one message of the process: 1 for a datagram, 2 for the result, 0 at the end, -1 if none is waiting. The callbacks may
+ * free `fetch`, so the caller looks it up by its id afterwards. */
 static int hear(struct fetch *fetch) {
   struct fetch_head head = {0};
   uint8_t bytes[LIMIT_DATAGRAM_BYTES];
@@ -248,7 +249,7 @@ bool fetch_child_gone(const siginfo_t *info) {
   for (uint32_t i = 0; i < count; i++) {
     if (fetches[i]->child != info->si_pid) continue;
     uint64_t id = fetches[i]->id;
-    go_on_hearing(id); /* what it said before it ended comes first */
+    go_on_hearing(id); /* first, messages from before its end */
     struct fetch *fetch = find(id);
     if (fetch && fetch->channel >= 0) finish(fetch, fetch->kind == DATAGRAMS ? 0 : ECANCELED);
     siginfo_t reaped;
@@ -262,7 +263,8 @@ bool fetch_child_gone(const siginfo_t *info) {
   return false;
 }
 
-/* Whose ids are the keeper's own could do the same to the keeper, and is asked as the ancestor that it is (Yama). */
+/* A process with the keeper's own ids could do the same to the keeper, and Yama accepts the keeper only as an ancestor. So the
+ * keeper takes its descriptors itself. */
 static bool is_trusted(const struct fetch_target *target) {
   return target->uid == UNCHANGED ? geteuid() != 0 : target->uid == geteuid();
 }
@@ -359,6 +361,6 @@ void fetch_settle(void) {
     if (fetches[i]->channel >= 0) finish(fetches[i], ECANCELED);
     else if (fetches[i]->child == 0) tell_failure(fetches[i], "process", ECANCELED);
   }
-  while (count > 0) free(fetches[--count]); /* the next image collects the children as ones that nothing knows */
+  while (count > 0) free(fetches[--count]); /* the next image reaps the children as unknown ones */
   is_settling = false;
 }

@@ -1,6 +1,6 @@
-/* Descriptors of processes that are not trusted: received with their datagrams, or taken out of them, by a process of the
- * keeper's that does nothing else. What it hands on can be held (admission.h); whatever else came is closed by it, and
- * whatever makes it wait makes nothing else wait. */
+/* Descriptors of untrusted processes: received with their datagrams, or taken from them, by a separate process of the keeper.
+ * It passes on only descriptors that the keeper may hold (admission.h) and closes all others. So only this process blocks if
+ * one of them blocks. */
 #ifndef KEEPER_SOCKETS_FETCH_H
 #define KEEPER_SOCKETS_FETCH_H
 
@@ -20,38 +20,38 @@ struct datagram {
   struct span said;
 };
 
-/* What has sent workers their sockets, and hears what is received from these. */
+/* The part that created the workers' sockets, and handles the datagrams received from them. */
 struct fetch_owner {
-  /* The descriptors are its own from here on. */
+  /* Takes over the descriptors. */
   void (*received)(uint64_t worker, uint8_t source, const struct datagram *datagram);
-  /* Nothing more is received for a worker, for now. */
+  /* Receiving for a worker has ended for now. */
   void (*finished)(uint64_t worker, uint8_t source);
-  /* There may be room for what could not be received. */
+  /* There may be room for fetches that could not start. */
   void (*has_room)(void);
-  /* A worker's end of its notify pair, which was taken out of it. -1 with errno. */
+  /* The worker's end of its notify pair was taken from the worker. -1 with errno. */
   int (*took_notify_end)(uint64_t worker, int fd);
 };
 void fetch_is_for(const struct fetch_owner *owner);
 
-/* COMMAND_takeDescriptor. */
+/* The command takeDescriptor. */
 void fetch_descriptor(struct reader *command);
-/* Receives what waits on a worker's notify socket, whose first datagram brings descriptors. -1: not now. */
+/* Receives datagrams from a worker's notify socket, the first of which carries descriptors. -1: not possible now. */
 int fetch_datagrams(uint64_t worker, uint8_t source, int socket);
-/* Takes a worker's end of its notify pair out of it. */
+/* Takes the worker's end of its notify pair from the worker. */
 void fetch_notify_end(uint64_t worker, uint32_t pid, uint64_t start_time, uint32_t number);
-/* Whether something is being received for a worker. */
+/* Whether datagrams are being received for a worker. */
 bool fetch_is_receiving(uint64_t worker);
-/* Ends what is being received for a worker. */
+/* Stops receiving for a worker. */
 void fetch_forget(uint64_t worker);
 
-/* How many were begun, and whether all descriptors up to one are there, or told to be not. */
+/* The number of fetches begun, and whether all descriptors up to one of them were taken or reported as failed. */
 uint64_t fetch_begun(void);
 bool fetch_taken_up_to(uint64_t begun);
 
-/* True if the child was one of these processes. */
+/* Reaps the child if it is a fetching process. False if it is not. */
 bool fetch_child_gone(const siginfo_t *info);
 bool fetch_has_child(uint32_t pid);
-/* Before an execution: waits a moment for what is under way, and ends the rest. */
+/* Before a re-exec: waits a moment for active fetches, then ends the rest. */
 void fetch_settle(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* The fetching process: forked, so nothing but async-signal-safe calls. It holds what it works on and nothing else of the
- * keeper's, ends with it, and is killed when it takes too long. */
+/* The fetching process: forked, so only async-signal-safe calls. It keeps only the keeper's descriptors that it needs, ends
+ * with the keeper, and is killed when it takes too long. */
 #include <errno.h>
 #include <grp.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "protocol/protocol.h"
 #include "sockets/fetch_child.h"
 
-enum { MOST_DATAGRAMS = 16 }; /* then the keeper looks again */
+enum { MOST_DATAGRAMS = 16 }; /* then the keeper checks again */
 
 static void pack_descriptors(struct msghdr *message, void *control, const int *fds, uint32_t count) {
   if (count == 0) return;
@@ -59,7 +59,8 @@ static uint32_t descriptors_of(struct msghdr *message, struct ucred *sender, int
   return count;
 }
 
-/* One datagram; false when none waits. What cannot be held is closed after it was reported: that may never end. */
+/* Receives one datagram; false if none is waiting. Descriptors that the keeper must not hold are closed after the report,
+ * because closing them may block forever. */
 static bool receive_one(int channel, int socket) {
   uint8_t bytes[LIMIT_DATAGRAM_BYTES];
   _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FETCH_MOST_DESCRIPTORS * sizeof(int))];
@@ -91,8 +92,8 @@ _Noreturn void fetch_child_receive(int channel, int socket) {
   _exit(0);
 }
 
-/* The kernel then asks of this process what it asks of that user's: the same ids, and a process that can be traced (ptrace(2),
- * PTRACE_MODE_ATTACH_REALCREDS). One that has become a set-id program cannot. */
+/* The kernel then requires of this process what it requires of that user's processes: the same ids, and a target that may be
+ * traced (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS). A target that has executed a set-id program may not. */
 static int become(const struct fetch_target *target) {
   if (target->uid == UNCHANGED || target->uid == geteuid()) return 0;
   if (setgroups(0, NULL) < 0 || setresgid(target->gid, target->gid, target->gid) < 0) return -1;
@@ -110,7 +111,7 @@ int fetch_take(const struct fetch_target *target, const char **step) {
     fd = (int)syscall(SYS_pidfd_getfd, process, target->number, 0);
     error = errno;
   }
-  /* Between the two looks it may have become another program, and another user's. */
+  /* Between the two checks the process may have executed another program and have another user now. */
   bool is_still = processes_start_time(target->pid) == target->start_time && processes_has_ids(target->pid, target->uid, target->gid);
   if (fd >= 0 && !is_still) {
     (void)close(fd);

@@ -60,7 +60,7 @@ bool handles_is_non_blocking(int fd) {
   return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
 
-/* 0 for what is not a socket or has no such option. */
+/* 0 if it is not a socket or has no such option. */
 static uint32_t socket_fact(int fd, int name) {
   int value = 0;
   socklen_t length = sizeof value;
@@ -68,7 +68,7 @@ static uint32_t socket_fact(int fd, int name) {
   return (uint32_t)value;
 }
 
-/* Nothing but a shutdown wakes us: EPOLLET, because a socket that cannot be made to listen again stays shut. */
+/* Only a shutdown must wake the keeper. EPOLLET, because a socket that cannot listen again stays shut down. */
 static uint32_t watched_events(const struct handle *handle) {
   if (handle->accepting) return EPOLLIN | EPOLLRDHUP;
   return EPOLLET | (handle->domain == AF_UNIX ? (uint32_t)EPOLLRDHUP : 0);
@@ -79,13 +79,14 @@ static void note_address(struct handle *handle) {
   handle->address_length = (uint32_t)handles_address(handle->fd, handle->address, sizeof handle->address);
 }
 
-/* systemd's store asks for no event, too: EPOLLHUP and EPOLLERR come anyway. Once is enough: it is not going to get better. */
+/* Like systemd's file descriptor store, asks for no event: EPOLLHUP and EPOLLERR are reported anyway. Once is enough, because
+ * the state is final. */
 static int watch_peer(struct handle *handle) {
   if (poller_add(handle->fd, &handle->watcher, EPOLLONESHOT) == 0) return 0;
-  return errno == EPERM ? 0 : -1; /* a file, which has no peer */
+  return errno == EPERM ? 0 : -1; /* a file has no peer */
 }
 
-/* A stored one has lost its peer, or failed. */
+/* The peer of a stored descriptor has hung up, or the descriptor has failed. */
 static void tell_hung_up(const struct handle *handle) {
   struct buffer *event = events_begin(MESSAGE_hungUp);
   buffer_u64(event, handle->id);
@@ -119,7 +120,7 @@ static struct handle *append(void) {
 
 uint64_t handles_inode(const struct handle *handle) {
   struct stat status;
-  /* Of a socket alone: a file of a worker's own file system could make this wait. */
+  /* Only for sockets: fstat(2) on a file of a worker's own file system could block. */
   return handle->domain == 0 || fstat(handle->fd, &status) < 0 ? 0 : (uint64_t)status.st_ino;
 }
 
@@ -129,7 +130,8 @@ static uint32_t queue_limit(const struct handle *handle) {
   return handle->listening && accept_queue(handle->fd, handle->domain, &queue, &limit) == 0 ? limit : 0;
 }
 
-/* A connection's address is not asked for where it is another's, who can make that wait (inet_getname takes the lock). */
+/* Does not read the address of another process's connection: that process could block it (inet_getname takes the socket's
+ * lock). */
 static void tell_opened(const struct handle *handle, bool is_foreign) {
   _Alignas(8) uint8_t address[128];
   bool is_foreign_connection = is_foreign && handle->type == SOCK_STREAM && !handle->listening;
@@ -250,7 +252,7 @@ int handles_store(uint64_t id, bool poll) {
   return -1;
 }
 
-/* What lies in the state for a handle; what a keeper does not know is nothing to it. */
+/* The use of a handle in the saved state. A keeper ignores values that it does not know. */
 enum { SAVED_PLAIN = 0, SAVED_ACCEPTING = 1, SAVED_POLLED = 2, SAVED_ACCEPTING_HEADS = 3 };
 
 static uint8_t saved_use(const struct handle *handle) {

@@ -9,7 +9,7 @@
 #include "sockets/handles.h"
 #include "sockets/sockets.h"
 
-/* An event that is not consumed for so long means that crank hangs, whatever the keeper does. */
+/* CONSUMED_WITHIN_MS: an event that is not consumed within this time means that the supervisor hangs. */
 enum { MOST_BEATS = 4, CONSUMED_WITHIN_MS = 30 * 1000 };
 
 struct beat {
@@ -67,7 +67,6 @@ static bool events_are_consumed(uint64_t now) {
   return oldest == 0 || now < oldest + CONSUMED_WITHIN_MS;
 }
 
-/* Sends what is due. */
 static void beat_due(void) {
   uint64_t now = clock_now();
   for (int i = 0; i < MOST_BEATS; i++) {
@@ -80,7 +79,7 @@ static void beat_due(void) {
       continue;
     }
     struct span bytes = {.data = beat->bytes.data, .length = beat->bytes.length};
-    /* One that is lost is no harm: the receiver waits for two periods. */
+    /* A lost one does no harm: the receiver waits for two periods. */
     if (events_are_consumed(now)) (void)sockets_send(&(struct destination){.fd = fd}, bytes, NULL);
   }
   arm();

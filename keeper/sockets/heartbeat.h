@@ -1,4 +1,4 @@
-/* Datagrams at a period (a watchdog's, to the machine's supervisor), for as long as events are being consumed. */
+/* Sends a datagram per period (a watchdog's, to the machine's service manager) as long as events are being consumed. */
 #ifndef KEEPER_SOCKETS_HEARTBEAT_H
 #define KEEPER_SOCKETS_HEARTBEAT_H
 
@@ -6,7 +6,7 @@
 
 #include "protocol/wire.h"
 
-/* The command. */
+/* The command heartbeat. */
 void heartbeat_set(struct reader *command);
 
 void heartbeat_save(struct buffer *out);

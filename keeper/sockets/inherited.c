@@ -54,7 +54,7 @@ bool inherited_has(uint32_t fd) {
   return false;
 }
 
-/* Standard descriptors stay open, on /dev/null (as under inetd(8) with the socket on 0). */
+/* The standard descriptor is replaced with /dev/null, so that its number stays in use (under inetd(8), 0 is the socket). */
 static int take_standard(int fd) {
   int taken = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (taken < 0) return -1;

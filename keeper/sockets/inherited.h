@@ -1,4 +1,4 @@
-/* The descriptors that the keeper was started with: closed on exec from the first moment, kept for `inheritSocket`. */
+/* The descriptors that the keeper inherited at its start: close-on-exec at once, kept for `inheritSocket`. */
 #ifndef KEEPER_SOCKETS_INHERITED_H
 #define KEEPER_SOCKETS_INHERITED_H
 
@@ -7,10 +7,10 @@
 
 #include "protocol/wire.h"
 
-/* Finds them; makes sure that 0, 1 and 2 are open. Before anything else is opened. -1 with errno. */
+/* Finds them, and makes sure that 0, 1 and 2 are open. Call it before anything else is opened. -1 with errno. */
 int inherited_collect(void);
 bool inherited_has(uint32_t fd);
-/* Takes one over; it is not inherited any more. -1 with errno. */
+/* Takes over one of them, which removes it from the list. -1 with errno. */
 int inherited_take(uint32_t fd);
 
 void inherited_save(struct buffer *out);

@@ -1,6 +1,6 @@
-/* A socket that is bound cannot be bound again, but its file can get another name (link(2)) for as long as it has one. So a
- * watched file has a second name, out of the way, from which the first one is made again: it is the same socket then, its
- * queue is kept, and no worker has to notice. Only where both names are gone must a new socket be bound. */
+/* A bound socket cannot be bound again, but link(2) can give its file another name as long as it has one. So a watched file has
+ * a spare name in another place, from which its own name is restored. It is still the same socket with its queue, so workers
+ * need not notice. A new socket must be bound only when both names are gone. */
 #include "sockets/names.h"
 
 #include <errno.h>
@@ -23,22 +23,23 @@
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
 
-/* Put back at once so often in a minute; then, and where it cannot be put back, after pauses that grow. */
+/* MOST_AT_ONCE: how often a name is restored at once within CALM_MS. After that, and if it cannot be restored, there are
+ * growing pauses. */
 enum { MOST_AT_ONCE = 64, CALM_MS = 60 * 1000, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 300 * 1000, EXCHANGE_MS = 100, SPARE_BYTES = 300 };
 
 struct name {
   uint64_t handle;
   char *path;
-  char *spare;   /* the second name; NULL: there is none */
-  int look;      /* its file (O_PATH); -1: it was not there when it was looked for first */
-  bool watched;  /* the supervisor wants to know */
-  int own_watch; /* inotify's: of the file, and of its directory; -1: none. Each tells once */
+  char *spare;   /* the spare name; NULL: none */
+  int look;      /* the file (O_PATH); -1: it did not exist at the first check */
+  bool watched;  /* the supervisor wants events */
+  int own_watch; /* inotify watches of the file and its directory, each for one event; -1: none */
   int directory_watch;
   uint8_t state;
-  uint64_t since; /* when the first of `count` was put back */
+  uint64_t since; /* when the first of `count` was restored */
   uint32_t count;
   uint64_t pause; /* ms */
-  uint64_t check_at; /* 0: nothing is waited for */
+  uint64_t check_at; /* 0: no check is planned */
 };
 
 static struct name **names;
@@ -91,7 +92,7 @@ static void unwatch(int *watch) {
   *watch = -1;
 }
 
-/* Two names in one directory share its watch. */
+/* Names in the same directory share its watch. */
 static void unwatch_both(struct name *name) {
   unwatch(&name->own_watch);
   bool is_shared = false;
@@ -140,7 +141,8 @@ void names_forget(uint64_t handle) {
   if (name) drop(name);
 }
 
-/* One whose socket came from elsewhere is known by its address. NULL: it has no path, or one that only its maker can follow. */
+/* A socket that was bound elsewhere is found by its address. NULL if it has no path, or a relative one, which only its creator
+ * can resolve. */
 static struct name *known(uint64_t handle) {
   struct name *name = find(handle);
   if (name) return name;
@@ -168,8 +170,8 @@ static int open_inotify(void) {
   return -1;
 }
 
-/* The file itself tells when it is renamed, and by its count of links when a name of it is removed or replaced; its directory,
- * when that goes. Nothing else in the directory wakes the keeper. */
+/* The file reports when it is renamed, and, through its link count, when one of its names is removed or replaced. Its directory
+ * reports when it goes away itself. Nothing else in the directory wakes the keeper. */
 static int arm(struct name *name) {
   char path[32];
   if (open_inotify() < 0) return -1;
@@ -196,7 +198,7 @@ static bool leads_to_it(const struct name *name, const char *path) {
   return files_is_same(&wanted, &found);
 }
 
-/* Makes the second name: at `wanted`, or where that is another file system, beside the first one. */
+/* Creates the spare name: at `wanted`, or next to the file if that is on another file system. */
 static void make_spare(struct name *name, const char *wanted) {
   char beside[SPARE_BYTES];
   if (name->look < 0) return;
@@ -212,7 +214,7 @@ static void make_spare(struct name *name, const char *wanted) {
   const char *places[] = {wanted[0] == '\0' ? NULL : wanted, length > 0 && (size_t)length < sizeof beside ? beside : NULL};
   for (size_t i = 0; i < sizeof places / sizeof *places && !name->spare; i++) {
     if (!places[i]) continue;
-    files_remove_socket(places[i], NULL); /* of a keeper that was killed */
+    files_remove_socket(places[i], NULL); /* left by a keeper that was killed */
     if (files_link(name->look, places[i]) == 0) name->spare = memory_copy_text(places[i], strlen(places[i]));
   }
 }
@@ -227,7 +229,7 @@ static void tell(struct name *name, uint8_t state, uint32_t pid, int error) {
   events_post(0);
 }
 
-/* The process that listens on the socket that is there now: its pid, 0 if that is not known, -1 if none does. */
+/* The pid of the process that listens on the socket file; 0 if it is unknown, -1 if none listens. */
 static int64_t listener_at(int look, int type) {
   char path[32];
   int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -244,7 +246,7 @@ static int64_t listener_at(int look, int type) {
   return pid;
 }
 
-/* Gives the file its name again. False: a new socket would have to be bound, or the name is not free. */
+/* Gives the file its name again. False if a new socket must be bound, or the name is in use. */
 static bool put_back(struct name *name, int *error) {
   if (name->look < 0 && name->spare) name->look = look_at(name->handle, name->spare);
   *error = name->look < 0 ? ENOENT : 0;
@@ -252,7 +254,7 @@ static bool put_back(struct name *name, int *error) {
   return *error == 0;
 }
 
-/* A name at which another process listens is left alone; any other name is taken back. */
+/* Leaves the name alone if another process listens there; takes it back from a stale socket. */
 static void take_name(struct name *name) {
   struct file_identity found;
   mode_t mode = 0;
@@ -269,7 +271,7 @@ static void take_name(struct name *name) {
   else tell(name, NAME_LOST, 0, error);
 }
 
-/* Looks whether the name leads to the socket still, and does what can be done. */
+/* Checks whether the name still leads to the socket, and restores it if possible. */
 static void check(struct name *name) {
   if (leads_to_it(name, name->path)) {
     if (name->spare) make_spare(name, name->spare);
@@ -282,7 +284,7 @@ static void check(struct name *name) {
   else tell(name, NAME_LOST, 0, error);
 }
 
-/* When it is looked at next: as soon as something happens, or after a pause if that is too often, or it is not in place. */
+/* Plans the next check: at the next event, or after a pause if events are too frequent or the name is not in place. */
 static void plan(struct name *name, bool by_itself) {
   uint64_t now = clock_now();
   name->check_at = 0;
@@ -300,7 +302,7 @@ static void plan(struct name *name, bool by_itself) {
     unwatch_both(name);
   } else if (arm(name) < 0) {
     events_failed(COMMAND_watchName, name->handle, "inotify", errno);
-    name->watched = false; /* it is looked at when the supervisor asks for it */
+    name->watched = false; /* checked again when the supervisor asks */
   }
   set_deadline();
 }
@@ -308,7 +310,7 @@ static void plan(struct name *name, bool by_itself) {
 static void attend(struct name *name, bool by_itself) {
   check(name);
   plan(name, by_itself);
-  /* What happened between the look and the watch is seen now. */
+  /* Catches a change between the check and the watch. */
   if (name->state == NAME_RESTORED && name->own_watch >= 0 && !leads_to_it(name, name->path)) {
     check(name);
     plan(name, true);
@@ -345,9 +347,9 @@ static void inotify_ready(struct watcher *watcher, uint32_t events) {
         struct name *name = names[i];
         bool own = name->own_watch == event->wd;
         bool directory = name->directory_watch == event->wd;
-        if (own) name->own_watch = -1; /* each tells once */
+        if (own) name->own_watch = -1; /* each watch is for one event */
         if (directory) name->directory_watch = -1;
-        /* A rename is often the first half of an exchange, which is left to finish. */
+        /* A rename is often the first half of an exchange, so it gets time to finish. */
         uint64_t at_once = event->mask & IN_MOVE_SELF ? clock_now() + EXCHANGE_MS : 1;
         if ((own || directory) && name->watched) name->check_at = at_once;
       }
@@ -374,7 +376,7 @@ void names_give(struct reader *command) {
   struct name *name = known(handle);
   struct file_identity file = name ? identity(name) : (struct file_identity){0};
   bool is_watched = name && name->own_watch >= 0;
-  if (is_watched) unwatch(&name->own_watch); /* it is not to be told of what it does itself */
+  if (is_watched) unwatch(&name->own_watch); /* suppresses the event for the keeper's own change */
   if (!name) errno = EBADF;
   if (!name || files_give(name->path, &file, uid, gid) < 0) events_failed(COMMAND_giveName, handle, "chown", errno);
   if (is_watched && arm(name) < 0) name->watched = false;
@@ -389,7 +391,7 @@ void names_remove(struct reader *command) {
   drop(name);
 }
 
-/* A new socket at the same path, of the same kind, as the same handle. */
+/* Opens a new socket of the same kind at the same path. */
 static int open_again(const struct name *name, const struct handle *handle, struct file_identity *made, const char **step) {
   struct stat status;
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -408,7 +410,7 @@ static int open_again(const struct name *name, const struct handle *handle, stru
   *step = "socket";
   int fd = socket(AF_UNIX, (int)handle->type | SOCK_CLOEXEC | (handles_is_non_blocking(handle->fd) ? SOCK_NONBLOCK : 0), 0);
   if (fd < 0) return -1;
-  /* One that was shut down has its name still. */
+  /* A socket that was shut down still has its name. */
   struct file_identity old = identity(name);
   if (leads_to_it(name, name->path)) files_remove_socket(name->path, &old);
   bool ready = files_bind(fd, (struct sockaddr *)&address, (socklen_t)(sizeof(sa_family_t) + length + 1), &file, made, step) == 0;
@@ -451,7 +453,7 @@ void names_bind_again(struct reader *command) {
   free(path);
   name = find(id);
   name->watched = watched;
-  name->pause = pause; /* whatever takes it away all the time goes on being waited for */
+  name->pause = pause; /* whatever keeps removing the name still causes pauses */
   name->since = clock_now();
 }
 
@@ -468,7 +470,7 @@ void names_save(struct buffer *out) {
   }
 }
 
-/* Watches are not handed on: all of them are looked at in the first round. */
+/* Watches are not saved: all names are checked in the first round. */
 bool names_load(struct reader *in) {
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {

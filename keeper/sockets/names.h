@@ -1,5 +1,5 @@
-/* The names in the file system by which the keeper's unix sockets are reached: given away, watched by inotify(7), put back
- * when something removes them, and removed at the end. */
+/* The file system names of the keeper's unix sockets: given to another user, watched by inotify(7), restored when something
+ * removes them, and removed at the end. */
 #ifndef KEEPER_SOCKETS_NAMES_H
 #define KEEPER_SOCKETS_NAMES_H
 
@@ -8,9 +8,9 @@
 
 #include "protocol/wire.h"
 
-/* A handle's socket has just been bound at this path. */
+/* The handle's socket was just bound at this path. */
 void names_made(uint64_t handle, const char *path);
-/* A handle is closed: its name is nothing to us any more, and stays; the second one is removed. */
+/* The handle is closed: its name stays, its spare name is removed. */
 void names_forget(uint64_t handle);
 
 void names_give(struct reader *command);

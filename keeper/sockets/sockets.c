@@ -46,7 +46,7 @@ static int set_options(int fd, const struct list *options) {
   return 0;
 }
 
-/* The path of a socket that has a file; NULL for the others. `path` has 108 bytes and a NUL. */
+/* The path of a socket that has a file; NULL for others. `path` has room for 108 bytes and a NUL. */
 static const char *socket_file(const struct opening *opening, char *path, size_t room) {
   size_t prefix = sizeof(sa_family_t);
   if (opening->domain != AF_UNIX || opening->address.length <= prefix || opening->address.data[prefix] == 0) return NULL;
@@ -160,7 +160,8 @@ void sockets_stat(struct reader *command) {
   events_post(0);
 }
 
-/* listen(2) changes a listening socket's limit, for all that share it (inet_csk_listen_start is left out, unix_listen likewise). */
+/* listen(2) on a listening socket only changes its limit, for all processes that share it (inet_csk_listen_start is skipped;
+ * unix_listen is similar). */
 void sockets_keep_backlog(struct reader *command) {
   uint64_t id = read_u64(command);
   uint32_t backlog = read_u32(command);
@@ -169,13 +170,13 @@ void sockets_keep_backlog(struct reader *command) {
   uint32_t before = 0;
   uint32_t after = 0;
   if (backlog > 0x7fffffffU) backlog = 0x7fffffffU;
-  /* A socket that is shut down, or whose queue is not known, is left as it is. */
+  /* Leaves a socket alone if it is shut down or its queue is unknown. */
   if (!handle || !handle->listening || accept_queue(handle->fd, handle->domain, &queue, &before) < 0 || before >= backlog) return;
   if (listen(handle->fd, (int)backlog) < 0) {
     (void)fail(COMMAND_keepBacklog, id, "listen", -1);
     return;
   }
-  /* The kernel's own limit (net.core.somaxconn) may be lower than what is wanted. */
+  /* The kernel's limit (net.core.somaxconn) may be lower. */
   if (accept_queue(handle->fd, handle->domain, &queue, &after) < 0 || after <= before) return;
   struct buffer *event = events_begin(MESSAGE_backlogRestored);
   buffer_u64(event, id);
@@ -257,8 +258,8 @@ void sockets_store(struct reader *command) {
   if (handles_store(id, poll) < 0) (void)fail(COMMAND_storeHandle, id, "watch", -1);
 }
 
-/* A shutdown gives the port back if the kernel had chosen it (tcp_set_state, inet_put_port): it is taken again first.
- * EINVAL says that the socket is bound still. */
+/* A shutdown releases a port that the kernel had chosen (tcp_set_state, inet_put_port), so the port is bound again first.
+ * EINVAL: the socket is still bound. */
 static int listen_again(const struct handle *handle) {
   if (handle->address_length > 0 && bind(handle->fd, (const struct sockaddr *)(const void *)handle->address, handle->address_length) < 0 &&
       errno != EINVAL)
@@ -270,11 +271,11 @@ void sockets_check(struct handle *handle) {
   if (!handle->listening) return;
   if (!accept_queue_is_shut(handle->fd, handle->domain)) return;
   int error = 0;
-  /* A unix socket that was shut down stays so (unix(7) has no way back): its file needs a new socket. */
+  /* A unix socket cannot listen again after a shutdown (unix(7)): its file needs a new socket. */
   if (handle->domain == AF_UNIX) error = ESHUTDOWN;
   else if (listen_again(handle) < 0) error = errno;
   if (error != 0) handles_stop_listening(handle);
-  else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* another process does it all the time */
+  else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* another process repeats the shutdown */
   struct buffer *event = events_begin(MESSAGE_relistened);
   buffer_u64(event, handle->id);
   buffer_u32(event, (uint32_t)error);

@@ -1,4 +1,4 @@
-/* Commands on sockets: opening, taking over, accept queues, single datagrams. A failure becomes an event. */
+/* Commands on sockets: opening, inheriting, accept queues, single datagrams. A failure is reported as an event. */
 #ifndef KEEPER_SOCKETS_H
 #define KEEPER_SOCKETS_H
 
@@ -10,7 +10,7 @@
 #include "protocol/wire.h"
 #include "sockets/handles.h"
 
-/* Where a datagram goes: out through `fd`, to `address` unless that is connected (`length` 0). */
+/* The destination of a datagram: sent through `fd` to `address`; `length` 0: `fd` is connected. */
 struct destination {
   int fd;
   struct sockaddr_un address;
@@ -24,9 +24,9 @@ void sockets_keep_backlog(struct reader *command);
 void sockets_open_datagram(struct reader *command);
 void sockets_keep(struct reader *command);
 void sockets_store(struct reader *command);
-/* Something happened to a listening socket: if it was shut down, it is made to listen again. */
+/* After an event on a listening socket: makes it listen again if it was shut down. */
 void sockets_check(struct handle *handle);
-/* One datagram with the descriptors of handles; never waits. -1 with errno. */
+/* Sends one datagram with the descriptors of handles; never blocks. -1 with errno. */
 int sockets_send(const struct destination *to, struct span bytes, const struct list *handles);
 
 #endif
