@@ -20,7 +20,7 @@ static const struct kind kinds[] = {COMMANDS(TABLE_ENTRY)};
 
 static const struct batch_handler *handler;
 static struct buffer in;
-static size_t scanned; /* bytes of `in` that are whole, checked frames of the batch in the making */
+static size_t scanned; /* length of the complete, checked frames of the current batch in `in` */
 static char complaint[160];
 
 void batch_is_for(const struct batch_handler *whose) {
@@ -52,7 +52,7 @@ static const struct kind *find_kind(uint8_t code) {
   return NULL;
 }
 
-/* The next frame from `at` on; its length with the length field, 0 if it is not whole yet. */
+/* The length of the frame at `at`, with its length field; 0 if it is not complete yet. */
 static size_t whole_frame(size_t at) {
   if (in.length - at < 4) return 0;
   struct reader reader = reader_of(in.data + at, 4);
@@ -76,7 +76,7 @@ static bool has_sane_key(struct reader fields) {
   return key.length > 0 && key.length <= LIMIT_KEY_BYTES;
 }
 
-/* The number that a command is about: its first field, if that is one. */
+/* The id that a command concerns: its first field, if that is a u64. */
 static uint64_t id_of(const struct kind *kind, struct reader fields) {
   for (const char *at = kind->signature; *at; at++) {
     if (*at == ':') return at[1] == 'u' && at[2] == '6' ? read_u64(&fields) : 0;
@@ -99,7 +99,7 @@ static void apply_frame(uint8_t code, struct reader fields) {
   if (code != COMMAND_put && code != COMMAND_remove) handler->run(code, &fields);
 }
 
-/* Calls for each frame of the batch; how many there were. */
+/* Calls `take` for each frame of the batch. Returns their number. */
 static uint32_t each_frame(void (*take)(uint8_t code, struct reader fields)) {
   uint32_t count = 0;
   for (size_t at = 0; at < scanned; count++) {
@@ -110,7 +110,7 @@ static uint32_t each_frame(void (*take)(uint8_t code, struct reader fields)) {
   return count;
 }
 
-/* Journal, commands, mark: a journal without the mark says that the commands may have been carried out or not. */
+/* Journal, commands, mark: without the mark in the journal, it is unknown whether the commands were carried out. */
 static struct said_what apply(struct reader commit) {
   uint64_t consumed = read_u64(&commit);
   uint64_t tick_at = read_u64(&commit);

@@ -1,4 +1,4 @@
-/* What the supervisor says, frame by frame: checked as it comes, collected until a commit, then applied as a whole. */
+/* What the supervisor sends, frame by frame: checked on arrival, collected until a commit, then applied as a whole. */
 #ifndef KEEPER_SUPERVISOR_BATCH_H
 #define KEEPER_SUPERVISOR_BATCH_H
 
@@ -8,11 +8,11 @@
 #include "protocol/wire.h"
 
 enum said {
-  SAID_NOTHING,   /* no whole frame, or the middle of a batch */
+  SAID_NOTHING,   /* no complete frame, or the middle of a batch */
   SAID_ATTACH,
   SAID_COMMIT,    /* a batch was applied */
   SAID_IDLE,
-  SAID_NONSENSE,  /* not the protocol; see batch_complaint */
+  SAID_NONSENSE,  /* a protocol violation; see batch_complaint */
   SAID_GOODBYE,   /* the channel is closed */
 };
 
@@ -21,18 +21,18 @@ struct said_what {
   uint64_t number; /* attach: the protocol; idle: the event last seen */
 };
 
-/* What carries out the commands of a batch, and is called when all are. */
+/* Carries out the commands of a batch; `end` is called after the last one. */
 struct batch_handler {
   void (*run)(uint8_t code, struct reader *fields);
   void (*end)(uint64_t tick_at);
 };
 void batch_is_for(const struct batch_handler *handler);
 
-/* Takes the next thing that the supervisor has said; SAID_NOTHING when there is no more for now. `attached`: commands are allowed. */
+/* Takes the next message of the supervisor; SAID_NOTHING if there is none now. `attached`: commands are allowed. */
 struct said_what batch_next(bool attached);
-/* Why the last one was nonsense. */
+/* Describes the last protocol violation. */
 const char *batch_complaint(void);
-/* Forgets what was said and not applied. */
+/* Drops everything that is not applied yet. */
 void batch_forget(void);
 /* Whether part of a batch has arrived. */
 bool batch_is_begun(void);

@@ -32,14 +32,14 @@ static const struct wrapping *wrapping;
 static void (*when_present)(void);
 static struct program program = NO_PROGRAM;
 static int channel = -1;
-static pid_t pid;     /* what was started; 0 once it is reaped */
-static pid_t speaker; /* who says that it is the supervisor */
+static pid_t pid;     /* the started process; 0 once it is reaped */
+static pid_t speaker; /* the process that presents itself as the supervisor */
 static bool has_forked;
 static bool is_present;
 static bool is_wrapped;
 static struct report report = {.fd = -1};
 static struct buffer in;
-static struct buffer base; /* a whole `base` frame, which one behind a wrapper says first */
+static struct buffer base; /* a complete `base` frame, which a wrapped candidate sends first */
 static uint8_t last_ending;
 static uint32_t last_status;
 
@@ -61,7 +61,7 @@ static void close_channel(void) {
   channel = -1;
 }
 
-/* All that is left of it goes. A child of it may live on in its group. */
+/* Removes the candidate completely. It kills the group too, because a child may live on there. */
 static void forget(void) {
   timer_set(&patience, 0);
   close_report();
@@ -91,7 +91,7 @@ static void fail_start(const char *step, int error) {
   events_failed(COMMAND_replaceSupervisor, 0, step, error);
 }
 
-/* Both ends; the kernel says which process writes at the other one (unix(7)). */
+/* Opens both ends. SO_PASSCRED: the kernel tells which process writes at the other end (unix(7)). */
 static int open_pair(int *theirs) {
   int ends[2];
   int on = 1;
@@ -173,7 +173,7 @@ static void read_report(void) {
   if (result == LAUNCH_FAILED && !is_present) fail_start(step, error);
 }
 
-/* Whether the frame that begins the bytes that came is whole, and what it is; 0 if it is not, or NONSENSE. */
+/* The code of the first frame in `in`; 0 if it is not complete, NONSENSE if it is not allowed here. */
 enum { NONSENSE = 255 };
 static uint8_t next_frame(size_t *length) {
   if (in.length < 5) return 0;
@@ -192,8 +192,8 @@ static bool take_base(size_t length) {
   return true;
 }
 
-/* Ends the processes between the keeper and the one that speaks, which becomes the keeper's child then: the keeper is the
- * subreaper. False: it does not descend from the keeper, which would never learn of its end. */
+/* Kills the processes between the keeper and the speaker. The keeper is the subreaper, so the speaker becomes its child. False
+ * if the speaker does not descend from the keeper, which then could not see its end. */
 static bool end_those_between(void) {
   enum { MOST = 16 };
   pid_t between[MOST];
@@ -210,7 +210,7 @@ static bool end_those_between(void) {
 
 static void arrive(void) {
   timer_set(&patience, 0);
-  if (speaker == 0) speaker = pid; /* of a namespace that has no name for it here */
+  if (speaker == 0) speaker = pid; /* the speaker's pid is not visible in this namespace */
   if (speaker == 0 || !end_those_between()) {
     tell_kept(BEFORE_PRESENT, last_ending, last_status);
     return;
@@ -232,7 +232,7 @@ static void note_speaker(struct msghdr *message) {
   if (sender.pid > 0) speaker = sender.pid;
 }
 
-/* Reads what there is. False: the other end is closed. */
+/* Reads what is available. False if the other end is closed. */
 static bool receive(void) {
   for (;;) {
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
@@ -245,7 +245,7 @@ static bool receive(void) {
     if (n == 0) return false;
     note_speaker(&message);
     in.length += (size_t)n;
-    if (in.length > LIMIT_FRAME_BYTES) return true; /* next_frame says what that is */
+    if (in.length > LIMIT_FRAME_BYTES) return true; /* next_frame detects that it is too long */
   }
 }
 
@@ -267,7 +267,7 @@ static void read_channel(void) {
   }
   if (is_there) return;
   poller_remove(channel, &channel_watcher);
-  /* How it ended is known in a moment; who only closed the channel has failed as well. */
+  /* If the process is ending, its status follows shortly. If it only closed the channel, it has failed as well. */
   if (pid > 0) timer_set(&patience, clock_now() + 1000);
   else tell_kept(BEFORE_PRESENT, last_ending, last_status);
 }
@@ -297,7 +297,7 @@ bool candidate_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;
   read_report();
-  if (pid == 0) return true; /* it could not be started; reaped as an unknown child */
+  if (pid == 0) return true; /* the start failed; reaped as an unknown child */
   while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
   pid = 0;
   bool exited = info->si_code == CLD_EXITED;
@@ -305,8 +305,9 @@ bool candidate_child_gone(const siginfo_t *info) {
   last_status = (uint32_t)info->si_status;
   if (!is_present) {
     bool was_alone = channel >= 0;
-    read_channel(); /* what it said before counts */
-    /* Another process of its own has the channel: a wrapper has forked, or the process will never say anything. */
+    read_channel(); /* handles frames from before its end */
+    /* Another of its processes still has the channel: a wrapper has forked, or that process will never present itself. So set a
+     * time limit. */
     if (was_alone && channel >= 0 && !is_present && patience.at == 0)
       timer_set(&patience, clock_now() + AFTER_ITS_END_MS);
     return true;

@@ -1,5 +1,5 @@
-/* The supervisor that is to take the other's place: started beside it, directly or through a wrapper, and the other's
- * successor when it says that it is there. Until it has sent its first batch, the one before can be had back. */
+/* A candidate to replace the supervisor: started next to the current one, directly or through a wrapper. It takes over when it
+ * presents itself. Until it has sent its first batch, the keeper can go back to the previous supervisor. */
 #ifndef KEEPER_SUPERVISOR_CANDIDATE_H
 #define KEEPER_SUPERVISOR_CANDIDATE_H
 
@@ -11,42 +11,42 @@
 #include "process/launch.h"
 #include "protocol/wire.h"
 
-/* The variable that tells a supervisor to say that it is there. */
+/* The variable that tells a supervisor to present itself. */
 #define CANDIDATE_VARIABLE "CRANK_CANDIDATE"
 
-/* The program that a front end puts between the keeper and the supervisor, as the command says it. */
+/* The program that a front end puts between the keeper and the supervisor, from the command's fields. */
 struct wrapper {
   struct span file;
   struct list args;
   struct list unset;
-  uint32_t fd; /* of the channel's end */
+  uint32_t fd; /* number of the channel's end in the wrapper */
 };
 
 struct wrapping {
   pid_t (*start)(const struct wrapper *wrapper, int end, struct report *report, const char **step);
-  /* Whether these are the fields of a `base` frame: what the supervisor was left with behind the wrapper. */
+  /* Whether these are the fields of a `base` frame: what the wrapper left to the supervisor. */
   bool (*is_base)(const void *fields, size_t length);
-  /* The supervisor can go on: the frame counts from here on. */
+  /* The candidate has taken over: applies the fields of its `base` frame. */
   void (*settled)(struct reader fields);
 };
 void candidate_is_wrapped_by(const struct wrapping *wrapping);
 
-/* What a replaceSupervisor says. `present` is called when it is there, and waits for its hello. */
+/* The command replaceSupervisor. `present` is called when the candidate has presented itself and waits for its hello. */
 void candidate_start(struct reader *command, void (*present)(void));
-/* Whether it is this child. */
+/* Whether the pid is the candidate's. */
 bool candidate_is(pid_t child);
-/* A child has ended. False: it is not the candidate, and not reaped. */
+/* A child has ended. False if it is not the candidate; then it is not reaped. */
 bool candidate_child_gone(const siginfo_t *info);
 
-/* Whether it is there, and waits for its hello. */
+/* Whether it has presented itself and waits for its hello. */
 bool candidate_is_present(void);
-/* It becomes the supervisor: its process, and the keeper's end of its channel. */
+/* Makes it the supervisor: returns its pid and the keeper's end of its channel. */
 pid_t candidate_take(int *channel);
-/* It has shown that it can go on: its program and its base are the keeper's from here on. */
+/* It has sent its first batch: its program and its base become the keeper's. */
 void candidate_settle(void);
-/* It has ended before that. */
+/* It has ended before its first batch. */
 void candidate_fail(uint8_t ending, uint32_t status);
-/* Ends it, if there is one, without a word. */
+/* Ends a candidate, without an event. */
 void candidate_end(void);
 
 #endif

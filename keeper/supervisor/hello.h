@@ -1,4 +1,4 @@
-/* The hello: everything that a new supervisor needs before it takes over. */
+/* The hello: all that a new supervisor must know before it takes over. */
 #ifndef KEEPER_SUPERVISOR_HELLO_H
 #define KEEPER_SUPERVISOR_HELLO_H
 
@@ -7,7 +7,7 @@
 
 #include "protocol/wire.h"
 
-/* False: the journal cannot be read. */
+/* False if the journal cannot be read. */
 bool hello_write(struct buffer *out, uint32_t crashes);
 
 #endif

@@ -54,7 +54,7 @@ int program_use_own(void) {
   return 0;
 }
 
-/* As a list of texts. */
+/* The arguments as a list of texts. */
 static struct list arguments(struct buffer *bytes) {
   uint32_t count = 2;
   buffer_text(bytes, SUPERVISOR_NAME);
@@ -78,7 +78,7 @@ pid_t program_start(const struct program *program, int channel_end, const struct
       .file = program->path, .program = program->fd, .args = arguments(&args), .cwd = "/", .environment = &environment,
       .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
       .oom_score = INHERITED_OOM_SCORE, .death_signal = SIGKILL, .own_group = true,
-      .nice = -facts->raised_by, /* the priority of the keeper itself */
+      .nice = -facts->raised_by, /* same priority as the keeper */
   };
   pid_t pid = launch_start(&launch, report, step);
   int error = errno;
@@ -89,7 +89,7 @@ pid_t program_start(const struct program *program, int channel_end, const struct
   return pid;
 }
 
-/* Earlier versions held a script beside it. */
+/* Earlier versions also saved a script. */
 void program_save(struct buffer *out) {
   save_descriptor(out, used.fd);
   save_descriptor(out, -1);

@@ -1,5 +1,5 @@
-/* What a supervisor is started from: a program that is held open, so that what was checked is what runs, whatever becomes of
- * its file. */
+/* The program that supervisors are started from. It is kept open, so that the program that was checked is the one that runs,
+ * even if its file changes. */
 #ifndef KEEPER_SUPERVISOR_PROGRAM_H
 #define KEEPER_SUPERVISOR_PROGRAM_H
 
@@ -9,7 +9,7 @@
 #include "process/launch.h"
 #include "protocol/wire.h"
 
-/* What argv[0] makes this program a supervisor; argv[1] is its command's name. */
+/* argv[0] that makes this program a supervisor; argv[1] is the name of its command. */
 #define SUPERVISOR_NAME "crank-supervisor"
 
 struct program {
@@ -19,17 +19,17 @@ struct program {
 
 #define NO_PROGRAM ((struct program){.fd = -1})
 
-/* From here on supervisors are started from the program that this process runs. -1 with errno. */
+/* From now on, supervisors are started from the program of this process. -1 with errno. */
 int program_use_own(void);
-/* Opens one. -1 with errno. */
+/* Opens a program. -1 with errno. */
 int program_open(struct program *program, const char *path);
 void program_close(struct program *program);
-/* From here on supervisors are started from this one. */
+/* From now on, supervisors are started from this program. Takes ownership. */
 void program_use(struct program *program);
-/* The one that supervisors are started from. */
+/* The program that supervisors are started from. */
 const struct program *program_used(void);
-/* Starts a supervisor with the channel's other end on 3. `variables`: pairs that its environment has besides, or NULL. The pid,
- * or -1 with errno and the step. */
+/* Starts a supervisor with the channel's other end as descriptor 3. `variables`: additional pairs for its environment, or NULL.
+ * Returns the pid, or -1 with errno and the step. */
 pid_t program_start(const struct program *program, int channel_end, const struct list *variables, struct report *report,
                     const char **step);
 

@@ -11,9 +11,9 @@ enum {
   BLAMED_TOO_OFTEN = 3,
 };
 
-static uint32_t crashes;         /* since one slept, or the start */
-static uint32_t failed_starts;   /* in a row, before they attached */
-static uint32_t stuck_deaths;    /* in a row, without an event consumed */
+static uint32_t crashes;         /* since the last sleep, or since the start */
+static uint32_t failed_starts;   /* in a row, before the supervisor attached */
+static uint32_t stuck_deaths;    /* in a row, without a consumed event */
 static uint64_t consumed_at_start;
 static bool one_at_a_time;
 static bool said_trouble;
@@ -60,7 +60,8 @@ uint64_t restart_policy_start_failed(const char *what, bool at_boot) {
   return pause_after(failed_starts);
 }
 
-/* One that dies again on the same events gets them one at a time, and what kills three is set aside. */
+/* After a second death on the same event, events are delivered one at a time. An event that kills three supervisors is set
+ * aside. */
 static void blame(void) {
   stuck_deaths = events_consumed() > consumed_at_start ? 1 : stuck_deaths + 1;
   if (events_delivered() <= events_consumed()) return;

@@ -26,11 +26,11 @@
 
 enum state {
   ASLEEP,
-  STARTING,   /* greeted, has not attached yet */
+  STARTING,   /* greeted, not attached yet */
   ATTACHED,
   LEAVING,    /* was told to sleep */
-  DYING,      /* killed, not reaped yet */
-  PAUSING,    /* a start failed; the next one is due later */
+  DYING,      /* killed or ending, not reaped yet */
+  PAUSING,    /* a start failed; the next one is later */
 };
 
 enum {
@@ -38,7 +38,7 @@ enum {
   GOODBYE_MS = 1000,
   SENT_AT_ONCE = 256 * 1024,
   MOST_AFTER_SLEEP = 64,
-  ROUND_MS = 1, /* of batches, in one round of the loop: a start takes as long */
+  ROUND_MS = 1, /* for batches in one round of the loop: as long as a start takes */
 };
 
 static void report_ready(struct watcher *watcher, uint32_t events);
@@ -49,17 +49,17 @@ static const struct supervisor_owner *owner;
 static struct watcher report_watcher = {.ready = report_ready, .turn = TURN_STARTS};
 static struct watcher channel_watcher = {.ready = channel_ready, .turn = TURN_SUPERVISOR};
 static struct timer answer = {.expired = too_slow};
-static struct timer next_start; /* supervisor_attend looks whether it is set */
+static struct timer next_start; /* no callback: supervisor_attend checks whether it is set */
 static enum state state = ASLEEP;
 static pid_t pid;
 static struct report report = {.fd = -1};
-static bool wanted;              /* to be started although no event is outstanding */
-static bool has_attached;        /* this one */
-static bool ever_attached;       /* any one, since the keeper was started */
+static bool wanted;              /* start it even if no event is outstanding */
+static bool has_attached;        /* the current one */
+static bool ever_attached;       /* any one since the keeper's start */
 static bool killed_by_us;
-static bool is_replaced;         /* it is being ended for the candidate */
-static bool is_unsettled;        /* was the candidate, and has sent no batch yet */
-static bool is_behind;           /* has sent more than the last round took */
+static bool is_replaced;         /* it is being killed in favor of the candidate */
+static bool is_unsettled;        /* it was the candidate, and has sent no batch yet */
+static bool is_behind;           /* it has sent more than the last round handled */
 
 void supervisor_is_for(const struct supervisor_owner *whose) {
   owner = whose;
@@ -89,14 +89,14 @@ static bool is_at_boot(void) {
   return !ever_attached && workers_alive() == 0;
 }
 
-/* It could not be started, or died before it had attached. */
+/* The supervisor could not be started, or died before it attached. */
 static void start_failed(const char *what) {
   uint64_t pause = restart_policy_start_failed(what, is_at_boot());
   if (pause == 0) owner->hopeless();
   pause_before_next(pause);
 }
 
-/* Greets the one that has just come. */
+/* Sends the hello to a new supervisor. */
 static void greet(void) {
   state = STARTING;
   wanted = has_attached = killed_by_us = false;
@@ -127,7 +127,7 @@ static void start(void) {
   greet();
 }
 
-/* The place is free. */
+/* Makes the candidate the supervisor, once the previous one is gone. */
 static void promote(void) {
   int channel = -1;
   pid = candidate_take(&channel);
@@ -136,13 +136,13 @@ static void promote(void) {
   else greet();
 }
 
-/* The candidate is there: takes the place of this one, which is ended first. */
+/* The candidate has presented itself: kills the current supervisor, whose place it takes. */
 static void replace(void) {
   if (pid == 0) {
     promote();
     return;
   }
-  /* Batches that it has sent whole still count: its channel is read to the end when it is reaped. */
+  /* Complete batches that it has sent still count: its channel is read to the end when it is reaped. */
   is_replaced = true;
   (void)kill(-pid, SIGKILL);
   (void)kill(pid, SIGKILL);
@@ -166,7 +166,7 @@ static void read_report(void) {
   }
 }
 
-/* The time limit runs while it has been given something and has not answered. */
+/* The time limit runs while delivered events are not consumed. */
 static void set_time_limit(bool answered) {
   bool owes = events_delivered() > events_consumed();
   if (!owes) timer_set(&answer, 0);
@@ -210,8 +210,8 @@ static void committed(void) {
   owner->committed();
 }
 
-/* What was on its way when it was told to sleep still counts. One that goes on talking is ended: it would keep the keeper from
- * everything else. */
+/* Messages that were sent before the supervisor read the order to sleep still count. One that keeps sending is killed, because
+ * it would keep the keeper busy. */
 static void watch_it_leave(void) {
   for (int heard = 0; heard < MOST_AFTER_SLEEP; heard++) {
     enum said said = batch_next(true).said;
@@ -229,7 +229,7 @@ static void take_batches(uint64_t until) {
     struct said_what what = batch_next(has_attached);
     if (what.said == SAID_NOTHING) break;
     if (what.said == SAID_GOODBYE) {
-      /* It is ending, how will be seen in a moment; or it only closed the channel, and is of no more use. */
+      /* It is ending, and its status follows shortly; or it only closed the channel, and is useless. */
       state = DYING;
       timer_set(&answer, clock_now() + GOODBYE_MS);
     }
@@ -244,7 +244,7 @@ static void take_batches(uint64_t until) {
 }
 
 static void too_slow(void) {
-  /* Its answers wait here, and this process has been stopped meanwhile. */
+  /* Its answers are waiting here: this process was stopped meanwhile. */
   if (is_behind) {
     timer_set(&answer, clock_now() + ANSWER_MS);
     return;
@@ -282,7 +282,7 @@ void supervisor_start_candidate(struct reader *command) {
 }
 
 static void tell_death(uint8_t ending, uint32_t status) {
-  if (events_count(MESSAGE_supervisorDied) > 0) return; /* the next one hears of it once */
+  if (events_count(MESSAGE_supervisorDied) > 0) return; /* the next supervisor gets this event only once */
   uint64_t last = events_delivered();
   struct buffer *event = events_begin(MESSAGE_supervisorDied);
   buffer_u8(event, ending);
@@ -306,7 +306,7 @@ static void died(const siginfo_t *info) {
   restart_policy_count();
   (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
   if (!has_attached) {
-    if (from_outside) pause_before_next(FIRST_PAUSE_MS); /* no fault of its own: the pauses do not grow */
+    if (from_outside) pause_before_next(FIRST_PAUSE_MS); /* not its own fault, so the pauses do not grow */
     else start_failed(what);
     return;
   }
@@ -324,10 +324,10 @@ bool supervisor_is(pid_t child) {
 bool supervisor_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
   siginfo_t reaped;
-  if (state == STARTING || state == ATTACHED || state == LEAVING) take_batches(UINT64_MAX); /* what it said before counts */
-  if (pid == 0) return true; /* the last thing it said was `execute`, which failed: it is reaped already */
+  if (state == STARTING || state == ATTACHED || state == LEAVING) take_batches(UINT64_MAX); /* handles earlier messages */
+  if (pid == 0) return true; /* its last batch had a re-exec that failed, which has already reaped it */
   enum state before = state;
-  (void)kill(-pid, SIGKILL); /* whatever it may have started */
+  (void)kill(-pid, SIGKILL); /* and its children */
   while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
   read_report();
   pid = 0;
@@ -340,7 +340,7 @@ bool supervisor_child_gone(const siginfo_t *info) {
     is_replaced = false;
     state = ASLEEP;
     wanted = true;
-    if (candidate_is_present()) promote(); /* it may have ended meanwhile, then the one before goes on */
+    if (candidate_is_present()) promote(); /* if it has ended meanwhile, the previous program is started again */
   } else if (before == LEAVING && info->si_code == CLD_EXITED && !is_unsettled) {
     restart_policy_forget();
     state = ASLEEP;
@@ -364,7 +364,7 @@ void supervisor_attend(void) {
   if (state == ASLEEP && (wanted || restart_policy_start_is_owed() || events_outstanding() > 0)) start();
   if (state == ATTACHED) deliver();
   if ((state == STARTING || state == ATTACHED || state == LEAVING) && channel_is_open() && !channel_send()) {
-    /* It is gone or going; its end follows. */
+    /* It is gone or ending; its exit status follows. */
     channel_close();
   }
 }

@@ -1,5 +1,5 @@
-/* The supervisor's life as the keeper sees it: started when there is something to tell, greeted, given events, let go
- * when it has nothing to do, killed when it says nothing, started again when it dies. */
+/* The lifecycle of the supervisor: the keeper starts it when there is an event, greets it, delivers events, lets it exit when
+ * it has nothing to do, kills it when it does not answer, and restarts it when it dies. */
 #ifndef KEEPER_SUPERVISOR_H
 #define KEEPER_SUPERVISOR_H
 
@@ -10,28 +10,29 @@
 
 #include "protocol/wire.h"
 
-/* Whose supervisor it is. */
+/* Callbacks of the supervisor's owner. */
 struct supervisor_owner {
   void (*committed)(void); /* a batch was applied */
-  void (*hopeless)(void);  /* it cannot be started, and nothing runs: does not return */
+  void (*hopeless)(void);  /* it cannot be started, and no workers run; does not return */
 };
 void supervisor_is_for(const struct supervisor_owner *owner);
 
 /* The command replaceSupervisor. */
 void supervisor_start_candidate(struct reader *command);
-/* Whether batches may wait that are in no descriptor any more: the next round must not wait for one, and goes on with them. */
+/* Whether batches may wait in memory, where no descriptor reports them: then the next round must not wait, and continues with
+ * them. */
 bool supervisor_is_behind(void);
 void supervisor_go_on(void);
-/* Whether it is this child. */
+/* Whether the pid is the supervisor's. */
 bool supervisor_is(pid_t child);
-/* A child has ended. False: it is not the supervisor, and not reaped. */
+/* A child has ended. False if it is not the supervisor; then it is not reaped. */
 bool supervisor_child_gone(const siginfo_t *info);
 
-/* At the end of each round: starts one if it is needed, delivers what there is. */
+/* At the end of each round: starts a supervisor if one is needed, and delivers events. */
 void supervisor_attend(void);
-/* The first one has to be started although nothing has happened. */
+/* Requests the first start, which needs no event. */
 void supervisor_wake(void);
-/* Ends it and waits for it. */
+/* Kills it and waits for its end. */
 void supervisor_end(void);
 
 void supervisor_save(struct buffer *out);

@@ -5,7 +5,7 @@
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 
-/* One who never stops talking must not keep all deadlines from being seen. */
+/* A peer that keeps sending must not delay all deadlines. */
 enum { LONGEST_WAIT_MS = 1000 };
 
 static void expired(void);
@@ -13,10 +13,10 @@ static void expired(void);
 static struct timer timer = {.expired = expired};
 static uint64_t due_at;
 static bool is_due;
-static uint64_t consumed_then; /* when it became due */
+static uint64_t consumed_then; /* events consumed when it became due */
 
 void tick_set(uint64_t at) {
-  /* One that is on its way will be answered with the next time. */
+  /* The pending tick will be answered with the next time. */
   if (events_count(MESSAGE_tick) > 0) return;
   if (at == due_at) return;
   due_at = at;

@@ -1,4 +1,5 @@
-/* The tick: the supervisor named a time, it has come. Only one is ever pending, and it is made only when nothing else is. */
+/* The tick: the time that the supervisor asked for has come. At most one is pending. It normally waits until no other event is
+ * outstanding. */
 #ifndef KEEPER_SUPERVISOR_TICK_H
 #define KEEPER_SUPERVISOR_TICK_H
 
@@ -7,10 +8,11 @@
 
 #include "protocol/wire.h"
 
-/* From a commit: the next one is due at `at` (CLOCK_MONOTONIC ms), 0 for none. */
+/* From a commit: the time of the next tick (CLOCK_MONOTONIC ms); 0: none. */
 void tick_set(uint64_t at);
 bool tick_is_due(void);
-/* At the end of a round: makes it if it is due, nothing else is outstanding and `sweep` finds nothing more. */
+/* At the end of a round: posts the tick if it is due, no event is outstanding, and `sweep` finds none; after a long wait
+ * (tick.c) in any case. */
 void tick_consider(void (*sweep)(void));
 
 void tick_save(struct buffer *out);

@@ -11,7 +11,7 @@ static int32_t offset_at(uint64_t second) {
   return (int32_t)local.tm_gmtoff;
 }
 
-/* No zone changes twice within a day, so the days are looked at, and the one of the change is halved. */
+/* Assumes that no zone changes twice within a day: checks each day, then bisects the day of the change. */
 static struct zone look(uint64_t from) {
   struct zone zone = {.offset = offset_at(from), .until = from + (uint64_t)FAR_DAYS * DAY};
   zone.next_offset = zone.offset;
