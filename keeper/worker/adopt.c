@@ -1,5 +1,5 @@
-/* Taking charge of a worker that a keeper before this one started: watched by pidfd, its pipe opened again through
- * /proc, its notify socket bound again. What cannot be had back is an event; the worker is watched all the same. */
+/* Adopts a worker that an earlier keeper started: watches it by pidfd, opens its pipe again through /proc, and binds its notify
+ * socket again. A failure to recover one of these is reported as an event; the worker is watched anyway. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,12 +49,12 @@ static struct adoption read_adoption(struct reader *command) {
   return adoption;
 }
 
-/* Reading only: the worker holds its own reading end, so nothing that it wrote meanwhile is lost. */
+/* Opens the pipe for reading only. The worker holds a reading end of its own, so nothing that it wrote meanwhile is lost. */
 static int open_output(const struct adoption *adoption) {
   char path[64];
   struct stat status;
   (void)snprintf(path, sizeof path, "/proc/%u/fd/%u", adoption->pid, adoption->output);
-  /* Asked first: opening a device or a socket through /proc is something else. */
+  /* stat(2) first: opening a device or a socket through /proc would do something else. */
   if (stat(path, &status) < 0) return -1;
   int fd = -1;
   errno = EPROTOTYPE;
@@ -89,7 +89,7 @@ static int bind_notify(struct worker *worker, const struct adoption *adoption) {
   return result == 0 ? notify_watch(worker) : -1;
 }
 
-/* The worker's end of the pair is the same socket in both processes: what is connected here is connected there. */
+/* The worker's end of the pair is the same socket in both processes, so connecting it here connects it there. */
 int workers_lead_notify(uint64_t id, int fd) {
   const struct worker *worker = worker_find(id);
   if (worker && worker->state == WORKER_RUNNING) return notify_lead(&worker->notify, fd);
@@ -103,7 +103,7 @@ static void take_notify(struct worker *worker, const struct adoption *adoption) 
   else if (adoption->notify_fd > 0) fetch_notify_end(worker->id, worker->pid, worker->start_time, adoption->notify_fd);
 }
 
-/* A pidfd of the process; -1 with errno and the step. */
+/* Returns a pidfd of the process; -1 with errno and the step. */
 static int open_process(const struct adoption *adoption, const char **step) {
   *step = "worker";
   if (worker_find(adoption->worker)) {
@@ -126,7 +126,7 @@ static struct worker *add_adopted(const struct adoption *adoption, enum worker_s
   return worker;
 }
 
-/* Its main process has ended; what it has started may be there. */
+/* The main process has ended; processes that it started may be left. */
 static bool take_rest(const struct adoption *adoption) {
   struct worker *worker = add_adopted(adoption, WORKER_LINGERING);
   worker->ending = ENDING_UNKNOWN;

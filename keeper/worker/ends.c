@@ -1,4 +1,4 @@
-/* The ends of workers: collected, and told after everything that they said before. */
+/* Collects the ends of workers, and reports each after everything that the worker said before. */
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -21,8 +21,8 @@
 #include "worker/workers.h"
 
 enum {
-  DRAIN_MS = 200,   /* how long an exit waits for output that a blocked sink does not take */
-  LISTEN_MS = 1500, /* and for datagrams that bring descriptors: longer than it takes to give up receiving one (fetch.c) */
+  DRAIN_MS = 200,   /* how long an exit waits for output that a blocked sink does not accept */
+  LISTEN_MS = 1500, /* and for datagrams with descriptors: longer than the limit for receiving one (fetch.c) */
 };
 
 static void tell_late_ends(void);
@@ -93,7 +93,7 @@ void workers_take_datagram(uint64_t id, uint8_t source, const struct datagram *d
   for (uint32_t i = 0; i < datagram->fd_count; i++) admission_close(datagram->fds[i]);
 }
 
-/* What waited behind the datagrams that were received elsewhere. */
+/* Handles what waited behind datagrams that were received elsewhere. */
 static void go_on_listening(struct worker *worker) {
   bool is_heard = worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && !worker->is_undecided);
   if (is_heard) (void)worker_listen(worker);
@@ -120,7 +120,7 @@ void workers_fetch_again(void) {
   }
 }
 
-/* Some ends have waited long enough for a blocked sink. */
+/* Reports exits that have waited long enough for a blocked sink. */
 static void tell_late_ends(void) {
   uint64_t now = clock_now();
   uint64_t next = 0;
@@ -134,7 +134,7 @@ static void tell_late_ends(void) {
   timer_set(&late, next);
 }
 
-/* What wakes the loop may have been about the process that it was before. */
+/* The event that woke the loop may concern the previous process of this worker. */
 static bool has_ended(int process) {
   struct pollfd looked = {.fd = process, .events = POLLIN};
   return poll(&looked, 1, 0) > 0;
@@ -161,7 +161,7 @@ static struct worker *find_child(pid_t pid) {
     struct worker *worker = worker_at(i);
     bool has_main = worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING;
     if ((pid_t)worker->pid != pid || !has_main) continue;
-    /* A main process whose parent has ended is a child of ours as well. */
+    /* A main process whose parent has ended is also a child of the keeper. */
     if (worker->process < 0 || processes_start_time(worker->pid) == worker->start_time) return worker;
   }
   return NULL;
@@ -176,13 +176,14 @@ bool workers_child_gone(const siginfo_t *info) {
   struct worker *worker = find_child(info->si_pid);
   if (!worker) return false;
   if (worker->state == WORKER_STARTING) {
-    /* Its end of the report is closed, so this decides it: a target that ended at once was spawned, and comes first. */
+    /* Its end of the report is closed, so the start is decided now. If the target was executed, `spawned` comes before its
+     * end. */
     (void)worker_settle_start(worker);
   }
   siginfo_t reaped;
   while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
   let_go(worker);
-  if (worker->state != WORKER_RUNNING) return true; /* it never was started */
+  if (worker->state != WORKER_RUNNING) return true; /* it was never started */
   worker->ending = ending_of(info);
   worker->status = (uint32_t)info->si_status;
   worker_tree_main_ended(worker);

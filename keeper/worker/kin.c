@@ -19,9 +19,9 @@ void kin_leaves_out(bool (*is_own)(uint32_t pid)) {
   is_keepers_own = is_own;
 }
 
-/* When the first worker that this keeper started began; what is older is no worker's. 0: it has started none. */
+/* When the first worker of this keeper started: older processes belong to no worker. 0: no worker has started. */
 static uint64_t first_start;
-/* Some workers have no session of their own, so what they leave may be in the keeper's. */
+/* Some workers have no session of their own, so their orphans may be in the keeper's session. */
 static bool shares_session;
 
 void kin_note_start(uint64_t start_time, bool has_session) {
@@ -33,7 +33,7 @@ static bool is_alive(const struct worker *worker) {
   return worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING;
 }
 
-/* The pids of all main processes, in order: a large fleet is looked through for each child. */
+/* The pids of all main processes, sorted, because a large fleet is searched for each child. */
 static uint32_t *mains;
 static uint32_t main_count;
 
@@ -53,13 +53,13 @@ static void note_mains(void) {
   qsort(mains, main_count, sizeof *mains, compare_pids);
 }
 
-/* Whether a process is a worker's main one, or of the keeper's own (the supervisor and its like). */
+/* Whether the process is a worker's main process, or the keeper's own child, such as the supervisor. */
 static bool is_known(uint32_t pid) {
   if (bsearch(&pid, mains, main_count, sizeof *mains, compare_pids)) return true;
   return is_keepers_own(pid);
 }
 
-/* Children of the keeper's that were nothing of that, when they were looked at last. */
+/* Whether the keeper had other children when they were last read. */
 static bool has_strays;
 
 bool kin_has_strays(void) {
@@ -85,7 +85,7 @@ static bool is_named(const struct worker *worker, const char *environment, size_
          (worker->kin.generation == 0 || sets(environment, length, "CRANK_GENERATION", worker->kin.generation));
 }
 
-/* No process leaves its session for one that is there already, so what is in one of a worker's descends from it. */
+/* A process cannot join an existing session, so each process in a worker's session descends from the worker. */
 bool kin_is_in_session(const struct worker *worker, const struct process *process) {
   uint32_t session = process->session;
   if (session == 0) return false;
@@ -101,7 +101,7 @@ static void note_session(struct worker *worker, const struct process *process) {
   worker->kin.others[worker->kin.other_count++ % KIN_SESSIONS] = process->session;
 }
 
-/* Whether it is a fork of the keeper's own, for some small task. */
+/* Whether it is a fork of the keeper for a small task. */
 static bool is_fork(uint32_t pid) {
   struct stat own;
   uint64_t program[2];
@@ -109,7 +109,7 @@ static bool is_fork(uint32_t pid) {
   return own.st_dev == program[0] && own.st_ino == program[1];
 }
 
-/* Whether a child of the keeper's can be what some worker has left at all. */
+/* Whether a child of the keeper may be an orphan of a worker at all. */
 static bool may_be_left(const struct process *child) {
   /* As the first process of a namespace, the keeper gets the orphans of all processes. */
   if (getpid() == 1 || first_start == 0 || child->start_time < first_start) return false;
@@ -148,7 +148,7 @@ static struct worker *named_owner(const struct process *child) {
   return owner;
 }
 
-/* Whose a child of the keeper's is that has lost its parent. `*others`: how many may have left it, if that is not known. */
+/* The worker that a child of the keeper descends from. `*others`: the number of candidates if that is not known. */
 static struct worker *owner_of(const struct process *child, uint32_t *others) {
   *others = 0;
   struct cgroup group = cgroup_of(child->pid);
@@ -173,9 +173,9 @@ static struct worker *owner_of(const struct process *child, uint32_t *others) {
 }
 
 struct search {
-  struct worker *worker; /* NULL: what was left by workers that are gone */
+  struct worker *worker; /* NULL: look for orphans of workers that are gone */
   struct tree *tree;
-  uint32_t ended; /* children that have ended and are not reaped */
+  uint32_t ended; /* ended children that are not reaped */
 };
 
 static void note_child(void *context, uint32_t pid) {
@@ -195,13 +195,13 @@ static void take_child(struct search *search, const struct process *child) {
   if (is_meant) (void)tree_take(search->tree, child);
 }
 
-/* What an adopted worker has left is another process's child (init's), and known only by what it was given. */
+/* The orphans of an adopted worker are another process's children (init's). They are recognized only by what they inherited. */
 static void take_relative(void *context, uint32_t pid) {
   const struct search *search = context;
   const struct worker *worker = search->worker;
   struct process process;
   if (pid == (uint32_t)getpid() || is_known(pid)) return;
-  /* What can be known without a look at each process of the machine. */
+  /* Cheap checks first: they read no stat file. */
   process = (struct process){.session = processes_session(pid)};
   if (!kin_is_in_session(worker, &process) && processes_user(pid) != worker->kin.user) return;
   if (!processes_look(pid, &process)) return;
@@ -226,7 +226,7 @@ static void look_for_session(void *context, uint32_t pid) {
   if (session->is_found || processes_session(pid) != session->number) return;
   char *environment = memory_take(ENVIRONMENT_BYTES);
   size_t length = processes_environment(pid, environment, ENVIRONMENT_BYTES);
-  /* LISTEN_PID is the process that was started, and it began the session. */
+  /* LISTEN_PID is the process that was started, which began the session. */
   session->is_found = is_named(session->worker, environment, length) && sets(environment, length, "LISTEN_PID", session->number);
   free(environment);
 }
@@ -237,7 +237,7 @@ bool kin_is_session_of(const struct worker *worker, uint32_t number) {
   return session.is_found;
 }
 
-/* What a child leaves becomes ours when it ends: if one has ended since the list was read, it is read again. */
+/* The orphans of a child become ours when it ends. So if a child has ended since the list was read, the list is read again. */
 static void take_children(struct search *search) {
   uint32_t ended;
   int rounds = 0;
@@ -267,7 +267,7 @@ struct tree kin_of(struct worker *worker) {
   struct tree tree = {0};
   struct search search = {.worker = worker, .tree = &tree};
   bool has_main = worker->state == WORKER_STARTING || worker->state == WORKER_RUNNING;
-  /* Its pid is no other process's until it is reaped. */
+  /* Its pid is not reused until it is reaped. */
   bool is_certain = worker->process < 0 && worker->start_time != 0;
   if (has_main && is_certain) (void)tree_add_known(&tree, worker->pid, worker->start_time);
   else if (has_main) (void)tree_add(&tree, worker->pid);

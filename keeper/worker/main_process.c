@@ -1,5 +1,5 @@
-/* A worker whose main process is another one now, as MAINPID= says (sd_notify(3)): it is watched by pidfd, and counts as the
- * worker from then on. The process that was started may go on or end; if it ends, the main one becomes the keeper's child. */
+/* A worker gets another main process through MAINPID= (sd_notify(3)). It is watched by pidfd and is the worker from then on.
+ * The process that was started may continue or end; if it ends, the main process becomes the keeper's child. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include "worker/worker.h"
 #include "worker/workers.h"
 
-/* Holds and watches the process; -1 with errno and the step. */
+/* Opens and watches the process; -1 with errno and the step. */
 static int hold(struct worker *worker, uint32_t pid, uint64_t start_time, const char **step) {
   *step = "process";
   int fd = processes_open(pid, start_time);
@@ -49,14 +49,14 @@ void workers_follow_main(struct reader *command) {
   uint64_t start_time = read_u64(command);
   struct worker *worker = worker_find(id);
   bool may_move = worker && (worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && worker->is_undecided));
-  if (!may_move) return; /* its end is on the way, or was told */
+  if (!may_move) return; /* its end is pending or reported */
   const char *step = "";
   int process = hold(worker, pid, start_time, &step);
   if (process < 0) events_failed(COMMAND_followMain, id, step, errno);
   else move(worker, pid, start_time, process);
 }
 
-/* Earlier versions noted process groups here. */
+/* Earlier versions saved process groups here. */
 void worker_main_save(struct buffer *out) {
   buffer_u32(out, 0);
 }

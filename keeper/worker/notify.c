@@ -21,12 +21,12 @@
 
 enum {
   MOST_QUEUED = 64,       /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
-  MOST_IN_ALL = 512,      /* of all workers; beyond that each has MOST_BEYOND */
+  MOST_IN_ALL = 512,      /* of all workers; above that, each may have MOST_BEYOND */
   MOST_BEYOND = 4,
-  MOST_AT_ONCE = 256,     /* read in one round, should nothing of it be for the supervisor */
-  MOST_AT_END = 1024,     /* read when the worker is gone, should another process go on sending */
-  MOST_HELD = 1024,       /* descriptors held by events altogether */
-  ANSWER_SECONDS = 5,     /* how long a worker's read waits */
+  MOST_AT_ONCE = 256,     /* read in one round, even if none is for the supervisor */
+  MOST_AT_END = 1024,     /* read when the worker is gone, in case another process keeps sending */
+  MOST_HELD = 1024,       /* descriptors held by all events */
+  ANSWER_SECONDS = 5,     /* time limit of a worker's read */
   FLAG_TRUNCATED = 1,
   FLAG_DESCRIPTORS_LOST = 2,
 };
@@ -38,7 +38,8 @@ static int set_up(int fd) {
   return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }
 
-/* A worker that waits for an answer learns in the end that its peer is gone: a datagram socket does not report that to a reader. */
+/* A timeout lets a worker that waits for an answer notice that its peer is gone: a datagram socket does not report that to a
+ * reader. */
 static int limit_waiting(int fd) {
   struct timeval patience = {.tv_sec = ANSWER_SECONDS};
   return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -71,14 +72,14 @@ static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
   memcpy(address.sun_path, path, length);
   bool abstract = path[0] == '@';
   if (abstract) address.sun_path[0] = '\0';
-  /* A worker's number is never used twice, but a keeper that was killed may have left a socket of that name. */
+  /* A worker's number is never reused, but a keeper that was killed may have left a socket with this name. */
   else files_remove_socket(path, NULL);
   socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
   struct socket_file file = {.path = abstract ? NULL : path, .mode = 0600, .uid = uid, .gid = gid};
   return files_bind(fd, (struct sockaddr *)&address, size, &file, &made, &step);
 }
 
-/* The name of a worker's end that was led here: the path's, in the abstract namespace. It receives from its peer alone. */
+/* The address of a worker's end after notify_lead: the path's text as an abstract name. The end receives only from its peer. */
 static struct destination name_of_end(const struct notify *notify) {
   struct destination end = {.fd = notify->bound, .address = {.sun_family = AF_UNIX}};
   size_t length = strlen(notify->path);
@@ -88,7 +89,7 @@ static struct destination name_of_end(const struct notify *notify) {
   return end;
 }
 
-/* The name that one of the two functions gives; -1 with errno. */
+/* The address from getsockname(2) or getpeername(2); nameless if there is no peer. Returns its length, or 0 with errno. */
 static socklen_t name_by(int (*name_of)(int, struct sockaddr *restrict, socklen_t *restrict), int fd, struct sockaddr_un *name) {
   socklen_t length = sizeof *name;
   if (name_of(fd, (struct sockaddr *)name, &length) == 0) return length;
@@ -104,7 +105,7 @@ static bool is_named(const struct sockaddr_un *name, socklen_t length, const str
   return length == as->length && memcmp(name, &as->address, length) == 0;
 }
 
-/* A write says whether the other end lives; an empty datagram means nothing to anybody. */
+/* A write shows whether the other end lives. An empty datagram has no meaning in this protocol. */
 static bool has_lost_its_peer(int fd) {
   if (send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) == 0) return false;
   return errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET || errno == EPIPE;
@@ -114,7 +115,7 @@ int notify_lead(const struct notify *notify, int fd) {
   int type = 0;
   socklen_t size = sizeof type;
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return -1;
-  /* One that was led by a keeper before has its name already, and that keeper's socket for a peer. */
+  /* An end that an earlier keeper has led already has its name, and that keeper's socket as its peer. */
   struct destination end = name_of_end(notify);
   struct destination bound = {.length = sizeof bound.address};
   if (getsockname(notify->bound, (struct sockaddr *)&bound.address, &bound.length) < 0) return -1;
@@ -129,7 +130,7 @@ int notify_lead(const struct notify *notify, int fd) {
     errno = EPROTOTYPE;
     return -1;
   }
-  /* Without a name it is heard all the same, and not answered. */
+  /* Without a name it can send, but not be answered. */
   if (!has_name && end.fd >= 0) (void)!bind(fd, (struct sockaddr *)&end.address, end.length);
   return connect(fd, (struct sockaddr *)&bound.address, bound.length);
 }
@@ -260,9 +261,9 @@ static void fetch(struct worker *worker, uint8_t source, int fd) {
   watch_again(notify);
 }
 
-/* Takes one datagram; false when none waits, or what waits is received elsewhere. It is looked at first: one that brings
- * descriptors, for which the look has no room (MSG_CTRUNC), never gives them to this process. Until that one is there,
- * nothing behind it is taken, from neither socket. */
+/* Reads one datagram; false if none is waiting or it must be received elsewhere. It peeks first: the peek has no room for
+ * descriptors (MSG_CTRUNC), so this process never receives them. Until such a datagram is received elsewhere, no later one is
+ * read from either socket. */
 static bool receive(struct worker *worker, uint8_t source) {
   const struct notify *notify = &worker->notify;
   uint8_t bytes[LIMIT_DATAGRAM_BYTES];
@@ -305,7 +306,7 @@ void notify_fetch_again(struct worker *worker) {
   }
 }
 
-/* While many wait already, each worker gets a few: exits and starts wait behind all of them. */
+/* If many are queued already, each worker gets only a few: exits and starts wait behind all of them. */
 static uint32_t most_queued(void) {
   return events_count(MESSAGE_datagram) < MOST_IN_ALL ? MOST_QUEUED : MOST_BEYOND;
 }

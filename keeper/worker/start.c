@@ -46,7 +46,7 @@ struct spawn worker_start_read(struct reader *command) {
   return spawn;
 }
 
-/* What is open only for the child, and closed here in any case. */
+/* Descriptors that only the child needs; always closed here. */
 struct parts {
   int null;
   int output_write;
@@ -59,18 +59,18 @@ static void close_parts(const struct parts *parts) {
   if (parts->notify_end >= 0) (void)close(parts->notify_end);
 }
 
-/* The worker holds its pipe open for reading as well: a write to it never fails, not even while no keeper is there. */
+/* The worker also holds its pipe open for reading, so its writes never fail, even while no keeper exists. */
 static int open_output(const struct spawn *spawn, int *reading, int *writing) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-  (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* less where it is not allowed */
+  (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* less if that is not permitted */
   bool has_user = spawn->identity.count >= 2;
   uid_t uid = (uid_t)list_number(&spawn->identity, 0);
   gid_t gid = (gid_t)list_number(&spawn->identity, 1);
   char path[32];
   (void)snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
   int both = open(path, O_RDWR | O_CLOEXEC);
-  /* Its owner, so that the worker can open /dev/stdout. */
+  /* The worker must own the pipe to open /dev/stdout. */
   if (both >= 0 && has_user && fchown(ends[1], uid, gid) < 0) {
     int error = errno;
     (void)close(both);
@@ -94,7 +94,7 @@ static uint32_t place(struct placement *placements, uint32_t count, int source, 
   return count + 1;
 }
 
-/* 0, 1, 2, the sockets, the notify pair's end. The number of placements, or 0 with errno. */
+/* Places 0, 1, 2, the sockets, and the worker's end of the notify pair. Returns the number of placements, or 0 with errno. */
 static uint32_t place_all(const struct spawn *spawn, const struct parts *parts, struct placement *placements) {
   const struct list *wanted = &spawn->descriptors;
   if (wanted->count / 2 + 4 > LAUNCH_DESCRIPTORS || wanted->count % 2 != 0) {

@@ -1,4 +1,4 @@
-/* The start of one worker: its pipes and sockets, its place in the launch. */
+/* Starts one worker: its pipes and sockets, and its launch. */
 #ifndef KEEPER_WORKER_START_H
 #define KEEPER_WORKER_START_H
 
@@ -9,7 +9,7 @@
 #include "protocol/wire.h"
 #include "worker/worker.h"
 
-/* The spawn command as it came. */
+/* The fields of the spawn command. */
 struct spawn {
   uint64_t worker;
   struct span file;
@@ -30,8 +30,8 @@ struct spawn {
 };
 
 struct spawn worker_start_read(struct reader *command);
-/* Starts it. The pid, with its notify sockets and the report of its start in the worker, and the reading end of its output (-1
- * for none); or -1 with errno and the step. */
+/* Starts the worker. Returns the pid; the worker gets its notify sockets and the report of its start, `output` the reading end
+ * of its output (-1: none). Or returns -1 with errno and the step. */
 pid_t worker_start(const struct spawn *spawn, struct worker *worker, int *output, const char **step);
 
 #endif

@@ -1,4 +1,4 @@
-/* The table of workers: who there is, what a hello says of them, and how they are handed on to the keeper's next image. */
+/* The table of workers: lookup, their part of the hello, and saving them for the keeper's next image. */
 #include "app/clock.h"
 #include "loop/poller.h"
 #include "process/cgroup.h"
@@ -148,7 +148,7 @@ void workers_save(struct buffer *out) {
   }
 }
 
-/* Watches again what is to be watched. What happened meanwhile waits in the descriptors and in the pending SIGCHLD. */
+/* Watches the worker's descriptors again. What happened meanwhile waits in the descriptors and in the pending SIGCHLD. */
 static bool resume(struct worker *worker) {
   switch (worker->state) {
     case WORKER_STARTING:
@@ -167,7 +167,7 @@ static bool resume(struct worker *worker) {
   return false;
 }
 
-/* What an earlier version's state does not say: its workers have no sessions of their own. */
+/* Defaults for the state of an earlier version, whose workers have no sessions of their own. */
 static void know_kin(struct worker *worker) {
   worker->kin = (struct kin){.keeper = facts->pid, .user = (uint32_t)-1, .began = worker->start_time};
   bool is_child = processes_parent(worker->pid) == (uint32_t)getpid();

@@ -25,13 +25,13 @@
 #include "worker/watchdog.h"
 
 enum {
-  MOST_ROUNDS = 16,     /* of one kill: what forks faster than that is killed again when the first of them have ended */
-  MOST_NAMED = 32,      /* processes that are named when they were killed */
+  MOST_ROUNDS = 16,     /* per kill; what forks faster is killed again when the first of them have ended */
+  MOST_NAMED = 32,      /* processes whose command lines are reported after a kill */
   COMMAND_BYTES = 200,
-  MOST_MEMBERS = 64,    /* watched of one adopted worker's rest; the others when these are gone */
-  AGAIN_MS = 200,       /* where none of them can be watched */
-  READ_ON_MS = 1000,    /* how long what reads from a pipe has when nothing writes to it any more */
-  LEAVE_MS = 5000,      /* how long the keeper's end waits for what it has killed */
+  MOST_MEMBERS = 64,    /* watched processes of one adopted worker; the others follow when these are gone */
+  AGAIN_MS = 200,       /* retry, if none of them can be watched */
+  READ_ON_MS = 1000,    /* time for a pipe reader after its last writer is gone */
+  LEAVE_MS = 5000,      /* how long the keeper's exit waits for killed processes */
 };
 
 void worker_tree_begin(struct worker *worker) {
@@ -43,8 +43,8 @@ void worker_tree_begin(struct worker *worker) {
   if (!(worker->flags & SPAWN_HELPER)) kin_note_start(worker->start_time, has_session);
 }
 
-/* The session counts only if it is surely the worker's: what an earlier crank started is in that crank's own, and the
- * number of a process that is gone may be another's. */
+/* Use the session only if it is certainly the worker's: an earlier crank's worker may be in that crank's session, and the
+ * number of an ended process may be reused. */
 static uint32_t session_of(const struct worker *worker) {
   struct process main;
   bool is_alive = processes_look(worker->pid, &main) && main.start_time == worker->start_time;
@@ -76,18 +76,18 @@ uint32_t worker_tree_rest(struct worker *worker) {
   return count;
 }
 
-/* What was killed, and what could not be. */
+/* The killed processes, and those that could not be killed. */
 struct kills {
   struct tree done;
   uint32_t refused;
   int error;
-  uint32_t count; /* of those that are named */
+  uint32_t count; /* processes to report */
   uint32_t named;
   uint32_t pids[MOST_NAMED];
   char commands[MOST_NAMED][COMMAND_BYTES];
 };
 
-/* All of a group at once, those included that are being forked: every member is in the worker's session. */
+/* Kills the whole process group, including processes that are just being forked: every member is in the worker's session. */
 static void kill_group(const struct worker *worker, const struct process *process) {
   bool is_its_own = worker && kin_is_in_session(worker, process);
   if (is_its_own && process->group > 1 && process->group != (uint32_t)getpgrp()) (void)kill(-(pid_t)process->group, SIGKILL);
@@ -121,7 +121,7 @@ static struct tree look(struct worker *worker) {
   return worker ? kin_of(worker) : kin_left();
 }
 
-/* Kills all of a worker, or (NULL) what workers have left that are gone. Returns how many are about to end. */
+/* Kills all processes of a worker, or (NULL) the orphans of workers that are gone. Returns how many still have to end. */
 static uint32_t kill_all(struct worker *worker, struct kills *kills) {
   uint32_t left = 0;
   for (int round = 0; round < MOST_ROUNDS; round++) {
@@ -154,11 +154,11 @@ static void tell_killed(uint64_t worker, const struct kills *kills) {
   events_post(worker);
 }
 
-/* How many are about to end. Told the first time only: a fork bomb has no end of names. */
+/* Returns how many still have to end. Only the first kill is reported, because a fork bomb never runs out of processes. */
 static uint32_t kill_worker(struct worker *worker, int *error) {
   struct kills *kills = memory_take_zeroed(sizeof *kills);
   uint32_t left = kill_all(worker, kills);
-  /* What has forked faster than it was found. */
+  /* Kills what forks faster than it is found. */
   if (left > 0) cgroup_kill(kin_cgroup(worker));
   bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
   if (!worker->is_killed && !is_helper) tell_killed(worker->id, kills);
@@ -241,7 +241,7 @@ static void finish(struct worker *worker) {
   if (!is_helper) cgroup_remove(kin_cgroup(worker));
   worker_begin_end(worker);
   if (is_helper || !kin_has_strays()) return;
-  /* What it may have left belongs to no other worker. */
+  /* Its remaining orphans belong to no other worker. */
   struct kills *kills = memory_take_zeroed(sizeof *kills);
   (void)kill_all(NULL, kills);
   tell_killed(0, kills);
@@ -270,7 +270,7 @@ bool worker_tree_adopt_rest(struct worker *worker) {
   return true;
 }
 
-/* Nothing that it has said can make another process its main one any more. */
+/* No earlier message of the worker can change its main process any more. */
 static void decide(struct worker *worker) {
   worker->is_undecided = false;
   bool is_ended_at_once = worker->is_killed || worker->flags & SPAWN_HELPER;
@@ -296,13 +296,14 @@ void worker_tree_main_ended(struct worker *worker) {
   worker->state = WORKER_LINGERING;
   worker->ended_at = clock_now();
   watchdog_end(worker);
-  /* A process that was named as the main one, and lives, is the worker from then on, if the supervisor takes it for that. */
+  /* If the worker named another living process as its main one, that process becomes the worker if the supervisor accepts
+   * it. */
   notify_finish(worker);
   worker->is_undecided = waits_to_move(worker);
   if (!worker->is_undecided) decide(worker);
 }
 
-/* Those that were spared get their signal when nothing writes to them any more and they have not ended of that. */
+/* Spared processes get their signal when nothing writes to them any more and they do not end by themselves. */
 static void signal_spared(struct worker *worker) {
   struct tree tree = kin_of(worker);
   bool reads = false;
@@ -348,7 +349,7 @@ void worker_trees_decide(void) {
   }
 }
 
-/* Reaps what has ended. */
+/* Reaps all ended children. */
 static void reap(void) {
   siginfo_t info = {0};
   for (;;) {

@@ -1,5 +1,5 @@
-/* A worker is a tree: the process that was started, and all that descends from it, in whatever group or session it is. The
- * keeper is the subreaper, so what loses its parent becomes its child; here it is found out whose it is. */
+/* A worker is a process tree: the process that was started, and all its descendants in any group or session. The keeper is the
+ * subreaper, so a process that loses its parent becomes the keeper's child; kin.c finds out whose it is. */
 #ifndef KEEPER_WORKER_TREE_H
 #define KEEPER_WORKER_TREE_H
 
@@ -7,24 +7,24 @@
 
 #include "worker/worker.h"
 
-/* The worker was started, or adopted: notes by what its processes are known. */
+/* The worker was started, or adopted: notes how to recognize its processes. */
 void worker_tree_begin(struct worker *worker);
 void worker_tree_adopt(struct worker *worker, uint32_t keeper, uint64_t generation, uint32_t user);
-/* The main process of one that was adopted is gone: tells that. False: nothing else of it is there either. */
+/* The main process of an adopted worker is gone: reports that. False if no other process of it is left either. */
 bool worker_tree_adopt_rest(struct worker *worker);
-/* How many processes of it there are beside its main one. */
+/* The number of its processes besides the main one. */
 uint32_t worker_tree_rest(struct worker *worker);
-/* Sends a signal to every process of it, once each. SIGKILL is sent again until none is found. 0, or -1 with errno. */
+/* Sends a signal to each of its processes once. SIGKILL is repeated until no process is found. 0, or -1 with errno. */
 int worker_tree_signal(struct worker *worker, int signal_number);
-/* Its main process is gone and reaped: tells that, or the worker's end if nothing else is left. */
+/* Its main process is gone and reaped: reports that, or the worker's end if no other process is left. */
 void worker_tree_main_ended(struct worker *worker);
-/* Children have ended: tells the ends of trees that are empty now. */
+/* Children have ended: reports the end of each worker whose tree is empty now. */
 void worker_trees_check(void);
-/* Events were consumed: tells the ends of main processes that waited for that. */
+/* Events were consumed: reports the ends of main processes that waited for that. */
 void worker_trees_decide(void);
-/* Lets go of what it is about its processes. */
+/* Releases what the tree functions hold for the worker. */
 void worker_tree_release(struct worker *worker);
-/* The keeper ends: ends all that workers have left, but for those that still run. */
+/* Before the keeper exits: kills all orphans of workers, but not workers that still run. */
 void worker_trees_end(void);
 
 #endif

@@ -7,7 +7,7 @@
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 
-/* How long one waits whose datagrams cannot be read yet, because those before them have not been consumed. */
+/* Extra time for a worker whose datagrams cannot be read yet, because earlier ones have not been consumed. */
 enum { BEHIND_MS = 1000 };
 
 static const char feed[] = "WATCHDOG=1";
@@ -51,10 +51,10 @@ static void take_feed(struct watchdog *watchdog, bool is_its_own, pid_t sender) 
   }
   watchdog->strangers = 0;
   if (watchdog->until != 0) watchdog->until = clock_now() + watchdog->period;
-  /* The timer is not set again for each one: when it expires too early, it is set for what is due next. */
+  /* The timer is not set for each message: if it expires too early, it is set to the next deadline. */
 }
 
-/* What stands in a line of it, the first one; `rest` is what comes behind. */
+/* The first line; `rest` is what follows it. */
 static struct span line_of(struct span said, struct span *rest) {
   const uint8_t *end = memchr(said.data, '\n', said.length);
   size_t length = end ? (size_t)(end - said.data) : said.length;
@@ -88,7 +88,7 @@ static void tell_expired(struct worker *worker) {
   events_post(worker->id);
 }
 
-/* What waits in its sockets was said in time, however late it is heard. */
+/* Datagrams that wait in its sockets were sent in time, however late they are read. */
 static void check(struct worker *worker) {
   bool is_heard = worker_listen(worker);
   struct watchdog *watchdog = &worker->watchdog;
@@ -98,7 +98,6 @@ static void check(struct worker *worker) {
   else watchdog->until = now + BEHIND_MS;
 }
 
-/* Some period may be over. */
 static void check_all(void) {
   uint64_t now = clock_now();
   for (uint32_t i = 0; i < worker_count(); i++) {

@@ -1,4 +1,4 @@
-/* Workers that have to say WATCHDOG=1 at least once in a period: the keeper hears it for them, and tells of who did not. */
+/* Workers that must send WATCHDOG=1 at least once per period: the keeper receives it and reports workers that did not. */
 #ifndef KEEPER_WORKER_WATCHDOG_H
 #define KEEPER_WORKER_WATCHDOG_H
 
@@ -9,12 +9,12 @@
 #include "protocol/wire.h"
 #include "worker/worker.h"
 
-/* The command: begins a period, or ends the watching. */
+/* The watchdog command: starts a period, or ends the watchdog. */
 void watchdog_set(struct reader *command);
-/* Looks for WATCHDOG=1 in what `sender` said on the worker's notify socket. True if there was nothing else in it: then
- * no event is made of it. */
+/* Looks for WATCHDOG=1 in a datagram of `sender` on the worker's notify socket. True if the datagram contains nothing else;
+ * then it becomes no event. */
 bool watchdog_hears(struct worker *worker, pid_t sender, struct span said);
-/* A worker is gone, or its main process is. */
+/* A worker, or its main process, is gone. */
 void watchdog_end(struct worker *worker);
 
 void watchdog_save(struct buffer *out);

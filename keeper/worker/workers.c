@@ -1,4 +1,4 @@
-/* Commands on workers, and their starts up to the moment when they are decided. */
+/* Commands on workers, and their starts until these are decided. */
 #include "worker/workers.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static void tell_spawn_failed(uint64_t id, const char *step, int error) {
   events_post(id);
 }
 
-/* It stays known until that is consumed: a hello before then lists every worker that has events outstanding. */
+/* The worker stays in the table until that is consumed: until then, a hello lists every worker that has outstanding events. */
 static void fail_start(struct worker *worker, const char *step, int error) {
   worker_release(worker);
   worker->state = WORKER_TOLD;
@@ -88,11 +88,11 @@ void workers_spawn(struct reader *command) {
   }
   if (ready) return;
   error = errno;
-  (void)kill(pid, SIGKILL); /* reaped as a child that is no worker */
+  (void)kill(pid, SIGKILL); /* reaped as an unknown child */
   fail_start(worker, step, error);
 }
 
-/* One that has lingered has no main process any more: the rest gets it. */
+/* A lingering worker has no main process any more, so its other processes get the signal. */
 static int send_signal(struct worker *worker, int signal_number, bool all) {
   if (all || worker->state == WORKER_LINGERING) return worker_tree_signal(worker, signal_number);
   if (worker->process >= 0) return processes_signal_by(worker->process, worker->pid, worker->start_time, signal_number);
@@ -105,12 +105,12 @@ void workers_signal(struct reader *command) {
   bool all = read_u8(command) == 1;
   struct worker *worker = worker_find(id);
   bool is_there = worker && (worker->state <= WORKER_RUNNING || worker->state == WORKER_LINGERING);
-  if (!is_there) return; /* its end is on the way, or was told */
+  if (!is_there) return; /* its end is pending or reported */
   if (send_signal(worker, signal_number, all) == 0 || errno == ESRCH) return;
   events_failed(COMMAND_signal, id, "kill", errno);
 }
 
-/* Where it hears; no descriptor, and ENOTCONN, if it does not. */
+/* Where the worker receives datagrams; fd -1 with ENOTCONN if it does not. */
 static struct destination worker_destination(uint64_t id) {
   const struct worker *worker = worker_find(id);
   struct destination to = {.fd = -1};
