@@ -1,5 +1,5 @@
-/* What the build runs: `build check`, then `build compile BUNDLE BYTECODE`, then, in a new engine, `build image BYTECODE
- * IMAGE`. And what the tests run: `build run copied|mapped IMAGE ARGUMENT...`. */
+/* The build runs `build check`, then `build compile BUNDLE BYTECODE`, then, in a new engine, `build image BYTECODE IMAGE`. The
+ * tests run `build run copied|mapped IMAGE ARGUMENT...`. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,8 @@ enum { MOST_REJECTIONS = 64 };
 
 static value hooks[HOOK_COUNT];
 
-/* Promises that were rejected in this turn and that have no handler yet: they are ours until the jobs are done. */
+/* Promises that were rejected in this turn and have no handler yet. Each is a reference that is freed when all jobs are
+ * done. */
 static value rejected[MOST_REJECTIONS];
 static u32 rejected_count;
 
@@ -68,7 +69,7 @@ _Noreturn void engine_die(const char *what) {
   _exit(BROKEN);
 }
 
-/* The exception that is thrown now, given to TypeScript. */
+/* Passes the current exception to TypeScript. */
 static void give_uncaught(void) {
   if (!export_JS_IsFunction(guest.context, hooks[HOOK_UNCAUGHT])) engine_die("uncaught exception");
   value error = export_JS_GetException(guest.context);
@@ -85,7 +86,7 @@ static void do_jobs(void) {
   }
 }
 
-/* A rejection counts when all jobs are done and it has no handler. */
+/* Reports a promise that still has no handler after all jobs are done. */
 static void give_rejection(void) {
   value promise = rejected[--rejected_count];
   (void)export_JS_Throw(guest.context, export_JS_PromiseResult(guest.context, promise));

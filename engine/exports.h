@@ -1,8 +1,8 @@
-/* The functions of the engine's module that are used. They are no stable interface: a version in which one is missing or has
- * another signature does not compile. What their values mean is checked by the build (fresh_check_values).
+/* The functions of the engine's module that are used. They are not a stable interface: a version that lacks one, or changes its
+ * signature, does not compile. The build checks the meaning of their values (fresh_check_values).
  *
- * A JSValue is a u64 here: its tag in the upper half, a number or an address in the module's memory in the lower one.
- * Everything that is u32 is an address in that memory, a length, or an int of C. */
+ * A JSValue is a u64 here: its tag in the upper half, a number or an address in the module's memory in the lower half. A u32 is
+ * an address in that memory, a length, or a C int. */
 #pragma once
 #include "quickjs.h"
 
@@ -57,5 +57,5 @@ USED(JS_RunGC, void, u32);
 USED(JS_SetGCThreshold, void, u32, u32);
 USED(JS_SetMaxStackSize, void, u32, u32);
 
-/* The end of the module's own stack: it grows down from here to address 0, and data lies behind it. */
+/* The start of the module's own stack, which grows down from here to address 0. The module's data is above it. */
 #define GUEST_STACK export___stack_pointer

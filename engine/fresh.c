@@ -11,7 +11,7 @@
 #include "host.h"
 #include "imports.h"
 
-/* Flags of quickjs.h, which are as little promised as its functions; fresh_check_values would fail with others. */
+/* Flags of quickjs.h. They are no stable interface either; fresh_check_values would fail if they changed. */
 enum {
   EVAL_GLOBAL = 0,
   EVAL_MODULE = 1,
@@ -21,10 +21,10 @@ enum {
   PROMISE_REJECTED = 2,
 };
 
-/* The module's stack for its own variables is 1 MiB; the engine throws a RangeError when this much of it is used. The stack of
- * the process is needed beside it, up to ten times as much, and is 8 MiB nearly everywhere. */
+/* The module's stack for its own variables has 1 MiB. The engine throws a RangeError when this much of it is used. In addition
+ * it needs up to ten times as much of the process's stack, which is 8 MiB on nearly all systems. */
 enum { MOST_STACK = 512 * 1024 };
-/* What evaluating bytecode needs of that stack, while the bytecode lies at its far end. */
+/* Stack that evaluating bytecode needs while the bytecode is at the far end of the stack. */
 enum { STACK_LEFT = 128 * 1024 };
 
 static _Noreturn void fail(const char *why) {
@@ -46,7 +46,7 @@ void fresh_start(void) {
   heap_guard();
   wasm_memory_pages = WASM_FIRST_PAGES;
   wasm_data_init();
-  /* An image leaves out what is below: the stack. */
+  /* An image leaves out the stack, which is below this address. */
   for (u32 at = 0; at < GUEST_STACK; at += 8) {
     if (load_u64(at) != 0) fail("the module has data where its stack is");
   }
@@ -146,7 +146,8 @@ const u8 *fresh_compile(const char *source, size_t length, const char *name, u32
 }
 
 void fresh_evaluate(const u8 *bytecode, size_t length) {
-  /* At the far end of the stack, which the image leaves out: nothing of it stays in the heap. Address 0 is none. */
+  /* At the far end of the stack, which the image leaves out, so nothing of it stays in the heap. Not at address 0, which is
+   * NULL. */
   u32 at = 4096;
   if (at + length > GUEST_STACK - STACK_LEFT) fail("the bytecode is too long for the place where it is put");
   memcpy((void *)(WASM_MEMORY + at), bytecode, length);
@@ -168,8 +169,8 @@ void fresh_evaluate(const u8 *bytecode, size_t length) {
 
 void fresh_settle(void) {
   export_JS_RunGC(guest.runtime);
-  /* The next collection comes when the heap is half as large again, as after one that the engine has begun itself: not in the
-   * first milliseconds of a process. */
+  /* The next collection comes when the heap has grown by half, as after a collection that the engine starts itself. So it does
+   * not come in the first milliseconds of a process. */
   u32 heap = wasm_memory_pages * WASM_PAGE - GUEST_STACK;
   export_JS_SetGCThreshold(guest.runtime, heap + heap / 2);
   memset((void *)WASM_MEMORY, 0, GUEST_STACK);

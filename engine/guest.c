@@ -17,7 +17,7 @@ u32 guest_copy(const void *bytes, size_t length) {
 }
 
 value value_number(double number) {
-  /* An int where it can be one, as the engine itself has it: -0 is none. */
+  /* An int where possible, like the engine itself; -0 is not an int. */
   if (number >= INT32_MIN && number <= INT32_MAX && number == (s32)number && !(number == 0 && signbit(number)))
     return value_int((s32)number);
   return export_JS_NewNumber(guest.context, number);
@@ -31,7 +31,7 @@ static value make_of_copy(const void *bytes, size_t length, u64 (*make)(u32, u32
   return made;
 }
 
-/* With U+FFFD for what is not UTF-8. */
+/* With U+FFFD for invalid UTF-8. */
 static value repaired(const u8 *bytes, size_t length) {
   u32 copy = length < UINT32_MAX / 3 ? export_malloc((u32)length * 3) : 0;
   if (copy == 0) return value_throw("out of memory");
@@ -85,7 +85,7 @@ value value_throw(const char *message) {
   return export_JS_Throw(guest.context, error);
 }
 
-/* Tags from -9 to 7 are those of values that are not floats: a float is kept in the same 64 bits, less a constant. */
+/* Values with a tag from -9 to 7 are not floats. A float uses all 64 bits, with a constant subtracted. */
 static bool is_float(value v) {
   return (u32)(value_tag(v) + 9) >= 17;
 }
@@ -107,7 +107,7 @@ bool value_to_bytes(value v, u8 **bytes, u32 *length) {
   u32 at = export_JS_GetUint8Array(guest.context, guest.scratch, v);
   *length = load_u32(guest.scratch);
   if (at == 0) {
-    /* Either it is none, with an exception, or it is empty. */
+    /* Either it is not a Uint8Array, with an exception, or it is empty. */
     value_free(export_JS_GetException(guest.context));
     *bytes = NULL;
     return false;

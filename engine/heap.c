@@ -13,18 +13,18 @@
 #include "wasm.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
-/* As far as a 32-bit address and a 32-bit offset reach, and the eight bytes of the widest access. */
+/* The range of a 32-bit address plus a 32-bit offset, plus the eight bytes of the widest access. */
 #define WINDOW_END (WASM_MEMORY + (2ul << 32) + 8)
-/* Without a limit on the stack; and mmap(2)'s stack_guard_gap, 256 pages, doubled. */
+/* For a stack without a limit; and the kernel's stack_guard_gap, 256 pages, doubled. */
 #define MOST_STACK_BYTES ((uintptr_t)1 << 30)
 #define STACK_GAP_BYTES ((uintptr_t)2 << 20)
 
 u32 wasm_memory_pages;
-/* So far the memory is mapped; a little more than its pages, where the last huge page is not full. */
+/* The end of the mapped memory. It may be a little after the last page, because the last huge page may not be full. */
 static size_t mapped;
 
 static _Noreturn void stop(const char *what) {
-  terminal_give_back(); /* first: what follows is read on the usual screen */
+  terminal_give_back(); /* first, so that the message appears on the normal screen */
   static const char start[] = "crank: the JavaScript engine cannot go on: ";
   ssize_t ignored = write(STDERR_FILENO, start, sizeof start - 1);
   ignored = write(STDERR_FILENO, what, strlen(what));
@@ -45,7 +45,7 @@ _Noreturn void wasm_trap(enum wasm_trap trap) {
   stop(names[trap]);
 }
 
-/* MAP_FIXED_NOREPLACE came with Linux 4.17; before that, an address is only a wish, so what comes back is looked at. */
+/* MAP_FIXED_NOREPLACE needs Linux 4.17. Older kernels treat the address as a hint, so the result is checked. */
 static int map_at(size_t from, size_t length, int flags, int fd, off_t at) {
   if (length == 0) return 0;
   void *wanted = (void *)(WASM_MEMORY + from);
@@ -65,19 +65,19 @@ int heap_map(size_t from, size_t length) {
 }
 
 int heap_map_file(size_t from, size_t length, int fd, off_t at) {
-  /* Copied at once: a supervisor writes to two pages of five at least, and each fault costs more than its page. */
+  /* Populated at once: a supervisor writes to at least two of five pages, and a fault costs more than copying its page. */
   return map_at(from, length, MAP_POPULATE, fd, at);
 }
 
 int heap_map_huge(size_t from, size_t length) {
   size_t whole = (length - from + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
   if (heap_map(0, from + whole) < 0) return -1;
-  /* Without huge pages it is memory all the same. */
+  /* Without huge pages this is normal memory. */
   (void)madvise((void *)(WASM_MEMORY + from), whole, MADV_HUGEPAGE);
   return 0;
 }
 
-/* Documentation/admin-guide/mm/transhuge.rst: `always [madvise] never`, the one in brackets is set. */
+/* Documentation/admin-guide/mm/transhuge.rst: in `always [madvise] never` the active value is in brackets. */
 bool heap_has_huge_pages(void) {
   char text[64] = "";
   int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
@@ -97,10 +97,10 @@ u32 wasm_memory_grow(u32 pages) {
   return before;
 }
 
-/* Where the stack of the process was when all was well. */
+/* A stack address of this process from its start. */
 static uintptr_t stack_start;
 
-/* Below that, and no further than the stack may grow and the guard page is wide. */
+/* Whether the address is below that, within the stack's limit and guard gap. */
 static bool is_below_stack(uintptr_t at) {
   struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
   (void)getrlimit(RLIMIT_STACK, &limit);
@@ -119,7 +119,7 @@ static void on_fault(int number, siginfo_t *info, void *context) {
 }
 
 void heap_guard(void) {
-  /* A stack of its own, since the usual one may be what is used up. */
+  /* A separate stack for the handler, because the normal one may be exhausted. */
   static char other[32 * 1024];
   stack_start = (uintptr_t)__builtin_frame_address(0);
   stack_t stack = {.ss_sp = other, .ss_size = sizeof other};

@@ -1,4 +1,4 @@
-/* The engine's linear memory: where it lies in this process, how it grows, and what becomes of an access outside of it. */
+/* The engine's linear memory: its place in this process, its growth, and the handling of an access outside of it. */
 #ifndef ENGINE_HEAP_H
 #define ENGINE_HEAP_H
 
@@ -7,25 +7,25 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The most that an engine may use: 256 MiB, several times what a supervisor of 1,000 workers with a full history wants, and little
- * enough that one that has gone wild takes no memory from the workers. One that wants more ends, with one sentence and
- * status 70: an exception could be caught, and the program would go on with half of what it wanted. */
+/* The engine's memory limit: 256 MiB. That is several times what a supervisor of 1,000 workers with a full history needs, and
+ * small enough that a runaway engine takes no memory from the workers. At the limit the process ends with a message and status
+ * 70. An exception could be caught, and the program would continue in an inconsistent state. */
 enum { HEAP_MOST_PAGES = 4096 };
 
-/* EX_SOFTWARE of sysexits(3), the status after a fault of the engine: the keeper starts another supervisor. */
+/* EX_SOFTWARE of sysexits(3): the status after a fault of the engine. The keeper then starts another supervisor. */
 enum { BROKEN = 70 };
 
-/* Maps zeros for bytes [from, from + length) of the memory; both are whole pages of the system. 0, or -1 with errno:
- * EEXIST, something else lies there. */
+/* Maps zeros for the bytes [from, from + length) of the memory; both are multiples of the system's page size. 0, or -1 with
+ * errno: EEXIST if something else is mapped there. */
 int heap_map(size_t from, size_t length);
-/* The same, of a file. It is written to in private. */
+/* The same for a file's bytes. Writes stay private. */
 int heap_map_file(size_t from, size_t length, int fd, off_t at);
-/* Maps zeros for the first `length` bytes, from `from` on in pages of 2 MiB where the system has some. */
+/* Maps zeros for the first `length` bytes, from `from` on with 2 MiB pages if the system has them. */
 int heap_map_huge(size_t from, size_t length);
-/* Whether the system gives pages of 2 MiB to a process that asks for them. */
+/* Whether the system gives 2 MiB pages to a process that asks for them. */
 bool heap_has_huge_pages(void);
 
-/* From now on an access outside of the memory, and a stack that is used up, end the process with one sentence and status 70. */
+/* From now on, an access outside of the memory or an exhausted stack ends the process with a message and status 70. */
 void heap_guard(void);
 
 #endif

@@ -120,7 +120,7 @@ static bool asks_system(u32 subject) {
   return subjects[subject] != host_text && subjects[subject] != host_fields && subjects[subject] != host_engine;
 }
 
-/* What the engine calls for each of the functions; `number` says which. */
+/* The engine calls this for each of the functions; `number` identifies it. */
 static u64 dispatch(u32 context, u64 this, u32 count, u32 values, u32 number) {
   (void)context;
   (void)this;
@@ -138,8 +138,8 @@ static u64 dispatch(u32 context, u64 this, u32 count, u32 values, u32 number) {
   return finish(&in, function, result);
 }
 
-/* A standard descriptor that is closed would be the number of the next file or connection, which would get what is printed. In its
- * place comes one that can be neither read nor written: EBADF, as if it were closed. */
+/* A closed standard descriptor would become the number of the next file or connection, which would then get printed output.
+ * This fills it with a descriptor that can be neither read nor written (EBADF), as if it were closed. */
 static void keep_standard_places(void) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
     if (fcntl(fd, F_GETFD) < 0) (void)open("/", O_PATH);
@@ -148,7 +148,7 @@ static void keep_standard_places(void) {
 
 void host_prepare(int argc, char **argv) {
   keep_standard_places();
-  /* A reader that is gone is the error EPIPE; programs that are started get the default back. */
+  /* A reader that is gone causes the error EPIPE instead. Started programs get the default action back. */
   (void)signal(SIGPIPE, SIG_IGN);
   argument_count = argc;
   argument_texts = argv;

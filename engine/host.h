@@ -1,6 +1,6 @@
-/* The functions of the host that TypeScript can call (src/host/engine/calls.ts has their types). Each belongs to one subject
- * and checks all that it is given: a wrong type or a place outside of a buffer is a TypeError, never an access. A call of the
- * system that fails returns the negative error number. */
+/* The host functions that TypeScript can call (src/host/engine/calls.ts has their types). Each belongs to one subject and
+ * checks all its arguments: a wrong type or an offset outside of a buffer throws a TypeError and accesses nothing. A failed
+ * system call returns the negative error number. */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
@@ -8,7 +8,7 @@
 
 enum { HOST_MOST_ARGUMENTS = 8 };
 
-/* The arguments of one call. `wrong` is set by the first one that is not what was asked for. */
+/* The arguments of one call. `wrong` describes the first invalid one. */
 struct arguments {
   u32 count;
   value values[HOST_MOST_ARGUMENTS];
@@ -20,11 +20,11 @@ struct arguments {
 struct host_function {
   const char *name;
   u32 parameters;
-  /* A new value. What it returns is dropped if `wrong` is set, and is the negative `error` if that is. */
+  /* Returns a new value. It is dropped if `wrong` is set, and replaced with the negative `error` if that is set. */
   value (*call)(struct arguments *in);
 };
 
-/* Defined in a file each, ended by one without a name. Their order is part of an image. */
+/* One file each; the last entry has no name. The order of the functions is part of an image. */
 extern const struct host_function host_files[];
 extern const struct host_function host_beside[];
 extern const struct host_function host_directories[];
@@ -37,38 +37,38 @@ extern const struct host_function host_text[];
 extern const struct host_function host_fields[];
 extern const struct host_function host_engine[];
 
-/* Adds all of them to an object, as functions. */
+/* Adds all functions to an object. */
 void host_add_functions(value object);
-/* Puts the one C function that stands behind all of them into the module's table, and keeps what this program was called
- * with: first of all, at each start. */
+/* Adds the C function behind all of them to the module's table, and stores the arguments of this program. Call it first at each
+ * start. */
 void host_prepare(int argc, char **argv);
-/* From now on every function throws that asks the system, until this process ends. */
+/* From now on until the process ends, every function that asks the system throws. */
 void host_refuse_system(void);
 int host_argument_count(void);
 char *const *host_arguments(void);
 
-/* A whole number from `least` to `most`. */
+/* An integer from `least` to `most`. */
 s32 take_int(struct arguments *in, u32 place, s32 least, s32 most);
 int take_fd(struct arguments *in, u32 place);
-/* A whole number up to 2^53, or from -2^53 on. */
+/* An integer up to 2^53, at least `least`. */
 s64 take_whole(struct arguments *in, u32 place, s64 least);
 double take_number(struct arguments *in, u32 place);
 bool take_bool(struct arguments *in, u32 place);
-/* Text without a NUL, until the call ends. One with a NUL is the error EINVAL, as the system says of other wrong paths. */
+/* Text without a NUL, valid until the call ends. A NUL causes the error EINVAL, as for other invalid paths. */
 const char *take_text(struct arguments *in, u32 place);
 
 struct bytes {
   u8 *at;
   u32 length;
 };
-/* A Uint8Array, in place. */
+/* A Uint8Array in place. */
 struct bytes take_bytes(struct arguments *in, u32 place);
-/* A part of one: the array, where it starts, how long it is. Three arguments. */
+/* A part of a Uint8Array: three arguments, the array, the offset and the length. */
 struct bytes take_part(struct arguments *in, u32 place);
-/* Whether a call may go on: all arguments were right. */
+/* Whether all arguments were valid, so that the call may continue. */
 bool are_right(const struct arguments *in);
 
-/* What a call of the system returned: as it is, or the negative error number. */
+/* The result of a system call, or the negative error number. */
 value result_of(s64 result);
 
 #endif

@@ -1,6 +1,6 @@
-/* What may never end, done beside everything else: replacing a file, on a disk that may hang, and reading one, of /proc of
- * a process that may hold it up. A thread does it, and says through a pipe what came of it: four bytes, 0 or the error
- * number, and then what was read. A thread that hangs stays where it is, and holds up nothing. */
+/* Operations that may block forever run in a thread: replacing a file on a disk that may hang, and reading a file of /proc
+ * whose process may block the reader. The thread writes the result to a pipe: four bytes, 0 or the error number, then the bytes
+ * read. A thread that hangs blocks nothing else. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -29,11 +29,11 @@ struct replacement {
   u8 bytes[];
 };
 
-/* 0, or the error number. The temporary file is gone then. */
+/* Returns 0, or the error number; then the temporary file is removed. */
 static int replace(const struct replacement *want) {
   int fd = openat(want->directory, want->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return errno;
-  /* Before there is anything in it that others may not read, and whatever the umask says. */
+  /* Set before there is content that others must not read, and independent of the umask. */
   bool is_written = fchmod(fd, want->mode) == 0 && write_whole(fd, want->bytes, want->length) && fsync(fd) == 0;
   int error = is_written ? 0 : errno;
   if (close(fd) < 0 && error == 0) error = errno;
@@ -42,7 +42,7 @@ static int replace(const struct replacement *want) {
     (void)unlinkat(want->directory, want->temporary, 0);
     return error;
   }
-  /* The name is what has to be on the disk as well. */
+  /* The new name must be on the disk as well. */
   return fsync(want->directory) < 0 ? errno : 0;
 }
 
@@ -57,14 +57,14 @@ static void release(struct replacement *want) {
 static void *replace_beside(void *argument) {
   struct replacement *want = argument;
   s32 error = replace(want);
-  /* Four bytes go into an empty pipe whole, unless its other end is closed: then the answer is not wanted. */
+  /* Four bytes always fit into an empty pipe. If its other end is closed, the answer is not needed. */
   ssize_t ignored = write(want->answer, &error, sizeof error);
   (void)ignored;
   release(want);
   return NULL;
 }
 
-/* Its own copy of everything, since the call ends before it. NULL with errno. */
+/* Copies all arguments, because the call ends before the thread. NULL with errno. */
 static struct replacement *prepare(int directory, const char *name, const char *temporary, struct bytes bytes) {
   struct replacement *want = malloc(sizeof *want + bytes.length);
   if (want == NULL) return NULL;
@@ -80,7 +80,7 @@ static struct replacement *prepare(int directory, const char *name, const char *
   return NULL;
 }
 
-/* Signals are for the thread that reads them. 0, or the error number. */
+/* Starts a thread with all signals blocked: only the main thread handles them. Returns 0, or the error number. */
 static int start(void *(*work)(void *), void *want) {
   sigset_t all;
   sigset_t before;
@@ -90,7 +90,7 @@ static int start(void *(*work)(void *), void *want) {
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error == 0) {
-    /* The usual size is that of the process's stack, which may be more than there is room for (ulimit -v). */
+    /* The default size is the stack limit of the process, which may be more than the address space has (ulimit -v). */
     (void)pthread_attr_setstacksize(&attributes, THREAD_STACK);
     error = pthread_create(&thread, &attributes, work, want);
     (void)pthread_attr_destroy(&attributes);
@@ -100,7 +100,7 @@ static int start(void *(*work)(void *), void *want) {
   return error;
 }
 
-/* startReplacing(directory, name, temporary, bytes, mode): a descriptor, from which the error number is read as four bytes */
+/* startReplacing(directory, name, temporary, bytes, mode): a descriptor that delivers the error number as four bytes */
 static value replacing_start(struct arguments *in) {
   int directory = take_fd(in, 0);
   const char *name = take_text(in, 1);
@@ -131,10 +131,11 @@ struct reading {
   u8 *bytes;
 };
 
-/* The first room, which doubles. Files of /proc/sys answer ENOMEM to a read of 4 MiB (KMALLOC_MAX_SIZE), however short they are. */
+/* FIRST_ROOM is doubled when necessary. MOST_AT_ONCE: files of /proc/sys answer ENOMEM to a read of 4 MiB (KMALLOC_MAX_SIZE),
+ * even if they are short. */
 enum { FIRST_ROOM = 64 * 1024, MOST_AT_ONCE = 1024 * 1024 };
 
-/* Makes room for at least one byte more; one byte more than the limit has room. False: there is no memory. */
+/* Makes room for at least one more byte, up to one byte more than the limit. False if there is no memory. */
 static bool make_room(struct reading *want, size_t length) {
   if (length < want->room) return true;
   size_t room = want->room == 0 ? FIRST_ROOM : want->room * 2;
@@ -146,7 +147,7 @@ static bool make_room(struct reading *want, size_t length) {
   return true;
 }
 
-/* How many bytes there were, or the negative error number. */
+/* Returns the number of bytes, or the negative error number. */
 static ssize_t read_open(struct reading *want, int fd) {
   size_t length = 0;
   while (length <= want->limit) {
@@ -178,7 +179,7 @@ static void *read_beside(void *argument) {
   struct reading *want = argument;
   ssize_t length = read_whole(want);
   s32 error = length < 0 ? (s32)-length : 0;
-  /* What fits into no pipe waits until it is read; if its other end is closed, it is not wanted. */
+  /* The write waits for the reader if the bytes do not fit into the pipe. If its other end is closed, they are not needed. */
   if (write(want->answer, &error, sizeof error) == (ssize_t)sizeof error && length > 0)
     (void)write_whole(want->answer, want->bytes, (size_t)length);
   (void)close(want->answer);
@@ -188,7 +189,7 @@ static void *read_beside(void *argument) {
 
 enum { MOST_READ = 64 << 20 };
 
-/* startReading(path, limit): a descriptor, from which the error number is read as four bytes, and then the file */
+/* startReading(path, limit): a descriptor that delivers the error number as four bytes, then the file's content */
 static value reading_start(struct arguments *in) {
   const char *path = take_text(in, 0);
   size_t limit = (size_t)take_int(in, 1, 0, MOST_READ);

@@ -9,7 +9,7 @@
 
 #include "host.h"
 
-/* Descriptors that one process waits for. */
+/* Maximum number of descriptors in one poll. */
 enum { MOST_WAITED = 1024 };
 
 static value milliseconds(clockid_t clock) {
@@ -37,8 +37,8 @@ static struct timespec span_of(double ms) {
   return (struct timespec){.tv_sec = seconds, .tv_nsec = (long)((bounded - (double)seconds * 1e3) * 1e6)};
 }
 
-/* poll(bytes, count, ms): `count` pairs of 32-bit numbers, descriptor and events of poll(2). The events become those that
- * have come. Returns how many descriptors have some. Less than 0 ms is no limit. */
+/* poll(bytes, count, ms): `count` pairs of 32-bit numbers, descriptor and events of poll(2). The events are replaced with those
+ * that occurred. Returns the number of ready descriptors. A negative ms means no limit. */
 static value clock_poll(struct arguments *in) {
   static struct pollfd waited[MOST_WAITED];
   struct bytes pairs = take_bytes(in, 0);
@@ -61,12 +61,11 @@ static value clock_poll(struct arguments *in) {
   return value_int(ready < 0 ? 0 : ready);
 }
 
-/* Fills bytes with random numbers. */
 static value clock_random(struct arguments *in) {
   struct bytes bytes = take_bytes(in, 0);
   if (in->wrong == NULL && bytes.length > 256) in->wrong = "more random bytes than are given at once";
   if (!are_right(in)) return VALUE_UNDEFINED;
-  /* getrandom(2): up to 256 bytes come whole. */
+  /* getrandom(2): up to 256 bytes are never cut short. */
   return result_of(getrandom(bytes.at, bytes.length, 0));
 }
 

@@ -1,4 +1,4 @@
-/* Names in directories: reading, making, renaming, removing, and where links lead. */
+/* Directory entries: listing, creating, renaming, removing, and resolving links. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "host.h"
 
-/* More names than any directory that is read here has: /proc, a run directory. */
+/* More than the number of names in any directory that is read here: /proc, a run directory. */
 enum { MOST_NAMES = 1 << 20 };
 
 /* list(directory, path): the names, without "." and ".." */
@@ -52,7 +52,7 @@ static value directories_make(struct arguments *in) {
   return result_of(mkdirat(directory, path, mode));
 }
 
-/* remove(directory, path): not a directory */
+/* remove(directory, path): does not remove directories */
 static value directories_remove(struct arguments *in) {
   int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
   const char *path = take_text(in, 1);

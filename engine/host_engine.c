@@ -1,9 +1,9 @@
-/* The engine itself: what the host calls in TypeScript. */
+/* The engine itself: its hooks and its version. */
 #include "engine.h"
 #include "exports.h"
 #include "host.h"
 
-/* setHooks(start, turn, uncaught): functions that are called as engine.h says */
+/* setHooks(start, turn, uncaught): the functions for the hooks of engine.h */
 static value engine_hooks(struct arguments *in) {
   for (u32 i = 0; i < HOOK_COUNT; i++) {
     if (i >= in->count || !export_JS_IsFunction(guest.context, in->values[i])) in->wrong = "an argument is not a function";
@@ -13,7 +13,7 @@ static value engine_hooks(struct arguments *in) {
   return VALUE_UNDEFINED;
 }
 
-/* engineVersion(): of QuickJS-NG */
+/* engineVersion(): the version of QuickJS-NG */
 static value engine_version(struct arguments *in) {
   (void)in;
   u32 text = export_JS_GetVersion();

@@ -1,5 +1,6 @@
-/* Numbers and texts to bytes and back, several in one call: the fields of the keeper's frames. A layout has a letter for each:
- * b, w, i, q for u8, u32, i32, u64, little-endian; t for a text and y for bytes, whose length is in four bytes before them. */
+/* Packs numbers and texts into bytes and back, several per call: the fields of the keeper's frames. A layout has one letter per
+ * field: b, w, i, q for u8, u32, i32, u64, little-endian; t for a text and y for bytes, with their length in four bytes before
+ * them. */
 #include "host.h"
 
 #include <limits.h>
@@ -11,7 +12,7 @@ struct number_kind {
   double least, most;
 };
 
-/* u64 is for what a JavaScript number can hold. */
+/* A u64 is limited to the integers that a JavaScript number represents exactly. */
 static const struct number_kind numbers[] = {
     {'b', 1, 0, 0xff},
     {'w', 4, 0, 0xffffffff},
@@ -26,7 +27,7 @@ static const struct number_kind *kind_of(char letter) {
   return NULL;
 }
 
-/* Where fields are written or read: as far as `at`. */
+/* The buffer to write or read, and the current offset. */
 struct cursor {
   struct bytes room;
   u32 at;
@@ -70,7 +71,7 @@ static bool pack_text(struct cursor *cursor, struct arguments *in, u32 place) {
   return true;
 }
 
-/* The cursor at the place in `start`, in the part of the array before `end`. */
+/* A cursor at offset `start` in the array, which ends at `end`. */
 static struct cursor cursor_at(struct arguments *in, u32 start, u32 end) {
   struct cursor cursor = {.room = {.at = (u8 *)""}};
   if (!are_right(in)) return cursor;
@@ -80,7 +81,8 @@ static struct cursor cursor_at(struct arguments *in, u32 start, u32 end) {
   return cursor;
 }
 
-/* pack(bytes, start, layout, a value for each letter …): where they end, or -1 if one does not fit, in its kind or in the array */
+/* pack(bytes, start, layout, a value per letter …): the end offset, or -1 if a value is out of range or the array is too
+ * small */
 static value fields_pack(struct arguments *in) {
   u32 start = (u32)take_int(in, 1, 0, INT_MAX);
   const char *layout = take_text(in, 2);
@@ -95,7 +97,7 @@ static value fields_pack(struct arguments *in) {
   return value_number(cursor.at);
 }
 
-/* The next value, pushed; false if it is not all there. */
+/* Reads the next value and appends it. False if it is incomplete. */
 static bool unpack_one(struct cursor *cursor, char letter, value values, u32 place) {
   const struct number_kind *kind = kind_of(letter);
   const u8 *from = step(cursor, kind != NULL ? kind->size : 4);
@@ -113,7 +115,7 @@ static bool unpack_one(struct cursor *cursor, char letter, value values, u32 pla
   return true;
 }
 
-/* unpack(bytes, start, end, layout): an array of the values, or -1 if they are not what is there, from the first byte to the last */
+/* unpack(bytes, start, end, layout): an array of the values, or -1 if the layout does not match all bytes */
 static value fields_unpack(struct arguments *in) {
   u32 start = (u32)take_int(in, 1, 0, INT_MAX), end = (u32)take_int(in, 2, 0, INT_MAX);
   const char *layout = take_text(in, 3);

@@ -1,4 +1,4 @@
-/* Files by descriptor. Paths are relative to a directory's descriptor, AT_FDCWD where there is none. */
+/* Files by descriptor. Paths are relative to a directory's descriptor, or to AT_FDCWD. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "host.h"
 
-/* Flags of open(2) whose numbers differ between architectures have others here: one image runs on all of them. */
+/* Flags of open(2) whose values differ between architectures have their own values here: one image runs on all of them. */
 enum {
   SAME_EVERYWHERE = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_NONBLOCK,
   NO_FOLLOW = 1 << 24,
@@ -27,7 +27,7 @@ static int system_flags(int flags) {
   return all | O_CLOEXEC;
 }
 
-/* open(directory, path, flags, mode): a descriptor, closed when another program is executed */
+/* open(directory, path, flags, mode): a close-on-exec descriptor */
 static value files_open(struct arguments *in) {
   int directory = take_int(in, 0, AT_FDCWD, INT_MAX);
   const char *path = take_text(in, 1);
@@ -44,7 +44,7 @@ static value files_close(struct arguments *in) {
   return result_of(close(fd));
 }
 
-/* read(fd, bytes, start, length, position): how many were read; position -1 is where the file stands */
+/* read(fd, bytes, start, length, position): the number of bytes read; position -1 is the file's current position */
 static value files_read(struct arguments *in) {
   int fd = take_fd(in, 0);
   struct bytes bytes = take_part(in, 1);
@@ -53,7 +53,7 @@ static value files_read(struct arguments *in) {
   return result_of(position < 0 ? read(fd, bytes.at, bytes.length) : pread(fd, bytes.at, bytes.length, position));
 }
 
-/* beginning(path): what one read gives, as text; for short files of /proc */
+/* beginning(path): the result of one read as text, for short files of /proc */
 static value files_beginning(struct arguments *in) {
   char bytes[MOST_BEGINNING];
   const char *path = take_text(in, 0);
@@ -92,7 +92,7 @@ static value status_value(int result, const struct stat *status) {
   enum { COUNT = sizeof numbers / sizeof *numbers };
   value all = value_array();
   for (u32 i = 0; i < COUNT; i++) value_push(all, i, value_number(numbers[i]));
-  /* A number of JavaScript does not hold every inode. */
+  /* A JavaScript number cannot represent every inode. */
   char identity[48];
   int length = snprintf(identity, sizeof identity, "%ju:%ju", (uintmax_t)status->st_dev, (uintmax_t)status->st_ino);
   value_push(all, COUNT, value_text(identity, (size_t)length));
@@ -125,7 +125,7 @@ static value files_access(struct arguments *in) {
   return result_of(faccessat(directory, path, mode, 0));
 }
 
-/* fchmod(2) refuses a descriptor that was opened for its path only (EBADF), and leads to it through /proc do not. */
+/* fchmod(2) refuses an O_PATH descriptor (EBADF), but chmod(2) through /proc/self/fd accepts it. */
 static value files_change_mode(struct arguments *in) {
   int fd = take_fd(in, 0);
   mode_t mode = (mode_t)take_int(in, 1, 0, 07777);

@@ -1,4 +1,4 @@
-/* This process and others: its ids, what it was started with, signals to others, and small programs that it asks. */
+/* This process and others: its ids and arguments, signals to other processes, and small helper programs. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ static value processes_arguments(struct arguments *in) {
   return texts(host_arguments(), (size_t)host_argument_count());
 }
 
-/* NAME=VALUE, as they are */
+/* NAME=VALUE, unchanged */
 static value processes_environment(struct arguments *in) {
   (void)in;
   return texts(environ, INT_MAX);
@@ -41,15 +41,15 @@ static value processes_identity(struct arguments *in) {
   return all;
 }
 
-/* exit(status): without a word, whatever is still to be done */
+/* exit(status): at once, without finishing pending work */
 static value processes_exit(struct arguments *in) {
   int status = take_int(in, 0, 0, 255);
   if (!are_right(in)) return VALUE_UNDEFINED;
   _exit(status);
 }
 
-/* kill(pid, signal): a negative pid is a process group. -1 would be every process of the machine (kill(2)): nothing here may
- * ask for that, by whatever mistake. */
+/* kill(pid, signal): a negative pid is a process group. -1 would mean every process of the machine (kill(2)), so it is refused
+ * as a mistake. */
 static value processes_kill(struct arguments *in) {
   pid_t pid = take_int(in, 0, -INT_MAX, INT_MAX);
   if (pid == -1) in->wrong = "-1 would be every process";
@@ -67,7 +67,7 @@ static value processes_set_priority(struct arguments *in) {
 
 enum { MOST_WORDS = 16 };
 
-/* One word of a command, which belongs to the caller. NULL if it is no string, or one with a NUL. */
+/* One word of a command, which the caller frees. NULL if it is not a string, or contains a NUL. */
 static const char *take_word(value list, u32 place, bool *is_end) {
   value word = export_JS_GetPropertyUint32(guest.context, list, place);
   size_t length = 0;
@@ -79,7 +79,7 @@ static const char *take_word(value list, u32 place, bool *is_end) {
   return NULL;
 }
 
-/* The words of a command. Returns whether they are some, all of them strings; those that were taken are to be freed anyway. */
+/* The words of a command. True if there is at least one and all are strings. The caller frees the words in either case. */
 static bool take_words(struct arguments *in, const char *words[MOST_WORDS + 1]) {
   if (in->count == 0 || value_tag(in->values[0]) != TAG_OBJECT) return false;
   for (u32 i = 0; i < MOST_WORDS; i++) {
@@ -105,18 +105,18 @@ static int start(const char *const *words, int output, pid_t *pid) {
   int error = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   if (error == 0) error = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   if (error == 0) error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  /* Signals that this process reads from a descriptor are blocked in it. */
+  /* Signals that this process reads from a descriptor are blocked, and the child would inherit that. */
   if (error == 0) error = posix_spawnattr_setsigmask(&attributes, &none);
   if (error == 0) error = posix_spawnattr_setsigdefault(&attributes, &all);
   if (error == 0) error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  /* posix_spawn(3) does not change the words; its type is older than const. */
+  /* posix_spawn(3) does not change the words, but its type has no const. */
   if (error == 0) error = posix_spawnp(pid, words[0], &actions, &attributes, (char *const *)(uintptr_t)words, environ);
   (void)posix_spawnattr_destroy(&attributes);
   (void)posix_spawn_file_actions_destroy(&actions);
   return error;
 }
 
-/* start(words): [pid, descriptor of what it prints]; its input and its errors are /dev/null */
+/* start(words): [pid, descriptor of its output]; its standard input and standard error are /dev/null */
 static value processes_start(struct arguments *in) {
   const char *words[MOST_WORDS + 1] = {0};
   bool are_words = take_words(in, words);
@@ -135,7 +135,7 @@ static value processes_start(struct arguments *in) {
   return both;
 }
 
-/* wait(pid, waits): its exit status, 256 and the signal that ended it, or -EAGAIN while it runs */
+/* wait(pid, waits): its exit status, 256 plus the signal that ended it, or -EAGAIN while it runs */
 static value processes_wait(struct arguments *in) {
   pid_t pid = take_int(in, 0, 1, INT_MAX);
   bool waits = take_bool(in, 1);

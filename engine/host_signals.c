@@ -1,4 +1,4 @@
-/* Signals as something to read: signalfd(2). One descriptor has all that are watched. */
+/* Signals as events: signalfd(2). One descriptor for all watched signals. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -24,19 +24,19 @@ static value change(int number, bool is_watched) {
   return value_int(fd);
 }
 
-/* watchSignal(number): the descriptor that becomes readable */
+/* watchSignal(number): the descriptor that reports the signal */
 static value signals_watch(struct arguments *in) {
   int number = take_int(in, 0, 1, 64);
   return are_right(in) ? change(number, true) : VALUE_UNDEFINED;
 }
 
-/* From now on it does again what it does to any process. */
+/* Restores the default handling of the signal. */
 static value signals_leave(struct arguments *in) {
   int number = take_int(in, 0, 1, 64);
   return are_right(in) ? change(number, false) : VALUE_UNDEFINED;
 }
 
-/* The next one that has come, or 0. */
+/* The next received signal, or 0. */
 static value signals_next(struct arguments *in) {
   (void)in;
   struct signalfd_siginfo info;

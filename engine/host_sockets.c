@@ -1,5 +1,5 @@
-/* Stream connections. Nothing here blocks. Host names are looked up by getent(1): a static program cannot load the
- * system's name service. */
+/* Stream connections. Nothing here blocks. getent(1) resolves host names, because a static program cannot load the system's
+ * name service. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,14 +34,14 @@ static value sockets_connect_unix(struct arguments *in) {
   return connected(AF_UNIX, &address, sizeof address);
 }
 
-/* connectTcp(literal address, port): it is connected when it becomes writable, unless socketError then says otherwise */
+/* connectTcp(literal address, port): connected when it becomes writable, unless socketError reports an error */
 static value sockets_connect_tcp(struct arguments *in) {
   const char *host = take_text(in, 0);
   in_port_t port = htons((u16)take_int(in, 1, 0, 65535));
   if (!are_right(in)) return VALUE_UNDEFINED;
   struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = port};
   if (inet_pton(AF_INET, host, &ipv4.sin_addr) == 1) return connected(AF_INET, &ipv4, sizeof ipv4);
-  /* fe80::1%eth0 */
+  /* An address may have a scope: fe80::1%eth0. */
   struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = port};
   char plain[INET6_ADDRSTRLEN];
   size_t length = strcspn(host, "%");
@@ -77,7 +77,7 @@ static value sockets_receive(struct arguments *in) {
   return result_of(recv(fd, bytes.at, bytes.length, MSG_DONTWAIT));
 }
 
-/* Ends what this side sends; the other one may go on. */
+/* Ends sending; receiving continues. */
 static value sockets_end(struct arguments *in) {
   int fd = take_fd(in, 0);
   if (!are_right(in)) return VALUE_UNDEFINED;

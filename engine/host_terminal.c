@@ -1,5 +1,5 @@
-/* The terminal: whether there is one, how large it is, its raw mode, and how it is given back. Raw mode outlives the process
- * (termios(3)): TypeScript ends it; where a fault or a signal ends the process first, it is ended here. */
+/* The terminal: whether there is one, its size, its raw mode, and its restoration. Raw mode outlives the process (termios(3)).
+ * TypeScript ends it; if a fault or a signal ends the process first, it is ended here. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -14,18 +14,18 @@
 
 enum { MOST_UNDO_BYTES = 256 };
 
-/* What a signal handler reads is written before the number that says that it is there. */
+/* Data for the signal handler is written before the number that marks it as valid. */
 static struct termios before;
 static volatile sig_atomic_t raw_fd = -1;
 static char undo[MOST_UNDO_BYTES];
 static volatile sig_atomic_t undo_length;
 
-/* Of those that end a process, all that it may still do something at; the engine has its own handlers of SIGSEGV and SIGBUS
- * (heap.c). One that TypeScript listens to is blocked (host_signals.c), and does not come here. */
+/* All signals that end a process and leave it time to act. The engine has its own handlers for SIGSEGV and SIGBUS (heap.c). A
+ * signal that TypeScript listens to is blocked (host_signals.c) and does not arrive here. */
 static const int ending[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1,
                              SIGUSR2, SIGABRT, SIGILL,  SIGFPE,  SIGSYS,  SIGXCPU, SIGXFSZ};
 
-/* In the background the terminal is another's. */
+/* A background process must not change the terminal. */
 static bool is_in_foreground(int fd) {
   return tcgetpgrp(fd) == getpgrp();
 }
@@ -38,7 +38,7 @@ void terminal_give_back(void) {
   if (fd >= 0 && is_in_foreground(fd)) (void)tcsetattr(fd, TCSANOW, &before);
 }
 
-/* The signal's own action, which it has again (SA_RESETHAND), follows when this returns. */
+/* SA_RESETHAND has restored the signal's default action, which follows when the handler returns. */
 static void on_ending(int number) {
   int error = errno;
   terminal_give_back();
@@ -46,7 +46,7 @@ static void on_ending(int number) {
   errno = error;
 }
 
-/* What is ignored, as under nohup(1), stays so. */
+/* A signal that is ignored, as under nohup(1), stays ignored. */
 static void watch_ends(bool is_watched) {
   struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
   action.sa_handler = is_watched ? on_ending : SIG_DFL;
@@ -74,7 +74,7 @@ static value terminal_size(struct arguments *in) {
   return both;
 }
 
-/* setRaw(fd, isRaw): keys come one by one and unchanged; what is printed is treated as before */
+/* setRaw(fd, isRaw): keys arrive one by one and unchanged; output is processed as before */
 static value terminal_set_raw(struct arguments *in) {
   int fd = take_fd(in, 0);
   bool is_raw = take_bool(in, 1);
@@ -98,7 +98,7 @@ static value terminal_set_raw(struct arguments *in) {
   return result_of(tcsetattr(fd, TCSADRAIN, &raw));
 }
 
-/* undoScreen(text): what is written to standard output if the process ends on a fault from now on; empty: nothing */
+/* undoScreen(text): the text to write to standard output if a fault or a signal ends the process; empty: none */
 static value terminal_undo_screen(struct arguments *in) {
   const char *text = take_text(in, 0);
   if (!are_right(in)) return VALUE_UNDEFINED;

@@ -2,7 +2,7 @@
 #include "host.h"
 #include "utf8.h"
 
-/* decode(bytes, start, length, isStrict): what is not UTF-8 becomes U+FFFD, or, strictly, undefined as a whole */
+/* decode(bytes, start, length, isStrict): invalid UTF-8 becomes U+FFFD, or the result is undefined if isStrict */
 static value text_decode(struct arguments *in) {
   struct bytes part = take_part(in, 0);
   bool is_strict = take_bool(in, 3);
@@ -11,7 +11,7 @@ static value text_decode(struct arguments *in) {
   return value_text((const char *)part.at, part.length);
 }
 
-/* encode(text): a NUL is a character like any other here. */
+/* encode(text): the text may contain NULs. */
 static value text_encode(struct arguments *in) {
   size_t length = 0;
   const char *text = in->count > 0 ? value_to_text(in->values[0], &length) : NULL;

@@ -22,14 +22,14 @@ static const char MAGIC[8] = "crankimg";
 struct header {
   char magic[8];
   u32 format;
-  /* Where the stored memory begins. */
+  /* Start of the stored memory. */
   u32 from;
-  /* What the engine was built of: an image goes with that one alone, since it holds the numbers of host functions. */
+  /* The build that the engine comes from. An image fits only that build, because it contains numbers of host functions. */
   char build_id[65];
   char padding[7];
   u64 length;
   struct engine_state state;
-  /* Of all that is before it. */
+  /* Covers everything before it. */
   u64 checksum;
 };
 _Static_assert(sizeof(struct header) <= PAGE, "the header is one page");
@@ -39,7 +39,7 @@ static _Noreturn void fail(const char *what, const char *why) {
   _exit(BROKEN);
 }
 
-/* FNV-1a: it finds what disks and copies damage, and keeps out no attacker. */
+/* FNV-1a: detects damage by disks and copies, but no attack. */
 static u64 checksum_of(const struct header *header) {
   const u8 *bytes = (const u8 *)header;
   u64 sum = 14695981039346656037u;
@@ -126,7 +126,7 @@ static const char *map(int fd, size_t at, const struct header *header) {
   if (heap_map(0, header->from) < 0) return out_of_room();
   if (heap_map_file(header->from, header->length, fd, (off_t)at) == 0)
     return heap_map(end, size - end) == 0 ? NULL : out_of_room();
-  /* EINVAL: the system's pages are larger than those of the image. ENODEV: its file system cannot map files. */
+  /* EINVAL: the system's pages are larger than the image's. ENODEV: the file system does not support mmap(2). */
   bool must_read = errno == EINVAL || errno == ENODEV;
   if (!must_read || heap_map(header->from, size - header->from) < 0) return out_of_room();
   return fill(fd, at, header);
@@ -145,7 +145,7 @@ const char *image_load(int fd, size_t at, size_t length, enum image_use use) {
   return NULL;
 }
 
-/* Where this program's image is in its file: image.S, on a page of its own, in a segment that the linker placed. */
+/* This program's image: from image.S, on a page of its own, in a segment that the linker placed. */
 extern const char image_start[];
 extern const char image_end[];
 extern const char __executable_start[];
@@ -164,7 +164,7 @@ struct elf_program {
 };
 enum { LOADED = 1 };
 
-/* The offset in the file of an address of this program; -1 if it is in no segment. */
+/* The file offset of an address of this program; -1 if it is in no segment. */
 static ssize_t offset_of(const char *address) {
   struct elf_header header;
   memcpy(&header, __executable_start, sizeof header);
@@ -177,7 +177,7 @@ static ssize_t offset_of(const char *address) {
   return -1;
 }
 
-/* Where /proc is not mounted: as the kernel has mapped it with the program, page by page. */
+/* Without /proc: copies the image that the kernel has mapped with the program. */
 static const char *load_mapped(size_t length) {
   struct header header;
   if (length < PAGE) return "it is cut off";

@@ -10,7 +10,7 @@
 #include "guest.h"
 #include "write.h"
 
-/* Errors of WASI (wasi_snapshot_preview1), whose numbers are its own. */
+/* Error numbers of WASI (wasi_snapshot_preview1), which differ from the system's. */
 enum { WASI_BADF = 8, WASI_IO = 29 };
 
 static bool is_fixed;
@@ -56,7 +56,7 @@ u32 import_random_get(u32 at, u32 length) {
   return 0;
 }
 
-/* Seconds east of UTC at a time, as the engine's Date wants it. The C library reads TZ and /etc/localtime. */
+/* Seconds east of UTC at a time, for the engine's Date. The C library reads TZ and /etc/localtime. */
 u32 import_host_get_timezone_offset(u32 high, u32 low) {
   time_t at = (time_t)((u64)high << 32 | low);
   struct tm local;
@@ -65,7 +65,7 @@ u32 import_host_get_timezone_offset(u32 high, u32 low) {
   return (u32)local.tm_gmtoff;
 }
 
-/* Only what the engine's own library prints: nothing but descriptors 1 and 2, which are the process's. */
+/* Only for output of the engine's own library: descriptors 1 and 2 only, which are the process's. */
 u32 import_fd_write(u32 fd, u32 vectors, u32 count, u32 out) {
   if (fd != STDOUT_FILENO && fd != STDERR_FILENO) return WASI_BADF;
   u32 total = 0;
@@ -102,18 +102,18 @@ u32 import_fd_seek(u32 fd, u64 offset, u32 whence, u32 out) {
   return WASI_BADF;
 }
 
-/* The module passes the addresses of two values, and the second is not looked at: it can be had from the promise. */
+/* The module passes the addresses of two values. The second one, the reason, is not used: the promise contains it. */
 void import_host_promise_rejection(u32 promise, u32 reason, u32 handled) {
   (void)reason;
   if (on_rejection != NULL && guest_range(promise, 8) != NULL) on_rejection(load_u64(promise), handled);
 }
 
-/* An endless loop is the keeper's to end. */
+/* Never interrupts: the keeper ends a supervisor with an endless loop. */
 u32 import_host_interrupt(void) {
   return 0;
 }
 
-/* The bundle is one module, and functions of the host are called in another way. */
+/* Unused: the bundle is one module, and host functions are called in another way. */
 u32 import_host_module_normalize(u32 base, u32 name) {
   (void)base;
   (void)name;

@@ -1,6 +1,6 @@
 #include "utf8.h"
 
-/* How many bytes follow the first one of a character; -1 if none begins with it. */
+/* How many bytes follow the first byte of a character; -1 if it cannot be a first byte. */
 static int following(u8 first) {
   if (first < 0x80) return 0;
   if (first >= 0xc2 && first < 0xe0) return 1;
@@ -8,7 +8,7 @@ static int following(u8 first) {
   return first >= 0xf0 && first < 0xf5 ? 3 : -1;
 }
 
-/* Neither longer than it has to be, nor half of a surrogate pair, nor beyond U+10FFFF (RFC 3629). */
+/* Excludes overlong forms, surrogates, and characters above U+10FFFF (RFC 3629). */
 static bool may_follow(u8 first, u8 second) {
   if ((second & 0xc0) != 0x80) return false;
   if (first == 0xe0) return second >= 0xa0;
@@ -17,7 +17,7 @@ static bool may_follow(u8 first, u8 second) {
   return first != 0xf4 || second < 0x90;
 }
 
-/* What comes first: a character, or the longest part that could have begun one, or a single wrong byte. */
+/* The length of the first part: a character, or the longest valid prefix of one, or a single invalid byte. */
 static size_t first_part(const u8 *bytes, size_t length, bool *is_character) {
   int more = following(bytes[0]);
   *is_character = false;

@@ -1,11 +1,11 @@
-/* Writing all bytes, where write(2) may take fewer. */
+/* Writes all bytes, even if write(2) accepts only a part at a time. */
 #ifndef ENGINE_WRITE_H
 #define ENGINE_WRITE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* For descriptors that block. False with errno: not all of them could be written. */
+/* For blocking descriptors. False with errno if not all bytes could be written. */
 bool write_whole(int fd, const void *bytes, size_t length);
 
 #endif
