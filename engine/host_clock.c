@@ -44,7 +44,7 @@ static value clock_poll(struct arguments *in) {
   struct bytes pairs = take_bytes(in, 0);
   u32 count = (u32)take_int(in, 1, 0, MOST_WAITED);
   double ms = take_number(in, 2);
-  if (in->wrong == NULL && pairs.length / 8 < count) in->wrong = "there are fewer pairs than was said";
+  if (in->wrong == NULL && pairs.length / 8 < count) in->wrong = "there are fewer pairs than the count says";
   if (!are_right(in)) return VALUE_UNDEFINED;
   for (u32 i = 0; i < count; i++) {
     s32 pair[2];
@@ -63,7 +63,7 @@ static value clock_poll(struct arguments *in) {
 
 static value clock_random(struct arguments *in) {
   struct bytes bytes = take_bytes(in, 0);
-  if (in->wrong == NULL && bytes.length > 256) in->wrong = "more random bytes than are given at once";
+  if (in->wrong == NULL && bytes.length > 256) in->wrong = "more than 256 random bytes at once";
   if (!are_right(in)) return VALUE_UNDEFINED;
   /* getrandom(2): up to 256 bytes are never cut short. */
   return result_of(getrandom(bytes.at, bytes.length, 0));

@@ -114,7 +114,7 @@ static uint32_t each_frame(void (*take)(uint8_t code, struct reader fields)) {
 static struct said_what apply(struct reader commit) {
   uint64_t consumed = read_u64(&commit);
   uint64_t tick_at = read_u64(&commit);
-  if (consumed > events_delivered()) return nonsense("a commit of an event that it was not given", "");
+  if (consumed > events_delivered()) return nonsense("a commit of an event that was not delivered", "");
   if (scanned > 0) {
     journal_begin(consumed);
     (void)each_frame(journal_frame);
@@ -133,7 +133,7 @@ static struct said_what take_frame(size_t length, bool attached) {
   const struct kind *kind = find_kind(code);
   if (!kind) return nonsense("a command that does not exist", "");
   if (!wire_matches(kind->signature, fields.at, (size_t)(fields.end - fields.at))) return nonsense("a malformed", kind->name);
-  if (code == COMMAND_present || code == COMMAND_base) return nonsense("what only a candidate says:", kind->name);
+  if (code == COMMAND_present || code == COMMAND_base) return nonsense("a message that only a candidate may send:", kind->name);
   bool stands_alone = code == COMMAND_attach || code == COMMAND_idle;
   if (stands_alone && scanned > 0) return nonsense("in the middle of a batch", kind->name);
   if ((code == COMMAND_attach) == attached) return nonsense("at the wrong time", kind->name);
