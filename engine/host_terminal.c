@@ -93,9 +93,15 @@ static value terminal_set_raw(struct arguments *in) {
   if (raw_fd != fd) before = raw;
   cfmakeraw(&raw);
   raw.c_oflag |= OPOST | ONLCR;
+  int last = raw_fd;
   raw_fd = fd;
   watch_ends(true);
-  return result_of(tcsetattr(fd, TCSADRAIN, &raw));
+  int result = tcsetattr(fd, TCSADRAIN, &raw);
+  int error = errno;
+  if (result < 0) raw_fd = last;
+  watch_ends(undo_length > 0 || raw_fd >= 0);
+  errno = error;
+  return result_of(result);
 }
 
 /* undoScreen(text): the text to write to standard output if a fault or a signal ends the process; empty: none */

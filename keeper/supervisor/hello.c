@@ -56,7 +56,10 @@ static void write_zone(struct buffer *out) {
 
 static void write_handle(struct buffer *out, const struct handle *handle) {
   _Alignas(8) uint8_t address[128];
-  size_t length = handle->domain != 0 ? handles_address(handle->fd, address, sizeof address) : 0;
+  /* A stored connection is another process's, which could block this one as long as it likes (inet_getname takes the socket's
+   * lock). */
+  bool is_connection = handle->type == SOCK_STREAM && !handle->listening;
+  size_t length = handle->domain != 0 && !is_connection ? handles_address(handle->fd, address, sizeof address) : 0;
   size_t at = begin(out, MESSAGE_helloHandle);
   buffer_u64(out, handle->id);
   buffer_u64(out, handles_inode(handle));
