@@ -1,5 +1,5 @@
-// What a crank makes of the state that a killed one left: who is gone is gone for unknown reasons, who asked is not there
-// any more, and everything else goes on from where it was.
+// Adoption: how a new crank goes on with the state that a killed one left. Lost workers ended for unknown reasons,
+// requests of clients that are gone are dropped, and everything else continues where it was.
 
 import { changeService, type Draft, putWorker } from "./model/draft.ts";
 import type { Adopted } from "./model/events.ts";
@@ -9,7 +9,7 @@ import { beginWatch } from "./worker/probing.ts";
 import { repeatLastStep } from "./worker/stopping.ts";
 import { tellWorker } from "./worker-life.ts";
 
-/** Goes on with what was left. A shutdown is over with the crank that was shutting down: whoever starts another wants it to serve. */
+/** Adopts the state. A shutdown ends with the crank that ran it: a crank that is started again is expected to serve. */
 export const takeOver = (draft: Draft, event: Adopted): void => {
   const { requests, respawn, manner, lost, unsure, now, isRecordOutdated } = event;
   const { phase, ...before } = draft.service;
@@ -33,7 +33,7 @@ export const takeOver = (draft: Draft, event: Adopted): void => {
   }
 };
 
-/** Without the requests of those who are not there any more. */
+/** Drops the requests that can no longer be answered. */
 const known = <T extends { readonly requests: readonly RequestId[] }>(
   asked: T | null,
   there: readonly RequestId[],

@@ -1,4 +1,4 @@
-// When the core wants to be woken: the earliest of all deadlines that its state holds.
+// The next tick: the earliest of all deadlines in the core's state.
 
 import type { State } from "./model/state.ts";
 import { workersDueAt } from "./model/workers.ts";
@@ -10,7 +10,7 @@ import { reloadDueAt } from "./pool/reload.ts";
 import { deadlineCounts } from "./pool/rollout.ts";
 import { recordDueAt } from "./recording.ts";
 
-/** When the next tick is due, CLOCK_MONOTONIC ms; null if nothing is waited for. A time that has passed means at once. */
+/** When the next tick is due, CLOCK_MONOTONIC ms; null if there is no deadline. A time in the past means at once. */
 export const nextDeadline = (state: State): number | null => {
   let earliest = workersDueAt(state.workers);
   const { rollout } = state.service;
@@ -22,12 +22,12 @@ export const nextDeadline = (state: State): number | null => {
   return earliest === Number.POSITIVE_INFINITY ? null : earliest;
 };
 
-/** When workers that are missing may be started. */
+/** When missing workers may be started; infinite if none are missing or there is no start delay. */
 const nextStart = (state: State): number => {
-  // Asked first, because it is the rule: between rollouts, without respawn, only who was evicted is missing.
+  // The common case, so checked first: between rollouts, without respawn, only evicted workers are missing.
   const { rollout, respawn, owed, nextStartAt } = state.service;
   const isStarting = rollout !== null || respawn !== null || owed > 0;
-  // A pool that waits for no time has started all that it can.
+  // Without a start delay, reconciliation has started every worker that it could.
   if (!isStarting || nextStartAt === 0) return Number.POSITIVE_INFINITY;
   const wanted = wantedGeneration(state);
   if (!wanted) return Number.POSITIVE_INFINITY;

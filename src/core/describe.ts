@@ -1,5 +1,5 @@
-// Sentences for people: endings, failures, refusals and events. Text only; of what a worker said itself, its status alone is
-// part of it, which was escaped when it was taken.
+// Sentences for people: endings, failures, refusals and events. Of a worker's own texts they contain only its status,
+// which was escaped when it was received.
 
 import { describeErrno } from "./errno.ts";
 import type { Refusal, ServiceEvent } from "./model/effects.ts";
@@ -17,13 +17,13 @@ export const describeEnding = (ending: Ending): string => {
   }
 };
 
-/** Why a deploy failed, as `crankctl run -wait` says it: in the original's words where it has some. */
+/** Why a deploy failed, as `crankctl run -wait` prints it: in the words of the original program where it has any. */
 export const describeFailure = (failure: Failure): string => {
   if (failure.kind === "exited" && failure.ending.kind === "exit") return `Exited with code: ${failure.ending.code}`;
   return `Failed to start: ${describeReason(failure)}`;
 };
 
-/** Why the core would not, in the original's words where it has some. */
+/** Why the core refuses a request, in the words of the original program where it has any. */
 export const describeRefusal = (refusal: Refusal): string => {
   switch (refusal.kind) {
     case "rolloutInFlight":
@@ -91,7 +91,7 @@ export const describeServiceEvent = (event: ServiceEvent): string => {
 export const describeStep = ({ step, errno }: { readonly step: string; readonly errno: number }): string =>
   `${step}: ${describeErrno(errno)}`;
 
-/** What goes on instead, after a sentence. */
+/** Which generation keeps serving, to append to a sentence. */
 export const describeServing = (current: number | null | undefined): string =>
   typeof current === "number" ? `; generation ${current} keeps serving` : "";
 
@@ -100,7 +100,7 @@ const describeRest = ({ rest, signal }: { readonly rest: number; readonly signal
   return signal === "SIGKILL" ? `${left} killed` : `${left} left, and ${rest === 1 ? "gets" : "get"} ${signal}`;
 };
 
-/** What was wrong with a start or a rollout, as part of a sentence. */
+/** Why a start or a rollout failed, as part of a sentence. */
 export const describeReason = (failure: Failure): string => {
   switch (failure.kind) {
     case "exited":
@@ -137,7 +137,7 @@ export const describeSockets = ({ missing, listens, apart }: SocketFinding): str
   return `holds its sockets only in process ${apart.holder}; process ${apart.listener} listens on ${listens.join(", ")}`;
 };
 
-/** Why crank takes a worker away, as part of a sentence. */
+/** Why crank evicts a worker, as part of a sentence. */
 const describeEviction = (reason: Eviction): string => {
   switch (reason.kind) {
     case "notAlive":
@@ -165,7 +165,7 @@ const count = (number: number, thing: string): string =>
 
 const attempts = (left: number): string => (left > 0 ? `; ${count(left, "more attempt")}` : "");
 
-/** Milliseconds as seconds, as exact as a person wants them. */
+/** Milliseconds as seconds: up to three decimals below 10 s, up to one from there on. */
 const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(ms < 10_000 ? 3 : 1))} s`;
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MB`;

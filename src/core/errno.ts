@@ -99,5 +99,5 @@ const WORDS: Readonly<Record<number, string>> = {
   133: "memory page has a hardware error",
 };
 
-/** `2` → `no such file or directory`; a number that Linux does not have stays one. */
+/** `2` → `no such file or directory`; `unknown error 4711` for a number that Linux does not have. */
 export const describeErrno = (errno: number): string => WORDS[errno] ?? `unknown error ${errno}`;

@@ -7,7 +7,7 @@ import { advanceRollout, startMissing, stopOthers } from "./pool/rollout.ts";
 import { beginShutdown, endIfNothingRuns, finishShutdown } from "./shutdown.ts";
 import { respawns } from "./worker/backoff.ts";
 
-/** Does what is to be done next, by the rollout's rules, between rollouts, or on the way down. */
+/** Applies the rules of a rollout, of the pool between rollouts, or of a shutdown. */
 export const reconcile = (draft: Draft): void => {
   if (draft.service.phase.kind === "running") reconcilePool(draft);
   if (draft.service.phase.kind === "running") endIfNothingRuns(draft);
@@ -19,16 +19,16 @@ const reconcilePool = (draft: Draft): void => {
   const { rollout } = draft.service;
   if (rollout) {
     advanceRollout(draft);
-    // Crank's own start has failed, and nothing ran before: the machine's supervisor is told by the exit status.
+    // Crank's own first deploy has failed and nothing ran before: exit, so that the service manager sees the status.
     const { current, rollout: left, manner } = draft.service;
     if (left !== null || current !== null || rollout.origin !== "crank") return;
-    // A program that cannot be started at all is no failure of its own.
+    // A program that could not be started at all has not failed itself, so `failureStatus` does not apply.
     const status = rollout.rollingBack?.failure.kind === "spawn" ? 1 : manner.failureStatus;
     beginShutdown(draft, status, { request: null, steps: null });
   } else replaceLost(draft);
 };
 
-/** Between rollouts, those that were evicted are replaced, and with respawn on the workers that are missing are started again. */
+/** Between rollouts: replaces evicted workers and, with respawn, starts missing ones. */
 const replaceLost = (draft: Draft): void => {
   const generation = wantedGeneration(draft);
   limitPendingReplacements(draft, generation);

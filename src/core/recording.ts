@@ -1,5 +1,5 @@
-// The record on disk. A deploy is answered when it is written, or when that has failed; a record that could not be written
-// is tried again, later and later, until it says what the history says: what is on disk is what a reboot would start.
+// The record on disk. A deploy is answered when its record is written or the write has failed. A failed write is
+// retried, with growing pauses, until the record matches the history, because a reboot starts what the record says.
 
 import { answer, changeService, type Draft } from "./model/draft.ts";
 import type { Recorded } from "./model/events.ts";
@@ -10,15 +10,15 @@ import { takeQueuedReload } from "./pool/reload.ts";
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 300_000;
 
-/** Whether the record is to be written from the history as it is now. */
+/** Whether the record is to be written now, from the current history. */
 export const isRecordWanted = ({ pendingRecord, unrecorded }: Service): boolean =>
   pendingRecord !== null || unrecorded?.nextAt === null;
 
-/** When it is to be tried again, CLOCK_MONOTONIC ms; null: it is on disk, or being written. */
+/** When to retry the write, CLOCK_MONOTONIC ms; null: it is on disk, being written, or crank is shutting down. */
 export const recordDueAt = ({ phase, unrecorded }: Service): number | null =>
   phase.kind === "stopping" ? null : (unrecorded?.nextAt ?? null);
 
-/** The time may have come to try again. */
+/** Marks the record as wanted when the retry is due. */
 export const retryRecord = (draft: Draft): void => {
   const { unrecorded } = draft.service;
   const dueAt = recordDueAt(draft.service);
@@ -26,7 +26,7 @@ export const retryRecord = (draft: Draft): void => {
     changeService(draft, { unrecorded: { ...unrecorded, nextAt: null } });
 };
 
-/** It is known how the writing went. The deploy is answered for only now: what was answered survives a reboot. */
+/** The write has ended. The deploy is answered only now, so that an answered deploy survives a reboot. */
 export const takeRecorded = (draft: Draft, { error }: Recorded): void => {
   const { pendingRecord, unrecorded } = draft.service;
   if (error !== null) {

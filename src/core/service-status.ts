@@ -1,5 +1,5 @@
-// What the service manager is shown of the service: its state in one line, and how long the phase that it is in may still
-// take. Reads the core's state, and nothing else.
+// What the service manager shows of the service: its state in one line, and how long the current phase may still take.
+// Reads only the core's state.
 
 import type { Spec, StopStep } from "./model/spec.ts";
 import { STANDING } from "./model/standing.ts";
@@ -8,7 +8,7 @@ import type { Worker } from "./model/worker.ts";
 import { allWorkers, countOf, countReady, countWorkers } from "./model/workers.ts";
 import { isInFlight } from "./pool/rollout.ts";
 
-/** One line for `systemctl status`: what runs, what is on its way, what went wrong last. */
+/** One line for `systemctl status`: what runs, the rollout in flight, the last failure. */
 export const statusLine = (state: State, lastFailure: string | null): string => {
   const parts = [present(state)];
   const { rollout, phase } = state.service;
@@ -39,12 +39,12 @@ const WAITING = { pause: ", pausing", draining: ", waiting for a drain to end" }
 
 const count = (workers: number): string => `${workers} worker${workers === 1 ? "" : "s"}`;
 
-/** What has no limit gets a year: to systemd's timeouts there is no infinity in a message. */
+/** A year stands for no limit, because a message to systemd cannot give an infinite timeout. */
 const UNLIMITED_MS = 365 * 24 * 3600 * 1000;
 
 /**
- * Until when (CLOCK_MONOTONIC ms) a start, a reload or a shutdown that is going on may take by the specs' own limits;
- * null when none is going on. It follows from the state alone, so it moves only when the service does.
+ * Until when (CLOCK_MONOTONIC ms) the start, reload or shutdown in progress may take by the limits of the specs; null
+ * when none is in progress. Derived from the state alone, so it changes only when the service does.
  */
 export const phaseMayLastUntil = (state: State): number | null => {
   const { phase, rollout, nextStartAt, pausedUntil } = state.service;
@@ -55,7 +55,7 @@ export const phaseMayLastUntil = (state: State): number | null => {
   }
   const spec = rollout && state.generations[rollout.generation]?.spec;
   if (!spec || !isInFlight(state.service)) return null;
-  // One step of it after the other: each may take what a start may, counted from the last thing that happened.
+  // A rollout is a sequence of steps. Each may take as long as a start, counted from the last thing that happened.
   const steps = workers.flatMap((worker) => {
     if (worker.generation === rollout.generation) return worker.kind === "ready" ? worker.readyAt : worker.startedAt;
     const isWaitedFor = spec.surge === 0 || rollout.waiting?.kind === "draining";

@@ -1,4 +1,4 @@
-// Going down: everything is stopped, whoever waits is answered, and when the last worker is gone crank ends.
+// Shutdown: stops all workers, answers the waiting requests, and ends crank when the last worker is gone.
 
 import { answer, answerOne, changeService, type Draft, emit, recordEvent } from "./model/draft.ts";
 import type { Shutdown } from "./model/events.ts";
@@ -7,10 +7,10 @@ import { abandonRollout } from "./pool/rollout.ts";
 import { respawns } from "./worker/backoff.ts";
 import { beginStop, restartStop, takeNextStep } from "./worker/stopping.ts";
 
-/** What a shutdown is for the core, whoever wanted it. */
+/** The part of the event that also applies to a shutdown that crank begins by itself. */
 type Wish = Pick<Shutdown, "request" | "steps">;
 
-/** Stops everything. Asked for again, every worker's next stop step is taken now, or the first of other steps. */
+/** Stops everything. Repeated: takes each worker's next stop step now or, if `steps` are given, the first of these. */
 export const shutDown = (draft: Draft, { request, steps }: Wish): void => {
   const { phase } = draft.service;
   if (phase.kind === "running") return beginShutdown(draft, 0, { request, steps });
@@ -26,7 +26,7 @@ export const shutDown = (draft: Draft, { request, steps }: Wish): void => {
   }
 };
 
-/** From here on nothing is started any more. `status` is what crank will exit with. */
+/** Begins the shutdown: nothing is started from here on. `status`: crank's exit status. */
 export const beginShutdown = (draft: Draft, status: number, { request, steps }: Wish): void => {
   abandonRollout(draft, { kind: "shutdown" });
   const requests = request === null ? [] : [request];
@@ -39,7 +39,7 @@ export const beginShutdown = (draft: Draft, status: number, { request, steps }: 
   }
 };
 
-/** Ends crank when the last worker is gone and nobody waits for the record any more. */
+/** Ends crank when the last worker is gone and no record is pending. */
 export const finishShutdown = (draft: Draft): void => {
   const { phase, pendingRecord } = draft.service;
   if (phase.kind === "running" || phase.ended || pendingRecord || hasWorkers(draft)) return;
@@ -48,8 +48,8 @@ export const finishShutdown = (draft: Draft): void => {
 };
 
 /**
- * The last worker is gone, and nothing brings another: so is the reason to stay. An empty pool that was asked for is one to
- * stay for, or not, as the program's manner is.
+ * Ends crank if no worker is left and none will be started. `manner.whenEmpty` says whether crank stays with an empty
+ * pool that was asked for.
  */
 export const endIfNothingRuns = (draft: Draft): void => {
   if (hasWorkers(draft)) return;

@@ -1,5 +1,5 @@
-// The supervisor as a pure function: from a state and an event to the next state and what is to be done. No clock, no
-// randomness, no I/O; the same state and event lead to the same place in every process.
+// The core as a pure function: from a state and an event to the next state and the effects. No clock, no randomness, no
+// I/O: the same input gives the same result in every process.
 import { takeOver } from "./adopted.ts";
 import { answerOne, beginDraft, type Draft, endDraft } from "./model/draft.ts";
 import type { Effect, Refusal } from "./model/effects.ts";
@@ -19,8 +19,8 @@ import { tellDueWorkers, tellWorker } from "./worker-life.ts";
 export type Step = { readonly state: State; readonly effects: readonly Effect[] };
 
 /**
- * Takes one event. What has not changed keeps its identity, the whole state included. Never throws: an event about a
- * worker that is not known, or that comes in a state where it means nothing, changes nothing.
+ * Handles one event. Unchanged parts keep their identity, the whole state included. Never throws: an event about an
+ * unknown worker, or one that does not fit the state, changes nothing.
  */
 export const step = (state: State, event: CoreEvent): Step => {
   const draft = beginDraft(state, event.now);
@@ -81,8 +81,8 @@ const refusalOf = (draft: Draft, { supersede, expectPid }: Run): Refusal | null 
 };
 
 /**
- * Deadlines are looked at in ticks only: the keeper makes one when nothing else is waiting, so that a readiness or an
- * exit that is on its way counts before the deadline that it was in time for.
+ * Deadlines are checked in ticks only. The keeper sends a tick when no other event is waiting, so a readiness or an
+ * exit that came in time counts before the deadline.
  */
 const tick = (draft: Draft, event: Tick): void => {
   tellDueWorkers(draft, event);

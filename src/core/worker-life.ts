@@ -1,5 +1,5 @@
-// The whole life of a worker in one table: its states, and what each of them makes of everything that can happen to it.
-// What follows from it for the pool is decided afterwards, in reconcile.ts.
+// The life of a worker in one table: its states, and how each handles every event. What follows for the pool is decided
+// afterwards, in reconcile.ts.
 
 import { changeService, type Draft, putWorker, recordEvent, removeWorker, specOf } from "./model/draft.ts";
 import type {
@@ -93,14 +93,14 @@ const LIFE = {
   },
 } satisfies Table;
 
-/** Tells one worker what has happened to it. One that is not known any more stays so. */
+/** Passes an event to its worker. Ignored if the worker is unknown. */
 export const tellWorker = (draft: Draft, event: Life[Exclude<keyof Life, "due">]): void => {
   const worker = findWorker(draft.workers, event.worker);
   // The row is the worker's state and the column the event's kind, so the handler is the one for both.
   if (worker) (LIFE[worker.kind][event.kind] as Handler)(draft, worker, event);
 };
 
-/** Lets every worker whose deadline has passed take notice of it. */
+/** Handles the deadlines of workers that have passed. */
 export const tellDueWorkers = (draft: Draft, event: Tick): void => {
   // As in tellWorker.
   for (const worker of dueWorkers(draft.workers, draft.now)) (LIFE[worker.kind].due as Handler)(draft, worker, event);
@@ -119,7 +119,7 @@ const noteSpawned = (draft: Draft, worker: Worker, { pid, startTime }: Spawned):
   recordEvent(draft, { kind: "workerStarted", worker: worker.id, generation: worker.generation, pid });
 };
 
-/** Its main process is another one; what is known of it stays as it is. */
+/** Another process is the worker's main process now. Everything else about the worker stays. */
 const move = (draft: Draft, worker: Worker, { pid, startTime }: Moved): void => {
   const { id, generation, pid: before } = worker;
   if (pid === before && startTime === worker.startTime) return;
@@ -132,14 +132,14 @@ const readinessDelay = (draft: Draft, worker: Worker): number | null => {
   return readiness?.kind === "delay" ? readiness.afterMs : null;
 };
 
-/** One that proves itself by being alive has only that deadline from the moment it runs. */
+/** Readiness by delay: the delay counts from when the process runs, and takes the place of the start timeout. */
 const delayedReadiness = (draft: Draft, worker: In<"starting">): Partial<In<"starting">> => {
   const delay = readinessDelay(draft, worker);
   return delay === null || worker.pid !== null ? {} : { readyBy: draft.now + delay };
 };
 
 const takeReady = (draft: Draft, worker: In<"starting">, event: WorkerReady): void => {
-  // One that is to be asked is not believed.
+  // With readiness by probe, the worker's own message does not count.
   if (!isProbed(draft, worker)) judgeReady(draft, worker, event, event.sign ?? "notify");
 };
 
@@ -149,7 +149,7 @@ const takeProbe = (draft: Draft, worker: In<"starting">, event: Probed): void =>
 
 type Shown = { readonly at: number; readonly sockets?: SocketFinding | undefined };
 
-/** Judged by when it was said, not by when it was heard, and by whether it can serve. */
+/** Judges by the time of the report, not of its arrival, and by whether the worker can serve. */
 const judgeReady = (draft: Draft, worker: In<"starting">, event: Shown, sign: Sign): void => {
   const { at, sockets } = event;
   const isLate = worker.readyBy !== null && at > worker.readyBy && readinessDelay(draft, worker) === null;
@@ -163,7 +163,7 @@ const becomeReady = (draft: Draft, worker: In<"starting">, at: number): void => 
   const { now } = draft;
   const minReadyMs = specOf(draft, generation)?.minReadyMs ?? 0;
   const availableAt = minReadyMs > 0 ? now + minReadyMs : null;
-  // Not copied from another object: that takes longer.
+  // Field by field: copying from another object is slower.
   const ready: Own<In<"ready">> = {
     id,
     generation,
@@ -202,14 +202,14 @@ const noteAvailable = (draft: Draft, worker: Worker): void => {
   endReplacementBy(draft, worker);
 };
 
-/** A worker is available: without a surge, that was the last thing to be done for whom it replaces, if it replaces anybody. */
+/** Without a surge, a replacement is complete when the new worker is available. */
 const endReplacementBy = (draft: Draft, { generation: number, replacement }: Worker): void => {
   const generation = draft.generations[number];
   const isIncoming = draft.service.rollout !== null && draft.service.rollout.rollingBack === null;
   if (generation?.spec.surge === 0 && (isIncoming || replacement === true)) endReplacement(draft, generation);
 };
 
-/** Its time is over, or the next probe is due. */
+/** The start deadline has passed, or the next probe is due. */
 const startIsDue = (draft: Draft, worker: In<"starting">, event: Tick): void => {
   if (worker.readyBy !== null && worker.readyBy <= draft.now) endStart(draft, worker, event.sockets?.[worker.id]);
   else beginProbe(draft, worker);
@@ -221,7 +221,7 @@ const endStart = (draft: Draft, worker: In<"starting">, sockets: SocketFinding |
   else failByTimeout(draft, worker, sockets);
 };
 
-/** One that proves itself by being alive is ready at its time; any other may have longer to get ready, never shorter. */
+/** Extends the start timeout, never shortens it. Readiness by delay cannot be extended. */
 const extendStart = (draft: Draft, worker: In<"starting">, { until }: Extended): void => {
   if (worker.readyBy === null || worker.readyBy >= until || readinessDelay(draft, worker) !== null) return;
   putWorker(draft, { ...worker, readyBy: until });
@@ -231,7 +231,7 @@ const extendStop = (draft: Draft, worker: In<"stopping">, { until }: Extended): 
   if (worker.stepAt !== null && worker.stepAt < until) putWorker(draft, { ...worker, stepAt: until });
 };
 
-/** Its failure counts from now on; what it said last is known when it is gone, and only then it is spoken of. */
+/** The failure counts now. It is reported when the process is gone, because only then its last output is known. */
 const failByTimeout = (draft: Draft, worker: In<"starting">, sockets?: SocketFinding): void => {
   const afterMs = specOf(draft, worker.generation)?.startTimeoutMs ?? draft.now - worker.startedAt;
   const probe = worker.probing?.detail ?? "";
@@ -257,14 +257,14 @@ const failSpawn = (draft: Draft, worker: Worker, { step, errno, detail }: SpawnF
   noteFailed(draft, worker, failure, countFailure(draft, worker, failure));
 };
 
-/** Its start has failed, and what else there is of it ends with it; what it said last is known when that is gone. */
+/** The main process has ended, so the start has failed. It is reported when the rest of the tree is gone too. */
 const failByMain = (draft: Draft, worker: In<"starting"> | In<"ready">, event: MainExited): void => {
   const failure: Failure = { kind: "exited", ending: event.ending, tail: "" };
   killRest(draft, worker, event, failure);
   countFailure(draft, worker, failure);
 };
 
-/** A ready worker that ends unasked. If it was not available yet, that is a failed start like any other. */
+/** A ready worker ended unasked. On probation, that is a failed start. */
 const loseReady = (draft: Draft, worker: In<"ready">, event: WorkerExited): void => {
   if (isOnProbation(draft, worker)) return failUnavailable(draft, worker, event);
   removeWorker(draft, worker.id);
@@ -272,7 +272,7 @@ const loseReady = (draft: Draft, worker: In<"ready">, event: WorkerExited): void
   noteGone(draft, worker, event.ending, false);
 };
 
-/** It is lost with its main process, whatever else there is of it. */
+/** The worker counts as lost with its main process, whatever is left of its tree. */
 const loseMain = (draft: Draft, worker: In<"ready">, event: MainExited): void => {
   if (isOnProbation(draft, worker)) return failByMain(draft, worker, event);
   killRest(draft, worker, event, null);
@@ -297,7 +297,7 @@ const failUnavailable = (draft: Draft, worker: In<"ready">, { ending, tail }: Wo
   noteGone(draft, worker, ending, false);
 };
 
-/** It has been ready for long enough, or the next probe is due. */
+/** The worker becomes available, or the next probe is due. */
 const readyIsDue = (draft: Draft, worker: In<"ready">): void => {
   const isAvailable = worker.availableAt !== null && worker.availableAt <= draft.now;
   const next = isAvailable ? { ...worker, availableAt: null } : worker;
@@ -311,17 +311,17 @@ const takeLiveness = (draft: Draft, worker: In<"ready">, event: Probed): void =>
     takeEviction(draft, worker, { reason: { kind: "notAlive", detail: event.detail } });
 };
 
-/** What ends it now fails the rollout that it was started for. */
+/** Whether the end of this worker now fails the rollout that started it. */
 const isOnProbation = ({ service: { rollout } }: Draft, worker: In<"ready">): boolean =>
   worker.availableAt !== null && rollout?.generation === worker.generation && rollout.rollingBack === null;
 
-/** One that is not alive before it was available has failed like one that has exited; anybody else is replaced. */
+/** On probation, a worker that is not alive has failed, like one that has exited. Otherwise the worker is evicted. */
 const takeEviction = (draft: Draft, worker: In<"ready">, { reason }: Pick<Evict, "reason">): void => {
   if (serves(reason) || !isOnProbation(draft, worker)) return evict(draft, worker, reason);
   fail(draft, worker, { kind: "dismissed", reason, tail: "" });
 };
 
-/** It goes by itself: another may come for it, and it has the time of a stop. One on probation is judged by its end. */
+/** The worker ends by itself: it may be replaced, and has the time of a stop. On probation only its end counts. */
 const takeLeaving = (draft: Draft, worker: In<"ready">): void => {
   if (isOnProbation(draft, worker)) return;
   const { id, generation, pid } = worker;
@@ -331,7 +331,7 @@ const takeLeaving = (draft: Draft, worker: In<"ready">): void => {
   if (generation === wanted && worker.dismissal === undefined) countDeath(draft, worker, whenGone(worker));
 };
 
-/** How it ended itself counts now, whatever becomes of the rest. */
+/** The end of the main process decides the outcome of a worker that ends by itself, whatever happens to the rest. */
 const leaveRest = (draft: Draft, worker: In<"stopping">, event: MainExited): void => {
   if (worker.rest !== undefined) return;
   if (worker.unasked === true && worker.failure === null)
@@ -356,7 +356,10 @@ const finishStop = (
   noteGone(draft, worker, ending, worker.unasked !== true);
 };
 
-/** What a failure before a worker is available costs: an attempt of the rollout, or a longer wait for the next start. Returns the attempts left. */
+/**
+ * Counts a failure before available: it costs an attempt of the rollout, or delays the next start. Returns attempts
+ * left.
+ */
 const countFailure = (draft: Draft, worker: Worker, failure: Failure): number => {
   const { rollout, current, manner } = draft.service;
   const isOwed = replaceAgain(draft, worker);
@@ -370,7 +373,7 @@ const countFailure = (draft: Draft, worker: Worker, failure: Failure): number =>
   return 0;
 };
 
-/** Costs nothing but time: the next start comes later. */
+/** Costs no attempt: only the next start comes later. */
 const failAgain = (draft: Draft, worker: Worker): number => {
   const isWanted = wantedGeneration(draft)?.number === worker.generation;
   if (isWanted) countDeath(draft, worker, "before available");
@@ -397,6 +400,6 @@ const noteGone = (draft: Draft, worker: Worker, ending: Ending, expected: boolea
   recordEvent(draft, { kind: "workerGone", worker: id, generation, pid, ending, expected });
 };
 
-/** What nobody could collect may have been anything, so it is no clean end. */
+/** An ending that could not be collected is unknown, so it is not clean. */
 const outcomeOf = (ending: Ending): "clean" | "failed" =>
   ending.kind === "exit" && ending.code === 0 ? "clean" : "failed";

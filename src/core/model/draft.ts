@@ -1,5 +1,5 @@
-// One step in the making: a draft of the next state that shares with the last one whatever stays, and the effects so far.
-// Mutable, and never seen outside of the step that made it.
+// One step in progress: a draft of the next state, which shares unchanged parts with the last one, and the effects so
+// far. Mutable, but used only within its step.
 
 import { oldAt } from "./age.ts";
 import type { Effect, Outcome, ServiceEvent } from "./effects.ts";
@@ -16,9 +16,9 @@ export type Draft = {
   workers: State["workers"];
   history: State["history"];
   readonly effects: Effect[];
-  /** All changes of the draft are one. */
+  /** All changes of the draft have one owner (owner.ts). */
   readonly owner: object;
-  /** Whether a worker was taken out. */
+  /** Whether a worker was removed. */
   hasRemoved: boolean;
 };
 
@@ -46,50 +46,50 @@ export const endDraft = (draft: Draft): State => {
   return isSame ? before : { service, generations, workers, history };
 };
 
-/** Changes parts of the service: copied once in a draft, and the draft's own from there on. */
+/** Changes fields of the service. The first change in a draft makes a copy, which the others change in place. */
 export const changeService = (draft: Draft, changes: Partial<Service>): void => {
   if (draft.service === draft.before.service) draft.service = { ...draft.service, ...changes };
   else Object.assign(draft.service, changes);
 };
 
-/** Adds a generation, or puts it in the place of the one with its number. */
+/** Adds a generation, or replaces the one with its number. */
 export const putGeneration = (draft: Draft, generation: Generation): void => {
   draft.generations = { ...draft.generations, [generation.number]: generation };
 };
 
-/** Adds a worker, or puts it in the place of the one with its id. */
+/** Adds a worker, or replaces the one with its id. */
 export const putWorker = (draft: Draft, worker: Worker): void => {
   draft.workers = withWorker(draft.workers, worker, oldAt(worker, specOf(draft, worker.generation)), draft.owner);
 };
 
-/** Takes out a worker that is gone; its index is free again. */
+/** Removes a worker that is gone; its index is free again. */
 export const removeWorker = (draft: Draft, id: WorkerId): void => {
   draft.hasRemoved = true;
   draft.workers = withoutWorker(draft.workers, id, draft.owner);
 };
 
-/** Wants something done, behind what was wanted before. */
+/** Adds an effect; effects are carried out in this order. */
 export const emit = (draft: Draft, effect: Effect): void => {
   draft.effects.push(effect);
 };
 
-/** Wants people told what happened. */
+/** Adds an event for people. */
 export const recordEvent = (draft: Draft, event: ServiceEvent): void => emit(draft, { kind: "event", event });
 
-/** Answers requests, all in the same way. */
+/** Gives the same answer to all these requests. */
 export const answer = (draft: Draft, requests: readonly RequestId[], outcome: Outcome): void => {
   for (const request of requests) emit(draft, { kind: "answer", request, outcome });
 };
 
-/** Answers a request that may be crank's own, which wants no answer. */
+/** Answers a request; null is crank's own, which gets no answer. */
 export const answerOne = (draft: Draft, request: RequestId | null, outcome: Outcome): void => {
   if (request !== null) emit(draft, { kind: "answer", request, outcome });
 };
 
-/** The spec of a generation, if it is not forgotten. */
+/** The spec of a generation, unless that was pruned. */
 export const specOf = (draft: Draft, generation: GenerationNumber) => draft.generations[generation]?.spec;
 
-/** Forgets the generations that nothing refers to any more. */
+/** Removes the generations that nothing refers to any more. */
 export const pruneGenerations = (draft: Draft): void => {
   const { before, service, workers } = draft;
   const { service: last } = before;

@@ -1,4 +1,4 @@
-// All that the core can want done. The supervisor turns each into keeper commands, an answer or a line of the log.
+// All effects of the core. The supervisor turns each into keeper commands, an answer or a log line.
 import type { RequestId } from "./state.ts";
 import type { Ending, Eviction, Failure, GenerationNumber, WorkerId } from "./worker.ts";
 
@@ -30,7 +30,7 @@ export type Outcome =
   | { readonly kind: "scaled"; readonly from: number; readonly to: number }
   | { readonly kind: "shutDown" };
 
-/** What a person or the `events` stream wants to hear; changes nothing. */
+/** Events for people and for the `events` stream. They change nothing. */
 export type ServiceEvent =
   | { readonly kind: "workerStarting"; readonly worker: WorkerId; readonly generation: GenerationNumber }
   | {
@@ -69,7 +69,7 @@ export type ServiceEvent =
       readonly failure: Failure;
       readonly attemptsLeft: number;
     }
-  /** What it is doing, in its own words, escaped. */
+  /** The worker's last STATUS=, escaped. */
   | {
       readonly kind: "workerStatus";
       readonly worker: WorkerId;
@@ -77,14 +77,14 @@ export type ServiceEvent =
       readonly pid: number;
       readonly status: string;
     }
-  /** It goes without having been told to. */
+  /** The worker ends by itself. */
   | {
       readonly kind: "workerLeaving";
       readonly worker: WorkerId;
       readonly generation: GenerationNumber;
       readonly pid: number;
     }
-  /** Its main process has ended, and \`rest\` others of its tree have not: they have got \`signal\`. */
+  /** The main process has ended. `rest` other processes of its tree have not, and got `signal`. */
   | {
       readonly kind: "workerMainGone";
       readonly worker: WorkerId;
@@ -95,7 +95,7 @@ export type ServiceEvent =
       readonly signal: string;
       readonly expected: boolean;
     }
-  /** Another process of its own is the main one now. */
+  /** Another process of the worker is its main process now. */
   | {
       readonly kind: "workerMoved";
       readonly worker: WorkerId;
@@ -103,7 +103,7 @@ export type ServiceEvent =
       readonly before: number;
       readonly pid: number;
     }
-  /** Crank takes it away and puts another in its place. */
+  /** Crank evicts the worker and starts another in its place. */
   | {
       readonly kind: "workerDismissed";
       readonly worker: WorkerId;
@@ -111,7 +111,7 @@ export type ServiceEvent =
       readonly pid: number;
       readonly reason: Eviction;
     }
-  /** Its last attempt failed, and nobody takes its place; so many workers are wanted from now on. */
+  /** The slot's last attempt failed, so no worker takes it; `left` workers are wanted from now on. */
   | {
       readonly kind: "placeGivenUp";
       readonly worker: WorkerId;
@@ -119,7 +119,9 @@ export type ServiceEvent =
       readonly left: number;
     }
   | { readonly kind: "rolloutStarted"; readonly generation: GenerationNumber; readonly instances: number }
-  /** It is held up before its next replacement: by a pause of so long, or because `limit` workers drain. */
+  /**
+   * The rollout waits before its next replacement: for a pause of `afterMs`, or because `limit` workers are draining.
+   */
   | {
       readonly kind: "rolloutWaiting";
       readonly generation: GenerationNumber;
@@ -149,17 +151,17 @@ export type Effect =
       readonly signal: string;
       readonly target: "process" | "tree";
     }
-  /** Ask this worker whether it can serve, or is alive, by its spec's check; answered by the event `probed`. */
+  /** Probe this worker with its spec's check for readiness or liveness; answered by the event `probed`. */
   | { readonly kind: "probe"; readonly worker: WorkerId; readonly probe: number }
-  /** Find out how much memory the workers use; answered by the event `measured`, or not at all. */
+  /** Measure the memory of the workers; answered by the event `measured`, or not at all. */
   | { readonly kind: "measure" }
-  /** Expect this worker's WATCHDOG=1 at least every `periodMs` from now on; if it does not come, that is a `dismiss`. */
+  /** Expect WATCHDOG=1 from this worker at least every `periodMs`. If it does not come, the event `evict` follows. */
   | { readonly kind: "watch"; readonly worker: WorkerId; readonly periodMs: number }
   /** Write the record from `state.history`; answered by the event `recorded`. */
   | { readonly kind: "record" }
   | { readonly kind: "answer"; readonly request: RequestId; readonly outcome: Outcome }
   | { readonly kind: "event"; readonly event: ServiceEvent }
-  /** Close the service's sockets: nobody new is taken from here on. */
+  /** Close the service's sockets: no new clients are accepted from here on. */
   | { readonly kind: "closeSockets" }
-  /** All is done: exit with this status. */
+  /** Exit with this status. */
   | { readonly kind: "exit"; readonly status: number };

@@ -1,8 +1,11 @@
-// The history of good runs: one entry for each generation, in the order of their numbers, at most HISTORY_LENGTH. Every
-// way in leads through here, so that what is written is always what can be read.
+// The history of good deploys: one entry per generation, ordered by number, at most HISTORY_LENGTH. All histories are
+// made here, so that what is written can always be read.
 import { type GoodSpec, HISTORY_LENGTH, isSameSpec } from "./spec.ts";
 
-/** The history after another good run. The same again takes the place of what it was: the way back leads to something else. */
+/**
+ * The history after another good deploy. A repeat of the newest spec replaces it, so that going back leads to another
+ * spec.
+ */
 export const withGood = (history: readonly GoodSpec[], good: GoodSpec): readonly GoodSpec[] => {
   const newest = history.at(-1);
   if (newest && isSameSpec(newest.spec, good.spec)) return history.with(-1, good);
@@ -10,14 +13,16 @@ export const withGood = (history: readonly GoodSpec[], good: GoodSpec): readonly
   return all.length > HISTORY_LENGTH ? all.slice(-HISTORY_LENGTH) : all;
 };
 
-/** A history out of entries as they come: each number once (the last one counts), in order, the same again once, the newest. */
+/**
+ * A history from any entries: one per number (the last one), ordered. Of repeats of a spec in a row the newest is kept.
+ */
 export const historyOf = (entries: readonly GoodSpec[]): readonly GoodSpec[] => {
   const byNumber = new Map(entries.map((good) => [good.generation, good]));
   const ordered = [...byNumber.values()].sort((a, b) => a.generation - b.generation);
   return ordered.reduce(withGood, [] as readonly GoodSpec[]);
 };
 
-/** Whether two histories say the same. */
+/** Whether two histories are equal. */
 export const isSameHistory = (a: readonly GoodSpec[], b: readonly GoodSpec[]): boolean =>
   a.length === b.length &&
   a.every((good, index) => {
@@ -25,20 +30,20 @@ export const isSameHistory = (a: readonly GoodSpec[], b: readonly GoodSpec[]): b
     return other !== undefined && isSameRun(good, other);
   });
 
-/** Whether two entries are of one run. */
+/** Whether two entries are of the same deploy. */
 const isSameRun = (a: GoodSpec, b: GoodSpec): boolean =>
   a.generation === b.generation && a.at === b.at && isSameSpec(a.spec, b.spec);
 
 export type Merged = {
   readonly history: readonly GoodSpec[];
-  /** Runs of the record that are not in it although they are among the newest. */
+  /** Entries of the record that conflict with the journal, or that are foreign and later. */
   readonly leftOut: readonly GoodSpec[];
 };
 
 /**
- * One history out of what the journal and the record hold. Under one number stands one run: where the two differ, that
- * of the journal, which belongs to the workers that live. A record that is not the one that the journal's crank wrote
- * (`isForeign`) adds no run that would be taken for a later one.
+ * Merges the histories of the journal and the record. If they differ under a number, the journal's entry counts,
+ * because it belongs to the living workers. A record that this journal's crank did not write (`isForeign`) adds no
+ * entry that is later than the journal's newest.
  */
 export const mergeHistories = (
   journal: readonly GoodSpec[],
@@ -56,6 +61,6 @@ export const mergeHistories = (
   return { history: historyOf([...added, ...journal]), leftOut };
 };
 
-/** The number that follows on all that were given in these histories. */
+/** The lowest number above all numbers in these histories. */
 export const numberAfter = (...histories: readonly (readonly GoodSpec[])[]): number =>
   histories.flat().reduce((most, { generation }) => Math.max(most, generation), 0) + 1;

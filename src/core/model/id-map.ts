@@ -1,19 +1,19 @@
-// Maps from whole numbers to values that never change: a change makes another map, which shares with the one before
-// everything but the path to what has changed. Each entry has a time at which it is due, and each node the earliest of those
-// below it, so that what is due next is found without a look at the rest. Changes with one owner share their copies (owner.ts).
+// Immutable maps from whole numbers to values: a change makes another map, which shares all but the changed path. Each
+// entry has a due time and each node the earliest below it, so that the next due entry is found without a search.
+// Changes with one owner share their copies (owner.ts).
 import type { Owner } from "./owner.ts";
 
-/** The time of what is never due. */
+/** The due time of an entry that is never due. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
-/** Bits of an id for each level, and so many slots in a node. */
+/** Bits of an id per level; a node has a slot for each of their values. */
 const BITS = 5;
 const SLOTS = 2 ** BITS;
 const LAST = SLOTS - 1;
 
-// Where in a node: behind the slots the times when they are due; the earliest of those; a bit for each slot that is not
-// empty; a bit for each that is ever due; how many entries there are below; and how many bits of an id stand below those
-// that choose among the slots; and the node's owner.
+// Layout of a node: the slots; the due time of each slot; the earliest of those; a bit for each slot that is not empty;
+// a bit for each slot that is ever due; the number of entries below; the level, which is the number of id bits below
+// those that choose a slot; the owner.
 const DUE = SLOTS;
 const EARLIEST = 2 * SLOTS;
 const TAKEN = EARLIEST + 1;
@@ -22,10 +22,12 @@ const COUNT = EARLIEST + 3;
 const LEVEL = EARLIEST + 4;
 const OWNER = EARLIEST + 5;
 
-/** On level 0 the slots hold values, above it nodes. One array, because arrays are copied sooner than objects are made. */
+/**
+ * On level 0 the slots hold values, above it nodes. One array, because copying an array is faster than making objects.
+ */
 type Node = readonly unknown[];
 
-/** The root. `of` is only a type: of the values. */
+/** The root. `of` exists only as a type: that of the values. */
 export type IdMap<T> = Node & { readonly of?: T };
 
 const emptyNode = (level: number): Node => [
@@ -40,17 +42,17 @@ const emptyNode = (level: number): Node => [
 ];
 const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
 
-/** Nothing in it. */
+/** The empty map. */
 export const EMPTY: IdMap<never> = emptyNode(0);
 
-// Of a node, by where it is. What the places hold is known by the layout above.
+// Typed access to a node's places; the layout above says what they hold.
 const numberAt = (node: Node, place: number): number => node[place] as number;
 const childAt = (node: Node, slot: number): Node | undefined => node[slot] as Node | undefined;
 
-/** How many entries it has. */
+/** The number of entries. */
 export const sizeOf = (map: IdMap<unknown>): number => map[COUNT] as number;
 
-/** What belongs to an id. */
+/** The value of an id. */
 export const find = <T>(map: IdMap<T>, id: number): T | undefined => {
   let level = map[LEVEL] as number;
   if (id >>> level > LAST) return undefined;
@@ -59,18 +61,18 @@ export const find = <T>(map: IdMap<T>, id: number): T | undefined => {
   return node?.[id & LAST] as T | undefined;
 };
 
-/** The map with an entry more, or with another one in the place of that with its id. */
+/** The map with this entry, which replaces one with the same id. */
 export const withEntry = <T>(map: IdMap<T>, id: number, value: T, dueAt = NEVER, owner: Owner = null): IdMap<T> => {
   let root: Node = map;
   while (id >>> numberAt(root, LEVEL) > LAST) root = raised(root, owner);
   return put(root, id, value, dueAt, owner);
 };
 
-/** The map without an entry, if there was one. */
+/** The map without the entry of this id. */
 export const withoutEntry = <T>(map: IdMap<T>, id: number, owner: Owner = null): IdMap<T> =>
   find(map, id) === undefined ? map : (drop(map, id, owner) ?? EMPTY);
 
-/** The same with one level more. */
+/** The same entries, with one level more. */
 const raised = (root: Node, owner: Owner): Node => {
   const above = EMPTY_NODES[numberAt(root, LEVEL) / BITS + 1] ?? [];
   const count = numberAt(root, COUNT);
@@ -96,11 +98,11 @@ const drop = (node: Node, id: number, owner: Owner): Node | undefined => {
   return changed(node, slot, child, child === undefined ? NEVER : (child[EARLIEST] as number), -1, owner);
 };
 
-/** The node, or a copy if it has another owner, with other contents of a slot, and `more` entries. */
+/** The node with a changed slot and `more` entries: the node itself if it has this owner, else a copy. */
 const changed = (node: Node, slot: number, content: unknown, dueAt: number, more: number, owner: Owner): Node => {
   let next = node as unknown[];
   if (owner === null || next[OWNER] !== owner) {
-    // Sooner done on this engine than with slice().
+    // On this engine faster than slice().
     next = next.with(OWNER, owner);
   }
   next[slot] = content;
@@ -120,19 +122,19 @@ const changed = (node: Node, slot: number, content: unknown, dueAt: number, more
   return next;
 };
 
-// Called, because the same with three dots goes through an iterator, which takes longer than all the rest.
+// apply(), because spreading the array uses an iterator, which takes longer than everything else here.
 const earliestIn = (node: Node): number =>
   node[WAITING] === 0 ? NEVER : Math.min.apply(null, node.slice(DUE, EARLIEST) as number[]);
 
 const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);
 
-/** All values, in the order of their ids. */
+/** All values, ordered by id. */
 export const valuesOf = <T>(map: IdMap<T>): T[] => dueIn<T>(map, NEVER, []);
 
-/** When the first entry is due; NEVER: none is. */
+/** When the first entry is due; NEVER: no entry is. */
 export const earliestOf = (map: IdMap<unknown>): number => map[EARLIEST] as number;
 
-/** The values that are due by `now`, in the order of their ids. */
+/** The values that are due by `now`, ordered by id. */
 export const valuesDue = <T>(map: IdMap<T>, now: number): T[] => dueIn<T>(map, now, []);
 
 const dueIn = <T>(node: Node, now: number, found: T[]): T[] => {
@@ -140,7 +142,7 @@ const dueIn = <T>(node: Node, now: number, found: T[]): T[] => {
   for (let slot = 0; slot < SLOTS; slot++) {
     if ((node[DUE + slot] as number) > now) continue;
     const content = node[slot];
-    // What is empty is never due either.
+    // If `now` is NEVER, empty slots come this far too.
     if (content === undefined) continue;
     if (node[LEVEL] === 0) found.push(content as T);
     else dueIn(content as Node, now, found);
@@ -148,7 +150,7 @@ const dueIn = <T>(node: Node, now: number, found: T[]): T[] => {
   return found;
 };
 
-/** The lowest id of those that are due first; null: none is. */
+/** The lowest id of the entries that are due first; null: no entry is ever due. */
 export const firstDue = (map: IdMap<unknown>): number | null => {
   if (map[EARLIEST] === NEVER) return null;
   let node: Node = map;
@@ -161,7 +163,7 @@ export const firstDue = (map: IdMap<unknown>): number | null => {
   }
 };
 
-/** The ids under which two maps do not hold the same, in their order: what both share is passed over. */
+/** The ids whose values differ between two maps, in order. Shared nodes are skipped. */
 export const differences = <T>(before: IdMap<T>, after: IdMap<T>): number[] => {
   let [a, b]: [Node, Node] = [before, after];
   while (numberAt(a, LEVEL) < numberAt(b, LEVEL)) a = raised(a, null);

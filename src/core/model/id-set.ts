@@ -1,20 +1,23 @@
-// Sets of whole numbers that never change: a change makes another set, which shares with the one before everything but the
-// path to what has changed. 32 numbers are the bits of one word. Changes with one owner share their copies (owner.ts).
+// Immutable sets of whole numbers: a change makes another set, which shares all but the changed path. 32 numbers are
+// the bits of one word. Changes with one owner share their copies (owner.ts).
 import type { Owner } from "./owner.ts";
 
-/** Bits of a number for each level, and so many slots in a node. */
+/** Bits of a number per level; a node has a slot for each of their values. */
 const BITS = 5;
 const SLOTS = 2 ** BITS;
 const LAST = SLOTS - 1;
 
-// Where in a node, behind the slots: a bit for each slot that is not empty; how many numbers there are below; and how many
-// bits of a number stand below those that choose among the slots; and the node's owner.
+// Layout of a node: the slots; a bit for each slot that is not empty; the number of members below; the level, which is
+// the number of bits below those that choose a slot; the owner.
 const TAKEN = SLOTS;
 const COUNT = SLOTS + 1;
 const LEVEL = SLOTS + 2;
 const OWNER = SLOTS + 3;
 
-/** On level BITS the slots hold words, above it nodes; 0: an empty one. One array, because arrays are copied sooner than objects are made. */
+/**
+ * On level BITS the slots hold words, above it nodes; 0: empty. One array, because copying an array is faster than
+ * making objects.
+ */
 type Node = readonly (number | Node | Owner)[];
 /** The root. */
 export type IdSet = Node;
@@ -22,13 +25,13 @@ export type IdSet = Node;
 const emptyNode = (level: number): Node => [...Array<number>(SLOTS).fill(0), 0, 0, level, null];
 const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
 
-/** Nothing in it. */
+/** The empty set. */
 export const NO_IDS: IdSet = emptyNode(BITS);
 
-/** How many there are. */
+/** The number of members. */
 export const sizeOf = (ids: IdSet): number => ids[COUNT] as number;
 
-/** The set with a number that it does not have. */
+/** The set with a number that is not in it yet. */
 export const withId = (ids: IdSet, id: number, owner: Owner = null): IdSet => {
   let root: Node = ids;
   while (id >>> (root[LEVEL] as number) > LAST) {
@@ -38,7 +41,7 @@ export const withId = (ids: IdSet, id: number, owner: Owner = null): IdSet => {
   return put(root, id, owner);
 };
 
-/** The set without a number that it has. */
+/** The set without a number that is in it. */
 export const withoutId = (ids: IdSet, id: number, owner: Owner = null): IdSet =>
   ids[COUNT] === 1 ? NO_IDS : drop(ids, id, owner);
 
@@ -46,7 +49,7 @@ const put = (node: Node, id: number, owner: Owner): Node => {
   const level = node[LEVEL] as number;
   const slot = (id >>> level) & LAST;
   const content = node[slot] ?? 0;
-  // A shift takes the lowest five bits of what it shifts by.
+  // A shift uses only the lowest five bits of its right operand.
   if (level === BITS) return changed(node, slot, (content as number) | (1 << id), 1, owner);
   const below = content === 0 ? (EMPTY_NODES[level / BITS - 1] as Node) : (content as Node);
   return changed(node, slot, put(below, id, owner), 1, owner);
@@ -61,11 +64,11 @@ const drop = (node: Node, id: number, owner: Owner): Node => {
   return changed(node, slot, below[COUNT] === 1 ? 0 : drop(below, id, owner), -1, owner);
 };
 
-/** The node, or a copy if it has another owner, with other contents of a slot, and `more` numbers. */
+/** The node with a changed slot and `more` members: the node itself if it has this owner, else a copy. */
 const changed = (node: Node, slot: number, content: number | Node, more: number, owner: Owner): Node => {
   let next = node as (number | Node | Owner)[];
   if (owner === null || next[OWNER] !== owner) {
-    // Sooner done on this engine than with slice().
+    // On this engine faster than slice().
     next = next.with(OWNER, owner);
   }
   next[slot] = content;
@@ -75,7 +78,7 @@ const changed = (node: Node, slot: number, content: number | Node, more: number,
   return next;
 };
 
-/** The lowest number from `from` on; null: there is none. */
+/** The lowest member that is not below `from`; null: there is none. */
 export const nextId = (ids: IdSet, from: number): number | null => {
   const id = from >>> (ids[LEVEL] as number) > LAST ? -1 : nextIn(ids, from);
   return id < 0 ? null : id;
@@ -87,7 +90,7 @@ const nextIn = (node: Node, from: number): number => {
   for (let left = (node[TAKEN] as number) & (-1 << first); left !== 0; left &= left - 1) {
     const slot = lowest(left);
     const content = node[slot] ?? 0;
-    // Behind the slot of `from` every number counts.
+    // In the slots after that of `from`, every number counts.
     const start = slot === first ? from : 0;
     const below = level === BITS ? lowestFrom(content as number, start & LAST) : nextIn(content as Node, start);
     if (below >= 0) return slot * 2 ** level + below;

@@ -1,4 +1,4 @@
-// The state as plain JSON, as the journal and tests have it, and the way back.
+// The state as plain JSON, for the journal and tests, and back.
 import { oldAt } from "./age.ts";
 import type { State } from "./state.ts";
 import type { Worker, WorkerId } from "./worker.ts";
@@ -6,7 +6,7 @@ import { allWorkers, NO_WORKERS, withWorker } from "./workers.ts";
 
 export type PlainState = Omit<State, "workers"> & { readonly workers: Readonly<Record<WorkerId, Worker>> };
 
-/** The state that this is. */
+/** The state from its plain form. */
 export const stateOf = (plain: PlainState): State => {
   let workers = NO_WORKERS;
   const owner = {};
@@ -15,7 +15,7 @@ export const stateOf = (plain: PlainState): State => {
   return { ...plain, workers };
 };
 
-/** What of it cannot be derived from the rest. */
+/** The plain form: only what cannot be derived from the rest. */
 export const plainOf = (state: State): PlainState => ({
   ...state,
   workers: Object.fromEntries(allWorkers(state.workers).map((worker) => [worker.id, worker])),

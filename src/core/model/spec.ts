@@ -1,12 +1,12 @@
 // A spec: what to run and how. Plain JSON, complete (every default filled in), as the record and the journal hold it.
 
-/** A user to run as, looked up before it gets here: numbers, and the name it was asked for by. */
+/** A user to run as, already looked up: the ids, and the name as given. */
 export type Identity = {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
-  /** Its directory and its shell, for its environment; missing where the environment is to stay crank's. */
+  /** Home directory and shell, for the environment; missing if the environment stays crank's. */
   readonly home?: string;
   readonly shell?: string;
 };
@@ -14,52 +14,63 @@ export type Identity = {
 /** A resource limit, by its name without RLIMIT_, lower case (`nofile`). null is no limit. */
 export type Limit = { readonly name: string; readonly soft: number | null; readonly hard: number | null };
 
-/** What is asked of a worker from outside. `http`: its answer to GET `path` has the status 2xx. `exec`: the command's exit status is 0. */
+/**
+ * A check of a worker from outside. `http`: GET `path` returns a status 2xx. `exec`: the command exits with status 0.
+ */
 export type Check =
   | { readonly kind: "tcp" }
   | { readonly kind: "http"; readonly path: string }
   | { readonly kind: "exec"; readonly command: readonly string[] };
 
-/** How a worker is asked, again and again. */
+/** A check that is repeated. */
 export type Probe = {
   readonly check: Check;
-  /** Where, with {pid}, {worker}, {index} and {generation} to be filled in; null: at the first socket, if this worker accepts. */
+  /**
+   * Its placeholders are {pid}, {worker}, {index} and {generation}; null: the first socket, if this worker accepts on
+   * it.
+   */
   readonly address: string | null;
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** So many have to go well in a row; or, to find that it is not alive, have to fail. */
+  /** How many probes in a row decide: successes for readiness, failures for a worker that is not alive. */
   readonly threshold: number;
 };
 
-/** How a worker proves that it can serve. `notify`: READY=1 on a notify socket. `ack`: on the control socket. `delay`: by being alive after `afterMs`. `probe`: by passing a check. */
+/**
+ * How a worker proves that it can serve. `notify`: READY=1 on a notify socket. `ack`: on the control socket. `delay`:
+ * by being alive after `afterMs`. `probe`: by passing a check.
+ */
 export type Readiness =
   | { readonly kind: "notify" }
   | { readonly kind: "ack" }
   | { readonly kind: "delay"; readonly afterMs: number }
   | ({ readonly kind: "probe" } & Probe);
 
-/** How a ready worker shows that it is alive. `probe`: by passing a check. `watchdog`: by saying WATCHDOG=1 at least every `periodMs`. */
+/**
+ * How a ready worker shows that it is alive. `probe`: by passing a check. `watchdog`: by WATCHDOG=1 at least every
+ * `periodMs`.
+ */
 export type Liveness = ({ readonly kind: "probe" } & Probe) | { readonly kind: "watchdog"; readonly periodMs: number };
 
 /** One step of a stop: send `signal` when `afterMs` have passed since the stop began. */
 export type StopStep = { readonly signal: string; readonly afterMs: number };
 
-/** `group`: the last stop step goes to the process group, and what is left of it is ended with the worker. */
+/** `group`: the last stop step goes to the process group, and the rest of the group is ended with the worker. */
 export type KillMode = "group" | "process";
 
 export type Spec = {
   readonly command: readonly string[];
-  /** As given, but absolute; "" for where crank itself is. */
+  /** As given, but absolute; "" for crank's own directory. */
   readonly cwd: string;
-  /** Where the command's file is looked for if it is relative; missing: where crank itself was started. */
+  /** Where a relative command is looked for; missing: where crank was started. */
   readonly callerCwd?: string;
-  /** Missing: it is to be resolved when it is deployed. An earlier crank wrote none: there it is what was given. */
+  /** Missing: to be resolved when it is deployed. Specs of earlier cranks do not have it: they ran what was given. */
   readonly resolved?: Resolved;
-  /** Changes to the environment that crank was started with; null takes a name out. */
+  /** Changes to the environment that crank was started with; null removes a variable. */
   readonly env: Readonly<Record<string, string | null>>;
   readonly user: Identity | null;
   readonly umask: number | null;
-  /** Whether it, and what it starts, can gain rights by executing a program; missing: yes. */
+  /** true: neither it nor what it starts can gain privileges by executing a program. Missing: false. */
   readonly noNewPrivs?: boolean;
   readonly limits: readonly Limit[];
 
@@ -67,51 +78,54 @@ export type Spec = {
   readonly surge: number;
   readonly unavailable: number;
   readonly readiness: Readiness;
-  /** null: nobody asks. */
+  /** null: no check. */
   readonly liveness: Liveness | null;
-  /** How long a worker has to stay ready before it counts as available, ms. */
+  /** How long a worker must stay ready to count as available, ms. */
   readonly minReadyMs: number;
-  /** From the start to readiness, ms; null is no limit. */
+  /** From the start to readiness, ms; null: no limit. */
   readonly startTimeoutMs: number | null;
-  /** The drain's budget, ms; null is no limit. The last of `stopSteps` is due then if they are the default. */
+  /** Time limit of a drain, ms; null: no limit. The last of the default `stopSteps` is due then. */
   readonly stopTimeoutMs: number | null;
-  /** In order of `afterMs`; the first has 0. */
+  /** Ordered by `afterMs`; the first has 0. */
   readonly stopSteps: readonly StopStep[];
   readonly killMode: KillMode;
-  /** Workers hand over what they have to their successors: nobody is started before who is replaced is gone (`surge` is 0). */
+  /**
+   * Workers hand over what they have to their successors: a worker starts only when its predecessor is gone (`surge` is
+   * 0).
+   */
   readonly handOver: boolean;
-  /** How many descriptors the service's workers may leave for later ones. */
+  /** How many descriptors the service's workers may store for later workers. */
   readonly fdStore: number;
-  /** A worker may be ready without holding all of the service's sockets; missing: it may not. */
+  /** true: a worker may be ready without holding all of the service's sockets. Missing: it may not. */
   readonly socketsOptional?: true;
-  /** How many more attempts after a worker failed before it was available. */
+  /** How many more attempts follow when a worker failed before it was available. */
   readonly retries: number;
-  /** For the whole rollout, ms; null is no limit. */
+  /** Time limit of the whole rollout, ms; null: no limit. */
   readonly rolloutDeadlineMs: number | null;
 } & Pacing;
 
 /**
- * What directory and program led to, through every link, when the spec was deployed: its workers are started there, whatever
- * the links lead to by then. `name`: what a program that is itself a link is called as, where the path that was given may
- * lead elsewhere: by its place it may find what belongs to it (as Python finds a virtual environment).
+ * Where directory and program led, links followed, when the spec was deployed: workers start there even if a link
+ * changes later. `name`: the name under which a program that is itself a link is called, where the given path may lead
+ * elsewhere by now. Some programs find their files by that name, as Python finds a virtual environment.
  */
 export type Resolved = { readonly cwd: string; readonly file: string; readonly name?: string };
 
-/** How slowly workers are replaced, and which of those that serve are replaced all the same. */
+/** How slowly workers are replaced, and when serving workers are replaced. */
 export type Pacing = {
-  /** From the end of one replacement to the beginning of the next, ms. */
+  /** From the end of a replacement to the beginning of the next, ms. */
   readonly pauseMs: number;
-  /** How many workers may drain at once, of all generations; null is no limit. */
+  /** How many workers of all generations may drain at once; null: no limit. */
   readonly maxDraining: number | null;
-  /** From its start on, ms: an older worker is replaced; null is no limit. */
+  /** Age limit of a worker, from its start, ms: an older one is replaced; null: no limit. */
   readonly maxAgeMs: number | null;
-  /** Of a worker's process tree, bytes: a larger one is replaced; null is no limit. */
+  /** Memory limit of a worker's process tree, bytes: a larger one is replaced; null: no limit. */
   readonly maxMemory: number | null;
-  /** Between two looks at the memory, ms. */
+  /** From one measurement of memory to the next, ms. */
   readonly memoryIntervalMs: number;
 };
 
-/** At once, and only when somebody asks. */
+/** No pauses and no limits. */
 export const UNPACED: Pacing = {
   pauseMs: 0,
   maxDraining: null,
@@ -120,7 +134,7 @@ export const UNPACED: Pacing = {
   memoryIntervalMs: 60_000,
 };
 
-/** What a spec says of which a front end has no opinion: no user, no limits, no liveness, one attempt, and all at once. */
+/** The fields that no front end has a default for: no user, no limits, no liveness, one attempt, no pacing. */
 const NOTHING_ASKED = {
   command: [],
   cwd: "",
@@ -135,23 +149,25 @@ const NOTHING_ASKED = {
   ...UNPACED,
 } as const satisfies Partial<Spec>;
 
-/** The part of a spec that a front end decides when the user says nothing. */
+/** The fields for which a front end chooses the defaults. */
 export type SpecDefaults = Omit<Spec, keyof typeof NOTHING_ASKED | "callerCwd" | "resolved" | "noNewPrivs">;
 
-/** A spec of no command that asks for nothing but these defaults. */
+/** A spec without a command, with these defaults and nothing else. */
 export const emptySpec = (defaults: SpecDefaults): Spec => ({ ...defaults, ...NOTHING_ASKED });
 
-/** A spec that was good: its rollout completed. `at` is wall clock, ms. */
+/** A spec whose rollout was complete. `at` is wall clock, ms. */
 export type GoodSpec = { readonly generation: number; readonly at: number; readonly spec: Spec };
 
 /** How many good specs the record keeps. */
 export const HISTORY_LENGTH = 10;
 
-/** Whether two specs say the same. Most that do are one and the same object, and most that do not differ in the command. */
+/**
+ * Whether two specs are equal. Equal ones are mostly the same object, and different ones mostly differ in the command.
+ */
 export const isSameSpec = (a: Spec, b: Spec): boolean =>
   a === b || (isSame(a.command, b.command) && (isSame(a, b) || isSameAsKnown(a, b)));
 
-/** `spec`, or `other` if that is equal to it: what is one object is compared at once. */
+/** `spec`, or `other` if it is equal: then a later comparison is one of identity. */
 export const sharedSpec = (spec: Spec, other: Spec | undefined): Spec => {
   if (!other || (other.resolved === undefined) !== (spec.resolved === undefined)) return spec;
   return isSame(other.command, spec.command) && isSame(other, spec) ? other : spec;
@@ -163,24 +179,24 @@ const isSameAsKnown = (a: Spec, b: Spec): boolean => {
   return (left !== a || right !== b) && isSame(left, right);
 };
 
-/** What of a spec can be compared with another that an earlier crank wrote: there, what was given is where it ran. */
+/** The part of a spec that can be compared with one of an earlier crank, which ran what was given. */
 const known = (spec: Spec, other: Spec): Spec =>
   !other.resolved && spec.resolved?.cwd === spec.cwd ? asGiven(spec) : spec;
 
-/** The same, to be resolved once more. */
+/** The same spec, to be resolved again. */
 export const asGiven = ({ resolved: _, ...given }: Spec): Spec => given;
 
-/** Whether two JSON values are the same; the order of an object's keys says nothing. */
+/** Whether two JSON values are equal; the order of an object's keys does not matter. */
 const isSame = (a: unknown, b: unknown): boolean => {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  // As lists of entries, or as texts, they take this engine more than twice as long.
+  // Compared as lists of entries, or as texts, they take this engine more than twice as long.
   const left = a as Readonly<Record<string, unknown>>;
   const right = b as Readonly<Record<string, unknown>>;
   let more = 0;
   for (const key in left) {
     const value = left[key];
-    // JSON has no such member.
+    // JSON has no undefined.
     if (value === undefined) continue;
     if (value !== right[key] && !(Object.hasOwn(right, key) && isSame(value, right[key]))) return false;
     more += 1;

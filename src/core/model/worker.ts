@@ -1,19 +1,19 @@
-// A worker as the core keeps it: its states, how its probes have come along, why it failed or has to go.
+// A worker as the core sees it: its states, its probes, why it failed or is evicted.
 
 export type WorkerId = number;
 
 export type GenerationNumber = number;
 
-/** How a process ended. `unknown` when nobody could collect it. */
+/** How a process ended. `unknown`: its exit status could not be collected. */
 export type Ending =
   | { readonly kind: "exit"; readonly code: number }
   | { readonly kind: "signal"; readonly signal: string; readonly core: boolean }
   | { readonly kind: "unknown" };
 
 /**
- * What is wrong with how a worker's process tree stands to the service's sockets. `missing`: the sockets that no process of
- * it holds, as `tcp://:8080 (descriptor 3)`; `held`: how many it holds. `listens`: where it listens beside them.
- * `apart`: one process holds the sockets, and another one, which does not, listens elsewhere; each as `12 (npm start)`.
+ * What is wrong with the sockets of a worker's process tree. `missing`: the sockets that no process of it holds, such
+ * as `tcp://:8080 (descriptor 3)`. `held`: how many it holds. `listens`: where it listens beside them. `apart`: one
+ * process holds the sockets, and another one, which does not, listens elsewhere; each such as `12 (npm start)`.
  */
 export type SocketFinding = {
   readonly missing: readonly string[];
@@ -22,13 +22,13 @@ export type SocketFinding = {
   readonly apart?: { readonly holder: string; readonly listener: string };
 };
 
-/** By what a worker has shown that it is ready. */
+/** How a worker showed that it is ready. */
 export type Sign = "notify" | "ack" | "delay" | "probe";
 
 /** Why a worker never became available. */
 export type Failure =
   | { readonly kind: "exited"; readonly ending: Ending; readonly tail: string }
-  /** `probe`: what the last probe found wrong, where there was one. `sockets`: what is wrong with them, where something is. */
+  /** `probe`: what the last probe found wrong, if anything. `sockets`: what is wrong with the sockets, if anything. */
   | {
       readonly kind: "timeout";
       readonly afterMs: number;
@@ -36,20 +36,20 @@ export type Failure =
       readonly probe?: string;
       readonly sockets?: SocketFinding;
     }
-  /** It showed that it is ready, and does not hold the sockets. */
+  /** It reported that it is ready, but does not hold the sockets. */
   | { readonly kind: "notServing"; readonly sign: Sign; readonly sockets: SocketFinding; readonly tail: string }
   /** `detail`: the same as part of a sentence that names what the kernel was asked for. */
   | { readonly kind: "spawn"; readonly step: string; readonly errno: number; readonly detail?: string }
-  /** It got ready, and was not alive any more before it was available. */
+  /** It was ready, but not alive any more before it was available. */
   | { readonly kind: "dismissed"; readonly reason: Eviction; readonly tail: string }
   | { readonly kind: "deadline"; readonly afterMs: number }
   | { readonly kind: "superseded" }
   | { readonly kind: "shutdown" };
 
 /**
- * Why crank itself takes a worker away and puts another in its place. `notAlive`: its probes say so; `detail` is what the
- * last one found wrong. `watchdog`: it has not said for `afterMs` that it is alive; null: it has said that it is not. `age`: it was started `afterMs` ago.
- * `memory`: it and what it has started have grown to `bytes`, which is more than the spec's `limit` with its jitter.
+ * Why crank evicts a worker. `notAlive`: its probes failed; `detail` is what the last one found wrong. `watchdog`: no
+ * WATCHDOG=1 came for `afterMs`; null: it sent WATCHDOG=trigger. `age`: it was started `afterMs` ago. `memory`: its
+ * process tree uses `bytes`, more than `limit`, which is the spec's limit reduced by jitter.
  */
 export type Eviction =
   | { readonly kind: "notAlive"; readonly detail: string }
@@ -58,9 +58,9 @@ export type Eviction =
   | { readonly kind: "memory"; readonly bytes: number; readonly limit: number };
 
 /**
- * How far the probes of a worker have come. `probe`: the last one's number. `streak`: how many in a row have gone as it
- * takes to decide: well while it starts, badly when it is ready. `nextAt`: when the next one is due; null while one is
- * under way. `detail`: what the last one that ended found wrong.
+ * The state of a worker's probes. `probe`: the number of the last one. `streak`: how many in a row had the result that
+ * decides: success while it starts, failure while it is ready. `nextAt`: when the next one is due; null while one runs.
+ * `detail`: what the last finished one found wrong.
  */
 export type Probing = {
   readonly probe: number;
@@ -72,34 +72,37 @@ export type Probing = {
 type WorkerBase = {
   readonly id: WorkerId;
   readonly generation: GenerationNumber;
-  /** Lowest number from 0 that no living worker has. */
+  /** The lowest number, from 0, that no other worker has. */
   readonly index: number;
-  /** Which attempt at its place it is, from 1 on. Counted only where every place has its own (`manner.attempts`). */
+  /**
+   * Ordinal of this attempt in its slot, from 1. Counted only if each slot has its own attempts (`manner.attempts`).
+   */
   readonly attempt: number;
-  /** How often workers were started again at its place before it was, and then it itself; missing: never. */
+  /** Restart count of its slot, its own start included; missing: 0. */
   readonly restarts?: number;
-  /** null until the keeper says that it is started. */
+  /** null until the keeper has started it. */
   readonly pid: number | null;
   readonly startTime: number;
-  /** When it was asked for, CLOCK_MONOTONIC ms. */
+  /** When its start was requested, CLOCK_MONOTONIC ms. */
   readonly startedAt: number;
-  /** It was started to take the place of one that was evicted. */
+  /** It replaces an evicted worker. */
   readonly replacement?: true;
 };
 
 /**
- * `starting`: `readyBy` is when its start timeout is due, or, for readiness by delay once it runs, when it is ready.
- * `ready`: since `readyAt`; it is available when `availableAt` is null, and will be at `availableAt` otherwise;
- * `dismissal` says why it is to go when another has come for it.
- * `stopping`: since `stoppingAt`, `nextStep` of its stop steps is due at `stepAt` (null: no more), `wasReady` tells a
- * drain from a failed start, and `failure` says why it is being stopped when that was its own fault. `rest`: its main
- * process has ended, and so many others of its tree had not; it is gone when none of them is left.
+ * `starting`: `readyBy` is the deadline of its start or, for readiness by delay once it runs, when it is ready.
+ * `ready`: since `readyAt`. It is available if `availableAt` is null, else from `availableAt` on. `dismissal`: why it
+ * is evicted. `stopping`: since `stoppingAt`. Stop step `nextStep` is due at `stepAt` (null: none is left). `wasReady`
+ * distinguishes a drain from a failed start. `failure`: why it failed; null if it did not. `rest`: the main process has
+ * ended while so many others of its tree lived; the worker is gone when none of them is left.
  */
 export type Worker = WorkerBase &
   (
     | {
         readonly kind: "starting";
-        /** It may have said that it is ready while nobody was there to hear it, and serve: it is never ended without a word. */
+        /**
+         * It may have reported readiness while no supervisor ran, and may serve: it gets its stop steps before SIGKILL.
+         */
         readonly unheard?: true;
         readonly readyBy: number | null;
         readonly probing: Probing | null;
@@ -108,7 +111,7 @@ export type Worker = WorkerBase &
         readonly kind: "ready";
         readonly readyAt: number;
         readonly availableAt: number | null;
-        /** Where it is asked whether it is alive. */
+        /** Set if it has liveness probes. */
         readonly probing?: Probing;
         readonly dismissal?: Eviction;
       }
@@ -120,7 +123,7 @@ export type Worker = WorkerBase &
         readonly stepAt: number | null;
         readonly failure: Failure | null;
         readonly dismissal?: Eviction;
-        /** It goes by itself. */
+        /** It ends, or its main process ended, without being told to. */
         readonly unasked?: true;
         readonly rest?: number;
       }

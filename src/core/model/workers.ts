@@ -1,6 +1,6 @@
-// All workers of a service, with what is asked of them all at every event kept rather than counted: how many there are of
-// each standing, who is due next, which index is free. Never changed: a change makes another value, which shares the rest; the
-// changes of one owner make one (owner.ts).
+// All workers of a service. Counts by standing, the next deadline and the free indexes are kept, not computed at every
+// event. Immutable: a change makes another value, which shares the rest. The changes of one owner share one copy
+// (owner.ts).
 import {
   differences,
   EMPTY,
@@ -20,8 +20,8 @@ import { dueAt, isIncoming, STANDING, type Standing, standingOf } from "./standi
 import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
 
 /**
- * The workers of one generation. `processes`: all that there are, those that are stopping too. `living`: for each standing
- * of those that live, who has it. `ages`: of those that are available, where age has a limit, each due when it is too old.
+ * The workers of one generation. `processes`: all, stopping ones included. `living`: the ids for each living standing.
+ * `ages`: the available workers, if there is an age limit, each due when it is too old.
  */
 export type Pool = {
   readonly generation: GenerationNumber;
@@ -30,11 +30,11 @@ export type Pool = {
   readonly ages: IdMap<true>;
   readonly owner: Owner;
 };
-/** How many workers have each standing; and, behind those, how many are `INCOMING`. */
+/** The number of workers by standing; behind those, the number of `INCOMING` ones. */
 type Counts = readonly number[];
 const INCOMING = 8;
 
-/** To be read by the functions below, and by those that ask for an order (others.ts). */
+/** Read it through the functions below; others.ts, which needs an order, is the exception. */
 export type Workers = {
   readonly byId: IdMap<Worker>;
   readonly counts: Counts;
@@ -57,24 +57,22 @@ export const NO_WORKERS: Workers = {
   owner: null,
 };
 
-/** How many there are. */
 export const countWorkers = ({ byId }: Workers): number => sizeOf(byId);
 
-/** How many have this standing. */
 export const countOf = ({ counts }: Workers, standing: Standing): number => counts[standing] ?? 0;
 
-/** How many have not been told to stop yet. */
+/** The number of workers that are not stopping. */
 export const countLiving = (workers: Workers): number =>
   countWorkers(workers) - countOf(workers, STANDING.draining) - countOf(workers, STANDING.stopping);
 
-/** How many are evicted and have not been told to go yet. */
+/** The number of evicted workers that are not stopping yet. */
 export const countEvicted = ({ counts }: Workers): number =>
   (counts[STANDING.outgoing] ?? 0) + (counts[STANDING.outgoingEarly] ?? 0) + (counts[STANDING.broken] ?? 0);
 
-/** How many were started in the places of others that were evicted, and are not available yet. */
+/** The number of replacements of evicted workers that are not available yet. */
 export const countIncoming = ({ counts }: Workers): number => counts[INCOMING] ?? 0;
 
-/** The workers of a generation, if it has any. */
+/** undefined: the generation has no workers. */
 export const findPool = ({ pools }: Workers, generation: GenerationNumber): Pool | undefined => {
   // The newest is last, and asked for most often.
   for (let place = pools.length - 1; place >= 0; place--)
@@ -82,19 +80,19 @@ export const findPool = ({ pools }: Workers, generation: GenerationNumber): Pool
   return undefined;
 };
 
-/** How many in a pool have this standing, which is one of those that live. */
+/** The number of a pool's workers with this standing, which is not one of stopping workers. */
 export const countIn = (pool: Pool | undefined, standing: Standing): number => {
   const ids = pool?.living[standing];
   return ids === undefined ? 0 : sizeOfSet(ids);
 };
 
-/** How many of a generation are ready, whatever else they are. */
+/** The number of ready workers of a generation, evicted ones included. */
 export const countReady = (workers: Workers, generation: GenerationNumber): number => {
   const living = findPool(workers, generation)?.living ?? [];
   return living.reduce((ready, ids, standing) => (standing === STANDING.starting ? ready : ready + sizeOfSet(ids)), 0);
 };
 
-/** How many processes of a generation there are. */
+/** The number of processes of a generation, stopping ones included. */
 export const countProcesses = (workers: Workers, generation: GenerationNumber): number =>
   findPool(workers, generation)?.processes ?? 0;
 
@@ -102,26 +100,25 @@ export const countProcesses = (workers: Workers, generation: GenerationNumber): 
 export const agesOf = (workers: Workers, generation: GenerationNumber): IdMap<true> =>
   findPool(workers, generation)?.ages ?? EMPTY;
 
-/** The worker with this id. */
 export const findWorker = ({ byId }: Workers, id: WorkerId): Worker | undefined => find(byId, id);
 
-/** All of them, the oldest first. */
+/** All workers, the oldest first. */
 export const allWorkers = ({ byId }: Workers): readonly Worker[] => valuesOf(byId);
 
-/** When the first of them has a deadline of its own, CLOCK_MONOTONIC ms; NEVER: none has. */
+/** The earliest deadline of a worker, CLOCK_MONOTONIC ms; NEVER: there is none. */
 export const workersDueAt = ({ byId }: Workers): number => earliestOf(byId);
 
-/** Those whose own deadlines have passed. */
+/** The workers whose deadlines have passed. */
 export const dueWorkers = ({ byId }: Workers, now: number): readonly Worker[] => valuesDue(byId, now);
 
-/** The ids of workers that one has and the other has not, or not as they are there; what both share costs nothing. */
+/** The ids of workers that differ between the two. What both share costs nothing. */
 export const changedWorkers = (before: Workers, after: Workers): readonly WorkerId[] =>
   differences(before.byId, after.byId);
 
-/** The lowest index from 0 that none of them has. */
+/** The lowest index, from 0, that no worker has. */
 export const freeIndex = ({ freeIndexes, indexes }: Workers): number => nextId(freeIndexes, 0) ?? indexes;
 
-/** With one worker more, or in the place of the one with its id. `oldAt`: when it is too old; NEVER: that is not asked. */
+/** Adds a worker, or replaces the one with its id. `oldAt`: when it is too old; NEVER: there is no limit. */
 export const withWorker = (workers: Workers, worker: Worker, oldAt: number, owner: Owner): Workers => {
   const { id } = worker;
   const next = owned(workers, owner);
@@ -142,7 +139,7 @@ export const withWorker = (workers: Workers, worker: Worker, oldAt: number, owne
   return next;
 };
 
-/** Without the worker with this id; its index is free again. */
+/** Removes a worker; its index is free again. */
 export const withoutWorker = (workers: Workers, id: WorkerId, owner: Owner): Workers => {
   const worker = find(workers.byId, id);
   if (!worker) return workers;
@@ -153,21 +150,21 @@ export const withoutWorker = (workers: Workers, id: WorkerId, owner: Owner): Wor
   count(next, worker, from, -1);
   const pool = move(ownPool(next, worker.generation), id, from, NOWHERE, NEVER);
   pool.processes -= 1;
-  // A generation that has no process has no pool.
+  // A generation without processes has no pool.
   if (pool.processes === 0) next.pools = next.pools.filter((other) => other !== pool);
   return next;
 };
 
-// What is its owner's, to be changed in place ----------------------------------------------------------------------------
+// Copies of one owner, changed in place -------------------------------------------------------------------------------
 
 type OwnWorkers = Own<Workers> & { counts: number[]; pools: Pool[] };
-/** Where this engine takes the short way, as it does not for slice(). */
+/** This engine has a fast path for with(), but not for slice(). */
 const copyOf = <T>(list: readonly T[]): T[] => (list.length === 0 ? [] : list.with(0, list[0] as T));
 
 type OwnPool = Own<Pool> & { living: IdSet[] };
 
 const owned = (workers: Workers, owner: Owner): OwnWorkers => {
-  // What its owner has was made below.
+  // A value with this owner was made below, as an own one.
   if (owner !== null && workers.owner === owner) return workers as OwnWorkers;
   const { byId, counts, pools, freeIndexes, indexes } = workers;
   return { byId, counts: copyOf(counts), pools: copyOf(pools), freeIndexes, indexes, owner };
@@ -201,10 +198,10 @@ const count = ({ counts }: OwnWorkers, worker: Worker, standing: Standing, by: 1
   if (isIncoming(worker)) counts[INCOMING] = (counts[INCOMING] ?? 0) + by;
 };
 
-/** The standing of one that is not there. */
+/** The standing of a worker that is not there. */
 const NOWHERE = -1;
 
-/** A worker of the pool changes its standing. */
+/** Changes the standing of a worker in its pool. */
 const move = (
   pool: OwnPool,
   id: WorkerId,

@@ -1,6 +1,5 @@
-// Evicting a worker: crank itself takes a running one away and puts another of its generation in its place, whether
-// workers are respawned or not. How it is replaced follows from the rollout's rules: for them a evicted worker is one of
-// those that are to go.
+// Eviction: crank takes a running worker away and starts another of its generation in its place, with or without
+// respawn. The rules of a rollout apply: to them, an evicted worker is one of the workers to replace.
 
 import { changeService, type Draft, putWorker, recordEvent } from "../model/draft.ts";
 import { serves } from "../model/standing.ts";
@@ -14,7 +13,9 @@ import { takeCensus } from "./pool.ts";
 type Ready = Extract<Worker, { kind: "ready" }>;
 type View = Pick<State, "service" | "workers">;
 
-/** Takes a ready worker away as soon as another one may take its place. One that is evicted already stays so, but may not serve any more. */
+/**
+ * Marks a ready worker for replacement. Repeated, it only counts if the worker served until now and does not any more.
+ */
 export const evict = (draft: Draft, worker: Ready, reason: Eviction): void => {
   const { dismissal: before } = worker;
   if (before !== undefined && (serves(reason) || !serves(before))) return;
@@ -22,7 +23,7 @@ export const evict = (draft: Draft, worker: Ready, reason: Eviction): void => {
   const asked = serves(reason) && probing !== undefined ? { probing } : {};
   putWorker(draft, { ...identityOf(worker), kind: "ready", readyAt, availableAt, ...asked, dismissal: reason });
   if (before === undefined) changeService(draft, { owed: draft.service.owed + 1 });
-  // One that keeps failing is restarted no faster than one that keeps dying.
+  // A worker that keeps failing is restarted no faster than one that keeps exiting.
   if (!serves(reason)) countDeath(draft, worker, availableAt === null ? "after available" : "before available");
   recordEvent(draft, {
     kind: "workerDismissed",
@@ -33,11 +34,14 @@ export const evict = (draft: Draft, worker: Ready, reason: Eviction): void => {
   });
 };
 
-/** Whether somebody is being replaced: evicted and still there, or followed by one that is not started or not available yet. */
+/** Whether an evicted worker is not stopping yet, or its successor is not started or not available yet. */
 export const isReplacing = ({ service, workers }: View): boolean =>
   service.owed > 0 || countIncoming(workers) > 0 || countEvicted(workers) > 0;
 
-/** A successor that ended before it was available: outside of rollouts, which count for themselves, its place is owed again. Returns whether it is. */
+/**
+ * A replacement ended before it was available: outside a rollout, which counts for itself, its slot is owed again.
+ * Returns whether it is.
+ */
 export const replaceAgain = (draft: Draft, worker: Worker): boolean => {
   const { rollout, current, owed } = draft.service;
   const isCounted = rollout !== null && rollout.rollingBack === null;
@@ -46,7 +50,7 @@ export const replaceAgain = (draft: Draft, worker: Worker): boolean => {
   return true;
 };
 
-/** Something was started: it takes the place of who was evicted first. Returns whether there was such a place. */
+/** Uses an owed slot for a worker that is started now. Returns whether there was one. */
 export const takeSlot = (draft: Draft): boolean => {
   const { owed } = draft.service;
   if (owed === 0) return false;
@@ -54,7 +58,7 @@ export const takeSlot = (draft: Draft): boolean => {
   return true;
 };
 
-/** No more places are owed than are free: scaled down, or brought to its number by a rollout, a pool needs fewer. */
+/** Limits the owed slots to the free ones: after a scale-down or a rollout the pool needs fewer. */
 export const limitPendingReplacements = (draft: Draft, wanted: Generation | null): void => {
   const { owed } = draft.service;
   if (owed === 0) return;
@@ -62,7 +66,7 @@ export const limitPendingReplacements = (draft: Draft, wanted: Generation | null
   if (owed > most) changeService(draft, { owed: most });
 };
 
-/** A pool that nobody respawns is as large as what is left of it and what is owed: the dead are not missed. */
+/** Without respawn, the pool is the living workers and the owed slots: workers that exited are not replaced. */
 export const poolOf = (service: Service, wanted: Generation, wantedAlive: number): Generation => {
   if (respawns(service, wanted) || service.rollout !== null) return wanted;
   return { ...wanted, instances: Math.min(wanted.instances, wantedAlive + service.owed) };

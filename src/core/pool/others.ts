@@ -1,5 +1,5 @@
-// In which order workers go that are not wanted any more: of other generations, or evicted. Workers of one generation and
-// standing are of one kind, and the rules of a rollout say the same of all of a kind; so not each of them has to be looked at.
+// The order in which workers stop that are of other generations or evicted (the others). Workers of one generation and
+// standing are of one kind. The rules of a rollout treat a kind alike, so not every worker has to be checked.
 import { type IdSet, nextId, sizeOf } from "../model/id-set.ts";
 import { STANDING, type Standing } from "../model/standing.ts";
 import type { Generation } from "../model/state.ts";
@@ -7,12 +7,12 @@ import { countEvicted, findPool, findWorker, type Pool, type Workers } from "../
 import type { Living } from "../worker/stopping.ts";
 import type { View } from "./pool.ts";
 
-/** Some kinds: of their workers the oldest goes first. */
+/** Kinds that are merged: of their workers the oldest goes first. */
 type Kinds = readonly IdSet[];
 
 /**
- * Offers the others to `take`, in their order, as they are when this is called. Of a kind of which one is not taken no other
- * is offered: what is asked gets only stricter with each that is taken.
+ * Offers the others to `take` in order, as they are when this is called. After a refusal no other worker of that kind
+ * is offered: the condition only gets stricter with each worker taken.
  */
 export const takeOthers = (view: View, wanted: Generation | null, take: (worker: Living) => boolean): void => {
   const { workers } = view;
@@ -20,11 +20,11 @@ export const takeOthers = (view: View, wanted: Generation | null, take: (worker:
   for (let place = 0; place < kinds.length; place++) takeInOrder(workers, kinds[place] as Kinds, take);
 };
 
-/** Whether it is true for one of the others, and so for all of its kind. */
+/** Whether the condition is true for any of the others. It is the same for all workers of a kind. */
 export const someOther = (view: View, wanted: Generation | null, isTrue: (worker: Living) => boolean): boolean =>
   othersOf(view, wanted).some((kinds) => kinds.some((ids) => isTrue(living(view.workers, nextId(ids, 0) ?? 0))));
 
-/** Offers those of the wanted generation that are not evicted, likewise. */
+/** The same for workers of the wanted generation that are not evicted. */
 export const takeWanted = ({ workers }: View, { number }: Generation, take: (worker: Living) => boolean): void => {
   const pool = findPool(workers, number);
   if (!pool) return;
@@ -37,7 +37,7 @@ export const takeWanted = ({ workers }: View, { number }: Generation, take: (wor
   takeInOrder(workers, available, take);
 };
 
-/** Those that are not available first; then what neither is nor stays current; then the rest. */
+/** Unavailable workers first; then evicted ones and those of generations not current; then those of the current one. */
 const othersOf = ({ service, workers }: View, wanted: Generation | null): readonly Kinds[] => {
   const unavailable: IdSet[] = [];
   const leftover: IdSet[] = [];
@@ -84,5 +84,5 @@ const takeInOrder = (workers: Workers, kinds: Kinds, take: (worker: Living) => b
   }
 };
 
-/** Only those that live are in pools by their standing. */
+/** The sets of a pool hold only living workers. */
 const living = (workers: Workers, id: number): Living => findWorker(workers, id) as Living;

@@ -1,30 +1,30 @@
-// How slowly replacements follow one another: a pause after each, and so many places for workers that drain.
+// Pacing of replacements: a pause after each, and a limit of draining workers.
 
 import { changeService, type Draft, recordEvent } from "../model/draft.ts";
 import type { Generation, Service, Waiting } from "../model/state.ts";
 import { someOther } from "./others.ts";
 import { type Census, mayStop, startsWanted } from "./pool.ts";
 
-/** A replacement is complete: the next one begins no sooner than after the pause. */
+/** A replacement is complete: begins the pause before the next one. */
 export const endReplacement = (draft: Draft, { spec }: Generation): void => {
   if (spec.pauseMs > 0) changeService(draft, { pausedUntil: draft.now + spec.pauseMs });
 };
 
-/** The pause after the last replacement is over. */
+/** Ends the pause when its time is over. */
 export const endPause = (draft: Draft): void => {
   const { pausedUntil } = draft.service;
   if (pausedUntil !== null && pausedUntil <= draft.now) forgetPause(draft);
 };
 
-/** Whoever deploys anew, or goes back, does not wait for what was before. */
+/** A new deploy or a rollback does not wait for an earlier pause. */
 export const forgetPause = (draft: Draft): void => {
   if (draft.service.pausedUntil !== null) changeService(draft, { pausedUntil: null });
 };
 
-/** When the rollout in flight goes on after its pause, CLOCK_MONOTONIC ms; null: it does not wait for that. */
+/** When the rollout in flight goes on after its pause, CLOCK_MONOTONIC ms; null: there is no pause. */
 export const pauseDueAt = ({ rollout, pausedUntil }: Service): number | null => (rollout === null ? null : pausedUntil);
 
-/** Keeps in the rollout what it waits for, and says so when that changes. */
+/** Stores in the rollout what it waits for, and records an event when that changes. */
 export const recordWaiting = (draft: Draft, wanted: Generation, census: Census): void => {
   const { rollout } = draft.service;
   if (!rollout) return;
@@ -52,7 +52,7 @@ const waitingFor = (draft: Draft, wanted: Generation, census: Census): Waiting |
   if (pausedUntil !== null) return census.othersLeft > 0 ? { kind: "pause", until: pausedUntil } : null;
   const limit = wanted.spec.maxDraining;
   if (limit === null) return null;
-  // It is for want of a place if something could be done without the limit.
+  // The limit holds the rollout up only if something could be done without it.
   const unlimited = { ...wanted, spec: { ...wanted.spec, maxDraining: null } };
   const isHeldUp =
     startsWanted(draft, unlimited, census) > startsWanted(draft, wanted, census) ||

@@ -1,5 +1,5 @@
-// The pool as a rollout sees it: who lives, who is available, who may be stopped next and how many may be started now.
-// Everything here is a question; the answers are acted on elsewhere.
+// The pool as a rollout sees it: which workers live, which are available, which may stop next, and how many may be
+// started now. Nothing here changes anything.
 
 import { isAvailable, isBroken, isEvicted, STANDING } from "../model/standing.ts";
 import type { Generation, Rollout, State } from "../model/state.ts";
@@ -7,27 +7,27 @@ import { countEvicted, countIn, countOf, countWorkers, findPool } from "../model
 import { respawns } from "../worker/backoff.ts";
 import type { Living } from "../worker/stopping.ts";
 
-/** What the questions are asked of: a state, or a draft of the next one. */
+/** A state, or a draft of the next one. */
 export type View = Pick<State, "service" | "generations" | "workers">;
 
-/** `processes`: all, those that are stopping too. `alive`: starting or ready. `wanted…`: of the generation that is wanted. */
+/** `processes`: all, stopping ones included. `alive`: starting or ready. `wanted…`: of the wanted generation. */
 export type Census = {
   processes: number;
   alive: number;
   available: number;
   wantedAlive: number;
   wantedAvailable: number;
-  /** Living workers that are to be replaced: they are among the others, of whatever generation. */
+  /** Living workers that are evicted, of any generation. They count as others. */
   evicted: number;
-  /** Those among them that do not serve until then. */
+  /** Evicted workers that do not serve. */
   broken: number;
-  /** Workers that have been ready and are stopping. */
+  /** Stopping workers that were ready. */
   draining: number;
-  /** Living workers of all other generations, and those that are evicted, that have not been told to go. */
+  /** Workers that are evicted or of other generations, and not stopping yet. */
   othersLeft: number;
 };
 
-/** The generation that is to be brought to its number now: the incoming one, or on the way back, and otherwise, the current one. */
+/** The generation to bring to its number: the incoming one; without a rollout or in a rollback, the current one. */
 export const wantedGeneration = ({ service, generations }: View): Generation | null => {
   if (service.phase.kind === "stopping") return null;
   const { rollout, current } = service;
@@ -35,7 +35,7 @@ export const wantedGeneration = ({ service, generations }: View): Generation | n
   return number === null ? null : (generations[number] ?? null);
 };
 
-/** How many there are, seen from the generation that is wanted; null: none is. */
+/** Counts the workers from the view of the wanted generation; null: none is wanted. */
 export const takeCensus = ({ workers }: View, wanted: Generation | null): Census => {
   const processes = countWorkers(workers);
   const draining = countOf(workers, STANDING.draining);
@@ -58,17 +58,17 @@ export const takeCensus = ({ workers }: View, wanted: Generation | null): Census
 };
 
 /**
- * How many workers stay available whatever a rollout does. With a surge every replacement comes first, so that nothing
- * is missing at any time; without one, `unavailable` says how many may be missing (at least one, or nothing could move).
+ * How many workers stay available throughout a rollout. With a surge each successor starts first, so none is missing.
+ * Without one, `unavailable` may be missing: at least one, because otherwise nothing could start.
  */
 const availableFloor = ({ spec, instances }: Generation): number =>
   spec.surge > 0 ? instances : Math.max(0, instances - Math.max(1, spec.unavailable));
 
 /**
- * Whether `worker`, evicted or not of the wanted generation, may be told to go now.
- * One that is available goes when enough others are. One that is not goes then as well; earlier if its generation has
- * failed or was superseded; earlier if it takes the place without which nothing can be started; and earlier if its
- * successors fail, which may want what it holds.
+ * Whether `worker`, which is evicted or not of the wanted generation, may stop now. An available worker stops when
+ * enough others are available. One that is not available may also stop earlier: if its generation failed or was
+ * superseded; if nothing can be started without its slot; or if its successors fail, perhaps because they need what it
+ * holds.
  */
 export const mayStop = (view: View, wanted: Generation | null, census: Census, worker: Living): boolean => {
   if (wanted === null) return true;
@@ -80,52 +80,54 @@ export const mayStop = (view: View, wanted: Generation | null, census: Census, w
   return isLeftover || isInTheWay(view, wanted, census, worker) || census.available >= floor || isStuck(wanted, census);
 };
 
-/** Whether neither a pause nor the drains of others hold up those that are to go. */
+/** Whether neither a pause nor the limit of draining workers holds up the others. */
 export const mayAllGo = (view: View, { spec }: Generation, { draining, othersLeft }: Census): boolean =>
   !(spec.surge === 0 && isPausing(view)) && (spec.maxDraining === null || draining + othersLeft <= spec.maxDraining);
 
-/** A successor has failed, and none is on its way: one that is evicted makes room, and one at a time is enough. */
+/** A successor has failed and none is starting: evicted workers make room, one at a time. */
 const isInTheWay = (view: View, { instances }: Generation, census: Census, worker: Living): boolean =>
   isEvicted(worker) &&
   view.service.deaths > 0 &&
   census.alive >= instances &&
   census.wantedAlive === census.wantedAvailable;
 
-/** Nothing more can be started for want of room, and nothing that was started is still on its way. */
+/** There is no room for another start, and every started worker is already available. */
 const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
   census.wantedAlive < instances &&
   census.alive >= instances + spec.surge &&
   census.wantedAlive === census.wantedAvailable;
 
-/** How many workers of the wanted generation should be started as soon as `service.nextStartAt` allows. */
+/** How many workers of the wanted generation to start as soon as `service.nextStartAt` allows. */
 export const startsWanted = (view: View, wanted: Generation | null, census: Census): number => {
   if (wanted === null) return 0;
   return Math.max(0, Math.min(missed(view, wanted, census), room(view, wanted, census), paced(view, census)));
 };
 
-/** How many workers there are too few. */
+/** How many workers are missing. */
 const missed = ({ service }: View, wanted: Generation, census: Census): number => {
   const { rollout, manner, owed } = service;
   const isMixed = rollout?.rollingBack != null && !manner.restores;
   const missing = wanted.instances - (isMixed ? census.alive - census.evicted : census.wantedAlive);
-  // Where nobody is respawned, only who was evicted is missed.
+  // Without respawn only evicted workers are missing.
   return !respawns(service, wanted) && (!rollout || isMixed) ? Math.min(missing, owed) : missing;
 };
 
-/** Whether a worker is going to be started, now or when there is room for it, without anybody asking. */
+/** Whether a worker will be started without a request, now or when there is room for it. */
 export const willStart = (view: View): boolean => {
   const wanted = wantedGeneration(view);
   return wanted !== null && missed(view, wanted, takeCensus(view, wanted)) > 0;
 };
 
-/** How many starts the program's pace allows at one time. */
+/** How many starts `manner.pace` allows at once. */
 const paced = ({ service: { manner, respawn } }: View, census: Census): number => {
   if (manner.pace === null) return Number.POSITIVE_INFINITY;
   const free = Math.max(0, manner.pace.maxUnready - (census.wantedAlive - census.wantedAvailable));
   return respawn?.baseMs === 0 ? free : Math.min(1, free);
 };
 
-/** How many more processes there may be. A service without a surge cannot overlap: who is stopping takes a place until it is gone. */
+/**
+ * How many more processes may run. Without a surge none may overlap: a stopping worker keeps its slot until it is gone.
+ */
 const room = (view: View, wanted: Generation, census: Census): number => {
   if (isFleet(view.service.rollout)) return Number.POSITIVE_INFINITY;
   if (wanted.spec.surge === 0) return wanted.instances - census.processes;
@@ -133,8 +135,8 @@ const room = (view: View, wanted: Generation, census: Census): number => {
 };
 
 /**
- * How many more than the wanted number there may be now. A rollout begins no replacement in its pause, nor one that would
- * have to wait for a place to drain in. Whoever does not serve is replaced all the same.
+ * How many workers above the wanted number may run now. A rollout begins no replacement in its pause, nor one that
+ * would have to wait until another worker has drained. Workers that do not serve are replaced all the same.
  */
 const surgeNow = (view: View, { spec }: Generation, { draining, broken }: Census): number => {
   const { rollout } = view.service;
@@ -143,17 +145,17 @@ const surgeNow = (view: View, { spec }: Generation, { draining, broken }: Census
   return Math.min(spec.surge, Math.max(broken, isPausing(view) ? 0 : places));
 };
 
-/** Whether a rollout waits between two replacements. */
+/** Whether a rollout pauses between two replacements. */
 const isPausing = ({ service: { rollout, pausedUntil } }: View): boolean =>
   pausedUntil !== null && rollout !== null && rollout.rollingBack === null;
 
-/** Whether there is a place for one more worker that drains. */
+/** Whether one more worker may drain. */
 const mayDrain = ({ spec }: Generation, { draining }: Census): boolean =>
   spec.maxDraining === null || draining < spec.maxDraining;
 
-/** Whether all new workers come at once, and the old ones go when all of them are available. */
+/** Whether all new workers start at once, and the old ones stop when all new ones are available. */
 const isFleet = (rollout: Rollout | null): boolean => rollout?.order === "fleet" && rollout.rollingBack === null;
 
-/** The rollout has done what it was for, but for the record. */
+/** Whether the rollout is done, except for the record. */
 export const isComplete = ({ instances }: Generation, census: Census): boolean =>
   census.wantedAvailable >= instances && census.othersLeft === 0;

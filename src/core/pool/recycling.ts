@@ -1,4 +1,4 @@
-// Replacing workers that serve because they are old or large, one at a time, when nothing else is going on.
+// Recycling: replaces serving workers that are too old or too large, one at a time, when nothing else is in progress.
 import { ownLimit } from "../model/age.ts";
 import { changeService, type Draft, emit } from "../model/draft.ts";
 import type { Measured } from "../model/events.ts";
@@ -13,7 +13,7 @@ import { takeCensus } from "./pool.ts";
 type Ready = Extract<Worker, { kind: "ready" }>;
 type View = Pick<State, "service" | "generations" | "workers">;
 
-/** When the next worker is too old, or the memory is to be looked at, CLOCK_MONOTONIC ms; null: that is not waited for. */
+/** When the next worker is too old or memory is to be measured, CLOCK_MONOTONIC ms; null: there is no such deadline. */
 export const recyclingDueAt = (view: View): number | null => {
   const current = recycledGeneration(view);
   if (!current || !mayReplace(view, current)) return null;
@@ -22,7 +22,7 @@ export const recyclingDueAt = (view: View): number | null => {
   return dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
 };
 
-/** Replaces the worker that has been too old for the longest time, and has the memory looked at when it is time for that. */
+/** Evicts the worker that has been too old for the longest time, and has memory measured when that is due. */
 export const recycle = (draft: Draft): void => {
   const current = recycledGeneration(draft);
   if (!current || !mayReplace(draft, current)) return;
@@ -37,7 +37,7 @@ export const recycle = (draft: Draft): void => {
   evict(draft, oldest, { kind: "age", afterMs: Math.round(draft.now - oldest.startedAt) });
 };
 
-/** Replaces the worker that has grown furthest beyond its limit. Who is beyond it too has its turn at a later look. */
+/** Evicts the worker that is furthest above its memory limit. Others above it follow after later measurements. */
 export const takeMeasured = (draft: Draft, { sizes }: Measured): void => {
   const current = recycledGeneration(draft);
   const limit = current?.spec.maxMemory ?? null;
@@ -52,7 +52,7 @@ export const takeMeasured = (draft: Draft, { sizes }: Measured): void => {
   if (largest) evict(draft, largest.worker, { kind: "memory", bytes: largest.bytes, limit: largest.limit });
 };
 
-/** The generation whose workers are replaced when they are too old or too large; null while something else goes on, or nobody asked for it. */
+/** The generation to recycle; null while something else is in progress, or if its spec has no limits. */
 const recycledGeneration = ({ service, generations }: View): Generation | null => {
   const { phase, rollout, current } = service;
   if (phase.kind === "stopping" || rollout !== null || current === null) return null;
@@ -62,7 +62,7 @@ const recycledGeneration = ({ service, generations }: View): Generation | null =
 
 const isLimited = ({ maxAgeMs, maxMemory }: Spec): boolean => maxAgeMs !== null || maxMemory !== null;
 
-/** All that are wanted serve, nobody is being replaced, and there is a place for one that drains. */
+/** Whether all wanted workers serve, no replacement is in progress, and one more worker may drain. */
 const mayReplace = (view: View, current: Generation): boolean => {
   if (isReplacing(view)) return false;
   const census = takeCensus(view, current);
@@ -71,7 +71,7 @@ const mayReplace = (view: View, current: Generation): boolean => {
   return isWhole && (spec.maxDraining === null || census.draining < spec.maxDraining);
 };
 
-/** When the first of the available ones is too old: where a worker may be replaced, those are all that live. */
+/** When the first available worker is too old. Where a worker may be replaced, all living ones are available. */
 const firstOldAt = ({ workers }: View, { number }: Generation): number => earliestOf(agesOf(workers, number));
 
 const measureDueAt = ({ service }: View, { spec, createdAt }: Generation): number =>

@@ -1,4 +1,4 @@
-// Deploying what runs once more. A reload that comes while a rollout is in flight waits for its end; more of them are one.
+// Reload: deploys the current spec again. A reload waits for a rollout in flight to end; several that wait are one.
 
 import { changeService, type Draft } from "../model/draft.ts";
 import type { Reload } from "../model/events.ts";
@@ -6,7 +6,7 @@ import { asGiven } from "../model/spec.ts";
 import type { Service } from "../model/state.ts";
 import { beginRollout, isInFlight } from "./rollout.ts";
 
-/** Begins a reload, or remembers that it is wanted when its time comes. */
+/** Begins a reload, or queues it until the rollout in flight has ended. */
 export const reload = (draft: Draft, { now, wallNow }: Reload): void => {
   const { phase, rollout, current, queuedReload } = draft.service;
   if (phase.kind === "stopping" || queuedReload !== null || (rollout === null && current === null)) return;
@@ -14,23 +14,23 @@ export const reload = (draft: Draft, { now, wallNow }: Reload): void => {
   takeQueuedReload(draft);
 };
 
-/** Forgets the reload that waits. */
+/** Drops the queued reload. */
 export const cancelReload = (draft: Draft): void => {
   if (draft.service.queuedReload !== null) changeService(draft, { queuedReload: null });
 };
 
-/** When the reload that waits may begin, CLOCK_MONOTONIC ms: at once when no rollout is in flight any more; null before. */
+/** When the queued reload may begin, CLOCK_MONOTONIC ms; null if none is queued or a rollout is in flight. */
 export const reloadDueAt = (service: Service): number | null =>
   service.queuedReload === null || isInFlight(service) ? null : service.queuedReload.at;
 
-/** Begins the reload that is wanted, unless a rollout is in flight: the end of one is followed by a tick. */
+/** Begins the queued reload unless a rollout is in flight; the end of a rollout is followed by a tick. */
 export const takeQueuedReload = (draft: Draft): void => {
   const { queuedReload, current } = draft.service;
   if (queuedReload === null || isInFlight(draft.service)) return;
   changeService(draft, { queuedReload: null });
   const running = current === null ? undefined : draft.generations[current];
   if (!running) return;
-  // Scaled to nothing, a deploy of none would prove nothing.
+  // Deploy at least one worker: with the service scaled to 0, a deploy of none would prove nothing.
   const instances = Math.max(1, running.instances);
   const spec = { ...asGiven(running.spec), instances };
   const wallNow = queuedReload.wallAt + (draft.now - queuedReload.at);

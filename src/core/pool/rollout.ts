@@ -1,5 +1,5 @@
-// Replacing the current generation with the incoming one, and, when that has failed, the way back, which is the same
-// thing in the other direction. What is done next follows from the state alone, whatever event led to it.
+// Rollout: replaces the current generation with the incoming one. A rollback is the same in the other direction. The
+// next action follows from the state alone, whatever the event was.
 
 import { answer, changeService, type Draft, emit, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Run } from "../model/events.ts";
@@ -17,12 +17,12 @@ import { takeOthers, takeWanted } from "./others.ts";
 import { endReplacement, forgetPause, recordWaiting } from "./pacing.ts";
 import { type Census, isComplete, mayAllGo, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
 
-/** Makes a spec the incoming generation. One that is already on its way is superseded. */
+/** Makes a spec the incoming generation. A rollout in flight is superseded. */
 export const beginRollout = (draft: Draft, run: Pick<Run, "spec" | "request" | "now" | "wallNow" | "order">): void => {
   if (draft.service.rollout) abandonRollout(draft, { kind: "superseded" });
   const number = draft.service.nextGeneration;
   const { request, now } = run;
-  // Compared now, and not when the rollout is complete and an old worker is to be stopped (withGood).
+  // Compared here, so that `withGood` compares by identity when the rollout completes and an old worker is to stop.
   const spec = sharedSpec(run.spec, draft.history.at(-1)?.spec);
   putGeneration(draft, {
     number,
@@ -50,7 +50,9 @@ export const beginRollout = (draft: Draft, run: Pick<Run, "spec" | "request" | "
   recordEvent(draft, { kind: "rolloutStarted", generation: number, instances: spec.instances });
 };
 
-/** Drops the rollout in flight and says so. One that had failed already says why, even if its last lines are not known yet. */
+/**
+ * Drops the rollout in flight and reports it. A rollback keeps its reason, even if the last output is not known yet.
+ */
 export const abandonRollout = (draft: Draft, failure: Failure): void => {
   const { rollout } = draft.service;
   if (!rollout) return;
@@ -59,7 +61,7 @@ export const abandonRollout = (draft: Draft, failure: Failure): void => {
   changeService(draft, { rollout: null });
 };
 
-/** A worker of the incoming generation failed before it was available: one attempt less, or the way back. Returns the attempts left. */
+/** A worker failed before it was available: takes an attempt, or rolls back. Returns the attempts left. */
 export const failAttempt = (draft: Draft, rollout: Rollout, worker: Worker, failure: Failure): number => {
   if (rollout.attemptsLeft > 0) {
     const attemptsLeft = rollout.attemptsLeft - 1;
@@ -70,7 +72,7 @@ export const failAttempt = (draft: Draft, rollout: Rollout, worker: Worker, fail
   return 0;
 };
 
-/** The rollout has failed: from here on the current generation is what is wanted. */
+/** The rollout has failed: from here on the current generation is wanted. */
 export const rollBack = (
   draft: Draft,
   rollout: Rollout,
@@ -87,7 +89,7 @@ export const rollBack = (
   forgetPause(draft);
 };
 
-/** Fails a rollout whose own deadline has passed. With all its workers available it is complete with this very step, and not late. */
+/** Fails a rollout whose deadline has passed. With all workers available it completes in this step and is not late. */
 export const checkDeadline = (draft: Draft): void => {
   const { rollout } = draft.service;
   if (!rollout || !deadlineCounts(draft.service) || rollout.deadlineAt === null || rollout.deadlineAt > draft.now)
@@ -100,13 +102,13 @@ export const checkDeadline = (draft: Draft): void => {
   });
 };
 
-/** Whether the new workers are there, and nothing holds up those that are left of the old ones. */
+/** Whether the new workers are available and nothing holds up the remaining old ones. */
 const isCompleteNow = (draft: Draft, wanted: Generation): boolean => {
   const census = takeCensus(draft, wanted);
   return census.wantedAvailable >= wanted.instances && mayAllGo(draft, wanted, census);
 };
 
-/** A failed rollout that has been answered for is in nobody's way, even if what it had replaced is still being brought back. */
+/** A failed rollout that was answered is not in flight, even while its rollback goes on. */
 export const isInFlight = ({ rollout, pendingRecord }: Draft["service"]): boolean =>
   pendingRecord !== null || (rollout !== null && !rollout.rollingBack?.told);
 
@@ -114,7 +116,7 @@ export const isInFlight = ({ rollout, pendingRecord }: Draft["service"]): boolea
 export const deadlineCounts = ({ rollout, pendingRecord }: Draft["service"]): boolean =>
   rollout !== null && rollout.rollingBack === null && pendingRecord === null;
 
-/** A worker that failed by a timeout is gone, and what it said last is known. */
+/** The failed worker is gone: completes its failure with its last output. */
 export const completeFailure = (draft: Draft, worker: Worker, failure: Failure): void => {
   const { rollout } = draft.service;
   if (!rollout?.rollingBack || rollout.rollingBack.worker !== worker.id) return;
@@ -123,7 +125,7 @@ export const completeFailure = (draft: Draft, worker: Worker, failure: Failure):
   });
 };
 
-/** Stops and starts whatever the rollout, or the way back, allows now, and ends it when it is done. */
+/** Stops and starts what the rollout or rollback allows now, and ends it when it is done. */
 export const advanceRollout = (draft: Draft): void => {
   const wanted = wantedGeneration(draft);
   limitPendingReplacements(draft, wanted);
@@ -141,7 +143,7 @@ export const advanceRollout = (draft: Draft): void => {
   else if (wanted) recordWaiting(draft, wanted, census);
 };
 
-/** Scaled down on the way, there may be more of the wanted generation than are wanted: those that are not available go first. */
+/** After a scale-down in a rollout, too many wanted workers may live: those that are not available stop first. */
 const stopExcess = (draft: Draft, wanted: Generation, excess: number): void => {
   let left = excess;
   takeWanted(draft, wanted, (worker) => {
@@ -152,7 +154,7 @@ const stopExcess = (draft: Draft, wanted: Generation, excess: number): void => {
   });
 };
 
-/** Tells those of the others to go that may. */
+/** Stops those of the others that may stop. */
 export const stopOthers = (draft: Draft, wanted: Generation | null, census: Census): void => {
   if (census.othersLeft === 0) return;
   let isServing = false;
@@ -170,11 +172,11 @@ export const stopOthers = (draft: Draft, wanted: Generation | null, census: Cens
     }
     return true;
   });
-  // With a surge a replacement ends here; without one, when the successor is available.
+  // With a surge the replacement is complete here; without one, when the successor is available.
   if (isServing && wanted && wanted.spec.surge > 0 && census.wantedAvailable > 0) endReplacement(draft, wanted);
 };
 
-/** Starts as many workers of the wanted generation as there is room for, if the time has come. */
+/** Starts as many workers of the wanted generation as there is room for, if no start delay is running. */
 export const startMissing = (draft: Draft, wanted: Generation, census: Census): void => {
   if (draft.now < draft.service.nextStartAt) return;
   const count = isFirstOfFleet(draft) ? wanted.instances - census.wantedAlive : startsWanted(draft, wanted, census);
@@ -188,7 +190,7 @@ export const startMissing = (draft: Draft, wanted: Generation, census: Census): 
   if (count > 0) keepPace(draft);
 };
 
-/** A fleet's workers are all started in the step that begins its rollout; those that are lost later, at the usual pace. */
+/** A fleet's workers all start in the step that begins its rollout. Lost ones are restarted at the usual pace. */
 const isFirstOfFleet = ({ before, service: { rollout } }: Draft): boolean =>
   rollout?.order === "fleet" && before.service.rollout?.generation !== rollout.generation;
 
@@ -205,7 +207,7 @@ const complete = (draft: Draft, rollout: Rollout, { number, spec, createdAt, cre
   recordEvent(draft, { kind: "rolloutComplete", generation: number, tookMs: draft.now - rollout.startedAt });
 };
 
-/** Answers as soon as the failure is known in full; ends the way back when the current generation has its workers again. */
+/** Answers once the failure is fully known. Ends the rollback when the current generation has its workers again. */
 const finishRollback = (draft: Draft, rollout: Rollout, wanted: Generation | null, census: Census): void => {
   const { rollingBack } = rollout;
   if (!rollingBack) return;
@@ -219,7 +221,7 @@ const finishRollback = (draft: Draft, rollout: Rollout, wanted: Generation | nul
     changeService(draft, { rollout: { ...rollout, requests: [], rollingBack: { ...rollingBack, told: true } } });
 };
 
-/** The rollout's answer and event: it was rolled back, and why. */
+/** Answers and reports that the rollout was rolled back, and why. */
 const tell = (
   draft: Draft,
   { generation, requests }: Rollout,

@@ -1,4 +1,4 @@
-// Changing how many workers there should be.
+// Scaling: changes the wanted number of workers.
 
 import { answerOne, changeService, type Draft, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Refusal } from "../model/effects.ts";
@@ -13,7 +13,7 @@ import { takeCensus, wantedGeneration } from "./pool.ts";
 
 const MAX_INSTANCES = 1000;
 
-/** Starts or stops workers until as many live as are wanted now, and answers at once. A rollout in flight goes on with the new number. */
+/** Starts or stops workers to match the new number, and answers at once. A rollout in flight uses the new number. */
 export const scale = (draft: Draft, { request, change, inRollout }: Scale): void => {
   const wanted = wantedGeneration(draft);
   const refusal = refusalOf(draft, wanted, inRollout);
@@ -29,7 +29,7 @@ export const scale = (draft: Draft, { request, change, inRollout }: Scale): void
     setInstances(draft, to);
     recordEvent(draft, { kind: "scaled", from, to });
   }
-  // A rollout starts and stops what it takes at the end of the step.
+  // In a rollout, reconciliation starts and stops workers at the end of the step.
   if (draft.service.rollout === null) fitPool(draft, { ...wanted, instances: to });
   answerOne(draft, request, { kind: "scaled", from, to });
 };
@@ -40,7 +40,7 @@ const refusalOf = (draft: Draft, wanted: Generation | null, inRollout: Scale["in
   return wanted ? null : { kind: "nothingToScale" };
 };
 
-/** Of the current generation and of the incoming one: whichever it will be, that is its number. */
+/** Sets the number of the current and the incoming generation: either may be the one that stays. */
 const setInstances = (draft: Draft, to: number): void => {
   const { current, rollout } = draft.service;
   for (const number of new Set([current, rollout?.generation ?? null])) {
@@ -52,8 +52,8 @@ const setInstances = (draft: Draft, to: number): void => {
 };
 
 const fitPool = (draft: Draft, wanted: Generation): void => {
-  // As seen by nobody, all workers are others: those that are not available first, then the oldest. Who is evicted goes
-  // anyway, and its place is filled with those that are owed.
+  // With no generation wanted, all workers are others: those that are not available first, then the oldest. Evicted
+  // workers stop anyway, and the owed starts fill their slots.
   const census = takeCensus(draft, null);
   const others: Living[] = [];
   takeOthers(draft, null, (worker) => {
@@ -61,9 +61,9 @@ const fitPool = (draft: Draft, wanted: Generation): void => {
     return true;
   });
   limitPendingReplacements(draft, wanted);
-  // Where starts have a pace, those that are missing are started like others that are.
+  // With a pace, reconciliation starts the missing workers.
   const missing = draft.service.manner.pace === null ? wanted.instances - others.length - draft.service.owed : 0;
-  // Until those that are evicted are gone, they take places. What does not fit beside them is owed.
+  // Evicted workers keep their slots until they are gone. Starts that do not fit beside them are owed.
   const surge = census.evicted > 0 ? wanted.spec.surge : 0;
   const starts = Math.max(0, Math.min(missing, wanted.instances + surge - census.alive));
   for (let started = 0; started < starts; started++) startWorker(draft, wanted, "another");

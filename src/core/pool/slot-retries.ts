@@ -1,5 +1,5 @@
-// Attempts counted place by place, for programs that give every worker its own: whoever fails is followed by the next
-// attempt at its place, until there is none left; then the place is given up, and the service goes on with the others.
+// Attempts per slot, for programs that count them for each worker: a failed worker is followed by the next attempt in
+// its slot. When no attempt is left, the slot is given up and the service goes on with the others.
 
 import { changeService, type Draft, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Failure, Worker } from "../model/worker.ts";
@@ -7,8 +7,8 @@ import { wantedGeneration } from "./pool.ts";
 import { rollBack } from "./rollout.ts";
 
 /**
- * A worker failed before it was available. Its place is tried again, or given up; in a rollout that replaces something, or
- * at a first start that leaves nobody, that fails the rollout. Returns the attempts that the place has left.
+ * A worker failed before it was available: retries its slot, or gives it up. A rollout that replaces a generation, or a
+ * first start that leaves no worker, fails instead of giving up the slot. Returns the attempts left for the slot.
  */
 export const retrySlot = (draft: Draft, worker: Worker, failure: Failure): number => {
   const generation = wantedGeneration(draft);

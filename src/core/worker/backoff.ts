@@ -1,4 +1,4 @@
-// Whether and when a worker that died is started again: at once if it had lived for a while, later and later if it keeps dying.
+// Restart backoff: a worker that lived long enough is restarted at once; after repeated failures the delay grows.
 
 import { changeService, type Draft } from "../model/draft.ts";
 import type { Generation, Service } from "../model/state.ts";
@@ -6,32 +6,32 @@ import type { Worker } from "../model/worker.ts";
 
 const MAX_DELAY_MS = 30_000;
 const GROWTH = 1.5;
-/** Where starts may follow at once, those after a failure grow from this. */
+/** If the base is 0, the delays after a failure grow from this. */
 const LEAST_BASE_MS = 100;
-/** For starts that a rollback needs where nothing is respawned otherwise. */
+/** For the starts of a rollback without respawn. */
 const DEFAULT_BASE_MS = 1000;
 
-/** Whether workers of this generation that die between rollouts are started again. */
+/** Whether workers of this generation that exit between rollouts are restarted. */
 export const respawns = (
   { respawn }: Pick<Service, "respawn">,
   wanted: Pick<Generation, "instances"> | null,
 ): boolean => respawn !== null && (respawn.pools !== true || (wanted?.instances ?? 0) > 1);
 
 /**
- * How long after one start the next may follow, in ms. Grows by half with each death before available, to 30 s; a base of 0
- * is for the first of them only.
+ * How long after one start the next may follow, in ms. Grows by half with each death before available, up to 30 s. A
+ * base of 0 applies only without such deaths.
  */
 export const startDelay = (baseMs: number, deaths: number): number => {
   const base = deaths > 0 ? Math.max(baseMs, LEAST_BASE_MS) : baseMs;
   return Math.min(base * GROWTH ** deaths, MAX_DELAY_MS);
 };
 
-/** How long after a deploy that crank itself tries the next one may follow, when `failures` have failed. */
+/** How long after a failed deploy of its own crank retries, after so many failures. */
 export const retryDelay = (failures: number): number => startDelay(DEFAULT_BASE_MS, failures);
 
 /**
- * Counts a death. The delay runs from the dead worker's start, so one that had lived for longer is replaced at once.
- * `before available` deaths make the next delay longer, until a worker is available.
+ * Counts a death. The delay runs from the dead worker's start, so a worker that lived longer is replaced at once.
+ * Deaths `before available` make the next delay longer, until a worker is available.
  */
 export const countDeath = (draft: Draft, worker: Worker, when: "before available" | "after available"): void => {
   const { respawn, nextStartAt } = draft.service;
@@ -40,7 +40,7 @@ export const countDeath = (draft: Draft, worker: Worker, when: "before available
   changeService(draft, { deaths, nextStartAt: Math.max(nextStartAt, worker.startedAt + delay) });
 };
 
-/** Something was started: where starts have a pace, the next one waits. */
+/** With a pace, delays the start that follows this one. */
 export const keepPace = (draft: Draft): void => {
   const { manner, respawn, deaths } = draft.service;
   if (manner.pace === null) return;
@@ -52,7 +52,7 @@ export const forgetDeaths = (draft: Draft): void => {
   if (draft.service.deaths > 0) changeService(draft, { deaths: 0 });
 };
 
-/** Whoever deploys does not wait for the sins of what ran before. */
+/** A new deploy or a rollback resets the backoff. */
 export const forgetBackoff = (draft: Draft): void => {
   const { deaths, nextStartAt } = draft.service;
   if (deaths > 0 || nextStartAt > 0) changeService(draft, { deaths: 0, nextStartAt: 0 });

@@ -1,5 +1,5 @@
-// Workers that are asked: whether they can serve, one probe after the other, until enough of them in a row went well; and
-// then whether they are alive, until enough of them in a row failed.
+// Probes: while a worker starts, until enough in a row succeed and it can serve; while it is ready, until enough in a
+// row fail and it is not alive.
 
 import { changeService, type Draft, emit, putWorker, specOf } from "../model/draft.ts";
 import type { Probed } from "../model/events.ts";
@@ -9,7 +9,7 @@ import type { Probing, Worker } from "../model/worker.ts";
 type Starting = Extract<Worker, { kind: "starting" }>;
 type Ready = Extract<Worker, { kind: "ready" }>;
 
-/** How a worker is asked in the state that it is in; null: it is not. */
+/** The probe for the worker's current state; null: none. */
 export const probeFor = (spec: Spec | undefined, { kind }: Worker): Probe | null => {
   const asked = kind === "starting" ? spec?.readiness : kind === "ready" ? spec?.liveness : null;
   return asked?.kind === "probe" ? asked : null;
@@ -17,23 +17,23 @@ export const probeFor = (spec: Spec | undefined, { kind }: Worker): Probe | null
 
 const probeOf = (draft: Draft, worker: Worker): Probe | null => probeFor(specOf(draft, worker.generation), worker);
 
-/** Whether it has to be asked whether it can serve. */
+/** Whether probes decide its readiness. */
 export const isProbed = (draft: Draft, worker: Starting): boolean => probeOf(draft, worker) !== null;
 
-/** The probes of a worker that gets ready: the first one comes after an interval. null: it is not asked. */
+/** Probing of a worker that becomes ready: the first probe comes after an interval. null: it has no liveness probe. */
 export const livenessProbing = (draft: Draft, worker: Worker): Probing | null => {
   const liveness = specOf(draft, worker.generation)?.liveness;
   if (liveness?.kind !== "probe") return null;
   return { probe: 0, streak: 0, nextAt: draft.now + liveness.intervalMs, detail: "" };
 };
 
-/** Lets the keeper watch over a ready worker that has to say by itself that it is alive. */
+/** Starts the watchdog of a ready worker, if its spec has one. */
 export const beginWatch = (draft: Draft, worker: Worker): void => {
   const liveness = specOf(draft, worker.generation)?.liveness;
   if (liveness?.kind === "watchdog") emit(draft, { kind: "watch", worker: worker.id, periodMs: liveness.periodMs });
 };
 
-/** Sends the first probe of a worker that runs now, or the next one of a worker whose time for it has come. */
+/** Sends the first or the next probe of a worker. */
 export const beginProbe = (draft: Draft, worker: Starting | Ready): void => {
   const probe = draft.service.nextProbe;
   const { streak = 0, detail = "" } = worker.probing ?? {};
@@ -42,7 +42,7 @@ export const beginProbe = (draft: Draft, worker: Starting | Ready): void => {
   emit(draft, { kind: "probe", worker: worker.id, probe });
 };
 
-/** Takes a probe's result. Returns whether that decides: the worker can serve, or is not alive. If not, the next one follows after the interval. */
+/** Returns whether the result decides: the worker can serve, or is not alive. Otherwise the next probe is scheduled. */
 export const takeProbed = (draft: Draft, worker: Starting | Ready, { probe, verdict, detail }: Probed): boolean => {
   const { probing } = worker;
   const asked = probeOf(draft, worker);
@@ -56,7 +56,7 @@ export const takeProbed = (draft: Draft, worker: Starting | Ready, { probe, verd
 const longer = (streak: number): number => streak + 1;
 const broken = (): number => 0;
 
-/** A worker that only other workers keep from answering has not shown that it can serve; but that says nothing against its life either. */
+/** `unsure`: other workers took all its connections. That is no proof that it serves, nor that it is not alive. */
 const STREAK_AFTER = {
   starting: { ok: longer, no: broken, unsure: broken },
   ready: { ok: broken, no: longer, unsure: (streak: number) => streak },

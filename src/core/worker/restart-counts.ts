@@ -1,15 +1,17 @@
-// How often workers were started again, place by place: a place is an index, for as long as a generation's workers follow
-// one another there. For people; nothing is decided by it.
+// Restart counts per slot. A slot is an index for as long as workers of one generation follow one another there. For
+// people only: nothing is decided by it.
 
 import { changeService, type Draft } from "../model/draft.ts";
 import type { GenerationNumber, Worker } from "../model/worker.ts";
 
-/** A worker was lost: who comes to its place next was started again. Once more for the same one changes nothing. */
+/**
+ * A worker was lost: its successor in the slot counts as a restart. Repeated for the same worker it changes nothing.
+ */
 export const countRestart = (draft: Draft, { index, generation, restarts = 0 }: Worker): void => {
   changeService(draft, { losses: { ...draft.service.losses, [index]: { generation, restarts: restarts + 1 } } });
 };
 
-/** How often a worker was started again at this place, with the one that is being started now. */
+/** Restart count of the slot, including the start that happens now. */
 export const restartsAt = (draft: Draft, index: number, generation: GenerationNumber): number => {
   const { losses } = draft.service;
   const loss = losses?.[index];

@@ -1,4 +1,4 @@
-// How a worker is started: as a number of its own, before anybody knows its pid.
+// How a worker is started: with an id of its own, because its pid is not known yet.
 
 import { changeService, type Draft, emit, putGeneration, putWorker, recordEvent } from "../model/draft.ts";
 import type { Own } from "../model/owner.ts";
@@ -7,7 +7,7 @@ import type { GenerationNumber, Worker } from "../model/worker.ts";
 import { freeIndex } from "../model/workers.ts";
 import { restartsAt } from "./restart-counts.ts";
 
-/** Starts one more worker of a generation: one more of the pool, or one in the place of another that was evicted. */
+/** Starts a worker of a generation: an additional one, or the replacement of an evicted one. */
 export const startWorker = (draft: Draft, { number, spec }: Generation, as: "another" | "replacement"): void => {
   const id = draft.service.nextWorker;
   const attempt = takeAttempt(draft, number);
@@ -33,7 +33,7 @@ export const startWorker = (draft: Draft, { number, spec }: Generation, as: "ano
   recordEvent(draft, { kind: "workerStarting", worker: id, generation: number });
 };
 
-/** The next attempt at a place whose last worker failed, if there is one; else the first. */
+/** The next attempt of a slot whose last worker failed, if there is one; else the first. */
 const takeAttempt = (draft: Draft, number: GenerationNumber): number => {
   const generation = draft.generations[number];
   const failed = generation?.retrying[0];

@@ -1,4 +1,4 @@
-// How a worker is stopped: its spec's steps, one after the other, each at its time after the first.
+// How a worker is stopped: by the steps of its spec in order, each at its time after the first.
 
 import { type Draft, emit, putWorker, recordEvent, specOf } from "../model/draft.ts";
 import type { MainExited } from "../model/events.ts";
@@ -12,7 +12,7 @@ export type Living = Exclude<Worker, { kind: "stopping" }>;
 
 const DEFAULT_STEPS: readonly StopStep[] = [{ signal: "SIGTERM", afterMs: 0 }];
 
-/** Tells a worker to go: the first step is taken now. */
+/** Begins to stop a worker: takes the first step now. */
 export const beginStop = (draft: Draft, worker: Living): void => {
   const stopping = stoppingFrom(draft, worker);
   if (worker.kind === "ready" && worker.dismissal !== undefined) stopping.dismissal = worker.dismissal;
@@ -20,7 +20,7 @@ export const beginStop = (draft: Draft, worker: Living): void => {
   putWorker(draft, stopping);
 };
 
-/** What it is when it has been told nothing yet. Its own fields, not copied from another object: that takes longer. */
+/** The worker before its first stop step. Field by field: copying from another object is slower. */
 const stoppingFrom = (draft: Draft, worker: Living): Own<Stopping> => {
   const { now } = draft;
   const stopping: Own<Stopping> = {
@@ -43,7 +43,7 @@ const stoppingFrom = (draft: Draft, worker: Living): Own<Stopping> => {
   return stopping;
 };
 
-/** A worker goes by itself, as if its first step had been taken already. */
+/** The worker ends by itself, as if the first step had been taken. */
 export const beginLeaving = (draft: Draft, worker: Living): void => {
   const stopping = stoppingFrom(draft, worker);
   stopping.unasked = true;
@@ -53,12 +53,12 @@ export const beginLeaving = (draft: Draft, worker: Living): void => {
   putWorker(draft, stopping);
 };
 
-/** Ends a worker that has failed: at once, or by the steps that the program has for it. */
+/** Ends a failed worker: by SIGKILL at once, or by steps if the policy has some or the worker may be serving. */
 export const endFailed = (draft: Draft, worker: Living, failure: Failure): void => {
   const stopping = stoppingFrom(draft, worker);
   stopping.failure = failure;
   const isUnheard = worker.kind === "starting" && worker.unheard === true;
-  // One that holds some of the sockets may serve clients there.
+  // A worker that holds some of the sockets may serve clients on them.
   const isServing = failure.kind === "notServing" && failure.sockets.held > 0;
   if (draft.service.manner.failSteps !== null || isUnheard || isServing) return takeNextStep(draft, stopping);
   const spec = specOf(draft, worker.generation);
@@ -68,7 +68,7 @@ export const endFailed = (draft: Draft, worker: Living, failure: Failure): void 
   sendSignal(draft, worker, "SIGKILL", spec?.killMode === "process" ? "process" : "tree");
 };
 
-/** Takes the next step now, due or not, and those that belong to the same moment. */
+/** Takes the next step now, due or not, and further steps that are due now. */
 export const takeNextStep = (draft: Draft, worker: Stopping): void => {
   const next = { ...worker };
   takeSteps(draft, next);
@@ -81,7 +81,7 @@ const takeSteps = (draft: Draft, worker: Own<Stopping>): void => {
   const spec = specOf(draft, worker.generation);
   const steps = stepsFor(draft, spec, worker);
   const last = steps.length - 1;
-  // Of a rest that has no more steps, and is to go all the same.
+  // The main process has ended and no steps are left: kill the rest of its tree.
   if (worker.rest !== undefined && worker.nextStep > last) return sendSignal(draft, worker, "SIGKILL", "tree");
   for (let taken = worker.nextStep; ; taken++) {
     const step = steps[taken];
@@ -94,11 +94,11 @@ const takeSteps = (draft: Draft, worker: Own<Stopping>): void => {
   }
 };
 
-/** Takes the steps from the first one on, whatever was taken before: on the way down there may be others than before. */
+/** Restarts the stop from the first step: a shutdown may have other steps. */
 export const restartStop = (draft: Draft, worker: Stopping): void =>
   takeNextStep(draft, { ...worker, nextStep: 0, stepAt: draft.now });
 
-/** Sends the signal of the step that was taken last once more: nobody knows whether it was sent. */
+/** Repeats the signal of the last step, because it is not known whether it was sent. */
 export const repeatLastStep = (draft: Draft, worker: Stopping): void => {
   const spec = specOf(draft, worker.generation);
   const steps = stepsFor(draft, spec, worker);
@@ -108,15 +108,15 @@ export const repeatLastStep = (draft: Draft, worker: Stopping): void => {
 };
 
 /**
- * The last resort is for all that the worker has started; what comes first is for its main process to pass on or not. Where
- * that has ended, all steps are for the rest.
+ * The last step goes to the whole process tree, earlier ones to the main process, which may pass them on. After the
+ * main process has ended, all steps go to the tree.
  */
 const targetOf = (worker: Stopping, spec: Spec | undefined, isLastResort: boolean): "process" | "tree" =>
   worker.rest !== undefined || (isLastResort && spec?.killMode !== "process") ? "tree" : "process";
 
 /**
- * The main process of a worker that was being stopped has ended before others of its tree: they get the signal that it got,
- * and what time is left. What was to be killed is killed.
+ * The main process of a stopping worker has ended before the rest of its tree. The rest gets the same signal, and the
+ * time that is left; after a failure without steps, SIGKILL.
  */
 export const stopRest = (
   draft: Draft,
@@ -131,7 +131,7 @@ export const stopRest = (
   signalRest(draft, left, ending, signal);
 };
 
-/** The main process of a worker has ended that nobody was stopping: what else there is of it is killed. */
+/** The main process has ended and was not being stopped: kills the rest of the tree. */
 export const killRest = (
   draft: Draft,
   worker: Living,
@@ -161,22 +161,22 @@ const stepsFor = (
   { failure, dismissal }: Stopping,
 ): readonly StopStep[] => {
   if (failure !== null && manner.failSteps !== null) return manner.failSteps;
-  // A shutdown by other steps does not begin the stop of one that has failed anew.
+  // A shutdown with other steps does not restart the stop of a failed worker.
   const others = phase.kind === "stopping" && failure === null ? phase.steps : null;
   const given = others ?? spec?.stopSteps ?? [];
   const steps = given.length > 0 ? given : DEFAULT_STEPS;
   return dismissal?.kind === "watchdog" && others === null ? aborting(steps) : steps;
 };
 
-/** What has not fed its watchdog is to leave a core behind that says why (systemd.service(5), WatchdogSignal=). */
+/** A worker that missed its watchdog gets SIGABRT, to leave a core dump (systemd.service(5), WatchdogSignal=). */
 const aborting = ([first, ...others]: readonly StopStep[]): readonly StopStep[] => [
   { signal: "SIGABRT", afterMs: first?.afterMs ?? 0 },
   ...others,
 ];
 
 /**
- * When the step after `taken` is due. It keeps its distance from that one: if nobody was there to take a step in time,
- * the steps that have come due meanwhile are not all taken at once.
+ * When the step after `taken` is due. The distance to `taken` is kept: steps that came due while no supervisor ran are
+ * not all taken at once.
  */
 const dueAfter = (now: number, steps: readonly StopStep[], taken: number): number | null => {
   const step = steps[taken];
@@ -195,7 +195,7 @@ type Identity = Pick<Worker, "id" | "generation" | "index" | "attempt" | "pid" |
   restarts?: number;
 };
 
-/** What a worker is, whatever its state. */
+/** The fields that a worker has in every state. */
 export const identityOf = (worker: Worker): Identity => {
   const { id, generation, index, attempt, pid, startTime, startedAt, replacement, restarts } = worker;
   const identity: Identity = { id, generation, index, attempt, pid, startTime, startedAt };
