@@ -1,5 +1,5 @@
-// Taking over what a killed crank left. Until this crank has all of it, and has written it down, the old journal stays as it
-// is: whatever kills this crank meanwhile, the next one finds the same.
+// Adoption of the service of a killed crank. The old journal stays as it is until this crank has adopted everything and
+// written it down: if this crank is killed meanwhile, the next one finds the same.
 
 import { describeErrno } from "../../core/errno.ts";
 import { isSameHistory, mergeHistories, numberAfter } from "../../core/model/history.ts";
@@ -27,7 +27,7 @@ import { keepCopy } from "./record-file.ts";
 const leftSocket = (memory: Memory, handle: number): LeftSocket | undefined =>
   memory.adoption?.sockets.find((socket) => socket.handle === handle);
 
-/** Takes the socket elsewhere: from the next who holds it, or beside them; else a sentence that says why it cannot be had. */
+/** Takes the socket from its next holder, or beside all of them; else returns a sentence that says why that failed. */
 export const takeElsewhere = async (memory: Memory, opening: Opening, reason: string): Promise<string | null> => {
   const { adoption } = memory;
   const socket = leftSocket(memory, opening.handle);
@@ -48,7 +48,7 @@ export const takeElsewhere = async (memory: Memory, opening: Opening, reason: st
   return null;
 };
 
-/** With the port that it has. */
+/** The address with the port that the socket has. */
 const fixedAddress = (opening: Opening, socket: LeftSocket): Opening["address"] => {
   try {
     return parseUri(socket.address).address;
@@ -58,7 +58,7 @@ const fixedAddress = (opening: Opening, socket: LeftSocket): Opening["address"] 
   }
 };
 
-/** Whether what was taken is the socket that was meant. */
+/** Whether the socket that was taken is the one that was meant. */
 export const isTheLeftOne = (
   memory: Memory,
   opening: Opening,
@@ -68,7 +68,7 @@ export const isTheLeftOne = (
   return !socket || isOpenAt(fixedAddress(opening, socket), event);
 };
 
-/** What of the old journal goes on; the rest (settings, sockets, connections) is this crank's own. */
+/** Entries of the old journal that are kept; the rest (settings, sockets, connections) is this crank's own. */
 const GOES_ON = new Set([
   "service",
   "decision",
@@ -84,14 +84,17 @@ const GOES_ON = new Set([
   "once",
 ]);
 
-/** The first step: notes what is to be had, and where. The old crank may have been killed in the middle of a line. */
+/**
+ * The first step: notes what can be adopted, and from where. The old crank may have been killed in the middle of a
+ * line.
+ */
 export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
   rememberAdoption(memory, adoption);
   if (memory.platform.endsInHalfLine(STDOUT)) memory.batch.command({ kind: "log", sink: STDOUT, bytes: "\n" });
 };
 const STDOUT = 1;
 
-/** Everything is open: takes charge of the workers, and goes on where the other crank was. */
+/** Everything is open: takes charge of the workers, and continues where the other crank was. */
 export const takeOver = async (
   memory: Memory,
   settings: Settings,
@@ -137,7 +140,7 @@ export const takeOver = async (
   for (const loss of lostDescriptors(left)) recordEvent(memory, loss, now);
   rememberAdoption(memory, null);
   serveAgain(memory, settings, now);
-  // What nobody knows gives way to what was good last.
+  // An unknown state gives way to the last good spec.
   const last = memory.core.history.at(-1);
   if (adoption.orphans?.isUncertain === true && memory.core.service.rollout === null && last)
     deployForNobody(memory, last.spec, now);
@@ -151,7 +154,7 @@ const inherit = (memory: Memory, { entries }: LeftService): void => {
   restoreEntries(memory, kept);
 };
 
-/** The good runs of both, and numbers for the next that neither has given. */
+/** Merges both histories, and takes a next number that neither has used. */
 const inheritHistory = async (
   memory: Memory,
   settings: Settings,
@@ -171,7 +174,7 @@ const inheritHistory = async (
   log(memory, "warning", `The record ${path} ${why}; they are left out, and a copy of it is kept as ${copy}`);
 };
 
-/** Whoever asked has lost the connection; a client that named its request may come back for the answer. */
+/** The clients have lost their connections. One that named its request may come back for the answer. */
 const keepRequests = (memory: Memory, left: LeftService): number[] => {
   const kept: number[] = [];
   for (const [request, pending] of left.memory.pending) {
@@ -183,8 +186,8 @@ const keepRequests = (memory: Memory, left: LeftService): number[] => {
 };
 
 /**
- * A start that was only intended has been found: who it is is written down with the adoption. If this crank is killed too
- * before it is told so, the next one would look for a start of this one.
+ * The process of a start that was only intended was found: the adoption writes down which it is. If this crank is
+ * killed before the keeper reports it, the next crank would otherwise look for a start of this one.
  */
 const noteFound = (memory: Memory, { workers }: Adoption, now: number): void => {
   for (const { id, pid, startTime } of workers) {
@@ -210,7 +213,7 @@ const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: 
   recordEvent(memory, { kind: "adopted", pid, pids, of: workers.length + lost.length, afterMs }, now);
 };
 
-/** What is to run does, or is on its way; else it is started as at any start. */
+/** Starts what should run as at any start, unless it runs or is being started. */
 const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
   const { service, workers, generations } = memory.core;
   const { current, rollout } = service;
@@ -223,7 +226,7 @@ const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
   if (!isServed) redeploy(memory, now);
 };
 
-/** The keeper could not do what adopting a worker takes. */
+/** The keeper failed at a step of adopting a worker. */
 export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): void => {
   const named = { worker: event.id, pid: findWorker(memory.core.workers, event.id)?.pid ?? null };
   const reason = describeErrno(event.errno);
@@ -241,7 +244,7 @@ export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kin
   });
 };
 
-/** Without these it is watched all the same. */
+/** After these losses the worker is supervised all the same. */
 const LOSSES: Readonly<Record<string, string>> = {
   output: "its output cannot be had back",
   "notify-socket": "its NOTIFY_SOCKET cannot be bound anew, nobody hears what it says there",

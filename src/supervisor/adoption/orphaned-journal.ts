@@ -1,5 +1,5 @@
-// What a crank that was killed left, looked at when another one starts: its journal, or its workers without one. What cannot be
-// used is kept aside.
+// What a killed crank left, examined when another one starts: its journal, or its workers without one. Unusable files
+// are kept under another name.
 import { mergeHistories } from "../../core/model/history.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { log } from "../events/log.ts";
@@ -13,7 +13,7 @@ import { beginAdoption } from "./adoption.ts";
 import { examine, examineOrphans } from "./orphaned-service.ts";
 import type { Orphan } from "./orphaned-workers.ts";
 
-/** The journal that is at the path; null: there is none. Throws StartError if it is not one to be believed. */
+/** The journal at the path; null: there is none. Throws StartError if it cannot be trusted. */
 const leftJournal = ({ platform }: Memory, path: string): Uint8Array | null => {
   try {
     return platform.readBytes(path);
@@ -24,8 +24,8 @@ const leftJournal = ({ platform }: Memory, path: string): Uint8Array | null => {
 };
 
 /**
- * What a journal that is still there says: it was left by a crank that was killed. `isAdopting`: its workers live, and are to
- * be adopted. `history`, `nextGeneration`: what it knew beyond the record.
+ * What a left journal says; its crank was killed. `isAdopting`: its workers live, and are to be adopted. `history`,
+ * `nextGeneration`: what it knew beyond the record.
  */
 export type LeftJournal = {
   readonly isAdopting: boolean;
@@ -34,7 +34,7 @@ export type LeftJournal = {
 };
 const NO_JOURNAL: LeftJournal = { isAdopting: false, history: [], nextGeneration: 1 };
 
-/** Looks at what a crank that was killed left, if one was: its journal, or, without one that counts, its workers by themselves. */
+/** Examines what a killed crank left, if there is one: its journal or, without a valid one, its orphaned workers. */
 export const lookForLeft = async (
   memory: Memory,
   settings: Settings,
@@ -56,14 +56,14 @@ export const lookForLeft = async (
     return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
   }
   const { nextGeneration } = verdict;
-  // A run may have been good, and everything killed before it was recorded.
+  // A deploy may have completed just before everything was killed, and not be in the record.
   const history = verdict.recordPath === settings.recordPath ? verdict.history : [];
   if (isLeaving && verdict.kind === "adopt") {
     const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
     setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
     return { isAdopting: false, history, nextGeneration };
   }
-  // A journal that could neither be written nor removed is older than the workers that it does not know.
+  // A journal that could neither be written nor removed is older than the workers that are missing from it.
   const known = verdict.kind === "adopt" ? verdict.adoption.workers : [];
   const isOlder = (orphans: readonly Orphan[]): boolean =>
     orphans.some(({ worker, keeper, holds }) => holds && keeper === verdict.pid && !verdict.workers.includes(worker)) &&
@@ -81,7 +81,7 @@ export const lookForLeft = async (
   return { isAdopting: true, history, nextGeneration };
 };
 
-/** Takes note of workers that no journal tells of, if there are any that can be adopted. Throws StartError where there are others. */
+/** Notes orphaned workers without a journal, if they can be adopted. Throws StartError if there are others. */
 export const adoptOrphans = async (
   memory: Memory,
   settings: Settings,

@@ -1,4 +1,4 @@
-// What a crank that was killed left: its journal read and understood, and what of it still lives. Changes nothing.
+// What a killed crank left: its journal, read and understood, and what of it still lives. Changes nothing.
 import type { DescriptorsLost } from "../../control/supervisor-events.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { allWorkers } from "../../core/model/workers.ts";
@@ -15,9 +15,9 @@ import { type Left, survey } from "./survey.ts";
 
 type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
 
-/** What is to be made of a journal that was left: `aside` completes "the journal FILE …". */
+/** What to do with a left journal. `aside` completes "the journal FILE …". */
 export type Verdict =
-  /** `isStale`: its keeper itself has said that it does not count. */
+  /** `isStale`: its keeper marked it as invalid. */
   | { readonly kind: "aside"; readonly reason: string; readonly isStale: boolean }
   | ({
       readonly kind: "nobody";
@@ -27,27 +27,27 @@ export type Verdict =
     } & Known)
   | ({ readonly kind: "adopt"; readonly adoption: Adoption } & Known);
 
-/** What it knew of good runs, in which file it recorded them, and which number the next was to have. */
+/** The good deploys that it knew, the file in which it recorded them, and its next number. */
 type Known = {
   readonly pid: number;
-  /** The numbers of all workers that it knew. */
+  /** The ids of all workers that it knew. */
   readonly workers: readonly number[];
   readonly history: readonly GoodSpec[];
   readonly recordPath: string | null;
   readonly nextGeneration: number;
 };
 
-/** A journal of this boot, as its crank knew it. */
+/** A journal of this boot, as its crank left it. */
 export type LeftService = Left & {
   readonly memory: Memory;
   readonly entries: ReadonlyMap<string, Uint8Array>;
-  /** Workers to which a signal was perhaps sent and perhaps not. */
+  /** Workers to which a signal may or may not have been sent. */
   readonly unsure: readonly number[];
   /** The last event that was consumed. */
   readonly consumed: number;
 };
 
-/** Understands a journal; a text completes "the journal FILE …" and says why that is not possible. */
+/** Reads a journal. A string says why it cannot be used, and completes "the journal FILE …". */
 export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftService | string => {
   const journal = readJournal(bytes);
   switch (journal.kind) {
@@ -91,24 +91,24 @@ const understand = (
   }
 };
 
-/** What is known of workers that no journal tells of; null: it cannot be understood. */
+/** The service of orphaned workers without a journal; null: it cannot be understood. */
 export const orphansLeft = (surroundings: Surroundings, { pid, orphans }: Adoption): LeftService | null => {
   const encoder = new TextEncoder();
   const entries = new Map(
     Object.entries(orphans?.entries ?? {}).map(([key, value]) => [key, encoder.encode(JSON.stringify(value))] as const),
   );
-  // They are told to go once more: nobody knows which of them have been.
+  // Stopping workers are signalled again, because it is not known which of them were.
   const left = understand(surroundings, { pid, entries, consumed: 0 }, []);
   return typeof left === "string" ? null : left;
 };
 
-/** The workers that no journal tells of. `unknown`: those that hold the sockets, with pids and commands, of which the record says nothing. */
+/** Orphaned workers without a journal. `unknown`: they hold the sockets, but the record does not say what they run. */
 export type OrphanVerdict =
   | { readonly kind: "none" }
   | { readonly kind: "unknown"; readonly orphans: readonly Orphan[] }
   | { readonly kind: "adopt"; readonly adoption: Adoption };
 
-/** Looks for workers of this service by themselves, and what could be made of them. `isWanted`: whether they count. */
+/** Looks for orphaned workers of this service, and decides what to do with them. `isWanted`: whether they count. */
 export const examineOrphans = async (
   surroundings: Surroundings,
   settings: Settings,
@@ -129,7 +129,7 @@ export const examineOrphans = async (
   return { kind: "adopt", adoption: { ...(await survey(processes, left, looker)), orphans } };
 };
 
-/** Looks at what was left, and decides. */
+/** Examines a left journal, and decides. */
 export const examine = async (surroundings: Surroundings, settings: Settings, bytes: Uint8Array): Promise<Verdict> => {
   const left = readLeft(surroundings, bytes);
   if (typeof left === "string") return { kind: "aside", reason: left, isStale: readJournal(bytes).kind === "stale" };
@@ -148,7 +148,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
       return { kind: "nobody", lost: adoption.lost, losses: lostDescriptors(left), ...known };
     return { kind: "adopt", adoption, ...known };
   } catch (error) {
-    // Values of the wrong shape under the right checksum: somebody else's doing.
+    // Values of the wrong shape with the right checksum were not written by crank.
     return {
       kind: "aside",
       isStale: false,
@@ -157,7 +157,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
   }
 };
 
-/** What of the descriptors that workers had left for later ones is lost with the keeper that held them. */
+/** The stored descriptors that are lost because the keeper that held them was killed. */
 export const lostDescriptors = ({ pid, memory }: LeftService): readonly DescriptorsLost[] => {
   const all = [...memory.stored.values()];
   const lost = all.filter(({ place }) => place.kind !== "lent").map(({ name }) => name);

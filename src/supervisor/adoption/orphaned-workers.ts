@@ -1,6 +1,6 @@
-// Workers of a killed crank that no journal tells of, because its disk had failed or something has removed it: found by
-// themselves (their user, what their environment names, the sockets that they hold), and turned into what a journal would
-// have said, as far as the record knows what they run. Changes nothing.
+// Orphaned workers of a killed crank whose journal is missing (its disk failed, or the file was removed). They are
+// found by their user, their environment and the sockets that they hold, and turned into what a journal would have
+// said, as far as the record knows what they run. Changes nothing.
 import type { GoodSpec, Spec } from "../../core/model/spec.ts";
 import { type Generation, initialState } from "../../core/model/state.ts";
 import type { Worker } from "../../core/model/worker.ts";
@@ -14,7 +14,10 @@ import { respawnOf, type Settings } from "../state/settings.ts";
 import type { Memory, OpenSocket } from "../state/store.ts";
 import { hasOnly } from "../workers/notify/ownership.ts";
 
-/** A process that is the main one of a worker. `keeper`: the crank that started it. `holds`: it has a socket of the service open. */
+/**
+ * The main process of an orphaned worker. `keeper`: the crank that started it. `holds`: it has a socket of the service
+ * open.
+ */
 export type Orphan = {
   readonly facts: ProcessFacts;
   readonly worker: number;
@@ -24,22 +27,22 @@ export type Orphan = {
   readonly holds: boolean;
 };
 
-/** All of them, and the sockets of this service that they hold. */
+/** All orphaned workers, and the sockets of this service that they hold. */
 export type Orphans = { readonly workers: readonly Orphan[]; readonly sockets: readonly OpenSocket[] };
 
 type Look = Pick<Memory, "platform"> & { readonly settings: Settings; readonly history: readonly GoodSpec[] };
 
-/** Looks at every process that there is. */
+/** Searches all processes. */
 export const findOrphans = async (processes: ProcessTable, look: Look): Promise<Orphans> => {
   const users = [look.platform.uid, ...look.history.flatMap(({ spec }) => spec.user?.uid ?? [])];
   const named: { readonly facts: ProcessFacts; readonly name: Name; readonly inodes: ReadonlySet<number> }[] = [];
   for (const pid of processes.list()) {
     const facts = pid === look.platform.pid ? null : processes.facts(pid);
-    // Another user can write such an environment; it cannot become this one.
+    // Another user could write such an environment, but cannot run as this user.
     if (!facts || !hasOnly(facts, users)) continue;
     const environment = await processes.environment(pid);
     const name = environment ? nameIn(environment, look.settings) : null;
-    // What a worker has started itself has the same environment, and another pid.
+    // Processes that a worker started have the same environment, but another pid.
     if (name && environment?.get("LISTEN_PID") === String(pid))
       named.push({ facts, name, inodes: socketsOf(processes, pid) });
   }
@@ -59,7 +62,7 @@ export const findOrphans = async (processes: ProcessTable, look: Look): Promise<
 
 type Name = Omit<Orphan, "facts" | "holds">;
 
-/** Which worker of this service an environment names; null: none. */
+/** The worker of this service that an environment names; null: none. */
 const nameIn = (environment: Environment, { name, control, runDirectory }: Settings): Name | null => {
   if (name !== "" && environment.get("CRANK_NAME") !== name) return null;
   const path = control?.address.kind === "unix" ? control.address.path : null;
@@ -81,7 +84,7 @@ const socketsOf = (processes: ProcessTable, pid: number): ReadonlySet<number> =>
   return new Set(targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []).map(Number));
 };
 
-/** Two of one number are of different cranks: the one that was started last counts. */
+/** Two workers with one id are of different cranks: the one that was started last counts. */
 const oneOfEach = (workers: readonly Orphan[]): readonly Orphan[] => {
   const inOrder = [...workers].sort((a, b) => a.facts.startTime - b.facts.startTime);
   return [...new Map(inOrder.map((orphan) => [orphan.worker, orphan])).values()].sort((a, b) => a.worker - b.worker);
@@ -90,7 +93,7 @@ const oneOfEach = (workers: readonly Orphan[]): readonly Orphan[] => {
 const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
 const isLiteral = (host: string): boolean => /^[\d.]+$|:/.test(host);
 
-/** Whether it is the socket that an address means; a host by name, or none, may be any. */
+/** Whether the socket is bound to this address. A host name, or no host, may be any address. */
 const isAt = (address: Address, { type, at }: BoundSocket): boolean => {
   if (address.kind === "unix") return "path" in at && at.path === address.path && type === UNIX_TYPES[address.type];
   if (address.kind !== "internet" || !("port" in at) || address.port === 0) return false;
@@ -104,7 +107,7 @@ const openSocket = (address: Address, bind: number, { type, at }: BoundSocket): 
   return { handle: bindHandle(bind), bind, domain, type, address: formatAddress(shown) };
 };
 
-/** Puts their journal together; null: the record knows nothing that they could run. */
+/** Makes the journal that is missing; null: the record holds no spec for these workers. */
 export const reconstruct = (look: Look, { workers, sockets }: Orphans, now: number): Reconstruction | null => {
   const { settings, history } = look;
   const newest = history.at(-1);
@@ -139,7 +142,7 @@ export const reconstruct = (look: Look, { workers, sockets }: Orphans, now: numb
       startedAt: now,
     };
     if (serving.includes(orphan)) return { ...common, kind: "ready", readyAt: now, availableAt: null };
-    // It has closed its sockets, so it has been told to go.
+    // It has closed its sockets, so it is stopping.
     const stepAfterMs = specOf(orphan.generation).stopSteps[1]?.afterMs;
     const stepAt = stepAfterMs === undefined ? null : now + stepAfterMs;
     return { ...common, kind: "stopping", stoppingAt: now, wasReady: true, nextStep: 1, stepAt, failure: null };
@@ -157,7 +160,7 @@ export const reconstruct = (look: Look, { workers, sockets }: Orphans, now: numb
   return { entries, isUncertain };
 };
 
-/** The wanted one, or the lowest that nobody has. */
+/** The wanted index if it is free, else the lowest free one. */
 const freeIndex = (used: Set<number>, wanted: number): number => {
   let index = wanted;
   for (let lowest = 0; used.has(index); lowest++) index = lowest;

@@ -1,4 +1,4 @@
-// The record as a file: made, and read when crank starts. What of it cannot be used is kept aside.
+// The record as a file: created, and read when crank starts. Unusable parts are kept in another file.
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { log } from "../events/log.ts";
 import { StartError } from "../sockets/sockets.ts";
@@ -6,7 +6,7 @@ import type { Settings } from "../state/settings.ts";
 import type { Memory } from "../state/store.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
 
-/** Makes sure that the record can be used. Returns what is in the way. */
+/** Makes sure that the record can be used. Returns the problem if there is one. */
 export const prepareRecord = ({ platform }: Memory, { recordPath }: Settings): string | null => {
   const failure = recordPath === null ? null : platform.ensureFile(recordPath, EMPTY_RECORD);
   if (failure === null) return null;
@@ -14,7 +14,7 @@ export const prepareRecord = ({ platform }: Memory, { recordPath }: Settings): s
   return `the record ${recordPath} cannot be written: ${failure}; ${advice} another with -prefix or -conf`;
 };
 
-/** The good specs that the record holds. What cannot be understood is kept aside; if that is all, crank starts empty. */
+/** The good specs of the record. Unusable parts are kept in another file; if nothing is usable, crank starts empty. */
 export const readRecord = async (memory: Memory, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
   const { platform } = memory;
   platform.removeTemporaries(path);
@@ -48,12 +48,12 @@ const sayLeftOut = async (
     `The record ${path} ${leftOut.slice(0, MOST_TOLD).join("; it ")}; crank goes on with ${kept} of it, and keeps a copy of all as ${copy}`,
   );
 };
-/** Of a record that is damaged all over, so many faults are told. */
+/** How many faults of a damaged record are logged. */
 const MOST_TOLD = 3;
 
 /**
- * Keeps what the record holds in another file, before it is replaced. The record itself stays where it is meanwhile:
- * however crank is interrupted, the next one finds it.
+ * Copies the record to another file before it is replaced. The record itself stays in place until then: the next crank
+ * finds it even if this one is interrupted.
  */
 export const keepCopy = async ({ platform }: Memory, path: string, text: string): Promise<string> => {
   const isTaken = (name: string): boolean => {

@@ -1,5 +1,5 @@
-// The record: the last good specs, on disk. Its four outer keys are the original crank's, which can read the file; the
-// rest is ours. Reading and writing texts only; the file itself is the platform's.
+// The record: the last good specs, on disk. Its four outer keys are those of the original crank, which can read the
+// file; the rest is new. Only reads and writes texts: the platform handles the file.
 import * as v from "valibot";
 import { ANSWER_LISTS, JsonTooDeepError, parseJson } from "../../control/json.ts";
 import { historyOf } from "../../core/model/history.ts";
@@ -11,15 +11,15 @@ const RECORD_VERSION = 1;
 const NS_PER_MS = 1_000_000;
 
 export type RecordReading =
-  /** `leftOut` says of each entry that could not be understood what is wrong with it; it completes "the record FILE …". */
+  /** `leftOut`: for each unusable entry what is wrong with it, to complete "the record FILE …". */
   | { readonly kind: "history"; readonly history: readonly GoodSpec[]; readonly leftOut: readonly string[] }
-  /** Nothing of it is usable; `reason` completes "the record FILE …". */
+  /** Nothing in it is usable. `reason` completes "the record FILE …". */
   | { readonly kind: "unusable"; readonly reason: string };
 
-/** What is written into a new record. */
+/** The content of a new record. */
 export const EMPTY_RECORD = "{}\n";
 
-/** The file's text for this history. The newest spec is the one that the original would run. */
+/** The text of the file for this history. The newest spec is the one that the original crank would run. */
 export const formatRecord = (given: readonly GoodSpec[]): string => {
   const history = historyOf(given);
   const newest = history.at(-1)?.spec;
@@ -33,13 +33,13 @@ export const formatRecord = (given: readonly GoodSpec[]): string => {
   })}\n`;
 };
 
-/** Whether anything in it may be a secret: the value of an environment variable, which the worker's own /proc entry hides as well. */
+/** Whether it may hold a secret: the value of an environment variable, which /proc hides from other users too. */
 export const holdsSecrets = (history: readonly GoodSpec[]): boolean =>
   history.some(({ spec }) => Object.values(spec.env).some((value) => value !== null));
 
 /**
- * Reads a record, ours or the original's: as much of it as can be understood. `defaults` fill what the original's does not
- * say.
+ * Reads a record of this crank or of the original: as much as can be understood. `defaults` fill in what the original
+ * does not say.
  */
 export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): RecordReading => {
   if (text.trim() === "") return { kind: "unusable", reason: "is empty" };
@@ -82,7 +82,7 @@ type Issue = v.BaseIssue<unknown>;
 const wrongValue = (issue: Issue, below = ""): string =>
   `has a wrong value at ${[below, v.getDotPath(issue) ?? ""].filter((part) => part !== "").join(".") || "its top"}: ${issue.message}`;
 
-/** Each entry by itself: one that was damaged costs none of the others. */
+/** Checks each entry by itself, so that a damaged one costs none of the others. */
 const readEntries = (entries: readonly unknown[]): { history: readonly GoodSpec[]; leftOut: readonly string[] } => {
   const good: GoodSpec[] = [];
   const leftOut: string[] = [];
@@ -102,7 +102,7 @@ const readEntries = (entries: readonly unknown[]): { history: readonly GoodSpec[
   return { history: historyOf(good), leftOut };
 };
 
-/** What a spec gets that has been taken: where it leads to, and how many workers it was scaled to. */
+/** Allowance for what a deploy adds to a spec: the resolved paths, and the scaled number of workers. */
 const RESOLVED_BYTES = 16 * 1024;
 
 const readOriginal = (value: unknown, defaults: SpecDefaults, cwd: string): GoodSpec[] | string => {
@@ -135,11 +135,11 @@ const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): 
   return [{ generation: 0, at: 0, spec }];
 };
 
-/** Nothing, zero or less is no limit. */
+/** Missing, zero and negative values mean no limit. */
 const fromNanoseconds = (ns: number | undefined): number | null =>
   ns === undefined || ns <= 0 ? null : ns / NS_PER_MS;
 
-// Built when a record is read, and not before: most supervisors never read one.
+// Built when a record is read, because most supervisors never read one.
 const originalSchema = () =>
   v.object({
     cwd: v.optional(v.string()),
@@ -200,7 +200,7 @@ const specSchema = () =>
       v.object({ kind: v.literal("delay"), afterMs: duration() }),
       probeSchema(),
     ]),
-    // Records of earlier versions know none.
+    // Missing from records of earlier versions.
     liveness: v.optional(
       v.nullable(v.variant("kind", [v.object({ kind: v.literal("watchdog"), periodMs: duration() }), probeSchema()])),
       null,
@@ -215,7 +215,7 @@ const specSchema = () =>
     socketsOptional: v.exactOptional(v.literal(true)),
     retries: wholeNumber(),
     rolloutDeadlineMs: v.nullable(duration()),
-    // An earlier version wrote down less.
+    // Missing from records of earlier versions.
     pauseMs: v.optional(duration(), UNPACED.pauseMs),
     maxDraining: v.optional(v.nullable(wholeNumber()), UNPACED.maxDraining),
     maxAgeMs: v.optional(v.nullable(duration()), UNPACED.maxAgeMs),

@@ -1,4 +1,5 @@
-// Looks at what a killed crank left: which of its workers live and are its own, and who holds its sockets. Changes nothing.
+// Surveys what a killed crank left: which of its workers live and are its own, and which processes hold its sockets.
+// Changes nothing.
 import type { State } from "../../core/model/state.ts";
 import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";
@@ -10,21 +11,21 @@ import type { Bind, Settings } from "../state/settings.ts";
 import type { OpenSocket } from "../state/store.ts";
 import { hasOnly, isNamedBy } from "../workers/notify/ownership.ts";
 
-/** What a journal holds, as far as the survey asks. `pid` is the keeper that wrote it. */
+/** What the survey needs of a journal. `pid` is the keeper that wrote it. */
 export type Left = {
   readonly pid: number;
   readonly settings: Settings;
   readonly core: State;
   readonly sockets: ReadonlyMap<number, OpenSocket>;
-  /** Workers that the keeper was not told to start yet: they still will be. */
+  /** Workers that the keeper was not told to start yet. They will be started later. */
   readonly unstarted: readonly number[];
   /** The pid of the keeper that started a worker: this one, or one that was killed before it. */
   keeperOf(worker: number): number;
 };
 
-/** Who looks: its own user, and for which binds. */
+/** The crank that surveys: its user and its binds. */
 export type Looker = {
-  /** This process, which is nothing that was left. */
+  /** This process, which is not an orphan. */
   readonly pid: number;
   readonly uid: number;
   readonly binds: readonly Bind[];
@@ -34,7 +35,7 @@ export type Looker = {
 const FIRST_FD = 3;
 const O_RDWR = 2;
 
-/** Looks at everything. `adoption.workers` is empty when nobody is left. */
+/** Surveys everything. `adoption.workers` is empty if no worker is left. */
 export const survey = async (processes: ProcessTable, left: Left, looker: Looker): Promise<Adoption> => {
   const inspector = new Inspector(processes, left, looker);
   const workers: LeftWorker[] = [];
@@ -56,7 +57,7 @@ export const survey = async (processes: ProcessTable, left: Left, looker: Looker
   return { pid: left.pid, sockets, workers, lost };
 };
 
-/** Processes that hold the sockets and are nobody's worker, as sentences. It looks at every process that there is. */
+/** Processes that hold the sockets but are not workers, as sentences. Searches all processes. */
 export const strangers = (
   processes: ProcessTable,
   left: Left,
@@ -72,7 +73,7 @@ class Inspector {
   readonly #looker: Looker;
   readonly #bound: ReadonlyMap<number, BoundSocket>;
   readonly #descriptors = new Map<number, Descriptors>();
-  /** The inodes of the old sockets, by the index of their bind then. */
+  /** The inodes of the old sockets, by the index of their old bind. */
   readonly #inodes: ReadonlyMap<number, ReadonlySet<number>>;
 
   constructor(processes: ProcessTable, left: Left, looker: Looker) {
@@ -87,7 +88,10 @@ class Inspector {
     );
   }
 
-  /** Whether `pid` still is this worker: pid and start time name a process, its user says that nobody else has become it. */
+  /**
+   * Whether `pid` still is this worker. Pid and start time identify a process; its user proves that it is not an
+   * impostor.
+   */
   async recognise(worker: Worker, pid: number): Promise<Recognised> {
     const facts = this.#processes.facts(pid);
     if (!facts) return { reason: `process ${pid} is gone` };
@@ -100,8 +104,8 @@ class Inspector {
   }
 
   /**
-   * The process of a start that was asked for in the very last moment, if there is one. Nothing but its user says that it is
-   * not somebody's who has only written the same environment, so it has to have that user's ids alone.
+   * The process of a start that was requested just before the crash, if there is one. Another user's process could have
+   * the same environment, so it must have only the worker's user ids.
    */
   async findIntended(worker: Worker): Promise<Recognised> {
     const taken = new Set(allWorkers(this.#left.core.workers).map(({ pid }) => pid));
@@ -120,7 +124,7 @@ class Inspector {
     return { reason: "its start was only just asked for, and no process of it is there" };
   }
 
-  /** What is left of a worker whose main process has ended: as itself, adopted only to be ended. null: nothing. */
+  /** What is left of a worker whose main process has ended. It is adopted only to be stopped. null: nothing is left. */
   async restOf(worker: Worker): Promise<LeftWorker | null> {
     const { id, pid, startTime } = worker;
     if (pid === null || this.#processes.facts(pid)?.startTime === startTime) return null;
@@ -129,7 +133,7 @@ class Inspector {
       const facts = other === this.#looker.pid ? null : this.#processes.facts(other);
       if (!facts || facts.startTime < startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
       const environment = await this.#processes.environment(other);
-      // The process that was started itself is the worker, and the journal says otherwise.
+      // The first process would be the worker's main process, which the journal says has ended.
       const isFirst = environment?.get("LISTEN_PID") === String(other);
       if (!isFirst && this.#isStartedBy(worker, environment)) rest.push({ pid: other, startTime: facts.startTime });
     }
@@ -146,7 +150,7 @@ class Inspector {
     return { id: worker.id, pid, startTime, output, losses };
   }
 
-  /** Who holds the socket that this bind had; null if the crank before did not have it. */
+  /** The holders of the socket that this bind had; null if the crank before did not have it. */
   findSocket(bind: Bind, index: number, workers: readonly Omit<Holder, "fd">[]): LeftSocket | null {
     const old = this.#oldSocket(bind, index);
     if (!old || old.bind === null) return null;
@@ -183,18 +187,18 @@ class Inspector {
     return this.#left.core.generations[worker.generation]?.spec.user?.uid ?? this.#looker.uid;
   }
 
-  /** A worker that has changed its user is known by what only it was given. */
+  /** A worker that changed its user is identified by its sockets or its environment. */
   async #isProvenBy(worker: Worker, { pid }: ProcessFacts): Promise<boolean> {
     return this.#holds(pid, this.#allInodes()) || (await this.#isNamed(worker, pid));
   }
 
-  /** LISTEN_PID is the pid that the keeper gave it, so what a worker starts itself is not taken for it. */
+  /** LISTEN_PID is the pid that the keeper set, so it does not match processes that the worker started. */
   async #isNamed(worker: Worker, pid: number): Promise<boolean> {
     const environment = await this.#processes.environment(pid);
     return environment?.get("LISTEN_PID") === String(pid) && this.#isStartedBy(worker, environment);
   }
 
-  /** Whether the environment is the one that the worker was given, and hands on. */
+  /** Whether the environment is the one that the worker was given and passes on. */
   #isStartedBy({ id, generation }: Worker, environment: Environment | null): boolean {
     const { settings, core } = this.#left;
     return isNamedBy(environment, {
@@ -206,10 +210,10 @@ class Inspector {
     });
   }
 
-  /** A process that overwrote its environment at once: one that holds the sockets and leads a group. */
+  /** Whether it may be a worker that overwrote its environment: it holds the sockets and leads a process group. */
   async #mayBe({ pid, group }: ProcessFacts): Promise<boolean> {
     if (group !== pid || !this.#holds(pid, this.#allInodes())) return false;
-    // One that says that it is another worker, or another crank's, is that.
+    // A process that names another worker, or another crank, is not this one.
     return (await this.#processes.environment(pid))?.has("CRANK_WORKER") !== true;
   }
 
@@ -238,7 +242,7 @@ class Inspector {
     return open.kind === "shown" && open.descriptors.some(({ target }) => inodes.has(inodeOf(target, "socket")));
   }
 
-  /** Its own pipe is the one that it has open both ways: nobody else opens pipes like that, and nobody else's is to be read. */
+  /** Its output pipe is the one that it has open for reading and writing. Only crank opens pipes like that. */
   #outputOf(pid: number, losses: string[]): number | null {
     if (this.#left.settings.logFormat === "raw") return null;
     const open = this.#open(pid);
@@ -253,7 +257,7 @@ class Inspector {
     return pipe?.fd ?? null;
   }
 
-  /** The socket that this bind had before: the one at the same address, or the same words at the same place. */
+  /** The old socket of this bind: the one with the same address, at the same place first. */
   #oldSocket(bind: Bind, index: number): OpenSocket | null {
     const before = this.#left.settings.binds;
     const olds = [...this.#left.sockets.values()];
@@ -283,7 +287,7 @@ const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number
 const inodeOf = (target: string, kind: "socket"): number =>
   target.startsWith(`${kind}:[`) ? Number(target.slice(kind.length + 2, -1)) : -1;
 
-/** Where a socket listens; null for what no URI says. */
+/** The address of a socket; null if no URI can express it. */
 const addressOf = ({ address }: OpenSocket): Address | null => {
   try {
     return parseUri(address).address;

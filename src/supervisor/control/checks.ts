@@ -1,11 +1,11 @@
-// How workers are asked, as a `run` request wants it: for readiness and for liveness. What was said before holds until it is
-// said otherwise.
+// The probes that a `run` request asks for, for readiness and for liveness. Earlier settings stay until they are
+// changed.
 import type { LiveParams, ReadyParams, RunParams } from "../../control/run-params.ts";
 import type { Liveness, Probe, Readiness } from "../../core/model/spec.ts";
 import { probeAddressProblem } from "../workers/start/probes.ts";
 import { SpecError } from "./spec-error.ts";
 
-/** What can be said of the probes of either; undefined: nothing. */
+/** The settings of a probe; undefined: not given. */
 type Terms = {
   readonly interval: number | undefined;
   readonly timeout: number | undefined;
@@ -27,7 +27,7 @@ export const readinessFrom = (from: Readiness, params: RunParams): Readiness => 
   return asked;
 };
 
-/** How a ready worker shows that it is alive; null: it need not. Throws SpecError. */
+/** How a ready worker shows that it is alive; null: it does not. Throws SpecError. */
 export const livenessFrom = (from: Liveness | null, params: RunParams): Liveness | null => {
   const { live, liveAddress, liveInterval, liveTimeout, liveThreshold } = params;
   const asked = live === undefined ? from : askedLiveness(live, from);
@@ -50,7 +50,7 @@ const askedReadiness = (ready: ReadyParams, from: Readiness): Readiness => {
     case "delay":
       return { kind: "delay", afterMs: ready.after };
     default:
-      // What was said of the last probe holds for the next one.
+      // Settings of the last probe stay for the next one.
       return { ...READINESS_TERMS, ...(from.kind === "probe" ? from : {}), kind: "probe", check: ready };
   }
 };

@@ -1,4 +1,4 @@
-// One line from a control connection: who says it, whether they may, what it is.
+// One line from a control connection: its sender, whether it is authorized, and what it asks for.
 
 import { type ClientLine, parseClientLine } from "../../control/jsonrpc.ts";
 import { ERROR_CODES } from "../../control/messages.ts";
@@ -15,7 +15,7 @@ import { handleCall, type MethodHandlers } from "./requests.ts";
 type Line = Extract<KeeperEvent, { kind: "line" }>;
 type Foreign = Extract<ClientLine, { kind: "foreign" }>;
 
-/** Takes a line: does what it asks for, or answers why not. Nothing that a client sends ends anything but its own request. */
+/** Handles a line. Nothing that a client sends can end more than its own request. */
 export const takeLine = (memory: Memory, event: Line, handlers: MethodHandlers): Promise<void> | void => {
   if (event.listener === METRICS_HANDLE) return takeRequestLine(memory, event);
   const line = parseClientLine(event.bytes);
@@ -29,16 +29,16 @@ export const takeLine = (memory: Memory, event: Line, handlers: MethodHandlers):
   return handleCall(memory, handlers, { ...asker, now: event.deliveredAt }, checked.call);
 };
 
-/** Who may not ask has nothing to do here: its connection is closed, so that it takes nobody's place. */
+/** An unauthorized connection is closed, so that it does not use up a place. */
 const turnAway = (memory: Memory, { connection, rpc }: Asker, message: string): void =>
   endConnection(memory, connection, { code: ERROR_CODES.unauthorized, message }, rpc ?? null);
 
-/** No JSON-RPC: the front end's dialect may know it. */
+/** Not JSON-RPC: the front end's dialect may understand it. */
 const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign): Promise<void> => {
   const { dialect } = memory.frontEnd;
   const mayControl = whyNot(memory, event, "") === null;
   if (!(await dialect.take(memory, { event, text, mayControl }))) return answerOddLine(memory, event, reply);
-  // One line is all that an acknowledgement takes.
+  // An acknowledgement is one line.
   if (!mayControl) memory.batch.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
 };
 
@@ -48,7 +48,10 @@ const answerOddLine = (memory: Memory, event: Line, reply: string): void => {
   memory.batch.command({ kind: "write", connection: event.connection, bytes: reply, close });
 };
 
-/** Why the sender may not ask for this; null if they may. Who crank runs as may, and root; over tcp who shows the secret. */
+/**
+ * Why the sender may not ask for this; null if it may. Crank's own user and root may; over TCP, a client with the
+ * token.
+ */
 const whyNot = (memory: Memory, event: Line, method: string): string | null => {
   if (memory.settings?.control?.address.kind === "internet") {
     if (method === "authenticate" || memory.authenticated.has(event.connection)) return null;

@@ -1,4 +1,4 @@
-// The answers to questions: ps, status, history, info. Reads the memory, changes nothing.
+// Answers to queries: ps, status, history, info. Reads the memory and changes nothing.
 import type {
   DrainingInfo,
   HistoryEntry,
@@ -25,7 +25,7 @@ import { isoTime, offsetAt, offsetText, wallTime } from "../state/facts.ts";
 import type { Memory, OpenSocket, WorkerReport } from "../state/store.ts";
 import { storeLimit } from "../workers/start/stored-descriptors.ts";
 
-/** The workers that a selector means: the state flags add up, the pid narrows. `unselected` is what no selector at all means. */
+/** The selected workers: the state flags add up, the pid narrows. `unselected`: what an empty selector means. */
 export const selectWorkers = (state: State, selector: Selector, unselected: "all" | "none"): readonly Worker[] => {
   const workers = allWorkers(state.workers);
   const kinds = (["starting", "ready", "stopping"] as const).filter((kind) => selector[kind] === true);
@@ -60,7 +60,7 @@ const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
   };
 };
 
-/** What it has said of itself. */
+/** What the worker reported about itself. */
 const ownWords = (said: WorkerReport = {}): Pick<WorkerInfo, "status" | "errno" | "reloading"> => {
   const { status = "", errno = 0, reloading } = said;
   return {
@@ -70,13 +70,13 @@ const ownWords = (said: WorkerReport = {}): Pick<WorkerInfo, "status" | "errno" 
   };
 };
 
-/** What `ps` answers. */
+/** The answer to `ps`. */
 export const workersFor = (memory: Memory, selector: Selector): WorkerInfo[] =>
   selectWorkers(memory.core, selector, "all").map((worker) => workerInfo(memory, worker));
 
 type Queues = Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
 
-/** What `status` answers. `queues`: of each socket, by its handle. */
+/** The answer to `status`. `queues`: by socket handle. */
 export const status = (memory: Memory, queues: Queues): Status => {
   const { service, generations } = memory.core;
   const shown = service.current ?? service.rollout?.generation ?? null;
@@ -158,7 +158,7 @@ const drainingInfo = ({ core }: Memory): DrainingInfo => {
   return { workers: count, generations: [...generations], limit: wantedGeneration(core)?.spec.maxDraining ?? null };
 };
 
-/** What `history` answers. */
+/** The answer to `history`. */
 export const history = (memory: Memory): HistoryEntry[] =>
   memory.core.history.map((good) => ({
     generation: good.generation,
@@ -170,7 +170,7 @@ export const history = (memory: Memory): HistoryEntry[] =>
     ...(good.spec.resolved ? { resolved: shown(good.spec.resolved) } : {}),
   }));
 
-/** What `info` answers. */
+/** The answer to `info`. */
 export const info = (memory: Memory): Info => ({
   name: memory.settings?.name ?? "",
   version: VERSION,

@@ -1,4 +1,4 @@
-// What goes back over control connections: answers, errors and notifications, and who follows what.
+// What is sent over control connections: answers, errors and notifications, and the requests that wait for them.
 import { encodeAnswer, encodeError, encodeResult, type RpcId } from "../../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "../../control/messages.ts";
 import { describeFailure, describeRefusal, describeServing } from "../../core/describe.ts";
@@ -18,22 +18,22 @@ import { forgetPending, rememberFinished, rememberPending } from "../state/remem
 import type { Memory } from "../state/store.ts";
 import { status, workersFor } from "./queries.ts";
 
-/** What some method answers. */
+/** The result of any method. */
 export type Result = Methods[Method]["result"];
 
 /** Where an answer goes. `rpc` undefined: a notification, which gets none. */
 export type Asker = { readonly connection: number; readonly rpc: RpcId | undefined };
 
-/** Sends a line that is complete with its newline. */
+/** Sends a complete line, with its newline. */
 export const sendLine = (memory: Memory, connection: number, line: string): void => {
   if (connection === NOBODY) return;
   memory.batch.command({ kind: "write", connection, bytes: line, close: 0 });
 };
 
-/** The longest answer, in UTF-16 units: with UTF-8's three bytes for each it fits into what a connection may hold. */
+/** The longest answer, in UTF-16 units. With up to three UTF-8 bytes each it fits into a connection's buffer. */
 const LONGEST_ANSWER = Math.floor(LIMITS.connectionOutputBytes / 3) - 1024;
 
-/** Sends the result of a request; an answer that is too long for a connection becomes an error. */
+/** Sends the result of a request. An answer that is too long becomes an error. */
 export const reply = (memory: Memory, asker: Asker, result: Result): void => {
   if (asker.rpc !== undefined) sendBounded(memory, asker, encodeResult(asker.rpc, result));
 };
@@ -51,7 +51,10 @@ const sendBounded = (memory: Memory, asker: Asker, line: string): void => {
   });
 };
 
-/** Ends a connection with a word why. `guess`: it showed a secret that is none, and the next one of its address waits longer. */
+/**
+ * Ends a connection with an error. `guess`: the client sent a wrong token, so the next connection from its address
+ * waits longer.
+ */
 export const endConnection = (
   memory: Memory,
   connection: number,
@@ -67,7 +70,7 @@ export const endConnection = (
   });
 };
 
-/** Sends an error, unless whoever asked wants no answer. */
+/** Sends an error, unless it was a notification. */
 export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {
   if (asker.rpc !== undefined) sendLine(memory, asker.connection, encodeError(asker.rpc, error));
 };
@@ -86,19 +89,21 @@ export const notify = (
   sendLine(memory, connection, `{"jsonrpc":"2.0","method":"${method}","params":${json}}\n`);
 };
 
-/** The core's answer to a request, passed on to whoever asked, if they are still there. */
+/** Passes the core's answer to the client, if it is still connected. */
 export const answer = (memory: Memory, request: number, outcome: Outcome, before: State["generations"]): void => {
   const pending = memory.pending.get(request);
   if (!pending) return;
   const said = JSON.stringify(outcomeMessage(memory, outcome, before));
-  // Its progress comes first, and that is told behind the deeds.
+  // Its progress notifications come first, and those are published after the batch.
   if (pending.kind === "rollout" && (memory.events.hasUnpublished || pending.generation === memory.look?.generation))
     return rememberPending(memory, request, { ...pending, said });
   forgetPending(memory, request);
   finishWith(memory, pending, said);
 };
 
-/** Gives the answers that waited for their progress to be told. One that waits for a look at its worker goes on to. */
+/**
+ * Gives the answers that waited for their progress to be published, except those that also wait for a look at a worker.
+ */
 export const giveHeldAnswers = (memory: Memory): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation === memory.look?.generation) continue;
@@ -107,7 +112,7 @@ export const giveHeldAnswers = (memory: Memory): void => {
   }
 };
 
-/** Adds a warning to the answers of the deploys of a generation that have not been given yet. */
+/** Adds a warning to the held answers of a generation's deploys. */
 const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: string): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation !== generation) continue;
@@ -119,7 +124,7 @@ const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: 
   }
 };
 
-/** The looks at a generation's worker are over: its deploys get their answers, with a warning if there is one. */
+/** The looks at a generation's worker have ended: its deploys get their answers, with a warning if there is one. */
 export const endHeldAnswers = (
   memory: Memory,
   { generation, warning }: { readonly generation: GenerationNumber; readonly warning: string | null },
@@ -130,7 +135,7 @@ export const endHeldAnswers = (
 
 type Said = { readonly result: Result } | { readonly error: RpcError };
 
-/** Says the last word on a request, and keeps it for a client that lost its connection. */
+/** Gives the final answer to a request, and keeps it for a client that lost its connection. */
 export const finish = (memory: Memory, pending: Pending, said: Said): void =>
   finishWith(memory, pending, JSON.stringify(said));
 
@@ -140,7 +145,7 @@ const finishWith = (memory: Memory, pending: Pending, said: string): void => {
   sendAnswer(memory, pending, said);
 };
 
-/** What may have kept a worker from saying that it is ready. */
+/** What may have prevented a worker from reporting readiness. */
 const unreached = (memory: Memory, spec: Spec | undefined): string => {
   const closed = memory.settings && spec ? closedTo(memory.platform, memory.settings, spec) : null;
   return closed === null ? "" : `. ${closed}`;
@@ -168,7 +173,7 @@ const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generat
       return {
         error: {
           code: ERROR_CODES.failed,
-          // An exit is said in the original's words alone.
+          // An exit is described in the original's words alone.
           message:
             describeFailure(failure) +
             unreached(memory, before[generation]?.spec) +
@@ -184,7 +189,7 @@ const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generat
   }
 };
 
-/** Tells those who wait for the upgrade with this number how it went. */
+/** Answers the requests that wait for the upgrade with this number. */
 export const answerUpgrade = (memory: Memory, upgrade: number, said: Said): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "upgrade" || pending.upgrade !== upgrade) continue;
@@ -193,7 +198,7 @@ export const answerUpgrade = (memory: Memory, upgrade: number, said: Said): void
   }
 };
 
-/** Crank ends: no upgrade comes to its end any more. */
+/** Crank ends: a running upgrade will not end any more. */
 export const abandonUpgrades = (memory: Memory): void => {
   const message = "Crank has ended; it was not upgraded";
   for (const pending of [...memory.pending.values()])
@@ -201,11 +206,13 @@ export const abandonUpgrades = (memory: Memory): void => {
       answerUpgrade(memory, pending.upgrade, { error: { code: ERROR_CODES.refused, message } });
 };
 
-/** The token of the barrier behind a request's signals. Those of crank's own start are small numbers. */
+/** The token of the mark behind a request's signals. Tokens of crank's own start are small numbers. */
 export const signalToken = (request: number): number => FIRST_SIGNAL_TOKEN + request;
 const FIRST_SIGNAL_TOKEN = 2 ** 32;
 
-/** The keeper could not send a worker a signal that somebody asked for; who asked is told with the rest. False: nobody did. */
+/**
+ * The keeper could not send a requested signal. The request's answer reports it. Returns false if no request sent it.
+ */
 export const signalWasRefused = (memory: Memory, worker: number, reason: string): boolean => {
   const asked = [...memory.pending].filter(
     ([, pending]) => pending.kind === "signals" && pending.workers.includes(worker),
@@ -218,7 +225,7 @@ export const signalWasRefused = (memory: Memory, worker: number, reason: string)
   return asked.length > 0;
 };
 
-/** All signals of a request are sent: it is answered, or waits for the workers' end. */
+/** All signals of a request are sent: answers it, or waits for the workers to end. */
 export const signalsAreSent = (memory: Memory, token: number): void => {
   const request = token - FIRST_SIGNAL_TOKEN;
   const pending = memory.pending.get(request);
@@ -232,7 +239,7 @@ export const signalsAreSent = (memory: Memory, token: number): void => {
   else refuse(memory, pending, refused);
 };
 
-/** Takes the gone worker out of every `kill -wait`, and answers those that waited for it alone. */
+/** Removes a worker that is gone from every `kill -wait`, and answers those that waited only for it. */
 export const workerIsGone = (memory: Memory, worker: number): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind !== "gone" || !pending.workers.includes(worker)) continue;
@@ -246,7 +253,7 @@ export const workerIsGone = (memory: Memory, worker: number): void => {
   }
 };
 
-/** One more socket's queue is known; answers the `status` that waited for the last. */
+/** The queue of one more socket is known. Answers the `status` if that was the last one. */
 export const queueIsKnown = (
   memory: Memory,
   request: number,
@@ -260,7 +267,7 @@ export const queueIsKnown = (
   answerStatus(memory, request, { ...pending, waiting, queues });
 };
 
-/** The kernel does not say how full a queue is; answers the `status` that waited for it with what is known. */
+/** The kernel does not report the queues. Answers the `status` with what is known. */
 export const queuesStayUnknown = (memory: Memory, request: number): void => {
   const pending = memory.pending.get(request);
   if (pending?.kind === "status") answerStatus(memory, request, { ...pending, waiting: [] });
@@ -273,13 +280,13 @@ const answerStatus = (memory: Memory, request: number, pending: Extract<Pending,
   reply(memory, pending, status(memory, pending.queues));
 };
 
-/** Whether somebody waits for a measurement. */
+/** Whether a request waits for a measurement. */
 export const isMeasurementAwaited = ({ pending }: Memory): boolean =>
   [...pending.values()].some(
     (one) => one.kind === "ps" || (one.kind === "status" && one.isMeasuring) || one.kind === "scrape",
   );
 
-/** The workers are measured as well as they can be: answers who waited for that. */
+/** The measurement is as complete as it can be: answers the requests that wait for it. */
 export const answerMeasured = (memory: Memory): void => {
   for (const [request, pending] of memory.pending) {
     if (pending.kind === "status") answerStatus(memory, request, { ...pending, isMeasuring: false });
@@ -289,7 +296,7 @@ export const answerMeasured = (memory: Memory): void => {
   }
 };
 
-/** Asks the keeper how full the queues are, for a `status` that waits. */
+/** Asks the keeper for the queues, for a `status` that waits. */
 export const askQueues = (memory: Memory, request: number): readonly number[] => {
   keepBacklogs(memory);
   const streams = serviceSockets(memory).filter((socket) => socket.type !== SOCK_DGRAM);

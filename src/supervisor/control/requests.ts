@@ -1,4 +1,4 @@
-// What can be asked on the control socket: a handler for every method of the protocol.
+// The requests of the control socket: a handler for every method of the protocol.
 
 import type { RpcId } from "../../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods } from "../../control/messages.ts";
@@ -18,7 +18,7 @@ import { type Asker, askQueues, endConnection, notify, refuse, reply, sendAnswer
 import { SpecError } from "./spec-error.ts";
 import { specFrom } from "./specs.ts";
 
-/** A request as it came in: from whom, and when (CLOCK_MONOTONIC ms). */
+/** A request: where its answer goes, and when it came (CLOCK_MONOTONIC ms). */
 export type Call = Asker & { readonly now: number };
 export type Handler<M extends Method> = (
   memory: Memory,
@@ -27,11 +27,11 @@ export type Handler<M extends Method> = (
 ) => Promise<void> | void;
 export type MethodHandlers = { readonly [M in Method]: Handler<M> };
 
-/** Who waits for the answer. A notification is carried out all the same, and nobody waits for it. */
+/** Where the answer goes. A notification is carried out too, but gets no answer. */
 export const waiterOf = ({ connection, rpc }: Call): { readonly connection: number; readonly rpc: RpcId } =>
   rpc === undefined ? { connection: NOBODY, rpc: null } : { connection, rpc };
 
-/** Answers one request by its method's handler. Its parameters have been validated. */
+/** Handles one request, whose parameters are valid. */
 export const handleCall = <M extends Method>(
   memory: Memory,
   handlers: MethodHandlers,
@@ -43,19 +43,19 @@ export const handleCall = <M extends Method>(
   return handler(memory, call, params);
 };
 
-/** Deploys the last good spec as it ran, for nobody who waits: crank's own start. */
+/** Deploys the last good spec as it ran, without an answer: crank's own start. */
 export const redeploy = (memory: Memory, now: number): void => {
   const spec = currentSpec(memory);
   if (spec) deployForNobody(memory, spec, now);
 };
 
-/** The same as a reload of what did not start: resolved once more. */
+/** The same for a reload of something that did not start: paths are resolved again. */
 export const redeployAnew = (memory: Memory, now: number): void => {
   const spec = currentSpec(memory);
   if (spec) deployForNobody(memory, asGiven(spec), now);
 };
 
-/** Deploys a spec that nobody waits for. */
+/** Deploys a spec without a request. */
 export const deployForNobody = (memory: Memory, spec: Spec, now: number): void =>
   memory.advance({
     kind: "run",
@@ -72,7 +72,7 @@ export const deployForNobody = (memory: Memory, spec: Spec, now: number): void =
 const currentSpec = (memory: Memory): Spec | null => {
   const { service, generations } = memory.core;
   const current = service.current === null ? undefined : generations[service.current];
-  // Scaled to nothing, a deploy of none would prove nothing.
+  // Deploy at least one worker: with the service scaled to 0, a deploy of none would prove nothing.
   const instances = Math.max(1, current?.instances ?? 1);
   if (current) return instances === current.spec.instances ? current.spec : { ...current.spec, instances };
   return memory.core.history.at(-1)?.spec ?? null;
@@ -132,10 +132,10 @@ const deployOptions = (params: RunParams): Deploy => ({
   expectPid: params.pid ?? null,
 });
 
-/** What is not given is taken from the last successful run, at its present number of workers. */
+/** Parameters that are not given come from the last good deploy, with its present number of workers. */
 const baseSpec = (memory: Memory): Spec | null => currentSpec(memory);
 
-/** A client that lost its connection asks again by its own id: it gets the same rollout's answer. */
+/** A client that lost its connection repeats its request with the same id, and gets the same rollout's answer. */
 const resumed = (memory: Memory, call: Call, clientId: string | undefined): boolean => {
   if (clientId === undefined) return false;
   const finished = memory.finished.find((known) => known.clientId === clientId);
@@ -172,7 +172,7 @@ const rollback: Handler<"rollback"> = (memory, call, params) => {
   deploy(memory, call, target.spec, deployOptions(params));
 };
 
-/** The good spec to go back to, or why there is none. */
+/** The good spec to roll back to, or why there is none. */
 const rollbackTarget = (memory: Memory, to: number | undefined): GoodSpec | string => {
   const known = memory.core.history;
   const listed = known.map((good) => good.generation).join(", ");
@@ -183,7 +183,7 @@ const rollbackTarget = (memory: Memory, to: number | undefined): GoodSpec | stri
     );
   const { service, generations } = memory.core;
   const running = service.current === null ? undefined : generations[service.current]?.spec;
-  // Records of old have the same again more than once.
+  // Records of earlier versions may hold the same spec more than once.
   const isOther = ({ generation, spec }: GoodSpec): boolean =>
     generation !== service.current && !(running && isSameSpec(spec, running));
   return known.findLast(isOther) ?? "There is no earlier generation to roll back to";
@@ -205,7 +205,7 @@ const kill: Handler<"kill"> = (memory, call, params) => {
   const request = nextRequest(memory);
   for (const worker of workers)
     memory.batch.command({ kind: "signal", worker: worker.id, signal: signalNumber(signal), group: 0 });
-  // Answered when the keeper has sent them all: only then it is known that it may.
+  // Answered when the keeper has sent all signals, because only then it is known whether it may.
   memory.batch.command({ kind: "mark", token: signalToken(request) });
   rememberPending(memory, request, {
     kind: "signals",
@@ -222,7 +222,7 @@ const ps: Handler<"ps"> = (memory, call, selector) => {
   rememberPending(memory, nextRequest(memory), { kind: "ps", ...waiterOf(call), selector });
 };
 
-/** Whether the answer has to wait for the workers to be measured, which has begun then. */
+/** Whether the answer has to wait for a measurement, which is then begun. */
 const measuresFor = (memory: Memory, { now }: Call, isWanted: boolean | undefined): boolean => {
   if (isWanted !== true || isMeasured(memory, now)) return false;
   beginMeasurement(memory, now, "everything");
@@ -302,7 +302,7 @@ const checkToken: Handler<"authenticate"> = (memory, call, params) => {
   reply(memory, call, {});
 };
 
-/** Compared over the whole length, so that the time taken tells nothing. */
+/** Compares over the whole length, so that the time taken reveals nothing. */
 const isSame = (secret: string, given: string): boolean => {
   const a = new TextEncoder().encode(secret);
   const b = new TextEncoder().encode(given);
@@ -311,7 +311,7 @@ const isSame = (secret: string, given: string): boolean => {
   return difference === 0;
 };
 
-/** All methods but `upgrade`, whose handler is where upgrades are. */
+/** All methods except `upgrade`, whose handler is in the upgrade folder. */
 export const CONTROL_METHODS: Omit<MethodHandlers, "upgrade"> = {
   authenticate: checkToken,
   info: (memory, call) => reply(memory, call, info(memory)),

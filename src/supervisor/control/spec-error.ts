@@ -1,4 +1,4 @@
-// What is wrong with a request to run something.
+// The error for a request that cannot be deployed.
 
 /** A request that cannot be carried out; the message is the sentence for the client. */
 export class SpecError extends Error {

@@ -1,4 +1,5 @@
-// From a `run` request to a complete spec: what is not given is taken from the last good one, what cannot be is refused.
+// From a `run` request to a complete spec: missing parameters come from the last good spec, impossible ones are
+// refused.
 import type { RunParams } from "../../control/run-params.ts";
 import {
   asGiven,
@@ -18,12 +19,12 @@ import { sizeProblem } from "../state/spec-size.ts";
 import { livenessFrom, readinessFrom } from "./checks.ts";
 import { SpecError } from "./spec-error.ts";
 
-/** The spec that these parameters ask for on top of `base` (null: nothing was ever deployed). Throws SpecError. */
+/** The spec of these parameters on top of `base` (null: nothing was ever deployed). Throws SpecError. */
 export const specFrom = (platform: Platform, settings: Settings, base: Spec | null, params: RunParams): Spec => {
   const { callerCwd, ...from } = base ? asGiven(base) : firstSpec(settings.defaults, settings.cwd);
   const isNew = params.command !== undefined && params.command.length > 0;
   const command = isNew && params.command ? params.command : from.command;
-  // Of any other command it says nothing.
+  // It only applies to a relative path.
   const isRelative = command[0]?.includes("/") === true && !command[0].startsWith("/");
   const caller = !isRelative ? undefined : isNew ? params.callerCwd : callerCwd;
   if (command.length === 0) throw new SpecError("Command is missing");
@@ -68,8 +69,8 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
 };
 
 /**
- * How old and new workers overlap. Where workers hand over, they do not: the successor is started with what was left. Who
- * says that they do not any more gets the overlap of a first run back.
+ * How old and new workers overlap. With handing over they do not, because the successor is started with what its
+ * predecessor left. A request that turns handing over off gets the default overlap back.
  */
 const overlap = (
   defaults: SpecDefaults,
@@ -99,8 +100,8 @@ const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["e
 };
 
 /**
- * A user of the database, or UID:GID, which needs none. As in chroot(1), a uid alone does not do without the database: a
- * group that was not named might be allowed more than is meant.
+ * A user of the database, or UID:GID, which does not need the database. As in chroot(1), a uid alone does: a guessed
+ * group could have more rights than meant.
  */
 const userFor = (platform: Platform, name: string): Identity => {
   const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(name) ?? [];
@@ -114,7 +115,7 @@ const userFor = (platform: Platform, name: string): Identity => {
   throw new SpecError(`There is no user with the uid ${name}, so its group is not known${unasked}; give UID:GID`);
 };
 
-/** With that group and no others, whatever the database says. */
+/** With this group and no others, whatever the database says. */
 const numbered = (platform: Platform, uid: number, gid: number): Identity => {
   if (Math.max(uid, gid) > MOST_ID) throw new SpecError(`${uid}:${gid} are no uid and gid: ${MOST_ID} is the highest`);
   return { name: String(uid), home: "/", shell: "/bin/sh", ...platform.findUser(String(uid)), uid, gid, groups: [gid] };

@@ -1,4 +1,4 @@
-// crank's own log: one line a message on stderr, written by the keeper with the batch that it belongs to.
+// Crank's own log: one line per message on stderr, written by the keeper with the batch that it belongs to.
 import { printable } from "../../control/printable.ts";
 import { isoTime, localDate } from "../state/facts.ts";
 import type { Level, LogEntry } from "../state/front-end.ts";
@@ -15,7 +15,7 @@ const STDOUT = 1;
 const STDERR = 2;
 const SYSLOG = 3;
 
-/** Says something in the log, as the front end's lines look. */
+/** Logs a message in the format of the front end. */
 export const log = (memory: Memory, level: Level, message: string): void => {
   const shown: readonly Level[] = SHOWN[memory.settings?.verbosity ?? "normal"];
   if (!shown.includes(level)) return;
@@ -27,17 +27,19 @@ export const log = (memory: Memory, level: Level, message: string): void => {
   memory.batch.command({ kind: "log", sink: STDERR, bytes: `${priority(memory, level)}${line}\n` });
 };
 
-/** A message quotes what others said, and nobody reads more of it, UTF-16 units. */
+/** The longest message, in UTF-16 units: messages quote texts from outside. */
 const LONGEST_MESSAGE = 16 * 1024;
 const bounded = (message: string): string =>
   message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)} … (${message.length} characters)`;
 
-/** What systemd's journal takes for the line's priority (sd-daemon(3)); it is not shown. */
+/** The priority prefix for systemd's journal (sd-daemon(3)), which is not shown. */
 const priority = (memory: Memory, level: Level): string =>
   memory.serviceManager.hasJournal ? `<${PRIORITIES[level]}>` : "";
 const PRIORITIES = { error: 3, warning: 4, info: 6, debug: 7 } as const satisfies Record<Level, number>;
 
-/** A plain sentence without a time, on stderr or where the front end says it: what a user reads who has just called the program. */
+/**
+ * A plain sentence without a time, on stderr or where the front end says: for a user who has just started the program.
+ */
 export const complain = (memory: Memory, message: string): void => {
   const line = `${priority(memory, "error")}${printable(message)}\n`;
   const sink = memory.frontEnd.setUpFailure?.sink === "stdout" ? STDOUT : STDERR;
@@ -52,7 +54,7 @@ const jsonLine = (memory: Memory, { level, message, wallMs }: LogEntry): string 
     message,
   });
 
-/** `2006/01/02 15:04:05`, local time, as Go's log package writes it; made once a second. */
+/** `2006/01/02 15:04:05`, local time, as Go's log package writes it. Cached for a second. */
 export const goTime = ({ facts }: Pick<Memory, "facts">, wallMs: number): string => {
   const second = Math.floor(wallMs / 1000);
   if (second !== madeFor) {

@@ -6,15 +6,15 @@ import type { Memory } from "../state/store.ts";
 import { log } from "./log.ts";
 
 /**
- * Records an event; `now` is CLOCK_MONOTONIC ms. Before crank serves, it goes to the log alone: if another crank's workers are
- * adopted, its events go on with that one's numbers.
+ * Records an event; `now` is CLOCK_MONOTONIC ms. Before crank serves, it only goes to the log: if workers are adopted,
+ * event numbers continue those of their crank.
  */
 export const recordEvent = (memory: Memory, event: SupervisorEvent, now: number): void => {
   if (memory.boot.stage === "serving") memory.events.add(event, wallTime(memory.facts, now));
   else logSupervisorEvent(memory, event);
 };
 
-/** The line of the log for it, the same under every front end. */
+/** Logs the event, the same way under every front end. */
 export const logSupervisorEvent = (memory: Memory, event: SupervisorEvent): void => {
   // Narrowed by the key: the table has for each kind the level of that kind, or the function that knows it.
   const level = LEVELS[event.kind] as Level | ((event: SupervisorEvent) => Level);
@@ -39,7 +39,7 @@ const LEVELS: { readonly [K in SupervisorEvent["kind"]]: Level | ((event: OfKind
   socketsNotHeld: "warning",
   socketsUnseen: "warning",
   socketsUnaccepted: "warning",
-  // Whoever sent a request has been told.
+  // The client that sent the request has its answer.
   upgradeRefused: ({ by }) => (by === null ? "debug" : "error"),
   upgradeStarted: "debug",
   upgradeDone: "info",
@@ -51,7 +51,7 @@ const LEVELS: { readonly [K in SupervisorEvent["kind"]]: Level | ((event: OfKind
   workersLeft: "info",
   workerErrno: "info",
   processesKilled: "warning",
-  // Who only says what it is doing may say it often.
+  // Processes may often report a mere status.
   wordsRefused: ({ words }) => (words.startsWith("READY=") ? "warning" : "debug"),
   wordsNotUnderstood: "warning",
   tokenRefused: "warning",

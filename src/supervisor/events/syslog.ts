@@ -1,10 +1,10 @@
-// The system's log (syslog(3)): RFC 3164 datagrams to /dev/log, written by the keeper's output thread, which never waits
-// for a reader. Each datagram finds its way anew, so a syslogd that is missing or started again costs the messages of
-// meanwhile and nothing else.
+// The system's log (syslog(3)): RFC 3164 datagrams to /dev/log, written by the keeper's output thread, which never
+// waits for a reader. The path is resolved for each datagram, so a missing or restarted syslogd costs only the
+// messages of that time.
 //
-// A front end that has a flag for it sets `settings.syslog`, and nothing more:
-// - `carries: "everything"`: workers' lines (behind `settings.linePrefix`) and the program's own go to syslog, level info,
-//   instead of to standard output or error;
+// A front end that has a flag for it sets `settings.syslog`:
+// - `carries: "everything"`: workers' lines (behind `settings.linePrefix`) and the program's own go to syslog, level
+//   info, instead of to standard output or error;
 // - `carries: "warnings"`: the program's own warnings and errors go there as well, each with its level.
 // `program[PID]` is the tag. startup.ts routes output with `syslogRoute`, and log.ts takes its lines from `syslogLine`.
 
@@ -23,16 +23,16 @@ const TEXT = 0;
 const DAEMON = 3 << 3;
 const SEVERITY = { error: 3, warning: 4, info: 6, debug: 7 } as const;
 
-/** The command that opens the way to syslog; null where nothing is to go there. */
+/** The command that routes output to syslog; null if nothing is to go there. */
 export const syslogRoute = (memory: Memory, settings: Settings): Command | null => {
   if (settings.syslog === null) return null;
-  // Lines that come behind this header are all of one level; warnings and errors bring their own.
+  // Lines behind this header all have one level. Warnings and errors bring their own header.
   const header =
     settings.syslog.carries === "everything" ? `<${DAEMON | SEVERITY.info}>%T ${tag(memory, settings)}: ` : "";
   return { kind: "routeOutput", format: TEXT, sink: DATAGRAMS, address: unixAddress(DEV_LOG), header };
 };
 
-/** What syslog gets of a line of the log, without a newline; null: nothing. */
+/** What syslog gets of a log line, without a newline; null: nothing. */
 export const syslogLine = (memory: Memory, { level, message, wallMs }: LogEntry): string | null => {
   const { settings } = memory;
   if (!settings?.syslog) return null;
