@@ -1,4 +1,4 @@
-// What can be done to the service as a whole, for signals and dialects alike.
+// Actions on the service as a whole, for signals and dialects alike.
 
 import { describeSupervisorEvent } from "../../control/supervisor-events.ts";
 import type { StopStep } from "../../core/model/spec.ts";
@@ -15,7 +15,7 @@ import { rememberRestart } from "../systemd/tell-service-manager.ts";
 import { requestUpgrade } from "../upgrade/upgrade.ts";
 import { advance } from "./apply-effects.ts";
 
-/** Deploys what runs once more, after the rollout in flight if there is one. */
+/** Deploys the current spec again, after the rollout in flight if there is one. */
 export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
   const { service, history } = memory.core;
   if (service.phase.kind === "stopping") return log(memory, "warning", `${name}: not now, crank is shutting down`);
@@ -25,32 +25,32 @@ export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
   redeployAnew(memory, now);
 };
 
-/** Replaces supervisor and keeper by what is installed now, and loses nothing; one more after it if one is under way. */
+/** Replaces supervisor and keeper by the installed version. If an upgrade is under way, another one follows it. */
 export const upgrade = (memory: Memory, { name, now }: ReceivedSignal): void => {
   requestUpgrade(memory, { exec: null, by: name, now });
 };
 
-/** Forgets a reload that still waits for its turn. */
+/** Drops the queued reload. */
 export const cancelReload = (memory: Memory, { now }: ReceivedSignal): void =>
   advance(memory, { kind: "cancelReload", now });
 
-/** Stops every worker by its spec's stop steps, and ends when the last one is gone. Again: takes the next steps now. */
+/** Stops every worker by its spec's stop steps, and ends with the last one. Repeated: takes the next steps now. */
 export const shutDown = (memory: Memory, { now }: ReceivedSignal): void =>
   advance(memory, { kind: "shutdown", now, request: null, steps: null });
 
-/** Stops every worker by these steps instead of its spec's, those that are stopping too, and ends when the last one is gone. */
+/** Stops every worker, those already stopping too, by these steps instead of its spec's, and ends with the last one. */
 export const shutDownBy =
   (steps: readonly StopStep[]) =>
   (memory: Memory, { now }: ReceivedSignal): void =>
     advance(memory, { kind: "shutdown", now, request: null, steps });
 
-/** Passes a signal on to every worker, whatever it is doing. */
+/** Sends a signal to every worker, in any state. */
 export const forward = (memory: Memory, { name }: Pick<ReceivedSignal, "name">): void => {
   for (const worker of allWorkers(memory.core.workers))
     memory.batch.command({ kind: "signal", worker: worker.id, signal: signalNumber(name), group: 0 });
 };
 
-/** Sends every worker `signal` and ends at once with `status`: the workers are left to themselves. */
+/** Sends every worker `signal` and ends at once with `status`. The workers are left behind. */
 export const abandonWorkers =
   (signal: string, status: number) =>
   (memory: Memory): void => {
@@ -58,12 +58,14 @@ export const abandonWorkers =
     leave(memory, status);
   };
 
-/** The signal on which crank goes and leaves its workers to the next crank, under every front end: no program that crank stands in for has a use for it. */
+/**
+ * The signal on which crank ends and leaves its workers to the next crank. No program that crank stands in for uses it.
+ */
 export const LEAVING = "SIGRTMIN+1";
 
 /**
- * Ends crank as if it had been killed, but for what is still on its way out: workers, sockets and the journal stay for the
- * next crank to adopt. Where there would be nothing to adopt, they are stopped.
+ * Ends crank as if it had been killed, but sends what is queued. Workers, sockets and the journal stay for the next
+ * crank to adopt. If they could not be adopted, the workers are stopped.
  */
 export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<void> | void => {
   const { core, frontEnd } = memory;

@@ -1,4 +1,4 @@
-// One event through the core, and every effect of it carried out: into commands, answers, events and the log.
+// Passes one event through the core and carries out its effects: as commands, answers, events and log lines.
 
 import { isSupervisorEvent } from "../../control/supervisor-events.ts";
 import type { Effect, ServiceEvent } from "../../core/model/effects.ts";
@@ -23,16 +23,19 @@ import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
 import { reconcileStored } from "../workers/start/stored-descriptors.ts";
 
-/** Lets the core take one event, remembers its new state and carries out what it wants; `signals`: whether they were sent already. */
+/**
+ * Passes an event to the core, stores its new state and carries out the effects; `signals`: whether they were sent
+ * already.
+ */
 export const advance = (memory: Memory, event: CoreEvent, signals: "unsent" | "sent" = "unsent"): void =>
   follow(memory, event, step(memory.core, event), signals);
 
-/** The same when all else of the keeper's event is done: what it leads to can be sent in two parts (decision.ts). */
+/** The same, at the end of the keeper's event: its effects can be sent in two parts (decision.ts). */
 export const advanceLast = (memory: Memory, event: WorkerReady): void => {
   memory.last = event;
 };
 
-/** Remembers the state after a step, and carries out its effects; `signals`: whether they were sent already. */
+/** Stores the state after a step and carries out its effects; `signals`: whether they were sent already. */
 export const follow = (
   memory: Memory,
   event: CoreEvent,
@@ -43,7 +46,7 @@ export const follow = (
   rememberCore(memory, withPins(memory, memory.core, state));
   reconcileStored(memory, event.now);
   for (const effect of effects) {
-    // What failed may be gone with the answer.
+    // The answer may be about a generation that is pruned by now.
     if (effect.kind === "answer") answer(memory, effect.request, effect.outcome, before);
     else if (effect.kind !== "signal" || signals === "unsent") applyEffect(memory, effect, event.now);
   }
@@ -70,7 +73,7 @@ export const applyEffect = (memory: Memory, effect: Exclude<Effect, { kind: "ans
     case "watch":
       return watch(memory, effect.worker, effect.periodMs);
     case "record":
-      // Wanted in the state (`pendingRecord`); the supervisor writes it once this batch is out.
+      // The state says that it is wanted (`pendingRecord`); the supervisor writes it when this batch is sent.
       return;
     case "event":
       if (effect.event.kind === "rolloutStarted") lookAtNames(memory);
@@ -82,16 +85,16 @@ export const applyEffect = (memory: Memory, effect: Exclude<Effect, { kind: "ans
   }
 };
 
-/** A worker may have chosen another period. */
+/** The worker may have chosen another period. */
 const watch = (memory: Memory, worker: number, periodMs: number): void =>
   memory.batch.command({ kind: "watchdog", worker, periodMs: memory.reports.get(worker)?.watchdogMs ?? periodMs });
 
-/** How much is published at once, in UTF-16 units, for all listeners together. */
+/** How much is published at once, in UTF-16 units, to all listeners together. */
 const PUBLISHED_AT_ONCE = LIMITS.batchBytes / 8;
 
 /**
- * Publishes events: to the log, to the followers, to the clients that wait for a deploy. A part of it where many
- * listen: events that came meanwhile are handled before the rest.
+ * Publishes events: to the log, to followers, and to clients that wait for a deploy. With many listeners only a part at
+ * once: events that arrive meanwhile are handled before the rest.
  */
 export const publishEvents = (memory: Memory): void => {
   const listeners = 1 + memory.followers.size + memory.pending.size;
@@ -101,7 +104,7 @@ export const publishEvents = (memory: Memory): void => {
       for (const connection of memory.followers) notify(memory, connection, "happening", json);
     } else publish(memory, event, json);
   }
-  // Its progress comes before a deploy's answer.
+  // Progress is sent before the answer of its deploy.
   if (!memory.events.hasUnpublished) giveHeldAnswers(memory);
 };
 
@@ -120,7 +123,7 @@ const publish = (memory: Memory, event: ServiceEvent, json: string): void => {
       finish(memory, pending, { result: { generation: event.generation, accepted: true, pids: [event.pid] } });
     }
   }
-  // Behind the deeds: nothing waits for it.
+  // After everything else, because nothing waits for it.
   if (event.kind === "workerReady") keepBacklogs(memory);
   if (event.kind === "rolloutComplete") beginLook(memory, event.generation);
   if (event.kind !== "workerGone") return;

@@ -1,6 +1,6 @@
-// Signals that are sent before the state that they follow from is written. The core is a pure function, so the journal's last
-// state and the event that the core takes hold the whole decision, and that event is short. If the supervisor is killed before
-// it has written the rest, the next one takes the event again, with the same result, and sends no signal.
+// Signals that are sent before the new state is written. The core is a pure function, so the last state in the journal
+// and the event determine the whole decision, and the event is short. If the supervisor is killed before it has written
+// the rest, the next one handles the event again, with the same result, and sends no signal.
 import type { Effect } from "../../core/model/effects.ts";
 import type { WorkerReady } from "../../core/model/events.ts";
 import { step } from "../../core/step.ts";
@@ -9,13 +9,13 @@ import type { Memory } from "../state/store.ts";
 import { applyEffect, follow } from "./apply-effects.ts";
 
 /**
- * Takes what `advanceLast` has left for the end of the keeper's event `seq`. Calls `send` when the outbox holds the signals and
- * the decision, and nothing else. Returns whether it did.
+ * Handles the event that `advanceLast` left for the end of the keeper's event `seq`. Calls `send` when the outbox holds
+ * the signals and the decision, and nothing else. Returns whether it did.
  */
 export const takeLast = (memory: Memory, event: WorkerReady, seq: number, send: () => void): boolean => {
   memory.last = null;
   const taken = step(memory.core, event);
-  // What else has happened in this turn would be lost with the supervisor; and what has failed leads to more than signals.
+  // Other changes of this turn would be lost with the supervisor, and a failure has more effects than signals.
   const isAlone = memory.batch.isEmpty && !memory.events.hasAdded && event.sockets === undefined;
   if (!isAlone || !putSignals(memory, taken.effects, event.now)) {
     follow(memory, event, taken);
@@ -29,7 +29,7 @@ export const takeLast = (memory: Memory, event: WorkerReady, seq: number, send: 
   return true;
 };
 
-/** Returns whether there are any. */
+/** Returns whether there are any signals. */
 const putSignals = (memory: Memory, effects: readonly Effect[], now: number): boolean => {
   let hasSignals = false;
   for (let place = 0; place < effects.length; place++) {

@@ -1,4 +1,4 @@
-// What each kind of event that the keeper tells of means: a handler for each, and no more than who takes it from there.
+// A handler for each kind of keeper event. It only passes the event to the module that is responsible.
 import { ERROR_CODES } from "../../control/messages.ts";
 import { describeErrno } from "../../core/errno.ts";
 import type { Ending } from "../../core/model/worker.ts";
@@ -49,7 +49,7 @@ type EventOf<K extends EventKind> = Extract<KeeperEvent, { kind: K }>;
 type Handled = Promise<void> | void;
 type Handlers = { [K in EventKind]: (memory: Memory, event: EventOf<K>) => Handled };
 
-/** Takes in what an event says. Returns nothing to wait for where there is nothing. */
+/** Handles an event. Returns undefined if there is nothing to wait for. */
 export const dispatch = (memory: Memory, event: KeeperEvent): Handled => {
   // Narrowed by the key: the table has for each kind the handler of that kind's events.
   const handler = ON_EVENT[event.kind] as (memory: Memory, event: KeeperEvent) => Handled;
@@ -90,10 +90,10 @@ const endUpgradeCheck = (memory: Memory, event: EventOf<"tick">): Handled => {
   if (limit <= event.deliveredAt) return takeUpgradeEvent(memory, event);
 };
 
-/** What counts before the sockets are open, whatever it means later. */
+/** Signals that count before the sockets are open, whatever they mean later. */
 const ENDING: ReadonlySet<string> = new Set(["SIGTERM", "SIGINT", "SIGQUIT", LEAVING]);
 
-/** What each kind of process means by a datagram, by its end, and by not having been started. */
+/** For each kind of process: what its datagram, its end and its failure to start mean. */
 type ByKind<K extends EventKind> = { readonly [P in ProcessKind]: (memory: Memory, event: EventOf<K>) => Handled };
 
 const NOTHING = (): void => undefined;
@@ -171,7 +171,7 @@ const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
   if (event.command === COMMANDS.statSocket.code) return queuesStayUnknown(memory, event.id);
   if (event.command === COMMANDS.adopt.code) return atAdoptFailure(memory, event);
   if (event.command === COMMANDS.followMain.code) return atFollowFailure(memory, event);
-  // Its client has hung up meanwhile, which `closed` tells.
+  // The client has hung up meanwhile; the event `closed` follows.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.follow.code) return;
   if (UPGRADE_COMMANDS.has(event.command)) return takeUpgradeEvent(memory, event);
   if (event.command === COMMANDS.signal.code && signalWasRefused(memory, event.id, describeErrno(event.errno))) return;
@@ -181,7 +181,7 @@ const onFailure = (memory: Memory, event: EventOf<"failed">): Handled => {
 const warnOf = (memory: Memory, { step, errno }: EventOf<"failed">): void =>
   log(memory, "warning", `${step}: ${describeErrno(errno)}`);
 
-/** What the store of descriptors has done by the keeper. */
+/** Commands of the descriptor store. */
 const STORING: ReadonlySet<number> = new Set([
   COMMANDS.keepDescriptor.code,
   COMMANDS.takeDescriptor.code,
@@ -200,13 +200,13 @@ const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
 const onSetAside = (memory: Memory, event: EventOf<"setAside">): void => {
   recordEvent(memory, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
   if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
-  // What a line says begins with its connection's number.
+  // The bytes of a line event begin with its connection's number.
   const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
   const message = "This request ended the supervisor three times and was set aside";
   endConnection(memory, connection, { code: ERROR_CODES.internal, message });
 };
 
-/** Addresses are many: of all of them together some are told. */
+/** There are many addresses, so the limit is for all of them together. */
 const onPenalty = (memory: Memory, { address, times, waitMs, deliveredAt }: EventOf<"penalized">): void => {
   const { suppressed, next } = limitRate(memory.penalties, deliveredAt, MOST_PENALTIES);
   memory.penalties = next;
@@ -214,7 +214,7 @@ const onPenalty = (memory: Memory, { address, times, waitMs, deliveredAt }: Even
 };
 const MOST_PENALTIES = { most: 10, perMs: 60_000 };
 
-/** Everything that can be asked on the control socket. */
+/** All methods of the control socket. */
 const METHODS: MethodHandlers = { ...CONTROL_METHODS, upgrade };
 
 const ON_EVENT: Handlers = {

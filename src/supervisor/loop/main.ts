@@ -1,5 +1,5 @@
-// The supervisor as a process: descriptor 3 is the way to the keeper, a hello comes in, events are taken one after the
-// other, and after a while with nothing to do it asks to be let go.
+// The supervisor as a process. Descriptor 3 is the channel to the keeper: a hello arrives, then events are handled one
+// after the other. After some time without work it asks the keeper to let it end.
 import { host } from "#host";
 import { bytesOf } from "../../host/bytes.ts";
 import type { Timer } from "../../host/clock.ts";
@@ -25,7 +25,7 @@ const KEEPER_FD = 3;
 /** EX_SOFTWARE of sysexits(3): the keeper starts another supervisor. */
 const BROKEN = 70;
 
-/** Runs until the keeper lets it go. */
+/** Runs until the keeper lets it end. */
 export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
   if (processes.arguments()[0] === "--upgrade-check") return answerUpgradeCheck(frontEnd);
   processes.onUncaught(breakDown);
@@ -49,13 +49,13 @@ export const superviseAs = async (frontEnd: FrontEnd): Promise<void> => {
   });
 };
 
-/** The event that a batch consumes; undefined: it is none. */
+/** The event that a batch consumes; undefined: none. */
 const consumedBy = (commands: readonly SentCommand[]): number | undefined => {
   const last = commands.at(-1);
   return last?.kind === "commit" ? last.consumed : undefined;
 };
 
-/** One sentence, and a new start: what is half done is in no batch, so nothing is lost. */
+/** Prints one sentence and ends, to be restarted. Half-done work is in no batch, so nothing is lost. */
 const breakDown = (error: unknown): void => {
   const message = error instanceof Error ? error.message : String(error);
   complain(`crank: the supervisor found a fault in itself and restarts: ${message}`);
@@ -63,7 +63,7 @@ const breakDown = (error: unknown): void => {
   processes.exit(BROKEN);
 };
 
-/** A line on stderr, as much of it as is taken at once. */
+/** Writes a line to stderr, as much of it as can be written at once. */
 const complain = (line: string): void => {
   try {
     files.write(STDERR, bytesOf(`${line}\n`));
@@ -72,10 +72,10 @@ const complain = (line: string): void => {
   }
 };
 
-/** One supervisor from its hello to its sleep. */
+/** The life of one supervisor, from its hello to its end. */
 class Life {
   readonly #frontEnd: FrontEnd;
-  /** What comes from the keeper, and what is to be done between that. */
+  /** Messages from the keeper, and actions to do between them. */
   readonly #queue: (Message | (() => void))[] = [];
   #link: Link | null = null;
   #greetings: Greeting[] = [];
@@ -97,7 +97,7 @@ class Life {
     this.#work();
   }
 
-  /** Takes what is queued, one message at a time, without waiting where nothing has to be waited for. */
+  /** Handles the queue one by one. Awaits only what has to be awaited. */
   #work(): void {
     if (this.#isBusy || !this.#link) return;
     this.#isBusy = true;
@@ -146,7 +146,7 @@ class Life {
     return supervisor.start();
   }
 
-  /** Nothing to do: after `lingerMs` the keeper is asked to let this supervisor go. */
+  /** No work: after `lingerMs` it asks the keeper to let it end. */
   #rest(link: Link): void {
     this.#idleTimer?.cancel();
     const supervisor = this.#supervisor;

@@ -1,4 +1,4 @@
-// What a worker says on its notify socket (sd_notify(3)): a handler for each kind of notification.
+// Messages on a worker's notify socket (sd_notify(3)): a handler for each kind of notification.
 import type { Worker } from "../../core/model/worker.ts";
 import { findWorker } from "../../core/model/workers.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
@@ -22,7 +22,7 @@ import { advanceLast } from "./apply-effects.ts";
 
 type Datagram = Extract<KeeperEvent, { kind: "datagram" }>;
 type Handled = Promise<void> | void;
-/** Who says it, and in which datagram. */
+/** The worker, and the datagram. */
 type From = { readonly worker: Worker; readonly event: Datagram };
 type Take<K extends Notification["kind"]> = (
   memory: Memory,
@@ -30,7 +30,7 @@ type Take<K extends Notification["kind"]> = (
   notification: Extract<Notification, { kind: K }>,
 ) => Handled;
 
-/** Takes one notification of a worker. */
+/** Handles one notification of a worker. */
 export const takeNotification = (memory: Memory, event: Datagram): Handled => {
   const worker = findWorker(memory.core.workers, event.worker);
   if (!worker) return;
@@ -45,7 +45,7 @@ export const takeNotification = (memory: Memory, event: Datagram): Handled => {
 };
 
 const ON_NOTIFICATION: { readonly [K in Notification["kind"]]: Take<K> } = {
-  // All that was said before has been taken, and the descriptor that came with it is closed with the commit: that is the
+  // Everything before it has been handled. The descriptor that came with it is closed with the commit, and that is the
   // answer (sd_notify_barrier(3)).
   barrier: () => undefined,
   noAssignment: (memory, { worker, event }) => takeOddDatagram(memory, worker, event),
@@ -53,7 +53,7 @@ const ON_NOTIFICATION: { readonly [K in Notification["kind"]]: Take<K> } = {
   assignments: (memory, from, { words }) => ifAllowed(memory, from, words, takeAssignments),
 };
 
-/** Takes what may be said for the worker by whoever sent it, and refuses the rest. */
+/** Handles what the sender may say for the worker, and refuses the rest. */
 const ifAllowed = (
   memory: Memory,
   from: From,
@@ -65,7 +65,7 @@ const ifAllowed = (
   return typeof isAllowed === "boolean" ? decide(isAllowed) : isAllowed.then(decide);
 };
 
-/** Most workers say nothing else. */
+/** The common case: READY=1 and nothing else. */
 const takeJustReady = (memory: Memory, from: From, words: Words): Handled =>
   memory.reports.has(from.worker.id)
     ? takeAssignments(memory, from, words)
@@ -97,5 +97,5 @@ const refuse = (memory: Memory, { worker: { id }, event }: From, words: Words): 
   recordEvent(memory, { kind: "wordsRefused", worker: id, pid, uid, words: quoted, more: suppressed }, deliveredAt);
 };
 const MOST_QUOTED = 64;
-/** Of those that say they are ready, and of all others, for each worker. */
+/** For each worker, separately for READY=1 and for everything else. */
 const MOST_REFUSED = { most: 5, perMs: 60_000 };

@@ -1,5 +1,5 @@
-// The supervisor: a hello becomes its memory, every keeper event becomes one batch. It holds nothing that is not in the
-// journal when the batch is out, so it may be killed between any two events.
+// The supervisor: a hello becomes its memory, and every keeper event becomes one batch. All that it holds is in the
+// journal when the batch is sent, so it may be killed between any two events.
 
 import { nextDeadline } from "../../core/deadline.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
@@ -27,7 +27,7 @@ import { advance, publishEvents } from "./apply-effects.ts";
 import { takeLast } from "./decision.ts";
 import { dispatch } from "./dispatch.ts";
 
-/** All that a hello says, collected. */
+/** All messages of a hello. */
 export type Hello = {
   readonly facts: KeeperFacts;
   readonly entries: ReadonlyMap<string, Uint8Array>;
@@ -35,26 +35,26 @@ export type Hello = {
   readonly handles: readonly Extract<Greeting, { kind: "helloHandle" }>[];
 };
 
-/** The way to the keeper. */
+/** The channel to the keeper. */
 export type Link = {
   send(commands: readonly SentCommand[]): void;
-  /** Resolves when the keeper has been sent all of it. */
+  /** Resolves when everything has been sent to the keeper. */
   flushed(): Promise<void>;
-  /** Has something done between two events, as soon as it may be. */
+  /** Calls `act` between two events, as soon as possible. */
   between(act: () => void): void;
 };
 
-/** Where a supervisor lives: the system beneath it, and the program that it was called as. */
+/** What surrounds a supervisor: the system, and the program that it was called as. */
 export type Surroundings = Pick<Memory, "platform" | "frontEnd">;
 
 export class Supervisor {
   readonly #memory: Memory;
   readonly #link: Link;
   #consumed: number;
-  /** The tick that the keeper was asked for last, CLOCK_MONOTONIC ms; 0: none. */
+  /** The tick last requested from the keeper, CLOCK_MONOTONIC ms; 0: none. */
   #tickAt = 0;
   #recording: Promise<void> | null = null;
-  /** The rest of the events is published in a moment. */
+  /** The rest of the events is about to be published. */
   #isPublishing = false;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
@@ -67,7 +67,7 @@ export class Supervisor {
     reconcile(this.#memory, hello, workers);
   }
 
-  /** The first batch: on a fresh crank its start, later whatever was left undone. */
+  /** The first batch: the start of a fresh crank, or what an earlier supervisor left undone. */
   async start(): Promise<void> {
     rememberFormat(this.#memory);
     if (this.#memory.facts.fresh) await begin(this.#memory);
@@ -75,7 +75,10 @@ export class Supervisor {
     this.#commit();
   }
 
-  /** Takes one event to its end: its batch is on its way when this resolves. Returns nothing to wait for where there is nothing. */
+  /**
+   * Handles one event completely: its batch is sent when this resolves. Returns undefined if there is nothing to wait
+   * for.
+   */
   handle(event: KeeperEvent): Promise<void> | undefined {
     const waiting = dispatch(this.#memory, event);
     if (waiting) return waiting.then(() => this.#finish(event));
@@ -83,7 +86,7 @@ export class Supervisor {
     return undefined;
   }
 
-  /** How long to stay with nothing to do, ms. */
+  /** How long to stay without work, ms. */
   get lingerMs(): number {
     return this.#memory.settings?.lingerMs ?? 0;
   }
@@ -93,7 +96,7 @@ export class Supervisor {
     return this.#consumed;
   }
 
-  /** The record that is being written; resolves when it is known how that went. Nobody may leave before. */
+  /** The write of the record in progress. Resolves when it has ended; the supervisor must not end before. */
   get recording(): Promise<void> | null {
     return this.#recording;
   }
@@ -109,8 +112,8 @@ export class Supervisor {
   }
 
   /**
-   * Sends what the event led to, and in a batch of its own what there is to tell of it: no deed waits for words. Where the signals
-   * were sent `ahead`, and nothing else is to be done, one batch holds both.
+   * Sends the commands of an event, and in a batch of its own what is published about it, so that no command waits for
+   * a message. If the signals were sent ahead and nothing else is to be done, one batch holds both.
    */
   #commit(ahead: "signals" | "nothing" = "nothing"): void {
     const memory = this.#memory;
@@ -124,7 +127,10 @@ export class Supervisor {
     if (this.#recording === null && isRecordWanted(memory.core.service)) this.#recording = this.#record();
   }
 
-  /** Publishes events, in batches of bounded size; what has come from the keeper meanwhile goes before the next one. */
+  /**
+   * Publishes events in batches of bounded size. Keeper events that arrived meanwhile are handled before the next
+   * batch.
+   */
   #publish(): void {
     const memory = this.#memory;
     if (memory.events.hasUnpublished) publishEvents(memory);
@@ -139,15 +145,17 @@ export class Supervisor {
     });
   }
 
-  /** Where words follow, the next tick goes with them: no deed waits until it is known when that is. */
+  /**
+   * If events are still to be published, the next tick is computed with the last batch: commands do not wait for it.
+   */
   #send(tick: "next" | "repeated" = this.#memory.events.hasUnpublished ? "repeated" : "next"): void {
     if (tick === "next") this.#tickAt = nextTick(this.#memory);
     this.#link.send(this.#memory.batch.take(this.#consumed, this.#tickAt));
   }
 
   /**
-   * Writes the record after the batch that wants it is out, and beside the events that follow: a disk that hangs holds up
-   * who waits for the record, and nobody else.
+   * Writes the record after the batch that wants it is sent, while later events are handled. A hanging disk delays only
+   * the requests that wait for the record.
    */
   async #record(): Promise<void> {
     await this.#link.flushed();
@@ -163,10 +171,10 @@ export class Supervisor {
     this.#recording = null;
     const memory = this.#memory;
     const { pendingRecord, unrecorded } = memory.core.service;
-    // What has been good meanwhile is not in it: it is written once more, and only that counts.
+    // Later good deploys are not in it, so it is written again, and only that write counts.
     if (history !== memory.core.history) return this.#commit();
     const now = memory.platform.monotonicNow();
-    // Of the attempts that follow, nothing is said until one goes well.
+    // Failed retries are not reported, only the first failure and the next success.
     if (error !== null && (pendingRecord || !unrecorded))
       recordEvent(memory, { kind: "recordFailed", path, reason: error }, now);
     if (error === null && unrecorded) recordEvent(memory, { kind: "recordRestored", path }, now);
@@ -175,7 +183,7 @@ export class Supervisor {
   }
 }
 
-/** When the supervisor is to be woken at the latest, CLOCK_MONOTONIC ms; 0: only when something happens. */
+/** The latest time to wake the supervisor, CLOCK_MONOTONIC ms; 0: only when something happens. */
 const nextTick = (memory: Memory): number => {
   const deadline = Math.min(
     nextDeadline(memory.core) ?? Number.POSITIVE_INFINITY,
@@ -187,7 +195,10 @@ const nextTick = (memory: Memory): number => {
   return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;
 };
 
-/** Those of the workers that the keeper was told of that it does not have any more, and of whose end no event is on its way, are gone for unknown reasons. */
+/**
+ * Workers that the keeper was told to start but no longer has, and whose end no pending event reports, ended for
+ * unknown reasons.
+ */
 const reconcile = (memory: Memory, hello: Hello, workers: readonly Worker[]): void => {
   const known = new Set([...hello.workers.map((worker) => worker.worker), ...memory.unstarted]);
   const now = memory.platform.monotonicNow();

@@ -1,6 +1,6 @@
-// Measuring the workers, only when somebody asks: a short-lived process of its own (crank's program under the name
-// crank-measure), which the keeper starts as it starts probes, says what they use and which connections they hold. So
-// however many those are, nothing else waits for it.
+// Measures the workers on demand. A short-lived process (crank's program under the name crank-measure), which the
+// keeper starts as it starts probes, reports what they use and which connections they hold. So nothing else waits for a
+// measurement, however many workers and connections there are.
 
 import { allWorkers } from "../../core/model/workers.ts";
 import { hexOf } from "../../host/bytes.ts";
@@ -15,13 +15,15 @@ import type { Memory, OpenSocket } from "../state/store.ts";
 
 const FIRST_SOCKET_FD = 4;
 
-/** After this what has not been found out yet stays unknown. */
+/** What is not known by then stays unknown. */
 const TIME_LIMIT_MS = 5000;
-/** How long after the beginning of one the next may begin: so long at least, and so many times what the last one took. */
+/**
+ * From the beginning of one measurement to the next: at least this long, and this many times the last one's duration.
+ */
 const PAUSE_MS = 1000;
 const PAUSE_TIMES = 10;
 
-/** Whether the last measurement is so young that nothing newer is to be had. */
+/** Whether the last measurement is too recent to begin another. */
 export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
   const { last } = measurements;
   return last !== null && last.scope === "everything" && now < nextAt(last);
@@ -30,7 +32,7 @@ export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
 const nextAt = ({ begunAt, endedAt }: Measurement): number =>
   begunAt + Math.max(PAUSE_MS, PAUSE_TIMES * ((endedAt ?? begunAt) - begunAt));
 
-/** Begins a measurement, unless one is under way. When it is complete, `measured` (measurement-end.ts) is called. */
+/** Begins a measurement unless one is running. `measured` (measurement-end.ts) is called when it is complete. */
 export const beginMeasurement = (memory: Memory, now: number, scope: Scope): void => {
   if (memory.measurements.current !== null) return;
   const sockets = scope === "everything" ? countedSockets(memory) : [];
@@ -39,7 +41,7 @@ export const beginMeasurement = (memory: Memory, now: number, scope: Scope): voi
   memory.batch.command(measureCommand(memory, number, sockets));
 };
 
-/** Those that crank has closed for its end as well: their connections are still being served. */
+/** Sockets that crank has closed itself count too: their connections are still being served. */
 const countedSockets = (memory: Memory): readonly OpenSocket[] => [...serviceSockets(memory), ...memory.closed];
 
 const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSocket[]): Command => {
@@ -61,7 +63,7 @@ const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSo
   });
 };
 
-/** The bytes of its address in hexadecimal; "" for a socket that has no connections. */
+/** The socket's address in hexadecimal; "" for a socket without connections. */
 const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
   const { address } = parseUri(uri);
   if (type === SOCK_DGRAM) return "";
@@ -71,7 +73,7 @@ const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
   return hexOf(internetAddress(address.host === "" ? all : address.host, address.port).bytes);
 };
 
-/** Takes a part of what a measurement says. Returns what it was about when it has said everything, null before. */
+/** Takes a part of a measurement's report. Returns its scope when the report is complete, null before. */
 export const takeMeasured = (
   memory: Memory,
   number: number,

@@ -1,5 +1,5 @@
-// What a crank shows to Prometheus, in its text format (prometheus.io, "Exposition formats"), by its conventions: base
-// units, `_total` for what only grows. Reads the memory, changes nothing.
+// The metrics for Prometheus, in its text format (prometheus.io, "Exposition formats") and by its conventions: base
+// units, `_total` for counters. Reads the memory and changes nothing.
 
 import { isAvailable } from "../../core/model/standing.ts";
 import type { Worker, WorkerState } from "../../core/model/worker.ts";
@@ -17,19 +17,19 @@ type Family = {
   readonly name: string;
   readonly type: "gauge" | "counter";
   readonly help: string;
-  /** What is not known has no sample. */
+  /** Unknown values have no sample. */
   readonly samples: readonly Sample[];
 };
 
 const STATES: readonly WorkerState[] = ["starting", "ready", "stopping"];
 
-/** Whether it serves, and how it is, for people. */
+/** Whether the service serves, and a sentence about it for people. */
 export const health = ({ core }: Memory): { readonly isHealthy: boolean; readonly sentence: string } => {
   const serves = allWorkers(core.workers).some((worker) => worker.kind === "ready");
   return { isHealthy: serves && core.service.phase.kind === "running", sentence: statusLine(core, null) };
 };
 
-/** All of it, as it was last measured. */
+/** All metrics, as last measured. */
 export const metricsText = (memory: Memory): string =>
   [...ofCrank(memory), ...ofWorkers(memory), ...ofEachWorker(memory), ...ofSockets(memory)].map(familyText).join("");
 

@@ -1,5 +1,5 @@
-// The metrics socket: HTTP requests, of which the keeper delivers the first line when their head is complete, and their
-// answers. Each connection is for one request, and how many wait is bounded: a client too many is refused.
+// The metrics socket: HTTP requests and their answers. The keeper delivers a request's first line when its head is
+// complete. Each connection is for one request, and the number of waiting ones is limited.
 import { byteLength } from "../../host/bytes.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
 import type { Pending } from "../state/parts/pending.ts";
@@ -17,9 +17,9 @@ type Answer = {
   readonly headers?: readonly string[];
 };
 
-/** One more than these puts out the one that came first. */
+/** One more drops the oldest. */
 const MOST_SCRAPES = 128;
-/** What one batch may carry: more answers than fit into that are put off, by those who asked. */
+/** Limit of one batch. Requests whose answers do not fit are answered with 503, and may be repeated. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -35,9 +35,9 @@ const EXPOSITION = "text/plain; version=0.0.4; charset=utf-8";
 
 const decoder = new TextDecoder();
 
-/** Takes a request by its first line, and answers it as soon as it can. */
+/** Takes a request by its first line. It is answered as soon as possible. */
 export const takeRequestLine = (memory: Memory, event: Line): void => {
-  // From a keeper that delivers all lines of a head, as earlier ones do: what comes behind the first one is no request.
+  // An earlier keeper delivers all lines of a head: those after the first are no requests.
   const isKnown = [...memory.pending.values()].some(
     (pending) => pending.kind === "scrape" && pending.connection === event.connection,
   );
@@ -69,7 +69,7 @@ const BUSY: Answer = {
   headers: ["Retry-After: 1"],
 };
 
-/** null: for the answer the workers have to be measured. */
+/** null: the answer needs a measurement of the workers. */
 const answerAtOnce = (memory: Memory, { method, path }: Scrape): Answer | null => {
   if (path !== "/metrics" && path !== "/healthz")
     return { status: 404, text: "There are /metrics and /healthz here\n" };
@@ -80,7 +80,7 @@ const answerAtOnce = (memory: Memory, { method, path }: Scrape): Answer | null =
   return { status: isHealthy ? 200 : 503, text: `${sentence}\n` };
 };
 
-/** The workers are measured: answers who waited for that. */
+/** The workers are measured: answers the requests that waited for that. */
 export const answerScrapes = (memory: Memory): void => {
   const waiting = [...memory.pending].flatMap(([request, pending]) =>
     pending.kind === "scrape" ? [{ request, pending }] : [],

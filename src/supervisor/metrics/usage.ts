@@ -1,9 +1,9 @@
-// What one worker uses, as the last measurement found it.
+// The resource usage of one worker, from the last measurement.
 import type { Usage } from "../../control/messages.ts";
 import { wallTime } from "../state/facts.ts";
 import type { Memory } from "../state/store.ts";
 
-/** What a worker used when it was measured last. */
+/** The usage of a worker when it was last measured. */
 export const usageOf = (memory: Memory, worker: number): Usage | null => {
   const { last } = memory.measurements;
   const usage = last && memory.measurements.worker(worker);

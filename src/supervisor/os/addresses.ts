@@ -1,4 +1,4 @@
-// The URIs of -bind and -ctl: text to an Address and its options. Nothing is looked up or opened here.
+// The URIs of -bind and -ctl: from text to an Address and its options. Nothing is resolved or opened here.
 import { byteLength } from "../../host/bytes.ts";
 
 export type Address =
@@ -11,10 +11,10 @@ export type Address =
     }
   | { readonly kind: "unix"; readonly type: "stream" | "seqpacket" | "datagram"; readonly path: string }
   | { readonly kind: "inherited"; readonly fd: number }
-  /** Sockets that the service manager passes, by their name; null: all of them. */
+  /** Sockets that the service manager passes, by name; null: all of them. */
   | { readonly kind: "passed"; readonly name: string | null };
 
-/** A URI that cannot be used; the message is a sentence for the user. */
+/** An unusable URI; the message is a sentence for the user. */
 export class AddressError extends Error {
   override name = "AddressError";
 }
@@ -23,7 +23,7 @@ const DEFAULT_BACKLOG = 4096;
 /** sun_path has 108 bytes, the last one for the terminating zero. */
 export const MAX_UNIX_PATH_BYTES = 107;
 
-/** A socket's options when its URI says nothing. */
+/** The options of a socket whose URI has none. */
 export const DEFAULT_OPTIONS: SocketOptions = {
   backlog: DEFAULT_BACKLOG,
   reusePort: false,
@@ -41,9 +41,8 @@ export const DEFAULT_OPTIONS: SocketOptions = {
 export type ParsedUri = { readonly address: Address; readonly options: SocketOptions; readonly name: string | null };
 
 /**
- * Reads `PATH`, `[HOST]:PORT`, `fd://N`, `systemd[:NAME]` or `SCHEME://…`, each with `?option=value&…` behind it. Throws
- * AddressError.
- * The grammar is the original crank's; the options are ours.
+ * Parses `PATH`, `[HOST]:PORT`, `fd://N`, `systemd[:NAME]` or `SCHEME://…`, each with optional `?option=value&…`.
+ * Throws AddressError. The grammar is the original crank's; the options are new.
  */
 export const parseUri = (uri: string): ParsedUri => {
   const [location, query] = splitQuery(uri);
@@ -104,7 +103,7 @@ const parseLocation = (uri: string, location: string): Address => {
   );
 };
 
-/** A port or a host alone would be the name of a file; a file of that name is written with its directory. */
+/** A port or host alone would be read as a file name, so it is refused. Such a file is written with its directory. */
 const refuseLikelyAddress = (text: string): void => {
   const meant = /^\d{1,5}$/.test(text)
     ? `:${text}`
@@ -140,13 +139,13 @@ const unix = (uri: string, type: "stream" | "seqpacket" | "datagram", path: stri
   return { kind: "unix", type, path };
 };
 
-/** The address with its path below the directory `cwd`. Throws AddressError where the whole path is too long for a socket. */
+/** The address with its path made absolute below `cwd`. Throws AddressError if the path is too long for a socket. */
 export const locate = (uri: string, address: Address, cwd: string): Address => {
   if (address.kind !== "unix" || /^[/@]/.test(address.path)) return address;
   return unix(uri, address.type, `${cwd === "/" ? "" : cwd}/${address.path}`);
 };
 
-/** The options of a control socket: those of its file, and of a tcp socket. Throws AddressError. */
+/** The options of a control socket. Throws AddressError if one is for sockets of -bind only. */
 export const controlOptions = (uri: string, { options, name }: ParsedUri): SocketOptions => {
   if (name !== null) throw new AddressError(`-ctl ${uri}: name is for sockets of -bind, which workers inherit`);
   return options;
@@ -270,13 +269,13 @@ export type SocketOptions = {
   readonly deferAccept: number;
   /** Queue length, 0 for off. */
   readonly fastOpen: number;
-  /** null: as the scheme says. */
+  /** null: the scheme decides. */
   readonly v6Only: boolean | null;
-  /** O_NONBLOCK, which all workers share with the socket. */
+  /** O_NONBLOCK, which belongs to the socket and so is the same for all workers. */
   readonly nonBlocking: boolean;
-  /** Of a unix socket's file; null leaves what the umask gives. */
+  /** Mode of a unix socket's file; null: as the umask gives it. */
   readonly mode: number | null;
-  /** Names or numbers, looked up when the socket is opened. */
+  /** Names or numbers, resolved when the socket is opened. */
   readonly owner: string | null;
   readonly group: string | null;
 };

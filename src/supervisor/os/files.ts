@@ -1,7 +1,7 @@
-// The one module that opens, creates, replaces, renames and removes crank's own files. Root may run crank in a directory that
-// other users can write to, so nothing here trusts a path twice: the directory is opened first, a file is opened in it
-// without following links and without opening what it is (O_PATH), and only what fstat(2) then says decides whether it is
-// used; opened it is by way of /proc/self/fd. `make check` proves that no other module does any of this.
+// The only module that opens, creates, replaces, renames and removes crank's own files; `make check` proves that. Root
+// may run crank in a directory that other users can write to, so no path is trusted twice: the directory is opened
+// first, and a file in it without following links and with O_PATH. Only fstat(2) on that descriptor decides whether the
+// file is used, and it is opened by way of /proc/self/fd.
 import { host } from "#host";
 import { bytesOf, hexOf, joinBytes } from "../../host/bytes.ts";
 import { HostError } from "../../host/errors.ts";
@@ -9,10 +9,10 @@ import { ACCESS, type FileStatus, OPEN } from "../../host/files.ts";
 
 const { files } = host;
 
-/** A file that is not used, or could not be. The message completes "the file PATH cannot be used: …". */
+/** A file that is refused or could not be used. The message completes "the file PATH cannot be used: …". */
 export class FileError extends Error {
   override name = "FileError";
-  /** The system's (`ENOENT`), or `REFUSED`: it could be opened, but others can change or exchange it. */
+  /** The system's code (`ENOENT`), or `REFUSED`: the file exists, but other users can change or exchange it. */
   readonly code: string;
 
   constructor(code: string, message: string, cause?: unknown) {
@@ -21,15 +21,15 @@ export class FileError extends Error {
   }
 }
 
-/** Who may have made what is read: crank's own user and root, or any user where nothing but a person reads what it says. */
+/** Which files are read: those of crank's own user and root, or those of any user, if only people read the content. */
 export type Trust = "own" | "any";
 
-/** What is there is neither followed nor opened. */
+/** Opens without following links, and without opening a fifo or device. */
 const LOOK = { flags: OPEN.readOnly, noFollow: true, pathOnly: true } as const;
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
-/** The whole file, which has at most `limit` bytes. Throws FileError. */
+/** The whole file, at most `limit` bytes. Throws FileError. */
 export const readOwnFile = (path: string, limit: number, trust: Trust = "own"): Uint8Array =>
   inDirectory(path, (directory) =>
     withFile(directory, OPEN.readOnly, (file, status) => {
@@ -39,7 +39,10 @@ export const readOwnFile = (path: string, limit: number, trust: Trust = "own"): 
     }),
   );
 
-/** Makes sure that a plain file of crank's is there (0644 less the umask, with `text` if it is new), and can be replaced. Throws FileError. */
+/**
+ * Makes sure that crank's own plain file exists (0644 less the umask, with `text` if it is new) and can be replaced.
+ * Throws FileError.
+ */
 export const ensureOwnFile = (path: string, text: string): void =>
   inDirectory(path, (directory) => {
     refuseExchangeable(directory);
@@ -48,12 +51,12 @@ export const ensureOwnFile = (path: string, text: string): void =>
     attempt(() => files.access(".", ACCESS.write, directory.fd));
   });
 
-/** Throws FileError if others can exchange what is made at this path, because of the directory that it is in. */
+/** Throws FileError if other users can exchange a file at this path, because of its directory. */
 export const refuseUnsafePlace = (path: string): void => inDirectory(path, refuseExchangeable);
 
 /**
- * Makes sure that a directory of crank's is there, which nobody else can write to: one that others may pass (0711 if it is new,
- * whatever the umask), or its owner's alone (0700). Throws FileError.
+ * Makes sure that crank's own directory exists and only its owner can write to it: `passable` (0711 if it is new,
+ * whatever the umask) or `owner` (0700). Throws FileError.
  */
 export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): void =>
   inDirectory(path, (parent) => {
@@ -63,7 +66,7 @@ export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): 
       if (status.kind === "link") throw refused("it is a link, which is not followed");
       if (status.kind !== "directory") throw refused("not a directory");
       if (status.uid !== ownUid()) throw refused(`it belongs to another user (uid ${status.uid})`);
-      // The umask took more away than it should; workers of another user pass through it.
+      // The umask may have removed too much: workers of other users pass through it.
       if (access === "owner") files.changeMode(fd, 0o700);
       else if (isNew) files.changeMode(fd, DIRECTORY_MODE);
       else if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, `chmod go-w ${path}`));
@@ -73,8 +76,8 @@ export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): 
 const DIRECTORY_MODE = 0o711;
 
 /**
- * Replaces the file: a reader sees the old text or the new one, whatever is cut off when. Readable as it was, or by its
- * owner alone. Holds up nothing meanwhile: on a disk that hangs it may take for ever. Rejects with FileError.
+ * Replaces the file atomically: a reader sees the old text or the new one, whenever it is interrupted. Mode as before,
+ * or readable by its owner only. Does not block, but may never end on a hanging disk. Rejects with FileError.
  */
 export const replaceOwnFile = async (path: string, text: string, readers: "asBefore" | "owner"): Promise<void> => {
   const { parent, name } = split(path);
@@ -91,11 +94,11 @@ export const replaceOwnFile = async (path: string, text: string, readers: "asBef
 };
 const OWNER_ONLY = 0o600;
 
-/** Renames an unusable file out of the way. Returns the new path. Throws FileError. */
+/** Renames an unusable file. Returns the new path. Throws FileError. */
 export const setOwnFileAside = (path: string): string =>
   inDirectory(path, (directory) => {
     let number = 1;
-    // When all are taken, the last one gives way.
+    // If all names are taken, the last one is overwritten.
     while (number < MOST_KEPT_ASIDE && isThere(`${directory.name}.bad-${number}`, directory.fd)) number++;
     attempt(() => files.rename(directory.name, `${directory.name}.bad-${number}`, directory.fd));
     return `${path}.bad-${number}`;
@@ -103,7 +106,7 @@ export const setOwnFileAside = (path: string): string =>
 /** How many unusable files of one name are kept. */
 const MOST_KEPT_ASIDE = 9;
 
-/** Removes a plain file of crank's, or a socket's file; anything else at the path stays. Throws FileError. */
+/** Removes crank's own plain file, or the file of a socket. Anything else at the path stays. Throws FileError. */
 export const removeOwnFile = (path: string, kind: "file" | "socket"): void =>
   inDirectory(path, (directory) =>
     looking(directory, (_, status) => {
@@ -112,7 +115,7 @@ export const removeOwnFile = (path: string, kind: "file" | "socket"): void =>
     }),
   );
 
-/** Removes what a crank that was killed left while it replaced this file. Nothing is said of what cannot be removed. */
+/** Removes temporary files that a killed crank left while replacing this file. Failures are ignored. */
 export const removeTemporaries = (path: string): void => {
   try {
     inDirectory(path, ({ fd, name }) => {
@@ -124,11 +127,14 @@ export const removeTemporaries = (path: string): void => {
       }
     });
   } catch {
-    // They take little room.
+    // They take little space.
   }
 };
 
-/** Calls `use` with a path by which a socket's file is reached that is at `path` now, whatever is put there meanwhile. Null: there is none; false: it is no socket. */
+/**
+ * Calls `use` with a path that leads to the socket file which is at `path` now, even if `path` is replaced meanwhile.
+ * null: there is no file; false: it is not a socket.
+ */
 export const atSocketFile = async <T>(path: string, use: (held: string) => Promise<T>): Promise<T | false | null> => {
   let fd: number;
   try {
@@ -144,7 +150,10 @@ export const atSocketFile = async <T>(path: string, use: (held: string) => Promi
   }
 };
 
-/** The first directory on the way into this one that a user may not pass, by its mode: access lists may say otherwise. Null: there is none. */
+/**
+ * The first directory on the path that the user may not pass by its mode (access control lists may differ); null: there
+ * is none.
+ */
 export const closedDirectory = (
   path: string,
   { uid, gid, groups }: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] },
@@ -161,7 +170,7 @@ export const closedDirectory = (
   return null;
 };
 
-/** Where the next component of a path ends. */
+/** The end of the path's next component. */
 const nextEnd = (path: string, end: number): number => {
   const slash = path.indexOf("/", end + 1);
   return slash < 0 ? path.length : slash;
@@ -172,7 +181,10 @@ const nextEnd = (path: string, end: number): number => {
 type InDirectory = { readonly fd: number; readonly name: string };
 type Parent = InDirectory & { readonly status: FileStatus; readonly path: string };
 
-/** Opens the directory that a path leads to and calls `use` with it. Links on the way are followed, as the administrator made them. */
+/**
+ * Opens the path's directory and calls `use` with it. Links on the way are followed, because the administrator made
+ * them.
+ */
 const inDirectory = <T>(path: string, use: (directory: Parent) => T): T => {
   const { parent, name } = split(path);
   const fd = attempt(() => files.open(parent, { flags: OPEN.readOnly, mustBeDirectory: true, pathOnly: true }));
@@ -206,7 +218,7 @@ const statusAt = (path: string): FileStatus | null => {
 
 const look = ({ name, fd }: InDirectory): number => attempt(() => files.open(name, { ...LOOK, directory: fd }));
 
-/** Calls `use` with what is at the name, opened only to be looked at. */
+/** Calls `use` with the entry of this name, opened with O_PATH. */
 const looking = <T>(directory: InDirectory, use: (fd: number, status: FileStatus) => T): T => {
   const fd = look(directory);
   try {
@@ -216,7 +228,7 @@ const looking = <T>(directory: InDirectory, use: (fd: number, status: FileStatus
   }
 };
 
-/** Opens a plain file. A fifo or a device is never opened, so that none of them can do anything. */
+/** Opens a plain file. A fifo or a device is never opened, because opening it can have effects. */
 const withFile = <T>(directory: InDirectory, flags: number, use: (fd: number, status: FileStatus) => T): T =>
   looking(directory, (held, { kind }) => {
     if (kind === "link") throw refused("it is a link, which is not followed");
@@ -247,7 +259,7 @@ const isThere = (name: string, directory: number): boolean => {
   }
 };
 
-/** Nothing is done if something is there. */
+/** Does nothing if the name exists. */
 const create = ({ name, fd: directory }: InDirectory, text: string): void => {
   const flags = OPEN.writeOnly | OPEN.create | OPEN.exclusive;
   let fd: number;
@@ -260,7 +272,7 @@ const create = ({ name, fd: directory }: InDirectory, text: string): void => {
   try {
     attempt(() => files.write(fd, bytesOf(text)));
   } catch (error) {
-    // A full disk. What is left would be taken for a file that was damaged.
+    // The disk is full. An incomplete file would be taken for a damaged one.
     attempt(() => files.removeFile(name, directory));
     throw error;
   } finally {
@@ -268,7 +280,7 @@ const create = ({ name, fd: directory }: InDirectory, text: string): void => {
   }
 };
 
-/** True: the directory was not there. */
+/** Returns true if the directory did not exist. */
 const make = ({ name, fd }: InDirectory): boolean => {
   try {
     files.makeDirectory(name, DIRECTORY_MODE, fd);
@@ -299,7 +311,7 @@ const temporaryName = (name: string): string => {
   return `.${name}.${hexOf(number)}.new`;
 };
 
-/** The keeper gives the same names. */
+/** The keeper uses names of the same form. */
 const isTemporaryOf = (name: string, entry: string): boolean =>
   entry.startsWith(`.${name}.`) && /^[0-9a-f]{16}\.new$/.test(entry.slice(name.length + 2));
 
@@ -314,7 +326,7 @@ const modeOf = (name: string, directory: number): number => {
 const NEW_MODE = 0o644;
 const ALL_BITS = 0o7777;
 
-// What is refused --------------------------------------------------------------------------------------------------------
+// Refusals ------------------------------------------------------------------------------------------------------------
 
 const ownUid = (): number => host.processes.identity().uid;
 
@@ -325,7 +337,7 @@ const refuseForeign = (status: FileStatus): void => {
   if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, "chmod go-w"));
 };
 
-/** In a sticky directory others can make names, but take none of ours away. */
+/** In a sticky directory other users can add names, but not remove crank's. */
 const refuseExchangeable = ({ status, path }: Pick<Parent, "status" | "path">): void => {
   if (!isOurs(status)) throw refused(`its directory ${path} belongs to another user (uid ${status.uid})`);
   if ((status.mode & OTHERS_WRITE) !== 0 && (status.mode & STICKY) === 0)

@@ -1,17 +1,17 @@
-// The command that starts a helper: a short-lived process of crank's own, which the keeper starts as it starts workers.
+// The command that starts a helper: a short-lived process of crank's own, started by the keeper like a worker.
 import { type Command, INHERITED_OOM_SCORE, SPAWN_FLAGS, UNCHANGED } from "../../keeper/protocol.ts";
 
 type Spawn = Extract<Command, { kind: "spawn" }>;
-/** What a helper is, and where it differs from the others. */
+/** A helper, and its differences from the defaults. */
 type Helper = Pick<Spawn, "worker" | "file" | "args"> & Partial<Omit<Spawn, "kind">>;
 
 const NO_OUTPUT = 2;
 const SIGKILL = 9;
 
-/** The descriptor at which a helper says what it has found out. */
+/** The descriptor on which a helper reports its result. */
 export const REPORT_FD = 3;
 
-/** What the machine's supervisor told crank, and crank's own secret: none of it is for a worker or a helper. */
+/** Variables from the service manager, and crank's token: neither workers nor helpers get them. */
 export const FOREIGN_VARIABLES: readonly string[] = [
   "LISTEN_FDS",
   "LISTEN_PID",
@@ -27,7 +27,7 @@ export const FOREIGN_VARIABLES: readonly string[] = [
   "CRANK_CTL_TOKEN",
 ];
 
-/** Starts a helper: without sockets and output, in a group of its own, and killed when the keeper dies. */
+/** Starts a helper: without sockets and output, in its own process group, and killed when the keeper dies. */
 export const helperProcess = (helper: Helper): Spawn => ({
   kind: "spawn",
   cwd: "/",

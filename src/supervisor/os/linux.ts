@@ -1,4 +1,5 @@
-// The real platform: /proc and the programs that crank executes. Its own files are in files.ts, the user database in users.ts.
+// The real platform: /proc, and the programs that crank executes. Crank's files are in files.ts, the user database in
+// users.ts.
 import { host } from "#host";
 import { areSameBytes, textOf } from "../../host/bytes.ts";
 import { HostError } from "../../host/errors.ts";
@@ -33,7 +34,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   pid: host.processes.identity().pid,
   uid: host.processes.identity().uid,
   runtime: host.processes.runtime,
-  // Read where crank is started, and by few others.
+  // Read on demand, because few supervisors need it.
   get environment() {
     return host.processes.environment();
   },
@@ -74,7 +75,7 @@ export const linuxPlatform = (clock: () => number): Platform => ({
 
 const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
 
-/** What a FileError says; anything else is a fault of ours. */
+/** The message of a FileError; any other error is a bug. */
 const reasonOf = (error: unknown): string => {
   if (error instanceof FileError) return error.message;
   throw error;
@@ -89,9 +90,9 @@ const attempt = (action: () => void): string | null => {
   }
 };
 
-/** The record is the longest: ten specs. */
+/** The record is the longest file: ten specs. */
 const MOST_TEXT_BYTES = 16 * 1024 * 1024;
-/** The keeper rewrites it when it is four times as long as what counts in it. */
+/** The keeper rewrites the journal when it is four times as long as its live entries. */
 const MOST_JOURNAL_BYTES = 256 * 1024 * 1024;
 
 const readText = (path: string): FileText => {
@@ -131,7 +132,7 @@ const setAside = (path: string): string | null => {
   }
 };
 
-/** A socket file is stale when nobody has it bound any more: connecting says so (unix(7), ECONNREFUSED). */
+/** A socket file is stale if no process has it bound: connecting fails with ECONNREFUSED (unix(7)). */
 const probeSocket = async (path: string): Promise<SocketPath> => {
   try {
     const found = await atSocketFile(path, isListening);
@@ -149,7 +150,7 @@ const isListening = async (held: string): Promise<"live" | "stale"> => {
     connection.end();
     return "live";
   } catch (error) {
-    // A live socket of another type answers EPROTOTYPE, a full one EAGAIN: only a refusal proves that nobody is there.
+    // A live socket of another type answers EPROTOTYPE, a full one EAGAIN: only a refusal proves that it is stale.
     return codeOf(error) === "ECONNREFUSED" ? "stale" : "live";
   }
 };
@@ -165,7 +166,7 @@ const resolveHost = async (name: string, family: AddressFamily): Promise<readonl
 
 const streamIdentity = (fd: number): string | null => orNull(() => files.statusOf(fd).identity);
 
-/** proc_pid_status(5). The owner of the directory says less: it is root's where a process may not be traced. */
+/** proc_pid_status(5). The owner of the directory is not reliable: it is root if the process may not be traced. */
 const lineage = (pid: number): Lineage | null => {
   const [, parent, uid] = LINEAGE.exec(textAt(`/proc/${pid}/status`) ?? "") ?? [];
   return parent === undefined ? null : { parent: Number(parent), uid: Number(uid) };
@@ -185,11 +186,11 @@ const isExecutable = (path: string): boolean => {
   return mayExecute === true && isFile(path);
 };
 
-/** As much as the kernel looks at (execve(2), BINPRM_BUF_SIZE). */
+/** As much as the kernel reads (execve(2), BINPRM_BUF_SIZE). */
 const MOST_OF_A_BEGINNING = 256;
 
 const beginning = (path: string): string | null =>
-  // A terminal is not to be opened: it would become this session's.
+  // Never open a terminal: it would become the controlling terminal of this session.
   isFile(path)
     ? withFile(path, (fd) => {
         const bytes = new Uint8Array(MOST_OF_A_BEGINNING);
@@ -197,7 +198,7 @@ const beginning = (path: string): string | null =>
       })
     : null;
 
-/** Null if that cannot be read. */
+/** null if the file cannot be read. */
 const withFile = <T>(path: string, use: (fd: number) => T): T | null =>
   orNull(() => {
     const fd = files.open(path, { flags: OPEN.readOnly | OPEN.nonBlocking });
@@ -225,7 +226,7 @@ const holdTheSame = (one: string, other: string): boolean => {
 };
 const NOTHING = new Uint8Array(0);
 
-/** A file is looked at; what went into a pipe cannot be, and what was killed while writing to it may have stopped anywhere. */
+/** Only a file can be checked. For a pipe true, because a writer that was killed may have stopped anywhere. */
 const endsInHalfLine = (fd: number): boolean =>
   orNull(() => {
     const { kind, size } = files.statusOf(fd);
@@ -237,7 +238,7 @@ const endsInHalfLine = (fd: number): boolean =>
   }) === true;
 const NEWLINE = 0x0a;
 
-/** They stay what they are for as long as this process lives. */
+/** Read once: they are not expected to change while this process lives. */
 const kernelLimits = (): KernelLimits => {
   knownLimits ??= readLimits();
   return knownLimits;

@@ -1,13 +1,13 @@
-// Processes in the middle of execve(2). Until the kernel has closed what is to be closed there, most of what /proc shows of such
-// a process makes the reader wait (stat, the links of fd/ and ns/, environ), for as long as a file system of its own likes.
+// Processes in the middle of execve(2). Until the kernel has closed the close-on-exec descriptors, reading most files
+// of such a process in /proc blocks (stat, the links of fd/ and ns/, environ), for as long as a FUSE file system likes.
 import { host } from "#host";
 import { beginningAt } from "./system-files.ts";
 
 const { clock } = host;
 
-/** An ordinary execve is over by then, ms. */
+/** An ordinary execve ends within this time, ms. */
 const PATIENCE_MS = 20;
-/** What was found is true for so long, ms; so much is waited in that time, ms. */
+/** A result is valid for PERIOD_MS. In each such period at most BUDGET_MS are spent waiting. */
 const PERIOD_MS = 5000;
 const BUDGET_MS = 200;
 
@@ -16,8 +16,8 @@ let periodUntil = 0;
 let waitedMs = 0;
 
 /**
- * Whether a process stays in the middle of execve(2), so that nothing may be read of it that waits. The supervisor looks before
- * it reads; the keeper, which ends one that stands still, reads such files in a process that it can give up.
+ * Whether a process stays in the middle of execve(2), so that no blocking file of it may be read. The supervisor checks
+ * this before it reads. The keeper reads such files in a process that it can give up.
  */
 export const isMidExec = (pid: number): boolean => {
   if (!isBetweenPrograms(pid)) return false;
@@ -34,12 +34,12 @@ export const isMidExec = (pid: number): boolean => {
   return true;
 };
 
-/** proc_pid_statm(5) does not wait. Its memory is new then, and has a stack, and no program yet. */
+/** Reading proc_pid_statm(5) does not block. In execve the memory is new: it has a stack, but no program yet. */
 const isBetweenPrograms = (pid: number): boolean => {
   const statm = beginningAt(`/proc/${pid}/statm`) ?? "";
-  // Most have a program, and the fourth number is how large it is.
+  // Fast path: nearly all processes have a program, whose size is the fourth number.
   const third = statm.indexOf(" ", statm.indexOf(" ", statm.indexOf(" ") + 1) + 1);
   return statm.startsWith(" 0 ", third) && BETWEEN_PROGRAMS.test(statm);
 };
-/** Size, two others, no text, another one, and as much data as its size. */
+/** Size, two others, text 0, another, and data equal to the size. */
 const BETWEEN_PROGRAMS = /^([1-9]\d*) \d+ \d+ 0 \d+ \1 /;

@@ -1,5 +1,5 @@
-// The few things that the supervisor asks the operating system itself, as one small interface. Everything else goes
-// through the keeper. The real one is in linux.ts; the simulator hands in another.
+// What the supervisor needs from the operating system directly, as one small interface. Everything else goes through
+// the keeper. The real platform is in linux.ts; the simulator has another.
 import type { Identity } from "../../core/model/spec.ts";
 import type { ProcessTree } from "./process-tree.ts";
 import type { ProcessTable } from "./processes.ts";
@@ -9,10 +9,10 @@ export type FileText =
   | { readonly kind: "missing" }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** What is at the path where a socket is to be bound. */
+/** The state of a path where a socket is to be bound. */
 export type SocketPath = "absent" | "stale" | "live" | "notSocket";
 
-/** Where a process stands: its parent, and its real user. */
+/** A process's parent and real user. */
 export type Lineage = { readonly parent: number; readonly uid: number };
 
 /** null: unknown, or no limit. `stack` in bytes. */
@@ -24,37 +24,46 @@ export type KernelLimits = {
 
 export type Platform = {
   readonly pid: number;
-  /** Who crank runs as. */
+  /** The user that crank runs as. */
   readonly uid: number;
-  /** What the supervisor runs on: `engine`. */
+  /** The runtime of the supervisor: `engine`. */
   readonly runtime: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Wall clock, ms. */
   wallNow(): number;
-  /** CLOCK_MONOTONIC ms, as far as it can be known without the keeper: steps forward from the hello. */
+  /** CLOCK_MONOTONIC ms, estimated from the time in the hello. */
   monotonicNow(): number;
 
-  /** A file of crank's own, at most MOST_TEXT_BYTES of it; one that others can change is not read. */
+  /** A file of crank's own, at most MOST_TEXT_BYTES. A file that other users can change is refused. */
   readText(path: string): FileText;
-  /** The journal that was left; null if there is none. Throws FileError if it cannot be read, or others can change it. */
+  /** The left journal; null if there is none. Throws FileError if it cannot be read or other users can change it. */
   readBytes(path: string): Uint8Array | null;
-  /** What the kernel says in a file of /proc; null if it cannot be read. */
+  /** The content of a file of /proc; null if it cannot be read. */
   kernelText(path: string): string | null;
-  /** Replaces a file of crank's own, readable as it was or by its owner alone: temporary file, fsync, rename, fsync of the directory. Resolves to what went wrong, or null, and holds up nothing meanwhile. */
+  /**
+   * Replaces a file of crank's own, with its mode as before or readable by its owner only: temporary file, fsync,
+   * rename, fsync of the directory. Resolves to an error, or null. Does not block.
+   */
   replaceFile(path: string, text: string, readers: "asBefore" | "owner"): Promise<string | null>;
-  /** Makes sure that a file of crank's own is there (0644 less the umask, with `text` if it is new) and can be replaced. Returns what is wrong, or null. */
+  /**
+   * Makes sure that a file of crank's own exists (0644 less the umask, with `text` if it is new) and can be replaced.
+   * Returns the error, or null.
+   */
   ensureFile(path: string, text: string): string | null;
-  /** Makes sure that a directory of crank's own is there: one that others may pass (0711 if it is new), or its owner's alone (0700). Returns what is wrong, or null. */
+  /**
+   * Makes sure that a directory of crank's own exists: `passable` (0711 if it is new) or `owner` (0700). Returns the
+   * error, or null.
+   */
   ensureDirectory(path: string, access: "passable" | "owner"): string | null;
-  /** Why others can exchange what is made at this path; null: they cannot. */
+  /** Why other users can exchange a file at this path; null: they cannot. */
   unsafePlace(path: string): string | null;
-  /** Renames a file out of the way; the new name, or null if that failed. */
+  /** Renames a file. Returns the new name, or null if that failed. */
   setAside(path: string): string | null;
-  /** Removes what is at the path, if it is a file of crank's own, or a socket's. */
+  /** Removes the file if it is crank's own, or the file of a socket. */
   removeFile(path: string, kind: "file" | "socket"): void;
-  /** Removes what a crank that was killed left while it replaced this file. */
+  /** Removes temporary files that a killed crank left while replacing this file. */
   removeTemporaries(path: string): void;
-  /** The first directory on the way into this one that a user may not pass, by its mode; null: there is none, or it is not known. */
+  /** The first directory on the path that the user may not pass by its mode; null: none, or unknown. */
   closedDirectory(path: string, user: Identity): { readonly path: string; readonly mode: number } | null;
   probeSocket(path: string): Promise<SocketPath>;
 
@@ -63,27 +72,29 @@ export type Platform = {
   /** A user by name or number; null if there is none. */
   findUser(name: string): Identity | null;
   findGroup(name: string): number | null;
-  /** Whether users that are not in /etc/passwd can be found: getent(1) can be executed. */
+  /** Whether users that are not in /etc/passwd can be found, that is, whether getent(1) can be executed. */
   canAskForUsers(): boolean;
-  /** Which file a descriptor of this process is open on: `DEVICE:INODE`, as in JOURNAL_STREAM; null if it is closed. */
+  /** The file behind a descriptor of this process: `DEVICE:INODE`, as in JOURNAL_STREAM; null if it is closed. */
   streamIdentity(fd: number): string | null;
   lineage(pid: number): Lineage | null;
-  /** What a descriptor of another process is open on, as /proc/PID/fd says (`socket:[INODE]`); null if it is closed or not shown. */
+  /**
+   * The target of another process's descriptor, as in /proc/PID/fd (`socket:[INODE]`); null if it is closed or hidden.
+   */
   descriptorTarget(pid: number, fd: number): string | null;
-  /** Whether another process watches all these sockets, by their inodes, as far as that is shown at a glance. */
+  /** Whether another process is seen to watch all these sockets, given by inode. Only checks what is cheap to read. */
   watchesAll(pid: number, inodes: readonly number[]): boolean;
   isExecutable(path: string): boolean;
-  /** Whether a file is there that could be executed, as far as can be seen. */
+  /** Whether a plain file exists that could be executed, as far as can be seen. */
   isFile(path: string): boolean;
   /** The first bytes of a file as text; null if it cannot be read. */
   beginning(path: string): string | null;
-  /** Where a path leads to, every link followed; null if that is nowhere. */
+  /** The path with all links resolved; null if it leads nowhere. */
   realPath(path: string): string | null;
-  /** Whether two files are one, or hold the same. */
+  /** Whether two paths lead to the same file, or to files of the same content. */
   isSameFile(one: string, other: string): boolean;
   kernelLimits(): KernelLimits;
   readonly processes: ProcessTable;
   readonly processTree: ProcessTree;
-  /** Whether what is written to a descriptor of this process now goes on in the middle of a line. */
+  /** Whether output to a descriptor of this process may continue in the middle of a line. */
   endsInHalfLine(fd: number): boolean;
 };

@@ -1,4 +1,4 @@
-// What a process has started, which sockets it has open and where it listens, as /proc shows it. The tests hand in others.
+// The children of a process, its open sockets and where it listens, from /proc. Tests use another implementation.
 import { host } from "#host";
 import { HostError } from "../../host/errors.ts";
 import { isMidExec } from "./mid-exec.ts";
@@ -6,7 +6,9 @@ import { type Queue, queuesOf, type Waits, waitsOf } from "./process-waits.ts";
 import { type BoundSocket, boundSockets } from "./processes.ts";
 import { linkAt, namesIn, textAt } from "./system-files.ts";
 
-/** The sockets that a process has open, by inode. `looked`: at so many descriptors; `isWhole` false: not at all of them. */
+/**
+ * The open sockets of a process, by inode. `looked`: how many descriptors were read; `isWhole` false: not all of them.
+ */
 export type OpenSockets = {
   readonly inodes: ReadonlySet<number>;
   readonly looked: number;
@@ -14,23 +16,23 @@ export type OpenSockets = {
 };
 
 export type ProcessTree = {
-  /** Its children, those that other processes left to it included. */
+  /** Its children, including processes that were reparented to it. */
   children(pid: number): readonly number[];
-  /** Looks at so many descriptors at most, the lowest numbers first. null: there is no such process, or it has ended. */
+  /** Reads at most `most` descriptors, lowest numbers first. null: there is no such process, or it has ended. */
   openSockets(pid: number, most: number): OpenSockets | null;
-  /** The bound sockets of the network namespace that a process is in. */
+  /** The bound sockets in the process's network namespace. */
   boundSockets(pid: number): ReadonlyMap<number, BoundSocket>;
-  /** Which network namespace that is. */
+  /** The identity of its network namespace. */
   networkOf(pid: number): string;
-  /** The name that ps shows of it; "" if it is gone. */
+  /** The name that ps shows; "" if the process is gone. */
   name(pid: number): string;
-  /** What it waits at. */
+  /** The sockets that it waits for. */
   waits(pid: number): Waits;
-  /** How many connections there are of these sockets, which listen in the network namespace of a process. */
+  /** The numbers of connections of these listening sockets, in the process's network namespace. */
   queues(pid: number, inodes: ReadonlySet<number>): ReadonlyMap<number, Queue>;
 };
 
-/** /proc, as it is at each question. */
+/** /proc, read at each call. */
 export const linuxProcessTree: ProcessTree = {
   children: (pid) =>
     (namesIn(`/proc/${pid}/task`) ?? []).flatMap((thread) =>
@@ -44,7 +46,7 @@ export const linuxProcessTree: ProcessTree = {
   queues: queuesOf,
 };
 
-/** A process of other rights exists (EPERM of kill(2)), though proc(5) mounted with hidepid does not even show it. */
+/** kill(2) fails with EPERM for a process of another user, even if hidepid (proc(5)) hides it. */
 const isOfOthers = (pid: number): boolean => {
   try {
     host.processes.kill(pid, 0);
@@ -73,7 +75,7 @@ const openSocketsOf = (pid: number, most: number): OpenSockets | null => {
     shown += 1;
     if (target.startsWith("socket:[")) inodes.add(Number(target.slice("socket:[".length, -1)));
   }
-  // The directory may be listed where its links may not be read (PTRACE_MODE_READ of proc(5)).
+  // The directory may be readable while its links are not (PTRACE_MODE_READ in proc(5)).
   const looked = Math.min(fds.length, most);
   return { inodes, looked, isWhole: looked === fds.length && (shown > 0 || looked === 0) };
 };

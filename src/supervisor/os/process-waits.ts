@@ -1,25 +1,28 @@
-// What the threads of a process wait for, and how many connections wait at a socket that listens, as /proc shows it: whether
-// anything accepts.
+// What the threads of a process wait for, and how many connections wait at a listening socket, from /proc: whether any
+// process accepts.
 import { isMidExec } from "./mid-exec.ts";
 import { linkAt, namesIn, orNull, partsOf, textAt } from "./system-files.ts";
 
-/** `watched`: the sockets that it waits at, by inode. `isWhole` false: it may wait at others, in ways that are not shown. */
+/**
+ * `watched`: the sockets that it waits for, by inode. `isWhole` false: it may wait for others, in ways that /proc
+ * hides.
+ */
 export type Waits = { readonly watched: ReadonlySet<number>; readonly isWhole: boolean };
 
-/** Connections of a socket that listens: those that nothing has accepted yet, and those that something has and has not closed. */
+/** Connections of a listening socket: `waiting` are not accepted yet, `accepted` are accepted and still open. */
 export type Queue = { readonly waiting: number; readonly accepted: number };
 
-/** What is looked at of one process. */
+/** Limits of what is read about one process. */
 const MOST_DESCRIPTORS = 4096;
 const MOST_THREADS = 256;
 
-/** Whether a process is seen to wait at all these sockets. */
+/** Whether a process is seen to wait for all these sockets. */
 export const watchesAll = (pid: number, inodes: readonly number[]): boolean => {
   const isIn = ({ watched }: Waits): boolean => inodes.every((inode) => watched.has(inode));
   return isIn(watchedByEpoll(pid)) || isIn(waitsOf(pid));
 };
 
-/** What a process waits at, by epoll(7) or in accept(2). */
+/** The sockets that a process waits for, by epoll(7) or in accept(2). */
 export const waitsOf = (pid: number): Waits => {
   const { watched, isWhole } = watchedByEpoll(pid);
   const all = new Set(watched);
@@ -35,7 +38,7 @@ const watchedByEpoll = (pid: number): Waits => {
   let isWhole = fds !== null && fds.length <= MOST_DESCRIPTORS;
   for (const fd of fds?.slice(0, MOST_DESCRIPTORS) ?? []) {
     const target = linkAt(`/proc/${pid}/fd/${fd}`);
-    // What io_uring(7) waits for is in memory that it shares with the process.
+    // io_uring(7) keeps its requests in memory that it shares with the process.
     if (target === "anon_inode:[io_uring]") isWhole = false;
     if (target !== "anon_inode:[eventpoll]") continue;
     const info = textAt(`/proc/${pid}/fdinfo/${fd}`);
@@ -47,7 +50,7 @@ const watchedByEpoll = (pid: number): Waits => {
   return { watched, isWhole };
 };
 
-/** The socket that a thread accepts from, by inode; `elsewhere`: it waits for something else. */
+/** The inode of the socket that a thread accepts from; `elsewhere`: it waits for something else. */
 const waitOf = (pid: number, thread: string): number | "elsewhere" | "not shown" => {
   const calls = callsOfMachine();
   const text = isMidExec(pid) ? null : textAt(`/proc/${pid}/task/${thread}/syscall`);
@@ -60,7 +63,10 @@ const waitOf = (pid: number, thread: string): number | "elsewhere" | "not shown"
   return inode === undefined ? "not shown" : Number(inode);
 };
 
-/** Calls by number: those that accept a connection, and those that wait for something else, or for what epoll descriptors name. poll(2) and select(2) are neither: what they wait for is in the process's memory. */
+/**
+ * System call numbers: those that accept a connection, and those that wait for something else, or for epoll
+ * descriptors. poll(2) and select(2) are in neither: what they wait for is in the process's memory.
+ */
 type Calls = { readonly accept: ReadonlySet<number>; readonly elsewhere: ReadonlySet<number> };
 
 /** accept, accept4; read, nanosleep, clock_nanosleep, pause, wait4, waitid, futex, rt_sigtimedwait, rt_sigsuspend, epoll_wait, epoll_pwait, epoll_pwait2, recvfrom, recvmsg. */
@@ -68,13 +74,13 @@ const X86_64: Calls = {
   accept: new Set([43, 288]),
   elsewhere: new Set([0, 35, 230, 34, 61, 247, 202, 128, 130, 232, 281, 441, 45, 47]),
 };
-/** The same, without pause and epoll_wait, which these do not have (asm-generic/unistd.h). */
+/** The same without pause and epoll_wait, which do not exist there (asm-generic/unistd.h). */
 const GENERIC: Calls = {
   accept: new Set([202, 242]),
   elsewhere: new Set([63, 101, 115, 260, 95, 98, 137, 133, 22, 441, 207, 212]),
 };
 
-/** By e_machine of elf(5). */
+/** By e_machine (elf(5)). */
 const CALLS: Readonly<Record<number, Calls>> = { 62: X86_64, 183: GENERIC, 243: GENERIC };
 const E_MACHINE = 18;
 
@@ -86,14 +92,14 @@ const callsOfMachine = (): Calls | null =>
     return CALLS[(header[E_MACHINE] ?? 0) | ((header[E_MACHINE + 1] ?? 0) << 8)] ?? null;
   });
 
-/** The queues of sockets that listen on internet addresses, by inode, in the network namespace of a process. */
+/** The queues of listening internet sockets, by inode, in the network namespace of a process. */
 export const queuesOf = (pid: number, inodes: ReadonlySet<number>): ReadonlyMap<number, Queue> => {
   const queues = new Map<number, Queue>();
   for (const file of ["tcp", "tcp6"]) {
     const lines = [...(textAt(`/proc/${pid}/net/${file}`) ?? "").matchAll(TCP_LINE)].map(toTcpLine);
     for (const listener of lines) {
       if (!listener.listens || !inodes.has(listener.inode)) continue;
-      // What nothing has accepted yet is no open file, and has no inode.
+      // A connection that is not accepted yet is not an open file, so its inode is 0.
       const accepted = lines.filter(({ port, listens, inode }) => port === listener.port && !listens && inode !== 0);
       queues.set(listener.inode, { waiting: listener.received, accepted: accepted.length });
     }
@@ -109,7 +115,7 @@ const TCP_LISTEN = "0A";
 const toTcpLine = ([, port, state, received = "", inode]: RegExpMatchArray) => ({
   port,
   listens: state === TCP_LISTEN,
-  /** Of a socket that listens: how many connections wait to be accepted. */
+  /** For a listening socket: how many connections wait to be accepted. */
   received: Number.parseInt(received, 16),
   inode: Number(inode),
 });

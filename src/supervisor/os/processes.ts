@@ -1,4 +1,4 @@
-// Processes and sockets as /proc shows them, for finding what a killed crank left. The tests hand in others.
+// Processes and sockets from /proc, to find what a killed crank left. Tests use another implementation.
 import { host } from "#host";
 import { textOf } from "../../host/bytes.ts";
 import { HostError } from "../../host/errors.ts";
@@ -6,7 +6,7 @@ import { isMidExec } from "./mid-exec.ts";
 import { AF_INET, AF_INET6, describeAddress, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./sockaddr.ts";
 import { linkAt, namesIn, orNull, partsOf, textAt } from "./system-files.ts";
 
-/** A process as one value: a pid alone may be another process's by the time that it is used. */
+/** A process as one value: a pid alone may belong to another process when it is used. */
 export type ProcessRef = {
   readonly pid: number;
   /** Clock ticks since boot. */
@@ -16,13 +16,13 @@ export type ProcessRef = {
 export type ProcessFacts = ProcessRef & {
   readonly parent: number;
   readonly group: number;
-  /** Real, effective and saved. */
+  /** Real, effective and saved user ids. */
   readonly uids: readonly number[];
 };
 
 export type Environment = ReadonlyMap<string, string>;
 
-/** `target` is what the link in /proc/PID/fd says: `socket:[INODE]`, `pipe:[INODE]`, a path. */
+/** `target`: the link in /proc/PID/fd, such as `socket:[INODE]`, `pipe:[INODE]` or a path. */
 export type Descriptor = { readonly fd: number; readonly target: string };
 
 /** `hidden`: the kernel does not show them to this process. */
@@ -30,29 +30,29 @@ export type Descriptors =
   | { readonly kind: "shown"; readonly descriptors: readonly Descriptor[] }
   | { readonly kind: "hidden"; readonly reason: string };
 
-/** A socket that is bound, and listens if it is of a kind that does. */
+/** A bound socket. It also listens if its type is connection-oriented. */
 export type BoundSocket = {
   readonly type: number;
   readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
 };
 
 export type ProcessTable = {
-  /** Every process that there is. */
+  /** All processes. */
   list(): readonly number[];
-  /** null: there is no such process, or it has ended and is not reaped, or nothing keeps it from ending, or it is stuck in execve(2). */
+  /** null: there is no such process, or it is a zombie, is being killed, or is stuck in execve(2). */
   facts(pid: number): ProcessFacts | null;
-  /** null: it is not shown, or the process keeps it from being read. */
+  /** null: it is hidden, or the process blocks reading it. */
   environment(pid: number): Promise<Environment | null>;
-  /** Its arguments in one line, or its name; "": neither is shown, or the process keeps them from being read. */
+  /** Its arguments in one line, or its name; "" if both are hidden or the process blocks reading them. */
   command(pid: number): Promise<string>;
   descriptors(pid: number): Descriptors;
-  /** The access mode of a descriptor (O_RDONLY, O_WRONLY, O_RDWR); null if it is not shown. */
+  /** The access mode of a descriptor (O_RDONLY, O_WRONLY, O_RDWR); null if it is hidden. */
   accessMode(pid: number, fd: number): number | null;
   /** The bound sockets of this network namespace, by inode. */
   sockets(): ReadonlyMap<number, BoundSocket>;
 };
 
-/** /proc, as it is at each question. */
+/** /proc, read at each call. */
 export const linuxProcesses: ProcessTable = {
   list: () =>
     namesIn("/proc")
@@ -72,7 +72,7 @@ export const linuxProcesses: ProcessTable = {
   sockets: () => boundSockets("/proc/net"),
 };
 
-/** The bound sockets of the network namespace that this directory of /proc shows, by inode. */
+/** The bound sockets, by inode, of the network namespace that this directory of /proc shows. */
 export const boundSockets = (directory: string): ReadonlyMap<number, BoundSocket> => {
   const found = new Map<number, BoundSocket>();
   for (const [file, type] of INTERNET_FILES) readInternet(firstOf(`${directory}/${file}`, type), type, found);
@@ -80,7 +80,7 @@ export const boundSockets = (directory: string): ReadonlyMap<number, BoundSocket
   return found;
 };
 
-/** proc_pid_stat(5): the command's name may hold anything, so fields are counted from its closing parenthesis. */
+/** proc_pid_stat(5): the command's name may hold any characters, so fields are counted from its closing parenthesis. */
 const factsOf = (pid: number): ProcessFacts | null => {
   const stat = isMidExec(pid) ? null : textAt(`/proc/${pid}/stat`);
   const status = textAt(`/proc/${pid}/status`) ?? "";
@@ -99,20 +99,20 @@ const factsOf = (pid: number): ProcessFacts | null => {
   };
 };
 
-/** The kernel's flag of a process that is being taken apart. */
+/** The kernel's flag for a process that is exiting. */
 const PF_EXITING = 4;
-/** Signal 9 is the lowest bit of the third last hexadecimal digit. */
+/** SIGKILL (9) is the lowest bit of the third hexadecimal digit from the end. */
 const PENDING_SIGKILL = /^(?:SigPnd|ShdPnd):\s*[0-9a-f]*[13579bdf][0-9a-f]{2}$/m;
 
-/** How long a process's memory may take to read, ms. */
+/** Time limit for reading a process's memory, ms. */
 const READ_LIMIT_MS = 500;
-/** Reads that a process holds up: each keeps a thread until this supervisor ends. */
+/** Reads that are blocked by a process. Each occupies a thread until this supervisor ends. */
 let heldUp = 0;
 const MOST_HELD_UP = 2;
 
 /**
- * Reads memory of the other process, which can be a file on a FUSE file system: the other process then decides when the read
- * ends. So it is read beside everything else, and given up.
+ * Reads memory of another process. It may be mapped from a FUSE file system, whose owner then decides when the read
+ * ends. So it is read in another thread, with a time limit.
  */
 const memoryTextOf = async (pid: number, name: "environ" | "cmdline"): Promise<string | null> => {
   if (heldUp >= MOST_HELD_UP || isMidExec(pid)) return null;
@@ -130,7 +130,7 @@ const memoryTextOf = async (pid: number, name: "environ" | "cmdline"): Promise<s
   timer.cancel();
   return text;
 };
-/** The arguments and the environment of a process have 6 MiB together, unless its stack may be larger (execve(2)). */
+/** Arguments and environment have at most 6 MiB together, unless the stack limit is larger (execve(2)). */
 const MOST_MEMORY_BYTES = 16 * 1024 * 1024;
 
 const environmentOf = async (pid: number): Promise<Environment | null> => {
@@ -154,7 +154,7 @@ const descriptorsOf = (pid: number): Descriptors => {
     const isRefused = error instanceof HostError && (error.code === "EACCES" || error.code === "EPERM");
     return { kind: "hidden", reason: isRefused ? "permission denied" : "it is gone" };
   }
-  // Without those that were closed meanwhile.
+  // Leaves out descriptors that were closed meanwhile.
   const descriptors = names.flatMap((name) => {
     const target = linkAt(`/proc/${pid}/fd/${name}`);
     return target === null ? [] : [{ fd: Number(name), target }];
@@ -164,13 +164,13 @@ const descriptorsOf = (pid: number): Descriptors => {
 };
 
 /**
- * What there is to read of a table of sockets. The listening tcp sockets come first in theirs (tcp_ipv4.c, tcp_seq_next): the
- * rest, tens of thousands of connections that were closed a minute ago, is not read.
+ * The needed part of a table of sockets. Listening TCP sockets come first in theirs (tcp_ipv4.c, tcp_seq_next). The
+ * rest, which may be tens of thousands of closed connections, is not read.
  */
 const firstOf = (path: string, type: number): string => {
   if (type !== SOCK_STREAM) return textAt(path) ?? "";
   let text = "";
-  // Without the protocol, its table is not there.
+  // The table is missing if the protocol is.
   orNull(() => {
     for (const part of partsOf(path)) {
       const more = textOf(part);
@@ -180,7 +180,7 @@ const firstOf = (path: string, type: number): string => {
   });
   return text;
 };
-/** A line of a socket that does not listen. */
+/** A line of a socket that is not listening. */
 const ANOTHER_STATE = /:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (?!0A)[0-9A-F]{2} /;
 
 const INTERNET_FILES = [
@@ -201,7 +201,7 @@ const readInternet = (text: string, type: number, found: Map<number, BoundSocket
   }
 };
 
-/** The kernel prints addresses as words of its own byte order, which is little-endian here. */
+/** The kernel prints addresses as words in its byte order, which is little-endian here. */
 const socketAddress = (hex: string, port: number): Uint8Array => {
   const isIpv4 = hex.length === 8;
   const bytes = new Uint8Array(isIpv4 ? 16 : 28);

@@ -1,16 +1,16 @@
-// Where a program is that is to be executed.
+// The path of a program to execute.
 import type { Platform } from "./platform.ts";
 
-/** crank itself: the system that it runs on, and the directory that it was started in. */
+/** The platform, and the directory that crank was started in. */
 type Crank = { readonly platform: Platform; readonly facts: { readonly cwd: string } };
 
-/** Where programs are looked for. */
+/** The search path for programs. */
 export const searchPath = ({ platform }: Pick<Crank, "platform">): string =>
   platform.environment.PATH ?? "/usr/local/bin:/usr/bin:/bin";
 
 /**
- * Where the program is that is executed in directory `cwd`: as given if it has a slash (relative to crank's directory, wherever a
- * wrapper has led: `cwd` "" is that one), else the first match in crank's PATH.
+ * The path of a program that is executed in directory `cwd`. With a slash it is as given, relative to crank's directory
+ * (`cwd` "" is that directory). Without one it is the first match in crank's PATH.
  */
 export const programPath = ({ facts, platform }: Crank, program: string, cwd: string): string => {
   const below = (path: string): string => `${facts.cwd === "/" ? "" : facts.cwd}/${path}`;
@@ -21,6 +21,7 @@ export const programPath = ({ facts, platform }: Crank, program: string, cwd: st
     candidate = `${directory.startsWith("/") ? directory : below(directory)}/${program}`;
     if (platform.isExecutable(candidate)) return candidate;
   }
-  // Not there: executing the last place that was looked at fails, and says so. (The bare name would be taken from -cwd.)
+  // Not found: executing the last candidate fails with an error that names it. The bare name would be looked up in
+  // -cwd.
   return candidate;
 };

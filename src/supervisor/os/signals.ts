@@ -35,7 +35,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
 };
 const NAMES = new Map(Object.entries(NUMBERS).map(([name, number]) => [number, name]));
 
-/** Reads a signal's name, with or without SIG, in any case; null if there is none. */
+/** Parses a signal name, with or without SIG, in upper or lower case; null if there is no such signal. */
 export const parseSignal = (text: string): string | null => {
   const upper = text.toUpperCase();
   const name = upper.startsWith("SIG") ? upper : `SIG${upper}`;
@@ -46,9 +46,8 @@ export const parseSignal = (text: string): string | null => {
 const REALTIME = /^SIGRTMIN(\+([0-9]|[12][0-9]|30))?$/;
 const RTMIN = 34;
 
-/** The number of a name that `parseSignal` gave. */
+/** The number of a name from `parseSignal`. */
 export const signalNumber = (name: string): number => NUMBERS[name] ?? RTMIN + Number(name.split("+")[1] ?? 0);
 
-/** The name of a number. */
 export const signalName = (number: number): string =>
   NAMES.get(number) ?? (number >= RTMIN ? `SIGRTMIN+${number - RTMIN}` : `signal ${number}`);

@@ -1,4 +1,4 @@
-// Addresses and socket options as the numbers and bytes that the kernel wants (Linux, little-endian hosts).
+// Addresses and socket options as numbers and bytes for the kernel (Linux, little-endian hosts).
 import type { SocketOptions } from "./addresses.ts";
 
 export const AF_UNIX = 1;
@@ -7,10 +7,10 @@ export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_SEQPACKET = 5;
-/** Beside a type: with O_NONBLOCK (socket(2)). */
+/** Flag in a socket's type: O_NONBLOCK (socket(2)). */
 export const SOCK_NONBLOCK = 0o4000;
 
-/** A struct sockaddr_in or sockaddr_in6 for a literal address, which may carry a numeric %scope. */
+/** A struct sockaddr_in or sockaddr_in6 for a literal address, with an optional numeric %scope. */
 export const internetAddress = (host: string, port: number): { domain: number; bytes: Uint8Array } => {
   if (!host.includes(":")) return { domain: AF_INET, bytes: ipv4Address(host, port) };
   const bytes = new Uint8Array(28);
@@ -51,7 +51,7 @@ const ipv6Groups = (text: string): number[] =>
         return [value >> 8, value & 0xff];
       });
 
-/** A struct sockaddr_un; a leading @ makes it abstract. */
+/** A struct sockaddr_un; a leading @ means an abstract address. */
 export const unixAddress = (path: string): Uint8Array => {
   const text = new TextEncoder().encode(path);
   const abstract = path.startsWith("@");
@@ -62,7 +62,7 @@ export const unixAddress = (path: string): Uint8Array => {
   return bytes;
 };
 
-/** What getsockname said, for people: `127.0.0.1:8080`, `[::]:8080`, a path. */
+/** The address from getsockname(2), for people: `127.0.0.1:8080`, `[::]:8080`, a path. */
 export const describeAddress = (
   bytes: Uint8Array,
 ): { readonly host: string; readonly port: number } | { readonly path: string } => {
@@ -105,7 +105,10 @@ const TCP_FASTOPEN = 23;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 
-/** (level, name, value) triples for `openSocket`. `v6Only` is set outright for IPv6, whatever the system's default is. */
+/**
+ * (level, name, value) triples for `openSocket`. `v6Only` is always set for IPv6, because the default differs by
+ * system.
+ */
 export const socketOptions = (domain: number, type: number, options: SocketOptions, v6Only: boolean): number[] => {
   const triples: number[] = [];
   if (domain === AF_UNIX) return triples;

@@ -1,5 +1,5 @@
-// Files that are the system's and not crank's own, above all those of /proc: read as they are, with links followed. What the
-// system does not show is null.
+// Files of the system, above all those of /proc: read as they are, with links followed. What the system does not show
+// is null.
 import { host } from "#host";
 import { joinBytes, textOf } from "../../host/bytes.ts";
 import { HostError, hostError } from "../../host/errors.ts";
@@ -8,7 +8,7 @@ import { OPEN } from "../../host/files.ts";
 const { files } = host;
 
 const CHUNK_BYTES = 16 * 1024;
-/** More than any of them has. */
+/** More than any of these files has. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
 /** The whole file. Throws HostError. */
@@ -23,7 +23,7 @@ export const readWhole = (path: string): Uint8Array => {
   return joinBytes(parts);
 };
 
-/** The file in parts, as they are asked for. Throws HostError. */
+/** The file in parts, read on demand. Throws HostError. */
 export function* partsOf(path: string): Generator<Uint8Array> {
   const fd = files.open(path, { flags: OPEN.readOnly });
   try {
@@ -40,16 +40,16 @@ export function* partsOf(path: string): Generator<Uint8Array> {
 
 export const textAt = (path: string): string | null => orNull(() => textOf(readWhole(path)));
 
-/** What one read gives of a file of at most 256 bytes. */
+/** The first read of a file: at most 256 bytes. */
 export const beginningAt = (path: string): string | null => orNull(() => files.beginning(path));
 
-/** What a link says. */
+/** The target of a link. */
 export const linkAt = (path: string): string | null => orNull(() => files.readLink(path));
 
-/** What is in a directory. */
+/** The names in a directory. */
 export const namesIn = (path: string): readonly string[] | null => orNull(() => files.list(path));
 
-/** What `act` returns; null if the system refuses it. */
+/** The result of `act`; null if the system refuses it. */
 export const orNull = <T>(act: () => T): T | null => {
   try {
     return act();

@@ -1,9 +1,9 @@
-// The system's user database: users and groups by name or number, from its files, else by the name service's own program.
+// The system's user database: users and groups by name or number, from its files, or else from getent(1).
 import { host } from "#host";
 import type { Identity } from "../../core/model/spec.ts";
 import { orNull, textAt } from "./system-files.ts";
 
-/** A user by login or uid, with the groups that it has in the database; null: there is none. */
+/** A user by login or uid, with its groups; null: there is none. */
 export const findUser = (name: string): Identity | null => {
   const fields = databaseLine("passwd", name);
   if (!fields) return null;
@@ -20,10 +20,10 @@ export const findGroup = (name: string): number | null => {
   return fields ? idOf(fields[2]) : null;
 };
 
-/** 2^32 - 1 leaves a process its id (setresuid(2)). */
+/** 2^32 - 1 means "unchanged" to setresuid(2). */
 export const MOST_ID = 2 ** 32 - 2;
 
-/** A uid or gid; null where the field is none: an empty one would be root's. */
+/** A uid or gid; null if the field is not one: an empty field must not become 0, which is root. */
 const idOf = (field = ""): number | null => (/^\d+$/.test(field) && Number(field) <= MOST_ID ? Number(field) : null);
 
 const databaseLine = (database: "passwd" | "group", name: string): readonly string[] | null => {
@@ -31,7 +31,7 @@ const databaseLine = (database: "passwd" | "group", name: string): readonly stri
   return match ?? askNameService(database, name);
 };
 
-/** Users that are not in the files (LDAP, systemd-homed): the name service's own program knows them. */
+/** Users that are not in the files (LDAP, systemd-homed): getent(1) finds them. */
 const askNameService = (database: "passwd" | "group", name: string): readonly string[] | null =>
   answerOf(database, name)?.split(":") ?? null;
 
@@ -43,7 +43,7 @@ const groupsOf = (login: string, primary: number): number[] => {
 
 const LIMIT_MS = 3_000;
 
-/** What getent(1) says, without the line's end; null: it knows nothing of it, or is not there. */
+/** The output of getent(1), without the newline; null: not found, or getent is missing. */
 const answerOf = (database: "passwd" | "group" | "initgroups", name: string): string | null => {
   const answer = orNull(() => host.processes.askNow(["getent", database, "--", name], LIMIT_MS));
   return answer?.status === 0 ? answer.output.trim() : null;
@@ -58,6 +58,6 @@ const groupsInFile = (login: string): string[] =>
     .filter((fields) => (fields[3] ?? "").split(",").includes(login))
     .map((fields) => fields[2] ?? "");
 
-/** The fields of each line of a file of the database; none if it cannot be read. */
+/** The fields of each line of a database file; empty if it cannot be read. */
 const linesOf = (database: "passwd" | "group"): readonly (readonly string[])[] =>
   (textAt(`/etc/${database}`) ?? "").split("\n").map((line) => line.split(":"));
