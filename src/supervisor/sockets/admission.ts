@@ -1,5 +1,5 @@
-// Who else may connect to the control socket: the user of workers that acknowledge there, until others are started. What
-// such a connection may say is for connection.ts; how many of them there may be, for the keeper.
+// Which other users may connect to the control socket: the user of workers that acknowledge there, until others are
+// started. connection.ts decides what such a connection may do, and the keeper how many there may be.
 import type { Spec } from "../../core/model/spec.ts";
 import { STANDING } from "../../core/model/standing.ts";
 import { countIn, findPool } from "../../core/model/workers.ts";
@@ -10,8 +10,8 @@ import type { Memory } from "../state/store.ts";
 import { uidOf } from "./sockets.ts";
 
 /**
- * Gives the control socket's file to whom a worker that is about to start needs it for: its own user if it acknowledges
- * there, else crank's, unless workers that are still starting need it as it is.
+ * Changes the owner of the control socket's file for a worker that is about to start: its user if it acknowledges
+ * there, else crank's, unless workers that are still starting need the present owner.
  */
 export const admitFor = (memory: Memory, spec: Spec): void => {
   const address = memory.settings?.control?.address;
@@ -21,15 +21,15 @@ export const admitFor = (memory: Memory, spec: Spec): void => {
     memory.batch.command({ kind: "giveName", handle: CONTROL_HANDLE, uid, gid: UNCHANGED });
 };
 
-/** Whose the file is when no worker needs it: the user's that -ctl names, else crank's own. */
+/** The owner of the file when no worker needs it: the user that -ctl names, else crank's. */
 const ownerOf = ({ settings, platform }: Memory): number => {
   const { uri, options } = settings?.control ?? { uri: "" };
   return options?.owner ? uidOf(platform, uri, options.owner) : platform.uid;
 };
 
 /**
- * Whether -ctl lets this user in beside root and crank's own: the owner that it names, and the members of the group. That they can
- * connect is for the file's mode.
+ * Whether -ctl admits this user beside root and crank's own: the owner that it names, and the members of the group.
+ * Whether it can connect depends on the file's mode.
  */
 export const isAdmitted = (
   { settings, platform }: Memory,
@@ -46,7 +46,7 @@ export const isAdmitted = (
 const acknowledgingUser = (spec: Spec | undefined): number | null =>
   spec?.readiness.kind === "ack" ? (spec.user?.uid ?? null) : null;
 
-/** Whether a worker of another user has still to acknowledge. */
+/** Whether a worker of another user has not acknowledged yet. */
 const isAwaited = ({ core: { workers, generations } }: Memory): boolean =>
   Object.values(generations).some(
     ({ number, spec }) => countIn(findPool(workers, number), STANDING.starting) > 0 && acknowledgingUser(spec) !== null,

@@ -1,5 +1,5 @@
-// How many connections may wait at the service's sockets: that is the socket's, not a worker's, and any of the processes that
-// share it changes it for all by listen(2). What a worker has shortened is restored.
+// The backlog of the service's sockets. It belongs to the socket, not to a worker: any process that shares the socket
+// changes it for all by listen(2). A shortened backlog is restored.
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
 import { isFirst } from "../events/once.ts";
@@ -8,7 +8,7 @@ import { SOCK_DGRAM } from "../os/sockaddr.ts";
 import type { Memory, OpenSocket } from "../state/store.ts";
 import { serviceSockets } from "./listeners.ts";
 
-/** Lets the keeper look at all queues, and restore those that are shorter than they should be. */
+/** Lets the keeper check all backlogs, and restore those that are too short. */
 export const keepBacklogs = (memory: Memory): void => {
   for (const socket of serviceSockets(memory)) {
     const backlog = socket.type === SOCK_DGRAM ? 0 : backlogOf(memory, socket);
@@ -16,7 +16,7 @@ export const keepBacklogs = (memory: Memory): void => {
   }
 };
 
-/** What `-bind` says; of a socket that crank was given, what it had then. 0: not known. */
+/** The backlog of `-bind`; for a socket that was passed to crank, the one that it had. 0: not known. */
 const backlogOf = ({ settings }: Memory, { bind, limit }: OpenSocket): number => {
   const given = bind === null ? undefined : settings?.binds[bind];
   if (!given) return 0;
@@ -24,7 +24,7 @@ const backlogOf = ({ settings }: Memory, { bind, limit }: OpenSocket): number =>
   return isOwn ? given.options.backlog : (limit ?? 0);
 };
 
-/** One was shorter. Said once for each socket and generation, however often its workers do it. */
+/** A backlog was restored. Reported once per socket and generation, however often workers shorten it. */
 export const atRestored = (memory: Memory, event: Extract<KeeperEvent, { kind: "backlogRestored" }>): void => {
   const { handle, before, after, deliveredAt } = event;
   const address = memory.sockets.get(handle)?.address;

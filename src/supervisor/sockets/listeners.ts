@@ -1,14 +1,14 @@
-// The service's sockets as workers are given them.
+// The service's sockets as workers inherit them.
 
 import type { Memory, OpenSocket } from "../state/store.ts";
 
-/** A socket of the service, by its inode, and as which descriptor workers are given it. */
+/** A socket of the service: its inode, and the descriptor as which workers inherit it. */
 export type Listener = { readonly inode: number; readonly fd: number; readonly address: string };
 
 /** sd_listen_fds(3). */
 const FIRST_FD = 3;
 
-/** The service's sockets that are open. */
+/** The open sockets of the service. */
 export const listenersOf = (memory: Memory): readonly Listener[] => {
   const listeners: Listener[] = [];
   for (const { handle, bind, address } of serviceSockets(memory)) {

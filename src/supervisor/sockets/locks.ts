@@ -1,5 +1,6 @@
-// The locks that keep two cranks from each other's files. That of the run directory tells two of one name apart; beside
-// the record and the control socket there is one more, since -conf and -ctl lead there whatever the name is.
+// Locks that keep two cranks from using the same files. The lock of the run directory excludes a second crank of the
+// same name. The record and the control socket have their own, because -conf and -ctl may name the same paths under
+// another name.
 import { host } from "#host";
 import { describeErrno } from "../../core/errno.ts";
 import type { KeeperEvent, SentCommand } from "../../keeper/protocol.ts";
@@ -9,7 +10,7 @@ import type { Memory } from "../state/store.ts";
 /** `id` is the same for every supervisor of a crank. */
 type Lock = { readonly kind: "name" | "record" | "control"; readonly id: number; readonly path: string };
 
-/** The locks that a crank with these settings takes at its start. */
+/** The locks that a crank with these settings takes when it starts. */
 export const locksOf = ({ runDirectory, recordPath, control }: Settings): readonly Lock[] => {
   const locks: Lock[] = [];
   if (runDirectory !== null) locks.push({ kind: "name", id: 1, path: `${runDirectory}/lock` });
@@ -24,9 +25,9 @@ export const locksOf = ({ runDirectory, recordPath, control }: Settings): readon
 export const lockCommand = ({ id, path }: Lock): SentCommand => ({ kind: "lock", id, path });
 
 export type LockProblem =
-  /** Whoever had it is about to be gone. */
+  /** The holder is about to end. */
   | { readonly kind: "tryAgain"; readonly lock: Lock }
-  /** It is not this one that keeps crank from starting. */
+  /** This lock does not prevent the start. */
   | { readonly kind: "none" }
   | { readonly kind: "failure"; readonly message: string };
 
@@ -34,7 +35,7 @@ const EAGAIN = 11;
 const PAUSE_MS = 10;
 const PATIENCE_MS = 3_000;
 
-/** What a lock that could not be taken means. Waits a moment before it says that it should be tried again. */
+/** What it means that a lock could not be taken. Waits a moment before it returns `tryAgain`. */
 export const lockProblem = async (
   { platform, facts }: Memory,
   settings: Settings,
@@ -46,7 +47,7 @@ export const lockProblem = async (
   const holder = platform.readText(lock.path);
   const pid = holder.kind === "text" ? holder.text.trim() : "";
   const isPatient = event.deliveredAt - facts.startedAt < PATIENCE_MS;
-  // One that was killed has its locks until the kernel has taken it apart; one that has just begun has not said its pid yet.
+  // A killed crank keeps its locks until the kernel has cleaned it up; a new one has not written its pid yet.
   if (isPatient && (!/^\d+$/.test(pid) || platform.processes.facts(Number(pid)) === null)) {
     await new Promise<void>((done) => void host.clock.after(PAUSE_MS, done));
     return { kind: "tryAgain", lock };
@@ -54,13 +55,15 @@ export const lockProblem = async (
   return { kind: "failure", message: held(lock, settings, pid === "" ? "unknown" : pid) };
 };
 
-/** What keeps the lock beside the control socket from being made says more when it keeps the socket from being made, too. */
+/**
+ * A problem with the lock beside the control socket is ignored: opening the socket itself fails with a better message.
+ */
 const unusable = (lock: Lock, { errno, step }: Extract<KeeperEvent, { kind: "failed" }>): LockProblem =>
   lock.kind === "control"
     ? { kind: "none" }
     : { kind: "failure", message: `${lock.path}: cannot be locked: ${REFUSALS[step] ?? describeErrno(errno)}` };
 
-/** What the keeper's files.c says of a file that it does not use. */
+/** How the keeper's files.c refuses a file. */
 const REFUSALS: Readonly<Record<string, string>> = {
   type: "it is not a plain file; remove it",
   owner: "it belongs to another user; remove it",
@@ -71,7 +74,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
 const held = ({ kind }: Lock, { program, name, recordPath, control }: Settings, pid: string): string => {
   if (kind === "record")
     return `another crank records in ${recordPath} already, with pid ${pid}; stop that one, or choose another -conf`;
-  // Where it is not the name that leads to the files, the control socket does.
+  // The conflict is about the control socket, not about the name.
   if (kind === "control" || program !== "crank")
     return `${control?.uri}: another process is listening on this socket, with pid ${pid}; stop it first, or choose another path`;
   const who = name === "" ? "a crank with these files" : `a crank with the name ${name}`;

@@ -1,6 +1,6 @@
-// The names in the file system by which crank's unix sockets are reached. The keeper watches them and puts them back
-// (keeper/sockets/names.c); here is when they are looked at, what is said of them, and what follows where only a new socket helps: the
-// service's workers get it by an ordinary rollout of what runs, and the old socket is kept until none of them has it.
+// The names (files) of crank's unix sockets. The keeper watches them and restores them (keeper/sockets/names.c). This
+// module decides when they are checked and what is reported. If only a new socket helps, the workers get it by a
+// rollout of the current spec, and the old socket stays open until no worker has it.
 
 import { describeErrno } from "../../core/errno.ts";
 import { allWorkers } from "../../core/model/workers.ts";
@@ -16,12 +16,12 @@ import { secondNames } from "./run-directory.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
-/** Of each socket, what others can make happen at will. */
+/** Limit of reports per socket, because other processes can cause them. */
 const MOST_TOLD = { most: 10, perMs: 60_000 };
-/** The keeper's numbers for sockets whose names are gone. */
+/** The keeper's handles for old sockets whose names are gone. */
 const FIRST_KEPT = 500_000;
 
-/** Has the keeper look at every name that is crank's own, and go on watching it. */
+/** Lets the keeper check all names that are crank's own, and watch them from then on. */
 export const lookAtNames = (memory: Memory): void => {
   const directory = memory.settings && secondNames(memory.settings);
   for (const socket of memory.sockets.values()) {
@@ -31,11 +31,11 @@ export const lookAtNames = (memory: Memory): void => {
   }
 };
 
-/** The name of a socket that was passed to crank belongs to the program that made it. */
+/** The name of a passed socket belongs to the program that made it. */
 const hasOwnName = ({ settings }: Memory, { domain, bind }: OpenSocket): boolean =>
   domain === AF_UNIX && (bind === null || settings?.binds[bind]?.address.kind === "unix");
 
-/** The keeper has found that a name was gone, or still is. */
+/** The keeper found that a name was missing, or still is. */
 export const atNameChanged = (memory: Memory, event: EventOf<"nameChanged">): void => {
   const { handle, pid, errno, deliveredAt } = event;
   const before = memory.names.get(handle);
@@ -54,7 +54,7 @@ const STATES: Readonly<Record<number, SocketName["state"]>> = {
 
 type News = Pick<SocketName, "state" | "pid" | "reason">;
 
-/** Remembers it; `now` null: it is known already, and not told again. */
+/** Remembers the news; `now` null: it is known already and is not reported again. */
 const tell = (memory: Memory, handle: number, news: News, now: number | null): void => {
   const before = memory.names.get(handle);
   const socket = memory.sockets.get(handle);
@@ -77,13 +77,13 @@ const bindAgain = (memory: Memory, handle: number): void => {
   if (kept === 0) memory.batch.command({ kind: "acceptOn", handle });
 };
 
-/** A socket of crank's own was shut down for all, and cannot be made to listen again. */
+/** One of crank's own sockets was shut down and cannot listen again. */
 export const atShutDown = (memory: Memory, handle: number): void => {
   const socket = memory.sockets.get(handle);
   if (socket && hasOwnName(memory, socket)) bindAgain(memory, handle);
 };
 
-/** A new socket has the name. */
+/** A new socket has the name now. */
 export const atBoundAgain = (memory: Memory, handle: number, now: number): void => {
   tell(memory, handle, { state: "bound", pid: 0, reason: null }, now);
   const { isBinding: _, tries: __, tryAt: ___, ...name } = memory.names.get(handle) ?? NOTHING_KNOWN;
@@ -93,7 +93,10 @@ export const atBoundAgain = (memory: Memory, handle: number, now: number): void 
   lookAtNames(memory);
 };
 
-/** What is to be done for names, when nothing else goes on; `redeploy` rolls out what runs, again after a growing pause if that fails. */
+/**
+ * Carries out what names need while nothing else is in progress. `redeploy` rolls out the current spec; if that fails,
+ * it is repeated after a growing pause.
+ */
 export const reconcileNames = (memory: Memory, now: number, redeploy: () => void): void => {
   let isWanted = false;
   for (const [handle, name] of memory.names) {
@@ -111,7 +114,7 @@ export const reconcileNames = (memory: Memory, now: number, redeploy: () => void
   if (isWanted) redeploy();
 };
 
-/** When the next rollout is due that gives workers a new socket, CLOCK_MONOTONIC ms; null: none is. */
+/** When the next rollout is due that gives workers a new socket, CLOCK_MONOTONIC ms; null: none. */
 export const namesDueAt = (memory: Memory): number | null => {
   let dueAt = Number.POSITIVE_INFINITY;
   for (const name of memory.names.values()) dueAt = Math.min(dueAt, rolloutDueAt(memory, name));
@@ -123,14 +126,14 @@ const rolloutDueAt = (memory: Memory, name: SocketName): number => {
   return isWanted ? (name.tryAt ?? 0) : Number.POSITIVE_INFINITY;
 };
 
-/** The living workers that do not have the new socket. */
+/** The living workers that have the old socket. */
 const oldWorkersOf = ({ core }: Memory, { oldWorkers }: SocketName) =>
   oldWorkers === null ? [] : allWorkers(core.workers).filter(({ id }) => id <= oldWorkers);
 
 const mayDeploy = ({ core: { service } }: Memory): boolean =>
   service.rollout === null && service.phase.kind === "running" && service.current !== null;
 
-/** The keeper could not do what concerns a name. False: it was something else. */
+/** The keeper failed at something about a name. False: the failure is about something else. */
 export const atNameFailure = (
   memory: Memory,
   { command, id, step, errno, deliveredAt }: EventOf<"failed">,
@@ -161,7 +164,7 @@ const FAILED: Readonly<Record<number, string>> = {
 };
 const OF_NAMES: ReadonlySet<number> = new Set(Object.keys(FAILED).map(Number));
 
-/** Why a socket is not reached by its name; null: it is. */
+/** Why a socket cannot be reached by its name; null: it can. */
 export const nameProblem = (memory: Memory, handle: number): string | null => {
   const name = memory.names.get(handle);
   return name === undefined ? null : (PROBLEMS[name.state]?.(name) ?? null);

@@ -1,5 +1,5 @@
-// Where workers' notify sockets are bound: a path whose length does not grow with the number of starts, so that one that fits at
-// crank's start fits for ever, and whether a worker's user gets there.
+// The paths of workers' notify sockets: their length does not grow with the number of starts, so a path that fits when
+// crank starts always fits. And whether a worker's user can reach them.
 
 import type { Spec } from "../../core/model/spec.ts";
 import { byteLength } from "../../host/bytes.ts";
@@ -7,10 +7,10 @@ import { MAX_UNIX_PATH_BYTES } from "../os/addresses.ts";
 import type { Platform } from "../os/platform.ts";
 import type { Settings } from "../state/settings.ts";
 
-/** Enough for two thousand million starts, each with a name of its own. */
+/** Enough for 2 000 million starts with different names. */
 const DIGITS = 6;
 
-/** Where a worker's NOTIFY_SOCKET is bound. "" (NOTIFY_FD alone) where the path would be too long for a socket. */
+/** The path of a worker's NOTIFY_SOCKET; "" (NOTIFY_FD only) if it would be too long for a socket. */
 export const notifySocketPath = (settings: Settings, worker: number): string => {
   const path = wantedPath(settings, worker);
   return path !== null && byteLength(path) <= MAX_UNIX_PATH_BYTES ? path : "";
@@ -21,7 +21,7 @@ const wantedPath = ({ runDirectory, notifyNames }: Settings, worker: number): st
   return `${runDirectory}/notify/${notifyNames === "fixed" ? worker.toString(36).padStart(DIGITS, "0") : worker}`;
 };
 
-/** Why these paths are of no use, as a sentence without its end; null: they fit. */
+/** Why these paths cannot be used, as a sentence without a full stop; null: they fit. */
 export const notifyProblem = (settings: Settings): string | null => {
   const path = wantedPath(settings, 1);
   const bytes = path === null ? 0 : byteLength(path);
@@ -30,7 +30,7 @@ export const notifyProblem = (settings: Settings): string | null => {
     : `the path of a notify socket, ${path}, has ${bytes} bytes, and a unix socket's may have ${MAX_UNIX_PATH_BYTES}`;
 };
 
-/** Which directory on the way to its NOTIFY_SOCKET is closed to the user of such a worker, as a sentence; null: none. */
+/** The directory on the way to NOTIFY_SOCKET that this worker's user may not pass, as a sentence; null: none. */
 export const closedTo = (platform: Platform, settings: Settings, spec: Spec): string | null => {
   const closed = closedDirectory(platform, settings, spec);
   if (closed === null || spec.user === null) return null;
@@ -39,8 +39,9 @@ export const closedTo = (platform: Platform, settings: Settings, spec: Spec): st
 };
 
 /**
- * Why no worker of a spec can say that it is ready, as a sentence; null: it can, or that is not certain. It is where NOTIFY_FD
- * is taken from it. `current`: what runs; if it runs as the same user, there is a way.
+ * Why no worker of a spec can report readiness, as a sentence; null: it can, or it is not certain. The reason is a
+ * closed path while NOTIFY_FD is removed from its environment. `current`: the running spec; if it has the same user,
+ * there is a way.
  */
 export const whyNeverReady = (
   platform: Platform,
@@ -51,7 +52,7 @@ export const whyNeverReady = (
   const isOwnPath = Object.hasOwn(spec.env, "NOTIFY_SOCKET");
   if (spec.readiness.kind !== "notify" || !isByPath || isOwnPath || current?.user?.uid === spec.user?.uid) return null;
   const closed = closedDirectory(platform, settings, spec);
-  // With an access control list (acl(5)) the group's bits are what any of its entries may grant.
+  // With an access control list (acl(5)) the group's bits are the most that any entry may grant.
   if (closed === null || (closed.mode & GROUP_PASSES) !== 0) return null;
   const sentence = closedTo(platform, settings, spec);
   return sentence === null ? null : `${sentence}; or leave NOTIFY_FD in its environment`;

@@ -1,4 +1,4 @@
-// What crank has to open at its start: the sockets of -bind, out of the service manager's store where they are in it, and
+// What crank opens when it starts: the sockets of -bind, taken from the service manager's store if they are there, and
 // the control socket.
 import { type Command, UNCHANGED } from "../../keeper/protocol.ts";
 import { bindHandle, METRICS_HANDLE } from "../state/handles.ts";
@@ -8,13 +8,13 @@ import type { Memory } from "../state/store.ts";
 import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "../systemd/passed-sockets.ts";
 import { controlOpening, isStillReachable, type Opening, openCommand } from "./sockets.ts";
 
-/** What the service manager passed to this crank. */
+/** The sockets that the service manager passed to this crank. */
 export const socketsPassedTo = ({ platform, facts }: Memory): Passed => passedSockets(platform.environment, facts.pid);
 
-/** Handles for what is only taken to be closed. */
+/** Handles for descriptors that are only taken to be closed. */
 export const FIRST_STRAY_HANDLE = 1_000_000;
 
-/** Closes what the service manager had stored and is of no use any more, there too. */
+/** Closes a stored socket that is not used any more, and removes it from the service manager's store. */
 export const discard = (memory: Memory, { fd, name }: PassedSocket): void => {
   const handle = FIRST_STRAY_HANDLE + fd;
   memory.batch.command({ kind: "inheritSocket", handle, fd, backlog: 0 });
@@ -22,7 +22,7 @@ export const discard = (memory: Memory, { fd, name }: PassedSocket): void => {
   discardStored(memory, name);
 };
 
-/** What is to be opened, in the order of the handles; nothing is opened here. */
+/** What is to be opened, ordered by handle. Opens nothing. */
 export const openings = (memory: Memory, settings: Settings): Opening[] => {
   const stored = storedSockets(settings.binds, socketsPassedTo(memory));
   return [
@@ -44,10 +44,13 @@ const bindOpening = (bind: Bind, index: number, stored: number | null): Opening 
 export const openingOf = (memory: Memory, handle: number): Opening | undefined =>
   memory.settings ? openings(memory, memory.settings).find((opening) => opening.handle === handle) : undefined;
 
-/** How one opening is to be made: the command, and whether what the store kept for it is of no use. */
+/** How to open one socket: the command, and a stored descriptor that cannot be used. */
 export type Way = { readonly command: Command; readonly useless: PassedSocket | null };
 
-/** Finds out how to open a socket: taken back out of the service manager's store, or out of a worker that a killed crank left, or made. Throws StartError; nothing is opened yet. */
+/**
+ * Decides how to open a socket: taken from the service manager's store, taken from a worker of a killed crank, or
+ * created. Throws StartError. Opens nothing yet.
+ */
 export const wayToOpen = async (memory: Memory, opening: Opening): Promise<Way> => {
   const { platform } = memory;
   const { handle, stored, options } = opening;
@@ -57,7 +60,9 @@ export const wayToOpen = async (memory: Memory, opening: Opening): Promise<Way> 
   return { command: takeLeftSocket(memory, handle) ?? (await openCommand(platform, opening)), useless };
 };
 
-/** The command that takes the socket from the next worker of a killed crank that holds it; null if there is none. */
+/**
+ * The command that takes the socket from its next holder among the workers of a killed crank; null if there is none.
+ */
 const takeLeftSocket = (memory: Memory, handle: number): Command | null => {
   const { adoption } = memory;
   const socket = adoption?.sockets.find((left) => left.handle === handle);
@@ -66,6 +71,6 @@ const takeLeftSocket = (memory: Memory, handle: number): Command | null => {
   const next = { ...socket, holders, taken: holder };
   rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
   const { pid, startTime, fd } = holder;
-  // A worker may have changed its user; what was taken counts only if it is that socket.
+  // A worker may have changed its user. The descriptor is only accepted if it is the right socket.
   return { kind: "takeDescriptor", handle, pid, startTime, fd, uid: UNCHANGED, gid: UNCHANGED };
 };

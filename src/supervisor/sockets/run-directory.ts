@@ -1,4 +1,4 @@
-// The run directory: where it may be, what lies in it, and that it is there.
+// The run directory: where it may be, what it contains, and how it is created.
 import { recordEvent } from "../events/supervisor-event.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Memory } from "../state/store.ts";
@@ -9,8 +9,8 @@ export const runPath = ({ runDirectory }: Settings, name: "journal" | "notify"):
   runDirectory === null ? null : `${runDirectory}/${name}`;
 
 /**
- * A run directory that no flag names lies beside the control socket. Where others can exchange it there, crank does without one;
- * `problem` says so.
+ * A run directory that no flag names is beside the control socket. If other users can exchange it there, crank runs
+ * without one; `problem` says why.
  */
 export const withSafeRunDirectory = (
   { platform }: Memory,
@@ -25,13 +25,13 @@ export const withSafeRunDirectory = (
 };
 
 /**
- * Where the files of crank's unix sockets have their second names (keeper/sockets/names.c). Only its owner can enter it: the directory of the
- * first name may be what protects a socket.
+ * Where the files of crank's unix sockets have their second names (keeper/sockets/names.c). Only the owner can enter
+ * it, because a socket may be protected by the directory of its first name.
  */
 export const secondNames = ({ runDirectory }: Settings): string | null =>
   runDirectory === null ? null : `${runDirectory}/names`;
 
-/** Makes the run directory and what belongs in it, if it is missing. Returns what is in the way. */
+/** Creates what is missing of the run directory. Returns the obstacle if there is one. */
 export const makeRunDirectory = ({ platform }: Memory, settings: Settings): string | null => {
   const names = secondNames(settings);
   for (const directory of [settings.runDirectory, runPath(settings, "notify"), names]) {
@@ -43,8 +43,8 @@ export const makeRunDirectory = ({ platform }: Memory, settings: Settings): stri
 };
 
 /**
- * Looks at the run directory again, which something else may have removed (a cleaner of /tmp): workers are given a socket in
- * it, and the keeper's journal goes back there by itself. The lock is taken again with it.
+ * Checks the run directory again, which another program may have removed (a cleaner of /tmp): workers need a notify
+ * socket in it. The keeper's journal returns there by itself. The lock is taken again with it.
  */
 export const restoreRunDirectory = (memory: Memory, now: number): void => {
   const { settings, platform } = memory;

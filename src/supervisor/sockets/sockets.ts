@@ -1,5 +1,5 @@
-// Opening what -bind and -ctl name: addresses resolved, stale files cleared away, the keeper told what to open, and what
-// it answers turned into sentences.
+// Opens what -bind and -ctl name: resolves addresses, removes stale files, tells the keeper what to open, and describes
+// its failures.
 
 import { describeErrno } from "../../core/errno.ts";
 import { isIpv4, isIpv6 } from "../../host/names.ts";
@@ -26,17 +26,17 @@ import type { Memory, OpenSocket } from "../state/store.ts";
 
 const CONTROL_BACKLOG = 128;
 
-/** A socket to be opened; `uri` is what the user wrote. */
+/** A socket to open; `uri` is as the user wrote it. */
 export type Opening = {
   readonly handle: number;
   readonly uri: string;
   readonly address: Address;
   readonly options: SocketOptions;
-  /** The descriptor under which the service manager's store gave it back; null: it is not there. */
+  /** Its descriptor if it was in the service manager's store; null: it was not. */
   readonly stored: number | null;
 };
 
-/** Something that keeps crank from starting; the message is the sentence for the user. */
+/** An error that prevents the start; the message is a sentence for the user. */
 export class StartError extends Error {
   override name = "StartError";
 }
@@ -53,11 +53,11 @@ export class AddressInUse extends StartError {
 
 const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
 
-/** Whether the socket that the store kept is the one to take: where it is reached by a path, the path must still lead to it. */
+/** Whether the stored socket is to be used: if it has a path, the path must still lead to it. */
 export const isStillReachable = async (platform: Platform, { address }: Opening): Promise<boolean> =>
   address.kind !== "unix" || address.path.startsWith("@") || (await platform.probeSocket(address.path)) === "live";
 
-/** Whether a socket that is open is the one that the address means; a port of 0 means any. */
+/** Whether an open socket is the one that the address means; port 0 means any. */
 export const isOpenAt = (address: Address, event: { readonly type: number; readonly address: Uint8Array }): boolean => {
   const actual = describeAddress(event.address);
   if (address.kind === "unix")
@@ -67,7 +67,7 @@ export const isOpenAt = (address: Address, event: { readonly type: number; reado
   return "port" in actual && event.type === type && (address.port === 0 || actual.port === address.port);
 };
 
-/** The command that opens it. Clears a stale socket file away first; throws StartError if something else is in the way. */
+/** The command that opens it. Removes a stale socket file first. Throws StartError if something else is in the way. */
 export const openCommand = async (platform: Platform, opening: Opening): Promise<Command> => {
   const { address, handle, options } = opening;
   switch (address.kind) {
@@ -89,7 +89,7 @@ export const openCommand = async (platform: Platform, opening: Opening): Promise
   }
 };
 
-/** Where there is no IPv6, an address that named no host is opened for IPv4 alone; null when that is not the case. */
+/** Without IPv6, an address without a host is opened for IPv4 only; null if that is not the reason of the failure. */
 export const withoutIpv6 = (opening: Opening, errno: number): Command | null => {
   const { address } = opening;
   const isMissing = errno === EAFNOSUPPORT || errno === EADDRNOTAVAIL;
@@ -212,7 +212,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   99: "use an address that this machine has",
 };
 
-/** Remembers an opened socket; `uri` and address family decide how it is shown. */
+/** Stores an opened socket; `uri` and address family decide how it is shown. */
 export const rememberOpened = (
   memory: Memory,
   event: { handle: number; domain: number; type: number; limit: number; address: Uint8Array },
@@ -252,7 +252,7 @@ const shownAddress = (given: Address, event: { domain: number; type: number; add
   });
 };
 
-/** How the control socket is opened: 0600, unless the user's URI says otherwise. */
+/** The control socket has mode 0600 unless the user's URI says otherwise. */
 export const controlOpening = ({
   uri,
   address,

@@ -1,4 +1,5 @@
-// Who has an address that crank wants: by the inodes of the sockets that are bound there, and the descriptors of every process.
+// Which processes hold an address that crank wants: found by the inodes of the sockets bound there, and all
+// descriptors.
 import { printable } from "../../control/printable.ts";
 import type { Address } from "../os/addresses.ts";
 import type { BoundSocket, ProcessFacts, ProcessTable } from "../os/processes.ts";
@@ -8,7 +9,10 @@ const MOST_SHOWN = 8;
 const MOST_CHARACTERS = 80;
 const UNIX_TYPES = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM } as const;
 
-/** The processes that have it, with their commands and, where one is a worker, of which service, as part of a sentence; null: no such socket is bound here. */
+/**
+ * The processes that hold it, with their commands and the service if one is a worker, as part of a sentence; null: no
+ * such socket is bound here.
+ */
 export const describeHolders = async (processes: ProcessTable, address: Address): Promise<string | null> => {
   const wanted = new Set([...processes.sockets()].flatMap(([inode, at]) => (isInTheWay(address, at) ? [inode] : [])));
   if (wanted.size === 0) return null;
@@ -33,7 +37,9 @@ export const describeHolders = async (processes: ProcessTable, address: Address)
 };
 const SOCKET = /^socket:\[(\d+)\]$/;
 
-/** `12 (python3 server.py; worker 3 of crank's service web, user 33)`. What an environment says counts for no more than this line. */
+/**
+ * `12 (python3 server.py; worker 3 of crank's service web, user 33)`. The environment is not trusted for anything else.
+ */
 const describe = async (processes: ProcessTable, { pid, uids }: ProcessFacts): Promise<string> => {
   const command = printable((await processes.command(pid)).slice(0, MOST_CHARACTERS));
   const environment = await processes.environment(pid);
@@ -43,7 +49,7 @@ const describe = async (processes: ProcessTable, { pid, uids }: ProcessFacts): P
   return `${pid} (${command === "" ? "its command is not shown" : command}${printable(owner.slice(0, MOST_CHARACTERS))})`;
 };
 
-/** Whether a socket is bound where this address would be: a host without a number, or all of them, is in the way of any. */
+/** Whether a socket is bound where this address would be. A host name, or no host, conflicts with any host. */
 const isInTheWay = (address: Address, { type, at }: BoundSocket): boolean => {
   if (address.kind === "unix") return "path" in at && at.path === address.path && type === UNIX_TYPES[address.type];
   if (address.kind !== "internet" || !("port" in at) || at.port !== address.port) return false;

@@ -1,9 +1,12 @@
-// Arguments that are not UTF-8: the runtime would replace their bytes, and something else would be run than was asked for.
+// Arguments that are not UTF-8. The runtime would replace their bytes, and crank would run something else than given.
 import { orNull, readWhole } from "../os/system-files.ts";
 
 const REPLACED = "\ufffd";
 
-/** A sentence about the first argument that is not UTF-8; null if all are. `pid`: the process that was started with them, last. */
+/**
+ * A sentence about the first argument that is not UTF-8; null if all are. `pid`: the process whose last arguments they
+ * are.
+ */
 export const brokenArgument = (args: readonly string[], pid: number | "self" = "self"): string | null => {
   if (!args.some((argument) => argument.includes(REPLACED))) return null;
   const raw = rawArguments(args.length, pid);
@@ -25,7 +28,7 @@ const rawArguments = (count: number, pid: number | "self"): readonly Uint8Array[
   return all.slice(-count);
 };
 
-/** What cannot be read may be the character itself. */
+/** Unreadable bytes may be a real replacement character. */
 const isText = (bytes: Uint8Array | undefined): boolean => {
   if (bytes === undefined) return false;
   try {
@@ -37,7 +40,7 @@ const isText = (bytes: Uint8Array | undefined): boolean => {
 };
 
 const LONGEST_SHOWN = 60;
-/** The bytes that were lost show as question marks. */
+/** Lost bytes are shown as question marks. */
 const shown = (text: string): string => {
   const short = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
   return JSON.stringify(short.replaceAll(REPLACED, "?"));

@@ -17,7 +17,7 @@ export const closeSockets = (memory: Memory): void => {
   }
 };
 
-/** The file may be another's by now. */
+/** Removes the pid file, unless it belongs to another process by now. */
 const removePid = ({ platform, settings, facts }: Memory): void => {
   const path = settings?.extras?.pidPath;
   const file = path === undefined ? null : platform.readText(path);
@@ -25,7 +25,7 @@ const removePid = ({ platform, settings, facts }: Memory): void => {
     platform.removeFile(path, "file");
 };
 
-/** Ends crank: what is left of its sockets goes, workers that still run stay. */
+/** Ends crank: removes what is left of its sockets, and leaves running workers behind. */
 export const leave = (memory: Memory, status: number): void => {
   abandonUpgrades(memory);
   if (memory.look) rememberLook(memory, null);

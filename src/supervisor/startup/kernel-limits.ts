@@ -1,12 +1,12 @@
-// Limits of the system that would spoil what was asked for: said once, at the start.
+// System limits that conflict with the settings: logged once, at the start.
 import { log } from "../events/log.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Memory } from "../state/store.ts";
 
-/** Fewer descriptors than this, and a server of long-lived connections will not get far. */
+/** With fewer descriptors, a server of long-lived connections soon runs out of them. */
 const FEW_OPEN_FILES = 4096;
 
-/** Warns of a listen queue that the kernel cuts short, and of too few descriptors. */
+/** Warns if the kernel limits a backlog, and if there are too few descriptors. */
 export const warnOfKernelLimits = (memory: Memory, settings: Settings): void => {
   const { somaxconn, openFiles } = memory.platform.kernelLimits();
   const cut = settings.binds.filter((bind) => somaxconn !== null && bind.options.backlog > somaxconn);

@@ -1,5 +1,5 @@
-// crank's own start: settings from the command line, the lock, the record, the sockets, and the first run. Each stage
-// ends at a barrier in the keeper, and is written down, so that a supervisor that dies in it is followed by one that goes on.
+// Crank's own start: settings from the command line, the locks, the record, the sockets, and the first deploy. Each
+// stage ends at a barrier in the keeper and is journalled: if the supervisor dies in it, the next one continues.
 
 import { describeErrno } from "../../core/errno.ts";
 import { mergeHistories } from "../../core/model/history.ts";
@@ -53,7 +53,7 @@ const STDERR = 2;
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
-/** The first thing that the first supervisor does: reads the command line, takes the lock. */
+/** The first action of the first supervisor: reads the command line, takes the locks. */
 export const begin = async (memory: Memory): Promise<void> => {
   const { platform, frontEnd, facts } = memory;
   const broken = facts.args.some((argument) => argument.includes("\ufffd"))
@@ -94,20 +94,20 @@ export const begin = async (memory: Memory): Promise<void> => {
   nextStage(memory, "locking");
 };
 
-/** A crank that ends takes its lock away. */
+/** A crank that ends normally removes its lock, so a lock file means that the last one was killed. */
 const noteKilled = (memory: Memory, settings: Settings): void => {
   const lock = locksOf(settings).find(({ kind }) => kind === "name");
   if (lock && memory.platform.readText(lock.path).kind !== "missing")
     rememberBoot(memory, { ...memory.boot, follows: "killed" });
 };
 
-/** Crank's directory as it was called there: by the links on the way, if the shell that started it has said so. */
+/** Crank's directory by the name that the shell used for it (PWD), with links, if that is correct. */
 const ownDirectory = ({ platform, facts }: Memory): string => {
   const { PWD: said = "" } = platform.environment;
   return said.startsWith("/") && said !== facts.cwd && platform.isSameFile(said, facts.cwd) ? said : facts.cwd;
 };
 
-/** The settings with the sockets that were passed in place of `systemd`; a sentence if they are not there. */
+/** The settings with the passed sockets in place of `systemd`; a sentence if they are missing. */
 const withPassed = (settings: Settings, passed: Passed): Settings | string => {
   try {
     return { ...settings, notifyNames: "fixed", binds: withPassedSockets(settings.binds, passed) };
@@ -133,17 +133,17 @@ const giveUp = (memory: Memory, message: string): void => {
 const removeSocketFile = (memory: Memory, handle: number): void => {
   const opening = openingOf(memory, handle);
   const address = opening?.address;
-  // What the store keeps open is still reached by its file.
+  // A socket that stays open in the store is still reached by its file.
   const isLeft = memory.adoption?.sockets.some((left) => left.handle === handle) === true;
   const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isLeft;
   if (isOurs) memory.batch.command({ kind: "removeName", handle });
   forgetSocket(memory, handle);
 };
 
-/** Ends the start as soon as all that it has opened is known. */
+/** Ends the start as soon as everything that it has opened is known. */
 export const cancelStart = (memory: Memory): void => rememberBoot(memory, { ...memory.boot, isUnwanted: true });
 
-/** A step of the start is over. */
+/** A stage of the start has ended. */
 export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Promise<void> => {
   const { boot, settings } = memory;
   if (event.token !== boot.barrier || !settings) return;
@@ -156,7 +156,7 @@ export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Prom
   else await serve(memory, settings, event.deliveredAt);
 };
 
-/** An address is taken: by workers of this service that can be adopted, or by others, who are named. */
+/** An address is in use: by workers of this service that can be adopted, or by other processes, which are named. */
 const giveUpOrAdopt = async (
   memory: Memory,
   settings: Settings,
@@ -181,7 +181,7 @@ const giveUpOrAdopt = async (
   giveUp(memory, holders === null ? (boot.failure ?? "") : `${boot.failure}: it is ${holders}`);
 };
 
-/** What was opened beside the sockets that are adopted gives way to those; everything else stays open. */
+/** Closes what was opened beside the sockets that are adopted. Everything else stays open. */
 const makeRoom = (memory: Memory): void => {
   for (const { handle } of memory.adoption?.sockets ?? []) {
     if (!memory.sockets.has(handle)) continue;
@@ -190,7 +190,7 @@ const makeRoom = (memory: Memory): void => {
   }
 };
 
-/** Ends without having taken over: what was left stays as it is, for the next crank. */
+/** Ends without adopting: everything stays as it is for the next crank. */
 const stepBack = (memory: Memory): void => {
   for (const handle of [...memory.sockets.keys()]) removeSocketFile(memory, handle);
   memory.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
@@ -216,7 +216,7 @@ export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promi
       rememberBoot(memory, { ...memory.boot, inUse: opening.handle });
     return noteFailure(memory, openFailure(opening.uri, event.step, event.errno) + passedAdvice(memory, event.errno));
   }
-  // A client that hung up before its answer keeps nobody from starting.
+  // A client that hung up before its answer does not prevent the start.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.statSocket.code) return;
   if (boot.failure === null) noteFailure(memory, failureText(settings, event));
 };
@@ -226,10 +226,10 @@ const failureText = (settings: Settings, { command, step, errno }: EventOf<"fail
     ? `the journal ${runPath(settings, "journal")} cannot be written: ${step}: ${describeErrno(errno)}`
     : `${step}: ${describeErrno(errno)}`;
 
-/** What did not give us the socket itself; opening it beside the others is the last that is tried. */
+/** Commands that take an existing socket. Opening another one beside it is the last resort. */
 const TAKING: ReadonlySet<number> = new Set([COMMANDS.takeDescriptor.code, COMMANDS.inheritSocket.code]);
 
-/** A socket of the crank before could not be had where it was looked for. */
+/** A socket of the crank before could not be taken where it was expected. */
 const takeAgain = async (memory: Memory, opening: Opening, reason: string): Promise<void> => {
   try {
     const failure = await takeElsewhere(memory, opening, reason);
@@ -243,7 +243,7 @@ const takeAgain = async (memory: Memory, opening: Opening, reason: string): Prom
 
 const EADDRINUSE = 98;
 
-/** Often it is the service manager that has the address, and has passed the socket, too. */
+/** Often the service manager has the address, and has passed its socket to crank. */
 const passedAdvice = (memory: Memory, errno: number): string => {
   const { sockets } = socketsPassedTo(memory);
   if (errno !== EADDRINUSE || sockets.length === 0) return "";
@@ -262,7 +262,7 @@ const atLockFailure = async (memory: Memory, settings: Settings, event: EventOf<
   nextStage(memory, "locking");
 };
 
-/** What was found before stays found. */
+/** Uses an earlier result if there is one. */
 const whatIsLeft = async (
   memory: Memory,
   settings: Settings,
@@ -280,9 +280,9 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
     recorded = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
     const left = await whatIsLeft(memory, settings, recorded);
     const isAdopting = left?.isAdopting === true;
-    // Who adopts merges the two when it takes over (adoption.ts).
+    // With an adoption, adoption.ts merges the two.
     const history = left && !isAdopting ? mergeHistories(left.history, recorded, false).history : recorded;
-    // All of them, before anything is opened: a name that cannot be resolved leaves nothing behind.
+    // Resolve all of them before anything is opened, so that a failure leaves nothing behind.
     const ways: Way[] = [];
     for (const opening of openings(memory, settings))
       if (!memory.sockets.has(opening.handle)) ways.push(await wayToOpen(memory, opening));
@@ -317,7 +317,7 @@ const acceptClients = ({ batch }: Memory, { control, metrics }: Settings): void 
   if (metrics) batch.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
 };
 
-/** How workers' lines are passed on, where that is not as text on standard output. */
+/** Routes workers' lines, unless they go to standard output as text. */
 const routeOutput = (memory: Memory, settings: Settings): void => {
   const { logFormat, outputSink } = settings;
   const syslog = syslogRoute(memory, settings);
@@ -327,7 +327,7 @@ const routeOutput = (memory: Memory, settings: Settings): void => {
   memory.batch.command({ kind: "routeOutput", format, sink, address: new Uint8Array(), header: "" });
 };
 
-/** What came out of the store is of no use: opens the socket as if nothing had been there. */
+/** A stored descriptor is not the right socket: opens the socket as if it had not been stored. */
 const openAnew = async (memory: Memory, opening: Opening): Promise<void> => {
   discardStored(memory, storeName(opening) ?? "");
   log(memory, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
@@ -356,14 +356,14 @@ const note = (memory: Memory, { address }: Opening, event: EventOf<"opened">): v
   rememberOpened(memory, event, bindOf(event.handle), address);
 };
 
-/** What a descriptor was said to be is believed only when the kernel says the same of it. */
+/** A descriptor is only used if the kernel confirms what it is. */
 const atTaken = async (memory: Memory, opening: Opening, event: EventOf<"opened">): Promise<void> => {
   if (isTheLeftOne(memory, opening, event)) return note(memory, opening, event);
   memory.batch.command({ kind: "closeHandle", handle: opening.handle });
   return takeAgain(memory, opening, "the descriptor is another socket");
 };
 
-/** The sockets are back: takes over the rest. The journal comes first: from there on, what is in it is this crank's. */
+/** The sockets are back: adopts the rest. The journal comes first: from then on it is this crank's. */
 const adopt = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
   const path = runPath(settings, "journal");
   const bytes = path === null ? null : memory.platform.readBytes(path);
@@ -378,7 +378,7 @@ const adopt = async (memory: Memory, settings: Settings, now: number): Promise<v
   acceptClients(memory, settings);
 };
 
-/** The pid file and the lock file, where the program has them. */
+/** Writes the pid file and the lock file, if the program has them. */
 const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Extras): Promise<string | null> => {
   const lock = platform.ensureFile(lockPath, "");
   if (lock !== null) return `the lock file ${lockPath} cannot be made: ${lock}`;
@@ -387,7 +387,7 @@ const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Ex
   return pid === null ? null : `the pid file ${pidPath} cannot be written: ${pid}`;
 };
 
-/** Shows itself to others, where the program does. */
+/** Writes the pid file and sets the process title, if the program has them. */
 const present = async (memory: Memory, { extras }: Settings): Promise<void> => {
   const failure = extras ? await writeFiles(memory, extras) : null;
   if (failure !== null) log(memory, "error", failure);

@@ -1,20 +1,20 @@
-// What one event leads to: keeper commands and journal changes, collected until they leave as one batch.
+// The result of one event: keeper commands and journal changes, collected and sent as one batch.
 import { LIMITS, type SentCommand } from "../../keeper/protocol.ts";
 
-/** What is said. */
+/** Commands that only send output. */
 const WORDS: ReadonlySet<SentCommand["kind"]> = new Set(["log", "write", "follow"]);
-/** What comes after everything else. */
+/** Commands that come after all others. */
 const ENDS: ReadonlySet<SentCommand["kind"]> = new Set(["barrier", "mark", "exit"]);
 
 /**
- * How many bytes of starts one batch takes, of the keeper's LIMITS.batchBytes: as much again is left for what the journal
- * keeps of them, and for a start that is larger than this alone.
+ * How many bytes of starts one batch takes, out of the keeper's LIMITS.batchBytes. As much again is for their journal
+ * entries, and the rest for a single start that is larger than this.
  */
 const MOST_START_BYTES = LIMITS.batchBytes / 4;
 
 /**
- * One batch in the making. Journal changes go first; then what is done to sockets and workers, then what is said, each
- * in the order in which it was wanted: a signal does not wait for a line of the log.
+ * One batch in progress. Journal changes go first, then commands for sockets and workers, then output, each in the
+ * order in which they were added: a signal does not wait for a log line.
  */
 export class Batch {
   /** By journal key. */
@@ -45,12 +45,12 @@ export class Batch {
     else this.#deeds.push(command);
   }
 
-  /** Whether a start of so many bytes still fits into this batch; the first one always does. */
+  /** Whether a start of this many bytes fits into this batch; the first one always does. */
   hasRoomToStart(bytes: number): boolean {
     return this.#startBytes === 0 || this.#startBytes + bytes <= MOST_START_BYTES;
   }
 
-  /** Starts a worker with this batch: a command of about so many bytes. */
+  /** Starts a worker with this batch; the command has about this many bytes. */
   start(command: SentCommand, bytes: number): void {
     this.#startBytes += bytes;
     this.command(command);
@@ -60,12 +60,12 @@ export class Batch {
     return this.#changes.size === 0 && this.#deeds.length === 0 && this.#words.length === 0 && this.#ends.length === 0;
   }
 
-  /** Whether something is to be done, not only written down or said. */
+  /** Whether it holds commands other than output and journal changes. */
   get hasDeeds(): boolean {
     return this.#deeds.length > 0 || this.#ends.length > 0;
   }
 
-  /** Whether the keeper's own end is in it: then nothing can be said afterwards. */
+  /** Whether it ends the keeper, so that nothing can be sent afterwards. */
   get isLast(): boolean {
     return this.#ends.some((command) => command.kind === "exit");
   }

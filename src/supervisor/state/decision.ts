@@ -1,12 +1,12 @@
-// What an earlier supervisor had decided and sent the signals of, and not written out (loop/decision.ts).
+// A decision whose signals an earlier supervisor sent without writing its result (loop/decision.ts).
 import type { Memory } from "./store.ts";
 
-/** The journal's key for it. */
+/** Its journal key. */
 export const DECISION_KEY = "decision";
 
 /**
- * Completes it, if the event with which it was sent is the last one that was consumed: an older version passes over
- * decisions.
+ * Completes it if its event is the last one that was consumed. (It may be older, because an older version skips
+ * decisions.)
  */
 export const completeDecision = (memory: Memory, consumed: number): void => {
   const { decision } = memory;

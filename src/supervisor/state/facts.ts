@@ -1,4 +1,4 @@
-// What the keeper says of itself in its hello.
+// What the keeper reports about itself in its hello.
 
 export type KeeperFacts = {
   readonly pid: number;
@@ -8,33 +8,33 @@ export type KeeperFacts = {
   /** CLOCK_REALTIME − CLOCK_MONOTONIC, ms. */
   readonly realtimeOffset: number;
   readonly bootId: string;
-  /** Where crank is installed: its bin/ and dist/ are there. */
+  /** Where crank is installed: the directory of its bin/ and dist/. */
   readonly home: string;
   readonly cwd: string;
   readonly args: readonly string[];
-  /** The name that it was called by. */
+  /** The name by which it was called. */
   readonly program: string;
   readonly fresh: boolean;
   readonly consumed: number;
   readonly executions: number;
-  /** By which it was started first: absolute, links not followed. */
+  /** The path by which it was first started: absolute, links not followed. */
   readonly path: string;
   /** The local time zone; UTC without it. */
   readonly zone?: Zone;
 };
 
-/** Seconds east of UTC until `until` (seconds since 1970), and behind that. */
+/** Seconds east of UTC: `offset` until `until` (seconds since 1970), `nextOffset` after it. */
 export type Zone = { readonly offset: number; readonly until: number; readonly nextOffset: number };
 
-/** Seconds east of UTC at a time of the wall clock, ms. */
+/** Seconds east of UTC at this wall clock time (ms). */
 export const offsetAt = ({ zone }: Pick<KeeperFacts, "zone">, wallMs: number): number => {
   if (zone === undefined) return 0;
   return wallMs < zone.until * 1000 ? zone.offset : zone.nextOffset;
 };
 
 /**
- * Local time of the wall clock, as workers' lines have it: a date whose UTC fields are the local ones. The runtime knows fewer
- * zones than the C library that stamps those lines: none that is named by a path or described as POSIX does.
+ * Local time as in workers' lines: a date whose UTC fields are the local ones. The runtime is not used because it knows
+ * fewer zones than the C library that stamps those lines: none given by a path or a POSIX rule.
  */
 export const localDate = (facts: Pick<KeeperFacts, "zone">, wallMs: number): Date =>
   new Date(wallMs + offsetAt(facts, wallMs) * 1000);
@@ -46,13 +46,18 @@ export const offsetText = (offset: number): string => {
   return `${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 };
 
-/** A time of the wall clock as everybody is shown it: ISO 8601, local, with the offset from UTC, `2026-11-21T09:15:00.123+05:30`. */
+/**
+ * A wall clock time as it is shown everywhere: ISO 8601, local, with the offset from UTC,
+ * `2026-11-21T09:15:00.123+05:30`.
+ */
 export const isoTime = (facts: Pick<KeeperFacts, "zone">, wallMs: number): string => {
   const offset = Math.trunc(offsetAt(facts, wallMs) / 60) * 60;
   return `${new Date(wallMs + offset * 1000).toISOString().slice(0, -1)}${offsetText(offset)}`;
 };
 
-/** A CLOCK_MONOTONIC time as wall clock, as `isoTime` writes it. What happens at one time asks for it more than once. */
+/**
+ * A CLOCK_MONOTONIC time as wall clock, as `isoTime` writes it. Cached, because one time is often used several times.
+ */
 export const wallTime = (facts: KeeperFacts, monotonicMs: number): string => {
   const wallMs = monotonicMs + facts.realtimeOffset;
   if (wallMs !== madeFor) {

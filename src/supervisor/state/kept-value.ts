@@ -1,9 +1,10 @@
-// Values of crank's own that come back as JSON out of the journal.
+// Crank's own values, read back as JSON from the journal.
 import { ANSWER_LISTS, JsonTooDeepError, parseJson } from "../../control/json.ts";
 
 /**
- * What a text of the journal says. The journal is private to crank and checksummed, and its version was compared: what comes
- * out is what was put in. Only its depth and size are looked at, since `crankctl adopt -dry-run` reads journals of other users. Throws.
+ * The value of a journal text. The journal is private to crank and checksummed, and its version was checked, so the
+ * value is the one that was written. Only depth and size are checked, because `crankctl adopt -dry-run` reads journals
+ * of other users. Throws.
  */
 // biome-ignore lint/suspicious/noExplicitAny: the one place where texts become typed values again
 export const keptValue = (text: string): any => {

@@ -1,9 +1,9 @@
-// The numbers by which the keeper knows the processes that it has started: one space, of which each kind has a part.
+// The keeper's ids of the processes that it starts: one number space, with a range for each kind.
 
-/** What a process of the keeper is: a worker, or one of crank's own helpers. */
+/** A worker, or one of crank's own helpers. */
 export type ProcessKind = "worker" | "probe" | "upgradeCheck" | "measurement" | "helperCommand";
 
-/** Where the numbers of each kind begin. No kind ever has so many that it reaches the next one. */
+/** Where the range of each kind begins. No kind ever has enough processes to reach the next range. */
 const FIRST = {
   worker: 0,
   probe: 2 ** 40,
@@ -12,7 +12,7 @@ const FIRST = {
   helperCommand: 2 ** 43,
 } as const satisfies Record<ProcessKind, number>;
 
-/** What the process with this id is. */
+/** The kind of the process with this id. */
 export const kindOf = (id: number): ProcessKind => {
   if (id < FIRST.probe) return "worker";
   if (id < FIRST.upgradeCheck) return "probe";
@@ -20,8 +20,8 @@ export const kindOf = (id: number): ProcessKind => {
   return id < FIRST.helperCommand ? "measurement" : "helperCommand";
 };
 
-/** The id of number `number` of its kind. */
+/** The id of the process with this number within its kind. */
 export const processId = (kind: ProcessKind, number: number): number => FIRST[kind] + number;
 
-/** Which one of its kind the process with this id is. */
+/** The number, within its kind, of the process with this id. */
 export const numberOf = (id: number): number => id - FIRST[kindOf(id)];

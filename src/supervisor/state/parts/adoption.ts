@@ -1,10 +1,10 @@
-// What a killed crank left, while another takes it over: its shapes.
+// Types of an adoption in progress: what a killed crank left.
 import type { ProcessRef } from "../../os/processes.ts";
 
-/** Where a descriptor can be had: it is number `fd` of the living process `pid` that began at `startTime`. */
+/** A descriptor that can be taken: number `fd` of the living process `pid` that started at `startTime`. */
 export type Holder = ProcessRef & { readonly fd: number; readonly worker: number };
 
-/** A listening socket of the crank that was killed, and who holds it; `fails` is why others could not be asked. */
+/** A listening socket of the killed crank, and its holders. `fails`: why it could not be taken from others. */
 export type LeftSocket = {
   readonly handle: number;
   readonly uri: string;
@@ -15,26 +15,29 @@ export type LeftSocket = {
   readonly fails: readonly string[];
 };
 
-/** A worker that lives: how it is taken charge of. `output`: its descriptor of its pipe, null for none. */
+/** A living worker, and what adopting it takes. `output`: its descriptor of its output pipe; null: none. */
 export type LeftWorker = ProcessRef & {
   readonly id: number;
   readonly output: number | null;
-  /** What of it cannot be had back, as sentences behind its name. */
+  /** What of it cannot be adopted, as the ends of sentences that begin with its name. */
   readonly losses: readonly string[];
-  /** Its main process has ended, and these of its others have not; missing: it lives. */
+  /** Set if its main process has ended: the other processes of it that live. */
   readonly rest?: readonly { readonly pid: number; readonly startTime: number }[];
 };
 
-/** What a killed crank left and this one takes over, from the look at it until it is done. */
+/** What a killed crank left and this one adopts, until that is done. */
 export type Adoption = {
   /** The keeper that was killed. */
   readonly pid: number;
   readonly sockets: readonly LeftSocket[];
   readonly workers: readonly LeftWorker[];
   readonly lost: readonly { readonly id: number; readonly reason: string }[];
-  /** No journal tells of the workers: what stands in the place of one. Missing: there is a journal. */
+  /** Orphaned workers without a journal: the entries in its place. Missing: there is a journal. */
   readonly orphans?: Reconstruction;
 };
 
-/** What a journal of theirs would say, by its keys. `isUncertain`: it is not known of all of them what they run, so that the last good run is to be deployed once more. */
+/**
+ * The entries that a journal would have, by key. `isUncertain`: it is not known what all of them run, so the last good
+ * spec is deployed again.
+ */
 export type Reconstruction = { readonly entries: Readonly<Record<string, unknown>>; readonly isUncertain: boolean };

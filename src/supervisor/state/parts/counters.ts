@@ -1,20 +1,20 @@
 export type Counters = {
-  /** The supervisor's own numbers of requests and upgrades: the last ones that were given. */
+  /** The last numbers given to requests and upgrades. */
   readonly requests: number;
   readonly upgradesBegun: number;
   readonly upgrades: number;
   readonly supervisorDeaths: number;
-  /** Workers that were started, and that are gone: because crank told them to go, or not. */
+  /** Workers that were started; those that ended because crank stopped them; those that ended unasked. */
   readonly starts: number;
   readonly exitsAsked: number;
   readonly exitsUnasked: number;
   readonly rolloutsComplete: number;
   readonly rolloutsRolledBack: number;
-  /** How often the file of a unix socket was gone, or another one had its name. */
+  /** How often the file of a unix socket was removed or replaced. */
   readonly namesLost: number;
 };
 
-/** What a new crank begins with. */
+/** The counters of a new crank. */
 export const NOTHING_COUNTED: Counters = {
   requests: 0,
   upgradesBegun: 0,

@@ -1,5 +1,6 @@
-// The last events, numbered, for `crankctl events`: kept in the journal, so that they outlive a sleep. Events are journalled in one
-// batch and published (logged, streamed) in the next, so that a published event is never lost.
+// The last events, numbered, for `crankctl events`. They are kept in the journal, so that they outlive the supervisor.
+// Events are journalled in one batch and published (logged, streamed) in the next, so that a published event is never
+// lost.
 
 import type { EventEntry } from "../../../control/messages.ts";
 import type { SupervisorEvent } from "../../../control/supervisor-events.ts";
@@ -7,9 +8,9 @@ import type { ServiceEvent } from "../../../core/model/effects.ts";
 import type { Batch } from "../batch.ts";
 import { keptValue } from "../kept-value.ts";
 
-/** What is held for clients that ask later, at least; workers' words are not counted in it. */
+/** The minimum number of events that are kept; workers' messages are not counted. */
 const EVENTS_KEPT = 1024;
-/** Of those that a worker makes by saying something, as often as it likes: the oldest go first, and nothing else for them. */
+/** How many events are kept that workers can cause at will by messages. They only push out one another. */
 const WORDS_KEPT = 256;
 const WORDS: ReadonlySet<AnyEvent["kind"]> = new Set([
   "workerStatus",
@@ -24,12 +25,12 @@ const WORDS: ReadonlySet<AnyEvent["kind"]> = new Set([
   "tokenRefused",
 ] as const);
 /**
- * Each page is a key of the journal, and a supervisor that starts is sent each: so many small ones become one, again and
- * again until that has as many entries as a page is to have.
+ * Each page is a journal key, and a starting supervisor is sent all of them. So this many small pages are merged into
+ * one, repeatedly, until it has SMALL_PAGE entries.
  */
 const PAGES_MERGED = 8;
 const SMALL_PAGE = 32;
-/** A page is not made longer than this, in UTF-16 units: a journal value has to fit into one of the keeper's frames. */
+/** The longest merged page, in UTF-16 units: a journal value must fit into one of the keeper's frames. */
 const MOST_PAGE_UNITS = 256 * 1024;
 const decoder = new TextDecoder();
 
@@ -37,41 +38,44 @@ const decoder = new TextDecoder();
 export type AnyEvent = ServiceEvent | SupervisorEvent;
 export type Unpublished = { readonly event: AnyEvent; readonly json: string };
 
-/** What one event led to: the entries from number `first` on, as one journal key has them: read only when somebody asks. */
+/** The entries of one keeper event, from number `first` on, under one journal key. Decoded only on demand. */
 type Page = {
   readonly first: number;
   readonly count: number;
-  /** How many of them are workers' words. */
+  /** How many of them are workers' messages. */
   readonly words: number;
   readonly texts: readonly string[] | Uint8Array;
 };
 /** An entry's JSON. */
 type Text = { readonly json: string; readonly isWord: boolean };
 
-/** The events that are kept. */
+/** The kept events. */
 export class EventLog {
-  /** In the order of their numbers. */
+  /** Ordered by number. */
   #pages: Page[] = [];
-  /** Without workers' words. */
+  /** Without workers' messages. */
   #held = 0;
   #words = 0;
   #next = 1;
   /** The last event that was published. */
   #published = 0;
   #unpublished: Unpublished[] = [];
-  /** What this event has led to so far, as JSON; how many of these are workers' words; and how long they are together, UTF-16 units. */
+  /**
+   * The events of this keeper event so far, as JSON; how many are workers' messages; their total length in UTF-16
+   * units.
+   */
   #added: string[] = [];
   #addedWords = 0;
   #addedUnits = 0;
-  /** Small pages that came since some were merged, or that were in the journal. */
+  /** Small pages since the last merge, or from the journal. */
   #unmerged = 0;
 
-  /** Restores from the journal which events were published. */
+  /** Restores which events were published. */
   restorePublished(seq: number): void {
     this.#published = seq;
   }
 
-  /** Takes a page back from the journal: `count` entries from number `first` on. The pages may come in any order. */
+  /** Restores a page from the journal: `count` entries from number `first` on. Pages may come in any order. */
   restore(first: number, count: number, words: number, bytes: Uint8Array): void {
     let place = this.#pages.length;
     while (place > 0 && (this.#pages[place - 1]?.first ?? 0) > first) place--;
@@ -82,19 +86,19 @@ export class EventLog {
     this.#next = Math.max(this.#next, first + count);
   }
 
-  /** The number of the oldest event that is held; that of the next one if there is none. */
+  /** The number of the oldest kept event; that of the next one if there is none. */
   get first(): number {
     return this.#pages[0]?.first ?? this.#next;
   }
 
-  /** The number that the next event will get. */
+  /** The number of the next event. */
   get next(): number {
     return this.#next;
   }
 
   /** Adds an event; `write` journals it. */
   add(event: AnyEvent, time: string): void {
-    // An EventEntry. The longer part of it is made by the engine, without a copy of the event.
+    // An EventEntry. JSON.stringify makes the longer part, without a copy of the event.
     const json = `{"seq":${this.#next},"time":"${time}",${JSON.stringify(event).slice(1)}`;
     this.#next += 1;
     this.#added.push(json);
@@ -103,7 +107,7 @@ export class EventLog {
     this.#unpublished.push({ event, json });
   }
 
-  /** Writes down what was added, as one page, and lets the oldest pages go that have been published. */
+  /** Journals the added events as one page, and removes the oldest published pages. */
   write(batch: Batch): void {
     const texts = this.#added;
     const count = texts.length;
@@ -133,7 +137,7 @@ export class EventLog {
     if (count < SMALL_PAGE) this.#unmerged += 1;
   }
 
-  /** Whether something was added that is not written down yet. */
+  /** Whether an added event is not journalled yet. */
   get hasAdded(): boolean {
     return this.#added.length > 0;
   }
@@ -143,8 +147,8 @@ export class EventLog {
   }
 
   /**
-   * The events that are to be published now, each with its JSON (an EventEntry): as many as have `most` UTF-16 units together, and
-   * at least one. They count as published.
+   * The events to publish now, each with its JSON (an EventEntry): at most `most` UTF-16 units together, but at least
+   * one event. They count as published.
    */
   takeUnpublished(batch: Batch, most: number): readonly Unpublished[] {
     const unpublished =
@@ -159,7 +163,7 @@ export class EventLog {
     return unpublished.slice(0, count);
   }
 
-  /** Makes one page of each row of small ones. */
+  /** Merges each row of small pages into one. */
   #merge(batch: Batch): void {
     const pages: Page[] = [];
     let small: Page[] = [];
@@ -188,7 +192,7 @@ export class EventLog {
     this.#unmerged = 0;
   }
 
-  /** The pages with what is left of them when the oldest words too many have gone. Numbers that are gone are missing. */
+  /** The pages without the oldest surplus messages of workers. Removed numbers stay unused. */
   #withoutOldWords(batch: Batch): readonly Page[] {
     const pages: Page[] = [];
     for (const page of this.#pages) {
@@ -208,7 +212,7 @@ export class EventLog {
     return pages;
   }
 
-  /** The held events from `seq` on, each as its JSON text. */
+  /** The kept events from `seq` on, as JSON texts. */
   from(seq: number): string[] {
     return this.#pages
       .filter((page) => page.first + page.count > seq)
@@ -216,17 +220,20 @@ export class EventLog {
   }
 }
 
-/** One that is long need not have many entries: it would be written again and again. */
+/** A long page is not small even with few entries: merging would write it again and again. */
 const isSmall = ({ count, texts }: Page): boolean => {
   if (count >= SMALL_PAGE) return false;
   const units = texts instanceof Uint8Array ? texts.length : texts.reduce((sum, text) => sum + text.length, 0);
   return units < MOST_PAGE_UNITS / 2;
 };
 
-/** Where a page is in the journal: its first entry's number and how many there are, and words among them, so that it need not be read for that. */
+/**
+ * The journal key of a page: first number, number of entries, and of messages among them, so that it is not decoded for
+ * these.
+ */
 const keyOf = ({ first, count, words }: Page): string => `notes/${first}+${count}${words === 0 ? "" : `+${words}`}`;
 
-/** What is left of a page without its oldest words, in rows without gaps. */
+/** A page without its oldest messages, as pages without gaps. */
 const remainder = (page: Page, surplus: number): readonly WrittenPage[] => {
   const pages: WrittenPage[] = [];
   let row: Text[] = [];
@@ -252,7 +259,7 @@ const jsonOf = ({ texts }: { readonly texts: readonly string[] }): string => `[$
 
 type WrittenPage = Page & { readonly texts: readonly string[] };
 
-/** Entries from number `first` on, cut into pages that are not too long. */
+/** Entries from number `first` on, split into pages of bounded length. */
 const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] => {
   const pages: WrittenPage[] = [];
   let begun = 0;
@@ -272,7 +279,7 @@ const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] 
   return pages;
 };
 
-/** How many of them have so many UTF-16 units together; one, if the first is longer. */
+/** How many of them fit into this many UTF-16 units; one if the first is longer. */
 const countWithin = (published: readonly Unpublished[], most: number): number => {
   let units = 0;
   for (const [index, { json }] of published.entries()) {

@@ -1,20 +1,20 @@
 import type { Batch } from "../batch.ts";
 
-/** `memory`: nothing whose cost grows with the number of connections. */
+/** `memory`: only what costs the same however many connections there are. */
 export type Scope = "memory" | "everything";
 
-/** What is known of one measurement. `begunAt`, `endedAt`: CLOCK_MONOTONIC ms. */
+/** One measurement. `begunAt`, `endedAt`: CLOCK_MONOTONIC ms. */
 export type Measurement = {
   readonly number: number;
   readonly scope: Scope;
   readonly begunAt: number;
-  /** null: it is under way. */
+  /** null: it is running. */
   readonly endedAt: number | null;
-  /** The handles that its sockets had, in its order. */
+  /** The handles of its sockets, in its order. */
   readonly handles: readonly number[];
 };
 
-/** Of a worker's process tree; null is what may not be known. */
+/** Usage of a worker's process tree; null: not permitted to read. */
 export type WorkerUsage = {
   readonly processes: number;
   /** Bytes. */
@@ -31,7 +31,7 @@ export type SocketUsage = {
   readonly drops: number | null;
 };
 
-/** Of all TCP sockets of the network namespace. */
+/** Of all TCP sockets in the network namespace. */
 export type ListenCounters = { readonly overflows: number; readonly drops: number };
 
 type Found = {
@@ -43,23 +43,23 @@ type Found = {
 const NOTHING: Found = { workers: new Map(), sockets: new Map(), counters: null };
 const decoder = new TextDecoder();
 
-/** The last measurement and the one under way, decoded when somebody looks. */
+/** The last measurement and the running one, decoded on demand. */
 export class Measurements {
   #number = 0;
   #last: Measurement | null = null;
   #current: Measurement | null = null;
-  /** What each said, by the number of the measurement. */
+  /** The reports, by number of measurement. */
   readonly #said = new Map<number, Uint8Array[]>();
   #found: Found | null = null;
 
-  /** Takes back from the journal what is known of the last measurements. */
+  /** Restores the state of the last measurements from the journal. */
   restore({ number, last, current }: Journalled): void {
     this.#number = number;
     this.#last = last;
     this.#current = current;
   }
 
-  /** Takes back from the journal one part of what a measurement said. The parts may come in any order. */
+  /** Restores one part of a report from the journal. Parts may come in any order. */
   restorePart(name: string, bytes: Uint8Array): void {
     const [number = 0, part = 0] = name.split("-").map(Number);
     const parts = this.#said.get(number) ?? [];
@@ -67,7 +67,7 @@ export class Measurements {
     this.#said.set(number, parts);
   }
 
-  /** The last one that was completed. */
+  /** The last complete one. */
   get last(): Measurement | null {
     return this.#last;
   }
@@ -84,12 +84,12 @@ export class Measurements {
     return this.#number;
   }
 
-  /** Takes a part of what the one under way has to say. Returns whether it has said everything. */
+  /** Takes a part of the running one's report. Returns whether the report is complete. */
   take(batch: Batch, bytes: Uint8Array, at: number): boolean {
     const current = this.#current;
     if (!current) return false;
     const parts = this.#said.get(current.number) ?? [];
-    // The bytes are the event's own.
+    // A copy, because the bytes belong to the event.
     const kept = bytes.slice();
     batch.putText(partKey(current.number, parts.length), decoder.decode(kept));
     parts.push(kept);
@@ -103,7 +103,7 @@ export class Measurements {
     return true;
   }
 
-  /** The one under way has come to nothing; what was measured before still counts. */
+  /** The running one has failed; the last one still counts. */
   abandon(batch: Batch): void {
     this.#forget(batch, this.#current);
     this.#current = null;
@@ -114,7 +114,7 @@ export class Measurements {
     return this.#read().workers.get(id) ?? null;
   }
 
-  /** By the socket's handle. */
+  /** By socket handle. */
   socket(handle: number): SocketUsage | null {
     return this.#read().sockets.get(handle) ?? null;
   }
@@ -152,7 +152,7 @@ const END = "end\n";
 
 const partKey = (number: number, part: number): string => `usage/${number}-${part}`;
 
-/** Reads what keeper/helpers/measure.h describes. */
+/** Reads the format of keeper/helpers/measure.h. */
 const readParts = ({ handles }: Measurement, parts: readonly Uint8Array[]): Found => {
   const workers = new Map<number, WorkerUsage>();
   const sockets = new Map<number, SocketUsage>();

@@ -7,8 +7,8 @@ export type RateLimit = { readonly since: number; readonly told: number; readonl
 export type Measure = { readonly most: number; readonly perMs: number };
 
 /**
- * Counts one event, or `times` at once. `suppressed`: how many were suppressed before it; null: this one is suppressed, too.
- * `next` is what has to be remembered.
+ * Counts one event, or `times` at once. `suppressed`: how many were suppressed before it; null: this one is suppressed
+ * too. `next`: the new state.
  */
 export const limitRate = (
   before: RateLimit | undefined,

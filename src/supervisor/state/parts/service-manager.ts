@@ -1,34 +1,37 @@
-// What is known of the machine's service manager (sd_notify(3)): how it is reached, what it was told, what it has to be
-// told of. Part of the supervisor's memory; systemd/link.ts sends, systemd/tell-service-manager.ts decides what.
+// The state of the connection to the machine's service manager (sd_notify(3)): how it is reached, what it was told,
+// what it has to be told. Part of the supervisor's memory. systemd/link.ts sends, systemd/tell-service-manager.ts
+// decides what.
 
-/** What the manager knows of crank. `stored`: the names under which it keeps crank's sockets; null: not known. */
+/** What the manager was told. `stored`: the names of crank's sockets in its store; null: not known. */
 export type Told = {
   readonly isReady: boolean;
   readonly isStopping: boolean;
-  /** The time of the reload that it was told of, and that is not over. */
+  /** The time of the reload that was reported as begun and not as over. */
   readonly reloadAt: number | null;
   readonly status: string;
   readonly stored: readonly string[] | null;
-  /** Until when it waits for what is going on, as it was told, CLOCK_MONOTONIC ms; null: it was not told. */
+  /** How long the current phase may take, as it was told, CLOCK_MONOTONIC ms; null: it was not told. */
   readonly mayLastUntil: number | null;
 };
 
-/** Sending that failed: how often in a row, when last, and when it is tried again (null: it was). CLOCK_MONOTONIC ms. */
+/**
+ * Failed sends: how many in a row, the time of the last, and when to retry (null: retried already). CLOCK_MONOTONIC ms.
+ */
 export type Trouble = { readonly failures: number; readonly failedAt: number; readonly retryAt: number | null };
 
 export type ServiceManager = {
-  /** NOTIFY_SOCKET; null: nobody is told anything. */
+  /** NOTIFY_SOCKET; null: there is no manager to notify. */
   readonly socket: string | null;
-  /** How often it wants to hear that crank lives, ms; null: never. */
+  /** The period of its watchdog messages, ms; null: it has no watchdog. */
   readonly heartbeatMs: number | null;
-  /** crank's standard error is its journal, where `<N>` in front of a line is a priority (sd-daemon(3)). */
+  /** Crank's standard error is its journal, where a prefix `<N>` is the priority of a line (sd-daemon(3)). */
   readonly hasJournal: boolean;
-  /** The last reload that it asked for, CLOCK_MONOTONIC ms; null: none. */
+  /** The last reload that it requested, CLOCK_MONOTONIC ms; null: none. */
   readonly reload: { readonly at: number; readonly isOver: boolean } | null;
   readonly lastFailure: string | null;
   /** It is about to start crank again: a shutdown leaves the sockets in its store. */
   readonly isRestarting: boolean;
-  /** Names of what is to leave its store before anything else comes into it. */
+  /** Names to remove from its store before anything is added. */
   readonly discarded: readonly string[];
   readonly told: Told;
   readonly trouble: Trouble | null;
@@ -43,7 +46,7 @@ export const NOTHING_TOLD: Told = {
   mayLastUntil: null,
 };
 
-/** When crank was not started by one. */
+/** For a crank that was not started by a service manager. */
 export const NO_SERVICE_MANAGER: ServiceManager = {
   socket: null,
   heartbeatMs: null,

@@ -1,4 +1,4 @@
-// The descriptors that workers leave for later ones: their shapes. What becomes of them is in workers/start/stored-descriptors.ts.
+// Types of the descriptors that workers store for later workers. workers/start/stored-descriptors.ts handles them.
 import type { WorkerId } from "../../../core/model/worker.ts";
 import type { RateLimit } from "./rate-limit.ts";
 
@@ -6,15 +6,15 @@ export type StoredDescriptor = {
   /** The keeper's number for it. */
   readonly handle: number;
   readonly name: string;
-  /** The worker that left it. */
+  /** The worker that stored it. */
   readonly from: WorkerId;
   readonly place: Place;
 };
 
 /**
- * `taking`: it is being taken out of the process that named its number there, `fd`. `kept`: whoever comes next gets it.
- * `lent`: a worker was started with it and is not ready yet; if that one fails, it is kept again. `sent`: a running worker
- * is being sent it.
+ * `taking`: it is being taken from the process that named its number `fd`. `kept`: the next worker gets it. `lent`: a
+ * worker was started with it and is not ready yet; if that worker fails, it is kept again. `sent`: it is being sent to
+ * a running worker.
  */
 export type Place =
   | { readonly kind: "taking"; readonly fd: number; readonly poll: boolean }
@@ -23,19 +23,19 @@ export type Place =
   | { readonly kind: "sent"; readonly to: WorkerId };
 
 export type DescriptorStore = {
-  /** How many handles there were, so that none is used twice. */
+  /** The number of handles used so far, so that none is used twice. */
   readonly handles: number;
-  /** Running workers that want what is stored, in the order in which they asked. */
+  /** Running workers that asked for stored descriptors, in order. */
   readonly asking: readonly WorkerId[];
-  /** It was said in the log that no more are kept, and that is still so. */
+  /** It was reported that the store is full, and it still is. */
   readonly isFull: boolean;
-  /** With how many a living worker was started. */
+  /** How many descriptors each living worker was started with. */
   readonly startedWith: Readonly<Record<WorkerId, number>>;
-  /** How much of what happens to it was told; missing: nothing yet. */
+  /** Rate limits of the reports; missing: nothing was reported yet. */
   readonly telling?: Telling;
 };
 
-/** What was told, or not, of the descriptors that each living worker left, of what it lost, and of those that lost their peer. */
+/** Rate limits: of descriptors stored by each living worker, of failures, and of descriptors whose peer hung up. */
 export type Telling = {
   readonly stored?: Readonly<Record<WorkerId, RateLimit & { readonly name: string }>>;
   readonly failed?: RateLimit;

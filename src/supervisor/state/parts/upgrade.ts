@@ -1,16 +1,16 @@
-// An upgrade in place while it is under way: its shapes.
+// Types of an upgrade in progress.
 
-/** Where a crank is installed: its keeper's program `file`, and what its supervisors are started from: a link to it. */
+/** An installed crank: its keeper's program `file`, and the path from which supervisors are started, a link to it. */
 export type InstalledProgram = {
   readonly file: string;
   readonly runtime: string;
-  /** What an earlier version's supervisors were started from besides; empty. */
+  /** A second path that supervisors of an earlier version were started from; empty. */
   readonly bundle: string;
-  /** Whether the keeper's program is another one than the one that runs. */
+  /** Whether the keeper's program differs from the running one. */
   readonly isNewKeeper: boolean;
 };
 
-/** What a new program answers to the check: its version, which protocol it speaks with its keeper, and where it is. */
+/** What a new program answers to the check: its version, the version of its keeper protocol, and where it is. */
 export type UpgradeAnswer = {
   readonly version: string;
   readonly protocol: number;
@@ -18,25 +18,28 @@ export type UpgradeAnswer = {
   readonly runtime: string;
 };
 
-/** An upgrade that is under way: which stage it is in, and what it goes to. */
+/** An upgrade in progress: its stage and its target. */
 export type Upgrade = {
   readonly number: number;
-  /** `checking`: the new program is asked; `rehearsing`: its keeper shows that it can take over; `replacing`: the new supervisor starts beside this one; `executing`: the keeper executes itself anew. */
+  /**
+   * `checking`: the new program is checked. `rehearsing`: its keeper tests the takeover. `replacing`: the new
+   * supervisor starts beside this one. `executing`: the keeper re-executes itself.
+   */
   readonly stage: "checking" | "rehearsing" | "replacing" | "executing";
-  /** By which the new program was found, or is to be. */
+  /** The path by which the new program was found, or is to be found. */
   readonly path: string;
   readonly exec: string | null;
-  /** Where that led to, until the check says where it really is. */
+  /** The program at that path; after the check, where it really is. */
   readonly program: InstalledProgram;
   /** The version that is upgraded from. */
   readonly from: string;
-  /** What the check said. */
+  /** The answer of the check. */
   readonly answer: UpgradeAnswer | null;
-  /** When the time for the check is over (CLOCK_MONOTONIC ms); null: never, or it is. */
+  /** The deadline of the check (CLOCK_MONOTONIC ms); null: none, or it has ended. */
   readonly checkedBy: number | null;
   readonly isLate: boolean;
-  /** How often the keeper had executed itself before. */
+  /** How often the keeper had re-executed itself before. */
   readonly executions: number;
-  /** One more was asked for meanwhile, to what `exec` leads to. */
+  /** Another upgrade, to the program at `exec`, was requested meanwhile. */
   readonly again: { readonly exec: string | null } | null;
 };
