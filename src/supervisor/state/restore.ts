@@ -1,4 +1,4 @@
-// The way back: from the entries of the journal to the store, at every hello. What is written is in remember.ts.
+// Restores the memory from the journal's entries, at every hello. remember.ts writes them.
 
 import { stateOf } from "../../core/model/plain-state.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
@@ -17,14 +17,17 @@ import type { Memory } from "./store.ts";
 
 const EMPTY_CORE = initialState({ respawn: null, history: [] });
 
-/** What lets the core take an event (loop/apply-effects.ts). */
+/** Passes an event to the core (loop/apply-effects.ts). */
 type Advance = (memory: Memory, ...taken: Parameters<Memory["advance"]>) => void;
 
 const onlyRead: Advance = (_memory, { kind }) => {
   throw new Error(`A state that was restored to be read takes no event (${kind})`);
 };
 
-/** Rebuilds the store from the journal's entries. Values are our own, written by `remember*`; the version is checked before. */
+/**
+ * Rebuilds the memory from the journal's entries. They are crank's own, from `remember*`; their version is checked
+ * before.
+ */
 export const restoreStore = (
   { platform, frontEnd, facts }: Pick<Memory, "platform" | "frontEnd" | "facts">,
   entries: ReadonlyMap<string, Uint8Array>,
@@ -71,7 +74,7 @@ export const restoreStore = (
   return memory;
 };
 
-/** Puts back what journal entries hold. */
+/** Restores journal entries. */
 export const restoreEntries = (memory: Memory, entries: Iterable<readonly [string, Uint8Array]>): void => {
   const generations: Record<number, Generation> = {};
   const workers: Record<number, Worker> = {};
@@ -84,7 +87,7 @@ export const restoreEntries = (memory: Memory, entries: Iterable<readonly [strin
   memory.core = stateOf({ ...memory.core, generations, workers });
 };
 
-/** What a journal key holds goes back where it came from; `name` is what stands behind the slash, "" without one. */
+/** Restores the value of one journal key. `name`: what follows the slash in the key; "" without one. */
 type Restore = (
   memory: Memory,
   name: string,
@@ -96,7 +99,7 @@ type Restore = (
 const decoder = new TextDecoder();
 const parse = (bytes: Uint8Array) => keptValue(decoder.decode(bytes));
 
-/** An earlier version's spec says less. */
+/** A spec of an earlier version lacks some fields. */
 const completed = (spec: Spec): Spec => (Object.hasOwn(spec, "pauseMs") ? spec : { ...spec, ...UNPACED });
 
 const RESTORE: Readonly<Record<string, Restore>> = {
@@ -107,7 +110,7 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     memory.boot = parse(bytes);
   },
   service: (memory, _name, bytes) => {
-    // An earlier version wrote down less.
+    // The service of an earlier version lacks some fields.
     memory.core = { ...memory.core, service: { ...memory.core.service, ...parse(bytes) } };
   },
   history: (memory, _name, bytes) => {
@@ -202,19 +205,19 @@ const RESTORE: Readonly<Record<string, Restore>> = {
   },
 };
 
-/** Raised when what the journal's values are changes so that an older crank would read them wrongly. */
+/** Raised when the journal's values change in such a way that an older crank would misread them. */
 export const FORMAT = 2;
-/** Before it was written down. */
+/** The version of journals that do not have one. */
 const FIRST_FORMAT = 1;
 
-/** Says in the journal how it is to be read, if it does not say so yet. */
+/** Writes the format version into the journal, unless it is there. */
 export const rememberFormat = (memory: Memory): void => {
   if (memory.format === FORMAT) return;
   memory.format = FORMAT;
   memory.batch.put("format", FORMAT);
 };
 
-/** Why entries cannot be understood; null if they can. It completes "the journal …". */
+/** Why entries cannot be read; null if they can. Completes "the journal …". */
 export const formatProblem = (entries: ReadonlyMap<string, Uint8Array>): string | null => {
   const written = entries.get("format");
   const format: unknown = written === undefined ? FIRST_FORMAT : parse(written);

@@ -1,20 +1,20 @@
-// Specs as JSON. A spec is the longest value of the journal and never changes: what is written of it once, or was in the journal,
-// is written again when its generation has been good.
+// Specs as JSON. A spec is the longest value in the journal and never changes: its text is kept, and written again when
+// its generation has become a good one.
 import type { GoodSpec, Spec } from "../../core/model/spec.ts";
 import type { Generation } from "../../core/model/state.ts";
 
-/** As text, or as the journal's value of its generation. */
+/** The text, or the journal's value of its generation. */
 const known = new WeakMap<Spec, string | Uint8Array>();
 const decoder = new TextDecoder();
 
-/** The journal's value for a generation: its spec is last, so that it is found again without reading it. */
+/** The journal's value of a generation. The spec is last, so that it can be found without parsing. */
 export const generationText = ({ spec, ...others }: Generation): string => withSpec(JSON.stringify(others), spec);
 
-/** The journal's value for a good spec. */
+/** The journal's value of a good spec. */
 export const goodSpecText = ({ generation, at, spec }: GoodSpec): string =>
   withSpec(`{"generation":${generation},"at":${at}}`, spec);
 
-/** The spec of a generation came from this value of the journal. */
+/** Notes that the spec was read from this journal value. */
 export const rememberSpecText = (spec: Spec, value: Uint8Array): void => {
   known.set(spec, value);
 };
@@ -30,6 +30,8 @@ const specText = (spec: Spec): string => {
   return text;
 };
 
-/** Before the spec are numbers only. An earlier version wrote numbers behind it; null: so it is there. */
+/**
+ * The spec's text in a generation's. Only numbers are before the spec. null: an earlier version wrote numbers after it.
+ */
 const textIn = (generation: string): string | null =>
   generation.endsWith("}}") ? generation.slice(generation.indexOf(SPEC) + SPEC.length, -1) : null;

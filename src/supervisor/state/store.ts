@@ -1,5 +1,5 @@
-// All that the supervisor knows, and which journal key holds which part of it. Written whenever it changes, read at
-// every hello (restore.ts): a supervisor that starts is in no other position than one that went on.
+// The supervisor's memory, and which journal key holds which part of it. It is written whenever it changes and read at
+// every hello (restore.ts), so a new supervisor is in the same state as the last one.
 
 import type { ServiceEvent } from "../../core/model/effects.ts";
 import type { CoreEvent, WorkerReady } from "../../core/model/events.ts";
@@ -21,20 +21,23 @@ import type { Upgrade } from "./parts/upgrade.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * How far crank's own start has come. `barrier` is the token that ends the stage. `failure` is why crank cannot start, and
- * `isUnwanted` that it was told to end meanwhile: both count when the stage ends, so that all that was opened is known
- * and can be removed.
+ * How far crank's own start is. `barrier`: the token that ends the stage. `failure`: why crank cannot start.
+ * `isUnwanted`: it was told to end meanwhile. Both are handled when the stage ends: then everything that was opened is
+ * known and can be removed.
  */
 export type Boot = {
   readonly stage: "fresh" | "locking" | "opening" | "serving";
   readonly barrier: number;
   readonly failure: string | null;
   readonly isUnwanted: boolean;
-  /** What this crank comes after: one that was `killed` has left its lock, and perhaps its `journal`. Missing: one that ended, or none. */
+  /**
+   * Set if the crank before did not end normally: `killed` left its lock, `journal` also its journal. Missing: it
+   * ended, or there was none.
+   */
   readonly follows?: "killed" | "journal";
-  /** The socket that `failure` is about, where another process has its address. */
+  /** The socket that `failure` is about, if another process has its address. */
   readonly inUse?: number;
-  /** The journal had to leave the disk; missing: it is where it belongs. */
+  /** The journal could not stay on disk; missing: it is there. */
   readonly journal?: "memory";
 };
 
@@ -44,24 +47,24 @@ export type OpenSocket = {
   readonly bind: number | null;
   readonly domain: number;
   readonly type: number;
-  /** With the port filled in. */
+  /** With the actual port. */
   readonly address: string;
-  /** How many connections could wait when it was opened; missing: that is not known. */
+  /** The backlog when it was opened; missing: not known. */
   readonly limit?: number;
 };
 
 /**
- * What became of the name of a unix socket's file, once something did; `bound`: a new socket has it. `oldWorkers`: up to this
- * number they have the socket from before; null: none has. `isTried`: they were to be replaced for it. `told`, `failed`: how
- * often that was said.
+ * The state of the name (file) of a unix socket, once something has happened to it; `bound`: a new socket has the name.
+ * `oldWorkers`: workers up to this number have the old socket; null: none has. `told`, `failed`: rate limits of the
+ * reports.
  */
 export type SocketName = {
   readonly state: "restored" | "taken" | "blocked" | "lost" | "bound";
-  /** Who listens there, 0: unknown. */
+  /** The process that listens there; 0: unknown. */
   readonly pid: number;
   readonly reason: string | null;
   readonly oldWorkers: number | null;
-  /** How often a rollout for it was begun, and when the next may begin, CLOCK_MONOTONIC ms. Missing: none was. */
+  /** The number of rollouts for it, and when the next may begin, CLOCK_MONOTONIC ms. Missing: there was none. */
   readonly tries?: number;
   readonly tryAt?: number;
   /** A new socket is being bound. */
@@ -71,9 +74,10 @@ export type SocketName = {
 };
 
 /**
- * What a worker has said of itself on its notify socket, escaped and bounded. `notedAt`, `notedIn`: when its status was last
- * told, and in which state it was. `failures`, `mains`: how often its ERRNO= and its wrong MAINPID= were told. `watchdogMs`: the period that it has chosen itself. `refused`: what others said for it,
- * that it is ready and whatever else. `keeper`: the pid of the killed crank that started it; missing: this one.
+ * What a worker reported on its notify socket, escaped and bounded. `notedAt`, `notedIn`: when its status was last
+ * reported, and the worker's state then. `failures`, `mains`: rate limits of reports about ERRNO= and about a wrong
+ * MAINPID=. `watchdogMs`: the period that it has chosen. `refused`: rate limits of messages that other processes sent
+ * for it. `keeper`: the pid of the killed crank that started it; missing: this crank.
  */
 export type WorkerReport = {
   readonly status?: string;
@@ -89,8 +93,9 @@ export type WorkerReport = {
 };
 
 /**
- * A generation is in place, and its worker may serve elsewhere than at the service's sockets (accepting.ts). `at`, `until`: when
- * it is looked at next, and last, CLOCK_MONOTONIC ms. `waited`: so many looks in a row found connections that nothing accepted.
+ * A look at a worker of a generation that is in place: it may serve elsewhere than at the service's sockets
+ * (accepting.ts). `at`, `until`: the times of the next and the last look, CLOCK_MONOTONIC ms. `waited`: how many looks
+ * in a row found connections that were not accepted.
  */
 export type Look = {
   readonly generation: GenerationNumber;
@@ -99,16 +104,22 @@ export type Look = {
   readonly waited: number;
 };
 
-/** That a worker is ready, when the signals that this leads to were sent with the commit of the keeper's event `seq` (loop/decision.ts). */
+/**
+ * A worker is ready, and the resulting signals were sent with the commit of the keeper's event `seq`
+ * (loop/decision.ts).
+ */
 export type Decision = Pick<WorkerReady, "worker" | "now" | "at"> & { readonly seq: number };
 
-/** The supervisor's whole memory. `core` and the maps are replaced or changed only through the functions below. */
+/** The supervisor's whole memory. `core` and the maps are only changed through the functions of remember.ts. */
 export type Memory = {
   readonly platform: Platform;
-  /** The program that crank was called as. */
+  /** The program as which crank was called. */
   readonly frontEnd: FrontEnd;
   readonly facts: KeeperFacts;
-  /** Lets the core take one event, at once and to its end (loop/apply-effects.ts). `signals`: whether they were sent already. */
+  /**
+   * Passes an event to the core and carries out its effects (loop/apply-effects.ts). `signals`: whether they were sent
+   * already.
+   */
   readonly advance: (event: CoreEvent, signals?: "unsent" | "sent") => void;
   readonly batch: Batch;
   readonly events: EventLog;
@@ -116,85 +127,88 @@ export type Memory = {
   settings: Settings | null;
   boot: Boot;
   core: State;
-  /** What the core is told when all else of the keeper's event is done; null: nothing. */
+  /** The event for the core at the end of the keeper's event; null: none. */
   last: WorkerReady | null;
-  /** What an earlier supervisor had decided and not written out. */
+  /** A decision whose result an earlier supervisor did not write. */
   decision: Decision | null;
   counters: Counters;
   serviceManager: ServiceManager;
-  /** While it is under way. */
+  /** null: none in progress. */
   adoption: Adoption | null;
   readonly sockets: Map<number, OpenSocket>;
-  /** What became of the names of sockets, by handle. */
+  /** The state of sockets' names, by handle. */
   readonly names: Map<number, SocketName>;
-  /** What workers left for later ones, by handle. */
+  /** Descriptors that workers stored for later workers, by handle. */
   readonly stored: Map<number, StoredDescriptor>;
   store: DescriptorStore;
-  /** The service's sockets that crank has closed for its end, while their connections are still being served. */
+  /** Sockets of the service that crank has closed while their connections are still being served. */
   closed: readonly OpenSocket[];
   readonly pending: Map<number, Pending>;
   readonly finished: Finished[];
-  /** Workers and probes of the core, by the keeper's numbers, whose starts it has not been told of yet, in their order. */
+  /** Workers and probes, by the keeper's ids, whose starts were not sent to the keeper yet, in order. */
   unstarted: readonly number[];
-  /** By their numbers, whose probes this supervisor has begun: who is not in it is looked for. */
+  /** The workers of probes that this supervisor began, by number of the probe. Others are searched for. */
   readonly probed: Map<number, WorkerId>;
   /** By worker. */
   readonly reports: Map<number, WorkerReport>;
-  /** Of what is said once for a generation: for which one it was said last (once.ts). */
+  /** For each report that is made once per generation: the last generation (once.ts). */
   once: Readonly<Record<string, GenerationNumber>>;
-  /** By handle, as the keeper says in its hello and when it opens one. */
+  /** By handle, as reported in the keeper's hello and when a socket is opened. */
   readonly inodes: Map<number, number>;
   /** Connections that follow `events`. */
   readonly followers: Set<number>;
-  /** Connections over tcp that have shown the secret. */
+  /** TCP connections that have sent the token. */
   readonly authenticated: Set<number>;
-  /** How often wrong tokens were told, by this supervisor: the next one begins to count again. */
+  /** Rate limit of reports of wrong tokens. Not journalled: the next supervisor begins to count again. */
   penalties: RateLimit | undefined;
-  /** While there is something to be found out. */
+  /** null: no look is due. */
   look: Look | null;
-  /** While it is under way. */
+  /** null: none in progress. */
   upgrade: Upgrade | null;
-  /** What the last upgrade by `-exec` was to; null: crank is found where it was started. */
+  /** The program of the last upgrade with `-exec`; null: crank is where it was started. */
   program: string | null;
-  /** Of the journal's values. */
+  /** The version of the journal's values. */
   format: number;
-  /** The front end's own (own.ts); null: nothing yet. */
+  /** The front end's own part (own.ts); null: not written yet. */
   own: unknown;
 };
 
 /** Another protocol on the control socket. */
 export type Dialect = {
-  /** Takes the line and answers it. False: it means nothing to this dialect, and is answered as no JSON-RPC. */
+  /** Handles the line and answers it. False: not a line of this dialect; the client gets the JSON-RPC error. */
   readonly take: (memory: Memory, line: ForeignLine) => boolean | Promise<boolean>;
 };
 
 export type FrontEnd = {
-  /** Reads the arguments (without the program's name). Called once in a crank's life. */
+  /** Parses the arguments (without the program's name). Called once in a crank's life. */
   readonly parse: (
     args: readonly string[],
     environment: Readonly<Record<string, string | undefined>>,
     cwd: string,
     platform: Platform,
   ) => Invocation | Promise<Invocation>;
-  /** What each signal leads to; one that is not here is ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end it instead. */
+  /**
+   * The action of each signal; other signals are ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end
+   * crank instead.
+   */
   readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => Promise<void> | void>>;
   readonly dialect: Dialect;
-  /** What the log says of an event; null: nothing. */
+  /** The log line of an event; null: none. */
   readonly describe: (memory: Memory, event: ServiceEvent) => Pick<LogEntry, "level" | "message"> | null;
-  /** Hears of every event when it is published, after the log. */
+  /** Called for every event when it is published, after the log. */
   readonly published?: (memory: Memory, event: ServiceEvent) => void;
-  /** Says what there is to say when the sockets are open. */
+  /** Called when the sockets are open. */
   readonly begun?: (memory: Memory) => Promise<void> | void;
   /** The wrapper of its upgrades, if it has one. */
   readonly wrapper?: (memory: Memory) => Wrapper | null;
-  /** Hears how an upgrade went, in the batch in which that is known: from the new supervisor, or from the one that stays. */
+  /** Called when an upgrade has ended, in the same batch: by the new supervisor, or by the one that stays. */
   readonly upgraded?: (memory: Memory, outcome: UpgradeOutcome, now: number) => void;
-  /** Hears that a helper command (helper-commands.ts) failed; `how` completes "the command …". */
+  /** Called when a helper command (helper-commands.ts) failed; `how` completes "the command …". */
   readonly helperCommandFailed?: (memory: Memory, how: string) => void;
-  /** A worker that is ready and does not hold the sockets has failed; `warn`: its protocol takes it for ready all the same. */
+  /** A ready worker that does not hold the sockets has failed; with `warn` it counts as ready, as its protocol says. */
   readonly unheldSockets?: "warn";
-  /** How a line of the log looks in the text format. */
+  /** The format of a log line in the text format. */
   readonly logLine: (memory: Memory, entry: LogEntry) => string;
-  /** Where it is said why it cannot start, and what it ends with then; by default standard error, and 1. */
+  /** Where the reason of a failed start is printed, and the exit status; default: standard error, 1. */
   readonly setUpFailure?: { readonly sink: "stdout" | "stderr"; readonly status: number };
 };

@@ -1,5 +1,5 @@
-// The way to the service manager: a datagram socket that the keeper holds and never waits for. What could not be sent is
-// told anew as a whole after a pause: none of it does harm when it comes twice.
+// The connection to the service manager: a datagram socket that the keeper holds and never waits for. After a failure
+// everything is sent again after a pause: duplicates do no harm.
 
 import { printable } from "../../control/printable.ts";
 import { describeErrno } from "../../core/errno.ts";
@@ -15,7 +15,7 @@ import type { Memory } from "../state/store.ts";
 /** The keeper's handle of the socket to the manager. */
 const HANDLE = 2;
 
-/** Finds out which service manager there is, and connects to it. The first thing that a crank does. */
+/** Looks for a service manager and connects to it. The first action of a crank. */
 export const meetServiceManager = (memory: Memory): void => {
   const { platform, facts } = memory;
   const { NOTIFY_SOCKET: socket = "", JOURNAL_STREAM: journal } = platform.environment;
@@ -34,7 +34,7 @@ export const meetServiceManager = (memory: Memory): void => {
 
 const STDERR = 2;
 
-/** Half of what the watchdog allows (sd_watchdog_enabled(3)). */
+/** Half of the watchdog's period (sd_watchdog_enabled(3)). */
 const heartbeatPeriod = ({ platform }: Memory, pid: number): number | null => {
   const { WATCHDOG_USEC: allowed = "", WATCHDOG_PID: owner = "" } = platform.environment;
   if (!/^\d{1,15}$/.test(allowed) || Number(allowed) === 0 || (owner !== "" && owner !== String(pid))) return null;
@@ -64,16 +64,16 @@ export const sendToManager = (memory: Memory, assignments: readonly string[], ha
     handles,
   });
 
-/** Says why crank ends now. */
+/** Sends the reason why crank ends now. */
 export const tellManagerWhy = (memory: Memory, sentence: string): void => {
   if (memory.serviceManager.socket !== null) sendToManager(memory, ["STOPPING=1", `STATUS=${printable(sentence)}`]);
 };
 
-/** When what could not be sent is to be sent again, CLOCK_MONOTONIC ms; null: there is nothing. */
+/** When to retry a failed send, CLOCK_MONOTONIC ms; null: nothing has failed. */
 export const managerDeadline = ({ boot, serviceManager }: Memory): number | null =>
   boot.stage === "serving" ? (serviceManager.trouble?.retryAt ?? null) : null;
 
-/** Begins anew, when what failed is tried again. */
+/** Opens a new socket for the retry. */
 export const reconnect = (memory: Memory): void => {
   memory.batch.command({ kind: "closeHandle", handle: HANDLE });
   connect(memory);
@@ -86,11 +86,11 @@ const LONGEST_PAUSE_MS = 30_000;
 /** About five minutes. */
 const MOST_FAILURES = 16;
 
-/** Takes a failure that was about the manager's socket; false if it was about something else. Nothing else suffers from it. */
+/** Handles a failure of the manager's socket; false if it was about something else. It has no other consequences. */
 export const atManagerFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): boolean => {
   if (event.id !== HANDLE || !ABOUT_THE_MANAGER.has(event.command)) return false;
   const { socket, trouble, reload } = memory.serviceManager;
-  // One batch may fail in several places.
+  // One batch may fail at several commands.
   if (socket === null || (trouble !== null && trouble.retryAt !== null)) return true;
   const now = event.deliveredAt;
   const before = trouble !== null && now - trouble.failedAt < 2 * LONGEST_PAUSE_MS ? trouble.failures : 0;

@@ -1,22 +1,22 @@
-// Which sockets the service manager passed to crank (sd_listen_fds(3)), by name; and which of those are crank's own, put
-// into the manager's descriptor store by an earlier crank. Whoever opens sockets asks here first; nothing is opened here.
+// The sockets that the service manager passed to crank (sd_listen_fds(3)), by name, and which of them an earlier crank
+// put into the manager's descriptor store. Opens nothing.
 import { type Address, AddressError, formatAddress } from "../os/addresses.ts";
 import type { Bind } from "../state/settings.ts";
 
 export type PassedSocket = { readonly fd: number; readonly name: string };
 
-/** `problem`: what of it does not count and why, a sentence for people; null when nothing is wrong. */
+/** `problem`: what is ignored and why, as a sentence for people; null: nothing. */
 export type Passed = { readonly sockets: readonly PassedSocket[]; readonly problem: string | null };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const FIRST_FD = 3;
-/** More than any manager passes; it keeps a broken variable from being taken for a number of descriptors. */
+/** More than any manager passes: limits the effect of a broken variable. */
 const MOST_PASSED = 4096;
-/** What sd_listen_fds_with_names(3) calls a descriptor that has no name. */
+/** The name that sd_listen_fds_with_names(3) uses for a descriptor without a name. */
 const UNNAMED = "unknown";
 
-/** The sockets that were passed to the process `pid`. Sockets that are for another process are not ours to use. */
+/** The sockets passed to the process `pid`. Sockets that are for another process must not be used. */
 export const passedSockets = (environment: Environment, pid: number): Passed => {
   const count = environment.LISTEN_FDS ?? "";
   if (count === "" || count === "0") return { sockets: [], problem: null };
@@ -34,7 +34,10 @@ const whyNotOurs = ({ LISTEN_PID: owner = "" }: Environment, count: string, pid:
   return null;
 };
 
-/** Names may repeat: all sockets of one unit have the same. With too few or too many, no name can be told from another's. */
+/**
+ * Names may repeat, because all sockets of one unit have the same. If their number is wrong, none of them can be
+ * assigned.
+ */
 const namesOf = (text: string | undefined, count: number): { names: readonly string[]; problem: string | null } => {
   const unnamed = Array.from({ length: count }, () => UNNAMED);
   if (text === undefined) return { names: unnamed, problem: null };
@@ -48,20 +51,23 @@ const STORED = "crank-bound-";
 /** The longest name that systemd takes (FDNAME_MAX). */
 const MOST_NAME_BYTES = 255;
 
-/** The name under which a socket that crank binds lies in the manager's store; null for one that was passed to crank, or whose address is too long. */
+/**
+ * The name in the manager's store of a socket that crank binds; null: the socket was passed to crank, or its address is
+ * too long.
+ */
 export const storeName = ({ address }: { readonly address: Address }): string | null => {
   if (address.kind === "inherited" || address.kind === "passed") return null;
   const name = `${STORED}${Array.from(new TextEncoder().encode(formatAddress(address)), escaped).join("")}`;
   return name.length <= MOST_NAME_BYTES ? name : null;
 };
 
-/** A byte as a name in the store can have it: printable ASCII without a colon. */
+/** A byte in a form that names in the store allow: printable ASCII without a colon. */
 const escaped = (byte: number): string => {
   const character = String.fromCharCode(byte);
   return /[!-$&-9;-~]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 };
 
-/** The descriptors that the store kept for these binds, by the bind's index. Two binds of one address get one each, in order. */
+/** The stored descriptors for these binds, by the bind's index. Two binds of one address get one each, in order. */
 export const storedSockets = (binds: readonly Bind[], { sockets }: Passed): ReadonlyMap<number, number> => {
   const left = sockets.filter(isStored);
   const found = new Map<number, number>();
@@ -74,7 +80,7 @@ export const storedSockets = (binds: readonly Bind[], { sockets }: Passed): Read
   return found;
 };
 
-/** What the store kept of crank's own that no bind wants any more. */
+/** Crank's own stored sockets that no bind uses any more. */
 export const straySockets = (binds: readonly Bind[], passed: Passed): readonly PassedSocket[] => {
   const wanted = new Set(storedSockets(binds, passed).values());
   return passed.sockets.filter((socket) => isStored(socket) && !wanted.has(socket.fd));
@@ -83,8 +89,8 @@ export const straySockets = (binds: readonly Bind[], passed: Passed): readonly P
 const isStored = ({ name }: PassedSocket): boolean => name.startsWith(STORED);
 
 /**
- * The binds with each `systemd:NAME` replaced by the sockets of that name, and `systemd` by all that no other bind takes.
- * Throws AddressError if there is none, or if two binds name the same descriptor.
+ * Replaces each `systemd:NAME` by the sockets of that name, and `systemd` by all that no other bind takes. Throws
+ * AddressError if there is none, or if two binds name the same descriptor.
  */
 export const withPassedSockets = (binds: readonly Bind[], passed: Passed): readonly Bind[] => {
   const named = new Set(

@@ -1,6 +1,5 @@
-// What the service manager is told, and when (sd_notify(3)): that crank is ready, reloading, stopping, how it does; and
-// which sockets the manager is to keep. What has been told is in the journal with the batch that tells it, so each
-// supervisor tells what is new.
+// What the service manager is told and when (sd_notify(3)): that crank is ready, reloading or stopping, its status, and
+// which sockets to keep. What was told is journalled in the same batch, so each supervisor tells only what is new.
 
 import { printable } from "../../control/printable.ts";
 import { describeServiceEvent } from "../../core/describe.ts";
@@ -14,7 +13,7 @@ import type { Memory } from "../state/store.ts";
 import { reconnect, sendToManager } from "./link.ts";
 import { storeName } from "./passed-sockets.ts";
 
-/** Tells the manager what is new since it was told last. */
+/** Tells the manager what is new since the last time. */
 export const tellServiceManager = (memory: Memory): void => {
   const { serviceManager, boot } = memory;
   if (serviceManager.socket === null || boot.stage !== "serving") return;
@@ -27,12 +26,12 @@ export const tellServiceManager = (memory: Memory): void => {
   if (JSON.stringify(next) !== JSON.stringify(told)) rememberManager(memory, { told: next });
 };
 
-/** The state as it is now: one datagram for a change of it, after those of a reload. */
+/** Sends the present state: one datagram for a change, after those of a reload. */
 const tellState = (memory: Memory): Omit<Told, "stored" | "mayLastUntil"> => {
   const { core, serviceManager } = memory;
   const { told, reload, lastFailure } = serviceManager;
   const isStopping = core.service.phase.kind === "stopping";
-  // What was running before is as good as ready: a start that finds workers to take over has nothing to wait for.
+  // Adopted workers count as ready: a start that finds them has nothing to wait for.
   const isReady = told.isReady || (!isStopping && (!isInFlight(core.service) || core.service.current !== null));
   const status = statusLine(core, lastFailure);
   const assignments: string[] = [];
@@ -53,17 +52,17 @@ const tellState = (memory: Memory): Omit<Told, "stored" | "mayLastUntil"> => {
   return { isReady, isStopping, reloadAt, status };
 };
 
-/** The manager of a container's host knows the container's first process by another number. */
+/** In a container, the manager of the host knows the container's first process by another pid. */
 const mainPid = (pid: number): string[] => (pid === 1 ? [] : [`MAINPID=${pid}`]);
 
-/** A reload is over when nothing is being rolled out any more, or nothing ever will be. */
+/** A reload ends when nothing is being rolled out, or never will be again. */
 const isReloading = ({ core }: Memory): boolean =>
   core.service.phase.kind === "running" && (isInFlight(core.service) || core.service.queuedReload !== null);
 
-/** systemd takes only what is not before the moment of its request, which it knows more exactly than in milliseconds. */
+/** Rounded up: systemd ignores times before its request, whose time it knows in microseconds. */
 const microseconds = (ms: number): number => (Math.floor(ms) + 1) * 1000;
 
-/** Lets the manager keep the sockets that crank has bound itself: for the next start, whatever becomes of this crank. */
+/** Puts the sockets that crank bound into the manager's store, for the next start. */
 const store = (memory: Memory): Pick<Told, "stored"> => {
   const { settings, serviceManager, core } = memory;
   const { phase } = core.service;
@@ -71,7 +70,8 @@ const store = (memory: Memory): Pick<Told, "stored"> => {
   const own = (settings?.binds ?? []).map((bind, index) => ({ name: storeName(bind), handle: bindHandle(index) }));
   const names = own.flatMap(({ name }) => name ?? []);
   if (phase.kind === "stopping") {
-    // Asked to end: who comes now is to be refused at once. After a failure the manager will start crank again.
+    // On request crank ends for good, and new clients are to be refused at once. After a failure the manager restarts
+    // crank.
     if (phase.ended || phase.status !== 0 || serviceManager.isRestarting || stored?.length === 0) return { stored };
     for (const name of new Set(names)) sendToManager(memory, ["FDSTOREREMOVE=1", `FDNAME=${name}`]);
     return { stored: [] };
@@ -80,16 +80,16 @@ const store = (memory: Memory): Pick<Told, "stored"> => {
   const { discarded } = serviceManager;
   for (const name of discarded) sendToManager(memory, ["FDSTOREREMOVE=1", `FDNAME=${name}`]);
   for (const { name, handle } of own) {
-    // FDPOLL=0: a worker that shuts the socket down does not make the manager forget it.
+    // FDPOLL=0: the manager keeps the socket even if a worker shuts it down.
     if (name !== null && memory.sockets.has(handle))
       sendToManager(memory, ["FDSTORE=1", `FDNAME=${name}`, "FDPOLL=0"], [handle]);
   }
   return { stored: names };
 };
 
-/** Whatever the unit's timeouts are, a phase may last as long as the specs allow, and this much longer. */
+/** A phase may last as long as the specs allow, and this much longer, whatever the unit's timeouts are. */
 const SPARE_MS = 15_000;
-/** A time that changes by less is not worth a message. */
+/** Smaller changes of the time are not sent. */
 const WORTH_TELLING_MS = 5_000;
 
 const extend = (memory: Memory, now: number): number | null => {
@@ -99,19 +99,19 @@ const extend = (memory: Memory, now: number): number | null => {
   const isWaitedFor = isStopping || !told.isReady || (reload !== null && !reload.isOver);
   const until = isWaitedFor ? phaseMayLastUntil(memory.core) : null;
   if (until === null) return null;
-  // Each phase has a timeout of its own.
+  // Each phase has its own timeout.
   const known = isStopping && !told.isStopping ? null : told.mayLastUntil;
   if (known !== null && until < known + WORTH_TELLING_MS) return known;
   sendToManager(memory, [`EXTEND_TIMEOUT_USEC=${microseconds(Math.max(0, until - now) + SPARE_MS)}`]);
   return until;
 };
 
-/** The manager asks for a reload by SIGHUP, and waits to hear that it has begun and that it is over. */
+/** The manager requests a reload by SIGHUP, and waits for its begin and end to be reported. */
 export const rememberReload = (memory: Memory, at: number): void => {
   if (memory.serviceManager.socket !== null) rememberManager(memory, { reload: { at, isOver: false } });
 };
 
-/** Keeps what went wrong last, to be shown until a deploy succeeds. */
+/** Keeps the last failure, to be shown until a deploy succeeds. */
 export const rememberLastFailure = (memory: Memory, event: ServiceEvent): void => {
   if (memory.serviceManager.socket === null) return;
   const isFailure =
@@ -123,5 +123,5 @@ export const rememberLastFailure = (memory: Memory, event: ServiceEvent): void =
     rememberManager(memory, { lastFailure: null });
 };
 
-/** The manager starts crank again as soon as this one has ended. */
+/** Notes that the manager will start crank again as soon as this one has ended. */
 export const rememberRestart = (memory: Memory): void => rememberManager(memory, { isRestarting: true });

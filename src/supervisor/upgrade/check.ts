@@ -1,5 +1,5 @@
-// The check of an upgrade, on both of its sides: the running crank starts the new program with a copy of the journal, and the
-// new program, called with --upgrade-check, says whether it could go on from there.
+// Both sides of an upgrade's check. The running crank starts the new program with a copy of the journal. The new
+// program, called with --upgrade-check, answers whether it could continue from that.
 import { host } from "#host";
 import { parseFlatJson } from "../../control/json.ts";
 import { nextDeadline } from "../../core/deadline.ts";
@@ -23,10 +23,10 @@ const VARIABLE = "CRANK_UPGRADE_CHECK";
 const JOURNAL_FD = 3;
 const ANSWER_FD = 4;
 const STDERR = 2;
-/** Copies of the journal are handles whose numbers nobody else ever has. */
+/** Handles of copies of the journal; nothing else uses these numbers. */
 const FIRST_COPY = 2 ** 33;
 
-/** The keeper's handle of the journal's copy. */
+/** The handle of the journal's copy. */
 export const copyHandle = (upgrade: number): number => FIRST_COPY + upgrade;
 
 /** Starts the check, through the front end's wrapper if it has one. */
@@ -52,7 +52,7 @@ export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade):
   );
 };
 
-/** What the new program answered; null if that is no answer. */
+/** The new program's answer; null if it is not valid. */
 export const parseUpgradeAnswer = (bytes: Uint8Array): UpgradeAnswer | null => {
   const answer = parseFlatJson(textOf(bytes));
   if (typeof answer !== "object" || answer === null) return null;
@@ -61,15 +61,18 @@ export const parseUpgradeAnswer = (bytes: Uint8Array): UpgradeAnswer | null => {
   return isWhole && isDirectory(home) && isPath(runtime) ? { version, protocol, home, runtime } : null;
 };
 
-/** That of what is installed right below the root is empty. */
+/** "" stands for the root directory. */
 const isDirectory = (path: unknown): path is string => path === "" || isPath(path);
 const isPath = (path: unknown): path is string => typeof path === "string" && path.startsWith("/");
 
-/** Answers the check that this process was started for, and ends it: status 0 if this program could go on from the journal. */
+/**
+ * Answers the check for which this process was started, and exits: with status 0 if this program could continue from
+ * the journal.
+ */
 export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
   const { files, processes } = host;
   const told = /^(\d+):(\d+)$/.exec(processes.variable(VARIABLE) ?? "");
-  // Called by hand, or through a wrapper that lost it: being able to run at all is the answer.
+  // Called by hand, or through a wrapper that removed the variable: that the program runs is the answer.
   if (!told) return processes.exit(0);
   const problem = problemWith(frontEnd, readWhole(`/proc/self/fd/${told[1]}`));
   if (problem !== null) {
@@ -80,13 +83,13 @@ export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
   processes.exit(0);
 };
 
-/** The keeper's program says where it is (keeper/main/programs.c). */
+/** The keeper's program sets CRANK_HOME (keeper/main/programs.c). */
 const answer = (): Record<string, unknown> => {
   const home = host.processes.variable("CRANK_HOME");
   return { crank: VERSION, protocol: PROTOCOL_VERSION, home, runtime: `${home}/bin/runtime` };
 };
 
-/** What keeps this program from going on from a journal; null: nothing. */
+/** Why this program cannot continue from a journal; null: it can. */
 export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | null => {
   const journal = readJournal(bytes);
   if (journal.kind === "empty") return "the journal is empty";
@@ -99,7 +102,7 @@ export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | nul
   try {
     const now = Math.round(host.clock.monotonicNow());
     const memory = restoreStore({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
-    // As a start would: everything is looked at once.
+    // Read everything once, as a start would.
     void [status(memory, {}), nextDeadline(memory.core)];
     return memory.settings === null ? "the journal says nothing of what crank is to do" : null;
   } catch (error) {
@@ -107,7 +110,7 @@ export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | nul
   }
 };
 
-/** There is no keeper here. */
+/** Placeholders: there is no keeper here. */
 const FACTS: KeeperFacts = {
   ...{
     pid: 0,

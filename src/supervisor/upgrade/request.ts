@@ -4,7 +4,7 @@ import { type Handler, waiterOf } from "../control/requests.ts";
 import { nextRequest, rememberPending } from "../state/remember.ts";
 import { requestUpgrade } from "./upgrade.ts";
 
-/** Begins an upgrade, and answers when that is asked for at its end. */
+/** Begins an upgrade. With `wait`, answers when it has ended. */
 export const upgrade: Handler<"upgrade"> = (memory, call, params) => {
   const asked = requestUpgrade(memory, { exec: params.exec ?? null, by: null, now: call.now });
   if (typeof asked === "string") return refuse(memory, call, asked);

@@ -1,6 +1,6 @@
-// Upgrades: the new program is checked beside the running one, its supervisor takes the place of this one, and the keeper
-// executes itself anew where its program is another one, too. Until then everything goes on, and whatever is wrong with the
-// new program leaves things as they are. Each stage is in the journal, and ends with an event.
+// Upgrades. The new program is checked beside the running one, its supervisor replaces this one, and the keeper
+// re-executes itself if its program differs too. Until then nothing changes, and a problem with the new program leaves
+// everything as it is. Each stage is journalled and ends with an event.
 import { ERROR_CODES, type UpgradeDone } from "../../control/messages.ts";
 import { printable } from "../../control/printable.ts";
 import { describeErrno } from "../../core/errno.ts";
@@ -20,22 +20,25 @@ import { beginUpgrade, countUpgrade, rememberUpgrade } from "../state/remember.t
 import type { Memory } from "../state/store.ts";
 import { copyHandle, parseUpgradeAnswer, startUpgradeCheck } from "./check.ts";
 
-/** How long the check and the start of the supervisor may take, each, where no wrapper says otherwise. */
+/** Time limit of the check and of the start of the supervisor, each, unless a wrapper has its own. */
 const PATIENCE_MS = 10_000;
-/** The new supervisor's end of its channel, as a wrapper is told it. */
+/** The descriptor of the new supervisor's channel, as passed to a wrapper. */
 const CHANNEL_FD = 3;
 const SIGKILL = 9;
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
-/** Begins an upgrade, or has it follow the one that is under way. Its number, or a sentence that says why not. */
+/** Begins an upgrade, or queues it behind the one in progress. Returns its number, or a sentence that says why not. */
 export const requestUpgrade = (memory: Memory, wish: UpgradeWish): number | string => {
   const asked = request(memory, wish);
   if (typeof asked === "string") recordEvent(memory, { kind: "upgradeRefused", by: wish.by, message: asked }, wish.now);
   return asked;
 };
 
-/** `exec`: the path of the program to go to; null: by which crank was started. `by`: the signal that asks for it; null: a request. */
+/**
+ * `exec`: the path of the new program; null: the path by which crank was started. `by`: the signal that requests it;
+ * null: a client.
+ */
 type UpgradeWish = { readonly exec: string | null; readonly by: string | null; readonly now: number };
 
 const request = (memory: Memory, { exec, now }: UpgradeWish): number | string => {
@@ -91,7 +94,7 @@ const patience = (wrapper: Wrapper | null): number => wrapper?.patienceMs ?? PAT
 
 const cannot = (path: string, reason: string): string => `Crank is not upgraded to ${path}: ${reason}`;
 
-/** One more event of an upgrade. */
+/** Handles an event of the upgrade in progress. */
 export const takeUpgradeEvent = (memory: Memory, event: KeeperEvent): void => {
   const { upgrade } = memory;
   if (!upgrade) return;
@@ -100,7 +103,7 @@ export const takeUpgradeEvent = (memory: Memory, event: KeeperEvent): void => {
       if (event.worker !== processId("upgradeCheck", upgrade.number)) return;
       return rememberUpgrade(memory, { ...upgrade, answer: parseUpgradeAnswer(event.bytes) });
     case "tick":
-      // Its end follows.
+      // The event of its end follows.
       memory.batch.command({
         kind: "signal",
         worker: processId("upgradeCheck", upgrade.number),
@@ -157,13 +160,13 @@ const atRehearsed = (memory: Memory, upgrade: Upgrade, event: EventOf<"rehearsed
   if (memory.core.service.phase.kind === "stopping") return fail(memory, upgrade, "crank is shutting down", now);
   if (upgrade.answer === null || upgrade.answer.protocol === PROTOCOL_VERSION)
     return replaceSupervisor(memory, upgrade);
-  // It speaks another language than this keeper: both at once.
+  // It has another protocol version than this keeper: both are replaced at once.
   const { runtime, bundle } = upgrade.program;
   memory.batch.command({ kind: "setProgram", runtime, bundle });
   execute(memory, upgrade);
 };
 
-/** What a keeper says in a rehearsal (keeper/reexec/reexec.h). */
+/** The answer of a keeper's rehearsal (keeper/reexec/reexec.h). */
 const LATER_VERSION = 2;
 
 const replaceSupervisor = (memory: Memory, upgrade: Upgrade): void => {
@@ -183,7 +186,7 @@ const replaceSupervisor = (memory: Memory, upgrade: Upgrade): void => {
   rememberUpgrade(memory, { ...upgrade, stage: "replacing" });
 };
 
-/** We are the new one. */
+/** This is the new supervisor. */
 const atReplaced = (memory: Memory, upgrade: Upgrade, event: EventOf<"supervisorReplaced">): void => {
   if (event.forked === 1)
     log(memory, "warning", `What the supervisor is started through has forked; the supervisor is process ${event.pid}`);
@@ -196,7 +199,7 @@ const execute = (memory: Memory, upgrade: Upgrade): void => {
   rememberUpgrade(memory, { ...upgrade, stage: "executing", executions: memory.facts.executions });
 };
 
-/** At a hello: the keeper may be the new one. */
+/** After a hello: the keeper may be the new one. */
 export const resumeUpgrade = (memory: Memory): void => {
   const { upgrade, facts, platform } = memory;
   if (upgrade?.stage === "executing" && facts.executions > upgrade.executions)
@@ -226,7 +229,7 @@ const tellFailure = (memory: Memory, number: number, message: string, now: numbe
   answerUpgrade(memory, number, { error: { code: ERROR_CODES.refused, message } });
 };
 
-/** The next one, if one was asked for. */
+/** Ends this upgrade and begins the next one, if one was requested. */
 const goOn = (memory: Memory, { number, again }: Upgrade, outcome: UpgradeOutcome, now: number): void => {
   memory.batch.command({ kind: "closeHandle", handle: copyHandle(number) });
   rememberUpgrade(memory, null);

@@ -1,6 +1,6 @@
-// What workers say about descriptors that they leave for later ones (sd_notify(3): FDSTORE, FDNAME, FDPOLL, FDSTOREREMOVE),
-// and in crank's own words: FDNUMBER, for programs that cannot send a descriptor, and FDTAKE, for running ones that want what
-// is stored.
+// Workers' requests about stored descriptors: FDSTORE, FDNAME, FDPOLL and FDSTOREREMOVE of sd_notify(3), and two of
+// crank's own: FDNUMBER, for programs that cannot send a descriptor, and FDTAKE, for running workers that want what is
+// stored.
 
 import type { DescriptorsLost } from "../../../control/supervisor-events.ts";
 import { describeErrno } from "../../../core/errno.ts";
@@ -27,17 +27,17 @@ type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 type Datagram = EventOf<"datagram">;
 type Said = ReadonlyMap<string, string>;
 
-/** `datagram.flags`: descriptors that came with it were lost on their way. */
+/** `datagram.flags`: descriptors of this datagram were lost. */
 const DESCRIPTORS_LOST = 2;
-/** What sd_pid_notify_with_fds(3) calls a descriptor that has no name. */
+/** The name that sd_pid_notify_with_fds(3) uses for a descriptor without a name. */
 const UNNAMED = "stored";
-/** What all names together may take: they are one environment variable (execve(2), MAX_ARG_STRLEN). */
+/** Limit of all names together: they are one environment variable (execve(2), MAX_ARG_STRLEN). */
 const MOST_NAME_BYTES = 64 * 1024;
-/** How many a running worker is sent at once; it asks again for the rest. */
+/** How many a running worker is sent at once; it has to ask again for the rest. */
 const MOST_AT_ONCE = 16;
 const EBADF = 9;
 
-/** Does what a worker's notification says about stored descriptors. */
+/** Carries out the parts of a notification that are about stored descriptors. */
 export const takeStoreWords = (memory: Memory, worker: Worker, said: Said, event: Datagram): void => {
   if (said.get("FDSTOREREMOVE") === "1") remove(memory, worker, said.get("FDNAME"));
   if (said.get("FDSTORE") === "1") store(memory, worker, said, event);
@@ -47,7 +47,7 @@ export const takeStoreWords = (memory: Memory, worker: Worker, said: Said, event
 
 const nameOf = ({ id, pid }: Worker): string => `Worker ${id} (pid ${pid ?? "unknown"})`;
 
-/** The names that LISTEN_FDNAMES can hold: ASCII without control characters and colons. */
+/** Whether LISTEN_FDNAMES can hold the name: ASCII without control characters and colons. */
 const isName = (text: string): boolean => /^[ -9;-~]{0,255}$/.test(text);
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
@@ -71,7 +71,7 @@ const store = (memory: Memory, worker: Worker, said: Said, event: Datagram): voi
     log(memory, "warning", `${nameOf(worker)} said FDSTORE=1 without a descriptor; ignored`);
   for (let index = 0; index < event.descriptors; index++) {
     const obstacle = whyNotStored(memory, worker, name);
-    // What is not kept is closed with the event.
+    // Descriptors that are not stored are closed with the event.
     if (obstacle !== null) {
       tellStored(memory, worker, { name, count: index }, event.deliveredAt);
       return sayFull(memory, worker, obstacle, event.deliveredAt);
@@ -100,7 +100,7 @@ const add = (memory: Memory, worker: Worker, name: string, place: Place): number
   return handle;
 };
 
-/** Why no more is stored, as part of a sentence; null if it can be. */
+/** Why no more can be stored, as part of a sentence; null if it can. */
 const whyNotStored = (memory: Memory, worker: Worker, name: string): string | null => {
   const spec = memory.core.generations[worker.generation]?.spec;
   if (memory.core.service.phase.kind === "stopping" || !spec) return "crank is shutting down";
@@ -112,7 +112,7 @@ const whyNotStored = (memory: Memory, worker: Worker, name: string): string | nu
   return bytes > MOST_NAME_BYTES ? `their names take more than ${MOST_NAME_BYTES} bytes` : null;
 };
 
-/** Once, however many it sends. */
+/** Reported once, however many descriptors are refused. */
 const sayFull = (memory: Memory, worker: Worker, reason: string, now: number): void => {
   if (memory.store.isFull || memory.core.service.phase.kind === "stopping") return;
   rememberStore(memory, { ...memory.store, isFull: true });
@@ -122,7 +122,7 @@ const sayFull = (memory: Memory, worker: Worker, reason: string, now: number): v
 const LOST = "descriptorsLost";
 const named = ({ id, pid }: Worker) => ({ worker: id, pid });
 
-/** So much is told of what a worker leaves, and of what is lost: a server may hand over a thousand connections at once. */
+/** Limit of reports, because a server may hand over a thousand connections at once. */
 const MOST_TOLD = { most: 3, perMs: 10_000 };
 
 const tellStored = (
@@ -149,7 +149,9 @@ const tellFailed = (memory: Memory, now: number, loss: (more: number) => Descrip
 
 type Numbered = { readonly number: string; readonly name: string; readonly poll: boolean };
 
-/** Takes a descriptor that the sender has under a number. It waits for the answer before it closes its own. */
+/**
+ * Takes a descriptor from the sender, which named its number. The sender waits for the answer before it closes its own.
+ */
 const storeNumber = (memory: Memory, worker: Worker, { number, name, poll }: Numbered, event: Datagram): void => {
   const isNumber = /^\d{1,7}$/.test(number);
   const obstacle = isNumber ? (whyNotStored(memory, worker, name) ?? whyInVain(memory, worker)) : "it is no number";
@@ -160,7 +162,8 @@ const storeNumber = (memory: Memory, worker: Worker, { number, name, poll }: Num
   if (startTime === null) return answer(memory, worker, number, `process ${event.pid} is not there`);
   const fd = Number(number);
   const handle = add(memory, worker, name, { kind: "taking", fd, poll });
-  // As it was when it said that: what has become another user's since, by a set-id program, is not taken from.
+  // With the ids at the time of the request: a process that has since become another user's, by a set-id program, is
+  // refused.
   const { pid, uid, gid } = event;
   memory.batch.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
 };
@@ -168,27 +171,27 @@ const storeNumber = (memory: Memory, worker: Worker, { number, name, poll }: Num
 const startTimeOf = ({ platform }: Memory, pid: number): number | null =>
   platform.processes.facts(pid)?.startTime ?? null;
 
-/** Whoever hands over what a client waits at the other end of has to know that somebody will serve it. */
+/** A worker that hands over a client's connection must know that another worker will serve it. */
 const whyInVain = ({ core, store }: Memory, { id }: Worker): string | null =>
   willStart(core) || store.asking.some((later) => later > id)
     ? null
     : "no worker is about to be started that could take it over (-hand-over)";
 
-/** Tells who named a number that crank has it now, or why not. */
+/** Tells the sender of a number that crank has the descriptor now, or why not. */
 const answer = (memory: Memory, worker: Worker, number: string, refused: string | null): void => {
   const said = refused === null ? "FDSTORED=1" : `FDREFUSED=${refused}`;
   const bytes = `${said}\nFDNUMBER=${number.slice(0, 16)}`;
   memory.batch.command({ kind: "sendDatagram", handle: 0, worker: worker.id, bytes, handles: [] });
 };
 
-/** A running worker wants what is stored, now or later; one answer for each time that it asks. */
+/** A running worker wants stored descriptors, now or later. It gets one answer per request. */
 const ask = (memory: Memory, worker: Worker): void => {
   const { store: now } = memory;
   if (worker.kind === "stopping" || now.asking.includes(worker.id)) return;
   rememberStore(memory, { ...now, asking: [...now.asking, worker.id] });
 };
 
-/** Sends what is kept to those who asked, if they came after the worker that left it. */
+/** Sends kept descriptors to the workers that asked, if they are newer than the worker that stored them. */
 const serveAsking = (memory: Memory): void => {
   for (const id of memory.store.asking) {
     const mine = [...memory.stored.values()].filter(({ place, from }) => place.kind === "kept" && from < id);
@@ -202,7 +205,7 @@ const serveAsking = (memory: Memory): void => {
   }
 };
 
-/** A descriptor that was named by its number is crank's. */
+/** A descriptor that was named by its number was taken. */
 export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): void => {
   const { handle, place, from, name } = stored;
   if (place.kind !== "taking") return;
@@ -216,7 +219,7 @@ export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): 
   serveAsking(memory);
 };
 
-/** What the keeper was told about a stored descriptor could not be done. False: it was about something else. */
+/** The keeper failed at a command about a stored descriptor. False: the failure is about something else. */
 export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolean => {
   if (event.command === COMMANDS.hand.code) return notHanded(memory, event);
   if (event.command === COMMANDS.sendDatagram.code && findWorker(memory.core.workers, event.id) !== undefined)
@@ -242,7 +245,7 @@ export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolea
   return true;
 };
 
-/** What the keeper's errors mean where a descriptor is stored or taken. */
+/** Explains the keeper's errors about a descriptor that was to be stored or taken. */
 const whyNotTaken = ({ command, errno, step }: EventOf<"failed">): string => {
   if (command !== COMMANDS.takeDescriptor.code) return describeErrno(errno);
   if (errno === EBADF) return "it is not open";
@@ -254,7 +257,7 @@ const whyNotTaken = ({ command, errno, step }: EventOf<"failed">): string => {
 };
 const [EPERM, EXDEV] = [1, 18];
 
-/** It could not be sent: whoever comes next gets it. */
+/** They could not be sent, so they are kept for the next worker. */
 const notHanded = (memory: Memory, { id, errno }: EventOf<"failed">): boolean => {
   for (const stored of sentTo(memory, id)) rememberStored(memory, { ...stored, place: { kind: "kept" } });
   log(memory, "warning", `Worker ${id} could not be sent stored descriptors, which stay: ${describeErrno(errno)}`);
@@ -264,14 +267,14 @@ const notHanded = (memory: Memory, { id, errno }: EventOf<"failed">): boolean =>
 const sentTo = (memory: Memory, worker: number): StoredDescriptor[] =>
   [...memory.stored.values()].filter(({ place }) => place.kind === "sent" && place.to === worker);
 
-/** They are the worker's. */
+/** The worker has received them. */
 export const atHanded = (memory: Memory, { worker, deliveredAt }: EventOf<"handed">): void => {
   const sent = sentTo(memory, worker);
   for (const { handle } of sent) forgetStored(memory, handle);
   recordEvent(memory, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
 };
 
-/** Nobody is at the other end any more. */
+/** The peer of a stored descriptor has hung up. */
 export const atHungUp = (memory: Memory, { handle, deliveredAt }: EventOf<"hungUp">): void => {
   const stored = memory.stored.get(handle);
   if (!stored) return;

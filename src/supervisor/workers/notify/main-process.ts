@@ -1,11 +1,11 @@
-// Whether a process may be taken for a worker's main one (MAINPID= of sd_notify(3)): it has to be one of the worker's own.
+// Whether a process can become a worker's main process (MAINPID= of sd_notify(3)): it has to belong to the worker.
 import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { ProcessRef } from "../../os/processes.ts";
 import type { Memory } from "../../state/store.ts";
 import { whyNotItsOwn } from "./ownership.ts";
 
-/** The process as it can be watched; or why it cannot be taken, as part of a sentence. */
+/** The process, to be watched; or why it is refused, as part of a sentence. */
 export const mainProcess = async (memory: Memory, worker: Worker, pid: number): Promise<ProcessRef | string> => {
   const processes = memory.platform.processes;
   const facts = processes.facts(pid);

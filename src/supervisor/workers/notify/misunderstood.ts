@@ -1,5 +1,5 @@
-// What a worker says and crank does not understand: told once for a generation, in the log and in the events, since a program
-// that is misunderstood usually waits for something.
+// Messages of workers that crank does not understand. Reported once per generation, in the log and as an event, because
+// the program usually waits for an effect.
 import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
@@ -12,18 +12,18 @@ type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 type Channel = "notify" | "control";
 
 const MOST_QUOTED = 64;
-/** How far up the ancestors of a client are followed. */
+/** How many ancestors of a client are followed. */
 const MOST_ANCESTORS = 16;
 
-/** What systemd knows and crank has no use for (sd_notify(3)); what begins with X_ is for nobody. */
+/** Words that systemd knows and crank does not use (sd_notify(3)). Words that begin with X_ are ignored too. */
 const PASSED_OVER: ReadonlySet<string> = new Set([
   ...["FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDNUMBER", "FDPOLL", "BARRIER", "MONOTONIC_USEC", "NOTIFYACCESS"],
   ...["BUSERROR", "VARLINKERROR", "EXIT_STATUS", "MAINPIDFD", "MAINPIDFDID"],
 ]);
-/** Whose only value is 1. */
+/** Words whose only value is 1. */
 const FLAGS: ReadonlySet<string> = new Set(["READY", "RELOADING", "STOPPING"]);
 
-/** The first word of a notification that means nothing to crank; `known` are those that do. */
+/** The first word of a notification that crank does not understand. `known`: the words that it understands. */
 export const oddWord = (said: ReadonlyMap<string, string>, known: ReadonlySet<string>): string | null => {
   for (const [name, value] of said) {
     const isKnown = known.has(name)
@@ -34,7 +34,7 @@ export const oddWord = (said: ReadonlyMap<string, string>, known: ReadonlySet<st
   return null;
 };
 
-/** A datagram without a single assignment. */
+/** A datagram without any assignment. */
 export const takeOddDatagram = async (memory: Memory, worker: Worker, event: EventOf<"datagram">): Promise<void> => {
   const isMute = event.bytes.length === 0 || event.bytes.every((byte) => byte === NEWLINE);
   if (isMute || !(await maySpeakFor(memory, worker, event))) return;
@@ -42,7 +42,7 @@ export const takeOddDatagram = async (memory: Memory, worker: Worker, event: Eve
 };
 const NEWLINE = 10;
 
-/** A line on the control socket, if a worker or what it started says it. */
+/** A line on the control socket, if its sender is a worker or was started by one. */
 export const takeOddLine = (memory: Memory, event: EventOf<"line">): void => {
   const worker = workerOf(memory, event.pid);
   if (worker === null) return;
@@ -50,7 +50,7 @@ export const takeOddLine = (memory: Memory, event: EventOf<"line">): void => {
   sayOnce(memory, worker, { channel: "control", words }, event.deliveredAt);
 };
 
-/** Tells it, if nothing of the kind was told for this generation. */
+/** Reports it, unless something of the kind was reported for this generation. */
 export const sayOnce = (
   memory: Memory,
   worker: Worker,

@@ -1,4 +1,4 @@
-// What a worker says on its notify socket (sd_notify(3)), and whether the one who said it may.
+// Parses a notification of a worker (sd_notify(3)), and decides whether its sender may speak for the worker.
 import type { Worker } from "../../../core/model/worker.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import type { Memory } from "../../state/store.ts";
@@ -8,15 +8,15 @@ type Datagram = Extract<KeeperEvent, { kind: "datagram" }>;
 
 const decoder = new TextDecoder();
 
-/** What a worker is doing: only the last of these in a notification counts; of anything else, the first. */
+/** A worker's states: of these the last one in a notification counts; of any other word the first. */
 const STATES: readonly string[] = ["READY", "RELOADING", "STOPPING"];
 
 /** The assignments of a notification, by their names. */
 export type Words = ReadonlyMap<string, string>;
 
 /**
- * A notification. `ready`: READY=1 and nothing else, as most workers say it. `barrier`: nothing else may stand beside it.
- * `noAssignment`: it means nothing.
+ * A notification. `ready`: READY=1 and nothing else, the most common one. `barrier`: must be alone. `noAssignment`:
+ * without meaning.
  */
 export type Notification =
   | { readonly kind: "barrier" | "noAssignment" }
@@ -24,7 +24,7 @@ export type Notification =
 
 const JUST_READY: Notification = { kind: "ready", words: new Map([["READY", "1"]]) };
 
-/** Reads a notification. Lines that are no assignments are passed over. */
+/** Parses a notification. Lines that are not assignments are skipped. */
 export const parseNotification = (bytes: Uint8Array): Notification => {
   const text = decoder.decode(bytes);
   if (text === "READY=1") return JUST_READY;
@@ -47,17 +47,17 @@ const assignmentsOf = (text: string): Words => {
   return assignments;
 };
 
-/** `datagram.source`: it came by the pair, whose other end the worker alone was given. */
+/** `datagram.source`: it came through the socket pair, whose other end only the worker was given. */
 export const BY_PAIR = 0;
 
 /**
- * Whether a datagram may speak for the worker whose socket it came in on. What came by the pair may: only the worker can have
- * handed that on. What came by the path has to be its user's or root's, and from one of its own processes. A sender that has
- * gone before it could be looked up counts by its user.
+ * Whether a datagram may speak for the worker on whose socket it arrived. Through the pair it may: only the worker can
+ * have passed that on. Through the path it must come from the worker's user or root, and from one of the worker's
+ * processes. If the sender has ended before it could be looked up, its user decides.
  */
 export const maySpeakFor = (memory: Memory, worker: Worker, datagram: Datagram): boolean | Promise<boolean> => {
   if (datagram.source === BY_PAIR) return true;
-  // A process that has no number here lives in a namespace that nothing of crank's leads to (pid_namespaces(7)).
+  // A pid of 0 is a process in a namespace that is not visible here (pid_namespaces(7)).
   if (datagram.pid === 0) return false;
   if (worker.pid === null || datagram.pid === worker.pid) return true;
   const owner = memory.core.generations[worker.generation]?.spec.user?.uid;
@@ -78,7 +78,7 @@ export const maySpeakFor = (memory: Memory, worker: Worker, datagram: Datagram):
 const isOfItsUser = (memory: Memory, worker: Worker, uid: number): boolean =>
   uid === 0 || usersOf(memory, worker).includes(uid);
 
-/** An orphan is known by its environment; one that has gone meanwhile, by its user. */
+/** An orphan is identified by its environment; one that has ended meanwhile by its user. */
 const isNamed = async (memory: Memory, worker: Worker, { pid, uid }: Datagram): Promise<boolean> => {
   const processes = memory.platform.processes;
   const environment = await processes.environment(pid);

@@ -1,33 +1,33 @@
-// Whose process it is: the one place that decides whether a process belongs to a worker of this service, for what it says,
-// for MAINPID=, for stored descriptors and for adoption. Ancestry is the proof. Where it ends, at the process that orphans
-// are given to, a process belongs to the worker only if its environment names service, keeper, generation and worker, and
-// all of its user ids are the worker's: any user can write such an environment, but not become another user.
+// Ownership of processes: the only place that decides whether a process belongs to a worker, for notifications,
+// MAINPID=, stored descriptors and adoption. Ancestry is the proof. For an orphan, whose ancestry ends at the process
+// that orphans are reparented to, the environment must name service, keeper, generation and worker, and all user ids
+// must be the worker's: any user can write such an environment, but not become another user.
 import type { Spec } from "../../../core/model/spec.ts";
 import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { Environment, ProcessFacts, ProcessTable } from "../../os/processes.ts";
 import type { Memory } from "../../state/store.ts";
 
-/** How far up its ancestors are followed. */
+/** How many ancestors are followed. */
 const MAX_GENERATIONS = 64;
-/** How often that is tried: each time an ancestor may end meanwhile. */
+/** How often the walk is repeated, because an ancestor may end meanwhile. */
 const MAX_WALKS = 8;
 
-/** A worker as its environment names it. `keeper`: the pid of the crank that started it. */
+/** A worker as named by its environment. `keeper`: the pid of the crank that started it. */
 export type WorkerName = {
   readonly service: string;
   readonly keeper: number;
   readonly worker: number;
   readonly generation: number;
-  /** What `-env` changes of it. */
+  /** Changes of the environment by `-env`. */
   readonly changes: Spec["env"];
 };
 
-/** Whether an environment is that of this worker, or of what it started. */
+/** Whether an environment is that of this worker, or of a process that it started. */
 export const isNamedBy = (environment: Environment | null, name: WorkerName): boolean => {
   if (!environment) return false;
   const expected = {
-    // A crank without a name leaves what it was started with.
+    // Without a name of its own, crank leaves the variable as it was.
     ...(name.service === "" ? {} : { CRANK_NAME: name.service }),
     CRANK_WORKER: String(name.worker),
     CRANK_GENERATION: String(name.generation),
@@ -38,13 +38,13 @@ export const isNamedBy = (environment: Environment | null, name: WorkerName): bo
 };
 const IDENTITY: ReadonlySet<string> = new Set(["CRANK_NAME", "CRANK_WORKER", "CRANK_GENERATION", "EINHORN_MASTER_PID"]);
 
-/** Whether a process has no user id but these: one that runs a set-id program has others. */
+/** Whether a process has only these user ids. A process that runs a set-id program has others. */
 export const hasOnly = ({ uids }: Pick<ProcessFacts, "uids">, allowed: readonly number[]): boolean =>
   uids.every((uid) => allowed.includes(uid));
 
 /**
- * Where the way up from a process leads. `orphan`: to the process that this worker's orphans are given to, which proves
- * nothing; `gone`: it has ended; `interrupted`: its ancestors ended faster than they could be looked up.
+ * Where the ancestry of a process ends. `orphan`: at the process to which this worker's orphans are reparented, which
+ * proves nothing. `gone`: the process has ended. `interrupted`: ancestors ended faster than they could be looked up.
  */
 export type Ancestry = "its own" | "orphan" | "foreign" | "gone" | "interrupted";
 
@@ -78,7 +78,7 @@ const walkUp = ({ platform }: Memory, worker: Worker, { pid: from, reapers, othe
   return "foreign";
 };
 
-/** Orphans become the keeper's children; those of an adopted worker go where that worker itself went. */
+/** Orphans become the keeper's children. Those of an adopted worker are reparented where that worker was. */
 const reapersOf = (memory: Memory, worker: Worker): ReadonlySet<number> => {
   const keeper = memory.facts.pid;
   const parent = worker.pid === null ? undefined : memory.platform.lineage(worker.pid)?.parent;
@@ -87,7 +87,7 @@ const reapersOf = (memory: Memory, worker: Worker): ReadonlySet<number> => {
   return new Set(parent === undefined ? [keeper, 0, 1] : [keeper, 0, 1, parent]);
 };
 
-/** How its own environment names a worker. */
+/** The name of a worker in its own environment. */
 export const nameOfWorker = (memory: Memory, worker: Worker): WorkerName => ({
   service: memory.settings?.name ?? "",
   keeper: memory.reports.get(worker.id)?.keeper ?? memory.facts.pid,
@@ -96,14 +96,14 @@ export const nameOfWorker = (memory: Memory, worker: Worker): WorkerName => ({
   changes: memory.core.generations[worker.generation]?.spec.env ?? {},
 });
 
-/** The user ids that are a worker's: its spec's or crank's, and what it has become by itself. */
+/** The user ids of a worker: that of its spec or of crank, and the one that it changed to. */
 export const usersOf = ({ core, platform }: Memory, { pid, generation }: Worker): readonly number[] => {
   const owner = core.generations[generation]?.spec.user?.uid ?? platform.uid;
   const own = pid === null ? undefined : platform.lineage(pid)?.uid;
   return own === undefined ? [owner] : [owner, own];
 };
 
-/** Why a process is not the worker's, as part of a sentence; null: it is. */
+/** Why a process does not belong to the worker, as part of a sentence; null: it does. */
 export const whyNotItsOwn = async (
   memory: Memory,
   processes: ProcessTable,

@@ -1,4 +1,4 @@
-// What a worker says on its notify socket beside READY=1, word by word, as systemd understands it (sd_notify(3)).
+// The words of a notification other than READY=1, as systemd understands them (sd_notify(3)).
 
 import { printable } from "../../../control/printable.ts";
 import { describeErrno } from "../../../core/errno.ts";
@@ -17,23 +17,23 @@ import { oddWord, sayOnce } from "./misunderstood.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
-/** A word's value, from whom, and in which datagram. */
+/** The value of a word, the worker, and the datagram. */
 type Word = { readonly value: string; readonly worker: Worker; readonly event: EventOf<"datagram"> };
 type Take = (memory: Memory, word: Word) => Promise<void> | void;
 
-/** Of a status, in UTF-16 units; the rest is cut off. */
+/** The longest status, in UTF-16 units; the rest is cut off. */
 const MOST_STATUS = 512;
 /**
- * A worker that says a new status more often is believed, and noted this often, ms: while it starts and stops somebody may be
- * waiting for it; while it serves its words must not push out what else is held.
+ * How often a changing status is reported at most, ms. While a worker starts or stops, people may be waiting for it.
+ * While it serves, its messages must not push out other events.
  */
 const NOTE_EVERY_MS = { starting: 1000, ready: 60_000, stopping: 1000 } as const;
-/** As long as any time may be, ms. */
+/** The longest time that is accepted, ms. */
 const LONGEST_MS = 1e12;
-/** errno(3): the kernel's largest. */
+/** The largest error number of the kernel (errno(3)). */
 const MOST_ERRNO = 4095;
 
-/** Takes the words of one datagram, in the table's order. Words that are not in it mean nothing to crank. */
+/** Handles the words of one datagram, in the table's order. Words that are not in it are ignored. */
 export const takeOtherWords = async (
   memory: Memory,
   worker: Worker,
@@ -68,7 +68,7 @@ const takeStatus = (memory: Memory, word: Word): void => {
   const { worker, event } = word;
   if (!isText(event.bytes, "STATUS="))
     return log(memory, "debug", `Worker ${worker.id} said a status that is not UTF-8; ignored`);
-  // What reaches a terminal, a log or a client's screen afterwards can do nothing there.
+  // Escaped, so that it is harmless in a terminal, a log and a client's screen.
   const text = printable(word.value.slice(0, MOST_STATUS));
   const before = saidBy(memory, word);
   if (text === (before.status ?? "")) return;
@@ -83,7 +83,7 @@ const takeStatus = (memory: Memory, word: Word): void => {
   memory.events.add(status, wallTime(memory.facts, event.deliveredAt));
 };
 
-/** Whether the line of a datagram that begins so is UTF-8. */
+/** Whether the line with this beginning is UTF-8. */
 const isText = (bytes: Uint8Array, beginning: string): boolean => {
   const lines = latin1Of(bytes).split("\n");
   const line = lines.find((text) => text.startsWith(beginning)) ?? "";
@@ -109,10 +109,10 @@ const takeErrno = (memory: Memory, word: Word): void => {
   recordEvent(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: suppressed }, event.deliveredAt);
 };
 
-/** What a worker can say as often as it likes is told so often, for each worker. */
+/** Limit of reports per worker, because a worker can cause them at will. */
 const MOST_TOLD = { most: 5, perMs: 60_000 };
 
-/** Until it says READY=1 again; it serves meanwhile. */
+/** Until the next READY=1. The worker serves meanwhile. */
 const takeReloading = (memory: Memory, word: Word): void => {
   if (word.value === "1") rememberReport(memory, word.worker.id, { ...saidBy(memory, word), reloading: true });
 };
@@ -122,7 +122,7 @@ const takeReloaded = (memory: Memory, word: Word): void => {
   if (reloading === true && word.value === "1") rememberReport(memory, word.worker.id, others);
 };
 
-/** It goes by itself: it has as long for that as if it had been told to. */
+/** The worker ends by itself, and has the same time for that as if it were stopped. */
 const takeStopping = (memory: Memory, { value, worker, event }: Word): void => {
   if (value === "1") memory.advance({ kind: "leaving", now: event.deliveredAt, worker: worker.id });
 };
@@ -134,7 +134,7 @@ const takeExtension = (memory: Memory, { value, worker, event }: Word): void => 
   memory.advance({ kind: "extended", now: event.deliveredAt, worker: worker.id, until });
 };
 
-/** Another period for its watchdog, where it has one. */
+/** Changes the period of its watchdog, if it has one. */
 const takePeriod = (memory: Memory, word: Word): void => {
   const { worker } = word;
   const period = milliseconds(word.value);
@@ -145,10 +145,10 @@ const takePeriod = (memory: Memory, word: Word): void => {
   if (findWorker(memory.core.workers, worker.id)?.kind === "ready")
     memory.batch.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
 };
-/** The keeper's number for it has 32 bits. */
+/** The keeper's field for it has 32 bits. */
 const MOST_PERIOD_MS = 0xffffffff;
 
-/** WATCHDOG=1 is the keeper's affair; with `trigger` a worker that finds itself broken asks to be replaced. */
+/** The keeper handles WATCHDOG=1. With `trigger` a worker that found itself broken asks to be replaced. */
 const takeTrigger = (memory: Memory, { value, worker, event }: Word): void => {
   if (value !== "trigger") return;
   const reason = { kind: "watchdog", afterMs: null } as const;
@@ -171,7 +171,7 @@ const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Prom
   memory.batch.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
 };
 
-/** The keeper could not watch what a worker named as its main process. */
+/** The keeper could not watch the process that a worker named as its main process. */
 export const atFollowFailure = (memory: Memory, { id, step, errno }: EventOf<"failed">): void =>
   log(
     memory,
@@ -179,7 +179,7 @@ export const atFollowFailure = (memory: Memory, { id, step, errno }: EventOf<"fa
     `The main process that worker ${id} named (MAINPID=) cannot be watched: ${step}: ${describeErrno(errno)}; it stays as it was`,
   );
 
-/** A worker has not fed its watchdog. */
+/** A worker's watchdog expired. */
 export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpired">): void => {
   const { worker, periodMs, strangers, stranger, deliveredAt } = event;
   if (findWorker(memory.core.workers, worker)?.kind !== "ready") return;
@@ -193,7 +193,7 @@ const wholeNumber = (text: string): number | null => {
   return Number.isSafeInteger(number) ? number : null;
 };
 
-/** Microseconds, as ms. */
+/** Converts microseconds to ms. */
 const milliseconds = (text: string): number | null => {
   if (!/^\d{1,20}$/.test(text)) return null;
   return Number(text) / 1000;

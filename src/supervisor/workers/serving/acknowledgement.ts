@@ -1,5 +1,5 @@
-// Workers that say that they are ready in a line on the control socket, as the libraries of einhorn's workers do: under
-// every front end.
+// Acknowledgements: workers report readiness in a line on the control socket, as the libraries of einhorn's workers do,
+// under every front end.
 
 import { parseEinhornLine } from "../../../control/dialects/einhorn.ts";
 import { parseFlatJson } from "../../../control/json.ts";
@@ -10,8 +10,8 @@ import { takeOddLine } from "../notify/misunderstood.ts";
 import { takeReady } from "./serving.ts";
 
 /**
- * Only acknowledgements: `{"command":"worker:ack","pid":123}`, or the same as einhorn's gem writes it, a YAML document on one
- * line. As einhorn does it, the connection is closed without an answer.
+ * Accepts only `{"command":"worker:ack","pid":123}`, or the same from einhorn's gem, a YAML document on one line. As in
+ * einhorn, the connection is closed without an answer.
  */
 export const acknowledgements: Dialect = {
   take: (memory, line) => {
@@ -32,12 +32,12 @@ const takeYaml = (memory: Memory, line: ForeignLine): Promise<true> | boolean =>
   const pid = acknowledgedPid(parseEinhornLine(line.text));
   return pid === null ? false : take(memory, line, pid);
 };
-/** In UTF-16 units; einhorn's own has about 40. */
+/** In UTF-16 units; einhorn's has about 40. */
 const LONGEST_ACK = 1024;
 
 /**
- * Takes a worker's word that it is ready, if it runs as the sender's user. One that proves itself by being alive for a while
- * does so whatever it says; a pid that no worker has is told of once.
+ * Accepts an acknowledgement if the worker runs as the sender's user. Readiness by delay ignores it. A pid that no
+ * worker has is reported once.
  */
 export const acknowledge = (memory: Memory, { event, mayControl }: ForeignLine, pid: number): Promise<void> | void => {
   const worker = allWorkers(memory.core.workers).find((known) => known.pid === pid);

@@ -1,5 +1,5 @@
-// Which of the service's sockets the processes of a worker hold, and where they listen beside them: found out when a
-// worker does not hold them as it was given them, or was not ready in time.
+// Which of the service's sockets a worker's processes hold, and where they listen beside them. Examined when a worker
+// does not hold its sockets as it was given them, or was not ready in time.
 import { printable } from "../../../control/printable.ts";
 import type { SocketFinding, Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
@@ -13,19 +13,22 @@ import { type Listener, listenersOf } from "../../sockets/listeners.ts";
 import type { Memory } from "../../state/store.ts";
 import { isNamedBy, nameOfWorker } from "../notify/ownership.ts";
 
-/** What is looked at of one worker: processes, and descriptors of all of them together. */
+/** Limits for one worker: its processes, and the descriptors of all of them together. */
 const MOST_PROCESSES = 512;
 const MOST_DESCRIPTORS = 20_000;
-/** How long all that is found out for one event may take, ms: the keeper waits for it. */
+/** Time limit of the examination for one event, ms, because the keeper waits for it. */
 const MOST_MS = 2000;
-/** How many addresses are told. */
+/** How many addresses are reported. */
 const MOST_ADDRESSES = 8;
 
 type Seen = Pick<OpenSockets, "inodes"> & { readonly pid: number };
-/** `isWhole` false: there may be more that is not seen. */
+/** `isWhole` false: there may be more that is hidden. */
 export type Tree = { readonly processes: readonly Seen[]; readonly isWhole: boolean };
 
-/** What is wrong with a worker that is ready; null: nothing, or nothing that can be seen, or nothing that its program minds. */
+/**
+ * What is wrong with the sockets of a ready worker; null: nothing, nothing visible, or nothing that matters to its
+ * program.
+ */
 export const judge = async (memory: Memory, worker: Worker, sender: number | null): Promise<SocketFinding | null> => {
   const listeners = listenersOf(memory);
   const processes = memory.platform.processTree;
@@ -46,7 +49,7 @@ export const judge = async (memory: Memory, worker: Worker, sender: number | nul
   return null;
 };
 
-/** What is odd about the sockets of a worker that was not ready in time; null: nothing that can be seen. */
+/** What is unusual about the sockets of a worker that was not ready in time; null: nothing visible. */
 export const explain = async (memory: Memory, worker: Worker): Promise<SocketFinding | null> => {
   const listeners = listenersOf(memory);
   if (worker.pid === null || listeners.length === 0) return null;
@@ -63,7 +66,10 @@ export const explain = async (memory: Memory, worker: Worker): Promise<SocketFin
   return holder && stranger ? { ...finding, apart: apart(processes, holder, stranger) } : finding;
 };
 
-/** A living process that says that it is ready, listens elsewhere, and has none of the sockets: another one only kept them. */
+/**
+ * The living process that reported readiness listens elsewhere and has none of the sockets: another process only kept
+ * them.
+ */
 const judgeSender = (
   processes: ProcessTree,
   found: { readonly tree: Tree; readonly listeners: readonly Listener[]; readonly sender: number | null },
@@ -95,7 +101,7 @@ const findingOf = (tree: Tree, listeners: readonly Listener[], others: readonly 
 /** `tcp://:8080 (descriptor 3)` */
 export const named = ({ address, fd }: Listener): string => `${address} (descriptor ${fd})`;
 
-/** Each once, and not too many. */
+/** Each address once, up to a limit. */
 export const addressesOf = (others: readonly Elsewhere[]): readonly string[] => {
   const addresses = [...new Set(others.map(({ address }) => address))];
   const listens = addresses.slice(0, MOST_ADDRESSES);
@@ -111,8 +117,8 @@ const notHeld = ({ processes }: Tree, listeners: readonly Listener[]): readonly 
 type Question = { readonly processes: ProcessTree; readonly listeners: readonly Listener[]; readonly all?: boolean };
 
 /**
- * Looks at a worker's processes, from its main one down, then at those that were left to the keeper, until all sockets are
- * found; with `all`, at every process. null: its main process has ended, which is told in its own time.
+ * Examines a worker's processes from its main process down, then those that were reparented to the keeper, until all
+ * sockets are found; with `all`, every process. null: the main process has ended, which is reported separately.
  */
 export const lookAt = async (
   memory: Memory,
@@ -128,7 +134,7 @@ export const lookAt = async (
   const table = platform.processes;
   const name = nameOfWorker(memory, worker);
   const known = new Set([platform.pid, ...allWorkers(memory.core.workers).map(({ pid }) => pid)]);
-  // Orphans of an adopted worker are left to whatever it was left to.
+  // Orphans of an adopted worker are reparented to the parent of that worker.
   const reapers = new Set([facts.pid, platform.lineage(worker.pid)?.parent ?? facts.pid]);
   for (const orphan of [...reapers].flatMap((reaper) => processes.children(reaper))) {
     if (isDone()) break;
@@ -140,7 +146,7 @@ export const lookAt = async (
   return walk;
 };
 
-/** Collects processes and what they have open, within bounds. */
+/** Collects processes and their open sockets, within limits. */
 class Walk implements Tree {
   readonly #processes: ProcessTree;
   readonly #isLate: () => boolean;
@@ -153,7 +159,7 @@ class Walk implements Tree {
     this.#isLate = isLate;
   }
 
-  /** This process and those that it has started, until `isDone`. False: there is no such process. */
+  /** Visits this process and its descendants, until `isDone`. False: there is no such process. */
   down(from: number, isDone: () => boolean): boolean {
     const queue = [from];
     for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {
@@ -173,7 +179,7 @@ class Walk implements Tree {
     return true;
   }
 
-  /** A process may belong here; if it cannot be seen, something is missing. */
+  /** A process that may belong here was skipped; if it is hidden, the result is not complete. */
   miss(pid: number): void {
     if (this.#processes.openSockets(pid, 0)?.isWhole === false) this.isWhole = false;
   }
@@ -187,7 +193,7 @@ export type Elsewhere = {
 };
 
 /**
- * Where processes listen beside the service's sockets: internet streams first, then unix ones; datagram sockets only where
+ * Where processes listen beside the service's sockets: internet streams first, then unix ones. Datagram sockets only if
  * the service has some, because every client of a name server has one.
  */
 export const elsewhere = (
@@ -212,7 +218,10 @@ export const elsewhere = (
   return found.sort((a, b) => a.rank - b.rank);
 };
 
-/** `0.0.0.0:9292` for a tcp socket, as ss(8) shows it; others with their scheme. What is in a path is a worker's words. */
+/**
+ * `0.0.0.0:9292` for a TCP socket, as ss(8) shows it; others with their scheme. A path is text of the worker, so it is
+ * escaped.
+ */
 const shown = ({ type, at }: BoundSocket): string => {
   if ("path" in at) {
     const kind = type === SOCK_STREAM ? "stream" : type === SOCK_SEQPACKET ? "seqpacket" : "datagram";
@@ -222,7 +231,7 @@ const shown = ({ type, at }: BoundSocket): string => {
   return type === SOCK_DGRAM ? `udp://${place}` : place;
 };
 
-/** Once for each generation: a program of other rights is that in every worker. */
+/** Once per generation, because a program with other rights has them in every worker. */
 const sayUnseen = (memory: Memory, worker: Worker, missing: readonly Listener[]): void => {
   if (!isFirst(memory, "socketsUnseen", worker.generation)) return;
   const { id, pid } = worker;

@@ -1,4 +1,4 @@
-// What probes found, as events of the core.
+// Results of probes, as events of the core.
 import type { CoreEvent } from "../../../core/model/events.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
@@ -14,7 +14,7 @@ type Found = Pick<Extract<CoreEvent, { kind: "probed" }>, "verdict" | "detail">;
 
 const decoder = new TextDecoder();
 
-/** Takes what a probe said (keeper/helpers/probe.h): `ok`, or `no ` or `unsure ` and why. */
+/** Takes a probe's result (keeper/helpers/probe.h): `ok`, or `no ` or `unsure ` and the reason. */
 export const takeProbeResult = (
   memory: Memory,
   probe: number,
@@ -22,13 +22,13 @@ export const takeProbeResult = (
   times: Times,
 ): Promise<void> | void => {
   const [, verdict = "no", detail = ""] = /^(ok|no|unsure)(?: (.*))?$/.exec(decoder.decode(said)) ?? [];
-  // The pattern has nothing else in its place.
+  // The pattern allows only these three.
   return tellCore(memory, probe, { verdict: verdict as Found["verdict"], detail }, times);
 };
 
-/** A probe is gone. One that has said what it found is not waited for any more. */
+/** A probe's process is gone. If it has reported its result, this has no effect. */
 export const probeIsGone = (memory: Memory, probe: number, times: Times): void => {
-  // What went badly is told without waiting for anything.
+  // A failed probe is passed on without anything to wait for.
   void tellCore(memory, probe, { verdict: "no", detail: "could not be probed" }, times);
   memory.probed.delete(probe);
 };
@@ -48,7 +48,7 @@ const tellCore = (
   return waiting.then((sockets) => memory.advance({ kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
 };
 
-/** Probes that were under way and of which the keeper knows nothing have found nothing. */
+/** Running probes that the keeper does not know have failed. */
 export const reconcileProbes = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
   for (const worker of allWorkers(memory.core.workers)) {
     const probing = worker.kind === "stopping" ? null : worker.probing;

@@ -1,5 +1,5 @@
-// Ready means that it serves: a worker that is ready has to hold the service's sockets, itself or in a process that it has
-// started. Most hold them where they were given them, which is one link of /proc each; only of others more is found out
+// Whether a ready worker can serve: it has to hold the service's sockets, itself or in a process that it started. Most
+// workers hold them at the given descriptors, which is one link of /proc each to check. Others are examined further
 // (held-sockets.ts).
 import type { WorkerReady } from "../../../core/model/events.ts";
 import type { Own } from "../../../core/model/owner.ts";
@@ -11,10 +11,10 @@ import type { Memory } from "../../state/store.ts";
 import { explain, judge } from "./held-sockets.ts";
 
 type Handled = Promise<void> | void;
-/** `sender`: the process that said it; null: nobody knows, or it does not matter. */
+/** `sender`: the process that reported it; null: unknown, or irrelevant. */
 type Said = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number | null };
 
-/** A worker says that it is ready: the core hears of it, and of what is wrong with its sockets, by `take`. */
+/** A worker reports readiness: passes it to the core by `take`, with what is wrong with its sockets. */
 export const takeReady = (
   memory: Memory,
   worker: Worker,
@@ -33,11 +33,11 @@ export const takeReady = (
   return judge(memory, worker, sender).then(tell);
 };
 
-/** What is wrong with the sockets of a worker whose probe went well; null: nothing. */
+/** What is wrong with the sockets of a worker whose probe succeeded; null: nothing. */
 export const whyNotServing = (memory: Memory, worker: Worker): Promise<SocketFinding | null> | null =>
   worker.kind !== "starting" || holdsAll(memory, worker, null) ? null : judge(memory, worker, null);
 
-/** Whether some worker's time to get ready is over. */
+/** Whether the start deadline of a worker has passed. */
 export const someAreDue = ({ core }: Memory, now: number): boolean => {
   for (const worker of dueWorkers(core.workers, now)) if (isDue(worker, now)) return true;
   return false;
@@ -46,7 +46,7 @@ export const someAreDue = ({ core }: Memory, now: number): boolean => {
 const isDue = (worker: Worker, now: number): boolean =>
   worker.kind === "starting" && worker.readyBy !== null && worker.readyBy <= now;
 
-/** Lets the core take a tick, with what is wrong with the sockets of the workers whose time to get ready is over. */
+/** Passes a tick to the core, with what is wrong with the sockets of workers whose start deadline has passed. */
 export const takeTick = async (memory: Memory, now: number): Promise<void> => {
   const sockets: Record<WorkerId, SocketFinding> = {};
   let examined = 0;
@@ -54,7 +54,7 @@ export const takeTick = async (memory: Memory, now: number): Promise<void> => {
     if (!isDue(worker, now)) continue;
     const isReady = specOf(memory, worker)?.readiness.kind === "delay";
     if (isReady && holdsAll(memory, worker, null)) continue;
-    // Why many were late is told by the first of them.
+    // If many are late, examining the first of them is enough.
     if (!isReady && ++examined > MOST_EXAMINED) continue;
     const found = isReady ? await judge(memory, worker, null) : await explain(memory, worker);
     if (found) sockets[worker.id] = found;
@@ -65,7 +65,10 @@ const MOST_EXAMINED = 4;
 
 const specOf = ({ core }: Memory, { generation }: Worker): Spec | undefined => core.generations[generation]?.spec;
 
-/** Whether a worker holds all sockets as the descriptors that it was given; so does, in part, the process that speaks for it. */
+/**
+ * Whether a worker holds all sockets at the descriptors that it was given. The process that reported for it is also
+ * checked, in part.
+ */
 const holdsAll = (memory: Memory, worker: Worker, sender: number | null): boolean => {
   const { pid } = worker;
   if (pid === null || specOf(memory, worker)?.socketsOptional === true) return true;

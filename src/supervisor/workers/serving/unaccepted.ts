@@ -1,6 +1,6 @@
-// A worker that holds the service's sockets and serves elsewhere: its clients get no answer. It is seen by where it listens
-// besides, by connections that nothing accepts, and by what its threads wait for: looked at where a worker is not seen
-// to accept at a glance (accepting.ts).
+// Detects a worker that holds the service's sockets but serves elsewhere, so that its clients get no answer. The signs:
+// it listens elsewhere, connections are not accepted, and its threads do not wait for the sockets. Only for workers
+// that the quick check does not see accept (accepting.ts).
 import { describeSupervisorEvent, type SupervisorEvent } from "../../../control/supervisor-events.ts";
 import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { isFirst } from "../../events/once.ts";
@@ -11,12 +11,15 @@ import type { Memory } from "../../state/store.ts";
 import { acceptingListeners, lookedAt } from "./accepting.ts";
 import { addressesOf, type Elsewhere, elsewhere, lookAt, named } from "./held-sockets.ts";
 
-/** How long after a look that leaves it open the next one follows, ms. */
+/** The time to the next look after one without a result, ms. */
 const BETWEEN_LOOKS_MS = 250;
-/** Of a server that is just busy, one look may find a connection that nothing has accepted yet. */
+/** A single look may find a connection that a busy server has not accepted yet. */
 const LOOKS_WITH_WAITING = 2;
 
-/** `sockets`: at which nothing is seen to accept. `idle`: all that the worker does is seen, and none of it is there. */
+/**
+ * `sockets`: those on which no process is seen to accept. `idle`: all that the worker waits for is visible, and these
+ * sockets are not in it.
+ */
 type Doubt = {
   readonly sockets: readonly string[];
   readonly listens: readonly string[];
@@ -24,10 +27,10 @@ type Doubt = {
   readonly idle: boolean;
 };
 
-/** The looks at a generation are over. `warning`: what is wrong with it; null: nothing is known to be. */
+/** The end of the looks at a generation. `warning`: what is wrong with it; null: nothing is known. */
 export type LookEnd = { readonly generation: GenerationNumber; readonly warning: string | null };
 
-/** Looks whether a worker accepts. The last look decides; null until then. */
+/** Looks whether a worker accepts. Returns null until the last look, which decides. */
 export const takeLook = async (memory: Memory, now: number): Promise<LookEnd | null> => {
   const { look } = memory;
   if (look === null) return null;
@@ -46,7 +49,7 @@ export const takeLook = async (memory: Memory, now: number): Promise<LookEnd | n
 
 type Warning = { readonly worker: Worker; readonly doubt: Doubt; readonly now: number };
 
-/** The sentence, the first time. */
+/** Reports it once, and returns the sentence. */
 const warn = (
   memory: Memory,
   generation: GenerationNumber,
@@ -59,7 +62,7 @@ const warn = (
   return describeSupervisorEvent(event);
 };
 
-/** null: it is seen to accept, or listens nowhere else, or not all of it can be seen. */
+/** null: it is seen to accept, or listens nowhere else, or it is not completely visible. */
 const doubtOf = async (memory: Memory, worker: Worker): Promise<Doubt | null> => {
   const { pid } = worker;
   const listeners = acceptingListeners(memory);
@@ -85,7 +88,7 @@ const doubtOf = async (memory: Memory, worker: Worker): Promise<Doubt | null> =>
   };
 };
 
-/** Not one of crank's own, and not for this machine alone, as what debuggers and metrics listen on is. */
+/** Not one of crank's own sockets, and not on the loopback, where debuggers and metrics listen. */
 const isPublic = (memory: Memory, { inode, bound: { type, at } }: Elsewhere): boolean => {
   if (type !== SOCK_STREAM || "path" in at || [...memory.inodes.values()].includes(inode)) return false;
   return !/^(127\.|::1$|::ffff:127\.)/.test(at.host);

@@ -1,4 +1,4 @@
-// Commands that a front end has run on the side, as processes of the keeper: a supervisor that sleeps meanwhile misses nothing.
+// Commands that a front end runs, as processes of the keeper: no supervisor has to be running when they end.
 
 import { describeErrno } from "../../../core/errno.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
@@ -8,7 +8,7 @@ import { processId } from "../../state/process-ids.ts";
 import { nextRequest } from "../../state/remember.ts";
 import type { Memory } from "../../state/store.ts";
 
-/** Has a shell run a command line. The front end hears of it only if it fails. */
+/** Runs a command line in a shell. The front end is told only if it fails. */
 export const runHelperCommand = (memory: Memory, commandLine: string): void =>
   memory.batch.command(
     helperProcess({

@@ -1,4 +1,4 @@
-// Starting a worker: its generation's spec and crank's settings turned into one `spawn` command.
+// The start of a worker: makes one `spawn` command from its generation's spec and crank's settings.
 import type { Spec } from "../../../core/model/spec.ts";
 import type { Generation } from "../../../core/model/state.ts";
 import type { Worker } from "../../../core/model/worker.ts";
@@ -20,7 +20,7 @@ const FIRST_FD = 3;
 const ROUTED = 0;
 const INHERITED = 1;
 
-/** A worker that is to be started, and what it gets of what earlier ones have left. */
+/** A worker to start, and the stored descriptors that it gets. */
 export type Start = {
   readonly worker: Worker;
   readonly generation: Generation;
@@ -40,7 +40,7 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   const connection = commandSocket(settings, notifyFd + 1);
   if (connection.connectFd > 0) env.set("EINHORN_SOCK_FD", String(connection.connectFd));
   const level = niceLevel(settings);
-  // How long it has from its stop signal on, so that it can drain at leisure.
+  // The time that it has from its stop signal on, to plan its drain.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   if (spec.liveness?.kind === "watchdog") env.set("WATCHDOG_USEC", String(spec.liveness.periodMs * 1000));
   for (const [name, value] of userVariables(spec, workingDirectory(memory, spec, place.cwd))) env.set(name, value);
@@ -82,11 +82,11 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
   };
 };
 
-/** By the links that were given, as long as they lead there. */
+/** The path as given, with links, as long as it leads there. */
 const workingDirectory = ({ platform }: Memory, { cwd }: Spec, real: string): string =>
   cwd === real || platform.realPath(cwd) === real ? cwd : real;
 
-/** What the environment says of the user and the directory (systemd.exec(5), "Environment variables in spawned processes"). */
+/** Variables about the user and the directory (systemd.exec(5), "Environment variables in spawned processes"). */
 export const userVariables = ({ user }: Spec, cwd: string): readonly (readonly [string, string])[] => [
   ...(cwd === "" ? [] : [["PWD", cwd] as const]),
   ...(user?.home === undefined
@@ -100,8 +100,8 @@ export const userVariables = ({ user }: Spec, cwd: string): readonly (readonly [
 ];
 
 /**
- * POSIX shells name descriptors by one digit (dash reads no other), and behind seven sockets the notify descriptor has two. Then it
- * is standard input as well, and NOTIFY_FD says 0: no other number below ten is free.
+ * POSIX shells name descriptors by one digit (dash accepts no other), but with more than seven sockets the notify
+ * descriptor has two. Then it is standard input as well, and NOTIFY_FD is 0: no other number below ten is free.
  */
 const isNotifyInput = ({ binds, workerInput }: Settings): boolean =>
   workerInput !== "inherit" && FIRST_FD + binds.length > HIGHEST_DIGIT;
@@ -109,17 +109,17 @@ const HIGHEST_DIGIT = 9;
 const STDIN = 0;
 const STDIN_IS_NOTIFY = 2;
 
-/** A descriptor that is connected to the control socket, where workers get one. */
+/** A descriptor that is connected to the control socket, if workers get one. */
 const commandSocket = ({ extras, control }: Settings, fd: number) =>
   extras?.commandSocket === "descriptor" && control?.address.kind === "unix"
     ? { connectFd: fd, connectPath: control.address.path }
     : { connectFd: 0, connectPath: "" };
 
-/** The level that a worker is started with; null: as crank was started, or a command sets it. Without one of its own it has the master's. */
+/** The nice level of a worker; null: unchanged, or a command sets it. Without its own it has the master's. */
 const niceLevel = ({ extras }: Settings): number | null =>
   !extras || extras.nice.command !== null ? null : (extras.nice.worker ?? extras.nice.master);
 
-/** How its lines are marked. */
+/** How the worker's lines are marked. */
 const lineMarks = (
   { facts }: Memory,
   settings: Settings,
@@ -129,7 +129,7 @@ const lineMarks = (
   json: `"service":${JSON.stringify(settings.name)},"id":${id},"generation":${generation}`,
 });
 
-/** The command that takes charge of a worker that a killed crank started, with `before` as its settings. */
+/** The command that adopts a worker of a killed crank, whose settings are `before`. */
 export const adoptCommand = (
   memory: Memory,
   { settings, before, keeper }: { readonly settings: Settings; readonly before: Settings; readonly keeper: number },
@@ -155,7 +155,10 @@ export const adoptCommand = (
 
 const deathSignal = ({ extras }: Settings): number => (extras?.deathSignal ? signalNumber(extras.deathSignal) : 0);
 
-/** A session of its own, which no terminal reaches; but what is to read from crank's terminal has to stay in the group that the terminal is for. */
+/**
+ * A worker gets its own session, so that no terminal signals reach it. If it reads from crank's terminal, it must stay
+ * in the foreground process group.
+ */
 const sessionFlag = ({ workerInput }: Settings): number => (workerInput === "inherit" ? 0 : SPAWN_FLAGS.group);
 
 const workerEnvironment = (

@@ -1,6 +1,6 @@
-// Where a generation's workers run. What is given (a directory, a command) may be a link that is moved from release to release:
-// a deploy resolves it, and what it led to is part of the generation, so that a worker that is started again, or a rollback
-// to it, runs what was deployed and nothing else.
+// Where a generation's workers run. The given directory or command may be a link that each release moves. A deploy
+// resolves it, and the result belongs to the generation: a restarted worker, or a rollback, runs exactly what was
+// deployed.
 import { type Resolved, type Spec, sharedSpec } from "../../../core/model/spec.ts";
 import type { Generation, State } from "../../../core/model/state.ts";
 import type { GenerationNumber } from "../../../core/model/worker.ts";
@@ -9,7 +9,7 @@ import type { Platform } from "../../os/platform.ts";
 import { programPath } from "../../os/program-path.ts";
 import type { Memory } from "../../state/store.ts";
 
-/** The state with what is new in it resolved. */
+/** The state with its new generations resolved. */
 export const withPins = (memory: Memory, before: State, state: State): State => {
   if (state.generations === before.generations) return state;
   const isNew = ({ number, spec }: Generation): boolean => !spec.resolved && !before.generations[number];
@@ -23,7 +23,10 @@ export const withPins = (memory: Memory, before: State, state: State): State => 
   return { ...state, generations: { ...state.generations, ...Object.fromEntries(pinned) } };
 };
 
-/** What directory and command lead to now. What leads nowhere stays as given: starting it fails, and says so. */
+/**
+ * Resolves directory and command. A path that leads nowhere stays as given: the start fails with an error that names
+ * it.
+ */
 const resolve = (memory: Memory, spec: Spec): Resolved => {
   const { platform } = memory;
   const cwd = spec.cwd === "" ? "" : (platform.realPath(spec.cwd) ?? spec.cwd);
@@ -34,7 +37,7 @@ const resolve = (memory: Memory, spec: Spec): Resolved => {
   return { cwd, file, ...(isCalledByLink ? { name } : {}) };
 };
 
-/** Where the command's file is, by what was given. */
+/** The path of the command's file. */
 const commandPath = (memory: Memory, { command, cwd, callerCwd }: Spec): string => {
   const { platform, settings } = memory;
   const [program = ""] = command;
@@ -48,8 +51,8 @@ const commandPath = (memory: Memory, { command, cwd, callerCwd }: Spec): string 
 };
 
 /**
- * The file without links on the way. A program sees by what name it was called in its first argument, which stays as given;
- * only a script is told the path itself, so that one whose name is the link's keeps that.
+ * The file with all links resolved. A program sees its name in its first argument, which stays as given. Only a script
+ * gets the path itself, so a script whose link has another name keeps the link's name.
  */
 const withoutLinks = (platform: Platform, path: string): string => {
   const real = path.startsWith("/") ? platform.realPath(path) : null;
@@ -58,7 +61,7 @@ const withoutLinks = (platform: Platform, path: string): string => {
   return inRealDirectory(platform, path);
 };
 
-/** Without links on the way to the directory; what it is called there stays. */
+/** Resolves the links of the directory, but keeps the file's name. */
 const inRealDirectory = (platform: Platform, path: string): string => {
   const directory = path.startsWith("/") ? platform.realPath(path.slice(0, path.lastIndexOf("/")) || "/") : null;
   return directory === null ? path : `${directory === "/" ? "" : directory}/${baseOf(path)}`;
@@ -68,13 +71,16 @@ const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 const isThere = ({ platform }: Memory, cwd: string): boolean => cwd === "" || platform.realPath(cwd) !== null;
 
-/** Where a worker of this generation is started: where it was deployed, or, when that is gone, where what was given leads now, and that is told. */
+/**
+ * Where a worker of this generation is started: where it was deployed. If that is gone, where the given path leads now,
+ * which is reported.
+ */
 export const startPlace = (memory: Memory, { number, spec }: Generation, worker: number, now: number): Resolved => {
   const { resolved } = spec;
   if (!resolved) return { cwd: spec.cwd, file: commandPath(memory, spec) };
   const gone = [
     ...(isThere(memory, resolved.cwd) ? [] : [resolved.cwd]),
-    // What has no slash is looked for in PATH when it is executed.
+    // Without a slash it is looked up in PATH when it is executed.
     ...(memory.platform.isExecutable(resolved.file) || !resolved.file.startsWith("/") ? [] : [resolved.file]),
   ];
   if (gone.length === 0) return resolved;
@@ -85,15 +91,15 @@ export const startPlace = (memory: Memory, { number, spec }: Generation, worker:
   return again;
 };
 
-/** The directory in which a worker of this spec is looked at from outside. */
+/** The directory of a worker of this spec, for looking at it from outside. */
 export const directoryOf = (memory: Memory, { cwd, resolved }: Spec): string =>
   resolved && isThere(memory, resolved.cwd) ? resolved.cwd : cwd;
 
-/** Why this spec cannot be run as it was, as a sentence's end; null: nothing that is known speaks against it. */
+/** Why this spec cannot be run as it was, as the end of a sentence; null: no obstacle is known. */
 export const whyNotAgain = (memory: Memory, spec: Spec): string | null => {
   const { cwd, file } = spec.resolved ?? { cwd: spec.cwd, file: null };
   if (!isThere(memory, cwd)) return `the directory ${cwd}, in which it ran, is gone`;
-  // One that was found in PATH can be another one by now: an interpreter that was updated.
+  // A program that was found in PATH may have been replaced: an interpreter that was updated.
   const isOwn = spec.command[0]?.includes("/") === true;
   if (file !== null && isOwn && file.startsWith("/") && !memory.platform.isExecutable(file))
     return `the program ${file}, which it ran, is gone`;

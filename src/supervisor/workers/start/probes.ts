@@ -1,6 +1,6 @@
-// Probes: a worker is asked whether it can serve by a short-lived process of its own (crank's program under the name
-// crank-probe), which the keeper starts and which says on its notify socket what it found. So a server that hangs holds up
-// nobody, and a supervisor that sleeps or is killed meanwhile misses nothing.
+// Probes. Each is a short-lived process (crank's program under the name crank-probe), which the keeper starts and which
+// reports its result on its notify socket. So a hanging server blocks nothing, and no result is lost while no
+// supervisor runs.
 import type { Probe } from "../../../core/model/spec.ts";
 import type { Generation } from "../../../core/model/state.ts";
 import type { Worker } from "../../../core/model/worker.ts";
@@ -22,7 +22,7 @@ export const probeCommand = (
   asked: Probe,
   probe: number,
 ): Command => {
-  // Only a command is run as the worker's user; to see who has accepted a connection may take crank's own rights.
+  // Only a command runs as the worker's user: finding out which process accepted a connection may need crank's rights.
   const own = asked.check.kind === "exec";
   const env = own
     ? Object.entries(spec.env).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]))
@@ -48,17 +48,17 @@ const identityOf = (memory: Memory, worker: Worker): (readonly [string, string])
   ["CRANK_NAME", memory.settings?.name ?? ""],
 ];
 
-/** What follows the time limit on a probe's command line, see keeper/helpers/probe.h. */
+/** The arguments after the time limit on a probe's command line (keeper/helpers/probe.h). */
 const question = (memory: Memory, worker: Worker, { check, address }: Probe): readonly string[] => {
   if (check.kind === "exec") return ["exec", ...check.command];
-  // At an address of its own whoever answers is the worker; at a socket that all share it has to be shown.
+  // An address of its own is only the worker's. On a shared socket the probe has to verify which process accepted.
   const owner = address === null ? (worker.pid ?? 0) : 0;
   const where = address === null ? sharedAddress(memory) : fillIn(address, worker);
   const path = check.kind === "http" ? [check.path] : [];
   return [check.kind, ...placeOf(where), String(owner), ...path];
 };
 
-/** The first stream socket of the service. Where there is none, nothing can be connected to, and the probe says so. */
+/** The first stream socket of the service. Without one, the probe fails and says so. */
 const sharedAddress = (memory: Memory): string =>
   serviceSockets(memory).find((socket) => socket.type === SOCK_STREAM)?.address ?? "unix:///";
 
@@ -69,7 +69,7 @@ const fillIn = (template: string, { pid, id, index, generation }: Worker): strin
     .replaceAll("{index}", String(index))
     .replaceAll("{generation}", String(generation));
 
-/** FAMILY HOST PORT. An address that stands for all of the machine's is asked on the loopback. */
+/** FAMILY HOST PORT. A wildcard address is probed on the loopback. */
 const placeOf = (uri: string): readonly [string, string, string] => {
   const { address } = parseUri(uri);
   if (address.kind === "unix") return ["unix", address.path, "0"];
@@ -86,7 +86,7 @@ export const probeAddressProblem = (template: string): string | null => {
   const unknown = /\{(?!(?:pid|worker|index|generation)\})[^}]*\}?/.exec(template);
   if (unknown) return `${unknown[0]} is not known; there are {pid}, {worker}, {index} and {generation}`;
   try {
-    // The longest numbers that may come.
+    // With the longest numbers that may occur.
     const { address } = parseUri(fillIn(template, SAMPLE));
     return isLiteral(address) ? null : "give an IP address and a port, or the path of a unix socket";
   } catch (error) {
@@ -114,7 +114,7 @@ const isLiteral = (address: Address): boolean => {
   return /^(|localhost|[\d.]+|[\da-f:.]*:[\da-f:.]*)$/i.test(address.host);
 };
 
-/** The worker that a probe is for, while it is of use. */
+/** The worker that a probe is for, while the probe is still needed. */
 export const probedBy = ({ core: { workers }, probed }: Memory, probe: number): Worker | undefined => {
   const known = findWorker(workers, probed.get(probe) ?? 0);
   if (known && isProbedBy(known, probe)) return known;

@@ -1,4 +1,4 @@
-// Why a worker could not be started, as a sentence that names what the kernel was asked for: the command, its interpreter,
+// Why a worker could not be started, as a sentence that names what the kernel refused: the command, its interpreter,
 // the directory, the user.
 import { printable } from "../../../control/printable.ts";
 import { describeErrno } from "../../../core/errno.ts";
@@ -15,7 +15,7 @@ const EACCES = 13;
 
 type Step = { readonly step: string; readonly errno: number };
 
-/** What failed, as part of a sentence; undefined where the step's own name says all that is known. */
+/** What failed, as part of a sentence; undefined if only the name of the step is known. */
 export const describeSpawnFailure = (memory: Memory, worker: Worker, failed: Step): string | undefined => {
   const spec = memory.core.generations[worker.generation]?.spec;
   const { settings } = memory;
@@ -23,7 +23,7 @@ export const describeSpawnFailure = (memory: Memory, worker: Worker, failed: Ste
   const sentence = STEPS[failed.step]?.({ memory, settings, spec, worker, ...failed });
   return sentence === undefined ? undefined : printable(sentence.slice(0, MOST_CHARACTERS));
 };
-/** A command or a PATH may be as long as anything. */
+/** The longest command or PATH in a message. */
 const MOST_CHARACTERS = 2000;
 
 type Failed = Step & {
@@ -84,12 +84,12 @@ const exec = (failed: Failed): string => {
   return `${file}: ${describeErrno(errno)}`;
 };
 
-/** What was executed, absolute. */
+/** The absolute path of what was executed. */
 const fileOf = (memory: Memory, { command, cwd, resolved }: Spec): string => {
   const file = resolved?.file ?? programPath(memory, command[0] ?? "", cwd);
   return file.startsWith("/") ? file : `${memory.facts.cwd === "/" ? "" : memory.facts.cwd}/${file}`;
 };
 
-/** What the first line of a script names (execve(2)); null: it is none, or cannot be read. */
+/** The interpreter in a script's first line (execve(2)); null: it is not a script, or cannot be read. */
 const interpreterOf = ({ platform }: Memory, file: string): string | null =>
   /^#![ \t]*([^\n]*?)[ \t]*(?:\n|$)/.exec(platform.beginning(file) ?? "")?.[1] || null;

@@ -1,5 +1,5 @@
-// Starting workers, however many one event wants at once: what does not fit into its batch goes with the next ones, and is
-// written down until then, so that a supervisor that is killed between two of them is followed by one that goes on.
+// Starting workers, however many one event wants. Starts that do not fit into its batch follow in later ones. They are
+// journalled until then, so that the next supervisor continues if this one is killed in between.
 
 import type { Spec } from "../../../core/model/spec.ts";
 import type { Generation } from "../../../core/model/state.ts";
@@ -16,10 +16,10 @@ import { spawnCommand } from "./launch.ts";
 import { probeCommand, probedBy } from "./probes.ts";
 import { lendStored } from "./stored-descriptors.ts";
 
-/** What a start takes beside what its spec says: the sockets, crank's own variables, paths. */
+/** The size of a start beside its spec: sockets, crank's own variables, paths. */
 const PLAIN_BYTES = 8 * 1024;
 
-/** Starts a worker with the event's own batch, or, where that is full, with one behind it. */
+/** Starts a worker with the event's own batch or, if that is full, with a later one. */
 export const startWorker = (memory: Memory, worker: number): void => {
   const generation = memory.core.generations[findWorker(memory.core.workers, worker)?.generation ?? 0];
   if (!generation) return;
@@ -28,7 +28,7 @@ export const startWorker = (memory: Memory, worker: number): void => {
   startOrPostpone(memory, worker);
 };
 
-/** Once for each generation. */
+/** Once per generation. */
 const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => {
   if (spec.user === null || !memory.settings) return;
   const isFirst = countProcesses(memory.core.workers, number) === 1;
@@ -36,10 +36,10 @@ const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => 
   if (closed !== null) log(memory, "warning", closed);
 };
 
-/** Starts a probe of a worker likewise. */
+/** Starts a probe of a worker in the same way. */
 export const startProbe = (memory: Memory, probe: number): void => startOrPostpone(memory, processId("probe", probe));
 
-/** Puts as many of the postponed starts as it takes into the next batch. Returns whether there were any. */
+/** Puts as many postponed starts as fit into the next batch. Returns whether there were any. */
 export const startPostponed = (memory: Memory): boolean => {
   const { unstarted } = memory;
   if (unstarted.length === 0) return false;
@@ -54,7 +54,7 @@ const startOrPostpone = (memory: Memory, process: number): void => {
   if (unstarted.length > 0 || !putStart(memory, process)) rememberUnstarted(memory, [...unstarted, process]);
 };
 
-/** False if there is no room for it in the batch. One that is not wanted any more needs none. */
+/** False: there is no room in the batch. A start that is not wanted any more needs none. */
 const putStart = (memory: Memory, process: number): boolean => {
   const { settings, core, batch } = memory;
   const probe = kindOf(process) === "probe" ? numberOf(process) : null;
@@ -75,7 +75,7 @@ const putStart = (memory: Memory, process: number): boolean => {
 const namesBytes = (stored: readonly StoredDescriptor[]): number =>
   stored.reduce((bytes, { name }) => bytes + name.length + 1, 0);
 
-/** UTF-8 has at most three bytes for each UTF-16 unit: counting them would take longer than it is worth. */
+/** UTF-8 has at most three bytes per UTF-16 unit. An estimate, because counting takes too long. */
 const mostBytes = ({ command, env, cwd, resolved, readiness, liveness }: Spec): number => {
   const checks = [readiness, liveness].flatMap((asked) =>
     asked?.kind === "probe" && asked.check.kind === "exec" ? asked.check.command : [],

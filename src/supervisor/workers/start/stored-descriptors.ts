@@ -1,5 +1,5 @@
-// The descriptors that workers leave for later ones: which there are, who is started with them, and when crank lets go of
-// them. What workers say about them is in descriptor-requests.ts.
+// The descriptors that workers store for later workers: which there are, which worker is started with them, and when
+// crank closes them. Workers' requests are in descriptor-requests.ts.
 import type { Spec } from "../../../core/model/spec.ts";
 import type { Worker, WorkerId } from "../../../core/model/worker.ts";
 import { findWorker } from "../../../core/model/workers.ts";
@@ -7,21 +7,21 @@ import { recordEvent } from "../../events/supervisor-event.ts";
 import { type DescriptorStore, EMPTY_STORE, type StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Memory } from "../../state/store.ts";
 
-/** Behind those of sockets and of what is only taken to be closed. */
+/** After the handles of sockets and of descriptors that are only taken to be closed. */
 export const FIRST_STORED_HANDLE = 3_000_000;
 
-/** Whether a notification says something about stored descriptors. */
+/** Whether a notification is about stored descriptors. */
 export const concernsStore = (said: ReadonlyMap<string, string>): boolean =>
   said.has("FDSTORE") || said.has("FDSTOREREMOVE") || said.has("FDTAKE");
 
-/** At most a quarter of the descriptors that crank may have: without room for others no worker could be started. */
+/** At most a quarter of the descriptors that crank may open: the others are needed to start workers. */
 export const storeLimit = ({ platform }: Memory, { fdStore }: Spec): number => {
   if (fdStore === 0) return 0;
   const { openFiles } = platform.kernelLimits();
   return openFiles === null ? fdStore : Math.min(fdStore, Math.floor(openFiles / 4));
 };
 
-/** What a worker that is being started gets: all that is kept. It counts as lent until the worker is ready. */
+/** Gives a worker that is being started all kept descriptors. They count as lent until it is ready. */
 export const lendStored = (memory: Memory, worker: WorkerId): readonly StoredDescriptor[] => {
   const kept = [...memory.stored.values()].filter(({ place }) => place.kind === "kept");
   if (kept.length === 0) return kept;
@@ -32,7 +32,7 @@ export const lendStored = (memory: Memory, worker: WorkerId): readonly StoredDes
   return kept;
 };
 
-/** What follows for the store from what has become of the workers. */
+/** Updates the store after changes of the workers. */
 export const reconcileStored = (memory: Memory, now: number): void => {
   if (memory.store === EMPTY_STORE) return;
   const { workers } = memory.core;
@@ -46,7 +46,7 @@ export const reconcileStored = (memory: Memory, now: number): void => {
   tellRest(memory, now);
 };
 
-/** Of those who are gone, what they had left and was not told. */
+/** Reports what workers that are gone had stored and was not reported yet. */
 const tellRest = (memory: Memory, now: number): void => {
   const { store, core } = memory;
   const known = Object.entries(store.telling?.stored ?? {});
@@ -63,7 +63,7 @@ const tellRest = (memory: Memory, now: number): void => {
 const wasReady = (worker: Worker): boolean =>
   worker.kind === "ready" || (worker.kind === "stopping" && worker.wasReady);
 
-/** Those who are gone were started with nothing, and those who go want nothing. */
+/** Forgets workers that are gone, and requests of stopping ones. */
 const forgetWorkers = (memory: Memory): void => {
   const { store, core } = memory;
   const asking = store.asking.filter((id) => {
@@ -76,25 +76,24 @@ const forgetWorkers = (memory: Memory): void => {
   rememberStore(memory, { ...store, asking, startedWith: Object.fromEntries(left) });
 };
 
-/** Closes crank's own copy. */
+/** Closes crank's copy. */
 export const dropStored = (memory: Memory, handle: number): void => {
   memory.batch.command({ kind: "closeHandle", handle });
   forgetStored(memory, handle);
 };
 
-/** A descriptor is stored, or is somewhere else now. */
+/** Stores where a descriptor is now. */
 export const rememberStored = (memory: Memory, stored: StoredDescriptor): void => {
   memory.stored.set(stored.handle, stored);
   memory.batch.put(`stored/${stored.handle}`, stored);
 };
 
-/** A stored descriptor is not crank's any more. */
+/** Forgets a descriptor that is no longer crank's. */
 export const forgetStored = (memory: Memory, handle: number): void => {
   memory.stored.delete(handle);
   memory.batch.remove(`stored/${handle}`);
 };
 
-/** The store as a whole. */
 export const rememberStore = (memory: Memory, store: DescriptorStore): void => {
   memory.store = store;
   memory.batch.put("store", store);
