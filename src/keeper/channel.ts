@@ -1,5 +1,5 @@
-// Stream connections for the supervisor (to its keeper) and for control clients: the host's, with sentences for what goes
-// wrong.
+// Stream connections for the supervisor (to its keeper) and for control clients: those of the host, with sentences for
+// failures.
 import { host } from "#host";
 import { byteLength } from "../host/bytes.ts";
 import { HostError } from "../host/errors.ts";
@@ -9,13 +9,13 @@ import type { Stream, StreamHandlers } from "../host/streams.ts";
 export type Channel = Stream;
 
 export type ChannelHandlers = {
-  /** Bytes came; they are the handler's own only during the call. */
+  /** Bytes have arrived; they belong to the handler only during the call. */
   data(bytes: Uint8Array): void;
-  /** The channel is gone, said once. Null unless the system gave a reason. */
+  /** The channel is closed. Called once. null: the system gave no reason. */
   close(reason: ChannelError | null): void;
 };
 
-/** A connection that could not be made, or broke. `code` is the system's (ENOENT, ECONNREFUSED, EACCES, ENOTFOUND …). */
+/** A connection that failed or broke. `code` is the system's (ENOENT, ECONNREFUSED, EACCES, ENOTFOUND …). */
 export class ChannelError extends Error {
   override readonly name = "ChannelError";
   readonly code: string;
@@ -25,11 +25,17 @@ export class ChannelError extends Error {
   }
 }
 
-/** The supervisor's end of the pair that its keeper gave it. `fd` belongs to the channel afterwards. Rejects with ChannelError. */
+/**
+ * Opens the supervisor's end of the socket pair from its keeper. The channel owns `fd` afterwards. Rejects with
+ * ChannelError.
+ */
 export const openChannel = (fd: number, handlers: ChannelHandlers): Promise<Channel> =>
   opened(`use descriptor ${fd}`, handlers, (streamHandlers) => host.streams.open(fd, streamHandlers));
 
-/** Connects to the unix socket at `path`. Rejects with ChannelError: ENOENT nothing there, ECONNREFUSED not listening, ENAMETOOLONG. */
+/**
+ * Connects to the unix socket at `path`. Rejects with ChannelError: ENOENT (no such file), ECONNREFUSED (not
+ * listening), ENAMETOOLONG.
+ */
 export const connectUnix = async (path: string, handlers: ChannelHandlers): Promise<Channel> => {
   if (byteLength(path) > UNIX_PATH_BYTES)
     throw new ChannelError(
@@ -39,7 +45,10 @@ export const connectUnix = async (path: string, handlers: ChannelHandlers): Prom
   return opened(`connect to ${path}`, handlers, (streamHandlers) => host.streams.connectUnix(path, streamHandlers));
 };
 
-/** Connects over TCP, to the first address of the host that takes it. Rejects with ChannelError: ECONNREFUSED, ENOTFOUND, ETIMEDOUT … */
+/**
+ * Connects over TCP to the first address of the host that accepts. Rejects with ChannelError: ECONNREFUSED, ENOTFOUND,
+ * ETIMEDOUT …
+ */
 export const connectTcp = async (name: string, port: number, handlers: ChannelHandlers): Promise<Channel> =>
   opened(`connect to ${name} port ${port}`, handlers, async (streamHandlers) => {
     const [first = "", ...others] = await addressesOf(name);
@@ -47,7 +56,7 @@ export const connectTcp = async (name: string, port: number, handlers: ChannelHa
     return others.reduce((trying, address) => trying.catch(() => connect(address)), connect(first));
   });
 
-/** The uid that a socket's file belongs to; null: that cannot be seen. */
+/** The uid that owns a socket's file; null: unknown. */
 export const socketOwner = async (path: string): Promise<number | null> => {
   try {
     return host.files.status(path).uid;

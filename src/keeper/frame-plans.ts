@@ -1,12 +1,12 @@
-// The protocol's tables prepared for reading and writing: each frame's code and fields in order; and what can be wrong
-// with a frame.
+// The protocol's tables, prepared for reading and writing: each frame's code and fields in order; and the errors of a
+// frame.
 import type { FieldType } from "./protocol.ts";
 import { COMMANDS, FIRST_EVENT, MESSAGES } from "./protocol.ts";
 
-/** What a frame breaks, when it cannot be written or read. */
+/** Why a frame cannot be written or read. */
 export type FrameFault = "tooLong" | "tooShort" | "unknownCode" | "leftOver" | "badNumber";
 
-/** A frame that cannot be sent, or that the other side should not have sent. Nothing after it can be trusted. */
+/** A frame that cannot be sent, or that the peer should not have sent. Nothing after it can be trusted. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
   readonly code: FrameFault;
@@ -18,8 +18,8 @@ export class FrameError extends Error {
 
 export type Field = { readonly name: string; readonly type: FieldType };
 /**
- * `layout`: of all fields, as the host's `unpack` wants it; null: some are lists. `packed`: the names of up to three fields that
- * are no lists, as its `pack` wants them, "" in the place of none.
+ * `layout`: all fields, for the host's `unpack`; null: some are lists. `packed`: the names of up to three fields that
+ * are not lists, for its `pack`; "" for none.
  */
 export type Plan = {
   readonly kind: string;
@@ -28,7 +28,7 @@ export type Plan = {
   readonly layout: string | null;
   readonly packed: readonly [string, string, string] | null;
 };
-/** What a field's value can be. */
+/** The possible values of a field. */
 export type Value =
   | number
   | string

@@ -1,5 +1,5 @@
-// The values of one frame out of bytes. What is read, and how far, is kept here from field to field: one frame is read at a
-// time. Written to be quick in an interpreter.
+// Reads the values of one frame. The buffer and the position are module variables: only one frame is read at a time.
+// Written for speed in an interpreter.
 import { host } from "#host";
 import { type Field, FrameError, type Plan, TWO_TO_32, type Value } from "./frame-plans.ts";
 import type { FieldType } from "./protocol.ts";
@@ -13,13 +13,13 @@ let view = new DataView(bytes.buffer);
 let at = 0;
 let end = 0;
 
-/** Sets what the next frames are read from. */
+/** Sets the buffer for the next frames. */
 export const readFrom = (given: Uint8Array, itsView: DataView): void => {
   bytes = given as Uint8Array<ArrayBuffer>;
   view = itsView as DataView<ArrayBuffer>;
 };
 
-/** The frame whose code is at `start` and that ends before `stop`. Throws FrameError. */
+/** Reads the frame whose code is at `start` and that ends before `stop`. Throws FrameError. */
 export const readFrame = (plans: readonly (Plan | undefined)[], start: number, stop: number): Record<string, Value> => {
   const code = bytes[start] ?? 0;
   const plan = plans[code];
@@ -29,7 +29,7 @@ export const readFrame = (plans: readonly (Plan | undefined)[], start: number, s
   const values = layout === null ? -1 : unpack(bytes, start + 1, stop, layout);
   if (typeof values !== "number") {
     for (let place = 0; place < fields.length; place++) {
-      // As many as the layout has letters.
+      // There is one value per letter of the layout.
       frame[(fields[place] as Field).name] = values[place] as Value;
     }
     return frame;
@@ -67,7 +67,7 @@ const readField = (type: FieldType): Value => {
   }
 };
 
-/** Steps over `count` bytes of the frame and says where they are. */
+/** Skips `count` bytes of the frame and returns their position. */
 const advance = (count: number): number => {
   const before = at;
   if (count > end - before) throw new FrameError("tooShort", "a frame ends in the middle of a field");
@@ -87,7 +87,7 @@ const readU64 = (): number => {
   return value;
 };
 
-/** A copy: what the socket handed in may be used again for the next read. */
+/** A copy, because the socket's buffer is used again for the next read. */
 const readBytes = (): Uint8Array => {
   const length = readU32();
   const place = advance(length);
@@ -100,7 +100,7 @@ const readText = (): string => {
   return textDecoder.decode(bytes.subarray(place, place + length));
 };
 
-/** `least` bytes for each item: a count that the frame cannot hold is refused before anything is read. */
+/** `least`: the minimum size of an item. A count that cannot fit into the frame is refused before anything is read. */
 const readMany = <Item>(least: number, read: () => Item): Item[] => {
   const count = readU32();
   if (count * least > end - at) throw new FrameError("tooShort", "a frame holds fewer items than it says");

@@ -1,4 +1,4 @@
-// Values into bytes: one growing buffer. Written to be quick in an interpreter.
+// Writes values as bytes into one growing buffer. Written for speed in an interpreter.
 import { host } from "#host";
 import { bytesOf } from "../host/bytes.ts";
 import { type Field, FrameError, HEADER_BYTES, type Plan, TWO_TO_32, type Value } from "./frame-plans.ts";
@@ -6,7 +6,7 @@ import { LIMITS } from "./protocol.ts";
 
 const { pack } = host.fields;
 
-/** The bytes of frames, one after the other, in an array of their own. Throws FrameError. */
+/** The bytes of frames, in order, in a new array. Throws FrameError. */
 export const encodeAll = (
   plans: ReadonlyMap<string, Plan>,
   frames: readonly { readonly kind: string }[],
@@ -16,7 +16,7 @@ export const encodeAll = (
     const frame = frames[place] as { readonly kind: string };
     const plan = plans.get(frame.kind);
     if (plan === undefined) throw new FrameError("unknownCode", `there is no frame named ${frame.kind}`);
-    // The unions are derived from the tables that the plans are made of, so every field of the plan is there.
+    // The unions are derived from the tables that the plans are made from, so every field of the plan exists.
     writeFrame(plan, frame as unknown as Readonly<Record<string, Value>>);
   }
   const encoded = bytes.slice(0, at);
@@ -24,7 +24,7 @@ export const encodeAll = (
   return encoded;
 };
 
-/** What the encoder keeps between calls; a larger buffer is let go after its batch. */
+/** The size of the buffer that is kept between calls; a larger one is dropped after its batch. */
 const SPARE_BYTES = 64 * 1024;
 let bytes = new Uint8Array(0);
 let view = new DataView(bytes.buffer);
@@ -61,13 +61,13 @@ const writeFrame = (plan: Plan, frame: Readonly<Record<string, Value>>): void =>
   view.setUint32(start, length, true);
 };
 
-/** Most frames, in one call. */
+/** The fast path: most frames are written in one call. */
 const packFields = ({ layout, packed }: Plan, frame: Readonly<Record<string, Value>>): number =>
   layout === null || packed === null
     ? -1
     : pack(bytes, at, layout, frame[packed[0]], frame[packed[1]], frame[packed[2]]);
 
-/** One after the other, whatever they are; with more room where there is too little, and with a reason for what cannot be. */
+/** Writes the fields one by one: with a larger buffer if needed, and with an exact error. */
 const writeFields = (plan: Plan, frame: Readonly<Record<string, Value>>): void => {
   const { fields } = plan;
   for (let place = 0; place < fields.length; place++) {
@@ -76,7 +76,7 @@ const writeFields = (plan: Plan, frame: Readonly<Record<string, Value>>): void =
   }
 };
 
-// Each cast below is what the field's type in the table says of the value; protocol.ts derives the value's type from it.
+// The casts follow the field's type in the table, from which protocol.ts derives the value's type.
 const writeField = (plan: Plan, field: Field, value: Value | undefined): void => {
   switch (field.type) {
     case "text":

@@ -1,5 +1,5 @@
-// Frames to bytes and back, driven by the tables in protocol.ts: what the supervisor sends and hears, and (for the
-// simulated keeper and the tests) the same seen from the keeper's side. Written to be quick in an interpreter.
+// Encodes and decodes frames by the tables of protocol.ts: for the supervisor, and for the simulated keeper and the
+// tests from the keeper's side. Written for speed in an interpreter.
 import { joinBytes } from "../host/bytes.ts";
 import {
   commandsByCode,
@@ -15,12 +15,12 @@ import { encodeAll } from "./frame-writer.ts";
 import type { Command, Message, SentCommand } from "./protocol.ts";
 import { LIMITS } from "./protocol.ts";
 
-/** The bytes of commands, one frame after the other, in an array of their own. Throws FrameError for what has no place in a frame. */
+/** The bytes of commands, in order, in a new array. Throws FrameError for a value that does not fit into a frame. */
 export const encodeCommands = (commands: readonly SentCommand[]): Uint8Array => encodeAll(commandsByKind, commands);
 /**
- * A batch, its commit last, as bytes that the keeper takes: one that is larger than LIMITS.batchBytes is cut between two
- * commands. Each part but the last ends with a commit of `consumedBefore`, the event that the batch before this one
- * consumed, so that the event of this batch counts as consumed when all of it is there. Throws FrameError.
+ * The bytes of a batch, its commit last, in parts that the keeper accepts: a batch above LIMITS.batchBytes is split
+ * between two commands. Each part but the last ends with a commit of `consumedBefore`, the event that the previous
+ * batch consumed, so that this batch's event counts as consumed only when all parts have arrived. Throws FrameError.
  */
 export const encodeBatch = (commands: readonly SentCommand[], consumedBefore: number): readonly Uint8Array[] => {
   const bytes = encodeCommands(commands);
@@ -53,10 +53,10 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 
 const NOTHING = new Uint8Array(0);
 
-/** Turns what arrives, however it is split, into whole frames. */
+/** Assembles whole frames from bytes that arrive in any pieces. */
 export class FrameDecoder<Decoded> {
   readonly #plans: readonly (Plan | undefined)[];
-  /** The start of a frame whose rest is not there yet: `#length` bytes of it. */
+  /** The first `#length` bytes of an incomplete frame. */
   #partial: Uint8Array = NOTHING;
   #length = 0;
 
@@ -64,12 +64,12 @@ export class FrameDecoder<Decoded> {
     this.#plans = plans;
   }
 
-  /** Bytes held of a frame that is not complete. */
+  /** The number of bytes held of an incomplete frame. */
   get held(): number {
     return this.#length;
   }
 
-  /** All frames that are complete with these bytes, in order. Throws FrameError; nothing can be read after that. */
+  /** All frames that these bytes complete, in order. Throws FrameError; the decoder cannot be used after that. */
   push(bytes: Uint8Array): readonly Decoded[] {
     const decoded: Decoded[] = [];
     let rest = bytes;
@@ -81,7 +81,7 @@ export class FrameDecoder<Decoded> {
     return decoded;
   }
 
-  /** Adds to the held frame only what it lacks, so that no more than one frame is ever held; returns what is left. */
+  /** Adds to the held frame only what it lacks, so that at most one frame is held. Returns the rest. */
   #complete(bytes: Uint8Array, decoded: Decoded[]): Uint8Array {
     const lacks = this.#wanted() - this.#length;
     const taken = bytes.subarray(0, lacks);
@@ -94,7 +94,7 @@ export class FrameDecoder<Decoded> {
     return bytes.subarray(taken.length);
   }
 
-  /** How many bytes have to be held before something can be done: the length, then the whole frame. */
+  /** How many bytes must be held for the next step: the length field, then the whole frame. */
   #wanted(): number {
     if (this.#length < HEADER_BYTES) return HEADER_BYTES;
     return HEADER_BYTES + checkedLength(viewOf(this.#partial).getUint32(0, true));
@@ -111,7 +111,7 @@ export class FrameDecoder<Decoded> {
     this.#length = needed;
   }
 
-  /** Reads the frames that lie whole in `bytes`; returns how far. */
+  /** Reads the frames that are complete in `bytes`. Returns where they end. */
   #readWhole(bytes: Uint8Array, decoded: Decoded[]): number {
     const view = viewOf(bytes);
     const plans = this.#plans;
@@ -121,7 +121,7 @@ export class FrameDecoder<Decoded> {
     while (length - start >= HEADER_BYTES) {
       const end = start + HEADER_BYTES + checkedLength(view.getUint32(start, true));
       if (end > length) break;
-      // The plan is made of the table that the union is derived from.
+      // The plan is made from the table that the union is derived from.
       decoded.push(readFrame(plans, start + HEADER_BYTES, end) as unknown as Decoded);
       start = end;
     }
@@ -129,14 +129,14 @@ export class FrameDecoder<Decoded> {
   }
 }
 
-/** Reads what the keeper sends. */
+/** Decodes messages of the keeper. */
 export class MessageDecoder extends FrameDecoder<Message> {
   constructor() {
     super(messagesByCode);
   }
 }
 
-/** Reads what a supervisor sends. */
+/** Decodes commands of a supervisor. */
 export class CommandDecoder extends FrameDecoder<Command> {
   constructor() {
     super(commandsByCode);

@@ -1,12 +1,12 @@
-// Reads the keeper's journal as a file (what another crank left behind): bytes in, values out. The format is the
-// keeper's (docs/reference/keeper-protocol.md, "The journal"); a living keeper's entries come with its hello instead.
+// Reads the journal file of a keeper that is gone. The format is the keeper's (docs/reference/keeper-protocol.md, "The
+// journal"). A living keeper sends its entries in its hello instead.
 
-/** A command of a batch, as the journal lists it: its code, and the worker, handle or connection that it was for. */
+/** A command in the journal's list of a batch: its code, and its worker, handle or connection. */
 export type ListedCommand = { readonly code: number; readonly id: number };
 
 export type Journal =
   | { readonly kind: "empty" }
-  /** Its keeper had to go on without the disk: what it holds is not the last that was the case. */
+  /** Its keeper continued without the disk, so this is not the last state. */
   | { readonly kind: "stale" }
   /** Written by a later crank. */
   | { readonly kind: "newer"; readonly version: number }
@@ -15,16 +15,16 @@ export type Journal =
   | {
       readonly kind: "entries";
       readonly bootId: string;
-      /** The keeper that wrote it, and when it began (CLOCK_MONOTONIC ms of that boot). */
+      /** The keeper that wrote it, and when that started (CLOCK_MONOTONIC ms of that boot). */
       readonly pid: number;
       readonly writtenAt: number;
       readonly entries: ReadonlyMap<string, Uint8Array>;
       /** The last batch: its number, the last event that it consumed. */
       readonly batch: number;
       readonly consumed: number;
-      /** Commands of the last batch, if nothing says that they were carried out: perhaps they were. */
+      /** Commands of the last batch that may or may not have been carried out. */
       readonly unconfirmed: readonly ListedCommand[];
-      /** Bytes of a record at the end that was cut short. It never took effect. */
+      /** The number of bytes of an incomplete record at the end. It never took effect. */
       readonly torn: number;
     };
 
@@ -36,7 +36,7 @@ const RECORD_HEADER_BYTES = 8;
 const RECORD = { batch: 1, applied: 2, entry: 3, numbers: 4 } as const;
 const CHANGE = { put: 1, remove: 2 } as const;
 
-/** What a journal file says. Never throws: what cannot be read is a value too. */
+/** Reads a journal file. Never throws: a damaged file is a value too. */
 export const readJournal = (bytes: Uint8Array): Journal => {
   if (bytes.length === 0) return { kind: "empty" };
   try {
@@ -78,7 +78,7 @@ const readFile = (bytes: Uint8Array): Journal => {
   return { kind: "entries", bootId, pid, writtenAt, torn, ...contents };
 };
 
-/** Applies every whole record; returns how many bytes at the end are no whole one. */
+/** Applies all complete records. Returns the number of bytes after them. */
 const readRecords = (bytes: Uint8Array, start: number, contents: Contents): number => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = start;
@@ -88,7 +88,7 @@ const readRecords = (bytes: Uint8Array, start: number, contents: Contents): numb
     if (end > bytes.length) break;
     const body = bytes.subarray(at + RECORD_HEADER_BYTES, end);
     if (length === 0 || checksum(body) !== view.getUint32(at + 4, true)) {
-      // A write that was cut short by a full disk or a lost machine can leave the last record wrong, never one before it.
+      // A full disk or a crash of the machine can damage only the last record.
       if (end === bytes.length) break;
       throw new Damage(`the checksum of the record at byte ${at} is wrong`);
     }
@@ -138,7 +138,7 @@ const applyBatch = (record: Cursor, contents: Contents): void => {
 
 const decoder = new TextDecoder();
 
-/** Reads fields one after the other; throws Damage when they end early. */
+/** Reads fields in order. Throws Damage if they end early. */
 class Cursor {
   readonly what: string;
   readonly #bytes: Uint8Array;
@@ -173,7 +173,7 @@ class Cursor {
     return decoder.decode(this.take(this.u32()));
   }
 
-  /** A copy, so that the file's bytes can be let go. */
+  /** A copy, so that the file's bytes can be freed. */
   bytes(): Uint8Array {
     return new Uint8Array(this.take(this.u32()));
   }
@@ -186,7 +186,7 @@ class Cursor {
   }
 }
 
-/** CRC-32 (ISO 3309, as in gzip), four bits at a time: the table of keeper/journal/checksum.c. */
+/** CRC-32 (ISO 3309, as in gzip), four bits at a time, with the table of keeper/journal/checksum.c. */
 export const checksum = (bytes: Uint8Array): number => {
   let value = 0xffffffff;
   for (const byte of bytes) {
