@@ -1,4 +1,4 @@
-// What bytes and texts need besides the functions that they have.
+// Functions for bytes and texts.
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -6,10 +6,10 @@ const decoder = new TextDecoder();
 /** UTF-8. */
 export const bytesOf = (text: string): Uint8Array => encoder.encode(text);
 
-/** What is not UTF-8 becomes U+FFFD. */
+/** Decodes UTF-8; invalid bytes become U+FFFD. */
 export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 
-/** How many bytes a text has as UTF-8. */
+/** The length of a text in UTF-8. */
 export const byteLength = (text: string): number => encoder.encode(text).length;
 
 export const joinBytes = (parts: readonly Uint8Array[]): Uint8Array => {
@@ -28,11 +28,11 @@ export const areSameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
 export const hexOf = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** ISO 8859-1: each byte is the character of its number. */
+/** Decodes ISO 8859-1: each byte is the character with its number. */
 export const latin1Of = (bytes: Uint8Array): string => {
   let text = "";
   for (let at = 0; at < bytes.length; at += SLICE) text += String.fromCharCode(...bytes.subarray(at, at + SLICE));
   return text;
 };
-/** As many arguments as a call can have anywhere. */
+/** A number of arguments that a call can have on any runtime. */
 const SLICE = 4096;

@@ -1,8 +1,9 @@
-// Time and chance. No module may ask for either while it is loaded: the answer would be part of the heap image.
+// Time and random numbers. Modules must not use either while they are loaded, because the result would become part of
+// the heap image.
 
 export type Timer = {
   cancel(): void;
-  /** It does not keep the process alive any longer. */
+  /** Lets the process end while the timer is still waiting. */
   release(): void;
 };
 
@@ -11,7 +12,7 @@ export type Clock = {
   wallNow(): number;
   /** CLOCK_MONOTONIC, ms. */
   monotonicNow(): number;
-  /** Calls once, after at least so many ms. */
+  /** Calls `act` once, after at least `ms`. */
   after(ms: number, act: () => void): Timer;
   every(ms: number, act: () => void): Timer;
   /** Fills at most 256 bytes with random numbers. */

@@ -1,6 +1,6 @@
-// What the system refuses, as an error with the system's own name for it.
+// Errors of system calls, with the system's names for them.
 
-/** Error numbers of Linux (errno(3), asm-generic), by those that are told apart or shown somewhere. */
+/** Error numbers of Linux (errno(3), asm-generic): those that crank distinguishes or shows. */
 const NAMES: Readonly<Record<number, string>> = {
   1: "EPERM",
   2: "ENOENT",
@@ -60,7 +60,7 @@ const NAMES: Readonly<Record<number, string>> = {
 /** The name of an error number. */
 export const errorName = (number: number): string => NAMES[number] ?? `E${number}`;
 
-/** A call that the system refused. `code` is the system's (ENOENT, EACCES …). */
+/** A failed system call. `code` is the system's (ENOENT, EACCES …). */
 export class HostError extends Error {
   override readonly name = "HostError";
   readonly code: string;
@@ -71,6 +71,6 @@ export class HostError extends Error {
   }
 }
 
-/** `call` failed, with what it was about, if that has a name. */
+/** The error of `call`. `subject`: what it was about, if that has a name. */
 export const hostError = (code: string, call: string, subject?: string, cause?: unknown): HostError =>
   new HostError(code, `${call}${subject === undefined ? "" : ` ${JSON.stringify(subject)}`}: ${code}`, cause);

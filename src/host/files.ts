@@ -1,6 +1,7 @@
-// Files and directories. Every call is done when it returns, except `replace`; each throws HostError when the system refuses.
+// Files and directories. All calls are synchronous except `replace` and `readBeside`. They throw HostError if the
+// system refuses.
 
-/** open(2): those whose numbers are the same on all architectures (asm-generic/fcntl.h). The others are OpenOptions. */
+/** Flags of open(2) with the same number on all architectures (asm-generic/fcntl.h). For the others see OpenOptions. */
 export const OPEN = {
   readOnly: 0,
   writeOnly: 1,
@@ -27,68 +28,71 @@ export type FileKind =
 
 export type FileStatus = {
   readonly kind: FileKind;
-  /** `DEVICE:INODE`, which numbers cannot hold: two files are one if theirs are equal. */
+  /** `DEVICE:INODE` as a text, because a number could not hold it. Equal for two paths of one file. */
   readonly identity: string;
-  /** Permission bits, set-id and sticky ones included. */
+  /** Permission bits, with set-id and sticky bits. */
   readonly mode: number;
-  /** 0: its last name is gone. */
+  /** The number of names; 0: the last one was removed. */
   readonly links: number;
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
-  /** Which device it is, if it is one. */
+  /** The device number of a device file. */
   readonly device: number;
   /** ms since 1970. */
   readonly modifiedMs: number;
 };
 
-/** A descriptor of an open directory; `null` is the working directory. Absolute paths do not depend on it. */
+/** A descriptor of an open directory; `null`: the working directory. It does not matter for absolute paths. */
 export type Directory = number | null;
 
 export type OpenOptions = {
-  /** Of OPEN, joined by `|`. */
+  /** Flags of OPEN, joined by `|`. */
   readonly flags: number;
-  /** Permissions of a file that is made, less the umask. */
+  /** Permissions of a new file, less the umask. */
   readonly mode?: number;
   readonly directory?: Directory;
-  /** Fails with ELOOP at a symbolic link. */
+  /** Fails with ELOOP if it is a symbolic link. */
   readonly noFollow?: true;
-  /** Fails with ENOTDIR at anything else. */
+  /** Fails with ENOTDIR if it is anything else. */
   readonly mustBeDirectory?: true;
-  /** Opens without the right to read or write, and without waking what a device or a pipe is (O_PATH). */
+  /** Opens without permission to read or write, and without opening a device or pipe itself (O_PATH). */
   readonly pathOnly?: true;
 };
 
-/** A new file that takes another's place, or none's. */
+/** A new file that replaces another, or is the first of its name. */
 export type Replacement = {
-  /** The open directory that both names are in. */
+  /** The open directory of both names. */
   readonly directory: number;
   readonly name: string;
-  /** Made exclusively: nothing of this name may be there. */
+  /** Created exclusively: it must not exist. */
   readonly temporaryName: string;
   readonly bytes: Uint8Array;
-  /** Whatever the umask says. */
+  /** Regardless of the umask. */
   readonly mode: number;
 };
 
 export type Files = {
-  /** Returns a descriptor, which programs that are executed do not inherit. */
+  /** Returns a descriptor that executed programs do not inherit (close-on-exec). */
   open(path: string, options: OpenOptions): number;
   close(fd: number): void;
-  /** Reads where the file stands, or at `position`. Returns how many bytes came; 0 at the end. */
+  /** Reads at the file's position, or at `position`. Returns the number of bytes; 0 at the end. */
   read(fd: number, bytes: Uint8Array, position?: number): number;
-  /** What one read gives of the first 256 bytes of a file, as text: whole, where the kernel makes it. */
+  /** One read of at most 256 bytes of a file, as text. Files of /proc are consistent within one read. */
   beginning(path: string): string;
-  /** Returns how many bytes were taken, which may be fewer. */
+  /** Returns the number of bytes written, which may be smaller. */
   write(fd: number, bytes: Uint8Array, position?: number): number;
-  /** Holds up everything until a write is worth trying again: behind EAGAIN, which a descriptor gives that is shared with a program that made it non-blocking. */
+  /**
+   * Blocks until a write can be retried after EAGAIN. A descriptor gives EAGAIN if a program that shares it made it
+   * non-blocking.
+   */
   waitUntilWritable(fd: number): void;
-  /** Of the file that a path leads to. */
+  /** The status of the file that a path leads to. */
   status(path: string, directory?: Directory): FileStatus;
-  /** Of the link itself, if it is one. */
+  /** The status of the link itself, if it is one. */
   linkStatus(path: string, directory?: Directory): FileStatus;
   statusOf(fd: number): FileStatus;
-  /** Whether this process's real user may do that. Throws if not. */
+  /** Checks access for this process's real user. Throws if it is refused. */
   access(path: string, mode: number, directory?: Directory): void;
   changeMode(fd: number, mode: number): void;
   /** Names, without "." and "..". */
@@ -99,10 +103,16 @@ export type Files = {
   /** Both names are in the same directory, or absolute. */
   rename(path: string, newPath: string, directory?: Directory): void;
   readLink(path: string, directory?: Directory): string;
-  /** Every link followed. */
+  /** The path with all links followed. */
   realPath(path: string): string;
-  /** Reads a whole file of at most `limit` bytes (EFBIG if it has more), and holds up nothing meanwhile: /proc of a process that hangs may never answer. */
+  /**
+   * Reads a whole file of at most `limit` bytes (EFBIG if it has more) without blocking: reading /proc of a hanging
+   * process may never end.
+   */
   readBeside(path: string, limit: number): Promise<Uint8Array>;
-  /** Writes a new file and puts it in the place: a reader sees the old text or the new one, whatever is cut off when. Holds up nothing meanwhile: on a disk that hangs a step may never end. */
+  /**
+   * Replaces a file by a new one atomically: a reader sees the old or the new text, whenever it is interrupted. Does
+   * not block, but may never end on a hanging disk.
+   */
   replace(replacement: Replacement): Promise<void>;
 };

@@ -1,6 +1,6 @@
-// The system as crank's TypeScript sees it: one interface, types first. There are two of it: one on the engine that is linked
-// into the program (engine/), and a thin one on Node and Bun, for development and unit tests (node/). `#host` is the one
-// that fits (package.json, "imports").
+// The system as crank's TypeScript sees it: one interface with two implementations, on the engine that is linked into
+// the program (engine/), and a thin one on Node and Bun for development and unit tests (node/). `#host` is the one that
+// fits (package.json, "imports").
 import type { Clock } from "./clock.ts";
 import type { Fields } from "./fields.ts";
 import type { Files } from "./files.ts";

@@ -1,4 +1,4 @@
-// Host names and literal addresses. A static program cannot load what looks names up, so getent(1) is asked.
+// Host names and literal addresses. A static program cannot load the name service's libraries, so getent(1) is run.
 import { host } from "#host";
 import { HostError } from "./errors.ts";
 
@@ -18,11 +18,14 @@ export const isIpv6 = (text: string): boolean => {
   return isWhole && (endsInIpv4 ? groups.slice(0, -1) : groups).every((group) => /^[\da-f]{1,4}$/i.test(group));
 };
 
-/** The keeper takes a supervisor that says nothing for 10 s for dead. */
+/** The keeper ends a supervisor that does not answer for 10 s. */
 const LIMIT_MS = 5_000;
 const DATABASES = { any: "ahosts", "4": "ahostsv4", "6": "ahostsv6" } as const;
 
-/** Literal addresses of a host, in the system's order. Rejects with HostError (ENOTFOUND), whose message says why. */
+/**
+ * Literal addresses of a host, in the system's order. Rejects with HostError (ENOTFOUND), whose message gives the
+ * reason.
+ */
 export const addressesOf = async (name: string, family: AddressFamily = "any"): Promise<readonly string[]> => {
   if (isIpv4(name) || isIpv6(name.replace(/%\d+$/, ""))) return [name];
   if (!LOOKS_LIKE_A_NAME.test(name)) throw new HostError("ENOTFOUND", "that is no host name");
@@ -34,7 +37,7 @@ export const addressesOf = async (name: string, family: AddressFamily = "any"): 
   return found;
 };
 
-/** Not what getent would take for an option. */
+/** Excludes what getent would read as an option. */
 const LOOKS_LIKE_A_NAME = /^[^-\s][^\s]*$/;
 
 const ask = async (name: string, family: AddressFamily) => {

@@ -1,6 +1,6 @@
 // Signals to this process.
 
-/** Linux, x86_64 and aarch64 (signal(7)): those that crank acts on or sends. */
+/** Linux, x86_64 and aarch64 (signal(7)): the signals that crank handles or sends. */
 export const SIGNALS = {
   SIGHUP: 1,
   SIGINT: 2,
@@ -18,6 +18,9 @@ export const SIGNALS = {
 export type SignalName = keyof typeof SIGNALS;
 
 export type Signals = {
-  /** Calls the listener at each such signal, instead of what it does otherwise. Returns what takes that back. It keeps no process alive. */
+  /**
+   * Calls the listener at each such signal, instead of its default action. Returns a function that undoes this. Does
+   * not keep the process alive.
+   */
   on(name: SignalName, listener: () => void): () => void;
 };

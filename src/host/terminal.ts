@@ -1,20 +1,26 @@
-// The terminal, and what is typed.
+// The terminal and its input.
 
 export type InputHandlers = {
-  /** Characters, whole ones: the bytes of one that was cut off wait for the rest. */
+  /** Whole characters: an incomplete one is held back until its rest arrives. */
   typed(text: string): void;
-  /** Nothing comes any more, said once. */
+  /** The input has ended. Called once. */
   ended(): void;
 };
 
 export type Terminal = {
   isTerminal(fd: number): boolean;
-  /** Null if it is no terminal. */
+  /** null if it is not a terminal. */
   size(fd: number): { readonly columns: number; readonly rows: number } | null;
-  /** Keys come one by one and unchanged. Throws HostError. */
+  /** `raw`: each key is delivered at once and unchanged. Throws HostError. */
   setRaw(isRaw: "raw" | "cooked"): void;
-  /** What is written to standard output if a fault or an unheard signal ends the process, at most 256 bytes; raw mode ends then in any case. Empty: nothing. */
+  /**
+   * Sets the text, at most 256 bytes, that is written to standard output if a crash or an unhandled signal ends the
+   * process. Raw mode ends then in any case. Empty: none.
+   */
   undoScreen(text: string): void;
-  /** Reads standard input from now on, which keeps the process alive. Returns what ends that; it can be done again. */
+  /**
+   * Reads standard input from now on, which keeps the process alive. Returns a function that stops it; reading can
+   * begin again.
+   */
   read(handlers: InputHandlers): () => void;
 };

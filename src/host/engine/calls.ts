@@ -1,10 +1,10 @@
-// The functions of the host in C (engine/host_*.c), with their types. A call of the system that fails returns the negative
-// error number.
+// The functions of the host in C (engine/host_*.c), with their types. A failed system call returns its negative error
+// number.
 
 import { errorName, type HostError, hostError } from "../errors.ts";
 import type { Fields } from "../fields.ts";
 
-/** A number, or less than 0: which error. */
+/** A number; if negative, an error number. */
 type Result = number;
 type Or<T> = T | number;
 
@@ -18,9 +18,9 @@ export type HostCalls = {
   statusOf(fd: number): Or<StatusValues>;
   access(directory: number, path: string, mode: number): Result;
   changeMode(fd: number, mode: number): Result;
-  /** A descriptor from which the error number can be read when it is done: four bytes. */
+  /** Returns a descriptor from which the error number (four bytes) can be read when it is done. */
   startReplacing(directory: number, name: string, temporary: string, bytes: Uint8Array, mode: number): Result;
-  /** The same, and then the file's bytes: at most `limit`, else the error is EFBIG. */
+  /** The same, followed by the file's bytes. More than `limit` is the error EFBIG. */
   startReading(path: string, limit: number): Result;
 
   list(directory: number, path: string): Or<readonly string[]>;
@@ -77,19 +77,19 @@ export type StatusValues = readonly [
   string,
 ];
 
-/** They are a global object of the engine (engine/fresh.c), and only here. */
+/** A global object of the engine (engine/fresh.c), used only here. */
 export const calls: HostCalls = (globalThis as unknown as { readonly hostCalls: HostCalls }).hostCalls;
 
 export const EAGAIN = -11;
 export const EINTR = -4;
 
-/** The error of a result that is one. */
+/** The error of a failed call. */
 export const failure = (result: number, call: string, subject?: string): HostError =>
   hostError(errorName(-result), call, subject);
 
-/** What a call returned, unless that is an error. Throws HostError. */
+/** The result of a call. Throws HostError if it is an error. */
 export const checked = <T>(result: T | number, call: string, subject?: string): T => {
   if (typeof result === "number" && result < 0) throw failure(result, call, subject);
-  // A number that is not an error is what the call returns.
+  // A number that is not negative is the call's result.
   return result as T;
 };

@@ -1,4 +1,4 @@
-// Time and chance on the engine's host calls.
+// Time and random numbers on the engine's host calls.
 import type { Clock, Timer } from "../clock.ts";
 import { calls, checked } from "./calls.ts";
 import { addTimer, removeTimer } from "./loop.ts";
@@ -17,7 +17,7 @@ export const engineClock: Clock = {
   wallNow: () => Math.floor(calls.wallNow()),
   monotonicNow: () => calls.monotonicNow(),
   after: (ms, act) => started(ms, null, act),
-  // One that is always due would leave no turn to anything else.
+  // An interval of 0 would be due in every turn and block everything else.
   every: (ms, act) => started(ms, Math.max(1, ms), act),
   random: (bytes) => {
     checked(calls.random(bytes), "getrandom");

@@ -8,7 +8,10 @@ import { addWatch, READABLE, removeWatch, type Watch, WRITABLE } from "./loop.ts
 const AT_FDCWD = -100;
 const at = (directory: Directory | undefined): number => directory ?? AT_FDCWD;
 
-/** The S_IFMT part of a mode, inode(7). No object: Bun 1.4.4 bundles octal names of properties as if they were of base 7. */
+/**
+ * The S_IFMT part of a mode (inode(7)). A map, because Bun 1.4.4 bundles octal property names wrongly, as if they were
+ * base 7.
+ */
 const KINDS: ReadonlyMap<number, FileKind> = new Map([
   [0o010000, "pipe"],
   [0o020000, "characterDevice"],
@@ -34,13 +37,13 @@ const statusFrom = (values: StatusValues): FileStatus => {
   };
 };
 
-/** engine/host_files.c: the system's own numbers differ between architectures. */
+/** Defined in engine/host_files.c, because the system's numbers differ between architectures. */
 const FLAGS = { noFollow: 1 << 24, directory: 1 << 25, path: 1 << 26 } as const;
 
 const flagsOf = ({ flags, noFollow, mustBeDirectory, pathOnly }: OpenOptions): number =>
   flags | (noFollow ? FLAGS.noFollow : 0) | (mustBeDirectory ? FLAGS.directory : 0) | (pathOnly ? FLAGS.path : 0);
 
-/** Calls again when a signal came in between. */
+/** Repeats the call if a signal interrupted it. */
 const uninterrupted = (act: () => number): number => {
   let result = act();
   while (result === EINTR) result = act();
@@ -99,7 +102,7 @@ const replace = async ({ directory, name, temporaryName, bytes, mode }: Replacem
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** A thread of the host does it, and writes into a pipe: the error number in four bytes, then what was read. */
+/** A thread of the host does the work and writes the result into a pipe: four bytes error number, then the data. */
 const answerOf = (started: number, call: string, subject: string): Promise<Uint8Array> => {
   const fd = checked(started, call, subject);
   const parts: Uint8Array[] = [];
@@ -125,5 +128,5 @@ const answerOf = (started: number, call: string, subject: string): Promise<Uint8
   });
 };
 
-/** The thread was ended before it could answer. */
+/** The thread ended before it could answer. */
 const EIO = 5;

@@ -1,5 +1,5 @@
-// The globals that code expects of any runtime, in the part that crank uses. They are there before any other module is
-// evaluated: program.ts imports this first.
+// The standard globals of a runtime, as far as crank uses them. program.ts imports this first, so they exist before any
+// other module is evaluated.
 import { soon } from "./loop.ts";
 import { EngineTextDecoder, EngineTextEncoder } from "./text.ts";
 
@@ -18,5 +18,5 @@ const GLOBALS = {
 };
 
 Object.assign(globalThis, GLOBALS);
-// Its numbers would be the same in every process.
+// In a heap image it would give the same numbers in every process.
 Reflect.deleteProperty(Math, "random");

@@ -1,4 +1,4 @@
-// The system on the engine that is linked into the program.
+// The host on the engine that is linked into the program.
 import type { Host } from "../host.ts";
 import { calls } from "./calls.ts";
 import { engineClock } from "./clock.ts";

@@ -1,5 +1,5 @@
-// The loop: timers, descriptors, and what was put off. One thing that happened is handled in a turn; then all jobs are done
-// (engine/engine.c), before the next.
+// The event loop: timers, descriptors and deferred calls. Each turn handles one of them; then all jobs are run
+// (engine/engine.c).
 import { calls } from "./calls.ts";
 
 export const READABLE = 1;
@@ -7,11 +7,11 @@ export const WRITABLE = 4;
 
 export type Watch = {
   readonly fd: number;
-  /** READABLE, WRITABLE, both, or 0: only an error or the other side's end. */
+  /** READABLE, WRITABLE, both, or 0: only errors and the end of the peer. */
   events: number;
-  /** What of it has come, POLLERR and POLLHUP included. */
+  /** Called with the events that have occurred, POLLERR and POLLHUP included. */
   ready(events: number): void;
-  /** Whether the process stays for it. */
+  /** Whether it keeps the process alive. */
   readonly holds: boolean;
 };
 
@@ -19,16 +19,16 @@ export type LoopTimer = { at: number; act: (() => void) | null; readonly everyMs
 
 type Ready = { readonly watch: Watch; readonly events: number };
 
-/** Nothing is left to wait for. */
+/** There is nothing left to wait for. */
 const NOTHING_LEFT = 0;
 const GO_ON = -1;
 
-/** Sorted by time; those of the same time in the order in which they were set. */
+/** Sorted by time, then by the order in which they were set. */
 const timers: LoopTimer[] = [];
 const watches = new Set<Watch>();
 const putOff: (() => void)[] = [];
 const ready: Ready[] = [];
-/** Pairs of descriptor and events, for poll(2). */
+/** Pairs of descriptor and events for poll(2). */
 let pairs = new Int32Array(32);
 
 export const addTimer = (ms: number, everyMs: number | null, act: () => void): LoopTimer => {
@@ -57,12 +57,12 @@ export const removeWatch = (watch: Watch): void => {
   watches.delete(watch);
 };
 
-/** Calls in a turn of its own, as soon as the present one is over. */
+/** Calls `act` in a turn of its own, right after the present one. */
 export const soon = (act: () => void): void => {
   putOff.push(act);
 };
 
-/** One turn. Returns less than 0 to be called again, or the status to end with. */
+/** Runs one turn. Returns a negative number to be called again, or the exit status. */
 export const turn = (): number => {
   const act = putOff.shift() ?? nextReady() ?? nextTimer();
   if (act !== null) {
@@ -74,7 +74,7 @@ export const turn = (): number => {
   return GO_ON;
 };
 
-/** What became ready in the last wait and is still watched. */
+/** A descriptor that became ready in the last wait and is still watched. */
 const nextReady = (): (() => void) | null => {
   for (let next = ready.shift(); next !== undefined; next = ready.shift()) {
     const { watch, events } = next;

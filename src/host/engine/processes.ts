@@ -12,7 +12,7 @@ const identity = (): Identity => {
   return { pid, parent, uid, gid };
 };
 
-/** The first of two variables of one name counts, as getenv(3) has it. */
+/** If a variable occurs twice the first counts, as in getenv(3). */
 const environment = (): Readonly<Record<string, string>> => {
   const variables: Record<string, string> = {};
   for (const entry of calls.environment()) {
@@ -31,7 +31,7 @@ const variable = (name: string): string | undefined => {
 
 const NOTHING = new Uint8Array(0);
 
-/** A program that was started, and what it has printed so far. */
+/** A running program, and its output so far. */
 class Asked {
   readonly pid: number;
   readonly fd: number;
@@ -47,7 +47,7 @@ class Asked {
     this.fd = fd;
   }
 
-  /** Reads what is there. False when nothing more comes, or too much has come. */
+  /** Reads what is available. Returns false at the end, or if there is too much. */
   read(): boolean {
     const count = calls.read(this.fd, this.#output, this.#length, MOST_OUTPUT - this.#length, -1);
     if (count === EAGAIN || count === EINTR) return true;
@@ -59,7 +59,7 @@ class Asked {
     return Math.max(0, this.#until - calls.monotonicNow());
   }
 
-  /** Nothing more of it is read: it has closed its output, or was too late. */
+  /** The output has ended, or the time limit has passed. */
   finish(): Answer {
     calls.close(this.fd);
     const status = this.#status();
@@ -67,7 +67,7 @@ class Asked {
     return { status: status < 0 || status > 255 ? null : status, output };
   }
 
-  /** Waits until it ends; at the limit it is killed. One that has closed its output may go on. */
+  /** Waits for its end, and kills it at the time limit: it may run on after it has closed its output. */
   #status(): number {
     for (; this.msLeft > 0; calls.poll(NOTHING, 0, 1)) {
       const status = calls.wait(this.pid, false);
@@ -108,7 +108,7 @@ const askNow = (words: readonly string[], limitMs: number): Answer => {
 export const engineProcesses: Processes = {
   runtime: `quickjs-ng ${calls.engineVersion()}`,
   identity,
-  // The program's own name, and the command's (keeper/main/programs.c).
+  // Without the program's name and the command's (keeper/main/programs.c).
   arguments: () => calls.processArguments().slice(2),
   environment,
   variable,

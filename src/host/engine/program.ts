@@ -1,12 +1,12 @@
-// What a bundle on the engine begins with; to be imported before anything else of it.
+// The entry of a bundle on the engine. It must be imported before everything else.
 import "./globals.ts";
 import { calls } from "./calls.ts";
 import { turn } from "./loop.ts";
 import { uncaught } from "./uncaught.ts";
 
-/** Makes `main` what the program does when it is started, with the name of a command. To be called once, while the image is built. */
+/** Sets `main`, which the program calls with the name of its command. Called once, while the image is built. */
 export const programOf = (main: (name: string) => void): void => {
   calls.setHooks(() => main(calls.processArguments()[1] ?? ""), turn, uncaught);
-  // Only the host's own modules call it.
+  // Only the host's modules may call it.
   Reflect.deleteProperty(globalThis, "hostCalls");
 };

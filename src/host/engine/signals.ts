@@ -1,4 +1,4 @@
-// Signals on the engine's host calls: one descriptor has all that are watched.
+// Signals on the engine's host calls: one descriptor delivers all watched signals.
 import { SIGNALS, type SignalName, type Signals } from "../signals.ts";
 import { calls, checked } from "./calls.ts";
 import { addWatch, READABLE, type Watch } from "./loop.ts";

@@ -4,10 +4,10 @@ import type { Stream, StreamHandlers, Streams } from "../streams.ts";
 import { calls, checked, EAGAIN, EINTR, failure } from "./calls.ts";
 import { addWatch, READABLE, removeWatch, soon, type Watch, WRITABLE } from "./loop.ts";
 
-/** What one read takes at most; all streams share it, since its bytes are a handler's only during the call. */
+/** The buffer for reads. All streams share it, because its bytes belong to a handler only during the call. */
 const room = new Uint8Array(64 * 1024);
 
-/** The other side has gone, with nothing wrong: these are no reason to name. */
+/** The peer is gone in an ordinary way: not reported as a reason. */
 const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET"]);
 
 export const engineStreams: Streams = {
@@ -16,7 +16,7 @@ export const engineStreams: Streams = {
   connectTcp: (address, port, handlers) => connectTcp(address, port, handlers),
 };
 
-/** Rejects when the connection is refused; until then nothing waits for it. */
+/** Connects without blocking. Rejects if the connection is refused. */
 const connectTcp = (address: string, port: number, handlers: StreamHandlers): Promise<Stream> => {
   const subject = `${address} port ${port}`;
   const fd = checked(calls.connectTcp(address, port), "connect", subject);
@@ -85,7 +85,7 @@ class EngineStream implements Stream {
 
   #ready(events: number): void {
     if ((events & WRITABLE) !== 0) this.#send();
-    // An error and the other side's end are read like bytes.
+    // Errors and the peer's end are detected by reading.
     if (this.#state !== "gone" && (events & ~WRITABLE) !== 0) this.#receive();
   }
 
@@ -96,7 +96,7 @@ class EngineStream implements Stream {
     else if (count !== EAGAIN && count !== EINTR) this.#leave(errorName(-count));
   }
 
-  /** Gives the kernel what it takes. */
+  /** Gives the kernel as much as it accepts. */
   #send(): void {
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       const count = calls.send(this.#watch.fd, first, 0, first.length);
@@ -105,7 +105,7 @@ class EngineStream implements Stream {
         this.#watch.events = READABLE | WRITABLE;
         return;
       }
-      // Not in the middle of the caller's write: it is told in a turn of its own.
+      // Reported in a turn of its own, not in the middle of the caller's write.
       if (count < 0) return soon(() => this.#leave(errorName(-count)));
       this.#unsent -= count;
       if (count < first.length) this.#queue[0] = first.subarray(count);
@@ -122,7 +122,10 @@ class EngineStream implements Stream {
     this.#call(() => this.#handlers.close(code === null || GONE.has(code) ? null : code));
   }
 
-  /** The stream is dead when a handler throws, so that nothing half done is sent; the exception goes where uncaught ones go. */
+  /**
+   * If a handler throws, the stream is destroyed so that nothing half-done is sent. The exception is handled as an
+   * uncaught one.
+   */
   #call(handler: () => void): void {
     try {
       handler();

@@ -1,10 +1,10 @@
-// UTF-8 on the engine's host calls: what TextEncoder and TextDecoder are elsewhere (https://encoding.spec.whatwg.org), in the
-// part that crank uses.
+// UTF-8 on the engine's host calls: TextEncoder and TextDecoder (https://encoding.spec.whatwg.org), as far as crank
+// uses them.
 import { calls } from "./calls.ts";
 
 export const encodeText = (text: string): Uint8Array => calls.encode(text);
 
-/** What is not UTF-8 becomes U+FFFD. */
+/** Invalid bytes become U+FFFD. */
 export const decodeText = (bytes: Uint8Array): string => calls.decode(bytes, 0, bytes.length, false) ?? "";
 
 export class EngineTextEncoder {
@@ -17,18 +17,18 @@ export class EngineTextEncoder {
 
 type DecoderOptions = { readonly fatal?: boolean; readonly ignoreBOM?: boolean };
 
-/** U+FEFF at the start says that it is UTF-8, and is no character of the text. */
+/** U+FEFF at the start marks UTF-8 and is not part of the text. */
 const beginsWithBom = (bytes: Uint8Array): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 const BOM_BYTES = 3;
 const NOTHING = new Uint8Array(0);
-/** By label, as the standard names them: what is called latin1 is windows-1252. */
+/** By label, as in the standard: latin1 means windows-1252. */
 const ENCODINGS: Readonly<Record<string, "utf-8" | "windows-1252">> = {
   "utf-8": "utf-8",
   utf8: "utf-8",
   latin1: "windows-1252",
 };
 
-/** What windows-1252 has from 0x80 on; the rest is at its own number (index-windows-1252.txt). */
+/** The characters of windows-1252 from 0x80 on; all others have their own number (index-windows-1252.txt). */
 const FROM_0X80 =
   "\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f" +
   "\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178";
@@ -43,7 +43,7 @@ export class EngineTextDecoder {
   readonly encoding: "utf-8" | "windows-1252";
   readonly fatal: boolean;
   readonly ignoreBOM: boolean;
-  /** A character that was cut off. */
+  /** An incomplete character. */
   #rest: Uint8Array = NOTHING;
   #isAtStart = true;
 
@@ -55,7 +55,10 @@ export class EngineTextDecoder {
     this.ignoreBOM = ignoreBOM;
   }
 
-  /** Throws TypeError if it is fatal and `bytes` are not UTF-8. With `stream`, a character may go on in the next call. */
+  /**
+   * Throws TypeError if it is fatal and `bytes` are not UTF-8. With `stream`, a character may continue in the next
+   * call.
+   */
   decode(bytes: Uint8Array = NOTHING, options?: { readonly stream?: boolean }): string {
     if (this.encoding === "windows-1252") return decodeWindows1252(bytes);
     const isPart = options?.stream === true;
@@ -79,7 +82,7 @@ const joined = (one: Uint8Array, other: Uint8Array): Uint8Array => {
   return all;
 };
 
-/** How many bytes there are without a character at the end whose rest is missing. */
+/** The length of `bytes` without an incomplete character at the end. */
 const wholeCharacters = (bytes: Uint8Array): number => {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;

@@ -8,7 +8,7 @@ export const onUncaught = (wanted: (error: unknown) => void): void => {
   handler = wanted;
 };
 
-/** What the engine calls with one. A handler that returns lets the process go on. */
+/** Called by the engine. If the handler returns, the process goes on. */
 export const uncaught = (error: unknown): void => {
   if (handler !== null) return handler(error);
   const text = error instanceof Error ? `${error}\n${error.stack ?? ""}\n` : `Uncaught ${String(error)}\n`;

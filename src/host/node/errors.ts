@@ -1,7 +1,7 @@
 // Node's errors as the host's.
 import { HostError, hostError } from "../errors.ts";
 
-/** What `act` returns. Throws HostError for what the system refuses. */
+/** The result of `act`. Throws HostError if the system refuses. */
 export const asHost = <T>(call: string, subject: string | undefined, act: () => T): T => {
   try {
     return act();

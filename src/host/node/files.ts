@@ -1,11 +1,10 @@
-// Files on Node's own modules. There are no functions there that take a directory's descriptor: /proc/self/fd/N/NAME is the
-// same.
+// Files on Node's modules. They have no functions that take a directory's descriptor, so /proc/self/fd/N/NAME is used.
 import * as fs from "node:fs";
 import { hostError } from "../errors.ts";
 import type { Directory, FileKind, FileStatus, Files, OpenOptions, Replacement } from "../files.ts";
 import { asHost, asHostError } from "./errors.ts";
 
-/** open(2): not in Node's constants. */
+/** Flag of open(2) that is missing from Node's constants. */
 const O_PATH = 0o10000000;
 
 const at = (path: string, directory: Directory | undefined): string =>
@@ -58,7 +57,7 @@ export const nodeFiles: Files = {
     }),
   write: (fd, bytes, position) =>
     asHost("write", undefined, () => fs.writeSync(fd, bytes, 0, bytes.length, position ?? null)),
-  // There is no poll(2) here.
+  // Node has no poll(2).
   waitUntilWritable: () => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
   },

@@ -1,4 +1,4 @@
-// The system on Node or Bun: for development and unit tests.
+// The host on Node or Bun: for development and unit tests.
 import { isatty } from "node:tty";
 import type { Clock, Timer } from "../clock.ts";
 import type { Host } from "../host.ts";
@@ -18,7 +18,7 @@ const timerOf = (timer: NodeJS.Timeout): Timer => ({
 
 const nodeClock: Clock = {
   wallNow: Date.now,
-  // performance.now() counts from the start of the process.
+  // Not performance.now(), which counts from the start of the process.
   monotonicNow: () => Number(process.hrtime.bigint()) / 1e6,
   after: (ms, act) => timerOf(setTimeout(act, ms)),
   every: (ms, act) => timerOf(setInterval(act, ms)),
@@ -61,7 +61,7 @@ const nodeTerminal: Terminal = {
 
 export const host: Host = {
   clock: nodeClock,
-  // What crank does without them is what the tests look at there.
+  // Not implemented: so the tests run crank's own code for it.
   fields: { pack: () => -1, unpack: () => -1 },
   files: nodeFiles,
   processes: nodeProcesses,

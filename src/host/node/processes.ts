@@ -31,7 +31,7 @@ const askNow = ([program = "", ...words]: readonly string[], limitMs: number): A
     maxBuffer: MOST_OUTPUT,
     stdio: ["ignore", "pipe", "ignore"],
   });
-  // What took too long, or printed too much, is an answer.
+  // Exceeding the time limit or the output limit is an answer too.
   if (error && !BOUNDS.has(codeOf(error))) throw asHostError(error, "start", program);
   return answerOf(status, stdout ?? "");
 };

@@ -1,14 +1,14 @@
-// Stream connections on node:net, which is loaded when the first is wanted.
+// Stream connections on node:net, which is loaded on demand.
 import type { NetConnectOpts, Socket } from "node:net";
 import type { Stream, StreamHandlers, Streams } from "../streams.ts";
 import { asHostError, codeOf } from "./errors.ts";
 
 type Net = typeof import("node:net");
 
-/** An inherited descriptor, whose connection there is already. */
+/** An inherited descriptor, already connected. */
 const inherited = async (fd: number, handlers: StreamHandlers): Promise<Stream> => {
   const net = await import("node:net");
-  // Bun 1.4.4 does nothing with the constructor's `fd`, and takes it here.
+  // Bun 1.4.4 ignores the constructor's `fd`, but accepts it here.
   if (process.versions.bun !== undefined)
     return new NodeStream(new net.Socket().connect({ fd } as unknown as NetConnectOpts), handlers);
   return new NodeStream(new net.Socket({ fd }), handlers);
@@ -35,7 +35,7 @@ export const nodeStreams: Streams = {
     connected((net) => net.connect({ host: address, port }), `${address} port ${port}`, handlers),
 };
 
-/** The other side has gone, with nothing wrong: these are no reason to name. */
+/** The peer is gone in an ordinary way: not reported as a reason. */
 const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET"]);
 
 class NodeStream implements Stream {
