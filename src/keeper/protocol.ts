@@ -39,8 +39,8 @@ export const COMMANDS = {
   /** The first frame of a supervisor that is to replace another: it runs and waits for its hello. */
   present: { code: 4, fields: {} },
   /**
-   * Sent before that through a wrapper: the process attributes that the wrapper left. `limits`: alternating (resource,
-   * soft, hard). Sent by the keeper's program before it becomes the supervisor.
+   * Sent before that if it was started through a wrapper: the process attributes that the wrapper left. `limits`:
+   * alternating (resource, soft, hard). Sent by the keeper's program before it becomes the supervisor.
    */
   base: { code: 5, fields: { environment: "texts", cwd: "text", umask: "u32", nice: "i32", limits: "numbers" } },
 
