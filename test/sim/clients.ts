@@ -1,11 +1,11 @@
-// Clients of a simulated crank: what they ask, in which pieces it comes, and whether each question got its one answer.
+// Clients of a simulated crank: their requests, in random pieces, and whether each gets exactly one answer.
 import type { Random } from "./random.ts";
 
 const encoder = new TextEncoder();
 
-/** What a question needs of the world. */
+/** What the clients need of the world. */
 export type Wire = {
-  /** Whether somebody accepts connections. */
+  /** Whether connections are accepted. */
   isThere(): boolean;
   connect(): number;
   send(connection: number, bytes: Uint8Array): void;
@@ -33,7 +33,7 @@ export class Clients {
     this.#wire = wire;
   }
 
-  /** Asks something at random. `pids`: of workers, to choose from. */
+  /** Sends a random request. `pids`: of workers, to choose from. */
   askSomething(): void {
     const random = this.#random;
     const kind = random.pick([
@@ -67,13 +67,15 @@ export class Clients {
     else this.ask(kind, {});
   }
 
-  /** A signal that ends nobody is not waited for. */
+  /** The end of workers is not awaited after a signal that ends none. */
   #kill(): void {
     const signal = this.#random.pick(["TERM", "KILL", "USR1"]);
     this.ask("kill", { ready: true, signal, wait: signal !== "USR1" && this.#random.chance(0.5) });
   }
 
-  /** Asks, hangs up, and asks again with the same id of its own: one deploy, and the answer goes to who asked last. */
+  /**
+   * Sends a request, hangs up, and repeats it with the same client id: one deploy, and the last client gets the answer.
+   */
   #askTwice(): void {
     const params = { ...this.runParams(), wait: true, clientId: `client ${this.#asked}` };
     const first = this.ask("run", params, "whole");
@@ -83,7 +85,7 @@ export class Clients {
     });
   }
 
-  /** Nobody can connect while no crank is there. */
+  /** No connection is possible while no crank runs. */
   #askAgain(params: Record<string, unknown>): void {
     if (this.#wire.isThere()) this.ask("run", params);
     else this.#wire.after(10, () => this.#askAgain(params));
@@ -126,7 +128,7 @@ export class Clients {
     };
   }
 
-  /** Workers grow old and large for ever: whoever wants to see the end of it deploys them without limits. */
+  /** Workers become old and large for ever, so the end of a life deploys without limits. */
   endRecycling(): void {
     const endless = { maxAge: null, maxMemory: null, deadline: null, startTimeout: null, minReady: 0 };
     this.ask("run", { ...this.runParams(), ...endless, supersede: true }, "whole");
@@ -148,7 +150,7 @@ export class Clients {
     return question;
   }
 
-  /** Every connection is lost, with whatever was to be answered on it. */
+  /** All connections are lost, with their outstanding answers. */
   loseConnections(): void {
     for (const question of this.#questions.values()) question.isGiven = true;
     this.#partial.clear();
@@ -176,7 +178,7 @@ export class Clients {
     return null;
   }
 
-  /** Questions of clients that are still there and that have no answer. */
+  /** Unanswered requests of clients that are still connected. */
   get unanswered(): readonly string[] {
     return [...this.#questions.values()]
       .filter((question) => question.answers === 0 && !question.isGiven)

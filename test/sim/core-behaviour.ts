@@ -1,4 +1,4 @@
-// What may become of a worker in the simulator, and what anybody may ask for: chosen by chance, good and bad.
+// Random behaviour of workers and random requests, good and bad.
 import {
   type Liveness,
   type Pacing,
@@ -9,25 +9,25 @@ import {
 } from "../../src/core/model/spec.ts";
 import type { Random } from "./random.ts";
 
-/** How one fake process lives. Times in ms, from its start, from its readiness, or from the signal. */
+/** The behaviour of one simulated process. Times in ms, from its start, from its readiness, or from the signal. */
 export type Behaviour = {
   readonly spawnMs: number;
   readonly spawnFails: boolean;
   readonly start: "ready" | "crash" | "exit 0" | "hang";
   readonly startMs: number;
   readonly readyTwice: boolean;
-  /** Dies unasked so long after it was ready. */
+  /** Exits unasked this long after it was ready. */
   readonly dieAfterMs: number | null;
   readonly dieWith: "exit 0" | "exit 1" | "SIGSEGV";
   readonly stopMs: number;
-  /** What it says on its notify socket, so long after it was ready; null: nothing. */
+  /** What it sends on its notify socket, `wordsAfterMs` after it was ready; null: nothing. */
   readonly words: string | null;
   readonly wordsAfterMs: number;
-  /** Where it has a watchdog, it does not feed it. */
+  /** It does not send WATCHDOG=1. */
   readonly forgetsWatchdog: boolean;
-  /** SIGTERM and its like do nothing; only SIGKILL, or the patience of an operator, ends it. */
+  /** It ignores SIGTERM and the like. SIGKILL ends it, or an operator after some time. */
   readonly ignoresTerm: boolean;
-  /** What its main process leaves behind, and how long that takes to go when it is told to; \`null\`: only SIGKILL ends it. */
+  /** What its main process leaves, and how long that takes to end after a signal; `null`: only SIGKILL ends it. */
   readonly rest: { readonly count: number; readonly stopMs: number | null } | null;
 };
 
@@ -148,7 +148,7 @@ export const randomSpec = (random: Random): Spec => {
       { ...probed(random), intervalMs: 5000 },
     ]),
     minReadyMs: random.pick([0, 0, 10, 400]),
-    // Long enough for good answers in a row: who can never get ready is started for ever.
+    // Long enough for good answers in a row: a worker that can never become ready would be restarted for ever.
     startTimeoutMs: random.pick(readiness.kind === "probe" ? [null, 20_000] : [null, 50, 1000, 1000]),
     stopTimeoutMs: stopSteps.at(-1)?.afterMs ?? null,
     stopSteps,

@@ -1,6 +1,6 @@
-// A world around the core: fake processes, clients and a keeper in virtual time, driven by chance from one seed. Every
-// step is checked against the invariants, many are taken once more with a state that has been through JSON, as if the
-// supervisor had been killed before, and at the end everybody has to have been answered and crank has to be gone.
+// A world around the core: simulated processes, clients and a keeper in virtual time, at random from one seed. Every
+// step is checked against the invariants. Many are repeated with a state that went through JSON, as if the supervisor
+// had been killed before. At the end all requests must be answered and crank must have ended.
 
 import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Outcome } from "../../src/core/model/effects.ts";
@@ -25,9 +25,9 @@ import {
 import { Random } from "./random.ts";
 import { Timeline } from "./timeline.ts";
 
-/** How long an operator watches a process that hangs, or will not go, and that nothing in its spec ends. */
+/** How long an operator waits before ending a process that hangs or does not stop, and that its spec does not end. */
 const PATIENCE_MS = 600_000;
-/** Longer than anything in a spec, and than the longest pause before a start. */
+/** Longer than any time in a spec, and than the longest pause before a start. */
 const LONGEST_DEADLINE_MS = 40_000;
 const MAX_STEPS = 20_000;
 const WALL = 1_700_000_000_000;
@@ -36,15 +36,15 @@ type Process = {
   readonly behaviour: Behaviour;
   pid: number | null;
   begunAt: number;
-  /** The main process has ended, and the rest has not. */
+  /** How the main process ended while the rest still lives. */
   ended: string | null;
   isGone: boolean;
 };
-/** One step: what happened, and what was done about it. */
+/** One step: the event and its effects. */
 type Traced = { readonly event: CoreEvent; readonly effects: readonly Effect[] };
 type Life = { readonly trace: readonly Traced[] };
 
-/** Something that must not happen did. */
+/** An invariant was violated. */
 export class Broken extends Error {
   override name = "Broken";
   readonly trace: readonly Traced[];
@@ -55,10 +55,10 @@ export class Broken extends Error {
   }
 }
 
-/** Lives the whole life that belongs to a seed. Throws Broken. */
+/** Runs the life of a seed. Throws Broken. */
 export const simulate = (seed: number): Life => new World(seed).live();
 
-/** A line for every step. */
+/** One line per step. */
 export const describeTrace = (trace: readonly Traced[]): string =>
   trace.map(({ event, effects }) => `${event.now} ${JSON.stringify(event)} → ${JSON.stringify(effects)}`).join("\n");
 
@@ -67,7 +67,7 @@ const randomPolicy = (random: Random): Policy => {
   const manner = {
     failureStatus: random.pick([0, 1]),
     restores: random.chance(0.5),
-    // Not `endless`: whose workers never get ready does not come to rest; properties.test.ts has it.
+    // Not `endless`: with workers that never become ready it does not come to rest. properties.test.ts covers it.
     attempts: random.pick(["rollout", "place"] as const),
     failSteps: random.pick([null, FAIL_STEPS]),
     whenEmpty: random.pick(["stay", "end"] as const),
@@ -89,14 +89,14 @@ class World {
   readonly #answers = new Timeline();
   readonly #processes = new Map<number, Process>();
   readonly #qualities = new Map<number, Quality>();
-  /** Requests that wait for an answer, as the clients see it. */
+  /** Requests that wait for an answer, from the clients' view. */
   readonly #waiting = new Set<number>();
   readonly #trace: Traced[] = [];
   readonly #queue: CoreEvent[] = [];
   #state: State;
   #now = 1000;
   #lastNewsAt = 1000;
-  /** The supervisor is away until then; what happens meanwhile is kept. */
+  /** No supervisor runs until then; events are queued meanwhile. */
   #backAt = 0;
   #requests = 0;
   #pids = 100;
@@ -131,7 +131,7 @@ class World {
     return { trace: this.#trace };
   }
 
-  /** Until nothing is left to happen. As in the keeper, a tick comes only when nothing else is waiting. */
+  /** Runs until nothing more happens. As in the keeper, a tick comes only when no other event is waiting. */
   #goOn(): void {
     for (;;) {
       const isBack = this.#backAt <= this.#now;
@@ -150,9 +150,9 @@ class World {
     }
   }
 
-  /** Workers grow old for ever; a world that is to calm down has others. */
+  /** Workers become old for ever, so the calm phase deploys without limits. */
   #endRecycling(): void {
-    // What was asked while the supervisor was away is taken later.
+    // Requests that came while no supervisor ran are handled later.
     for (const [index, event] of this.#queue.entries())
       if (event.kind === "run")
         this.#queue[index] = { ...event, spec: { ...event.spec, maxAgeMs: null, maxMemory: null } };
@@ -163,7 +163,7 @@ class World {
     this.#queue.push({ ...this.#run(null, spec), supersede: true, expectPid: null });
   }
 
-  /** Whoever is asked whether it is alive is asked for ever: nothing else is planned, and every other deadline has passed. */
+  /** Liveness probes never end, so it is quiet when nothing else is planned and every other deadline has passed. */
   #isQuiet(): boolean {
     const isPlanned = this.#timeline.next !== Number.POSITIVE_INFINITY;
     return this.#isCalm && !isPlanned && this.#now > this.#lastNewsAt + LONGEST_DEADLINE_MS;
@@ -180,7 +180,7 @@ class World {
     const lost = this.#random.chance(0.2) ? survivesKill(transition) : null;
     if (lost !== null) this.#fail(lost);
     const deadline = nextDeadline(after);
-    // What waited for what this tick has ended begins with the next one.
+    // What waited for the end that this tick has brought begins with the next one.
     const isLetGo = before.service.rollout !== null && after.service.queuedReload !== null;
     const isRecycling = recyclingDueAt(before) === null && recyclingDueAt(after) === deadline;
     if (event.kind === "tick" && !isLetGo && !isRecycling && deadline !== null && deadline <= event.now)
@@ -191,7 +191,7 @@ class World {
     if (!this.#isCalm) this.#disturb();
   }
 
-  /** The worst moment for anything is right after anything else. */
+  /** The worst moment for an event is right after another. */
   #disturb(): void {
     if (this.#random.chance(0.02)) this.#backAt = this.#now + this.#random.between(1, 3000);
     if (this.#random.chance(0.03)) this.#ask();
@@ -267,7 +267,7 @@ class World {
     }
   }
 
-  /** A failed deploy is answered with its worker's last lines, unless another deploy or the end cuts the waiting short. */
+  /** The answer to a failed deploy holds its worker's last output, unless another deploy or the end comes first. */
   #expectTail(outcome: Outcome): void {
     if (outcome.kind !== "rolledBack" || !("tail" in outcome.failure) || outcome.failure.tail !== "") return;
     const { event } = this.#trace.at(-1) ?? {};
@@ -275,7 +275,7 @@ class World {
     if (!isCutShort && outcome.pid !== null) this.#fail("a failure was answered for without the last lines");
   }
 
-  /** Some measurements end without a word. */
+  /** Some measurements end without a result. */
   #measure(): void {
     if (this.#random.chance(0.2)) return;
     const ids = allWorkers(this.#state.workers).map(({ id }) => id);
@@ -287,7 +287,7 @@ class World {
     return this.#random.chance(0.1) ? "No space left on device" : null;
   }
 
-  /** Something comes to the keeper's notice after `afterMs`. */
+  /** The keeper receives the event after `afterMs`. */
   #tell(afterMs: number, event: CoreEvent): void {
     this.#timeline.plan(this.#now + afterMs, () => {
       this.#queue.push("at" in event ? { ...event, at: this.#now } : event);
@@ -325,7 +325,7 @@ class World {
     if (dieAfterMs !== null) this.#exitAfter(worker, process, startMs + dieAfterMs, dieWith);
   }
 
-  /** A process answers a probe when it is ready; one that is not lets it fail, or run out of time. */
+  /** A process that is ready answers a probe. One that is not fails it, or lets it time out. */
   #probe(worker: number, probe: number): void {
     const process = this.#processes.get(worker);
     if (!process || process.pid === null) return this.#fail(`worker ${worker} was probed before it ran`);
@@ -338,7 +338,7 @@ class World {
     });
   }
 
-  /** As long as anything breaks, a process may forget its watchdog. */
+  /** In the random phase, a process may fail to send WATCHDOG=1. */
   #watch(worker: number, periodMs: number): void {
     if (this.#isCalm || this.#random.chance(0.7)) return;
     this.#tell(this.#random.between(periodMs, 3 * periodMs), {
@@ -379,7 +379,7 @@ class World {
     });
   }
 
-  /** Nothing of it is left. */
+  /** All of its processes have ended. */
   #end(worker: number, process: Process): void {
     if (process.isGone) return;
     process.isGone = true;
@@ -387,10 +387,10 @@ class World {
     this.#queue.push({ kind: "workerExited", now: 0, at: this.#now, worker, ending, tail: "last words" });
   }
 
-  /** Nobody asks any more and nothing breaks any more: rollouts have ended, and all that should run does. */
+  /** With no more requests and failures, rollouts must have ended and all wanted workers must run. */
   #expectRest(): void {
     const { service, workers, generations } = this.#state;
-    // Where a failed rollout restores nothing, workers of both generations may be what is there.
+    // If a rollback restores nothing, the workers may be of both generations.
     const isMixed = service.rollout?.rollingBack?.told === true && !service.manner.restores;
     if (service.rollout && !isMixed) this.#fail("a rollout did not end");
     if (service.pendingRecord) this.#fail("a record did not end");

@@ -1,4 +1,5 @@
-// Simulated lives by hand: `bun test/sim/core.ts --seeds N --from SEED [--trace]`. Prints the seed of a life that breaks.
+// Simulated lives by hand: `bun test/sim/core.ts --seeds N --from SEED [--trace]`. Prints the seed of a life that
+// fails.
 import { parseArgs } from "node:util";
 import { Broken, describeTrace, simulate } from "./core-world.ts";
 

@@ -1,5 +1,5 @@
-// Keepers that are killed, their supervisors with them, at any moment and in the middle of batches; the next crank adopts
-// what is left. By hand, any number: `bun test/sim/keepers.ts --seeds N --from SEED`.
+// Keepers and their supervisors are killed at any moment, also within a batch, and the next crank adopts what is left.
+// By hand, any number: `bun test/sim/keepers.ts --seeds N --from SEED`.
 import { expect, test } from "bun:test";
 import { Broken, liveWithDyingKeepers } from "./world.ts";
 

@@ -1,4 +1,5 @@
-// Cranks whose keepers are killed, by hand: `bun test/sim/keepers.ts --seeds N --from SEED`. Prints the seed of a life that breaks.
+// Cranks whose keepers are killed, by hand: `bun test/sim/keepers.ts --seeds N --from SEED`. Prints the seed of a life
+// that fails.
 import { parseArgs } from "node:util";
 import { Broken, liveWithDyingKeepers } from "./world.ts";
 

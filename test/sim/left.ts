@@ -1,15 +1,15 @@
-// What a simulated keeper that was killed leaves, as the next crank sees it in /proc: its workers, and the socket and the
-// pipe that each of them holds.
+// What a killed simulated keeper leaves, as the next crank sees it in /proc: its workers, and the socket and the pipe
+// that each of them holds.
 import type { ProcessTable } from "../../src/supervisor/os/processes.ts";
 import { SOCK_STREAM } from "../../src/supervisor/os/sockaddr.ts";
 import { SIMULATED_INODE } from "./platform.ts";
 
-/** A process that lives. `environment` is what it was started with. */
+/** A living process. `environment`: the one that it was started with. */
 export type LeftProcess = {
   readonly pid: number;
   readonly startTime: number;
   readonly environment: ReadonlyMap<string, string>;
-  /** The worker's main process, which has started this one; missing: it is that. */
+  /** The worker's main process, which started this one; missing: it is the main process. */
   readonly first?: number;
 };
 

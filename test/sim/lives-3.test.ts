@@ -1,4 +1,4 @@
-// A third of the simulated lives; lives.ts has them all.
+// A third of the simulated lives (lives.ts).
 import { testLives } from "./lives.ts";
 
 testLives(3);

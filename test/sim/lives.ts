@@ -1,5 +1,5 @@
-// Whole cranks, each from its seed, in parts that a test file each lives (test/core/simulator.test.ts lives more, without the rest). By hand, any number:
-// `bun test/sim/run.ts --seeds N --from SEED`.
+// Whole cranks, each from a seed, in parts for one test file each. test/core/simulator.test.ts runs more lives, of the
+// core alone. By hand, any number: `bun test/sim/run.ts --seeds N --from SEED`.
 import { test } from "bun:test";
 import { livesToLive } from "./lives-count.ts";
 import { tryLife } from "./try-life.ts";
@@ -9,7 +9,7 @@ const SEEDS = PARTS * livesToLive(400);
 const TRACED_LINES = 30;
 const TIMEOUT_MS = 900_000;
 
-/** Makes the test of one part, of 1 … 3: every third seed. */
+/** Defines the test of one part, 1 … 3: every third seed. */
 export const testLives = (part: number): void => {
   test(
     `killing the supervisor between any two steps changes nothing that a whole crank does, in ${SEEDS / PARTS} lives`,

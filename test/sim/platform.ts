@@ -1,16 +1,16 @@
-// The operating system as a simulated supervisor sees it: a handful of files in a map, and a clock.
+// The operating system of a simulated supervisor: a few files in a map, and a clock.
 import type { Platform } from "../../src/supervisor/os/platform.ts";
 import { SOCK_STREAM } from "../../src/supervisor/os/sockaddr.ts";
 
-/** Of the first socket of the service. */
+/** The inode of the service's first socket. */
 export const SIMULATED_INODE = 80;
 
 export const WALL_OFFSET = 1_700_000_000_000;
 
-/** There is a service manager, so that what it is told has to be the same however often the supervisor is killed. */
+/** With a service manager, because it must be told the same however often the supervisor is killed. */
 const ENVIRONMENT = { PATH: "/bin", NOTIFY_SOCKET: "/run/systemd/notify", WATCHDOG_USEC: "60000000" };
 
-/** `mayWrite` false: the disk is full just now. */
+/** `mayWrite` false: the disk is full at the moment. */
 export const simulatedPlatform = (
   files: Map<string, string>,
   now: () => number,
@@ -62,7 +62,7 @@ export const simulatedPlatform = (
   canAskForUsers: () => true,
   streamIdentity: () => null,
   lineage: () => null,
-  // As the simulated keeper numbers its sockets, and as they are given to workers.
+  // The simulated keeper numbers its sockets like this, and workers get them from descriptor 3 on.
   descriptorTarget: (_pid, fd) => `socket:[${SIMULATED_INODE + fd - 3}]`,
   watchesAll: () => true,
   isExecutable: () => true,

@@ -1,4 +1,4 @@
-// Whole cranks by hand: `bun test/sim/run.ts --seeds N --from SEED [--trace]`. Prints the seed of a life that breaks.
+// Whole cranks by hand: `bun test/sim/run.ts --seeds N --from SEED [--trace]`. Prints the seed of a life that fails.
 import { parseArgs } from "node:util";
 import { tryLife } from "./try-life.ts";
 

@@ -1,5 +1,5 @@
-// What the world of a simulated crank knows about descriptors that its workers leave: each goes to one worker that gets ready,
-// and until then to one living worker at a time.
+// What the world of a simulated crank knows about descriptors that its workers store: each goes to one worker that
+// becomes ready, and until then to one living worker at a time.
 
 import { FIRST_STORED_HANDLE } from "../../src/supervisor/workers/start/stored-descriptors.ts";
 import type { CommandOf } from "../simulator/world.ts";
@@ -22,14 +22,14 @@ export class LeftDescriptors {
     this.#hasSaidReady = hasSaidReady;
   }
 
-  /** What a worker says that leaves one more: with it, or by its number. */
+  /** The message of a worker that stores one more: sent with it, or by its number. */
   say(how: "sent" | "numbered"): Uint8Array {
     this.#names += 1;
     const number = how === "numbered" ? `\nFDNUMBER=${this.#names}` : "";
     return new TextEncoder().encode(`FDSTORE=1\nFDNAME=left-${this.#names}${number}`);
   }
 
-  /** Takes note of a start. Returns what is wrong about it, or null. */
+  /** Notes a start. Returns what is wrong with it, or null. */
   started({ worker, descriptors, env }: CommandOf<"spawn">): string | null {
     const names = env.find(([name]) => name === "LISTEN_FDNAMES")?.[1].split(":") ?? [];
     const handles = descriptors.filter((_, index) => index % 2 === 0);
@@ -46,7 +46,7 @@ export class LeftDescriptors {
     return null;
   }
 
-  /** Crank lets go of one: it is for good with whom it was given to. Returns what is wrong about that, or null. */
+  /** Crank closes a descriptor: it now belongs to the worker that got it. Returns what is wrong with that, or null. */
   closed(handle: number): string | null {
     if (handle < FIRST_STORED_HANDLE) return null;
     const left = this.#byHandle.get(handle);
@@ -56,7 +56,9 @@ export class LeftDescriptors {
     return isSafe ? null : `the descriptor ${left.name} is closed before who has it was ready`;
   }
 
-  /** With what is in the journal: what was given and not taken has to be there still. Returns what is lost, or null. */
+  /**
+   * Compares with the journal: descriptors that were stored and not taken must be there. Returns what is lost, or null.
+   */
   lost(isKept: (handle: number) => boolean): string | null {
     for (const [handle, { name, isTaken }] of this.#byHandle)
       if (!isTaken && !isKept(handle)) return `the descriptor ${name} is lost`;

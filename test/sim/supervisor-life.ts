@@ -1,28 +1,28 @@
-// One supervisor of a simulated crank, from its hello to its sleep or its violent end: what src/supervisor/loop/main.ts is for
-// a process, without one.
+// One supervisor of a simulated crank, from its hello to its normal or violent end: what src/supervisor/loop/main.ts is
+// for a real process.
 import { encodeBatch, encodeCommands, MessageDecoder } from "../../src/keeper/frames.ts";
 import { type Greeting, type Message, PROTOCOL_VERSION, type SentCommand } from "../../src/keeper/protocol.ts";
 import { type Hello, type Link, Supervisor } from "../../src/supervisor/loop/supervisor.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
 import type { FrontEnd } from "../../src/supervisor/state/store.ts";
 
-/** Where a supervisor is in its work: a place where it can be killed. */
+/** The moments at which a supervisor can be killed. */
 export type Moment = "before an event" | "before sending" | "within a batch" | "after sending";
 
 export type LifeOptions = {
   readonly platform: Platform;
   readonly frontEnd: FrontEnd;
-  /** Its bytes, on their way to the keeper. */
+  /** Sends bytes to the keeper. */
   readonly send: (bytes: Uint8Array) => void;
-  /** Whether it is killed here and now. */
+  /** Whether it is killed now. */
   readonly isKilledAt: (moment: Moment) => boolean;
   /** It was killed at such a moment. */
   readonly onKilled: () => void;
-  /** It has nothing to do; it will ask to be let go after so long, unless something comes. */
+  /** It has no work, and will ask to end after `lingerMs` unless an event comes. */
   readonly onRest: (lingerMs: number) => void;
-  /** It exits, as it was allowed to. */
+  /** It exits with the keeper's permission. */
   readonly onSleep: () => void;
-  /** It found a fault in itself. */
+  /** It crashed. */
   readonly onFault: (error: unknown) => void;
 };
 
@@ -49,7 +49,7 @@ export class SupervisorLife {
   get isAlive(): boolean {
     return this.#isAlive;
   }
-  /** How much it has done: tells whether something came since it came to rest. */
+  /** The number of handled messages: tells whether one came since it was idle. */
   get worked(): number {
     return this.#worked;
   }
@@ -65,7 +65,7 @@ export class SupervisorLife {
     this.#isAlive = false;
   }
 
-  /** Takes what has come, one message after the other, until there is nothing more or it is dead. */
+  /** Handles the inbox, one message after the other, until it is empty or the supervisor is dead. */
   async work(): Promise<void> {
     try {
       for (let message = this.#inbox.shift(); message && this.#isAlive; message = this.#inbox.shift()) {
@@ -81,7 +81,7 @@ export class SupervisorLife {
     if (this.#isAlive && this.#supervisor) this.#options.onRest(this.#supervisor.lingerMs);
   }
 
-  /** Every record is written before the next event: when it is may not depend on who is killed when. */
+  /** Every record is written before the next event, so that its time does not depend on the kills. */
   async #recorded(): Promise<void> {
     this.#actBetween();
     for (let recording = this.#supervisor?.recording; recording; recording = this.#supervisor?.recording) {
@@ -94,7 +94,7 @@ export class SupervisorLife {
     for (let act = this.#between.shift(); act && this.#isAlive; act = this.#between.shift()) act();
   }
 
-  /** Asks to be let go. */
+  /** Asks the keeper to let it end. */
   askForSleep(): void {
     const supervisor = this.#supervisor;
     if (this.#isAlive && supervisor) this.#options.send(encodeCommands([{ kind: "idle", seen: supervisor.consumed }]));

@@ -1,8 +1,8 @@
-// Virtual time: what will happen, earliest first; of what happens at the same time, what was planned first.
+// Virtual time: planned actions, the earliest first; at the same time, in the order of planning.
 
 type Planned = { readonly at: number; readonly order: number; readonly happen: () => void };
 
-/** A binary heap of things to come. */
+/** A binary heap of planned actions. */
 export class Timeline {
   #heap: Planned[] = [];
   #planned = 0;
@@ -17,12 +17,12 @@ export class Timeline {
     }
   }
 
-  /** When the next thing happens; infinity if nothing will. */
+  /** The time of the next action; infinity if there is none. */
   get next(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Takes the next thing out and lets it happen. */
+  /** Removes the next action and runs it. */
   happen(): void {
     const heap = this.#heap;
     const first = heap[0];

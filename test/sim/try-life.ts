@@ -1,6 +1,6 @@
-// One seed's life. Odd seeds are lived twice, undisturbed and with the supervisor killed, and nothing may come out
-// different; even ones once, with the supervisor killed where that cannot go unnoticed. Of six, one is of a crank where every
-// worker has attempts of its own.
+// The life of one seed. Odd seeds are run twice, undisturbed and with the supervisor killed, and the results must be
+// equal. Even seeds are run once, with kills that have visible effects. One of six seeds is of a crank that counts
+// attempts per worker.
 import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { Broken, CRANK_BY_PLACES, type Killing, type Life, live } from "./world.ts";
 
@@ -8,10 +8,10 @@ export type Outcome =
   | { readonly kind: "sound"; readonly kills: number; readonly steps: number }
   | { readonly kind: "broken"; readonly killing: Killing; readonly message: string; readonly trace: readonly string[] };
 
-/** One of the odd and one of the even. */
+/** One odd and one even remainder of the seed by 12. */
 const BY_PLACES: ReadonlySet<number> = new Set([0, 7]);
 
-/** Says whether a seed's life breaks, and how. */
+/** Whether a seed's life fails, and how. */
 export const tryLife = async (seed: number): Promise<Outcome> => {
   const frontEnd = BY_PLACES.has(seed % 12) ? CRANK_BY_PLACES : CRANK;
   let killing: Killing = seed % 2 === 0 ? "anywhere" : "never";
@@ -29,7 +29,7 @@ export const tryLife = async (seed: number): Promise<Outcome> => {
   }
 };
 
-/** What came out otherwise; null: nothing. */
+/** The difference between two lives; null: none. */
 export const differenceOf = (one: Life, other: Life): Broken | null => {
   const at = one.commands.findIndex((command, index) => command !== other.commands[index]);
   const place = at < 0 && one.commands.length < other.commands.length ? one.commands.length : at;

@@ -1,10 +1,10 @@
-// What of a command says nothing of deaths and upgrades, so that a disturbed life can be held against an undisturbed one: they
-// are events, too, so those after them have other numbers.
+// Descriptions of commands without deaths and upgrades, so that a disturbed life can be compared with an undisturbed
+// one. Event numbers are left out too, because deaths and upgrades are events that shift them.
 import type { Command } from "../../src/keeper/protocol.ts";
 
 const decoder = new TextDecoder();
 
-/** The command as text; null if it tells of what crank itself went through. */
+/** The command as text; null if it reports what happened to crank itself. */
 export const describeUndisturbed = (command: Command): string | null => {
   const text = describeCommand(command.kind === "keepDescriptor" ? { ...command, event: 0 } : command);
   if (command.kind !== "write") return text;

@@ -1,5 +1,5 @@
-// Lives with an upgrade at every event of them, of the supervisor alone and of the keeper too, some of which fail: what is
-// done to workers, clients and record, and when, is the same as without.
+// Lives with an upgrade at every event, of the supervisor alone and of the keeper too. Some of the upgrades fail.
+// Effects on workers, clients and record, and their times, must be the same as without.
 import { expect, test } from "bun:test";
 import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { Random } from "./random.ts";

@@ -1,5 +1,5 @@
-// A whole crank in virtual time, all from one seed: the supervisor as it is, a simulated keeper, made-up processes and
-// clients. The same life can be lived again with the supervisor killed at any moment, and nothing may come out different.
+// A whole crank in virtual time, from one seed: the real supervisor, a simulated keeper, simulated processes and
+// clients. The same life can be repeated with the supervisor killed at any moment, with the same result.
 
 import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { HISTORY_LENGTH } from "../../src/core/model/spec.ts";
@@ -24,15 +24,18 @@ import { Timeline } from "./timeline.ts";
 import { describeCommand, describeUndisturbed } from "./undisturbed.ts";
 
 /**
- * `never`: the supervisor lives undisturbed. `unnoticed`: it is killed with SIGKILL between any two steps, and the next one
- * is there at once, so that everything has to come out as if nothing had happened. `anywhere`: also before it has
- * attached, by its own fault, or hanging until its time limit is over; then only the outcome counts.
+ * `never`: the supervisor is undisturbed. `unnoticed`: it is killed with SIGKILL between any two steps and replaced at
+ * once, so the result must be the same. `anywhere`: it is also killed before it has attached, crashes, or hangs until
+ * its time limit; then only the outcome counts.
  */
 export type Killing = "never" | "unnoticed" | "anywhere";
 
-/** What a life came to. */
+/** The result of a life. */
 export type Life = {
-  /** Every command that the keeper carried out, as text, but for the log and for what deaths and upgrades take and tell. */
+  /**
+   * All commands that the keeper carried out, as text, except for the log and for what deaths and upgrades do and
+   * report.
+   */
   readonly commands: readonly string[];
   readonly record: string;
   readonly status: number | null;
@@ -40,7 +43,7 @@ export type Life = {
   readonly events: number;
 };
 
-/** Something that must not happen did. */
+/** An invariant was violated. */
 export class Broken extends Error {
   override readonly name = "Broken";
   readonly trace: readonly string[];
@@ -54,7 +57,7 @@ type Process = {
   readonly behaviour: Behaviour;
   readonly isWatched: boolean;
   readonly environment: ReadonlyMap<string, string>;
-  /** It listens somewhere else, whatever it says. */
+  /** It does not hold the socket, but listens elsewhere. */
   readonly isAstray: boolean;
   pid: number;
   startTime: number;
@@ -65,9 +68,9 @@ type Process = {
 
 const CALM_AT = 20_000;
 const PATIENCE_MS = 600_000;
-/** Processes that workers start have numbers from here on. */
+/** Pids from here on are of processes that workers started. */
 const FIRST_OF_RESTS = 100_000;
-/** Watchdogs are fed for ever: by then all else has happened. */
+/** Watchdogs never end, so the end is at this time: everything else has happened by then. */
 const REST_AT = CALM_AT + 1.5 * PATIENCE_MS;
 const FEED_MS = 15_000;
 const END_AT = 1_000_000;
@@ -76,15 +79,15 @@ const RECORD = "/sim/one.conf";
 const JOURNAL = "/sim/one.run/journal";
 const CONTROL_HANDLE = 1;
 const SERVICE_HANDLE = 10;
-/** Connections of different keepers have different numbers for their clients. */
+/** Each keeper's connections have a range of numbers of their own. */
 const CONNECTIONS_OF_A_KEEPER = 1_000_000;
 const SIGNALS = { SIGTERM: 15, SIGKILL: 9, SIGSEGV: 11, SIGUSR1: 10 } as const;
 
-/** SIGUSR1 at these steps of a life. `keeper`: its program is another one each time. */
+/** SIGUSR1 at these steps of a life. `keeper`: each time the keeper's program differs too. */
 export type Upgrading = { readonly at: readonly number[]; readonly keeper: boolean };
 const NO_UPGRADES: Upgrading = { at: [], keeper: false };
 
-/** Lives the life that belongs to a seed. Throws Broken. */
+/** Runs the life of a seed. Throws Broken. */
 export const live = (
   seed: number,
   killing: Killing,
@@ -92,11 +95,11 @@ export const live = (
   upgrading: Upgrading = NO_UPGRADES,
 ): Promise<Life> => new World(seed, killing, frontEnd, upgrading, "lives").live();
 
-/** The same with the keeper killed now and then, and its supervisor with it, and started again: only the outcome counts. */
+/** The same, with the keeper and its supervisor killed and restarted now and then: only the outcome counts. */
 export const liveWithDyingKeepers = (seed: number): Promise<Life & { readonly keeperKills: number }> =>
   new World(seed, "anywhere", CRANK, NO_UPGRADES, "dies").live();
 
-/** crank, but for the manner in which einhyrningsins keeps its workers. */
+/** crank with the policy of einhyrningsins. */
 export const CRANK_BY_PLACES: FrontEnd = {
   ...CRANK,
   parse: async (...given) => {
@@ -128,7 +131,7 @@ class World implements SimulatedWorld {
   readonly #keeperFate: "lives" | "dies";
   #keeper: SimulatedKeeper;
   #keepers = 0;
-  /** The journal's file. */
+  /** The journal file. */
   #journalFile: Uint8Array | null = null;
   readonly #clients: Clients;
   readonly #respawns: boolean;
@@ -141,12 +144,12 @@ class World implements SimulatedWorld {
   #isAccepting = false;
   #status: number | null = null;
   #diskFullUntil = 0;
-  /** For what only an upgrade decides, so that nothing else comes out otherwise. */
+  /** Random numbers for upgrades only, so that upgrades do not change anything else. */
   readonly #upgradeFate: Random;
-  /** How large workers are found to be. */
+  /** For the memory of workers. */
   readonly #sizes: Random;
   readonly #names: Random;
-  /** Which of them do not hold the socket. */
+  /** For which workers do not hold the socket. */
   readonly #straying: Random;
 
   constructor(seed: number, killing: Killing, frontEnd: FrontEnd, upgrading: Upgrading, keeperFate: "lives" | "dies") {
@@ -198,7 +201,7 @@ class World implements SimulatedWorld {
     await this.#goOn(REST_AT);
     if (this.#status === null) {
       this.#expectRest();
-      // At the same time in every life, however long an upgrade has kept it from resting.
+      // At the same time in every life, however long an upgrade delayed it.
       this.#now = Math.max(this.#now, END_AT);
       this.#end();
       await this.#goOn(Number.POSITIVE_INFINITY);
@@ -214,7 +217,7 @@ class World implements SimulatedWorld {
     };
   }
 
-  /** Until nothing is left to happen, or that time has come. */
+  /** Runs until nothing more happens, or until this time. */
   async #goOn(until: number): Promise<void> {
     for (;;) {
       while (this.#supervisor?.hasWork) await this.#supervisor.work();
@@ -228,7 +231,7 @@ class World implements SimulatedWorld {
     }
   }
 
-  /** Nobody can connect before the control socket is there. */
+  /** No connection is possible before the control socket is open. */
   #ask(): void {
     if (this.#isAccepting) this.#clients.askSomething();
     else this.after(10, () => this.#ask());
@@ -259,7 +262,7 @@ class World implements SimulatedWorld {
     return this.#keepers * CONNECTIONS_OF_A_KEEPER;
   }
 
-  /** What goes to a keeper that is gone goes nowhere. */
+  /** Bytes for a keeper that is gone are dropped. */
   #toKeeper(connection: number, act: (number: number) => void): void {
     const number = connection - this.#connectionBase();
     if (number > 0 && number < CONNECTIONS_OF_A_KEEPER) act(number);
@@ -304,7 +307,7 @@ class World implements SimulatedWorld {
   readonly #living = (): readonly Process[] =>
     [...this.#processes.values()].filter((process) => process.state === "running");
 
-  /** What workers have left whose main process has ended. */
+  /** Processes of workers whose main process has ended. */
   #rests(): readonly LeftProcess[] {
     return [...this.#processes.values()].flatMap(({ state, pid, startTime, environment }) =>
       state === "lingering" ? [{ pid: pid + FIRST_OF_RESTS, startTime: startTime + 1, environment, first: pid }] : [],
@@ -382,7 +385,7 @@ class World implements SimulatedWorld {
 
   #isKilledAt(life: SupervisorLife, moment: Moment): boolean {
     if (this.#killing === "never" || !this.#fate.chance(this.#isCalm ? 0.02 : 0.05)) return false;
-    // One that dies before it has attached is followed by another only after a pause.
+    // If one dies before it has attached, the next one starts only after a pause.
     if (this.#killing === "unnoticed" && !life.hasAttached) return false;
     this.#kills += 1;
     this.#trace.push(`${this.#now} the supervisor is killed ${moment}`);
@@ -438,7 +441,7 @@ class World implements SimulatedWorld {
     if (kindOf(worker) === "upgradeCheck") return this.#check(worker);
     if (kindOf(worker) === "measurement") return this.#measure(command);
     const before = this.#processes.get(worker);
-    // Where nobody is left of a service, the next keeper begins anew, with its numbers too.
+    // If no worker of a service is left, the next keeper begins again, with its numbers too.
     if (before && (before.state !== "gone" || this.#keepers === 1))
       this.#fail(`the number of worker ${worker} was used before`);
     const wrong = this.#left.started(command);
@@ -458,7 +461,7 @@ class World implements SimulatedWorld {
     this.after(behaviour.spawnMs, () => this.#begin(worker, process));
   }
 
-  /** The new program of an upgrade is asked: it says what it is, and ends; some are not what they should be. */
+  /** The check of an upgrade: the new program answers and ends; some answers are wrong. */
   #check(worker: number): void {
     this.after(1, () => this.#keeper.processStarted(worker, 99, this.#now));
     const fails = this.#upgradeFate.chance(0.1);
@@ -468,7 +471,7 @@ class World implements SimulatedWorld {
     });
   }
 
-  /** Says how large the workers are that it was told of; some end without a word. */
+  /** Reports the memory of the given workers. Some measurements end without a result. */
   #measure({ worker, args }: CommandOf<"spawn">): void {
     const fails = this.#sizes.chance(0.2);
     const lines = args.flatMap((word) => {
@@ -507,7 +510,7 @@ class World implements SimulatedWorld {
       this.#exitAfter(behaviour.startMs + behaviour.dieAfterMs, worker, process, behaviour.dieWith);
   }
 
-  /** What it says beside READY=1. */
+  /** Sends its messages other than READY=1. */
   #speak(worker: number, process: Process): void {
     const { startMs, words, wordsAfterMs, forgetsWatchdog } = process.behaviour;
     if (words !== null) this.after(startMs + wordsAfterMs, () => this.#notify(worker, process, words));
@@ -534,13 +537,13 @@ class World implements SimulatedWorld {
       return this.after(afterMs, () => this.#empty(worker, process));
     }
     if (signal === SIGNALS.SIGKILL) return this.#exitAfter(5, worker, process, "SIGKILL");
-    // What only the keeper held is lost with it.
+    // Descriptors that only the keeper held are lost with it.
     const leaves = this.#keeperFate === "dies" ? 0 : this.#random.pick([0, 0, 0, 1, 3]);
     for (let left = leaves; left > 0; left--) this.#leave(worker, process);
     this.#exitAfter(ignoresTerm ? PATIENCE_MS : stopMs, worker, process, "exit 0");
   }
 
-  /** It leaves a descriptor for whoever comes after it. */
+  /** It stores a descriptor for a later worker. */
   #leave(worker: number, process: Process): void {
     const sender = { pid: process.pid, uid: 0, gid: 0 };
     const how = this.#random.pick(["sent", "numbered"] as const);
@@ -555,7 +558,7 @@ class World implements SimulatedWorld {
   }
 
   #exit(worker: number, process: Process, how: string): void {
-    // Killed by a signal before it was executed: it cannot go before it is there.
+    // It was signalled before it was executed, so it ends as soon as it runs.
     if (process.state === "starting") return this.#exitAfter(1, worker, process, how);
     if (process.state === "gone" || process.state === "lingering") return;
     this.#keeper.processSays(worker, "last words");
@@ -566,19 +569,19 @@ class World implements SimulatedWorld {
     this.#keeper.mainProcessExited(worker, process.ending, rest.count);
   }
 
-  /** Nothing of it is left. */
+  /** All of its processes have ended. */
   #empty(worker: number, process: Process): void {
     if (process.state === "gone") return;
     process.state = "gone";
     this.#keeper.processExited(worker, process.ending);
   }
 
-  // What has to hold ---------------------------------------------------------------------------------------------------
+  // Invariants --------------------------------------------------------------------------------------------------------
 
-  /** Nobody asks and nothing breaks any more: rollouts have ended, everybody is answered, and all that should run does. */
+  /** With no more requests and failures: rollouts have ended, requests are answered, and all wanted workers run. */
   #expectRest(): void {
     const service = this.#journalled("service");
-    // Where a failed rollout restores nothing, workers of both generations may be what is there.
+    // If a rollback restores nothing, the workers may be of both generations.
     const isMixed = service?.rollout?.rollingBack?.told && !service.manner.restores;
     if (service?.rollout && !isMixed) this.#fail("a rollout did not end");
     if (service?.pendingRecord) this.#fail("a record did not end");
@@ -611,7 +614,7 @@ class World implements SimulatedWorld {
     this.#expectRecord();
   }
 
-  /** Whenever the machine is switched off, the record can be read whole: each good run once, in order, and not too many. */
+  /** At any time, the record can be read completely: each good deploy once, in order, and not too many. */
   #expectRecord(): void {
     const text = this.#files.get(RECORD);
     if (text === undefined || text === this.#checkedRecord) return;
@@ -635,7 +638,7 @@ const endingOf = (how: string): Ending => {
   return { ending: 1, status: how === "SIGKILL" ? SIGNALS.SIGKILL : SIGNALS.SIGSEGV };
 };
 
-/** What only an upgrade has done, and leaves nothing behind. */
+/** Commands of an upgrade that have no lasting effect. */
 const isOfUpgrade = (command: Command): boolean =>
   UPGRADE_COMMANDS.has(command.kind) ||
   (command.kind === "spawn" && kindOf(command.worker) === "upgradeCheck") ||
@@ -645,7 +648,7 @@ const UPGRADE_COMMANDS: ReadonlySet<Command["kind"]> = new Set([
   "rehearse",
   "replaceSupervisor",
   "setProgram",
-  // A look at what is there.
+  // Only checks.
   "watchName",
   "execute",
 ]);
@@ -656,5 +659,5 @@ const CHECKED = new TextEncoder().encode(
 
 const READY = new TextEncoder().encode("READY=1");
 
-/** What the original crank left: it is started again. */
+/** A record of the original crank, which this crank deploys when it starts. */
 const OLD_RECORD = `${JSON.stringify({ cwd: "/", command: ["/bin/server"], start_timeout: 3e9, stop_timeout: 1e9 })}\n`;

@@ -1,4 +1,4 @@
-// The simulated keeper's commands: what each does in a world without a kernel, and which handles and barriers there are.
+// The simulated keeper's commands: what each does without a kernel, with the handles and barriers.
 import { COMMANDS, type Command, type Greeting } from "../../src/keeper/protocol.ts";
 import type { PostedEvent } from "./events.ts";
 import type { SimulatedStreams } from "./streams.ts";
@@ -11,27 +11,27 @@ const EEXIST = 17;
 const QUEUE_LIMIT = 4096;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-/** Of the socket behind a handle: a simulated /proc shows it. */
+/** The inode of handle 0's socket, as a simulated /proc shows it. */
 const FIRST_INODE = 70;
 
-/** What commands are carried out on, and how what comes of them is told. */
+/** What commands act on, and how their results are reported. */
 export type Surface = {
   readonly world: SimulatedWorld;
   readonly workers: SimulatedWorkers;
   readonly streams: SimulatedStreams;
   readonly post: (happening: PostedEvent) => void;
-  /** Takes a descriptor that came with an outstanding event; false if it is not there. */
+  /** Takes a descriptor that came with an outstanding event; false if there is none. */
   readonly takeDescriptor: (event: number, index: number) => boolean;
-  /** Starts the supervisor that is to take the other's place. */
+  /** Starts the supervisor that is to replace the present one. */
   readonly candidate: () => void;
-  /** Lets another keeper's program try to take over. */
+  /** Lets another keeper's program test a takeover. */
   readonly rehearse: () => void;
 };
 
 export class SimulatedCommands {
   readonly #surface: Surface;
   readonly #handles = new Map<number, Uint8Array>();
-  /** Of the handles, those that are told of when their peer hangs up. */
+  /** The handles for which a hangup of the peer is reported. */
   readonly #polled = new Set<number>();
   #barriers: { readonly token: number; readonly start: number }[] = [];
   #exit: CommandOf<"exit"> | null = null;
@@ -41,12 +41,12 @@ export class SimulatedCommands {
     this.#surface = surface;
   }
 
-  /** The status that the keeper was told to end with; null: it was not. */
+  /** The status with which the keeper was told to exit; null: it was not. */
   get exitStatus(): number | null {
     return this.#exit?.status ?? null;
   }
 
-  /** Whether the keeper was told to execute itself anew; asking takes that back. */
+  /** Whether the keeper was told to re-execute itself. Resets the flag. */
   takeExecution(): boolean {
     const executes = this.#executes;
     this.#executes = false;
@@ -62,7 +62,7 @@ export class SimulatedCommands {
     }));
   }
 
-  /** Tells of the barriers behind which everything is decided. */
+  /** Reports the barriers for which all earlier starts are decided. */
   checkBarriers(): void {
     const { workers, post } = this.#surface;
     for (let barrier = this.#barriers[0]; barrier && workers.isDecided(barrier.start); barrier = this.#barriers[0]) {
@@ -71,7 +71,7 @@ export class SimulatedCommands {
     }
   }
 
-  /** What only a kernel can do is taken as done. */
+  /** Commands that only a kernel could carry out count as done. */
   applyEffect(command: Command): void {
     const { world, workers, streams } = this.#surface;
     world.carriedOut(command);
@@ -162,7 +162,7 @@ export class SimulatedCommands {
     this.#surface.post({ kind: "opened", handle, ...told, address });
   }
 
-  /** The name of a socket's file was gone; what became of it. */
+  /** The name of a socket's file was gone; `state`: its state now. */
   changeName(handle: number, state: number): void {
     if (this.#handles.has(handle)) this.#surface.post({ kind: "nameChanged", handle, state, pid: 0, errno: 0 });
   }
@@ -179,7 +179,7 @@ export class SimulatedCommands {
     this.#hold(handle);
   }
 
-  /** Every number is open in a process that is there. */
+  /** Every descriptor number is open in a living process. */
   #take(command: CommandOf<"takeDescriptor">): void {
     const { handle, pid, startTime } = command;
     const taken = this.#surface.world.takeDescriptor(command);
@@ -205,7 +205,7 @@ export class SimulatedCommands {
     else this.#polled.delete(handle);
   }
 
-  /** The peer of a handle hangs up. Told once. */
+  /** The peer of a handle hangs up. Reported once. */
   hangUp(handle: number): void {
     if (this.#polled.delete(handle)) this.#surface.post({ kind: "hungUp", handle });
   }

@@ -1,16 +1,16 @@
-// The simulated keeper's queue of events that no commit has consumed, with their numbers and times.
+// The simulated keeper's queue of unconsumed events, with their numbers and times.
 import type { EventKind, KeeperEvent } from "../../src/keeper/protocol.ts";
 import { MESSAGES } from "../../src/keeper/protocol.ts";
 
 type WithoutHeader<E> = E extends KeeperEvent ? Omit<E, "seq" | "happenedAt" | "deliveredAt"> : never;
-/** An event as it is told, before it has a number and times. */
+/** An event before it has a number and times. */
 export type PostedEvent = WithoutHeader<KeeperEvent>;
 
 type Queued = {
   readonly seq: number;
   readonly happenedAt: number;
   readonly happening: PostedEvent;
-  /** Which of the descriptors that came with it somebody has taken. */
+  /** The descriptors of this event that were taken. */
   readonly taken: Set<number>;
   blamed: number;
 };
@@ -31,7 +31,7 @@ export class EventQueue {
     this.#onGone = onGone;
   }
 
-  /** The numbers of the last event that was made, delivered to this supervisor, consumed. */
+  /** The numbers of the last event that was posted, delivered to this supervisor, and consumed. */
   get last(): number {
     return this.#last;
   }
@@ -54,7 +54,7 @@ export class EventQueue {
     this.#queue.push({ seq: this.#last, happenedAt, happening, taken: new Set(), blamed: 0 });
   }
 
-  /** Takes over a descriptor of an outstanding datagram; false if it is not there. */
+  /** Takes a descriptor of an outstanding datagram; false if there is none. */
   takeDescriptor(seq: number, index: number): boolean {
     const event = this.#queue.find((queued) => queued.seq === seq);
     if (event?.happening.kind !== "datagram") return false;
@@ -63,22 +63,22 @@ export class EventQueue {
     return true;
   }
 
-  /** Starts again with the first outstanding one, for a new supervisor. */
+  /** Begins again with the first outstanding event, for a new supervisor. */
   rewind(): void {
     this.#delivered = this.#consumed;
   }
 
-  /** The next one that this supervisor has not been given, or null. */
+  /** The next event that this supervisor has not received, or null. */
   deliver(): KeeperEvent | null {
     const queued = this.#queue.find((event) => event.seq > this.#delivered);
     if (!queued) return null;
     this.#delivered = queued.seq;
     const { seq, happenedAt, happening } = queued;
-    // An event without its header, and the header.
+    // A body and a header are an event.
     return { ...happening, seq, happenedAt, deliveredAt: this.#now() } as KeeperEvent;
   }
 
-  /** Everything up to `seq` is done. */
+  /** Removes all events up to `seq`. */
   consume(seq: number): void {
     while (this.#queue[0] && this.#queue[0].seq <= seq) {
       const gone = this.#queue.shift();
@@ -87,7 +87,10 @@ export class EventQueue {
     this.#consumed = Math.max(this.#consumed, seq);
   }
 
-  /** The first outstanding one was delivered, and its supervisor died of itself; how often that has happened to it. */
+  /**
+   * A supervisor crashed after the first outstanding event was delivered. Returns how often this has happened with that
+   * event.
+   */
   blameFirst(): number {
     const [first] = this.#queue;
     if (!first || first.seq > this.#delivered) return 0;
@@ -95,7 +98,7 @@ export class EventQueue {
     return first.blamed;
   }
 
-  /** Replaces the first one, if it is a line or a datagram, by a report that takes its number. */
+  /** Replaces the first event, if it is a line or a datagram, by a `setAside` event with its number. */
   setFirstAside(): boolean {
     const [first] = this.#queue;
     if (first?.happening.kind !== "line" && first?.happening.kind !== "datagram") return false;

@@ -1,10 +1,10 @@
-// What holds in every step, as predicates over (state before, event, state after, effects). For the tests and the
-// simulator; crank itself does not run them. Each says what is wrong, or null.
+// Invariants of every step, as predicates over (state before, event, state after, effects). For the tests and the
+// simulator; crank itself does not run them. Each returns what is wrong, or null.
 //
-// "Told to go" is the first stop step of a worker. What holds in a rollout holds on the way back as well, with the
-// current generation in the place of the incoming one, and so it does where a dismissed worker of the current generation
-// is replaced. A superseded generation's available workers go by the rules of
-// the rollout that superseded it. Exempt are shutdown, and the way back to nothing: there, everything goes at once.
+// "Told to go" means that a worker's first stop step was taken. Invariants of a rollout hold in a rollback too, with
+// the current generation in the place of the incoming one, and while an evicted worker of that one is replaced.
+// Available workers of a superseded generation follow the rules of the rollout that superseded it. A shutdown, and a
+// rollback without a previous generation, are exempt: there, everything stops at once.
 
 import type { Effect } from "../../src/core/model/effects.ts";
 import type { CoreEvent } from "../../src/core/model/events.ts";
@@ -28,7 +28,9 @@ export type Transition = {
 
 export type Invariant = (transition: Transition) => string | null;
 
-/** 1. If a rollout tells an available worker to go, at least N − U are left available (N and U of the generation that is wanted). */
+/**
+ * 1. If a rollout tells an available worker to go, at least N − U stay available (N and U of the wanted generation).
+ */
 export const keepsAvailable: Invariant = (transition) => {
   const told = availableToldToGo(transition);
   if (told.length === 0 || isGoingDown(transition.after)) return null;
@@ -41,13 +43,13 @@ export const keepsAvailable: Invariant = (transition) => {
     return `outside of a rollout, available workers were told to go: ${told.join(", ")}`;
   const floors = actingGenerations(transition).map(({ instances, spec }) => instances - spec.unavailable);
   if (floors.length === 0) return null;
-  // Without surge and unavailable nothing could be replaced; such a spec counts as unavailable 1.
+  // Without surge and unavailable nothing could be replaced, so such a spec counts as unavailable 1.
   const slack = actingGenerations(transition).some(({ spec }) => spec.surge === 0 && spec.unavailable === 0) ? 1 : 0;
   const floor = Math.min(...floors) - slack;
   return left >= floor ? null : `${left} available left, ${floor} have to be; told to go: ${told.join(", ")}`;
 };
 
-/** 2. If a rollout with a surge tells an available worker to go, N stay available: its replacement is among them. */
+/** 2. If a rollout with a surge tells an available worker to go, N stay available, its replacement included. */
 export const replacesFirst: Invariant = (transition) => {
   const told = availableToldToGo(transition);
   if (told.length === 0 || isGoingDown(transition.after) || transition.event.kind === "scale") return null;
@@ -59,8 +61,8 @@ export const replacesFirst: Invariant = (transition) => {
 };
 
 /**
- * 3. No start in a rollout brings starting + ready above N + S (what a larger generation before it had is not its doing).
- * Without a surge, all processes count, those that are stopping too. Outside of a rollout, no start brings them above N.
+ * 3. No start in a rollout brings starting + ready above N + S, unless a larger generation did before. Without a surge,
+ * all processes count, stopping ones too. Outside of a rollout, no start brings them above N.
  */
 export const boundsSurge: Invariant = (transition) => {
   const { after, effects, event } = transition;
@@ -73,7 +75,7 @@ export const boundsSurge: Invariant = (transition) => {
     return alive <= places ? null : `${alive} workers in ${places} places outside of a rollout`;
   }
   const acting = actingGenerations(transition);
-  // A fleet comes all at once, however many there are already.
+  // A fleet starts all at once, however many workers there are already.
   if (after.service.rollout?.order === "fleet") return null;
   const limit = Math.max(...acting.map(({ instances, spec }) => instances + spec.surge));
   if (alive > limit) return `${alive} starting or ready, ${limit} are allowed`;
@@ -83,15 +85,15 @@ export const boundsSurge: Invariant = (transition) => {
 };
 
 /**
- * Whoever is told to go while serving has a place: of those who have served, no more than the spec says are stopping.
- * Scaling down, a shutdown and the way back to nothing ask for no place.
+ * A serving worker is only told to go while fewer are draining than the spec's limit. Exempt are scaling down, a
+ * shutdown, and a rollback without a previous generation.
  */
 export const boundsDraining: Invariant = (transition) => {
   const told = availableToldToGo(transition);
   if (told.length === 0 || isGoingDown(transition.after) || transition.event.kind === "scale") return null;
   const acting = actingGenerations(transition);
   const limits = acting.map(({ spec }) => spec.maxDraining ?? Number.POSITIVE_INFINITY);
-  // Of a generation that was scaled down while another one was wanted, the way back finds more than there should be.
+  // If a generation was scaled down while another one was wanted, a rollback finds too many of its workers.
   const isExcess = ({ generation, ...worker }: Worker): boolean =>
     acting.some(({ number }) => number === generation) && !("dismissal" in worker);
   const before = told.flatMap((id) => findWorker(transition.before.workers, id) ?? []);
@@ -101,7 +103,10 @@ export const boundsDraining: Invariant = (transition) => {
   return limits.length === 0 || draining <= limit ? null : `${draining} drain, and ${limit} may`;
 };
 
-/** In its pause a rollout begins no replacement: it starts nothing but what is missing, and without a surge it stops nobody who serves. */
+/**
+ * In its pause a rollout begins no replacement: it starts only missing workers, and without a surge it stops no serving
+ * one.
+ */
 export const keepsPause: Invariant = (transition) => {
   const { before, event, after, effects } = transition;
   const until = before.service.pausedUntil;
@@ -117,7 +122,7 @@ export const keepsPause: Invariant = (transition) => {
   return starts === 0 || serving <= wanted.instances ? null : `${starts} started in the pause, ${serving} there`;
 };
 
-/** Nobody is replaced for age or size while anything else is under way. */
+/** No worker is replaced for age or size while anything else is in progress. */
 export const recyclesOneByOne: Invariant = ({ before, after, effects }) => {
   const recycled = effects.flatMap((effect) =>
     effect.kind === "event" && effect.event.kind === "workerDismissed" && serves(effect.event.reason)
@@ -132,13 +137,16 @@ export const recyclesOneByOne: Invariant = ({ before, after, effects }) => {
   return isBusy || before.service.owed > 0 ? "one is being replaced already" : null;
 };
 
-/** 4. Requests are neither lost nor answered twice; crank ends once, when the last worker is gone and everybody has been answered. */
+/**
+ * 4. Requests are neither lost nor answered twice. Crank ends once, when the last worker is gone and all requests are
+ * answered.
+ */
 export const answersOnce: Invariant = ({ before, event, after, effects }) => {
   const open = new Set(openRequests(before));
   if ((event.kind === "run" || event.kind === "scale" || event.kind === "shutdown") && event.request !== null) {
     open.add(event.request);
   }
-  // Who asked a crank that was killed is not there any more.
+  // Clients of a killed crank have lost their connections.
   if (event.kind === "adopted")
     for (const request of [...open]) if (!event.requests.includes(request)) open.delete(request);
   for (const effect of effects) {
@@ -163,7 +171,7 @@ const endsOnce: Invariant = ({ before, event, after, effects }) => {
   return null;
 };
 
-/** 5. The record changes by a completed rollout, and by nothing else; so does what is current. */
+/** 5. The record and the current generation change only by a completed rollout. */
 export const recordsDeploys: Invariant = ({ before, after, effects }) => {
   const completed = effects.flatMap((effect) =>
     effect.kind === "event" && effect.event.kind === "rolloutComplete" ? [effect.event.generation] : [],
@@ -192,7 +200,7 @@ export const survivesKill: Invariant = ({ before, event, after, effects }) => {
     : "another state after a restart";
 };
 
-/** Beside the six: the history has each generation once, in order, and no more of them than are kept. */
+/** Beside the six: the history has each generation once, in order, and at most as many as are kept. */
 export const keepsHistory: Invariant = ({ after: { history, service } }) => {
   const numbers = history.map(({ generation }) => generation);
   if (numbers.length > HISTORY_LENGTH) return `${numbers.length} good runs are kept`;
@@ -202,7 +210,7 @@ export const keepsHistory: Invariant = ({ after: { history, service } }) => {
   return newest < service.nextGeneration ? null : `${service.nextGeneration} is to follow on ${newest}`;
 };
 
-/** Whatever is referred to exists, ids are never used again, and only who is there is signalled. */
+/** Everything that is referred to exists, ids are never reused, and only existing workers are signalled. */
 export const isWellFormed: Invariant = ({ before, after, effects }) => {
   const indexes = new Set<number>();
   for (const worker of allWorkers(after.workers)) {
@@ -221,7 +229,10 @@ export const isWellFormed: Invariant = ({ before, after, effects }) => {
   return null;
 };
 
-/** A worker whose main process has ended is stopping, what is left of it has been signalled, and it is gone only with that. */
+/**
+ * A worker whose main process has ended is stopping. The rest of its tree was signalled, and the worker is gone only
+ * with it.
+ */
 export const endsTrees: Invariant = ({ before, event, after, effects }) => {
   if (event.kind === "mainExited" && findWorker(before.workers, event.worker)) {
     const worker = findWorker(after.workers, event.worker);
@@ -241,7 +252,7 @@ export const endsTrees: Invariant = ({ before, event, after, effects }) => {
 
 const hasRest = (worker: Worker | undefined): boolean => worker?.kind === "stopping" && worker.rest !== undefined;
 
-/** What is kept of all workers is what would be counted. */
+/** The kept counts of workers equal those counted anew. */
 export const keepsCounts: Invariant = ({ before, event, after }) =>
   after.workers === before.workers && after.generations === before.generations
     ? null
@@ -262,7 +273,7 @@ const CHEAP: Readonly<Record<string, Invariant>> = {
   keepsCounts,
 };
 
-/** All that is wrong with a step, but for `survivesKill`, which costs as much as everything else together. */
+/** All violations of a step, except of `survivesKill`, which takes as long as all others together. */
 export const violations = (transition: Transition): readonly string[] =>
   Object.entries(CHEAP).flatMap(([name, invariant]) => {
     const wrong = invariant(transition);
@@ -294,7 +305,10 @@ const isInRollout = ({ before, after, effects }: Transition): boolean =>
   after.service.rollout !== null ||
   effects.some((effect) => effect.kind === "event" && effect.event.kind === "rolloutStarted");
 
-/** The generations that this step wanted: one, or two when the rollout turned back in it. Empty on the way back to nothing. */
+/**
+ * The generations that this step wanted: one, or two if the rollout was rolled back in it. Empty in a rollback without
+ * a previous generation.
+ */
 const actingGenerations = ({ before, event, after, effects }: Transition): Generation[] => {
   const started = effects.some((effect) => effect.kind === "event" && effect.event.kind === "rolloutStarted");
   const turned = effects.some((effect) => effect.kind === "event" && effect.event.kind === "rolloutRolledBack");
@@ -314,7 +328,7 @@ const actingGenerations = ({ before, event, after, effects }: Transition): Gener
   });
 };
 
-/** The current generation; where nobody is respawned, with no more workers than are left, or owed to those that were dismissed. */
+/** The current generation; without respawn, with only as many workers as are left or owed. */
 const poolAfter = (after: State): Generation[] => {
   const current = currentOf(after);
   if (!current || respawns(after.service, current)) return current ? [current] : [];
@@ -338,5 +352,5 @@ const isGoingDown = ({ service }: State): boolean => service.phase.kind === "sto
 
 const hasEnded = ({ service }: State): boolean => service.phase.kind === "stopping" && service.phase.ended;
 
-// What is plain JSON comes back as what it was.
+// Plain JSON has the same type after the round trip.
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;

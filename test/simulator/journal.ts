@@ -1,5 +1,6 @@
-// The journal file that a simulated keeper leaves when it is killed, as the real one writes it (docs/reference/keeper-protocol.md,
-// "The journal"): all entries as they are, and the commands of the last batch if they may have been carried out or not.
+// The journal file that a simulated keeper leaves when it is killed, in the real format
+// (docs/reference/keeper-protocol.md, "The journal"): all entries, and the commands of the last batch if they may or
+// may not have been carried out.
 import { checksum, type ListedCommand } from "../../src/keeper/journal.ts";
 import { COMMANDS, type Command } from "../../src/keeper/protocol.ts";
 

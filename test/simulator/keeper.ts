@@ -1,6 +1,5 @@
-// A keeper without a kernel: it speaks the same frames and keeps the same rules in a world of virtual time, so that the
-// whole supervisor can be run against it, killed between any two steps and started again. The conformance tests hold it
-// against the real one.
+// A keeper without a kernel. It uses the same frames and rules in virtual time, so that the whole supervisor can be run
+// against it, killed between any two steps and started again. The conformance tests compare it with the real one.
 import { FrameError } from "../../src/keeper/frame-plans.ts";
 import { CommandDecoder } from "../../src/keeper/frames.ts";
 import { type Command, type Greeting, LIMITS, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
@@ -24,10 +23,10 @@ const BOOT_ID = "simulated";
 
 const NEVER = 2 ** 40;
 
-/** When a supervisor is listened to. */
+/** States in which a supervisor is listened to. */
 const HEARD: ReadonlySet<string> = new Set(["starting", "attached", "leaving"]);
 
-/** A commit is no part of what is counted: length, code, two numbers. */
+/** A commit does not count for the batch's size: length, code, two numbers. */
 const COMMIT_BYTES = 4 + 1 + 8 + 8;
 
 export class SimulatedKeeper {
@@ -47,7 +46,7 @@ export class SimulatedKeeper {
   #executions = 0;
   #batches = 0;
   #hasJournalFile = false;
-  /** Of the last batch, while nothing says that they are carried out. */
+  /** The commands of the last batch, while it is not known whether they were carried out. */
   #unconfirmed: readonly Command[] = [];
 
   constructor(world: SimulatedWorld, facts: SimulatedFacts) {
@@ -82,7 +81,7 @@ export class SimulatedKeeper {
 
   // What happens to it -------------------------------------------------------------------------------------------------
 
-  /** Bytes from the supervisor, as many as came. */
+  /** Bytes from the supervisor, in any pieces. */
   hear(bytes: Uint8Array): void {
     if (!HEARD.has(this.#supervision.state)) return;
     this.#batchBytes += bytes.length;
@@ -97,12 +96,12 @@ export class SimulatedKeeper {
     this.#attend();
   }
 
-  /** The supervisor ended by itself, or of a signal. */
+  /** The supervisor exited, or a signal ended it. */
   supervisorEnded(death: Death): void {
     this.#happen(() => this.#supervision.ended(death));
   }
 
-  /** It is killed with SIGKILL, and its supervisor with it; the world is told what it leaves. */
+  /** The keeper and its supervisor are killed with SIGKILL. The world gets the journal file that is left. */
   kill(): void {
     if (this.#supervision.state === "over") return;
     this.#supervision.end();
@@ -145,22 +144,22 @@ export class SimulatedKeeper {
   peerHangsUp(handle: number): void {
     this.#happen(() => this.#commands.hangUp(handle));
   }
-  /** The name of a socket's file was gone. `state`: what became of it, see NAME_STATES. */
+  /** The name of a socket's file was gone. `state`: its state now (NAME_STATES). */
   nameChanges(handle: number, state: number): void {
     this.#happen(() => this.#commands.changeName(handle, state));
   }
-  /** A worker's main process has ended, and \`rest\` others of its tree have not. */
+  /** A worker's main process has ended, and `rest` others of its tree have not. */
   mainProcessExited(worker: number, ending: Ending, rest: number): void {
     this.#happen(() => this.#workers.mainExited(worker, ending, rest));
   }
   processesKilled(worker: number, processes: readonly { readonly pid: number; readonly command: string }[]): void {
     this.#happen(() => this.#workers.killed(worker, processes));
   }
-  /** Nothing of the worker is left. */
+  /** All processes of the worker have ended. */
   processExited(worker: number, ending: Ending): void {
     this.#happen(() => this.#workers.exited(worker, ending));
   }
-  /** A client connects to the listening handle; the connection's number. */
+  /** A client connects to the listening handle. Returns the connection's number. */
   clientConnects(listener: number, peer = { pid: 1, uid: 0, gid: 0 }): number {
     return this.#streams.connect(listener, peer);
   }
@@ -171,14 +170,14 @@ export class SimulatedKeeper {
     this.#happen(() => this.#streams.hangUp(connection));
   }
 
-  /** How many workers are not gone. */
+  /** The number of workers that are not gone. */
   get workersAlive(): number {
     return this.#workers.alive;
   }
   get isAsleep(): boolean {
     return this.#supervision.state === "asleep";
   }
-  /** A key's value in the journal. */
+  /** The value of a journal key. */
   journalled(key: string): Uint8Array | undefined {
     return this.#journal.get(key);
   }
@@ -192,7 +191,7 @@ export class SimulatedKeeper {
     this.#attend();
   }
 
-  /** Between any two things: what has to be told is told, and who is needed is started. */
+  /** After every change: reports what is due, and starts a supervisor if one is needed. */
   #attend(): void {
     this.#commands.checkBarriers();
     this.#considerTick();
@@ -257,7 +256,7 @@ export class SimulatedKeeper {
 
   #take(command: Command): void {
     if (!this.#supervision.isThere) return;
-    // It is being let go already.
+    // It is already being released.
     if (this.#supervision.state === "leaving" && command.kind === "idle") return;
     const standsAlone = command.kind === "attach" || command.kind === "idle";
     const isKey = command.kind === "put" || command.kind === "remove";
@@ -284,7 +283,7 @@ export class SimulatedKeeper {
     this.#supervision.release();
   }
 
-  /** The batch is whole: first the journal, then the commands, then what it consumed is done. */
+  /** The batch is complete: first the journal changes, then the commands, then its events are consumed. */
   #commit(commit: CommandOf<"commit">): void {
     if (commit.consumed > this.#events.delivered) return this.#supervision.kill();
     const batch = this.#batch;
@@ -326,7 +325,7 @@ export class SimulatedKeeper {
     });
   }
 
-  /** A tick is made only when nothing else is to be told. */
+  /** A tick is posted only when no other event is outstanding. */
   #considerTick(): void {
     if (this.#tickAt === 0 || this.#tickAt > this.#world.now() || this.#events.outstanding > 0) return;
     this.#events.post({ kind: "tick" }, this.#tickAt);

@@ -1,4 +1,4 @@
-// Whether what is kept of all workers is what would be counted now. For the invariants: counts everything, the plain way.
+// Whether the kept counts of workers equal those counted anew. For the invariants: counts everything in the plain way.
 import { oldAt } from "../../src/core/model/age.ts";
 import { earliestOf, NEVER, sizeOf } from "../../src/core/model/id-map.ts";
 import { type IdSet, nextId, sizeOf as sizeOfSet } from "../../src/core/model/id-set.ts";
@@ -17,7 +17,7 @@ import {
   workersDueAt,
 } from "../../src/core/model/workers.ts";
 
-/** What is kept wrongly; null: nothing. */
+/** The difference; null: none. */
 export const whatIsKeptWrongly = ({ workers, generations }: State, now: number): string | null => {
   const all = allWorkers(workers);
   if (all.length !== countWorkers(workers)) return `${countWorkers(workers)} workers, and ${all.length} are there`;

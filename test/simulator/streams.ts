@@ -1,4 +1,4 @@
-// The simulated keeper's control connections: what clients send becomes lines, what is written goes back to them.
+// The simulated keeper's control connections: bytes from clients become lines, and answers go back to them.
 import { LIMITS } from "../../src/keeper/protocol.ts";
 import type { PostedEvent } from "./events.ts";
 import type { CommandOf, Failing, SimulatedWorld } from "./world.ts";
@@ -6,11 +6,11 @@ import type { CommandOf, Failing, SimulatedWorld } from "./world.ts";
 type Peer = { readonly pid: number; readonly uid: number; readonly gid: number };
 type Connection = Peer & { readonly id: number; readonly listener: number; held: Uint8Array; hasSpoken: boolean };
 
-/** Before the supervisor knows of a stranger, and of a request's head. */
+/** Limits of a first line from an unknown client, and of an HTTP head. */
 const MOST_FIRST_LINE = 64 * 1024;
 const MOST_HEAD = 16 * 1024;
 
-/** Why a connection was closed, as in `closed`. */
+/** The reasons in `closed`. */
 const CLOSED = { byPeer: 0, byUs: 1, lineTooLong: 2 } as const;
 const NEWLINE = 10;
 const NOTHING = new Uint8Array(0);
@@ -20,7 +20,7 @@ export class SimulatedStreams {
   readonly #world: SimulatedWorld;
   readonly #post: (happening: PostedEvent) => void;
   readonly #connections = new Map<number, Connection>();
-  /** Listeners that HTTP requests come in on. */
+  /** Listeners for HTTP requests. */
   readonly #heads = new Set<number>();
   #last = 0;
 
@@ -50,7 +50,7 @@ export class SimulatedStreams {
     return this.#last;
   }
 
-  /** What a client sent, cut into lines; half a line is kept. */
+  /** Splits bytes from a client into lines; an incomplete line is kept. */
   receive(id: number, bytes: Uint8Array): void {
     const connection = this.#connections.get(id);
     if (!connection) return;
@@ -72,7 +72,7 @@ export class SimulatedStreams {
     this.#close(connection, CLOSED.lineTooLong);
   }
 
-  /** The first line of a request is told when its head has ended, and nothing of what follows. */
+  /** Delivers the first line of a request when its head is complete, and nothing after it. */
   #receiveHead(connection: Connection, bytes: Uint8Array): void {
     if (connection.hasSpoken) return;
     connection.held = joined(connection.held, bytes);
@@ -112,7 +112,7 @@ export class SimulatedStreams {
     return null;
   }
 
-  /** Only one that has said something is known to the supervisor, and only of such a one is the end told. */
+  /** The supervisor only knows connections that have delivered a line, so only their end is reported. */
   #close(connection: Connection, reason: number): void {
     this.#connections.delete(connection.id);
     if (reason !== CLOSED.byPeer) this.#world.hangUp(connection.id);

@@ -1,5 +1,5 @@
-// The simulated keeper's supervisors, one after the other: started, given time to answer, let go, blamed for their deaths
-// and started again after a pause. What they say is not heard here.
+// The simulated keeper's supervisors, one after the other: started, given time limits, released, blamed for crashes,
+// and restarted after a pause. Their commands are handled elsewhere.
 import { encodeMessages } from "../../src/keeper/frames.ts";
 import type { Greeting, Message } from "../../src/keeper/protocol.ts";
 import type { EventQueue } from "./events.ts";
@@ -7,7 +7,7 @@ import type { Ending } from "./workers.ts";
 import type { SimulatedSupervisor, SimulatedWorld } from "./world.ts";
 
 type State = "asleep" | "starting" | "attached" | "leaving" | "pausing" | "over";
-/** How a supervisor ended; `fromOutside` if nobody but somebody else can be blamed. */
+/** How a supervisor ended; `fromOutside`: by something outside of it, so that no event is to blame. */
 export type Death = Ending & { readonly fromOutside: boolean };
 
 const ANSWER_MS = 10_000;
@@ -20,13 +20,13 @@ const SIGKILL = 9;
 /** What the keeper does for it. */
 export type Hooks = {
   readonly hello: () => readonly Greeting[];
-  /** Forgets what the last one had begun to say. */
+  /** Forgets an incomplete batch of the last one. */
   readonly forget: () => void;
-  /** It was ended for being too slow. */
+  /** It was killed for being too slow. */
   readonly ended: (death: Death) => void;
-  /** The one that took the other's place has sent its first batch. */
+  /** The replacement has sent its first batch. */
   readonly settled: () => void;
-  /** It has ended before that. */
+  /** The replacement has ended before that. */
   readonly kept: (death: Death) => void;
 };
 
@@ -37,14 +37,14 @@ export class SimulatedSupervision {
   #state: State = "asleep";
   #supervisor: SimulatedSupervisor | null = null;
   #hasAttached = false;
-  /** It was the candidate, and has sent no batch yet. */
+  /** It is a replacement that has not sent a batch yet. */
   #isUnsettled = false;
   #oneAtATime = false;
   #crashes = 0;
   #failedStarts = 0;
   #stuckDeaths = 0;
   #consumedAtStart = 0;
-  /** Raised with each new time limit, so that an old one passes unnoticed. */
+  /** Raised with each new time limit, so that an old one has no effect. */
   #limit = 0;
   #owes = false;
 
@@ -63,7 +63,7 @@ export class SimulatedSupervision {
   get isThere(): boolean {
     return this.#supervisor !== null;
   }
-  /** How many have died since one slept. */
+  /** How many have died since one ended normally. */
   get crashes(): number {
     return this.#crashes;
   }
@@ -86,7 +86,7 @@ export class SimulatedSupervision {
     this.#answered();
   }
 
-  /** Lets another one take this one's place. */
+  /** Replaces this supervisor by the new one. */
   replace(): void {
     if (this.#state === "over") return;
     this.#drop();
@@ -94,14 +94,14 @@ export class SimulatedSupervision {
     this.start();
   }
 
-  /** The keeper is another one from here on, which starts a supervisor of its own. */
+  /** The keeper re-executed itself: the new one starts its own supervisor. */
   execute(): void {
     this.#drop();
     this.#isUnsettled = false;
     this.start();
   }
 
-  /** It has consumed what it was going to. */
+  /** The supervisor has committed a batch. */
   committed(): void {
     if (this.#isUnsettled) {
       this.#isUnsettled = false;
@@ -115,14 +115,14 @@ export class SimulatedSupervision {
     this.#answered();
   }
 
-  /** Lets it sleep. */
+  /** Lets the supervisor end. */
   release(): void {
     this.#state = "leaving";
     this.#limitTime();
     this.#tell([{ kind: "sleep" }]);
   }
 
-  /** Gives it the events that it has not been given: all of them, or one at a time. */
+  /** Delivers outstanding events to the supervisor: all of them, or one at a time. */
   deliver(): void {
     const events: Message[] = [];
     while (!this.#oneAtATime || this.#events.delivered <= this.#events.consumed) {
@@ -134,13 +134,13 @@ export class SimulatedSupervision {
     if (events.length > 0) this.#tell(events);
   }
 
-  /** Ends it for what it said, or did not say. */
+  /** Kills it for a wrong command, or for no answer. */
   kill(): void {
     this.#supervisor?.kill();
     this.#hooks.ended({ ending: 1, status: SIGKILL, fromOutside: false });
   }
 
-  /** It has ended. */
+  /** The supervisor has ended. */
   ended(death: Death): void {
     const before = this.#state;
     this.#supervisor = null;
@@ -161,7 +161,7 @@ export class SimulatedSupervision {
     else this.#pause(++this.#failedStarts);
   }
 
-  /** The keeper is gone, and so is it. */
+  /** The keeper is gone, and its supervisor with it. */
   end(): void {
     this.#state = "over";
     this.#supervisor?.kill();
@@ -178,7 +178,7 @@ export class SimulatedSupervision {
     this.#supervisor?.receive(encodeMessages(messages));
   }
 
-  /** It has to answer within the time limit from now on. */
+  /** The supervisor must answer within the time limit from now on. */
   #limitTime(): void {
     this.#owes = true;
     this.#limit += 1;

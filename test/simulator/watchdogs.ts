@@ -1,4 +1,4 @@
-// The simulated keeper's watchdogs: which worker has to say WATCHDOG=1, and who has not.
+// The simulated keeper's watchdogs: which workers must send WATCHDOG=1, and which have not.
 import type { PostedEvent } from "./events.ts";
 import type { CommandOf, SimulatedWorld } from "./world.ts";
 
@@ -28,7 +28,7 @@ export class SimulatedWatchdogs {
     this.#watchdogs.delete(worker);
   }
 
-  /** Whether nobody else has to hear of what a process said for a worker whose process is `own`. */
+  /** Whether the message is only for the watchdog, so that it is not delivered. `own`: the worker's own process. */
   hears(worker: number, own: number, sender: number, bytes: Uint8Array): boolean {
     const lines = decoder.decode(bytes).split("\n");
     if (!lines.includes("WATCHDOG=1")) return false;

@@ -11,9 +11,9 @@ type Worker = {
   startTime: number;
   state: State;
   tail: string[];
-  /** Nobody can collect how it ends. */
+  /** Its exit status cannot be collected. */
   readonly isAdopted: boolean;
-  /** How its main process has ended. */
+  /** How its main process ended. */
   ending: Ending | null;
 };
 
@@ -34,19 +34,19 @@ export class SimulatedWorkers {
   readonly #watchdogs: SimulatedWatchdogs;
   #starts = 0;
 
-  /** `ring` posts what happens by itself, between two other things. */
+  /** `ring` posts events that happen by themselves, not during a call. */
   constructor(world: SimulatedWorld, post: (happening: PostedEvent) => void, ring: (happening: PostedEvent) => void) {
     this.#world = world;
     this.#post = post;
     this.#watchdogs = new SimulatedWatchdogs(world, ring);
   }
 
-  /** Of all starts so far, how many. */
+  /** The number of starts so far. */
   get starts(): number {
     return this.#starts;
   }
 
-  /** Whether it is decided of the first `start` starts how they went. */
+  /** Whether the results of the first `start` starts are known. */
   isDecided(start: number): boolean {
     return ![...this.#workers.values()].some((worker) => worker.state === "starting" && worker.start <= start);
   }
@@ -88,7 +88,7 @@ export class SimulatedWorkers {
     this.#world.startProcess(command);
   }
 
-  /** Takes charge of a process that another keeper started. Why that is not possible, or null. */
+  /** Adopts a process that another keeper started. Returns why that failed, or null. */
   adopt(command: CommandOf<"adopt">): Failing | null {
     const { worker: id, pid, startTime } = command;
     const found = this.#world.adoptProcess(command);
@@ -106,7 +106,7 @@ export class SimulatedWorkers {
     this.#post({ kind: "spawned", worker: id, pid, startTime });
   }
 
-  /** It stays known until that is consumed: a hello lists everybody of whom there is still something to be told. */
+  /** It stays known until that is consumed: a hello lists every worker about which an event is outstanding. */
   notStarted(id: number, { step, errno }: Failing): void {
     const worker = this.#workers.get(id);
     if (worker?.state !== "starting") return;
@@ -114,7 +114,7 @@ export class SimulatedWorkers {
     this.#post({ kind: "spawnFailed", worker: id, step, errno });
   }
 
-  /** A signal to one that is gone is no error: its exit is on the way, or was told. */
+  /** Signalling a worker that is gone is not an error: its exit is outstanding or was delivered. */
   signal(command: CommandOf<"signal">): void {
     const worker = this.#workers.get(command.worker);
     if (worker && worker.state !== "told") this.#world.signalProcess(command.worker, command.signal);
@@ -143,7 +143,7 @@ export class SimulatedWorkers {
     if (this.#workers.get(command.worker)?.state === "running") this.#watchdogs.set(command);
   }
 
-  /** Whatever process it is, there is one. */
+  /** Any process is assumed to exist. */
   followMain({ worker: id, pid, startTime }: CommandOf<"followMain">): void {
     const worker = this.#workers.get(id);
     if (worker?.state !== "running") return;
@@ -151,19 +151,19 @@ export class SimulatedWorkers {
     this.#post({ kind: "moved", worker: id, pid, startTime });
   }
 
-  /** What is left for `sendDatagram` to a worker that is not there. */
+  /** Why `sendDatagram` to this worker fails; null: it is running. */
   missing(id: number): Failing | null {
     return this.#workers.get(id)?.state === "running" ? null : { step: "send", errno: ENOTCONN };
   }
 
-  /** Whether a process is there that began at this time. */
+  /** Whether there is a running process with this start time. */
   isThere(pid: number, startTime: number): boolean {
     for (const worker of this.#workers.values())
       if (worker.state === "running" && worker.pid === pid && worker.startTime === startTime) return true;
     return false;
   }
 
-  /** Its main process has ended, and so many others of its tree have not. */
+  /** Its main process has ended, and `rest` others of its tree have not. */
   mainExited(id: number, ending: Ending, rest: number): void {
     const worker = this.#workers.get(id);
     if (worker?.state !== "running") return;
@@ -173,14 +173,14 @@ export class SimulatedWorkers {
     this.#post({ kind: "mainExited", worker: id, pid: worker.pid, ...worker.ending, rest });
   }
 
-  /** Processes of its tree were ended by SIGKILL. */
+  /** Processes of its tree were killed. */
   killed(id: number, processes: readonly { readonly pid: number; readonly command: string }[]): void {
     const pids = processes.map(({ pid }) => pid);
     const commands = processes.map(({ command }) => command);
     this.#post({ kind: "killed", worker: id, count: processes.length, pids, commands });
   }
 
-  /** Nothing of it is left. */
+  /** All of its processes have ended. */
   exited(id: number, ending: Ending): void {
     const worker = this.#workers.get(id);
     if (worker?.state !== "running" && worker?.state !== "lingering") return;
@@ -191,7 +191,7 @@ export class SimulatedWorkers {
     this.#post({ kind: "exited", worker: id, pid: worker.pid, ...how, tail });
   }
 
-  /** The commit has consumed its exit, or that it was not started: the number's owner is forgotten. */
+  /** The commit has consumed its exit, or its failed start: it is forgotten. */
   endConsumed(id: number): void {
     if (this.#workers.get(id)?.state === "told") this.#workers.delete(id);
   }
