@@ -1,5 +1,5 @@
-// Bundles all commands for the engine, as one module: bundle.ts OUTPUT. `make` calls it. Names and lines stay readable, for
-// they are in stack traces; whitespace is not in the image.
+// Bundles all commands for the engine, as one module: bundle.ts OUTPUT. `make` calls it. Names and line breaks are kept
+// for stack traces; other whitespace is not in the image anyway.
 import { writeFileSync } from "node:fs";
 
 const built = await Bun.build({

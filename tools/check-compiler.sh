@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tries whether $CC makes a static program with threads, as the keeper is one. One sentence when it does not.
+# Checks that $CC can make a static program with threads, like the keeper. Prints one sentence if it cannot.
 set -u
 fail() {
   echo "crank: $*" >&2
@@ -7,7 +7,7 @@ fail() {
 }
 
 compiler=${CC:-cc}
-# $CC may hold arguments, "ccache gcc" for one.
+# $CC may contain arguments, such as "ccache gcc".
 command -v "${compiler%% *}" >/dev/null 2>&1 ||
   fail "a C compiler is missing ('$compiler' is not there): install one (on Debian and Ubuntu: apt-get install gcc libc6-dev) or name yours with make CC=..."
 

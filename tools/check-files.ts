@@ -1,9 +1,10 @@
-// Checks that only one module on each side opens, creates, renames, removes and gives away files: src/supervisor/os/files.ts and
-// keeper/app/files.c. `make check` runs it; it prints each call that is out of place and ends with status 1.
+// Checks that only one module on each side opens, creates, renames, removes and changes owners of files:
+// src/supervisor/os/files.ts and keeper/app/files.c. `make check` runs it; it prints each misplaced call and ends with
+// status 1.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What may be done elsewhere, and why that concerns no file of crank's own. */
+/** Calls that are allowed elsewhere, and why they do not concern crank's own files. */
 type Exceptions = Readonly<Record<string, { readonly names: readonly string[]; readonly why: string }>>;
 
 const IN_TYPESCRIPT: Exceptions = {
@@ -31,14 +32,16 @@ const IN_C: Exceptions = {
   "worker/start.c": { names: ["open"], why: "/proc/self/fd" },
 };
 
-/** Functions of node:fs that open a path, or change what is there; with and without Sync. */
+/** Functions of node:fs that open a path, or change what is at it; with and without Sync. */
 const OPENING =
   /^(open|opendir|openAsBlob|readFile|writeFile|appendFile|createReadStream|createWriteStream|rename|unlink|rm|rmdir|mkdir|mkdtemp|symlink|link|chmod|chown|lchmod|lchown|truncate|copyFile|cp|utimes|lutimes|promises)(Sync)?$/;
 
-/** The same of the host, whose other functions only look, or take a descriptor that was opened (`readBeside` is for /proc). */
+/**
+ * The same for the host. Its other functions only read status, or take an open descriptor (`readBeside` is for /proc).
+ */
 const HOST_CALLS = /\bfiles\s*\.(open|changeMode|makeDirectory|removeFile|rename|replace)\(/g;
 
-/** The same for C: those that only look (stat, access) are not among them. */
+/** The same for C, without functions that only read status (stat, access). */
 const CALLS =
   /\b(open|openat|openat2|creat|fopen|freopen|rename|renameat|renameat2|unlink|unlinkat|remove|rmdir|mkdir|mkdirat|mkfifo|mkfifoat|mknod|mknodat|symlink|symlinkat|link|linkat|chmod|fchmodat|chown|lchown|fchownat|truncate|bind|mkstemp|mkdtemp|tmpfile)\(([^,)]*)/g;
 const KERNELS_OWN = /^"\/(proc\/|dev\/null")/;

@@ -1,9 +1,9 @@
-// Checks the includes of keeper/, as docs/explanation/architecture.md draws them: which room may use which, that no file includes another in a
-// circle (a .c file and its header are one), and how many files a room has. `make check` runs it; it prints each place that is
-// wrong and ends with status 1.
+// Checks the includes of keeper/ against docs/explanation/architecture.md: which folder (room) may include which, that
+// there are no cycles (a .c file and its header count as one), and how many files a room has. `make check` runs it; it
+// prints each violation and ends with status 1.
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Which rooms a room may include from, besides itself, `app` and `protocol`. Those two are one ground: they include each other. */
+/** From which rooms a room may include, besides itself, `app` and `protocol`. These two may include each other. */
 const ROOMS: Readonly<Record<string, readonly string[] | "all">> = {
   app: [],
   protocol: [],
@@ -22,10 +22,10 @@ const ROOMS: Readonly<Record<string, readonly string[] | "all">> = {
 };
 const GROUND = ["app", "protocol"];
 
-/** Programs of their own, which the program's first function starts. No module of the keeper calls them. */
+/** Programs of their own, started by the main function. No module of the keeper calls them. */
 const STARTED_BY: Readonly<Record<string, string>> = { helpers: "main/main" };
 
-/** The poller is included by all that watches, and includes none of it: only the ground's clock. */
+/** Everything that watches includes the poller. The poller includes only the clock. */
 const ALONE: Readonly<Record<string, readonly string[]>> = { loop: ["app/clock"] };
 
 const MOST_FILES = 20;
@@ -66,7 +66,7 @@ const complaintAbout = ({ file, from, to }: Include): string | null => {
     : `${room} must not include from ${target} (${to}.h)`;
 };
 
-/** Circles of subjects, each told once. */
+/** Cycles, each reported once. */
 const circles = (): readonly string[] => {
   const needed = new Map<string, Set<string>>();
   for (const { from, to } of includes) if (from !== to) needed.set(from, (needed.get(from) ?? new Set()).add(to));

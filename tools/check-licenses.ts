@@ -1,15 +1,15 @@
-// Checks that the license of each npm package that is part of the program is in LICENSES/, from where it is installed: as the
-// package has it, below a line that names its version. check-licenses.ts BUNDLE.
+// Checks that LICENSES/ has the license of each npm package in the program: the text of the installed package, below a
+// line with its version. check-licenses.ts BUNDLE.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The package that the engine is translated from, and what else is in it; the packages of the bundle come on top. */
+/** The package that the engine is translated from, and its parts; the packages of the bundle are added. */
 const ENGINE = "quickjs-wasi";
 const IN_ENGINE = ["quickjs-ng", "wasi-libc"];
-/** What else is linked in, from the system. */
+/** Libraries of the system that are linked in. */
 const LINKED = ["glibc"];
 
-/** The bundler says of each module which file it was. */
+/** The bundler writes the file name of each module into the bundle. */
 const packagesIn = (bundle: string): readonly string[] => {
   const paths = bundle.matchAll(/^\/\/ .*\bnode_modules\/((?:@[^/\s]+\/)?[^/\s]+)\//gm);
   return [...new Set([...paths].map(([, name = ""]) => name))];

@@ -1,5 +1,5 @@
-// Checks the lock files: every package pinned with its checksum, none with the address it was downloaded from, so that
-// an install uses whichever registry npm is set up for. Also that no package runs a script of its own at install.
+// Checks the lock files: every package is pinned with its checksum, and none with a download address, so that an
+// install uses the registry that npm is set up for. Also checks that no package runs a script when it is installed.
 import { existsSync, readFileSync } from "node:fs";
 
 type Entry = {
@@ -9,11 +9,11 @@ type Entry = {
   readonly hasInstallScript?: boolean;
 };
 
-/** The project's own, and that of what only some tests want. */
+/** The project's own, and that of packages that only some tests need. */
 const LOCKS = ["package-lock.json", "test/deno/package-lock.json"];
 
 const complaintsAbout = (file: string): readonly string[] => {
-  // The lock file's format is npm's own (lockfileVersion 3); only the four members above are looked at.
+  // The format is npm's (lockfileVersion 3). Only the four members above are used.
   const lock = JSON.parse(readFileSync(file, "utf8")) as { readonly packages: Readonly<Record<string, Entry>> };
   return Object.entries(lock.packages)
     .filter(([path]) => path !== "")

@@ -1,14 +1,14 @@
-// Checks that imports point one way, as docs/explanation/architecture.md draws it: between the rooms of src/, between the folders inside a
-// room, and between modules, which never import each other in a circle; that no folder is larger than one can keep in mind; and
-// that the system is asked through src/host/ alone. Imports of types count as all others do.
-// `make check` runs it; it prints each place that is wrong and ends with status 1. (Globals of the runtime are for biome.json.)
+// Checks that imports point one way, as docs/explanation/architecture.md shows: between the folders (rooms) of src/,
+// between the folders in a room, and between modules, without cycles. Also checks that no folder is too large, and that
+// only src/host/ uses the system. Imports of types count like all others. `make check` runs it; it prints each
+// violation and ends with status 1. (biome.json checks globals of the runtime.)
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, sep } from "node:path";
 
-/** Which others each room or folder may import from. */
+/** From which others each room or folder may import. */
 type Allowed = Readonly<Record<string, readonly string[]>>;
 
-/** Which rooms of src/ a room may import from, besides itself. "node:" stands for the modules of the runtime. */
+/** From which rooms of src/ a room may import, besides itself. "node:" stands for the modules of the runtime. */
 const ROOMS: Allowed = {
   core: [],
   host: [],
@@ -23,7 +23,7 @@ const ROOMS: Allowed = {
 
 const BELOW = ["os", "state", "events", "systemd", "sockets"];
 
-/** The same for the folders inside a room. "" stands for the modules beside them. */
+/** The same for the folders in a room. "" stands for the modules beside them. */
 const FOLDERS: Readonly<Record<string, Allowed>> = {
   core: { model: [], worker: ["model"], pool: ["model", "worker"], "": ["model", "worker", "pool"] },
   supervisor: {
@@ -43,10 +43,10 @@ const FOLDERS: Readonly<Record<string, Allowed>> = {
   "supervisor/workers": { start: [], notify: ["start"], serving: ["start", "notify"] },
 };
 
-/** More files in one folder than this are more than one subject. */
+/** A folder with more files has more than one subject. */
 const MOST_FILES = 20;
 
-/** The clock and chance, as the language has them: they are the host's (`new Date(ms)` is none of it). */
+/** The clock and random numbers of the language, which only the host may use (`new Date(ms)` is allowed). */
 const ASKED_ELSEWHERE = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b/;
 const IMPORTED_LATE = /\bimport\(/;
 const MAY_ASK = ["host/node", "worker"];
@@ -69,11 +69,11 @@ const modules = readdirSync("src", { recursive: true, encoding: "utf8" })
 const roomOf = (path: string): string =>
   path.startsWith("host/node/") ? "host/node" : path.includes(sep) ? (path.split(sep)[0] ?? "") : "";
 
-/** The path below src/ of a module of ours that is imported by `path`; null: it is none. */
+/** The path below src/ of the module that is imported by `path`; null: not one of this project. */
 const moduleOf = (path: string, from: string): string | null =>
   from.startsWith(".") ? normalize(join(dirname(path), from)) : null;
 
-/** What an import is of: a room, "node:", "package", or "" for what any room but the core may use (version.ts). */
+/** The target of an import: a room, "node:", "package", or "" for what any room but the core may use (version.ts). */
 const targetOf = (path: string, from: string): string => {
   if (/^(node|bun):/.test(from)) return "node:";
   if (from === "#host") return "host";
@@ -92,7 +92,7 @@ const roomComplaint = (path: string, from: string): string | null => {
   return `${room} must not import from ${target} (${from})`;
 };
 
-/** The folder of `parent` that a module is in: "" for one beside the folders, null for one that is not below it. */
+/** The folder of `parent` that a module is in: "" for one beside the folders, null for one outside of `parent`. */
 const folderIn = (parent: string, path: string): string | null => {
   if (!path.startsWith(`${parent}/`)) return null;
   const rest = path.slice(parent.length + 1);
@@ -114,7 +114,7 @@ const folderComplaints = (path: string, from: string): readonly string[] => {
   });
 };
 
-/** The modules of ours that one imports. One that is missing is the compiler's to name. */
+/** The modules of this project that each module imports. The compiler reports missing ones. */
 const importedBy = new Map(
   modules.map((path) => [
     path,
@@ -125,7 +125,7 @@ const importedBy = new Map(
   ]),
 );
 
-/** Circles in a graph, each told once. A node that is not done yet when it is met again closes one. */
+/** The cycles of a graph, each reported once. Reaching a node that is still being visited closes a cycle. */
 const circlesOf = (graph: ReadonlyMap<string, Iterable<string>>): readonly string[] => {
   const found: string[] = [];
   const way: string[] = [];
@@ -143,7 +143,7 @@ const circlesOf = (graph: ReadonlyMap<string, Iterable<string>>): readonly strin
   return found;
 };
 
-/** Where two modules' ways part: the folders or modules below the last folder that both are in. */
+/** The two folders or modules in which the paths first differ. */
 const siblings = (path: string, imported: string): readonly [string, string] => {
   const [a, b] = [path.split("/"), imported.split("/")];
   let shared = 0;
@@ -151,7 +151,7 @@ const siblings = (path: string, imported: string): readonly [string, string] => 
   return [a.slice(0, shared + 1).join("/"), b.slice(0, shared + 1).join("/")];
 };
 
-/** What the folders and modules beside each other import of each other, in all folders. */
+/** The imports between folders and modules that are beside each other, for all folders. */
 const betweenSiblings = (): ReadonlyMap<string, ReadonlySet<string>> => {
   const graph = new Map<string, Set<string>>();
   for (const [path, imports] of importedBy) {
@@ -163,14 +163,14 @@ const betweenSiblings = (): ReadonlyMap<string, ReadonlySet<string>> => {
   return graph;
 };
 
-/** The folders with more files than one can keep in mind. */
+/** The folders with too many files. */
 const largeFolders = (): readonly string[] =>
   [...new Set(modules.map((path) => dirname(path)))].flatMap((folder) => {
     const { length } = modules.filter((path) => dirname(path) === folder);
     return length > MOST_FILES ? [`src/${folder}: ${length} files in one folder, more than ${MOST_FILES}`] : [];
   });
 
-/** Of modules, and of folders: these may have circles where no two modules have one. */
+/** Cycles of modules, and of folders, which may form a cycle even if no modules do. */
 const circles = (): readonly string[] => [...new Set([...circlesOf(importedBy), ...circlesOf(betweenSiblings())])];
 
 const complaints = [

@@ -1,5 +1,5 @@
-// Prints compile_commands.json (clang.llvm.org/docs/JSONCompilationDatabase.html). Arguments: a compiler with its flags, "--",
-// the files that it compiles, "--", and so on.
+// Prints compile_commands.json (clang.llvm.org/docs/JSONCompilationDatabase.html). Arguments: a compiler with its
+// flags, "--", the files that it compiles, "--", and so on.
 const groups: string[][] = [[]];
 for (const argument of process.argv.slice(2)) {
   if (argument === "--") groups.push([]);

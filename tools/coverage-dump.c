@@ -1,5 +1,5 @@
-/* Linked into build/crank-coverage only. gcov writes its counters at exit, but the tests end keepers by SIGKILL. So they are
- * written before each wait and before _exit(2) too. */
+/* Linked into build/crank-coverage only. gcov writes its counters at exit, but the tests end keepers by SIGKILL. So
+ * they are also written before each wait and before _exit(2). */
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -10,7 +10,7 @@ int __wrap_epoll_wait(int epoll, struct epoll_event *events, int room, int timeo
 _Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
 
-/* gcov adds to what the files hold, so the counters start from zero after each dump. */
+/* gcov adds the counters to those in the files, so they are reset after each dump. */
 int __wrap_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout) {
   if (timeout != 0) {
     __gcov_dump();

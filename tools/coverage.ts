@@ -7,18 +7,18 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
 const OUTPUT = "build/coverage";
-/** The folders of test/ whose tests load src/; the others look at programs from outside. */
+/** The folders of test/ whose tests load src/; other tests run whole programs. */
 const FOLDERS = ["commands", "control", "core", "frontends", "host", "keeper", "sim", "supervisor", "worker"];
-/** Rare sequences matter to a test, not to coverage. */
+/** Fewer random sequences are enough for coverage. */
 const PROPERTY_RUNS = process.env.CRANK_PROPERTY_RUNS ?? "200";
 /** Tests of the real keeper count for C. */
 const DRIVES_KEEPER = /from "\.\/(real-keeper|output-stage|both-keepers)\.ts"/;
 const FILE_LIMIT_MS = 900_000;
-/** Runs on the engine inside bin/crank alone. */
+/** These run only on the engine inside bin/crank. */
 const NOT_ON_BUN = /^src\/(main\.ts|host\/engine\/)/;
 const WORST = 10;
 
-/** For each file its lines, and how often each was run. */
+/** For each file and line, how often it was run. */
 type Hits = Map<string, Map<number, number>>;
 
 const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<boolean> =>
@@ -34,7 +34,7 @@ const filesBelow = (folder: string, ending: string): readonly string[] =>
     .map((path) => `${folder}/${path}`)
     .sort();
 
-/** A test that loads every module, so that a module which no test loads counts with all its lines. */
+/** Writes a test that loads every module, so that modules which no test loads count too. */
 const writeLoadingTest = (): string => {
   const path = `${OUTPUT}/load-all.test.ts`;
   const modules = filesBelow("src", ".ts").filter((file) => !NOT_ON_BUN.test(file));
@@ -66,7 +66,7 @@ const countTypeScript = async (): Promise<Hits> => {
   const takeFiles = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const scratch = mkdtempSync(join(tmpdir(), "crank-coverage-"));
-      // Tests that run something as another user must be able to reach it.
+      // Tests that run programs as another user must be able to reach it.
       chmodSync(scratch, 0o711);
       const flags = ["--timeout=600000", "--coverage", "--coverage-reporter=lcov", `--coverage-dir=${scratch}/report`];
       const env = { TMPDIR: scratch, CRANK_PROPERTY_RUNS: PROPERTY_RUNS };
@@ -74,7 +74,7 @@ const countTypeScript = async (): Promise<Hits> => {
       try {
         addReport(hits, readFileSync(join(scratch, "report/lcov.info"), "utf8"));
       } catch {
-        // A file that crashed, or loads nothing of src/, leaves no report.
+        // A file that crashed, or loads nothing of src/, has no report.
       }
       rmSync(scratch, { recursive: true, force: true });
     }

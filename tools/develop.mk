@@ -1,4 +1,4 @@
-# Targets for those who work on crank: generated files, formatting, coverage, fuzzing and the sanitizers.
+# Targets for developers: generated files, formatting, coverage, fuzzing and the sanitizers.
 
 C_FILES := $(shell find keeper engine test/keeper -name '*.[ch]')
 
@@ -8,14 +8,14 @@ format: $(PACKAGES)
 	if command -v clang-format >/dev/null; then clang-format -i $(C_FILES); \
 	  else echo 'format: clang-format is not installed, so the C files stay as they are. Debian: apt-get install clang-format'; fi
 
-# The reference of the control protocol, from the schemas; `make check` fails when it is out of date.
+# The reference of the control protocol, from the schemas. `make check` fails if it is out of date.
 .PHONY: docs
 docs: $(PACKAGES) | $(BUN)
 	$(BUN) tools/control-reference/main.ts --write
 check-docs: $(PACKAGES) | $(BUN)
 	$(BUN) tools/control-reference/main.ts --check
 
-# For editors and clangd: each C file with the flags that the build compiles it with.
+# For editors and clangd: each C file with the flags of the build.
 compile_commands.json: always | $(BUN)
 	$(BUN) tools/compile-commands.ts $(CC) $(KEEPER_FLAGS) $(CFLAGS) $(WARNINGS) -pthread -- $(filter keeper/%.c test/keeper/%.c,$(C_FILES)) \
 	  -- $(CC) $(ENGINE_FLAGS) $(CFLAGS) $(WARNINGS) -pthread -- $(filter engine/%.c,$(C_FILES)) > $@
@@ -24,7 +24,7 @@ compile_commands.json: always | $(BUN)
 sanitize: all build/crank-sanitized build/crank-stand-in build/crank-older-stand-in build/older/bin/crank
 	CRANK_KEEPER='$(CURDIR)/build/crank-sanitized' $(BUN) test/run.ts test/keeper/
 
-# The keeper's fuzzers share SECONDS (default 60); then the engine's host gets random values for about as long.
+# The keeper's fuzzers share SECONDS (default 60). Then the engine's host gets random values for about as long.
 .PHONY: fuzz
 fuzz: FUZZ_SECONDS := $(or $(SECONDS),60)
 fuzz: all engine
@@ -32,7 +32,7 @@ fuzz: all engine
 	CRANK_FUZZ_TURNS=$$(($(FUZZ_SECONDS) * 5000)) $(BUN) test/run.ts test/engine/host-calls
 
 # Coverage -------------------------------------------------------------------------------------------------------------
-# TypeScript: the tests that load src/ into their own process. C: test/keeper/ against a keeper that counts.
+# TypeScript: the tests that load src/ into their own process. C: test/keeper/ against a keeper with gcov counters.
 
 COVERAGE_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/coverage/keeper/%.o)
 $(COVERAGE_OBJECTS): | keeper/protocol/protocol.h

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what package-lock.json pins, unless node_modules already holds exactly that. Usage: install-packages.sh BUN
-# Says nothing when it works, one sentence when something is missing, and npm's own words when npm fails.
+# Installs the packages of package-lock.json, unless node_modules already holds exactly these. Usage:
+# install-packages.sh BUN. Prints nothing on success, one sentence if something is missing, and npm's output if npm
+# fails.
 set -u
 bun=$1
 
@@ -17,7 +18,7 @@ case $major in
 esac
 [ "$major" -ge 20 ] || fail "node is too old: $(node --version) is here, and 20 or newer is needed"
 
-# An earlier install that is complete is kept: other programs may be running from it.
+# A complete earlier install is kept, because other programs may be running from it.
 complete='
   const { readFileSync } = require("node:fs");
   const read = (path) => JSON.parse(readFileSync(path, "utf8"));

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs one file by renaming a complete copy into its place: a program that runs from there goes on with the old one,
-# and nobody ever sees half of the new one. Usage: replace.sh MODE FROM TO
+# Installs one file atomically: copies it beside its place and renames the copy. A program that runs from there keeps
+# the old file. Usage: replace.sh MODE FROM TO
 set -u
 mode=$1 from=$2 to=$3
 trap 'rm -f "$to.new"' EXIT

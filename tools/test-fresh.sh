@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs `make test` on a machine where nothing else was installed: a new Debian with the packages that the README names, and
-# this machine's Node.js and npm, in namespaces of its own. What is committed is cloned into it. Needs root, debootstrap and
-# a Debian mirror. Usage: test-fresh.sh [MAKE-ARGUMENT...]. FRESH_BASE names a Debian that was made before and is copied,
-# FRESH_KEEP=yes leaves the machine; `test-fresh.sh --inside DIRECTORY [MAKE-ARGUMENT...]` below unshare runs it again.
+# Runs `make test` on a clean machine: a new Debian with the packages that the README names, and this machine's Node.js
+# and npm, in its own namespaces. Tests the last commit, from a clone. Needs root, debootstrap and a Debian mirror.
+# Usage: test-fresh.sh [MAKE-ARGUMENT...]. FRESH_BASE names a Debian to copy, FRESH_KEEP=yes keeps the machine.
+# The script runs itself again below unshare, as `test-fresh.sh --inside DIRECTORY [MAKE-ARGUMENT...]`.
 set -eu
 
 SUITE=${FRESH_SUITE:-bookworm}
 MIRROR=${FRESH_MIRROR:-http://deb.debian.org/debian}
-# gcc and make are what the build needs; the others are there on any installed Debian.
+# The build needs gcc and make. The others are on any installed Debian.
 PACKAGES=make,gcc,libc6-dev,python3,ca-certificates
 
 fail() {
@@ -16,7 +16,7 @@ fail() {
 }
 
 [ "$(id -u)" -eq 0 ] || fail "this needs root, to make a Debian and namespaces"
-# Inside the namespaces: mounts go when they do.
+# Inside the namespaces: mounts disappear with them.
 if [ "${1:-}" = --inside ]; then
   machine=$2
   shift 2
@@ -27,7 +27,7 @@ if [ "${1:-}" = --inside ]; then
   mount --rbind /sys sys
   mount --make-rslave dev
   mount --make-rslave sys
-  # Not chroot: nsenter, which tests use, would lead out of it.
+  # Not chroot: nsenter, which tests use, would leave it.
   mkdir -p .old
   pivot_root . .old
   cd /
@@ -43,7 +43,7 @@ npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 machine=$(mktemp -d /var/tmp/crank-fresh.XXXXXX)
 if [ "${FRESH_KEEP:-no}" = no ]; then trap 'rm -rf --one-file-system "$machine"' EXIT; else echo "kept: $machine"; fi
 trap 'exit 130' INT TERM
-# It becomes the root directory, which every user of the machine goes through.
+# It becomes the root directory, which every user must be able to pass.
 chmod 755 "$machine"
 
 if [ -n "${FRESH_BASE:-}" ]; then
@@ -64,7 +64,7 @@ ln -s ../lib/node_modules/npm/bin/npm-cli.js "$machine/usr/local/bin/npm"
 ln -s ../lib/node_modules/npm/bin/npx-cli.js "$machine/usr/local/bin/npx"
 cp /etc/resolv.conf "$machine/etc/resolv.conf"
 printf '127.0.0.1 localhost\n::1 localhost\n' >"$machine/etc/hosts"
-# How this machine reaches the registries, if it was told how.
+# This machine's settings for the registries, if it has any.
 for file in /root/.npmrc /etc/ssl/certs/ca-certificates.crt; do
   [ ! -f "$file" ] || cp "$file" "$machine$file"
 done

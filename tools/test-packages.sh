@@ -1,14 +1,14 @@
 #!/bin/sh
-# The Debian packages that the tests want beyond what the build needs: how to see whether each is there, and which test
-# files cannot run without it. `make test` and .ci/run both ask here.
+# The Debian packages that tests need besides those of the build: how to detect each, and which test files cannot run
+# without it. `make test` and .ci/run use this script.
 #
-#   test-packages.sh missing          the missing packages that tests want: "PACKAGE<TAB>FILES<TAB>FILES OF SINGLE TESTS"
+#   test-packages.sh missing          missing packages that tests need: "PACKAGE<TAB>FILES<TAB>FILES OF SINGLE TESTS"
 #   test-packages.sh install NAME...  installs these, if this is root on a machine with apt-get; else does nothing
-#   test-packages.sh install-all      installs whatever is missing, what only .ci/run wants too
+#   test-packages.sh install-all      installs all that are missing, also those that only .ci/run needs
 set -u
 
-# PACKAGE|seen by|test files that cannot run without it|test files in which single tests cannot (needing(...), test/needs.ts)
-# Files are given by the beginning of their paths. Without any, only .ci/run wants the package.
+# PACKAGE|detected by|test files that need it|test files with single tests that need it (needing, test/needs.ts)
+# Files are given by the beginning of their paths. A package without files is needed only by .ci/run.
 table() {
   cat <<'TABLE'
 make|command -v make||
@@ -47,7 +47,7 @@ libc_is_there() { find /usr/lib /usr/lib64 -name libc.a -print -quit 2>/dev/null
 
 server_is_there() { PATH=$PATH:/usr/sbin command -v "$1"; }
 
-# The sanitizers' and the fuzzer's runtime for the clang that is there.
+# The runtime library of sanitizers and fuzzer for the installed clang.
 fuzzer_is_there() {
   find "$(clang -print-runtime-dir 2>/dev/null || echo /nowhere)" -name 'libclang_rt.fuzzer*' -print -quit 2>/dev/null | grep -q .
 }
@@ -68,11 +68,11 @@ missing_names() {
 
 can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && [ "${CRANK_TEST_INSTALL:-yes}" != no ]; }
 
-# Says in one line what it installs; what could not be installed is named, and is no reason to stop.
+# Prints in one line what it installs. Packages that could not be installed are named; that is not an error.
 install_packages() {
   [ $# -gt 0 ] || return 0
   if ! can_install; then
-    # make test says it itself, with what is left out for it.
+    # make test reports this itself, with the tests that are left out.
     [ "$command" = install ] || echo "missing, and not installed here: $*"
     return 0
   fi
@@ -84,7 +84,7 @@ install_packages() {
     [ "$package" != libclang-rt-dev ] || package=$(fuzzer_package)
     set -- "$@" "$package"
   done
-  # One by one only if they cannot all be had: then those that can.
+  # If they cannot all be installed together, install them one by one.
   apt_install "$@" || for package; do
     apt_install "$package" || {
       tail -n 3 "$said"
@@ -94,7 +94,7 @@ install_packages() {
   rm -f "$said"
 }
 
-# A package of its own only since Debian 13; before, it carries the version of the system's clang in its name.
+# A package of its own since Debian 13. Before that, its name contains the version of the system's clang.
 fuzzer_package() {
   if apt-cache show libclang-rt-dev >/dev/null 2>&1; then echo libclang-rt-dev; else
     echo "libclang-rt-$(apt-cache depends clang | sed -n 's/.*Depends: clang-//p' | head -n 1)-dev"

@@ -1,5 +1,5 @@
-// Writes keeper/protocol/protocol.h from src/keeper/protocol.ts; the build runs it when that has changed. With --check it writes
-// nothing, and ends with status 1 if the file is not what it would write.
+// Writes keeper/protocol/protocol.h from src/keeper/protocol.ts; the build runs it when that has changed. With --check
+// it writes nothing, and ends with status 1 if the file is out of date.
 import { readFileSync, writeFileSync } from "node:fs";
 import * as protocol from "../src/keeper/protocol.ts";
 
@@ -7,7 +7,7 @@ const PATH = "keeper/protocol/protocol.h";
 
 type Table = Readonly<Record<string, { readonly code: number; readonly fields: Readonly<Record<string, string>> }>>;
 
-/** SPAWN_NO_NEW_PRIVS of noNewPrivs. */
+/** `noNewPrivs` becomes NO_NEW_PRIVS. */
 const upper = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 
 const signature = (fields: Readonly<Record<string, string>>): string =>
@@ -17,7 +17,7 @@ const signature = (fields: Readonly<Record<string, string>>): string =>
 
 const byCode = (table: Table) => Object.entries(table).sort(([, a], [, b]) => a.code - b.code);
 
-/** A macro that calls another for each frame. */
+/** A macro that calls another macro for each frame. */
 const frames = (table: Table, each: string): string =>
   [
     `#define ${each}S(${each}) \\`,

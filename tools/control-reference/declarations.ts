@@ -1,6 +1,7 @@
-// Reads type declarations with their doc comments out of a module's text: as much of TypeScript as the control protocol's types use.
+// Reads type declarations with their doc comments from a module's text. Understands as much TypeScript as the types of
+// the control protocol use.
 
-/** `text`: what stands on the right, comments included. */
+/** `text`: what is on the right of `=`, comments included. */
 export type Declaration = { readonly name: string; readonly doc: string; readonly text: string };
 export type Field = { readonly name: string; readonly optional: boolean; readonly doc: string; readonly text: string };
 
@@ -27,7 +28,7 @@ const split = (text: string, separator: string): readonly string[] => {
   return [...pieces, text.slice(from)].map((piece) => piece.trim()).filter((piece) => piece !== "");
 };
 
-/** The text of a doc comment without its marks. */
+/** The text of a doc comment without its delimiters. */
 const plain = (comment: string): string =>
   comment
     .replace(/^\/\*\*|\*\/$/g, "")
@@ -51,11 +52,11 @@ export const declarationsIn = (module: string): ReadonlyMap<string, Declaration>
   return found;
 };
 
-/** The parts of an intersection; one for any other type. */
+/** The parts of an intersection; any other type is one part. */
 export const partsOf = (type: string): readonly string[] => split(type, "&").map(withoutLeadingComment);
 const withoutLeadingComment = (text: string): string => text.replace(/^\/\*\*[\s\S]*?\*\/\s*/, "");
 
-/** The alternatives of a union with their comments, which stand before the `|`. */
+/** The alternatives of a union with their comments, which are before the `|`. */
 export const alternativesOf = (type: string): readonly { readonly doc: string; readonly text: string }[] => {
   let doc = "";
   return split(type, "|").flatMap((piece) => {
@@ -67,7 +68,7 @@ export const alternativesOf = (type: string): readonly { readonly doc: string; r
   });
 };
 
-/** The fields of an object type or object; `[]` if it is none. `separator`: what stands between them. */
+/** The fields of an object type or object; `[]` for anything else. `separator`: what is between them. */
 export const fieldsOf = (text: string, separator: ";" | "," = ";"): readonly Field[] => {
   const body = /^\{([\s\S]*)\}(?: as const)?$/.exec(text.trim())?.[1];
   if (body === undefined) return [];

@@ -1,17 +1,17 @@
-// The defaults of `run`: what crank makes of a first deploy that names a command and nothing else.
+// The defaults of `run`: the spec of a first deploy that gives only a command.
 import { asGiven, type Spec } from "../../src/core/model/spec.ts";
 import { specFrom } from "../../src/supervisor/control/specs.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
 import { CRANK_DEFAULTS, type Settings } from "../../src/supervisor/state/settings.ts";
 
-// A spec of this size, without a user, is made without asking the system.
+// A small spec without a user is made without using the system.
 const deploy = (ready: "notify" | "tcp"): Spec => {
   const settings = { defaults: CRANK_DEFAULTS, cwd: "" } as Settings;
   const probes = ready === "tcp" ? { ready: { kind: ready }, live: { kind: ready } } : {};
   return asGiven(specFrom({} as Platform, settings, null, { command: ["server"], ...probes }));
 };
 
-/** Parameters whose field of the spec has another name, unit suffixes aside. */
+/** Parameters whose field in the spec has another name, apart from unit suffixes. */
 const FIELDS: Readonly<Record<string, keyof Spec>> = {
   ready: "readiness",
   live: "liveness",
@@ -46,7 +46,9 @@ const probeField = (name: string, of: "probe" | "live"): string | null => {
   return JSON.stringify(value ?? "");
 };
 
-/** The default of a parameter of `run`, as Markdown. Throws if it cannot be found, so that a new parameter cannot be forgotten. */
+/**
+ * The default of a parameter of `run`, as Markdown. Throws if there is none, so that new parameters are not forgotten.
+ */
 export const defaultOf = (name: string): string => {
   const words = IN_WORDS[name];
   if (words !== undefined) return /^["{]/.test(words) ? `\`${words}\`` : words;

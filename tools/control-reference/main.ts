@@ -1,4 +1,5 @@
-// Writes docs/reference/control-protocol.md from the schemas and types of src/control/ (--write), or proves that it is up to date (--check).
+// Writes docs/reference/control-protocol.md from the schemas and types of src/control/ (--write), or checks that it is
+// up to date (--check).
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Method } from "../../src/control/messages.ts";
@@ -17,7 +18,7 @@ import { needsParameters, type Parameter, parametersOf } from "./parameters.ts";
 const PAGE = "docs/reference/control-protocol.md";
 const MESSAGES = "src/control/messages.ts";
 
-/** A module's declarations, with those of the modules of ours that it imports. */
+/** The declarations of a module and of the project's modules that it imports. */
 const declarationsFrom = (path: string, seen = new Set<string>()): ReadonlyMap<string, Declaration> => {
   if (seen.has(path)) return new Map();
   seen.add(path);
@@ -36,13 +37,13 @@ const declared = (name: string): Declaration => {
 /** Whether a type gets a table of its own: an object, or a union of objects. */
 const hasTable = (name: string): boolean => /[{&]/.test(declared(name).text);
 
-/** A type on one line; the names of plain ones, such as `WorkerId`, are replaced by what they stand for. */
+/** A type on one line. Plain types, such as `WorkerId`, are replaced by their definitions. */
 const shownType = (type: string): string =>
   typeText(type).replace(/\b[A-Z]\w+\b/g, (name) =>
     declarations.has(name) && !hasTable(name) ? typeText(declared(name).text) : name,
   );
 
-/** The fields of a type, those that it takes from other types included. */
+/** The fields of a type, with those of its other parts. */
 const allFields = (type: string): readonly Field[] =>
   partsOf(type).flatMap((part) => (/^\w+$/.test(part) ? allFields(declared(part).text) : fieldsOf(part)));
 
@@ -51,7 +52,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n");
 const code = (text: string): string => `\`${text}\``;
 
-/** The types that a result's type names: they get tables of their own. */
+/** The types that a result's type names, which get tables of their own. */
 const namedIn = (type: string): readonly string[] =>
   [...type.replace(/\/\*\*[\s\S]*?\*\//g, "").matchAll(/\b[A-Z]\w+\b/g)]
     .map(([name]) => name)
@@ -70,7 +71,7 @@ const defaultText = (method: Method, { path, required, accepts }: Parameter, des
   return /Default: ([^.]*)\./.exec(description)?.[1] ?? (accepts === "true or false" ? "false" : "none");
 };
 
-/** What holds for every string is said once, at the top. */
+/** Leaves out what applies to every string, which the top of the page says once. */
 const inShort = (accepts: string): string => accepts.replaceAll(" without a zero byte or half a surrogate pair", "");
 
 const methodSection = (method: Field): string => {
@@ -106,7 +107,7 @@ const typeSection = (name: string): string => {
   return [`### ${name}`, ...(doc === "" ? [] : [doc]), table(["field", "type", "always", ""], rows)].join("\n\n");
 };
 
-/** A union by `kind`: one row each, those of unions in it included. */
+/** A union by `kind`, with one row for each alternative, also of nested unions. */
 const kindsTable = (name: string): string => table(["kind", "fields", ""], kindRows(name));
 
 const kindRows = (name: string): readonly (readonly string[])[] =>
@@ -123,13 +124,13 @@ const fieldsText = (text: string): string =>
     .map(({ name, optional, text: type }) => code(`${name}${optional ? "?" : ""}: ${shownType(type)}`))
     .join(", ");
 
-/** Whether the objects of a union are told apart by their `kind`. */
+/** Whether the objects of a union are distinguished by `kind`. */
 const isByKind = (name: string): boolean => {
   const { text } = declared(name);
   return alternativesOf(text).length > 1 && /\bkind: /.test(text);
 };
 
-/** The types that these types name, and those that they name, in turn. */
+/** The types that these types name, directly and indirectly. */
 const typesBelow = (types: readonly string[]): readonly string[] => {
   const found: string[] = [];
   const visit = (type: string): void => {
@@ -146,7 +147,7 @@ const typesBelow = (types: readonly string[]): readonly string[] => {
 const methods = fieldsOf(declared("Methods").text);
 const notifications = fieldsOf(declared("Notifications").text);
 
-/** The union of events that a notification carries beside its number and time. */
+/** The union of events in a notification, beside number and time. */
 const eventsOf = (notification: string): string => {
   const entry = notifications.find(({ name }) => name === notification)?.text ?? "";
   const events = partsOf(declared(entry).text).find(isByKind);

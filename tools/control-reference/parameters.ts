@@ -1,11 +1,12 @@
-// What the schemas of src/control/schemas.ts accept, as rows: a parameter, whether it may be left out, and its bounds in words.
+// The parameters that the schemas of src/control/schemas.ts accept, as rows: name, whether it is required, and its
+// bounds in words.
 import * as v from "valibot";
 import type { Method } from "../../src/control/messages.ts";
 import { schemaOf } from "../../src/control/schemas.ts";
 
 export type Parameter = { readonly path: string; readonly required: boolean; readonly accepts: string };
 
-/** What this reads of a schema (valibot's own shape). */
+/** The parts of a valibot schema that are used here. */
 type Schema = {
   readonly type: string;
   readonly message?: unknown;
@@ -17,10 +18,10 @@ type Schema = {
   readonly pipe?: readonly Schema[];
 };
 
-/** Every message of a schema says what the value must be; those of a pipe add up. */
+/** Every message of a schema says what the value must be. Those of a pipe are all needed. */
 const messagesOf = (schema: Schema): readonly string[] => {
   const own = typeof schema.message === "string" ? [schema.message] : [];
-  // The first of a pipe is the schema itself.
+  // The first item of a pipe is the schema itself.
   return [...new Set([...own, ...(schema.pipe ?? []).slice(1).flatMap(messagesOf), ...nested(schema)])];
 };
 const nested = (schema: Schema): readonly string[] => {
@@ -43,7 +44,7 @@ const accepts = (schema: Schema): string => {
 
 const unwrapped = (schema: Schema): Schema => (schema.wrapped ? unwrapped(schema.wrapped) : schema);
 
-/** The fields of nested objects, below the name of the parameter. */
+/** The fields of nested objects, named after the parameter. */
 const below = (path: string, schema: Schema): readonly Parameter[] => {
   const inner = unwrapped(schema);
   if (inner.type === "array" && inner.item?.entries) return fields(`${path}[].`, inner.item.entries);
@@ -62,7 +63,7 @@ const fields = (prefix: string, entries: Readonly<Record<string, Schema>>): read
 
 /** The parameters of a method, in the order of its schema. */
 export const parametersOf = (method: Method): readonly Parameter[] => {
-  // Whatever valibot builds for an object has `entries`; messages are this project's own texts.
+  // Every object schema of valibot has `entries`; the messages are this project's own texts.
   const schema = schemaOf(method) as unknown as Schema;
   return fields("", schema.entries ?? schema.pipe?.[0]?.entries ?? {});
 };

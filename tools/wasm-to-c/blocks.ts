@@ -1,4 +1,5 @@
-// Structured control flow as labels and gotos: the blocks of one function while it is translated, and how each is left.
+// Structured control flow as labels and gotos: the open blocks of the function that is being translated, and how to
+// leave each.
 import type { ByteReader } from "./bytes.ts";
 import type { ValueType } from "./module.ts";
 import { fixed, type Operand, type OperandStack } from "./operands.ts";
@@ -8,9 +9,9 @@ type Block = {
   readonly kind: "function" | "block" | "loop" | "if";
   readonly number: number;
   readonly result: ValueType | null;
-  /** What the stack wants back when the block ends. */
+  /** The argument for the stack's `leave` at the block's end. */
   readonly floor: number;
-  /** Something jumps to its label. */
+  /** A branch jumps to its label. */
   isTarget: boolean;
   hasElse: boolean;
 };
@@ -42,13 +43,13 @@ export class Blocks {
     return block;
   }
 
-  /** `condition` was popped: it is evaluated before anything that it depends on can change. */
+  /** `condition` was popped. It is evaluated before anything that it depends on can change. */
   enterIf(condition: Operand, result: ValueType | null): void {
     const block = this.enter("if", result);
     this.#out.push(`if (!${condition.c}) goto E${block.number};`);
   }
 
-  /** `isReached`: the first half's last instruction goes on here, with its result on the stack. */
+  /** `isReached`: the end of the first half is reachable, with its result on the stack. */
   otherwise(isReached: boolean): void {
     const block = this.#innermost();
     if (block.kind !== "if" || block.hasElse) this.#reader.fail("an else belongs to no if");
@@ -62,7 +63,7 @@ export class Blocks {
     block.hasElse = true;
   }
 
-  /** Ends the innermost block. Returns whether what follows it can be reached. */
+  /** Ends the innermost block. Returns whether the code after it is reachable. */
   leave(isReached: boolean): boolean {
     const block = this.#innermost();
     if (block.kind === "function") return this.#leaveFunction(block, isReached);
@@ -74,20 +75,20 @@ export class Blocks {
     this.#stack.leave(block.floor);
     const isSkipped = block.kind === "if" && !block.hasElse;
     if (isSkipped) this.#out.push(`E${block.number}:;`);
-    // A loop's label is at its head: a branch to it does not lead behind it.
+    // A loop's label is at its beginning, so a branch to it does not reach its end.
     const isEnded = block.isTarget && block.kind !== "loop";
     if (isEnded) this.#out.push(`L${block.number}:;`);
     if (block.result !== null) this.#stack.push(fixed(`b${block.number}`, block.result));
     return isReached || isSkipped || isEnded;
   }
 
-  /** The type of the value that a branch takes along. */
+  /** The type of the value that a branch passes; null: none. */
   valueOf(depth: number): ValueType | null {
     const block = this.#at(depth);
     return block.kind === "loop" ? null : block.result;
   }
 
-  /** The statement that leaves to the block at this depth, with the value that it takes along. */
+  /** The statement that branches to the block at this depth, with the value that it passes. */
   branch(depth: number, value: Operand | null): string {
     const block = this.#at(depth);
     if (block.kind === "function") return value === null ? "return;" : `return ${value.c};`;
@@ -112,7 +113,7 @@ export class Blocks {
     if (block.result !== null) this.#out.push(`b${block.number} = ${this.#stack.pop(block.result).c};`);
   }
 
-  /** Behind a branch, whatever lies on the stack is dropped with it. */
+  /** After a branch, the operands on the stack are dropped. */
   #expectEmpty(isReached: boolean): void {
     if (!isReached) this.#stack.clear();
   }

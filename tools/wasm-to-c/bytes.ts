@@ -1,12 +1,12 @@
-// The scalars of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/values.html), read one after
-// the other with every bound checked.
+// Reads the scalars of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/values.html) in
+// order. Every bound is checked.
 
-/** The module is malformed, or uses what this translator does not know. The message names the place. */
+/** The module is malformed, or uses a feature that is not supported. The message names the place. */
 export class WasmError extends Error {
   override readonly name = "WasmError";
 }
 
-/** Reads from `at` to `end` of the module's bytes. Throws WasmError where the format is broken. */
+/** Reads the module's bytes from `at` to `end`. Throws WasmError if they are malformed. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -20,7 +20,7 @@ export class ByteReader {
     this.#end = end;
   }
 
-  /** Offset in the module of the byte that is read next. */
+  /** The offset in the module of the next byte. */
   get at(): number {
     return this.#at;
   }
@@ -52,7 +52,7 @@ export class ByteReader {
     return this.fail("an unsigned number has more than 32 bits");
   }
 
-  /** LEB128, signed, of at most `bits` bits: as its two's complement, unsigned. */
+  /** LEB128, signed, of at most `bits` bits. Returns its two's complement as an unsigned number. */
   signed(bits: 32 | 64): bigint {
     let value = 0n;
     for (let shift = 0n; shift < BigInt(bits) + 6n; shift += 7n) {
@@ -89,13 +89,13 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + length);
   }
 
-  /** A reader of the next `length` bytes, which this one passes over. */
+  /** A reader of the next `length` bytes, which this reader skips. */
   part(length: number): ByteReader {
     const at = this.#take(length);
     return new ByteReader(this.#bytes, at, at + length);
   }
 
-  /** Another reader that stands where this one does. */
+  /** Another reader at the same position. */
   copy(): ByteReader {
     return new ByteReader(this.#bytes, this.#at, this.#end);
   }

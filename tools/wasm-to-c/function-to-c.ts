@@ -1,5 +1,5 @@
-// Translates one function: instruction by instruction, with the types of all operands checked on the way. What cannot be
-// reached is read over, since nothing depends on it.
+// Translates one function, instruction by instruction, and checks the types of all operands. Unreachable code is
+// skipped, because nothing depends on it.
 import { Blocks } from "./blocks.ts";
 import type { ByteReader } from "./bytes.ts";
 import { type Instruction, readInstruction } from "./instructions.ts";
@@ -7,19 +7,19 @@ import type { DefinedFunction, Literal, Signature, ValueType } from "./module.ts
 import { fixed, OperandStack } from "./operands.ts";
 import { type Access, C_TYPES } from "./operators.ts";
 
-/** What a function sees of the module around it. */
+/** The parts of the module that a function refers to. */
 export type Surroundings = {
   readonly signatures: readonly Signature[];
   readonly globals: readonly { readonly type: ValueType; readonly isMutable: boolean }[];
   readonly functions: readonly { readonly signature: Signature }[];
   /** The C name of a function. */
   readonly nameOf: (index: number) => string;
-  /** The number by which the table knows a signature. */
+  /** The table's number of a signature. */
   readonly tableType: (signature: Signature) => string;
 };
 
 type Kind = Instruction["kind"];
-/** The member of the union that this kind belongs to; several kinds share one. */
+/** The instruction type of this kind; several kinds may share one. */
 type Of<K extends Kind, I extends Instruction = Instruction> = I extends Instruction
   ? K extends I["kind"]
     ? I
@@ -37,7 +37,7 @@ export const functionToC = (definition: DefinedFunction, surroundings: Surroundi
 
 const cResult = (result: ValueType | null): string => (result === null ? "void" : C_TYPES[result]);
 
-/** A constant by its bits: no decimal digits that a compiler could read differently, and any NaN as it is. */
+/** A constant by its bits: exact for every number, and any NaN keeps its bits. */
 const literalToC = ({ type, bits }: Literal): string => {
   if (type === "i32") return `${bits}u`;
   if (type === "i64") return `${bits}ull`;
@@ -52,7 +52,7 @@ class FunctionTranslator {
   readonly #stack: OperandStack;
   readonly #blocks: Blocks;
   #isReached = true;
-  /** Blocks that were opened since nothing is reached any more. */
+  /** Blocks opened since the code became unreachable. */
   #skipped = 0;
 
   constructor(definition: DefinedFunction, surroundings: Surroundings) {
@@ -75,7 +75,7 @@ class FunctionTranslator {
 
   #take(instruction: Instruction): void {
     if (!this.#isReached && this.#isSkipped(instruction.kind)) return;
-    // TypeScript cannot see that the handler and the instruction are of the same kind: it is looked up by it.
+    // Safe cast: the handler was looked up by the instruction's kind.
     (this.#handlers[instruction.kind] as (instruction: Instruction) => void)(instruction);
   }
 
@@ -145,7 +145,7 @@ class FunctionTranslator {
     this.#goNoFurther(this.#blocks.branch(depth, type === null ? null : this.#stack.pop(type)));
   }
 
-  /** A branch that is not taken leaves its value where it was. */
+  /** If the branch is not taken, its value stays on the stack. */
   #branchIf(depth: number): void {
     const condition = this.#stack.pop("i32");
     const type = this.#blocks.valueOf(depth);
@@ -193,7 +193,7 @@ class FunctionTranslator {
     this.#pushCall(callee, { params, result: null });
   }
 
-  /** Neither side has effects, so C may evaluate the chosen one alone. */
+  /** Neither operand has side effects, so C may evaluate only the chosen one. */
   #select(): void {
     const condition = this.#stack.pop("i32");
     const otherwise = this.#stack.pop(null);
@@ -226,13 +226,13 @@ class FunctionTranslator {
     this.#out.push(`g${index} = ${this.#stack.pop(type).c};`);
   }
 
-  /** 33 bits wide: an address and an offset together reach beyond 4 GiB, where nothing is mapped. */
+  /** 33 bits wide: address and offset together can exceed 4 GiB, where nothing is mapped. */
   #address(offset: number): string {
     const address = this.#stack.pop("i32");
     return offset === 0 ? `(u64)${address.c}` : `(u64)${address.c} + ${offset}u`;
   }
 
-  /** Evaluated at once: a later store may change what is there. */
+  /** Evaluated at once, because a later store may change the value. */
   #load({ type, memory }: Access, offset: number): void {
     const loaded = `load_${memory}(${this.#address(offset)})`;
     const isSigned = memory.startsWith("s");

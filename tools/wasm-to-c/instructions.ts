@@ -1,5 +1,5 @@
-// One instruction after the other, with what stands behind its opcode. Control instructions come as what they are; every
-// other kind points into the tables of operators.ts.
+// Reads instructions, with the operands after their opcodes. Control instructions have their own types; all others
+// refer to the tables of operators.ts.
 import type { ByteReader } from "./bytes.ts";
 import type { Literal, ValueType } from "./module.ts";
 import { type Access, LOADS, OPERATORS, type Operator, SATURATING, STORES } from "./operators.ts";
@@ -32,7 +32,7 @@ const BLOCKS: Readonly<Record<number, "block" | "loop" | "if">> = { 2: "block", 
 const VARIABLES = { 32: "localGet", 33: "localSet", 34: "localTee", 35: "globalGet", 36: "globalSet" } as const;
 const isVariable = (opcode: number): opcode is keyof typeof VARIABLES => opcode in VARIABLES;
 
-/** Reads one instruction. Throws WasmError at one that is not known. */
+/** Reads one instruction. Throws WasmError if it is unknown. */
 export const readInstruction = (reader: ByteReader): Instruction => {
   const opcode = reader.byte();
   const simple = SIMPLE[opcode];
@@ -60,7 +60,7 @@ const readAccess = (opcode: number, reader: ByteReader): Instruction | null => {
   const load = LOADS.get(opcode);
   const access = load ?? STORES.get(opcode);
   if (access === undefined) return null;
-  // The alignment is a hint.
+  // The alignment is only a hint.
   reader.u32();
   return { kind: load === undefined ? "store" : "load", access, offset: reader.u32() };
 };

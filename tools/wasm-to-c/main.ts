@@ -1,5 +1,5 @@
 // Translates a WebAssembly module to C: main.ts MODULE SHA256 OUTPUT_PREFIX NUMBER_OF_FILES. The module's checksum is
-// checked first: a package that was exchanged is an error, whatever it is made of. `make engine` calls it.
+// checked first, so a replaced package is an error. `make engine` calls it.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -11,7 +11,7 @@ const fail = (message: string): never => {
   process.exit(1);
 };
 
-/** What is the same keeps its time, so that make does not compile it again. */
+/** An unchanged file keeps its time, so that make does not compile it again. */
 const writeIfChanged = (path: string, text: string): void => {
   if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
 };

@@ -1,5 +1,5 @@
-// A whole module as C files: a header with every prototype, functions in as many files as are wanted, the table and the
-// globals, and the initial memory.
+// Translates a whole module to C files: a header with all prototypes, the functions in a given number of files, the
+// table and the globals, and the initial memory.
 import { functionToC, prototypeOf, type Surroundings } from "./function-to-c.ts";
 import { type DefinedFunction, type Literal, type Signature, signatureKey, type WasmModule } from "./module.ts";
 import { C_TYPES } from "./operators.ts";
@@ -25,7 +25,7 @@ export const moduleToC = (module: WasmModule, name: string, fileCount: number): 
   return files;
 };
 
-/** `export_NAME` for what the module shows, `import_NAME` for what it wants, `fnN` for the rest. */
+/** `export_NAME` for exported functions, `import_NAME` for imported ones, `fnN` for the rest. */
 const functionNames = ({ functions, exports }: WasmModule): readonly string[] => {
   const names = functions.map((entry, index) => (entry.kind === "imported" ? `import_${entry.name}` : `fn${index}`));
   for (const { kind, name, index } of exports)
@@ -61,7 +61,7 @@ const header = (
   return `${lines.join("\n")}\n`;
 };
 
-/** Divides the functions, in their order, into files of about the same size: they are compiled beside each other. */
+/** Divides the functions, in order, into files of about the same size, which can be compiled in parallel. */
 const functionFiles = (module: WasmModule, surroundings: Surroundings, fileCount: number): readonly string[] => {
   const defined = module.functions.flatMap((entry, index) => (entry.kind === "defined" ? [{ entry, index }] : []));
   const total = defined.reduce((sum, { entry }) => sum + entry.codeBytes, 0);
@@ -98,7 +98,7 @@ const tables = (
   );
   return [
     ...globals.map(({ type, initial }, index) => `${C_TYPES[type]} g${index} = ${initialToC(initial)};`),
-    // C has no arrays without members.
+    // C does not allow empty arrays.
     "struct wasm_entry wasm_table[WASM_TABLE_SIZE + WASM_TABLE_ROOM + 1] = {",
     ...entries,
     "};",
@@ -107,7 +107,7 @@ const tables = (
   ].join("\n");
 };
 
-/** An initial value must be a constant expression of C, which a call is not: so a float is written in digits. */
+/** In C an initial value must be a constant expression, not a call, so a float is written in digits. */
 const initialToC = ({ type, bits }: Literal): string => {
   if (type === "i32" || type === "i64") return `${bits}u${type === "i64" ? "ll" : ""}`;
   const view = new DataView(new ArrayBuffer(8));
@@ -116,7 +116,7 @@ const initialToC = ({ type, bits }: Literal): string => {
   const value = type === "f32" ? view.getFloat32(0) : view.getFloat64(0);
   if (Number.isNaN(value)) return '__builtin_nan("")';
   if (!Number.isFinite(value)) return value > 0 ? "__builtin_inf()" : "-__builtin_inf()";
-  // As many digits as JavaScript prints bring back the same number.
+  // JavaScript prints enough digits to restore the same number.
   return Object.is(value, -0) ? "-0.0" : `${value}${/[.e]/.test(String(value)) ? "" : ".0"}`;
 };
 

@@ -1,5 +1,5 @@
-// What a WebAssembly module holds, as far as this translator takes it: functions with at most one result, one memory, one
-// table of functions, globals of its own. Nothing here is specific to one module.
+// A WebAssembly module, as far as this translator supports it: functions with at most one result, one memory, one table
+// of functions, globals of its own. Nothing here is specific to one module.
 import type { ByteReader } from "./bytes.ts";
 
 export type ValueType = "i32" | "i64" | "f32" | "f64";
@@ -21,9 +21,9 @@ export type ImportedFunction = {
 export type DefinedFunction = {
   readonly kind: "defined";
   readonly signature: Signature;
-  /** Its parameters, then its own variables. */
+  /** Parameters first, then the function's own variables. */
   readonly locals: readonly ValueType[];
-  /** Gives a reader of its instructions, from the first one. */
+  /** Returns a reader of its instructions. */
   readonly code: () => ByteReader;
   readonly codeBytes: number;
 };
@@ -45,12 +45,12 @@ export type WasmModule = {
   readonly exports: readonly Export[];
   readonly memory: Memory;
   readonly tableSize: number;
-  /** Functions by the place in the table where they start. */
+  /** Functions by their first index in the table. */
   readonly elements: readonly { readonly at: number; readonly functions: readonly number[] }[];
   readonly data: readonly { readonly at: number; readonly bytes: Uint8Array }[];
 };
 
-/** `i32,i64>i32`: the same for signatures that are equal, whatever their type indices. */
+/** `i32,i64>i32`: equal for equal signatures, even if their type indices differ. */
 export const signatureKey = ({ params, result }: Signature): string => `${params.join(",")}>${result ?? ""}`;
 
 /** A page of linear memory; a module of the first version has at most 65,536. */

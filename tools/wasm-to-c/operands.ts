@@ -1,5 +1,5 @@
-// The operand stack of one function while it is translated: what lies on it are C expressions. One without side effects
-// stays an expression until it is used, unless something it depends on changes before.
+// The operand stack of the function that is being translated. Its operands are C expressions. An expression without
+// side effects is evaluated when it is used, or before something that it depends on changes.
 import type { ByteReader } from "./bytes.ts";
 import type { ValueType } from "./module.ts";
 import { C_TYPES } from "./operators.ts";
@@ -7,16 +7,16 @@ import { C_TYPES } from "./operators.ts";
 export type Operand = {
   readonly c: string;
   readonly type: ValueType;
-  /** The variables of the function that `c` names: it has to be evaluated before one of them is set. */
+  /** The function's variables in `c`: it must be evaluated before one of them is set. */
   readonly locals: ReadonlySet<number>;
 };
 
-/** Longer expressions are given a name: nested ones would grow without bound. */
+/** Longer expressions get a name, because nesting could make them grow without bound. */
 const LONGEST_EXPRESSION = 400;
 
 const NO_LOCALS: ReadonlySet<number> = new Set();
 
-/** An expression that stays true whatever is set: a constant, or the name of a value that is computed once. */
+/** An expression that does not depend on variables: a constant, or the name of a computed value. */
 export const fixed = (c: string, type: ValueType): Operand => ({ c, type, locals: NO_LOCALS });
 
 export class OperandStack {
@@ -24,10 +24,10 @@ export class OperandStack {
   readonly #reader: ByteReader;
   readonly #entries: Operand[] = [];
   #names = 0;
-  /** Operands below belong to an outer block. */
+  /** Operands below this index belong to an outer block. */
   #floor = 0;
 
-  /** Statements go to `out`; `reader` tells where a fault is. */
+  /** Statements are added to `out`; `reader` names the place of an error. */
   constructor(out: string[], reader: ByteReader) {
     this.#out = out;
     this.#reader = reader;
@@ -46,13 +46,13 @@ export class OperandStack {
     this.#entries.push(this.#named(fixed(c, type)));
   }
 
-  /** Pushes an expression made of operands that were popped. */
+  /** Pushes an expression that consists of operands that were popped. */
   pushMadeOf(operands: readonly Operand[], c: string, type: ValueType): void {
     const locals = operands.flatMap((operand) => [...operand.locals]);
     this.push({ c, type, locals: locals.length === 0 ? NO_LOCALS : new Set(locals) });
   }
 
-  /** The uppermost operand, of the type that is wanted; `null` takes any. */
+  /** Pops the top operand, which must have this type; `null` accepts any. */
   pop(type: ValueType | null): Operand {
     const operand = this.#entries.length > this.#floor ? this.#entries.pop() : undefined;
     if (operand === undefined) return this.#reader.fail("an operand is missing");
@@ -60,7 +60,7 @@ export class OperandStack {
     return operand;
   }
 
-  /** Operands of these types, the last one uppermost. */
+  /** Pops operands of these types; the last one is on top. */
   popAll(types: readonly ValueType[]): readonly Operand[] {
     return types
       .toReversed()
@@ -68,24 +68,24 @@ export class OperandStack {
       .reverse();
   }
 
-  /** Evaluates what depends on a variable that is about to be set. */
+  /** Evaluates the operands that depend on a variable, before it is set. */
   settle(local: number): void {
     this.#settleIf((operand) => operand.locals.has(local));
   }
 
-  /** Evaluates what depends on any variable: before control flow divides or meets. */
+  /** Evaluates the operands that depend on any variable, before control flow splits or joins. */
   settleAll(): void {
     this.#settleIf((operand) => operand.locals.size > 0);
   }
 
-  /** Begins a block: its operands are those from here on. Returns what `leave` wants back. */
+  /** Begins a block: its operands are those pushed from here on. Returns the argument for `leave`. */
   enter(): number {
     const floor = this.#floor;
     this.#floor = this.#entries.length;
     return floor;
   }
 
-  /** Forgets the operands of the block, as behind a branch. */
+  /** Drops the operands of the block, as after a branch. */
   clear(): void {
     this.#entries.length = this.#floor;
   }

@@ -1,14 +1,14 @@
-// The operators that only compute: what each takes and gives, and how it is said in C on top of wasm.h. The order is that
-// of the format's opcodes (https://webassembly.github.io/spec/core/binary/instructions.html#numeric-instructions).
+// The operators without control flow or memory: their operand and result types, and their C expressions on top of
+// wasm.h. Ordered by opcode (https://webassembly.github.io/spec/core/binary/instructions.html#numeric-instructions).
 import type { ValueType } from "./module.ts";
 
 export type Operator = {
   readonly name: string;
   readonly params: readonly ValueType[];
   readonly result: ValueType;
-  /** The C expression for operands that are C expressions without side effects. */
+  /** Makes the C expression from operands, which are C expressions without side effects. */
   readonly c: (...operands: readonly string[]) => string;
-  /** It can trap: so it is evaluated where it stands, not where its result is used. */
+  /** It can trap, so it is evaluated in its place, not where its result is used. */
   readonly canTrap: boolean;
 };
 
@@ -68,7 +68,7 @@ const integerArithmetic = (type: IntegerType): readonly Operator[] => {
   const binary = (name: string, symbol: string): Operator => infix(`${type}.${name}`, type, symbol);
   const function_ = (name: string, canTrap: boolean): Operator =>
     call(`${type}.${name}`, [type, type], type, `${type}_${name}`, canTrap);
-  // A shift takes its count modulo the width; in C, one that is as wide is undefined.
+  // WebAssembly takes the count modulo the width. In C, a count of the width or more is undefined.
   const count = (b: string | undefined): string => `(${b} & ${BITS[type] - 1})`;
   return [
     ...["clz", "ctz", "popcnt"].map(unary),
@@ -96,7 +96,7 @@ const floatArithmetic = (type: FloatType): readonly Operator[] => {
   ];
 };
 
-/** A conversion that C has as a cast, or as several behind each other. */
+/** A conversion by one or more C casts. */
 const cast = (name: string, from: ValueType, to: ValueType, types: string): Operator =>
   operator(name, [from], to, (a) => `(${types}${a})`);
 
@@ -155,10 +155,10 @@ export const OPERATORS: ReadonlyMap<number, Operator> = new Map(
   inOrder.map((entry, index) => [FIRST_OPERATOR + index, entry]),
 );
 
-/** By the number behind the prefix 0xfc. */
+/** By the number after the prefix 0xfc. */
 export const SATURATING: readonly Operator[] = [...truncations("i32", "trunc_sat"), ...truncations("i64", "trunc_sat")];
 
-/** A load or store: the type on the stack, and the C type in memory. A signed one is extended by its sign. */
+/** A load or store: the type on the stack, and the C type in memory. A signed load is sign-extended. */
 export type Access = { readonly name: string; readonly type: ValueType; readonly memory: string };
 
 const access = (name: string, memory: string): Access => ({

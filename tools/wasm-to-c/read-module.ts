@@ -1,5 +1,5 @@
-// Reads a module's sections (https://webassembly.github.io/spec/core/binary/modules.html) and refuses what the translator
-// does not know: a module that was built with more features is an error, never a wrong program.
+// Reads a module's sections (https://webassembly.github.io/spec/core/binary/modules.html). Unsupported features are
+// refused: such a module is an error, never a wrong program.
 import { ByteReader, WasmError } from "./bytes.ts";
 import {
   type DefinedFunction,
@@ -78,7 +78,7 @@ export const readModule = (bytes: Uint8Array): WasmModule => {
   return module;
 };
 
-/** The sections by their number, each with a reader of its content. Custom sections are passed over. */
+/** The sections by their ids, each with a reader of its content. Custom sections are skipped. */
 const sectionsOf = (bytes: Uint8Array): ReadonlyMap<number, ByteReader> => {
   const reader = new ByteReader(bytes);
   const header = new DataView(reader.slice(8).slice().buffer);
@@ -126,7 +126,7 @@ const readLimits = (reader: ByteReader): { readonly minimum: number; readonly ma
   return { minimum, maximum: flags === 1 ? reader.u32() : null };
 };
 
-/** Tables cannot grow here, so their maximum does not matter. */
+/** Tables cannot grow here, so their maximum is ignored. */
 const readTable = (reader: ByteReader): number => {
   if (reader.byte() !== 0x70) reader.fail("only a table of functions is supported");
   return readLimits(reader).minimum;
@@ -155,7 +155,7 @@ const readConstant = (reader: ByteReader): Literal => {
   return literal;
 };
 
-/** The constant of one of the four instructions that have one; null for any other opcode. */
+/** The constant of one of the four constant instructions; null for any other opcode. */
 export const readLiteral = (opcode: number, reader: ByteReader): Literal | null => {
   if (opcode === 0x41) return { type: "i32", bits: reader.signed(32) };
   if (opcode === 0x42) return { type: "i64", bits: reader.signed(64) };
@@ -163,7 +163,7 @@ export const readLiteral = (opcode: number, reader: ByteReader): Literal | null 
   return opcode === 0x44 ? { type: "f64", bits: reader.f64Bits() } : null;
 };
 
-/** Where an active segment of the one table or memory goes. */
+/** The place of an active segment in the only table or memory. */
 const readOffset = (reader: ByteReader): number => {
   if (reader.u32() !== 0) reader.fail("passive segments, and those of another table or memory, are not supported");
   const { type, bits } = readConstant(reader);
@@ -172,7 +172,7 @@ const readOffset = (reader: ByteReader): number => {
 
 const EXPORT_KINDS = ["function", "table", "memory", "global"] as const;
 
-/** Null for the table and the memory, which translated code has in one place anyway. */
+/** null for the table and the memory: translated code has only one of each. */
 const readExport = (reader: ByteReader): Export | null => {
   const name = reader.name();
   const kind = EXPORT_KINDS[reader.byte()] ?? reader.fail(`the export ${name} is of no known kind`);
@@ -180,7 +180,7 @@ const readExport = (reader: ByteReader): Export | null => {
   return kind === "function" || kind === "global" ? { kind, name, index } : null;
 };
 
-/** More variables than any compiler makes: a bound for what one wrong byte can ask for. */
+/** More variables than any compiler makes: limits the memory that one wrong byte can cost. */
 const MOST_LOCALS = 50_000;
 
 const readBody = (reader: ByteReader, signature: Signature): DefinedFunction => {
@@ -197,7 +197,7 @@ const readBody = (reader: ByteReader, signature: Signature): DefinedFunction => 
   return { kind: "defined", signature, locals, code: () => body.copy(), codeBytes };
 };
 
-/** Every index in the tables is one that exists, and every segment lies inside. */
+/** Checks that every index exists and every segment is inside its table or memory. */
 const checkPlaces = ({ functions, globals, exports, elements, data, tableSize, memory }: WasmModule): void => {
   for (const { kind, name, index } of exports)
     if (index >= (kind === "function" ? functions : globals).length)

@@ -1,8 +1,8 @@
-/* What translated WebAssembly stands on: types, memory at a fixed address, and the operators that C does not have. Accesses
- * to memory are not checked: the 8 GiB that an address and an offset can reach are kept free of anything else, so what
- * lies outside the memory faults. The program that includes this provides the functions that are only declared here.
+/* The base of translated WebAssembly: types, memory at a fixed address, and the operators that C does not have. Memory
+ * accesses are not checked: the 8 GiB that an address and an offset can reach are reserved, so an access outside of the
+ * memory faults. The program that includes this file defines the functions that are only declared here.
  *
- * Compile what is generated with -ffp-contract=off: a fused multiplication and addition rounds once instead of twice. */
+ * Compile translated code with -ffp-contract=off: a fused multiply-add rounds once instead of twice. */
 #pragma once
 #include <math.h>
 #include <stdint.h>
@@ -23,8 +23,8 @@ typedef double f64;
 #error "translated WebAssembly needs a 64-bit little-endian machine"
 #endif
 
-/* Below 2 GiB: x86_64 then has it as the displacement of each access, at no cost. A huge page begins 1 MiB behind it, where the
- * data of a module does whose stack is that large. */
+/* Below 2 GiB, so that on x86_64 it is the displacement of each access, at no cost. A huge page begins 1 MiB after it,
+ * where the data of a module begins if its stack has that size. */
 #ifndef WASM_MEMORY
 #define WASM_MEMORY 0x50100000ul
 #endif
@@ -40,11 +40,11 @@ enum wasm_trap {
 };
 
 _Noreturn void wasm_trap(enum wasm_trap trap) __attribute__((cold));
-/* Adds pages of zeros. Returns how many there were, or UINT32_MAX if there is no room. */
+/* Adds pages of zeros. Returns the number of pages before, or UINT32_MAX if there is no room. */
 u32 wasm_memory_grow(u32 pages);
 extern u32 wasm_memory_pages;
 
-/* The table, with room behind it for functions that the host adds. Type 0 is an empty place. */
+/* The table, with room at its end for functions that the host adds. Type 0 is an empty entry. */
 #ifndef WASM_TABLE_ROOM
 #define WASM_TABLE_ROOM 0
 #endif
@@ -64,7 +64,7 @@ static inline wasm_function *wasm_entry(u32 place, u32 type) {
 /* Memory ----------------------------------------------------------------------------------------------------------- */
 
 #ifdef WASM_EXACT_LOADS
-/* A load whose result is not used is made all the same, as a test wants it; without this, it may be left out. */
+/* Makes the load even if its result is not used, for tests; otherwise the compiler may omit it. */
 #define WASM_LOADED(value) __asm__ volatile("" : : "m"(value))
 #else
 #define WASM_LOADED(value) ((void)0)
@@ -143,7 +143,7 @@ static inline u64 i64_reinterpret_f64(f64 a) { u64 r; memcpy(&r, &a, sizeof r); 
 static inline f32 f32_reinterpret_i32(u32 a) { f32 r; memcpy(&r, &a, sizeof r); return r; }
 static inline f64 f64_reinterpret_i64(u64 a) { f64 r; memcpy(&r, &a, sizeof r); return r; }
 
-/* min and max have a NaN if one operand is one (made a quiet one by the addition), and know -0 from 0. */
+/* min and max: a NaN operand gives a NaN (quiet, because of the addition), and -0 is less than 0. */
 #define WASM_FLOAT(type, x)                                                                     \
   static inline type type##_abs(type a) { return __builtin_fabs##x(a); }                        \
   static inline type type##_neg(type a) { return -a; }                                          \
@@ -166,8 +166,8 @@ static inline f64 f64_reinterpret_i64(u64 a) { f64 r; memcpy(&r, &a, sizeof r); 
 WASM_FLOAT(f32, f)
 WASM_FLOAT(f64, )
 
-/* `above` and `below` are the nearest numbers of the float's type that do not fit any more; what lies between them, cut
- * off at the point, does. */
+/* `above` and `below` are the nearest floats that are out of range. Values between them are in range after they are
+ * truncated. */
 #define WASM_TRUNCATION(name, to, from, result, above, below, least, most)          \
   static inline result name(from a) {                                               \
     if (a != a) wasm_trap(TRAP_INVALID_CONVERSION);                                 \
