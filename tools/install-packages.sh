@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the packages of package-lock.json, unless node_modules already holds exactly these. Usage:
-# install-packages.sh BUN. Prints nothing on success, one sentence if something is missing, and npm's output if npm
-# fails.
+# Installs the packages of package-lock.json, unless node_modules already holds exactly these.
+# Usage: install-packages.sh BUN
+# Prints nothing on success, one sentence if something is missing, and npm's output if npm fails.
 set -u
 bun=$1
 

@@ -94,7 +94,7 @@ type WorkerBase = {
  * `ready`: since `readyAt`. It is available if `availableAt` is null, else from `availableAt` on. `dismissal`: why it
  * is evicted. `stopping`: since `stoppingAt`. Stop step `nextStep` is due at `stepAt` (null: none is left). `wasReady`
  * distinguishes a drain from a failed start. `failure`: why it failed; null if it did not. `rest`: the main process has
- * ended while so many others of its tree lived; the worker is gone when none of them is left.
+ * ended while this many others of its tree lived; the worker is gone when none of them is left.
  */
 export type Worker = WorkerBase &
   (

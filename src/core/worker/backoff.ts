@@ -26,7 +26,7 @@ export const startDelay = (baseMs: number, deaths: number): number => {
   return Math.min(base * GROWTH ** deaths, MAX_DELAY_MS);
 };
 
-/** How long after a failed deploy of its own crank retries, after so many failures. */
+/** How long after a failed deploy of its own crank retries, after `failures` failures. */
 export const retryDelay = (failures: number): number => startDelay(DEFAULT_BASE_MS, failures);
 
 /**

@@ -1,5 +1,5 @@
 // Processes in the middle of execve(2). Until the kernel has closed the close-on-exec descriptors, reading most files
-// of such a process in /proc blocks (stat, the links of fd/ and ns/, environ), for as long as a FUSE file system likes.
+// of such a process in /proc blocks (stat, the links of fd/ and ns/, environ), for as long as a FUSE file system takes.
 import { host } from "#host";
 import { beginningAt } from "./system-files.ts";
 
