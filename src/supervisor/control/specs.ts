@@ -100,8 +100,8 @@ const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["e
 };
 
 /**
- * A user of the database, or UID:GID, which does not need the database. As in chroot(1), a uid alone does: a guessed
- * group could have more rights than meant.
+ * A user of the database, or UID:GID, which does not need the database. A uid alone needs it, as in chroot(1): a
+ * guessed group could have more rights than meant.
  */
 const userFor = (platform: Platform, name: string): Identity => {
   const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(name) ?? [];

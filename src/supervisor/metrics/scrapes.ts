@@ -17,7 +17,7 @@ type Answer = {
   readonly headers?: readonly string[];
 };
 
-/** One more drops the oldest. */
+/** When one more comes, the oldest is answered with 503. */
 const MOST_SCRAPES = 128;
 /** Limit of one batch. Requests whose answers do not fit are answered with 503, and may be repeated. */
 const MOST_BYTES = 8 * 1024 * 1024;
