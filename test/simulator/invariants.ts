@@ -252,7 +252,7 @@ export const endsTrees: Invariant = ({ before, event, after, effects }) => {
 
 const hasRest = (worker: Worker | undefined): boolean => worker?.kind === "stopping" && worker.rest !== undefined;
 
-/** The kept counts of workers equal those counted anew. */
+/** The kept counts of workers equal those that are counted from all workers. */
 export const keepsCounts: Invariant = ({ before, event, after }) =>
   after.workers === before.workers && after.generations === before.generations
     ? null

@@ -1,4 +1,4 @@
-// Whether the kept counts of workers equal those counted anew. For the invariants: counts everything in the plain way.
+// Whether the kept counts of workers equal those that are counted from all workers. For the invariants: counts everything in the plain way.
 import { oldAt } from "../../src/core/model/age.ts";
 import { earliestOf, NEVER, sizeOf } from "../../src/core/model/id-map.ts";
 import { type IdSet, nextId, sizeOf as sizeOfSet } from "../../src/core/model/id-set.ts";
