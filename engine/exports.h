@@ -6,8 +6,11 @@
 #pragma once
 #include "quickjs.h"
 
+/* Version 14 of clang-format does not know _Generic. */
+/* clang-format off */
 #define USED(name, result, ...) \
   _Static_assert(_Generic(&export_##name, result (*)(__VA_ARGS__): 1, default: 0), "quickjs.wasm: " #name " has another signature")
+/* clang-format on */
 
 USED(_initialize, void, void);
 USED(qjs_init, u32, void);

@@ -22,6 +22,7 @@ enum value_tag {
   TAG_EXCEPTION = 6,
 };
 
+/* clang-format off */
 static inline s32 value_tag(value v) { return (s32)(v >> 32); }
 static inline value value_of(enum value_tag tag, u32 payload) { return (u64)(u32)tag << 32 | payload; }
 #define VALUE_UNDEFINED value_of(TAG_UNDEFINED, 0)
@@ -29,6 +30,7 @@ static inline value value_of(enum value_tag tag, u32 payload) { return (u64)(u32
 #define VALUE_EXCEPTION value_of(TAG_EXCEPTION, 0)
 static inline value value_bool(bool is) { return value_of(TAG_BOOL, is); }
 static inline value value_int(s32 number) { return value_of(TAG_INT, (u32)number); }
+/* clang-format on */
 
 /* Arguments of all engine functions, set at the start. `scratch`: 64 bytes of engine memory for results that are returned
  * through an address. */

@@ -12,8 +12,8 @@
 #include "exports.h"
 
 static const struct host_function *const subjects[] = {
-    host_files,   host_beside, host_directories, host_sockets, host_processes,
-    host_signals, host_terminal,  host_clock,       host_text,    host_fields, host_engine,
+    host_files,    host_beside, host_directories, host_sockets, host_processes, host_signals,
+    host_terminal, host_clock,  host_text,        host_fields,  host_engine,
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects, SUBJECT_SHIFT = 8, GENERIC_MAGIC = 1 };
 

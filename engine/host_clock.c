@@ -70,6 +70,5 @@ static value clock_random(struct arguments *in) {
 }
 
 const struct host_function host_clock[] = {
-    {"monotonicNow", 0, clock_monotonic}, {"wallNow", 0, clock_wall}, {"poll", 3, clock_poll},
-    {"random", 1, clock_random},          {0},
+    {"monotonicNow", 0, clock_monotonic}, {"wallNow", 0, clock_wall}, {"poll", 3, clock_poll}, {"random", 1, clock_random}, {0},
 };

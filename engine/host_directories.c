@@ -93,8 +93,12 @@ static value directories_working(struct arguments *in) {
 }
 
 const struct host_function host_directories[] = {
-    {"list", 2, directories_list},         {"makeDirectory", 3, directories_make},
-    {"remove", 2, directories_remove},     {"rename", 4, directories_rename},
-    {"readLink", 2, directories_read_link}, {"realPath", 1, directories_real_path},
-    {"workingDirectory", 0, directories_working}, {0},
+    {"list", 2, directories_list},
+    {"makeDirectory", 3, directories_make},
+    {"remove", 2, directories_remove},
+    {"rename", 4, directories_rename},
+    {"readLink", 2, directories_read_link},
+    {"realPath", 1, directories_real_path},
+    {"workingDirectory", 0, directories_working},
+    {0},
 };

@@ -123,8 +123,7 @@ static value fields_unpack(struct arguments *in) {
   if (!are_right(in)) return VALUE_UNDEFINED;
   value values = value_array();
   bool is_right = true;
-  for (u32 place = 0; is_right && layout[place] != '\0'; place++)
-    is_right = unpack_one(&cursor, layout[place], values, place);
+  for (u32 place = 0; is_right && layout[place] != '\0'; place++) is_right = unpack_one(&cursor, layout[place], values, place);
   if (is_right && cursor.at == end) return values;
   value_free(values);
   return value_int(-1);

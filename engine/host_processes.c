@@ -150,9 +150,13 @@ static value processes_wait(struct arguments *in) {
 }
 
 const struct host_function host_processes[] = {
-    {"processArguments", 0, processes_arguments}, {"environment", 0, processes_environment},
-    {"identity", 0, processes_identity},          {"exit", 1, processes_exit},
-    {"kill", 2, processes_kill},                  {"setPriority", 2, processes_set_priority},
-    {"start", 1, processes_start},                {"wait", 2, processes_wait},
+    {"processArguments", 0, processes_arguments},
+    {"environment", 0, processes_environment},
+    {"identity", 0, processes_identity},
+    {"exit", 1, processes_exit},
+    {"kill", 2, processes_kill},
+    {"setPriority", 2, processes_set_priority},
+    {"start", 1, processes_start},
+    {"wait", 2, processes_wait},
     {0},
 };

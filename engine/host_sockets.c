@@ -85,7 +85,11 @@ static value sockets_end(struct arguments *in) {
 }
 
 const struct host_function host_sockets[] = {
-    {"connectUnix", 1, sockets_connect_unix}, {"connectTcp", 2, sockets_connect_tcp}, {"socketError", 1, sockets_error},
-    {"send", 4, sockets_send},                {"receive", 4, sockets_receive},        {"endSending", 1, sockets_end},
+    {"connectUnix", 1, sockets_connect_unix},
+    {"connectTcp", 2, sockets_connect_tcp},
+    {"socketError", 1, sockets_error},
+    {"send", 4, sockets_send},
+    {"receive", 4, sockets_receive},
+    {"endSending", 1, sockets_end},
     {0},
 };

@@ -38,11 +38,13 @@ const text = `/* Written by tools/write-keeper-protocol.ts from src/keeper/proto
 #define PROTOCOL_VERSION ${protocol.PROTOCOL_VERSION}
 #define FIRST_EVENT ${protocol.FIRST_EVENT}
 
+/* clang-format off */
 /* From the supervisor to the keeper. */
 ${frames(protocol.COMMANDS, "COMMAND")}
 
 /* From the keeper to the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
 ${frames(protocol.MESSAGES, "MESSAGE")}
+/* clang-format on */
 
 /* Bytes and counts. */
 ${constants("LIMIT_", protocol.LIMITS)}

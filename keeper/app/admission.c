@@ -14,7 +14,8 @@
 enum { MEMORY_DEVICES = 1 /* null, zero, full, random */, LINE_ROOM = 512 };
 
 /* Local file systems: none of them asks another process. Mounting one where the keeper sees it takes root. */
-static const char *const local[] = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "tmpfs", "ramfs", "overlay", "devtmpfs"};
+static const char *const local[] = {"ext2", "ext3",     "ext4",  "xfs",   "btrfs",   "f2fs",
+                                    "zfs",  "bcachefs", "tmpfs", "ramfs", "overlay", "devtmpfs"};
 
 static bool is_local(const char *type, size_t length) {
   for (size_t i = 0; i < sizeof local / sizeof *local; i++) {

@@ -31,7 +31,8 @@ int descriptors_open_null(void) {
 
 static bool is_still(int file, const char *path) {
   struct stat open_one, named;
-  return fstat(file, &open_one) == 0 && stat(path, &named) == 0 && open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+  return fstat(file, &open_one) == 0 && stat(path, &named) == 0 && open_one.st_dev == named.st_dev &&
+         open_one.st_ino == named.st_ino;
 }
 
 /* Fallback where execveat(2) is missing or a container's filter refuses it: by name while the name still leads to this file, so

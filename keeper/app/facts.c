@@ -115,7 +115,8 @@ static void lower_oom_score(void) {
 static bool leads_to_us(const char *path) {
   struct stat there;
   struct stat here;
-  return stat(path, &there) == 0 && stat("/proc/self/exe", &here) == 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+  return stat(path, &there) == 0 && stat("/proc/self/exe", &here) == 0 && there.st_dev == here.st_dev &&
+         there.st_ino == here.st_ino;
 }
 
 /* The path that the kernel executed. A parent that executes a descriptor, as systemd does, mostly puts the path into argv[0];

@@ -15,18 +15,18 @@
 
 struct facts {
   uint32_t pid;
-  uint64_t started_at;   /* CLOCK_MONOTONIC, ms */
+  uint64_t started_at; /* CLOCK_MONOTONIC, ms */
   char *boot_id;
-  char *home;            /* <home>/bin/crank is this program */
+  char *home; /* <home>/bin/crank is this program */
   char *cwd;
-  const char *program;   /* the last part of argv[0] */
-  char *path;            /* path of the first image: absolute, links not followed */
-  char *called_by;       /* argv[0] */
-  char **args;           /* without argv[0]; NULL at the end */
+  const char *program; /* the last part of argv[0] */
+  char *path;          /* path of the first image: absolute, links not followed */
+  char *called_by;     /* argv[0] */
+  char **args;         /* without argv[0]; NULL at the end */
   uint32_t executions;
-  struct rlimit files;   /* original RLIMIT_NOFILE */
-  int oom_score;         /* original value; INHERITED_OOM_SCORE if it could not be read */
-  int raised_by;          /* how far the keeper lowered its nice value; workers start without this */
+  struct rlimit files; /* original RLIMIT_NOFILE */
+  int oom_score;       /* original value; INHERITED_OOM_SCORE if it could not be read */
+  int raised_by;       /* how far the keeper lowered its nice value; workers start without this */
 };
 
 extern const struct facts *const facts;

@@ -62,8 +62,8 @@ int socket_tables_unix(uint32_t inode, uint32_t show, uint16_t attribute, void *
     struct unix_diag_req request;
   } question = {
       .header = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-      .request = {.sdiag_family = AF_UNIX, .udiag_states = ~0U, .udiag_ino = inode, .udiag_show = show,
-                  .udiag_cookie = {~0U, ~0U}},
+      .request =
+          {.sdiag_family = AF_UNIX, .udiag_states = ~0U, .udiag_ino = inode, .udiag_show = show, .udiag_cookie = {~0U, ~0U}},
   };
   uint8_t payload[ANSWER_BYTES];
   ssize_t length = ask(&question, sizeof question, payload);
@@ -153,9 +153,7 @@ int socket_tables_each_tcp(const struct inet_diag_req_v2 *request, socket_tables
     struct nlmsghdr header;
     struct inet_diag_req_v2 request;
   } question = {
-      .header = {.nlmsg_len = sizeof question,
-                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+      .header = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
       .request = *request,
   };
   question.request.sdiag_protocol = IPPROTO_TCP;
@@ -184,9 +182,7 @@ int socket_tables_each_unix(uint32_t states, socket_tables_take_unix *take, void
     struct nlmsghdr header;
     struct unix_diag_req request;
   } question = {
-      .header = {.nlmsg_len = sizeof question,
-                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+      .header = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
       .request = {.sdiag_family = AF_UNIX, .udiag_states = states, .udiag_show = UDIAG_SHOW_NAME, .udiag_cookie = {~0U, ~0U}},
   };
   struct takes_unix taker = {.take = take, .context = context};

@@ -14,7 +14,7 @@
 #include "protocol/protocol.h"
 
 enum {
-  READ_BYTES = 64 * 1024,   /* limit for one turn, so that no connection starves the others */
+  READ_BYTES = 64 * 1024, /* limit for one turn, so that no connection starves the others */
   MOST_LINES = 64,
   MOST_LINE_BYTES = 2 * 1024 * 1024,
   MOST_EVENT_BYTES = 32 * 1024 * 1024,
@@ -204,8 +204,8 @@ void connection_add_output(struct connection *connection, const void *bytes, siz
 
 bool connection_send(struct connection *connection) {
   while (connection_unsent(connection) > 0) {
-    ssize_t n = send(connection->fd, connection->out.data + connection->sent, connection_unsent(connection),
-                     MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n =
+        send(connection->fd, connection->out.data + connection->sent, connection_unsent(connection), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
     connection->sent += (size_t)n;

@@ -26,20 +26,20 @@ struct connection {
   bool closing;      /* closed when `out` is sent */
   bool paused;       /* too many lines wait for the supervisor */
   bool is_held;      /* not read before `due`: others of its address were refused */
-  uint64_t heard_by;  /* latest end of such a wait; 0: none */
+  uint64_t heard_by; /* latest end of such a wait; 0: none */
   bool following;
   bool output_waits; /* there are followed lines that were not taken yet */
   bool watched;
   struct buffer in;
-  size_t scanned;    /* bytes of `in` without a newline */
+  size_t scanned; /* bytes of `in` without a newline */
   struct buffer out;
-  size_t sent;       /* bytes of `out` */
-  uint32_t queued;   /* lines, and their bytes, that no commit has consumed yet */
+  size_t sent;     /* bytes of `out` */
+  uint32_t queued; /* lines, and their bytes, that no commit has consumed yet */
   uint64_t queued_bytes;
   uint32_t elsewhere;    /* queued lines of the same user's other connections that share its limit */
   uint64_t paused_since; /* increasing number: the smallest one resumes first */
   struct watcher watcher;
-  uint64_t due;      /* deadline, CLOCK_MONOTONIC ms; 0: none */
+  uint64_t due; /* deadline, CLOCK_MONOTONIC ms; 0: none */
 };
 
 enum outcome { GOES_ON, PEER_ENDED, TOO_LONG, BROKEN };

@@ -23,16 +23,16 @@
 
 enum {
   FIRST_LINE_MS = 60 * 1000,
-  CLOSE_MS = 30 * 1000,       /* to send the remaining output before a close */
-  MOST_HELD_MS = 10 * 1000,   /* longest wait for others' wrong tokens; crankctl waits 15 s for its answer */
-  ACCEPT_PAUSE_MS = 1000,     /* after accept(2) failed for lack of descriptors or memory */
+  CLOSE_MS = 30 * 1000,     /* to send the remaining output before a close */
+  MOST_HELD_MS = 10 * 1000, /* longest wait for others' wrong tokens; crankctl waits 15 s for its answer */
+  ACCEPT_PAUSE_MS = 1000,   /* after accept(2) failed for lack of descriptors or memory */
   ACCEPT_AT_ONCE = 64,
   FOLLOW_BYTES = 64 * 1024,
   MOST_HELD_BYTES = 128 * 1024 * 1024,
   MOST_SILENT_STRANGERS = 128,
   CLOSE_REFUSED = 2,
   MOST_STRANGERS = LIMIT_CONNECTIONS, /* in addition to the owner's connections */
-  HEAD_MS = 10 * 1000,  /* for the whole head of an HTTP request */
+  HEAD_MS = 10 * 1000,                /* for the whole head of an HTTP request */
 };
 
 static void expire(void);
@@ -119,8 +119,9 @@ static void refuse_head(struct connection *connection) {
 
 /* Sends the refusal if there is room for it now. The rest of the client's input is not read. */
 static void refuse_line(struct connection *connection) {
-  static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the line is too long: it may have "
-                               "1 MiB, and a stranger's first one 64 KiB\"}}\n";
+  static const char answer[] =
+      "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the line is too long: it may have "
+      "1 MiB, and a stranger's first one 64 KiB\"}}\n";
   connection_add_output(connection, answer, sizeof answer - 1);
   (void)connection_send(connection);
 }
@@ -259,8 +260,7 @@ static void add_connection(int fd, const struct handle *handle) {
 /* True: continue. Errors of a single connection do not concern the listener (accept(2)); lack of resources pauses accepting. */
 static bool accept_failed(int error) {
   switch (error) {
-    case EAGAIN:
-      return false;
+    case EAGAIN: return false;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
@@ -269,10 +269,8 @@ static bool accept_failed(int error) {
       timer_set(&accept_pause, clock_now() + ACCEPT_PAUSE_MS);
       return false;
     case EINVAL:
-    case EBADF:
-      return false;
-    default:
-      return true;
+    case EBADF: return false;
+    default: return true;
   }
 }
 
@@ -333,9 +331,8 @@ static struct connection *next_to_resume(void) {
   for (uint32_t i = 0; i < count; i++) {
     struct connection *connection = connections[i];
     if (!connection->paused || connection->is_held) continue;
-    bool is_behind = next && (connection->is_stranger != next->is_stranger
-                                  ? connection->is_stranger
-                                  : connection->paused_since > next->paused_since);
+    bool is_behind = next && (connection->is_stranger != next->is_stranger ? connection->is_stranger
+                                                                           : connection->paused_since > next->paused_since);
     if (is_behind) continue;
     count_elsewhere(connection);
     if (!connection_is_full(connection)) next = connection;
@@ -368,7 +365,8 @@ static void ready(struct watcher *watcher, uint32_t events) {
   if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
   enum outcome outcome = GOES_ON;
   count_elsewhere(connection);
-  if (!connection->paused && !connection->is_held && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) outcome = connection_read(connection);
+  if (!connection->paused && !connection->is_held && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+    outcome = connection_read(connection);
   settle(connection, outcome);
 }
 

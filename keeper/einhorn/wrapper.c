@@ -18,10 +18,19 @@ pid_t wrapper_start(const struct wrapper *wrapper, int end, struct report *repor
   environment_build(&environment, &none, &wrapper->unset);
   char *file = span_text(wrapper->file);
   struct launch launch = {
-      .file = file, .program = -1, .args = wrapper->args, .cwd = "", .environment = &environment,
-      .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
-      .limits = defaults_limits(&limits, &none), .nice = defaults_nice(), .oom_score = INHERITED_OOM_SCORE,
-      .death_signal = SIGKILL, .own_group = true,
+      .file = file,
+      .program = -1,
+      .args = wrapper->args,
+      .cwd = "",
+      .environment = &environment,
+      .placements = placements,
+      .placement_count = sizeof placements / sizeof *placements,
+      .umask = UNCHANGED,
+      .limits = defaults_limits(&limits, &none),
+      .nice = defaults_nice(),
+      .oom_score = INHERITED_OOM_SCORE,
+      .death_signal = SIGKILL,
+      .own_group = true,
   };
   pid_t started = launch_start(&launch, report, step);
   int error = errno;

@@ -122,8 +122,7 @@ static void say_socket(size_t index, const struct measured_socket *socket, bool 
   uint32_t queue = 0, limit = 0, drops = 0;
   bool has_queue = socket->has_connections && accept_queue(socket->fd, (uint32_t)socket->domain, &queue, &limit) == 0;
   bool has_drops = read_drops(socket, &drops);
-  say("s %zu %s %s %s %s\n", index,
-      number(connections, with_connections && socket->has_connections, socket->connections),
+  say("s %zu %s %s %s %s\n", index, number(connections, with_connections && socket->has_connections, socket->connections),
       number(waiting, has_queue, queue), number(most, has_queue, limit), number(dropped, has_drops, drops));
 }
 

@@ -69,8 +69,7 @@ static int write_all(struct log *fresh, uint64_t *offsets) {
   buffer_u64(&buffer, number);
   buffer_u64(&buffer, numbered_consumed);
   if (result == 0) result = log_append(fresh, &buffer);
-  for (uint32_t i = 0; i < index_count() && result == 0; i++)
-    result = copy_entry(fresh, &buffer, index_entry(i), &offsets[i]);
+  for (uint32_t i = 0; i < index_count() && result == 0; i++) result = copy_entry(fresh, &buffer, index_entry(i), &offsets[i]);
   buffer_free(&buffer);
   return result;
 }

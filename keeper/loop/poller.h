@@ -6,11 +6,11 @@
 
 /* The order of callbacks within a round: rule 4 of the protocol. */
 enum turn {
-  TURN_STARTS,      /* reports of processes that are being started */
-  TURN_DATAGRAMS,   /* messages from workers */
-  TURN_RECEIVED,    /* descriptors that another process received for the keeper */
+  TURN_STARTS,    /* reports of processes that are being started */
+  TURN_DATAGRAMS, /* messages from workers */
+  TURN_RECEIVED,  /* descriptors that another process received for the keeper */
   TURN_SIGNALS,
-  TURN_PROCESSES,   /* pidfds */
+  TURN_PROCESSES, /* pidfds */
   TURN_OUTPUT,
   TURN_SOCKETS,
   TURN_CONNECTIONS,
@@ -26,7 +26,9 @@ struct watcher {
 };
 
 /* The owner that contains the watcher as its field `member`. */
+/* clang-format off */
 #define WATCHER_OWNER(watcher, type, member) ((type *)(void *)((char *)(watcher) - offsetof(type, member)))
+/* clang-format on */
 
 /* Each returns 0, or -1 with errno. `events` are epoll's. */
 int poller_open(void);

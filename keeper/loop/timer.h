@@ -8,7 +8,7 @@
 
 struct timer {
   void (*expired)(void); /* NULL: the owner checks `at` itself */
-  uint64_t at; /* CLOCK_MONOTONIC ms; 0: not set. Read-only for owners */
+  uint64_t at;           /* CLOCK_MONOTONIC ms; 0: not set. Read-only for owners */
   bool is_due;
   bool is_listed;
   struct timer *next;

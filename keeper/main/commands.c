@@ -188,7 +188,8 @@ void commands_end_batch(uint64_t tick_at) {
 
 void commands_check_barriers(void) {
   uint32_t reached = 0;
-  while (reached < barrier_count && workers_started_up_to(barriers[reached].start) && fetch_taken_up_to(barriers[reached].fetch)) {
+  while (reached < barrier_count && workers_started_up_to(barriers[reached].start) &&
+         fetch_taken_up_to(barriers[reached].fetch)) {
     struct buffer *event = events_begin(MESSAGE_reached);
     buffer_u64(event, barriers[reached].token);
     events_post(0);

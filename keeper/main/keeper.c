@@ -151,8 +151,10 @@ static void connect_parts(void) {
   static const struct supervisor_owner keeper = {.committed = end_if_asked, .hopeless = leave_without_supervisor};
   static const struct handles_owner sockets = {
       .connection_waits = streams_accept, .may_be_shut = sockets_check, .closed = names_forget};
-  static const struct fetch_owner workers = {.received = workers_take_datagram, .finished = workers_fetched,
-                                             .has_room = workers_fetch_again, .took_notify_end = workers_lead_notify};
+  static const struct fetch_owner workers = {.received = workers_take_datagram,
+                                             .finished = workers_fetched,
+                                             .has_room = workers_fetch_again,
+                                             .took_notify_end = workers_lead_notify};
   static const struct wrapping einhorn = {.start = wrapper_start, .is_base = base_is_valid, .settled = base_take};
   batch_is_for(&commands);
   supervisor_is_for(&keeper);

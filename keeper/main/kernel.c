@@ -26,12 +26,14 @@ bool kernel_serves(void) {
   struct utsname system;
   int memory = memfd_create("crank-test", MFD_CLOEXEC);
   if (memory < 0) {
-    say("needs Linux " OLDEST " or later, and a container that allows memfd_create(2): %s (this is Linux %s)", strerror(errno), release(&system));
+    say("needs Linux " OLDEST " or later, and a container that allows memfd_create(2): %s (this is Linux %s)", strerror(errno),
+        release(&system));
     return false;
   }
   (void)close(memory);
   if (is_missing(syscall(SYS_pidfd_open, 0, 0))) {
-    say("pidfd_open(2) is missing (Linux %s, or a container's filter): workers of a killed crank cannot be adopted, nor MAINPID= followed", release(&system));
+    say("pidfd_open(2) is missing (Linux %s, or a container's filter): workers of a killed crank cannot be adopted, nor MAINPID= followed",
+        release(&system));
   }
   return true;
 }

@@ -38,7 +38,8 @@ void signals_block(void) {
   sigset_t set = blocked_signals();
   (void)sigprocmask(SIG_SETMASK, &set, NULL);
   /* A signal that is ignored at the start (nohup) would never arrive at the descriptor. */
-  static const int told[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGALRM, SIGWINCH, SIGCONT, SIGCHLD};
+  static const int told[] = {SIGHUP,  SIGTERM, SIGINT,  SIGQUIT,  SIGUSR1, SIGUSR2,
+                             SIGTTIN, SIGTTOU, SIGALRM, SIGWINCH, SIGCONT, SIGCHLD};
   struct sigaction plain = {.sa_handler = SIG_DFL};
   for (size_t i = 0; i < sizeof told / sizeof *told; i++) (void)sigaction(told[i], &plain, NULL);
   struct sigaction ignored = {.sa_handler = SIG_IGN};
@@ -78,7 +79,8 @@ static bool reap_all(void) {
     if (info.si_pid == 0) return has_ended;
     if (peek_child_gone(&info)) continue;
     has_ended = true;
-    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || dry_run_child_gone(&info) || fetch_child_gone(&info) || workers_child_gone(&info);
+    bool is_known = supervisor_child_gone(&info) || candidate_child_gone(&info) || dry_run_child_gone(&info) ||
+                    fetch_child_gone(&info) || workers_child_gone(&info);
     if (is_known) continue;
     /* a worker's orphan or a failed start */
     while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;

@@ -129,8 +129,8 @@ static size_t format_notification(struct time_text *times, const struct entry *e
 }
 
 /* For little room: formats into a temporary buffer first, to know the exact size. 0 if it does not fit. */
-static size_t format_tightly(struct time_text *times, const struct entry *entry, const char *line, size_t length,
-                             char *out, size_t cap) {
+static size_t format_tightly(struct time_text *times, const struct entry *entry, const char *line, size_t length, char *out,
+                             size_t cap) {
   char *made = memory_take(NOTIFICATION_FRAME + JSON_GROWTH * length);
   size_t size = format_notification(times, entry, line, length, made);
   if (size <= cap) memcpy(out, made, size);
@@ -139,8 +139,8 @@ static size_t format_tightly(struct time_text *times, const struct entry *entry,
 }
 
 /* Copies the notifications of the first entry. False if there is no room for all of them. */
-static bool take_entry(struct followers *followers, struct follower *follower, const struct entry *entry,
-                       const char *bytes, char *out, size_t cap, size_t *used) {
+static bool take_entry(struct followers *followers, struct follower *follower, const struct entry *entry, const char *bytes,
+                       char *out, size_t cap, size_t *used) {
   while (follower->taken < entry->length) {
     const char *line = bytes + follower->taken;
     size_t length = line_length(line, entry->length - follower->taken), left = cap - *used, size;

@@ -168,9 +168,7 @@ size_t format_number(uint64_t number, char *out) {
 
 static size_t put_field(enum operation field, struct time_text *times, uint64_t at, uint32_t pid, char *out) {
   switch (field) {
-    case GO_TIME:
-      memcpy(out, times->go, 15);
-      return 15 + put_thousandths(out + 15, at);
+    case GO_TIME: memcpy(out, times->go, 15); return 15 + put_thousandths(out + 15, at);
     case SLASH_TIME: memcpy(out, times->slashes, 19); return 19;
     case SHORT_TIME: memcpy(out, times->go, 15); return 15;
     case ISO_TIME: return format_iso_time(times, at, out);

@@ -46,8 +46,7 @@ static void render(struct route *route, struct mark *mark, uint32_t pid, uint64_
   if (route->sink->kind == SINK_DATAGRAMS) {
     mark->length = template_render(&route->header, &route->times, at, pid, mark->rendered);
   }
-  mark->length +=
-      template_render(template_of(route, mark), &route->times, at, pid, mark->rendered + mark->length);
+  mark->length += template_render(template_of(route, mark), &route->times, at, pid, mark->rendered + mark->length);
   mark->at = at;
   mark->pid = pid;
   mark->route = route->number;

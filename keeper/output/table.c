@@ -35,8 +35,8 @@ struct source *table_find(const struct output *output, uint64_t worker) {
   return source;
 }
 
-struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, int fd, const char *prefix,
-                         const char *json, bool is_kept) {
+struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, int fd, const char *prefix, const char *json,
+                         bool is_kept) {
   struct source *source = memory_take_zeroed(sizeof *source);
   if (mark_compile(&source->mark, prefix, json) != 0) {
     free(source);

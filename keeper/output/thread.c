@@ -11,7 +11,6 @@
 #include "app/pages.h"
 #include "app/priority.h"
 
-
 void thread_set_route(struct output *output, struct wanted_route *wanted) {
   route_leave(&output->route);
   output->route.number++;
@@ -80,8 +79,7 @@ static struct sink *log_sink(struct output *output, int index) {
 
 static void write_log(struct output *output, struct log_queue *queue, struct sink *sink) {
   sink->lost += queue->lost;
-  pass_own_lines(&output->route, sink, (uint32_t)getpid(), thread_time(), (const char *)queue->bytes.data,
-                 queue->bytes.length);
+  pass_own_lines(&output->route, sink, (uint32_t)getpid(), thread_time(), (const char *)queue->bytes.data, queue->bytes.length);
   buffer_free(&queue->bytes);
 }
 
@@ -162,8 +160,8 @@ static bool can_give_back(const struct sink *sink) {
 }
 
 static void wait_for_work(struct output *output) {
-  bool can_rest = output->chunk || can_give_back(&output->out) || can_give_back(&output->err) ||
-                  can_give_back(&output->datagrams);
+  bool can_rest =
+      output->chunk || can_give_back(&output->out) || can_give_back(&output->err) || can_give_back(&output->datagrams);
   bool out_stuck = output->out.stuck, err_stuck = output->err.stuck;
   struct pollfd waits[] = {
       {.fd = output->wake_fd, .events = POLLIN},

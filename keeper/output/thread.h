@@ -131,8 +131,8 @@ void table_wake(const struct output *output);
 
 /* For the functions below, the caller holds the lock, or there is no thread. */
 struct source *table_find(const struct output *output, uint64_t worker);
-struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, int fd, const char *prefix,
-                         const char *json, bool is_kept);
+struct source *table_add(struct output *output, uint64_t worker, uint32_t pid, int fd, const char *prefix, const char *json,
+                         bool is_kept);
 /* Asks the thread to handle this source. */
 void table_wish(struct output *output, struct source *source);
 void table_free(struct output *output, struct source *source);

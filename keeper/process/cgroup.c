@@ -91,7 +91,8 @@ static void look_for_it(void) {
 static bool file_of(struct cgroup group, const char *name, char *path, size_t room) {
   if (!is_looked_for) look_for_it();
   if (!directory || group.worker == 0) return false;
-  int length = snprintf(path, room, "%s/crank-%" PRIu32 "-%" PRIu64 "%s%s", directory, group.keeper, group.worker, name[0] ? "/" : "", name);
+  int length = snprintf(path, room, "%s/crank-%" PRIu32 "-%" PRIu64 "%s%s", directory, group.keeper, group.worker,
+                        name[0] ? "/" : "", name);
   return length > 0 && (size_t)length < room;
 }
 

@@ -129,8 +129,7 @@ static void set_limits(const struct order *order) {
   const struct list *limits = &order->launch->limits;
   if (setrlimit(RLIMIT_NOFILE, &facts->files) < 0) give_up(order->report, "limit");
   for (uint32_t i = 0; i + 2 < limits->count; i += 3) {
-    struct rlimit limit = {.rlim_cur = limit_of(list_number(limits, i + 1)),
-                           .rlim_max = limit_of(list_number(limits, i + 2))};
+    struct rlimit limit = {.rlim_cur = limit_of(list_number(limits, i + 1)), .rlim_max = limit_of(list_number(limits, i + 2))};
     if (syscall(SYS_prlimit64, 0, (int)list_number(limits, i), &limit, NULL) < 0) give_up(order->report, "limit");
   }
 }

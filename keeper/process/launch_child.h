@@ -18,12 +18,12 @@ struct placement {
 
 struct launch {
   const char *file;
-  int program;              /* a descriptor of the program, executed instead of `file`; -1: none */
+  int program; /* a descriptor of the program, executed instead of `file`; -1: none */
   struct list args;
   const char *cwd;
   const struct buffer *environment; /* an encoded list of texts */
   struct list own_pid;
-  struct placement *placements;     /* include 0, 1 and 2 */
+  struct placement *placements; /* include 0, 1 and 2 */
   uint32_t placement_count;
   struct list identity;
   struct list limits;
@@ -32,11 +32,11 @@ struct launch {
   int32_t oom_score;
   uint32_t death_signal;
   bool own_group;
-  int cgroup;               /* descriptor to which it writes "0" to join its control group; 0: none */
-  bool own_session;         /* with its own group; no terminal signal reaches it */
+  int cgroup;       /* descriptor to which it writes "0" to join its control group; 0: none */
+  bool own_session; /* with its own group; no terminal signal reaches it */
   bool no_new_privs;
-  bool sets_nice;           /* `nice` is the value itself, not an addition to the keeper's */
-  uint32_t connect_fd;      /* becomes a stream socket connected to `connect_path`; 0: none */
+  bool sets_nice;      /* `nice` is the value itself, not an addition to the keeper's */
+  uint32_t connect_fd; /* becomes a stream socket connected to `connect_path`; 0: none */
   const char *connect_path;
 };
 

@@ -17,16 +17,16 @@
 #include "app/descriptors.h"
 
 enum {
-  PATIENCE_MS = 100,     /* limit for one answer */
+  PATIENCE_MS = 100,      /* limit for one answer */
   LITTLE_PATIENCE_MS = 1, /* limit when too much time was lost already */
-  BUDGET_MS = 300,       /* maximum time lost per period */
-  PERIOD_MS = 5000,      /* a process that has blocked a reader is skipped for this long, too */
-  STARVED_MS = 2000,     /* limit for a reader that is runnable but gets no processor */
+  BUDGET_MS = 300,        /* maximum time lost per period */
+  PERIOD_MS = 5000,       /* a process that has blocked a reader is skipped for this long, too */
+  STARVED_MS = 2000,      /* limit for a reader that is runnable but gets no processor */
   MOST_HELD_UP = 256,
   MOST_READERS = 32,
   PATH_ROOM = 64,
   PACKET_BYTES = 4096,
-  MOST_AT_ONCE = 128,    /* processes per question */
+  MOST_AT_ONCE = 128, /* processes per question */
   STAT_BYTES = 1024,
 };
 
@@ -338,7 +338,8 @@ size_t peek_file(uint32_t pid, const char *name, void *bytes, size_t room) {
 }
 
 /* Returns how many were answered. The next one then blocks the reader, or the reader has ended. */
-static size_t ask_stats(const struct question *question, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
+static size_t ask_stats(const struct question *question,
+                        void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
   static struct packet packet;
   if (send(channel, question, sizeof *question, MSG_NOSIGNAL) < 0) {
     peek_close();
@@ -363,7 +364,8 @@ static size_t ask_stats(const struct question *question, void (*take)(void *cont
   return question->count;
 }
 
-void peek_stats(const uint32_t *pids, size_t count, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context) {
+void peek_stats(const uint32_t *pids, size_t count, void (*take)(void *context, uint32_t pid, const char *text, size_t length),
+                void *context) {
   for (size_t at = 0; at < count;) {
     struct question question = {.kind = READ_STATS};
     if (peek_is_held_up(pids[at]) || !open_reader()) {

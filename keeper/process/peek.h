@@ -17,7 +17,8 @@
 size_t peek_file(uint32_t pid, const char *name, void *bytes, size_t room);
 /* Reads /proc/PID/stat of many processes, for little more than the cost of one. Calls `take` for each in order, with its
  * NUL-terminated text of `length` bytes; `length` is 0 as above. */
-void peek_stats(const uint32_t *pids, size_t count, void (*take)(void *context, uint32_t pid, const char *text, size_t length), void *context);
+void peek_stats(const uint32_t *pids, size_t count, void (*take)(void *context, uint32_t pid, const char *text, size_t length),
+                void *context);
 /* The same for the target of a link. */
 size_t peek_link(uint32_t pid, const char *name, void *bytes, size_t room);
 /* Device and inode of a link's target. */

@@ -13,7 +13,7 @@ struct process {
   uint32_t parent;
   uint32_t group;
   uint32_t session;
-  char state;          /* as in proc_pid_stat(5): 'Z' and 'X' have ended */
+  char state; /* as in proc_pid_stat(5): 'Z' and 'X' have ended */
   uint64_t start_time;
 };
 

@@ -105,7 +105,8 @@ static struct tree everything(void) {
   return pids_look(&pids);
 }
 
-static void children_by_scanning(const struct tree *all, uint32_t parent, void (*take)(void *context, uint32_t child), void *context) {
+static void children_by_scanning(const struct tree *all, uint32_t parent, void (*take)(void *context, uint32_t child),
+                                 void *context) {
   for (uint32_t i = 0; i < all->count; i++) {
     if (all->list[i].parent == parent) take(context, all->list[i].pid);
   }

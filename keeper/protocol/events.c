@@ -12,7 +12,7 @@
 #include "protocol/protocol.h"
 
 enum {
-  DELIVERED_AT = 4 + 1 + 8 + 8,  /* offset of deliveredAt in a frame */
+  DELIVERED_AT = 4 + 1 + 8 + 8, /* offset of deliveredAt in a frame */
   HEADER = DELIVERED_AT + 8,
   REPORTED_BYTES = 256,
 };

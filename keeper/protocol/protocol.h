@@ -5,6 +5,7 @@
 #define PROTOCOL_VERSION 3
 #define FIRST_EVENT 100
 
+/* clang-format off */
 /* From the supervisor to the keeper. */
 #define COMMANDS(COMMAND) \
   COMMAND(attach, 1, "protocol:u32") \
@@ -94,6 +95,7 @@
   MESSAGE(line, 140, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32 bytes:bytes") \
   MESSAGE(closed, 141, "connection:u64 reason:u8") \
   MESSAGE(penalized, 142, "address:text times:u32 waitMs:u32")
+/* clang-format on */
 
 /* Bytes and counts. */
 #define LIMIT_FRAME_BYTES 8388608

@@ -23,7 +23,7 @@
 enum { STATE_VERSION = 5, DEAD_MANS_SECONDS = 10, DRY_RUN_SECONDS = 5 };
 
 static const struct part *parts; /* ends with an entry without `save` */
-static bool is_dry_run; /* this image only shows that it could take over */
+static bool is_dry_run;          /* this image only shows that it could take over */
 
 void reexec_keeps(const struct part *list) {
   parts = list;

@@ -21,7 +21,7 @@
 #include "sockets/handles.h"
 
 enum {
-  MOST_PROCESSES = 64,     /* includes killed ones that their file system still blocks */
+  MOST_PROCESSES = 64, /* includes killed ones that their file system still blocks */
   MOST_OF_ONE_WORKER = 4,
   PATIENCE_MS = 1000,
   SETTLE_MS = 300,
@@ -203,7 +203,8 @@ static int hear(struct fetch *fetch) {
   uint32_t found = received_descriptors(&message, fds);
   if (message.msg_flags & MSG_CTRUNC) head.lost++;
   if (head.kind == FETCH_DATAGRAM) {
-    struct datagram datagram = {.sender = head.sender, .flags = (int)head.flags, .lost = head.lost, .fds = fds, .fd_count = found};
+    struct datagram datagram = {
+        .sender = head.sender, .flags = (int)head.flags, .lost = head.lost, .fds = fds, .fd_count = found};
     datagram.said = (struct span){.data = bytes, .length = (size_t)n - sizeof head};
     owner->received(fetch->owner, fetch->source, &datagram);
     return 1;

@@ -112,7 +112,8 @@ int fetch_take(const struct fetch_target *target, const char **step) {
     error = errno;
   }
   /* Between the two checks the process may have executed another program and have another user now. */
-  bool is_still = processes_start_time(target->pid) == target->start_time && processes_has_ids(target->pid, target->uid, target->gid);
+  bool is_still =
+      processes_start_time(target->pid) == target->start_time && processes_has_ids(target->pid, target->uid, target->gid);
   if (fd >= 0 && !is_still) {
     (void)close(fd);
     *step = "process";

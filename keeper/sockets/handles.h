@@ -20,7 +20,7 @@ struct handle {
   bool listening;
   bool accepting;
   bool has_heads; /* accepted connections speak HTTP */
-  bool polled; /* kept for a later worker; a hang-up of its peer is reported */
+  bool polled;    /* kept for a later worker; a hang-up of its peer is reported */
   /* The address of a listening internet socket (see sockets_check); empty for others. */
   _Alignas(8) uint8_t address[HANDLE_ADDRESS_BYTES];
   uint32_t address_length;

@@ -25,7 +25,14 @@
 
 /* MOST_AT_ONCE: how often a name is restored at once within CALM_MS. After that, and if it cannot be restored, there are
  * growing pauses. */
-enum { MOST_AT_ONCE = 64, CALM_MS = 60 * 1000, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 300 * 1000, EXCHANGE_MS = 100, SPARE_BYTES = 300 };
+enum {
+  MOST_AT_ONCE = 64,
+  CALM_MS = 60 * 1000,
+  FIRST_PAUSE_MS = 1000,
+  LONGEST_PAUSE_MS = 300 * 1000,
+  EXCHANGE_MS = 100,
+  SPARE_BYTES = 300
+};
 
 struct name {
   uint64_t handle;
@@ -38,7 +45,7 @@ struct name {
   uint8_t state;
   uint64_t since; /* when the first of `count` was restored */
   uint32_t count;
-  uint64_t pause; /* ms */
+  uint64_t pause;    /* ms */
   uint64_t check_at; /* 0: no check is planned */
 };
 
@@ -210,7 +217,8 @@ static void make_spare(struct name *name, const char *wanted) {
     name->spare = NULL;
   }
   const char *slash = strrchr(name->path, '/');
-  int length = snprintf(beside, sizeof beside, "%.*s/.%s.crank", (int)(slash ? slash - name->path : 0), name->path, slash ? slash + 1 : name->path);
+  int length = snprintf(beside, sizeof beside, "%.*s/.%s.crank", (int)(slash ? slash - name->path : 0), name->path,
+                        slash ? slash + 1 : name->path);
   const char *places[] = {wanted[0] == '\0' ? NULL : wanted, length > 0 && (size_t)length < sizeof beside ? beside : NULL};
   for (size_t i = 0; i < sizeof places / sizeof *places && !name->spare; i++) {
     if (!places[i]) continue;

@@ -261,8 +261,8 @@ void sockets_store(struct reader *command) {
 /* A shutdown releases a port that the kernel had chosen (tcp_set_state, inet_put_port), so the port is bound again first.
  * EINVAL: the socket is still bound. */
 static int listen_again(const struct handle *handle) {
-  if (handle->address_length > 0 && bind(handle->fd, (const struct sockaddr *)(const void *)handle->address, handle->address_length) < 0 &&
-      errno != EINVAL)
+  if (handle->address_length > 0 &&
+      bind(handle->fd, (const struct sockaddr *)(const void *)handle->address, handle->address_length) < 0 && errno != EINVAL)
     return -1;
   return listen(handle->fd, handle->backlog > 0 ? (int)handle->backlog : SOMAXCONN);
 }

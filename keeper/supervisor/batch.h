@@ -8,12 +8,12 @@
 #include "protocol/wire.h"
 
 enum said {
-  SAID_NOTHING,   /* no complete frame, or the middle of a batch */
+  SAID_NOTHING, /* no complete frame, or the middle of a batch */
   SAID_ATTACH,
-  SAID_COMMIT,    /* a batch was applied */
+  SAID_COMMIT, /* a batch was applied */
   SAID_IDLE,
-  SAID_NONSENSE,  /* a protocol violation; see batch_complaint */
-  SAID_GOODBYE,   /* the channel is closed */
+  SAID_NONSENSE, /* a protocol violation; see batch_complaint */
+  SAID_GOODBYE,  /* the channel is closed */
 };
 
 struct said_what {

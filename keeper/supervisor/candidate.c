@@ -308,8 +308,7 @@ bool candidate_child_gone(const siginfo_t *info) {
     read_channel(); /* handles frames from before its end */
     /* Another of its processes still has the channel: a wrapper has forked, or that process will never present itself. So set a
      * time limit. */
-    if (was_alone && channel >= 0 && !is_present && patience.at == 0)
-      timer_set(&patience, clock_now() + AFTER_ITS_END_MS);
+    if (was_alone && channel >= 0 && !is_present && patience.at == 0) timer_set(&patience, clock_now() + AFTER_ITS_END_MS);
     return true;
   }
   tell_kept(BEFORE_COMMIT, last_ending, last_status);

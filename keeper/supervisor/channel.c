@@ -7,7 +7,6 @@
 
 #include "loop/poller.h"
 
-
 enum { READ_BYTES = 64 * 1024 };
 
 static int channel = -1;

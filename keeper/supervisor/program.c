@@ -75,9 +75,17 @@ pid_t program_start(const struct program *program, int channel_end, const struct
   struct buffer environment = {0};
   environment_build(&environment, variables ? variables : &none, &none);
   struct launch launch = {
-      .file = program->path, .program = program->fd, .args = arguments(&args), .cwd = "/", .environment = &environment,
-      .placements = placements, .placement_count = sizeof placements / sizeof *placements, .umask = UNCHANGED,
-      .oom_score = INHERITED_OOM_SCORE, .death_signal = SIGKILL, .own_group = true,
+      .file = program->path,
+      .program = program->fd,
+      .args = arguments(&args),
+      .cwd = "/",
+      .environment = &environment,
+      .placements = placements,
+      .placement_count = sizeof placements / sizeof *placements,
+      .umask = UNCHANGED,
+      .oom_score = INHERITED_OOM_SCORE,
+      .death_signal = SIGKILL,
+      .own_group = true,
       .nice = -facts->raised_by, /* same priority as the keeper */
   };
   pid_t pid = launch_start(&launch, report, step);

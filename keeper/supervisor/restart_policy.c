@@ -11,9 +11,9 @@ enum {
   BLAMED_TOO_OFTEN = 3,
 };
 
-static uint32_t crashes;         /* since the last sleep, or since the start */
-static uint32_t failed_starts;   /* in a row, before the supervisor attached */
-static uint32_t stuck_deaths;    /* in a row, without a consumed event */
+static uint32_t crashes;       /* since the last sleep, or since the start */
+static uint32_t failed_starts; /* in a row, before the supervisor attached */
+static uint32_t stuck_deaths;  /* in a row, without a consumed event */
 static uint64_t consumed_at_start;
 static bool one_at_a_time;
 static bool said_trouble;

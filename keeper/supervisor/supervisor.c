@@ -26,11 +26,11 @@
 
 enum state {
   ASLEEP,
-  STARTING,   /* greeted, not attached yet */
+  STARTING, /* greeted, not attached yet */
   ATTACHED,
-  LEAVING,    /* was told to sleep */
-  DYING,      /* killed or ending, not reaped yet */
-  PAUSING,    /* a start failed; the next one is later */
+  LEAVING, /* was told to sleep */
+  DYING,   /* killed or ending, not reaped yet */
+  PAUSING, /* a start failed; the next one is later */
 };
 
 enum {
@@ -53,13 +53,13 @@ static struct timer next_start; /* no callback: supervisor_attend checks whether
 static enum state state = ASLEEP;
 static pid_t pid;
 static struct report report = {.fd = -1};
-static bool wanted;              /* start it even if no event is outstanding */
-static bool has_attached;        /* the current one */
-static bool ever_attached;       /* any one since the keeper's start */
+static bool wanted;        /* start it even if no event is outstanding */
+static bool has_attached;  /* the current one */
+static bool ever_attached; /* any one since the keeper's start */
 static bool killed_by_us;
-static bool is_replaced;         /* it is being killed in favor of the candidate */
-static bool is_unsettled;        /* it was the candidate, and has sent no batch yet */
-static bool is_behind;           /* it has sent more than the last round handled */
+static bool is_replaced;  /* it is being killed in favor of the candidate */
+static bool is_unsettled; /* it was the candidate, and has sent no batch yet */
+static bool is_behind;    /* it has sent more than the last round handled */
 
 void supervisor_is_for(const struct supervisor_owner *whose) {
   owner = whose;

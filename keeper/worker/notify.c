@@ -20,13 +20,13 @@
 #include "worker/watchdog.h"
 
 enum {
-  MOST_QUEUED = 64,       /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
-  MOST_IN_ALL = 512,      /* of all workers; above that, each may have MOST_BEYOND */
+  MOST_QUEUED = 64,  /* datagrams of one worker that wait for the supervisor; more wait in the kernel */
+  MOST_IN_ALL = 512, /* of all workers; above that, each may have MOST_BEYOND */
   MOST_BEYOND = 4,
-  MOST_AT_ONCE = 256,     /* read in one round, even if none is for the supervisor */
-  MOST_AT_END = 1024,     /* read when the worker is gone, in case another process keeps sending */
-  MOST_HELD = 1024,       /* descriptors held by all events */
-  ANSWER_SECONDS = 5,     /* time limit of a worker's read */
+  MOST_AT_ONCE = 256, /* read in one round, even if none is for the supervisor */
+  MOST_AT_END = 1024, /* read when the worker is gone, in case another process keeps sending */
+  MOST_HELD = 1024,   /* descriptors held by all events */
+  ANSWER_SECONDS = 5, /* time limit of a worker's read */
   FLAG_TRUNCATED = 1,
   FLAG_DESCRIPTORS_LOST = 2,
 };
@@ -124,8 +124,8 @@ int notify_lead(const struct notify *notify, int fd) {
   socklen_t own_length = name_by(getsockname, fd, &own);
   socklen_t peer_length = name_by(getpeername, fd, &peer);
   bool has_name = end.fd >= 0 && is_named(&own, own_length, &end);
-  bool is_an_end = (has_name || is_nameless(&own, own_length)) &&
-                   (is_nameless(&peer, peer_length) || is_named(&peer, peer_length, &bound));
+  bool is_an_end =
+      (has_name || is_nameless(&own, own_length)) && (is_nameless(&peer, peer_length) || is_named(&peer, peer_length, &bound));
   if (type != SOCK_DGRAM || !is_an_end || !has_lost_its_peer(fd)) {
     errno = EPROTOTYPE;
     return -1;
@@ -249,7 +249,8 @@ void notify_take(struct worker *worker, uint8_t source, const struct datagram *d
 static struct ucred sender_of(struct msghdr *message) {
   struct ucred sender = {.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
   struct cmsghdr *header = CMSG_FIRSTHDR(message);
-  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof sender);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
+    memcpy(&sender, CMSG_DATA(header), sizeof sender);
   return sender;
 }
 
@@ -289,7 +290,7 @@ static bool receive(struct worker *worker, uint8_t source) {
 
 void notify_fetched(struct worker *worker, uint8_t source) {
   struct notify *notify = &worker->notify;
-  notify->fetching &= (uint8_t)~(1U << source);
+  notify->fetching &= (uint8_t) ~(1U << source);
   watch_again(notify);
 }
 
@@ -301,7 +302,7 @@ void notify_fetch_again(struct worker *worker) {
   struct notify *notify = &worker->notify;
   for (uint8_t source = 0; source <= 1; source++) {
     if (!(notify->waiting & (1U << source))) continue;
-    notify->waiting &= (uint8_t)~(1U << source);
+    notify->waiting &= (uint8_t) ~(1U << source);
     notify_fetched(worker, source);
   }
 }

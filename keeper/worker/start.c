@@ -129,11 +129,25 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
   char *cwd = span_text(spawn->cwd);
   char *connect_path = span_text(spawn->connect_path);
   struct launch launch = {
-      .file = file, .program = -1, .args = spawn->args, .cwd = cwd,
-      .environment = &environment, .own_pid = spawn->own_pid, .placements = placements, .placement_count = count,
-      .identity = spawn->identity, .limits = defaults_limits(&limits, &spawn->limits), .umask = spawn->umask, .nice = spawn->nice + defaults_nice(),
-      .oom_score = spawn->oom_score, .death_signal = spawn->death_signal, .own_session = (spawn->flags & SPAWN_GROUP) != 0,
-      .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0, .no_new_privs = (spawn->flags & SPAWN_NO_NEW_PRIVS) != 0, .connect_fd = spawn->connect_fd, .connect_path = connect_path,
+      .file = file,
+      .program = -1,
+      .args = spawn->args,
+      .cwd = cwd,
+      .environment = &environment,
+      .own_pid = spawn->own_pid,
+      .placements = placements,
+      .placement_count = count,
+      .identity = spawn->identity,
+      .limits = defaults_limits(&limits, &spawn->limits),
+      .umask = spawn->umask,
+      .nice = spawn->nice + defaults_nice(),
+      .oom_score = spawn->oom_score,
+      .death_signal = spawn->death_signal,
+      .own_session = (spawn->flags & SPAWN_GROUP) != 0,
+      .sets_nice = (spawn->flags & SPAWN_NICE_LEVEL) != 0,
+      .no_new_privs = (spawn->flags & SPAWN_NO_NEW_PRIVS) != 0,
+      .connect_fd = spawn->connect_fd,
+      .connect_path = connect_path,
   };
   bool is_helper = (spawn->flags & SPAWN_HELPER) != 0;
   if (!is_helper) launch.cgroup = cgroup_make((struct cgroup){.keeper = facts->pid, .worker = spawn->worker});

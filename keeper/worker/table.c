@@ -151,18 +151,13 @@ void workers_save(struct buffer *out) {
 /* Watches the worker's descriptors again. What happened meanwhile waits in the descriptors and in the pending SIGCHLD. */
 static bool resume(struct worker *worker) {
   switch (worker->state) {
-    case WORKER_STARTING:
-      return poller_add(worker->report.fd, &worker->report_watcher, EPOLLIN) == 0;
+    case WORKER_STARTING: return poller_add(worker->report.fd, &worker->report_watcher, EPOLLIN) == 0;
     case WORKER_RUNNING:
       if (worker->process >= 0 && poller_add(worker->process, &worker->process_watcher, EPOLLIN) < 0) return false;
       return notify_watch(worker) == 0;
-    case WORKER_LINGERING:
-      return notify_watch(worker) == 0;
-    case WORKER_ENDING:
-      worker_tell_end_by(clock_now() + 1);
-      return true;
-    case WORKER_TOLD:
-      return true;
+    case WORKER_LINGERING: return notify_watch(worker) == 0;
+    case WORKER_ENDING: worker_tell_end_by(clock_now() + 1); return true;
+    case WORKER_TOLD: return true;
   }
   return false;
 }

@@ -25,13 +25,13 @@
 #include "worker/watchdog.h"
 
 enum {
-  MOST_ROUNDS = 16,     /* per kill; what forks faster is killed again when the first of them have ended */
-  MOST_NAMED = 32,      /* processes whose command lines are reported after a kill */
+  MOST_ROUNDS = 16, /* per kill; what forks faster is killed again when the first of them have ended */
+  MOST_NAMED = 32,  /* processes whose command lines are reported after a kill */
   COMMAND_BYTES = 200,
-  MOST_MEMBERS = 64,    /* watched processes of one adopted worker; the others follow when these are gone */
-  AGAIN_MS = 200,       /* retry, if none of them can be watched */
-  READ_ON_MS = 1000,    /* time for a pipe reader after its last writer is gone */
-  LEAVE_MS = 5000,      /* how long the keeper's exit waits for killed processes */
+  MOST_MEMBERS = 64, /* watched processes of one adopted worker; the others follow when these are gone */
+  AGAIN_MS = 200,    /* retry, if none of them can be watched */
+  READ_ON_MS = 1000, /* time for a pipe reader after its last writer is gone */
+  LEAVE_MS = 5000,   /* how long the keeper's exit waits for killed processes */
 };
 
 void worker_tree_begin(struct worker *worker) {
@@ -65,7 +65,8 @@ static bool is_main(const struct worker *worker, const struct process *process) 
 
 static uint32_t count_rest(const struct worker *worker, const struct tree *tree) {
   uint32_t count = 0;
-  for (uint32_t i = 0; i < tree->count; i++) count += !processes_has_ended(&tree->list[i]) && !is_main(worker, &tree->list[i]) ? 1 : 0;
+  for (uint32_t i = 0; i < tree->count; i++)
+    count += !processes_has_ended(&tree->list[i]) && !is_main(worker, &tree->list[i]) ? 1 : 0;
   return count;
 }
 

@@ -22,7 +22,7 @@ enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_TOLD,
 /* How its processes are recognized (kin.c). */
 enum { KIN_SESSIONS = 8 };
 struct kin {
-  uint32_t session;    /* its own session; 0: none */
+  uint32_t session;              /* its own session; 0: none */
   uint32_t others[KIN_SESSIONS]; /* known sessions that its processes began; a new one replaces the oldest */
   uint32_t other_count;
   uint32_t keeper;     /* EINHORN_MASTER_PID in its environment */
@@ -35,11 +35,11 @@ struct kin {
 
 /* Its notify sockets (notify.h). */
 struct notify {
-  int pair;         /* the keeper's end; -1: none */
-  int bound;        /* -1: none */
-  char *path;       /* of `bound`; NULL: none. A leading @ means an abstract name */
-  uint32_t queued;  /* datagrams that no commit has consumed yet */
-  uint64_t end;     /* inode of the pair's other end */
+  int pair;            /* the keeper's end; -1: none */
+  int bound;           /* -1: none */
+  char *path;          /* of `bound`; NULL: none. A leading @ means an abstract name */
+  uint32_t queued;     /* datagrams that no commit has consumed yet */
+  uint64_t end;        /* inode of the pair's other end */
   uint64_t names_main; /* number of the last event that names a main process (MAINPID=) */
   struct watcher pair_watcher;
   struct watcher path_watcher;
@@ -86,11 +86,11 @@ struct worker {
   uint32_t status;
   uint64_t ended_at;
   struct kin kin;
-  bool is_undecided; /* lingering, and a message about its main process is not consumed yet */
-  bool is_killed;    /* SIGKILL was sent to all its processes */
+  bool is_undecided;  /* lingering, and a message about its main process is not consumed yet */
+  bool is_killed;     /* SIGKILL was sent to all its processes */
   struct tree spared; /* lingering: processes that have not got `signal` yet, because they read what others write */
   uint32_t signal;
-  uint64_t spared_until; /* 0: their writers still exist */
+  uint64_t spared_until;  /* 0: their writers still exist */
   struct member *members; /* watched processes after the end of the main process */
   uint32_t member_count;
 };

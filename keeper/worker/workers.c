@@ -125,7 +125,8 @@ void workers_send(struct reader *command) {
   struct span bytes = read_bytes(command);
   struct list handles = read_numbers(command);
   struct destination to = id > 0 ? worker_destination(id) : (struct destination){.fd = handles_fd(handle)};
-  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0) events_failed(COMMAND_sendDatagram, id > 0 ? id : handle, "send", errno);
+  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0)
+    events_failed(COMMAND_sendDatagram, id > 0 ? id : handle, "send", errno);
 }
 
 void workers_send_descriptors(struct reader *command) {
@@ -147,13 +148,9 @@ bool worker_settle_start(struct worker *worker) {
   char step[REPORT_BYTES];
   int error = 0;
   switch (launch_read(&worker->report, step, sizeof step, &error)) {
-    case LAUNCH_WAITING:
-      return false;
-    case LAUNCH_FAILED:
-      fail_start(worker, step, error);
-      return true;
-    case LAUNCH_DONE:
-      break;
+    case LAUNCH_WAITING: return false;
+    case LAUNCH_FAILED: fail_start(worker, step, error); return true;
+    case LAUNCH_DONE: break;
   }
   worker_close_report(worker);
   worker->start_time = worker->report.start_time;

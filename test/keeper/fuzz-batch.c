@@ -20,19 +20,29 @@ static const struct kind kinds[] = {COMMANDS(TABLE_ENTRY)};
 #undef TABLE_ENTRY
 enum { KINDS = sizeof kinds / sizeof *kinds, MOST_FRAMES = 64, MOST_ENTRIES = 200 };
 
-static struct buffer said;   /* all that the supervisor says */
-static size_t heard;         /* of it */
-static uint32_t piece = 1;   /* how much comes at a time */
+static struct buffer said; /* all that the supervisor says */
+static size_t heard;       /* of it */
+static uint32_t piece = 1; /* how much comes at a time */
 static struct buffer unused;
 
 /* The channel ------------------------------------------------------------------------------------------------------- */
 
-int channel_open(struct watcher *watcher) { return watcher ? -1 : 0; }
-bool channel_take(int fd, struct watcher *watcher) { return fd < 0 || watcher; }
+int channel_open(struct watcher *watcher) {
+  return watcher ? -1 : 0;
+}
+bool channel_take(int fd, struct watcher *watcher) {
+  return fd < 0 || watcher;
+}
 void channel_close(void) {}
-bool channel_is_open(void) { return true; }
-struct buffer *channel_out(void) { return &unused; }
-bool channel_send(void) { return true; }
+bool channel_is_open(void) {
+  return true;
+}
+struct buffer *channel_out(void) {
+  return &unused;
+}
+bool channel_send(void) {
+  return true;
+}
 enum channel_result channel_read(struct buffer *in) {
   size_t left = said.length - heard;
   if (left == 0) return CHANNEL_EMPTY;
@@ -78,7 +88,9 @@ static void run(uint8_t code, struct reader *fields) {
     MUST(!again.failed);
   }
 }
-static void end(uint64_t tick_at) { (void)tick_at; }
+static void end(uint64_t tick_at) {
+  (void)tick_at;
+}
 
 /* What the supervisor says: any bytes, or frames that are nearly right ------------------------------------------------ */
 
@@ -160,7 +172,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   piece = 1 + take_u8(&input) * take_u8(&input);
   heard = said.length = 0;
   if (any_bytes) buffer_add(&said, input.at, input.left);
-  else for (int i = 0; i < MOST_FRAMES && input.left > 0; i++) add_frame(&input);
+  else
+    for (int i = 0; i < MOST_FRAMES && input.left > 0; i++) add_frame(&input);
   give_events(3);
   for (;;) {
     struct said_what what = batch_next(attached);

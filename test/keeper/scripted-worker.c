@@ -59,7 +59,8 @@ int main(int argc, char **argv) {
     else if (strcmp(argv[i], "leave") == 0) leave();
     else if ((rest = after(argv[i], "raise "))) (void)raise(atoi(rest));
     else if ((rest = after(argv[i], "exit "))) return atoi(rest);
-    else for (;;) (void)pause();
+    else
+      for (;;) (void)pause();
   }
   return 0;
 }
