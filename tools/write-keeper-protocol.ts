@@ -32,8 +32,7 @@ const constants = (prefix: string, values: Readonly<Record<string, number>>): st
     .join("\n");
 
 const text = `/* Written by tools/write-keeper-protocol.ts from src/keeper/protocol.ts, which says what each frame means. */
-#ifndef KEEPER_PROTOCOL_H
-#define KEEPER_PROTOCOL_H
+#pragma once
 
 #define PROTOCOL_VERSION ${protocol.PROTOCOL_VERSION}
 #define FIRST_EVENT ${protocol.FIRST_EVENT}
@@ -65,8 +64,6 @@ enum command { COMMANDS(NAME_COMMAND) };
 #define NAME_MESSAGE(name, code, fields) MESSAGE_##name = code,
 enum message { MESSAGES(NAME_MESSAGE) };
 #undef NAME_MESSAGE
-
-#endif
 `;
 
 const isUpToDate = readFileSync(PATH, "utf8") === text;

@@ -1,7 +1,6 @@
 /* Which foreign descriptors the keeper may hold: those that it, and each process that it starts, can close without waiting for
  * the process that made them. */
-#ifndef KEEPER_APP_ADMISSION_H
-#define KEEPER_APP_ADMISSION_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -13,5 +12,3 @@ void admission_close(int fd);
 /* Closes a socket of the keeper. If unread data waits on it, another process does the last close: the data may carry foreign
  * descriptors whose close waits. */
 void admission_close_unread(int fd);
-
-#endif

@@ -1,6 +1,5 @@
 /* The kernel's clocks, in milliseconds. */
-#ifndef KEEPER_APP_CLOCK_H
-#define KEEPER_APP_CLOCK_H
+#pragma once
 
 #include <stdint.h>
 
@@ -8,5 +7,3 @@
 uint64_t clock_now(void);
 /* CLOCK_REALTIME - CLOCK_MONOTONIC, ms. */
 uint64_t clock_realtime_offset(void);
-
-#endif

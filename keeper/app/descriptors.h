@@ -1,6 +1,5 @@
 /* Descriptor numbers in the state that a re-exec hands to the next image, and operations on ranges of descriptors. */
-#ifndef KEEPER_APP_DESCRIPTORS_H
-#define KEEPER_APP_DESCRIPTORS_H
+#pragma once
 
 #include "protocol/wire.h"
 
@@ -21,5 +20,3 @@ int descriptors_close_range(uint32_t from, uint32_t to);
 int descriptors_mark_from(uint32_t from);
 /* After a failed exec: sets close-on-exec on everything above 2 again. */
 void descriptors_close_on_exec(void);
-
-#endif

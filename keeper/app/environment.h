@@ -1,6 +1,5 @@
 /* The base environment: the keeper's own at its start, plus later changes. A process gets it with the process's own changes. */
-#ifndef KEEPER_APP_ENVIRONMENT_H
-#define KEEPER_APP_ENVIRONMENT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -16,5 +15,3 @@ void environment_replace(const struct list *texts);
 
 void environment_save(struct buffer *out);
 bool environment_load(struct reader *in);
-
-#endif

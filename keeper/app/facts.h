@@ -1,7 +1,6 @@
 /* Facts about the keeper: how it was called, where it is installed, and which attributes it changed at its start and restores
  * in the processes that it starts. */
-#ifndef KEEPER_APP_FACTS_H
-#define KEEPER_APP_FACTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,5 +53,3 @@ bool facts_load_path(struct reader *in);
 void say_through(int (*write)(int sink, const char *bytes, size_t length));
 /* Writes one sentence to stderr, after the program's name. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
-
-#endif

@@ -1,8 +1,7 @@
 /* The only place where the keeper opens, creates, replaces, removes and gives away crank's own files. It opens the directory of
  * a path first, then the file in it without following links, and uses the file only if fstat(2) shows that it is safe. `make
  * check` proves that no other file of the keeper does any of this. */
-#ifndef KEEPER_APP_FILES_H
-#define KEEPER_APP_FILES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,5 +60,3 @@ int files_give(const char *path, const struct file_identity *expected, uint32_t 
 int files_link(int look, const char *path);
 /* Removes a socket file if it is the expected one (NULL: any socket). */
 void files_remove_socket(const char *path, const struct file_identity *expected);
-
-#endif

@@ -1,6 +1,5 @@
 /* Allocation that never fails: out of memory must not end the keeper, so these functions wait and retry. */
-#ifndef KEEPER_APP_MEMORY_H
-#define KEEPER_APP_MEMORY_H
+#pragma once
 
 #include <stddef.h>
 
@@ -12,5 +11,3 @@ void *memory_resize(void *old, size_t bytes);
 char *memory_copy_text(const char *bytes, size_t length);
 /* Returns free memory to the system; call it before the keeper goes idle. */
 void memory_trim(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* Large buffers with a short life: whole pages, returned to the system at once. */
-#ifndef KEEPER_APP_PAGES_H
-#define KEEPER_APP_PAGES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -10,5 +9,3 @@ char *pages_take(size_t bytes);
 char *pages_take_some(size_t most, size_t least, size_t *taken);
 /* NULL is allowed. */
 void pages_free(char *pages, size_t bytes);
-
-#endif

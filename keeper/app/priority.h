@@ -1,7 +1,6 @@
 /* Scheduling priority of our threads when all processors are busy. What the system does not permit, or the kernel does not
  * support, stays unchanged. */
-#ifndef KEEPER_APP_PRIORITY_H
-#define KEEPER_APP_PRIORITY_H
+#pragma once
 
 /* Raises the priority of the calling thread and of what it starts: a readiness, an exit or a deadline needs an answer within
  * microseconds. Returns how far the nice value was lowered. */
@@ -11,5 +10,3 @@ void priority_give_way(void);
 /* Gives the calling process the kernel's default time slice. Keepers of earlier versions set a shorter one, which survives a
  * re-exec. */
 void priority_forget_slice(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* Queries the kernel's socket tables for one socket, or for all of a kind (sock_diag(7)). */
-#ifndef KEEPER_APP_SOCKET_TABLES_H
-#define KEEPER_APP_SOCKET_TABLES_H
+#pragma once
 
 #include <linux/inet_diag.h>
 #include <linux/unix_diag.h>
@@ -21,5 +20,3 @@ int socket_tables_each_tcp(const struct inet_diag_req_v2 *request, socket_tables
  * none. */
 typedef void socket_tables_take_unix(uint32_t inode, const uint8_t *name, size_t length, void *context);
 int socket_tables_each_unix(uint32_t states, socket_tables_take_unix *take, void *context);
-
-#endif

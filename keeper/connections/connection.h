@@ -1,6 +1,5 @@
 /* One control connection: its input, split into lines, and its output. streams.c holds the list of all connections. */
-#ifndef KEEPER_CONNECTIONS_CONNECTION_H
-#define KEEPER_CONNECTIONS_CONNECTION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,5 +65,3 @@ void connection_free(struct connection *connection);
 void connection_save(const struct connection *connection, struct buffer *out);
 /* NULL if the state is malformed. */
 struct connection *connection_load(struct reader *in);
-
-#endif

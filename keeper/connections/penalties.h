@@ -1,7 +1,6 @@
 /* Rate limit for addresses whose clients the supervisor refused: their next connections wait, longer with each refusal. The
  * table is bounded; the address whose last refusal is oldest is dropped first. */
-#ifndef KEEPER_CONNECTIONS_PENALTIES_H
-#define KEEPER_CONNECTIONS_PENALTIES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,5 +20,3 @@ bool penalty_source(int fd, struct source *source, char text[PENALTY_ADDRESS_TEX
 uint32_t penalty_add(const struct source *source, uint64_t *until);
 /* The time until which a connection of this source must wait; 0: no wait. */
 uint64_t penalty_until(const struct source *source);
-
-#endif

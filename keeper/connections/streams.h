@@ -1,7 +1,6 @@
 /* Control connections: accepted, read line by line, written to, with a limit on everything. No connection wakes a supervisor
  * before it has sent a complete line. */
-#ifndef KEEPER_CONNECTIONS_STREAMS_H
-#define KEEPER_CONNECTIONS_STREAMS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ void streams_flush(int timeout_ms);
 
 void streams_save(struct buffer *out);
 bool streams_load(struct reader *in);
-
-#endif

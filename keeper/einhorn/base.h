@@ -1,7 +1,6 @@
 /* The base of later processes after a wrapper of the supervisor has changed it: environment, directory, umask, limits and nice
  * value. */
-#ifndef KEEPER_EINHORN_BASE_H
-#define KEEPER_EINHORN_BASE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -13,5 +12,3 @@ bool base_is_valid(const void *fields, size_t length);
 void base_take(struct reader fields);
 /* Sends a `base` frame with the attributes of this process. False if the other end of the channel is closed. */
 bool base_say(int channel);
-
-#endif

@@ -1,7 +1,6 @@
 /* The process title, as ps shows it. It overwrites the arguments and the environment where the kernel put them, because the
  * kernel reads the title there (proc_pid_cmdline(5)). */
-#ifndef KEEPER_EINHORN_PROCESS_TITLE_H
-#define KEEPER_EINHORN_PROCESS_TITLE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -14,5 +13,3 @@ void process_title_set(struct span title);
 
 void process_title_save(struct buffer *out);
 bool process_title_load(struct reader *in);
-
-#endif

@@ -1,7 +1,6 @@
 /* Starts a supervisor through a program of the operator (einhorn's --reexec-as). That program may change the base of all later
  * processes (base.h). */
-#ifndef KEEPER_EINHORN_WRAPPER_H
-#define KEEPER_EINHORN_WRAPPER_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -10,5 +9,3 @@
 
 /* Returns the pid and fills the report of the start; -1 with errno and the step. `end`: the supervisor's end of the channel. */
 pid_t wrapper_start(const struct wrapper *wrapper, int end, struct report *report, const char **step);
-
-#endif

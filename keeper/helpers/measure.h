@@ -1,7 +1,6 @@
 /* Another name of this program: it measures once what the workers use and which connections they hold, reports it, and
  * exits. */
-#ifndef KEEPER_HELPERS_MEASURE_H
-#define KEEPER_HELPERS_MEASURE_H
+#pragma once
 
 #define MEASURE_NAME "crank-measure"
 
@@ -21,5 +20,3 @@
  *   end                                     the output is complete
  */
 _Noreturn void measure_run(int argc, char **argv);
-
-#endif

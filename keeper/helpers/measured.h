@@ -1,6 +1,5 @@
 /* The objects that are measured: workers with their process trees, and the sockets that their connections come from. */
-#ifndef KEEPER_HELPERS_MEASURED_H
-#define KEEPER_HELPERS_MEASURED_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,5 +44,3 @@ bool measured_connections_learn(struct measured_socket *sockets, size_t count);
 /* Counts the collected connections that a process has open, each once per worker. False if its descriptors cannot be read, or
  * not before `until` (CLOCK_MONOTONIC ms). */
 bool measured_connections_count(struct measured_process process, struct measured_worker *worker, uint64_t until);
-
-#endif

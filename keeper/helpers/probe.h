@@ -1,6 +1,5 @@
 /* Another name of this program: it probes once whether a worker can serve, reports the result in one datagram, and exits. */
-#ifndef KEEPER_HELPERS_PROBE_H
-#define KEEPER_HELPERS_PROBE_H
+#pragma once
 
 #define PROBE_NAME "crank-probe"
 
@@ -17,5 +16,3 @@
  * reason if other processes accepted all connections until the time was over.
  */
 _Noreturn void probe_run(int argc, char **argv);
-
-#endif

@@ -1,6 +1,5 @@
 /* Finds the process at the other end of a local connection, from the kernel's socket tables and /proc. */
-#ifndef KEEPER_HELPERS_PROBE_OWNER_H
-#define KEEPER_HELPERS_PROBE_OWNER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,5 +10,3 @@ int probe_peer(int fd, uint32_t *inode);
 bool probe_owns(int pid, uint32_t inode);
 /* A child of this process; 0 if there is none. */
 int probe_child(void);
-
-#endif

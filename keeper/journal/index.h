@@ -1,6 +1,5 @@
 /* The offset of each key's value in the journal's file. It is the only part of the journal that is in memory. */
-#ifndef KEEPER_JOURNAL_INDEX_H
-#define KEEPER_JOURNAL_INDEX_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ void index_move(uint32_t number, uint64_t offset);
 
 void index_save(struct buffer *out);
 void index_load(struct reader *in);
-
-#endif

@@ -1,7 +1,6 @@
 /* The journal: the supervisor's keys and values, in a checksummed log file that outlives the keeper. Only the index is in
  * memory. The log is a memory file until it is given a path, and while the disk fails. */
-#ifndef KEEPER_JOURNAL_H
-#define KEEPER_JOURNAL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ void journal_delete(void);
 
 void journal_save(struct buffer *out);
 bool journal_load(struct reader *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* Lock files that keep a second crank from using the files of this one. */
-#ifndef KEEPER_JOURNAL_LOCK_H
-#define KEEPER_JOURNAL_LOCK_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -14,5 +13,3 @@ void lock_leave(void);
 
 void lock_save(struct buffer *out);
 bool lock_load(struct reader *in);
-
-#endif

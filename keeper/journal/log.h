@@ -1,7 +1,6 @@
 /* The journal's file as a log: a header, then records, each after its length and checksum. docs/reference/keeper-protocol.md
  * describes each byte. */
-#ifndef KEEPER_JOURNAL_LOG_H
-#define KEEPER_JOURNAL_LOG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -27,5 +26,3 @@ int log_mark_stale(int fd);
 void log_reserve(struct log *log, uint64_t bytes);
 /* Begins a record in the buffer and leaves room for its header: add the body, then call log_append. */
 void log_begin_record(struct buffer *buffer, uint8_t type);
-
-#endif

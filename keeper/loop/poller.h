@@ -1,6 +1,5 @@
 /* Waits for descriptors. It knows none of their owners: a watcher is a field of its owner and carries its callback. */
-#ifndef KEEPER_LOOP_POLLER_H
-#define KEEPER_LOOP_POLLER_H
+#pragma once
 
 #include <stdint.h>
 
@@ -40,5 +39,3 @@ void poller_remove(int fd, const struct watcher *watcher);
 /* Waits for at most `timeout` ms (-1: without limit) and calls the ready watchers. Returns their number; -1 if the wait was
  * interrupted. */
 int poller_wait(int timeout);
-
-#endif

@@ -1,7 +1,6 @@
 /* The keeper's own deadlines: one timer descriptor, armed for the earliest of them, never periodic. A timer belongs to its user
  * and carries its callback. */
-#ifndef KEEPER_LOOP_TIMER_H
-#define KEEPER_LOOP_TIMER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,5 +21,3 @@ void timer_set(struct timer *timer, uint64_t at);
 void timer_set_by(struct timer *timer, uint64_t at);
 /* Arms the descriptor for the earliest timer; call it before each wait. */
 void timer_arm(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* Dispatches the commands of a batch to the parts that carry them out, and collects what must wait for the end of the batch. */
-#ifndef KEEPER_MAIN_COMMANDS_H
-#define KEEPER_MAIN_COMMANDS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ struct ending commands_take_ending(void);
 
 void commands_save(struct buffer *out);
 bool commands_load(struct reader *in);
-
-#endif

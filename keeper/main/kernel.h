@@ -1,10 +1,7 @@
 /* Checks at the start which kernel features the keeper needs, so that a missing one gives a clear message. */
-#ifndef KEEPER_MAIN_KERNEL_H
-#define KEEPER_MAIN_KERNEL_H
+#pragma once
 
 #include <stdbool.h>
 
 /* False after it wrote a sentence to stderr, if the keeper cannot run here. Reports missing optional features once. */
 bool kernel_serves(void);
-
-#endif

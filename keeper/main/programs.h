@@ -1,6 +1,5 @@
 /* The other names of this program: each is a command that runs on the engine in this process. */
-#ifndef KEEPER_MAIN_PROGRAMS_H
-#define KEEPER_MAIN_PROGRAMS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -23,5 +22,3 @@ _Noreturn void programs_check(const char *name, int argc, char **argv);
 bool programs_join(const char *number);
 /* Continues as that supervisor. */
 _Noreturn void programs_joined_supervisor(const char *name, int argc, char **argv);
-
-#endif

@@ -1,6 +1,5 @@
 /* Signals, all blocked and read from a descriptor: ends of children, and the signals that the supervisor handles. */
-#ifndef KEEPER_MAIN_SIGNALS_H
-#define KEEPER_MAIN_SIGNALS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,5 +12,3 @@ int signals_open(void);
 void signals_collect_children(void);
 /* Whether a child belongs to the keeper itself, such as the supervisor, and not to a worker. */
 bool signals_is_own_child(uint32_t pid);
-
-#endif

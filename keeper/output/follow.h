@@ -1,6 +1,5 @@
 /* Followers of worker output (control connections), and the lines that wait for each. No locking here. */
-#ifndef KEEPER_OUTPUT_FOLLOW_H
-#define KEEPER_OUTPUT_FOLLOW_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,5 +44,3 @@ bool followers_next_ready(struct followers *followers, uint64_t *id);
 /* Copies complete notifications, at most `cap` bytes. Removes a follower that has got its last one. True if more are left. */
 bool follower_take(struct followers *followers, struct follower *follower, char *out, size_t cap, size_t *length);
 void follower_set_ready(struct followers *followers, struct follower *follower);
-
-#endif

@@ -1,6 +1,5 @@
 /* Formats prefixes, times and JSON strings. Bytes in, bytes out; no descriptors, no locks. */
-#ifndef KEEPER_OUTPUT_FORMAT_H
-#define KEEPER_OUTPUT_FORMAT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,5 +51,3 @@ size_t json_escape(char *out, const char *bytes, size_t length);
 /* Where to cut without splitting a UTF-8 character: at `limit`, or up to three bytes earlier. `bytes` is longer than
  * `limit`. */
 size_t text_cut(const char *bytes, size_t limit);
-
-#endif

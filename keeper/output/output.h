@@ -9,8 +9,7 @@
  *
  * While a sink is stuck (a pipe without a reader), workers are not read, so they wait; nothing else does. A sink that fails
  * loses lines until it works again. Failures and losses are reported on standard error, at most once a minute. */
-#ifndef KEEPER_OUTPUT_H
-#define KEEPER_OUTPUT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -69,5 +68,3 @@ int output_flush(int timeout_ms);
 void output_stop(void);
 int output_save(int fd);
 int output_restore(int fd);
-
-#endif

@@ -4,8 +4,7 @@
  * - as text, the pieces follow each other after one prefix. If another source's line comes in between, a newline ends the
  *   piece, and the next piece has its own prefix;
  * - as JSON and as datagrams, each piece is a line of its own; JSON marks all but the last with "partial":true. */
-#ifndef KEEPER_OUTPUT_PASS_H
-#define KEEPER_OUTPUT_PASS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,5 +54,3 @@ void route_leave(struct route *route);
 
 /* Passes crank's own lines on: to a stream unchanged, as datagrams one by one after the header. */
 void pass_own_lines(struct route *route, struct sink *sink, uint32_t pid, uint64_t at, const char *bytes, size_t length);
-
-#endif

@@ -1,7 +1,6 @@
 /* Queues of lines in bounded memory, which is allocated only while they hold something; and the last raw bytes of one worker.
  * No locking here. */
-#ifndef KEEPER_OUTPUT_RING_H
-#define KEEPER_OUTPUT_RING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,5 +52,3 @@ void tail_add(struct tail *tail, const char *bytes, size_t length);
 /* Copies the last bytes, at most `cap`, from the start of a line if possible. */
 size_t tail_read(const struct tail *tail, char *out, size_t cap);
 void tail_free(struct tail *tail);
-
-#endif

@@ -1,7 +1,6 @@
 /* Destinations for lines: a stream, which may be stuck, or a datagram socket. What a stream does not accept is queued here.
  * Only a write to a file can block, and no error ends the keeper. Used only by the output thread. */
-#ifndef KEEPER_OUTPUT_SINK_H
-#define KEEPER_OUTPUT_SINK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,5 +78,3 @@ size_t sink_take_report(struct sink *sink, uint64_t now, char *out, size_t cap);
 void sink_rest(struct sink *sink);
 /* Drops what is queued, and closes our own description. */
 void sink_stop(struct sink *sink);
-
-#endif

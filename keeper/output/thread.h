@@ -2,8 +2,7 @@
  *
  * The lock is held only while a few bytes are copied, never during a system call that can block. Fields that are not marked as
  * protected belong to the thread alone, or to the main loop while there is no thread. */
-#ifndef KEEPER_OUTPUT_THREAD_H
-#define KEEPER_OUTPUT_THREAD_H
+#pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -149,5 +148,3 @@ void thread_set_route(struct output *output, struct wanted_route *wanted);
 void table_save(const struct output *output, struct buffer *out);
 /* False if the state is malformed. What was read before that is kept. */
 bool table_load(struct output *output, struct reader *in);
-
-#endif

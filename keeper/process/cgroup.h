@@ -1,7 +1,6 @@
 /* A control group (cgroups(7), version 2) per worker, if the keeper's own group is delegated to it. Everything that a worker
  * starts stays in its group, unless it has the privilege to leave. Without groups, the process tree must be enough. */
-#ifndef KEEPER_PROCESS_CGROUP_H
-#define KEEPER_PROCESS_CGROUP_H
+#pragma once
 
 #include <stdint.h>
 
@@ -21,5 +20,3 @@ void cgroup_kill(struct cgroup group);
 void cgroup_processes(struct cgroup group, void (*take)(void *context, uint32_t pid), void *context);
 /* The group of a process; .worker 0 if it is in none of these groups. */
 struct cgroup cgroup_of(uint32_t pid);
-
-#endif

@@ -1,6 +1,5 @@
 /* Defaults of every process besides the environment: nice value and limits, if they differ from the keeper's own. */
-#ifndef KEEPER_PROCESS_DEFAULTS_H
-#define KEEPER_PROCESS_DEFAULTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,5 +15,3 @@ void defaults_set_limits(const struct list *numbers);
 
 void defaults_save(struct buffer *out);
 bool defaults_load(struct reader *in);
-
-#endif

@@ -1,7 +1,6 @@
 /* Starts a process: prepares everything, then forks a child that sets itself up step by step (launch_child.c) and reports a
  * failure through a pipe. */
-#ifndef KEEPER_PROCESS_LAUNCH_H
-#define KEEPER_PROCESS_LAUNCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,5 +21,3 @@ pid_t launch_start(const struct launch *launch, struct report *report, const cha
 enum launch_result { LAUNCH_WAITING, LAUNCH_DONE, LAUNCH_FAILED };
 /* Reads the report without waiting; closes nothing. For LAUNCH_FAILED it sets `step` (of `room` bytes) and `error`. */
 enum launch_result launch_read(struct report *report, char *step, size_t room, int *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* The description of a process to start (launch.h), and what is prepared from it before the fork. */
-#ifndef KEEPER_PROCESS_LAUNCH_CHILD_H
-#define KEEPER_PROCESS_LAUNCH_CHILD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,5 +61,3 @@ struct order {
 
 /* Sets up the forked process and executes the target. */
 _Noreturn void launch_become(struct order *order);
-
-#endif

@@ -4,8 +4,7 @@
  * environ may be in such a file, too. So these files are read in a forked process, which can be killed: SIGKILL ends its wait.
  *
  * Never blocking, so read directly: the directory itself, the lists in fd/ and task/, status, comm, cgroup, children. */
-#ifndef KEEPER_PROCESS_PEEK_H
-#define KEEPER_PROCESS_PEEK_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -38,5 +37,3 @@ void peek_close(void);
 bool peek_has_child(uint32_t pid);
 /* Reaps the child if it is a reader. False if it is not. */
 bool peek_child_gone(const siginfo_t *info);
-
-#endif

@@ -1,7 +1,6 @@
 /* Processes that read what others of the same tree write (`server | cat`). A signal that ends the reader breaks the writer's
  * pipe, and the writer may die in the middle of its work. Without a signal, the reader ends at the end of the input. */
-#ifndef KEEPER_PROCESS_PIPELINE_H
-#define KEEPER_PROCESS_PIPELINE_H
+#pragma once
 
 #include "process/tree.h"
 
@@ -9,5 +8,3 @@
 struct tree pipeline_readers(const struct tree *tree);
 /* Whether the process still reads what a process of the tree writes. */
 bool pipeline_reads(const struct tree *tree, const struct process *process);
-
-#endif

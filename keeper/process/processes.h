@@ -1,6 +1,5 @@
 /* Processes as seen through /proc and pidfds. */
-#ifndef KEEPER_PROCESS_PROCESSES_H
-#define KEEPER_PROCESS_PROCESSES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,5 +66,3 @@ void processes_command(uint32_t pid, char *line, size_t room);
 /* Sends a signal through a pidfd. If the kernel or a filter (seccomp(2)) lacks that call, sends it to the pid, if that is still
  * the process with this start time. 0, or -1 with errno. */
 int processes_signal_by(int process, uint32_t pid, uint64_t start_time, int signal_number);
-
-#endif

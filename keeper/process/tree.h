@@ -1,6 +1,5 @@
 /* A list of processes that grows from parents to children. worker/tree.c decides which process belongs to which worker. */
-#ifndef KEEPER_PROCESS_TREE_H
-#define KEEPER_PROCESS_TREE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,5 +34,3 @@ void pids_add(void *pids, uint32_t pid);
 /* Reads all of them and frees the pids. Returns the existing processes, which the caller frees. */
 struct tree pids_look(struct pids *pids);
 void tree_free(struct tree *tree);
-
-#endif

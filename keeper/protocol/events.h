@@ -1,6 +1,5 @@
 /* Events that no commit has consumed yet, in order, encoded as they are sent to the supervisor. */
-#ifndef KEEPER_PROTOCOL_EVENTS_H
-#define KEEPER_PROTOCOL_EVENTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,5 +56,3 @@ bool events_set_first_aside(void);
 
 void events_save(struct buffer *out);
 bool events_load(struct reader *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* Written by tools/write-keeper-protocol.ts from src/keeper/protocol.ts, which says what each frame means. */
-#ifndef KEEPER_PROTOCOL_H
-#define KEEPER_PROTOCOL_H
+#pragma once
 
 #define PROTOCOL_VERSION 3
 #define FIRST_EVENT 100
@@ -129,5 +128,3 @@ enum command { COMMANDS(NAME_COMMAND) };
 #define NAME_MESSAGE(name, code, fields) MESSAGE_##name = code,
 enum message { MESSAGES(NAME_MESSAGE) };
 #undef NAME_MESSAGE
-
-#endif

@@ -1,6 +1,5 @@
 /* Encoding and decoding: growing buffers, and readers that never read past the end. All numbers are little-endian. */
-#ifndef KEEPER_PROTOCOL_WIRE_H
-#define KEEPER_PROTOCOL_WIRE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,5 +65,3 @@ bool span_equals(struct span span, const char *text);
 
 /* Whether the bytes are exactly the fields of a signature such as "worker:u64 file:text": lengths, counts, no NUL in a text. */
 bool wire_matches(const char *signature, const void *bytes, size_t length);
-
-#endif

@@ -1,7 +1,6 @@
 /* Dry run of a re-exec: the new program shows in a child, which has a copy of the whole state, that it can take over, and
  * exits. A failure has no effect on the keeper. */
-#ifndef KEEPER_REEXEC_DRY_RUN_H
-#define KEEPER_REEXEC_DRY_RUN_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -17,5 +16,3 @@ bool dry_run_is(pid_t child);
 bool dry_run_child_gone(const siginfo_t *info);
 /* Ends a running dry run, without an event. */
 void dry_run_end(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* Re-exec: the keeper executes its program again in place. The pid and all descriptors stay; a memory file holds the state. */
-#ifndef KEEPER_REEXEC_H
-#define KEEPER_REEXEC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,5 +34,3 @@ void reexec_dead_mans_alarm(unsigned int seconds);
 enum resumed { RESUME_DONE = 0, RESUME_DAMAGED = 1, RESUME_LATER_VERSION = 2 };
 /* Restores the state. */
 enum resumed reexec_resume(int state);
-
-#endif

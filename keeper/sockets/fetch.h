@@ -1,8 +1,7 @@
 /* Descriptors of untrusted processes: received with their datagrams, or taken from them, by a separate process of the keeper.
  * It passes on only descriptors that the keeper may hold (admission.h) and closes all others. So only this process blocks if
  * one of them blocks. */
-#ifndef KEEPER_SOCKETS_FETCH_H
-#define KEEPER_SOCKETS_FETCH_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -53,5 +52,3 @@ bool fetch_child_gone(const siginfo_t *info);
 bool fetch_has_child(uint32_t pid);
 /* Before a re-exec: waits a moment for active fetches, then ends the rest. */
 void fetch_settle(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* Messages between the keeper and its fetching process (fetch.c, fetch_child.c). */
-#ifndef KEEPER_SOCKETS_FETCH_CHILD_H
-#define KEEPER_SOCKETS_FETCH_CHILD_H
+#pragma once
 
 #include <stdint.h>
 #include <sys/socket.h>
@@ -34,5 +33,3 @@ _Noreturn void fetch_child_receive(int channel, int socket);
 _Noreturn void fetch_child_take(int channel, const struct fetch_target *target);
 /* Takes the descriptor with the privileges of this process; -1 with errno and the step. */
 int fetch_take(const struct fetch_target *target, const char **step);
-
-#endif

@@ -1,6 +1,5 @@
 /* The descriptors that the keeper holds for the supervisor, under the supervisor's numbers. */
-#ifndef KEEPER_SOCKETS_HANDLES_H
-#define KEEPER_SOCKETS_HANDLES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,5 +65,3 @@ size_t handles_address(int fd, uint8_t *bytes, size_t room);
 
 void handles_save(struct buffer *out);
 bool handles_load(struct reader *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* Sends a datagram per period (a watchdog's, to the machine's service manager) as long as events are being consumed. */
-#ifndef KEEPER_SOCKETS_HEARTBEAT_H
-#define KEEPER_SOCKETS_HEARTBEAT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -11,5 +10,3 @@ void heartbeat_set(struct reader *command);
 
 void heartbeat_save(struct buffer *out);
 bool heartbeat_load(struct reader *in);
-
-#endif

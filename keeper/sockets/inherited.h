@@ -1,6 +1,5 @@
 /* The descriptors that the keeper inherited at its start: close-on-exec at once, kept for `inheritSocket`. */
-#ifndef KEEPER_SOCKETS_INHERITED_H
-#define KEEPER_SOCKETS_INHERITED_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,5 +14,3 @@ int inherited_take(uint32_t fd);
 
 void inherited_save(struct buffer *out);
 bool inherited_load(struct reader *in);
-
-#endif

@@ -1,7 +1,6 @@
 /* The file system names of the keeper's unix sockets: given to another user, watched by inotify(7), restored when something
  * removes them, and removed at the end. */
-#ifndef KEEPER_SOCKETS_NAMES_H
-#define KEEPER_SOCKETS_NAMES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ void names_bind_again(struct reader *command);
 
 void names_save(struct buffer *out);
 bool names_load(struct reader *in);
-
-#endif

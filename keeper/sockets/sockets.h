@@ -1,6 +1,5 @@
 /* Commands on sockets: opening, inheriting, accept queues, single datagrams. A failure is reported as an event. */
-#ifndef KEEPER_SOCKETS_H
-#define KEEPER_SOCKETS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,5 +27,3 @@ void sockets_store(struct reader *command);
 void sockets_check(struct handle *handle);
 /* Sends one datagram with the descriptors of handles; never blocks. -1 with errno. */
 int sockets_send(const struct destination *to, struct span bytes, const struct list *handles);
-
-#endif

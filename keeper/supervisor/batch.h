@@ -1,6 +1,5 @@
 /* What the supervisor sends, frame by frame: checked on arrival, collected until a commit, then applied as a whole. */
-#ifndef KEEPER_SUPERVISOR_BATCH_H
-#define KEEPER_SUPERVISOR_BATCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ const char *batch_complaint(void);
 void batch_forget(void);
 /* Whether part of a batch has arrived. */
 bool batch_is_begun(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* A candidate to replace the supervisor: started next to the current one, directly or through a wrapper. It takes over when it
  * presents itself. Until it has sent its first batch, the keeper can go back to the previous supervisor. */
-#ifndef KEEPER_SUPERVISOR_CANDIDATE_H
-#define KEEPER_SUPERVISOR_CANDIDATE_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -48,5 +47,3 @@ void candidate_settle(void);
 void candidate_fail(uint8_t ending, uint32_t status);
 /* Ends a candidate, without an event. */
 void candidate_end(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* The keeper's end of the socket pair to its supervisor: non-blocking reads and writes. */
-#ifndef KEEPER_SUPERVISOR_CHANNEL_H
-#define KEEPER_SUPERVISOR_CHANNEL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,5 +23,3 @@ bool channel_send(void);
 enum channel_result { CHANNEL_MORE, CHANNEL_EMPTY, CHANNEL_GONE };
 /* Reads a part into `in`. */
 enum channel_result channel_read(struct buffer *in);
-
-#endif

@@ -1,7 +1,6 @@
 /* The program that supervisors are started from. It is kept open, so that the program that was checked is the one that runs,
  * even if its file changes. */
-#ifndef KEEPER_SUPERVISOR_PROGRAM_H
-#define KEEPER_SUPERVISOR_PROGRAM_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -35,5 +34,3 @@ pid_t program_start(const struct program *program, int channel_end, const struct
 
 void program_save(struct buffer *out);
 bool program_load(struct reader *in);
-
-#endif

@@ -1,7 +1,6 @@
 /* Restart policy for supervisors: counts failures, finds the event that causes them, and computes the pause before the next
  * start. Rule 8 of docs/reference/keeper-protocol.md. */
-#ifndef KEEPER_SUPERVISOR_RESTART_POLICY_H
-#define KEEPER_SUPERVISOR_RESTART_POLICY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,5 +31,3 @@ void restart_policy_restore(uint32_t crashes);
 bool restart_policy_start_is_owed(void);
 /* An event has caused a crash before: events must be delivered one at a time. */
 bool restart_policy_one_at_a_time(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* The lifecycle of the supervisor: the keeper starts it when there is an event, greets it, delivers events, lets it exit when
  * it has nothing to do, kills it when it does not answer, and restarts it when it dies. */
-#ifndef KEEPER_SUPERVISOR_H
-#define KEEPER_SUPERVISOR_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -37,5 +36,3 @@ void supervisor_end(void);
 
 void supervisor_save(struct buffer *out);
 bool supervisor_load(struct reader *in);
-
-#endif

@@ -1,7 +1,6 @@
 /* The tick: the time that the supervisor asked for has come. At most one is pending. It normally waits until no other event is
  * outstanding. */
-#ifndef KEEPER_SUPERVISOR_TICK_H
-#define KEEPER_SUPERVISOR_TICK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@ void tick_consider(void (*sweep)(void));
 
 void tick_save(struct buffer *out);
 bool tick_load(struct reader *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* The local time zone according to libc: the same for workers' lines and for the supervisor. */
-#ifndef KEEPER_SUPERVISOR_ZONE_H
-#define KEEPER_SUPERVISOR_ZONE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -13,5 +12,3 @@ struct zone {
 
 /* The zone at this time, in seconds since 1970. */
 struct zone zone_at(uint64_t from);
-
-#endif

@@ -1,7 +1,6 @@
 /* Decides which worker a process belongs to: by its session, by what it inherited, or because no other worker can have left
  * it. */
-#ifndef KEEPER_WORKER_KIN_H
-#define KEEPER_WORKER_KIN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ void kin_note_start(uint64_t start_time, bool has_session);
 
 void kin_save(struct buffer *out);
 bool kin_load(struct reader *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* A worker's notify sockets: a datagram pair, and a named datagram socket. Each message becomes a `datagram` event. */
-#ifndef KEEPER_WORKER_NOTIFY_H
-#define KEEPER_WORKER_NOTIFY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,5 +39,3 @@ void notify_close(struct notify *notify);
 
 void notify_save(const struct notify *notify, struct buffer *out);
 void notify_load(struct notify *notify, struct reader *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* Starts one worker: its pipes and sockets, and its launch. */
-#ifndef KEEPER_WORKER_START_H
-#define KEEPER_WORKER_START_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,5 +32,3 @@ struct spawn worker_start_read(struct reader *command);
 /* Starts the worker. Returns the pid; the worker gets its notify sockets and the report of its start, `output` the reading end
  * of its output (-1: none). Or returns -1 with errno and the step. */
 pid_t worker_start(const struct spawn *spawn, struct worker *worker, int *output, const char **step);
-
-#endif

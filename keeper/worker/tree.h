@@ -1,7 +1,6 @@
 /* A worker is a process tree: the process that was started, and all its descendants in any group or session. The keeper is the
  * subreaper, so a process that loses its parent becomes the keeper's child; kin.c finds out whose it is. */
-#ifndef KEEPER_WORKER_TREE_H
-#define KEEPER_WORKER_TREE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -26,5 +25,3 @@ void worker_trees_decide(void);
 void worker_tree_release(struct worker *worker);
 /* Before the keeper exits: kills all orphans of workers, but not workers that still run. */
 void worker_trees_end(void);
-
-#endif

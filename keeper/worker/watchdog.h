@@ -1,6 +1,5 @@
 /* Workers that must send WATCHDOG=1 at least once per period: the keeper receives it and reports workers that did not. */
-#ifndef KEEPER_WORKER_WATCHDOG_H
-#define KEEPER_WORKER_WATCHDOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,5 +18,3 @@ void watchdog_end(struct worker *worker);
 
 void watchdog_save(struct buffer *out);
 bool watchdog_load(struct reader *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* The state of one worker, and the table of all: internal to the files behind workers.h. */
-#ifndef KEEPER_WORKER_H
-#define KEEPER_WORKER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -123,5 +122,3 @@ uint64_t worker_count_start(void);
 /* True if its start is decided and reported. After a failure the worker stays in the table until its spawnFailed is
  * consumed. */
 bool worker_settle_start(struct worker *worker);
-
-#endif

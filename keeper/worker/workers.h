@@ -1,6 +1,5 @@
 /* The processes that the supervisor asked for: starts, adopts and signals them, and reports their ends in order. */
-#ifndef KEEPER_WORKER_WORKERS_H
-#define KEEPER_WORKER_WORKERS_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -55,5 +54,3 @@ void workers_fetched(uint64_t id, uint8_t source);
 void workers_fetch_again(void);
 /* Connects a worker's end of its notify pair, which was taken from the worker, to the bound socket. -1 with errno. */
 int workers_lead_notify(uint64_t id, int fd);
-
-#endif
