@@ -116,9 +116,9 @@ build/keeper/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	$(CC) $(KEEPER_FLAGS) $(CFLAGS) -pthread -MMD -MP -c -o $@ $<
 
 # For the tests of the keeper: supervisors do what the test says.
-build/crank-stand-in: $(KEEPER_OBJECTS) test/keeper/stand-in.c engine/start.h
+build/crank-stand-in: $(KEEPER_OBJECTS) test/keeper/harness/stand-in.c engine/start.h
 	$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $(filter-out %.h,$^)
-build/crank-sanitized: $(ASAN_OBJECTS) test/keeper/stand-in.c engine/start.h
+build/crank-sanitized: $(ASAN_OBJECTS) test/keeper/harness/stand-in.c engine/start.h
 	$(CC) $(KEEPER_FLAGS) $(SANITIZERS) $(LDFLAGS) -pthread -o $@ $(filter-out %.h,$^)
 
 build/sanitized/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
@@ -130,7 +130,7 @@ build/older/bin/crank: $(OLDER_OBJECTS) $(ENGINE_LINKED)
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -s -o $@ $^ -lm
 
-build/crank-older-stand-in: $(OLDER_OBJECTS) test/keeper/stand-in.c engine/start.h
+build/crank-older-stand-in: $(OLDER_OBJECTS) test/keeper/harness/stand-in.c engine/start.h
 	$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $(filter-out %.h,$^)
 
 build/older/%.o: keeper/%.c build/compiler-flags | $(COMPILER)

@@ -28,7 +28,7 @@ sanitize: all build/crank-sanitized build/crank-stand-in build/crank-older-stand
 .PHONY: fuzz
 fuzz: FUZZ_SECONDS := $(or $(SECONDS),60)
 fuzz: all engine
-	bash test/keeper/fuzz.sh $(FUZZ_SECONDS)
+	bash test/keeper/fuzz/fuzz.sh $(FUZZ_SECONDS)
 	CRANK_FUZZ_TURNS=$$(($(FUZZ_SECONDS) * 5000)) $(BUN) test/run.ts test/engine/host-calls
 
 # Coverage -------------------------------------------------------------------------------------------------------------
@@ -45,8 +45,8 @@ build/coverage/keeper/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) -O0 -g --coverage -pthread -MMD -MP -c -o $@ $<
 
-build/crank-coverage: $(COVERAGE_OBJECTS) test/keeper/stand-in.c tools/coverage-dump.c engine/start.h
+build/crank-coverage: $(COVERAGE_OBJECTS) test/keeper/harness/stand-in.c tools/coverage-dump.c engine/start.h
 	$(CC) $(KEEPER_FLAGS) $(LDFLAGS) --coverage -Wl,--wrap=epoll_wait,--wrap=_exit -pthread -o $@ \
-	  $(COVERAGE_OBJECTS) -fno-profile-arcs -fno-test-coverage test/keeper/stand-in.c tools/coverage-dump.c
+	  $(COVERAGE_OBJECTS) -fno-profile-arcs -fno-test-coverage test/keeper/harness/stand-in.c tools/coverage-dump.c
 
 -include $(COVERAGE_OBJECTS:.o=.d)

@@ -21,15 +21,15 @@ libc6-dev-arm64-cross|test -f /usr/aarch64-linux-gnu/lib/libc.a||
 libc6-dev-riscv64-cross|test -f /usr/riscv64-linux-gnu/lib/libc.a||
 nodejs|command -v node||
 npm|command -v npm||
-python3|command -v python3|test/e2e/ test/keeper/conformance test/keeper/keeper- test/worker/hand-over test/worker/foreign test/commands/program|test/worker/examples
+python3|command -v python3|test/e2e/ test/keeper/conformance/ test/keeper/real/ test/worker/hand-over test/worker/foreign test/commands/program|test/worker/examples
 git|command -v git|test/setup/clean-clone test/setup/missing|
-tmux|command -v tmux|test/e2e/watch test/e2e/line-editor test/e2e/time-zone|
+tmux|command -v tmux|test/e2e/terminal/ test/e2e/control/time-zone|
 man-db|command -v man||test/docs/manual test/docs/options-manual
-curl|command -v curl|test/docs/five-minutes test/e2e/socket-names|
+curl|command -v curl|test/docs/five-minutes test/e2e/start/socket-names|
 procps|command -v pgrep|test/docs/five-minutes|
-systemd|command -v systemd-analyze && command -v systemd-socket-activate|test/e2e/socket-activation test/e2e/systemd test/setup/unit-files|
-python3-prometheus-client|/usr/bin/python3 -c 'import prometheus_client'||test/e2e/metrics
-ruby|command -v ruby||test/worker/examples test/e2e/einhorn-protocol test/e2e/einhorn-workers test/e2e/einhyrningsins-start
+systemd|command -v systemd-analyze && command -v systemd-socket-activate|test/e2e/machine/socket-activation test/e2e/machine/systemd test/setup/unit-files|
+python3-prometheus-client|/usr/bin/python3 -c 'import prometheus_client'||test/e2e/control/metrics
+ruby|command -v ruby||test/worker/examples test/e2e/einhorn/protocol test/e2e/einhorn/workers test/e2e/einhyrningsins/start
 golang-go|command -v go||test/worker/examples
 clang|command -v clang||
 libclang-rt-dev|fuzzer_is_there||

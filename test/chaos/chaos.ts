@@ -2,7 +2,7 @@
 // that killed workers held, every answer comes from a version that serves, the history is right, and nothing runs that the
 // service does not know.
 import { waitFor } from "../e2e/harness/wait.ts";
-import { Random } from "../sim/random.ts";
+import { Random } from "../lives/random.ts";
 import { Clients } from "./clients.ts";
 import { Disturbances, type Effect } from "./disturbances.ts";
 import { type Order, Orders } from "./orders.ts";

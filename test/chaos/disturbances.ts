@@ -1,6 +1,6 @@
 // What befalls the service under chaos while an order is carried out.
 import { isAlive, signal, supervisorOf } from "../e2e/harness/processes.ts";
-import type { Random } from "../sim/random.ts";
+import type { Random } from "../lives/random.ts";
 import type { Stage, WorkerSeen } from "./stage.ts";
 import type { Truth } from "./truth.ts";
 

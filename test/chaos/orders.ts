@@ -1,7 +1,7 @@
 // What an operator orders of the service under chaos, and what has to be true afterwards.
 import { compiled } from "../e2e/harness/apps.ts";
 import type { Ended } from "../e2e/harness/bench.ts";
-import type { Random } from "../sim/random.ts";
+import type { Random } from "../lives/random.ts";
 import type { Stage } from "./stage.ts";
 import { type GoodRun, type Truth, withRun } from "./truth.ts";
 

@@ -1,4 +1,4 @@
-// einhyrningsins' lines: what each is read as. Their bytes over a real socket are in test/e2e/einhyrningsins-protocol.test.ts.
+// einhyrningsins' lines: what each is read as. Their bytes over a real socket are in test/e2e/einhyrningsins/protocol.test.ts.
 import { expect, test } from "bun:test";
 import {
   decodeAnswer,

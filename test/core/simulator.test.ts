@@ -1,7 +1,7 @@
-// Whole lives of the core, each from its seed. By hand, any number: `bun test/sim/core.ts --seeds N --from SEED`.
+// Whole lives of the core, each from its seed. By hand, any number: `bun test/lives/core.ts --seeds N --from SEED`.
 import { expect, test } from "bun:test";
-import { Broken, describeTrace, simulate } from "../sim/core-world.ts";
-import { livesToLive } from "../sim/lives-count.ts";
+import { Broken, describeTrace, simulate } from "../lives/core-world.ts";
+import { livesToLive } from "../lives/lives-count.ts";
 
 const SEEDS = livesToLive(4000);
 const TRACED_STEPS = 30;

@@ -4,7 +4,7 @@
 import type { Signature, ValueType } from "../../tools/wasm-to-c/module.ts";
 import { signatureKey } from "../../tools/wasm-to-c/module.ts";
 import { LOADS, OPERATORS, type Operator, SATURATING, STORES } from "../../tools/wasm-to-c/operators.ts";
-import { Random } from "../sim/random.ts";
+import { Random } from "../lives/random.ts";
 import {
   constant,
   opcode,

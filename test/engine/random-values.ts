@@ -1,6 +1,6 @@
 // Values for the tests of the translator: those at the edges of ranges, and any others.
 import type { ValueType } from "../../tools/wasm-to-c/module.ts";
-import type { Random } from "../sim/random.ts";
+import type { Random } from "../lives/random.ts";
 
 export const TYPES = ["i32", "i64", "f32", "f64"] as const;
 export const isFloat = (type: ValueType): type is "f32" | "f64" => type === "f32" || type === "f64";

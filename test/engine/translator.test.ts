@@ -9,7 +9,7 @@ import { type Instruction, readInstruction } from "../../tools/wasm-to-c/instruc
 import { moduleToC } from "../../tools/wasm-to-c/module-to-c.ts";
 import { LOADS, OPERATORS, SATURATING, STORES } from "../../tools/wasm-to-c/operators.ts";
 import { readModule } from "../../tools/wasm-to-c/read-module.ts";
-import { Random } from "../sim/random.ts";
+import { Random } from "../lives/random.ts";
 import { type Call, type Case, hasWasm2c, runInV8, runTranslated, runWasm2c } from "./differential.ts";
 import { constant, opcode, type WrittenModule, writeModule } from "./module-writer.ts";
 import { FUEL_AT_START, type RandomOptions, randomModule } from "./random-module.ts";

@@ -66,9 +66,9 @@ describe("a run", () => {
 
   test("without a package leaves out what needs it, says how to have it, and counts it apart", () => {
     const PATH = sparsePath(join(directory, "path"), { id: null });
-    const ran = runner(["e2e/measuring", "control/client"], { PATH });
+    const ran = runner(["workers/measuring", "control/client"], { PATH });
     expect(ran.stdout).toMatch(/^without python3, tests in .* are left out; to have it: apt-get install python3$/m);
-    expect(ran.stdout).toContain("not run: test/e2e/measuring.test.ts: python3\n");
+    expect(ran.stdout).toContain("not run: test/e2e/workers/measuring.test.ts: python3\n");
     expect(lastLine(ran.stdout)).toMatch(/^\d+ passed, 0 failed, 1 not run: python3$/);
     expect(ran.status).toBe(0);
   });

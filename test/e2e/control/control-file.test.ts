@@ -1,0 +1,45 @@
+// Whose file the control socket is: crank's own, unless workers of another user acknowledge on it.
+import { beforeEach, expect, test } from "bun:test";
+import { chmodSync, statSync } from "node:fs";
+import { needing, ROOT_USER } from "../../needs.ts";
+import { eachTest } from "../harness/each-test.ts";
+import { RESPONDER } from "../harness/python-apps.ts";
+import { Service } from "../harness/service.ts";
+
+const NOBODY = 65534;
+
+const web = eachTest(new Service());
+// Another user has to find the way in.
+beforeEach(() => chmodSync(web.directory, 0o711));
+
+needing(ROOT_USER).describe("the control socket's file", () => {
+  const owner = () => statSync(web.path("web.ctl")).uid;
+
+  test("stays crank's own when workers of another user notify", async () => {
+    await web.start();
+    expect(
+      await web.run("-user", "nobody", "-cwd", "/", "--", "/usr/bin/python3", ...RESPONDER.slice(1), "one"),
+    ).toMatchObject({
+      status: 0,
+    });
+    expect(owner()).toBe(process.getuid?.() ?? 0);
+  });
+
+  test("is their user's when workers acknowledge on it, and crank's own again when others follow", async () => {
+    await web.start();
+    const acknowledging = `import json, os, signal, socket
+end = socket.socket(socket.AF_UNIX)
+end.connect(os.environ["EINHORN_SOCK_PATH"])
+end.sendall((json.dumps({"command": "worker:ack", "pid": os.getpid()}) + "\\n").encode())
+signal.pause()`;
+    const acks = ["-cwd", "/", "-ready", "ack", "-user", "nobody", "--", "/usr/bin/python3", "-c", acknowledging];
+    expect(await web.run(...acks)).toMatchObject({ status: 0, stderr: "" });
+    expect(owner()).toBe(NOBODY);
+    expect(
+      await web.run("-ready", "notify", "-cwd", "/", "--", "/usr/bin/python3", ...RESPONDER.slice(1), "two"),
+    ).toMatchObject({
+      status: 0,
+    });
+    expect(owner()).toBe(process.getuid?.() ?? 0);
+  });
+});

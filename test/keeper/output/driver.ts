@@ -1,0 +1,141 @@
+// Compiles test/keeper/output/harness.c with the keeper's output files, and talks to it from a test.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** `plain` as users get it; the others with gcc's sanitizers, which end the program when they find something. */
+export type Build = "plain" | "address" | "thread";
+
+const FLAGS: Readonly<Record<Build, readonly string[]>> = {
+  plain: ["-O2", "-static"],
+  address: ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+  thread: ["-O1", "-g", "-fsanitize=thread"],
+};
+
+const root = resolve(import.meta.dirname, "../../..");
+
+const newest = (paths: readonly string[]): number => Math.max(...paths.map((path) => statSync(path).mtimeMs));
+
+/** Compiles it below build/, unless that has been done since the sources changed; returns the program's path. */
+export const compileHarness = (build: Build): string => {
+  const directory = join(root, "build/harness");
+  const program = join(directory, `output-${build}`);
+  const keeper = readdirSync(join(root, "keeper"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    /^(output\/.*|protocol\/wire|app\/(memory|pages|priority))\.[ch]$/.test(name),
+  );
+  const files = [...keeper.map((name) => join(root, "keeper", name)), join(root, "test/keeper/output/harness.c")];
+  if (existsSync(program) && newest([program]) > newest(files)) return program;
+  mkdirSync(directory, { recursive: true });
+  const result = spawnSync(
+    process.env.CC ?? "cc",
+    [
+      ...["-std=c11", "-D_GNU_SOURCE", "-Ikeeper", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"],
+      ...[...FLAGS[build], "-o", `${program}.${process.pid}`],
+      ...files.filter((file) => file.endsWith(".c")),
+    ],
+    { encoding: "utf8" },
+  );
+  if (result.status !== 0) throw new Error(`the output harness does not compile: ${result.stderr}`);
+  // Several test files may do this at the same time.
+  renameSync(`${program}.${process.pid}`, program);
+  return program;
+};
+
+/** A reply's words; the last of `drained`, `taken` and `datagram` are bytes in hexadecimal. */
+export type Reply = readonly string[];
+
+export type Harness = {
+  readonly pid: number;
+  /** Sends one command. */
+  readonly send: (...fields: readonly (string | number)[]) => void;
+  /** The next reply; `kind` says which one it has to be. */
+  readonly reply: (kind: string) => Promise<Reply>;
+  /** Ends its input and waits for it; resolves to its exit status. */
+  readonly end: () => Promise<number | null>;
+};
+
+/** What its standard output and standard error are: descriptors of the test's. */
+export type Sinks = { readonly stdout: number; readonly stderr: number };
+
+const linesOf = (stream: NodeJS.ReadableStream, take: (line: string) => void, ended: () => void): void => {
+  let held = "";
+  stream.setEncoding("latin1");
+  stream.on("data", (text: string) => {
+    const lines = (held + text).split("\n");
+    held = lines.pop() ?? "";
+    lines.forEach(take);
+  });
+  stream.on("end", ended);
+};
+
+/** Takes replies in order, whether they or those who wait for them come first. */
+const replyQueue = (child: ChildProcess): Harness["reply"] => {
+  const waiting: { readonly give: (line: string) => void; readonly fail: (error: Error) => void }[] = [];
+  const lines: string[] = [];
+  let isOver = false;
+  // Descriptor 3 of the child was asked for as a pipe, which is a readable stream here.
+  const stream = child.stdio[3] as NodeJS.ReadableStream;
+  linesOf(
+    stream,
+    (line) => {
+      const first = waiting.shift();
+      if (first) first.give(line);
+      else lines.push(line);
+    },
+    () => {
+      isOver = true;
+      for (const { fail } of waiting) fail(new Error("the harness has ended"));
+    },
+  );
+  const next = (): Promise<string> =>
+    new Promise((give, fail) => {
+      const line = lines.shift();
+      if (line !== undefined) give(line);
+      else if (isOver) fail(new Error("the harness has ended"));
+      else waiting.push({ give, fail });
+    });
+  return async (kind) => {
+    const words = (await next()).split("\t");
+    if (words[0] !== kind) throw new Error(`expected ${kind}, got ${words.join(" ").slice(0, 200)}`);
+    return words;
+  };
+};
+
+/** Starts it. Without address space randomization, which gcc 12's thread sanitizer does not bear on new kernels. */
+export const startHarness = (command: readonly string[], sinks: Sinks): Harness => {
+  const child = spawn("setarch", ["-R", ...command], {
+    stdio: ["pipe", sinks.stdout, sinks.stderr, "pipe"],
+    // The thread sanitizer would wait a second before it lets a program end.
+    env: { ...process.env, TSAN_OPTIONS: "atexit_sleep_ms=0" },
+  });
+  const ended = new Promise<number | null>((give) => child.on("exit", (status) => give(status)));
+  const reply = replyQueue(child);
+  return {
+    pid: child.pid ?? 0,
+    send: (...fields) => void child.stdin?.write(`${fields.join("\t")}\n`),
+    reply,
+    end: () => {
+      child.stdin?.end();
+      return ended;
+    },
+  };
+};
+
+/** A directory that goes away with `remove`. */
+export const temporaryDirectory = (): { readonly path: string; readonly remove: () => void } => {
+  const path = mkdtempSync(join(tmpdir(), "crank-output-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+};
+
+/** The bytes of a reply's last word. */
+export const bytesOf = (reply: Reply): Buffer => Buffer.from(reply.at(-1) ?? "", "hex");
+
+/** Looks again until `look` gives something. */
+export const eventually = async <T>(look: () => T | null | undefined | false): Promise<T> => {
+  for (;;) {
+    const found = look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    await new Promise((resume) => setTimeout(resume, 5));
+  }
+};

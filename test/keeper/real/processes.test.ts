@@ -1,0 +1,352 @@
+// What a real keeper starts, what that says to it, and how the keeper executes itself in place.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { COMMANDS, NO_LIMIT, SPAWN_FLAGS } from "../../../src/keeper/protocol.ts";
+import { AF_UNIX, SOCK_STREAM, unixAddress } from "../../../src/supervisor/os/sockaddr.ts";
+import { needing, ROOT_USER } from "../../needs.ts";
+import { bytesOf, DrivenKeeper, openTcp, openUnix, sh, textOf, until } from "../harness/driven-keeper.ts";
+import { plainSpawn } from "../harness/keeper-under-test.ts";
+
+let keeper: DrivenKeeper;
+beforeEach(() => {
+  keeper = new DrivenKeeper();
+});
+afterEach(() => keeper.clean());
+
+/** The fields of proc_pid_stat(5) behind the name, of which the first is the state. */
+const statOf = (pid: number | "self"): string[] =>
+  readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+
+/** The nice value that a keeper is started with here. */
+const ownNice = (): number => Number(statOf("self")[16]);
+
+describe("a spawn", () => {
+  needing(ROOT_USER).test("gives the process exactly what was asked for", async () => {
+    chmodSync(keeper.directory, 0o711);
+    await keeper.start({ env: { BASE: "1", GONE: "1" } });
+    keeper.commit([
+      openTcp(1, "127.0.0.1"),
+      plainSpawn(1, ["/bin/sleep", "600"], {
+        args: ["renamed", "600"],
+        cwd: keeper.directory,
+        env: [["A", "b=c"]],
+        unset: ["GONE"],
+        ownPid: ["LISTEN_PID"],
+        descriptors: [1, 9, 1, 3],
+        identity: [65534, 65534, 7, 8],
+        umask: 0o027,
+        limits: [7, 99, 99, 4, 0, NO_LIMIT],
+        nice: 5,
+        oomScore: 321,
+      }),
+    ]);
+    await keeper.event("opened");
+    const { pid, startTime } = await keeper.event("spawned");
+    const proc = (name: string): string => readFileSync(`/proc/${pid}/${name}`, "utf8");
+    const environment = proc("environ").split("\0");
+    expect(environment).toContain("A=b=c");
+    expect(environment).toContain("BASE=1");
+    expect(environment).toContain(`LISTEN_PID=${pid}`);
+    expect(environment.some((pair) => pair.startsWith("GONE="))).toBe(false);
+    expect(proc("cmdline")).toBe("renamed\x00600\0");
+    expect(readlinkSync(`/proc/${pid}/cwd`)).toBe(keeper.directory);
+    const status = proc("status");
+    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+    expect(status).toMatch(/^Groups:\t7 8 ?$/m);
+    expect(status).toMatch(/^Umask:\t0027$/m);
+    expect(status).toMatch(/^SigBlk:\t0+$/m);
+    expect(status).toMatch(/^SigIgn:\t0+$/m);
+    expect(proc("limits")).toMatch(/^Max open files\s+99\s+99/m);
+    expect(proc("limits")).toMatch(/^Max core file size\s+0\s+unlimited/m);
+    expect(proc("oom_score_adj").trim()).toBe("321");
+    const stat = statOf(pid);
+    expect([stat[2], stat[16], stat[19]]).toEqual([String(pid), String(ownNice() + 5), String(startTime)]);
+    // While it starts, the program opens its libraries.
+    await until("its descriptors", () => readdirSync(`/proc/${pid}/fd`).sort().join(" ") === "0 1 2 3 9");
+    expect(readlinkSync(`/proc/${pid}/fd/0`)).toBe("/dev/null");
+    expect(readlinkSync(`/proc/${pid}/fd/3`)).toBe(readlinkSync(`/proc/${pid}/fd/9`));
+  });
+
+  test.each([
+    ["chdir", { cwd: "/no/such/directory" }, 2],
+    ["exec", { file: "/no/such/program" }, 2],
+    ["exec", { file: "/etc/passwd" }, 13],
+    ["limit", { limits: [7, 10, 5] }, 22],
+  ] as const)("that fails at %s with %j says so, and no exit follows", async (step, change, errno) => {
+    await keeper.start();
+    keeper.commit([plainSpawn(1, ["/bin/true"], change), { kind: "barrier", token: 1 }]);
+    expect(await keeper.eventually("spawnFailed")).toMatchObject({ worker: 1, step, errno });
+  });
+
+  needing(ROOT_USER).test("connects the process to a socket, as itself", async () => {
+    await keeper.start();
+    const path = keeper.path("control");
+    keeper.commit([openUnix(1, path, SOCK_STREAM, 0o666), { kind: "acceptOn", handle: 1 }]);
+    await keeper.event("opened");
+    // 3 is the number that the socket has before it is put where it belongs.
+    const spawns = [3, 9].map((connectFd) =>
+      plainSpawn(connectFd, sh(`echo said >&${connectFd}; exec sleep 600`), {
+        connectFd,
+        connectPath: path,
+        identity: [65534, 65533],
+      }),
+    );
+    chmodSync(keeper.directory, 0o711);
+    keeper.commit(spawns);
+    const [first, second] = [await keeper.eventually("line"), await keeper.eventually("line")];
+    for (const line of [first, second]) {
+      expect(line).toMatchObject({ listener: 1, uid: 65534, gid: 65533 });
+      expect(textOf(line.bytes)).toBe("said");
+      // While it is being executed, a program has no arguments.
+      const command = (): string => readFileSync(`/proc/${line.pid}/cmdline`, "utf8");
+      await until("its program", () => command().includes("sleep"));
+    }
+    expect(first.pid).not.toBe(second.pid);
+  });
+
+  needing(ROOT_USER).test(
+    "that waits in a step holds nothing of the keeper's, and no one else can look into it",
+    async () => {
+      await keeper.start();
+      const path = keeper.path("full");
+      keeper.commit([{ ...openUnix(1, path, SOCK_STREAM, 0o666), backlog: 1 }, openTcp(2, "127.0.0.1")]);
+      await keeper.eventually("opened");
+      const clients = [connect(path), connect(path)];
+      await Promise.all(clients.map((client) => once(client, "connect")));
+      chmodSync(keeper.directory, 0o711);
+      keeper.commit([
+        plainSpawn(1, ["/bin/true"], {
+          connectFd: 5,
+          connectPath: path,
+          identity: [65534, 65534],
+          descriptors: [2, 3],
+        }),
+      ]);
+      const children = (): string[] =>
+        readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, "utf8").trim().split(" ");
+      const is = (pid: string): boolean => /^Uid:\t65534/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+      const pid = await until("the process that waits", () => children().find(is));
+      // The keeper's epoll, timer, signals and events; and the socket that the process itself connects.
+      const held = (of: string | number): string[] =>
+        readdirSync(`/proc/${of}/fd`).map((fd) => readlinkSync(`/proc/${of}/fd/${fd}`));
+      expect(held(keeper.pid).filter((name) => name.startsWith("anon_inode:")).length).toBeGreaterThan(3);
+      expect(held(pid).filter((name) => name.startsWith("anon_inode:"))).toEqual([]);
+      for (const file of ["mem", "environ", "maps"]) expect(statSync(`/proc/${pid}/${file}`).uid).toBe(0);
+      expect(Bun.spawnSync(["head", "-c1", `/proc/${pid}/environ`], { uid: 65534, gid: 65534 }).exitCode).not.toBe(0);
+      keeper.commit([{ kind: "signal", worker: 1, signal: 9, group: 0 }]);
+      expect(await keeper.eventually("spawnFailed")).toMatchObject({ worker: 1, step: "start" });
+      for (const client of clients) client.destroy();
+    },
+  );
+
+  test("sets the nice level itself, whatever the keeper's is", async () => {
+    await keeper.start({ wrapper: ["nice", "-n", "3"] });
+    keeper.commit([
+      plainSpawn(1, ["/bin/sleep", "600"], { nice: 17, flags: SPAWN_FLAGS.niceLevel }),
+      plainSpawn(2, ["/bin/sleep", "600"], { nice: 2 }),
+    ]);
+    const levels = new Map<number, string | undefined>();
+    for (let count = 0; count < 2; count++) {
+      const { worker, pid } = await keeper.event("spawned");
+      levels.set(worker, statOf(pid)[16]);
+    }
+    expect([levels.get(1), levels.get(2)]).toEqual(["17", String(Math.min(19, ownNice() + 5))]);
+  });
+
+  test("ends what is left of a helper with it, and leaves what is left of a worker to the supervisor", async () => {
+    await keeper.start();
+    const script = (name: string): string => `setsid sleep 600 & echo $! > ${keeper.path(name)}; exit 3`;
+    keeper.commit([plainSpawn(1, sh(script("ended")), { flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper })]);
+    expect(await keeper.eventually("exited")).toMatchObject({ worker: 1, ending: 0, status: 3 });
+    keeper.commit([plainSpawn(2, sh(script("left")))]);
+    expect(await keeper.eventually("mainExited")).toMatchObject({ worker: 2, ending: 0, status: 3, rest: 1 });
+    const [ended, left] = ["ended", "left"].map((name) => readFileSync(keeper.path(name), "utf8").trim());
+    await until("the helper's to be gone", () => !existsSync(`/proc/${ended}`));
+    expect(existsSync(`/proc/${left}`)).toBe(true);
+    keeper.commit([{ kind: "signal", worker: 2, signal: 15, group: 0 }]);
+    expect(await keeper.event("exited")).toMatchObject({ worker: 2, ending: 0, status: 3 });
+  });
+
+  test("can be signalled, alone or with its group, and a signal to one that is gone is no failure", async () => {
+    await keeper.start();
+    keeper.commit([plainSpawn(1, ["/bin/sleep", "600"])]);
+    await keeper.event("spawned");
+    keeper.commit([{ kind: "signal", worker: 1, signal: 10, group: 0 }]);
+    expect(await keeper.event("exited")).toMatchObject({ worker: 1, ending: 1, status: 10 });
+    keeper.commit([
+      { kind: "signal", worker: 1, signal: 15, group: 1 },
+      { kind: "barrier", token: 1 },
+    ]);
+    expect(await keeper.event("reached")).toMatchObject({ token: 1 });
+  });
+});
+
+describe("datagrams", () => {
+  const sender = (code: string): string[] => ["/usr/bin/env", "python3", "-c", `import os,socket,time,array\n${code}`];
+
+  test("come from the pair and from the path, with who sent them and what came along", async () => {
+    await keeper.start();
+    const code = `
+a=socket.socket(fileno=3)
+socket.send_fds(a,[b"FDSTORE=1"],[0,1])
+b=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)
+b.sendto(b"x"*9000,os.environ["P"])
+time.sleep(600)`;
+    keeper.commit([
+      plainSpawn(1, sender(code), { notifyFd: 3, notifyPath: keeper.path("n"), env: [["P", keeper.path("n")]] }),
+    ]);
+    const { pid } = await keeper.event("spawned");
+    const first = await keeper.event("datagram");
+    expect(first).toMatchObject({ worker: 1, source: 0, pid, uid: process.getuid?.(), descriptors: 2, flags: 0 });
+    const second = await keeper.event("datagram");
+    expect(second).toMatchObject({ source: 1, pid, flags: 1 });
+    expect(second.bytes.length).toBeLessThanOrEqual(8192);
+    keeper.commit([
+      { kind: "keepDescriptor", event: first.seq, index: 0, handle: 20 },
+      { kind: "barrier", token: 1 },
+    ]);
+    await keeper.eventually("reached");
+    expect(statSync(keeper.path("n")).mode & 0o777).toBe(0o600);
+  });
+
+  test("keep their order, with descriptors or without, and all come before the worker's end", async () => {
+    await keeper.start();
+    const code = `
+a=socket.socket(fileno=3)
+b=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)
+b.connect(os.environ["P"])
+for n in range(150):
+  if n%3==2: a.send(str(n).encode())
+  else: socket.send_fds(a,[str(n).encode()],[0])
+for n in range(150,155): socket.send_fds(b,[str(n).encode()],[0])
+os._exit(0)`;
+    keeper.commit([
+      plainSpawn(1, sender(code), { notifyFd: 3, notifyPath: keeper.path("n"), env: [["P", keeper.path("n")]] }),
+    ]);
+    await keeper.event("spawned");
+    const said = { pair: [] as number[], path: [] as number[] };
+    for (let count = 0; count < 155; count++) {
+      const { bytes, source, descriptors } = await keeper.event("datagram");
+      const number = Number(textOf(bytes));
+      expect([number, descriptors]).toEqual([number, number >= 150 || number % 3 !== 2 ? 1 : 0]);
+      (source === 0 ? said.pair : said.path).push(number);
+      keeper.commit([]);
+    }
+    expect(said.pair).toEqual(Array.from({ length: 150 }, (_, index) => index));
+    expect(said.path).toEqual([150, 151, 152, 153, 154]);
+    expect(await keeper.event("exited")).toMatchObject({ ending: 0, status: 0 });
+  });
+
+  test("go to a worker with descriptors, and from a handle to an address", async () => {
+    await keeper.start();
+    const receiver = Bun.spawn(
+      [
+        "python3",
+        "-c",
+        `import socket;s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(${JSON.stringify(keeper.path("r"))});print("bound",flush=True);print(s.recv(99).decode(),flush=True)`,
+      ],
+      { stdout: "pipe" },
+    );
+    await until("the receiver", () => existsSync(keeper.path("r")));
+    const code = `
+a=socket.socket(fileno=3)
+m,f,_,_=socket.recv_fds(a,100,4)
+a.send(m+b" "+str(len(f)).encode())
+time.sleep(600)`;
+    keeper.commit([
+      openTcp(1, "127.0.0.1"),
+      { kind: "openDatagram", handle: 2, domain: AF_UNIX, address: unixAddress(keeper.path("r")) },
+      plainSpawn(1, sender(code), { notifyFd: 3 }),
+    ]);
+    await keeper.eventually("spawned");
+    keeper.commit([
+      { kind: "sendDatagram", handle: 0, worker: 1, bytes: bytesOf("take"), handles: [1, 1] },
+      { kind: "sendDatagram", handle: 2, worker: 0, bytes: bytesOf("hello"), handles: [] },
+    ]);
+    expect(textOf((await keeper.eventually("datagram")).bytes)).toBe("take 2");
+    expect(await new Response(receiver.stdout).text()).toBe("bound\nhello\n");
+  });
+
+  test("that flood wait in the kernel, and none is lost", async () => {
+    await keeper.start();
+    const code = `
+a=socket.socket(fileno=3)
+for n in range(2000): a.send(str(n).encode())
+os._exit(0)`;
+    keeper.commit([plainSpawn(1, sender(code), { notifyFd: 3 })]);
+    await keeper.event("spawned");
+    for (let number = 0; number < 2000; number++) {
+      expect(textOf((await keeper.event("datagram")).bytes)).toBe(String(number));
+      keeper.commit([]);
+    }
+    expect(await keeper.event("exited")).toMatchObject({ ending: 0, status: 0 });
+  });
+});
+
+describe("the title", () => {
+  test("takes the place of the arguments, is cut to fit, and outlasts an execution", async () => {
+    await keeper.start({ args: ["-a", "b"], env: { BASE: "1" } });
+    const shown = (): string => readFileSync(`/proc/${keeper.pid}/cmdline`, "utf8");
+    keeper.commit([
+      { kind: "setTitle", title: "crank: short" },
+      plainSpawn(1, sh('[ "$BASE" = 1 ] && exec sleep 600')),
+    ]);
+    await keeper.event("spawned");
+    expect(shown().split("\0")[0]).toBe("crank: short");
+    keeper.commit([{ kind: "execute", path: readlinkSync(`/proc/${keeper.pid}/exe`) }]);
+    expect((await keeper.nextLife())[0]).toMatchObject({ kind: "hello", executions: 1, args: ["-a", "b"] });
+    expect(shown().split("\0")[0]).toBe("crank: short");
+    keeper.attach();
+    keeper.commit([
+      { kind: "setTitle", title: "long ".repeat(100_000) },
+      plainSpawn(2, sh('[ "$BASE" = 1 ] && exec sleep 600')),
+    ]);
+    await keeper.event("spawned");
+    expect(shown()).toStartWith("long long long ");
+    expect(shown().length).toBeLessThan(500_000);
+  });
+});
+
+describe("an execution in place", () => {
+  test("keeps the pid, the workers, the sockets, half a line of a client and half a line of output", async () => {
+    await keeper.start();
+    keeper.commit([
+      openUnix(1, keeper.path("c"), SOCK_STREAM),
+      { kind: "acceptOn", handle: 1 },
+      plainSpawn(
+        1,
+        sh("printf 'first '; sleep 0.3; while [ ! -e go ]; do sleep 0.01; done; echo second; exec sleep 600"),
+        {
+          cwd: keeper.directory,
+        },
+      ),
+    ]);
+    await keeper.eventually("spawned");
+    const client = connect(keeper.path("c"), () => client.write("a\nhal"));
+    const { connection } = await keeper.eventually("line");
+    keeper.commit([{ kind: "put", key: "k", value: bytesOf("v") }]);
+    keeper.commit([{ kind: "execute", path: readlinkSync(`/proc/${keeper.pid}/exe`) }]);
+    const messages = await keeper.nextLife();
+    expect(messages[0]).toMatchObject({ kind: "hello", pid: keeper.pid, executions: 1, fresh: 0 });
+    expect(messages.filter((message) => message.kind === "helloWorker")).toHaveLength(1);
+    expect(messages.filter((message) => message.kind === "helloConnection")).toMatchObject([{ connection }]);
+    keeper.attach();
+    client.write("f\n");
+    expect(textOf((await keeper.eventually("line")).bytes)).toBe("half");
+    await Bun.write(keeper.path("go"), "");
+    await until("the line", () => keeper.keeper.output().includes("first second\n"));
+    client.destroy();
+  });
+
+  test("that is not possible is a failure, and everything goes on", async () => {
+    await keeper.start();
+    keeper.commit([{ kind: "execute", path: "/no/such/program" }]);
+    expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.execute.code, errno: 2 });
+    keeper.commit([{ kind: "barrier", token: 1 }]);
+    expect(await keeper.event("reached")).toMatchObject({ token: 1 });
+  });
+});

@@ -1,0 +1,5 @@
+// The tests of keeper-trees.test.ts, with a keeper that finds processes as where the kernel lists no children.
+import { resolve } from "node:path";
+
+process.env.CRANK_KEEPER = resolve(import.meta.dir, "../../../build/crank-older-stand-in");
+await import("./trees.test.ts");
