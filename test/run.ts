@@ -10,7 +10,7 @@ import { jobsFor } from "./runner/plan.ts";
 import { duration, Progress } from "./runner/progress.ts";
 import { pathWithPlainPython } from "./runner/python.ts";
 import { runWhereReachable } from "./runner/reachable.ts";
-import { limitMs, nameOf, rememberTimes } from "./runner/times.ts";
+import { limitMs, nameOf, saveTimes } from "./runner/times.ts";
 
 /** When the whole run is ended, if it is to be: s. Each file has a limit of its own besides (runner/times.ts). */
 const RUN_LIMIT_S = process.env.CRANK_TEST_SECONDS;
@@ -126,7 +126,7 @@ const main = async (): Promise<void> => {
     jobs.filter((job) => !isLeftOut.has(job)),
     stop,
   );
-  rememberTimes(new Map(done.map(({ job, result }) => [nameOf(job), result.tookMs])));
+  saveTimes(new Map(done.map(({ job, result }) => [nameOf(job), result.tookMs])));
 
   const reasons = nameLosses(done, [...leftOut, ...notRun]);
   const slowest = [...done].sort((a, b) => b.result.tookMs - a.result.tookMs).slice(0, SLOWEST);

@@ -42,7 +42,7 @@ export const expectedMs = (job: Job): number => {
 export const limitMs = (job: Job): number => LEAST_LIMIT_MS + TIMES_EXPECTED * expectedMs(job);
 
 /** Remembers what jobs took; with CRANK_TEST_TIMES=save in the checked-in table, which then holds these jobs alone. */
-export const rememberTimes = (took: ReadonlyMap<string, number>): void => {
+export const saveTimes = (took: ReadonlyMap<string, number>): void => {
   const seconds = Object.fromEntries([...took].map(([name, ms]) => [name, Math.round(ms / 100) / 10]));
   const sorted = (times: Times): string =>
     `${JSON.stringify(Object.fromEntries(Object.entries(times).sort()), null, 2)}\n`;

@@ -2,31 +2,31 @@
 import { expect, test } from "bun:test";
 import { syslogLine, syslogRoute } from "../../src/supervisor/events/syslog.ts";
 import type { Settings } from "../../src/supervisor/state/settings.ts";
-import type { Memory } from "../../src/supervisor/state/store.ts";
+import type { Store } from "../../src/supervisor/state/store.ts";
 
 // What syslog.ts reads of it.
-const memoryWith = (syslog: Settings["syslog"]): Memory =>
-  ({ settings: { program: "web", syslog }, facts: { pid: 42 } }) as unknown as Memory;
+const memoryWith = (syslog: Settings["syslog"]): Store =>
+  ({ settings: { program: "web", syslog }, facts: { pid: 42 } }) as unknown as Store;
 
 const AT = new Date(2026, 0, 2, 3, 4, 5).getTime();
 const entry = (level: "error" | "warning" | "info") => ({ level, message: "it burns", wallMs: AT });
 
 test("warnings and errors carry facility daemon, their level, the time and program[pid]", () => {
-  const memory = memoryWith({ carries: "warnings" });
-  expect(syslogLine(memory, entry("error"))).toBe("<27>Jan  2 03:04:05 web[42]: it burns");
-  expect(syslogLine(memory, entry("warning"))).toBe("<28>Jan  2 03:04:05 web[42]: it burns");
-  expect(syslogLine(memory, entry("info"))).toBeNull();
+  const store = memoryWith({ carries: "warnings" });
+  expect(syslogLine(store, entry("error"))).toBe("<27>Jan  2 03:04:05 web[42]: it burns");
+  expect(syslogLine(store, entry("warning"))).toBe("<28>Jan  2 03:04:05 web[42]: it burns");
+  expect(syslogLine(store, entry("info"))).toBeNull();
 });
 
 test("everything goes behind one header of level info, which the route brings", () => {
-  const memory = memoryWith({ carries: "everything" });
-  expect(syslogLine(memory, entry("error"))).toBe("it burns");
-  const route = memory.settings && syslogRoute(memory, memory.settings);
+  const store = memoryWith({ carries: "everything" });
+  expect(syslogLine(store, entry("error"))).toBe("it burns");
+  const route = store.settings && syslogRoute(store, store.settings);
   expect(route).toMatchObject({ kind: "routeOutput", sink: 1, header: "<30>%T web[42]: " });
 });
 
 test("nothing goes there that was not asked for", () => {
-  const memory = memoryWith(null);
-  expect(syslogLine(memory, entry("error"))).toBeNull();
-  expect(memory.settings && syslogRoute(memory, memory.settings)).toBeNull();
+  const store = memoryWith(null);
+  expect(syslogLine(store, entry("error"))).toBeNull();
+  expect(store.settings && syslogRoute(store, store.settings)).toBeNull();
 });

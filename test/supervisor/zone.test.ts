@@ -9,7 +9,7 @@ const facts = { zone: { offset: 7200, until: CHANGE, nextOffset: 3600 } };
 test("local time follows the zone's next change", () => {
   expect(localDate(facts, CHANGE * 1000 - 1).toISOString()).toBe("2026-10-25T02:59:59.999Z");
   expect(localDate(facts, CHANGE * 1000).toISOString()).toBe("2026-10-25T02:00:00.000Z");
-  // The log's time is all that is read of the memory.
+  // The log's time is all that is read of the store.
   expect(goTime({ facts } as unknown as Parameters<typeof goTime>[0], CHANGE * 1000)).toBe("2026/10/25 02:00:00");
 });
 

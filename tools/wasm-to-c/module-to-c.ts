@@ -47,8 +47,8 @@ const header = (
   const lines = [
     "#pragma once",
     '#include "wasm.h"',
-    `enum { WASM_TABLE_SIZE = ${module.tableSize}, WASM_FIRST_PAGES = ${module.memory.pages},`,
-    `       WASM_MOST_PAGES = ${module.memory.maximumPages} };`,
+    `enum { WASM_TABLE_SIZE = ${module.tableSize}, WASM_FIRST_PAGES = ${module.store.pages},`,
+    `       WASM_MOST_PAGES = ${module.store.maximumPages} };`,
     `enum { ${[...types.values()].map((signature, index) => `${typeName(signature)} = ${index + 1}`).join(", ")} };`,
     ...module.globals.map(({ type }, index) => `extern ${C_TYPES[type]} g${index};`),
     "void wasm_data_init(void);",

@@ -43,7 +43,7 @@ export type WasmModule = {
   readonly functions: readonly WasmFunction[];
   readonly globals: readonly Global[];
   readonly exports: readonly Export[];
-  readonly memory: Memory;
+  readonly store: Memory;
   readonly tableSize: number;
   /** Functions by their first index in the table. */
   readonly elements: readonly { readonly at: number; readonly functions: readonly number[] }[];

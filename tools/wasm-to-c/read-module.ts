@@ -69,7 +69,7 @@ export const readModule = (bytes: Uint8Array): WasmModule => {
     functions: [...imports, ...bodies],
     globals,
     exports,
-    memory: memories[0] ?? { pages: 0, maximumPages: 0 },
+    store: memories[0] ?? { pages: 0, maximumPages: 0 },
     tableSize: tables[0] ?? 0,
     elements,
     data,
@@ -198,7 +198,7 @@ const readBody = (reader: ByteReader, signature: Signature): DefinedFunction => 
 };
 
 /** Checks that every index exists and every segment is inside its table or memory. */
-const checkPlaces = ({ functions, globals, exports, elements, data, tableSize, memory }: WasmModule): void => {
+const checkPlaces = ({ functions, globals, exports, elements, data, tableSize, store }: WasmModule): void => {
   for (const { kind, name, index } of exports)
     if (index >= (kind === "function" ? functions : globals).length)
       throw new WasmError(`the export ${name} is of a ${kind} that does not exist`);
@@ -207,6 +207,6 @@ const checkPlaces = ({ functions, globals, exports, elements, data, tableSize, m
     if (segment.functions.some((index) => index >= functions.length))
       throw new WasmError("the table holds a function that does not exist");
   }
-  if (data.some((segment) => segment.at + segment.bytes.length > memory.pages * 65_536))
+  if (data.some((segment) => segment.at + segment.bytes.length > store.pages * 65_536))
     throw new WasmError("a data segment leaves the memory");
 };

@@ -6,14 +6,14 @@ import type { ServiceEvent } from "../../core/model/effects.ts";
 import { goTime } from "../../supervisor/events/log.ts";
 import { reload, shutDown, upgrade } from "../../supervisor/loop/actions.ts";
 import type { Level, LogEntry } from "../../supervisor/state/front-end.ts";
-import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
+import type { FrontEnd, Store } from "../../supervisor/state/store.ts";
 import { acknowledgements } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { crankInvocation } from "./invocation.ts";
 
 const MARKS = { error: "ERROR: ", warning: "WARNING: ", info: "", debug: "" } as const;
 
-const logLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
-  `${goTime(memory, wallMs)} ${MARKS[level]}${printable(message)}`;
+const logLine = (store: Store, { level, message, wallMs }: LogEntry): string =>
+  `${goTime(store, wallMs)} ${MARKS[level]}${printable(message)}`;
 
 const levelOf = (event: ServiceEvent): Level =>
   event.kind === "workerGone" && !event.expected ? "warning" : EVENT_LEVELS[event.kind];

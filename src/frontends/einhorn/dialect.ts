@@ -14,11 +14,11 @@ import { forward } from "../../supervisor/loop/actions.ts";
 import { advance } from "../../supervisor/loop/apply-effects.ts";
 import { parseSignal } from "../../supervisor/os/signals.ts";
 import type { ForeignLine } from "../../supervisor/state/front-end.ts";
-import { rememberSettings } from "../../supervisor/state/remember.ts";
-import type { Dialect, Memory } from "../../supervisor/state/store.ts";
+import { saveSettings } from "../../supervisor/state/save.ts";
+import type { Dialect, Store } from "../../supervisor/state/store.ts";
 import { acknowledge } from "../../supervisor/workers/serving/acknowledgement.ts";
+import { savePing, saveSignal } from "./einhorn-state.ts";
 import { VERBOSITIES } from "./invocation.ts";
-import { rememberPing, rememberSignal } from "./own.ts";
 import { shutDownWith } from "./shutdown.ts";
 import { stateText } from "./state.ts";
 import { reload, subscribe, upgrade } from "./upgrade.ts";
@@ -27,48 +27,48 @@ const MOST_WORKERS = 1000;
 
 /** Every line that is no JSON-RPC is meant for it: what it cannot read it says so itself. */
 export const einhornDialect: Dialect = {
-  take: (memory, line) => {
+  take: (store, line) => {
     const request = line.text === null ? null : parseEinhornLine(line.text);
     if (request === null) {
       const close = line.mayControl ? 0 : 1;
-      write(memory, line, encodeEinhornAnswer({ message: "Could not parse command" }), close);
+      write(store, line, encodeEinhornAnswer({ message: "Could not parse command" }), close);
       return true;
     }
-    const word = takeWorkersWord(memory, line, request);
+    const word = takeWorkersWord(store, line, request);
     if (word !== null) return word;
     if (!line.mayControl) {
-      write(memory, line, encodeEinhornAnswer({ message: "This master belongs to another user" }), 1);
+      write(store, line, encodeEinhornAnswer({ message: "This master belongs to another user" }), 1);
       return true;
     }
-    fulfil(memory, line, request);
+    fulfil(store, line, request);
     return true;
   },
 };
 
-const write = (memory: Memory, { event }: ForeignLine, bytes: string, close: 0 | 1): void =>
-  memory.batch.command({ kind: "write", connection: event.connection, bytes, close });
+const write = (store: Store, { event }: ForeignLine, bytes: string, close: 0 | 1): void =>
+  store.batch.command({ kind: "write", connection: event.connection, bytes, close });
 
 /** Workers get no answer; their connection ends. null: not a command of a worker. */
 const takeWorkersWord = (
-  memory: Memory,
+  store: Store,
   line: ForeignLine,
   { command, pid, requestId }: EinhornRequest,
 ): Promise<true> | true | null => {
   if (command !== "worker:ack" && command !== "worker:ping") return null;
-  const waiting = command === "worker:ack" && pid !== null ? acknowledge(memory, line, pid) : null;
+  const waiting = command === "worker:ack" && pid !== null ? acknowledge(store, line, pid) : null;
   if (command === "worker:ping") {
-    const worker = allWorkers(memory.core.workers).find((known) => known.pid === pid);
-    if (worker) rememberPing(memory, worker.id, { at: memory.platform.wallNow(), requestId });
+    const worker = allWorkers(store.core.workers).find((known) => known.pid === pid);
+    if (worker) savePing(store, worker.id, { at: store.platform.wallNow(), requestId });
   }
-  write(memory, line, "", 1);
+  write(store, line, "", 1);
   return waiting ? waiting.then(() => true) : true;
 };
 
-const fulfil = (memory: Memory, line: ForeignLine, request: EinhornRequest): void => {
+const fulfil = (store: Store, line: ForeignLine, request: EinhornRequest): void => {
   const command = Object.hasOwn(COMMANDS, request.command) ? COMMANDS[request.command] : undefined;
-  if (!command) return answer(memory, line, request, unrecognized(request.command));
-  if (WANT_ARGS.has(request.command) && request.args === null) return answer(memory, line, request, "No args provided");
-  command(memory, line, request);
+  if (!command) return answer(store, line, request, unrecognized(request.command));
+  if (WANT_ARGS.has(request.command) && request.args === null) return answer(store, line, request, "No args provided");
+  command(store, line, request);
 };
 
 const WANT_ARGS: ReadonlySet<string> = new Set(["signal", "die", "set_workers", "config"]);
@@ -83,58 +83,58 @@ const helpText = (): string => {
 
 /** `more` 1: other answers to this request follow. */
 const answer = (
-  memory: Memory,
+  store: Store,
   { event }: ForeignLine,
   { id }: EinhornRequest,
   message: string,
   more: 0 | 1 = 0,
 ): void => {
   const numbered = id === undefined ? {} : { requestId: id };
-  sendLine(memory, event.connection, encodeEinhornAnswer({ message, ...numbered, ...(more ? { wait: true } : {}) }));
+  sendLine(store, event.connection, encodeEinhornAnswer({ message, ...numbered, ...(more ? { wait: true } : {}) }));
 };
 
-type Command = (memory: Memory, line: ForeignLine, request: EinhornRequest) => void;
+type Command = (store: Store, line: ForeignLine, request: EinhornRequest) => void;
 
 /** A command that is done with the sentence that it is answered by. */
 const saying =
-  (sentence: (memory: Memory, request: EinhornRequest, now: number) => string): Command =>
-  (memory, line, request) =>
-    answer(memory, line, request, sentence(memory, request, line.event.deliveredAt));
+  (sentence: (store: Store, request: EinhornRequest, now: number) => string): Command =>
+  (store, line, request) =>
+    answer(store, line, request, sentence(store, request, line.event.deliveredAt));
 
 const upgrading =
   (order: "oneByOne" | "fleet", sentence: string): Command =>
-  (memory, line, request) => {
+  (store, line, request) => {
     const { connection, deliveredAt } = line.event;
-    const asked = upgrade(memory, order, deliveredAt);
-    if (typeof asked === "string") return answer(memory, line, request, asked);
-    answer(memory, line, request, sentence, request.id === undefined ? 0 : 1);
-    if (request.id !== undefined) subscribe(memory, { connection, requestId: request.id, upgrade: asked });
+    const asked = upgrade(store, order, deliveredAt);
+    if (typeof asked === "string") return answer(store, line, request, asked);
+    answer(store, line, request, sentence, request.id === undefined ? 0 : 1);
+    if (request.id !== undefined) subscribe(store, { connection, requestId: request.id, upgrade: asked });
   };
 
-const reloading = (memory: Memory, _request: EinhornRequest, now: number): string => {
-  const asked = reload(memory, now);
+const reloading = (store: Store, _request: EinhornRequest, now: number): string => {
+  const asked = reload(store, now);
   return typeof asked === "string" ? asked : "Reloading, as commanded";
 };
 
-const isShuttingDown = ({ core }: Memory): boolean => core.service.phase.kind === "stopping";
+const isShuttingDown = ({ core }: Store): boolean => core.service.phase.kind === "stopping";
 
-const wantedNumber = ({ core }: Memory): number => wantedGeneration(core)?.instances ?? 0;
+const wantedNumber = ({ core }: Store): number => wantedGeneration(core)?.instances ?? 0;
 
-const setNumber = (memory: Memory, to: number, now: number): string => {
-  const from = wantedNumber(memory);
-  if (isShuttingDown(memory)) return describeRefusal({ kind: "shuttingDown" });
+const setNumber = (store: Store, to: number, now: number): string => {
+  const from = wantedNumber(store);
+  if (isShuttingDown(store)) return describeRefusal({ kind: "shuttingDown" });
   if (to > MOST_WORKERS) return `${to} workers are too many: at most ${MOST_WORKERS} are possible`;
   if (to < 1) return "There has to be at least 1 worker; use die to end all of them";
-  advance(memory, { kind: "scale", now, request: null, change: { to }, inRollout: "apply" });
+  advance(store, { kind: "scale", now, request: null, change: { to }, inRollout: "apply" });
   return `${to < from ? "Decrementing" : "Incrementing"} number of workers from ${from} -> ${to}`;
 };
 
-const setWorkers = (memory: Memory, { args }: EinhornRequest, now: number): string => {
+const setWorkers = (store: Store, { args }: EinhornRequest, now: number): string => {
   const text = args?.[0] ?? "";
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (!(number >= 1 && number <= MOST_WORKERS))
     return `Invalid number of workers: ${JSON.stringify(text)}; give a whole number from 1 to ${MOST_WORKERS}`;
-  return setNumber(memory, number, now);
+  return setNumber(store, number, now);
 };
 
 /** The names of the signals, or the complaint about one that does not exist. */
@@ -148,33 +148,33 @@ const signalsFrom = (args: readonly string[]): readonly string[] | string => {
   return signals;
 };
 
-const signalWorkers = (memory: Memory, { args }: EinhornRequest): string => {
+const signalWorkers = (store: Store, { args }: EinhornRequest): string => {
   const signals = signalsFrom(args ?? []);
   if (typeof signals === "string") return signals;
   for (const name of signals) {
-    forward(memory, { name });
-    for (const worker of allWorkers(memory.core.workers)) rememberSignal(memory, worker.id, name);
+    forward(store, { name });
+    for (const worker of allWorkers(store.core.workers)) saveSignal(store, worker.id, name);
   }
   return "";
 };
 
-const die = (memory: Memory, { args }: EinhornRequest, now: number): string => {
+const die = (store: Store, { args }: EinhornRequest, now: number): string => {
   const signals = signalsFrom(args ?? []);
   if (typeof signals === "string") return signals;
-  shutDownWith(signals[0] ?? "SIGUSR2")(memory, { name: "die", now });
+  shutDownWith(signals[0] ?? "SIGUSR2")(store, { name: "die", now });
   return "Einhorn is going down! ";
 };
 
-const setVerbosity = (memory: Memory, level: number): string => {
+const setVerbosity = (store: Store, level: number): string => {
   const verbosity = VERBOSITIES[level];
-  if (memory.settings && verbosity) rememberSettings(memory, { ...memory.settings, verbosity });
+  if (store.settings && verbosity) saveSettings(store, { ...store.settings, verbosity });
   return `Verbosity set to ${level}`;
 };
 
-const verbosityOf = ({ settings }: Memory): number => VERBOSITIES.indexOf(settings?.verbosity ?? "normal");
+const verbosityOf = ({ settings }: Store): number => VERBOSITIES.indexOf(settings?.verbosity ?? "normal");
 
 /** Takes a mapping of what can be changed while the master runs; nothing of it if there is anything else in it. */
-const configure = (memory: Memory, { args }: EinhornRequest, now: number): string => {
+const configure = (store: Store, { args }: EinhornRequest, now: number): string => {
   const value = parseYaml((args ?? []).join(" "));
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return "Invalid config: give a YAML mapping, as in {verbosity: 0}";
@@ -187,11 +187,11 @@ const configure = (memory: Memory, { args }: EinhornRequest, now: number): strin
       return `Invalid config: ${key} cannot be ${JSON.stringify(change)}`;
   }
   return changes
-    .map(([key, change]) => (key === "verbosity" ? setVerbosity(memory, change) : setNumber(memory, change, now)))
+    .map(([key, change]) => (key === "verbosity" ? setVerbosity(store, change) : setNumber(store, change, now)))
     .join("; ");
 };
 
-const greeting = ({ facts, settings }: Memory, { user }: EinhornRequest): string => {
+const greeting = ({ facts, settings }: Store, { user }: EinhornRequest): string => {
   const name = settings?.name ? ` (${settings.name})` : "";
   return `Welcome${user === "" ? "" : ` ${user}`}! You are speaking to the einhorn master process ${facts.pid}${name}`;
 };
@@ -200,11 +200,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ehlo: saying(greeting),
   help: saying(helpText),
   state: saying(stateText),
-  inc: saying((memory, _request, now) => setNumber(memory, wantedNumber(memory) + 1, now)),
-  dec: saying((memory, _request, now) => setNumber(memory, wantedNumber(memory) - 1, now)),
+  inc: saying((store, _request, now) => setNumber(store, wantedNumber(store) + 1, now)),
+  dec: saying((store, _request, now) => setNumber(store, wantedNumber(store) - 1, now)),
   set_workers: saying(setWorkers),
-  quieter: saying((memory) => setVerbosity(memory, Math.min(2, verbosityOf(memory) + 1))),
-  louder: saying((memory) => setVerbosity(memory, Math.max(0, verbosityOf(memory) - 1))),
+  quieter: saying((store) => setVerbosity(store, Math.min(2, verbosityOf(store) + 1))),
+  louder: saying((store) => setVerbosity(store, Math.max(0, verbosityOf(store) - 1))),
   upgrade: upgrading("oneByOne", "Upgrading smoothly, as commanded"),
   upgrade_fleet: upgrading("fleet", "Upgrading fleet, as commanded"),
   reload: saying(reloading),

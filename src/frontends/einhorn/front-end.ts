@@ -6,11 +6,11 @@ import type { ServiceEvent } from "../../core/model/effects.ts";
 import { log } from "../../supervisor/events/log.ts";
 import { abandonWorkers } from "../../supervisor/loop/actions.ts";
 import type { Level, LogEntry } from "../../supervisor/state/front-end.ts";
-import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
+import type { FrontEnd, Store } from "../../supervisor/state/store.ts";
 import { runHelperCommand } from "../../supervisor/workers/start/helper-commands.ts";
 import { einhornDialect } from "./dialect.ts";
+import { saveSignal } from "./einhorn-state.ts";
 import { einhornInvocation, unknownBindWords } from "./invocation.ts";
-import { rememberSignal } from "./own.ts";
 import { shutDownWith } from "./shutdown.ts";
 import { tellSubscribers, upgradeBy, upgraded, wrapper } from "./upgrade.ts";
 
@@ -39,44 +39,44 @@ const LEVELS: Readonly<Record<ServiceEvent["kind"], Level>> = {
 
 const MARKS = { error: "ERROR", warning: "ERROR", info: "INFO", debug: "DEBUG" } as const;
 
-const logLine = ({ facts }: Memory, { level, message }: LogEntry): string =>
+const logLine = ({ facts }: Store, { level, message }: LogEntry): string =>
   `[MASTER ${facts.pid}] ${MARKS[level]}: ${printable(message)}`;
 
-const published = (memory: Memory, event: ServiceEvent): void => {
-  if (event.kind === "workerStopping") rememberSignal(memory, event.worker, event.signal);
-  if (event.kind === "workerStarted") reniceWorker(memory, event.pid);
-  tellSubscribers(memory, event);
+const published = (store: Store, event: ServiceEvent): void => {
+  if (event.kind === "workerStopping") saveSignal(store, event.worker, event.signal);
+  if (event.kind === "workerStarted") reniceWorker(store, event.pid);
+  tellSubscribers(store, event);
 };
 
-const begun = (memory: Memory): void => {
-  const { binds = [], extras } = memory.settings ?? {};
+const begun = (store: Store): void => {
+  const { binds = [], extras } = store.settings ?? {};
   for (const bind of binds) {
     const words = unknownBindWords(bind);
-    if (words.length > 0) log(memory, "warning", `${bind.uri}: ${words.join(", ")} means nothing; r and n are known`);
+    if (words.length > 0) log(store, "warning", `${bind.uri}: ${words.join(", ")} means nothing; r and n are known`);
   }
   const { master = null, command = null } = extras?.nice ?? {};
   if (master === null) return;
-  if (command !== null) runHelperCommand(memory, reniceCommand(command, master, memory.facts.pid));
-  else renice(memory, master);
+  if (command !== null) runHelperCommand(store, reniceCommand(command, master, store.facts.pid));
+  else renice(store, master);
 };
 
 /** Its own arguments first: the value is a command, perhaps with options. */
 const reniceCommand = (command: string, level: number, pid: number): string => `${command} ${level} -p ${pid}`;
 
 /** Where no command does it, the level is set as the worker starts. */
-const reniceWorker = (memory: Memory, pid: number): void => {
-  const { worker = null, command = null } = memory.settings?.extras?.nice ?? {};
-  if (worker !== null && command !== null) runHelperCommand(memory, reniceCommand(command, worker, pid));
+const reniceWorker = (store: Store, pid: number): void => {
+  const { worker = null, command = null } = store.settings?.extras?.nice ?? {};
+  if (worker !== null && command !== null) runHelperCommand(store, reniceCommand(command, worker, pid));
 };
 
-const helperCommandFailed = (memory: Memory, how: string): void =>
-  log(memory, "error", `--nice: the command ${memory.settings?.extras?.nice.command} ${how}`);
+const helperCommandFailed = (store: Store, how: string): void =>
+  log(store, "error", `--nice: the command ${store.settings?.extras?.nice.command} ${how}`);
 
-const renice = (memory: Memory, level: number): void => {
+const renice = (store: Store, level: number): void => {
   try {
-    for (const pid of [memory.facts.pid, memory.platform.pid]) host.processes.setPriority(pid, level);
+    for (const pid of [store.facts.pid, store.platform.pid]) host.processes.setPriority(pid, level);
   } catch (error) {
-    log(memory, "error", `--nice ${level}: ${error instanceof Error ? error.message : String(error)}`);
+    log(store, "error", `--nice ${level}: ${error instanceof Error ? error.message : String(error)}`);
   }
 };
 

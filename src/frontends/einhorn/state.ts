@@ -5,21 +5,21 @@ import { allWorkers } from "../../core/model/workers.ts";
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import { serviceSockets } from "../../supervisor/sockets/listeners.ts";
 import type { Settings } from "../../supervisor/state/settings.ts";
-import type { Memory } from "../../supervisor/state/store.ts";
+import type { Store } from "../../supervisor/state/store.ts";
+import { einhornState } from "./einhorn-state.ts";
 import { VERBOSITIES } from "./invocation.ts";
-import { einhornMemory } from "./own.ts";
 
 const FIRST_FD = 3;
 
 /** A YAML document with the one key `:state:`. */
-export const stateText = (memory: Memory): string => yamlDocument({ ":state": stateOf(memory) });
+export const stateText = (store: Store): string => yamlDocument({ ":state": stateOf(store) });
 
-const stateOf = (memory: Memory): YamlMapping => {
-  const { core, settings, counters } = memory;
+const stateOf = (store: Store): YamlMapping => {
+  const { core, settings, counters } = store;
   const wanted = wantedGeneration(core);
   const command = wanted?.spec.command ?? settings?.first?.command ?? [];
   return {
-    ":children": childrenOf(memory),
+    ":children": childrenOf(store),
     ":config": {
       ":number": wanted?.instances ?? 0,
       ":backlog": settings?.binds[0]?.options.backlog ?? 100,
@@ -27,7 +27,7 @@ const stateOf = (memory: Memory): YamlMapping => {
     },
     ":bind": (settings?.binds ?? []).map(bindOf),
     ":bind_fds": (settings?.binds ?? []).map((_, index) => FIRST_FD + index),
-    ":bound_ports": boundPorts(memory),
+    ":bound_ports": boundPorts(store),
     ":cmd": [...command],
     ":orig_cmd": [...(settings?.extras?.words ?? command)],
     ":cmd_name": settings?.name === "" ? null : (settings?.name ?? null),
@@ -35,7 +35,7 @@ const stateOf = (memory: Memory): YamlMapping => {
     ":generation": counters.upgrades,
     ":ack_mode": ackMode(settings),
     ":respawn": core.service.phase.kind === "running",
-    ":upgrading": memory.upgrade !== null || (core.service.rollout !== null && core.service.current !== null),
+    ":upgrading": store.upgrade !== null || (core.service.rollout !== null && core.service.current !== null),
     ":verbosity": VERBOSITIES.indexOf(settings?.verbosity ?? "normal"),
     ":signal_timeout": seconds(settings?.defaults.stopTimeoutMs ?? null),
     ":max_unacked": settings?.manner.pace?.maxUnready ?? null,
@@ -71,22 +71,22 @@ const bindOf = ({ uri }: Settings["binds"][number]): readonly (string | number |
   return [location.slice(0, colon), Number(location.slice(colon + 1)), words];
 };
 
-const boundPorts = (memory: Memory): readonly number[] =>
-  serviceSockets(memory).flatMap(({ address }) => {
+const boundPorts = (store: Store): readonly number[] =>
+  serviceSockets(store).flatMap(({ address }) => {
     const port = Number(/:(\d+)$/.exec(address)?.[1] ?? Number.NaN);
     return Number.isNaN(port) ? [] : [port];
   });
 
-const childrenOf = (memory: Memory): YamlMapping => {
+const childrenOf = (store: Store): YamlMapping => {
   const children: Record<string, YamlMapping> = {};
-  for (const worker of allWorkers(memory.core.workers)) {
-    if (worker.pid !== null) children[worker.pid] = childOf(memory, worker);
+  for (const worker of allWorkers(store.core.workers)) {
+    if (worker.pid !== null) children[worker.pid] = childOf(store, worker);
   }
   return children;
 };
 
-const childOf = (memory: Memory, worker: Worker): YamlMapping => {
-  const { pings, signals } = einhornMemory(memory);
+const childOf = (store: Store, worker: Worker): YamlMapping => {
+  const { pings, signals } = einhornState(store);
   const [ping, signalled] = [pings[worker.id], signals[worker.id]];
   return {
     ":type": new RubySymbol("worker"),
@@ -95,7 +95,7 @@ const childOf = (memory: Memory, worker: Worker): YamlMapping => {
     ":signaled": new RubySet((signalled?.names ?? []).map((name) => name.replace(/^SIG/, ""))),
     ...(signalled ? { ":last_signaled_at": new RubyTime(signalled.at) } : {}),
     ":index": worker.index,
-    ":spinup_time": new RubyTime(worker.startedAt + memory.facts.realtimeOffset),
+    ":spinup_time": new RubyTime(worker.startedAt + store.facts.realtimeOffset),
     ...(ping ? { ":pinged_at": new RubyTime(ping.at), ":pinged_request_id": ping.requestId } : {}),
   };
 };

@@ -9,39 +9,34 @@ import { wantedGeneration } from "../../core/pool/pool.ts";
 import { sendLine } from "../../supervisor/control/replies.ts";
 import { advance } from "../../supervisor/loop/apply-effects.ts";
 import type { ReceivedSignal, UpgradeOutcome, Wrapper } from "../../supervisor/state/front-end.ts";
-import type { Memory } from "../../supervisor/state/store.ts";
+import type { Store } from "../../supervisor/state/store.ts";
 import { requestUpgrade } from "../../supervisor/upgrade/upgrade.ts";
-import { einhornMemory, rememberDropped, rememberSequels, rememberSubscribers, type Subscriber } from "./own.ts";
+import { einhornState, type Subscriber, saveDropped, saveSequels, saveSubscribers } from "./einhorn-state.ts";
 
 /** Replaces the master. `by`: the signal that asks for it. Returns the number of its upgrade, or a sentence that says why not. */
-export const reload = (memory: Memory, now: number, by: string | null = null): number | string =>
-  requestUpgrade(memory, { exec: null, by, now });
+export const reload = (store: Store, now: number, by: string | null = null): number | string =>
+  requestUpgrade(store, { exec: null, by, now });
 
 /** Replaces the master, then all workers. The number of the master's upgrade, or a sentence that says why not. */
-export const upgrade = (
-  memory: Memory,
-  order: RolloutOrder,
-  now: number,
-  by: string | null = null,
-): number | string => {
-  const asked = reload(memory, now, by);
-  if (typeof asked === "number") rememberSequels(memory, [...einhornMemory(memory).sequels, { upgrade: asked, order }]);
+export const upgrade = (store: Store, order: RolloutOrder, now: number, by: string | null = null): number | string => {
+  const asked = reload(store, now, by);
+  if (typeof asked === "number") saveSequels(store, [...einhornState(store).sequels, { upgrade: asked, order }]);
   return asked;
 };
 
 /** The same, for a signal. */
 export const upgradeBy =
   (order: RolloutOrder) =>
-  (memory: Memory, { name, now }: ReceivedSignal): void => {
-    upgrade(memory, order, now, name);
+  (store: Store, { name, now }: ReceivedSignal): void => {
+    upgrade(store, order, now, name);
   };
 
 /** What the master is started through, with --reexec-as. */
-export const wrapper = (memory: Memory): Wrapper | null => {
-  const { extras, first } = memory.settings ?? {};
+export const wrapper = (store: Store): Wrapper | null => {
+  const { extras, first } = store.settings ?? {};
   if (!extras?.reexec) return null;
   const { command, patienceMs } = extras.reexec;
-  const program = wantedGeneration(memory.core)?.spec.command ?? first?.command ?? [];
+  const program = wantedGeneration(store.core)?.spec.command ?? first?.command ?? [];
   return {
     check: [...command, "--upgrade-check", "--", ...program],
     command: (fd) => [...command, "--with-state-fd", String(fd), "--", ...program],
@@ -51,72 +46,72 @@ export const wrapper = (memory: Memory): Wrapper | null => {
 };
 
 /** The master is another one, or has stayed: now, or never, it is the workers' turn. */
-export const upgraded = (memory: Memory, outcome: UpgradeOutcome, now: number): void => {
-  const { sequels, subscribers } = einhornMemory(memory);
+export const upgraded = (store: Store, outcome: UpgradeOutcome, now: number): void => {
+  const { sequels, subscribers } = einhornState(store);
   const mine = sequels.filter((sequel) => sequel.upgrade === outcome.number);
   const waiting = subscribers.filter((subscriber) => subscriber.upgrade === outcome.number);
-  rememberSequels(
-    memory,
+  saveSequels(
+    store,
     sequels.filter((sequel) => !mine.includes(sequel)),
   );
   if (outcome.kind === "failed") {
-    for (const subscriber of waiting) tell(memory, subscriber, outcome.message, "last");
-    rememberSubscribers(
-      memory,
+    for (const subscriber of waiting) tell(store, subscriber, outcome.message, "last");
+    saveSubscribers(
+      store,
       subscribers.filter((subscriber) => !waiting.includes(subscriber)),
     );
     return;
   }
-  renewBase(memory);
-  for (const subscriber of waiting) tell(memory, subscriber, "The master has been replaced", "more");
-  rememberSubscribers(
-    memory,
+  renewBase(store);
+  for (const subscriber of waiting) tell(store, subscriber, "The master has been replaced", "more");
+  saveSubscribers(
+    store,
     subscribers.map((subscriber) => (waiting.includes(subscriber) ? { ...subscriber, upgrade: null } : subscriber)),
   );
-  if (mine.length > 0) replaceWorkers(memory, mine.some(({ order }) => order === "fleet") ? "fleet" : "oneByOne", now);
+  if (mine.length > 0) replaceWorkers(store, mine.some(({ order }) => order === "fleet") ? "fleet" : "oneByOne", now);
 };
 
 /** One that is under way already gives way to this one. */
-const replaceWorkers = (memory: Memory, order: RolloutOrder, now: number): void => {
-  const running = wantedGeneration(memory.core);
+const replaceWorkers = (store: Store, order: RolloutOrder, now: number): void => {
+  const running = wantedGeneration(store.core);
   if (!running) return;
   const spec = { ...asGiven(running.spec), instances: running.instances };
-  const wallNow = memory.platform.wallNow();
-  advance(memory, { kind: "run", now, request: null, wallNow, spec, supersede: true, order, expectPid: null });
+  const wallNow = store.platform.wallNow();
+  advance(store, { kind: "run", now, request: null, wallNow, spec, supersede: true, order, expectPid: null });
 };
 
 /** The workers to come do not see what --drop-env-var names. Through a wrapper, what it leaves is what they see. */
-const renewBase = (memory: Memory): void => {
-  const { dropOnUpgrade = [], reexec = null } = memory.settings?.extras ?? {};
-  if (dropOnUpgrade.length === 0 || reexec !== null || einhornMemory(memory).hasDropped) return;
-  memory.batch.command({ kind: "setBase", env: [], unset: dropOnUpgrade });
-  rememberDropped(memory);
+const renewBase = (store: Store): void => {
+  const { dropOnUpgrade = [], reexec = null } = store.settings?.extras ?? {};
+  if (dropOnUpgrade.length === 0 || reexec !== null || einhornState(store).hasDropped) return;
+  store.batch.command({ kind: "setBase", env: [], unset: dropOnUpgrade });
+  saveDropped(store);
 };
 
 /** This request hears of the upgrade until it is done. */
-export const subscribe = (memory: Memory, subscriber: Subscriber): void =>
-  rememberSubscribers(memory, [...einhornMemory(memory).subscribers, subscriber]);
+export const subscribe = (store: Store, subscriber: Subscriber): void =>
+  saveSubscribers(store, [...einhornState(store).subscribers, subscriber]);
 
 /** Tells those who wait for an upgrade what has happened, and the last of it. */
-export const tellSubscribers = (memory: Memory, event: ServiceEvent): void => {
-  const { subscribers } = einhornMemory(memory);
+export const tellSubscribers = (store: Store, event: ServiceEvent): void => {
+  const { subscribers } = einhornState(store);
   if (subscribers.length === 0) return;
-  const isDone = event.kind === "rolloutComplete" && memory.core.service.rollout === null;
+  const isDone = event.kind === "rolloutComplete" && store.core.service.rollout === null;
   const isOver = event.kind === "shutdownStarted";
   const hearing = isOver ? subscribers : subscribers.filter(({ upgrade }) => upgrade === null);
   for (const subscriber of hearing) {
-    if (isOver) tell(memory, subscriber, "Upgrade abandoned: einhorn is going down", "last");
-    else if (isDone) tell(memory, subscriber, "Upgrade done", "last");
-    else tell(memory, subscriber, describeServiceEvent(event), "more");
+    if (isOver) tell(store, subscriber, "Upgrade abandoned: einhorn is going down", "last");
+    else if (isDone) tell(store, subscriber, "Upgrade done", "last");
+    else tell(store, subscriber, describeServiceEvent(event), "more");
   }
   if (isDone || isOver)
-    rememberSubscribers(
-      memory,
+    saveSubscribers(
+      store,
       subscribers.filter((subscriber) => !hearing.includes(subscriber)),
     );
 };
 
-const tell = (memory: Memory, { connection, requestId }: Subscriber, message: string, rest: "more" | "last"): void => {
+const tell = (store: Store, { connection, requestId }: Subscriber, message: string, rest: "more" | "last"): void => {
   const answer = rest === "more" ? { message, requestId, wait: true as const } : { message, requestId };
-  sendLine(memory, connection, encodeEinhornAnswer(answer));
+  sendLine(store, connection, encodeEinhornAnswer(answer));
 };

@@ -14,28 +14,28 @@ import { sendLine } from "../../supervisor/control/replies.ts";
 import { forward, reload, shutDown } from "../../supervisor/loop/actions.ts";
 import { advance } from "../../supervisor/loop/apply-effects.ts";
 import type { ForeignLine } from "../../supervisor/state/front-end.ts";
-import type { Dialect, Memory } from "../../supervisor/state/store.ts";
+import type { Dialect, Store } from "../../supervisor/state/store.ts";
 import { acknowledge } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { statusText } from "./status.ts";
 
 /** Every line that is no JSON-RPC is meant for it: what it cannot read it says so itself. */
 export const einhyrningsinsDialect: Dialect = {
-  take: (memory, line) => {
+  take: (store, line) => {
     const request = parseRequest(line.text);
     if (request.kind === "nothing") return true;
     const isAllowed = line.mayControl || request.kind === "acknowledge";
-    const waiting = request.kind === "acknowledge" ? acknowledge(memory, line, request.pid) : null;
-    const answer = isAllowed ? fulfil(memory, line, request) : encodeAnswer("This master belongs to another user");
-    sendLine(memory, line.event.connection, answer);
+    const waiting = request.kind === "acknowledge" ? acknowledge(store, line, request.pid) : null;
+    const answer = isAllowed ? fulfil(store, line, request) : encodeAnswer("This master belongs to another user");
+    sendLine(store, line.event.connection, answer);
     return waiting ? waiting.then(() => true) : true;
   },
 };
 
-const fulfil = (memory: Memory, line: ForeignLine, request: Exclude<Request, { kind: "nothing" }>): string =>
-  request.kind === "ehlo" ? EHLO_ANSWER : encodeAnswer(sentenceFor(memory, line, request));
+const fulfil = (store: Store, line: ForeignLine, request: Exclude<Request, { kind: "nothing" }>): string =>
+  request.kind === "ehlo" ? EHLO_ANSWER : encodeAnswer(sentenceFor(store, line, request));
 
 const sentenceFor = (
-  memory: Memory,
+  store: Store,
   line: ForeignLine,
   request: Exclude<Request, { kind: "nothing" | "ehlo" }>,
 ): string => {
@@ -46,20 +46,20 @@ const sentenceFor = (
     case "version":
       return `einhyrningsinsctl ${EINHYRNINGSINS_VERSION}`;
     case "status":
-      return statusText(memory);
+      return statusText(store);
     case "inc":
-      return increment(memory, now);
+      return increment(store, now);
     case "dec":
-      return decrement(memory, now);
+      return decrement(store, now);
     case "upgrade":
-      if (isShuttingDown(memory)) return describeRefusal({ kind: "shuttingDown" });
-      reload(memory, { name: "upgrade", now });
+      if (isShuttingDown(store)) return describeRefusal({ kind: "shuttingDown" });
+      reload(store, { name: "upgrade", now });
       return "Upgrading all children!";
     case "die":
-      shutDown(memory, { name: "die", now });
+      shutDown(store, { name: "die", now });
       return "Sent shutdown to all children!";
     case "signal":
-      forward(memory, { name: request.signal });
+      forward(store, { name: request.signal });
       return "Signalled all children!";
     case "acknowledge":
       return "Acknowledged!";
@@ -68,28 +68,28 @@ const sentenceFor = (
   }
 };
 
-const isShuttingDown = ({ core }: Memory): boolean => core.service.phase.kind === "stopping";
+const isShuttingDown = ({ core }: Store): boolean => core.service.phase.kind === "stopping";
 
 /** How many workers there should be. */
-const wantedNumber = ({ core }: Memory): number => wantedGeneration(core)?.instances ?? 0;
+const wantedNumber = ({ core }: Store): number => wantedGeneration(core)?.instances ?? 0;
 
-const scaleBy = (memory: Memory, now: number, by: number): { readonly from: number; readonly to: number } => {
-  const from = wantedNumber(memory);
-  advance(memory, { kind: "scale", now, request: null, change: { by }, inRollout: "apply" });
-  return { from, to: wantedNumber(memory) };
+const scaleBy = (store: Store, now: number, by: number): { readonly from: number; readonly to: number } => {
+  const from = wantedNumber(store);
+  advance(store, { kind: "scale", now, request: null, change: { by }, inRollout: "apply" });
+  return { from, to: wantedNumber(store) };
 };
 
-const increment = (memory: Memory, now: number): string => {
-  if (isShuttingDown(memory)) return describeRefusal({ kind: "shuttingDown" });
-  const { from, to } = scaleBy(memory, now, 1);
+const increment = (store: Store, now: number): string => {
+  if (isShuttingDown(store)) return describeRefusal({ kind: "shuttingDown" });
+  const { from, to } = scaleBy(store, now, 1);
   if (to === from) return describeRefusal({ kind: "outOfRange", instances: from + 1 });
   return `Spawned! Went from ${from} to ${to}`;
 };
 
-const decrement = (memory: Memory, now: number): string => {
-  const isAnybodyThere = allWorkers(memory.core.workers).some((worker) => worker.kind !== "stopping");
-  if (!isShuttingDown(memory) && wantedNumber(memory) === 0) return "Already at count=0, no-op";
+const decrement = (store: Store, now: number): string => {
+  const isAnybodyThere = allWorkers(store.core.workers).some((worker) => worker.kind !== "stopping");
+  if (!isShuttingDown(store) && wantedNumber(store) === 0) return "Already at count=0, no-op";
   if (!isAnybodyThere) return "No live workers to shutdown! :(";
-  const { from, to } = scaleBy(memory, now, -1);
+  const { from, to } = scaleBy(store, now, -1);
   return `Notified! Went from ${from} to ${to}`;
 };

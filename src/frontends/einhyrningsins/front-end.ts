@@ -6,15 +6,15 @@ import type { ServiceEvent } from "../../core/model/effects.ts";
 import { syslogTime } from "../../supervisor/events/syslog.ts";
 import { forward, reload, shutDown, shutDownBy } from "../../supervisor/loop/actions.ts";
 import type { Level, LogEntry, ReceivedSignal } from "../../supervisor/state/front-end.ts";
-import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
+import type { FrontEnd, Store } from "../../supervisor/state/store.ts";
 import { einhyrningsinsDialect } from "./dialect.ts";
 import { einhyrningsinsInvocation, TERMINATION } from "./invocation.ts";
 
 /** Ends the workers by SIGTERM instead of asking them first. Again it means nothing: timeout(1), for one, always sends two. */
-const terminate = (memory: Memory, signal: ReceivedSignal): void => {
-  const { phase } = memory.core.service;
+const terminate = (store: Store, signal: ReceivedSignal): void => {
+  const { phase } = store.core.service;
   const isUnderWay = phase.kind === "stopping" && phase.steps !== null;
-  if (!isUnderWay) shutDownBy(TERMINATION)(memory, signal);
+  if (!isUnderWay) shutDownBy(TERMINATION)(store, signal);
 };
 
 const LEVELS: Readonly<Record<ServiceEvent["kind"], Level>> = {
@@ -42,8 +42,8 @@ const LEVELS: Readonly<Record<ServiceEvent["kind"], Level>> = {
 
 const MARKS = { error: "ERRO", warning: "WARN", info: "INFO", debug: "DEBG" } as const;
 
-const logLine = (memory: Memory, { level, message, wallMs }: LogEntry): string =>
-  `${syslogTime(memory, wallMs)}.${String(Math.floor(wallMs) % 1000).padStart(3, "0")} ${MARKS[level]} ${printable(message)}`;
+const logLine = (store: Store, { level, message, wallMs }: LogEntry): string =>
+  `${syslogTime(store, wallMs)}.${String(Math.floor(wallMs) % 1000).padStart(3, "0")} ${MARKS[level]} ${printable(message)}`;
 
 /** crank under the name of einhyrningsins. */
 export const EINHYRNINGSINS: FrontEnd = {

@@ -6,20 +6,20 @@ import type { ServiceEvent } from "../../core/model/effects.ts";
 import { goTime } from "../../supervisor/events/log.ts";
 import { cancelReload, forward, reload, upgrade } from "../../supervisor/loop/actions.ts";
 import type { ReceivedSignal } from "../../supervisor/state/front-end.ts";
-import type { FrontEnd, Memory } from "../../supervisor/state/store.ts";
+import type { FrontEnd, Store } from "../../supervisor/state/store.ts";
 import { acknowledgements } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { socketmasterInvocation } from "./invocation.ts";
 
 /** A stop of all processes also cancels the replacement that waits. */
-const forwardEnd = (memory: Memory, signal: ReceivedSignal): void => {
-  cancelReload(memory, signal);
-  forward(memory, signal);
+const forwardEnd = (store: Store, signal: ReceivedSignal): void => {
+  cancelReload(store, signal);
+  forward(store, signal);
 };
 
-const sentenceFor = (memory: Memory, note: ServiceEvent): string | null => {
+const sentenceFor = (store: Store, note: ServiceEvent): string | null => {
   switch (note.kind) {
     case "workerStarting": {
-      const command = memory.core.generations[note.generation]?.spec.command ?? [];
+      const command = store.core.generations[note.generation]?.spec.command ?? [];
       return `Starting ${command[0] ?? ""} [${command.join(" ")}]`;
     }
     case "workerGone":
@@ -45,10 +45,10 @@ export const SOCKETMASTER: FrontEnd = {
   parse: socketmasterInvocation,
   signals: { SIGHUP: reload, SIGUSR1: upgrade, SIGINT: forwardEnd, SIGTERM: forwardEnd, SIGQUIT: forwardEnd },
   dialect: acknowledgements,
-  describe: (memory, note) => {
-    const message = sentenceFor(memory, note);
+  describe: (store, note) => {
+    const message = sentenceFor(store, note);
     return message === null ? null : { level: "info", message };
   },
-  logLine: (memory, { message, wallMs }) =>
-    `socketmaster[${memory.facts.pid}] ${goTime(memory, wallMs)} ${printable(message)}`,
+  logLine: (store, { message, wallMs }) =>
+    `socketmaster[${store.facts.pid}] ${goTime(store, wallMs)} ${printable(message)}`,
 };

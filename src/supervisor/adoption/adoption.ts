@@ -14,37 +14,37 @@ import { wayToOpen } from "../sockets/openings.ts";
 import { isOpenAt, type Opening, openCommand } from "../sockets/sockets.ts";
 import { completeDecision } from "../state/decision.ts";
 import type { Adoption, LeftSocket } from "../state/parts/adoption.ts";
-import { rememberAdoption, rememberCore, rememberPending, rememberReport } from "../state/remember.ts";
 import { restoreEntries } from "../state/restore.ts";
+import { saveAdoption, saveCore, savePending, saveReport } from "../state/save.ts";
 import { respawnOf, type Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { reconcileProbes } from "../workers/serving/probe-results.ts";
 import { adoptCommand } from "../workers/start/launch.ts";
 import { type LeftService, lostDescriptors, orphansLeft, readLeft } from "./orphaned-service.ts";
 import { keepCopy } from "./record-file.ts";
 
 /** The adopted socket behind a handle. */
-const leftSocket = (memory: Memory, handle: number): LeftSocket | undefined =>
-  memory.adoption?.sockets.find((socket) => socket.handle === handle);
+const leftSocket = (store: Store, handle: number): LeftSocket | undefined =>
+  store.adoption?.sockets.find((socket) => socket.handle === handle);
 
 /** Takes the socket from its next holder, or beside all of them; else returns a sentence that says why that failed. */
-export const takeElsewhere = async (memory: Memory, opening: Opening, reason: string): Promise<string | null> => {
-  const { adoption } = memory;
-  const socket = leftSocket(memory, opening.handle);
+export const takeElsewhere = async (store: Store, opening: Opening, reason: string): Promise<string | null> => {
+  const { adoption } = store;
+  const socket = leftSocket(store, opening.handle);
   if (!adoption || !socket) return null;
   const { taken } = socket;
   const fails = taken ? [...socket.fails, `worker ${taken.worker} (pid ${taken.pid}): ${reason}`] : socket.fails;
   const next = { ...socket, fails, taken: null };
-  rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
+  saveAdoption(store, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
   if (next.holders.length > 0) {
-    memory.batch.command((await wayToOpen(memory, { ...opening, stored: null })).command);
+    store.batch.command((await wayToOpen(store, { ...opening, stored: null })).command);
     return null;
   }
   const why = `${opening.uri}: the socket cannot be taken back from the workers that hold it: ${fails.join("; ")}`;
   if (!opening.options.reusePort)
     return `${why}; start crank with the right to do that (CAP_SYS_PTRACE), or end those workers and start it with -no-adopt`;
-  log(memory, "warning", `${why}; it is opened once more beside them (reuseport)`);
-  memory.batch.command(await openCommand(memory.platform, { ...opening, address: fixedAddress(opening, socket) }));
+  log(store, "warning", `${why}; it is opened once more beside them (reuseport)`);
+  store.batch.command(await openCommand(store.platform, { ...opening, address: fixedAddress(opening, socket) }));
   return null;
 };
 
@@ -60,11 +60,11 @@ const fixedAddress = (opening: Opening, socket: LeftSocket): Opening["address"] 
 
 /** Whether the socket that was taken is the one that was meant. */
 export const isTheLeftOne = (
-  memory: Memory,
+  store: Store,
   opening: Opening,
   event: Extract<KeeperEvent, { kind: "opened" }>,
 ): boolean => {
-  const socket = leftSocket(memory, opening.handle);
+  const socket = leftSocket(store, opening.handle);
   return !socket || isOpenAt(fixedAddress(opening, socket), event);
 };
 
@@ -88,36 +88,36 @@ const GOES_ON = new Set([
  * The first step: notes what can be adopted, and from where. The old crank may have been killed in the middle of a
  * line.
  */
-export const beginAdoption = (memory: Memory, adoption: Adoption): void => {
-  rememberAdoption(memory, adoption);
-  if (memory.platform.endsInHalfLine(STDOUT)) memory.batch.command({ kind: "log", sink: STDOUT, bytes: "\n" });
+export const beginAdoption = (store: Store, adoption: Adoption): void => {
+  saveAdoption(store, adoption);
+  if (store.platform.endsInHalfLine(STDOUT)) store.batch.command({ kind: "log", sink: STDOUT, bytes: "\n" });
 };
 const STDOUT = 1;
 
 /** Everything is open: takes charge of the workers, and continues where the other crank was. */
 export const takeOver = async (
-  memory: Memory,
+  store: Store,
   settings: Settings,
   bytes: Uint8Array | null,
   now: number,
 ): Promise<void> => {
-  const { adoption } = memory;
+  const { adoption } = store;
   if (!adoption) return;
-  const left = adoption.orphans ? orphansLeft(memory, adoption) : bytes === null ? null : readLeft(memory, bytes);
+  const left = adoption.orphans ? orphansLeft(store, adoption) : bytes === null ? null : readLeft(store, bytes);
   if (left === null || typeof left === "string") return;
-  const recorded = memory.core.history;
-  inherit(memory, left);
-  await inheritHistory(memory, settings, left, recorded);
-  const requests = keepRequests(memory, left);
-  completeDecision(memory, left.consumed);
+  const recorded = store.core.history;
+  inherit(store, left);
+  await inheritHistory(store, settings, left, recorded);
+  const requests = keepRequests(store, left);
+  completeDecision(store, left.consumed);
   for (const found of adoption.workers) {
-    const worker = findWorker(memory.core.workers, found.id);
+    const worker = findWorker(store.core.workers, found.id);
     if (!worker) continue;
     const keeper = left.keeperOf(worker.id);
-    rememberReport(memory, worker.id, { ...memory.reports.get(worker.id), keeper });
-    memory.batch.command(adoptCommand(memory, { settings, before: left.settings, keeper }, worker, found));
+    saveReport(store, worker.id, { ...store.reports.get(worker.id), keeper });
+    store.batch.command(adoptCommand(store, { settings, before: left.settings, keeper }, worker, found));
   }
-  memory.advance({
+  store.advance({
     kind: "adopted",
     now,
     requests,
@@ -125,61 +125,61 @@ export const takeOver = async (
     unsure: left.unsure,
     respawn: respawnOf(settings),
     manner: settings.manner,
-    isRecordOutdated: settings.recordPath !== null && !isSameHistory(memory.core.history, recorded),
+    isRecordOutdated: settings.recordPath !== null && !isSameHistory(store.core.history, recorded),
   });
   for (const { id, rest } of adoption.workers)
     if (rest !== undefined)
-      memory.advance({
+      store.advance({
         ...{ kind: "mainExited", now, at: now, worker: id },
         ...{ ending: { kind: "unknown" }, rest: rest.length },
       });
   // Probes end with their keeper.
-  reconcileProbes(memory, new Set(memory.unstarted), now);
-  noteFound(memory, adoption, now);
-  report(memory, adoption, now);
-  for (const loss of lostDescriptors(left)) recordEvent(memory, loss, now);
-  rememberAdoption(memory, null);
-  serveAgain(memory, settings, now);
+  reconcileProbes(store, new Set(store.unstarted), now);
+  noteFound(store, adoption, now);
+  report(store, adoption, now);
+  for (const loss of lostDescriptors(left)) recordEvent(store, loss, now);
+  saveAdoption(store, null);
+  serveAgain(store, settings, now);
   // An unknown state gives way to the last good spec.
-  const last = memory.core.history.at(-1);
-  if (adoption.orphans?.isUncertain === true && memory.core.service.rollout === null && last)
-    deployForNobody(memory, last.spec, now);
+  const last = store.core.history.at(-1);
+  if (adoption.orphans?.isUncertain === true && store.core.service.rollout === null && last)
+    deployForNobody(store, last.spec, now);
 };
 
 const decoder = new TextDecoder();
 
-const inherit = (memory: Memory, { entries }: LeftService): void => {
+const inherit = (store: Store, { entries }: LeftService): void => {
   const kept = [...entries].filter(([key]) => GOES_ON.has(key.split("/")[0] ?? ""));
-  for (const [key, value] of kept) memory.batch.putText(key, decoder.decode(value));
-  restoreEntries(memory, kept);
+  for (const [key, value] of kept) store.batch.putText(key, decoder.decode(value));
+  restoreEntries(store, kept);
 };
 
 /** Merges both histories, and takes a next number that neither has used. */
 const inheritHistory = async (
-  memory: Memory,
+  store: Store,
   settings: Settings,
   left: LeftService,
   recorded: readonly GoodSpec[],
 ): Promise<void> => {
   const path = settings.recordPath;
   const { history, leftOut } = mergeHistories(left.core.history, recorded, left.settings.recordPath !== path);
-  const { service } = memory.core;
+  const { service } = store.core;
   const nextGeneration = Math.max(service.nextGeneration, numberAfter(recorded));
-  rememberCore(memory, { ...memory.core, history, service: { ...service, nextGeneration } });
+  saveCore(store, { ...store.core, history, service: { ...service, nextGeneration } });
   if (path === null || leftOut.length === 0) return;
-  const file = memory.platform.readText(path);
-  const copy = await keepCopy(memory, path, file.kind === "text" ? file.text : "");
+  const file = store.platform.readText(path);
+  const copy = await keepCopy(store, path, file.kind === "text" ? file.text : "");
   const numbers = leftOut.map(({ generation }) => generation).join(", ");
   const why = `holds other runs than the service that is adopted under these generations: ${numbers}`;
-  log(memory, "warning", `The record ${path} ${why}; they are left out, and a copy of it is kept as ${copy}`);
+  log(store, "warning", `The record ${path} ${why}; they are left out, and a copy of it is kept as ${copy}`);
 };
 
 /** The clients have lost their connections. One that named its request may come back for the answer. */
-const keepRequests = (memory: Memory, left: LeftService): number[] => {
+const keepRequests = (store: Store, left: LeftService): number[] => {
   const kept: number[] = [];
-  for (const [request, pending] of left.memory.pending) {
+  for (const [request, pending] of left.store.pending) {
     if (pending.kind !== "rollout" || pending.clientId === null) continue;
-    rememberPending(memory, request, { ...pending, connection: 0 });
+    savePending(store, request, { ...pending, connection: 0 });
     kept.push(request);
   }
   return kept;
@@ -189,52 +189,52 @@ const keepRequests = (memory: Memory, left: LeftService): number[] => {
  * The process of a start that was only intended was found: the adoption writes down which it is. If this crank is
  * killed before the keeper reports it, the next crank would otherwise look for a start of this one.
  */
-const noteFound = (memory: Memory, { workers }: Adoption, now: number): void => {
+const noteFound = (store: Store, { workers }: Adoption, now: number): void => {
   for (const { id, pid, startTime } of workers) {
-    if (findWorker(memory.core.workers, id)?.pid === null)
-      memory.advance({ kind: "spawned", now, worker: id, pid, startTime });
+    if (findWorker(store.core.workers, id)?.pid === null)
+      store.advance({ kind: "spawned", now, worker: id, pid, startTime });
   }
 };
 
-const report = (memory: Memory, { pid, workers, lost, sockets }: Adoption, now: number): void => {
+const report = (store: Store, { pid, workers, lost, sockets }: Adoption, now: number): void => {
   for (const { uri, address, taken } of sockets) {
     if (taken === null) continue;
     const { worker, pid: holder, fd } = taken;
-    recordEvent(memory, { kind: "socketTaken", address, uri, worker, pid: holder, fd }, now);
+    recordEvent(store, { kind: "socketTaken", address, uri, worker, pid: holder, fd }, now);
   }
   for (const { id, reason } of lost)
-    recordEvent(memory, { kind: "workerNotAdopted", worker: id, pid: null, reason }, now);
+    recordEvent(store, { kind: "workerNotAdopted", worker: id, pid: null, reason }, now);
   for (const { id, pid: process, losses } of workers) {
     for (const loss of losses)
-      recordEvent(memory, { kind: "adoptionLoss", worker: id, pid: process, loss, reason: null }, now);
+      recordEvent(store, { kind: "adoptionLoss", worker: id, pid: process, loss, reason: null }, now);
   }
   const pids = workers.map((worker) => worker.pid);
-  const afterMs = Math.max(0, now - memory.facts.startedAt);
-  recordEvent(memory, { kind: "adopted", pid, pids, of: workers.length + lost.length, afterMs }, now);
+  const afterMs = Math.max(0, now - store.facts.startedAt);
+  recordEvent(store, { kind: "adopted", pid, pids, of: workers.length + lost.length, afterMs }, now);
 };
 
 /** Starts what should run as at any start, unless it runs or is being started. */
-const serveAgain = (memory: Memory, settings: Settings, now: number): void => {
-  const { service, workers, generations } = memory.core;
+const serveAgain = (store: Store, settings: Settings, now: number): void => {
+  const { service, workers, generations } = store.core;
   const { current, rollout } = service;
   const isServed = allWorkers(workers).some((worker) => worker.kind !== "stopping");
   const spec = current === null ? null : generations[current]?.spec;
   const wanted = settings.first;
   if (rollout !== null) return;
   if (wanted !== null && (!spec || JSON.stringify(wanted) !== JSON.stringify(asGiven(spec))))
-    return deployForNobody(memory, wanted, now);
-  if (!isServed) redeploy(memory, now);
+    return deployForNobody(store, wanted, now);
+  if (!isServed) redeploy(store, now);
 };
 
 /** The keeper failed at a step of adopting a worker. */
-export const atAdoptFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): void => {
-  const named = { worker: event.id, pid: findWorker(memory.core.workers, event.id)?.pid ?? null };
+export const atAdoptFailure = (store: Store, event: Extract<KeeperEvent, { kind: "failed" }>): void => {
+  const named = { worker: event.id, pid: findWorker(store.core.workers, event.id)?.pid ?? null };
   const reason = describeErrno(event.errno);
   const loss = LOSSES[event.step];
   if (loss !== undefined)
-    return recordEvent(memory, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);
-  recordEvent(memory, { kind: "workerNotAdopted", ...named, reason: `${event.step}: ${reason}` }, event.deliveredAt);
-  memory.advance({
+    return recordEvent(store, { kind: "adoptionLoss", ...named, loss, reason }, event.deliveredAt);
+  recordEvent(store, { kind: "workerNotAdopted", ...named, reason: `${event.step}: ${reason}` }, event.deliveredAt);
+  store.advance({
     kind: "workerExited",
     now: event.deliveredAt,
     at: event.happenedAt,

@@ -6,15 +6,15 @@ import { log } from "../events/log.ts";
 import { logSupervisorEvent } from "../events/supervisor-event.ts";
 import { FileError } from "../os/files.ts";
 import { StartError } from "../sockets/sockets.ts";
-import { rememberBoot } from "../state/remember.ts";
+import { saveBoot } from "../state/save.ts";
 import type { Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { beginAdoption } from "./adoption.ts";
 import { examine, examineOrphans } from "./orphaned-service.ts";
 import type { Orphan } from "./orphaned-workers.ts";
 
 /** The journal at the path; null: there is none. Throws StartError if it cannot be trusted. */
-const leftJournal = ({ platform }: Memory, path: string): Uint8Array | null => {
+const leftJournal = ({ platform }: Store, path: string): Uint8Array | null => {
   try {
     return platform.readBytes(path);
   } catch (error) {
@@ -36,23 +36,23 @@ const NO_JOURNAL: LeftJournal = { isAdopting: false, history: [], nextGeneration
 
 /** Examines what a killed crank left, if there is one: its journal or, without a valid one, its orphaned workers. */
 export const lookForLeft = async (
-  memory: Memory,
+  store: Store,
   settings: Settings,
   path: string,
   recorded: readonly GoodSpec[],
 ): Promise<LeftJournal> => {
-  memory.platform.removeTemporaries(path);
-  const bytes = leftJournal(memory, path);
+  store.platform.removeTemporaries(path);
+  const bytes = leftJournal(store, path);
   const isLeaving = settings.leftWorkers === "leave";
   if (bytes === null) {
-    const isLeft = memory.boot.follows === "killed" && !isLeaving && (await adoptOrphans(memory, settings, recorded));
+    const isLeft = store.boot.follows === "killed" && !isLeaving && (await adoptOrphans(store, settings, recorded));
     return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
   }
-  rememberBoot(memory, { ...memory.boot, follows: "journal" });
-  const verdict = await examine(memory, settings, bytes);
+  saveBoot(store, { ...store.boot, follows: "journal" });
+  const verdict = await examine(store, settings, bytes);
   if (verdict.kind === "aside") {
-    setJournalAside(memory, path, verdict.reason);
-    const isLeft = verdict.isStale && !isLeaving && (await adoptOrphans(memory, settings, recorded));
+    setJournalAside(store, path, verdict.reason);
+    const isLeft = verdict.isStale && !isLeaving && (await adoptOrphans(store, settings, recorded));
     return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
   }
   const { nextGeneration } = verdict;
@@ -60,7 +60,7 @@ export const lookForLeft = async (
   const history = verdict.recordPath === settings.recordPath ? verdict.history : [];
   if (isLeaving && verdict.kind === "adopt") {
     const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
-    setJournalAside(memory, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
+    setJournalAside(store, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
     return { isAdopting: false, history, nextGeneration };
   }
   // A journal that could neither be written nor removed is older than the workers that are missing from it.
@@ -69,26 +69,26 @@ export const lookForLeft = async (
     orphans.some(({ worker, keeper, holds }) => holds && keeper === verdict.pid && !verdict.workers.includes(worker)) &&
     known.every(({ pid }) => orphans.some(({ facts }) => facts.pid === pid));
   const merged = mergeHistories(history, recorded, false).history;
-  if (!isLeaving && (await adoptOrphans(memory, settings, merged, isOlder)))
+  if (!isLeaving && (await adoptOrphans(store, settings, merged, isOlder)))
     return { isAdopting: true, history, nextGeneration };
   if (verdict.kind === "nobody") {
-    log(memory, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting without any`);
-    for (const { id, reason } of verdict.lost) log(memory, "info", `Worker ${id} cannot be adopted: ${reason}`);
-    for (const loss of verdict.losses) logSupervisorEvent(memory, loss);
+    log(store, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting without any`);
+    for (const { id, reason } of verdict.lost) log(store, "info", `Worker ${id} cannot be adopted: ${reason}`);
+    for (const loss of verdict.losses) logSupervisorEvent(store, loss);
     return { isAdopting: false, history, nextGeneration };
   }
-  beginAdoption(memory, verdict.adoption);
+  beginAdoption(store, verdict.adoption);
   return { isAdopting: true, history, nextGeneration };
 };
 
 /** Notes orphaned workers without a journal, if they can be adopted. Throws StartError if there are others. */
 export const adoptOrphans = async (
-  memory: Memory,
+  store: Store,
   settings: Settings,
   history: readonly GoodSpec[],
   isWanted?: (orphans: readonly Orphan[]) => boolean,
 ): Promise<boolean> => {
-  const verdict = await examineOrphans(memory, settings, history, isWanted);
+  const verdict = await examineOrphans(store, settings, history, isWanted);
   if (verdict.kind === "none") return false;
   if (verdict.kind === "unknown") {
     const pids = verdict.orphans.map(({ facts }) => facts.pid);
@@ -100,16 +100,16 @@ export const adoptOrphans = async (
   const named = adoption.workers.map(({ id, pid }) => `${id} (pid ${pid})`).join(", ");
   const rest = adoption.orphans?.isUncertain === true ? "; what the record holds is deployed in their place" : "";
   log(
-    memory,
+    store,
     "warning",
     `No journal tells of the workers ${named}; they are adopted by what the record says of them${rest}`,
   );
-  beginAdoption(memory, adoption);
+  beginAdoption(store, adoption);
   return true;
 };
 
-const setJournalAside = (memory: Memory, path: string, reason: string): void => {
-  const aside = memory.platform.setAside(path);
+const setJournalAside = (store: Store, path: string, reason: string): void => {
+  const aside = store.platform.setAside(path);
   if (aside === null) throw new StartError(`the journal ${path} that another crank left cannot be renamed; remove it`);
-  log(memory, "warning", `The journal ${path} ${reason}; it is kept as ${aside}`);
+  log(store, "warning", `The journal ${path} ${reason}; it is kept as ${aside}`);
 };

@@ -9,11 +9,11 @@ import { bindHandle } from "../state/handles.ts";
 import type { Adoption } from "../state/parts/adoption.ts";
 import { formatProblem, restoreStore } from "../state/restore.ts";
 import type { Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { findOrphans, type Orphan, reconstruct } from "./orphaned-workers.ts";
 import { type Left, survey } from "./survey.ts";
 
-type Surroundings = Pick<Memory, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
+type Surroundings = Pick<Store, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
 
 /** What to do with a left journal. `aside` completes "the journal FILE …". */
 export type Verdict =
@@ -39,7 +39,7 @@ type Known = {
 
 /** A journal of this boot, as its crank left it. */
 export type LeftService = Left & {
-  readonly memory: Memory;
+  readonly store: Store;
   readonly entries: ReadonlyMap<string, Uint8Array>;
   /** Workers to which a signal may or may not have been sent. */
   readonly unsure: readonly number[];
@@ -81,11 +81,11 @@ const understand = (
   try {
     const problem = formatProblem(entries);
     if (problem !== null) return problem;
-    const memory = restoreStore(surroundings, entries);
-    const { settings, core, sockets, unstarted } = memory;
+    const store = restoreStore(surroundings, entries);
+    const { settings, core, sockets, unstarted } = store;
     if (!settings) return "was left by a crank that was killed before it had begun";
-    const keeperOf = (worker: number) => memory.reports.get(worker)?.keeper ?? pid;
-    return { pid, settings, core, sockets, unstarted, keeperOf, memory, entries, unsure, consumed };
+    const keeperOf = (worker: number) => store.reports.get(worker)?.keeper ?? pid;
+    return { pid, settings, core, sockets, unstarted, keeperOf, store, entries, unsure, consumed };
   } catch (error) {
     return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -158,8 +158,8 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
 };
 
 /** The stored descriptors that are lost because the keeper that held them was killed. */
-export const lostDescriptors = ({ pid, memory }: LeftService): readonly DescriptorsLost[] => {
-  const all = [...memory.stored.values()];
+export const lostDescriptors = ({ pid, store }: LeftService): readonly DescriptorsLost[] => {
+  const all = [...store.stored.values()];
   const lost = all.filter(({ place }) => place.kind !== "lent").map(({ name }) => name);
   const lent = all.filter(({ place }) => place.kind === "lent").map(({ name }) => name);
   const loss = { kind: "descriptorsLost", cause: "killed", pid } as const;

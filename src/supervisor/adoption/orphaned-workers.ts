@@ -11,7 +11,7 @@ import { bindHandle } from "../state/handles.ts";
 import type { Reconstruction } from "../state/parts/adoption.ts";
 import { FORMAT } from "../state/restore.ts";
 import { respawnOf, type Settings } from "../state/settings.ts";
-import type { Memory, OpenSocket } from "../state/store.ts";
+import type { OpenSocket, Store } from "../state/store.ts";
 import { hasOnly } from "../workers/notify/ownership.ts";
 
 /**
@@ -30,7 +30,7 @@ export type Orphan = {
 /** All orphaned workers, and the sockets of this service that they hold. */
 export type Orphans = { readonly workers: readonly Orphan[]; readonly sockets: readonly OpenSocket[] };
 
-type Look = Pick<Memory, "platform"> & { readonly settings: Settings; readonly history: readonly GoodSpec[] };
+type Look = Pick<Store, "platform"> & { readonly settings: Settings; readonly history: readonly GoodSpec[] };
 
 /** Searches all processes. */
 export const findOrphans = async (processes: ProcessTable, look: Look): Promise<Orphans> => {

@@ -3,11 +3,11 @@ import type { GoodSpec } from "../../core/model/spec.ts";
 import { log } from "../events/log.ts";
 import { StartError } from "../sockets/sockets.ts";
 import type { Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { EMPTY_RECORD, parseRecord } from "./record.ts";
 
 /** Makes sure that the record can be used. Returns the problem if there is one. */
-export const prepareRecord = ({ platform }: Memory, { recordPath }: Settings): string | null => {
+export const prepareRecord = ({ platform }: Store, { recordPath }: Settings): string | null => {
   const failure = recordPath === null ? null : platform.ensureFile(recordPath, EMPTY_RECORD);
   if (failure === null) return null;
   const advice = failure === "no such file or directory" ? "make its directory, or choose" : "choose";
@@ -15,35 +15,35 @@ export const prepareRecord = ({ platform }: Memory, { recordPath }: Settings): s
 };
 
 /** The good specs of the record. Unusable parts are kept in another file; if nothing is usable, crank starts empty. */
-export const readRecord = async (memory: Memory, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
-  const { platform } = memory;
+export const readRecord = async (store: Store, settings: Settings, path: string): Promise<readonly GoodSpec[]> => {
+  const { platform } = store;
   platform.removeTemporaries(path);
   const file = platform.readText(path);
   if (file.kind !== "text")
     throw new StartError(`the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`);
   const reading = parseRecord(file.text, settings.defaults, settings.cwd);
   if (reading.kind === "history") {
-    if (reading.leftOut.length > 0) await sayLeftOut(memory, path, file.text, reading);
+    if (reading.leftOut.length > 0) await sayLeftOut(store, path, file.text, reading);
     return reading.history;
   }
   const aside = platform.setAside(path);
   const failure = aside === null ? "it cannot be renamed" : await platform.replaceFile(path, EMPTY_RECORD, "asBefore");
   if (failure !== null)
     throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);
-  log(memory, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);
+  log(store, "warning", `The record ${path} ${reading.reason}; it is kept as ${aside}, and crank starts empty`);
   return [];
 };
 
 const sayLeftOut = async (
-  memory: Memory,
+  store: Store,
   path: string,
   text: string,
   { leftOut, history }: { readonly leftOut: readonly string[]; readonly history: readonly GoodSpec[] },
 ): Promise<void> => {
-  const copy = await keepCopy(memory, path, text);
+  const copy = await keepCopy(store, path, text);
   const kept = history.length === 1 ? "one good run" : `${history.length} good runs`;
   log(
-    memory,
+    store,
     "warning",
     `The record ${path} ${leftOut.slice(0, MOST_TOLD).join("; it ")}; crank goes on with ${kept} of it, and keeps a copy of all as ${copy}`,
   );
@@ -55,7 +55,7 @@ const MOST_TOLD = 3;
  * Copies the record to another file before it is replaced. The record itself stays in place until then: the next crank
  * finds it even if this one is interrupted.
  */
-export const keepCopy = async ({ platform }: Memory, path: string, text: string): Promise<string> => {
+export const keepCopy = async ({ platform }: Store, path: string, text: string): Promise<string> => {
   const isTaken = (name: string): boolean => {
     const file = platform.readText(name);
     return file.kind === "failed" || (file.kind === "text" && file.text !== text);

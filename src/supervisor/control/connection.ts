@@ -7,7 +7,7 @@ import { type KeeperEvent, UNCHANGED } from "../../keeper/protocol.ts";
 import { takeRequestLine } from "../metrics/scrapes.ts";
 import { isAdmitted } from "../sockets/admission.ts";
 import { METRICS_HANDLE } from "../state/handles.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { takeOddLine } from "../workers/notify/misunderstood.ts";
 import { type Asker, endConnection, replyError } from "./replies.ts";
 import { handleCall, type MethodHandlers } from "./requests.ts";
@@ -16,48 +16,48 @@ type Line = Extract<KeeperEvent, { kind: "line" }>;
 type Foreign = Extract<ClientLine, { kind: "foreign" }>;
 
 /** Handles a line. Nothing that a client sends can end more than its own request. */
-export const takeLine = (memory: Memory, event: Line, handlers: MethodHandlers): Promise<void> | void => {
-  if (event.listener === METRICS_HANDLE) return takeRequestLine(memory, event);
+export const takeLine = (store: Store, event: Line, handlers: MethodHandlers): Promise<void> | void => {
+  if (event.listener === METRICS_HANDLE) return takeRequestLine(store, event);
   const line = parseClientLine(event.bytes);
-  if (line.kind === "foreign") return takeForeign(memory, event, line);
-  if (line.kind === "broken") return answerOddLine(memory, event, line.reply);
+  if (line.kind === "foreign") return takeForeign(store, event, line);
+  if (line.kind === "broken") return answerOddLine(store, event, line.reply);
   const asker: Asker = { connection: event.connection, rpc: line.kind === "request" ? line.id : undefined };
-  const obstacle = whyNot(memory, event, line.method);
-  if (obstacle !== null) return turnAway(memory, asker, obstacle);
+  const obstacle = whyNot(store, event, line.method);
+  if (obstacle !== null) return turnAway(store, asker, obstacle);
   const checked = checkCall(line.method, line.params);
-  if (!checked.ok) return replyError(memory, asker, checked.error);
-  return handleCall(memory, handlers, { ...asker, now: event.deliveredAt }, checked.call);
+  if (!checked.ok) return replyError(store, asker, checked.error);
+  return handleCall(store, handlers, { ...asker, now: event.deliveredAt }, checked.call);
 };
 
 /** An unauthorized connection is closed, so that it does not use up a place. */
-const turnAway = (memory: Memory, { connection, rpc }: Asker, message: string): void =>
-  endConnection(memory, connection, { code: ERROR_CODES.unauthorized, message }, rpc ?? null);
+const turnAway = (store: Store, { connection, rpc }: Asker, message: string): void =>
+  endConnection(store, connection, { code: ERROR_CODES.unauthorized, message }, rpc ?? null);
 
 /** Not JSON-RPC: the front end's dialect may understand it. */
-const takeForeign = async (memory: Memory, event: Line, { text, reply }: Foreign): Promise<void> => {
-  const { dialect } = memory.frontEnd;
-  const mayControl = whyNot(memory, event, "") === null;
-  if (!(await dialect.take(memory, { event, text, mayControl }))) return answerOddLine(memory, event, reply);
+const takeForeign = async (store: Store, event: Line, { text, reply }: Foreign): Promise<void> => {
+  const { dialect } = store.frontEnd;
+  const mayControl = whyNot(store, event, "") === null;
+  if (!(await dialect.take(store, { event, text, mayControl }))) return answerOddLine(store, event, reply);
   // An acknowledgement is one line.
-  if (!mayControl) memory.batch.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
+  if (!mayControl) store.batch.command({ kind: "write", connection: event.connection, bytes: "", close: 1 });
 };
 
-const answerOddLine = (memory: Memory, event: Line, reply: string): void => {
-  takeOddLine(memory, event);
-  const close = whyNot(memory, event, "") === null ? 0 : 1;
-  memory.batch.command({ kind: "write", connection: event.connection, bytes: reply, close });
+const answerOddLine = (store: Store, event: Line, reply: string): void => {
+  takeOddLine(store, event);
+  const close = whyNot(store, event, "") === null ? 0 : 1;
+  store.batch.command({ kind: "write", connection: event.connection, bytes: reply, close });
 };
 
 /**
  * Why the sender may not ask for this; null if it may. Crank's own user and root may; over TCP, a client with the
  * token.
  */
-const whyNot = (memory: Memory, event: Line, method: string): string | null => {
-  if (memory.settings?.control?.address.kind === "internet") {
-    if (method === "authenticate" || memory.authenticated.has(event.connection)) return null;
+const whyNot = (store: Store, event: Line, method: string): string | null => {
+  if (store.settings?.control?.address.kind === "internet") {
+    if (method === "authenticate" || store.authenticated.has(event.connection)) return null;
     return "This control socket wants the secret in CRANK_CTL_TOKEN first";
   }
-  if (event.uid === 0 || event.uid === memory.platform.uid || isAdmitted(memory, event)) return null;
+  if (event.uid === 0 || event.uid === store.platform.uid || isAdmitted(store, event)) return null;
   const who = event.uid === UNCHANGED ? "an unknown user" : `the user ${event.uid}`;
-  return `This crank belongs to the user ${memory.platform.uid}; ${who} may not control it`;
+  return `This crank belongs to the user ${store.platform.uid}; ${who} may not control it`;
 };

@@ -1,4 +1,4 @@
-// Answers to queries: ps, status, history, info. Reads the memory and changes nothing.
+// Answers to queries: ps, status, history, info. Reads the store and changes nothing.
 import type {
   DrainingInfo,
   HistoryEntry,
@@ -22,7 +22,7 @@ import { usageOf } from "../metrics/usage.ts";
 import { serviceSockets } from "../sockets/listeners.ts";
 import { nameProblem } from "../sockets/names.ts";
 import { isoTime, offsetAt, offsetText, wallTime } from "../state/facts.ts";
-import type { Memory, OpenSocket, WorkerReport } from "../state/store.ts";
+import type { OpenSocket, Store, WorkerReport } from "../state/store.ts";
 import { storeLimit } from "../workers/start/stored-descriptors.ts";
 
 /** The selected workers: the state flags add up, the pid narrows. `unselected`: what an empty selector means. */
@@ -39,9 +39,9 @@ export const selectWorkers = (state: State, selector: Selector, unselected: "all
 
 const shown = ({ cwd, file }: Resolved): { cwd: string; file: string } => ({ cwd, file });
 
-const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
-  const spec = memory.core.generations[worker.generation]?.spec;
-  const descriptors = memory.store.startedWith[worker.id];
+const workerInfo = (store: Store, worker: Worker): WorkerInfo => {
+  const spec = store.core.generations[worker.generation]?.spec;
+  const descriptors = store.descriptorStore.startedWith[worker.id];
   return {
     pid: worker.pid,
     id: worker.id,
@@ -50,12 +50,12 @@ const workerInfo = (memory: Memory, worker: Worker): WorkerInfo => {
     cwd: spec?.cwd ?? "",
     command: spec?.command ?? [],
     ...(spec?.resolved ? { resolved: shown(spec.resolved) } : {}),
-    startedAt: wallTime(memory.facts, worker.startedAt),
-    uptime: Math.max(0, Math.round(memory.platform.monotonicNow() - worker.startedAt)) / 1000,
+    startedAt: wallTime(store.facts, worker.startedAt),
+    uptime: Math.max(0, Math.round(store.platform.monotonicNow() - worker.startedAt)) / 1000,
     ...(descriptors === undefined ? {} : { descriptors }),
     restarts: worker.restarts ?? 0,
-    usage: usageOf(memory, worker.id),
-    ...ownWords(memory.reports.get(worker.id)),
+    usage: usageOf(store, worker.id),
+    ...ownWords(store.reports.get(worker.id)),
     ...(worker.kind === "stopping" && worker.rest !== undefined ? { rest: worker.rest } : {}),
   };
 };
@@ -71,33 +71,33 @@ const ownWords = (said: WorkerReport = {}): Pick<WorkerInfo, "status" | "errno" 
 };
 
 /** The answer to `ps`. */
-export const workersFor = (memory: Memory, selector: Selector): WorkerInfo[] =>
-  selectWorkers(memory.core, selector, "all").map((worker) => workerInfo(memory, worker));
+export const workersFor = (store: Store, selector: Selector): WorkerInfo[] =>
+  selectWorkers(store.core, selector, "all").map((worker) => workerInfo(store, worker));
 
 type Queues = Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
 
 /** The answer to `status`. `queues`: by socket handle. */
-export const status = (memory: Memory, queues: Queues): Status => {
-  const { service, generations } = memory.core;
+export const status = (store: Store, queues: Queues): Status => {
+  const { service, generations } = store.core;
   const shown = service.current ?? service.rollout?.generation ?? null;
   return {
-    name: memory.settings?.name ?? "",
-    pid: memory.facts.pid,
+    name: store.settings?.name ?? "",
+    pid: store.facts.pid,
     generation: service.current,
     instances: shown === null ? 0 : (generations[shown]?.instances ?? 0),
     phase: service.phase.kind,
-    startedAt: wallTime(memory.facts, memory.facts.startedAt),
+    startedAt: wallTime(store.facts, store.facts.startedAt),
     restarts: service.restarts,
-    sockets: serviceSockets(memory).map((socket) => socketInfo(memory, socket, queues)),
-    rollout: rolloutInfo(memory),
-    draining: drainingInfo(memory),
-    workers: allWorkers(memory.core.workers).map((worker) => workerInfo(memory, worker)),
-    ...unwritten(memory),
-    ...(memory.stored.size === 0 ? {} : { stored: storedInfo(memory, generations[shown ?? 0]?.spec) }),
+    sockets: serviceSockets(store).map((socket) => socketInfo(store, socket, queues)),
+    rollout: rolloutInfo(store),
+    draining: drainingInfo(store),
+    workers: allWorkers(store.core.workers).map((worker) => workerInfo(store, worker)),
+    ...unwritten(store),
+    ...(store.stored.size === 0 ? {} : { stored: storedInfo(store, generations[shown ?? 0]?.spec) }),
   };
 };
 
-const unwritten = ({ boot, core }: Memory): Pick<Status, "unwritten"> => {
+const unwritten = ({ boot, core }: Store): Pick<Status, "unwritten"> => {
   const all = [
     ...(boot.journal === "memory" ? (["journal"] as const) : []),
     ...(core.service.unrecorded ? (["record"] as const) : []),
@@ -105,29 +105,29 @@ const unwritten = ({ boot, core }: Memory): Pick<Status, "unwritten"> => {
   return all.length === 0 ? {} : { unwritten: all };
 };
 
-const storedInfo = (memory: Memory, spec: Spec | undefined): StoredInfo => ({
-  count: memory.stored.size,
-  limit: spec ? storeLimit(memory, spec) : 0,
-  names: [...new Set([...memory.stored.values()].map(({ name }) => name))],
+const storedInfo = (store: Store, spec: Spec | undefined): StoredInfo => ({
+  count: store.stored.size,
+  limit: spec ? storeLimit(store, spec) : 0,
+  names: [...new Set([...store.stored.values()].map(({ name }) => name))],
 });
 
-const socketInfo = (memory: Memory, socket: OpenSocket, queues: Queues): SocketInfo => ({
-  name: memory.settings?.binds[socket.bind ?? 0]?.name ?? "",
+const socketInfo = (store: Store, socket: OpenSocket, queues: Queues): SocketInfo => ({
+  name: store.settings?.binds[socket.bind ?? 0]?.name ?? "",
   address: socket.address,
   queue: queues[socket.handle]?.queue ?? null,
   limit: queues[socket.handle]?.limit ?? null,
-  connections: memory.measurements.socket(socket.handle)?.connections ?? null,
-  drops: memory.measurements.socket(socket.handle)?.drops ?? null,
-  ...problemOf(memory, socket),
+  connections: store.measurements.socket(socket.handle)?.connections ?? null,
+  drops: store.measurements.socket(socket.handle)?.drops ?? null,
+  ...problemOf(store, socket),
 });
 
-const problemOf = (memory: Memory, { handle }: OpenSocket): Pick<SocketInfo, "problem"> => {
-  const problem = nameProblem(memory, handle);
+const problemOf = (store: Store, { handle }: OpenSocket): Pick<SocketInfo, "problem"> => {
+  const problem = nameProblem(store, handle);
   return problem === null ? {} : { problem };
 };
 
-const rolloutInfo = (memory: Memory): RolloutInfo | null => {
-  const { service, workers, generations } = memory.core;
+const rolloutInfo = (store: Store): RolloutInfo | null => {
+  const { service, workers, generations } = store.core;
   const { rollout } = service;
   const incoming = rollout ? generations[rollout.generation] : undefined;
   if (!rollout || !incoming) return null;
@@ -136,21 +136,21 @@ const rolloutInfo = (memory: Memory): RolloutInfo | null => {
   const ready = countReady(workers, rollout.generation);
   return {
     generation: rollout.generation,
-    startedAt: wallTime(memory.facts, rollout.startedAt),
+    startedAt: wallTime(store.facts, rollout.startedAt),
     wanted: incoming.instances,
     starting,
     ready,
     available: countIn(pool, STANDING.available) + countIn(pool, STANDING.outgoing),
     oldLeft: countLiving(workers) - starting - ready,
     attemptsLeft: rollout.attemptsLeft,
-    waiting: waitingInfo(memory, rollout.waiting ?? null),
+    waiting: waitingInfo(store, rollout.waiting ?? null),
   };
 };
 
-const waitingInfo = (memory: Memory, waiting: Waiting | null): NonNullable<RolloutInfo["waiting"]> | null =>
-  waiting?.kind === "pause" ? { kind: "pause", until: wallTime(memory.facts, waiting.until) } : waiting;
+const waitingInfo = (store: Store, waiting: Waiting | null): NonNullable<RolloutInfo["waiting"]> | null =>
+  waiting?.kind === "pause" ? { kind: "pause", until: wallTime(store.facts, waiting.until) } : waiting;
 
-const drainingInfo = ({ core }: Memory): DrainingInfo => {
+const drainingInfo = ({ core }: Store): DrainingInfo => {
   const count = countOf(core.workers, STANDING.draining);
   const generations = new Set<number>();
   for (const worker of count === 0 ? [] : allWorkers(core.workers))
@@ -159,11 +159,11 @@ const drainingInfo = ({ core }: Memory): DrainingInfo => {
 };
 
 /** The answer to `history`. */
-export const history = (memory: Memory): HistoryEntry[] =>
-  memory.core.history.map((good) => ({
+export const history = (store: Store): HistoryEntry[] =>
+  store.core.history.map((good) => ({
     generation: good.generation,
-    at: isoTime(memory.facts, good.at),
-    current: good.generation === memory.core.service.current,
+    at: isoTime(store.facts, good.at),
+    current: good.generation === store.core.service.current,
     command: good.spec.command,
     cwd: good.spec.cwd,
     instances: good.spec.instances,
@@ -171,16 +171,16 @@ export const history = (memory: Memory): HistoryEntry[] =>
   }));
 
 /** The answer to `info`. */
-export const info = (memory: Memory): Info => ({
-  name: memory.settings?.name ?? "",
+export const info = (store: Store): Info => ({
+  name: store.settings?.name ?? "",
   version: VERSION,
-  keeperVersion: memory.facts.version,
+  keeperVersion: store.facts.version,
   protocol: PROTOCOL_VERSION,
-  pid: memory.facts.pid,
-  supervisorPid: memory.platform.pid,
-  runtime: memory.platform.runtime,
-  startedAt: wallTime(memory.facts, memory.facts.startedAt),
-  timeZone: offsetText(offsetAt(memory.facts, memory.platform.wallNow())),
-  upgrades: memory.counters.upgrades,
-  supervisorDeaths: memory.counters.supervisorDeaths,
+  pid: store.facts.pid,
+  supervisorPid: store.platform.pid,
+  runtime: store.platform.runtime,
+  startedAt: wallTime(store.facts, store.facts.startedAt),
+  timeZone: offsetText(offsetAt(store.facts, store.platform.wallNow())),
+  upgrades: store.counters.upgrades,
+  supervisorDeaths: store.counters.supervisorDeaths,
 });

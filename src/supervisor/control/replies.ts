@@ -14,8 +14,8 @@ import { serviceSockets } from "../sockets/listeners.ts";
 import { closedTo } from "../sockets/notify-path.ts";
 import { keptValue } from "../state/kept-value.ts";
 import { NOBODY, type Pending } from "../state/parts/pending.ts";
-import { forgetPending, rememberFinished, rememberPending } from "../state/remember.ts";
-import type { Memory } from "../state/store.ts";
+import { forgetPending, saveFinished, savePending } from "../state/save.ts";
+import type { Store } from "../state/store.ts";
 import { status, workersFor } from "./queries.ts";
 
 /** The result of any method. */
@@ -25,27 +25,27 @@ export type Result = Methods[Method]["result"];
 export type Asker = { readonly connection: number; readonly rpc: RpcId | undefined };
 
 /** Sends a complete line, with its newline. */
-export const sendLine = (memory: Memory, connection: number, line: string): void => {
+export const sendLine = (store: Store, connection: number, line: string): void => {
   if (connection === NOBODY) return;
-  memory.batch.command({ kind: "write", connection, bytes: line, close: 0 });
+  store.batch.command({ kind: "write", connection, bytes: line, close: 0 });
 };
 
 /** The longest answer, in UTF-16 units. With up to three UTF-8 bytes each it fits into a connection's buffer. */
 const LONGEST_ANSWER = Math.floor(LIMITS.connectionOutputBytes / 3) - 1024;
 
 /** Sends the result of a request. An answer that is too long becomes an error. */
-export const reply = (memory: Memory, asker: Asker, result: Result): void => {
-  if (asker.rpc !== undefined) sendBounded(memory, asker, encodeResult(asker.rpc, result));
+export const reply = (store: Store, asker: Asker, result: Result): void => {
+  if (asker.rpc !== undefined) sendBounded(store, asker, encodeResult(asker.rpc, result));
 };
 
 /** Sends an answer that is JSON already, `{"result":…}` or `{"error":…}`. */
-export const sendAnswer = (memory: Memory, asker: Asker, answer: string): void => {
-  if (asker.rpc !== undefined) sendBounded(memory, asker, encodeAnswer(asker.rpc, answer));
+export const sendAnswer = (store: Store, asker: Asker, answer: string): void => {
+  if (asker.rpc !== undefined) sendBounded(store, asker, encodeAnswer(asker.rpc, answer));
 };
 
-const sendBounded = (memory: Memory, asker: Asker, line: string): void => {
-  if (line.length <= LONGEST_ANSWER) return sendLine(memory, asker.connection, line);
-  replyError(memory, asker, {
+const sendBounded = (store: Store, asker: Asker, line: string): void => {
+  if (line.length <= LONGEST_ANSWER) return sendLine(store, asker.connection, line);
+  replyError(store, asker, {
     code: ERROR_CODES.internal,
     message: `The answer would have ${line.length} characters, more than a connection takes`,
   });
@@ -56,13 +56,13 @@ const sendBounded = (memory: Memory, asker: Asker, line: string): void => {
  * waits longer.
  */
 export const endConnection = (
-  memory: Memory,
+  store: Store,
   connection: number,
   error: RpcError,
   rpc: RpcId = null,
   because: "end" | "guess" = "end",
 ): void => {
-  memory.batch.command({
+  store.batch.command({
     kind: "write",
     connection,
     bytes: encodeError(rpc, error),
@@ -71,87 +71,87 @@ export const endConnection = (
 };
 
 /** Sends an error, unless it was a notification. */
-export const replyError = (memory: Memory, asker: Asker, error: RpcError): void => {
-  if (asker.rpc !== undefined) sendLine(memory, asker.connection, encodeError(asker.rpc, error));
+export const replyError = (store: Store, asker: Asker, error: RpcError): void => {
+  if (asker.rpc !== undefined) sendLine(store, asker.connection, encodeError(asker.rpc, error));
 };
 
 /** Sends a refusal: nothing has changed. */
-export const refuse = (memory: Memory, asker: Asker, message: string): void =>
-  replyError(memory, asker, { code: ERROR_CODES.refused, message });
+export const refuse = (store: Store, asker: Asker, message: string): void =>
+  replyError(store, asker, { code: ERROR_CODES.refused, message });
 
 /** Sends a notification whose parameters (an EventEntry) are JSON already. */
 export const notify = (
-  memory: Memory,
+  store: Store,
   connection: number,
   method: "progress" | "event" | "happening",
   json: string,
 ): void => {
-  sendLine(memory, connection, `{"jsonrpc":"2.0","method":"${method}","params":${json}}\n`);
+  sendLine(store, connection, `{"jsonrpc":"2.0","method":"${method}","params":${json}}\n`);
 };
 
 /** Passes the core's answer to the client, if it is still connected. */
-export const answer = (memory: Memory, request: number, outcome: Outcome, before: State["generations"]): void => {
-  const pending = memory.pending.get(request);
+export const answer = (store: Store, request: number, outcome: Outcome, before: State["generations"]): void => {
+  const pending = store.pending.get(request);
   if (!pending) return;
-  const said = JSON.stringify(outcomeMessage(memory, outcome, before));
+  const said = JSON.stringify(outcomeMessage(store, outcome, before));
   // Its progress notifications come first, and those are published after the batch.
-  if (pending.kind === "rollout" && (memory.events.hasUnpublished || pending.generation === memory.look?.generation))
-    return rememberPending(memory, request, { ...pending, said });
-  forgetPending(memory, request);
-  finishWith(memory, pending, said);
+  if (pending.kind === "rollout" && (store.events.hasUnpublished || pending.generation === store.look?.generation))
+    return savePending(store, request, { ...pending, said });
+  forgetPending(store, request);
+  finishWith(store, pending, said);
 };
 
 /**
  * Gives the answers that waited for their progress to be published, except those that also wait for a look at a worker.
  */
-export const giveHeldAnswers = (memory: Memory): void => {
-  for (const [request, pending] of memory.pending) {
-    if (pending.kind !== "rollout" || pending.said === null || pending.generation === memory.look?.generation) continue;
-    forgetPending(memory, request);
-    finishWith(memory, pending, pending.said);
+export const giveHeldAnswers = (store: Store): void => {
+  for (const [request, pending] of store.pending) {
+    if (pending.kind !== "rollout" || pending.said === null || pending.generation === store.look?.generation) continue;
+    forgetPending(store, request);
+    finishWith(store, pending, pending.said);
   }
 };
 
 /** Adds a warning to the held answers of a generation's deploys. */
-const warnHeldAnswers = (memory: Memory, generation: GenerationNumber, warning: string): void => {
-  for (const [request, pending] of memory.pending) {
+const warnHeldAnswers = (store: Store, generation: GenerationNumber, warning: string): void => {
+  for (const [request, pending] of store.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation !== generation) continue;
     const said = keptValue(pending.said);
     if (!said.result) continue;
     const warnings = [said.result.warning, warning].filter((one) => one !== undefined);
     const result = { ...said.result, warning: warnings.join(". ") };
-    rememberPending(memory, request, { ...pending, said: JSON.stringify({ result }) });
+    savePending(store, request, { ...pending, said: JSON.stringify({ result }) });
   }
 };
 
 /** The looks at a generation's worker have ended: its deploys get their answers, with a warning if there is one. */
 export const endHeldAnswers = (
-  memory: Memory,
+  store: Store,
   { generation, warning }: { readonly generation: GenerationNumber; readonly warning: string | null },
 ): void => {
-  if (warning !== null) warnHeldAnswers(memory, generation, warning);
-  if (!memory.events.hasUnpublished) giveHeldAnswers(memory);
+  if (warning !== null) warnHeldAnswers(store, generation, warning);
+  if (!store.events.hasUnpublished) giveHeldAnswers(store);
 };
 
 type Said = { readonly result: Result } | { readonly error: RpcError };
 
 /** Gives the final answer to a request, and keeps it for a client that lost its connection. */
-export const finish = (memory: Memory, pending: Pending, said: Said): void =>
-  finishWith(memory, pending, JSON.stringify(said));
+export const finish = (store: Store, pending: Pending, said: Said): void =>
+  finishWith(store, pending, JSON.stringify(said));
 
-const finishWith = (memory: Memory, pending: Pending, said: string): void => {
+const finishWith = (store: Store, pending: Pending, said: string): void => {
   if (pending.kind === "rollout" && pending.clientId !== null)
-    rememberFinished(memory, { clientId: pending.clientId, reply: said });
-  sendAnswer(memory, pending, said);
+    saveFinished(store, { clientId: pending.clientId, reply: said });
+  sendAnswer(store, pending, said);
 };
 
 /** What may have prevented a worker from reporting readiness. */
-const unreached = (memory: Memory, spec: Spec | undefined): string => {
-  const closed = memory.settings && spec ? closedTo(memory.platform, memory.settings, spec) : null;
+const unreached = (store: Store, spec: Spec | undefined): string => {
+  const closed = store.settings && spec ? closedTo(store.platform, store.settings, spec) : null;
   return closed === null ? "" : `. ${closed}`;
 };
 
-const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generations"]): Said => {
+const outcomeMessage = (store: Store, outcome: Outcome, before: State["generations"]): Said => {
   switch (outcome.kind) {
     case "refused":
       return { error: { code: ERROR_CODES.refused, message: describeRefusal(outcome.refusal) } };
@@ -164,7 +164,7 @@ const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generat
           ...(outcome.recordError === null
             ? {}
             : {
-                warning: `The deploy stands, but it could not be recorded in ${memory.settings?.recordPath ?? "the record"}: ${outcome.recordError}`,
+                warning: `The deploy stands, but it could not be recorded in ${store.settings?.recordPath ?? "the record"}: ${outcome.recordError}`,
               }),
         },
       };
@@ -176,8 +176,8 @@ const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generat
           // An exit is described in the original's words alone.
           message:
             describeFailure(failure) +
-            unreached(memory, before[generation]?.spec) +
-            (failure.kind === "spawn" ? describeServing(memory.core.service.current) : ""),
+            unreached(store, before[generation]?.spec) +
+            (failure.kind === "spawn" ? describeServing(store.core.service.current) : ""),
           data: { generation, worker, pid, failure },
         },
       };
@@ -190,20 +190,20 @@ const outcomeMessage = (memory: Memory, outcome: Outcome, before: State["generat
 };
 
 /** Answers the requests that wait for the upgrade with this number. */
-export const answerUpgrade = (memory: Memory, upgrade: number, said: Said): void => {
-  for (const [request, pending] of memory.pending) {
+export const answerUpgrade = (store: Store, upgrade: number, said: Said): void => {
+  for (const [request, pending] of store.pending) {
     if (pending.kind !== "upgrade" || pending.upgrade !== upgrade) continue;
-    forgetPending(memory, request);
-    finish(memory, pending, said);
+    forgetPending(store, request);
+    finish(store, pending, said);
   }
 };
 
 /** Crank ends: a running upgrade will not end any more. */
-export const abandonUpgrades = (memory: Memory): void => {
+export const abandonUpgrades = (store: Store): void => {
   const message = "Crank has ended; it was not upgraded";
-  for (const pending of [...memory.pending.values()])
+  for (const pending of [...store.pending.values()])
     if (pending.kind === "upgrade")
-      answerUpgrade(memory, pending.upgrade, { error: { code: ERROR_CODES.refused, message } });
+      answerUpgrade(store, pending.upgrade, { error: { code: ERROR_CODES.refused, message } });
 };
 
 /** The token of the mark behind a request's signals. Tokens of crank's own start are small numbers. */
@@ -213,94 +213,94 @@ const FIRST_SIGNAL_TOKEN = 2 ** 32;
 /**
  * The keeper could not send a requested signal. The request's answer reports it. Returns false if no request sent it.
  */
-export const signalWasRefused = (memory: Memory, worker: number, reason: string): boolean => {
-  const asked = [...memory.pending].filter(
+export const signalWasRefused = (store: Store, worker: number, reason: string): boolean => {
+  const asked = [...store.pending].filter(
     ([, pending]) => pending.kind === "signals" && pending.workers.includes(worker),
   );
-  const pid = findWorker(memory.core.workers, worker)?.pid ?? 0;
+  const pid = findWorker(store.core.workers, worker)?.pid ?? 0;
   for (const [request, pending] of asked) {
     if (pending.kind === "signals")
-      rememberPending(memory, request, { ...pending, refused: `Process ${pid} cannot be signalled: ${reason}` });
+      savePending(store, request, { ...pending, refused: `Process ${pid} cannot be signalled: ${reason}` });
   }
   return asked.length > 0;
 };
 
 /** All signals of a request are sent: answers it, or waits for the workers to end. */
-export const signalsAreSent = (memory: Memory, token: number): void => {
+export const signalsAreSent = (store: Store, token: number): void => {
   const request = token - FIRST_SIGNAL_TOKEN;
-  const pending = memory.pending.get(request);
+  const pending = store.pending.get(request);
   if (pending?.kind !== "signals") return;
   const { connection, rpc, pids, refused } = pending;
-  const workers = pending.workers.filter((worker) => findWorker(memory.core.workers, worker) !== undefined);
+  const workers = pending.workers.filter((worker) => findWorker(store.core.workers, worker) !== undefined);
   if (refused === null && pending.wait && workers.length > 0)
-    return rememberPending(memory, request, { kind: "gone", connection, rpc, workers, pids });
-  forgetPending(memory, request);
-  if (refused === null) reply(memory, pending, { pids });
-  else refuse(memory, pending, refused);
+    return savePending(store, request, { kind: "gone", connection, rpc, workers, pids });
+  forgetPending(store, request);
+  if (refused === null) reply(store, pending, { pids });
+  else refuse(store, pending, refused);
 };
 
 /** Removes a worker that is gone from every `kill -wait`, and answers those that waited only for it. */
-export const workerIsGone = (memory: Memory, worker: number): void => {
-  for (const [request, pending] of memory.pending) {
+export const workerIsGone = (store: Store, worker: number): void => {
+  for (const [request, pending] of store.pending) {
     if (pending.kind !== "gone" || !pending.workers.includes(worker)) continue;
     const workers = pending.workers.filter((other) => other !== worker);
     if (workers.length > 0) {
-      rememberPending(memory, request, { ...pending, workers });
+      savePending(store, request, { ...pending, workers });
       continue;
     }
-    forgetPending(memory, request);
-    reply(memory, pending, { pids: pending.pids });
+    forgetPending(store, request);
+    reply(store, pending, { pids: pending.pids });
   }
 };
 
 /** The queue of one more socket is known. Answers the `status` if that was the last one. */
 export const queueIsKnown = (
-  memory: Memory,
+  store: Store,
   request: number,
   handle: number,
   queue: { readonly queue: number; readonly limit: number },
 ): void => {
-  const pending = memory.pending.get(request);
+  const pending = store.pending.get(request);
   if (pending?.kind !== "status") return;
   const waiting = pending.waiting.filter((other) => other !== handle);
   const queues = { ...pending.queues, [handle]: queue };
-  answerStatus(memory, request, { ...pending, waiting, queues });
+  answerStatus(store, request, { ...pending, waiting, queues });
 };
 
 /** The kernel does not report the queues. Answers the `status` with what is known. */
-export const queuesStayUnknown = (memory: Memory, request: number): void => {
-  const pending = memory.pending.get(request);
-  if (pending?.kind === "status") answerStatus(memory, request, { ...pending, waiting: [] });
+export const queuesStayUnknown = (store: Store, request: number): void => {
+  const pending = store.pending.get(request);
+  if (pending?.kind === "status") answerStatus(store, request, { ...pending, waiting: [] });
 };
 
 /** Answers a `status` if it has all that it waits for. */
-const answerStatus = (memory: Memory, request: number, pending: Extract<Pending, { kind: "status" }>): void => {
-  if (pending.waiting.length > 0 || pending.isMeasuring) return rememberPending(memory, request, pending);
-  forgetPending(memory, request);
-  reply(memory, pending, status(memory, pending.queues));
+const answerStatus = (store: Store, request: number, pending: Extract<Pending, { kind: "status" }>): void => {
+  if (pending.waiting.length > 0 || pending.isMeasuring) return savePending(store, request, pending);
+  forgetPending(store, request);
+  reply(store, pending, status(store, pending.queues));
 };
 
 /** Whether a request waits for a measurement. */
-export const isMeasurementAwaited = ({ pending }: Memory): boolean =>
+export const isMeasurementAwaited = ({ pending }: Store): boolean =>
   [...pending.values()].some(
     (one) => one.kind === "ps" || (one.kind === "status" && one.isMeasuring) || one.kind === "scrape",
   );
 
 /** The measurement is as complete as it can be: answers the requests that wait for it. */
-export const answerMeasured = (memory: Memory): void => {
-  for (const [request, pending] of memory.pending) {
-    if (pending.kind === "status") answerStatus(memory, request, { ...pending, isMeasuring: false });
+export const answerMeasured = (store: Store): void => {
+  for (const [request, pending] of store.pending) {
+    if (pending.kind === "status") answerStatus(store, request, { ...pending, isMeasuring: false });
     if (pending.kind !== "ps") continue;
-    forgetPending(memory, request);
-    reply(memory, pending, workersFor(memory, pending.selector));
+    forgetPending(store, request);
+    reply(store, pending, workersFor(store, pending.selector));
   }
 };
 
 /** Asks the keeper for the queues, for a `status` that waits. */
-export const askQueues = (memory: Memory, request: number): readonly number[] => {
-  keepBacklogs(memory);
-  const streams = serviceSockets(memory).filter((socket) => socket.type !== SOCK_DGRAM);
+export const askQueues = (store: Store, request: number): readonly number[] => {
+  keepBacklogs(store);
+  const streams = serviceSockets(store).filter((socket) => socket.type !== SOCK_DGRAM);
   const handles = streams.map((socket) => socket.handle);
-  for (const handle of handles) memory.batch.command({ kind: "statSocket", request, handle });
+  for (const handle of handles) store.batch.command({ kind: "statSocket", request, handle });
   return handles;
 };

@@ -2,23 +2,23 @@
 import { describeSupervisorEvent, type SupervisorEvent } from "../../control/supervisor-events.ts";
 import { wallTime } from "../state/facts.ts";
 import type { Level } from "../state/front-end.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { log } from "./log.ts";
 
 /**
  * Records an event; `now` is CLOCK_MONOTONIC ms. Before crank serves, it only goes to the log: if workers are adopted,
  * event numbers continue those of their crank.
  */
-export const recordEvent = (memory: Memory, event: SupervisorEvent, now: number): void => {
-  if (memory.boot.stage === "serving") memory.events.add(event, wallTime(memory.facts, now));
-  else logSupervisorEvent(memory, event);
+export const recordEvent = (store: Store, event: SupervisorEvent, now: number): void => {
+  if (store.boot.stage === "serving") store.events.add(event, wallTime(store.facts, now));
+  else logSupervisorEvent(store, event);
 };
 
 /** Logs the event, the same way under every front end. */
-export const logSupervisorEvent = (memory: Memory, event: SupervisorEvent): void => {
+export const logSupervisorEvent = (store: Store, event: SupervisorEvent): void => {
   // Narrowed by the key: the table has for each kind the level of that kind, or the function that knows it.
   const level = LEVELS[event.kind] as Level | ((event: SupervisorEvent) => Level);
-  log(memory, typeof level === "string" ? level : level(event), describeSupervisorEvent(event));
+  log(store, typeof level === "string" ? level : level(event), describeSupervisorEvent(event));
 };
 
 type OfKind<K extends SupervisorEvent["kind"]> = Extract<SupervisorEvent, { kind: K }>;

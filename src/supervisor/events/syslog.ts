@@ -13,7 +13,7 @@ import { unixAddress } from "../os/sockaddr.ts";
 import { localDate } from "../state/facts.ts";
 import type { LogEntry } from "../state/front-end.ts";
 import type { Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 
 const DEV_LOG = "/dev/log";
 const DATAGRAMS = 1;
@@ -24,29 +24,29 @@ const DAEMON = 3 << 3;
 const SEVERITY = { error: 3, warning: 4, info: 6, debug: 7 } as const;
 
 /** The command that routes output to syslog; null if nothing is to go there. */
-export const syslogRoute = (memory: Memory, settings: Settings): Command | null => {
+export const syslogRoute = (store: Store, settings: Settings): Command | null => {
   if (settings.syslog === null) return null;
   // Lines behind this header all have one level. Warnings and errors bring their own header.
   const header =
-    settings.syslog.carries === "everything" ? `<${DAEMON | SEVERITY.info}>%T ${tag(memory, settings)}: ` : "";
+    settings.syslog.carries === "everything" ? `<${DAEMON | SEVERITY.info}>%T ${tag(store, settings)}: ` : "";
   return { kind: "routeOutput", format: TEXT, sink: DATAGRAMS, address: unixAddress(DEV_LOG), header };
 };
 
 /** What syslog gets of a log line, without a newline; null: nothing. */
-export const syslogLine = (memory: Memory, { level, message, wallMs }: LogEntry): string | null => {
-  const { settings } = memory;
+export const syslogLine = (store: Store, { level, message, wallMs }: LogEntry): string | null => {
+  const { settings } = store;
   if (!settings?.syslog) return null;
   if (settings.syslog.carries === "everything") return message;
   if (level !== "error" && level !== "warning") return null;
-  return `<${DAEMON | SEVERITY[level]}>${syslogTime(memory, wallMs)} ${tag(memory, settings)}: ${message}`;
+  return `<${DAEMON | SEVERITY[level]}>${syslogTime(store, wallMs)} ${tag(store, settings)}: ${message}`;
 };
 
-const tag = (memory: Memory, { program }: Settings): string => `${program}[${memory.facts.pid}]`;
+const tag = (store: Store, { program }: Settings): string => `${program}[${store.facts.pid}]`;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
 
 /** `Jan  2 15:04:05`, local time (RFC 3164, 4.1.2). */
-export const syslogTime = ({ facts }: Pick<Memory, "facts">, wallMs: number): string => {
+export const syslogTime = ({ facts }: Pick<Store, "facts">, wallMs: number): string => {
   const date = localDate(facts, wallMs);
   const day = String(date.getUTCDate()).padStart(2, " ");
   const [hours, minutes, seconds] = [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()].map((number) =>

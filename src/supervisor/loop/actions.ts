@@ -9,53 +9,53 @@ import { recordEvent } from "../events/supervisor-event.ts";
 import { signalNumber } from "../os/signals.ts";
 import { leave } from "../startup/exit.ts";
 import type { ReceivedSignal } from "../state/front-end.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { tellManagerWhy } from "../systemd/link.ts";
-import { rememberRestart } from "../systemd/tell-service-manager.ts";
+import { saveRestart } from "../systemd/tell-service-manager.ts";
 import { requestUpgrade } from "../upgrade/upgrade.ts";
 import { advance } from "./apply-effects.ts";
 
 /** Deploys the current spec again, after the rollout in flight if there is one. */
-export const reload = (memory: Memory, { name, now }: ReceivedSignal): void => {
-  const { service, history } = memory.core;
-  if (service.phase.kind === "stopping") return log(memory, "warning", `${name}: not now, crank is shutting down`);
+export const reload = (store: Store, { name, now }: ReceivedSignal): void => {
+  const { service, history } = store.core;
+  if (service.phase.kind === "stopping") return log(store, "warning", `${name}: not now, crank is shutting down`);
   if (service.current !== null || service.rollout !== null)
-    return advance(memory, { kind: "reload", now, wallNow: memory.platform.wallNow() });
-  if (history.length === 0) return log(memory, "warning", `${name}: nothing has been run yet that could be reloaded`);
-  redeployAnew(memory, now);
+    return advance(store, { kind: "reload", now, wallNow: store.platform.wallNow() });
+  if (history.length === 0) return log(store, "warning", `${name}: nothing has been run yet that could be reloaded`);
+  redeployAnew(store, now);
 };
 
 /** Replaces supervisor and keeper by the installed version. If an upgrade is under way, another one follows it. */
-export const upgrade = (memory: Memory, { name, now }: ReceivedSignal): void => {
-  requestUpgrade(memory, { exec: null, by: name, now });
+export const upgrade = (store: Store, { name, now }: ReceivedSignal): void => {
+  requestUpgrade(store, { exec: null, by: name, now });
 };
 
 /** Drops the queued reload. */
-export const cancelReload = (memory: Memory, { now }: ReceivedSignal): void =>
-  advance(memory, { kind: "cancelReload", now });
+export const cancelReload = (store: Store, { now }: ReceivedSignal): void =>
+  advance(store, { kind: "cancelReload", now });
 
 /** Stops every worker by its spec's stop steps, and ends with the last one. Repeated: takes the next steps now. */
-export const shutDown = (memory: Memory, { now }: ReceivedSignal): void =>
-  advance(memory, { kind: "shutdown", now, request: null, steps: null });
+export const shutDown = (store: Store, { now }: ReceivedSignal): void =>
+  advance(store, { kind: "shutdown", now, request: null, steps: null });
 
 /** Stops every worker, those already stopping too, by these steps instead of its spec's, and ends with the last one. */
 export const shutDownBy =
   (steps: readonly StopStep[]) =>
-  (memory: Memory, { now }: ReceivedSignal): void =>
-    advance(memory, { kind: "shutdown", now, request: null, steps });
+  (store: Store, { now }: ReceivedSignal): void =>
+    advance(store, { kind: "shutdown", now, request: null, steps });
 
 /** Sends a signal to every worker, in any state. */
-export const forward = (memory: Memory, { name }: Pick<ReceivedSignal, "name">): void => {
-  for (const worker of allWorkers(memory.core.workers))
-    memory.batch.command({ kind: "signal", worker: worker.id, signal: signalNumber(name), group: 0 });
+export const forward = (store: Store, { name }: Pick<ReceivedSignal, "name">): void => {
+  for (const worker of allWorkers(store.core.workers))
+    store.batch.command({ kind: "signal", worker: worker.id, signal: signalNumber(name), group: 0 });
 };
 
 /** Sends every worker `signal` and ends at once with `status`. The workers are left behind. */
 export const abandonWorkers =
   (signal: string, status: number) =>
-  (memory: Memory): void => {
-    forward(memory, { name: signal });
-    leave(memory, status);
+  (store: Store): void => {
+    forward(store, { name: signal });
+    leave(store, status);
   };
 
 /**
@@ -67,21 +67,21 @@ export const LEAVING = "SIGRTMIN+1";
  * Ends crank as if it had been killed, but sends what is queued. Workers, sockets and the journal stay for the next
  * crank to adopt. If they could not be adopted, the workers are stopped.
  */
-export const leaveWorkers = (memory: Memory, signal: ReceivedSignal): Promise<void> | void => {
-  const { core, frontEnd } = memory;
-  rememberRestart(memory);
-  const obstacle = whyNobodyCouldAdopt(memory);
+export const leaveWorkers = (store: Store, signal: ReceivedSignal): Promise<void> | void => {
+  const { core, frontEnd } = store;
+  saveRestart(store);
+  const obstacle = whyNobodyCouldAdopt(store);
   if (obstacle !== null) {
-    log(memory, "warning", `${signal.name}: ${obstacle}; the workers are stopped instead`);
-    return frontEnd.signals.SIGTERM?.(memory, { ...signal, name: "SIGTERM" });
+    log(store, "warning", `${signal.name}: ${obstacle}; the workers are stopped instead`);
+    return frontEnd.signals.SIGTERM?.(store, { ...signal, name: "SIGTERM" });
   }
   const leaving = { kind: "workersLeft", count: countWorkers(core.workers) } as const;
-  recordEvent(memory, leaving, signal.now);
-  tellManagerWhy(memory, describeSupervisorEvent(leaving));
-  memory.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
+  recordEvent(store, leaving, signal.now);
+  tellManagerWhy(store, describeSupervisorEvent(leaving));
+  store.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 
-const whyNobodyCouldAdopt = ({ settings, facts }: Memory): string | null => {
+const whyNobodyCouldAdopt = ({ settings, facts }: Store): string | null => {
   if (settings?.runDirectory === null) return "without a run directory nobody could find the workers again";
   return facts.pid === 1 ? "with the first process of a container all others end" : null;
 };

@@ -15,9 +15,9 @@ import { lookAtNames } from "../sockets/names.ts";
 import { restoreRunDirectory } from "../sockets/run-directory.ts";
 import { closeSockets, leave } from "../startup/exit.ts";
 import { wallTime } from "../state/facts.ts";
-import { countEvent, forgetPending, forgetReport, rememberCore } from "../state/remember.ts";
-import type { Memory } from "../state/store.ts";
-import { rememberLastFailure } from "../systemd/tell-service-manager.ts";
+import { countEvent, forgetPending, forgetReport, saveCore } from "../state/save.ts";
+import type { Store } from "../state/store.ts";
+import { saveLastFailure } from "../systemd/tell-service-manager.ts";
 import { beginLook } from "../workers/serving/accepting.ts";
 import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
@@ -27,38 +27,38 @@ import { reconcileStored } from "../workers/start/stored-descriptors.ts";
  * Passes an event to the core, stores its new state and carries out the effects; `signals`: whether they were sent
  * already.
  */
-export const advance = (memory: Memory, event: CoreEvent, signals: "unsent" | "sent" = "unsent"): void =>
-  follow(memory, event, step(memory.core, event), signals);
+export const advance = (store: Store, event: CoreEvent, signals: "unsent" | "sent" = "unsent"): void =>
+  follow(store, event, step(store.core, event), signals);
 
 /** The same, at the end of the keeper's event: its effects can be sent in two parts (decision.ts). */
-export const advanceLast = (memory: Memory, event: WorkerReady): void => {
-  memory.last = event;
+export const advanceLast = (store: Store, event: WorkerReady): void => {
+  store.last = event;
 };
 
 /** Stores the state after a step and carries out its effects; `signals`: whether they were sent already. */
 export const follow = (
-  memory: Memory,
+  store: Store,
   event: CoreEvent,
   { state, effects }: Step,
   signals: "unsent" | "sent" = "unsent",
 ): void => {
-  const before = memory.core.generations;
-  rememberCore(memory, withPins(memory, memory.core, state));
-  reconcileStored(memory, event.now);
+  const before = store.core.generations;
+  saveCore(store, withPins(store, store.core, state));
+  reconcileStored(store, event.now);
   for (const effect of effects) {
     // The answer may be about a generation that is pruned by now.
-    if (effect.kind === "answer") answer(memory, effect.request, effect.outcome, before);
-    else if (effect.kind !== "signal" || signals === "unsent") applyEffect(memory, effect, event.now);
+    if (effect.kind === "answer") answer(store, effect.request, effect.outcome, before);
+    else if (effect.kind !== "signal" || signals === "unsent") applyEffect(store, effect, event.now);
   }
 };
 
-export const applyEffect = (memory: Memory, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
+export const applyEffect = (store: Store, effect: Exclude<Effect, { kind: "answer" }>, now: number): void => {
   switch (effect.kind) {
     case "start":
-      restoreRunDirectory(memory, now);
-      return startWorker(memory, effect.worker);
+      restoreRunDirectory(store, now);
+      return startWorker(store, effect.worker);
     case "signal":
-      memory.batch.command({
+      store.batch.command({
         kind: "signal",
         worker: effect.worker,
         signal: signalNumber(effect.signal),
@@ -66,28 +66,28 @@ export const applyEffect = (memory: Memory, effect: Exclude<Effect, { kind: "ans
       });
       return;
     case "probe":
-      memory.probed.set(effect.probe, effect.worker);
-      return startProbe(memory, effect.probe);
+      store.probed.set(effect.probe, effect.worker);
+      return startProbe(store, effect.probe);
     case "measure":
-      return beginMeasurement(memory, now, "memory");
+      return beginMeasurement(store, now, "memory");
     case "watch":
-      return watch(memory, effect.worker, effect.periodMs);
+      return watch(store, effect.worker, effect.periodMs);
     case "record":
       // The state says that it is wanted (`pendingRecord`); the supervisor writes it when this batch is sent.
       return;
     case "event":
-      if (effect.event.kind === "rolloutStarted") lookAtNames(memory);
-      return memory.events.add(effect.event, wallTime(memory.facts, now));
+      if (effect.event.kind === "rolloutStarted") lookAtNames(store);
+      return store.events.add(effect.event, wallTime(store.facts, now));
     case "closeSockets":
-      return closeSockets(memory);
+      return closeSockets(store);
     case "exit":
-      return leave(memory, effect.status);
+      return leave(store, effect.status);
   }
 };
 
 /** The worker may have chosen another period. */
-const watch = (memory: Memory, worker: number, periodMs: number): void =>
-  memory.batch.command({ kind: "watchdog", worker, periodMs: memory.reports.get(worker)?.watchdogMs ?? periodMs });
+const watch = (store: Store, worker: number, periodMs: number): void =>
+  store.batch.command({ kind: "watchdog", worker, periodMs: store.reports.get(worker)?.watchdogMs ?? periodMs });
 
 /** How much is published at once, in UTF-16 units, to all listeners together. */
 const PUBLISHED_AT_ONCE = LIMITS.batchBytes / 8;
@@ -96,37 +96,37 @@ const PUBLISHED_AT_ONCE = LIMITS.batchBytes / 8;
  * Publishes events: to the log, to followers, and to clients that wait for a deploy. With many listeners only a part at
  * once: events that arrive meanwhile are handled before the rest.
  */
-export const publishEvents = (memory: Memory): void => {
-  const listeners = 1 + memory.followers.size + memory.pending.size;
-  for (const { event, json } of memory.events.takeUnpublished(memory.batch, PUBLISHED_AT_ONCE / listeners)) {
+export const publishEvents = (store: Store): void => {
+  const listeners = 1 + store.followers.size + store.pending.size;
+  for (const { event, json } of store.events.takeUnpublished(store.batch, PUBLISHED_AT_ONCE / listeners)) {
     if (isSupervisorEvent(event)) {
-      logSupervisorEvent(memory, event);
-      for (const connection of memory.followers) notify(memory, connection, "happening", json);
-    } else publish(memory, event, json);
+      logSupervisorEvent(store, event);
+      for (const connection of store.followers) notify(store, connection, "happening", json);
+    } else publish(store, event, json);
   }
   // Progress is sent before the answer of its deploy.
-  if (!memory.events.hasUnpublished) giveHeldAnswers(memory);
+  if (!store.events.hasUnpublished) giveHeldAnswers(store);
 };
 
-const publish = (memory: Memory, event: ServiceEvent, json: string): void => {
-  rememberLastFailure(memory, event);
-  countEvent(memory, event);
-  const said = memory.frontEnd.describe(memory, event);
-  if (said !== null) log(memory, said.level, said.message);
-  memory.frontEnd.published?.(memory, event);
-  for (const connection of memory.followers) notify(memory, connection, "event", json);
-  for (const [request, pending] of memory.pending) {
+const publish = (store: Store, event: ServiceEvent, json: string): void => {
+  saveLastFailure(store, event);
+  countEvent(store, event);
+  const said = store.frontEnd.describe(store, event);
+  if (said !== null) log(store, said.level, said.message);
+  store.frontEnd.published?.(store, event);
+  for (const connection of store.followers) notify(store, connection, "event", json);
+  for (const [request, pending] of store.pending) {
     if (pending.kind !== "rollout" || !("generation" in event) || event.generation !== pending.generation) continue;
-    if (pending.wait && pending.connection !== 0) notify(memory, pending.connection, "progress", json);
+    if (pending.wait && pending.connection !== 0) notify(store, pending.connection, "progress", json);
     if (!pending.wait && event.kind === "workerStarted") {
-      forgetPending(memory, request);
-      finish(memory, pending, { result: { generation: event.generation, accepted: true, pids: [event.pid] } });
+      forgetPending(store, request);
+      finish(store, pending, { result: { generation: event.generation, accepted: true, pids: [event.pid] } });
     }
   }
   // After everything else, because nothing waits for it.
-  if (event.kind === "workerReady") keepBacklogs(memory);
-  if (event.kind === "rolloutComplete") beginLook(memory, event.generation);
+  if (event.kind === "workerReady") keepBacklogs(store);
+  if (event.kind === "rolloutComplete") beginLook(store, event.generation);
   if (event.kind !== "workerGone") return;
-  workerIsGone(memory, event.worker);
-  forgetReport(memory, event.worker);
+  workerIsGone(store, event.worker);
+  forgetReport(store, event.worker);
 };

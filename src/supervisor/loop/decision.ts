@@ -5,37 +5,37 @@ import type { Effect } from "../../core/model/effects.ts";
 import type { WorkerReady } from "../../core/model/events.ts";
 import { step } from "../../core/step.ts";
 import { DECISION_KEY } from "../state/decision.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { applyEffect, follow } from "./apply-effects.ts";
 
 /**
  * Handles the event that `advanceLast` left for the end of the keeper's event `seq`. Calls `send` when the outbox holds
  * the signals and the decision, and nothing else. Returns whether it did.
  */
-export const takeLast = (memory: Memory, event: WorkerReady, seq: number, send: () => void): boolean => {
-  memory.last = null;
-  const taken = step(memory.core, event);
+export const takeLast = (store: Store, event: WorkerReady, seq: number, send: () => void): boolean => {
+  store.last = null;
+  const taken = step(store.core, event);
   // Other changes of this turn would be lost with the supervisor, and a failure has more effects than signals.
-  const isAlone = memory.batch.isEmpty && !memory.events.hasAdded && event.sockets === undefined;
-  if (!isAlone || !putSignals(memory, taken.effects, event.now)) {
-    follow(memory, event, taken);
+  const isAlone = store.batch.isEmpty && !store.events.hasAdded && event.sockets === undefined;
+  if (!isAlone || !putSignals(store, taken.effects, event.now)) {
+    follow(store, event, taken);
     return false;
   }
   const { worker, now, at } = event;
-  memory.batch.putText(DECISION_KEY, `{"seq":${seq},"worker":${worker},"now":${now},"at":${at}}`);
+  store.batch.putText(DECISION_KEY, `{"seq":${seq},"worker":${worker},"now":${now},"at":${at}}`);
   send();
-  memory.batch.remove(DECISION_KEY);
-  follow(memory, event, taken, "sent");
+  store.batch.remove(DECISION_KEY);
+  follow(store, event, taken, "sent");
   return true;
 };
 
 /** Returns whether there are any signals. */
-const putSignals = (memory: Memory, effects: readonly Effect[], now: number): boolean => {
+const putSignals = (store: Store, effects: readonly Effect[], now: number): boolean => {
   let hasSignals = false;
   for (let place = 0; place < effects.length; place++) {
     const effect = effects[place];
     if (effect?.kind !== "signal") continue;
-    applyEffect(memory, effect, now);
+    applyEffect(store, effect, now);
     hasSignals = true;
   }
   return hasSignals;

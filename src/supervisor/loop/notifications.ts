@@ -4,8 +4,8 @@ import { findWorker } from "../../core/model/workers.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
 import { recordEvent } from "../events/supervisor-event.ts";
 import { limitRate } from "../state/parts/rate-limit.ts";
-import { rememberReport } from "../state/remember.ts";
-import type { Memory } from "../state/store.ts";
+import { saveReport } from "../state/save.ts";
+import type { Store } from "../state/store.ts";
 import { takeStoreWords } from "../workers/notify/descriptor-requests.ts";
 import { takeOddDatagram } from "../workers/notify/misunderstood.ts";
 import {
@@ -25,58 +25,54 @@ type Handled = Promise<void> | void;
 /** The worker, and the datagram. */
 type From = { readonly worker: Worker; readonly event: Datagram };
 type Take<K extends Notification["kind"]> = (
-  memory: Memory,
+  store: Store,
   from: From,
   notification: Extract<Notification, { kind: K }>,
 ) => Handled;
 
 /** Handles one notification of a worker. */
-export const takeNotification = (memory: Memory, event: Datagram): Handled => {
-  const worker = findWorker(memory.core.workers, event.worker);
+export const takeNotification = (store: Store, event: Datagram): Handled => {
+  const worker = findWorker(store.core.workers, event.worker);
   if (!worker) return;
   const notification = parseNotification(event.bytes);
   // Narrowed by the key: the table has for each kind the handler of that kind.
-  const take = ON_NOTIFICATION[notification.kind] as (
-    memory: Memory,
-    from: From,
-    notification: Notification,
-  ) => Handled;
-  return take(memory, { worker, event }, notification);
+  const take = ON_NOTIFICATION[notification.kind] as (store: Store, from: From, notification: Notification) => Handled;
+  return take(store, { worker, event }, notification);
 };
 
 const ON_NOTIFICATION: { readonly [K in Notification["kind"]]: Take<K> } = {
   // Everything before it has been handled. The descriptor that came with it is closed with the commit, and that is the
   // answer (sd_notify_barrier(3)).
   barrier: () => undefined,
-  noAssignment: (memory, { worker, event }) => takeOddDatagram(memory, worker, event),
-  ready: (memory, from, { words }) => ifAllowed(memory, from, words, takeJustReady),
-  assignments: (memory, from, { words }) => ifAllowed(memory, from, words, takeAssignments),
+  noAssignment: (store, { worker, event }) => takeOddDatagram(store, worker, event),
+  ready: (store, from, { words }) => ifAllowed(store, from, words, takeJustReady),
+  assignments: (store, from, { words }) => ifAllowed(store, from, words, takeAssignments),
 };
 
 /** Handles what the sender may say for the worker, and refuses the rest. */
 const ifAllowed = (
-  memory: Memory,
+  store: Store,
   from: From,
   words: Words,
-  take: (memory: Memory, from: From, words: Words) => Handled,
+  take: (store: Store, from: From, words: Words) => Handled,
 ): Handled => {
-  const decide = (isAllowed: boolean): Handled => (isAllowed ? take(memory, from, words) : refuse(memory, from, words));
-  const isAllowed = maySpeakFor(memory, from.worker, from.event);
+  const decide = (isAllowed: boolean): Handled => (isAllowed ? take(store, from, words) : refuse(store, from, words));
+  const isAllowed = maySpeakFor(store, from.worker, from.event);
   return typeof isAllowed === "boolean" ? decide(isAllowed) : isAllowed.then(decide);
 };
 
 /** The common case: READY=1 and nothing else. */
-const takeJustReady = (memory: Memory, from: From, words: Words): Handled =>
-  memory.reports.has(from.worker.id)
-    ? takeAssignments(memory, from, words)
-    : takeReady(memory, from.worker, readiness(from), (event) => advanceLast(memory, event));
+const takeJustReady = (store: Store, from: From, words: Words): Handled =>
+  store.reports.has(from.worker.id)
+    ? takeAssignments(store, from, words)
+    : takeReady(store, from.worker, readiness(from), (event) => advanceLast(store, event));
 
-const takeAssignments = (memory: Memory, from: From, words: Words): Handled => {
+const takeAssignments = (store: Store, from: From, words: Words): Handled => {
   const { worker, event } = from;
-  if (concernsStore(words)) takeStoreWords(memory, worker, words, event);
-  const waiting = words.get("READY") === "1" ? takeReady(memory, worker, readiness(from)) : undefined;
-  if (!waiting) return takeOtherWords(memory, worker, words, event);
-  return waiting.then(() => takeOtherWords(memory, worker, words, event));
+  if (concernsStore(words)) takeStoreWords(store, worker, words, event);
+  const waiting = words.get("READY") === "1" ? takeReady(store, worker, readiness(from)) : undefined;
+  if (!waiting) return takeOtherWords(store, worker, words, event);
+  return waiting.then(() => takeOtherWords(store, worker, words, event));
 };
 
 const readiness = ({ event: { deliveredAt: now, happenedAt: at, source, pid } }: From) => ({
@@ -85,16 +81,16 @@ const readiness = ({ event: { deliveredAt: now, happenedAt: at, source, pid } }:
   sender: source === BY_PAIR ? null : pid,
 });
 
-const refuse = (memory: Memory, { worker: { id }, event }: From, words: Words): void => {
-  const before = memory.reports.get(id) ?? {};
+const refuse = (store: Store, { worker: { id }, event }: From, words: Words): void => {
+  const before = store.reports.get(id) ?? {};
   const which = words.has("READY") ? "ready" : "others";
   const { suppressed, next } = limitRate(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
-  rememberReport(memory, id, { ...before, refused: { ...before.refused, [which]: next } });
+  saveReport(store, id, { ...before, refused: { ...before.refused, [which]: next } });
   if (suppressed === null) return;
   const [first = ["", ""]] = which === "ready" ? [["READY", words.get("READY")]] : words;
   const { pid, uid, deliveredAt } = event;
   const quoted = first.join("=").slice(0, MOST_QUOTED);
-  recordEvent(memory, { kind: "wordsRefused", worker: id, pid, uid, words: quoted, more: suppressed }, deliveredAt);
+  recordEvent(store, { kind: "wordsRefused", worker: id, pid, uid, words: quoted, more: suppressed }, deliveredAt);
 };
 const MOST_QUOTED = 64;
 /** For each worker, separately for READY=1 and for everything else. */

@@ -1,4 +1,4 @@
-// The supervisor: a hello becomes its memory, and every keeper event becomes one batch. All that it holds is in the
+// The supervisor: a hello becomes its store, and every keeper event becomes one batch. All that it holds is in the
 // journal when the batch is sent, so it may be killed between any two events.
 
 import { nextDeadline } from "../../core/deadline.ts";
@@ -15,8 +15,8 @@ import { namesDueAt, reconcileNames } from "../sockets/names.ts";
 import { begin } from "../startup/startup.ts";
 import { completeDecision } from "../state/decision.ts";
 import type { KeeperFacts } from "../state/facts.ts";
-import { rememberFormat, restoreStore } from "../state/restore.ts";
-import type { Memory } from "../state/store.ts";
+import { restoreStore, saveFormat } from "../state/restore.ts";
+import type { Store } from "../state/store.ts";
 import { managerDeadline } from "../systemd/link.ts";
 import { tellServiceManager } from "../systemd/tell-service-manager.ts";
 import { resumeUpgrade } from "../upgrade/upgrade.ts";
@@ -45,10 +45,10 @@ export type Link = {
 };
 
 /** What surrounds a supervisor: the system, and the program that it was called as. */
-export type Surroundings = Pick<Memory, "platform" | "frontEnd">;
+export type Surroundings = Pick<Store, "platform" | "frontEnd">;
 
 export class Supervisor {
-  readonly #memory: Memory;
+  readonly #store: Store;
   readonly #link: Link;
   #consumed: number;
   /** The tick last requested from the keeper, CLOCK_MONOTONIC ms; 0: none. */
@@ -58,20 +58,20 @@ export class Supervisor {
   #isPublishing = false;
 
   constructor({ platform, frontEnd }: Surroundings, hello: Hello, link: Link) {
-    this.#memory = restoreStore({ platform, frontEnd, facts: hello.facts }, hello.entries, advance);
+    this.#store = restoreStore({ platform, frontEnd, facts: hello.facts }, hello.entries, advance);
     this.#link = link;
-    for (const { handle, inode } of hello.handles) this.#memory.inodes.set(handle, inode);
+    for (const { handle, inode } of hello.handles) this.#store.inodes.set(handle, inode);
     this.#consumed = hello.facts.consumed;
-    const workers = allWorkers(this.#memory.core.workers);
-    completeDecision(this.#memory, this.#consumed);
-    reconcile(this.#memory, hello, workers);
+    const workers = allWorkers(this.#store.core.workers);
+    completeDecision(this.#store, this.#consumed);
+    reconcile(this.#store, hello, workers);
   }
 
   /** The first batch: the start of a fresh crank, or what an earlier supervisor left undone. */
   async start(): Promise<void> {
-    rememberFormat(this.#memory);
-    if (this.#memory.facts.fresh) await begin(this.#memory);
-    if (this.#memory.upgrade) resumeUpgrade(this.#memory);
+    saveFormat(this.#store);
+    if (this.#store.facts.fresh) await begin(this.#store);
+    if (this.#store.upgrade) resumeUpgrade(this.#store);
     this.#commit();
   }
 
@@ -80,7 +80,7 @@ export class Supervisor {
    * for.
    */
   handle(event: KeeperEvent): Promise<void> | undefined {
-    const waiting = dispatch(this.#memory, event);
+    const waiting = dispatch(this.#store, event);
     if (waiting) return waiting.then(() => this.#finish(event));
     this.#finish(event);
     return undefined;
@@ -88,7 +88,7 @@ export class Supervisor {
 
   /** How long to stay without work, ms. */
   get lingerMs(): number {
-    return this.#memory.settings?.lingerMs ?? 0;
+    return this.#store.settings?.lingerMs ?? 0;
   }
 
   /** The last event that was consumed. */
@@ -102,12 +102,12 @@ export class Supervisor {
   }
 
   #finish(event: KeeperEvent): void {
-    const memory = this.#memory;
+    const store = this.#store;
     const { seq, deliveredAt: now } = event;
     this.#consumed = seq;
     if (event.kind === "tick") this.#tickAt = 0;
-    const isAhead = memory.last !== null && takeLast(memory, memory.last, seq, () => this.#send("repeated"));
-    if (memory.names.size > 0) reconcileNames(memory, now, () => redeploy(memory, now));
+    const isAhead = store.last !== null && takeLast(store, store.last, seq, () => this.#send("repeated"));
+    if (store.names.size > 0) reconcileNames(store, now, () => redeploy(store, now));
     this.#commit(isAhead ? "signals" : "nothing");
   }
 
@@ -116,15 +116,15 @@ export class Supervisor {
    * a message. If the signals were sent ahead and nothing else is to be done, one batch holds both.
    */
   #commit(ahead: "signals" | "nothing" = "nothing"): void {
-    const memory = this.#memory;
-    memory.events.write(memory.batch);
-    if (!memory.batch.isLast && (ahead === "nothing" || memory.batch.hasDeeds)) this.#send();
-    while (startPostponed(memory)) {
-      memory.events.write(memory.batch);
+    const store = this.#store;
+    store.events.write(store.batch);
+    if (!store.batch.isLast && (ahead === "nothing" || store.batch.hasDeeds)) this.#send();
+    while (startPostponed(store)) {
+      store.events.write(store.batch);
       this.#send();
     }
     this.#publish();
-    if (this.#recording === null && isRecordWanted(memory.core.service)) this.#recording = this.#record();
+    if (this.#recording === null && isRecordWanted(store.core.service)) this.#recording = this.#record();
   }
 
   /**
@@ -132,12 +132,12 @@ export class Supervisor {
    * batch.
    */
   #publish(): void {
-    const memory = this.#memory;
-    if (memory.events.hasUnpublished) publishEvents(memory);
-    while (memory.batch.isLast && memory.events.hasUnpublished) publishEvents(memory);
-    tellServiceManager(memory);
-    if (!memory.batch.isEmpty) this.#send("next");
-    if (!memory.events.hasUnpublished || this.#isPublishing) return;
+    const store = this.#store;
+    if (store.events.hasUnpublished) publishEvents(store);
+    while (store.batch.isLast && store.events.hasUnpublished) publishEvents(store);
+    tellServiceManager(store);
+    if (!store.batch.isEmpty) this.#send("next");
+    if (!store.events.hasUnpublished || this.#isPublishing) return;
     this.#isPublishing = true;
     this.#link.between(() => {
       this.#isPublishing = false;
@@ -148,9 +148,9 @@ export class Supervisor {
   /**
    * If events are still to be published, the next tick is computed with the last batch: commands do not wait for it.
    */
-  #send(tick: "next" | "repeated" = this.#memory.events.hasUnpublished ? "repeated" : "next"): void {
-    if (tick === "next") this.#tickAt = nextTick(this.#memory);
-    this.#link.send(this.#memory.batch.take(this.#consumed, this.#tickAt));
+  #send(tick: "next" | "repeated" = this.#store.events.hasUnpublished ? "repeated" : "next"): void {
+    if (tick === "next") this.#tickAt = nextTick(this.#store);
+    this.#link.send(this.#store.batch.take(this.#consumed, this.#tickAt));
   }
 
   /**
@@ -159,7 +159,7 @@ export class Supervisor {
    */
   async #record(): Promise<void> {
     await this.#link.flushed();
-    const { platform, settings, core } = this.#memory;
+    const { platform, settings, core } = this.#store;
     const { history } = core;
     const path = settings?.recordPath ?? null;
     const readers = holdsSecrets(history) ? "owner" : "asBefore";
@@ -169,28 +169,28 @@ export class Supervisor {
 
   #recorded(history: readonly GoodSpec[], path: string | null, error: string | null): void {
     this.#recording = null;
-    const memory = this.#memory;
-    const { pendingRecord, unrecorded } = memory.core.service;
+    const store = this.#store;
+    const { pendingRecord, unrecorded } = store.core.service;
     // Later good deploys are not in it, so it is written again, and only that write counts.
-    if (history !== memory.core.history) return this.#commit();
-    const now = memory.platform.monotonicNow();
+    if (history !== store.core.history) return this.#commit();
+    const now = store.platform.monotonicNow();
     // Failed retries are not reported, only the first failure and the next success.
     if (error !== null && (pendingRecord || !unrecorded))
-      recordEvent(memory, { kind: "recordFailed", path, reason: error }, now);
-    if (error === null && unrecorded) recordEvent(memory, { kind: "recordRestored", path }, now);
-    advance(memory, { kind: "recorded", now, error });
+      recordEvent(store, { kind: "recordFailed", path, reason: error }, now);
+    if (error === null && unrecorded) recordEvent(store, { kind: "recordRestored", path }, now);
+    advance(store, { kind: "recorded", now, error });
     this.#commit();
   }
 }
 
 /** The latest time to wake the supervisor, CLOCK_MONOTONIC ms; 0: only when something happens. */
-const nextTick = (memory: Memory): number => {
+const nextTick = (store: Store): number => {
   const deadline = Math.min(
-    nextDeadline(memory.core) ?? Number.POSITIVE_INFINITY,
-    managerDeadline(memory) ?? Number.POSITIVE_INFINITY,
-    namesDueAt(memory) ?? Number.POSITIVE_INFINITY,
-    lookDueAt(memory) ?? Number.POSITIVE_INFINITY,
-    memory.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
+    nextDeadline(store.core) ?? Number.POSITIVE_INFINITY,
+    managerDeadline(store) ?? Number.POSITIVE_INFINITY,
+    namesDueAt(store) ?? Number.POSITIVE_INFINITY,
+    lookDueAt(store) ?? Number.POSITIVE_INFINITY,
+    store.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
   );
   return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;
 };
@@ -199,13 +199,13 @@ const nextTick = (memory: Memory): number => {
  * Workers that the keeper was told to start but no longer has, and whose end no pending event reports, ended for
  * unknown reasons.
  */
-const reconcile = (memory: Memory, hello: Hello, workers: readonly Worker[]): void => {
-  const known = new Set([...hello.workers.map((worker) => worker.worker), ...memory.unstarted]);
-  const now = memory.platform.monotonicNow();
-  reconcileProbes(memory, known, now);
-  reconcileMeasurement(memory, known, now);
+const reconcile = (store: Store, hello: Hello, workers: readonly Worker[]): void => {
+  const known = new Set([...hello.workers.map((worker) => worker.worker), ...store.unstarted]);
+  const now = store.platform.monotonicNow();
+  reconcileProbes(store, known, now);
+  reconcileMeasurement(store, known, now);
   for (const worker of workers) {
     if (!known.has(worker.id))
-      advance(memory, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
+      advance(store, { kind: "workerExited", now, at: now, worker: worker.id, ending: { kind: "unknown" }, tail: "" });
   }
 };

@@ -11,7 +11,7 @@ import { AF_INET6, internetAddress, SOCK_DGRAM, unixAddress } from "../os/sockad
 import { serviceSockets } from "../sockets/listeners.ts";
 import type { Measurement, Scope } from "../state/parts/measurements.ts";
 import { processId } from "../state/process-ids.ts";
-import type { Memory, OpenSocket } from "../state/store.ts";
+import type { OpenSocket, Store } from "../state/store.ts";
 
 const FIRST_SOCKET_FD = 4;
 
@@ -24,7 +24,7 @@ const PAUSE_MS = 1000;
 const PAUSE_TIMES = 10;
 
 /** Whether the last measurement is too recent to begin another. */
-export const isMeasured = ({ measurements }: Memory, now: number): boolean => {
+export const isMeasured = ({ measurements }: Store, now: number): boolean => {
   const { last } = measurements;
   return last !== null && last.scope === "everything" && now < nextAt(last);
 };
@@ -33,24 +33,24 @@ const nextAt = ({ begunAt, endedAt }: Measurement): number =>
   begunAt + Math.max(PAUSE_MS, PAUSE_TIMES * ((endedAt ?? begunAt) - begunAt));
 
 /** Begins a measurement unless one is running. `measured` (measurement-end.ts) is called when it is complete. */
-export const beginMeasurement = (memory: Memory, now: number, scope: Scope): void => {
-  if (memory.measurements.current !== null) return;
-  const sockets = scope === "everything" ? countedSockets(memory) : [];
+export const beginMeasurement = (store: Store, now: number, scope: Scope): void => {
+  if (store.measurements.current !== null) return;
+  const sockets = scope === "everything" ? countedSockets(store) : [];
   const handles = sockets.map(({ handle }) => handle);
-  const number = memory.measurements.begin(memory.batch, { scope, begunAt: now, handles });
-  memory.batch.command(measureCommand(memory, number, sockets));
+  const number = store.measurements.begin(store.batch, { scope, begunAt: now, handles });
+  store.batch.command(measureCommand(store, number, sockets));
 };
 
 /** Sockets that crank has closed itself count too: their connections are still being served. */
-const countedSockets = (memory: Memory): readonly OpenSocket[] => [...serviceSockets(memory), ...memory.closed];
+const countedSockets = (store: Store): readonly OpenSocket[] => [...serviceSockets(store), ...store.closed];
 
-const measureCommand = (memory: Memory, number: number, sockets: readonly OpenSocket[]): Command => {
-  const open = sockets.filter(({ handle }) => memory.sockets.has(handle));
+const measureCommand = (store: Store, number: number, sockets: readonly OpenSocket[]): Command => {
+  const open = sockets.filter(({ handle }) => store.sockets.has(handle));
   const fds = new Map(open.map(({ handle }, index) => [handle, FIRST_SOCKET_FD + index]));
-  const workers = allWorkers(memory.core.workers).filter(({ pid }) => pid !== null);
+  const workers = allWorkers(store.core.workers).filter(({ pid }) => pid !== null);
   return helperProcess({
     worker: processId("measurement", number),
-    file: `${memory.facts.home}/bin/crank`,
+    file: `${store.facts.home}/bin/crank`,
     args: [
       "crank-measure",
       String(TIME_LIMIT_MS),
@@ -75,11 +75,11 @@ const addressOf = ({ type, domain, address: uri }: OpenSocket): string => {
 
 /** Takes a part of a measurement's report. Returns its scope when the report is complete, null before. */
 export const takeMeasured = (
-  memory: Memory,
+  store: Store,
   number: number,
   event: Extract<KeeperEvent, { kind: "datagram" }>,
 ): Scope | null => {
-  const { current } = memory.measurements;
+  const { current } = store.measurements;
   if (current?.number !== number) return null;
-  return memory.measurements.take(memory.batch, event.bytes, event.happenedAt) ? current.scope : null;
+  return store.measurements.take(store.batch, event.bytes, event.happenedAt) ? current.scope : null;
 };

@@ -1,5 +1,5 @@
 // The metrics for Prometheus, in its text format (prometheus.io, "Exposition formats") and by its conventions: base
-// units, `_total` for counters. Reads the memory and changes nothing.
+// units, `_total` for counters. Reads the store and changes nothing.
 
 import { isAvailable } from "../../core/model/standing.ts";
 import type { Worker, WorkerState } from "../../core/model/worker.ts";
@@ -9,7 +9,7 @@ import { VERSION } from "../../version.ts";
 import { AF_UNIX } from "../os/sockaddr.ts";
 import { serviceSockets } from "../sockets/listeners.ts";
 import { nameProblem } from "../sockets/names.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 
 type Labels = Readonly<Record<string, string | number>>;
 type Sample = readonly [labels: Labels, value: number | null | undefined];
@@ -24,16 +24,16 @@ type Family = {
 const STATES: readonly WorkerState[] = ["starting", "ready", "stopping"];
 
 /** Whether the service serves, and a sentence about it for people. */
-export const health = ({ core }: Memory): { readonly isHealthy: boolean; readonly sentence: string } => {
+export const health = ({ core }: Store): { readonly isHealthy: boolean; readonly sentence: string } => {
   const serves = allWorkers(core.workers).some((worker) => worker.kind === "ready");
   return { isHealthy: serves && core.service.phase.kind === "running", sentence: statusLine(core, null) };
 };
 
 /** All metrics, as last measured. */
-export const metricsText = (memory: Memory): string =>
-  [...ofCrank(memory), ...ofWorkers(memory), ...ofEachWorker(memory), ...ofSockets(memory)].map(familyText).join("");
+export const metricsText = (store: Store): string =>
+  [...ofCrank(store), ...ofWorkers(store), ...ofEachWorker(store), ...ofSockets(store)].map(familyText).join("");
 
-const ofCrank = ({ core, boot, facts, counters, settings, platform }: Memory): readonly Family[] => [
+const ofCrank = ({ core, boot, facts, counters, settings, platform }: Store): readonly Family[] => [
   gauge("crank_build_info", "What runs here; always 1.", [
     [{ service: settings?.name ?? "", version: VERSION, keeper: facts.version, runtime: platform.runtime }, 1],
   ]),
@@ -60,7 +60,7 @@ const ofCrank = ({ core, boot, facts, counters, settings, platform }: Memory): r
   ]),
 ];
 
-const ofWorkers = ({ core, counters, measurements }: Memory): readonly Family[] => {
+const ofWorkers = ({ core, counters, measurements }: Store): readonly Family[] => {
   const { service, generations, workers } = core;
   const all = allWorkers(workers);
   const wanted = generations[service.current ?? service.rollout?.generation ?? 0]?.instances ?? 0;
@@ -99,7 +99,7 @@ const isIn =
     kind === state;
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
-const ofEachWorker = ({ core, facts, measurements }: Memory): readonly Family[] => {
+const ofEachWorker = ({ core, facts, measurements }: Store): readonly Family[] => {
   const each = allWorkers(core.workers).map((worker) => ({
     worker,
     labels: { worker: worker.id, generation: worker.generation },
@@ -139,9 +139,9 @@ const ofEachWorker = ({ core, facts, measurements }: Memory): readonly Family[] 
   ];
 };
 
-const ofSockets = (memory: Memory): readonly Family[] => {
-  const { measurements, settings } = memory;
-  const each = serviceSockets(memory).map(({ handle, bind, address }) => ({
+const ofSockets = (store: Store): readonly Family[] => {
+  const { measurements, settings } = store;
+  const each = serviceSockets(store).map(({ handle, bind, address }) => ({
     labels: { socket: settings?.binds[bind ?? 0]?.name ?? "", address },
     usage: measurements.socket(handle),
   }));
@@ -170,12 +170,12 @@ const ofSockets = (memory: Memory): readonly Family[] => {
     gauge(
       "crank_socket_reachable",
       "Whether the file of the unix socket leads to it; 0: something else has its path.",
-      unixSockets(memory).map(({ handle, labels }) => [labels, nameProblem(memory, handle) === null ? 1 : 0]),
+      unixSockets(store).map(({ handle, labels }) => [labels, nameProblem(store, handle) === null ? 1 : 0]),
     ),
     counter(
       "crank_socket_files_lost_total",
       "How often the file of a unix socket, the control socket's included, was gone or replaced.",
-      [[{}, memory.counters.namesLost]],
+      [[{}, store.counters.namesLost]],
     ),
     counter(
       "crank_network_listen_overflows_total",
@@ -190,12 +190,12 @@ const ofSockets = (memory: Memory): readonly Family[] => {
   ];
 };
 
-const unixSockets = (memory: Memory): readonly { readonly handle: number; readonly labels: Labels }[] =>
-  serviceSockets(memory)
+const unixSockets = (store: Store): readonly { readonly handle: number; readonly labels: Labels }[] =>
+  serviceSockets(store)
     .filter(({ domain }) => domain === AF_UNIX)
     .map(({ handle, bind, address }) => ({
       handle,
-      labels: { socket: memory.settings?.binds[bind ?? 0]?.name ?? "", address },
+      labels: { socket: store.settings?.binds[bind ?? 0]?.name ?? "", address },
     }));
 
 const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({

@@ -3,8 +3,8 @@
 import { byteLength } from "../../host/bytes.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
 import type { Pending } from "../state/parts/pending.ts";
-import { forgetPending, nextRequest, rememberPending } from "../state/remember.ts";
-import type { Memory } from "../state/store.ts";
+import { forgetPending, nextRequest, savePending } from "../state/save.ts";
+import type { Store } from "../state/store.ts";
 import { beginMeasurement, isMeasured } from "./measuring.ts";
 import { health, metricsText } from "./metrics.ts";
 
@@ -36,9 +36,9 @@ const EXPOSITION = "text/plain; version=0.0.4; charset=utf-8";
 const decoder = new TextDecoder();
 
 /** Takes a request by its first line. It is answered as soon as possible. */
-export const takeRequestLine = (memory: Memory, event: Line): void => {
+export const takeRequestLine = (store: Store, event: Line): void => {
   // An earlier keeper delivers all lines of a head: those after the first are no requests.
-  const isKnown = [...memory.pending.values()].some(
+  const isKnown = [...store.pending.values()].some(
     (pending) => pending.kind === "scrape" && pending.connection === event.connection,
   );
   if (isKnown) return;
@@ -51,15 +51,15 @@ export const takeRequestLine = (memory: Memory, event: Line): void => {
     method,
     path: target.split("?")[0] ?? "",
   };
-  const request = nextRequest(memory);
-  const answer = target === "" ? NO_HTTP : answerAtOnce(memory, scrape);
-  if (answer) return answerScrape(memory, request, scrape, answer);
-  const others = [...memory.pending].filter(([, pending]) => pending.kind === "scrape");
+  const request = nextRequest(store);
+  const answer = target === "" ? NO_HTTP : answerAtOnce(store, scrape);
+  if (answer) return answerScrape(store, request, scrape, answer);
+  const others = [...store.pending].filter(([, pending]) => pending.kind === "scrape");
   const [first] = others;
-  if (others.length >= MOST_SCRAPES && first?.[1].kind === "scrape") answerScrape(memory, first[0], first[1], BUSY);
-  rememberPending(memory, request, scrape);
-  if (isMeasured(memory, event.deliveredAt)) answerScrapes(memory);
-  else beginMeasurement(memory, event.deliveredAt, "everything");
+  if (others.length >= MOST_SCRAPES && first?.[1].kind === "scrape") answerScrape(store, first[0], first[1], BUSY);
+  savePending(store, request, scrape);
+  if (isMeasured(store, event.deliveredAt)) answerScrapes(store);
+  else beginMeasurement(store, event.deliveredAt, "everything");
 };
 
 const NO_HTTP: Answer = { status: 400, text: "This is no HTTP request; ask as in GET /metrics HTTP/1.1\n" };
@@ -70,30 +70,30 @@ const BUSY: Answer = {
 };
 
 /** null: the answer needs a measurement of the workers. */
-const answerAtOnce = (memory: Memory, { method, path }: Scrape): Answer | null => {
+const answerAtOnce = (store: Store, { method, path }: Scrape): Answer | null => {
   if (path !== "/metrics" && path !== "/healthz")
     return { status: 404, text: "There are /metrics and /healthz here\n" };
   if (method !== "GET" && method !== "HEAD")
     return { status: 405, text: `${path} is read with GET\n`, headers: ["Allow: GET, HEAD"] };
   if (path === "/metrics") return null;
-  const { isHealthy, sentence } = health(memory);
+  const { isHealthy, sentence } = health(store);
   return { status: isHealthy ? 200 : 503, text: `${sentence}\n` };
 };
 
 /** The workers are measured: answers the requests that waited for that. */
-export const answerScrapes = (memory: Memory): void => {
-  const waiting = [...memory.pending].flatMap(([request, pending]) =>
+export const answerScrapes = (store: Store): void => {
+  const waiting = [...store.pending].flatMap(([request, pending]) =>
     pending.kind === "scrape" ? [{ request, pending }] : [],
   );
   if (waiting.length === 0) return;
-  const answer: Answer = { status: 200, text: metricsText(memory), type: EXPOSITION };
+  const answer: Answer = { status: 200, text: metricsText(store), type: EXPOSITION };
   const most = Math.max(1, Math.floor(MOST_BYTES / byteLength(answer.text)));
   for (const [index, { request, pending }] of waiting.entries())
-    answerScrape(memory, request, pending, index < most ? answer : BUSY);
+    answerScrape(store, request, pending, index < most ? answer : BUSY);
 };
 
-const answerScrape = (memory: Memory, request: number, { connection, method }: Scrape, answer: Answer): void => {
-  forgetPending(memory, request);
+const answerScrape = (store: Store, request: number, { connection, method }: Scrape, answer: Answer): void => {
+  forgetPending(store, request);
   const head = [
     `HTTP/1.1 ${answer.status} ${REASONS[answer.status] ?? ""}`,
     `Content-Type: ${answer.type ?? PLAIN}`,
@@ -103,5 +103,5 @@ const answerScrape = (memory: Memory, request: number, { connection, method }: S
     ...(answer.headers ?? []),
   ];
   const body = method === "HEAD" ? "" : answer.text;
-  memory.batch.command({ kind: "write", connection, bytes: `${head.join("\r\n")}\r\n\r\n${body}`, close: 1 });
+  store.batch.command({ kind: "write", connection, bytes: `${head.join("\r\n")}\r\n\r\n${body}`, close: 1 });
 };

@@ -6,23 +6,23 @@ import { countIn, findPool } from "../../core/model/workers.ts";
 import { UNCHANGED } from "../../keeper/protocol.ts";
 import { DEFAULT_OPTIONS } from "../os/addresses.ts";
 import { CONTROL_HANDLE } from "../state/handles.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { uidOf } from "./sockets.ts";
 
 /**
  * Changes the owner of the control socket's file for a worker that is about to start: its user if it acknowledges
  * there, else crank's, unless workers that are still starting need the present owner.
  */
-export const admitFor = (memory: Memory, spec: Spec): void => {
-  const address = memory.settings?.control?.address;
+export const admitFor = (store: Store, spec: Spec): void => {
+  const address = store.settings?.control?.address;
   if (address?.kind !== "unix" || address.path.startsWith("@")) return;
-  const uid = acknowledgingUser(spec) ?? (isAwaited(memory) ? null : ownerOf(memory));
-  if (uid !== null && memory.sockets.has(CONTROL_HANDLE))
-    memory.batch.command({ kind: "giveName", handle: CONTROL_HANDLE, uid, gid: UNCHANGED });
+  const uid = acknowledgingUser(spec) ?? (isAwaited(store) ? null : ownerOf(store));
+  if (uid !== null && store.sockets.has(CONTROL_HANDLE))
+    store.batch.command({ kind: "giveName", handle: CONTROL_HANDLE, uid, gid: UNCHANGED });
 };
 
 /** The owner of the file when no worker needs it: the user that -ctl names, else crank's. */
-const ownerOf = ({ settings, platform }: Memory): number => {
+const ownerOf = ({ settings, platform }: Store): number => {
   const { uri, options } = settings?.control ?? { uri: "" };
   return options?.owner ? uidOf(platform, uri, options.owner) : platform.uid;
 };
@@ -32,7 +32,7 @@ const ownerOf = ({ settings, platform }: Memory): number => {
  * Whether it can connect depends on the file's mode.
  */
 export const isAdmitted = (
-  { settings, platform }: Memory,
+  { settings, platform }: Store,
   { uid, gid }: { readonly uid: number; readonly gid: number },
 ): boolean => {
   const { owner, group } = settings?.control?.options ?? DEFAULT_OPTIONS;
@@ -47,7 +47,7 @@ const acknowledgingUser = (spec: Spec | undefined): number | null =>
   spec?.readiness.kind === "ack" ? (spec.user?.uid ?? null) : null;
 
 /** Whether a worker of another user has not acknowledged yet. */
-const isAwaited = ({ core: { workers, generations } }: Memory): boolean =>
+const isAwaited = ({ core: { workers, generations } }: Store): boolean =>
   Object.values(generations).some(
     ({ number, spec }) => countIn(findPool(workers, number), STANDING.starting) > 0 && acknowledgingUser(spec) !== null,
   );

@@ -5,19 +5,19 @@ import type { KeeperEvent } from "../../keeper/protocol.ts";
 import { isFirst } from "../events/once.ts";
 import { recordEvent } from "../events/supervisor-event.ts";
 import { SOCK_DGRAM } from "../os/sockaddr.ts";
-import type { Memory, OpenSocket } from "../state/store.ts";
+import type { OpenSocket, Store } from "../state/store.ts";
 import { serviceSockets } from "./listeners.ts";
 
 /** Lets the keeper check all backlogs, and restore those that are too short. */
-export const keepBacklogs = (memory: Memory): void => {
-  for (const socket of serviceSockets(memory)) {
-    const backlog = socket.type === SOCK_DGRAM ? 0 : backlogOf(memory, socket);
-    if (backlog > 0) memory.batch.command({ kind: "keepBacklog", handle: socket.handle, backlog });
+export const keepBacklogs = (store: Store): void => {
+  for (const socket of serviceSockets(store)) {
+    const backlog = socket.type === SOCK_DGRAM ? 0 : backlogOf(store, socket);
+    if (backlog > 0) store.batch.command({ kind: "keepBacklog", handle: socket.handle, backlog });
   }
 };
 
 /** The backlog of `-bind`; for a socket that was passed to crank, the one that it had. 0: not known. */
-const backlogOf = ({ settings }: Memory, { bind, limit }: OpenSocket): number => {
+const backlogOf = ({ settings }: Store, { bind, limit }: OpenSocket): number => {
   const given = bind === null ? undefined : settings?.binds[bind];
   if (!given) return 0;
   const isOwn = given.address.kind === "internet" || given.address.kind === "unix";
@@ -25,10 +25,10 @@ const backlogOf = ({ settings }: Memory, { bind, limit }: OpenSocket): number =>
 };
 
 /** A backlog was restored. Reported once per socket and generation, however often workers shorten it. */
-export const atRestored = (memory: Memory, event: Extract<KeeperEvent, { kind: "backlogRestored" }>): void => {
+export const atRestored = (store: Store, event: Extract<KeeperEvent, { kind: "backlogRestored" }>): void => {
   const { handle, before, after, deliveredAt } = event;
-  const address = memory.sockets.get(handle)?.address;
-  const generation = wantedGeneration(memory.core)?.number ?? 0;
-  if (address === undefined || !isFirst(memory, `backlog/${handle}`, generation)) return;
-  recordEvent(memory, { kind: "backlogRestored", address, generation, before, after }, deliveredAt);
+  const address = store.sockets.get(handle)?.address;
+  const generation = wantedGeneration(store.core)?.number ?? 0;
+  if (address === undefined || !isFirst(store, `backlog/${handle}`, generation)) return;
+  recordEvent(store, { kind: "backlogRestored", address, generation, before, after }, deliveredAt);
 };

@@ -1,6 +1,6 @@
 // The service's sockets as workers inherit them.
 
-import type { Memory, OpenSocket } from "../state/store.ts";
+import type { OpenSocket, Store } from "../state/store.ts";
 
 /** A socket of the service: its inode, and the descriptor as which workers inherit it. */
 export type Listener = { readonly inode: number; readonly fd: number; readonly address: string };
@@ -9,19 +9,19 @@ export type Listener = { readonly inode: number; readonly fd: number; readonly a
 const FIRST_FD = 3;
 
 /** The open sockets of the service. */
-export const listenersOf = (memory: Memory): readonly Listener[] => {
+export const listenersOf = (store: Store): readonly Listener[] => {
   const listeners: Listener[] = [];
-  for (const { handle, bind, address } of serviceSockets(memory)) {
-    const inode = memory.inodes.get(handle) ?? 0;
+  for (const { handle, bind, address } of serviceSockets(store)) {
+    const inode = store.inodes.get(handle) ?? 0;
     if (inode !== 0 && bind !== null) listeners.push({ inode, fd: FIRST_FD + bind, address });
   }
   return listeners;
 };
 
 /** The sockets that workers inherit, in -bind order. */
-export const serviceSockets = (memory: Memory): OpenSocket[] => {
+export const serviceSockets = (store: Store): OpenSocket[] => {
   const sockets: OpenSocket[] = [];
-  memory.sockets.forEach((socket) => {
+  store.sockets.forEach((socket) => {
     if (socket.bind !== null) sockets.push(socket);
   });
   return sockets.length > 1 ? sockets.sort((a, b) => a.handle - b.handle) : sockets;

@@ -5,7 +5,7 @@ import { host } from "#host";
 import { describeErrno } from "../../core/errno.ts";
 import type { KeeperEvent, SentCommand } from "../../keeper/protocol.ts";
 import type { Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 
 /** `id` is the same for every supervisor of a crank. */
 type Lock = { readonly kind: "name" | "record" | "control"; readonly id: number; readonly path: string };
@@ -37,7 +37,7 @@ const PATIENCE_MS = 3_000;
 
 /** What it means that a lock could not be taken. Waits a moment before it returns `tryAgain`. */
 export const lockProblem = async (
-  { platform, facts }: Memory,
+  { platform, facts }: Store,
   settings: Settings,
   event: Extract<KeeperEvent, { kind: "failed" }>,
 ): Promise<LockProblem> => {

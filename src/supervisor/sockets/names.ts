@@ -10,8 +10,8 @@ import { recordEvent } from "../events/supervisor-event.ts";
 import { AF_UNIX } from "../os/sockaddr.ts";
 import { bindOf } from "../state/handles.ts";
 import { limitRate } from "../state/parts/rate-limit.ts";
-import { count, forgetName, rememberName } from "../state/remember.ts";
-import type { Memory, OpenSocket, SocketName } from "../state/store.ts";
+import { count, forgetName, saveName } from "../state/save.ts";
+import type { OpenSocket, SocketName, Store } from "../state/store.ts";
 import { secondNames } from "./run-directory.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
@@ -22,27 +22,27 @@ const MOST_TOLD = { most: 10, perMs: 60_000 };
 const FIRST_KEPT = 500_000;
 
 /** Lets the keeper check all names that are crank's own, and watch them from then on. */
-export const lookAtNames = (memory: Memory): void => {
-  const directory = memory.settings && secondNames(memory.settings);
-  for (const socket of memory.sockets.values()) {
-    if (!hasOwnName(memory, socket)) continue;
+export const lookAtNames = (store: Store): void => {
+  const directory = store.settings && secondNames(store.settings);
+  for (const socket of store.sockets.values()) {
+    if (!hasOwnName(store, socket)) continue;
     const { handle } = socket;
-    memory.batch.command({ kind: "watchName", handle, spare: directory ? `${directory}/${handle}` : "" });
+    store.batch.command({ kind: "watchName", handle, spare: directory ? `${directory}/${handle}` : "" });
   }
 };
 
 /** The name of a passed socket belongs to the program that made it. */
-const hasOwnName = ({ settings }: Memory, { domain, bind }: OpenSocket): boolean =>
+const hasOwnName = ({ settings }: Store, { domain, bind }: OpenSocket): boolean =>
   domain === AF_UNIX && (bind === null || settings?.binds[bind]?.address.kind === "unix");
 
 /** The keeper found that a name was missing, or still is. */
-export const atNameChanged = (memory: Memory, event: EventOf<"nameChanged">): void => {
+export const atNameChanged = (store: Store, event: EventOf<"nameChanged">): void => {
   const { handle, pid, errno, deliveredAt } = event;
-  const before = memory.names.get(handle);
+  const before = store.names.get(handle);
   const state = STATES[event.state] ?? "blocked";
   const same = before?.state === state && state !== "restored";
-  tell(memory, handle, { state, pid, reason: errno === 0 ? null : describeErrno(errno) }, same ? null : deliveredAt);
-  if (state === "lost") bindAgain(memory, handle);
+  tell(store, handle, { state, pid, reason: errno === 0 ? null : describeErrno(errno) }, same ? null : deliveredAt);
+  if (state === "lost") bindAgain(store, handle);
 };
 
 const STATES: Readonly<Record<number, SocketName["state"]>> = {
@@ -55,59 +55,59 @@ const STATES: Readonly<Record<number, SocketName["state"]>> = {
 type News = Pick<SocketName, "state" | "pid" | "reason">;
 
 /** Remembers the news; `now` null: it is known already and is not reported again. */
-const tell = (memory: Memory, handle: number, news: News, now: number | null): void => {
-  const before = memory.names.get(handle);
-  const socket = memory.sockets.get(handle);
+const tell = (store: Store, handle: number, news: News, now: number | null): void => {
+  const before = store.names.get(handle);
+  const socket = store.sockets.get(handle);
   if (now === null || !socket) return;
-  if (news.state !== "bound") count(memory, "namesLost");
+  if (news.state !== "bound") count(store, "namesLost");
   const { suppressed, next } = limitRate(before?.told, now, MOST_TOLD);
-  rememberName(memory, handle, { oldWorkers: null, ...before, ...news, told: next });
+  saveName(store, handle, { oldWorkers: null, ...before, ...news, told: next });
   if (suppressed === null) return;
-  const command = news.pid === 0 ? null : (memory.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
-  recordEvent(memory, { kind: "socketName", address: socket.address, ...news, command, more: suppressed }, now);
+  const command = news.pid === 0 ? null : (store.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
+  recordEvent(store, { kind: "socketName", address: socket.address, ...news, command, more: suppressed }, now);
 };
 
-const bindAgain = (memory: Memory, handle: number): void => {
-  const before = memory.names.get(handle) ?? NOTHING_KNOWN;
+const bindAgain = (store: Store, handle: number): void => {
+  const before = store.names.get(handle) ?? NOTHING_KNOWN;
   if (before.isBinding) return;
-  rememberName(memory, handle, { ...before, isBinding: true });
+  saveName(store, handle, { ...before, isBinding: true });
   const kept = bindOf(handle) === null ? 0 : FIRST_KEPT + handle;
-  if (before.oldWorkers !== null && kept > 0) memory.batch.command({ kind: "closeHandle", handle: kept });
-  memory.batch.command({ kind: "bindAgain", handle, kept });
-  if (kept === 0) memory.batch.command({ kind: "acceptOn", handle });
+  if (before.oldWorkers !== null && kept > 0) store.batch.command({ kind: "closeHandle", handle: kept });
+  store.batch.command({ kind: "bindAgain", handle, kept });
+  if (kept === 0) store.batch.command({ kind: "acceptOn", handle });
 };
 
 /** One of crank's own sockets was shut down and cannot listen again. */
-export const atShutDown = (memory: Memory, handle: number): void => {
-  const socket = memory.sockets.get(handle);
-  if (socket && hasOwnName(memory, socket)) bindAgain(memory, handle);
+export const atShutDown = (store: Store, handle: number): void => {
+  const socket = store.sockets.get(handle);
+  if (socket && hasOwnName(store, socket)) bindAgain(store, handle);
 };
 
 /** A new socket has the name now. */
-export const atBoundAgain = (memory: Memory, handle: number, now: number): void => {
-  tell(memory, handle, { state: "bound", pid: 0, reason: null }, now);
-  const { isBinding: _, tries: __, tryAt: ___, ...name } = memory.names.get(handle) ?? NOTHING_KNOWN;
+export const atBoundAgain = (store: Store, handle: number, now: number): void => {
+  tell(store, handle, { state: "bound", pid: 0, reason: null }, now);
+  const { isBinding: _, tries: __, tryAt: ___, ...name } = store.names.get(handle) ?? NOTHING_KNOWN;
   const isServed = bindOf(handle) !== null;
-  const oldWorkers = isServed ? Math.max(0, ...allWorkers(memory.core.workers).map(({ id }) => id)) : null;
-  rememberName(memory, handle, { ...name, oldWorkers });
-  lookAtNames(memory);
+  const oldWorkers = isServed ? Math.max(0, ...allWorkers(store.core.workers).map(({ id }) => id)) : null;
+  saveName(store, handle, { ...name, oldWorkers });
+  lookAtNames(store);
 };
 
 /**
  * Carries out what names need while nothing else is in progress. `redeploy` rolls out the current spec; if that fails,
  * it is repeated after a growing pause.
  */
-export const reconcileNames = (memory: Memory, now: number, redeploy: () => void): void => {
+export const reconcileNames = (store: Store, now: number, redeploy: () => void): void => {
   let isWanted = false;
-  for (const [handle, name] of memory.names) {
+  for (const [handle, name] of store.names) {
     if (name.oldWorkers === null) continue;
-    const olds = oldWorkersOf(memory, name);
+    const olds = oldWorkersOf(store, name);
     if (olds.length === 0) {
-      memory.batch.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
-      rememberName(memory, handle, { ...name, oldWorkers: null });
-    } else if (now >= rolloutDueAt(memory, name)) {
+      store.batch.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+      saveName(store, handle, { ...name, oldWorkers: null });
+    } else if (now >= rolloutDueAt(store, name)) {
       const tries = (name.tries ?? 0) + 1;
-      rememberName(memory, handle, { ...name, tries, tryAt: now + retryDelay(tries) });
+      saveName(store, handle, { ...name, tries, tryAt: now + retryDelay(tries) });
       isWanted = true;
     }
   }
@@ -115,42 +115,39 @@ export const reconcileNames = (memory: Memory, now: number, redeploy: () => void
 };
 
 /** When the next rollout is due that gives workers a new socket, CLOCK_MONOTONIC ms; null: none. */
-export const namesDueAt = (memory: Memory): number | null => {
+export const namesDueAt = (store: Store): number | null => {
   let dueAt = Number.POSITIVE_INFINITY;
-  for (const name of memory.names.values()) dueAt = Math.min(dueAt, rolloutDueAt(memory, name));
+  for (const name of store.names.values()) dueAt = Math.min(dueAt, rolloutDueAt(store, name));
   return dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
 };
 
-const rolloutDueAt = (memory: Memory, name: SocketName): number => {
-  const isWanted = oldWorkersOf(memory, name).some(({ kind }) => kind !== "stopping") && mayDeploy(memory);
+const rolloutDueAt = (store: Store, name: SocketName): number => {
+  const isWanted = oldWorkersOf(store, name).some(({ kind }) => kind !== "stopping") && mayDeploy(store);
   return isWanted ? (name.tryAt ?? 0) : Number.POSITIVE_INFINITY;
 };
 
 /** The living workers that have the old socket. */
-const oldWorkersOf = ({ core }: Memory, { oldWorkers }: SocketName) =>
+const oldWorkersOf = ({ core }: Store, { oldWorkers }: SocketName) =>
   oldWorkers === null ? [] : allWorkers(core.workers).filter(({ id }) => id <= oldWorkers);
 
-const mayDeploy = ({ core: { service } }: Memory): boolean =>
+const mayDeploy = ({ core: { service } }: Store): boolean =>
   service.rollout === null && service.phase.kind === "running" && service.current !== null;
 
 /** The keeper failed at something about a name. False: the failure is about something else. */
-export const atNameFailure = (
-  memory: Memory,
-  { command, id, step, errno, deliveredAt }: EventOf<"failed">,
-): boolean => {
+export const atNameFailure = (store: Store, { command, id, step, errno, deliveredAt }: EventOf<"failed">): boolean => {
   if (!OF_NAMES.has(command)) return false;
-  const address = memory.sockets.get(id)?.address;
+  const address = store.sockets.get(id)?.address;
   const said = errno === ESTALE ? "its path leads to another file" : describeErrno(errno);
   const reason = step === "chown" || step === "bind" ? said : `${step}: ${said}`;
   const what = FAILED[command];
   if (address === undefined || what === undefined) return true;
-  const before = memory.names.get(id);
+  const before = store.names.get(id);
   const { suppressed, next } = limitRate(before?.failed, deliveredAt, MOST_TOLD);
   const { isBinding, ...name } = before ?? NOTHING_KNOWN;
   const goesOn = isBinding && command !== COMMANDS.bindAgain.code;
-  rememberName(memory, id, { ...name, ...(goesOn ? { isBinding } : {}), failed: next });
+  saveName(store, id, { ...name, ...(goesOn ? { isBinding } : {}), failed: next });
   if (suppressed !== null)
-    recordEvent(memory, { kind: "socketNameFailed", address, what, reason, more: suppressed }, deliveredAt);
+    recordEvent(store, { kind: "socketNameFailed", address, what, reason, more: suppressed }, deliveredAt);
   return true;
 };
 
@@ -165,8 +162,8 @@ const FAILED: Readonly<Record<number, string>> = {
 const OF_NAMES: ReadonlySet<number> = new Set(Object.keys(FAILED).map(Number));
 
 /** Why a socket cannot be reached by its name; null: it can. */
-export const nameProblem = (memory: Memory, handle: number): string | null => {
-  const name = memory.names.get(handle);
+export const nameProblem = (store: Store, handle: number): string | null => {
+  const name = store.names.get(handle);
   return name === undefined ? null : (PROBLEMS[name.state]?.(name) ?? null);
 };
 
@@ -179,9 +176,9 @@ const PROBLEMS: { readonly [S in SocketName["state"]]?: (name: SocketName) => st
 };
 
 /** The socket is closed. */
-export const closeName = (memory: Memory, handle: number): void => {
-  const name = memory.names.get(handle);
+export const closeName = (store: Store, handle: number): void => {
+  const name = store.names.get(handle);
   if (name === undefined) return;
-  if (name.oldWorkers !== null) memory.batch.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
-  forgetName(memory, handle);
+  if (name.oldWorkers !== null) store.batch.command({ kind: "closeHandle", handle: FIRST_KEPT + handle });
+  forgetName(store, handle);
 };

@@ -2,29 +2,29 @@
 // the control socket.
 import { type Command, UNCHANGED } from "../../keeper/protocol.ts";
 import { bindHandle, METRICS_HANDLE } from "../state/handles.ts";
-import { discardStored, rememberAdoption } from "../state/remember.ts";
+import { discardStored, saveAdoption } from "../state/save.ts";
 import type { Bind, Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { type Passed, type PassedSocket, passedSockets, storedSockets, storeName } from "../systemd/passed-sockets.ts";
 import { controlOpening, isStillReachable, type Opening, openCommand } from "./sockets.ts";
 
 /** The sockets that the service manager passed to this crank. */
-export const socketsPassedTo = ({ platform, facts }: Memory): Passed => passedSockets(platform.environment, facts.pid);
+export const socketsPassedTo = ({ platform, facts }: Store): Passed => passedSockets(platform.environment, facts.pid);
 
 /** Handles for descriptors that are only taken to be closed. */
 export const FIRST_STRAY_HANDLE = 1_000_000;
 
 /** Closes a stored socket that is not used any more, and removes it from the service manager's store. */
-export const discard = (memory: Memory, { fd, name }: PassedSocket): void => {
+export const discard = (store: Store, { fd, name }: PassedSocket): void => {
   const handle = FIRST_STRAY_HANDLE + fd;
-  memory.batch.command({ kind: "inheritSocket", handle, fd, backlog: 0 });
-  memory.batch.command({ kind: "closeHandle", handle });
-  discardStored(memory, name);
+  store.batch.command({ kind: "inheritSocket", handle, fd, backlog: 0 });
+  store.batch.command({ kind: "closeHandle", handle });
+  discardStored(store, name);
 };
 
 /** What is to be opened, ordered by handle. Opens nothing. */
-export const openings = (memory: Memory, settings: Settings): Opening[] => {
-  const stored = storedSockets(settings.binds, socketsPassedTo(memory));
+export const openings = (store: Store, settings: Settings): Opening[] => {
+  const stored = storedSockets(settings.binds, socketsPassedTo(store));
   return [
     ...settings.binds.map((bind, index) => bindOpening(bind, index, stored.get(index) ?? null)),
     ...(settings.control ? [controlOpening(settings.control)] : []),
@@ -41,8 +41,8 @@ const bindOpening = (bind: Bind, index: number, stored: number | null): Opening 
 });
 
 /** The opening that has this handle. */
-export const openingOf = (memory: Memory, handle: number): Opening | undefined =>
-  memory.settings ? openings(memory, memory.settings).find((opening) => opening.handle === handle) : undefined;
+export const openingOf = (store: Store, handle: number): Opening | undefined =>
+  store.settings ? openings(store, store.settings).find((opening) => opening.handle === handle) : undefined;
 
 /** How to open one socket: the command, and a stored descriptor that cannot be used. */
 export type Way = { readonly command: Command; readonly useless: PassedSocket | null };
@@ -51,25 +51,25 @@ export type Way = { readonly command: Command; readonly useless: PassedSocket | 
  * Decides how to open a socket: taken from the service manager's store, taken from a worker of a killed crank, or
  * created. Throws StartError. Opens nothing yet.
  */
-export const wayToOpen = async (memory: Memory, opening: Opening): Promise<Way> => {
-  const { platform } = memory;
+export const wayToOpen = async (store: Store, opening: Opening): Promise<Way> => {
+  const { platform } = store;
   const { handle, stored, options } = opening;
   if (stored !== null && (await isStillReachable(platform, opening)))
     return { command: { kind: "inheritSocket", handle, fd: stored, backlog: options.backlog }, useless: null };
   const useless = stored === null ? null : { fd: stored, name: storeName(opening) ?? "" };
-  return { command: takeLeftSocket(memory, handle) ?? (await openCommand(platform, opening)), useless };
+  return { command: takeLeftSocket(store, handle) ?? (await openCommand(platform, opening)), useless };
 };
 
 /**
  * The command that takes the socket from its next holder among the workers of a killed crank; null if there is none.
  */
-const takeLeftSocket = (memory: Memory, handle: number): Command | null => {
-  const { adoption } = memory;
+const takeLeftSocket = (store: Store, handle: number): Command | null => {
+  const { adoption } = store;
   const socket = adoption?.sockets.find((left) => left.handle === handle);
   const [holder, ...holders] = socket?.holders ?? [];
   if (!adoption || !socket || !holder) return null;
   const next = { ...socket, holders, taken: holder };
-  rememberAdoption(memory, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
+  saveAdoption(store, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
   const { pid, startTime, fd } = holder;
   // A worker may have changed its user. The descriptor is only accepted if it is the right socket.
   return { kind: "takeDescriptor", handle, pid, startTime, fd, uid: UNCHANGED, gid: UNCHANGED };

@@ -1,7 +1,7 @@
 // The run directory: where it may be, what it contains, and how it is created.
 import { recordEvent } from "../events/supervisor-event.ts";
 import type { Settings } from "../state/settings.ts";
-import type { Memory } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { lockCommand, locksOf } from "./locks.ts";
 
 /** A file of the run directory; null: there is no such directory. */
@@ -13,7 +13,7 @@ export const runPath = ({ runDirectory }: Settings, name: "journal" | "notify"):
  * without one; `problem` says why.
  */
 export const withSafeRunDirectory = (
-  { platform }: Memory,
+  { platform }: Store,
   settings: Settings,
 ): { readonly settings: Settings; readonly problem: string | null } => {
   const { program, name, runDirectory } = settings;
@@ -32,7 +32,7 @@ export const secondNames = ({ runDirectory }: Settings): string | null =>
   runDirectory === null ? null : `${runDirectory}/names`;
 
 /** Creates what is missing of the run directory. Returns the obstacle if there is one. */
-export const makeRunDirectory = ({ platform }: Memory, settings: Settings): string | null => {
+export const makeRunDirectory = ({ platform }: Store, settings: Settings): string | null => {
   const names = secondNames(settings);
   for (const directory of [settings.runDirectory, runPath(settings, "notify"), names]) {
     const failure =
@@ -46,11 +46,11 @@ export const makeRunDirectory = ({ platform }: Memory, settings: Settings): stri
  * Checks the run directory again, which another program may have removed (a cleaner of /tmp): workers need a notify
  * socket in it. The keeper's journal returns there by itself. The lock is taken again with it.
  */
-export const restoreRunDirectory = (memory: Memory, now: number): void => {
-  const { settings, platform } = memory;
+export const restoreRunDirectory = (store: Store, now: number): void => {
+  const { settings, platform } = store;
   const notify = settings === null ? null : runPath(settings, "notify");
   if (settings === null || notify === null || platform.realPath(notify) !== null) return;
-  const failure = makeRunDirectory(memory, settings);
-  for (const lock of failure === null ? locksOf(settings) : []) memory.batch.command(lockCommand(lock));
-  recordEvent(memory, { kind: "runDirectoryGone", directory: settings.runDirectory ?? notify, failure }, now);
+  const failure = makeRunDirectory(store, settings);
+  for (const lock of failure === null ? locksOf(settings) : []) store.batch.command(lockCommand(lock));
+  recordEvent(store, { kind: "runDirectoryGone", directory: settings.runDirectory ?? notify, failure }, now);
 };

@@ -20,9 +20,9 @@ import {
   unixAddress,
 } from "../os/sockaddr.ts";
 import { CONTROL_HANDLE } from "../state/handles.ts";
-import { rememberSocket } from "../state/remember.ts";
+import { saveSocket } from "../state/save.ts";
 import type { Settings } from "../state/settings.ts";
-import type { Memory, OpenSocket } from "../state/store.ts";
+import type { OpenSocket, Store } from "../state/store.ts";
 
 const CONTROL_BACKLOG = 128;
 
@@ -213,8 +213,8 @@ const ADVICE: Readonly<Record<number, string>> = {
 };
 
 /** Stores an opened socket; `uri` and address family decide how it is shown. */
-export const rememberOpened = (
-  memory: Memory,
+export const saveOpened = (
+  store: Store,
   event: { handle: number; domain: number; type: number; limit: number; address: Uint8Array },
   bind: number | null,
   given: Address,
@@ -227,7 +227,7 @@ export const rememberOpened = (
     address: shownAddress(given, event),
     ...(event.limit > 0 ? { limit: event.limit } : {}),
   };
-  rememberSocket(memory, socket);
+  saveSocket(store, socket);
   return socket;
 };
 

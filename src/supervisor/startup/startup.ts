@@ -32,15 +32,15 @@ import {
   isOpenAt,
   type Opening,
   openFailure,
-  rememberOpened,
   StartError,
+  saveOpened,
   withoutIpv6,
 } from "../sockets/sockets.ts";
 import { bindOf, CONTROL_HANDLE, METRICS_HANDLE } from "../state/handles.ts";
-import { discardStored, forgetSocket, rememberBoot, rememberCore, rememberSettings } from "../state/remember.ts";
+import { discardStored, forgetSocket, saveBoot, saveCore, saveSettings } from "../state/save.ts";
 import { type Extras, respawnOf, type Settings } from "../state/settings.ts";
 import { settingsProblem, sizeProblem } from "../state/spec-size.ts";
-import type { Boot, Memory } from "../state/store.ts";
+import type { Boot, Store } from "../state/store.ts";
 import { meetServiceManager, tellManagerWhy } from "../systemd/link.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "../systemd/passed-sockets.ts";
 import { describeHolders } from "./address-holders.ts";
@@ -54,55 +54,52 @@ const STDERR = 2;
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
 /** The first action of the first supervisor: reads the command line, takes the locks. */
-export const begin = async (memory: Memory): Promise<void> => {
-  const { platform, frontEnd, facts } = memory;
+export const begin = async (store: Store): Promise<void> => {
+  const { platform, frontEnd, facts } = store;
   const broken = facts.args.some((argument) => argument.includes("\ufffd"))
     ? brokenArgument(facts.args, facts.pid)
     : null;
-  if (broken !== null) return giveUp(memory, broken);
+  if (broken !== null) return giveUp(store, broken);
   const invocation = await frontEnd.parse(facts.args, platform.environment, facts.cwd, platform);
   if (invocation.kind === "say") {
-    memory.batch.command({
+    store.batch.command({
       kind: "log",
       sink: invocation.sink === "stdout" ? STDOUT : STDERR,
       bytes: invocation.text,
     });
-    memory.batch.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
+    store.batch.command({ kind: "exit", status: invocation.status, keepJournal: 0 });
     return;
   }
-  meetServiceManager(memory);
-  const passed = socketsPassedTo(memory);
-  const completed = withPassed({ ...invocation.settings, cwd: ownDirectory(memory) }, passed);
-  if (typeof completed === "string") return giveUp(memory, completed);
-  const { settings, problem: unsafe } = withSafeRunDirectory(memory, completed);
+  meetServiceManager(store);
+  const passed = socketsPassedTo(store);
+  const completed = withPassed({ ...invocation.settings, cwd: ownDirectory(store) }, passed);
+  if (typeof completed === "string") return giveUp(store, completed);
+  const { settings, problem: unsafe } = withSafeRunDirectory(store, completed);
   const tooLarge = (settings.first && sizeProblem(platform, settings.first)) ?? settingsProblem(settings);
-  if (tooLarge !== null) return giveUp(memory, tooLarge);
+  if (tooLarge !== null) return giveUp(store, tooLarge);
   const tooLong = notifyProblem(settings);
   if (tooLong !== null && settings.program === "crank")
-    return giveUp(
-      memory,
-      `${tooLong}; choose a shorter ${settings.name === "" ? "path for -ctl" : "-prefix or -name"}`,
-    );
-  const obstacle = prepareRecord(memory, settings) ?? makeRunDirectory(memory, settings);
-  if (obstacle !== null) return giveUp(memory, obstacle);
-  rememberSettings(memory, settings);
-  noteKilled(memory, settings);
-  if (passed.problem !== null) log(memory, "warning", passed.problem);
-  if (unsafe !== null) log(memory, "warning", unsafe);
-  if (tooLong !== null) log(memory, "warning", `Workers are given no NOTIFY_SOCKET, but NOTIFY_FD: ${tooLong}`);
-  for (const lock of locksOf(settings)) memory.batch.command(lockCommand(lock));
-  nextStage(memory, "locking");
+    return giveUp(store, `${tooLong}; choose a shorter ${settings.name === "" ? "path for -ctl" : "-prefix or -name"}`);
+  const obstacle = prepareRecord(store, settings) ?? makeRunDirectory(store, settings);
+  if (obstacle !== null) return giveUp(store, obstacle);
+  saveSettings(store, settings);
+  noteKilled(store, settings);
+  if (passed.problem !== null) log(store, "warning", passed.problem);
+  if (unsafe !== null) log(store, "warning", unsafe);
+  if (tooLong !== null) log(store, "warning", `Workers are given no NOTIFY_SOCKET, but NOTIFY_FD: ${tooLong}`);
+  for (const lock of locksOf(settings)) store.batch.command(lockCommand(lock));
+  nextStage(store, "locking");
 };
 
 /** A crank that ends normally removes its lock, so a lock file means that the last one was killed. */
-const noteKilled = (memory: Memory, settings: Settings): void => {
+const noteKilled = (store: Store, settings: Settings): void => {
   const lock = locksOf(settings).find(({ kind }) => kind === "name");
-  if (lock && memory.platform.readText(lock.path).kind !== "missing")
-    rememberBoot(memory, { ...memory.boot, follows: "killed" });
+  if (lock && store.platform.readText(lock.path).kind !== "missing")
+    saveBoot(store, { ...store.boot, follows: "killed" });
 };
 
 /** Crank's directory by the name that the shell used for it (PWD), with links, if that is correct. */
-const ownDirectory = ({ platform, facts }: Memory): string => {
+const ownDirectory = ({ platform, facts }: Store): string => {
   const { PWD: said = "" } = platform.environment;
   return said.startsWith("/") && said !== facts.cwd && platform.isSameFile(said, facts.cwd) ? said : facts.cwd;
 };
@@ -117,108 +114,107 @@ const withPassed = (settings: Settings, passed: Passed): Settings | string => {
   }
 };
 
-const nextStage = (memory: Memory, stage: "locking" | "opening" | "serving"): void => {
-  const barrier = memory.boot.barrier + 1;
-  rememberBoot(memory, { ...memory.boot, stage, barrier });
-  if (stage !== "serving") memory.batch.command({ kind: "barrier", token: barrier });
+const nextStage = (store: Store, stage: "locking" | "opening" | "serving"): void => {
+  const barrier = store.boot.barrier + 1;
+  saveBoot(store, { ...store.boot, stage, barrier });
+  if (stage !== "serving") store.batch.command({ kind: "barrier", token: barrier });
 };
 
-const giveUp = (memory: Memory, message: string): void => {
-  complain(memory, `${memory.facts.program}: ${message}`);
-  tellManagerWhy(memory, message);
-  for (const socket of [...memory.sockets.values()]) removeSocketFile(memory, socket.handle);
-  memory.batch.command({ kind: "exit", status: memory.frontEnd.setUpFailure?.status ?? 1, keepJournal: 0 });
+const giveUp = (store: Store, message: string): void => {
+  complain(store, `${store.facts.program}: ${message}`);
+  tellManagerWhy(store, message);
+  for (const socket of [...store.sockets.values()]) removeSocketFile(store, socket.handle);
+  store.batch.command({ kind: "exit", status: store.frontEnd.setUpFailure?.status ?? 1, keepJournal: 0 });
 };
 
-const removeSocketFile = (memory: Memory, handle: number): void => {
-  const opening = openingOf(memory, handle);
+const removeSocketFile = (store: Store, handle: number): void => {
+  const opening = openingOf(store, handle);
   const address = opening?.address;
   // A socket that stays open in the store is still reached by its file.
-  const isLeft = memory.adoption?.sockets.some((left) => left.handle === handle) === true;
+  const isLeft = store.adoption?.sockets.some((left) => left.handle === handle) === true;
   const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isLeft;
-  if (isOurs) memory.batch.command({ kind: "removeName", handle });
-  forgetSocket(memory, handle);
+  if (isOurs) store.batch.command({ kind: "removeName", handle });
+  forgetSocket(store, handle);
 };
 
 /** Ends the start as soon as everything that it has opened is known. */
-export const cancelStart = (memory: Memory): void => rememberBoot(memory, { ...memory.boot, isUnwanted: true });
+export const cancelStart = (store: Store): void => saveBoot(store, { ...store.boot, isUnwanted: true });
 
 /** A stage of the start has ended. */
-export const atBarrier = async (memory: Memory, event: EventOf<"reached">): Promise<void> => {
-  const { boot, settings } = memory;
+export const atBarrier = async (store: Store, event: EventOf<"reached">): Promise<void> => {
+  const { boot, settings } = store;
   if (event.token !== boot.barrier || !settings) return;
-  if (boot.failure !== null && boot.inUse === undefined) return giveUp(memory, boot.failure);
-  if (boot.failure !== null) return giveUpOrAdopt(memory, settings, boot, memory.core.history);
-  if (boot.isUnwanted) return memory.adoption ? stepBack(memory) : leave(memory, 0);
-  if (boot.stage === "locking") return openAll(memory, settings);
+  if (boot.failure !== null && boot.inUse === undefined) return giveUp(store, boot.failure);
+  if (boot.failure !== null) return giveUpOrAdopt(store, settings, boot, store.core.history);
+  if (boot.isUnwanted) return store.adoption ? stepBack(store) : leave(store, 0);
+  if (boot.stage === "locking") return openAll(store, settings);
   if (boot.stage !== "opening") return;
-  if (memory.adoption) await adopt(memory, settings, event.deliveredAt);
-  else await serve(memory, settings, event.deliveredAt);
+  if (store.adoption) await adopt(store, settings, event.deliveredAt);
+  else await serve(store, settings, event.deliveredAt);
 };
 
 /** An address is in use: by workers of this service that can be adopted, or by other processes, which are named. */
 const giveUpOrAdopt = async (
-  memory: Memory,
+  store: Store,
   settings: Settings,
   boot: Boot,
   recorded: readonly GoodSpec[],
 ): Promise<void> => {
-  const opening = openingOf(memory, boot.inUse ?? 0);
-  const isStored = openings(memory, settings).some(({ stored }) => stored !== null);
+  const opening = openingOf(store, boot.inUse ?? 0);
+  const isStored = openings(store, settings).some(({ stored }) => stored !== null);
   const isLooking = settings.leftWorkers === "adopt" && boot.follows === undefined;
   try {
-    if (isLooking && !isStored && !memory.adoption && (await adoptOrphans(memory, settings, recorded))) {
-      makeRoom(memory);
-      const { inUse: _, ...others } = memory.boot;
-      rememberBoot(memory, { ...others, failure: null });
-      return openAll(memory, settings);
+    if (isLooking && !isStored && !store.adoption && (await adoptOrphans(store, settings, recorded))) {
+      makeRoom(store);
+      const { inUse: _, ...others } = store.boot;
+      saveBoot(store, { ...others, failure: null });
+      return openAll(store, settings);
     }
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    return giveUp(memory, error.message);
+    return giveUp(store, error.message);
   }
-  const holders = opening ? await describeHolders(memory.platform.processes, opening.address) : null;
-  giveUp(memory, holders === null ? (boot.failure ?? "") : `${boot.failure}: it is ${holders}`);
+  const holders = opening ? await describeHolders(store.platform.processes, opening.address) : null;
+  giveUp(store, holders === null ? (boot.failure ?? "") : `${boot.failure}: it is ${holders}`);
 };
 
 /** Closes what was opened beside the sockets that are adopted. Everything else stays open. */
-const makeRoom = (memory: Memory): void => {
-  for (const { handle } of memory.adoption?.sockets ?? []) {
-    if (!memory.sockets.has(handle)) continue;
-    memory.batch.command({ kind: "closeHandle", handle });
-    forgetSocket(memory, handle);
+const makeRoom = (store: Store): void => {
+  for (const { handle } of store.adoption?.sockets ?? []) {
+    if (!store.sockets.has(handle)) continue;
+    store.batch.command({ kind: "closeHandle", handle });
+    forgetSocket(store, handle);
   }
 };
 
 /** Ends without adopting: everything stays as it is for the next crank. */
-const stepBack = (memory: Memory): void => {
-  for (const handle of [...memory.sockets.keys()]) removeSocketFile(memory, handle);
-  memory.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
+const stepBack = (store: Store): void => {
+  for (const handle of [...store.sockets.keys()]) removeSocketFile(store, handle);
+  store.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 
 /** A command of the start failed. */
-export const atFailure = async (memory: Memory, event: EventOf<"failed">): Promise<void> => {
-  const { settings, boot } = memory;
+export const atFailure = async (store: Store, event: EventOf<"failed">): Promise<void> => {
+  const { settings, boot } = store;
   if (!settings || event.id >= FIRST_STRAY_HANDLE) return;
-  if (event.command === COMMANDS.lock.code) return atLockFailure(memory, settings, event);
-  const opening = openingOf(memory, event.id);
+  if (event.command === COMMANDS.lock.code) return atLockFailure(store, settings, event);
+  const opening = openingOf(store, event.id);
   if (opening && opening.stored !== null && event.command === COMMANDS.inheritSocket.code)
-    return openAnew(memory, opening);
-  if (opening && memory.adoption && TAKING.has(event.command))
-    return takeAgain(memory, opening, event.step === "process" ? "it is gone" : describeErrno(event.errno));
+    return openAnew(store, opening);
+  if (opening && store.adoption && TAKING.has(event.command))
+    return takeAgain(store, opening, event.step === "process" ? "it is gone" : describeErrno(event.errno));
   if (opening && (event.command === COMMANDS.openSocket.code || event.command === COMMANDS.inheritSocket.code)) {
     const retry = withoutIpv6(opening, event.errno);
     if (retry) {
-      memory.batch.command(retry);
-      return nextStage(memory, "opening");
+      store.batch.command(retry);
+      return nextStage(store, "opening");
     }
-    if (event.errno === EADDRINUSE && boot.failure === null)
-      rememberBoot(memory, { ...memory.boot, inUse: opening.handle });
-    return noteFailure(memory, openFailure(opening.uri, event.step, event.errno) + passedAdvice(memory, event.errno));
+    if (event.errno === EADDRINUSE && boot.failure === null) saveBoot(store, { ...store.boot, inUse: opening.handle });
+    return noteFailure(store, openFailure(opening.uri, event.step, event.errno) + passedAdvice(store, event.errno));
   }
   // A client that hung up before its answer does not prevent the start.
   if (event.command === COMMANDS.write.code || event.command === COMMANDS.statSocket.code) return;
-  if (boot.failure === null) noteFailure(memory, failureText(settings, event));
+  if (boot.failure === null) noteFailure(store, failureText(settings, event));
 };
 
 const failureText = (settings: Settings, { command, step, errno }: EventOf<"failed">): string =>
@@ -230,64 +226,64 @@ const failureText = (settings: Settings, { command, step, errno }: EventOf<"fail
 const TAKING: ReadonlySet<number> = new Set([COMMANDS.takeDescriptor.code, COMMANDS.inheritSocket.code]);
 
 /** A socket of the crank before could not be taken where it was expected. */
-const takeAgain = async (memory: Memory, opening: Opening, reason: string): Promise<void> => {
+const takeAgain = async (store: Store, opening: Opening, reason: string): Promise<void> => {
   try {
-    const failure = await takeElsewhere(memory, opening, reason);
-    if (failure !== null) return noteFailure(memory, failure);
-    nextStage(memory, "opening");
+    const failure = await takeElsewhere(store, opening, reason);
+    if (failure !== null) return noteFailure(store, failure);
+    nextStage(store, "opening");
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    noteFailure(memory, error.message);
+    noteFailure(store, error.message);
   }
 };
 
 const EADDRINUSE = 98;
 
 /** Often the service manager has the address, and has passed its socket to crank. */
-const passedAdvice = (memory: Memory, errno: number): string => {
-  const { sockets } = socketsPassedTo(memory);
+const passedAdvice = (store: Store, errno: number): string => {
+  const { sockets } = socketsPassedTo(store);
   if (errno !== EADDRINUSE || sockets.length === 0) return "";
   return `; sockets were passed to crank, -bind systemd takes them (${sockets.map(({ name }) => name).join(", ")})`;
 };
 
-const noteFailure = (memory: Memory, failure: string): void => {
-  if (memory.boot.failure === null) rememberBoot(memory, { ...memory.boot, failure });
+const noteFailure = (store: Store, failure: string): void => {
+  if (store.boot.failure === null) saveBoot(store, { ...store.boot, failure });
 };
 
-const atLockFailure = async (memory: Memory, settings: Settings, event: EventOf<"failed">): Promise<void> => {
-  const problem = await lockProblem(memory, settings, event);
-  if (problem.kind === "failure") noteFailure(memory, problem.message);
+const atLockFailure = async (store: Store, settings: Settings, event: EventOf<"failed">): Promise<void> => {
+  const problem = await lockProblem(store, settings, event);
+  if (problem.kind === "failure") noteFailure(store, problem.message);
   if (problem.kind !== "tryAgain") return;
-  memory.batch.command(lockCommand(problem.lock));
-  nextStage(memory, "locking");
+  store.batch.command(lockCommand(problem.lock));
+  nextStage(store, "locking");
 };
 
 /** Uses an earlier result if there is one. */
 const whatIsLeft = async (
-  memory: Memory,
+  store: Store,
   settings: Settings,
   recorded: readonly GoodSpec[],
 ): Promise<LeftJournal | null> => {
-  if (memory.adoption) return { isAdopting: true, history: [], nextGeneration: 1 };
+  if (store.adoption) return { isAdopting: true, history: [], nextGeneration: 1 };
   const journal = runPath(settings, "journal");
-  return journal === null ? null : lookForLeft(memory, settings, journal, recorded);
+  return journal === null ? null : lookForLeft(store, settings, journal, recorded);
 };
 
-const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
+const openAll = async (store: Store, settings: Settings): Promise<void> => {
   let recorded: readonly GoodSpec[] = [];
   try {
     const journal = runPath(settings, "journal");
-    recorded = settings.recordPath === null ? [] : await readRecord(memory, settings, settings.recordPath);
-    const left = await whatIsLeft(memory, settings, recorded);
+    recorded = settings.recordPath === null ? [] : await readRecord(store, settings, settings.recordPath);
+    const left = await whatIsLeft(store, settings, recorded);
     const isAdopting = left?.isAdopting === true;
     // With an adoption, adoption.ts merges the two.
     const history = left && !isAdopting ? mergeHistories(left.history, recorded, false).history : recorded;
     // Resolve all of them before anything is opened, so that a failure leaves nothing behind.
     const ways: Way[] = [];
-    for (const opening of openings(memory, settings))
-      if (!memory.sockets.has(opening.handle)) ways.push(await wayToOpen(memory, opening));
-    rememberCore(
-      memory,
+    for (const opening of openings(store, settings))
+      if (!store.sockets.has(opening.handle)) ways.push(await wayToOpen(store, opening));
+    saveCore(
+      store,
       initialState({
         respawn: respawnOf(settings),
         history,
@@ -295,91 +291,91 @@ const openAll = async (memory: Memory, settings: Settings): Promise<void> => {
         manner: settings.manner,
       }),
     );
-    if (journal !== null && !isAdopting) memory.batch.command({ kind: "openJournal", path: journal });
+    if (journal !== null && !isAdopting) store.batch.command({ kind: "openJournal", path: journal });
     for (const { command, useless } of ways) {
-      if (useless) discard(memory, useless);
-      memory.batch.command(command);
+      if (useless) discard(store, useless);
+      store.batch.command(command);
     }
-    for (const stray of straySockets(settings.binds, socketsPassedTo(memory))) discard(memory, stray);
-    if (!isAdopting) acceptClients(memory, settings);
-    routeOutput(memory, settings);
-    nextStage(memory, "opening");
+    for (const stray of straySockets(settings.binds, socketsPassedTo(store))) discard(store, stray);
+    if (!isAdopting) acceptClients(store, settings);
+    routeOutput(store, settings);
+    nextStage(store, "opening");
   } catch (error) {
     if (!(error instanceof StartError || error instanceof AddressError)) throw error;
-    if (!(error instanceof AddressInUse)) return giveUp(memory, error.message);
-    const boot = { ...memory.boot, failure: error.message, inUse: error.handle };
-    return giveUpOrAdopt(memory, settings, boot, recorded);
+    if (!(error instanceof AddressInUse)) return giveUp(store, error.message);
+    const boot = { ...store.boot, failure: error.message, inUse: error.handle };
+    return giveUpOrAdopt(store, settings, boot, recorded);
   }
 };
 
-const acceptClients = ({ batch }: Memory, { control, metrics }: Settings): void => {
+const acceptClients = ({ batch }: Store, { control, metrics }: Settings): void => {
   if (control) batch.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
   if (metrics) batch.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
 };
 
 /** Routes workers' lines, unless they go to standard output as text. */
-const routeOutput = (memory: Memory, settings: Settings): void => {
+const routeOutput = (store: Store, settings: Settings): void => {
   const { logFormat, outputSink } = settings;
-  const syslog = syslogRoute(memory, settings);
-  if (syslog) return memory.batch.command(syslog);
+  const syslog = syslogRoute(store, settings);
+  if (syslog) return store.batch.command(syslog);
   if (logFormat === "raw" || (logFormat === "text" && outputSink === "stdout")) return;
   const [format, sink] = [logFormat === "json" ? 1 : 0, outputSink === "stderr" ? 2 : 0];
-  memory.batch.command({ kind: "routeOutput", format, sink, address: new Uint8Array(), header: "" });
+  store.batch.command({ kind: "routeOutput", format, sink, address: new Uint8Array(), header: "" });
 };
 
 /** A stored descriptor is not the right socket: opens the socket as if it had not been stored. */
-const openAnew = async (memory: Memory, opening: Opening): Promise<void> => {
-  discardStored(memory, storeName(opening) ?? "");
-  log(memory, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
+const openAnew = async (store: Store, opening: Opening): Promise<void> => {
+  discardStored(store, storeName(opening) ?? "");
+  log(store, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
   try {
-    memory.batch.command({ kind: "closeHandle", handle: opening.handle });
-    memory.batch.command((await wayToOpen(memory, { ...opening, stored: null })).command);
-    nextStage(memory, "opening");
+    store.batch.command({ kind: "closeHandle", handle: opening.handle });
+    store.batch.command((await wayToOpen(store, { ...opening, stored: null })).command);
+    nextStage(store, "opening");
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    noteFailure(memory, error.message);
+    noteFailure(store, error.message);
   }
 };
 
 /** A socket is open. */
-export const atOpened = (memory: Memory, event: EventOf<"opened">): Promise<void> | undefined => {
-  const { settings, boot } = memory;
-  const opening = openingOf(memory, event.handle);
+export const atOpened = (store: Store, event: EventOf<"opened">): Promise<void> | undefined => {
+  const { settings, boot } = store;
+  const opening = openingOf(store, event.handle);
   if (!settings || !opening) return;
   if (boot.stage === "opening" && opening.stored !== null && !isOpenAt(opening.address, event))
-    return openAnew(memory, opening);
-  if (boot.stage === "opening" && memory.adoption) return atTaken(memory, opening, event);
-  note(memory, opening, event);
+    return openAnew(store, opening);
+  if (boot.stage === "opening" && store.adoption) return atTaken(store, opening, event);
+  note(store, opening, event);
 };
 
-const note = (memory: Memory, { address }: Opening, event: EventOf<"opened">): void => {
-  rememberOpened(memory, event, bindOf(event.handle), address);
+const note = (store: Store, { address }: Opening, event: EventOf<"opened">): void => {
+  saveOpened(store, event, bindOf(event.handle), address);
 };
 
 /** A descriptor is only used if the kernel confirms what it is. */
-const atTaken = async (memory: Memory, opening: Opening, event: EventOf<"opened">): Promise<void> => {
-  if (isTheLeftOne(memory, opening, event)) return note(memory, opening, event);
-  memory.batch.command({ kind: "closeHandle", handle: opening.handle });
-  return takeAgain(memory, opening, "the descriptor is another socket");
+const atTaken = async (store: Store, opening: Opening, event: EventOf<"opened">): Promise<void> => {
+  if (isTheLeftOne(store, opening, event)) return note(store, opening, event);
+  store.batch.command({ kind: "closeHandle", handle: opening.handle });
+  return takeAgain(store, opening, "the descriptor is another socket");
 };
 
 /** The sockets are back: adopts the rest. The journal comes first: from then on it is this crank's. */
-const adopt = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
+const adopt = async (store: Store, settings: Settings, now: number): Promise<void> => {
   const path = runPath(settings, "journal");
-  const bytes = path === null ? null : memory.platform.readBytes(path);
-  if (path === null || (bytes === null && !memory.adoption?.orphans))
-    return giveUp(memory, `the journal ${path} has gone while it was being read`);
-  memory.batch.command({ kind: "takeJournal", path });
-  nextStage(memory, "serving");
-  sayWhere(memory);
-  await present(memory, settings);
-  await takeOver(memory, settings, bytes, now);
-  lookAtNames(memory);
-  acceptClients(memory, settings);
+  const bytes = path === null ? null : store.platform.readBytes(path);
+  if (path === null || (bytes === null && !store.adoption?.orphans))
+    return giveUp(store, `the journal ${path} has gone while it was being read`);
+  store.batch.command({ kind: "takeJournal", path });
+  nextStage(store, "serving");
+  sayWhere(store);
+  await present(store, settings);
+  await takeOver(store, settings, bytes, now);
+  lookAtNames(store);
+  acceptClients(store, settings);
 };
 
 /** Writes the pid file and the lock file, if the program has them. */
-const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Extras): Promise<string | null> => {
+const writeFiles = async ({ platform, facts }: Store, { pidPath, lockPath }: Extras): Promise<string | null> => {
   const lock = platform.ensureFile(lockPath, "");
   if (lock !== null) return `the lock file ${lockPath} cannot be made: ${lock}`;
   platform.removeTemporaries(pidPath);
@@ -388,28 +384,28 @@ const writeFiles = async ({ platform, facts }: Memory, { pidPath, lockPath }: Ex
 };
 
 /** Writes the pid file and sets the process title, if the program has them. */
-const present = async (memory: Memory, { extras }: Settings): Promise<void> => {
-  const failure = extras ? await writeFiles(memory, extras) : null;
-  if (failure !== null) log(memory, "error", failure);
-  if (extras) memory.batch.command({ kind: "setTitle", title: extras.title });
-  await memory.frontEnd.begun?.(memory);
+const present = async (store: Store, { extras }: Settings): Promise<void> => {
+  const failure = extras ? await writeFiles(store, extras) : null;
+  if (failure !== null) log(store, "error", failure);
+  if (extras) store.batch.command({ kind: "setTitle", title: extras.title });
+  await store.frontEnd.begun?.(store);
 };
 
-const sayWhere = (memory: Memory): void => {
-  for (const socket of serviceSockets(memory)) log(memory, "info", `Listening on ${socket.address}`);
-  const metrics = memory.sockets.get(METRICS_HANDLE);
-  if (metrics) log(memory, "info", `Metrics are served on ${metrics.address}`);
+const sayWhere = (store: Store): void => {
+  for (const socket of serviceSockets(store)) log(store, "info", `Listening on ${socket.address}`);
+  const metrics = store.sockets.get(METRICS_HANDLE);
+  if (metrics) log(store, "info", `Metrics are served on ${metrics.address}`);
 };
 
-const serve = async (memory: Memory, settings: Settings, now: number): Promise<void> => {
-  nextStage(memory, "serving");
-  sayWhere(memory);
-  lookAtNames(memory);
-  warnOfKernelLimits(memory, settings);
-  await present(memory, settings);
-  if (settings.first) deployForNobody(memory, settings.first, now);
-  else if (memory.core.history.length > 0) {
-    log(memory, "info", `Starting what ${settings.recordPath} holds`);
-    redeploy(memory, now);
+const serve = async (store: Store, settings: Settings, now: number): Promise<void> => {
+  nextStage(store, "serving");
+  sayWhere(store);
+  lookAtNames(store);
+  warnOfKernelLimits(store, settings);
+  await present(store, settings);
+  if (settings.first) deployForNobody(store, settings.first, now);
+  else if (store.core.history.length > 0) {
+    log(store, "info", `Starting what ${settings.recordPath} holds`);
+    redeploy(store, now);
   }
 };

@@ -1,4 +1,4 @@
-// Restores the memory from the journal's entries, at every hello. remember.ts writes them.
+// Restores the store from the journal's entries, at every hello. save.ts writes them.
 
 import { stateOf } from "../../core/model/plain-state.ts";
 import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
@@ -12,32 +12,32 @@ import { EventLog } from "./parts/event-log.ts";
 import { Measurements } from "./parts/measurements.ts";
 import { NO_SERVICE_MANAGER } from "./parts/service-manager.ts";
 import { EMPTY_STORE } from "./parts/stored-descriptors.ts";
-import { rememberSpecText } from "./spec-texts.ts";
-import type { Memory } from "./store.ts";
+import { saveSpecText } from "./spec-texts.ts";
+import type { Store } from "./store.ts";
 
 const EMPTY_CORE = initialState({ respawn: null, history: [] });
 
 /** Passes an event to the core (loop/apply-effects.ts). */
-type Advance = (memory: Memory, ...taken: Parameters<Memory["advance"]>) => void;
+type Advance = (store: Store, ...taken: Parameters<Store["advance"]>) => void;
 
 const onlyRead: Advance = (_memory, { kind }) => {
   throw new Error(`A state that was restored to be read takes no event (${kind})`);
 };
 
 /**
- * Rebuilds the memory from the journal's entries. They are crank's own, from `remember*`; their version is checked
+ * Rebuilds the store from the journal's entries. They are crank's own, from `save*`; their version is checked
  * before.
  */
 export const restoreStore = (
-  { platform, frontEnd, facts }: Pick<Memory, "platform" | "frontEnd" | "facts">,
+  { platform, frontEnd, facts }: Pick<Store, "platform" | "frontEnd" | "facts">,
   entries: ReadonlyMap<string, Uint8Array>,
   advance: Advance = onlyRead,
-): Memory => {
-  const memory: Memory = {
+): Store => {
+  const store: Store = {
     platform,
     frontEnd,
     facts,
-    advance: (event, signals) => advance(memory, event, signals),
+    advance: (event, signals) => advance(store, event, signals),
     batch: new Batch(),
     events: new EventLog(),
     measurements: new Measurements(),
@@ -52,7 +52,7 @@ export const restoreStore = (
     sockets: new Map(),
     names: new Map(),
     stored: new Map(),
-    store: EMPTY_STORE,
+    descriptorStore: EMPTY_STORE,
     closed: [],
     pending: new Map(),
     finished: [],
@@ -68,28 +68,28 @@ export const restoreStore = (
     upgrade: null,
     program: null,
     format: FIRST_FORMAT,
-    own: null,
+    frontEndPart: null,
   };
-  restoreEntries(memory, entries);
-  return memory;
+  restoreEntries(store, entries);
+  return store;
 };
 
 /** Restores journal entries. */
-export const restoreEntries = (memory: Memory, entries: Iterable<readonly [string, Uint8Array]>): void => {
+export const restoreEntries = (store: Store, entries: Iterable<readonly [string, Uint8Array]>): void => {
   const generations: Record<number, Generation> = {};
   const workers: Record<number, Worker> = {};
   for (const [key, bytes] of entries) {
     const slash = key.indexOf("/");
     const name = slash < 0 ? "" : key.slice(slash + 1);
     const restore = RESTORE[slash < 0 ? key : key.slice(0, slash)];
-    restore?.(memory, name, bytes, generations, workers);
+    restore?.(store, name, bytes, generations, workers);
   }
-  memory.core = stateOf({ ...memory.core, generations, workers });
+  store.core = stateOf({ ...store.core, generations, workers });
 };
 
 /** Restores the value of one journal key. `name`: what follows the slash in the key; "" without one. */
 type Restore = (
-  memory: Memory,
+  store: Store,
   name: string,
   bytes: Uint8Array,
   generations: Record<number, Generation>,
@@ -103,105 +103,105 @@ const parse = (bytes: Uint8Array) => keptValue(decoder.decode(bytes));
 const completed = (spec: Spec): Spec => (Object.hasOwn(spec, "pauseMs") ? spec : { ...spec, ...UNPACED });
 
 const RESTORE: Readonly<Record<string, Restore>> = {
-  settings: (memory, _name, bytes) => {
-    memory.settings = parse(bytes);
+  settings: (store, _name, bytes) => {
+    store.settings = parse(bytes);
   },
-  boot: (memory, _name, bytes) => {
-    memory.boot = parse(bytes);
+  boot: (store, _name, bytes) => {
+    store.boot = parse(bytes);
   },
-  service: (memory, _name, bytes) => {
+  service: (store, _name, bytes) => {
     // The service of an earlier version lacks some fields.
-    memory.core = { ...memory.core, service: { ...memory.core.service, ...parse(bytes) } };
+    store.core = { ...store.core, service: { ...store.core.service, ...parse(bytes) } };
   },
-  history: (memory, _name, bytes) => {
+  history: (store, _name, bytes) => {
     const good: GoodSpec = parse(bytes);
-    const history: GoodSpec[] = [...memory.core.history, { ...good, spec: completed(good.spec) }];
-    memory.core = { ...memory.core, history: history.sort((a, b) => a.generation - b.generation) };
+    const history: GoodSpec[] = [...store.core.history, { ...good, spec: completed(good.spec) }];
+    store.core = { ...store.core, history: history.sort((a, b) => a.generation - b.generation) };
   },
   generation: (_memory, name, bytes, generations) => {
     const generation: Generation = parse(bytes);
     const spec = completed(generation.spec);
-    if (spec === generation.spec) rememberSpecText(spec, bytes);
+    if (spec === generation.spec) saveSpecText(spec, bytes);
     generations[Number(name)] = { ...generation, spec };
   },
   worker: (_memory, name, bytes, _generations, workers) => {
     workers[Number(name)] = parse(bytes);
   },
-  decision: (memory, _name, bytes) => {
-    memory.decision = parse(bytes);
+  decision: (store, _name, bytes) => {
+    store.decision = parse(bytes);
   },
-  counters: (memory, _name, bytes) => {
-    memory.counters = { ...memory.counters, ...parse(bytes) };
+  counters: (store, _name, bytes) => {
+    store.counters = { ...store.counters, ...parse(bytes) };
   },
-  once: (memory, _name, bytes) => {
-    memory.once = parse(bytes);
+  once: (store, _name, bytes) => {
+    store.once = parse(bytes);
   },
-  serviceManager: (memory, _name, bytes) => {
-    memory.serviceManager = parse(bytes);
+  serviceManager: (store, _name, bytes) => {
+    store.serviceManager = parse(bytes);
   },
-  adoption: (memory, _name, bytes) => {
-    memory.adoption = parse(bytes);
+  adoption: (store, _name, bytes) => {
+    store.adoption = parse(bytes);
   },
-  socket: (memory, name, bytes) => {
-    memory.sockets.set(Number(name), parse(bytes));
+  socket: (store, name, bytes) => {
+    store.sockets.set(Number(name), parse(bytes));
   },
-  name: (memory, name, bytes) => {
-    memory.names.set(Number(name), parse(bytes));
+  name: (store, name, bytes) => {
+    store.names.set(Number(name), parse(bytes));
   },
-  stored: (memory, name, bytes) => {
-    memory.stored.set(Number(name), parse(bytes));
+  stored: (store, name, bytes) => {
+    store.stored.set(Number(name), parse(bytes));
   },
-  store: (memory, _name, bytes) => {
-    memory.store = parse(bytes);
+  store: (store, _name, bytes) => {
+    store.descriptorStore = parse(bytes);
   },
-  closed: (memory, _name, bytes) => {
-    memory.closed = parse(bytes);
+  closed: (store, _name, bytes) => {
+    store.closed = parse(bytes);
   },
-  measured: (memory, _name, bytes) => {
-    memory.measurements.restore(parse(bytes));
+  measured: (store, _name, bytes) => {
+    store.measurements.restore(parse(bytes));
   },
-  usage: (memory, name, bytes) => {
-    memory.measurements.restorePart(name, bytes);
+  usage: (store, name, bytes) => {
+    store.measurements.restorePart(name, bytes);
   },
-  pending: (memory, name, bytes) => {
-    memory.pending.set(Number(name), parse(bytes));
+  pending: (store, name, bytes) => {
+    store.pending.set(Number(name), parse(bytes));
   },
-  finished: (memory, _name, bytes) => {
-    memory.finished.push(...parse(bytes));
+  finished: (store, _name, bytes) => {
+    store.finished.push(...parse(bytes));
   },
-  unstarted: (memory, _name, bytes) => {
-    memory.unstarted = parse(bytes);
+  unstarted: (store, _name, bytes) => {
+    store.unstarted = parse(bytes);
   },
-  said: (memory, name, bytes) => {
-    memory.reports.set(Number(name), parse(bytes));
+  said: (store, name, bytes) => {
+    store.reports.set(Number(name), parse(bytes));
   },
-  followers: (memory, _name, bytes) => {
-    for (const connection of parse(bytes)) memory.followers.add(connection);
+  followers: (store, _name, bytes) => {
+    for (const connection of parse(bytes)) store.followers.add(connection);
   },
-  authenticated: (memory, _name, bytes) => {
-    for (const connection of parse(bytes)) memory.authenticated.add(connection);
+  authenticated: (store, _name, bytes) => {
+    for (const connection of parse(bytes)) store.authenticated.add(connection);
   },
-  own: (memory, _name, bytes) => {
-    memory.own = parse(bytes);
+  own: (store, _name, bytes) => {
+    store.frontEndPart = parse(bytes);
   },
-  look: (memory, _name, bytes) => {
-    memory.look = parse(bytes);
+  look: (store, _name, bytes) => {
+    store.look = parse(bytes);
   },
-  upgrade: (memory, _name, bytes) => {
-    memory.upgrade = parse(bytes);
+  upgrade: (store, _name, bytes) => {
+    store.upgrade = parse(bytes);
   },
-  program: (memory, _name, bytes) => {
-    memory.program = parse(bytes);
+  program: (store, _name, bytes) => {
+    store.program = parse(bytes);
   },
-  format: (memory, _name, bytes) => {
-    memory.format = parse(bytes);
+  format: (store, _name, bytes) => {
+    store.format = parse(bytes);
   },
-  told: (memory, _name, bytes) => {
-    memory.events.restorePublished(parse(bytes));
+  told: (store, _name, bytes) => {
+    store.events.restorePublished(parse(bytes));
   },
-  notes: (memory, name, bytes) => {
+  notes: (store, name, bytes) => {
     const [first, count, words] = name.split("+").map(Number);
-    memory.events.restore(first ?? 0, count ?? 0, words ?? 0, bytes);
+    store.events.restore(first ?? 0, count ?? 0, words ?? 0, bytes);
   },
 };
 
@@ -211,10 +211,10 @@ export const FORMAT = 2;
 const FIRST_FORMAT = 1;
 
 /** Writes the format version into the journal, unless it is there. */
-export const rememberFormat = (memory: Memory): void => {
-  if (memory.format === FORMAT) return;
-  memory.format = FORMAT;
-  memory.batch.put("format", FORMAT);
+export const saveFormat = (store: Store): void => {
+  if (store.format === FORMAT) return;
+  store.format = FORMAT;
+  store.batch.put("format", FORMAT);
 };
 
 /** Why entries cannot be read; null if they can. Completes "the journal …". */

@@ -15,7 +15,7 @@ export const goodSpecText = ({ generation, at, spec }: GoodSpec): string =>
   withSpec(`{"generation":${generation},"at":${at}}`, spec);
 
 /** Notes that the spec was read from this journal value. */
-export const rememberSpecText = (spec: Spec, value: Uint8Array): void => {
+export const saveSpecText = (spec: Spec, value: Uint8Array): void => {
   known.set(spec, value);
 };
 

@@ -1,4 +1,4 @@
-// The supervisor's memory, and which journal key holds which part of it. It is written whenever it changes and read at
+// The supervisor's store, and which journal key holds which part of it. It is written whenever it changes and read at
 // every hello (restore.ts), so a new supervisor is in the same state as the last one.
 
 import type { ServiceEvent } from "../../core/model/effects.ts";
@@ -110,8 +110,8 @@ export type Look = {
  */
 export type Decision = Pick<WorkerReady, "worker" | "now" | "at"> & { readonly seq: number };
 
-/** The supervisor's whole memory. `core` and the maps are only changed through the functions of remember.ts. */
-export type Memory = {
+/** The supervisor's whole state in memory, restored at each start. `core` and the maps are only changed through the functions of save.ts. */
+export type Store = {
   readonly platform: Platform;
   /** The program as which crank was called. */
   readonly frontEnd: FrontEnd;
@@ -140,7 +140,7 @@ export type Memory = {
   readonly names: Map<number, SocketName>;
   /** Descriptors that workers stored for later workers, by handle. */
   readonly stored: Map<number, StoredDescriptor>;
-  store: DescriptorStore;
+  descriptorStore: DescriptorStore;
   /** Sockets of the service that crank has closed while their connections are still being served. */
   closed: readonly OpenSocket[];
   readonly pending: Map<number, Pending>;
@@ -169,14 +169,14 @@ export type Memory = {
   program: string | null;
   /** The version of the journal's values. */
   format: number;
-  /** The front end's own part (own.ts); null: not written yet. */
-  own: unknown;
+  /** The front end's own part (front-end-part.ts); null: not written yet. */
+  frontEndPart: unknown;
 };
 
 /** Another protocol on the control socket. */
 export type Dialect = {
   /** Handles the line and answers it. False: not a line of this dialect; the client gets the JSON-RPC error. */
-  readonly take: (memory: Memory, line: ForeignLine) => boolean | Promise<boolean>;
+  readonly take: (store: Store, line: ForeignLine) => boolean | Promise<boolean>;
 };
 
 export type FrontEnd = {
@@ -191,24 +191,24 @@ export type FrontEnd = {
    * The action of each signal; other signals are ignored. Until the sockets are open, SIGTERM, SIGINT and SIGQUIT end
    * crank instead.
    */
-  readonly signals: Readonly<Record<string, (memory: Memory, signal: ReceivedSignal) => Promise<void> | void>>;
+  readonly signals: Readonly<Record<string, (store: Store, signal: ReceivedSignal) => Promise<void> | void>>;
   readonly dialect: Dialect;
   /** The log line of an event; null: none. */
-  readonly describe: (memory: Memory, event: ServiceEvent) => Pick<LogEntry, "level" | "message"> | null;
+  readonly describe: (store: Store, event: ServiceEvent) => Pick<LogEntry, "level" | "message"> | null;
   /** Called for every event when it is published, after the log. */
-  readonly published?: (memory: Memory, event: ServiceEvent) => void;
+  readonly published?: (store: Store, event: ServiceEvent) => void;
   /** Called when the sockets are open. */
-  readonly begun?: (memory: Memory) => Promise<void> | void;
+  readonly begun?: (store: Store) => Promise<void> | void;
   /** The wrapper of its upgrades, if it has one. */
-  readonly wrapper?: (memory: Memory) => Wrapper | null;
+  readonly wrapper?: (store: Store) => Wrapper | null;
   /** Called when an upgrade has ended, in the same batch: by the new supervisor, or by the one that stays. */
-  readonly upgraded?: (memory: Memory, outcome: UpgradeOutcome, now: number) => void;
+  readonly upgraded?: (store: Store, outcome: UpgradeOutcome, now: number) => void;
   /** Called when a helper command (helper-commands.ts) failed; `how` completes "the command …". */
-  readonly helperCommandFailed?: (memory: Memory, how: string) => void;
+  readonly helperCommandFailed?: (store: Store, how: string) => void;
   /** A ready worker that does not hold the sockets has failed; with `warn` it counts as ready, as its protocol says. */
   readonly unheldSockets?: "warn";
   /** The format of a log line in the text format. */
-  readonly logLine: (memory: Memory, entry: LogEntry) => string;
+  readonly logLine: (store: Store, entry: LogEntry) => string;
   /** Where the reason of a failed start is printed, and the exit status; default: standard error, 1. */
   readonly setUpFailure?: { readonly sink: "stdout" | "stderr"; readonly status: number };
 };

@@ -9,44 +9,44 @@ import { log } from "../events/log.ts";
 import { MAX_UNIX_PATH_BYTES } from "../os/addresses.ts";
 import { AF_UNIX, unixAddress } from "../os/sockaddr.ts";
 import { NOTHING_TOLD } from "../state/parts/service-manager.ts";
-import { rememberManager } from "../state/remember.ts";
-import type { Memory } from "../state/store.ts";
+import { saveServiceManager } from "../state/save.ts";
+import type { Store } from "../state/store.ts";
 
 /** The keeper's handle of the socket to the manager. */
 const HANDLE = 2;
 
 /** Looks for a service manager and connects to it. The first action of a crank. */
-export const meetServiceManager = (memory: Memory): void => {
-  const { platform, facts } = memory;
+export const meetServiceManager = (store: Store): void => {
+  const { platform, facts } = store;
   const { NOTIFY_SOCKET: socket = "", JOURNAL_STREAM: journal } = platform.environment;
   const hasJournal = journal !== undefined && journal === platform.streamIdentity(STDERR);
-  rememberManager(memory, { hasJournal });
+  saveServiceManager(store, { hasJournal });
   if (socket === "") return;
   if (!/^[/@]./.test(socket) || byteLength(socket) > MAX_UNIX_PATH_BYTES)
     return log(
-      memory,
+      store,
       "warning",
       `NOTIFY_SOCKET=${socket} is not a unix socket that can be reached; nobody is notified`,
     );
-  rememberManager(memory, { socket, heartbeatMs: heartbeatPeriod(memory, facts.pid) });
-  connect(memory);
+  saveServiceManager(store, { socket, heartbeatMs: heartbeatPeriod(store, facts.pid) });
+  connect(store);
 };
 
 const STDERR = 2;
 
 /** Half of the watchdog's period (sd_watchdog_enabled(3)). */
-const heartbeatPeriod = ({ platform }: Memory, pid: number): number | null => {
+const heartbeatPeriod = ({ platform }: Store, pid: number): number | null => {
   const { WATCHDOG_USEC: allowed = "", WATCHDOG_PID: owner = "" } = platform.environment;
   if (!/^\d{1,15}$/.test(allowed) || Number(allowed) === 0 || (owner !== "" && owner !== String(pid))) return null;
   return Math.min(Math.max(1, Math.floor(Number(allowed) / 2000)), 2 ** 31);
 };
 
-const connect = (memory: Memory): void => {
-  const { socket, heartbeatMs } = memory.serviceManager;
+const connect = (store: Store): void => {
+  const { socket, heartbeatMs } = store.serviceManager;
   if (socket === null) return;
-  memory.batch.command({ kind: "openDatagram", handle: HANDLE, domain: AF_UNIX, address: unixAddress(socket) });
+  store.batch.command({ kind: "openDatagram", handle: HANDLE, domain: AF_UNIX, address: unixAddress(socket) });
   if (heartbeatMs === null) return;
-  memory.batch.command({
+  store.batch.command({
     kind: "heartbeat",
     handle: HANDLE,
     periodMs: heartbeatMs,
@@ -55,8 +55,8 @@ const connect = (memory: Memory): void => {
 };
 
 /** Sends one datagram, with the descriptors of `handles`. */
-export const sendToManager = (memory: Memory, assignments: readonly string[], handles: readonly number[] = []): void =>
-  memory.batch.command({
+export const sendToManager = (store: Store, assignments: readonly string[], handles: readonly number[] = []): void =>
+  store.batch.command({
     kind: "sendDatagram",
     handle: HANDLE,
     worker: 0,
@@ -65,20 +65,20 @@ export const sendToManager = (memory: Memory, assignments: readonly string[], ha
   });
 
 /** Sends the reason why crank ends now. */
-export const tellManagerWhy = (memory: Memory, sentence: string): void => {
-  if (memory.serviceManager.socket !== null) sendToManager(memory, ["STOPPING=1", `STATUS=${printable(sentence)}`]);
+export const tellManagerWhy = (store: Store, sentence: string): void => {
+  if (store.serviceManager.socket !== null) sendToManager(store, ["STOPPING=1", `STATUS=${printable(sentence)}`]);
 };
 
 /** When to retry a failed send, CLOCK_MONOTONIC ms; null: nothing has failed. */
-export const managerDeadline = ({ boot, serviceManager }: Memory): number | null =>
+export const managerDeadline = ({ boot, serviceManager }: Store): number | null =>
   boot.stage === "serving" ? (serviceManager.trouble?.retryAt ?? null) : null;
 
 /** Opens a new socket for the retry. */
-export const reconnect = (memory: Memory): void => {
-  memory.batch.command({ kind: "closeHandle", handle: HANDLE });
-  connect(memory);
-  const { trouble } = memory.serviceManager;
-  rememberManager(memory, { trouble: trouble && { ...trouble, retryAt: null } });
+export const reconnect = (store: Store): void => {
+  store.batch.command({ kind: "closeHandle", handle: HANDLE });
+  connect(store);
+  const { trouble } = store.serviceManager;
+  saveServiceManager(store, { trouble: trouble && { ...trouble, retryAt: null } });
 };
 
 const FIRST_PAUSE_MS = 100;
@@ -87,9 +87,9 @@ const LONGEST_PAUSE_MS = 30_000;
 const MOST_FAILURES = 16;
 
 /** Handles a failure of the manager's socket; false if it was about something else. It has no other consequences. */
-export const atManagerFailure = (memory: Memory, event: Extract<KeeperEvent, { kind: "failed" }>): boolean => {
+export const atManagerFailure = (store: Store, event: Extract<KeeperEvent, { kind: "failed" }>): boolean => {
   if (event.id !== HANDLE || !ABOUT_THE_MANAGER.has(event.command)) return false;
-  const { socket, trouble, reload } = memory.serviceManager;
+  const { socket, trouble, reload } = store.serviceManager;
   // One batch may fail at several commands.
   if (socket === null || (trouble !== null && trouble.retryAt !== null)) return true;
   const now = event.deliveredAt;
@@ -97,13 +97,13 @@ export const atManagerFailure = (memory: Memory, event: Extract<KeeperEvent, { k
   const failures = before + 1;
   const words = `NOTIFY_SOCKET=${socket}: ${event.step}: ${describeErrno(event.errno)}`;
   if (failures > MOST_FAILURES) {
-    log(memory, "error", `${words}; crank goes on without telling the service manager`);
-    rememberManager(memory, { socket: null, trouble: null });
+    log(store, "error", `${words}; crank goes on without telling the service manager`);
+    saveServiceManager(store, { socket: null, trouble: null });
     return true;
   }
-  if (failures === 1) log(memory, "warning", `${words}; crank goes on, and tries to tell the service manager again`);
+  if (failures === 1) log(store, "warning", `${words}; crank goes on, and tries to tell the service manager again`);
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
-  rememberManager(memory, {
+  saveServiceManager(store, {
     trouble: { failures, failedAt: now, retryAt: now + pause },
     told: NOTHING_TOLD,
     reload: reload && { ...reload, isOver: false },

@@ -16,7 +16,7 @@ import type { KeeperFacts } from "../state/facts.ts";
 import type { Upgrade, UpgradeAnswer } from "../state/parts/upgrade.ts";
 import { processId } from "../state/process-ids.ts";
 import { formatProblem, restoreStore } from "../state/restore.ts";
-import type { FrontEnd, Memory } from "../state/store.ts";
+import type { FrontEnd, Store } from "../state/store.ts";
 
 /** `JOURNAL:ANSWER`, the check's descriptors. */
 const VARIABLE = "CRANK_UPGRADE_CHECK";
@@ -30,15 +30,15 @@ const FIRST_COPY = 2 ** 33;
 export const copyHandle = (upgrade: number): number => FIRST_COPY + upgrade;
 
 /** Starts the check, through the front end's wrapper if it has one. */
-export const startUpgradeCheck = (memory: Memory, { number, program }: Upgrade): void => {
-  const { facts, settings, batch } = memory;
-  const wrapper = memory.frontEnd.wrapper?.(memory) ?? null;
+export const startUpgradeCheck = (store: Store, { number, program }: Upgrade): void => {
+  const { facts, settings, batch } = store;
+  const wrapper = store.frontEnd.wrapper?.(store) ?? null;
   const args = wrapper?.check ?? [facts.program, "--upgrade-check", ...facts.args];
   batch.command({ kind: "copyJournal", handle: copyHandle(number) });
   batch.command(
     helperProcess({
       worker: processId("upgradeCheck", number),
-      file: wrapper ? programPath(memory, args[0] ?? "", "") : program.file,
+      file: wrapper ? programPath(store, args[0] ?? "", "") : program.file,
       args,
       cwd: "",
       env: [[VARIABLE, `${JOURNAL_FD}:${ANSWER_FD}`]],
@@ -101,10 +101,10 @@ export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | nul
   if (problem !== null) return `the journal ${problem}`;
   try {
     const now = Math.round(host.clock.monotonicNow());
-    const memory = restoreStore({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
+    const store = restoreStore({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
     // Read everything once, as a start would.
-    void [status(memory, {}), nextDeadline(memory.core)];
-    return memory.settings === null ? "the journal says nothing of what crank is to do" : null;
+    void [status(store, {}), nextDeadline(store.core)];
+    return store.settings === null ? "the journal says nothing of what crank is to do" : null;
   } catch (error) {
     return `the journal cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
   }

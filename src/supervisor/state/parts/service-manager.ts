@@ -1,5 +1,5 @@
 // The state of the connection to the machine's service manager (sd_notify(3)): how it is reached, what it was told,
-// what it has to be told. Part of the supervisor's memory. systemd/link.ts sends, systemd/tell-service-manager.ts
+// what it has to be told. Part of the supervisor's store. systemd/link.ts sends, systemd/tell-service-manager.ts
 // decides what.
 
 /** What the manager was told. `stored`: the names of crank's sockets in its store; null: not known. */

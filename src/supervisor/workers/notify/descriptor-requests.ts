@@ -12,13 +12,13 @@ import { log } from "../../events/log.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { limitRate } from "../../state/parts/rate-limit.ts";
 import type { Place, StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import {
   dropStored,
   FIRST_STORED_HANDLE,
   forgetStored,
-  rememberStore,
-  rememberStored,
+  saveDescriptorStore,
+  saveStored,
   storeLimit,
 } from "../start/stored-descriptors.ts";
 import { usersOf } from "./ownership.ts";
@@ -38,11 +38,11 @@ const MOST_AT_ONCE = 16;
 const EBADF = 9;
 
 /** Carries out the parts of a notification that are about stored descriptors. */
-export const takeStoreWords = (memory: Memory, worker: Worker, said: Said, event: Datagram): void => {
-  if (said.get("FDSTOREREMOVE") === "1") remove(memory, worker, said.get("FDNAME"));
-  if (said.get("FDSTORE") === "1") store(memory, worker, said, event);
-  if (said.get("FDTAKE") === "1") ask(memory, worker);
-  serveAsking(memory);
+export const takeStoreWords = (store: Store, worker: Worker, said: Said, event: Datagram): void => {
+  if (said.get("FDSTOREREMOVE") === "1") remove(store, worker, said.get("FDNAME"));
+  if (said.get("FDSTORE") === "1") storeDescriptors(store, worker, said, event);
+  if (said.get("FDTAKE") === "1") ask(store, worker);
+  serveAsking(store);
 };
 
 const nameOf = ({ id, pid }: Worker): string => `Worker ${id} (pid ${pid ?? "unknown"})`;
@@ -52,71 +52,71 @@ const isName = (text: string): boolean => /^[ -9;-~]{0,255}$/.test(text);
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
 
-const remove = (memory: Memory, worker: Worker, name: string | undefined): void => {
+const remove = (store: Store, worker: Worker, name: string | undefined): void => {
   if (name === undefined || !isName(name))
-    return log(memory, "warning", `${nameOf(worker)} said FDSTOREREMOVE=1 without a usable FDNAME; ignored`);
-  for (const stored of memory.stored.values()) {
-    if (stored.name === name && stored.place.kind === "kept") dropStored(memory, stored.handle);
+    return log(store, "warning", `${nameOf(worker)} said FDSTOREREMOVE=1 without a usable FDNAME; ignored`);
+  for (const stored of store.stored.values()) {
+    if (stored.name === name && stored.place.kind === "kept") dropStored(store, stored.handle);
   }
 };
 
-const store = (memory: Memory, worker: Worker, said: Said, event: Datagram): void => {
-  const name = usableName(memory, worker, said.get("FDNAME"));
+const storeDescriptors = (store: Store, worker: Worker, said: Said, event: Datagram): void => {
+  const name = usableName(store, worker, said.get("FDNAME"));
   const poll = said.get("FDPOLL") !== "0";
   const number = said.get("FDNUMBER");
   const areLost = (event.flags & DESCRIPTORS_LOST) !== 0;
   if (areLost)
-    tellFailed(memory, event.deliveredAt, (more) => ({ ...named(worker), kind: LOST, cause: "overflow", more }));
+    tellFailed(store, event.deliveredAt, (more) => ({ ...named(worker), kind: LOST, cause: "overflow", more }));
   else if (event.descriptors === 0 && number === undefined)
-    log(memory, "warning", `${nameOf(worker)} said FDSTORE=1 without a descriptor; ignored`);
+    log(store, "warning", `${nameOf(worker)} said FDSTORE=1 without a descriptor; ignored`);
   for (let index = 0; index < event.descriptors; index++) {
-    const obstacle = whyNotStored(memory, worker, name);
+    const obstacle = whyNotStored(store, worker, name);
     // Descriptors that are not stored are closed with the event.
     if (obstacle !== null) {
-      tellStored(memory, worker, { name, count: index }, event.deliveredAt);
-      return sayFull(memory, worker, obstacle, event.deliveredAt);
+      tellStored(store, worker, { name, count: index }, event.deliveredAt);
+      return sayFull(store, worker, obstacle, event.deliveredAt);
     }
-    const handle = add(memory, worker, name, { kind: "kept" });
-    memory.batch.command({ kind: "keepDescriptor", event: event.seq, index, handle });
-    memory.batch.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
+    const handle = add(store, worker, name, { kind: "kept" });
+    store.batch.command({ kind: "keepDescriptor", event: event.seq, index, handle });
+    store.batch.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
   }
-  tellStored(memory, worker, { name, count: event.descriptors }, event.deliveredAt);
-  if (number !== undefined) storeNumber(memory, worker, { number, name, poll }, event);
+  tellStored(store, worker, { name, count: event.descriptors }, event.deliveredAt);
+  if (number !== undefined) storeNumber(store, worker, { number, name, poll }, event);
 };
 
-const usableName = (memory: Memory, worker: Worker, name: string | undefined): string => {
+const usableName = (store: Store, worker: Worker, name: string | undefined): string => {
   if (name === undefined) return UNNAMED;
   if (isName(name)) return name;
   const why = "at most 255 characters of ASCII, without a colon";
-  log(memory, "warning", `${nameOf(worker)} named a descriptor ${quote(name)}, which is no name (${why}); ignored`);
+  log(store, "warning", `${nameOf(worker)} named a descriptor ${quote(name)}, which is no name (${why}); ignored`);
   return UNNAMED;
 };
 
-const add = (memory: Memory, worker: Worker, name: string, place: Place): number => {
-  const handles = memory.store.handles + 1;
+const add = (store: Store, worker: Worker, name: string, place: Place): number => {
+  const handles = store.descriptorStore.handles + 1;
   const handle = FIRST_STORED_HANDLE + handles;
-  rememberStore(memory, { ...memory.store, handles, isFull: false });
-  rememberStored(memory, { handle, name, from: worker.id, place });
+  saveDescriptorStore(store, { ...store.descriptorStore, handles, isFull: false });
+  saveStored(store, { handle, name, from: worker.id, place });
   return handle;
 };
 
 /** Why no more can be stored, as part of a sentence; null if it can. */
-const whyNotStored = (memory: Memory, worker: Worker, name: string): string | null => {
-  const spec = memory.core.generations[worker.generation]?.spec;
-  if (memory.core.service.phase.kind === "stopping" || !spec) return "crank is shutting down";
-  const limit = storeLimit(memory, spec);
+const whyNotStored = (store: Store, worker: Worker, name: string): string | null => {
+  const spec = store.core.generations[worker.generation]?.spec;
+  if (store.core.service.phase.kind === "stopping" || !spec) return "crank is shutting down";
+  const limit = storeLimit(store, spec);
   if (limit === 0) return "this service keeps none (-fd-store 0)";
-  if (memory.stored.size >= limit) return `${limit} are stored, which is the limit (-fd-store)`;
+  if (store.stored.size >= limit) return `${limit} are stored, which is the limit (-fd-store)`;
   let bytes = name.length;
-  for (const stored of memory.stored.values()) bytes += 1 + stored.name.length;
+  for (const stored of store.stored.values()) bytes += 1 + stored.name.length;
   return bytes > MOST_NAME_BYTES ? `their names take more than ${MOST_NAME_BYTES} bytes` : null;
 };
 
 /** Reported once, however many descriptors are refused. */
-const sayFull = (memory: Memory, worker: Worker, reason: string, now: number): void => {
-  if (memory.store.isFull || memory.core.service.phase.kind === "stopping") return;
-  rememberStore(memory, { ...memory.store, isFull: true });
-  recordEvent(memory, { ...named(worker), kind: LOST, cause: "full", reason }, now);
+const sayFull = (store: Store, worker: Worker, reason: string, now: number): void => {
+  if (store.descriptorStore.isFull || store.core.service.phase.kind === "stopping") return;
+  saveDescriptorStore(store, { ...store.descriptorStore, isFull: true });
+  recordEvent(store, { ...named(worker), kind: LOST, cause: "full", reason }, now);
 };
 
 const LOST = "descriptorsLost";
@@ -126,25 +126,25 @@ const named = ({ id, pid }: Worker) => ({ worker: id, pid });
 const MOST_TOLD = { most: 3, perMs: 10_000 };
 
 const tellStored = (
-  memory: Memory,
+  store: Store,
   worker: Worker,
   { name, count }: { readonly name: string; readonly count: number },
   now: number,
 ): void => {
   if (count === 0) return;
-  const { telling = {} } = memory.store;
+  const { telling = {} } = store.descriptorStore;
   const { suppressed, next } = limitRate(telling.stored?.[worker.id], now, MOST_TOLD, count);
   const stored = { ...telling.stored, [worker.id]: { ...next, name } };
-  rememberStore(memory, { ...memory.store, telling: { ...telling, stored } });
+  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...telling, stored } });
   if (suppressed === null) return;
-  recordEvent(memory, { ...named(worker), kind: "descriptorsStored", name, count: count + suppressed }, now);
+  recordEvent(store, { ...named(worker), kind: "descriptorsStored", name, count: count + suppressed }, now);
 };
 
-const tellFailed = (memory: Memory, now: number, loss: (more: number) => DescriptorsLost): void => {
-  const { telling = {} } = memory.store;
+const tellFailed = (store: Store, now: number, loss: (more: number) => DescriptorsLost): void => {
+  const { telling = {} } = store.descriptorStore;
   const { suppressed, next } = limitRate(telling.failed, now, MOST_TOLD);
-  rememberStore(memory, { ...memory.store, telling: { ...telling, failed: next } });
-  if (suppressed !== null) recordEvent(memory, loss(suppressed), now);
+  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...telling, failed: next } });
+  if (suppressed !== null) recordEvent(store, loss(suppressed), now);
 };
 
 type Numbered = { readonly number: string; readonly name: string; readonly poll: boolean };
@@ -152,88 +152,91 @@ type Numbered = { readonly number: string; readonly name: string; readonly poll:
 /**
  * Takes a descriptor from the sender, which named its number. The sender waits for the answer before it closes its own.
  */
-const storeNumber = (memory: Memory, worker: Worker, { number, name, poll }: Numbered, event: Datagram): void => {
+const storeNumber = (store: Store, worker: Worker, { number, name, poll }: Numbered, event: Datagram): void => {
   const isNumber = /^\d{1,7}$/.test(number);
-  const obstacle = isNumber ? (whyNotStored(memory, worker, name) ?? whyInVain(memory, worker)) : "it is no number";
-  if (obstacle !== null) return answer(memory, worker, number, obstacle);
-  const startTime = event.pid === worker.pid ? worker.startTime : startTimeOf(memory, event.pid);
-  if (!usersOf(memory, worker).includes(event.uid))
-    return answer(memory, worker, number, `process ${event.pid} belongs to user ${event.uid}`);
-  if (startTime === null) return answer(memory, worker, number, `process ${event.pid} is not there`);
+  const obstacle = isNumber ? (whyNotStored(store, worker, name) ?? whyInVain(store, worker)) : "it is no number";
+  if (obstacle !== null) return answer(store, worker, number, obstacle);
+  const startTime = event.pid === worker.pid ? worker.startTime : startTimeOf(store, event.pid);
+  if (!usersOf(store, worker).includes(event.uid))
+    return answer(store, worker, number, `process ${event.pid} belongs to user ${event.uid}`);
+  if (startTime === null) return answer(store, worker, number, `process ${event.pid} is not there`);
   const fd = Number(number);
-  const handle = add(memory, worker, name, { kind: "taking", fd, poll });
+  const handle = add(store, worker, name, { kind: "taking", fd, poll });
   // With the ids at the time of the request: a process that has since become another user's, by a set-id program, is
   // refused.
   const { pid, uid, gid } = event;
-  memory.batch.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
+  store.batch.command({ kind: "takeDescriptor", handle, pid, startTime, fd, uid, gid });
 };
 
-const startTimeOf = ({ platform }: Memory, pid: number): number | null =>
+const startTimeOf = ({ platform }: Store, pid: number): number | null =>
   platform.processes.facts(pid)?.startTime ?? null;
 
 /** A worker that hands over a client's connection must know that another worker will serve it. */
-const whyInVain = ({ core, store }: Memory, { id }: Worker): string | null =>
-  willStart(core) || store.asking.some((later) => later > id)
+const whyInVain = ({ core, descriptorStore }: Store, { id }: Worker): string | null =>
+  willStart(core) || descriptorStore.asking.some((later) => later > id)
     ? null
     : "no worker is about to be started that could take it over (-hand-over)";
 
 /** Tells the sender of a number that crank has the descriptor now, or why not. */
-const answer = (memory: Memory, worker: Worker, number: string, refused: string | null): void => {
+const answer = (store: Store, worker: Worker, number: string, refused: string | null): void => {
   const said = refused === null ? "FDSTORED=1" : `FDREFUSED=${refused}`;
   const bytes = `${said}\nFDNUMBER=${number.slice(0, 16)}`;
-  memory.batch.command({ kind: "sendDatagram", handle: 0, worker: worker.id, bytes, handles: [] });
+  store.batch.command({ kind: "sendDatagram", handle: 0, worker: worker.id, bytes, handles: [] });
 };
 
 /** A running worker wants stored descriptors, now or later. It gets one answer per request. */
-const ask = (memory: Memory, worker: Worker): void => {
-  const { store: now } = memory;
+const ask = (store: Store, worker: Worker): void => {
+  const { descriptorStore: now } = store;
   if (worker.kind === "stopping" || now.asking.includes(worker.id)) return;
-  rememberStore(memory, { ...now, asking: [...now.asking, worker.id] });
+  saveDescriptorStore(store, { ...now, asking: [...now.asking, worker.id] });
 };
 
 /** Sends kept descriptors to the workers that asked, if they are newer than the worker that stored them. */
-const serveAsking = (memory: Memory): void => {
-  for (const id of memory.store.asking) {
-    const mine = [...memory.stored.values()].filter(({ place, from }) => place.kind === "kept" && from < id);
+const serveAsking = (store: Store): void => {
+  for (const id of store.descriptorStore.asking) {
+    const mine = [...store.stored.values()].filter(({ place, from }) => place.kind === "kept" && from < id);
     const sent = mine.slice(0, MOST_AT_ONCE);
     if (sent.length === 0) continue;
-    for (const stored of sent) rememberStored(memory, { ...stored, place: { kind: "sent", to: id } });
+    for (const stored of sent) saveStored(store, { ...stored, place: { kind: "sent", to: id } });
     const names = sent.map(({ name }) => name).join(":");
     const bytes = `FDNAMES=${names}\nFDLEFT=${mine.length - sent.length}`;
-    memory.batch.command({ kind: "hand", worker: id, bytes, handles: sent.map(({ handle }) => handle) });
-    rememberStore(memory, { ...memory.store, asking: memory.store.asking.filter((other) => other !== id) });
+    store.batch.command({ kind: "hand", worker: id, bytes, handles: sent.map(({ handle }) => handle) });
+    saveDescriptorStore(store, {
+      ...store.descriptorStore,
+      asking: store.descriptorStore.asking.filter((other) => other !== id),
+    });
   }
 };
 
 /** A descriptor that was named by its number was taken. */
-export const atTaken = (memory: Memory, stored: StoredDescriptor, now: number): void => {
+export const atTaken = (store: Store, stored: StoredDescriptor, now: number): void => {
   const { handle, place, from, name } = stored;
   if (place.kind !== "taking") return;
-  memory.batch.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
-  rememberStored(memory, { ...stored, place: { kind: "kept" } });
-  const worker = findWorker(memory.core.workers, from);
+  store.batch.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
+  saveStored(store, { ...stored, place: { kind: "kept" } });
+  const worker = findWorker(store.core.workers, from);
   if (worker) {
-    answer(memory, worker, String(place.fd), null);
-    tellStored(memory, worker, { name, count: 1 }, now);
+    answer(store, worker, String(place.fd), null);
+    tellStored(store, worker, { name, count: 1 }, now);
   }
-  serveAsking(memory);
+  serveAsking(store);
 };
 
 /** The keeper failed at a command about a stored descriptor. False: the failure is about something else. */
-export const atStoreFailure = (memory: Memory, event: EventOf<"failed">): boolean => {
-  if (event.command === COMMANDS.hand.code) return notHanded(memory, event);
-  if (event.command === COMMANDS.sendDatagram.code && findWorker(memory.core.workers, event.id) !== undefined)
+export const atStoreFailure = (store: Store, event: EventOf<"failed">): boolean => {
+  if (event.command === COMMANDS.hand.code) return notHanded(store, event);
+  if (event.command === COMMANDS.sendDatagram.code && findWorker(store.core.workers, event.id) !== undefined)
     return true;
-  const stored = memory.stored.get(event.id);
+  const stored = store.stored.get(event.id);
   if (!stored) return event.command === COMMANDS.storeHandle.code;
-  const worker = findWorker(memory.core.workers, stored.from);
+  const worker = findWorker(store.core.workers, stored.from);
   const reason = whyNotTaken(event);
-  forgetStored(memory, event.id);
-  if (event.command === COMMANDS.storeHandle.code) memory.batch.command({ kind: "closeHandle", handle: event.id });
-  if (worker && stored.place.kind === "taking") answer(memory, worker, String(stored.place.fd), reason);
+  forgetStored(store, event.id);
+  if (event.command === COMMANDS.storeHandle.code) store.batch.command({ kind: "closeHandle", handle: event.id });
+  if (worker && stored.place.kind === "taking") answer(store, worker, String(stored.place.fd), reason);
   else {
     const { name, from } = stored;
-    tellFailed(memory, event.deliveredAt, (more) => ({
+    tellFailed(store, event.deliveredAt, (more) => ({
       kind: LOST,
       cause: "failed",
       worker: from,
@@ -258,31 +261,31 @@ const whyNotTaken = ({ command, errno, step }: EventOf<"failed">): string => {
 const [EPERM, EXDEV] = [1, 18];
 
 /** They could not be sent, so they are kept for the next worker. */
-const notHanded = (memory: Memory, { id, errno }: EventOf<"failed">): boolean => {
-  for (const stored of sentTo(memory, id)) rememberStored(memory, { ...stored, place: { kind: "kept" } });
-  log(memory, "warning", `Worker ${id} could not be sent stored descriptors, which stay: ${describeErrno(errno)}`);
+const notHanded = (store: Store, { id, errno }: EventOf<"failed">): boolean => {
+  for (const stored of sentTo(store, id)) saveStored(store, { ...stored, place: { kind: "kept" } });
+  log(store, "warning", `Worker ${id} could not be sent stored descriptors, which stay: ${describeErrno(errno)}`);
   return true;
 };
 
-const sentTo = (memory: Memory, worker: number): StoredDescriptor[] =>
-  [...memory.stored.values()].filter(({ place }) => place.kind === "sent" && place.to === worker);
+const sentTo = (store: Store, worker: number): StoredDescriptor[] =>
+  [...store.stored.values()].filter(({ place }) => place.kind === "sent" && place.to === worker);
 
 /** The worker has received them. */
-export const atHanded = (memory: Memory, { worker, deliveredAt }: EventOf<"handed">): void => {
-  const sent = sentTo(memory, worker);
-  for (const { handle } of sent) forgetStored(memory, handle);
-  recordEvent(memory, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
+export const atHanded = (store: Store, { worker, deliveredAt }: EventOf<"handed">): void => {
+  const sent = sentTo(store, worker);
+  for (const { handle } of sent) forgetStored(store, handle);
+  recordEvent(store, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
 };
 
 /** The peer of a stored descriptor has hung up. */
-export const atHungUp = (memory: Memory, { handle, deliveredAt }: EventOf<"hungUp">): void => {
-  const stored = memory.stored.get(handle);
+export const atHungUp = (store: Store, { handle, deliveredAt }: EventOf<"hungUp">): void => {
+  const stored = store.stored.get(handle);
   if (!stored) return;
-  dropStored(memory, handle);
-  const { telling = {} } = memory.store;
+  dropStored(store, handle);
+  const { telling = {} } = store.descriptorStore;
   const { suppressed, next } = limitRate(telling.peers, deliveredAt, MOST_TOLD);
-  rememberStore(memory, { ...memory.store, telling: { ...telling, peers: next } });
+  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...telling, peers: next } });
   const { name, from: worker } = stored;
   if (suppressed !== null)
-    recordEvent(memory, { kind: LOST, cause: "peer", worker, name, more: suppressed }, deliveredAt);
+    recordEvent(store, { kind: LOST, cause: "peer", worker, name, more: suppressed }, deliveredAt);
 };

@@ -2,15 +2,15 @@
 import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { ProcessRef } from "../../os/processes.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { whyNotItsOwn } from "./ownership.ts";
 
 /** The process, to be watched; or why it is refused, as part of a sentence. */
-export const mainProcess = async (memory: Memory, worker: Worker, pid: number): Promise<ProcessRef | string> => {
-  const processes = memory.platform.processes;
+export const mainProcess = async (store: Store, worker: Worker, pid: number): Promise<ProcessRef | string> => {
+  const processes = store.platform.processes;
   const facts = processes.facts(pid);
   if (!facts) return "there is no such process";
-  const others = new Set(allWorkers(memory.core.workers).map((other) => other.pid));
-  if (others.has(pid) || pid === memory.facts.pid) return "it is another one's";
-  return (await whyNotItsOwn(memory, processes, worker, facts)) ?? facts;
+  const others = new Set(allWorkers(store.core.workers).map((other) => other.pid));
+  if (others.has(pid) || pid === store.facts.pid) return "it is another one's";
+  return (await whyNotItsOwn(store, processes, worker, facts)) ?? facts;
 };

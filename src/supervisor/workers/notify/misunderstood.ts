@@ -5,7 +5,7 @@ import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { isFirst } from "../../events/once.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { maySpeakFor } from "./notification.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
@@ -35,35 +35,35 @@ export const oddWord = (said: ReadonlyMap<string, string>, known: ReadonlySet<st
 };
 
 /** A datagram without any assignment. */
-export const takeOddDatagram = async (memory: Memory, worker: Worker, event: EventOf<"datagram">): Promise<void> => {
+export const takeOddDatagram = async (store: Store, worker: Worker, event: EventOf<"datagram">): Promise<void> => {
   const isMute = event.bytes.length === 0 || event.bytes.every((byte) => byte === NEWLINE);
-  if (isMute || !(await maySpeakFor(memory, worker, event))) return;
-  sayOnce(memory, worker, { channel: "notify", words: new TextDecoder().decode(event.bytes) }, event.deliveredAt);
+  if (isMute || !(await maySpeakFor(store, worker, event))) return;
+  sayOnce(store, worker, { channel: "notify", words: new TextDecoder().decode(event.bytes) }, event.deliveredAt);
 };
 const NEWLINE = 10;
 
 /** A line on the control socket, if its sender is a worker or was started by one. */
-export const takeOddLine = (memory: Memory, event: EventOf<"line">): void => {
-  const worker = workerOf(memory, event.pid);
+export const takeOddLine = (store: Store, event: EventOf<"line">): void => {
+  const worker = workerOf(store, event.pid);
   if (worker === null) return;
   const words = new TextDecoder().decode(event.bytes.subarray(0, 4 * MOST_QUOTED));
-  sayOnce(memory, worker, { channel: "control", words }, event.deliveredAt);
+  sayOnce(store, worker, { channel: "control", words }, event.deliveredAt);
 };
 
 /** Reports it, unless something of the kind was reported for this generation. */
 export const sayOnce = (
-  memory: Memory,
+  store: Store,
   worker: Worker,
   { channel, words }: { readonly channel: Channel; readonly words: string },
   now: number,
 ): void => {
-  if (!isFirst(memory, `odd/${channel}`, worker.generation)) return;
+  if (!isFirst(store, `odd/${channel}`, worker.generation)) return;
   const { id, pid } = worker;
   const [line = ""] = words.slice(0, MOST_QUOTED).split("\n");
-  recordEvent(memory, { kind: "wordsNotUnderstood", worker: id, pid, channel, words: line }, now);
+  recordEvent(store, { kind: "wordsNotUnderstood", worker: id, pid, channel, words: line }, now);
 };
 
-const workerOf = ({ core, platform }: Memory, client: number): Worker | null => {
+const workerOf = ({ core, platform }: Store, client: number): Worker | null => {
   const workers = new Map(allWorkers(core.workers).map((worker) => [worker.pid, worker] as const));
   for (let pid = client, step = 0; pid > 1 && step < MOST_ANCESTORS; step++) {
     const worker = workers.get(pid);

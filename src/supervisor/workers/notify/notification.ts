@@ -1,7 +1,7 @@
 // Parses a notification of a worker (sd_notify(3)), and decides whether its sender may speak for the worker.
 import type { Worker } from "../../../core/model/worker.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { ancestryOf, isNamedBy, nameOfWorker, usersOf } from "./ownership.ts";
 
 type Datagram = Extract<KeeperEvent, { kind: "datagram" }>;
@@ -55,33 +55,33 @@ export const BY_PAIR = 0;
  * have passed that on. Through the path it must come from the worker's user or root, and from one of the worker's
  * processes. If the sender has ended before it could be looked up, its user decides.
  */
-export const maySpeakFor = (memory: Memory, worker: Worker, datagram: Datagram): boolean | Promise<boolean> => {
+export const maySpeakFor = (store: Store, worker: Worker, datagram: Datagram): boolean | Promise<boolean> => {
   if (datagram.source === BY_PAIR) return true;
   // A pid of 0 is a process in a namespace that is not visible here (pid_namespaces(7)).
   if (datagram.pid === 0) return false;
   if (worker.pid === null || datagram.pid === worker.pid) return true;
-  const owner = memory.core.generations[worker.generation]?.spec.user?.uid;
+  const owner = store.core.generations[worker.generation]?.spec.user?.uid;
   if (owner !== undefined && datagram.uid !== owner && datagram.uid !== 0) return false;
-  switch (ancestryOf(memory, worker, datagram.pid)) {
+  switch (ancestryOf(store, worker, datagram.pid)) {
     case "its own":
       return true;
     case "foreign":
       return false;
     case "gone":
     case "interrupted":
-      return isOfItsUser(memory, worker, datagram.uid);
+      return isOfItsUser(store, worker, datagram.uid);
     case "orphan":
-      return isNamed(memory, worker, datagram);
+      return isNamed(store, worker, datagram);
   }
 };
 
-const isOfItsUser = (memory: Memory, worker: Worker, uid: number): boolean =>
-  uid === 0 || usersOf(memory, worker).includes(uid);
+const isOfItsUser = (store: Store, worker: Worker, uid: number): boolean =>
+  uid === 0 || usersOf(store, worker).includes(uid);
 
 /** An orphan is identified by its environment; one that has ended meanwhile by its user. */
-const isNamed = async (memory: Memory, worker: Worker, { pid, uid }: Datagram): Promise<boolean> => {
-  const processes = memory.platform.processes;
+const isNamed = async (store: Store, worker: Worker, { pid, uid }: Datagram): Promise<boolean> => {
+  const processes = store.platform.processes;
   const environment = await processes.environment(pid);
-  if (!isOfItsUser(memory, worker, uid)) return false;
-  return processes.facts(pid) === null || isNamedBy(environment, nameOfWorker(memory, worker));
+  if (!isOfItsUser(store, worker, uid)) return false;
+  return processes.facts(pid) === null || isNamedBy(environment, nameOfWorker(store, worker));
 };

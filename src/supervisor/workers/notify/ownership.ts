@@ -6,7 +6,7 @@ import type { Spec } from "../../../core/model/spec.ts";
 import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { Environment, ProcessFacts, ProcessTable } from "../../os/processes.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 
 /** How many ancestors are followed. */
 const MAX_GENERATIONS = 64;
@@ -49,11 +49,11 @@ export const hasOnly = ({ uids }: Pick<ProcessFacts, "uids">, allowed: readonly 
 export type Ancestry = "its own" | "orphan" | "foreign" | "gone" | "interrupted";
 
 /** Follows the ancestors of a process up to the worker. */
-export const ancestryOf = (memory: Memory, worker: Worker, pid: number): Ancestry => {
-  const reapers = reapersOf(memory, worker);
-  const others = new Set(allWorkers(memory.core.workers).flatMap((other) => (other === worker ? [] : [other.pid])));
+export const ancestryOf = (store: Store, worker: Worker, pid: number): Ancestry => {
+  const reapers = reapersOf(store, worker);
+  const others = new Set(allWorkers(store.core.workers).flatMap((other) => (other === worker ? [] : [other.pid])));
   for (let walk = 0; walk < MAX_WALKS; walk++) {
-    const found = walkUp(memory, worker, { pid, reapers, others });
+    const found = walkUp(store, worker, { pid, reapers, others });
     if (found !== "interrupted") return found;
   }
   return "interrupted";
@@ -65,7 +65,7 @@ type Walk = {
   readonly others: ReadonlySet<number | null>;
 };
 
-const walkUp = ({ platform }: Memory, worker: Worker, { pid: from, reapers, others }: Walk): Ancestry => {
+const walkUp = ({ platform }: Store, worker: Worker, { pid: from, reapers, others }: Walk): Ancestry => {
   for (let pid = from, step = 0; step < MAX_GENERATIONS; step++) {
     if (pid === worker.pid) return "its own";
     if (others.has(pid)) return "foreign";
@@ -79,25 +79,25 @@ const walkUp = ({ platform }: Memory, worker: Worker, { pid: from, reapers, othe
 };
 
 /** Orphans become the keeper's children. Those of an adopted worker are reparented where that worker was. */
-const reapersOf = (memory: Memory, worker: Worker): ReadonlySet<number> => {
-  const keeper = memory.facts.pid;
-  const parent = worker.pid === null ? undefined : memory.platform.lineage(worker.pid)?.parent;
-  const isAdopted = memory.reports.get(worker.id)?.keeper !== undefined || (parent !== undefined && parent !== keeper);
+const reapersOf = (store: Store, worker: Worker): ReadonlySet<number> => {
+  const keeper = store.facts.pid;
+  const parent = worker.pid === null ? undefined : store.platform.lineage(worker.pid)?.parent;
+  const isAdopted = store.reports.get(worker.id)?.keeper !== undefined || (parent !== undefined && parent !== keeper);
   if (!isAdopted) return new Set([keeper]);
   return new Set(parent === undefined ? [keeper, 0, 1] : [keeper, 0, 1, parent]);
 };
 
 /** The name of a worker in its own environment. */
-export const nameOfWorker = (memory: Memory, worker: Worker): WorkerName => ({
-  service: memory.settings?.name ?? "",
-  keeper: memory.reports.get(worker.id)?.keeper ?? memory.facts.pid,
+export const nameOfWorker = (store: Store, worker: Worker): WorkerName => ({
+  service: store.settings?.name ?? "",
+  keeper: store.reports.get(worker.id)?.keeper ?? store.facts.pid,
   worker: worker.id,
   generation: worker.generation,
-  changes: memory.core.generations[worker.generation]?.spec.env ?? {},
+  changes: store.core.generations[worker.generation]?.spec.env ?? {},
 });
 
 /** The user ids of a worker: that of its spec or of crank, and the one that it changed to. */
-export const usersOf = ({ core, platform }: Memory, { pid, generation }: Worker): readonly number[] => {
+export const usersOf = ({ core, platform }: Store, { pid, generation }: Worker): readonly number[] => {
   const owner = core.generations[generation]?.spec.user?.uid ?? platform.uid;
   const own = pid === null ? undefined : platform.lineage(pid)?.uid;
   return own === undefined ? [owner] : [owner, own];
@@ -105,12 +105,12 @@ export const usersOf = ({ core, platform }: Memory, { pid, generation }: Worker)
 
 /** Why a process does not belong to the worker, as part of a sentence; null: it does. */
 export const whyNotItsOwn = async (
-  memory: Memory,
+  store: Store,
   processes: ProcessTable,
   worker: Worker,
   facts: ProcessFacts,
 ): Promise<string | null> => {
-  switch (ancestryOf(memory, worker, facts.pid)) {
+  switch (ancestryOf(store, worker, facts.pid)) {
     case "its own":
       return null;
     case "gone":
@@ -121,8 +121,8 @@ export const whyNotItsOwn = async (
     case "orphan":
       break;
   }
-  if (!hasOnly(facts, usersOf(memory, worker)))
+  if (!hasOnly(facts, usersOf(store, worker)))
     return `it does not descend from the worker, and belongs to user ${facts.uids[1] ?? "unknown"}`;
-  if (isNamedBy(await processes.environment(facts.pid), nameOfWorker(memory, worker))) return null;
+  if (isNamedBy(await processes.environment(facts.pid), nameOfWorker(store, worker))) return null;
   return "it does not descend from the worker, and its environment does not name it";
 };

@@ -10,8 +10,8 @@ import { log } from "../../events/log.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { wallTime } from "../../state/facts.ts";
 import { limitRate } from "../../state/parts/rate-limit.ts";
-import { rememberReport } from "../../state/remember.ts";
-import type { Memory, WorkerReport } from "../../state/store.ts";
+import { saveReport } from "../../state/save.ts";
+import type { Store, WorkerReport } from "../../state/store.ts";
 import { mainProcess } from "./main-process.ts";
 import { oddWord, sayOnce } from "./misunderstood.ts";
 
@@ -19,7 +19,7 @@ type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
 /** The value of a word, the worker, and the datagram. */
 type Word = { readonly value: string; readonly worker: Worker; readonly event: EventOf<"datagram"> };
-type Take = (memory: Memory, word: Word) => Promise<void> | void;
+type Take = (store: Store, word: Word) => Promise<void> | void;
 
 /** The longest status, in UTF-16 units; the rest is cut off. */
 const MOST_STATUS = 512;
@@ -35,52 +35,52 @@ const MOST_ERRNO = 4095;
 
 /** Handles the words of one datagram, in the table's order. Words that are not in it are ignored. */
 export const takeOtherWords = async (
-  memory: Memory,
+  store: Store,
   worker: Worker,
   said: ReadonlyMap<string, string>,
   event: EventOf<"datagram">,
 ): Promise<void> => {
   for (const [name, take] of WORDS) {
     const value = said.get(name);
-    if (value !== undefined) await take(memory, { value, worker, event });
+    if (value !== undefined) await take(store, { value, worker, event });
   }
   const odd = oddWord(said, KNOWN);
-  if (odd !== null) sayOnce(memory, worker, { channel: "notify", words: odd }, event.deliveredAt);
+  if (odd !== null) sayOnce(store, worker, { channel: "notify", words: odd }, event.deliveredAt);
 };
 
 const WORDS: readonly (readonly [string, Take])[] = [
-  ["MAINPID", (memory, word) => takeMainPid(memory, word)],
-  ["RELOADING", (memory, word) => takeReloading(memory, word)],
-  ["READY", (memory, word) => takeReloaded(memory, word)],
-  ["STOPPING", (memory, word) => takeStopping(memory, word)],
-  ["STATUS", (memory, word) => takeStatus(memory, word)],
-  ["ERRNO", (memory, word) => takeErrno(memory, word)],
-  ["EXTEND_TIMEOUT_USEC", (memory, word) => takeExtension(memory, word)],
-  ["WATCHDOG_USEC", (memory, word) => takePeriod(memory, word)],
-  ["WATCHDOG", (memory, word) => takeTrigger(memory, word)],
+  ["MAINPID", (store, word) => takeMainPid(store, word)],
+  ["RELOADING", (store, word) => takeReloading(store, word)],
+  ["READY", (store, word) => takeReloaded(store, word)],
+  ["STOPPING", (store, word) => takeStopping(store, word)],
+  ["STATUS", (store, word) => takeStatus(store, word)],
+  ["ERRNO", (store, word) => takeErrno(store, word)],
+  ["EXTEND_TIMEOUT_USEC", (store, word) => takeExtension(store, word)],
+  ["WATCHDOG_USEC", (store, word) => takePeriod(store, word)],
+  ["WATCHDOG", (store, word) => takeTrigger(store, word)],
 ];
 
 const KNOWN: ReadonlySet<string> = new Set(WORDS.map(([name]) => name));
 
-const saidBy = (memory: Memory, { worker }: Word): WorkerReport => memory.reports.get(worker.id) ?? {};
+const saidBy = (store: Store, { worker }: Word): WorkerReport => store.reports.get(worker.id) ?? {};
 
-const takeStatus = (memory: Memory, word: Word): void => {
+const takeStatus = (store: Store, word: Word): void => {
   const { worker, event } = word;
   if (!isText(event.bytes, "STATUS="))
-    return log(memory, "debug", `Worker ${worker.id} said a status that is not UTF-8; ignored`);
+    return log(store, "debug", `Worker ${worker.id} said a status that is not UTF-8; ignored`);
   // Escaped, so that it is harmless in a terminal, a log and a client's screen.
   const text = printable(word.value.slice(0, MOST_STATUS));
-  const before = saidBy(memory, word);
+  const before = saidBy(store, word);
   if (text === (before.status ?? "")) return;
   const { notedAt, notedIn } = before;
   const isNoted =
     notedAt === undefined || notedIn !== worker.kind || event.deliveredAt >= notedAt + NOTE_EVERY_MS[worker.kind];
   const noted = isNoted ? { notedAt: event.deliveredAt, notedIn: worker.kind } : {};
-  rememberReport(memory, worker.id, { ...before, status: text, ...noted });
+  saveReport(store, worker.id, { ...before, status: text, ...noted });
   if (!isNoted) return;
   const { id, generation, pid } = worker;
   const status = { kind: "workerStatus", worker: id, generation, pid: pid ?? 0, status: text } as const;
-  memory.events.add(status, wallTime(memory.facts, event.deliveredAt));
+  store.events.add(status, wallTime(store.facts, event.deliveredAt));
 };
 
 /** Whether the line with this beginning is UTF-8. */
@@ -95,97 +95,97 @@ const isText = (bytes: Uint8Array, beginning: string): boolean => {
   }
 };
 
-const takeErrno = (memory: Memory, word: Word): void => {
+const takeErrno = (store: Store, word: Word): void => {
   const errno = wholeNumber(word.value);
-  const before = saidBy(memory, word);
+  const before = saidBy(store, word);
   if (errno === null || errno > MOST_ERRNO || errno === before.errno) return;
   const { worker, event } = word;
-  if (errno === 0) return rememberReport(memory, worker.id, { ...before, errno });
+  if (errno === 0) return saveReport(store, worker.id, { ...before, errno });
   const { suppressed, next } = limitRate(before.failures, event.deliveredAt, MOST_TOLD);
-  rememberReport(memory, worker.id, { ...before, errno, failures: next });
+  saveReport(store, worker.id, { ...before, errno, failures: next });
   if (suppressed === null) return;
   const { id, pid } = worker;
   const reason = describeErrno(errno);
-  recordEvent(memory, { kind: "workerErrno", worker: id, pid, errno, reason, more: suppressed }, event.deliveredAt);
+  recordEvent(store, { kind: "workerErrno", worker: id, pid, errno, reason, more: suppressed }, event.deliveredAt);
 };
 
 /** Limit of reports per worker, because a worker can cause them at will. */
 const MOST_TOLD = { most: 5, perMs: 60_000 };
 
 /** Until the next READY=1. The worker serves meanwhile. */
-const takeReloading = (memory: Memory, word: Word): void => {
-  if (word.value === "1") rememberReport(memory, word.worker.id, { ...saidBy(memory, word), reloading: true });
+const takeReloading = (store: Store, word: Word): void => {
+  if (word.value === "1") saveReport(store, word.worker.id, { ...saidBy(store, word), reloading: true });
 };
 
-const takeReloaded = (memory: Memory, word: Word): void => {
-  const { reloading, ...others } = saidBy(memory, word);
-  if (reloading === true && word.value === "1") rememberReport(memory, word.worker.id, others);
+const takeReloaded = (store: Store, word: Word): void => {
+  const { reloading, ...others } = saidBy(store, word);
+  if (reloading === true && word.value === "1") saveReport(store, word.worker.id, others);
 };
 
 /** The worker ends by itself, and has the same time for that as if it were stopped. */
-const takeStopping = (memory: Memory, { value, worker, event }: Word): void => {
-  if (value === "1") memory.advance({ kind: "leaving", now: event.deliveredAt, worker: worker.id });
+const takeStopping = (store: Store, { value, worker, event }: Word): void => {
+  if (value === "1") store.advance({ kind: "leaving", now: event.deliveredAt, worker: worker.id });
 };
 
-const takeExtension = (memory: Memory, { value, worker, event }: Word): void => {
+const takeExtension = (store: Store, { value, worker, event }: Word): void => {
   const byMs = milliseconds(value);
   if (byMs === null || byMs === 0) return;
   const until = event.happenedAt + Math.min(byMs, LONGEST_MS);
-  memory.advance({ kind: "extended", now: event.deliveredAt, worker: worker.id, until });
+  store.advance({ kind: "extended", now: event.deliveredAt, worker: worker.id, until });
 };
 
 /** Changes the period of its watchdog, if it has one. */
-const takePeriod = (memory: Memory, word: Word): void => {
+const takePeriod = (store: Store, word: Word): void => {
   const { worker } = word;
   const period = milliseconds(word.value);
-  const isWatched = memory.core.generations[worker.generation]?.spec.liveness?.kind === "watchdog";
+  const isWatched = store.core.generations[worker.generation]?.spec.liveness?.kind === "watchdog";
   if (period === null || period === 0 || !isWatched) return;
   const watchdogMs = Math.ceil(Math.min(period, MOST_PERIOD_MS));
-  rememberReport(memory, worker.id, { ...saidBy(memory, word), watchdogMs });
-  if (findWorker(memory.core.workers, worker.id)?.kind === "ready")
-    memory.batch.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
+  saveReport(store, worker.id, { ...saidBy(store, word), watchdogMs });
+  if (findWorker(store.core.workers, worker.id)?.kind === "ready")
+    store.batch.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
 };
 /** The keeper's field for it has 32 bits. */
 const MOST_PERIOD_MS = 0xffffffff;
 
 /** The keeper handles WATCHDOG=1. With `trigger` a worker that found itself broken asks to be replaced. */
-const takeTrigger = (memory: Memory, { value, worker, event }: Word): void => {
+const takeTrigger = (store: Store, { value, worker, event }: Word): void => {
   if (value !== "trigger") return;
   const reason = { kind: "watchdog", afterMs: null } as const;
-  memory.advance({ kind: "evict", now: event.deliveredAt, worker: worker.id, reason });
+  store.advance({ kind: "evict", now: event.deliveredAt, worker: worker.id, reason });
 };
 
-const takeMainPid = async (memory: Memory, { value, worker, event }: Word): Promise<void> => {
+const takeMainPid = async (store: Store, { value, worker, event }: Word): Promise<void> => {
   const pid = wholeNumber(value);
   if (pid === null || pid === worker.pid) return;
-  const main = await mainProcess(memory, worker, pid);
+  const main = await mainProcess(store, worker, pid);
   if (typeof main === "string") {
-    const before = memory.reports.get(worker.id) ?? {};
+    const before = store.reports.get(worker.id) ?? {};
     const { suppressed, next } = limitRate(before.mains, event.deliveredAt, MOST_TOLD);
-    rememberReport(memory, worker.id, { ...before, mains: next });
+    saveReport(store, worker.id, { ...before, mains: next });
     if (suppressed === null) return;
     const more = suppressed === 0 ? "" : `, and ${suppressed} more before it`;
     const message = `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored${more}`;
-    return log(memory, "warning", message);
+    return log(store, "warning", message);
   }
-  memory.batch.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
+  store.batch.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
 };
 
 /** The keeper could not watch the process that a worker named as its main process. */
-export const atFollowFailure = (memory: Memory, { id, step, errno }: EventOf<"failed">): void =>
+export const atFollowFailure = (store: Store, { id, step, errno }: EventOf<"failed">): void =>
   log(
-    memory,
+    store,
     "warning",
     `The main process that worker ${id} named (MAINPID=) cannot be watched: ${step}: ${describeErrno(errno)}; it stays as it was`,
   );
 
 /** A worker's watchdog expired. */
-export const atWatchdogExpired = (memory: Memory, event: EventOf<"watchdogExpired">): void => {
+export const atWatchdogExpired = (store: Store, event: EventOf<"watchdogExpired">): void => {
   const { worker, periodMs, strangers, stranger, deliveredAt } = event;
-  if (findWorker(memory.core.workers, worker)?.kind !== "ready") return;
+  if (findWorker(store.core.workers, worker)?.kind !== "ready") return;
   if (strangers > 0)
-    recordEvent(memory, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
-  memory.advance({ kind: "evict", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
+    recordEvent(store, { kind: "watchdogRefused", worker, times: strangers, pid: stranger }, deliveredAt);
+  store.advance({ kind: "evict", now: deliveredAt, worker, reason: { kind: "watchdog", afterMs: periodMs } });
 };
 
 const wholeNumber = (text: string): number | null => {

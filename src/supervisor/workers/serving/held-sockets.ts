@@ -10,7 +10,7 @@ import type { OpenSockets, ProcessTree } from "../../os/process-tree.ts";
 import type { BoundSocket } from "../../os/processes.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../os/sockaddr.ts";
 import { type Listener, listenersOf } from "../../sockets/listeners.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { isNamedBy, nameOfWorker } from "../notify/ownership.ts";
 
 /** Limits for one worker: its processes, and the descriptors of all of them together. */
@@ -29,32 +29,32 @@ export type Tree = { readonly processes: readonly Seen[]; readonly isWhole: bool
  * What is wrong with the sockets of a ready worker; null: nothing, nothing visible, or nothing that matters to its
  * program.
  */
-export const judge = async (memory: Memory, worker: Worker, sender: number | null): Promise<SocketFinding | null> => {
-  const listeners = listenersOf(memory);
-  const processes = memory.platform.processTree;
-  const tree = await lookAt(memory, worker, { processes, listeners });
+export const judge = async (store: Store, worker: Worker, sender: number | null): Promise<SocketFinding | null> => {
+  const listeners = listenersOf(store);
+  const processes = store.platform.processTree;
+  const tree = await lookAt(store, worker, { processes, listeners });
   if (tree === null) return null;
   const missing = notHeld(tree, listeners);
   if (missing.length > 0 && !tree.isWhole) {
-    sayUnseen(memory, worker, missing);
+    sayUnseen(store, worker, missing);
     return null;
   }
   const finding =
     missing.length > 0
       ? findingOf(tree, listeners, elsewhere(processes, tree.processes, listeners))
       : judgeSender(processes, { tree, listeners, sender });
-  if (finding === null || memory.frontEnd.unheldSockets !== "warn") return finding;
+  if (finding === null || store.frontEnd.unheldSockets !== "warn") return finding;
   const { id, pid } = worker;
-  recordEvent(memory, { kind: "socketsNotHeld", worker: id, pid, sockets: finding }, memory.platform.monotonicNow());
+  recordEvent(store, { kind: "socketsNotHeld", worker: id, pid, sockets: finding }, store.platform.monotonicNow());
   return null;
 };
 
 /** What is unusual about the sockets of a worker that was not ready in time; null: nothing visible. */
-export const explain = async (memory: Memory, worker: Worker): Promise<SocketFinding | null> => {
-  const listeners = listenersOf(memory);
+export const explain = async (store: Store, worker: Worker): Promise<SocketFinding | null> => {
+  const listeners = listenersOf(store);
   if (worker.pid === null || listeners.length === 0) return null;
-  const processes = memory.platform.processTree;
-  const tree = await lookAt(memory, worker, { processes, listeners, all: true });
+  const processes = store.platform.processTree;
+  const tree = await lookAt(store, worker, { processes, listeners, all: true });
   if (tree === null || (!tree.isWhole && notHeld(tree, listeners).length > 0)) return null;
   const others = elsewhere(processes, tree.processes, listeners);
   const finding = findingOf(tree, listeners, others);
@@ -121,19 +121,19 @@ type Question = { readonly processes: ProcessTree; readonly listeners: readonly 
  * sockets are found; with `all`, every process. null: the main process has ended, which is reported separately.
  */
 export const lookAt = async (
-  memory: Memory,
+  store: Store,
   worker: Worker,
   { processes, listeners, all = false }: Question,
 ): Promise<Tree | null> => {
-  const { platform, facts } = memory;
+  const { platform, facts } = store;
   if (worker.pid === null) return null;
   const until = platform.monotonicNow() + MOST_MS;
   const walk = new Walk(processes, () => platform.monotonicNow() > until);
   const isDone = (): boolean => !all && notHeld(walk, listeners).length === 0;
   if (!walk.down(worker.pid, isDone)) return null;
   const table = platform.processes;
-  const name = nameOfWorker(memory, worker);
-  const known = new Set([platform.pid, ...allWorkers(memory.core.workers).map(({ pid }) => pid)]);
+  const name = nameOfWorker(store, worker);
+  const known = new Set([platform.pid, ...allWorkers(store.core.workers).map(({ pid }) => pid)]);
   // Orphans of an adopted worker are reparented to the parent of that worker.
   const reapers = new Set([facts.pid, platform.lineage(worker.pid)?.parent ?? facts.pid]);
   for (const orphan of [...reapers].flatMap((reaper) => processes.children(reaper))) {
@@ -232,12 +232,12 @@ const shown = ({ type, at }: BoundSocket): string => {
 };
 
 /** Once per generation, because a program with other rights has them in every worker. */
-const sayUnseen = (memory: Memory, worker: Worker, missing: readonly Listener[]): void => {
-  if (!isFirst(memory, "socketsUnseen", worker.generation)) return;
+const sayUnseen = (store: Store, worker: Worker, missing: readonly Listener[]): void => {
+  if (!isFirst(store, "socketsUnseen", worker.generation)) return;
   const { id, pid } = worker;
   recordEvent(
-    memory,
+    store,
     { kind: "socketsUnseen", worker: id, pid, sockets: missing.map(named) },
-    memory.platform.monotonicNow(),
+    store.platform.monotonicNow(),
   );
 };

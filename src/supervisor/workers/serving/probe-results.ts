@@ -4,7 +4,7 @@ import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
 import { processId } from "../../state/process-ids.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { probedBy } from "../start/probes.ts";
 import { whyNotServing } from "./serving.ts";
 
@@ -15,44 +15,39 @@ type Found = Pick<Extract<CoreEvent, { kind: "probed" }>, "verdict" | "detail">;
 const decoder = new TextDecoder();
 
 /** Takes a probe's result (keeper/helpers/probe.h): `ok`, or `no ` or `unsure ` and the reason. */
-export const takeProbeResult = (
-  memory: Memory,
-  probe: number,
-  said: Uint8Array,
-  times: Times,
-): Promise<void> | void => {
+export const takeProbeResult = (store: Store, probe: number, said: Uint8Array, times: Times): Promise<void> | void => {
   const [, verdict = "no", detail = ""] = /^(ok|no|unsure)(?: (.*))?$/.exec(decoder.decode(said)) ?? [];
   // The pattern allows only these three.
-  return tellCore(memory, probe, { verdict: verdict as Found["verdict"], detail }, times);
+  return tellCore(store, probe, { verdict: verdict as Found["verdict"], detail }, times);
 };
 
 /** A probe's process is gone. If it has reported its result, this has no effect. */
-export const probeIsGone = (memory: Memory, probe: number, times: Times): void => {
+export const probeIsGone = (store: Store, probe: number, times: Times): void => {
   // A failed probe is passed on without anything to wait for.
-  void tellCore(memory, probe, { verdict: "no", detail: "could not be probed" }, times);
-  memory.probed.delete(probe);
+  void tellCore(store, probe, { verdict: "no", detail: "could not be probed" }, times);
+  store.probed.delete(probe);
 };
 
 const tellCore = (
-  memory: Memory,
+  store: Store,
   probe: number,
   { verdict, detail }: Found,
   { happenedAt, deliveredAt }: Times,
 ): Promise<void> | void => {
-  const worker = probedBy(memory, probe);
+  const worker = probedBy(store, probe);
   if (!worker || worker.kind === "stopping" || worker.probing?.nextAt !== null) return;
-  if (verdict !== "ok") log(memory, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
+  if (verdict !== "ok") log(store, "debug", `The probe of worker ${worker.id} found that it ${detail}`);
   const found = { now: deliveredAt, at: happenedAt, worker: worker.id, probe, verdict, detail };
-  const waiting = verdict === "ok" ? whyNotServing(memory, worker) : null;
-  if (!waiting) return memory.advance({ kind: "probed", ...found });
-  return waiting.then((sockets) => memory.advance({ kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
+  const waiting = verdict === "ok" ? whyNotServing(store, worker) : null;
+  if (!waiting) return store.advance({ kind: "probed", ...found });
+  return waiting.then((sockets) => store.advance({ kind: "probed", ...found, ...(sockets ? { sockets } : {}) }));
 };
 
 /** Running probes that the keeper does not know have failed. */
-export const reconcileProbes = (memory: Memory, known: ReadonlySet<number>, now: number): void => {
-  for (const worker of allWorkers(memory.core.workers)) {
+export const reconcileProbes = (store: Store, known: ReadonlySet<number>, now: number): void => {
+  for (const worker of allWorkers(store.core.workers)) {
     const probing = worker.kind === "stopping" ? null : worker.probing;
     if (!probing || probing.nextAt !== null || known.has(processId("probe", probing.probe))) continue;
-    probeIsGone(memory, probing.probe, { happenedAt: now, deliveredAt: now });
+    probeIsGone(store, probing.probe, { happenedAt: now, deliveredAt: now });
   }
 };

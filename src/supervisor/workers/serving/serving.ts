@@ -7,7 +7,7 @@ import type { Spec } from "../../../core/model/spec.ts";
 import type { SocketFinding, Worker, WorkerId } from "../../../core/model/worker.ts";
 import { dueWorkers } from "../../../core/model/workers.ts";
 import { type Listener, listenersOf } from "../../sockets/listeners.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { explain, judge } from "./held-sockets.ts";
 
 type Handled = Promise<void> | void;
@@ -16,10 +16,10 @@ type Said = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number
 
 /** A worker reports readiness: passes it to the core by `take`, with what is wrong with its sockets. */
 export const takeReady = (
-  memory: Memory,
+  store: Store,
   worker: Worker,
   { sender, now, at, sign }: Said,
-  take: (event: WorkerReady) => void = memory.advance,
+  take: (event: WorkerReady) => void = store.advance,
 ): Handled => {
   const tell = (sockets: SocketFinding | null): void => {
     const event: Own<WorkerReady> = { kind: "workerReady", worker: worker.id, now, at };
@@ -27,18 +27,18 @@ export const takeReady = (
     if (sockets) event.sockets = sockets;
     take(event);
   };
-  const spec = memory.core.generations[worker.generation]?.spec;
+  const spec = store.core.generations[worker.generation]?.spec;
   const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe";
-  if (!counts || holdsAll(memory, worker, sender)) return tell(null);
-  return judge(memory, worker, sender).then(tell);
+  if (!counts || holdsAll(store, worker, sender)) return tell(null);
+  return judge(store, worker, sender).then(tell);
 };
 
 /** What is wrong with the sockets of a worker whose probe succeeded; null: nothing. */
-export const whyNotServing = (memory: Memory, worker: Worker): Promise<SocketFinding | null> | null =>
-  worker.kind !== "starting" || holdsAll(memory, worker, null) ? null : judge(memory, worker, null);
+export const whyNotServing = (store: Store, worker: Worker): Promise<SocketFinding | null> | null =>
+  worker.kind !== "starting" || holdsAll(store, worker, null) ? null : judge(store, worker, null);
 
 /** Whether the start deadline of a worker has passed. */
-export const someAreDue = ({ core }: Memory, now: number): boolean => {
+export const someAreDue = ({ core }: Store, now: number): boolean => {
   for (const worker of dueWorkers(core.workers, now)) if (isDue(worker, now)) return true;
   return false;
 };
@@ -47,35 +47,35 @@ const isDue = (worker: Worker, now: number): boolean =>
   worker.kind === "starting" && worker.readyBy !== null && worker.readyBy <= now;
 
 /** Passes a tick to the core, with what is wrong with the sockets of workers whose start deadline has passed. */
-export const takeTick = async (memory: Memory, now: number): Promise<void> => {
+export const takeTick = async (store: Store, now: number): Promise<void> => {
   const sockets: Record<WorkerId, SocketFinding> = {};
   let examined = 0;
-  for (const worker of dueWorkers(memory.core.workers, now)) {
+  for (const worker of dueWorkers(store.core.workers, now)) {
     if (!isDue(worker, now)) continue;
-    const isReady = specOf(memory, worker)?.readiness.kind === "delay";
-    if (isReady && holdsAll(memory, worker, null)) continue;
+    const isReady = specOf(store, worker)?.readiness.kind === "delay";
+    if (isReady && holdsAll(store, worker, null)) continue;
     // If many are late, examining the first of them is enough.
     if (!isReady && ++examined > MOST_EXAMINED) continue;
-    const found = isReady ? await judge(memory, worker, null) : await explain(memory, worker);
+    const found = isReady ? await judge(store, worker, null) : await explain(store, worker);
     if (found) sockets[worker.id] = found;
   }
-  memory.advance({ kind: "tick", now, ...(Object.keys(sockets).length > 0 ? { sockets } : {}) });
+  store.advance({ kind: "tick", now, ...(Object.keys(sockets).length > 0 ? { sockets } : {}) });
 };
 const MOST_EXAMINED = 4;
 
-const specOf = ({ core }: Memory, { generation }: Worker): Spec | undefined => core.generations[generation]?.spec;
+const specOf = ({ core }: Store, { generation }: Worker): Spec | undefined => core.generations[generation]?.spec;
 
 /**
  * Whether a worker holds all sockets at the descriptors that it was given. The process that reported for it is also
  * checked, in part.
  */
-const holdsAll = (memory: Memory, worker: Worker, sender: number | null): boolean => {
+const holdsAll = (store: Store, worker: Worker, sender: number | null): boolean => {
   const { pid } = worker;
-  if (pid === null || specOf(memory, worker)?.socketsOptional === true) return true;
-  const { platform } = memory;
+  if (pid === null || specOf(store, worker)?.socketsOptional === true) return true;
+  const { platform } = store;
   const holds = (holder: number, { fd, inode }: Listener): boolean =>
     platform.descriptorTarget(holder, fd) === `socket:[${inode}]`;
-  const listeners = listenersOf(memory);
+  const listeners = listenersOf(store);
   if (!listeners.every((listener) => holds(pid, listener))) return false;
   const isOther = sender !== null && sender !== pid;
   return !isOther || listeners.length === 0 || listeners.some((listener) => holds(sender, listener));

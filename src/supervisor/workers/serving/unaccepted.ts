@@ -6,8 +6,8 @@ import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { isFirst } from "../../events/once.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { SOCK_STREAM } from "../../os/sockaddr.ts";
-import { rememberLook } from "../../state/remember.ts";
-import type { Memory } from "../../state/store.ts";
+import { saveLook } from "../../state/save.ts";
+import type { Store } from "../../state/store.ts";
 import { acceptingListeners, lookedAt } from "./accepting.ts";
 import { addressesOf, type Elsewhere, elsewhere, lookAt, named } from "./held-sockets.ts";
 
@@ -31,46 +31,46 @@ type Doubt = {
 export type LookEnd = { readonly generation: GenerationNumber; readonly warning: string | null };
 
 /** Looks whether a worker accepts. Returns null until the last look, which decides. */
-export const takeLook = async (memory: Memory, now: number): Promise<LookEnd | null> => {
-  const { look } = memory;
+export const takeLook = async (store: Store, now: number): Promise<LookEnd | null> => {
+  const { look } = store;
   if (look === null) return null;
-  const worker = lookedAt(memory, look.generation);
-  const doubt = worker ? await doubtOf(memory, worker) : null;
+  const worker = lookedAt(store, look.generation);
+  const doubt = worker ? await doubtOf(store, worker) : null;
   const waited = doubt !== null && doubt.waiting > 0 ? look.waited + 1 : 0;
   if (doubt !== null && now < look.until) {
-    rememberLook(memory, { ...look, at: Math.min(now + BETWEEN_LOOKS_MS, look.until), waited });
+    saveLook(store, { ...look, at: Math.min(now + BETWEEN_LOOKS_MS, look.until), waited });
     return null;
   }
-  rememberLook(memory, null);
+  saveLook(store, null);
   const isSure = doubt !== null && (doubt.idle || waited >= LOOKS_WITH_WAITING);
   const { generation } = look;
-  return { generation, warning: worker && isSure ? warn(memory, generation, { worker, doubt, now }) : null };
+  return { generation, warning: worker && isSure ? warn(store, generation, { worker, doubt, now }) : null };
 };
 
 type Warning = { readonly worker: Worker; readonly doubt: Doubt; readonly now: number };
 
 /** Reports it once, and returns the sentence. */
 const warn = (
-  memory: Memory,
+  store: Store,
   generation: GenerationNumber,
   { worker: { id, pid }, doubt, now }: Warning,
 ): string | null => {
-  if (!isFirst(memory, "socketsUnaccepted", generation)) return null;
+  if (!isFirst(store, "socketsUnaccepted", generation)) return null;
   const { sockets, listens, waiting } = doubt;
   const event: SupervisorEvent = { kind: "socketsUnaccepted", worker: id, pid, sockets, listens, waiting };
-  recordEvent(memory, event, now);
+  recordEvent(store, event, now);
   return describeSupervisorEvent(event);
 };
 
 /** null: it is seen to accept, or listens nowhere else, or it is not completely visible. */
-const doubtOf = async (memory: Memory, worker: Worker): Promise<Doubt | null> => {
+const doubtOf = async (store: Store, worker: Worker): Promise<Doubt | null> => {
   const { pid } = worker;
-  const listeners = acceptingListeners(memory);
+  const listeners = acceptingListeners(store);
   if (pid === null || listeners.length === 0) return null;
-  const processes = memory.platform.processTree;
-  const tree = await lookAt(memory, worker, { processes, listeners, all: true });
+  const processes = store.platform.processTree;
+  const tree = await lookAt(store, worker, { processes, listeners, all: true });
   if (!tree?.isWhole) return null;
-  const others = elsewhere(processes, tree.processes, listeners).filter((other) => isPublic(memory, other));
+  const others = elsewhere(processes, tree.processes, listeners).filter((other) => isPublic(store, other));
   if (others.length === 0) return null;
   const waits = tree.processes.map((process) => processes.waits(process.pid));
   const queues = processes.queues(pid, new Set(listeners.map(({ inode }) => inode)));
@@ -89,7 +89,7 @@ const doubtOf = async (memory: Memory, worker: Worker): Promise<Doubt | null> =>
 };
 
 /** Not one of crank's own sockets, and not on the loopback, where debuggers and metrics listen. */
-const isPublic = (memory: Memory, { inode, bound: { type, at } }: Elsewhere): boolean => {
-  if (type !== SOCK_STREAM || "path" in at || [...memory.inodes.values()].includes(inode)) return false;
+const isPublic = (store: Store, { inode, bound: { type, at } }: Elsewhere): boolean => {
+  if (type !== SOCK_STREAM || "path" in at || [...store.inodes.values()].includes(inode)) return false;
   return !/^(127\.|::1$|::ffff:127\.)/.test(at.host);
 };

@@ -5,14 +5,14 @@ import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { helperProcess } from "../../os/helper-process.ts";
 import { signalName } from "../../os/signals.ts";
 import { processId } from "../../state/process-ids.ts";
-import { nextRequest } from "../../state/remember.ts";
-import type { Memory } from "../../state/store.ts";
+import { nextRequest } from "../../state/save.ts";
+import type { Store } from "../../state/store.ts";
 
 /** Runs a command line in a shell. The front end is told only if it fails. */
-export const runHelperCommand = (memory: Memory, commandLine: string): void =>
-  memory.batch.command(
+export const runHelperCommand = (store: Store, commandLine: string): void =>
+  store.batch.command(
     helperProcess({
-      worker: processId("helperCommand", nextRequest(memory)),
+      worker: processId("helperCommand", nextRequest(store)),
       file: "/bin/sh",
       args: ["sh", "-c", commandLine],
       cwd: "",
@@ -21,11 +21,11 @@ export const runHelperCommand = (memory: Memory, commandLine: string): void =>
 
 /** A helper command has ended, or could not be started. */
 export const helperCommandIsGone = (
-  memory: Memory,
+  store: Store,
   event: Extract<KeeperEvent, { kind: "exited" | "spawnFailed" }>,
 ): void => {
   const how = howItFailed(event);
-  if (how !== null) memory.frontEnd.helperCommandFailed?.(memory, how);
+  if (how !== null) store.frontEnd.helperCommandFailed?.(store, how);
 };
 
 const howItFailed = (event: Extract<KeeperEvent, { kind: "exited" | "spawnFailed" }>): string | null => {

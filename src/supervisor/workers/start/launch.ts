@@ -11,7 +11,7 @@ import { bindHandle } from "../../state/handles.ts";
 import type { LeftWorker } from "../../state/parts/adoption.ts";
 import type { StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Settings } from "../../state/settings.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { startPlace } from "./pins.ts";
 import { storeLimit } from "./stored-descriptors.ts";
 
@@ -28,22 +28,22 @@ export type Start = {
 };
 
 /** The command that starts a worker. */
-export const spawnCommand = (memory: Memory, settings: Settings, start: Start): Command => {
+export const spawnCommand = (store: Store, settings: Settings, start: Start): Command => {
   const { worker, generation, stored } = start;
   const { spec } = generation;
-  const place = startPlace(memory, generation, worker.id, memory.platform.monotonicNow());
+  const place = startPlace(store, generation, worker.id, store.platform.monotonicNow());
   const handles = [...settings.binds.map((_, index) => bindHandle(index)), ...stored.map(({ handle }) => handle)];
   const notifyFd = FIRST_FD + handles.length;
   const notifyPath = notifySocketPath(settings, worker.id);
   const isInput = isNotifyInput(settings);
-  const env = workerEnvironment(memory, settings, start, { notifyFd: isInput ? STDIN : notifyFd, notifyPath });
+  const env = workerEnvironment(store, settings, start, { notifyFd: isInput ? STDIN : notifyFd, notifyPath });
   const connection = commandSocket(settings, notifyFd + 1);
   if (connection.connectFd > 0) env.set("EINHORN_SOCK_FD", String(connection.connectFd));
   const level = niceLevel(settings);
   // The time that it has from its stop signal on, to plan its drain.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   if (spec.liveness?.kind === "watchdog") env.set("WATCHDOG_USEC", String(spec.liveness.periodMs * 1000));
-  for (const [name, value] of userVariables(spec, workingDirectory(memory, spec, place.cwd))) env.set(name, value);
+  for (const [name, value] of userVariables(spec, workingDirectory(store, spec, place.cwd))) env.set(name, value);
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
   for (const [name, value] of Object.entries(spec.env)) {
     if (value !== null) env.set(name, value);
@@ -77,13 +77,13 @@ export const spawnCommand = (memory: Memory, settings: Settings, start: Start): 
       (spec.noNewPrivs === true ? SPAWN_FLAGS.noNewPrivs : 0) |
       sessionFlag(settings) |
       (level === null ? 0 : SPAWN_FLAGS.niceLevel),
-    ...lineMarks(memory, settings, worker),
+    ...lineMarks(store, settings, worker),
     ...connection,
   };
 };
 
 /** The path as given, with links, as long as it leads there. */
-const workingDirectory = ({ platform }: Memory, { cwd }: Spec, real: string): string =>
+const workingDirectory = ({ platform }: Store, { cwd }: Spec, real: string): string =>
   cwd === real || platform.realPath(cwd) === real ? cwd : real;
 
 /** Variables about the user and the directory (systemd.exec(5), "Environment variables in spawned processes"). */
@@ -121,7 +121,7 @@ const niceLevel = ({ extras }: Settings): number | null =>
 
 /** How the worker's lines are marked. */
 const lineMarks = (
-  { facts }: Memory,
+  { facts }: Store,
   settings: Settings,
   { id, generation }: Worker,
 ): { readonly prefix: string; readonly json: string } => ({
@@ -131,12 +131,12 @@ const lineMarks = (
 
 /** The command that adopts a worker of a killed crank, whose settings are `before`. */
 export const adoptCommand = (
-  memory: Memory,
+  store: Store,
   { settings, before, keeper }: { readonly settings: Settings; readonly before: Settings; readonly keeper: number },
   worker: Worker,
   { pid, startTime, output }: LeftWorker,
 ): Command => {
-  const spec = memory.core.generations[worker.generation]?.spec;
+  const spec = store.core.generations[worker.generation]?.spec;
   return {
     kind: "adopt",
     worker: worker.id,
@@ -146,10 +146,10 @@ export const adoptCommand = (
     generation: worker.generation,
     flags: sessionFlag(before),
     output: output ?? UNCHANGED,
-    notifyFd: FIRST_FD + before.binds.length + (memory.store.startedWith[worker.id] ?? 0),
+    notifyFd: FIRST_FD + before.binds.length + (store.descriptorStore.startedWith[worker.id] ?? 0),
     notifyPath: notifySocketPath(before, worker.id),
     identity: spec?.user ? [spec.user.uid, spec.user.gid] : [],
-    ...lineMarks(memory, settings, worker),
+    ...lineMarks(store, settings, worker),
   };
 };
 
@@ -162,7 +162,7 @@ const deathSignal = ({ extras }: Settings): number => (extras?.deathSignal ? sig
 const sessionFlag = ({ workerInput }: Settings): number => (workerInput === "inherit" ? 0 : SPAWN_FLAGS.group);
 
 const workerEnvironment = (
-  memory: Memory,
+  store: Store,
   settings: Settings,
   { worker, generation: { spec }, stored }: Start,
   notify: { notifyFd: number; notifyPath: string },
@@ -173,14 +173,14 @@ const workerEnvironment = (
     ["LISTEN_FDNAMES", [...settings.binds, ...stored].map(({ name }) => name).join(":")],
     ["EINHORN_FDS", String(FIRST_FD)],
     ["EINHORN_FD_COUNT", String(count)],
-    ["EINHORN_MASTER_PID", String(memory.facts.pid)],
+    ["EINHORN_MASTER_PID", String(store.facts.pid)],
     ["EINHORN_CHILD_INDEX", String(worker.index)],
     ["NOTIFY_FD", String(notify.notifyFd)],
     ["CRANK_GENERATION", String(worker.generation)],
     ["CRANK_WORKER", String(worker.id)],
   ]);
   for (let index = 0; index < count; index++) env.set(`EINHORN_FD_${index}`, String(FIRST_FD + index));
-  const limit = storeLimit(memory, spec);
+  const limit = storeLimit(store, spec);
   if (limit > 0) env.set("FDSTORE", String(limit));
   if (notify.notifyPath !== "") env.set("NOTIFY_SOCKET", notify.notifyPath);
   if (settings.control?.address.kind === "unix") env.set("EINHORN_SOCK_PATH", settings.control.address.path);

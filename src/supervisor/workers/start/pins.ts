@@ -7,17 +7,17 @@ import type { GenerationNumber } from "../../../core/model/worker.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import type { Platform } from "../../os/platform.ts";
 import { programPath } from "../../os/program-path.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 
 /** The state with its new generations resolved. */
-export const withPins = (memory: Memory, before: State, state: State): State => {
+export const withPins = (store: Store, before: State, state: State): State => {
   if (state.generations === before.generations) return state;
   const isNew = ({ number, spec }: Generation): boolean => !spec.resolved && !before.generations[number];
   const fresh = Object.values(state.generations).filter(isNew);
   if (fresh.length === 0) return state;
   const newest = state.history.at(-1)?.spec;
   const pinned = fresh.map((generation): [GenerationNumber, Generation] => {
-    const spec = { ...generation.spec, resolved: resolve(memory, generation.spec) };
+    const spec = { ...generation.spec, resolved: resolve(store, generation.spec) };
     return [generation.number, { ...generation, spec: sharedSpec(spec, newest) }];
   });
   return { ...state, generations: { ...state.generations, ...Object.fromEntries(pinned) } };
@@ -27,10 +27,10 @@ export const withPins = (memory: Memory, before: State, state: State): State => 
  * Resolves directory and command. A path that leads nowhere stays as given: the start fails with an error that names
  * it.
  */
-const resolve = (memory: Memory, spec: Spec): Resolved => {
-  const { platform } = memory;
+const resolve = (store: Store, spec: Spec): Resolved => {
+  const { platform } = store;
   const cwd = spec.cwd === "" ? "" : (platform.realPath(spec.cwd) ?? spec.cwd);
-  const path = commandPath(memory, spec);
+  const path = commandPath(store, spec);
   const file = withoutLinks(platform, path);
   const name = inRealDirectory(platform, path);
   const isCalledByLink = spec.command[0]?.startsWith("/") === true && baseOf(file) !== baseOf(path) && name !== path;
@@ -38,8 +38,8 @@ const resolve = (memory: Memory, spec: Spec): Resolved => {
 };
 
 /** The path of the command's file. */
-const commandPath = (memory: Memory, { command, cwd, callerCwd }: Spec): string => {
-  const { platform, settings } = memory;
+const commandPath = (store: Store, { command, cwd, callerCwd }: Spec): string => {
+  const { platform, settings } = store;
   const [program = ""] = command;
   const isRelative = !program.startsWith("/") && program.includes("/");
   const places = isRelative && cwd !== "" ? [callerCwd, settings?.cwd] : [];
@@ -47,7 +47,7 @@ const commandPath = (memory: Memory, { command, cwd, callerCwd }: Spec): string 
     const path = `${place === "/" ? "" : place}/${program}`;
     if (place !== undefined && platform.isExecutable(path)) return path;
   }
-  return programPath(memory, program, cwd);
+  return programPath(store, program, cwd);
 };
 
 /**
@@ -69,39 +69,39 @@ const inRealDirectory = (platform: Platform, path: string): string => {
 
 const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-const isThere = ({ platform }: Memory, cwd: string): boolean => cwd === "" || platform.realPath(cwd) !== null;
+const isThere = ({ platform }: Store, cwd: string): boolean => cwd === "" || platform.realPath(cwd) !== null;
 
 /**
  * Where a worker of this generation is started: where it was deployed. If that is gone, where the given path leads now,
  * which is reported.
  */
-export const startPlace = (memory: Memory, { number, spec }: Generation, worker: number, now: number): Resolved => {
+export const startPlace = (store: Store, { number, spec }: Generation, worker: number, now: number): Resolved => {
   const { resolved } = spec;
-  if (!resolved) return { cwd: spec.cwd, file: commandPath(memory, spec) };
+  if (!resolved) return { cwd: spec.cwd, file: commandPath(store, spec) };
   const gone = [
-    ...(isThere(memory, resolved.cwd) ? [] : [resolved.cwd]),
+    ...(isThere(store, resolved.cwd) ? [] : [resolved.cwd]),
     // Without a slash it is looked up in PATH when it is executed.
-    ...(memory.platform.isExecutable(resolved.file) || !resolved.file.startsWith("/") ? [] : [resolved.file]),
+    ...(store.platform.isExecutable(resolved.file) || !resolved.file.startsWith("/") ? [] : [resolved.file]),
   ];
   if (gone.length === 0) return resolved;
-  const again = resolve(memory, spec);
+  const again = resolve(store, spec);
   if (again.cwd === resolved.cwd && again.file === resolved.file) return resolved;
   const { cwd, file } = again;
-  recordEvent(memory, { kind: "releaseGone", generation: number, worker, gone: gone[0] ?? "", cwd, file }, now);
+  recordEvent(store, { kind: "releaseGone", generation: number, worker, gone: gone[0] ?? "", cwd, file }, now);
   return again;
 };
 
 /** The directory of a worker of this spec, for looking at it from outside. */
-export const directoryOf = (memory: Memory, { cwd, resolved }: Spec): string =>
-  resolved && isThere(memory, resolved.cwd) ? resolved.cwd : cwd;
+export const directoryOf = (store: Store, { cwd, resolved }: Spec): string =>
+  resolved && isThere(store, resolved.cwd) ? resolved.cwd : cwd;
 
 /** Why this spec cannot be run as it was, as the end of a sentence; null: no obstacle is known. */
-export const whyNotAgain = (memory: Memory, spec: Spec): string | null => {
+export const whyNotAgain = (store: Store, spec: Spec): string | null => {
   const { cwd, file } = spec.resolved ?? { cwd: spec.cwd, file: null };
-  if (!isThere(memory, cwd)) return `the directory ${cwd}, in which it ran, is gone`;
+  if (!isThere(store, cwd)) return `the directory ${cwd}, in which it ran, is gone`;
   // A program that was found in PATH may have been replaced: an interpreter that was updated.
   const isOwn = spec.command[0]?.includes("/") === true;
-  if (file !== null && isOwn && file.startsWith("/") && !memory.platform.isExecutable(file))
+  if (file !== null && isOwn && file.startsWith("/") && !store.platform.isExecutable(file))
     return `the program ${file}, which it ran, is gone`;
   return null;
 };

@@ -11,12 +11,12 @@ import { FOREIGN_VARIABLES, helperProcess, REPORT_FD } from "../../os/helper-pro
 import { SOCK_STREAM } from "../../os/sockaddr.ts";
 import { serviceSockets } from "../../sockets/listeners.ts";
 import { processId } from "../../state/process-ids.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 import { directoryOf } from "./pins.ts";
 
 /** The command that starts probe number `probe` of a worker. */
 export const probeCommand = (
-  memory: Memory,
+  store: Store,
   worker: Worker,
   { spec }: Generation,
   asked: Probe,
@@ -30,10 +30,10 @@ export const probeCommand = (
   const unset = own ? Object.keys(spec.env).filter((name) => spec.env[name] === null) : [];
   return helperProcess({
     worker: processId("probe", probe),
-    file: `${memory.facts.home}/bin/crank`,
-    args: ["crank-probe", String(asked.timeoutMs), ...question(memory, worker, asked)],
-    cwd: own ? directoryOf(memory, spec) : "/",
-    env: [...env, ...identityOf(memory, worker)],
+    file: `${store.facts.home}/bin/crank`,
+    args: ["crank-probe", String(asked.timeoutMs), ...question(store, worker, asked)],
+    cwd: own ? directoryOf(store, spec) : "/",
+    env: [...env, ...identityOf(store, worker)],
     unset: [...FOREIGN_VARIABLES, ...unset],
     notifyFd: REPORT_FD,
     identity: own && spec.user ? [spec.user.uid, spec.user.gid, ...spec.user.groups] : [],
@@ -41,26 +41,26 @@ export const probeCommand = (
   });
 };
 
-const identityOf = (memory: Memory, worker: Worker): (readonly [string, string])[] => [
+const identityOf = (store: Store, worker: Worker): (readonly [string, string])[] => [
   ["CRANK_WORKER_PID", String(worker.pid ?? 0)],
   ["CRANK_WORKER", String(worker.id)],
   ["CRANK_GENERATION", String(worker.generation)],
-  ["CRANK_NAME", memory.settings?.name ?? ""],
+  ["CRANK_NAME", store.settings?.name ?? ""],
 ];
 
 /** The arguments after the time limit on a probe's command line (keeper/helpers/probe.h). */
-const question = (memory: Memory, worker: Worker, { check, address }: Probe): readonly string[] => {
+const question = (store: Store, worker: Worker, { check, address }: Probe): readonly string[] => {
   if (check.kind === "exec") return ["exec", ...check.command];
   // An address of its own is only the worker's. On a shared socket the probe has to verify which process accepted.
   const owner = address === null ? (worker.pid ?? 0) : 0;
-  const where = address === null ? sharedAddress(memory) : fillIn(address, worker);
+  const where = address === null ? sharedAddress(store) : fillIn(address, worker);
   const path = check.kind === "http" ? [check.path] : [];
   return [check.kind, ...placeOf(where), String(owner), ...path];
 };
 
 /** The first stream socket of the service. Without one, the probe fails and says so. */
-const sharedAddress = (memory: Memory): string =>
-  serviceSockets(memory).find((socket) => socket.type === SOCK_STREAM)?.address ?? "unix:///";
+const sharedAddress = (store: Store): string =>
+  serviceSockets(store).find((socket) => socket.type === SOCK_STREAM)?.address ?? "unix:///";
 
 const fillIn = (template: string, { pid, id, index, generation }: Worker): string =>
   template
@@ -115,7 +115,7 @@ const isLiteral = (address: Address): boolean => {
 };
 
 /** The worker that a probe is for, while the probe is still needed. */
-export const probedBy = ({ core: { workers }, probed }: Memory, probe: number): Worker | undefined => {
+export const probedBy = ({ core: { workers }, probed }: Store, probe: number): Worker | undefined => {
   const known = findWorker(workers, probed.get(probe) ?? 0);
   if (known && isProbedBy(known, probe)) return known;
   return probed.has(probe) ? undefined : allWorkers(workers).find((worker) => isProbedBy(worker, probe));

@@ -7,7 +7,7 @@ import type { Worker } from "../../../core/model/worker.ts";
 import { programPath, searchPath } from "../../os/program-path.ts";
 import { notifySocketPath } from "../../sockets/notify-path.ts";
 import type { Settings } from "../../state/settings.ts";
-import type { Memory } from "../../state/store.ts";
+import type { Store } from "../../state/store.ts";
 
 const ENOENT = 2;
 const ENOEXEC = 8;
@@ -16,18 +16,18 @@ const EACCES = 13;
 type Step = { readonly step: string; readonly errno: number };
 
 /** What failed, as part of a sentence; undefined if only the name of the step is known. */
-export const describeSpawnFailure = (memory: Memory, worker: Worker, failed: Step): string | undefined => {
-  const spec = memory.core.generations[worker.generation]?.spec;
-  const { settings } = memory;
+export const describeSpawnFailure = (store: Store, worker: Worker, failed: Step): string | undefined => {
+  const spec = store.core.generations[worker.generation]?.spec;
+  const { settings } = store;
   if (!spec || !settings) return undefined;
-  const sentence = STEPS[failed.step]?.({ memory, settings, spec, worker, ...failed });
+  const sentence = STEPS[failed.step]?.({ store, settings, spec, worker, ...failed });
   return sentence === undefined ? undefined : printable(sentence.slice(0, MOST_CHARACTERS));
 };
 /** The longest command or PATH in a message. */
 const MOST_CHARACTERS = 2000;
 
 type Failed = Step & {
-  readonly memory: Memory;
+  readonly store: Store;
   readonly settings: Settings;
   readonly spec: Spec;
   readonly worker: Worker;
@@ -35,8 +35,8 @@ type Failed = Step & {
 
 const STEPS: Readonly<Record<string, (failed: Failed) => string>> = {
   exec: (failed) => exec(failed),
-  chdir: ({ memory, spec, errno }) =>
-    `cannot change to the directory ${directoryOf(memory, spec)}${asUser(spec)}: ${describeErrno(errno)}`,
+  chdir: ({ store, spec, errno }) =>
+    `cannot change to the directory ${directoryOf(store, spec)}${asUser(spec)}: ${describeErrno(errno)}`,
   setgroups: (failed) => identity(failed),
   setgid: (failed) => identity(failed),
   setuid: (failed) => identity(failed),
@@ -59,24 +59,24 @@ const STEPS: Readonly<Record<string, (failed: Failed) => string>> = {
 
 const asUser = ({ user }: Spec): string => (user ? ` as user ${user.name}` : "");
 
-const directoryOf = ({ facts }: Memory, { cwd, resolved }: Spec): string => (resolved?.cwd ?? cwd) || facts.cwd;
+const directoryOf = ({ facts }: Store, { cwd, resolved }: Spec): string => (resolved?.cwd ?? cwd) || facts.cwd;
 
 const identity = ({ spec: { user }, errno }: Failed): string =>
   `cannot become user ${user ? `${user.name} (uid ${user.uid}, gid ${user.gid})` : "that was asked for"}: ${describeErrno(errno)}`;
 
 const exec = (failed: Failed): string => {
-  const { memory, spec, errno } = failed;
+  const { store, spec, errno } = failed;
   const [command = ""] = spec.command;
-  const file = fileOf(memory, spec);
-  if (errno === ENOENT && !memory.platform.isFile(file)) {
+  const file = fileOf(store, spec);
+  if (errno === ENOENT && !store.platform.isFile(file)) {
     if (command.includes("/")) return `command not found: ${file}`;
-    return `command not found: ${command} (PATH ${searchPath(memory)})`;
+    return `command not found: ${command} (PATH ${searchPath(store)})`;
   }
-  const interpreter = interpreterOf(memory, file);
+  const interpreter = interpreterOf(store, file);
   if (errno === ENOENT && interpreter !== null)
     return `${file}: its interpreter ${interpreter} is not there (the file's first line names it)`;
   if (errno === ENOENT) return `${file}: its loader or a library of it is not there: a program of another system`;
-  if (errno === EACCES && interpreter !== null && memory.platform.isExecutable(file))
+  if (errno === EACCES && interpreter !== null && store.platform.isExecutable(file))
     return `${file}: it or its interpreter ${interpreter} may not be executed${asUser(spec)}: ${describeErrno(errno)}`;
   if (errno === EACCES) return `${file}: not executable${asUser(spec)}: ${describeErrno(errno)}`;
   if (errno === ENOEXEC)
@@ -85,11 +85,11 @@ const exec = (failed: Failed): string => {
 };
 
 /** The absolute path of what was executed. */
-const fileOf = (memory: Memory, { command, cwd, resolved }: Spec): string => {
-  const file = resolved?.file ?? programPath(memory, command[0] ?? "", cwd);
-  return file.startsWith("/") ? file : `${memory.facts.cwd === "/" ? "" : memory.facts.cwd}/${file}`;
+const fileOf = (store: Store, { command, cwd, resolved }: Spec): string => {
+  const file = resolved?.file ?? programPath(store, command[0] ?? "", cwd);
+  return file.startsWith("/") ? file : `${store.facts.cwd === "/" ? "" : store.facts.cwd}/${file}`;
 };
 
 /** The interpreter in a script's first line (execve(2)); null: it is not a script, or cannot be read. */
-const interpreterOf = ({ platform }: Memory, file: string): string | null =>
+const interpreterOf = ({ platform }: Store, file: string): string | null =>
   /^#![ \t]*([^\n]*?)[ \t]*(?:\n|$)/.exec(platform.beginning(file) ?? "")?.[1] || null;

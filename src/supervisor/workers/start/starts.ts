@@ -10,8 +10,8 @@ import { admitFor } from "../../sockets/admission.ts";
 import { closedTo } from "../../sockets/notify-path.ts";
 import type { StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import { kindOf, numberOf, processId } from "../../state/process-ids.ts";
-import { rememberUnstarted } from "../../state/remember.ts";
-import type { Memory } from "../../state/store.ts";
+import { saveUnstarted } from "../../state/save.ts";
+import type { Store } from "../../state/store.ts";
 import { spawnCommand } from "./launch.ts";
 import { probeCommand, probedBy } from "./probes.ts";
 import { lendStored } from "./stored-descriptors.ts";
@@ -20,55 +20,55 @@ import { lendStored } from "./stored-descriptors.ts";
 const PLAIN_BYTES = 8 * 1024;
 
 /** Starts a worker with the event's own batch or, if that is full, with a later one. */
-export const startWorker = (memory: Memory, worker: number): void => {
-  const generation = memory.core.generations[findWorker(memory.core.workers, worker)?.generation ?? 0];
+export const startWorker = (store: Store, worker: number): void => {
+  const generation = store.core.generations[findWorker(store.core.workers, worker)?.generation ?? 0];
   if (!generation) return;
-  admitFor(memory, generation.spec);
-  sayWhatIsClosed(memory, generation);
-  startOrPostpone(memory, worker);
+  admitFor(store, generation.spec);
+  sayWhatIsClosed(store, generation);
+  startOrPostpone(store, worker);
 };
 
 /** Once per generation. */
-const sayWhatIsClosed = (memory: Memory, { number, spec }: Generation): void => {
-  if (spec.user === null || !memory.settings) return;
-  const isFirst = countProcesses(memory.core.workers, number) === 1;
-  const closed = isFirst ? closedTo(memory.platform, memory.settings, spec) : null;
-  if (closed !== null) log(memory, "warning", closed);
+const sayWhatIsClosed = (store: Store, { number, spec }: Generation): void => {
+  if (spec.user === null || !store.settings) return;
+  const isFirst = countProcesses(store.core.workers, number) === 1;
+  const closed = isFirst ? closedTo(store.platform, store.settings, spec) : null;
+  if (closed !== null) log(store, "warning", closed);
 };
 
 /** Starts a probe of a worker in the same way. */
-export const startProbe = (memory: Memory, probe: number): void => startOrPostpone(memory, processId("probe", probe));
+export const startProbe = (store: Store, probe: number): void => startOrPostpone(store, processId("probe", probe));
 
 /** Puts as many postponed starts as fit into the next batch. Returns whether there were any. */
-export const startPostponed = (memory: Memory): boolean => {
-  const { unstarted } = memory;
+export const startPostponed = (store: Store): boolean => {
+  const { unstarted } = store;
   if (unstarted.length === 0) return false;
   let count = 0;
-  while (count < unstarted.length && putStart(memory, unstarted[count] ?? 0)) count += 1;
-  rememberUnstarted(memory, unstarted.slice(count));
+  while (count < unstarted.length && putStart(store, unstarted[count] ?? 0)) count += 1;
+  saveUnstarted(store, unstarted.slice(count));
   return true;
 };
 
-const startOrPostpone = (memory: Memory, process: number): void => {
-  const { unstarted } = memory;
-  if (unstarted.length > 0 || !putStart(memory, process)) rememberUnstarted(memory, [...unstarted, process]);
+const startOrPostpone = (store: Store, process: number): void => {
+  const { unstarted } = store;
+  if (unstarted.length > 0 || !putStart(store, process)) saveUnstarted(store, [...unstarted, process]);
 };
 
 /** False: there is no room in the batch. A start that is not wanted any more needs none. */
-const putStart = (memory: Memory, process: number): boolean => {
-  const { settings, core, batch } = memory;
+const putStart = (store: Store, process: number): boolean => {
+  const { settings, core, batch } = store;
   const probe = kindOf(process) === "probe" ? numberOf(process) : null;
-  const worker = probe === null ? findWorker(core.workers, process) : probedBy(memory, probe);
+  const worker = probe === null ? findWorker(core.workers, process) : probedBy(store, probe);
   const generation = worker && core.generations[worker.generation];
   if (!settings || !worker || !generation) return true;
   const bytes = PLAIN_BYTES + mostBytes(generation.spec);
   if (!batch.hasRoomToStart(bytes)) return false;
   const asked = probeFor(generation.spec, worker);
   if (probe === null) {
-    const stored = lendStored(memory, worker.id);
-    batch.start(spawnCommand(memory, settings, { worker, generation, stored }), bytes + namesBytes(stored));
+    const stored = lendStored(store, worker.id);
+    batch.start(spawnCommand(store, settings, { worker, generation, stored }), bytes + namesBytes(stored));
   }
-  if (probe !== null && asked) batch.start(probeCommand(memory, worker, generation, asked, probe), bytes);
+  if (probe !== null && asked) batch.start(probeCommand(store, worker, generation, asked, probe), bytes);
   return true;
 };
 

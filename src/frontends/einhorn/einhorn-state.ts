@@ -1,8 +1,8 @@
 // einhorn's own state besides the service: what follows an upgrade, which connections follow it, and which workers have pinged.
 import type { RolloutOrder } from "../../core/model/state.ts";
 import { findWorker } from "../../core/model/workers.ts";
-import { type Own, ownPart } from "../../supervisor/state/own.ts";
-import type { Memory } from "../../supervisor/state/store.ts";
+import { type FrontEndPart, frontEndPart } from "../../supervisor/state/front-end-part.ts";
+import type { Store } from "../../supervisor/state/store.ts";
 
 /** A request that gets the progress of an upgrade, and its end. `upgrade`: that of the master it waits for; null: the workers' turn has come. */
 export type Subscriber = {
@@ -17,7 +17,7 @@ export type Sequel = { readonly upgrade: number; readonly order: RolloutOrder };
 /** `at`: wall clock, ms. */
 export type Ping = { readonly at: number; readonly requestId: string | number | null };
 
-type EinhornMemory = {
+type EinhornState = {
   readonly sequels: readonly Sequel[];
   readonly subscribers: readonly Subscriber[];
   /** By the worker's number. */
@@ -28,7 +28,7 @@ type EinhornMemory = {
   readonly hasDropped: boolean;
 };
 
-const own: Own<EinhornMemory> = ownPart<EinhornMemory>({
+const own: FrontEndPart<EinhornState> = frontEndPart<EinhornState>({
   sequels: [],
   subscribers: [],
   pings: {},
@@ -37,35 +37,35 @@ const own: Own<EinhornMemory> = ownPart<EinhornMemory>({
 });
 
 /** What is remembered. */
-export const einhornMemory = own.read;
+export const einhornState = own.read;
 
 /** The connections that follow the upgrade. */
-export const rememberSubscribers = (memory: Memory, subscribers: readonly Subscriber[]): void =>
-  own.write(memory, { ...own.read(memory), subscribers });
+export const saveSubscribers = (store: Store, subscribers: readonly Subscriber[]): void =>
+  own.write(store, { ...own.read(store), subscribers });
 
 /** What follows when the master has replaced itself. */
-export const rememberSequels = (memory: Memory, sequels: readonly Sequel[]): void =>
-  own.write(memory, { ...own.read(memory), sequels });
+export const saveSequels = (store: Store, sequels: readonly Sequel[]): void =>
+  own.write(store, { ...own.read(store), sequels });
 
 /** The variables of --drop-env-var are gone for good. */
-export const rememberDropped = (memory: Memory): void => own.write(memory, { ...own.read(memory), hasDropped: true });
+export const saveDropped = (store: Store): void => own.write(store, { ...own.read(store), hasDropped: true });
 
 /** A worker has reported that it is alive. */
-export const rememberPing = (memory: Memory, worker: number, ping: Ping): void => {
-  const known = own.read(memory);
-  own.write(memory, { ...known, pings: { ...ofLiving(memory, known.pings), [worker]: ping } });
+export const savePing = (store: Store, worker: number, ping: Ping): void => {
+  const known = own.read(store);
+  own.write(store, { ...known, pings: { ...ofLiving(store, known.pings), [worker]: ping } });
 };
 
 /** A worker was sent a signal, now. */
-export const rememberSignal = (memory: Memory, worker: number, signal: string): void => {
-  const known = own.read(memory);
+export const saveSignal = (store: Store, worker: number, signal: string): void => {
+  const known = own.read(store);
   const names = [...new Set([...(known.signals[worker]?.names ?? []), signal])];
-  const at = memory.platform.wallNow();
-  own.write(memory, { ...known, signals: { ...ofLiving(memory, known.signals), [worker]: { names, at } } });
+  const at = store.platform.wallNow();
+  own.write(store, { ...known, signals: { ...ofLiving(store, known.signals), [worker]: { names, at } } });
 };
 
 /** Without those that are gone. */
-const ofLiving = <T>({ core }: Memory, entries: Readonly<Record<number, T>>): Record<number, T> => {
+const ofLiving = <T>({ core }: Store, entries: Readonly<Record<number, T>>): Record<number, T> => {
   const kept: Record<number, T> = {};
   for (const [worker, entry] of Object.entries(entries)) {
     if (findWorker(core.workers, Number(worker))) kept[Number(worker)] = entry;
