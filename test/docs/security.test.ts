@@ -7,7 +7,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const page = readFileSync(join(ROOT, "docs/explanation/security.md"), "utf8");
 
 /** Sections without promises: whom to trust, and what is not promised. */
-const OTHER_SECTIONS = ["Who is trusted with what", "What crank does not promise"];
+const OTHER_SECTIONS = ["Trust", "What crank does not promise"];
 
 const sections = page
   .split(/^## /m)
