@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/descriptors.h"
+#include "app/memory.h"
 
 enum { MEMORY_DEVICES = 1 /* null, zero, full, random */, LINE_ROOM = 512 };
 
@@ -100,7 +101,7 @@ static bool may_take_its_time(int fd) {
 static void close_elsewhere(int fd) {
   int ends[2];
   bool is_pipe = pipe2(ends, O_CLOEXEC) == 0;
-  pid_t child = is_pipe ? fork() : -1;
+  pid_t child = is_pipe ? memory_fork() : -1;
   if (child == 0) {
     char byte;
     int kept[] = {fd, ends[0]};

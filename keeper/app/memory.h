@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Configures malloc for a small process: returns big blocks to the system at once, one arena for both threads. */
 void memory_setup(void);
@@ -11,3 +12,8 @@ void *memory_resize(void *old, size_t bytes);
 char *memory_copy_text(const char *bytes, size_t length);
 /* Returns free memory to the system; call it before the keeper goes idle. */
 void memory_trim(void);
+/* Forks without the heap: the child must not touch what the functions above returned, and must make only async-signal-safe
+ * calls. So the keeper does not take a fault at its next write to each page of its heap. */
+pid_t memory_fork(void);
+/* fork(2), with the heap. */
+pid_t memory_fork_whole(void);

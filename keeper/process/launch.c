@@ -3,20 +3,67 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/facts.h"
 #include "app/memory.h"
+#include "app/pages.h"
 #include "process/launch_child.h"
 #include "protocol/protocol.h"
 
-/* The texts, NUL-terminated, in one block after the pointers to them; with room for `more` further pointers. */
+/* What the child reads, in pages of their own, because it gets no copy of the heap (memory_fork). */
+static struct {
+  char *bytes;
+  size_t size, used;
+} order_pages;
+
+enum { ALIGNMENT = 8, ROUNDED = 16 /* how many of the parts below are rounded up */, STEP = 16 * 1024 };
+
+/* At least what make_order takes. A text has a length field in a list, which is longer than its NUL. */
+static size_t size_of(const struct launch *launch) {
+  struct reader environment = reader_of(launch->environment->data, launch->environment->length);
+  uint32_t variables = read_texts(&environment).count;
+  size_t pids = launch->own_pid.count;
+  size_t pointers = (size_t)launch->args.count + variables + 2 * pids + 2;
+  size_t lists = launch->args.length + launch->environment->length + launch->identity.length + launch->limits.length;
+  size_t texts = strlen(launch->file) + strlen(launch->cwd) + (launch->connect_path ? strlen(launch->connect_path) : 0) + 3;
+  return pointers * sizeof(char *) + lists + texts + launch->own_pid.length + pids * (1 + PID_DIGITS + ALIGNMENT) +
+         launch->identity.count * sizeof(gid_t) + ROUNDED * ALIGNMENT;
+}
+
+static void begin_order(size_t size) {
+  if (size > order_pages.size) {
+    pages_free(order_pages.bytes, order_pages.size);
+    order_pages.size = (size + STEP - 1) / STEP * STEP;
+    order_pages.bytes = pages_take(order_pages.size);
+  }
+  order_pages.used = 0;
+}
+
+static void *take(size_t bytes) {
+  char *part = order_pages.bytes + order_pages.used;
+  order_pages.used += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  return part;
+}
+
+static void *copy(const void *bytes, size_t length) {
+  void *part = take(length);
+  return length > 0 ? memcpy(part, bytes, length) : part;
+}
+
+static const char *copy_text(const char *text) {
+  return text ? copy(text, strlen(text) + 1) : NULL;
+}
+
+static struct list copy_list(const struct list *list) {
+  return (struct list){.data = copy(list->data, list->length), .length = list->length, .count = list->count};
+}
+
+/* The texts, NUL-terminated, after the pointers to them; with room for `more` further pointers. */
 static char **unpack(const struct list *list, uint32_t more) {
-  size_t pointers = ((size_t)list->count + more + 1) * sizeof(char *);
-  char **texts = memory_take(pointers + list->length); /* each text has a length field there, which is longer than the NUL */
-  char *at = (char *)texts + pointers;
+  char **texts = take(((size_t)list->count + more + 1) * sizeof(char *));
+  char *at = take(list->length);
   struct reader reader = reader_of(list->data, list->length);
   for (uint32_t i = 0; i < list->count; i++) {
     struct span text = read_bytes(&reader);
@@ -35,7 +82,7 @@ static bool has_name(const char *variable, struct span name) {
 
 /* Adds NAME= to the environment, with room for a pid after it. Returns that room. */
 static char *leave_room(char **environment, struct span name) {
-  char *variable = memory_take(name.length + 1 + PID_DIGITS);
+  char *variable = take(name.length + 1 + PID_DIGITS);
   (void)snprintf(variable, name.length + 2, "%.*s=", (int)name.length, (const char *)name.data);
   uint32_t at = 0;
   while (environment[at] && !has_name(environment[at], name)) at++;
@@ -45,27 +92,24 @@ static char *leave_room(char **environment, struct span name) {
 }
 
 static struct order make_order(const struct launch *launch, int report) {
-  struct order order = {.launch = launch, .report = report, .args = unpack(&launch->args, 0)};
+  begin_order(size_of(launch));
+  struct order order = {.launch = *launch, .report = report, .args = unpack(&launch->args, 0)};
+  order.launch.file = copy_text(launch->file);
+  order.launch.cwd = copy_text(launch->cwd);
+  order.launch.connect_path = copy_text(launch->connect_path);
+  order.launch.identity = copy_list(&launch->identity);
+  order.launch.limits = copy_list(&launch->limits);
   struct reader environment = reader_of(launch->environment->data, launch->environment->length);
   struct list variables = read_texts(&environment);
   order.environment = unpack(&variables, launch->own_pid.count);
-  order.own_pid = memory_take(launch->own_pid.count * sizeof *order.own_pid);
+  order.own_pid = take(launch->own_pid.count * sizeof *order.own_pid);
   struct reader names = reader_of(launch->own_pid.data, launch->own_pid.length);
   for (uint32_t i = 0; i < launch->own_pid.count; i++) order.own_pid[i] = leave_room(order.environment, read_bytes(&names));
-  order.groups = memory_take(launch->identity.count * sizeof *order.groups);
+  order.groups = take(launch->identity.count * sizeof *order.groups);
   for (uint32_t i = 2; i < launch->identity.count; i++) order.groups[i - 2] = (gid_t)list_number(&launch->identity, i);
   int score = launch->oom_score == INHERITED_OOM_SCORE ? facts->oom_score : launch->oom_score;
   if (score != INHERITED_OOM_SCORE) (void)snprintf(order.oom_score, sizeof order.oom_score, "%d", score);
   return order;
-}
-
-static void free_order(struct order *order) {
-  struct reader names = reader_of(order->launch->own_pid.data, order->launch->own_pid.length);
-  for (uint32_t i = 0; i < order->launch->own_pid.count; i++) free(order->own_pid[i] - read_bytes(&names).length - 1);
-  free(order->own_pid);
-  free(order->args);
-  free(order->environment);
-  free(order->groups);
 }
 
 pid_t launch_start(const struct launch *launch, struct report *report, const char **step) {
@@ -74,10 +118,9 @@ pid_t launch_start(const struct launch *launch, struct report *report, const cha
   if (pipe2(ends, O_CLOEXEC) < 0) return -1;
   *step = "fork";
   struct order order = make_order(launch, ends[1]);
-  pid_t pid = fork();
+  pid_t pid = memory_fork();
   if (pid == 0) launch_become(&order);
   int error = errno;
-  free_order(&order);
   (void)close(ends[1]);
   if (pid < 0) {
     (void)close(ends[0]);

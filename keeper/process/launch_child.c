@@ -1,7 +1,7 @@
 /* The process between the keeper and the started program: forked, so only async-signal-safe calls. It sets itself up step by
  * step; the keeper waits for none of the steps before the exec.
  *
- * Until the exec it has a copy of the keeper's memory. So as another user it must allow no debugger and no core dump. */
+ * Until the exec it has a copy of the keeper's memory, without the heap (memory_fork). So as another user it must allow no debugger and no core dump. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -53,7 +53,7 @@ static void set_own_pid(const struct order *order) {
   char *first = digits + sizeof digits - 1;
   *first = '\0';
   for (pid_t rest = getpid(); rest > 0; rest /= 10) *--first = (char)('0' + rest % 10);
-  for (uint32_t i = 0; i < order->launch->own_pid.count; i++) strcpy(order->own_pid[i], first);
+  for (uint32_t i = 0; i < order->launch.own_pid.count; i++) strcpy(order->own_pid[i], first);
 }
 
 /* Moves a descriptor above all targets, so that no placement overwrites the source of a later one. */
@@ -64,7 +64,7 @@ static int move_above(int fd, uint32_t highest) {
 /* Closes the keeper's descriptors first: the keeper's locks must not outlive it while a step here waits, and its descriptors
  * must not count against the limit. */
 static void keep_only(const struct order *order) {
-  const struct launch *launch = order->launch;
+  const struct launch *launch = &order->launch;
   int kept[LAUNCH_DESCRIPTORS + 2] = {order->report, launch->program};
   for (uint32_t i = 0; i < launch->placement_count; i++) kept[i + 2] = launch->placements[i].source;
   if (descriptors_close_but(kept, launch->placement_count + 2) < 0) give_up(order->report, "descriptor");
@@ -74,7 +74,7 @@ static void keep_only(const struct order *order) {
 enum { MOST_TARGET = 1024 * 1024 };
 
 static int place_descriptors(struct order *order) {
-  const struct launch *launch = order->launch;
+  const struct launch *launch = &order->launch;
   struct placement *placements = launch->placements;
   uint32_t highest = launch->connect_fd > 2 ? launch->connect_fd : 2;
   errno = EBADF;
@@ -113,7 +113,7 @@ static void set_oom_score(const struct order *order) {
 }
 
 static void set_nice(const struct order *order) {
-  const struct launch *launch = order->launch;
+  const struct launch *launch = &order->launch;
   int added = launch->nice + facts->raised_by;
   errno = 0;
   if (launch->sets_nice) (void)setpriority(PRIO_PROCESS, 0, launch->nice);
@@ -126,7 +126,7 @@ static rlim_t limit_of(uint64_t value) {
 }
 
 static void set_limits(const struct order *order) {
-  const struct list *limits = &order->launch->limits;
+  const struct list *limits = &order->launch.limits;
   if (setrlimit(RLIMIT_NOFILE, &facts->files) < 0) give_up(order->report, "limit");
   for (uint32_t i = 0; i + 2 < limits->count; i += 3) {
     struct rlimit limit = {.rlim_cur = limit_of(list_number(limits, i + 1)), .rlim_max = limit_of(list_number(limits, i + 2))};
@@ -138,7 +138,7 @@ static void set_limits(const struct order *order) {
  * keyring is created before the user changes, whose quota may be full. Without keys in the kernel there is nothing to hide. If
  * a filter forbids the call, as in containers, the worker cannot use keys either. */
 static void leave_keyring(const struct order *order) {
-  if (order->launch->identity.count < 2) return;
+  if (order->launch.identity.count < 2) return;
   if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0) return;
   if (errno != ENOSYS && errno != EPERM && errno != EACCES) give_up(order->report, "keyring");
 }
@@ -146,13 +146,13 @@ static void leave_keyring(const struct order *order) {
 /* If Yama restricts ptrace(2) to ancestors, this lets the keeper and its children take descriptors with this user's rights
  * (Yama.rst). */
 static void allow_keeper(const struct order *order) {
-  if (order->launch->identity.count >= 2) (void)prctl(PR_SET_PTRACER, (unsigned long)facts->pid, 0, 0, 0); /* EINVAL: no Yama */
+  if (order->launch.identity.count >= 2) (void)prctl(PR_SET_PTRACER, (unsigned long)facts->pid, 0, 0, 0); /* EINVAL: no Yama */
 }
 
 /* System calls, because the C library's functions would signal the keeper's other threads, which do not exist here
  * (nptl(7)). */
 static void set_identity(const struct order *order) {
-  const struct list *identity = &order->launch->identity;
+  const struct list *identity = &order->launch.identity;
   if (identity->count < 2) return;
   errno = EINVAL;
   for (uint32_t i = 0; i < identity->count; i++) {
@@ -170,13 +170,13 @@ static void set_identity(const struct order *order) {
 
 /* Connects after the change of user, so that the peer sees the worker's credentials (unix(7)). */
 static void connect_socket(const struct order *order) {
-  if (order->launch->connect_fd == 0) return;
+  if (order->launch.connect_fd == 0) return;
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  size_t length = strlen(order->launch->connect_path);
-  int target = (int)order->launch->connect_fd;
+  size_t length = strlen(order->launch.connect_path);
+  int target = (int)order->launch.connect_fd;
   errno = ENAMETOOLONG;
   if (length >= sizeof address.sun_path) give_up(order->report, "connect");
-  memcpy(address.sun_path, order->launch->connect_path, length);
+  memcpy(address.sun_path, order->launch.connect_path, length);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   bool connected = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
   bool placed = connected && (fd == target ? fcntl(fd, F_SETFD, 0) : dup2(fd, target)) >= 0;
@@ -197,8 +197,8 @@ static void reset_signals(int report) {
 
 /* Set last, because setuid and similar calls clear it (prctl(2)). */
 static void set_death_signal(const struct order *order) {
-  if (order->launch->death_signal == 0) return;
-  if (prctl(PR_SET_PDEATHSIG, order->launch->death_signal) < 0) give_up(order->report, "death-signal");
+  if (order->launch.death_signal == 0) return;
+  if (prctl(PR_SET_PDEATHSIG, order->launch.death_signal) < 0) give_up(order->report, "death-signal");
   if ((uint32_t)getppid() != facts->pid) _exit(127); /* the keeper has already ended */
 }
 
@@ -208,15 +208,15 @@ _Noreturn static void execute(const struct order *order, int program) {
   memcpy(mark + 1, &start_time, sizeof start_time);
   (void)!write(order->report, mark, sizeof mark);
   if (program >= 0) {
-    (void)descriptors_execute(program, order->launch->file, order->args, order->environment);
+    (void)descriptors_execute(program, order->launch.file, order->args, order->environment);
     /* A script cannot be executed by descriptor: the interpreter would open it after it is closed. */
   }
-  (void)execve(order->launch->file, order->args, order->environment);
+  (void)execve(order->launch.file, order->args, order->environment);
   give_up(order->report, "exec");
 }
 
 _Noreturn void launch_become(struct order *order) {
-  const struct launch *launch = order->launch;
+  const struct launch *launch = &order->launch;
   block_signals();
   set_groups(launch);
   keep_only(order);

@@ -49,7 +49,7 @@ enum { REPORT_BYTES = 64 };
 enum { PID_DIGITS = 12 };
 
 struct order {
-  const struct launch *launch;
+  struct launch launch; /* its texts and lists are copies that the child can read; `args` and `environment` are below */
   int report;
   char **args;
   char **environment;

@@ -15,6 +15,7 @@
 
 #include "app/clock.h"
 #include "app/descriptors.h"
+#include "app/memory.h"
 
 enum {
   PATIENCE_MS = 100,      /* limit for one answer */
@@ -200,7 +201,7 @@ static bool open_reader(void) {
   int ends[2];
   if (channel >= 0) return true;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return false;
-  pid_t child = fork();
+  pid_t child = memory_fork();
   if (child == 0) answer_all(ends[1]);
   (void)close(ends[1]);
   if (child < 0) {

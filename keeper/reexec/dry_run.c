@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/memory.h"
 #include "output/output.h"
 #include "process/launch.h"
 #include "protocol/events.h"
@@ -47,7 +48,7 @@ void dry_run_start(struct reader *command) {
   }
   char *path = span_text(read_bytes(command));
   output_stop();
-  pid_t child = fork();
+  pid_t child = memory_fork_whole();
   if (child == 0) become_dry_run(path, ends[1]);
   int error = errno;
   (void)output_start();

@@ -112,10 +112,11 @@ static void ready(struct watcher *watcher, uint32_t events) {
 static int start(struct fetch *fetch, int socket) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
-  pid_t child = fork();
+  struct fetch copy = *fetch; /* the child has no heap */
+  pid_t child = memory_fork();
   if (child == 0) {
-    if (fetch->kind == DATAGRAMS) fetch_child_receive(ends[1], socket);
-    fetch_child_take(ends[1], &fetch->target);
+    if (copy.kind == DATAGRAMS) fetch_child_receive(ends[1], socket);
+    fetch_child_take(ends[1], &copy.target);
   }
   int error = errno;
   (void)close(ends[1]);

@@ -1,7 +1,6 @@
 /* The fetching process: forked, so only async-signal-safe calls. It keeps only the keeper's descriptors that it needs, ends
  * with the keeper, and is killed when it takes too long. */
 #include <errno.h>
-#include <grp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -96,8 +95,10 @@ _Noreturn void fetch_child_receive(int channel, int socket) {
  * traced (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS). A target that has executed a set-id program may not. */
 static int become(const struct fetch_target *target) {
   if (target->uid == UNCHANGED || target->uid == geteuid()) return 0;
-  if (setgroups(0, NULL) < 0 || setresgid(target->gid, target->gid, target->gid) < 0) return -1;
-  return setresuid(target->uid, target->uid, target->uid);
+  /* System calls, because the C library's functions would signal the keeper's other threads, which do not exist here
+   * (nptl(7)). */
+  if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, target->gid, target->gid, target->gid) < 0) return -1;
+  return (int)syscall(SYS_setresuid, target->uid, target->uid, target->uid);
 }
 
 int fetch_take(const struct fetch_target *target, const char **step) {
