@@ -10,19 +10,28 @@ type Table = Readonly<Record<string, { readonly code: number; readonly fields: R
 /** `noNewPrivs` becomes NO_NEW_PRIVS. */
 const upper = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 
-const signature = (fields: Readonly<Record<string, string>>): string =>
+/** Field names that are macros of the C library. */
+const RENAMED: Readonly<Record<string, string>> = { errno: "error", stdin: "input" };
+
+/** `startTime` becomes start_time. */
+const fieldName = (name: string): string => RENAMED[name] ?? upper(name).toLowerCase();
+
+const fieldList = (fields: Readonly<Record<string, string>>): string =>
   Object.entries(fields)
-    .map(([name, type]) => `${name}:${type}`)
+    .map(([name, type]) => `FIELD(${type}, ${fieldName(name)})`)
     .join(" ");
 
 const byCode = (table: Table) => Object.entries(table).sort(([, a], [, b]) => a.code - b.code);
 
-/** A macro that calls another macro for each frame. */
-const frames = (table: Table, each: string): string =>
+const isEvent = (code: number): boolean => code >= protocol.FIRST_EVENT;
+
+/** A macro that calls another macro for each frame; its fields call FIELD. */
+const frames = (table: Table, each: string, isMeant: (code: number) => boolean): string =>
   [
     `#define ${each}S(${each}) \\`,
     byCode(table)
-      .map(([name, { code, fields }]) => `  ${each}(${name}, ${code}, "${signature(fields)}")`)
+      .filter(([, { code }]) => isMeant(code))
+      .map(([name, { code, fields }]) => `  ${each}(${name}, ${code}, ${fieldList(fields)})`)
       .join(" \\\n"),
   ].join("\n");
 
@@ -35,14 +44,17 @@ const text = `/* Written by tools/write-keeper-protocol.ts from src/keeper/proto
 #pragma once
 
 #define PROTOCOL_VERSION ${protocol.PROTOCOL_VERSION}
-#define FIRST_EVENT ${protocol.FIRST_EVENT}
 
 /* clang-format off */
-/* From the supervisor to the keeper. */
-${frames(protocol.COMMANDS, "COMMAND")}
+/* The frames: X(name, code, fields), where the fields call FIELD(type, name). See frames.h.
+ * From the supervisor to the keeper. */
+${frames(protocol.COMMANDS, "COMMAND", () => true)}
 
-/* From the keeper to the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
-${frames(protocol.MESSAGES, "MESSAGE")}
+/* From the keeper to the supervisor, each by itself. */
+${frames(protocol.MESSAGES, "GREETING", (code) => !isEvent(code))}
+
+/* From the keeper to the supervisor, with seq, happenedAt and deliveredAt before the fields. */
+${frames(protocol.MESSAGES, "EVENT", isEvent)}
 /* clang-format on */
 
 /* Bytes and counts. */
@@ -62,7 +74,7 @@ ${constants("NAME_", protocol.NAME_STATES)}
 enum command { COMMANDS(NAME_COMMAND) };
 #undef NAME_COMMAND
 #define NAME_MESSAGE(name, code, fields) MESSAGE_##name = code,
-enum message { MESSAGES(NAME_MESSAGE) };
+enum message { GREETINGS(NAME_MESSAGE) EVENTS(NAME_MESSAGE) };
 #undef NAME_MESSAGE
 `;
 

@@ -11,6 +11,7 @@
 #include "app/descriptors.h"
 #include "app/memory.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -45,12 +46,9 @@ size_t connection_unsent(const struct connection *connection) {
 
 static void tell_line(struct connection *connection, const uint8_t *bytes, size_t length) {
   struct buffer *event = events_begin(MESSAGE_line);
-  buffer_u64(event, connection->id);
-  buffer_u64(event, connection->listener);
-  buffer_u32(event, (uint32_t)connection->peer.pid);
-  buffer_u32(event, connection->peer.uid);
-  buffer_u32(event, connection->peer.gid);
-  buffer_bytes(event, bytes, length);
+  const struct ucred *peer = &connection->peer;
+  put_line(event, &(struct message_line){connection->id, connection->listener, (uint32_t)peer->pid, peer->uid, peer->gid,
+                                         span_of(bytes, length)});
   connection->spoke = true;
   connection->queued++;
   connection->queued_bytes += event->length;
@@ -244,15 +242,15 @@ void connection_save(const struct connection *connection, struct buffer *out) {
   buffer_u64(out, connection->id);
   buffer_u64(out, connection->listener);
   save_descriptor(out, connection->fd);
-  buffer_bytes(out, &connection->peer, sizeof connection->peer);
+  buffer_bytes(out, span_of(&connection->peer, sizeof connection->peer));
   buffer_u8(out, connection->is_unix ? 1 : 0);
   buffer_u8(out, connection->spoke ? 1 : 0);
   buffer_u8(out, connection->input_ended ? 1 : 0);
   buffer_u8(out, connection->closing ? 1 : 0);
   buffer_u8(out, connection->paused ? 1 : 0);
   buffer_u8(out, connection->following ? 1 : 0);
-  buffer_bytes(out, connection->in.data, connection->in.length);
-  buffer_bytes(out, connection->out.data + connection->sent, connection_unsent(connection));
+  buffer_bytes(out, span_of(connection->in.data, connection->in.length));
+  buffer_bytes(out, span_of(connection->out.data + connection->sent, connection_unsent(connection)));
   buffer_u32(out, connection->queued);
   buffer_u64(out, connection->queued_bytes);
   buffer_u64(out, connection->due);

@@ -16,6 +16,7 @@
 #include "loop/timer.h"
 #include "output/output.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
 #include "sockets/sockets.h"
@@ -84,10 +85,7 @@ static void arm(void) {
 static void drop(struct connection *connection, enum closed reason) {
   if (connection->following) output_unfollow(connection->id);
   if (connection->spoke) {
-    struct buffer *event = events_begin(MESSAGE_closed);
-    buffer_u64(event, connection->id);
-    buffer_u8(event, (uint8_t)reason);
-    events_post(connection->id);
+    post_event(closed, connection->id, connection->id, (uint8_t)reason);
   }
   for (uint32_t i = 0; i < count; i++) {
     if (connections[i] == connection) connections[i] = connections[--count];
@@ -149,20 +147,19 @@ static void settle(struct connection *connection, enum outcome outcome) {
   streams_accept_again();
 }
 
-static void accept_on(struct reader *command, uint8_t code, bool heads) {
-  uint64_t id = read_u64(command);
+static void accept_on(uint64_t id, uint8_t code, bool heads) {
   struct handle *handle = handles_find(id);
   if (handle) handle->has_heads = heads;
   else errno = EBADF;
   if (!handle || handles_accept(handle, !accepting_paused) < 0) events_failed(code, id, "accept", errno);
 }
 
-void streams_accept_on(struct reader *command) {
-  accept_on(command, COMMAND_acceptOn, false);
+void streams_accept_on(struct reader *fields) {
+  accept_on(read_acceptOn(fields).handle, COMMAND_acceptOn, false);
 }
 
-void streams_accept_heads(struct reader *command) {
-  accept_on(command, COMMAND_acceptHeads, true);
+void streams_accept_heads(struct reader *fields) {
+  accept_on(read_acceptHeads(fields).handle, COMMAND_acceptHeads, true);
 }
 
 static struct ucred credentials_of(int fd, bool is_unix) {
@@ -222,11 +219,7 @@ static void penalize(const struct connection *refused) {
     connection_watch(connection);
   }
   if ((times & (times - 1)) != 0) return;
-  struct buffer *event = events_begin(MESSAGE_penalized);
-  buffer_text(event, text);
-  buffer_u32(event, times);
-  buffer_u32(event, (uint32_t)(until - clock_now()));
-  events_post(0);
+  post_event(penalized, 0, text, times, (uint32_t)(until - clock_now()));
 }
 
 static void ready(struct watcher *watcher, uint32_t events);
@@ -408,11 +401,11 @@ static bool make_room_for_output(const struct connection *writing, size_t length
   return true;
 }
 
-void streams_write(struct reader *command) {
-  uint64_t id = read_u64(command);
-  struct span bytes = read_bytes(command);
-  uint8_t close = read_u8(command);
-  bool close_after = close != 0;
+void streams_write(struct reader *fields) {
+  struct command_write command = read_write(fields);
+  uint64_t id = command.connection;
+  struct span bytes = command.bytes;
+  bool close_after = command.close != 0;
   struct connection *connection = find(id);
   if (!connection || connection->closing) {
     /* Closing a closed connection is not an error. */
@@ -425,7 +418,7 @@ void streams_write(struct reader *command) {
     return;
   }
   connection_add_output(connection, bytes.data, bytes.length);
-  if (close == CLOSE_REFUSED) penalize(connection);
+  if (command.close == CLOSE_REFUSED) penalize(connection);
   if (close_after) {
     connection->closing = true;
     connection->due = clock_now() + CLOSE_MS;
@@ -433,14 +426,12 @@ void streams_write(struct reader *command) {
   settle(connection, GOES_ON);
 }
 
-void streams_follow(struct reader *command) {
-  uint64_t id = read_u64(command);
-  uint64_t worker = read_u64(command);
-  uint32_t lines = read_u32(command);
-  int follow = read_u8(command) == 1 ? 1 : 0;
+void streams_follow(struct reader *fields) {
+  struct command_follow command = read_follow(fields);
+  uint64_t id = command.connection;
   struct connection *connection = find(id);
   if (!connection || connection->closing) errno = ENOTCONN;
-  if (!connection || connection->closing || output_follow(id, worker, lines, follow) < 0) {
+  if (!connection || connection->closing || output_follow(id, command.worker, command.lines, command.follow == 1) < 0) {
     events_failed(COMMAND_follow, id, "follow", errno);
     return;
   }
@@ -453,13 +444,8 @@ void streams_hello(struct buffer *out) {
   for (uint32_t i = 0; i < count; i++) {
     const struct connection *connection = connections[i];
     if (!connection->spoke) continue;
-    buffer_u32(out, 1 + 8 + 8 + 4 + 4 + 4);
-    buffer_u8(out, MESSAGE_helloConnection);
-    buffer_u64(out, connection->id);
-    buffer_u64(out, connection->listener);
-    buffer_u32(out, (uint32_t)connection->peer.pid);
-    buffer_u32(out, connection->peer.uid);
-    buffer_u32(out, connection->peer.gid);
+    const struct ucred *peer = &connection->peer;
+    append_greeting(helloConnection, out, connection->id, connection->listener, (uint32_t)peer->pid, peer->uid, peer->gid);
   }
 }
 

@@ -14,28 +14,24 @@
 #include "app/environment.h"
 #include "app/facts.h"
 #include "process/defaults.h"
-#include "protocol/protocol.h"
+#include "protocol/frames.h"
 
 bool base_is_valid(const void *fields, size_t length) {
-  return wire_matches("environment:texts cwd:text umask:u32 nice:i32 limits:numbers", fields, length);
+  return wire_matches(frames_find(COMMAND_base)->signature, fields, length);
 }
 
 void base_take(struct reader fields) {
-  struct list environment = read_texts(&fields);
-  struct span cwd = read_bytes(&fields);
-  uint32_t mask = read_u32(&fields);
-  int32_t nice_value = read_i32(&fields);
-  struct list numbers = read_numbers(&fields);
+  struct command_base base = read_base(&fields);
   if (fields.failed) return;
-  environment_replace(&environment);
-  char *directory = span_text(cwd);
-  if (chdir(directory) == 0) facts_set_cwd(cwd);
+  environment_replace(&base.environment);
+  char *directory = span_text(base.cwd);
+  if (chdir(directory) == 0) facts_set_cwd(base.cwd);
   free(directory);
-  (void)umask((mode_t)(mask & 0777));
+  (void)umask((mode_t)(base.umask & 0777));
   errno = 0;
   int own = getpriority(PRIO_PROCESS, 0);
-  if (errno == 0) defaults_set_nice(nice_value - (own + facts->raised_by));
-  defaults_set_limits(&numbers);
+  if (errno == 0) defaults_set_nice(base.nice - (own + facts->raised_by));
+  defaults_set_limits(&base.limits);
 }
 
 static void add_limits(struct buffer *out) {

@@ -9,7 +9,7 @@
 #include "process/defaults.h"
 #include "protocol/protocol.h"
 
-pid_t wrapper_start(const struct wrapper *wrapper, int end, struct report *report, const char **step) {
+pid_t wrapper_start(const struct command_replaceSupervisor *wrapper, int end, struct report *report, const char **step) {
   struct placement placements[] = {
       {STDIN_FILENO, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {end, wrapper->fd}};
   struct list none = {0};

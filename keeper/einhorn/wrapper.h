@@ -8,4 +8,4 @@
 #include "supervisor/candidate.h"
 
 /* Returns the pid and fills the report of the start; -1 with errno and the step. `end`: the supervisor's end of the channel. */
-pid_t wrapper_start(const struct wrapper *wrapper, int end, struct report *report, const char **step);
+pid_t wrapper_start(const struct command_replaceSupervisor *wrapper, int end, struct report *report, const char **step);

@@ -60,7 +60,7 @@ void index_move(uint32_t number, uint64_t offset) {
 void index_save(struct buffer *out) {
   buffer_u32(out, entry_count);
   for (uint32_t i = 0; i < entry_count; i++) {
-    buffer_bytes(out, entries[i].key, entries[i].key_length);
+    buffer_bytes(out, span_of(entries[i].key, entries[i].key_length));
     buffer_u64(out, entries[i].offset);
     buffer_u32(out, entries[i].length);
   }

@@ -17,6 +17,7 @@
 #include "journal/log.h"
 #include "loop/timer.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 
 enum {
@@ -52,7 +53,7 @@ static size_t change_count_at;
 
 static int copy_entry(struct log *log, struct buffer *buffer, const struct entry *entry, uint64_t *offset) {
   log_begin_record(buffer, RECORD_ENTRY);
-  buffer_bytes(buffer, entry->key, entry->key_length);
+  buffer_bytes(buffer, span_of(entry->key, entry->key_length));
   buffer_u32(buffer, entry->length);
   *offset = log->size + buffer->length;
   buffer_reserve(buffer, entry->length);
@@ -170,18 +171,11 @@ static bool is_displaced(void) {
   return in_memory && journal_path != NULL;
 }
 
-static void report_failure(const char *step, int error) {
-  struct buffer *event = events_begin(MESSAGE_journalFailed);
-  buffer_text(event, step);
-  buffer_u32(event, (uint32_t)error);
-  events_post(0);
-}
-
 static void begin_displaced(int error) {
   displaced_at = clock_now();
   pause_ms = FIRST_PAUSE_MS;
   try_disk_later();
-  report_failure("write", error);
+  post_event(journalFailed, 0, "write", (uint32_t)error);
 }
 
 /* The disk does not accept the journal: continues in memory and invalidates the file at the same time. */
@@ -213,9 +207,7 @@ static void try_disk(void) {
     try_disk_later();
     return;
   }
-  struct buffer *event = events_begin(MESSAGE_journalRestored);
-  buffer_u64(event, clock_now() - displaced_at);
-  events_post(0);
+  post_event(journalRestored, 0, clock_now() - displaced_at);
 }
 
 int journal_start(const char *boot_id) {
@@ -265,14 +257,14 @@ void journal_begin(uint64_t consumed) {
 
 void journal_put(struct span key, struct span value) {
   buffer_u8(&record, CHANGE_PUT);
-  buffer_bytes(&record, key.data, key.length);
-  buffer_bytes(&record, value.data, value.length);
+  buffer_bytes(&record, key);
+  buffer_bytes(&record, value);
   change_count++;
 }
 
 void journal_remove(struct span key) {
   buffer_u8(&record, CHANGE_REMOVE);
-  buffer_bytes(&record, key.data, key.length);
+  buffer_bytes(&record, key);
   change_count++;
 }
 
@@ -357,7 +349,7 @@ uint32_t journal_entries(void) {
 bool journal_read_entry(uint32_t index, struct buffer *out) {
   if (index >= index_count()) return false;
   const struct entry *entry = index_entry(index);
-  buffer_bytes(out, entry->key, entry->key_length);
+  buffer_bytes(out, span_of(entry->key, entry->key_length));
   buffer_u32(out, entry->length);
   buffer_reserve(out, entry->length);
   if (log_read(&journal, out->data + out->length, entry->length, entry->offset) < 0) return false;

@@ -12,6 +12,7 @@
 #include "journal/lock.h"
 #include "output/output.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "reexec/dry_run.h"
 #include "sockets/fetch.h"
@@ -38,61 +39,58 @@ static bool has_wrong_program; /* in this batch, so that it does not re-exec */
 static struct ending ending;
 
 static void open_journal(struct reader *fields) {
-  char *path = span_text(read_bytes(fields));
+  char *path = span_text(read_openJournal(fields).path);
   const char *step = "";
   if (journal_move(path, &step) < 0) events_failed(COMMAND_openJournal, 0, step, errno);
   free(path);
 }
 
 static void take_journal(struct reader *fields) {
-  char *path = span_text(read_bytes(fields));
+  char *path = span_text(read_takeJournal(fields).path);
   const char *step = "";
   if (journal_take(path, &step) < 0) events_failed(COMMAND_takeJournal, 0, step, errno);
   free(path);
 }
 
 static void take_lock(struct reader *fields) {
-  uint64_t id = read_u64(fields);
-  char *path = span_text(read_bytes(fields));
+  struct command_lock command = read_lock(fields);
+  char *path = span_text(command.path);
   const char *step = "";
-  if (lock_take(path, &step) < 0) events_failed(COMMAND_lock, id, step, errno);
+  if (lock_take(path, &step) < 0) events_failed(COMMAND_lock, command.id, step, errno);
   free(path);
 }
 
 static void set_base(struct reader *fields) {
-  struct list pairs = read_pairs(fields);
-  struct list unset = read_texts(fields);
-  environment_set(&pairs, &unset);
+  struct command_setBase command = read_setBase(fields);
+  environment_set(&command.env, &command.unset);
 }
 
 static void route_output(struct reader *fields) {
-  int format = read_u8(fields);
-  int sink = read_u8(fields);
-  struct span address = read_bytes(fields);
-  char *header = span_text(read_bytes(fields));
-  if (output_format(format, sink, address, header) < 0) events_failed(COMMAND_routeOutput, 0, "output", errno);
+  struct command_routeOutput command = read_routeOutput(fields);
+  char *header = span_text(command.header);
+  if (output_format(command.format, command.sink, command.address, header) < 0)
+    events_failed(COMMAND_routeOutput, 0, "output", errno);
   free(header);
 }
 
 static void write_log(struct reader *fields) {
-  uint8_t sink = read_u8(fields);
-  struct span bytes = read_bytes(fields);
-  if (output_log(sink, (const char *)bytes.data, bytes.length) < 0) events_failed(COMMAND_log, sink, "log", errno);
+  struct command_log command = read_log(fields);
+  int result = output_log(command.sink, (const char *)command.bytes.data, command.bytes.length);
+  if (result < 0) events_failed(COMMAND_log, command.sink, "log", errno);
 }
 
 static void add_barrier(struct reader *fields) {
   barriers = memory_resize(barriers, ((size_t)barrier_count + 1) * sizeof *barriers);
-  barriers[barrier_count++] = (struct barrier){.token = read_u64(fields), .start = workers_starts(), .fetch = fetch_begun()};
+  barriers[barrier_count++] =
+      (struct barrier){.token = read_barrier(fields).token, .start = workers_starts(), .fetch = fetch_begun()};
 }
 
 static void tell_mark(struct reader *fields) {
-  struct buffer *event = events_begin(MESSAGE_reached);
-  buffer_u64(event, read_u64(fields));
-  events_post(0);
+  post_event(reached, 0, read_mark(fields).token);
 }
 
 static void copy_journal(struct reader *fields) {
-  uint64_t handle = read_u64(fields);
+  uint64_t handle = read_copyJournal(fields).handle;
   int copy = journal_copy();
   const char *step = copy < 0 ? "memory" : "handle";
   if (copy >= 0 && handles_add(handle, copy, 0) == 0) return;
@@ -102,8 +100,7 @@ static void copy_journal(struct reader *fields) {
 
 static void set_program(struct reader *fields) {
   struct program program = NO_PROGRAM;
-  char *path = span_text(read_bytes(fields));
-  (void)read_bytes(fields); /* the bundle */
+  char *path = span_text(read_setProgram(fields).runtime);
   if (program_open(&program, path) == 0) {
     program_use(&program);
   } else {
@@ -114,22 +111,23 @@ static void set_program(struct reader *fields) {
 }
 
 static void set_process_title(struct reader *fields) {
-  process_title_set(read_bytes(fields));
+  process_title_set(read_setTitle(fields).title);
 }
 
 static void ask_for_exit(struct reader *fields) {
+  struct command_exit command = read_exit(fields);
   ending.exits = true;
-  ending.status = read_u32(fields) & 0xff;
-  ending.keeps_journal = read_u8(fields) == 1;
+  ending.status = command.status & 0xff;
+  ending.keeps_journal = command.keep_journal == 1;
 }
 
 static void ask_for_execution(struct reader *fields) {
   free(ending.execute);
-  ending.execute = has_wrong_program ? NULL : span_text(read_bytes(fields));
+  ending.execute = has_wrong_program ? NULL : span_text(read_execute(fields).path);
 }
 
 static void close_handle(struct reader *fields) {
-  handles_close(read_u64(fields));
+  handles_close(read_closeHandle(fields).handle);
 }
 
 static void (*const carry_out[256])(struct reader *fields) = {
@@ -190,9 +188,7 @@ void commands_check_barriers(void) {
   uint32_t reached = 0;
   while (reached < barrier_count && workers_started_up_to(barriers[reached].start) &&
          fetch_taken_up_to(barriers[reached].fetch)) {
-    struct buffer *event = events_begin(MESSAGE_reached);
-    buffer_u64(event, barriers[reached].token);
-    events_post(0);
+    post_event(reached, 0, barriers[reached].token);
     reached++;
   }
   if (reached == 0) return;

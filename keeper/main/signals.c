@@ -10,6 +10,7 @@
 #include "loop/poller.h"
 #include "process/peek.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "reexec/dry_run.h"
 #include "sockets/fetch.h"
@@ -55,11 +56,7 @@ int signals_open(void) {
 
 static void tell(const struct signalfd_siginfo *info) {
   if (events_count(MESSAGE_signalled) >= MOST_OUTSTANDING) return;
-  struct buffer *event = events_begin(MESSAGE_signalled);
-  buffer_u32(event, info->ssi_signo);
-  buffer_u32(event, info->ssi_pid);
-  buffer_u32(event, info->ssi_uid);
-  events_post(0);
+  post_event(signalled, 0, info->ssi_signo, info->ssi_pid, info->ssi_uid);
 }
 
 bool signals_is_own_child(uint32_t pid) {

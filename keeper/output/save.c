@@ -27,9 +27,9 @@ static void save_source(const struct output *output, const struct source *source
   buffer_u8(out, (uint8_t)source->drain);
   // An unfinished long line continues in the sink.
   buffer_u8(out, output->out.open == &source->mark);
-  buffer_bytes(out, source->half, source->half_length);
+  buffer_bytes(out, span_of(source->half, source->half_length));
   char tail[TAIL_SIZE];
-  buffer_bytes(out, tail, tail_read(&source->tail, tail, sizeof tail));
+  buffer_bytes(out, span_of(tail, tail_read(&source->tail, tail, sizeof tail)));
 }
 
 static void load_source(struct output *output, struct reader *in) {
@@ -76,7 +76,7 @@ static void save_ring(const struct ring *ring, struct buffer *out) {
     buffer_u64(out, entry.worker);
     buffer_u64(out, entry.at);
     buffer_u32(out, entry.pid);
-    buffer_bytes(out, bytes, entry.length);
+    buffer_bytes(out, span_of(bytes, entry.length));
   }
 }
 
@@ -128,7 +128,7 @@ static void save_sink(const struct sink *sink, struct buffer *out) {
   buffer_u8(out, sink->is_torn);
   buffer_u8(out, sink->is_midline);
   buffer_u64(out, sink->lost);
-  buffer_bytes(out, sink->pages ? sink->pages + sink->start : NULL, sink_waiting(sink));
+  buffer_bytes(out, span_of(sink->pages ? sink->pages + sink->start : NULL, sink_waiting(sink)));
 }
 
 static void load_sink(struct sink *sink, struct reader *in) {
@@ -153,13 +153,13 @@ void table_save(const struct output *output, struct buffer *out) {
   uint8_t sink = output->route.sink == &output->err ? ROUTE_STDERR : 0;
   buffer_u8(out, (uint8_t)(sink | (output->route.format == FORMAT_JSON ? ROUTE_JSON : 0)));
   save_fd(out, output->route.sink->kind == SINK_DATAGRAMS ? output->route.sink->fd : -1);
-  buffer_bytes(out, &output->datagrams.address, output->datagrams.address_length);
+  buffer_bytes(out, span_of(&output->datagrams.address, output->datagrams.address_length));
   buffer_text(out, output->header);
   save_sink(&output->out, out);
   save_sink(&output->err, out);
   for (int i = 0; i < LOG_SINKS; i++) {
     buffer_u64(out, output->logs[i].lost);
-    buffer_bytes(out, output->logs[i].bytes.data, output->logs[i].bytes.length);
+    buffer_bytes(out, span_of(output->logs[i].bytes.data, output->logs[i].bytes.length));
   }
   buffer_u32(out, count_sources(output));
   for (const struct source *source = output->sources; source; source = source->next) save_source(output, source, out);

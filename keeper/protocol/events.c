@@ -38,6 +38,7 @@ static struct event *last;
 static struct event *next_out;
 static struct buffer draft;
 static uint64_t draft_at;
+static uint64_t earlier_at; /* of the next event; 0: now */
 static uint64_t last_seq;
 static uint64_t last_consumed;
 static uint64_t last_delivered;
@@ -54,7 +55,8 @@ void events_on_gone(void (*handler)(const struct gone *gone)) {
 
 struct buffer *events_begin(uint8_t code) {
   draft.length = 0;
-  draft_at = clock_now();
+  draft_at = earlier_at != 0 ? earlier_at : clock_now();
+  earlier_at = 0;
   buffer_u32(&draft, 0);
   buffer_u8(&draft, code);
   for (int i = 0; i < 3; i++) buffer_u64(&draft, 0);
@@ -62,7 +64,7 @@ struct buffer *events_begin(uint8_t code) {
 }
 
 void events_happened_at(uint64_t at) {
-  draft_at = at;
+  earlier_at = at;
 }
 
 static void count_in(const struct event *event) {
@@ -231,7 +233,7 @@ bool events_set_first_aside(void) {
   struct buffer *event = events_begin(MESSAGE_setAside);
   size_t length = first->size - HEADER;
   buffer_u32(event, first->code);
-  buffer_bytes(event, first->frame + HEADER, length < REPORTED_BYTES ? length : REPORTED_BYTES);
+  buffer_bytes(event, span_of(first->frame + HEADER, length < REPORTED_BYTES ? length : REPORTED_BYTES));
   /* The report gets the sequence number of the event that it replaces, so that no number is missing. */
   struct event *report = make_event(first->happened_at, 0);
   last_seq--;
@@ -257,7 +259,7 @@ void events_save(struct buffer *out) {
     buffer_u8(out, event->blamed);
     buffer_u32(out, event->fd_count);
     for (uint32_t i = 0; i < event->fd_count; i++) save_descriptor(out, event->fds[i]);
-    buffer_bytes(out, event->frame, event->size);
+    buffer_bytes(out, span_of(event->frame, event->size));
   }
 }
 

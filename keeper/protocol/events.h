@@ -8,7 +8,7 @@
 
 /* Begins an event: add its fields to the buffer, then post it. Only one at a time. */
 struct buffer *events_begin(uint8_t code);
-/* Sets an earlier time for the event. */
+/* Sets an earlier time for the next event. */
 void events_happened_at(uint64_t at);
 /* Queues the event. `source`: the worker or connection that it comes from, see events_on_gone. */
 void events_post(uint64_t source);

@@ -2,98 +2,101 @@
 #pragma once
 
 #define PROTOCOL_VERSION 3
-#define FIRST_EVENT 100
 
 /* clang-format off */
-/* From the supervisor to the keeper. */
+/* The frames: X(name, code, fields), where the fields call FIELD(type, name). See frames.h.
+ * From the supervisor to the keeper. */
 #define COMMANDS(COMMAND) \
-  COMMAND(attach, 1, "protocol:u32") \
-  COMMAND(commit, 2, "consumed:u64 tickAt:u64") \
-  COMMAND(idle, 3, "seen:u64") \
-  COMMAND(present, 4, "") \
-  COMMAND(base, 5, "environment:texts cwd:text umask:u32 nice:i32 limits:numbers") \
-  COMMAND(put, 10, "key:text value:bytes") \
-  COMMAND(remove, 11, "key:text") \
-  COMMAND(openJournal, 12, "path:text") \
-  COMMAND(lock, 13, "id:u64 path:text") \
-  COMMAND(copyJournal, 14, "handle:u64") \
-  COMMAND(takeJournal, 15, "path:text") \
-  COMMAND(openSocket, 20, "handle:u64 domain:u32 type:u32 protocol:u32 address:bytes options:numbers backlog:u32 mode:u32 uid:u32 gid:u32") \
-  COMMAND(inheritSocket, 21, "handle:u64 fd:u32 backlog:u32") \
-  COMMAND(statSocket, 23, "request:u64 handle:u64") \
-  COMMAND(closeHandle, 24, "handle:u64") \
-  COMMAND(openDatagram, 25, "handle:u64 domain:u32 address:bytes") \
-  COMMAND(sendDatagram, 26, "handle:u64 worker:u64 bytes:bytes handles:numbers") \
-  COMMAND(keepDescriptor, 27, "event:u64 index:u32 handle:u64") \
-  COMMAND(takeDescriptor, 28, "handle:u64 pid:u32 startTime:u64 fd:u32 uid:u32 gid:u32") \
-  COMMAND(storeHandle, 30, "handle:u64 poll:u8") \
-  COMMAND(hand, 31, "worker:u64 bytes:bytes handles:numbers") \
-  COMMAND(watchName, 32, "handle:u64 spare:text") \
-  COMMAND(removeName, 33, "handle:u64") \
-  COMMAND(giveName, 34, "handle:u64 uid:u32 gid:u32") \
-  COMMAND(bindAgain, 35, "handle:u64 kept:u64") \
-  COMMAND(keepBacklog, 36, "handle:u64 backlog:u32") \
-  COMMAND(spawn, 40, "worker:u64 file:text args:texts cwd:text env:pairs unset:texts ownPid:texts descriptors:numbers stdin:u8 output:u8 notifyFd:u32 notifyPath:text identity:numbers umask:u32 limits:numbers nice:i32 oomScore:i32 deathSignal:u32 flags:u32 prefix:text json:text connectFd:u32 connectPath:text") \
-  COMMAND(signal, 41, "worker:u64 signal:u32 group:u8") \
-  COMMAND(adopt, 42, "worker:u64 pid:u32 startTime:u64 keeper:u32 generation:u64 flags:u32 output:u32 notifyFd:u32 notifyPath:text identity:numbers prefix:text json:text") \
-  COMMAND(setBase, 43, "env:pairs unset:texts") \
-  COMMAND(watchdog, 44, "worker:u64 periodMs:u32") \
-  COMMAND(followMain, 45, "worker:u64 pid:u32 startTime:u64") \
-  COMMAND(acceptOn, 50, "handle:u64") \
-  COMMAND(write, 51, "connection:u64 bytes:bytes close:u8") \
-  COMMAND(follow, 52, "connection:u64 worker:u64 lines:u32 follow:u8") \
-  COMMAND(acceptHeads, 53, "handle:u64") \
-  COMMAND(routeOutput, 60, "format:u8 sink:u8 address:bytes header:text") \
-  COMMAND(log, 61, "sink:u8 bytes:bytes") \
-  COMMAND(heartbeat, 62, "handle:u64 periodMs:u32 bytes:bytes") \
-  COMMAND(barrier, 70, "token:u64") \
-  COMMAND(setProgram, 71, "runtime:text bundle:text") \
-  COMMAND(execute, 72, "path:text") \
-  COMMAND(exit, 73, "status:u32 keepJournal:u8") \
-  COMMAND(replaceSupervisor, 74, "runtime:text bundle:text file:text args:texts unset:texts fd:u32 patienceMs:u32") \
-  COMMAND(rehearse, 75, "path:text") \
-  COMMAND(mark, 76, "token:u64") \
-  COMMAND(setTitle, 77, "title:text")
+  COMMAND(attach, 1, FIELD(u32, protocol)) \
+  COMMAND(commit, 2, FIELD(u64, consumed) FIELD(u64, tick_at)) \
+  COMMAND(idle, 3, FIELD(u64, seen)) \
+  COMMAND(present, 4, ) \
+  COMMAND(base, 5, FIELD(texts, environment) FIELD(text, cwd) FIELD(u32, umask) FIELD(i32, nice) FIELD(numbers, limits)) \
+  COMMAND(put, 10, FIELD(text, key) FIELD(bytes, value)) \
+  COMMAND(remove, 11, FIELD(text, key)) \
+  COMMAND(openJournal, 12, FIELD(text, path)) \
+  COMMAND(lock, 13, FIELD(u64, id) FIELD(text, path)) \
+  COMMAND(copyJournal, 14, FIELD(u64, handle)) \
+  COMMAND(takeJournal, 15, FIELD(text, path)) \
+  COMMAND(openSocket, 20, FIELD(u64, handle) FIELD(u32, domain) FIELD(u32, type) FIELD(u32, protocol) FIELD(bytes, address) FIELD(numbers, options) FIELD(u32, backlog) FIELD(u32, mode) FIELD(u32, uid) FIELD(u32, gid)) \
+  COMMAND(inheritSocket, 21, FIELD(u64, handle) FIELD(u32, fd) FIELD(u32, backlog)) \
+  COMMAND(statSocket, 23, FIELD(u64, request) FIELD(u64, handle)) \
+  COMMAND(closeHandle, 24, FIELD(u64, handle)) \
+  COMMAND(openDatagram, 25, FIELD(u64, handle) FIELD(u32, domain) FIELD(bytes, address)) \
+  COMMAND(sendDatagram, 26, FIELD(u64, handle) FIELD(u64, worker) FIELD(bytes, bytes) FIELD(numbers, handles)) \
+  COMMAND(keepDescriptor, 27, FIELD(u64, event) FIELD(u32, index) FIELD(u64, handle)) \
+  COMMAND(takeDescriptor, 28, FIELD(u64, handle) FIELD(u32, pid) FIELD(u64, start_time) FIELD(u32, fd) FIELD(u32, uid) FIELD(u32, gid)) \
+  COMMAND(storeHandle, 30, FIELD(u64, handle) FIELD(u8, poll)) \
+  COMMAND(hand, 31, FIELD(u64, worker) FIELD(bytes, bytes) FIELD(numbers, handles)) \
+  COMMAND(watchName, 32, FIELD(u64, handle) FIELD(text, spare)) \
+  COMMAND(removeName, 33, FIELD(u64, handle)) \
+  COMMAND(giveName, 34, FIELD(u64, handle) FIELD(u32, uid) FIELD(u32, gid)) \
+  COMMAND(bindAgain, 35, FIELD(u64, handle) FIELD(u64, kept)) \
+  COMMAND(keepBacklog, 36, FIELD(u64, handle) FIELD(u32, backlog)) \
+  COMMAND(spawn, 40, FIELD(u64, worker) FIELD(text, file) FIELD(texts, args) FIELD(text, cwd) FIELD(pairs, env) FIELD(texts, unset) FIELD(texts, own_pid) FIELD(numbers, descriptors) FIELD(u8, input) FIELD(u8, output) FIELD(u32, notify_fd) FIELD(text, notify_path) FIELD(numbers, identity) FIELD(u32, umask) FIELD(numbers, limits) FIELD(i32, nice) FIELD(i32, oom_score) FIELD(u32, death_signal) FIELD(u32, flags) FIELD(text, prefix) FIELD(text, json) FIELD(u32, connect_fd) FIELD(text, connect_path)) \
+  COMMAND(signal, 41, FIELD(u64, worker) FIELD(u32, signal) FIELD(u8, group)) \
+  COMMAND(adopt, 42, FIELD(u64, worker) FIELD(u32, pid) FIELD(u64, start_time) FIELD(u32, keeper) FIELD(u64, generation) FIELD(u32, flags) FIELD(u32, output) FIELD(u32, notify_fd) FIELD(text, notify_path) FIELD(numbers, identity) FIELD(text, prefix) FIELD(text, json)) \
+  COMMAND(setBase, 43, FIELD(pairs, env) FIELD(texts, unset)) \
+  COMMAND(watchdog, 44, FIELD(u64, worker) FIELD(u32, period_ms)) \
+  COMMAND(followMain, 45, FIELD(u64, worker) FIELD(u32, pid) FIELD(u64, start_time)) \
+  COMMAND(acceptOn, 50, FIELD(u64, handle)) \
+  COMMAND(write, 51, FIELD(u64, connection) FIELD(bytes, bytes) FIELD(u8, close)) \
+  COMMAND(follow, 52, FIELD(u64, connection) FIELD(u64, worker) FIELD(u32, lines) FIELD(u8, follow)) \
+  COMMAND(acceptHeads, 53, FIELD(u64, handle)) \
+  COMMAND(routeOutput, 60, FIELD(u8, format) FIELD(u8, sink) FIELD(bytes, address) FIELD(text, header)) \
+  COMMAND(log, 61, FIELD(u8, sink) FIELD(bytes, bytes)) \
+  COMMAND(heartbeat, 62, FIELD(u64, handle) FIELD(u32, period_ms) FIELD(bytes, bytes)) \
+  COMMAND(barrier, 70, FIELD(u64, token)) \
+  COMMAND(setProgram, 71, FIELD(text, runtime) FIELD(text, bundle)) \
+  COMMAND(execute, 72, FIELD(text, path)) \
+  COMMAND(exit, 73, FIELD(u32, status) FIELD(u8, keep_journal)) \
+  COMMAND(replaceSupervisor, 74, FIELD(text, runtime) FIELD(text, bundle) FIELD(text, file) FIELD(texts, args) FIELD(texts, unset) FIELD(u32, fd) FIELD(u32, patience_ms)) \
+  COMMAND(rehearse, 75, FIELD(text, path)) \
+  COMMAND(mark, 76, FIELD(u64, token)) \
+  COMMAND(setTitle, 77, FIELD(text, title))
 
-/* From the keeper to the supervisor; from FIRST_EVENT on with seq, happenedAt and deliveredAt before the fields. */
-#define MESSAGES(MESSAGE) \
-  MESSAGE(hello, 1, "protocol:u32 version:text pid:u32 startedAt:u64 now:u64 realtimeOffset:u64 bootId:text home:text cwd:text args:texts program:text fresh:u8 crashes:u32 consumed:u64 executions:u32 path:text") \
-  MESSAGE(helloEntry, 2, "key:text value:bytes") \
-  MESSAGE(helloWorker, 3, "worker:u64 pid:u32 startTime:u64 state:u8") \
-  MESSAGE(helloHandle, 4, "handle:u64 inode:u64 address:bytes") \
-  MESSAGE(helloConnection, 5, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32") \
-  MESSAGE(helloEnd, 6, "outstanding:u32") \
-  MESSAGE(sleep, 7, "") \
-  MESSAGE(helloZone, 8, "offset:i32 until:u64 nextOffset:i32") \
-  MESSAGE(tick, 100, "") \
-  MESSAGE(signalled, 101, "signal:u32 pid:u32 uid:u32") \
-  MESSAGE(failed, 102, "command:u32 id:u64 step:text errno:u32") \
-  MESSAGE(reached, 103, "token:u64") \
-  MESSAGE(supervisorDied, 104, "ending:u8 status:u32 lastEvent:u64") \
-  MESSAGE(setAside, 105, "event:u32 bytes:bytes") \
-  MESSAGE(journalFailed, 106, "step:text errno:u32") \
-  MESSAGE(supervisorReplaced, 107, "pid:u32 forked:u8") \
-  MESSAGE(supervisorKept, 108, "phase:u8 ending:u8 status:u32") \
-  MESSAGE(rehearsed, 109, "step:text errno:u32 ending:u8 status:u32") \
-  MESSAGE(opened, 110, "handle:u64 domain:u32 type:u32 listening:u8 limit:u32 inode:u64 address:bytes") \
-  MESSAGE(socketStat, 111, "request:u64 handle:u64 queue:u32 limit:u32") \
-  MESSAGE(relistened, 112, "handle:u64 errno:u32") \
-  MESSAGE(hungUp, 113, "handle:u64") \
-  MESSAGE(journalRestored, 114, "afterMs:u64") \
-  MESSAGE(nameChanged, 115, "handle:u64 state:u8 pid:u32 errno:u32") \
-  MESSAGE(backlogRestored, 116, "handle:u64 before:u32 after:u32") \
-  MESSAGE(spawned, 120, "worker:u64 pid:u32 startTime:u64") \
-  MESSAGE(spawnFailed, 121, "worker:u64 step:text errno:u32") \
-  MESSAGE(exited, 122, "worker:u64 pid:u32 ending:u8 status:u32 tail:bytes") \
-  MESSAGE(moved, 123, "worker:u64 pid:u32 startTime:u64") \
-  MESSAGE(mainExited, 124, "worker:u64 pid:u32 ending:u8 status:u32 rest:u32") \
-  MESSAGE(killed, 125, "worker:u64 count:u32 pids:numbers commands:texts") \
-  MESSAGE(datagram, 130, "worker:u64 source:u8 pid:u32 uid:u32 gid:u32 flags:u32 descriptors:u32 bytes:bytes") \
-  MESSAGE(handed, 131, "worker:u64") \
-  MESSAGE(watchdogExpired, 132, "worker:u64 periodMs:u32 strangers:u32 stranger:u32") \
-  MESSAGE(line, 140, "connection:u64 listener:u64 pid:u32 uid:u32 gid:u32 bytes:bytes") \
-  MESSAGE(closed, 141, "connection:u64 reason:u8") \
-  MESSAGE(penalized, 142, "address:text times:u32 waitMs:u32")
+/* From the keeper to the supervisor, each by itself. */
+#define GREETINGS(GREETING) \
+  GREETING(hello, 1, FIELD(u32, protocol) FIELD(text, version) FIELD(u32, pid) FIELD(u64, started_at) FIELD(u64, now) FIELD(u64, realtime_offset) FIELD(text, boot_id) FIELD(text, home) FIELD(text, cwd) FIELD(texts, args) FIELD(text, program) FIELD(u8, fresh) FIELD(u32, crashes) FIELD(u64, consumed) FIELD(u32, executions) FIELD(text, path)) \
+  GREETING(helloEntry, 2, FIELD(text, key) FIELD(bytes, value)) \
+  GREETING(helloWorker, 3, FIELD(u64, worker) FIELD(u32, pid) FIELD(u64, start_time) FIELD(u8, state)) \
+  GREETING(helloHandle, 4, FIELD(u64, handle) FIELD(u64, inode) FIELD(bytes, address)) \
+  GREETING(helloConnection, 5, FIELD(u64, connection) FIELD(u64, listener) FIELD(u32, pid) FIELD(u32, uid) FIELD(u32, gid)) \
+  GREETING(helloEnd, 6, FIELD(u32, outstanding)) \
+  GREETING(sleep, 7, ) \
+  GREETING(helloZone, 8, FIELD(i32, offset) FIELD(u64, until) FIELD(i32, next_offset))
+
+/* From the keeper to the supervisor, with seq, happenedAt and deliveredAt before the fields. */
+#define EVENTS(EVENT) \
+  EVENT(tick, 100, ) \
+  EVENT(signalled, 101, FIELD(u32, signal) FIELD(u32, pid) FIELD(u32, uid)) \
+  EVENT(failed, 102, FIELD(u32, command) FIELD(u64, id) FIELD(text, step) FIELD(u32, error)) \
+  EVENT(reached, 103, FIELD(u64, token)) \
+  EVENT(supervisorDied, 104, FIELD(u8, ending) FIELD(u32, status) FIELD(u64, last_event)) \
+  EVENT(setAside, 105, FIELD(u32, event) FIELD(bytes, bytes)) \
+  EVENT(journalFailed, 106, FIELD(text, step) FIELD(u32, error)) \
+  EVENT(supervisorReplaced, 107, FIELD(u32, pid) FIELD(u8, forked)) \
+  EVENT(supervisorKept, 108, FIELD(u8, phase) FIELD(u8, ending) FIELD(u32, status)) \
+  EVENT(rehearsed, 109, FIELD(text, step) FIELD(u32, error) FIELD(u8, ending) FIELD(u32, status)) \
+  EVENT(opened, 110, FIELD(u64, handle) FIELD(u32, domain) FIELD(u32, type) FIELD(u8, listening) FIELD(u32, limit) FIELD(u64, inode) FIELD(bytes, address)) \
+  EVENT(socketStat, 111, FIELD(u64, request) FIELD(u64, handle) FIELD(u32, queue) FIELD(u32, limit)) \
+  EVENT(relistened, 112, FIELD(u64, handle) FIELD(u32, error)) \
+  EVENT(hungUp, 113, FIELD(u64, handle)) \
+  EVENT(journalRestored, 114, FIELD(u64, after_ms)) \
+  EVENT(nameChanged, 115, FIELD(u64, handle) FIELD(u8, state) FIELD(u32, pid) FIELD(u32, error)) \
+  EVENT(backlogRestored, 116, FIELD(u64, handle) FIELD(u32, before) FIELD(u32, after)) \
+  EVENT(spawned, 120, FIELD(u64, worker) FIELD(u32, pid) FIELD(u64, start_time)) \
+  EVENT(spawnFailed, 121, FIELD(u64, worker) FIELD(text, step) FIELD(u32, error)) \
+  EVENT(exited, 122, FIELD(u64, worker) FIELD(u32, pid) FIELD(u8, ending) FIELD(u32, status) FIELD(bytes, tail)) \
+  EVENT(moved, 123, FIELD(u64, worker) FIELD(u32, pid) FIELD(u64, start_time)) \
+  EVENT(mainExited, 124, FIELD(u64, worker) FIELD(u32, pid) FIELD(u8, ending) FIELD(u32, status) FIELD(u32, rest)) \
+  EVENT(killed, 125, FIELD(u64, worker) FIELD(u32, count) FIELD(numbers, pids) FIELD(texts, commands)) \
+  EVENT(datagram, 130, FIELD(u64, worker) FIELD(u8, source) FIELD(u32, pid) FIELD(u32, uid) FIELD(u32, gid) FIELD(u32, flags) FIELD(u32, descriptors) FIELD(bytes, bytes)) \
+  EVENT(handed, 131, FIELD(u64, worker)) \
+  EVENT(watchdogExpired, 132, FIELD(u64, worker) FIELD(u32, period_ms) FIELD(u32, strangers) FIELD(u32, stranger)) \
+  EVENT(line, 140, FIELD(u64, connection) FIELD(u64, listener) FIELD(u32, pid) FIELD(u32, uid) FIELD(u32, gid) FIELD(bytes, bytes)) \
+  EVENT(closed, 141, FIELD(u64, connection) FIELD(u8, reason)) \
+  EVENT(penalized, 142, FIELD(text, address) FIELD(u32, times) FIELD(u32, wait_ms))
 /* clang-format on */
 
 /* Bytes and counts. */
@@ -126,5 +129,5 @@
 enum command { COMMANDS(NAME_COMMAND) };
 #undef NAME_COMMAND
 #define NAME_MESSAGE(name, code, fields) MESSAGE_##name = code,
-enum message { MESSAGES(NAME_MESSAGE) };
+enum message { GREETINGS(NAME_MESSAGE) EVENTS(NAME_MESSAGE) };
 #undef NAME_MESSAGE

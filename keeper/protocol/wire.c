@@ -45,13 +45,34 @@ void buffer_u64(struct buffer *buffer, uint64_t value) {
   buffer_add(buffer, bytes, sizeof bytes);
 }
 
-void buffer_bytes(struct buffer *buffer, const void *bytes, size_t length) {
-  buffer_u32(buffer, (uint32_t)length);
-  buffer_add(buffer, bytes, length);
+void buffer_i32(struct buffer *buffer, int32_t value) {
+  buffer_u32(buffer, (uint32_t)value);
+}
+
+struct span span_of(const void *bytes, size_t length) {
+  return (struct span){.data = bytes, .length = length};
+}
+
+void buffer_bytes(struct buffer *buffer, struct span bytes) {
+  buffer_u32(buffer, (uint32_t)bytes.length);
+  buffer_add(buffer, bytes.data, bytes.length);
+}
+
+void buffer_list(struct buffer *buffer, struct list list) {
+  buffer_u32(buffer, list.count);
+  buffer_add(buffer, list.data, list.length);
+}
+
+struct list buffer_pack(struct buffer *buffer, char *const *texts) {
+  struct list list = {0};
+  for (; texts[list.count]; list.count++) buffer_text(buffer, texts[list.count]);
+  list.data = buffer->data;
+  list.length = buffer->length;
+  return list;
 }
 
 void buffer_text(struct buffer *buffer, const char *text) {
-  buffer_bytes(buffer, text, strlen(text));
+  buffer_bytes(buffer, span_of(text, strlen(text)));
 }
 
 void buffer_set_u32(struct buffer *buffer, size_t offset, uint32_t value) {
@@ -180,31 +201,21 @@ static void check_texts(struct reader *reader, uint32_t texts_an_item) {
   }
 }
 
-static bool is_type(const char *type, size_t length, const char *name) {
-  return strlen(name) == length && memcmp(type, name, length) == 0;
-}
-
 static void check_field(struct reader *reader, const char *type, size_t length) {
-  if (is_type(type, length, "u8")) (void)read_u8(reader);
-  else if (is_type(type, length, "u32") || is_type(type, length, "i32")) (void)read_u32(reader);
-  else if (is_type(type, length, "u64")) (void)read_u64(reader);
-  else if (is_type(type, length, "bytes")) (void)read_bytes(reader);
-  else if (is_type(type, length, "text")) check_text(reader);
-  else if (is_type(type, length, "texts")) check_texts(reader, 1);
-  else if (is_type(type, length, "pairs")) check_texts(reader, 2);
-  else if (is_type(type, length, "numbers")) (void)read_numbers(reader);
+  struct span name = span_of(type, length);
+  if (span_equals(name, "u8")) (void)read_u8(reader);
+  else if (span_equals(name, "u32") || span_equals(name, "i32")) (void)read_u32(reader);
+  else if (span_equals(name, "u64")) (void)read_u64(reader);
+  else if (span_equals(name, "bytes")) (void)read_bytes(reader);
+  else if (span_equals(name, "text")) check_text(reader);
+  else if (span_equals(name, "texts")) check_texts(reader, 1);
+  else if (span_equals(name, "pairs")) check_texts(reader, 2);
+  else if (span_equals(name, "numbers")) (void)read_numbers(reader);
   else reader->failed = true;
 }
 
 bool wire_matches(const char *signature, const void *bytes, size_t length) {
   struct reader reader = reader_of(bytes, length);
-  for (const char *field = signature; *field;) {
-    const char *type = strchr(field, ':');
-    if (!type) return false;
-    size_t type_length = strcspn(++type, " ");
-    check_field(&reader, type, type_length);
-    field = type + type_length;
-    if (*field == ' ') field++;
-  }
+  for (const char *at = strchr(signature, ':'); at; at = strchr(at + 1, ':')) check_field(&reader, at + 1, strcspn(at + 1, " "));
   return !reader.failed && reader.at == reader.end;
 }

@@ -36,7 +36,11 @@ void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_u8(struct buffer *buffer, uint8_t value);
 void buffer_u32(struct buffer *buffer, uint32_t value);
 void buffer_u64(struct buffer *buffer, uint64_t value);
-void buffer_bytes(struct buffer *buffer, const void *bytes, size_t length);
+void buffer_i32(struct buffer *buffer, int32_t value);
+void buffer_bytes(struct buffer *buffer, struct span bytes);
+void buffer_list(struct buffer *buffer, struct list list);
+/* Adds the texts without a count, up to a NULL. Returns all that the buffer holds as a list. */
+struct list buffer_pack(struct buffer *buffer, char *const *texts);
 void buffer_text(struct buffer *buffer, const char *text);
 /* Overwrites four bytes that were written before. */
 void buffer_set_u32(struct buffer *buffer, size_t offset, uint32_t value);
@@ -59,6 +63,7 @@ struct list read_numbers(struct reader *reader);
 /* Number `index` of a list of numbers. */
 uint64_t list_number(const struct list *list, uint32_t index);
 
+struct span span_of(const void *bytes, size_t length);
 /* A NUL-terminated copy; the caller frees it. */
 char *span_text(struct span span);
 bool span_equals(struct span span, const char *text);

@@ -12,6 +12,7 @@
 #include "output/output.h"
 #include "process/launch.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "reexec/reexec.h"
 
@@ -19,12 +20,7 @@ static pid_t pid;
 static struct report report = {.fd = -1};
 
 static void tell(const char *step, int error, uint8_t ending, uint32_t status) {
-  struct buffer *event = events_begin(MESSAGE_rehearsed);
-  buffer_text(event, step);
-  buffer_u32(event, (uint32_t)error);
-  buffer_u8(event, ending);
-  buffer_u32(event, status);
-  events_post(0);
+  post_event(rehearsed, 0, step, (uint32_t)error, ending, status);
 }
 
 /* Runs in the child, which has no other thread: the output thread is stopped while the keeper forks. */
@@ -46,7 +42,7 @@ void dry_run_start(struct reader *command) {
     tell(pid > 0 ? "rehearsal" : "pipe", pid > 0 ? EBUSY : errno, 0, 0);
     return;
   }
-  char *path = span_text(read_bytes(command));
+  char *path = span_text(read_rehearse(command).path);
   output_stop();
   pid_t child = memory_fork_whole();
   if (child == 0) become_dry_run(path, ends[1]);

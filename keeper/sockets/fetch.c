@@ -16,6 +16,7 @@
 #include "loop/poller.h"
 #include "loop/timer.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/fetch_child.h"
 #include "sockets/handles.h"
@@ -291,14 +292,10 @@ static void take(enum kind kind, uint64_t whose, const struct fetch_target *targ
   start_waiting();
 }
 
-void fetch_descriptor(struct reader *command) {
-  uint64_t handle = read_u64(command);
-  struct fetch_target target = {.pid = read_u32(command)};
-  target.start_time = read_u64(command);
-  target.number = read_u32(command);
-  target.uid = read_u32(command);
-  target.gid = read_u32(command);
-  take(DESCRIPTOR, handle, &target);
+void fetch_descriptor(struct reader *fields) {
+  struct command_takeDescriptor command = read_takeDescriptor(fields);
+  struct fetch_target target = {command.pid, command.start_time, command.fd, command.uid, command.gid};
+  take(DESCRIPTOR, command.handle, &target);
 }
 
 void fetch_notify_end(uint64_t worker, uint32_t pid, uint64_t start_time, uint32_t number) {

@@ -13,6 +13,7 @@
 #include "app/descriptors.h"
 #include "app/memory.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/accept_queue.h"
 
@@ -86,17 +87,10 @@ static int watch_peer(struct handle *handle) {
   return errno == EPERM ? 0 : -1; /* a file has no peer */
 }
 
-/* The peer of a stored descriptor has hung up, or the descriptor has failed. */
-static void tell_hung_up(const struct handle *handle) {
-  struct buffer *event = events_begin(MESSAGE_hungUp);
-  buffer_u64(event, handle->id);
-  events_post(0);
-}
-
 static void ready(struct watcher *watcher, uint32_t events) {
   struct handle *handle = WATCHER_OWNER(watcher, struct handle, watcher);
   (void)events;
-  if (handle->polled) tell_hung_up(handle);
+  if (handle->polled) post_event(hungUp, 0, handle->id); /* its peer, or the descriptor has failed */
   else if (handle->accepting) owner->connection_waits(handle);
   else owner->may_be_shut(handle);
 }
@@ -136,15 +130,8 @@ static void tell_opened(const struct handle *handle, bool is_foreign) {
   _Alignas(8) uint8_t address[128];
   bool is_foreign_connection = is_foreign && handle->type == SOCK_STREAM && !handle->listening;
   size_t length = handle->domain != 0 && !is_foreign_connection ? handles_address(handle->fd, address, sizeof address) : 0;
-  struct buffer *event = events_begin(MESSAGE_opened);
-  buffer_u64(event, handle->id);
-  buffer_u32(event, handle->domain);
-  buffer_u32(event, handle->type);
-  buffer_u8(event, handle->listening ? 1 : 0);
-  buffer_u32(event, is_foreign ? 0 : queue_limit(handle));
-  buffer_u64(event, handles_inode(handle));
-  buffer_bytes(event, address, length);
-  events_post(0);
+  post_event(opened, 0, handle->id, handle->domain, handle->type, handle->listening, is_foreign ? 0 : queue_limit(handle),
+             handles_inode(handle), span_of(address, length));
 }
 
 static int add(uint64_t id, int fd, uint32_t backlog, bool is_foreign) {

@@ -5,6 +5,7 @@
 #include "app/clock.h"
 #include "loop/timer.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
 #include "sockets/sockets.h"
@@ -44,20 +45,19 @@ static void end(struct beat *beat) {
   *beat = (struct beat){0};
 }
 
-void heartbeat_set(struct reader *command) {
-  uint64_t handle = read_u64(command);
-  uint32_t period = read_u32(command);
-  struct span bytes = read_bytes(command);
+void heartbeat_set(struct reader *fields) {
+  struct command_heartbeat command = read_heartbeat(fields);
+  uint64_t handle = command.handle;
   struct beat *beat = find(handle);
   if (beat && handle != 0) end(beat);
-  if (period > 0) {
+  if (command.period_ms > 0) {
     beat = find(0);
     if (!beat || handle == 0 || handles_fd(handle) < 0) {
       events_failed(COMMAND_heartbeat, handle, "heartbeat", beat ? EBADF : ENOSPC);
       return;
     }
-    *beat = (struct beat){.handle = handle, .next = clock_now(), .period = period};
-    buffer_add(&beat->bytes, bytes.data, bytes.length);
+    *beat = (struct beat){.handle = handle, .next = clock_now(), .period = command.period_ms};
+    buffer_add(&beat->bytes, command.bytes.data, command.bytes.length);
   }
   arm();
 }
@@ -90,7 +90,7 @@ void heartbeat_save(struct buffer *out) {
     buffer_u64(out, beats[i].handle);
     buffer_u64(out, beats[i].next);
     buffer_u32(out, beats[i].period);
-    buffer_bytes(out, beats[i].bytes.data, beats[i].bytes.length);
+    buffer_bytes(out, span_of(beats[i].bytes.data, beats[i].bytes.length));
   }
 }
 

@@ -20,6 +20,7 @@
 #include "loop/poller.h"
 #include "loop/timer.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
 
@@ -229,12 +230,7 @@ static void make_spare(struct name *name, const char *wanted) {
 
 static void tell(struct name *name, uint8_t state, uint32_t pid, int error) {
   name->state = state;
-  struct buffer *event = events_begin(MESSAGE_nameChanged);
-  buffer_u64(event, name->handle);
-  buffer_u8(event, state);
-  buffer_u32(event, pid);
-  buffer_u32(event, (uint32_t)error);
-  events_post(0);
+  post_event(nameChanged, 0, name->handle, state, pid, (uint32_t)error);
 }
 
 /* The pid of the process that listens on the socket file; 0 if it is unknown, -1 if none listens. */
@@ -325,10 +321,10 @@ static void attend(struct name *name, bool by_itself) {
   }
 }
 
-void names_watch(struct reader *command) {
-  uint64_t handle = read_u64(command);
-  char *spare = span_text(read_bytes(command));
-  struct name *name = known(handle);
+void names_watch(struct reader *fields) {
+  struct command_watchName command = read_watchName(fields);
+  char *spare = span_text(command.spare);
+  struct name *name = known(command.handle);
   if (name && name->look < 0 && !name->spare && spare[0] != '\0') name->spare = memory_copy_text(spare, strlen(spare));
   if (name && name->look >= 0) {
     unwatch_both(name);
@@ -377,21 +373,20 @@ static void look_at_due(void) {
 
 /* What the supervisor does to names ------------------------------------------------------------------------------------ */
 
-void names_give(struct reader *command) {
-  uint64_t handle = read_u64(command);
-  uint32_t uid = read_u32(command);
-  uint32_t gid = read_u32(command);
-  struct name *name = known(handle);
+void names_give(struct reader *fields) {
+  struct command_giveName command = read_giveName(fields);
+  struct name *name = known(command.handle);
   struct file_identity file = name ? identity(name) : (struct file_identity){0};
   bool is_watched = name && name->own_watch >= 0;
   if (is_watched) unwatch(&name->own_watch); /* suppresses the event for the keeper's own change */
   if (!name) errno = EBADF;
-  if (!name || files_give(name->path, &file, uid, gid) < 0) events_failed(COMMAND_giveName, handle, "chown", errno);
+  if (!name || files_give(name->path, &file, command.uid, command.gid) < 0)
+    events_failed(COMMAND_giveName, command.handle, "chown", errno);
   if (is_watched && arm(name) < 0) name->watched = false;
 }
 
-void names_remove(struct reader *command) {
-  struct name *name = known(read_u64(command));
+void names_remove(struct reader *fields) {
+  struct name *name = known(read_removeName(fields).handle);
   if (!name) return;
   struct file_identity file = identity(name);
   unwatch_both(name);
@@ -434,18 +429,18 @@ static int open_again(const struct name *name, const struct handle *handle, stru
   return -1;
 }
 
-void names_bind_again(struct reader *command) {
-  uint64_t id = read_u64(command);
-  uint64_t kept = read_u64(command);
+void names_bind_again(struct reader *fields) {
+  struct command_bindAgain command = read_bindAgain(fields);
+  uint64_t id = command.handle;
   struct name *name = find(id);
   struct handle *handle = handles_find(id);
   const char *step = "handle";
   struct file_identity made;
-  bool is_free = kept == 0 || !handles_find(kept);
+  bool is_free = command.kept == 0 || !handles_find(command.kept);
   errno = is_free ? EBADF : EEXIST;
   int fd = name && handle && is_free ? open_again(name, handle, &made, &step) : -1;
   if (fd >= 0) step = "handle";
-  if (fd < 0 || handles_exchange(id, fd, kept) < 0) {
+  if (fd < 0 || handles_exchange(id, fd, command.kept) < 0) {
     int error = errno;
     if (fd >= 0) {
       files_remove_socket(name->path, &made);

@@ -1,6 +1,7 @@
 #include "sockets/sockets.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "app/admission.h"
 #include "app/files.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/accept_queue.h"
 #include "sockets/handles.h"
@@ -28,14 +30,6 @@ static int fail(uint8_t command, uint64_t id, const char *step, int fd) {
   return -1;
 }
 
-struct opening {
-  uint64_t handle;
-  uint32_t domain, type, protocol;
-  struct span address;
-  struct list options;
-  uint32_t backlog, mode, uid, gid;
-};
-
 static int set_options(int fd, const struct list *options) {
   for (uint32_t i = 0; i + 2 < options->count; i += 3) {
     int level = (int)list_number(options, i);
@@ -47,7 +41,7 @@ static int set_options(int fd, const struct list *options) {
 }
 
 /* The path of a socket that has a file; NULL for others. `path` has room for 108 bytes and a NUL. */
-static const char *socket_file(const struct opening *opening, char *path, size_t room) {
+static const char *socket_file(const struct command_openSocket *opening, char *path, size_t room) {
   size_t prefix = sizeof(sa_family_t);
   if (opening->domain != AF_UNIX || opening->address.length <= prefix || opening->address.data[prefix] == 0) return NULL;
   size_t length = opening->address.length - prefix;
@@ -57,7 +51,7 @@ static const char *socket_file(const struct opening *opening, char *path, size_t
   return path;
 }
 
-static const char *bind_socket(int fd, const struct opening *opening, const char *path, struct file_identity *made) {
+static const char *bind_socket(int fd, const struct command_openSocket *opening, const char *path, struct file_identity *made) {
   struct sockaddr_storage address = {0};
   const char *step = "bind";
   if (opening->address.length > sizeof address || opening->address.length < sizeof(sa_family_t)) {
@@ -71,7 +65,7 @@ static const char *bind_socket(int fd, const struct opening *opening, const char
   return files_bind(fd, (struct sockaddr *)&address, length, &file, made, &step) < 0 ? step : NULL;
 }
 
-static const char *set_up(int fd, const struct opening *opening, const char *path, struct file_identity *made) {
+static const char *set_up(int fd, const struct command_openSocket *opening, const char *path, struct file_identity *made) {
   if (set_options(fd, &opening->options) < 0) return "option";
   const char *step = bind_socket(fd, opening, path, made);
   if (step) return step;
@@ -79,18 +73,9 @@ static const char *set_up(int fd, const struct opening *opening, const char *pat
   return NULL;
 }
 
-void sockets_open(struct reader *command) {
-  struct opening opening = {.handle = read_u64(command)};
-  opening.domain = read_u32(command);
-  opening.type = read_u32(command);
-  opening.protocol = read_u32(command);
-  opening.address = read_bytes(command);
-  opening.options = read_numbers(command);
-  opening.backlog = read_u32(command);
-  opening.mode = read_u32(command);
-  opening.uid = read_u32(command);
-  opening.gid = read_u32(command);
-  if (opening.backlog > 0x7fffffffU) opening.backlog = 0x7fffffffU;
+void sockets_open(struct reader *fields) {
+  struct command_openSocket opening = read_openSocket(fields);
+  if (opening.backlog > INT_MAX) opening.backlog = INT_MAX;
 
   int type = (int)(opening.type & (0xff | SOCK_NONBLOCK)) | SOCK_CLOEXEC;
   int fd = socket((int)opening.domain, type, (int)opening.protocol);
@@ -117,10 +102,10 @@ static int socket_value(int fd, int name) {
   return getsockopt(fd, SOL_SOCKET, name, &value, &length) < 0 ? -1 : value;
 }
 
-void sockets_inherit(struct reader *command) {
-  uint64_t id = read_u64(command);
-  uint32_t number = read_u32(command);
-  uint32_t backlog = read_u32(command);
+void sockets_inherit(struct reader *fields) {
+  struct command_inheritSocket command = read_inheritSocket(fields);
+  uint64_t id = command.handle;
+  uint32_t number = command.fd;
   int type = inherited_has(number) ? socket_value((int)number, SO_TYPE) : -1;
   if (type < 0) {
     if (!inherited_has(number)) errno = EBADF;
@@ -134,61 +119,50 @@ void sockets_inherit(struct reader *command) {
   }
   bool is_stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;
   bool listens = socket_value(fd, SO_ACCEPTCONN) == 1;
-  if (is_stream && !listens && backlog > 0 && listen(fd, (int)backlog) < 0) {
+  if (is_stream && !listens && command.backlog > 0 && listen(fd, (int)command.backlog) < 0) {
     (void)fail(COMMAND_inheritSocket, id, "listen", fd);
-  } else if (handles_add(id, fd, backlog) < 0) {
+  } else if (handles_add(id, fd, command.backlog) < 0) {
     (void)fail(COMMAND_inheritSocket, id, "handle", fd);
   }
 }
 
-void sockets_stat(struct reader *command) {
-  uint64_t request = read_u64(command);
-  uint64_t id = read_u64(command);
-  struct handle *handle = handles_find(id);
+void sockets_stat(struct reader *fields) {
+  struct command_statSocket command = read_statSocket(fields);
+  struct handle *handle = handles_find(command.handle);
   uint32_t queue = 0;
   uint32_t limit = 0;
   if (!handle) errno = EBADF;
   if (!handle || accept_queue(handle->fd, handle->domain, &queue, &limit) < 0) {
-    (void)fail(COMMAND_statSocket, request, "stat", -1);
+    (void)fail(COMMAND_statSocket, command.request, "stat", -1);
     return;
   }
-  struct buffer *event = events_begin(MESSAGE_socketStat);
-  buffer_u64(event, request);
-  buffer_u64(event, id);
-  buffer_u32(event, queue);
-  buffer_u32(event, limit);
-  events_post(0);
+  post_event(socketStat, 0, command.request, command.handle, queue, limit);
 }
 
 /* listen(2) on a listening socket only changes its limit, for all processes that share it (inet_csk_listen_start is skipped;
  * unix_listen is similar). */
-void sockets_keep_backlog(struct reader *command) {
-  uint64_t id = read_u64(command);
-  uint32_t backlog = read_u32(command);
-  const struct handle *handle = handles_find(id);
+void sockets_keep_backlog(struct reader *fields) {
+  struct command_keepBacklog command = read_keepBacklog(fields);
+  const struct handle *handle = handles_find(command.handle);
+  uint32_t backlog = command.backlog < INT_MAX ? command.backlog : INT_MAX;
   uint32_t queue = 0;
   uint32_t before = 0;
   uint32_t after = 0;
-  if (backlog > 0x7fffffffU) backlog = 0x7fffffffU;
   /* Leaves a socket alone if it is shut down or its queue is unknown. */
   if (!handle || !handle->listening || accept_queue(handle->fd, handle->domain, &queue, &before) < 0 || before >= backlog) return;
   if (listen(handle->fd, (int)backlog) < 0) {
-    (void)fail(COMMAND_keepBacklog, id, "listen", -1);
+    (void)fail(COMMAND_keepBacklog, command.handle, "listen", -1);
     return;
   }
   /* The kernel's limit (net.core.somaxconn) may be lower. */
   if (accept_queue(handle->fd, handle->domain, &queue, &after) < 0 || after <= before) return;
-  struct buffer *event = events_begin(MESSAGE_backlogRestored);
-  buffer_u64(event, id);
-  buffer_u32(event, before);
-  buffer_u32(event, after);
-  events_post(0);
+  post_event(backlogRestored, 0, command.handle, before, after);
 }
 
-void sockets_open_datagram(struct reader *command) {
-  uint64_t id = read_u64(command);
-  int domain = read_i32(command);
-  struct span bytes = read_bytes(command);
+void sockets_open_datagram(struct reader *fields) {
+  struct command_openDatagram command = read_openDatagram(fields);
+  uint64_t id = command.handle;
+  struct span bytes = command.address;
   struct sockaddr_storage address = {0};
   if (bytes.length > sizeof address || bytes.length < sizeof(sa_family_t)) {
     errno = EINVAL;
@@ -196,7 +170,7 @@ void sockets_open_datagram(struct reader *command) {
     return;
   }
   memcpy(&address, bytes.data, bytes.length);
-  int fd = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = socket((int)command.domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) {
     (void)fail(COMMAND_openDatagram, id, "socket", -1);
   } else if (connect(fd, (struct sockaddr *)&address, (socklen_t)bytes.length) < 0) {
@@ -238,11 +212,10 @@ int sockets_send(const struct destination *to, struct span bytes, const struct l
   return n < 0 ? -1 : 0;
 }
 
-void sockets_keep(struct reader *command) {
-  uint64_t seq = read_u64(command);
-  uint32_t index = read_u32(command);
-  uint64_t id = read_u64(command);
-  int fd = events_take_descriptor(seq, index);
+void sockets_keep(struct reader *fields) {
+  struct command_keepDescriptor command = read_keepDescriptor(fields);
+  uint64_t id = command.handle;
+  int fd = events_take_descriptor(command.event, command.index);
   if (fd < 0) (void)fail(COMMAND_keepDescriptor, id, "descriptor", -1);
   else if (handles_add_foreign(id, fd) < 0) {
     int error = errno;
@@ -252,10 +225,9 @@ void sockets_keep(struct reader *command) {
   }
 }
 
-void sockets_store(struct reader *command) {
-  uint64_t id = read_u64(command);
-  bool poll = read_u8(command) == 1;
-  if (handles_store(id, poll) < 0) (void)fail(COMMAND_storeHandle, id, "watch", -1);
+void sockets_store(struct reader *fields) {
+  struct command_storeHandle command = read_storeHandle(fields);
+  if (handles_store(command.handle, command.poll == 1) < 0) (void)fail(COMMAND_storeHandle, command.handle, "watch", -1);
 }
 
 /* A shutdown releases a port that the kernel had chosen (tcp_set_state, inet_put_port), so the port is bound again first.
@@ -276,8 +248,5 @@ void sockets_check(struct handle *handle) {
   else if (listen_again(handle) < 0) error = errno;
   if (error != 0) handles_stop_listening(handle);
   else if (events_count(MESSAGE_relistened) >= MOST_RELISTENED) return; /* another process repeats the shutdown */
-  struct buffer *event = events_begin(MESSAGE_relistened);
-  buffer_u64(event, handle->id);
-  buffer_u32(event, (uint32_t)error);
-  events_post(0);
+  post_event(relistened, 0, handle->id, (uint32_t)error);
 }

@@ -1,22 +1,14 @@
 #include "supervisor/batch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "journal/journal.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "protocol/wire.h"
 #include "supervisor/channel.h"
-
-struct kind {
-  uint8_t code;
-  const char *name;
-  const char *signature;
-};
-
-#define TABLE_ENTRY(name, code, fields) {code, #name, fields},
-static const struct kind kinds[] = {COMMANDS(TABLE_ENTRY)};
-#undef TABLE_ENTRY
 
 static const struct batch_handler *handler;
 static struct buffer in;
@@ -45,13 +37,6 @@ static struct said_what nonsense(const char *what, const char *of) {
   return (struct said_what){.said = SAID_NONSENSE};
 }
 
-static const struct kind *find_kind(uint8_t code) {
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-    if (kinds[i].code == code) return &kinds[i];
-  }
-  return NULL;
-}
-
 /* The length of the frame at `at`, with its length field; 0 if it is not complete yet. */
 static size_t whole_frame(size_t at) {
   if (in.length - at < 4) return 0;
@@ -77,11 +62,9 @@ static bool has_sane_key(struct reader fields) {
 }
 
 /* The id that a command concerns: its first field, if that is a u64. */
-static uint64_t id_of(const struct kind *kind, struct reader fields) {
-  for (const char *at = kind->signature; *at; at++) {
-    if (*at == ':') return at[1] == 'u' && at[2] == '6' ? read_u64(&fields) : 0;
-  }
-  return 0;
+static uint64_t id_of(const struct frame *frame, struct reader fields) {
+  const char *type = strchr(frame->signature, ':');
+  return type && strncmp(type, ":u64", 4) == 0 ? read_u64(&fields) : 0;
 }
 
 static void journal_frame(uint8_t code, struct reader fields) {
@@ -91,7 +74,7 @@ static void journal_frame(uint8_t code, struct reader fields) {
   } else if (code == COMMAND_remove) {
     journal_remove(read_bytes(&fields));
   } else {
-    journal_command(code, id_of(find_kind(code), fields));
+    journal_command(code, id_of(frames_find(code), fields));
   }
 }
 
@@ -111,26 +94,25 @@ static uint32_t each_frame(void (*take)(uint8_t code, struct reader fields)) {
 }
 
 /* Journal, commands, mark: without the mark in the journal, it is unknown whether the commands were carried out. */
-static struct said_what apply(struct reader commit) {
-  uint64_t consumed = read_u64(&commit);
-  uint64_t tick_at = read_u64(&commit);
-  if (consumed > events_delivered()) return nonsense("a commit of an event that was not delivered", "");
+static struct said_what apply(struct reader fields) {
+  struct command_commit commit = read_commit(&fields);
+  if (commit.consumed > events_delivered()) return nonsense("a commit of an event that was not delivered", "");
   if (scanned > 0) {
-    journal_begin(consumed);
+    journal_begin(commit.consumed);
     (void)each_frame(journal_frame);
     if (!journal_write()) return nonsense("the journal could not be written, not even in memory", "");
     (void)each_frame(apply_frame);
   }
-  (void)events_consume(consumed);
+  (void)events_consume(commit.consumed);
   if (scanned > 0) journal_mark_applied();
-  handler->end(tick_at);
+  handler->end(commit.tick_at);
   return (struct said_what){.said = SAID_COMMIT};
 }
 
 static struct said_what take_frame(size_t length, bool attached) {
   uint8_t code = in.data[scanned + 4];
   struct reader fields = fields_of(scanned, length);
-  const struct kind *kind = find_kind(code);
+  const struct frame *kind = frames_find(code);
   if (!kind) return nonsense("a command that does not exist", "");
   if (!wire_matches(kind->signature, fields.at, (size_t)(fields.end - fields.at))) return nonsense("a malformed", kind->name);
   if (code == COMMAND_present || code == COMMAND_base) return nonsense("a message that only a candidate may send:", kind->name);

@@ -15,6 +15,7 @@
 #include "process/launch.h"
 #include "process/processes.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "supervisor/program.h"
 
@@ -79,11 +80,7 @@ static void forget(void) {
 
 static void tell_kept(enum phase phase, uint8_t ending, uint32_t status) {
   forget();
-  struct buffer *event = events_begin(MESSAGE_supervisorKept);
-  buffer_u8(event, (uint8_t)phase);
-  buffer_u8(event, ending);
-  buffer_u32(event, status);
-  events_post(0);
+  post_event(supervisorKept, 0, (uint8_t)phase, ending, status);
 }
 
 static void fail_start(const char *step, int error) {
@@ -121,12 +118,12 @@ static pid_t start_directly(int end, const char **step) {
   return started;
 }
 
-static void launch_it(const struct wrapper *wrapper, uint32_t patience_ms) {
+static void launch_it(const struct command_replaceSupervisor *command) {
   const char *step = "channel";
   int end = -1;
   channel = open_pair(&end);
   pid_t started = -1;
-  if (channel >= 0 && is_wrapped) started = wrapping->start(wrapper, end, &report, &step);
+  if (channel >= 0 && is_wrapped) started = wrapping->start(command, end, &report, &step);
   else if (channel >= 0) started = start_directly(end, &step);
   int error = errno;
   if (end >= 0) (void)close(end);
@@ -139,26 +136,21 @@ static void launch_it(const struct wrapper *wrapper, uint32_t patience_ms) {
   last_ending = 0;
   last_status = 0;
   (void)poller_add(report.fd, &report_watcher, EPOLLIN);
-  timer_set(&patience, patience_ms > 0 ? clock_now() + patience_ms : 0);
+  timer_set(&patience, command->patience_ms > 0 ? clock_now() + command->patience_ms : 0);
 }
 
-void candidate_start(struct reader *command, void (*present)(void)) {
-  char *path = span_text(read_bytes(command));
-  (void)read_bytes(command); /* the bundle */
-  struct wrapper wrapper = {.file = read_bytes(command)};
-  wrapper.args = read_texts(command);
-  wrapper.unset = read_texts(command);
-  wrapper.fd = read_u32(command);
-  uint32_t patience_ms = read_u32(command);
+void candidate_start(struct reader *fields, void (*present)(void)) {
+  struct command_replaceSupervisor command = read_replaceSupervisor(fields);
+  char *path = span_text(command.runtime);
   bool is_free = channel < 0 && program.fd < 0;
   if (!is_free) {
     events_failed(COMMAND_replaceSupervisor, 0, "candidate", EBUSY);
   } else if (program_open(&program, path) < 0) {
     fail_start("runtime", errno);
   } else {
-    is_wrapped = wrapper.file.length > 0;
+    is_wrapped = command.file.length > 0;
     when_present = present;
-    launch_it(&wrapper, patience_ms);
+    launch_it(&command);
   }
   free(path);
 }
@@ -333,10 +325,7 @@ void candidate_settle(void) {
   program_use(&program);
   if (base.length > 0) wrapping->settled(reader_of(base.data + 5, base.length - 5));
   buffer_free(&base);
-  struct buffer *event = events_begin(MESSAGE_supervisorReplaced);
-  buffer_u32(event, (uint32_t)speaker);
-  buffer_u8(event, has_forked ? 1 : 0);
-  events_post(0);
+  post_event(supervisorReplaced, 0, (uint32_t)speaker, has_forked);
   speaker = 0;
 }
 

@@ -8,21 +8,14 @@
 #include <sys/types.h>
 
 #include "process/launch.h"
-#include "protocol/wire.h"
+#include "protocol/frames.h"
 
 /* The variable that tells a supervisor to present itself. */
 #define CANDIDATE_VARIABLE "CRANK_CANDIDATE"
 
-/* The program that a front end puts between the keeper and the supervisor, from the command's fields. */
-struct wrapper {
-  struct span file;
-  struct list args;
-  struct list unset;
-  uint32_t fd; /* number of the channel's end in the wrapper */
-};
-
 struct wrapping {
-  pid_t (*start)(const struct wrapper *wrapper, int end, struct report *report, const char **step);
+  /* Starts the program that a front end puts between the keeper and the supervisor. */
+  pid_t (*start)(const struct command_replaceSupervisor *wrapper, int end, struct report *report, const char **step);
   /* Whether these are the fields of a `base` frame: what the wrapper left to the supervisor. */
   bool (*is_base)(const void *fields, size_t length);
   /* The candidate has taken over: applies the fields of its `base` frame. */

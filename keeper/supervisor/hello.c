@@ -5,53 +5,26 @@
 #include "connections/streams.h"
 #include "journal/journal.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
 #include "supervisor/zone.h"
 #include "worker/workers.h"
 
-static size_t begin(struct buffer *out, uint8_t code) {
-  size_t at = out->length;
-  buffer_u32(out, 0);
-  buffer_u8(out, code);
-  return at;
-}
-
-static void finish(struct buffer *out, size_t at) {
-  buffer_set_u32(out, at, (uint32_t)(out->length - at - 4));
-}
-
 static void write_facts(struct buffer *out, uint32_t crashes) {
-  size_t at = begin(out, MESSAGE_hello);
-  buffer_u32(out, PROTOCOL_VERSION);
-  buffer_text(out, CRANK_VERSION);
-  buffer_u32(out, facts->pid);
-  buffer_u64(out, facts->started_at);
-  buffer_u64(out, clock_now());
-  buffer_u64(out, clock_realtime_offset());
-  buffer_text(out, facts->boot_id);
-  buffer_text(out, facts->home);
-  buffer_text(out, facts->cwd);
-  uint32_t args = 0;
-  while (facts->args[args]) args++;
-  buffer_u32(out, args);
-  for (uint32_t i = 0; i < args; i++) buffer_text(out, facts->args[i]);
-  buffer_text(out, facts->program);
-  buffer_u8(out, journal_entries() == 0 ? 1 : 0);
-  buffer_u32(out, crashes);
-  buffer_u64(out, events_consumed());
-  buffer_u32(out, facts->executions);
-  buffer_text(out, facts->path);
-  finish(out, at);
+  struct buffer texts = {0};
+  struct list args = buffer_pack(&texts, facts->args);
+  append_greeting(hello, out, .protocol = PROTOCOL_VERSION, .version = CRANK_VERSION, .pid = facts->pid,
+                  .started_at = facts->started_at, .now = clock_now(), .realtime_offset = clock_realtime_offset(),
+                  .boot_id = facts->boot_id, .home = facts->home, .cwd = facts->cwd, .args = args, .program = facts->program,
+                  .fresh = journal_entries() == 0, .crashes = crashes, .consumed = events_consumed(),
+                  .executions = facts->executions, .path = facts->path);
+  buffer_free(&texts);
 }
 
 static void write_zone(struct buffer *out) {
   struct zone zone = zone_at((clock_now() + clock_realtime_offset()) / 1000);
-  size_t at = begin(out, MESSAGE_helloZone);
-  buffer_u32(out, (uint32_t)zone.offset);
-  buffer_u64(out, zone.until);
-  buffer_u32(out, (uint32_t)zone.next_offset);
-  finish(out, at);
+  append_greeting(helloZone, out, zone.offset, zone.until, zone.next_offset);
 }
 
 static void write_handle(struct buffer *out, const struct handle *handle) {
@@ -60,26 +33,20 @@ static void write_handle(struct buffer *out, const struct handle *handle) {
    * lock). */
   bool is_connection = handle->type == SOCK_STREAM && !handle->listening;
   size_t length = handle->domain != 0 && !is_connection ? handles_address(handle->fd, address, sizeof address) : 0;
-  size_t at = begin(out, MESSAGE_helloHandle);
-  buffer_u64(out, handle->id);
-  buffer_u64(out, handles_inode(handle));
-  buffer_bytes(out, address, length);
-  finish(out, at);
+  append_greeting(helloHandle, out, handle->id, handles_inode(handle), span_of(address, length));
 }
 
 bool hello_write(struct buffer *out, uint32_t crashes) {
   write_facts(out, crashes);
   write_zone(out);
   for (uint32_t i = 0; i < journal_entries(); i++) {
-    size_t at = begin(out, MESSAGE_helloEntry);
+    size_t begin = frame_begin(out, MESSAGE_helloEntry);
     if (!journal_read_entry(i, out)) return false;
-    finish(out, at);
+    frame_end(out, begin);
   }
   workers_hello(out);
   for (uint32_t i = 0; i < handles_count(); i++) write_handle(out, handles_at(i));
   streams_hello(out);
-  size_t at = begin(out, MESSAGE_helloEnd);
-  buffer_u32(out, events_outstanding());
-  finish(out, at);
+  append_greeting(helloEnd, out, events_outstanding());
   return true;
 }

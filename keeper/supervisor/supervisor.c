@@ -14,6 +14,7 @@
 #include "loop/timer.h"
 #include "process/launch.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "supervisor/batch.h"
 #include "supervisor/candidate.h"
@@ -192,9 +193,7 @@ static void attach(uint64_t protocol) {
 static void consider_sleep(uint64_t seen) {
   bool has_news = events_outstanding() > 0 || seen < events_last() || tick_is_due() || batch_is_begun();
   if (has_news) return;
-  struct buffer *out = channel_out();
-  buffer_u32(out, 1);
-  buffer_u8(out, MESSAGE_sleep);
+  frame_end(channel_out(), frame_begin(channel_out(), MESSAGE_sleep));
   state = LEAVING;
   timer_set(&answer, clock_now() + ANSWER_MS);
 }
@@ -284,11 +283,7 @@ void supervisor_start_candidate(struct reader *command) {
 static void tell_death(uint8_t ending, uint32_t status) {
   if (events_count(MESSAGE_supervisorDied) > 0) return; /* the next supervisor gets this event only once */
   uint64_t last = events_delivered();
-  struct buffer *event = events_begin(MESSAGE_supervisorDied);
-  buffer_u8(event, ending);
-  buffer_u32(event, status);
-  buffer_u64(event, last);
-  events_post(0);
+  post_event(supervisorDied, 0, ending, status, last);
 }
 
 static void died(const siginfo_t *info) {

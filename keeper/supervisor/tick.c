@@ -43,8 +43,8 @@ void tick_consider(void (*sweep)(void)) {
   if (events_outstanding() > 0 && !forced) return;
   sweep();
   if (events_outstanding() > 0 && !forced) return;
-  (void)events_begin(MESSAGE_tick);
   events_happened_at(due_at);
+  (void)events_begin(MESSAGE_tick);
   events_post(0);
   is_due = false;
   due_at = 0;

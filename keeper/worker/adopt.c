@@ -11,6 +11,7 @@
 #include "loop/poller.h"
 #include "process/processes.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/fetch.h"
 #include "worker/notify.h"
@@ -18,39 +19,8 @@
 #include "worker/worker.h"
 #include "worker/workers.h"
 
-struct adoption {
-  uint64_t worker;
-  uint32_t pid;
-  uint64_t start_time;
-  uint32_t keeper;
-  uint64_t generation;
-  uint32_t flags;
-  uint32_t output;
-  uint32_t notify_fd;
-  struct span notify_path;
-  struct list identity;
-  struct span prefix;
-  struct span json;
-};
-
-static struct adoption read_adoption(struct reader *command) {
-  struct adoption adoption = {.worker = read_u64(command)};
-  adoption.pid = read_u32(command);
-  adoption.start_time = read_u64(command);
-  adoption.keeper = read_u32(command);
-  adoption.generation = read_u64(command);
-  adoption.flags = read_u32(command);
-  adoption.output = read_u32(command);
-  adoption.notify_fd = read_u32(command);
-  adoption.notify_path = read_bytes(command);
-  adoption.identity = read_numbers(command);
-  adoption.prefix = read_bytes(command);
-  adoption.json = read_bytes(command);
-  return adoption;
-}
-
 /* Opens the pipe for reading only. The worker holds a reading end of its own, so nothing that it wrote meanwhile is lost. */
-static int open_output(const struct adoption *adoption) {
+static int open_output(const struct command_adopt *adoption) {
   char path[64];
   struct stat status;
   (void)snprintf(path, sizeof path, "/proc/%u/fd/%u", adoption->pid, adoption->output);
@@ -67,7 +37,7 @@ static int open_output(const struct adoption *adoption) {
   return -1;
 }
 
-static void take_output(struct worker *worker, const struct adoption *adoption) {
+static void take_output(struct worker *worker, const struct command_adopt *adoption) {
   if (adoption->output == UNCHANGED) return;
   int fd = open_output(adoption);
   if (fd >= 0 && worker_route_output(worker, fd, adoption->prefix, adoption->json) == 0) return;
@@ -76,7 +46,7 @@ static void take_output(struct worker *worker, const struct adoption *adoption) 
   events_failed(COMMAND_adopt, worker->id, "output", error);
 }
 
-static int bind_notify(struct worker *worker, const struct adoption *adoption) {
+static int bind_notify(struct worker *worker, const struct command_adopt *adoption) {
   bool has_user = adoption->identity.count >= 2;
   uint32_t uid = has_user ? (uint32_t)list_number(&adoption->identity, 0) : UNCHANGED;
   uint32_t gid = has_user ? (uint32_t)list_number(&adoption->identity, 1) : UNCHANGED;
@@ -97,14 +67,14 @@ int workers_lead_notify(uint64_t id, int fd) {
   return -1;
 }
 
-static void take_notify(struct worker *worker, const struct adoption *adoption) {
+static void take_notify(struct worker *worker, const struct command_adopt *adoption) {
   if (adoption->notify_path.length == 0) return;
   if (bind_notify(worker, adoption) < 0) events_failed(COMMAND_adopt, worker->id, "notify-socket", errno);
   else if (adoption->notify_fd > 0) fetch_notify_end(worker->id, worker->pid, worker->start_time, adoption->notify_fd);
 }
 
 /* Returns a pidfd of the process; -1 with errno and the step. */
-static int open_process(const struct adoption *adoption, const char **step) {
+static int open_process(const struct command_adopt *adoption, const char **step) {
   *step = "worker";
   if (worker_find(adoption->worker)) {
     errno = EEXIST;
@@ -114,7 +84,7 @@ static int open_process(const struct adoption *adoption, const char **step) {
   return processes_open(adoption->pid, adoption->start_time);
 }
 
-static struct worker *add_adopted(const struct adoption *adoption, enum worker_state state) {
+static struct worker *add_adopted(const struct command_adopt *adoption, enum worker_state state) {
   struct worker *worker = worker_add(adoption->worker);
   worker->pid = adoption->pid;
   worker->flags = adoption->flags;
@@ -127,7 +97,7 @@ static struct worker *add_adopted(const struct adoption *adoption, enum worker_s
 }
 
 /* The main process has ended; processes that it started may be left. */
-static bool take_rest(const struct adoption *adoption) {
+static bool take_rest(const struct command_adopt *adoption) {
   struct worker *worker = add_adopted(adoption, WORKER_LINGERING);
   worker->ending = ENDING_UNKNOWN;
   if (worker_tree_adopt_rest(worker)) return true;
@@ -136,7 +106,7 @@ static bool take_rest(const struct adoption *adoption) {
 }
 
 void workers_adopt(struct reader *command) {
-  struct adoption adoption = read_adoption(command);
+  struct command_adopt adoption = read_adopt(command);
   const char *step = "";
   int process = open_process(&adoption, &step);
   if (process < 0) {

@@ -12,6 +12,7 @@
 #include "output/output.h"
 #include "process/processes.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/fetch.h"
 #include "worker/notify.h"
@@ -36,14 +37,8 @@ void worker_tell_end_by(uint64_t at) {
 static void tell_exit(struct worker *worker) {
   char tail[LIMIT_TAIL_BYTES];
   size_t length = worker->routed ? output_tail(worker->id, tail, sizeof tail) : 0;
-  struct buffer *event = events_begin(MESSAGE_exited);
   events_happened_at(worker->ended_at);
-  buffer_u64(event, worker->id);
-  buffer_u32(event, worker->pid);
-  buffer_u8(event, worker->ending);
-  buffer_u32(event, worker->status);
-  buffer_bytes(event, tail, length);
-  events_post(worker->id);
+  post_event(exited, worker->id, worker->id, worker->pid, worker->ending, worker->status, span_of(tail, length));
   if (worker->routed) output_remove(worker->id);
   worker->routed = false;
   worker->state = WORKER_TOLD;

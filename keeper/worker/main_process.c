@@ -8,6 +8,7 @@
 #include "output/output.h"
 #include "process/processes.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "worker/worker.h"
 #include "worker/workers.h"
@@ -36,24 +37,18 @@ static void move(struct worker *worker, uint32_t pid, uint64_t start_time, int p
   worker->state = WORKER_RUNNING;
   worker->is_undecided = false;
   if (worker->routed) output_pid(worker->id, pid);
-  struct buffer *event = events_begin(MESSAGE_moved);
-  buffer_u64(event, worker->id);
-  buffer_u32(event, pid);
-  buffer_u64(event, start_time);
-  events_post(worker->id);
+  post_event(moved, worker->id, worker->id, pid, start_time);
 }
 
-void workers_follow_main(struct reader *command) {
-  uint64_t id = read_u64(command);
-  uint32_t pid = read_u32(command);
-  uint64_t start_time = read_u64(command);
-  struct worker *worker = worker_find(id);
+void workers_follow_main(struct reader *fields) {
+  struct command_followMain command = read_followMain(fields);
+  struct worker *worker = worker_find(command.worker);
   bool may_move = worker && (worker->state == WORKER_RUNNING || (worker->state == WORKER_LINGERING && worker->is_undecided));
   if (!may_move) return; /* its end is pending or reported */
   const char *step = "";
-  int process = hold(worker, pid, start_time, &step);
-  if (process < 0) events_failed(COMMAND_followMain, id, step, errno);
-  else move(worker, pid, start_time, process);
+  int process = hold(worker, command.pid, command.start_time, &step);
+  if (process < 0) events_failed(COMMAND_followMain, command.worker, step, errno);
+  else move(worker, command.pid, command.start_time, process);
 }
 
 /* Earlier versions saved process groups here. */

@@ -16,6 +16,7 @@
 #include "app/memory.h"
 #include "loop/poller.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "worker/watchdog.h"
 
@@ -216,15 +217,9 @@ static void tell(uint64_t worker, uint8_t source, const struct datagram *datagra
     flags |= FLAG_DESCRIPTORS_LOST;
   }
   held += count;
-  struct buffer *event = events_begin(MESSAGE_datagram);
-  buffer_u64(event, worker);
-  buffer_u8(event, source);
-  buffer_u32(event, (uint32_t)datagram->sender.pid);
-  buffer_u32(event, datagram->sender.uid);
-  buffer_u32(event, datagram->sender.gid);
-  buffer_u32(event, flags);
-  buffer_u32(event, count);
-  buffer_bytes(event, datagram->said.data, datagram->said.length);
+  const struct ucred *sender = &datagram->sender;
+  put_datagram(events_begin(MESSAGE_datagram), &(struct message_datagram){worker, source, (uint32_t)sender->pid, sender->uid,
+                                                                          sender->gid, flags, count, datagram->said});
   events_post_with(worker, datagram->fds, count);
 }
 

@@ -19,33 +19,6 @@
 
 enum { PIPE_BYTES = 1024 * 1024, OUTPUT_ROUTED = 0, OUTPUT_OWN = 1, STDIN_OWN = 1, STDIN_NOTIFY = 2 };
 
-struct spawn worker_start_read(struct reader *command) {
-  struct spawn spawn = {.worker = read_u64(command)};
-  spawn.file = read_bytes(command);
-  spawn.args = read_texts(command);
-  spawn.cwd = read_bytes(command);
-  spawn.env = read_pairs(command);
-  spawn.unset = read_texts(command);
-  spawn.own_pid = read_texts(command);
-  spawn.descriptors = read_numbers(command);
-  spawn.stdin_kind = read_u8(command);
-  spawn.output_kind = read_u8(command);
-  spawn.notify_fd = read_u32(command);
-  spawn.notify_path = read_bytes(command);
-  spawn.identity = read_numbers(command);
-  spawn.umask = read_u32(command);
-  spawn.limits = read_numbers(command);
-  spawn.nice = read_i32(command);
-  spawn.oom_score = read_i32(command);
-  spawn.death_signal = read_u32(command);
-  spawn.flags = read_u32(command);
-  spawn.prefix = read_bytes(command);
-  spawn.json = read_bytes(command);
-  spawn.connect_fd = read_u32(command);
-  spawn.connect_path = read_bytes(command);
-  return spawn;
-}
-
 /* Descriptors that only the child needs; always closed here. */
 struct parts {
   int null;
@@ -60,7 +33,7 @@ static void close_parts(const struct parts *parts) {
 }
 
 /* The worker also holds its pipe open for reading, so its writes never fail, even while no keeper exists. */
-static int open_output(const struct spawn *spawn, int *reading, int *writing) {
+static int open_output(const struct command_spawn *spawn, int *reading, int *writing) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) return -1;
   (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* less if that is not permitted */
@@ -95,16 +68,16 @@ static uint32_t place(struct placement *placements, uint32_t count, int source, 
 }
 
 /* Places 0, 1, 2, the sockets, and the worker's end of the notify pair. Returns the number of placements, or 0 with errno. */
-static uint32_t place_all(const struct spawn *spawn, const struct parts *parts, struct placement *placements) {
+static uint32_t place_all(const struct command_spawn *spawn, const struct parts *parts, struct placement *placements) {
   const struct list *wanted = &spawn->descriptors;
   if (wanted->count / 2 + 4 > LAUNCH_DESCRIPTORS || wanted->count % 2 != 0) {
     errno = EINVAL;
     return 0;
   }
-  int output = spawn->output_kind == OUTPUT_ROUTED ? parts->output_write : parts->null;
-  bool own = spawn->output_kind == OUTPUT_OWN;
-  int input = spawn->stdin_kind == STDIN_OWN ? STDIN_FILENO : parts->null;
-  if (spawn->stdin_kind == STDIN_NOTIFY && parts->notify_end >= 0) input = parts->notify_end;
+  int output = spawn->output == OUTPUT_ROUTED ? parts->output_write : parts->null;
+  bool own = spawn->output == OUTPUT_OWN;
+  int input = spawn->input == STDIN_OWN ? STDIN_FILENO : parts->null;
+  if (spawn->input == STDIN_NOTIFY && parts->notify_end >= 0) input = parts->notify_end;
   uint32_t count = place(placements, 0, input, 0);
   count = place(placements, count, own ? STDOUT_FILENO : output, 1);
   count = place(placements, count, own ? STDERR_FILENO : output, 2);
@@ -117,7 +90,7 @@ static uint32_t place_all(const struct spawn *spawn, const struct parts *parts, 
   return count;
 }
 
-static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, struct report *report, const char **step) {
+static pid_t launch_with(const struct command_spawn *spawn, const struct parts *parts, struct report *report, const char **step) {
   struct placement placements[LAUNCH_DESCRIPTORS];
   *step = "descriptor";
   uint32_t count = place_all(spawn, parts, placements);
@@ -163,7 +136,7 @@ static pid_t launch_with(const struct spawn *spawn, const struct parts *parts, s
   return pid;
 }
 
-static int open_notify(const struct spawn *spawn, struct notify *notify, int *workers_end) {
+static int open_notify(const struct command_spawn *spawn, struct notify *notify, int *workers_end) {
   bool has_user = spawn->identity.count >= 2;
   uint32_t uid = has_user ? (uint32_t)list_number(&spawn->identity, 0) : UNCHANGED;
   uint32_t gid = has_user ? (uint32_t)list_number(&spawn->identity, 1) : UNCHANGED;
@@ -175,14 +148,14 @@ static int open_notify(const struct spawn *spawn, struct notify *notify, int *wo
   return result;
 }
 
-pid_t worker_start(const struct spawn *spawn, struct worker *worker, int *output, const char **step) {
+pid_t worker_start(const struct command_spawn *spawn, struct worker *worker, int *output, const char **step) {
   struct parts parts = {.null = -1, .output_write = -1, .notify_end = -1};
   *output = -1;
   pid_t pid = -1;
   *step = "stdin";
   parts.null = descriptors_open_null();
   bool ready = parts.null >= 0;
-  if (ready && spawn->output_kind == OUTPUT_ROUTED) {
+  if (ready && spawn->output == OUTPUT_ROUTED) {
     *step = "output";
     ready = open_output(spawn, output, &parts.output_write) == 0;
   }

@@ -15,7 +15,7 @@
 #include "app/memory.h"
 #include "output/output.h"
 #include "process/processes.h"
-#include "protocol/protocol.h"
+#include "protocol/frames.h"
 #include "worker/kin.h"
 #include "worker/watchdog.h"
 #include "worker/workers.h"
@@ -113,12 +113,7 @@ static uint8_t hello_state(enum worker_state state) {
 void workers_hello(struct buffer *out) {
   for (uint32_t i = 0; i < count; i++) {
     const struct worker *worker = workers[i];
-    buffer_u32(out, 1 + 8 + 4 + 8 + 1);
-    buffer_u8(out, MESSAGE_helloWorker);
-    buffer_u64(out, worker->id);
-    buffer_u32(out, worker->pid);
-    buffer_u64(out, worker->start_time);
-    buffer_u8(out, hello_state(worker->state));
+    append_greeting(helloWorker, out, worker->id, worker->pid, worker->start_time, hello_state(worker->state));
   }
 }
 

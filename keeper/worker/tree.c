@@ -19,6 +19,8 @@
 #include "process/pipeline.h"
 #include "process/processes.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "worker/kin.h"
 #include "worker/notify.h"
@@ -82,10 +84,10 @@ struct kills {
   struct tree done;
   uint32_t refused;
   int error;
-  uint32_t count; /* processes to report */
+  uint32_t count; /* processes to report; the first of them with pid and command */
   uint32_t named;
-  uint32_t pids[MOST_NAMED];
-  char commands[MOST_NAMED][COMMAND_BYTES];
+  struct buffer pids;
+  struct buffer commands;
 };
 
 /* Kills the whole process group, including processes that are just being forked: every member is in the worker's session. */
@@ -113,8 +115,9 @@ static bool kill_one(struct kills *kills, const struct worker *worker, const str
   if (!is_named) return true;
   kills->count++;
   if (kills->named == MOST_NAMED) return true;
-  kills->pids[kills->named] = process->pid;
-  memcpy(kills->commands[kills->named++], command, sizeof command);
+  kills->named++;
+  buffer_u64(&kills->pids, process->pid);
+  buffer_text(&kills->commands, command);
   return true;
 }
 
@@ -145,28 +148,28 @@ static uint32_t kill_all(struct worker *worker, struct kills *kills) {
 
 static void tell_killed(uint64_t worker, const struct kills *kills) {
   if (kills->count == 0) return;
-  struct buffer *event = events_begin(MESSAGE_killed);
-  buffer_u64(event, worker);
-  buffer_u32(event, kills->count);
-  buffer_u32(event, kills->named);
-  for (uint32_t i = 0; i < kills->named; i++) buffer_u64(event, kills->pids[i]);
-  buffer_u32(event, kills->named);
-  for (uint32_t i = 0; i < kills->named; i++) buffer_text(event, kills->commands[i]);
-  events_post(worker);
+  struct list pids = {.data = kills->pids.data, .length = kills->pids.length, .count = kills->named};
+  struct list commands = {.data = kills->commands.data, .length = kills->commands.length, .count = kills->named};
+  post_event(killed, worker, worker, kills->count, pids, commands);
+}
+
+static void free_kills(struct kills *kills) {
+  tree_free(&kills->done);
+  buffer_free(&kills->pids);
+  buffer_free(&kills->commands);
 }
 
 /* Returns how many still have to end. Only the first kill is reported, because a fork bomb never runs out of processes. */
 static uint32_t kill_worker(struct worker *worker, int *error) {
-  struct kills *kills = memory_take_zeroed(sizeof *kills);
-  uint32_t left = kill_all(worker, kills);
+  struct kills kills = {0};
+  uint32_t left = kill_all(worker, &kills);
   /* Kills what forks faster than it is found. */
   if (left > 0) cgroup_kill(kin_cgroup(worker));
   bool is_helper = (worker->flags & SPAWN_HELPER) != 0;
-  if (!worker->is_killed && !is_helper) tell_killed(worker->id, kills);
-  if (error) *error = kills->error;
+  if (!worker->is_killed && !is_helper) tell_killed(worker->id, &kills);
+  if (error) *error = kills.error;
   worker->is_killed = true;
-  tree_free(&kills->done);
-  free(kills);
+  free_kills(&kills);
   return left;
 }
 
@@ -243,22 +246,15 @@ static void finish(struct worker *worker) {
   worker_begin_end(worker);
   if (is_helper || !kin_has_strays()) return;
   /* Its remaining orphans belong to no other worker. */
-  struct kills *kills = memory_take_zeroed(sizeof *kills);
-  (void)kill_all(NULL, kills);
-  tell_killed(0, kills);
-  tree_free(&kills->done);
-  free(kills);
+  struct kills kills = {0};
+  (void)kill_all(NULL, &kills);
+  tell_killed(0, &kills);
+  free_kills(&kills);
 }
 
 static void tell_main_exited(const struct worker *worker, uint32_t rest) {
-  struct buffer *event = events_begin(MESSAGE_mainExited);
   events_happened_at(worker->ended_at);
-  buffer_u64(event, worker->id);
-  buffer_u32(event, worker->pid);
-  buffer_u8(event, worker->ending);
-  buffer_u32(event, worker->status);
-  buffer_u32(event, rest);
-  events_post(worker->id);
+  post_event(mainExited, worker->id, worker->id, worker->pid, worker->ending, worker->status, rest);
 }
 
 bool worker_tree_adopt_rest(struct worker *worker) {
@@ -365,17 +361,16 @@ void worker_trees_end(void) {
   (void)sigemptyset(&children);
   (void)sigaddset(&children, SIGCHLD);
   const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
-  struct kills *kills = memory_take_zeroed(sizeof *kills);
+  struct kills kills = {0};
   for (uint64_t until = clock_now() + LEAVE_MS; clock_now() < until; (void)sigtimedwait(&children, NULL, &moment)) {
-    uint32_t left = kill_all(NULL, kills);
+    uint32_t left = kill_all(NULL, &kills);
     for (uint32_t i = 0; i < worker_count(); i++) {
       struct worker *worker = worker_at(i);
       bool is_over = worker->state == WORKER_LINGERING || worker->flags & SPAWN_HELPER;
-      if (is_over && worker->state != WORKER_TOLD && worker->state != WORKER_ENDING) left += kill_all(worker, kills);
+      if (is_over && worker->state != WORKER_TOLD && worker->state != WORKER_ENDING) left += kill_all(worker, &kills);
     }
     reap();
     if (left == 0) break;
   }
-  tree_free(&kills->done);
-  free(kills);
+  free_kills(&kills);
 }

@@ -5,6 +5,7 @@
 #include "app/clock.h"
 #include "loop/timer.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 
 /* Extra time for a worker whose datagrams cannot be read yet, because earlier ones have not been consumed. */
@@ -31,15 +32,15 @@ void watchdog_end(struct worker *worker) {
   arm();
 }
 
-void watchdog_set(struct reader *command) {
-  struct worker *worker = worker_find(read_u64(command));
-  uint32_t period = read_u32(command);
+void watchdog_set(struct reader *fields) {
+  struct command_watchdog command = read_watchdog(fields);
+  struct worker *worker = worker_find(command.worker);
   if (!worker) return;
-  if (period == 0 || worker->state != WORKER_RUNNING) {
+  if (command.period_ms == 0 || worker->state != WORKER_RUNNING) {
     watchdog_end(worker);
     return;
   }
-  worker->watchdog = (struct watchdog){.period = period, .until = clock_now() + period};
+  worker->watchdog = (struct watchdog){.period = command.period_ms, .until = clock_now() + command.period_ms};
   arm();
 }
 
@@ -80,12 +81,7 @@ bool watchdog_hears(struct worker *worker, pid_t sender, struct span said) {
 static void tell_expired(struct worker *worker) {
   struct watchdog *watchdog = &worker->watchdog;
   watchdog->until = 0;
-  struct buffer *event = events_begin(MESSAGE_watchdogExpired);
-  buffer_u64(event, worker->id);
-  buffer_u32(event, watchdog->period);
-  buffer_u32(event, watchdog->strangers);
-  buffer_u32(event, watchdog->stranger);
-  events_post(worker->id);
+  post_event(watchdogExpired, worker->id, worker->id, watchdog->period, watchdog->strangers, watchdog->stranger);
 }
 
 /* Datagrams that wait in its sockets were sent in time, however late they are read. */

@@ -13,6 +13,7 @@
 #include "process/launch.h"
 #include "process/processes.h"
 #include "protocol/events.h"
+#include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
 #include "sockets/sockets.h"
@@ -22,27 +23,15 @@
 #include "worker/tree.h"
 #include "worker/worker.h"
 
-static void tell_spawn_failed(uint64_t id, const char *step, int error) {
-  struct buffer *event = events_begin(MESSAGE_spawnFailed);
-  buffer_u64(event, id);
-  buffer_text(event, step);
-  buffer_u32(event, (uint32_t)error);
-  events_post(id);
-}
-
 /* The worker stays in the table until that is consumed: until then, a hello lists every worker that has outstanding events. */
 static void fail_start(struct worker *worker, const char *step, int error) {
   worker_release(worker);
   worker->state = WORKER_TOLD;
-  tell_spawn_failed(worker->id, step, error);
+  post_event(spawnFailed, worker->id, worker->id, step, (uint32_t)error);
 }
 
 void worker_tell_spawned(const struct worker *worker) {
-  struct buffer *event = events_begin(MESSAGE_spawned);
-  buffer_u64(event, worker->id);
-  buffer_u32(event, worker->pid);
-  buffer_u64(event, worker->start_time);
-  events_post(worker->id);
+  post_event(spawned, worker->id, worker->id, worker->pid, worker->start_time);
 }
 
 int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix_span, struct span json_span) {
@@ -58,12 +47,12 @@ int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix_s
 }
 
 void workers_spawn(struct reader *command) {
-  struct spawn spawn = worker_start_read(command);
+  struct command_spawn spawn = read_spawn(command);
   int output = -1;
   const char *step = "";
   uint64_t start = worker_count_start();
   if (worker_find(spawn.worker)) {
-    tell_spawn_failed(spawn.worker, "worker", EEXIST);
+    post_event(spawnFailed, spawn.worker, spawn.worker, "worker", EEXIST);
     return;
   }
   struct worker *worker = worker_add(spawn.worker);
@@ -99,15 +88,13 @@ static int send_signal(struct worker *worker, int signal_number, bool all) {
   return kill((pid_t)worker->pid, signal_number);
 }
 
-void workers_signal(struct reader *command) {
-  uint64_t id = read_u64(command);
-  int signal_number = read_i32(command);
-  bool all = read_u8(command) == 1;
-  struct worker *worker = worker_find(id);
+void workers_signal(struct reader *fields) {
+  struct command_signal command = read_signal(fields);
+  struct worker *worker = worker_find(command.worker);
   bool is_there = worker && (worker->state <= WORKER_RUNNING || worker->state == WORKER_LINGERING);
   if (!is_there) return; /* its end is pending or reported */
-  if (send_signal(worker, signal_number, all) == 0 || errno == ESRCH) return;
-  events_failed(COMMAND_signal, id, "kill", errno);
+  if (send_signal(worker, (int)command.signal, command.group == 1) == 0 || errno == ESRCH) return;
+  events_failed(COMMAND_signal, command.worker, "kill", errno);
 }
 
 /* Where the worker receives datagrams; fd -1 with ENOTCONN if it does not. */
@@ -119,29 +106,23 @@ static struct destination worker_destination(uint64_t id) {
   return to;
 }
 
-void workers_send(struct reader *command) {
-  uint64_t handle = read_u64(command);
-  uint64_t id = read_u64(command);
-  struct span bytes = read_bytes(command);
-  struct list handles = read_numbers(command);
-  struct destination to = id > 0 ? worker_destination(id) : (struct destination){.fd = handles_fd(handle)};
-  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0)
-    events_failed(COMMAND_sendDatagram, id > 0 ? id : handle, "send", errno);
+void workers_send(struct reader *fields) {
+  struct command_sendDatagram command = read_sendDatagram(fields);
+  bool to_worker = command.worker > 0;
+  struct destination to = to_worker ? worker_destination(command.worker) : (struct destination){.fd = handles_fd(command.handle)};
+  if (to.fd >= 0 && sockets_send(&to, command.bytes, &command.handles) == 0) return;
+  events_failed(COMMAND_sendDatagram, to_worker ? command.worker : command.handle, "send", errno);
 }
 
-void workers_send_descriptors(struct reader *command) {
-  uint64_t id = read_u64(command);
-  struct span bytes = read_bytes(command);
-  struct list handles = read_numbers(command);
-  struct destination to = worker_destination(id);
-  if (to.fd < 0 || sockets_send(&to, bytes, &handles) < 0) {
-    events_failed(COMMAND_hand, id, "send", errno);
+void workers_send_descriptors(struct reader *fields) {
+  struct command_hand command = read_hand(fields);
+  struct destination to = worker_destination(command.worker);
+  if (to.fd < 0 || sockets_send(&to, command.bytes, &command.handles) < 0) {
+    events_failed(COMMAND_hand, command.worker, "send", errno);
     return;
   }
-  for (uint32_t i = 0; i < handles.count; i++) handles_close(list_number(&handles, i));
-  struct buffer *event = events_begin(MESSAGE_handed);
-  buffer_u64(event, id);
-  events_post(0);
+  for (uint32_t i = 0; i < command.handles.count; i++) handles_close(list_number(&command.handles, i));
+  post_event(handed, 0, command.worker);
 }
 
 bool worker_settle_start(struct worker *worker) {

@@ -6,18 +6,13 @@
 #include "fuzz-input.h"
 #include "journal/journal.h"
 #include "protocol/events.h"
-#include "protocol/protocol.h"
+#include "protocol/frames.h"
 #include "supervisor/batch.h"
 #include "supervisor/channel.h"
-#include "worker/start.h"
 
-struct kind {
-  uint8_t code;
-  const char *signature;
-};
-#define TABLE_ENTRY(name, code, fields) {code, fields},
-static const struct kind kinds[] = {COMMANDS(TABLE_ENTRY)};
-#undef TABLE_ENTRY
+#define CODE(name, code, fields) code,
+static const uint8_t kinds[] = {COMMANDS(CODE)};
+#undef CODE
 enum { KINDS = sizeof kinds / sizeof *kinds, MOST_FRAMES = 64, MOST_ENTRIES = 200 };
 
 static struct buffer said; /* all that the supervisor says */
@@ -54,13 +49,6 @@ enum channel_result channel_read(struct buffer *in) {
 
 /* The commands ------------------------------------------------------------------------------------------------------ */
 
-static const char *signature_of(uint8_t code) {
-  for (size_t i = 0; i < KINDS; i++) {
-    if (kinds[i].code == code) return kinds[i].signature;
-  }
-  return NULL;
-}
-
 static void read_field(struct reader *fields, const char *type) {
   if (strncmp(type, "u8", 2) == 0) (void)read_u8(fields);
   else if (strncmp(type, "u32", 3) == 0) (void)read_u32(fields);
@@ -79,12 +67,12 @@ static void read_field(struct reader *fields, const char *type) {
 /* What is handed on has been checked: every field is there, and nothing is left. */
 static void run(uint8_t code, struct reader *fields) {
   struct reader again = *fields;
-  const char *signature = signature_of(code);
-  MUST(signature);
-  for (const char *at = strchr(signature, ':'); at; at = strchr(at + 1, ':')) read_field(fields, at + 1);
+  const struct frame *frame = frames_find(code);
+  MUST(frame);
+  for (const char *at = strchr(frame->signature, ':'); at; at = strchr(at + 1, ':')) read_field(fields, at + 1);
   MUST(!fields->failed && fields->at == fields->end);
   if (code == COMMAND_spawn) {
-    (void)worker_start_read(&again);
+    (void)read_spawn(&again);
     MUST(!again.failed);
   }
 }
@@ -98,7 +86,7 @@ static void add_text(struct input *input) {
   char text[256];
   uint8_t length = take_u8(input);
   for (uint8_t i = 0; i < length; i++) text[i] = (char)take_u8(input);
-  buffer_bytes(&said, text, length);
+  buffer_bytes(&said, span_of(text, length));
 }
 
 static void add_field(struct input *input, const char *type) {
@@ -117,7 +105,7 @@ static void add_field(struct input *input, const char *type) {
 }
 
 static void add_frame(struct input *input) {
-  const struct kind *kind = &kinds[take_u8(input) % KINDS];
+  const struct frame *kind = frames_find(kinds[take_u8(input) % KINDS]);
   size_t start = said.length;
   buffer_u32(&said, 0);
   buffer_u8(&said, kind->code);
