@@ -19,8 +19,8 @@ const NOT_UTF8 =
 const ownDirectory = (): string => {
   try {
     const real = host.processes.workingDirectory();
-    const said = host.processes.variable("PWD") ?? "";
-    return isPlain(said) && isSameDirectory(said, real) ? said : real;
+    const given = host.processes.variable("PWD") ?? "";
+    return isPlain(given) && isSameDirectory(given, real) ? given : real;
   } catch {
     if ((statusOf("/proc/self/cwd")?.links ?? 0) > 0) throw new UsageError(NOT_UTF8);
     throw new UsageError("the working directory was removed; change to another, or give -cwd with an absolute path");

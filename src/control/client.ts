@@ -138,14 +138,14 @@ class Connection implements Client {
   /** Since the first answer that is due at once was waited for. */
   #waitingBytes = 0;
   #lost: Error | null = null;
-  #tellEnd: () => void = () => {};
+  #resolveEnd: () => void = () => {};
   readonly #answerMs: number;
 
   constructor(onNotification: (notification: Notification) => void, answerMs: number) {
     this.#onNotification = onNotification;
     this.#answerMs = answerMs;
     this.ended = new Promise((resolve) => {
-      this.#tellEnd = resolve;
+      this.#resolveEnd = resolve;
     });
   }
 
@@ -194,7 +194,7 @@ class Connection implements Client {
       waiting.reject(error);
     }
     this.#waiting.clear();
-    this.#tellEnd();
+    this.#resolveEnd();
   }
 
   /** The peer is not a crank: stop reading. */

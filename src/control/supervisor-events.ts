@@ -284,8 +284,8 @@ const SENTENCES: { readonly [K in SupervisorEvent["kind"]]: (event: OfKind<K>) =
   workerErrno: ({ worker, reason, more }) => `Worker ${worker} reports a failure: ${reason}${suppressed(more ?? 0)}`,
   wordsRefused: ({ worker, pid, uid, words, more }) =>
     `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${suppressed(more)}`,
-  wordsNotUnderstood: (said) =>
-    `${nameOf(said)} said ${quote(said.words)} on ${said.channel === "notify" ? "its notify socket" : "the control socket"}, which means nothing to crank; ignored`,
+  wordsNotUnderstood: (event) =>
+    `${nameOf(event)} said ${quote(event.words)} on ${event.channel === "notify" ? "its notify socket" : "the control socket"}, which means nothing to crank; ignored`,
   tokenRefused: ({ address, times, waitMs }) =>
     `${address} has shown a wrong token ${times === 1 ? "once" : `${times} times`}; its next connection waits for ${(waitMs / 1000).toFixed(1)} s`,
   watchdogRefused: ({ worker, times, pid }) =>

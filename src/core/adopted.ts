@@ -7,7 +7,7 @@ import type { RequestId } from "./model/state.ts";
 import { allWorkers, findWorker } from "./model/workers.ts";
 import { beginWatch } from "./worker/probing.ts";
 import { repeatLastStep } from "./worker/stopping.ts";
-import { tellWorker } from "./worker-life.ts";
+import { dispatchToWorker } from "./worker-life.ts";
 
 /** Adopts the state. A shutdown ends with the crank that ran it: a crank that is started again is expected to serve. */
 export const takeOver = (draft: Draft, event: Adopted): void => {
@@ -22,7 +22,7 @@ export const takeOver = (draft: Draft, event: Adopted): void => {
     changeService(draft, { respawn, manner, rollout, pendingRecord });
   if (phase.kind === "stopping") changeService(draft, { phase: { kind: "running" }, lastOutcome: "clean" });
   for (const worker of lost)
-    tellWorker(draft, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
+    dispatchToWorker(draft, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
   for (const worker of allWorkers(draft.workers)) {
     if (worker.kind === "starting" && worker.unheard !== true) putWorker(draft, { ...worker, unheard: true });
     if (worker.kind === "ready") beginWatch(draft, worker);

@@ -1,6 +1,6 @@
 // Error numbers of the kernel as words for people: all of errno(3), with the generic Linux numbers of x86-64 and aarch64.
 
-const WORDS: Readonly<Record<number, string>> = {
+const DESCRIPTIONS: Readonly<Record<number, string>> = {
   1: "operation not permitted",
   2: "no such file or directory",
   3: "no such process",
@@ -100,4 +100,4 @@ const WORDS: Readonly<Record<number, string>> = {
 };
 
 /** `2` → `no such file or directory`; `unknown error 4711` for a number that Linux does not have. */
-export const describeErrno = (errno: number): string => WORDS[errno] ?? `unknown error ${errno}`;
+export const describeErrno = (errno: number): string => DESCRIPTIONS[errno] ?? `unknown error ${errno}`;

@@ -14,7 +14,7 @@ import { scale } from "./pool/scale.ts";
 import { reconcile } from "./reconcile.ts";
 import { retryRecord, takeRecorded } from "./recording.ts";
 import { shutDown } from "./shutdown.ts";
-import { tellDueWorkers, tellWorker } from "./worker-life.ts";
+import { dispatchToDueWorkers, dispatchToWorker } from "./worker-life.ts";
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] };
 
@@ -59,7 +59,7 @@ const handle = (draft: Draft, event: CoreEvent): void => {
     case "leaving":
     case "extended":
     case "moved":
-      return tellWorker(draft, event);
+      return dispatchToWorker(draft, event);
   }
 };
 
@@ -85,7 +85,7 @@ const refusalOf = (draft: Draft, { supersede, expectPid }: Run): Refusal | null 
  * exit that came in time counts before the deadline.
  */
 const tick = (draft: Draft, event: Tick): void => {
-  tellDueWorkers(draft, event);
+  dispatchToDueWorkers(draft, event);
   endPause(draft);
   checkDeadline(draft);
   takeQueuedReload(draft);

@@ -94,14 +94,14 @@ const LIFE = {
 } satisfies Table;
 
 /** Passes an event to its worker. Ignored if the worker is unknown. */
-export const tellWorker = (draft: Draft, event: Life[Exclude<keyof Life, "due">]): void => {
+export const dispatchToWorker = (draft: Draft, event: Life[Exclude<keyof Life, "due">]): void => {
   const worker = findWorker(draft.workers, event.worker);
   // The row is the worker's state and the column the event's kind, so the handler is the one for both.
   if (worker) (LIFE[worker.kind][event.kind] as Handler)(draft, worker, event);
 };
 
 /** Handles the deadlines of workers that have passed. */
-export const tellDueWorkers = (draft: Draft, event: Tick): void => {
+export const dispatchToDueWorkers = (draft: Draft, event: Tick): void => {
   // As in tellWorker.
   for (const worker of dueWorkers(draft.workers, draft.now)) (LIFE[worker.kind].due as Handler)(draft, worker, event);
 };

@@ -95,11 +95,11 @@ export const act = async (
   try {
     return await action(new Session(address, isJson, out, err));
   } catch (error) {
-    const told = failure(error) ?? strangeAnswer(error);
-    if (told === null) throw error;
+    const reason = failure(error) ?? strangeAnswer(error);
+    if (reason === null) throw error;
     if (isJson && error instanceof CallError) out.write(`${safeJson({ error: error.rpc })}\n`);
-    err.write(`ERROR: ${escapeControls(told.message)}\n`);
-    return told.status;
+    err.write(`ERROR: ${escapeControls(reason.message)}\n`);
+    return reason.status;
   }
 };
 

@@ -6,11 +6,11 @@ import { parseFlatJson } from "../json.ts";
 /** The version of the original that this protocol is of, as its `version` answers. */
 export const EINHYRNINGSINS_VERSION = "0.2.0";
 
-type Word = "ehlo" | "help" | "version" | "status" | "inc" | "dec" | "upgrade" | "die" | "nothing";
+type CommandName = "ehlo" | "help" | "version" | "status" | "inc" | "dec" | "upgrade" | "die" | "nothing";
 
 /** What a line asks for. `mistaken`: nothing that can be done, and the answer to it. `nothing`: an empty line, which gets none. */
 export type Request =
-  | { [K in Word]: { readonly kind: K } }[Word]
+  | { [K in CommandName]: { readonly kind: K } }[CommandName]
   | { readonly kind: "signal"; readonly signal: string }
   | { readonly kind: "acknowledge"; readonly pid: number }
   | { readonly kind: "mistaken"; readonly answer: string };
@@ -67,9 +67,9 @@ export const helpText = (): string => {
 /** Reads a line, without its newline; null: it is not UTF-8. Never throws. */
 export const parseRequest = (text: string | null): Request => {
   if (text?.replace(/\r$/, "") === "") return { kind: "nothing" };
-  const said = text === null ? undefined : parseFlatJson(text);
-  if (said === undefined) return mistaken("Expected valid JSON!");
-  const command = memberOf(said, "command");
+  const message = text === null ? undefined : parseFlatJson(text);
+  if (message === undefined) return mistaken("Expected valid JSON!");
+  const command = memberOf(message, "command");
   switch (command) {
     case "ehlo":
     case "help":
@@ -83,9 +83,9 @@ export const parseRequest = (text: string | null): Request => {
     case "shutdown":
       return { kind: "die" };
     case "signal":
-      return signalRequest(memberOf(said, "args"));
+      return signalRequest(memberOf(message, "args"));
     case "worker:ack":
-      return acknowledgement(memberOf(said, "pid"));
+      return acknowledgement(memberOf(message, "pid"));
     default:
       return mistaken("Missing or unhandled 'command'");
   }

@@ -56,8 +56,8 @@ export const beginRollout = (draft: Draft, run: Pick<Run, "spec" | "request" | "
 export const abandonRollout = (draft: Draft, failure: Failure): void => {
   const { rollout } = draft.service;
   if (!rollout) return;
-  if (!rollout.rollingBack) tell(draft, rollout, { failure, worker: null, pid: null });
-  else if (!rollout.rollingBack.told) tell(draft, rollout, rollout.rollingBack);
+  if (!rollout.rollingBack) reportRollback(draft, rollout, { failure, worker: null, pid: null });
+  else if (!rollout.rollingBack.told) reportRollback(draft, rollout, rollout.rollingBack);
   changeService(draft, { rollout: null });
 };
 
@@ -213,7 +213,7 @@ const finishRollback = (draft: Draft, rollout: Rollout, wanted: Generation | nul
   if (!rollingBack) return;
   const isKnown = rollingBack.worker === null || findWorker(draft.workers, rollingBack.worker) === undefined;
   if (!rollingBack.told && !isKnown) return;
-  if (!rollingBack.told) tell(draft, rollout, rollingBack);
+  if (!rollingBack.told) reportRollback(draft, rollout, rollingBack);
   const isRestored = !draft.service.manner.restores || wanted === null || census.wantedAlive >= wanted.instances;
   const isOver = census.othersLeft === 0 && isRestored;
   if (isOver) changeService(draft, { rollout: null });
@@ -222,7 +222,7 @@ const finishRollback = (draft: Draft, rollout: Rollout, wanted: Generation | nul
 };
 
 /** Answers and reports that the rollout was rolled back, and why. */
-const tell = (
+const reportRollback = (
   draft: Draft,
   { generation, requests }: Rollout,
   why: { readonly failure: Failure; readonly worker: number | null; readonly pid: number | null },

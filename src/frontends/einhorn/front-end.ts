@@ -10,9 +10,9 @@ import type { FrontEnd, Store } from "../../supervisor/state/store.ts";
 import { runHelperCommand } from "../../supervisor/workers/start/helper-commands.ts";
 import { einhornDialect } from "./dialect.ts";
 import { saveSignal } from "./einhorn-state.ts";
-import { einhornInvocation, unknownBindWords } from "./invocation.ts";
+import { einhornInvocation, unknownBindFlags } from "./invocation.ts";
 import { shutDownWith } from "./shutdown.ts";
-import { tellSubscribers, upgradeBy, upgraded, wrapper } from "./upgrade.ts";
+import { notifySubscribers, upgradeBy, upgraded, wrapper } from "./upgrade.ts";
 
 const LEVELS: Readonly<Record<ServiceEvent["kind"], Level>> = {
   workerStarting: "debug",
@@ -45,14 +45,15 @@ const logLine = ({ facts }: Store, { level, message }: LogEntry): string =>
 const published = (store: Store, event: ServiceEvent): void => {
   if (event.kind === "workerStopping") saveSignal(store, event.worker, event.signal);
   if (event.kind === "workerStarted") reniceWorker(store, event.pid);
-  tellSubscribers(store, event);
+  notifySubscribers(store, event);
 };
 
 const begun = (store: Store): void => {
   const { binds = [], extras } = store.settings ?? {};
   for (const bind of binds) {
-    const words = unknownBindWords(bind);
-    if (words.length > 0) log(store, "warning", `${bind.uri}: ${words.join(", ")} means nothing; r and n are known`);
+    const unknown = unknownBindFlags(bind);
+    if (unknown.length > 0)
+      log(store, "warning", `${bind.uri}: ${unknown.join(", ")} means nothing; r and n are known`);
   }
   const { master = null, command = null } = extras?.nice ?? {};
   if (master === null) return;

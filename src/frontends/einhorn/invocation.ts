@@ -248,8 +248,8 @@ const bindFrom = (text: string, index: number, backlog: number): Bind => {
   };
 };
 
-/** The words of `-b` that mean nothing: as in the original they are passed over, but said. */
-export const unknownBindWords = ({ uri }: Bind): readonly string[] =>
+/** The flags of `-b` that mean nothing: as in the original they are ignored, but logged. */
+export const unknownBindFlags = ({ uri }: Bind): readonly string[] =>
   uri
     .split(",")
     .slice(1)

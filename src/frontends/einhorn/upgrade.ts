@@ -55,7 +55,7 @@ export const upgraded = (store: Store, outcome: UpgradeOutcome, now: number): vo
     sequels.filter((sequel) => !mine.includes(sequel)),
   );
   if (outcome.kind === "failed") {
-    for (const subscriber of waiting) tell(store, subscriber, outcome.message, "last");
+    for (const subscriber of waiting) reply(store, subscriber, outcome.message, "last");
     saveSubscribers(
       store,
       subscribers.filter((subscriber) => !waiting.includes(subscriber)),
@@ -63,7 +63,7 @@ export const upgraded = (store: Store, outcome: UpgradeOutcome, now: number): vo
     return;
   }
   renewBase(store);
-  for (const subscriber of waiting) tell(store, subscriber, "The master has been replaced", "more");
+  for (const subscriber of waiting) reply(store, subscriber, "The master has been replaced", "more");
   saveSubscribers(
     store,
     subscribers.map((subscriber) => (waiting.includes(subscriber) ? { ...subscriber, upgrade: null } : subscriber)),
@@ -93,16 +93,16 @@ export const subscribe = (store: Store, subscriber: Subscriber): void =>
   saveSubscribers(store, [...einhornState(store).subscribers, subscriber]);
 
 /** Tells those who wait for an upgrade what has happened, and the last of it. */
-export const tellSubscribers = (store: Store, event: ServiceEvent): void => {
+export const notifySubscribers = (store: Store, event: ServiceEvent): void => {
   const { subscribers } = einhornState(store);
   if (subscribers.length === 0) return;
   const isDone = event.kind === "rolloutComplete" && store.core.service.rollout === null;
   const isOver = event.kind === "shutdownStarted";
   const hearing = isOver ? subscribers : subscribers.filter(({ upgrade }) => upgrade === null);
   for (const subscriber of hearing) {
-    if (isOver) tell(store, subscriber, "Upgrade abandoned: einhorn is going down", "last");
-    else if (isDone) tell(store, subscriber, "Upgrade done", "last");
-    else tell(store, subscriber, describeServiceEvent(event), "more");
+    if (isOver) reply(store, subscriber, "Upgrade abandoned: einhorn is going down", "last");
+    else if (isDone) reply(store, subscriber, "Upgrade done", "last");
+    else reply(store, subscriber, describeServiceEvent(event), "more");
   }
   if (isDone || isOver)
     saveSubscribers(
@@ -111,7 +111,7 @@ export const tellSubscribers = (store: Store, event: ServiceEvent): void => {
     );
 };
 
-const tell = (store: Store, { connection, requestId }: Subscriber, message: string, rest: "more" | "last"): void => {
+const reply = (store: Store, { connection, requestId }: Subscriber, message: string, rest: "more" | "last"): void => {
   const answer = rest === "more" ? { message, requestId, wait: true as const } : { message, requestId };
   sendLine(store, connection, encodeEinhornAnswer(answer));
 };

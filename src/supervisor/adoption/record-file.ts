@@ -45,11 +45,11 @@ const sayLeftOut = async (
   log(
     store,
     "warning",
-    `The record ${path} ${leftOut.slice(0, MOST_TOLD).join("; it ")}; crank goes on with ${kept} of it, and keeps a copy of all as ${copy}`,
+    `The record ${path} ${leftOut.slice(0, MOST_REPORTED).join("; it ")}; crank goes on with ${kept} of it, and keeps a copy of all as ${copy}`,
   );
 };
 /** How many faults of a damaged record are logged. */
-const MOST_TOLD = 3;
+const MOST_REPORTED = 3;
 
 /**
  * Copies the record to another file before it is replaced. The record itself stays in place until then: the next crank

@@ -22,7 +22,7 @@ export const readinessFrom = (from: Readiness, params: RunParams): Readiness => 
   const asked = ready === undefined ? from : askedReadiness(ready, from);
   const terms = { interval: probeInterval, timeout: probeTimeout, threshold: probeThreshold, address: probeAddress };
   if (asked.kind === "probe") return { kind: "probe", ...withTerms(asked, terms, "probe") };
-  if (isSaid(terms))
+  if (areGiven(terms))
     throw new SpecError("There is no probe whose times or address could be changed; say -ready tcp, http or exec");
   return asked;
 };
@@ -33,14 +33,14 @@ export const livenessFrom = (from: Liveness | null, params: RunParams): Liveness
   const asked = live === undefined ? from : askedLiveness(live, from);
   const terms = { interval: liveInterval, timeout: liveTimeout, threshold: liveThreshold, address: liveAddress };
   if (asked?.kind === "probe") return { kind: "probe", ...withTerms(asked, terms, "liveness probe") };
-  if (isSaid(terms))
+  if (areGiven(terms))
     throw new SpecError(
       "There is no liveness probe whose times or address could be changed; say -live tcp, http or exec",
     );
   return asked;
 };
 
-const isSaid = (terms: Terms): boolean => Object.values(terms).some((value) => value !== undefined);
+const areGiven = (terms: Terms): boolean => Object.values(terms).some((value) => value !== undefined);
 
 const askedReadiness = (ready: ReadyParams, from: Readiness): Readiness => {
   switch (ready.kind) {

@@ -55,14 +55,14 @@ const workerInfo = (store: Store, worker: Worker): WorkerInfo => {
     ...(descriptors === undefined ? {} : { descriptors }),
     restarts: worker.restarts ?? 0,
     usage: usageOf(store, worker.id),
-    ...ownWords(store.reports.get(worker.id)),
+    ...reportedState(store.reports.get(worker.id)),
     ...(worker.kind === "stopping" && worker.rest !== undefined ? { rest: worker.rest } : {}),
   };
 };
 
 /** What the worker reported about itself. */
-const ownWords = (said: WorkerReport = {}): Pick<WorkerInfo, "status" | "errno" | "reloading"> => {
-  const { status = "", errno = 0, reloading } = said;
+const reportedState = (report: WorkerReport = {}): Pick<WorkerInfo, "status" | "errno" | "reloading"> => {
+  const { status = "", errno = 0, reloading } = report;
   return {
     ...(status === "" ? {} : { status }),
     ...(errno === 0 ? {} : { errno }),

@@ -93,12 +93,12 @@ export const notify = (
 export const answer = (store: Store, request: number, outcome: Outcome, before: State["generations"]): void => {
   const pending = store.pending.get(request);
   if (!pending) return;
-  const said = JSON.stringify(outcomeMessage(store, outcome, before));
+  const reply = JSON.stringify(outcomeMessage(store, outcome, before));
   // Its progress notifications come first, and those are published after the batch.
   if (pending.kind === "rollout" && (store.events.hasUnpublished || pending.generation === store.look?.generation))
-    return savePending(store, request, { ...pending, said });
+    return savePending(store, request, { ...pending, said: reply });
   forgetPending(store, request);
-  finishWith(store, pending, said);
+  finishWith(store, pending, reply);
 };
 
 /**
@@ -116,10 +116,10 @@ export const giveHeldAnswers = (store: Store): void => {
 const warnHeldAnswers = (store: Store, generation: GenerationNumber, warning: string): void => {
   for (const [request, pending] of store.pending) {
     if (pending.kind !== "rollout" || pending.said === null || pending.generation !== generation) continue;
-    const said = keptValue(pending.said);
-    if (!said.result) continue;
-    const warnings = [said.result.warning, warning].filter((one) => one !== undefined);
-    const result = { ...said.result, warning: warnings.join(". ") };
+    const reply = keptValue(pending.said);
+    if (!reply.result) continue;
+    const warnings = [reply.result.warning, warning].filter((one) => one !== undefined);
+    const result = { ...reply.result, warning: warnings.join(". ") };
     savePending(store, request, { ...pending, said: JSON.stringify({ result }) });
   }
 };
@@ -133,16 +133,16 @@ export const endHeldAnswers = (
   if (!store.events.hasUnpublished) giveHeldAnswers(store);
 };
 
-type Said = { readonly result: Result } | { readonly error: RpcError };
+type Reply = { readonly result: Result } | { readonly error: RpcError };
 
 /** Gives the final answer to a request, and keeps it for a client that lost its connection. */
-export const finish = (store: Store, pending: Pending, said: Said): void =>
-  finishWith(store, pending, JSON.stringify(said));
+export const finish = (store: Store, pending: Pending, reply: Reply): void =>
+  finishWith(store, pending, JSON.stringify(reply));
 
-const finishWith = (store: Store, pending: Pending, said: string): void => {
+const finishWith = (store: Store, pending: Pending, reply: string): void => {
   if (pending.kind === "rollout" && pending.clientId !== null)
-    saveFinished(store, { clientId: pending.clientId, reply: said });
-  sendAnswer(store, pending, said);
+    saveFinished(store, { clientId: pending.clientId, reply });
+  sendAnswer(store, pending, reply);
 };
 
 /** What may have prevented a worker from reporting readiness. */
@@ -151,7 +151,7 @@ const unreached = (store: Store, spec: Spec | undefined): string => {
   return closed === null ? "" : `. ${closed}`;
 };
 
-const outcomeMessage = (store: Store, outcome: Outcome, before: State["generations"]): Said => {
+const outcomeMessage = (store: Store, outcome: Outcome, before: State["generations"]): Reply => {
   switch (outcome.kind) {
     case "refused":
       return { error: { code: ERROR_CODES.refused, message: describeRefusal(outcome.refusal) } };
@@ -190,11 +190,11 @@ const outcomeMessage = (store: Store, outcome: Outcome, before: State["generatio
 };
 
 /** Answers the requests that wait for the upgrade with this number. */
-export const answerUpgrade = (store: Store, upgrade: number, said: Said): void => {
+export const answerUpgrade = (store: Store, upgrade: number, reply: Reply): void => {
   for (const [request, pending] of store.pending) {
     if (pending.kind !== "upgrade" || pending.upgrade !== upgrade) continue;
     forgetPending(store, request);
-    finish(store, pending, said);
+    finish(store, pending, reply);
   }
 };
 

@@ -10,8 +10,8 @@ import { signalNumber } from "../os/signals.ts";
 import { leave } from "../startup/exit.ts";
 import type { ReceivedSignal } from "../state/front-end.ts";
 import type { Store } from "../state/store.ts";
-import { tellManagerWhy } from "../systemd/link.ts";
-import { saveRestart } from "../systemd/tell-service-manager.ts";
+import { reportEnd } from "../systemd/link.ts";
+import { saveRestart } from "../systemd/service-manager.ts";
 import { requestUpgrade } from "../upgrade/upgrade.ts";
 import { advance } from "./apply-effects.ts";
 
@@ -77,7 +77,7 @@ export const leaveWorkers = (store: Store, signal: ReceivedSignal): Promise<void
   }
   const leaving = { kind: "workersLeft", count: countWorkers(core.workers) } as const;
   recordEvent(store, leaving, signal.now);
-  tellManagerWhy(store, describeSupervisorEvent(leaving));
+  reportEnd(store, describeSupervisorEvent(leaving));
   store.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 

@@ -17,7 +17,7 @@ import { closeSockets, leave } from "../startup/exit.ts";
 import { wallTime } from "../state/facts.ts";
 import { countEvent, forgetPending, forgetReport, saveCore } from "../state/save.ts";
 import type { Store } from "../state/store.ts";
-import { saveLastFailure } from "../systemd/tell-service-manager.ts";
+import { saveLastFailure } from "../systemd/service-manager.ts";
 import { beginLook } from "../workers/serving/accepting.ts";
 import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
@@ -111,8 +111,8 @@ export const publishEvents = (store: Store): void => {
 const publish = (store: Store, event: ServiceEvent, json: string): void => {
   saveLastFailure(store, event);
   countEvent(store, event);
-  const said = store.frontEnd.describe(store, event);
-  if (said !== null) log(store, said.level, said.message);
+  const line = store.frontEnd.describe(store, event);
+  if (line !== null) log(store, line.level, line.message);
   store.frontEnd.published?.(store, event);
   for (const connection of store.followers) notify(store, connection, "event", json);
   for (const [request, pending] of store.pending) {

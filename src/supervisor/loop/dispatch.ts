@@ -29,10 +29,10 @@ import { kindOf, numberOf, type ProcessKind } from "../state/process-ids.ts";
 import { countDeath, forgetConnection, forgetPending, saveBoot, savePending } from "../state/save.ts";
 import type { Store } from "../state/store.ts";
 import { atManagerFailure } from "../systemd/link.ts";
-import { saveReload } from "../systemd/tell-service-manager.ts";
+import { saveReload } from "../systemd/service-manager.ts";
 import { upgrade } from "../upgrade/request.ts";
 import { takeUpgradeEvent } from "../upgrade/upgrade.ts";
-import { atHanded, atHungUp, atStoreFailure, atTaken } from "../workers/notify/descriptor-requests.ts";
+import { atDescriptorsSent, atHungUp, atStoreFailure, atTaken } from "../workers/notify/descriptor-requests.ts";
 import { atFollowFailure, atWatchdogExpired } from "../workers/notify/worker-report.ts";
 import { lookDueAt } from "../workers/serving/accepting.ts";
 import { probeIsGone, takeProbeResult } from "../workers/serving/probe-results.ts";
@@ -253,7 +253,7 @@ const ON_EVENT: Handlers = {
   },
   backlogRestored: atRestored,
   hungUp: atHungUp,
-  handed: atHanded,
+  handed: atDescriptorsSent,
   socketStat: (store, event) =>
     queueIsKnown(store, event.request, event.handle, { queue: event.queue, limit: event.limit }),
   nameChanged: atNameChanged,

@@ -6,16 +6,16 @@ import { recordEvent } from "../events/supervisor-event.ts";
 import { limitRate } from "../state/parts/rate-limit.ts";
 import { saveReport } from "../state/save.ts";
 import type { Store } from "../state/store.ts";
-import { takeStoreWords } from "../workers/notify/descriptor-requests.ts";
+import { takeStoreRequests } from "../workers/notify/descriptor-requests.ts";
 import { takeOddDatagram } from "../workers/notify/misunderstood.ts";
 import {
   BY_PAIR,
   maySpeakFor,
   type Notification,
+  type NotifyFields,
   parseNotification,
-  type Words,
 } from "../workers/notify/notification.ts";
-import { takeOtherWords } from "../workers/notify/worker-report.ts";
+import { takeOtherFields } from "../workers/notify/worker-report.ts";
 import { takeReady } from "../workers/serving/serving.ts";
 import { concernsStore } from "../workers/start/stored-descriptors.ts";
 import { advanceLast } from "./apply-effects.ts";
@@ -45,34 +45,34 @@ const ON_NOTIFICATION: { readonly [K in Notification["kind"]]: Take<K> } = {
   // answer (sd_notify_barrier(3)).
   barrier: () => undefined,
   noAssignment: (store, { worker, event }) => takeOddDatagram(store, worker, event),
-  ready: (store, from, { words }) => ifAllowed(store, from, words, takeJustReady),
-  assignments: (store, from, { words }) => ifAllowed(store, from, words, takeAssignments),
+  ready: (store, from, { words: fields }) => ifAllowed(store, from, fields, takeJustReady),
+  assignments: (store, from, { words: fields }) => ifAllowed(store, from, fields, takeAssignments),
 };
 
 /** Handles what the sender may say for the worker, and refuses the rest. */
 const ifAllowed = (
   store: Store,
   from: From,
-  words: Words,
-  take: (store: Store, from: From, words: Words) => Handled,
+  fields: NotifyFields,
+  take: (store: Store, from: From, fields: NotifyFields) => Handled,
 ): Handled => {
-  const decide = (isAllowed: boolean): Handled => (isAllowed ? take(store, from, words) : refuse(store, from, words));
+  const decide = (isAllowed: boolean): Handled => (isAllowed ? take(store, from, fields) : refuse(store, from, fields));
   const isAllowed = maySpeakFor(store, from.worker, from.event);
   return typeof isAllowed === "boolean" ? decide(isAllowed) : isAllowed.then(decide);
 };
 
 /** The common case: READY=1 and nothing else. */
-const takeJustReady = (store: Store, from: From, words: Words): Handled =>
+const takeJustReady = (store: Store, from: From, fields: NotifyFields): Handled =>
   store.reports.has(from.worker.id)
-    ? takeAssignments(store, from, words)
+    ? takeAssignments(store, from, fields)
     : takeReady(store, from.worker, readiness(from), (event) => advanceLast(store, event));
 
-const takeAssignments = (store: Store, from: From, words: Words): Handled => {
+const takeAssignments = (store: Store, from: From, fields: NotifyFields): Handled => {
   const { worker, event } = from;
-  if (concernsStore(words)) takeStoreWords(store, worker, words, event);
-  const waiting = words.get("READY") === "1" ? takeReady(store, worker, readiness(from)) : undefined;
-  if (!waiting) return takeOtherWords(store, worker, words, event);
-  return waiting.then(() => takeOtherWords(store, worker, words, event));
+  if (concernsStore(fields)) takeStoreRequests(store, worker, fields, event);
+  const waiting = fields.get("READY") === "1" ? takeReady(store, worker, readiness(from)) : undefined;
+  if (!waiting) return takeOtherFields(store, worker, fields, event);
+  return waiting.then(() => takeOtherFields(store, worker, fields, event));
 };
 
 const readiness = ({ event: { deliveredAt: now, happenedAt: at, source, pid } }: From) => ({
@@ -81,13 +81,13 @@ const readiness = ({ event: { deliveredAt: now, happenedAt: at, source, pid } }:
   sender: source === BY_PAIR ? null : pid,
 });
 
-const refuse = (store: Store, { worker: { id }, event }: From, words: Words): void => {
+const refuse = (store: Store, { worker: { id }, event }: From, fields: NotifyFields): void => {
   const before = store.reports.get(id) ?? {};
-  const which = words.has("READY") ? "ready" : "others";
+  const which = fields.has("READY") ? "ready" : "others";
   const { suppressed, next } = limitRate(before.refused?.[which], event.deliveredAt, MOST_REFUSED);
   saveReport(store, id, { ...before, refused: { ...before.refused, [which]: next } });
   if (suppressed === null) return;
-  const [first = ["", ""]] = which === "ready" ? [["READY", words.get("READY")]] : words;
+  const [first = ["", ""]] = which === "ready" ? [["READY", fields.get("READY")]] : fields;
   const { pid, uid, deliveredAt } = event;
   const quoted = first.join("=").slice(0, MOST_QUOTED);
   recordEvent(store, { kind: "wordsRefused", worker: id, pid, uid, words: quoted, more: suppressed }, deliveredAt);

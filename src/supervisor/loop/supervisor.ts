@@ -18,7 +18,7 @@ import type { KeeperFacts } from "../state/facts.ts";
 import { restoreStore, saveFormat } from "../state/restore.ts";
 import type { Store } from "../state/store.ts";
 import { managerDeadline } from "../systemd/link.ts";
-import { tellServiceManager } from "../systemd/tell-service-manager.ts";
+import { reportToManager } from "../systemd/service-manager.ts";
 import { resumeUpgrade } from "../upgrade/upgrade.ts";
 import { lookDueAt } from "../workers/serving/accepting.ts";
 import { reconcileProbes } from "../workers/serving/probe-results.ts";
@@ -118,7 +118,7 @@ export class Supervisor {
   #commit(ahead: "signals" | "nothing" = "nothing"): void {
     const store = this.#store;
     store.events.write(store.batch);
-    if (!store.batch.isLast && (ahead === "nothing" || store.batch.hasDeeds)) this.#send();
+    if (!store.batch.isLast && (ahead === "nothing" || store.batch.hasActions)) this.#send();
     while (startPostponed(store)) {
       store.events.write(store.batch);
       this.#send();
@@ -135,7 +135,7 @@ export class Supervisor {
     const store = this.#store;
     if (store.events.hasUnpublished) publishEvents(store);
     while (store.batch.isLast && store.events.hasUnpublished) publishEvents(store);
-    tellServiceManager(store);
+    reportToManager(store);
     if (!store.batch.isEmpty) this.#send("next");
     if (!store.events.hasUnpublished || this.#isPublishing) return;
     this.#isPublishing = true;

@@ -61,8 +61,8 @@ export const linuxProcesses: ProcessTable = {
   facts: (pid) => factsOf(pid),
   environment: (pid) => environmentOf(pid),
   command: async (pid) => {
-    const words = (await memoryTextOf(pid, "cmdline"))?.split("\0").join(" ").trim() ?? "";
-    return words === "" ? (textAt(`/proc/${pid}/comm`) ?? "").trim() : words;
+    const commandLine = (await memoryTextOf(pid, "cmdline"))?.split("\0").join(" ").trim() ?? "";
+    return commandLine === "" ? (textAt(`/proc/${pid}/comm`) ?? "").trim() : commandLine;
   },
   descriptors: (pid) => descriptorsOf(pid),
   accessMode: (pid, fd) => {

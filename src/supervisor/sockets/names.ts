@@ -17,7 +17,7 @@ import { secondNames } from "./run-directory.ts";
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
 /** Limit of reports per socket, because other processes can cause them. */
-const MOST_TOLD = { most: 10, perMs: 60_000 };
+const REPORT_LIMIT = { most: 10, perMs: 60_000 };
 /** The keeper's handles for old sockets whose names are gone. */
 const FIRST_KEPT = 500_000;
 
@@ -41,7 +41,12 @@ export const atNameChanged = (store: Store, event: EventOf<"nameChanged">): void
   const before = store.names.get(handle);
   const state = STATES[event.state] ?? "blocked";
   const same = before?.state === state && state !== "restored";
-  tell(store, handle, { state, pid, reason: errno === 0 ? null : describeErrno(errno) }, same ? null : deliveredAt);
+  reportName(
+    store,
+    handle,
+    { state, pid, reason: errno === 0 ? null : describeErrno(errno) },
+    same ? null : deliveredAt,
+  );
   if (state === "lost") bindAgain(store, handle);
 };
 
@@ -55,12 +60,12 @@ const STATES: Readonly<Record<number, SocketName["state"]>> = {
 type News = Pick<SocketName, "state" | "pid" | "reason">;
 
 /** Remembers the news; `now` null: it is known already and is not reported again. */
-const tell = (store: Store, handle: number, news: News, now: number | null): void => {
+const reportName = (store: Store, handle: number, news: News, now: number | null): void => {
   const before = store.names.get(handle);
   const socket = store.sockets.get(handle);
   if (now === null || !socket) return;
   if (news.state !== "bound") count(store, "namesLost");
-  const { suppressed, next } = limitRate(before?.told, now, MOST_TOLD);
+  const { suppressed, next } = limitRate(before?.told, now, REPORT_LIMIT);
   saveName(store, handle, { oldWorkers: null, ...before, ...news, told: next });
   if (suppressed === null) return;
   const command = news.pid === 0 ? null : (store.platform.kernelText(`/proc/${news.pid}/comm`)?.trim() ?? null);
@@ -85,7 +90,7 @@ export const atShutDown = (store: Store, handle: number): void => {
 
 /** A new socket has the name now. */
 export const atBoundAgain = (store: Store, handle: number, now: number): void => {
-  tell(store, handle, { state: "bound", pid: 0, reason: null }, now);
+  reportName(store, handle, { state: "bound", pid: 0, reason: null }, now);
   const { isBinding: _, tries: __, tryAt: ___, ...name } = store.names.get(handle) ?? NOTHING_KNOWN;
   const isServed = bindOf(handle) !== null;
   const oldWorkers = isServed ? Math.max(0, ...allWorkers(store.core.workers).map(({ id }) => id)) : null;
@@ -137,12 +142,12 @@ const mayDeploy = ({ core: { service } }: Store): boolean =>
 export const atNameFailure = (store: Store, { command, id, step, errno, deliveredAt }: EventOf<"failed">): boolean => {
   if (!OF_NAMES.has(command)) return false;
   const address = store.sockets.get(id)?.address;
-  const said = errno === ESTALE ? "its path leads to another file" : describeErrno(errno);
-  const reason = step === "chown" || step === "bind" ? said : `${step}: ${said}`;
+  const cause = errno === ESTALE ? "its path leads to another file" : describeErrno(errno);
+  const reason = step === "chown" || step === "bind" ? cause : `${step}: ${cause}`;
   const what = FAILED[command];
   if (address === undefined || what === undefined) return true;
   const before = store.names.get(id);
-  const { suppressed, next } = limitRate(before?.failed, deliveredAt, MOST_TOLD);
+  const { suppressed, next } = limitRate(before?.failed, deliveredAt, REPORT_LIMIT);
   const { isBinding, ...name } = before ?? NOTHING_KNOWN;
   const goesOn = isBinding && command !== COMMANDS.bindAgain.code;
   saveName(store, id, { ...name, ...(goesOn ? { isBinding } : {}), failed: next });

@@ -41,7 +41,7 @@ import { discardStored, forgetSocket, saveBoot, saveCore, saveSettings } from ".
 import { type Extras, respawnOf, type Settings } from "../state/settings.ts";
 import { settingsProblem, sizeProblem } from "../state/spec-size.ts";
 import type { Boot, Store } from "../state/store.ts";
-import { meetServiceManager, tellManagerWhy } from "../systemd/link.ts";
+import { meetServiceManager, reportEnd } from "../systemd/link.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "../systemd/passed-sockets.ts";
 import { describeHolders } from "./address-holders.ts";
 import { brokenArgument } from "./arguments.ts";
@@ -100,8 +100,8 @@ const noteKilled = (store: Store, settings: Settings): void => {
 
 /** Crank's directory by the name that the shell used for it (PWD), with links, if that is correct. */
 const ownDirectory = ({ platform, facts }: Store): string => {
-  const { PWD: said = "" } = platform.environment;
-  return said.startsWith("/") && said !== facts.cwd && platform.isSameFile(said, facts.cwd) ? said : facts.cwd;
+  const { PWD: given = "" } = platform.environment;
+  return given.startsWith("/") && given !== facts.cwd && platform.isSameFile(given, facts.cwd) ? given : facts.cwd;
 };
 
 /** The settings with the passed sockets in place of `systemd`; a sentence if they are missing. */
@@ -122,7 +122,7 @@ const nextStage = (store: Store, stage: "locking" | "opening" | "serving"): void
 
 const giveUp = (store: Store, message: string): void => {
   complain(store, `${store.facts.program}: ${message}`);
-  tellManagerWhy(store, message);
+  reportEnd(store, message);
   for (const socket of [...store.sockets.values()]) removeSocketFile(store, socket.handle);
   store.batch.command({ kind: "exit", status: store.frontEnd.setUpFailure?.status ?? 1, keepJournal: 0 });
 };

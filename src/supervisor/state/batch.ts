@@ -2,7 +2,7 @@
 import { LIMITS, type SentCommand } from "../../keeper/protocol.ts";
 
 /** Commands that only send output. */
-const WORDS: ReadonlySet<SentCommand["kind"]> = new Set(["log", "write", "follow"]);
+const OUTPUT: ReadonlySet<SentCommand["kind"]> = new Set(["log", "write", "follow"]);
 /** Commands that come after all others. */
 const ENDS: ReadonlySet<SentCommand["kind"]> = new Set(["barrier", "mark", "exit"]);
 
@@ -19,8 +19,8 @@ const MOST_START_BYTES = LIMITS.batchBytes / 4;
 export class Batch {
   /** By journal key. */
   #changes = new Map<string, SentCommand>();
-  #deeds: SentCommand[] = [];
-  #words: SentCommand[] = [];
+  #actions: SentCommand[] = [];
+  #output: SentCommand[] = [];
   #ends: SentCommand[] = [];
   #startBytes = 0;
 
@@ -40,9 +40,9 @@ export class Batch {
   }
 
   command(command: SentCommand): void {
-    if (WORDS.has(command.kind)) this.#words.push(command);
+    if (OUTPUT.has(command.kind)) this.#output.push(command);
     else if (ENDS.has(command.kind)) this.#ends.push(command);
-    else this.#deeds.push(command);
+    else this.#actions.push(command);
   }
 
   /** Whether a start of this many bytes fits into this batch; the first one always does. */
@@ -57,12 +57,14 @@ export class Batch {
   }
 
   get isEmpty(): boolean {
-    return this.#changes.size === 0 && this.#deeds.length === 0 && this.#words.length === 0 && this.#ends.length === 0;
+    return (
+      this.#changes.size === 0 && this.#actions.length === 0 && this.#output.length === 0 && this.#ends.length === 0
+    );
   }
 
   /** Whether it holds commands other than output and journal changes. */
-  get hasDeeds(): boolean {
-    return this.#deeds.length > 0 || this.#ends.length > 0;
+  get hasActions(): boolean {
+    return this.#actions.length > 0 || this.#ends.length > 0;
   }
 
   /** Whether it ends the keeper, so that nothing can be sent afterwards. */
@@ -76,13 +78,13 @@ export class Batch {
     this.#changes.forEach((change) => {
       batch.push(change);
     });
-    append(batch, this.#deeds);
-    append(batch, this.#words);
+    append(batch, this.#actions);
+    append(batch, this.#output);
     append(batch, this.#ends);
     batch.push({ kind: "commit", consumed, tickAt });
     this.#changes.clear();
-    this.#deeds = [];
-    this.#words = [];
+    this.#actions = [];
+    this.#output = [];
     this.#ends = [];
     this.#startBytes = 0;
     return batch;
@@ -90,5 +92,5 @@ export class Batch {
 }
 
 const append = (batch: SentCommand[], commands: readonly SentCommand[]): void => {
-  for (let place = 0; place < commands.length; place++) batch.push(commands[place] as SentCommand);
+  for (let index = 0; index < commands.length; index++) batch.push(commands[index] as SentCommand);
 };

@@ -200,8 +200,8 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     store.events.restorePublished(parse(bytes));
   },
   notes: (store, name, bytes) => {
-    const [first, count, words] = name.split("+").map(Number);
-    store.events.restore(first ?? 0, count ?? 0, words ?? 0, bytes);
+    const [first, count, workerEvents] = name.split("+").map(Number);
+    store.events.restore(first ?? 0, count ?? 0, workerEvents ?? 0, bytes);
   },
 };
 

@@ -138,9 +138,9 @@ export const saveUnstarted = (store: Store, workers: readonly number[]): void =>
 };
 
 /** Stores what a worker reported about itself. */
-export const saveReport = (store: Store, worker: number, said: WorkerReport): void => {
-  store.reports.set(worker, said);
-  store.batch.put(`said/${worker}`, said);
+export const saveReport = (store: Store, worker: number, report: WorkerReport): void => {
+  store.reports.set(worker, report);
+  store.batch.put(`said/${worker}`, report);
 };
 
 /** Forgets the reports of a worker that is gone. */

@@ -8,7 +8,7 @@ import { COMMANDS, type KeeperEvent } from "../../keeper/protocol.ts";
 import { log } from "../events/log.ts";
 import { MAX_UNIX_PATH_BYTES } from "../os/addresses.ts";
 import { AF_UNIX, unixAddress } from "../os/sockaddr.ts";
-import { NOTHING_TOLD } from "../state/parts/service-manager.ts";
+import { NO_REPORT } from "../state/parts/service-manager.ts";
 import { saveServiceManager } from "../state/save.ts";
 import type { Store } from "../state/store.ts";
 
@@ -65,7 +65,7 @@ export const sendToManager = (store: Store, assignments: readonly string[], hand
   });
 
 /** Sends the reason why crank ends now. */
-export const tellManagerWhy = (store: Store, sentence: string): void => {
+export const reportEnd = (store: Store, sentence: string): void => {
   if (store.serviceManager.socket !== null) sendToManager(store, ["STOPPING=1", `STATUS=${printable(sentence)}`]);
 };
 
@@ -95,17 +95,17 @@ export const atManagerFailure = (store: Store, event: Extract<KeeperEvent, { kin
   const now = event.deliveredAt;
   const before = trouble !== null && now - trouble.failedAt < 2 * LONGEST_PAUSE_MS ? trouble.failures : 0;
   const failures = before + 1;
-  const words = `NOTIFY_SOCKET=${socket}: ${event.step}: ${describeErrno(event.errno)}`;
+  const failure = `NOTIFY_SOCKET=${socket}: ${event.step}: ${describeErrno(event.errno)}`;
   if (failures > MOST_FAILURES) {
-    log(store, "error", `${words}; crank goes on without telling the service manager`);
+    log(store, "error", `${failure}; crank goes on without telling the service manager`);
     saveServiceManager(store, { socket: null, trouble: null });
     return true;
   }
-  if (failures === 1) log(store, "warning", `${words}; crank goes on, and tries to tell the service manager again`);
+  if (failures === 1) log(store, "warning", `${failure}; crank goes on, and tries to tell the service manager again`);
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
   saveServiceManager(store, {
     trouble: { failures, failedAt: now, retryAt: now + pause },
-    told: NOTHING_TOLD,
+    told: NO_REPORT,
     reload: reload && { ...reload, isOver: false },
   });
   return true;

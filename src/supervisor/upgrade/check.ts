@@ -71,15 +71,15 @@ const isPath = (path: unknown): path is string => typeof path === "string" && pa
  */
 export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
   const { files, processes } = host;
-  const told = /^(\d+):(\d+)$/.exec(processes.variable(VARIABLE) ?? "");
+  const descriptors = /^(\d+):(\d+)$/.exec(processes.variable(VARIABLE) ?? "");
   // Called by hand, or through a wrapper that removed the variable: that the program runs is the answer.
-  if (!told) return processes.exit(0);
-  const problem = problemWith(frontEnd, readWhole(`/proc/self/fd/${told[1]}`));
+  if (!descriptors) return processes.exit(0);
+  const problem = problemWith(frontEnd, readWhole(`/proc/self/fd/${descriptors[1]}`));
   if (problem !== null) {
     files.write(STDERR, bytesOf(`crank ${VERSION} cannot go on: ${problem}\n`));
     return processes.exit(1);
   }
-  files.write(Number(told[2]), bytesOf(JSON.stringify(answer())));
+  files.write(Number(descriptors[2]), bytesOf(JSON.stringify(answer())));
   processes.exit(0);
 };
 

@@ -144,7 +144,7 @@ const whyNotAfterCheck = (store: Store, upgrade: Upgrade, event: EventOf<"exited
   const wrapper = wrapperOf(store);
   if (store.core.service.phase.kind === "stopping") return "crank is shutting down";
   if (upgrade.isLate) return `its check took longer than ${patience(wrapper) / 1000} s`;
-  if (event.ending !== 0 || event.status !== 0) return `its check ${howItEnded(event)}${lastWords(event.tail)}`;
+  if (event.ending !== 0 || event.status !== 0) return `its check ${howItEnded(event)}${lastOutput(event.tail)}`;
   return upgrade.answer || wrapper ? null : "it ended without an answer to the check";
 };
 
@@ -217,11 +217,11 @@ const succeed = (store: Store, upgrade: Upgrade, now: number): void => {
 const fail = (store: Store, upgrade: Upgrade, reason: string, now: number): void => {
   const { number } = upgrade;
   const message = cannot(upgrade.path, reason);
-  tellFailure(store, number, message, now);
+  reportFailure(store, number, message, now);
   goOn(store, upgrade, { number, kind: "failed", message }, now);
 };
 
-const tellFailure = (store: Store, number: number, message: string, now: number): void => {
+const reportFailure = (store: Store, number: number, message: string, now: number): void => {
   recordEvent(store, { kind: "upgradeFailed", upgrade: number, message }, now);
   answerUpgrade(store, number, { error: { code: ERROR_CODES.refused, message } });
 };
@@ -235,7 +235,7 @@ const goOn = (store: Store, { number, again }: Upgrade, outcome: UpgradeOutcome,
   const stopping = store.core.service.phase.kind === "stopping";
   const begun = stopping ? SHUTTING_DOWN : begin(store, number + 1, again.exec, now);
   if (typeof begun === "number") return;
-  tellFailure(store, number + 1, begun, now);
+  reportFailure(store, number + 1, begun, now);
   store.frontEnd.upgraded?.(store, { number: number + 1, kind: "failed", message: begun }, now);
 };
 
@@ -243,11 +243,11 @@ const howItEnded = ({ ending, status }: { readonly ending: number; readonly stat
   ending === 0 ? `ended with status ${status}` : `was ended by ${signalName(status)}`;
 
 const decoder = new TextDecoder();
-const LONGEST_WORDS = 500;
+const MAX_OUTPUT_UNITS = 500;
 
-const lastWords = (tail: Uint8Array): string => {
+const lastOutput = (tail: Uint8Array): string => {
   const line = decoder.decode(tail).trimEnd().split("\n").at(-1)?.trim() ?? "";
-  return line === "" ? "" : `: ${printable(line).slice(0, LONGEST_WORDS)}`;
+  return line === "" ? "" : `: ${printable(line).slice(0, MAX_OUTPUT_UNITS)}`;
 };
 
 const whyKept = (event: EventOf<"supervisorKept">, patienceMs: number): string => {

@@ -23,7 +23,7 @@ export const deploy =
     const forget = params.wait === true ? onInterrupt(live) : () => {};
     const connect = () =>
       session.connect((notification) => {
-        if (notification.method === "progress") live?.tell(notification.params);
+        if (notification.method === "progress") live?.show(notification.params);
       });
     try {
       const result = await callKnown(
@@ -32,11 +32,11 @@ export const deploy =
         session.address.kind === "tcp" ? asFromElsewhere(params) : params,
       );
       live?.end();
-      return tellSuccess(session, result);
+      return printSuccess(session, result);
     } catch (error) {
       live?.end();
       if (!(error instanceof CallError)) throw error;
-      return tellFailure(session, error);
+      return printFailure(session, error);
     } finally {
       forget();
     }
@@ -85,13 +85,13 @@ const onInterrupt = (live: LiveLine | null): (() => void) =>
     endProgram(INTERRUPTED);
   });
 
-const tellSuccess = (session: Session, result: RunResult): number => {
+const printSuccess = (session: Session, result: RunResult): number => {
   session.print(result, () => "Started successfully\n");
   if (result.warning !== undefined) session.err.write(`WARNING: ${escapeControls(result.warning)}\n`);
   return 0;
 };
 
-const tellFailure = (session: Session, error: CallError): number => {
+const printFailure = (session: Session, error: CallError): number => {
   const { rpc } = error;
   // A failed deploy has its own message, in one of the original's two forms.
   const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;

@@ -105,9 +105,9 @@ export class LiveLine {
   }
 
   /** Handles an event; a failure with attempts left stays visible above the line. */
-  tell(event: CoreEntry): void {
+  show(event: CoreEntry): void {
     this.#progress = progressAfter(this.#progress, event);
-    if (event.kind === "workerFailed") this.#tellAbove(describeServiceEvent(event));
+    if (event.kind === "workerFailed") this.#printAbove(describeServiceEvent(event));
     this.#draw();
   }
 
@@ -117,7 +117,7 @@ export class LiveLine {
     this.#out.writeNow(CLEAR_LINE);
   }
 
-  #tellAbove(text: string): void {
+  #printAbove(text: string): void {
     this.#out.writeNow(`${CLEAR_LINE}${escapeControls(text)}\n`);
     this.#drawn = "";
   }

@@ -142,7 +142,7 @@ const eventLine = (session: Session, entry: EventEntry): string =>
 const gapLine = (session: Session, gap: Gap): string =>
   session.json ? `${safeJson({ gap })}\n` : `${escapeLine(describeGap(gap))}\n`;
 
-const logLine = (session: Session, said: Notifications["log"], show: (line: string) => string): string =>
+const logLine = (session: Session, line: Notifications["log"], show: (line: string) => string): string =>
   session.json
-    ? `${safeJson(said)}\n`
-    : `${escapeLine(`${logTime(said.time)} id=${said.worker} pid=${said.pid}`)} ${show(String(said.line))}\n`;
+    ? `${safeJson(line)}\n`
+    : `${escapeLine(`${logTime(line.time)} id=${line.worker} pid=${line.pid}`)} ${show(String(line.line))}\n`;

@@ -82,15 +82,15 @@ const onScreen = async (watched: Watched, look: Look, out: Output): Promise<numb
 
 /** A line for each event, and one for each service when its summary has changed. */
 const asLines = async (watched: Watched, out: Output): Promise<number> => {
-  const told = new Map<Feed, { summary: string; seq: number }>();
+  const printed = new Map<Feed, { summary: string; seq: number }>();
   let finish: (status: number) => void = () => {};
   let fail: (error: unknown) => void = () => {};
   const ended = new Promise<number>((resolve, reject) => {
     finish = resolve;
     fail = reject;
   });
-  const tell = (feed: Feed): void => {
-    const before = told.get(feed) ?? { summary: "", seq: -1 };
+  const print = (feed: Feed): void => {
+    const before = printed.get(feed) ?? { summary: "", seq: -1 };
     for (const entry of feed.view.events) {
       if (entry.seq <= before.seq) continue;
       out.writeNow(`${escapeControls(`${feed.view.name}: ${describeEvent(entry)}`)}\n`);
@@ -98,13 +98,13 @@ const asLines = async (watched: Watched, out: Output): Promise<number> => {
     }
     const summary = summaryLine(feed.view);
     if (summary !== before.summary) out.writeNow(`${summary}\n`);
-    told.set(feed, { summary, seq: before.seq });
+    printed.set(feed, { summary, seq: before.seq });
     if (!out.hasReader) finish(0);
   };
   const feeds = new Feeds("left out", (feed) => {
     // The caller does not wait for the end.
     try {
-      tell(feed);
+      print(feed);
     } catch (error) {
       fail(error);
     }

@@ -1,7 +1,7 @@
 // The workers of a service as a table: what finds room on a line, and on a narrow screen a line more for what else there is.
 import type { WorkerInfo } from "../../../control/messages.ts";
 import { escapeControls, span } from "../../terminal.ts";
-import { wordsOn } from "../workers/table.ts";
+import { remarkOn } from "../workers/table.ts";
 import { type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { cpuShare, type ServiceView } from "./model.ts";
 import { bar, type Frame, isNarrow, type Line, type Look, type Tone } from "./text.ts";
@@ -34,11 +34,11 @@ const TONES: Readonly<Record<WorkerInfo["state"], Tone>> = { starting: "plain", 
 /** What has no column on a narrow screen. */
 const moreOf = (worker: WorkerInfo): readonly Line[] => {
   const again = worker.restarts ?? 0;
-  const words = [...(again > 0 ? [`${again} again`] : []), ...(wordsOn(worker) === null ? [] : [statusOf(worker)])];
+  const words = [...(again > 0 ? [`${again} again`] : []), ...(remarkOn(worker) === null ? [] : [statusOf(worker)])];
   return words.length === 0 ? [] : [[[`     ${words.join(", ")}`, "dim"]]];
 };
 
-const statusOf = (worker: WorkerInfo): string => escapeControls(wordsOn(worker) ?? "");
+const statusOf = (worker: WorkerInfo): string => escapeControls(remarkOn(worker) ?? "");
 
 /** In at most five columns. */
 const amount = (bytes: number): string => {
@@ -52,7 +52,7 @@ const amount = (bytes: number): string => {
 /** Few are started again, and few say what they are doing: those have columns only where there are any. */
 const workerColumns = (view: ServiceView, { look, ...frame }: Frame): readonly Column<WorkerInfo>[] => {
   const workers = isNarrow(frame) ? [] : (view.status?.workers ?? []);
-  const haveStatus = workers.some((worker) => wordsOn(worker) !== null);
+  const haveStatus = workers.some((worker) => remarkOn(worker) !== null);
   return [
     { title: "ID", side: "right", width: 4, rank: 1, cell: (worker) => [String(worker.id), "plain"] },
     { title: "PID", side: "right", width: 7, rank: 3, cell: (worker) => [String(worker.pid ?? "-"), "plain"] },

@@ -15,7 +15,7 @@ export const workerLines = (workers: readonly WorkerInfo[]): string =>
 export const workerTable = (workers: readonly WorkerInfo[]): string => {
   // Few services hand anything over, and few say what they are doing.
   const hasTaken = workers.some(({ descriptors }) => descriptors !== undefined);
-  const hasStatus = workers.some((worker) => wordsOn(worker) !== null);
+  const hasStatus = workers.some((worker) => remarkOn(worker) !== null);
   return table(
     [
       ">PID",
@@ -41,7 +41,7 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
       String(worker.restarts ?? "-"),
       ...usageCells(worker.usage),
       ...(hasTaken ? [String(worker.descriptors ?? "-")] : []),
-      ...(hasStatus ? [statusText(wordsOn(worker) ?? "-")] : []),
+      ...(hasStatus ? [statusText(remarkOn(worker) ?? "-")] : []),
       directoryText(worker),
       commandText(worker),
     ]),
@@ -49,13 +49,13 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
 };
 
 /** The status of a worker: that its main process has ended, or its own status text; null: none. */
-export const wordsOn = ({ rest, status }: WorkerInfo): string | null =>
+export const remarkOn = ({ rest, status }: WorkerInfo): string | null =>
   rest === undefined ? (status ?? null) : `main process ended, ${rest} left`;
 
 /** So much of a status text stands in the table; all of it is in `-json`. */
 const STATUS_WIDTH = 40;
-const statusText = (said: string): string => {
-  const shown = escapeControls(said);
+const statusText = (text: string): string => {
+  const shown = escapeControls(text);
   return shown.length > STATUS_WIDTH ? `${shown.slice(0, STATUS_WIDTH - 1)}…` : shown;
 };
 

@@ -11,8 +11,8 @@ import { keptValue } from "../kept-value.ts";
 /** The minimum number of events that are kept; workers' messages are not counted. */
 const EVENTS_KEPT = 1024;
 /** How many events are kept that workers can cause at will by messages. They only push out one another. */
-const WORDS_KEPT = 256;
-const WORDS: ReadonlySet<AnyEvent["kind"]> = new Set([
+const WORKER_EVENTS_KEPT = 256;
+const WORKER_EVENTS: ReadonlySet<AnyEvent["kind"]> = new Set([
   "workerStatus",
   "workerErrno",
   "workerMoved",
@@ -43,11 +43,11 @@ type Page = {
   readonly first: number;
   readonly count: number;
   /** How many of them are workers' messages. */
-  readonly words: number;
+  readonly workerEvents: number;
   readonly texts: readonly string[] | Uint8Array;
 };
 /** An entry's JSON. */
-type Text = { readonly json: string; readonly isWord: boolean };
+type Text = { readonly json: string; readonly isWorkerEvent: boolean };
 
 /** The kept events. */
 export class EventLog {
@@ -55,7 +55,7 @@ export class EventLog {
   #pages: Page[] = [];
   /** Without workers' messages. */
   #held = 0;
-  #words = 0;
+  #workerEvents = 0;
   #next = 1;
   /** The last event that was published. */
   #published = 0;
@@ -65,7 +65,7 @@ export class EventLog {
    * units.
    */
   #added: string[] = [];
-  #addedWords = 0;
+  #addedWorkerEvents = 0;
   #addedUnits = 0;
   /** Small pages since the last merge, or from the journal. */
   #unmerged = 0;
@@ -76,12 +76,12 @@ export class EventLog {
   }
 
   /** Restores a page from the journal: `count` entries from number `first` on. Pages may come in any order. */
-  restore(first: number, count: number, words: number, bytes: Uint8Array): void {
-    let place = this.#pages.length;
-    while (place > 0 && (this.#pages[place - 1]?.first ?? 0) > first) place--;
-    this.#pages.splice(place, 0, { first, count, words, texts: bytes });
-    this.#held += count - words;
-    this.#words += words;
+  restore(first: number, count: number, workerEvents: number, bytes: Uint8Array): void {
+    let index = this.#pages.length;
+    while (index > 0 && (this.#pages[index - 1]?.first ?? 0) > first) index--;
+    this.#pages.splice(index, 0, { first, count, workerEvents, texts: bytes });
+    this.#held += count - workerEvents;
+    this.#workerEvents += workerEvents;
     this.#unmerged += count < SMALL_PAGE ? 1 : 0;
     this.#next = Math.max(this.#next, first + count);
   }
@@ -103,7 +103,7 @@ export class EventLog {
     this.#next += 1;
     this.#added.push(json);
     this.#addedUnits += json.length;
-    if (WORDS.has(event.kind)) this.#addedWords += 1;
+    if (WORKER_EVENTS.has(event.kind)) this.#addedWorkerEvents += 1;
     this.#unpublished.push({ event, json });
   }
 
@@ -112,28 +112,28 @@ export class EventLog {
     const texts = this.#added;
     const count = texts.length;
     if (count === 0) return;
-    const added: WrittenPage = { first: this.#next - count, count, words: this.#addedWords, texts };
+    const added: WrittenPage = { first: this.#next - count, count, workerEvents: this.#addedWorkerEvents, texts };
     if (this.#addedUnits <= MOST_PAGE_UNITS) this.#write(added, batch);
     else for (const page of pagesOf(added.first, markedTextsOf(added))) this.#write(page, batch);
     this.#added = [];
-    this.#addedWords = 0;
+    this.#addedWorkerEvents = 0;
     this.#addedUnits = 0;
     for (let oldest = this.#pages[0]; oldest; oldest = this.#pages[0]) {
       const isPublished = oldest.first + oldest.count - 1 <= this.#published;
-      if (!isPublished || this.#held - (oldest.count - oldest.words) < EVENTS_KEPT) return;
+      if (!isPublished || this.#held - (oldest.count - oldest.workerEvents) < EVENTS_KEPT) return;
       this.#pages.shift();
-      this.#held -= oldest.count - oldest.words;
-      this.#words -= oldest.words;
+      this.#held -= oldest.count - oldest.workerEvents;
+      this.#workerEvents -= oldest.workerEvents;
       batch.remove(keyOf(oldest));
     }
   }
 
   #write(page: WrittenPage, batch: Batch): void {
-    const { count, words } = page;
+    const { count, workerEvents } = page;
     batch.putText(keyOf(page), jsonOf(page));
     this.#pages.push(page);
-    this.#held += count - words;
-    this.#words += words;
+    this.#held += count - workerEvents;
+    this.#workerEvents += workerEvents;
     if (count < SMALL_PAGE) this.#unmerged += 1;
   }
 
@@ -178,7 +178,7 @@ export class EventLog {
       } else pages.push(...small);
       small = [];
     };
-    for (const page of this.#withoutOldWords(batch)) {
+    for (const page of this.#withoutOldWorkerEvents(batch)) {
       const last = small.at(-1);
       if (last && last.first + last.count !== page.first) close();
       if (isSmall(page)) small.push(page);
@@ -193,17 +193,17 @@ export class EventLog {
   }
 
   /** The pages without the oldest surplus messages of workers. Removed numbers stay unused. */
-  #withoutOldWords(batch: Batch): readonly Page[] {
+  #withoutOldWorkerEvents(batch: Batch): readonly Page[] {
     const pages: Page[] = [];
     for (const page of this.#pages) {
-      const surplus = Math.min(page.words, this.#words - WORDS_KEPT);
+      const surplus = Math.min(page.workerEvents, this.#workerEvents - WORKER_EVENTS_KEPT);
       const isPublished = page.first + page.count - 1 <= this.#published;
       if (surplus <= 0 || !isPublished) {
         pages.push(page);
         continue;
       }
       batch.remove(keyOf(page));
-      this.#words -= surplus;
+      this.#workerEvents -= surplus;
       for (const rest of remainder(page, surplus)) {
         batch.putText(keyOf(rest), jsonOf(rest));
         pages.push(rest);
@@ -231,20 +231,21 @@ const isSmall = ({ count, texts }: Page): boolean => {
  * The journal key of a page: first number, number of entries, and of messages among them, so that it is not decoded for
  * these.
  */
-const keyOf = ({ first, count, words }: Page): string => `notes/${first}+${count}${words === 0 ? "" : `+${words}`}`;
+const keyOf = ({ first, count, workerEvents }: Page): string =>
+  `notes/${first}+${count}${workerEvents === 0 ? "" : `+${workerEvents}`}`;
 
 /** A page without its oldest messages, as pages without gaps. */
 const remainder = (page: Page, surplus: number): readonly WrittenPage[] => {
   const pages: WrittenPage[] = [];
   let row: Text[] = [];
-  let left = surplus;
+  let remaining = surplus;
   const close = (end: number): void => {
     if (row.length > 0) pages.push(...pagesOf(end - row.length, row));
     row = [];
   };
   for (const [index, text] of markedTextsOf(page).entries()) {
-    if (text.isWord && left > 0) {
-      left -= 1;
+    if (text.isWorkerEvent && remaining > 0) {
+      remaining -= 1;
       close(page.first + index);
     } else row.push(text);
   }
@@ -253,7 +254,10 @@ const remainder = (page: Page, surplus: number): readonly WrittenPage[] => {
 };
 
 const markedTextsOf = (page: Page): readonly Text[] =>
-  textsOf(page).map((json) => ({ json, isWord: page.words > 0 && WORDS.has(JSON.parse(json).kind) }));
+  textsOf(page).map((json) => ({
+    json,
+    isWorkerEvent: page.workerEvents > 0 && WORKER_EVENTS.has(JSON.parse(json).kind),
+  }));
 
 const jsonOf = ({ texts }: { readonly texts: readonly string[] }): string => `[${texts.join(",")}]`;
 
@@ -266,8 +270,8 @@ const pagesOf = (first: number, texts: readonly Text[]): readonly WrittenPage[] 
   let units = 0;
   const close = (end: number): void => {
     const some = texts.slice(begun, end);
-    const words = some.filter(({ isWord }) => isWord).length;
-    pages.push({ first: first + begun, count: some.length, words, texts: some.map(({ json }) => json) });
+    const workerEvents = some.filter(({ isWorkerEvent }) => isWorkerEvent).length;
+    pages.push({ first: first + begun, count: some.length, workerEvents, texts: some.map(({ json }) => json) });
     begun = end;
     units = 0;
   };

@@ -49,7 +49,7 @@ export class Measurements {
   #last: Measurement | null = null;
   #current: Measurement | null = null;
   /** The reports, by number of measurement. */
-  readonly #said = new Map<number, Uint8Array[]>();
+  readonly #reports = new Map<number, Uint8Array[]>();
   #found: Found | null = null;
 
   /** Restores the state of the last measurements from the journal. */
@@ -62,9 +62,9 @@ export class Measurements {
   /** Restores one part of a report from the journal. Parts may come in any order. */
   restorePart(name: string, bytes: Uint8Array): void {
     const [number = 0, part = 0] = name.split("-").map(Number);
-    const parts = this.#said.get(number) ?? [];
+    const parts = this.#reports.get(number) ?? [];
     parts[part] = bytes;
-    this.#said.set(number, parts);
+    this.#reports.set(number, parts);
   }
 
   /** The last complete one. */
@@ -88,12 +88,12 @@ export class Measurements {
   take(batch: Batch, bytes: Uint8Array, at: number): boolean {
     const current = this.#current;
     if (!current) return false;
-    const parts = this.#said.get(current.number) ?? [];
+    const parts = this.#reports.get(current.number) ?? [];
     // A copy, because the bytes belong to the event.
     const kept = bytes.slice();
     batch.putText(partKey(current.number, parts.length), decoder.decode(kept));
     parts.push(kept);
-    this.#said.set(current.number, parts);
+    this.#reports.set(current.number, parts);
     if (!decoder.decode(kept.subarray(-END.length)).endsWith(END)) return false;
     this.#forget(batch, this.#last);
     this.#last = { ...current, endedAt: at };
@@ -130,14 +130,14 @@ export class Measurements {
 
   #forget(batch: Batch, measurement: Measurement | null): void {
     if (!measurement) return;
-    const parts = this.#said.get(measurement.number) ?? [];
+    const parts = this.#reports.get(measurement.number) ?? [];
     for (const part of parts.keys()) batch.remove(partKey(measurement.number, part));
-    this.#said.delete(measurement.number);
+    this.#reports.delete(measurement.number);
   }
 
   #read(): Found {
     const last = this.#last;
-    this.#found ??= last ? readParts(last, this.#said.get(last.number) ?? []) : NOTHING;
+    this.#found ??= last ? readParts(last, this.#reports.get(last.number) ?? []) : NOTHING;
     return this.#found;
   }
 }
@@ -159,8 +159,8 @@ const readParts = ({ handles }: Measurement, parts: readonly Uint8Array[]): Foun
   let counters: ListenCounters | null = null;
   for (const part of parts) {
     for (const line of decoder.decode(part).split("\n")) {
-      const [kind, ...words] = line.split(" ");
-      const [first = 0, ...rest] = words.map(numberOrNull);
+      const [kind, ...fields] = line.split(" ");
+      const [first = 0, ...rest] = fields.map(numberOrNull);
       const [a = null, b = null, c = null, d = null] = rest;
       if (kind === "w" && first !== null)
         workers.set(first, { processes: a ?? 0, memory: b, cpuMs: c ?? 0, connections: d });
@@ -172,4 +172,4 @@ const readParts = ({ handles }: Measurement, parts: readonly Uint8Array[]): Foun
   return { workers, sockets, counters };
 };
 
-const numberOrNull = (word: string): number | null => (word === "-" || word === "" ? null : Number(word));
+const numberOrNull = (field: string): number | null => (field === "-" || field === "" ? null : Number(field));

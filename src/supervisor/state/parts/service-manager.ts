@@ -1,16 +1,15 @@
-// The state of the connection to the machine's service manager (sd_notify(3)): how it is reached, what it was told,
-// what it has to be told. Part of the supervisor's store. systemd/link.ts sends, systemd/tell-service-manager.ts
-// decides what.
+// The state of the connection to the machine's service manager (sd_notify(3)): how it is reached, what was sent to it,
+// what is to be sent. Part of the supervisor's store. systemd/link.ts sends, systemd/service-manager.ts decides what.
 
-/** What the manager was told. `stored`: the names of crank's sockets in its store; null: not known. */
-export type Told = {
+/** The last report to the manager. `stored`: the names of crank's sockets in its store; null: not known. */
+export type ManagerReport = {
   readonly isReady: boolean;
   readonly isStopping: boolean;
   /** The time of the reload that was reported as begun and not as over. */
   readonly reloadAt: number | null;
   readonly status: string;
   readonly stored: readonly string[] | null;
-  /** How long the current phase may take, as it was told, CLOCK_MONOTONIC ms; null: it was not told. */
+  /** How long the current phase may take, as it was sent, CLOCK_MONOTONIC ms; null: it was not sent. */
   readonly mayLastUntil: number | null;
 };
 
@@ -33,11 +32,11 @@ export type ServiceManager = {
   readonly isRestarting: boolean;
   /** Names to remove from its store before anything is added. */
   readonly discarded: readonly string[];
-  readonly told: Told;
+  readonly told: ManagerReport;
   readonly trouble: Trouble | null;
 };
 
-export const NOTHING_TOLD: Told = {
+export const NO_REPORT: ManagerReport = {
   isReady: false,
   isStopping: false,
   reloadAt: null,
@@ -55,6 +54,6 @@ export const NO_SERVICE_MANAGER: ServiceManager = {
   lastFailure: null,
   isRestarting: false,
   discarded: [],
-  told: NOTHING_TOLD,
+  told: NO_REPORT,
   trouble: null,
 };

@@ -8,7 +8,7 @@ export type StoredDescriptor = {
   readonly name: string;
   /** The worker that stored it. */
   readonly from: WorkerId;
-  readonly place: Place;
+  readonly place: DescriptorState;
 };
 
 /**
@@ -16,7 +16,7 @@ export type StoredDescriptor = {
  * worker was started with it and is not ready yet; if that worker fails, it is kept again. `sent`: it is being sent to
  * a running worker.
  */
-export type Place =
+export type DescriptorState =
   | { readonly kind: "taking"; readonly fd: number; readonly poll: boolean }
   | { readonly kind: "kept" }
   | { readonly kind: "lent"; readonly to: WorkerId }
@@ -32,11 +32,11 @@ export type DescriptorStore = {
   /** How many descriptors each living worker was started with. */
   readonly startedWith: Readonly<Record<WorkerId, number>>;
   /** Rate limits of the reports; missing: nothing was reported yet. */
-  readonly telling?: Telling;
+  readonly telling?: ReportLimits;
 };
 
 /** Rate limits: of descriptors stored by each living worker, of failures, and of descriptors whose peer hung up. */
-export type Telling = {
+export type ReportLimits = {
   readonly stored?: Readonly<Record<WorkerId, RateLimit & { readonly name: string }>>;
   readonly failed?: RateLimit;
   readonly peers?: RateLimit;

@@ -11,7 +11,7 @@ import { COMMANDS, type KeeperEvent } from "../../../keeper/protocol.ts";
 import { log } from "../../events/log.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { limitRate } from "../../state/parts/rate-limit.ts";
-import type { Place, StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
+import type { DescriptorState, StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Store } from "../../state/store.ts";
 import {
   dropStored,
@@ -21,11 +21,11 @@ import {
   saveStored,
   storeLimit,
 } from "../start/stored-descriptors.ts";
+import type { NotifyFields } from "./notification.ts";
 import { usersOf } from "./ownership.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 type Datagram = EventOf<"datagram">;
-type Said = ReadonlyMap<string, string>;
 
 /** `datagram.flags`: descriptors of this datagram were lost. */
 const DESCRIPTORS_LOST = 2;
@@ -38,10 +38,10 @@ const MOST_AT_ONCE = 16;
 const EBADF = 9;
 
 /** Carries out the parts of a notification that are about stored descriptors. */
-export const takeStoreWords = (store: Store, worker: Worker, said: Said, event: Datagram): void => {
-  if (said.get("FDSTOREREMOVE") === "1") remove(store, worker, said.get("FDNAME"));
-  if (said.get("FDSTORE") === "1") storeDescriptors(store, worker, said, event);
-  if (said.get("FDTAKE") === "1") ask(store, worker);
+export const takeStoreRequests = (store: Store, worker: Worker, fields: NotifyFields, event: Datagram): void => {
+  if (fields.get("FDSTOREREMOVE") === "1") remove(store, worker, fields.get("FDNAME"));
+  if (fields.get("FDSTORE") === "1") storeDescriptors(store, worker, fields, event);
+  if (fields.get("FDTAKE") === "1") ask(store, worker);
   serveAsking(store);
 };
 
@@ -60,27 +60,27 @@ const remove = (store: Store, worker: Worker, name: string | undefined): void =>
   }
 };
 
-const storeDescriptors = (store: Store, worker: Worker, said: Said, event: Datagram): void => {
-  const name = usableName(store, worker, said.get("FDNAME"));
-  const poll = said.get("FDPOLL") !== "0";
-  const number = said.get("FDNUMBER");
+const storeDescriptors = (store: Store, worker: Worker, fields: NotifyFields, event: Datagram): void => {
+  const name = usableName(store, worker, fields.get("FDNAME"));
+  const poll = fields.get("FDPOLL") !== "0";
+  const number = fields.get("FDNUMBER");
   const areLost = (event.flags & DESCRIPTORS_LOST) !== 0;
   if (areLost)
-    tellFailed(store, event.deliveredAt, (more) => ({ ...named(worker), kind: LOST, cause: "overflow", more }));
+    reportFailed(store, event.deliveredAt, (more) => ({ ...named(worker), kind: LOST, cause: "overflow", more }));
   else if (event.descriptors === 0 && number === undefined)
     log(store, "warning", `${nameOf(worker)} said FDSTORE=1 without a descriptor; ignored`);
   for (let index = 0; index < event.descriptors; index++) {
     const obstacle = whyNotStored(store, worker, name);
     // Descriptors that are not stored are closed with the event.
     if (obstacle !== null) {
-      tellStored(store, worker, { name, count: index }, event.deliveredAt);
+      reportStored(store, worker, { name, count: index }, event.deliveredAt);
       return sayFull(store, worker, obstacle, event.deliveredAt);
     }
     const handle = add(store, worker, name, { kind: "kept" });
     store.batch.command({ kind: "keepDescriptor", event: event.seq, index, handle });
     store.batch.command({ kind: "storeHandle", handle, poll: poll ? 1 : 0 });
   }
-  tellStored(store, worker, { name, count: event.descriptors }, event.deliveredAt);
+  reportStored(store, worker, { name, count: event.descriptors }, event.deliveredAt);
   if (number !== undefined) storeNumber(store, worker, { number, name, poll }, event);
 };
 
@@ -92,7 +92,7 @@ const usableName = (store: Store, worker: Worker, name: string | undefined): str
   return UNNAMED;
 };
 
-const add = (store: Store, worker: Worker, name: string, place: Place): number => {
+const add = (store: Store, worker: Worker, name: string, place: DescriptorState): number => {
   const handles = store.descriptorStore.handles + 1;
   const handle = FIRST_STORED_HANDLE + handles;
   saveDescriptorStore(store, { ...store.descriptorStore, handles, isFull: false });
@@ -123,27 +123,27 @@ const LOST = "descriptorsLost";
 const named = ({ id, pid }: Worker) => ({ worker: id, pid });
 
 /** Limit of reports, because a server may hand over a thousand connections at once. */
-const MOST_TOLD = { most: 3, perMs: 10_000 };
+const REPORT_LIMIT = { most: 3, perMs: 10_000 };
 
-const tellStored = (
+const reportStored = (
   store: Store,
   worker: Worker,
   { name, count }: { readonly name: string; readonly count: number },
   now: number,
 ): void => {
   if (count === 0) return;
-  const { telling = {} } = store.descriptorStore;
-  const { suppressed, next } = limitRate(telling.stored?.[worker.id], now, MOST_TOLD, count);
-  const stored = { ...telling.stored, [worker.id]: { ...next, name } };
-  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...telling, stored } });
+  const { telling: limits = {} } = store.descriptorStore;
+  const { suppressed, next } = limitRate(limits.stored?.[worker.id], now, REPORT_LIMIT, count);
+  const stored = { ...limits.stored, [worker.id]: { ...next, name } };
+  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...limits, stored } });
   if (suppressed === null) return;
   recordEvent(store, { ...named(worker), kind: "descriptorsStored", name, count: count + suppressed }, now);
 };
 
-const tellFailed = (store: Store, now: number, loss: (more: number) => DescriptorsLost): void => {
-  const { telling = {} } = store.descriptorStore;
-  const { suppressed, next } = limitRate(telling.failed, now, MOST_TOLD);
-  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...telling, failed: next } });
+const reportFailed = (store: Store, now: number, loss: (more: number) => DescriptorsLost): void => {
+  const { telling: limits = {} } = store.descriptorStore;
+  const { suppressed, next } = limitRate(limits.failed, now, REPORT_LIMIT);
+  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...limits, failed: next } });
   if (suppressed !== null) recordEvent(store, loss(suppressed), now);
 };
 
@@ -179,8 +179,8 @@ const whyInVain = ({ core, descriptorStore }: Store, { id }: Worker): string | n
 
 /** Tells the sender of a number that crank has the descriptor now, or why not. */
 const answer = (store: Store, worker: Worker, number: string, refused: string | null): void => {
-  const said = refused === null ? "FDSTORED=1" : `FDREFUSED=${refused}`;
-  const bytes = `${said}\nFDNUMBER=${number.slice(0, 16)}`;
+  const result = refused === null ? "FDSTORED=1" : `FDREFUSED=${refused}`;
+  const bytes = `${result}\nFDNUMBER=${number.slice(0, 16)}`;
   store.batch.command({ kind: "sendDatagram", handle: 0, worker: worker.id, bytes, handles: [] });
 };
 
@@ -217,14 +217,14 @@ export const atTaken = (store: Store, stored: StoredDescriptor, now: number): vo
   const worker = findWorker(store.core.workers, from);
   if (worker) {
     answer(store, worker, String(place.fd), null);
-    tellStored(store, worker, { name, count: 1 }, now);
+    reportStored(store, worker, { name, count: 1 }, now);
   }
   serveAsking(store);
 };
 
 /** The keeper failed at a command about a stored descriptor. False: the failure is about something else. */
 export const atStoreFailure = (store: Store, event: EventOf<"failed">): boolean => {
-  if (event.command === COMMANDS.hand.code) return notHanded(store, event);
+  if (event.command === COMMANDS.hand.code) return keepUnsent(store, event);
   if (event.command === COMMANDS.sendDatagram.code && findWorker(store.core.workers, event.id) !== undefined)
     return true;
   const stored = store.stored.get(event.id);
@@ -236,7 +236,7 @@ export const atStoreFailure = (store: Store, event: EventOf<"failed">): boolean 
   if (worker && stored.place.kind === "taking") answer(store, worker, String(stored.place.fd), reason);
   else {
     const { name, from } = stored;
-    tellFailed(store, event.deliveredAt, (more) => ({
+    reportFailed(store, event.deliveredAt, (more) => ({
       kind: LOST,
       cause: "failed",
       worker: from,
@@ -261,7 +261,7 @@ const whyNotTaken = ({ command, errno, step }: EventOf<"failed">): string => {
 const [EPERM, EXDEV] = [1, 18];
 
 /** They could not be sent, so they are kept for the next worker. */
-const notHanded = (store: Store, { id, errno }: EventOf<"failed">): boolean => {
+const keepUnsent = (store: Store, { id, errno }: EventOf<"failed">): boolean => {
   for (const stored of sentTo(store, id)) saveStored(store, { ...stored, place: { kind: "kept" } });
   log(store, "warning", `Worker ${id} could not be sent stored descriptors, which stay: ${describeErrno(errno)}`);
   return true;
@@ -271,7 +271,7 @@ const sentTo = (store: Store, worker: number): StoredDescriptor[] =>
   [...store.stored.values()].filter(({ place }) => place.kind === "sent" && place.to === worker);
 
 /** The worker has received them. */
-export const atHanded = (store: Store, { worker, deliveredAt }: EventOf<"handed">): void => {
+export const atDescriptorsSent = (store: Store, { worker, deliveredAt }: EventOf<"handed">): void => {
   const sent = sentTo(store, worker);
   for (const { handle } of sent) forgetStored(store, handle);
   recordEvent(store, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
@@ -282,9 +282,9 @@ export const atHungUp = (store: Store, { handle, deliveredAt }: EventOf<"hungUp"
   const stored = store.stored.get(handle);
   if (!stored) return;
   dropStored(store, handle);
-  const { telling = {} } = store.descriptorStore;
-  const { suppressed, next } = limitRate(telling.peers, deliveredAt, MOST_TOLD);
-  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...telling, peers: next } });
+  const { telling: limits = {} } = store.descriptorStore;
+  const { suppressed, next } = limitRate(limits.peers, deliveredAt, REPORT_LIMIT);
+  saveDescriptorStore(store, { ...store.descriptorStore, telling: { ...limits, peers: next } });
   const { name, from: worker } = stored;
   if (suppressed !== null)
     recordEvent(store, { kind: LOST, cause: "peer", worker, name, more: suppressed }, deliveredAt);

@@ -6,7 +6,7 @@ import type { KeeperEvent } from "../../../keeper/protocol.ts";
 import { isFirst } from "../../events/once.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import type { Store } from "../../state/store.ts";
-import { maySpeakFor } from "./notification.ts";
+import { maySpeakFor, type NotifyFields } from "./notification.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 type Channel = "notify" | "control";
@@ -15,17 +15,17 @@ const MOST_QUOTED = 64;
 /** How many ancestors of a client are followed. */
 const MOST_ANCESTORS = 16;
 
-/** Words that systemd knows and crank does not use (sd_notify(3)). Words that begin with X_ are ignored too. */
+/** Fields that systemd knows and crank does not use (sd_notify(3)). Those that begin with X_ are ignored too. */
 const PASSED_OVER: ReadonlySet<string> = new Set([
   ...["FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDNUMBER", "FDPOLL", "BARRIER", "MONOTONIC_USEC", "NOTIFYACCESS"],
   ...["BUSERROR", "VARLINKERROR", "EXIT_STATUS", "MAINPIDFD", "MAINPIDFDID"],
 ]);
-/** Words whose only value is 1. */
+/** Fields whose only value is 1. */
 const FLAGS: ReadonlySet<string> = new Set(["READY", "RELOADING", "STOPPING"]);
 
-/** The first word of a notification that crank does not understand. `known`: the words that it understands. */
-export const oddWord = (said: ReadonlyMap<string, string>, known: ReadonlySet<string>): string | null => {
-  for (const [name, value] of said) {
+/** The first field of a notification that crank does not understand. `known`: the names that it understands. */
+export const unknownField = (fields: NotifyFields, known: ReadonlySet<string>): string | null => {
+  for (const [name, value] of fields) {
     const isKnown = known.has(name)
       ? !FLAGS.has(name) || value === "1"
       : PASSED_OVER.has(name) || name.startsWith("X_");
@@ -38,7 +38,7 @@ export const oddWord = (said: ReadonlyMap<string, string>, known: ReadonlySet<st
 export const takeOddDatagram = async (store: Store, worker: Worker, event: EventOf<"datagram">): Promise<void> => {
   const isMute = event.bytes.length === 0 || event.bytes.every((byte) => byte === NEWLINE);
   if (isMute || !(await maySpeakFor(store, worker, event))) return;
-  sayOnce(store, worker, { channel: "notify", words: new TextDecoder().decode(event.bytes) }, event.deliveredAt);
+  sayOnce(store, worker, { channel: "notify", text: new TextDecoder().decode(event.bytes) }, event.deliveredAt);
 };
 const NEWLINE = 10;
 
@@ -46,20 +46,20 @@ const NEWLINE = 10;
 export const takeOddLine = (store: Store, event: EventOf<"line">): void => {
   const worker = workerOf(store, event.pid);
   if (worker === null) return;
-  const words = new TextDecoder().decode(event.bytes.subarray(0, 4 * MOST_QUOTED));
-  sayOnce(store, worker, { channel: "control", words }, event.deliveredAt);
+  const text = new TextDecoder().decode(event.bytes.subarray(0, 4 * MOST_QUOTED));
+  sayOnce(store, worker, { channel: "control", text }, event.deliveredAt);
 };
 
 /** Reports it, unless something of the kind was reported for this generation. */
 export const sayOnce = (
   store: Store,
   worker: Worker,
-  { channel, words }: { readonly channel: Channel; readonly words: string },
+  { channel, text }: { readonly channel: Channel; readonly text: string },
   now: number,
 ): void => {
   if (!isFirst(store, `odd/${channel}`, worker.generation)) return;
   const { id, pid } = worker;
-  const [line = ""] = words.slice(0, MOST_QUOTED).split("\n");
+  const [line = ""] = text.slice(0, MOST_QUOTED).split("\n");
   recordEvent(store, { kind: "wordsNotUnderstood", worker: id, pid, channel, words: line }, now);
 };
 

@@ -8,11 +8,11 @@ type Datagram = Extract<KeeperEvent, { kind: "datagram" }>;
 
 const decoder = new TextDecoder();
 
-/** A worker's states: of these the last one in a notification counts; of any other word the first. */
+/** A worker's states: of these the last one in a notification counts; of any other field the first. */
 const STATES: readonly string[] = ["READY", "RELOADING", "STOPPING"];
 
-/** The assignments of a notification, by their names. */
-export type Words = ReadonlyMap<string, string>;
+/** The fields of a notification (NAME=VALUE), by name. */
+export type NotifyFields = ReadonlyMap<string, string>;
 
 /**
  * A notification. `ready`: READY=1 and nothing else, the most common one. `barrier`: must be alone. `noAssignment`:
@@ -20,21 +20,21 @@ export type Words = ReadonlyMap<string, string>;
  */
 export type Notification =
   | { readonly kind: "barrier" | "noAssignment" }
-  | { readonly kind: "ready" | "assignments"; readonly words: Words };
+  | { readonly kind: "ready" | "assignments"; readonly fields: NotifyFields };
 
-const JUST_READY: Notification = { kind: "ready", words: new Map([["READY", "1"]]) };
+const JUST_READY: Notification = { kind: "ready", fields: new Map([["READY", "1"]]) };
 
 /** Parses a notification. Lines that are not assignments are skipped. */
 export const parseNotification = (bytes: Uint8Array): Notification => {
   const text = decoder.decode(bytes);
   if (text === "READY=1") return JUST_READY;
-  const words = assignmentsOf(text);
-  if (words.has("BARRIER")) return { kind: "barrier" };
-  if (words.size === 0) return { kind: "noAssignment" };
-  return { kind: words.size === 1 && words.get("READY") === "1" ? "ready" : "assignments", words };
+  const fields = assignmentsOf(text);
+  if (fields.has("BARRIER")) return { kind: "barrier" };
+  if (fields.size === 0) return { kind: "noAssignment" };
+  return { kind: fields.size === 1 && fields.get("READY") === "1" ? "ready" : "assignments", fields };
 };
 
-const assignmentsOf = (text: string): Words => {
+const assignmentsOf = (text: string): NotifyFields => {
   const assignments = new Map<string, string>();
   for (const line of text.split("\n")) {
     const trimmed = line.trim();

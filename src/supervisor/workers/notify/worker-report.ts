@@ -1,4 +1,4 @@
-// The words of a notification other than READY=1, as systemd understands them (sd_notify(3)).
+// The fields of a notification other than READY=1, as systemd understands them (sd_notify(3)).
 
 import { printable } from "../../../control/printable.ts";
 import { describeErrno } from "../../../core/errno.ts";
@@ -13,13 +13,14 @@ import { limitRate } from "../../state/parts/rate-limit.ts";
 import { saveReport } from "../../state/save.ts";
 import type { Store, WorkerReport } from "../../state/store.ts";
 import { mainProcess } from "./main-process.ts";
-import { oddWord, sayOnce } from "./misunderstood.ts";
+import { sayOnce, unknownField } from "./misunderstood.ts";
+import type { NotifyFields } from "./notification.ts";
 
 type EventOf<K extends KeeperEvent["kind"]> = Extract<KeeperEvent, { kind: K }>;
 
-/** The value of a word, the worker, and the datagram. */
-type Word = { readonly value: string; readonly worker: Worker; readonly event: EventOf<"datagram"> };
-type Take = (store: Store, word: Word) => Promise<void> | void;
+/** The value of a field, the worker, and the datagram. */
+type Field = { readonly value: string; readonly worker: Worker; readonly event: EventOf<"datagram"> };
+type Take = (store: Store, field: Field) => Promise<void> | void;
 
 /** The longest status, in UTF-16 units; the rest is cut off. */
 const MOST_STATUS = 512;
@@ -33,44 +34,44 @@ const LONGEST_MS = 1e12;
 /** The largest error number of the kernel (errno(3)). */
 const MOST_ERRNO = 4095;
 
-/** Handles the words of one datagram, in the table's order. Words that are not in it are ignored. */
-export const takeOtherWords = async (
+/** Handles the fields of one datagram, in the table's order. Those that are not in it are ignored. */
+export const takeOtherFields = async (
   store: Store,
   worker: Worker,
-  said: ReadonlyMap<string, string>,
+  fields: NotifyFields,
   event: EventOf<"datagram">,
 ): Promise<void> => {
-  for (const [name, take] of WORDS) {
-    const value = said.get(name);
+  for (const [name, take] of FIELDS) {
+    const value = fields.get(name);
     if (value !== undefined) await take(store, { value, worker, event });
   }
-  const odd = oddWord(said, KNOWN);
-  if (odd !== null) sayOnce(store, worker, { channel: "notify", words: odd }, event.deliveredAt);
+  const odd = unknownField(fields, KNOWN);
+  if (odd !== null) sayOnce(store, worker, { channel: "notify", text: odd }, event.deliveredAt);
 };
 
-const WORDS: readonly (readonly [string, Take])[] = [
-  ["MAINPID", (store, word) => takeMainPid(store, word)],
-  ["RELOADING", (store, word) => takeReloading(store, word)],
-  ["READY", (store, word) => takeReloaded(store, word)],
-  ["STOPPING", (store, word) => takeStopping(store, word)],
-  ["STATUS", (store, word) => takeStatus(store, word)],
-  ["ERRNO", (store, word) => takeErrno(store, word)],
-  ["EXTEND_TIMEOUT_USEC", (store, word) => takeExtension(store, word)],
-  ["WATCHDOG_USEC", (store, word) => takePeriod(store, word)],
-  ["WATCHDOG", (store, word) => takeTrigger(store, word)],
+const FIELDS: readonly (readonly [string, Take])[] = [
+  ["MAINPID", (store, field) => takeMainPid(store, field)],
+  ["RELOADING", (store, field) => takeReloading(store, field)],
+  ["READY", (store, field) => takeReloaded(store, field)],
+  ["STOPPING", (store, field) => takeStopping(store, field)],
+  ["STATUS", (store, field) => takeStatus(store, field)],
+  ["ERRNO", (store, field) => takeErrno(store, field)],
+  ["EXTEND_TIMEOUT_USEC", (store, field) => takeExtension(store, field)],
+  ["WATCHDOG_USEC", (store, field) => takePeriod(store, field)],
+  ["WATCHDOG", (store, field) => takeTrigger(store, field)],
 ];
 
-const KNOWN: ReadonlySet<string> = new Set(WORDS.map(([name]) => name));
+const KNOWN: ReadonlySet<string> = new Set(FIELDS.map(([name]) => name));
 
-const saidBy = (store: Store, { worker }: Word): WorkerReport => store.reports.get(worker.id) ?? {};
+const reportOf = (store: Store, { worker }: Field): WorkerReport => store.reports.get(worker.id) ?? {};
 
-const takeStatus = (store: Store, word: Word): void => {
-  const { worker, event } = word;
+const takeStatus = (store: Store, field: Field): void => {
+  const { worker, event } = field;
   if (!isText(event.bytes, "STATUS="))
     return log(store, "debug", `Worker ${worker.id} said a status that is not UTF-8; ignored`);
   // Escaped, so that it is harmless in a terminal, a log and a client's screen.
-  const text = printable(word.value.slice(0, MOST_STATUS));
-  const before = saidBy(store, word);
+  const text = printable(field.value.slice(0, MOST_STATUS));
+  const before = reportOf(store, field);
   if (text === (before.status ?? "")) return;
   const { notedAt, notedIn } = before;
   const isNoted =
@@ -95,13 +96,13 @@ const isText = (bytes: Uint8Array, beginning: string): boolean => {
   }
 };
 
-const takeErrno = (store: Store, word: Word): void => {
-  const errno = wholeNumber(word.value);
-  const before = saidBy(store, word);
+const takeErrno = (store: Store, field: Field): void => {
+  const errno = wholeNumber(field.value);
+  const before = reportOf(store, field);
   if (errno === null || errno > MOST_ERRNO || errno === before.errno) return;
-  const { worker, event } = word;
+  const { worker, event } = field;
   if (errno === 0) return saveReport(store, worker.id, { ...before, errno });
-  const { suppressed, next } = limitRate(before.failures, event.deliveredAt, MOST_TOLD);
+  const { suppressed, next } = limitRate(before.failures, event.deliveredAt, REPORT_LIMIT);
   saveReport(store, worker.id, { ...before, errno, failures: next });
   if (suppressed === null) return;
   const { id, pid } = worker;
@@ -110,24 +111,24 @@ const takeErrno = (store: Store, word: Word): void => {
 };
 
 /** Limit of reports per worker, because a worker can cause them at will. */
-const MOST_TOLD = { most: 5, perMs: 60_000 };
+const REPORT_LIMIT = { most: 5, perMs: 60_000 };
 
 /** Until the next READY=1. The worker serves meanwhile. */
-const takeReloading = (store: Store, word: Word): void => {
-  if (word.value === "1") saveReport(store, word.worker.id, { ...saidBy(store, word), reloading: true });
+const takeReloading = (store: Store, field: Field): void => {
+  if (field.value === "1") saveReport(store, field.worker.id, { ...reportOf(store, field), reloading: true });
 };
 
-const takeReloaded = (store: Store, word: Word): void => {
-  const { reloading, ...others } = saidBy(store, word);
-  if (reloading === true && word.value === "1") saveReport(store, word.worker.id, others);
+const takeReloaded = (store: Store, field: Field): void => {
+  const { reloading, ...others } = reportOf(store, field);
+  if (reloading === true && field.value === "1") saveReport(store, field.worker.id, others);
 };
 
 /** The worker ends by itself, and has the same time for that as if it were stopped. */
-const takeStopping = (store: Store, { value, worker, event }: Word): void => {
+const takeStopping = (store: Store, { value, worker, event }: Field): void => {
   if (value === "1") store.advance({ kind: "leaving", now: event.deliveredAt, worker: worker.id });
 };
 
-const takeExtension = (store: Store, { value, worker, event }: Word): void => {
+const takeExtension = (store: Store, { value, worker, event }: Field): void => {
   const byMs = milliseconds(value);
   if (byMs === null || byMs === 0) return;
   const until = event.happenedAt + Math.min(byMs, LONGEST_MS);
@@ -135,13 +136,13 @@ const takeExtension = (store: Store, { value, worker, event }: Word): void => {
 };
 
 /** Changes the period of its watchdog, if it has one. */
-const takePeriod = (store: Store, word: Word): void => {
-  const { worker } = word;
-  const period = milliseconds(word.value);
+const takePeriod = (store: Store, field: Field): void => {
+  const { worker } = field;
+  const period = milliseconds(field.value);
   const isWatched = store.core.generations[worker.generation]?.spec.liveness?.kind === "watchdog";
   if (period === null || period === 0 || !isWatched) return;
   const watchdogMs = Math.ceil(Math.min(period, MOST_PERIOD_MS));
-  saveReport(store, worker.id, { ...saidBy(store, word), watchdogMs });
+  saveReport(store, worker.id, { ...reportOf(store, field), watchdogMs });
   if (findWorker(store.core.workers, worker.id)?.kind === "ready")
     store.batch.command({ kind: "watchdog", worker: worker.id, periodMs: watchdogMs });
 };
@@ -149,19 +150,19 @@ const takePeriod = (store: Store, word: Word): void => {
 const MOST_PERIOD_MS = 0xffffffff;
 
 /** The keeper handles WATCHDOG=1. With `trigger` a worker that found itself broken asks to be replaced. */
-const takeTrigger = (store: Store, { value, worker, event }: Word): void => {
+const takeTrigger = (store: Store, { value, worker, event }: Field): void => {
   if (value !== "trigger") return;
   const reason = { kind: "watchdog", afterMs: null } as const;
   store.advance({ kind: "evict", now: event.deliveredAt, worker: worker.id, reason });
 };
 
-const takeMainPid = async (store: Store, { value, worker, event }: Word): Promise<void> => {
+const takeMainPid = async (store: Store, { value, worker, event }: Field): Promise<void> => {
   const pid = wholeNumber(value);
   if (pid === null || pid === worker.pid) return;
   const main = await mainProcess(store, worker, pid);
   if (typeof main === "string") {
     const before = store.reports.get(worker.id) ?? {};
-    const { suppressed, next } = limitRate(before.mains, event.deliveredAt, MOST_TOLD);
+    const { suppressed, next } = limitRate(before.mains, event.deliveredAt, REPORT_LIMIT);
     saveReport(store, worker.id, { ...before, mains: next });
     if (suppressed === null) return;
     const more = suppressed === 0 ? "" : `, and ${suppressed} more before it`;

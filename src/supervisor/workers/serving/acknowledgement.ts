@@ -47,8 +47,9 @@ export const acknowledge = (store: Store, { event, mayControl }: ForeignLine, pi
   return takeReady(store, worker, { now: event.deliveredAt, at: event.happenedAt, sign: "ack", sender: null });
 };
 
-const acknowledgedPid = (said: unknown): number | null => {
-  if (typeof said !== "object" || said === null || !("command" in said) || said.command !== "worker:ack") return null;
-  const pid = "pid" in said ? Number(said.pid) : Number.NaN;
+const acknowledgedPid = (message: unknown): number | null => {
+  if (typeof message !== "object" || message === null || !("command" in message) || message.command !== "worker:ack")
+    return null;
+  const pid = "pid" in message ? Number(message.pid) : Number.NaN;
   return Number.isSafeInteger(pid) ? pid : null;
 };

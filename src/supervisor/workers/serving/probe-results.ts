@@ -15,20 +15,25 @@ type Found = Pick<Extract<CoreEvent, { kind: "probed" }>, "verdict" | "detail">;
 const decoder = new TextDecoder();
 
 /** Takes a probe's result (keeper/helpers/probe.h): `ok`, or `no ` or `unsure ` and the reason. */
-export const takeProbeResult = (store: Store, probe: number, said: Uint8Array, times: Times): Promise<void> | void => {
-  const [, verdict = "no", detail = ""] = /^(ok|no|unsure)(?: (.*))?$/.exec(decoder.decode(said)) ?? [];
+export const takeProbeResult = (
+  store: Store,
+  probe: number,
+  report: Uint8Array,
+  times: Times,
+): Promise<void> | void => {
+  const [, verdict = "no", detail = ""] = /^(ok|no|unsure)(?: (.*))?$/.exec(decoder.decode(report)) ?? [];
   // The pattern allows only these three.
-  return tellCore(store, probe, { verdict: verdict as Found["verdict"], detail }, times);
+  return advanceProbed(store, probe, { verdict: verdict as Found["verdict"], detail }, times);
 };
 
 /** A probe's process is gone. If it has reported its result, this has no effect. */
 export const probeIsGone = (store: Store, probe: number, times: Times): void => {
   // A failed probe is passed on without anything to wait for.
-  void tellCore(store, probe, { verdict: "no", detail: "could not be probed" }, times);
+  void advanceProbed(store, probe, { verdict: "no", detail: "could not be probed" }, times);
   store.probed.delete(probe);
 };
 
-const tellCore = (
+const advanceProbed = (
   store: Store,
   probe: number,
   { verdict, detail }: Found,

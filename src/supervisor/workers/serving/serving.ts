@@ -12,16 +12,16 @@ import { explain, judge } from "./held-sockets.ts";
 
 type Handled = Promise<void> | void;
 /** `sender`: the process that reported it; null: unknown, or irrelevant. */
-type Said = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number | null };
+type Readiness = Pick<WorkerReady, "now" | "at" | "sign"> & { readonly sender: number | null };
 
 /** A worker reports readiness: passes it to the core by `take`, with what is wrong with its sockets. */
 export const takeReady = (
   store: Store,
   worker: Worker,
-  { sender, now, at, sign }: Said,
+  { sender, now, at, sign }: Readiness,
   take: (event: WorkerReady) => void = store.advance,
 ): Handled => {
-  const tell = (sockets: SocketFinding | null): void => {
+  const advance = (sockets: SocketFinding | null): void => {
     const event: Own<WorkerReady> = { kind: "workerReady", worker: worker.id, now, at };
     if (sign !== undefined) event.sign = sign;
     if (sockets) event.sockets = sockets;
@@ -29,8 +29,8 @@ export const takeReady = (
   };
   const spec = store.core.generations[worker.generation]?.spec;
   const counts = worker.kind === "starting" && spec?.readiness.kind !== "probe";
-  if (!counts || holdsAll(store, worker, sender)) return tell(null);
-  return judge(store, worker, sender).then(tell);
+  if (!counts || holdsAll(store, worker, sender)) return advance(null);
+  return judge(store, worker, sender).then(advance);
 };
 
 /** What is wrong with the sockets of a worker whose probe succeeded; null: nothing. */

@@ -11,8 +11,8 @@ import type { Store } from "../../state/store.ts";
 export const FIRST_STORED_HANDLE = 3_000_000;
 
 /** Whether a notification is about stored descriptors. */
-export const concernsStore = (said: ReadonlyMap<string, string>): boolean =>
-  said.has("FDSTORE") || said.has("FDSTOREREMOVE") || said.has("FDTAKE");
+export const concernsStore = (fields: ReadonlyMap<string, string>): boolean =>
+  fields.has("FDSTORE") || fields.has("FDSTOREREMOVE") || fields.has("FDTAKE");
 
 /** At most a quarter of the descriptors that crank may open: the others are needed to start workers. */
 export const storeLimit = ({ platform }: Store, { fdStore }: Spec): number => {
@@ -46,18 +46,18 @@ export const reconcileStored = (store: Store, now: number): void => {
     else if (wasReady(worker)) dropStored(store, stored.handle);
   }
   forgetWorkers(store);
-  tellRest(store, now);
+  reportRest(store, now);
 };
 
 /** Reports what workers that are gone had stored and was not reported yet. */
-const tellRest = (store: Store, now: number): void => {
+const reportRest = (store: Store, now: number): void => {
   const { descriptorStore, core } = store;
   const known = Object.entries(descriptorStore.telling?.stored ?? {});
-  const left = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
-  if (left.length === known.length) return;
+  const remaining = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
+  if (remaining.length === known.length) return;
   saveDescriptorStore(store, {
     ...descriptorStore,
-    telling: { ...descriptorStore.telling, stored: Object.fromEntries(left) },
+    telling: { ...descriptorStore.telling, stored: Object.fromEntries(remaining) },
   });
   for (const [id, { more: count, name }] of known) {
     const worker = Number(id);
@@ -77,9 +77,9 @@ const forgetWorkers = (store: Store): void => {
     return worker !== undefined && worker.kind !== "stopping";
   });
   const known = Object.entries(descriptorStore.startedWith);
-  const left = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
-  if (asking.length === descriptorStore.asking.length && left.length === known.length) return;
-  saveDescriptorStore(store, { ...descriptorStore, asking, startedWith: Object.fromEntries(left) });
+  const remaining = known.filter(([id]) => findWorker(core.workers, Number(id)) !== undefined);
+  if (asking.length === descriptorStore.asking.length && remaining.length === known.length) return;
+  saveDescriptorStore(store, { ...descriptorStore, asking, startedWith: Object.fromEntries(remaining) });
 };
 
 /** Closes crank's copy. */

@@ -1,5 +1,5 @@
-// What the service manager is told and when (sd_notify(3)): that crank is ready, reloading or stopping, its status, and
-// which sockets to keep. What was told is journalled in the same batch, so each supervisor tells only what is new.
+// Reports to the service manager (sd_notify(3)): that crank is ready, reloading or stopping, its status, and which
+// sockets to keep. What was sent is journalled in the same batch, so each supervisor sends only what is new.
 
 import { printable } from "../../control/printable.ts";
 import { describeServiceEvent } from "../../core/describe.ts";
@@ -7,35 +7,40 @@ import type { ServiceEvent } from "../../core/model/effects.ts";
 import { isInFlight } from "../../core/pool/rollout.ts";
 import { phaseMayLastUntil, statusLine } from "../../core/service-status.ts";
 import { bindHandle } from "../state/handles.ts";
-import type { Told } from "../state/parts/service-manager.ts";
+import type { ManagerReport } from "../state/parts/service-manager.ts";
 import { saveServiceManager } from "../state/save.ts";
 import type { Store } from "../state/store.ts";
 import { reconnect, sendToManager } from "./link.ts";
 import { storeName } from "./passed-sockets.ts";
 
-/** Tells the manager what is new since the last time. */
-export const tellServiceManager = (store: Store): void => {
+/** Sends what is new since the last report. */
+export const reportToManager = (store: Store): void => {
   const { serviceManager, boot } = store;
   if (serviceManager.socket === null || boot.stage !== "serving") return;
   const now = store.platform.monotonicNow();
   const retryAt = serviceManager.trouble?.retryAt ?? null;
   if (retryAt !== null && now < retryAt) return;
   if (retryAt !== null) reconnect(store);
-  const { told } = store.serviceManager;
-  const next: Told = { ...told, ...storeSockets(store), ...tellState(store), mayLastUntil: extend(store, now) };
-  if (JSON.stringify(next) !== JSON.stringify(told)) saveServiceManager(store, { told: next });
+  const { told: sent } = store.serviceManager;
+  const next: ManagerReport = {
+    ...sent,
+    ...storeSockets(store),
+    ...sendState(store),
+    mayLastUntil: extend(store, now),
+  };
+  if (JSON.stringify(next) !== JSON.stringify(sent)) saveServiceManager(store, { told: next });
 };
 
 /** Sends the present state: one datagram for a change, after those of a reload. */
-const tellState = (store: Store): Omit<Told, "stored" | "mayLastUntil"> => {
+const sendState = (store: Store): Omit<ManagerReport, "stored" | "mayLastUntil"> => {
   const { core, serviceManager } = store;
-  const { told, reload, lastFailure } = serviceManager;
+  const { told: sent, reload, lastFailure } = serviceManager;
   const isStopping = core.service.phase.kind === "stopping";
   // Adopted workers count as ready: a start that finds them has nothing to wait for.
-  const isReady = told.isReady || (!isStopping && (!isInFlight(core.service) || core.service.current !== null));
+  const isReady = sent.isReady || (!isStopping && (!isInFlight(core.service) || core.service.current !== null));
   const status = statusLine(core, lastFailure);
   const assignments: string[] = [];
-  let reloadAt = told.reloadAt;
+  let reloadAt = sent.reloadAt;
   if (reload && !reload.isOver) {
     if (reloadAt !== reload.at) sendToManager(store, ["RELOADING=1", `MONOTONIC_USEC=${microseconds(reload.at)}`]);
     reloadAt = reload.at;
@@ -45,9 +50,9 @@ const tellState = (store: Store): Omit<Told, "stored" | "mayLastUntil"> => {
       assignments.push("READY=1");
     }
   }
-  if (isReady && !told.isReady) assignments.push("READY=1", ...mainPid(store.facts.pid));
-  if (isStopping && !told.isStopping) assignments.push("STOPPING=1");
-  if (status !== told.status) assignments.push(`STATUS=${status}`);
+  if (isReady && !sent.isReady) assignments.push("READY=1", ...mainPid(store.facts.pid));
+  if (isStopping && !sent.isStopping) assignments.push("STOPPING=1");
+  if (status !== sent.status) assignments.push(`STATUS=${status}`);
   if (assignments.length > 0) sendToManager(store, [...new Set(assignments)]);
   return { isReady, isStopping, reloadAt, status };
 };
@@ -63,7 +68,7 @@ const isReloading = ({ core }: Store): boolean =>
 const microseconds = (ms: number): number => (Math.floor(ms) + 1) * 1000;
 
 /** Puts the sockets that crank bound into the manager's store, for the next start. */
-const storeSockets = (store: Store): Pick<Told, "stored"> => {
+const storeSockets = (store: Store): Pick<ManagerReport, "stored"> => {
   const { settings, serviceManager, core } = store;
   const { phase } = core.service;
   const { stored } = serviceManager.told;
@@ -90,18 +95,18 @@ const storeSockets = (store: Store): Pick<Told, "stored"> => {
 /** A phase may last as long as the specs allow, and this much longer, whatever the unit's timeouts are. */
 const SPARE_MS = 15_000;
 /** Smaller changes of the time are not sent. */
-const WORTH_TELLING_MS = 5_000;
+const MIN_CHANGE_MS = 5_000;
 
 const extend = (store: Store, now: number): number | null => {
-  const { told, reload } = store.serviceManager;
+  const { told: sent, reload } = store.serviceManager;
   const { phase } = store.core.service;
   const isStopping = phase.kind === "stopping" && !phase.ended;
-  const isWaitedFor = isStopping || !told.isReady || (reload !== null && !reload.isOver);
+  const isWaitedFor = isStopping || !sent.isReady || (reload !== null && !reload.isOver);
   const until = isWaitedFor ? phaseMayLastUntil(store.core) : null;
   if (until === null) return null;
   // Each phase has its own timeout.
-  const known = isStopping && !told.isStopping ? null : told.mayLastUntil;
-  if (known !== null && until < known + WORTH_TELLING_MS) return known;
+  const known = isStopping && !sent.isStopping ? null : sent.mayLastUntil;
+  if (known !== null && until < known + MIN_CHANGE_MS) return known;
   sendToManager(store, [`EXTEND_TIMEOUT_USEC=${microseconds(Math.max(0, until - now) + SPARE_MS)}`]);
   return until;
 };
