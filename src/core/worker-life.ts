@@ -102,7 +102,7 @@ export const dispatchToWorker = (draft: Draft, event: Life[Exclude<keyof Life, "
 
 /** Handles the deadlines of workers that have passed. */
 export const dispatchToDueWorkers = (draft: Draft, event: Tick): void => {
-  // As in tellWorker.
+  // As in dispatchToWorker.
   for (const worker of dueWorkers(draft.workers, draft.now)) (LIFE[worker.kind].due as Handler)(draft, worker, event);
 };
 
