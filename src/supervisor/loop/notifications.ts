@@ -45,8 +45,8 @@ const ON_NOTIFICATION: { readonly [K in Notification["kind"]]: Take<K> } = {
   // answer (sd_notify_barrier(3)).
   barrier: () => undefined,
   noAssignment: (store, { worker, event }) => takeOddDatagram(store, worker, event),
-  ready: (store, from, { words: fields }) => ifAllowed(store, from, fields, takeJustReady),
-  assignments: (store, from, { words: fields }) => ifAllowed(store, from, fields, takeAssignments),
+  ready: (store, from, { fields }) => ifAllowed(store, from, fields, takeJustReady),
+  assignments: (store, from, { fields }) => ifAllowed(store, from, fields, takeAssignments),
 };
 
 /** Handles what the sender may say for the worker, and refuses the rest. */

@@ -19,8 +19,10 @@ export type NotifyFields = ReadonlyMap<string, string>;
  * without meaning.
  */
 export type Notification =
-  | { readonly kind: "barrier" | "noAssignment" }
-  | { readonly kind: "ready" | "assignments"; readonly fields: NotifyFields };
+  | { readonly kind: "barrier" }
+  | { readonly kind: "noAssignment" }
+  | { readonly kind: "ready"; readonly fields: NotifyFields }
+  | { readonly kind: "assignments"; readonly fields: NotifyFields };
 
 const JUST_READY: Notification = { kind: "ready", fields: new Map([["READY", "1"]]) };
 
