@@ -15,10 +15,11 @@ const ROOMS: Allowed = {
   "host/node": ["host", "node:"],
   worker: ["node:"],
   keeper: ["host"],
-  control: ["host", "core", "keeper", "package"],
-  supervisor: ["host", "control", "keeper", "core", "package"],
-  commands: ["host", "supervisor", "control", "keeper", "core", "package"],
-  frontends: ["host", "supervisor", "control", "keeper", "core", "commands", "package"],
+  spec: ["host", "core", "package"],
+  control: ["host", "core", "spec", "keeper", "package"],
+  supervisor: ["host", "control", "keeper", "spec", "core", "package"],
+  commands: ["host", "supervisor", "control", "keeper", "spec", "core", "package"],
+  frontends: ["host", "supervisor", "control", "keeper", "spec", "core", "commands", "package"],
 };
 
 const BELOW = ["os", "state", "events", "systemd", "sockets"];

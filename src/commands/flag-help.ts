@@ -1,4 +1,5 @@
 // The -help text of a command, made from its flag table: grouped, aligned, within 80 columns.
+import { repeats } from "../spec/read.ts";
 import type { Flag, FlagTable } from "./flags.ts";
 
 /** `usage`: the forms of the command line. `about`: paragraphs before the flags; `after`: behind them. */
@@ -46,8 +47,8 @@ const groups = (table: FlagTable): string[] => {
 };
 
 const description = (flag: Flag): string => {
-  const repeats = flag.kind === "texts" ? " (may repeat)" : "";
-  return `${flag.help}${repeats}${flag.environment === undefined ? "" : ` [$${flag.environment}]`}`;
+  const mayRepeat = flag.kind === "texts" || (flag.kind === "setting" && repeats(flag.setting));
+  return `${flag.help}${mayRepeat ? " (may repeat)" : ""}${flag.environment === undefined ? "" : ` [$${flag.environment}]`}`;
 };
 
 const flagLines = (label: string, text: string, column: number): string => {

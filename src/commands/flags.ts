@@ -1,5 +1,8 @@
 // Go-style flags read by a table: one dash or two, `-f v` or `-f=v`, until the first free word or `--`. The same
 // table makes the help text (flag-help.ts) and is held against the manual pages by a test.
+import type { Kind } from "../spec/kinds.ts";
+import { readChoice, readSeconds, readWhole, ValueError } from "../spec/numbers.ts";
+import { readValue as readSetting, repeats } from "../spec/read.ts";
 
 type FlagBase = {
   /** One sentence without a full stop; the help text wraps it. */
@@ -14,7 +17,8 @@ type Argument = { /** What -help calls the value, `SEC`. */ readonly argument: s
 /**
  * A flag by the value that it takes. `switch`: none (`-f=false` turns it off). `texts`: may repeat, all are kept;
  * any other kind may repeat too, and the last one counts. `whole`: an integer. `seconds`: with fractions, read as ms.
- * `min` (default 0) and `max` bound the number as it is written; a null `min` lets it be negative.
+ * `min` (default 0) and `max` bound the number as it is written; a null `min` lets it be negative. `setting`: by a row of
+ * src/spec/fields.ts; all entries of a map are kept.
  */
 export type Flag = FlagBase &
   (
@@ -22,6 +26,7 @@ export type Flag = FlagBase &
     | ({ readonly kind: "text" | "texts" } & Argument)
     | ({ readonly kind: "whole" | "seconds"; readonly min?: number | null; readonly max?: number } & Argument)
     | ({ readonly kind: "choice"; readonly choices: readonly string[] } & Argument)
+    | ({ readonly kind: "setting"; readonly setting: Kind } & Argument)
   );
 /** Flags by their names, without dashes. */
 export type FlagTable = Readonly<Record<string, Flag>>;
@@ -34,7 +39,9 @@ type ValueOf<F extends Flag> = F extends { readonly kind: "switch" }
       ? number
       : F extends { readonly kind: "choice"; readonly choices: readonly (infer C)[] }
         ? C
-        : string;
+        : F extends { readonly kind: "setting" }
+          ? unknown
+          : string;
 /** The given values, by flag name; `seconds` are ms here. */
 export type FlagValues<T extends FlagTable> = { readonly [K in keyof T]?: ValueOf<T[K]> };
 
@@ -54,9 +61,6 @@ export class UsageError extends Error {
 
 /** Where flags may stand: until the first free word (Go's way), or among the free words too. */
 export type Placement = "first" | "anywhere";
-
-/** The longest duration that a flag takes: about 31 years, in seconds. */
-export const MAX_SECONDS = 1_000_000_000;
 
 /** Reads `args` by `table`, what is missing from `env`. Throws UsageError, with one sentence that names the flag. */
 export const parseFlags = <T extends FlagTable>(
@@ -129,52 +133,33 @@ type ValuedFlag = Exclude<Flag, { readonly kind: "switch" }>;
 
 const store = (values: Record<string, unknown>, name: string, flag: ValuedFlag, value: unknown) => {
   const before = values[name];
-  values[name] = flag.kind === "texts" ? [...(Array.isArray(before) ? before : []), value] : value;
+  const isKept = flag.kind === "texts" || (flag.kind === "setting" && repeats(flag.setting));
+  values[name] = isKept ? [...(Array.isArray(before) ? before : []), value] : value;
 };
 
-const readValue = (label: string, flag: ValuedFlag, text: string): string | number => {
+const readValue = (label: string, flag: ValuedFlag, text: string): unknown => {
+  try {
+    return parsedValue(label, flag, text);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
+};
+
+const parsedValue = (label: string, flag: ValuedFlag, text: string): unknown => {
   switch (flag.kind) {
     case "text":
     case "texts":
       return text;
     case "choice":
-      if (flag.choices.includes(text)) return text;
-      throw new UsageError(`${label} must be ${orList(flag.choices)}, not ${JSON.stringify(text)}`);
+      return readChoice(label, text, flag.choices);
     case "whole":
-      return readNumber(
-        label,
-        text,
-        /^[+-]?\d{1,15}$/,
-        "a whole number",
-        flag.min,
-        flag.max ?? Number.MAX_SAFE_INTEGER,
-      );
-    case "seconds": {
-      const max = flag.max ?? MAX_SECONDS;
-      const value = readNumber(label, text, /^[+-]?(\d{1,15}(\.\d*)?|\.\d+)$/, "a number of seconds", flag.min, max);
-      // A given duration is never rounded to zero.
-      return value > 0 ? Math.max(1, Math.round(value * 1000)) : Math.round(value * 1000);
-    }
+      return readWhole(label, text, flag);
+    case "seconds":
+      return readSeconds(label, text, flag);
+    case "setting":
+      return readSetting(flag.setting, label, text);
   }
-};
-
-const readNumber = (
-  label: string,
-  text: string,
-  form: RegExp,
-  what: string,
-  min: number | null = 0,
-  max: number,
-): number => {
-  if (!form.test(text)) throw new UsageError(`${label} must be ${what}, not ${JSON.stringify(text)}`);
-  const value = Number(text);
-  if (min !== null && value < min) {
-    throw new UsageError(
-      min === 0 ? `${label} must not be negative, but is ${text}` : `${label} must be at least ${min}, but is ${text}`,
-    );
-  }
-  if (value > max) throw new UsageError(`${label} must be at most ${max}, but is ${text}`);
-  return value;
 };
 
 const readSwitch = (name: string, text: string): boolean => {
@@ -182,9 +167,6 @@ const readSwitch = (name: string, text: string): boolean => {
   if (/^(0|f|false)$/i.test(text)) return false;
   throw new UsageError(`-${name} takes no value; -${name}=false turns it off, not ${JSON.stringify(text)}`);
 };
-
-const orList = (words: readonly string[]): string =>
-  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 
 const unknown = (name: string, names: readonly string[]): string => {
   if (/^\d/.test(name)) return `-${name.slice(0, 20)} is no flag, and a negative number is not wanted here`;

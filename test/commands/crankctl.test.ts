@@ -32,10 +32,6 @@ describe("the exit status", () => {
       [["run", "-start"], "crankctl run: -start needs a value: -start SEC"],
       [["run", "-retries", "-1"], "crankctl run: -retries must not be negative, but is -1"],
       [
-        ["run", "-stop-steps", "TERM@1"],
-        "crankctl run: -stop-steps: the first step is taken at once, so it has no time or @0",
-      ],
-      [
         ["run", "-stop-steps", "TERM,KILL"],
         'crankctl run: -stop-steps: "KILL" is not a step; write SIGNAL@SECONDS, as in SIGTERM@3',
       ],
@@ -46,9 +42,12 @@ describe("the exit status", () => {
         'crankctl run: -limit: "nofile" is not NAME=N, as in nofile=65536 or core=unlimited',
       ],
       [
-        ["run", "-surge", "0", "-unavailable", "0"],
-        "crankctl run: with -surge 0, -unavailable must be at least 1: otherwise no worker could be replaced",
+        ["run", "-max-age", ".5"],
+        "crankctl run: -max-age has to be at least 1 second: workers would be replaced all the time",
       ],
+      [["run", "-memory-interval", "0"], "crankctl run: -memory-interval must be at least 1, but is 0"],
+      [["run", "-probe-timeout", "3601"], "crankctl run: -probe-timeout must be at most 3600, but is 3601"],
+      [["run", "-env", "A=1", "-unset-env", "A"], "crankctl run: A is both set with -env and unset with -unset-env"],
       [["scale"], "crankctl scale: how many workers? Write scale N for a number, or scale -by N to add"],
       [["scale", "-1"], "crankctl scale: -1 is no flag, and a negative number is not wanted here"],
       [["scale", "1001"], 'crankctl scale: N must be a whole number from 0 to 1000, not "1001"'],

@@ -81,7 +81,6 @@ describe("a run's spec", () => {
     [{ command: ["a"], user: "nobody-here" }, "no user"],
     [{ command: ["a"], limits: { files: 1 } }, "no limit"],
     [{ command: ["a"], stopSignal: "NOPE" }, "Unknown signal NOPE"],
-    [{ command: ["a"], env: { "A=B": "1" } }, "name of an environment variable"],
     [{ command: ["a"], stopSteps: [{ signal: "TERM", after: 5 }] }, "first stop step"],
     [
       {

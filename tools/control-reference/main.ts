@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Method } from "../../src/control/messages.ts";
+import { SPEC_ROWS } from "../../src/spec/fields.ts";
 import {
   alternativesOf,
   type Declaration,
@@ -59,10 +60,11 @@ const namedIn = (type: string): readonly string[] =>
     .filter((name) => declarations.has(name));
 
 const described = (method: Method, fields: readonly Field[], { path }: Parameter): string => {
-  const field = fields.find(({ name }) => name === path);
-  if (!/[.[]/.test(path) && (field?.doc ?? "") === "")
+  const ofSpec = method === "run" ? SPEC_ROWS.find(([, { parameter }]) => parameter === path)?.[1].about : undefined;
+  const doc = ofSpec ?? fields.find(({ name }) => name === path)?.doc ?? "";
+  if (!/[.[]/.test(path) && doc === "")
     throw new Error(`${method}: the parameter ${path} has no doc comment in src/control/`);
-  return field?.doc ?? "";
+  return doc;
 };
 
 const defaultText = (method: Method, { path, required, accepts }: Parameter, description: string): string => {

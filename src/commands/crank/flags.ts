@@ -1,5 +1,6 @@
 // crank's flags, in the order in which -help shows them; the manual page crank(1) says more of each.
 import type { FlagTable } from "../flags.ts";
+import { DEFAULT_FLAGS } from "../spec-flags.ts";
 
 export const CRANK_FLAGS = {
   bind: {
@@ -38,11 +39,7 @@ export const CRANK_FLAGS = {
     group: "Workers",
     help: "restart workers that die, instead of exiting with the last one (the default for more than one worker; -respawn=false turns it off)",
   },
-  "sockets-optional": {
-    kind: "switch",
-    group: "Workers",
-    help: "unless crankctl run says otherwise, a worker may be ready without holding all of the sockets",
-  },
+  ...DEFAULT_FLAGS,
   "no-adopt": {
     kind: "switch",
     group: "Workers",

@@ -96,8 +96,8 @@ export type Spec = {
   readonly handOver: boolean;
   /** How many descriptors the service's workers may store for later workers. */
   readonly fdStore: number;
-  /** true: a worker may be ready without holding all of the service's sockets. Missing: it may not. */
-  readonly socketsOptional?: true;
+  /** true: a worker may be ready without holding all of the service's sockets. Missing: false. */
+  readonly socketsOptional?: boolean;
   /** How many more attempts follow when a worker failed before it was available. */
   readonly retries: number;
   /** Time limit of the whole rollout, ms; null: no limit. */

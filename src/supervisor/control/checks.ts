@@ -1,7 +1,8 @@
 // The probes that a `run` request asks for, for readiness and for liveness. Earlier settings stay until they are
 // changed.
-import type { LiveParams, ReadyParams, RunParams } from "../../control/run-params.ts";
+import type { RunParams } from "../../control/run-params.ts";
 import type { Liveness, Probe, Readiness } from "../../core/model/spec.ts";
+import type { LiveParams, ReadyParams } from "../../spec/kinds.ts";
 import { probeAddressProblem } from "../workers/start/probes.ts";
 import { SpecError } from "./spec-error.ts";
 

@@ -1,0 +1,30 @@
+// The flags that set fields of a spec, from their table: those of crankctl run, and those of crank for first deploys.
+import { argumentOf, helpOf } from "../spec/described.ts";
+import { type SPEC_FIELDS, SPEC_ROWS, type SpecField, type SpecFlag } from "../spec/fields.ts";
+import type { Flag } from "./flags.ts";
+
+type Table = typeof SPEC_FIELDS;
+
+const flagOf = (field: SpecField, help: string, group: string | undefined): Flag => {
+  const shown = { help, ...(group === undefined ? {} : { group }) };
+  return field.kind === "switch"
+    ? { kind: "switch", ...shown }
+    : { kind: "setting", setting: field, argument: argumentOf(field), ...shown };
+};
+
+/** A flag of crankctl run for each field. */
+// The rows are those of the table.
+export const SPEC_FLAGS = Object.fromEntries(
+  SPEC_ROWS.map(([flag, field]) => [flag, flagOf(field, helpOf(field), field.group)]),
+) as { readonly [F in SpecFlag]: Flag };
+
+type DefaultFlag = { [F in SpecFlag]: Table[F] extends { readonly ofCrank: string } ? F : never }[SpecFlag];
+
+/** A flag of crank for each field whose value at first deploys it sets. */
+// The rows with `ofCrank` are those that the type picks.
+export const DEFAULT_FLAGS = Object.fromEntries(
+  SPEC_ROWS.filter(([, field]) => field.ofCrank !== undefined).map(([flag, field]) => [
+    flag,
+    flagOf(field, `unless crankctl run says otherwise, ${field.help}`, field.ofCrank),
+  ]),
+) as { readonly [F in DefaultFlag]: Flag };
