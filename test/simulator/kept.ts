@@ -7,8 +7,10 @@ import type { State } from "../../src/core/model/state.ts";
 import type { Worker } from "../../src/core/model/worker.ts";
 import {
   allWorkers,
+  countIn,
   countIncoming,
   countOf,
+  countProcesses,
   countWorkers,
   dueWorkers,
   findPool,
@@ -56,7 +58,10 @@ const isPoolRight = (
   const mine = all.filter(({ generation }) => generation === number);
   const available = mine.filter((worker) => standingOf(worker) === STANDING.available);
   const olds = available.map((worker) => oldAt(worker, state.generations[number]?.spec)).filter((at) => at !== NEVER);
-  if (pool?.processes !== mine.length || pool.generation !== number || mine.length === 0) return false;
+  if (pool === undefined || pool.generation !== number || mine.length === 0) return false;
+  if (countProcesses(state.workers, number) !== mine.length) return false;
+  for (const standing of Object.values(STANDING))
+    if (countIn(pool, standing) !== mine.filter((worker) => standingOf(worker) === standing).length) return false;
   if (sizeOf(pool.ages) !== olds.length || earliestOf(pool.ages) !== Math.min(NEVER, ...olds)) return false;
   return pool.living.every(
     (ids, standing) => membersOf(ids) === idsOf(mine.filter((worker) => standingOf(worker) === standing)),

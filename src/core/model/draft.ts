@@ -1,7 +1,6 @@
 // One step in progress: a draft of the next state, which shares unchanged parts with the last one, and the effects so
 // far. Mutable, but used only within its step.
 
-import { oldAt } from "./age.ts";
 import type { Effect, Outcome, ServiceEvent } from "./effects.ts";
 import type { Generation, RequestId, Service, State } from "./state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
@@ -59,7 +58,7 @@ export const putGeneration = (draft: Draft, generation: Generation): void => {
 
 /** Adds a worker, or replaces the one with its id. */
 export const putWorker = (draft: Draft, worker: Worker): void => {
-  draft.workers = withWorker(draft.workers, worker, oldAt(worker, specOf(draft, worker.generation)), draft.owner);
+  draft.workers = withWorker(draft.workers, worker, specOf(draft, worker.generation), draft.owner);
 };
 
 /** Removes a worker that is gone; its index is free again. */

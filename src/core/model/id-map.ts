@@ -64,62 +64,68 @@ export const find = <T>(map: IdMap<T>, id: number): T | undefined => {
 /** The map with this entry, which replaces one with the same id. */
 export const withEntry = <T>(map: IdMap<T>, id: number, value: T, dueAt = NEVER, owner: Owner = null): IdMap<T> => {
   let root: Node = map;
-  while (id >>> numberAt(root, LEVEL) > LAST) root = raised(root, owner);
-  return put(root, id, value, dueAt, owner);
+  while (id >>> (root[LEVEL] as number) > LAST) root = raised(root);
+  return changed(root, id, value, dueAt, owner);
 };
 
 /** The map without the entry of this id. */
-export const withoutEntry = <T>(map: IdMap<T>, id: number, owner: Owner = null): IdMap<T> =>
-  find(map, id) === undefined ? map : (drop(map, id, owner) ?? EMPTY);
-
-/** The same entries, with one level more. */
-const raised = (root: Node, owner: Owner): Node => {
-  const above = EMPTY_NODES[numberAt(root, LEVEL) / BITS + 1] ?? [];
-  const count = numberAt(root, COUNT);
-  return count === 0 ? above : changed(above, 0, root, numberAt(root, EARLIEST), count, owner);
+export const withoutEntry = <T>(map: IdMap<T>, id: number, owner: Owner = null): IdMap<T> => {
+  if (find(map, id) === undefined) return map;
+  return map[COUNT] === 1 ? EMPTY : changed(map, id, undefined, NEVER, owner);
 };
 
-const put = (node: Node, id: number, value: unknown, dueAt: number, owner: Owner): Node => {
+/** The same entries, with one level more. */
+const raised = (root: Node): Node => {
+  const above = EMPTY_NODES[numberAt(root, LEVEL) / BITS + 1] ?? [];
+  if (root[COUNT] === 0) return above;
+  const next: unknown[] = above.with(0, root);
+  next[DUE] = root[EARLIEST];
+  next[EARLIEST] = root[EARLIEST];
+  next[TAKEN] = 1;
+  next[WAITING] = root[EARLIEST] === NEVER ? 0 : 1;
+  next[COUNT] = root[COUNT];
+  return next;
+};
+
+/** The node with this value for the id, undefined for none: the node itself if it has this owner, else a copy. */
+const changed = (node: Node, id: number, value: unknown, dueAt: number, owner: Owner): Node => {
+  // On this engine with() is faster than slice().
+  const next = owner !== null && node[OWNER] === owner ? (node as unknown[]) : node.with(OWNER, owner);
   const level = node[LEVEL] as number;
   const slot = (id >>> level) & LAST;
   const before = node[slot];
-  if (level === 0) return changed(node, slot, value, dueAt, before === undefined ? 1 : 0, owner);
-  const old = (before ?? EMPTY_NODES[level / BITS - 1]) as Node;
-  const count = old[COUNT] as number;
-  const child = put(old, id, value, dueAt, owner);
-  return changed(node, slot, child, child[EARLIEST] as number, (child[COUNT] as number) - count, owner);
-};
-
-const drop = (node: Node, id: number, owner: Owner): Node | undefined => {
-  if (node[COUNT] === 1) return undefined;
-  const level = node[LEVEL] as number;
-  const slot = (id >>> level) & LAST;
-  const child = level === 0 ? undefined : drop(node[slot] as Node, id, owner);
-  return changed(node, slot, child, child === undefined ? NEVER : (child[EARLIEST] as number), -1, owner);
-};
-
-/** The node with a changed slot and `more` entries: the node itself if it has this owner, else a copy. */
-const changed = (node: Node, slot: number, content: unknown, dueAt: number, more: number, owner: Owner): Node => {
-  let next = node as unknown[];
-  if (owner === null || next[OWNER] !== owner) {
-    // On this engine faster than slice().
-    next = next.with(OWNER, owner);
+  let content = value;
+  let due = dueAt;
+  let more: number;
+  if (level === 0) {
+    more = (value === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+  } else {
+    const old = (before ?? EMPTY_NODES[level / BITS - 1]) as Node;
+    // Before the change, which may be in place.
+    const count = old[COUNT] as number;
+    const child = changed(old, id, value, dueAt, owner);
+    more = (child[COUNT] as number) - count;
+    content = child[COUNT] === 0 ? undefined : child;
+    due = child[EARLIEST] as number;
   }
   next[slot] = content;
-  const before = next[DUE + slot] as number;
-  const earliest = next[EARLIEST] as number;
   if (more !== 0) {
     const taken = next[TAKEN] as number;
     next[TAKEN] = content === undefined ? taken & ~(1 << slot) : taken | (1 << slot);
     next[COUNT] = (next[COUNT] as number) + more;
   }
-  if (before === dueAt) return next;
+  if (next[DUE + slot] !== due) setDue(next, slot, due);
+  return next;
+};
+
+const setDue = (next: unknown[], slot: number, dueAt: number): void => {
+  const before = next[DUE + slot] as number;
+  const earliest = next[EARLIEST] as number;
   const waiting = next[WAITING] as number;
   next[WAITING] = dueAt === NEVER ? waiting & ~(1 << slot) : waiting | (1 << slot);
   next[DUE + slot] = dueAt;
   if (dueAt <= earliest) next[EARLIEST] = dueAt;
   else if (before === earliest) next[EARLIEST] = earliestIn(next);
-  return next;
 };
 
 // apply(), because spreading the array uses an iterator, which takes longer than everything else here.
@@ -166,8 +172,8 @@ export const firstDue = (map: IdMap<unknown>): number | null => {
 /** The ids whose values differ between two maps, in order. Shared nodes are skipped. */
 export const differences = <T>(before: IdMap<T>, after: IdMap<T>): number[] => {
   let [a, b]: [Node, Node] = [before, after];
-  while (numberAt(a, LEVEL) < numberAt(b, LEVEL)) a = raised(a, null);
-  while (numberAt(b, LEVEL) < numberAt(a, LEVEL)) b = raised(b, null);
+  while (numberAt(a, LEVEL) < numberAt(b, LEVEL)) a = raised(a);
+  while (numberAt(b, LEVEL) < numberAt(a, LEVEL)) b = raised(b);
   return differencesIn(a, b, 0, []);
 };
 

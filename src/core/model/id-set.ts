@@ -23,7 +23,8 @@ type Node = readonly (number | Node | Owner)[];
 export type IdSet = Node;
 
 const emptyNode = (level: number): Node => [...Array<number>(SLOTS).fill(0), 0, 0, level, null];
-const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
+/** From level BITS on. */
+const EMPTY_NODES: readonly Node[] = [1, 2, 3, 4, 5, 6].map((height) => emptyNode(height * BITS));
 
 /** The empty set. */
 export const NO_IDS: IdSet = emptyNode(BITS);
@@ -34,48 +35,57 @@ export const sizeOf = (ids: IdSet): number => ids[COUNT] as number;
 /** The set with a number that is not in it yet. */
 export const withId = (ids: IdSet, id: number, owner: Owner = null): IdSet => {
   let root: Node = ids;
-  while (id >>> (root[LEVEL] as number) > LAST) {
-    const above = EMPTY_NODES[(root[LEVEL] as number) / BITS + 1] ?? [];
-    root = root[COUNT] === 0 ? above : changed(above, 0, root, root[COUNT] as number, owner);
-  }
-  return put(root, id, owner);
+  while (id >>> (root[LEVEL] as number) > LAST) root = raised(root);
+  return flipped(root, id, 1, owner);
 };
 
 /** The set without a number that is in it. */
 export const withoutId = (ids: IdSet, id: number, owner: Owner = null): IdSet =>
-  ids[COUNT] === 1 ? NO_IDS : drop(ids, id, owner);
+  ids[COUNT] === 1 ? NO_IDS : flipped(ids, id, -1, owner);
 
-const put = (node: Node, id: number, owner: Owner): Node => {
+/** The same members, with one level more. */
+const raised = (root: Node): Node => {
+  const above = EMPTY_NODES[(root[LEVEL] as number) / BITS] ?? [];
+  if (root[COUNT] === 0) return above;
+  const next = above.with(0, root);
+  next[TAKEN] = 1;
+  next[COUNT] = root[COUNT] as number;
+  return next;
+};
+
+/** The node with one member more or less: the node itself if it has this owner, else a copy. */
+const flipped = (node: Node, id: number, more: 1 | -1, owner: Owner): Node => {
+  // On this engine with() is faster than slice().
+  const next = owner !== null && node[OWNER] === owner ? (node as (number | Node | Owner)[]) : node.with(OWNER, owner);
   const level = node[LEVEL] as number;
   const slot = (id >>> level) & LAST;
-  const content = node[slot] ?? 0;
+  const before = node[slot] as number | Node;
+  let content: number | Node;
   // A shift uses only the lowest five bits of its right operand.
-  if (level === BITS) return changed(node, slot, (content as number) | (1 << id), 1, owner);
-  const below = content === 0 ? (EMPTY_NODES[level / BITS - 1] as Node) : (content as Node);
-  return changed(node, slot, put(below, id, owner), 1, owner);
-};
-
-const drop = (node: Node, id: number, owner: Owner): Node => {
-  const level = node[LEVEL] as number;
-  const slot = (id >>> level) & LAST;
-  const content = node[slot] ?? 0;
-  if (level === BITS) return changed(node, slot, (content as number) & ~(1 << id), -1, owner);
-  const below = content as Node;
-  return changed(node, slot, below[COUNT] === 1 ? 0 : drop(below, id, owner), -1, owner);
-};
-
-/** The node with a changed slot and `more` members: the node itself if it has this owner, else a copy. */
-const changed = (node: Node, slot: number, content: number | Node, more: number, owner: Owner): Node => {
-  let next = node as (number | Node | Owner)[];
-  if (owner === null || next[OWNER] !== owner) {
-    // On this engine faster than slice().
-    next = next.with(OWNER, owner);
+  if (level === BITS) content = (before as number) ^ (1 << id);
+  else {
+    const old = before === 0 ? (EMPTY_NODES[level / BITS - 2] as Node) : (before as Node);
+    const below = flipped(old, id, more, owner);
+    content = below[COUNT] === 0 ? 0 : below;
   }
   next[slot] = content;
-  const taken = next[TAKEN] as number;
-  next[TAKEN] = content === 0 ? taken & ~(1 << slot) : taken | (1 << slot);
+  if (content === 0) next[TAKEN] = (next[TAKEN] as number) & ~(1 << slot);
+  else if (before === 0) next[TAKEN] = (next[TAKEN] as number) | (1 << slot);
   next[COUNT] = (next[COUNT] as number) + more;
   return next;
+};
+
+/** The lowest member of a set that is not empty. */
+export const firstId = (ids: IdSet): number => {
+  let node = ids;
+  let first = 0;
+  for (;;) {
+    const slot = lowest(node[TAKEN] as number);
+    first = first * SLOTS + slot;
+    const content = node[slot];
+    if (node[LEVEL] === BITS) return first * SLOTS + lowest(content as number);
+    node = content as Node;
+  }
 };
 
 /** The lowest member that is not below `from`; null: there is none. */

@@ -1,5 +1,4 @@
 // The state as plain JSON, for the journal and tests, and back.
-import { oldAt } from "./age.ts";
 import type { State } from "./state.ts";
 import type { Worker, WorkerId } from "./worker.ts";
 import { allWorkers, NO_WORKERS, withWorker } from "./workers.ts";
@@ -11,7 +10,7 @@ export const stateOf = (plain: PlainState): State => {
   let workers = NO_WORKERS;
   const owner = {};
   for (const worker of Object.values(plain.workers))
-    workers = withWorker(workers, worker, oldAt(worker, plain.generations[worker.generation]?.spec), owner);
+    workers = withWorker(workers, worker, plain.generations[worker.generation]?.spec, owner);
   return { ...plain, workers };
 };
 

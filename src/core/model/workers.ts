@@ -1,6 +1,7 @@
 // All workers of a service. Counts by standing, the next deadline and the free indexes are kept, not computed at every
 // event. Immutable: a change makes another value, which shares the rest. The changes of one owner share one copy
 // (owner.ts).
+import { oldAt } from "./age.ts";
 import {
   differences,
   EMPTY,
@@ -14,31 +15,32 @@ import {
   withEntry,
   withoutEntry,
 } from "./id-map.ts";
-import { type IdSet, NO_IDS, nextId, sizeOf as sizeOfSet, withId, withoutId } from "./id-set.ts";
+import { type IdSet, NO_IDS, nextId, withId, withoutId } from "./id-set.ts";
 import type { Own, Owner } from "./owner.ts";
+import type { Spec } from "./spec.ts";
 import { dueAt, isIncoming, STANDING, type Standing, standingOf } from "./standing.ts";
 import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
 
 /**
- * The workers of one generation. `processes`: all, stopping ones included. `living`: the ids for each living standing.
+ * The workers of one generation. `counts`: how many have each standing. `living`: the ids for each living standing.
  * `ages`: the available workers, if there is an age limit, each due when it is too old.
  */
 export type Pool = {
   readonly generation: GenerationNumber;
-  readonly processes: number;
+  readonly counts: Counts;
   readonly living: readonly IdSet[];
   readonly ages: IdMap<true>;
   readonly owner: Owner;
 };
-/** The number of workers by standing; behind those, the number of `INCOMING` ones. */
-type Counts = readonly number[];
+/** By standing; behind those, the number of `INCOMING` workers, and of `ALL`. */
+export type Counts = readonly [number, number, number, number, number, number, number, number, number, number];
 const INCOMING = 8;
+const ALL = 9;
 
-/** Read it through the functions below; others.ts, which needs an order, is the exception. */
+/** Read it through the functions below; others.ts, which needs an order, and pool.ts, which counts all, are exceptions. */
 export type Workers = {
   readonly byId: IdMap<Worker>;
-  readonly counts: Counts;
-  /** Of the generations that have processes. */
+  /** Of the generations that have processes: in a rollout two, else mostly one. */
   readonly pools: readonly Pool[];
   /** The indexes below `indexes` that no worker has. */
   readonly freeIndexes: IdSet;
@@ -46,11 +48,11 @@ export type Workers = {
   readonly owner: Owner;
 };
 
+const NONE: Counts = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const NONE_LIVING: readonly IdSet[] = Array(STANDING.broken + 1).fill(NO_IDS);
 
 export const NO_WORKERS: Workers = {
   byId: EMPTY,
-  counts: Array(INCOMING + 1).fill(0),
   pools: [],
   freeIndexes: NO_IDS,
   indexes: 0,
@@ -59,18 +61,30 @@ export const NO_WORKERS: Workers = {
 
 export const countWorkers = ({ byId }: Workers): number => sizeOf(byId);
 
-export const countOf = ({ counts }: Workers, standing: Standing): number => counts[standing] ?? 0;
+export const countOf = ({ pools }: Workers, standing: Standing): number => sum(pools, standing);
 
 /** The number of workers that are not stopping. */
 export const countLiving = (workers: Workers): number =>
   countWorkers(workers) - countOf(workers, STANDING.draining) - countOf(workers, STANDING.stopping);
 
 /** The number of evicted workers that are not stopping yet. */
-export const countEvicted = ({ counts }: Workers): number =>
-  (counts[STANDING.outgoing] ?? 0) + (counts[STANDING.outgoingEarly] ?? 0) + (counts[STANDING.broken] ?? 0);
+export const countEvicted = ({ pools }: Workers): number => {
+  let evicted = 0;
+  for (let place = 0; place < pools.length; place++) {
+    const { counts } = pools[place] as Pool;
+    evicted += counts[STANDING.outgoing] + counts[STANDING.outgoingEarly] + counts[STANDING.broken];
+  }
+  return evicted;
+};
 
 /** The number of replacements of evicted workers that are not available yet. */
-export const countIncoming = ({ counts }: Workers): number => counts[INCOMING] ?? 0;
+export const countIncoming = ({ pools }: Workers): number => sum(pools, INCOMING);
+
+const sum = (pools: readonly Pool[], what: Standing | typeof INCOMING): number => {
+  let all = 0;
+  for (let place = 0; place < pools.length; place++) all += (pools[place] as Pool).counts[what];
+  return all;
+};
 
 /** undefined: the generation has no workers. */
 export const findPool = ({ pools }: Workers, generation: GenerationNumber): Pool | undefined => {
@@ -80,21 +94,20 @@ export const findPool = ({ pools }: Workers, generation: GenerationNumber): Pool
   return undefined;
 };
 
-/** The number of a pool's workers with this standing, which is not one of stopping workers. */
-export const countIn = (pool: Pool | undefined, standing: Standing): number => {
-  const ids = pool?.living[standing];
-  return ids === undefined ? 0 : sizeOfSet(ids);
-};
+/** The number of a pool's workers with this standing. */
+export const countIn = (pool: Pool | undefined, standing: Standing): number =>
+  pool === undefined ? 0 : pool.counts[standing];
 
 /** The number of ready workers of a generation, evicted ones included. */
 export const countReady = (workers: Workers, generation: GenerationNumber): number => {
-  const living = findPool(workers, generation)?.living ?? [];
-  return living.reduce((ready, ids, standing) => (standing === STANDING.starting ? ready : ready + sizeOfSet(ids)), 0);
+  const { counts } = findPool(workers, generation) ?? { counts: NONE };
+  const { unproven, available, outgoing, outgoingEarly, broken } = STANDING;
+  return counts[unproven] + counts[available] + counts[outgoing] + counts[outgoingEarly] + counts[broken];
 };
 
 /** The number of processes of a generation, stopping ones included. */
 export const countProcesses = (workers: Workers, generation: GenerationNumber): number =>
-  findPool(workers, generation)?.processes ?? 0;
+  findPool(workers, generation)?.counts[ALL] ?? 0;
 
 /** The available workers of a generation, each due when it is too old. */
 export const agesOf = (workers: Workers, generation: GenerationNumber): IdMap<true> =>
@@ -118,8 +131,8 @@ export const changedWorkers = (before: Workers, after: Workers): readonly Worker
 /** The lowest index, from 0, that no worker has. */
 export const freeIndex = ({ freeIndexes, indexes }: Workers): number => nextId(freeIndexes, 0) ?? indexes;
 
-/** Adds a worker, or replaces the one with its id. `oldAt`: when it is too old; NEVER: there is no limit. */
-export const withWorker = (workers: Workers, worker: Worker, oldAt: number, owner: Owner): Workers => {
+/** Adds a worker, or replaces the one with its id. `spec`: of its generation; undefined: that was pruned. */
+export const withWorker = (workers: Workers, worker: Worker, spec: Spec | undefined, owner: Owner): Workers => {
   const { id } = worker;
   const next = owned(workers, owner);
   const before = find(next.byId, id);
@@ -127,15 +140,16 @@ export const withWorker = (workers: Workers, worker: Worker, oldAt: number, owne
   const to = standingOf(worker);
   if (before === undefined) {
     takeIndex(next, worker.index);
-    count(next, worker, to, 1);
-    move(ownPool(next, worker.generation), id, NOWHERE, to, oldAt).processes += 1;
+    const pool = ownPool(next, worker.generation);
+    pool.counts[ALL] += 1;
+    enter(pool, worker, to, spec);
     return next;
   }
   const from = standingOf(before);
-  if (from === to && isIncoming(before) === isIncoming(worker)) return next;
-  count(next, before, from, -1);
-  count(next, worker, to, 1);
-  move(ownPool(next, worker.generation), id, from, to, oldAt);
+  if (from === to && (worker.replacement !== true || isIncoming(before) === isIncoming(worker))) return next;
+  const pool = ownPool(next, worker.generation);
+  leave(pool, before, from);
+  enter(pool, worker, to, spec);
   return next;
 };
 
@@ -144,31 +158,30 @@ export const withoutWorker = (workers: Workers, id: WorkerId, owner: Owner): Wor
   const worker = find(workers.byId, id);
   if (!worker) return workers;
   const next = owned(workers, owner);
-  const from = standingOf(worker);
   next.byId = withoutEntry(next.byId, id, owner);
   next.freeIndexes = withId(next.freeIndexes, worker.index, owner);
-  count(next, worker, from, -1);
-  const pool = move(ownPool(next, worker.generation), id, from, NOWHERE, NEVER);
-  pool.processes -= 1;
+  const pool = ownPool(next, worker.generation);
+  leave(pool, worker, standingOf(worker));
+  pool.counts[ALL] -= 1;
   // A generation without processes has no pool.
-  if (pool.processes === 0) next.pools = next.pools.filter((other) => other !== pool);
+  if (pool.counts[ALL] === 0) next.pools = next.pools.filter((other) => other !== pool);
   return next;
 };
 
 // Copies of one owner, changed in place -------------------------------------------------------------------------------
 
-type OwnWorkers = Own<Workers> & { counts: number[]; pools: Pool[] };
-/** This engine has a fast path for with(), but not for slice(). */
-const copyOf = <T>(list: readonly T[]): T[] => (list.length === 0 ? [] : list.with(0, list[0] as T));
-
-type OwnPool = Own<Pool> & { living: IdSet[] };
+type OwnWorkers = Own<Workers> & { pools: Pool[] };
+type OwnPool = Own<Pool> & { counts: Own<Counts>; living: IdSet[] };
 
 const owned = (workers: Workers, owner: Owner): OwnWorkers => {
   // A value with this owner was made below, as an own one.
   if (owner !== null && workers.owner === owner) return workers as OwnWorkers;
-  const { byId, counts, pools, freeIndexes, indexes } = workers;
-  return { byId, counts: copyOf(counts), pools: copyOf(pools), freeIndexes, indexes, owner };
+  const { byId, pools, freeIndexes, indexes } = workers;
+  return { byId, pools: copyOf(pools), freeIndexes, indexes, owner };
 };
+
+/** This engine has a fast path for with(), but not for slice(). */
+const copyOf = <T>(list: readonly T[]): T[] => (list.length === 0 ? [] : list.with(0, list[0] as T));
 
 const ownPool = ({ pools, owner }: OwnWorkers, generation: GenerationNumber): OwnPool => {
   let place = pools.length - 1;
@@ -176,9 +189,15 @@ const ownPool = ({ pools, owner }: OwnWorkers, generation: GenerationNumber): Ow
   const pool = pools[place];
   // As above.
   if (pool && owner !== null && pool.owner === owner) return pool as OwnPool;
-  const own: OwnPool = pool
-    ? { generation, processes: pool.processes, living: copyOf(pool.living), ages: pool.ages, owner }
-    : { generation, processes: 0, living: copyOf(NONE_LIVING), ages: EMPTY, owner };
+  const counts = pool?.counts ?? NONE;
+  const own: OwnPool = {
+    generation,
+    // with() forgets how many numbers there are.
+    counts: counts.with(0, counts[0]) as Own<Counts>,
+    living: copyOf(pool?.living ?? NONE_LIVING),
+    ages: pool?.ages ?? EMPTY,
+    owner,
+  };
   pools[pool ? place : pools.length] = own;
   return own;
 };
@@ -193,28 +212,25 @@ const takeIndex = (workers: OwnWorkers, index: number): void => {
   workers.indexes = index + 1;
 };
 
-const count = ({ counts }: OwnWorkers, worker: Worker, standing: Standing, by: 1 | -1): void => {
-  counts[standing] = (counts[standing] ?? 0) + by;
-  if (isIncoming(worker)) counts[INCOMING] = (counts[INCOMING] ?? 0) + by;
+/** The worker has this standing in its pool from now on. */
+const enter = (pool: OwnPool, worker: Worker, standing: Standing, spec: Spec | undefined): void => {
+  const { counts, living, owner } = pool;
+  counts[standing] += 1;
+  if (isIncoming(worker)) counts[INCOMING] += 1;
+  const ids = living[standing];
+  if (ids !== undefined) living[standing] = withId(ids, worker.id, owner);
+  if (standing !== STANDING.available) return;
+  const tooOldAt = oldAt(worker, spec);
+  if (tooOldAt !== NEVER) pool.ages = withEntry<true>(pool.ages, worker.id, true, tooOldAt, owner);
 };
 
-/** The standing of a worker that is not there. */
-const NOWHERE = -1;
-
-/** Changes the standing of a worker in its pool. */
-const move = (
-  pool: OwnPool,
-  id: WorkerId,
-  from: Standing | typeof NOWHERE,
-  to: Standing | typeof NOWHERE,
-  oldAt: number,
-): OwnPool => {
-  const { living, owner } = pool;
-  const left = living[from];
-  if (left) living[from] = withoutId(left, id, owner);
-  const entered = living[to];
-  if (entered) living[to] = withId(entered, id, owner);
-  if (to === STANDING.available && oldAt !== NEVER) pool.ages = withEntry<true>(pool.ages, id, true, oldAt, owner);
-  else if (pool.ages !== EMPTY) pool.ages = withoutEntry(pool.ages, id, owner);
-  return pool;
+/** The worker does not have this standing in its pool any more. */
+const leave = (pool: OwnPool, worker: Worker, standing: Standing): void => {
+  const { counts, living, owner } = pool;
+  counts[standing] -= 1;
+  if (isIncoming(worker)) counts[INCOMING] -= 1;
+  const ids = living[standing];
+  if (ids !== undefined) living[standing] = withoutId(ids, worker.id, owner);
+  if (standing === STANDING.available && pool.ages !== EMPTY)
+    pool.ages = withoutEntry(pool.ages, worker.id, owner);
 };

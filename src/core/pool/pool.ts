@@ -3,9 +3,21 @@
 
 import { isAvailable, isBroken, isEvicted, STANDING } from "../model/standing.ts";
 import type { Generation, Rollout, State } from "../model/state.ts";
-import { countEvicted, countIn, countOf, countWorkers, findPool } from "../model/workers.ts";
+import type { Pool } from "../model/workers.ts";
 import { respawns } from "../worker/backoff.ts";
 import type { Living } from "../worker/stopping.ts";
+
+// As variables of their own: on this engine they are read in half the time.
+const {
+  starting: STARTING,
+  unproven: UNPROVEN,
+  available: AVAILABLE,
+  outgoing: OUTGOING,
+  outgoingEarly: OUTGOING_EARLY,
+  broken: BROKEN,
+  draining: DRAINING,
+  stopping: STOPPING,
+} = STANDING;
 
 /** A state, or a draft of the next one. */
 export type View = Pick<State, "service" | "generations" | "workers">;
@@ -36,25 +48,33 @@ export const wantedGeneration = ({ service, generations }: View): Generation | n
 };
 
 /** Counts the workers from the view of the wanted generation; null: none is wanted. */
-export const takeCensus = ({ workers }: View, wanted: Generation | null): Census => {
-  const processes = countWorkers(workers);
-  const draining = countOf(workers, STANDING.draining);
-  const alive = processes - draining - countOf(workers, STANDING.stopping);
-  const evicted = countEvicted(workers);
-  const pool = wanted === null ? undefined : findPool(workers, wanted.number);
-  const wantedAvailable = countIn(pool, STANDING.available);
-  const wantedAlive = wantedAvailable + countIn(pool, STANDING.starting) + countIn(pool, STANDING.unproven);
-  return {
-    processes,
-    alive,
-    available: countOf(workers, STANDING.available) + (evicted === 0 ? 0 : countOf(workers, STANDING.outgoing)),
-    wantedAlive,
-    wantedAvailable,
-    evicted,
-    broken: evicted === 0 ? 0 : countOf(workers, STANDING.broken),
-    draining,
-    othersLeft: alive - wantedAlive,
-  };
+export const takeCensus = ({ workers: { pools } }: View, wanted: Generation | null): Census => {
+  const number = wanted?.number;
+  let stopping = 0;
+  let alive = 0;
+  let available = 0;
+  let wantedAlive = 0;
+  let wantedAvailable = 0;
+  let evicted = 0;
+  let broken = 0;
+  let draining = 0;
+  for (let place = 0; place < pools.length; place++) {
+    const { generation, counts } = pools[place] as Pool;
+    const kept = counts[STARTING] + counts[UNPROVEN] + counts[AVAILABLE];
+    const replaced = counts[OUTGOING] + counts[OUTGOING_EARLY] + counts[BROKEN];
+    alive += kept + replaced;
+    available += counts[AVAILABLE] + counts[OUTGOING];
+    evicted += replaced;
+    broken += counts[BROKEN];
+    draining += counts[DRAINING];
+    stopping += counts[STOPPING];
+    if (generation !== number) continue;
+    wantedAlive = kept;
+    wantedAvailable = counts[AVAILABLE];
+  }
+  const processes = alive + draining + stopping;
+  const othersLeft = alive - wantedAlive;
+  return { processes, alive, available, wantedAlive, wantedAvailable, evicted, broken, draining, othersLeft };
 };
 
 /**
