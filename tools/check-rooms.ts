@@ -26,7 +26,13 @@ const BELOW = ["os", "state", "events", "systemd", "sockets"];
 
 /** The same for the folders in a room. "" stands for the modules beside them. */
 const FOLDERS: Readonly<Record<string, Allowed>> = {
-  core: { model: [], worker: ["model"], pool: ["model", "worker"], "": ["model", "worker", "pool"] },
+  core: {
+    model: [],
+    worker: ["model"],
+    pool: ["model", "worker"],
+    life: ["model", "worker", "pool"],
+    "": ["model", "worker", "pool", "life"],
+  },
   supervisor: {
     os: [],
     state: ["os"],

@@ -1,7 +1,7 @@
 // Adoption: how a new crank goes on with the state that a killed one left. Lost workers ended for unknown reasons,
 // requests of clients that are gone are dropped, and everything else continues where it was.
 
-import { changeService, type Draft, putWorker } from "./model/draft.ts";
+import { changeService, type Draft, putWorker, specOf } from "./model/draft.ts";
 import type { Adopted } from "./model/events.ts";
 import type { RequestId } from "./model/state.ts";
 import { allWorkers, findWorker } from "./model/workers.ts";
@@ -25,7 +25,7 @@ export const takeOver = (draft: Draft, event: Adopted): void => {
     dispatchToWorker(draft, { kind: "workerExited", now, at: now, worker, ending: { kind: "unknown" }, tail: "" });
   for (const worker of allWorkers(draft.workers)) {
     if (worker.kind === "starting" && worker.unheard !== true) putWorker(draft, { ...worker, unheard: true });
-    if (worker.kind === "ready") beginWatch(draft, worker);
+    if (worker.kind === "ready") beginWatch(draft, worker, specOf(draft, worker.generation));
   }
   for (const id of unsure) {
     const worker = findWorker(draft.workers, id);

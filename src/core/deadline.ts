@@ -12,26 +12,33 @@ import { recordDueAt } from "./recording.ts";
 
 /** When the next tick is due, CLOCK_MONOTONIC ms; null if there is no deadline. A time in the past means at once. */
 export const nextDeadline = (state: State): number | null => {
+  const { service } = state;
+  const { rollout } = service;
   let earliest = workersDueAt(state.workers);
-  const { rollout } = state.service;
-  if (rollout && rollout.deadlineAt !== null && deadlineCounts(state.service))
-    earliest = Math.min(earliest, rollout.deadlineAt);
-  earliest = Math.min(earliest, reloadDueAt(state.service) ?? earliest, nextStart(state));
-  earliest = Math.min(earliest, pauseDueAt(state.service) ?? earliest, recyclingDueAt(state) ?? earliest);
-  earliest = Math.min(earliest, recordDueAt(state.service) ?? earliest);
+  if (rollout !== null && rollout.deadlineAt !== null && rollout.deadlineAt < earliest && deadlineCounts(service))
+    earliest = rollout.deadlineAt;
+  earliest = earlier(earliest, reloadDueAt(service));
+  earliest = earlier(earliest, nextStart(state));
+  earliest = earlier(earliest, pauseDueAt(service));
+  earliest = earlier(earliest, recyclingDueAt(state));
+  earliest = earlier(earliest, recordDueAt(service));
   return earliest === Number.POSITIVE_INFINITY ? null : earliest;
 };
 
-/** When missing workers may be started; infinite if none are missing or there is no start delay. */
-const nextStart = (state: State): number => {
+/** Without Math.min, which takes as long as the rest on this engine. */
+const earlier = (earliest: number, dueAt: number | null): number =>
+  dueAt !== null && dueAt < earliest ? dueAt : earliest;
+
+/** When missing workers may be started; null if none are missing or there is no start delay. */
+const nextStart = (state: State): number | null => {
   // The common case, so checked first: between rollouts, without respawn, only evicted workers are missing.
   const { rollout, respawn, owed, nextStartAt } = state.service;
   const isStarting = rollout !== null || respawn !== null || owed > 0;
   // Without a start delay, reconciliation has started every worker that it could.
-  if (!isStarting || nextStartAt === 0) return Number.POSITIVE_INFINITY;
+  if (!isStarting || nextStartAt === 0) return null;
   const wanted = wantedGeneration(state);
-  if (!wanted) return Number.POSITIVE_INFINITY;
+  if (!wanted) return null;
   const census = takeCensus(state, wanted);
   const isMissing = startsWanted(state, poolOf(state.service, wanted, census.wantedAlive), census) > 0;
-  return isMissing ? nextStartAt : Number.POSITIVE_INFINITY;
+  return isMissing ? nextStartAt : null;
 };

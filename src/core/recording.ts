@@ -1,7 +1,7 @@
 // The record on disk. A deploy is answered when its record is written or the write has failed. A failed write is
 // retried, with growing pauses, until the record matches the history, because a reboot starts what the record says.
 
-import { answer, changeService, type Draft } from "./model/draft.ts";
+import { answer, type Draft, ownService } from "./model/draft.ts";
 import type { Recorded } from "./model/events.ts";
 import type { Service } from "./model/state.ts";
 import { allWorkers } from "./model/workers.ts";
@@ -23,7 +23,7 @@ export const retryRecord = (draft: Draft): void => {
   const { unrecorded } = draft.service;
   const dueAt = recordDueAt(draft.service);
   if (unrecorded && dueAt !== null && dueAt <= draft.now)
-    changeService(draft, { unrecorded: { ...unrecorded, nextAt: null } });
+    ownService(draft).unrecorded = { ...unrecorded, nextAt: null };
 };
 
 /** The write has ended. The deploy is answered only now, so that an answered deploy survives a reboot. */
@@ -31,10 +31,10 @@ export const takeRecorded = (draft: Draft, { error }: Recorded): void => {
   const { pendingRecord, unrecorded } = draft.service;
   if (error !== null) {
     const pauseMs = unrecorded ? Math.min(2 * unrecorded.pauseMs, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
-    changeService(draft, { unrecorded: { pauseMs, nextAt: draft.now + pauseMs } });
-  } else if (unrecorded) changeService(draft, { unrecorded: null });
+    ownService(draft).unrecorded = { pauseMs, nextAt: draft.now + pauseMs };
+  } else if (unrecorded) ownService(draft).unrecorded = null;
   if (!pendingRecord) return;
-  changeService(draft, { pendingRecord: null });
+  ownService(draft).pendingRecord = null;
   const { generation, requests } = pendingRecord;
   const pids: number[] = [];
   for (const worker of allWorkers(draft.workers)) {

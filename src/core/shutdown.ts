@@ -1,6 +1,6 @@
 // Shutdown: stops all workers, answers the waiting requests, and ends crank when the last worker is gone.
 
-import { answer, answerOne, changeService, type Draft, emit, recordEvent } from "./model/draft.ts";
+import { answer, answerOne, changeService, type Draft, emit, ownService, recordEvent } from "./model/draft.ts";
 import type { Shutdown } from "./model/events.ts";
 import { allWorkers, countWorkers } from "./model/workers.ts";
 import { abandonRollout } from "./pool/rollout.ts";
@@ -17,7 +17,7 @@ export const shutDown = (draft: Draft, { request, steps }: Wish): void => {
   if (phase.ended) return answerOne(draft, request, { kind: "shutDown" });
   if (request !== null || (steps !== null && steps !== phase.steps)) {
     const requests = request === null ? phase.requests : [...phase.requests, request];
-    changeService(draft, { phase: { ...phase, requests, steps: steps ?? phase.steps } });
+    ownService(draft).phase = { ...phase, requests, steps: steps ?? phase.steps };
   }
   for (const worker of allWorkers(draft.workers)) {
     if (worker.kind !== "stopping") continue;

@@ -5,6 +5,7 @@ import { answerOne, beginDraft, type Draft, endDraft } from "./model/draft.ts";
 import type { Effect, Refusal } from "./model/effects.ts";
 import type { CoreEvent, Run, Tick } from "./model/events.ts";
 import type { State } from "./model/state.ts";
+import type { WorkerId } from "./model/worker.ts";
 import { allWorkers } from "./model/workers.ts";
 import { endPause } from "./pool/pacing.ts";
 import { recycle, takeMeasured } from "./pool/recycling.ts";
@@ -15,6 +16,9 @@ import { reconcile } from "./reconcile.ts";
 import { retryRecord, takeRecorded } from "./recording.ts";
 import { shutDown } from "./shutdown.ts";
 import { dispatchToDueWorkers, dispatchToWorker } from "./worker-life.ts";
+
+type WorkerEvent = Extract<CoreEvent, { worker: WorkerId }>;
+type ServiceKind = Exclude<CoreEvent, WorkerEvent>["kind"];
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] };
 
@@ -29,39 +33,27 @@ export const step = (state: State, event: CoreEvent): Step => {
   return { state: endDraft(draft), effects: draft.effects };
 };
 
+/** How the service handles each event that is not about one worker. */
+const SERVICE = {
+  run: (draft, event) => run(draft, event),
+  reload,
+  cancelReload,
+  scale,
+  shutdown: shutDown,
+  recorded: takeRecorded,
+  adopted: takeOver,
+  measured: takeMeasured,
+  tick: (draft, event) => tick(draft, event),
+} satisfies { [E in ServiceKind]: (draft: Draft, event: Extract<CoreEvent, { kind: E }>) => void };
+
 const handle = (draft: Draft, event: CoreEvent): void => {
-  switch (event.kind) {
-    case "run":
-      return run(draft, event);
-    case "reload":
-      return reload(draft, event);
-    case "cancelReload":
-      return cancelReload(draft);
-    case "scale":
-      return scale(draft, event);
-    case "shutdown":
-      return shutDown(draft, event);
-    case "recorded":
-      return takeRecorded(draft, event);
-    case "adopted":
-      return takeOver(draft, event);
-    case "measured":
-      return takeMeasured(draft, event);
-    case "tick":
-      return tick(draft, event);
-    case "spawned":
-    case "spawnFailed":
-    case "workerReady":
-    case "probed":
-    case "workerExited":
-    case "mainExited":
-    case "evict":
-    case "leaving":
-    case "extended":
-    case "moved":
-      return dispatchToWorker(draft, event);
-  }
+  if (isAboutWorker(event)) return dispatchToWorker(draft, event);
+  // The key is the event's kind, so the handler is the one for it.
+  (SERVICE[event.kind] as (draft: Draft, event: CoreEvent) => void)(draft, event);
 };
+
+/** Of the events, only these name a worker. */
+const isAboutWorker = (event: CoreEvent): event is WorkerEvent => "worker" in event;
 
 const run = (draft: Draft, event: Run): void => {
   const refusal = refusalOf(draft, event);

@@ -2,6 +2,7 @@
 // far. Mutable, but used only within its step.
 
 import type { Effect, Outcome, ServiceEvent } from "./effects.ts";
+import type { Own } from "./owner.ts";
 import type { Generation, RequestId, Service, State } from "./state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "./worker.ts";
 import { findPool, withoutWorker, withWorker } from "./workers.ts";
@@ -45,10 +46,15 @@ export const endDraft = (draft: Draft): State => {
   return isSame ? before : { service, generations, workers, history };
 };
 
-/** Changes fields of the service. The first change in a draft makes a copy, which the others change in place. */
+/** The draft's own service, whose fields may be set. The first call in a draft makes the copy. */
+export const ownService = (draft: Draft): Own<Service> => {
+  if (draft.service === draft.before.service) draft.service = { ...draft.service };
+  return draft.service;
+};
+
+/** Changes several fields of the service. */
 export const changeService = (draft: Draft, changes: Partial<Service>): void => {
-  if (draft.service === draft.before.service) draft.service = { ...draft.service, ...changes };
-  else Object.assign(draft.service, changes);
+  Object.assign(ownService(draft), changes);
 };
 
 /** Adds a generation, or replaces the one with its number. */

@@ -32,6 +32,8 @@ export const NO_IDS: IdSet = emptyNode(BITS);
 /** The number of members. */
 export const sizeOf = (ids: IdSet): number => ids[COUNT] as number;
 
+export const hasIds = (ids: IdSet): boolean => ids[COUNT] !== 0;
+
 /** The set with a number that is not in it yet. */
 export const withId = (ids: IdSet, id: number, owner: Owner = null): IdSet => {
   let root: Node = ids;

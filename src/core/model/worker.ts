@@ -130,3 +130,6 @@ export type Worker = WorkerBase &
   );
 
 export type WorkerState = Worker["kind"];
+
+/** A worker in this state. */
+export type In<S extends WorkerState> = Extract<Worker, { kind: S }>;

@@ -15,7 +15,7 @@ import {
   withEntry,
   withoutEntry,
 } from "./id-map.ts";
-import { type IdSet, NO_IDS, nextId, withId, withoutId } from "./id-set.ts";
+import { firstId, hasIds, type IdSet, NO_IDS, withId, withoutId } from "./id-set.ts";
 import type { Own, Owner } from "./owner.ts";
 import type { Spec } from "./spec.ts";
 import { dueAt, isIncoming, STANDING, type Standing, standingOf } from "./standing.ts";
@@ -129,7 +129,8 @@ export const changedWorkers = (before: Workers, after: Workers): readonly Worker
   differences(before.byId, after.byId);
 
 /** The lowest index, from 0, that no worker has. */
-export const freeIndex = ({ freeIndexes, indexes }: Workers): number => nextId(freeIndexes, 0) ?? indexes;
+export const freeIndex = ({ freeIndexes, indexes }: Workers): number =>
+  hasIds(freeIndexes) ? firstId(freeIndexes) : indexes;
 
 /** Adds a worker, or replaces the one with its id. `spec`: of its generation; undefined: that was pruned. */
 export const withWorker = (workers: Workers, worker: Worker, spec: Spec | undefined, owner: Owner): Workers => {
@@ -231,6 +232,5 @@ const leave = (pool: OwnPool, worker: Worker, standing: Standing): void => {
   if (isIncoming(worker)) counts[INCOMING] -= 1;
   const ids = living[standing];
   if (ids !== undefined) living[standing] = withoutId(ids, worker.id, owner);
-  if (standing === STANDING.available && pool.ages !== EMPTY)
-    pool.ages = withoutEntry(pool.ages, worker.id, owner);
+  if (standing === STANDING.available && pool.ages !== EMPTY) pool.ages = withoutEntry(pool.ages, worker.id, owner);
 };

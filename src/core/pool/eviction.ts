@@ -1,7 +1,7 @@
 // Eviction: crank takes a running worker away and starts another of its generation in its place, with or without
 // respawn. The rules of a rollout apply: to them, an evicted worker is one of the workers to replace.
 
-import { changeService, type Draft, putWorker, recordEvent } from "../model/draft.ts";
+import { type Draft, ownService, putWorker, recordEvent } from "../model/draft.ts";
 import { serves } from "../model/standing.ts";
 import type { Generation, Service, State } from "../model/state.ts";
 import type { Eviction, Worker } from "../model/worker.ts";
@@ -22,7 +22,7 @@ export const evict = (draft: Draft, worker: Ready, reason: Eviction): void => {
   const { readyAt, availableAt, probing } = worker;
   const asked = serves(reason) && probing !== undefined ? { probing } : {};
   putWorker(draft, { ...identityOf(worker), kind: "ready", readyAt, availableAt, ...asked, dismissal: reason });
-  if (before === undefined) changeService(draft, { owed: draft.service.owed + 1 });
+  if (before === undefined) ownService(draft).owed = draft.service.owed + 1;
   // A worker that keeps failing is restarted no faster than one that keeps exiting.
   if (!serves(reason)) countDeath(draft, worker, availableAt === null ? "after available" : "before available");
   recordEvent(draft, {
@@ -46,7 +46,7 @@ export const replaceAgain = (draft: Draft, worker: Worker): boolean => {
   const { rollout, current, owed } = draft.service;
   const isCounted = rollout !== null && rollout.rollingBack === null;
   if (worker.replacement !== true || isCounted || worker.generation !== current) return false;
-  changeService(draft, { owed: owed + 1 });
+  ownService(draft).owed = owed + 1;
   return true;
 };
 
@@ -54,7 +54,7 @@ export const replaceAgain = (draft: Draft, worker: Worker): boolean => {
 export const takeSlot = (draft: Draft): boolean => {
   const { owed } = draft.service;
   if (owed === 0) return false;
-  changeService(draft, { owed: owed - 1 });
+  ownService(draft).owed = owed - 1;
   return true;
 };
 
@@ -63,7 +63,7 @@ export const limitPendingReplacements = (draft: Draft, wanted: Generation | null
   const { owed } = draft.service;
   if (owed === 0) return;
   const most = wanted === null ? 0 : Math.max(0, wanted.instances - takeCensus(draft, wanted).wantedAlive);
-  if (owed > most) changeService(draft, { owed: most });
+  if (owed > most) ownService(draft).owed = most;
 };
 
 /** Without respawn, the pool is the living workers and the owed slots: workers that exited are not replaced. */

@@ -1,86 +1,100 @@
-// The order in which workers stop that are of other generations or evicted (the others). Workers of one generation and
-// standing are of one kind. The rules of a rollout treat a kind alike, so not every worker has to be checked.
-import { type IdSet, nextId, sizeOf } from "../model/id-set.ts";
+// The order in which workers stop that are of other generations or evicted (the others). The rules of a rollout treat
+// all workers of a kind alike, so they are asked about kinds, and only workers that stop are looked up.
+import { firstId, nextId } from "../model/id-set.ts";
 import { STANDING, type Standing } from "../model/standing.ts";
 import type { Generation } from "../model/state.ts";
-import { countEvicted, findPool, findWorker, type Pool, type Workers } from "../model/workers.ts";
+import { findPool, findWorker, type Pool, type Workers } from "../model/workers.ts";
 import type { Living } from "../worker/stopping.ts";
-import type { View } from "./pool.ts";
+import type { Kind, View } from "./pool.ts";
+
+const { starting, unproven, available, outgoing, outgoingEarly, broken } = STANDING;
 
 /** Kinds that are merged: of their workers the oldest goes first. */
-type Kinds = readonly IdSet[];
+type Kinds = readonly Kind[];
 
-/**
- * Offers the others to `take` in order, as they are when this is called. After a refusal no other worker of that kind
- * is offered: the condition only gets stricter with each worker taken.
- */
-export const takeOthers = (view: View, wanted: Generation | null, take: (worker: Living) => boolean): void => {
+/** `may`: whether one more worker of a kind may be taken. Once it may not, it never may: each one taken leaves fewer. */
+type Taking = { readonly may: (kind: Kind) => boolean; readonly take: (worker: Living, kind: Kind) => void };
+
+/** Takes others in order, as they are when this is called, while they may be taken. */
+export const takeOthers = (view: View, wanted: Generation | null, taking: Taking): void => {
   const { workers } = view;
-  const kinds = othersOf(view, wanted);
-  for (let place = 0; place < kinds.length; place++) takeInOrder(workers, kinds[place] as Kinds, take);
+  const groups = othersOf(view, wanted);
+  for (let place = 0; place < groups.length; place++) takeInOrder(workers, groups[place] as Kinds, taking);
 };
 
-/** Whether the condition is true for any of the others. It is the same for all workers of a kind. */
-export const someOther = (view: View, wanted: Generation | null, isTrue: (worker: Living) => boolean): boolean =>
-  othersOf(view, wanted).some((kinds) => kinds.some((ids) => isTrue(living(view.workers, nextId(ids, 0) ?? 0))));
+/** Whether the condition is true for any of the others. */
+export const someOther = (view: View, wanted: Generation | null, isTrue: (kind: Kind) => boolean): boolean =>
+  othersOf(view, wanted).some((kinds) => kinds.some(isTrue));
 
 /** The same for workers of the wanted generation that are not evicted. */
-export const takeWanted = ({ workers }: View, { number }: Generation, take: (worker: Living) => boolean): void => {
+export const takeWanted = ({ workers }: View, { number }: Generation, taking: Taking): void => {
   const pool = findPool(workers, number);
   if (!pool) return;
-  const unavailable: IdSet[] = [];
-  addKind(unavailable, pool, STANDING.starting);
-  addKind(unavailable, pool, STANDING.unproven);
-  const available: IdSet[] = [];
-  addKind(available, pool, STANDING.available);
-  takeInOrder(workers, unavailable, take);
-  takeInOrder(workers, available, take);
+  const first: Kind[] = [];
+  addKind(first, pool, starting);
+  addKind(first, pool, unproven);
+  const last: Kind[] = [];
+  addKind(last, pool, available);
+  takeInOrder(workers, first, taking);
+  takeInOrder(workers, last, taking);
 };
 
 /** Unavailable workers first; then evicted ones and those of generations not current; then those of the current one. */
 const othersOf = ({ service, workers }: View, wanted: Generation | null): readonly Kinds[] => {
-  const unavailable: IdSet[] = [];
-  const leftover: IdSet[] = [];
-  const current: IdSet[] = [];
+  const unavailable: Kind[] = [];
+  const leftover: Kind[] = [];
+  const current: Kind[] = [];
   const { pools } = workers;
-  const areEvicted = countEvicted(workers) > 0;
   const number = wanted?.number;
   for (let place = 0; place < pools.length; place++) {
     const pool = pools[place] as Pool;
-    if (areEvicted) {
-      addKind(unavailable, pool, STANDING.outgoingEarly);
-      addKind(unavailable, pool, STANDING.broken);
-      addKind(leftover, pool, STANDING.outgoing);
+    const { counts, generation } = pool;
+    if (counts[outgoing] + counts[outgoingEarly] + counts[broken] > 0) {
+      addKind(unavailable, pool, outgoingEarly);
+      addKind(unavailable, pool, broken);
+      addKind(leftover, pool, outgoing);
     }
-    if (pool.generation === number) continue;
-    addKind(unavailable, pool, STANDING.starting);
-    addKind(unavailable, pool, STANDING.unproven);
-    addKind(pool.generation === service.current ? current : leftover, pool, STANDING.available);
+    if (generation === number) continue;
+    if (counts[starting] + counts[unproven] > 0) {
+      addKind(unavailable, pool, starting);
+      addKind(unavailable, pool, unproven);
+    }
+    addKind(generation === service.current ? current : leftover, pool, available);
   }
   return [unavailable, leftover, current];
 };
 
-const addKind = (kinds: IdSet[], { living }: Pool, standing: Standing): void => {
+const addKind = (kinds: Kind[], { generation, living, counts }: Pool, standing: Standing): void => {
   const ids = living[standing];
-  if (ids && sizeOf(ids) > 0) kinds.push(ids);
+  if (ids && counts[standing] > 0) kinds.push({ generation, standing, ids });
 };
 
-const takeInOrder = (workers: Workers, kinds: Kinds, take: (worker: Living) => boolean): void => {
+const takeInOrder = (workers: Workers, kinds: Kinds, taking: Taking): void => {
   const only = kinds[0];
   if (!only) return;
-  if (kinds.length === 1) {
-    for (let id = nextId(only, 0); id !== null; id = nextId(only, id + 1)) if (!take(living(workers, id))) return;
-    return;
+  if (kinds.length > 1) return takeMerged(workers, kinds, taking);
+  let id: number | null = null;
+  while (taking.may(only)) {
+    id = id === null ? firstId(only.ids) : nextId(only.ids, id + 1);
+    if (id === null) return;
+    taking.take(living(workers, id), only);
   }
-  const left = kinds.map((ids) => ({ ids, next: nextId(ids, 0) }));
+};
+
+const takeMerged = (workers: Workers, kinds: Kinds, { may, take }: Taking): void => {
+  const left = kinds.map((kind) => ({ kind, next: nextId(kind.ids, 0) }));
   for (;;) {
     let first: (typeof left)[number] | null = null;
-    for (const kind of left) {
-      if (kind.next !== null && (first?.next == null || kind.next < first.next)) first = kind;
+    for (const one of left) {
+      if (one.next !== null && (first?.next == null || one.next < first.next)) first = one;
     }
     if (first?.next == null) return;
-    const isTaken = take(living(workers, first.next));
-    first.next = isTaken ? nextId(first.ids, first.next + 1) : null;
+    if (!may(first.kind)) {
+      first.next = null;
+      continue;
+    }
+    take(living(workers, first.next), first.kind);
+    first.next = nextId(first.kind.ids, first.next + 1);
   }
 };
 

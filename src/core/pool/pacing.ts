@@ -1,13 +1,14 @@
 // Pacing of replacements: a pause after each, and a limit of draining workers.
 
-import { changeService, type Draft, recordEvent } from "../model/draft.ts";
+import { changeService, type Draft, ownService, recordEvent } from "../model/draft.ts";
+import type { Spec } from "../model/spec.ts";
 import type { Generation, Service, Waiting } from "../model/state.ts";
 import { someOther } from "./others.ts";
 import { type Census, mayStop, startsWanted } from "./pool.ts";
 
 /** A replacement is complete: begins the pause before the next one. */
-export const endReplacement = (draft: Draft, { spec }: Generation): void => {
-  if (spec.pauseMs > 0) changeService(draft, { pausedUntil: draft.now + spec.pauseMs });
+export const endReplacement = (draft: Draft, { pauseMs }: Spec): void => {
+  if (pauseMs > 0) ownService(draft).pausedUntil = draft.now + pauseMs;
 };
 
 /** Ends the pause when its time is over. */
@@ -18,7 +19,7 @@ export const endPause = (draft: Draft): void => {
 
 /** A new deploy or a rollback does not wait for an earlier pause. */
 export const forgetPause = (draft: Draft): void => {
-  if (draft.service.pausedUntil !== null) changeService(draft, { pausedUntil: null });
+  if (draft.service.pausedUntil !== null) ownService(draft).pausedUntil = null;
 };
 
 /** When the rollout in flight goes on after its pause, CLOCK_MONOTONIC ms; null: there is no pause. */
@@ -59,7 +60,7 @@ const waitingFor = (draft: Draft, wanted: Generation, census: Census): Waiting |
     someOther(
       draft,
       wanted,
-      (worker) => mayStop(draft, unlimited, census, worker) && !mayStop(draft, wanted, census, worker),
+      (kind) => mayStop(draft, unlimited, census, kind) && !mayStop(draft, wanted, census, kind),
     );
   return isHeldUp ? { kind: "draining", limit } : null;
 };

@@ -1,11 +1,12 @@
 // The pool as a rollout sees it: which workers live, which are available, which may stop next, and how many may be
 // started now. Nothing here changes anything.
 
-import { isAvailable, isBroken, isEvicted, STANDING } from "../model/standing.ts";
+import type { IdSet } from "../model/id-set.ts";
+import { STANDING, type Standing } from "../model/standing.ts";
 import type { Generation, Rollout, State } from "../model/state.ts";
+import type { GenerationNumber } from "../model/worker.ts";
 import type { Pool } from "../model/workers.ts";
 import { respawns } from "../worker/backoff.ts";
-import type { Living } from "../worker/stopping.ts";
 
 // As variables of their own: on this engine they are read in half the time.
 const {
@@ -21,6 +22,9 @@ const {
 
 /** A state, or a draft of the next one. */
 export type View = Pick<State, "service" | "generations" | "workers">;
+
+/** The workers of a generation that have one standing, which is not that of a stopping one: at least one. */
+export type Kind = { readonly generation: GenerationNumber; readonly standing: Standing; readonly ids: IdSet };
 
 /** `processes`: all, stopping ones included. `alive`: starting or ready. `wanted…`: of the wanted generation. */
 export type Census = {
@@ -85,28 +89,36 @@ const availableFloor = ({ spec, instances }: Generation): number =>
   spec.surge > 0 ? instances : Math.max(0, instances - Math.max(1, spec.unavailable));
 
 /**
- * Whether `worker`, which is evicted or not of the wanted generation, may stop now. An available worker stops when
- * enough others are available. One that is not available may also stop earlier: if its generation failed or was
- * superseded; if nothing can be started without its slot; or if its successors fail, perhaps because they need what it
- * holds.
+ * Whether a worker of this kind, which is evicted or not of the wanted generation, may stop now. An available worker
+ * stops when enough others are available. One that is not available may also stop earlier: if its generation failed or
+ * was superseded; if nothing can be started without its slot; or if its successors fail, perhaps because they need what
+ * it holds.
  */
-export const mayStop = (view: View, wanted: Generation | null, census: Census, worker: Living): boolean => {
+export const mayStop = (view: View, wanted: Generation | null, census: Census, kind: Kind): boolean => {
   if (wanted === null) return true;
+  const { standing, generation } = kind;
   if (isFleet(view.service.rollout) && census.wantedAvailable < wanted.instances) return false;
-  if (worker.kind === "ready" && !isBroken(worker) && !mayDrain(wanted, census)) return false;
+  if (standing !== STARTING && standing !== BROKEN && !mayDrain(wanted, census)) return false;
   const floor = availableFloor(wanted);
-  if (isAvailable(worker)) return census.available - 1 >= floor && !(wanted.spec.surge === 0 && isPausing(view));
-  const isLeftover = worker.generation !== view.service.current && worker.generation !== wanted.number;
-  return isLeftover || isInTheWay(view, wanted, census, worker) || census.available >= floor || isStuck(wanted, census);
+  if (isAvailableKind(kind)) return census.available - 1 >= floor && !(wanted.spec.surge === 0 && isPausing(view));
+  const isLeftover = generation !== view.service.current && generation !== wanted.number;
+  return isLeftover || isInTheWay(view, wanted, census, kind) || census.available >= floor || isStuck(wanted, census);
 };
+
+/** Whether workers of this kind count as available. */
+export const isAvailableKind = ({ standing }: Kind): boolean => standing === AVAILABLE || standing === OUTGOING;
+
+/** Whether workers of this kind are evicted. */
+export const isEvictedKind = ({ standing }: Kind): boolean =>
+  standing === OUTGOING || standing === OUTGOING_EARLY || standing === BROKEN;
 
 /** Whether neither a pause nor the limit of draining workers holds up the others. */
 export const mayAllGo = (view: View, { spec }: Generation, { draining, othersLeft }: Census): boolean =>
   !(spec.surge === 0 && isPausing(view)) && (spec.maxDraining === null || draining + othersLeft <= spec.maxDraining);
 
 /** A successor has failed and none is starting: evicted workers make room, one at a time. */
-const isInTheWay = (view: View, { instances }: Generation, census: Census, worker: Living): boolean =>
-  isEvicted(worker) &&
+const isInTheWay = (view: View, { instances }: Generation, census: Census, kind: Kind): boolean =>
+  isEvictedKind(kind) &&
   view.service.deaths > 0 &&
   census.alive >= instances &&
   census.wantedAlive === census.wantedAvailable;
@@ -120,7 +132,13 @@ const isStuck = ({ spec, instances }: Generation, census: Census): boolean =>
 /** How many workers of the wanted generation to start as soon as `service.nextStartAt` allows. */
 export const startsWanted = (view: View, wanted: Generation | null, census: Census): number => {
   if (wanted === null) return 0;
-  return Math.max(0, Math.min(missed(view, wanted, census), room(view, wanted, census), paced(view, census)));
+  let starts = missed(view, wanted, census);
+  if (starts <= 0) return 0;
+  const places = room(view, wanted, census);
+  if (places < starts) starts = places;
+  const most = paced(view, census);
+  if (most < starts) starts = most;
+  return starts > 0 ? starts : 0;
 };
 
 /** How many workers are missing. */
@@ -159,10 +177,12 @@ const room = (view: View, wanted: Generation, census: Census): number => {
  * would have to wait until another worker has drained. Workers that do not serve are replaced all the same.
  */
 const surgeNow = (view: View, { spec }: Generation, { draining, broken }: Census): number => {
-  const { rollout } = view.service;
-  if (rollout === null || rollout.rollingBack) return spec.surge;
-  const places = spec.maxDraining === null ? spec.surge : Math.max(0, spec.maxDraining - draining);
-  return Math.min(spec.surge, Math.max(broken, isPausing(view) ? 0 : places));
+  const { surge, maxDraining } = spec;
+  const { rollout, pausedUntil } = view.service;
+  if (rollout === null || rollout.rollingBack !== null) return surge;
+  if (pausedUntil === null && maxDraining === null) return surge;
+  const places = maxDraining === null ? surge : Math.max(0, maxDraining - draining);
+  return Math.min(surge, Math.max(broken, pausedUntil === null ? places : 0));
 };
 
 /** Whether a rollout pauses between two replacements. */

@@ -1,6 +1,6 @@
 // Recycling: replaces serving workers that are too old or too large, one at a time, when nothing else is in progress.
 import { ownLimit } from "../model/age.ts";
-import { changeService, type Draft, emit } from "../model/draft.ts";
+import { type Draft, emit, ownService } from "../model/draft.ts";
 import type { Measured } from "../model/events.ts";
 import { earliestOf, firstDue } from "../model/id-map.ts";
 import type { Spec } from "../model/spec.ts";
@@ -27,7 +27,7 @@ export const recycle = (draft: Draft): void => {
   const current = recycledGeneration(draft);
   if (!current || !mayReplace(draft, current)) return;
   if (measureDueAt(draft, current) <= draft.now) {
-    changeService(draft, { measuredAt: draft.now });
+    ownService(draft).measuredAt = draft.now;
     emit(draft, { kind: "measure" });
   }
   if (draft.now < (draft.service.pausedUntil ?? 0)) return;

@@ -1,6 +1,6 @@
 // Reload: deploys the current spec again. A reload waits for a rollout in flight to end; several that wait are one.
 
-import { changeService, type Draft } from "../model/draft.ts";
+import { type Draft, ownService } from "../model/draft.ts";
 import type { Reload } from "../model/events.ts";
 import { asGiven } from "../model/spec.ts";
 import type { Service } from "../model/state.ts";
@@ -10,13 +10,13 @@ import { beginRollout, isInFlight } from "./rollout.ts";
 export const reload = (draft: Draft, { now, wallNow }: Reload): void => {
   const { phase, rollout, current, queuedReload } = draft.service;
   if (phase.kind === "stopping" || queuedReload !== null || (rollout === null && current === null)) return;
-  changeService(draft, { queuedReload: { at: now, wallAt: wallNow } });
+  ownService(draft).queuedReload = { at: now, wallAt: wallNow };
   takeQueuedReload(draft);
 };
 
 /** Drops the queued reload. */
 export const cancelReload = (draft: Draft): void => {
-  if (draft.service.queuedReload !== null) changeService(draft, { queuedReload: null });
+  if (draft.service.queuedReload !== null) ownService(draft).queuedReload = null;
 };
 
 /** When the queued reload may begin, CLOCK_MONOTONIC ms; null if none is queued or a rollout is in flight. */
@@ -27,7 +27,7 @@ export const reloadDueAt = (service: Service): number | null =>
 export const takeQueuedReload = (draft: Draft): void => {
   const { queuedReload, current } = draft.service;
   if (queuedReload === null || isInFlight(draft.service)) return;
-  changeService(draft, { queuedReload: null });
+  ownService(draft).queuedReload = null;
   const running = current === null ? undefined : draft.generations[current];
   if (!running) return;
   // Deploy at least one worker: with the service scaled to 0, a deploy of none would prove nothing.

@@ -1,11 +1,11 @@
 // Rollout: replaces the current generation with the incoming one. A rollback is the same in the other direction. The
 // next action follows from the state alone, whatever the event was.
 
-import { answer, changeService, type Draft, emit, putGeneration, recordEvent } from "../model/draft.ts";
+import { answer, changeService, type Draft, emit, ownService, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Run } from "../model/events.ts";
 import { withGood } from "../model/history.ts";
 import { sharedSpec } from "../model/spec.ts";
-import { isAvailable, isBroken, isEvicted } from "../model/standing.ts";
+import { STANDING } from "../model/standing.ts";
 import type { Generation, Rollout } from "../model/state.ts";
 import type { Failure, Worker } from "../model/worker.ts";
 import { findWorker } from "../model/workers.ts";
@@ -15,7 +15,18 @@ import { beginStop } from "../worker/stopping.ts";
 import { limitPendingReplacements, takeSlot } from "./eviction.ts";
 import { takeOthers, takeWanted } from "./others.ts";
 import { endReplacement, forgetPause, recordWaiting } from "./pacing.ts";
-import { type Census, isComplete, mayAllGo, mayStop, startsWanted, takeCensus, wantedGeneration } from "./pool.ts";
+import {
+  type Census,
+  isAvailableKind,
+  isComplete,
+  isEvictedKind,
+  type Kind,
+  mayAllGo,
+  mayStop,
+  startsWanted,
+  takeCensus,
+  wantedGeneration,
+} from "./pool.ts";
 
 /** Makes a spec the incoming generation. A rollout in flight is superseded. */
 export const beginRollout = (draft: Draft, run: Pick<Run, "spec" | "request" | "now" | "wallNow" | "order">): void => {
@@ -58,14 +69,14 @@ export const abandonRollout = (draft: Draft, failure: Failure): void => {
   if (!rollout) return;
   if (!rollout.rollingBack) reportRollback(draft, rollout, { failure, worker: null, pid: null });
   else if (!rollout.rollingBack.told) reportRollback(draft, rollout, rollout.rollingBack);
-  changeService(draft, { rollout: null });
+  ownService(draft).rollout = null;
 };
 
 /** A worker failed before it was available: takes an attempt, or rolls back. Returns the attempts left. */
 export const failAttempt = (draft: Draft, rollout: Rollout, worker: Worker, failure: Failure): number => {
   if (rollout.attemptsLeft > 0) {
     const attemptsLeft = rollout.attemptsLeft - 1;
-    changeService(draft, { rollout: { ...rollout, attemptsLeft } });
+    ownService(draft).rollout = { ...rollout, attemptsLeft };
     return attemptsLeft;
   }
   rollBack(draft, rollout, { failure, worker });
@@ -146,11 +157,12 @@ export const advanceRollout = (draft: Draft): void => {
 /** After a scale-down in a rollout, too many wanted workers may live: those that are not available stop first. */
 const stopExcess = (draft: Draft, wanted: Generation, excess: number): void => {
   let left = excess;
-  takeWanted(draft, wanted, (worker) => {
-    if (left === 0) return false;
-    beginStop(draft, worker);
-    left -= 1;
-    return true;
+  takeWanted(draft, wanted, {
+    may: () => left > 0,
+    take: (worker) => {
+      beginStop(draft, worker);
+      left -= 1;
+    },
   });
 };
 
@@ -158,36 +170,42 @@ const stopExcess = (draft: Draft, wanted: Generation, excess: number): void => {
 export const stopOthers = (draft: Draft, wanted: Generation | null, census: Census): void => {
   if (census.othersLeft === 0) return;
   let isServing = false;
-  takeOthers(draft, wanted, (worker) => {
-    if (!mayStop(draft, wanted, census, worker)) return false;
-    beginStop(draft, worker);
-    census.othersLeft -= 1;
-    census.alive -= 1;
-    if (isAvailable(worker)) census.available -= 1;
-    if (isEvicted(worker)) census.evicted -= 1;
-    if (isBroken(worker)) census.broken -= 1;
-    if (worker.kind === "ready") {
-      census.draining += 1;
-      if (isAvailable(worker)) isServing = true;
-    }
-    return true;
+  takeOthers(draft, wanted, {
+    may: (kind) => mayStop(draft, wanted, census, kind),
+    take: (worker, kind) => {
+      beginStop(draft, worker);
+      countStopped(census, kind);
+      if (isAvailableKind(kind)) isServing = true;
+    },
   });
   // With a surge the replacement is complete here; without one, when the successor is available.
-  if (isServing && wanted && wanted.spec.surge > 0 && census.wantedAvailable > 0) endReplacement(draft, wanted);
+  if (isServing && wanted && wanted.spec.surge > 0 && census.wantedAvailable > 0) endReplacement(draft, wanted.spec);
+};
+
+/** One of the others is stopping. */
+const countStopped = (census: Census, kind: Kind): void => {
+  const { standing } = kind;
+  census.othersLeft -= 1;
+  census.alive -= 1;
+  if (isAvailableKind(kind)) census.available -= 1;
+  if (isEvictedKind(kind)) census.evicted -= 1;
+  if (standing === STANDING.broken) census.broken -= 1;
+  if (standing !== STANDING.starting) census.draining += 1;
 };
 
 /** Starts as many workers of the wanted generation as there is room for, if no start delay is running. */
 export const startMissing = (draft: Draft, wanted: Generation, census: Census): void => {
   if (draft.now < draft.service.nextStartAt) return;
   const count = isFirstOfFleet(draft) ? wanted.instances - census.wantedAlive : startsWanted(draft, wanted, census);
+  if (count <= 0) return;
   for (let started = 0; started < count; started++)
     startWorker(draft, wanted, takeSlot(draft) ? "replacement" : "another");
   census.wantedAlive += count;
   census.alive += count;
   census.processes += count;
   const { current, restarts } = draft.service;
-  if (count > 0 && wanted.number === current) changeService(draft, { restarts: restarts + count });
-  if (count > 0) keepPace(draft);
+  if (wanted.number === current) ownService(draft).restarts = restarts + count;
+  keepPace(draft);
 };
 
 /** A fleet's workers all start in the step that begins its rollout. Lost ones are restarted at the usual pace. */
@@ -216,7 +234,7 @@ const finishRollback = (draft: Draft, rollout: Rollout, wanted: Generation | nul
   if (!rollingBack.told) reportRollback(draft, rollout, rollingBack);
   const isRestored = !draft.service.manner.restores || wanted === null || census.wantedAlive >= wanted.instances;
   const isOver = census.othersLeft === 0 && isRestored;
-  if (isOver) changeService(draft, { rollout: null });
+  if (isOver) ownService(draft).rollout = null;
   else if (!rollingBack.told)
     changeService(draft, { rollout: { ...rollout, requests: [], rollingBack: { ...rollingBack, told: true } } });
 };
@@ -228,7 +246,7 @@ const reportRollback = (
   why: { readonly failure: Failure; readonly worker: number | null; readonly pid: number | null },
 ): void => {
   const { failure, worker, pid } = why;
-  changeService(draft, { lastOutcome: "failed" });
+  ownService(draft).lastOutcome = "failed";
   recordEvent(draft, { kind: "rolloutRolledBack", generation, failure, current: draft.service.current });
   answer(draft, requests, { kind: "rolledBack", generation, worker, pid, failure });
 };

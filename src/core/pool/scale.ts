@@ -1,6 +1,6 @@
 // Scaling: changes the wanted number of workers.
 
-import { answerOne, changeService, type Draft, putGeneration, recordEvent } from "../model/draft.ts";
+import { answerOne, type Draft, ownService, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Refusal } from "../model/effects.ts";
 import type { Scale } from "../model/events.ts";
 import { isEvicted } from "../model/standing.ts";
@@ -56,9 +56,11 @@ const fitPool = (draft: Draft, wanted: Generation): void => {
   // workers stop anyway, and the owed starts fill their slots.
   const census = takeCensus(draft, null);
   const others: Living[] = [];
-  takeOthers(draft, null, (worker) => {
-    if (!isEvicted(worker)) others.push(worker);
-    return true;
+  takeOthers(draft, null, {
+    may: () => true,
+    take: (worker) => {
+      if (!isEvicted(worker)) others.push(worker);
+    },
   });
   limitPendingReplacements(draft, wanted);
   // With a pace, reconciliation starts the missing workers.
@@ -67,6 +69,6 @@ const fitPool = (draft: Draft, wanted: Generation): void => {
   const surge = census.evicted > 0 ? wanted.spec.surge : 0;
   const starts = Math.max(0, Math.min(missing, wanted.instances + surge - census.alive));
   for (let started = 0; started < starts; started++) startWorker(draft, wanted, "another");
-  if (missing > starts) changeService(draft, { owed: draft.service.owed + missing - starts });
+  if (missing > starts) ownService(draft).owed = draft.service.owed + missing - starts;
   for (const worker of others.slice(0, Math.max(0, others.length - wanted.instances))) beginStop(draft, worker);
 };

@@ -1,7 +1,7 @@
 // Attempts per slot, for programs that count them for each worker: a failed worker is followed by the next attempt in
 // its slot. When no attempt is left, the slot is given up and the service goes on with the others.
 
-import { changeService, type Draft, putGeneration, recordEvent } from "../model/draft.ts";
+import { type Draft, ownService, putGeneration, recordEvent } from "../model/draft.ts";
 import type { Failure, Worker } from "../model/worker.ts";
 import { wantedGeneration } from "./pool.ts";
 import { rollBack } from "./rollout.ts";
@@ -26,7 +26,7 @@ export const retrySlot = (draft: Draft, worker: Worker, failure: Failure): numbe
   }
   const instances = Math.max(0, generation.instances - 1);
   putGeneration(draft, { ...generation, instances });
-  changeService(draft, { lastOutcome: "failed" });
+  ownService(draft).lastOutcome = "failed";
   recordEvent(draft, { kind: "placeGivenUp", worker: worker.id, generation: generation.number, left: instances });
   return 0;
 };

@@ -1,6 +1,6 @@
 // Restart backoff: a worker that lived long enough is restarted at once; after repeated failures the delay grows.
 
-import { changeService, type Draft } from "../model/draft.ts";
+import { changeService, type Draft, ownService } from "../model/draft.ts";
 import type { Generation, Service } from "../model/state.ts";
 import type { Worker } from "../model/worker.ts";
 
@@ -49,7 +49,7 @@ export const keepPace = (draft: Draft): void => {
 
 /** A worker is available: the next death counts as the first. */
 export const forgetDeaths = (draft: Draft): void => {
-  if (draft.service.deaths > 0) changeService(draft, { deaths: 0 });
+  if (draft.service.deaths > 0) ownService(draft).deaths = 0;
 };
 
 /** A new deploy or a rollback resets the backoff. */

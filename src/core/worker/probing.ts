@@ -1,7 +1,7 @@
 // Probes: while a worker starts, until enough in a row succeed and it can serve; while it is ready, until enough in a
 // row fail and it is not alive.
 
-import { changeService, type Draft, emit, putWorker, specOf } from "../model/draft.ts";
+import { type Draft, emit, ownService, putWorker, specOf } from "../model/draft.ts";
 import type { Probed } from "../model/events.ts";
 import type { Probe, Spec } from "../model/spec.ts";
 import type { Probing, Worker } from "../model/worker.ts";
@@ -17,19 +17,17 @@ export const probeFor = (spec: Spec | undefined, { kind }: Worker): Probe | null
 
 const probeOf = (draft: Draft, worker: Worker): Probe | null => probeFor(specOf(draft, worker.generation), worker);
 
-/** Whether probes decide its readiness. */
-export const isProbed = (draft: Draft, worker: Starting): boolean => probeOf(draft, worker) !== null;
-
-/** Probing of a worker that becomes ready: the first probe comes after an interval. null: it has no liveness probe. */
-export const livenessProbing = (draft: Draft, worker: Worker): Probing | null => {
-  const liveness = specOf(draft, worker.generation)?.liveness;
-  if (liveness?.kind !== "probe") return null;
-  return { probe: 0, streak: 0, nextAt: draft.now + liveness.intervalMs, detail: "" };
-};
+/** Probing of a worker that becomes ready: the first probe comes after an interval. */
+export const firstProbing = (now: number, liveness: Probe): Probing => ({
+  probe: 0,
+  streak: 0,
+  nextAt: now + liveness.intervalMs,
+  detail: "",
+});
 
 /** Starts the watchdog of a ready worker, if its spec has one. */
-export const beginWatch = (draft: Draft, worker: Worker): void => {
-  const liveness = specOf(draft, worker.generation)?.liveness;
+export const beginWatch = (draft: Draft, worker: Worker, spec: Spec | undefined): void => {
+  const liveness = spec?.liveness;
   if (liveness?.kind === "watchdog") emit(draft, { kind: "watch", worker: worker.id, periodMs: liveness.periodMs });
 };
 
@@ -37,7 +35,7 @@ export const beginWatch = (draft: Draft, worker: Worker): void => {
 export const beginProbe = (draft: Draft, worker: Starting | Ready): void => {
   const probe = draft.service.nextProbe;
   const { streak = 0, detail = "" } = worker.probing ?? {};
-  changeService(draft, { nextProbe: probe + 1 });
+  ownService(draft).nextProbe = probe + 1;
   putWorker(draft, { ...worker, probing: { probe, streak, nextAt: null, detail } });
   emit(draft, { kind: "probe", worker: worker.id, probe });
 };

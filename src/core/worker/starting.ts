@@ -1,6 +1,6 @@
 // How a worker is started: with an id of its own, because its pid is not known yet.
 
-import { changeService, type Draft, emit, putGeneration, putWorker, recordEvent } from "../model/draft.ts";
+import { type Draft, emit, ownService, putGeneration, putWorker, recordEvent } from "../model/draft.ts";
 import type { Own } from "../model/owner.ts";
 import type { Generation } from "../model/state.ts";
 import type { GenerationNumber, Worker } from "../model/worker.ts";
@@ -27,7 +27,7 @@ export const startWorker = (draft: Draft, { number, spec }: Generation, as: "ano
   };
   if (restarts > 0) worker.restarts = restarts;
   if (as === "replacement") worker.replacement = true;
-  changeService(draft, { nextWorker: id + 1 });
+  ownService(draft).nextWorker = id + 1;
   putWorker(draft, worker);
   emit(draft, { kind: "start", worker: id });
   recordEvent(draft, { kind: "workerStarting", worker: id, generation: number });
