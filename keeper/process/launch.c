@@ -115,7 +115,7 @@ static struct order make_order(const struct launch *launch, int report) {
 pid_t launch_start(const struct launch *launch, struct report *report, const char **step) {
   int ends[2];
   *step = "pipe";
-  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -1; /* the child writes less than a pipe holds */
   *step = "fork";
   struct order order = make_order(launch, ends[1]);
   pid_t pid = memory_fork();
@@ -130,7 +130,6 @@ pid_t launch_start(const struct launch *launch, struct report *report, const cha
   /* The child does the same. Both do it so that a signal to the group reaches the child, whichever is first. It fails with
    * EACCES after the child's exec, when the child has done it. Not for a new session: a group leader cannot start one. */
   if (launch->own_group && !launch->own_session) (void)setpgid(pid, pid);
-  (void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* only the keeper uses this end of the pipe */
   *report = (struct report){.fd = ends[0]};
   return pid;
 }

@@ -373,9 +373,16 @@ static void look_at_due(void) {
 
 /* What the supervisor does to names ------------------------------------------------------------------------------------ */
 
+static bool is_owned_by(const struct name *name, uint32_t uid, uint32_t gid) {
+  struct stat status;
+  if (name->look < 0 || fstat(name->look, &status) < 0) return false;
+  return (uid == UNCHANGED || status.st_uid == uid) && (gid == UNCHANGED || status.st_gid == gid);
+}
+
 void names_give(struct reader *fields) {
   struct command_giveName command = read_giveName(fields);
   struct name *name = known(command.handle);
+  if (name && is_owned_by(name, command.uid, command.gid)) return; /* usually: this comes before each start */
   struct file_identity file = name ? identity(name) : (struct file_identity){0};
   bool is_watched = name && name->own_watch >= 0;
   if (is_watched) unwatch(&name->own_watch); /* suppresses the event for the keeper's own change */

@@ -285,6 +285,9 @@ static void decide(struct worker *worker) {
   watch_members(worker);
 }
 
+/* False only if no worker is undecided, so that a batch does not look at all of a large fleet. */
+static bool may_be_undecided = true;
+
 static bool waits_to_move(const struct worker *worker) {
   return worker->notify.names_main > events_consumed() || worker_is_receiving(worker);
 }
@@ -297,7 +300,8 @@ void worker_tree_main_ended(struct worker *worker) {
    * it. */
   notify_finish(worker);
   worker->is_undecided = waits_to_move(worker);
-  if (!worker->is_undecided) decide(worker);
+  if (worker->is_undecided) may_be_undecided = true;
+  else decide(worker);
 }
 
 /* Spared processes get their signal when nothing writes to them any more and they do not end by themselves. */
@@ -340,9 +344,13 @@ void worker_trees_check(void) {
 }
 
 void worker_trees_decide(void) {
+  if (!may_be_undecided) return;
+  may_be_undecided = false;
   for (uint32_t i = 0; i < worker_count(); i++) {
     struct worker *worker = worker_at(i);
-    if (worker->is_undecided && worker->state == WORKER_LINGERING && !waits_to_move(worker)) decide(worker);
+    if (!worker->is_undecided || worker->state != WORKER_LINGERING) continue;
+    if (waits_to_move(worker)) may_be_undecided = true;
+    else decide(worker);
   }
 }
 
