@@ -21,6 +21,17 @@ int load_descriptor(struct reader *in) {
   return fd;
 }
 
+int descriptors_drop(int fd) {
+  int error = errno;
+  if (fd >= 0) (void)close(fd);
+  errno = error;
+  return -1;
+}
+
+void descriptors_close_scoped(const int *fd) {
+  (void)descriptors_drop(*fd);
+}
+
 int descriptors_open_null(void) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0 || errno != ENOENT) return null;

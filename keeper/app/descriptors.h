@@ -7,6 +7,11 @@
 void save_descriptor(struct buffer *out, int fd);
 /* Reads the number and sets close-on-exec again. */
 int load_descriptor(struct reader *in);
+/* Closes a descriptor that is not needed after a failure, unless it is negative. Keeps errno. Returns -1. */
+int descriptors_drop(int fd);
+/* A local descriptor that is closed at the end of its scope, unless it is negative; errno is kept. */
+#define SCOPED_FD __attribute__((cleanup(descriptors_close_scoped))) int
+void descriptors_close_scoped(const int *fd);
 /* Executes the open file, whatever its name `path` leads to now; -1 with errno. Async-signal-safe. */
 int descriptors_execute(int file, const char *path, char *const *args, char *const *environment);
 /* Closes all descriptors above 2 except `kept`, which it sorts; -1 with errno. Async-signal-safe. */

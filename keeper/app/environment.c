@@ -40,13 +40,12 @@ void environment_set(const struct list *pairs, const struct list *unset) {
   for (uint32_t i = 0; i < pairs->count; i++) {
     struct span name = read_bytes(&items);
     struct span value = read_bytes(&items);
-    struct buffer text = {0};
+    SCOPED_BUFFER text = {0};
     remove_variable(name);
     buffer_add(&text, name.data, name.length);
     buffer_u8(&text, '=');
     buffer_add(&text, value.data, value.length);
     add_variable((const char *)text.data, text.length);
-    buffer_free(&text);
   }
 }
 

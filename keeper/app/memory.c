@@ -1,5 +1,6 @@
 #include "app/memory.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
@@ -47,6 +48,12 @@ void *memory_resize(void *old, size_t bytes) {
     if (block) return block;
     wait_for_memory();
   }
+}
+
+void memory_free_scoped(char *const *text) {
+  int error = errno;
+  free(*text);
+  errno = error;
 }
 
 char *memory_copy_text(const char *bytes, size_t length) {

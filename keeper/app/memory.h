@@ -10,6 +10,9 @@ void *memory_take(size_t bytes);
 void *memory_take_zeroed(size_t bytes);
 void *memory_resize(void *old, size_t bytes);
 char *memory_copy_text(const char *bytes, size_t length);
+/* A local text that is freed at the end of its scope; errno is kept. SCOPED_BUFFER and SCOPED_FD are alike. */
+#define SCOPED_TEXT __attribute__((cleanup(memory_free_scoped))) char *
+void memory_free_scoped(char *const *text);
 /* Returns free memory to the system; call it before the keeper goes idle. */
 void memory_trim(void);
 /* Forks without the heap: the child must not touch what the functions above returned, and must make only async-signal-safe

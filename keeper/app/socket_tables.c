@@ -1,3 +1,4 @@
+#include "app/descriptors.h"
 #include "app/socket_tables.h"
 
 #include <errno.h>
@@ -15,14 +16,11 @@ enum { ANSWER_BYTES = 4096, MOST_BYTES = 32 * 1024 };
 /* Sends a request to the kernel and copies the answer's payload to `payload` (ANSWER_BYTES). Returns the length, or -1 with
  * errno. */
 static ssize_t ask(const void *question, size_t length, uint8_t *payload) {
-  int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  SCOPED_FD netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return -1;
   _Alignas(struct nlmsghdr) uint8_t answer[ANSWER_BYTES];
   /* The kernel has queued the answer before send() returns. */
   ssize_t n = send(netlink, question, length, 0) < 0 ? -1 : recv(netlink, answer, sizeof answer, MSG_DONTWAIT);
-  int error = errno;
-  (void)close(netlink);
-  errno = error;
   if (n < 0) return -1;
   const struct nlmsghdr *header = (const void *)answer;
   errno = EPROTO;
@@ -120,7 +118,7 @@ static int take_messages(const uint8_t *bytes, size_t left, take_payload *take, 
 }
 
 static int ask_for_all(const void *question, size_t length, take_payload *take, void *context) {
-  int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  SCOPED_FD netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return -1;
   int result = send(netlink, question, length, 0) < 0 ? -1 : 1;
   while (result == 1) {
@@ -129,9 +127,6 @@ static int ask_for_all(const void *question, size_t length, take_payload *take, 
     if (n < 0 && errno == EINTR) continue;
     result = n <= 0 ? -1 : take_messages(answer, (size_t)n, take, context);
   }
-  int error = errno;
-  (void)close(netlink);
-  errno = error;
   return result;
 }
 

@@ -13,6 +13,7 @@
 
 #include "app/environment.h"
 #include "app/facts.h"
+#include "app/memory.h"
 #include "process/defaults.h"
 #include "protocol/frames.h"
 
@@ -24,9 +25,8 @@ void base_take(struct reader fields) {
   struct command_base base = read_base(&fields);
   if (fields.failed) return;
   environment_replace(&base.environment);
-  char *directory = span_text(base.cwd);
+  SCOPED_TEXT directory = span_text(base.cwd);
   if (chdir(directory) == 0) facts_set_cwd(base.cwd);
-  free(directory);
   (void)umask((mode_t)(base.umask & 0777));
   errno = 0;
   int own = getpriority(PRIO_PROCESS, 0);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/environment.h"
+#include "app/memory.h"
 #include "process/defaults.h"
 #include "protocol/protocol.h"
 
@@ -13,10 +14,10 @@ pid_t wrapper_start(const struct command_replaceSupervisor *wrapper, int end, st
   struct placement placements[] = {
       {STDIN_FILENO, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {end, wrapper->fd}};
   struct list none = {0};
-  struct buffer environment = {0};
-  struct buffer limits = {0};
+  SCOPED_BUFFER environment = {0};
+  SCOPED_BUFFER limits = {0};
   environment_build(&environment, &none, &wrapper->unset);
-  char *file = span_text(wrapper->file);
+  SCOPED_TEXT file = span_text(wrapper->file);
   struct launch launch = {
       .file = file,
       .program = -1,
@@ -32,11 +33,5 @@ pid_t wrapper_start(const struct command_replaceSupervisor *wrapper, int end, st
       .death_signal = SIGKILL,
       .own_group = true,
   };
-  pid_t started = launch_start(&launch, report, step);
-  int error = errno;
-  buffer_free(&environment);
-  buffer_free(&limits);
-  free(file);
-  errno = error;
-  return started;
+  return launch_start(&launch, report, step);
 }

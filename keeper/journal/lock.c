@@ -57,17 +57,11 @@ static int try_lock(const char *path, const char **step) {
   int fd = files_open_own(path, step);
   if (fd < 0) return -1;
   *step = "lock";
-  int result = is_held(fd) ? 0 : flock(fd, LOCK_EX | LOCK_NB);
-  int error = errno;
+  int error = is_held(fd) || flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
   /* The previous holder of the lock may have removed the file after we opened it. */
-  if (!files_leads_to(path, fd)) {
-    result = -1;
-    error = ESTALE;
-  }
-  if (result == 0) return fd;
-  (void)close(fd);
+  if (!files_leads_to(path, fd)) error = ESTALE;
   errno = error;
-  return -1;
+  return error == 0 ? fd : descriptors_drop(fd);
 }
 
 int lock_take(const char *path, const char **step) {
@@ -81,24 +75,17 @@ int lock_take(const char *path, const char **step) {
     (void)close(fd);
     return 0;
   }
-  struct lock *before = find_path(path);
-  int error = before || count < MOST_LOCKS ? 0 : EMFILE;
-  if (error == 0 && write_pid(fd) < 0) {
+  struct lock *lock = find_path(path);
+  errno = EMFILE;
+  if (!lock && count == MOST_LOCKS) return descriptors_drop(fd);
+  if (write_pid(fd) < 0) {
     *step = "write";
-    error = errno;
+    return descriptors_drop(fd);
   }
-  if (error == 0 && before) {
-    (void)close(before->fd);
-    before->fd = fd;
-    return 0;
-  }
-  if (error == 0) {
-    held[count++] = (struct lock){.fd = fd, .path = memory_copy_text(path, strlen(path))};
-    return 0;
-  }
-  (void)close(fd);
-  errno = error;
-  return -1;
+  if (lock) (void)close(lock->fd);
+  else *(lock = &held[count++]) = (struct lock){.path = memory_copy_text(path, strlen(path))};
+  lock->fd = fd;
+  return 0;
 }
 
 void lock_leave(void) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/descriptors.h"
 #include "app/environment.h"
 #include "app/memory.h"
 #include "connections/streams.h"
@@ -39,25 +40,22 @@ static bool has_wrong_program; /* in this batch, so that it does not re-exec */
 static struct ending ending;
 
 static void open_journal(struct reader *fields) {
-  char *path = span_text(read_openJournal(fields).path);
+  SCOPED_TEXT path = span_text(read_openJournal(fields).path);
   const char *step = "";
   if (journal_move(path, &step) < 0) events_failed(COMMAND_openJournal, 0, step, errno);
-  free(path);
 }
 
 static void take_journal(struct reader *fields) {
-  char *path = span_text(read_takeJournal(fields).path);
+  SCOPED_TEXT path = span_text(read_takeJournal(fields).path);
   const char *step = "";
   if (journal_take(path, &step) < 0) events_failed(COMMAND_takeJournal, 0, step, errno);
-  free(path);
 }
 
 static void take_lock(struct reader *fields) {
   struct command_lock command = read_lock(fields);
-  char *path = span_text(command.path);
+  SCOPED_TEXT path = span_text(command.path);
   const char *step = "";
   if (lock_take(path, &step) < 0) events_failed(COMMAND_lock, command.id, step, errno);
-  free(path);
 }
 
 static void set_base(struct reader *fields) {
@@ -67,10 +65,9 @@ static void set_base(struct reader *fields) {
 
 static void route_output(struct reader *fields) {
   struct command_routeOutput command = read_routeOutput(fields);
-  char *header = span_text(command.header);
+  SCOPED_TEXT header = span_text(command.header);
   if (output_format(command.format, command.sink, command.address, header) < 0)
     events_failed(COMMAND_routeOutput, 0, "output", errno);
-  free(header);
 }
 
 static void write_log(struct reader *fields) {
@@ -95,19 +92,18 @@ static void copy_journal(struct reader *fields) {
   const char *step = copy < 0 ? "memory" : "handle";
   if (copy >= 0 && handles_add(handle, copy, 0) == 0) return;
   events_failed(COMMAND_copyJournal, handle, step, errno);
-  if (copy >= 0) (void)close(copy);
+  (void)descriptors_drop(copy);
 }
 
 static void set_program(struct reader *fields) {
   struct program program = NO_PROGRAM;
-  char *path = span_text(read_setProgram(fields).runtime);
+  SCOPED_TEXT path = span_text(read_setProgram(fields).runtime);
   if (program_open(&program, path) == 0) {
     program_use(&program);
   } else {
     events_failed(COMMAND_setProgram, 0, "runtime", errno);
     has_wrong_program = true;
   }
-  free(path);
 }
 
 static void set_process_title(struct reader *fields) {

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "app/descriptors.h"
 #include "app/memory.h"
 #include "process/peek.h"
 #include "protocol/protocol.h"
@@ -189,18 +190,11 @@ int processes_signal_by(int process, uint32_t pid, uint64_t start_time, int sign
 }
 
 int processes_signal(uint32_t pid, uint64_t start_time, int signal_number) {
-  int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+  SCOPED_FD fd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (fd < 0) return errno == ENOSYS || errno == EPERM ? signal_by_pid(pid, start_time, signal_number) : -1;
-  if (!processes_are_one(processes_start_time(pid), start_time)) {
-    (void)close(fd);
-    errno = ESRCH;
-    return -1;
-  }
-  int result = processes_signal_by(fd, pid, start_time, signal_number);
-  int error = errno;
-  (void)close(fd);
-  errno = error;
-  return result;
+  if (processes_are_one(processes_start_time(pid), start_time)) return processes_signal_by(fd, pid, start_time, signal_number);
+  errno = ESRCH;
+  return -1;
 }
 
 /* Reads the pids of one thread's children. A number may be split between two reads. */

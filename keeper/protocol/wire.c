@@ -107,6 +107,12 @@ void buffer_free(struct buffer *buffer) {
   *buffer = (struct buffer){0};
 }
 
+void buffer_free_scoped(struct buffer *buffer) {
+  int error = errno;
+  buffer_free(buffer);
+  errno = error;
+}
+
 struct reader reader_of(const void *bytes, size_t length) {
   const uint8_t *start = bytes;
   return (struct reader){.at = start, .end = start ? start + length : start, .failed = false};

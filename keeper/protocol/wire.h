@@ -50,6 +50,9 @@ int buffer_write(const struct buffer *buffer, int fd);
 /* Removes the first bytes. An empty buffer frees its memory. */
 void buffer_drop(struct buffer *buffer, size_t length);
 void buffer_free(struct buffer *buffer);
+/* A local buffer that is freed at the end of its scope; errno is kept. */
+#define SCOPED_BUFFER __attribute__((cleanup(buffer_free_scoped))) struct buffer
+void buffer_free_scoped(struct buffer *buffer);
 
 struct reader reader_of(const void *bytes, size_t length);
 uint8_t read_u8(struct reader *reader);

@@ -42,14 +42,13 @@ void dry_run_start(struct reader *command) {
     tell(pid > 0 ? "rehearsal" : "pipe", pid > 0 ? EBUSY : errno, 0, 0);
     return;
   }
-  char *path = span_text(read_rehearse(command).path);
+  SCOPED_TEXT path = span_text(read_rehearse(command).path);
   output_stop();
   pid_t child = memory_fork_whole();
   if (child == 0) become_dry_run(path, ends[1]);
   int error = errno;
   (void)output_start();
   (void)close(ends[1]);
-  free(path);
   if (child < 0) {
     (void)close(ends[0]);
     tell("fork", error, 0, 0);

@@ -46,19 +46,14 @@ void reexec_dead_mans_alarm(unsigned int seconds) {
 
 /* The state file: magic, version, length of the parts, the parts, then the state of the output thread. */
 static int save_state(int fd) {
-  struct buffer state = {0};
+  SCOPED_BUFFER state = {0};
   buffer_add(&state, STATE_MAGIC, 8);
   buffer_u32(&state, STATE_VERSION);
   buffer_u64(&state, 0);
   size_t start = state.length;
   for (const struct part *part = parts; part->save; part++) part->save(&state);
   buffer_set_u64(&state, start - 8, state.length - start);
-  int result = buffer_write(&state, fd);
-  if (result == 0) result = output_save(fd);
-  int error = errno;
-  buffer_free(&state);
-  errno = error;
-  return result;
+  return buffer_write(&state, fd) == 0 ? output_save(fd) : -1;
 }
 
 static const char *become(int image, const char *path, int state, unsigned int patience) {
@@ -83,25 +78,12 @@ static const char *become(int image, const char *path, int state, unsigned int p
 }
 
 static const char *reexec_image(const char *path, unsigned int patience) {
-  const char *step = "open";
-  int image = open(path, O_PATH | O_CLOEXEC);
-  int state = -1;
-  bool ready = image >= 0 && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
-  if (ready) {
-    step = "memory";
-    state = memfd_create("crank-state", MFD_CLOEXEC);
-    ready = state >= 0;
-  }
-  if (ready) {
-    step = "state";
-    ready = save_state(state) == 0;
-  }
-  if (ready) step = become(image, path, state, patience);
-  int error = errno;
-  if (image >= 0) (void)close(image);
-  if (state >= 0) (void)close(state);
-  errno = error;
-  return step;
+  SCOPED_FD image = open(path, O_PATH | O_CLOEXEC);
+  if (image < 0 || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) return "open";
+  SCOPED_FD state = memfd_create("crank-state", MFD_CLOEXEC);
+  if (state < 0) return "memory";
+  if (save_state(state) < 0) return "state";
+  return become(image, path, state, patience);
 }
 
 const char *reexec_dry_run(const char *path) {

@@ -12,6 +12,7 @@
 
 #include "app/admission.h"
 #include "app/clock.h"
+#include "app/descriptors.h"
 #include "app/memory.h"
 #include "loop/poller.h"
 #include "loop/timer.h"
@@ -119,8 +120,7 @@ static int start(struct fetch *fetch, int socket) {
     if (copy.kind == DATAGRAMS) fetch_child_receive(ends[1], socket);
     fetch_child_take(ends[1], &copy.target);
   }
-  int error = errno;
-  (void)close(ends[1]);
+  (void)descriptors_drop(ends[1]);
   fetch->watcher = (struct watcher){.ready = ready, .turn = TURN_RECEIVED};
   if (child > 0 && poller_add(ends[0], &fetch->watcher, EPOLLIN) == 0) {
     fetch->child = child;
@@ -129,13 +129,10 @@ static int start(struct fetch *fetch, int socket) {
     arm();
     return 0;
   }
-  if (child > 0) {
-    error = errno;
-    (void)kill(child, SIGKILL); /* reaped as an unknown child */
-  }
-  (void)close(ends[0]);
+  int error = errno;
+  if (child > 0) (void)kill(child, SIGKILL); /* reaped as an unknown child */
   errno = error;
-  return -1;
+  return descriptors_drop(ends[0]);
 }
 
 static void tell_failure(const struct fetch *fetch, const char *step, int error) {

@@ -103,27 +103,20 @@ static int become(const struct fetch_target *target) {
 
 int fetch_take(const struct fetch_target *target, const char **step) {
   *step = "process";
-  int process = processes_open(target->pid, target->start_time);
+  SCOPED_FD process = processes_open(target->pid, target->start_time);
   if (process < 0) return -1;
-  int fd = -1;
-  int error = EPERM;
-  if (processes_has_ids(target->pid, target->uid, target->gid)) {
-    *step = "descriptor";
-    fd = (int)syscall(SYS_pidfd_getfd, process, target->number, 0);
-    error = errno;
-  }
+  errno = EPERM;
+  if (!processes_has_ids(target->pid, target->uid, target->gid)) return -1;
+  *step = "descriptor";
+  int fd = (int)syscall(SYS_pidfd_getfd, process, target->number, 0);
+  if (fd < 0) return -1;
   /* Between the two checks the process may have executed another program and have another user now. */
   bool is_still =
       processes_start_time(target->pid) == target->start_time && processes_has_ids(target->pid, target->uid, target->gid);
-  if (fd >= 0 && !is_still) {
-    (void)close(fd);
-    *step = "process";
-    fd = -1;
-    error = EPERM;
-  }
-  (void)close(process);
-  errno = error;
-  return fd;
+  if (is_still) return fd;
+  *step = "process";
+  errno = EPERM;
+  return descriptors_drop(fd);
 }
 
 _Noreturn void fetch_child_take(int channel, const struct fetch_target *target) {

@@ -171,10 +171,7 @@ static int open_inotify(void) {
   inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (inotify < 0) return -1;
   if (poller_add(inotify, &inotify_watcher, EPOLLIN) == 0) return 0;
-  int error = errno;
-  (void)close(inotify);
-  inotify = -1;
-  errno = error;
+  inotify = descriptors_drop(inotify);
   return -1;
 }
 
@@ -189,11 +186,10 @@ static int arm(struct name *name) {
     if (name->own_watch < 0) return -1;
   }
   if (name->directory_watch >= 0) return 0;
-  char *directory = memory_copy_text(name->path, strlen(name->path));
+  SCOPED_TEXT directory = memory_copy_text(name->path, strlen(name->path));
   char *slash = strrchr(directory, '/');
   if (slash) slash[slash == directory ? 1 : 0] = '\0';
   name->directory_watch = inotify_add_watch(inotify, directory, IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR | IN_ONESHOT);
-  free(directory);
   return name->directory_watch < 0 ? -1 : 0;
 }
 
@@ -323,7 +319,7 @@ static void attend(struct name *name, bool by_itself) {
 
 void names_watch(struct reader *fields) {
   struct command_watchName command = read_watchName(fields);
-  char *spare = span_text(command.spare);
+  SCOPED_TEXT spare = span_text(command.spare);
   struct name *name = known(command.handle);
   if (name && name->look < 0 && !name->spare && spare[0] != '\0') name->spare = memory_copy_text(spare, strlen(spare));
   if (name && name->look >= 0) {
@@ -334,7 +330,6 @@ void names_watch(struct reader *fields) {
     name->watched = true;
     attend(name, false);
   }
-  free(spare);
 }
 
 static void inotify_ready(struct watcher *watcher, uint32_t events) {
@@ -429,11 +424,7 @@ static int open_again(const struct name *name, const struct handle *handle, stru
     ready = listen(fd, handle->backlog > 0 ? (int)handle->backlog : SOMAXCONN) == 0;
     if (!ready) files_remove_socket(name->path, made);
   }
-  if (ready) return fd;
-  int error = errno;
-  (void)close(fd);
-  errno = error;
-  return -1;
+  return ready ? fd : descriptors_drop(fd);
 }
 
 void names_bind_again(struct reader *fields) {
@@ -456,11 +447,10 @@ void names_bind_again(struct reader *fields) {
     events_failed(COMMAND_bindAgain, id, step, error);
     return;
   }
-  char *path = memory_copy_text(name->path, strlen(name->path));
+  SCOPED_TEXT path = memory_copy_text(name->path, strlen(name->path));
   bool watched = name->watched;
   uint64_t pause = name->pause;
   names_made(id, path);
-  free(path);
   name = find(id);
   name->watched = watched;
   name->pause = pause; /* whatever keeps removing the name still causes pauses */

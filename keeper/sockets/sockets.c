@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/admission.h"
+#include "app/descriptors.h"
 #include "app/files.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"
@@ -23,11 +24,9 @@
 
 enum { MOST_DESCRIPTORS = 253 /* SCM_MAX_FD */, MOST_RELISTENED = 64 };
 
-static int fail(uint8_t command, uint64_t id, const char *step, int fd) {
-  int error = errno;
-  if (fd >= 0) (void)close(fd);
-  events_failed(command, id, step, error);
-  return -1;
+static void fail(uint8_t command, uint64_t id, const char *step, int fd) {
+  (void)descriptors_drop(fd);
+  events_failed(command, id, step, errno);
 }
 
 static int set_options(int fd, const struct list *options) {
@@ -80,7 +79,7 @@ void sockets_open(struct reader *fields) {
   int type = (int)(opening.type & (0xff | SOCK_NONBLOCK)) | SOCK_CLOEXEC;
   int fd = socket((int)opening.domain, type, (int)opening.protocol);
   if (fd < 0) {
-    (void)fail(COMMAND_openSocket, opening.handle, "socket", -1);
+    fail(COMMAND_openSocket, opening.handle, "socket", -1);
     return;
   }
   char room[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
@@ -93,7 +92,7 @@ void sockets_open(struct reader *fields) {
   int error = errno;
   if (made.inode != 0) files_remove_socket(path, &made);
   errno = error;
-  (void)fail(COMMAND_openSocket, opening.handle, step, fd);
+  fail(COMMAND_openSocket, opening.handle, step, fd);
 }
 
 static int socket_value(int fd, int name) {
@@ -109,20 +108,20 @@ void sockets_inherit(struct reader *fields) {
   int type = inherited_has(number) ? socket_value((int)number, SO_TYPE) : -1;
   if (type < 0) {
     if (!inherited_has(number)) errno = EBADF;
-    (void)fail(COMMAND_inheritSocket, id, "descriptor", -1);
+    fail(COMMAND_inheritSocket, id, "descriptor", -1);
     return;
   }
   int fd = inherited_take(number);
   if (fd < 0) {
-    (void)fail(COMMAND_inheritSocket, id, "descriptor", -1);
+    fail(COMMAND_inheritSocket, id, "descriptor", -1);
     return;
   }
   bool is_stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;
   bool listens = socket_value(fd, SO_ACCEPTCONN) == 1;
   if (is_stream && !listens && command.backlog > 0 && listen(fd, (int)command.backlog) < 0) {
-    (void)fail(COMMAND_inheritSocket, id, "listen", fd);
+    fail(COMMAND_inheritSocket, id, "listen", fd);
   } else if (handles_add(id, fd, command.backlog) < 0) {
-    (void)fail(COMMAND_inheritSocket, id, "handle", fd);
+    fail(COMMAND_inheritSocket, id, "handle", fd);
   }
 }
 
@@ -133,7 +132,7 @@ void sockets_stat(struct reader *fields) {
   uint32_t limit = 0;
   if (!handle) errno = EBADF;
   if (!handle || accept_queue(handle->fd, handle->domain, &queue, &limit) < 0) {
-    (void)fail(COMMAND_statSocket, command.request, "stat", -1);
+    fail(COMMAND_statSocket, command.request, "stat", -1);
     return;
   }
   post_event(socketStat, 0, command.request, command.handle, queue, limit);
@@ -151,7 +150,7 @@ void sockets_keep_backlog(struct reader *fields) {
   /* Leaves a socket alone if it is shut down or its queue is unknown. */
   if (!handle || !handle->listening || accept_queue(handle->fd, handle->domain, &queue, &before) < 0 || before >= backlog) return;
   if (listen(handle->fd, (int)backlog) < 0) {
-    (void)fail(COMMAND_keepBacklog, command.handle, "listen", -1);
+    fail(COMMAND_keepBacklog, command.handle, "listen", -1);
     return;
   }
   /* The kernel's limit (net.core.somaxconn) may be lower. */
@@ -166,17 +165,17 @@ void sockets_open_datagram(struct reader *fields) {
   struct sockaddr_storage address = {0};
   if (bytes.length > sizeof address || bytes.length < sizeof(sa_family_t)) {
     errno = EINVAL;
-    (void)fail(COMMAND_openDatagram, id, "connect", -1);
+    fail(COMMAND_openDatagram, id, "connect", -1);
     return;
   }
   memcpy(&address, bytes.data, bytes.length);
   int fd = socket((int)command.domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) {
-    (void)fail(COMMAND_openDatagram, id, "socket", -1);
+    fail(COMMAND_openDatagram, id, "socket", -1);
   } else if (connect(fd, (struct sockaddr *)&address, (socklen_t)bytes.length) < 0) {
-    (void)fail(COMMAND_openDatagram, id, "connect", fd);
+    fail(COMMAND_openDatagram, id, "connect", fd);
   } else if (handles_add(id, fd, 0) < 0) {
-    (void)fail(COMMAND_openDatagram, id, "handle", fd);
+    fail(COMMAND_openDatagram, id, "handle", fd);
   }
 }
 
@@ -216,18 +215,18 @@ void sockets_keep(struct reader *fields) {
   struct command_keepDescriptor command = read_keepDescriptor(fields);
   uint64_t id = command.handle;
   int fd = events_take_descriptor(command.event, command.index);
-  if (fd < 0) (void)fail(COMMAND_keepDescriptor, id, "descriptor", -1);
+  if (fd < 0) fail(COMMAND_keepDescriptor, id, "descriptor", -1);
   else if (handles_add_foreign(id, fd) < 0) {
     int error = errno;
     admission_close(fd);
     errno = error;
-    (void)fail(COMMAND_keepDescriptor, id, "handle", -1);
+    fail(COMMAND_keepDescriptor, id, "handle", -1);
   }
 }
 
 void sockets_store(struct reader *fields) {
   struct command_storeHandle command = read_storeHandle(fields);
-  if (handles_store(command.handle, command.poll == 1) < 0) (void)fail(COMMAND_storeHandle, command.handle, "watch", -1);
+  if (handles_store(command.handle, command.poll == 1) < 0) fail(COMMAND_storeHandle, command.handle, "watch", -1);
 }
 
 /* A shutdown releases a port that the kernel had chosen (tcp_set_state, inet_put_port), so the port is bound again first.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/clock.h"
+#include "app/descriptors.h"
 #include "app/memory.h"
 #include "loop/poller.h"
 #include "loop/timer.h"
@@ -95,27 +96,16 @@ static int open_pair(int *theirs) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -1;
   bool ready = setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0;
   if (ready) ready = poller_add(ends[0], &channel_watcher, EPOLLIN) == 0;
-  if (ready) {
-    *theirs = ends[1];
-    return ends[0];
-  }
-  int error = errno;
-  (void)close(ends[0]);
-  (void)close(ends[1]);
-  errno = error;
-  return -1;
+  *theirs = ready ? ends[1] : descriptors_drop(ends[1]);
+  return ready ? ends[0] : descriptors_drop(ends[0]);
 }
 
 static pid_t start_directly(int end, const char **step) {
-  struct buffer pair = {0};
+  SCOPED_BUFFER pair = {0};
   buffer_text(&pair, CANDIDATE_VARIABLE);
   buffer_text(&pair, "1");
   struct list variables = {.data = pair.data, .length = pair.length, .count = 1};
-  pid_t started = program_start(&program, end, &variables, &report, step);
-  int error = errno;
-  buffer_free(&pair);
-  errno = error;
-  return started;
+  return program_start(&program, end, &variables, &report, step);
 }
 
 static void launch_it(const struct command_replaceSupervisor *command) {
@@ -125,10 +115,9 @@ static void launch_it(const struct command_replaceSupervisor *command) {
   pid_t started = -1;
   if (channel >= 0 && is_wrapped) started = wrapping->start(command, end, &report, &step);
   else if (channel >= 0) started = start_directly(end, &step);
-  int error = errno;
-  if (end >= 0) (void)close(end);
+  (void)descriptors_drop(end);
   if (started < 0) {
-    fail_start(step, error);
+    fail_start(step, errno);
     return;
   }
   pid = started;
@@ -141,7 +130,7 @@ static void launch_it(const struct command_replaceSupervisor *command) {
 
 void candidate_start(struct reader *fields, void (*present)(void)) {
   struct command_replaceSupervisor command = read_replaceSupervisor(fields);
-  char *path = span_text(command.runtime);
+  SCOPED_TEXT path = span_text(command.runtime);
   bool is_free = channel < 0 && program.fd < 0;
   if (!is_free) {
     events_failed(COMMAND_replaceSupervisor, 0, "candidate", EBUSY);
@@ -152,7 +141,6 @@ void candidate_start(struct reader *fields, void (*present)(void)) {
     when_present = present;
     launch_it(&command);
   }
-  free(path);
 }
 
 static void read_report(void) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/descriptors.h"
 #include "loop/poller.h"
 
 enum { READ_BYTES = 64 * 1024 };
@@ -19,11 +20,8 @@ int channel_open(struct watcher *watcher) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -1;
   if (poller_add(ends[0], watcher, EPOLLIN) < 0) {
-    int error = errno;
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-    errno = error;
-    return -1;
+    (void)descriptors_drop(ends[0]);
+    return descriptors_drop(ends[1]);
   }
   channel = ends[0];
   watched_by = watcher;

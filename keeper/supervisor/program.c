@@ -36,12 +36,7 @@ void program_use(struct program *program) {
 int program_open(struct program *program, const char *path) {
   int fd = open(path, O_PATH | O_CLOEXEC);
   if (fd < 0) return -1;
-  if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return -1;
-  }
+  if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) return descriptors_drop(fd);
   *program = (struct program){.fd = fd, .path = memory_copy_text(path, strlen(path))};
   return 0;
 }
@@ -56,23 +51,23 @@ int program_use_own(void) {
 
 /* The arguments as a list of texts. */
 static struct list arguments(struct buffer *bytes) {
-  uint32_t count = 2;
   buffer_text(bytes, SUPERVISOR_NAME);
   buffer_text(bytes, facts->program);
-  for (char **arg = facts->args; *arg; arg++, count++) buffer_text(bytes, *arg);
-  return (struct list){.data = bytes->data, .length = bytes->length, .count = count};
+  struct list list = buffer_pack(bytes, facts->args);
+  list.count += 2;
+  return list;
 }
 
 pid_t program_start(const struct program *program, int channel_end, const struct list *variables, struct report *report,
                     const char **step) {
   *step = "input";
-  int input = descriptors_open_null();
+  SCOPED_FD input = descriptors_open_null();
   if (input < 0) return -1;
   struct placement placements[] = {
       {input, STDIN_FILENO}, {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {channel_end, CHANNEL_FD}};
   struct list none = {0};
-  struct buffer args = {0};
-  struct buffer environment = {0};
+  SCOPED_BUFFER args = {0};
+  SCOPED_BUFFER environment = {0};
   environment_build(&environment, variables ? variables : &none, &none);
   struct launch launch = {
       .file = program->path,
@@ -88,13 +83,7 @@ pid_t program_start(const struct program *program, int channel_end, const struct
       .own_group = true,
       .nice = -facts->raised_by, /* same priority as the keeper */
   };
-  pid_t pid = launch_start(&launch, report, step);
-  int error = errno;
-  (void)close(input);
-  buffer_free(&args);
-  buffer_free(&environment);
-  errno = error;
-  return pid;
+  return launch_start(&launch, report, step);
 }
 
 /* Earlier versions also saved a script. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/clock.h"
+#include "app/descriptors.h"
 #include "app/facts.h"
 #include "app/memory.h"
 #include "loop/poller.h"
@@ -113,11 +114,10 @@ static void start(void) {
   const char *step = "channel";
   struct report new_report = {.fd = -1};
   pid_t child = end < 0 ? -1 : program_start(program_used(), end, NULL, &new_report, &step);
-  int error = errno;
-  if (end >= 0) (void)close(end);
+  (void)descriptors_drop(end);
   if (child < 0) {
     char what[128];
-    (void)snprintf(what, sizeof what, "%s: %s", step, strerror(error));
+    (void)snprintf(what, sizeof what, "%s: %s", step, strerror(errno));
     channel_close();
     start_failed(what);
     return;

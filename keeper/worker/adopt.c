@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/descriptors.h"
+#include "app/memory.h"
 #include "loop/poller.h"
 #include "process/processes.h"
 #include "protocol/events.h"
@@ -41,21 +43,17 @@ static void take_output(struct worker *worker, const struct command_adopt *adopt
   if (adoption->output == UNCHANGED) return;
   int fd = open_output(adoption);
   if (fd >= 0 && worker_route_output(worker, fd, adoption->prefix, adoption->json) == 0) return;
-  int error = errno;
-  if (fd >= 0) (void)close(fd);
-  events_failed(COMMAND_adopt, worker->id, "output", error);
+  (void)descriptors_drop(fd);
+  events_failed(COMMAND_adopt, worker->id, "output", errno);
 }
 
 static int bind_notify(struct worker *worker, const struct command_adopt *adoption) {
   bool has_user = adoption->identity.count >= 2;
   uint32_t uid = has_user ? (uint32_t)list_number(&adoption->identity, 0) : UNCHANGED;
   uint32_t gid = has_user ? (uint32_t)list_number(&adoption->identity, 1) : UNCHANGED;
-  char *path = span_text(adoption->notify_path);
+  SCOPED_TEXT path = span_text(adoption->notify_path);
   int none = -1;
   int result = notify_open(&worker->notify, false, path, uid, gid, &none);
-  int error = errno;
-  free(path);
-  errno = error;
   return result == 0 ? notify_watch(worker) : -1;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "app/descriptors.h"
 #include "loop/poller.h"
 #include "output/output.h"
 #include "process/processes.h"
@@ -19,11 +20,7 @@ static int hold(struct worker *worker, uint32_t pid, uint64_t start_time, const 
   int fd = processes_open(pid, start_time);
   if (fd < 0) return -1;
   *step = "watch";
-  if (poller_add(fd, &worker->process_watcher, EPOLLIN) == 0) return fd;
-  int error = errno;
-  (void)close(fd);
-  errno = error;
-  return -1;
+  return poller_add(fd, &worker->process_watcher, EPOLLIN) == 0 ? fd : descriptors_drop(fd);
 }
 
 static void move(struct worker *worker, uint32_t pid, uint64_t start_time, int process) {

@@ -50,11 +50,8 @@ static int open_pair(struct notify *notify, int *workers_end) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0) return -1;
   if (set_up(ends[0]) < 0 || limit_waiting(ends[1]) < 0) {
-    int error = errno;
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-    errno = error;
-    return -1;
+    (void)descriptors_drop(ends[0]);
+    return descriptors_drop(ends[1]);
   }
   notify->pair = ends[0];
   *workers_end = ends[1];
@@ -145,12 +142,7 @@ struct destination notify_destination(const struct notify *notify) {
 static int open_bound(struct notify *notify, const char *path, uint32_t uid, uint32_t gid) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  if (set_up(fd) < 0 || bind_named(fd, path, uid, gid) < 0) {
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return -1;
-  }
+  if (set_up(fd) < 0 || bind_named(fd, path, uid, gid) < 0) return descriptors_drop(fd);
   notify->bound = fd;
   notify->path = memory_copy_text(path, strlen(path));
   return 0;

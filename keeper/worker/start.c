@@ -10,6 +10,7 @@
 #include "app/descriptors.h"
 #include "app/environment.h"
 #include "app/facts.h"
+#include "app/memory.h"
 #include "process/cgroup.h"
 #include "process/defaults.h"
 #include "protocol/protocol.h"
@@ -44,19 +45,9 @@ static int open_output(const struct command_spawn *spawn, int *reading, int *wri
   (void)snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
   int both = open(path, O_RDWR | O_CLOEXEC);
   /* The worker must own the pipe to open /dev/stdout. */
-  if (both >= 0 && has_user && fchown(ends[1], uid, gid) < 0) {
-    int error = errno;
-    (void)close(both);
-    both = -1;
-    errno = error;
-  }
-  int error = errno;
-  (void)close(ends[1]);
-  if (both < 0) {
-    (void)close(ends[0]);
-    errno = error;
-    return -1;
-  }
+  if (both >= 0 && has_user && fchown(ends[1], uid, gid) < 0) both = descriptors_drop(both);
+  (void)descriptors_drop(ends[1]);
+  if (both < 0) return descriptors_drop(ends[0]);
   *reading = ends[0];
   *writing = both;
   return 0;
@@ -95,12 +86,12 @@ static pid_t launch_with(const struct command_spawn *spawn, const struct parts *
   *step = "descriptor";
   uint32_t count = place_all(spawn, parts, placements);
   if (count == 0) return -1;
-  struct buffer environment = {0};
-  struct buffer limits = {0};
+  SCOPED_BUFFER environment = {0};
+  SCOPED_BUFFER limits = {0};
   environment_build(&environment, &spawn->env, &spawn->unset);
-  char *file = span_text(spawn->file);
-  char *cwd = span_text(spawn->cwd);
-  char *connect_path = span_text(spawn->connect_path);
+  SCOPED_TEXT file = span_text(spawn->file);
+  SCOPED_TEXT cwd = span_text(spawn->cwd);
+  SCOPED_TEXT connect_path = span_text(spawn->connect_path);
   struct launch launch = {
       .file = file,
       .program = -1,
@@ -125,14 +116,7 @@ static pid_t launch_with(const struct command_spawn *spawn, const struct parts *
   bool is_helper = (spawn->flags & SPAWN_HELPER) != 0;
   if (!is_helper) launch.cgroup = cgroup_make((struct cgroup){.keeper = facts->pid, .worker = spawn->worker});
   pid_t pid = launch_start(&launch, report, step);
-  int error = errno;
-  if (launch.cgroup > 0) (void)close(launch.cgroup);
-  buffer_free(&environment);
-  buffer_free(&limits);
-  free(file);
-  free(cwd);
-  free(connect_path);
-  errno = error;
+  if (launch.cgroup > 0) (void)descriptors_drop(launch.cgroup);
   return pid;
 }
 
@@ -140,12 +124,8 @@ static int open_notify(const struct command_spawn *spawn, struct notify *notify,
   bool has_user = spawn->identity.count >= 2;
   uint32_t uid = has_user ? (uint32_t)list_number(&spawn->identity, 0) : UNCHANGED;
   uint32_t gid = has_user ? (uint32_t)list_number(&spawn->identity, 1) : UNCHANGED;
-  char *path = span_text(spawn->notify_path);
-  int result = notify_open(notify, spawn->notify_fd > 0, path, uid, gid, workers_end);
-  int error = errno;
-  free(path);
-  errno = error;
-  return result;
+  SCOPED_TEXT path = span_text(spawn->notify_path);
+  return notify_open(notify, spawn->notify_fd > 0, path, uid, gid, workers_end);
 }
 
 pid_t worker_start(const struct command_spawn *spawn, struct worker *worker, int *output, const char **step) {

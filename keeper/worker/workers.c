@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/facts.h"
+#include "app/memory.h"
 #include "loop/poller.h"
 #include "output/output.h"
 #include "process/launch.h"
@@ -35,13 +36,9 @@ void worker_tell_spawned(const struct worker *worker) {
 }
 
 int worker_route_output(struct worker *worker, int pipe_fd, struct span prefix_span, struct span json_span) {
-  char *prefix = span_text(prefix_span);
-  char *json = span_text(json_span);
+  SCOPED_TEXT prefix = span_text(prefix_span);
+  SCOPED_TEXT json = span_text(json_span);
   int result = output_add(worker->id, worker->pid, pipe_fd, prefix, json, (worker->flags & SPAWN_HELPER) == 0);
-  int error = errno;
-  free(prefix);
-  free(json);
-  errno = error;
   worker->routed = result == 0;
   return result;
 }
