@@ -54,7 +54,11 @@ void index_set(struct span key, uint64_t offset, uint32_t length) {
 }
 
 void index_move(uint32_t number, uint64_t offset) {
-  entries[number].offset = offset;
+  entries[number].moved = offset;
+}
+
+void index_use_moved(void) {
+  for (uint32_t i = 0; i < entry_count; i++) entries[i].offset = entries[i].moved;
 }
 
 void index_save(struct buffer *out) {

@@ -51,78 +51,61 @@ static uint32_t change_count;
 static uint32_t command_count;
 static size_t change_count_at;
 
-static int copy_entry(struct log *log, struct buffer *buffer, const struct entry *entry, uint64_t *offset) {
+static int copy_entry(struct log *log, struct buffer *buffer, uint32_t index) {
+  const struct entry *entry = index_entry(index);
   log_begin_record(buffer, RECORD_ENTRY);
   buffer_bytes(buffer, span_of(entry->key, entry->key_length));
   buffer_u32(buffer, entry->length);
-  *offset = log->size + buffer->length;
+  index_move(index, log->size + buffer->length);
   buffer_reserve(buffer, entry->length);
   if (log_read(&journal, buffer->data + buffer->length, entry->length, entry->offset) < 0) return -1;
   buffer->length += entry->length;
   return log_append(log, buffer);
 }
 
-/* Writes all live data into an empty file; `offsets` gets the offset of each value. */
-static int write_all(struct log *fresh, uint64_t *offsets) {
-  struct buffer buffer = {0};
+/* Writes all live data into an empty file, and notes the new offset of each value. */
+static int write_all(struct log *fresh) {
+  SCOPED_BUFFER buffer = {0};
   int result = log_write_header(fresh, boot);
   log_begin_record(&buffer, RECORD_NUMBERS);
   buffer_u64(&buffer, number);
   buffer_u64(&buffer, numbered_consumed);
   if (result == 0) result = log_append(fresh, &buffer);
-  for (uint32_t i = 0; i < index_count() && result == 0; i++) result = copy_entry(fresh, &buffer, index_entry(i), &offsets[i]);
-  buffer_free(&buffer);
+  for (uint32_t i = 0; i < index_count() && result == 0; i++) result = copy_entry(fresh, &buffer, i);
   return result;
 }
 
-/* Switches to a file that holds all live data. The caller must close the returned previous descriptor. */
-static int go_on_in(const struct log *fresh, const uint64_t *offsets) {
+/* Switches to a file that write_all has written. The caller must close the returned previous descriptor. */
+static int go_on_in(const struct log *fresh) {
   int before = journal.fd;
-  for (uint32_t i = 0; i < index_count(); i++) index_move(i, offsets[i]);
+  index_use_moved();
   journal = *fresh;
   return before;
-}
-
-static uint64_t *take_offsets(void) {
-  return memory_take(((size_t)index_count() + 1) * sizeof(uint64_t));
 }
 
 static void close_file(int fd) {
   if (fd >= 0) (void)close(fd);
 }
 
-int journal_copy(void) {
-  int fd = memfd_create("crank-journal-copy", MFD_CLOEXEC);
-  if (fd < 0) return -1;
-  struct log copy = {.fd = fd, .size = 0};
-  uint64_t *offsets = take_offsets();
-  int result = write_all(&copy, offsets);
-  int error = errno;
-  free(offsets);
-  if (result == 0) return fd;
-  (void)close(fd);
-  errno = error;
-  return -1;
+/* Copies all live data into a memory file. -1 with errno. */
+static int copy_to_memory(const char *name, struct log *copy) {
+  *copy = (struct log){.fd = memfd_create(name, MFD_CLOEXEC)};
+  if (copy->fd < 0) return -1;
+  return write_all(copy) == 0 ? 0 : descriptors_drop(copy->fd);
 }
 
-/* Copies all live data into a memory file and switches to it. `before`: the previous descriptor, maybe -1. Returns 0, or -1
- * with errno. */
+int journal_copy(void) {
+  struct log copy;
+  return copy_to_memory("crank-journal-copy", &copy) == 0 ? copy.fd : -1;
+}
+
+/* Goes on in a copy in memory. `before`: the previous descriptor, maybe -1. Returns 0, or -1 with errno. */
 static int rewrite_in_memory(int *before) {
-  int fd = memfd_create("crank-journal", MFD_CLOEXEC);
-  if (fd < 0) return -1;
-  struct log fresh = {.fd = fd, .size = 0};
-  uint64_t *offsets = take_offsets();
-  int result = write_all(&fresh, offsets);
-  int error = errno;
-  if (result == 0) {
-    *before = go_on_in(&fresh, offsets);
-    in_memory = true;
-  } else {
-    (void)close(fd);
-  }
-  free(offsets);
-  errno = error;
-  return result;
+  struct log fresh;
+  if (copy_to_memory("crank-journal", &fresh) < 0) return -1;
+  *before = go_on_in(&fresh);
+  in_memory = true;
+  return 0;
 }
 
 /* Writes a new file, which gets its name only when it is complete, and switches to it. If that fails, nothing has changed. */
@@ -131,25 +114,19 @@ static int rewrite_on_disk(const char **step) {
   if (files_begin_replacement(&replacement, journal_path, step) < 0) return -1;
   *step = "write";
   struct log fresh = {.fd = replacement.fd, .size = 0};
-  uint64_t *offsets = take_offsets();
-  int result = write_all(&fresh, offsets);
-  if (result == 0) result = files_finish_replacement(&replacement);
-  int error = errno;
-  if (result == 0) {
-    log_reserve(&fresh, RESERVE_BYTES);
-    close_file(go_on_in(&fresh, offsets));
-    close_file(stale_fd);
-    stale_fd = -1;
-    in_memory = false;
-    is_left_valid = false;
-    timer_set(&next_try, 0);
-  } else {
-    (void)close(replacement.fd);
+  if (write_all(&fresh) < 0 || files_finish_replacement(&replacement) < 0) {
+    (void)descriptors_drop(replacement.fd);
     files_drop_replacement(&replacement);
+    return -1;
   }
-  free(offsets);
-  errno = error;
-  return result;
+  log_reserve(&fresh, RESERVE_BYTES);
+  close_file(go_on_in(&fresh));
+  close_file(stale_fd);
+  stale_fd = -1;
+  in_memory = false;
+  is_left_valid = false;
+  timer_set(&next_try, 0);
+  return 0;
 }
 
 /* The file on the disk is out of date, so a later crank must not use it. Either step is enough, and on a failing disk perhaps
@@ -226,10 +203,8 @@ int journal_move(const char *path, const char **step) {
     free(before);
     return 0;
   }
-  int error = errno;
-  free(journal_path);
+  SCOPED_TEXT refused = journal_path;
   journal_path = before;
-  errno = error;
   return -1;
 }
 
