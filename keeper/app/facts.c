@@ -15,6 +15,7 @@
 #include "app/memory.h"
 #include "app/priority.h"
 #include "protocol/protocol.h"
+#include "protocol/saved.h"
 
 enum { LOW_OOM_SCORE = -900 };
 
@@ -171,23 +172,23 @@ void facts_set_files(struct rlimit files) {
   known.files = files;
 }
 
+/* clang-format off */
+#define SAVED(FIELD) \
+  FIELD(u64, started_at) FIELD(u32, executions) FIELD(u64, files.rlim_cur) FIELD(u64, files.rlim_max) FIELD(i32, oom_score) \
+  FIELD(i32, raised_by)
+/* clang-format on */
+
 void facts_save(struct buffer *out) {
-  buffer_u64(out, known.started_at);
-  buffer_u32(out, known.executions + 1);
-  buffer_u64(out, known.files.rlim_cur);
-  buffer_u64(out, known.files.rlim_max);
-  buffer_u32(out, (uint32_t)known.oom_score);
-  buffer_u32(out, (uint32_t)known.raised_by);
+  struct facts next = known;
+  const struct facts *it = &next;
+  next.executions++;
+  SAVED(SAVE)
   buffer_text(out, known.cwd);
 }
 
 bool facts_load(struct reader *in) {
-  known.started_at = read_u64(in);
-  known.executions = read_u32(in);
-  known.files.rlim_cur = read_u64(in);
-  known.files.rlim_max = read_u64(in);
-  known.oom_score = read_i32(in);
-  known.raised_by = read_i32(in);
+  struct facts *it = &known;
+  SAVED(LOAD)
   struct span cwd = read_bytes(in);
   if (in->failed) return false;
   facts_set_cwd(cwd);

@@ -13,6 +13,7 @@
 #include "protocol/events.h"
 #include "protocol/frames.h"
 #include "protocol/protocol.h"
+#include "protocol/saved.h"
 
 enum {
   READ_BYTES = 64 * 1024, /* limit for one turn, so that no connection starves the others */
@@ -238,45 +239,35 @@ void connection_free(struct connection *connection) {
   free(connection);
 }
 
-void connection_save(const struct connection *connection, struct buffer *out) {
-  buffer_u64(out, connection->id);
-  buffer_u64(out, connection->listener);
-  save_descriptor(out, connection->fd);
-  buffer_bytes(out, span_of(&connection->peer, sizeof connection->peer));
-  buffer_u8(out, connection->is_unix ? 1 : 0);
-  buffer_u8(out, connection->spoke ? 1 : 0);
-  buffer_u8(out, connection->input_ended ? 1 : 0);
-  buffer_u8(out, connection->closing ? 1 : 0);
-  buffer_u8(out, connection->paused ? 1 : 0);
-  buffer_u8(out, connection->following ? 1 : 0);
-  buffer_bytes(out, span_of(connection->in.data, connection->in.length));
-  buffer_bytes(out, span_of(connection->out.data + connection->sent, connection_unsent(connection)));
-  buffer_u32(out, connection->queued);
-  buffer_u64(out, connection->queued_bytes);
-  buffer_u64(out, connection->due);
+/* clang-format off */
+#define SAVED_BEFORE(FIELD) FIELD(u64, id) FIELD(u64, listener) FIELD(descriptor, fd)
+#define SAVED_FLAGS(FIELD) \
+  FIELD(flag, is_unix) FIELD(flag, spoke) FIELD(flag, input_ended) FIELD(flag, closing) FIELD(flag, paused) FIELD(flag, following)
+#define SAVED_AFTER(FIELD) FIELD(u32, queued) FIELD(u64, queued_bytes) FIELD(u64, due)
+/* clang-format on */
+
+void connection_save(const struct connection *it, struct buffer *out) {
+  SAVED_BEFORE(SAVE)
+  buffer_bytes(out, span_of(&it->peer, sizeof it->peer));
+  SAVED_FLAGS(SAVE)
+  buffer_bytes(out, span_of(it->in.data, it->in.length));
+  buffer_bytes(out, span_of(it->out.data + it->sent, connection_unsent(it)));
+  SAVED_AFTER(SAVE)
 }
 
-static bool load_fields(struct reader *in, struct connection *connection) {
-  connection->id = read_u64(in);
-  connection->listener = read_u64(in);
-  connection->fd = load_descriptor(in);
+static bool load_fields(struct reader *in, struct connection *it) {
+  SAVED_BEFORE(LOAD)
   struct span peer = read_bytes(in);
-  if (peer.length == sizeof connection->peer) memcpy(&connection->peer, peer.data, peer.length);
-  connection->is_unix = read_u8(in) == 1;
-  connection->spoke = read_u8(in) == 1;
-  connection->input_ended = read_u8(in) == 1;
-  connection->closing = read_u8(in) == 1;
-  connection->paused = read_u8(in) == 1;
-  connection->following = connection->output_waits = read_u8(in) == 1;
+  if (peer.length == sizeof it->peer) memcpy(&it->peer, peer.data, peer.length);
+  SAVED_FLAGS(LOAD)
+  it->output_waits = it->following;
   struct span input = read_bytes(in);
   struct span output = read_bytes(in);
-  connection->queued = read_u32(in);
-  connection->queued_bytes = read_u64(in);
-  connection->due = read_u64(in);
+  SAVED_AFTER(LOAD)
   if (in->failed) return false;
-  buffer_add(&connection->in, input.data, input.length);
+  buffer_add(&it->in, input.data, input.length);
   bytes_held += input.length;
-  connection_add_output(connection, output.data, output.length);
+  connection_add_output(it, output.data, output.length);
   return true;
 }
 

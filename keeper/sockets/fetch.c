@@ -16,6 +16,8 @@
 #include "app/memory.h"
 #include "loop/poller.h"
 #include "loop/timer.h"
+#include "process/child.h"
+#include "process/processes.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"
 #include "protocol/protocol.h"
@@ -252,8 +254,7 @@ bool fetch_child_gone(const siginfo_t *info) {
     go_on_hearing(id); /* first, messages from before its end */
     struct fetch *fetch = find(id);
     if (fetch && fetch->channel >= 0) finish(fetch, fetch->kind == DATAGRAMS ? 0 : ECANCELED);
-    siginfo_t reaped;
-    while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+    child_reap(info->si_pid);
     fetch = find(id);
     if (fetch) discard(fetch);
     start_waiting();

@@ -15,6 +15,7 @@
 #include "protocol/events.h"
 #include "protocol/frames.h"
 #include "protocol/protocol.h"
+#include "protocol/saved.h"
 #include "sockets/accept_queue.h"
 
 enum { MOST_HANDLES = 4096 };
@@ -247,38 +248,31 @@ static uint8_t saved_use(const struct handle *handle) {
   return handle->polled ? SAVED_POLLED : SAVED_PLAIN;
 }
 
+/* clang-format off */
+#define SAVED(FIELD) \
+  FIELD(u64, id) FIELD(descriptor, fd) FIELD(u32, domain) FIELD(u32, type) FIELD(u32, backlog) FIELD(flag, listening)
+/* clang-format on */
+
 void handles_save(struct buffer *out) {
   buffer_u32(out, count);
   for (uint32_t i = 0; i < count; i++) {
-    const struct handle *handle = handles[i];
-    buffer_u64(out, handle->id);
-    save_descriptor(out, handle->fd);
-    buffer_u32(out, handle->domain);
-    buffer_u32(out, handle->type);
-    buffer_u32(out, handle->backlog);
-    buffer_u8(out, handle->listening ? 1 : 0);
-    buffer_u8(out, saved_use(handle));
+    const struct handle *it = handles[i];
+    SAVED(SAVE)
+    buffer_u8(out, saved_use(it));
   }
 }
 
 bool handles_load(struct reader *in) {
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
-    struct handle handle = {.id = read_u64(in)};
-    handle.fd = load_descriptor(in);
-    handle.domain = read_u32(in);
-    handle.type = read_u32(in);
-    handle.backlog = read_u32(in);
-    handle.listening = read_u8(in) == 1;
+    struct handle *it = append();
+    SAVED(LOAD)
     uint8_t use = read_u8(in);
-    handle.has_heads = use == SAVED_ACCEPTING_HEADS;
-    handle.accepting = use == SAVED_ACCEPTING || handle.has_heads;
-    handle.polled = use == SAVED_POLLED;
-    note_address(&handle);
-    if (in->failed) return false;
-    struct handle *kept = append();
-    *kept = handle;
-    if (watch_handle(kept) < 0) return false;
+    it->has_heads = use == SAVED_ACCEPTING_HEADS;
+    it->accepting = use == SAVED_ACCEPTING || it->has_heads;
+    it->polled = use == SAVED_POLLED;
+    note_address(it);
+    if (in->failed || watch_handle(it) < 0) return false;
   }
   return !in->failed;
 }

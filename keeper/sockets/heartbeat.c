@@ -7,6 +7,7 @@
 #include "protocol/events.h"
 #include "protocol/frames.h"
 #include "protocol/protocol.h"
+#include "protocol/saved.h"
 #include "sockets/handles.h"
 #include "sockets/sockets.h"
 
@@ -85,22 +86,22 @@ static void beat_due(void) {
   arm();
 }
 
+#define SAVED(FIELD) FIELD(u64, handle) FIELD(u64, next) FIELD(u32, period)
+
 void heartbeat_save(struct buffer *out) {
   for (int i = 0; i < MOST_BEATS; i++) {
-    buffer_u64(out, beats[i].handle);
-    buffer_u64(out, beats[i].next);
-    buffer_u32(out, beats[i].period);
-    buffer_bytes(out, span_of(beats[i].bytes.data, beats[i].bytes.length));
+    const struct beat *it = &beats[i];
+    SAVED(SAVE)
+    buffer_bytes(out, span_of(it->bytes.data, it->bytes.length));
   }
 }
 
 bool heartbeat_load(struct reader *in) {
   for (int i = 0; i < MOST_BEATS; i++) {
-    beats[i].handle = read_u64(in);
-    beats[i].next = read_u64(in);
-    beats[i].period = read_u32(in);
+    struct beat *it = &beats[i];
+    SAVED(LOAD)
     struct span bytes = read_bytes(in);
-    buffer_add(&beats[i].bytes, bytes.data, bytes.length);
+    buffer_add(&it->bytes, bytes.data, bytes.length);
   }
   arm();
   return !in->failed;

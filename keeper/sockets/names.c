@@ -22,6 +22,7 @@
 #include "protocol/events.h"
 #include "protocol/frames.h"
 #include "protocol/protocol.h"
+#include "protocol/saved.h"
 #include "sockets/handles.h"
 
 /* MOST_AT_ONCE: how often a name is restored at once within CALM_MS. After that, and if it cannot be restored, there are
@@ -457,16 +458,15 @@ void names_bind_again(struct reader *fields) {
   name->since = clock_now();
 }
 
+#define SAVED(FIELD) FIELD(text, spare) FIELD(descriptor, look) FIELD(flag, watched) FIELD(u8, state)
+
 void names_save(struct buffer *out) {
   buffer_u32(out, count);
   for (uint32_t i = 0; i < count; i++) {
-    const struct name *name = names[i];
-    buffer_u64(out, name->handle);
-    buffer_text(out, name->path);
-    buffer_text(out, name->spare ? name->spare : "");
-    save_descriptor(out, name->look);
-    buffer_u8(out, name->watched ? 1 : 0);
-    buffer_u8(out, name->state);
+    const struct name *it = names[i];
+    buffer_u64(out, it->handle);
+    buffer_text(out, it->path);
+    SAVED(SAVE)
   }
 }
 
@@ -475,16 +475,10 @@ bool names_load(struct reader *in) {
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
     uint64_t handle = read_u64(in);
-    char *path = span_text(read_bytes(in));
-    char *spare = span_text(read_bytes(in));
-    struct name *name = append(handle, path);
-    free(path);
-    name->spare = spare[0] != '\0' ? memory_copy_text(spare, strlen(spare)) : NULL;
-    free(spare);
-    name->look = load_descriptor(in);
-    name->watched = read_u8(in) == 1;
-    name->state = read_u8(in);
-    if (name->watched) name->check_at = 1;
+    SCOPED_TEXT path = span_text(read_bytes(in));
+    struct name *it = append(handle, path);
+    SAVED(LOAD)
+    if (it->watched) it->check_at = 1;
   }
   set_deadline();
   return !in->failed;

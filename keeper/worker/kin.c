@@ -10,6 +10,7 @@
 #include "process/cgroup.h"
 #include "process/peek.h"
 #include "protocol/protocol.h"
+#include "protocol/saved.h"
 
 enum { ENVIRONMENT_BYTES = 256 * 1024, MOST_ROUNDS = 8 };
 
@@ -286,60 +287,42 @@ struct tree kin_left(void) {
   return tree;
 }
 
+/* clang-format off */
+#define SAVED(FIELD) \
+  FIELD(u32, kin.session) FIELD(u32, kin.keeper) FIELD(u64, kin.generation) FIELD(u32, kin.user) FIELD(u64, kin.began) \
+  FIELD(u64, kin.pipe) FIELD(u64, kin.pair) FIELD(u64, notify.names_main) FIELD(flag, is_undecided) FIELD(flag, is_killed) \
+  FIELD(u32, signal)
+/* clang-format on */
+
 void kin_save(struct buffer *out) {
   buffer_u64(out, first_start);
-  buffer_u8(out, shares_session ? 1 : 0);
+  save_flag(out, shares_session);
   buffer_u32(out, worker_count());
   for (uint32_t i = 0; i < worker_count(); i++) {
-    const struct worker *worker = worker_at(i);
-    buffer_u64(out, worker->id);
-    buffer_u32(out, worker->kin.session);
-    buffer_u32(out, worker->kin.keeper);
-    buffer_u64(out, worker->kin.generation);
-    buffer_u32(out, worker->kin.user);
-    buffer_u64(out, worker->kin.began);
-    buffer_u64(out, worker->kin.pipe);
-    buffer_u64(out, worker->kin.pair);
-    buffer_u64(out, worker->notify.names_main);
-    buffer_u8(out, worker->is_undecided ? 1 : 0);
-    buffer_u8(out, worker->is_killed ? 1 : 0);
-    buffer_u32(out, worker->signal);
-    buffer_u32(out, worker->spared.count);
-    for (uint32_t at = 0; at < worker->spared.count; at++) {
-      buffer_u32(out, worker->spared.list[at].pid);
-      buffer_u64(out, worker->spared.list[at].start_time);
+    const struct worker *it = worker_at(i);
+    buffer_u64(out, it->id);
+    SAVED(SAVE)
+    buffer_u32(out, it->spared.count);
+    for (uint32_t at = 0; at < it->spared.count; at++) {
+      buffer_u32(out, it->spared.list[at].pid);
+      buffer_u64(out, it->spared.list[at].start_time);
     }
   }
 }
 
 bool kin_load(struct reader *in) {
   first_start = read_u64(in);
-  shares_session = read_u8(in) == 1;
+  shares_session = load_flag(in);
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
-    struct worker *worker = worker_find(read_u64(in));
-    struct kin kin = {.session = read_u32(in)};
-    kin.keeper = read_u32(in);
-    kin.generation = read_u64(in);
-    kin.user = read_u32(in);
-    kin.began = read_u64(in);
-    kin.pipe = read_u64(in);
-    kin.pair = read_u64(in);
-    uint64_t names_main = read_u64(in);
-    bool is_undecided = read_u8(in) == 1;
-    bool is_killed = read_u8(in) == 1;
-    uint32_t signal = read_u32(in);
+    struct worker *it = worker_find(read_u64(in));
+    if (!it) return false;
+    SAVED(LOAD)
     uint32_t spared = read_u32(in);
-    if (!worker) return false;
-    worker->signal = signal;
     for (uint32_t at = 0; at < spared && !in->failed; at++) {
       uint32_t pid = read_u32(in);
-      if (processes_start_time(pid) == read_u64(in)) (void)tree_add(&worker->spared, pid);
+      if (processes_start_time(pid) == read_u64(in)) (void)tree_add(&it->spared, pid);
     }
-    worker->kin = kin;
-    worker->notify.names_main = names_main;
-    worker->is_undecided = is_undecided;
-    worker->is_killed = is_killed;
   }
   return !in->failed;
 }

@@ -18,6 +18,7 @@
 #include "protocol/events.h"
 #include "protocol/frames.h"
 #include "protocol/protocol.h"
+#include "protocol/saved.h"
 #include "worker/watchdog.h"
 
 enum {
@@ -339,17 +340,13 @@ void notify_close(struct notify *notify) {
   notify->fetching = notify->waiting = 0;
 }
 
-void notify_save(const struct notify *notify, struct buffer *out) {
-  save_descriptor(out, notify->pair);
-  save_descriptor(out, notify->bound);
-  buffer_text(out, notify->path ? notify->path : "");
-  buffer_u32(out, notify->queued);
+#define SAVED(FIELD) FIELD(descriptor, pair) FIELD(descriptor, bound) FIELD(text, path) FIELD(u32, queued)
+
+void notify_save(const struct notify *it, struct buffer *out) {
+  SAVED(SAVE)
 }
 
-void notify_load(struct notify *notify, struct reader *in) {
-  *notify = (struct notify){.pair = load_descriptor(in)};
-  notify->bound = load_descriptor(in);
-  struct span path = read_bytes(in);
-  notify->path = path.length > 0 ? span_text(path) : NULL;
-  notify->queued = read_u32(in);
+void notify_load(struct notify *it, struct reader *in) {
+  *it = (struct notify){0};
+  SAVED(LOAD)
 }

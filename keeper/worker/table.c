@@ -16,6 +16,7 @@
 #include "output/output.h"
 #include "process/processes.h"
 #include "protocol/frames.h"
+#include "protocol/saved.h"
 #include "worker/kin.h"
 #include "worker/watchdog.h"
 #include "worker/workers.h"
@@ -121,25 +122,21 @@ void workers_leave(void) {
   for (uint32_t i = 0; i < count; i++) notify_close(&workers[i]->notify);
 }
 
+/* clang-format off */
+#define SAVED(FIELD) \
+  FIELD(u32, pid) FIELD(u32, flags) FIELD(u64, start_time) FIELD(u32, state) FIELD(u64, start) FIELD(descriptor, report.fd) \
+  FIELD(flag, report.executes) FIELD(descriptor, process) FIELD(flag, routed) FIELD(u8, ending) FIELD(u32, status) \
+  FIELD(u64, ended_at)
+/* clang-format on */
+
 void workers_save(struct buffer *out) {
   buffer_u64(out, starts);
   buffer_u32(out, count);
   for (uint32_t i = 0; i < count; i++) {
-    const struct worker *worker = workers[i];
-    buffer_u64(out, worker->id);
-    buffer_u32(out, worker->pid);
-    buffer_u32(out, worker->flags);
-    buffer_u64(out, worker->start_time);
-    buffer_u32(out, worker->state);
-    buffer_u64(out, worker->start);
-    save_descriptor(out, worker->report.fd);
-    buffer_u8(out, worker->report.executes ? 1 : 0);
-    save_descriptor(out, worker->process);
-    buffer_u8(out, worker->routed ? 1 : 0);
-    buffer_u8(out, worker->ending);
-    buffer_u32(out, worker->status);
-    buffer_u64(out, worker->ended_at);
-    notify_save(&worker->notify, out);
+    const struct worker *it = workers[i];
+    buffer_u64(out, it->id);
+    SAVED(SAVE)
+    notify_save(&it->notify, out);
   }
 }
 
@@ -168,22 +165,11 @@ bool workers_load(struct reader *in) {
   starts = read_u64(in);
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
-    struct worker *worker = worker_add(read_u64(in));
-    worker->pid = read_u32(in);
-    worker->flags = read_u32(in);
-    worker->start_time = read_u64(in);
-    worker->state = (enum worker_state)read_u32(in);
-    worker->start = read_u64(in);
-    worker->report.fd = load_descriptor(in);
-    worker->report.executes = read_u8(in) == 1;
-    worker->process = load_descriptor(in);
-    worker->routed = read_u8(in) == 1;
-    worker->ending = read_u8(in);
-    worker->status = read_u32(in);
-    worker->ended_at = read_u64(in);
-    notify_load(&worker->notify, in);
-    know_kin(worker);
-    if (in->failed || !resume(worker)) return false;
+    struct worker *it = worker_add(read_u64(in));
+    SAVED(LOAD)
+    notify_load(&it->notify, in);
+    know_kin(it);
+    if (in->failed || !resume(it)) return false;
   }
   return !in->failed;
 }
