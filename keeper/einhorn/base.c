@@ -66,23 +66,18 @@ static bool send_all(int channel, const struct buffer *bytes) {
 
 bool base_say(int channel) {
   char directory[PATH_MAX];
-  struct buffer frame = {0};
+  SCOPED_BUFFER frame = {0};
   mode_t mask = umask(0);
   (void)umask(mask);
   errno = 0;
   int nice_value = getpriority(PRIO_PROCESS, 0);
-  uint32_t count = 0;
-  while (environ[count]) count++;
-  buffer_u32(&frame, 0);
-  buffer_u8(&frame, COMMAND_base);
-  buffer_u32(&frame, count);
-  for (uint32_t i = 0; i < count; i++) buffer_text(&frame, environ[i]);
+  SCOPED_BUFFER texts = {0};
+  size_t begin = frame_begin(&frame, COMMAND_base);
+  buffer_list(&frame, buffer_pack(&texts, environ));
   buffer_text(&frame, getcwd(directory, sizeof directory) ? directory : "/");
   buffer_u32(&frame, (uint32_t)mask);
   buffer_u32(&frame, (uint32_t)nice_value);
   add_limits(&frame);
-  buffer_set_u32(&frame, 0, (uint32_t)(frame.length - 4));
-  bool said = send_all(channel, &frame);
-  buffer_free(&frame);
-  return said;
+  frame_end(&frame, begin);
+  return send_all(channel, &frame);
 }

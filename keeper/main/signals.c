@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "loop/poller.h"
+#include "process/child.h"
 #include "process/peek.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"
@@ -80,7 +81,7 @@ static bool reap_all(void) {
                     fetch_child_gone(&info) || workers_child_gone(&info);
     if (is_known) continue;
     /* a worker's orphan or a failed start */
-    while (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED) < 0 && errno == EINTR) continue;
+    child_reap(info.si_pid);
   }
 }
 

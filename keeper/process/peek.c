@@ -16,6 +16,7 @@
 #include "app/clock.h"
 #include "app/descriptors.h"
 #include "app/memory.h"
+#include "process/child.h"
 
 enum {
   PATIENCE_MS = 100,      /* limit for one answer */
@@ -224,8 +225,7 @@ bool peek_has_child(uint32_t pid) {
 bool peek_child_gone(const siginfo_t *info) {
   for (uint32_t i = 0; i < MOST_READERS; i++) {
     if (readers[i] != (uint32_t)info->si_pid) continue;
-    siginfo_t reaped;
-    while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+    child_reap(info->si_pid);
     if (readers[i] == reader) peek_close();
     readers[i] = 0;
     return true;

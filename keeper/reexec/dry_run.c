@@ -10,6 +10,7 @@
 
 #include "app/memory.h"
 #include "output/output.h"
+#include "process/child.h"
 #include "process/launch.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"
@@ -71,13 +72,12 @@ bool dry_run_is(pid_t child) {
 
 bool dry_run_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
-  siginfo_t reaped;
   char step[REPORT_BYTES];
   int error = 0;
-  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  child_reap(pid);
   enum launch_result result = launch_read(&report, step, sizeof step, &error);
   forget();
-  uint8_t ending = info->si_code == CLD_EXITED ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  uint8_t ending = child_ending(info);
   if (result == LAUNCH_FAILED) tell(step, error, 0, 0);
   else tell("", 0, ending, (uint32_t)info->si_status);
   return true;
@@ -85,8 +85,7 @@ bool dry_run_child_gone(const siginfo_t *info) {
 
 void dry_run_end(void) {
   if (pid == 0) return;
-  siginfo_t reaped;
   (void)kill(pid, SIGKILL);
-  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  child_reap(pid);
   forget();
 }

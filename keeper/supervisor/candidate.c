@@ -13,6 +13,7 @@
 #include "app/memory.h"
 #include "loop/poller.h"
 #include "loop/timer.h"
+#include "process/child.h"
 #include "process/launch.h"
 #include "process/processes.h"
 #include "protocol/events.h"
@@ -275,13 +276,11 @@ bool candidate_is(pid_t child) {
 
 bool candidate_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
-  siginfo_t reaped;
   read_report();
   if (pid == 0) return true; /* the start failed; reaped as an unknown child */
-  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  child_reap(pid);
   pid = 0;
-  bool exited = info->si_code == CLD_EXITED;
-  last_ending = exited ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  last_ending = child_ending(info);
   last_status = (uint32_t)info->si_status;
   if (!is_present) {
     bool was_alone = channel >= 0;
@@ -324,6 +323,5 @@ void candidate_fail(uint8_t ending, uint32_t status) {
 void candidate_end(void) {
   pid_t process = pid;
   forget();
-  siginfo_t reaped;
-  while (process > 0 && waitid(P_PID, (id_t)process, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  if (process > 0) child_reap(process);
 }

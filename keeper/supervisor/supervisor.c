@@ -13,6 +13,7 @@
 #include "app/memory.h"
 #include "loop/poller.h"
 #include "loop/timer.h"
+#include "process/child.h"
 #include "process/launch.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"
@@ -289,7 +290,7 @@ static void tell_death(uint8_t ending, uint32_t status) {
 static void died(const siginfo_t *info) {
   char what[64];
   bool exited = info->si_code == CLD_EXITED;
-  uint8_t ending = exited ? 0 : info->si_code == CLD_DUMPED ? 2 : 1;
+  uint8_t ending = child_ending(info);
   if (is_unsettled) {
     is_unsettled = false;
     candidate_fail(ending, (uint32_t)info->si_status);
@@ -318,12 +319,11 @@ bool supervisor_is(pid_t child) {
 
 bool supervisor_child_gone(const siginfo_t *info) {
   if (pid == 0 || info->si_pid != pid) return false;
-  siginfo_t reaped;
   if (state == STARTING || state == ATTACHED || state == LEAVING) take_batches(UINT64_MAX); /* handles earlier messages */
   if (pid == 0) return true; /* its last batch had a re-exec that failed, which has already reaped it */
   enum state before = state;
   (void)kill(-pid, SIGKILL); /* and its children */
-  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  child_reap(pid);
   read_report();
   pid = 0;
   close_report();
@@ -369,8 +369,7 @@ void supervisor_end(void) {
   candidate_end();
   if (pid == 0) return;
   kill_it();
-  siginfo_t reaped;
-  while (waitid(P_PID, (id_t)pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  child_reap(pid);
   pid = 0;
   close_report();
   channel_close();

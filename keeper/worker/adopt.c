@@ -11,6 +11,7 @@
 #include "app/descriptors.h"
 #include "app/memory.h"
 #include "loop/poller.h"
+#include "process/child.h"
 #include "process/processes.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"

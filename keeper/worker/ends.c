@@ -10,6 +10,7 @@
 #include "loop/poller.h"
 #include "loop/timer.h"
 #include "output/output.h"
+#include "process/child.h"
 #include "process/processes.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"
@@ -162,11 +163,6 @@ static struct worker *find_child(pid_t pid) {
   return NULL;
 }
 
-static uint8_t ending_of(const siginfo_t *info) {
-  if (info->si_code == CLD_EXITED) return ENDING_EXIT;
-  return info->si_code == CLD_DUMPED ? ENDING_CORE : ENDING_SIGNAL;
-}
-
 bool workers_child_gone(const siginfo_t *info) {
   struct worker *worker = find_child(info->si_pid);
   if (!worker) return false;
@@ -175,11 +171,10 @@ bool workers_child_gone(const siginfo_t *info) {
      * end. */
     (void)worker_settle_start(worker);
   }
-  siginfo_t reaped;
-  while (waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED) < 0 && errno == EINTR) continue;
+  child_reap(info->si_pid);
   let_go(worker);
   if (worker->state != WORKER_RUNNING) return true; /* it was never started */
-  worker->ending = ending_of(info);
+  worker->ending = child_ending(info);
   worker->status = (uint32_t)info->si_status;
   worker_tree_main_ended(worker);
   return true;

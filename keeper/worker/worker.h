@@ -63,9 +63,6 @@ struct member {
   int process; /* a pidfd */
 };
 
-/* How a main process ended, as in the event `exited`. */
-enum { ENDING_EXIT = 0, ENDING_SIGNAL = 1, ENDING_CORE = 2, ENDING_UNKNOWN = 3 };
-
 struct worker {
   uint64_t id;
   uint32_t pid;
