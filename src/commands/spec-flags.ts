@@ -1,4 +1,5 @@
 // The flags that set fields of a spec, from their table: those of crankctl run, and those of crank for first deploys.
+import type { SpecDefaults } from "../spec/defaults.ts";
 import { argumentOf, helpOf } from "../spec/described.ts";
 import { type SPEC_FIELDS, SPEC_ROWS, type SpecField, type SpecFlag } from "../spec/fields.ts";
 import type { Flag } from "./flags.ts";
@@ -28,3 +29,14 @@ export const DEFAULT_FLAGS = Object.fromEntries(
     flagOf(field, `unless crankctl run says otherwise, ${field.help}`, field.ofCrank),
   ]),
 ) as { readonly [F in DefaultFlag]: Flag };
+
+/** The values that crank's flags set for first deploys. */
+export const givenDefaults = (flags: { readonly [F in DefaultFlag]?: unknown }): Partial<SpecDefaults> => {
+  const given = SPEC_ROWS.flatMap(([flag, { key, sparse, ofCrank }]) => {
+    // Only flags of crank are given.
+    const value = ofCrank === undefined ? undefined : flags[flag as DefaultFlag];
+    return key === undefined || value === undefined || (sparse === true && value === false) ? [] : [[key, value]];
+  });
+  // Every value was read by its row, for whose key it is.
+  return Object.fromEntries(given) as Partial<SpecDefaults>;
+};

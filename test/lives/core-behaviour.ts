@@ -1,12 +1,7 @@
 // Random behaviour of workers and random requests, good and bad.
-import {
-  type Liveness,
-  type Pacing,
-  type Readiness,
-  type Spec,
-  type StopStep,
-  UNPACED,
-} from "../../src/core/model/spec.ts";
+
+import type { Liveness, Pacing, Readiness, Spec, StopStep } from "../../src/core/model/spec.ts";
+import { emptySpec } from "../../src/spec/defaults.ts";
 import type { Random } from "./random.ts";
 
 /** The behaviour of one simulated process. Times in ms, from its start, from its readiness, or from the signal. */
@@ -129,12 +124,9 @@ export const randomSpec = (random: Random): Spec => {
     probed(random),
   ]);
   return {
+    ...emptySpec({}),
     command: ["server"],
     cwd: "/",
-    env: {},
-    user: null,
-    umask: null,
-    limits: [],
     instances: random.chance(0.05) ? 0 : random.pick([1, 1, 2, 3, 4, 6]),
     surge,
     unavailable: surge === 0 ? Math.max(1, unavailable) : unavailable,
@@ -153,11 +145,8 @@ export const randomSpec = (random: Random): Spec => {
     stopTimeoutMs: stopSteps.at(-1)?.afterMs ?? null,
     stopSteps,
     killMode: random.pick(["group", "process"]),
-    handOver: false,
-    fdStore: 512,
     retries: random.pick([0, 0, 1, 3]),
     rolloutDeadlineMs: random.pick([null, null, 500, 4000]),
-    ...UNPACED,
     ...(random.chance(0.5) ? randomPacing(random) : {}),
   };
 };

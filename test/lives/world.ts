@@ -5,10 +5,10 @@ import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { HISTORY_LENGTH } from "../../src/core/model/spec.ts";
 import { POLICY } from "../../src/frontends/einhyrningsins/invocation.ts";
 import { type Command, NAME_STATES, PROTOCOL_VERSION } from "../../src/keeper/protocol.ts";
+import { DEFAULTS } from "../../src/spec/defaults.ts";
 import { parseRecord } from "../../src/supervisor/adoption/record.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
 import { kindOf } from "../../src/supervisor/state/process-ids.ts";
-import { CRANK_DEFAULTS } from "../../src/supervisor/state/settings.ts";
 import type { FrontEnd } from "../../src/supervisor/state/store.ts";
 import { SimulatedKeeper } from "../simulator/keeper.ts";
 import type { Ending } from "../simulator/workers.ts";
@@ -623,7 +623,7 @@ class World implements SimulatedWorld {
     const numbers = history.map(({ generation }) => generation);
     const isOrdered = numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0));
     if (!isOrdered || numbers.length > HISTORY_LENGTH) this.#fail(`the record has the runs ${numbers.join(", ")}`);
-    const reading = parseRecord(text, CRANK_DEFAULTS, "/");
+    const reading = parseRecord(text, DEFAULTS, "/");
     if (reading.kind !== "history" || reading.leftOut.length > 0 || reading.history.length < numbers.length)
       this.#fail("the record cannot be read");
   }

@@ -1,8 +1,8 @@
 // The record as text: written, read back, and the original crank's.
 import { describe, expect, test } from "bun:test";
 import type { GoodSpec } from "../../src/core/model/spec.ts";
+import { DEFAULTS } from "../../src/spec/defaults.ts";
 import { formatRecord, parseRecord } from "../../src/supervisor/adoption/record.ts";
-import { CRANK_DEFAULTS } from "../../src/supervisor/state/settings.ts";
 
 const good = (generation: number): GoodSpec => ({
   generation,
@@ -47,7 +47,7 @@ const generations = (text: string): number[] => {
   return reading.history.map(({ generation }) => generation);
 };
 
-const read = (text: string) => parseRecord(text, CRANK_DEFAULTS, "/home");
+const read = (text: string) => parseRecord(text, DEFAULTS, "/home");
 
 describe("the record", () => {
   test("gives back what was written", () => {

@@ -2,10 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import type { RunParams } from "../../src/control/run-params.ts";
 import type { Spec } from "../../src/core/model/spec.ts";
+import { DEFAULTS } from "../../src/spec/defaults.ts";
 import { SpecError } from "../../src/supervisor/control/spec-error.ts";
 import { specFrom } from "../../src/supervisor/control/specs.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
-import { CRANK_DEFAULTS, type Settings } from "../../src/supervisor/state/settings.ts";
+import type { Settings } from "../../src/supervisor/state/settings.ts";
 
 // Only what specs.ts asks of a platform and of the settings.
 const platform = {
@@ -14,7 +15,7 @@ const platform = {
   canAskForUsers: () => true,
   findUser: (name: string) => (name === "www" ? { name, uid: 33, gid: 33, groups: [33] } : null),
 } as Platform;
-const settings = { cwd: "/srv", defaults: CRANK_DEFAULTS } as Settings;
+const settings = { cwd: "/srv", defaults: DEFAULTS } as Settings;
 
 const specOf = (params: RunParams, base: Spec | null = null): Spec => specFrom(platform, settings, base, params);
 
@@ -52,6 +53,19 @@ describe("a run's spec", () => {
     });
     expect(next.stopSteps[0]?.signal).toBe("SIGQUIT");
     expect(next.limits.map((limit) => limit.name)).toEqual(["nofile", "core"]);
+  });
+
+  test("has a switch that is off as if it had never been on", () => {
+    const base = specOf({ command: ["a"], socketsOptional: true, noNewPrivs: true });
+    expect(base).toMatchObject({ socketsOptional: true, noNewPrivs: true });
+    expect(specOf({ socketsOptional: false, noNewPrivs: false }, base)).toEqual(specOf({ command: ["a"] }));
+  });
+
+  test("looks for a relative command where the client is, as long as that command is kept", () => {
+    const base = specOf({ command: ["./a"], callerCwd: "/x" });
+    expect(base).toMatchObject({ cwd: "/x", callerCwd: "/x" });
+    expect(specOf({ instances: 2 }, base)).toMatchObject({ cwd: "/x", callerCwd: "/x" });
+    expect(specOf({ command: ["b"], callerCwd: "/y" }, base)).not.toHaveProperty("callerCwd");
   });
 
   test("has no SIGKILL when the stop has no limit, and gets one back with a limit", () => {

@@ -1,18 +1,14 @@
 // crank's command line: the flags and environment of the original, and ours, as settings for the supervisor.
 
 import { CRANK_POLICY } from "../../core/model/state.ts";
+import { DEFAULTS } from "../../spec/defaults.ts";
 import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
-import {
-  type Bind,
-  CRANK_DEFAULTS,
-  type LogFormat,
-  type Settings,
-  type Verbosity,
-} from "../../supervisor/state/settings.ts";
+import type { Bind, LogFormat, Settings, Verbosity } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { helpText } from "../flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../flags.ts";
+import { givenDefaults } from "../spec-flags.ts";
 import { CRANK_FLAGS } from "./flags.ts";
 
 const DEFAULT_PREFIX = "/var/crank";
@@ -90,7 +86,7 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     workerInput: "null",
     verbosity: verbosity(flags),
     leftWorkers: flags["no-adopt"] === true ? "leave" : "adopt",
-    defaults: flags["sockets-optional"] === true ? { ...CRANK_DEFAULTS, socketsOptional: true } : CRANK_DEFAULTS,
+    defaults: { ...DEFAULTS, ...givenDefaults(flags) },
   };
 };
 

@@ -125,36 +125,6 @@ export type Pacing = {
   readonly memoryIntervalMs: number;
 };
 
-/** No pauses and no limits. */
-export const UNPACED: Pacing = {
-  pauseMs: 0,
-  maxDraining: null,
-  maxAgeMs: null,
-  maxMemory: null,
-  memoryIntervalMs: 60_000,
-};
-
-/** The fields that no front end has a default for: no user, no limits, no liveness, one attempt, no pacing. */
-const NOTHING_ASKED = {
-  command: [],
-  cwd: "",
-  env: {},
-  user: null,
-  umask: null,
-  limits: [],
-  liveness: null,
-  minReadyMs: 0,
-  retries: 0,
-  rolloutDeadlineMs: null,
-  ...UNPACED,
-} as const satisfies Partial<Spec>;
-
-/** The fields for which a front end chooses the defaults. */
-export type SpecDefaults = Omit<Spec, keyof typeof NOTHING_ASKED | "callerCwd" | "resolved" | "noNewPrivs">;
-
-/** A spec without a command, with these defaults and nothing else. */
-export const emptySpec = (defaults: SpecDefaults): Spec => ({ ...defaults, ...NOTHING_ASKED });
-
 /** A spec whose rollout was complete. `at` is wall clock, ms. */
 export type GoodSpec = { readonly generation: number; readonly at: number; readonly spec: Spec };
 

@@ -1,11 +1,12 @@
 // einhorn's command line as settings for the supervisor.
 import { EINHORN_VERSION } from "../../control/dialects/einhorn.ts";
-import { emptySpec, type Readiness, type Spec, type SpecDefaults, type StopStep } from "../../core/model/spec.ts";
+import type { Readiness, Spec } from "../../core/model/spec.ts";
 import { CRANK_POLICY } from "../../core/model/state.ts";
+import { DEFAULTS, emptySpec, type SpecDefaults, stopStepsOf } from "../../spec/defaults.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
-import { type Bind, type Extras, FD_STORE, type Settings, type Verbosity } from "../../supervisor/state/settings.ts";
+import type { Bind, Extras, Settings, Verbosity } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
@@ -207,6 +208,7 @@ const defaultsFrom = (given: Options): SpecDefaults => {
   const timeout = given["signal-timeout"]?.[0];
   const stopTimeoutMs = timeout === undefined ? null : milliseconds("-t", timeout);
   return {
+    ...DEFAULTS,
     instances: wholeNumber("-n", given.number?.[0] ?? "1", 1, MOST_WORKERS),
     surge:
       additional === undefined ? NO_SURGE_LIMIT : wholeNumber("--max-upgrade-additional", additional, 1, MOST_WORKERS),
@@ -214,18 +216,10 @@ const defaultsFrom = (given: Options): SpecDefaults => {
     readiness: readinessFrom(given["ack-mode"]?.[0] ?? "1"),
     startTimeoutMs: null,
     stopTimeoutMs,
-    stopSteps: stepsBeginningWith("SIGUSR2", stopTimeoutMs),
+    stopSteps: stopStepsOf("SIGUSR2", stopTimeoutMs),
     killMode: "process",
-    handOver: false,
-    fdStore: FD_STORE,
   };
 };
-
-/** How workers are stopped: by this signal, and with -t by SIGKILL after that time. */
-export const stepsBeginningWith = (signal: string, timeoutMs: number | null): readonly StopStep[] => [
-  { signal, afterMs: 0 },
-  ...(timeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: timeoutMs }]),
-];
 
 const specFrom = (defaults: SpecDefaults, command: readonly string[]): Spec => ({
   ...emptySpec(defaults),

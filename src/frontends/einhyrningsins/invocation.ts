@@ -1,11 +1,12 @@
 // einhyrningsins' command line as settings for the supervisor.
 
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
-import { emptySpec, type Spec, type SpecDefaults, type StopStep } from "../../core/model/spec.ts";
+import type { Spec, StopStep } from "../../core/model/spec.ts";
 import { CRANK_POLICY, type Policy } from "../../core/model/state.ts";
+import { DEFAULTS, emptySpec, type SpecDefaults } from "../../spec/defaults.ts";
 import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
-import { type Bind, FD_STORE, type Settings } from "../../supervisor/state/settings.ts";
+import type { Bind, Settings } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
@@ -119,6 +120,7 @@ const wholeNumber = (option: string, text: string, least: number, most: number):
 };
 
 const defaultsFrom = (given: Options, instances: number): SpecDefaults => ({
+  ...DEFAULTS,
   instances,
   surge: NO_SURGE_LIMIT,
   unavailable: 0,
@@ -127,8 +129,6 @@ const defaultsFrom = (given: Options, instances: number): SpecDefaults => ({
   stopTimeoutMs: 2 * GRACE_MS,
   stopSteps: SHUTDOWN,
   killMode: "process",
-  handOver: false,
-  fdStore: FD_STORE,
 });
 
 const specFrom = (

@@ -1,8 +1,9 @@
 // socketmaster's command line as settings for the supervisor: one socket, one program, replaced by time.
 import { helpText } from "../../commands/flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../../commands/flags.ts";
-import { emptySpec, type Identity, type Spec, type SpecDefaults } from "../../core/model/spec.ts";
+import type { Identity, Spec } from "../../core/model/spec.ts";
 import { CRANK_POLICY } from "../../core/model/state.ts";
+import { DEFAULTS, emptySpec, type SpecDefaults } from "../../spec/defaults.ts";
 import {
   type Address,
   AddressError,
@@ -13,7 +14,7 @@ import {
 } from "../../supervisor/os/addresses.ts";
 import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
-import { type Bind, FD_STORE, type Settings } from "../../supervisor/state/settings.ts";
+import type { Bind, Settings } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
 import { SOCKETMASTER_FLAGS } from "./flags.ts";
@@ -123,6 +124,7 @@ const runDirectoryOf = (address: Address): string | null =>
 
 /** A process is ready when it has lived for -start. It is stopped by SIGTERM, without a time limit. */
 const defaultsFrom = (flags: Flags): SpecDefaults => ({
+  ...DEFAULTS,
   instances: 1,
   surge: 1,
   unavailable: 0,
@@ -131,8 +133,6 @@ const defaultsFrom = (flags: Flags): SpecDefaults => ({
   stopTimeoutMs: null,
   stopSteps: [{ signal: "SIGTERM", afterMs: 0 }],
   killMode: "process",
-  handOver: false,
-  fdStore: FD_STORE,
 });
 
 const specFrom = (flags: Flags, words: readonly string[], users: Users): Spec => ({

@@ -3,8 +3,9 @@
 import * as v from "valibot";
 import { ANSWER_LISTS, JsonTooDeepError, parseJson } from "../../control/json.ts";
 import { historyOf } from "../../core/model/history.ts";
-import { emptySpec, type GoodSpec, type Spec, type SpecDefaults, UNPACED } from "../../core/model/spec.ts";
-import { FD_STORE } from "../state/settings.ts";
+import type { GoodSpec, Spec } from "../../core/model/spec.ts";
+import { emptySpec, type SpecDefaults, stopStepsOf } from "../../spec/defaults.ts";
+import { storedSpec, wholeNumber } from "../../spec/stored.ts";
 import { keptBytes, MOST_SPEC_BYTES } from "../state/spec-size.ts";
 
 const RECORD_VERSION = 1;
@@ -127,10 +128,7 @@ const fromOriginal = (original: Original, defaults: SpecDefaults, cwd: string): 
     cwd: original.cwd === undefined || original.cwd === "" ? cwd : original.cwd,
     startTimeoutMs: fromNanoseconds(original.start_timeout),
     stopTimeoutMs,
-    stopSteps: [
-      { signal: "SIGTERM", afterMs: 0 },
-      ...(stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }]),
-    ],
+    stopSteps: stopStepsOf("SIGTERM", stopTimeoutMs),
   };
   return [{ generation: 0, at: 0, spec }];
 };
@@ -151,74 +149,4 @@ const originalSchema = () =>
 const historySchema = () =>
   v.object({ crank: v.object({ version: v.literal(RECORD_VERSION), history: v.array(v.unknown()) }) });
 
-const goodSpecSchema = () => v.object({ generation: wholeNumber(), at: v.number(), spec: specSchema() });
-
-const wholeNumber = () => v.pipe(v.number(), v.integer(), v.minValue(0));
-const duration = () => v.pipe(v.number(), v.minValue(0));
-const limitValue = () => v.nullable(wholeNumber());
-
-const probeSchema = () =>
-  v.object({
-    kind: v.literal("probe"),
-    check: v.variant("kind", [
-      v.object({ kind: v.literal("tcp") }),
-      v.object({ kind: v.literal("http"), path: v.string() }),
-      v.object({ kind: v.literal("exec"), command: v.pipe(v.array(v.string()), v.minLength(1)) }),
-    ]),
-    address: v.nullable(v.string()),
-    intervalMs: duration(),
-    timeoutMs: duration(),
-    threshold: wholeNumber(),
-  });
-
-const specSchema = () =>
-  v.object({
-    command: v.pipe(v.array(v.string()), v.minLength(1)),
-    cwd: v.string(),
-    callerCwd: v.exactOptional(v.string()),
-    resolved: v.exactOptional(v.object({ cwd: v.string(), file: v.string(), name: v.exactOptional(v.string()) })),
-    env: v.record(v.string(), v.nullable(v.string())),
-    user: v.nullable(
-      v.object({
-        name: v.string(),
-        uid: wholeNumber(),
-        gid: wholeNumber(),
-        groups: v.array(wholeNumber()),
-        home: v.exactOptional(v.string()),
-        shell: v.exactOptional(v.string()),
-      }),
-    ),
-    umask: v.nullable(wholeNumber()),
-    noNewPrivs: v.exactOptional(v.boolean()),
-    limits: v.array(v.object({ name: v.string(), soft: limitValue(), hard: limitValue() })),
-    instances: wholeNumber(),
-    surge: wholeNumber(),
-    unavailable: wholeNumber(),
-    readiness: v.variant("kind", [
-      v.object({ kind: v.literal("notify") }),
-      v.object({ kind: v.literal("ack") }),
-      v.object({ kind: v.literal("delay"), afterMs: duration() }),
-      probeSchema(),
-    ]),
-    // Missing from records of earlier versions.
-    liveness: v.optional(
-      v.nullable(v.variant("kind", [v.object({ kind: v.literal("watchdog"), periodMs: duration() }), probeSchema()])),
-      null,
-    ),
-    minReadyMs: duration(),
-    startTimeoutMs: v.nullable(duration()),
-    stopTimeoutMs: v.nullable(duration()),
-    stopSteps: v.pipe(v.array(v.object({ signal: v.string(), afterMs: duration() })), v.minLength(1)),
-    killMode: v.picklist(["group", "process"]),
-    handOver: v.optional(v.boolean(), false),
-    fdStore: v.optional(wholeNumber(), FD_STORE),
-    socketsOptional: v.exactOptional(v.literal(true)),
-    retries: wholeNumber(),
-    rolloutDeadlineMs: v.nullable(duration()),
-    // Missing from records of earlier versions.
-    pauseMs: v.optional(duration(), UNPACED.pauseMs),
-    maxDraining: v.optional(v.nullable(wholeNumber()), UNPACED.maxDraining),
-    maxAgeMs: v.optional(v.nullable(duration()), UNPACED.maxAgeMs),
-    maxMemory: v.optional(v.nullable(wholeNumber()), UNPACED.maxMemory),
-    memoryIntervalMs: v.optional(duration(), UNPACED.memoryIntervalMs),
-  });
+const goodSpecSchema = () => v.object({ generation: wholeNumber(), at: v.number(), spec: storedSpec() });

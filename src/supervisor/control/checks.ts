@@ -2,6 +2,7 @@
 // changed.
 import type { RunParams } from "../../control/run-params.ts";
 import type { Liveness, Probe, Readiness } from "../../core/model/spec.ts";
+import { SPEC_FIELDS } from "../../spec/fields.ts";
 import type { LiveParams, ReadyParams } from "../../spec/kinds.ts";
 import { probeAddressProblem } from "../workers/start/probes.ts";
 import { SpecError } from "./spec-error.ts";
@@ -14,8 +15,18 @@ type Terms = {
   readonly address: string | undefined;
 };
 
-const READINESS_TERMS = { address: null, intervalMs: 250, timeoutMs: 2000, threshold: 1 } as const;
-const LIVENESS_TERMS = { address: null, intervalMs: 10_000, timeoutMs: 5000, threshold: 3 } as const;
+const READINESS_TERMS = {
+  address: null,
+  intervalMs: SPEC_FIELDS["probe-interval"].initial,
+  timeoutMs: SPEC_FIELDS["probe-timeout"].initial,
+  threshold: SPEC_FIELDS["probe-threshold"].initial,
+} as const;
+const LIVENESS_TERMS = {
+  address: null,
+  intervalMs: SPEC_FIELDS["live-interval"].initial,
+  timeoutMs: SPEC_FIELDS["live-timeout"].initial,
+  threshold: SPEC_FIELDS["live-threshold"].initial,
+} as const;
 
 /** How a worker proves that it can serve. Throws SpecError. */
 export const readinessFrom = (from: Readiness, params: RunParams): Readiness => {

@@ -1,15 +1,9 @@
 // From a `run` request to a complete spec: missing parameters come from the last good spec, impossible ones are
 // refused.
 import type { RunParams } from "../../control/run-params.ts";
-import {
-  asGiven,
-  emptySpec,
-  type Identity,
-  type Limit,
-  type Spec,
-  type SpecDefaults,
-  type StopStep,
-} from "../../core/model/spec.ts";
+import { asGiven, type Identity, type Limit, type Spec } from "../../core/model/spec.ts";
+import { emptySpec, type SpecDefaults, stopStepsOf } from "../../spec/defaults.ts";
+import { type Meaning, SPEC_ROWS } from "../../spec/fields.ts";
 import { LIMIT_NAMES, limitNumber } from "../os/limits.ts";
 import type { Platform } from "../os/platform.ts";
 import { parseSignal } from "../os/signals.ts";
@@ -19,53 +13,69 @@ import { sizeProblem } from "../state/spec-size.ts";
 import { livenessFrom, readinessFrom } from "./checks.ts";
 import { SpecError } from "./spec-error.ts";
 
+/** What a spec is made of. */
+type Request = {
+  readonly platform: Platform;
+  readonly defaults: SpecDefaults;
+  /** The spec on top of which the parameters are. */
+  readonly from: Spec;
+  readonly params: RunParams;
+};
+
+/** What the table of fields leaves to this module, by the names that it uses. The first that is wrong is reported. */
+const MEANINGS: Readonly<Record<Meaning, (request: Request) => Partial<Spec>>> = {
+  directory: ({ from, params }) => directories(from, params),
+  environment: ({ from, params }) => ({ env: { ...from.env, ...params.env } }),
+  user: ({ platform, from, params }) => ({
+    user: params.user === undefined ? from.user : userFor(platform, params.user),
+  }),
+  limits: ({ from, params }) => ({ limits: mergeLimits(from.limits, params.limits) }),
+  overlap: ({ defaults, from, params }) => overlap(defaults, from, params),
+  readiness: ({ from, params }) => ({ readiness: readinessFrom(from.readiness, params) }),
+  liveness: ({ from, params }) => ({ liveness: livenessFrom(from.liveness ?? null, params) }),
+  stopping: ({ from, params }) => stopping(from, params),
+};
+
 /** The spec of these parameters on top of `base` (null: nothing was ever deployed). Throws SpecError. */
 export const specFrom = (platform: Platform, settings: Settings, base: Spec | null, params: RunParams): Spec => {
-  const { callerCwd, ...from } = base ? asGiven(base) : firstSpec(settings.defaults, settings.cwd);
-  const isNew = params.command !== undefined && params.command.length > 0;
-  const command = isNew && params.command ? params.command : from.command;
-  // It only applies to a relative path.
-  const isRelative = command[0]?.includes("/") === true && !command[0].startsWith("/");
-  const caller = !isRelative ? undefined : isNew ? params.callerCwd : callerCwd;
-  if (command.length === 0) throw new SpecError("Command is missing");
-  const { socketsOptional, ...others } = from;
-  const isOptional = params.socketsOptional ?? socketsOptional ?? false;
-  const spec: Spec = {
-    ...others,
-    ...(isOptional ? { socketsOptional: true } : {}),
-    command,
-    cwd: params.cwd ?? (isNew ? params.callerCwd : undefined) ?? from.cwd,
-    ...(caller === undefined ? {} : { callerCwd: caller }),
-    env: mergeEnvironment(from.env, params.env),
-    user: params.user === undefined ? from.user : userFor(platform, params.user),
-    umask: params.umask ?? from.umask,
-    ...(params.noNewPrivs === undefined ? {} : { noNewPrivs: params.noNewPrivs }),
-    limits: mergeLimits(from.limits, params.limits),
-    instances: params.instances ?? from.instances,
-    ...overlap(settings.defaults, from, params),
-    minReadyMs: params.minReady ?? from.minReadyMs,
-    startTimeoutMs: params.startTimeout === undefined ? from.startTimeoutMs : params.startTimeout,
-    killMode: params.killMode ?? from.killMode,
-    fdStore: params.fdStore ?? from.fdStore,
-    readiness: readinessFrom(from.readiness, params),
-    liveness: livenessFrom(from.liveness ?? null, params),
-    retries: params.retries ?? from.retries,
-    rolloutDeadlineMs: params.deadline === undefined ? from.rolloutDeadlineMs : params.deadline,
-    pauseMs: params.pause ?? from.pauseMs,
-    maxDraining: params.draining === undefined ? from.maxDraining : params.draining,
-    maxMemory: params.maxMemory === undefined ? from.maxMemory : params.maxMemory,
-    memoryIntervalMs: params.memoryInterval ?? from.memoryIntervalMs,
-    maxAgeMs: params.maxAge === undefined ? from.maxAgeMs : params.maxAge,
-    ...stopping(from, params),
-  };
-  if (spec.surge === 0 && spec.unavailable === 0) {
-    throw new SpecError(
-      "With a surge of 0, unavailable has to be at least 1: otherwise no worker could ever be replaced",
-    );
-  }
+  const { defaults, cwd } = settings;
+  const from = base ? asGiven(base) : { ...emptySpec(defaults), cwd };
+  const request = { platform, defaults, from, params };
+  const { callerCwd: _, ...given } = asTaken(from, params);
+  let spec: Spec = given;
+  for (const meaning of Object.values(MEANINGS)) spec = { ...spec, ...meaning(request) };
   const problem = sizeProblem(platform, spec);
   if (problem !== null) throw new SpecError(problem);
   return spec;
+};
+
+/** The spec with the fields that mean what is given, and keep their value if nothing is. */
+const asTaken = (from: Spec, params: RunParams): Spec => {
+  const spec: Record<string, unknown> = { ...from };
+  const given: Readonly<Record<string, unknown>> = params;
+  for (const [, { key, parameter, meaning, sparse }] of SPEC_ROWS) {
+    const value = given[parameter];
+    if (key === undefined || meaning !== undefined || value === undefined) continue;
+    if (sparse === true && value === false) delete spec[key];
+    else spec[key] = value;
+  }
+  // Every value is one of the key that its row names.
+  return spec as Spec;
+};
+
+/** The command, the directory in which it runs, and the one where it is looked for. */
+const directories = (from: Spec, params: RunParams): Pick<Spec, "command" | "cwd" | "callerCwd"> => {
+  const isNew = params.command !== undefined && params.command.length > 0;
+  const command = isNew && params.command ? params.command : from.command;
+  if (command.length === 0) throw new SpecError("Command is missing");
+  // It only applies to a relative path.
+  const isRelative = command[0]?.includes("/") === true && !command[0].startsWith("/");
+  const callerCwd = !isRelative ? undefined : isNew ? params.callerCwd : from.callerCwd;
+  return {
+    command,
+    cwd: params.cwd ?? (isNew ? params.callerCwd : undefined) ?? from.cwd,
+    ...(callerCwd === undefined ? {} : { callerCwd }),
+  };
 };
 
 /**
@@ -80,18 +90,18 @@ const overlap = (
   const handOver = params.handOver ?? from.handOver;
   const base = from.handOver && !handOver ? defaults : from;
   const { surge = base.surge, unavailable = base.unavailable } = params;
-  if (!handOver) return { handOver, surge, unavailable };
+  if (!handOver) {
+    if (surge === 0 && unavailable === 0)
+      throw new SpecError(
+        "With a surge of 0, unavailable has to be at least 1: otherwise no worker could ever be replaced",
+      );
+    return { handOver, surge, unavailable };
+  }
   if (params.surge !== undefined && params.surge > 0)
     throw new SpecError(
       "Workers that hand over are gone before their successors are started: say -surge 0, or -hand-over=false",
     );
   return { handOver, surge: 0, unavailable: Math.max(1, unavailable) };
-};
-
-const firstSpec = (defaults: SpecDefaults, cwd: string): Spec => ({ ...emptySpec(defaults), cwd });
-
-const mergeEnvironment = (base: Spec["env"], changes: RunParams["env"]): Spec["env"] => {
-  return changes ? { ...base, ...changes } : base;
 };
 
 /**
@@ -135,8 +145,7 @@ const stopping = (from: Spec, params: RunParams): Pick<Spec, "stopSteps" | "stop
   }
   const stopTimeoutMs = params.stopTimeout === undefined ? from.stopTimeoutMs : params.stopTimeout;
   const signal = knownSignal(params.stopSignal ?? from.stopSteps[0]?.signal ?? "SIGTERM");
-  const last: StopStep[] = stopTimeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: stopTimeoutMs }];
-  return { stopTimeoutMs, stopSteps: [{ signal, afterMs: 0 }, ...last] };
+  return { stopTimeoutMs, stopSteps: stopStepsOf(signal, stopTimeoutMs) };
 };
 
 const givenSteps = (

@@ -1,10 +1,11 @@
 // Restores the store from the journal's entries, at every hello. save.ts writes them.
 
 import { stateOf } from "../../core/model/plain-state.ts";
-import { type GoodSpec, type Spec, UNPACED } from "../../core/model/spec.ts";
+import type { GoodSpec } from "../../core/model/spec.ts";
 import type { Generation } from "../../core/model/state.ts";
 import { initialState } from "../../core/model/state.ts";
 import type { Worker } from "../../core/model/worker.ts";
+import { completed } from "../../spec/defaults.ts";
 import { Batch } from "./batch.ts";
 import { keptValue } from "./kept-value.ts";
 import { NOTHING_COUNTED } from "./parts/counters.ts";
@@ -98,9 +99,6 @@ type Restore = (
 
 const decoder = new TextDecoder();
 const parse = (bytes: Uint8Array) => keptValue(decoder.decode(bytes));
-
-/** A spec of an earlier version lacks some fields. */
-const completed = (spec: Spec): Spec => (Object.hasOwn(spec, "pauseMs") ? spec : { ...spec, ...UNPACED });
 
 const RESTORE: Readonly<Record<string, Restore>> = {
   settings: (store, _name, bytes) => {

@@ -1,6 +1,7 @@
 // What crank was started with: the same for all its supervisors. A front end makes it from its own flags.
-import type { Spec, SpecDefaults } from "../../core/model/spec.ts";
+import type { Spec } from "../../core/model/spec.ts";
 import type { Policy, Respawn } from "../../core/model/state.ts";
+import type { SpecDefaults } from "../../spec/defaults.ts";
 import type { Address, SocketOptions } from "../os/addresses.ts";
 
 export type LogFormat = "text" | "json" | "raw";
@@ -99,23 +100,4 @@ export type Extras = {
   readonly nice: { readonly master: number | null; readonly worker: number | null; readonly command: string | null };
   /** Variables removed from the environment of workers that start after the first upgrade. */
   readonly dropOnUpgrade: readonly string[];
-};
-
-/** The default number of descriptors that are stored. */
-export const FD_STORE = 512;
-
-export const CRANK_DEFAULTS: SpecDefaults = {
-  instances: 1,
-  surge: 1,
-  unavailable: 0,
-  readiness: { kind: "notify" },
-  startTimeoutMs: 30_000,
-  stopTimeoutMs: 30_000,
-  stopSteps: [
-    { signal: "SIGTERM", afterMs: 0 },
-    { signal: "SIGKILL", afterMs: 30_000 },
-  ],
-  killMode: "group",
-  handOver: false,
-  fdStore: FD_STORE,
 };
