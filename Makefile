@@ -13,7 +13,10 @@ WARNINGS     := -Wall -Wextra -Wconversion -Werror
 SANITIZERS   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1
 
 # Every command is a link to the one program, which looks at the name it was called by.
-COMMANDS := crank crankctl crankx socketmaster einhorn einhornsh einhyrningsins einhyrningsinsctl
+OWN      := crank crankctl crankx
+# The names of the programs that crank stands in for.
+COMPAT   := socketmaster einhorn einhornsh einhyrningsins einhyrningsinsctl
+COMMANDS := $(OWN) $(COMPAT)
 
 ARCH    := $(patsubst arm64,aarch64,$(patsubst x86_64,x64,$(shell uname -m)))
 BUN     := node_modules/@oven/bun-linux-$(ARCH)/bin/bun
@@ -61,7 +64,9 @@ help:
 	echo 'make compile_commands.json  the compilation database, for editors and clangd'
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
+	echo 'make install-compat   the commands of socketmaster, einhorn and einhyrningsins beside it'
 	echo 'make install-systemd  the unit crank@.service, into UNITS=$(UNITS)'
+	echo 'make packages   .deb, .rpm, tarball, npm packages and an OCI image layout, into build/packages'
 	echo 'make clean      remove what was built (node_modules stays; make distclean removes it too)'
 
 # Packages and compiler ------------------------------------------------------------------------------------------------
@@ -211,6 +216,7 @@ check-lock: | $(BUN)
 	$(BUN) tools/check-lock.ts
 
 include tools/develop.mk
+include packaging/packages.mk
 
 # Installing -----------------------------------------------------------------------------------------------------------
 # PREFIX/lib/crank holds the program, bin/crank, with its licences, and the package crank/worker; PREFIX/bin/NAME are links
@@ -236,11 +242,18 @@ install: all build/installed-package.json
 	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
 	$(INSTALL_RUNTIME)
 	for file in dist/worker/* LICENSES/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
-	for name in $(COMMANDS); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
-	for page in $(MANUALS); do sh tools/replace.sh 0644 $$page $(MANUAL)/$${page##*/} || exit 1; done
+	for name in $(OWN); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
+	for name in $(OWN); do sh tools/replace.sh 0644 man/$$name.1 $(MANUAL)/$$name.1 || exit 1; done
 	sh tools/replace.sh 0644 LICENSE $(LIBRARY)/LICENSE
 	sh tools/replace.sh 0644 build/installed-package.json $(LIBRARY)/package.json
 	rm -f $(FORMER:%=$(LIBRARY)/%)
+
+# Only when it is asked for: crank under the names of socketmaster, einhorn and einhyrningsins.
+.PHONY: install-compat
+install-compat:
+	install -d -m 0755 $(BINARY) $(MANUAL)
+	for name in $(COMPAT); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
+	for name in $(COMPAT); do sh tools/replace.sh 0644 man/$$name.1 $(MANUAL)/$$name.1 || exit 1; done
 
 # Only when it is asked for: a service crank@NAME for each file /etc/crank/NAME (contrib/systemd/README.md).
 .PHONY: install-systemd
@@ -250,11 +263,17 @@ install-systemd:
 	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' contrib/systemd/crank@.service > build/crank@.service
 	sh tools/replace.sh 0644 build/crank@.service $(DESTDIR)$(UNITS)/crank@.service
 
+# For packages: replaces the program of running services when a new version was installed.
+.PHONY: install-upgrader
+install-upgrader:
+	install -d -m 0755 $(LIBRARY)
+	sh tools/replace.sh 0755 packaging/upgrade-services $(LIBRARY)/upgrade-services
+
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(UNITS)/crank@.service
 	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
-	rm -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/LICENSE $(LIBRARY)/package.json $(FORMER:%=$(LIBRARY)/%)
+	rm -f $(LIBRARY)/upgrade-services $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/LICENSE $(LIBRARY)/package.json $(FORMER:%=$(LIBRARY)/%)
 	rm -f $(patsubst %,$(LIBRARY)/%,$(wildcard LICENSES/*))
 	rm -f $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.js,$(wildcard src/worker/*.ts)) $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.d.ts,$(wildcard src/worker/*.ts))
 	for directory in $(LIBRARY)/bin $(LIBRARY)/LICENSES $(LIBRARY)/dist/worker $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done

@@ -19,6 +19,10 @@ gcc-aarch64-linux-gnu|command -v aarch64-linux-gnu-gcc||
 gcc-riscv64-linux-gnu|command -v riscv64-linux-gnu-gcc||
 libc6-dev-arm64-cross|test -f /usr/aarch64-linux-gnu/lib/libc.a||
 libc6-dev-riscv64-cross|test -f /usr/riscv64-linux-gnu/lib/libc.a||
+debootstrap|command -v debootstrap||
+rpm|command -v rpmbuild||
+skopeo|command -v skopeo||
+umoci|command -v umoci||
 nodejs|command -v node||
 npm|command -v npm||
 python3|command -v python3|test/e2e/ test/keeper/conformance/ test/keeper/real/ test/worker/hand-over test/worker/foreign test/commands/program|test/worker/examples

@@ -17,16 +17,9 @@ import { join } from "node:path";
 import { needing, ROOT_USER } from "../needs.ts";
 import { cloneInto, ROOT, run, shell } from "./command.ts";
 
-const COMMANDS = [
-  "crank",
-  "crankctl",
-  "crankx",
-  "socketmaster",
-  "einhorn",
-  "einhornsh",
-  "einhyrningsins",
-  "einhyrningsinsctl",
-];
+const OWN = ["crank", "crankctl", "crankx"];
+const COMPAT = ["socketmaster", "einhorn", "einhornsh", "einhyrningsins", "einhyrningsinsctl"];
+const COMMANDS = [...OWN, ...COMPAT];
 /** einhorn and its shell end with 1 when they are asked for help, as the originals do. */
 const helpStatus = (name: string): number => (name.startsWith("einhorn") ? 1 : 0);
 const VERSION = /^\d+\.\d+\.\d+\n$/;
@@ -151,8 +144,19 @@ describe("make install", () => {
   const prefix = "/opt/crank";
   const install = (): string => join(directory, "stage");
 
+  test("installs the names of other programs only when asked", () => {
+    shell(`make install PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
+    expect(readdirSync(`${install()}${prefix}/bin`).sort()).toEqual([...OWN].sort());
+    shell(`make install-compat PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
+    expect(readdirSync(`${install()}${prefix}/bin`).sort()).toEqual([...COMMANDS].sort());
+    rmSync(install(), { recursive: true });
+  });
+
   test("puts everything below DESTDIR and PREFIX, readable by all whatever the umask", () => {
-    shell(`umask 077; make install PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
+    shell(`umask 077; make install install-compat PREFIX=${prefix} DESTDIR="$STAGE"`, {
+      cwd: clone,
+      env: { STAGE: install() },
+    });
     const modes = shell('cd "$STAGE$PREFIX" && find . -printf "%M %P %l\\n" | sort -k2', {
       env: { STAGE: install(), PREFIX: prefix },
     });

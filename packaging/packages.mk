@@ -1,0 +1,11 @@
+# Packages of a release, below build/packages: .deb, .rpm, a tarball, npm packages, an OCI image layout, checksums and a bill of
+# materials.
+
+.PHONY: packages
+packages: all build/installed-package.json | $(BUN)
+	$(BUN) packaging/main.ts build/packages
+
+# The packages, installed into a new Debian and an empty npm project. Wants root, debootstrap and a Debian mirror.
+.PHONY: test-packages
+test-packages: packages
+	$(BUN) test/run.ts test/packages/

@@ -1,0 +1,75 @@
+// A Debian with nothing but its base system, below the test's directory: debootstrap makes it, and a process in namespaces of
+// its own keeps /proc mounted in it. The network is shared with this machine.
+import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type Bench, type Ended, ROOT, type Running } from "../e2e/harness/bench.ts";
+import { descendants } from "../e2e/harness/processes.ts";
+import { waitFor } from "../e2e/harness/wait.ts";
+
+/** The system is made once for all tests of a run of this machine. */
+const BASE = join(ROOT, "build/packages-base");
+const MIRROR = process.env.FRESH_MIRROR ?? "http://deb.debian.org/debian";
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export class BareDebian {
+  readonly directory: string;
+  readonly #bench: Bench;
+  readonly #pid: number;
+
+  private constructor(bench: Bench, directory: string, pid: number) {
+    this.#bench = bench;
+    this.directory = directory;
+    this.#pid = pid;
+  }
+
+  static async make(bench: Bench): Promise<BareDebian> {
+    if (!existsSync(join(BASE, "etc/debian_version"))) {
+      mkdirSync(BASE, { recursive: true });
+      const made = await bench.run(["debootstrap", "--variant=minbase", "bookworm", BASE, MIRROR]);
+      if (made.status !== 0) throw new Error(`debootstrap: ${made.stdout.slice(-500)}${made.stderr}`);
+    }
+    const directory = join(bench.directory, "debian");
+    const copied = await bench.run(["cp", "-a", BASE, directory]);
+    if (copied.status !== 0) throw new Error(copied.stderr);
+    const script = `mount -t proc proc ${directory}/proc && exec chroot ${directory} sleep 3600`;
+    const kept = bench.start(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script]);
+    const pid = await waitFor("the process that keeps the system", () => sleeperBelow(kept.pid));
+    return new BareDebian(bench, directory, pid);
+  }
+
+  /** Runs a program there, with the environment of a login. */
+  run(...command: readonly string[]): Promise<Ended> {
+    return this.start(...command).ended;
+  }
+
+  /** Starts a program there. */
+  start(...command: readonly string[]): Running {
+    const enter = ["nsenter", "-t", String(this.#pid), "--mount", "--pid", "--root"];
+    return this.#bench.start([
+      ...enter,
+      "--",
+      "env",
+      "--chdir=/",
+      "-i",
+      `PATH=${PATH}`,
+      "HOME=/root",
+      "DEBIAN_FRONTEND=noninteractive",
+      ...command,
+    ]);
+  }
+
+  /** Copies a file of this machine into its /root. Returns its path there. */
+  put(file: string): string {
+    cpSync(file, join(this.directory, "root", basename(file)));
+    return `/root/${basename(file)}`;
+  }
+}
+
+const sleeperBelow = (pid: number): number | undefined =>
+  descendants(pid).find((below) => {
+    try {
+      return readFileSync(`/proc/${below}/comm`, "utf8") === "sleep\n";
+    } catch {
+      return false;
+    }
+  });
