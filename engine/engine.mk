@@ -9,6 +9,8 @@ ENGINE_CHECKSUM := c0bd8f296e18cf074969f6401b9ecb72609a1323818ec2b9bf7a8f8d740d1
 ENGINE_PARTS    := 0 1 2 3
 MODULE_C        := $(ENGINE_PARTS:%=build/engine/module/quickjs_%.c) build/engine/module/quickjs_tables.c
 MODULE_OBJECTS  := $(MODULE_C:.c=.o)
+# Parts of functions are in it, so every object depends on it.
+MODULE_HEADER   := build/engine/module/quickjs.h
 # The memory that a new engine begins with: the image has it already.
 MODULE_DATA     := build/engine/module/quickjs_data.o
 TRANSLATOR      := $(wildcard tools/wasm-to-c/*.ts)
@@ -34,11 +36,11 @@ build/engine/module/translated: $(TRANSLATOR) engine/engine.mk $(PACKAGES) | $(B
 	$(BUN) tools/wasm-to-c/main.ts $(ENGINE_MODULE) $(ENGINE_CHECKSUM) build/engine/module/quickjs $(words $(ENGINE_PARTS))
 	touch $@
 
-$(MODULE_C) $(MODULE_DATA:.o=.c): build/engine/module/translated ;
+$(MODULE_C) $(MODULE_DATA:.o=.c) $(MODULE_HEADER): build/engine/module/translated ;
 
 # Four of them, about 7 s each. Generated: names that are never used and labels that are never reached are all right in it.
 COMPILING := Compiling the JavaScript engine, once for each version of it: this takes half a minute.
-build/engine/module/%.o: build/engine/module/%.c tools/wasm-to-c/wasm.h build/module-flags | $(COMPILER)
+build/engine/module/%.o: build/engine/module/%.c $(MODULE_HEADER) tools/wasm-to-c/wasm.h build/module-flags | $(COMPILER)
 	$(if $(filter %_0.o,$@),echo '$(COMPILING)')
 	$(CC) $(ENGINE_FLAGS) -O2 -w -c -o $@ $<
 

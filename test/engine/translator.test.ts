@@ -202,6 +202,60 @@ test("the memory grows to its maximum and no further, and what it gains is zero"
   expect(labelled(one, runTranslated(one, ["-O1"]))).toEqual([...labelled(one, runInV8(one))]);
 });
 
+test("a function that mostly ends where it begins is divided, and does what it did", () => {
+  const get = (index: number): readonly number[] => [0x20, index];
+  const atFirst = [0, 0];
+  const count = [...get(0), ...opcode("i32.load"), 2, 0];
+  /** Counts down at an address, and at the end writes the second parameter there, through its frame. */
+  const release = [
+    ...[0x23, 0, ...constant("i32", 16n), ...opcode("i32.sub"), 0x22, 2, 0x24, 0],
+    ...[0x02, 0x40],
+    ...[...get(0), ...opcode("i32.eqz"), 0x0d, 0],
+    ...[...get(0), ...count, ...constant("i32", 1n), ...opcode("i32.sub"), 0x22, 3, ...opcode("i32.store"), 2, 0],
+    ...[...get(3), ...constant("i32", 0n), ...opcode("i32.gt_s"), 0x0d, 0],
+    ...[...get(2), ...get(1), ...opcode("i64.store"), ...atFirst],
+    ...[...get(3), ...constant("i32", -2n), ...opcode("i32.eq"), 0x0d, 0],
+    ...[...get(0), ...get(2), ...opcode("i64.load"), ...atFirst, ...opcode("i64.store"), 0, 8],
+    0x0b,
+    ...[...get(2), ...constant("i32", 16n), ...opcode("i32.add"), 0x24, 0],
+  ];
+  const functions = [
+    {
+      signature: { params: ["i32" as const, "i64" as const], result: null },
+      locals: ["i32" as const, "i32" as const],
+      code: release,
+      exportedAs: "release",
+    },
+    {
+      signature: { params: [], result: "i32" as const },
+      locals: [],
+      code: [0x23, 0],
+      exportedAs: "stack",
+    },
+  ];
+  const [released, stack] = functions.map(({ signature, exportedAs }) => ({ signature, name: exportedAs }));
+  const calls = [0, 64, 64, 64, 64, 64, 128, 128, 0].flatMap((address): Call[] =>
+    released && stack
+      ? [
+          { ...released, parameters: [BigInt(address), 0x1122334455667788n] },
+          { ...stack, parameters: [] },
+        ]
+      : [],
+  );
+  const globals = [{ type: "i32" as const, bits: 4096n }, ...bare.globals.slice(1)];
+  const data = [{ at: 64, bytes: [3] }];
+  const one: Case = {
+    directory: join(home, "opening"),
+    module: written("opening", { ...bare, functions, globals, data }),
+    calls,
+    fuel: 0,
+  };
+  const made = moduleToC(readModule(writeModule({ ...bare, functions, globals, data })), "m", 1);
+  expect(made.get("m.h")).toContain("static inline void export_release(u32 l0, u64 l1)");
+  expect(made.get("m_0.c")).toContain("void rest_of_export_release(");
+  expect(labelled(one, runTranslated(one, ["-O2"]))).toEqual([...labelled(one, runInV8(one))]);
+});
+
 describe("what the translator does not know is refused with a sentence:", () => {
   const nothing = { params: [], result: null } as const;
   const translate = (code: readonly number[], result: "i32" | null = null) =>

@@ -32,7 +32,7 @@ export const prototypeOf = (name: string, { params, result }: Signature): string
   `${cResult(result)} ${name}(${params.map((type, index) => `${C_TYPES[type]} l${index}`).join(", ") || "void"})`;
 
 /** The body of a function as C statements. Throws WasmError. */
-export const functionToC = (definition: DefinedFunction, surroundings: Surroundings): string =>
+export const functionToC = (definition: DefinedFunction, surroundings: Surroundings): readonly string[] =>
   new FunctionTranslator(definition, surroundings).translate();
 
 const cResult = (result: ValueType | null): string => (result === null ? "void" : C_TYPES[result]);
@@ -63,14 +63,14 @@ class FunctionTranslator {
     this.#blocks = new Blocks(this.#out, this.#reader, this.#stack);
   }
 
-  translate(): string {
+  translate(): readonly string[] {
     const { locals, signature } = this.#definition;
     for (let index = signature.params.length; index < locals.length; index++)
       this.#out.push(`${C_TYPES[this.#localType(index)]} l${index} = 0;`);
     this.#blocks.enter("function", signature.result);
     while (!this.#blocks.isEmpty) this.#take(readInstruction(this.#reader));
     if (!this.#reader.isAtEnd) this.#reader.fail("a function goes on behind its end");
-    return this.#out.join("\n");
+    return this.#out;
   }
 
   #take(instruction: Instruction): void {

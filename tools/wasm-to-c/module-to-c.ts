@@ -2,6 +2,7 @@
 // table and the globals, and the initial memory.
 import { functionToC, prototypeOf, type Surroundings } from "./function-to-c.ts";
 import { type DefinedFunction, type Literal, type Signature, signatureKey, type WasmModule } from "./module.ts";
+import { openingOf } from "./opening.ts";
 import { C_TYPES } from "./operators.ts";
 
 /** By file name. */
@@ -14,12 +15,13 @@ export const moduleToC = (module: WasmModule, name: string, fileCount: number): 
   const nameOf = (index: number): string => names[index] ?? "";
   const tableType = (signature: Signature): string => typeName(signature);
   const surroundings: Surroundings = { ...module, nameOf, tableType };
+  const texts = functionTexts(module, surroundings);
   const include = `#include "${name}.h"\n`;
   const files = new Map<string, string>();
-  files.set(`${name}.h`, header(module, nameOf, types));
+  files.set(`${name}.h`, header(module, texts, types));
   files.set(`${name}_tables.c`, include + tables(module, nameOf, tableType));
   files.set(`${name}_data.c`, include + data(module));
-  functionFiles(module, surroundings, fileCount).forEach((text, index) => {
+  functionFiles(texts, fileCount).forEach((text, index) => {
     files.set(`${name}_${index}.c`, include + text);
   });
   return files;
@@ -39,11 +41,52 @@ const tableTypes = ({ signatures }: WasmModule): ReadonlyMap<string, Signature> 
 /** `TYPE_i32_i64_to_i32` */
 const typeName = ({ params, result }: Signature): string => `TYPE_${[...params, "to", result ?? "void"].join("_")}`;
 
-const header = (
-  module: WasmModule,
-  nameOf: (index: number) => string,
-  types: ReadonlyMap<string, Signature>,
-): string => {
+/** A function in C: what the header has of it, and its definition; null: it is imported. */
+type FunctionText = {
+  readonly name: string;
+  readonly declaration: string;
+  readonly definition: string | null;
+  readonly codeBytes: number;
+};
+
+const functionTexts = (module: WasmModule, surroundings: Surroundings): readonly FunctionText[] =>
+  module.functions.map((entry, index) => {
+    const name = surroundings.nameOf(index);
+    const prototype = prototypeOf(name, entry.signature);
+    if (entry.kind === "imported") return { name, declaration: `${prototype};`, definition: null, codeBytes: 0 };
+    return { name, ...definitionOf(entry, name, surroundings), codeBytes: entry.codeBytes };
+  });
+
+const definitionOf = (
+  entry: DefinedFunction,
+  name: string,
+  surroundings: Surroundings,
+): Pick<FunctionText, "declaration" | "definition"> => {
+  const prototype = prototypeOf(name, entry.signature);
+  const body = withName(name, () => functionToC(entry, surroundings));
+  const opening = openingOf(body, entry.signature, entry.locals);
+  if (opening === null) return { declaration: `${prototype};`, definition: blockOf(prototype, body) };
+  const parameters = opening.locals.map((index) => `${C_TYPES[entry.locals[index] ?? "i32"]} l${index}`);
+  const rest = `void rest_of_${name}(${parameters.join(", ") || "void"})`;
+  const call = `rest_of_${name}(${opening.locals.map((index) => `l${index}`).join(", ")});`;
+  const inlined = blockOf(`static inline ${prototype}`, [...opening.statements, call]);
+  return { declaration: `${rest};\n${inlined}`, definition: blockOf(rest, opening.rest) };
+};
+
+const blockOf = (prototype: string, statements: readonly string[]): string =>
+  `${prototype} {\n${statements.join("\n")}\n}\n`;
+
+/** Puts the name of the function before the message of an error. */
+const withName = <T>(name: string, act: () => T): T => {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof Error) error.message = `${name}: ${error.message}`;
+    throw error;
+  }
+};
+
+const header = (module: WasmModule, texts: readonly FunctionText[], types: ReadonlyMap<string, Signature>): string => {
   const lines = [
     "#pragma once",
     '#include "wasm.h"',
@@ -52,36 +95,27 @@ const header = (
     `enum { ${[...types.values()].map((signature, index) => `${typeName(signature)} = ${index + 1}`).join(", ")} };`,
     ...module.globals.map(({ type }, index) => `extern ${C_TYPES[type]} g${index};`),
     "void wasm_data_init(void);",
-    ...module.functions.map(({ signature }, index) => `${prototypeOf(nameOf(index), signature)};`),
+    ...texts.map(({ declaration }) => declaration),
   ];
   for (const { kind, name, index } of module.exports) {
-    const target = kind === "global" ? `g${index}` : nameOf(index);
+    const target = kind === "global" ? `g${index}` : (texts[index]?.name ?? "");
     if (target !== `export_${name}`) lines.push(`#define export_${name} ${target}`);
   }
   return `${lines.join("\n")}\n`;
 };
 
 /** Divides the functions, in order, into files of about the same size, which can be compiled in parallel. */
-const functionFiles = (module: WasmModule, surroundings: Surroundings, fileCount: number): readonly string[] => {
-  const defined = module.functions.flatMap((entry, index) => (entry.kind === "defined" ? [{ entry, index }] : []));
-  const total = defined.reduce((sum, { entry }) => sum + entry.codeBytes, 0);
+const functionFiles = (texts: readonly FunctionText[], fileCount: number): readonly string[] => {
+  const total = texts.reduce((sum, { codeBytes }) => sum + codeBytes, 0);
   const files = Array.from({ length: fileCount }, (): string[] => []);
   let before = 0;
-  for (const { entry, index } of defined) {
+  for (const { definition, codeBytes } of texts) {
+    if (definition === null) continue;
     const file = Math.min(fileCount - 1, Math.floor((before * fileCount) / Math.max(1, total)));
-    files[file]?.push(functionText(entry, surroundings.nameOf(index), surroundings));
-    before += entry.codeBytes;
+    files[file]?.push(definition);
+    before += codeBytes;
   }
-  return files.map((texts) => texts.join("\n"));
-};
-
-const functionText = (entry: DefinedFunction, name: string, surroundings: Surroundings): string => {
-  try {
-    return `${prototypeOf(name, entry.signature)} {\n${functionToC(entry, surroundings)}\n}\n`;
-  } catch (error) {
-    if (error instanceof Error) error.message = `${name}: ${error.message}`;
-    throw error;
-  }
+  return files.map((definitions) => definitions.join("\n"));
 };
 
 const tables = (
