@@ -18,19 +18,22 @@ const RUN_LIMIT_S = process.env.CRANK_TEST_SECONDS;
 /** Two more than there are processors: most of what a test does is waiting. */
 const AT_A_TIME = availableParallelism() + 2;
 
-/** How many of the slowest files are named at the end of a long run. */
-const SLOWEST = 8;
+/** How many of the files that took most are named at the end of a long run. */
+const NAMED = 8;
 
 const root = resolve(import.meta.dirname, "..");
 
 type Done = { readonly job: Job; readonly result: JobResult };
 type NotRun = { readonly job: Job; readonly reason: string };
 
+const processorTimeOf = ({ usedMs }: JobResult): string =>
+  usedMs === null ? "" : `, ${duration(usedMs)} of processor time`;
+
 const describeResult = (job: Job, result: JobResult): string => {
   const word = result.failed > 0 ? "FAIL" : "ok  ";
   const failed = result.failed > 0 ? `, ${result.failed} failed` : "";
   const skipped = result.skipped > 0 ? `, ${result.skipped} not run` : "";
-  const line = `${word} ${nameOf(job)}: ${result.passed} passed${failed}${skipped} (${duration(result.tookMs)})`;
+  const line = `${word} ${nameOf(job)}: ${result.passed} passed${failed}${skipped} (${duration(result.tookMs)}${processorTimeOf(result)})`;
   if (result.failed === 0) return line;
   const details = [...result.complaints, failuresFirst(result.output)].join("\n");
   return `${line}\n${details.replace(/^/gm, "     ")}`;
@@ -105,6 +108,14 @@ const nameLosses = (done: readonly Done[], notRun: readonly NotRun[]): ReadonlyM
   return reasons;
 };
 
+/** The files of which this is greatest, with it. */
+const most = (done: readonly Done[], pick: (result: JobResult) => number): string =>
+  [...done]
+    .sort((a, b) => pick(b.result) - pick(a.result))
+    .slice(0, NAMED)
+    .map(({ job, result }) => `${nameOf(job)} ${duration(pick(result))}`)
+    .join(", ");
+
 const main = async (): Promise<void> => {
   const startedAt = performance.now();
   const jobs = jobsFor(root, process.argv.slice(2));
@@ -129,14 +140,15 @@ const main = async (): Promise<void> => {
   saveTimes(new Map(done.map(({ job, result }) => [nameOf(job), result.tookMs])));
 
   const reasons = nameLosses(done, [...leftOut, ...notRun]);
-  const slowest = [...done].sort((a, b) => b.result.tookMs - a.result.tookMs).slice(0, SLOWEST);
-  if (done.length > SLOWEST) {
-    const named = slowest.map(({ job, result }) => `${nameOf(job)} ${duration(result.tookMs)}`);
-    console.log(`slowest: ${named.join(", ")}`);
-    console.log(`took ${duration(performance.now() - startedAt)}`);
-  }
   const sum = (pick: (result: JobResult) => number): number =>
     done.reduce((total, { result }) => total + pick(result), 0);
+  if (done.length > NAMED) {
+    const usedMs = sum((result) => result.usedMs ?? 0);
+    console.log(`slowest: ${most(done, ({ tookMs }) => tookMs)}`);
+    if (usedMs > 0) console.log(`most processor time: ${most(done, (result) => result.usedMs ?? 0)}`);
+    const used = usedMs > 0 ? `, ${duration(usedMs)} of processor time` : "";
+    console.log(`took ${duration(performance.now() - startedAt)}${used}`);
+  }
   const failed = sum((result) => result.failed) + (jobs.length === 0 ? 1 : 0);
   const lost = [...reasons.values()].reduce((total, times) => total + times, 0);
   const tail = lost === 0 ? "" : `, ${lost} not run: ${[...reasons.keys()].join(", ")}`;

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { endProcesses, MARK, processesOf } from "./leftovers.ts";
+import { countProcessorTime, type ProcessorTime } from "./processor-time.ts";
 
 export type Job = { readonly file: string };
 
@@ -16,6 +17,8 @@ export type JobResult = {
   readonly complaints: readonly string[];
   readonly output: string;
   readonly tookMs: number;
+  /** Processor time of everything that it started; null where that is not counted. */
+  readonly usedMs: number | null;
 };
 
 export type JobOptions = {
@@ -30,7 +33,7 @@ export type JobOptions = {
 };
 
 /** What is known of a file that was ended early. */
-const NOTHING = { passed: 0, failed: 0, skipped: 0, complaints: [], output: "", tookMs: 0 };
+const NOTHING = { passed: 0, failed: 0, skipped: 0, complaints: [], output: "", tookMs: 0, usedMs: null };
 
 /** One test's limit when the test names none: ms. */
 const TEST_LIMIT_MS = 180_000;
@@ -55,8 +58,18 @@ const readCounts = (path: string): Counts | null => {
 
 type Ending = { readonly output: string; readonly status: string; readonly timedOut: boolean };
 
-const runTests = (options: JobOptions, mark: string, scratch: string, report: string): Promise<Ending> =>
+type Places = {
+  /** What marks its processes. */
+  readonly mark: string;
+  /** Its temporary directory. */
+  readonly scratch: string;
+  /** Where the counts are written. */
+  readonly report: string;
+};
+
+const runTests = (options: JobOptions, places: Places, processorTime: ProcessorTime | null): Promise<Ending> =>
   new Promise((settle) => {
+    const { mark, scratch, report } = places;
     const arguments_ = ["test", `./${options.job.file}`, `--timeout=${TEST_LIMIT_MS}`];
     const child = spawn(process.execPath, [...arguments_, "--reporter=junit", `--reporter-outfile=${report}`], {
       cwd: options.root,
@@ -68,6 +81,7 @@ const runTests = (options: JobOptions, mark: string, scratch: string, report: st
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
+    if (child.pid !== undefined) processorTime?.add(child.pid);
     const pieces: Buffer[] = [];
     child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
     child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
@@ -108,8 +122,10 @@ export const runJob = async (options: JobOptions): Promise<JobResult> => {
   const mark = options.temporary;
   mkdirSync(scratch, { recursive: true });
 
-  const ending = await runTests(options, mark, scratch, report);
+  const processorTime = countProcessorTime();
+  const ending = await runTests(options, { mark, scratch, report }, processorTime);
   const left = await collectProcesses(mark);
+  const usedMs = processorTime?.end() ?? null;
   const files = readdirSync(scratch).map((name) => `left in the temporary directory: ${name}`);
   const counts = readCounts(report) ?? { tests: 0, failures: 0, skipped: 0 };
   rmSync(options.temporary, { recursive: true, force: true });
@@ -127,5 +143,6 @@ export const runJob = async (options: JobOptions): Promise<JobResult> => {
     complaints,
     output: ending.output,
     tookMs: performance.now() - startedAt,
+    usedMs,
   };
 };

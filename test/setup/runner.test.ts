@@ -1,10 +1,12 @@
 // The test runner: what it says first, what it leaves out and why, and that the table of packages is right.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { mountNamespaces, needing } from "../needs.ts";
 import { failuresFirst, failuresIn, needsIn, skippedIn } from "../runner/output.ts";
+import { countProcessorTime } from "../runner/processor-time.ts";
 import { ROOT, run, sparsePath } from "./command.ts";
 
 const OUTPUT = `bun test v1.4.4
@@ -91,6 +93,30 @@ describe("a run", () => {
       expect(ran.stdout).toBe("no test file was found\n0 passed, 1 failed\n");
     },
   );
+});
+
+const GROUPS = { name: "root with control groups of its own", isMet: countProcessorTime()?.end() !== undefined };
+
+needing(GROUPS).test("a file's processor time holds that of processes that left their parent", () => {
+  const counted = countProcessorTime();
+  // The outer shell waits for a line, so that it is counted from its start on; cat ends with the inner one, which has left.
+  const busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; times";
+  const script = `read line; (setsid sh -c '${busy}' &) | cat`;
+  const child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+  counted?.add(child.pid ?? 0);
+  child.stdin.end("begin\n");
+  return new Promise<void>((resolve) => {
+    let times = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      times += text;
+    });
+    child.on("close", () => {
+      const [, user = "", system = ""] = /^0m([\d.]+)s 0m([\d.]+)s$/m.exec(times) ?? [];
+      expect(Number(user)).toBeGreaterThan(0);
+      expect(counted?.end()).toBeGreaterThanOrEqual((Number(user) + Number(system)) * 1000);
+      resolve();
+    });
+  });
 });
 
 describe("the table of packages", () => {
