@@ -48,7 +48,7 @@ export type FlagValues<T extends FlagTable> = { readonly [K in keyof T]?: ValueO
 export type ParsedFlags<T extends FlagTable> = {
   readonly flags: FlagValues<T>;
   /** The arguments that are not flags; with `-help` all that were not read. */
-  readonly words: readonly string[];
+  readonly operands: readonly string[];
   /** -h or -help was given: nothing after it was looked at. */
   readonly help: boolean;
 };
@@ -70,7 +70,7 @@ export const parseFlags = <T extends FlagTable>(
   placement: Placement = "first",
 ): ParsedFlags<T> => {
   const values: Record<string, unknown> = {};
-  const words: string[] = [];
+  const operands: string[] = [];
   let at = 0;
   for (; at < args.length; at++) {
     const arg = args[at] ?? "";
@@ -80,13 +80,13 @@ export const parseFlags = <T extends FlagTable>(
     }
     if (!isFlag(arg)) {
       if (placement === "first") break;
-      words.push(arg);
+      operands.push(arg);
       continue;
     }
     const { name, given } = split(arg);
     const flag = Object.hasOwn(table, name) ? table[name] : undefined;
     if (flag === undefined) {
-      if (name === "h" || name === "help") return { ...finished<T>(values), words: args.slice(at + 1), help: true };
+      if (name === "h" || name === "help") return { ...finished<T>(values), operands: args.slice(at + 1), help: true };
       throw new UsageError(unknown(name, Object.keys(table)));
     }
     if (flag.kind === "switch") {
@@ -97,9 +97,9 @@ export const parseFlags = <T extends FlagTable>(
     if (text === undefined) throw new UsageError(`-${name} needs a value: -${name} ${flag.argument}`);
     store(values, name, flag, readValue(`-${name}`, flag, text));
   }
-  words.push(...args.slice(at));
+  operands.push(...args.slice(at));
   fillFromEnvironment(values, table, env);
-  return { ...finished<T>(values), words, help: false };
+  return { ...finished<T>(values), operands, help: false };
 };
 
 // `values` holds, for every name of the table, what readValue made of the flag of that name: FlagValues by construction.

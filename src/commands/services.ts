@@ -7,7 +7,7 @@ export type Service = { readonly name: string; readonly path: string };
 const SUFFIX = ".ctl";
 
 /** Where the control sockets of `prefix` lie: a prefix that begins with `.` or `/` is a path, another one is below `directory`. */
-const placeOf = (prefix: string, directory: string): { readonly directory: string; readonly start: string } => {
+const locationOf = (prefix: string, directory: string): { readonly directory: string; readonly start: string } => {
   const path = /^[./]/.test(prefix) ? prefix : `${directory.replace(/\/+$/, "")}/${prefix}`;
   const slash = path.lastIndexOf("/");
   // A path such as `.web` lies in the working directory.
@@ -16,16 +16,18 @@ const placeOf = (prefix: string, directory: string): { readonly directory: strin
 
 /** The services of a prefix, sorted as `LC_ALL=C` sorts. As with a shell's `*`, hidden ones only if it begins with a dot. */
 export const findServices = (prefix: string, directory: string): readonly Service[] => {
-  const place = placeOf(prefix, directory);
+  const location = locationOf(prefix, directory);
   return host.files
-    .list(place.directory)
+    .list(location.directory)
     .filter(
       (name) =>
-        name.startsWith(place.start) && name.endsWith(SUFFIX) && name.length >= place.start.length + SUFFIX.length,
+        name.startsWith(location.start) &&
+        name.endsWith(SUFFIX) &&
+        name.length >= location.start.length + SUFFIX.length,
     )
-    .filter((name) => place.start.startsWith(".") || !name.startsWith("."))
+    .filter((name) => location.start.startsWith(".") || !name.startsWith("."))
     .sort(byCodePoint)
-    .map((name) => ({ name: name.slice(0, -SUFFIX.length), path: joined(place.directory, name) }));
+    .map((name) => ({ name: name.slice(0, -SUFFIX.length), path: joined(location.directory, name) }));
 };
 
 /** UTF-8 sorts as its code points do, and UTF-16 does not. */

@@ -96,8 +96,10 @@ export const describeServing = (current: number | null | undefined): string =>
   typeof current === "number" ? `; generation ${current} keeps serving` : "";
 
 const describeRest = ({ rest, signal }: { readonly rest: number; readonly signal: string }): string => {
-  const left = `${count(rest, "other process")} of it ${rest === 1 ? "is" : "are"}`;
-  return signal === "SIGKILL" ? `${left} killed` : `${left} left, and ${rest === 1 ? "gets" : "get"} ${signal}`;
+  const remaining = `${count(rest, "other process")} of it ${rest === 1 ? "is" : "are"}`;
+  return signal === "SIGKILL"
+    ? `${remaining} killed`
+    : `${remaining} left, and ${rest === 1 ? "gets" : "get"} ${signal}`;
 };
 
 /** Why a start or a rollout failed, as part of a sentence. */
@@ -163,7 +165,7 @@ const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text
 const count = (number: number, thing: string): string =>
   `${number} ${thing}${number === 1 ? "" : thing.endsWith("s") ? "es" : "s"}`;
 
-const attempts = (left: number): string => (left > 0 ? `; ${count(left, "more attempt")}` : "");
+const attempts = (remaining: number): string => (remaining > 0 ? `; ${count(remaining, "more attempt")}` : "");
 
 /** Milliseconds as seconds: up to three decimals below 10 s, up to one from there on. */
 const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(ms < 10_000 ? 3 : 1))} s`;

@@ -20,8 +20,8 @@ const reconcilePool = (draft: Draft): void => {
   if (rollout) {
     advanceRollout(draft);
     // Crank's own first deploy has failed and nothing ran before: exit, so that the service manager sees the status.
-    const { current, rollout: left, manner } = draft.service;
-    if (left !== null || current !== null || rollout.origin !== "crank") return;
+    const { current, rollout: stillRollingOut, manner } = draft.service;
+    if (stillRollingOut !== null || current !== null || rollout.origin !== "crank") return;
     // A program that could not be started at all has not failed itself, so `failureStatus` does not apply.
     const status = rollout.rollingBack?.failure.kind === "spawn" ? 1 : manner.failureStatus;
     beginShutdown(draft, status, { request: null, steps: null });

@@ -33,14 +33,14 @@ export const parseOptions = <T extends OptionTable>(
   args: readonly string[],
   placement: Placement,
   again: Again = "wrong",
-): { readonly given: Given<T>; readonly words: readonly string[] } => {
+): { readonly given: Given<T>; readonly operands: readonly string[] } => {
   const given: Record<string, [string, ...string[]]> = {};
-  const words: string[] = [];
+  const operands: string[] = [];
   const queue = [...args];
   for (let arg = queue.shift(); arg !== undefined; arg = queue.shift()) {
     if (arg === "--") break;
     if (!arg.startsWith("-") || arg === "-") {
-      words.push(arg);
+      operands.push(arg);
       if (placement === "first") break;
       continue;
     }
@@ -48,7 +48,7 @@ export const parseOptions = <T extends OptionTable>(
     else takeCluster({ table, given, again }, arg.slice(1), queue);
   }
   // `given` has only names of the table, each put there with at least one value.
-  return { given: given as Given<T>, words: [...words, ...queue] };
+  return { given: given as Given<T>, operands: [...operands, ...queue] };
 };
 
 type Store = {

@@ -27,9 +27,9 @@ export type Processes = {
    * Starts a program of PATH without input, and resolves to its output, at most 64 KiB. Rejects with HostError if it
    * cannot be started.
    */
-  ask(words: readonly string[], limitMs: number): Promise<Answer>;
+  ask(argv: readonly string[], limitMs: number): Promise<Answer>;
   /** The same, synchronously. */
-  askNow(words: readonly string[], limitMs: number): Answer;
+  askNow(argv: readonly string[], limitMs: number): Answer;
 };
 
 /** More than any program that crank runs this way (getent) prints. */

@@ -28,16 +28,16 @@ export const readFrame = (plans: readonly (Plan | undefined)[], start: number, s
   const { fields, layout } = plan;
   const values = layout === null ? -1 : unpack(bytes, start + 1, stop, layout);
   if (typeof values !== "number") {
-    for (let place = 0; place < fields.length; place++) {
+    for (let index = 0; index < fields.length; index++) {
       // There is one value per letter of the layout.
-      frame[(fields[place] as Field).name] = values[place] as Value;
+      frame[(fields[index] as Field).name] = values[index] as Value;
     }
     return frame;
   }
   at = start + 1;
   end = stop;
-  for (let place = 0; place < fields.length; place++) {
-    const field = fields[place];
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index];
     if (field !== undefined) frame[field.name] = readField(field.type);
   }
   if (at !== end) throw new FrameError("leftOver", `${plan.kind} is ${end - at} bytes longer than its fields`);
@@ -78,9 +78,9 @@ const advance = (count: number): number => {
 const readU32 = (): number => view.getUint32(advance(4), true);
 
 const readU64 = (): number => {
-  const place = advance(8);
-  const low = view.getUint32(place, true);
-  const high = view.getUint32(place + 4, true);
+  const index = advance(8);
+  const low = view.getUint32(index, true);
+  const high = view.getUint32(index + 4, true);
   if (high === 0) return low;
   const value = high * TWO_TO_32 + low;
   if (value > Number.MAX_SAFE_INTEGER) throw new FrameError("badNumber", "a number of 2^53 or more");
@@ -90,14 +90,14 @@ const readU64 = (): number => {
 /** A copy, because the socket's buffer is used again for the next read. */
 const readBytes = (): Uint8Array => {
   const length = readU32();
-  const place = advance(length);
-  return new Uint8Array(bytes.subarray(place, place + length));
+  const index = advance(length);
+  return new Uint8Array(bytes.subarray(index, index + length));
 };
 
 const readText = (): string => {
   const length = readU32();
-  const place = advance(length);
-  return textDecoder.decode(bytes.subarray(place, place + length));
+  const index = advance(length);
+  return textDecoder.decode(bytes.subarray(index, index + length));
 };
 
 /** `least`: the minimum size of an item. A count that cannot fit into the frame is refused before anything is read. */

@@ -12,8 +12,8 @@ export const encodeAll = (
   frames: readonly { readonly kind: string }[],
 ): Uint8Array => {
   at = 0;
-  for (let place = 0; place < frames.length; place++) {
-    const frame = frames[place] as { readonly kind: string };
+  for (let index = 0; index < frames.length; index++) {
+    const frame = frames[index] as { readonly kind: string };
     const plan = plans.get(frame.kind);
     if (plan === undefined) throw new FrameError("unknownCode", `there is no frame named ${frame.kind}`);
     // The unions are derived from the tables that the plans are made from, so every field of the plan exists.
@@ -70,8 +70,8 @@ const packFields = ({ layout, packed }: Plan, frame: Readonly<Record<string, Val
 /** Writes the fields one by one: with a larger buffer if needed, and with an exact error. */
 const writeFields = (plan: Plan, frame: Readonly<Record<string, Value>>): void => {
   const { fields } = plan;
-  for (let place = 0; place < fields.length; place++) {
-    const field = fields[place];
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index];
     if (field !== undefined) writeField(plan, field, frame[field.name]);
   }
 };

@@ -132,7 +132,7 @@ const applyBatch = (record: Cursor, contents: Contents): void => {
     else throw new Damage(`${record.what} has the unknown change ${change}`);
   }
   const commands: ListedCommand[] = [];
-  for (let left = record.u32(); left > 0; left--) commands.push({ code: record.u8(), id: record.u64() });
+  for (let remaining = record.u32(); remaining > 0; remaining--) commands.push({ code: record.u8(), id: record.u64() });
   contents.unconfirmed = commands;
 };
 

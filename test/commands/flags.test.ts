@@ -33,13 +33,13 @@ describe("parseFlags", () => {
   });
 
   test("stops at the first free word, at a lone dash and behind --", () => {
-    expect(parse("-wait", "ruby", "-wait").words).toEqual(["ruby", "-wait"]);
-    expect(parse("-", "-wait").words).toEqual(["-", "-wait"]);
-    expect(parse("-wait", "--", "-name").words).toEqual(["-name"]);
+    expect(parse("-wait", "ruby", "-wait").operands).toEqual(["ruby", "-wait"]);
+    expect(parse("-", "-wait").operands).toEqual(["-", "-wait"]);
+    expect(parse("-wait", "--", "-name").operands).toEqual(["-name"]);
   });
 
   test("reads flags after free words where that is asked for", () => {
-    const { flags, words } = parseFlags(TABLE, ["4", "-wait", "5", "--", "-x"], {}, "anywhere");
+    const { flags, operands: words } = parseFlags(TABLE, ["4", "-wait", "5", "--", "-x"], {}, "anywhere");
     expect([flags.wait, words]).toEqual([true, ["4", "5", "-x"]]);
   });
 
@@ -51,7 +51,7 @@ describe("parseFlags", () => {
   test("reads switches as Go does", () => {
     expect(parse("-wait").flags.wait).toBe(true);
     expect(parse("-wait=false").flags.wait).toBe(false);
-    expect(parse("-wait", "false").words).toEqual(["false"]);
+    expect(parse("-wait", "false").operands).toEqual(["false"]);
     expect(refusal("-wait=maybe")).toBe('-wait takes no value; -wait=false turns it off, not "maybe"');
   });
 

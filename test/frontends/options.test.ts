@@ -29,11 +29,11 @@ test("where the last one counts, it does", () => {
 });
 
 test("the first free word ends the options, or stands among them, and -- ends them in any case", () => {
-  expect(read("-m", "program", "-v")).toEqual({ given: { manual: [""] }, words: ["program", "-v"] });
-  expect(read("-m", "--", "-v").words).toEqual(["-v"]);
-  expect(read("-", "-v").words).toEqual(["-", "-v"]);
+  expect(read("-m", "program", "-v")).toEqual({ given: { manual: [""] }, operands: ["program", "-v"] });
+  expect(read("-m", "--", "-v").operands).toEqual(["-v"]);
+  expect(read("-", "-v").operands).toEqual(["-", "-v"]);
   const anywhere = parseOptions(TABLE, ["word", "-m", "other", "--", "-v"], "anywhere");
-  expect(anywhere).toEqual({ given: { manual: [""] }, words: ["word", "other", "-v"] });
+  expect(anywhere).toEqual({ given: { manual: [""] }, operands: ["word", "other", "-v"] });
 });
 
 test.each([

@@ -41,8 +41,8 @@ export const simulatedPlatform = (
     return null;
   },
   ensureDirectory: () => null,
-  unsafePlace: () => null,
-  setAside: (path) => {
+  unsafeDirectory: () => null,
+  quarantine: (path) => {
     const text = files.get(path);
     if (text === undefined) return null;
     files.delete(path);

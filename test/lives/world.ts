@@ -363,8 +363,8 @@ class World implements SimulatedWorld {
     return {
       ...platform,
       readBytes: (path) => (path === JOURNAL ? this.#journalFile : platform.readBytes(path)),
-      setAside: (path) => {
-        if (path !== JOURNAL) return platform.setAside(path);
+      quarantine: (path) => {
+        if (path !== JOURNAL) return platform.quarantine(path);
         this.#journalFile = null;
         return `${JOURNAL}.aside`;
       },

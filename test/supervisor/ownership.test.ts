@@ -1,7 +1,7 @@
 // Whose process it is: what makes a process a worker's, for MAINPID= and for the start that a killed keeper left half done.
 import { expect, test } from "bun:test";
 import { CRANK } from "../../src/commands/crank/front-end.ts";
-import { type Left, survey } from "../../src/supervisor/adoption/survey.ts";
+import { type Orphaned, survey } from "../../src/supervisor/adoption/survey.ts";
 import { linuxPlatform } from "../../src/supervisor/os/linux.ts";
 import type { Lineage } from "../../src/supervisor/os/platform.ts";
 import type { Environment, ProcessFacts, ProcessTable } from "../../src/supervisor/os/processes.ts";
@@ -115,7 +115,7 @@ const found = async (processes: Processes): Promise<number | undefined> => {
     entries,
   );
   if (!settings) throw new Error("it does not serve");
-  const left: Left = { pid: 50, settings, core, sockets, unstarted: [], keeperOf: () => 50 };
+  const left: Orphaned = { pid: 50, settings, core, sockets, unstarted: [], keeperOf: () => 50 };
   const looker = { pid: 0, uid: SVC, binds: settings.binds, handleOf: (bind: number) => bind };
   return (await survey(tableOf(processes), left, looker)).workers[0]?.pid;
 };

@@ -4,7 +4,7 @@ import { CRANK } from "../../src/commands/crank/front-end.ts";
 import type { KeeperEvent, SentCommand } from "../../src/keeper/protocol.ts";
 import { type Hello, Supervisor } from "../../src/supervisor/loop/supervisor.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
-import type { KeeperFacts } from "../../src/supervisor/state/facts.ts";
+import type { KeeperFacts } from "../../src/supervisor/state/keeper-facts.ts";
 import { simulatedPlatform, WALL_OFFSET } from "../lives/platform.ts";
 
 export type Batch = readonly SentCommand[];

@@ -1,7 +1,7 @@
 // Local time as the keeper's C library has it.
 import { expect, test } from "bun:test";
 import { goTime } from "../../src/supervisor/events/log.ts";
-import { isoTime, localDate, offsetText } from "../../src/supervisor/state/facts.ts";
+import { isoTime, localDate, offsetText } from "../../src/supervisor/state/wall-time.ts";
 
 const CHANGE = Date.UTC(2026, 9, 25, 1) / 1000;
 const facts = { zone: { offset: 7200, until: CHANGE, nextOffset: 3600 } };

@@ -21,11 +21,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads crank's command line (without the program's name). Wrong usage is a result, not an exception. */
 export const crankInvocation = (args: readonly string[], environment: Environment, cwd: string): Invocation => {
   try {
-    const { flags, words, help } = parseFlags(CRANK_FLAGS, args, environment);
+    const { flags, operands, help } = parseFlags(CRANK_FLAGS, args, environment);
     if (help) return say(helpPage());
     if (flags.version === true) return say(`${VERSION}\n`);
-    if (words.length > 0)
-      throw new UsageError(`crank takes no command; ${JSON.stringify(words[0])} belongs to crankctl run`);
+    if (operands.length > 0)
+      throw new UsageError(`crank takes no command; ${JSON.stringify(operands[0])} belongs to crankctl run`);
     return { kind: "serve", settings: settingsFrom(flags, environment, cwd) };
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof AddressError)) throw error;

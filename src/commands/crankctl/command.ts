@@ -19,7 +19,7 @@ type Definition<T extends FlagTable> = {
   /** It finds the services itself: none must be named, and it ignores `session.address`. */
   readonly findsServices?: true;
   /** Checks flags and arguments. Throws UsageError. */
-  readonly prepare: (flags: FlagValues<T>, words: readonly string[], common: Common) => Action;
+  readonly prepare: (flags: FlagValues<T>, operands: readonly string[], common: Common) => Action;
 };
 
 /** What every command is given besides its own flags. */
@@ -49,13 +49,13 @@ export const command = <const T extends FlagTable>(definition: Definition<T>): C
     // Both were read by a table that holds theirs.
     const own = parsed.flags as FlagValues<T>;
     const common = parsed.flags as CommonFlags;
-    const action = definition.prepare(own, parsed.words, { flags: common, environment });
+    const action = definition.prepare(own, parsed.operands, { flags: common, environment });
     return { flags: common, action, findsServices: definition.findsServices === true };
   };
   return { name, summary, flags, prepare };
 };
 
 /** For commands that take flags only. Throws UsageError. */
-export const refuseWords = (words: readonly string[]): void => {
-  if (words.length > 0) throw new UsageError(`unexpected argument ${JSON.stringify(words[0])}`);
+export const refuseOperands = (operands: readonly string[]): void => {
+  if (operands.length > 0) throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}`);
 };

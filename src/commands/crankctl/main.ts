@@ -65,11 +65,11 @@ export const planFor = (args: readonly string[], environment: Environment): Plan
   const before = labelled("crankctl", () => parseFlags(TOP_FLAGS, args));
   if (before.help) return { kind: "say", text: topHelp() };
   if (before.flags.version === true) return { kind: "say", text: `crankctl ${VERSION}\n` };
-  const [name, ...rest] = before.words;
+  const [name, ...rest] = before.operands;
   if (name === undefined) throw new UsageError("crankctl: no command given");
   const found = COMMANDS.find((command) => command.name === name);
   if (found === undefined) throw new UsageError(`crankctl: ${unknownCommand(name)}`);
-  const inFront = args.slice(0, args.length - before.words.length).filter((arg) => arg !== "--");
+  const inFront = args.slice(0, args.length - before.operands.length).filter((arg) => arg !== "--");
   const prepared = labelled(`crankctl ${name}`, () => found.prepare([...inFront, ...rest], environment));
   return "help" in prepared ? { kind: "say", text: prepared.help } : { kind: "act", ...prepared };
 };

@@ -41,8 +41,8 @@ const perform = async (
   out: Output,
   err: Output,
 ): Promise<number> => {
-  const { flags, words, help } = ownFlags(args, environment);
-  const [prefix, ...rest] = words;
+  const { flags, operands, help } = ownFlags(args, environment);
+  const [prefix, ...rest] = operands;
   if (help || prefix === undefined || prefix === "") {
     out.write(helpPage());
     return help ? EXIT.done : EXIT.failed;

@@ -17,16 +17,16 @@ type Failed = { readonly name: string; readonly status: number };
 
 /** Runs the command on every service; the exit status is that of the first failure. */
 export const walk = async (services: readonly Service[], how: Walk): Promise<number> => {
-  const left = [...services];
+  const remaining = [...services];
   const failed: Failed[] = [];
   const atOnce = Math.min(how.parallel, services.length);
   const board = atOnce > 1 && how.err.isTerminal ? new Board(how.err, services.length) : null;
   const worker = async () => {
-    for (let service = left.shift(); service !== undefined; service = left.shift()) {
+    for (let service = remaining.shift(); service !== undefined; service = remaining.shift()) {
       const status = await (atOnce > 1 ? collected(service, how, board) : plainly(service, how));
       if (status === EXIT.done) continue;
       failed.push({ name: service.name, status });
-      if (!how.keepGoing) return left.splice(0).map((other) => other.name);
+      if (!how.keepGoing) return remaining.splice(0).map((other) => other.name);
     }
     return [];
   };

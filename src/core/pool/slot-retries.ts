@@ -13,10 +13,10 @@ import { rollBack } from "./rollout.ts";
 export const retrySlot = (draft: Draft, worker: Worker, failure: Failure): number => {
   const generation = wantedGeneration(draft);
   if (generation?.number !== worker.generation) return 0;
-  const left = generation.spec.retries + 1 - worker.attempt;
-  if (left > 0) {
+  const remaining = generation.spec.retries + 1 - worker.attempt;
+  if (remaining > 0) {
     putGeneration(draft, { ...generation, retrying: [...generation.retrying, worker.attempt] });
-    return left;
+    return remaining;
   }
   const { rollout, current } = draft.service;
   const isIncoming = rollout !== null && !rollout.rollingBack;

@@ -126,9 +126,9 @@ export const stopRest = (
   const steps = stepsFor(draft, specOf(draft, worker.generation), worker);
   const isFailed = worker.failure !== null && draft.service.manner.failSteps === null;
   const signal = isFailed ? "SIGKILL" : (steps[worker.nextStep - 1]?.signal ?? "SIGTERM");
-  const left = { ...worker, rest };
-  putWorker(draft, left);
-  signalRest(draft, left, ending, signal);
+  const stopping = { ...worker, rest };
+  putWorker(draft, stopping);
+  signalRest(draft, stopping, ending, signal);
 };
 
 /** The main process has ended and was not being stopped: kills the rest of the tree. */
@@ -138,14 +138,14 @@ export const killRest = (
   { ending, rest }: Pick<MainExited, "ending" | "rest">,
   failure: Failure | null,
 ): void => {
-  const left = stoppingFrom(draft, worker);
-  left.nextStep = Math.max(1, specOf(draft, worker.generation)?.stopSteps.length ?? 0);
-  left.stepAt = null;
-  left.failure = failure;
-  left.unasked = true;
-  left.rest = rest;
-  putWorker(draft, left);
-  signalRest(draft, left, ending, "SIGKILL");
+  const stopping = stoppingFrom(draft, worker);
+  stopping.nextStep = Math.max(1, specOf(draft, worker.generation)?.stopSteps.length ?? 0);
+  stopping.stepAt = null;
+  stopping.failure = failure;
+  stopping.unasked = true;
+  stopping.rest = rest;
+  putWorker(draft, stopping);
+  signalRest(draft, stopping, ending, "SIGKILL");
 };
 
 const signalRest = (draft: Draft, worker: Stopping, ending: Ending, signal: string): void => {

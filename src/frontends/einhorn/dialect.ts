@@ -34,8 +34,8 @@ export const einhornDialect: Dialect = {
       write(store, line, encodeEinhornAnswer({ message: "Could not parse command" }), close);
       return true;
     }
-    const word = takeWorkersWord(store, line, request);
-    if (word !== null) return word;
+    const handled = takeWorkerMessage(store, line, request);
+    if (handled !== null) return handled;
     if (!line.mayControl) {
       write(store, line, encodeEinhornAnswer({ message: "This master belongs to another user" }), 1);
       return true;
@@ -49,7 +49,7 @@ const write = (store: Store, { event }: ForeignLine, bytes: string, close: 0 | 1
   store.batch.command({ kind: "write", connection: event.connection, bytes, close });
 
 /** Workers get no answer; their connection ends. null: not a command of a worker. */
-const takeWorkersWord = (
+const takeWorkerMessage = (
   store: Store,
   line: ForeignLine,
   { command, pid, requestId }: EinhornRequest,

@@ -31,16 +31,16 @@ export const einhornInvocation = (
   platform: Platform,
 ): Invocation => {
   try {
-    const { given, words } = parseOptions(EINHORN_OPTIONS, args, "first", "last");
+    const { given, operands } = parseOptions(EINHORN_OPTIONS, args, "first", "last");
     if (given.help) return say(usage(), 1);
     if (given.version) return say(`einhorn ${EINHORN_VERSION} (crank ${VERSION})\n`, 0);
     if (given["upgrade-check"]) return say("", 0);
     if (given["with-state-fd"])
       throw new OptionError("--with-state-fd is for the master itself, not for a command line");
     if (given.preload) throw new OptionError(NO_PRELOAD);
-    if (words.length === 0) return say(usage(), 1);
+    if (operands.length === 0) return say(usage(), 1);
     if (given.number?.[0] === "0") return complain(platform, "-n 0: there is nothing to do without workers", 0);
-    return { kind: "serve", settings: settingsFrom(given, words, { environment, cwd, platform }) };
+    return { kind: "serve", settings: settingsFrom(given, operands, { environment, cwd, platform }) };
   } catch (error) {
     if (error instanceof AddressError || error instanceof OptionError) return complain(platform, error.message, 1);
     throw error;
@@ -86,10 +86,10 @@ einhornsh talks to the master: einhornsh -e upgrade.
 ${optionHelp(EINHORN_OPTIONS)}
 `;
 
-type Place = { readonly environment: Environment; readonly cwd: string; readonly platform: Platform };
+type Surroundings = { readonly environment: Environment; readonly cwd: string; readonly platform: Platform };
 
-const settingsFrom = (given: Options, words: readonly string[], place: Place): Settings => {
-  const { environment, cwd, platform } = place;
+const settingsFrom = (given: Options, operands: readonly string[], surroundings: Surroundings): Settings => {
+  const { environment, cwd, platform } = surroundings;
   const name = given["command-name"]?.[0] ?? "";
   if (name.includes("/")) throw new OptionError(`-c ${name}: a name has no slash`);
   const pathOf = (option: "socket-path" | "pidfile" | "lockfile", suffix: "sock" | "pid" | "lock"): string =>
@@ -105,7 +105,7 @@ const settingsFrom = (given: Options, words: readonly string[], place: Place): S
     control: { uri: `-d ${socketPath}`, address: parseUri(`unix://${socketPath}`).address },
     recordPath: null,
     runDirectory: runDirectoryBeside(socketPath),
-    first: specFrom(defaults, [onPath(words[0] ?? "", place), ...words.slice(1)]),
+    first: specFrom(defaults, [onPath(operands[0] ?? "", surroundings), ...operands.slice(1)]),
     cwd,
     respawnMs: milliseconds("-s", given.seconds?.[0] ?? "1"),
     manner: {
@@ -130,8 +130,8 @@ const settingsFrom = (given: Options, words: readonly string[], place: Place): S
     extras: {
       pidPath: pathOf("pidfile", "pid"),
       lockPath: pathOf("lockfile", "lock"),
-      title: `einhorn: ${name === "" ? words.join(" ") : `ruby ${name}`}`,
-      words,
+      title: `einhorn: ${name === "" ? operands.join(" ") : `ruby ${name}`}`,
+      words: operands,
       ...extrasFrom(given),
     },
   };
@@ -175,7 +175,7 @@ const processors = (platform: Platform): number => {
 };
 
 /** Where PATH leads to; what is not there stays as it is, and says so when it is started. */
-const onPath = (program: string, { environment, cwd, platform }: Place): string => {
+const onPath = (program: string, { environment, cwd, platform }: Surroundings): string => {
   if (program.includes("/")) return program;
   for (const directory of (environment.PATH ?? "/usr/local/bin:/usr/bin:/bin").split(":")) {
     const candidate = `${absolute(directory, cwd)}/${program}`;
@@ -233,12 +233,12 @@ const NON_BLOCKING = ["n", "o_nonblock"];
 const KNOWN = [...NON_BLOCKING, "r", "so_reuseaddr", ""];
 
 const bindFrom = (text: string, index: number, backlog: number): Bind => {
-  const [location = "", ...words] = text.split(",");
+  const [location = "", ...operands] = text.split(",");
   return {
     uri: `-b ${text}`,
     name: `socket${index}`,
     address: addressFrom(text, location),
-    options: { ...DEFAULT_OPTIONS, backlog, nonBlocking: words.some((word) => NON_BLOCKING.includes(word)) },
+    options: { ...DEFAULT_OPTIONS, backlog, nonBlocking: operands.some((word) => NON_BLOCKING.includes(word)) },
   };
 };
 

@@ -7,21 +7,21 @@ const PART = /\s+|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\])/gsy;
 /** The words of a command line. Throws OptionError, with `option` named, if a quote is not closed or there is no word. */
 export const shellWords = (option: string, text: string): readonly [string, ...string[]] => {
   const words: string[] = [];
-  let word: string | null = null;
+  let current: string | null = null;
   let end = 0;
   for (const match of text.matchAll(PART)) {
     const [whole, single, double, escaped, plain] = match;
     end = match.index + whole.length;
     const part: string | undefined = single ?? double?.replace(/\\([$`"\\\n])/g, "$1") ?? escaped ?? plain;
     if (part !== undefined) {
-      word = (word ?? "") + part;
-    } else if (word !== null) {
-      words.push(word);
-      word = null;
+      current = (current ?? "") + part;
+    } else if (current !== null) {
+      words.push(current);
+      current = null;
     }
   }
   if (end < text.length) throw new OptionError(`${option} ${text}: a quote in it is not closed`);
-  if (word !== null) words.push(word);
+  if (current !== null) words.push(current);
   const [first, ...rest] = words;
   if (first === undefined) throw new OptionError(`${option} wants a command`);
   return [first, ...rest];

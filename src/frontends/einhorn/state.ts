@@ -66,9 +66,9 @@ const ackMode = (settings: Settings | null): YamlMapping => {
 };
 
 const bindOf = ({ uri }: Settings["binds"][number]): readonly (string | number | readonly string[])[] => {
-  const [location = "", ...words] = uri.replace(/^-b /, "").split(",");
+  const [location = "", ...flags] = uri.replace(/^-b /, "").split(",");
   const colon = location.lastIndexOf(":");
-  return [location.slice(0, colon), Number(location.slice(colon + 1)), words];
+  return [location.slice(0, colon), Number(location.slice(colon + 1)), flags];
 };
 
 const boundPorts = (store: Store): readonly number[] =>

@@ -25,11 +25,11 @@ export type Sinks = { readonly out: Output; readonly err: Output };
 /** einhornsh as a program; gives its exit status. */
 export const einhornsh = async (args: readonly string[], environment: Environment, sinks: Sinks): Promise<number> => {
   try {
-    const { given, words } = parseOptions(EINHORNSH_OPTIONS, args, "anywhere", "last");
+    const { given, operands } = parseOptions(EINHORNSH_OPTIONS, args, "anywhere", "last");
     if (given.help) return say(sinks.out, usage(), FAILED);
-    const [name = given["command-name"]?.[0] ?? "", ...more] = words;
-    if (more.length > 0 || (words.length > 0 && given["command-name"]))
-      throw new OptionError(`unexpected argument ${JSON.stringify(words.at(-1))}: commands come with -e`);
+    const [name = given["command-name"]?.[0] ?? "", ...more] = operands;
+    if (more.length > 0 || (operands.length > 0 && given["command-name"]))
+      throw new OptionError(`unexpected argument ${JSON.stringify(operands.at(-1))}: commands come with -e`);
     const path = given["socket-path"]?.[0] ?? defaultPath(environment, name, "sock");
     return await control(path, given.execute?.[0], environment.USER ?? "", sinks);
   } catch (error) {

@@ -54,10 +54,10 @@ export const einhyrningsinsInvocation = (
   cwd: string,
 ): Invocation => {
   try {
-    const { given, words } = parse(args);
+    const { given, operands } = parse(args);
     if (given.help) return say(helpPage(), 0);
     if (given.version) return say(`einhyrningsins ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
-    return { kind: "serve", settings: settingsFrom(given, words, cwd) };
+    return { kind: "serve", settings: settingsFrom(given, operands, cwd) };
   } catch (error) {
     if (error instanceof AddressError || error instanceof OptionError) return say(`${error.message}\n`, FAILED);
     throw error;
@@ -83,11 +83,11 @@ workers one for one on SIGHUP, without refusing a connection.
 ${optionHelp(EINHYRNINGSINS_OPTIONS)}
 `;
 
-const settingsFrom = (given: Options, words: readonly string[], cwd: string): Settings => {
+const settingsFrom = (given: Options, operands: readonly string[], cwd: string): Settings => {
   if (given["ipv4-only"] && given["ipv6-only"]) throw new OptionError("Can't be both IPv4-only and IPv6-only");
   const instances = wholeNumber("-n", given.number?.[0] ?? "1", 1, MOST_WORKERS);
   const attempts = wholeNumber("-r", given.retries?.[0] ?? "1", 0, MOST_RETRIES);
-  if (words.length === 0) throw new OptionError("Missing program to run (try --help)");
+  if (operands.length === 0) throw new OptionError("Missing program to run (try --help)");
   const defaults = defaultsFrom(given, instances);
   const control = controlAt(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, cwd);
   return {
@@ -97,7 +97,7 @@ const settingsFrom = (given: Options, words: readonly string[], cwd: string): Se
     control,
     recordPath: null,
     runDirectory: control.address.kind === "unix" ? runDirectoryBeside(control.address.path) : null,
-    first: specFrom(given, words, cwd, { defaults, retries: Math.max(0, attempts - 1) }),
+    first: specFrom(given, operands, cwd, { defaults, retries: Math.max(0, attempts - 1) }),
     cwd,
     respawnMs: 0,
     manner: POLICY,

@@ -26,11 +26,11 @@ export const EINHYRNINGSINSCTL_OPTIONS = {
 /** einhyrningsinsctl as a program; gives its exit status. Everything is said on standard output. */
 export const einhyrningsinsctl = async (args: readonly string[], out: Output): Promise<number> => {
   try {
-    const { given, words } = parseOptions(EINHYRNINGSINSCTL_OPTIONS, args, "anywhere");
+    const { given, operands } = parseOptions(EINHYRNINGSINSCTL_OPTIONS, args, "anywhere");
     if (given.help) return say(out, helpPage(), 0);
     if (given.version) return say(out, `einhyrningsinsctl ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
-    if (words.length > 0)
-      throw new OptionError(`unexpected argument ${JSON.stringify(words[0])}: a command comes with -e`);
+    if (operands.length > 0)
+      throw new OptionError(`unexpected argument ${JSON.stringify(operands[0])}: a command comes with -e`);
     return await control(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, given.execute?.[0], out);
   } catch (error) {
     if (error instanceof OptionError) return say(out, `${escapeControls(error.message)}\n\n${helpPage()}`, FAILED);

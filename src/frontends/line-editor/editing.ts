@@ -10,7 +10,7 @@ import { beginSearch, continueSearch, extendSearch, promptOf, type Search, short
 export type Editing = {
   readonly line: Line;
   /** Which entry of the history is edited; its length is the new line. */
-  readonly place: number;
+  readonly entry: number;
   /** The new line, while an entry is edited. */
   readonly draft: string;
   readonly search: Search | null;
@@ -32,7 +32,7 @@ type Step = { readonly editing: Editing; readonly effect: Effect };
 /** A new line, with what was cut before. */
 export const beginLine = (history: History, cut: string): Editing => ({
   line: EMPTY,
-  place: history.length,
+  entry: history.length,
   draft: "",
   search: null,
   cut,
@@ -82,19 +82,19 @@ const cuts =
   };
 
 const recalls =
-  (placeFrom: (place: number, newest: number) => number): Act =>
+  (entryFrom: (entry: number, newest: number) => number): Act =>
   (editing, { history }) => {
-    const place = placeFrom(editing.place, history.length);
-    if (place < 0 || place > history.length || place === editing.place) return { editing, effect: BELL };
-    const draft = editing.place === history.length ? editing.line.text : editing.draft;
-    const line = lineOf(history[place] ?? draft);
-    return { editing: { ...editing, place, draft, line }, effect: NONE };
+    const entry = entryFrom(editing.entry, history.length);
+    if (entry < 0 || entry > history.length || entry === editing.entry) return { editing, effect: BELL };
+    const draft = editing.entry === history.length ? editing.line.text : editing.draft;
+    const line = lineOf(history[entry] ?? draft);
+    return { editing: { ...editing, entry, draft, line }, effect: NONE };
   };
 
 const searches =
   (direction: "back" | "forward"): Act =>
   (editing) => ({
-    editing: { ...editing, search: beginSearch(direction, editing.place, editing.line) },
+    editing: { ...editing, search: beginSearch(direction, editing.entry, editing.line) },
     effect: NONE,
   });
 
@@ -130,8 +130,8 @@ const COMMANDS: Readonly<Record<Command, Act>> = {
   putBack: (editing, aids, last) => changes((line) => edit.insert(line, editing.cut))(editing, aids, last),
   transpose: changes(edit.transpose),
   clearScreen: ends("clearScreen"),
-  previous: recalls((place) => place - 1),
-  next: recalls((place) => place + 1),
+  previous: recalls((entry) => entry - 1),
+  next: recalls((entry) => entry + 1),
   oldest: recalls(() => 0),
   newest: recalls((_, newest) => newest),
   searchBack: searches("back"),
@@ -175,7 +175,7 @@ const pressInSearch = (editing: Editing, search: Search, key: Key, aids: Aids): 
 };
 
 /** The line that the search shows becomes the one that is edited. */
-const foundIn = (editing: Editing, { place, line }: Search, history: History): Editing => {
-  const draft = editing.place === history.length ? editing.line.text : editing.draft;
-  return { ...editing, search: null, place, draft, line, last: "other" };
+const foundIn = (editing: Editing, { entry, line }: Search, history: History): Editing => {
+  const draft = editing.entry === history.length ? editing.line.text : editing.draft;
+  return { ...editing, search: null, entry, draft, line, last: "other" };
 };

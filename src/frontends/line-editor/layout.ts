@@ -5,23 +5,23 @@ import type { Line } from "./line.ts";
 
 export type Size = { readonly columns: number; readonly rows: number };
 type Row = readonly Cell[];
-type Place = { readonly row: number; readonly column: number };
+type Position = { readonly row: number; readonly column: number };
 
 /** What is shown, from the row on in which the prompt begins, or from the first one that there is room for. */
-export type Picture = { readonly rows: readonly Row[]; readonly cursor: Place; readonly columns: number };
+export type Picture = { readonly rows: readonly Row[]; readonly cursor: Position; readonly columns: number };
 
 /** Lays a line out: at most as many rows as the screen has, those around the cursor. */
 export const pictureOf = (prompt: string, line: Line, size: Size): Picture => {
   const { text, cursor, hasPrompt } = partOf(line, size);
   const rows: Cell[][] = [[]];
   let width = 0;
-  let place: Place | null = null;
+  let position: Position | null = null;
   const breakRow = (): void => {
     rows.push([]);
     width = 0;
   };
   /** Says where it is. */
-  const put = (cell: Cell): Place => {
+  const put = (cell: Cell): Position => {
     const fitting = cell.width > size.columns ? { ...cell, text: "?", width: 1 } : cell;
     if (width + fitting.width > size.columns) breakRow();
     rows.at(-1)?.push(fitting);
@@ -33,13 +33,13 @@ export const pictureOf = (prompt: string, line: Line, size: Size): Picture => {
   for (const cell of cellsOf(text)) {
     at += cell.length;
     const here = put(cell);
-    if (place === null && at > cursor) place = here;
+    if (position === null && at > cursor) position = here;
   }
-  if (place === null) {
+  if (position === null) {
     if (width >= size.columns) breakRow();
-    place = { row: rows.length - 1, column: width };
+    position = { row: rows.length - 1, column: width };
   }
-  return inScreen({ rows, cursor: place, columns: size.columns }, size.rows);
+  return inScreen({ rows, cursor: position, columns: size.columns }, size.rows);
 };
 
 /** Of a line of many screens only what is around the cursor is laid out. */
@@ -79,7 +79,7 @@ const eraseBehind = (row: Row, columns: number): string => (widthOf(row) < colum
 /** Changes what is shown into another picture of the same width: only what differs is written. */
 export const changed = (before: Picture, after: Picture): string => {
   let text = "";
-  let at: Place = before.cursor;
+  let at: Position = before.cursor;
   after.rows.forEach((row, index) => {
     const old = before.rows[index];
     if (old === undefined) {
@@ -115,7 +115,7 @@ export const backAfterResize = ({ rows, cursor }: Picture, columns: number): str
 };
 
 /** Moves the cursor. A column that is not a number: it is not known, as behind a full row. */
-const moved = (from: Place, to: Place): string => {
+const moved = (from: Position, to: Position): string => {
   const down = to.row - from.row;
   const rows = down === 0 ? "" : `\x1b[${Math.abs(down)}${down < 0 ? "A" : "B"}`;
   if (down === 0 && from.column === to.column) return "";

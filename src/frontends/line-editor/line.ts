@@ -33,8 +33,8 @@ export const wordLeft = (line: Line): Line => moved(line, wordStart(line, isOfWo
 export const wordRight = (line: Line): Line => moved(line, wordEnd(line));
 
 /** Takes out what is between the cursor and another place. */
-const cutTo = ({ text, cursor }: Line, place: number): Cut => {
-  const [from, to] = place < cursor ? [place, cursor] : [cursor, place];
+const cutTo = ({ text, cursor }: Line, position: number): Cut => {
+  const [from, to] = position < cursor ? [position, cursor] : [cursor, position];
   return { line: { text: text.slice(0, from) + text.slice(to), cursor: from }, cut: text.slice(from, to) };
 };
 

@@ -8,41 +8,41 @@ export type Search = {
   readonly query: string;
   readonly direction: Direction;
   /** Which entry is shown; the history's length is the line that was being typed. */
-  readonly place: number;
+  readonly entry: number;
   readonly line: Line;
   readonly hasFailed: boolean;
   /** Where it began. */
-  readonly from: { readonly place: number; readonly line: Line };
+  readonly from: { readonly entry: number; readonly line: Line };
 };
 
 /** No query needs to be longer. */
 const MOST_QUERY = 1024;
 
-export const beginSearch = (direction: Direction, place: number, line: Line): Search => ({
+export const beginSearch = (direction: Direction, entry: number, line: Line): Search => ({
   query: "",
   direction,
-  place,
+  entry,
   line,
   hasFailed: false,
-  from: { place, line },
+  from: { entry, line },
 });
 
 /** Looks for more text, from the entry that is shown on. */
 export const extendSearch = (search: Search, added: string, history: History): Search => {
   const query = (search.query + added.replaceAll("\n", " ")).slice(0, MOST_QUERY);
-  return find({ ...search, query }, history, search.place);
+  return find({ ...search, query }, history, search.entry);
 };
 
 /** Looks for less text, from where the search began. */
 export const shortenSearch = (search: Search, query: string, history: History): Search =>
   query === ""
-    ? { ...beginSearch(search.direction, search.from.place, search.from.line) }
-    : find({ ...search, query }, history, search.from.place);
+    ? { ...beginSearch(search.direction, search.from.entry, search.from.line) }
+    : find({ ...search, query }, history, search.from.entry);
 
 /** Looks for the next one. */
 export const continueSearch = (search: Search, direction: Direction, history: History): Search => {
   const turned = { ...search, direction };
-  return search.query === "" ? turned : find(turned, history, search.place + step(direction));
+  return search.query === "" ? turned : find(turned, history, search.entry + step(direction));
 };
 
 export const promptOf = ({ query, direction, hasFailed }: Search): string =>
@@ -52,10 +52,10 @@ const step = (direction: Direction): number => (direction === "back" ? -1 : 1);
 
 const find = (search: Search, history: History, start: number): Search => {
   const { query, direction, from } = search;
-  for (let place = start; place >= 0 && place <= history.length; place += step(direction)) {
-    const text = place === from.place ? from.line.text : (history[place] ?? "");
+  for (let entry = start; entry >= 0 && entry <= history.length; entry += step(direction)) {
+    const text = entry === from.entry ? from.line.text : (history[entry] ?? "");
     const at = direction === "back" ? text.lastIndexOf(query) : text.indexOf(query);
-    if (at >= 0) return { ...search, place, line: { text, cursor: at }, hasFailed: false };
+    if (at >= 0) return { ...search, entry, line: { text, cursor: at }, hasFailed: false };
   }
   return { ...search, hasFailed: true };
 };

@@ -42,10 +42,10 @@ export const socketmasterInvocation = (
   users: Users,
 ): Invocation => {
   try {
-    const { flags, words, help } = parseFlags(SOCKETMASTER_FLAGS, args);
+    const { flags, operands, help } = parseFlags(SOCKETMASTER_FLAGS, args);
     if (help) return { kind: "say", sink: "stdout", text: helpPage(), status: 0 };
     if (flags.version === true) return { kind: "say", sink: "stdout", text: `${VERSION}\n`, status: 0 };
-    return { kind: "serve", settings: settingsFrom(flags, words, cwd, users) };
+    return { kind: "serve", settings: settingsFrom(flags, operands, cwd, users) };
   } catch (error) {
     if (error instanceof UsageError) return refuse(`${error.message}\nTry 'socketmaster -help'.`, WRONG_USAGE);
     if (error instanceof SetUpError || error instanceof AddressError) return refuse(error.message, SET_UP_ERROR);
@@ -69,7 +69,7 @@ const helpPage = (): string =>
     flags: SOCKETMASTER_FLAGS,
   });
 
-const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users: Users): Settings => {
+const settingsFrom = (flags: Flags, operands: readonly string[], cwd: string, users: Users): Settings => {
   if ((flags.command ?? "") === "") throw new SetUpError("-command is missing: the program to start");
   const control = flags.ctl === undefined ? null : controlFrom(flags.ctl, cwd);
   return {
@@ -79,7 +79,7 @@ const settingsFrom = (flags: Flags, words: readonly string[], cwd: string, users
     control,
     recordPath: null,
     runDirectory: control === null ? null : runDirectoryOf(control.address),
-    first: specFrom(flags, words, users),
+    first: specFrom(flags, operands, users),
     cwd,
     respawnMs: null,
     manner: { ...CRANK_POLICY, failureStatus: 0, restores: false },
@@ -135,9 +135,9 @@ const defaultsFrom = (flags: Flags): SpecDefaults => ({
   killMode: "process",
 });
 
-const specFrom = (flags: Flags, words: readonly string[], users: Users): Spec => ({
+const specFrom = (flags: Flags, operands: readonly string[], users: Users): Spec => ({
   ...emptySpec(defaultsFrom(flags)),
-  command: [flags.command ?? "", ...words],
+  command: [flags.command ?? "", ...operands],
   // Where socketmaster is, even if the user of -user could not go there.
   cwd: "",
   user: flags.user === undefined ? null : userFrom(flags.user, users),

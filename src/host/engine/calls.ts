@@ -44,7 +44,7 @@ export type HostCalls = {
   exit(status: number): never;
   kill(pid: number, signal: number): Result;
   setPriority(pid: number, nice: number): Result;
-  start(words: readonly string[]): Or<readonly [pid: number, output: number]>;
+  start(argv: readonly string[]): Or<readonly [pid: number, output: number]>;
   wait(pid: number, waits: boolean): Result;
 
   watchSignal(number: number): Result;

@@ -40,9 +40,9 @@ class Asked {
   readonly #until: number;
   #length = 0;
 
-  constructor(words: readonly string[], limitMs: number) {
+  constructor(argv: readonly string[], limitMs: number) {
     this.#until = calls.monotonicNow() + limitMs;
-    const [pid, fd] = checked(calls.start(words), "start", words[0]);
+    const [pid, fd] = checked(calls.start(argv), "start", argv[0]);
     this.pid = pid;
     this.fd = fd;
   }
@@ -78,8 +78,8 @@ class Asked {
   }
 }
 
-const ask = async (words: readonly string[], limitMs: number): Promise<Answer> => {
-  const asked = new Asked(words, limitMs);
+const ask = async (argv: readonly string[], limitMs: number): Promise<Answer> => {
+  const asked = new Asked(argv, limitMs);
   return new Promise((resolve) => {
     const finish = (): void => {
       removeWatch(watch);
@@ -95,8 +95,8 @@ const ask = async (words: readonly string[], limitMs: number): Promise<Answer> =
   });
 };
 
-const askNow = (words: readonly string[], limitMs: number): Answer => {
-  const asked = new Asked(words, limitMs);
+const askNow = (argv: readonly string[], limitMs: number): Answer => {
+  const asked = new Asked(argv, limitMs);
   const pair = new Int32Array(2);
   for (let left = limitMs; left > 0; left = asked.msLeft) {
     pair.set([asked.fd, READABLE]);

@@ -5,10 +5,10 @@ import { asHost, asHostError, codeOf } from "./errors.ts";
 
 const answerOf = (status: number | null, output: string): Answer => ({ status, output });
 
-const ask = async ([program = "", ...words]: readonly string[], limitMs: number): Promise<Answer> => {
+const ask = async ([program = "", ...argv]: readonly string[], limitMs: number): Promise<Answer> => {
   const { spawn } = await import("node:child_process");
   return new Promise((resolve, reject) => {
-    const child = spawn(program, words, {
+    const child = spawn(program, argv, {
       stdio: ["ignore", "pipe", "ignore"],
       timeout: limitMs,
       killSignal: "SIGKILL",
@@ -22,9 +22,9 @@ const ask = async ([program = "", ...words]: readonly string[], limitMs: number)
 
 const BOUNDS: ReadonlySet<string> = new Set(["ETIMEDOUT", "ENOBUFS"]);
 
-const askNow = ([program = "", ...words]: readonly string[], limitMs: number): Answer => {
+const askNow = ([program = "", ...argv]: readonly string[], limitMs: number): Answer => {
   const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const { status, stdout, error } = spawnSync(program, words, {
+  const { status, stdout, error } = spawnSync(program, argv, {
     encoding: "utf8",
     timeout: limitMs,
     killSignal: "SIGKILL",

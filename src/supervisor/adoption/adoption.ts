@@ -13,29 +13,32 @@ import { AddressError, parseUri } from "../os/addresses.ts";
 import { wayToOpen } from "../sockets/openings.ts";
 import { isOpenAt, type Opening, openCommand } from "../sockets/sockets.ts";
 import { completeDecision } from "../state/decision.ts";
-import type { Adoption, LeftSocket } from "../state/parts/adoption.ts";
+import type { Adoption, OrphanedSocket } from "../state/parts/adoption.ts";
 import { restoreEntries } from "../state/restore.ts";
 import { saveAdoption, saveCore, savePending, saveReport } from "../state/save.ts";
 import { respawnOf, type Settings } from "../state/settings.ts";
 import type { Store } from "../state/store.ts";
 import { reconcileProbes } from "../workers/serving/probe-results.ts";
 import { adoptCommand } from "../workers/start/launch.ts";
-import { type LeftService, lostDescriptors, orphansLeft, readLeft } from "./orphaned-service.ts";
+import { lostDescriptors, type OrphanedService, readOrphanedService, serviceOfOrphans } from "./orphaned-service.ts";
 import { keepCopy } from "./record-file.ts";
 
 /** The adopted socket behind a handle. */
-const leftSocket = (store: Store, handle: number): LeftSocket | undefined =>
+const orphanedSocket = (store: Store, handle: number): OrphanedSocket | undefined =>
   store.adoption?.sockets.find((socket) => socket.handle === handle);
 
 /** Takes the socket from its next holder, or beside all of them; else returns a sentence that says why that failed. */
 export const takeElsewhere = async (store: Store, opening: Opening, reason: string): Promise<string | null> => {
   const { adoption } = store;
-  const socket = leftSocket(store, opening.handle);
+  const socket = orphanedSocket(store, opening.handle);
   if (!adoption || !socket) return null;
   const { taken } = socket;
   const fails = taken ? [...socket.fails, `worker ${taken.worker} (pid ${taken.pid}): ${reason}`] : socket.fails;
   const next = { ...socket, fails, taken: null };
-  saveAdoption(store, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
+  saveAdoption(store, {
+    ...adoption,
+    sockets: adoption.sockets.map((orphaned) => (orphaned === socket ? next : orphaned)),
+  });
   if (next.holders.length > 0) {
     store.batch.command((await wayToOpen(store, { ...opening, stored: null })).command);
     return null;
@@ -49,7 +52,7 @@ export const takeElsewhere = async (store: Store, opening: Opening, reason: stri
 };
 
 /** The address with the port that the socket has. */
-const fixedAddress = (opening: Opening, socket: LeftSocket): Opening["address"] => {
+const fixedAddress = (opening: Opening, socket: OrphanedSocket): Opening["address"] => {
   try {
     return parseUri(socket.address).address;
   } catch (error) {
@@ -59,12 +62,12 @@ const fixedAddress = (opening: Opening, socket: LeftSocket): Opening["address"] 
 };
 
 /** Whether the socket that was taken is the one that was meant. */
-export const isTheLeftOne = (
+export const isOrphanedSocket = (
   store: Store,
   opening: Opening,
   event: Extract<KeeperEvent, { kind: "opened" }>,
 ): boolean => {
-  const socket = leftSocket(store, opening.handle);
+  const socket = orphanedSocket(store, opening.handle);
   return !socket || isOpenAt(fixedAddress(opening, socket), event);
 };
 
@@ -103,26 +106,30 @@ export const takeOver = async (
 ): Promise<void> => {
   const { adoption } = store;
   if (!adoption) return;
-  const left = adoption.orphans ? orphansLeft(store, adoption) : bytes === null ? null : readLeft(store, bytes);
-  if (left === null || typeof left === "string") return;
+  const orphaned = adoption.orphans
+    ? serviceOfOrphans(store, adoption)
+    : bytes === null
+      ? null
+      : readOrphanedService(store, bytes);
+  if (orphaned === null || typeof orphaned === "string") return;
   const recorded = store.core.history;
-  inherit(store, left);
-  await inheritHistory(store, settings, left, recorded);
-  const requests = keepRequests(store, left);
-  completeDecision(store, left.consumed);
+  inherit(store, orphaned);
+  await inheritHistory(store, settings, orphaned, recorded);
+  const requests = keepRequests(store, orphaned);
+  completeDecision(store, orphaned.consumed);
   for (const found of adoption.workers) {
     const worker = findWorker(store.core.workers, found.id);
     if (!worker) continue;
-    const keeper = left.keeperOf(worker.id);
+    const keeper = orphaned.keeperOf(worker.id);
     saveReport(store, worker.id, { ...store.reports.get(worker.id), keeper });
-    store.batch.command(adoptCommand(store, { settings, before: left.settings, keeper }, worker, found));
+    store.batch.command(adoptCommand(store, { settings, before: orphaned.settings, keeper }, worker, found));
   }
   store.advance({
     kind: "adopted",
     now,
     requests,
     lost: adoption.lost.map(({ id }) => id),
-    unsure: left.unsure,
+    unsure: orphaned.unsure,
     respawn: respawnOf(settings),
     manner: settings.manner,
     isRecordOutdated: settings.recordPath !== null && !isSameHistory(store.core.history, recorded),
@@ -137,7 +144,7 @@ export const takeOver = async (
   reconcileProbes(store, new Set(store.unstarted), now);
   noteFound(store, adoption, now);
   report(store, adoption, now);
-  for (const loss of lostDescriptors(left)) recordEvent(store, loss, now);
+  for (const loss of lostDescriptors(orphaned)) recordEvent(store, loss, now);
   saveAdoption(store, null);
   serveAgain(store, settings, now);
   // An unknown state gives way to the last good spec.
@@ -148,7 +155,7 @@ export const takeOver = async (
 
 const decoder = new TextDecoder();
 
-const inherit = (store: Store, { entries }: LeftService): void => {
+const inherit = (store: Store, { entries }: OrphanedService): void => {
   const kept = [...entries].filter(([key]) => GOES_ON.has(key.split("/")[0] ?? ""));
   for (const [key, value] of kept) store.batch.putText(key, decoder.decode(value));
   restoreEntries(store, kept);
@@ -158,11 +165,11 @@ const inherit = (store: Store, { entries }: LeftService): void => {
 const inheritHistory = async (
   store: Store,
   settings: Settings,
-  left: LeftService,
+  orphaned: OrphanedService,
   recorded: readonly GoodSpec[],
 ): Promise<void> => {
   const path = settings.recordPath;
-  const { history, leftOut } = mergeHistories(left.core.history, recorded, left.settings.recordPath !== path);
+  const { history, leftOut } = mergeHistories(orphaned.core.history, recorded, orphaned.settings.recordPath !== path);
   const { service } = store.core;
   const nextGeneration = Math.max(service.nextGeneration, numberAfter(recorded));
   saveCore(store, { ...store.core, history, service: { ...service, nextGeneration } });
@@ -175,9 +182,9 @@ const inheritHistory = async (
 };
 
 /** The clients have lost their connections. One that named its request may come back for the answer. */
-const keepRequests = (store: Store, left: LeftService): number[] => {
+const keepRequests = (store: Store, orphaned: OrphanedService): number[] => {
   const kept: number[] = [];
-  for (const [request, pending] of left.store.pending) {
+  for (const [request, pending] of orphaned.store.pending) {
     if (pending.kind !== "rollout" || pending.clientId === null) continue;
     savePending(store, request, { ...pending, connection: 0 });
     kept.push(request);

@@ -14,7 +14,7 @@ import { examine, examineOrphans } from "./orphaned-service.ts";
 import type { Orphan } from "./orphaned-workers.ts";
 
 /** The journal at the path; null: there is none. Throws StartError if it cannot be trusted. */
-const leftJournal = ({ platform }: Store, path: string): Uint8Array | null => {
+const readJournalBytes = ({ platform }: Store, path: string): Uint8Array | null => {
   try {
     return platform.readBytes(path);
   } catch (error) {
@@ -27,33 +27,33 @@ const leftJournal = ({ platform }: Store, path: string): Uint8Array | null => {
  * What a left journal says; its crank was killed. `isAdopting`: its workers live, and are to be adopted. `history`,
  * `nextGeneration`: what it knew beyond the record.
  */
-export type LeftJournal = {
+export type OrphanedJournal = {
   readonly isAdopting: boolean;
   readonly history: readonly GoodSpec[];
   readonly nextGeneration: number;
 };
-const NO_JOURNAL: LeftJournal = { isAdopting: false, history: [], nextGeneration: 1 };
+const NO_JOURNAL: OrphanedJournal = { isAdopting: false, history: [], nextGeneration: 1 };
 
 /** Examines what a killed crank left, if there is one: its journal or, without a valid one, its orphaned workers. */
-export const lookForLeft = async (
+export const examineOrphanedJournal = async (
   store: Store,
   settings: Settings,
   path: string,
   recorded: readonly GoodSpec[],
-): Promise<LeftJournal> => {
+): Promise<OrphanedJournal> => {
   store.platform.removeTemporaries(path);
-  const bytes = leftJournal(store, path);
+  const bytes = readJournalBytes(store, path);
   const isLeaving = settings.leftWorkers === "leave";
   if (bytes === null) {
-    const isLeft = store.boot.follows === "killed" && !isLeaving && (await adoptOrphans(store, settings, recorded));
-    return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
+    const isAdopting = store.boot.follows === "killed" && !isLeaving && (await adoptOrphans(store, settings, recorded));
+    return isAdopting ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
   }
   saveBoot(store, { ...store.boot, follows: "journal" });
   const verdict = await examine(store, settings, bytes);
   if (verdict.kind === "aside") {
     setJournalAside(store, path, verdict.reason);
-    const isLeft = verdict.isStale && !isLeaving && (await adoptOrphans(store, settings, recorded));
-    return isLeft ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
+    const isAdopting = verdict.isStale && !isLeaving && (await adoptOrphans(store, settings, recorded));
+    return isAdopting ? { ...NO_JOURNAL, isAdopting: true } : NO_JOURNAL;
   }
   const { nextGeneration } = verdict;
   // A deploy may have completed just before everything was killed, and not be in the record.
@@ -109,7 +109,7 @@ export const adoptOrphans = async (
 };
 
 const setJournalAside = (store: Store, path: string, reason: string): void => {
-  const aside = store.platform.setAside(path);
+  const aside = store.platform.quarantine(path);
   if (aside === null) throw new StartError(`the journal ${path} that another crank left cannot be renamed; remove it`);
   log(store, "warning", `The journal ${path} ${reason}; it is kept as ${aside}`);
 };

@@ -4,14 +4,14 @@ import type { GoodSpec } from "../../core/model/spec.ts";
 import { allWorkers } from "../../core/model/workers.ts";
 import { readJournal } from "../../keeper/journal.ts";
 import { COMMANDS } from "../../keeper/protocol.ts";
-import type { KeeperFacts } from "../state/facts.ts";
 import { bindHandle } from "../state/handles.ts";
+import type { KeeperFacts } from "../state/keeper-facts.ts";
 import type { Adoption } from "../state/parts/adoption.ts";
 import { formatProblem, restoreStore } from "../state/restore.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Store } from "../state/store.ts";
 import { findOrphans, type Orphan, reconstruct } from "./orphaned-workers.ts";
-import { type Left, survey } from "./survey.ts";
+import { type Orphaned, survey } from "./survey.ts";
 
 type Surroundings = Pick<Store, "platform" | "frontEnd"> & { readonly facts: KeeperFacts };
 
@@ -38,7 +38,7 @@ type Known = {
 };
 
 /** A journal of this boot, as its crank left it. */
-export type LeftService = Left & {
+export type OrphanedService = Orphaned & {
   readonly store: Store;
   readonly entries: ReadonlyMap<string, Uint8Array>;
   /** Workers to which a signal may or may not have been sent. */
@@ -48,7 +48,7 @@ export type LeftService = Left & {
 };
 
 /** Reads a journal. A string says why it cannot be used, and completes "the journal FILE …". */
-export const readLeft = (surroundings: Surroundings, bytes: Uint8Array): LeftService | string => {
+export const readOrphanedService = (surroundings: Surroundings, bytes: Uint8Array): OrphanedService | string => {
   const journal = readJournal(bytes);
   switch (journal.kind) {
     case "empty":
@@ -77,7 +77,7 @@ const understand = (
   surroundings: Surroundings,
   { pid, entries, consumed }: Written,
   unsure: readonly number[],
-): LeftService | string => {
+): OrphanedService | string => {
   try {
     const problem = formatProblem(entries);
     if (problem !== null) return problem;
@@ -92,14 +92,14 @@ const understand = (
 };
 
 /** The service of orphaned workers without a journal; null: it cannot be understood. */
-export const orphansLeft = (surroundings: Surroundings, { pid, orphans }: Adoption): LeftService | null => {
+export const serviceOfOrphans = (surroundings: Surroundings, { pid, orphans }: Adoption): OrphanedService | null => {
   const encoder = new TextEncoder();
   const entries = new Map(
     Object.entries(orphans?.entries ?? {}).map(([key, value]) => [key, encoder.encode(JSON.stringify(value))] as const),
   );
   // Stopping workers are signalled again, because it is not known which of them were.
-  const left = understand(surroundings, { pid, entries, consumed: 0 }, []);
-  return typeof left === "string" ? null : left;
+  const orphaned = understand(surroundings, { pid, entries, consumed: 0 }, []);
+  return typeof orphaned === "string" ? null : orphaned;
 };
 
 /** Orphaned workers without a journal. `unknown`: they hold the sockets, but the record does not say what they run. */
@@ -117,35 +117,36 @@ export const examineOrphans = async (
 ): Promise<OrphanVerdict> => {
   const { platform } = surroundings;
   const processes = platform.processes;
-  const look = { platform, settings, history };
-  const found = await findOrphans(processes, look);
+  const search = { platform, settings, history };
+  const found = await findOrphans(processes, search);
   if (!isWanted(found.workers)) return { kind: "none" };
-  const orphans = reconstruct(look, found, platform.monotonicNow());
+  const orphans = reconstruct(search, found, platform.monotonicNow());
   if (!orphans) return { kind: "unknown", orphans: found.workers };
   const pid = found.workers.at(-1)?.keeper ?? 0;
-  const left = orphansLeft(surroundings, { pid, sockets: [], workers: [], lost: [], orphans });
-  if (!left) return { kind: "unknown", orphans: found.workers };
-  const looker = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
-  return { kind: "adopt", adoption: { ...(await survey(processes, left, looker)), orphans } };
+  const orphaned = serviceOfOrphans(surroundings, { pid, sockets: [], workers: [], lost: [], orphans });
+  if (!orphaned) return { kind: "unknown", orphans: found.workers };
+  const surveyor = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  return { kind: "adopt", adoption: { ...(await survey(processes, orphaned, surveyor)), orphans } };
 };
 
 /** Examines a left journal, and decides. */
 export const examine = async (surroundings: Surroundings, settings: Settings, bytes: Uint8Array): Promise<Verdict> => {
-  const left = readLeft(surroundings, bytes);
-  if (typeof left === "string") return { kind: "aside", reason: left, isStale: readJournal(bytes).kind === "stale" };
+  const orphaned = readOrphanedService(surroundings, bytes);
+  if (typeof orphaned === "string")
+    return { kind: "aside", reason: orphaned, isStale: readJournal(bytes).kind === "stale" };
   const { platform } = surroundings;
-  const looker = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
+  const surveyor = { pid: platform.pid, uid: platform.uid, binds: settings.binds, handleOf: bindHandle };
   try {
-    const adoption = await survey(platform.processes, left, looker);
+    const adoption = await survey(platform.processes, orphaned, surveyor);
     const known: Known = {
-      pid: left.pid,
-      workers: allWorkers(left.core.workers).map(({ id }) => id),
-      history: left.core.history,
-      recordPath: left.settings.recordPath,
-      nextGeneration: left.core.service.nextGeneration,
+      pid: orphaned.pid,
+      workers: allWorkers(orphaned.core.workers).map(({ id }) => id),
+      history: orphaned.core.history,
+      recordPath: orphaned.settings.recordPath,
+      nextGeneration: orphaned.core.service.nextGeneration,
     };
     if (adoption.workers.length === 0)
-      return { kind: "nobody", lost: adoption.lost, losses: lostDescriptors(left), ...known };
+      return { kind: "nobody", lost: adoption.lost, losses: lostDescriptors(orphaned), ...known };
     return { kind: "adopt", adoption, ...known };
   } catch (error) {
     // Values of the wrong shape with the right checksum were not written by crank.
@@ -158,7 +159,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
 };
 
 /** The stored descriptors that are lost because the keeper that held them was killed. */
-export const lostDescriptors = ({ pid, store }: LeftService): readonly DescriptorsLost[] => {
+export const lostDescriptors = ({ pid, store }: OrphanedService): readonly DescriptorsLost[] => {
   const all = [...store.stored.values()];
   const lost = all.filter(({ place }) => place.kind !== "lent").map(({ name }) => name);
   const lent = all.filter(({ place }) => place.kind === "lent").map(({ name }) => name);

@@ -30,25 +30,25 @@ export type Orphan = {
 /** All orphaned workers, and the sockets of this service that they hold. */
 export type Orphans = { readonly workers: readonly Orphan[]; readonly sockets: readonly OpenSocket[] };
 
-type Look = Pick<Store, "platform"> & { readonly settings: Settings; readonly history: readonly GoodSpec[] };
+type Search = Pick<Store, "platform"> & { readonly settings: Settings; readonly history: readonly GoodSpec[] };
 
 /** Searches all processes. */
-export const findOrphans = async (processes: ProcessTable, look: Look): Promise<Orphans> => {
-  const users = [look.platform.uid, ...look.history.flatMap(({ spec }) => spec.user?.uid ?? [])];
+export const findOrphans = async (processes: ProcessTable, search: Search): Promise<Orphans> => {
+  const users = [search.platform.uid, ...search.history.flatMap(({ spec }) => spec.user?.uid ?? [])];
   const named: { readonly facts: ProcessFacts; readonly name: Name; readonly inodes: ReadonlySet<number> }[] = [];
   for (const pid of processes.list()) {
-    const facts = pid === look.platform.pid ? null : processes.facts(pid);
+    const facts = pid === search.platform.pid ? null : processes.facts(pid);
     // Another user could write such an environment, but cannot run as this user.
     if (!facts || !hasOnly(facts, users)) continue;
     const environment = await processes.environment(pid);
-    const name = environment ? nameIn(environment, look.settings) : null;
+    const name = environment ? nameIn(environment, search.settings) : null;
     // Processes that a worker started have the same environment, but another pid.
     if (name && environment?.get("LISTEN_PID") === String(pid))
       named.push({ facts, name, inodes: socketsOf(processes, pid) });
   }
   const bound = named.length === 0 ? new Map<number, BoundSocket>() : processes.sockets();
   const held = new Set(named.flatMap(({ inodes }) => [...inodes]));
-  const sockets = look.settings.binds.flatMap(({ address }, bind) => {
+  const sockets = search.settings.binds.flatMap(({ address }, bind) => {
     const found = [...bound].find(([inode, socket]) => held.has(inode) && isAt(address, socket));
     return found ? { inode: found[0], open: openSocket(address, bind, found[1]) } : [];
   });
@@ -108,8 +108,8 @@ const openSocket = (address: Address, bind: number, { type, at }: BoundSocket): 
 };
 
 /** Makes the journal that is missing; null: the record holds no spec for these workers. */
-export const reconstruct = (look: Look, { workers, sockets }: Orphans, now: number): Reconstruction | null => {
-  const { settings, history } = look;
+export const reconstruct = (search: Search, { workers, sockets }: Orphans, now: number): Reconstruction | null => {
+  const { settings, history } = search;
   const newest = history.at(-1);
   if (!newest) return null;
   const specOf = (number: number): Spec => history.find((good) => good.generation === number)?.spec ?? newest.spec;
@@ -128,7 +128,7 @@ export const reconstruct = (look: Look, { workers, sockets }: Orphans, now: numb
   const generations = numbers.map((number): Generation => {
     const spec = specOf(number);
     const instances = number === current ? Math.max(spec.instances, count) : spec.instances;
-    return { number, spec, instances, retrying: [], createdAt: now, createdAtWall: look.platform.wallNow() };
+    return { number, spec, instances, retrying: [], createdAt: now, createdAtWall: search.platform.wallNow() };
   });
   const indexes = new Set<number>();
   const living = workers.map((orphan): Worker => {

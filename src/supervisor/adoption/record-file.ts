@@ -26,7 +26,7 @@ export const readRecord = async (store: Store, settings: Settings, path: string)
     if (reading.leftOut.length > 0) await sayLeftOut(store, path, file.text, reading);
     return reading.history;
   }
-  const aside = platform.setAside(path);
+  const aside = platform.quarantine(path);
   const failure = aside === null ? "it cannot be renamed" : await platform.replaceFile(path, EMPTY_RECORD, "asBefore");
   if (failure !== null)
     throw new StartError(`the record ${path} ${reading.reason}, and cannot be replaced: ${failure}`);

@@ -6,13 +6,13 @@ import { allWorkers } from "../../core/model/workers.ts";
 import { type Address, AddressError, formatAddress, parseUri } from "../os/addresses.ts";
 import type { BoundSocket, Descriptors, Environment, ProcessFacts, ProcessRef, ProcessTable } from "../os/processes.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../os/sockaddr.ts";
-import type { Adoption, Holder, LeftSocket, LeftWorker } from "../state/parts/adoption.ts";
+import type { Adoption, Holder, OrphanedSocket, OrphanedWorker } from "../state/parts/adoption.ts";
 import type { Bind, Settings } from "../state/settings.ts";
 import type { OpenSocket } from "../state/store.ts";
 import { hasOnly, isNamedBy } from "../workers/notify/ownership.ts";
 
 /** What the survey needs of a journal. `pid` is the keeper that wrote it. */
-export type Left = {
+export type Orphaned = {
   readonly pid: number;
   readonly settings: Settings;
   readonly core: State;
@@ -24,7 +24,7 @@ export type Left = {
 };
 
 /** The crank that surveys: its user and its binds. */
-export type Looker = {
+export type Surveyor = {
   /** This process, which is not an orphan. */
   readonly pid: number;
   readonly uid: number;
@@ -36,12 +36,12 @@ const FIRST_FD = 3;
 const O_RDWR = 2;
 
 /** Surveys everything. `adoption.workers` is empty if no worker is left. */
-export const survey = async (processes: ProcessTable, left: Left, looker: Looker): Promise<Adoption> => {
-  const inspector = new Inspector(processes, left, looker);
-  const workers: LeftWorker[] = [];
+export const survey = async (processes: ProcessTable, orphaned: Orphaned, surveyor: Surveyor): Promise<Adoption> => {
+  const inspector = new Inspector(processes, orphaned, surveyor);
+  const workers: OrphanedWorker[] = [];
   const lost: { id: number; reason: string }[] = [];
-  for (const worker of allWorkers(left.core.workers)) {
-    if (left.unstarted.includes(worker.id)) continue;
+  for (const worker of allWorkers(orphaned.core.workers)) {
+    if (orphaned.unstarted.includes(worker.id)) continue;
     const found = await (worker.pid === null
       ? inspector.findIntended(worker)
       : inspector.recognise(worker, worker.pid));
@@ -53,36 +53,36 @@ export const survey = async (processes: ProcessTable, left: Left, looker: Looker
   const holders = workers.flatMap(({ id, pid, startTime, rest }) =>
     (rest ?? [{ pid, startTime }]).map((holder) => ({ worker: id, ...holder })),
   );
-  const sockets = looker.binds.flatMap((bind, index) => inspector.findSocket(bind, index, holders) ?? []);
-  return { pid: left.pid, sockets, workers, lost };
+  const sockets = surveyor.binds.flatMap((bind, index) => inspector.findSocket(bind, index, holders) ?? []);
+  return { pid: orphaned.pid, sockets, workers, lost };
 };
 
 /** Processes that hold the sockets but are not workers, as sentences. Searches all processes. */
 export const strangers = (
   processes: ProcessTable,
-  left: Left,
-  looker: Looker,
+  orphaned: Orphaned,
+  surveyor: Surveyor,
   { workers }: Adoption,
-): readonly string[] => new Inspector(processes, left, looker).strangers(workers);
+): readonly string[] => new Inspector(processes, orphaned, surveyor).strangers(workers);
 
 type Recognised = ProcessFacts | { readonly reason: string };
 
 class Inspector {
   readonly #processes: ProcessTable;
-  readonly #left: Left;
-  readonly #looker: Looker;
+  readonly #orphaned: Orphaned;
+  readonly #surveyor: Surveyor;
   readonly #bound: ReadonlyMap<number, BoundSocket>;
   readonly #descriptors = new Map<number, Descriptors>();
   /** The inodes of the old sockets, by the index of their old bind. */
   readonly #inodes: ReadonlyMap<number, ReadonlySet<number>>;
 
-  constructor(processes: ProcessTable, left: Left, looker: Looker) {
+  constructor(processes: ProcessTable, orphaned: Orphaned, surveyor: Surveyor) {
     this.#processes = processes;
-    this.#left = left;
-    this.#looker = looker;
+    this.#orphaned = orphaned;
+    this.#surveyor = surveyor;
     this.#bound = processes.sockets();
     this.#inodes = new Map(
-      [...left.sockets.values()].flatMap((socket) =>
+      [...orphaned.sockets.values()].flatMap((socket) =>
         socket.bind === null ? [] : [[socket.bind, this.#inodesAt(socket)] as const],
       ),
     );
@@ -108,10 +108,10 @@ class Inspector {
    * the same environment, so it must have only the worker's user ids.
    */
   async findIntended(worker: Worker): Promise<Recognised> {
-    const taken = new Set(allWorkers(this.#left.core.workers).map(({ pid }) => pid));
+    const taken = new Set(allWorkers(this.#orphaned.core.workers).map(({ pid }) => pid));
     const owner = this.#ownerOf(worker);
     const candidates = this.#processes.list().flatMap((pid) => {
-      const facts = taken.has(pid) || pid === this.#looker.pid ? null : this.#processes.facts(pid);
+      const facts = taken.has(pid) || pid === this.#surveyor.pid ? null : this.#processes.facts(pid);
       if (!facts || !hasOnly(facts, [owner]) || this.#descendsFrom(pid, taken)) return [];
       return facts;
     });
@@ -125,12 +125,12 @@ class Inspector {
   }
 
   /** What is left of a worker whose main process has ended. It is adopted only to be stopped. null: nothing is left. */
-  async restOf(worker: Worker): Promise<LeftWorker | null> {
+  async restOf(worker: Worker): Promise<OrphanedWorker | null> {
     const { id, pid, startTime } = worker;
     if (pid === null || this.#processes.facts(pid)?.startTime === startTime) return null;
     const rest: ProcessRef[] = [];
     for (const other of this.#processes.list()) {
-      const facts = other === this.#looker.pid ? null : this.#processes.facts(other);
+      const facts = other === this.#surveyor.pid ? null : this.#processes.facts(other);
       if (!facts || facts.startTime < startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
       const environment = await this.#processes.environment(other);
       // The first process would be the worker's main process, which the journal says has ended.
@@ -142,7 +142,7 @@ class Inspector {
     return { id, pid, startTime, output: null, losses: [`has ended; ${others} left`], rest };
   }
 
-  describe(worker: Worker, { pid, startTime }: ProcessFacts): LeftWorker {
+  describe(worker: Worker, { pid, startTime }: ProcessFacts): OrphanedWorker {
     const losses: string[] = [];
     const output = this.#outputOf(pid, losses);
     if (worker.kind === "starting")
@@ -151,7 +151,7 @@ class Inspector {
   }
 
   /** The holders of the socket that this bind had; null if the crank before did not have it. */
-  findSocket(bind: Bind, index: number, workers: readonly Omit<Holder, "fd">[]): LeftSocket | null {
+  findSocket(bind: Bind, index: number, workers: readonly Omit<Holder, "fd">[]): OrphanedSocket | null {
     const old = this.#oldSocket(bind, index);
     if (!old || old.bind === null) return null;
     const inodes = this.#inodes.get(old.bind) ?? new Set();
@@ -170,21 +170,21 @@ class Inspector {
       if (fd === undefined) fails.push(`${nameOf(worker)} has closed it`);
       else holders.push({ ...worker, fd });
     }
-    return { handle: this.#looker.handleOf(index), uri: bind.uri, address: old.address, holders, taken: null, fails };
+    return { handle: this.#surveyor.handleOf(index), uri: bind.uri, address: old.address, holders, taken: null, fails };
   }
 
-  strangers(workers: readonly LeftWorker[]): readonly string[] {
+  strangers(workers: readonly OrphanedWorker[]): readonly string[] {
     const known = new Set(workers.map(({ pid }) => pid));
     const inodes = this.#allInodes();
     return this.#processes.list().flatMap((pid) => {
-      if (pid === this.#looker.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
+      if (pid === this.#surveyor.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
       if (this.#descendsFrom(pid, known)) return [];
       return [`Process ${pid} holds a socket of this service and is no worker of it that is known; it is left alone`];
     });
   }
 
   #ownerOf(worker: Worker): number {
-    return this.#left.core.generations[worker.generation]?.spec.user?.uid ?? this.#looker.uid;
+    return this.#orphaned.core.generations[worker.generation]?.spec.user?.uid ?? this.#surveyor.uid;
   }
 
   /** A worker that changed its user is identified by its sockets or its environment. */
@@ -200,10 +200,10 @@ class Inspector {
 
   /** Whether the environment is the one that the worker was given and passes on. */
   #isStartedBy({ id, generation }: Worker, environment: Environment | null): boolean {
-    const { settings, core } = this.#left;
+    const { settings, core } = this.#orphaned;
     return isNamedBy(environment, {
       service: settings.name,
-      keeper: this.#left.keeperOf(id),
+      keeper: this.#orphaned.keeperOf(id),
       worker: id,
       generation,
       changes: core.generations[generation]?.spec.env ?? {},
@@ -244,7 +244,7 @@ class Inspector {
 
   /** Its output pipe is the one that it has open for reading and writing. Only crank opens pipes like that. */
   #outputOf(pid: number, losses: string[]): number | null {
-    if (this.#left.settings.logFormat === "raw") return null;
+    if (this.#orphaned.settings.logFormat === "raw") return null;
     const open = this.#open(pid);
     if (open.kind === "hidden") {
       losses.push(`writes on into its pipe, which cannot be had back: ${open.reason}`);
@@ -259,9 +259,9 @@ class Inspector {
 
   /** The old socket of this bind: the one with the same address, at the same place first. */
   #oldSocket(bind: Bind, index: number): OpenSocket | null {
-    const before = this.#left.settings.binds;
-    const olds = [...this.#left.sockets.values()];
-    const at = (place: number) => olds.find((socket) => socket.bind === place) ?? null;
+    const before = this.#orphaned.settings.binds;
+    const olds = [...this.#orphaned.sockets.values()];
+    const at = (index: number) => olds.find((socket) => socket.bind === index) ?? null;
     const isSame = (other: Bind | undefined) =>
       other !== undefined && formatAddress(other.address) === formatAddress(bind.address);
     if (isSame(before[index])) return at(index);

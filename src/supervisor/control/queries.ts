@@ -21,8 +21,8 @@ import { VERSION } from "../../version.ts";
 import { usageOf } from "../metrics/usage.ts";
 import { serviceSockets } from "../sockets/listeners.ts";
 import { nameProblem } from "../sockets/names.ts";
-import { isoTime, offsetAt, offsetText, wallTime } from "../state/facts.ts";
 import type { OpenSocket, Store, WorkerReport } from "../state/store.ts";
+import { isoTime, offsetAt, offsetText, wallTime } from "../state/wall-time.ts";
 import { storeLimit } from "../workers/start/stored-descriptors.ts";
 
 /** The selected workers: the state flags add up, the pid narrows. `unselected`: what an empty selector means. */

@@ -95,7 +95,10 @@ export const answer = (store: Store, request: number, outcome: Outcome, before: 
   if (!pending) return;
   const reply = JSON.stringify(outcomeMessage(store, outcome, before));
   // Its progress notifications come first, and those are published after the batch.
-  if (pending.kind === "rollout" && (store.events.hasUnpublished || pending.generation === store.look?.generation))
+  if (
+    pending.kind === "rollout" &&
+    (store.events.hasUnpublished || pending.generation === store.acceptCheck?.generation)
+  )
     return savePending(store, request, { ...pending, said: reply });
   forgetPending(store, request);
   finishWith(store, pending, reply);
@@ -106,7 +109,8 @@ export const answer = (store: Store, request: number, outcome: Outcome, before: 
  */
 export const giveHeldAnswers = (store: Store): void => {
   for (const [request, pending] of store.pending) {
-    if (pending.kind !== "rollout" || pending.said === null || pending.generation === store.look?.generation) continue;
+    if (pending.kind !== "rollout" || pending.said === null || pending.generation === store.acceptCheck?.generation)
+      continue;
     forgetPending(store, request);
     finishWith(store, pending, pending.said);
   }

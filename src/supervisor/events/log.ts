@@ -1,8 +1,8 @@
 // Crank's own log: one line per message on stderr, written by the keeper with the batch that it belongs to.
 import { printable } from "../../control/printable.ts";
-import { isoTime, localDate } from "../state/facts.ts";
 import type { Level, LogEntry } from "../state/front-end.ts";
 import type { Store } from "../state/store.ts";
+import { isoTime, localDate } from "../state/wall-time.ts";
 import { syslogLine } from "./syslog.ts";
 
 const SHOWN = {

@@ -1,8 +1,8 @@
 // Events of the supervisor itself, numbered with those of the core, and logged when they are published.
 import { describeSupervisorEvent, type SupervisorEvent } from "../../control/supervisor-events.ts";
-import { wallTime } from "../state/facts.ts";
 import type { Level } from "../state/front-end.ts";
 import type { Store } from "../state/store.ts";
+import { wallTime } from "../state/wall-time.ts";
 import { log } from "./log.ts";
 
 /**

@@ -10,10 +10,10 @@
 
 import type { Command } from "../../keeper/protocol.ts";
 import { unixAddress } from "../os/sockaddr.ts";
-import { localDate } from "../state/facts.ts";
 import type { LogEntry } from "../state/front-end.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Store } from "../state/store.ts";
+import { localDate } from "../state/wall-time.ts";
 
 const DEV_LOG = "/dev/log";
 const DATAGRAMS = 1;

@@ -14,11 +14,11 @@ import { keepBacklogs } from "../sockets/backlog.ts";
 import { lookAtNames } from "../sockets/names.ts";
 import { restoreRunDirectory } from "../sockets/run-directory.ts";
 import { closeSockets, leave } from "../startup/exit.ts";
-import { wallTime } from "../state/facts.ts";
 import { countEvent, forgetPending, forgetReport, saveCore } from "../state/save.ts";
 import type { Store } from "../state/store.ts";
+import { wallTime } from "../state/wall-time.ts";
 import { saveLastFailure } from "../systemd/service-manager.ts";
-import { beginLook } from "../workers/serving/accepting.ts";
+import { beginAcceptCheck } from "../workers/serving/accepting.ts";
 import { withPins } from "../workers/start/pins.ts";
 import { startProbe, startWorker } from "../workers/start/starts.ts";
 import { reconcileStored } from "../workers/start/stored-descriptors.ts";
@@ -125,7 +125,7 @@ const publish = (store: Store, event: ServiceEvent, json: string): void => {
   }
   // After everything else, because nothing waits for it.
   if (event.kind === "workerReady") keepBacklogs(store);
-  if (event.kind === "rolloutComplete") beginLook(store, event.generation);
+  if (event.kind === "rolloutComplete") beginAcceptCheck(store, event.generation);
   if (event.kind !== "workerGone") return;
   workerIsGone(store, event.worker);
   forgetReport(store, event.worker);

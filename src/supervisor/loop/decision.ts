@@ -32,8 +32,8 @@ export const takeLast = (store: Store, event: WorkerReady, seq: number, send: ()
 /** Returns whether there are any signals. */
 const putSignals = (store: Store, effects: readonly Effect[], now: number): boolean => {
   let hasSignals = false;
-  for (let place = 0; place < effects.length; place++) {
-    const effect = effects[place];
+  for (let index = 0; index < effects.length; index++) {
+    const effect = effects[index];
     if (effect?.kind !== "signal") continue;
     applyEffect(store, effect, now);
     hasSignals = true;

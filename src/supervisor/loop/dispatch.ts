@@ -34,11 +34,11 @@ import { upgrade } from "../upgrade/request.ts";
 import { takeUpgradeEvent } from "../upgrade/upgrade.ts";
 import { atDescriptorsSent, atHungUp, atStoreFailure, atTaken } from "../workers/notify/descriptor-requests.ts";
 import { atFollowFailure, atWatchdogExpired } from "../workers/notify/worker-report.ts";
-import { lookDueAt } from "../workers/serving/accepting.ts";
+import { acceptCheckDueAt } from "../workers/serving/accepting.ts";
 import { probeIsGone, takeProbeResult } from "../workers/serving/probe-results.ts";
 import { recycleByMemory } from "../workers/serving/recycling.ts";
 import { someAreDue, takeTick } from "../workers/serving/serving.ts";
-import { takeLook } from "../workers/serving/unaccepted.ts";
+import { checkAccepting } from "../workers/serving/unaccepted.ts";
 import { helperCommandIsGone } from "../workers/start/helper-commands.ts";
 import { describeSpawnFailure } from "../workers/start/spawn-failure.ts";
 import { LEAVING, leaveWorkers } from "./actions.ts";
@@ -78,8 +78,8 @@ const onTick = (store: Store, event: EventOf<"tick">): Handled => {
 
 const lookWhetherAccepted = (store: Store, event: EventOf<"tick">): Handled => {
   const { deliveredAt } = event;
-  if ((lookDueAt(store) ?? Number.POSITIVE_INFINITY) > deliveredAt) return endUpgradeCheck(store, event);
-  return takeLook(store, deliveredAt).then((end) => {
+  if ((acceptCheckDueAt(store) ?? Number.POSITIVE_INFINITY) > deliveredAt) return endUpgradeCheck(store, event);
+  return checkAccepting(store, deliveredAt).then((end) => {
     if (end) endHeldAnswers(store, end);
     return endUpgradeCheck(store, event);
   });
@@ -197,7 +197,7 @@ const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
   COMMANDS.execute.code,
 ]);
 
-const onSetAside = (store: Store, event: EventOf<"setAside">): void => {
+const onQuarantined = (store: Store, event: EventOf<"setAside">): void => {
   recordEvent(store, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
   if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
   // The bytes of a line event begin with its connection's number.
@@ -232,7 +232,7 @@ const ON_EVENT: Handlers = {
   supervisorReplaced: takeUpgradeEvent,
   supervisorKept: takeUpgradeEvent,
   rehearsed: takeUpgradeEvent,
-  setAside: onSetAside,
+  setAside: onQuarantined,
   journalFailed: (store, { step, errno, deliveredAt }) => {
     restoreRunDirectory(store, deliveredAt);
     saveBoot(store, { ...store.boot, journal: "memory" });

@@ -13,7 +13,7 @@ import {
   type SentCommand,
 } from "../../keeper/protocol.ts";
 import { linuxPlatform } from "../os/linux.ts";
-import type { KeeperFacts } from "../state/facts.ts";
+import type { KeeperFacts } from "../state/keeper-facts.ts";
 import type { FrontEnd } from "../state/store.ts";
 import { answerUpgradeCheck } from "../upgrade/check.ts";
 import { type Hello, type Link, Supervisor } from "./supervisor.ts";

@@ -14,13 +14,13 @@ import { recordEvent } from "../events/supervisor-event.ts";
 import { namesDueAt, reconcileNames } from "../sockets/names.ts";
 import { begin } from "../startup/startup.ts";
 import { completeDecision } from "../state/decision.ts";
-import type { KeeperFacts } from "../state/facts.ts";
+import type { KeeperFacts } from "../state/keeper-facts.ts";
 import { restoreStore, saveFormat } from "../state/restore.ts";
 import type { Store } from "../state/store.ts";
 import { managerDeadline } from "../systemd/link.ts";
 import { reportToManager } from "../systemd/service-manager.ts";
 import { resumeUpgrade } from "../upgrade/upgrade.ts";
-import { lookDueAt } from "../workers/serving/accepting.ts";
+import { acceptCheckDueAt } from "../workers/serving/accepting.ts";
 import { reconcileProbes } from "../workers/serving/probe-results.ts";
 import { startPostponed } from "../workers/start/starts.ts";
 import { advance, publishEvents } from "./apply-effects.ts";
@@ -189,7 +189,7 @@ const nextTick = (store: Store): number => {
     nextDeadline(store.core) ?? Number.POSITIVE_INFINITY,
     managerDeadline(store) ?? Number.POSITIVE_INFINITY,
     namesDueAt(store) ?? Number.POSITIVE_INFINITY,
-    lookDueAt(store) ?? Number.POSITIVE_INFINITY,
+    acceptCheckDueAt(store) ?? Number.POSITIVE_INFINITY,
     store.upgrade?.checkedBy ?? Number.POSITIVE_INFINITY,
   );
   return Number.isFinite(deadline) ? Math.ceil(deadline) : 0;

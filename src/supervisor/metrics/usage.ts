@@ -1,7 +1,7 @@
 // The resource usage of one worker, from the last measurement.
 import type { Usage } from "../../control/messages.ts";
-import { wallTime } from "../state/facts.ts";
 import type { Store } from "../state/store.ts";
+import { wallTime } from "../state/wall-time.ts";
 
 /** The usage of a worker when it was last measured. */
 export const usageOf = (store: Store, worker: number): Usage | null => {

@@ -52,7 +52,7 @@ export const ensureOwnFile = (path: string, text: string): void =>
   });
 
 /** Throws FileError if other users can exchange a file at this path, because of its directory. */
-export const refuseUnsafePlace = (path: string): void => inDirectory(path, refuseExchangeable);
+export const refuseUnsafeDirectory = (path: string): void => inDirectory(path, refuseExchangeable);
 
 /**
  * Makes sure that crank's own directory exists and only its owner can write to it: `passable` (0711 if it is new,

@@ -13,7 +13,7 @@ import {
   ensureOwnFile,
   FileError,
   readOwnFile,
-  refuseUnsafePlace,
+  refuseUnsafeDirectory,
   removeOwnFile,
   removeTemporaries,
   replaceOwnFile,
@@ -46,8 +46,8 @@ export const linuxPlatform = (clock: () => number): Platform => ({
   replaceFile: (path, text, readers) => replaceOwnFile(path, text, readers).then(() => null, reasonOf),
   ensureFile: (path, text) => attempt(() => ensureOwnFile(path, text)),
   ensureDirectory: (path, access) => attempt(() => ensureOwnDirectory(path, access)),
-  unsafePlace,
-  setAside,
+  unsafeDirectory,
+  quarantine,
   removeFile: (path, kind) => {
     attempt(() => removeOwnFile(path, kind));
   },
@@ -113,9 +113,9 @@ const readBytes = (path: string): Uint8Array | null => {
   }
 };
 
-const unsafePlace = (path: string): string | null => {
+const unsafeDirectory = (path: string): string | null => {
   try {
-    refuseUnsafePlace(path);
+    refuseUnsafeDirectory(path);
     return null;
   } catch (error) {
     const reason = reasonOf(error);
@@ -123,7 +123,7 @@ const unsafePlace = (path: string): string | null => {
   }
 };
 
-const setAside = (path: string): string | null => {
+const quarantine = (path: string): string | null => {
   try {
     return setOwnFileAside(path);
   } catch (error) {

@@ -56,9 +56,9 @@ export type Platform = {
    */
   ensureDirectory(path: string, access: "passable" | "owner"): string | null;
   /** Why other users can exchange a file at this path; null: they cannot. */
-  unsafePlace(path: string): string | null;
+  unsafeDirectory(path: string): string | null;
   /** Renames a file. Returns the new name, or null if that failed. */
-  setAside(path: string): string | null;
+  quarantine(path: string): string | null;
   /** Removes the file if it is crank's own, or the file of a socket. */
   removeFile(path: string, kind: "file" | "socket"): void;
   /** Removes temporary files that a killed crank left while replacing this file. */

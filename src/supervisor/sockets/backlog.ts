@@ -2,7 +2,7 @@
 // changes it for all by listen(2). A shortened backlog is restored.
 import { wantedGeneration } from "../../core/pool/pool.ts";
 import type { KeeperEvent } from "../../keeper/protocol.ts";
-import { isFirst } from "../events/once.ts";
+import { isFirst } from "../events/once-per-generation.ts";
 import { recordEvent } from "../events/supervisor-event.ts";
 import { SOCK_DGRAM } from "../os/sockaddr.ts";
 import type { OpenSocket, Store } from "../state/store.ts";

@@ -57,19 +57,19 @@ export const wayToOpen = async (store: Store, opening: Opening): Promise<Way> =>
   if (stored !== null && (await isStillReachable(platform, opening)))
     return { command: { kind: "inheritSocket", handle, fd: stored, backlog: options.backlog }, useless: null };
   const useless = stored === null ? null : { fd: stored, name: storeName(opening) ?? "" };
-  return { command: takeLeftSocket(store, handle) ?? (await openCommand(platform, opening)), useless };
+  return { command: takeOrphanedSocket(store, handle) ?? (await openCommand(platform, opening)), useless };
 };
 
 /**
  * The command that takes the socket from its next holder among the workers of a killed crank; null if there is none.
  */
-const takeLeftSocket = (store: Store, handle: number): Command | null => {
+const takeOrphanedSocket = (store: Store, handle: number): Command | null => {
   const { adoption } = store;
-  const socket = adoption?.sockets.find((left) => left.handle === handle);
+  const socket = adoption?.sockets.find((other) => other.handle === handle);
   const [holder, ...holders] = socket?.holders ?? [];
   if (!adoption || !socket || !holder) return null;
   const next = { ...socket, holders, taken: holder };
-  saveAdoption(store, { ...adoption, sockets: adoption.sockets.map((left) => (left === socket ? next : left)) });
+  saveAdoption(store, { ...adoption, sockets: adoption.sockets.map((other) => (other === socket ? next : other)) });
   const { pid, startTime, fd } = holder;
   // A worker may have changed its user. The descriptor is only accepted if it is the right socket.
   return { kind: "takeDescriptor", handle, pid, startTime, fd, uid: UNCHANGED, gid: UNCHANGED };

@@ -3,7 +3,7 @@ import { abandonUpgrades, giveHeldAnswers } from "../control/replies.ts";
 import { serviceSockets } from "../sockets/listeners.ts";
 import { closeName } from "../sockets/names.ts";
 import { CONTROL_HANDLE, METRICS_HANDLE } from "../state/handles.ts";
-import { closeSocket, saveLook } from "../state/save.ts";
+import { closeSocket, saveAcceptCheck } from "../state/save.ts";
 import type { Store } from "../state/store.ts";
 
 /** Closes the sockets of the service, and removes their names. */
@@ -28,7 +28,7 @@ const removePid = ({ platform, settings, facts }: Store): void => {
 /** Ends crank: removes what is left of its sockets, and leaves running workers behind. */
 export const leave = (store: Store, status: number): void => {
   abandonUpgrades(store);
-  if (store.look) saveLook(store, null);
+  if (store.acceptCheck) saveAcceptCheck(store, null);
   if (!store.events.hasUnpublished) giveHeldAnswers(store);
   closeSockets(store);
   removePid(store);

@@ -6,8 +6,8 @@ import { mergeHistories } from "../../core/model/history.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { initialState } from "../../core/model/state.ts";
 import { COMMANDS, type KeeperEvent } from "../../keeper/protocol.ts";
-import { isTheLeftOne, takeElsewhere, takeOver } from "../adoption/adoption.ts";
-import { adoptOrphans, type LeftJournal, lookForLeft } from "../adoption/orphaned-journal.ts";
+import { isOrphanedSocket, takeElsewhere, takeOver } from "../adoption/adoption.ts";
+import { adoptOrphans, examineOrphanedJournal, type OrphanedJournal } from "../adoption/orphaned-journal.ts";
 import { prepareRecord, readRecord } from "../adoption/record-file.ts";
 import { deployForNobody, redeploy } from "../control/requests.ts";
 import { complain, log } from "../events/log.ts";
@@ -131,8 +131,8 @@ const removeSocketFile = (store: Store, handle: number): void => {
   const opening = openingOf(store, handle);
   const address = opening?.address;
   // A socket that stays open in the store is still reached by its file.
-  const isLeft = store.adoption?.sockets.some((left) => left.handle === handle) === true;
-  const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isLeft;
+  const isOrphaned = store.adoption?.sockets.some((orphaned) => orphaned.handle === handle) === true;
+  const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isOrphaned;
   if (isOurs) store.batch.command({ kind: "removeName", handle });
   forgetSocket(store, handle);
 };
@@ -200,7 +200,7 @@ export const atFailure = async (store: Store, event: EventOf<"failed">): Promise
   if (event.command === COMMANDS.lock.code) return atLockFailure(store, settings, event);
   const opening = openingOf(store, event.id);
   if (opening && opening.stored !== null && event.command === COMMANDS.inheritSocket.code)
-    return openAnew(store, opening);
+    return openInstead(store, opening);
   if (opening && store.adoption && TAKING.has(event.command))
     return takeAgain(store, opening, event.step === "process" ? "it is gone" : describeErrno(event.errno));
   if (opening && (event.command === COMMANDS.openSocket.code || event.command === COMMANDS.inheritSocket.code)) {
@@ -259,14 +259,14 @@ const atLockFailure = async (store: Store, settings: Settings, event: EventOf<"f
 };
 
 /** Uses an earlier result if there is one. */
-const whatIsLeft = async (
+const orphanedJournal = async (
   store: Store,
   settings: Settings,
   recorded: readonly GoodSpec[],
-): Promise<LeftJournal | null> => {
+): Promise<OrphanedJournal | null> => {
   if (store.adoption) return { isAdopting: true, history: [], nextGeneration: 1 };
   const journal = runPath(settings, "journal");
-  return journal === null ? null : lookForLeft(store, settings, journal, recorded);
+  return journal === null ? null : examineOrphanedJournal(store, settings, journal, recorded);
 };
 
 const openAll = async (store: Store, settings: Settings): Promise<void> => {
@@ -274,10 +274,10 @@ const openAll = async (store: Store, settings: Settings): Promise<void> => {
   try {
     const journal = runPath(settings, "journal");
     recorded = settings.recordPath === null ? [] : await readRecord(store, settings, settings.recordPath);
-    const left = await whatIsLeft(store, settings, recorded);
-    const isAdopting = left?.isAdopting === true;
+    const orphaned = await orphanedJournal(store, settings, recorded);
+    const isAdopting = orphaned?.isAdopting === true;
     // With an adoption, adoption.ts merges the two.
-    const history = left && !isAdopting ? mergeHistories(left.history, recorded, false).history : recorded;
+    const history = orphaned && !isAdopting ? mergeHistories(orphaned.history, recorded, false).history : recorded;
     // Resolve all of them before anything is opened, so that a failure leaves nothing behind.
     const ways: Way[] = [];
     for (const opening of openings(store, settings))
@@ -287,7 +287,7 @@ const openAll = async (store: Store, settings: Settings): Promise<void> => {
       initialState({
         respawn: respawnOf(settings),
         history,
-        nextGeneration: left?.nextGeneration ?? 1,
+        nextGeneration: orphaned?.nextGeneration ?? 1,
         manner: settings.manner,
       }),
     );
@@ -324,7 +324,7 @@ const routeOutput = (store: Store, settings: Settings): void => {
 };
 
 /** A stored descriptor is not the right socket: opens the socket as if it had not been stored. */
-const openAnew = async (store: Store, opening: Opening): Promise<void> => {
+const openInstead = async (store: Store, opening: Opening): Promise<void> => {
   discardStored(store, storeName(opening) ?? "");
   log(store, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
   try {
@@ -343,7 +343,7 @@ export const atOpened = (store: Store, event: EventOf<"opened">): Promise<void> 
   const opening = openingOf(store, event.handle);
   if (!settings || !opening) return;
   if (boot.stage === "opening" && opening.stored !== null && !isOpenAt(opening.address, event))
-    return openAnew(store, opening);
+    return openInstead(store, opening);
   if (boot.stage === "opening" && store.adoption) return atTaken(store, opening, event);
   note(store, opening, event);
 };
@@ -354,7 +354,7 @@ const note = (store: Store, { address }: Opening, event: EventOf<"opened">): voi
 
 /** A descriptor is only used if the kernel confirms what it is. */
 const atTaken = async (store: Store, opening: Opening, event: EventOf<"opened">): Promise<void> => {
-  if (isTheLeftOne(store, opening, event)) return note(store, opening, event);
+  if (isOrphanedSocket(store, opening, event)) return note(store, opening, event);
   store.batch.command({ kind: "closeHandle", handle: opening.handle });
   return takeAgain(store, opening, "the descriptor is another socket");
 };

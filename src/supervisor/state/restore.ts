@@ -65,7 +65,7 @@ export const restoreStore = (
     followers: new Set(),
     authenticated: new Set(),
     penalties: undefined,
-    look: null,
+    acceptCheck: null,
     upgrade: null,
     program: null,
     format: FIRST_FORMAT,
@@ -183,7 +183,7 @@ const RESTORE: Readonly<Record<string, Restore>> = {
     store.frontEndPart = parse(bytes);
   },
   look: (store, _name, bytes) => {
-    store.look = parse(bytes);
+    store.acceptCheck = parse(bytes);
   },
   upgrade: (store, _name, bytes) => {
     store.upgrade = parse(bytes);

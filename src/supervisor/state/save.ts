@@ -11,7 +11,7 @@ import type { ServiceManager } from "./parts/service-manager.ts";
 import type { Upgrade } from "./parts/upgrade.ts";
 import type { Settings } from "./settings.ts";
 import { generationText, goodSpecText } from "./spec-texts.ts";
-import type { Boot, Look, OpenSocket, SocketName, Store, WorkerReport } from "./store.ts";
+import type { AcceptCheck, Boot, OpenSocket, SocketName, Store, WorkerReport } from "./store.ts";
 
 /** Stores what crank was started with. */
 export const saveSettings = (store: Store, settings: Settings): void => {
@@ -154,9 +154,9 @@ export const saveOnce = (store: Store, once: Store["once"]): void => {
 };
 
 /** Stores the look at whether a worker accepts; null: it has ended. */
-export const saveLook = (store: Store, look: Look | null): void => {
-  store.look = look;
-  if (look) store.batch.put("look", look);
+export const saveAcceptCheck = (store: Store, check: AcceptCheck | null): void => {
+  store.acceptCheck = check;
+  if (check) store.batch.put("look", check);
   else store.batch.remove("look");
 };
 

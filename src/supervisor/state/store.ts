@@ -7,8 +7,8 @@ import type { State } from "../../core/model/state.ts";
 import type { GenerationNumber, Worker, WorkerId } from "../../core/model/worker.ts";
 import type { Platform } from "../os/platform.ts";
 import type { Batch } from "./batch.ts";
-import type { KeeperFacts } from "./facts.ts";
 import type { ForeignLine, Invocation, LogEntry, ReceivedSignal, UpgradeOutcome, Wrapper } from "./front-end.ts";
+import type { KeeperFacts } from "./keeper-facts.ts";
 import type { Adoption } from "./parts/adoption.ts";
 import type { Counters } from "./parts/counters.ts";
 import type { EventLog } from "./parts/event-log.ts";
@@ -97,7 +97,7 @@ export type WorkerReport = {
  * (accepting.ts). `at`, `until`: the times of the next and the last look, CLOCK_MONOTONIC ms. `waited`: how many looks
  * in a row found connections that were not accepted.
  */
-export type Look = {
+export type AcceptCheck = {
   readonly generation: GenerationNumber;
   readonly at: number;
   readonly until: number;
@@ -151,7 +151,7 @@ export type Store = {
   readonly probed: Map<number, WorkerId>;
   /** By worker. */
   readonly reports: Map<number, WorkerReport>;
-  /** For each report that is made once per generation: the last generation (once.ts). */
+  /** For each report that is made once per generation: the last generation (once-per-generation.ts). */
   once: Readonly<Record<string, GenerationNumber>>;
   /** By handle, as reported in the keeper's hello and when a socket is opened. */
   readonly inodes: Map<number, number>;
@@ -162,7 +162,7 @@ export type Store = {
   /** Rate limit of reports of wrong tokens. Not journalled: the next supervisor begins to count again. */
   penalties: RateLimit | undefined;
   /** null: no look is due. */
-  look: Look | null;
+  acceptCheck: AcceptCheck | null;
   /** null: none in progress. */
   upgrade: Upgrade | null;
   /** The program of the last upgrade with `-exec`; null: crank is where it was started. */

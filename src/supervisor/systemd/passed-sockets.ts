@@ -69,12 +69,12 @@ const escaped = (byte: number): string => {
 
 /** The stored descriptors for these binds, by the bind's index. Two binds of one address get one each, in order. */
 export const storedSockets = (binds: readonly Bind[], { sockets }: Passed): ReadonlyMap<number, number> => {
-  const left = sockets.filter(isStored);
+  const remaining = sockets.filter(isStored);
   const found = new Map<number, number>();
   for (const [index, bind] of binds.entries()) {
     const name = storeName(bind);
-    const at = left.findIndex((socket) => socket.name === name);
-    const [taken] = at < 0 ? [] : left.splice(at, 1);
+    const at = remaining.findIndex((socket) => socket.name === name);
+    const [taken] = at < 0 ? [] : remaining.splice(at, 1);
     if (taken) found.set(index, taken.fd);
   }
   return found;
@@ -98,11 +98,11 @@ export const withPassedSockets = (binds: readonly Bind[], passed: Passed): reado
   );
   const numbered = new Set(binds.flatMap(({ address }) => (address.kind === "inherited" ? address.fd : [])));
   const activated = passed.sockets.filter((socket) => !isStored(socket));
-  const isLeft = (socket: PassedSocket): boolean => !named.has(socket.name) && !numbered.has(socket.fd);
+  const isUnclaimed = (socket: PassedSocket): boolean => !named.has(socket.name) && !numbered.has(socket.fd);
   const expanded = binds.flatMap((bind): readonly Bind[] => {
     const { address } = bind;
     if (address.kind !== "passed") return [bind];
-    const mine = activated.filter(address.name === null ? isLeft : ({ name }) => name === address.name);
+    const mine = activated.filter(address.name === null ? isUnclaimed : ({ name }) => name === address.name);
     if (mine.length === 0) throw new AddressError(nonePassed(bind.uri, passed, activated));
     return mine.map(({ fd, name }) => ({
       ...bind,

@@ -12,7 +12,7 @@ import { helperProcess } from "../os/helper-process.ts";
 import { linuxPlatform } from "../os/linux.ts";
 import { programPath } from "../os/program-path.ts";
 import { readWhole } from "../os/system-files.ts";
-import type { KeeperFacts } from "../state/facts.ts";
+import type { KeeperFacts } from "../state/keeper-facts.ts";
 import type { Upgrade, UpgradeAnswer } from "../state/parts/upgrade.ts";
 import { processId } from "../state/process-ids.ts";
 import { formatProblem, restoreStore } from "../state/restore.ts";

@@ -172,7 +172,7 @@ test("after any keys the cursor is within the line, and what is shown is the lin
         expect(cursor).toBeGreaterThanOrEqual(0);
         expect(cursor).toBeLessThanOrEqual(text.length);
       }
-      expect(editing.place).toBeLessThanOrEqual(history.length);
+      expect(editing.entry).toBeLessThanOrEqual(history.length);
     }),
     { numRuns: 500 },
   );

@@ -1,6 +1,6 @@
 // crankctl run, reload and rollback.
 import { callerDirectory } from "../../caller-directory.ts";
-import { command, refuseWords } from "../command.ts";
+import { command, refuseOperands } from "../command.ts";
 import { deploy } from "./deploy.ts";
 import { RUN_FLAGS, runParams } from "./run-flags.ts";
 
@@ -16,7 +16,7 @@ export const run = command({
   ],
   flags: RUN_FLAGS,
   placement: "first",
-  prepare: (flags, words) => deploy("run", runParams(flags, words, callerDirectory)),
+  prepare: (flags, operands) => deploy("run", runParams(flags, operands, callerDirectory)),
 });
 
 export const reload = command({
@@ -26,8 +26,8 @@ export const reload = command({
   about: ["Rolls out the current run again, as SIGHUP to crank does."],
   flags: { wait: WAIT },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     return deploy("reload", flags.wait === true ? { wait: true } : {});
   },
 });
@@ -42,8 +42,8 @@ export const rollback = command({
     wait: WAIT,
   },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     return deploy("rollback", {
       ...(flags.to === undefined ? {} : { to: flags.to }),
       ...(flags.wait === true ? { wait: true } : {}),

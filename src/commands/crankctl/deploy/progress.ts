@@ -57,10 +57,10 @@ const waitingSince = ({ reason, time }: Extract<CoreEntry, { kind: "rolloutWaiti
   reason.kind === "pause" ? { kind: "pause", until: Date.parse(time) + reason.afterMs } : reason;
 
 /** The text during a pause, ms before the next replacement. */
-export const pauses = (leftMs: number): string => `the next one in ${span(leftMs)}`;
+export const pauses = (remainingMs: number): string => `the next one in ${span(remainingMs)}`;
 
 /** The text while too many workers drain. */
-export const waitsForPlace = (limit: number): string => `waiting for a drain to end (at most ${limit} at once)`;
+export const waitsForDrain = (limit: number): string => `waiting for a drain to end (at most ${limit} at once)`;
 
 /** The live line: `Generation 8: 2 of 4 ready, 1 starting, 1 stopping, 3.2 s`. */
 const progressLine = (progress: Progress, elapsedMs: number, wallNow: number): string => {
@@ -70,7 +70,7 @@ const progressLine = (progress: Progress, elapsedMs: number, wallNow: number): s
     ...(starting.size > 0 ? [`${starting.size} starting`] : []),
     ...(stopping.size > 0 ? [`${stopping.size} stopping`] : []),
     ...(waiting?.kind === "pause" ? [pauses(Math.max(0, waiting.until - wallNow))] : []),
-    ...(waiting?.kind === "draining" ? [waitsForPlace(waiting.limit)] : []),
+    ...(waiting?.kind === "draining" ? [waitsForDrain(waiting.limit)] : []),
     span(elapsedMs),
   ];
   return `${generation === null ? "Rolling out" : `Generation ${generation}`}: ${parts.join(", ")}`;

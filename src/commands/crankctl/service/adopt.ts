@@ -1,7 +1,7 @@
 // crankctl adopt -dry-run: what the next crank of this name would adopt. It needs no running crank, and changes nothing.
 import { host } from "#host";
 import { HostError } from "../../../host/errors.ts";
-import { readLeft } from "../../../supervisor/adoption/orphaned-service.ts";
+import { readOrphanedService } from "../../../supervisor/adoption/orphaned-service.ts";
 import { strangers, survey } from "../../../supervisor/adoption/survey.ts";
 import { FileError, readOwnFile } from "../../../supervisor/os/files.ts";
 import { linuxPlatform } from "../../../supervisor/os/linux.ts";
@@ -10,7 +10,7 @@ import type { Adoption } from "../../../supervisor/state/parts/adoption.ts";
 import { CRANK } from "../../crank/front-end.ts";
 import { UsageError } from "../../flags.ts";
 import { escapeControls } from "../../terminal.ts";
-import { command, refuseWords } from "../command.ts";
+import { command, refuseOperands } from "../command.ts";
 
 /** `running`: the pid of the running crank that has the lock; then nothing would be adopted. */
 export type Prospect =
@@ -29,8 +29,8 @@ export const adopt = command({
   ],
   flags: { "dry-run": { kind: "switch", help: "only show it" } },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     if (flags["dry-run"] !== true)
       throw new UsageError("crank adopts by itself when it is started; -dry-run shows what it would adopt");
     return async (session) => {
@@ -50,7 +50,10 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   const bytes = bytesOf(`${directory}/journal`);
   if (typeof bytes === "string") return { kind: "nothing", reason: bytes };
   const platform = linuxPlatform(() => Math.round(host.clock.monotonicNow()));
-  const left = readLeft({ platform, frontEnd: CRANK, facts: { ...NO_FACTS, bootId: await bootId() } }, bytes);
+  const left = readOrphanedService(
+    { platform, frontEnd: CRANK, facts: { ...NO_FACTS, bootId: await bootId() } },
+    bytes,
+  );
   if (typeof left === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${left}` };
   const looker = { pid: platform.pid, uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
   const processes = platform.processes;

@@ -3,8 +3,8 @@ import { host } from "#host";
 import type { HistoryEntry, Info, RolloutInfo, Status } from "../../../control/messages.ts";
 import { VERSION } from "../../../version.ts";
 import { escapeControls, since, table } from "../../terminal.ts";
-import { command, refuseWords } from "../command.ts";
-import { pauses, waitsForPlace } from "../deploy/progress.ts";
+import { command, refuseOperands } from "../command.ts";
+import { pauses, waitsForDrain } from "../deploy/progress.ts";
 import { measured } from "../workers/measured.ts";
 import { commandText, directoryText, workerTable } from "../workers/table.ts";
 
@@ -17,8 +17,8 @@ export const status = command({
   ],
   flags: {},
   placement: "anywhere",
-  prepare: (_, words) => {
-    refuseWords(words);
+  prepare: (_, operands) => {
+    refuseOperands(operands);
     return async (session) => {
       session.print(await session.ask((client) => measured(client, "status", {})), describeStatus);
       return 0;
@@ -66,11 +66,11 @@ const sockets = (status: Status): string => {
 
 const MOST_NAMES = 10;
 
-const stored = ({ stored: left }: Status): string => {
-  if (left === undefined) return "";
-  const names = left.names.slice(0, MOST_NAMES).map(escapeControls);
-  const more = left.names.length > MOST_NAMES ? ", …" : "";
-  return `Stored for a later worker: ${left.count} of ${left.limit} descriptors (${names.join(", ")}${more})\n`;
+const stored = ({ stored }: Status): string => {
+  if (stored === undefined) return "";
+  const names = stored.names.slice(0, MOST_NAMES).map(escapeControls);
+  const more = stored.names.length > MOST_NAMES ? ", …" : "";
+  return `Stored for a later worker: ${stored.count} of ${stored.limit} descriptors (${names.join(", ")}${more})\n`;
 };
 
 const rollout = ({ rollout: now }: Status): string => {
@@ -87,7 +87,7 @@ const rollout = ({ rollout: now }: Status): string => {
 };
 
 const waits = (waiting: NonNullable<RolloutInfo["waiting"]>): string => {
-  if (waiting.kind === "draining") return waitsForPlace(waiting.limit);
+  if (waiting.kind === "draining") return waitsForDrain(waiting.limit);
   return pauses(Math.max(0, Date.parse(waiting.until) - host.clock.wallNow()));
 };
 
@@ -107,8 +107,8 @@ export const info = command({
   about: ["Shows the versions of crankctl and of crank, what crank runs on, and since when."],
   flags: {},
   placement: "anywhere",
-  prepare: (_, words) => {
-    refuseWords(words);
+  prepare: (_, operands) => {
+    refuseOperands(operands);
     return async (session) => {
       const about = await session.ask((client) => client.call("info", {}));
       session.print({ client: VERSION, ...about }, () => describeInfo(about));
@@ -142,8 +142,8 @@ export const history = command({
   about: ["Lists the last good runs, newest last; the current one has an asterisk."],
   flags: {},
   placement: "anywhere",
-  prepare: (_, words) => {
-    refuseWords(words);
+  prepare: (_, operands) => {
+    refuseOperands(operands);
     return async (session) => {
       session.print(await session.ask((client) => client.call("history", {})), describeHistory);
       return 0;
@@ -173,8 +173,8 @@ export const shutdown = command({
   ],
   flags: { wait: { kind: "switch", help: "wait until the last worker is gone" } },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     const waits = flags.wait === true;
     return async (session) => {
       const result = await session.ask((client) => client.call("shutdown", waits ? { wait: true } : {}));

@@ -2,7 +2,7 @@
 import { host } from "#host";
 import type { UpgradeDone } from "../../../control/messages.ts";
 import { UsageError } from "../../flags.ts";
-import { command, refuseWords } from "../command.ts";
+import { command, refuseOperands } from "../command.ts";
 
 export const upgrade = command({
   name: "upgrade",
@@ -16,8 +16,8 @@ export const upgrade = command({
     exec: { kind: "text", argument: "PATH", help: "the new program: the bin/crank of another installation" },
   },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     if (flags.exec === "") throw new UsageError("-exec must name a program");
     const exec = flags.exec === undefined ? {} : { exec: absolute(flags.exec) };
     const wait = flags.wait === true ? { wait: true } : {};

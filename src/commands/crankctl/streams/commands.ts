@@ -4,7 +4,7 @@ import type { Client, Notification } from "../../../control/client.ts";
 import type { EventEntry, Notifications } from "../../../control/messages.ts";
 import { UsageError } from "../../flags.ts";
 import { escapeControls, escapeLine, safeJson } from "../../terminal.ts";
-import { command, refuseWords } from "../command.ts";
+import { command, refuseOperands } from "../command.ts";
 import type { Session } from "../session.ts";
 import { describeEvent } from "./event-text.ts";
 import { logTime } from "./service-time.ts";
@@ -31,8 +31,8 @@ export const events = command({
     once: { kind: "switch", help: "show past events, from the oldest, -from or -since, and exit" },
   },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     if (flags.from !== undefined && flags.since !== undefined)
       throw new UsageError("-from and -since exclude each other");
     const oldest = flags.once === true ? "0" : undefined;
@@ -80,8 +80,8 @@ export const logs = command({
     pid: { kind: "whole", argument: "PID", min: 1, max: 4_194_304, help: "only lines of the worker with this pid" },
   },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     const params = {
       ...(flags.f === true ? { follow: true } : {}),
       ...(flags.n === undefined ? {} : { lines: flags.n }),

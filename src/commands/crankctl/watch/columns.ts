@@ -18,15 +18,15 @@ export const columnsFor = <T>(
   columns: number,
 ): readonly (readonly [Column<T>, number])[] => {
   const chosen = new Set<Column<T>>();
-  let left = columns + 1;
+  let remaining = columns + 1;
   for (const column of [...all].sort((a, b) => a.rank - b.rank)) {
-    if (column.width + 1 > left) break;
+    if (column.width + 1 > remaining) break;
     chosen.add(column);
-    left -= column.width + 1;
+    remaining -= column.width + 1;
   }
   return all
     .filter((column) => chosen.has(column))
-    .map((column) => [column, column.width + (column.grows === true ? left : 0)] as const);
+    .map((column) => [column, column.width + (column.grows === true ? remaining : 0)] as const);
 };
 
 /** The titles of the columns, each with its width. */

@@ -2,7 +2,7 @@
 import { UsageError } from "../../flags.ts";
 import { command } from "../command.ts";
 import { controlAddress, DEFAULT_PREFIX } from "../session.ts";
-import { type Watched, watchUntilLeft } from "./main.ts";
+import { type Watched, watchUntilQuit } from "./main.ts";
 
 export const watch = command({
   name: "watch",
@@ -16,14 +16,14 @@ export const watch = command({
   flags: {},
   placement: "anywhere",
   findsServices: true,
-  prepare: (_, words, { flags, environment }) => {
-    const [prefix, more] = words;
+  prepare: (_, operands, { flags, environment }) => {
+    const [prefix, more] = operands;
     if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
     if (flags.json === true) throw new UsageError("watch has no JSON; use events -json or status -json");
     const isOne = prefix === undefined && ((flags.name ?? "") !== "" || flags.ctl !== undefined);
     const watched: Watched = isOne
       ? { kind: "one", name: flags.name ?? flags.ctl ?? "", address: controlAddress(flags, environment) }
       : { kind: "all", prefix: prefix ?? "", directory: flags.prefix ?? DEFAULT_PREFIX };
-    return (session) => watchUntilLeft(watched, environment, session);
+    return (session) => watchUntilQuit(watched, environment, session);
   },
 });

@@ -8,7 +8,7 @@ import { isOrder, type Key, keysIn, type Order, perform, questionOf } from "./ke
 import { listPage } from "./list-page.ts";
 import { Screen } from "./screen.ts";
 import { lastScroll, linkLines, servicePage } from "./service-page.ts";
-import { drawLine, type Line, type Look } from "./text.ts";
+import { drawLine, type Line, type Style } from "./text.ts";
 
 /** No more often than this, ms: over a slow line each drawing has to have arrived before the next. */
 const DRAW_EVERY_MS = 100;
@@ -22,7 +22,7 @@ type Page = { readonly kind: "list" } | { readonly kind: "service"; readonly fee
 /** The pages on a terminal, from taking it over to restoring it. */
 export class FullScreen {
   readonly #screen: Screen;
-  readonly #look: Look;
+  readonly #look: Style;
   /** Sorted by name; it grows and shrinks where all of a prefix are watched. */
   #feeds: readonly Feed[] = [];
   readonly #isList: boolean;
@@ -34,7 +34,7 @@ export class FullScreen {
   #finish: (status: number) => void = () => {};
 
   /** `only`: there is one service, and no list. */
-  constructor(out: Output, look: Look, only: Feed | null) {
+  constructor(out: Output, look: Style, only: Feed | null) {
     this.#look = look;
     this.#isList = only === null;
     if (only !== null) {

@@ -2,7 +2,7 @@
 import { escapeControls } from "../../terminal.ts";
 import { type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { connectionsOf, drainsOf, queuedIn, readyIn, type ServiceView } from "./model.ts";
-import { bar, type Frame, type Line, type Look, type Piece } from "./text.ts";
+import { bar, type Frame, type Line, type Piece, type Style } from "./text.ts";
 
 /** The lines of the page; `chosen` is the one that the keys are about. */
 export const listPage = (views: readonly ServiceView[], frame: Frame, chosen: number): readonly Line[] => {
@@ -22,7 +22,7 @@ export const listPage = (views: readonly ServiceView[], frame: Frame, chosen: nu
 
 type Row = { readonly view: ServiceView; readonly isChosen: boolean };
 
-const COLUMNS = (look: Look): readonly Column<Row>[] => [
+const COLUMNS = (look: Style): readonly Column<Row>[] => [
   {
     title: "  SERVICE",
     side: "left",
@@ -61,7 +61,7 @@ const readyCell = (view: ServiceView): Piece => {
 const count = (number: number, view: ServiceView): Piece =>
   view.status === null ? ["-", "plain"] : [String(number), number > 0 ? "warn" : "dim"];
 
-const rolloutCell = (view: ServiceView, columns: number, look: Look): Piece => {
+const rolloutCell = (view: ServiceView, columns: number, look: Style): Piece => {
   const rollout = view.status?.rollout ?? null;
   if (rollout !== null) {
     const { available, wanted, starting, ready } = rollout;

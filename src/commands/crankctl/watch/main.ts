@@ -11,7 +11,7 @@ import { describeEvent } from "../streams/event-text.ts";
 import { Feed } from "./feed.ts";
 import { FullScreen } from "./full-screen.ts";
 import { summaryLine } from "./service-page.ts";
-import type { Look } from "./text.ts";
+import type { Style } from "./text.ts";
 
 /** What is to be watched: one service, or all whose control sockets begin with `prefix`, as crankx finds them. */
 export type Watched =
@@ -22,7 +22,7 @@ export type Watched =
 const LOOK_MS = 2000;
 
 /** Runs until the user quits; returns the exit status. */
-export const watchUntilLeft = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
+export const watchUntilQuit = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
   // A mistyped name is an error, as in every other command; only a crank that was there is waited for.
   if (watched.kind === "one") (await connect(watched.address, () => {})).close();
   else if (!isThere(watched.directory)) {
@@ -56,12 +56,12 @@ const whyNotFullScreen = (out: Output, { TERM = "" }: Environment): string | nul
 };
 
 /** https://no-color.org: any text but the empty one. Locale: the first of these that is set (locale(7)). */
-const lookOf = ({ NO_COLOR, LC_ALL, LC_CTYPE, LANG }: Environment): Look => ({
+const lookOf = ({ NO_COLOR, LC_ALL, LC_CTYPE, LANG }: Environment): Style => ({
   colour: (NO_COLOR ?? "") === "",
   utf8: /utf-?8/i.test([LC_ALL, LC_CTYPE, LANG].find((value) => (value ?? "") !== "") ?? ""),
 });
 
-const onScreen = async (watched: Watched, look: Look, out: Output): Promise<number> => {
+const onScreen = async (watched: Watched, look: Style, out: Output): Promise<number> => {
   // The feeds tell a screen that is made after the first of them.
   let screen: FullScreen | null = null;
   const feeds = new Feeds("told", () => screen?.changed());

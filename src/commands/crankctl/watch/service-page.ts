@@ -3,7 +3,7 @@
 import { host } from "#host";
 import type { EventEntry, RolloutInfo, Status } from "../../../control/messages.ts";
 import { escapeControls, since, span } from "../../terminal.ts";
-import { pauses, waitsForPlace } from "../deploy/progress.ts";
+import { pauses, waitsForDrain } from "../deploy/progress.ts";
 import { describeEvent } from "../streams/event-text.ts";
 import { clockTime } from "../streams/service-time.ts";
 import { asMuchAsFits } from "./columns.ts";
@@ -106,7 +106,7 @@ const rolloutLines = (view: ServiceView, frame: Frame): readonly Line[] => {
 
 const rolloutBars = (status: Status, rollout: RolloutInfo, frame: Frame): Line[] => {
   const { wanted, available, starting, ready, oldLeft, generation } = rollout;
-  const words = [
+  const texts = [
     `${isNarrow(frame) ? "To gen" : "Rolling out generation"} ${generation} for ${since(rollout.startedAt)}`,
     ...(starting > 0 ? [`${starting} starting`] : []),
     ...(rollout.attemptsLeft > 0 ? [`${rollout.attemptsLeft} attempts left`] : []),
@@ -115,7 +115,7 @@ const rolloutBars = (status: Status, rollout: RolloutInfo, frame: Frame): Line[]
   const old = { done: oldLeft, whole: Math.max(status.instances, oldLeft) };
   return [
     asMuchAsFits(
-      words.map((word) => [word, "title"] as const),
+      texts.map((word) => [word, "title"] as const),
       frame.columns,
     ) as Line,
     ...(rollout.waiting == null ? [] : [[[waits(rollout.waiting, frame), "warn"]] as Line]),
@@ -127,9 +127,9 @@ const rolloutBars = (status: Status, rollout: RolloutInfo, frame: Frame): Line[]
 /** What it waits for before the next replacement. */
 const waits = (waiting: NonNullable<RolloutInfo["waiting"]>, frame: Frame): string => {
   if (waiting.kind === "draining")
-    return isNarrow(frame) ? `waits: ${waiting.limit} drain` : capital(waitsForPlace(waiting.limit));
-  const leftMs = Math.max(0, Date.parse(waiting.until) - host.clock.wallNow());
-  return isNarrow(frame) ? `next in ${span(leftMs)}` : `Pausing: ${pauses(leftMs)}`;
+    return isNarrow(frame) ? `waits: ${waiting.limit} drain` : capital(waitsForDrain(waiting.limit));
+  const remainingMs = Math.max(0, Date.parse(waiting.until) - host.clock.wallNow());
+  return isNarrow(frame) ? `next in ${span(remainingMs)}` : `Pausing: ${pauses(remainingMs)}`;
 };
 
 const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
@@ -185,7 +185,7 @@ export const summaryLine = (view: ServiceView): string => {
       ? []
       : [`rolling out generation ${rollout.generation}: ${rollout.available} of ${rollout.wanted} available`]),
     ...(rollout?.waiting?.kind === "pause" ? ["pausing before the next replacement"] : []),
-    ...(rollout?.waiting?.kind === "draining" ? [waitsForPlace(rollout.waiting.limit)] : []),
+    ...(rollout?.waiting?.kind === "draining" ? [waitsForDrain(rollout.waiting.limit)] : []),
     ...(status.restarts > 0 ? [`${status.restarts} started again`] : []),
     ...(drains.workers === 0 ? [] : [`${drains.workers} stopping${connections}`]),
     ...(status.phase === "stopping" ? ["shutting down"] : []),

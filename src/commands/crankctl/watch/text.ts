@@ -7,10 +7,10 @@ export type Piece = readonly [text: string, tone: Tone];
 export type Line = readonly Piece[];
 
 /** How a terminal is written to. Without `colour` nothing but text is. Without `utf8` what is not ASCII becomes a question mark. */
-export type Look = { readonly colour: boolean; readonly utf8: boolean };
+export type Style = { readonly colour: boolean; readonly utf8: boolean };
 
 /** How large the terminal is, and what it can show. */
-export type Frame = { readonly columns: number; readonly rows: number; readonly look: Look };
+export type Frame = { readonly columns: number; readonly rows: number; readonly look: Style };
 
 /** Whether whole sentences and tables find no room. */
 export const isNarrow = ({ columns }: Pick<Frame, "columns">): boolean => columns < 50;
@@ -63,12 +63,12 @@ export const fit = (text: string, columns: number, side: "left" | "right"): stri
 };
 
 /** A line as bytes for a terminal of so many columns. */
-export const drawLine = (line: Line, columns: number, look: Look): string => {
-  let left = columns;
+export const drawLine = (line: Line, columns: number, look: Style): string => {
+  let remaining = columns;
   let drawn = "";
   for (const [text, tone] of line) {
-    const cut = clip(look.utf8 ? text : text.replace(/[^ -~]/gu, "?"), left);
-    left -= widthOf(cut);
+    const cut = clip(look.utf8 ? text : text.replace(/[^ -~]/gu, "?"), remaining);
+    remaining -= widthOf(cut);
     const colour = look.colour ? COLOURS[tone] : "";
     drawn += colour === "" || cut === "" ? cut : `\x1b[${colour}m${cut}\x1b[0m`;
   }
@@ -76,7 +76,7 @@ export const drawLine = (line: Line, columns: number, look: Look): string => {
 };
 
 /** A bar of so many columns: `done` of `whole` full, `begun` more half full. */
-export const bar = (of: { done: number; begun?: number; whole: number }, columns: number, look: Look): string => {
+export const bar = (of: { done: number; begun?: number; whole: number }, columns: number, look: Style): string => {
   const [full, half, empty] = look.utf8 ? ["█", "▒", "░"] : ["#", "+", "."];
   const share = (count: number): number =>
     of.whole <= 0 ? 0 : Math.min(columns, Math.round((Math.min(count, of.whole) / of.whole) * columns));

@@ -4,7 +4,7 @@ import { escapeControls, span } from "../../terminal.ts";
 import { remarkOn } from "../workers/table.ts";
 import { type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { cpuShare, type ServiceView } from "./model.ts";
-import { bar, type Frame, isNarrow, type Line, type Look, type Tone } from "./text.ts";
+import { bar, type Frame, isNarrow, type Line, type Style, type Tone } from "./text.ts";
 
 /** The workers from number `scroll` on, those of the newest generation first, each in the lines that it takes; without a header. */
 export type WorkerTable = { readonly header: Line; readonly workers: readonly (readonly Line[])[] };
@@ -22,11 +22,11 @@ export const workerTable = (view: ServiceView, frame: Frame): WorkerTable => {
 /** As many workers as there is room for, under the header, and how many more there are. */
 export const workerLines = ({ header, workers }: WorkerTable, room: number, scroll: number): readonly Line[] => {
   if (room < 2 || workers.length === 0) return [];
-  const left = workers.slice(Math.min(scroll, workers.length - 1));
-  if (left.flat().length <= room - 1) return [header, ...left.flat()];
+  const remaining = workers.slice(Math.min(scroll, workers.length - 1));
+  if (remaining.flat().length <= room - 1) return [header, ...remaining.flat()];
   let count = 0;
-  while (left.slice(0, count + 1).flat().length <= room - 2) count += 1;
-  return [header, ...left.slice(0, count).flat(), [[`and ${left.length - count} more`, "dim"]]];
+  while (remaining.slice(0, count + 1).flat().length <= room - 2) count += 1;
+  return [header, ...remaining.slice(0, count).flat(), [[`and ${remaining.length - count} more`, "dim"]]];
 };
 
 const TONES: Readonly<Record<WorkerInfo["state"], Tone>> = { starting: "plain", ready: "good", stopping: "warn" };
@@ -34,8 +34,8 @@ const TONES: Readonly<Record<WorkerInfo["state"], Tone>> = { starting: "plain", 
 /** What has no column on a narrow screen. */
 const moreOf = (worker: WorkerInfo): readonly Line[] => {
   const again = worker.restarts ?? 0;
-  const words = [...(again > 0 ? [`${again} again`] : []), ...(remarkOn(worker) === null ? [] : [statusOf(worker)])];
-  return words.length === 0 ? [] : [[[`     ${words.join(", ")}`, "dim"]]];
+  const parts = [...(again > 0 ? [`${again} again`] : []), ...(remarkOn(worker) === null ? [] : [statusOf(worker)])];
+  return parts.length === 0 ? [] : [[[`     ${parts.join(", ")}`, "dim"]]];
 };
 
 const statusOf = (worker: WorkerInfo): string => escapeControls(remarkOn(worker) ?? "");
@@ -43,10 +43,10 @@ const statusOf = (worker: WorkerInfo): string => escapeControls(remarkOn(worker)
 /** In at most five columns. */
 const amount = (bytes: number): string => {
   const units = ["K", "M", "G", "T"] as const;
-  let left = bytes / 1024;
+  let remaining = bytes / 1024;
   let unit = 0;
-  for (; left >= 1000 && unit < units.length - 1; unit++) left /= 1024;
-  return `${left < 10 ? left.toFixed(1) : Math.round(left)}${units[unit] ?? ""}`;
+  for (; remaining >= 1000 && unit < units.length - 1; unit++) remaining /= 1024;
+  return `${remaining < 10 ? remaining.toFixed(1) : Math.round(remaining)}${units[unit] ?? ""}`;
 };
 
 /** Few are started again, and few say what they are doing: those have columns only where there are any. */
@@ -97,7 +97,7 @@ const STATUS: Column<WorkerInfo> = {
   cell: (worker) => [statusOf(worker), "plain"],
 };
 
-const mostColumn = (view: ServiceView, look: Look): Column<WorkerInfo> => ({
+const mostColumn = (view: ServiceView, look: Style): Column<WorkerInfo> => ({
   title: "OF ITS MOST",
   side: "left",
   width: 12,

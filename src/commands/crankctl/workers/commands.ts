@@ -1,7 +1,7 @@
 // crankctl ps, kill and scale.
 import type { Selector } from "../../../control/messages.ts";
 import { type FlagTable, type FlagValues, UsageError } from "../../flags.ts";
-import { command, refuseWords } from "../command.ts";
+import { command, refuseOperands } from "../command.ts";
 import { measured } from "./measured.ts";
 import { workerLines, workerTable } from "./table.ts";
 
@@ -34,8 +34,8 @@ export const ps = command({
   about: ['Lists all workers, or the selected ones: PID ID STATE "CWD" [COMMAND], or on a terminal a table.'],
   flags: SELECTOR_FLAGS,
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     return async (session) => {
       // The plain lines have nothing that would have to be measured.
       const isTable = session.json || session.out.isTerminal;
@@ -60,8 +60,8 @@ export const kill = command({
     ...SELECTOR_FLAGS,
   },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    refuseWords(words);
+  prepare: (flags, operands) => {
+    refuseOperands(operands);
     const which = selector(flags);
     if (Object.keys(which).length === 0)
       throw new UsageError("which workers? Select them with -starting, -ready, -stopping or -pid PID");
@@ -93,8 +93,8 @@ export const scale = command({
     by: { kind: "whole", argument: "N", min: -1000, max: 1000, help: "add N workers; -by -1 takes one away" },
   },
   placement: "anywhere",
-  prepare: (flags, words) => {
-    const params = scaleParams(flags.by, words);
+  prepare: (flags, operands) => {
+    const params = scaleParams(flags.by, operands);
     return async (session) => {
       const result = await session.ask((client) => client.call("scale", params));
       session.print(result, ({ from, to }) => `Scaled from ${from} to ${to}\n`);
@@ -103,12 +103,12 @@ export const scale = command({
   },
 });
 
-const scaleParams = (by: number | undefined, words: readonly string[]): { to: number } | { by: number } => {
-  const [text] = words;
+const scaleParams = (by: number | undefined, operands: readonly string[]): { to: number } | { by: number } => {
+  const [text] = operands;
   if ((text === undefined) === (by === undefined))
     throw new UsageError("how many workers? Write scale N for a number, or scale -by N to add");
   if (text === undefined) return { by: by ?? 0 };
-  refuseWords(words.slice(1));
+  refuseOperands(operands.slice(1));
   if (!/^\d{1,4}$/.test(text) || Number(text) > 1000)
     throw new UsageError(`N must be a whole number from 0 to 1000, not ${JSON.stringify(text)}`);
   return { to: Number(text) };

@@ -5,7 +5,7 @@ import type { ProcessRef } from "../../os/processes.ts";
 export type Holder = ProcessRef & { readonly fd: number; readonly worker: number };
 
 /** A listening socket of the killed crank, and its holders. `fails`: why it could not be taken from others. */
-export type LeftSocket = {
+export type OrphanedSocket = {
   readonly handle: number;
   readonly uri: string;
   /** Where it listens, with the port filled in. */
@@ -16,7 +16,7 @@ export type LeftSocket = {
 };
 
 /** A living worker, and what adopting it takes. `output`: its descriptor of its output pipe; null: none. */
-export type LeftWorker = ProcessRef & {
+export type OrphanedWorker = ProcessRef & {
   readonly id: number;
   readonly output: number | null;
   /** What of it cannot be adopted, as the ends of sentences that begin with its name. */
@@ -29,8 +29,8 @@ export type LeftWorker = ProcessRef & {
 export type Adoption = {
   /** The keeper that was killed. */
   readonly pid: number;
-  readonly sockets: readonly LeftSocket[];
-  readonly workers: readonly LeftWorker[];
+  readonly sockets: readonly OrphanedSocket[];
+  readonly workers: readonly OrphanedWorker[];
   readonly lost: readonly { readonly id: number; readonly reason: string }[];
   /** Orphaned workers without a journal: the entries in its place. Missing: there is a journal. */
   readonly orphans?: Reconstruction;

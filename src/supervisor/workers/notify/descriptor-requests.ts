@@ -92,11 +92,11 @@ const usableName = (store: Store, worker: Worker, name: string | undefined): str
   return UNNAMED;
 };
 
-const add = (store: Store, worker: Worker, name: string, place: DescriptorState): number => {
+const add = (store: Store, worker: Worker, name: string, state: DescriptorState): number => {
   const handles = store.descriptorStore.handles + 1;
   const handle = FIRST_STORED_HANDLE + handles;
   saveDescriptorStore(store, { ...store.descriptorStore, handles, isFull: false });
-  saveStored(store, { handle, name, from: worker.id, place });
+  saveStored(store, { handle, name, from: worker.id, place: state });
   return handle;
 };
 
@@ -194,7 +194,7 @@ const ask = (store: Store, worker: Worker): void => {
 /** Sends kept descriptors to the workers that asked, if they are newer than the worker that stored them. */
 const serveAsking = (store: Store): void => {
   for (const id of store.descriptorStore.asking) {
-    const mine = [...store.stored.values()].filter(({ place, from }) => place.kind === "kept" && from < id);
+    const mine = [...store.stored.values()].filter(({ place: state, from }) => state.kind === "kept" && from < id);
     const sent = mine.slice(0, MOST_AT_ONCE);
     if (sent.length === 0) continue;
     for (const stored of sent) saveStored(store, { ...stored, place: { kind: "sent", to: id } });
@@ -210,13 +210,13 @@ const serveAsking = (store: Store): void => {
 
 /** A descriptor that was named by its number was taken. */
 export const atTaken = (store: Store, stored: StoredDescriptor, now: number): void => {
-  const { handle, place, from, name } = stored;
-  if (place.kind !== "taking") return;
-  store.batch.command({ kind: "storeHandle", handle, poll: place.poll ? 1 : 0 });
+  const { handle, place: state, from, name } = stored;
+  if (state.kind !== "taking") return;
+  store.batch.command({ kind: "storeHandle", handle, poll: state.poll ? 1 : 0 });
   saveStored(store, { ...stored, place: { kind: "kept" } });
   const worker = findWorker(store.core.workers, from);
   if (worker) {
-    answer(store, worker, String(place.fd), null);
+    answer(store, worker, String(state.fd), null);
     reportStored(store, worker, { name, count: 1 }, now);
   }
   serveAsking(store);
@@ -268,7 +268,7 @@ const keepUnsent = (store: Store, { id, errno }: EventOf<"failed">): boolean => 
 };
 
 const sentTo = (store: Store, worker: number): StoredDescriptor[] =>
-  [...store.stored.values()].filter(({ place }) => place.kind === "sent" && place.to === worker);
+  [...store.stored.values()].filter(({ place: state }) => state.kind === "sent" && state.to === worker);
 
 /** The worker has received them. */
 export const atDescriptorsSent = (store: Store, { worker, deliveredAt }: EventOf<"handed">): void => {

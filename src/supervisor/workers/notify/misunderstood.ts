@@ -3,7 +3,7 @@
 import type { Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
 import type { KeeperEvent } from "../../../keeper/protocol.ts";
-import { isFirst } from "../../events/once.ts";
+import { isFirst } from "../../events/once-per-generation.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import type { Store } from "../../state/store.ts";
 import { maySpeakFor, type NotifyFields } from "./notification.ts";

@@ -3,7 +3,7 @@
 import { printable } from "../../../control/printable.ts";
 import type { SocketFinding, Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
-import { isFirst } from "../../events/once.ts";
+import { isFirst } from "../../events/once-per-generation.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { formatAddress } from "../../os/addresses.ts";
 import type { OpenSockets, ProcessTree } from "../../os/process-tree.ts";
@@ -227,8 +227,8 @@ const shown = ({ type, at }: BoundSocket): string => {
     const kind = type === SOCK_STREAM ? "stream" : type === SOCK_SEQPACKET ? "seqpacket" : "datagram";
     return printable(formatAddress({ kind: "unix", type: kind, path: at.path }));
   }
-  const place = `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`;
-  return type === SOCK_DGRAM ? `udp://${place}` : place;
+  const address = `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`;
+  return type === SOCK_DGRAM ? `udp://${address}` : address;
 };
 
 /** Once per generation, because a program with other rights has them in every worker. */

@@ -3,18 +3,18 @@
 // that the quick check does not see accept (accepting.ts).
 import { describeSupervisorEvent, type SupervisorEvent } from "../../../control/supervisor-events.ts";
 import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
-import { isFirst } from "../../events/once.ts";
+import { isFirst } from "../../events/once-per-generation.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
 import { SOCK_STREAM } from "../../os/sockaddr.ts";
-import { saveLook } from "../../state/save.ts";
+import { saveAcceptCheck } from "../../state/save.ts";
 import type { Store } from "../../state/store.ts";
-import { acceptingListeners, lookedAt } from "./accepting.ts";
+import { acceptingListeners, checkedWorker } from "./accepting.ts";
 import { addressesOf, type Elsewhere, elsewhere, lookAt, named } from "./held-sockets.ts";
 
 /** The time to the next look after one without a result, ms. */
-const BETWEEN_LOOKS_MS = 250;
+const CHECK_EVERY_MS = 250;
 /** A single look may find a connection that a busy server has not accepted yet. */
-const LOOKS_WITH_WAITING = 2;
+const CHECKS_WITH_WAITING = 2;
 
 /**
  * `sockets`: those on which no process is seen to accept. `idle`: all that the worker waits for is visible, and these
@@ -28,22 +28,22 @@ type Doubt = {
 };
 
 /** The end of the looks at a generation. `warning`: what is wrong with it; null: nothing is known. */
-export type LookEnd = { readonly generation: GenerationNumber; readonly warning: string | null };
+export type AcceptResult = { readonly generation: GenerationNumber; readonly warning: string | null };
 
 /** Looks whether a worker accepts. Returns null until the last look, which decides. */
-export const takeLook = async (store: Store, now: number): Promise<LookEnd | null> => {
-  const { look } = store;
-  if (look === null) return null;
-  const worker = lookedAt(store, look.generation);
+export const checkAccepting = async (store: Store, now: number): Promise<AcceptResult | null> => {
+  const { acceptCheck: check } = store;
+  if (check === null) return null;
+  const worker = checkedWorker(store, check.generation);
   const doubt = worker ? await doubtOf(store, worker) : null;
-  const waited = doubt !== null && doubt.waiting > 0 ? look.waited + 1 : 0;
-  if (doubt !== null && now < look.until) {
-    saveLook(store, { ...look, at: Math.min(now + BETWEEN_LOOKS_MS, look.until), waited });
+  const waited = doubt !== null && doubt.waiting > 0 ? check.waited + 1 : 0;
+  if (doubt !== null && now < check.until) {
+    saveAcceptCheck(store, { ...check, at: Math.min(now + CHECK_EVERY_MS, check.until), waited });
     return null;
   }
-  saveLook(store, null);
-  const isSure = doubt !== null && (doubt.idle || waited >= LOOKS_WITH_WAITING);
-  const { generation } = look;
+  saveAcceptCheck(store, null);
+  const isSure = doubt !== null && (doubt.idle || waited >= CHECKS_WITH_WAITING);
+  const { generation } = check;
   return { generation, warning: worker && isSure ? warn(store, generation, { worker, doubt, now }) : null };
 };
 

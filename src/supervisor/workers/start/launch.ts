@@ -8,11 +8,11 @@ import { limitNumber } from "../../os/limits.ts";
 import { signalNumber } from "../../os/signals.ts";
 import { notifySocketPath } from "../../sockets/notify-path.ts";
 import { bindHandle } from "../../state/handles.ts";
-import type { LeftWorker } from "../../state/parts/adoption.ts";
+import type { OrphanedWorker } from "../../state/parts/adoption.ts";
 import type { StoredDescriptor } from "../../state/parts/stored-descriptors.ts";
 import type { Settings } from "../../state/settings.ts";
 import type { Store } from "../../state/store.ts";
-import { startPlace } from "./pins.ts";
+import { startingPoint } from "./pins.ts";
 import { storeLimit } from "./stored-descriptors.ts";
 
 /** The first descriptor that a worker is given (sd_listen_fds(3)). */
@@ -31,7 +31,7 @@ export type Start = {
 export const spawnCommand = (store: Store, settings: Settings, start: Start): Command => {
   const { worker, generation, stored } = start;
   const { spec } = generation;
-  const place = startPlace(store, generation, worker.id, store.platform.monotonicNow());
+  const resolved = startingPoint(store, generation, worker.id, store.platform.monotonicNow());
   const handles = [...settings.binds.map((_, index) => bindHandle(index)), ...stored.map(({ handle }) => handle)];
   const notifyFd = FIRST_FD + handles.length;
   const notifyPath = notifySocketPath(settings, worker.id);
@@ -43,7 +43,7 @@ export const spawnCommand = (store: Store, settings: Settings, start: Start): Co
   // The time that it has from its stop signal on, to plan its drain.
   if (spec.stopTimeoutMs !== null) env.set("STOP_TIMEOUT_USEC", String(spec.stopTimeoutMs * 1000));
   if (spec.liveness?.kind === "watchdog") env.set("WATCHDOG_USEC", String(spec.liveness.periodMs * 1000));
-  for (const [name, value] of userVariables(spec, workingDirectory(store, spec, place.cwd))) env.set(name, value);
+  for (const [name, value] of userVariables(spec, workingDirectory(store, spec, resolved.cwd))) env.set(name, value);
   const unset = FOREIGN_VARIABLES.filter((name) => !env.has(name));
   for (const [name, value] of Object.entries(spec.env)) {
     if (value !== null) env.set(name, value);
@@ -52,9 +52,9 @@ export const spawnCommand = (store: Store, settings: Settings, start: Start): Co
   return {
     kind: "spawn",
     worker: worker.id,
-    file: place.file,
-    args: place.name === undefined ? spec.command : [place.name, ...spec.command.slice(1)],
-    cwd: place.cwd,
+    file: resolved.file,
+    args: resolved.name === undefined ? spec.command : [resolved.name, ...spec.command.slice(1)],
+    cwd: resolved.cwd,
     env: [...env],
     unset,
     ownPid: spec.liveness?.kind === "watchdog" ? ["LISTEN_PID", "WATCHDOG_PID"] : ["LISTEN_PID"],
@@ -134,7 +134,7 @@ export const adoptCommand = (
   store: Store,
   { settings, before, keeper }: { readonly settings: Settings; readonly before: Settings; readonly keeper: number },
   worker: Worker,
-  { pid, startTime, output }: LeftWorker,
+  { pid, startTime, output }: OrphanedWorker,
 ): Command => {
   const spec = store.core.generations[worker.generation]?.spec;
   return {

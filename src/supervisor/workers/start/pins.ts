@@ -42,10 +42,10 @@ const commandPath = (store: Store, { command, cwd, callerCwd }: Spec): string =>
   const { platform, settings } = store;
   const [program = ""] = command;
   const isRelative = !program.startsWith("/") && program.includes("/");
-  const places = isRelative && cwd !== "" ? [callerCwd, settings?.cwd] : [];
-  for (const place of places) {
-    const path = `${place === "/" ? "" : place}/${program}`;
-    if (place !== undefined && platform.isExecutable(path)) return path;
+  const directories = isRelative && cwd !== "" ? [callerCwd, settings?.cwd] : [];
+  for (const directory of directories) {
+    const path = `${directory === "/" ? "" : directory}/${program}`;
+    if (directory !== undefined && platform.isExecutable(path)) return path;
   }
   return programPath(store, program, cwd);
 };
@@ -75,7 +75,7 @@ const isThere = ({ platform }: Store, cwd: string): boolean => cwd === "" || pla
  * Where a worker of this generation is started: where it was deployed. If that is gone, where the given path leads now,
  * which is reported.
  */
-export const startPlace = (store: Store, { number, spec }: Generation, worker: number, now: number): Resolved => {
+export const startingPoint = (store: Store, { number, spec }: Generation, worker: number, now: number): Resolved => {
   const { resolved } = spec;
   if (!resolved) return { cwd: spec.cwd, file: commandPath(store, spec) };
   const gone = [

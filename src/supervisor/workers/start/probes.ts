@@ -55,7 +55,7 @@ const question = (store: Store, worker: Worker, { check, address }: Probe): read
   const owner = address === null ? (worker.pid ?? 0) : 0;
   const where = address === null ? sharedAddress(store) : fillIn(address, worker);
   const path = check.kind === "http" ? [check.path] : [];
-  return [check.kind, ...placeOf(where), String(owner), ...path];
+  return [check.kind, ...targetOf(where), String(owner), ...path];
 };
 
 /** The first stream socket of the service. Without one, the probe fails and says so. */
@@ -70,7 +70,7 @@ const fillIn = (template: string, { pid, id, index, generation }: Worker): strin
     .replaceAll("{generation}", String(generation));
 
 /** FAMILY HOST PORT. A wildcard address is probed on the loopback. */
-const placeOf = (uri: string): readonly [string, string, string] => {
+const targetOf = (uri: string): readonly [string, string, string] => {
   const { address } = parseUri(uri);
   if (address.kind === "unix") return ["unix", address.path, "0"];
   if (address.kind !== "internet") return ["unix", "", "0"];
