@@ -230,7 +230,7 @@ uint8_t events_blame_first(void) {
 
 bool events_set_first_aside(void) {
   if (!first || (first->code != MESSAGE_line && first->code != MESSAGE_datagram)) return false;
-  struct buffer *event = events_begin(MESSAGE_setAside);
+  struct buffer *event = events_begin(MESSAGE_quarantined);
   size_t length = first->size - HEADER;
   buffer_u32(event, first->code);
   buffer_bytes(event, span_of(first->frame + HEADER, length < REPORTED_BYTES ? length : REPORTED_BYTES));

@@ -27,7 +27,7 @@
   COMMAND(keepDescriptor, 27, FIELD(u64, event) FIELD(u32, index) FIELD(u64, handle)) \
   COMMAND(takeDescriptor, 28, FIELD(u64, handle) FIELD(u32, pid) FIELD(u64, start_time) FIELD(u32, fd) FIELD(u32, uid) FIELD(u32, gid)) \
   COMMAND(storeHandle, 30, FIELD(u64, handle) FIELD(u8, poll)) \
-  COMMAND(hand, 31, FIELD(u64, worker) FIELD(bytes, bytes) FIELD(numbers, handles)) \
+  COMMAND(sendDescriptors, 31, FIELD(u64, worker) FIELD(bytes, bytes) FIELD(numbers, handles)) \
   COMMAND(watchName, 32, FIELD(u64, handle) FIELD(text, spare)) \
   COMMAND(removeName, 33, FIELD(u64, handle)) \
   COMMAND(giveName, 34, FIELD(u64, handle) FIELD(u32, uid) FIELD(u32, gid)) \
@@ -73,7 +73,7 @@
   EVENT(failed, 102, FIELD(u32, command) FIELD(u64, id) FIELD(text, step) FIELD(u32, error)) \
   EVENT(reached, 103, FIELD(u64, token)) \
   EVENT(supervisorDied, 104, FIELD(u8, ending) FIELD(u32, status) FIELD(u64, last_event)) \
-  EVENT(setAside, 105, FIELD(u32, event) FIELD(bytes, bytes)) \
+  EVENT(quarantined, 105, FIELD(u32, event) FIELD(bytes, bytes)) \
   EVENT(journalFailed, 106, FIELD(text, step) FIELD(u32, error)) \
   EVENT(supervisorReplaced, 107, FIELD(u32, pid) FIELD(u8, forked)) \
   EVENT(supervisorKept, 108, FIELD(u8, phase) FIELD(u8, ending) FIELD(u32, status)) \
@@ -92,7 +92,7 @@
   EVENT(mainExited, 124, FIELD(u64, worker) FIELD(u32, pid) FIELD(u8, ending) FIELD(u32, status) FIELD(u32, rest)) \
   EVENT(killed, 125, FIELD(u64, worker) FIELD(u32, count) FIELD(numbers, pids) FIELD(texts, commands)) \
   EVENT(datagram, 130, FIELD(u64, worker) FIELD(u8, source) FIELD(u32, pid) FIELD(u32, uid) FIELD(u32, gid) FIELD(u32, flags) FIELD(u32, descriptors) FIELD(bytes, bytes)) \
-  EVENT(handed, 131, FIELD(u64, worker)) \
+  EVENT(descriptorsSent, 131, FIELD(u64, worker)) \
   EVENT(watchdogExpired, 132, FIELD(u64, worker) FIELD(u32, period_ms) FIELD(u32, strangers) FIELD(u32, stranger)) \
   EVENT(line, 140, FIELD(u64, connection) FIELD(u64, listener) FIELD(u32, pid) FIELD(u32, uid) FIELD(u32, gid) FIELD(bytes, bytes)) \
   EVENT(closed, 141, FIELD(u64, connection) FIELD(u8, reason)) \

@@ -112,14 +112,14 @@ void workers_send(struct reader *fields) {
 }
 
 void workers_send_descriptors(struct reader *fields) {
-  struct command_hand command = read_hand(fields);
+  struct command_sendDescriptors command = read_sendDescriptors(fields);
   struct destination to = worker_destination(command.worker);
   if (to.fd < 0 || sockets_send(&to, command.bytes, &command.handles) < 0) {
-    events_failed(COMMAND_hand, command.worker, "send", errno);
+    events_failed(COMMAND_sendDescriptors, command.worker, "send", errno);
     return;
   }
   for (uint32_t i = 0; i < command.handles.count; i++) handles_close(list_number(&command.handles, i));
-  post_event(handed, 0, command.worker);
+  post_event(descriptorsSent, 0, command.worker);
 }
 
 bool worker_settle_start(struct worker *worker) {

@@ -117,10 +117,10 @@ export const COMMANDS = {
    */
   storeHandle: { code: 30, fields: { handle: "u64", poll: "u8" } },
   /**
-   * Sends a worker one datagram with the descriptors of these handles, and closes the handles; answered by `handed`.
+   * Sends a worker one datagram with the descriptors of these handles, and closes the handles; answered by `descriptorsSent`.
    * After a failure they stay.
    */
-  hand: { code: 31, fields: { worker: "u64", bytes: "bytes", handles: "numbers" } },
+  sendDescriptors: { code: 31, fields: { worker: "u64", bytes: "bytes", handles: "numbers" } },
   /**
    * Calls listen(2) with `backlog` if the socket's backlog is smaller. Answered by `backlogRestored` if that changed
    * something.
@@ -361,7 +361,7 @@ export const MESSAGES = {
   /**
    * An event that crashed three supervisors was set aside. `event` is its code, `bytes` the beginning of its content.
    */
-  setAside: { code: 105, fields: { event: "u32", bytes: "bytes" } },
+  quarantined: { code: 105, fields: { event: "u32", bytes: "bytes" } },
   /** The journal can no longer be written to disk; it continues in memory. */
   journalFailed: { code: 106, fields: { step: "text", errno: "u32" } },
   /**
@@ -450,8 +450,8 @@ export const MESSAGES = {
     },
   },
 
-  /** The datagram of a `hand` was sent, and its handles are closed. */
-  handed: { code: 131, fields: { worker: "u64" } },
+  /** The datagram of a `sendDescriptors` was sent, and its handles are closed. */
+  descriptorsSent: { code: 131, fields: { worker: "u64" } },
   /**
    * A worker's own process has not sent WATCHDOG=1 for `periodMs`; the watchdog has ended. `strangers`: how often other
    * processes sent it since, the last of which was `stranger`.

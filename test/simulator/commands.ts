@@ -91,8 +91,8 @@ export class SimulatedCommands {
         return this.#take(command);
       case "storeHandle":
         return this.#store(command);
-      case "hand":
-        return this.#hand(command);
+      case "sendDescriptors":
+        return this.#sendDescriptors(command);
       case "statSocket":
         return this.#stat(command);
       case "spawn":
@@ -210,13 +210,13 @@ export class SimulatedCommands {
     if (this.#polled.delete(handle)) this.#surface.post({ kind: "hungUp", handle });
   }
 
-  #hand(command: CommandOf<"hand">): void {
+  #sendDescriptors(command: CommandOf<"sendDescriptors">): void {
     const { worker, handles } = command;
     const isMissing = handles.some((handle) => !this.#handles.has(handle));
     const failing = this.#surface.workers.missing(worker) ?? (isMissing ? { step: "send", errno: EBADF } : null);
     if (failing) return this.#fail(command, worker, failing);
     for (const handle of handles) this.#close(handle);
-    this.#surface.post({ kind: "handed", worker });
+    this.#surface.post({ kind: "descriptorsSent", worker });
   }
 
   #stat(command: CommandOf<"statSocket">): void {

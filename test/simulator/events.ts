@@ -98,13 +98,13 @@ export class EventQueue {
     return first.blamed;
   }
 
-  /** Replaces the first event, if it is a line or a datagram, by a `setAside` event with its number. */
+  /** Replaces the first event, if it is a line or a datagram, by a `quarantined` event with its number. */
   setFirstAside(): boolean {
     const [first] = this.#queue;
     if (first?.happening.kind !== "line" && first?.happening.kind !== "datagram") return false;
     const { code } = MESSAGES[first.happening.kind];
     const bytes = first.happening.bytes.slice(0, REPORTED_BYTES);
-    this.#queue[0] = { ...first, happening: { kind: "setAside", event: code, bytes }, blamed: 0 };
+    this.#queue[0] = { ...first, happening: { kind: "quarantined", event: code, bytes }, blamed: 0 };
     this.#onGone(first.happening);
     return true;
   }

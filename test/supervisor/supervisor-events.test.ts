@@ -6,7 +6,7 @@ import { Supervised } from "./supervised.ts";
 const said = (batches: readonly (readonly SentCommand[])[], kind: "log" | "write"): string[] =>
   batches.flat().flatMap((command) => (command.kind === kind ? [String(command.bytes)] : []));
 
-const MESSAGE = { kind: "setAside", event: 99, bytes: new Uint8Array(3) } as const;
+const MESSAGE = { kind: "quarantined", event: 99, bytes: new Uint8Array(3) } as const;
 const JOURNAL = { kind: "journalFailed", step: "write", errno: 28 } as const;
 
 test.each([

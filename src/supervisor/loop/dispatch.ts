@@ -186,7 +186,7 @@ const STORING: ReadonlySet<number> = new Set([
   COMMANDS.keepDescriptor.code,
   COMMANDS.takeDescriptor.code,
   COMMANDS.storeHandle.code,
-  COMMANDS.hand.code,
+  COMMANDS.sendDescriptors.code,
   COMMANDS.sendDatagram.code,
 ]);
 
@@ -197,7 +197,7 @@ const UPGRADE_COMMANDS: ReadonlySet<number> = new Set([
   COMMANDS.execute.code,
 ]);
 
-const onQuarantined = (store: Store, event: EventOf<"setAside">): void => {
+const onQuarantined = (store: Store, event: EventOf<"quarantined">): void => {
   recordEvent(store, { kind: "messageSetAside", event: event.event, bytes: event.bytes.length }, event.deliveredAt);
   if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
   // The bytes of a line event begin with its connection's number.
@@ -232,7 +232,7 @@ const ON_EVENT: Handlers = {
   supervisorReplaced: takeUpgradeEvent,
   supervisorKept: takeUpgradeEvent,
   rehearsed: takeUpgradeEvent,
-  setAside: onQuarantined,
+  quarantined: onQuarantined,
   journalFailed: (store, { step, errno, deliveredAt }) => {
     restoreRunDirectory(store, deliveredAt);
     saveBoot(store, { ...store.boot, journal: "memory" });
@@ -253,7 +253,7 @@ const ON_EVENT: Handlers = {
   },
   backlogRestored: atRestored,
   hungUp: atHungUp,
-  handed: atDescriptorsSent,
+  descriptorsSent: atDescriptorsSent,
   socketStat: (store, event) =>
     queueIsKnown(store, event.request, event.handle, { queue: event.queue, limit: event.limit }),
   nameChanged: atNameChanged,

@@ -151,7 +151,7 @@ for (const [name, start] of KEEPERS) {
         await next.end.crash();
       }
       const last = await attached(keeper);
-      const aside = await expectEvent(last.end, "setAside");
+      const aside = await expectEvent(last.end, "quarantined");
       expect(aside).toMatchObject({ seq: poison.seq, event: 140 });
       expect(decoder.decode(aside.bytes)).toContain("poison");
       last.end.send(commit(aside.seq));

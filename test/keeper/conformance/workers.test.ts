@@ -260,16 +260,16 @@ for (const [name, start] of KEEPERS) {
       end.send(
         { kind: "keepDescriptor", event: a.seq, index: 0, handle: 70 },
         { kind: "keepDescriptor", event: b.seq, index: 0, handle: 71 },
-        { kind: "hand", worker: 9, bytes, handles: [70, 71] },
-        { kind: "hand", worker: 1, bytes, handles: [70, 71] },
-        { kind: "hand", worker: 1, bytes, handles: [70] },
+        { kind: "sendDescriptors", worker: 9, bytes, handles: [70, 71] },
+        { kind: "sendDescriptors", worker: 1, bytes, handles: [70, 71] },
+        { kind: "sendDescriptors", worker: 1, bytes, handles: [70] },
         commit(b.seq),
       );
       await expectEvent(end, "opened");
       await expectEvent(end, "opened");
-      const failed = { kind: "failed", command: COMMANDS.hand.code, step: "send" };
+      const failed = { kind: "failed", command: COMMANDS.sendDescriptors.code, step: "send" };
       expect(await end.next()).toMatchObject({ ...failed, id: 9, errno: 107 });
-      expect(await end.next()).toMatchObject({ kind: "handed", worker: 1 });
+      expect(await end.next()).toMatchObject({ kind: "descriptorsSent", worker: 1 });
       expect(await end.next()).toMatchObject({ ...failed, id: 1, errno: 9 });
       await end.kill();
       expect((await attached(keeper)).hello.handles).toEqual([]);

@@ -222,7 +222,7 @@ describe("the supervisor", () => {
     const client = connect(keeper.path("c"), () => client.write("poison\n"));
     for (let death = 0; death < 12; death++) {
       const message = await keeper.next();
-      if (message.kind === "setAside") {
+      if (message.kind === "quarantined") {
         expect(textOf(message.bytes)).toContain("poison");
         client.destroy();
         return;

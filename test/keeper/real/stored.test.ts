@@ -166,8 +166,8 @@ test("descriptors are handed to a worker by name, with nothing left in the keepe
   driven.commit([sender(2, ...receive)]);
   await driven.eventually("datagram");
   const before = openDescriptors();
-  driven.commit([{ kind: "hand", worker: 2, bytes: new TextEncoder().encode("FDNAMES=a"), handles: [70] }]);
-  expect(await driven.event("handed")).toMatchObject({ worker: 2 });
+  driven.commit([{ kind: "sendDescriptors", worker: 2, bytes: new TextEncoder().encode("FDNAMES=a"), handles: [70] }]);
+  expect(await driven.event("descriptorsSent")).toMatchObject({ worker: 2 });
   expect(openDescriptors()).toBe(before - 1);
   expect(textOf((await driven.event("exited")).tail)).toBe("FDNAMES=a 1 hello\n");
 });

@@ -200,7 +200,7 @@ const serveAsking = (store: Store): void => {
     for (const stored of sent) saveStored(store, { ...stored, place: { kind: "sent", to: id } });
     const names = sent.map(({ name }) => name).join(":");
     const bytes = `FDNAMES=${names}\nFDLEFT=${mine.length - sent.length}`;
-    store.batch.command({ kind: "hand", worker: id, bytes, handles: sent.map(({ handle }) => handle) });
+    store.batch.command({ kind: "sendDescriptors", worker: id, bytes, handles: sent.map(({ handle }) => handle) });
     saveDescriptorStore(store, {
       ...store.descriptorStore,
       asking: store.descriptorStore.asking.filter((other) => other !== id),
@@ -224,7 +224,7 @@ export const atTaken = (store: Store, stored: StoredDescriptor, now: number): vo
 
 /** The keeper failed at a command about a stored descriptor. False: the failure is about something else. */
 export const atStoreFailure = (store: Store, event: EventOf<"failed">): boolean => {
-  if (event.command === COMMANDS.hand.code) return keepUnsent(store, event);
+  if (event.command === COMMANDS.sendDescriptors.code) return keepUnsent(store, event);
   if (event.command === COMMANDS.sendDatagram.code && findWorker(store.core.workers, event.id) !== undefined)
     return true;
   const stored = store.stored.get(event.id);
@@ -271,7 +271,7 @@ const sentTo = (store: Store, worker: number): StoredDescriptor[] =>
   [...store.stored.values()].filter(({ place: state }) => state.kind === "sent" && state.to === worker);
 
 /** The worker has received them. */
-export const atDescriptorsSent = (store: Store, { worker, deliveredAt }: EventOf<"handed">): void => {
+export const atDescriptorsSent = (store: Store, { worker, deliveredAt }: EventOf<"descriptorsSent">): void => {
   const sent = sentTo(store, worker);
   for (const { handle } of sent) forgetStored(store, handle);
   recordEvent(store, { kind: "descriptorsGiven", worker, count: sent.length, way: "sent" }, deliveredAt);
