@@ -57,7 +57,7 @@ help:
 	echo 'make cross MACHINE=aarch64  the program for another machine, below build/cross/'
 	echo 'make check      types, lint, format, C warnings, import directions, lock file, licenses, generated docs'
 	echo 'make format     put style right: biome, and clang-format where it is installed'
-	echo 'make docs       write the reference of the control protocol from src/control/schemas.ts'
+	echo 'make docs       write the reference of the control protocol, and the flags of run in crankctl(1)'
 	echo 'make coverage   lines that the tests run, TypeScript and C: a table, and build/coverage/lcov.info'
 	echo 'make sanitize   the tests of the keeper under the address and undefined-behaviour sanitizers'
 	echo 'make fuzz       all fuzzers, SECONDS=S altogether (60)'

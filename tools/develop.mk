@@ -8,12 +8,15 @@ format: $(PACKAGES)
 	if command -v clang-format >/dev/null; then clang-format -i $(C_FILES); \
 	  else echo 'format: clang-format is not installed, so the C files stay as they are. Debian: apt-get install clang-format'; fi
 
-# The reference of the control protocol, from the schemas. `make check` fails if it is out of date.
+# The reference of the control protocol, from the schemas, and the entries of crankctl(1) for the flags of run, from their
+# table. `make check` fails if one is out of date.
 .PHONY: docs
 docs: $(PACKAGES) | $(BUN)
 	$(BUN) tools/control-reference/main.ts --write
+	$(BUN) tools/manual-fields.ts --write
 check-docs: $(PACKAGES) | $(BUN)
 	$(BUN) tools/control-reference/main.ts --check
+	$(BUN) tools/manual-fields.ts --check
 
 # For editors and clangd: each C file with the flags of the build.
 compile_commands.json: always | $(BUN)

@@ -24,7 +24,7 @@ export const argumentOf = (setting: Kind): string => {
 
 /** The help of a setting with what 0 means and the default, as a first deploy has it. */
 export const helpOf = (setting: Kind & { readonly help: string; readonly initial?: unknown }): string => {
-  const initial = initialText(setting, setting.initial);
+  const initial = defaultShown(setting, setting.initial);
   switch ("none" in setting ? setting.none : undefined) {
     case "unlimited":
       return `${setting.help}; 0 is no limit (${initial})`;
@@ -36,7 +36,7 @@ export const helpOf = (setting: Kind & { readonly help: string; readonly initial
 };
 
 /** An initial value as it is written on a command line; "" if -help does not show it. */
-const initialText = (setting: Kind, initial: unknown): string => {
+export const defaultShown = (setting: Kind, initial: unknown): string => {
   switch (setting.kind) {
     case "count":
     case "size":

@@ -1,13 +1,14 @@
 // The record as text: written, read back, and the original crank's.
 import { describe, expect, test } from "bun:test";
 import type { GoodSpec } from "../../src/core/model/spec.ts";
-import { DEFAULTS } from "../../src/spec/defaults.ts";
+import { DEFAULTS, emptySpec } from "../../src/spec/defaults.ts";
 import { formatRecord, parseRecord } from "../../src/supervisor/adoption/record.ts";
 
 const good = (generation: number): GoodSpec => ({
   generation,
   at: 1_700_000_000_000,
   spec: {
+    ...emptySpec({}),
     command: ["ruby", `app${generation}.rb`],
     cwd: "/srv",
     env: { A: "1", B: null },
@@ -15,19 +16,12 @@ const good = (generation: number): GoodSpec => ({
     umask: 18,
     limits: [{ name: "nofile", soft: 10, hard: null }],
     instances: 3,
-    surge: 1,
-    unavailable: 0,
-    readiness: { kind: "notify" },
-    liveness: null,
-    minReadyMs: 0,
     startTimeoutMs: 5000,
     stopTimeoutMs: null,
     stopSteps: [{ signal: "SIGTERM", afterMs: 0 }],
-    killMode: "group",
     handOver: true,
     fdStore: 7,
     retries: 2,
-    rolloutDeadlineMs: null,
     pauseMs: 5000,
     maxDraining: 3,
     maxAgeMs: 86_400_000,
