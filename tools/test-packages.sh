@@ -19,6 +19,7 @@ gcc-aarch64-linux-gnu|command -v aarch64-linux-gnu-gcc||
 gcc-riscv64-linux-gnu|command -v riscv64-linux-gnu-gcc||
 libc6-dev-arm64-cross|test -f /usr/aarch64-linux-gnu/lib/libc.a||
 libc6-dev-riscv64-cross|test -f /usr/riscv64-linux-gnu/lib/libc.a||
+prometheus|command -v promtool||
 debootstrap|command -v debootstrap||
 rpm|command -v rpmbuild||
 skopeo|command -v skopeo||
