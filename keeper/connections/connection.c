@@ -8,7 +8,6 @@
 
 #include "app/admission.h"
 #include "app/clock.h"
-#include "app/descriptors.h"
 #include "app/memory.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"

@@ -7,11 +7,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/memory.h"
+#include "connections/accept.h"
 #include "connections/connection.h"
+#include "connections/list.h"
 #include "connections/penalties.h"
 #include "loop/timer.h"
 #include "output/output.h"
@@ -19,67 +20,19 @@
 #include "protocol/frames.h"
 #include "protocol/protocol.h"
 #include "sockets/handles.h"
-#include "sockets/sockets.h"
-#include "worker/workers.h"
 
 enum {
-  FIRST_LINE_MS = 60 * 1000,
-  CLOSE_MS = 30 * 1000,     /* to send the remaining output before a close */
-  MOST_HELD_MS = 10 * 1000, /* longest wait for others' wrong tokens; crankctl waits 15 s for its answer */
-  ACCEPT_PAUSE_MS = 1000,   /* after accept(2) failed for lack of descriptors or memory */
-  ACCEPT_AT_ONCE = 64,
+  CLOSE_MS = 30 * 1000, /* to send the remaining output before a close */
   FOLLOW_BYTES = 64 * 1024,
-  MOST_HELD_BYTES = 128 * 1024 * 1024,
-  MOST_SILENT_STRANGERS = 128,
   CLOSE_REFUSED = 2,
-  MOST_STRANGERS = LIMIT_CONNECTIONS, /* in addition to the owner's connections */
-  HEAD_MS = 10 * 1000,                /* for the whole head of an HTTP request */
 };
 
 static void expire(void);
 
 static struct timer slow = {.expired = expire};
-static struct timer accept_pause = {.expired = streams_accept_again};
-static struct connection **connections;
-static uint32_t count;
-static uint32_t strangers; /* among `connections` */
-static uint32_t capacity;
-static uint64_t last_id;
-static bool accepting_paused;
 
-static struct connection *find(uint64_t id) {
-  for (uint32_t i = 0; i < count; i++) {
-    if (connections[i]->id == id) return connections[i];
-  }
-  return NULL;
-}
-
-static void pause_listeners(bool pause) {
-  for (uint32_t i = 0; i < handles_count(); i++) {
-    struct handle *handle = handles_at(i);
-    if (handle->accepting) (void)handles_accept(handle, !pause);
-  }
-  accepting_paused = pause;
-}
-
-static struct connection *append(struct connection *connection) {
-  if (count == capacity) {
-    capacity = capacity == 0 ? 4 : capacity * 2;
-    connections = memory_resize(connections, capacity * sizeof(struct connection *));
-  }
-  connections[count++] = connection;
-  if (connection->is_stranger) strangers++;
-  return connection;
-}
-
-/* Arms the timer for the earliest deadline. A connection that has delivered a line, or is closed, has none. */
 static void arm(void) {
-  uint64_t first = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    uint64_t due = connections[i]->due;
-    if (due != 0 && (first == 0 || due < first)) first = due;
-  }
-  timer_set(&slow, first);
+  timer_set(&slow, list_first_due());
 }
 
 static void drop(struct connection *connection, enum closed reason) {
@@ -87,13 +40,10 @@ static void drop(struct connection *connection, enum closed reason) {
   if (connection->spoke) {
     post_event(closed, connection->id, connection->id, (uint8_t)reason);
   }
-  for (uint32_t i = 0; i < count; i++) {
-    if (connections[i] == connection) connections[i] = connections[--count];
-  }
-  if (connection->is_stranger) strangers--;
+  list_remove(connection);
   connection_free(connection);
   arm();
-  streams_accept_again();
+  accept_again();
 }
 
 static void take_followed_output(struct connection *connection) {
@@ -144,58 +94,7 @@ static void settle(struct connection *connection, enum outcome outcome) {
   if (connection->hung_up && connection->input_ended && !connection->paused) return drop(connection, CLOSED_BY_PEER);
   arm();
   connection_watch(connection);
-  streams_accept_again();
-}
-
-static void accept_on(uint64_t id, uint8_t code, bool heads) {
-  struct handle *handle = handles_find(id);
-  if (handle) handle->has_heads = heads;
-  else errno = EBADF;
-  if (!handle || handles_accept(handle, !accepting_paused) < 0) events_failed(code, id, "accept", errno);
-}
-
-void streams_accept_on(struct reader *fields) {
-  accept_on(read_acceptOn(fields).handle, COMMAND_acceptOn, false);
-}
-
-void streams_accept_heads(struct reader *fields) {
-  accept_on(read_acceptHeads(fields).handle, COMMAND_acceptHeads, true);
-}
-
-static struct ucred credentials_of(int fd, bool is_unix) {
-  struct ucred peer = {.pid = 0, .uid = UNCHANGED, .gid = UNCHANGED};
-  socklen_t length = sizeof peer;
-  if (is_unix) (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
-  return peer;
-}
-
-/* Neither root nor the keeper's user; over TCP the user is unknown. */
-static bool is_stranger(const struct ucred *peer) {
-  return peer->uid != 0 && peer->uid != geteuid();
-}
-
-/* The supervisor cannot refuse a connection that it does not know. So the stranger that has been silent for longest is closed
- * to make room. Connections that the supervisor knows stay open, and so do a new worker's, which have no deadline. False if
- * there is no silent one to close. */
-static bool make_room_among_strangers(void) {
-  struct connection *oldest = NULL;
-  uint32_t silent = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    struct connection *connection = connections[i];
-    if (!connection->is_stranger || connection->spoke || connection->due == 0) continue;
-    silent++;
-    if (!oldest || connection->id < oldest->id) oldest = connection;
-  }
-  if (strangers < MOST_STRANGERS && silent < MOST_SILENT_STRANGERS) return true;
-  if (!oldest) return false;
-  drop(oldest, CLOSED_TOO_SLOW);
-  return true;
-}
-
-static uint64_t held_until_of(int fd) {
-  struct source source;
-  char text[PENALTY_ADDRESS_TEXT];
-  return penalty_source(fd, &source, text) ? penalty_until(&source) : 0;
+  accept_again();
 }
 
 /* The supervisor refused a connection for what it sent: other silent connections of the same address must wait, and so must new
@@ -208,8 +107,8 @@ static void penalize(const struct connection *refused) {
   if (refused->is_unix || !penalty_source(refused->fd, &source, text)) return;
   uint64_t until = 0;
   uint32_t times = penalty_add(&source, &until);
-  for (uint32_t i = 0; i < count; i++) {
-    struct connection *connection = connections[i];
+  for (uint32_t i = 0; i < list_count(); i++) {
+    struct connection *connection = list_at(i);
     bool is_silent = connection != refused && !connection->is_unix && !connection->spoke && !connection->has_heads;
     /* One that waits already is not delayed further by others that keep guessing, nor is one that has waited its maximum. */
     if (!is_silent || connection->is_held || connection->heard_by <= clock_now()) continue;
@@ -222,115 +121,14 @@ static void penalize(const struct connection *refused) {
   post_event(penalized, 0, text, times, (uint32_t)(until - clock_now()));
 }
 
-static void ready(struct watcher *watcher, uint32_t events);
-
-static void add_connection(int fd, const struct handle *handle) {
-  struct connection *connection = memory_take_zeroed(sizeof *connection);
-  bool is_unix = handle->domain == AF_UNIX;
-  *connection = (struct connection){.id = ++last_id, .listener = handle->id, .fd = fd, .is_unix = is_unix};
-  connection->peer = credentials_of(fd, is_unix);
-  connection->is_stranger = is_stranger(&connection->peer);
-  connection->has_heads = handle->has_heads;
-  connection->watcher = (struct watcher){.ready = ready, .turn = TURN_CONNECTIONS};
-  /* A worker has no time limit for its first line. */
-  bool is_expected = is_unix && workers_expect_connection((uint32_t)connection->peer.pid);
-  connection->due = is_expected ? 0 : clock_now() + (handle->has_heads ? HEAD_MS : FIRST_LINE_MS);
-  uint64_t held_until = is_unix ? 0 : held_until_of(fd);
-  connection->heard_by = clock_now() + MOST_HELD_MS;
-  connection->is_held = held_until != 0;
-  if (connection->is_held) connection->due = held_until;
-  bool has_room = !connection->is_stranger || make_room_among_strangers();
-  uint32_t events = connection->is_held ? 0 : EPOLLIN | EPOLLRDHUP;
-  if (!has_room || poller_add(fd, &connection->watcher, events) < 0) {
-    connection_free(connection);
-    return;
-  }
-  connection->watched = true;
-  (void)append(connection);
-  arm();
-}
-
-/* True: continue. Errors of a single connection do not concern the listener (accept(2)); lack of resources pauses accepting. */
-static bool accept_failed(int error) {
-  switch (error) {
-    case EAGAIN: return false;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-      pause_listeners(true);
-      timer_set(&accept_pause, clock_now() + ACCEPT_PAUSE_MS);
-      return false;
-    case EINVAL:
-    case EBADF: return false;
-    default: return true;
-  }
-}
-
-/* Closed connections count as well until the supervisor has consumed the event. */
-static bool is_full(void) {
-  return count - strangers >= LIMIT_CONNECTIONS || events_count(MESSAGE_closed) >= LIMIT_CONNECTIONS ||
-         connection_bytes_held() > MOST_HELD_BYTES;
-}
-
-void streams_accept(struct handle *listener) {
-  uint64_t id = listener->id;
-  sockets_check(listener);
-  for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-    struct handle *handle = handles_find(id);
-    if (!handle || !handle->accepting) return;
-    if (is_full()) {
-      pause_listeners(true); /* the others wait in the accept queue until a connection closes */
-      return;
-    }
-    /* The listener may be a blocking one, and another process may accept first. So poll(2) comes before accept4(2). */
-    struct pollfd waits = {.fd = handle->fd, .events = POLLIN};
-    if (poll(&waits, 1, 0) != 1 || !(waits.revents & POLLIN)) return;
-    int fd = accept4(handle->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0) add_connection(fd, handle);
-    else if (!accept_failed(errno)) return;
-  }
-}
-
-void streams_accept_again(void) {
-  if (accepting_paused && accept_pause.at == 0 && !is_full()) pause_listeners(false);
-}
-
 void streams_output_ready(uint64_t id) {
-  struct connection *connection = find(id);
+  struct connection *connection = list_find(id);
   if (!connection) {
     output_unfollow(id);
     return;
   }
   connection->output_waits = true;
   settle(connection, GOES_ON);
-}
-
-/* Strangers with the same user and listener share a limit, so that they do not delay other users. */
-static void count_elsewhere(struct connection *connection) {
-  if (!connection->is_stranger) return;
-  connection->elsewhere = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    const struct connection *other = connections[i];
-    bool shares = other != connection && other->is_stranger && other->peer.uid == connection->peer.uid &&
-                  other->listener == connection->listener;
-    if (shares) connection->elsewhere += other->queued;
-  }
-}
-
-/* The paused connection to resume: the owner's before strangers', and within each group the one that has waited for longest. */
-static struct connection *next_to_resume(void) {
-  struct connection *next = NULL;
-  for (uint32_t i = 0; i < count; i++) {
-    struct connection *connection = connections[i];
-    if (!connection->paused || connection->is_held) continue;
-    bool is_behind = next && (connection->is_stranger != next->is_stranger ? connection->is_stranger
-                                                                           : connection->paused_since > next->paused_since);
-    if (is_behind) continue;
-    count_elsewhere(connection);
-    if (!connection_is_full(connection)) next = connection;
-  }
-  return next;
 }
 
 static void deliver_more(struct connection *connection) {
@@ -341,11 +139,11 @@ static void deliver_more(struct connection *connection) {
 
 /* Terminates: each resumed connection delivers at least one line or is no longer paused. */
 static void resume_all(void) {
-  for (struct connection *next = next_to_resume(); next; next = next_to_resume()) deliver_more(next);
+  for (struct connection *next = list_next_to_resume(); next; next = list_next_to_resume()) deliver_more(next);
 }
 
 void streams_line_consumed(uint64_t id, uint32_t size) {
-  struct connection *consumed = find(id);
+  struct connection *consumed = list_find(id);
   if (consumed) {
     if (consumed->queued > 0) consumed->queued--;
     consumed->queued_bytes -= size < consumed->queued_bytes ? size : consumed->queued_bytes;
@@ -357,7 +155,7 @@ static void ready(struct watcher *watcher, uint32_t events) {
   struct connection *connection = WATCHER_OWNER(watcher, struct connection, watcher);
   if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
   enum outcome outcome = GOES_ON;
-  count_elsewhere(connection);
+  list_count_elsewhere(connection);
   if (!connection->paused && !connection->is_held && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
     outcome = connection_read(connection);
   settle(connection, outcome);
@@ -366,8 +164,8 @@ static void ready(struct watcher *watcher, uint32_t events) {
 /* Ends waits that are over, and closes connections whose deadline has passed. */
 static void expire(void) {
   uint64_t now = clock_now();
-  for (uint32_t i = 0; i < count;) {
-    struct connection *connection = connections[i];
+  for (uint32_t i = 0; i < list_count();) {
+    struct connection *connection = list_at(i);
     bool is_due = connection->due != 0 && connection->due <= now;
     if (is_due && connection->is_held) {
       connection->is_held = false;
@@ -387,14 +185,7 @@ static void expire(void) {
  * itself. */
 static bool make_room_for_output(const struct connection *writing, size_t length) {
   while (connection_bytes_held() + length > MOST_HELD_BYTES) {
-    struct connection *worst = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-      struct connection *connection = connections[i];
-      bool is_worse = !worst || (connection->is_stranger != worst->is_stranger
-                                     ? connection->is_stranger
-                                     : connection_bytes_of(connection) > connection_bytes_of(worst));
-      if (connection_bytes_of(connection) > 0 && is_worse) worst = connection;
-    }
+    struct connection *worst = list_biggest();
     if (!worst || worst == writing) return false;
     drop(worst, CLOSED_TOO_SLOW);
   }
@@ -406,7 +197,7 @@ void streams_write(struct reader *fields) {
   uint64_t id = command.connection;
   struct span bytes = command.bytes;
   bool close_after = command.close != 0;
-  struct connection *connection = find(id);
+  struct connection *connection = list_find(id);
   if (!connection || connection->closing) {
     /* Closing a closed connection is not an error. */
     if (bytes.length > 0 || !close_after) events_failed(COMMAND_write, id, "write", ENOTCONN);
@@ -429,7 +220,7 @@ void streams_write(struct reader *fields) {
 void streams_follow(struct reader *fields) {
   struct command_follow command = read_follow(fields);
   uint64_t id = command.connection;
-  struct connection *connection = find(id);
+  struct connection *connection = list_find(id);
   if (!connection || connection->closing) errno = ENOTCONN;
   if (!connection || connection->closing || output_follow(id, command.worker, command.lines, command.follow == 1) < 0) {
     events_failed(COMMAND_follow, id, "follow", errno);
@@ -441,8 +232,8 @@ void streams_follow(struct reader *fields) {
 }
 
 void streams_hello(struct buffer *out) {
-  for (uint32_t i = 0; i < count; i++) {
-    const struct connection *connection = connections[i];
+  for (uint32_t i = 0; i < list_count(); i++) {
+    const struct connection *connection = list_at(i);
     if (!connection->spoke) continue;
     const struct ucred *peer = &connection->peer;
     append_greeting(helloConnection, out, connection->id, connection->listener, (uint32_t)peer->pid, peer->uid, peer->gid);
@@ -451,8 +242,8 @@ void streams_hello(struct buffer *out) {
 
 void streams_flush(int timeout_ms) {
   uint64_t until = clock_now() + (uint64_t)timeout_ms;
-  for (uint32_t i = 0; i < count; i++) {
-    struct connection *connection = connections[i];
+  for (uint32_t i = 0; i < list_count(); i++) {
+    struct connection *connection = list_at(i);
     while (connection_send(connection) && connection_unsent(connection) > 0) {
       uint64_t now = clock_now();
       if (now >= until) return;
@@ -463,25 +254,30 @@ void streams_flush(int timeout_ms) {
 }
 
 void streams_save(struct buffer *out) {
-  buffer_u64(out, last_id);
-  buffer_u32(out, count);
-  for (uint32_t i = 0; i < count; i++) {
-    connection_save(connections[i], out);
+  accept_save(out);
+  buffer_u32(out, list_count());
+  for (uint32_t i = 0; i < list_count(); i++) {
+    connection_save(list_at(i), out);
   }
 }
 
 bool streams_load(struct reader *in) {
-  last_id = read_u64(in);
+  accept_load(in);
   uint32_t saved = read_u32(in);
   for (uint32_t i = 0; i < saved && !in->failed; i++) {
     struct connection *connection = connection_load(in);
     if (!connection) return false;
-    connection->is_stranger = is_stranger(&connection->peer);
+    connection->is_stranger = accept_is_stranger(&connection->peer);
     const struct handle *listener = handles_find(connection->listener);
     connection->has_heads = listener && listener->has_heads;
     connection->watcher = (struct watcher){.ready = ready, .turn = TURN_CONNECTIONS};
-    connection_watch(append(connection));
+    connection_watch(list_add(connection));
     arm();
   }
   return !in->failed;
+}
+
+void streams_start(void) {
+  static const struct accept_owner self = {.ready = ready, .added = arm, .drop = drop};
+  accept_is_for(&self);
 }

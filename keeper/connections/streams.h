@@ -6,20 +6,16 @@
 #include <stdint.h>
 
 #include "protocol/wire.h"
-#include "sockets/handles.h"
+
+/* Call it before the first connection. */
+void streams_start(void);
 
 /* Commands. A failure is reported as an event. */
-void streams_accept_on(struct reader *command);
-void streams_accept_heads(struct reader *command);
-void streams_write(struct reader *command);
-void streams_follow(struct reader *command);
+void streams_write(struct reader *fields);
+void streams_follow(struct reader *fields);
 
-/* Connections wait on a listening socket: accepts them. */
-void streams_accept(struct handle *listener);
 /* Output lines are available for a connection that follows. */
 void streams_output_ready(uint64_t connection);
-/* Resumes accepting if there is room. */
-void streams_accept_again(void);
 
 /* A line of `size` bytes has been consumed: resumes the connections that waited for it. */
 void streams_line_consumed(uint64_t connection, uint32_t size);

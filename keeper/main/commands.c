@@ -7,6 +7,7 @@
 #include "app/descriptors.h"
 #include "app/environment.h"
 #include "app/memory.h"
+#include "connections/accept.h"
 #include "connections/streams.h"
 #include "einhorn/process_title.h"
 #include "journal/journal.h"
@@ -152,8 +153,8 @@ static void (*const carry_out[256])(struct reader *fields) = {
     [COMMAND_setBase] = set_base,
     [COMMAND_watchdog] = watchdog_set,
     [COMMAND_followMain] = workers_follow_main,
-    [COMMAND_acceptOn] = streams_accept_on,
-    [COMMAND_acceptHeads] = streams_accept_heads,
+    [COMMAND_acceptOn] = accept_lines,
+    [COMMAND_acceptHeads] = accept_heads,
     [COMMAND_write] = streams_write,
     [COMMAND_follow] = streams_follow,
     [COMMAND_routeOutput] = route_output,

@@ -7,11 +7,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "app/clock.h"
 #include "app/environment.h"
 #include "app/facts.h"
 #include "app/memory.h"
 #include "app/priority.h"
+#include "connections/accept.h"
 #include "connections/streams.h"
 #include "einhorn/base.h"
 #include "einhorn/process_title.h"
@@ -53,7 +53,7 @@ static void event_gone(const struct gone *gone) {
     workers_datagram_consumed(gone->source);
   }
   if (gone->code == MESSAGE_exited || gone->code == MESSAGE_spawnFailed) workers_end_consumed(gone->source);
-  if (gone->code == MESSAGE_closed) streams_accept_again();
+  if (gone->code == MESSAGE_closed) accept_again();
   if (gone->code == MESSAGE_line) streams_line_consumed(gone->source, gone->size);
 }
 
@@ -150,7 +150,7 @@ static void connect_parts(void) {
   static const struct batch_handler commands = {.run = commands_run, .end = commands_end_batch};
   static const struct supervisor_owner keeper = {.committed = end_if_asked, .hopeless = leave_without_supervisor};
   static const struct handles_owner sockets = {
-      .connection_waits = streams_accept, .may_be_shut = sockets_check, .closed = names_forget};
+      .connection_waits = accept_waiting, .may_be_shut = sockets_check, .closed = names_forget};
   static const struct fetch_owner workers = {.received = workers_take_datagram,
                                              .finished = workers_fetched,
                                              .has_room = workers_fetch_again,
@@ -160,6 +160,7 @@ static void connect_parts(void) {
   supervisor_is_for(&keeper);
   candidate_is_wrapped_by(&einhorn);
   handles_are_for(&sockets);
+  streams_start();
   fetch_is_for(&workers);
   kin_leaves_out(signals_is_own_child);
   events_on_gone(event_gone);
