@@ -1,8 +1,6 @@
 #include "einhorn/wrapper.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "app/environment.h"

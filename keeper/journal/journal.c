@@ -16,9 +16,7 @@
 #include "journal/index.h"
 #include "journal/log.h"
 #include "loop/timer.h"
-#include "protocol/events.h"
 #include "protocol/frames.h"
-#include "protocol/protocol.h"
 
 enum {
   CHANGE_PUT = 1,
@@ -203,7 +201,7 @@ int journal_move(const char *path, const char **step) {
     free(before);
     return 0;
   }
-  SCOPED_TEXT refused = journal_path;
+  memory_free_scoped(&journal_path);
   journal_path = before;
   return -1;
 }

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "protocol/events.h"
 #include "protocol/protocol.h"
@@ -61,7 +62,7 @@ GREETINGS(DEFINE) EVENTS(DEFINE)
 #define DEFINE(name, code, fields) \
   static inline struct command_##name read_##name(struct reader *in) { \
     struct command_##name command; \
-    (void)in; \
+    (void)in, (void)memset(&command, 0, sizeof command); /* for those without fields */ \
     fields \
     return command; \
   }

@@ -5,16 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/memory.h"
 #include "output/output.h"
 #include "process/child.h"
 #include "process/launch.h"
-#include "protocol/events.h"
 #include "protocol/frames.h"
-#include "protocol/protocol.h"
 #include "reexec/reexec.h"
 
 static pid_t pid;

@@ -10,11 +10,8 @@
 #include <unistd.h>
 
 #include "app/admission.h"
-#include "app/descriptors.h"
 #include "app/memory.h"
-#include "protocol/events.h"
 #include "protocol/frames.h"
-#include "protocol/protocol.h"
 #include "protocol/saved.h"
 #include "sockets/accept_queue.h"
 

@@ -1,7 +1,6 @@
 #include "supervisor/candidate.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>

@@ -1,5 +1,4 @@
 /* Collects the ends of workers, and reports each after everything that the worker said before. */
-#include <errno.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/wait.h>

@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "app/descriptors.h"
 #include "app/facts.h"
 #include "app/memory.h"
 #include "output/output.h"

@@ -4,9 +4,7 @@
 
 #include "app/clock.h"
 #include "loop/timer.h"
-#include "protocol/events.h"
 #include "protocol/frames.h"
-#include "protocol/protocol.h"
 
 /* Extra time for a worker whose datagrams cannot be read yet, because earlier ones have not been consumed. */
 enum { BEHIND_MS = 1000 };

@@ -2,8 +2,6 @@
 #include "worker/workers.h"
 
 #include <errno.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
