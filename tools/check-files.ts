@@ -26,6 +26,7 @@ const IN_C: Exceptions = {
   "helpers/probe_owner.c": { names: ["fopen"], why: "/proc/PID" },
   "process/processes.c": { names: ["open"], why: "/proc/PID" },
   "process/peek.c": { names: ["open"], why: "files of /proc of another process" },
+  "process/peek_reader.c": { names: ["open"], why: "files of /proc of another process" },
   "supervisor/program.c": { names: ["open"], why: "programs, which are executed" },
   "sockets/sockets.c": { names: ["bind"], why: "internet sockets, which have no file" },
   "worker/adopt.c": { names: ["open"], why: "/proc/PID/fd" },
