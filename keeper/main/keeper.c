@@ -40,9 +40,9 @@
 #include "supervisor/program.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/tick.h"
+#include "worker/kill.h"
 #include "worker/kin.h"
 #include "worker/notify.h"
-#include "worker/tree.h"
 #include "worker/workers.h"
 
 enum { FLUSH_OUTPUT_MS = 2000, FLUSH_STREAMS_MS = 1000 };
@@ -109,7 +109,7 @@ _Noreturn static void leave(int status, bool keep_journal) {
   supervisor_end();
   (void)output_flush(FLUSH_OUTPUT_MS);
   streams_flush(FLUSH_STREAMS_MS);
-  if (!keep_journal) worker_trees_end();
+  if (!keep_journal) kill_left_at_end();
   workers_leave();
   if (!keep_journal) journal_delete();
   handles_close_all(); /* the next holder of the locks finds the addresses free */

@@ -23,5 +23,3 @@ void worker_trees_check(void);
 void worker_trees_decide(void);
 /* Releases what the tree functions hold for the worker. */
 void worker_tree_release(struct worker *worker);
-/* Before the keeper exits: kills all orphans of workers, but not workers that still run. */
-void worker_trees_end(void);
