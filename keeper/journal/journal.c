@@ -1,4 +1,5 @@
-/* The format, byte by byte, is in docs/reference/keeper-protocol.md. */
+/* The format, byte by byte, is in docs/reference/keeper-protocol.md. Longer than other files, because the batch, the file and
+ * the way back to the disk share one state. */
 #include "journal/journal.h"
 
 #include <errno.h>

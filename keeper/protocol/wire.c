@@ -195,6 +195,14 @@ bool span_equals(struct span span, const char *text) {
   return span.length == length && (length == 0 || memcmp(span.data, text, length) == 0);
 }
 
+struct span span_take_line(struct span *span) {
+  const uint8_t *end = memchr(span->data, '\n', span->length);
+  struct span line = {.data = span->data, .length = end ? (size_t)(end - span->data) : span->length};
+  size_t taken = line.length + (end ? 1 : 0);
+  *span = span_of(span->data + taken, span->length - taken);
+  return line;
+}
+
 static void check_text(struct reader *reader) {
   struct span text = read_bytes(reader);
   if (text.length > 0 && memchr(text.data, 0, text.length)) reader->failed = true;

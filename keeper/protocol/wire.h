@@ -70,6 +70,8 @@ struct span span_of(const void *bytes, size_t length);
 /* A NUL-terminated copy; the caller frees it. */
 char *span_text(struct span span);
 bool span_equals(struct span span, const char *text);
+/* Takes the first line off the span. Returns it without its newline. */
+struct span span_take_line(struct span *span);
 
 /* Whether the bytes are exactly the fields of a signature such as "worker:u64 file:text": lengths, counts, no NUL in a text. */
 bool wire_matches(const char *signature, const void *bytes, size_t length);

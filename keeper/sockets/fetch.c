@@ -1,3 +1,4 @@
+/* Longer than other files, because it is the whole life of a fetch: queued, active, killed, reaped. */
 #include "sockets/fetch.h"
 
 #include <errno.h>

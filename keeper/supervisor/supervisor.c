@@ -1,3 +1,4 @@
+/* Longer than other files, because it is one state machine: each function reads and changes `state`. */
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -75,12 +76,27 @@ static void close_report(void) {
   report.fd = -1;
 }
 
+static void kill_group(void) {
+  (void)kill(-pid, SIGKILL);
+  (void)kill(pid, SIGKILL);
+}
+
 static void kill_it(void) {
   killed_by_us = true;
   state = DYING;
   timer_set(&answer, 0);
-  (void)kill(-pid, SIGKILL);
-  (void)kill(pid, SIGKILL);
+  kill_group();
+}
+
+/* It has been reaped: nothing of it is left. */
+static void forget(void) {
+  pid = 0;
+  close_report();
+  channel_close();
+  batch_forget();
+  is_behind = false;
+  timer_set(&answer, 0);
+  state = ASLEEP;
 }
 
 static void pause_before_next(uint64_t pause) {
@@ -146,8 +162,7 @@ static void replace(void) {
   }
   /* Complete batches that it has sent still count: its channel is read to the end when it is reaped. */
   is_replaced = true;
-  (void)kill(-pid, SIGKILL);
-  (void)kill(pid, SIGKILL);
+  kill_group();
 }
 
 void supervisor_wake(void) {
@@ -294,7 +309,6 @@ static void died(const siginfo_t *info) {
   if (is_unsettled) {
     is_unsettled = false;
     candidate_fail(ending, (uint32_t)info->si_status);
-    state = ASLEEP;
     wanted = true;
     return;
   }
@@ -308,7 +322,6 @@ static void died(const siginfo_t *info) {
   }
   uint64_t pause = restart_policy_died(what, from_outside);
   tell_death(ending, (uint32_t)info->si_status);
-  state = ASLEEP;
   wanted = true;
   if (pause > 0) pause_before_next(pause);
 }
@@ -325,20 +338,13 @@ bool supervisor_child_gone(const siginfo_t *info) {
   (void)kill(-pid, SIGKILL); /* and its children */
   child_reap(pid);
   read_report();
-  pid = 0;
-  close_report();
-  channel_close();
-  batch_forget();
-  is_behind = false;
-  timer_set(&answer, 0);
+  forget();
   if (is_replaced) {
     is_replaced = false;
-    state = ASLEEP;
     wanted = true;
     if (candidate_is_present()) promote(); /* if it has ended meanwhile, the previous program is started again */
   } else if (before == LEAVING && info->si_code == CLD_EXITED && !is_unsettled) {
     restart_policy_forget();
-    state = ASLEEP;
     memory_trim();
   } else {
     died(info);
@@ -370,12 +376,7 @@ void supervisor_end(void) {
   if (pid == 0) return;
   kill_it();
   child_reap(pid);
-  pid = 0;
-  close_report();
-  channel_close();
-  batch_forget();
-  is_behind = false;
-  state = ASLEEP;
+  forget();
   wanted = true;
 }
 

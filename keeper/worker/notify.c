@@ -219,10 +219,9 @@ static void tell(uint64_t worker, uint8_t source, const struct datagram *datagra
 /* Whether one of its lines begins with the word. */
 static bool says(struct span said, const char *word) {
   size_t length = strlen(word);
-  for (const uint8_t *at = said.data, *end = at + said.length; at && (size_t)(end - at) >= length; at++) {
-    if (memcmp(at, word, length) == 0) return true;
-    at = memchr(at, '\n', (size_t)(end - at));
-    if (!at) break;
+  while (said.length > 0) {
+    struct span line = span_take_line(&said);
+    if (line.length >= length && memcmp(line.data, word, length) == 0) return true;
   }
   return false;
 }

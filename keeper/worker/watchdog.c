@@ -53,20 +53,11 @@ static void take_feed(struct watchdog *watchdog, bool is_its_own, pid_t sender) 
   /* The timer is not set for each message: if it expires too early, it is set to the next deadline. */
 }
 
-/* The first line; `rest` is what follows it. */
-static struct span line_of(struct span said, struct span *rest) {
-  const uint8_t *end = memchr(said.data, '\n', said.length);
-  size_t length = end ? (size_t)(end - said.data) : said.length;
-  size_t skipped = end ? length + 1 : length;
-  *rest = (struct span){.data = said.data + skipped, .length = said.length - skipped};
-  return (struct span){.data = said.data, .length = length};
-}
-
 bool watchdog_hears(struct worker *worker, pid_t sender, struct span said) {
   bool is_fed = false;
   bool is_all = true;
   while (said.length > 0) {
-    struct span line = line_of(said, &said);
+    struct span line = span_take_line(&said);
     if (span_equals(line, feed)) is_fed = true;
     else if (line.length > 0) is_all = false;
   }
