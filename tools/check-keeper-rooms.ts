@@ -25,8 +25,8 @@ const GROUND = ["app", "protocol"];
 /** Programs of their own, started by the main function. No module of the keeper calls them. */
 const STARTED_BY: Readonly<Record<string, string>> = { helpers: "main/main" };
 
-/** Everything that watches includes the poller. The poller includes only the clock. */
-const ALONE: Readonly<Record<string, readonly string[]>> = { loop: ["app/clock"] };
+/** Everything that watches includes the poller. The poller includes only the clock and the C library. */
+const ALONE: Readonly<Record<string, readonly string[]>> = { loop: ["app/basics", "app/clock"] };
 
 const MOST_FILES = 20;
 

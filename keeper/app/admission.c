@@ -3,11 +3,8 @@
  * systems are admitted. */
 #include "app/admission.h"
 
-#include <fcntl.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "app/memory.h"

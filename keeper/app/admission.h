@@ -2,7 +2,7 @@
  * the process that made them. */
 #pragma once
 
-#include <stdbool.h>
+#include "app/basics.h"
 
 /* Whether the keeper may hold the descriptor. May wait for the file system: for descriptors of untrusted processes, call it
  * only in a separate process. Async-signal-safe. */

@@ -1,14 +1,9 @@
 #include "app/descriptors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/close_range.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 void save_descriptor(struct buffer *out, int fd) {
   if (fd > 2) (void)fcntl(fd, F_SETFD, 0);

@@ -1,8 +1,5 @@
 #include "app/environment.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "app/memory.h"
 
 static char **base;

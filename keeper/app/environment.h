@@ -1,8 +1,7 @@
 /* The base environment: the keeper's own at its start, plus later changes. A process gets it with the process's own changes. */
 #pragma once
 
-#include <stdbool.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 void environment_start(char **from);

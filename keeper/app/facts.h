@@ -2,10 +2,9 @@
  * in the processes that it starts. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/resource.h>
 
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 #ifndef CRANK_VERSION

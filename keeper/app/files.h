@@ -3,10 +3,9 @@
  * check` proves that no other file of the keeper does any of this. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
-#include <sys/types.h>
+
+#include "app/basics.h"
 
 /* Identifies a file independently of its name. `inode` 0: unknown. */
 struct file_identity {

@@ -1,15 +1,10 @@
 #include "app/memory.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 /* The first page that holds only what is taken from here: what the C library took before is below, the main thread's variables
  * for example. None before memory_setup. */

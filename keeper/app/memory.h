@@ -1,8 +1,7 @@
 /* Allocation that never fails: out of memory must not end the keeper, so these functions wait and retry. */
 #pragma once
 
-#include <stddef.h>
-#include <sys/types.h>
+#include "app/basics.h"
 
 /* Configures malloc for a small process: returns big blocks to the system at once, one arena for both threads. */
 void memory_setup(void);

@@ -1,7 +1,7 @@
 /* Large buffers with a short life: whole pages, returned to the system at once. */
 #pragma once
 
-#include <stddef.h>
+#include "app/basics.h"
 
 /* Zeroed; only touched pages cost memory. Waits until memory is available. */
 char *pages_take(size_t bytes);

@@ -1,11 +1,10 @@
 #include "app/priority.h"
 
-#include <errno.h>
 #include <sched.h>
-#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+
+#include "app/basics.h"
 
 enum { RAISED_BY = 10, LOWERED_BY = 10 };
 

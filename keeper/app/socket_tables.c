@@ -1,14 +1,11 @@
 #include "app/descriptors.h"
 #include "app/socket_tables.h"
 
-#include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* MOST_BYTES: the kernel's limit for one answer (netlink_dump in af_netlink.c). */
 enum { ANSWER_BYTES = 4096, MOST_BYTES = 32 * 1024 };

@@ -3,8 +3,8 @@
 
 #include <linux/inet_diag.h>
 #include <linux/unix_diag.h>
-#include <stddef.h>
-#include <stdint.h>
+
+#include "app/basics.h"
 
 /* Reads one attribute of the unix socket with this inode (UDIAG_SHOW_ and UNIX_DIAG_ select it). -1 with errno: ENOENT if there
  * is no such socket, ENODATA if it has no such attribute. */

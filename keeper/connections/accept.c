@@ -1,9 +1,7 @@
 #include "connections/accept.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/memory.h"

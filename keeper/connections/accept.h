@@ -1,10 +1,9 @@
 /* Accepts control connections, as long as there is room for more. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
+#include "app/basics.h"
 #include "connections/connection.h"
 #include "protocol/wire.h"
 #include "sockets/handles.h"

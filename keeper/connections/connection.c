@@ -1,10 +1,6 @@
 #include "connections/connection.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/admission.h"
 #include "app/clock.h"

@@ -1,10 +1,9 @@
 /* One control connection: its input, split into lines, and its output. streams.c holds the list of all connections. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
+#include "app/basics.h"
 #include "loop/poller.h"
 #include "protocol/wire.h"
 

@@ -1,9 +1,6 @@
 /* All connections, and which of them is the next to resume or the first to make room. Internal to this room. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "connections/connection.h"
 
 uint32_t list_count(void);

@@ -2,9 +2,9 @@
  * table is bounded; the address whose last refusal is oldest is dropped first. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
+
+#include "app/basics.h"
 
 enum { PENALTY_ADDRESS_TEXT = 48 };
 

@@ -2,9 +2,7 @@
  * before it has sent a complete line. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Call it before the first connection. */

@@ -1,13 +1,11 @@
 #include "einhorn/base.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "app/environment.h"
 #include "app/facts.h"

@@ -2,8 +2,7 @@
  * value. */
 #pragma once
 
-#include <stdbool.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Whether the bytes are the fields of a `base` frame. */

@@ -1,9 +1,5 @@
 #include "einhorn/process_title.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "app/memory.h"
 
 static char *place; /* from the first argument to the end of the environment */

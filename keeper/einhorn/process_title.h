@@ -2,8 +2,7 @@
  * kernel reads the title there (proc_pid_cmdline(5)). */
 #pragma once
 
-#include <stdbool.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Remembers where the arguments and the environment are. Returns copies of the arguments, which a title does not overwrite. */

@@ -1,7 +1,6 @@
 #include "einhorn/wrapper.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include "app/environment.h"
 #include "app/memory.h"

@@ -2,8 +2,7 @@
  * processes (base.h). */
 #pragma once
 
-#include <sys/types.h>
-
+#include "app/basics.h"
 #include "process/launch.h"
 #include "supervisor/candidate.h"
 

@@ -1,16 +1,11 @@
 #include "helpers/measure.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/memory.h"

@@ -1,10 +1,9 @@
 /* The objects that are measured: workers with their process trees, and the sockets that their connections come from. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
+
+#include "app/basics.h"
 
 struct measured_worker {
   uint64_t id;

@@ -2,12 +2,8 @@
  * /proc/PID/fd has a process's inodes, but not what they are. So the inodes of the socket tables go into a hash table, and
  * those of the processes are looked up in it. */
 #include <dirent.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "app/clock.h"
 #include "app/memory.h"

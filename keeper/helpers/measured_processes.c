@@ -1,12 +1,6 @@
 /* The process trees of workers, and what a process uses, from /proc. One pass over all processes costs less than the children
  * of every thread of every worker, and also finds processes that have lost their parent. */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "app/memory.h"
 #include "helpers/measured.h"

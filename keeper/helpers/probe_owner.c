@@ -2,11 +2,8 @@
 
 #include <dirent.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/socket_tables.h"
 

@@ -1,8 +1,7 @@
 /* Finds the process at the other end of a local connection, from the kernel's socket tables and /proc. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 /* The inode of the peer socket of `fd`; 0 until the connection is accepted. -1 with errno if the peer is gone or unknown. */
 int probe_peer(int fd, uint32_t *inode);

@@ -1,7 +1,6 @@
 /* CRC-32 of IEEE 802.3 and zlib, for the journal's records. */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 uint32_t checksum(const uint8_t *bytes, size_t length);

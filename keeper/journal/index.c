@@ -1,8 +1,5 @@
 #include "journal/index.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "app/memory.h"
 
 static struct entry *entries;

@@ -1,9 +1,7 @@
 /* The offset of each key's value in the journal's file. It is the only part of the journal that is in memory. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 struct entry {

@@ -2,13 +2,8 @@
  * the way back to the disk share one state. */
 #include "journal/journal.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/descriptors.h"

@@ -2,9 +2,7 @@
  * memory. The log is a memory file until it is given a path, and while the disk fails. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Starts an empty journal in memory. -1 with errno. */

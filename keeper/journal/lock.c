@@ -1,11 +1,7 @@
 #include "journal/lock.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "app/files.h"

@@ -1,8 +1,7 @@
 /* Lock files that keep a second crank from using the files of this one. */
 #pragma once
 
-#include <stdbool.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Takes the lock and writes our pid into the file. Taking the same lock again has no effect. -1 with errno (EAGAIN: another

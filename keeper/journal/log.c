@@ -1,9 +1,5 @@
 #include "journal/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "app/clock.h"
 #include "journal/checksum.h"
 

@@ -2,8 +2,7 @@
  * describes each byte. */
 #pragma once
 
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 enum { RECORD_HEADER = 8, RECORD_BATCH = 1, RECORD_APPLIED = 2, RECORD_ENTRY = 3, RECORD_NUMBERS = 4 };

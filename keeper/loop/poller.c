@@ -1,6 +1,5 @@
 #include "loop/poller.h"
 
-#include <stddef.h>
 #include <sys/epoll.h>
 
 enum {

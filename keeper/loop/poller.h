@@ -1,7 +1,7 @@
 /* Waits for descriptors. It knows none of their owners: a watcher is a field of its owner and carries its callback. */
 #pragma once
 
-#include <stdint.h>
+#include "app/basics.h"
 
 /* The order of callbacks within a round: rule 4 of the protocol. */
 enum turn {

@@ -1,9 +1,7 @@
 #include "loop/timer.h"
 
-#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "loop/poller.h"

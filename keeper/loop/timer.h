@@ -2,8 +2,7 @@
  * and carries its callback. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 struct timer {
   void (*expired)(void); /* NULL: the owner checks `at` itself */

@@ -1,9 +1,5 @@
 #include "main/commands.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "app/descriptors.h"
 #include "app/environment.h"
 #include "app/memory.h"

@@ -1,9 +1,7 @@
 /* Dispatches the commands of a batch to the parts that carry them out, and collects what must wait for the end of the batch. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Carries out one command, whose fields have been checked against its signature. A failure is reported as an event. */

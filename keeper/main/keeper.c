@@ -1,11 +1,7 @@
 #include "main/keeper.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "app/environment.h"
 #include "app/facts.h"

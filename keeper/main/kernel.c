@@ -1,11 +1,8 @@
 #include "main/kernel.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "app/facts.h"
 

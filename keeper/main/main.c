@@ -1,5 +1,4 @@
 /* One program with many names: the keeper, its probe, its measuring, and the commands that are links to it. */
-#include <string.h>
 
 #include "app/facts.h"
 #include "helpers/measure.h"

@@ -1,7 +1,7 @@
 /* The other names of this program: each is a command that runs on the engine in this process. */
 #pragma once
 
-#include <stdbool.h>
+#include "app/basics.h"
 
 /* The name by which the keeper of an earlier version calls its supervisor: bin/runtime, a link like the others. */
 #define FORMER_SUPERVISOR_NAME "runtime"

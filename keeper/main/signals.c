@@ -1,11 +1,9 @@
 #include "main/signals.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "loop/poller.h"
 #include "process/child.h"

@@ -1,8 +1,7 @@
 /* Signals, all blocked and read from a descriptor: ends of children, and the signals that the supervisor handles. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 /* Blocks them and resets their dispositions to the default. */
 void signals_block(void);

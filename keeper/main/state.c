@@ -1,7 +1,5 @@
 #include "main/state.h"
 
-#include <stddef.h>
-
 #include "app/environment.h"
 #include "app/facts.h"
 #include "connections/streams.h"

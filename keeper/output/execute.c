@@ -1,8 +1,4 @@
 // The part of output.h for the re-exec of the keeper.
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "app/memory.h"
 #include "output/output.h"

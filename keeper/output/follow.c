@@ -1,8 +1,5 @@
 #include "output/follow.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "app/memory.h"
 
 static const char log_end[] = "{\"jsonrpc\":\"2.0\",\"method\":\"logEnd\",\"params\":{}}\n";

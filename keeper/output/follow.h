@@ -1,10 +1,7 @@
 /* Followers of worker output (control connections), and the lines that wait for each. No locking here. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "output/format.h"
 #include "output/ring.h"
 

@@ -1,8 +1,5 @@
 #include "output/format.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "app/memory.h"

@@ -1,9 +1,7 @@
 /* Formats prefixes, times and JSON strings. Bytes in, bytes out; no descriptors, no locks. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 enum {
   /* Maximum length of a template text and of a JSON fragment. */

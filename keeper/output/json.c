@@ -1,8 +1,6 @@
 // Escapes JSON strings, and finds where UTF-8 may be cut. Declared in format.h.
 #include "output/format.h"
 
-#include <string.h>
-
 #define EACH_BYTE 0x0101010101010101u
 #define HIGH_BITS 0x8080808080808080u
 

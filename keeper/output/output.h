@@ -11,9 +11,7 @@
  * loses lines until it works again. Failures and losses are reported on standard error, at most once a minute. */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Creates the event descriptor. The thread starts with the first add, log or format. Further calls have no effect. */

@@ -1,8 +1,5 @@
 #include "output/pass.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "app/memory.h"
 
 enum {

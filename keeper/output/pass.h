@@ -6,10 +6,6 @@
  * - as JSON and as datagrams, each piece is a line of its own; JSON marks all but the last with "partial":true. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "output/format.h"
 #include "output/sink.h"
 

@@ -1,11 +1,7 @@
 // Reads a worker's pipe and distributes the bytes. Declared in thread.h.
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "app/memory.h"
 #include "app/pages.h"

@@ -1,8 +1,5 @@
 #include "output/ring.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "app/memory.h"
 #include "app/pages.h"
 #include "output/format.h"

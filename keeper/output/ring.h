@@ -2,9 +2,7 @@
  * No locking here. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 enum {
   /* Maximum length of an entry. A longer line becomes several entries; only the last one has its newline. */

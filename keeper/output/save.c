@@ -1,6 +1,4 @@
 // Saves and loads the table for the re-exec of the keeper. Declared in thread.h.
-#include <stdlib.h>
-#include <string.h>
 
 #include "app/memory.h"
 #include "output/thread.h"

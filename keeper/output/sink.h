@@ -2,11 +2,10 @@
  * Only a write to a file can block, and no error ends the keeper. Used only by the output thread. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "app/basics.h"
 
 enum {
   /* Maximum bytes that wait for a sink. Only address space until they are used. */

@@ -1,12 +1,7 @@
 // The table of worker pipes that the main loop and the output thread share. Declared in thread.h.
 #include "output/thread.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/memory.h"
 

@@ -1,11 +1,7 @@
 #include "output/thread.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/pages.h"
 #include "app/priority.h"

@@ -5,9 +5,6 @@
 #pragma once
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "output/follow.h"
 #include "output/pass.h"

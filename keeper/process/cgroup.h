@@ -2,7 +2,7 @@
  * starts stays in its group, unless it has the privilege to leave. Without groups, the process tree must be enough. */
 #pragma once
 
-#include <stdint.h>
+#include "app/basics.h"
 
 /* A worker's group is named after the keeper that started it and the worker's number. */
 struct cgroup {

@@ -1,6 +1,5 @@
 #include "process/child.h"
 
-#include <errno.h>
 #include <sys/wait.h>
 
 uint8_t child_ending(const siginfo_t *info) {

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <signal.h>
-#include <stdint.h>
+
+#include "app/basics.h"
 
 /* How a process ended, as in the event `exited`. */
 enum { ENDING_EXIT = 0, ENDING_SIGNAL = 1, ENDING_CORE = 2, ENDING_UNKNOWN = 3 };

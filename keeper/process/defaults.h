@@ -1,9 +1,7 @@
 /* Defaults of every process besides the environment: nice value and limits, if they differ from the keeper's own. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* The value that is added to the nice value of started processes. */

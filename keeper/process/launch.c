@@ -1,11 +1,5 @@
 #include "process/launch.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "app/facts.h"
 #include "app/memory.h"
 #include "app/pages.h"

@@ -2,10 +2,7 @@
  * failure through a pipe. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
+#include "app/basics.h"
 #include "process/launch_child.h"
 
 /* The read end of the child's pipe, -1 when it is closed. */

@@ -2,19 +2,14 @@
  * step; the keeper waits for none of the steps before the exec.
  *
  * Until the exec it has a copy of the keeper's memory, without the heap (memory_fork). So as another user it must allow no debugger and no core dump. */
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <signal.h>
-#include <stdint.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "app/facts.h"

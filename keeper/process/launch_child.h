@@ -1,10 +1,7 @@
 /* The description of a process to start (launch.h), and what is prepared from it before the fork. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 enum { LAUNCH_DESCRIPTORS = 1536 };

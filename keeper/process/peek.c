@@ -1,12 +1,7 @@
 #include "process/peek.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/memory.h"

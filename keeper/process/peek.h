@@ -7,10 +7,8 @@
 #pragma once
 
 #include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
+
+#include "app/basics.h"
 
 /* Reads /proc/PID/NAME. Returns the length; 0 if it cannot be read, or not in time. */
 size_t peek_file(uint32_t pid, const char *name, void *bytes, size_t room);

@@ -1,8 +1,7 @@
 /* The process that reads /proc for the keeper, and that is killed when a process of untrusted users blocks it (peek.h). */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 enum {
   PATH_ROOM = 64,

@@ -1,8 +1,5 @@
 #include "process/pipeline.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "app/memory.h"
 
 enum { MOST_PROCESSES = 256 }; /* in a larger tree, all processes are treated alike */

@@ -1,10 +1,7 @@
 /* Processes as seen through /proc and pidfds. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
+#include "app/basics.h"
 
 /* One process: pid and start time identify it permanently; the rest is a snapshot. */
 struct process {

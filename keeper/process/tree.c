@@ -1,8 +1,5 @@
 #include "process/tree.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "app/memory.h"
 
 enum { MOST_PROCESSES = 32768, STEP = 16 };

@@ -1,9 +1,6 @@
 /* A list of processes that grows from parents to children. worker/tree.c decides which process belongs to which worker. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "process/processes.h"
 
 struct tree {

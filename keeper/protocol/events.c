@@ -1,10 +1,5 @@
 #include "protocol/events.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "app/admission.h"
 #include "app/clock.h"
 #include "app/descriptors.h"

@@ -1,9 +1,7 @@
 /* Events that no commit has consumed yet, in order, encoded as they are sent to the supervisor. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/basics.h"
 #include "protocol/wire.h"
 
 /* Begins an event: add its fields to the buffer, then post it. Only one at a time. */

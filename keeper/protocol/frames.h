@@ -7,10 +7,6 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
 #include "protocol/events.h"
 #include "protocol/protocol.h"
 #include "protocol/wire.h"

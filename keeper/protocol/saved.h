@@ -6,8 +6,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
+#include "app/basics.h"
 #include "app/descriptors.h"
 #include "protocol/wire.h"
 

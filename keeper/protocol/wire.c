@@ -1,10 +1,5 @@
 #include "protocol/wire.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "app/memory.h"
 
 enum { SMALLEST = 64 };

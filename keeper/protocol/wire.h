@@ -1,9 +1,7 @@
 /* Encoding and decoding: growing buffers, and readers that never read past the end. All numbers are little-endian. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 /* Bytes in a buffer of another owner. */
 struct span {

@@ -1,11 +1,6 @@
 #include "reexec/dry_run.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "app/memory.h"
 #include "output/output.h"

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <signal.h>
-#include <stdbool.h>
-#include <sys/types.h>
 
 #include "protocol/wire.h"
 

@@ -1,9 +1,6 @@
 /* Re-exec: the keeper executes its program again in place. The pid and all descriptors stay; a memory file holds the state. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "protocol/wire.h"
 
 /* A part of the state. The version stands for the order of the parts. */

@@ -1,8 +1,7 @@
 /* The kernel's facts about a listening socket: length and limit of its accept queue, and whether it was shut down. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 /* Gets the length and the limit of the queue. -1 with errno. */
 int accept_queue(int fd, uint32_t domain, uint32_t *queue, uint32_t *limit);

@@ -1,15 +1,10 @@
 /* Longer than other files, because it is the whole life of a fetch: queued, active, killed, reaped. */
 #include "sockets/fetch.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "app/admission.h"
 #include "app/clock.h"

@@ -1,11 +1,8 @@
 /* The fetching process: forked, so only async-signal-safe calls. It keeps only the keeper's descriptors that it needs, ends
  * with the keeper, and is killed when it takes too long. */
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "app/admission.h"
 #include "app/descriptors.h"

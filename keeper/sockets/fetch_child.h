@@ -1,8 +1,9 @@
 /* Messages between the keeper and its fetching process (fetch.c, fetch_child.c). */
 #pragma once
 
-#include <stdint.h>
 #include <sys/socket.h>
+
+#include "app/basics.h"
 
 enum {
   FETCH_MOST_DESCRIPTORS = 253, /* SCM_MAX_FD */

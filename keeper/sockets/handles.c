@@ -1,13 +1,8 @@
 #include "sockets/handles.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/admission.h"
 #include "app/memory.h"

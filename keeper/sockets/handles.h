@@ -1,9 +1,6 @@
 /* The descriptors that the keeper holds for the supervisor, under the supervisor's numbers. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "loop/poller.h"
 #include "protocol/wire.h"
 

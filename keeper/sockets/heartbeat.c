@@ -1,7 +1,5 @@
 #include "sockets/heartbeat.h"
 
-#include <errno.h>
-
 #include "app/clock.h"
 #include "loop/timer.h"
 #include "protocol/events.h"

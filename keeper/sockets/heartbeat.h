@@ -1,8 +1,6 @@
 /* Sends a datagram per period (a watchdog's, to the machine's service manager) as long as events are being consumed. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "protocol/wire.h"
 
 /* The command heartbeat. */

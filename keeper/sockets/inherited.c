@@ -1,10 +1,6 @@
 #include "sockets/inherited.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "app/memory.h"

@@ -1,9 +1,6 @@
 /* The descriptors that the keeper inherited at its start: close-on-exec at once, kept for `inheritSocket`. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "protocol/wire.h"
 
 /* Finds them, and makes sure that 0, 1 and 2 are open. Call it before anything else is opened. -1 with errno. */

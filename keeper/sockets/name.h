@@ -2,9 +2,6 @@
  * name_watch.c. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "app/files.h"
 
 struct name {

@@ -1,8 +1,6 @@
 /* Watches names by inotify(7), and restores them. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "sockets/name.h"
 
 /* Checks the name now and plans the next check. `by_itself`: after an event. */

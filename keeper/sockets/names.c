@@ -3,12 +3,8 @@
  * need not notice. A new socket must be bound only when both names are gone. */
 #include "sockets/names.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/descriptors.h"

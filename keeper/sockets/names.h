@@ -2,9 +2,6 @@
  * removes them, and removed at the end. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "protocol/wire.h"
 
 /* The handle's socket was just bound at this path. */

@@ -1,10 +1,8 @@
 #include "sockets/sockets.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 

@@ -1,8 +1,6 @@
 /* Commands on sockets: opening, inheriting, accept queues, single datagrams. A failure is reported as an event. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 

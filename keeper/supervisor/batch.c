@@ -1,8 +1,5 @@
 #include "supervisor/batch.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "journal/journal.h"
 #include "protocol/events.h"
 #include "protocol/frames.h"

@@ -1,9 +1,6 @@
 /* What the supervisor sends, frame by frame: checked on arrival, collected until a commit, then applied as a whole. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "protocol/wire.h"
 
 enum said {

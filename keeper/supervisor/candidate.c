@@ -1,11 +1,8 @@
 #include "supervisor/candidate.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/descriptors.h"

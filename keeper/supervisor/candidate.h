@@ -3,9 +3,6 @@
 #pragma once
 
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 #include "process/launch.h"
 #include "protocol/frames.h"

@@ -1,9 +1,7 @@
 #include "supervisor/channel.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "loop/poller.h"

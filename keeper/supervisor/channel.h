@@ -1,10 +1,6 @@
 /* The keeper's end of the socket pair to its supervisor: non-blocking reads and writes. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "loop/poller.h"
 #include "protocol/wire.h"
 

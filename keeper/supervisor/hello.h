@@ -1,9 +1,6 @@
 /* The hello: all that a new supervisor must know before it takes over. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "protocol/wire.h"
 
 /* False if the journal cannot be read. */

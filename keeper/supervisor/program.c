@@ -1,10 +1,6 @@
 #include "supervisor/program.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "app/environment.h"

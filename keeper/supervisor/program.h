@@ -2,9 +2,6 @@
  * even if its file changes. */
 #pragma once
 
-#include <stdbool.h>
-#include <sys/types.h>
-
 #include "process/launch.h"
 #include "protocol/wire.h"
 

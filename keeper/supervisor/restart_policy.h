@@ -2,8 +2,7 @@
  * start. Rule 8 of docs/reference/keeper-protocol.md. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "app/basics.h"
 
 /* The pause after the first failure, in ms; it doubles with each further failure. */
 enum { FIRST_PAUSE_MS = 100 };

@@ -1,12 +1,8 @@
 /* Longer than other files, because it is one state machine: each function reads and changes `state`. */
 #include "supervisor/supervisor.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/descriptors.h"

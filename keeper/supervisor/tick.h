@@ -2,9 +2,6 @@
  * outstanding. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "protocol/wire.h"
 
 /* From a commit: the time of the next tick (CLOCK_MONOTONIC ms); 0: none. */

@@ -1,7 +1,7 @@
 /* The local time zone according to libc: the same for workers' lines and for the supervisor. */
 #pragma once
 
-#include <stdint.h>
+#include "app/basics.h"
 
 /* The offset in seconds east of UTC until `until` (seconds since 1970), and the offset after that. */
 struct zone {

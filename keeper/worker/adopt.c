@@ -1,11 +1,7 @@
 /* Adopts a worker that an earlier keeper started: watches it by pidfd, opens its pipe again through /proc, and binds its notify
  * socket again. A failure to recover one of these is reported as an event; the worker is watched anyway. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "app/memory.h"

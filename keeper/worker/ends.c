@@ -1,8 +1,6 @@
 /* Collects the ends of workers, and reports each after everything that the worker said before. */
 #include <poll.h>
-#include <stddef.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "app/admission.h"
 #include "app/clock.h"

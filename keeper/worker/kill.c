@@ -1,11 +1,8 @@
 #include "worker/kill.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "process/processes.h"

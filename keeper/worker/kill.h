@@ -1,9 +1,6 @@
 /* Kills the trees of workers. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "worker/worker.h"
 
 bool kill_is_main(const struct worker *worker, const struct process *process);

@@ -1,10 +1,6 @@
 #include "worker/kin.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/memory.h"
 #include "process/cgroup.h"

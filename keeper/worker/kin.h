@@ -2,9 +2,6 @@
  * it. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "process/cgroup.h"
 #include "process/tree.h"
 #include "worker/worker.h"

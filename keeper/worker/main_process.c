@@ -1,8 +1,6 @@
 /* A worker gets another main process through MAINPID= (sd_notify(3)). It is watched by pidfd and is the worker from then on.
  * The process that was started may continue or end; if it ends, the main process becomes the keeper's child. */
-#include <errno.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/descriptors.h"
 #include "loop/poller.h"

@@ -1,8 +1,6 @@
 /* A worker's notify sockets: a datagram pair, and a named datagram socket. Each message becomes a `datagram` event. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
 #include "protocol/wire.h"

@@ -1,10 +1,5 @@
 #include "worker/start.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "app/descriptors.h"
 #include "app/environment.h"
 #include "app/facts.h"

@@ -1,10 +1,6 @@
 /* Starts one worker: its pipes and sockets, and its launch. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "protocol/frames.h"
 #include "worker/worker.h"
 

@@ -6,9 +6,7 @@
 #include "worker/tree.h"
 #include "worker/worker.h"
 
-#include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/facts.h"
 #include "app/memory.h"

@@ -1,14 +1,10 @@
 #include "worker/tree.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "app/clock.h"
 #include "app/facts.h"

@@ -2,8 +2,6 @@
  * subreaper, so a process that loses its parent becomes the keeper's child; kin.c finds out whose it is. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "worker/worker.h"
 
 /* The worker was started, or adopted: notes how to recognize its processes. */

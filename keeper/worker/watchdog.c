@@ -1,7 +1,5 @@
 #include "worker/watchdog.h"
 
-#include <string.h>
-
 #include "app/clock.h"
 #include "loop/timer.h"
 #include "protocol/frames.h"

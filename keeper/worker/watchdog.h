@@ -1,10 +1,6 @@
 /* Workers that must send WATCHDOG=1 at least once per period: the keeper receives it and reports workers that did not. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "protocol/wire.h"
 #include "worker/worker.h"
 

@@ -1,10 +1,6 @@
 /* The state of one worker, and the table of all: internal to the files behind workers.h. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "loop/poller.h"
 #include "process/launch.h"
 #include "process/tree.h"

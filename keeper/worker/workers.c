@@ -1,9 +1,7 @@
 /* Commands on workers, and their starts until these are decided. */
 #include "worker/workers.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "app/facts.h"
 #include "app/memory.h"

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "protocol/wire.h"
 #include "sockets/fetch.h"
