@@ -154,7 +154,7 @@ $(LINKS): | bin/crank
 	ln -sfn crank $@
 
 # The library for workers: plain modules beside their types, as an application imports them.
-dist/worker/worker.js: $(wildcard src/worker/*) tsconfig.json Makefile $(PACKAGES)
+dist/worker/worker.js: $(wildcard src/worker/* src/worker/register/*) tsconfig.json Makefile $(PACKAGES)
 	rm -rf $(@D).new && node_modules/.bin/tsc -p src/worker --outDir $(@D).new
 	rm -rf $(@D) && mv $(@D).new $(@D)
 
@@ -228,6 +228,7 @@ MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
 # A second name of the same file, and no symbolic link: when such a version is installed over this one, bin/crank is the first to
 # be replaced, and would execute itself.
 INSTALL_RUNTIME := ln -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime.new && mv -fT $(LIBRARY)/bin/runtime.new $(LIBRARY)/bin/runtime
+MODULES := $(wildcard src/worker/*.ts src/worker/register/*.ts)
 # What earlier versions installed.
 FORMER  := bin/trim.node $(COMMANDS:%=dist/%.mjs)
 UNITS   ?= $(PREFIX)/lib/systemd/system
@@ -238,10 +239,10 @@ build/installed-package.json: package.json tools/installed-manifest.ts | $(BUN)
 
 .PHONY: install
 install: all build/installed-package.json
-	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker $(LIBRARY)/LICENSES $(BINARY) $(MANUAL)
+	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker/register $(LIBRARY)/LICENSES $(BINARY) $(MANUAL)
 	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
 	$(INSTALL_RUNTIME)
-	for file in dist/worker/* LICENSES/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
+	for file in dist/worker/*.?s dist/worker/register/*.?s LICENSES/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
 	for name in $(OWN); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
 	for name in $(OWN); do sh tools/replace.sh 0644 man/$$name.1 $(MANUAL)/$$name.1 || exit 1; done
 	sh tools/replace.sh 0644 LICENSE $(LIBRARY)/LICENSE
@@ -275,8 +276,8 @@ uninstall:
 	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
 	rm -f $(LIBRARY)/upgrade-services $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/LICENSE $(LIBRARY)/package.json $(FORMER:%=$(LIBRARY)/%)
 	rm -f $(patsubst %,$(LIBRARY)/%,$(wildcard LICENSES/*))
-	rm -f $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.js,$(wildcard src/worker/*.ts)) $(patsubst src/worker/%.ts,$(LIBRARY)/dist/worker/%.d.ts,$(wildcard src/worker/*.ts))
-	for directory in $(LIBRARY)/bin $(LIBRARY)/LICENSES $(LIBRARY)/dist/worker $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
+	rm -f $(MODULES:src/worker/%.ts=$(LIBRARY)/dist/worker/%.js) $(MODULES:src/worker/%.ts=$(LIBRARY)/dist/worker/%.d.ts)
+	for directory in $(LIBRARY)/bin $(LIBRARY)/LICENSES $(LIBRARY)/dist/worker/register $(LIBRARY)/dist/worker $(LIBRARY)/dist $(LIBRARY); do test ! -d $$directory || rmdir $$directory || exit 1; done
 
 .PHONY: clean distclean
 clean:

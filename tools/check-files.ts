@@ -11,6 +11,7 @@ const IN_TYPESCRIPT: Exceptions = {
   "supervisor/os/system-files.ts": { names: ["open"], why: "files of the system, which are only read" },
   "supervisor/os/linux.ts": { names: ["open"], why: "programs, which are looked at" },
   "worker/environment.ts": { names: ["readFileSync"], why: "/proc/PID/cmdline" },
+  "worker/register/bound-addresses.ts": { names: ["openSync"], why: "tables of /proc/self/net" },
 };
 
 const IN_C: Exceptions = {

@@ -47,6 +47,7 @@ const FOLDERS: Readonly<Record<string, Allowed>> = {
     upgrade: [...BELOW, "workers", "control"],
     loop: [...BELOW, "workers", "metrics", "control", "adoption", "startup", "upgrade"],
   },
+  worker: { "": [], register: [""] },
   "supervisor/workers": { start: [], notify: ["start"], serving: ["start", "notify"] },
 };
 

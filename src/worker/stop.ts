@@ -46,6 +46,15 @@ const listeners: Readonly<Record<StopSignal, () => void>> = {
   SIGINT: () => stop("SIGINT"),
 };
 
+/** Whether the application listens to this signal itself. */
+export const hasOtherListeners = (signal: StopSignal): boolean =>
+  process.listeners(signal).some((listener) => listener !== listeners[signal]);
+
+export const isStopSignal = (event: unknown): event is StopSignal => STOP_SIGNALS.some((signal) => signal === event);
+
+/** Begins the stop as this signal does, without the application's own listeners to it. */
+export const requestStop = (signal: StopSignal): void => listeners[signal]();
+
 const endAfter = async (told: Stop): Promise<void> => {
   const results = await Promise.allSettled(handlers.map(async (handler) => handler(told)));
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));

@@ -72,6 +72,13 @@ export const watchedServer = (server: Server): WatchedServer => {
   throw new Error("this server is not tracked: use listen(), or call watch() before it listens");
 };
 
+export const isWatched = (server: Server): boolean => known.has(server);
+
+/** Connections that have been handed to the WebSocket protocol. */
+const webSockets = new WeakSet<Socket>();
+
+export const isWebSocket = (socket: Socket): boolean => webSockets.has(socket);
+
 /** Tracks a server's connections from now on, for a later `drain`. (`listen` calls it.) */
 export const watch = (server: Server): void => {
   if (known.has(server)) return;
@@ -121,8 +128,10 @@ const hearRequest: Hearing = (watched, first, response) => {
   return watched.http(request.socket).request(request, response as ServerResponse);
 };
 
-const hearUpgrade: Hearing = (watched, request) => {
-  watched.upgrade((request as IncomingMessage).socket);
+const hearUpgrade: Hearing = (watched, first) => {
+  const { socket, headers } = first as IncomingMessage;
+  watched.upgrade(socket);
+  if (headers.upgrade?.toLowerCase() === "websocket") webSockets.add(socket);
   return undefined;
 };
 
