@@ -1,6 +1,6 @@
 // The keeper's protocol as one table: every frame with its number and its fields in order.
 // tools/write-keeper-protocol.ts writes it as keeper/protocol/protocol.h for C. docs/reference/keeper-protocol.md
-// explains the frames.
+// explains the frames. It is long because a frame is defined here only, and both sides read the whole table.
 
 /** Raised whenever a frame's format changes. Both sides compare it in `hello` and `attach`. */
 export const PROTOCOL_VERSION = 3;

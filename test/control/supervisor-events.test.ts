@@ -2,11 +2,8 @@
 import { expect, test } from "bun:test";
 import { describeEvent } from "../../src/commands/crankctl/streams/event-text.ts";
 import type { EventEntry } from "../../src/control/messages.ts";
-import {
-  describeSupervisorEvent,
-  isSupervisorEvent,
-  type SupervisorEvent,
-} from "../../src/control/supervisor-events.ts";
+import { describeSupervisorEvent, isSupervisorEvent } from "../../src/control/supervisor-event-text.ts";
+import type { SupervisorEvent } from "../../src/control/supervisor-events.ts";
 import { limitRate, type RateLimit } from "../../src/supervisor/state/parts/rate-limit.ts";
 
 test.each<[SupervisorEvent, string]>([

@@ -18,11 +18,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FileError } from "../../src/supervisor/os/file-error.ts";
 import {
   closedDirectory,
   ensureOwnDirectory,
   ensureOwnFile,
-  FileError,
   readOwnFile,
   removeOwnFile,
   removeTemporaries,

@@ -2,6 +2,8 @@
 // anchors for scalars. Time and memory grow with the text's length and no faster, whatever it says: depth and nodes are
 // bounded, and nothing is read twice. What is rarer (tags, complex keys, directives, further documents) is refused.
 import { MOST_DEPTH } from "../json.ts";
+import { chomped, foldQuoted, isEscaped, isShallow } from "./yaml-folding.ts";
+import { isMappingLine, isMarker, isPlainStart, keyOf, keyText, type Line, linesOf, plainText } from "./yaml-lines.ts";
 import { resolveScalar, unescapeDouble, YamlFault } from "./yaml-scalars.ts";
 
 const MOST_NODES = 10_000;
@@ -20,9 +22,6 @@ export const readYaml = (text: string): unknown => {
 const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
   /[\u0000-\u0008\u000b-\u001f\u007f\u0080-\u0084\u0086-\u009f\ufeff\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-
-/** A line, or what of it stands behind a dash. `from` and `to` are places in the text. */
-type Line = { readonly indent: number; readonly from: number; readonly to: number };
 
 class Reader {
   readonly #text: string;
@@ -335,158 +334,3 @@ class Reader {
 const BLANKS = /(?: |\n +)*/y;
 /** Ends before what has a meaning in flow style, and before blanks. */
 const FLOW_PLAIN = /[^\s,[\]{}:#]+(?:(?: +|:(?=[^\s,[\]{}])|#)?[^\s,[\]{}:#]+)*/y;
-
-const linesOf = (text: string): Line[] => {
-  const lines: Line[] = [];
-  for (let start = 0; start <= text.length; ) {
-    const newline = text.indexOf("\n", start);
-    const end = newline < 0 ? text.length : newline;
-    let from = start;
-    while (from < end && text[from] === " ") from += 1;
-    let to = end;
-    while (to > from && (text[to - 1] === " " || text[to - 1] === "\t")) to -= 1;
-    // The end of the last line is no line of its own.
-    if (newline >= 0 || end > start) lines.push({ indent: from - start, from, to });
-    start = end + 1;
-  }
-  return lines;
-};
-
-/** What may begin a plain scalar (YAML 1.2, rule 123). */
-const isPlainStart = (text: string): boolean => text !== "" && !/^(?:[,[\]{}#&*!|>'"%@`\t]|[-?:](?:\s|$))/.test(text);
-
-/** Whether a line that is not indented begins or ends a document, whatever stands behind that. */
-const isMarker = (text: string): boolean => /^(?:---|\.\.\.)(?:\s|$)/.test(text);
-
-/** A line of a plain scalar, without the comment that ends it. */
-const plainText = (text: string): { readonly text: string; readonly ended: boolean } => {
-  const comment = text.indexOf(" #");
-  const said = comment < 0 ? text : text.slice(0, comment);
-  if (said.includes("\t") || /:(?:\s|$)/.test(said)) throw new YamlFault();
-  // Other blanks than these are text (YAML 1.2, section 5.5).
-  let to = said.length;
-  while (to > 0 && said[to - 1] === " ") to -= 1;
-  return { text: said.slice(0, to), ended: comment >= 0 };
-};
-
-/** The runs of spaces are taken whole, or a line of spaces would be looked at again for each of them. */
-const PLAIN_KEY =
-  /^[^\s,[\]{}#&*!|>'"%@`?:-](?:[^\s:#]|:(?=\S)|(?<=\S)#|(?=( +))\1(?=[^\s:#]))*(?= *:(?: |$))|^[-?:](?=\S)(?:[^\s:#]|:(?=\S)|(?<=\S)#|(?=( +))\2(?=[^\s:#]))+(?= *:(?: |$))/;
-const QUOTED_KEY = /^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')(?= *:(?: |$))/;
-
-const isMappingLine = (text: string): boolean => {
-  const head = headOf(text);
-  return PLAIN_KEY.test(head) || QUOTED_KEY.test(head);
-};
-
-/** A key on one line has at most 1024 characters (YAML 1.2, section 7.4.2): what stands behind them is not looked at. */
-const headOf = (text: string): string => (text.length <= LONGEST_KEY ? text : `${text.slice(0, LONGEST_KEY)}-`);
-const LONGEST_KEY = 1026;
-
-/** A mapping's key, and where in the line the rest begins. */
-const keyOf = (text: string): { readonly key: string; readonly rest: number } => {
-  const written = PLAIN_KEY.exec(headOf(text))?.[0] ?? QUOTED_KEY.exec(headOf(text))?.[0];
-  if (written === undefined) throw new YamlFault();
-  const colon = text.indexOf(":", written.length);
-  let rest = colon + 1;
-  while (text[rest] === " ") rest += 1;
-  const isQuoted = written.startsWith('"') || written.startsWith("'");
-  const inner = written.slice(1, -1);
-  const value = !isQuoted
-    ? resolveScalar(written)
-    : written.startsWith('"')
-      ? unescapeDouble(inner)
-      : inner.replaceAll("''", "'");
-  return { key: keyText(value), rest };
-};
-
-const keyText = (key: unknown): string => {
-  if (typeof key === "object" && key !== null) throw new YamlFault();
-  const text = key === null ? "" : String(key);
-  if (text === "__proto__") throw new YamlFault();
-  return text;
-};
-
-/** Whether the quote at `at` is escaped by the backslashes before it. */
-const isEscaped = (text: string, at: number, from: number): boolean => {
-  let escapes = at;
-  while (escapes - 1 > from && text[escapes - 1] === "\\") escapes -= 1;
-  return (at - escapes) % 2 === 1;
-};
-
-/** Whether a line of a quoted scalar is not indented deeper than what it is in; the quote ends the last one. */
-const isShallow = (raw: string, above: number): boolean =>
-  above >= 0 &&
-  `${raw}"`
-    .split("\n")
-    .slice(1)
-    .some((row) => /[^ ]/.test(row) && row.search(/[^ ]/) <= above);
-
-/** Line folding of quoted scalars (YAML 1.2, section 7.3): a newline is a space, an empty line a newline. */
-const foldQuoted = (raw: string, isDouble: boolean): string => {
-  if (!raw.includes("\n")) return raw;
-  const rows = raw.split("\n");
-  // Joined at the end: a text that grows is copied whenever its end is looked at.
-  const folded: string[] = [];
-  let before = "";
-  let empty = 0;
-  for (const [index, row] of rows.entries()) {
-    const text = trimmed(row, index > 0, index < rows.length - 1, isDouble);
-    if (index > 0 && text === "" && index < rows.length - 1) {
-      empty += 1;
-      continue;
-    }
-    if (index > 0) {
-      const isJoined = isDouble && isContinued(before);
-      folded.push(isJoined ? before.slice(0, -1) : before);
-      folded.push(empty > 0 ? "\n".repeat(empty) : isJoined ? "" : " ");
-    }
-    empty = 0;
-    before = text;
-  }
-  return folded.join("") + before;
-};
-
-const trimmed = (row: string, atStart: boolean, atEnd: boolean, hasEscapes: boolean): string => {
-  let from = 0;
-  let to = row.length;
-  while (atStart && from < to && (row[from] === " " || row[from] === "\t")) from += 1;
-  while (atEnd && to > from && (row[to - 1] === " " || row[to - 1] === "\t")) to -= 1;
-  // A blank that is escaped stays.
-  if (hasEscapes && to < row.length && atEnd && isContinued(row.slice(0, to))) to += 1;
-  return row.slice(from, to);
-};
-
-const isContinued = (text: string): boolean => text.endsWith("\\") && !isEscaped(text, text.length - 1, -2);
-
-/** The rows of a block scalar as one text. */
-const chomped = (rows: readonly string[], folds: boolean, chomp: string): string => {
-  let last = rows.length;
-  while (last > 0 && rows[last - 1] === "") last -= 1;
-  const body = rows.slice(0, last);
-  const text = folds ? foldBlock(body) : body.join("\n");
-  if (chomp === "-" || (last === 0 && chomp === "")) return text;
-  const tail = chomp === "+" ? "\n".repeat(rows.length - last) : "";
-  return last === 0 ? tail : `${text}\n${tail}`;
-};
-
-/** Lines that are indented further, and the newlines around them, stay as they are (YAML 1.2, section 8.1.3). */
-const foldBlock = (rows: readonly string[]): string => {
-  let folded = "";
-  let empty = 0;
-  let before: "start" | "text" | "indented" = "start";
-  for (const row of rows) {
-    if (row === "") {
-      empty += 1;
-      continue;
-    }
-    const isIndented = /^[ \t]/.test(row);
-    if (before === "start") folded += "\n".repeat(empty);
-    else if (before === "indented" || isIndented) folded += "\n".repeat(empty + 1);
-    else folded += empty > 0 ? "\n".repeat(empty) : " ";
-    folded += row;
-    empty = 0;
-    before = isIndented ? "indented" : "text";
-  }
-  return folded;
-};

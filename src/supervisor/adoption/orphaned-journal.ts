@@ -4,7 +4,7 @@ import { mergeHistories } from "../../core/model/history.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { log } from "../events/log.ts";
 import { logSupervisorEvent } from "../events/supervisor-event.ts";
-import { FileError } from "../os/files.ts";
+import { FileError } from "../os/file-error.ts";
 import { StartError } from "../sockets/sockets.ts";
 import { saveBoot } from "../state/save.ts";
 import type { Settings } from "../state/settings.ts";

@@ -3,7 +3,7 @@
 import type { RpcId } from "../../control/jsonrpc.ts";
 import { ERROR_CODES, type Method, type Methods } from "../../control/messages.ts";
 import type { RunParams } from "../../control/run-params.ts";
-import { isSupervisorEvent } from "../../control/supervisor-events.ts";
+import { isSupervisorEvent } from "../../control/supervisor-event-text.ts";
 import { asGiven, type GoodSpec, isSameSpec, type Spec } from "../../core/model/spec.ts";
 import { allWorkers, countWorkers } from "../../core/model/workers.ts";
 import { beginMeasurement, isMeasured } from "../metrics/measuring.ts";

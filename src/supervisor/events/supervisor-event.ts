@@ -1,5 +1,6 @@
 // Events of the supervisor itself, numbered with those of the core, and logged when they are published.
-import { describeSupervisorEvent, type SupervisorEvent } from "../../control/supervisor-events.ts";
+import { describeSupervisorEvent } from "../../control/supervisor-event-text.ts";
+import type { SupervisorEvent } from "../../control/supervisor-events.ts";
 import type { Level } from "../state/front-end.ts";
 import type { Store } from "../state/store.ts";
 import { wallTime } from "../state/wall-time.ts";

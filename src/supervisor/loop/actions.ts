@@ -1,6 +1,6 @@
 // Actions on the service as a whole, for signals and dialects alike.
 
-import { describeSupervisorEvent } from "../../control/supervisor-events.ts";
+import { describeSupervisorEvent } from "../../control/supervisor-event-text.ts";
 import type { StopStep } from "../../core/model/spec.ts";
 import { allWorkers, countWorkers } from "../../core/model/workers.ts";
 import { redeployAnew } from "../control/requests.ts";

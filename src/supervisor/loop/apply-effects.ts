@@ -1,6 +1,6 @@
 // Passes one event through the core and carries out its effects: as commands, answers, events and log lines.
 
-import { isSupervisorEvent } from "../../control/supervisor-events.ts";
+import { isSupervisorEvent } from "../../control/supervisor-event-text.ts";
 import type { Effect, ServiceEvent } from "../../core/model/effects.ts";
 import type { CoreEvent, WorkerReady } from "../../core/model/events.ts";
 import { type Step, step } from "../../core/step.ts";

@@ -4,30 +4,29 @@
 // file is used, and it is opened by way of /proc/self/fd.
 import { host } from "#host";
 import { bytesOf, hexOf, joinBytes } from "../../host/bytes.ts";
-import { HostError } from "../../host/errors.ts";
 import { ACCESS, type FileStatus, OPEN } from "../../host/files.ts";
+import {
+  attempt,
+  codeOf,
+  FileError,
+  fail,
+  isOurs,
+  OTHERS_WRITE,
+  ownUid,
+  refused,
+  refuseExchangeable,
+  refuseForeign,
+  tooLong,
+  writable,
+} from "./file-error.ts";
 
 const { files } = host;
-
-/** A file that is refused or could not be used. The message completes "the file PATH cannot be used: …". */
-export class FileError extends Error {
-  override name = "FileError";
-  /** The system's code (`ENOENT`), or `REFUSED`: the file exists, but other users can change or exchange it. */
-  readonly code: string;
-
-  constructor(code: string, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
 
 /** Which files are read: those of crank's own user and root, or those of any user, if only people read the content. */
 export type Trust = "own" | "any";
 
 /** Opens without following links, and without opening a fifo or device. */
 const LOOK = { flags: OPEN.readOnly, noFollow: true, pathOnly: true } as const;
-const STICKY = 0o1000;
-const OTHERS_WRITE = 0o022;
 
 /** The whole file, at most `limit` bytes. Throws FileError. */
 export const readOwnFile = (path: string, limit: number, trust: Trust = "own"): Uint8Array =>
@@ -325,62 +324,3 @@ const modeOf = (name: string, directory: number): number => {
 };
 const NEW_MODE = 0o644;
 const ALL_BITS = 0o7777;
-
-// Refusals ------------------------------------------------------------------------------------------------------------
-
-const ownUid = (): number => host.processes.identity().uid;
-
-const isOurs = ({ uid }: FileStatus): boolean => uid === 0 || uid === ownUid();
-
-const refuseForeign = (status: FileStatus): void => {
-  if (!isOurs(status)) throw refused(`it belongs to another user (uid ${status.uid})`);
-  if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, "chmod go-w"));
-};
-
-/** In a sticky directory other users can add names, but not remove crank's. */
-const refuseExchangeable = ({ status, path }: Pick<Parent, "status" | "path">): void => {
-  if (!isOurs(status)) throw refused(`its directory ${path} belongs to another user (uid ${status.uid})`);
-  if ((status.mode & OTHERS_WRITE) !== 0 && (status.mode & STICKY) === 0)
-    throw refused(`its directory ${path} is not crank's alone, ${writable(status, `chmod go-w ${path}`)}`);
-};
-
-const writable = ({ mode }: FileStatus, advice: string): string =>
-  `other users can write to it (mode ${mode.toString(8).padStart(4, "0")}; ${advice})`;
-
-const refused = (message: string): FileError => new FileError("REFUSED", message);
-
-const tooLong = (limit: number): FileError => refused(`it has more than ${limit} bytes`);
-
-const attempt = <T>(action: () => T): T => {
-  try {
-    return action();
-  } catch (error) {
-    return fail(error);
-  }
-};
-
-const fail = (error: unknown): never => {
-  throw error instanceof FileError ? error : new FileError(codeOf(error), reasonOf(error), error);
-};
-
-const codeOf = (error: unknown): string => (error instanceof HostError ? error.code : "");
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EPERM: "operation not permitted",
-  EROFS: "read-only file system",
-  ENOSPC: "no space left on device",
-  EDQUOT: "disk quota exceeded",
-  ENOTDIR: "not a directory",
-  EISDIR: "is a directory",
-  EMFILE: "too many open files",
-  EIO: "input/output error",
-  EFBIG: "file too large",
-  ELOOP: "it is a link, which is not followed",
-};
-
-const reasonOf = (error: unknown): string => {
-  const code = codeOf(error);
-  return REASONS[code] ?? (code !== "" ? code : error instanceof Error ? error.message : String(error));
-};

@@ -6,12 +6,12 @@ import { HostError } from "../../host/errors.ts";
 import { ACCESS, OPEN } from "../../host/files.ts";
 import { type AddressFamily, addressesOf } from "../../host/names.ts";
 import { connectUnix } from "../../keeper/channel.ts";
+import { FileError } from "./file-error.ts";
 import {
   atSocketFile,
   closedDirectory,
   ensureOwnDirectory,
   ensureOwnFile,
-  FileError,
   readOwnFile,
   refuseUnsafeDirectory,
   removeOwnFile,

@@ -1,21 +1,17 @@
 // Crank's own start: settings from the command line, the locks, the record, the sockets, and the first deploy. Each
 // stage ends at a barrier in the keeper and is journalled: if the supervisor dies in it, the next one continues.
-
 import { describeErrno } from "../../core/errno.ts";
 import { mergeHistories } from "../../core/model/history.ts";
 import type { GoodSpec } from "../../core/model/spec.ts";
 import { initialState } from "../../core/model/state.ts";
 import { COMMANDS, type KeeperEvent } from "../../keeper/protocol.ts";
-import { isOrphanedSocket, takeElsewhere, takeOver } from "../adoption/adoption.ts";
+import { isOrphanedSocket, takeElsewhere } from "../adoption/adoption.ts";
 import { adoptOrphans, examineOrphanedJournal, type OrphanedJournal } from "../adoption/orphaned-journal.ts";
 import { prepareRecord, readRecord } from "../adoption/record-file.ts";
-import { deployForNobody, redeploy } from "../control/requests.ts";
-import { complain, log } from "../events/log.ts";
+import { log } from "../events/log.ts";
 import { syslogRoute } from "../events/syslog.ts";
 import { AddressError } from "../os/addresses.ts";
-import { serviceSockets } from "../sockets/listeners.ts";
 import { lockCommand, lockProblem, locksOf } from "../sockets/locks.ts";
-import { lookAtNames } from "../sockets/names.ts";
 import { notifyProblem } from "../sockets/notify-path.ts";
 import {
   discard,
@@ -36,17 +32,18 @@ import {
   saveOpened,
   withoutIpv6,
 } from "../sockets/sockets.ts";
-import { bindOf, CONTROL_HANDLE, METRICS_HANDLE } from "../state/handles.ts";
+import { bindOf } from "../state/handles.ts";
 import { discardStored, forgetSocket, saveBoot, saveCore, saveSettings } from "../state/save.ts";
-import { type Extras, respawnOf, type Settings } from "../state/settings.ts";
+import { respawnOf, type Settings } from "../state/settings.ts";
 import { settingsProblem, sizeProblem } from "../state/spec-size.ts";
 import type { Boot, Store } from "../state/store.ts";
-import { meetServiceManager, reportEnd } from "../systemd/link.ts";
+import { meetServiceManager } from "../systemd/link.ts";
 import { type Passed, storeName, straySockets, withPassedSockets } from "../systemd/passed-sockets.ts";
 import { describeHolders } from "./address-holders.ts";
 import { brokenArgument } from "./arguments.ts";
 import { leave } from "./exit.ts";
-import { warnOfKernelLimits } from "./kernel-limits.ts";
+import { acceptClients, adopt, serve } from "./serving.ts";
+import { giveUp, nextStage, noteFailure, stepBack } from "./stages.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -114,32 +111,6 @@ const withPassed = (settings: Settings, passed: Passed): Settings | string => {
   }
 };
 
-const nextStage = (store: Store, stage: "locking" | "opening" | "serving"): void => {
-  const barrier = store.boot.barrier + 1;
-  saveBoot(store, { ...store.boot, stage, barrier });
-  if (stage !== "serving") store.batch.command({ kind: "barrier", token: barrier });
-};
-
-const giveUp = (store: Store, message: string): void => {
-  complain(store, `${store.facts.program}: ${message}`);
-  reportEnd(store, message);
-  for (const socket of [...store.sockets.values()]) removeSocketFile(store, socket.handle);
-  store.batch.command({ kind: "exit", status: store.frontEnd.setUpFailure?.status ?? 1, keepJournal: 0 });
-};
-
-const removeSocketFile = (store: Store, handle: number): void => {
-  const opening = openingOf(store, handle);
-  const address = opening?.address;
-  // A socket that stays open in the store is still reached by its file.
-  const isOrphaned = store.adoption?.sockets.some((orphaned) => orphaned.handle === handle) === true;
-  const isOurs = address?.kind === "unix" && !address.path.startsWith("@") && opening?.stored === null && !isOrphaned;
-  if (isOurs) store.batch.command({ kind: "removeName", handle });
-  forgetSocket(store, handle);
-};
-
-/** Ends the start as soon as everything that it has opened is known. */
-export const cancelStart = (store: Store): void => saveBoot(store, { ...store.boot, isUnwanted: true });
-
 /** A stage of the start has ended. */
 export const atBarrier = async (store: Store, event: EventOf<"reached">): Promise<void> => {
   const { boot, settings } = store;
@@ -185,12 +156,6 @@ const makeRoom = (store: Store): void => {
     store.batch.command({ kind: "closeHandle", handle });
     forgetSocket(store, handle);
   }
-};
-
-/** Ends without adopting: everything stays as it is for the next crank. */
-const stepBack = (store: Store): void => {
-  for (const handle of [...store.sockets.keys()]) removeSocketFile(store, handle);
-  store.batch.command({ kind: "exit", status: 0, keepJournal: 1 });
 };
 
 /** A command of the start failed. */
@@ -244,10 +209,6 @@ const passedAdvice = (store: Store, errno: number): string => {
   const { sockets } = socketsPassedTo(store);
   if (errno !== EADDRINUSE || sockets.length === 0) return "";
   return `; sockets were passed to crank, -bind systemd takes them (${sockets.map(({ name }) => name).join(", ")})`;
-};
-
-const noteFailure = (store: Store, failure: string): void => {
-  if (store.boot.failure === null) saveBoot(store, { ...store.boot, failure });
 };
 
 const atLockFailure = async (store: Store, settings: Settings, event: EventOf<"failed">): Promise<void> => {
@@ -308,11 +269,6 @@ const openAll = async (store: Store, settings: Settings): Promise<void> => {
   }
 };
 
-const acceptClients = ({ batch }: Store, { control, metrics }: Settings): void => {
-  if (control) batch.command({ kind: "acceptOn", handle: CONTROL_HANDLE });
-  if (metrics) batch.command({ kind: "acceptHeads", handle: METRICS_HANDLE });
-};
-
 /** Routes workers' lines, unless they go to standard output as text. */
 const routeOutput = (store: Store, settings: Settings): void => {
   const { logFormat, outputSink } = settings;
@@ -357,55 +313,4 @@ const atTaken = async (store: Store, opening: Opening, event: EventOf<"opened">)
   if (isOrphanedSocket(store, opening, event)) return note(store, opening, event);
   store.batch.command({ kind: "closeHandle", handle: opening.handle });
   return takeAgain(store, opening, "the descriptor is another socket");
-};
-
-/** The sockets are back: adopts the rest. The journal comes first: from then on it is this crank's. */
-const adopt = async (store: Store, settings: Settings, now: number): Promise<void> => {
-  const path = runPath(settings, "journal");
-  const bytes = path === null ? null : store.platform.readBytes(path);
-  if (path === null || (bytes === null && !store.adoption?.orphans))
-    return giveUp(store, `the journal ${path} has gone while it was being read`);
-  store.batch.command({ kind: "takeJournal", path });
-  nextStage(store, "serving");
-  sayWhere(store);
-  await present(store, settings);
-  await takeOver(store, settings, bytes, now);
-  lookAtNames(store);
-  acceptClients(store, settings);
-};
-
-/** Writes the pid file and the lock file, if the program has them. */
-const writeFiles = async ({ platform, facts }: Store, { pidPath, lockPath }: Extras): Promise<string | null> => {
-  const lock = platform.ensureFile(lockPath, "");
-  if (lock !== null) return `the lock file ${lockPath} cannot be made: ${lock}`;
-  platform.removeTemporaries(pidPath);
-  const pid = await platform.replaceFile(pidPath, String(facts.pid), "asBefore");
-  return pid === null ? null : `the pid file ${pidPath} cannot be written: ${pid}`;
-};
-
-/** Writes the pid file and sets the process title, if the program has them. */
-const present = async (store: Store, { extras }: Settings): Promise<void> => {
-  const failure = extras ? await writeFiles(store, extras) : null;
-  if (failure !== null) log(store, "error", failure);
-  if (extras) store.batch.command({ kind: "setTitle", title: extras.title });
-  await store.frontEnd.begun?.(store);
-};
-
-const sayWhere = (store: Store): void => {
-  for (const socket of serviceSockets(store)) log(store, "info", `Listening on ${socket.address}`);
-  const metrics = store.sockets.get(METRICS_HANDLE);
-  if (metrics) log(store, "info", `Metrics are served on ${metrics.address}`);
-};
-
-const serve = async (store: Store, settings: Settings, now: number): Promise<void> => {
-  nextStage(store, "serving");
-  sayWhere(store);
-  lookAtNames(store);
-  warnOfKernelLimits(store, settings);
-  await present(store, settings);
-  if (settings.first) deployForNobody(store, settings.first, now);
-  else if (store.core.history.length > 0) {
-    log(store, "info", `Starting what ${settings.recordPath} holds`);
-    redeploy(store, now);
-  }
 };

@@ -1,7 +1,7 @@
 // The sentence for an event of any kind.
 
 import type { EventEntry } from "../../../control/messages.ts";
-import { describeSupervisorEvent, isSupervisorEvent } from "../../../control/supervisor-events.ts";
+import { describeSupervisorEvent, isSupervisorEvent } from "../../../control/supervisor-event-text.ts";
 import { describeServiceEvent } from "../../../core/describe.ts";
 
 /** One line, not escaped. A later crank may send kinds that this crankctl does not know. */

@@ -1,7 +1,8 @@
 // Detects a worker that holds the service's sockets but serves elsewhere, so that its clients get no answer. The signs:
 // it listens elsewhere, connections are not accepted, and its threads do not wait for the sockets. Only for workers
 // that the quick check does not see accept (accepting.ts).
-import { describeSupervisorEvent, type SupervisorEvent } from "../../../control/supervisor-events.ts";
+import { describeSupervisorEvent } from "../../../control/supervisor-event-text.ts";
+import type { SupervisorEvent } from "../../../control/supervisor-events.ts";
 import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { isFirst } from "../../events/once-per-generation.ts";
 import { recordEvent } from "../../events/supervisor-event.ts";
