@@ -1,52 +1,19 @@
 // What only a real keeper can show: the kernel's part of the protocol's rules. What both keepers do is in
 // the other conformance tests; sockets, spawned processes and execution in place are in keeper-*.test.ts.
-import { afterEach, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readJournal } from "../../../src/keeper/journal.ts";
 import { COMMANDS, LIMITS, type Message, UNCHANGED } from "../../../src/keeper/protocol.ts";
 import { internetAddress } from "../../../src/supervisor/os/sockaddr.ts";
 import { needing, ROOT_USER } from "../../needs.ts";
 import { until } from "../harness/driven-keeper.ts";
-import {
-  attached,
-  type CommandOf,
-  commit,
-  expectEvent,
-  put,
-  readHello,
-  spawnOf,
-} from "../harness/keeper-under-test.ts";
-import { endProcess, type RealKeeper, type RealOptions, startReal } from "../harness/real-keeper.ts";
+import { attached, type CommandOf, commit, expectEvent, put, spawnOf } from "../harness/keeper-under-test.ts";
+import { isSending, python, realKeepers } from "./real-keepers.ts";
 
 const decoder = new TextDecoder();
-const PYTHON = "/usr/bin/env";
-const CONTROL = 2;
 
-let running: RealKeeper[] = [];
-const fresh = async (options: RealOptions = {}): Promise<RealKeeper> => {
-  const keeper = await startReal(options);
-  running.push(keeper);
-  return keeper;
-};
-afterEach(async () => {
-  for (const keeper of running) await keeper.stop();
-  running = [];
-});
-
-/** Whether a process waits in sendto(2), for room in its peer's queue. */
-const isSending = (pid: number): boolean => {
-  const number = process.arch === "arm64" ? "206" : "44";
-  return (
-    readFileSync(`/proc/${pid}/stat`, "utf8").includes(") S ") &&
-    readFileSync(`/proc/${pid}/syscall`, "utf8").startsWith(`${number} `)
-  );
-};
-
-/** A worker in Python; its output comes with its exit. */
-const python = (keeper: RealKeeper, worker: number, program: string, changes: Partial<CommandOf<"spawn">> = {}) =>
-  spawnOf(keeper, worker, [], { file: PYTHON, args: ["env", "python3", "-c", program], ...changes });
+const fresh = realKeepers();
 
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
@@ -226,148 +193,6 @@ for number in range(300): s.send(str(number).encode())`;
   });
 });
 
-describe("connections", () => {
-  test("of a client that does not read are dropped when the limit waits for it", async () => {
-    const keeper = await fresh();
-    const { end } = await attached(keeper);
-    end.send(keeper.controlSocket(CONTROL), { kind: "acceptOn", handle: CONTROL }, commit(0));
-    await expectEvent(end, "opened");
-    const program = `import socket, time
-s = socket.socket(socket.AF_UNIX); s.connect(${JSON.stringify(join(keeper.home, "control"))}); s.send(b'hello\\n'); time.sleep(600)`;
-    end.send(python(keeper, 1, program), commit(1));
-    const spawned = await expectEvent(end, "spawned");
-    const line = await expectEvent(end, "line");
-    expect(line.pid).toBe(spawned.pid);
-    const bytes = new Uint8Array(1024 * 1024).fill(120);
-    for (let sent = 0; sent <= LIMITS.connectionOutputBytes; sent += bytes.length)
-      end.send({ kind: "write", connection: line.connection, bytes, close: 0 }, commit(line.seq));
-    expect(await expectEvent(end, "closed")).toMatchObject({ connection: line.connection, reason: 3 });
-  });
-
-  test("that say more than is consumed wait, and lose nothing", async () => {
-    const keeper = await fresh();
-    const { end } = await attached(keeper);
-    end.send(keeper.controlSocket(CONTROL), { kind: "acceptOn", handle: CONTROL }, commit(0));
-    await expectEvent(end, "opened");
-    const client = await keeper.connect();
-    const count = 3000;
-    client.send(Array.from({ length: count }, (_, number) => `${number}\n`).join(""));
-    for (let number = 0; number < count; number++) {
-      const line = await expectEvent(end, "line");
-      expect(decoder.decode(line.bytes)).toBe(String(number));
-      // Nothing is consumed until so many are outstanding that the keeper has stopped reading.
-      if (number % 64 === 63) end.send(commit(line.seq));
-    }
-  });
-});
-
-/** Keeps a keeper's supervisor from consuming anything while these clients talk. */
-const withListeners = async () => {
-  const keeper = await fresh();
-  const { end } = await attached(keeper);
-  const { bytes: address } = internetAddress("127.0.0.1", 0);
-  const tcp = { ...keeper.controlSocket(STRANGERS), domain: AF_INET, address };
-  end.send(
-    keeper.controlSocket(CONTROL),
-    { kind: "acceptOn", handle: CONTROL },
-    tcp,
-    { kind: "acceptOn", handle: STRANGERS },
-    commit(0),
-  );
-  await expectEvent(end, "opened");
-  const opened = await expectEvent(end, "opened");
-  end.send(commit(opened.seq));
-  const port = new DataView(opened.address.buffer, opened.address.byteOffset).getUint16(2);
-  return { keeper, end, port };
-};
-const STRANGERS = 3;
-const AF_INET = 2;
-
-describe("connections that wait", () => {
-  test("because all lines together are too much go on when there is room, whatever others hold half a line", async () => {
-    const { keeper, end } = await withListeners();
-    const large = `${"x".repeat(LIMITS.lineBytes)}\n`;
-    for (let sent = 0; sent < 36; sent++) (await keeper.connect()).send(large);
-    const first = await expectEvent(end, "line");
-    let last = first;
-    for (let heard = 1; heard < 32; heard++) {
-      last = await expectEvent(end, "line");
-      // It answers all the time and consumes nothing: under the sanitizers this takes longer than the keeper waits for an answer.
-      end.send(commit(first.seq - 1));
-    }
-    for (let halves = 0; halves < 20; halves++) (await keeper.connect()).send("hal");
-    for (let small = 0; small < 20; small++) (await keeper.connect()).send("small\n");
-    // Everything is read before anything is consumed.
-    await Bun.sleep(300);
-    end.send(commit(last.seq));
-    const heard: number[] = [];
-    for (let waiting = 0; waiting < 36 - 32 + 20; waiting++) {
-      heard.push((await expectEvent(end, "line")).bytes.length);
-      end.send(commit(last.seq));
-    }
-    expect(heard.filter((length) => length === 5).length).toBe(20);
-  });
-
-  test("of strangers have a share of the queue, and the owner's line comes behind that share at most", async () => {
-    const { keeper, end, port } = await withListeners();
-    const strangers = Array.from({ length: 60 }, () => connect(port, "127.0.0.1"));
-    for (const stranger of strangers) stranger.on("error", () => {}).write("me\n".repeat(200));
-    await expectEvent(end, "line");
-    await Bun.sleep(300);
-    const owner = await keeper.connect();
-    owner.send("owner\n");
-    let ahead = 1;
-    let line = await expectEvent(end, "line");
-    for (; decoder.decode(line.bytes) !== "owner"; line = await expectEvent(end, "line")) ahead++;
-    expect(ahead).toBeLessThanOrEqual(16);
-    // And all of what they said comes in the end, every connection's in its turn.
-    const heard = new Map<number, number>();
-    for (let consumed = ahead; consumed < strangers.length * 200; consumed++) {
-      end.send(commit(line.seq));
-      line = await expectEvent(end, "line");
-      heard.set(line.connection, (heard.get(line.connection) ?? 0) + 1);
-      if (consumed === 600) expect(heard.size).toBe(strangers.length);
-    }
-    for (const stranger of strangers) stranger.destroy();
-  });
-
-  test("of strangers hold little before their first line is whole", async () => {
-    const { port, end } = await withListeners();
-    const stranger = connect(port, "127.0.0.1");
-    stranger.on("error", () => {}).write("x".repeat(LIMITS.lineBytes));
-    await new Promise((resolve) => stranger.on("close", resolve));
-    const other = connect(port, "127.0.0.1");
-    other.on("error", () => {}).write(`hello\n${"x".repeat(LIMITS.lineBytes)}\n`);
-    expect((await expectEvent(end, "line")).bytes.length).toBe(5);
-    expect((await expectEvent(end, "line")).bytes.length).toBe(LIMITS.lineBytes);
-    other.destroy();
-  });
-});
-
-describe("the local time zone", () => {
-  const zoneOf = async (zone: string) => {
-    const keeper = await fresh({ env: { TZ: zone } });
-    const end = await keeper.supervisor();
-    for (;;) {
-      const message = await end.next();
-      if (message.kind === "helloZone") return message;
-    }
-  };
-
-  test("is told with the hello as the C library knows it, and with its next change", async () => {
-    expect(await zoneOf("XXX-5:30")).toMatchObject({ offset: 19_800, nextOffset: 19_800 });
-    const zone = await zoneOf("CET-1CEST,M3.5.0,M10.5.0/3");
-    expect([zone.offset, zone.nextOffset].sort()).toEqual([3600, 7200]);
-    const change = new Date(zone.until * 1000);
-    // The last Sunday of March or October, at one o'clock UTC.
-    expect([change.getUTCDay(), change.getUTCHours(), change.getUTCMinutes(), change.getUTCSeconds()]).toEqual([
-      0, 1, 0, 0,
-    ]);
-    expect(change.getUTCMonth()).toBe(zone.nextOffset === 7200 ? 2 : 9);
-    expect(zone.until * 1000).toBeGreaterThan(Date.now());
-  });
-});
-
 describe("the journal's file", () => {
   test("says what was put in, to who reads it after the keeper was killed", async () => {
     const keeper = await fresh();
@@ -426,107 +251,4 @@ describe("the journal's file", () => {
   });
 });
 
-describe("supervisors", () => {
-  test("that answer nothing for ten seconds are killed, and followed by another", async () => {
-    const keeper = await fresh();
-    const { end } = await attached(keeper);
-    end.send({ kind: "barrier", token: 1 }, commit(0));
-    await expectEvent(end, "reached");
-    await end.gone;
-    const { hello } = await attached(keeper);
-    expect(hello).toMatchObject({ outstanding: 2, facts: { crashes: 1 } });
-    await until("its words", () => keeper.output().includes("has not answered for 10 s"));
-  }, 30_000);
-
-  test("that die five times before they attach end a keeper that has nothing to keep", async () => {
-    const keeper = await fresh();
-    for (let death = 0; death < 5; death++) await (await keeper.supervisor()).crash();
-    expect(await keeper.ended).toBe(1);
-    expect(keeper.output()).toContain("cannot be started");
-  });
-
-  test("that cannot be started leave the workers as they are", async () => {
-    const keeper = await fresh();
-    const { end } = await attached(keeper);
-    end.send(spawnOf(keeper, 1, ["wait"]), commit(0));
-    const spawned = await expectEvent(end, "spawned");
-    end.send(commit(spawned.seq));
-    await end.crash();
-    for (let death = 0; death < 5; death++) await (await keeper.supervisor()).crash();
-    const { hello } = await attached(keeper);
-    expect(hello.workers).toMatchObject([{ worker: 1, pid: spawned.pid, state: 1 }]);
-  });
-
-  test("see what crank was started with", async () => {
-    const keeper = await fresh({
-      args: ["-name", "x", "--", "-weird"],
-      cwd: "/usr",
-      env: { KEPT: "yes" },
-    });
-    const end = await keeper.supervisor();
-    const { facts } = await readHello(end);
-    expect(facts).toMatchObject({
-      args: ["-name", "x", "--", "-weird"],
-      cwd: "/usr",
-      program: "crank",
-      pid: keeper.pid,
-      home: keeper.home,
-    });
-    const supervisor = childOf(keeper.pid);
-    const environment = readFileSync(`/proc/${supervisor}/environ`, "latin1").split("\0");
-    expect(environment).toContain("KEPT=yes");
-    expect(readFileSync(`/proc/${supervisor}/stat`, "latin1").split(") ")[1]?.split(" ")[2]).toBe(String(supervisor));
-  });
-
-  test("are gone when their keeper is, and workers are not", async () => {
-    const keeper = await fresh();
-    const { end } = await attached(keeper);
-    end.send(spawnOf(keeper, 1, ["wait"]), commit(0));
-    const { pid } = await expectEvent(end, "spawned");
-    await keeper.kill();
-    await end.gone;
-    expect(readFileSync(`/proc/${pid}/comm`, "latin1").trim()).toBe("scripted-worker".slice(0, 15));
-    endProcess(pid);
-  });
-
-  test("get a file's worth of a worker's environment changes without losing the base", async () => {
-    const keeper = await fresh({ env: { BASE: "1", TAKEN: "2" } });
-    const { end } = await attached(keeper);
-    const program =
-      "import os; print(os.environ.get('BASE'), os.environ.get('TAKEN'), os.environ.get('NEW'), os.environ.get('LISTEN_PID') == str(os.getpid()))";
-    end.send(python(keeper, 1, program, { env: [["NEW", "3"]], unset: ["TAKEN"], ownPid: ["LISTEN_PID"] }), commit(0));
-    await expectEvent(end, "spawned");
-    expect(decoder.decode((await expectEvent(end, "exited")).tail)).toBe("1 None 3 True\n");
-  });
-});
-
-describe("commands on files", () => {
-  test("setProgram refuses what is not there, and keeps what it has", async () => {
-    const keeper = await fresh();
-    const { end } = await attached(keeper);
-    end.send({ kind: "setProgram", runtime: "/nowhere/crank", bundle: "" }, commit(0));
-    expect(await expectEvent(end, "failed")).toMatchObject({
-      command: COMMANDS.setProgram.code,
-      step: "runtime",
-      errno: 2,
-    });
-    await end.kill();
-    await attached(keeper);
-  });
-
-  test("supervisors are the keeper's own program, even when its file is gone or another", async () => {
-    const keeper = await fresh();
-    const { end } = await attached(keeper);
-    rmSync(keeper.program);
-    writeFileSync(keeper.program, "not this one\n", { mode: 0o755 });
-    await end.kill();
-    await attached(keeper);
-    expect(readFileSync(`/proc/${childOf(keeper.pid)}/cmdline`, "utf8")).toBe("crank-supervisor\0crank\0");
-    expect(readlinkSync(`/proc/${childOf(keeper.pid)}/exe`)).toBe(`${realpathSync(keeper.home)}/bin/crank (deleted)`);
-  });
-});
-
 const openDescriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-
-/** The pid of a keeper's only child. */
-const childOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim());
