@@ -12,39 +12,11 @@ const { starting, unproven, available, outgoing, outgoingEarly, broken } = STAND
 /** Kinds that are merged: of their workers the oldest goes first. */
 type Kinds = readonly Kind[];
 
-/** `may`: whether one more worker of a kind may be taken. Once it may not, it never may: each one taken leaves fewer. */
-type Taking = { readonly may: (kind: Kind) => boolean; readonly take: (worker: Living, kind: Kind) => void };
-
-/** Takes others in order, as they are when this is called, while they may be taken. */
-export const takeOthers = (view: View, wanted: Generation | null, taking: Taking): void => {
-  const { workers } = view;
-  const groups = othersOf(view, wanted);
-  for (let place = 0; place < groups.length; place++) takeInOrder(workers, groups[place] as Kinds, taking);
-};
-
-/** Whether the condition is true for any of the others. */
-export const someOther = (view: View, wanted: Generation | null, isTrue: (kind: Kind) => boolean): boolean =>
-  othersOf(view, wanted).some((kinds) => kinds.some(isTrue));
-
-/** The same for workers of the wanted generation that are not evicted. */
-export const takeWanted = ({ workers }: View, { number }: Generation, taking: Taking): void => {
-  const pool = findPool(workers, number);
-  if (!pool) return;
-  const first: Kind[] = [];
-  addKind(first, pool, starting);
-  addKind(first, pool, unproven);
-  const last: Kind[] = [];
-  addKind(last, pool, available);
-  takeInOrder(workers, first, taking);
-  takeInOrder(workers, last, taking);
-};
-
-/** Unavailable workers first; then evicted ones and those of generations not current; then those of the current one. */
-const othersOf = ({ service, workers }: View, wanted: Generation | null): readonly Kinds[] => {
+/** The groups of others, in the order in which they stop. */
+export const groupsOfOthers = ({ service, workers: { pools } }: View, wanted: Generation | null): readonly Kinds[] => {
   const unavailable: Kind[] = [];
   const leftover: Kind[] = [];
   const current: Kind[] = [];
-  const { pools } = workers;
   const number = wanted?.number;
   for (let place = 0; place < pools.length; place++) {
     const pool = pools[place] as Pool;
@@ -59,9 +31,22 @@ const othersOf = ({ service, workers }: View, wanted: Generation | null): readon
       addKind(unavailable, pool, starting);
       addKind(unavailable, pool, unproven);
     }
-    addKind(generation === service.current ? current : leftover, pool, available);
+    if (counts[available] > 0) addKind(generation === service.current ? current : leftover, pool, available);
   }
   return [unavailable, leftover, current];
+};
+
+/** Those of the wanted generation that are not evicted: unavailable workers first. */
+export const groupsOfWanted = ({ workers }: View, { number }: Generation): readonly Kinds[] => {
+  const first: Kind[] = [];
+  const last: Kind[] = [];
+  const pool = findPool(workers, number);
+  if (pool) {
+    addKind(first, pool, starting);
+    addKind(first, pool, unproven);
+    addKind(last, pool, available);
+  }
+  return [first, last];
 };
 
 const addKind = (kinds: Kind[], { generation, living, counts }: Pool, standing: Standing): void => {
@@ -69,19 +54,41 @@ const addKind = (kinds: Kind[], { generation, living, counts }: Pool, standing: 
   if (ids && counts[standing] > 0) kinds.push({ generation, standing, ids });
 };
 
-const takeInOrder = (workers: Workers, kinds: Kinds, taking: Taking): void => {
-  const only = kinds[0];
-  if (!only) return;
-  if (kinds.length > 1) return takeMerged(workers, kinds, taking);
-  let id: number | null = null;
-  while (taking.may(only)) {
-    id = id === null ? firstId(only.ids) : nextId(only.ids, id + 1);
-    if (id === null) return;
-    taking.take(living(workers, id), only);
+/**
+ * How workers are taken, with what it needs to know. `may`: whether one more worker of a kind may be taken. Once it may
+ * not, it never may: each one taken leaves fewer.
+ */
+export type Taking<Known> = {
+  readonly may: (known: Known, kind: Kind) => boolean;
+  readonly take: (known: Known, worker: Living, kind: Kind) => void;
+};
+
+/** Takes workers group by group, as they are when this is called, while they may be taken. */
+export const takeFrom = <Known>(
+  { workers }: View,
+  groups: readonly Kinds[],
+  taking: Taking<Known>,
+  known: Known,
+): void => {
+  for (let place = 0; place < groups.length; place++) {
+    const kinds = groups[place] as Kinds;
+    const only = kinds[0];
+    if (!only) continue;
+    if (kinds.length > 1) takeMerged(workers, kinds, taking, known);
+    else takeInOrder(workers, only, taking, known);
   }
 };
 
-const takeMerged = (workers: Workers, kinds: Kinds, { may, take }: Taking): void => {
+const takeInOrder = <Known>(workers: Workers, kind: Kind, { may, take }: Taking<Known>, known: Known): void => {
+  let id: number | null = null;
+  while (may(known, kind)) {
+    id = id === null ? firstId(kind.ids) : nextId(kind.ids, id + 1);
+    if (id === null) return;
+    take(known, living(workers, id), kind);
+  }
+};
+
+const takeMerged = <Known>(workers: Workers, kinds: Kinds, { may, take }: Taking<Known>, known: Known): void => {
   const left = kinds.map((kind) => ({ kind, next: nextId(kind.ids, 0) }));
   for (;;) {
     let first: (typeof left)[number] | null = null;
@@ -89,11 +96,11 @@ const takeMerged = (workers: Workers, kinds: Kinds, { may, take }: Taking): void
       if (one.next !== null && (first?.next == null || one.next < first.next)) first = one;
     }
     if (first?.next == null) return;
-    if (!may(first.kind)) {
+    if (!may(known, first.kind)) {
       first.next = null;
       continue;
     }
-    take(living(workers, first.next), first.kind);
+    take(known, living(workers, first.next), first.kind);
     first.next = nextId(first.kind.ids, first.next + 1);
   }
 };

@@ -3,7 +3,7 @@
 import { changeService, type Draft, ownService, recordEvent } from "../model/draft.ts";
 import type { Spec } from "../model/spec.ts";
 import type { Generation, Service, Waiting } from "../model/state.ts";
-import { someOther } from "./others.ts";
+import { groupsOfOthers } from "./others.ts";
 import { type Census, mayStop, startsWanted } from "./pool.ts";
 
 /** A replacement is complete: begins the pause before the next one. */
@@ -27,9 +27,11 @@ export const pauseDueAt = ({ rollout, pausedUntil }: Service): number | null => 
 
 /** Stores in the rollout what it waits for, and records an event when that changes. */
 export const recordWaiting = (draft: Draft, wanted: Generation, census: Census): void => {
-  const { rollout } = draft.service;
+  const { rollout, pausedUntil } = draft.service;
   if (!rollout) return;
   const before = rollout.waiting ?? null;
+  // The common case: it neither waits nor has anything to wait for.
+  if (before === null && pausedUntil === null && wanted.spec.maxDraining === null) return;
   const waiting = waitingFor(draft, wanted, census);
   if (isSameWaiting(waiting, before)) return;
   const { waiting: _, ...going } = rollout;
@@ -57,10 +59,8 @@ const waitingFor = (draft: Draft, wanted: Generation, census: Census): Waiting |
   const unlimited = { ...wanted, spec: { ...wanted.spec, maxDraining: null } };
   const isHeldUp =
     startsWanted(draft, unlimited, census) > startsWanted(draft, wanted, census) ||
-    someOther(
-      draft,
-      wanted,
-      (kind) => mayStop(draft, unlimited, census, kind) && !mayStop(draft, wanted, census, kind),
-    );
+    groupsOfOthers(draft, wanted)
+      .flat()
+      .some((kind) => mayStop(draft, unlimited, census, kind) && !mayStop(draft, wanted, census, kind));
   return isHeldUp ? { kind: "draining", limit } : null;
 };

@@ -13,7 +13,7 @@ import { forgetBackoff, keepPace } from "../worker/backoff.ts";
 import { startWorker } from "../worker/starting.ts";
 import { beginStop } from "../worker/stopping.ts";
 import { limitPendingReplacements, takeSlot } from "./eviction.ts";
-import { takeOthers, takeWanted } from "./others.ts";
+import { groupsOfOthers, groupsOfWanted, type Taking, takeFrom } from "./others.ts";
 import { endReplacement, forgetPause, recordWaiting } from "./pacing.ts";
 import {
   type Census,
@@ -155,31 +155,34 @@ export const advanceRollout = (draft: Draft): void => {
 };
 
 /** After a scale-down in a rollout, too many wanted workers may live: those that are not available stop first. */
-const stopExcess = (draft: Draft, wanted: Generation, excess: number): void => {
-  let left = excess;
-  takeWanted(draft, wanted, {
-    may: () => left > 0,
-    take: (worker) => {
-      beginStop(draft, worker);
-      left -= 1;
-    },
-  });
+const stopExcess = (draft: Draft, wanted: Generation, excess: number): void =>
+  takeFrom(draft, groupsOfWanted(draft, wanted), STOP_EXCESS, { draft, left: excess });
+
+const STOP_EXCESS: Taking<{ readonly draft: Draft; left: number }> = {
+  may: ({ left }) => left > 0,
+  take: (known, worker) => {
+    beginStop(known.draft, worker);
+    known.left -= 1;
+  },
 };
 
 /** Stops those of the others that may stop. */
 export const stopOthers = (draft: Draft, wanted: Generation | null, census: Census): void => {
   if (census.othersLeft === 0) return;
-  let isServing = false;
-  takeOthers(draft, wanted, {
-    may: (kind) => mayStop(draft, wanted, census, kind),
-    take: (worker, kind) => {
-      beginStop(draft, worker);
-      countStopped(census, kind);
-      if (isAvailableKind(kind)) isServing = true;
-    },
-  });
+  const { available } = census;
+  takeFrom(draft, groupsOfOthers(draft, wanted), STOP_OTHERS, { draft, wanted, census });
+  const isServing = census.available < available;
   // With a surge the replacement is complete here; without one, when the successor is available.
   if (isServing && wanted && wanted.spec.surge > 0 && census.wantedAvailable > 0) endReplacement(draft, wanted.spec);
+};
+
+/** A value, because on this engine a closure for each step takes longer. */
+const STOP_OTHERS: Taking<{ readonly draft: Draft; readonly wanted: Generation | null; readonly census: Census }> = {
+  may: ({ draft, wanted, census }, kind) => mayStop(draft, wanted, census, kind),
+  take: ({ draft, census }, worker, kind) => {
+    beginStop(draft, worker);
+    countStopped(census, kind);
+  },
 };
 
 /** One of the others is stopping. */

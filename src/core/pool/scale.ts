@@ -8,7 +8,7 @@ import type { Generation } from "../model/state.ts";
 import { startWorker } from "../worker/starting.ts";
 import { beginStop, type Living } from "../worker/stopping.ts";
 import { limitPendingReplacements } from "./eviction.ts";
-import { takeOthers } from "./others.ts";
+import { groupsOfOthers, type Taking, takeFrom } from "./others.ts";
 import { takeCensus, wantedGeneration } from "./pool.ts";
 
 const MAX_INSTANCES = 1000;
@@ -51,17 +51,19 @@ const setInstances = (draft: Draft, to: number): void => {
   }
 };
 
+const COLLECT_UNEVICTED: Taking<Living[]> = {
+  may: () => true,
+  take: (others, worker) => {
+    if (!isEvicted(worker)) others.push(worker);
+  },
+};
+
 const fitPool = (draft: Draft, wanted: Generation): void => {
   // With no generation wanted, all workers are others: those that are not available first, then the oldest. Evicted
   // workers stop anyway, and the owed starts fill their slots.
   const census = takeCensus(draft, null);
   const others: Living[] = [];
-  takeOthers(draft, null, {
-    may: () => true,
-    take: (worker) => {
-      if (!isEvicted(worker)) others.push(worker);
-    },
-  });
+  takeFrom(draft, groupsOfOthers(draft, null), COLLECT_UNEVICTED, others);
   limitPendingReplacements(draft, wanted);
   // With a pace, reconciliation starts the missing workers.
   const missing = draft.service.manner.pace === null ? wanted.instances - others.length - draft.service.owed : 0;
