@@ -27,7 +27,10 @@ COMPILER := build/compiler-works
 KEEPER_SOURCES := $(wildcard keeper/*/*.c)
 KEEPER_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/keeper/%.o)
 STRICT_OBJECTS := $(KEEPER_SOURCES:keeper/%.c=build/strict/%.o)
-OLDER_OBJECTS  := $(KEEPER_SOURCES:keeper/%.c=build/older/%.o)
+# As the keeper is where the kernel is older: the files that know of it, and the rest of the keeper.
+OLDER_SOURCES  := $(shell grep -l OLDER_KERNEL $(KEEPER_SOURCES))
+OLDER_OBJECTS  := $(OLDER_SOURCES:keeper/%.c=build/older/%.o)
+OLDER_LINKED   := $(OLDER_OBJECTS) $(filter-out $(OLDER_SOURCES:keeper/%.c=build/keeper/%.o),$(KEEPER_OBJECTS))
 ASAN_OBJECTS   := $(KEEPER_SOURCES:keeper/%.c=build/sanitized/%.o)
 TYPESCRIPT     := $(shell find src -name '*.ts') package.json
 
@@ -139,11 +142,11 @@ build/sanitized/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	$(CC) $(KEEPER_FLAGS) $(SANITIZERS) -pthread -MMD -MP -c -o $@ $<
 
 # For the tests: as where the kernel lists no children of a process, and cannot kill a control group (before Linux 5.14).
-build/older/bin/crank: $(OLDER_OBJECTS) $(ENGINE_LINKED)
+build/older/bin/crank: $(OLDER_LINKED) $(ENGINE_LINKED)
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -s -o $@ $^ -lm
 
-build/crank-older-stand-in: $(OLDER_OBJECTS) test/keeper/harness/stand-in.c engine/start.h
+build/crank-older-stand-in: $(OLDER_LINKED) test/keeper/harness/stand-in.c engine/start.h
 	$(CC) $(KEEPER_FLAGS) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $(filter-out %.h,$^)
 
 build/older/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
