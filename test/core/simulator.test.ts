@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { Broken, describeTrace, simulate } from "../lives/core-world.ts";
 import { livesToLive } from "../lives/lives-count.ts";
 
-const SEEDS = livesToLive(4000);
+const SEEDS = livesToLive(2500);
 const TRACED_STEPS = 30;
 const TIMEOUT_MS = 600_000;
 

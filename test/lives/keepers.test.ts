@@ -1,9 +1,10 @@
 // Keepers and their supervisors are killed at any moment, also within a batch, and the next crank adopts what is left.
 // By hand, any number: `bun test/lives/keepers.ts --seeds N --from SEED`.
 import { expect, test } from "bun:test";
+import { livesToLive } from "./lives-count.ts";
 import { Broken, liveWithDyingKeepers } from "./world.ts";
 
-const SEEDS = 300;
+const SEEDS = livesToLive(200);
 const TRACED_LINES = 30;
 const TIMEOUT_MS = 900_000;
 

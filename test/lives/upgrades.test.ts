@@ -2,12 +2,13 @@
 // Effects on workers, clients and record, and their times, must be the same as without.
 import { expect, test } from "bun:test";
 import { CRANK } from "../../src/commands/crank/front-end.ts";
+import { livesToLive } from "./lives-count.ts";
 import { Random } from "./random.ts";
 import { differenceOf } from "./try-life.ts";
 import { Broken, type Life, live, type Upgrading } from "./world.ts";
 
 const SEEDS_AT_EVERY_EVENT = 5;
-const SEEDS_AT_SOME = 75;
+const SEEDS_AT_SOME = livesToLive(50);
 const UPGRADES_AT_SOME = 4;
 const TRACED_LINES = 40;
 const TIMEOUT_MS = 900_000;
