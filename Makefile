@@ -153,6 +153,16 @@ build/older/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(KEEPER_FLAGS) -DOLDER_KERNEL $(CFLAGS) -pthread -MMD -MP -c -o $@ $<
 
+# For the tests of the output: the files of it alone, as users get them and under two sanitizers.
+OUTPUT_FILES := $(wildcard keeper/output/*.[ch]) $(foreach name,protocol/wire app/memory app/pages app/priority,$(wildcard keeper/$(name).[ch]))
+OUTPUT_HARNESSES := $(foreach name,plain address thread,build/harness/output-$(name))
+build/harness/output-plain: SPECIAL := -O2 -static
+build/harness/output-address: SPECIAL := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+build/harness/output-thread: SPECIAL := -O1 -g -fsanitize=thread
+$(OUTPUT_HARNESSES): test/keeper/output/harness.c $(OUTPUT_FILES) build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
+	$(CC) $(KEEPER_FLAGS) $(WARNINGS) $(SPECIAL) -pthread -o $@.$$$$ $(filter %.c,$^) && mv $@.$$$$ $@
+
 # Compiled only to be warned about.
 build/strict/%.o: keeper/%.c build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
@@ -180,7 +190,7 @@ demo-handover: all
 	$(BUN) examples/hand-over/demo.ts
 
 .PHONY: test
-test: all engine build/crank-stand-in build/crank-older-stand-in build/older/bin/crank
+test: all engine build/crank-stand-in build/crank-older-stand-in build/older/bin/crank $(OUTPUT_HARNESSES)
 	$(BUN) test/run.ts $(ONLY)
 
 # In a new Debian, with nothing installed but what the README names.

@@ -1,45 +1,21 @@
-// Compiles test/keeper/output/harness.c with the keeper's output files, and talks to it from a test.
+// Talks to test/keeper/output/harness.c from a test: a program of the keeper's output files alone.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 /** `plain` as users get it; the others with gcc's sanitizers, which end the program when they find something. */
 export type Build = "plain" | "address" | "thread";
 
-const FLAGS: Readonly<Record<Build, readonly string[]>> = {
-  plain: ["-O2", "-static"],
-  address: ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-  thread: ["-O1", "-g", "-fsanitize=thread"],
-};
-
 const root = resolve(import.meta.dirname, "../../..");
 
-const newest = (paths: readonly string[]): number => Math.max(...paths.map((path) => statSync(path).mtimeMs));
-
-/** Compiles it below build/, unless that has been done since the sources changed; returns the program's path. */
+/** Has make build it, where it is not up to date; returns the program's path. `make test` has built all of them. */
 export const compileHarness = (build: Build): string => {
-  const directory = join(root, "build/harness");
-  const program = join(directory, `output-${build}`);
-  const keeper = readdirSync(join(root, "keeper"), { recursive: true, encoding: "utf8" }).filter((name) =>
-    /^(output\/.*|protocol\/wire|app\/(memory|pages|priority))\.[ch]$/.test(name),
-  );
-  const files = [...keeper.map((name) => join(root, "keeper", name)), join(root, "test/keeper/output/harness.c")];
-  if (existsSync(program) && newest([program]) > newest(files)) return program;
-  mkdirSync(directory, { recursive: true });
-  const result = spawnSync(
-    process.env.CC ?? "cc",
-    [
-      ...["-std=c11", "-D_GNU_SOURCE", "-Ikeeper", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"],
-      ...[...FLAGS[build], "-o", `${program}.${process.pid}`],
-      ...files.filter((file) => file.endsWith(".c")),
-    ],
-    { encoding: "utf8" },
-  );
-  if (result.status !== 0) throw new Error(`the output harness does not compile: ${result.stderr}`);
-  // Several test files may do this at the same time.
-  renameSync(`${program}.${process.pid}`, program);
-  return program;
+  const program = `build/harness/output-${build}`;
+  const { MAKEFLAGS, MAKELEVEL, MFLAGS, ...env } = process.env;
+  const { status, stderr } = spawnSync("make", ["-s", program], { cwd: root, env, encoding: "utf8" });
+  if (status !== 0) throw new Error(`the output harness does not compile: ${stderr}`);
+  return join(root, program);
 };
 
 /** A reply's words; the last of `drained`, `taken` and `datagram` are bytes in hexadecimal. */
