@@ -16,7 +16,7 @@ type Argument = { /** What -help calls the value, `SEC`. */ readonly argument: s
 
 /**
  * A flag by the value that it takes. `switch`: none (`-f=false` turns it off). `texts`: may repeat, all are kept;
- * any other kind may repeat too, and the last one counts. `whole`: an integer. `seconds`: with fractions, read as ms.
+ * any other kind may repeat too, and the last one counts. `whole`: an integer. `seconds`: with fractions or a unit (`5m`), read as ms.
  * `min` (default 0) and `max` bound the number as it is written; a null `min` lets it be negative. `setting`: by a row of
  * src/spec/fields.ts; all entries of a map are kept.
  */

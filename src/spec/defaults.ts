@@ -1,6 +1,6 @@
 // What a spec has where nothing is asked for: at a first deploy, and in what earlier versions wrote.
 import type { Spec, StopStep } from "../core/model/spec.ts";
-import { type KeyedSpec, SPEC_FIELDS, SPEC_ROWS } from "./fields.ts";
+import { type KeyedSpec, SPEC_FIELDS, SPEC_ROWS, type SparseKey } from "./fields.ts";
 
 /** The base of a first deploy. A front end changes some of it. */
 export type SpecDefaults = Omit<Spec, "command" | "cwd" | "callerCwd" | "resolved">;
@@ -11,14 +11,12 @@ export const stopStepsOf = (signal: string, timeoutMs: number | null): readonly 
   ...(timeoutMs === null ? [] : [{ signal: "SIGKILL", afterMs: timeoutMs }]),
 ];
 
-type Sparse = "noNewPrivs" | "socketsOptional";
-
 // The rows with a key and an initial value are all but the sparse ones.
 const keyed = Object.fromEntries(
   SPEC_ROWS.flatMap(([, { key, initial, sparse }]) =>
     key === undefined || initial === undefined || sparse === true ? [] : [[key, initial]],
   ),
-) as Omit<KeyedSpec, Sparse>;
+) as Omit<KeyedSpec, SparseKey>;
 
 /** The defaults of crank. */
 export const DEFAULTS: SpecDefaults = {

@@ -444,6 +444,8 @@ type Keyed = {
 };
 /** The keys of a spec that have a row of their own. */
 export type SpecKey = keyof Keyed;
+/** Those that a spec has only while they are on. */
+export type SparseKey = { [F in SpecFlag]: Table[F] extends { sparse: true; key: infer K } ? K : never }[SpecFlag];
 /** Their values, which the compiler holds against the core's. */
 export type KeyedSpec = Fits<Keyed, { readonly [K in SpecKey]-?: Spec[K] }>;
 type Fits<T extends U, U> = T extends U ? U : never;

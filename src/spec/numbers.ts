@@ -13,31 +13,65 @@ export type Bounds = { readonly min?: number | null; readonly max?: number };
 export const MAX_SECONDS = 1_000_000_000;
 
 /** Reads a whole number. `label`: the name of the setting, `-instances`. Throws ValueError. */
-export const readWhole = (label: string, text: string, { min = 0, max = Number.MAX_SAFE_INTEGER }: Bounds): number =>
-  readNumber(label, text, /^[+-]?\d{1,15}$/, "a whole number", min, max);
-
-/** Reads a number of seconds as ms. A duration above 0 is never rounded to 0. Throws ValueError. */
-export const readSeconds = (label: string, text: string, { min = 0, max = MAX_SECONDS }: Bounds): number => {
-  const value = readNumber(label, text, /^[+-]?(\d{1,15}(\.\d*)?|\.\d+)$/, "a number of seconds", min, max);
-  return value > 0 ? Math.max(1, Math.round(value * 1000)) : Math.round(value * 1000);
+export const readWhole = (label: string, text: string, { min = 0, max = Number.MAX_SAFE_INTEGER }: Bounds): number => {
+  if (!/^[+-]?\d{1,15}$/.test(text)) throw mustBe(label, "a whole number", text);
+  return within(label, text, Number(text), min, max);
 };
 
-const readNumber = (
-  label: string,
-  text: string,
-  form: RegExp,
-  what: string,
-  min: number | null,
-  max: number,
-): number => {
-  if (!form.test(text)) throw new ValueError(`${label} must be ${what}, not ${JSON.stringify(text)}`);
-  const value = Number(text);
+const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DURATION = /^([+-]?(?:\d{1,15}(?:\.\d*)?|\.\d+))(ms|[smhd])?$/;
+
+/**
+ * Reads a number of seconds, or a number with one of the units ms, s, m, h and d, as ms. The bounds are seconds. A
+ * duration above 0 is never rounded to 0. Throws ValueError.
+ */
+export const readSeconds = (label: string, text: string, { min = 0, max = MAX_SECONDS }: Bounds): number => {
+  const ms = durationMs(text);
+  if (ms === null) throw mustBe(label, "a number of seconds, or a duration such as 300ms, 5m or 4h", text);
+  within(label, text, ms / 1000, min, max, /[a-z]$/.test(text) ? " s" : "");
+  return wholeMs(ms);
+};
+
+/** The ms of a duration without a sign, written as for readSeconds; null for anything else. */
+export const readDuration = (text: string): number | null => {
+  const ms = /^[+-]/.test(text) ? null : durationMs(text);
+  return ms === null ? null : wholeMs(ms);
+};
+
+const durationMs = (text: string): number | null => {
+  const [, number, unit = "s"] = DURATION.exec(text) ?? [];
+  return number === undefined ? null : Number(number) * (MS[unit] ?? 0);
+};
+
+const wholeMs = (ms: number): number => (ms > 0 ? Math.max(1, Math.round(ms)) : Math.round(ms));
+
+const MB = 1024 ** 2;
+const BYTES: Readonly<Record<string, number>> = { K: 1024, M: MB, G: 1024 ** 3, T: 1024 ** 4 };
+/** A fraction needs a unit. */
+const SIZE = /^([+-]?\d{1,15}(?:\.\d{1,9}(?=[KMGT]))?)([KMGT])?$/;
+
+/**
+ * Reads a whole number of MB, or a number with one of the units K, M, G and T, as bytes. 1 MB is 1024 × 1024 bytes, as in
+ * top(1). The bound is bytes. Throws ValueError.
+ */
+export const readSize = (label: string, text: string, maxBytes: number): number => {
+  const [, number, unit] = SIZE.exec(text) ?? [];
+  if (number === undefined) throw mustBe(label, "a whole number of MB, or a size such as 512M or 2G", text);
+  const bytes = Number(number) * (BYTES[unit ?? "M"] ?? 0);
+  within(label, text, bytes / MB, 0, maxBytes / MB, unit === undefined ? "" : " MB");
+  return Math.round(bytes);
+};
+
+const mustBe = (label: string, what: string, text: string): ValueError =>
+  new ValueError(`${label} must be ${what}, not ${JSON.stringify(text)}`);
+
+/** `unit` is that of the bounds; "" if the text is in the same. */
+const within = (label: string, text: string, value: number, min: number | null, max: number, unit = ""): number => {
   if (min !== null && value < min) {
-    throw new ValueError(
-      min === 0 ? `${label} must not be negative, but is ${text}` : `${label} must be at least ${min}, but is ${text}`,
-    );
+    const bound = min === 0 ? "not be negative" : `be at least ${min}${unit}`;
+    throw new ValueError(`${label} must ${bound}, but is ${text}`);
   }
-  if (value > max) throw new ValueError(`${label} must be at most ${max}, but is ${text}`);
+  if (value > max) throw new ValueError(`${label} must be at most ${max}${unit}, but is ${text}`);
   return value;
 };
 

@@ -1,12 +1,10 @@
 // Reads the text of a setting as its value in the control protocol. Only the form is looked at, and the bounds of
 // numbers: whether a signal, a user or a limit exists is the supervisor's to say.
 import type { Kind, LiveParams, ReadyParams, StepParams } from "./kinds.ts";
-import { MAX_SECONDS, readChoice, readSeconds, readWhole, ValueError } from "./numbers.ts";
-
-const MB = 1024 ** 2;
+import { MAX_SECONDS, readChoice, readDuration, readSeconds, readSize, readWhole, ValueError } from "./numbers.ts";
 
 /**
- * The value of `text`; undefined: the one of before is kept. `label` is the name of the setting, as in `-min-ready`. Of
+ * The value of `text`; undefined: the one of before is kept. `label` is the name of the setting, as in `-umask`. Of
  * a kind that `repeats`, the text has one entry of the map. A switch is not read here, because it needs no text. Throws
  * ValueError.
  */
@@ -19,8 +17,7 @@ export const readValue = (setting: Kind, label: string, text: string): unknown =
     case "duration":
       return duration(setting, label, text);
     case "size":
-      // 1 MB is 1024 × 1024 bytes, as in top(1).
-      return unlessNone(setting, readWhole(label, text, { max: setting.most / MB }) * MB);
+      return unlessNone(setting, readSize(label, text, setting.most));
     case "choice":
       return readChoice(label, text, setting.choices);
     case "octal":
@@ -76,19 +73,19 @@ const octal = (label: string, text: string): number => {
 /** Reads `SIGNAL[@SECONDS],…`: only the first may leave its time out, and it is sent at once. */
 const stopSteps = (label: string, text: string): StepParams[] =>
   text.split(",").map((step, index) => {
-    const match = /^([A-Za-z0-9+-]+)(?:@(\d{1,10}(?:\.\d*)?|\.\d+))?$/.exec(step.trim());
-    const signal = match?.[1];
-    if (signal === undefined || (match?.[2] === undefined && index > 0))
+    const [, signal, time] = /^([A-Za-z0-9+-]+)(?:@(.+))?$/.exec(step.trim()) ?? [];
+    const after = time === undefined && index === 0 ? 0 : readDuration(time ?? "");
+    if (signal === undefined || after === null)
       throw new ValueError(`${label}: ${JSON.stringify(step)} is not a step; write SIGNAL@SECONDS, as in SIGTERM@3`);
-    const after = Number(match?.[2] ?? 0);
-    if (after > MAX_SECONDS) throw new ValueError(`${label}: ${step} is further away than ${MAX_SECONDS} seconds`);
-    return { signal, after: Math.round(after * 1000) };
+    if (after > MAX_SECONDS * 1000)
+      throw new ValueError(`${label}: ${step} is further away than ${MAX_SECONDS} seconds`);
+    return { signal, after };
   });
 
 /** Reads `notify`, `ack`, `delay:SEC`, `tcp`, `http:PATH`, `exec:COMMAND`. */
 const readiness = (label: string, text: string): ReadyParams => {
   if (text === "notify" || text === "ack") return { kind: text };
-  const after = secondsAfter("delay:", text);
+  const after = durationAfter("delay:", text);
   if (after !== null) return { kind: "delay", after };
   const asked = check(text);
   if (asked !== null) return asked;
@@ -100,7 +97,7 @@ const readiness = (label: string, text: string): ReadyParams => {
 /** Reads `off`, `watchdog:SEC`, `tcp`, `http:PATH`, `exec:COMMAND`. */
 const liveness = (label: string, text: string): LiveParams => {
   if (text === "off") return { kind: "off" };
-  const period = secondsAfter("watchdog:", text);
+  const period = durationAfter("watchdog:", text);
   if (period !== null && period > 0) return { kind: "watchdog", period };
   const asked = check(text);
   if (asked !== null) return asked;
@@ -117,10 +114,10 @@ const check = (text: string): Extract<ReadyParams, { kind: "tcp" | "http" | "exe
   return command[0] === "" ? null : { kind: "exec", command };
 };
 
-/** The ms of what begins so and goes on with a number of seconds; null for anything else. */
-const secondsAfter = (beginning: string, text: string): number | null => {
-  const number = text.startsWith(beginning) ? text.slice(beginning.length) : "";
-  return /^(\d{1,9}(\.\d*)?|\.\d+)$/.test(number) ? Math.round(Number(number) * 1000) : null;
+/** The ms of what begins so and goes on with a duration; null for anything else. */
+const durationAfter = (beginning: string, text: string): number | null => {
+  const ms = text.startsWith(beginning) ? readDuration(text.slice(beginning.length)) : null;
+  return ms === null || ms > MAX_SECONDS * 1000 ? null : ms;
 };
 
 const environmentEntry = (label: string, text: string): Record<string, string> => {

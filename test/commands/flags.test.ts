@@ -63,10 +63,21 @@ describe("parseFlags", () => {
     expect(parse("-start", "0").flags.start).toBe(0);
   });
 
+  test("reads durations with a unit", () => {
+    const read = ["300ms", "90s", "5m", "4h", "7d", "0.5h", ".1ms", "0m"].map(
+      (text) => parse("-start", text).flags.start,
+    );
+    expect(read).toEqual([300, 90_000, 300_000, 14_400_000, 604_800_000, 1_800_000, 1, 0]);
+    expect(refusal("-min-ready", "-5m")).toBe("-min-ready must not be negative, but is -5m");
+    expect(refusal("-start", "11575d")).toBe("-start must be at most 1000000000 s, but is 11575d");
+  });
+
   test("refuses numbers that are none, negative or out of bounds, naming the flag", () => {
     expect(refusal("-min-ready", "-1")).toBe("-min-ready must not be negative, but is -1");
-    expect(refusal("-min-ready", "soon")).toBe('-min-ready must be a number of seconds, not "soon"');
-    for (const text of ["1e3", "Infinity", "NaN", "0x10", "", " 1", "1s"])
+    expect(refusal("-min-ready", "soon")).toBe(
+      '-min-ready must be a number of seconds, or a duration such as 300ms, 5m or 4h, not "soon"',
+    );
+    for (const text of ["1e3", "Infinity", "NaN", "0x10", "", " 1", "1 s", "1M", "1h30m", "ms"])
       expect(refusal("-start", text)).toContain("-start must be");
     expect(refusal("-instances", "0")).toBe("-instances must be at least 1, but is 0");
     expect(refusal("-instances", "1001")).toBe("-instances must be at most 1000, but is 1001");

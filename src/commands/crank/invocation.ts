@@ -43,6 +43,7 @@ const helpPage = (): string =>
     ],
     flags: CRANK_FLAGS,
     after: [
+      "SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h.",
       "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, nonblock, name; for unix sockets mode, owner, group.",
     ],
   });

@@ -12,7 +12,7 @@ export const run = command({
   usage: "[flags] [--] [COMMAND ARG...]",
   about: [
     "Starts COMMAND as the next generation. When its workers are available, the old ones are stopped; if one fails, everything stays as it was. What is not given, including the command, is taken from the last successful run; the defaults in parentheses are those of the first one.",
-    "Without -wait it returns as soon as the rollout has begun. Seconds may have fractions.",
+    "Without -wait it returns as soon as the rollout has begun. SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h, 7d. MB is a number of megabytes, or has a unit: 512M, 2G.",
   ],
   flags: RUN_FLAGS,
   placement: "first",

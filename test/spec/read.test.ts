@@ -1,0 +1,61 @@
+// Values as they are written on a command line: by the kinds of the table, with units.
+import { describe, expect, test } from "bun:test";
+import { SPEC_FIELDS, type SpecFlag } from "../../src/spec/fields.ts";
+import { readValue } from "../../src/spec/read.ts";
+
+const read = (flag: SpecFlag, text: string): unknown => readValue(SPEC_FIELDS[flag], `-${flag}`, text);
+
+describe("a duration", () => {
+  test.each<[SpecFlag, string, unknown]>([
+    ["min-ready", ".5", 500],
+    ["stop", "4h", 14_400_000],
+    ["stop", "0", undefined],
+    ["start", "-1", undefined],
+    ["deadline", "0ms", null],
+    ["max-age", "7d", 604_800_000],
+    ["probe-interval", "300ms", 300],
+  ])("of -%s %s is %p", (flag, text, value) => {
+    expect(read(flag, text)).toEqual(value);
+  });
+
+  test("is taken with a unit wherever a value has one in it", () => {
+    expect(read("ready", "delay:300ms")).toEqual({ kind: "delay", after: 300 });
+    expect(read("live", "watchdog:2m")).toEqual({ kind: "watchdog", period: 120_000 });
+    expect(read("stop-steps", "USR2,TERM@500ms,KILL@5m")).toEqual([
+      { signal: "USR2", after: 0 },
+      { signal: "TERM", after: 500 },
+      { signal: "KILL", after: 300_000 },
+    ]);
+    for (const text of ["delay:-1", "delay:1x", "delay:"]) expect(() => read("ready", text)).toThrow("is not notify");
+    expect(() => read("stop-steps", "TERM,KILL@-1")).toThrow('"KILL@-1" is not a step');
+  });
+
+  test("keeps its bounds, which are seconds", () => {
+    expect(() => read("probe-timeout", "2h")).toThrow("-probe-timeout must be at most 3600 s, but is 2h");
+    expect(() => read("memory-interval", "300ms")).toThrow("-memory-interval must be at least 1 s, but is 300ms");
+    expect(() => read("max-age", "999ms")).toThrow("-max-age has to be at least 1 second: workers");
+  });
+});
+
+test.each<[string, unknown]>([
+  ["512", 536_870_912],
+  ["512M", 536_870_912],
+  ["1.5G", 1_610_612_736],
+  ["64K", 65_536],
+  ["1T", 2 ** 40],
+  ["0", null],
+  ["0G", null],
+])("a size of %s is %p bytes", (text, bytes) => {
+  expect(read("max-memory", text)).toBe(bytes);
+});
+
+test.each([
+  ["1.5", "-max-memory must be a whole number of MB, or a size such as 512M or 2G, not"],
+  ["2g", "must be a whole number of MB"],
+  ["", "must be a whole number of MB"],
+  ["-1M", "-max-memory must not be negative, but is -1M"],
+  ["2T", "-max-memory must be at most 1048576 MB, but is 2T"],
+  ["1048577", "-max-memory must be at most 1048576, but is 1048577"],
+])("a size of %p is refused: %s", (text, sentence) => {
+  expect(() => read("max-memory", text)).toThrow(sentence);
+});
