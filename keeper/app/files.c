@@ -4,19 +4,14 @@
 #include <limits.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 
+#include "app/descriptors.h"
 #include "app/socket_tables.h"
 #include "protocol/protocol.h"
 
 enum { LOOK = O_PATH | O_NOFOLLOW | O_CLOEXEC, OTHERS_WRITE = 022, OWNER_ONLY = 0600, OVERLAY_MAGIC = 0x794c7630 };
-
-static int close_with(int fd, int result) {
-  int error = errno;
-  if (fd >= 0) (void)close(fd);
-  errno = error;
-  return result;
-}
 
 /* Opens the parent directory of a path. Follows links, which are the administrator's choice. `name`: the last part. -1 with
  * errno. */
@@ -33,6 +28,17 @@ static int open_parent(const char *path, const char **name) {
   directory[length] = '\0';
   if (length == 0) memcpy(directory, slash ? "/" : ".", 2);
   return open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+socklen_t files_address(struct sockaddr_un *address, const char *path) {
+  size_t length = strlen(path);
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  if (length >= sizeof address->sun_path) {
+    errno = ENAMETOOLONG;
+    return 0;
+  }
+  memcpy(address->sun_path, path, length);
+  return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 }
 
 static bool is_ours(const struct stat *status) {
@@ -53,34 +59,32 @@ static const char *refusal(const struct stat *status) {
 }
 
 static int open_existing(int directory, const char *name, const char **step) {
-  int look = openat(directory, name, LOOK);
+  SCOPED_FD look = openat(directory, name, LOOK);
   struct stat status;
   if (look < 0) {
     if (errno == ENOENT) errno = ESTALE;
     return -1;
   }
-  if (fstat(look, &status) < 0) return close_with(look, -1);
+  if (fstat(look, &status) < 0) return -1;
   const char *refused = refusal(&status);
   if (refused) {
     *step = refused;
-    (void)close(look);
     errno = EPERM;
     return -1;
   }
   char path[32];
   held_path(path, sizeof path, look);
-  int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  return close_with(look, fd);
+  return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 }
 
 int files_open_own(const char *path, const char **step) {
   const char *name;
   *step = "open";
-  int directory = open_parent(path, &name);
+  SCOPED_FD directory = open_parent(path, &name);
   if (directory < 0) return -1;
   int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, OWNER_ONLY);
   if (fd < 0 && errno == EEXIST) fd = open_existing(directory, name, step);
-  return close_with(directory, fd);
+  return fd;
 }
 
 static bool names_file(int directory, const char *name, const struct stat *file) {
@@ -101,21 +105,19 @@ bool files_leads_to(const char *path, int fd) {
 void files_remove_if(const char *path, int fd) {
   const char *name;
   struct stat file;
-  int directory = fstat(fd, &file) < 0 ? -1 : open_parent(path, &name);
+  SCOPED_FD directory = fstat(fd, &file) < 0 ? -1 : open_parent(path, &name);
   if (directory < 0) return;
   if (names_file(directory, name, &file)) (void)unlinkat(directory, name, 0);
-  (void)close(directory);
 }
 
 bool files_remove_own(const char *path) {
   const char *name;
   struct stat status;
-  int directory = open_parent(path, &name);
+  SCOPED_FD directory = open_parent(path, &name);
   if (directory < 0) return errno == ENOENT;
   bool is_gone = false;
   if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) is_gone = errno == ENOENT;
   else if (S_ISREG(status.st_mode) && is_ours(&status)) is_gone = unlinkat(directory, name, 0) == 0;
-  (void)close(directory);
   return is_gone;
 }
 
@@ -136,19 +138,17 @@ int files_begin_replacement(struct replacement *replacement, const char *path, c
   if (directory < 0) return -1;
   if (!is_safe(directory)) {
     *step = "directory";
-    (void)close(directory);
     errno = EPERM;
-    return -1;
+    return descriptors_drop(directory);
   }
   (void)snprintf(replacement->name, sizeof replacement->name, "%s", name);
   int length = snprintf(replacement->temporary, sizeof replacement->temporary, ".%s.%016" PRIx64 ".new", name, number);
   if (length < 0 || (size_t)length >= sizeof replacement->temporary) {
-    (void)close(directory);
     errno = ENAMETOOLONG;
-    return -1;
+    return descriptors_drop(directory);
   }
   int fd = openat(directory, replacement->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, OWNER_ONLY);
-  if (fd < 0) return close_with(directory, -1);
+  if (fd < 0) return descriptors_drop(directory);
   replacement->directory = directory;
   replacement->fd = fd;
   return 0;
@@ -197,7 +197,7 @@ static bool may_be_its_file(int fd, int look, const struct stat *file) {
 
 static int look_in(int directory, const char *name, struct stat *status) {
   int look = openat(directory, name, LOOK);
-  if (look >= 0 && fstat(look, status) < 0) return close_with(look, -1);
+  if (look >= 0 && fstat(look, status) < 0) return descriptors_drop(look);
   return look;
 }
 
@@ -207,10 +207,9 @@ static int settle_file(int fd, int directory, const char *name, const struct soc
                        const char **step) {
   struct stat status;
   *step = "file";
-  int look = look_in(directory, name, &status);
+  SCOPED_FD look = look_in(directory, name, &status);
   if (look < 0) return -1;
   if (!may_be_its_file(fd, look, &status) || status.st_uid != geteuid()) {
-    (void)close(look);
     errno = ESTALE;
     return -1;
   }
@@ -222,7 +221,6 @@ static int settle_file(int fd, int directory, const char *name, const struct soc
   struct stat now;
   if (result < 0 && fstatat(directory, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == status.st_ino)
     (void)unlinkat(directory, name, 0);
-  (void)close(look);
   errno = error;
   return result;
 }
@@ -246,54 +244,50 @@ int files_bind(int fd, const struct sockaddr *address, socklen_t length, const s
   *made = (struct file_identity){0};
   *step = "bind";
   if (!file->path) return bind_with_mode(fd, address, length, file->mode);
-  int directory = open_parent(file->path, &name);
+  SCOPED_FD directory = open_parent(file->path, &name);
   if (directory < 0) return -1;
-  int result = bind_with_mode(fd, address, length, file->mode);
-  if (result == 0) result = settle_file(fd, directory, name, file, made, step);
-  return close_with(directory, result);
+  if (bind_with_mode(fd, address, length, file->mode) < 0) return -1;
+  return settle_file(fd, directory, name, file, made, step);
 }
 
 int files_look(const char *path, struct file_identity *found, mode_t *mode) {
   const char *name;
   struct stat status;
-  int directory = open_parent(path, &name);
+  SCOPED_FD directory = open_parent(path, &name);
   if (directory < 0) return -1;
   int look = look_in(directory, name, &status);
   if (look >= 0 && found) *found = identity_of(&status);
   if (look >= 0 && mode) *mode = status.st_mode;
-  return close_with(directory, look);
+  return look;
 }
 
 struct file_identity files_of_socket(int fd, const char *path) {
   const char *name;
   struct stat status;
   struct file_identity found = {0};
-  int directory = open_parent(path, &name);
+  SCOPED_FD directory = open_parent(path, &name);
   if (directory < 0) return found;
-  int look = look_in(directory, name, &status);
+  SCOPED_FD look = look_in(directory, name, &status);
   if (look >= 0 && may_be_its_file(fd, look, &status)) found = identity_of(&status);
-  if (look >= 0) (void)close(look);
-  (void)close(directory);
   return found;
 }
 
 int files_give(const char *path, const struct file_identity *expected, uint32_t uid, uint32_t gid) {
   struct file_identity found;
-  int look = files_look(path, &found, NULL);
+  SCOPED_FD look = files_look(path, &found, NULL);
   if (look < 0) return -1;
-  int result = -1;
-  if (files_is_same(&found, expected)) result = fchownat(look, "", uid, gid, AT_EMPTY_PATH);
-  else errno = ESTALE;
-  return close_with(look, result);
+  if (files_is_same(&found, expected)) return fchownat(look, "", uid, gid, AT_EMPTY_PATH);
+  errno = ESTALE;
+  return -1;
 }
 
 int files_link(int look, const char *path) {
   const char *name;
   char held[32];
-  int directory = open_parent(path, &name);
+  SCOPED_FD directory = open_parent(path, &name);
   if (directory < 0) return -1;
   held_path(held, sizeof held, look);
-  return close_with(directory, linkat(AT_FDCWD, held, directory, name, AT_SYMLINK_FOLLOW));
+  return linkat(AT_FDCWD, held, directory, name, AT_SYMLINK_FOLLOW);
 }
 
 void files_remove_socket(const char *path, const struct file_identity *expected) {

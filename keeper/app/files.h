@@ -4,6 +4,7 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "app/basics.h"
 
@@ -44,6 +45,9 @@ struct socket_file {
   const char *path; /* NULL: an address without a file */
   uint32_t mode, uid, gid;
 };
+/* The address of a unix socket at this path. Returns its length, 0 with errno. */
+socklen_t files_address(struct sockaddr_un *address, const char *path);
+
 /* Binds a unix socket and changes the owner of its file. `made`: the identity of the file. -1 with errno and the step ("bind",
  * "file", "chown"); then no file of ours is left. */
 int files_bind(int fd, const struct sockaddr *address, socklen_t length, const struct socket_file *file,

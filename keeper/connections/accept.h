@@ -12,7 +12,7 @@ enum { FIRST_LINE_MS = 60 * 1000, MOST_HELD_BYTES = 128 * 1024 * 1024 };
 
 /* What the connections' lifecycle does for this part (streams.c). */
 struct accept_owner {
-  void (*ready)(struct watcher *watcher, uint32_t events);
+  void (*ready)(struct watcher *watcher);
   /* A connection was added, with a deadline. */
   void (*added)(void);
   void (*drop)(struct connection *connection, enum closed reason);

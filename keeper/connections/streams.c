@@ -147,7 +147,8 @@ void streams_line_consumed(uint64_t id, uint32_t size) {
   resume_all();
 }
 
-static void ready(struct watcher *watcher, uint32_t events) {
+static void ready(struct watcher *watcher) {
+  uint32_t events = watcher->events;
   struct connection *connection = WATCHER_OWNER(watcher, struct connection, watcher);
   if (events & (EPOLLHUP | EPOLLERR)) connection->hung_up = true;
   enum outcome outcome = GOES_ON;

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "app/files.h"
 #include "helpers/probe_owner.h"
 
 enum {
@@ -74,13 +75,11 @@ static void wait_a_moment(void) {
 
 static bool set_unix(struct target *target, const char *path) {
   struct sockaddr_un *address = (void *)&target->address;
-  size_t length = strlen(path);
-  if (length == 0 || length >= sizeof address->sun_path) return false;
-  address->sun_family = AF_UNIX;
-  memcpy(address->sun_path, path, length);
-  bool is_abstract = path[0] == '@';
-  if (is_abstract) address->sun_path[0] = '\0';
-  target->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (is_abstract ? 0 : 1));
+  target->length = files_address(address, path);
+  if (path[0] == '\0' || target->length == 0) return false;
+  if (path[0] != '@') return true;
+  address->sun_path[0] = '\0'; /* an abstract name, which ends with its length */
+  target->length--;
   return true;
 }
 

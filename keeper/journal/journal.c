@@ -77,10 +77,6 @@ static int go_on_in(const struct log *fresh) {
   return before;
 }
 
-static void close_file(int fd) {
-  if (fd >= 0) (void)close(fd);
-}
-
 /* Copies all live data into a memory file. -1 with errno. */
 static int copy_to_memory(const char *name, struct log *copy) {
   *copy = (struct log){.fd = memfd_create(name, MFD_CLOEXEC)};
@@ -114,8 +110,8 @@ static int rewrite_on_disk(const char **step) {
     return -1;
   }
   log_reserve(&fresh, RESERVE_BYTES);
-  close_file(go_on_in(&fresh));
-  close_file(stale_fd);
+  (void)descriptors_drop(go_on_in(&fresh));
+  (void)descriptors_drop(stale_fd);
   stale_fd = -1;
   in_memory = false;
   is_left_valid = false;
@@ -129,7 +125,7 @@ static void invalidate(void) {
   bool is_marked = stale_fd >= 0 && log_mark_stale(stale_fd) == 0;
   bool is_gone = files_remove_own(journal_path);
   if (!is_marked && !is_gone) return;
-  close_file(stale_fd);
+  (void)descriptors_drop(stale_fd);
   stale_fd = -1;
 }
 
@@ -185,7 +181,7 @@ int journal_start(const char *boot_id) {
   (void)snprintf(boot, sizeof boot, "%s", boot_id);
   int before = -1;
   int result = rewrite_in_memory(&before);
-  close_file(before);
+  (void)descriptors_drop(before);
   return result;
 }
 
@@ -293,7 +289,7 @@ bool journal_write(void) {
 static void compact(void) {
   if (in_memory) {
     int before = -1;
-    if (rewrite_in_memory(&before) == 0) close_file(before);
+    if (rewrite_in_memory(&before) == 0) (void)descriptors_drop(before);
     return;
   }
   const char *step = "";

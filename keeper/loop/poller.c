@@ -42,7 +42,8 @@ static void call(enum turn turn) {
     struct watcher *watcher = ready[i].data.ptr;
     if (!watcher || watcher->turn != turn) continue;
     ready[i].data.ptr = NULL;
-    watcher->ready(watcher, ready[i].events);
+    watcher->events = ready[i].events;
+    watcher->ready(watcher);
   }
 }
 

@@ -20,8 +20,9 @@ enum turn {
 
 /* Must not move in memory while it is watched. */
 struct watcher {
-  void (*ready)(struct watcher *watcher, uint32_t events);
+  void (*ready)(struct watcher *watcher);
   enum turn turn;
+  uint32_t events; /* of this call: epoll's */
 };
 
 /* The owner that contains the watcher as its field `member`. */

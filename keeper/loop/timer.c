@@ -6,7 +6,7 @@
 #include "app/clock.h"
 #include "loop/poller.h"
 
-static void descriptor_ready(struct watcher *watcher, uint32_t events);
+static void descriptor_ready(struct watcher *watcher);
 
 static int timer_fd = -1;
 static struct watcher watcher = {.ready = descriptor_ready, .turn = TURN_TIMERS};
@@ -43,9 +43,8 @@ void timer_arm(void) {
 }
 
 /* A timer that a callback sets again does not expire before the next round. */
-static void descriptor_ready(struct watcher *self, uint32_t events) {
+static void descriptor_ready(struct watcher *self) {
   (void)self;
-  (void)events;
   uint64_t times;
   if (read(timer_fd, &times, sizeof times) == (ssize_t)sizeof times) armed_for = 0;
   uint64_t now = clock_now();

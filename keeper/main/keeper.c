@@ -67,10 +67,9 @@ static void open_everything(void) {
   if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) cannot_start("subreaper");
 }
 
-static void output_ready(struct watcher *watcher, uint32_t events) {
+static void output_ready(struct watcher *watcher) {
   uint64_t id;
   (void)watcher;
-  (void)events;
   while (output_next_drained(&id)) workers_output_drained(id);
   while (output_next_ready(&id)) streams_output_ready(id);
 }

@@ -20,7 +20,7 @@
 
 enum { MOST_OUTSTANDING = 256 };
 
-static void signals_ready(struct watcher *watcher, uint32_t events);
+static void signals_ready(struct watcher *watcher);
 
 static int signal_fd = -1;
 static struct watcher watcher = {.ready = signals_ready, .turn = TURN_SIGNALS};
@@ -88,9 +88,8 @@ void signals_collect_children(void) {
   if (reap_all()) worker_trees_check();
 }
 
-static void signals_ready(struct watcher *self, uint32_t events) {
+static void signals_ready(struct watcher *self) {
   (void)self;
-  (void)events;
   struct signalfd_siginfo info;
   for (;;) {
     ssize_t n = read(signal_fd, &info, sizeof info);

@@ -103,8 +103,7 @@ static void arm(void) {
 
 static void go_on_hearing(uint64_t id);
 
-static void ready(struct watcher *watcher, uint32_t events) {
-  (void)events;
+static void ready(struct watcher *watcher) {
   go_on_hearing(WATCHER_OWNER(watcher, struct fetch, watcher)->id);
 }
 

@@ -80,9 +80,8 @@ static int watch_peer(struct handle *handle) {
   return errno == EPERM ? 0 : -1; /* a file has no peer */
 }
 
-static void ready(struct watcher *watcher, uint32_t events) {
+static void ready(struct watcher *watcher) {
   struct handle *handle = WATCHER_OWNER(watcher, struct handle, watcher);
-  (void)events;
   if (handle->polled) post_event(hungUp, 0, handle->id); /* its peer, or the descriptor has failed */
   else if (handle->accepting) owner->connection_waits(handle);
   else owner->may_be_shut(handle);

@@ -26,7 +26,7 @@ enum {
   SPARE_BYTES = 300
 };
 
-static void inotify_ready(struct watcher *watcher, uint32_t events);
+static void inotify_ready(struct watcher *watcher);
 static void look_at_due(void);
 
 static int inotify = -1;
@@ -207,9 +207,8 @@ void name_watch_attend(struct name *name, bool by_itself) {
   }
 }
 
-static void inotify_ready(struct watcher *watcher, uint32_t events) {
+static void inotify_ready(struct watcher *watcher) {
   (void)watcher;
-  (void)events;
   _Alignas(struct inotify_event) char bytes[4096];
   ssize_t length;
   while ((length = read(inotify, bytes, sizeof bytes)) > 0) {

@@ -153,26 +153,22 @@ void names_remove(struct reader *fields) {
 /* Opens a new socket of the same kind at the same path. */
 static int open_again(const struct name *name, const struct handle *handle, struct file_identity *made, const char **step) {
   struct stat status;
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct sockaddr_un address;
   struct socket_file file = {.path = name->path, .mode = UNCHANGED, .uid = UNCHANGED, .gid = UNCHANGED};
   if (name->look >= 0 && fstat(name->look, &status) == 0)
     file = (struct socket_file){.path = name->path, .mode = status.st_mode & 0777, .uid = status.st_uid, .gid = status.st_gid};
   if (file.uid == geteuid()) file.uid = UNCHANGED;
   if (file.gid == getegid()) file.gid = UNCHANGED;
-  size_t length = strlen(name->path);
   *step = "bind";
-  if (length >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  memcpy(address.sun_path, name->path, length);
+  socklen_t length = files_address(&address, name->path);
+  if (length == 0) return -1;
   *step = "socket";
   int fd = socket(AF_UNIX, (int)handle->type | SOCK_CLOEXEC | (handles_is_non_blocking(handle->fd) ? SOCK_NONBLOCK : 0), 0);
   if (fd < 0) return -1;
   /* A socket that was shut down still has its name. */
   struct file_identity old = names_identity(name);
   if (name_watch_leads_to_it(name, name->path)) files_remove_socket(name->path, &old);
-  bool ready = files_bind(fd, (struct sockaddr *)&address, (socklen_t)(sizeof(sa_family_t) + length + 1), &file, made, step) == 0;
+  bool ready = files_bind(fd, (struct sockaddr *)&address, length, &file, made, step) == 0;
   if (ready && handle->type != SOCK_DGRAM) {
     *step = "listen";
     ready = listen(fd, handle->backlog > 0 ? (int)handle->backlog : SOMAXCONN) == 0;

@@ -20,8 +20,8 @@
 enum phase { BEFORE_PRESENT = 0, TOO_LATE = 1, BEFORE_COMMIT = 2 };
 enum { READ_BYTES = 4096, AFTER_ITS_END_MS = 10 * 1000 };
 
-static void channel_ready(struct watcher *watcher, uint32_t events);
-static void report_ready(struct watcher *watcher, uint32_t events);
+static void channel_ready(struct watcher *watcher);
+static void report_ready(struct watcher *watcher);
 static void too_late(void);
 
 static struct watcher channel_watcher = {.ready = channel_ready, .turn = TURN_SUPERVISOR};
@@ -249,15 +249,13 @@ static void read_channel(void) {
   else tell_kept(BEFORE_PRESENT, last_ending, last_status);
 }
 
-static void channel_ready(struct watcher *watcher, uint32_t events) {
+static void channel_ready(struct watcher *watcher) {
   (void)watcher;
-  (void)events;
   read_channel();
 }
 
-static void report_ready(struct watcher *watcher, uint32_t events) {
+static void report_ready(struct watcher *watcher) {
   (void)watcher;
-  (void)events;
   read_report();
 }
 

@@ -41,8 +41,8 @@ enum {
   ROUND_MS = 1, /* for batches in one round of the loop: as long as a start takes */
 };
 
-static void report_ready(struct watcher *watcher, uint32_t events);
-static void channel_ready(struct watcher *watcher, uint32_t events);
+static void report_ready(struct watcher *watcher);
+static void channel_ready(struct watcher *watcher);
 static void too_slow(void);
 
 static const struct supervisor_owner *owner;
@@ -268,15 +268,13 @@ static void too_slow(void) {
   }
 }
 
-static void report_ready(struct watcher *watcher, uint32_t events) {
+static void report_ready(struct watcher *watcher) {
   (void)watcher;
-  (void)events;
   read_report();
 }
 
-static void channel_ready(struct watcher *watcher, uint32_t events) {
+static void channel_ready(struct watcher *watcher) {
   (void)watcher;
-  (void)events;
   supervisor_go_on();
 }
 

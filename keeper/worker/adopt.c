@@ -44,12 +44,8 @@ static void take_output(struct worker *worker, const struct command_adopt *adopt
 }
 
 static int bind_notify(struct worker *worker, const struct command_adopt *adoption) {
-  bool has_user = adoption->identity.count >= 2;
-  uint32_t uid = has_user ? (uint32_t)list_number(&adoption->identity, 0) : UNCHANGED;
-  uint32_t gid = has_user ? (uint32_t)list_number(&adoption->identity, 1) : UNCHANGED;
-  SCOPED_TEXT path = span_text(adoption->notify_path);
   int none = -1;
-  int result = notify_open(&worker->notify, false, path, uid, gid, &none);
+  int result = notify_open(&worker->notify, false, adoption->notify_path, &adoption->identity, &none);
   return result == 0 ? notify_watch(worker) : -1;
 }
 

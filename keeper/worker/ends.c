@@ -140,9 +140,8 @@ static void let_go(struct worker *worker) {
   worker->process = -1;
 }
 
-void worker_process_ready(struct watcher *watcher, uint32_t events) {
+void worker_process_ready(struct watcher *watcher) {
   struct worker *worker = WATCHER_OWNER(watcher, struct worker, process_watcher);
-  (void)events;
   if (worker->process < 0 || worker->state != WORKER_RUNNING || !has_ended(worker->process)) return;
   let_go(worker);
   worker->ending = ENDING_UNKNOWN;

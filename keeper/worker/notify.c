@@ -54,23 +54,20 @@ static int open_pair(struct notify *notify, int *workers_end) {
   return 0;
 }
 
-static int bind_named(int fd, const char *path, uint32_t uid, uint32_t gid) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+static int bind_named(int fd, const char *path, const struct list *identity) {
+  struct sockaddr_un address;
   struct file_identity made;
   const char *step;
-  size_t length = strlen(path);
-  if (length >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  memcpy(address.sun_path, path, length);
-  bool abstract = path[0] == '@';
-  if (abstract) address.sun_path[0] = '\0';
+  socklen_t length = files_address(&address, path);
+  if (length == 0) return -1;
+  bool is_abstract = path[0] == '@';
+  if (is_abstract) address.sun_path[0] = '\0';
+  struct socket_file file = {.path = is_abstract ? NULL : path, .mode = 0600, .uid = UNCHANGED, .gid = UNCHANGED};
+  if (identity->count >= 2) file.uid = (uint32_t)list_number(identity, 0);
+  if (identity->count >= 2) file.gid = (uint32_t)list_number(identity, 1);
   /* A worker's number is never reused, but a keeper that was killed may have left a socket with this name. */
-  else files_remove_socket(path, NULL);
-  socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
-  struct socket_file file = {.path = abstract ? NULL : path, .mode = 0600, .uid = uid, .gid = gid};
-  return files_bind(fd, (struct sockaddr *)&address, size, &file, &made, &step);
+  if (file.path) files_remove_socket(path, NULL);
+  return files_bind(fd, (struct sockaddr *)&address, is_abstract ? length - 1 : length, &file, &made, &step);
 }
 
 /* The address of a worker's end after notify_lead: the path's text as an abstract name. The end receives only from its peer. */
@@ -135,20 +132,21 @@ struct destination notify_destination(const struct notify *notify) {
   return (struct destination){.fd = -1};
 }
 
-static int open_bound(struct notify *notify, const char *path, uint32_t uid, uint32_t gid) {
+static int open_bound(struct notify *notify, const char *path, const struct list *identity) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  if (set_up(fd) < 0 || bind_named(fd, path, uid, gid) < 0) return descriptors_drop(fd);
+  if (set_up(fd) < 0 || bind_named(fd, path, identity) < 0) return descriptors_drop(fd);
   notify->bound = fd;
   notify->path = memory_copy_text(path, strlen(path));
   return 0;
 }
 
-int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end) {
+int notify_open(struct notify *notify, bool pair, struct span name, const struct list *identity, int *workers_end) {
+  SCOPED_TEXT path = span_text(name);
   *notify = (struct notify){.pair = -1, .bound = -1};
   *workers_end = -1;
   int result = pair ? open_pair(notify, workers_end) : 0;
-  if (result == 0 && path[0] != '\0') result = open_bound(notify, path, uid, gid);
+  if (result == 0 && path[0] != '\0') result = open_bound(notify, path, identity);
   if (result == 0) return 0;
   int error = errno;
   if (*workers_end >= 0) (void)close(*workers_end);
@@ -161,13 +159,11 @@ static void ready(struct worker *worker, uint8_t source) {
   if (worker->state == WORKER_RUNNING || worker->state == WORKER_LINGERING) notify_read(worker, source);
 }
 
-static void pair_ready(struct watcher *watcher, uint32_t events) {
-  (void)events;
+static void pair_ready(struct watcher *watcher) {
   ready(WATCHER_OWNER(watcher, struct worker, notify.pair_watcher), 0);
 }
 
-static void path_ready(struct watcher *watcher, uint32_t events) {
-  (void)events;
+static void path_ready(struct watcher *watcher) {
   ready(WATCHER_OWNER(watcher, struct worker, notify.path_watcher), 1);
 }
 

@@ -8,8 +8,8 @@
 #include "sockets/sockets.h"
 #include "worker/worker.h"
 
-/* Opens the requested sockets. `*workers_end`: the other end of the pair. -1 with errno; then nothing is open. */
-int notify_open(struct notify *notify, bool pair, const char *path, uint32_t uid, uint32_t gid, int *workers_end);
+/* Opens the requested sockets, for the worker's `identity` (user, group, …). `*workers_end`: the other end of the pair. -1 with errno; then nothing is open. */
+int notify_open(struct notify *notify, bool pair, struct span name, const struct list *identity, int *workers_end);
 /* Connects the datagram socket `fd`, which has lost its peer, to the bound socket, and gives it a name for answers. Only a
  * worker's end of a pair without a living peer is accepted: otherwise EPROTOTYPE. */
 int notify_lead(const struct notify *notify, int fd);

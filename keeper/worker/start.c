@@ -113,14 +113,6 @@ static pid_t launch_with(const struct command_spawn *spawn, const struct parts *
   return pid;
 }
 
-static int open_notify(const struct command_spawn *spawn, struct notify *notify, int *workers_end) {
-  bool has_user = spawn->identity.count >= 2;
-  uint32_t uid = has_user ? (uint32_t)list_number(&spawn->identity, 0) : UNCHANGED;
-  uint32_t gid = has_user ? (uint32_t)list_number(&spawn->identity, 1) : UNCHANGED;
-  SCOPED_TEXT path = span_text(spawn->notify_path);
-  return notify_open(notify, spawn->notify_fd > 0, path, uid, gid, workers_end);
-}
-
 pid_t worker_start(const struct command_spawn *spawn, struct worker *worker, int *output, const char **step) {
   struct parts parts = {.null = -1, .output_write = -1, .notify_end = -1};
   *output = -1;
@@ -134,7 +126,8 @@ pid_t worker_start(const struct command_spawn *spawn, struct worker *worker, int
   }
   if (ready) {
     *step = "notify";
-    ready = open_notify(spawn, &worker->notify, &parts.notify_end) == 0;
+    bool pair = spawn->notify_fd > 0;
+    ready = notify_open(&worker->notify, pair, spawn->notify_path, &spawn->identity, &parts.notify_end) == 0;
   }
   if (ready) pid = launch_with(spawn, &parts, &worker->report, step);
   int error = errno;

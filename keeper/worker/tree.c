@@ -109,9 +109,8 @@ static struct timer next_look = {.expired = worker_trees_check};
 
 static void check(struct worker *worker);
 
-static void member_ready(struct watcher *watcher, uint32_t events) {
+static void member_ready(struct watcher *watcher) {
   struct worker *worker = WATCHER_OWNER(watcher, struct member, watcher)->worker;
-  (void)events;
   if (worker->state == WORKER_LINGERING) check(worker);
   else forget_members(worker);
 }

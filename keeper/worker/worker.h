@@ -96,8 +96,8 @@ void worker_release(struct worker *worker);
 /* The same, and frees the worker. */
 void worker_discard(struct worker *worker);
 /* Callbacks of its report and its process. */
-void worker_report_ready(struct watcher *watcher, uint32_t events);
-void worker_process_ready(struct watcher *watcher, uint32_t events);
+void worker_report_ready(struct watcher *watcher);
+void worker_process_ready(struct watcher *watcher);
 /* Reads waiting datagrams from its notify sockets. False if more may wait, because some must be consumed first. */
 bool worker_listen(struct worker *worker);
 /* Sets the latest time to report its end. */

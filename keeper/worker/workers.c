@@ -139,9 +139,8 @@ bool worker_settle_start(struct worker *worker) {
   return true;
 }
 
-void worker_report_ready(struct watcher *watcher, uint32_t events) {
+void worker_report_ready(struct watcher *watcher) {
   struct worker *worker = WATCHER_OWNER(watcher, struct worker, report_watcher);
-  (void)events;
   if (worker->state == WORKER_STARTING) (void)worker_settle_start(worker);
 }
 
