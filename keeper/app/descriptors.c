@@ -27,6 +27,19 @@ void descriptors_close_scoped(const int *fd) {
   (void)descriptors_drop(*fd);
 }
 
+size_t descriptors_read_text(const char *path, char *text, size_t room) {
+  SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+  size_t length = 0;
+  while (fd >= 0 && length < room - 1) {
+    ssize_t n = read(fd, text + length, room - 1 - length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    length += (size_t)n;
+  }
+  text[length] = '\0';
+  return length;
+}
+
 int descriptors_open_null(void) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0 || errno != ENOENT) return null;

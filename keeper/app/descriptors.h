@@ -12,6 +12,9 @@ int descriptors_drop(int fd);
 /* A local descriptor that is closed at the end of its scope, unless it is negative; errno is kept. */
 #define SCOPED_FD __attribute__((cleanup(descriptors_close_scoped))) int
 void descriptors_close_scoped(const int *fd);
+/* Reads the beginning of a file of /proc as a NUL-terminated text. Returns its length; 0 with errno if it cannot be read.
+ * Async-signal-safe. */
+size_t descriptors_read_text(const char *path, char *text, size_t room);
 /* Executes the open file, whatever its name `path` leads to now; -1 with errno. Async-signal-safe. */
 int descriptors_execute(int file, const char *path, char *const *args, char *const *environment);
 /* Closes all descriptors above 2 except `kept`, which it sorts; -1 with errno. Async-signal-safe. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "app/clock.h"
+#include "app/descriptors.h"
 #include "app/memory.h"
 #include "app/priority.h"
 #include "protocol/protocol.h"
@@ -67,12 +68,7 @@ char *facts_home(void) {
 
 /* The first line of a small file; empty if it cannot be read. */
 static void read_line(const char *path, char *line, size_t room) {
-  line[0] = '\0';
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  ssize_t n = read(fd, line, room - 1);
-  (void)close(fd);
-  line[n > 0 ? n : 0] = '\0';
+  (void)descriptors_read_text(path, line, room);
   line[strcspn(line, "\n")] = '\0';
 }
 

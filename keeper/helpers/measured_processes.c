@@ -2,6 +2,7 @@
  * of every thread of every worker, and also finds processes that have lost their parent. */
 #include <dirent.h>
 
+#include "app/descriptors.h"
 #include "app/memory.h"
 #include "helpers/measured.h"
 #include "process/peek.h"
@@ -19,18 +20,6 @@ struct process {
 
 static struct process *processes;
 static size_t process_count;
-
-/* Reads a small file of /proc as text. Returns the length, or -1 with errno. */
-static ssize_t read_text(const char *path, char *text, size_t size) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  ssize_t n = read(fd, text, size - 1);
-  int error = errno;
-  (void)close(fd);
-  errno = error;
-  if (n >= 0) text[n] = '\0';
-  return n;
-}
 
 /* Fields of proc_pid_stat(5), counted from 1. The second is a name in parentheses, which may contain any character. */
 static bool parse_stat(const char *text, struct process *process) {
@@ -144,7 +133,7 @@ bool measured_memory(uint32_t pid, uint64_t *bytes) {
   char text[STAT_BYTES];
   (void)snprintf(path, sizeof path, "/proc/%u/statm", pid);
   *bytes = 0;
-  if (read_text(path, text, sizeof text) <= 0) return errno == ENOENT || errno == ESRCH;
+  if (descriptors_read_text(path, text, sizeof text) == 0) return errno == ENOENT || errno == ESRCH;
   const char *resident = strchr(text, ' ');
   if (resident) *bytes = strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
   return true;

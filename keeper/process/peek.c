@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "app/clock.h"
+#include "app/descriptors.h"
 #include "app/memory.h"
 #include "process/child.h"
 #include "process/peek_reader.h"
@@ -118,11 +119,7 @@ static bool is_starved(void) {
   char path[PATH_ROOM];
   char text[256];
   (void)snprintf(path, sizeof path, "/proc/%u/stat", reader);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, text, sizeof text - 1);
-  (void)close(fd);
-  text[n > 0 ? n : 0] = '\0';
+  (void)descriptors_read_text(path, text, sizeof text);
   const char *name_end = strrchr(text, ')');
   return name_end && name_end[1] == ' ' && name_end[2] == 'R';
 }

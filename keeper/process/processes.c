@@ -14,21 +14,11 @@
 enum { PATH_ROOM = 64, MOST_INODES = 16384 };
 enum { FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_GROUP = 5, FIELD_SESSION = 6, FIELD_START = 22 };
 
-/* Reads a file of a process into `bytes`. Returns the length; 0 if it cannot be read. */
-static size_t read_file(uint32_t pid, const char *name, char *bytes, size_t room) {
+/* Reads a file of a process as a text. Returns the length; 0 if it cannot be read. */
+static size_t read_file(uint32_t pid, const char *name, char *text, size_t room) {
   char path[PATH_ROOM];
   (void)snprintf(path, sizeof path, "/proc/%u/%s", pid, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  size_t length = 0;
-  while (length < room) {
-    ssize_t n = read(fd, bytes + length, room - length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    length += (size_t)n;
-  }
-  (void)close(fd);
-  return length;
+  return descriptors_read_text(path, text, room);
 }
 
 /* Parses /proc/PID/stat. The second field is the name in parentheses, which may contain anything, so fields are counted after
@@ -61,8 +51,7 @@ static uint64_t stand_in(uint32_t pid) {
 
 bool processes_look_beside(uint32_t pid, uint64_t start_time, struct process *process) {
   char text[1024];
-  size_t length = read_file(pid, "status", text, sizeof text - 1);
-  text[length] = '\0';
+  (void)read_file(pid, "status", text, sizeof text);
   const char *state = strstr(text, "\nState:\t");
   const char *parent = strstr(text, "\nPPid:\t");
   *process = (struct process){.pid = pid, .start_time = start_time};
@@ -127,8 +116,7 @@ uint64_t processes_start_time(uint32_t pid) {
 uint64_t processes_own_start_time(void) {
   char text[1024];
   struct process process;
-  size_t length = read_file((uint32_t)getpid(), "stat", text, sizeof text - 1);
-  text[length] = '\0';
+  (void)read_file((uint32_t)getpid(), "stat", text, sizeof text);
   return parse(text, &process) ? process.start_time : 0;
 }
 
@@ -154,9 +142,7 @@ static bool are_all(const char *text, const char *name, uint32_t wanted) {
 bool processes_has_ids(uint32_t pid, uint32_t uid, uint32_t gid) {
   char text[2048]; /* the ids are near the start, so they are within this length */
   if (uid == UNCHANGED && gid == UNCHANGED) return true;
-  size_t length = read_file(pid, "status", text, sizeof text - 1);
-  if (length == 0) return false;
-  text[length] = '\0';
+  if (read_file(pid, "status", text, sizeof text) == 0) return false;
   return are_all(text, "\nUid:", uid) && are_all(text, "\nGid:", gid);
 }
 
@@ -268,7 +254,7 @@ void processes_inodes(uint32_t pid, void (*take)(void *context, uint64_t inode),
 
 void processes_command(uint32_t pid, char *line, size_t room) {
   size_t length = peek_file(pid, "cmdline", line, room - 1);
-  if (length == 0) length = read_file(pid, "comm", line, room - 1); /* a kernel thread, or a process that is about to end */
+  if (length == 0) length = read_file(pid, "comm", line, room); /* a kernel thread, or a process that is about to end */
   while (length > 0 && (line[length - 1] == '\0' || line[length - 1] == '\n')) length--;
   for (size_t i = 0; i < length; i++) {
     if (line[i] == '\0') line[i] = ' ';
