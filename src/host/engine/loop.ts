@@ -28,8 +28,11 @@ const timers: LoopTimer[] = [];
 const watches = new Set<Watch>();
 const putOff: (() => void)[] = [];
 const ready: Ready[] = [];
+/** The watches that are in `pairs`; null: they have changed. */
+let polled: readonly Watch[] | null = null;
 /** Pairs of descriptor and events for poll(2). */
 let pairs = new Int32Array(32);
+let pairBytes = new Uint8Array(pairs.buffer);
 
 export const addTimer = (ms: number, everyMs: number | null, act: () => void): LoopTimer => {
   const timer: LoopTimer = { at: calls.monotonicNow() + ms, act, everyMs, holds: true };
@@ -51,10 +54,12 @@ const insert = (timer: LoopTimer): void => {
 
 export const addWatch = (watch: Watch): void => {
   watches.add(watch);
+  polled = null;
 };
 
 export const removeWatch = (watch: Watch): void => {
   watches.delete(watch);
+  polled = null;
 };
 
 /** Calls `act` in a turn of its own, right after the present one. */
@@ -64,35 +69,45 @@ export const soon = (act: () => void): void => {
 
 /** Runs one turn. Returns a negative number to be called again, or the exit status. */
 export const turn = (): number => {
-  const act = putOff.shift() ?? nextReady() ?? nextTimer();
-  if (act !== null) {
-    act();
-    return GO_ON;
-  }
+  if (handleOne()) return GO_ON;
   if (!mustStay()) return NOTHING_LEFT;
   wait();
+  handleOne();
   return GO_ON;
 };
 
-/** A descriptor that became ready in the last wait and is still watched. */
-const nextReady = (): (() => void) | null => {
-  for (let next = ready.shift(); next !== undefined; next = ready.shift()) {
-    const { watch, events } = next;
-    if (watches.has(watch)) return () => watch.ready(events);
-  }
-  return null;
+/** Returns false if there was nothing to handle. */
+const handleOne = (): boolean => handlePutOff() || handleReady() || handleTimer();
+
+const handlePutOff = (): boolean => {
+  const act = putOff.shift();
+  if (act === undefined) return false;
+  act();
+  return true;
 };
 
-const nextTimer = (): (() => void) | null => {
+/** A descriptor that became ready in the last wait and is still watched. */
+const handleReady = (): boolean => {
+  for (let next = ready.shift(); next !== undefined; next = ready.shift()) {
+    if (!watches.has(next.watch)) continue;
+    next.watch.ready(next.events);
+    return true;
+  }
+  return false;
+};
+
+const handleTimer = (): boolean => {
   const [timer] = timers;
-  if (timer === undefined || timer.at > calls.monotonicNow()) return null;
+  if (timer === undefined || timer.at > calls.monotonicNow()) return false;
   timers.shift();
   const { act } = timer;
   if (timer.everyMs !== null) {
     timer.at = calls.monotonicNow() + timer.everyMs;
     insert(timer);
   }
-  return act;
+  if (act === null) return false;
+  act();
+  return true;
 };
 
 const mustStay = (): boolean => {
@@ -101,17 +116,24 @@ const mustStay = (): boolean => {
 };
 
 const wait = (): void => {
-  const all = [...watches];
-  if (pairs.length < 2 * all.length) pairs = new Int32Array(4 * all.length);
-  all.forEach((watch, index) => {
-    pairs[2 * index] = watch.fd;
-    pairs[2 * index + 1] = watch.events;
-  });
+  polled ??= takeWatches();
+  for (let index = 0; index < polled.length; index++) pairs[2 * index + 1] = polled[index]?.events ?? 0;
   const [timer] = timers;
   const ms = timer === undefined ? -1 : Math.max(0, timer.at - calls.monotonicNow());
-  if (calls.poll(new Uint8Array(pairs.buffer), all.length, ms) <= 0) return;
-  all.forEach((watch, index) => {
+  if (calls.poll(pairBytes, polled.length, ms) <= 0) return;
+  for (let index = 0; index < polled.length; index++) {
+    const watch = polled[index];
     const events = pairs[2 * index + 1] ?? 0;
-    if (events !== 0) ready.push({ watch, events });
-  });
+    if (watch !== undefined && events !== 0) ready.push({ watch, events });
+  }
+};
+
+const takeWatches = (): readonly Watch[] => {
+  const all = [...watches];
+  if (pairs.length < 2 * all.length) {
+    pairs = new Int32Array(4 * all.length);
+    pairBytes = new Uint8Array(pairs.buffer);
+  }
+  for (const [index, watch] of all.entries()) pairs[2 * index] = watch.fd;
+  return all;
 };

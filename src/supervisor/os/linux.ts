@@ -30,48 +30,52 @@ import { canAskForUsers, findGroup, findUser } from "./users.ts";
 const { files } = host;
 
 /** The platform of this process. `clock` gives CLOCK_MONOTONIC in ms. */
-export const linuxPlatform = (clock: () => number): Platform => ({
-  pid: host.processes.identity().pid,
-  uid: host.processes.identity().uid,
-  runtime: host.processes.runtime,
-  // Read on demand, because few supervisors need it.
-  get environment() {
-    return host.processes.environment();
-  },
-  wallNow: () => host.clock.wallNow(),
-  monotonicNow: clock,
-  readText,
-  readBytes,
-  kernelText: textAt,
-  replaceFile: (path, text, readers) => replaceOwnFile(path, text, readers).then(() => null, reasonOf),
-  ensureFile: (path, text) => attempt(() => ensureOwnFile(path, text)),
-  ensureDirectory: (path, access) => attempt(() => ensureOwnDirectory(path, access)),
-  unsafeDirectory,
-  quarantine,
-  removeFile: (path, kind) => {
-    attempt(() => removeOwnFile(path, kind));
-  },
-  removeTemporaries,
-  closedDirectory,
-  probeSocket,
-  resolveHost,
-  findUser,
-  findGroup,
-  canAskForUsers,
-  streamIdentity,
-  lineage,
-  descriptorTarget,
-  watchesAll,
-  isExecutable,
-  isFile,
-  beginning,
-  realPath: (path) => orNull(() => files.realPath(path)),
-  isSameFile,
-  kernelLimits,
-  processes: linuxProcesses,
-  processTree: linuxProcessTree,
-  endsInHalfLine,
-});
+export const linuxPlatform = (clock: () => number): Platform => {
+  let environment: Platform["environment"] | null = null;
+  return {
+    pid: host.processes.identity().pid,
+    uid: host.processes.identity().uid,
+    runtime: host.processes.runtime,
+    // Read on demand, because few supervisors need it, and once, because a start needs it several times.
+    get environment() {
+      environment ??= host.processes.environment();
+      return environment;
+    },
+    wallNow: () => host.clock.wallNow(),
+    monotonicNow: clock,
+    readText,
+    readBytes,
+    kernelText: textAt,
+    replaceFile: (path, text, readers) => replaceOwnFile(path, text, readers).then(() => null, reasonOf),
+    ensureFile: (path, text) => attempt(() => ensureOwnFile(path, text)),
+    ensureDirectory: (path, access) => attempt(() => ensureOwnDirectory(path, access)),
+    unsafeDirectory,
+    quarantine,
+    removeFile: (path, kind) => {
+      attempt(() => removeOwnFile(path, kind));
+    },
+    removeTemporaries,
+    closedDirectory,
+    probeSocket,
+    resolveHost,
+    findUser,
+    findGroup,
+    canAskForUsers,
+    streamIdentity,
+    lineage,
+    descriptorTarget,
+    watchesAll,
+    isExecutable,
+    isFile,
+    beginning,
+    realPath: (path) => orNull(() => files.realPath(path)),
+    isSameFile,
+    kernelLimits,
+    processes: linuxProcesses,
+    processTree: linuxProcessTree,
+    endsInHalfLine,
+  };
+};
 
 const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
 

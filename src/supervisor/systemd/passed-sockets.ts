@@ -71,6 +71,7 @@ const escaped = (byte: number): string => {
 export const storedSockets = (binds: readonly Bind[], { sockets }: Passed): ReadonlyMap<number, number> => {
   const remaining = sockets.filter(isStored);
   const found = new Map<number, number>();
+  if (remaining.length === 0) return found;
   for (const [index, bind] of binds.entries()) {
     const name = storeName(bind);
     const at = remaining.findIndex((socket) => socket.name === name);
