@@ -6,7 +6,7 @@ static char **base;
 static uint32_t count;
 
 static void add_variable(const char *bytes, size_t length) {
-  base = memory_resize(base, ((size_t)count + 1) * sizeof *base);
+  base = memory_grow(base, count, sizeof *base);
   base[count++] = memory_copy_text(bytes, length);
 }
 

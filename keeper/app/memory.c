@@ -45,6 +45,12 @@ void *memory_resize(void *old, size_t bytes) {
   }
 }
 
+/* The capacity is the next power of two, so that it need not be stored. */
+void *memory_grow(void *array, uint32_t count, size_t item) {
+  bool is_full = (count & (count - 1)) == 0;
+  return is_full ? memory_resize(array, (count == 0 ? 1 : 2 * (size_t)count) * item) : array;
+}
+
 void memory_free_scoped(char *const *text) {
   int error = errno;
   free(*text);

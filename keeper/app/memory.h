@@ -8,6 +8,8 @@ void memory_setup(void);
 void *memory_take(size_t bytes);
 void *memory_take_zeroed(size_t bytes);
 void *memory_resize(void *old, size_t bytes);
+/* Makes room for one more item in an array of `count` items that only this function has grown. */
+void *memory_grow(void *array, uint32_t count, size_t item);
 char *memory_copy_text(const char *bytes, size_t length);
 /* A local text that is freed at the end of its scope; errno is kept. SCOPED_BUFFER and SCOPED_FD are alike. */
 #define SCOPED_TEXT __attribute__((cleanup(memory_free_scoped))) char *

@@ -1,4 +1,4 @@
-/* One control connection: its input, split into lines, and its output. streams.c holds the list of all connections. */
+/* One control connection: its input, split into lines, and its output. list.c holds all connections. */
 #pragma once
 
 #include <sys/socket.h>

@@ -5,7 +5,6 @@
 static struct connection **connections;
 static uint32_t count;
 static uint32_t strangers; /* among `connections` */
-static uint32_t capacity;
 
 uint32_t list_count(void) {
   return count;
@@ -23,10 +22,7 @@ struct connection *list_find(uint64_t id) {
 }
 
 struct connection *list_add(struct connection *connection) {
-  if (count == capacity) {
-    capacity = capacity == 0 ? 4 : capacity * 2;
-    connections = memory_resize(connections, capacity * sizeof(struct connection *));
-  }
+  connections = memory_grow(connections, count, sizeof *connections);
   connections[count++] = connection;
   if (connection->is_stranger) strangers++;
   return connection;

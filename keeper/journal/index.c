@@ -4,7 +4,6 @@
 
 static struct entry *entries;
 static uint32_t entry_count;
-static uint32_t entry_capacity;
 static uint64_t live_bytes;
 
 uint32_t index_count(void) {
@@ -37,10 +36,7 @@ void index_remove(struct span key) {
 void index_set(struct span key, uint64_t offset, uint32_t length) {
   struct entry *entry = find_entry(key);
   if (!entry) {
-    if (entry_count == entry_capacity) {
-      entry_capacity = entry_capacity == 0 ? 16 : entry_capacity * 2;
-      entries = memory_resize(entries, entry_capacity * sizeof *entries);
-    }
+    entries = memory_grow(entries, entry_count, sizeof *entries);
     entry = &entries[entry_count++];
     *entry = (struct entry){.key = span_text(key), .key_length = (uint32_t)key.length};
     live_bytes += key.length;

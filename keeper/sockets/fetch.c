@@ -65,7 +65,7 @@ static struct fetch *find(uint64_t id) {
 }
 
 static struct fetch *add(enum kind kind, uint64_t whose) {
-  fetches = memory_resize(fetches, ((size_t)count + 1) * sizeof *fetches);
+  fetches = memory_grow(fetches, count, sizeof *fetches);
   struct fetch *fetch = memory_take_zeroed(sizeof *fetch);
   *fetch = (struct fetch){.id = ++last_id, .kind = kind, .owner = whose, .channel = -1};
   fetches[count++] = fetch;

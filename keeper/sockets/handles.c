@@ -15,7 +15,6 @@ enum { MOST_HANDLES = 4096 };
 static const struct handles_owner *owner;
 static struct handle **handles;
 static uint32_t count;
-static uint32_t capacity;
 
 void handles_are_for(const struct handles_owner *whose) {
   owner = whose;
@@ -95,10 +94,7 @@ static int watch_handle(struct handle *handle) {
 }
 
 static struct handle *append(void) {
-  if (count == capacity) {
-    capacity = capacity == 0 ? 8 : capacity * 2;
-    handles = memory_resize(handles, capacity * sizeof *handles);
-  }
+  handles = memory_grow(handles, count, sizeof *handles);
   struct handle *handle = memory_take_zeroed(sizeof *handle);
   handles[count++] = handle;
   return handle;

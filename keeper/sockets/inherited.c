@@ -24,7 +24,7 @@ static int open_standard(void) {
 }
 
 static void add(uint32_t fd) {
-  inherited = memory_resize(inherited, ((size_t)count + 1) * sizeof *inherited);
+  inherited = memory_grow(inherited, count, sizeof *inherited);
   inherited[count++] = fd;
 }
 

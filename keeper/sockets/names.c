@@ -73,7 +73,7 @@ static void drop(struct name *name) {
 }
 
 static struct name *append(uint64_t handle, const char *path) {
-  names = memory_resize(names, ((size_t)count + 1) * sizeof *names);
+  names = memory_grow(names, count, sizeof *names);
   struct name *name = memory_take_zeroed(sizeof *name);
   *name = (struct name){.handle = handle, .look = -1, .own_watch = -1, .directory_watch = -1};
   name->path = memory_copy_text(path, strlen(path));

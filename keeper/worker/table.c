@@ -20,7 +20,6 @@
 
 static struct worker **workers;
 static uint32_t count;
-static uint32_t capacity;
 static uint64_t starts;
 
 struct worker *worker_find(uint64_t id) {
@@ -31,10 +30,7 @@ struct worker *worker_find(uint64_t id) {
 }
 
 struct worker *worker_add(uint64_t id) {
-  if (count == capacity) {
-    capacity = capacity == 0 ? 8 : capacity * 2;
-    workers = memory_resize(workers, capacity * sizeof(struct worker *));
-  }
+  workers = memory_grow(workers, count, sizeof *workers);
   struct worker *worker = memory_take_zeroed(sizeof *worker);
   *worker = (struct worker){.id = id, .report.fd = -1, .process = -1, .notify = {.pair = -1, .bound = -1}};
   worker->report_watcher = (struct watcher){.ready = worker_report_ready, .turn = TURN_STARTS};
