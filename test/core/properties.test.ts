@@ -24,8 +24,8 @@ import {
   recyclesOneByOne,
   replacesFirst,
   survivesKill,
-  type Transition,
 } from "../simulator/invariants.ts";
+import type { Transition } from "../simulator/transition.ts";
 import { ASKED, freeze, PROBED, WALL } from "./service.ts";
 import { SPEC } from "./spec.ts";
 

@@ -1,10 +1,10 @@
 // Modules of random functions over all instructions that the translator knows. They end (loops take from a fuel), and their
 // results are the same everywhere: a NaN that is computed is replaced by the one that the standard calls canonical, since
 // its bits are each engine's own choice.
-import type { Signature, ValueType } from "../../tools/wasm-to-c/module.ts";
-import { signatureKey } from "../../tools/wasm-to-c/module.ts";
-import { LOADS, OPERATORS, type Operator, SATURATING, STORES } from "../../tools/wasm-to-c/operators.ts";
+import { type Signature, signatureKey, type ValueType } from "../../tools/wasm-to-c/module.ts";
+import { LOADS, type Operator, STORES } from "../../tools/wasm-to-c/operators.ts";
 import { Random } from "../lives/random.ts";
+import { accessesOf, CANONICALIZE, canonicalizer, MOVES, OPERATORS_OF } from "./instructions.ts";
 import {
   constant,
   opcode,
@@ -14,7 +14,6 @@ import {
   type WrittenFunction,
   type WrittenModule,
 } from "./module-writer.ts";
-
 import { isFloat, nonEmpty, randomBits, TYPES } from "./random-values.ts";
 
 export type RandomOptions = {
@@ -33,29 +32,13 @@ const TAKE_FUEL: Bytes = [
   ...[0x23, FUEL, 0x45, 0x04, 0x40, 0x00, 0x0b],
   ...[0x23, FUEL, ...constant("i32", 1n), ...opcode("i32.sub"), 0x24, FUEL],
 ];
-const CANONICAL = { f32: 0x7fc00000n, f64: 0x7ff8000000000000n } as const;
-/** The functions that replace NaNs, by index. */
-const CANONICALIZE = { f32: 0, f64: 1 } as const;
-/** These only move bits. */
-const MOVES = /\.(abs|neg|copysign)/;
+
 const LEAVES = 6;
 /** How deep expressions and blocks go. */
 const DEEPEST = 6;
 const PAGES = 2;
 const SHOWN_AT = 0x1f000;
 const MOST_PAGES = 5;
-
-const ALL_OPERATORS: readonly Operator[] = [...OPERATORS.values(), ...SATURATING];
-const operatorsOf = (result: ValueType): readonly Operator[] =>
-  ALL_OPERATORS.filter((entry) => entry.result === result);
-const OPERATORS_OF = {
-  i32: operatorsOf("i32"),
-  i64: operatorsOf("i64"),
-  f32: operatorsOf("f32"),
-  f64: operatorsOf("f64"),
-};
-const accessesOf = (table: typeof LOADS, type: ValueType) =>
-  [...table.values()].filter((access) => access.type === type);
 
 export const randomModule = (options: RandomOptions): WrittenModule => {
   const random = new Random(options.seed);
@@ -85,13 +68,6 @@ export const randomModule = (options: RandomOptions): WrittenModule => {
 const randomSignature = (random: Random): Signature => ({
   params: Array.from({ length: random.between(0, 4) }, () => random.pick(TYPES)),
   result: random.chance(0.85) ? random.pick(TYPES) : null,
-});
-
-const canonicalizer = (type: "f32" | "f64"): WrittenFunction => ({
-  signature: { params: [type], result: type },
-  locals: [],
-  code: [...[0x20, 0], ...constant(type, CANONICAL[type]), ...[0x20, 0, 0x20, 0], ...opcode(`${type}.eq`), 0x1b],
-  exportedAs: null,
 });
 
 type Surroundings = {

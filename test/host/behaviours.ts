@@ -3,7 +3,7 @@
 import { host } from "#host";
 import { HostError } from "../../src/host/errors.ts";
 import { ACCESS, OPEN } from "../../src/host/files.ts";
-import type { Stream } from "../../src/host/streams.ts";
+import { pattern, refusal, refusalOf, talk, textOf, wait, writeText } from "./acts.ts";
 
 const { clock, files, processes, signals, streams, terminal } = host;
 const decoder = new TextDecoder();
@@ -12,66 +12,8 @@ const encoder = new TextEncoder();
 type Place = { readonly directory: string; readonly echo: string; readonly port: number };
 type Behaviour = (place: Place) => unknown;
 
-/** The code of what `act` throws. */
-const refusal = (act: () => unknown): string => {
-  try {
-    return `none: ${JSON.stringify(act())}`;
-  } catch (error) {
-    return error instanceof HostError ? error.code : `another: ${String(error)}`;
-  }
-};
-
-const refusalOf = async (act: Promise<unknown>): Promise<string> => {
-  try {
-    return `none: ${JSON.stringify(await act)}`;
-  } catch (error) {
-    return error instanceof HostError ? error.code : `another: ${String(error)}`;
-  }
-};
-
-const textOf = (path: string): string => {
-  const fd = files.open(path, { flags: OPEN.readOnly });
-  const bytes = new Uint8Array(100);
-  const count = files.read(fd, bytes);
-  files.close(fd);
-  return decoder.decode(bytes.subarray(0, count));
-};
-
-const writeText = (path: string, text: string): void => {
-  const fd = files.open(path, { flags: OPEN.writeOnly | OPEN.create | OPEN.truncate, mode: 0o644 });
-  files.write(fd, encoder.encode(text));
-  files.close(fd);
-};
-
-/** Connects, sends, and collects until it is closed. */
-const talk = async (
-  connect: (handlers: Parameters<typeof streams.connectUnix>[1]) => Promise<Stream>,
-  bytes: Uint8Array,
-) => {
-  let received = 0;
-  let sum = 0;
-  let close: (code: string | null) => void = () => {};
-  const closed = new Promise<string | null>((resolve) => {
-    close = resolve;
-  });
-  const data = (part: Uint8Array): void => {
-    received += part.length;
-    for (const byte of part) sum = (sum * 31 + byte) >>> 0;
-  };
-  const stream = await connect({ data, close });
-  stream.write(bytes);
-  await stream.flushed();
-  const { unsent } = stream;
-  stream.end();
-  return { code: await closed, received, sum, unsent };
-};
-
 /** pipe(7) */
 const MOST_IN_PIPE = 64 * 1024;
-
-const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 7) & 0xff);
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
 
 export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   "files are written, read anywhere, and described": ({ directory }) => {

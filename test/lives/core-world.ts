@@ -7,39 +7,23 @@ import type { Effect, Outcome } from "../../src/core/model/effects.ts";
 import type { CoreEvent, Run } from "../../src/core/model/events.ts";
 import type { GoodSpec } from "../../src/core/model/spec.ts";
 import { CRANK_POLICY, initialState, type Policy, type State } from "../../src/core/model/state.ts";
-import type { Ending, Eviction } from "../../src/core/model/worker.ts";
+import type { Eviction } from "../../src/core/model/worker.ts";
 import { allWorkers, countWorkers, findWorker } from "../../src/core/model/workers.ts";
 import { isReplacing } from "../../src/core/pool/eviction.ts";
 import { recyclingDueAt } from "../../src/core/pool/recycling.ts";
 import { step } from "../../src/core/step.ts";
 import { respawns } from "../../src/core/worker/backoff.ts";
 import { survivesKill, violations } from "../simulator/invariants.ts";
-import {
-  type Behaviour,
-  calmBehaviour,
-  type Quality,
-  randomBehaviour,
-  randomQuality,
-  randomSpec,
-} from "./core-behaviour.ts";
+import { randomSpec } from "./core-behaviour.ts";
+import { CoreProcesses } from "./core-processes.ts";
 import { Random } from "./random.ts";
 import { Timeline } from "./timeline.ts";
 
-/** How long an operator waits before ending a process that hangs or does not stop, and that its spec does not end. */
-const PATIENCE_MS = 600_000;
 /** Longer than any time in a spec, and than the longest pause before a start. */
 const LONGEST_DEADLINE_MS = 40_000;
 const MAX_STEPS = 20_000;
 const WALL = 1_700_000_000_000;
 
-type Process = {
-  readonly behaviour: Behaviour;
-  pid: number | null;
-  begunAt: number;
-  /** How the main process ended while the rest still lives. */
-  ended: string | null;
-  isGone: boolean;
-};
 /** One step: the event and its effects. */
 type Traced = { readonly event: CoreEvent; readonly effects: readonly Effect[] };
 type Life = { readonly trace: readonly Traced[] };
@@ -87,8 +71,7 @@ class World {
   readonly #timeline = new Timeline();
   /** The answers to probes. */
   readonly #answers = new Timeline();
-  readonly #processes = new Map<number, Process>();
-  readonly #qualities = new Map<number, Quality>();
+  readonly #processes: CoreProcesses;
   /** Requests that wait for an answer, from the clients' view. */
   readonly #waiting = new Set<number>();
   readonly #trace: Traced[] = [];
@@ -105,6 +88,21 @@ class World {
 
   constructor(seed: number) {
     this.#random = new Random(seed);
+    this.#processes = new CoreProcesses({
+      random: this.#random,
+      timeline: this.#timeline,
+      answers: this.#answers,
+      now: () => this.#now,
+      isCalm: () => this.#isCalm,
+      generationOf: (worker) => findWorker(this.#state.workers, worker)?.generation ?? 0,
+      nextPid: () => {
+        this.#pids += 1;
+        return this.#pids;
+      },
+      push: (event) => void this.#queue.push(event),
+      tell: (afterMs, event) => this.#tell(afterMs, event),
+      fail: (message) => this.#fail(message),
+    });
     const pools = seed % 3 === 0 ? { pools: true as const } : {};
     const respawn = this.#random.chance(0.6) ? { baseMs: this.#random.pick([0, 100, 1000]), ...pools } : null;
     const history: GoodSpec[] = this.#random.chance(0.5)
@@ -246,15 +244,15 @@ class World {
     if (this.#exitStatus !== null && effect.kind !== "answer") this.#fail(`${effect.kind} after the exit`);
     switch (effect.kind) {
       case "start":
-        return this.#start(effect.worker);
+        return this.#processes.start(effect.worker);
       case "signal":
-        return this.#signal(effect.worker, effect.signal);
+        return this.#processes.signal(effect.worker, effect.signal);
       case "probe":
-        return this.#probe(effect.worker, effect.probe);
+        return this.#processes.probe(effect.worker, effect.probe);
       case "measure":
         return this.#measure();
       case "watch":
-        return this.#watch(effect.worker, effect.periodMs);
+        return this.#processes.watch(effect.worker, effect.periodMs);
       case "record":
         return this.#tell(this.#random.between(0, 40), { kind: "recorded", now: 0, error: this.#recordError() });
       case "answer":
@@ -262,7 +260,7 @@ class World {
         return this.#expectTail(effect.outcome);
       case "exit":
         this.#exitStatus = effect.status;
-        if ([...this.#processes.values()].some((process) => !process.isGone)) this.#fail("it left workers behind");
+        if (this.#processes.areAlive) this.#fail("it left workers behind");
         return;
     }
   }
@@ -294,99 +292,6 @@ class World {
     });
   }
 
-  #start(worker: number): void {
-    const generation = findWorker(this.#state.workers, worker)?.generation ?? 0;
-    const quality = this.#qualities.get(generation) ?? randomQuality(this.#random);
-    this.#qualities.set(generation, quality);
-    const behaviour = this.#isCalm ? calmBehaviour : randomBehaviour(this.#random, quality);
-    const process: Process = { behaviour, pid: null, begunAt: 0, ended: null, isGone: false };
-    this.#processes.set(worker, process);
-    this.#timeline.plan(this.#now + behaviour.spawnMs, () => {
-      if (behaviour.spawnFails && !process.isGone) {
-        process.isGone = true;
-        this.#queue.push({ kind: "spawnFailed", now: 0, worker, step: "exec", errno: 2 });
-      } else if (!process.isGone) this.#begin(worker, process);
-    });
-  }
-
-  #begin(worker: number, process: Process): void {
-    const { start, startMs, readyTwice, dieAfterMs, dieWith } = process.behaviour;
-    this.#pids += 1;
-    process.pid = this.#pids;
-    process.begunAt = this.#now;
-    this.#queue.push({ kind: "spawned", now: 0, worker, pid: process.pid, startTime: this.#now });
-    if (start === "hang") return this.#exitAfter(worker, process, PATIENCE_MS, "exit 1");
-    if (start !== "ready") return this.#exitAfter(worker, process, startMs, start === "crash" ? "exit 1" : "exit 0");
-    for (const delay of readyTwice ? [startMs, startMs + 3] : [startMs]) {
-      this.#timeline.plan(this.#now + delay, () => {
-        if (!process.isGone) this.#queue.push({ kind: "workerReady", now: 0, at: this.#now, worker });
-      });
-    }
-    if (dieAfterMs !== null) this.#exitAfter(worker, process, startMs + dieAfterMs, dieWith);
-  }
-
-  /** A process that is ready answers a probe. One that is not fails it, or lets it time out. */
-  #probe(worker: number, probe: number): void {
-    const process = this.#processes.get(worker);
-    if (!process || process.pid === null) return this.#fail(`worker ${worker} was probed before it ran`);
-    this.#answers.plan(this.#now + this.#random.between(0, 30), () => {
-      const { start, startMs } = process.behaviour;
-      const hangs = !this.#isCalm && this.#random.chance(0.2);
-      const ok = start === "ready" && !process.isGone && !hangs && this.#now >= process.begunAt + startMs;
-      const verdict = ok ? "ok" : this.#random.chance(0.2) ? "unsure" : "no";
-      this.#queue.push({ kind: "probed", now: 0, at: this.#now, worker, probe, verdict, detail: ok ? "" : "hangs" });
-    });
-  }
-
-  /** In the random phase, a process may fail to send WATCHDOG=1. */
-  #watch(worker: number, periodMs: number): void {
-    if (this.#isCalm || this.#random.chance(0.7)) return;
-    this.#tell(this.#random.between(periodMs, 3 * periodMs), {
-      kind: "evict",
-      now: 0,
-      worker,
-      reason: { kind: "watchdog", afterMs: periodMs },
-    });
-  }
-
-  #signal(worker: number, signal: string): void {
-    const process = this.#processes.get(worker);
-    if (!process) this.#fail(`worker ${worker} was signalled and was never started`);
-    else if (process.pid === null)
-      this.#timeline.plan(this.#now + process.behaviour.spawnMs + 1, () => this.#obey(worker, process, signal));
-    else this.#obey(worker, process, signal);
-  }
-
-  #obey(worker: number, process: Process, signal: string): void {
-    const { ignoresTerm, stopMs, rest } = process.behaviour;
-    if (process.ended !== null) {
-      const afterMs = signal === "SIGKILL" ? this.#random.between(0, 20) : (rest?.stopMs ?? PATIENCE_MS);
-      this.#timeline.plan(this.#now + afterMs, () => this.#end(worker, process));
-      return;
-    }
-    if (signal === "SIGKILL") this.#exitAfter(worker, process, this.#random.between(0, 20), "SIGKILL");
-    else this.#exitAfter(worker, process, ignoresTerm ? PATIENCE_MS : stopMs, "exit 0");
-  }
-
-  #exitAfter(worker: number, process: Process, afterMs: number, how: string): void {
-    this.#timeline.plan(this.#now + afterMs, () => {
-      if (process.isGone || process.ended !== null) return;
-      process.ended = how;
-      const { rest } = process.behaviour;
-      if (rest === null) return this.#end(worker, process);
-      const ending = endingOf(how);
-      this.#queue.push({ kind: "mainExited", now: 0, at: this.#now, worker, ending, rest: rest.count });
-    });
-  }
-
-  /** All of its processes have ended. */
-  #end(worker: number, process: Process): void {
-    if (process.isGone) return;
-    process.isGone = true;
-    const ending = endingOf(process.ended ?? "");
-    this.#queue.push({ kind: "workerExited", now: 0, at: this.#now, worker, ending, tail: "last words" });
-  }
-
   /** With no more requests and failures, rollouts must have ended and all wanted workers must run. */
   #expectRest(): void {
     const { service, workers, generations } = this.#state;
@@ -413,8 +318,3 @@ class World {
     throw new Broken(message, this.#trace);
   }
 }
-
-const endingOf = (how: string): Ending => {
-  if (how.startsWith("exit ")) return { kind: "exit", code: Number(how.slice(5)) };
-  return { kind: "signal", signal: how, core: how === "SIGSEGV" };
-};
