@@ -1,6 +1,6 @@
-// Whole lives of the core, each from its seed. By hand, any number: `bun test/lives/core.ts --seeds N --from SEED`.
+// Whole lives of the core, each from its seed. By hand, any number: `bun test/lives/core/run.ts --seeds N --from SEED`.
 import { expect, test } from "bun:test";
-import { Broken, describeTrace, simulate } from "../lives/core-world.ts";
+import { Broken, describeTrace, simulate } from "../lives/core/world.ts";
 import { livesToLive } from "../lives/lives-count.ts";
 
 const SEEDS = livesToLive(2500);

@@ -1,9 +1,9 @@
 // Keepers and their supervisors are killed at any moment, also within a batch, and the next crank adopts what is left.
 // By hand, any number: `bun test/lives/keepers.ts --seeds N --from SEED`.
 import { expect, test } from "bun:test";
-import { Broken } from "./life.ts";
+import { Broken } from "./crank/life.ts";
+import { liveWithDyingKeepers } from "./crank/world.ts";
 import { livesToLive } from "./lives-count.ts";
-import { liveWithDyingKeepers } from "./world.ts";
 
 const SEEDS = livesToLive(200);
 const TRACED_LINES = 30;

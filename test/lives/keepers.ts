@@ -1,8 +1,8 @@
 // Cranks whose keepers are killed, by hand: `bun test/lives/keepers.ts --seeds N --from SEED`. Prints the seed of a life
 // that fails.
 import { parseArgs } from "node:util";
-import { Broken } from "./life.ts";
-import { liveWithDyingKeepers } from "./world.ts";
+import { Broken } from "./crank/life.ts";
+import { liveWithDyingKeepers } from "./crank/world.ts";
 
 const { values } = parseArgs({
   options: { seeds: { type: "string", default: "1000" }, from: { type: "string", default: "1" } },

@@ -2,8 +2,8 @@
 // equal. Even seeds are run once, with kills that have visible effects. One of six seeds is of a crank that counts
 // attempts per worker.
 import { CRANK } from "../../src/commands/crank/front-end.ts";
-import { Broken, type Killing, type Life } from "./life.ts";
-import { CRANK_BY_PLACES, live } from "./world.ts";
+import { Broken, type Killing, type Life } from "./crank/life.ts";
+import { CRANK_BY_PLACES, live } from "./crank/world.ts";
 
 export type Outcome =
   | { readonly kind: "sound"; readonly kills: number; readonly steps: number }

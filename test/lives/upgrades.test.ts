@@ -2,11 +2,11 @@
 // Effects on workers, clients and record, and their times, must be the same as without.
 import { expect, test } from "bun:test";
 import { CRANK } from "../../src/commands/crank/front-end.ts";
-import { Broken, type Life, type Upgrading } from "./life.ts";
+import { Broken, type Life, type Upgrading } from "./crank/life.ts";
+import { live } from "./crank/world.ts";
 import { livesToLive } from "./lives-count.ts";
 import { Random } from "./random.ts";
 import { differenceOf } from "./try-life.ts";
-import { live } from "./world.ts";
 
 const SEEDS_AT_EVERY_EVENT = 5;
 const SEEDS_AT_SOME = livesToLive(50);

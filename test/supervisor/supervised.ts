@@ -5,7 +5,7 @@ import type { KeeperEvent, SentCommand } from "../../src/keeper/protocol.ts";
 import { type Hello, Supervisor } from "../../src/supervisor/loop/supervisor.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
 import type { KeeperFacts } from "../../src/supervisor/state/keeper-facts.ts";
-import { simulatedPlatform, WALL_OFFSET } from "../lives/platform.ts";
+import { simulatedPlatform, WALL_OFFSET } from "../lives/crank/platform.ts";
 
 export type Batch = readonly SentCommand[];
 type CommandOf<K extends SentCommand["kind"]> = Extract<SentCommand, { kind: K }>;

@@ -1,0 +1,202 @@
+// Workers that crank itself takes away and replaces: in which order, by which signals, and whatever `-respawn` says.
+import { describe, expect, test } from "bun:test";
+import type { Eviction } from "../../../src/core/model/worker.ts";
+import { EXIT_0, EXIT_1, eventsOf, exitStatus, Service, signals, started } from "../service.ts";
+
+const WATCHDOG: Eviction = { kind: "watchdog", afterMs: 10_000 };
+const NO_SURGE = { surge: 0, unavailable: 1 };
+
+/** A service whose workers 1 … n have served for a while. */
+const serving = (instances: number, spec: object = {}): Service => {
+  const service = new Service();
+  service.deploy({ instances, ...spec });
+  service.pass(60_000);
+  return service;
+};
+
+const bringUp = (service: Service, worker: number): void => {
+  service.spawned(worker);
+  service.ready(worker);
+};
+
+describe("a worker that is dismissed", () => {
+  test("is replaced first and stopped after, although -respawn is off", () => {
+    const service = serving(1);
+    service.evict(1);
+    expect(started(service.effects)).toEqual([2]);
+    expect(signals(service.effects)).toEqual([]);
+    service.spawned(2);
+    service.ready(2);
+    expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
+    service.exited(1);
+    expect(service.ids("ready")).toEqual([2]);
+    expect(exitStatus(service.effects)).toBeUndefined();
+  });
+
+  test("goes first where nothing may overlap, and crank waits for its successor", () => {
+    const service = serving(1, NO_SURGE);
+    service.evict(1);
+    expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
+    expect(started(service.effects)).toEqual([]);
+    service.exited(1, EXIT_1);
+    expect(exitStatus(service.effects)).toBeUndefined();
+    service.pass(1000);
+    bringUp(service, 2);
+    expect(service.ids("ready")).toEqual([2]);
+  });
+
+  test("for its watchdog gets SIGABRT in the place of its first stop signal, and then its other ones", () => {
+    const service = serving(1, NO_SURGE);
+    service.evict(1, WATCHDOG);
+    expect(signals(service.effects)).toEqual(["1 SIGABRT"]);
+    service.pass(30_000);
+    expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
+  });
+
+  test("is dismissed once, and noted once", () => {
+    const service = serving(1);
+    service.evict(1);
+    expect(eventsOf(service.effects)).toContainEqual(
+      expect.objectContaining({ kind: "workerDismissed", worker: 1, pid: 101 }),
+    );
+    service.evict(1, WATCHDOG);
+    expect(service.effects).toEqual([]);
+  });
+
+  test("is not missed twice when it dies before its successor is there", () => {
+    const service = serving(2);
+    service.evict(1);
+    service.exited(1, EXIT_1);
+    bringUp(service, 3);
+    service.pass(60_000);
+    expect(service.ids("ready")).toEqual([2, 3]);
+    expect(service.ids("starting")).toEqual([]);
+  });
+
+  test("is followed by one successor, and the dead beside it by none, without respawn", () => {
+    const service = serving(3);
+    service.exited(2, EXIT_0);
+    service.evict(1);
+    bringUp(service, 4);
+    expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
+    service.exited(1);
+    service.pass(60_000);
+    expect(service.ids("ready")).toEqual([3, 4]);
+  });
+
+  test("is one of several that are replaced within the surge", () => {
+    const service = serving(3);
+    service.evict(1);
+    service.evict(2);
+    service.evict(3);
+    expect(service.ids("starting")).toEqual([4]);
+    for (const successor of [4, 5, 6]) {
+      bringUp(service, successor);
+      for (const id of service.ids("stopping")) service.exited(id);
+    }
+    expect(service.ids("ready")).toEqual([4, 5, 6]);
+  });
+
+  test("goes before the next attempt when its successor has failed, which may want what it holds", () => {
+    const service = serving(1);
+    service.evict(1);
+    service.spawned(2);
+    service.exited(2, EXIT_1);
+    expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
+    service.exited(1);
+    service.pass(2000);
+    bringUp(service, 3);
+    expect(service.ids("ready")).toEqual([3]);
+  });
+
+  test("is the only one that goes for a successor that has failed, however many are dismissed", () => {
+    const service = serving(3);
+    for (const worker of [1, 2, 3]) service.evict(worker);
+    for (const successor of [4, 5, 6]) {
+      service.spawned(successor);
+      service.exited(successor, EXIT_1);
+      service.pass(20_000);
+    }
+    expect(service.ids("ready")).toEqual([2, 3]);
+  });
+
+  test("is replaced however often its successor fails, later and later", () => {
+    const service = serving(1);
+    service.evict(1);
+    service.exited(1);
+    for (const successor of [2, 3, 4, 5]) {
+      service.spawned(successor);
+      service.exited(successor, EXIT_1);
+      expect(exitStatus(service.effects)).toBeUndefined();
+      service.pass(20_000);
+    }
+    bringUp(service, 6);
+    expect(service.ids("ready")).toEqual([6]);
+  });
+
+  test("that is dismissed again and again is started no faster than one that dies", () => {
+    const service = new Service({ respawn: { baseMs: 1000 } });
+    service.deploy();
+    service.evict(1);
+    expect(started(service.effects)).toEqual([]);
+    expect(started(service.pass(1000))).toEqual([2]);
+  });
+
+  test("goes with the others in a deploy that comes meanwhile, after which no replacement is due", () => {
+    const service = serving(2);
+    service.evict(1);
+    service.deploy({ instances: 2 });
+    service.bringUp();
+    service.pass(60_000);
+    expect(service.workers("ready").map(({ generation }) => generation)).toEqual([2, 2]);
+    expect(service.state.service.owed).toBe(0);
+  });
+
+  test("has no successor when the pool is scaled down", () => {
+    const service = serving(2, NO_SURGE);
+    service.evict(1);
+    service.scale({ to: 1 });
+    service.exited(1);
+    service.pass(60_000);
+    expect(service.ids("ready")).toEqual([2]);
+    expect(service.ids("starting")).toEqual([]);
+  });
+
+  test("is stopped by a shutdown like every other, and has no successor", () => {
+    const service = serving(1, NO_SURGE);
+    service.evict(1);
+    service.shutdown();
+    service.exited(1);
+    expect(exitStatus(service.effects)).toBe(0);
+  });
+});
+
+describe("a new worker that is dismissed before it is available", () => {
+  test("has failed its deploy, and the one before it serves on", () => {
+    const service = serving(1);
+    const request = service.run({ minReadyMs: 5000 });
+    bringUp(service, 2);
+    service.evict(2);
+    expect(signals(service.effects)).toEqual(["2 SIGKILL tree"]);
+    service.exited(2);
+    expect(service.effects).toContainEqual(
+      expect.objectContaining({
+        kind: "answer",
+        request,
+        outcome: expect.objectContaining({ kind: "rolledBack", worker: 2 }),
+      }),
+    );
+    expect(service.ids("ready")).toEqual([1]);
+  });
+});
+
+describe("what starts, stops or is gone", () => {
+  test("cannot be dismissed", () => {
+    const service = new Service();
+    service.run();
+    service.evict(1);
+    service.evict(7);
+    expect(service.effects).toEqual([]);
+    expect(service.state.service.owed).toBe(0);
+  });
+});

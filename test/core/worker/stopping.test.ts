@@ -1,0 +1,184 @@
+// How workers are stopped: which signal, when, and which processes.
+import { describe, expect, test } from "bun:test";
+import type { Spec } from "../../../src/core/model/spec.ts";
+import type { Ending } from "../../../src/core/model/worker.ts";
+import { EXIT_0, EXIT_1, eventsOf, exitStatus, outcomeOf, Service, signals } from "../service.ts";
+
+const LADDER: Partial<Spec> = {
+  stopSteps: [
+    { signal: "SIGUSR2", afterMs: 0 },
+    { signal: "SIGTERM", afterMs: 3000 },
+    { signal: "SIGKILL", afterMs: 6000 },
+  ],
+};
+
+/** Worker 1 of a deployed service has just been told to go. */
+const draining = (spec: Partial<Spec> = {}): Service => {
+  const service = new Service();
+  service.deploy(spec);
+  service.run(spec);
+  service.spawned(2);
+  service.ready(2);
+  service.recorded();
+  return service;
+};
+
+describe("stopping a worker", () => {
+  test("takes each step at its time from the beginning of the stop", () => {
+    const service = draining(LADDER);
+    expect(signals(service.pass(2999))).toEqual([]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGTERM"]);
+    expect(signals(service.pass(2999))).toEqual([]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
+    expect(signals(service.pass(600_000))).toEqual([]);
+  });
+
+  test("sends only the last step to the whole tree", () => {
+    const service = draining();
+    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
+  });
+
+  test("sends nothing to the others while the main process lives where the kill mode is process", () => {
+    const service = draining({ killMode: "process" });
+    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL"]);
+  });
+
+  test("sends an only step to the process: it is the first, not the last resort", () => {
+    const service = new Service();
+    service.deploy({ stopSteps: [{ signal: "SIGQUIT", afterMs: 0 }] });
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["1 SIGQUIT"]);
+  });
+
+  test("never kills a worker whose drain has no limit", () => {
+    const service = draining({ stopTimeoutMs: null, stopSteps: [{ signal: "SIGTERM", afterMs: 0 }] });
+    expect(signals(service.pass(86_400_000))).toEqual([]);
+    expect(service.ids("stopping")).toEqual([1]);
+  });
+
+  test("takes the steps one by one even if no crank ran when they were due", () => {
+    const service = draining(LADDER);
+    service.now += 60_000;
+    expect(signals(service.send({ kind: "tick", now: service.now }))).toEqual(["1 SIGTERM"]);
+    expect(signals(service.pass(2999))).toEqual([]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
+  });
+
+  test("takes steps of the same moment together", () => {
+    const service = new Service();
+    service.deploy({
+      stopSteps: [
+        { signal: "SIGCONT", afterMs: 0 },
+        { signal: "SIGTERM", afterMs: 0 },
+        { signal: "SIGKILL", afterMs: 500 },
+      ],
+    });
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["1 SIGCONT", "1 SIGTERM"]);
+  });
+
+  test("ends when the worker is gone", () => {
+    const service = draining(LADDER);
+    const effects = service.exited(1, EXIT_0);
+    expect(eventsOf(effects)).toEqual([
+      { kind: "workerGone", worker: 1, generation: 1, pid: 101, ending: EXIT_0, expected: true },
+    ]);
+    expect(signals(service.pass(60_000))).toEqual([]);
+  });
+
+  test("is not undone by a readiness that comes late", () => {
+    const service = new Service();
+    service.deploy();
+    service.run({}, {});
+    service.spawned(2);
+    service.run({}, { supersede: true });
+    const { state } = service;
+    service.ready(2);
+    expect(service.state).toBe(state);
+  });
+
+  test("goes on when the process that is to go turns out to have been started only now", () => {
+    const service = new Service();
+    service.run();
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
+    service.spawned(1);
+    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
+  });
+});
+
+describe("a worker whose main process has ended before others of its tree", () => {
+  const TERMINATED: Ending = { kind: "signal", signal: "SIGTERM", core: false };
+
+  test("is stopping until they have ended, and they get the signal and the time that are left", () => {
+    const service = draining(LADDER);
+    service.pass(3000);
+    expect(signals(service.mainExited(1, TERMINATED, 3))).toEqual(["1 SIGTERM tree"]);
+    expect(service.workers("stopping")).toMatchObject([{ id: 1, rest: 3 }]);
+    expect(signals(service.pass(2999))).toEqual([]);
+    expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
+    expect(eventsOf(service.exited(1, TERMINATED))).toMatchObject([{ kind: "workerGone", expected: true }]);
+  });
+
+  test("gets the stop signal as a whole where the kill mode is process", () => {
+    const service = draining({ killMode: "process" });
+    expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGTERM tree"]);
+    expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
+  });
+
+  test("drains without a limit where the stop has none, until crank gets another signal to end", () => {
+    const service = draining({ stopTimeoutMs: null, stopSteps: [{ signal: "SIGUSR2", afterMs: 0 }] });
+    expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGUSR2 tree"]);
+    expect(signals(service.pass(86_400_000))).toEqual([]);
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["2 SIGUSR2"]);
+    service.shutdown();
+    expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
+  });
+
+  test("has failed if it was not available yet, and what is left of it is killed at once", () => {
+    const service = new Service();
+    service.deploy();
+    const request = service.run();
+    service.spawned(2);
+    expect(signals(service.mainExited(2, EXIT_0))).toEqual(["2 SIGKILL tree"]);
+    // The answer waits for its last lines.
+    expect(outcomeOf(service.effects, request)).toBeUndefined();
+    expect(service.ids("ready")).toEqual([1]);
+    const effects = service.exited(2, EXIT_0, "last words");
+    expect(outcomeOf(effects, request)).toMatchObject({
+      kind: "rolledBack",
+      failure: { kind: "exited", ending: EXIT_0, tail: "last words" },
+    });
+  });
+
+  test("is lost when that was unasked: another is started, and what is left of it is killed", () => {
+    const service = new Service({ respawn: { baseMs: 0 } });
+    service.deploy();
+    const effects = service.mainExited(1, EXIT_1);
+    expect(signals(effects)).toEqual(["1 SIGKILL tree"]);
+    expect(service.ids("ready")).toEqual([]);
+    service.pass(0);
+    expect(service.ids("starting")).toEqual([2]);
+    expect(eventsOf(service.exited(1, EXIT_1))).toMatchObject([{ kind: "workerGone", expected: false }]);
+  });
+
+  test("keeps its place where workers may not overlap", () => {
+    const service = new Service({ respawn: { baseMs: 0 } });
+    service.deploy({ surge: 0, unavailable: 1 });
+    service.mainExited(1, EXIT_1);
+    service.pass(0);
+    expect(service.ids("starting")).toEqual([]);
+    service.exited(1, EXIT_1);
+    service.pass(0);
+    expect(service.ids("starting")).toEqual([2]);
+  });
+
+  test("lets crank end only when all of it has", () => {
+    const service = new Service();
+    service.deploy();
+    service.shutdown();
+    expect(exitStatus(service.mainExited(1, EXIT_0))).toBeUndefined();
+    expect(exitStatus(service.exited(1, EXIT_0))).toBe(0);
+  });
+});
