@@ -17,7 +17,7 @@ const AT_ONCE = 200;
 const STOP_S = 120;
 const SECOND_MS = 1_000;
 
-const WORKER = ["node", join(ROOT, "test/apps/library-worker.mjs"), "ws"];
+const WORKER = ["node", join(ROOT, "test/apps/library/worker.mjs"), "ws"];
 
 class Crowd {
   /** When clients stood again after they had been closed, as performance.now() tells it. */

@@ -1,8 +1,8 @@
 // Checks that imports point one way, as docs/explanation/architecture.md shows: between the folders (rooms) of src/,
-// between the folders in a room, and between modules, without cycles. Also checks that no folder is too large, and that
-// only src/host/ uses the system. Imports of types count like all others. `make check` runs it; it prints each
-// violation and ends with status 1. (biome.json checks globals of the runtime.)
-import { readdirSync, readFileSync } from "node:fs";
+// between the folders in a room, and between modules, without cycles. Also checks that no folder of src/ and test/ is
+// too large, and that only src/host/ uses the system. Imports of types count like all others. `make check` runs it; it
+// prints each violation and ends with status 1. (biome.json checks globals of the runtime.)
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, sep } from "node:path";
 
 /** From which others each room or folder may import. */
@@ -171,19 +171,24 @@ const betweenSiblings = (): ReadonlyMap<string, ReadonlySet<string>> => {
   return graph;
 };
 
-/** The folders with too many files. */
-const largeFolders = (): readonly string[] =>
-  [...new Set(modules.map((path) => dirname(path)))].flatMap((folder) => {
-    const { length } = modules.filter((path) => dirname(path) === folder);
-    return length > MOST_FILES ? [`src/${folder}: ${length} files in one folder, more than ${MOST_FILES}`] : [];
-  });
+const SOURCE = /\.(?:ts|mts|mjs|js|c|h|S|py|rb|sh)$/;
+
+/** The folders below `root` with too many source files. */
+const largeFolders = (root: string): readonly string[] => {
+  const counts = new Map<string, number>();
+  for (const path of readdirSync(root, { recursive: true, encoding: "utf8" }))
+    if (SOURCE.test(path)) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+  return [...counts].flatMap(([folder, count]) =>
+    count > MOST_FILES ? [`${join(root, folder)}: ${count} files in one folder, more than ${MOST_FILES}`] : [],
+  );
+};
 
 /** Cycles of modules, and of folders, which may form a cycle even if no modules do. */
 const circles = (): readonly string[] => [...new Set([...circlesOf(importedBy), ...circlesOf(betweenSiblings())])];
 
 const complaints = [
   ...circles().map((circle) => `${circle}: these import each other in a circle`),
-  ...largeFolders(),
+  ...["src", "test"].filter((root) => existsSync(root)).flatMap(largeFolders),
   ...modules.flatMap((path) => {
     const room = roomOf(path);
     return linesOf(readFileSync(join("src", path), "utf8")).flatMap((line) => {

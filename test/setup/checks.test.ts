@@ -57,9 +57,13 @@ test("modules and folders that import each other in a circle are named, by types
   ]);
 });
 
-test("a folder with more files than one keeps in mind is named", () => {
+test("a folder of src/ or test/ with more than 20 source files is named", () => {
   for (let index = 0; index < 21; index++) write(`src/keeper/a${index}.ts`, "export const a = 1;\n");
-  expect(check("check-rooms.ts").stderr).toBe("src/keeper: 21 files in one folder, more than 20\n");
+  for (let index = 0; index < 21; index++) write(`test/apps/a${index}.py`, "");
+  for (let index = 0; index < 20; index++) write(`test/keeper/a${index}.test.ts`, "");
+  expect(check("check-rooms.ts").stderr).toBe(
+    "src/keeper: 21 files in one folder, more than 20\ntest/apps: 21 files in one folder, more than 20\n",
+  );
 });
 
 test("the runtime's modules, the clock and chance outside of the host are found, wherever they are loaded", () => {

@@ -1,4 +1,4 @@
-// A service whose workers are test/apps/library-worker.mjs, deployed by a real crank.
+// A service whose workers are test/apps/library/worker.mjs, deployed by a real crank.
 import { join } from "node:path";
 import { Bench, portOf, ROOT, type Running } from "../e2e/harness/bench.ts";
 import { Talk } from "../e2e/harness/talk.ts";
@@ -7,7 +7,7 @@ import { RUNTIMES, type RuntimeName } from "./runtimes.ts";
 
 export type Kind = "http" | "https" | "http2" | "http2 over TLS" | "net" | "tls" | "ws";
 
-const WORKER = join(ROOT, "test/apps/library-worker.mjs");
+const WORKER = join(ROOT, "test/apps/library/worker.mjs");
 const BEHIND_TLS: readonly Kind[] = ["https", "http2 over TLS", "tls"];
 
 export type DeployOptions = {

@@ -8,8 +8,8 @@ import { Service } from "../e2e/harness/service.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
-const PROGRAM = join(ROOT, "test/apps/library-foreign.mjs");
-const WORKER = join(ROOT, "test/apps/library-sockets.mjs");
+const PROGRAM = join(ROOT, "test/apps/library/foreign.mjs");
+const WORKER = join(ROOT, "test/apps/library/sockets.mjs");
 /** A wrapper as npm is one: it runs its arguments as a child, which gets none of its descriptors but the first three. */
 const WRAPPER = ["python3", "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"];
 

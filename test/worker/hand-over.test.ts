@@ -10,7 +10,7 @@ import { Talk } from "../e2e/harness/talk.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
-const SERVER = join(ROOT, "test/apps/library-hand-over.mjs");
+const SERVER = join(ROOT, "test/apps/library/hand-over.mjs");
 
 const web = eachTest(new Service());
 

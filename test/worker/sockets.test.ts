@@ -9,7 +9,7 @@ import { waitFor } from "../e2e/harness/wait.ts";
 import { needing } from "../needs.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
-const PROGRAM = join(ROOT, "test/apps/library-sockets.mjs");
+const PROGRAM = join(ROOT, "test/apps/library/sockets.mjs");
 
 const web = eachTest(new Service());
 

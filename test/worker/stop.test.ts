@@ -7,7 +7,7 @@ import { eachTest } from "../e2e/harness/each-test.ts";
 import { Service } from "../e2e/harness/service.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
-const PROGRAM = join(ROOT, "test/apps/library-stop.mjs");
+const PROGRAM = join(ROOT, "test/apps/library/stop.mjs");
 
 const web = eachTest(new Service());
 

@@ -13,7 +13,7 @@ const web = eachTest(new Service());
 
 test.each([...RUNTIMES])("on %s a server that listens by itself is drained too", async (_, runtime) => {
   const path = web.path("go-on");
-  const server = web.bench.start([...runtime, join(ROOT, "test/apps/library-watch.mjs"), path], { cwd: ROOT });
+  const server = web.bench.start([...runtime, join(ROOT, "test/apps/library/watch.mjs"), path], { cwd: ROOT });
   const port = await waitFor("the port", () => /port (\d+)/.exec(server.stdout())?.[1]);
   const talk = await Talk.open(Number(port), "plain");
   talk.request("/");

@@ -4,10 +4,10 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { compiled } from "../harness/apps.ts";
 import type { Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
-import { awake, callOf, hasSymbols, poke, symbols } from "../harness/engine.ts";
 import { isAlive, signal, supervisorOf } from "../harness/processes.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
+import { awake, callOf, hasSymbols, poke, symbols } from "./engine.ts";
 
 const WORKER = compiled("worker");
 const CANNOT_GO_ON = "crank: the JavaScript engine cannot go on: ";

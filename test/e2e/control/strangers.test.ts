@@ -8,7 +8,7 @@ import { eachTest } from "../harness/each-test.ts";
 import { freePorts } from "../harness/ports.ts";
 import { Service } from "../harness/service.ts";
 
-const EINHORN_WORKER = join(ROOT, "test/apps/einhorn_worker.py");
+const EINHORN_WORKER = join(ROOT, "test/apps/einhorn/worker.py");
 const NOBODY = 65534;
 /** More than there is room for in all. */
 const CROWD = 1100;

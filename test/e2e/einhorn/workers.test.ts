@@ -99,7 +99,7 @@ describe("workers", () => {
   scene(
     "in Ruby and shell work too",
     async (stage) => {
-      stage.start(["-m", "manual", "-b", "127.0.0.1:0", "ruby", join(ROOT, "test/apps/einhorn_worker.rb"), "v1"]);
+      stage.start(["-m", "manual", "-b", "127.0.0.1:0", "ruby", join(ROOT, "test/apps/einhorn/worker.rb"), "v1"]);
       // Its answer is waited for by the Ruby worker, and the connection ends without one.
       await stage.state(/:acked: true/);
       const other = new Stage();

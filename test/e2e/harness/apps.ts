@@ -1,4 +1,4 @@
-// The C programs of test/apps, compiled when they are first wanted and kept in build/apps. The build needs a C compiler anyway.
+// The C programs of test/apps/c, compiled when they are first wanted and kept in build/apps. The build needs a C compiler anyway.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconver
 
 type App = "empty" | "moved" | "prompt" | "starter" | "stopwatch" | "timer" | "worker";
 
-/** The program that test/apps/NAME.c makes: its path. Throws if it does not compile. */
+/** The program that test/apps/c/NAME.c makes: its path. Throws if it does not compile. */
 export const compiled = (name: App): string => compiledBy(process.env.CC ?? "cc", name, []);
 
 /** The same, linked statically: it starts as fast as a program can. */
@@ -17,7 +17,7 @@ export const compiledStatically = (name: App): string =>
 
 /** The same by another compiler, or with more flags; `suffix` sets the file apart. */
 export const compiledBy = (compiler: string, name: App, flags: readonly string[], suffix = ""): string => {
-  const source = join(ROOT, "test/apps", `${name}.c`);
+  const source = join(ROOT, "test/apps/c", `${name}.c`);
   const program = join(ROOT, "build/apps", `${name}${suffix}`);
   if (changedAt(program) > changedAt(source)) return program;
   mkdirSync(join(ROOT, "build/apps"), { recursive: true });

@@ -9,7 +9,7 @@ import { waitFor } from "./wait.ts";
 
 export const EINHORN = join(ROOT, "bin/einhorn");
 export const EINHORNSH = join(ROOT, "bin/einhornsh");
-export const WORKER = join(ROOT, "test/apps/einhorn_worker.py");
+export const WORKER = join(ROOT, "test/apps/einhorn/worker.py");
 
 export class Stage {
   readonly bench = new Bench();

@@ -7,7 +7,7 @@ import { waitFor } from "./wait.ts";
 
 export const EINHYRNINGSINS = join(ROOT, "bin/einhyrningsins");
 export const EINHYRNINGSINSCTL = join(ROOT, "bin/einhyrningsinsctl");
-export const WORKER = join(ROOT, "test/apps/einhorn_worker.py");
+export const WORKER = join(ROOT, "test/apps/einhorn/worker.py");
 
 const NEWLINE = 0x0a;
 

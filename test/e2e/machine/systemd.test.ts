@@ -4,9 +4,9 @@ import { needing } from "../../needs.ts";
 import { compiled } from "../harness/apps.ts";
 import { Bench, CRANKCTL } from "../harness/bench.ts";
 import { Load } from "../harness/load.ts";
-import { Machine, machines } from "../harness/machine.ts";
 import { freePorts } from "../harness/ports.ts";
 import { waitFor } from "../harness/wait.ts";
+import { Machine, machines } from "./machine.ts";
 
 const withMachines = needing(machines());
 

@@ -6,8 +6,8 @@ import { mountNamespaces, needing } from "../../needs.ts";
 import { CRANKCTL, type Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive } from "../harness/processes.ts";
-import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } from "../harness/socketmaster.ts";
 import { waitFor } from "../harness/wait.ts";
+import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } from "./socketmaster.ts";
 
 const bench = eachTest(new Masters());
 

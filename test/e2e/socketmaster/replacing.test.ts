@@ -9,8 +9,8 @@ import { changeKeeper, install } from "../harness/installation.ts";
 import { Load } from "../harness/load.ts";
 import { isAlive } from "../harness/processes.ts";
 import { RESPONDER } from "../harness/python-apps.ts";
-import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } from "../harness/socketmaster.ts";
 import { waitFor } from "../harness/wait.ts";
+import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } from "./socketmaster.ts";
 
 const bench = eachTest(new Masters());
 

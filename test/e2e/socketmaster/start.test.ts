@@ -5,8 +5,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
-import { ANY_PORT, LISTENER, Masters, pids, SOCKETMASTER } from "../harness/socketmaster.ts";
 import { waitFor } from "../harness/wait.ts";
+import { ANY_PORT, LISTENER, Masters, pids, SOCKETMASTER } from "./socketmaster.ts";
 
 const bench = eachTest(new Masters());
 

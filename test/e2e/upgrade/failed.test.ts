@@ -6,9 +6,9 @@ import { eachTest } from "../harness/each-test.ts";
 import { changeKeeper, installScript, passesItsCheck } from "../harness/installation.ts";
 import { isAlive } from "../harness/processes.ts";
 import { RESPONDER } from "../harness/python-apps.ts";
-import { Refusing } from "../harness/refused.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";
+import { Refusing } from "./refused.ts";
 
 /** Sets a limit of a process, by prlimit(1). */
 const limit = (pid: number, which: string): void => {

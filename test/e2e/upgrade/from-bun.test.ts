@@ -7,11 +7,11 @@ import type { Info } from "../../../src/control/messages.ts";
 import { needing } from "../../needs.ts";
 import { compiled } from "../harness/apps.ts";
 import { Bench, CRANK, CRANKCTL, type Ended, portOf, type Running } from "../harness/bench.ts";
-import { BUN_BUILD, installBunBuild, installThisBuild } from "../harness/bun-build.ts";
 import { Load } from "../harness/load.ts";
 import { numberedLines } from "../harness/numbered-lines.ts";
 import { signal, supervisorOf } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait.ts";
+import { BUN_BUILD, installBunBuild, installThisBuild } from "./bun-build.ts";
 
 /** The first of them builds, and each installs 113 MB several times. */
 const LIMIT_MS = 300_000;

@@ -5,8 +5,8 @@ import { eachTest } from "../harness/each-test.ts";
 import { installScript, passesItsCheck } from "../harness/installation.ts";
 import { isAlive } from "../harness/processes.ts";
 import { RESPONDER } from "../harness/python-apps.ts";
-import { Refusing } from "../harness/refused.ts";
 import { waitFor } from "../harness/wait.ts";
+import { Refusing } from "./refused.ts";
 
 const service = eachTest(new Refusing());
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { eachTest } from "../harness/each-test.ts";
 import { installRuntime } from "../harness/installation.ts";
 import { RESPONDER } from "../harness/python-apps.ts";
-import { Refusing } from "../harness/refused.ts";
+import { Refusing } from "./refused.ts";
 
 const service = eachTest(new Refusing());
 

@@ -9,7 +9,7 @@ import { problemWith } from "../../../src/supervisor/upgrade/check.ts";
 import { changed, journalFile } from "../../e2e/harness/journal-file.ts";
 import { readFixture } from "../../fixtures/read-journal.ts";
 
-const FIXTURES = join(import.meta.dir, "../fixtures");
+const FIXTURES = join(import.meta.dir, "../../fixtures");
 const bytesOf = (name: string): Buffer => readFileSync(join(FIXTURES, name));
 const names = readdirSync(FIXTURES)
   .filter((name) => /^journal-\d+$/.test(name))

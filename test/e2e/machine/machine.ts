@@ -2,11 +2,11 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Fact } from "../../needs.ts";
-import { type Bench, type Ended, ROOT, type Running } from "./bench.ts";
-import { descendants } from "./processes.ts";
-import { waitFor } from "./wait.ts";
+import { type Bench, type Ended, ROOT, type Running } from "../harness/bench.ts";
+import { descendants } from "../harness/processes.ts";
+import { waitFor } from "../harness/wait.ts";
 
-const SCRIPT = join(ROOT, "test/e2e/harness/machine.sh");
+const SCRIPT = join(ROOT, "test/e2e/machine/machine.sh");
 
 export class Machine {
   readonly #bench: Bench;

@@ -3,10 +3,10 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "./bench.ts";
-import { supervisorOf } from "./processes.ts";
-import type { Service } from "./service.ts";
-import { waitFor } from "./wait.ts";
+import { ROOT } from "../harness/bench.ts";
+import { supervisorOf } from "../harness/processes.ts";
+import type { Service } from "../harness/service.ts";
+import { waitFor } from "../harness/wait.ts";
 
 /** bin/crank with its symbols, which `make engine` builds. */
 const SYMBOLS = join(ROOT, "build/crank-symbols");

@@ -1,9 +1,9 @@
 // The service `web` with one worker, and upgrades of its crank that are refused: nothing else may have changed then.
 import { expect } from "bun:test";
 import { readlinkSync } from "node:fs";
-import { changeKeeper, install } from "./installation.ts";
-import { RESPONDER } from "./python-apps.ts";
-import { Upgraded } from "./upgraded.ts";
+import { changeKeeper, install } from "../harness/installation.ts";
+import { RESPONDER } from "../harness/python-apps.ts";
+import { Upgraded } from "../harness/upgraded.ts";
 
 export class Refusing extends Upgraded {
   readonly #args: readonly string[];

@@ -1,7 +1,7 @@
 # A worker for tests in Ruby: it takes its socket from EINHORN_FD_0, acknowledges on the control socket (einhyrningsins
 # answers that, einhorn hangs up without a word), answers every connection with `VERSION PID`, and goes by SIGUSR2.
 #
-# usage: einhorn_worker.rb VERSION
+# usage: worker.rb VERSION
 require "json"
 require "socket"
 

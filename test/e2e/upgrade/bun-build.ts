@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Fact } from "../../needs.ts";
-import { ROOT } from "./bench.ts";
+import { ROOT } from "../harness/bench.ts";
 
 /** How its Makefile compiled the commands into Bun. Found by that, since the name of a commit may change. */
 const MARK = "--compile --bytecode";

@@ -1,9 +1,9 @@
 // socketmaster for a test: started with a program that says what it has got, and asked through its socket.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions } from "./bench.ts";
-import { Talk } from "./talk.ts";
-import { waitFor } from "./wait.ts";
+import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions } from "../harness/bench.ts";
+import { Talk } from "../harness/talk.ts";
+import { waitFor } from "../harness/wait.ts";
 
 export const SOCKETMASTER = join(ROOT, "bin/socketmaster");
 export const LISTENER = join(ROOT, "test/apps/listener.py");

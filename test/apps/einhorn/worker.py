@@ -1,7 +1,7 @@
 """A worker for tests as they are written for einhorn and its kin: it takes its socket from EINHORN_FD_0, answers every
 connection with one line, `VERSION PID`, and prints what happens to it.
 
-usage: einhorn_worker.py VERSION [ack|ack-fd] [slow=SECONDS] [deaf] [deaf-to-term] [dies=FILE] [environment] [input]
+usage: worker.py VERSION [ack|ack-fd] [slow=SECONDS] [deaf] [deaf-to-term] [dies=FILE] [environment] [input]
 `ack`: acknowledges on the control socket; `ack-fd`: on the descriptor that is connected to it. `slow`: after that time. `deaf`: does not go by SIGUSR2. `dies=FILE`: exits with 3 as long as FILE is there.
 """
 import json
