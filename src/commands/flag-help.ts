@@ -51,7 +51,8 @@ const description = (flag: Flag): string => {
   return `${flag.help}${mayRepeat ? " (may repeat)" : ""}${flag.environment === undefined ? "" : ` [$${flag.environment}]`}`;
 };
 
-const flagLines = (label: string, text: string, column: number): string => {
+/** A label and what it means, from `column` on; below the label if that is longer. */
+export const flagLines = (label: string, text: string, column: number): string => {
   const indent = " ".repeat(column);
   if (label.length > column - 4) return `  ${label}\n${wrap(text, indent, indent)}`;
   return wrap(text, `  ${label}`.padEnd(column), indent);

@@ -1,5 +1,7 @@
 // GNU-style options read by a table: `-n 3`, `-n3`, `-n` in a cluster, `--number 3`, `--number=3`, and `--` to end them.
 // crank's own flags are Go's (commands/flags.ts); these are for the programs whose users type the other kind.
+import { flagLines } from "../commands/flag-help.ts";
+import { type Placement, UsageError } from "../commands/flags.ts";
 
 /** One option. `argument`: what the help calls its value; without one it takes none. `repeats`: may be given more than once. */
 export type Option = {
@@ -15,19 +17,10 @@ export type OptionTable = Readonly<Record<string, Option>>;
 /** What was given, by long name: the values, in order; an option without a value has "". */
 export type Given<T extends OptionTable> = { readonly [K in keyof T]?: readonly [string, ...string[]] };
 
-/** The command line is wrong; `message` is the sentence to show. */
-export class OptionError extends Error {
-  override readonly name = "OptionError";
-  readonly code = "usage";
-}
-
-/** `first`: the first free word ends the options. `anywhere`: free words may stand among them. */
-export type Placement = "first" | "anywhere";
-
 /** What it means that an option which does not repeat is given again: it is wrong (Rust's getopts), or the last one counts (Ruby's OptionParser). */
 export type Again = "wrong" | "last";
 
-/** Reads `args` by `table`. Throws OptionError. */
+/** Reads `args` by `table`. Throws UsageError. */
 export const parseOptions = <T extends OptionTable>(
   table: T,
   args: readonly string[],
@@ -62,8 +55,8 @@ const takeLong = (into: Store, text: string, queue: string[]): void => {
   const equals = text.indexOf("=");
   const name = equals < 0 ? text : text.slice(0, equals);
   const option = Object.hasOwn(table, name) ? table[name] : undefined;
-  if (!option) throw new OptionError(`Unrecognized option: '${name}'`);
-  if (option.argument === undefined && equals >= 0) throw new OptionError(`Option '${name}' does not take an argument`);
+  if (!option) throw new UsageError(`Unrecognized option: '${name}'`);
+  if (option.argument === undefined && equals >= 0) throw new UsageError(`Option '${name}' does not take an argument`);
   const value = equals < 0 ? valueFor(option, name, queue) : text.slice(equals + 1);
   store(into, option, name, name, value);
 };
@@ -73,7 +66,7 @@ const takeCluster = (into: Store, text: string, queue: string[]): void => {
   const letters = [...text];
   for (let letter = letters.shift(); letter !== undefined; letter = letters.shift()) {
     const found = Object.entries(into.table).find(([, option]) => option.short === letter);
-    if (!found) throw new OptionError(`Unrecognized option: '${letter}'`);
+    if (!found) throw new UsageError(`Unrecognized option: '${letter}'`);
     const [name, option] = found;
     if (option.argument === undefined) {
       store(into, option, name, letter, "");
@@ -87,7 +80,7 @@ const takeCluster = (into: Store, text: string, queue: string[]): void => {
 const valueFor = (option: Option, shown: string, queue: string[]): string => {
   if (option.argument === undefined) return "";
   const value = queue.shift();
-  if (value === undefined) throw new OptionError(`Argument to option '${shown}' missing`);
+  if (value === undefined) throw new UsageError(`Argument to option '${shown}' missing`);
   return value;
 };
 
@@ -95,10 +88,10 @@ const store = ({ given, again }: Store, option: Option, name: string, shown: str
   const before = given[name];
   if (before === undefined || (again === "last" && !option.repeats)) given[name] = [value];
   else if (option.repeats) before.push(value);
-  else throw new OptionError(`Option '${shown}' given more than once`);
+  else throw new UsageError(`Option '${shown}' given more than once`);
 };
 
-const WIDTH = 80;
+/** The column in which the help of an option begins. */
 const COLUMN = 30;
 
 /** The options, one a line, wrapped to 80 columns. */
@@ -106,20 +99,7 @@ export const optionHelp = (table: OptionTable): string =>
   Object.entries(table)
     .map(([name, option]) => {
       const short = option.short === undefined ? "    " : `-${option.short}, `;
-      const label = `  ${short}--${name}${option.argument === undefined ? "" : ` ${option.argument}`}`;
-      const text = `${option.help}${option.repeats ? " (may repeat)" : ""}`;
-      const lines = wrap(text, WIDTH - COLUMN);
-      const [first = "", ...rest] = label.length < COLUMN - 1 ? lines : ["", ...lines];
-      return [`${label.padEnd(COLUMN)}${first}`.trimEnd(), ...rest.map((line) => " ".repeat(COLUMN) + line)].join("\n");
+      const label = `${short}--${name}${option.argument === undefined ? "" : ` ${option.argument}`}`;
+      return flagLines(label, `${option.help}${option.repeats ? " (may repeat)" : ""}`, COLUMN);
     })
     .join("\n");
-
-const wrap = (text: string, width: number): string[] => {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-};

@@ -1,6 +1,9 @@
 // What the shell of einhornsh completes.
 import { expect, test } from "bun:test";
-import { complete } from "../../src/frontends/einhornsh/shell.ts";
+import { EINHORNSH_SHELL } from "../../src/frontends/einhornsh/shell.ts";
+import { completerOf } from "../../src/frontends/line-shell.ts";
+
+const complete = completerOf(EINHORNSH_SHELL);
 
 test("einhorn's commands are completed by how they begin", () => {
   expect(complete("worker:")).toEqual([["worker:ack", "worker:ping"], "worker:"]);

@@ -1,6 +1,9 @@
 // What the shell of einhyrningsinsctl completes.
 import { expect, test } from "bun:test";
-import { complete } from "../../src/frontends/einhyrningsinsctl/shell.ts";
+import { EINHYRNINGSINSCTL_SHELL } from "../../src/frontends/einhyrningsinsctl/shell.ts";
+import { completerOf } from "../../src/frontends/line-shell.ts";
+
+const complete = completerOf(EINHYRNINGSINSCTL_SHELL);
 
 test("commands are completed by how they begin", () => {
   expect(complete("s")).toEqual([["shutdown", "signal", "status"], "s"]);

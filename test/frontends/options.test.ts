@@ -1,6 +1,7 @@
 // GNU-style options: how they are written, where they end, and their help.
 import { expect, test } from "bun:test";
-import { OptionError, type OptionTable, optionHelp, parseOptions } from "../../src/frontends/options.ts";
+import { UsageError } from "../../src/commands/flags.ts";
+import { type OptionTable, optionHelp, parseOptions } from "../../src/frontends/options.ts";
 
 const TABLE = {
   number: { short: "n", argument: "COUNT", help: "how many" },
@@ -43,7 +44,7 @@ test.each([
   [["-n"], "Argument to option 'n' missing"],
   [["--number"], "Argument to option 'number' missing"],
 ])("%j is refused: %s", (args, message) => {
-  expect(() => read(...args)).toThrow(new OptionError(message));
+  expect(() => read(...args)).toThrow(new UsageError(message));
 });
 
 test("an empty value is a value", () => {

@@ -1,4 +1,6 @@
 // einhorn's command line as settings for the supervisor.
+
+import { UsageError } from "../../commands/flags.ts";
 import { EINHORN_VERSION } from "../../control/dialects/einhorn.ts";
 import type { Readiness, Spec } from "../../core/model/spec.ts";
 import { CRANK_POLICY } from "../../core/model/state.ts";
@@ -8,7 +10,7 @@ import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
 import type { Bind, Extras, Settings, Verbosity } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
-import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
+import { type Given, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
 import { EINHORN_OPTIONS } from "./options.ts";
 import { defaultPath } from "./paths.ts";
@@ -36,13 +38,13 @@ export const einhornInvocation = (
     if (given.version) return say(`einhorn ${EINHORN_VERSION} (crank ${VERSION})\n`, 0);
     if (given["upgrade-check"]) return say("", 0);
     if (given["with-state-fd"])
-      throw new OptionError("--with-state-fd is for the master itself, not for a command line");
-    if (given.preload) throw new OptionError(NO_PRELOAD);
+      throw new UsageError("--with-state-fd is for the master itself, not for a command line");
+    if (given.preload) throw new UsageError(NO_PRELOAD);
     if (operands.length === 0) return say(usage(), 1);
     if (given.number?.[0] === "0") return complain(platform, "-n 0: there is nothing to do without workers", 0);
     return { kind: "serve", settings: settingsFrom(given, operands, { environment, cwd, platform }) };
   } catch (error) {
-    if (error instanceof AddressError || error instanceof OptionError) return complain(platform, error.message, 1);
+    if (error instanceof AddressError || error instanceof UsageError) return complain(platform, error.message, 1);
     throw error;
   }
 };
@@ -91,7 +93,7 @@ type Surroundings = { readonly environment: Environment; readonly cwd: string; r
 const settingsFrom = (given: Options, operands: readonly string[], surroundings: Surroundings): Settings => {
   const { environment, cwd, platform } = surroundings;
   const name = given["command-name"]?.[0] ?? "";
-  if (name.includes("/")) throw new OptionError(`-c ${name}: a name has no slash`);
+  if (name.includes("/")) throw new UsageError(`-c ${name}: a name has no slash`);
   const pathOf = (option: "socket-path" | "pidfile" | "lockfile", suffix: "sock" | "pid" | "lock"): string =>
     absolute(given[option]?.[0] ?? defaultPath(environment, name, suffix), cwd);
   const socketPath = pathOf("socket-path", "sock");
@@ -165,7 +167,7 @@ const niceFrom = (text: string | undefined): Extras["nice"] => {
     if (part === "") return null;
     const number = /^[+-]?\d{1,2}$/.test(part) ? Number(part) : Number.NaN;
     if (number >= -20 && number <= 19) return number;
-    throw new OptionError(`--nice ${text}: a nice level is a whole number from -20 to 19, not ${JSON.stringify(part)}`);
+    throw new UsageError(`--nice ${text}: a nice level is a whole number from -20 to 19, not ${JSON.stringify(part)}`);
   };
   return { master: level(master), worker: level(worker), command: command === "" ? null : command };
 };
@@ -187,19 +189,19 @@ const onPath = (program: string, { environment, cwd, platform }: Surroundings): 
 const wholeNumber = (option: string, text: string, least: number, most: number): number => {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw new OptionError(`${option} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+  throw new UsageError(`${option} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
 };
 
 /** Seconds, with an optional fraction, as milliseconds. */
 const milliseconds = (option: string, text: string): number => {
   const seconds = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (seconds <= MOST_SECONDS) return Math.round(seconds * 1000);
-  throw new OptionError(`${option} must be a number of seconds, not ${JSON.stringify(text)}`);
+  throw new UsageError(`${option} must be a number of seconds, not ${JSON.stringify(text)}`);
 };
 
 const readinessFrom = (mode: string): Readiness => {
   if (mode === "manual") return { kind: "ack" };
-  if (!/^\d/.test(mode)) throw new OptionError(`-m must be a number of seconds or manual, not ${JSON.stringify(mode)}`);
+  if (!/^\d/.test(mode)) throw new UsageError(`-m must be a number of seconds or manual, not ${JSON.stringify(mode)}`);
   return { kind: "delay", afterMs: milliseconds("-m", mode) };
 };
 
@@ -251,9 +253,9 @@ export const unknownBindFlags = ({ uri }: Bind): readonly string[] =>
 
 const addressFrom = (text: string, location: string): Address => {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(location);
-  if (!match) throw new OptionError(`-b ${text}: wants ADDR:PORT, with an IPv6 address in brackets`);
+  if (!match) throw new UsageError(`-b ${text}: wants ADDR:PORT, with an IPv6 address in brackets`);
   const port = Number(match[3]);
-  if (port > 65_535) throw new OptionError(`-b ${text}: the port ${match[3]} is not a number from 0 to 65535`);
+  if (port > 65_535) throw new UsageError(`-b ${text}: the port ${match[3]} is not a number from 0 to 65535`);
   const host = match[1] ?? match[2] ?? "";
   return { kind: "internet", transport: "tcp", family: host === "" ? "4" : "any", host, port };
 };

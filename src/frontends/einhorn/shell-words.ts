@@ -1,10 +1,10 @@
 // Splits a command line into words with the quoting of sh(1), without any expansion.
-import { OptionError } from "../options.ts";
+import { UsageError } from "../../commands/flags.ts";
 
 /** What stands in a command line: blanks, a quoted part, a character behind a backslash, or one that means itself. */
 const PART = /\s+|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\])/gsy;
 
-/** The words of a command line. Throws OptionError, with `option` named, if a quote is not closed or there is no word. */
+/** The words of a command line. Throws UsageError, with `option` named, if a quote is not closed or there is no word. */
 export const shellWords = (option: string, text: string): readonly [string, ...string[]] => {
   const words: string[] = [];
   let current: string | null = null;
@@ -20,9 +20,9 @@ export const shellWords = (option: string, text: string): readonly [string, ...s
       current = null;
     }
   }
-  if (end < text.length) throw new OptionError(`${option} ${text}: a quote in it is not closed`);
+  if (end < text.length) throw new UsageError(`${option} ${text}: a quote in it is not closed`);
   if (current !== null) words.push(current);
   const [first, ...rest] = words;
-  if (first === undefined) throw new OptionError(`${option} wants a command`);
+  if (first === undefined) throw new UsageError(`${option} wants a command`);
   return [first, ...rest];
 };

@@ -1,13 +1,15 @@
 // einhornsh's command line from end to end: the commands of -e, or a shell.
 import { host } from "#host";
+import { UsageError } from "../../commands/flags.ts";
 import type { Output } from "../../commands/output.ts";
 import { strangeOwner } from "../../commands/socket-owner.ts";
 import { escapeControls, escapeLine } from "../../commands/terminal.ts";
 import { ChannelError } from "../../keeper/channel.ts";
 import { defaultPath } from "../einhorn/paths.ts";
-import { OptionError, type OptionTable, optionHelp, parseOptions } from "../options.ts";
+import { type Ask, askLine, runShell } from "../line-shell.ts";
+import { type OptionTable, optionHelp, parseOptions } from "../options.ts";
 import { Connection, LostError } from "./connection.ts";
-import { shell } from "./shell.ts";
+import { EINHORNSH_SHELL } from "./shell.ts";
 
 const FAILED = 1;
 
@@ -29,11 +31,11 @@ export const einhornsh = async (args: readonly string[], environment: Environmen
     if (given.help) return say(sinks.out, usage(), FAILED);
     const [name = given["command-name"]?.[0] ?? "", ...more] = operands;
     if (more.length > 0 || (operands.length > 0 && given["command-name"]))
-      throw new OptionError(`unexpected argument ${JSON.stringify(operands.at(-1))}: commands come with -e`);
+      throw new UsageError(`unexpected argument ${JSON.stringify(operands.at(-1))}: commands come with -e`);
     const path = given["socket-path"]?.[0] ?? defaultPath(environment, name, "sock");
     return await control(path, given.execute?.[0], environment.USER ?? "", sinks);
   } catch (error) {
-    if (error instanceof OptionError)
+    if (error instanceof UsageError)
       return say(sinks.err, `einhornsh: ${escapeControls(error.message)}\n\n${usage()}`, FAILED);
     if (error instanceof LostError) return say(sinks.err, `einhornsh: ${error.message}\n`, FAILED);
     throw error;
@@ -59,8 +61,9 @@ const control = async (path: string, commands: string | undefined, user: string,
   if (strange !== null) sinks.err.write(`einhornsh: ${escapeControls(strange)}\n`);
   try {
     if (host.terminal.isTerminal(0) && commands === undefined) await greet(connection, user, sinks);
-    if (commands === undefined) return await shell(sinks.out, (line) => answerTo(connection, line, sinks.out));
-    for (const command of commands.split(";")) await answerTo(connection, command, sinks.out);
+    const ask = askWith(connection, sinks.out);
+    if (commands === undefined) await runShell(EINHORNSH_SHELL, sinks.out, ask);
+    else for (const command of commands.split(";")) if (command.trim() !== "") await askLine(command, ask);
     return 0;
   } finally {
     connection.close();
@@ -82,10 +85,10 @@ const greet = (connection: Connection, user: string, { err }: Sinks): Promise<vo
     err.write(`${shown(message)}\nEnter 'help' for the commands, 'quit' to leave.\n`),
   );
 
-/** Sends a line of the shell, its first word the command, and prints what it is answered. Throws LostError. */
-const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
-  const [command = "", ...args] = line.trim().split(/\s+/);
-  if (command !== "") await connection.ask({ command, args }, (message) => out.write(`${shown(message)}\n`));
-};
+/** Prints what a command is answered. Throws LostError. */
+const askWith =
+  (connection: Connection, out: Output): Ask =>
+  (command, args) =>
+    connection.ask({ command, args }, (message) => out.write(`${shown(message)}\n`));
 
 const shown = (message: string): string => message.replace(/\n$/, "").split("\n").map(escapeLine).join("\n");

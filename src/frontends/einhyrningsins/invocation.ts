@@ -1,5 +1,6 @@
 // einhyrningsins' command line as settings for the supervisor.
 
+import { UsageError } from "../../commands/flags.ts";
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
 import type { Spec, StopStep } from "../../core/model/spec.ts";
 import { CRANK_POLICY, type Policy } from "../../core/model/state.ts";
@@ -8,7 +9,7 @@ import { type Address, AddressError, DEFAULT_OPTIONS, parseUri } from "../../sup
 import type { Invocation } from "../../supervisor/state/front-end.ts";
 import type { Bind, Settings } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
-import { type Given, OptionError, optionHelp, parseOptions } from "../options.ts";
+import { type Given, optionHelp, parseOptions } from "../options.ts";
 import { runDirectoryBeside } from "../run-directory.ts";
 import { DEFAULT_SOCKET_PATH, EINHYRNINGSINS_OPTIONS } from "./options.ts";
 
@@ -59,7 +60,7 @@ export const einhyrningsinsInvocation = (
     if (given.version) return say(`einhyrningsins ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
     return { kind: "serve", settings: settingsFrom(given, operands, cwd) };
   } catch (error) {
-    if (error instanceof AddressError || error instanceof OptionError) return say(`${error.message}\n`, FAILED);
+    if (error instanceof AddressError || error instanceof UsageError) return say(`${error.message}\n`, FAILED);
     throw error;
   }
 };
@@ -68,7 +69,7 @@ const parse = (args: readonly string[]) => {
   try {
     return parseOptions(EINHYRNINGSINS_OPTIONS, args, "first");
   } catch (error) {
-    if (error instanceof OptionError) throw new OptionError(`${error.message}\n\n${helpPage().trimEnd()}`);
+    if (error instanceof UsageError) throw new UsageError(`${error.message}\n\n${helpPage().trimEnd()}`);
     throw error;
   }
 };
@@ -84,10 +85,10 @@ ${optionHelp(EINHYRNINGSINS_OPTIONS)}
 `;
 
 const settingsFrom = (given: Options, operands: readonly string[], cwd: string): Settings => {
-  if (given["ipv4-only"] && given["ipv6-only"]) throw new OptionError("Can't be both IPv4-only and IPv6-only");
+  if (given["ipv4-only"] && given["ipv6-only"]) throw new UsageError("Can't be both IPv4-only and IPv6-only");
   const instances = wholeNumber("-n", given.number?.[0] ?? "1", 1, MOST_WORKERS);
   const attempts = wholeNumber("-r", given.retries?.[0] ?? "1", 0, MOST_RETRIES);
-  if (operands.length === 0) throw new OptionError("Missing program to run (try --help)");
+  if (operands.length === 0) throw new UsageError("Missing program to run (try --help)");
   const defaults = defaultsFrom(given, instances);
   const control = controlAt(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, cwd);
   return {
@@ -116,7 +117,7 @@ const settingsFrom = (given: Options, operands: readonly string[], cwd: string):
 const wholeNumber = (option: string, text: string, least: number, most: number): number => {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw new OptionError(`${option} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+  throw new UsageError(`${option} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
 };
 
 const defaultsFrom = (given: Options, instances: number): SpecDefaults => ({
@@ -148,7 +149,7 @@ const bindFrom = (text: string, index: number, given: Options): Bind => {
   const [location = "", ...letters] = text.split(",");
   const unknown = letters.find((letter) => !["r", "n", ""].includes(letter));
   if (unknown !== undefined)
-    throw new OptionError(`Unknown socket arg '${unknown}', I only know about 'n' and 'r'. Try --help`);
+    throw new UsageError(`Unknown socket arg '${unknown}', I only know about 'n' and 'r'. Try --help`);
   return {
     uri: `-b ${text}`,
     name: `socket${index}`,
@@ -160,15 +161,15 @@ const bindFrom = (text: string, index: number, given: Options): Bind => {
 
 const addressFrom = (text: string, location: string, given: Options): Address => {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(location);
-  if (!match) throw new OptionError(`-b ${text}: wants ADDR:PORT, with an IPv6 address in brackets`);
+  if (!match) throw new UsageError(`-b ${text}: wants ADDR:PORT, with an IPv6 address in brackets`);
   const port = Number(match[3]);
-  if (port > 65_535) throw new OptionError(`-b ${text}: the port ${match[3]} is not a number from 0 to 65535`);
+  if (port > 65_535) throw new UsageError(`-b ${text}: the port ${match[3]} is not a number from 0 to 65535`);
   const family = given["ipv4-only"] ? "4" : given["ipv6-only"] ? "6" : "any";
   return { kind: "internet", transport: "tcp", family, host: match[1] ?? match[2] ?? "", port };
 };
 
 const controlAt = (given: string, cwd: string): NonNullable<Settings["control"]> => {
-  if (given === "") throw new OptionError("-d wants a path");
+  if (given === "") throw new UsageError("-d wants a path");
   const path = given.startsWith("/") ? given : `${cwd === "/" ? "" : cwd}/${given}`;
   return { uri: `-d ${given}`, address: parseUri(`unix://${path}`).address };
 };

@@ -1,4 +1,6 @@
 // einhyrningsinsctl's command line from end to end: one command of -e, or a shell.
+
+import { UsageError } from "../../commands/flags.ts";
 import type { Output } from "../../commands/output.ts";
 import { strangeOwner } from "../../commands/socket-owner.ts";
 import { escapeControls, escapeLine } from "../../commands/terminal.ts";
@@ -6,9 +8,10 @@ import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts
 import { ChannelError } from "../../keeper/channel.ts";
 import { VERSION } from "../../version.ts";
 import { DEFAULT_SOCKET_PATH } from "../einhyrningsins/options.ts";
-import { OptionError, type OptionTable, optionHelp, parseOptions } from "../options.ts";
+import { type Ask, askLine, runShell } from "../line-shell.ts";
+import { type OptionTable, optionHelp, parseOptions } from "../options.ts";
 import { Connection, LostError } from "./connection.ts";
-import { shell } from "./shell.ts";
+import { EINHYRNINGSINSCTL_SHELL } from "./shell.ts";
 
 const FAILED = 255;
 
@@ -30,10 +33,10 @@ export const einhyrningsinsctl = async (args: readonly string[], out: Output): P
     if (given.help) return say(out, helpPage(), 0);
     if (given.version) return say(out, `einhyrningsinsctl ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
     if (operands.length > 0)
-      throw new OptionError(`unexpected argument ${JSON.stringify(operands[0])}: a command comes with -e`);
+      throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}: a command comes with -e`);
     return await control(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, given.execute?.[0], out);
   } catch (error) {
-    if (error instanceof OptionError) return say(out, `${escapeControls(error.message)}\n\n${helpPage()}`, FAILED);
+    if (error instanceof UsageError) return say(out, `${escapeControls(error.message)}\n\n${helpPage()}`, FAILED);
     if (error instanceof LostError) return say(out, `Communications error: ${error.message}\n`, FAILED);
     throw error;
   }
@@ -59,8 +62,8 @@ const control = async (path: string, command: string | undefined, out: Output): 
   if (strange !== null) out.write(`${escapeControls(strange)}\n`);
   try {
     await connection.ask("ehlo", []);
-    if (command === undefined) return await shell(out, (line) => answerTo(connection, line, out));
-    await answerTo(connection, command, out);
+    const ask = askWith(connection, out);
+    await (command === undefined ? runShell(EINHYRNINGSINSCTL_SHELL, out, ask) : askLine(command, ask));
     return 0;
   } finally {
     connection.close();
@@ -77,9 +80,10 @@ const open = async (path: string): Promise<Connection | string> => {
   }
 };
 
-/** Sends a line of the shell, its first word the command, and prints what it is answered. Throws LostError. */
-const answerTo = async (connection: Connection, line: string, out: Output): Promise<void> => {
-  const [command = "", ...args] = line.trim().split(/\s+/);
-  const answer = await connection.ask(command, args);
-  out.write(`${answer.replace(/\n$/, "").split("\n").map(escapeLine).join("\n")}\n`);
-};
+/** Prints what a command is answered. Throws LostError. */
+const askWith =
+  (connection: Connection, out: Output): Ask =>
+  async (command, args) => {
+    const answer = await connection.ask(command, args);
+    out.write(`${answer.replace(/\n$/, "").split("\n").map(escapeLine).join("\n")}\n`);
+  };

@@ -1,13 +1,16 @@
 // What keys do to the line, the history and the search.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { complete } from "../../../src/frontends/einhyrningsinsctl/shell.ts";
+import { EINHYRNINGSINSCTL_SHELL } from "../../../src/frontends/einhyrningsinsctl/shell.ts";
 import { cellsOf } from "../../../src/frontends/line-editor/characters.ts";
 import { listed } from "../../../src/frontends/line-editor/completion.ts";
 import { beginLine, type Editing, type Effect, press, shownOf } from "../../../src/frontends/line-editor/editing.ts";
 import { MOST_ENTRIES, MOST_HISTORY, remember } from "../../../src/frontends/line-editor/history.ts";
 import { keysIn, NOTHING } from "../../../src/frontends/line-editor/keys.ts";
 import { MOST_LINE } from "../../../src/frontends/line-editor/line.ts";
+import { completerOf } from "../../../src/frontends/line-shell.ts";
+
+const complete = completerOf(EINHYRNINGSINSCTL_SHELL);
 
 /** What is typed into a new line, and what the last key asked for. */
 const typed = (input: string, history: readonly string[] = []): Editing & { readonly effect: Effect } => {
