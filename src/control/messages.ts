@@ -122,6 +122,8 @@ export type Status = {
   /** Missing from earlier versions. */
   readonly draining?: DrainingInfo;
   readonly workers: readonly WorkerInfo[];
+  /** The last failed start, unexpected exit or rolled back rollout; missing after the next complete rollout. */
+  readonly lastFailure?: string;
   /** Missing if nothing is stored. */
   readonly stored?: StoredInfo;
   /** What is not written to disk: `journal` is in memory, `record` is older than the current spec. Missing if all is written. */

@@ -3,15 +3,16 @@
 import { CRANK_POLICY } from "../../core/model/state.ts";
 import { DEFAULTS } from "../../spec/defaults.ts";
 import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../supervisor/os/addresses.ts";
+import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
 import type { Bind, LogFormat, Settings, Verbosity } from "../../supervisor/state/settings.ts";
 import { VERSION } from "../../version.ts";
+import { type Directories, directoriesFor, type System } from "../directories.ts";
 import { helpText } from "../flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../flags.ts";
 import { givenDefaults } from "../spec-flags.ts";
 import { CRANK_FLAGS } from "./flags.ts";
 
-const DEFAULT_PREFIX = "/var/crank";
 const DEFAULT_LINGER_MS = 10_000;
 const WRONG_USAGE = 2;
 
@@ -19,14 +20,20 @@ type Flags = FlagValues<typeof CRANK_FLAGS>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads crank's command line (without the program's name). Wrong usage is a result, not an exception. */
-export const crankInvocation = (args: readonly string[], environment: Environment, cwd: string): Invocation => {
+export const crankInvocation = (
+  args: readonly string[],
+  environment: Environment,
+  cwd: string,
+  platform: Platform,
+): Invocation => {
   try {
     const { flags, operands, help } = parseFlags(CRANK_FLAGS, args, environment);
     if (help) return say(helpPage());
     if (flags.version === true) return say(`${VERSION}\n`);
     if (operands.length > 0)
       throw new UsageError(`crank takes no command; ${JSON.stringify(operands[0])} belongs to crankctl run`);
-    return { kind: "serve", settings: settingsFrom(flags, environment, cwd) };
+    const system: System = { uid: platform.uid, exists: (path) => platform.realPath(path) !== null };
+    return serve(flags, { environment, cwd, system });
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof AddressError)) throw error;
     return { kind: "say", sink: "stderr", text: `crank: ${error.message}\nTry 'crank -help'.\n`, status: WRONG_USAGE };
@@ -48,7 +55,20 @@ const helpPage = (): string =>
     ],
   });
 
-const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Settings => {
+type Surroundings = { readonly environment: Environment; readonly cwd: string; readonly system: System };
+
+const serve = (flags: Flags, surroundings: Surroundings): Invocation => {
+  const { environment, cwd, system } = surroundings;
+  const { name = "", prefix } = flags;
+  const given = prefix === undefined ? undefined : absolute(prefix, cwd);
+  const directories = name === "" ? null : directoriesFor(name, given, environment, system);
+  const settings = settingsFrom(flags, directories, surroundings);
+  // A prefix that does not exist is a mistake. The default directories are made.
+  if (directories === null || given !== undefined) return { kind: "serve", settings };
+  return { kind: "serve", settings, directories: [directories.state, directories.runtime] };
+};
+
+const settingsFrom = (flags: Flags, directories: Directories | null, { environment, cwd }: Surroundings): Settings => {
   const uris = flags.bind ?? [];
   if (uris.length === 0) throw new UsageError("-bind is missing: the socket that workers inherit, as in -bind :8080");
   const name = flags.name ?? "";
@@ -56,9 +76,9 @@ const settingsFrom = (flags: Flags, environment: Environment, cwd: string): Sett
     throw new UsageError(
       `-name ${JSON.stringify(name)} is to be the name of files: no slash, no space, no dot in front`,
     );
-  const base = name === "" ? null : `${absolute(flags.prefix ?? DEFAULT_PREFIX, cwd)}/${name}`;
+  const base = directories === null ? null : `${directories.runtime}/${name}`;
   const control = controlFrom(flags.ctl ?? (base === null ? undefined : `unix://${base}.ctl`), environment, cwd);
-  const conf = flags.conf ?? (base === null ? undefined : `${base}.conf`);
+  const conf = flags.conf ?? (directories === null ? undefined : `${directories.state}/${name}.conf`);
   if (conf === undefined)
     throw new UsageError("-conf is missing: where runs are recorded; or give a -name, which sets it");
   const recordPath = absolute(conf, cwd);

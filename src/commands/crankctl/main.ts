@@ -10,13 +10,15 @@ import { VERSION } from "../../version.ts";
 import { helpText } from "../flag-help.ts";
 import { nearest, parseFlags, UsageError } from "../flags.ts";
 import { type Output, OutputError } from "../output.ts";
+import { noServiceText } from "../services.ts";
 import { escapeControls, safeJson } from "../terminal.ts";
 import type { Action, Command } from "./command.ts";
 import { reload, rollback, run } from "./deploy/commands.ts";
 import { adopt } from "./service/adopt.ts";
 import { history, info, shutdown, status } from "./service/commands.ts";
+import { ls } from "./service/ls.ts";
 import { upgrade } from "./service/upgrade.ts";
-import { COMMON_FLAGS, type CommonFlags, controlAddress, type Environment, Session } from "./session.ts";
+import { COMMON_FLAGS, type CommonFlags, controlAddress, directoriesOf, type Environment, Session } from "./session.ts";
 import { events, logs } from "./streams/commands.ts";
 import { watch } from "./watch/command.ts";
 import { kill, ps, scale } from "./workers/commands.ts";
@@ -30,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   scale,
   ps,
   status,
+  ls,
   watch,
   info,
   kill,
@@ -83,13 +86,34 @@ const labelled = <T>(label: string, work: () => T): T => {
   }
 };
 
+const labelledLater = async <T>(label: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${label}: ${error.message}`, { cause: error });
+    throw error;
+  }
+};
+
+/** What is said of a service that has no control socket; null: nothing but that. */
+const explainMissing = async (flags: CommonFlags, environment: Environment): Promise<string | null> => {
+  if (flags.ctl !== undefined || flags.name === undefined) return null;
+  return await noServiceText(flags.name, directoriesOf(flags, environment));
+};
+
+export type Surroundings = {
+  readonly out: Output;
+  readonly err: Output;
+  /** Explains that there is no such service; null: the error says enough. */
+  readonly missing?: () => Promise<string | null>;
+};
+
 /** Runs the prepared command on the crank at `address`, and returns the exit status. Failures are printed on `err`. */
 export const act = async (
   action: Action,
   address: ControlAddress,
   flags: CommonFlags,
-  out: Output,
-  err: Output,
+  { out, err, missing }: Surroundings,
 ): Promise<number> => {
   const isJson = flags.json === true;
   try {
@@ -98,7 +122,9 @@ export const act = async (
     const reason = failure(error) ?? strangeAnswer(error);
     if (reason === null) throw error;
     if (isJson && error instanceof CallError) out.write(`${safeJson({ error: error.rpc })}\n`);
-    err.write(`ERROR: ${escapeControls(reason.message)}\n`);
+    const isMissing = error instanceof ConnectError && error.code === "ENOENT";
+    const explained = isMissing ? await missing?.() : null;
+    err.write(`ERROR: ${escapeControls(explained ? `couldn't connect: ${explained}` : reason.message)}\n`);
     return reason.status;
   }
 };
@@ -140,8 +166,9 @@ export const crankctl = async (
     if (plan.kind === "act") {
       const address = plan.findsServices
         ? NOWHERE
-        : labelled("crankctl", () => controlAddress(plan.flags, environment));
-      return await act(plan.action, address, plan.flags, out, err);
+        : await labelledLater("crankctl", () => controlAddress(plan.flags, environment));
+      const missing = () => explainMissing(plan.flags, environment);
+      return await act(plan.action, address, plan.flags, { out, err, missing });
     }
     out.write(plan.text);
     return EXIT.done;

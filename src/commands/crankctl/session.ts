@@ -1,8 +1,11 @@
 // The context of a crankctl command: its crank, and its output.
+import { host } from "#host";
 import { type Client, type ControlAddress, connect, type Notification } from "../../control/client.ts";
 import { AddressError, parseUri } from "../../supervisor/os/addresses.ts";
+import { socketDirectories } from "../directories.ts";
 import { type FlagTable, type FlagValues, UsageError } from "../flags.ts";
 import type { Output } from "../output.ts";
+import { runningServices, runningText, socketPath } from "../services.ts";
 import { strangeOwner } from "../socket-owner.ts";
 import { escapeControls, escapeLines, safeJson } from "../terminal.ts";
 
@@ -15,14 +18,14 @@ export const COMMON_FLAGS = {
     argument: "NAME",
     group: "Service",
     environment: "CRANK_NAME",
-    help: "the service: its control socket is PREFIX/NAME.ctl",
+    help: "the service; needed only where several run",
   },
   prefix: {
     kind: "text",
     argument: "DIR",
     group: "Service",
     environment: "CRANK_PREFIX",
-    help: "where services have their files (default /var/crank)",
+    help: "where services have their files, if not in the default directories",
   },
   ctl: {
     kind: "text",
@@ -35,16 +38,20 @@ export const COMMON_FLAGS = {
 } as const satisfies FlagTable;
 export type CommonFlags = FlagValues<typeof COMMON_FLAGS>;
 
-export const DEFAULT_PREFIX = "/var/crank";
-
 /** Where the flags say that the crank is. Throws UsageError. */
-export const controlAddress = (flags: CommonFlags, environment: Environment): ControlAddress => {
+export const controlAddress = async (flags: CommonFlags, environment: Environment): Promise<ControlAddress> => {
   if (flags.ctl !== undefined) return addressOf(flags.ctl, environment);
-  if (flags.name === undefined || flags.name === "")
-    throw new UsageError("no service is named: give -name NAME or -ctl URI, or set CRANK_NAME or CRANK_CTL");
-  const prefix = flags.prefix === undefined || flags.prefix === "" ? DEFAULT_PREFIX : flags.prefix;
-  return { kind: "unix", path: `${prefix.replace(/\/+$/, "")}/${flags.name}.ctl` };
+  const directories = directoriesOf(flags, environment);
+  if (flags.name !== undefined && flags.name !== "") return { kind: "unix", path: socketPath(flags.name, directories) };
+  const running = await runningServices(directories);
+  const [only] = running;
+  if (only !== undefined && running.length === 1) return { kind: "unix", path: only.path };
+  throw new UsageError(`no service is named: give -name NAME or -ctl URI. ${runningText(running, directories)}`);
 };
+
+/** The directories in which the control sockets are looked for. */
+export const directoriesOf = (flags: Pick<CommonFlags, "prefix">, environment: Environment): readonly string[] =>
+  socketDirectories(flags.prefix, environment, host.processes.identity().uid);
 
 const addressOf = (uri: string, environment: Environment): ControlAddress => {
   const address = parsed(uri);

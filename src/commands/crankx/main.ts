@@ -1,6 +1,6 @@
 // crankx's command line: which services, and the crankctl command for each.
 import { EXIT, planFor, usageMessage } from "../crankctl/main.ts";
-import { DEFAULT_PREFIX, type Environment } from "../crankctl/session.ts";
+import { directoriesOf, type Environment } from "../crankctl/session.ts";
 import { helpText } from "../flag-help.ts";
 import { type FlagTable, parseFlags, UsageError } from "../flags.ts";
 import type { Output } from "../output.ts";
@@ -15,7 +15,7 @@ export const CRANKX_FLAGS = {
     kind: "text",
     argument: "DIR",
     environment: "CRANK_PREFIX",
-    help: "where services have their files (default /var/crank)",
+    help: "where services have their files, if not in the default directories",
   },
 } as const satisfies FlagTable;
 
@@ -54,13 +54,12 @@ const perform = async (
     return EXIT.done;
   }
   if (plan.findsServices)
-    throw new UsageError(`crankx: crankctl watch ${prefix} shows all of them at once, without crankx`);
+    throw new UsageError(`crankx: crankctl ${rest[0]} ${prefix} shows all of them at once, without crankx`);
   for (const flag of ["ctl", "name", "prefix"] as const) {
     if (plan.flags[flag] !== undefined)
       throw new UsageError(`crankx: the services are those of PREFIX; leave -${flag} out of crankctl's arguments`);
   }
-  const directory = flags.prefix ?? DEFAULT_PREFIX;
-  const services = servicesOf(prefix, directory);
+  const services = servicesOf(prefix, directoriesOf(flags, environment));
   if (typeof services === "string") {
     err.write(`crankx: ${escapeControls(services)}\n`);
     return EXIT.failed;
@@ -79,9 +78,9 @@ const ownFlags = (args: readonly string[], environment: Environment) => {
 };
 
 /** The services, or why there are none. */
-const servicesOf = (prefix: string, directory: string): readonly Service[] | string => {
+const servicesOf = (prefix: string, directories: readonly string[]): readonly Service[] | string => {
   try {
-    const services = findServices(prefix, directory);
+    const services = findServices(prefix, directories);
     return services.length > 0 ? services : `there is no control socket that begins with ${prefix}`;
   } catch (error) {
     return `couldn't look for control sockets: ${error instanceof Error ? error.message : String(error)}`;

@@ -92,6 +92,7 @@ export const status = (store: Store, queues: Queues): Status => {
     rollout: rolloutInfo(store),
     draining: drainingInfo(store),
     workers: allWorkers(store.core.workers).map((worker) => workerInfo(store, worker)),
+    ...(store.serviceManager.lastFailure === null ? {} : { lastFailure: store.serviceManager.lastFailure }),
     ...unwritten(store),
     ...(store.stored.size === 0 ? {} : { stored: storedInfo(store, generations[shown ?? 0]?.spec) }),
   };

@@ -19,6 +19,7 @@ import {
   tooLong,
   writable,
 } from "./file-error.ts";
+import type { DirectoryAccess } from "./platform.ts";
 
 const { files } = host;
 
@@ -54,10 +55,10 @@ export const ensureOwnFile = (path: string, text: string): void =>
 export const refuseUnsafeDirectory = (path: string): void => inDirectory(path, refuseExchangeable);
 
 /**
- * Makes sure that crank's own directory exists and only its owner can write to it: `passable` (0711 if it is new,
- * whatever the umask) or `owner` (0700). Throws FileError.
+ * Makes sure that crank's own directory exists and only its owner can write to it: `passable` (0711 if it is new),
+ * `readable` (0755 if it is new), both whatever the umask, or `owner` (0700). Throws FileError.
  */
-export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): void =>
+export const ensureOwnDirectory = (path: string, access: DirectoryAccess): void =>
   inDirectory(path, (parent) => {
     refuseExchangeable(parent);
     const isNew = make(parent);
@@ -66,13 +67,12 @@ export const ensureOwnDirectory = (path: string, access: "passable" | "owner"): 
       if (status.kind !== "directory") throw refused("not a directory");
       if (status.uid !== ownUid()) throw refused(`it belongs to another user (uid ${status.uid})`);
       // The umask may have removed too much: workers of other users pass through it.
-      if (access === "owner") files.changeMode(fd, 0o700);
-      else if (isNew) files.changeMode(fd, DIRECTORY_MODE);
+      if (access === "owner" || isNew) files.changeMode(fd, DIRECTORY_MODES[access]);
       else if ((status.mode & OTHERS_WRITE) !== 0) throw refused(writable(status, `chmod go-w ${path}`));
       attempt(() => files.access(".", ACCESS.write | ACCESS.execute, fd));
     });
   });
-const DIRECTORY_MODE = 0o711;
+const DIRECTORY_MODES = { owner: 0o700, passable: 0o711, readable: 0o755 } as const;
 
 /**
  * Replaces the file atomically: a reader sees the old text or the new one, whenever it is interrupted. Mode as before,
@@ -282,7 +282,7 @@ const create = ({ name, fd: directory }: InDirectory, text: string): void => {
 /** Returns true if the directory did not exist. */
 const make = ({ name, fd }: InDirectory): boolean => {
   try {
-    files.makeDirectory(name, DIRECTORY_MODE, fd);
+    files.makeDirectory(name, DIRECTORY_MODES.owner, fd);
     return true;
   } catch (error) {
     if (codeOf(error) !== "EEXIST") fail(error);

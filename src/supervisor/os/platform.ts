@@ -12,6 +12,9 @@ export type FileText =
 /** The state of a path where a socket is to be bound. */
 export type SocketPath = "absent" | "stale" | "live" | "notSocket";
 
+/** What other users may do in a directory: pass through it, list it, or nothing. */
+export type DirectoryAccess = "passable" | "readable" | "owner";
+
 /** A process's parent and real user. */
 export type Lineage = { readonly parent: number; readonly uid: number };
 
@@ -51,10 +54,10 @@ export type Platform = {
    */
   ensureFile(path: string, text: string): string | null;
   /**
-   * Makes sure that a directory of crank's own exists: `passable` (0711 if it is new) or `owner` (0700). Returns the
-   * error, or null.
+   * Makes sure that a directory of crank's own exists: `passable` (0711 if it is new), `readable` (0755 if it is new) or
+   * `owner` (0700). Returns the error, or null.
    */
-  ensureDirectory(path: string, access: "passable" | "owner"): string | null;
+  ensureDirectory(path: string, access: DirectoryAccess): string | null;
   /** Why other users can exchange a file at this path; null: they cannot. */
   unsafeDirectory(path: string): string | null;
   /** Renames a file. Returns the new name, or null if that failed. */

@@ -31,6 +31,26 @@ export const withSafeRunDirectory = (
 export const secondNames = ({ runDirectory }: Settings): string | null =>
   runDirectory === null ? null : `${runDirectory}/names`;
 
+/**
+ * Creates the missing ones of the default directories, and of those above them. Root's can be listed, so that services
+ * are found; those of another user are closed, as the XDG Base Directory Specification wants. Returns the obstacle if
+ * there is one.
+ */
+export const makeDefaultDirectories = ({ platform }: Store, directories: readonly string[]): string | null => {
+  for (const directory of directories.flatMap(fromTheTop)) {
+    if (platform.realPath(directory) !== null) continue;
+    const failure = platform.ensureDirectory(directory, platform.uid === 0 ? "readable" : "owner");
+    if (failure !== null) return `the directory ${directory} cannot be made: ${failure}; choose another with -prefix`;
+  }
+  return null;
+};
+
+/** `/a/b` as `/a` and `/a/b`. */
+const fromTheTop = (path: string): readonly string[] => {
+  const names = path.split("/").slice(1);
+  return names.map((_, index) => `/${names.slice(0, index + 1).join("/")}`);
+};
+
 /** Creates what is missing of the run directory. Returns the obstacle if there is one. */
 export const makeRunDirectory = ({ platform }: Store, settings: Settings): string | null => {
   const names = secondNames(settings);

@@ -22,7 +22,7 @@ import {
   type Way,
   wayToOpen,
 } from "../sockets/openings.ts";
-import { makeRunDirectory, runPath, withSafeRunDirectory } from "../sockets/run-directory.ts";
+import { makeDefaultDirectories, makeRunDirectory, runPath, withSafeRunDirectory } from "../sockets/run-directory.ts";
 import {
   AddressInUse,
   isOpenAt,
@@ -77,7 +77,10 @@ export const begin = async (store: Store): Promise<void> => {
   const tooLong = notifyProblem(settings);
   if (tooLong !== null && settings.program === "crank")
     return giveUp(store, `${tooLong}; choose a shorter ${settings.name === "" ? "path for -ctl" : "-prefix or -name"}`);
-  const obstacle = prepareRecord(store, settings) ?? makeRunDirectory(store, settings);
+  const obstacle =
+    makeDefaultDirectories(store, invocation.directories ?? []) ??
+    prepareRecord(store, settings) ??
+    makeRunDirectory(store, settings);
   if (obstacle !== null) return giveUp(store, obstacle);
   saveSettings(store, settings);
   noteKilled(store, settings);

@@ -6,7 +6,12 @@ import type { Settings } from "./settings.ts";
 
 /** The result of a command line. `say`: print and exit, as for -help, -version and wrong usage. */
 export type Invocation =
-  | { readonly kind: "serve"; readonly settings: Settings }
+  | {
+      readonly kind: "serve";
+      readonly settings: Settings;
+      /** Directories that are made if they are missing, those above them included. */
+      readonly directories?: readonly string[];
+    }
   | { readonly kind: "say"; readonly sink: "stdout" | "stderr"; readonly text: string; readonly status: number };
 
 /** A signal that the keeper received: its name (`SIGHUP`), and when it was delivered (CLOCK_MONOTONIC ms). */

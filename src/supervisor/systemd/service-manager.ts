@@ -118,7 +118,6 @@ export const saveReload = (store: Store, at: number): void => {
 
 /** Keeps the last failure, to be shown until a deploy succeeds. */
 export const saveLastFailure = (store: Store, event: ServiceEvent): void => {
-  if (store.serviceManager.socket === null) return;
   const isFailure =
     event.kind === "workerFailed" ||
     event.kind === "rolloutRolledBack" ||

@@ -90,7 +90,9 @@ needing(mountNamespaces()).describe("without /proc", () => {
     expect(await web.bench.run([...without, ...web.ctlCommand("status")])).toMatchObject({
       status: 3,
       stdout: "",
-      stderr: expect.stringMatching(/^ERROR: couldn't connect: [^\n]*there is nothing there \(ENOENT\)\n$/),
+      stderr: expect.stringMatching(
+        /^ERROR: couldn't connect: no service "web" \(looked for [^\n]*\)\. No crank runs [^\n]*\n$/,
+      ),
     });
     await web.start();
     expect(await web.bench.run([...without, ...web.ctlCommand("status")])).toMatchObject({ status: 0, stderr: "" });

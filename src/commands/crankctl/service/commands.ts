@@ -40,9 +40,12 @@ const summary = (status: Status): string => {
   const restarted = restarts === 0 ? "" : `, ${restarts} started again`;
   return (
     `${name === "" ? "crank" : escapeControls(name)}: ${serves}, ${ready} of ${instances} ready${restarted}${phase}\n` +
-    `crank is pid ${pid}, up ${since(status.startedAt)}\n${(status.unwritten ?? []).map((what) => UNWRITTEN[what]).join("")}`
+    `crank is pid ${pid}, up ${since(status.startedAt)}\n${lastFailure(status)}${(status.unwritten ?? []).map((what) => UNWRITTEN[what]).join("")}`
   );
 };
+
+const lastFailure = ({ lastFailure: text }: Status): string =>
+  text === undefined ? "" : `Last failure: ${escapeControls(text)}\n`;
 
 const UNWRITTEN = {
   journal: "The journal cannot be written to disk and goes on in memory: if crank is killed, the next one knows less\n",

@@ -1,7 +1,7 @@
 // crankctl watch: its command line. What it shows is in watch/.
 import { UsageError } from "../../flags.ts";
 import { command } from "../command.ts";
-import { controlAddress, DEFAULT_PREFIX } from "../session.ts";
+import { controlAddress, directoriesOf } from "../session.ts";
 import { type Watched, watchUntilQuit } from "./main.ts";
 
 export const watch = command({
@@ -21,9 +21,11 @@ export const watch = command({
     if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
     if (flags.json === true) throw new UsageError("watch has no JSON; use events -json or status -json");
     const isOne = prefix === undefined && ((flags.name ?? "") !== "" || flags.ctl !== undefined);
-    const watched: Watched = isOne
-      ? { kind: "one", name: flags.name ?? flags.ctl ?? "", address: controlAddress(flags, environment) }
-      : { kind: "all", prefix: prefix ?? "", directory: flags.prefix ?? DEFAULT_PREFIX };
-    return (session) => watchUntilQuit(watched, environment, session);
+    return async (session) => {
+      const watched: Watched = isOne
+        ? { kind: "one", name: flags.name ?? flags.ctl ?? "", address: await controlAddress(flags, environment) }
+        : { kind: "all", prefix: prefix ?? "", directories: directoriesOf(flags, environment) };
+      return await watchUntilQuit(watched, environment, session);
+    };
   },
 });

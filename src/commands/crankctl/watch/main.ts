@@ -16,7 +16,7 @@ import type { Style } from "./text.ts";
 /** What is to be watched: one service, or all whose control sockets begin with `prefix`, as crankx finds them. */
 export type Watched =
   | { readonly kind: "one"; readonly name: string; readonly address: ControlAddress }
-  | { readonly kind: "all"; readonly prefix: string; readonly directory: string };
+  | { readonly kind: "all"; readonly prefix: string; readonly directories: readonly string[] };
 
 /** How often new control sockets are looked for, ms. */
 const LOOK_MS = 2000;
@@ -25,8 +25,9 @@ const LOOK_MS = 2000;
 export const watchUntilQuit = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
   // A mistyped name is an error, as in every other command; only a crank that was there is waited for.
   if (watched.kind === "one") (await connect(watched.address, () => {})).close();
-  else if (!isThere(watched.directory)) {
-    session.err.write(`ERROR: there is no directory ${escapeControls(watched.directory)}; -prefix names another\n`);
+  else if (!watched.directories.some(isThere)) {
+    const missing = escapeControls(watched.directories.join(" or "));
+    session.err.write(`ERROR: there is no directory ${missing}; -prefix names another\n`);
     return 1;
   }
   const reason = whyNotFullScreen(session.out, environment);
@@ -131,7 +132,7 @@ const during = async (
 ): Promise<number> => {
   if (watched.kind === "one") return await work();
   const look = (): void => {
-    feeds.keep(findServices(watched.prefix, watched.directory));
+    feeds.keep(findServices(watched.prefix, watched.directories));
     found();
   };
   look();
