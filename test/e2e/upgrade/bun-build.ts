@@ -9,6 +9,8 @@ import { ROOT } from "../harness/bench.ts";
 /** How its Makefile compiled the commands into Bun. Found by that, since the name of a commit may change. */
 const MARK = "--compile --bytecode";
 const PACKAGES = "node_modules/.crank-installed";
+/** Compiling takes longer than all that its keeper does here. */
+const QUICKLY = ["CFLAGS=-O0"];
 
 /** Runs a command to its end, as if no make were around it. Throws with its words if it fails. */
 const run = (words: readonly string[], directory: string): string => {
@@ -49,7 +51,7 @@ const built = (): string => {
     for (const left of ["test", "biome.json"]) rmSync(join(fresh, left), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(fresh, "node_modules"));
     // This checkout's packages are all that it needs: Bun of the same version, and what is bundled.
-    run(["make", "-s", "-j2", "-o", PACKAGES, "all"], fresh);
+    run(["make", "-s", "-j2", "-o", PACKAGES, "all", ...QUICKLY], fresh);
     if (!existsSync(directory)) renameSync(fresh, directory);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
@@ -58,9 +60,9 @@ const built = (): string => {
 };
 
 /** Installs a checkout's build below `prefix`, over what is there. */
-const installFrom = (checkout: string, prefix: string): void => {
-  run(["make", "-s", "-o", PACKAGES, "install", `PREFIX=${prefix}`], checkout);
+const installFrom = (checkout: string, prefix: string, ...settings: readonly string[]): void => {
+  run(["make", "-s", "-o", PACKAGES, "install", `PREFIX=${prefix}`, ...settings], checkout);
 };
 
-export const installBunBuild = (prefix: string): void => installFrom(built(), prefix);
+export const installBunBuild = (prefix: string): void => installFrom(built(), prefix, ...QUICKLY);
 export const installThisBuild = (prefix: string): void => installFrom(ROOT, prefix);
