@@ -15,8 +15,8 @@ import { limitMs, nameOf, saveTimes } from "./runner/times.ts";
 /** When the whole run is ended, if it is to be: s. Each file has a limit of its own besides (runner/times.ts). */
 const RUN_LIMIT_S = process.env.CRANK_TEST_SECONDS;
 
-/** Two more than there are processors: most of what a test does is waiting. */
-const AT_A_TIME = availableParallelism() + 2;
+/** Three more than there are processors: most of what a test does is waiting. */
+const AT_A_TIME = availableParallelism() + 3;
 
 /** How many of the files that took most are named at the end of a long run. */
 const NAMED = 8;
