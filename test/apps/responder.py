@@ -1,4 +1,5 @@
-"""A worker for tests: answers every connection with one line, `VERSION PID`, and does the wrong thing when asked to.
+"""A worker for tests: answers every connection with one line, `VERSION PID`, and does the wrong thing when asked to, as
+responder.c does.
 
 usage: responder.py VERSION [MISDEED ...]
 """

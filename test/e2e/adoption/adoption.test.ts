@@ -2,11 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { compiled } from "../harness/apps.ts";
+import { compiled, RESPONDER } from "../harness/apps.ts";
 import { ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive, killCrank } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service, type Worker } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { needing, ROOT_USER } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

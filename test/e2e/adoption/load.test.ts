@@ -1,11 +1,10 @@
 // Cranks that are killed one after the other, while clients come and stay.
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { compiled } from "../harness/apps.ts";
+import { compiled, RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { Load } from "../harness/load.ts";
 import { numberedLines } from "../harness/numbered-lines.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

@@ -1,9 +1,9 @@
 // Workers of a killed crank without a journal that counts: the next crank finds them by themselves, or names them.
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive, killCrank } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

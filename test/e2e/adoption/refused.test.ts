@@ -10,11 +10,11 @@ import { linuxPlatform } from "../../../src/supervisor/os/linux.ts";
 import { linuxProcesses, type ProcessTable } from "../../../src/supervisor/os/processes.ts";
 import type { Settings } from "../../../src/supervisor/state/settings.ts";
 import { needing, ROOT_USER } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK, ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { changed, journalFile } from "../harness/journal-file.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

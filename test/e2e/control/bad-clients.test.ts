@@ -3,10 +3,10 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { connect } from "node:net";
 import { needing, ROOT_USER } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import type { Talk } from "../harness/talk.ts";
 

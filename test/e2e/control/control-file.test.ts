@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, statSync } from "node:fs";
 import { needing, ROOT_USER } from "../../needs.ts";
 import { eachTest } from "../harness/each-test.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
+import { RESPONDER_IN_PYTHON } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 
 const NOBODY = 65534;
@@ -18,7 +18,7 @@ needing(ROOT_USER).describe("the control socket's file", () => {
   test("stays crank's own when workers of another user notify", async () => {
     await web.start();
     expect(
-      await web.run("-user", "nobody", "-cwd", "/", "--", "/usr/bin/python3", ...RESPONDER.slice(1), "one"),
+      await web.run("-user", "nobody", "-cwd", "/", "--", "/usr/bin/python3", ...RESPONDER_IN_PYTHON.slice(1), "one"),
     ).toMatchObject({
       status: 0,
     });
@@ -36,7 +36,7 @@ signal.pause()`;
     expect(await web.run(...acks)).toMatchObject({ status: 0, stderr: "" });
     expect(owner()).toBe(NOBODY);
     expect(
-      await web.run("-ready", "notify", "-cwd", "/", "--", "/usr/bin/python3", ...RESPONDER.slice(1), "two"),
+      await web.run("-ready", "notify", "-cwd", "/", "--", "/usr/bin/python3", ...RESPONDER_IN_PYTHON.slice(1), "two"),
     ).toMatchObject({
       status: 0,
     });

@@ -3,11 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { EventEntry } from "../../../src/control/messages.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANKCTL, ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { freePorts } from "../harness/ports.ts";
 import { isAlive, signal, supervisorOf } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

@@ -2,9 +2,9 @@
 // ends over it.
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { scene } from "../harness/einhorn.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 
 const DEEP = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;

@@ -3,10 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import type { EventEntry } from "../../../src/control/messages.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import type { Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { supervisorOf } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";

@@ -2,10 +2,10 @@
 import { beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Status, WorkerInfo } from "../../../src/control/messages.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

@@ -12,10 +12,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { RESPONDER } from "../harness/apps.ts";
 import type { Ended, Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
+import { RESPONDER_IN_PYTHON } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 
@@ -175,7 +176,7 @@ test("a program that finds what belongs to it by its name finds that of its rele
   const python = realpathSync("/usr/bin/python3");
   for (const name of ["1", "2"]) symlinkSync(python, join(release(name), "interpreter"));
   await startIn(service.directory, "-respawn");
-  const [, script = ""] = RESPONDER;
+  const [, script = ""] = RESPONDER_IN_PYTHON;
   const command = [join(current(), "interpreter"), script, "v1"];
   await succeed(ctlIn(service.directory, "run", "-wait", "--", ...command));
   moveLink("2");

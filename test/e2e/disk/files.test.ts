@@ -17,9 +17,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { needing, ROOT_USER } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK, CRANKCTL, type Ended, ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 
@@ -135,7 +135,7 @@ asRoot.test(
     await web.launch([CRANK, "-prefix", sticky, "-name", "web", "-bind", "127.0.0.1:0"]);
     const run = [CRANKCTL, "-prefix", sticky, "-name", "web", "run", "-wait", "--", ...RESPONDER, "one"];
     expect(await web.bench.run(run)).toMatchObject({ status: 0 });
-    expect(readFileSync(join(sticky, "web.conf"), "utf8")).toContain("responder.py");
+    expect(readFileSync(join(sticky, "web.conf"), "utf8")).toContain("responder-static");
     expect(readFileSync(join(sticky, "web.conf.bad-2"), "utf8")).toBe("{");
     expect([readFileSync(web.path("victim"), "utf8"), readlinkSync(join(sticky, "web.ctl.lock"))]).toEqual([
       "precious",

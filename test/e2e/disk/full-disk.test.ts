@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
 import type { Status, WorkerInfo } from "../../../src/control/messages.ts";
 import { readJournal } from "../../../src/keeper/journal.ts";
 import { needing, ROOT_USER } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK, CRANKCTL, type Ended, type Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { freePorts } from "../harness/ports.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

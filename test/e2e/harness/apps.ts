@@ -6,7 +6,7 @@ import { ROOT } from "./bench.ts";
 
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"];
 
-type App = "empty" | "moved" | "prompt" | "starter" | "stopwatch" | "timer" | "worker";
+type App = "empty" | "moved" | "prompt" | "responder" | "starter" | "stopwatch" | "timer" | "worker";
 
 /** The program that test/apps/c/NAME.c makes: its path. Throws if it does not compile. */
 export const compiled = (name: App): string => compiledBy(process.env.CC ?? "cc", name, []);
@@ -30,3 +30,6 @@ export const compiledBy = (compiler: string, name: App, flags: readonly string[]
 };
 
 const changedAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** Answers each connection with `VERSION PID`, and does the wrong thing when asked to. It starts faster than any other worker. */
+export const RESPONDER: readonly string[] = [compiledStatically("responder")];

@@ -4,8 +4,8 @@ import { ROOT } from "./bench.ts";
 
 const python = (name: string): readonly string[] => ["python3", join(ROOT, "test/apps", `${name}.py`)];
 
-/** Answers each connection with `VERSION PID`, and does the wrong thing when asked to. */
-export const RESPONDER = python("responder");
+/** The same as RESPONDER of apps.ts, as a program of an interpreter. */
+export const RESPONDER_IN_PYTHON = python("responder");
 /** Does what it is asked to over HTTP. */
 export const TALKER = python("talker");
 /** A web server that knows nothing of crank. */

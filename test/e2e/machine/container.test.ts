@@ -3,10 +3,10 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { needing } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import type { Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { descendants } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

@@ -2,11 +2,12 @@
 // side that takes the real datagrams.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK, ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { installDamaged } from "../harness/installation.ts";
 import { signal, supervisorOf } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
+import { RESPONDER_IN_PYTHON } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { ServiceManager } from "../harness/service-manager.ts";
 import { waitFor } from "../harness/wait.ts";
@@ -204,7 +205,7 @@ describe("a NOTIFY_SOCKET", () => {
 });
 
 test("under another program's name crank speaks to the service manager as well, and a restart keeps its socket", async () => {
-  const program = `exec ${ROOT}/bin/socketmaster -listen tcp://127.0.0.1:0 -start 100 -command python3 -- ${RESPONDER[1]} v1`;
+  const program = `exec ${ROOT}/bin/socketmaster -listen tcp://127.0.0.1:0 -start 100 -command python3 -- ${RESPONDER_IN_PYTHON[1]} v1`;
   const manager = await ServiceManager.of(web.bench, [], { command: ["sh", "-c", program] });
   manager.order("start");
   await manager.hears("FDSTORE", "1");

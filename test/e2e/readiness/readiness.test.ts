@@ -1,10 +1,11 @@
 // Readiness by other means than a notification: programs that know nothing of crank are asked, and only their own answer counts.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive, signal, supervisorOf } from "../harness/processes.ts";
-import { RESPONDER, WEB_SERVER } from "../harness/python-apps.ts";
+import { WEB_SERVER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

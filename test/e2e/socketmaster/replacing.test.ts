@@ -8,7 +8,7 @@ import { eachTest } from "../harness/each-test.ts";
 import { changeKeeper, install } from "../harness/installation.ts";
 import { Load } from "../harness/load.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
+import { RESPONDER_IN_PYTHON } from "../harness/python-apps.ts";
 import { waitFor } from "../harness/wait.ts";
 import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } from "./socketmaster.ts";
 
@@ -44,7 +44,7 @@ describe("SIGHUP", () => {
       "-command",
       "python3",
       "--",
-      ...RESPONDER.slice(1),
+      ...RESPONDER_IN_PYTHON.slice(1),
       "v1",
     ]);
     await said(master, "worker v1 serves");
@@ -72,7 +72,17 @@ describe("SIGHUP", () => {
   test("again and again in the middle of a replacement is one more replacement", async () => {
     const gate = bench.path("gate");
     writeFileSync(gate, "");
-    const flags = [...ANY_PORT, "-start", "3600000", "-command", "python3", "--", ...RESPONDER.slice(1), "v1", "held"];
+    const flags = [
+      ...ANY_PORT,
+      "-start",
+      "3600000",
+      "-command",
+      "python3",
+      "--",
+      ...RESPONDER_IN_PYTHON.slice(1),
+      "v1",
+      "held",
+    ];
     const master = bench.start([SOCKETMASTER, ...flags], { env: { HOLD: gate } });
     const count = (what: string): number => master.stderr().split(what).length - 1;
     await waitFor("the first", () => count("worker v1 serves") === 1);

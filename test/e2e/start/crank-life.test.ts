@@ -5,10 +5,10 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needing } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { isAlive, signal, supervisorOf } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

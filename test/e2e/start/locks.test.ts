@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK, CRANKCTL, type Ended } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 

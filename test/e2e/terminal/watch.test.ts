@@ -1,9 +1,8 @@
 // crankctl watch in a real terminal, held against its screen.
 import { describe, expect, test } from "bun:test";
-import { compiled } from "../harness/apps.ts";
+import { compiled, RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { Load } from "../harness/load.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { Terminals } from "../harness/terminal.ts";
 import { waitFor } from "../harness/wait.ts";

@@ -2,8 +2,8 @@
 // lived without them and with one at every point, and what happened is the same.
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { changeKeeper } from "../harness/installation.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";
 

@@ -1,10 +1,10 @@
 // New programs that are not what they should be when they are tried: what runs goes on, and the client that asked gets the reason.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { installScript, passesItsCheck } from "../harness/installation.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { waitFor } from "../harness/wait.ts";
 import { Refusing } from "./refused.ts";
 

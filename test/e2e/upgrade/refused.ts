@@ -1,8 +1,8 @@
 // The service `web` with one worker, and upgrades of its crank that are refused: nothing else may have changed then.
 import { expect } from "bun:test";
 import { readlinkSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { changeKeeper, install } from "../harness/installation.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 
 export class Refusing extends Upgraded {

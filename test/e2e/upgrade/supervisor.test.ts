@@ -1,8 +1,8 @@
 // New supervisors that pass the check and then do not take over: the old one goes on.
 import { describe, expect, test } from "bun:test";
+import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { installRuntime } from "../harness/installation.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Refusing } from "./refused.ts";
 
 const service = eachTest(new Refusing());

@@ -1,10 +1,10 @@
 // Supervisor and keeper replaced in place: whatever is under way goes on.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { changeKeeper } from "../harness/installation.ts";
 import { isAlive } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";
 

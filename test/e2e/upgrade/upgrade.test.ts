@@ -1,10 +1,10 @@
 // crank replaced in place, under the same pid: by which program, and how often.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { changeKeeper, install, pointTo } from "../harness/installation.ts";
 import { isAlive, supervisorOf } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";
 

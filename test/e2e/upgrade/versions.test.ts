@@ -4,10 +4,10 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { PROTOCOL_VERSION } from "../../../src/keeper/protocol.ts";
 import { VERSION } from "../../../src/version.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { ROOT } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { install, pointTo } from "../harness/installation.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 
 const CC = process.env.CC ?? "cc";

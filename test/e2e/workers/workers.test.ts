@@ -3,10 +3,10 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { needing, ROOT_USER } from "../../needs.ts";
+import { RESPONDER } from "../harness/apps.ts";
 import { CRANK, type Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
 import { environmentOf } from "../harness/processes.ts";
-import { RESPONDER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { Talk } from "../harness/talk.ts";
 import { waitFor } from "../harness/wait.ts";
@@ -222,7 +222,7 @@ describe("rollouts", () => {
       [3, true],
     ]);
     expect(await web.ctl("rollback", "-wait", "-to", "1")).toMatchObject({ status: 0 });
-    expect((await web.ctl("ps")).stdout).toContain("responder.py one");
+    expect((await web.ctl("ps")).stdout).toContain("responder-static one");
     expect(await web.ctl("rollback", "-to", "77")).toMatchObject({ status: 1 });
   });
 
@@ -236,7 +236,7 @@ describe("rollouts", () => {
     expect(await web.app("three", "-supersede")).toMatchObject({ status: 0 });
     expect((await hanging).status).toBe(1);
     await web.settled(1);
-    expect((await web.ctl("ps")).stdout).toContain("responder.py three");
+    expect((await web.ctl("ps")).stdout).toContain("responder-static three");
   });
 
   test("-pid refuses when another worker runs", async () => {
