@@ -136,7 +136,7 @@ export const describeSockets = ({ missing, listens, apart }: SocketFinding): str
   const where = listens.length === 0 ? "it listens nowhere" : `it listens on ${listens.join(", ")}`;
   if (missing.length > 0) return `does not hold ${missing.join(", ")}; ${where}`;
   if (apart === undefined) return `holds its sockets; ${where} besides`;
-  return `holds its sockets only in process ${apart.holder}; process ${apart.listener} listens on ${listens.join(", ")}`;
+  return `holds its sockets only in process ${apart.holder}; process ${apart.listener} listens on ${listens.join(", ")}; run that one itself, a wrapper such as npm closes the sockets on the way`;
 };
 
 /** Why crank evicts a worker, as part of a sentence. */

@@ -134,9 +134,10 @@ else http.createServer((request, response) => setTimeout(() => response.end("clu
     const [port = 0] = await freePorts(1);
     await web.start();
     writeFileSync(web.path("server.mjs"), httpServer().replace("3000", String(port)));
-    const wrapper = ["python3", "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"];
+    const starting = "require('child_process').spawnSync(process.argv[1], process.argv.slice(2), { stdio: 'inherit' })";
+    const wrapper = [NODE, "-e", starting];
     await web.ctl("run", "-cwd", web.directory, "--", ...wrapper, NODE, ...IMPORT, "server.mjs");
-    await web.logged(/crank\/register: .* were passed to process \d+ \(\S*python3 .*run the program itself/);
+    await web.logged(/crank\/register: .* were passed to process \d+ \(\S*node .*run the program itself/);
     const talk = await waitFor("the server at its own port", () => Talk.open(port).catch(() => null));
     talk.hangUp();
   });

@@ -98,7 +98,7 @@ test.each([
       afterMs: 1000,
       sockets: { ...SOME, missing: [], apart: { holder: "7 (npm start)", listener: "9 (node)" } },
     },
-    "not ready within 1 s; it holds its sockets only in process 7 (npm start); process 9 (node) listens on 0.0.0.0:9292",
+    "not ready within 1 s; it holds its sockets only in process 7 (npm start); process 9 (node) listens on 0.0.0.0:9292; run that one itself, a wrapper such as npm closes the sockets on the way",
   ],
 ])("%j is a sentence", (failure, sentence) => {
   expect(describeFailure({ tail: "", ...failure } as Failure)).toBe(`Failed to start: ${sentence}`);

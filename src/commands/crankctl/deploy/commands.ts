@@ -2,6 +2,7 @@
 import { callerDirectory } from "../../caller-directory.ts";
 import { command, refuseOperands } from "../command.ts";
 import { deploy } from "./deploy.ts";
+import { deployDirectly } from "./direct-command.ts";
 import { RUN_FLAGS, runParams } from "./run-flags.ts";
 
 const WAIT = { kind: "switch", help: RUN_FLAGS.wait.help } as const;
@@ -12,11 +13,12 @@ export const run = command({
   usage: "[flags] [--] [COMMAND ARG...]",
   about: [
     "Starts COMMAND as the next generation. When its workers are available, the old ones are stopped; if one fails, everything stays as it was. What is not given, including the command, is taken from the last successful run; the defaults in parentheses are those of the first one.",
+    "A COMMAND that does not pass the sockets on, such as npm start, is refused, with what to run instead; where the script is a plain node command, that is run. With -sockets-optional it stays as it is.",
     "Without -wait it returns as soon as the rollout has begun. SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h, 7d. MB is a number of megabytes, or has a unit: 512M, 2G.",
   ],
   flags: RUN_FLAGS,
   placement: "first",
-  prepare: (flags, operands) => deploy("run", runParams(flags, operands, callerDirectory)),
+  prepare: (flags, operands) => deployDirectly(runParams(flags, operands, callerDirectory)),
 });
 
 export const reload = command({
