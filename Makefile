@@ -54,6 +54,7 @@ help:
 	echo 'make test       run every test, or those whose paths hold a word of ONLY="..."'
 	echo 'make test-fresh run make test in a new Debian, as root with debootstrap'
 	echo 'make test-apps  deploy the programs of docs/how-to/recipes/ under load, those that are installed'
+	echo 'make node-apps  install Express and Fastify below build/; make test-apps does it'
 	echo 'make chaos      random faults under load: SEED=N SECONDS=S; make test does it for 60 s'
 	echo 'make deno       install Deno below build/; make test does it when it is wanted'
 	echo 'make engine     build what only the tests of the JavaScript engine need; make test does it too'
@@ -193,6 +194,14 @@ demo-handover: all
 test: all engine build/crank-stand-in build/crank-older-stand-in build/older/bin/crank $(OUTPUT_HARNESSES)
 	$(BUN) test/run.ts $(ONLY)
 
+# Frameworks for the tests of docs/how-to/node.md alone.
+.PHONY: node-apps
+node-apps: build/node-apps/package.json
+build/node-apps/package.json: test/node-apps/package.json test/node-apps/package-lock.json
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || { rm $@; exit 1; }
+
 # In a new Debian, with nothing installed but what the README names.
 .PHONY: test-fresh
 test-fresh:
@@ -200,7 +209,7 @@ test-fresh:
 
 # nginx, HAProxy, Gunicorn and others, each by the commands of its page in docs/how-to/recipes/.
 .PHONY: test-apps
-test-apps: all
+test-apps: all node-apps
 	$(BUN) test/run.ts test/recipes/
 
 # Only the tests of the library want Deno, and it weighs as much as Bun: so it is not among the packages.

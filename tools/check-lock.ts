@@ -10,7 +10,7 @@ type Entry = {
 };
 
 /** The project's own, and that of packages that only some tests need. */
-const LOCKS = ["package-lock.json", "test/deno/package-lock.json"];
+const LOCKS = ["package-lock.json", "test/deno/package-lock.json", "test/node-apps/package-lock.json"];
 
 const complaintsAbout = (file: string): readonly string[] => {
   // The format is npm's (lockfileVersion 3). Only the four members above are used.

@@ -2,7 +2,16 @@
 // `crankctl run` is what deploys, again and again, while clients ask.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { Bench, ROOT } from "../e2e/harness/bench.ts";
@@ -19,6 +28,10 @@ export type Recipe = {
   readonly path?: string;
   /** A path whose answer takes long; without one, `big` in the page's directory is a large file that is read slowly. */
   readonly slowPath?: string;
+  /** A directory whose packages the page's program may import. */
+  readonly packages?: string;
+  /** Replaces words of the page's deploy command: another of its programs. */
+  readonly program?: { readonly shown: string; readonly deployed: string };
   /** The page has something at port 9000 of which it is not said what: a server that takes a second for each answer. */
   readonly backend?: true;
 };
@@ -68,7 +81,7 @@ export const testRecipe = (recipe: Recipe): void => {
 
   const isTried = missing.length === 0;
   test.if(isTried)(
-    `${recipe.page}${isTried ? "" : ` (needs ${missing.join(", ")})`}: ${DEPLOYS} deploys under load refuse, reset and cut off no connection`,
+    `${recipe.page}${recipe.program ? ` (${recipe.program.deployed})` : ""}${isTried ? "" : ` (needs ${missing.join(", ")})`}: ${DEPLOYS} deploys under load refuse, reset and cut off no connection`,
     () => deployUnderLoad(bench, recipe),
     LIMIT_MS,
   );
@@ -88,11 +101,15 @@ const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
   writeFileSync(join(bench.directory, "big"), "");
   truncateSync(join(bench.directory, "big"), BIG_BYTES);
 
+  if (recipe.packages !== undefined) linkPackages(recipe.packages, join(bench.directory, "node_modules"));
+  const { shown, deployed } = recipe.program ?? { shown: "", deployed: "" };
+  const command = fill(page.deploy).replace(shown, deployed);
+
   const env = { PATH: `${ROOT}/bin:${process.env.PATH}:/usr/sbin`, CRANK_PREFIX: bench.directory };
   const crank = bench.start(["bash", "-c", `exec ${fill(page.crank)}`], { env });
   await waitFor("crank's start", () => crank.stderr().includes("Listening on"));
   const deploy = async (): Promise<void> => {
-    const { status, stderr } = await bench.run(["bash", "-c", fill(page.deploy)], { env });
+    const { status, stderr } = await bench.run(["bash", "-c", command], { env });
     expect({ status, stderr, log: status === 0 ? "" : crank.stdout().slice(-2000) }).toEqual({
       status: 0,
       stderr: "",
@@ -128,6 +145,13 @@ const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
   expect(descendants(crank.pid).length).toBeGreaterThan(0);
   // A server that blocks in accept(2) for a connection that another one took stands still until the next; clients see it once in many runs.
   expect(isBlocking(crank.pid, port)).toBe(false);
+};
+
+/** The packages of a directory, and crank itself. */
+const linkPackages = (from: string, to: string): void => {
+  mkdirSync(to);
+  for (const name of readdirSync(from)) symlinkSync(join(from, name), join(to, name));
+  symlinkSync(ROOT, join(to, "crank"));
 };
 
 /** Whether accept(2) blocks on the socket that listens at a port; its flags are the same for all processes that have it. */
