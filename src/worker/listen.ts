@@ -54,14 +54,22 @@ const targetOf = ({ socket = 0, port, host }: ListenOptions): ListeningSocket =>
   return first;
 };
 
+const doors = new WeakSet<Server>();
+
+/** Whether a server only accepts for another one. */
+export const isDoor = (server: Server): boolean => doors.has(server);
+
 /** A server that accepts for one which cannot listen on a descriptor. */
-const doorTo = (server: object & Pick<Server, "emit">, tls: TlsOptions | undefined): Server => {
+export const doorTo = (server: object & Pick<Server, "emit">, tls: TlsOptions | undefined): Server => {
   const handOn = (socket: Socket): void => {
     server.emit("connection", socket);
   };
-  if (!(server instanceof HttpsServer)) return createServer({ allowHalfOpen: true }, handOn);
-  if (tls) return createTlsServer(tls, handOn);
-  throw new Error(
-    "under Bun, listen() needs the key and certificate of an https server too: listen(server, { tls: { key, cert } })",
-  );
+  const isHttps = server instanceof HttpsServer;
+  if (isHttps && !tls)
+    throw new Error(
+      "under Bun, listen() needs the key and certificate of an https server too: listen(server, { tls: { key, cert } })",
+    );
+  const door = isHttps && tls ? createTlsServer(tls, handOn) : createServer({ allowHalfOpen: true }, handOn);
+  doors.add(door);
+  return door;
 };

@@ -3,9 +3,11 @@ import cluster from "node:cluster";
 import { Server } from "node:net";
 import process from "node:process";
 import type { PassedSocket } from "../environment.ts";
+import { isDoor } from "../listen.ts";
 import { ready } from "../notify.ts";
 import { isWatched } from "../watch.ts";
 import type { BoundSocket } from "./bound-addresses.ts";
+import { doorFor, httpPrototypes, warnOfServe } from "./bun.ts";
 import { RegisteredDrain } from "./drain.ts";
 import { callbackOf, signalOf, type Wish, wishOf } from "./listen-arguments.ts";
 import type { RegisterSettings } from "./settings.ts";
@@ -22,13 +24,17 @@ export const replaceListen = (passed: readonly PassedSocket[], settings: Registe
   const drain = new RegisteredDrain(settings);
   const readiness = new Readiness(sockets);
   const original = Server.prototype.listen;
+  const http = new Map(httpPrototypes().map((prototype) => [prototype, prototype.listen]));
+  const originalOf = (server: Server): typeof original =>
+    [...http].find(([prototype]) => Object.prototype.isPrototypeOf.call(prototype, server))?.[1] ?? original;
   const replaced = function (this: Server, ...args: readonly unknown[]): Server {
     // The second listen() of a server is an error, and Node says which.
     const wish = wishOf(args);
     const socket = this.listening ? null : sockets.take(wish);
     // A server of the library's own listen(): the application does the rest itself.
-    if (!socket || isWatched(this)) return Reflect.apply(original, this, args);
+    if (!socket || isWatched(this) || isDoor(this)) return Reflect.apply(originalOf(this), this, args);
     sayTaken(wish, socket);
+    const door = this instanceof Server ? this : doorFor(this);
     drain.add(this);
     this.once("listening", () => {
       if (isForCluster() && wish.kind === "port") showPort(this, wish.port);
@@ -36,10 +42,13 @@ export const replaceListen = (passed: readonly PassedSocket[], settings: Registe
     });
     const callback = callbackOf(args);
     const options = { fd: socket.fd, ...signalOf(args) };
-    return Reflect.apply(original, this, [options, LONGEST_BACKLOG, ...(callback ? [callback] : [])]);
+    if (callback) this.once("listening", callback);
+    Reflect.apply(original, door, [options, LONGEST_BACKLOG]);
+    return this;
   };
   // It takes what listen() takes, and passes it on.
-  Server.prototype.listen = replaced as typeof original;
+  for (const prototype of [Server.prototype, ...http.keys()]) prototype.listen = replaced as typeof original;
+  warnOfServe(say);
 };
 
 const isForCluster = (): boolean => cluster.isPrimary && Object.keys(cluster.workers ?? {}).length > 0;
