@@ -9,8 +9,8 @@ import { waitFor } from "../e2e/harness/wait.ts";
 import { Clients } from "../recipes/clients.ts";
 import { DONE, httpServer, Registered } from "./registered.ts";
 
-const APP = join(ROOT, "test/apps/unchanged.mjs");
-const PEM = join(ROOT, "test/apps/localhost.pem");
+const APP = join(ROOT, "test/apps/library/unchanged.mjs");
+const PEM = join(ROOT, "test/apps/library/localhost.pem");
 /** Longer than any test: what happens within it was not brought about by its end. */
 const FOR_EVER_MS = 3_600_000;
 
