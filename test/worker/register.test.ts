@@ -1,5 +1,5 @@
 // Servers that know nothing of crank, with crank/register, replaced by a real crank while clients hold connections to them.
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../e2e/harness/bench.ts";
@@ -7,7 +7,7 @@ import { eachTest } from "../e2e/harness/each-test.ts";
 import { Talk } from "../e2e/harness/talk.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { Clients } from "../recipes/clients.ts";
-import { DONE, httpServer, Registered } from "./registered.ts";
+import { DONE, httpServer, NODE, Registered } from "./registered.ts";
 
 const APP = join(ROOT, "test/apps/library/unchanged.mjs");
 const PEM = join(ROOT, "test/apps/library/localhost.pem");
@@ -59,6 +59,64 @@ describe.each(["http", "https", "http2 over TLS"])("a server of node:%s", (kind)
     await hasEnded();
     expect((await web.status()).sockets.map(({ limit }) => limit)).toEqual([4096]);
     expect(web.log).not.toContain("connections wait");
+  });
+});
+
+describe("on Bun", () => {
+  beforeEach(() => {
+    web.runtime = process.execPath;
+    web.preload = ["--preload", "crank/register"];
+  });
+  afterEach(() => {
+    web.runtime = NODE;
+    web.preload = ["--import", "crank/register"];
+  });
+
+  test.each(["http", "https"])("a server of node:%s finishes its requests and asks clients to go", async (kind) => {
+    await web.start();
+    await deploy(kind, 1, `CRANK_DRAIN_GRACE_MS=${FOR_EVER_MS}`);
+    const resting = await Talk.open(web.port, kind === "https" ? "TLS" : "plain");
+    resting.request("/");
+    await resting.hears("1\n");
+    await deploy(kind, 2);
+    await web.logged("Stopping worker 1");
+    await waitFor("the drain", async () => (await web.ps()).some(({ status }) => status?.includes("draining")));
+    resting.request("/again");
+    expect(await resting.isEnded()).toBe("closed");
+    expect(resting.heard).toMatch(/connection: close\r\n/i);
+    await hasEnded();
+  });
+
+  test("a server of node:net is drained when its clients have left", async () => {
+    await web.start();
+    await deploy("net", 1);
+    const talk = await web.talk();
+    await talk.hears("hello\n");
+    await deploy("net", 2);
+    talk.hangUp();
+    await hasEnded();
+  });
+
+  test("close() of the application agrees with the drain, and its server listens and has crank's address", async () => {
+    await web.start();
+    const text = `import http from "node:http";
+const server = http.createServer((request, response) => response.end("1\\n"));
+server.listen(3000, () => console.log("listening", server.listening, server.address().port));
+process.on("SIGTERM", () => server.close((error) => { console.log("closed:", error); process.exit(0); }));`;
+    expect(await web.source(text)).toMatchObject(DONE);
+    await web.logged(`listening true ${web.port}`);
+    expect(await web.source(text)).toMatchObject(DONE);
+    await web.logged("closed: undefined");
+    await hasEnded();
+  });
+
+  test("Bun.serve() says that it cannot have the sockets", async () => {
+    await web.start();
+    const failed = await web.source(`Bun.serve({ port: 0, fetch: () => new Response("1") });`, {
+      flags: ["-start", "3"],
+    });
+    expect(failed.status).toBe(1);
+    expect(failed.stderr).toContain("Bun.serve() cannot listen on crank's sockets");
   });
 });
 
