@@ -145,7 +145,3 @@ int descriptors_close_but(int *kept, uint32_t count) {
   }
   return descriptors_close_range(from, ~0U);
 }
-
-void descriptors_close_on_exec(void) {
-  (void)descriptors_mark_from(3);
-}

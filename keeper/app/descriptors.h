@@ -26,5 +26,3 @@ int descriptors_open_null(void);
 int descriptors_close_range(uint32_t from, uint32_t to);
 /* Sets close-on-exec on all descriptors from this number on; -1 with errno. Async-signal-safe. */
 int descriptors_mark_from(uint32_t from);
-/* After a failed exec: sets close-on-exec on everything above 2 again. */
-void descriptors_close_on_exec(void);

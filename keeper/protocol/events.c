@@ -37,7 +37,6 @@ static uint64_t earlier_at; /* of the next event; 0: now */
 static uint64_t last_seq;
 static uint64_t last_consumed;
 static uint64_t last_delivered;
-static uint64_t total_bytes;
 static uint32_t total_count;
 static uint32_t counts[256];
 static uint32_t line_counts[2];
@@ -64,7 +63,6 @@ void events_happened_at(uint64_t at) {
 
 static void count_in(const struct event *event) {
   total_count++;
-  total_bytes += event->size;
   counts[event->code]++;
   if (event->code != MESSAGE_line) return;
   bool is_strangers = (event->source & STRANGERS) != 0;
@@ -74,7 +72,6 @@ static void count_in(const struct event *event) {
 
 static void count_out(const struct event *event) {
   total_count--;
-  total_bytes -= event->size;
   counts[event->code]--;
   if (event->code != MESSAGE_line) return;
   bool is_strangers = (event->source & STRANGERS) != 0;
@@ -132,10 +129,6 @@ void events_failed(uint8_t command, uint64_t id, const char *step, int error) {
 
 uint32_t events_outstanding(void) {
   return total_count;
-}
-
-uint64_t events_bytes(void) {
-  return total_bytes;
 }
 
 uint32_t events_count(uint8_t code) {

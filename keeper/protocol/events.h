@@ -27,7 +27,6 @@ struct gone {
 void events_on_gone(void (*handler)(const struct gone *gone));
 
 uint32_t events_outstanding(void);
-uint64_t events_bytes(void);
 uint32_t events_count(uint8_t code);
 /* Outstanding lines, of strangers or of all others. */
 uint32_t events_lines(bool of_strangers);

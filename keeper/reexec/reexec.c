@@ -96,7 +96,7 @@ const char *reexec_look_ahead(const char *path) {
 const char *reexec_run(const char *path) {
   const char *step = reexec_image(path, DEAD_MANS_SECONDS);
   int error = errno;
-  descriptors_close_on_exec();
+  (void)descriptors_mark_from(3);
   errno = error;
   return step;
 }
