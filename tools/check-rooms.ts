@@ -1,5 +1,5 @@
 // Checks that imports point one way, as docs/explanation/architecture.md shows: between the folders (rooms) of src/,
-// between the folders in a room, and between modules, without cycles. Also checks that no folder of src/ and test/ is
+// between the folders in a room, and between modules, without cycles. Also checks that no folder of src/, test/, bench/ is
 // too large, and that only src/host/ uses the system. Imports of types count like all others. `make check` runs it; it
 // prints each violation and ends with status 1. (biome.json checks globals of the runtime.)
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -188,7 +188,7 @@ const circles = (): readonly string[] => [...new Set([...circlesOf(importedBy), 
 
 const complaints = [
   ...circles().map((circle) => `${circle}: these import each other in a circle`),
-  ...["src", "test"].filter((root) => existsSync(root)).flatMap(largeFolders),
+  ...["src", "test", "bench"].filter((root) => existsSync(root)).flatMap(largeFolders),
   ...modules.flatMap((path) => {
     const room = roomOf(path);
     return linesOf(readFileSync(join("src", path), "utf8")).flatMap((line) => {

@@ -1,11 +1,11 @@
 // The programs that crank stands in for, by crank's own measures: their start, their control programs, and what is left of
 // them at rest. One row of the table for each.
 import { join } from "node:path";
-import { BUILD } from "../test/e2e/harness/bench.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import type { Figure, Measurement } from "./measure.ts";
-import { memoryOf, untilAsleep, withBench } from "./subject.ts";
-import { besideNode, type Pair, timeBesideNode, timeToAccept } from "./whole-process.ts";
+import { BUILD } from "../../test/e2e/harness/bench.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import type { Figure, Measurement } from "../measure.ts";
+import { besideNode, type Pair, timeBesideNode, timeToAccept } from "../resources/whole-process.ts";
+import { memoryOf, untilAsleep, withBench } from "../subject.ts";
 
 const STARTS = 20;
 const PAIRS = 25;

@@ -2,13 +2,13 @@
 // answered and recorded is looked through for what is missing and what is there twice.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { compiled } from "../test/e2e/harness/apps.ts";
-import { type Bench, CRANKCTL, portOf, type Running } from "../test/e2e/harness/bench.ts";
-import { Load } from "../test/e2e/harness/load.ts";
-import { supervisorOf } from "../test/e2e/harness/processes.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import type { Figure, Measurement } from "./measure.ts";
-import { deploy, withBench } from "./subject.ts";
+import { compiled } from "../../test/e2e/harness/apps.ts";
+import { type Bench, CRANKCTL, portOf, type Running } from "../../test/e2e/harness/bench.ts";
+import { Load } from "../../test/e2e/harness/load.ts";
+import { supervisorOf } from "../../test/e2e/harness/processes.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import type { Figure, Measurement } from "../measure.ts";
+import { deploy, withBench } from "../subject.ts";
 
 const KILLS = 1_000;
 /** From one kill to the next supervisor's: at most so much later, ms; often enough it has not even begun to work. */

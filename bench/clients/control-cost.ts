@@ -1,8 +1,8 @@
 // `crankctl ps` as a whole process, against `node -e 0` as a whole process, in pairs.
-import { CRANKCTL, type Running } from "../test/e2e/harness/bench.ts";
-import type { Measurement } from "./measure.ts";
-import { deploy, STOPWATCH, untilAsleep, untilAwake, withBench } from "./subject.ts";
-import { besideNode, type Pair, timeBesideNode } from "./whole-process.ts";
+import { CRANKCTL, type Running } from "../../test/e2e/harness/bench.ts";
+import type { Measurement } from "../measure.ts";
+import { besideNode, type Pair, timeBesideNode } from "../resources/whole-process.ts";
+import { deploy, STOPWATCH, untilAsleep, untilAwake, withBench } from "../subject.ts";
 
 const PAIRS = 25;
 

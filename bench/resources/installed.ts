@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BUILD } from "../test/e2e/harness/bench.ts";
-import type { Measurement } from "./measure.ts";
+import { BUILD } from "../../test/e2e/harness/bench.ts";
+import type { Measurement } from "../measure.ts";
 
 const MB = 1e6;
 const NO_PROGRAMS = [

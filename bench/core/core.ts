@@ -2,9 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../test/e2e/harness/bench.ts";
+import { ROOT } from "../../test/e2e/harness/bench.ts";
+import { type Figure, type Measurement, summarize } from "../measure.ts";
 import { FLEETS, type Sample } from "./core-events.ts";
-import { type Figure, type Measurement, summarize } from "./measure.ts";
 
 const NAME = "build/engine/core-events";
 

@@ -1,8 +1,8 @@
 // Whole processes, from start to end, in turn with `node -e 0` and with an empty static C program: on a machine that others
 // share only their ratios mean something.
 import { spawnSync } from "node:child_process";
-import { compiled, compiledStatically } from "../test/e2e/harness/apps.ts";
-import type { Figure, Measurement, Target } from "./measure.ts";
+import { compiled, compiledStatically } from "../../test/e2e/harness/apps.ts";
+import type { Figure, Measurement, Target } from "../measure.ts";
 
 const NS_PER_MS = 1e6;
 const SCALE_RUNS = 25;

@@ -1,11 +1,11 @@
 // Counting the connections that workers hold: whether the count is exact, how long it takes, and what somebody who asks for
 // something else meanwhile notices of it.
 import { join } from "node:path";
-import { type Client, connect } from "../src/control/client.ts";
-import { type Bench, portOf, ROOT } from "../test/e2e/harness/bench.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import { type Figure, type Measurement, summarize } from "./measure.ts";
-import { deploy, withBench } from "./subject.ts";
+import { type Client, connect } from "../../src/control/client.ts";
+import { type Bench, portOf, ROOT } from "../../test/e2e/harness/bench.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import { type Figure, type Measurement, summarize } from "../measure.ts";
+import { deploy, withBench } from "../subject.ts";
 
 const HOLDER = join(ROOT, "test/apps/holder.py");
 const CROWD = join(ROOT, "test/apps/crowd.py");

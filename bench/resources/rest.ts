@@ -1,6 +1,6 @@
 // crank at rest with four workers: its memory, and how often anything of it wakes up.
-import type { Measurement } from "./measure.ts";
-import { deploy, memoryOf, STOPWATCH, switchesOf, untilAsleep, withBench } from "./subject.ts";
+import type { Measurement } from "../measure.ts";
+import { deploy, memoryOf, STOPWATCH, switchesOf, untilAsleep, withBench } from "../subject.ts";
 
 const SETTLE_MS = 30_000;
 const WATCH_MS = 60_000;

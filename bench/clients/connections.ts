@@ -1,12 +1,12 @@
 // Connections refused or reset by deploys, under 50 clients that connect anew for every request and 500 that stay. Every
 // fifth deploy is followed by one that fails, so that every kind of answer is seen.
-import { compiled } from "../test/e2e/harness/apps.ts";
-import { type Bench, portOf, type Running } from "../test/e2e/harness/bench.ts";
-import { Load } from "../test/e2e/harness/load.ts";
-import { supervisorOf } from "../test/e2e/harness/processes.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import type { Figure, Measurement } from "./measure.ts";
-import { deploy, withBench } from "./subject.ts";
+import { compiled } from "../../test/e2e/harness/apps.ts";
+import { type Bench, portOf, type Running } from "../../test/e2e/harness/bench.ts";
+import { Load } from "../../test/e2e/harness/load.ts";
+import { supervisorOf } from "../../test/e2e/harness/processes.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import type { Figure, Measurement } from "../measure.ts";
+import { deploy, withBench } from "../subject.ts";
 
 const ANEW = 50;
 const STAYS = 500;

@@ -1,12 +1,12 @@
 // Two hundred upgrades in place under clients that come and stay, of the supervisor alone and of the keeper too, every tenth
 // in the middle of a deploy; and how long a client of the control socket waits meanwhile.
 import { createConnection, type Socket } from "node:net";
-import { compiled } from "../test/e2e/harness/apps.ts";
-import { changeKeeper, install, pointTo } from "../test/e2e/harness/installation.ts";
-import { Load } from "../test/e2e/harness/load.ts";
-import { Upgraded } from "../test/e2e/harness/upgraded.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import type { Figure, Measurement } from "./measure.ts";
+import { compiled } from "../../test/e2e/harness/apps.ts";
+import { changeKeeper, install, pointTo } from "../../test/e2e/harness/installation.ts";
+import { Load } from "../../test/e2e/harness/load.ts";
+import { Upgraded } from "../../test/e2e/harness/upgraded.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import type { Figure, Measurement } from "../measure.ts";
 
 const UPGRADES = 200;
 const DEPLOY_EVERY = 10;

@@ -1,6 +1,6 @@
 // What grows over 1,000 replacements: descriptors and memory of the keeper, memory of the supervisor.
-import type { Measurement } from "./measure.ts";
-import { deploy, memoryOf, openFiles, STOPWATCH, untilAwake, withBench } from "./subject.ts";
+import type { Measurement } from "../measure.ts";
+import { deploy, memoryOf, openFiles, STOPWATCH, untilAwake, withBench } from "../subject.ts";
 
 const WARM_UP = 50;
 const REPLACEMENTS = 1_000;

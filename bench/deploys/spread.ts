@@ -3,11 +3,11 @@
 // docs/worker-spread.svg is a copy of one.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { portOf, ROOT } from "../test/e2e/harness/bench.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import type { Figure, Measurement } from "./measure.ts";
+import { portOf, ROOT } from "../../test/e2e/harness/bench.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import type { Figure, Measurement } from "../measure.ts";
+import { deploy, withBench } from "../subject.ts";
 import { type Comeback, spreadPicture } from "./spread-picture.ts";
-import { deploy, withBench } from "./subject.ts";
 
 const CLIENTS = 10_000;
 const SPREAD_MS = 20_000;

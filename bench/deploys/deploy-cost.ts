@@ -1,9 +1,9 @@
 // A deploy as its user sees it: `crankctl run -wait` of a worker that is ready at once, as a whole process.
-import { compiledStatically } from "../test/e2e/harness/apps.ts";
-import { CRANKCTL } from "../test/e2e/harness/bench.ts";
-import type { Measurement } from "./measure.ts";
-import { deploy, untilAwake, withBench } from "./subject.ts";
-import { besideNode, type Pair, timeBesideNode } from "./whole-process.ts";
+import { compiledStatically } from "../../test/e2e/harness/apps.ts";
+import { CRANKCTL } from "../../test/e2e/harness/bench.ts";
+import type { Measurement } from "../measure.ts";
+import { besideNode, type Pair, timeBesideNode } from "../resources/whole-process.ts";
+import { deploy, untilAwake, withBench } from "../subject.ts";
 
 const PAIRS = 25;
 

@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compileHarness } from "../test/keeper/output/driver.ts";
-import type { Figure, Measurement } from "./measure.ts";
+import { compileHarness } from "../../test/keeper/output/driver.ts";
+import type { Figure, Measurement } from "../measure.ts";
 
 const RUNS = 7;
 const GB = 1e9;

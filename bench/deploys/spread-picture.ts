@@ -11,7 +11,7 @@ import {
   type Point,
   SOFT,
   text,
-} from "../examples/demo/picture/svg.ts";
+} from "../../examples/demo/picture/svg.ts";
 
 /** `returnsMs`: when each client was back, after the first one. */
 export type Comeback = { readonly spreadMs: number; readonly returnsMs: readonly number[]; readonly failures: number };

@@ -1,11 +1,11 @@
 // Keeper and supervisor killed together, fifty times, under clients that come and stay, and started again after 0 to 5 s;
 // every third time in the middle of a deploy.
-import { compiled } from "../test/e2e/harness/apps.ts";
-import type { Running } from "../test/e2e/harness/bench.ts";
-import { Load } from "../test/e2e/harness/load.ts";
-import { Service } from "../test/e2e/harness/service.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import type { Figure, Measurement } from "./measure.ts";
+import { compiled } from "../../test/e2e/harness/apps.ts";
+import type { Running } from "../../test/e2e/harness/bench.ts";
+import { Load } from "../../test/e2e/harness/load.ts";
+import { Service } from "../../test/e2e/harness/service.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import type { Figure, Measurement } from "../measure.ts";
 
 const KILLS = 50;
 const LONGEST_PAUSE_MS = 5_000;

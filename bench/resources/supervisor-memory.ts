@@ -1,7 +1,7 @@
 // The supervisor's memory after many events, and after many more.
 import { join } from "node:path";
-import type { Figure, Measurement } from "./measure.ts";
-import { deploy, memoryOf, STOPWATCH, untilAwake, withBench } from "./subject.ts";
+import type { Figure, Measurement } from "../measure.ts";
+import { deploy, memoryOf, STOPWATCH, untilAwake, withBench } from "../subject.ts";
 
 /** How many in all when it is looked at. */
 const EVENTS = [20_000, 100_000] as const;

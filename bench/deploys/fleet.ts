@@ -1,9 +1,9 @@
 // 500 workers: the first start, a whole rollout, and how long a question takes meanwhile.
 import { join } from "node:path";
-import type { Bench } from "../test/e2e/harness/bench.ts";
-import type { Measurement } from "./measure.ts";
-import { deploy, STOPWATCH, withBench } from "./subject.ts";
-import { request } from "./supervisor-memory.ts";
+import type { Bench } from "../../test/e2e/harness/bench.ts";
+import type { Measurement } from "../measure.ts";
+import { request } from "../resources/supervisor-memory.ts";
+import { deploy, STOPWATCH, withBench } from "../subject.ts";
 
 const WORKERS = 500;
 const QUESTIONS = 20;

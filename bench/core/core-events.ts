@@ -1,11 +1,11 @@
 // What one event costs the core, by itself: a program for the engine (and for Bun, beside it) that prints one line of JSON.
 // `core.ts` builds and runs it. A step is a pure function, so the same one is taken again and again from the same state.
-import { nextDeadline } from "../src/core/deadline.ts";
-import type { CoreEvent } from "../src/core/model/events.ts";
-import type { Spec } from "../src/core/model/spec.ts";
-import { initialState, type State } from "../src/core/model/state.ts";
-import { step } from "../src/core/step.ts";
-import { SPEC } from "../test/core/spec.ts";
+import { nextDeadline } from "../../src/core/deadline.ts";
+import type { CoreEvent } from "../../src/core/model/events.ts";
+import type { Spec } from "../../src/core/model/spec.ts";
+import { initialState, type State } from "../../src/core/model/state.ts";
+import { step } from "../../src/core/step.ts";
+import { SPEC } from "../../test/core/spec.ts";
 
 export const FLEETS = [1, 4, 500, 1000] as const;
 const BATCHES = 61;

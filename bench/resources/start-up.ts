@@ -1,8 +1,8 @@
 // crank started → the socket accepts, seen by a small program that starts it and tries to connect.
 import { join } from "node:path";
-import { CRANK } from "../test/e2e/harness/bench.ts";
-import type { Measurement } from "./measure.ts";
-import { withBench } from "./subject.ts";
+import { CRANK } from "../../test/e2e/harness/bench.ts";
+import type { Measurement } from "../measure.ts";
+import { withBench } from "../subject.ts";
 import { besideNode, type Pair, timeToAccept } from "./whole-process.ts";
 
 const RUNS = 40;

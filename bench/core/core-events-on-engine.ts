@@ -1,6 +1,6 @@
 // The program that `core.ts` has linked for the engine.
 import { host } from "#host";
-import { programOf } from "../src/host/engine/program.ts";
+import { programOf } from "../../src/host/engine/program.ts";
 import { measureEvents } from "./core-events.ts";
 
 programOf(() => {

@@ -1,6 +1,6 @@
 // How fast this machine is at the moment: on a host that others share, the same loop may take twice as long a minute later,
 // and every figure with it.
-import { summarize } from "./measure.ts";
+import { summarize } from "../measure.ts";
 
 const TIMES = 11;
 const ADDITIONS = 5_000_000;

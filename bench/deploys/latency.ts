@@ -3,11 +3,11 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { CRANK } from "../test/e2e/harness/bench.ts";
-import { waitFor } from "../test/e2e/harness/wait.ts";
-import { type Figure, type Measurement, percentile } from "./measure.ts";
+import { CRANK } from "../../test/e2e/harness/bench.ts";
+import { waitFor } from "../../test/e2e/harness/wait.ts";
+import { type Figure, type Measurement, percentile } from "../measure.ts";
+import { deploy, STOPWATCH, withBench } from "../subject.ts";
 import { traceSignals } from "./sent-signals.ts";
-import { deploy, STOPWATCH, withBench } from "./subject.ts";
 
 const NS_PER_MS = 1e6;
 /** How long a worker takes until it is ready: long enough for its own start to be over. */
