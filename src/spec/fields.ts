@@ -31,10 +31,6 @@ type Row = {
   readonly meaning?: Meaning;
   /** A switch that the spec has only while it is on. */
   readonly sparse?: true;
-  /** What it is in a journal or record that was written before there was this key. */
-  readonly before?: unknown;
-  /** Its value at a first deploy; missing for maps, and where `initially` says it. */
-  readonly initial?: unknown;
   /** The reference's words for a first deploy's value that depends on crank. */
   readonly initially?: string;
   /** The heading in -help. */
@@ -47,8 +43,17 @@ type Row = {
   readonly ofCrank?: string;
 };
 
+type Values<V> = {
+  /** What it is in a journal or record that was written before there was this key. */
+  readonly before?: V;
+  /** Its value at a first deploy; missing for maps, and where `initially` says it. */
+  readonly initial?: V;
+};
+
+type RowOf<K> = K extends Kind ? Row & K & Values<ValueOf<K> | null> : never;
+
 /** A row of the table. */
-export type SpecField = Row & Kind;
+export type SpecField = RowOf<Kind>;
 
 const PROBE_TIME = { kind: "duration", least: 1, most: BOUNDS.probeMs } as const;
 const PROBE_COUNT = { kind: "count", least: 1, most: BOUNDS.probeThreshold } as const;
