@@ -33,7 +33,8 @@ export class WatchedServer {
       close.call(this.door, () => resolve());
       // Deno (2.9) ends a connection after its next answer if the server says that it does not listen, and tells the
       // client nothing of it. Here the drain decides when a connection ends.
-      if (process.versions.deno !== undefined) Object.defineProperty(this.door, "listening", { value: true });
+      if (process.versions.deno !== undefined)
+        Object.defineProperty(this.door, "listening", { value: true, configurable: true });
     });
   }
 

@@ -6,8 +6,10 @@ import { ROOT } from "../e2e/harness/bench.ts";
 import { eachTest } from "../e2e/harness/each-test.ts";
 import { Talk } from "../e2e/harness/talk.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
+import { needing } from "../needs.ts";
 import { Clients } from "../recipes/clients.ts";
 import { DONE, httpServer, NODE, Registered } from "./registered.ts";
+import { RUNTIMES } from "./runtimes.ts";
 
 const APP = join(ROOT, "test/apps/library/unchanged.mjs");
 const PEM = join(ROOT, "test/apps/library/localhost.pem");
@@ -64,11 +66,11 @@ describe.each(["http", "https", "http2 over TLS"])("a server of node:%s", (kind)
 
 describe("on Bun", () => {
   beforeEach(() => {
-    web.runtime = process.execPath;
+    web.runtime = [process.execPath];
     web.preload = ["--preload", "crank/register"];
   });
   afterEach(() => {
-    web.runtime = NODE;
+    web.runtime = [NODE];
     web.preload = ["--import", "crank/register"];
   });
 
@@ -119,6 +121,24 @@ process.on("SIGTERM", () => server.close((error) => { console.log("closed:", err
     expect(failed.stderr).toContain("Bun.serve() cannot listen on crank's sockets");
   });
 });
+
+const deno = RUNTIMES.get("Deno");
+
+needing({ name: "deno", isMet: deno !== undefined }).test(
+  "on Deno a server of node:http finishes its requests and asks clients to go",
+  async () => {
+    web.runtime = deno ?? [];
+    web.preload = ["--preload", join(ROOT, "dist/worker/register/register.js")];
+    await web.start();
+    for (let times = 1; times <= 2; times++) {
+      expect(await web.source(httpServer(), { flags: ["-env", "VERSION=1"] })).toMatchObject(DONE);
+      expect(await web.get()).toBe("1\n");
+    }
+    await hasEnded();
+    web.runtime = [NODE];
+    web.preload = ["--import", "crank/register"];
+  },
+);
 
 test("clients are asked over the time that CRANK_DRAIN_SPREAD_MS says, and served until it is their turn", async () => {
   await web.start();

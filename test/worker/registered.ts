@@ -10,7 +10,7 @@ export const NODE = RUNTIMES.get("Node")?.[0] ?? "node";
 
 export class Registered extends Service {
   /** The runtime, and the flags in front of the program. */
-  runtime = NODE;
+  runtime: readonly string[] = [NODE];
   preload: readonly string[] = ["--import", "crank/register"];
 
   override async open(): Promise<void> {
@@ -27,7 +27,7 @@ export class Registered extends Service {
   }
 
   command(words: readonly string[], flags: readonly string[] = []): Promise<Ended> {
-    return this.run("-cwd", this.directory, ...flags, "--", this.runtime, ...words);
+    return this.run("-cwd", this.directory, ...flags, "--", ...this.runtime, ...words);
   }
 
   /** What workers and crank have said. */

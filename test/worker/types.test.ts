@@ -10,6 +10,7 @@ import { createServer } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createPlain } from "node:net";
 import { WebSocketServer } from "ws";
+import "crank/register";
 import { drain, type Drained, type HandedOver, handOver, listen, onStop, ready, sockets, status, takeOver, watch } from "crank/worker";
 
 const web = createServer();
