@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { Broken, describeTrace, simulate } from "../lives/core/world.ts";
 import { livesToLive } from "../lives/lives-count.ts";
 
-const SEEDS = livesToLive(2500);
+const SEEDS = livesToLive(2000);
 const TRACED_STEPS = 30;
 const TIMEOUT_MS = 600_000;
 

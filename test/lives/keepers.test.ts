@@ -5,7 +5,7 @@ import { Broken } from "./crank/life.ts";
 import { liveWithDyingKeepers } from "./crank/world.ts";
 import { livesToLive } from "./lives-count.ts";
 
-const SEEDS = livesToLive(200);
+const SEEDS = livesToLive(160);
 const TRACED_LINES = 30;
 const TIMEOUT_MS = 900_000;
 

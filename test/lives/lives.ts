@@ -5,7 +5,7 @@ import { livesToLive } from "./lives-count.ts";
 import { tryLife } from "./try-life.ts";
 
 const PARTS = 3;
-const SEEDS = PARTS * livesToLive(250);
+const SEEDS = PARTS * livesToLive(200);
 const TRACED_LINES = 30;
 const TIMEOUT_MS = 900_000;
 

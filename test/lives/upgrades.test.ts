@@ -11,7 +11,7 @@ import { differenceOf } from "./try-life.ts";
 const LIVES_AT_EVERY_EVENT = 8;
 /** A life with twice the events takes four times as long: longer ones are left to the other tests. */
 const MOST_EVENTS = livesToLive(100);
-const SEEDS_AT_SOME = livesToLive(50);
+const SEEDS_AT_SOME = livesToLive(40);
 const UPGRADES_AT_SOME = 4;
 const TRACED_LINES = 40;
 const TIMEOUT_MS = 900_000;
