@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../../test/e2e/harness/bench.ts";
+import { BUILD } from "../../test/e2e/harness/bench.ts";
 import { type Figure, type Measurement, summarize } from "../measure.ts";
 import { FLEETS, type Sample } from "./core-events.ts";
 
@@ -10,7 +10,7 @@ const NAME = "build/engine/core-events";
 
 const bundle = async (): Promise<void> => {
   const built = await Bun.build({
-    entrypoints: [join(import.meta.dirname, "core-events-on-engine.ts")],
+    entrypoints: [join(BUILD, "bench/core/core-events-on-engine.ts")],
     target: "browser",
     format: "esm",
     conditions: ["engine"],
@@ -18,12 +18,12 @@ const bundle = async (): Promise<void> => {
   });
   const [output] = built.outputs;
   if (!output) throw new Error("the core's events cannot be bundled");
-  mkdirSync(join(ROOT, "build/engine"), { recursive: true });
-  writeFileSync(join(ROOT, `${NAME}.mjs`), await output.text());
+  mkdirSync(join(BUILD, "build/engine"), { recursive: true });
+  writeFileSync(join(BUILD, `${NAME}.mjs`), await output.text());
 };
 
 const run = (command: string, args: readonly string[]): string => {
-  const ended = spawnSync(command, args, { cwd: ROOT, encoding: "utf8" });
+  const ended = spawnSync(command, args, { cwd: BUILD, encoding: "utf8" });
   if (ended.status !== 0) throw new Error(`${command} ${args.join(" ")} failed: ${ended.stdout}${ended.stderr}`);
   return ended.stdout;
 };

@@ -218,12 +218,11 @@ const isFirstOfFleet = ({ before, service: { rollout } }: Draft): boolean =>
 const complete = (draft: Draft, rollout: Rollout, { number, spec, createdAt, createdAtWall }: Generation): void => {
   const at = createdAtWall + (draft.now - createdAt);
   draft.history = withGood(draft.history, { generation: number, at, spec });
-  changeService(draft, {
-    current: number,
-    rollout: null,
-    pendingRecord: { generation: number, requests: rollout.requests },
-    lastOutcome: "clean",
-  });
+  const service = ownService(draft);
+  service.current = number;
+  service.rollout = null;
+  service.pendingRecord = { generation: number, requests: rollout.requests };
+  service.lastOutcome = "clean";
   emit(draft, { kind: "record" });
   recordEvent(draft, { kind: "rolloutComplete", generation: number, tookMs: draft.now - rollout.startedAt });
 };
