@@ -128,3 +128,12 @@ test("a start that was left half done is found by its environment among the proc
   const another = named({ LISTEN_PID: String(ORPHAN), EINHORN_MASTER_PID: "51" });
   expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment: another } })).toBeUndefined();
 });
+
+test("of a start that was left half done, the processes that it left behind are found when it has ended itself", async () => {
+  const main = 150;
+  const environment = named({ LISTEN_PID: String(main), EINHORN_MASTER_PID: "50" });
+  expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment } })).toBe(main);
+  expect(await found({ [ORPHAN]: { parent: 1, uids: ids(OTHER), environment } })).toBeUndefined();
+  const nonsense = named({ LISTEN_PID: "-3", EINHORN_MASTER_PID: "50" });
+  expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment: nonsense } })).toBeUndefined();
+});

@@ -134,6 +134,7 @@ export const takeOver = async (
     manner: settings.manner,
     isRecordOutdated: settings.recordPath !== null && !isSameHistory(store.core.history, recorded),
   });
+  noteFound(store, adoption, now);
   for (const { id, rest } of adoption.workers)
     if (rest !== undefined)
       store.advance({
@@ -142,7 +143,6 @@ export const takeOver = async (
       });
   // Probes end with their keeper.
   reconcileProbes(store, new Set(store.unstarted), now);
-  noteFound(store, adoption, now);
   report(store, adoption, now);
   for (const loss of lostDescriptors(orphaned)) recordEvent(store, loss, now);
   saveAdoption(store, null);

@@ -32,6 +32,10 @@ export type Surveyor = {
   handleOf(bind: number): number;
 };
 
+/** No pid is larger (proc_sys_kernel(5), pid_max). */
+const MOST_PIDS = 2 ** 22;
+const isPid = (number: number): boolean => Number.isInteger(number) && number > 1 && number <= MOST_PIDS;
+
 const FIRST_FD = 3;
 const O_RDWR = 2;
 
@@ -124,22 +128,29 @@ class Inspector {
     return { reason: "its start was only just asked for, and no process of it is there" };
   }
 
-  /** What is left of a worker whose main process has ended. It is adopted only to be stopped. null: nothing is left. */
+  /**
+   * What is left of a worker whose main process has ended. It is adopted only to be stopped. null: nothing is left. If
+   * the start was only requested, the processes that it started say which pid the main process had.
+   */
   async restOf(worker: Worker): Promise<OrphanedWorker | null> {
-    const { id, pid, startTime } = worker;
-    if (pid === null || this.#processes.facts(pid)?.startTime === startTime) return null;
+    const { id } = worker;
+    if (worker.pid !== null && this.#processes.facts(worker.pid)?.startTime === worker.startTime) return null;
     const rest: ProcessRef[] = [];
+    let { pid } = worker;
     for (const other of this.#processes.list()) {
       const facts = other === this.#surveyor.pid ? null : this.#processes.facts(other);
-      if (!facts || facts.startTime < startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
+      if (!facts || facts.startTime < worker.startTime || !hasOnly(facts, [this.#ownerOf(worker)])) continue;
       const environment = await this.#processes.environment(other);
-      // The first process would be the worker's main process, which the journal says has ended.
-      const isFirst = environment?.get("LISTEN_PID") === String(other);
-      if (!isFirst && this.#isStartedBy(worker, environment)) rest.push({ pid: other, startTime: facts.startTime });
+      const main = Number(environment?.get("LISTEN_PID"));
+      // The first process would be the worker's main process, which has ended.
+      if (main === other || !this.#isStartedBy(worker, environment)) continue;
+      rest.push({ pid: other, startTime: facts.startTime });
+      if (pid === null && isPid(main)) pid = main;
     }
-    if (rest.length === 0) return null;
+    if (pid === null || rest.length === 0) return null;
     const others = rest.length === 1 ? "1 other process of it is" : `${rest.length} other processes of it are`;
-    return { id, pid, startTime, output: null, losses: [`has ended; ${others} left`], rest };
+    const losses = [`has ended; ${others} left`];
+    return { id, pid, startTime: worker.startTime, output: null, losses, rest };
   }
 
   describe(worker: Worker, { pid, startTime }: ProcessFacts): OrphanedWorker {
