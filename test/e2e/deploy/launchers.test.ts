@@ -40,6 +40,15 @@ test("another script is refused at once, with what to run instead, and nothing i
   expect(await web.ps()).toEqual([]);
 });
 
+test("what the script holds cannot write to the terminal", async () => {
+  await web.start();
+  writeFileSync(web.path("package.json"), JSON.stringify({ scripts: { start: "echo '\u001b]0;title\u0007'" } }));
+  const { status, stderr } = await web.run("-cwd", web.directory, "--", "npm", "start");
+  expect(status).toBe(2);
+  expect(stderr).toContain("Its script is for a shell (echo");
+  expect(stderr).not.toContain("\u001b");
+});
+
 test("with -sockets-optional the command stays as it is", async () => {
   await web.start();
   const flags = ["-sockets-optional", "-ready", "delay:0.1", "-cwd", web.directory];

@@ -2,6 +2,7 @@
 import { host } from "#host";
 import type { RunParams } from "../../../control/run-params.ts";
 import { HostError } from "../../../host/errors.ts";
+import { escapeControls } from "../../terminal.ts";
 import type { Action } from "../command.ts";
 import { deploy } from "./deploy.ts";
 import { judgeCommand, type Manifest } from "./launchers.ts";
@@ -18,18 +19,11 @@ export const deployDirectly =
     // On another machine there is another package.json.
     const directory = session.address.kind === "tcp" ? undefined : (params.cwd ?? params.callerCwd);
     const verdict = judgeCommand(command, directory === undefined ? null : await manifestIn(directory));
-    switch (verdict.kind) {
-      case "run":
-        return deploy("run", params)(session);
-      case "replace": {
-        const instead = verdict.command.join(" ");
-        session.err.write(`crankctl: ${verdict.launcher}: ${verdict.why} Running its command itself: ${instead}\n`);
-        return deploy("run", { ...params, command: [...verdict.command] })(session);
-      }
-      case "refuse":
-        session.err.write(`crankctl: ${verdict.launcher}: ${verdict.why} ${verdict.advice}\n`);
-        return WRONG_USAGE;
-    }
+    if (verdict.kind === "run") return deploy("run", params)(session);
+    const isReplaced = verdict.kind === "replace";
+    const advice = isReplaced ? `Running its command itself: ${verdict.command.join(" ")}` : verdict.advice;
+    session.err.write(`${escapeControls(`crankctl: ${verdict.launcher}: ${verdict.why} ${advice}`)}\n`);
+    return isReplaced ? deploy("run", { ...params, command: [...verdict.command] })(session) : WRONG_USAGE;
   };
 
 /** Null: there is none that can be read. */
